@@ -1,0 +1,52 @@
+# nacelle: one Makefile, no configure step. `make help` lists what it can do.
+
+VERSION := 0.1.0
+BUILD   ?= build
+DESTDIR ?=
+PREFIX  ?= /usr
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+SANITIZE ?=
+
+# Folders from the lowest layer to the highest; a folder uses only those that docs/ARCHITECTURE.md allows it.
+FOLDERS := lib kube cgroups logs images probes cni runtime cri agent
+
+PACKAGES := libuv libnghttp2 libprotobuf-c libseccomp libcap libnl-3.0 libnl-route-3.0 libmnl libnftnl yajl \
+            yaml-0.1 libbpf openssl
+WORKER_PACKAGES := libcurl libarchive libzstd libisal
+
+WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wwrite-strings -Wvla -Wundef -Wno-unused-parameter
+HARDEN   := -fstack-protector-strong -fPIE -fno-plt -Wformat -Wformat-security
+LDHARDEN := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed,--gc-sections
+OPTIMIZE := -O2 -g -ffunction-sections -fdata-sections
+ifeq ($(SANITIZE),)
+HARDEN   += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+else
+OPTIMIZE := -O1 -g -fno-omit-frame-pointer -fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined
+LDHARDEN += -fsanitize=$(SANITIZE)
+endif
+
+# `linux` is 1 in gnu17, and a field's name in CRI.
+CPPFLAGS += -D_GNU_SOURCE -Ulinux -I. -I$(BUILD)/gen -DNACELLE_VERSION='"$(VERSION)"'
+CFLAGS   := -std=gnu17 $(OPTIMIZE) $(WARNINGS) $(HARDEN) $(EXTRA_CFLAGS)
+DEPFLAGS  = -MMD -MP -MF $(@:.o=.d)
+PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) $(WORKER_PACKAGES) 2>/dev/null | sed 's/-I/-isystem /g')
+
+include $(wildcard contrib/make/*.mk)
+
+all: programs ## build every program (the default)
+
+.PHONY: all programs clean help
+programs: $(PROGRAMS)
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+clean: ## remove what was built
+	rm -rf $(BUILD)
+
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:

@@ -1,0 +1,37 @@
+# How sources become objects, archives and programs.
+# Each folder's .c files (its main.c and its sub-programs' folders apart) are one archive.
+
+program_dirs := runtime/shim runtime/oci images/worker
+folder_sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
+objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
+archive = $(BUILD)/$(1).a
+
+GENERATED := $(BUILD)/gen/cri/api.pb-c.h
+
+$(BUILD)/gen/cri/api.pb-c.c $(BUILD)/gen/cri/api.pb-c.h &: cri/api.proto
+	@mkdir -p $(BUILD)/gen
+	protoc-c --c_out=$(BUILD)/gen cri/api.proto
+
+$(BUILD)/gen/%.o: $(BUILD)/gen/%.c
+	$(CC) $(CPPFLAGS) $(filter-out -Werror,$(CFLAGS)) $(PKG_CFLAGS) -c $< -o $@
+
+$(BUILD)/%.o: %.c | $(GENERATED)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS) $(PKG_CFLAGS) $(DEPFLAGS) -c $< -o $@
+
+define folder_archive
+$(call archive,$(1)): $(call objects,$(call folder_sources,$(1))) $$(ARCHIVE_EXTRA_$(1))
+	@mkdir -p $$(@D)
+	@rm -f $$@
+	ar rcs $$@ $$^
+endef
+ARCHIVE_EXTRA_cri := $(BUILD)/gen/cri/api.pb-c.o
+$(foreach f,$(FOLDERS) cli,$(eval $(call folder_archive,$(f))))
+
+# In link order: the highest layer first.
+reverse = $(if $(1),$(call reverse,$(wordlist 2,$(words $(1)),$(1))) $(firstword $(1)))
+ARCHIVES := $(foreach f,$(call reverse,$(FOLDERS)),$(call archive,$(f)))
+LIBS     = $(shell pkg-config --libs $(PACKAGES)) -lhttp_parser -lpthread
+WORKER_LIBS = $(shell pkg-config --libs $(PACKAGES) $(WORKER_PACKAGES)) -lhttp_parser -lpthread
+DEPS    := $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(DEPS)

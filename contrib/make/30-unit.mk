@@ -1,0 +1,19 @@
+# Unit tests: tests/unit/FOLDER/NAME_test.c is one cmocka program, linked with the archives.
+# `make unit-FOLDER` runs one folder's, `make unit` all.
+
+UNIT_SOURCES  := $(wildcard tests/unit/*/*_test.c)
+UNIT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
+
+$(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(ARCHIVES)
+	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -lcmocka -o $@
+
+unit-build: $(UNIT_PROGRAMS)
+
+unit: unit-build ## build and run the unit tests (UNIT=folder for one folder's)
+	@tests/run-unit $(filter $(BUILD)/tests/unit/$(or $(UNIT),%)/%,$(UNIT_PROGRAMS))
+
+unit-%: 
+	@$(MAKE) --no-print-directory $(filter $(BUILD)/tests/unit/$*/%,$(UNIT_PROGRAMS))
+	@tests/run-unit $(filter $(BUILD)/tests/unit/$*/%,$(UNIT_PROGRAMS))
+
+.PHONY: unit unit-build

@@ -1,0 +1,63 @@
+#include "lib/log.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+static const struct {
+        const char *name;
+        int syslog; /* the number of sd-daemon(3) */
+} levels[] = {
+        [LOG_LEVEL_ERROR] = { "error", 3 },
+        [LOG_LEVEL_WARNING] = { "warning", 4 },
+        [LOG_LEVEL_INFO] = { "info", 6 },
+        [LOG_LEVEL_DEBUG] = { "debug", 7 },
+};
+
+static const char *program = "nacelle";
+static enum log_level most = LOG_LEVEL_INFO;
+static bool journal;
+
+void log_init(const char *name, enum log_level most_detailed) {
+        program = name;
+        most = most_detailed;
+        journal = getenv("JOURNAL_STREAM") != NULL;
+}
+
+static int prefix(char *line, size_t size, enum log_level level) {
+        struct timespec now;
+        struct tm tm;
+        int n;
+
+        if (journal)
+                return snprintf(line, size, "<%d>", levels[level].syslog);
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        gmtime_r(&now.tv_sec, &tm);
+        n = (int)strftime(line, size, "%Y-%m-%dT%H:%M:%S", &tm);
+        return n + snprintf(line + n, size - (size_t)n, ".%03ldZ %s %s: ", now.tv_nsec / 1000000, levels[level].name, program);
+}
+
+void log_write(enum log_level level, const char *format, ...) {
+        char line[LOG_LINE_MAX];
+        va_list ap;
+        int n, text;
+
+        if (level > most)
+                return;
+        n = prefix(line, sizeof(line), level);
+        va_start(ap, format);
+        text = vsnprintf(line + n, sizeof(line) - (size_t)n, format, ap);
+        va_end(ap);
+        if (text < 0)
+                return;
+        n += text;
+        if (n > (int)sizeof(line) - 1)
+                n = sizeof(line) - 1;
+        line[n++] = '\n';
+        if (write(STDERR_FILENO, line, (size_t)n) < 0)
+                return; /* nobody reads the log: nothing is left to tell it to */
+}

@@ -1,0 +1,21 @@
+/* The program's own log, on standard error: one line a message, `2026-11-21T10:00:00.000Z warning agent: text`;
+ * under systemd (JOURNAL_STREAM set) the time is left out and the level goes in front as sd-daemon(3) has it.
+ * A message is one write(2), so lines of several threads never mix. What a line is about (pod, container)
+ * belongs into its text.
+ */
+#pragma once
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+
+/* The longest line, with its newline; a longer text is cut. */
+#define LOG_LINE_MAX 4096
+
+/* Sets the program's name in each line (kept, not copied) and the most detailed level written. Call once, first. */
+void log_init(const char *program, enum log_level most);
+
+void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_error(...) log_write(LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warning(...) log_write(LOG_LEVEL_WARNING, __VA_ARGS__)
+#define log_info(...) log_write(LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(...) log_write(LOG_LEVEL_DEBUG, __VA_ARGS__)

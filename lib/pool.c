@@ -1,0 +1,176 @@
+#include "lib/pool.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <time.h>
+
+struct queue {
+        struct pool_job *first, **last;
+};
+
+struct pool {
+        uv_async_t async; /* wakes the loop for @done; unref'd while no job is under way */
+        pthread_mutex_t lock; /* guards all below */
+        pthread_cond_t wake, ended;
+        struct queue waiting, done;
+        unsigned threads, idle, under_way;
+        bool stop;
+};
+
+static void queue_init(struct queue *q) {
+        q->first = NULL;
+        q->last = &q->first;
+}
+
+static void queue_push(struct queue *q, struct pool_job *job) {
+        job->next = NULL;
+        *q->last = job;
+        q->last = &job->next;
+}
+
+static struct pool_job *queue_pop(struct queue *q) {
+        struct pool_job *job = q->first;
+
+        if (job && !(q->first = job->next))
+                q->last = &q->first;
+        return job;
+}
+
+/* Waits for a job under the lock; NULL when the thread is to end. */
+static struct pool_job *next_job(struct pool *pool) {
+        struct timespec until;
+        int r = 0;
+
+        clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_sec += POOL_IDLE_SECONDS;
+        pool->idle++;
+        while (!pool->waiting.first && !pool->stop && r != ETIMEDOUT)
+                r = pthread_cond_timedwait(&pool->wake, &pool->lock, &until);
+        pool->idle--;
+        return queue_pop(&pool->waiting);
+}
+
+static void *thread_main(void *data) {
+        struct pool *pool = data;
+        struct pool_job *job;
+
+        pthread_mutex_lock(&pool->lock);
+        while ((job = next_job(pool))) {
+                pthread_mutex_unlock(&pool->lock);
+                job->work(job);
+                pthread_mutex_lock(&pool->lock);
+                queue_push(&pool->done, job);
+                uv_async_send(&pool->async);
+        }
+        pool->threads--;
+        pthread_cond_signal(&pool->ended);
+        pthread_mutex_unlock(&pool->lock);
+        return NULL;
+}
+
+/* Starts a thread under the lock. Its failure only leaves the job to the threads there are. */
+static void start_thread(struct pool *pool) {
+        sigset_t all, saved;
+        pthread_attr_t attr;
+        pthread_t thread;
+
+        sigfillset(&all);
+        pthread_attr_init(&attr);
+        pthread_attr_setstacksize(&attr, POOL_STACK_SIZE);
+        pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+        pthread_sigmask(SIG_SETMASK, &all, &saved); /* signals belong to the loop */
+        if (pthread_create(&thread, &attr, thread_main, pool) == 0)
+                pool->threads++;
+        pthread_sigmask(SIG_SETMASK, &saved, NULL);
+        pthread_attr_destroy(&attr);
+}
+
+static unsigned count_waiting(const struct pool *pool) {
+        unsigned n = 0;
+
+        for (const struct pool_job *job = pool->waiting.first; job && n <= pool->idle; job = job->next)
+                n++;
+        return n;
+}
+
+static void on_async(uv_async_t *async) {
+        struct pool *pool = async->data;
+        struct queue done;
+        struct pool_job *job;
+
+        pthread_mutex_lock(&pool->lock);
+        done = pool->done;
+        if (!done.first)
+                done.last = &done.first;
+        queue_init(&pool->done);
+        if (pool->waiting.first && pool->threads == 0)
+                start_thread(pool);
+        pthread_mutex_unlock(&pool->lock);
+
+        while ((job = queue_pop(&done))) {
+                if (--pool->under_way == 0)
+                        uv_unref((uv_handle_t *)async);
+                job->done(job);
+        }
+}
+
+int pool_new(uv_loop_t *loop, struct pool **ret_pool) {
+        struct pool *pool = calloc(1, sizeof(*pool));
+        pthread_condattr_t attr;
+        int r;
+
+        if (!pool)
+                return -ENOMEM;
+        r = uv_async_init(loop, &pool->async, on_async);
+        if (r < 0) {
+                free(pool);
+                return r;
+        }
+        pool->async.data = pool;
+        uv_unref((uv_handle_t *)&pool->async);
+        queue_init(&pool->waiting);
+        queue_init(&pool->done);
+        pthread_mutex_init(&pool->lock, NULL);
+        pthread_condattr_init(&attr);
+        pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+        pthread_cond_init(&pool->wake, &attr);
+        pthread_cond_init(&pool->ended, NULL);
+        pthread_condattr_destroy(&attr);
+        *ret_pool = pool;
+        return 0;
+}
+
+static void on_closed(uv_handle_t *handle) {
+        struct pool *pool = handle->data;
+
+        pthread_cond_destroy(&pool->wake);
+        pthread_cond_destroy(&pool->ended);
+        pthread_mutex_destroy(&pool->lock);
+        free(pool);
+}
+
+void pool_free(struct pool *pool) {
+        if (!pool)
+                return;
+        pthread_mutex_lock(&pool->lock);
+        pool->stop = true;
+        pthread_cond_broadcast(&pool->wake);
+        while (pool->threads > 0)
+                pthread_cond_wait(&pool->ended, &pool->lock);
+        pthread_mutex_unlock(&pool->lock);
+        uv_close((uv_handle_t *)&pool->async, on_closed);
+}
+
+void pool_submit(struct pool *pool, struct pool_job *job) {
+        if (pool->under_way++ == 0)
+                uv_ref((uv_handle_t *)&pool->async);
+        pthread_mutex_lock(&pool->lock);
+        queue_push(&pool->waiting, job);
+        if (count_waiting(pool) > pool->idle && pool->threads < POOL_THREADS_MAX)
+                start_thread(pool);
+        pthread_cond_signal(&pool->wake);
+        pthread_mutex_unlock(&pool->lock);
+}
