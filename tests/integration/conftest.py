@@ -1,0 +1,89 @@
+import os
+import sys
+import tempfile
+
+import pytest
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, HERE)
+sys.path.insert(0, os.path.join(HERE, "../../contrib/demo"))
+
+import oci  # noqa: E402
+from support.leaks import leaked, snapshot  # noqa: E402
+from support.node import Node, wait_for  # noqa: E402
+from support.registry import Registry  # noqa: E402
+
+
+def pytest_collection_modifyitems(items):
+    if os.getuid() != 0:
+        raise pytest.UsageError("the integration tests create namespaces and mounts: run them as root")
+
+
+@pytest.fixture(scope="session")
+def busybox_archive():
+    """A `docker save` archive of busybox as localhost/busybox:test."""
+    with tempfile.TemporaryDirectory() as d:
+        path = d + "/busybox.tar"
+        oci.Image([oci.busybox_layer()], Cmd=["sh"]).write_docker_archive(path, "localhost/busybox:test")
+        yield path
+
+
+def _leak_check(before, log):
+    def clean():
+        return not leaked(before, snapshot())
+    try:
+        wait_for("clean host", clean, timeout=10, interval=0.2)
+    except AssertionError:
+        raise AssertionError(f"left behind: {leaked(before, snapshot())}\nagent: {log[-3000:]}") from None
+
+
+@pytest.fixture(scope="module")
+def node(busybox_archive):
+    """One agent for a file's tests, with busybox imported; what it leaves behind fails the file."""
+    before = snapshot()
+    n = Node().start()
+    n.nacelle("import", busybox_archive)
+    yield n
+    n.stop()
+    _leak_check(before, "")
+
+
+@pytest.fixture
+def new_node(busybox_archive):
+    """Makes agents of a test's own: new_node(*options, config=...)."""
+    before, made = snapshot(), []
+
+    def make(*options, **kwargs):
+        n = Node(*options, **kwargs).start()
+        made.append(n)
+        n.nacelle("import", busybox_archive)
+        return n
+
+    yield make
+    logs = ""
+    for n in made:
+        logs += n.log()
+        if n.process.poll() is not None:
+            n.start()
+        n.stop()
+    _leak_check(before, logs)
+
+
+@pytest.fixture(autouse=True)
+def clean_pods(request):
+    """After each test the shared node holds no pod of it."""
+    yield
+    if "node" in request.fixturenames:
+        n = request.getfixturevalue("node")
+        for name in os.listdir(n.manifests):
+            os.unlink(os.path.join(n.manifests, name))
+        wait_for("end of the test's pods", lambda: not any(p.get("labels", {}).get("io.kubernetes.pod.uid") for p in n.pods()), timeout=40)
+        for p in n.pods():
+            n.crictl("rmp", "-f", p["id"])
+
+
+@pytest.fixture(scope="session")
+def registry():
+    r = Registry()
+    yield r
+    r.stop()

@@ -1,0 +1,203 @@
+"""An agent of its own for a test: own directories, bridge, CIDR and cgroup root, so that several run side by side."""
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
+PEERS = os.environ.get("PEERS", os.path.expanduser("~/.cache/nacelle-peers"))
+_numbers = iter(range(10, 250))
+
+
+def wait_for(what, probe, timeout=20.0, interval=0.02):
+    """The first true value of `probe()`; fails naming `what` when none came in `timeout` seconds."""
+    end = time.monotonic() + timeout
+    while True:
+        value = probe()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"no {what} within {timeout} s; last value: {value!r}")
+        time.sleep(interval)
+
+
+class Node:
+    def __init__(self, *options, config=None, root=None, number=None):
+        self.number = number or next(_numbers)
+        self.options = list(options)
+        self.dir = root or tempfile.mkdtemp(prefix=f"nacelle-test-{self.number}-")
+        self.root, self.run = self.dir + "/root", f"/run/nacelle-test-{os.getpid()}-{self.number}"
+        self.manifests, self.logs = self.dir + "/manifests", self.dir + "/pods-log"
+        self.bridge = f"nct{self.number}"
+        self.cgroup = f"/nacelle-test-{os.getpid()}-{self.number}"
+        self.socket = self.run + "/nacelle.sock"
+        self.log_path = self.dir + "/agent.log"
+        self.name = f"node{self.number}"
+        self.config = config
+        self.process = None
+        os.makedirs(self.manifests, exist_ok=True)
+
+    # --- the agent ---
+
+    def start(self, wait=True):
+        args = [BUILD + "/nacelle-agent", "--root-dir", self.root, "--run-dir", self.run, "--pod-manifest-path", self.manifests,
+                "--pod-logs-dir", self.logs, "--container-runtime-endpoint", "unix://" + self.socket,
+                "--bridge", self.bridge, "--pod-cidr", f"10.213.{self.number}.0/24,fd00:213:{self.number:x}::/64",
+                "--cgroup-root", self.cgroup, "--hostname-override", self.name, "--node-ip", "127.0.0.1", *self.options]
+        if self.config:
+            with open(self.dir + "/config.yaml", "w") as f:
+                f.write(self.config)
+            args += ["--config", self.dir + "/config.yaml"]
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(args, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+        if wait:
+            self.wait_ready()
+        return self
+
+    def wait_ready(self):
+        def ready():
+            if self.process.poll() is not None:
+                raise AssertionError(f"the agent ended with {self.process.returncode}:\n{self.log()[-3000:]}")
+            return subprocess.run([PEERS + "/crictl", "-r", "unix://" + self.socket, "-t", "2s", "version"],
+                                  capture_output=True).returncode == 0 if os.path.exists(self.socket) else False
+        wait_for("socket of the agent", ready)
+
+    def kill(self, sig=signal.SIGKILL):
+        self.process.send_signal(sig)
+        self.process.wait(timeout=20)
+
+    def restart(self, sig=signal.SIGKILL):
+        self.kill(sig)
+        return self.start()
+
+    def log(self):
+        with open(self.log_path, errors="replace") as f:
+            return f.read()
+
+    def stop(self):
+        """Removes all pods, then ends the agent and deletes what it kept."""
+        for name in os.listdir(self.manifests):
+            os.unlink(os.path.join(self.manifests, name))
+        if self.process and self.process.poll() is None:
+            try:
+                wait_for("end of the pods of the directory",
+                         lambda: not any(p.get("labels", {}).get("io.kubernetes.pod.uid") for p in self.pods()), timeout=40)
+                for pod in self.pods():
+                    self.crictl("rmp", "-f", pod["id"], check=False)
+                for image in self.images():
+                    self.crictl("rmi", image["id"], check=False)
+            finally:
+                self.kill(signal.SIGTERM)
+        shutil.rmtree(self.dir, ignore_errors=True)
+        shutil.rmtree(self.run, ignore_errors=True)
+
+    # --- clients ---
+
+    def crictl(self, *args, check=True, timeout=60, input=None):
+        done = subprocess.run([PEERS + "/crictl", "-r", "unix://" + self.socket, "-i", "unix://" + self.socket, "-t", "30s", *args],
+                              capture_output=True, text=True, timeout=timeout, input=input)
+        if check and done.returncode != 0:
+            raise AssertionError(f"crictl {' '.join(args)}: {done.stderr}\nagent: {self.log()[-2000:]}")
+        return done.stdout if check else done
+
+    def nacelle(self, *args, check=True, timeout=60, input=None):
+        done = subprocess.run([BUILD + "/nacelle", "--runtime-endpoint", "unix://" + self.socket, *args],
+                              capture_output=True, text=True, timeout=timeout, input=input)
+        if check and done.returncode != 0:
+            raise AssertionError(f"nacelle {' '.join(args)}: {done.stderr}\nagent: {self.log()[-2000:]}")
+        return done.stdout if check else done
+
+    def pods(self):
+        return json.loads(self.crictl("pods", "-o", "json")).get("items") or []
+
+    def containers(self, *args):
+        return json.loads(self.crictl("ps", "-a", "-o", "json", *args)).get("containers") or []
+
+    def images(self):
+        return json.loads(self.crictl("images", "-o", "json")).get("images") or []
+
+    def container(self, name, state=None, attempt=None):
+        """The newest container of that name, in that state when one is given; None when there is none."""
+        found = [c for c in self.containers() if c["metadata"]["name"] == name
+                 and (state is None or c["state"] == "CONTAINER_" + state.upper())
+                 and (attempt is None or int(c["metadata"].get("attempt", 0)) == attempt)]
+        return max(found, key=lambda c: int(c["createdAt"])) if found else None
+
+    def running(self, name, timeout=20, **kwargs):
+        return wait_for(f"running container {name}", lambda: self.container(name, "running", **kwargs), timeout)
+
+    def exited(self, name, timeout=20, **kwargs):
+        return wait_for(f"exited container {name}", lambda: self.container(name, "exited", **kwargs), timeout)
+
+    def inspect(self, container):
+        return json.loads(self.crictl("inspect", container["id"] if isinstance(container, dict) else container))
+
+    def inspectp(self, pod):
+        return json.loads(self.crictl("inspectp", pod["id"] if isinstance(pod, dict) else pod))
+
+    def exec(self, container, *command, check=True):
+        return self.crictl("exec", "-s", container["id"], *command, check=check)
+
+    # --- manifests ---
+
+    def write(self, file, text):
+        """Puts a manifest in place as people should: a file beside it, then rename."""
+        path = os.path.join(self.manifests, file)
+        with open(path + ".tmp~", "w") as f:
+            f.write(text if isinstance(text, str) else json.dumps(text))
+        os.rename(path + ".tmp~", path)
+        return path
+
+    def remove(self, file):
+        os.unlink(os.path.join(self.manifests, file))
+
+    def status(self, name):
+        """The pod's status object as the agent reports it; {} before there is one."""
+        out = subprocess.run(["curl", "-s", "--unix-socket", self.run + "/kubelet.sock", "http://localhost/pods"], capture_output=True, text=True).stdout
+        for pod in json.loads(out or "{}").get("items") or []:
+            if pod["metadata"]["name"] == f"{name}-{self.name}":
+                return pod.get("status") or {}
+        return {}
+
+
+def pod(name, *containers, **spec):
+    """A Pod object; each container is a dict, or a shell command for the busybox image."""
+    made = []
+    for i, c in enumerate(containers):
+        c = {"command": ["sh", "-c", c]} if isinstance(c, str) else dict(c)
+        c.setdefault("name", "main" if i == 0 else f"c{i}")
+        c.setdefault("image", "localhost/busybox:test")
+        c.setdefault("imagePullPolicy", "Never")
+        made.append(c)
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, **spec.pop("metadata", {})},
+            "spec": {"containers": made, "terminationGracePeriodSeconds": 1, **spec}}
+
+
+def address(node, pod_id):
+    return node.inspectp(pod_id)["status"]["network"]["ip"]
+
+
+def free_port():
+    import socket
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def processes(pattern):
+    """{pid: command line} of the processes whose command line matches."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                line = f.read().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if re.search(pattern, line):
+            found[int(pid)] = line
+    return found
