@@ -1,0 +1,135 @@
+#include "lib/arena.h"
+
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct chunk {
+        struct chunk *next;
+        size_t size, used; /* of @data */
+        _Alignas(max_align_t) char data[];
+};
+
+struct arena {
+        struct chunk *current; /* the one that new objects come from; older and oversized ones follow */
+        size_t total;
+};
+
+struct arena *arena_new(void) {
+        return calloc(1, sizeof(struct arena));
+}
+
+struct arena *arena_free(struct arena *arena) {
+        struct chunk *next;
+
+        if (!arena)
+                return NULL;
+        for (struct chunk *chunk = arena->current; chunk; chunk = next) {
+                next = chunk->next;
+                free(chunk);
+        }
+        free(arena);
+        return NULL;
+}
+
+void arena_freep(struct arena **arena) {
+        *arena = arena_free(*arena);
+}
+
+static struct chunk *add_chunk(struct arena *arena, size_t needed) {
+        size_t size = arena->current ? arena->current->size * 2 : ARENA_CHUNK_FIRST;
+        struct chunk *chunk;
+
+        if (size > ARENA_CHUNK_LAST)
+                size = ARENA_CHUNK_LAST;
+        if (size < needed)
+                size = needed;
+        chunk = malloc(sizeof(*chunk) + size);
+        if (!chunk)
+                return NULL;
+        *chunk = (struct chunk){ .size = size };
+        arena->total += sizeof(*chunk) + size;
+
+        /* A chunk made for one large object is full at once; the current one still has room. */
+        if (arena->current && size == needed && size > ARENA_CHUNK_LAST) {
+                chunk->next = arena->current->next;
+                arena->current->next = chunk;
+        } else {
+                chunk->next = arena->current;
+                arena->current = chunk;
+        }
+        return chunk;
+}
+
+static void *take(struct arena *arena, size_t size, size_t align) {
+        struct chunk *chunk = arena->current;
+        size_t at = 0;
+        void *p;
+
+        if (size > SIZE_MAX / 2)
+                return NULL;
+        if (chunk)
+                at = (chunk->used + align - 1) & ~(align - 1);
+        if (!chunk || at > chunk->size || chunk->size - at < size) {
+                chunk = add_chunk(arena, size);
+                if (!chunk)
+                        return NULL;
+                at = 0;
+        }
+        p = chunk->data + at;
+        chunk->used = at + size;
+        return p;
+}
+
+void *arena_alloc(struct arena *arena, size_t size) {
+        void *p = take(arena, size ? size : 1, _Alignof(max_align_t));
+
+        if (p)
+                memset(p, 0, size);
+        return p;
+}
+
+void *arena_alloc_array(struct arena *arena, size_t count, size_t size) {
+        size_t total;
+
+        if (__builtin_mul_overflow(count, size, &total))
+                return NULL;
+        return arena_alloc(arena, total);
+}
+
+char *arena_strndup(struct arena *arena, const char *text, size_t length) {
+        char *copy = take(arena, length + 1, 1);
+
+        if (!copy)
+                return NULL;
+        memcpy(copy, text, length);
+        copy[length] = '\0';
+        return copy;
+}
+
+char *arena_strdup(struct arena *arena, const char *text) {
+        return text ? arena_strndup(arena, text, strlen(text)) : NULL;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...) {
+        va_list ap, again;
+        char *text = NULL;
+        int n;
+
+        va_start(ap, format);
+        va_copy(again, ap);
+        n = vsnprintf(NULL, 0, format, ap);
+        va_end(ap);
+        if (n >= 0)
+                text = take(arena, (size_t)n + 1, 1);
+        if (text)
+                vsnprintf(text, (size_t)n + 1, format, again);
+        va_end(again);
+        return text;
+}
+
+size_t arena_size(const struct arena *arena) {
+        return sizeof(*arena) + arena->total;
+}

@@ -1,0 +1,43 @@
+/* Memory that is freed as one: objects of one lifetime (a manifest, a pod) share an arena.
+ *
+ * Allocation is a pointer's move in the current chunk; chunks double from ARENA_CHUNK_FIRST to ARENA_CHUNK_LAST,
+ * so a small object costs little and a large one few calls. Not for several threads at once.
+ */
+#pragma once
+
+#include <stddef.h>
+
+#define ARENA_CHUNK_FIRST ((size_t)1024)
+#define ARENA_CHUNK_LAST ((size_t)64 * 1024)
+
+struct arena;
+
+/* A new empty arena, or NULL without memory. Nothing beyond its head is allocated before first use. */
+struct arena *arena_new(void);
+
+/* Frees the arena and all that came from it; NULL is fine. Returns NULL. */
+struct arena *arena_free(struct arena *arena);
+
+void arena_freep(struct arena **arena);
+#define _cleanup_arena_ __attribute__((cleanup(arena_freep)))
+
+/* Zeroed memory, aligned for every type, that lives as long as the arena; NULL without memory. */
+void *arena_alloc(struct arena *arena, size_t size);
+
+/* As arena_alloc(), for @count elements; NULL also when the product overflows. */
+void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
+
+/* A NUL-terminated copy of @length bytes at @text, unaligned and so without padding; NULL without memory. */
+char *arena_strndup(struct arena *arena, const char *text, size_t length);
+
+/* A copy of @text; NULL for NULL and without memory. */
+char *arena_strdup(struct arena *arena, const char *text);
+
+/* Formatted text in the arena; NULL without memory. */
+char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Bytes taken from the system for the arena. */
+size_t arena_size(const struct arena *arena);
+
+/* An object of @type in @arena. */
+#define arena_new_of(arena, type) ((type *)arena_alloc((arena), sizeof(type)))
