@@ -1,0 +1,25 @@
+/* Network namespaces that outlive the process that made them: pinned by a bind mount at a path.
+ *
+ * The calling thread's own namespace never changes: what must happen inside another one is done by a thread that
+ * exists for just that and ends in there, so a pool thread cannot be left in the wrong namespace.
+ */
+#pragma once
+
+struct err;
+
+/* Creates a namespace with its loopback up, pinned at @path (a file made for it; its directory must exist).
+ * Returns 0; on failure nothing is left. */
+int netns_create(const char *path, struct err **err);
+
+/* Pins the namespace that @source names (/proc/PID/ns/net) at @path, as netns_create() does. */
+int netns_pin(const char *source, const char *path, struct err **err);
+
+/* Opens the namespace pinned at @path, O_CLOEXEC. -ENOENT, or -EINVAL when @path is no network namespace. */
+int netns_open(const char *path, int *ret_fd, struct err **err);
+
+/* Unmounts and removes @path. Returns 0 also when it is gone or was never mounted. */
+int netns_remove(const char *path, struct err **err);
+
+/* Runs @call(@data) on a thread of its own inside the namespace @netns_fd and returns what it returned. Its
+ * descriptors are the process's, so sockets it opens stay in that namespace. */
+int netns_run(int netns_fd, int (*call)(void *data, struct err **err), void *data, struct err **err);
