@@ -1,0 +1,40 @@
+# The test targets. `make check` is the whole of it and what CI runs.
+
+PEERS ?= $(HOME)/.cache/nacelle-peers
+export PEERS BUILD
+
+FUZZ_SECONDS ?= 20
+FUZZ_SOURCES := $(wildcard tests/fuzz/*_fuzz.c)
+FUZZ_BUILD   := $(BUILD)-fuzz
+FUZZERS      := $(patsubst tests/fuzz/%_fuzz.c,$(FUZZ_BUILD)/fuzz/%,$(FUZZ_SOURCES))
+
+deps: ## install the Debian packages that building needs
+	@contrib/install-packages build
+
+check-deps:
+	@contrib/install-packages build check vm
+	@tests/peers/build $(PEERS) crictl critest
+
+check: check-deps ## install what the tests need and run all of them
+	@tests/run-all
+
+integration: programs ## run the integration tests (TESTS='-k name' for some)
+	/usr/bin/python3 -m pytest -q -x tests/integration $(TESTS)
+
+sanitize: ## build with ASan and UBSan and run the unit tests so
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-sanitize SANITIZE=address,undefined unit
+
+clang: ## build everything with clang, warnings as errors
+	@$(MAKE) --no-print-directory BUILD=$(BUILD)-clang CC=clang programs unit-build
+
+fuzz: ## run each fuzz target for FUZZ_SECONDS
+	@$(MAKE) --no-print-directory BUILD=$(FUZZ_BUILD) CC=clang SANITIZE=address,undefined,fuzzer-no-link fuzz-build
+	@tests/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
+
+fuzz-build: $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(FUZZ_SOURCES))
+
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
+
+.PHONY: deps check-deps check integration sanitize clang fuzz fuzz-build
