@@ -1,0 +1,114 @@
+/* Container output to log files in the CRI format, inside the shim.
+ *
+ * One entry is `2026-11-21T10:47:15.123456789Z stdout F text\n` (KEP-2400 and kubelet's parser): the time in UTC, the
+ * stream, F for the end of a line or P for a part of one. A line longer than LOG_LINE_MAX is written in parts;
+ * what stands without a newline when its stream ends is a part too, as containerd writes it. Times in a file
+ * never go back, and the lines of one batch (what one read took) carry the same time.
+ *
+ * Only libc and system calls, nothing allocated: it is linked into the static shim. The streams of a process share
+ * one struct log_arena, whose memory is there while output flows and given back when it pauses.
+ *
+ * Rotation, when log_limits.size is set: NAME is renamed to NAME.20261121-104715.123456789 (kubelet's pattern with a
+ * finer clock, so that names sort by age) and a new NAME begins, always between two entries. Without it the caller
+ * of the CRI rotates by renaming and calls log_writer_reopen().
+ *
+ * When the file system takes no more (ENOSPC, EDQUOT, EIO, …) the container goes on and its output is dropped by
+ * whole lines; the first batch that can be written again begins with an entry that says how many lines were lost
+ * and why. What was written stays whole: a half-written entry is cut off again.
+ *
+ * Reads never block. Writes to the log file may, as long as the file system takes.
+ */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The most text in one entry; containerd's max_container_log_line_size. */
+#define LOG_LINE_MAX 16384
+
+/* What one log_stream_read() takes at most, so that a busy stream does not starve its neighbours. */
+#define LOG_TURN_MAX (1024 * 1024)
+
+/* The size a pipe grows to while its writer is faster than the shim's wake-ups; it shrinks again afterwards. */
+#define LOG_PIPE_MAX (1024 * 1024)
+
+/* Rotated files a writer keeps at most, whatever log_limits.files says. */
+#define LOG_FILES_MAX 1000
+
+enum log_stream_name { LOG_STDOUT, LOG_STDERR };
+
+enum log_state {
+        LOG_IDLE, /* nothing more to read now: wait for the descriptor */
+        LOG_MORE, /* the turn is over, there is more: call again after the other descriptors had theirs */
+        LOG_ENDED, /* end of file: the descriptor can be closed */
+};
+
+/* The buffers that all streams of one thread share. Zero it once; log_arena_release() may be called at any time. */
+struct log_arena {
+        char *memory; /* NULL while released */
+        size_t size;
+};
+
+struct log_limits {
+        uint64_t size; /* bytes after which a file is rotated; 0: never */
+        uint32_t files; /* files kept, the current one included; at least 1 */
+};
+
+/* One container's log file. Zeroed is "none": output is read, handed to the tap and dropped. */
+struct log_writer {
+        int dir_fd; /* ours */
+        int fd; /* the current file, ours */
+        struct log_limits limits;
+        uint64_t size; /* of the current file */
+        uint64_t rotate_at; /* size at which rotation is tried; moves on after a failure */
+        uint64_t dropped; /* lines lost since the last entry that said so */
+        int dropped_error; /* why */
+        uint64_t time_ns; /* of the last entry */
+        uint64_t dropped_total; /* lines lost since log_writer_open() */
+        bool open;
+        char name[NAME_MAX + 1];
+};
+
+/* Sees what a stream prints, before it is logged, as it was read (for attach). Must not block. */
+typedef void (*log_tap)(void *userdata, enum log_stream_name name, const char *data, size_t size);
+
+/* One pipe or terminal of a container. */
+struct log_stream {
+        int fd; /* the caller's, made non-blocking; -EBADF: none */
+        enum log_stream_name name;
+        log_tap tap; /* may be NULL; may change between calls */
+        void *userdata;
+        struct log_writer *writer;
+        char *part; /* the beginning of a line whose end is not there yet */
+        uint32_t part_size;
+        bool continued; /* the last entry of this stream was a part */
+        bool grown; /* the pipe has LOG_PIPE_MAX */
+};
+
+/* Opens (or continues) the log @name in @dir_fd, which is duplicated. @name is a plain file name; a symbolic link
+ * there is refused with -ELOOP. A file that ends inside an entry (a power cut) is cut back to the last whole one.
+ * Returns 0 or a negative errno; on failure the writer is "none". */
+int log_writer_open(struct log_writer *writer, int dir_fd, const char *name, const struct log_limits *limits);
+
+/* The file was renamed by someone else (CRI ReopenContainerLog): begins a new NAME. On failure the old file goes on
+ * being used and the negative errno is returned. */
+int log_writer_reopen(struct log_writer *writer);
+
+void log_writer_close(struct log_writer *writer);
+
+/* Prepares @stream to read @fd. @writer and the stream stay where they are until log_stream_end(). */
+void log_stream_init(struct log_stream *stream, int fd, enum log_stream_name name, struct log_writer *writer);
+
+/* Call when stream->fd is readable or hung up. Takes at most LOG_TURN_MAX. A terminal without a slave (EIO) has
+ * ended. Never fails: output that cannot be logged is dropped and counted. */
+enum log_state log_stream_read(struct log_stream *stream, struct log_arena *arena);
+
+/* The container has exited: takes what is still in the pipe (at most LOG_DRAIN_MAX, since a descendant may hold it and go
+ * on), writes an unfinished line, and forgets fd, which the caller closes. */
+void log_stream_end(struct log_stream *stream, struct log_arena *arena);
+#define LOG_DRAIN_MAX (4 * LOG_PIPE_MAX)
+
+/* Gives the memory back. Call when the loop is about to wait; costs nothing when there is none. */
+void log_arena_release(struct log_arena *arena);
