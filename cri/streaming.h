@@ -1,0 +1,95 @@
+/* The streaming server: exec, attach and port-forward for crictl and kubectl over SPDY/3.1 and WebSocket.
+ *
+ * CRI's Exec, Attach and PortForward answer with a URL of this server: http://127.0.0.1:PORT/KIND/TOKEN. A token is 128
+ * random bits, works once and for STREAMING_TOKEN_SECONDS. When a client claims it, the backend is asked for the
+ * process's descriptors, and bytes go between them and the client's streams; the backend says when the process ended.
+ * What a client does not read waits in the pipe, up to STREAMING_BUFFER_MAX on this side, and goes away with the
+ * client: a slow or vanished one never blocks the loop or another client.
+ *
+ * Protocols: SPDY/3.1 with X-Stream-Protocol-Version v5..v1.channel (k8s.io/apimachinery httpstream, kubelet's
+ * remotecommand) and portforward.k8s.io; WebSocket (RFC 6455) with v5, v4, v1 .channel.k8s.io and .base64.channel.k8s.io
+ * forms, v4.channel port-forwards, and SPDY/3.1+portforward.k8s.io tunnelled in WebSocket.
+ *
+ * All functions are for the loop's thread. Nothing blocks.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+struct err;
+struct streaming;
+struct streaming_session;
+
+#define STREAMING_TOKEN_SECONDS 60
+#define STREAMING_TOKENS_MAX 1000 /* unclaimed; one more is refused (EBUSY) */
+#define STREAMING_CLIENTS_MAX 512
+#define STREAMING_BUFFER_MAX (256 * 1024) /* bytes a session holds for its client, and for its process */
+#define STREAMING_FORWARDS_MAX 256 /* connections of one port-forward at a time */
+#define STREAMING_IDLE_SECONDS (4 * 60 * 60) /* without a byte: the session is closed, as kubelet has it */
+
+enum streaming_kind { STREAMING_EXEC, STREAMING_ATTACH, STREAMING_PORT_FORWARD };
+
+/* What a token stands for. Copied by streaming_url(). */
+struct streaming_request {
+        enum streaming_kind kind;
+        const char *id; /* the container's, for port-forward the sandbox's */
+        char *const *command; /* exec: NULL-terminated */
+        bool tty, in, out, err; /* which streams are wanted; with a tty stderr is part of stdout */
+};
+
+/* A process's end of the session. -EBADF for what was not asked for. Descriptors are made non-blocking by the session. */
+struct streaming_process {
+        int in; /* written to; closing it is the process's end of file */
+        int out, err; /* read from */
+        int tty; /* the terminal's master: read, written, resized; then the three above are -EBADF */
+};
+
+/* What really runs the processes. @data is streaming_new()'s. */
+struct streaming_backend {
+        /* A client has claimed the request's URL and opened its streams. Answered, then or later, with
+         * streaming_started() or streaming_failed(). @request lives as long as the session. */
+        void (*start)(void *data, struct streaming_session *session, const struct streaming_request *request);
+        /* The terminal of an attached container is to be resized; for an exec the session does it on .tty itself.
+         * May be NULL. */
+        void (*resize)(void *data, struct streaming_session *session, uint16_t columns, uint16_t rows);
+        /* The client has gone, or the session timed out, before streaming_exited(); its descriptors are closed. Not
+         * called after streaming_exited(), streaming_failed(). The session is gone after it. */
+        void (*gone)(void *data, struct streaming_session *session);
+        /* port-forward: a connected socket to @port inside the sandbox's network; each client connection one.
+         * Answered with streaming_connected(). */
+        void (*connect)(void *data, struct streaming_session *session, const struct streaming_request *request,
+                        uint16_t port, void *connection);
+};
+
+/* Listens on @address, "127.0.0.1:0" for a free port. Returns 0, or a negative errno with *@err. */
+int streaming_new(uv_loop_t *loop, const char *address, const struct streaming_backend *backend, void *data,
+                  struct streaming **ret_streaming, struct err **err);
+
+/* Closes everything; sessions end with gone(). Memory goes once the loop has closed the handles. NULL is fine. */
+void streaming_free(struct streaming *streaming);
+
+/* Makes a token for @request. Returns 0 with the URL (free it), -EBUSY past STREAMING_TOKENS_MAX, or -ENOMEM. */
+int streaming_url(struct streaming *streaming, const struct streaming_request *request, char **ret_url, struct err **err);
+
+/* The process runs; its descriptors are the session's now. */
+void streaming_started(struct streaming_session *session, const struct streaming_process *process);
+
+/* It could not be started: the client gets the text. The session is gone for the backend. @err stays the caller's. */
+void streaming_failed(struct streaming_session *session, const struct err *err);
+
+/* The process ended (for an attach: the container did) with @code: the client gets what is still to be read from the
+ * descriptors, for at most STREAMING_DRAIN_SECONDS, then the exit code. The session is gone for the backend. */
+void streaming_exited(struct streaming_session *session, int code);
+#define STREAMING_DRAIN_SECONDS 5
+
+/* Answers connect(): @fd (taken over), or -EBADF and @err. */
+void streaming_connected(struct streaming_session *session, void *connection, int fd, const struct err *err);
+
+/* The backend's own pointer with a session, NULL at first. */
+void streaming_session_set_data(struct streaming_session *session, void *data);
+void *streaming_session_data(const struct streaming_session *session);
+
+/* Clients that are connected, for metrics and tests. */
+unsigned streaming_clients(const struct streaming *streaming);
