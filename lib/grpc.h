@@ -22,6 +22,8 @@
 /* Bytes in front of each message: the compressed flag and the length. */
 #define GRPC_PREFIX_SIZE 5
 
+struct arena;
+
 enum grpc_code {
         GRPC_OK = 0,
         GRPC_CANCELLED = 1,
@@ -67,7 +69,7 @@ int grpc_pack(const ProtobufCMessage *message, uint8_t **ret_data, size_t *ret_s
 /* A message unpacked into one arena, freed by grpc_unpacked_free(); .message is NULL when there is none. */
 struct grpc_unpacked {
         ProtobufCMessage *message;
-        struct grpc_arena_block *blocks;
+        struct arena *arena;
 };
 
 /* Unpacks @size bytes as @type. Returns 0, -EBADMSG when they are no such message or a string in it is not UTF-8

@@ -1,0 +1,39 @@
+#include "lib/utf8.h"
+
+#include <stdint.h>
+
+/* The second byte's range is what rules out overlong forms and surrogates (Unicode table 3-7). */
+static const struct lead {
+        uint8_t from, to, length, second_from, second_to;
+} leads[] = {
+        { 0xc2, 0xdf, 2, 0x80, 0xbf }, { 0xe0, 0xe0, 3, 0xa0, 0xbf }, { 0xe1, 0xec, 3, 0x80, 0xbf },
+        { 0xed, 0xed, 3, 0x80, 0x9f }, { 0xee, 0xef, 3, 0x80, 0xbf }, { 0xf0, 0xf0, 4, 0x90, 0xbf },
+        { 0xf1, 0xf3, 4, 0x80, 0xbf }, { 0xf4, 0xf4, 4, 0x80, 0x8f },
+};
+
+static const struct lead *find_lead(uint8_t byte) {
+        for (size_t i = 0; i < sizeof(leads) / sizeof(leads[0]); i++)
+                if (byte >= leads[i].from && byte <= leads[i].to)
+                        return &leads[i];
+        return NULL;
+}
+
+bool utf8_valid(const void *text, size_t size) {
+        const uint8_t *p = text, *end = p + size;
+        const struct lead *lead;
+
+        while (p < end) {
+                if (*p < 0x80) {
+                        p++;
+                        continue;
+                }
+                lead = find_lead(*p);
+                if (!lead || end - p < lead->length || p[1] < lead->second_from || p[1] > lead->second_to)
+                        return false;
+                for (int i = 2; i < lead->length; i++)
+                        if ((p[i] & 0xc0) != 0x80)
+                                return false;
+                p += lead->length;
+        }
+        return true;
+}
