@@ -1,0 +1,230 @@
+#include "lib/value_builder.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/arena.h"
+#include "lib/err.h"
+
+int value_error(const struct value_options *options, uint32_t line, struct err **err, int code, const char *format,
+                ...) {
+        char text[ERR_TEXT_MAX];
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        if (options && options->name)
+                return err_set(err, code, "%s:%u: %s", options->name, line, text);
+        return err_set(err, code, "line %u: %s", line, text);
+}
+
+int value_check_size(const struct value_options *options, size_t length, struct err **err) {
+        size_t max = options && options->bytes_max ? options->bytes_max : VALUE_BYTES_MAX;
+
+        if (length > max)
+                return err_set(err, E2BIG, "%s%s%zu bytes, more than the %zu allowed",
+                               options && options->name ? options->name : "", options && options->name ? ": " : "",
+                               length, max);
+        return 0;
+}
+
+void value_builder_init(struct value_builder *b, struct arena *arena, const struct value_options *options) {
+        memset(b, 0, sizeof(*b));
+        b->arena = arena;
+        b->options = options;
+}
+
+void value_builder_done(struct value_builder *b) {
+        free(b->stack);
+        b->stack = NULL;
+}
+
+bool value_builder_wants_key(const struct value_builder *b) {
+        return b->depth > 0 && b->frames[b->depth - 1].open.kind == VALUE_MAP && !b->frames[b->depth - 1].key;
+}
+
+struct value *value_builder_last(struct value_builder *b) {
+        return b->count > 0 ? &b->stack[b->count - 1].value : NULL;
+}
+
+static int no_memory(struct value_builder *b, uint32_t line, struct err **err) {
+        return value_error(b->options, line, err, ENOMEM, "out of memory");
+}
+
+/* FNV-1a; a slot holds the latest string that fell on it, which is enough for a manifest's few dozen keys. */
+static uint32_t hash(const char *text, size_t length) {
+        uint32_t h = 2166136261u;
+
+        for (size_t i = 0; i < length; i++)
+                h = (h ^ (unsigned char)text[i]) * 16777619u;
+        return h;
+}
+
+int value_builder_text(struct value_builder *b, const char *text, size_t length, uint32_t line, const char **ret_text,
+                       struct err **err) {
+        const char **slot = NULL;
+        const char *copy;
+
+        if (length > 0 && memchr(text, '\0', length))
+                return value_error(b->options, line, err, EINVAL, "a string holds a NUL character");
+        if (length <= VALUE_INTERN_LENGTH_MAX) {
+                slot = &b->interned[hash(text, length) % VALUE_INTERN_SLOTS];
+                if (*slot && strncmp(*slot, text, length) == 0 && (*slot)[length] == '\0') {
+                        *ret_text = *slot;
+                        return 0;
+                }
+        }
+        copy = arena_strndup(b->arena, length > 0 ? text : "", length);
+        if (!copy)
+                return no_memory(b, line, err);
+        if (slot)
+                *slot = copy;
+        *ret_text = copy;
+        return 0;
+}
+
+static int count_nodes(struct value_builder *b, uint32_t nodes, uint32_t line, struct err **err) {
+        uint32_t max = b->options && b->options->nodes_max ? b->options->nodes_max : VALUE_NODES_MAX;
+
+        if (nodes > max || b->nodes > max - nodes)
+                return value_error(b->options, line, err, E2BIG, "more than %u values", max);
+        b->nodes += nodes;
+        return 0;
+}
+
+int value_builder_begin(struct value_builder *b, struct value open, struct err **err) {
+        if (b->depth == VALUE_DEPTH_MAX)
+                return value_error(b->options, open.line, err, E2BIG, "nested deeper than %d levels", VALUE_DEPTH_MAX);
+        b->frames[b->depth++] = (struct value_frame){
+                .open = open,
+                .first = b->count,
+                .nodes_before = b->nodes,
+        };
+        return 0;
+}
+
+int value_builder_key(struct value_builder *b, const char *key, size_t length, uint32_t line, uint16_t column,
+                      struct err **err) {
+        struct value_frame *frame = &b->frames[b->depth - 1];
+        int r = value_builder_text(b, key, length, line, &frame->key, err);
+
+        if (r < 0)
+                return r;
+        frame->key_line = line;
+        frame->key_column = column;
+        return 0;
+}
+
+int value_builder_add(struct value_builder *b, struct value value, uint32_t nodes, struct err **err) {
+        struct value_member *member;
+        int r = count_nodes(b, nodes, value.line, err);
+
+        if (r < 0)
+                return r;
+        if (b->count == b->size) {
+                uint32_t size = b->size ? b->size * 2 : 32;
+                struct value_member *stack = reallocarray(b->stack, size, sizeof(*stack));
+
+                if (!stack)
+                        return no_memory(b, value.line, err);
+                b->stack = stack;
+                b->size = size;
+        }
+        member = &b->stack[b->count++];
+        *member = (struct value_member){ .value = value };
+        if (b->depth > 0) {
+                struct value_frame *frame = &b->frames[b->depth - 1];
+
+                member->key = frame->key;
+                member->line = frame->key_line;
+                member->column = frame->key_column;
+                frame->key = NULL;
+        }
+        return 0;
+}
+
+static int compare_keys(const void *a, const void *b) {
+        const struct value_member *const *x = a, *const *y = b;
+        int c = strcmp((*x)->key, (*y)->key);
+
+        return c ? c : (*x > *y) - (*x < *y);
+}
+
+/* Finds a key that occurs twice: pairwise in the usual small map, by sorting in a large one. */
+static int find_duplicate(struct value_builder *b, const struct value_member *members, uint32_t count,
+                          const struct value_member **ret_again) {
+        const struct value_member **sorted;
+
+        *ret_again = NULL;
+        if (count <= 24) {
+                for (uint32_t i = 1; i < count && !*ret_again; i++)
+                        for (uint32_t j = 0; j < i; j++)
+                                if (strcmp(members[i].key, members[j].key) == 0)
+                                        *ret_again = &members[i];
+                return 0;
+        }
+        sorted = reallocarray(NULL, count, sizeof(*sorted));
+        if (!sorted)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < count; i++)
+                sorted[i] = &members[i];
+        qsort(sorted, count, sizeof(*sorted), compare_keys);
+        for (uint32_t i = 1; i < count && !*ret_again; i++)
+                if (strcmp(sorted[i]->key, sorted[i - 1]->key) == 0)
+                        *ret_again = sorted[i];
+        free(sorted);
+        return 0;
+}
+
+static int take_members(struct value_builder *b, const struct value_member *from, struct value *value,
+                        struct err **err) {
+        const struct value_member *again;
+        struct value_member *members;
+
+        if (find_duplicate(b, from, value->count, &again) < 0)
+                return no_memory(b, value->line, err);
+        if (again)
+                return value_error(b->options, again->line, err, EINVAL, "key \"%.100s\" already set in map",
+                                   again->key);
+        members = arena_alloc_array(b->arena, value->count, sizeof(*members));
+        if (!members)
+                return no_memory(b, value->line, err);
+        if (value->count > 0)
+                memcpy(members, from, value->count * sizeof(*members));
+        value->members = members;
+        return 0;
+}
+
+static int take_items(struct value_builder *b, const struct value_member *from, struct value *value,
+                      struct err **err) {
+        struct value *items = arena_alloc_array(b->arena, value->count, sizeof(*items));
+
+        if (!items)
+                return no_memory(b, value->line, err);
+        for (uint32_t i = 0; i < value->count; i++)
+                items[i] = from[i].value;
+        value->items = items;
+        return 0;
+}
+
+int value_builder_end(struct value_builder *b, struct err **err) {
+        struct value_frame *frame = &b->frames[b->depth - 1];
+        struct value value = frame->open;
+        const struct value_member *from = b->stack ? b->stack + frame->first : NULL;
+        int r;
+
+        value.count = b->count - frame->first;
+        if (value.kind == VALUE_MAP)
+                r = take_members(b, from, &value, err);
+        else
+                r = take_items(b, from, &value, err);
+        if (r < 0)
+                return r;
+        b->count = frame->first;
+        b->depth--;
+        return value_builder_add(b, value, 1, err);
+}
