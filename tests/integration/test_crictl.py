@@ -1,0 +1,76 @@
+"""The real crictl against the socket: every verb of the first page, as an operator uses it."""
+import json
+
+import pytest
+
+from support.node import wait_for
+
+
+@pytest.fixture
+def sandbox(node, tmp_path):
+    config = tmp_path / "pod.json"
+    config.write_text(json.dumps({"metadata": {"name": "s", "namespace": "test", "attempt": 1, "uid": "u1"}, "hostname": "s",
+                                  "log_directory": str(tmp_path / "logs"), "labels": {"k": "v"}, "linux": {}}))
+    return node.crictl("runp", str(config)).strip(), str(config)
+
+
+def create(node, sandbox, tmp_path, name="c", **fields):
+    config = tmp_path / f"{name}.json"
+    config.write_text(json.dumps({"metadata": {"name": name}, "image": {"image": "localhost/busybox:test"}, "log_path": f"{name}.log", "linux": {}, **fields}))
+    return node.crictl("create", sandbox[0], str(config), sandbox[1]).strip()
+
+
+def test_version_info(node):
+    assert "RuntimeName:  nacelle" in node.crictl("version")
+    info = json.loads(node.crictl("info"))
+    assert {c["type"]: c["status"] for c in info["status"]["conditions"]}["RuntimeReady"] is True
+
+
+def test_lifecycle(node, sandbox, tmp_path):
+    c = create(node, sandbox, tmp_path, command=["sh", "-c", "echo hello; sleep 1000"])
+    assert node.inspect(c)["status"]["state"] == "CONTAINER_CREATED"
+    node.crictl("start", c)
+    assert node.inspect(c)["status"]["state"] == "CONTAINER_RUNNING"
+    assert c[:13] in node.crictl("ps")
+    assert node.crictl("exec", "-s", c[:10], "echo", "in") == "in\n"
+    wait_for("log", lambda: node.crictl("logs", c) == "hello\n")
+    assert json.loads(node.crictl("stats", "-o", "json", "--id", c))["stats"]
+    node.crictl("stop", "-t", "0", c)
+    status = node.inspect(c)["status"]
+    assert status["state"] == "CONTAINER_EXITED" and status["exitCode"] == 137
+    node.crictl("rm", c)
+    assert c not in node.crictl("ps", "-a", "-q")
+    node.crictl("stopp", sandbox[0])
+    assert node.inspectp(sandbox[0])["status"]["state"] == "SANDBOX_NOTREADY"
+    node.crictl("rmp", sandbox[0])
+    assert node.crictl("pods", "-q") == ""
+
+
+def test_exec_exit_code_and_timeout(node, sandbox, tmp_path):
+    c = create(node, sandbox, tmp_path, command=["sleep", "1000"])
+    node.crictl("start", c)
+    assert node.crictl("exec", "-s", c, "sh", "-c", "exit 5", check=False).returncode != 0
+    out = node.crictl("exec", "-s", "--timeout", "1", c, "sleep", "100", check=False)
+    assert out.returncode != 0
+
+
+def test_wrong_ids_and_missing_image(node, sandbox, tmp_path):
+    assert node.crictl("inspect", "nosuchcontainer", check=False).returncode != 0
+    config = tmp_path / "x.json"
+    config.write_text(json.dumps({"metadata": {"name": "x"}, "image": {"image": "localhost/none:1"}, "linux": {}}))
+    out = node.crictl("create", sandbox[0], str(config), sandbox[1], check=False)
+    assert out.returncode != 0 and "localhost/none:1" in out.stderr
+
+
+def test_exec_of_missing_program_is_explained(node, sandbox, tmp_path):
+    c = create(node, sandbox, tmp_path, command=["/no/such/program"])
+    out = node.crictl("start", c, check=False)
+    assert out.returncode != 0 and "/no/such/program" in out.stderr and "no such file" in out.stderr.lower()
+
+
+def test_images_verbs(node):
+    images = node.images()
+    assert any("localhost/busybox:test" in i["repoTags"] for i in images)
+    status = json.loads(node.crictl("inspecti", "localhost/busybox:test"))
+    assert status["status"]["repoTags"] == ["localhost/busybox:test"]
+    assert json.loads(node.crictl("imagefsinfo"))

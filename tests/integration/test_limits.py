@@ -1,0 +1,61 @@
+"""Resource limits are real: cgroup values as the container is held to them, OOM kills explained."""
+import glob
+
+from support.node import pod, wait_for
+
+
+def cgroup_file(pid, controller, v1, v2):
+    """The content of a control file of a process's cgroup, wherever the controller is."""
+    for line in open(f"/proc/{pid}/cgroup"):
+        _, names, path = line.strip().split(":", 2)
+        if controller in names.split(","):
+            found = glob.glob(f"/sys/fs/cgroup/{controller}{path}/{v1}")
+            return open(found[0]).read().strip()
+    path = [line.strip().split(":", 2)[2] for line in open(f"/proc/{pid}/cgroup") if line.startswith("0::")][0]
+    return open(f"/sys/fs/cgroup{path}/{v2}").read().strip()
+
+
+def test_limits_in_cgroup_files(node):
+    node.write("lim.yaml", pod("lim", {"command": ["sleep", "1000"], "resources": {"limits": {"memory": "64Mi", "cpu": "500m"}, "requests": {"cpu": "250m"}}}))
+    c = node.running("main")
+    pid = node.inspect(c)["info"]["pid"]
+    assert cgroup_file(pid, "memory", "memory.limit_in_bytes", "memory.max") == str(64 << 20)
+    assert cgroup_file(pid, "cpu", "cpu.cfs_quota_us", "cpu.max").split()[0] == "50000"
+    assert cgroup_file(pid, "cpu", "cpu.shares", "cpu.weight") in ("256", "10")
+    path = next(line for line in open(f"/proc/{pid}/cgroup") if "memory" in line or line.startswith("0::"))
+    assert "/kubepods/burstable/pod" in path
+
+
+def test_oom_kill_is_reported_with_usage_and_limit(node):
+    node.write("oom.yaml", pod("oom", {"command": ["sh", "-c", "x=a; while :; do x=$x$x$x; done"], "resources": {"limits": {"memory": "16Mi"}}},
+                               restartPolicy="Never"))
+    wait_for("OOMKilled", lambda: (node.status("oom").get("containerStatuses") or [{}])[0].get("state", {}).get("terminated", {}).get("reason") == "OOMKilled")
+    assert node.status("oom")["containerStatuses"][0]["state"]["terminated"]["exitCode"] == 137
+    lines = [line for line in node.log().splitlines() if "OOM" in line and "main" in line and "limit" in line]
+    assert lines and ("16" in lines[0])
+
+
+def test_pids_limit(new_node):
+    node = new_node(config="apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\npodPidsLimit: 32\n")
+    node.write("pids.yaml", pod("pids", "sleep 1000"))
+    c = node.running("main")
+    out = node.exec(c, "sh", "-c", "for i in $(seq 60); do sleep 5 & done; wait", check=False)
+    assert "fork" in out.stderr + out.stdout or out.returncode != 0
+
+
+def test_devices_are_denied(node):
+    node.write("dev.yaml", pod("dev", "sleep 1000"))
+    c = node.running("main")
+    out = node.exec(c, "sh", "-c", "mknod /tmp/d b 254 0 && cat /tmp/d | head -c 1", check=False)
+    assert "Operation not permitted" in out.stderr + out.stdout
+    assert node.exec(c, "sh", "-c", "head -c 4 /dev/zero | wc -c").strip() == "4"
+
+
+def test_stats(node):
+    node.write("st.yaml", pod("st", "while :; do :; done"))
+    c = node.running("main")
+    import json
+    stats = wait_for("usage", lambda: (lambda s: s if int(s["cpu"]["usageCoreNanoSeconds"]["value"]) > 10**7 else None)(
+        json.loads(node.crictl("stats", "-o", "json", "--id", c["id"]))["stats"][0]))
+    assert int(stats["memory"]["workingSetBytes"]["value"]) > 0
+    node.crictl("statsp", "-o", "json")

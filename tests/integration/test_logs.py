@@ -1,0 +1,58 @@
+"""Container logs: the CRI format, partial lines, rotation without a lost line, reading."""
+import glob
+import re
+import time
+
+from support.node import pod, wait_for
+
+CONFIG = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\ncontainerLogMaxSize: 64Ki\ncontainerLogMaxFiles: 5\n"
+
+
+def test_format_and_streams(node):
+    node.write("l.yaml", pod("l", "echo out; echo err >&2; printf unfinished; sleep 1000"))
+    c = node.running("main")
+    path = node.inspect(c)["status"]["logPath"]
+    assert re.fullmatch(re.escape(node.logs) + rf"/default_l-{node.name}_[0-9a-f-]+/main/0\.log", path)
+    lines = wait_for("lines", lambda: (lambda t: t if len(t) >= 2 else None)(open(path).read().splitlines()))
+    stamp = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(Z|[+-]\d\d:\d\d)"
+    assert sorted(re.fullmatch(stamp + " (std(?:out|err) F .*)", line).group(2) for line in lines[:2]) == ["stderr F err", "stdout F out"]
+    assert "out" in node.crictl("logs", c["id"]) and "out" in node.nacelle("logs", c["id"])
+
+
+def test_partial_lines(node):
+    node.write("p.yaml", pod("p", "head -c 50000 /dev/zero | tr '\\0' x; echo; sleep 1000"))
+    c = node.running("main")
+    wait_for("line", lambda: node.crictl("logs", c["id"]) == "x" * 50000 + "\n")
+    tags = [line.split(" ", 3)[2] for line in open(node.inspect(c)["status"]["logPath"])]
+    assert tags[-1] == "F" and set(tags[:-1]) == {"P"}
+
+
+def test_rotation_loses_nothing(new_node):
+    node = new_node(config=CONFIG)
+    node.write("r.yaml", pod("r", "seq -f 'line %.0f of the log that is to be rotated' 4000; sleep 1000"))
+    c = node.running("main")
+    path = node.inspect(c)["status"]["logPath"]
+    wait_for("end of the log", lambda: "line 4000 " in node.nacelle("logs", c["id"]))
+    files = glob.glob(path + "*")
+    assert 3 <= len(files) <= 5
+    numbers = [int(m) for m in re.findall(r"line (\d+) ", node.nacelle("logs", c["id"]))]
+    assert numbers == list(range(numbers[0], 4001))
+
+
+def test_tail_since_timestamps_previous(node):
+    node.write("t.yaml", pod("t", "echo attempt; seq 1 20; sleep 1; exit 1"))
+    wait_for("second attempt", lambda: node.container("main", attempt=1))
+    c = node.running("main", attempt=1)
+    wait_for("log", lambda: "20" in node.nacelle("logs", c["id"]))
+    assert node.nacelle("logs", "--tail", "2", c["id"]) == "19\n20\n"
+    assert re.match(r"\d{4}-\d\d-\d\dT", node.nacelle("logs", "--timestamps", "--tail", "1", c["id"]))
+    assert node.nacelle("logs", "--since", "1h", "--tail", "1", c["id"]) == "20\n"
+    assert node.nacelle("logs", "--previous", c["id"]).startswith("attempt")
+
+
+def test_follow_ends_with_the_container(node):
+    node.write("f.yaml", pod("f", "for i in 1 2 3; do echo $i; sleep 0.3; done", restartPolicy="Never"))
+    c = wait_for("container", lambda: node.container("main"))
+    begin = time.monotonic()
+    assert node.nacelle("logs", "-f", c["id"]) == "1\n2\n3\n"
+    assert time.monotonic() - begin < 10

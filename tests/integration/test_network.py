@@ -1,0 +1,101 @@
+"""The built-in network: addresses, host ports, name files, nothing left."""
+import json
+import socket
+import subprocess
+import urllib.request
+
+import pytest
+
+from support.node import address, free_port, pod, wait_for
+
+SERVER = "mkdir -p /w; hostname > /w/index.html; httpd -p 80 -h /w; sleep 1000"
+
+
+def get(url):
+    return urllib.request.urlopen(url, timeout=3).read().decode()
+
+
+def test_pods_reach_each_other_and_the_host_reaches_them(node):
+    node.write("a.yaml", pod("a", SERVER))
+    node.write("b.yaml", pod("b", {"name": "client", "command": ["sleep", "1000"]}))
+    a, b = node.running("main"), node.running("client")
+    ip = address(node, a["podSandboxId"])
+    wait_for("answer", lambda: get(f"http://{ip}/") == f"a-{node.name}\n")
+    assert node.exec(b, "wget", "-q", "-O", "-", f"http://{ip}/") == f"a-{node.name}\n"
+    extra = [i["ip"] for i in node.inspectp(a["podSandboxId"])["status"]["network"].get("additionalIps", [])]
+    v6 = [i for i in extra if ":" in i][0]
+    assert node.exec(b, "wget", "-q", "-O", "-", f"http://[{v6}]/") == f"a-{node.name}\n"
+    assert "UP" in node.exec(b, "ip", "link", "show", "lo")
+    assert "default via" in node.exec(b, "ip", "route")
+
+
+def test_host_port_tcp_and_udp(node):
+    tcp, udp = free_port(), free_port()
+    node.write("hp.yaml", pod("hp", {"command": ["sh", "-c", SERVER], "ports": [{"containerPort": 80, "hostPort": tcp}]},
+                              {"name": "udp", "command": ["sh", "-c", "while :; do echo pong | nc -u -l -p 53 -w 1; done"],
+                               "ports": [{"containerPort": 53, "hostPort": udp, "protocol": "UDP"}]}))
+    node.running("main")
+    node.running("udp")
+    wait_for("answer", lambda: _try(lambda: get(f"http://127.0.0.1:{tcp}/")))
+
+    def pong():
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(1)
+            s.sendto(b"ping\n", ("127.0.0.1", udp))
+            return s.recv(100)
+    assert wait_for("pong", lambda: _try(pong)) == b"pong\n"
+    node.remove("hp.yaml")
+    wait_for("no pods", lambda: not node.pods())
+    with pytest.raises(OSError):
+        get(f"http://127.0.0.1:{tcp}/")
+
+
+def _try(f):
+    try:
+        return f()
+    except OSError:
+        return None
+
+
+def test_taken_host_port_is_named(node):
+    port = free_port()
+    node.write("one.yaml", pod("one", {"name": "one", "command": ["sleep", "1000"], "ports": [{"containerPort": 80, "hostPort": port}]}))
+    node.running("one")
+    node.write("two.yaml", pod("two", {"name": "two", "command": ["sleep", "1000"], "ports": [{"containerPort": 80, "hostPort": port}]}))
+    wait_for("message", lambda: [line for line in node.log().splitlines() if str(port) in line and "two" in line])
+    assert node.container("two", "running") is None
+
+
+def test_name_files(node):
+    node.write("n.yaml", pod("n", "sleep 1000", hostname="me", subdomain="sub",
+                             hostAliases=[{"ip": "10.1.2.3", "hostnames": ["alias"]}], dnsPolicy="None",
+                             dnsConfig={"nameservers": ["10.9.9.9"], "searches": ["a.example", "b.example"], "options": [{"name": "ndots", "value": "3"}]}))
+    c = node.running("main")
+    assert node.exec(c, "cat", "/etc/resolv.conf").split() == "search a.example b.example nameserver 10.9.9.9 options ndots:3".split()
+    hosts = node.exec(c, "cat", "/etc/hosts")
+    assert "10.1.2.3\talias" in hosts and "127.0.0.1\tlocalhost" in hosts and "me" in hosts
+    assert node.exec(c, "cat", "/etc/hostname") == "me\n" and node.exec(c, "hostname") == "me\n"
+
+
+def test_addresses_are_distinct_and_given_back(new_node):
+    node = new_node("--pod-cidr", "10.213.251.0/28")
+    for i in range(8):
+        node.write(f"p{i}.yaml", pod(f"p{i}", {"name": f"p{i}", "command": ["sleep", "1000"]}))
+    for i in range(8):
+        node.running(f"p{i}")
+    ips = {address(node, p["id"]) for p in node.pods()}
+    assert len(ips) == 8
+    for i in range(8, 20):
+        node.write(f"p{i}.yaml", pod(f"p{i}", {"name": f"p{i}", "command": ["sleep", "1000"]}))
+    wait_for("message about the exhausted range", lambda: [line for line in node.log().splitlines() if "10.213.251.0/28" in line])
+    for i in range(8):
+        node.remove(f"p{i}.yaml")
+    for i in range(8, 16):
+        node.running(f"p{i}", timeout=40)
+
+
+def test_bandwidth_annotation(node):
+    node.write("bw.yaml", pod("bw", "sleep 1000", metadata={"annotations": {"kubernetes.io/ingress-bandwidth": "8M", "kubernetes.io/egress-bandwidth": "8M"}}))
+    node.running("main")
+    qdiscs = json.loads(subprocess.check_output(["tc", "-j", "qdisc"], text=True))
+    assert [q for q in qdiscs if q["kind"] == "tbf"]

@@ -1,0 +1,116 @@
+"""The agent may die: containers, logs, counts and addresses go on."""
+import os
+import random
+import re
+import shutil
+import signal
+import time
+
+from support.node import address, pod, processes, wait_for
+
+COUNT = "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.01; done"
+
+
+def numbers(node, container):
+    return [int(n) for n in re.findall(r"line (\d+)\n", node.nacelle("logs", container["id"]))]
+
+
+def test_kill_and_restart_touches_nothing(new_node):
+    node = new_node()
+    node.write("a.yaml", pod("a", COUNT))
+    node.write("b.yaml", pod("b", {"name": "crash", "command": ["sh", "-c", "exit 4"]}))
+    before = node.running("main")
+    pid, ip = node.inspect(before)["info"]["pid"], address(node, before["podSandboxId"])
+    wait_for("restart", lambda: node.container("crash", attempt=1))
+    for sig in (signal.SIGKILL, signal.SIGTERM):
+        node.kill(sig)
+        time.sleep(0.5)
+        node.start()
+        after = node.running("main")
+        assert after["id"] == before["id"] and node.inspect(after)["info"]["pid"] == pid
+        assert address(node, after["podSandboxId"]) == ip
+    found = numbers(node, before)
+    assert found == list(range(1, len(found) + 1))
+    assert int(node.container("crash")["metadata"]["attempt"]) >= 1
+    assert len([c for c in node.containers() if c["metadata"]["name"] == "main"]) == 1
+
+
+def test_exit_while_the_agent_was_away(new_node):
+    node = new_node()
+    node.write("x.yaml", pod("x", "sleep 1; exit 9", restartPolicy="Never"))
+    c = node.running("main")
+    node.kill()
+    time.sleep(1.5)
+    node.start()
+    wait_for("exit code", lambda: node.inspect(c)["status"].get("exitCode") == 9)
+    wait_for("Failed", lambda: node.status("x").get("phase") == "Failed")
+
+
+def test_file_removed_while_the_agent_was_away(new_node):
+    node = new_node()
+    node.write("gone.yaml", pod("gone", "sleep 1000"))
+    node.running("main")
+    node.kill()
+    node.remove("gone.yaml")
+    node.start()
+    wait_for("no pods", lambda: not node.pods())
+
+
+def test_damaged_state_files_do_not_keep_it_from_starting(new_node):
+    node = new_node()
+    node.write("a.yaml", pod("a", "sleep 1000"))
+    before = node.running("main")
+    files = [os.path.join(t, f) for top in (node.root, node.run) for t, _, names in os.walk(top) if "/images" not in t and "/layers" not in t
+             for f in names if os.path.isfile(os.path.join(t, f)) and os.path.getsize(os.path.join(t, f)) < 1 << 20 and "overlay" not in t and "/fs" not in t]
+    rng = random.Random(1)
+    for path in sorted(files):
+        node.kill()
+        keep = open(path, "rb").read()
+        if rng.random() < 0.5:
+            open(path, "wb").write(b"\xff" * 10)
+        else:
+            os.unlink(path)
+        node.start()
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        if node.container("main", "running") and node.container("main", "running")["id"] == before["id"]:
+            continue
+        before = node.running("main")
+        del keep
+
+
+def test_shim_killed(new_node):
+    node = new_node()
+    node.write("s.yaml", pod("s", COUNT))
+    c = node.running("main")
+    pid = node.inspect(c)["info"]["pid"]
+    shims = [p for p in processes(r"nacelle-shim") if node.run in open(f"/proc/{p}/cmdline").read() or True]
+    own = [p for p in shims if int(open(f"/proc/{p}/stat").read().rsplit(")", 1)[1].split()[1]) == node.process.pid]
+    assert own
+    os.kill(own[0], signal.SIGKILL)
+    time.sleep(1)
+    after = node.running("main")
+    assert after["id"] == c["id"] and os.path.exists(f"/proc/{pid}")
+    seen = len(numbers(node, c))
+    wait_for("the log to go on", lambda: len(numbers(node, c)) > seen + 20)
+    found = numbers(node, c)
+    assert found == list(range(1, len(found) + 1))
+
+
+def test_kill_at_random_moments(new_node):
+    node = new_node()
+    rng = random.Random(7)
+    for round_number in range(12):
+        for i in range(4):
+            node.write(f"p{i}.yaml", pod(f"p{i}", {"name": f"p{i}", "command": ["sleep", str(1000 + round_number)]}))
+        time.sleep(rng.random() * 0.15)
+        node.restart()
+    for i in range(4):
+        node.running(f"p{i}")
+    wait_for("one sandbox a pod", lambda: len([p for p in node.pods() if p["state"] == "SANDBOX_READY"]) == 4)
+
+
+def test_run_directory_lost_is_a_reboot(new_node):
+    node = new_node()
+    node.write("a.yaml", pod("a", "sleep 1000"))
+    node.running("main")
+    assert shutil.disk_usage(node.root)

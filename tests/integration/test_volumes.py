@@ -1,0 +1,81 @@
+"""Volumes: emptyDir, hostPath, downward API, subPath and its tricks."""
+import os
+
+from support.node import pod, wait_for
+
+
+def mounts(*pairs):
+    return [{"name": n, "mountPath": p, **k} for n, p, k in pairs]
+
+
+def test_empty_dir_is_shared_and_memory_is_tmpfs(node):
+    node.write("v.yaml", pod("v", {"command": ["sleep", "1000"], "volumeMounts": mounts(("d", "/d", {}), ("m", "/m", {}))},
+                             {"name": "other", "command": ["sleep", "1000"], "volumeMounts": mounts(("d", "/d", {"readOnly": True}))},
+                             volumes=[{"name": "d", "emptyDir": {}}, {"name": "m", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}}]))
+    a, b = node.running("main"), node.running("other")
+    node.exec(a, "sh", "-c", "echo hi > /d/f")
+    assert node.exec(b, "cat", "/d/f") == "hi\n"
+    assert "Read-only" in node.exec(b, "touch", "/d/g", check=False).stderr
+    assert "tmpfs" in node.exec(a, "sh", "-c", "grep ' /m ' /proc/mounts")
+    assert "No space" in node.exec(a, "sh", "-c", "head -c 2000000 /dev/zero > /m/big", check=False).stderr
+
+
+def test_host_path_types(node, tmp_path):
+    (tmp_path / "file").write_text("content\n")
+    node.write("h.yaml", pod("h", {"command": ["sleep", "1000"], "volumeMounts": mounts(("f", "/f", {}), ("n", "/n", {}))},
+                             volumes=[{"name": "f", "hostPath": {"path": str(tmp_path / "file"), "type": "File"}},
+                                      {"name": "n", "hostPath": {"path": str(tmp_path / "new"), "type": "DirectoryOrCreate"}}]))
+    c = node.running("main")
+    assert node.exec(c, "cat", "/f") == "content\n"
+    assert os.path.isdir(tmp_path / "new")
+    node.write("w.yaml", pod("w", {"name": "wrong", "command": ["sleep", "1000"], "volumeMounts": mounts(("f", "/f", {}))},
+                             volumes=[{"name": "f", "hostPath": {"path": str(tmp_path / "file"), "type": "Directory"}}]))
+    wait_for("message", lambda: [line for line in node.log().splitlines() if "is not a directory" in line])
+
+
+def test_downward_api_files(node):
+    node.write("da.yaml", pod("da", {"command": ["sleep", "1000"], "volumeMounts": mounts(("i", "/i", {}), ("p", "/p", {}))},
+                              metadata={"labels": {"a": "1", "b": "2"}},
+                              volumes=[{"name": "i", "downwardAPI": {"items": [{"path": "labels", "fieldRef": {"fieldPath": "metadata.labels"}}]}},
+                                       {"name": "p", "projected": {"sources": [{"downwardAPI": {"items": [
+                                           {"path": "sub/name", "fieldRef": {"fieldPath": "metadata.name"}, "mode": 256}]}}]}}]))
+    c = node.running("main")
+    assert node.exec(c, "cat", "/i/labels") == 'a="1"\nb="2"'
+    assert node.exec(c, "cat", "/p/sub/name") == f"da-{node.name}"
+    assert node.exec(c, "stat", "-L", "-c", "%a", "/p/sub/name").strip() == "400"
+    assert "..data" in node.exec(c, "ls", "-a", "/p")
+
+
+def test_sub_path_and_expr(node):
+    node.write("sp.yaml", pod("sp", {"command": ["sleep", "1000"], "env": [{"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}],
+                                     "volumeMounts": mounts(("d", "/a", {"subPath": "x/y"}), ("d", "/b", {"subPathExpr": "$(N)"}), ("d", "/all", {}))},
+                              volumes=[{"name": "d", "emptyDir": {}}]))
+    c = node.running("main")
+    node.exec(c, "touch", "/a/f", "/b/g")
+    assert node.exec(c, "ls", "/all/x/y").strip() == "f"
+    assert node.exec(c, "ls", f"/all/sp-{node.name}").strip() == "g"
+
+
+def test_sub_path_symlink_does_not_leave_the_volume(node, tmp_path):
+    (tmp_path / "secret").write_text("secret")
+    os.makedirs(tmp_path / "vol")
+    os.symlink("/etc", tmp_path / "vol/out")
+    os.symlink("../secret", tmp_path / "vol/up")
+    for sub in ("out", "up"):
+        node.write(f"{sub}.yaml", pod(sub, {"name": sub, "command": ["sleep", "1000"], "volumeMounts": mounts(("v", "/v", {"subPath": sub}))},
+                                      volumes=[{"name": "v", "hostPath": {"path": str(tmp_path / "vol")}}]))
+    wait_for("answers", lambda: all(node.container(s) or [line for line in node.log().splitlines() if f"{s}-{node.name}" in line and "subPath" in line]
+                                    for s in ("out", "up")))
+    for sub in ("out", "up"):
+        c = node.container(sub, "running")
+        if c:
+            assert "secret" not in node.exec(c, "sh", "-c", "cat /v 2>/dev/null; ls /v")
+            assert "debian_version" not in node.exec(c, "ls", "/v")
+
+
+def test_image_volume(node):
+    node.write("iv.yaml", pod("iv", {"command": ["sleep", "1000"], "volumeMounts": mounts(("i", "/i", {}))},
+                              volumes=[{"name": "i", "image": {"reference": "localhost/busybox:test", "pullPolicy": "Never"}}]))
+    c = node.running("main")
+    assert "busybox" in node.exec(c, "ls", "/i/bin")
+    assert "Read-only" in node.exec(c, "touch", "/i/x", check=False).stderr
