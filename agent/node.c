@@ -1,0 +1,151 @@
+#include "agent/node.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/pods.h"
+#include "cni/network.h"
+#include "cri/cri.h"
+#include "cri/server.h"
+#include "lib/cleanup.h"
+#include "lib/ip.h"
+#include "lib/log.h"
+#include "lib/pool.h"
+
+struct node {
+        uv_loop_t *loop;
+        struct pool *pool;
+        struct cri *cri;
+        struct cri_server *server;
+        struct pods *pods;
+};
+
+/* Addresses of both families at most. */
+#define CIDRS_MAX 2
+
+static int parse_cidrs(const char *text, struct ip_cidr *cidrs, size_t *ret_n, struct err **err) {
+        _cleanup_free_ char *copy = strdup(text);
+        char *rest = copy, *one;
+        size_t n = 0;
+        int r;
+
+        if (!copy)
+                return err_set(err, ENOMEM, "out of memory");
+        while ((one = strsep(&rest, ","))) {
+                if (n == CIDRS_MAX)
+                        return err_set(err, EINVAL, "--pod-cidr: more than one network a family");
+                if ((r = ip_cidr_parse(one, &cidrs[n++], err)) < 0)
+                        return err_wrap(err, "--pod-cidr");
+        }
+        *ret_n = n;
+        return 0;
+}
+
+static int make_cri(struct node *node, const struct options *o, struct err **err) {
+        const char *bin_dirs[] = { o->cni_bin_dir, "/usr/lib/cni", NULL };
+        _cleanup_free_ char *cache = NULL, *shim = NULL;
+        struct ip_cidr cidrs[CIDRS_MAX];
+        size_t n_cidrs = 0;
+        int r;
+
+        if ((r = parse_cidrs(o->pod_cidr, cidrs, &n_cidrs, err)) < 0)
+                return r;
+        if (asprintf(&cache, "%s/cni", o->run_dir) < 0 ||
+            (o->libexec_dir && asprintf(&shim, "%s/nacelle-shim", o->libexec_dir) < 0))
+                return err_set(err, ENOMEM, "out of memory");
+
+        struct network_options network = {
+                .bridge = o->bridge,
+                .pod_cidrs = cidrs,
+                .n_pod_cidrs = n_cidrs,
+                .masquerade = true,
+                .conf_dir = o->cni_conf_dir,
+                .bin_dirs = bin_dirs,
+                .cache_dir = cache,
+        };
+        struct cri_options options = {
+                .root_dir = o->root_dir,
+                .run_dir = o->run_dir,
+                .cgroup_root = o->cgroup_root,
+                .shim_path = shim,
+                .network = &network,
+                .registries = o->registries,
+                .hosts_dir = o->certs_dir,
+                .docker_config = o->auth_file,
+                .seccomp_dir = o->seccomp_dir,
+                .log_max_size = (uint64_t)o->log_max_size,
+                .log_max_files = (unsigned)o->log_max_files,
+        };
+        return cri_new(node->loop, node->pool, &options, &node->cri, err);
+}
+
+int node_new(uv_loop_t *loop, const struct options *o, struct node **ret_node, struct err **err) {
+        struct node *node = calloc(1, sizeof(*node));
+        int r;
+
+        if (!node)
+                return err_set(err, ENOMEM, "out of memory");
+        node->loop = loop;
+        if ((r = pool_new(loop, &node->pool)) < 0)
+                err_errno(err, -r, "cannot make the thread pool");
+        if (r == 0)
+                r = make_cri(node, o, err);
+        if (r == 0 && !o->runtime_only)
+                r = pods_new(loop, node->pool, node->cri, o, &node->pods, err);
+        if (r == 0)
+                r = cri_server_new(loop, node->cri, o->socket, &node->server, err);
+        if (r < 0) {
+                node_free(node);
+                return r;
+        }
+        if (node->pods)
+                pods_start(node->pods);
+        *ret_node = node;
+        return 0;
+}
+
+struct drain {
+        uv_timer_t timer;
+        bool late, closed;
+};
+
+static void on_drain_timer(uv_timer_t *timer) {
+        ((struct drain *)timer->data)->late = true;
+}
+
+static void on_drain_closed(uv_handle_t *handle) {
+        ((struct drain *)handle->data)->closed = true;
+}
+
+/* Lets the calls under way end: their threads still use cri. */
+static void drain(struct node *node) {
+        struct drain d = { .late = false };
+
+        uv_timer_init(node->loop, &d.timer);
+        d.timer.data = &d;
+        uv_timer_start(&d.timer, on_drain_timer, NODE_DRAIN_SECONDS * 1000, 0);
+        while (!d.late && node->cri && cri_calls_under_way(node->cri) > 0)
+                uv_run(node->loop, UV_RUN_ONCE);
+        uv_close((uv_handle_t *)&d.timer, on_drain_closed);
+        while (!d.closed)
+                uv_run(node->loop, UV_RUN_NOWAIT);
+        if (d.late)
+                log_warning("%u calls have not ended in %d s and are left behind", cri_calls_under_way(node->cri),
+                            NODE_DRAIN_SECONDS);
+}
+
+void node_free(struct node *node) {
+        if (!node)
+                return;
+        pods_free(node->pods);
+        cri_server_free(node->server);
+        drain(node);
+        if (node->cri && cri_calls_under_way(node->cri) > 0)
+                return;
+        cri_free(node->cri);
+        pool_free(node->pool);
+        uv_run(node->loop, UV_RUN_NOWAIT);
+        free(node);
+}

@@ -1,0 +1,18 @@
+/* The running agent: the loop and all that stands on it, made in order and taken down in reverse.
+ */
+#pragma once
+
+#include <uv.h>
+
+#include "agent/options.h"
+
+struct node;
+
+/* Makes pool, cri, its socket and, unless runtime_only, the pods of the watched directory. @options must outlive the
+ * node. On failure nothing stays but what cri keeps on disk. */
+int node_new(uv_loop_t *loop, const struct options *options, struct node **ret_node, struct err **err);
+
+/* Takes it down and leaves pods running. Runs the loop until the calls under way have ended, for at most
+ * NODE_DRAIN_SECONDS. NULL is fine. */
+void node_free(struct node *node);
+#define NODE_DRAIN_SECONDS 5
