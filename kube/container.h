@@ -1,0 +1,196 @@
+/* The container of a pod's spec, field by field: core/v1 Container. See kube/pod.h for who owns it. */
+#pragma once
+
+#include "kube/types.h"
+
+enum pod_pull_policy { PULL_UNSET, PULL_ALWAYS, PULL_NEVER, PULL_IF_NOT_PRESENT };
+enum pod_restart_policy { RESTART_UNSET, RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
+enum pod_protocol { PROTOCOL_UNSET, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP };
+enum pod_scheme { SCHEME_UNSET, SCHEME_HTTP, SCHEME_HTTPS };
+enum pod_propagation { PROPAGATION_UNSET, PROPAGATION_NONE, PROPAGATION_HOST_TO_CONTAINER, PROPAGATION_BIDIRECTIONAL };
+enum pod_recursive_read_only { RRO_UNSET, RRO_DISABLED, RRO_IF_POSSIBLE, RRO_ENABLED };
+enum pod_message_policy { MESSAGE_UNSET, MESSAGE_FILE, MESSAGE_FALLBACK_TO_LOGS };
+enum pod_proc_mount { PROC_MOUNT_UNSET, PROC_MOUNT_DEFAULT, PROC_MOUNT_UNMASKED };
+enum pod_profile_type { PROFILE_UNSET, PROFILE_UNCONFINED, PROFILE_RUNTIME_DEFAULT, PROFILE_LOCALHOST };
+enum pod_resize_restart { RESIZE_UNSET, RESIZE_NOT_REQUIRED, RESIZE_RESTART_CONTAINER };
+
+struct pod_port {
+        const char *name, *host_ip;
+        int32_t host_port, container_port;
+        enum pod_protocol protocol;
+};
+
+struct pod_field_ref {
+        const char *api_version, *field_path;
+};
+
+struct pod_resource_ref {
+        const char *container_name, *resource;
+        struct quantity divisor; /* zero: not given, counts as 1 */
+};
+
+/* A key of a ConfigMap or Secret. */
+struct pod_key_ref {
+        const char *name, *key;
+        enum tri optional;
+};
+
+struct pod_file_key_ref {
+        const char *volume_name, *path, *key;
+        enum tri optional;
+};
+
+struct pod_env_source { /* exactly one is given */
+        struct pod_field_ref *field_ref;
+        struct pod_resource_ref *resource_field_ref;
+        struct pod_key_ref *config_map_key_ref, *secret_key_ref;
+        struct pod_file_key_ref *file_key_ref;
+};
+
+struct pod_env {
+        const char *name, *value;
+        struct pod_env_source *value_from;
+};
+
+struct pod_object_ref { /* a ConfigMap or Secret as a whole */
+        const char *name;
+        enum tri optional;
+};
+
+struct pod_env_from {
+        const char *prefix;
+        struct pod_object_ref *config_map_ref, *secret_ref;
+};
+
+struct pod_resource_claim_ref {
+        const char *name, *request;
+};
+
+struct pod_resources {
+        resource_list limits, requests;
+        LIST_OF(struct pod_resource_claim_ref) claims;
+};
+
+struct pod_resize_policy {
+        const char *resource_name;
+        enum pod_resize_restart restart_policy;
+};
+
+struct pod_volume_mount {
+        const char *name, *mount_path, *sub_path, *sub_path_expr;
+        bool read_only;
+        enum pod_recursive_read_only recursive_read_only;
+        enum pod_propagation mount_propagation;
+};
+
+struct pod_volume_device {
+        const char *name, *device_path;
+};
+
+struct pod_exec {
+        string_list command;
+};
+
+struct pod_http_header {
+        const char *name, *value;
+};
+
+struct pod_http_get {
+        const char *path, *host;
+        struct int_or_string port;
+        enum pod_scheme scheme;
+        LIST_OF(struct pod_http_header) http_headers;
+};
+
+struct pod_tcp_socket {
+        const char *host;
+        struct int_or_string port;
+};
+
+struct pod_grpc {
+        int32_t port;
+        const char *service;
+};
+
+struct pod_probe { /* times in seconds; exactly one handler is given */
+        struct pod_exec *exec;
+        struct pod_http_get *http_get;
+        struct pod_tcp_socket *tcp_socket;
+        struct pod_grpc *grpc;
+        int32_t initial_delay, timeout, period;
+        int32_t success_threshold, failure_threshold;
+        struct opt_int termination_grace_period;
+};
+
+struct pod_sleep {
+        int64_t seconds;
+};
+
+struct pod_handler { /* exactly one is given */
+        struct pod_exec *exec;
+        struct pod_http_get *http_get;
+        struct pod_tcp_socket *tcp_socket;
+        struct pod_sleep *sleep;
+};
+
+struct pod_lifecycle {
+        struct pod_handler *post_start, *pre_stop;
+        const char *stop_signal; /* "SIGUSR1" */
+};
+
+struct pod_capabilities {
+        string_list add, drop; /* "NET_ADMIN", without CAP_; "ALL" */
+};
+
+struct pod_selinux {
+        const char *user, *role, *type, *level;
+};
+
+struct pod_profile { /* seccomp or AppArmor */
+        enum pod_profile_type type;
+        const char *localhost_profile;
+};
+
+struct pod_container_security {
+        struct pod_capabilities *capabilities;
+        enum tri privileged, run_as_non_root, read_only_root_filesystem, allow_privilege_escalation;
+        struct pod_selinux *selinux;
+        struct opt_int run_as_user, run_as_group;
+        enum pod_proc_mount proc_mount;
+        struct pod_profile *seccomp, *apparmor;
+};
+
+struct pod_restart_rule {
+        const char *action; /* "Restart", "RestartAllContainers" */
+        bool not_in; /* operator NotIn instead of In */
+        int_list values; /* exit codes */
+};
+
+struct pod_container {
+        const char *name, *image;
+        string_list command, args;
+        const char *working_dir;
+        LIST_OF(struct pod_port) ports;
+        LIST_OF(struct pod_env_from) env_from;
+        LIST_OF(struct pod_env) env;
+        struct pod_resources resources;
+        LIST_OF(struct pod_resize_policy) resize_policy;
+        enum pod_restart_policy restart_policy; /* ALWAYS in an init container: a sidecar */
+        LIST_OF(struct pod_restart_rule) restart_policy_rules;
+        LIST_OF(struct pod_volume_mount) volume_mounts;
+        LIST_OF(struct pod_volume_device) volume_devices;
+        struct pod_probe *liveness_probe, *readiness_probe, *startup_probe;
+        struct pod_lifecycle *lifecycle;
+        const char *termination_message_path;
+        enum pod_message_policy termination_message_policy;
+        enum pod_pull_policy image_pull_policy;
+        struct pod_container_security *security;
+        bool stdin_open, stdin_once, tty;
+        const char *target_container_name; /* ephemeral containers only */
+};
+typedef LIST_OF(struct pod_container) pod_container_list;
+
+/* An init container with restartPolicy Always: started in its turn, kept running beside the containers. */
+static inline bool pod_container_is_sidecar(const struct pod_container *init_container) {
+        return init_container->restart_policy == RESTART_ALWAYS;
+}

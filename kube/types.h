@@ -1,0 +1,70 @@
+/* The small types that Kubernetes' objects are made of, as C holds them.
+ *
+ * What Go has as a pointer to tell "not given" from zero is an enum tri, a struct opt_int or an object's pointer that
+ * is NULL; strings that are not given are NULL. Zeroed memory is an object in which nothing is given.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "kube/quantity.h"
+
+struct value;
+
+enum tri { TRI_UNSET, TRI_FALSE, TRI_TRUE };
+
+struct opt_int {
+        int64_t value;
+        bool set;
+};
+
+/* A list of @type; all have the layout of struct list. */
+#define LIST_OF(type)            \
+        struct {                 \
+                type *items;     \
+                uint32_t count;  \
+        }
+
+struct list {
+        void *items;
+        uint32_t count;
+};
+
+/* Loops over @list with @item pointing to each in turn. */
+#define list_for_each(item, list) \
+        for (__typeof__((list)->items) item = (list)->items, _end_##item = item + (list)->count; item < _end_##item; item++)
+
+typedef LIST_OF(const char *) string_list;
+typedef LIST_OF(int64_t) int_list;
+
+/* Maps are sorted by key, a key once. */
+struct string_pair {
+        const char *key, *value;
+};
+typedef LIST_OF(struct string_pair) string_map;
+
+struct resource_amount {
+        const char *name; /* "cpu", "memory", "hugepages-2Mi", "example.com/gpu" */
+        struct quantity amount;
+};
+typedef LIST_OF(struct resource_amount) resource_list;
+
+/* A port by number or by name. */
+struct int_or_string {
+        const char *text; /* NULL: @number counts */
+        int32_t number;
+};
+
+/* A member of which only the presence counts, with all that was in it. */
+struct named_value {
+        const char *name; /* NULL: not there */
+        const struct value *value;
+};
+
+/* The value of @key; NULL when there is none. */
+const char *string_map_get(const string_map *map, const char *key);
+
+/* The amount of @name; NULL when there is none. */
+const struct quantity *resource_get(const resource_list *list, const char *name);
