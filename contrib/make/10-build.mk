@@ -6,7 +6,7 @@ folder_sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 archive = $(BUILD)/$(1).a
 
-GENERATED := $(BUILD)/gen/cri/api.pb-c.h $(BUILD)/gen/cri/extension.pb-c.h
+GENERATED := $(foreach p,api extension record,$(BUILD)/gen/cri/$(p).pb-c.h)
 
 $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h &: %.proto
 	@mkdir -p $(BUILD)/gen
@@ -25,7 +25,7 @@ $(call archive,$(1)): $(call objects,$(call folder_sources,$(1))) $$(ARCHIVE_EXT
 	@rm -f $$@
 	ar rcs $$@ $$^
 endef
-ARCHIVE_EXTRA_cri := $(BUILD)/gen/cri/api.pb-c.o $(BUILD)/gen/cri/extension.pb-c.o
+ARCHIVE_EXTRA_cri := $(foreach p,api extension record,$(BUILD)/gen/cri/$(p).pb-c.o)
 $(foreach f,$(FOLDERS) cli,$(eval $(call folder_archive,$(f))))
 
 # In link order: the highest layer first.
