@@ -38,3 +38,8 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(ARCHIVES)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
 
 .PHONY: deps check-deps check integration sanitize clang fuzz fuzz-build
+
+conformance: programs ## run critest against the agent (CRITEST='-ginkgo.focus name' for some)
+	tests/conformance/run $(CRITEST)
+
+.PHONY: conformance
