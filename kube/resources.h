@@ -1,0 +1,43 @@
+/* What a pod's requests and limits come to: QoS class, totals by the init container and sidecar rules, and the numbers
+ * that CRI and the kernel take.
+ *
+ * Rules: kubelet's cm/helpers_linux.go and qos/policy.go; component-helpers/resource (PodRequests, PodLimits); KEP-753
+ * for sidecars.
+ */
+#pragma once
+
+#include "kube/pod.h"
+
+enum pod_qos { QOS_BEST_EFFORT, QOS_BURSTABLE, QOS_GUARANTEED };
+
+#define CPU_SHARES_MIN 2
+#define CPU_SHARES_MAX 262144
+#define CPU_PERIOD_DEFAULT 100000 /* microseconds */
+#define CPU_QUOTA_MIN 1000
+#define OOM_SCORE_GUARANTEED (-997)
+#define OOM_SCORE_BEST_EFFORT 1000
+
+enum pod_qos pod_qos(const struct pod *pod);
+
+/* "Guaranteed", "Burstable", "BestEffort". */
+const char *pod_qos_name(enum pod_qos qos);
+
+/* What the pod asks for of resource @name: the larger of the containers' sum and of what each init container needs
+ * beside the sidecars started before it, pod-level resources before both, overhead added. Zero when nothing is. */
+struct quantity pod_request(const struct pod *pod, const char *name);
+
+/* The same of limits. False when some container has no limit of @name: then the pod has none. */
+bool pod_limit(const struct pod *pod, const char *name, struct quantity *ret_limit);
+
+/* A container's own; false when it has none. */
+bool container_request(const struct pod_container *container, const char *name, struct quantity *ret_request);
+bool container_limit(const struct pod_container *container, const char *name, struct quantity *ret_limit);
+
+/* CPU shares (cgroup v1 scale) for @milli; 0 gives the minimum. */
+uint64_t cpu_shares(int64_t milli);
+
+/* CFS quota in microseconds of each @period for @milli; 0 (no quota) for 0, at least CPU_QUOTA_MIN. */
+int64_t cpu_quota(int64_t milli, int64_t period);
+
+/* oom_score_adj of a container on a node with @node_memory bytes. */
+int oom_score_adj(const struct pod *pod, const struct pod_container *container, int64_t node_memory);
