@@ -2,14 +2,15 @@
  *
  * One entry is `2026-11-21T10:47:15.123456789Z stdout F text\n` (KEP-2400 and kubelet's parser): the time in UTC, the
  * stream, F for the end of a line or P for a part of one. A line longer than LOG_LINE_MAX is written in parts;
- * what stands without a newline when its stream ends is a part too, as containerd writes it. Times in a file
- * never go back, and the lines of one batch (what one read took) carry the same time.
+ * what stands without a newline when its stream ends is a part too, as containerd writes it. The lines of one batch
+ * (what one read took) carry the same time, and times do not go back unless the clock is set back by more than
+ * LOG_CLOCK_STEP_SECONDS.
  *
- * Only libc and system calls, nothing allocated: it is linked into the static shim. The streams of a process share
+ * Only libc and system calls, nothing allocated: logs/writer.c and logs/writer_file.c are linked into the static shim. The streams of a process share
  * one struct log_arena, whose memory is there while output flows and given back when it pauses.
  *
- * Rotation, when log_limits.size is set: NAME is renamed to NAME.20261121-104715.123456789 (kubelet's pattern with a
- * finer clock, so that names sort by age) and a new NAME begins, always between two entries. Without it the caller
+ * Rotation, when log_limits.size is set: NAME becomes NAME.20261121-104715.123456789 (kubelet's pattern with a
+ * finer clock, so that names sort by age) and a new NAME takes its place, always between two entries. Without it the caller
  * of the CRI rotates by renaming and calls log_writer_reopen().
  *
  * When the file system takes no more (ENOSPC, EDQUOT, EIO, …) the container goes on and its output is dropped by
@@ -31,6 +32,8 @@
 /* What one log_stream_read() takes at most, so that a busy stream does not starve its neighbours. */
 #define LOG_TURN_MAX (1024 * 1024)
 
+#define LOG_CLOCK_STEP_SECONDS 60
+
 /* The size a pipe grows to while its writer is faster than the shim's wake-ups; it shrinks again afterwards. */
 #define LOG_PIPE_MAX (1024 * 1024)
 
@@ -42,7 +45,7 @@ enum log_stream_name { LOG_STDOUT, LOG_STDERR };
 enum log_state {
         LOG_IDLE, /* nothing more to read now: wait for the descriptor */
         LOG_MORE, /* the turn is over, there is more: call again after the other descriptors had theirs */
-        LOG_ENDED, /* end of file: the descriptor can be closed */
+        LOG_ENDED, /* end of file: call log_stream_end() */
 };
 
 /* The buffers that all streams of one thread share. Zero it once; log_arena_release() may be called at any time. */
@@ -81,9 +84,8 @@ struct log_stream {
         log_tap tap; /* may be NULL; may change between calls */
         void *userdata;
         struct log_writer *writer;
-        char *part; /* the beginning of a line whose end is not there yet */
+        char *part; /* the beginning of a line whose end is not there yet: LOG_LINE_MAX bytes, mapped while needed */
         uint32_t part_size;
-        bool continued; /* the last entry of this stream was a part */
         bool grown; /* the pipe has LOG_PIPE_MAX */
 };
 
@@ -101,7 +103,7 @@ void log_writer_close(struct log_writer *writer);
 /* Prepares @stream to read @fd. @writer and the stream stay where they are until log_stream_end(). */
 void log_stream_init(struct log_stream *stream, int fd, enum log_stream_name name, struct log_writer *writer);
 
-/* Call when stream->fd is readable or hung up. Takes at most LOG_TURN_MAX. A terminal without a slave (EIO) has
+/* Call when stream->fd is readable or hung up (level-triggered). Takes at most LOG_TURN_MAX. A terminal without a slave (EIO) has
  * ended. Never fails: output that cannot be logged is dropped and counted. */
 enum log_state log_stream_read(struct log_stream *stream, struct log_arena *arena);
 

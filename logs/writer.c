@@ -1,0 +1,268 @@
+/* The stream side: from what a container prints to batches of entries.
+ *
+ * One read fills the arena's input, one pass copies lines behind their prefixes into its output, one write appends
+ * that. The pass looks for newlines while it copies: at three million lines a second every second look at a byte,
+ * and every call per line, shows.
+ */
+#include "logs/writer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+#include "lib/cleanup.h"
+#include "logs/writer_file.h"
+
+/* Input: room for the part that is carried over, the read, and what a copy may look at behind it. */
+#define SLACK 64
+#define INPUT_SIZE (256 * 1024)
+#define OUTPUT_SIZE (512 * 1024)
+#define ENTRY_SIZE (LOG_PREFIX_SIZE + LOG_LINE_MAX + 1)
+#define ARENA_SIZE (LOG_LINE_MAX + INPUT_SIZE + SLACK + OUTPUT_SIZE + SLACK)
+
+#define PIPE_DEFAULT (64 * 1024)
+#define PIPE_QUIET 4096
+
+static char *map(size_t size) {
+        void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        return p == MAP_FAILED ? NULL : p;
+}
+
+static bool arena_take(struct log_arena *arena) {
+        if (!arena->memory) {
+                arena->memory = map(ARENA_SIZE);
+                arena->size = ARENA_SIZE;
+        }
+        return arena->memory;
+}
+
+static char *arena_input(struct log_arena *arena) {
+        return arena->memory + LOG_LINE_MAX;
+}
+
+static char *arena_output(struct log_arena *arena) {
+        return arena_input(arena) + INPUT_SIZE + SLACK;
+}
+
+void log_arena_release(struct log_arena *arena) {
+        if (arena->memory)
+                munmap(arena->memory, arena->size);
+        arena->memory = NULL;
+}
+
+void log_stream_init(struct log_stream *s, int fd, enum log_stream_name name, struct log_writer *writer) {
+        int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+
+        if (flags >= 0 && !(flags & O_NONBLOCK))
+                fcntl(fd, F_SETFL, flags | O_NONBLOCK);
+        *s = (struct log_stream){ .fd = fd, .name = name, .writer = writer };
+}
+
+/* Copies from @from until a newline or @limit, and says which by returning how much; a few bytes more may be read and
+ * written than that (SLACK). */
+static size_t copy_line(char *to, const char *from, size_t limit) {
+#ifdef __SSE2__
+        const __m128i newlines = _mm_set1_epi8('\n');
+
+        for (size_t i = 0; i < limit; i += 16) {
+                __m128i block = _mm_loadu_si128((const __m128i *)(from + i));
+                unsigned found = (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(block, newlines));
+
+                _mm_storeu_si128((__m128i *)(to + i), block);
+                if (found) {
+                        size_t at = i + (size_t)__builtin_ctz(found);
+
+                        return at < limit ? at : limit;
+                }
+        }
+        return limit;
+#else
+        const char *newline = memchr(from, '\n', limit);
+        size_t n = newline ? (size_t)(newline - from) : limit;
+
+        memcpy(to, from, n);
+        return n;
+#endif
+}
+
+/* One batch on its way into the file. */
+struct batch {
+        struct log_writer *writer;
+        char *output;
+        size_t used;
+        char prefix[LOG_PREFIX_SIZE + 1];
+};
+
+static void batch_flush(struct batch *b) {
+        if (b->used > 0)
+                log_writer_append(b->writer, b->output, b->used);
+        b->used = 0;
+}
+
+/* Where the next entry's text goes; its prefix is in front already. */
+static char *batch_begin_entry(struct batch *b) {
+        if (b->used + ENTRY_SIZE > OUTPUT_SIZE)
+                batch_flush(b);
+        memcpy(b->output + b->used, b->prefix, LOG_PREFIX_SIZE);
+        return b->output + b->used + LOG_PREFIX_SIZE;
+}
+
+static void batch_end_entry(struct batch *b, size_t text_size, bool partial) {
+        char *text = b->output + b->used + LOG_PREFIX_SIZE;
+
+        if (partial)
+                text[-2] = 'P';
+        text[text_size] = '\n';
+        b->used += LOG_PREFIX_SIZE + text_size + 1;
+}
+
+/* Makes entries of @data; returns how much of it stands without its end yet: at most LOG_LINE_MAX. */
+static size_t batch_lines(struct batch *b, const char *data, size_t size) {
+        while (size > 0) {
+                char *text = batch_begin_entry(b);
+                size_t limit = size < LOG_LINE_MAX ? size : LOG_LINE_MAX;
+                size_t n = copy_line(text, data, limit);
+
+                if (n < size && data[n] == '\n') {
+                        batch_end_entry(b, n, false);
+                        n++;
+                } else if (size > LOG_LINE_MAX) {
+                        batch_end_entry(b, n, true);
+                } else {
+                        return size;
+                }
+                data += n;
+                size -= n;
+        }
+        return 0;
+}
+
+static void part_free(struct log_stream *s) {
+        if (s->part)
+                munmap(s->part, LOG_LINE_MAX);
+        s->part = NULL;
+        s->part_size = 0;
+}
+
+/* Keeps the beginning of a line for the next batch; without memory for it, it becomes an entry of its own. */
+static void part_keep(struct log_stream *s, struct batch *b, const char *data, size_t size) {
+        if (size == 0) {
+                part_free(s);
+                return;
+        }
+        if (!s->part)
+                s->part = map(LOG_LINE_MAX);
+        if (s->part) {
+                memcpy(s->part, data, size);
+                s->part_size = (uint32_t)size;
+        } else {
+                memcpy(batch_begin_entry(b), data, size);
+                batch_end_entry(b, size, true);
+        }
+}
+
+/* Logs @size bytes that were read to the arena's input. */
+static void take(struct log_stream *s, struct log_arena *arena, size_t size) {
+        struct batch b = { .writer = s->writer, .output = arena_output(arena) };
+        char *data = arena_input(arena) - s->part_size;
+        size_t rest;
+
+        if (!s->writer || !s->writer->open)
+                return;
+        log_prefix(s->writer, s->name, b.prefix);
+        if (s->part_size > 0)
+                memcpy(data, s->part, s->part_size);
+        size += s->part_size;
+        rest = batch_lines(&b, data, size);
+        part_keep(s, &b, data + size - rest, rest);
+        batch_flush(&b);
+}
+
+/* A pipe has its large buffer only while it needs it: what all pipes of a user hold together is limited
+ * (pipe-user-pages-soft), and beyond that other processes of the user get tiny ones. */
+static void adapt_pipe(struct log_stream *s, size_t taken) {
+        if (!s->grown && taken >= PIPE_DEFAULT / 2)
+                s->grown = fcntl(s->fd, F_SETPIPE_SZ, LOG_PIPE_MAX) > 0;
+        else if (s->grown && taken <= PIPE_QUIET && fcntl(s->fd, F_SETPIPE_SZ, PIPE_DEFAULT) > 0)
+                s->grown = false;
+}
+
+/* Without an arena what is printed is taken off the pipe all the same: the container must not stand still. */
+static ssize_t read_and_drop(struct log_stream *s) {
+        char buffer[4096];
+        ssize_t n = read(s->fd, buffer, sizeof(buffer));
+
+        if (n > 0 && s->writer && s->writer->open)
+                log_writer_drop(s->writer, 1, ENOMEM);
+        return n;
+}
+
+static ssize_t read_once(struct log_stream *s, struct log_arena *arena) {
+        ssize_t n;
+
+        if (!arena_take(arena))
+                return read_and_drop(s);
+        n = read(s->fd, arena_input(arena), INPUT_SIZE);
+        if (n > 0) {
+                if (s->tap)
+                        s->tap(s->userdata, s->name, arena_input(arena), (size_t)n);
+                take(s, arena, (size_t)n);
+        }
+        return n;
+}
+
+enum log_state log_stream_read(struct log_stream *s, struct log_arena *arena) {
+        size_t taken = 0;
+
+        if (s->fd < 0)
+                return LOG_ENDED;
+        while (taken < LOG_TURN_MAX) {
+                ssize_t n = read_once(s, arena);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0 && errno == EAGAIN)
+                        return LOG_IDLE;
+                if (n <= 0)
+                        return LOG_ENDED;
+                adapt_pipe(s, (size_t)n);
+                if (n < PIPE_DEFAULT)
+                        return LOG_IDLE; /* a pipe that gave less than asked was empty then */
+                taken += (size_t)n;
+        }
+        return LOG_MORE;
+}
+
+void log_stream_end(struct log_stream *s, struct log_arena *arena) {
+        size_t taken = 0;
+
+        while (s->fd >= 0 && taken < LOG_DRAIN_MAX) {
+                ssize_t n = read_once(s, arena);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0)
+                        break;
+                taken += (size_t)n;
+        }
+        if (s->part_size > 0) {
+                if (arena_take(arena)) {
+                        struct batch b = { .writer = s->writer, .output = arena_output(arena) };
+
+                        log_prefix(s->writer, s->name, b.prefix);
+                        memcpy(batch_begin_entry(&b), s->part, s->part_size);
+                        batch_end_entry(&b, s->part_size, true);
+                        batch_flush(&b);
+                } else {
+                        log_writer_drop(s->writer, 1, ENOMEM);
+                }
+        }
+        part_free(s);
+        s->fd = -EBADF;
+}

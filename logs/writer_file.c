@@ -1,0 +1,345 @@
+#include "logs/writer_file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+/* ".20261121-104715.123456789" */
+#define SUFFIX_SIZE 26
+#define FRESH_SUFFIX ".tmp"
+
+/* How far back the last newline is looked for in a file that was torn. */
+#define TORN_MAX (LOG_LINE_MAX + 4096)
+
+static void utc(uint64_t time_ns, struct tm *ret_tm) {
+        time_t seconds = (time_t)(time_ns / NS_PER_SECOND);
+
+        gmtime_r(&seconds, ret_tm);
+}
+
+static void advance_clock(struct log_writer *w) {
+        struct timespec ts;
+        uint64_t now;
+
+        clock_gettime(CLOCK_REALTIME, &ts);
+        now = (uint64_t)ts.tv_sec * NS_PER_SECOND + (uint64_t)ts.tv_nsec;
+        if (now > w->time_ns || w->time_ns - now > LOG_CLOCK_STEP_SECONDS * NS_PER_SECOND)
+                w->time_ns = now;
+}
+
+void log_prefix(struct log_writer *w, enum log_stream_name name, char ret_prefix[LOG_PREFIX_SIZE + 1]) {
+        char text[80];
+        struct tm tm;
+
+        advance_clock(w);
+        utc(w->time_ns, &tm);
+        snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%09uZ %s F ", tm.tm_year + 1900, tm.tm_mon + 1,
+                 tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(w->time_ns % NS_PER_SECOND),
+                 name == LOG_STDERR ? "stderr" : "stdout");
+        memcpy(ret_prefix, text, LOG_PREFIX_SIZE);
+        ret_prefix[LOG_PREFIX_SIZE] = '\0';
+}
+
+static uint64_t count_lines(const char *data, size_t size) {
+        const char *end = data + size;
+        uint64_t n = 0;
+
+        while (data < end) {
+                const char *newline = memchr(data, '\n', (size_t)(end - data));
+
+                if (!newline)
+                        break;
+                n++;
+                data = newline + 1;
+        }
+        return n;
+}
+
+void log_writer_drop(struct log_writer *w, uint64_t lines, int error) {
+        w->dropped += lines;
+        w->dropped_total += lines;
+        w->dropped_error = error;
+}
+
+/* Writes whole entries or, after a failure, as many whole entries as got there. Returns 0 or a negative errno. */
+static int write_entries(struct log_writer *w, const char *data, size_t size) {
+        size_t done = 0;
+
+        while (done < size) {
+                ssize_t n = write(w->fd, data + done, size - done);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n <= 0) {
+                        int error = n < 0 ? errno : EIO;
+                        const char *last = memrchr(data, '\n', done);
+                        size_t whole = last ? (size_t)(last - data) + 1 : 0;
+
+                        if (whole < done && ftruncate(w->fd, (off_t)(w->size + whole)) < 0)
+                                whole = done;
+                        w->size += whole;
+                        log_writer_drop(w, count_lines(data + whole, size - whole), error);
+                        return -error;
+                }
+                done += (size_t)n;
+        }
+        w->size += size;
+        return 0;
+}
+
+/* Says what was lost, now that there may be space again. */
+static int write_notice(struct log_writer *w) {
+        char text[LOG_PREFIX_SIZE + 256], prefix[LOG_PREFIX_SIZE + 1];
+        uint64_t lost = w->dropped, total = w->dropped_total;
+        int n, r, error = w->dropped_error;
+
+        log_prefix(w, LOG_STDERR, prefix);
+        n = snprintf(text, sizeof(text), "%snacelle: %llu lines of output lost here: %s\n", prefix,
+                     (unsigned long long)lost, strerror(error));
+        w->dropped = 0;
+        r = write_entries(w, text, (size_t)n);
+        if (r < 0) { /* the notice itself is not one of the container's lines */
+                w->dropped = lost;
+                w->dropped_total = total;
+        }
+        return r;
+}
+
+/* Whether @entry is a rotated file of @name: NAME.DDDDDDDD-DDDDDD with anything behind it. */
+static bool is_rotated(const char *entry, const char *name, size_t name_size) {
+        const char *stamp = entry + name_size;
+
+        if (strncmp(entry, name, name_size) != 0)
+                return false;
+        for (size_t i = 0; i < sizeof(".20261121-104715") - 1; i++) {
+                char c = stamp[i];
+
+                if (i == 0 ? c != '.' : i == 9 ? c != '-' : c < '0' || c > '9')
+                        return false;
+        }
+        return true;
+}
+
+/* Counts the rotated files and finds the oldest. */
+static size_t scan_rotated(const struct log_writer *w, char ret_oldest[NAME_MAX + 1]) {
+        _cleanup_close_ int fd = openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _Alignas(struct dirent) char buffer[2048];
+        size_t name_size = strlen(w->name), n_files = 0;
+        long n;
+
+        ret_oldest[0] = '\0';
+        while (fd >= 0 && (n = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0)
+                for (long at = 0; at < n;) {
+                        const struct dirent *d = (const void *)(buffer + at);
+
+                        at += d->d_reclen;
+                        if (!is_rotated(d->d_name, w->name, name_size))
+                                continue;
+                        n_files++;
+                        if (!ret_oldest[0] || strcmp(d->d_name, ret_oldest) < 0)
+                                snprintf(ret_oldest, NAME_MAX + 1, "%s", d->d_name);
+                }
+        return n_files;
+}
+
+static void remove_oldest(const struct log_writer *w) {
+        char oldest[NAME_MAX + 1];
+
+        for (unsigned tries = 0; tries < LOG_FILES_MAX; tries++)
+                if (scan_rotated(w, oldest) < w->limits.files || unlinkat(w->dir_fd, oldest, 0) < 0)
+                        return;
+}
+
+static int open_log(const struct log_writer *w, const char *name, int flags) {
+        int fd = openat(w->dir_fd, name, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | flags, 0640);
+
+        return fd < 0 ? -errno : fd;
+}
+
+static void rotated_name(const struct log_writer *w, unsigned nth, char ret_name[NAME_MAX + 1]) {
+        char stamp[128];
+        struct tm tm;
+
+        utc(w->time_ns, &tm);
+        snprintf(stamp, sizeof(stamp), ".%04d%02d%02d-%02d%02d%02d.%09u", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
+                 tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(w->time_ns % NS_PER_SECOND) + nth);
+        memccpy(mempcpy(ret_name, w->name, strlen(w->name)), stamp, '\0', SUFFIX_SIZE + 2);
+}
+
+/* Gives the current file its second name. */
+static int link_rotated(const struct log_writer *w, char ret_name[NAME_MAX + 1]) {
+        for (unsigned nth = 0; nth < LOG_FILES_MAX; nth++) {
+                rotated_name(w, nth, ret_name);
+                if (linkat(w->dir_fd, w->name, w->dir_fd, ret_name, 0) == 0)
+                        return 0;
+                if (errno != EEXIST)
+                        return -errno;
+        }
+        return -EEXIST;
+}
+
+/* The new file is there before the old one loses its name, so that a failure at any point leaves a log to write to and
+ * NAME is never missing. */
+static int rotate(struct log_writer *w) {
+        char rotated[NAME_MAX + 1], fresh[NAME_MAX + 1];
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        strcpy(mempcpy(fresh, w->name, strlen(w->name)), FRESH_SUFFIX);
+        unlinkat(w->dir_fd, fresh, 0);
+        fd = open_log(w, fresh, O_EXCL);
+        if (fd < 0)
+                return fd;
+        r = link_rotated(w, rotated);
+        if (r < 0 && r != -ENOENT) { /* ENOENT: someone took the file away; a new one is wanted all the more */
+                unlinkat(w->dir_fd, fresh, 0);
+                return r;
+        }
+        if (renameat(w->dir_fd, fresh, w->dir_fd, w->name) < 0) {
+                int error = errno;
+
+                if (r == 0)
+                        unlinkat(w->dir_fd, rotated, 0);
+                unlinkat(w->dir_fd, fresh, 0);
+                return -error;
+        }
+        close_fd(w->fd);
+        w->fd = TAKE_FD(fd);
+        w->size = 0;
+        w->rotate_at = w->limits.size;
+        remove_oldest(w);
+        return 0;
+}
+
+/* How much of @data goes into the current file: up to the last entry that fits, but at least one into an empty file. */
+static size_t fitting(const struct log_writer *w, const char *data, size_t size) {
+        size_t room = w->rotate_at > w->size ? (size_t)(w->rotate_at - w->size) : 0;
+        const char *last;
+
+        if (w->limits.size == 0 || size <= room)
+                return size;
+        last = memrchr(data, '\n', room);
+        if (!last && w->size == 0)
+                last = memchr(data, '\n', size);
+        return last ? (size_t)(last - data) + 1 : 0;
+}
+
+void log_writer_append(struct log_writer *w, const char *data, size_t size) {
+        while (size > 0) {
+                size_t n = fitting(w, data, size);
+
+                if (n == 0) {
+                        if (rotate(w) < 0) /* go on in this file and try again a while later */
+                                w->rotate_at = w->size + size + w->limits.size / 8;
+                        continue;
+                }
+                if (w->dropped > 0 && write_notice(w) < 0)
+                        log_writer_drop(w, count_lines(data, n), w->dropped_error);
+                else
+                        write_entries(w, data, n);
+                data += n;
+                size -= n;
+        }
+}
+
+/* What a power cut or a kill left behind the last newline is no entry. */
+static void cut_torn_entry(int fd, off_t *size) {
+        char buffer[TORN_MAX];
+        off_t from = *size > (off_t)sizeof(buffer) ? *size - (off_t)sizeof(buffer) : 0;
+        ssize_t n = pread(fd, buffer, sizeof(buffer), from);
+        const char *last;
+
+        if (n <= 0 || buffer[n - 1] == '\n')
+                return;
+        last = memrchr(buffer, '\n', (size_t)n);
+        if (!last && from > 0)
+                return; /* not a log of ours: leave it alone */
+        from += last ? last - buffer + 1 : 0;
+        if (ftruncate(fd, from) == 0)
+                *size = from;
+}
+
+/* Opens NAME for appending, refusing what is not a regular file. */
+static int open_current(const struct log_writer *w, int *ret_fd, uint64_t *ret_size) {
+        _cleanup_close_ int fd = open_log(w, w->name, 0);
+        struct stat st;
+        off_t size;
+
+        if (fd < 0)
+                return fd;
+        if (fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISREG(st.st_mode))
+                return -EINVAL;
+        size = st.st_size;
+        if (size > 0) {
+                _cleanup_close_ int reading = openat(w->dir_fd, w->name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+
+                if (reading >= 0)
+                        cut_torn_entry(reading, &size);
+        }
+        *ret_size = (uint64_t)size;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+int log_writer_open(struct log_writer *w, int dir_fd, const char *name, const struct log_limits *limits) {
+        size_t name_size = strlen(name);
+        int r;
+
+        *w = (struct log_writer){ .dir_fd = -EBADF, .fd = -EBADF, .limits = *limits };
+        if (name_size == 0 || strchr(name, '/') || name[0] == '.' || name_size + SUFFIX_SIZE > NAME_MAX)
+                return -EINVAL;
+        memcpy(w->name, name, name_size + 1);
+        if (w->limits.files == 0)
+                w->limits.files = 1;
+        if (w->limits.files > LOG_FILES_MAX)
+                w->limits.files = LOG_FILES_MAX;
+        w->rotate_at = w->limits.size;
+        w->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
+        if (w->dir_fd < 0)
+                return -errno;
+        r = open_current(w, &w->fd, &w->size);
+        if (r < 0) {
+                w->dir_fd = close_fd(w->dir_fd);
+                return r;
+        }
+        w->open = true;
+        return 0;
+}
+
+int log_writer_reopen(struct log_writer *w) {
+        uint64_t size;
+        int fd, r;
+
+        if (!w->open)
+                return 0;
+        r = open_current(w, &fd, &size);
+        if (r < 0)
+                return r;
+        close_fd(w->fd);
+        w->fd = fd;
+        w->size = size;
+        w->rotate_at = w->limits.size;
+        return 0;
+}
+
+void log_writer_close(struct log_writer *w) {
+        if (!w->open)
+                return;
+        if (w->dropped > 0)
+                write_notice(w);
+        w->fd = close_fd(w->fd);
+        w->dir_fd = close_fd(w->dir_fd);
+        w->open = false;
+}
