@@ -22,7 +22,7 @@ struct pod_facts {
 };
 
 /* @text with references to @variables expanded; in @arena (or @text itself when there is none). NULL without memory. */
-const char *expand(struct arena *arena, const char *text, const string_map *variables);
+const char *env_expand(struct arena *arena, const char *text, const string_map *variables);
 
 /* The value of field @path ("metadata.name", "metadata.labels['app']", "status.podIP"; "metadata.labels" gives all,
  * as a downward API file has them). In @arena. -EINVAL for a path that is not supported, -EAGAIN when the field is not
@@ -41,8 +41,8 @@ int pod_environment(struct arena *arena, const struct pod *pod, const struct pod
                     const struct pod_facts *facts, string_map *ret_environment, struct err **err);
 
 /* Each of @words (command or args) expanded. -ENOMEM. */
-int expand_list(struct arena *arena, const string_list *words, const string_map *variables, string_list *ret_words);
+int env_expand_list(struct arena *arena, const string_list *words, const string_map *variables, string_list *ret_words);
 
 /* subPathExpr expanded: -EINVAL when a variable is not defined or what comes out is absolute or has "..". */
-int expand_sub_path(struct arena *arena, const char *expression, const string_map *variables, const char **ret_path,
-                    struct err **err);
+int env_expand_sub_path(struct arena *arena, const char *expression, const string_map *variables, const char **ret_path,
+                        struct err **err);

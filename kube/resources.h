@@ -10,12 +10,12 @@
 
 enum pod_qos { QOS_BEST_EFFORT, QOS_BURSTABLE, QOS_GUARANTEED };
 
-#define CPU_SHARES_MIN 2
-#define CPU_SHARES_MAX 262144
-#define CPU_PERIOD_DEFAULT 100000 /* microseconds */
-#define CPU_QUOTA_MIN 1000
-#define OOM_SCORE_GUARANTEED (-997)
-#define OOM_SCORE_BEST_EFFORT 1000
+#define POD_CPU_SHARES_MIN 2
+#define POD_CPU_SHARES_MAX 262144
+#define POD_CPU_PERIOD_DEFAULT 100000 /* microseconds */
+#define POD_CPU_QUOTA_MIN 1000
+#define POD_OOM_SCORE_GUARANTEED (-997)
+#define POD_OOM_SCORE_BEST_EFFORT 1000
 
 enum pod_qos pod_qos(const struct pod *pod);
 
@@ -30,14 +30,14 @@ struct quantity pod_request(const struct pod *pod, const char *name);
 bool pod_limit(const struct pod *pod, const char *name, struct quantity *ret_limit);
 
 /* A container's own; false when it has none. */
-bool container_request(const struct pod_container *container, const char *name, struct quantity *ret_request);
-bool container_limit(const struct pod_container *container, const char *name, struct quantity *ret_limit);
+bool pod_container_request(const struct pod_container *container, const char *name, struct quantity *ret_request);
+bool pod_container_limit(const struct pod_container *container, const char *name, struct quantity *ret_limit);
 
 /* CPU shares (cgroup v1 scale) for @milli; 0 gives the minimum. */
-uint64_t cpu_shares(int64_t milli);
+uint64_t pod_cpu_shares(int64_t milli);
 
-/* CFS quota in microseconds of each @period for @milli; 0 (no quota) for 0, at least CPU_QUOTA_MIN. */
-int64_t cpu_quota(int64_t milli, int64_t period);
+/* CFS quota in microseconds of each @period for @milli; 0 (no quota) for 0, at least POD_CPU_QUOTA_MIN. */
+int64_t pod_cpu_quota(int64_t milli, int64_t period);
 
 /* oom_score_adj of a container on a node with @node_memory bytes. */
-int oom_score_adj(const struct pod *pod, const struct pod_container *container, int64_t node_memory);
+int pod_oom_score_adj(const struct pod *pod, const struct pod_container *container, int64_t node_memory);

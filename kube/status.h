@@ -13,19 +13,19 @@ struct json_writer;
 
 enum pod_phase { PHASE_PENDING, PHASE_RUNNING, PHASE_SUCCEEDED, PHASE_FAILED, PHASE_UNKNOWN };
 
-enum container_state_kind { CONTAINER_WAITING, CONTAINER_RUNNING, CONTAINER_TERMINATED };
+enum pod_state_kind { STATE_WAITING, STATE_RUNNING, STATE_TERMINATED };
 
-struct container_state {
-        enum container_state_kind kind;
+struct pod_container_state {
+        enum pod_state_kind kind;
         const char *reason, *message; /* waiting, terminated */
         int exit_code, signal; /* terminated; signal 0: none */
         int64_t started_at, finished_at;
         const char *container_id; /* terminated: "nacelle://ID" */
 };
 
-struct container_status {
+struct pod_container_status {
         const struct pod_container *container; /* its spec: name, image, resources */
-        struct container_state state, last_state; /* last_state counts when @has_last */
+        struct pod_container_state state, last_state; /* last_state counts when @has_last */
         bool has_last;
         bool exists; /* the runtime has or had it; else state is waiting and nothing more is known */
         bool ready; /* its readiness; for init containers: done with exit code 0, for sidecars: started and ready */
@@ -55,14 +55,14 @@ struct pod_status {
         const char *const *pod_ips; /* the first is podIP */
         uint32_t n_pod_ips;
         int64_t start_time;
-        struct container_status *init, *containers, *ephemeral; /* in the spec's order, one each */
+        struct pod_container_status *init, *containers, *ephemeral; /* in the spec's order, one each */
         struct pod_condition conditions[POD_CONDITIONS_MAX];
         uint32_t n_conditions;
 };
 
 /* The phase from the containers' states; @terminal: the pod is over (deadline, eviction) or was before. Pure. */
-enum pod_phase pod_phase(const struct pod *pod, const struct container_status *init,
-                         const struct container_status *containers, bool terminal);
+enum pod_phase pod_phase(const struct pod *pod, const struct pod_container_status *init,
+                         const struct pod_container_status *containers, bool terminal);
 
 /* "Pending" and so on. */
 const char *pod_phase_name(enum pod_phase phase);
