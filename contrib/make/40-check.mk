@@ -43,3 +43,8 @@ conformance: programs ## run critest against the agent (CRITEST='-ginkgo.focus n
 	tests/conformance/run $(CRITEST)
 
 .PHONY: conformance
+
+soak: programs ## kill the agent and shims 1,000 times each (takes about an hour)
+	ROUNDS=1000 /usr/bin/python3 -m pytest -q tests/integration/test_crash.py
+
+.PHONY: soak

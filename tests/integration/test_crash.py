@@ -1,0 +1,79 @@
+"""Crash-only: kill -9 of the agent and of shims at random moments, ROUNDS times (`make soak` raises it to 1,000)."""
+import os
+import random
+import re
+import signal
+import time
+
+from support.node import pod, processes, wait_for
+
+ROUNDS = int(os.environ.get("ROUNDS", "25"))
+COUNT = "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.02; done"
+
+
+def lines(node, container):
+    return [int(n) for n in re.findall(r"line (\d+)\n", node.nacelle("logs", container["id"]))]
+
+
+def shims(node):
+    return [p for p in processes("nacelle-shim") if parent(p) == node.process.pid]
+
+
+def parent(pid):
+    try:
+        return int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return 0
+
+
+def steady(node):
+    """Pods that only count, which nothing may disturb, and ones that come and go meanwhile."""
+    for i in range(3):
+        node.write(f"steady{i}.yaml", pod(f"steady{i}", {"name": f"steady{i}", "command": ["sh", "-c", COUNT]}))
+    return {f"steady{i}": node.running(f"steady{i}") for i in range(3)}
+
+
+def check(node, kept):
+    for name, before in kept.items():
+        after = node.running(name)
+        assert after["id"] == before["id"], f"{name} was restarted"
+        found = lines(node, after)
+        assert found == list(range(1, len(found) + 1)), f"{name}: a line lost or doubled near {[b for a, b in zip(found, found[1:]) if b != a + 1][:5]}"
+
+
+def test_kill_the_agent(new_node):
+    node, rng = new_node(), random.Random(11)
+    kept = steady(node)
+    for round_number in range(ROUNDS):
+        code = round_number % 100
+        node.write("once.yaml", pod(f"once{round_number}", {"name": "once", "command": ["sh", "-c", f"echo x; sleep 0.05; exit {code}"]}, restartPolicy="Never"))
+        time.sleep(rng.random() * 0.2)
+        node.restart()
+        ended = wait_for("exit", lambda: [c for c in node.containers() if c["metadata"]["name"] == "once" and c["state"] == "CONTAINER_EXITED"
+                                          and c["labels"]["io.kubernetes.pod.name"] == f"once{round_number}-{node.name}"])
+        # A container whose start was cut is made anew: one of its attempts must have ended with the code.
+        assert code in [node.inspect(c)["status"].get("exitCode", 0) for c in ended]
+    check(node, kept)
+
+
+def test_kill_shims(new_node):
+    node, rng = new_node(), random.Random(12)
+    kept = steady(node)
+    for _ in range(ROUNDS):
+        victims = shims(node)
+        if victims:
+            os.kill(rng.choice(victims), signal.SIGKILL)
+        time.sleep(rng.random() * 0.1)
+    wait_for("a shim for each pod", lambda: len(shims(node)) == 3)
+    time.sleep(0.3)
+    check(node, kept)
+    for name in kept:
+        node.exec(node.running(name), "true")
+
+
+def test_exit_code_survives_the_shim(new_node):
+    node = new_node()
+    node.write("code.yaml", pod("code", "sleep 1; exit 42", restartPolicy="Never"))
+    c = node.running("main")
+    os.kill(shims(node)[0], signal.SIGKILL)
+    wait_for("exit code", lambda: node.inspect(c)["status"].get("exitCode") == 42)
