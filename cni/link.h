@@ -1,0 +1,68 @@
+/* Interfaces, addresses and routes as rtnetlink(7) messages.
+ *
+ * The link_put_*() functions add one message to a batch, for netlink_run(); each names what it is for, so that an
+ * error reads "create veth pair: ...".
+ */
+#pragma once
+
+#include <net/if.h>
+#include <stdint.h>
+
+#include "cni/netlink.h"
+#include "lib/ip.h"
+
+/* Length of a hardware address. */
+#define MAC_SIZE 6
+
+struct veth {
+        const char *name; /* the end on the host, up, a port of @bridge_index */
+        int bridge_index;
+        const char *peer_name; /* the end in the namespace @netns_fd; still down */
+        int netns_fd;
+        uint8_t mac[MAC_SIZE]; /* of the end in the namespace */
+        uint32_t mtu;
+};
+
+void link_put_veth(struct netlink *netlink, const struct veth *veth);
+
+/* Lets frames leave through the port @name by which they came: a pod that reaches itself through a host port. */
+void link_put_hairpin(struct netlink *netlink, const char *name);
+
+/* Creates the bridge @name; that it exists is no error. Its hardware address stays @mac whatever its ports are. */
+void link_put_bridge(struct netlink *netlink, const char *name, const uint8_t mac[MAC_SIZE], uint32_t mtu);
+
+/* Creates an intermediate functional block device, up: a queue for what comes in on another interface. */
+void link_put_ifb(struct netlink *netlink, const char *name, uint32_t mtu);
+
+/* Removes the interface @name; that there is none is no error. */
+void link_put_delete(struct netlink *netlink, const char *name);
+
+void link_put_up(struct netlink *netlink, int index);
+
+/* Adds an address that is usable at once (no duplicate address detection); that it is there is no error. */
+void link_put_address(struct netlink *netlink, int index, const struct ip_cidr *address);
+
+/* Adds the default route of @gateway's family. */
+void link_put_default_route(struct netlink *netlink, int index, const struct ip *gateway);
+
+/* The interface's index in the socket's namespace, or -ENODEV. */
+int link_index(const struct netlink *netlink, const char *name);
+
+/* An interface as a dump gives it. */
+struct link {
+        int index, master;
+        uint32_t mtu;
+        char name[IFNAMSIZ];
+        char kind[16]; /* "bridge", "veth", "" for hardware */
+        uint8_t mac[MAC_SIZE];
+};
+
+/* Calls @each for every interface of the socket's namespace; a negative return ends it. */
+int link_for_each(struct netlink *netlink, int (*each)(const struct link *link, void *data), void *data,
+                  struct err **err);
+
+/* The interface @name. -ENODEV with a text. */
+int link_get(struct netlink *netlink, const char *name, struct link *ret_link, struct err **err);
+
+/* The interface that the default route of @family leaves by. -ENOENT when there is none. */
+int link_uplink(struct netlink *netlink, uint8_t family, int *ret_index, struct err **err);

@@ -1,0 +1,63 @@
+/* Netlink requests in batches: many messages, one sendmsg, the answers read after it.
+ *
+ * The kernel handles a request inside sendmsg, so all answers wait in the socket when it returns; nothing here ever
+ * blocks on a reply. An error carries what the failed message was for and the kernel's own words (extended ack).
+ * A socket stays in the namespace in which it was opened, whoever uses it. Not for use by two threads at a time.
+ */
+#pragma once
+
+#include <linux/netlink.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+/* Room that each message has, attributes included. */
+#define NETLINK_MESSAGE_MAX 8192
+/* Messages in a batch, and bytes that a batch may grow to. */
+#define NETLINK_BATCH_MAX 4096
+#define NETLINK_BYTES_MAX (8 * 1024 * 1024)
+
+struct netlink_note; /* what a message is for */
+
+struct netlink {
+        int fd;
+        uint32_t sequence; /* of the batch's first message; they count up */
+        size_t n;
+        char *buffer;
+        size_t size, used;
+        struct netlink_note *notes;
+        int failed; /* -ENOMEM or -E2BIG from building; reported by netlink_run() */
+};
+
+#define NETLINK_NONE ((struct netlink){ .fd = -EBADF })
+
+/* Opens a socket of @protocol (NETLINK_ROUTE, NETLINK_NETFILTER) in the thread's namespace. */
+int netlink_open(int protocol, struct netlink *ret_netlink, struct err **err);
+
+/* Closes and frees; the zero of NETLINK_NONE is fine. */
+void netlink_close(struct netlink *netlink);
+#define _cleanup_netlink_ __attribute__((cleanup(netlink_close)))
+
+/* Starts a message of @type with @flags (NLM_F_REQUEST is added) and @extra zeroed bytes of its family's header.
+ * Attributes are put with mnl_attr_put*() until netlink_end(); they must fit NETLINK_MESSAGE_MAX. Never NULL: after
+ * a failure to grow it is a scratch message that is not sent. @tolerate: an errno that is no failure, or 0.
+ * @purpose is constant text. */
+struct nlmsghdr *netlink_begin(struct netlink *netlink, uint16_t type, uint16_t flags, size_t extra,
+                               const char *purpose, int tolerate);
+
+/* The family header of @message: the @extra bytes asked for. */
+void *netlink_extra(struct nlmsghdr *message);
+
+void netlink_end(struct netlink *netlink, struct nlmsghdr *message);
+
+/* Sends the batch and reads its answers; the batch is empty afterwards. Returns 0, or the first message's error that
+ * was not tolerated: "PURPOSE: text (kernel's words)". Later messages may have been carried out all the same. */
+int netlink_run(struct netlink *netlink, struct err **err);
+
+/* Sends the batch, which is one dump or get, and calls @each for each message of the answer; a negative return ends
+ * it and is returned. -EINTR: the dump was changed under way. After a failure only netlink_close() is left: answers may
+ * still wait in the socket. */
+int netlink_dump(struct netlink *netlink, int (*each)(const struct nlmsghdr *message, void *data), void *data,
+                 struct err **err);
