@@ -1,0 +1,216 @@
+#include "lib/files.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+int files_make_dirs(const char *path, mode_t mode, struct err **err) {
+        char part[PATH_MAX];
+        struct stat st;
+        size_t n = strlen(path);
+
+        if (n >= sizeof(part))
+                return err_set(err, ENAMETOOLONG, "make %s: the path is too long", path);
+        if (mkdir(path, mode) == 0 || (errno == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+                return 0;
+        memcpy(part, path, n + 1);
+        for (char *p = part + 1; *p; p++) {
+                if (*p != '/')
+                        continue;
+                *p = '\0';
+                if (mkdir(part, mode) < 0 && errno != EEXIST)
+                        return err_errno(err, errno, "make %s", part);
+                *p = '/';
+        }
+        if (mkdir(path, mode) < 0 && errno != EEXIST)
+                return err_errno(err, errno, "make %s", path);
+        if (stat(path, &st) < 0)
+                return err_errno(err, errno, "make %s", path);
+        return S_ISDIR(st.st_mode) ? 0 : err_errno(err, ENOTDIR, "make %s", path);
+}
+
+int files_read(const char *path, size_t max, char **ret_data, size_t *ret_size, struct err **err) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+        _cleanup_free_ char *data = NULL;
+        size_t size = 0, room = 0;
+        struct stat st;
+        ssize_t n;
+
+        if (fd < 0)
+                return err_errno(err, errno, "open %s", path);
+        if (fstat(fd, &st) < 0)
+                return err_errno(err, errno, "stat %s", path);
+        do {
+                if (size >= room) {
+                        /* The kernel's own files say 0 and have more; regular ones are read by one call and one for the end. */
+                        size_t want = room == 0 ? (size_t)st.st_size + 1 : room * 2;
+                        char *bigger;
+
+                        if (want < 4096)
+                                want = 4096;
+                        if (want > max + 1)
+                                want = max + 1;
+                        if (size >= want)
+                                return err_set(err, EFBIG, "read %s: more than %zu bytes", path, max);
+                        bigger = realloc(data, want + 1);
+                        if (!bigger)
+                                return err_set(err, ENOMEM, "read %s: out of memory", path);
+                        data = bigger;
+                        room = want;
+                }
+                n = read(fd, data + size, room - size);
+                if (n < 0)
+                        return err_errno(err, errno, "read %s", path);
+                size += (size_t)n;
+        } while (n > 0);
+        if (size > max)
+                return err_set(err, EFBIG, "read %s: more than %zu bytes", path, max);
+        data[size] = '\0';
+        *ret_data = TAKE_PTR(data);
+        if (ret_size)
+                *ret_size = size;
+        return 0;
+}
+
+static int write_all(int fd, const char *data, size_t size) {
+        while (size > 0) {
+                ssize_t n = write(fd, data, size);
+
+                if (n < 0 && errno == EINTR)
+                        continue;
+                if (n < 0)
+                        return -errno;
+                data += n;
+                size -= (size_t)n;
+        }
+        return 0;
+}
+
+int files_replace(const char *path, const void *data, size_t size, mode_t mode, struct err **err) {
+        static atomic_uint counter;
+        char temporary[PATH_MAX];
+        _cleanup_close_ int fd = -EBADF;
+        int r;
+
+        if (snprintf(temporary, sizeof(temporary), "%s.%u~", path, counter++) >= (int)sizeof(temporary))
+                return err_set(err, ENAMETOOLONG, "write %s: the path is too long", path);
+        fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+        if (fd < 0)
+                return err_errno(err, errno, "create %s", path);
+        r = write_all(fd, data, size);
+        if (r >= 0 && fchmod(fd, mode) < 0) /* whatever the umask is */
+                r = -errno;
+        if (r >= 0 && rename(temporary, path) < 0)
+                r = -errno;
+        if (r < 0) {
+                unlink(temporary);
+                return err_errno(err, -r, "write %s", path);
+        }
+        return 0;
+}
+
+static int remove_entries(int fd, unsigned depth, const char *top, struct err **err);
+
+/* Takes @fd, the directory @name in @parent. */
+static int remove_at(int parent, const char *name, unsigned depth, const char *top, struct err **err) {
+        int fd, r;
+
+        if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
+                return 0;
+        if (errno != EISDIR && errno != EPERM)
+                return err_errno(err, errno, "remove %s in %s", name, top);
+        if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
+                return 0;
+        if (errno != ENOTEMPTY && errno != EEXIST)
+                return err_errno(err, errno, "remove %s in %s", name, top);
+        if (depth >= FILES_DEPTH_MAX)
+                return err_set(err, ELOOP, "remove %s: nested too deep", top);
+        fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return err_errno(err, errno, "open %s in %s", name, top);
+        r = remove_entries(fd, depth + 1, top, err);
+        if (r >= 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
+                r = err_errno(err, errno, "remove %s in %s", name, top);
+        return r;
+}
+
+static int remove_entries(int fd, unsigned depth, const char *top, struct err **err) {
+        _cleanup_closedir_ DIR *dir = fdopendir(fd);
+        const struct dirent *entry;
+        int r;
+
+        if (!dir) {
+                close_fd(fd);
+                return err_set(err, ENOMEM, "remove %s: out of memory", top);
+        }
+        while ((entry = readdir(dir))) {
+                if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+                        continue;
+                r = remove_at(dirfd(dir), entry->d_name, depth, top, err);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int files_remove_tree(const char *path, struct err **err) {
+        return remove_at(AT_FDCWD, path, 0, path, err);
+}
+
+struct usage {
+        uint64_t bytes, entries, max;
+};
+
+static int usage_of(int fd, unsigned depth, struct usage *usage) {
+        _cleanup_closedir_ DIR *dir = fdopendir(fd);
+        const struct dirent *entry;
+        struct stat st;
+        int r, child;
+
+        if (!dir) {
+                close_fd(fd);
+                return -ENOMEM;
+        }
+        while ((entry = readdir(dir))) {
+                if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+                        continue;
+                if (++usage->entries > usage->max || depth >= FILES_DEPTH_MAX)
+                        return -E2BIG;
+                if (fstatat(dirfd(dir), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                        continue; /* gone meanwhile */
+                usage->bytes += (uint64_t)st.st_blocks * 512;
+                if (!S_ISDIR(st.st_mode))
+                        continue;
+                child = openat(dirfd(dir), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                if (child < 0)
+                        continue;
+                r = usage_of(child, depth + 1, usage);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int files_usage(const char *path, uint64_t entries_max, uint64_t *ret_bytes, uint64_t *ret_entries, struct err **err) {
+        struct usage usage = { .max = entries_max };
+        struct stat st;
+        int fd, r;
+
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return err_errno(err, errno, "open %s", path);
+        usage.bytes = (uint64_t)st.st_blocks * 512;
+        usage.entries = 1;
+        r = usage_of(fd, 0, &usage);
+        if (r < 0)
+                return err_errno(err, -r, "measure %s", path);
+        *ret_bytes = usage.bytes;
+        *ret_entries = usage.entries;
+        return 0;
+}

@@ -1,0 +1,31 @@
+/* Files and directories of our own: read whole, replaced by rename, made and removed with all in it.
+ *
+ * For paths that only root can change. What a container or user can change is opened with openat2 by whoever reads it.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+
+/* Directories nested deeper than this are not removed (-ELOOP). */
+#define FILES_DEPTH_MAX 512
+
+/* Makes @path and what is missing above it. One that exists is fine, -ENOTDIR when it is something else. */
+int files_make_dirs(const char *path, mode_t mode, struct err **err);
+
+/* Reads at most @max bytes into an allocated text with a NUL behind it. -EFBIG past it; an error names the path.
+ * @ret_size may be NULL. */
+int files_read(const char *path, size_t max, char **ret_data, size_t *ret_size, struct err **err);
+
+/* Puts @data in place of @path by rename, so that a reader sees the old or the new one whole. Not synced. */
+int files_replace(const char *path, const void *data, size_t size, mode_t mode, struct err **err);
+
+/* Removes @path and, when it is a directory, all in it, without following links and without leaving its file system's
+ * mounts: a mount point in it is -EBUSY. One that is not there is fine. */
+int files_remove_tree(const char *path, struct err **err);
+
+/* Bytes allocated and entries of @path and all below, at most @entries_max looked at (-E2BIG past it). */
+int files_usage(const char *path, uint64_t entries_max, uint64_t *ret_bytes, uint64_t *ret_entries, struct err **err);
