@@ -72,7 +72,7 @@ static int make_cri(struct node *node, const struct options *o, struct err **err
                 .shim_path = shim,
                 .network = &network,
                 .registries = o->registries,
-                .hosts_dir = o->certs_dir,
+                .hosts_dir = o->registry_hosts_dir,
                 .docker_config = o->auth_file,
                 .seccomp_dir = o->seccomp_dir,
                 .log_max_size = (uint64_t)o->log_max_size,
