@@ -160,10 +160,16 @@ struct pod_container_security {
         struct pod_profile *seccomp, *apparmor;
 };
 
+enum pod_exit_code_operator { EXIT_CODES_UNSET, EXIT_CODES_IN, EXIT_CODES_NOT_IN };
+
+struct pod_exit_codes {
+        enum pod_exit_code_operator operator;
+        int_list values;
+};
+
 struct pod_restart_rule {
         const char *action; /* "Restart", "RestartAllContainers" */
-        bool not_in; /* operator NotIn instead of In */
-        int_list values; /* exit codes */
+        struct pod_exit_codes *exit_codes;
 };
 
 struct pod_container {

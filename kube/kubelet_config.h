@@ -76,6 +76,3 @@ void kubelet_config_default(struct kubelet_config *config);
  * with all of them in *err. @file names the text in them. */
 int kubelet_config_read(struct arena *arena, const char *file, const char *text, size_t length,
                         struct problems *problems, struct kubelet_config *ret_config, struct err **err);
-
-/* A Go duration ("1m30s", "20s", "1.5h", "0") in milliseconds. -EINVAL. */
-int duration_parse(const char *text, int64_t *ret_milliseconds, struct err **err);

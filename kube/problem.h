@@ -43,6 +43,10 @@ void problem_error(struct problems *problems, const char *path, const char *form
 void problem_warning(struct problems *problems, const char *path, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 
+/* As the two above, with the line known. */
+void problem_add(struct problems *problems, bool warning, uint32_t line, const char *path, const char *format, ...)
+        __attribute__((format(printf, 5, 6)));
+
 /* The errors as one: `FILE:LINE: TEXT; FILE:LINE: TEXT`. Returns 0 when there is none, else -EINVAL. */
 int problems_err(const struct problems *problems, struct err **err);
 

@@ -1,0 +1,291 @@
+#include "kube/pod_fields.h"
+
+#include "kube/pod.h"
+
+const char *const pull_policies[] = { "Always", "Never", "IfNotPresent", NULL };
+const char *const restart_policies[] = { "Always", "OnFailure", "Never", NULL };
+static const char *const protocols[] = { "TCP", "UDP", "SCTP", NULL };
+static const char *const schemes[] = { "HTTP", "HTTPS", NULL };
+static const char *const propagations[] = { "None", "HostToContainer", "Bidirectional", NULL };
+static const char *const recursive_read_only[] = { "Disabled", "IfPossible", "Enabled", NULL };
+static const char *const message_policies[] = { "File", "FallbackToLogsOnError", NULL };
+static const char *const proc_mounts[] = { "Default", "Unmasked", NULL };
+static const char *const profile_types[] = { "Unconfined", "RuntimeDefault", "Localhost", NULL };
+static const char *const resize_restarts[] = { "NotRequired", "RestartContainer", NULL };
+static const char *const exit_code_operators[] = { "In", "NotIn", NULL };
+
+static const struct field field_ref_type_fields[] = {
+        ROW("apiVersion", STRING, 0, pod_field_ref, api_version),
+        ROW("fieldPath", STRING, FIELD_ALWAYS, pod_field_ref, field_path),
+};
+const struct object_type field_ref_type = OBJECT_TYPE(pod_field_ref, field_ref_type_fields);
+
+static const struct field resource_ref_type_fields[] = {
+        ROW("containerName", STRING, 0, pod_resource_ref, container_name),
+        ROW("divisor", QUANTITY, 0, pod_resource_ref, divisor),
+        ROW("resource", STRING, FIELD_ALWAYS, pod_resource_ref, resource),
+};
+const struct object_type resource_ref_type = OBJECT_TYPE(pod_resource_ref, resource_ref_type_fields);
+
+static const struct field selinux_type_fields[] = {
+        ROW("level", STRING, 0, pod_selinux, level),
+        ROW("role", STRING, 0, pod_selinux, role),
+        ROW("type", STRING, 0, pod_selinux, type),
+        ROW("user", STRING, 0, pod_selinux, user),
+};
+const struct object_type selinux_type = OBJECT_TYPE(pod_selinux, selinux_type_fields);
+
+static const struct field profile_type_fields[] = {
+        ROW("localhostProfile", STRING, 0, pod_profile, localhost_profile),
+        ROW_ENUM("type", FIELD_ALWAYS, pod_profile, type, profile_types),
+};
+const struct object_type profile_type = OBJECT_TYPE(pod_profile, profile_type_fields);
+
+static const struct field port_type_fields[] = {
+        ROW("containerPort", INT32, FIELD_ALWAYS, pod_port, container_port),
+        ROW("hostIP", STRING, 0, pod_port, host_ip),
+        ROW("hostPort", INT32, 0, pod_port, host_port),
+        ROW("name", STRING, 0, pod_port, name),
+        ROW_ENUM("protocol", 0, pod_port, protocol, protocols),
+};
+static const struct object_type port_type = OBJECT_TYPE(pod_port, port_type_fields);
+
+static const struct field key_ref_type_fields[] = {
+        ROW("key", STRING, FIELD_ALWAYS, pod_key_ref, key),
+        ROW("name", STRING, 0, pod_key_ref, name),
+        ROW("optional", TRI, 0, pod_key_ref, optional),
+};
+static const struct object_type key_ref_type = OBJECT_TYPE(pod_key_ref, key_ref_type_fields);
+
+static const struct field file_key_ref_type_fields[] = {
+        ROW("key", STRING, FIELD_ALWAYS, pod_file_key_ref, key),
+        ROW("optional", TRI, 0, pod_file_key_ref, optional),
+        ROW("path", STRING, FIELD_ALWAYS, pod_file_key_ref, path),
+        ROW("volumeName", STRING, FIELD_ALWAYS, pod_file_key_ref, volume_name),
+};
+static const struct object_type file_key_ref_type = OBJECT_TYPE(pod_file_key_ref, file_key_ref_type_fields);
+
+static const struct field env_source_type_fields[] = {
+        ROW_OF("configMapKeyRef", OBJECT, 0, pod_env_source, config_map_key_ref, key_ref_type),
+        ROW_OF("fieldRef", OBJECT, 0, pod_env_source, field_ref, field_ref_type),
+        ROW_OF("fileKeyRef", OBJECT, 0, pod_env_source, file_key_ref, file_key_ref_type),
+        ROW_OF("resourceFieldRef", OBJECT, 0, pod_env_source, resource_field_ref, resource_ref_type),
+        ROW_OF("secretKeyRef", OBJECT, 0, pod_env_source, secret_key_ref, key_ref_type),
+};
+static const struct object_type env_source_type = OBJECT_TYPE(pod_env_source, env_source_type_fields);
+
+static const struct field env_type_fields[] = {
+        ROW("name", STRING, FIELD_ALWAYS, pod_env, name),
+        ROW("value", STRING, 0, pod_env, value),
+        ROW_OF("valueFrom", OBJECT, 0, pod_env, value_from, env_source_type),
+};
+static const struct object_type env_type = OBJECT_TYPE(pod_env, env_type_fields);
+
+static const struct field object_ref_type_fields[] = {
+        ROW("name", STRING, 0, pod_object_ref, name),
+        ROW("optional", TRI, 0, pod_object_ref, optional),
+};
+static const struct object_type object_ref_type = OBJECT_TYPE(pod_object_ref, object_ref_type_fields);
+
+static const struct field env_from_type_fields[] = {
+        ROW_OF("configMapRef", OBJECT, 0, pod_env_from, config_map_ref, object_ref_type),
+        ROW("prefix", STRING, 0, pod_env_from, prefix),
+        ROW_OF("secretRef", OBJECT, 0, pod_env_from, secret_ref, object_ref_type),
+};
+static const struct object_type env_from_type = OBJECT_TYPE(pod_env_from, env_from_type_fields);
+
+static const struct field claim_ref_type_fields[] = {
+        ROW("name", STRING, FIELD_ALWAYS, pod_resource_claim_ref, name),
+        ROW("request", STRING, 0, pod_resource_claim_ref, request),
+};
+static const struct object_type claim_ref_type = OBJECT_TYPE(pod_resource_claim_ref, claim_ref_type_fields);
+
+static const struct field resources_type_fields[] = {
+        ROW_OF("claims", LIST, FIELD_UNSUPPORTED, pod_resources, claims, claim_ref_type),
+        ROW("limits", RESOURCES, 0, pod_resources, limits),
+        ROW("requests", RESOURCES, 0, pod_resources, requests),
+};
+const struct object_type resources_type = OBJECT_TYPE(pod_resources, resources_type_fields);
+
+static const struct field resize_type_fields[] = {
+        ROW("resourceName", STRING, FIELD_ALWAYS, pod_resize_policy, resource_name),
+        ROW_ENUM("restartPolicy", FIELD_ALWAYS, pod_resize_policy, restart_policy, resize_restarts),
+};
+static const struct object_type resize_type = OBJECT_TYPE(pod_resize_policy, resize_type_fields);
+
+static const struct field mount_type_fields[] = {
+        ROW("mountPath", STRING, FIELD_ALWAYS, pod_volume_mount, mount_path),
+        ROW_ENUM("mountPropagation", 0, pod_volume_mount, mount_propagation, propagations),
+        ROW("name", STRING, FIELD_ALWAYS, pod_volume_mount, name),
+        ROW("readOnly", BOOL, 0, pod_volume_mount, read_only),
+        ROW_ENUM("recursiveReadOnly", 0, pod_volume_mount, recursive_read_only, recursive_read_only),
+        ROW("subPath", STRING, 0, pod_volume_mount, sub_path),
+        ROW("subPathExpr", STRING, 0, pod_volume_mount, sub_path_expr),
+};
+static const struct object_type mount_type = OBJECT_TYPE(pod_volume_mount, mount_type_fields);
+
+static const struct field device_type_fields[] = {
+        ROW("devicePath", STRING, FIELD_ALWAYS, pod_volume_device, device_path),
+        ROW("name", STRING, FIELD_ALWAYS, pod_volume_device, name),
+};
+static const struct object_type device_type = OBJECT_TYPE(pod_volume_device, device_type_fields);
+
+static const struct field exec_type_fields[] = {
+        ROW("command", STRINGS, 0, pod_exec, command),
+};
+static const struct object_type exec_type = OBJECT_TYPE(pod_exec, exec_type_fields);
+
+static const struct field header_type_fields[] = {
+        ROW("name", STRING, FIELD_ALWAYS, pod_http_header, name),
+        ROW("value", STRING, FIELD_ALWAYS, pod_http_header, value),
+};
+static const struct object_type header_type = OBJECT_TYPE(pod_http_header, header_type_fields);
+
+static const struct field http_get_type_fields[] = {
+        ROW("host", STRING, 0, pod_http_get, host),
+        ROW_OF("httpHeaders", LIST, 0, pod_http_get, http_headers, header_type),
+        ROW("path", STRING, 0, pod_http_get, path),
+        ROW("port", INT_OR_STRING, 0, pod_http_get, port),
+        ROW_ENUM("scheme", 0, pod_http_get, scheme, schemes),
+};
+static const struct object_type http_get_type = OBJECT_TYPE(pod_http_get, http_get_type_fields);
+
+static const struct field tcp_socket_type_fields[] = {
+        ROW("host", STRING, 0, pod_tcp_socket, host),
+        ROW("port", INT_OR_STRING, 0, pod_tcp_socket, port),
+};
+static const struct object_type tcp_socket_type = OBJECT_TYPE(pod_tcp_socket, tcp_socket_type_fields);
+
+static const struct field grpc_type_fields[] = {
+        ROW("port", INT32, FIELD_ALWAYS, pod_grpc, port),
+        ROW("service", STRING, 0, pod_grpc, service),
+};
+static const struct object_type grpc_type = OBJECT_TYPE(pod_grpc, grpc_type_fields);
+
+static const struct field probe_type_fields[] = {
+        ROW_OF("exec", OBJECT, 0, pod_probe, exec, exec_type),
+        ROW("failureThreshold", INT32, 0, pod_probe, failure_threshold),
+        ROW_OF("grpc", OBJECT, 0, pod_probe, grpc, grpc_type),
+        ROW_OF("httpGet", OBJECT, 0, pod_probe, http_get, http_get_type),
+        ROW("initialDelaySeconds", INT32, 0, pod_probe, initial_delay),
+        ROW("periodSeconds", INT32, 0, pod_probe, period),
+        ROW("successThreshold", INT32, 0, pod_probe, success_threshold),
+        ROW_OF("tcpSocket", OBJECT, 0, pod_probe, tcp_socket, tcp_socket_type),
+        ROW("terminationGracePeriodSeconds", OPT_INT64, 0, pod_probe, termination_grace_period),
+        ROW("timeoutSeconds", INT32, 0, pod_probe, timeout),
+};
+static const struct object_type probe_type = OBJECT_TYPE(pod_probe, probe_type_fields);
+
+static const struct field sleep_type_fields[] = {
+        ROW("seconds", INT64, FIELD_ALWAYS, pod_sleep, seconds),
+};
+static const struct object_type sleep_type = OBJECT_TYPE(pod_sleep, sleep_type_fields);
+
+static const struct field handler_type_fields[] = {
+        ROW_OF("exec", OBJECT, 0, pod_handler, exec, exec_type),
+        ROW_OF("httpGet", OBJECT, 0, pod_handler, http_get, http_get_type),
+        ROW_OF("sleep", OBJECT, 0, pod_handler, sleep, sleep_type),
+        ROW_OF("tcpSocket", OBJECT, 0, pod_handler, tcp_socket, tcp_socket_type),
+};
+static const struct object_type handler_type = OBJECT_TYPE(pod_handler, handler_type_fields);
+
+static const struct field lifecycle_type_fields[] = {
+        ROW_OF("postStart", OBJECT, 0, pod_lifecycle, post_start, handler_type),
+        ROW_OF("preStop", OBJECT, 0, pod_lifecycle, pre_stop, handler_type),
+        ROW("stopSignal", STRING, 0, pod_lifecycle, stop_signal),
+};
+static const struct object_type lifecycle_type = OBJECT_TYPE(pod_lifecycle, lifecycle_type_fields);
+
+static const struct field capabilities_type_fields[] = {
+        ROW("add", STRINGS, 0, pod_capabilities, add),
+        ROW("drop", STRINGS, 0, pod_capabilities, drop),
+};
+static const struct object_type capabilities_type = OBJECT_TYPE(pod_capabilities, capabilities_type_fields);
+
+static const struct field container_security_type_fields[] = {
+        ROW("allowPrivilegeEscalation", TRI, 0, pod_container_security, allow_privilege_escalation),
+        ROW_OF("appArmorProfile", OBJECT, 0, pod_container_security, apparmor, profile_type),
+        ROW_OF("capabilities", OBJECT, 0, pod_container_security, capabilities, capabilities_type),
+        ROW("privileged", TRI, 0, pod_container_security, privileged),
+        ROW_ENUM("procMount", 0, pod_container_security, proc_mount, proc_mounts),
+        ROW("readOnlyRootFilesystem", TRI, 0, pod_container_security, read_only_root_filesystem),
+        ROW("runAsGroup", OPT_INT64, 0, pod_container_security, run_as_group),
+        ROW("runAsNonRoot", TRI, 0, pod_container_security, run_as_non_root),
+        ROW("runAsUser", OPT_INT64, 0, pod_container_security, run_as_user),
+        ROW_OF("seLinuxOptions", OBJECT, 0, pod_container_security, selinux, selinux_type),
+        ROW_OF("seccompProfile", OBJECT, 0, pod_container_security, seccomp, profile_type),
+        ROW("windowsOptions", IGNORED, FIELD_UNSUPPORTED, pod_container_security, proc_mount),
+};
+static const struct object_type container_security_type =
+        OBJECT_TYPE(pod_container_security, container_security_type_fields);
+
+static const struct field exit_codes_type_fields[] = {
+        ROW_ENUM("operator", FIELD_ALWAYS, pod_exit_codes, operator, exit_code_operators),
+        ROW("values", INTS, 0, pod_exit_codes, values),
+};
+static const struct object_type exit_codes_type = OBJECT_TYPE(pod_exit_codes, exit_codes_type_fields);
+
+static const struct field restart_rule_type_fields[] = {
+        ROW("action", STRING, FIELD_ALWAYS, pod_restart_rule, action),
+        ROW_OF("exitCodes", OBJECT, 0, pod_restart_rule, exit_codes, exit_codes_type),
+};
+static const struct object_type restart_rule_type = OBJECT_TYPE(pod_restart_rule, restart_rule_type_fields);
+
+static const struct field container_type_fields[] = {
+        ROW("args", STRINGS, 0, pod_container, args),
+        ROW("command", STRINGS, 0, pod_container, command),
+        ROW_OF("env", LIST, 0, pod_container, env, env_type),
+        ROW_OF("envFrom", LIST, 0, pod_container, env_from, env_from_type),
+        ROW("image", STRING, 0, pod_container, image),
+        ROW_ENUM("imagePullPolicy", 0, pod_container, image_pull_policy, pull_policies),
+        ROW_OF("lifecycle", OBJECT, 0, pod_container, lifecycle, lifecycle_type),
+        ROW_OF("livenessProbe", OBJECT, 0, pod_container, liveness_probe, probe_type),
+        ROW("name", STRING, FIELD_ALWAYS, pod_container, name),
+        ROW_OF("ports", LIST, 0, pod_container, ports, port_type),
+        ROW_OF("readinessProbe", OBJECT, 0, pod_container, readiness_probe, probe_type),
+        ROW_OF("resizePolicy", LIST, 0, pod_container, resize_policy, resize_type),
+        ROW_OF("resources", EMBED, 0, pod_container, resources, resources_type),
+        ROW_ENUM("restartPolicy", 0, pod_container, restart_policy, restart_policies),
+        ROW_OF("restartPolicyRules", LIST, 0, pod_container, restart_policy_rules, restart_rule_type),
+        ROW_OF("securityContext", OBJECT, 0, pod_container, security, container_security_type),
+        ROW_OF("startupProbe", OBJECT, 0, pod_container, startup_probe, probe_type),
+        ROW("stdin", BOOL, 0, pod_container, stdin_open),
+        ROW("stdinOnce", BOOL, 0, pod_container, stdin_once),
+        ROW("terminationMessagePath", STRING, 0, pod_container, termination_message_path),
+        ROW_ENUM("terminationMessagePolicy", 0, pod_container, termination_message_policy, message_policies),
+        ROW("tty", BOOL, 0, pod_container, tty),
+        ROW_OF("volumeDevices", LIST, 0, pod_container, volume_devices, device_type),
+        ROW_OF("volumeMounts", LIST, 0, pod_container, volume_mounts, mount_type),
+        ROW("workingDir", STRING, 0, pod_container, working_dir),
+};
+const struct object_type container_type = OBJECT_TYPE(pod_container, container_type_fields);
+
+static const struct field ephemeral_container_type_fields[] = {
+        ROW("args", STRINGS, 0, pod_container, args),
+        ROW("command", STRINGS, 0, pod_container, command),
+        ROW_OF("env", LIST, 0, pod_container, env, env_type),
+        ROW_OF("envFrom", LIST, 0, pod_container, env_from, env_from_type),
+        ROW("image", STRING, 0, pod_container, image),
+        ROW_ENUM("imagePullPolicy", 0, pod_container, image_pull_policy, pull_policies),
+        ROW_OF("lifecycle", OBJECT, 0, pod_container, lifecycle, lifecycle_type),
+        ROW_OF("livenessProbe", OBJECT, 0, pod_container, liveness_probe, probe_type),
+        ROW("name", STRING, FIELD_ALWAYS, pod_container, name),
+        ROW_OF("ports", LIST, 0, pod_container, ports, port_type),
+        ROW_OF("readinessProbe", OBJECT, 0, pod_container, readiness_probe, probe_type),
+        ROW_OF("resizePolicy", LIST, 0, pod_container, resize_policy, resize_type),
+        ROW_OF("resources", EMBED, 0, pod_container, resources, resources_type),
+        ROW_ENUM("restartPolicy", 0, pod_container, restart_policy, restart_policies),
+        ROW_OF("restartPolicyRules", LIST, 0, pod_container, restart_policy_rules, restart_rule_type),
+        ROW_OF("securityContext", OBJECT, 0, pod_container, security, container_security_type),
+        ROW_OF("startupProbe", OBJECT, 0, pod_container, startup_probe, probe_type),
+        ROW("stdin", BOOL, 0, pod_container, stdin_open),
+        ROW("stdinOnce", BOOL, 0, pod_container, stdin_once),
+        ROW("targetContainerName", STRING, 0, pod_container, target_container_name),
+        ROW("terminationMessagePath", STRING, 0, pod_container, termination_message_path),
+        ROW_ENUM("terminationMessagePolicy", 0, pod_container, termination_message_policy, message_policies),
+        ROW("tty", BOOL, 0, pod_container, tty),
+        ROW_OF("volumeDevices", LIST, 0, pod_container, volume_devices, device_type),
+        ROW_OF("volumeMounts", LIST, 0, pod_container, volume_mounts, mount_type),
+        ROW("workingDir", STRING, 0, pod_container, working_dir),
+};
+const struct object_type ephemeral_container_type = OBJECT_TYPE(pod_container, ephemeral_container_type_fields);

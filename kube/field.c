@@ -1,0 +1,410 @@
+#include "kube/field.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "kube/duration.h"
+#include "kube/problem.h"
+#include "kube/types.h"
+#include "lib/arena.h"
+#include "lib/err.h"
+#include "lib/value.h"
+
+struct decoder {
+        struct arena *arena;
+        struct problems *problems;
+        char path[FIELD_PATH_MAX];
+        size_t length;
+        bool no_memory;
+};
+
+/* Extends the path for what is decoded next; the length returned goes to leave(). A path too long is cut. */
+__attribute__((format(printf, 2, 3))) static size_t enter(struct decoder *d, const char *format, ...) {
+        size_t before = d->length, room = sizeof(d->path) - before;
+        va_list ap;
+        int n;
+
+        va_start(ap, format);
+        n = vsnprintf(d->path + before, room, format, ap);
+        va_end(ap);
+        if (n > 0)
+                d->length += (size_t)n < room ? (size_t)n : room - 1;
+        return before;
+}
+
+static void leave(struct decoder *d, size_t before) {
+        d->length = before;
+        d->path[before] = '\0';
+}
+
+static void expected(struct decoder *d, const struct value *value, const char *what) {
+        bool scalar = value->kind == VALUE_BOOL || value->kind == VALUE_INT || value->kind == VALUE_NUMBER;
+
+        problem_add(d->problems, false, value->line, d->path, "expected %s, found %s%s", what, value_kind_name(value),
+                    scalar && strcmp(what, "a string") == 0 ? "; put it in quotes" : "");
+}
+
+static void *take(struct decoder *d, size_t count, size_t size) {
+        void *p = arena_alloc_array(d->arena, count, size);
+
+        if (!p)
+                d->no_memory = true;
+        return p;
+}
+
+static const char *copy_text(struct decoder *d, const char *text) {
+        const char *copy = arena_strdup(d->arena, text);
+
+        if (!copy)
+                d->no_memory = true;
+        return copy;
+}
+
+static bool read_string(struct decoder *d, const struct value *value, const char **ret) {
+        if (value->kind != VALUE_STRING) {
+                expected(d, value, "a string");
+                return false;
+        }
+        *ret = value->count > 0 ? copy_text(d, value->text) : NULL;
+        return true;
+}
+
+static bool read_integer(struct decoder *d, const struct value *value, bool narrow, int64_t *ret) {
+        int64_t n;
+
+        if (!value_integer(value, &n)) {
+                expected(d, value, "a whole number");
+                return false;
+        }
+        if (narrow && (n < INT32_MIN || n > INT32_MAX)) {
+                problem_add(d->problems, false, value->line, d->path,
+                            "Invalid value: %" PRId64 ": does not fit 32 bits", n);
+                return false;
+        }
+        *ret = n;
+        return true;
+}
+
+static void read_opt_int(struct decoder *d, const struct value *value, bool narrow, struct opt_int *ret) {
+        ret->set = read_integer(d, value, narrow, &ret->value);
+}
+
+static void read_int32(struct decoder *d, const struct value *value, int32_t *ret) {
+        int64_t n;
+
+        if (read_integer(d, value, true, &n))
+                *ret = (int32_t)n;
+}
+
+static bool read_bool(struct decoder *d, const struct value *value, bool *ret) {
+        if (value->kind != VALUE_BOOL) {
+                expected(d, value, "a boolean (true or false)");
+                return false;
+        }
+        *ret = value->boolean;
+        return true;
+}
+
+static void read_quantity(struct decoder *d, const struct value *value, struct quantity *ret) {
+        struct err *err = NULL;
+        char digits[24];
+        const char *text = value->text;
+
+        if (value->kind == VALUE_INT) {
+                snprintf(digits, sizeof(digits), "%" PRId64, value->integer);
+                text = digits;
+        } else if (value->kind != VALUE_STRING && value->kind != VALUE_NUMBER) {
+                expected(d, value, "a quantity");
+                return;
+        }
+        if (quantity_parse(text, ret, &err) < 0)
+                problem_add(d->problems, false, value->line, d->path, "Invalid value: %s", err_text(err));
+        err_free(err);
+}
+
+static void read_duration(struct decoder *d, const struct value *value, int64_t *ret) {
+        struct err *err = NULL;
+
+        if (value->kind != VALUE_STRING)
+                expected(d, value, "a duration (a string such as \"20s\")");
+        else if (duration_parse(value->text, ret, &err) < 0)
+                problem_add(d->problems, false, value->line, d->path, "Invalid value: %s", err_text(err));
+        err_free(err);
+}
+
+static void read_enum(struct decoder *d, const struct value *value, const char *const *names, int *ret) {
+        char all[256] = "";
+        size_t at = 0;
+
+        if (value->kind != VALUE_STRING) {
+                expected(d, value, "a string");
+                return;
+        }
+        for (int i = 0; names[i]; i++)
+                if (strcmp(names[i], value->text) == 0) {
+                        *ret = i + 1;
+                        return;
+                }
+        if (value->count == 0)
+                return;
+        for (int i = 0; names[i] && at < sizeof(all); i++)
+                at += (size_t)snprintf(all + at, sizeof(all) - at, "%s\"%s\"", i > 0 ? ", " : "", names[i]);
+        problem_add(d->problems, false, value->line, d->path, "Unsupported value: \"%.64s\": supported values: %s",
+                    value->text, all);
+}
+
+static void read_int_or_string(struct decoder *d, const struct value *value, struct int_or_string *ret) {
+        if (value->kind == VALUE_STRING)
+                ret->text = copy_text(d, value->text);
+        else if (value->kind == VALUE_INT || value->kind == VALUE_NUMBER)
+                read_int32(d, value, &ret->number);
+        else
+                expected(d, value, "a number or a name");
+}
+
+static bool is_list(struct decoder *d, const struct value *value) {
+        if (value->kind != VALUE_LIST)
+                expected(d, value, "a list");
+        return value->kind == VALUE_LIST;
+}
+
+static void read_strings(struct decoder *d, const struct value *value, struct list *ret) {
+        const char **items;
+
+        if (!is_list(d, value) || !(items = take(d, value->count, sizeof(*items))))
+                return;
+        for (uint32_t i = 0; i < value->count; i++) {
+                size_t before = enter(d, "[%u]", i);
+
+                items[i] = "";
+                if (value->items[i].kind != VALUE_NULL && value->items[i].count > 0)
+                        read_string(d, &value->items[i], &items[i]);
+                else if (value->items[i].kind != VALUE_NULL && value->items[i].kind != VALUE_STRING)
+                        expected(d, &value->items[i], "a string");
+                leave(d, before);
+        }
+        *ret = (struct list){ items, value->count };
+}
+
+static void read_ints(struct decoder *d, const struct value *value, struct list *ret) {
+        int64_t *items;
+
+        if (!is_list(d, value) || !(items = take(d, value->count, sizeof(*items))))
+                return;
+        for (uint32_t i = 0; i < value->count; i++) {
+                size_t before = enter(d, "[%u]", i);
+
+                read_integer(d, &value->items[i], false, &items[i]);
+                leave(d, before);
+        }
+        *ret = (struct list){ items, value->count };
+}
+
+/* Maps begin with their key, a string: both kinds of map sort by it. */
+static int compare_keys(const void *a, const void *b) {
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool is_map(struct decoder *d, const struct value *value) {
+        if (value->kind != VALUE_MAP)
+                expected(d, value, "a map");
+        return value->kind == VALUE_MAP;
+}
+
+static void read_string_map(struct decoder *d, const struct value *value, struct list *ret) {
+        struct string_pair *items;
+
+        if (!is_map(d, value) || !(items = take(d, value->count, sizeof(*items))))
+                return;
+        for (uint32_t i = 0; i < value->count; i++) {
+                const struct value_member *m = &value->members[i];
+                size_t before = enter(d, "[%s]", m->key);
+
+                items[i] = (struct string_pair){ copy_text(d, m->key), "" };
+                if (m->value.kind != VALUE_STRING && m->value.kind != VALUE_NULL)
+                        expected(d, &m->value, "a string");
+                else if (m->value.kind == VALUE_STRING && m->value.count > 0)
+                        items[i].value = copy_text(d, m->value.text);
+                leave(d, before);
+        }
+        if (!d->no_memory && value->count > 0)
+                qsort(items, value->count, sizeof(*items), compare_keys);
+        *ret = (struct list){ items, value->count };
+}
+
+static void read_resources(struct decoder *d, const struct value *value, struct list *ret) {
+        struct resource_amount *items;
+
+        if (!is_map(d, value) || !(items = take(d, value->count, sizeof(*items))))
+                return;
+        for (uint32_t i = 0; i < value->count; i++) {
+                const struct value_member *m = &value->members[i];
+                size_t before = enter(d, "[%s]", m->key);
+
+                items[i].name = copy_text(d, m->key);
+                read_quantity(d, &m->value, &items[i].amount);
+                leave(d, before);
+        }
+        if (!d->no_memory && value->count > 0)
+                qsort(items, value->count, sizeof(*items), compare_keys);
+        *ret = (struct list){ items, value->count };
+}
+
+static void read_object(struct decoder *d, const struct value *value, const struct object_type *type, void *object);
+
+static void read_list(struct decoder *d, const struct value *value, const struct object_type *type, struct list *ret) {
+        char *items;
+
+        if (!is_list(d, value) || !(items = take(d, value->count, type->size)))
+                return;
+        for (uint32_t i = 0; i < value->count; i++) {
+                size_t before = enter(d, "[%u]", i);
+
+                if (value->items[i].kind != VALUE_NULL)
+                        read_object(d, &value->items[i], type, items + i * type->size);
+                leave(d, before);
+        }
+        *ret = (struct list){ items, value->count };
+}
+
+static const struct value *keep_value(struct decoder *d, const struct value *value) {
+        const struct value *copy = value_copy(d->arena, value);
+
+        if (!copy)
+                d->no_memory = true;
+        return copy;
+}
+
+static void read_scalar(struct decoder *d, const struct value *value, const struct field *field, void *at) {
+        bool boolean;
+
+        switch ((enum field_kind)field->kind) {
+        case FIELD_STRING:
+                read_string(d, value, at);
+                break;
+        case FIELD_BOOL:
+                read_bool(d, value, at);
+                break;
+        case FIELD_TRI:
+                if (read_bool(d, value, &boolean))
+                        *(enum tri *)at = boolean ? TRI_TRUE : TRI_FALSE;
+                break;
+        case FIELD_INT32:
+                read_int32(d, value, at);
+                break;
+        case FIELD_INT64:
+                read_integer(d, value, false, at);
+                break;
+        case FIELD_OPT_INT32:
+        case FIELD_OPT_INT64:
+                read_opt_int(d, value, field->kind == FIELD_OPT_INT32, at);
+                break;
+        case FIELD_QUANTITY:
+                read_quantity(d, value, at);
+                break;
+        case FIELD_DURATION:
+                read_duration(d, value, at);
+                break;
+        case FIELD_ENUM:
+                read_enum(d, value, field->names, at);
+                break;
+        case FIELD_INT_OR_STRING:
+                read_int_or_string(d, value, at);
+                break;
+        default:
+                break;
+        }
+}
+
+static void read_field(struct decoder *d, const struct value *value, const struct field *field, void *at) {
+        void *child;
+
+        switch ((enum field_kind)field->kind) {
+        case FIELD_STRINGS:
+                read_strings(d, value, at);
+                break;
+        case FIELD_INTS:
+                read_ints(d, value, at);
+                break;
+        case FIELD_STRING_MAP:
+                read_string_map(d, value, at);
+                break;
+        case FIELD_RESOURCES:
+                read_resources(d, value, at);
+                break;
+        case FIELD_OBJECT:
+                child = take(d, 1, field->type->size);
+                if (child)
+                        read_object(d, value, field->type, child);
+                *(void **)at = child;
+                break;
+        case FIELD_EMBED:
+                read_object(d, value, field->type, at);
+                break;
+        case FIELD_LIST:
+                read_list(d, value, field->type, at);
+                break;
+        case FIELD_VALUE:
+                *(const struct value **)at = keep_value(d, value);
+                break;
+        case FIELD_NAMED_VALUE:
+                *(struct named_value *)at = (struct named_value){ field->name, keep_value(d, value) };
+                break;
+        case FIELD_IGNORED:
+                break;
+        default:
+                read_scalar(d, value, field, at);
+        }
+}
+
+static void warn_unknown(struct decoder *d, const struct object_type *type, const struct value_member *member) {
+        const char *close = NULL;
+
+        for (size_t i = 0; i < type->n_fields; i++)
+                if (strcasecmp(type->fields[i].name, member->key) == 0)
+                        close = type->fields[i].name;
+        if (close)
+                problem_add(d->problems, true, member->line, d->path, "unknown field; it is written %s", close);
+        else
+                problem_add(d->problems, true, member->line, d->path, "unknown field");
+}
+
+static const struct field *find_field(const struct object_type *type, const char *name) {
+        for (size_t i = 0; i < type->n_fields; i++)
+                if (strcmp(type->fields[i].name, name) == 0)
+                        return &type->fields[i];
+        return NULL;
+}
+
+/* Recursion is bounded by the tables, which do not refer back to themselves. */
+static void read_object(struct decoder *d, const struct value *value, const struct object_type *type, void *object) {
+        if (!is_map(d, value))
+                return;
+        for (uint32_t i = 0; i < value->count && !d->no_memory; i++) {
+                const struct value_member *member = &value->members[i];
+                const struct field *field = find_field(type, member->key);
+                size_t before = enter(d, "%s%.100s", d->length > 0 ? "." : "", member->key);
+
+                if (!field)
+                        warn_unknown(d, type, member);
+                else if (member->value.kind != VALUE_NULL)
+                        read_field(d, &member->value, field, (char *)object + field->offset);
+                if (field && (field->flags & FIELD_UNSUPPORTED) && member->value.kind != VALUE_NULL)
+                        problem_add(d->problems, true, member->line, d->path, "not supported, has no effect");
+                leave(d, before);
+        }
+}
+
+bool object_decode(struct arena *arena, const struct value *value, const struct object_type *type, const char *path,
+                   struct problems *problems, void *object) {
+        struct decoder d = { .arena = arena, .problems = problems };
+
+        enter(&d, "%s", path);
+        read_object(&d, value, type, object);
+        return !d.no_memory;
+}

@@ -1,0 +1,149 @@
+#include "kube/pod_fields.h"
+
+#include "kube/pod.h"
+
+static const char *const dns_policies[] = { "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None", NULL };
+static const char *const fs_group_policies[] = { "Always", "OnRootMismatch", NULL };
+static const char *const groups_policies[] = { "Merge", "Strict", NULL };
+
+static const struct field object_meta_type_fields[] = {
+        ROW("annotations", STRING_MAP, 0, object_meta, annotations),
+        ROW("creationTimestamp", STRING, 0, object_meta, creation_timestamp),
+        ROW("deletionGracePeriodSeconds", OPT_INT64, 0, object_meta, deletion_grace_period),
+        ROW("deletionTimestamp", STRING, 0, object_meta, deletion_timestamp),
+        ROW("finalizers", STRINGS, 0, object_meta, finalizers),
+        ROW("generateName", STRING, 0, object_meta, generate_name),
+        ROW("generation", INT64, 0, object_meta, generation),
+        ROW("labels", STRING_MAP, 0, object_meta, labels),
+        ROW("managedFields", VALUE, 0, object_meta, managed_fields),
+        ROW("name", STRING, 0, object_meta, name),
+        ROW("namespace", STRING, 0, object_meta, namespace),
+        ROW("ownerReferences", VALUE, 0, object_meta, owner_references),
+        ROW("resourceVersion", STRING, 0, object_meta, resource_version),
+        ROW("selfLink", STRING, 0, object_meta, self_link),
+        ROW("uid", STRING, 0, object_meta, uid),
+};
+const struct object_type object_meta_type = OBJECT_TYPE(object_meta, object_meta_type_fields);
+
+static const struct field sysctl_type_fields[] = {
+        ROW("name", STRING, FIELD_ALWAYS, pod_sysctl, name),
+        ROW("value", STRING, FIELD_ALWAYS, pod_sysctl, value),
+};
+static const struct object_type sysctl_type = OBJECT_TYPE(pod_sysctl, sysctl_type_fields);
+
+static const struct field security_type_fields[] = {
+        ROW_OF("appArmorProfile", OBJECT, 0, pod_security, apparmor, profile_type),
+        ROW("fsGroup", OPT_INT64, 0, pod_security, fs_group),
+        ROW_ENUM("fsGroupChangePolicy", 0, pod_security, fs_group_change_policy, fs_group_policies),
+        ROW("runAsGroup", OPT_INT64, 0, pod_security, run_as_group),
+        ROW("runAsNonRoot", TRI, 0, pod_security, run_as_non_root),
+        ROW("runAsUser", OPT_INT64, 0, pod_security, run_as_user),
+        ROW("seLinuxChangePolicy", STRING, 0, pod_security, selinux_change_policy),
+        ROW_OF("seLinuxOptions", OBJECT, 0, pod_security, selinux, selinux_type),
+        ROW_OF("seccompProfile", OBJECT, 0, pod_security, seccomp, profile_type),
+        ROW("supplementalGroups", INTS, 0, pod_security, supplemental_groups),
+        ROW_ENUM("supplementalGroupsPolicy", 0, pod_security, supplemental_groups_policy, groups_policies),
+        ROW_OF("sysctls", LIST, 0, pod_security, sysctls, sysctl_type),
+        ROW("windowsOptions", IGNORED, FIELD_UNSUPPORTED, pod_security, selinux),
+};
+static const struct object_type security_type = OBJECT_TYPE(pod_security, security_type_fields);
+
+static const struct field dns_option_type_fields[] = {
+        ROW("name", STRING, 0, pod_dns_option, name),
+        ROW("value", STRING, 0, pod_dns_option, value),
+};
+static const struct object_type dns_option_type = OBJECT_TYPE(pod_dns_option, dns_option_type_fields);
+
+static const struct field dns_config_type_fields[] = {
+        ROW("nameservers", STRINGS, 0, pod_dns_config, nameservers),
+        ROW_OF("options", LIST, 0, pod_dns_config, options, dns_option_type),
+        ROW("searches", STRINGS, 0, pod_dns_config, searches),
+};
+static const struct object_type dns_config_type = OBJECT_TYPE(pod_dns_config, dns_config_type_fields);
+
+static const struct field host_alias_type_fields[] = {
+        ROW("hostnames", STRINGS, 0, pod_host_alias, hostnames),
+        ROW("ip", STRING, FIELD_ALWAYS, pod_host_alias, ip),
+};
+static const struct object_type host_alias_type = OBJECT_TYPE(pod_host_alias, host_alias_type_fields);
+
+static const struct field toleration_type_fields[] = {
+        ROW("effect", STRING, 0, pod_toleration, effect),
+        ROW("key", STRING, 0, pod_toleration, key),
+        ROW("operator", STRING, 0, pod_toleration, operator),
+        ROW("tolerationSeconds", OPT_INT64, 0, pod_toleration, seconds),
+        ROW("value", STRING, 0, pod_toleration, value),
+};
+static const struct object_type toleration_type = OBJECT_TYPE(pod_toleration, toleration_type_fields);
+
+static const struct field name_ref_type_fields[] = {
+        ROW("name", STRING, FIELD_ALWAYS, pod_name_ref, name),
+};
+static const struct object_type name_ref_type = OBJECT_TYPE(pod_name_ref, name_ref_type_fields);
+
+static const struct field readiness_gate_type_fields[] = {
+        ROW("conditionType", STRING, FIELD_ALWAYS, pod_readiness_gate, condition_type),
+};
+static const struct object_type readiness_gate_type = OBJECT_TYPE(pod_readiness_gate, readiness_gate_type_fields);
+
+static const struct field claim_type_fields[] = {
+        ROW("name", STRING, FIELD_ALWAYS, pod_claim, name),
+        ROW("resourceClaimName", STRING, 0, pod_claim, resource_claim_name),
+        ROW("resourceClaimTemplateName", STRING, 0, pod_claim, resource_claim_template_name),
+};
+static const struct object_type claim_type = OBJECT_TYPE(pod_claim, claim_type_fields);
+
+static const struct field spec_type_fields[] = {
+        ROW("activeDeadlineSeconds", OPT_INT64, 0, pod_spec, active_deadline),
+        ROW("affinity", VALUE, 0, pod_spec, affinity),
+        ROW("automountServiceAccountToken", TRI, 0, pod_spec, automount_service_account_token),
+        ROW_OF("containers", LIST, FIELD_ALWAYS, pod_spec, containers, container_type),
+        ROW_OF("dnsConfig", OBJECT, 0, pod_spec, dns_config, dns_config_type),
+        ROW_ENUM("dnsPolicy", 0, pod_spec, dns_policy, dns_policies),
+        ROW("enableServiceLinks", TRI, 0, pod_spec, enable_service_links),
+        ROW_OF("ephemeralContainers", LIST, 0, pod_spec, ephemeral_containers, ephemeral_container_type),
+        ROW_OF("hostAliases", LIST, 0, pod_spec, host_aliases, host_alias_type),
+        ROW("hostIPC", BOOL, 0, pod_spec, host_ipc),
+        ROW("hostNetwork", BOOL, 0, pod_spec, host_network),
+        ROW("hostPID", BOOL, 0, pod_spec, host_pid),
+        ROW("hostUsers", TRI, 0, pod_spec, host_users),
+        ROW("hostname", STRING, 0, pod_spec, hostname),
+        ROW("hostnameOverride", STRING, 0, pod_spec, hostname_override),
+        ROW_OF("imagePullSecrets", LIST, 0, pod_spec, image_pull_secrets, name_ref_type),
+        ROW_OF("initContainers", LIST, 0, pod_spec, init_containers, container_type),
+        ROW("nodeName", STRING, 0, pod_spec, node_name),
+        ROW("nodeSelector", STRING_MAP, 0, pod_spec, node_selector),
+        ROW_OF("os", OBJECT, 0, pod_spec, os, name_ref_type),
+        ROW("overhead", RESOURCES, 0, pod_spec, overhead),
+        ROW("preemptionPolicy", STRING, 0, pod_spec, preemption_policy),
+        ROW("priority", OPT_INT32, 0, pod_spec, priority),
+        ROW("priorityClassName", STRING, 0, pod_spec, priority_class_name),
+        ROW_OF("readinessGates", LIST, 0, pod_spec, readiness_gates, readiness_gate_type),
+        ROW_OF("resourceClaims", LIST, FIELD_UNSUPPORTED, pod_spec, resource_claims, claim_type),
+        ROW_OF("resources", OBJECT, 0, pod_spec, resources, resources_type),
+        ROW_ENUM("restartPolicy", 0, pod_spec, restart_policy, restart_policies),
+        ROW("runtimeClassName", STRING, 0, pod_spec, runtime_class_name),
+        ROW("schedulerName", STRING, 0, pod_spec, scheduler_name),
+        ROW_OF("schedulingGates", LIST, 0, pod_spec, scheduling_gates, name_ref_type),
+        ROW("schedulingGroup", VALUE, 0, pod_spec, scheduling_group),
+        ROW_OF("securityContext", OBJECT, 0, pod_spec, security, security_type),
+        ROW("serviceAccount", STRING, 0, pod_spec, service_account),
+        ROW("serviceAccountName", STRING, 0, pod_spec, service_account_name),
+        ROW("setHostnameAsFQDN", TRI, 0, pod_spec, set_hostname_as_fqdn),
+        ROW("shareProcessNamespace", TRI, 0, pod_spec, share_process_namespace),
+        ROW("subdomain", STRING, 0, pod_spec, subdomain),
+        ROW("terminationGracePeriodSeconds", OPT_INT64, 0, pod_spec, termination_grace_period),
+        ROW_OF("tolerations", LIST, 0, pod_spec, tolerations, toleration_type),
+        ROW("topologySpreadConstraints", VALUE, 0, pod_spec, topology_spread_constraints),
+        ROW_OF("volumes", LIST, 0, pod_spec, volumes, volume_type),
+};
+static const struct object_type spec_type = OBJECT_TYPE(pod_spec, spec_type_fields);
+
+static const struct field pod_type_fields[] = {
+        ROW("apiVersion", IGNORED, 0, pod, metadata),
+        ROW("kind", IGNORED, 0, pod, metadata),
+        ROW_OF("metadata", EMBED, 0, pod, metadata, object_meta_type),
+        ROW_OF("spec", EMBED, 0, pod, spec, spec_type),
+        ROW("status", IGNORED, 0, pod, metadata),
+};
+const struct object_type pod_type = OBJECT_TYPE(pod, pod_type_fields);

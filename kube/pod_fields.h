@@ -1,0 +1,8 @@
+/* The tables of the pod's parts: kube/field.h explains the rows. */
+#pragma once
+
+#include "kube/field.h"
+
+extern const struct object_type object_meta_type, pod_type, container_type, ephemeral_container_type, volume_type;
+extern const struct object_type field_ref_type, resource_ref_type, resources_type, selinux_type, profile_type;
+extern const char *const pull_policies[], *const restart_policies[];

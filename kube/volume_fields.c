@@ -1,0 +1,131 @@
+#include "kube/pod_fields.h"
+
+#include "kube/pod.h"
+
+static const char *const host_path_types[] = {
+        "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice", NULL,
+};
+
+static const struct field empty_dir_type_fields[] = {
+        ROW("medium", STRING, 0, pod_empty_dir, medium),
+        ROW("sizeLimit", QUANTITY, 0, pod_empty_dir, size_limit),
+};
+static const struct object_type empty_dir_type = OBJECT_TYPE(pod_empty_dir, empty_dir_type_fields);
+
+static const struct field host_path_type_fields[] = {
+        ROW("path", STRING, FIELD_ALWAYS, pod_host_path, path),
+        ROW_ENUM("type", 0, pod_host_path, type, host_path_types),
+};
+static const struct object_type host_path_type = OBJECT_TYPE(pod_host_path, host_path_type_fields);
+
+static const struct field downward_file_type_fields[] = {
+        ROW_OF("fieldRef", OBJECT, 0, pod_downward_file, field_ref, field_ref_type),
+        ROW("mode", OPT_INT32, 0, pod_downward_file, mode),
+        ROW("path", STRING, FIELD_ALWAYS, pod_downward_file, path),
+        ROW_OF("resourceFieldRef", OBJECT, 0, pod_downward_file, resource_field_ref, resource_ref_type),
+};
+static const struct object_type downward_file_type = OBJECT_TYPE(pod_downward_file, downward_file_type_fields);
+
+static const struct field downward_type_fields[] = {
+        ROW("defaultMode", OPT_INT32, 0, pod_downward, default_mode),
+        ROW_OF("items", LIST, 0, pod_downward, items, downward_file_type),
+};
+static const struct object_type downward_type = OBJECT_TYPE(pod_downward, downward_type_fields);
+
+static const struct field downward_projection_type_fields[] = {
+        ROW_OF("items", LIST, 0, pod_downward, items, downward_file_type),
+};
+static const struct object_type downward_projection_type = OBJECT_TYPE(pod_downward, downward_projection_type_fields);
+
+static const struct field image_volume_type_fields[] = {
+        ROW_ENUM("pullPolicy", 0, pod_image_volume, pull_policy, pull_policies),
+        ROW("reference", STRING, 0, pod_image_volume, reference),
+};
+static const struct object_type image_volume_type = OBJECT_TYPE(pod_image_volume, image_volume_type_fields);
+
+static const struct field key_to_path_type_fields[] = {
+        ROW("key", STRING, FIELD_ALWAYS, pod_key_to_path, key),
+        ROW("mode", OPT_INT32, 0, pod_key_to_path, mode),
+        ROW("path", STRING, FIELD_ALWAYS, pod_key_to_path, path),
+};
+static const struct object_type key_to_path_type = OBJECT_TYPE(pod_key_to_path, key_to_path_type_fields);
+
+static const struct field config_map_type_fields[] = {
+        ROW("defaultMode", OPT_INT32, 0, pod_keys, default_mode),
+        ROW_OF("items", LIST, 0, pod_keys, items, key_to_path_type),
+        ROW("name", STRING, 0, pod_keys, name),
+        ROW("optional", TRI, 0, pod_keys, optional),
+};
+static const struct object_type config_map_type = OBJECT_TYPE(pod_keys, config_map_type_fields);
+
+static const struct field secret_type_fields[] = {
+        ROW("defaultMode", OPT_INT32, 0, pod_keys, default_mode),
+        ROW_OF("items", LIST, 0, pod_keys, items, key_to_path_type),
+        ROW("optional", TRI, 0, pod_keys, optional),
+        ROW("secretName", STRING, 0, pod_keys, name),
+};
+static const struct object_type secret_type = OBJECT_TYPE(pod_keys, secret_type_fields);
+
+static const struct field keys_projection_type_fields[] = {
+        ROW_OF("items", LIST, 0, pod_keys, items, key_to_path_type),
+        ROW("name", STRING, 0, pod_keys, name),
+        ROW("optional", TRI, 0, pod_keys, optional),
+};
+static const struct object_type keys_projection_type = OBJECT_TYPE(pod_keys, keys_projection_type_fields);
+
+static const struct field claim_volume_type_fields[] = {
+        ROW("claimName", STRING, FIELD_ALWAYS, pod_claim_volume, claim_name),
+        ROW("readOnly", BOOL, 0, pod_claim_volume, read_only),
+};
+static const struct object_type claim_volume_type = OBJECT_TYPE(pod_claim_volume, claim_volume_type_fields);
+
+static const struct field projection_type_fields[] = {
+        ROW("clusterTrustBundle", NAMED_VALUE, 0, pod_projection, other),
+        ROW_OF("configMap", OBJECT, 0, pod_projection, config_map, keys_projection_type),
+        ROW_OF("downwardAPI", OBJECT, 0, pod_projection, downward_api, downward_projection_type),
+        ROW("podCertificate", NAMED_VALUE, 0, pod_projection, other),
+        ROW_OF("secret", OBJECT, 0, pod_projection, secret, keys_projection_type),
+        ROW("serviceAccountToken", NAMED_VALUE, 0, pod_projection, other),
+};
+static const struct object_type projection_type = OBJECT_TYPE(pod_projection, projection_type_fields);
+
+static const struct field projected_type_fields[] = {
+        ROW("defaultMode", OPT_INT32, 0, pod_projected, default_mode),
+        ROW_OF("sources", LIST, 0, pod_projected, sources, projection_type),
+};
+static const struct object_type projected_type = OBJECT_TYPE(pod_projected, projected_type_fields);
+
+static const struct field volume_type_fields[] = {
+        ROW("awsElasticBlockStore", NAMED_VALUE, 0, pod_volume, other),
+        ROW("azureDisk", NAMED_VALUE, 0, pod_volume, other),
+        ROW("azureFile", NAMED_VALUE, 0, pod_volume, other),
+        ROW("cephfs", NAMED_VALUE, 0, pod_volume, other),
+        ROW("cinder", NAMED_VALUE, 0, pod_volume, other),
+        ROW_OF("configMap", OBJECT, 0, pod_volume, config_map, config_map_type),
+        ROW("csi", NAMED_VALUE, 0, pod_volume, other),
+        ROW_OF("downwardAPI", OBJECT, 0, pod_volume, downward_api, downward_type),
+        ROW_OF("emptyDir", OBJECT, 0, pod_volume, empty_dir, empty_dir_type),
+        ROW("ephemeral", NAMED_VALUE, 0, pod_volume, other),
+        ROW("fc", NAMED_VALUE, 0, pod_volume, other),
+        ROW("flexVolume", NAMED_VALUE, 0, pod_volume, other),
+        ROW("flocker", NAMED_VALUE, 0, pod_volume, other),
+        ROW("gcePersistentDisk", NAMED_VALUE, 0, pod_volume, other),
+        ROW("gitRepo", NAMED_VALUE, 0, pod_volume, other),
+        ROW("glusterfs", NAMED_VALUE, 0, pod_volume, other),
+        ROW_OF("hostPath", OBJECT, 0, pod_volume, host_path, host_path_type),
+        ROW_OF("image", OBJECT, 0, pod_volume, image, image_volume_type),
+        ROW("iscsi", NAMED_VALUE, 0, pod_volume, other),
+        ROW("name", STRING, FIELD_ALWAYS, pod_volume, name),
+        ROW("nfs", NAMED_VALUE, 0, pod_volume, other),
+        ROW_OF("persistentVolumeClaim", OBJECT, 0, pod_volume, persistent_volume_claim, claim_volume_type),
+        ROW("photonPersistentDisk", NAMED_VALUE, 0, pod_volume, other),
+        ROW("portworxVolume", NAMED_VALUE, 0, pod_volume, other),
+        ROW_OF("projected", OBJECT, 0, pod_volume, projected, projected_type),
+        ROW("quobyte", NAMED_VALUE, 0, pod_volume, other),
+        ROW("rbd", NAMED_VALUE, 0, pod_volume, other),
+        ROW("scaleIO", NAMED_VALUE, 0, pod_volume, other),
+        ROW_OF("secret", OBJECT, 0, pod_volume, secret, secret_type),
+        ROW("storageos", NAMED_VALUE, 0, pod_volume, other),
+        ROW("vsphereVolume", NAMED_VALUE, 0, pod_volume, other),
+};
+const struct object_type volume_type = OBJECT_TYPE(pod_volume, volume_type_fields);
