@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "logs/names.h"
 
 #define NS_PER_SECOND UINT64_C(1000000000)
 
@@ -115,26 +116,11 @@ static int write_notice(struct log_writer *w) {
         return r;
 }
 
-/* Whether @entry is a rotated file of @name: NAME.DDDDDDDD-DDDDDD with anything behind it. */
-static bool is_rotated(const char *entry, const char *name, size_t name_size) {
-        const char *stamp = entry + name_size;
-
-        if (strncmp(entry, name, name_size) != 0)
-                return false;
-        for (size_t i = 0; i < sizeof(".20261121-104715") - 1; i++) {
-                char c = stamp[i];
-
-                if (i == 0 ? c != '.' : i == 9 ? c != '-' : c < '0' || c > '9')
-                        return false;
-        }
-        return true;
-}
-
 /* Counts the rotated files and finds the oldest. */
 static size_t scan_rotated(const struct log_writer *w, char ret_oldest[NAME_MAX + 1]) {
         _cleanup_close_ int fd = openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _Alignas(struct dirent) char buffer[2048];
-        size_t name_size = strlen(w->name), n_files = 0;
+        size_t n_files = 0;
         long n;
 
         ret_oldest[0] = '\0';
@@ -143,7 +129,7 @@ static size_t scan_rotated(const struct log_writer *w, char ret_oldest[NAME_MAX 
                         const struct dirent *d = (const void *)(buffer + at);
 
                         at += d->d_reclen;
-                        if (!is_rotated(d->d_name, w->name, name_size))
+                        if (!log_is_rotated(d->d_name, w->name))
                                 continue;
                         n_files++;
                         if (!ret_oldest[0] || strcmp(d->d_name, ret_oldest) < 0)

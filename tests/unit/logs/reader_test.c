@@ -1,0 +1,261 @@
+#include "logs/reader.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "logs/entry.h"
+#include "logs/writer.h"
+#include "scratch.h"
+
+static struct scratch dir;
+
+static int setup(void **state) {
+        scratch_make(&dir);
+        return 0;
+}
+
+static int teardown(void **state) {
+        scratch_remove(&dir);
+        return 0;
+}
+
+static const struct {
+        const char *line;
+        int64_t time_ns; /* -1: not in the format */
+        bool is_stderr, partial;
+        const char *text;
+} entries[] = {
+        { "1970-01-01T00:00:01Z stdout F x", 1000000000, false, false, "x" },
+        { "2026-11-21T10:47:15.123456789Z stderr P some text", 1795258035123456789, true, true, "some text" },
+        { "2026-11-21T12:47:15.5+02:00 stdout F ", 1795258035500000000, false, false, "" },
+        { "2024-02-29T23:59:59Z stdout F:tag:other  x", 1709251199000000000, false, false, " x" },
+        { "1969-12-31T23:59:59Z stdout F x", -1000000000, false, false, "x" },
+        { "", -1, false, false, NULL },
+        { "2026-11-21T10:47:15Z stdout F", -1, false, false, NULL },
+        { "2026-11-21T10:47:15Z stdout X text", -1, false, false, NULL },
+        { "2026-11-21T10:47:15Z stdin F text", -1, false, false, NULL },
+        { "2026-13-21T10:47:15Z stdout F text", -1, false, false, NULL },
+        { "2026-11-21 10:47:15Z stdout F text", -1, false, false, NULL },
+        { "2026-11-21T10:47:15.Z stdout F text", -1, false, false, NULL },
+        { "2026-11-21T10:47:15.1234567890Z stdout F text", -1, false, false, NULL },
+        { "2026-11-21T10:47:15 stdout F text", -1, false, false, NULL },
+        { "9999-11-21T10:47:15Z stdout F text", -1, false, false, NULL },
+};
+
+static void test_entries(void **state) {
+        for (size_t i = 0; i < ELEMENTS(entries); i++) {
+                const char *line = entries[i].line;
+                struct log_line l;
+
+                assert_int_equal(log_line_parse(line, strlen(line), &l), entries[i].text != NULL);
+                if (!entries[i].text)
+                        continue;
+                assert_int_equal(l.time_ns, entries[i].time_ns);
+                assert_int_equal(l.is_stderr, entries[i].is_stderr);
+                assert_int_equal(l.partial, entries[i].partial);
+                assert_string_equal(line + l.text_at, entries[i].text);
+        }
+}
+
+/* Everything the reader has to give now. */
+static char *read_all(struct log_reader *reader) {
+        char *text = calloc(1, 1 << 20);
+        struct log_entry e;
+        size_t used = 0;
+
+        while (log_reader_next(reader, &e, NULL) > 0) {
+                memcpy(text + used, e.data, e.size);
+                used += e.size;
+        }
+        return text;
+}
+
+#define T(second) "2026-11-21T10:47:1" #second ".000000000Z"
+#define NS(second) (1795258030000000000 + (second) * INT64_C(1000000000))
+
+static void write_three_files(void) {
+        scratch_write(&dir, "0.log.20261121-104700", T(0) " stdout F zero\n" T(1) " stderr F one\n");
+        scratch_write(&dir, "0.log.20261121-104710.000000001", T(2) " stdout P tw\n" T(2) " stdout F o\n" T(3) " stdout P th\n");
+        scratch_write(&dir, "0.log", T(3) " stdout F ree\nnot an entry\n" T(4) " stderr F four\n" T(5) " stdout P five");
+        scratch_write(&dir, "0.log.20261121-104600.gz", "compressed");
+        scratch_write(&dir, "0.log.20261121-104720.tmp", "on its way");
+        scratch_write(&dir, "1.log", T(9) " stdout F another attempt\n");
+}
+
+static const struct {
+        struct log_options options;
+        const char *text;
+} choices[] = {
+        { { .tail_lines = -1, .limit_bytes = -1 }, "zero\none\ntwo\nthree\nfour\n" },
+        { { .tail_lines = 0, .limit_bytes = -1 }, "" },
+        { { .tail_lines = 1, .limit_bytes = -1 }, "four\n" },
+        { { .tail_lines = 2, .limit_bytes = -1 }, "three\nfour\n" },
+        { { .tail_lines = 3, .limit_bytes = -1 }, "two\nthree\nfour\n" },
+        { { .tail_lines = 4, .limit_bytes = -1 }, "one\ntwo\nthree\nfour\n" },
+        { { .tail_lines = 9, .limit_bytes = -1 }, "zero\none\ntwo\nthree\nfour\n" },
+        { { .tail_lines = 2, .limit_bytes = -1, .no_stdout = true }, "one\nfour\n" },
+        { { .tail_lines = -1, .limit_bytes = -1, .no_stderr = true }, "zero\ntwo\nthree\n" },
+        { { .tail_lines = -1, .limit_bytes = 7 }, "zero\non" },
+        { { .tail_lines = -1, .limit_bytes = 0 }, "" },
+        { { .tail_lines = -1, .limit_bytes = -1, .since_ns = NS(3) }, "three\nfour\n" },
+        { { .tail_lines = 1, .limit_bytes = -1, .since_ns = NS(2) }, "four\n" },
+        { { .tail_lines = 3, .limit_bytes = -1, .timestamps = true }, T(2) " two\n" T(3) " three\n" T(4) " four\n" },
+};
+
+static void test_choices(void **state) {
+        write_three_files();
+        for (size_t i = 0; i < ELEMENTS(choices); i++) {
+                _cleanup_log_reader_ struct log_reader *reader = NULL;
+                _cleanup_free_ char *text = NULL;
+
+                assert_int_equal(log_reader_open(dir.fd, "0.log", &choices[i].options, &reader, NULL), 0);
+                text = read_all(reader);
+                assert_string_equal(text, choices[i].text);
+        }
+}
+
+static void test_refusals(void **state) {
+        static const struct {
+                const char *name;
+                int error;
+                const char *says;
+        } refusals[] = {
+                { "none.log", ENOENT, "log none.log: No such file" }, { "link.log", ELOOP, "log link.log" },
+                { "a/b", EINVAL, "not a file name" },                 { "fifo.log", EINVAL, "log fifo.log" },
+        };
+
+        assert_int_equal(symlinkat("/etc/passwd", dir.fd, "link.log"), 0);
+        assert_int_equal(mkfifoat(dir.fd, "fifo.log", 0600), 0);
+        for (size_t i = 0; i < ELEMENTS(refusals); i++) {
+                _cleanup_err_ struct err *err = NULL;
+                struct log_reader *reader = NULL;
+
+                assert_int_equal(log_reader_open(dir.fd, refusals[i].name, &LOG_OPTIONS_ALL, &reader, &err), -refusals[i].error);
+                assert_non_null(strstr(err_text(err), refusals[i].says));
+                assert_null(reader);
+        }
+}
+
+static void test_skipped(void **state) {
+        _cleanup_log_reader_ struct log_reader *reader = NULL;
+
+        write_three_files();
+        assert_int_equal(log_reader_open(dir.fd, "0.log", &LOG_OPTIONS_ALL, &reader, NULL), 0);
+        free(read_all(reader));
+        assert_int_equal(log_reader_skipped(reader), 1);
+}
+
+static bool readable(int fd) {
+        struct pollfd p = { .fd = fd, .events = POLLIN };
+
+        return poll(&p, 1, 0) > 0;
+}
+
+/* Follows through rotations, among them several between two looks. */
+static void test_follow(void **state) {
+        struct log_options options = LOG_OPTIONS_ALL;
+        _cleanup_log_reader_ struct log_reader *reader = NULL;
+        struct log_arena arena = { 0 };
+        struct log_writer w;
+        struct log_stream s;
+        unsigned next = 0;
+        int p[2];
+
+        options.follow = true;
+        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+        assert_int_equal(pipe(p), 0);
+        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 200, .files = 100 }), 0);
+        log_stream_init(&s, p[0], LOG_STDOUT, &w);
+        for (unsigned i = 0; i < 200; i++) {
+                struct log_entry e;
+
+                dprintf(p[1], "line %u\n", i);
+                log_stream_read(&s, &arena);
+                if (i % 17 != 0)
+                        continue;
+                assert_true(readable(log_reader_fd(reader)));
+                while (log_reader_next(reader, &e, NULL) > 0) {
+                        char expected[32];
+
+                        snprintf(expected, sizeof(expected), "line %u\n", next++);
+                        assert_int_equal(e.size, strlen(expected));
+                        assert_memory_equal(e.data, expected, e.size);
+                }
+                assert_int_equal(next, i + 1);
+                assert_false(readable(log_reader_fd(reader)));
+        }
+        close(p[1]);
+        log_stream_end(&s, &arena);
+        close(p[0]);
+        log_writer_close(&w);
+        log_arena_release(&arena);
+}
+
+/* A line longer than any buffer comes in pieces, and a tail ends before it. */
+static void test_long_line(void **state) {
+        const size_t n = 700000;
+        _cleanup_free_ char *line = malloc(n + 100), *text = NULL;
+        struct log_options options = LOG_OPTIONS_ALL;
+        struct log_reader *reader = NULL;
+        char *p = stpcpy(line, T(1) " stdout F ");
+
+        memset(p, 'x', n);
+        strcpy(p + n, "\n" T(2) " stdout F short\n");
+        scratch_write(&dir, "0.log", line);
+        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+        text = read_all(reader);
+        assert_int_equal(strlen(text), n + 1 + 6);
+        assert_string_equal(text + n, "\nshort\n");
+        log_reader_free(reader);
+
+        options.tail_lines = 1;
+        free(text);
+        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+        text = read_all(reader);
+        assert_string_equal(text, "short\n");
+        log_reader_free(reader);
+}
+
+static void test_tail_text(void **state) {
+        static const struct {
+                int64_t lines;
+                size_t bytes;
+                const char *text;
+        } tails[] = {
+                { 80, 2048, "zero\none\ntwo\nthree\nfour\n" }, { 2, 2048, "three\nfour\n" }, { 80, 7, "e\nfour\n" }, { 80, 5, "four\n" },
+                { 80, 3, "ur\n" },
+        };
+        _cleanup_free_ char *none = NULL;
+
+        write_three_files();
+        for (size_t i = 0; i < ELEMENTS(tails); i++) {
+                _cleanup_free_ char *text = NULL;
+
+                assert_int_equal(log_tail(dir.fd, "0.log", tails[i].lines, tails[i].bytes, &text, NULL), 0);
+                assert_string_equal(text, tails[i].text);
+        }
+        assert_int_equal(log_tail(dir.fd, "7.log", 80, 2048, &none, NULL), 0);
+        assert_string_equal(none, "");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_entries),
+                cmocka_unit_test_setup_teardown(test_choices, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_skipped, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_follow, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_long_line, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_tail_text, setup, teardown),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
