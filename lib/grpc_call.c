@@ -21,6 +21,7 @@ struct grpc_call *grpc_call_new(struct connection *connection, int32_t stream_id
         call->stream_id = stream_id;
         call->peer = connection->peer;
         call->out_last = &call->out;
+        call->buffer_max = GRPC_CALL_BUFFER_MAX;
         LIST_INSERT_HEAD(&connection->calls, call, link);
         call->server->n_calls++;
         return call;
@@ -401,6 +402,14 @@ bool grpc_call_cancelled(const struct grpc_call *call) {
         return call->cancelled;
 }
 
+void grpc_call_set_buffer(struct grpc_call *call, size_t bytes) {
+        call->buffer_max = bytes;
+}
+
+bool grpc_call_refused(const struct grpc_call *call) {
+        return call->refused;
+}
+
 void grpc_call_on_drain(struct grpc_call *call, void (*on_drain)(struct grpc_call *call, void *data), void *data) {
         call->on_drain = on_drain;
         call->drain_data = data;
@@ -428,7 +437,7 @@ int grpc_call_send(struct grpc_call *call, const ProtobufCMessage *message) {
 
         if (call->cancelled || !call->connection)
                 return -ECANCELED;
-        if (call->out_bytes > GRPC_CALL_BUFFER_MAX) {
+        if (call->out_bytes > call->buffer_max) {
                 call->refused = true;
                 return -ENOBUFS;
         }

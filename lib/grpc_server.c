@@ -125,6 +125,8 @@ void grpc_server_wake(struct grpc_server *server) {
 static void server_free(struct grpc_server *server) {
         nghttp2_session_callbacks_del(server->callbacks);
         nghttp2_option_del(server->options);
+        if (server->on_gone)
+                server->on_gone(server->gone_data);
         free(server);
 }
 
@@ -318,6 +320,11 @@ void grpc_server_free(struct grpc_server *server) {
         }
         grpc_server_tell_cancelled(server);
         uv_close((uv_handle_t *)&server->later, on_later_closed);
+}
+
+void grpc_server_on_gone(struct grpc_server *server, void (*on_gone)(void *data), void *data) {
+        server->on_gone = on_gone;
+        server->gone_data = data;
 }
 
 unsigned grpc_server_connections(const struct grpc_server *server) {

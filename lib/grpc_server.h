@@ -58,6 +58,9 @@ int grpc_server_listen(struct grpc_server *server, int fd, struct err **err);
  * when the last call was answered and its handles closed: run the loop until then. NULL is fine. */
 void grpc_server_free(struct grpc_server *server);
 
+/* Has @on_gone called when grpc_server_free() has run to its end: the methods' rows may be freed in it. */
+void grpc_server_on_gone(struct grpc_server *server, void (*on_gone)(void *data), void *data);
+
 /* Connections and calls at this moment, for metrics and tests. */
 unsigned grpc_server_connections(const struct grpc_server *server);
 unsigned grpc_server_calls(const struct grpc_server *server);
@@ -85,6 +88,13 @@ bool grpc_call_cancelled(const struct grpc_call *call);
  * GRPC_CALL_BUFFER_MAX bytes wait for the reader (nothing was sent: wait for on_drain), -ECANCELED when cancelled,
  * -EMSGSIZE past GRPC_MESSAGE_MAX, or -ENOMEM. */
 int grpc_call_send(struct grpc_call *call, const ProtobufCMessage *message);
+
+/* Lets @bytes in place of GRPC_CALL_BUFFER_MAX wait for this call's reader: for a handler that sends a list of known size
+ * in one go. */
+void grpc_call_set_buffer(struct grpc_call *call, size_t bytes);
+
+/* Whether a grpc_call_send() was refused since the buffer was last empty. */
+bool grpc_call_refused(const struct grpc_call *call);
 
 /* Has @on_drain called each time the buffer has become empty after a refused grpc_call_send(). */
 void grpc_call_on_drain(struct grpc_call *call, void (*on_drain)(struct grpc_call *call, void *data), void *data);

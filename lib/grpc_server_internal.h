@@ -49,7 +49,7 @@ struct grpc_call {
 
         /* The answer, as it goes out. */
         struct grpc_chunk *out, **out_last;
-        size_t out_bytes;
+        size_t out_bytes, buffer_max;
         bool headers_sent, deferred, answered;
         enum grpc_code code;
         char *text; /* percent-encoded */
@@ -72,6 +72,8 @@ struct grpc_server {
         unsigned n_handles; /* listeners and the idle handle that libuv has not closed yet */
         size_t request_bytes;
         bool closing;
+        void (*on_gone)(void *data);
+        void *gone_data;
         LIST_HEAD(, connection) connections;
         LIST_HEAD(, listener) listeners;
         STAILQ_HEAD(cancelled, grpc_call) cancelled;
