@@ -72,7 +72,7 @@ struct kubelet_config {
 /* kubelet's defaults. */
 void kubelet_config_default(struct kubelet_config *config);
 
-/* Reads @text into @ret_config, defaults filled in. Warnings and errors go to @problems; -EINVAL when there is an error,
- * with all of them in *err. @file names the text in them. */
+/* Reads @text into @ret_config, defaults filled in. Warnings and errors go to @problems; -EINVAL when there is an
+ * error, with all of them in *err. @file names the text in them. */
 int kubelet_config_read(struct arena *arena, const char *file, const char *text, size_t length,
                         struct problems *problems, struct kubelet_config *ret_config, struct err **err);

@@ -117,7 +117,6 @@ struct pod_static_options {
         const char *file; /* path of the manifest: part of the pod's identity, and named in errors */
         const char *node_name; /* the pod's name ends in it, in lower case */
         const char *seen; /* RFC 3339 time for the annotation kubernetes.io/config.seen; NULL: now */
-        bool allow_privileged; /* false: a privileged container is refused */
 };
 
 /* Reads a static pod from the manifest @text (YAML or JSON) as kubelet's file source does: decoded strictly,

@@ -93,7 +93,7 @@ static const struct field claim_type_fields[] = {
 };
 static const struct object_type claim_type = OBJECT_TYPE(pod_claim, claim_type_fields);
 
-static const struct field spec_type_fields[] = {
+static const struct field pod_spec_type_fields[] = {
         ROW("activeDeadlineSeconds", OPT_INT64, 0, pod_spec, active_deadline),
         ROW("affinity", VALUE, 0, pod_spec, affinity),
         ROW("automountServiceAccountToken", TRI, 0, pod_spec, automount_service_account_token),
@@ -137,13 +137,13 @@ static const struct field spec_type_fields[] = {
         ROW("topologySpreadConstraints", VALUE, 0, pod_spec, topology_spread_constraints),
         ROW_OF("volumes", LIST, 0, pod_spec, volumes, volume_type),
 };
-static const struct object_type spec_type = OBJECT_TYPE(pod_spec, spec_type_fields);
+const struct object_type pod_spec_type = OBJECT_TYPE(pod_spec, pod_spec_type_fields);
 
 static const struct field pod_type_fields[] = {
         ROW("apiVersion", IGNORED, 0, pod, metadata),
         ROW("kind", IGNORED, 0, pod, metadata),
         ROW_OF("metadata", EMBED, 0, pod, metadata, object_meta_type),
-        ROW_OF("spec", EMBED, 0, pod, spec, spec_type),
+        ROW_OF("spec", EMBED, 0, pod, spec, pod_spec_type),
         ROW("status", IGNORED, 0, pod, metadata),
 };
 const struct object_type pod_type = OBJECT_TYPE(pod, pod_type_fields);

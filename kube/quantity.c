@@ -178,6 +178,11 @@ struct quantity quantity_from_milli(int64_t milli) {
         return from_billionths((wide)milli * (BILLION / 1000), QUANTITY_DECIMAL);
 }
 
+struct quantity quantity_restyle(struct quantity quantity, enum quantity_style style) {
+        quantity.style = (uint8_t)style;
+        return quantity;
+}
+
 int64_t quantity_units(struct quantity q) {
         return saturate(divide_up(billionths(q), BILLION));
 }

@@ -36,6 +36,9 @@ int quantity_parse(const char *text, struct quantity *ret_quantity, struct err *
 struct quantity quantity_from_units(int64_t units, enum quantity_style style);
 struct quantity quantity_from_milli(int64_t milli);
 
+/* @quantity, to be written in @style. */
+struct quantity quantity_restyle(struct quantity quantity, enum quantity_style style);
+
 /* Whole units, rounded up: bytes for memory, CPUs for cpu. */
 int64_t quantity_units(struct quantity quantity);
 

@@ -16,6 +16,7 @@ enum pod_qos { QOS_BEST_EFFORT, QOS_BURSTABLE, QOS_GUARANTEED };
 #define POD_CPU_QUOTA_MIN 1000
 #define POD_OOM_SCORE_GUARANTEED (-997)
 #define POD_OOM_SCORE_BEST_EFFORT 1000
+#define POD_PRIORITY_CRITICAL 2000000000
 
 enum pod_qos pod_qos(const struct pod *pod);
 
@@ -28,6 +29,11 @@ struct quantity pod_request(const struct pod *pod, const char *name);
 
 /* The same of limits. False when some container has no limit of @name: then the pod has none. */
 bool pod_limit(const struct pod *pod, const char *name, struct quantity *ret_limit);
+
+/* The containers' totals of every resource, by the same rules, without pod-level resources and overhead; added to
+ * *list, in @arena. False without memory. */
+bool pod_container_requests(struct arena *arena, const struct pod *pod, resource_list *list);
+bool pod_container_limits(struct arena *arena, const struct pod *pod, resource_list *list);
 
 /* A container's own; false when it has none. */
 bool pod_container_request(const struct pod_container *container, const char *name, struct quantity *ret_request);

@@ -33,8 +33,9 @@ struct list {
 };
 
 /* Loops over @list with @item pointing to each in turn. */
-#define list_for_each(item, list) \
-        for (__typeof__((list)->items) item = (list)->items, _end_##item = item + (list)->count; item < _end_##item; item++)
+#define list_for_each(item, list)                                                                      \
+        for (__typeof__(&(list)->items[0]) item = (list)->items, _end_##item = item + (list)->count; \
+             item < _end_##item; item++)
 
 typedef LIST_OF(const char *) string_list;
 typedef LIST_OF(int64_t) int_list;

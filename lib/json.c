@@ -1,6 +1,7 @@
 #include "lib/json.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
@@ -37,7 +38,11 @@ static struct value place(struct reader *r, enum value_kind kind) {
         while (r->at < end && r->at < r->length && strchr(" \t\r\n,:", r->text[r->at]))
                 count_lines(r, r->at + 1);
         column = r->at - r->line_begin + 1;
-        struct value v = { .kind = (uint8_t)kind, .line = r->line, .column = column > UINT16_MAX ? UINT16_MAX : (uint16_t)column };
+        struct value v = {
+                .kind = (uint8_t)kind,
+                .line = r->line,
+                .column = column > UINT16_MAX ? UINT16_MAX : (uint16_t)column,
+        };
         count_lines(r, end);
         return v;
 }
@@ -140,7 +145,8 @@ static int refuse(struct reader *r) {
 
         count_lines(r, consumed < r->length ? consumed : r->length);
         r->error = value_error(r->builder.options, r->line, r->err, EINVAL, "not JSON: %.*s",
-                               text ? (int)(end - (const char *)text) : 13, text ? (const char *)text : "out of memory");
+                               text ? (int)(end - (const char *)text) : INT_MAX,
+                               text ? (const char *)text : "out of memory");
         yajl_free_error(r->yajl, text);
         return r->error;
 }

@@ -312,9 +312,11 @@ static int on_event(struct reader *r, const yaml_event_t *event) {
         case YAML_ALIAS_EVENT:
                 return on_alias(r, event);
         case YAML_SEQUENCE_START_EVENT:
-                return on_begin(r, event, VALUE_LIST, event->data.sequence_start.tag, event->data.sequence_start.anchor);
+                return on_begin(r, event, VALUE_LIST, event->data.sequence_start.tag,
+                                event->data.sequence_start.anchor);
         case YAML_MAPPING_START_EVENT:
-                return on_begin(r, event, VALUE_MAP, event->data.mapping_start.tag, event->data.mapping_start.anchor);
+                return on_begin(r, event, VALUE_MAP, event->data.mapping_start.tag,
+                                event->data.mapping_start.anchor);
         case YAML_SEQUENCE_END_EVENT:
         case YAML_MAPPING_END_EVENT:
                 return on_end(r, event);

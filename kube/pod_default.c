@@ -1,0 +1,210 @@
+/* What the API server fills in when a pod is created: pkg/apis/core/v1/defaults.go. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kube/image_name.h"
+#include "kube/pod.h"
+#include "kube/resource_list.h"
+#include "kube/resources.h"
+#include "lib/arena.h"
+
+#define GRACE_PERIOD_DEFAULT 30
+
+static void default_string(const char **text, const char *value) {
+        if (!*text)
+                *text = value;
+}
+
+static void default_int(int32_t *number, int32_t value) {
+        if (*number == 0)
+                *number = value;
+}
+
+static void default_opt_int(struct opt_int *number, int64_t value) {
+        if (!number->set)
+                *number = (struct opt_int){ value, true };
+}
+
+static void default_pull_policy(enum pod_pull_policy *policy, const char *image) {
+        if (*policy == PULL_UNSET)
+                *policy = image_name_is_latest(image ?: "") ? PULL_ALWAYS : PULL_IF_NOT_PRESENT;
+}
+
+static void default_http_get(struct pod_http_get *get) {
+        if (!get)
+                return;
+        default_string(&get->path, "/");
+        if (get->scheme == SCHEME_UNSET)
+                get->scheme = SCHEME_HTTP;
+}
+
+static void default_probe(struct pod_probe *probe) {
+        if (!probe)
+                return;
+        default_int(&probe->timeout, 1);
+        default_int(&probe->period, 10);
+        default_int(&probe->success_threshold, 1);
+        default_int(&probe->failure_threshold, 3);
+        default_http_get(probe->http_get);
+}
+
+static void default_field_ref(struct pod_field_ref *ref) {
+        if (ref)
+                default_string(&ref->api_version, "v1");
+}
+
+/* Amounts are kept to the thousandth. */
+static void round_amounts(resource_list *list) {
+        list_for_each(r, list)
+                if (r->amount.exponent < -3)
+                        r->amount = quantity_restyle(quantity_from_milli(quantity_milli(r->amount)), r->amount.style);
+}
+
+static bool default_requests(struct arena *arena, struct pod_resources *resources) {
+        round_amounts(&resources->limits);
+        round_amounts(&resources->requests);
+        list_for_each(limit, &resources->limits)
+                if (!resource_get(&resources->requests, limit->name) &&
+                    !resource_list_add(arena, &resources->requests, limit->name, limit->amount))
+                        return false;
+        return true;
+}
+
+static void default_lifecycle(struct pod_lifecycle *lifecycle) {
+        if (lifecycle && lifecycle->post_start)
+                default_http_get(lifecycle->post_start->http_get);
+        if (lifecycle && lifecycle->pre_stop)
+                default_http_get(lifecycle->pre_stop->http_get);
+}
+
+static void default_ports(struct pod_container *c, bool host_network) {
+        list_for_each(port, &c->ports) {
+                if (port->protocol == PROTOCOL_UNSET)
+                        port->protocol = PROTOCOL_TCP;
+                if (host_network)
+                        default_int(&port->host_port, port->container_port);
+        }
+}
+
+static bool default_container(struct arena *arena, struct pod_container *c, bool host_network) {
+        default_pull_policy(&c->image_pull_policy, c->image);
+        default_string(&c->termination_message_path, "/dev/termination-log");
+        if (c->termination_message_policy == MESSAGE_UNSET)
+                c->termination_message_policy = MESSAGE_FILE;
+        default_ports(c, host_network);
+        list_for_each(env, &c->env)
+                if (env->value_from)
+                        default_field_ref(env->value_from->field_ref);
+        default_probe(c->liveness_probe);
+        default_probe(c->readiness_probe);
+        default_probe(c->startup_probe);
+        default_lifecycle(c->lifecycle);
+        return default_requests(arena, &c->resources);
+}
+
+static void default_downward(struct pod_downward *downward) {
+        list_for_each(file, &downward->items)
+                default_field_ref(file->field_ref);
+}
+
+static bool has_source(const struct pod_volume *v) {
+        return v->empty_dir || v->host_path || v->downward_api || v->projected || v->image || v->config_map ||
+               v->secret || v->persistent_volume_claim || v->other.name;
+}
+
+static bool default_volume(struct arena *arena, struct pod_volume *v) {
+        if (!has_source(v)) {
+                v->empty_dir = arena_new_of(arena, struct pod_empty_dir);
+                return v->empty_dir;
+        }
+        if (v->downward_api) {
+                default_opt_int(&v->downward_api->default_mode, POD_VOLUME_MODE_DEFAULT);
+                default_downward(v->downward_api);
+        }
+        if (v->projected) {
+                default_opt_int(&v->projected->default_mode, POD_VOLUME_MODE_DEFAULT);
+                list_for_each(source, &v->projected->sources)
+                        if (source->downward_api)
+                                default_downward(source->downward_api);
+        }
+        if (v->config_map)
+                default_opt_int(&v->config_map->default_mode, POD_VOLUME_MODE_DEFAULT);
+        if (v->secret)
+                default_opt_int(&v->secret->default_mode, POD_VOLUME_MODE_DEFAULT);
+        if (v->image)
+                default_pull_policy(&v->image->pull_policy, v->image->reference);
+        return true;
+}
+
+static bool is_pod_level(const char *name) {
+        return strcmp(name, "cpu") == 0 || strcmp(name, "memory") == 0 || strncmp(name, "hugepages-", 10) == 0;
+}
+
+/* Pod-level requests come from the containers' where those say something, else from the pod's limits; pod-level
+ * limits of huge pages from the containers'. */
+static bool default_pod_resources(struct pod *pod) {
+        struct pod_resources *r = pod->spec.resources;
+        resource_list totals = { 0 };
+
+        if (!r || (r->limits.count == 0 && r->requests.count == 0))
+                return true;
+        if (!pod_container_limits(pod->arena, pod, &totals))
+                return false;
+        list_for_each(total, &totals)
+                if (strncmp(total->name, "hugepages-", 10) == 0 && !resource_get(&r->requests, total->name) &&
+                    !resource_get(&r->limits, total->name) &&
+                    !resource_list_add(pod->arena, &r->limits, total->name, total->amount))
+                        return false;
+        if (r->limits.count == 0)
+                return true;
+        totals = (resource_list){ 0 };
+        if (!pod_container_requests(pod->arena, pod, &totals))
+                return false;
+        list_for_each(total, &totals)
+                if ((strcmp(total->name, "cpu") == 0 || strcmp(total->name, "memory") == 0) &&
+                    !resource_get(&r->requests, total->name) &&
+                    !resource_list_add(pod->arena, &r->requests, total->name, total->amount))
+                        return false;
+        list_for_each(limit, &r->limits)
+                if (is_pod_level(limit->name) && !resource_get(&r->requests, limit->name) &&
+                    !resource_list_add(pod->arena, &r->requests, limit->name, limit->amount))
+                        return false;
+        return true;
+}
+
+static bool default_containers(struct pod *pod, pod_container_list *list) {
+        list_for_each(container, list)
+                if (!default_container(pod->arena, container, pod->spec.host_network))
+                        return false;
+        return true;
+}
+
+int pod_default(struct pod *pod) {
+        struct pod_spec *spec = &pod->spec;
+
+        list_for_each(volume, &spec->volumes)
+                if (!default_volume(pod->arena, volume))
+                        return -ENOMEM;
+        if (!default_containers(pod, &spec->init_containers) || !default_containers(pod, &spec->containers) ||
+            !default_containers(pod, &spec->ephemeral_containers))
+                return -ENOMEM;
+        if (spec->restart_policy == RESTART_UNSET)
+                spec->restart_policy = RESTART_ALWAYS;
+        if (spec->dns_policy == DNS_UNSET)
+                spec->dns_policy = DNS_CLUSTER_FIRST;
+        if (spec->enable_service_links == TRI_UNSET)
+                spec->enable_service_links = TRI_TRUE;
+        if (!spec->security && !(spec->security = arena_new_of(pod->arena, struct pod_security)))
+                return -ENOMEM;
+        default_opt_int(&spec->termination_grace_period, GRACE_PERIOD_DEFAULT);
+        default_string(&spec->scheduler_name, "default-scheduler");
+        if (spec->service_account && !spec->service_account_name)
+                spec->service_account_name = spec->service_account;
+        round_amounts(&spec->overhead);
+        if (spec->resources) {
+                round_amounts(&spec->resources->limits);
+                round_amounts(&spec->resources->requests);
+        }
+        return default_pod_resources(pod) ? 0 : -ENOMEM;
+}
