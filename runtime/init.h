@@ -1,0 +1,93 @@
+/* What runs between clone() and execve(): the walk over a plan.
+ *
+ * It runs in a process that is still trusted while its surroundings (the root it builds, the container it joins) no
+ * longer are. So every path is resolved by openat2() inside the root and used as a descriptor; /proc is the host's,
+ * by descriptor, never what is mounted in the container; and nothing is left open at the end.
+ *
+ * Only libc and system calls: linked into the static shim too.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "runtime/plan.h"
+
+#define INIT_TEXT_MAX 480
+
+/* What the walk tells its parent, one packet each on report_fd; the end of file is a successful execve(). */
+struct init_report {
+        int32_t kind; /* enum init_report_kind */
+        int32_t code; /* positive errno */
+        char text[INIT_TEXT_MAX];
+};
+
+enum init_report_kind { INIT_WARNING, INIT_ERROR, INIT_CONSOLE /* with the terminal's master in SCM_RIGHTS */ };
+
+struct init {
+        const char *plan;
+        size_t plan_size;
+        const int *fds;
+        size_t n_fds;
+        int proc_fd; /* the host's /proc */
+        int report_fd; /* a SOCK_SEQPACKET socket, -EBADF: failures stay in error */
+        int null_fd; /* the null device and an empty directory outside of the root, to mask with; -EBADF: there is no root */
+        int empty_fd;
+        int shm_fd; /* the pod's /dev/shm, in this mount namespace */
+        int root_fd;
+        int devpts_fd;
+        const struct plan_step *args, *env;
+        struct init_report error; /* the last failure */
+};
+
+/* Sets the descriptors to none. */
+void init_prepare(struct init *init, const char *plan, size_t size, const int *fds, size_t n_fds);
+
+/* Walks the plan to its end. Returns 0, or the negative errno with the sentence in init->error; a plan with PLAN_EXEC only returns
+ * on failure. */
+int init_walk(struct init *init);
+
+/* As init_walk(), reports a failure to report_fd and exits with status 127. */
+_Noreturn void init_run(struct init *init);
+
+/* ---- between the files of init ---- */
+
+/* Notes the failure and returns -@code. */
+int init_fail(struct init *init, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+void init_warn(struct init *init, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* The descriptor of index @index, -EBADF for -1. */
+int init_fd(const struct init *init, int64_t index);
+
+/* Enters the namespaces @flags of @fd (a pidfd or a namespace); with a mount namespace, its root becomes the root. */
+int init_join(struct init *init, int fd, int flags);
+/* Moves the calling process into a cgroup by its cgroup.procs or tasks file. */
+int init_cgroup(struct init *init, int fd);
+
+/* init_path.c: an O_PATH descriptor of @path inside the root, or a negative errno. */
+int init_open(struct init *init, const char *path, bool nofollow);
+/* Makes it when missing, as a directory or an empty file, with the directories above. Links are followed in the root, also
+ * those whose end is missing. */
+int init_open_target(struct init *init, const char *path, bool directory, bool nofollow);
+
+typedef int (*init_step)(struct init *init, const struct plan_step *step);
+int init_root(struct init *init, const struct plan_step *step);
+int init_mount(struct init *init, const struct plan_step *step);
+int init_mount_new(struct init *init, const struct plan_step *step);
+int init_mount_shm(struct init *init, const struct plan_step *step);
+int init_mask(struct init *init, const struct plan_step *step);
+int init_readonly(struct init *init, const struct plan_step *step);
+int init_pivot(struct init *init, const struct plan_step *step);
+int init_root_readonly(struct init *init, const struct plan_step *step);
+int init_devices(struct init *init, const struct plan_step *step);
+int init_device(struct init *init, const struct plan_step *step);
+int init_console(struct init *init, const struct plan_step *step);
+int init_stdio(struct init *init, const struct plan_step *step);
+int init_terminal(struct init *init, const struct plan_step *step);
+int init_user(struct init *init, const struct plan_step *step);
+int init_identity(struct init *init, const struct plan_step *step);
+int init_capabilities(struct init *init, const struct plan_step *step);
+int init_seccomp(struct init *init, const struct plan_step *step);
+int init_cwd(struct init *init, const struct plan_step *step);
+int init_exec(struct init *init, const struct plan_step *step);

@@ -1,0 +1,172 @@
+#include "runtime/init.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
+#include <termios.h>
+
+#include "lib/cleanup.h"
+#include "runtime/sys.h"
+
+#ifndef TIOCGPTPEER
+#define TIOCGPTPEER _IO('T', 0x41)
+#endif
+
+static const struct {
+        const char *name;
+        unsigned minor, major;
+} nodes[] = {
+        { "null", 3, 1 }, { "zero", 5, 1 }, { "full", 7, 1 }, { "random", 8, 1 }, { "urandom", 9, 1 }, { "tty", 0, 5 },
+};
+
+static const struct {
+        const char *name, *target;
+} links[] = {
+        { "fd", "/proc/self/fd" },
+        { "stdin", "/proc/self/fd/0" },
+        { "stdout", "/proc/self/fd/1" },
+        { "stderr", "/proc/self/fd/2" },
+        { "ptmx", "pts/ptmx" },
+        { "core", "/proc/kcore" },
+};
+
+static int make_node(struct init *init, int dir, const char *name, mode_t mode, dev_t device, uid_t uid, gid_t gid) {
+        struct stat st;
+
+        if (mknodat(dir, name, mode, device) < 0) {
+                int code = errno;
+
+                if (code == EEXIST && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                    (st.st_mode & S_IFMT) == (mode & S_IFMT) && st.st_rdev == device)
+                        return 0;
+                return init_fail(init, code, "device %s", name);
+        }
+        if ((uid != 0 || gid != 0) && fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+                return init_fail(init, errno, "owner of device %s", name);
+        return 0;
+}
+
+int init_devices(struct init *init, const struct plan_step *step) {
+        _cleanup_close_ int dir = init_open_target(init, "/dev", true, false);
+
+        if (dir < 0)
+                return init_fail(init, -dir, "open /dev");
+        for (size_t i = 0; i < ELEMENTS(nodes); i++) {
+                int r = make_node(init, dir, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor),
+                                  (uid_t)step->a, (gid_t)step->b);
+
+                if (r < 0)
+                        return r;
+        }
+        for (size_t i = 0; i < ELEMENTS(links); i++)
+                if (symlinkat(links[i].target, dir, links[i].name) < 0 && errno != EEXIST)
+                        return init_fail(init, errno, "link /dev/%s", links[i].name);
+        return 0;
+}
+
+int init_device(struct init *init, const struct plan_step *step) {
+        const char *path = plan_string(step, 0), *name = strrchr(path, '/');
+        _cleanup_close_ int dir = -EBADF;
+        char parent[4096];
+
+        if (!name || name[1] == '\0' || strcmp(name + 1, "..") == 0 || (size_t)(name - path) >= sizeof(parent))
+                return init_fail(init, EINVAL, "device path %s", path);
+        memcpy(parent, path, (size_t)(name - path));
+        parent[name - path] = '\0';
+        dir = init_open_target(init, parent[0] ? parent : "/", true, false);
+        if (dir < 0)
+                return init_fail(init, -dir, "open %s", parent);
+        return make_node(init, dir, name + 1, (mode_t)step->a, makedev((unsigned)(step->b >> 32), (unsigned)step->b),
+                         (uid_t)(step->c >> 32), (gid_t)step->c);
+}
+
+static int send_console(int socket, int fd) {
+        struct init_report report = { .kind = INIT_CONSOLE };
+        union {
+                struct cmsghdr header;
+                char space[CMSG_SPACE(sizeof(int))];
+        } control = { 0 };
+        struct iovec iov = { .iov_base = &report, .iov_len = sizeof(report) };
+        struct msghdr message = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+        };
+        struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+
+        header->cmsg_level = SOL_SOCKET;
+        header->cmsg_type = SCM_RIGHTS;
+        header->cmsg_len = CMSG_LEN(sizeof(int));
+        memcpy(CMSG_DATA(header), &fd, sizeof(fd));
+        return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
+}
+
+/* The terminal is made in the devpts that we mounted, by its descriptor: what the image has at /dev/ptmx, /dev/pts or
+ * /dev/console has no say (CVE-2025-52565). */
+int init_console(struct init *init, const struct plan_step *step) {
+        struct winsize size = { .ws_row = (unsigned short)(step->a >> 16), .ws_col = (unsigned short)step->a };
+        _cleanup_close_ int master = -EBADF, slave = -EBADF, target = -EBADF, tree = -EBADF;
+        struct statfs fs;
+        int unlocked = 0, r;
+
+        if (init->devpts_fd < 0)
+                return init_fail(init, ENXIO, "a terminal needs a devpts at /dev/pts");
+        master = openat(init->devpts_fd, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
+        if (master < 0 || fstatfs(master, &fs) < 0)
+                return init_fail(init, errno, "open a terminal");
+        if (fs.f_type != DEVPTS_SUPER_MAGIC)
+                return init_fail(init, EXDEV, "open a terminal");
+        if (ioctl(master, TIOCSPTLCK, &unlocked) < 0)
+                return init_fail(init, errno, "unlock the terminal");
+        slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (slave < 0)
+                return init_fail(init, errno, "open the terminal's other side");
+        if (fchown(slave, (uid_t)step->b, (gid_t)-1) < 0)
+                return init_fail(init, errno, "own the terminal");
+        if (step->a)
+                ioctl(slave, TIOCSWINSZ, &size);
+
+        target = init_open_target(init, "/dev/console", false, true);
+        tree = sys_open_tree(slave, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+        if (target < 0 || tree < 0)
+                return init_fail(init, target < 0 ? -target : errno, "make /dev/console");
+        if (sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+                return init_fail(init, errno, "mount /dev/console");
+
+        r = send_console(init->report_fd, master);
+        if (r < 0)
+                return init_fail(init, -r, "hand the terminal over");
+        if (setsid() < 0 || ioctl(slave, TIOCSCTTY, 0) < 0)
+                return init_fail(init, errno, "take the terminal");
+        for (int i = 0; i <= 2; i++)
+                if (dup2(slave, i) < 0)
+                        return init_fail(init, errno, "descriptor %d", i);
+        return 0;
+}
+
+int init_terminal(struct init *init, const struct plan_step *step) {
+        int fd = init_fd(init, step->fd);
+
+        if (setsid() < 0 || ioctl(fd, TIOCSCTTY, 0) < 0)
+                return init_fail(init, errno, "take the terminal");
+        for (int i = 0; i <= 2; i++)
+                if (dup2(fd, i) < 0)
+                        return init_fail(init, errno, "descriptor %d", i);
+        return 0;
+}
+
+int init_stdio(struct init *init, const struct plan_step *step) {
+        int fds[3] = { init_fd(init, step->fd), init_fd(init, (int64_t)step->a), init_fd(init, (int64_t)step->b) };
+
+        /* What is not given stays the null device that 0, 1 and 2 are already. */
+        for (int i = 0; i <= 2; i++)
+                if (fds[i] >= 0 && dup2(fds[i], i) < 0)
+                        return init_fail(init, errno, "descriptor %d", i);
+        setsid();
+        return 0;
+}
