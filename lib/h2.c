@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/sigpipe.h"
 
 /* Scratch, used within one callback only; the loop's thread never nests them. */
 static _Thread_local char read_buffer[H2_BUFFER_SIZE];
@@ -152,6 +153,7 @@ void h2_flush(struct h2 *h2) {
 int h2_init(struct h2 *h2, uv_loop_t *loop, bool is_unix) {
         int r = is_unix ? uv_pipe_init(loop, &h2->uv.pipe, 0) : uv_tcp_init(loop, &h2->uv.tcp);
 
+        sigpipe_survive();
         h2->uv.handle.data = h2;
         return r;
 }
