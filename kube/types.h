@@ -34,7 +34,7 @@ struct list {
 
 /* Loops over @list with @item pointing to each in turn. */
 #define list_for_each(item, list)                                                                      \
-        for (__typeof__(&(list)->items[0]) item = (list)->items, _end_##item = item + (list)->count; \
+        for (__typeof__((list)->items + 0) item = (list)->items, _end_##item = item + (list)->count; \
              item < _end_##item; item++)
 
 typedef LIST_OF(const char *) string_list;
