@@ -46,12 +46,15 @@ enum wire_request_type {
 
 enum wire_reply_type { WIRE_DONE, WIRE_STATE, WIRE_WARNING, WIRE_EXITED };
 
+enum wire_phase { WIRE_PHASE_RUNNING, WIRE_PHASE_EXITED }; /* as enum container_phase */
+
 enum {
         WIRE_F_TERMINAL = 1 << 0,
         WIRE_F_STDIN_ONCE = 1 << 1,
         WIRE_F_HOLDER = 1 << 2, /* WIRE_SETUP: a pid namespace for all containers */
         WIRE_F_FDS = 1 << 3,
         WIRE_F_SHM = 1 << 4, /* WIRE_SETUP: shm_size counts */
+        WIRE_F_CGROUP_NS = 1 << 5, /* WIRE_START: the container has a cgroup namespace of its own */
 };
 
 struct wire_request {
@@ -95,7 +98,7 @@ struct wire_reply {
         uint16_t type;
         uint16_t size;
         int32_t code; /* positive errno of a failure, 0: success */
-        uint32_t phase; /* enum container_phase */
+        uint32_t phase; /* enum wire_phase */
         int32_t pid;
         int32_t exit_code;
         int32_t exit_signal;

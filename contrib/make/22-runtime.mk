@@ -1,0 +1,19 @@
+# The shim: static, with musl where it is there, since each pod has one and every page of it counts.
+# The kernel's own headers come behind musl's.
+
+SHIM_CC      ?= $(if $(SANITIZE),$(CC),$(shell command -v musl-gcc || echo $(CC)))
+SHIM_SOURCES := $(wildcard runtime/shim/*.c) runtime/init.c runtime/init_path.c runtime/init_mount.c runtime/init_dev.c \
+                runtime/init_process.c runtime/plan_read.c runtime/wire.c logs/writer.c logs/writer_file.c
+SHIM_OBJECTS := $(patsubst %.c,$(BUILD)/shim-objects/%.o,$(SHIM_SOURCES))
+SHIM_HEADERS := $(foreach d,/usr/include /usr/include/$(shell $(CC) -print-multiarch),-idirafter $(d))
+SHIM_CFLAGS  := -std=gnu17 -Os -g -ffunction-sections -fdata-sections $(WARNINGS) -fstack-protector-strong -fPIE -Wformat \
+                -Wformat-security $(SHIM_HEADERS) $(EXTRA_CFLAGS)
+
+PROGRAMS += $(BUILD)/nacelle-shim
+
+$(BUILD)/shim-objects/%.o: %.c
+	@mkdir -p $(@D)
+	$(SHIM_CC) $(CPPFLAGS) $(SHIM_CFLAGS) $(DEPFLAGS) -c $< -o $@
+
+$(BUILD)/nacelle-shim: $(SHIM_OBJECTS)
+	$(SHIM_CC) $(SHIM_CFLAGS) -static -no-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections $^ -o $@

@@ -1,0 +1,324 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "lib/cleanup.h"
+#include "runtime/shim/shim.h"
+#include "runtime/sys.h"
+
+/* Room for the states of all containers, when the agent is slow. */
+#define SUBSCRIBER_BUFFER (1024 * 1024)
+
+int request_peek(const struct request *request, int index) {
+        return index >= 0 && (size_t)index < request->n_fds ? request->fds[index] : -EBADF;
+}
+
+int request_take(struct request *request, int index) {
+        int fd = request_peek(request, index);
+
+        if (fd >= 0)
+                request->fds[index] = -EBADF;
+        return fd;
+}
+
+void connection_send(struct connection *connection, const struct wire_reply *reply, const int *fds, size_t n_fds) {
+        struct wire_reply out = *reply;
+
+        out.magic = WIRE_MAGIC;
+        out.size = sizeof(out);
+        if (connection->source.fd < 0)
+                return;
+        /* Who does not read loses the connection, and asks again with a new one. */
+        if (wire_send(connection->source.fd, &out, sizeof(out), NULL, 0, fds, n_fds) < 0)
+                connection_close(connection);
+}
+
+void connection_answer(struct connection *connection, int code, const char *text) {
+        struct wire_reply reply = { .type = WIRE_DONE, .code = code, .pid = getpid() };
+
+        snprintf(reply.text, sizeof(reply.text), "%s", text ? text : code ? strerror(code) : "");
+        connection_send(connection, &reply, NULL, 0);
+        if (!connection->subscribed && !connection->exec)
+                connection_close(connection);
+}
+
+void shim_publish(struct shim *shim, const struct wire_reply *state) {
+        for (struct connection *c = shim->connections; c; c = c->next)
+                if (c->subscribed && !c->dead)
+                        connection_send(c, state, NULL, 0);
+}
+
+static void drop_fds(struct connection *connection) {
+        for (size_t i = 0; i < connection->n_fds; i++)
+                close_fd(connection->fds[i]);
+        shim_unmap(connection->fds, SHIM_FDS_MAX * sizeof(int));
+        connection->fds = NULL;
+        connection->n_fds = 0;
+}
+
+void connection_close(struct connection *connection) {
+        if (connection->dead)
+                return;
+        connection->dead = true;
+        source_close(connection->shim, &connection->source);
+        drop_fds(connection);
+        if (connection->starting)
+                connection->starting->starter = NULL;
+        if (connection->exec)
+                exec_kill(connection->exec);
+}
+
+void connection_sweep(struct shim *shim) {
+        for (struct connection **p = &shim->connections; *p;) {
+                struct connection *c = *p;
+
+                /* An exec whose agent has gone is killed, and reaped through its connection. */
+                if (!c->dead || c->exec) {
+                        p = &c->next;
+                        continue;
+                }
+                *p = c->next;
+                shim->n_connections--;
+                free(c);
+        }
+}
+
+static int send_states(struct connection *connection, const char *id, bool with_fds) {
+        bool found = false;
+
+        for (struct container *c = connection->shim->containers; c && !connection->dead; c = c->next) {
+                struct wire_reply state = c->state;
+                int fd = c->master_fd >= 0 ? c->master_fd : c->stdin_fd;
+
+                if ((!c->running && !c->exited) || (*id && strcmp(c->state.id, id) != 0))
+                        continue;
+                found = true;
+                if (with_fds && fd >= 0)
+                        state.flags |= c->master_fd >= 0 ? WIRE_R_MASTER : WIRE_R_STDIN;
+                connection_send(connection, &state, &fd, with_fds && fd >= 0);
+        }
+        return found || !*id ? 0 : -ENOENT;
+}
+
+static int handle_list(struct connection *connection, struct request *request) {
+        return send_states(connection, request->head.id, request->head.flags & WIRE_F_FDS);
+}
+
+static int handle_subscribe(struct connection *connection, struct request *request) {
+        int size = SUBSCRIBER_BUFFER;
+
+        (void)request;
+        setsockopt(connection->source.fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
+        connection->subscribed = true;
+        return send_states(connection, "", false);
+}
+
+static int handle_kill(struct connection *connection, struct request *request) {
+        struct container *container = container_find(connection->shim, request->head.id);
+
+        if (!container)
+                return -ENOENT;
+        if (container->exited)
+                return -ESRCH;
+        return sys_pidfd_send_signal(container->pid_fd, request->head.signal) < 0 ? -errno : 0;
+}
+
+static int handle_resize(struct connection *connection, struct request *request) {
+        struct container *container = container_find(connection->shim, request->head.id);
+        struct { unsigned short row, column, x, y; } size = { request->head.rows, request->head.columns, 0, 0 };
+
+        if (!container)
+                return -ENOENT;
+        if (container->master_fd < 0)
+                return -ENOTTY;
+        return syscall(SYS_ioctl, container->master_fd, 0x5414 /* TIOCSWINSZ */, &size) < 0 ? -errno : 0;
+}
+
+static int handle_reopen_log(struct connection *connection, struct request *request) {
+        struct container *container = container_find(connection->shim, request->head.id);
+
+        if (!container)
+                return -ENOENT;
+        return container->writer.open ? log_writer_reopen(&container->writer) : 0;
+}
+
+static int handle_close_stdin(struct connection *connection, struct request *request) {
+        struct container *container = container_find(connection->shim, request->head.id);
+
+        if (!container)
+                return -ENOENT;
+        container->stdin_fd = close_fd(container->stdin_fd);
+        return 0;
+}
+
+static int handle_delete(struct connection *connection, struct request *request) {
+        struct container *container = container_find(connection->shim, request->head.id);
+
+        if (!container)
+                return -ENOENT;
+        if (!container->exited)
+                return -EBUSY;
+        container_free(container);
+        return 0;
+}
+
+static int handle_reaped(struct connection *connection, struct request *request) {
+        struct container *container = container_find(connection->shim, request->head.id);
+
+        if (!container)
+                return -ENOENT;
+        if (!container->exited)
+                container_reaped(container, request->head.exit_code, request->head.exit_signal, request->head.exited_at);
+        return 0;
+}
+
+static int handle_exec_kill(struct connection *connection, struct request *request) {
+        (void)request;
+        if (!connection->exec)
+                return -ENOENT;
+        exec_kill(connection->exec);
+        return 0;
+}
+
+/* Ends with its containers: those in a pid namespace of their own die by SIGKILL to their first process. The rest of
+ * a pod in the host's pid namespace is the agent's to kill by its cgroup. */
+static int handle_shutdown(struct connection *connection, struct request *request) {
+        struct shim *shim = connection->shim;
+
+        (void)request;
+        for (struct container *c = shim->containers; c; c = c->next)
+                if (!c->exited)
+                        sys_pidfd_send_signal(c->pid_fd, SIGKILL);
+        if (shim->holder_fd >= 0)
+                sys_pidfd_send_signal(shim->holder_fd, SIGKILL);
+        shim->quit = true;
+        return 0;
+}
+
+/* A handler returns 0 or a negative errno, which is the answer, or 1: it answers itself, now or later. */
+static const struct {
+        int (*handle)(struct connection *connection, struct request *request);
+        bool silent; /* no WIRE_DONE */
+} handlers[WIRE_REQUESTS] = {
+        [WIRE_SETUP] = { setup, false },
+        [WIRE_START] = { container_start, false },
+        [WIRE_EXEC] = { exec_start, false },
+        [WIRE_EXEC_KILL] = { handle_exec_kill, true },
+        [WIRE_ADOPT] = { container_adopt, false },
+        [WIRE_REAPED] = { handle_reaped, true },
+        [WIRE_KILL] = { handle_kill, false },
+        [WIRE_RESIZE] = { handle_resize, false },
+        [WIRE_REOPEN_LOG] = { handle_reopen_log, false },
+        [WIRE_ATTACH] = { container_attach, false },
+        [WIRE_CLOSE_STDIN] = { handle_close_stdin, false },
+        [WIRE_LIST] = { handle_list, false },
+        [WIRE_SUBSCRIBE] = { handle_subscribe, true },
+        [WIRE_DELETE] = { handle_delete, false },
+        [WIRE_SHUTDOWN] = { handle_shutdown, false },
+};
+
+/* Fills @request from a packet of @size bytes; @ret_map is the plan's mapping. */
+static int parse(struct request *request, const char *packet, size_t size, void **ret_map) {
+        struct wire_request *head = &request->head;
+        size_t head_size;
+
+        *head = (struct wire_request){ .plan_fd = -1 };
+        if (size < offsetof(struct wire_request, n_fds))
+                return -EBADMSG;
+        memcpy(head, packet, offsetof(struct wire_request, n_fds));
+        head_size = head->size;
+        if (head->magic != WIRE_MAGIC || head->type >= WIRE_REQUESTS || head_size > size || head_size < 64)
+                return -EBADMSG;
+        memset(&head->shm_fd, 0xff, sizeof(*head) - offsetof(struct wire_request, shm_fd));
+        memcpy(head, packet, head_size < sizeof(*head) ? head_size : sizeof(*head));
+        head->id[sizeof(head->id) - 1] = head->target[sizeof(head->target) - 1] = '\0';
+        head->log_name[sizeof(head->log_name) - 1] = '\0';
+        if (head->type != WIRE_FDS && head->n_fds != request->n_fds)
+                return -EBADMSG;
+        if (head->plan_fd < 0) {
+                request->plan = packet + head_size;
+                return head->plan_size == size - head_size ? 0 : -EBADMSG;
+        }
+        if (head->plan_size == 0 || head->plan_size > PLAN_SIZE_MAX)
+                return -EBADMSG;
+        *ret_map = mmap(NULL, head->plan_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, request_peek(request, head->plan_fd), 0);
+        if (*ret_map == MAP_FAILED) {
+                *ret_map = NULL;
+                return -errno;
+        }
+        request->plan = *ret_map;
+        return 0;
+}
+
+static void serve(struct connection *connection, const char *packet, size_t size) {
+        struct request request = { .fds = connection->fds, .n_fds = connection->n_fds };
+        void *map = NULL;
+        int r = parse(&request, packet, size, &map);
+
+        if (r == 0 && request.head.type == WIRE_FDS)
+                return;
+        if (r == 0 && !handlers[request.head.type].handle)
+                r = -EBADMSG;
+        if (r < 0) {
+                connection_answer(connection, -r, "the request is malformed");
+        } else {
+                r = handlers[request.head.type].handle(connection, &request);
+                if (r <= 0 && !handlers[request.head.type].silent)
+                        connection_answer(connection, -r, NULL);
+        }
+        if (map)
+                munmap(map, request.head.plan_size);
+        drop_fds(connection);
+}
+
+static void connection_ready(struct source *source, uint32_t events) {
+        struct connection *connection = (struct connection *)source;
+        char *packet;
+        ssize_t n;
+
+        (void)events;
+        packet = shim_map(WIRE_PACKET_MAX);
+        if (!connection->fds)
+                connection->fds = shim_map(SHIM_FDS_MAX * sizeof(int));
+        if (!packet || !connection->fds) {
+                shim_unmap(packet, WIRE_PACKET_MAX);
+                connection_close(connection);
+                return;
+        }
+        n = wire_receive(source->fd, packet, WIRE_PACKET_MAX, connection->fds, SHIM_FDS_MAX, &connection->n_fds);
+        if (n > 0)
+                serve(connection, packet, (size_t)n);
+        else if (n != -EAGAIN)
+                connection_close(connection);
+        shim_unmap(packet, WIRE_PACKET_MAX);
+}
+
+void connection_accept(struct source *source, uint32_t events) {
+        struct shim *shim = (struct shim *)((char *)source - offsetof(struct shim, listener));
+        _cleanup_close_ int fd = -EBADF;
+        struct connection *connection;
+        struct ucred peer;
+        socklen_t size = sizeof(peer);
+
+        (void)events;
+        fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != 0 ||
+            shim->n_connections >= SHIM_CONNECTIONS_MAX)
+                return;
+        connection = calloc(1, sizeof(*connection));
+        if (!connection)
+                return;
+        *connection = (struct connection){ .source = { .ready = connection_ready, .fd = -EBADF }, .shim = shim };
+        if (source_add(shim, &connection->source, fd, EPOLLIN) < 0) {
+                free(connection);
+                return;
+        }
+        TAKE_FD(fd);
+        connection->next = shim->connections;
+        shim->connections = connection;
+        shim->n_connections++;
+}

@@ -1,0 +1,332 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+#include "lib/cleanup.h"
+#include "runtime/shim/shim.h"
+#include "runtime/spec.h"
+#include "runtime/sys.h"
+
+_Static_assert(sizeof(struct container) <= 4096, "a container's record is one page");
+
+struct container *container_find(struct shim *shim, const char *id) {
+        struct container *c = shim->containers;
+
+        while (c && strcmp(c->state.id, id) != 0)
+                c = c->next;
+        return c;
+}
+
+struct container *container_find_pid(struct shim *shim, pid_t pid) {
+        struct container *c = shim->containers;
+
+        while (c && (c->state.pid != pid || c->exited || c->adopted.fd >= 0))
+                c = c->next;
+        return c;
+}
+
+static void stream_ready(struct source *source, uint32_t events) {
+        struct stream *stream = (struct stream *)source;
+        struct shim *shim = stream->container->shim;
+
+        (void)events;
+        if (log_stream_read(&stream->log, &shim->arena) != LOG_ENDED)
+                return;
+        log_stream_end(&stream->log, &shim->arena);
+        source_close(shim, source);
+}
+
+static void end_streams(struct container *container) {
+        for (int i = 0; i < 2; i++) {
+                struct stream *stream = &container->streams[i];
+
+                if (stream->source.fd < 0)
+                        continue;
+                log_stream_end(&stream->log, &container->shim->arena);
+                source_close(container->shim, &stream->source);
+        }
+        container_detach_all(container);
+        /* A terminal's other side may still be held by somebody's attach; nothing can come any more. */
+        container->master_fd = close_fd(container->master_fd);
+        container->stdin_fd = close_fd(container->stdin_fd);
+        log_writer_close(&container->writer);
+}
+
+static int watch_stream(struct container *container, enum log_stream_name name, int fd) {
+        struct stream *stream = &container->streams[name];
+
+        if (fd < 0)
+                return 0;
+        stream->source = (struct source){ .ready = stream_ready, .fd = -EBADF };
+        stream->container = container;
+        log_stream_init(&stream->log, fd, name, &container->writer);
+        stream->log.userdata = container;
+        return source_add(container->shim, &stream->source, fd, EPOLLIN);
+}
+
+void container_free(struct container *container) {
+        struct shim *shim = container->shim;
+
+        for (struct container **p = &shim->containers; *p; p = &(*p)->next)
+                if (*p == container) {
+                        *p = container->next;
+                        shim->n_containers--;
+                        break;
+                }
+        end_streams(container);
+        source_close(shim, &container->report);
+        source_close(shim, &container->adopted);
+        close_fd(container->pid_fd);
+        close_fd(container->cgroup_fd);
+        for (unsigned i = 0; i < container->n_tasks; i++)
+                close_fd(container->tasks[i]);
+        if (container->starter)
+                container->starter->starting = NULL;
+        shim_unmap(container, sizeof(*container));
+}
+
+void container_reaped(struct container *container, int code, int signal, uint64_t at) {
+        container->exited = true;
+        source_close(container->shim, &container->adopted);
+        container->state.phase = WIRE_PHASE_EXITED;
+        container->state.exit_code = code;
+        container->state.exit_signal = signal;
+        container->state.exited_at = at;
+        container->state.pid = 0;
+        end_streams(container);
+        if (container->running)
+                shim_publish(container->shim, &container->state);
+}
+
+/* The last word on a start: the state and WIRE_DONE, or why not. */
+static void answer_start(struct container *container, int code, const char *text) {
+        struct connection *starter = container->starter;
+        int fd = container->master_fd >= 0 ? container->master_fd : container->stdin_fd;
+        struct wire_reply state = container->state;
+
+        if (!starter)
+                return;
+        container->starter = NULL;
+        starter->starting = NULL;
+        if (code == 0) {
+                if (fd >= 0)
+                        state.flags |= container->master_fd >= 0 ? WIRE_R_MASTER : WIRE_R_STDIN;
+                connection_send(starter, &state, &fd, fd >= 0);
+        }
+        connection_answer(starter, code, text);
+}
+
+static void take_reports(struct container *container);
+
+void container_exited(struct container *container, int status) {
+        bool signalled = WIFSIGNALED(status);
+
+        /* The end of the report socket may still be unread: whether it ever ran stands there. */
+        if (container->report.fd >= 0)
+                take_reports(container);
+        if (!container->running) {
+                if (!container->failed)
+                        answer_start(container, ECHILD, "the container's process died before it could start");
+                container_free(container);
+                return;
+        }
+        container_reaped(container, signalled ? 128 + WTERMSIG(status) : WEXITSTATUS(status), signalled ? WTERMSIG(status) : 0,
+                         shim_now());
+}
+
+/* execve() has worked; or the child was killed without a word (its memory limit), which then counts as the program's end. */
+static void report_ended(struct container *container) {
+        source_close(container->shim, &container->report);
+        if (container->failed)
+                return;
+        container->running = true;
+        container->state.started_at = shim_now();
+        answer_start(container, 0, NULL);
+        shim_publish(container->shim, &container->state);
+}
+
+static void take_reports(struct container *container) {
+        struct init_report report;
+        int fd, r;
+
+        while ((r = spawn_report(container->report.fd, &report, &fd)) > 0) {
+                if (report.kind == INIT_WARNING && container->starter) {
+                        struct wire_reply warning = { .type = WIRE_WARNING, .code = report.code };
+
+                        snprintf(warning.text, sizeof(warning.text), "%s", report.text);
+                        connection_send(container->starter, &warning, NULL, 0);
+                }
+                if (report.kind == INIT_CONSOLE && fd >= 0 && container->master_fd < 0) {
+                        container->master_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+                        watch_stream(container, LOG_STDOUT, TAKE_FD(fd));
+                }
+                if (report.kind == INIT_ERROR) {
+                        container->failed = true;
+                        answer_start(container, report.code, report.text);
+                }
+                close_fd(fd);
+        }
+        if (r == 0)
+                report_ended(container);
+}
+
+static void report_ready(struct source *source, uint32_t events) {
+        (void)events;
+        take_reports((struct container *)((char *)source - offsetof(struct container, report)));
+}
+
+static struct container *container_new(struct shim *shim, struct request *request) {
+        const struct wire_request *head = &request->head;
+        struct container *c = shim_map(sizeof(*c));
+
+        if (!c)
+                return NULL;
+        c->shim = shim;
+        c->state = (struct wire_reply){ .type = WIRE_STATE, .phase = WIRE_PHASE_RUNNING };
+        memcpy(c->state.id, head->id, sizeof(c->state.id));
+        c->report = (struct source){ .ready = report_ready, .fd = -EBADF };
+        c->adopted = (struct source){ .fd = -EBADF };
+        c->streams[0].source.fd = c->streams[1].source.fd = -EBADF;
+        c->pid_fd = c->master_fd = -EBADF;
+        c->stdin_fd = request_take(request, head->stdin_fd);
+        c->cgroup_fd = request_take(request, head->cgroup_fd);
+        for (unsigned i = 0; i < head->n_tasks && i < SHIM_TASKS_MAX; i++)
+                c->tasks[c->n_tasks++] = request_take(request, head->tasks_fd + (int)i);
+        c->next = shim->containers;
+        shim->containers = c;
+        shim->n_containers++;
+        return c;
+}
+
+static int open_streams(struct container *container, struct request *request) {
+        const struct wire_request *head = &request->head;
+        const struct log_limits limits = { .size = head->log_max_size, .files = head->log_max_files };
+        int dir = request_peek(request, head->log_dir_fd), out = request_take(request, head->stdout_fd), r;
+
+        if (dir >= 0) {
+                r = log_writer_open(&container->writer, dir, head->log_name, &limits);
+                if (r < 0) {
+                        close_fd(out);
+                        return r;
+                }
+        }
+        if (head->flags & WIRE_F_TERMINAL && out >= 0)
+                container->master_fd = fcntl(out, F_DUPFD_CLOEXEC, 3);
+        r = watch_stream(container, LOG_STDOUT, out);
+        if (r == 0)
+                r = watch_stream(container, LOG_STDERR, request_take(request, head->stderr_fd));
+        return r;
+}
+
+static int check_new(struct shim *shim, const char *id) {
+        if (id[0] == '\0')
+                return -EINVAL;
+        if (container_find(shim, id))
+                return -EEXIST;
+        return shim->n_containers < SHIM_CONTAINERS_MAX ? 0 : -EAGAIN;
+}
+
+int container_start(struct connection *connection, struct request *request) {
+        const struct wire_request *head = &request->head;
+        struct shim *shim = connection->shim;
+        struct spawn how = { .clone_flags = head->clone_flags, .pid_ns_fd = -EBADF, .join_fd = -EBADF };
+        struct container *container, *target = NULL;
+        int r = check_new(shim, head->id), report = -EBADF;
+        pid_t pid = 0;
+
+        if (r == 0 && head->pid_mode == NAMESPACE_TARGET) {
+                target = container_find(shim, head->target);
+                r = target && !target->exited ? 0 : -ESRCH;
+        }
+        if (r < 0)
+                return r;
+        container = container_new(shim, request);
+        if (!container)
+                return -ENOMEM;
+        r = open_streams(container, request);
+        if (head->pid_mode == NAMESPACE_POD)
+                how.pid_ns_fd = shim->holder_fd;
+        else if (target)
+                how.pid_ns_fd = target->pid_fd;
+        container->own_pid = head->clone_flags & CLONE_NEWPID || head->pid_mode == NAMESPACE_POD ||
+                             (target && target->own_pid);
+        container->join_flags = CLONE_NEWNS | (head->flags & WIRE_F_CGROUP_NS ? CLONE_NEWCGROUP : 0) |
+                                (shim->user_fd >= 0 ? CLONE_NEWUSER : 0);
+        how.cgroup_fd = container->cgroup_fd;
+        how.tasks = container->tasks;
+        how.n_tasks = container->n_tasks;
+        if (r == 0)
+                r = spawn(shim, &how, request, &pid, &container->pid_fd, &report);
+        if (r == 0) {
+                fcntl(report, F_SETFL, O_NONBLOCK);
+                r = source_add(shim, &container->report, report, EPOLLIN);
+        }
+        if (r < 0) {
+                close_fd(report);
+                if (container->pid_fd >= 0)
+                        sys_pidfd_send_signal(container->pid_fd, SIGKILL);
+                container_free(container);
+                return r;
+        }
+        container->state.pid = pid;
+        container->starter = connection;
+        connection->starting = container;
+        return 1;
+}
+
+/* The other shim's child: only its parent can collect it, and tells us; without one, it is init's, and the kernel keeps
+ * the exit code for the pidfd (6.15), else nobody knows. */
+static void adopted_ready(struct source *source, uint32_t events) {
+        struct container *container = (struct container *)((char *)source - offsetof(struct container, adopted));
+        struct epoll_event quiet = { .events = 0, .data.ptr = source };
+        struct { uint64_t mask, cgroup; uint32_t ids[11]; int32_t exit_code; } info = { .mask = 1u << 3 };
+
+        _Static_assert(sizeof(info) == 64, "PIDFD_INFO_SIZE_VER0");
+        if (!(events & EPOLLHUP)) {
+                /* Dead, not yet collected: from now on only EPOLLHUP is told. */
+                epoll_ctl(container->shim->epoll_fd, EPOLL_CTL_MOD, source->fd, &quiet);
+                return;
+        }
+        if (syscall(SYS_ioctl, source->fd, 0xc040ff0bu /* PIDFD_GET_INFO */, &info) < 0 || !(info.mask & 1u << 3)) {
+                container_reaped(container, -1, 0, shim_now());
+                return;
+        }
+        container_reaped(container, WIFSIGNALED(info.exit_code) ? 128 + WTERMSIG(info.exit_code) : WEXITSTATUS(info.exit_code),
+                         WIFSIGNALED(info.exit_code) ? WTERMSIG(info.exit_code) : 0, shim_now());
+}
+
+int container_adopt(struct connection *connection, struct request *request) {
+        const struct wire_request *head = &request->head;
+        struct shim *shim = connection->shim;
+        struct container *container;
+        int r = check_new(shim, head->id), fd;
+
+        if (r < 0)
+                return r;
+        container = container_new(shim, request);
+        if (!container)
+                return -ENOMEM;
+        container->running = true;
+        container->join_flags = head->clone_flags;
+        container->own_pid = head->pid_mode != NAMESPACE_INHERIT;
+        container->state.pid = head->pid;
+        container->state.flags = WIRE_R_ADOPTED;
+        container->state.started_at = head->started_at;
+        r = open_streams(container, request);
+        fd = request_take(request, head->pid_fd);
+        if (r == 0 && fd >= 0) {
+                container->pid_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+                container->adopted.ready = adopted_ready;
+                r = source_add(shim, &container->adopted, fd, EPOLLIN);
+        } else if (r == 0) {
+                container_reaped(container, head->exit_code, head->exit_signal, head->exited_at);
+        }
+        if (r < 0) {
+                close_fd(fd);
+                container_free(container);
+                return r;
+        }
+        return 0;
+}

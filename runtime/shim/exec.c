@@ -1,0 +1,125 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
+
+#include "lib/cleanup.h"
+#include "runtime/shim/shim.h"
+#include "runtime/sys.h"
+
+void exec_free(struct exec *exec) {
+        struct connection *connection = exec->connection;
+
+        source_close(connection->shim, &exec->report);
+        close_fd(exec->pid_fd);
+        connection->exec = NULL;
+        free(exec);
+}
+
+/* Every process of the exec's session, also those in process groups of their own (a shell's jobs). */
+static void kill_session(struct shim *shim, pid_t session) {
+        _cleanup_closedir_ DIR *dir = NULL;
+        int fd = openat(shim->proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct dirent *entry;
+
+        dir = fd >= 0 ? fdopendir(fd) : NULL;
+        if (!dir)
+                close_fd(fd);
+        while (dir && (entry = readdir(dir))) {
+                pid_t pid = atoi(entry->d_name);
+
+                if (pid > 0 && pid != session && getsid(pid) == session)
+                        kill(pid, SIGKILL);
+        }
+}
+
+void exec_kill(struct exec *exec) {
+        struct shim *shim = exec->connection->shim;
+
+        /* Not yet reaped, so the number cannot be anybody else's. */
+        kill_session(shim, exec->pid);
+        kill(-exec->pid, SIGKILL);
+        sys_pidfd_send_signal(exec->pid_fd, SIGKILL);
+}
+
+static void take_reports(struct exec *exec) {
+        struct init_report report;
+        int fd, r;
+
+        while ((r = spawn_report(exec->report.fd, &report, &fd)) > 0) {
+                struct wire_reply reply = { .type = report.kind == INIT_ERROR ? WIRE_DONE : WIRE_WARNING, .code = report.code };
+
+                close_fd(fd);
+                snprintf(reply.text, sizeof(reply.text), "%s", report.text);
+                exec->failed |= report.kind == INIT_ERROR;
+                connection_send(exec->connection, &reply, NULL, 0);
+        }
+        if (r != 0)
+                return;
+        source_close(exec->connection->shim, &exec->report);
+        exec->running = !exec->failed;
+}
+
+static void report_ready(struct source *source, uint32_t events) {
+        (void)events;
+        take_reports((struct exec *)((char *)source - offsetof(struct exec, report)));
+}
+
+bool exec_exited(struct shim *shim, pid_t pid, int status) {
+        struct connection *c = shim->connections;
+        struct wire_reply reply = { .type = WIRE_EXITED, .exited_at = shim_now() };
+
+        while (c && !(c->exec && c->exec->pid == pid))
+                c = c->next;
+        if (!c)
+                return false;
+        if (c->exec->report.fd >= 0)
+                take_reports(c->exec);
+        if (!c->exec->failed) {
+                reply.exit_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+                reply.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+                connection_send(c, &reply, NULL, 0);
+        }
+        exec_free(c->exec);
+        connection_close(c);
+        return true;
+}
+
+int exec_start(struct connection *connection, struct request *request) {
+        struct container *container = container_find(connection->shim, request->head.id);
+        struct spawn how = { .pid_ns_fd = -EBADF };
+        struct exec *exec;
+        int report, r;
+
+        if (!container)
+                return -ENOENT;
+        if (container->exited || !container->running)
+                return -ESRCH;
+        exec = calloc(1, sizeof(*exec));
+        if (!exec)
+                return -ENOMEM;
+        how.pid_ns_fd = container->own_pid ? container->pid_fd : -EBADF;
+        how.join_fd = container->pid_fd;
+        how.join_flags = (int)container->join_flags;
+        how.cgroup_fd = container->cgroup_fd;
+        how.tasks = container->tasks;
+        how.n_tasks = container->n_tasks;
+        r = spawn(connection->shim, &how, request, &exec->pid, &exec->pid_fd, &report);
+        if (r < 0) {
+                free(exec);
+                return r;
+        }
+        exec->connection = connection;
+        connection->exec = exec;
+        exec->report = (struct source){ .ready = report_ready, .fd = -EBADF };
+        fcntl(report, F_SETFL, O_NONBLOCK);
+        r = source_add(connection->shim, &exec->report, report, EPOLLIN);
+        if (r < 0) {
+                close_fd(report);
+                exec_kill(exec);
+        }
+        return 1;
+}

@@ -1,0 +1,112 @@
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "lib/cleanup.h"
+#include "runtime/shim/shim.h"
+
+#define EVENTS_MAX 16
+
+int source_add(struct shim *shim, struct source *source, int fd, uint32_t events) {
+        struct epoll_event event = { .events = events, .data.ptr = source };
+
+        if (epoll_ctl(shim->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
+                return -errno;
+        source->fd = fd;
+        return 0;
+}
+
+void source_close(struct shim *shim, struct source *source) {
+        if (source->fd < 0)
+                return;
+        epoll_ctl(shim->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+        source->fd = close_fd(source->fd);
+}
+
+void *shim_map(size_t size) {
+        void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+        return p == MAP_FAILED ? NULL : p;
+}
+
+void shim_unmap(void *p, size_t size) {
+        if (p)
+                munmap(p, size);
+}
+
+uint64_t shim_now(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_REALTIME, &now);
+        return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void reap(struct shim *shim) {
+        pid_t pid;
+        int status;
+
+        while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+                struct container *container = container_find_pid(shim, pid);
+
+                if (container)
+                        container_exited(container, status);
+                else
+                        exec_exited(shim, pid, status);
+        }
+}
+
+static void signal_ready(struct source *source, uint32_t events) {
+        struct shim *shim = (struct shim *)((char *)source - offsetof(struct shim, signals));
+        struct signalfd_siginfo info;
+
+        (void)events;
+        while (read(source->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+                ;
+        reap(shim);
+}
+
+static int listen_signals(struct shim *shim) {
+        sigset_t set;
+        int fd;
+
+        sigemptyset(&set);
+        sigaddset(&set, SIGCHLD);
+        if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+                return -errno;
+        fd = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+        if (fd < 0)
+                return -errno;
+        shim->signals.ready = signal_ready;
+        return source_add(shim, &shim->signals, fd, EPOLLIN);
+}
+
+int shim_run(struct shim *shim) {
+        struct epoll_event events[EVENTS_MAX];
+        int n = listen_signals(shim);
+
+        if (n < 0)
+                return n;
+        while (!shim->quit) {
+                n = epoll_wait(shim->epoll_fd, events, EVENTS_MAX, 0);
+                if (n == 0) {
+                        log_arena_release(&shim->arena);
+                        n = epoll_wait(shim->epoll_fd, events, EVENTS_MAX, -1);
+                }
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                for (int i = 0; i < n; i++) {
+                        struct source *source = events[i].data.ptr;
+
+                        /* An earlier event of this turn may have closed it; its memory is there until the sweep. */
+                        if (source->fd >= 0)
+                                source->ready(source, events[i].events);
+                }
+                connection_sweep(shim);
+        }
+        return 0;
+}

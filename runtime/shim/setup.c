@@ -1,0 +1,85 @@
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "lib/cleanup.h"
+#include "runtime/shim/shim.h"
+#include "runtime/sys.h"
+
+/* The pod's /dev/shm, mounted in the shim's own mount namespace so that each container takes a clone of it. */
+static int mount_shm(const struct request *request) {
+        _cleanup_close_ int fs = -EBADF, made = -EBADF;
+        int given = request_peek(request, request->head.shm_fd);
+        char size[32];
+
+        if (given < 0) {
+                fs = sys_fsopen("tmpfs", FSOPEN_CLOEXEC);
+                snprintf(size, sizeof(size), "%llu", (unsigned long long)request->head.shm_size);
+                if (fs < 0 || sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", "shm", 0) < 0 ||
+                    sys_fsconfig(fs, FSCONFIG_SET_STRING, "size", size, 0) < 0 ||
+                    sys_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "1777", 0) < 0 ||
+                    sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                        return -errno;
+                made = sys_fsmount(fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC);
+                if (made < 0)
+                        return -errno;
+                given = made;
+        }
+        return sys_move_mount(given, "", AT_FDCWD, "/shm", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
+/* Process 1 of the pod's pid namespace: reaps, and ends with the pod. */
+static _Noreturn void hold(void) {
+        sigset_t all;
+        int signal;
+
+        prctl(PR_SET_NAME, "nacelle-pause", 0, 0, 0);
+        sigfillset(&all);
+        sigprocmask(SIG_SETMASK, &all, NULL);
+        sys_close_range(0, ~0U, 0);
+        for (;;) {
+                while (waitpid(-1, NULL, WNOHANG) > 0)
+                        ;
+                sigwait(&all, &signal);
+        }
+}
+
+static int start_holder(struct shim *shim) {
+        int pid_fd = -EBADF;
+        pid_t pid = sys_clone(CLONE_NEWPID, -EBADF, &pid_fd);
+
+        if (pid < 0)
+                return -errno;
+        if (pid == 0)
+                hold();
+        shim->holder_fd = pid_fd;
+        return 0;
+}
+
+int setup(struct connection *connection, struct request *request) {
+        struct shim *shim = connection->shim;
+        static struct init init;
+        int r;
+
+        init_prepare(&init, request->plan, request->head.plan_size, request->fds, request->n_fds);
+        init.proc_fd = shim->proc_fd;
+        r = init_walk(&init);
+        if (r < 0) {
+                connection_answer(connection, -r, init.error.text);
+                return 1;
+        }
+        if (request->head.flags & WIRE_F_SHM) {
+                r = mount_shm(request);
+                if (r < 0) {
+                        connection_answer(connection, -r, "make the pod's shared memory");
+                        return 1;
+                }
+        }
+        shim->user_fd = request_take(request, request->head.user_fd);
+        shim->holder_fd = request_take(request, request->head.holder_fd);
+        return request->head.flags & WIRE_F_HOLDER && shim->holder_fd < 0 ? start_holder(shim) : 0;
+}

@@ -1,0 +1,167 @@
+/* The shim: one small process a pod, parent of its containers.
+ *
+ * One thread, one epoll loop. Everything it touches comes as a descriptor: it opens no path of the host, and its mount
+ * namespace holds nothing but a null device, an empty directory and the pod's /dev/shm. What ends is told by SIGCHLD
+ * through a signalfd and collected by waitpid(), so that descendants of containers in the host's pid namespace are reaped
+ * as well. Nothing that the agent does, or does not read, blocks it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "logs/writer.h"
+#include "runtime/init.h"
+#include "runtime/wire.h"
+
+#define SHIM_CONTAINERS_MAX 512
+#define SHIM_CONNECTIONS_MAX 256
+#define SHIM_FDS_MAX 4500 /* in one request */
+#define SHIM_TASKS_MAX 16
+#define SHIM_TAPS_MAX 16 /* attached at once to one container */
+#define SHIM_CLOSE_SECONDS 1
+
+/* Something in the epoll set; embedded. */
+struct source {
+        void (*ready)(struct source *source, uint32_t events);
+        int fd; /* -EBADF: not in the set */
+};
+
+struct shim {
+        int epoll_fd;
+        int proc_fd;
+        int user_fd; /* the pod's user namespace, or none */
+        int own_pid_fd; /* the shim's own pid namespace, to come back to */
+        int holder_fd; /* pidfd of the holder of the pod's pid namespace, or none */
+        struct source listener;
+        struct source signals;
+        struct connection *connections;
+        unsigned n_connections;
+        struct container *containers;
+        unsigned n_containers;
+        struct log_arena arena;
+        bool quit;
+};
+
+/* A request under way or an exec or a subscriber. */
+struct connection {
+        struct source source;
+        struct connection *next;
+        struct shim *shim;
+        bool subscribed;
+        bool dead; /* to be freed at the end of the turn */
+        struct container *starting; /* this connection waits for its start */
+        struct exec *exec;
+        int *fds; /* of WIRE_FDS packets, until the request comes */
+        size_t n_fds;
+};
+
+struct tap {
+        struct source source; /* tells when the reader has gone; level of the pipe is not waited for */
+        struct container *container; /* NULL: free */
+        enum log_stream_name name;
+};
+
+struct stream {
+        struct source source;
+        struct container *container;
+        struct log_stream log;
+};
+
+struct container {
+        struct container *next;
+        struct shim *shim;
+        struct wire_reply state;
+        struct source report; /* while it starts */
+        struct source adopted; /* pidfd of one that another shim started */
+        struct connection *starter; /* NULL: gone, or not starting */
+        bool running; /* execve() has worked */
+        bool failed; /* it told why it could not start; the starter knows */
+        bool exited;
+        int pid_fd;
+        int stdin_fd, master_fd;
+        uint64_t join_flags; /* for an exec: namespaces that are the container's own */
+        bool own_pid;
+        int tasks[SHIM_TASKS_MAX];
+        unsigned n_tasks;
+        int cgroup_fd;
+        struct stream streams[2];
+        struct log_writer writer;
+        struct tap *taps; /* SHIM_TAPS_MAX, mapped while somebody is attached */
+        unsigned n_taps;
+};
+
+/* A request with what came with it. The fds are closed after the handler but for those set to -EBADF. */
+struct request {
+        struct wire_request head;
+        const char *plan;
+        int *fds;
+        size_t n_fds;
+};
+
+/* loop.c */
+int source_add(struct shim *shim, struct source *source, int fd, uint32_t events);
+void source_close(struct shim *shim, struct source *source); /* out of the set, and closes its fd */
+void *shim_map(size_t size); /* zeroed pages of their own, given back whole */
+void shim_unmap(void *p, size_t size);
+uint64_t shim_now(void);
+int shim_run(struct shim *shim);
+
+/* connection.c */
+void connection_accept(struct source *source, uint32_t events);
+void connection_close(struct connection *connection);
+void connection_sweep(struct shim *shim);
+/* Sends WIRE_DONE with @code and text, and closes but for subscribers and execs. */
+void connection_answer(struct connection *connection, int code, const char *text);
+void connection_send(struct connection *connection, const struct wire_reply *reply, const int *fds, size_t n_fds);
+void shim_publish(struct shim *shim, const struct wire_reply *state);
+
+/* The descriptor of index @index, which the caller keeps from now on; -EBADF for -1. */
+int request_take(struct request *request, int index);
+int request_peek(const struct request *request, int index);
+
+/* container.c */
+struct container *container_find(struct shim *shim, const char *id);
+struct container *container_find_pid(struct shim *shim, pid_t pid);
+int container_start(struct connection *connection, struct request *request);
+int container_adopt(struct connection *connection, struct request *request);
+void container_exited(struct container *container, int status);
+void container_reaped(struct container *container, int code, int signal, uint64_t at);
+void container_free(struct container *container);
+void container_tap(void *userdata, enum log_stream_name name, const char *data, size_t size);
+int container_attach(struct connection *connection, struct request *request);
+void container_detach_all(struct container *container);
+
+/* exec.c */
+struct exec {
+        struct connection *connection;
+        struct exec *next;
+        struct source report;
+        pid_t pid;
+        int pid_fd;
+        bool running;
+        bool failed;
+};
+int exec_start(struct connection *connection, struct request *request);
+void exec_kill(struct exec *exec);
+void exec_free(struct exec *exec);
+bool exec_exited(struct shim *shim, pid_t pid, int status);
+
+/* spawn.c */
+struct spawn {
+        uint64_t clone_flags;
+        int pid_ns_fd; /* pidfd or namespace whose pid namespace the child lives in; -EBADF: as clone_flags say */
+        int join_fd; /* pidfd to join join_flags of; -EBADF: none */
+        int join_flags;
+        int cgroup_fd;
+        const int *tasks;
+        unsigned n_tasks;
+};
+/* Clones a child that walks the request's plan. @ret_report is the shim's end of the report socket. */
+int spawn(struct shim *shim, const struct spawn *spawn, const struct request *request, pid_t *ret_pid, int *ret_pid_fd,
+          int *ret_report);
+/* Reads one report: 1, 0 at the end (execve() worked, or the child is dead), -EAGAIN. A terminal comes as *@ret_fd. */
+int spawn_report(int fd, struct init_report *report, int *ret_fd);
+
+/* setup.c */
+int setup(struct connection *connection, struct request *request);

@@ -1,0 +1,71 @@
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "lib/cleanup.h"
+#include "runtime/shim/shim.h"
+#include "runtime/sys.h"
+
+/* In the child. */
+static _Noreturn void child(struct shim *shim, const struct spawn *spawn, const struct request *request, int report) {
+        static struct init init;
+        bool failed = false;
+
+        init_prepare(&init, request->plan, request->head.plan_size, request->fds, request->n_fds);
+        init.proc_fd = shim->proc_fd;
+        init.report_fd = report;
+        for (unsigned i = 0; i < spawn->n_tasks && !failed; i++)
+                failed = init_cgroup(&init, spawn->tasks[i]) < 0;
+        if (!failed && spawn->join_fd >= 0)
+                failed = init_join(&init, spawn->join_fd, spawn->join_flags) < 0;
+        if (failed) {
+                send(report, &init.error, sizeof(init.error), MSG_NOSIGNAL);
+                _exit(127);
+        }
+        if (spawn->clone_flags & CLONE_NEWNS) {
+                init.null_fd = open("/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+                init.empty_fd = open("/empty", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+                init.shm_fd = open("/shm", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        }
+        init_run(&init);
+}
+
+int spawn(struct shim *shim, const struct spawn *spawn, const struct request *request, pid_t *ret_pid, int *ret_pid_fd,
+          int *ret_report) {
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+        int pair[2], pid_fd = -EBADF, code;
+        pid_t pid;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return -errno;
+        ours = pair[0];
+        theirs = pair[1];
+        if (spawn->pid_ns_fd >= 0 && setns(spawn->pid_ns_fd, CLONE_NEWPID) < 0)
+                return -errno;
+        pid = sys_clone(spawn->clone_flags, spawn->cgroup_fd, &pid_fd);
+        code = errno;
+        if (pid == 0)
+                child(shim, spawn, request, theirs);
+        if (spawn->pid_ns_fd >= 0)
+                setns(shim->own_pid_fd, CLONE_NEWPID);
+        if (pid < 0)
+                return -code;
+        *ret_pid = pid;
+        *ret_pid_fd = pid_fd;
+        *ret_report = TAKE_FD(ours);
+        return 0;
+}
+
+int spawn_report(int fd, struct init_report *report, int *ret_fd) {
+        int fds[1];
+        size_t n_fds = 0;
+        ssize_t n = wire_receive(fd, report, sizeof(*report), fds, 1, &n_fds);
+
+        *ret_fd = n_fds > 0 ? fds[0] : -EBADF;
+        if (n == (ssize_t)sizeof(*report)) {
+                report->text[INIT_TEXT_MAX - 1] = '\0';
+                return 1;
+        }
+        /* ECONNRESET: the end of a child that left something unread. */
+        return n == -EAGAIN ? -EAGAIN : 0;
+}
