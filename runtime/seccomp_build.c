@@ -98,7 +98,7 @@ int seccomp_build_end(struct seccomp_build *build, struct seccomp_filter **ret_f
         struct sock_filter *program;
         _cleanup_close_ int fd = -EBADF;
         unsigned n = 0;
-        size_t size;
+        size_t size = 0;
         int r;
 
         r = export(build, &fd, &size, err);
