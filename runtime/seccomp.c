@@ -66,7 +66,7 @@ static int allow_personality(struct seccomp_build *build, struct err **err) {
         int r = 0;
 
         for (size_t i = 0; i < ELEMENTS(values) && r == 0; i++) {
-                struct scmp_arg_cmp is = SCMP_CMP64(0, SCMP_CMP_EQ, values[i]);
+                struct scmp_arg_cmp is = SCMP_CMP64(0, SCMP_CMP_EQ, values[i], 0);
 
                 r = seccomp_build_rule(build, SCMP_ACT_ALLOW, "personality", &is, 1, err);
         }
@@ -75,7 +75,7 @@ static int allow_personality(struct seccomp_build *build, struct err **err) {
 
 /* Every socket but those to the hypervisor: AF_VSOCK knows no network namespaces. */
 static int allow_socket(struct seccomp_build *build, struct err **err) {
-        struct scmp_arg_cmp not_vsock = SCMP_CMP64(0, SCMP_CMP_NE, AF_VSOCK);
+        struct scmp_arg_cmp not_vsock = SCMP_CMP64(0, SCMP_CMP_NE, AF_VSOCK, 0);
 
         return seccomp_build_rule(build, SCMP_ACT_ALLOW, "socket", &not_vsock, 1, err);
 }
