@@ -89,8 +89,8 @@ void network_free(struct network *network);
 int network_adopt(struct network *network, const char *id, const struct ip *addresses, size_t n_addresses,
                   struct err **err);
 
-/* Removes interfaces, rules, addresses and cached plugin results of sandboxes that are not in @ids. Goes on after
- * a failure and returns the first. */
+/* Removes interfaces, rules, addresses and cached plugin results of sandboxes that are not in @ids, which must
+ * hold those being attached too. Goes on after a failure and returns the first. */
 int network_sweep(struct network *network, const char *const *ids, size_t n_ids, struct err **err);
 
 /* Attaches eth0 and brings up lo in the namespace. All or nothing: on failure nothing is left.

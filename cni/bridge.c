@@ -1,0 +1,330 @@
+#include "cni/bridge.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cni/bridge_names.h"
+#include "cni/bridge_setup.h"
+#include "cni/firewall.h"
+#include "cni/leases.h"
+#include "cni/link.h"
+#include "cni/netns.h"
+#include "cni/reaper.h"
+#include "cni/shape.h"
+#include "cni/sysctl.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/log.h"
+
+#define POD_INTERFACE "eth0"
+#define LOOPBACK_INDEX 1
+
+struct bridge {
+        char name[IFNAMSIZ];
+        uint32_t mtu;
+        pthread_mutex_t lock; /* one setup at a time */
+        struct leases *leases;
+        struct firewall *firewall;
+        struct reaper *reaper;
+};
+
+int bridge_new(const struct network_options *options, struct bridge **ret_bridge, struct err **err) {
+        const char *name = options->bridge ? options->bridge : NETWORK_BRIDGE_DEFAULT;
+        struct firewall_options firewall = { .bridge = name,
+                                             .pod_cidrs = options->pod_cidrs,
+                                             .n_pod_cidrs = options->n_pod_cidrs,
+                                             .no_masquerade = options->no_masquerade,
+                                             .n_no_masquerade = options->n_no_masquerade,
+                                             .masquerade = options->masquerade };
+        struct bridge *bridge;
+        int r;
+
+        if (name[0] == '\0' || strlen(name) >= IFNAMSIZ || strpbrk(name, "/ :%\t\n") || strcmp(name, ".") == 0 ||
+            strcmp(name, "..") == 0)
+                return err_set(err, EINVAL, "\"%.32s\" is not a name for a bridge: 1 to %d characters", name,
+                               IFNAMSIZ - 1);
+        bridge = calloc(1, sizeof(*bridge));
+        if (!bridge)
+                return err_errno(err, ENOMEM, "bridge %s", name);
+        pthread_mutex_init(&bridge->lock, NULL);
+        snprintf(bridge->name, sizeof(bridge->name), "%s", name);
+        bridge->mtu = options->mtu ? options->mtu : bridge_uplink_mtu();
+        r = leases_new(options->pod_cidrs, options->n_pod_cidrs, NETWORK_POOL_MAX, &bridge->leases, err);
+        if (r == 0)
+                r = firewall_new(&firewall, &bridge->firewall, err);
+        if (r == 0)
+                r = reaper_new(bridge_group(name), &bridge->reaper, err);
+        if (r < 0) {
+                bridge_free(bridge);
+                return r;
+        }
+        *ret_bridge = bridge;
+        return 0;
+}
+
+void bridge_free(struct bridge *bridge) {
+        if (!bridge)
+                return;
+        reaper_free(bridge->reaper);
+        firewall_free(bridge->firewall);
+        leases_free(bridge->leases);
+        pthread_mutex_destroy(&bridge->lock);
+        free(bridge);
+}
+
+const char *bridge_name(const struct bridge *bridge) {
+        return bridge->name;
+}
+
+int bridge_ensure(struct bridge *bridge, struct err **err) {
+        struct lease gateways;
+        int r;
+
+        pthread_mutex_lock(&bridge->lock);
+        leases_gateways(bridge->leases, &gateways);
+        r = bridge_setup(bridge->name, bridge->mtu, &gateways, err);
+        if (r == 0)
+                r = firewall_install(bridge->firewall, err);
+        pthread_mutex_unlock(&bridge->lock);
+        if (r < 0)
+                err_wrap(err, "bridge %s", bridge->name);
+        return r;
+}
+
+int bridge_status(struct bridge *bridge, struct err **err) {
+        _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
+        int r = netlink_open(NETLINK_ROUTE, &netlink, err);
+
+        if (r < 0)
+                return r;
+        if (link_index(&netlink, bridge->name) >= 0 && firewall_check(bridge->firewall, NULL) == 0)
+                return 0;
+        r = bridge_ensure(bridge, err);
+        if (r == 0)
+                log_warning("network: bridge %s or its rules were missing; set up again", bridge->name);
+        return r;
+}
+
+int bridge_adopt(struct bridge *bridge, const char *id, const struct ip *addresses, size_t n_addresses,
+                 struct err **err) {
+        return leases_mark(bridge->leases, id, addresses, n_addresses, err);
+}
+
+/* Runs inside the pod's namespace, before it has an interface. Router advertisements would let one pod become the
+ * others' gateway; duplicate address detection would take the address for its own echo, as the port is a hairpin. */
+static int enter(void *data, struct err **err) {
+        sysctl_set("net/ipv6/conf/default/accept_ra", "0", NULL);
+        sysctl_set("net/ipv6/conf/default/accept_dad", "0", NULL);
+        return netlink_open(NETLINK_ROUTE, data, err);
+}
+
+/* lo and eth0 up, addresses, default routes: one batch inside the pod. */
+static int configure(struct netlink *pod, const struct lease *lease, struct err **err) {
+        int index = link_index(pod, POD_INTERFACE);
+
+        if (index < 0)
+                return err_errno(err, -index, "%s in the pod", POD_INTERFACE);
+        link_put_up(pod, LOOPBACK_INDEX);
+        link_put_up(pod, index);
+        for (size_t i = 0; i < lease->n; i++) {
+                link_put_address(pod, index, &lease->addresses[i]);
+                link_put_default_route(pod, index, &lease->gateways[i]);
+        }
+        return netlink_run(pod, err);
+}
+
+static int create_pair(struct bridge *bridge, struct netlink *host, struct veth *veth, struct err **err) {
+        int r;
+
+        veth->bridge_index = link_index(host, bridge->name);
+        if (veth->bridge_index < 0) {
+                r = bridge_ensure(bridge, err);
+                if (r < 0)
+                        return r;
+                veth->bridge_index = link_index(host, bridge->name);
+        }
+        link_put_veth(host, veth);
+        link_put_hairpin(host, veth->name);
+        return netlink_run(host, err);
+}
+
+/* What an attach holds until it is complete. */
+struct attachment {
+        struct bridge *bridge;
+        const struct network_request *request;
+        struct lease lease;
+        char veth[IFNAMSIZ], ifb[IFNAMSIZ];
+        uint8_t mac[MAC_SIZE];
+};
+
+/* Interfaces and addresses. */
+static int connect_pod(struct attachment *attachment, int netns_fd, struct err **err) {
+        const struct network_request *request = attachment->request;
+        struct veth veth = { .name = attachment->veth,
+                             .peer_name = POD_INTERFACE,
+                             .netns_fd = netns_fd,
+                             .mtu = attachment->bridge->mtu };
+        struct shape shape = { .veth = attachment->veth,
+                               .ifb = attachment->ifb,
+                               .mtu = attachment->bridge->mtu,
+                               .ingress_bits = request->ingress_bits,
+                               .egress_bits = request->egress_bits };
+        _cleanup_netlink_ struct netlink host = NETLINK_NONE, pod = NETLINK_NONE;
+        int r;
+
+        memcpy(veth.mac, attachment->mac, sizeof(veth.mac));
+        r = netlink_open(NETLINK_ROUTE, &host, err);
+        if (r == 0)
+                r = netns_run(netns_fd, enter, &pod, err);
+        if (r == 0)
+                r = create_pair(attachment->bridge, &host, &veth, err);
+        if (r < 0)
+                return r;
+        r = configure(&pod, &attachment->lease, err);
+        if (r == 0 && (request->ingress_bits || request->egress_bits))
+                r = shape_apply(&host, &shape, err);
+        if (r < 0) {
+                link_put_delete(&host, attachment->veth);
+                link_put_delete(&host, attachment->ifb);
+                netlink_run(&host, NULL);
+        }
+        return r;
+}
+
+static int publish_ports(struct attachment *attachment, struct err **err) {
+        const struct network_request *request = attachment->request;
+        struct ip ips[LEASES_CIDRS_MAX];
+
+        if (request->n_ports > NETWORK_PORTS_MAX)
+                return err_set(err, E2BIG, "%zu host ports: at most %d", request->n_ports, NETWORK_PORTS_MAX);
+        for (size_t i = 0; i < attachment->lease.n; i++)
+                ips[i] = attachment->lease.addresses[i].ip;
+        return firewall_add(attachment->bridge->firewall, request->id, ips, attachment->lease.n, request->ports,
+                            request->n_ports, err);
+}
+
+static void describe(const struct attachment *attachment, struct network_result *ret_result) {
+        struct network_result result = { .n_addresses = attachment->lease.n, .mtu = attachment->bridge->mtu };
+
+        for (size_t i = 0; i < attachment->lease.n; i++)
+                result.addresses[i] = (struct network_address){ .address = attachment->lease.addresses[i],
+                                                                .gateway = attachment->lease.gateways[i] };
+        snprintf(result.interface, sizeof(result.interface), "%s", POD_INTERFACE);
+        snprintf(result.host_interface, sizeof(result.host_interface), "%s", attachment->veth);
+        memcpy(result.mac, attachment->mac, sizeof(result.mac));
+        *ret_result = result;
+}
+
+int bridge_attach(struct bridge *bridge, const struct network_request *request, struct network_result *ret_result,
+                  struct err **err) {
+        struct attachment attachment = { .bridge = bridge, .request = request };
+        _cleanup_close_ int netns_fd = -EBADF;
+        int r;
+
+        r = netns_open(request->netns, &netns_fd, err);
+        if (r == 0)
+                r = leases_take(bridge->leases, request->id, &attachment.lease, err);
+        if (r < 0)
+                return r;
+        bridge_device_name(bridge->name, request->id, BRIDGE_VETH, attachment.veth);
+        bridge_device_name(bridge->name, request->id, BRIDGE_IFB, attachment.ifb);
+        bridge_mac(&attachment.lease.addresses[0].ip, attachment.mac);
+
+        /* Ports first: a taken one is found before anything is made. */
+        r = publish_ports(&attachment, err);
+        if (r == 0) {
+                r = connect_pod(&attachment, netns_fd, err);
+                if (r < 0)
+                        firewall_remove(bridge->firewall, request->id, NULL);
+        }
+        if (r < 0) {
+                leases_give(bridge->leases, request->id);
+                return r;
+        }
+        describe(&attachment, ret_result);
+        return 0;
+}
+
+int bridge_detach(struct bridge *bridge, const char *id, struct err **err) {
+        static const enum bridge_device devices[] = { BRIDGE_VETH, BRIDGE_IFB };
+        _cleanup_netlink_ struct netlink host = NETLINK_NONE;
+        int r = firewall_remove(bridge->firewall, id, err);
+
+        if (r < 0)
+                return r;
+        r = netlink_open(NETLINK_ROUTE, &host, err);
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < ELEMENTS(devices); i++) {
+                char name[IFNAMSIZ];
+
+                bridge_device_name(bridge->name, id, devices[i], name);
+                if (link_index(&host, name) >= 0)
+                        reaper_remove(bridge->reaper, name);
+        }
+        leases_give(bridge->leases, id);
+        return 0;
+}
+
+int bridge_check(struct bridge *bridge, const char *id, struct err **err) {
+        _cleanup_netlink_ struct netlink host = NETLINK_NONE;
+        char name[IFNAMSIZ];
+        struct link link;
+        int r = netlink_open(NETLINK_ROUTE, &host, err);
+
+        bridge_device_name(bridge->name, id, BRIDGE_VETH, name);
+        if (r == 0)
+                r = link_get(&host, name, &link, err);
+        if (r == 0 && link.master != link_index(&host, bridge->name))
+                r = err_set(err, ENOTCONN, "interface %s is no port of bridge %s", name, bridge->name);
+        return r;
+}
+
+/* Interfaces that are kept, and those found that are not. */
+struct sweep {
+        struct bridge *bridge;
+        const char *const *ids;
+        size_t n_ids;
+        int master;
+};
+
+static int sweep_link(const struct link *link, void *data) {
+        struct sweep *sweep = data;
+
+        if (!bridge_owns_device(sweep->bridge->name, link->name) ||
+            (strcmp(link->kind, "ifb") != 0 && link->master != sweep->master))
+                return 0;
+        for (size_t i = 0; i < sweep->n_ids; i++) {
+                char name[IFNAMSIZ];
+
+                bridge_device_name(sweep->bridge->name, sweep->ids[i], BRIDGE_VETH, name);
+                if (strcmp(name + 2, link->name + 2) == 0)
+                        return 0;
+        }
+        log_info("network: interface %s belongs to no sandbox; removed", link->name);
+        reaper_remove(sweep->bridge->reaper, link->name);
+        return 0;
+}
+
+int bridge_retain(struct bridge *bridge, bool (*keep)(const char *id, const void *data), const void *data,
+                  const char *const *ids, size_t n_ids, struct err **err) {
+        _cleanup_netlink_ struct netlink host = NETLINK_NONE;
+        struct sweep sweep = { .bridge = bridge, .ids = ids, .n_ids = n_ids };
+        _cleanup_err_ struct err *error = NULL;
+        int r, result;
+
+        result = firewall_retain(bridge->firewall, keep, data, &error);
+        leases_retain(bridge->leases, keep, data);
+        r = netlink_open(NETLINK_ROUTE, &host, &error);
+        if (r == 0) {
+                sweep.master = link_index(&host, bridge->name);
+                r = link_for_each(&host, sweep_link, &sweep, &error);
+        }
+        reaper_wait(bridge->reaper);
+        if (result == 0)
+                result = r;
+        return result < 0 ? err_move(err, TAKE_PTR(error)) : 0;
+}

@@ -1,0 +1,497 @@
+#include "cni/firewall.h"
+
+#include <errno.h>
+/* Before the kernel's headers, which then leave its types out. */
+#include <netinet/in.h>
+
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cni/host_port.h"
+#include "cni/nft.h"
+#include "cni/rule.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+/* One translation: a host port in one family, and its sandbox. */
+struct translation {
+        struct nft_port port; /* ip: the host's address, family 0 for any; comment: the sandbox's id */
+        bool repeats; /* another host port of the sandbox leads to the same target: `targets` has it already */
+};
+
+struct firewall {
+        char table[sizeof("nacelle_") + IFNAMSIZ];
+        char bridge[IFNAMSIZ];
+        struct ip_cidr pod_cidrs[2];
+        size_t n_pod_cidrs;
+        struct ip_cidr exempt[FIREWALL_EXEMPT_MAX];
+        size_t n_exempt;
+        bool masquerade, taken_up;
+        pthread_mutex_t lock; /* the translations, and the order of transactions */
+        struct translation *translations;
+        size_t n, size;
+};
+
+/* The table's sets: by family, then any address, one address, and the pods' own ends. */
+enum { SET_ANY, SET_ADDRESS, SET_TARGETS, SETS };
+
+static const struct nft_ports sets[2][SETS] = {
+        { { "ports4", AF_INET, false, true },
+          { "address_ports4", AF_INET, true, true },
+          { "targets4", AF_INET, true, false } },
+        { { "ports6", AF_INET6, false, true },
+          { "address_ports6", AF_INET6, true, true },
+          { "targets6", AF_INET6, true, false } },
+};
+
+static const struct nft_chain chains[] = {
+        { "host_ports", NULL, 0, 0 },
+        { "guard", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW },
+        { "prerouting", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST },
+        { "output", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST },
+        { "postrouting", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC },
+};
+
+static const struct ip_cidr loopback4 = { .ip = { AF_INET, { 127 } }, .prefix = 8 };
+static const struct ip_cidr loopback6 = { .ip = { AF_INET6, { [15] = 1 } }, .prefix = 128 };
+static const struct ip_cidr multicast4 = { .ip = { AF_INET, { 224 } }, .prefix = 4 };
+static const struct ip_cidr multicast6 = { .ip = { AF_INET6, { 0xff } }, .prefix = 8 };
+
+static const struct nft_ports *set_of(uint8_t family, int which) {
+        return &sets[family == AF_INET6][which];
+}
+
+int firewall_new(const struct firewall_options *options, struct firewall **ret_firewall, struct err **err) {
+        struct firewall *firewall;
+
+        if (options->n_no_masquerade > FIREWALL_EXEMPT_MAX)
+                return err_set(err, EINVAL, "%zu CIDRs not to masquerade: at most %d", options->n_no_masquerade,
+                               FIREWALL_EXEMPT_MAX);
+        firewall = calloc(1, sizeof(*firewall));
+        if (!firewall)
+                return err_errno(err, ENOMEM, "host ports");
+        pthread_mutex_init(&firewall->lock, NULL);
+        snprintf(firewall->bridge, sizeof(firewall->bridge), "%s", options->bridge);
+        snprintf(firewall->table, sizeof(firewall->table), "nacelle_%s", options->bridge);
+        firewall->n_pod_cidrs = options->n_pod_cidrs;
+        for (size_t i = 0; i < options->n_pod_cidrs; i++)
+                firewall->pod_cidrs[i] = options->pod_cidrs[i];
+        firewall->n_exempt = options->n_no_masquerade;
+        for (size_t i = 0; i < options->n_no_masquerade; i++)
+                firewall->exempt[i] = options->no_masquerade[i];
+        firewall->masquerade = options->masquerade;
+        *ret_firewall = firewall;
+        return 0;
+}
+
+void firewall_free(struct firewall *firewall) {
+        if (!firewall)
+                return;
+        pthread_mutex_destroy(&firewall->lock);
+        free(firewall->translations);
+        free(firewall);
+}
+
+static struct rule begin(const struct firewall *firewall, const char *chain) {
+        return rule_begin(firewall->table, chain);
+}
+
+static int put_guard(const struct firewall *firewall, struct netlink *netlink) {
+        int r = 0;
+
+        for (enum rule_side side = RULE_SOURCE; side <= RULE_DESTINATION && r == 0; side++) {
+                struct rule rule = begin(firewall, "guard");
+
+                rule_match_input(&rule, firewall->bridge);
+                rule_match_family(&rule, AF_INET);
+                rule_match_cidr(&rule, side, &loopback4, true);
+                rule_drop(&rule);
+                r = rule_put(&rule, netlink);
+        }
+        return r;
+}
+
+/* One address before any address: the exact mapping wins. */
+static int put_translations(const struct firewall *firewall, struct netlink *netlink) {
+        static const struct {
+                uint8_t family;
+                int set;
+        } order[] = { { AF_INET, SET_ADDRESS }, { AF_INET, SET_ANY }, { AF_INET6, SET_ADDRESS }, { AF_INET6, SET_ANY } };
+        static const char *const entries[] = { "prerouting", "output" };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTS(order) && r == 0; i++) {
+                struct rule rule = begin(firewall, "host_ports");
+
+                rule_match_family(&rule, order[i].family);
+                /* From ::1 no packet comes back: refused at once is better, as clients then try 127.0.0.1. */
+                if (order[i].family == AF_INET6)
+                        rule_match_cidr(&rule, RULE_DESTINATION, &loopback6, false);
+                rule_translate_port(&rule, set_of(order[i].family, order[i].set)->name, order[i].family,
+                                    order[i].set == SET_ADDRESS);
+                r = rule_put(&rule, netlink);
+        }
+        for (size_t i = 0; i < ELEMENTS(entries) && r == 0; i++) {
+                struct rule rule = begin(firewall, entries[i]);
+
+                rule_match_local_destination(&rule);
+                rule_jump(&rule, "host_ports");
+                r = rule_put(&rule, netlink);
+        }
+        return r;
+}
+
+/* Through a host port from the bridge or the loopback: answers must come back to be translated. */
+static int put_hairpin(const struct firewall *firewall, struct netlink *netlink, const struct ip_cidr *source) {
+        uint8_t family = source->ip.family;
+        struct rule rule = begin(firewall, "postrouting");
+
+        rule_match_output(&rule, firewall->bridge, true);
+        rule_match_family(&rule, family);
+        rule_match_cidr(&rule, RULE_SOURCE, source, true);
+        rule_match_translated(&rule);
+        rule_match_port(&rule, set_of(family, SET_TARGETS)->name, family);
+        rule_masquerade(&rule, false);
+        return rule_put(&rule, netlink);
+}
+
+static int put_masquerade(const struct firewall *firewall, struct netlink *netlink, const struct ip_cidr *cidr) {
+        uint8_t family = cidr->ip.family;
+        struct rule rule = begin(firewall, "postrouting");
+
+        rule_match_output(&rule, firewall->bridge, false);
+        rule_match_family(&rule, family);
+        rule_match_cidr(&rule, RULE_SOURCE, cidr, true);
+        rule_match_cidr(&rule, RULE_DESTINATION, cidr, false);
+        rule_match_cidr(&rule, RULE_DESTINATION, family == AF_INET ? &multicast4 : &multicast6, false);
+        for (size_t i = 0; i < firewall->n_exempt; i++)
+                if (firewall->exempt[i].ip.family == family)
+                        rule_match_cidr(&rule, RULE_DESTINATION, &firewall->exempt[i], false);
+        rule_masquerade(&rule, true);
+        return rule_put(&rule, netlink);
+}
+
+static int put_rules(const struct firewall *firewall, struct netlink *netlink) {
+        int r = put_guard(firewall, netlink);
+
+        if (r == 0)
+                r = put_translations(firewall, netlink);
+        for (size_t i = 0; i < firewall->n_pod_cidrs && r == 0; i++) {
+                const struct ip_cidr *cidr = &firewall->pod_cidrs[i];
+
+                if (cidr->ip.family == AF_INET)
+                        r = put_hairpin(firewall, netlink, &loopback4);
+                if (r == 0)
+                        r = put_hairpin(firewall, netlink, cidr);
+                if (r == 0 && firewall->masquerade)
+                        r = put_masquerade(firewall, netlink, cidr);
+        }
+        return r;
+}
+
+/* The pod's own end of a translation, an element of `targets`. */
+static struct nft_port target_of(const struct translation *translation) {
+        struct nft_port port = translation->port;
+
+        port.ip = port.target;
+        port.port = port.target_port;
+        return port;
+}
+
+static void put_translation(const struct firewall *firewall, struct netlink *netlink,
+                            const struct translation *translation, bool add) {
+        const struct nft_port *port = &translation->port;
+        struct nft_port target = target_of(translation);
+
+        nft_put_port(netlink, firewall->table, set_of(port->target.family, port->ip.family ? SET_ADDRESS : SET_ANY),
+                     port, add);
+        if (!translation->repeats)
+                nft_put_port(netlink, firewall->table, set_of(port->target.family, SET_TARGETS), &target, add);
+}
+
+static bool same_target(const struct nft_port *a, const struct nft_port *b) {
+        return a->protocol == b->protocol && a->target_port == b->target_port && ip_equal(&a->target, &b->target);
+}
+
+/* Appends @port; the caller holds the lock. */
+static int append(struct firewall *firewall, const struct nft_port *port) {
+        struct translation *translation;
+
+        if (firewall->n == firewall->size) {
+                size_t size = firewall->size * 2 + 8;
+                struct translation *grown =
+                        reallocarray(firewall->translations, size, sizeof(*firewall->translations));
+
+                if (!grown)
+                        return -ENOMEM;
+                firewall->translations = grown;
+                firewall->size = size;
+        }
+        translation = &firewall->translations[firewall->n];
+        *translation = (struct translation){ .port = *port };
+        for (size_t i = 0; i < firewall->n && !translation->repeats; i++)
+                translation->repeats = same_target(&firewall->translations[i].port, port);
+        firewall->n++;
+        return 0;
+}
+
+static int take_up(const struct nft_port *port, void *data) {
+        struct firewall *firewall = data;
+
+        /* An element without comment or target is not of our making. */
+        if (!port->comment[0] || !port->target.family)
+                return 0;
+        return append(firewall, port);
+}
+
+/* Reads the kernel's translations, once. */
+static int take_up_all(struct firewall *firewall, struct err **err) {
+        for (int family = 0; family < 2; family++) {
+                for (int which = SET_ANY; which <= SET_ADDRESS; which++) {
+                        _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
+                        _cleanup_err_ struct err *error = NULL;
+                        int r = netlink_open(NETLINK_NETFILTER, &netlink, err);
+
+                        if (r < 0)
+                                return r;
+                        r = nft_for_each_port(&netlink, firewall->table, &sets[family][which], take_up, firewall,
+                                              &error);
+                        if (r < 0 && r != -ENOENT) {
+                                firewall->n = 0;
+                                return error ? err_move(err, TAKE_PTR(error)) : r;
+                        }
+                }
+        }
+        firewall->taken_up = true;
+        return 0;
+}
+
+/* The whole table anew in one transaction: there is no moment without rules. The caller holds the lock. */
+static int install(struct firewall *firewall, struct err **err) {
+        _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
+        int r = netlink_open(NETLINK_NETFILTER, &netlink, err);
+
+        if (r < 0)
+                return r;
+        nft_transaction(&netlink);
+        nft_put_table(&netlink, firewall->table);
+        nft_put_delete_table(&netlink, firewall->table);
+        nft_put_table(&netlink, firewall->table);
+        for (int family = 0; family < 2; family++)
+                for (int which = 0; which < SETS; which++)
+                        nft_put_ports(&netlink, firewall->table, &sets[family][which]);
+        for (size_t i = 0; i < ELEMENTS(chains); i++)
+                nft_put_chain(&netlink, firewall->table, &chains[i]);
+        r = put_rules(firewall, &netlink);
+        if (r < 0)
+                return err_errno(err, -r, "nftables rules");
+        for (size_t i = 0; i < firewall->n; i++)
+                put_translation(firewall, &netlink, &firewall->translations[i], true);
+        r = nft_commit(&netlink, err);
+        if (r < 0)
+                err_wrap(err, "nftables table %s", firewall->table);
+        return r;
+}
+
+int firewall_install(struct firewall *firewall, struct err **err) {
+        int r = 0;
+
+        pthread_mutex_lock(&firewall->lock);
+        if (!firewall->taken_up)
+                r = take_up_all(firewall, err);
+        if (r == 0)
+                r = install(firewall, err);
+        pthread_mutex_unlock(&firewall->lock);
+        return r;
+}
+
+int firewall_check(struct firewall *firewall, struct err **err) {
+        _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
+        int r = netlink_open(NETLINK_NETFILTER, &netlink, err);
+
+        if (r == 0)
+                r = nft_has_table(&netlink, firewall->table, err);
+        return r;
+}
+
+/* Whether two host ports take the same packets. */
+static bool collide(const struct nft_port *a, const struct nft_port *b) {
+        return a->protocol == b->protocol && a->port == b->port && a->target.family == b->target.family &&
+               (!a->ip.family || !b->ip.family || ip_equal(&a->ip, &b->ip));
+}
+
+static int check_free(const struct firewall *firewall, const struct nft_port *port, struct err **err) {
+        struct ip any = { .family = port->target.family };
+
+        for (size_t i = 0; i < firewall->n; i++) {
+                const struct nft_port *other = &firewall->translations[i].port;
+
+                if (collide(port, other))
+                        return err_set(err, EADDRINUSE, "host port %u/%s is taken by sandbox %s", port->port,
+                                       host_port_protocol(port->protocol), other->comment);
+        }
+        return host_port_probe(port->protocol, port->ip.family ? &port->ip : &any, port->port, err);
+}
+
+/* An address that stands for all of its family is any; one of a family the pod lacks is left out. */
+static bool translate(const struct network_port *from, const char *id, const struct ip *target,
+                      struct nft_port *ret_port) {
+        static const uint8_t zero[16];
+        struct nft_port port = { .protocol = from->protocol,
+                                 .port = from->host_port,
+                                 .target = *target,
+                                 .target_port = from->container_port };
+
+        if (from->host_port == 0 || (from->host_ip.family && from->host_ip.family != target->family))
+                return false;
+        if (from->host_ip.family && memcmp(from->host_ip.bytes, zero, sizeof(zero)) != 0)
+                port.ip = from->host_ip;
+        snprintf(port.comment, sizeof(port.comment), "%s", id);
+        *ret_port = port;
+        return true;
+}
+
+/* Puts what @ports mean behind the others; on failure the caller takes them off again. */
+static int append_all(struct firewall *firewall, const char *id, const struct ip *ips, size_t n_ips,
+                      const struct network_port *ports, size_t n_ports, struct err **err) {
+        struct nft_port port;
+        int r = 0;
+
+        for (size_t i = 0; i < n_ports; i++) {
+                for (size_t k = 0; k < n_ips && r == 0; k++) {
+                        if (!translate(&ports[i], id, &ips[k], &port))
+                                continue;
+                        r = check_free(firewall, &port, err);
+                        if (r == 0 && append(firewall, &port) < 0)
+                                r = err_errno(err, ENOMEM, "host ports");
+                }
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static void forget_flows(const struct firewall *firewall, size_t from, const char *id) {
+        for (size_t i = from; i < firewall->n; i++) {
+                const struct nft_port *port = &firewall->translations[i].port;
+
+                if (port->protocol == IPPROTO_UDP && (!id || strcmp(port->comment, id) == 0))
+                        host_port_forget_flows(port->target.family, port->port);
+        }
+}
+
+static int add_locked(struct firewall *firewall, const char *id, size_t before, struct err **err) {
+        _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
+        _cleanup_err_ struct err *error = NULL;
+        int r = netlink_open(NETLINK_NETFILTER, &netlink, err);
+
+        if (r < 0)
+                return r;
+        nft_transaction(&netlink);
+        for (size_t i = before; i < firewall->n; i++)
+                put_translation(firewall, &netlink, &firewall->translations[i], true);
+        r = nft_commit(&netlink, &error);
+        /* Someone flushed the rules: put all of them back, these among them. */
+        if (r == -ENOENT)
+                return install(firewall, err);
+        return r < 0 ? err_move(err, TAKE_PTR(error)) : 0;
+}
+
+int firewall_add(struct firewall *firewall, const char *id, const struct ip *ips, size_t n_ips,
+                 const struct network_port *ports, size_t n_ports, struct err **err) {
+        size_t before;
+        int r;
+
+        pthread_mutex_lock(&firewall->lock);
+        before = firewall->n;
+        r = append_all(firewall, id, ips, n_ips, ports, n_ports, err);
+        if (r == 0 && firewall->n > before)
+                r = add_locked(firewall, id, before, err);
+        if (r < 0)
+                firewall->n = before;
+        else
+                forget_flows(firewall, before, NULL);
+        pthread_mutex_unlock(&firewall->lock);
+        return r;
+}
+
+/* Takes @id's translations out of the memory. */
+static void drop(struct firewall *firewall, const char *id) {
+        size_t kept = 0;
+
+        for (size_t i = 0; i < firewall->n; i++)
+                if (strcmp(firewall->translations[i].port.comment, id) != 0)
+                        firewall->translations[kept++] = firewall->translations[i];
+        firewall->n = kept;
+}
+
+static size_t count(const struct firewall *firewall, const char *id) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < firewall->n; i++)
+                n += strcmp(firewall->translations[i].port.comment, id) == 0;
+        return n;
+}
+
+static int remove_locked(struct firewall *firewall, const char *id, struct err **err) {
+        _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
+        _cleanup_err_ struct err *error = NULL;
+        int r;
+
+        if (count(firewall, id) == 0)
+                return 0;
+        r = netlink_open(NETLINK_NETFILTER, &netlink, err);
+        if (r < 0)
+                return r;
+        nft_transaction(&netlink);
+        for (size_t i = 0; i < firewall->n; i++)
+                if (strcmp(firewall->translations[i].port.comment, id) == 0)
+                        put_translation(firewall, &netlink, &firewall->translations[i], false);
+        r = nft_commit(&netlink, &error);
+        if (r < 0 && r != -ENOENT)
+                return err_move(err, TAKE_PTR(error));
+        forget_flows(firewall, 0, id);
+        drop(firewall, id);
+        return r == -ENOENT ? install(firewall, err) : 0;
+}
+
+int firewall_remove(struct firewall *firewall, const char *id, struct err **err) {
+        int r;
+
+        pthread_mutex_lock(&firewall->lock);
+        r = remove_locked(firewall, id, err);
+        pthread_mutex_unlock(&firewall->lock);
+        return r;
+}
+
+int firewall_retain(struct firewall *firewall, bool (*keep)(const char *id, const void *data), const void *data,
+                    struct err **err) {
+        int r = 0;
+
+        pthread_mutex_lock(&firewall->lock);
+        for (size_t i = 0; i < firewall->n && r == 0;) {
+                char id[NFT_COMMENT_MAX];
+
+                memcpy(id, firewall->translations[i].port.comment, sizeof(id));
+                if (keep(id, data))
+                        i++;
+                else
+                        r = remove_locked(firewall, id, err);
+        }
+        pthread_mutex_unlock(&firewall->lock);
+        return r;
+}
+
+size_t firewall_count(struct firewall *firewall, const char *id) {
+        size_t n;
+
+        pthread_mutex_lock(&firewall->lock);
+        n = count(firewall, id);
+        pthread_mutex_unlock(&firewall->lock);
+        return n;
+}

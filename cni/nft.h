@@ -1,0 +1,66 @@
+/* Transactions of nftables (inet family): tables, chains, and the sets of host ports.
+ *
+ * nft_transaction() and nft_commit() bracket a batch: the kernel takes all of it or nothing.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cni/netlink.h"
+#include "lib/ip.h"
+
+struct err;
+
+/* The longest comment of an element, with its NUL. */
+#define NFT_COMMENT_MAX 128
+
+/* Starts a message of nftables; the family header is set. */
+struct nlmsghdr *nft_begin(struct netlink *netlink, uint16_t type, uint16_t flags, const char *purpose, int tolerate);
+
+void nft_transaction(struct netlink *netlink);
+
+/* Ends the batch and runs it. */
+int nft_commit(struct netlink *netlink, struct err **err);
+
+void nft_put_table(struct netlink *netlink, const char *table);
+void nft_put_delete_table(struct netlink *netlink, const char *table);
+
+struct nft_chain {
+        const char *name;
+        const char *type; /* "nat", "filter"; NULL: not hooked, jumped to */
+        uint32_t hook; /* NF_INET_... */
+        int32_t priority;
+};
+
+void nft_put_chain(struct netlink *netlink, const char *table, const struct nft_chain *chain);
+
+/* A set whose keys are [address .] protocol . port, as a map to address . port or as a plain set. */
+struct nft_ports {
+        const char *name;
+        uint8_t family; /* of the addresses in key and data */
+        bool by_address; /* the key begins with an address */
+        bool map;
+};
+
+void nft_put_ports(struct netlink *netlink, const char *table, const struct nft_ports *ports);
+
+struct nft_port {
+        struct ip ip; /* of the key; unused without by_address */
+        uint8_t protocol;
+        uint16_t port; /* of the key, host byte order */
+        struct ip target; /* of the data; unused without map */
+        uint16_t target_port;
+        char comment[NFT_COMMENT_MAX]; /* "" is none */
+};
+
+/* Adds or removes the element @port of @ports. */
+void nft_put_port(struct netlink *netlink, const char *table, const struct nft_ports *ports, const struct nft_port *port,
+                  bool add);
+
+/* Calls @each for the elements of @ports; a negative return ends it. Returns -ENOENT when there is no such set. */
+int nft_for_each_port(struct netlink *netlink, const char *table, const struct nft_ports *ports,
+                      int (*each)(const struct nft_port *port, void *data), void *data, struct err **err);
+
+/* Whether @table exists: 0, -ENOENT, or what the kernel refuses. */
+int nft_has_table(struct netlink *netlink, const char *table, struct err **err);

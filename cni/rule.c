@@ -1,0 +1,209 @@
+#include "cni/rule.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <libnftnl/expr.h>
+#include <libnftnl/rule.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_nat.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <string.h>
+
+#include "cni/nft.h"
+
+/* Registers are 4 bytes from NFT_REG32_00 on; keys and data of maps are runs of them. */
+#define REGISTER NFT_REG32_00
+
+struct rule rule_begin(const char *table, const char *chain) {
+        struct rule rule = { .nftnl = nftnl_rule_alloc() };
+
+        if (!rule.nftnl) {
+                rule.failed = true;
+                return rule;
+        }
+        rule.failed = nftnl_rule_set_str(rule.nftnl, NFTNL_RULE_TABLE, table) < 0 ||
+                      nftnl_rule_set_str(rule.nftnl, NFTNL_RULE_CHAIN, chain) < 0;
+        nftnl_rule_set_u32(rule.nftnl, NFTNL_RULE_FAMILY, NFPROTO_INET);
+        return rule;
+}
+
+/* A number of an expression: which, and its value. */
+struct number {
+        uint16_t attribute;
+        uint32_t value;
+};
+
+static struct nftnl_expr *add(struct rule *rule, const char *name, const struct number *numbers, size_t n) {
+        struct nftnl_expr *expression = rule->failed ? NULL : nftnl_expr_alloc(name);
+
+        if (!expression) {
+                rule->failed = true;
+                return NULL;
+        }
+        for (size_t i = 0; i < n; i++)
+                nftnl_expr_set_u32(expression, numbers[i].attribute, numbers[i].value);
+        nftnl_rule_add_expr(rule->nftnl, expression);
+        return expression;
+}
+
+#define ADD(rule, name, ...) \
+        add((rule), (name), (const struct number[]){ __VA_ARGS__ }, \
+            sizeof((const struct number[]){ __VA_ARGS__ }) / sizeof(struct number))
+
+static void load_meta(struct rule *rule, uint32_t key, uint32_t reg) {
+        ADD(rule, "meta", { NFTNL_EXPR_META_KEY, key }, { NFTNL_EXPR_META_DREG, reg });
+}
+
+static void load_payload(struct rule *rule, uint32_t base, uint32_t offset, uint32_t length, uint32_t reg) {
+        ADD(rule, "payload", { NFTNL_EXPR_PAYLOAD_BASE, base }, { NFTNL_EXPR_PAYLOAD_OFFSET, offset },
+            { NFTNL_EXPR_PAYLOAD_LEN, length }, { NFTNL_EXPR_PAYLOAD_DREG, reg });
+}
+
+static void compare(struct rule *rule, bool equal, const void *data, uint32_t size) {
+        struct nftnl_expr *expression = ADD(rule, "cmp", { NFTNL_EXPR_CMP_SREG, REGISTER },
+                                            { NFTNL_EXPR_CMP_OP, equal ? NFT_CMP_EQ : NFT_CMP_NEQ });
+
+        if (expression && nftnl_expr_set(expression, NFTNL_EXPR_CMP_DATA, data, size) < 0)
+                rule->failed = true;
+}
+
+static void mask(struct rule *rule, const void *bits, uint32_t size) {
+        static const uint8_t zero[16];
+        struct nftnl_expr *expression =
+                ADD(rule, "bitwise", { NFTNL_EXPR_BITWISE_SREG, REGISTER }, { NFTNL_EXPR_BITWISE_DREG, REGISTER },
+                    { NFTNL_EXPR_BITWISE_OP, NFT_BITWISE_BOOL }, { NFTNL_EXPR_BITWISE_LEN, size });
+
+        if (expression && (nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_MASK, bits, size) < 0 ||
+                           nftnl_expr_set(expression, NFTNL_EXPR_BITWISE_XOR, zero, size) < 0))
+                rule->failed = true;
+}
+
+static void match_interface(struct rule *rule, uint32_t key, const char *name, bool equal) {
+        char padded[IFNAMSIZ] = "";
+
+        memcpy(padded, name, strnlen(name, sizeof(padded) - 1));
+        load_meta(rule, key, REGISTER);
+        compare(rule, equal, padded, sizeof(padded));
+}
+
+void rule_match_input(struct rule *rule, const char *name) {
+        match_interface(rule, NFT_META_IIFNAME, name, true);
+}
+
+void rule_match_output(struct rule *rule, const char *name, bool equal) {
+        match_interface(rule, NFT_META_OIFNAME, name, equal);
+}
+
+void rule_match_family(struct rule *rule, uint8_t family) {
+        uint8_t protocol = family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
+
+        load_meta(rule, NFT_META_NFPROTO, REGISTER);
+        compare(rule, true, &protocol, sizeof(protocol));
+}
+
+static void load_address(struct rule *rule, uint8_t family, enum rule_side side, uint32_t reg) {
+        uint32_t size = (uint32_t)ip_size(family), source = family == AF_INET ? 12 : 8;
+
+        load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, side == RULE_SOURCE ? source : source + size, size, reg);
+}
+
+void rule_match_cidr(struct rule *rule, enum rule_side side, const struct ip_cidr *cidr, bool equal) {
+        struct ip_cidr ones = { .ip.family = cidr->ip.family, .prefix = cidr->prefix };
+        uint32_t size = (uint32_t)ip_size(cidr->ip.family);
+        struct ip base = ip_cidr_base(cidr), bits;
+
+        memset(ones.ip.bytes, 0xff, sizeof(ones.ip.bytes));
+        bits = ip_cidr_base(&ones);
+        load_address(rule, cidr->ip.family, side, REGISTER);
+        mask(rule, bits.bytes, size);
+        compare(rule, equal, base.bytes, size);
+}
+
+void rule_match_local_destination(struct rule *rule) {
+        uint32_t local = RTN_LOCAL;
+
+        ADD(rule, "fib", { NFTNL_EXPR_FIB_DREG, REGISTER }, { NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE },
+            { NFTNL_EXPR_FIB_FLAGS, NFTA_FIB_F_DADDR });
+        compare(rule, true, &local, sizeof(local));
+}
+
+void rule_match_translated(struct rule *rule) {
+        uint32_t bits = IPS_DST_NAT, zero = 0;
+
+        ADD(rule, "ct", { NFTNL_EXPR_CT_KEY, NFT_CT_STATUS }, { NFTNL_EXPR_CT_DREG, REGISTER });
+        mask(rule, &bits, sizeof(bits));
+        compare(rule, false, &zero, sizeof(zero));
+}
+
+/* Loads [destination address,] protocol and destination port, the keys of nft.h. */
+static void load_port_key(struct rule *rule, uint8_t address_family) {
+        uint32_t reg = REGISTER;
+
+        if (address_family) {
+                load_address(rule, address_family, RULE_DESTINATION, reg);
+                reg += (uint32_t)ip_size(address_family) / 4;
+        }
+        load_meta(rule, NFT_META_L4PROTO, reg);
+        load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, reg + 1);
+}
+
+void rule_match_port(struct rule *rule, const char *set, uint8_t address_family) {
+        struct nftnl_expr *expression;
+
+        load_port_key(rule, address_family);
+        expression = ADD(rule, "lookup", { NFTNL_EXPR_LOOKUP_SREG, REGISTER });
+        if (expression && nftnl_expr_set_str(expression, NFTNL_EXPR_LOOKUP_SET, set) < 0)
+                rule->failed = true;
+}
+
+void rule_translate_port(struct rule *rule, const char *map, uint8_t family, bool by_address) {
+        struct nftnl_expr *expression;
+
+        load_port_key(rule, by_address ? family : 0);
+        expression = ADD(rule, "lookup", { NFTNL_EXPR_LOOKUP_SREG, REGISTER }, { NFTNL_EXPR_LOOKUP_DREG, REGISTER });
+        if (expression && nftnl_expr_set_str(expression, NFTNL_EXPR_LOOKUP_SET, map) < 0)
+                rule->failed = true;
+        ADD(rule, "nat", { NFTNL_EXPR_NAT_TYPE, NFT_NAT_DNAT },
+            { NFTNL_EXPR_NAT_FAMILY, family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6 },
+            { NFTNL_EXPR_NAT_REG_ADDR_MIN, REGISTER },
+            { NFTNL_EXPR_NAT_REG_PROTO_MIN, REGISTER + (uint32_t)ip_size(family) / 4 });
+}
+
+void rule_masquerade(struct rule *rule, bool random) {
+        ADD(rule, "masq", { NFTNL_EXPR_MASQ_FLAGS, random ? NF_NAT_RANGE_PROTO_RANDOM_FULLY : 0 });
+}
+
+static struct nftnl_expr *verdict(struct rule *rule, int code) {
+        return ADD(rule, "immediate", { NFTNL_EXPR_IMM_DREG, NFT_REG_VERDICT },
+                   { NFTNL_EXPR_IMM_VERDICT, (uint32_t)code });
+}
+
+void rule_drop(struct rule *rule) {
+        verdict(rule, NF_DROP);
+}
+
+void rule_jump(struct rule *rule, const char *chain) {
+        struct nftnl_expr *expression = verdict(rule, NFT_JUMP);
+
+        if (expression && nftnl_expr_set_str(expression, NFTNL_EXPR_IMM_CHAIN, chain) < 0)
+                rule->failed = true;
+}
+
+int rule_put(struct rule *rule, struct netlink *netlink) {
+        int r = rule->failed ? -ENOMEM : 0;
+
+        if (r == 0) {
+                struct nlmsghdr *message =
+                        nft_begin(netlink, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "add nftables rule", 0);
+
+                nftnl_rule_nlmsg_build_payload(message, rule->nftnl);
+                netlink_end(netlink, message);
+        }
+        if (rule->nftnl)
+                nftnl_rule_free(rule->nftnl);
+        *rule = (struct rule){ .failed = true };
+        return r;
+}

@@ -1,0 +1,457 @@
+/* The built-in network on a host of the test's own: pods that talk to each other, to the host and to the outside. */
+#include "tests/unit/cni/host.h"
+
+#include "cni/bridge_names.h"
+#include "cni/network.h"
+
+/* Another machine, 192.0.2.2 and 2001:db8::2, to which the host is connected as 192.0.2.1 and 2001:db8::1. */
+#define OUTSIDE "outside"
+
+static struct network *network;
+
+static struct network *open_network(const char *bridge, const char *cidr4, const char *cidr6) {
+        struct ip_cidr cidrs[2];
+        struct network_options options = { .bridge = bridge, .pod_cidrs = cidrs, .masquerade = true };
+        _cleanup_err_ struct err *err = NULL;
+        struct network *opened;
+
+        if (cidr4)
+                assert_int_equal(ip_cidr_parse(cidr4, &cidrs[options.n_pod_cidrs++], NULL), 0);
+        if (cidr6)
+                assert_int_equal(ip_cidr_parse(cidr6, &cidrs[options.n_pod_cidrs++], NULL), 0);
+        if (network_open(&options, &opened, &err) < 0 || network_status(opened, &err) < 0)
+                fail_msg("%s", err_text(err));
+        return opened;
+}
+
+static int attach(const char *id, const struct network_port *ports, size_t n_ports, struct network_result *ret_result,
+                  struct err **err) {
+        struct network_request request = { .id = id, .netns = host_netns(id), .ports = ports, .n_ports = n_ports };
+
+        return network_attach(network, &request, ret_result, err);
+}
+
+/* A pod in a namespace of its own, named as the sandbox. */
+static struct network_result start(const char *id, const struct network_port *ports, size_t n_ports) {
+        _cleanup_err_ struct err *err = NULL;
+        struct network_result result;
+
+        host_netns_create(id);
+        if (attach(id, ports, n_ports, &result, &err) < 0)
+                fail_msg("%s: %s", id, err_text(err));
+        return result;
+}
+
+static void stop(const char *id) {
+        _cleanup_err_ struct err *err = NULL;
+
+        if (network_detach(network, id, host_netns(id), &err) < 0)
+                fail_msg("%s: %s", id, err_text(err));
+        host_netns_remove(id);
+}
+
+static const char *address_of(const struct network_result *result, size_t i) {
+        static char texts[4][IP_TEXT_MAX];
+        static unsigned turn;
+
+        return ip_format(&result->addresses[i].address.ip, texts[turn++ % 4]);
+}
+
+/* No interface and no host port is left of any pod. */
+static void assert_clean(void) {
+        assert_int_equal(network_sweep(network, NULL, 0, NULL), 0);
+        assert_string_equal(host_run("ip -o link show type veth | grep -v up0; ip -o link show type ifb; true"), "");
+        assert_string_equal(host_run("nft list table inet nacelle_nacelle0 | grep elements; true"), "");
+}
+
+static int setup(void **state) {
+        host_netns_create(OUTSIDE);
+        host_run("ip link add up0 mtu 1400 type veth peer name outside0");
+        host_run("ip link set outside0 netns %s", host_netns(OUTSIDE));
+        host_run("ip addr add 192.0.2.1/24 dev up0 && ip addr add 2001:db8::1/64 dev up0 nodad && ip link set up0 up");
+        host_run("ip link set lo up");
+        host_run("nsenter --net=%s sh -c 'ip link set lo up; ip addr add 192.0.2.2/24 dev outside0; "
+                 "ip addr add 2001:db8::2/64 dev outside0 nodad; ip link set outside0 up'",
+                 host_netns(OUTSIDE));
+        host_run("ip route add default via 192.0.2.2 && ip -6 route add default via 2001:db8::2");
+        network = open_network(NULL, "10.88.0.0/24", "fd00:88::/64");
+        return 0;
+}
+
+static int teardown(void **state) {
+        network_free(network);
+        network = NULL;
+        host_stop_servers();
+        host_netns_remove(OUTSIDE);
+        host_run("ip link del up0; ip link del nacelle0; nft flush ruleset");
+        return 0;
+}
+
+static void test_two_pods_talk(void **state) {
+        struct network_result a = start("a", NULL, 0), b = start("b", NULL, 0);
+        static const uint8_t mac[6] = { 0x0a, 0x58, 10, 88, 0, 2 };
+        char text[IP_CIDR_TEXT_MAX];
+
+        assert_int_equal(a.n_addresses, 2);
+        assert_string_equal(ip_cidr_format(&a.addresses[0].address, text), "10.88.0.2/24");
+        assert_string_equal(ip_cidr_format(&a.addresses[1].address, text), "fd00:88::2/64");
+        assert_string_equal(ip_format(&a.addresses[0].gateway, text), "10.88.0.1");
+        assert_string_equal(ip_format(&a.addresses[1].gateway, text), "fd00:88::1");
+        assert_string_equal(a.interface, "eth0");
+        assert_memory_equal(a.mac, mac, 6);
+        assert_int_equal(a.mtu, 1400);
+
+        host_serve("b", IPPROTO_TCP, 80);
+        host_serve("b", IPPROTO_UDP, 53);
+        assert_string_equal(host_ask("a", IPPROTO_TCP, address_of(&b, 0), 80), "10.88.0.2");
+        assert_string_equal(host_ask("a", IPPROTO_UDP, address_of(&b, 0), 53), "10.88.0.2");
+        assert_string_equal(host_ask("a", IPPROTO_TCP, address_of(&b, 1), 80), "fd00:88::2");
+        assert_string_equal(host_ask("b", IPPROTO_TCP, "127.0.0.1", 80), "127.0.0.1");
+        assert_string_equal(host_ask(NULL, IPPROTO_TCP, address_of(&b, 0), 80), "10.88.0.1");
+        host_stop_servers();
+        stop("a");
+        stop("b");
+        assert_clean();
+}
+
+static void test_outgoing_is_masqueraded(void **state) {
+        start("a", NULL, 0);
+        host_serve(OUTSIDE, IPPROTO_TCP, 80);
+        host_serve(OUTSIDE, IPPROTO_UDP, 53);
+        assert_string_equal(host_ask("a", IPPROTO_TCP, "192.0.2.2", 80), "192.0.2.1");
+        assert_string_equal(host_ask("a", IPPROTO_UDP, "192.0.2.2", 53), "192.0.2.1");
+        assert_string_equal(host_ask("a", IPPROTO_TCP, "2001:db8::2", 80), "2001:db8::1");
+        host_stop_servers();
+        stop("a");
+        assert_clean();
+}
+
+static void test_host_ports(void **state) {
+        static const struct network_port ports[] = {
+                { .protocol = IPPROTO_TCP, .host_port = 8080, .container_port = 80 },
+                { .protocol = IPPROTO_TCP, .host_port = 8081, .container_port = 80 },
+                { .protocol = IPPROTO_UDP, .host_port = 5353, .container_port = 53 },
+                { .protocol = IPPROTO_TCP, .container_port = 9999 },
+                { .protocol = IPPROTO_TCP, .host_port = 8082, .container_port = 80, .host_ip = { AF_INET, { 127, 0, 0, 1 } } },
+                { .protocol = IPPROTO_TCP, .host_port = 8083, .container_port = 80, .host_ip = { AF_INET, { 192, 0, 2, 1 } } },
+                { .protocol = IPPROTO_TCP, .host_port = 8084, .container_port = 80, .host_ip = { AF_INET, { 0 } } },
+        };
+        static const struct {
+                const char *from;
+                int protocol;
+                const char *address;
+                uint16_t port;
+                const char *sees; /* whom the pod takes for the client; "" when the port does not lead to it */
+        } rows[] = {
+                { OUTSIDE, IPPROTO_TCP, "192.0.2.1", 8080, "192.0.2.2" },
+                { OUTSIDE, IPPROTO_TCP, "192.0.2.1", 8081, "192.0.2.2" },
+                { OUTSIDE, IPPROTO_TCP, "2001:db8::1", 8080, "2001:db8::2" },
+                { OUTSIDE, IPPROTO_UDP, "192.0.2.1", 5353, "192.0.2.2" },
+                { OUTSIDE, IPPROTO_UDP, "2001:db8::1", 5353, "2001:db8::2" },
+                { OUTSIDE, IPPROTO_TCP, "192.0.2.1", 8082, "" },
+                { OUTSIDE, IPPROTO_TCP, "192.0.2.1", 8083, "192.0.2.2" },
+                { OUTSIDE, IPPROTO_TCP, "192.0.2.1", 8084, "192.0.2.2" },
+                { OUTSIDE, IPPROTO_TCP, "2001:db8::1", 8084, "" },
+                { OUTSIDE, IPPROTO_TCP, "192.0.2.1", 9999, "" },
+                /* The host itself. */
+                { NULL, IPPROTO_TCP, "192.0.2.1", 8080, "192.0.2.1" },
+                { NULL, IPPROTO_TCP, "127.0.0.1", 8080, "10.88.0.1" },
+                { NULL, IPPROTO_TCP, "127.0.0.1", 8082, "10.88.0.1" },
+                { NULL, IPPROTO_TCP, "127.0.0.1", 8083, "" },
+                { NULL, IPPROTO_UDP, "127.0.0.1", 5353, "10.88.0.1" },
+                { NULL, IPPROTO_TCP, "10.88.0.1", 8080, "10.88.0.1" },
+                { NULL, IPPROTO_TCP, "::1", 8080, "" },
+                /* Pods: the one itself, and a neighbour. */
+                { "a", IPPROTO_TCP, "192.0.2.1", 8080, "10.88.0.1" },
+                { "a", IPPROTO_TCP, "10.88.0.1", 8080, "10.88.0.1" },
+                { "b", IPPROTO_TCP, "192.0.2.1", 8080, "10.88.0.1" },
+                { "b", IPPROTO_UDP, "192.0.2.1", 5353, "10.88.0.1" },
+                { "b", IPPROTO_TCP, "fd00:88::1", 8080, "fd00:88::1" },
+        };
+
+        for (int bridge_nf = 0; bridge_nf < 2; bridge_nf++) {
+                char value[2] = { (char)('0' + bridge_nf) };
+                _cleanup_err_ struct err *err = NULL;
+                struct network_result a;
+
+                /* Bridged frames past the rules of IP, and past them not: hosts have either. */
+                sysctl_set("net/bridge/bridge-nf-call-iptables", value, NULL);
+                sysctl_set("net/bridge/bridge-nf-call-ip6tables", value, NULL);
+                a = start("a", ports, ELEMENTS(ports));
+                start("b", NULL, 0);
+                host_serve("a", IPPROTO_TCP, 80);
+                host_serve("a", IPPROTO_UDP, 53);
+                for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                        char expected[IP_TEXT_MAX];
+                        const char *answer = host_ask(rows[i].from, rows[i].protocol, rows[i].address, rows[i].port);
+
+                        snprintf(expected, sizeof(expected), "%s", rows[i].sees);
+                        if (strcmp(answer, expected) != 0)
+                                fail_msg("bridge-nf %d, from %s to %s:%u: \"%s\", not \"%s\"", bridge_nf,
+                                         rows[i].from ? rows[i].from : "the host", rows[i].address, rows[i].port,
+                                         answer, expected);
+                }
+                assert_int_equal(a.n_addresses, 2);
+                host_stop_servers();
+                stop("a");
+                stop("b");
+                assert_clean();
+        }
+}
+
+static void test_ports_taken(void **state) {
+        static const struct network_port any = { .protocol = IPPROTO_TCP, .host_port = 8080, .container_port = 80 };
+        static const struct network_port udp = { .protocol = IPPROTO_UDP, .host_port = 8080, .container_port = 80 };
+        static const struct network_port one = { .protocol = IPPROTO_TCP, .host_port = 8080, .container_port = 81,
+                                                 .host_ip = { AF_INET, { 127, 0, 0, 1 } } };
+        static const struct network_port twice[] = { { .protocol = IPPROTO_TCP, .host_port = 90, .container_port = 1 },
+                                                     { .protocol = IPPROTO_TCP, .host_port = 90, .container_port = 2 } };
+        static const struct network_port listening = { .protocol = IPPROTO_TCP, .host_port = 22, .container_port = 22 };
+        static const struct {
+                const struct network_port *ports;
+                size_t n;
+                const char *says;
+        } rows[] = {
+                { &any, 1, "host port 8080/tcp is taken by sandbox a" },
+                { &one, 1, "host port 8080/tcp is taken by sandbox a" },
+                { twice, 2, "host port 90/tcp is taken by sandbox b" },
+                { &listening, 1, "host port 22/tcp is in use by a process of the host" },
+        };
+        struct network_result result;
+
+        start("a", &any, 1);
+        host_netns_create("b");
+        host_serve(NULL, IPPROTO_TCP, 22);
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                _cleanup_err_ struct err *err = NULL;
+
+                assert_int_equal(attach("b", rows[i].ports, rows[i].n, &result, &err), -EADDRINUSE);
+                assert_string_equal(err_text(err), rows[i].says);
+        }
+        /* Another protocol is another port, and nothing of the failures is left. */
+        assert_int_equal(attach("b", &udp, 1, &result, NULL), 0);
+        assert_int_equal(network_detach(network, "b", NULL, NULL), 0);
+        stop("a");
+        assert_int_equal(attach("b", &one, 1, &result, NULL), 0);
+        stop("b");
+        host_stop_servers();
+        assert_clean();
+}
+
+/* The node's loopback must stay out of reach although route_localnet is on. */
+static void test_loopback_is_guarded(void **state) {
+        start("a", NULL, 0);
+        host_run("socat -u TCP-LISTEN:7777,bind=127.0.0.1,fork,reuseaddr /dev/null >/dev/null 2>&1 & echo $! > %s/socat",
+                 host_directory);
+        host_run("nsenter --net=%s sh -c 'ip addr del 127.0.0.1/8 dev lo; "
+                 "sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.conf.eth0.route_localnet=1; "
+                 "ip route add 127.0.0.0/8 via 10.88.0.1 src 10.88.0.2'",
+                 host_netns("a"));
+        assert_string_equal(host_ask("a", IPPROTO_TCP, "127.0.0.1", 7777), "");
+        assert_non_null(strstr(host_run("nft list chain inet nacelle_nacelle0 guard"), "drop"));
+        host_run("kill $(cat %s/socat)", host_directory);
+        stop("a");
+        assert_clean();
+}
+
+/* A client that goes on sending from one port is led to the new pod. */
+static void test_udp_flows_are_forgotten(void **state) {
+        static const struct network_port port = { .protocol = IPPROTO_UDP, .host_port = 5353, .container_port = 53 };
+
+        start("a", &port, 1);
+        host_serve("a", IPPROTO_UDP, 53);
+        assert_string_equal(host_ask_from(OUTSIDE, IPPROTO_UDP, "192.0.2.1", 5353, 40000), "192.0.2.2");
+        host_stop_servers();
+        stop("a");
+        assert_string_equal(host_ask_from(OUTSIDE, IPPROTO_UDP, "192.0.2.1", 5353, 40000), "");
+        start("b", &port, 1);
+        host_serve("b", IPPROTO_UDP, 53);
+        assert_string_equal(host_ask_from(OUTSIDE, IPPROTO_UDP, "192.0.2.1", 5353, 40000), "192.0.2.2");
+        host_stop_servers();
+        stop("b");
+        assert_clean();
+}
+
+static void test_detach_is_idempotent(void **state) {
+        static const struct network_port port = { .protocol = IPPROTO_TCP, .host_port = 8080, .container_port = 80 };
+        _cleanup_err_ struct err *err = NULL;
+        struct network_result result;
+
+        start("a", &port, 1);
+        assert_int_equal(attach("a", NULL, 0, &result, &err), -EEXIST);
+        assert_int_equal(network_check(network, "a", NULL, NULL), 0);
+        host_netns_remove("a");
+        for (int i = 0; i < 3; i++)
+                assert_int_equal(network_detach(network, "a", NULL, NULL), 0);
+        assert_int_equal(network_detach(network, "never-was", "/nowhere", NULL), 0);
+        assert_int_equal(network_sweep(network, NULL, 0, NULL), 0);
+        assert_int_equal(network_check(network, "a", NULL, NULL), -ENODEV);
+        assert_clean();
+}
+
+static void test_refusals(void **state) {
+        static const struct {
+                const char *id, *netns;
+                int error;
+                const char *says;
+        } rows[] = {
+                { "a", "/nowhere/a", ENOENT, "network namespace /nowhere/a: No such file or directory" },
+                { "a", "/etc/passwd", EINVAL, "/etc/passwd is not a network namespace" },
+                { "../a", "/nowhere", EINVAL, "\"../a\" is not a sandbox's id" },
+                { "", "/nowhere", EINVAL, "\"\" is not a sandbox's id" },
+                { "a b", "/nowhere", EINVAL, "\"a b\" is not a sandbox's id" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                struct network_request request = { .id = rows[i].id, .netns = rows[i].netns };
+                _cleanup_err_ struct err *err = NULL;
+                struct network_result result;
+
+                assert_int_equal(network_attach(network, &request, &result, &err), -rows[i].error);
+                assert_string_equal(err_text(err), rows[i].says);
+        }
+}
+
+/* Two agents on one host: each sees only its own. */
+static void test_two_networks(void **state) {
+        struct network *other = open_network("other-bridge", "10.99.0.0/30", NULL), *first = network;
+        _cleanup_err_ struct err *err = NULL;
+        struct network_result a = start("a", NULL, 0), b, c;
+
+        network = other;
+        b = start("b", NULL, 0);
+        assert_string_equal(address_of(&b, 0), "10.99.0.2");
+        host_netns_create("c");
+        assert_int_equal(attach("c", NULL, 0, &c, &err), -ENOSPC);
+        assert_string_equal(err_text(err), "no free address in pod CIDR 10.99.0.0/30: all 1 are in use");
+
+        network = first;
+        assert_int_equal(network_sweep(network, (const char *const[]){ "a" }, 1, NULL), 0);
+        assert_int_equal(network_check(other, "b", NULL, NULL), 0);
+        assert_int_equal(network_check(first, "a", NULL, NULL), 0);
+        host_serve("b", IPPROTO_TCP, 80);
+        assert_string_not_equal(host_ask("a", IPPROTO_TCP, address_of(&b, 0), 80), "");
+        host_stop_servers();
+        assert_string_equal(address_of(&a, 0), address_of(&a, 0));
+        stop("a");
+        network = other;
+        stop("b");
+        network_free(other);
+        network = first;
+        host_netns_remove("c");
+        host_run("ip link del other-bridge; nft delete table inet nacelle_other-bridge");
+        assert_clean();
+}
+
+/* Rules and bridge that someone took away come back, with the pods' ports. */
+static void test_repair(void **state) {
+        static const struct network_port ports[] = { { .protocol = IPPROTO_TCP, .host_port = 8080, .container_port = 80 },
+                                                     { .protocol = IPPROTO_TCP, .host_port = 8081, .container_port = 80 } };
+
+        start("a", &ports[0], 1);
+        host_serve("a", IPPROTO_TCP, 80);
+        host_run("nft flush ruleset");
+        assert_string_equal(host_ask(OUTSIDE, IPPROTO_TCP, "192.0.2.1", 8080), "");
+        assert_int_equal(network_status(network, NULL), 0);
+        assert_string_equal(host_ask(OUTSIDE, IPPROTO_TCP, "192.0.2.1", 8080), "192.0.2.2");
+        /* An attach that finds no table makes it, and a detach too. */
+        host_run("nft flush ruleset");
+        start("b", &ports[1], 1);
+        assert_string_equal(host_ask(OUTSIDE, IPPROTO_TCP, "192.0.2.1", 8080), "192.0.2.2");
+        host_run("nft flush ruleset");
+        stop("b");
+        assert_string_equal(host_ask(OUTSIDE, IPPROTO_TCP, "192.0.2.1", 8080), "192.0.2.2");
+        host_stop_servers();
+        stop("a");
+        host_run("ip link del nacelle0");
+        start("c", NULL, 0);
+        assert_string_equal(host_ask("c", IPPROTO_TCP, "192.0.2.2", 81), "");
+        stop("c");
+        assert_clean();
+}
+
+/* The next agent takes up what the kernel holds, keeps the live ones and removes the others. */
+static void test_taken_up_by_the_next(void **state) {
+        static const struct network_port ports[] = { { .protocol = IPPROTO_TCP, .host_port = 8080, .container_port = 80 },
+                                                     { .protocol = IPPROTO_UDP, .host_port = 8081, .container_port = 80,
+                                                       .host_ip = { AF_INET, { 192, 0, 2, 1 } } } };
+        struct network_result a = start("a", &ports[0], 1), result;
+        struct network_request limited = { .id = "b", .netns = host_netns("b"), .ports = &ports[1], .n_ports = 1,
+                                           .egress_bits = 1000000, .ingress_bits = 1000000 };
+        _cleanup_err_ struct err *err = NULL;
+        struct ip stranger;
+
+        host_netns_create("b");
+        assert_int_equal(network_attach(network, &limited, &result, NULL), 0);
+        host_serve("a", IPPROTO_TCP, 80);
+        network_free(network);
+
+        network = open_network(NULL, "10.88.0.0/24", "fd00:88::/64");
+        for (size_t i = 0; i < a.n_addresses; i++)
+                assert_int_equal(network_adopt(network, "a", &a.addresses[i].address.ip, 1, NULL), 0);
+        assert_int_equal(network_adopt(network, "x", &a.addresses[0].address.ip, 1, &err), -EADDRINUSE);
+        assert_string_equal(err_text(err), "address 10.88.0.2 is that of sandbox a");
+        assert_int_equal(ip_parse("10.1.2.3", &stranger, NULL), 0);
+        assert_int_equal(network_adopt(network, "x", &stranger, 1, NULL), -ERANGE);
+        assert_int_equal(network_sweep(network, (const char *const[]){ "a" }, 1, NULL), 0);
+
+        assert_int_equal(network_check(network, "a", NULL, NULL), 0);
+        assert_int_equal(network_check(network, "b", NULL, NULL), -ENODEV);
+        assert_string_equal(host_run("ip -o link show type ifb"), "");
+        assert_string_equal(host_ask(OUTSIDE, IPPROTO_TCP, "192.0.2.1", 8080), "192.0.2.2");
+        assert_null(strstr(host_run("nft list table inet nacelle_nacelle0"), "8081"));
+        host_netns_create("c");
+        err = err_free(err);
+        assert_int_equal(attach("c", ports, 2, &result, &err), -EADDRINUSE);
+        assert_string_equal(err_text(err), "host port 8080/tcp is taken by sandbox a");
+        assert_int_equal(attach("c", &ports[1], 1, &result, NULL), 0);
+        assert_string_not_equal(address_of(&result, 0), address_of(&a, 0));
+        host_stop_servers();
+        stop("a");
+        stop("c");
+        host_netns_remove("b");
+        assert_clean();
+}
+
+static void test_names(void **state) {
+        char a[IFNAMSIZ], b[IFNAMSIZ];
+
+        bridge_device_name("nacelle0", "a", BRIDGE_VETH, a);
+        bridge_device_name("nacelle1", "a", BRIDGE_VETH, b);
+        assert_int_equal(strlen(a), IFNAMSIZ - 1);
+        assert_string_not_equal(a, b);
+        assert_true(bridge_owns_device("nacelle0", a));
+        assert_false(bridge_owns_device("nacelle0", b));
+        assert_false(bridge_owns_device("nacelle0", "eth0"));
+        bridge_device_name("nacelle0", "a", BRIDGE_IFB, b);
+        assert_string_equal(a + 2, b + 2);
+        assert_int_not_equal(bridge_group("nacelle0"), bridge_group("nacelle1"));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_names),
+                TEST(test_two_pods_talk),
+                TEST(test_outgoing_is_masqueraded),
+                TEST(test_host_ports),
+                TEST(test_ports_taken),
+                TEST(test_loopback_is_guarded),
+                TEST(test_udp_flows_are_forgotten),
+                TEST(test_detach_is_idempotent),
+                TEST(test_refusals),
+                TEST(test_two_networks),
+                TEST(test_repair),
+                TEST(test_taken_up_by_the_next),
+        };
+        int failed;
+
+        if (!host_enter()) {
+                puts("skipped: needs root and network namespaces");
+                return 0;
+        }
+        failed = cmocka_run_group_tests(tests, NULL, NULL);
+        host_leave();
+        return failed;
+}
