@@ -198,6 +198,8 @@ int pod_default(struct pod *pod) {
         if (!spec->security && !(spec->security = arena_new_of(pod->arena, struct pod_security)))
                 return -ENOMEM;
         default_opt_int(&spec->termination_grace_period, GRACE_PERIOD_DEFAULT);
+        if (spec->termination_grace_period.value < 0)
+                spec->termination_grace_period.value = 1; /* the API's reading of a negative one */
         default_string(&spec->scheduler_name, "default-scheduler");
         if (spec->service_account && !spec->service_account_name)
                 spec->service_account_name = spec->service_account;

@@ -1,0 +1,220 @@
+/* The rules that the API server holds a pod to, with its words: pkg/apis/core/validation/validation.go. */
+#include <stdio.h>
+#include <string.h>
+
+#include "kube/check.h"
+
+#define ANNOTATIONS_SIZE_MAX ((size_t)256 * 1024)
+#define NAMESERVERS_MAX 3
+#define SEARCHES_MAX 32
+#define SEARCH_CHARS_MAX 2048
+#define HOSTNAME_LENGTH_MAX 64
+
+static void check_labels(struct check *c, const char *child, const string_map *labels) {
+        list_for_each(label, labels) {
+                check_name_if(c, child, NAME_QUALIFIED, label->key);
+                check_name_if(c, child, NAME_LABEL_VALUE, label->value);
+        }
+}
+
+static void check_annotations(struct check *c, const string_map *annotations) {
+        size_t size = 0;
+
+        list_for_each(annotation, annotations) {
+                check_name_if(c, ".annotations", NAME_QUALIFIED, annotation->key);
+                size += strlen(annotation->key) + strlen(annotation->value);
+        }
+        if (size > ANNOTATIONS_SIZE_MAX)
+                problem_error(c->problems, "metadata.annotations", "Too long: may not be more than %zu bytes",
+                              ANNOTATIONS_SIZE_MAX);
+}
+
+static void check_metadata(struct check *c) {
+        const struct object_meta *meta = &c->pod->metadata;
+        size_t before = check_enter(c, "metadata");
+
+        if (!meta->name)
+                check_required(c, ".name", "name or generateName is required");
+        check_name_if(c, ".name", NAME_SUBDOMAIN, meta->name);
+        if (!meta->namespace)
+                check_required(c, ".namespace", "");
+        check_name_if(c, ".namespace", NAME_LABEL, meta->namespace);
+        check_labels(c, ".labels", &meta->labels);
+        check_annotations(c, &meta->annotations);
+        check_leave(c, before);
+}
+
+static void check_dns_list(struct check *c, const struct pod_dns_config *dns) {
+        size_t before, chars = 0;
+
+        for (uint32_t i = 0; i < dns->nameservers.count; i++) {
+                before = check_enter(c, ".nameservers[%u]", i);
+                check_ip(c, "", dns->nameservers.items[i]);
+                check_leave(c, before);
+        }
+        for (uint32_t i = 0; i < dns->searches.count; i++) {
+                const char *search = dns->searches.items[i];
+                size_t n = strlen(search);
+                char text[300];
+
+                chars += n + (i > 0);
+                before = check_enter(c, ".searches[%u]", i);
+                snprintf(text, sizeof(text), "%.*s", (int)(n > 1 && search[n - 1] == '.' ? n - 1 : n), search);
+                if (strcmp(text, ".") != 0)
+                        check_name_if(c, "", NAME_SUBDOMAIN_UNDERSCORE, text);
+                check_leave(c, before);
+        }
+        if (dns->searches.count > SEARCHES_MAX)
+                check_invalid(c, ".searches", "...", "must not have more than 32 search paths");
+        if (chars > SEARCH_CHARS_MAX)
+                check_invalid(c, ".searches", "...",
+                              "must not have more than 2048 characters (including spaces) in the search list");
+        for (uint32_t i = 0; i < dns->options.count; i++) {
+                before = check_enter(c, ".options[%u]", i);
+                if (!dns->options.items[i].name)
+                        check_required(c, "", "must not be empty");
+                check_leave(c, before);
+        }
+}
+
+static void check_dns(struct check *c) {
+        const struct pod_dns_config *dns = c->pod->spec.dns_config;
+        size_t before = check_enter(c, ".dnsConfig");
+
+        if (c->pod->spec.dns_policy == DNS_NONE && !dns)
+                check_required(c, "", "must provide `dnsConfig` when `dnsPolicy` is None");
+        else if (c->pod->spec.dns_policy == DNS_NONE && dns->nameservers.count == 0)
+                check_required(c, ".nameservers",
+                               "must provide at least one DNS nameserver when `dnsPolicy` is None");
+        if (dns && dns->nameservers.count > NAMESERVERS_MAX)
+                check_invalid(c, ".nameservers", "...", "must not have more than 3 nameservers");
+        if (dns)
+                check_dns_list(c, dns);
+        check_leave(c, before);
+}
+
+static void check_hostnames(struct check *c) {
+        const struct pod_spec *spec = &c->pod->spec;
+
+        check_name_if(c, ".hostname", NAME_LABEL, spec->hostname);
+        check_name_if(c, ".subdomain", NAME_LABEL, spec->subdomain);
+        for (uint32_t i = 0; i < spec->host_aliases.count; i++) {
+                const struct pod_host_alias *alias = &spec->host_aliases.items[i];
+                size_t before = check_enter(c, ".hostAliases[%u]", i);
+
+                check_ip(c, ".ip", alias->ip);
+                list_for_each(hostname, &alias->hostnames)
+                        check_name_if(c, ".hostnames", NAME_SUBDOMAIN, *hostname);
+                check_leave(c, before);
+        }
+        if (!spec->hostname_override)
+                return;
+        if (spec->set_hostname_as_fqdn == TRI_TRUE)
+                check_forbidden(c, ".hostnameOverride", "may not be specified when setHostnameAsFQDN is true");
+        if (spec->host_network)
+                check_forbidden(c, ".hostnameOverride", "may not be specified when hostNetwork is true");
+        if (strlen(spec->hostname_override) > HOSTNAME_LENGTH_MAX)
+                check_invalid(c, ".hostnameOverride", spec->hostname_override, "may not be more than 64 bytes");
+        check_name_if(c, ".hostnameOverride", NAME_SUBDOMAIN, spec->hostname_override);
+}
+
+static bool is(const char *text, const char *word) {
+        return text && strcmp(text, word) == 0;
+}
+
+static void check_toleration(struct check *c, const struct pod_toleration *t) {
+        static const char *const operators[] = { "Equal", "Exists", "Lt", "Gt", NULL };
+        static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute", NULL };
+
+        check_name_if(c, ".key", NAME_QUALIFIED, t->key);
+        if (!t->key && !is(t->operator, "Exists"))
+                check_invalid(c, ".operator", t->operator, "operator must be Exists when `key` is empty, which means "
+                                                           "\"match all values and all keys\"");
+        if (t->seconds.set && !is(t->effect, "NoExecute"))
+                check_invalid(c, ".effect", t->effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
+        if (!t->operator || is(t->operator, "Equal"))
+                check_name_if(c, ".operator", NAME_LABEL_VALUE, t->value);
+        else if (is(t->operator, "Exists") && t->value)
+                check_invalid(c, ".operator", t->value, "value must be empty when `operator` is 'Exists'");
+        else if (!is(t->operator, "Exists") && !is(t->operator, "Lt") && !is(t->operator, "Gt"))
+                check_unsupported(c, ".operator", t->operator, operators);
+        if (t->effect && !is(t->effect, effects[0]) && !is(t->effect, effects[1]) && !is(t->effect, effects[2]))
+                check_unsupported(c, ".effect", t->effect, effects);
+}
+
+static void check_lists(struct check *c) {
+        const struct pod_spec *spec = &c->pod->spec;
+        size_t before;
+
+        for (uint32_t i = 0; i < spec->tolerations.count; i++) {
+                before = check_enter(c, ".tolerations[%u]", i);
+                check_toleration(c, &spec->tolerations.items[i]);
+                check_leave(c, before);
+        }
+        for (uint32_t i = 0; i < spec->readiness_gates.count; i++) {
+                before = check_enter(c, ".readinessGates[%u]", i);
+                check_name_if(c, ".conditionType", NAME_QUALIFIED, spec->readiness_gates.items[i].condition_type ?: "");
+                check_leave(c, before);
+        }
+        for (uint32_t i = 0; i < spec->image_pull_secrets.count; i++) {
+                before = check_enter(c, ".imagePullSecrets[%u]", i);
+                if (!spec->image_pull_secrets.items[i].name)
+                        check_required(c, ".name", "");
+                check_leave(c, before);
+        }
+        if (spec->node_name && spec->scheduling_gates.count > 0)
+                check_forbidden(c, ".nodeName", "cannot be set until all schedulingGates have been cleared");
+        list_for_each(overhead, &spec->overhead)
+                if (quantity_sign(overhead->amount) < 0)
+                        check_invalid(c, ".overhead", overhead->name, "must be greater than or equal to 0");
+}
+
+static void check_host_users(struct check *c) {
+        const struct pod_spec *spec = &c->pod->spec;
+
+        if (spec->host_users != TRI_FALSE)
+                return;
+        if (spec->host_network)
+                check_forbidden(c, ".hostNetwork", "when `hostUsers` is false");
+        if (spec->host_pid)
+                check_forbidden(c, ".HostPID", "when `hostUsers` is false");
+        if (spec->host_ipc)
+                check_forbidden(c, ".HostIPC", "when `hostUsers` is false");
+}
+
+static void check_scalars(struct check *c) {
+        static const char *const policies[] = { "Never", "PreemptLowerPriority", NULL };
+        const struct pod_spec *spec = &c->pod->spec;
+        int64_t deadline = spec->active_deadline.value;
+
+        if (spec->active_deadline.set && (deadline < 1 || deadline > INT32_MAX))
+                check_invalid_int(c, ".activeDeadlineSeconds", deadline,
+                                  "must be between 1 and 2147483647, inclusive");
+        check_name_if(c, ".serviceAccountName", NAME_SUBDOMAIN, spec->service_account_name);
+        check_name_if(c, ".nodeName", NAME_SUBDOMAIN, spec->node_name);
+        check_name_if(c, ".priorityClassName", NAME_SUBDOMAIN, spec->priority_class_name);
+        check_name_if(c, ".runtimeClassName", NAME_SUBDOMAIN, spec->runtime_class_name);
+        if (spec->preemption_policy && !is(spec->preemption_policy, policies[0]) &&
+            !is(spec->preemption_policy, policies[1]))
+                check_unsupported(c, ".preemptionPolicy", spec->preemption_policy, policies);
+        if (spec->os && !is(spec->os->name, "linux"))
+                check_invalid(c, ".os.name", spec->os->name, "this node runs linux");
+        check_labels(c, ".nodeSelector", &spec->node_selector);
+}
+
+void pod_validate(const struct pod *pod, struct problems *problems) {
+        struct check c = { .pod = pod, .problems = problems };
+
+        check_metadata(&c);
+        check_enter(&c, "spec");
+        check_volumes(&c);
+        check_containers(&c);
+        if (pod->spec.resources)
+                check_resources(&c, pod->spec.resources, true);
+        check_pod_security(&c);
+        check_dns(&c);
+        check_hostnames(&c);
+        check_lists(&c);
+        check_host_users(&c);
+        check_scalars(&c);
+}

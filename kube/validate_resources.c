@@ -1,0 +1,105 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "kube/check.h"
+
+static bool is_huge_page(const char *name) {
+        return strncmp(name, "hugepages-", 10) == 0;
+}
+
+/* Without a domain or with kubernetes.io: resources of Kubernetes' own. */
+static bool is_native(const char *name) {
+        return !strchr(name, '/') || strstr(name, "kubernetes.io/");
+}
+
+static bool is_standard(const char *name) {
+        return strcmp(name, "cpu") == 0 || strcmp(name, "memory") == 0 || strcmp(name, "ephemeral-storage") == 0 ||
+               is_huge_page(name);
+}
+
+static void check_resource_name(struct check *c, const char *name, bool pod_level) {
+        const char *problem = name_problem(NAME_QUALIFIED, name);
+
+        if (problem)
+                check_invalid(c, "", name, problem);
+        else if (pod_level && (!is_standard(name) || strcmp(name, "ephemeral-storage") == 0))
+                check_unsupported(c, "", name, (const char *const[]){ "cpu", "hugepages-", "memory", NULL });
+        else if (!strchr(name, '/') && !is_standard(name))
+                check_invalid(c, "", name, "must be a standard resource for containers");
+        else if (strncmp(name, "requests.", 9) == 0)
+                check_invalid(c, "", name, "doesn't follow extended resource name standard");
+}
+
+static void check_amount(struct check *c, const struct resource_amount *r) {
+        char text[QUANTITY_TEXT_MAX], detail[160];
+        struct quantity page;
+
+        quantity_format(r->amount, text);
+        if (quantity_sign(r->amount) < 0)
+                check_invalid(c, "", text, "must be greater than or equal to 0");
+        else if (!is_native(r->name) && r->amount.exponent != 0)
+                check_invalid(c, "", text, "must be an integer");
+        if (!is_huge_page(r->name))
+                return;
+        if (quantity_parse(r->name + 10, &page, NULL) < 0 || page.exponent != 0 || page.value <= 0 ||
+            r->amount.exponent != 0 || r->amount.value % page.value != 0) {
+                snprintf(detail, sizeof(detail), "%s is not positive integer multiple of %.64s", text, r->name);
+                check_invalid(c, "", text, detail);
+        }
+}
+
+static void check_list(struct check *c, const resource_list *list, const char *child, bool pod_level) {
+        list_for_each(r, list) {
+                size_t before = check_enter(c, "%s[%s]", child, r->name);
+
+                check_resource_name(c, r->name, pod_level);
+                check_amount(c, r);
+                check_leave(c, before);
+        }
+}
+
+/* A request is no more than its limit, and equal to it where there is nothing to overcommit. */
+static void check_request(struct check *c, const struct resource_amount *request, const resource_list *limits) {
+        const struct quantity *limit = resource_get(limits, request->name);
+        bool overcommit = is_native(request->name) && !is_huge_page(request->name);
+        char text[QUANTITY_TEXT_MAX], limit_text[QUANTITY_TEXT_MAX], detail[256];
+        int order;
+
+        if (!limit) {
+                if (!overcommit)
+                        check_required(c, ".limits", "Limit must be set for non overcommitable resources");
+                return;
+        }
+        order = quantity_compare(request->amount, *limit);
+        if (order == 0 || (overcommit && order < 0))
+                return;
+        snprintf(detail, sizeof(detail), "must be %s %.128s limit of %s",
+                 overcommit ? "less than or equal to" : "equal to", request->name, quantity_format(*limit, limit_text));
+        check_invalid(c, ".requests", quantity_format(request->amount, text), detail);
+}
+
+static bool has_compute(const struct pod_resources *r) {
+        return resource_get(&r->requests, "cpu") || resource_get(&r->requests, "memory") ||
+               resource_get(&r->limits, "cpu") || resource_get(&r->limits, "memory");
+}
+
+static bool has_huge_pages(const resource_list *list) {
+        list_for_each(r, list)
+                if (is_huge_page(r->name))
+                        return true;
+        return false;
+}
+
+void check_resources(struct check *c, const struct pod_resources *resources, bool pod_level) {
+        size_t before = check_enter(c, ".resources");
+
+        check_list(c, &resources->limits, ".limits", pod_level);
+        check_list(c, &resources->requests, ".requests", pod_level);
+        list_for_each(request, &resources->requests)
+                check_request(c, request, &resources->limits);
+        if (!has_compute(resources) && (has_huge_pages(&resources->limits) || has_huge_pages(&resources->requests)))
+                check_forbidden(c, "", "HugePages require cpu or memory");
+        if (pod_level && resources->claims.count > 0)
+                check_forbidden(c, ".claims", "claims may not be set for Resources at pod-level");
+        check_leave(c, before);
+}

@@ -1,0 +1,133 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "kube/check.h"
+
+#define SYSCTL_LENGTH_MAX 253
+#define SYSCTL_SEGMENT "abcdefghijklmnopqrstuvwxyz0123456789-_"
+
+void check_profile(struct check *c, const char *child, const struct pod_profile *profile, const char *kind) {
+        size_t before;
+        char text[80];
+
+        if (!profile)
+                return;
+        before = check_enter(c, "%s", child);
+        if (profile->type == PROFILE_UNSET)
+                check_required(c, ".type", "type is required when the profile is set");
+        if (profile->type == PROFILE_LOCALHOST && !profile->localhost_profile) {
+                snprintf(text, sizeof(text), "must be set when %s type is Localhost", kind);
+                check_required(c, ".localhostProfile", text);
+        } else if (profile->type != PROFILE_LOCALHOST && profile->localhost_profile) {
+                snprintf(text, sizeof(text), "can only be set when %s type is Localhost", kind);
+                check_invalid(c, ".localhostProfile", profile->localhost_profile, text);
+        } else if (profile->localhost_profile && strcmp(kind, "seccomp") == 0) {
+                check_relative(c, ".localhostProfile", profile->localhost_profile);
+        }
+        check_leave(c, before);
+}
+
+static void check_escalation(struct check *c, const struct pod_container_security *s) {
+        if (s->privileged == TRI_TRUE)
+                check_invalid(c, "", "", "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
+        if (!s->capabilities)
+                return;
+        list_for_each(capability, &s->capabilities->add)
+                if (strcmp(*capability, "CAP_SYS_ADMIN") == 0)
+                        check_invalid(c, "", "", "cannot set `allowPrivilegeEscalation` to false and "
+                                                 "`capabilities.Add` CAP_SYS_ADMIN");
+}
+
+void check_container_security(struct check *c, const struct pod_container_security *s) {
+        size_t before;
+
+        if (!s)
+                return;
+        before = check_enter(c, ".securityContext");
+        check_id(c, ".runAsUser", &s->run_as_user);
+        check_id(c, ".runAsGroup", &s->run_as_group);
+        if (s->proc_mount == PROC_MOUNT_UNMASKED && c->pod->spec.host_users != TRI_FALSE)
+                check_invalid(c, ".procMount", "Unmasked", "`hostUsers` must be false to use `Unmasked`");
+        check_profile(c, ".seccompProfile", s->seccomp, "seccomp");
+        check_profile(c, ".appArmorProfile", s->apparmor, "AppArmor");
+        if (s->allow_privilege_escalation == TRI_FALSE)
+                check_escalation(c, s);
+        check_leave(c, before);
+}
+
+/* Segments of lower case letters, digits, "-" and "_", beginning and ending with a letter or digit, divided by "." or
+ * "/". */
+static bool is_sysctl_name(const char *name) {
+        if (strlen(name) > SYSCTL_LENGTH_MAX)
+                return false;
+        for (;;) {
+                size_t n = strspn(name, SYSCTL_SEGMENT);
+
+                if (n == 0 || strchr("-_", name[0]) || strchr("-_", name[n - 1]))
+                        return false;
+                if (name[n] == '\0')
+                        return true;
+                if (name[n] != '.' && name[n] != '/')
+                        return false;
+                name += n + 1;
+        }
+}
+
+/* A sysctl of a namespace that the pod shares with the host is the host's. */
+static void check_host_sysctl(struct check *c, const char *name) {
+        char dotted[SYSCTL_LENGTH_MAX + 1];
+
+        snprintf(dotted, sizeof(dotted), "%s", name);
+        for (char *p = dotted; *p; p++)
+                if (*p == '/')
+                        *p = '.';
+        if (c->pod->spec.host_network && strncmp(dotted, "net.", 4) == 0)
+                check_invalid(c, ".name", name, "may not be specified when 'hostNetwork' is true");
+        if (c->pod->spec.host_ipc && (strncmp(dotted, "kernel.shm", 10) == 0 ||
+                                      strncmp(dotted, "kernel.msg", 10) == 0 || strcmp(dotted, "kernel.sem") == 0 ||
+                                      strncmp(dotted, "fs.mqueue.", 10) == 0))
+                check_invalid(c, ".name", name, "may not be specified when 'hostIPC' is true");
+}
+
+static void check_sysctls(struct check *c, const struct pod_security *s) {
+        for (uint32_t i = 0; i < s->sysctls.count; i++) {
+                const char *name = s->sysctls.items[i].name;
+                size_t before = check_enter(c, ".sysctls[%u]", i);
+
+                if (!name)
+                        check_required(c, ".name", "");
+                else if (!is_sysctl_name(name))
+                        check_invalid(c, ".name", name,
+                                      "must have at most 253 characters and match regex "
+                                      "^([a-z0-9]([-_a-z0-9]*[a-z0-9])?[\\./])*[a-z0-9]([-_a-z0-9]*[a-z0-9])?$");
+                for (uint32_t j = 0; j < i && name; j++)
+                        if (s->sysctls.items[j].name && strcmp(s->sysctls.items[j].name, name) == 0)
+                                check_duplicate(c, ".name", name);
+                if (name)
+                        check_host_sysctl(c, name);
+                check_leave(c, before);
+        }
+}
+
+void check_pod_security(struct check *c) {
+        const struct pod_spec *spec = &c->pod->spec;
+        const struct pod_security *s = spec->security;
+        size_t before = check_enter(c, ".securityContext");
+
+        check_id(c, ".fsGroup", &s->fs_group);
+        check_id(c, ".runAsUser", &s->run_as_user);
+        check_id(c, ".runAsGroup", &s->run_as_group);
+        for (uint32_t i = 0; i < s->supplemental_groups.count; i++) {
+                size_t inner = check_enter(c, ".supplementalGroups[%u]", i);
+
+                check_id(c, "", &(struct opt_int){ s->supplemental_groups.items[i], true });
+                check_leave(c, inner);
+        }
+        check_sysctls(c, s);
+        check_profile(c, ".seccompProfile", s->seccomp, "seccomp");
+        check_profile(c, ".appArmorProfile", s->apparmor, "AppArmor");
+        check_leave(c, before);
+        if (spec->share_process_namespace == TRI_TRUE && spec->host_pid)
+                check_invalid(c, ".shareProcessNamespace", "true",
+                              "ShareProcessNamespace and HostPID cannot both be enabled");
+}
