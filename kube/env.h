@@ -8,6 +8,9 @@
 
 #include "kube/pod.h"
 
+/* The longest value after expansion; execve(2) takes no longer string. */
+#define ENV_VALUE_MAX ((size_t)128 * 1024)
+
 /* What references may ask for beyond the manifest. Texts are NULL when not known. */
 struct pod_facts {
         const char *pod_ip, *pod_ips; /* the second: all, divided by commas */
@@ -21,7 +24,8 @@ struct pod_facts {
         void *file_key_data;
 };
 
-/* @text with references to @variables expanded; in @arena (or @text itself when there is none). NULL without memory. */
+/* @text with references to @variables expanded; in @arena (or @text itself when there is none). NULL without
+ * memory, or when it comes out longer than ENV_VALUE_MAX. */
 const char *env_expand(struct arena *arena, const char *text, const string_map *variables);
 
 /* The value of field @path ("metadata.name", "metadata.labels['app']", "status.podIP"; "metadata.labels" gives all,

@@ -1,0 +1,116 @@
+#include "kube/env.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/arena.h"
+#include "lib/err.h"
+
+struct builder {
+        struct arena *arena;
+        const struct pod *pod;
+        const struct pod_container *container;
+        const struct pod_facts *facts;
+        string_map made; /* has room for all of the container's variables */
+};
+
+/* The latest of a name counts, in the place of the first. */
+static void set(struct builder *b, const char *name, const char *value) {
+        list_for_each(pair, &b->made)
+                if (strcmp(pair->key, name) == 0) {
+                        pair->value = value;
+                        return;
+                }
+        b->made.items[b->made.count++] = (struct string_pair){ name, value };
+}
+
+/* A reference to an API object: nothing when it is optional, which then is as if the object were missing. */
+static int refuse_object(const char *kind, const char *name, enum tri optional, const char **ret_value,
+                         struct err **err) {
+        if (optional != TRI_TRUE)
+                return err_set(err, EINVAL, "%s \"%.253s\" not found", kind, name ?: "");
+        *ret_value = NULL;
+        return 0;
+}
+
+static int read_file_key(struct builder *b, const struct pod_file_key_ref *ref, const char **ret_value,
+                         struct err **err) {
+        struct err *inner = NULL;
+        int r;
+
+        if (!b->facts->file_key)
+                return err_set(err, EINVAL, "fileKeyRef is not supported here");
+        r = b->facts->file_key(b->facts->file_key_data, b->arena, ref->volume_name, ref->path, ref->key, ret_value,
+                               &inner);
+        if (r == -ENOENT && ref->optional == TRI_TRUE) {
+                err_free(inner);
+                *ret_value = NULL;
+                return 0;
+        }
+        return r < 0 ? err_move(err, inner) : 0;
+}
+
+/* The value of an optional source that is missing is NULL: the variable is left out. */
+static int resolve(struct builder *b, const struct pod_env_source *from, const char **ret_value, struct err **err) {
+        if (from->field_ref)
+                return pod_field_value(b->arena, b->pod, b->facts, from->field_ref->field_path, ret_value, err);
+        if (from->resource_field_ref)
+                return pod_resource_value(b->arena, b->pod, b->container, from->resource_field_ref, b->facts, ret_value,
+                                          err);
+        if (from->file_key_ref)
+                return read_file_key(b, from->file_key_ref, ret_value, err);
+        if (from->config_map_key_ref)
+                return refuse_object("configmap", from->config_map_key_ref->name, from->config_map_key_ref->optional,
+                                     ret_value, err);
+        if (from->secret_key_ref)
+                return refuse_object("secret", from->secret_key_ref->name, from->secret_key_ref->optional, ret_value,
+                                     err);
+        return err_set(err, EINVAL, "valueFrom names no source");
+}
+
+static int add(struct builder *b, const struct pod_env *env, struct err **err) {
+        const char *value = "";
+        int r = 0;
+
+        if (env->value) {
+                value = env_expand(b->arena, env->value, &b->made);
+                if (!value)
+                        r = err_set(err, E2BIG, "out of memory, or its value is longer than %zu bytes", ENV_VALUE_MAX);
+        } else if (env->value_from) {
+                r = resolve(b, env->value_from, &value, err);
+        }
+        if (r < 0) {
+                err_wrap(err, "env %.128s", env->name);
+                return r;
+        }
+        if (value)
+                set(b, env->name, value);
+        return 0;
+}
+
+int pod_environment(struct arena *arena, const struct pod *pod, const struct pod_container *container,
+                    const struct pod_facts *facts, string_map *ret_environment, struct err **err) {
+        struct builder b = { .arena = arena, .pod = pod, .container = container, .facts = facts };
+        const char *value;
+        int r;
+
+        b.made.items = arena_alloc_array(arena, container->env.count, sizeof(*b.made.items));
+        if (!b.made.items)
+                return err_set(err, ENOMEM, "out of memory");
+        list_for_each(from, &container->env_from) {
+                const struct pod_object_ref *ref = from->config_map_ref ?: from->secret_ref;
+
+                if (!ref)
+                        continue;
+                r = refuse_object(from->config_map_ref ? "configmap" : "secret", ref->name, ref->optional, &value, err);
+                if (r < 0)
+                        return r;
+        }
+        list_for_each(env, &container->env) {
+                r = add(&b, env, err);
+                if (r < 0)
+                        return r;
+        }
+        *ret_environment = b.made;
+        return 0;
+}
