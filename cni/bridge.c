@@ -318,6 +318,7 @@ int bridge_retain(struct bridge *bridge, bool (*keep)(const char *id, const void
 
         result = firewall_retain(bridge->firewall, keep, data, &error);
         leases_retain(bridge->leases, keep, data);
+        reaper_wait(bridge->reaper);
         r = netlink_open(NETLINK_ROUTE, &host, &error);
         if (r == 0) {
                 sweep.master = link_index(&host, bridge->name);
