@@ -5,9 +5,12 @@
  * roots only, so a thousand pods cost none. `pod1/web` lies under the root given to cgroups_open(), `/kubepods/pod1`
  * (as a kubelet's cgroup_parent) under the hierarchy's root. "." and ".." and empty parts are refused with -EINVAL.
  *
- * All functions block (mostly for microseconds) and may be called from several threads at once; struct cgroups does
- * not change after cgroups_open(). A controller that is missing, or a file that may not be written, costs one
- * feature: it is logged as one warning per struct cgroups and the rest goes on, unless CGROUP_STRICT is asked for.
+ * With v1 hierarchies and cgroup2 side by side (hybrid) a cgroup is made in those that hold cpu, cpuacct, memory and pids, in
+ * cpuset and blkio when a limit asks for them, and in cgroup2: freezing, killing, the device filter and CPU times come
+ * from there, as on pure v2. Only without cgroup2 are v1's devices and freezer used.
+ *
+ * All functions block (mostly for microseconds) and may be called from several threads at once. A controller that is
+ * missing, or may not be enabled, costs one feature: it is logged as one warning per struct cgroups, the rest goes on.
  */
 #pragma once
 
@@ -74,7 +77,8 @@ int cgroup_full_path(const struct cgroups *cgroups, const char *path, char ret_p
 
 /* How a new process gets into a cgroup without the 5 ms that writing to cgroup.procs costs on a quiet machine:
  * clone3 with CLONE_INTO_CGROUP and `dir_fd` when it is not -EBADF; then the child, while it has one thread, writes
- * "0" to each of `tasks` itself (the kernel then needs no lock against forks). */
+ * "0" to each of `tasks` itself (the kernel then needs no lock against forks). A cgroup namespace takes its root from where
+ * the process is: unshare(CLONE_NEWCGROUP) comes after that, and not as a flag of the clone. */
 struct cgroup_join {
         int dir_fd; /* of the v2 cgroup */
         int tasks[CGROUP_HIERARCHIES_MAX]; /* opened for writing, one for each v1 hierarchy that is used */

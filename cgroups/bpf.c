@@ -1,0 +1,172 @@
+#include "cgroups/bpf.h"
+
+#include <errno.h>
+#include <linux/bpf.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+/* By its name a program is known as ours when it is to be replaced. */
+#define PROGRAM_NAME "nacelle_devices"
+
+/* Programs on one cgroup that are looked through for ours; the kernel allows 64. */
+#define PROGRAMS_MAX 64
+
+static int bpf(int command, union bpf_attr *attr, size_t size) {
+        long r = syscall(SYS_bpf, command, attr, size);
+
+        return r < 0 ? -errno : (int)r;
+}
+
+static void emit(struct bpf_insn *insns, size_t *n, uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm) {
+        insns[(*n)++] = (struct bpf_insn){ .code = code, .dst_reg = dst & 15, .src_reg = src & 15, .off = off, .imm = imm };
+}
+
+enum { RESULT = BPF_REG_0, CONTEXT = BPF_REG_1, TYPE = BPF_REG_2, WANTED = BPF_REG_3, MAJOR = BPF_REG_4, MINOR = BPF_REG_5,
+       SCRATCH = BPF_REG_1 };
+
+static int32_t access_bits(const struct cgroup_device *rule) {
+        return (rule->mknod ? BPF_DEVCG_ACC_MKNOD : 0) | (rule->read ? BPF_DEVCG_ACC_READ : 0) |
+               (rule->write ? BPF_DEVCG_ACC_WRITE : 0);
+}
+
+/* Jumps over the rest of the block unless @reg is @value; the distance is patched when the block is complete. */
+static void unless_equal(struct bpf_insn *insns, size_t *n, uint8_t reg, int64_t value) {
+        emit(insns, n, BPF_JMP | BPF_JNE | BPF_K, reg, 0, 0, (int32_t)value);
+}
+
+static void translate_rule(const struct cgroup_device *rule, struct bpf_insn *insns, size_t *n) {
+        size_t begin = *n;
+
+        if (rule->type != 'a')
+                unless_equal(insns, n, TYPE, rule->type == 'b' ? BPF_DEVCG_DEV_BLOCK : BPF_DEVCG_DEV_CHAR);
+        if (rule->major >= 0)
+                unless_equal(insns, n, MAJOR, rule->major);
+        if (rule->minor >= 0)
+                unless_equal(insns, n, MINOR, rule->minor);
+        for (size_t i = begin; i < *n; i++)
+                insns[i].off = (int16_t)(*n + (rule->allow ? 2 : 4) - i - 1);
+        if (rule->allow) {
+                /* What is allowed needs no further rule; nothing left means yes. */
+                emit(insns, n, BPF_ALU | BPF_AND | BPF_K, WANTED, 0, 0, ~access_bits(rule));
+                emit(insns, n, BPF_JMP | BPF_JEQ | BPF_K, WANTED, 0, 0, 0);
+        } else {
+                emit(insns, n, BPF_ALU | BPF_MOV | BPF_X, SCRATCH, WANTED, 0, 0);
+                emit(insns, n, BPF_ALU | BPF_AND | BPF_K, SCRATCH, 0, 0, access_bits(rule));
+                emit(insns, n, BPF_JMP | BPF_JEQ | BPF_K, SCRATCH, 0, 1, 0);
+                emit(insns, n, BPF_JMP | BPF_JA, 0, 0, 0, 0);
+        }
+}
+
+/* Where the jumps of the rules' ends go: allowing ones to "yes", denying ones to "no". */
+static void patch_ends(struct bpf_insn *insns, size_t n, size_t yes, size_t no) {
+        for (size_t i = 0; i < n; i++) {
+                if (insns[i].code == (BPF_JMP | BPF_JEQ | BPF_K) && insns[i].dst_reg == WANTED)
+                        insns[i].off = (int16_t)(yes - i - 1);
+                else if (insns[i].code == (BPF_JMP | BPF_JA))
+                        insns[i].off = (int16_t)(no - i - 1);
+        }
+}
+
+size_t cg_bpf_translate(const struct cgroup_device *rules, size_t n_rules, struct bpf_insn *ret_insns) {
+        const uint8_t load = BPF_LDX | BPF_MEM | BPF_W;
+        size_t n = 0, body;
+
+        emit(ret_insns, &n, load, TYPE, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
+        emit(ret_insns, &n, BPF_ALU | BPF_MOV | BPF_X, WANTED, TYPE, 0, 0);
+        emit(ret_insns, &n, BPF_ALU | BPF_AND | BPF_K, TYPE, 0, 0, 0xffff);
+        emit(ret_insns, &n, BPF_ALU | BPF_RSH | BPF_K, WANTED, 0, 0, 16);
+        emit(ret_insns, &n, load, MAJOR, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, major), 0);
+        emit(ret_insns, &n, load, MINOR, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
+        body = n;
+        /* The last rule that matches counts, so the last comes first. */
+        for (size_t i = n_rules; i-- > 0;)
+                translate_rule(&rules[i], ret_insns, &n);
+        /* Asking for no access at all is fine, by whatever way it ends here. */
+        emit(ret_insns, &n, BPF_JMP | BPF_JEQ | BPF_K, WANTED, 0, 0, 0);
+        patch_ends(ret_insns + body, n - body, n - body + 2, n - body);
+        emit(ret_insns, &n, BPF_ALU | BPF_MOV | BPF_K, RESULT, 0, 0, 0);
+        emit(ret_insns, &n, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+        emit(ret_insns, &n, BPF_ALU | BPF_MOV | BPF_K, RESULT, 0, 0, 1);
+        emit(ret_insns, &n, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+        return n;
+}
+
+static int load_program(const struct bpf_insn *insns, size_t n) {
+        static const char license[] = "Apache-2.0"; /* no helper is called that asks for more */
+        union bpf_attr attr = {
+                .prog_type = BPF_PROG_TYPE_CGROUP_DEVICE,
+                .insns = (uintptr_t)insns,
+                .insn_cnt = (uint32_t)n,
+                .license = (uintptr_t)license,
+                .prog_name = PROGRAM_NAME,
+        };
+
+        return bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+}
+
+static int load_rules(const struct cgroup_device *rules, size_t n_rules) {
+        _cleanup_free_ struct bpf_insn *insns = calloc(n_rules * CG_BPF_INSNS_PER_RULE + 16, sizeof(*insns));
+
+        if (!insns)
+                return -ENOMEM;
+        return load_program(insns, cg_bpf_translate(rules, n_rules, insns));
+}
+
+bool cg_bpf_usable(void) {
+        _cleanup_close_ int fd = load_rules(NULL, 0);
+
+        return fd >= 0;
+}
+
+static bool is_ours(int program_fd) {
+        struct bpf_prog_info info = { 0 };
+        union bpf_attr attr = { .info = { .bpf_fd = (uint32_t)program_fd, .info_len = sizeof(info), .info = (uintptr_t)&info } };
+
+        return bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) == 0 && strcmp(info.name, PROGRAM_NAME) == 0;
+}
+
+/* The program that was attached here before; -ENOENT when there is none. */
+static int find_attached(int dir_fd) {
+        uint32_t ids[PROGRAMS_MAX];
+        union bpf_attr attr = {
+                .query = { .target_fd = (uint32_t)dir_fd,
+                           .attach_type = BPF_CGROUP_DEVICE,
+                           .prog_ids = (uintptr_t)ids,
+                           .prog_cnt = PROGRAMS_MAX },
+        };
+        int r = bpf(BPF_PROG_QUERY, &attr, sizeof(attr));
+
+        if (r < 0)
+                return r;
+        for (uint32_t i = 0; i < attr.query.prog_cnt; i++) {
+                union bpf_attr by_id = { .prog_id = ids[i] };
+                _cleanup_close_ int fd = bpf(BPF_PROG_GET_FD_BY_ID, &by_id, sizeof(by_id));
+
+                if (fd >= 0 && is_ours(fd))
+                        return TAKE_FD(fd);
+        }
+        return -ENOENT;
+}
+
+int cg_bpf_attach(int dir_fd, const struct cgroup_device *rules, size_t n_rules, struct err **err) {
+        _cleanup_close_ int old = find_attached(dir_fd), program = load_rules(rules, n_rules);
+        union bpf_attr attr = { 0 };
+        int r;
+
+        if (program < 0)
+                return err_errno(err, -program, "device filter: load %zu rules", n_rules);
+        attr.target_fd = (uint32_t)dir_fd;
+        attr.attach_bpf_fd = (uint32_t)program;
+        attr.attach_type = BPF_CGROUP_DEVICE;
+        attr.attach_flags = BPF_F_ALLOW_MULTI;
+        if (old >= 0) {
+                attr.attach_flags |= BPF_F_REPLACE;
+                attr.replace_bpf_fd = (uint32_t)old;
+        }
+        r = bpf(BPF_PROG_ATTACH, &attr, sizeof(attr));
+        return r < 0 ? err_errno(err, -r, "device filter: attach") : 0;
+}

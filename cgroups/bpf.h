@@ -1,0 +1,24 @@
+/* Device filters as eBPF programs of a cgroup (BPF_PROG_TYPE_CGROUP_DEVICE), over bpf(2) itself. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cgroups/limits.h"
+
+struct bpf_insn;
+struct err;
+
+#define CG_BPF_INSNS_PER_RULE 8
+#define CG_BPF_INSNS_MAX (CGROUP_DEVICE_RULES_MAX * CG_BPF_INSNS_PER_RULE + 16)
+
+/* Whether the kernel takes such programs from us. */
+bool cg_bpf_usable(void);
+
+/* Translates @rules. Each bit of the access asked for is decided by the last rule that names the device and the bit;
+ * what none names is denied. Returns the number of instructions, at most CG_BPF_INSNS_MAX. */
+size_t cg_bpf_translate(const struct cgroup_device *rules, size_t n_rules, struct bpf_insn *ret_insns);
+
+/* Loads @rules and attaches them to the cgroup @dir_fd, in place of what this function attached before. */
+int cg_bpf_attach(int dir_fd, const struct cgroup_device *rules, size_t n_rules, struct err **err);

@@ -1,0 +1,368 @@
+#include "cgroups/cgroup.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cgroups/bpf.h"
+#include "cgroups/tree.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/log.h"
+
+#define MOUNTINFO_MAX (1024 * 1024)
+
+/* Those that every cgroup gets: what is limited or measured for each container. */
+#define V1_ALWAYS (CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUACCT) | CG_BIT(CGROUP_MEMORY) | CG_BIT(CGROUP_PIDS))
+#define V1_WITHOUT_V2 (CG_BIT(CGROUP_FREEZER) | CG_BIT(CGROUP_DEVICES))
+#define V2_CONTROLLERS (CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUSET) | CG_BIT(CGROUP_MEMORY) | CG_BIT(CGROUP_PIDS) | \
+                        CG_BIT(CGROUP_IO) | CG_BIT(CGROUP_HUGETLB))
+
+static int read_mountinfo(char **ret_text) {
+        _cleanup_close_ int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+        _cleanup_free_ char *text = NULL;
+        size_t size = 16384, used = 0;
+
+        if (fd < 0)
+                return -errno;
+        for (;;) {
+                char *larger = realloc(text, size);
+                ssize_t n;
+
+                if (!larger)
+                        return -ENOMEM;
+                text = larger;
+                n = read(fd, text + used, size - used - 1);
+                if (n < 0 && errno != EINTR)
+                        return -errno;
+                if (n == 0 || size > MOUNTINFO_MAX)
+                        break;
+                used += n > 0 ? (size_t)n : 0;
+                if (size - used < 4096)
+                        size *= 2;
+        }
+        text[used] = '\0';
+        *ret_text = TAKE_PTR(text);
+        return 0;
+}
+
+/* The controllers that a v2 cgroup offers, from the text of its cgroup.controllers. */
+static uint32_t offered(const struct hierarchy *h, const char *rel, const char *file) {
+        uint32_t bits = 0;
+        char text[512];
+
+        if (cg_read(h, rel, file, text, sizeof(text)) < 0)
+                return 0;
+        for (char *save, *name = strtok_r(text, " \n", &save); name; name = strtok_r(NULL, " \n", &save))
+                for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
+                        if (strcmp(name, cg_controller_names[i]) == 0)
+                                bits |= CG_BIT(i);
+        return bits;
+}
+
+static void assign_controllers(struct cgroups *c, struct hierarchy *h) {
+        uint32_t bits = h->mount.v2 ? offered(h, "", "cgroup.controllers") & V2_CONTROLLERS : h->mount.controllers;
+
+        if (h->mount.v2) {
+                c->v2 = h;
+                h->mount.controllers = bits;
+                if (bits & CG_BIT(CGROUP_CPU))
+                        c->by_controller[CGROUP_CPUACCT] = h;
+        }
+        for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
+                if (bits & CG_BIT(i))
+                        c->by_controller[i] = h;
+}
+
+static void decide_use(struct cgroups *c) {
+        bool any_v1 = false;
+
+        for (size_t i = 0; i < c->n; i++)
+                any_v1 |= !c->hierarchies[i].mount.v2;
+        c->mode = !c->v2 ? CGROUP_V1 : any_v1 ? CGROUP_HYBRID : CGROUP_V2;
+        c->bpf_devices = c->v2 && cg_bpf_usable();
+        for (size_t i = 0; i < c->n; i++) {
+                struct hierarchy *h = &c->hierarchies[i];
+                uint32_t wanted = V1_ALWAYS | (c->v2 ? 0 : V1_WITHOUT_V2) | (c->bpf_devices ? 0 : CG_BIT(CGROUP_DEVICES));
+
+                h->used = h->mount.v2 || (h->mount.controllers & wanted);
+        }
+}
+
+static int open_hierarchies(struct cgroups *c, struct err **err) {
+        struct cg_mount mounts[CGROUP_HIERARCHIES_MAX];
+        _cleanup_free_ char *text = NULL;
+        size_t n;
+        int r = read_mountinfo(&text);
+
+        if (r < 0)
+                return err_errno(err, -r, "read /proc/self/mountinfo");
+        n = cg_mounts_parse(text, mounts, CGROUP_HIERARCHIES_MAX);
+        if (n == 0)
+                return err_set(err, ENOENT, "no cgroup file system is mounted; mount cgroup2 at /sys/fs/cgroup");
+        for (size_t i = 0; i < n; i++) {
+                struct hierarchy *h = &c->hierarchies[c->n];
+
+                h->mount = mounts[i];
+                h->fd = open(mounts[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (h->fd < 0)
+                        return err_errno(err, errno, "open %s", mounts[i].path);
+                c->n++;
+                assign_controllers(c, h);
+        }
+        decide_use(c);
+        return 0;
+}
+
+int cgroups_open(const char *root, struct cgroups **ret_cgroups, struct err **err) {
+        _cleanup_cgroups_ struct cgroups *c = calloc(1, sizeof(*c));
+        char rel[CGROUP_PATH_MAX];
+        int r;
+
+        if (!c)
+                return err_errno(err, ENOMEM, "cgroups");
+        r = open_hierarchies(c, err);
+        if (r < 0)
+                return r;
+        if (*root && strcmp(root, "/") != 0) {
+                r = cg_resolve(c, root, rel, err);
+                if (r < 0)
+                        return r;
+                strcpy(c->root, rel);
+                r = cgroup_create(c, "", err);
+                if (r < 0)
+                        return r;
+        }
+        *ret_cgroups = TAKE_PTR(c);
+        return 0;
+}
+
+void cgroups_free(struct cgroups *c) {
+        if (!c)
+                return;
+        for (size_t i = 0; i < c->n; i++)
+                close_fd(c->hierarchies[i].fd);
+        free(c);
+}
+
+void cgroups_freep(struct cgroups **c) {
+        cgroups_free(*c);
+        *c = NULL;
+}
+
+enum cgroup_mode cgroups_mode(const struct cgroups *c) {
+        return c->mode;
+}
+
+bool cgroups_has(const struct cgroups *c, enum cgroup_controller controller) {
+        if (controller == CGROUP_DEVICES && c->bpf_devices)
+                return true;
+        if (controller == CGROUP_FREEZER && c->v2)
+                return true;
+        return c->by_controller[controller];
+}
+
+void cg_warn(const struct cgroups *c, enum cgroup_controller controller, const char *what) {
+        /* Only the mark that it was said changes. */
+        unsigned before = atomic_fetch_or(&((struct cgroups *)c)->warned, CG_BIT(controller));
+
+        if (!(before & CG_BIT(controller)))
+                log_warning("cgroups: controller %s: %s; its limits have no effect", cg_controller_names[controller], what);
+}
+
+/* Appends the parts of @path to @rel. */
+static int append_parts(char rel[CGROUP_PATH_MAX], const char *path, struct err **err) {
+        for (const char *p = path; *p;) {
+                size_t n = strcspn(p, "/"), used = strlen(rel);
+
+                if (n == 0) {
+                        p++;
+                        continue;
+                }
+                if (strncmp(p, ".", n) == 0 || strncmp(p, "..", n) == 0 || memchr(p, '\n', n))
+                        return err_set(err, EINVAL, "cgroup path \"%s\": \".\", \"..\" and line ends are not allowed", path);
+                if (n > NAME_MAX || used + n + 2 > CGROUP_PATH_MAX)
+                        return err_set(err, ENAMETOOLONG, "cgroup path \"%s\": too long", path);
+                sprintf(rel + used, "%s%.*s", used ? "/" : "", (int)n, p);
+                p += n;
+        }
+        return 0;
+}
+
+int cg_resolve(const struct cgroups *c, const char *path, char ret_rel[CGROUP_PATH_MAX], struct err **err) {
+        char rel[CGROUP_PATH_MAX];
+        int r;
+
+        strcpy(rel, path[0] == '/' ? "" : c->root);
+        r = append_parts(rel, path, err);
+        if (r < 0)
+                return r;
+        if (!*rel)
+                return err_set(err, EINVAL, "cgroup path \"%s\": the root is not ours", path);
+        strcpy(ret_rel, rel);
+        return 0;
+}
+
+/* Enables controllers for the children of each cgroup from the root down to @rel's parent. */
+static void enable(const struct cgroups *c, const struct hierarchy *h, const char *rel, uint32_t wanted) {
+        char at[CGROUP_PATH_MAX] = "";
+
+        for (const char *p = rel; p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL) {
+                size_t n = (size_t)(p - rel);
+                uint32_t missing;
+
+                memcpy(at, rel, n);
+                at[n > 0 ? n - 1 : 0] = '\0';
+                missing = wanted & offered(h, at, "cgroup.controllers") & ~offered(h, at, "cgroup.subtree_control");
+                for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++) {
+                        char value[32];
+                        int r;
+
+                        if (!(missing & CG_BIT(i)))
+                                continue;
+                        snprintf(value, sizeof(value), "+%s", cg_controller_names[i]);
+                        r = cg_write(h, at, "cgroup.subtree_control", value);
+                        if (r == -EBUSY)
+                                cg_warn(c, i, "cannot be enabled where processes are; use another --cgroup-root");
+                        else if (r < 0)
+                                cg_warn(c, i, strerrordesc_np(-r));
+                }
+        }
+}
+
+/* A new v1 cpuset is empty and takes no process until it has its parent's CPUs and memory nodes. */
+static void inherit_cpuset(const struct hierarchy *h, const char *rel) {
+        static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
+        char parent[CGROUP_PATH_MAX], *slash;
+
+        strcpy(parent, rel);
+        slash = strrchr(parent, '/');
+        *(slash ?: parent) = '\0';
+        for (size_t i = 0; i < ELEMENTS(files); i++) {
+                char value[CG_FILE_MAX];
+
+                if (cg_read(h, parent, files[i], value, sizeof(value)) == 0)
+                        cg_write(h, rel, files[i], value);
+        }
+}
+
+static int make_one(const struct hierarchy *h, const char *rel) {
+        if (mkdirat(h->fd, rel, 0755) < 0)
+                return -errno;
+        if (!h->mount.v2 && (h->mount.controllers & CG_BIT(CGROUP_CPUSET)))
+                inherit_cpuset(h, rel);
+        return 0;
+}
+
+static int make_parents(const struct hierarchy *h, const char *rel) {
+        char path[CGROUP_PATH_MAX];
+
+        strcpy(path, rel);
+        for (char *slash = strchr(path, '/'); slash; slash = strchr(slash + 1, '/')) {
+                int r;
+
+                *slash = '\0';
+                r = make_one(h, path);
+                if (r < 0 && r != -EEXIST)
+                        return r;
+                *slash = '/';
+        }
+        return make_one(h, rel);
+}
+
+int cg_make(const struct cgroups *c, const struct hierarchy *h, const char *rel, uint32_t controllers, struct err **err) {
+        int r = make_one(h, rel);
+
+        if (r == -ENOENT)
+                r = make_parents(h, rel);
+        if (r < 0 && r != -EEXIST)
+                return err_errno(err, -r, "cgroup %s: make it in %s", rel, h->mount.path);
+        controllers &= h->mount.controllers;
+        if (h->mount.v2 && controllers && (controllers & ~offered(h, rel, "cgroup.controllers")))
+                enable(c, h, rel, controllers);
+        return 0;
+}
+
+int cgroup_create(const struct cgroups *c, const char *path, struct err **err) {
+        char rel[CGROUP_PATH_MAX];
+        int r = cg_resolve(c, path, rel, err);
+
+        for (size_t i = 0; i < c->n && r == 0; i++) {
+                const struct hierarchy *h = &c->hierarchies[i];
+                /* On hybrid, v2 has hugetlb at most, which few ask for: then it is enabled. */
+                uint32_t wanted = c->mode == CGROUP_V2 ? V2_CONTROLLERS : 0;
+
+                if (h->used)
+                        r = cg_make(c, h, rel, wanted, err);
+        }
+        return r;
+}
+
+/* The hierarchy that tells whether a cgroup is there and what is in it. */
+static const struct hierarchy *main_hierarchy(const struct cgroups *c) {
+        if (c->v2)
+                return c->v2;
+        for (size_t i = 0; i < c->n; i++)
+                if (c->hierarchies[i].used)
+                        return &c->hierarchies[i];
+        return &c->hierarchies[0];
+}
+
+bool cgroup_exists(const struct cgroups *c, const char *path) {
+        char rel[CGROUP_PATH_MAX];
+        struct stat st;
+
+        return cg_resolve(c, path, rel, NULL) == 0 && fstatat(main_hierarchy(c)->fd, rel, &st, 0) == 0;
+}
+
+int cgroup_children(const struct cgroups *c, const char *path, char ***ret_names, struct err **err) {
+        char rel[CGROUP_PATH_MAX], **names = NULL;
+        _cleanup_closedir_ DIR *dir = NULL;
+        size_t n = 0, allocated = 0;
+        struct dirent *d;
+        int fd, r = cg_resolve(c, path, rel, err);
+
+        if (r < 0)
+                return r;
+        fd = cg_open(main_hierarchy(c), rel, "", O_RDONLY | O_DIRECTORY);
+        if (fd < 0)
+                return err_errno(err, -fd, "cgroup %s", rel);
+        dir = fdopendir(fd);
+        do {
+                d = dir ? readdir(dir) : NULL;
+                if (d && (d->d_type != DT_DIR || d->d_name[0] == '.'))
+                        continue;
+                if (n == allocated) {
+                        char **larger = reallocarray(names, allocated = allocated * 2 + 8, sizeof(*names));
+
+                        if (!larger)
+                                goto no_memory;
+                        names = larger;
+                }
+                names[n] = d ? strdup(d->d_name) : NULL;
+                if (d && !names[n++])
+                        goto no_memory;
+        } while (d);
+        *ret_names = names;
+        return 0;
+no_memory:
+        while (n-- > 0)
+                free(names[n]);
+        free(names);
+        return err_errno(err, ENOMEM, "cgroup %s", rel);
+}
+
+int cgroup_full_path(const struct cgroups *c, const char *path, char ret_path[CGROUP_PATH_MAX], struct err **err) {
+        char rel[CGROUP_PATH_MAX];
+        int r = cg_resolve(c, path, rel, err);
+
+        if (r < 0)
+                return r;
+        if (strlen(rel) + 2 > CGROUP_PATH_MAX)
+                return err_set(err, ENAMETOOLONG, "cgroup path \"%s\": too long", path);
+        sprintf(ret_path, "/%s", rel);
+        return 0;
+}

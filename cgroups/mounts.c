@@ -1,0 +1,86 @@
+#include "cgroups/mounts.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "cgroups/tree.h"
+#include "lib/cleanup.h"
+
+const char *const cg_controller_names[_CGROUP_CONTROLLER_MAX] = {
+        [CGROUP_CPU] = "cpu",   [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",
+        [CGROUP_MEMORY] = "memory", [CGROUP_PIDS] = "pids",   [CGROUP_IO] = "io",
+        [CGROUP_HUGETLB] = "hugetlb", [CGROUP_DEVICES] = "devices", [CGROUP_FREEZER] = "freezer",
+};
+
+static uint32_t controller_bit(const char *name, size_t size) {
+        if (size == 5 && memcmp(name, "blkio", 5) == 0)
+                return CG_BIT(CGROUP_IO);
+        for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
+                if (strlen(cg_controller_names[i]) == size && memcmp(cg_controller_names[i], name, size) == 0)
+                        return CG_BIT(i);
+        return 0;
+}
+
+/* The controllers among a v1 mount's super block options "rw,cpu,cpuacct"; the text of them goes to @ret_text. */
+static uint32_t controllers_of(const char *options, char *ret_text, size_t size) {
+        uint32_t all = 0;
+
+        ret_text[0] = '\0';
+        for (const char *p = options; *p;) {
+                size_t n = strcspn(p, ",");
+                uint32_t bit = controller_bit(p, n);
+                size_t used = strlen(ret_text);
+
+                if (bit && used + n + 2 < size) {
+                        snprintf(ret_text + used, size - used, "%s%.*s", used ? "," : "", (int)n, p);
+                        all |= bit;
+                }
+                p += n + (p[n] == ',');
+        }
+        return all;
+}
+
+/* One line: ID PARENT DEV ROOT PATH OPTIONS [TAGS] - TYPE SOURCE SUPER-OPTIONS. */
+static bool parse_line(const char *line, struct cg_mount *ret_mount) {
+        char root[CG_MOUNT_PATH_MAX], path[CG_MOUNT_PATH_MAX], type[16], options[256];
+        const char *separator = strstr(line, " - ");
+
+        if (!separator || sscanf(line, "%*u %*u %*s %255s %255s", root, path) != 2 ||
+            sscanf(separator, " - %15s %*s %255s", type, options) != 2)
+                return false;
+        /* A bind mount of some cgroup is not the hierarchy. */
+        if (strcmp(root, "/") != 0)
+                return false;
+        *ret_mount = (struct cg_mount){ .v2 = strcmp(type, "cgroup2") == 0 };
+        if (!ret_mount->v2 && strcmp(type, "cgroup") != 0)
+                return false;
+        strcpy(ret_mount->path, path);
+        if (!ret_mount->v2)
+                ret_mount->controllers = controllers_of(options, ret_mount->options, sizeof(ret_mount->options));
+        return ret_mount->v2 || ret_mount->controllers;
+}
+
+static bool known(const struct cg_mount *mounts, size_t n, const struct cg_mount *mount) {
+        for (size_t i = 0; i < n; i++)
+                if (mounts[i].v2 == mount->v2 && mounts[i].controllers == mount->controllers)
+                        return true;
+        return false;
+}
+
+size_t cg_mounts_parse(const char *mountinfo, struct cg_mount *ret_mounts, size_t max) {
+        size_t n = 0;
+
+        for (const char *p = mountinfo; *p && n < max;) {
+                size_t size = strcspn(p, "\n");
+                char line[1024];
+
+                if (size < sizeof(line)) {
+                        memcpy(line, p, size);
+                        line[size] = '\0';
+                        if (parse_line(line, &ret_mounts[n]) && !known(ret_mounts, n, &ret_mounts[n]))
+                                n++;
+                }
+                p += size + (p[size] == '\n');
+        }
+        return n;
+}

@@ -1,0 +1,262 @@
+#include "cgroups/v1.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+#define USER_HZ 100
+#define NS_PER_SECOND UINT64_C(1000000000)
+
+static int set_number(const struct hierarchy *h, const char *rel, const char *file, int64_t value, struct err **err) {
+        char text[32];
+
+        snprintf(text, sizeof(text), "%" PRId64, value); /* v1 has -1 for "no limit" as well */
+        return value ? cg_set(h, rel, file, text, err) : 0;
+}
+
+/* The inverse of v1's linear scale, for those who give a v2 weight. */
+static uint64_t shares_of_weight(uint64_t weight) {
+        return 2 + (weight - 1) * 262142 / 9999;
+}
+
+int cg_v1_set_cpu(const struct hierarchy *h, const char *rel, const struct cgroup_limits *l, struct err **err) {
+        uint64_t shares = l->cpu_shares ?: l->cpu_weight ? shares_of_weight(l->cpu_weight) : 0;
+        int r = set_number(h, rel, "cpu.shares", (int64_t)shares, err);
+
+        if (r == 0 && l->cpu_period_us) {
+                char text[32];
+
+                /* A period shorter than the old quota allows is taken once the new quota is in place. */
+                snprintf(text, sizeof(text), "%" PRIu64, l->cpu_period_us);
+                r = cg_write(h, rel, "cpu.cfs_period_us", text);
+                if (r == -EINVAL && l->cpu_quota_us) {
+                        r = set_number(h, rel, "cpu.cfs_quota_us", l->cpu_quota_us, err);
+                        if (r == 0)
+                                r = cg_set(h, rel, "cpu.cfs_period_us", text, err);
+                } else if (r < 0) {
+                        err_errno(err, -r, "cgroup %s: write \"%s\" to cpu.cfs_period_us", rel, text);
+                }
+        }
+        if (r == 0)
+                r = set_number(h, rel, "cpu.cfs_quota_us", l->cpu_quota_us, err);
+        if (r == 0)
+                r = set_number(h, rel, "cpu.cfs_burst_us", (int64_t)l->cpu_burst_us, err);
+        if (r == 0 && l->cpu_idle)
+                r = cg_set(h, rel, "cpu.idle", "1", err);
+        return r;
+}
+
+/* The limit of memory may not pass that of memory and swap at any moment: growing, the latter goes first. */
+static int set_max(const struct hierarchy *h, const char *rel, const struct cgroup_limits *l, struct err **err) {
+        char memory[32], swap[32];
+        int r = 0;
+
+        snprintf(memory, sizeof(memory), "%" PRId64, l->memory_max);
+        snprintf(swap, sizeof(swap), "%" PRId64, l->memory_swap);
+        if (l->memory_max) {
+                r = cg_write(h, rel, "memory.limit_in_bytes", memory);
+                if (r == -EINVAL) {
+                        r = cg_write(h, rel, "memory.memsw.limit_in_bytes", l->memory_swap ? swap : "-1");
+                        if (r == 0 || r == -ENOENT)
+                                r = cg_write(h, rel, "memory.limit_in_bytes", memory);
+                }
+                if (r < 0)
+                        return err_errno(err, -r, "cgroup %s: write \"%s\" to memory.limit_in_bytes", rel, memory);
+        }
+        if (l->memory_swap) {
+                if (l->memory_swap > 0 && l->memory_max <= 0)
+                        return err_set(err, EINVAL, "cgroup %s: a limit of memory and swap needs one of memory", rel);
+                if (l->memory_swap > 0 && l->memory_swap < l->memory_max)
+                        return err_set(err, EINVAL, "cgroup %s: limit of memory and swap %s is below that of memory %s", rel, swap, memory);
+                r = cg_write(h, rel, "memory.memsw.limit_in_bytes", swap);
+                if (r < 0 && r != -ENOENT)
+                        return err_errno(err, -r, "cgroup %s: write \"%s\" to memory.memsw.limit_in_bytes", rel, swap);
+        }
+        return 0;
+}
+
+int cg_v1_set_memory(const struct hierarchy *h, const char *rel, const struct cgroup_limits *l, struct err **err) {
+        int r = set_max(h, rel, l, err);
+
+        if (r == 0)
+                r = set_number(h, rel, "memory.soft_limit_in_bytes", l->memory_low, err);
+        if (r == 0 && l->oom_kill_disable)
+                r = cg_set(h, rel, "memory.oom_control", "1", err);
+        return r;
+}
+
+static int set_io_weight(const struct hierarchy *h, const char *rel, const struct cgroup_limits *l, struct err **err) {
+        char text[16];
+        int r;
+
+        if (l->io_weight < 10 || l->io_weight > 1000)
+                return err_set(err, EINVAL, "cgroup %s: block io weight %u is not from 10 to 1000", rel, l->io_weight);
+        snprintf(text, sizeof(text), "%u", l->io_weight);
+        r = cg_write(h, rel, "blkio.bfq.weight", text);
+        if (r == -ENOENT)
+                r = cg_write(h, rel, "blkio.weight", text);
+        /* Neither is there unless an IO scheduler with weights is in the kernel: as good as no controller. */
+        return r < 0 && r != -ENOENT ? err_errno(err, -r, "cgroup %s: write \"%s\" as block io weight", rel, text) : 0;
+}
+
+int cg_v1_set_io(const struct hierarchy *h, const char *rel, const struct cgroup_limits *l, struct err **err) {
+        int r = l->io_weight ? set_io_weight(h, rel, l, err) : 0;
+
+        for (size_t i = 0; i < l->n_io && r == 0; i++) {
+                const struct cgroup_io *io = &l->io[i];
+                const struct {
+                        const char *file;
+                        uint64_t value;
+                } limits[] = {
+                        { "blkio.throttle.read_bps_device", io->rbps },
+                        { "blkio.throttle.write_bps_device", io->wbps },
+                        { "blkio.throttle.read_iops_device", io->riops },
+                        { "blkio.throttle.write_iops_device", io->wiops },
+                };
+
+                for (size_t j = 0; j < ELEMENTS(limits) && r == 0; j++) {
+                        char text[64];
+
+                        snprintf(text, sizeof(text), "%u:%u %" PRIu64, io->major, io->minor, limits[j].value);
+                        if (limits[j].value)
+                                r = cg_set(h, rel, limits[j].file, text, err);
+                }
+        }
+        return r;
+}
+
+static void format_number(int64_t number, char ret_text[24]) {
+        if (number < 0)
+                strcpy(ret_text, "*");
+        else
+                snprintf(ret_text, 24, "%" PRId64, number);
+}
+
+/* v1 keeps a default and exceptions from it; in one order with "deny all" first, exceptions give the same answers as rules
+ * read from the last to the first. */
+int cg_v1_set_devices(const struct hierarchy *h, const char *rel, const struct cgroup_device *rules, size_t n_rules, struct err **err) {
+        int r = cg_set(h, rel, "devices.deny", "a", err);
+
+        for (size_t i = 0; i < n_rules && r == 0; i++) {
+                const struct cgroup_device *d = &rules[i];
+                char text[64], major[24], minor[24];
+
+                format_number(d->major, major);
+                format_number(d->minor, minor);
+                for (const char *type = d->type == 'a' ? "bc" : (char[]){ d->type, '\0' }; *type && r == 0; type++) {
+                        snprintf(text, sizeof(text), "%c %s:%s %s%s%s", *type, major, minor, d->read ? "r" : "", d->write ? "w" : "",
+                                 d->mknod ? "m" : "");
+                        r = cg_set(h, rel, d->allow ? "devices.allow" : "devices.deny", text, err);
+                }
+        }
+        return r;
+}
+
+void cg_v1_get_cpu(const struct hierarchy *cpu, const struct hierarchy *cpuacct, const char *rel, struct cgroup_stats *s) {
+        char text[CG_FILE_MAX];
+
+        if (cpuacct && s->cpu_ns == CGROUP_UNKNOWN) {
+                cg_read_u64(cpuacct, rel, "cpuacct.usage", &s->cpu_ns);
+                if (cg_read(cpuacct, rel, "cpuacct.stat", text, sizeof(text)) == 0) {
+                        s->cpu_user_ns = cg_field(text, "user") * (NS_PER_SECOND / USER_HZ);
+                        s->cpu_system_ns = cg_field(text, "system") * (NS_PER_SECOND / USER_HZ);
+                }
+        }
+        if (cpu && cg_read(cpu, rel, "cpu.stat", text, sizeof(text)) == 0) {
+                s->cpu_periods = cg_field(text, "nr_periods");
+                s->cpu_throttled_periods = cg_field(text, "nr_throttled");
+                s->cpu_throttled_ns = cg_field(text, "throttled_time");
+        }
+}
+
+/* With one limit for memory and for both, the counter of both is the one that hits. */
+static uint64_t failcnt(const struct hierarchy *h, const char *rel) {
+        uint64_t memory, both;
+
+        cg_read_u64(h, rel, "memory.failcnt", &memory);
+        cg_read_u64(h, rel, "memory.memsw.failcnt", &both);
+        return both != CGROUP_UNKNOWN && (memory == CGROUP_UNKNOWN || both > memory) ? both : memory;
+}
+
+static uint64_t minus(uint64_t a, uint64_t b) {
+        return a == CGROUP_UNKNOWN || b == CGROUP_UNKNOWN ? CGROUP_UNKNOWN : a > b ? a - b : 0;
+}
+
+void cg_v1_get_memory(const struct hierarchy *h, const char *rel, struct cgroup_stats *s) {
+        char text[CG_FILE_MAX];
+        uint64_t with_swap, with_swap_limit;
+
+        cg_read_u64(h, rel, "memory.usage_in_bytes", &s->memory_usage);
+        cg_read_u64(h, rel, "memory.limit_in_bytes", &s->memory_limit);
+        cg_read_u64(h, rel, "memory.max_usage_in_bytes", &s->memory_peak);
+        s->memory_failcnt = failcnt(h, rel);
+        if (cg_read_u64(h, rel, "memory.memsw.usage_in_bytes", &with_swap) == 0) {
+                cg_read_u64(h, rel, "memory.memsw.limit_in_bytes", &with_swap_limit);
+                s->swap_usage = minus(with_swap, s->memory_usage);
+                s->swap_limit = minus(with_swap_limit, s->memory_limit);
+        }
+        if (cg_read(h, rel, "memory.stat", text, sizeof(text)) < 0)
+                return;
+        s->memory_working_set = minus(s->memory_usage, cg_field(text, "total_inactive_file"));
+        s->memory_rss = cg_field(text, "total_rss");
+        s->memory_cache = cg_field(text, "total_cache");
+        s->memory_mapped_file = cg_field(text, "total_mapped_file");
+        s->page_faults = cg_field(text, "total_pgfault");
+        s->major_page_faults = cg_field(text, "total_pgmajfault");
+        cg_read_u64(h, rel, "memory.kmem.usage_in_bytes", &s->memory_kernel);
+}
+
+/* Lines "MAJOR:MINOR Read NUMBER". */
+static void add_io(struct cgroup_stats *s, char *text, bool bytes) {
+        for (char *save, *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                struct cgroup_io_stats *io = NULL;
+                unsigned major, minor;
+                uint64_t number;
+                char what[16];
+
+                if (sscanf(line, "%u:%u %15s %" SCNu64, &major, &minor, what, &number) != 4)
+                        continue;
+                for (uint32_t i = 0; i < s->n_io && !io; i++)
+                        if (s->io[i].major == major && s->io[i].minor == minor)
+                                io = &s->io[i];
+                if (!io && s->n_io < CGROUP_IO_STATS_MAX) {
+                        io = &s->io[s->n_io++];
+                        *io = (struct cgroup_io_stats){ .major = major, .minor = minor };
+                }
+                if (io && strcmp(what, "Read") == 0)
+                        *(bytes ? &io->read_bytes : &io->reads) += number;
+                else if (io && strcmp(what, "Write") == 0)
+                        *(bytes ? &io->written_bytes : &io->writes) += number;
+        }
+}
+
+void cg_v1_get_io(const struct hierarchy *h, const char *rel, struct cgroup_stats *s) {
+        char text[CG_FILE_MAX];
+
+        if (cg_read(h, rel, "blkio.throttle.io_service_bytes_recursive", text, sizeof(text)) == 0)
+                add_io(s, text, true);
+        if (cg_read(h, rel, "blkio.throttle.io_serviced_recursive", text, sizeof(text)) == 0)
+                add_io(s, text, false);
+}
+
+int cg_v1_get_oom(const struct hierarchy *h, const char *rel, struct oom_state *ret_state) {
+        struct oom_state state;
+        char text[256];
+        int r = cg_read(h, rel, "memory.oom_control", text, sizeof(text));
+
+        if (r < 0)
+                return r;
+        state.kills = cg_field(text, "oom_kill");
+        if (state.kills == CGROUP_UNKNOWN) /* before Linux 4.13 */
+                state.kills = 0;
+        cg_read_u64(h, rel, "memory.usage_in_bytes", &state.usage);
+        cg_read_u64(h, rel, "memory.max_usage_in_bytes", &state.peak);
+        cg_read_u64(h, rel, "memory.limit_in_bytes", &state.limit);
+        state.failcnt = failcnt(h, rel);
+        *ret_state = state;
+        return 0;
+}
