@@ -1,0 +1,428 @@
+#include "images/worker/fetch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "images/files.h"
+#include "images/worker/blob.h"
+#include "images/worker/report.h"
+#include "images/worker/unpack.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+enum layer_state {
+        LAYER_OPEN,
+        LAYER_READY, /* in layers/ */
+        LAYER_UNSETTLED, /* unpacked in ingest/, needs those below */
+};
+
+struct layer {
+        const struct descriptor *blob;
+        const char *diff_id;
+        enum layer_state state;
+        char name[LAYER_NAME_MAX]; /* in layers/, or of its directory in ingest/ */
+        struct layer_result result;
+};
+
+struct job {
+        struct fetch *fetch;
+        struct layer *layers;
+        size_t n, n_distinct;
+        size_t *distinct; /* indexes of layers, each diff id once */
+        atomic_size_t next;
+        pthread_mutex_t lock; /* guards error */
+        struct err *error; /* of the first layer that failed */
+        atomic_bool failed;
+};
+
+/* The downloading thread of one layer. */
+struct download {
+        struct job *job;
+        struct blob *blob;
+        struct feed feed;
+        struct err *error;
+};
+
+static void *download_main(void *data) {
+        struct download *d = data;
+        const struct fetcher *fetcher = &d->job->fetch->fetcher;
+        int r = fetcher->fetch(fetcher->data, d->blob->descriptor, d->blob->there, d->blob->fd, &d->feed, &d->error);
+
+        if (r < 0)
+                feed_fail(&d->feed, err_code(d->error) ?: -r, err_text(d->error));
+        return NULL;
+}
+
+static void on_unpacked(void *data, uint64_t bytes) {
+        struct download *d = data;
+        const struct descriptor *blob = d->blob->descriptor;
+        bool loading;
+
+        if (atomic_load(&d->job->failed))
+                feed_fail(&d->feed, ECANCELED, "another layer has failed");
+        pthread_mutex_lock(&d->feed.lock);
+        loading = d->feed.ready < d->feed.size;
+        if (loading)
+                bytes = d->feed.ready;
+        pthread_mutex_unlock(&d->feed.lock);
+        report_progress(d->job->fetch->report, blob->digest, loading ? "downloading" : "unpacking", bytes, blob->size);
+}
+
+static int write_info(int dir, const struct layer_result *result, struct err **err) {
+        _cleanup_close_ int fd = openat(dir, "info", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+        if (fd < 0 || dprintf(fd, "bytes %llu\ninodes %llu\n", (unsigned long long)result->bytes,
+                              (unsigned long long)result->inodes) < 0)
+                return err_errno(err, errno, "write the layer's info");
+        return 0;
+}
+
+/* Reads, verifies and applies the blob to @dir/fs, downloading it beside that where it is not complete. */
+static int unpack_to(struct job *job, struct layer *layer, struct blob *blob, int dir, struct err **err) {
+        struct download d = { .job = job, .blob = blob };
+        struct unpack u = { .feed = &d.feed, .digest = blob->descriptor->digest, .diff_id = layer->diff_id,
+                            .limits = job->fetch->limits, .progress = on_unpacked, .data = &d };
+        _cleanup_close_ int root = -EBADF;
+        bool download = blob->there < blob->descriptor->size;
+        pthread_t thread;
+        int r;
+
+        if (mkdirat(dir, "fs", 0755) < 0 || (root = openat(dir, "fs", O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+                return err_errno(err, errno, "make the layer's directory");
+        feed_init(&d.feed, blob->fd, 0, blob->descriptor->size, blob->there);
+        if (download && (r = pthread_create(&thread, NULL, download_main, &d)) != 0) {
+                feed_clear(&d.feed);
+                return err_errno(err, r, "start a thread");
+        }
+        r = unpack_blob(&u, root, err);
+        if (download)
+                pthread_join(thread, NULL);
+        feed_clear(&d.feed);
+        err_free(d.error);
+        if (r == 0) {
+                layer->result = u.result;
+                r = write_info(dir, &u.result, err);
+        }
+        return r;
+}
+
+/* The directory in ingest/ that a layer unpacks to; its blob's lock guards it. */
+static void directory_name(const struct layer *layer, char ret[LAYER_NAME_MAX]) {
+        snprintf(ret, LAYER_NAME_MAX, "%s.d", digest_hex(layer->blob->digest));
+}
+
+static int unpack_once(struct job *job, struct layer *layer, struct blob *blob, struct err **err) {
+        const struct image_layout *l = job->fetch->layout;
+        _cleanup_close_ int dir = -EBADF;
+        char name[LAYER_NAME_MAX];
+        int r;
+
+        directory_name(layer, name);
+        if ((r = tree_remove(l->ingest, name, err)) < 0 || (r = directory_open(l->ingest, name, &dir, err)) < 0)
+                return r;
+        r = unpack_to(job, layer, blob, dir, err);
+        if (r < 0)
+                tree_remove(l->ingest, name, NULL);
+        return r;
+}
+
+/* Moves ingest/@from to layers/@to, unless another worker was first. */
+static int place_layer(const struct image_layout *l, const char *from, const char *to, struct err **err) {
+        if (renameat(l->ingest, from, l->layers, to) == 0)
+                return 0;
+        if (errno == ENOTEMPTY || errno == EEXIST)
+                return tree_remove(l->ingest, from, err);
+        return err_errno(err, errno, "move the layer into the store");
+}
+
+/* What was unpacked becomes durable, then visible. */
+static int commit(struct job *job, struct layer *layer, struct blob *blob, struct err **err) {
+        const struct image_layout *l = job->fetch->layout;
+        char from[LAYER_NAME_MAX];
+        int r;
+
+        directory_name(layer, from);
+        if (syncfs(l->ingest) < 0)
+                return err_errno(err, errno, "sync the file system");
+        r = blob_store(blob, err);
+        if (r < 0)
+                return r;
+        if (layer->result.needs.implied.count > 0 || layer->result.needs.links.count > 0) {
+                /* settled when the layers below are there; under a name that no other worker takes for its own */
+                file_temporary_name("open", layer->name);
+                if (renameat(l->ingest, from, l->ingest, layer->name) < 0)
+                        return err_errno(err, errno, "rename the layer");
+                layer->state = LAYER_UNSETTLED;
+                return 0;
+        }
+        snprintf(layer->name, sizeof(layer->name), "%s", digest_hex(layer->diff_id));
+        layer->state = LAYER_READY;
+        return place_layer(l, from, layer->name, err);
+}
+
+static bool is_there(struct job *job, struct layer *layer) {
+        if (image_layout_find_layer(job->fetch->layout, layer->diff_id, job->fetch->manifest.config.digest, layer->name, NULL,
+                                    NULL) < 0)
+                return false;
+        layer->state = LAYER_READY;
+        report_progress(job->fetch->report, layer->blob->digest, "exists", layer->blob->size, layer->blob->size);
+        return true;
+}
+
+/* Content that was on disk before may be damaged by a crash: then it is fetched once more, from the start. */
+static int fetch_layer(struct job *job, struct layer *layer, struct err **err) {
+        struct blob blob = BLOB_NONE;
+        bool had_some;
+        int r;
+
+        if (is_there(job, layer))
+                return 0;
+        report_progress(job->fetch->report, layer->blob->digest, "waiting", 0, layer->blob->size);
+        do {
+                _cleanup_err_ struct err *cause = NULL;
+
+                r = blob_open(job->fetch->layout, layer->blob, &blob, err);
+                if (r < 0)
+                        return r;
+                if (is_there(job, layer))
+                        break;
+                had_some = blob.there > 0;
+                r = unpack_once(job, layer, &blob, &cause);
+                if (r == 0)
+                        r = commit(job, layer, &blob, &cause);
+                if (r == -EBADMSG || r == -E2BIG || r == -ENOTSUP)
+                        blob_discard(&blob, err_text(cause));
+                blob_close(&blob);
+                if (r < 0 && (r != -EBADMSG || !had_some))
+                        err_set(err, -r, "%s", err_text(cause));
+        } while (r == -EBADMSG && had_some);
+        blob_close(&blob);
+        if (r == 0 && layer->state != LAYER_OPEN)
+                report_progress(job->fetch->report, layer->blob->digest, "done", layer->blob->size, layer->blob->size);
+        return r;
+}
+
+static void fail(struct job *job, const struct layer *layer, struct err *error) {
+        err_wrap(&error, "layer %.19s", layer->blob->digest);
+        pthread_mutex_lock(&job->lock);
+        /* what the first failure did to the others is not the cause */
+        if (!job->error)
+                job->error = error;
+        else
+                err_free(error);
+        pthread_mutex_unlock(&job->lock);
+        atomic_store(&job->failed, true);
+}
+
+static void *layers_main(void *data) {
+        struct job *job = data;
+        size_t i;
+
+        while (!atomic_load(&job->failed) && (i = atomic_fetch_add(&job->next, 1)) < job->n_distinct) {
+                struct layer *layer = &job->layers[job->distinct[i]];
+                struct err *error = NULL;
+
+                if (fetch_layer(job, layer, &error) < 0)
+                        fail(job, layer, error);
+        }
+        return NULL;
+}
+
+static int run_threads(struct job *job, struct err **err) {
+        pthread_t threads[FETCH_PARALLEL];
+        size_t n = 0;
+
+        while (n < FETCH_PARALLEL && n < job->n_distinct && pthread_create(&threads[n], NULL, layers_main, job) == 0)
+                n++;
+        if (n == 0 && job->n_distinct > 0)
+                return err_set(err, EAGAIN, "cannot start a thread");
+        for (size_t i = 0; i < n; i++)
+                pthread_join(threads[i], NULL);
+        return job->error ? err_move(err, TAKE_PTR(job->error)) : 0;
+}
+
+/* Finds layers that occur twice, which are one directory, and refuses blobs that claim two contents. */
+static int find_distinct(struct job *job, struct err **err) {
+        for (size_t i = 0; i < job->n; i++) {
+                bool seen = false;
+
+                for (size_t j = 0; j < i && !seen; j++) {
+                        bool same_diff = strcmp(job->layers[i].diff_id, job->layers[j].diff_id) == 0;
+
+                        if (!same_diff && strcmp(job->layers[i].blob->digest, job->layers[j].blob->digest) == 0)
+                                return err_set(err, EBADMSG, "layer %s has two diff ids in the config", job->layers[i].blob->digest);
+                        seen = same_diff;
+                }
+                if (!seen)
+                        job->distinct[job->n_distinct++] = i;
+        }
+        return 0;
+}
+
+static int open_layer_root(const struct image_layout *l, const struct layer *layer) {
+        char path[LAYER_NAME_MAX + 8];
+
+        snprintf(path, sizeof(path), "%s/fs", layer->name);
+        return openat(layer->state == LAYER_READY ? l->layers : l->ingest, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+}
+
+/* The directory of layer @i, which may be a repetition of an earlier one. */
+static const struct layer *representative(const struct job *job, size_t i) {
+        for (size_t j = 0; j < i; j++)
+                if (strcmp(job->layers[j].diff_id, job->layers[i].diff_id) == 0)
+                        return &job->layers[j];
+        return &job->layers[i];
+}
+
+static int settle_layer(struct job *job, size_t i, struct err **err) {
+        const struct image_layout *l = job->fetch->layout;
+        struct layer *layer = &job->layers[i];
+        _cleanup_close_ int root = open_layer_root(l, layer);
+        _cleanup_free_ int *lower = calloc(i + 1, sizeof(int));
+        char from[LAYER_NAME_MAX];
+        size_t n = 0;
+        int r = 0;
+
+        if (root < 0 || !lower)
+                return err_errno(err, root < 0 ? errno : ENOMEM, "open the layer");
+        for (size_t j = i; j-- > 0 && r == 0; n++) {
+                lower[n] = open_layer_root(l, representative(job, j));
+                if (lower[n] < 0)
+                        r = err_errno(err, errno, "open the layer below");
+        }
+        if (r == 0)
+                r = layer_settle(root, &layer->result.needs, lower, i, err);
+        while (n > 0)
+                close_fd(lower[--n]);
+        if (r < 0)
+                return r;
+        if (r > 0 && syncfs(l->ingest) < 0)
+                return err_errno(err, errno, "sync the file system");
+        strcpy(from, layer->name);
+        snprintf(layer->name, sizeof(layer->name), "%s%s%s", digest_hex(layer->diff_id), r > 0 ? "." : "",
+                 r > 0 ? digest_hex(job->fetch->manifest.config.digest) : "");
+        layer->state = LAYER_READY;
+        return place_layer(l, from, layer->name, err);
+}
+
+static int settle_all(struct job *job, struct err **err) {
+        for (size_t i = 0; i < job->n; i++) {
+                int r = job->layers[i].state == LAYER_UNSETTLED ? settle_layer(job, i, err) : 0;
+
+                if (r < 0)
+                        return err_wrap(err, "layer %.19s", job->layers[i].blob->digest) ?: r;
+        }
+        return 0;
+}
+
+static int fetch_layers(struct fetch *f, struct err **err) {
+        struct job job = { .fetch = f, .n = f->manifest.n_layers, .lock = PTHREAD_MUTEX_INITIALIZER };
+        int r;
+
+        job.layers = calloc(job.n + 1, sizeof(*job.layers));
+        job.distinct = calloc(job.n + 1, sizeof(*job.distinct));
+        if (!job.layers || !job.distinct) {
+                r = err_set(err, ENOMEM, "out of memory");
+        } else {
+                for (size_t i = 0; i < job.n; i++) {
+                        job.layers[i].blob = &f->manifest.layers[i];
+                        job.layers[i].diff_id = f->config.diff_ids[i];
+                }
+                r = find_distinct(&job, err);
+                if (r == 0)
+                        r = run_threads(&job, err);
+                if (r == 0)
+                        r = settle_all(&job, err);
+        }
+        for (size_t i = 0; job.layers && i < job.n; i++) {
+                if (r < 0 && job.layers[i].state == LAYER_UNSETTLED)
+                        tree_remove(f->layout->ingest, job.layers[i].name, NULL);
+                layer_needs_clear(&job.layers[i].result.needs);
+        }
+        free(job.layers);
+        free(job.distinct);
+        return r;
+}
+
+int fetch_set_manifest(struct fetch *f, char *text, size_t n, struct err **err) {
+        free(f->manifest_text);
+        f->manifest_text = text;
+        f->n_manifest = n;
+        manifest_clear(&f->manifest);
+        if (digest_of(text, n, f->manifest_digest) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        return manifest_parse(text, n, &f->manifest, err);
+}
+
+static int check_config(const struct fetch *f, const struct platform *platform, struct err **err) {
+        const struct image_config *c = &f->config;
+        char wanted[PLATFORM_TEXT_MAX];
+        size_t n = 0;
+
+        if (!platform_fits(platform, c->os, c->architecture, c->variant))
+                return err_set(err, ENOEXEC, "the image is for %s/%s%s%s, this node needs %s", c->os ?: "?", c->architecture ?: "?",
+                               c->variant ? "/" : "", c->variant ?: "", platform_format(platform, wanted));
+        while (c->diff_ids && c->diff_ids[n])
+                n++;
+        if (n != f->manifest.n_layers)
+                return err_set(err, EBADMSG, "the manifest has %zu layers, the config %zu", f->manifest.n_layers, n);
+        return 0;
+}
+
+int fetch_set_config(struct fetch *f, char *text, size_t n, const struct platform *platform, struct err **err) {
+        char digest[IMAGE_DIGEST_LENGTH + 1];
+        int r;
+
+        free(f->config_text);
+        f->config_text = text;
+        f->n_config = n;
+        if (digest_of(text, n, digest) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        if (strcmp(digest, f->manifest.config.digest) != 0)
+                return err_set(err, EBADMSG, "the config's digest is %s, but must be %s", digest, f->manifest.config.digest);
+        image_config_clear(&f->config);
+        r = image_config_parse(text, n, &f->config, err);
+        return r < 0 ? r : check_config(f, platform, err);
+}
+
+static int store_text(const struct image_layout *l, const char *digest, const char *text, size_t n, struct err **err) {
+        return file_write(l->blobs, digest_hex(digest), text, n, err);
+}
+
+int fetch_run(struct fetch *f, struct err **err) {
+        int r = fetch_layers(f, err);
+
+        if (r < 0)
+                return r;
+        if (fsync(f->layout->layers) < 0 || fsync(f->layout->blobs) < 0)
+                return err_errno(err, errno, "sync %s", f->layout->path);
+        r = store_text(f->layout, f->manifest.config.digest, f->config_text, f->n_config, err);
+        if (r == 0)
+                r = store_text(f->layout, f->manifest_digest, f->manifest_text, f->n_manifest, err);
+        if (r == 0)
+                report_image(f->report, f->manifest.config.digest, f->manifest_digest);
+        return r;
+}
+
+struct image_ref fetch_record(const struct fetch *f) {
+        struct image_ref ref;
+
+        strcpy(ref.manifest, f->manifest_digest);
+        strcpy(ref.image_id, f->manifest.config.digest);
+        return ref;
+}
+
+void fetch_clear(struct fetch *f) {
+        manifest_clear(&f->manifest);
+        image_config_clear(&f->config);
+        free(f->manifest_text);
+        free(f->config_text);
+        f->manifest_text = f->config_text = NULL;
+}

@@ -1,0 +1,213 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "images/worker/tar_internal.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+bool tar_decimal(const char **text, const char *end, uint64_t *ret_number) {
+        const char *p = *text;
+        uint64_t number = 0;
+
+        for (; p < end && *p >= '0' && *p <= '9'; p++) {
+                if (number > (UINT64_MAX - 9) / 10)
+                        return false;
+                number = number * 10 + (uint64_t)(*p - '0');
+        }
+        if (p == *text)
+                return false;
+        *text = p;
+        *ret_number = number;
+        return true;
+}
+
+int tar_add_piece(struct tar_reader *r, uint64_t offset, uint64_t length, struct err **err) {
+        const struct tar_piece *last = r->n_pieces > 0 ? &r->pieces[r->n_pieces - 1] : NULL;
+
+        if (offset > INT64_MAX || length > INT64_MAX - offset || (last && offset < last->offset + last->length))
+                return err_set(err, EBADMSG, "%s: the pieces of the sparse file are not in order", r->entry.path);
+        if (r->n_pieces == TAR_SPARSE_MAX)
+                return err_set(err, E2BIG, "%s: more than %d pieces of a sparse file", r->entry.path, TAR_SPARSE_MAX);
+        if (r->n_pieces == r->pieces_room) {
+                size_t room = r->pieces_room ? 2 * r->pieces_room : 16;
+                struct tar_piece *pieces = realloc(r->pieces, room * sizeof(*pieces));
+
+                if (!pieces)
+                        return err_set(err, ENOMEM, "out of memory");
+                r->pieces = pieces;
+                r->pieces_room = room;
+        }
+        r->pieces[r->n_pieces++] = (struct tar_piece){ .offset = offset, .length = length };
+        return 0;
+}
+
+/* A record's value; it is followed by the newline that ended it, made a NUL. */
+struct record {
+        const char *key, *value;
+        size_t n; /* bytes of value */
+};
+
+static int bad_record(const struct record *rec, struct err **err) {
+        return err_set(err, EBADMSG, "pax record %.64s has a bad value", rec->key);
+}
+
+static int take_name(const struct record *rec, char *to, bool *has, struct err **err) {
+        if (rec->n == 0)
+                return 0; /* an empty value takes an earlier one back */
+        if (rec->n >= PATH_MAX)
+                return err_set(err, E2BIG, "a name of %zu bytes; at most %d are taken", rec->n, PATH_MAX - 1);
+        if (memchr(rec->value, '\0', rec->n))
+                return bad_record(rec, err);
+        memcpy(to, rec->value, rec->n + 1);
+        *has = true;
+        return 0;
+}
+
+static int take_number(const struct record *rec, uint64_t max, uint64_t *to, bool *has, struct err **err) {
+        const char *p = rec->value;
+        uint64_t number;
+
+        if (!tar_decimal(&p, rec->value + rec->n, &number) || p != rec->value + rec->n || number > max)
+                return bad_record(rec, err);
+        *to = number;
+        if (has)
+                *has = true;
+        return 0;
+}
+
+static int take_owner(const struct record *rec, uint32_t *to, bool *has, struct err **err) {
+        uint64_t number;
+        int r = take_number(rec, UINT32_MAX - 1, &number, has, err);
+
+        if (r == 0)
+                *to = (uint32_t)number;
+        return r;
+}
+
+static int take_time(struct tar_reader *r, const struct record *rec, struct err **err) {
+        const char *p = rec->value, *end = p + rec->n;
+        bool negative = *p == '-';
+        uint32_t nsec = 0, unit = 100000000;
+        uint64_t seconds;
+
+        p += negative;
+        if (!tar_decimal(&p, end, &seconds) || seconds > INT64_MAX)
+                return bad_record(rec, err);
+        if (p < end && *p++ != '.')
+                return bad_record(rec, err);
+        for (; p < end && *p >= '0' && *p <= '9'; p++, unit /= 10)
+                nsec += (uint32_t)(*p - '0') * unit;
+        r->entry.mtime = negative ? -(int64_t)seconds : (int64_t)seconds;
+        if (negative && nsec > 0) {
+                r->entry.mtime--;
+                nsec = 1000000000 - nsec;
+        }
+        r->entry.mtime_nsec = nsec;
+        r->has_mtime = true;
+        return 0;
+}
+
+static int take_xattr(struct tar_reader *r, const struct record *rec, const char *name, struct err **err) {
+        if (r->entry.n_xattrs == TAR_XATTRS_MAX)
+                return err_set(err, E2BIG, "more than %d extended attributes on one file", TAR_XATTRS_MAX);
+        r->xattrs[r->entry.n_xattrs++] = (struct tar_xattr){ .name = name, .value = rec->value, .size = rec->n };
+        return 0;
+}
+
+/* "offset,length,offset,length..." */
+static int take_map(struct tar_reader *r, const struct record *rec, struct err **err) {
+        const char *p = rec->value, *end = p + rec->n;
+
+        while (p < end) {
+                uint64_t offset, length;
+                int ret;
+
+                if (!tar_decimal(&p, end, &offset) || p == end || *p++ != ',' || !tar_decimal(&p, end, &length) ||
+                    (p < end && *p++ != ','))
+                        return bad_record(rec, err);
+                ret = tar_add_piece(r, offset, length, err);
+                if (ret < 0)
+                        return ret;
+        }
+        return 0;
+}
+
+static int take_sparse(struct tar_reader *r, const struct record *rec, const char *key, struct err **err) {
+        uint64_t number;
+        int ret;
+
+        if (strcmp(key, "name") == 0)
+                return take_name(rec, r->entry.path, &r->has_path, err);
+        if (strcmp(key, "map") == 0) {
+                r->sparse_major = 0;
+                return take_map(r, rec, err);
+        }
+        ret = take_number(rec, INT64_MAX, &number, NULL, err);
+        if (ret < 0)
+                return ret;
+        if (strcmp(key, "major") == 0) {
+                r->sparse_major = number > 1 ? 2 : (int)number;
+        } else if (strcmp(key, "minor") == 0) {
+                r->sparse_minor = number > 1 ? 2 : (int)number;
+        } else if (strcmp(key, "realsize") == 0 || strcmp(key, "size") == 0) {
+                r->sparse_size = number;
+                r->has_sparse_size = true;
+        } else if (strcmp(key, "offset") == 0) {
+                r->sparse_major = 0;
+                r->sparse_offset = number;
+        } else if (strcmp(key, "numbytes") == 0) {
+                return tar_add_piece(r, r->sparse_offset, number, err);
+        }
+        return 0;
+}
+
+static int take_record(struct tar_reader *r, const struct record *rec, struct err **err) {
+        struct tar_entry *e = &r->entry;
+
+        if (strcmp(rec->key, "path") == 0) /* GNU.sparse.name is the file's real one */
+                return r->sparse_major >= 0 && r->has_path ? 0 : take_name(rec, e->path, &r->has_path, err);
+        if (strcmp(rec->key, "linkpath") == 0)
+                return take_name(rec, e->link, &r->has_link, err);
+        if (strcmp(rec->key, "size") == 0)
+                return take_number(rec, INT64_MAX, &r->pax_size, &r->has_size, err);
+        if (strcmp(rec->key, "uid") == 0)
+                return take_owner(rec, &e->uid, &r->has_uid, err);
+        if (strcmp(rec->key, "gid") == 0)
+                return take_owner(rec, &e->gid, &r->has_gid, err);
+        if (strcmp(rec->key, "mtime") == 0)
+                return take_time(r, rec, err);
+        if (strncmp(rec->key, "SCHILY.xattr.", 13) == 0)
+                return take_xattr(r, rec, rec->key + 13, err);
+        if (strncmp(rec->key, "GNU.sparse.", 11) == 0)
+                return take_sparse(r, rec, rec->key + 11, err);
+        return 0; /* atime, ctime, comment, charset and vendors' own */
+}
+
+int tar_read_pax(struct tar_reader *r, size_t n, struct err **err) {
+        char *p = r->pax, *end = p + n;
+
+        while (p < end && *p != '\0') {
+                const char *digits = p;
+                uint64_t length;
+                char *key, *equals;
+                struct record rec;
+                int ret;
+
+                if (!tar_decimal(&digits, end, &length) || digits == end || *digits != ' ' ||
+                    length > (uint64_t)(end - p) || length < (uint64_t)(digits - p) + 3 || p[length - 1] != '\n')
+                        return err_set(err, EBADMSG, "a pax header's record is malformed");
+                key = p + (digits - p) + 1;
+                p += length;
+                p[-1] = '\0';
+                equals = memchr(key, '=', (size_t)(p - 1 - key));
+                if (!equals || equals == key || memchr(key, '\0', (size_t)(equals - key)))
+                        return err_set(err, EBADMSG, "a pax header's record is malformed");
+                *equals = '\0';
+                rec = (struct record){ .key = key, .value = equals + 1, .n = (size_t)(p - 1 - (equals + 1)) };
+                ret = take_record(r, &rec, err);
+                if (ret < 0)
+                        return ret;
+        }
+        return 0;
+}

@@ -1,0 +1,202 @@
+#include "images/worker/unpack.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "images/worker/inflate.h"
+#include "images/worker/ring.h"
+#include "images/worker/tar.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+#define INPUT_SIZE (256 * 1024)
+
+static void finish_digest(EVP_MD_CTX *hash, char ret[IMAGE_DIGEST_LENGTH + 1]) {
+        unsigned char bytes[EVP_MAX_MD_SIZE];
+
+        EVP_DigestFinal_ex(hash, bytes, NULL);
+        strcpy(ret, "sha256:");
+        for (size_t i = 0; i < 32; i++)
+                snprintf(ret + 7 + 2 * i, 3, "%02x", bytes[i]);
+}
+
+int digest_of(const void *bytes, size_t n, char ret_digest[IMAGE_DIGEST_LENGTH + 1]) {
+        EVP_MD_CTX *hash = EVP_MD_CTX_new();
+        int r = -ENOMEM;
+
+        if (hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) && EVP_DigestUpdate(hash, bytes, n)) {
+                finish_digest(hash, ret_digest);
+                r = 0;
+        }
+        EVP_MD_CTX_free(hash);
+        return r;
+}
+
+/* The inflating thread's side. */
+struct pipe {
+        struct unpack *unpack;
+        struct ring ring;
+        struct inflater *inflater;
+        EVP_MD_CTX *compressed, *plain;
+        uint8_t *input;
+        uint64_t offset;
+};
+
+/* Reads the next input. Returns its size, 0 at the blob's end. */
+static ssize_t read_input(struct pipe *p, struct err **err) {
+        ssize_t n = feed_read(p->unpack->feed, p->offset, p->input, INPUT_SIZE, err);
+
+        if (n <= 0)
+                return n;
+        EVP_DigestUpdate(p->compressed, p->input, (size_t)n);
+        p->offset += (uint64_t)n;
+        if (p->unpack->progress)
+                p->unpack->progress(p->unpack->data, p->offset);
+        return n;
+}
+
+/* The first bytes tell the compression; a slow network may bring them one by one. */
+static ssize_t read_first_input(struct pipe *p, struct err **err) {
+        ssize_t have = 0, n;
+
+        do {
+                n = feed_read(p->unpack->feed, p->offset, p->input + have, (size_t)(INPUT_SIZE - have), err);
+                if (n < 0)
+                        return n;
+                EVP_DigestUpdate(p->compressed, p->input + have, (size_t)n);
+                p->offset += (uint64_t)n;
+                have += n;
+        } while (n > 0 && have < 16);
+        return have;
+}
+
+/* Fills one buffer of the ring as far as the blob allows, so that tar's blocks never straddle two. */
+static int fill_buffer(struct pipe *p, uint8_t *buffer, const uint8_t **in, size_t *n_in, size_t *ret_n, bool *end,
+                       struct err **err) {
+        size_t room = RING_BUFFER_SIZE;
+        uint8_t *out = buffer;
+        int r;
+
+        for (;;) {
+                r = inflater_run(p->inflater, in, n_in, &out, &room, err);
+                if (r < 0)
+                        return r;
+                if (room == 0)
+                        break;
+                if (*n_in > 0)
+                        return err_set(err, EBADMSG, "the compressed data makes no progress");
+                ssize_t n = read_input(p, err);
+                if (n < 0)
+                        return (int)n;
+                if (n == 0) {
+                        *end = true;
+                        break;
+                }
+                *in = p->input;
+                *n_in = (size_t)n;
+        }
+        *ret_n = RING_BUFFER_SIZE - room;
+        EVP_DigestUpdate(p->plain, buffer, *ret_n);
+        return 0;
+}
+
+static int check_digest(const char *what, const char *wanted, const char *got, struct err **err) {
+        if (!wanted || strcmp(wanted, got) == 0)
+                return 0;
+        return err_set(err, EBADMSG, "%s is %s, but must be %s", what, got, wanted);
+}
+
+static int check_digests(struct pipe *p, struct err **err) {
+        struct unpack *u = p->unpack;
+        int r;
+
+        finish_digest(p->compressed, u->ret_digest);
+        finish_digest(p->plain, u->ret_diff_id);
+        r = check_digest("the blob's digest", u->digest, u->ret_digest, err);
+        if (r == 0)
+                r = inflater_finish(p->inflater, err);
+        return r < 0 ? r : check_digest("the layer's diff id", u->diff_id, u->ret_diff_id, err);
+}
+
+static int inflate_all(struct pipe *p, struct err **err) {
+        const uint8_t *in = p->input;
+        ssize_t first = read_first_input(p, err);
+        size_t n_in, n = 0;
+        bool end = false;
+
+        if (first < 0)
+                return (int)first;
+        n_in = (size_t)first;
+        while (!end) {
+                uint8_t *buffer = ring_buffer(&p->ring);
+                int r;
+
+                if (!buffer) /* the writer has failed and says why */
+                        return 0;
+                r = fill_buffer(p, buffer, &in, &n_in, &n, &end, err);
+                if (r < 0)
+                        return r;
+                if (n > 0)
+                        ring_put(&p->ring, n);
+        }
+        return check_digests(p, err);
+}
+
+static void *inflate_main(void *data) {
+        struct pipe *p = data;
+        struct err *error = NULL;
+
+        inflate_all(p, &error);
+        ring_end(&p->ring, error);
+        return NULL;
+}
+
+static int apply(struct pipe *p, int root, struct err **err) {
+        const struct tar_source source = { .next = ring_next, .data = &p->ring };
+        _cleanup_(tar_reader_freep) struct tar_reader *tar = tar_reader_new(&source);
+
+        return tar ? layer_apply(root, tar, &p->unpack->limits, &p->unpack->result, err)
+                   : err_set(err, ENOMEM, "out of memory");
+}
+
+static int run(struct pipe *p, int root, struct err **err) {
+        struct err *error = NULL;
+        pthread_t thread;
+        int r = pthread_create(&thread, NULL, inflate_main, p);
+
+        if (r != 0)
+                return err_errno(err, r, "start a thread");
+        r = apply(p, root, &error);
+        ring_close(&p->ring);
+        if (r < 0) /* the other thread may wait for the network */
+                feed_fail(p->unpack->feed, ECANCELED, "unpacking has failed");
+        pthread_join(thread, NULL);
+        /* what came out of a damaged blob is refused for the damage, not for what it looks like */
+        if (r == -EBADMSG && p->ring.error && err_code(p->ring.error) == EBADMSG) {
+                err_free(error);
+                return err_set(err, EBADMSG, "%s", err_text(p->ring.error));
+        }
+        return r < 0 ? err_move(err, error) : 0;
+}
+
+int unpack_blob(struct unpack *u, int root, struct err **err) {
+        struct pipe p = { .unpack = u, .inflater = inflater_new(), .compressed = EVP_MD_CTX_new(), .plain = EVP_MD_CTX_new(),
+                          .input = malloc(INPUT_SIZE) };
+        int r = ring_init(&p.ring);
+
+        if (r == 0 && p.inflater && p.input && p.compressed && p.plain && EVP_DigestInit_ex(p.compressed, EVP_sha256(), NULL) &&
+            EVP_DigestInit_ex(p.plain, EVP_sha256(), NULL))
+                r = run(&p, root, err);
+        else
+                r = err_set(err, ENOMEM, "out of memory");
+        ring_clear(&p.ring);
+        inflater_free(p.inflater);
+        EVP_MD_CTX_free(p.compressed);
+        EVP_MD_CTX_free(p.plain);
+        free(p.input);
+        return r;
+}
