@@ -1,6 +1,7 @@
 #include "cgroups/bpf.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
@@ -108,25 +109,75 @@ static int load_program(const struct bpf_insn *insns, size_t n) {
         return bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
 }
 
-static int load_rules(const struct cgroup_device *rules, size_t n_rules) {
-        _cleanup_free_ struct bpf_insn *insns = calloc(n_rules * CG_BPF_INSNS_PER_RULE + 16, sizeof(*insns));
-
-        if (!insns)
-                return -ENOMEM;
-        return load_program(insns, cg_bpf_translate(rules, n_rules, insns));
-}
-
 bool cg_bpf_usable(void) {
-        _cleanup_close_ int fd = load_rules(NULL, 0);
+        struct bpf_insn insns[16];
+        _cleanup_close_ int fd = load_program(insns, cg_bpf_translate(NULL, 0, insns));
 
         return fd >= 0;
 }
 
-static bool is_ours(int program_fd) {
+static void program_done(struct cg_bpf_program *p) {
+        close_fd(p->fd);
+        free(p->insns);
+}
+
+void cg_bpf_cache_done(struct cg_bpf_cache *cache) {
+        while (cache->n > 0)
+                program_done(&cache->programs[--cache->n]);
+        pthread_mutex_destroy(&cache->lock);
+}
+
+/* Loads @insns (taken over), or finds them loaded. Returns a descriptor of the caller's own. */
+static int cached_program(struct cg_bpf_cache *cache, struct bpf_insn *insns, size_t n) {
+        struct cg_bpf_program *p;
+        int fd;
+
+        for (size_t i = 0; i < cache->n; i++) {
+                p = &cache->programs[i];
+                if (p->n == n && memcmp(p->insns, insns, n * sizeof(*insns)) == 0) {
+                        free(insns);
+                        fd = fcntl(p->fd, F_DUPFD_CLOEXEC, 3);
+                        return fd < 0 ? -errno : fd;
+                }
+        }
+        fd = load_program(insns, n);
+        if (fd < 0) {
+                free(insns);
+                return fd;
+        }
+        if (cache->n < CG_BPF_CACHE_MAX) {
+                p = &cache->programs[cache->n++];
+        } else {
+                p = &cache->programs[cache->oldest++ % CG_BPF_CACHE_MAX];
+                program_done(p);
+        }
+        *p = (struct cg_bpf_program){ .insns = insns, .n = n, .fd = fd };
+        fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+        return fd < 0 ? -errno : fd;
+}
+
+static int load_rules(struct cg_bpf_cache *cache, const struct cgroup_device *rules, size_t n_rules) {
+        struct bpf_insn *insns = calloc(n_rules * CG_BPF_INSNS_PER_RULE + 16, sizeof(*insns));
+        size_t n;
+        int fd;
+
+        if (!insns)
+                return -ENOMEM;
+        n = cg_bpf_translate(rules, n_rules, insns);
+        pthread_mutex_lock(&cache->lock);
+        fd = cached_program(cache, insns, n);
+        pthread_mutex_unlock(&cache->lock);
+        return fd;
+}
+
+/* The program's id when it is one of ours, else 0. */
+static uint32_t our_id(int program_fd) {
         struct bpf_prog_info info = { 0 };
         union bpf_attr attr = { .info = { .bpf_fd = (uint32_t)program_fd, .info_len = sizeof(info), .info = (uintptr_t)&info } };
 
-        return bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) == 0 && strcmp(info.name, PROGRAM_NAME) == 0;
+        if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) < 0 || strcmp(info.name, PROGRAM_NAME) != 0)
+                return 0;
+        return info.id;
 }
 
 /* The program that was attached here before; -ENOENT when there is none. */
@@ -146,19 +197,21 @@ static int find_attached(int dir_fd) {
                 union bpf_attr by_id = { .prog_id = ids[i] };
                 _cleanup_close_ int fd = bpf(BPF_PROG_GET_FD_BY_ID, &by_id, sizeof(by_id));
 
-                if (fd >= 0 && is_ours(fd))
+                if (fd >= 0 && our_id(fd))
                         return TAKE_FD(fd);
         }
         return -ENOENT;
 }
 
-int cg_bpf_attach(int dir_fd, const struct cgroup_device *rules, size_t n_rules, struct err **err) {
-        _cleanup_close_ int old = find_attached(dir_fd), program = load_rules(rules, n_rules);
+int cg_bpf_attach(struct cg_bpf_cache *cache, int dir_fd, const struct cgroup_device *rules, size_t n_rules, struct err **err) {
+        _cleanup_close_ int old = find_attached(dir_fd), program = load_rules(cache, rules, n_rules);
         union bpf_attr attr = { 0 };
         int r;
 
         if (program < 0)
                 return err_errno(err, -program, "device filter: load %zu rules", n_rules);
+        if (old >= 0 && our_id(old) == our_id(program))
+                return 0;
         attr.target_fd = (uint32_t)dir_fd;
         attr.attach_bpf_fd = (uint32_t)program;
         attr.attach_type = BPF_CGROUP_DEVICE;

@@ -1,6 +1,7 @@
 /* Device filters as eBPF programs of a cgroup (BPF_PROG_TYPE_CGROUP_DEVICE), over bpf(2) itself. */
 #pragma once
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,5 +21,18 @@ bool cg_bpf_usable(void);
  * what none names is denied. Returns the number of instructions, at most CG_BPF_INSNS_MAX. */
 size_t cg_bpf_translate(const struct cgroup_device *rules, size_t n_rules, struct bpf_insn *ret_insns);
 
-/* Loads @rules and attaches them to the cgroup @dir_fd, in place of what this function attached before. */
-int cg_bpf_attach(int dir_fd, const struct cgroup_device *rules, size_t n_rules, struct err **err);
+/* Programs that were loaded: verifying one costs 0.3 ms, attaching it 0.01 ms, and most containers have the same rules. */
+#define CG_BPF_CACHE_MAX 8
+struct cg_bpf_cache {
+        pthread_mutex_t lock;
+        struct cg_bpf_program {
+                struct bpf_insn *insns;
+                size_t n;
+                int fd;
+        } programs[CG_BPF_CACHE_MAX];
+        size_t n, oldest;
+};
+void cg_bpf_cache_done(struct cg_bpf_cache *cache);
+
+/* Attaches @rules to the cgroup @dir_fd, in place of what this function attached before. */
+int cg_bpf_attach(struct cg_bpf_cache *cache, int dir_fd, const struct cgroup_device *rules, size_t n_rules, struct err **err);

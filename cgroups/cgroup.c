@@ -122,8 +122,11 @@ int cgroups_open(const char *root, struct cgroups **ret_cgroups, struct err **er
         char rel[CGROUP_PATH_MAX];
         int r;
 
-        if (!c)
+        if (c)
+                c->programs = calloc(1, sizeof(*c->programs));
+        if (!c || !c->programs)
                 return err_errno(err, ENOMEM, "cgroups");
+        pthread_mutex_init(&c->programs->lock, NULL);
         r = open_hierarchies(c, err);
         if (r < 0)
                 return r;
@@ -145,6 +148,9 @@ void cgroups_free(struct cgroups *c) {
                 return;
         for (size_t i = 0; i < c->n; i++)
                 close_fd(c->hierarchies[i].fd);
+        if (c->programs)
+                cg_bpf_cache_done(c->programs);
+        free(c->programs);
         free(c);
 }
 

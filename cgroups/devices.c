@@ -56,7 +56,7 @@ int cgroup_set_devices(const struct cgroups *c, const char *path, const struct c
 
                 if (dir < 0)
                         return err_errno(err, -dir, "cgroup %s", rel);
-                r = cg_bpf_attach(dir, rules, n_rules, err);
+                r = cg_bpf_attach(c->programs, dir, rules, n_rules, err);
                 if (r < 0)
                         err_wrap(err, "cgroup %s", rel);
                 return r;

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,13 +58,16 @@ static const char *bytes(uint64_t n, char ret_text[32]) {
 
 const char *oom_explain(const struct oom_state *state, char ret_text[OOM_TEXT_MAX]) {
         uint64_t used = state->peak != CGROUP_UNKNOWN ? state->peak : state->usage;
-        char limit[32], peak[32];
+        /* Some kernels with v1 count kills but not hits. */
+        bool counted = state->failcnt > 0 && state->failcnt != CGROUP_UNKNOWN;
+        char limit[32], peak[32], hits[64];
 
+        snprintf(hits, sizeof(hits), ", limit hit %" PRIu64 " times", state->failcnt);
         if (state->limit == CGROUP_UNKNOWN)
                 snprintf(ret_text, OOM_TEXT_MAX, "no memory limit of its own, peak %s; the pod's or the node's memory was short",
                          used == CGROUP_UNKNOWN ? "unknown" : bytes(used, peak));
         else
-                snprintf(ret_text, OOM_TEXT_MAX, "memory limit %s, peak %s, limit hit %" PRIu64 " times", bytes(state->limit, limit),
-                         used == CGROUP_UNKNOWN ? "unknown" : bytes(used, peak), state->failcnt);
+                snprintf(ret_text, OOM_TEXT_MAX, "memory limit %s, peak %s%s", bytes(state->limit, limit),
+                         used == CGROUP_UNKNOWN ? "unknown" : bytes(used, peak), counted ? hits : "");
         return ret_text;
 }

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cgroups/bpf.h"
 #include "cgroups/cgroup.h"
 #include "cgroups/mounts.h"
 
@@ -32,6 +33,7 @@ struct cgroups {
         struct hierarchy *by_controller[_CGROUP_CONTROLLER_MAX]; /* NULL: no such controller */
         struct hierarchy *v2; /* NULL: none */
         bool bpf_devices; /* device filters are eBPF programs on v2 */
+        struct cg_bpf_cache *programs;
         atomic_uint warned; /* CG_BIT of what was warned about */
         char root[CGROUP_PATH_MAX]; /* as rel */
 };

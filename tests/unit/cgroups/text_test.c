@@ -133,7 +133,7 @@ static const struct {
 } explanations[] = {
         { { .limit = 64 << 20, .peak = 64 << 20, .failcnt = 12 }, "memory limit 64Mi, peak 64Mi, limit hit 12 times" },
         { { .limit = 1000000, .peak = 999424, .failcnt = 1 }, "memory limit 1.0Mi, peak 976Ki, limit hit 1 times" },
-        { { .limit = 2048, .peak = CGROUP_UNKNOWN, .usage = 1024 }, "memory limit 2Ki, peak 1Ki, limit hit 0 times" },
+        { { .limit = 2048, .peak = CGROUP_UNKNOWN, .usage = 1024 }, "memory limit 2Ki, peak 1Ki" },
         { { .limit = CGROUP_UNKNOWN, .peak = CGROUP_UNKNOWN, .usage = CGROUP_UNKNOWN },
           "no memory limit of its own, peak unknown; the pod's or the node's memory was short" },
 };

@@ -390,7 +390,7 @@ static void test_oom(void **state) {
         assert_ok(oom_read(c, WEB, &s, &err));
         assert_int_equal(s.kills, 1);
         assert_int_equal(s.limit, 8 << 20);
-        assert_true(s.failcnt > 0);
+        assert_true(s.failcnt > 0 || c->mode != CGROUP_V2);
         assert_true(s.peak == CGROUP_UNKNOWN || s.peak > 7 << 20);
         assert_non_null(strstr(oom_explain(&s, text), "memory limit 8Mi"));
         while (oom_watcher_next(watcher))
