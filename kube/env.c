@@ -12,6 +12,7 @@ struct builder {
         const struct pod_container *container;
         const struct pod_facts *facts;
         string_map made; /* has room for all of the container's variables */
+        size_t size; /* of all values so far */
 };
 
 /* The latest of a name counts, in the place of the first. */
@@ -83,8 +84,12 @@ static int add(struct builder *b, const struct pod_env *env, struct err **err) {
                 err_wrap(err, "env %.128s", env->name);
                 return r;
         }
-        if (value)
-                set(b, env->name, value);
+        if (!value)
+                return 0;
+        b->size += strlen(value);
+        if (b->size > ENV_TOTAL_MAX)
+                return err_set(err, E2BIG, "the environment is larger than %zu bytes", ENV_TOTAL_MAX);
+        set(b, env->name, value);
         return 0;
 }
 

@@ -10,6 +10,7 @@
 
 /* The longest value after expansion; execve(2) takes no longer string. */
 #define ENV_VALUE_MAX ((size_t)128 * 1024)
+#define ENV_TOTAL_MAX ((size_t)2 << 20)
 
 /* What references may ask for beyond the manifest. Texts are NULL when not known. */
 struct pod_facts {
