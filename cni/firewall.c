@@ -32,7 +32,9 @@ struct firewall {
         struct ip_cidr exempt[FIREWALL_EXEMPT_MAX];
         size_t n_exempt;
         bool masquerade, taken_up;
-        pthread_mutex_t lock; /* the translations, and the order of transactions */
+        pthread_mutex_t lock; /* the translations, the socket, and the order of transactions */
+        /* Kept open: when a netfilter socket is closed, the kernel waits until what was removed is freed, 10 ms. */
+        struct netlink netlink;
         struct translation *translations;
         size_t n, size;
 };
@@ -76,6 +78,7 @@ int firewall_new(const struct firewall_options *options, struct firewall **ret_f
         if (!firewall)
                 return err_errno(err, ENOMEM, "host ports");
         pthread_mutex_init(&firewall->lock, NULL);
+        firewall->netlink = NETLINK_NONE;
         snprintf(firewall->bridge, sizeof(firewall->bridge), "%s", options->bridge);
         snprintf(firewall->table, sizeof(firewall->table), "nacelle_%s", options->bridge);
         firewall->n_pod_cidrs = options->n_pod_cidrs;
@@ -92,9 +95,15 @@ int firewall_new(const struct firewall_options *options, struct firewall **ret_f
 void firewall_free(struct firewall *firewall) {
         if (!firewall)
                 return;
+        netlink_close(&firewall->netlink);
         pthread_mutex_destroy(&firewall->lock);
         free(firewall->translations);
         free(firewall);
+}
+
+/* The socket, opened at first use; the caller holds the lock. */
+static int open_socket(struct firewall *firewall, struct err **err) {
+        return firewall->netlink.fd >= 0 ? 0 : netlink_open(NETLINK_NETFILTER, &firewall->netlink, err);
 }
 
 static struct rule begin(const struct firewall *firewall, const char *chain) {
@@ -253,18 +262,19 @@ static int take_up(const struct nft_port *port, void *data) {
 static int take_up_all(struct firewall *firewall, struct err **err) {
         for (int family = 0; family < 2; family++) {
                 for (int which = SET_ANY; which <= SET_ADDRESS; which++) {
-                        _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
                         _cleanup_err_ struct err *error = NULL;
-                        int r = netlink_open(NETLINK_NETFILTER, &netlink, err);
+                        int r = open_socket(firewall, err);
 
                         if (r < 0)
                                 return r;
-                        r = nft_for_each_port(&netlink, firewall->table, &sets[family][which], take_up, firewall,
-                                              &error);
-                        if (r < 0 && r != -ENOENT) {
-                                firewall->n = 0;
-                                return error ? err_move(err, TAKE_PTR(error)) : r;
-                        }
+                        r = nft_for_each_port(&firewall->netlink, firewall->table, &sets[family][which], take_up,
+                                              firewall, &error);
+                        if (r == 0 || r == -ENOENT)
+                                continue;
+                        /* The rest of the answer may still be in the socket. */
+                        netlink_close(&firewall->netlink);
+                        firewall->n = 0;
+                        return error ? err_move(err, TAKE_PTR(error)) : r;
                 }
         }
         firewall->taken_up = true;
@@ -273,26 +283,28 @@ static int take_up_all(struct firewall *firewall, struct err **err) {
 
 /* The whole table anew in one transaction: there is no moment without rules. The caller holds the lock. */
 static int install(struct firewall *firewall, struct err **err) {
-        _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
-        int r = netlink_open(NETLINK_NETFILTER, &netlink, err);
+        struct netlink *netlink = &firewall->netlink;
+        int r = open_socket(firewall, err);
 
         if (r < 0)
                 return r;
-        nft_transaction(&netlink);
-        nft_put_table(&netlink, firewall->table);
-        nft_put_delete_table(&netlink, firewall->table);
-        nft_put_table(&netlink, firewall->table);
+        nft_transaction(netlink);
+        nft_put_table(netlink, firewall->table);
+        nft_put_delete_table(netlink, firewall->table);
+        nft_put_table(netlink, firewall->table);
         for (int family = 0; family < 2; family++)
                 for (int which = 0; which < SETS; which++)
-                        nft_put_ports(&netlink, firewall->table, &sets[family][which]);
+                        nft_put_ports(netlink, firewall->table, &sets[family][which]);
         for (size_t i = 0; i < ELEMENTS(chains); i++)
-                nft_put_chain(&netlink, firewall->table, &chains[i]);
-        r = put_rules(firewall, &netlink);
-        if (r < 0)
+                nft_put_chain(netlink, firewall->table, &chains[i]);
+        r = put_rules(firewall, netlink);
+        if (r < 0) {
+                netlink_close(netlink);
                 return err_errno(err, -r, "nftables rules");
+        }
         for (size_t i = 0; i < firewall->n; i++)
-                put_translation(firewall, &netlink, &firewall->translations[i], true);
-        r = nft_commit(&netlink, err);
+                put_translation(firewall, netlink, &firewall->translations[i], true);
+        r = nft_commit(netlink, err);
         if (r < 0)
                 err_wrap(err, "nftables table %s", firewall->table);
         return r;
@@ -311,11 +323,13 @@ int firewall_install(struct firewall *firewall, struct err **err) {
 }
 
 int firewall_check(struct firewall *firewall, struct err **err) {
-        _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
-        int r = netlink_open(NETLINK_NETFILTER, &netlink, err);
+        int r;
 
+        pthread_mutex_lock(&firewall->lock);
+        r = open_socket(firewall, err);
         if (r == 0)
-                r = nft_has_table(&netlink, firewall->table, err);
+                r = nft_has_table(&firewall->netlink, firewall->table, err);
+        pthread_mutex_unlock(&firewall->lock);
         return r;
 }
 
@@ -376,26 +390,25 @@ static int append_all(struct firewall *firewall, const char *id, const struct ip
         return 0;
 }
 
-static void forget_flows(const struct firewall *firewall, size_t from, const char *id) {
+static void forget_flows(struct firewall *firewall, size_t from, const char *id) {
         for (size_t i = from; i < firewall->n; i++) {
                 const struct nft_port *port = &firewall->translations[i].port;
 
                 if (port->protocol == IPPROTO_UDP && (!id || strcmp(port->comment, id) == 0))
-                        host_port_forget_flows(port->target.family, port->port);
+                        host_port_forget_flows(&firewall->netlink, port->target.family, port->port);
         }
 }
 
-static int add_locked(struct firewall *firewall, const char *id, size_t before, struct err **err) {
-        _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
+static int add_locked(struct firewall *firewall, size_t before, struct err **err) {
         _cleanup_err_ struct err *error = NULL;
-        int r = netlink_open(NETLINK_NETFILTER, &netlink, err);
+        int r = open_socket(firewall, err);
 
         if (r < 0)
                 return r;
-        nft_transaction(&netlink);
+        nft_transaction(&firewall->netlink);
         for (size_t i = before; i < firewall->n; i++)
-                put_translation(firewall, &netlink, &firewall->translations[i], true);
-        r = nft_commit(&netlink, &error);
+                put_translation(firewall, &firewall->netlink, &firewall->translations[i], true);
+        r = nft_commit(&firewall->netlink, &error);
         /* Someone flushed the rules: put all of them back, these among them. */
         if (r == -ENOENT)
                 return install(firewall, err);
@@ -411,7 +424,7 @@ int firewall_add(struct firewall *firewall, const char *id, const struct ip *ips
         before = firewall->n;
         r = append_all(firewall, id, ips, n_ips, ports, n_ports, err);
         if (r == 0 && firewall->n > before)
-                r = add_locked(firewall, id, before, err);
+                r = add_locked(firewall, before, err);
         if (r < 0)
                 firewall->n = before;
         else
@@ -439,20 +452,19 @@ static size_t count(const struct firewall *firewall, const char *id) {
 }
 
 static int remove_locked(struct firewall *firewall, const char *id, struct err **err) {
-        _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
         _cleanup_err_ struct err *error = NULL;
         int r;
 
         if (count(firewall, id) == 0)
                 return 0;
-        r = netlink_open(NETLINK_NETFILTER, &netlink, err);
+        r = open_socket(firewall, err);
         if (r < 0)
                 return r;
-        nft_transaction(&netlink);
+        nft_transaction(&firewall->netlink);
         for (size_t i = 0; i < firewall->n; i++)
                 if (strcmp(firewall->translations[i].port.comment, id) == 0)
-                        put_translation(firewall, &netlink, &firewall->translations[i], false);
-        r = nft_commit(&netlink, &error);
+                        put_translation(firewall, &firewall->netlink, &firewall->translations[i], false);
+        r = nft_commit(&firewall->netlink, &error);
         if (r < 0 && r != -ENOENT)
                 return err_move(err, TAKE_PTR(error));
         forget_flows(firewall, 0, id);

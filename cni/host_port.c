@@ -56,15 +56,12 @@ int host_port_probe(uint8_t protocol, const struct ip *ip, uint16_t port, struct
         return 0;
 }
 
-void host_port_forget_flows(uint8_t family, uint16_t port) {
-        _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
+void host_port_forget_flows(struct netlink *netlink, uint8_t family, uint16_t port) {
         struct nlattr *tuple, *protocol, *filter;
         struct nlmsghdr *message;
         struct nfgenmsg *header;
 
-        if (netlink_open(NETLINK_NETFILTER, &netlink, NULL) < 0)
-                return;
-        message = netlink_begin(&netlink, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, 0,
+        message = netlink_begin(netlink, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE, 0,
                                 sizeof(struct nfgenmsg), "forget UDP flows", ENOENT);
         header = netlink_extra(message);
         header->nfgen_family = family;
@@ -79,6 +76,6 @@ void host_port_forget_flows(uint8_t family, uint16_t port) {
         mnl_attr_put_u32(message, CTA_FILTER_ORIG_FLAGS, FILTER_PROTOCOL | FILTER_DESTINATION_PORT);
         mnl_attr_put_u32(message, CTA_FILTER_REPLY_FLAGS, 0);
         mnl_attr_nest_end(message, filter);
-        netlink_end(&netlink, message);
-        netlink_run(&netlink, NULL);
+        netlink_end(netlink, message);
+        netlink_run(netlink, NULL);
 }

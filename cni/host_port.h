@@ -6,6 +6,7 @@
 #include "lib/ip.h"
 
 struct err;
+struct netlink;
 
 /* "tcp", "udp", "sctp", or "?". */
 const char *host_port_protocol(uint8_t protocol);
@@ -15,5 +16,6 @@ const char *host_port_protocol(uint8_t protocol);
 int host_port_probe(uint8_t protocol, const struct ip *ip, uint16_t port, struct err **err);
 
 /* Drops the tracked UDP flows to @port: else a client that keeps sending from one port is led to the old pod, or
- * past the new one, for as long as it sends. Best effort; nothing waits on it. */
-void host_port_forget_flows(uint8_t family, uint16_t port);
+ * past the new one, for as long as it sends. Best effort. @netlink is of
+ * NETLINK_NETFILTER. */
+void host_port_forget_flows(struct netlink *netlink, uint8_t family, uint16_t port);

@@ -36,7 +36,7 @@ struct netlink {
 /* Opens a socket of @protocol (NETLINK_ROUTE, NETLINK_NETFILTER) in the thread's namespace. */
 int netlink_open(int protocol, struct netlink *ret_netlink, struct err **err);
 
-/* Closes and frees; the zero of NETLINK_NONE is fine. */
+/* Closes and frees; NETLINK_NONE is fine, and what is left. */
 void netlink_close(struct netlink *netlink);
 #define _cleanup_netlink_ __attribute__((cleanup(netlink_close)))
 
