@@ -1,0 +1,193 @@
+#include <errno.h>
+#include <stdio.h>
+
+#include "cli/cli.h"
+#include "cli/list.h"
+
+/* Stopping takes the container's grace period and then some. */
+#define STOP_MARGIN_MS 30000
+
+static struct {
+        int64_t timeout;
+        bool all, force;
+} options;
+
+const struct cli_option cli_stop_options[] = {
+        { "timeout", 't', CLI_NUMBER, &options.timeout, "SECONDS", "before it is killed [0]" },
+        {},
+};
+const struct cli_option cli_rm_options[] = {
+        { "all", 'a', CLI_FLAG, &options.all, NULL, "remove all containers" },
+        { "force", 'f', CLI_FLAG, &options.force, NULL, "stop running ones first" },
+        {},
+};
+const struct cli_option cli_stopp_options[] = { {} };
+const struct cli_option cli_rmp_options[] = {
+        { "all", 'a', CLI_FLAG, &options.all, NULL, "remove all pods" },
+        { "force", 'f', CLI_FLAG, &options.force, NULL, "stop running ones first" },
+        {},
+};
+
+static char *text(const char *text) {
+        return (char *)(uintptr_t)text;
+}
+
+/* Does @change to each id, prints @done and the id, and reports what failed. */
+static int each(struct cli *cli, char **ids, int n, int (*change)(struct cli *cli, const char *id, struct err **err),
+                const char *done) {
+        int result = 0;
+
+        for (int i = 0; i < n; i++) {
+                _cleanup_err_ struct err *err = NULL;
+
+                if (change(cli, ids[i], &err) < 0) {
+                        fprintf(stderr, "nacelle: %s: %s\n", ids[i], err_text(err));
+                        result = 1;
+                        continue;
+                }
+                printf("%s%s\n", done, ids[i]);
+        }
+        return result;
+}
+
+static int start(struct cli *cli, const char *id, struct err **err) {
+        Cri__StartContainerRequest request = CRI__START_CONTAINER_REQUEST__INIT;
+        _cleanup_unpacked_ struct grpc_unpacked answer = {};
+
+        request.container_id = text(id);
+        return cli_call(cli, RUNTIME("StartContainer"), &request.base, &cri__start_container_response__descriptor, &answer, err);
+}
+
+static int stop(struct cli *cli, const char *id, struct err **err) {
+        Cri__StopContainerRequest request = CRI__STOP_CONTAINER_REQUEST__INIT;
+        _cleanup_unpacked_ struct grpc_unpacked answer = {};
+
+        request.container_id = text(id);
+        request.timeout = options.timeout;
+        if (!cli->timeout_given)
+                cli->timeout_ms = (uint64_t)options.timeout * 1000 + STOP_MARGIN_MS;
+        return cli_call(cli, RUNTIME("StopContainer"), &request.base, &cri__stop_container_response__descriptor, &answer, err);
+}
+
+/* As crictl: a running container is removed only with --force, though CRI itself would kill it. */
+static int check_not_running(struct cli *cli, const char *id, struct err **err) {
+        Cri__ContainerStatusRequest request = CRI__CONTAINER_STATUS_REQUEST__INIT;
+        _cleanup_unpacked_ struct grpc_unpacked unpacked = {};
+        const Cri__ContainerStatusResponse *answer;
+        int r;
+
+        request.container_id = text(id);
+        r = cli_call(cli, RUNTIME("ContainerStatus"), &request.base, &cri__container_status_response__descriptor, &unpacked, err);
+        if (r < 0)
+                return r;
+        answer = (const Cri__ContainerStatusResponse *)unpacked.message;
+        if (answer->status && answer->status->state == CRI__CONTAINER_STATE__CONTAINER_RUNNING)
+                return err_set(err, EBUSY, "it is running; stop it, or use --force");
+        return 0;
+}
+
+static int rm(struct cli *cli, const char *id, struct err **err) {
+        Cri__RemoveContainerRequest request = CRI__REMOVE_CONTAINER_REQUEST__INIT;
+        _cleanup_unpacked_ struct grpc_unpacked answer = {};
+        int r;
+
+        r = options.force ? stop(cli, id, err) : check_not_running(cli, id, err);
+        if (r < 0)
+                return r;
+        request.container_id = text(id);
+        return cli_call(cli, RUNTIME("RemoveContainer"), &request.base, &cri__remove_container_response__descriptor, &answer,
+                        err);
+}
+
+static int stopp(struct cli *cli, const char *id, struct err **err) {
+        Cri__StopPodSandboxRequest request = CRI__STOP_POD_SANDBOX_REQUEST__INIT;
+        _cleanup_unpacked_ struct grpc_unpacked answer = {};
+
+        request.pod_sandbox_id = text(id);
+        if (!cli->timeout_given)
+                cli->timeout_ms = STOP_MARGIN_MS;
+        return cli_call(cli, RUNTIME("StopPodSandbox"), &request.base, &cri__stop_pod_sandbox_response__descriptor, &answer, err);
+}
+
+static int check_not_ready(struct cli *cli, const char *id, struct err **err) {
+        Cri__PodSandboxStatusRequest request = CRI__POD_SANDBOX_STATUS_REQUEST__INIT;
+        _cleanup_unpacked_ struct grpc_unpacked unpacked = {};
+        const Cri__PodSandboxStatusResponse *answer;
+        int r;
+
+        request.pod_sandbox_id = text(id);
+        r = cli_call(cli, RUNTIME("PodSandboxStatus"), &request.base, &cri__pod_sandbox_status_response__descriptor, &unpacked,
+                     err);
+        if (r < 0)
+                return r;
+        answer = (const Cri__PodSandboxStatusResponse *)unpacked.message;
+        if (answer->status && answer->status->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY)
+                return err_set(err, EBUSY, "it is ready; stop it, or use --force");
+        return 0;
+}
+
+static int rmp(struct cli *cli, const char *id, struct err **err) {
+        Cri__RemovePodSandboxRequest request = CRI__REMOVE_POD_SANDBOX_REQUEST__INIT;
+        _cleanup_unpacked_ struct grpc_unpacked answer = {};
+        int r;
+
+        r = options.force ? stopp(cli, id, err) : check_not_ready(cli, id, err);
+        if (r < 0)
+                return r;
+        request.pod_sandbox_id = text(id);
+        return cli_call(cli, RUNTIME("RemovePodSandbox"), &request.base, &cri__remove_pod_sandbox_response__descriptor, &answer,
+                        err);
+}
+
+int cli_start(struct cli *cli, char **arguments, int n, struct err **err) {
+        return each(cli, arguments, n, start, "");
+}
+
+int cli_stop(struct cli *cli, char **arguments, int n, struct err **err) {
+        return each(cli, arguments, n, stop, "");
+}
+
+int cli_stopp(struct cli *cli, char **arguments, int n, struct err **err) {
+        return each(cli, arguments, n, stopp, "Stopped sandbox ");
+}
+
+static int usage(const char *verb, const char *what, struct err **err) {
+        err_set(err, EINVAL, "usage: nacelle %s [OPTIONS] %s..., or --all", verb, what);
+        return CLI_USAGE_EXIT;
+}
+
+int cli_rm(struct cli *cli, char **arguments, int n, struct err **err) {
+        _cleanup_unpacked_ struct grpc_unpacked unpacked = {};
+        const Cri__ListContainersResponse *answer;
+        _cleanup_free_ char **ids = NULL;
+        int r;
+
+        if (!options.all)
+                return n > 0 ? each(cli, arguments, n, rm, "") : usage("rm", "CONTAINER", err);
+        r = list_containers(cli, NULL, &unpacked, err);
+        if (r < 0)
+                return r;
+        answer = (const Cri__ListContainersResponse *)unpacked.message;
+        ids = calloc(answer->n_containers + 1, sizeof(*ids));
+        for (size_t i = 0; ids && i < answer->n_containers; i++)
+                ids[i] = answer->containers[i]->id;
+        return ids ? each(cli, ids, (int)answer->n_containers, rm, "") : err_set(err, ENOMEM, "out of memory");
+}
+
+int cli_rmp(struct cli *cli, char **arguments, int n, struct err **err) {
+        _cleanup_unpacked_ struct grpc_unpacked unpacked = {};
+        const Cri__ListPodSandboxResponse *answer;
+        _cleanup_free_ char **ids = NULL;
+        int r;
+
+        if (!options.all)
+                return n > 0 ? each(cli, arguments, n, rmp, "Removed sandbox ") : usage("rmp", "POD", err);
+        r = list_pods(cli, NULL, &unpacked, err);
+        if (r < 0)
+                return r;
+        answer = (const Cri__ListPodSandboxResponse *)unpacked.message;
+        ids = calloc(answer->n_items + 1, sizeof(*ids));
+        for (size_t i = 0; ids && i < answer->n_items; i++)
+                ids[i] = answer->items[i]->id;
+        return ids ? each(cli, ids, (int)answer->n_items, rmp, "Removed sandbox ") : err_set(err, ENOMEM, "out of memory");
+}

@@ -1,0 +1,95 @@
+#include "cli/columns.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cleanup.h"
+
+/* Characters, not bytes, of UTF-8 text. */
+static size_t text_width(const char *text) {
+        size_t n = 0;
+
+        for (; *text; text++)
+                n += ((unsigned char)*text & 0xc0) != 0x80;
+        return n;
+}
+
+static void add_cell(struct columns *columns, const char *text, size_t n) {
+        char *cell = strndup(text, n);
+
+        if (columns->n == columns->allocated) {
+                size_t more = columns->allocated ? columns->allocated * 2 : 64;
+                char **cells = reallocarray(columns->cells, more, sizeof(*cells));
+
+                if (!cells) {
+                        free(cell);
+                        return;
+                }
+                columns->cells = cells;
+                columns->allocated = more;
+        }
+        for (char *c = cell; c && *c; c++)
+                if ((unsigned char)*c < 0x20 || *c == 0x7f)
+                        *c = '?';
+        columns->cells[columns->n++] = cell;
+}
+
+/* Adds the cells of one row; missing ones are empty. */
+static unsigned add_row(struct columns *columns, const char *text, unsigned width) {
+        unsigned n = 0;
+
+        for (bool more = true; more && n < COLUMNS_MAX && (width == 0 || n < width); n++) {
+                size_t length = strcspn(text, "\t");
+
+                add_cell(columns, text, length);
+                more = text[length] == '\t';
+                text += length + more;
+        }
+        for (; n < width; n++)
+                add_cell(columns, "", 0);
+        return n;
+}
+
+void columns_begin(struct columns *columns, const char *headings) {
+        *columns = (struct columns){};
+        columns->width = add_row(columns, headings, 0);
+}
+
+void columns_row(struct columns *columns, const char *format, ...) {
+        _cleanup_free_ char *text = NULL;
+        va_list args;
+
+        va_start(args, format);
+        if (vasprintf(&text, format, args) < 0)
+                text = NULL;
+        va_end(args);
+        if (text)
+                add_row(columns, text, columns->width);
+}
+
+void columns_end(struct columns *columns, FILE *out) {
+        size_t widths[COLUMNS_MAX] = {};
+
+        for (size_t i = 0; i < columns->n; i++) {
+                size_t w = columns->cells[i] ? text_width(columns->cells[i]) : 0, *width = &widths[i % columns->width];
+
+                if (w > *width)
+                        *width = w;
+        }
+        for (size_t i = 0; i < columns->n; i++) {
+                const char *cell = columns->cells[i] ? columns->cells[i] : "";
+                size_t width = widths[i % columns->width] + COLUMNS_GAP;
+
+                if (width < COLUMNS_WIDTH_LEAST)
+                        width = COLUMNS_WIDTH_LEAST;
+                if ((i + 1) % columns->width == 0)
+                        fprintf(out, "%s\n", cell);
+                else
+                        fprintf(out, "%s%*s", cell, (int)(width - text_width(cell)), "");
+                free(columns->cells[i]);
+        }
+        free(columns->cells);
+        *columns = (struct columns){};
+}
