@@ -46,6 +46,7 @@ struct image_transfer_request {
         const char *hosts_dir; /* a directory like containerd's certs.d, HOST/hosts.toml; need not exist */
         const char *docker_config; /* a docker config.json with credentials; need not exist */
         const char *insecure; /* hosts reached by plain HTTP, separated by commas; loopback ones always may be */
+        const char *worker; /* the program's path; NULL: IMAGE_WORKER as found */
 };
 
 /* One layer's (or blob's) way; sent a few times a second at most. */

@@ -1,0 +1,368 @@
+#include "images/transfer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "images/message.h"
+#include "images/reference.h"
+#include "images/strings.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+extern char **environ;
+
+struct image_transfer {
+        uv_loop_t *loop;
+        struct image_transfer_callbacks callbacks;
+        void *data;
+        struct message *request; /* until it was sent, then wiped: it holds credentials */
+        char *worker;
+        int socket, pidfd;
+        pid_t pid;
+        uv_poll_t messages, exit;
+        uv_timer_t timer; /* calls done() for what was cancelled in the queue */
+        int handles; /* that are not closed yet */
+        bool started, cancelled;
+        bool has_result;
+        char image[IMAGE_DIGEST_LENGTH + 1], manifest[IMAGE_DIGEST_LENGTH + 1];
+        struct string_list references;
+        struct err *error;
+        struct image_transfer *next; /* in the queue */
+};
+
+/* The processes of this program: its one loop's thread owns it. */
+static struct {
+        unsigned running;
+        struct image_transfer *first;
+} queue;
+
+static void wipe_request(struct image_transfer *t) {
+        if (t->request)
+                explicit_bzero(t->request, sizeof(*t->request));
+        free(t->request);
+        t->request = NULL;
+}
+
+static void transfer_free(struct image_transfer *t) {
+        wipe_request(t);
+        free(t->worker);
+        close_fd(t->socket);
+        close_fd(t->pidfd);
+        string_list_clear(&t->references);
+        err_free(t->error);
+        free(t);
+}
+
+static void on_closed(uv_handle_t *handle) {
+        struct image_transfer *t = handle->data;
+
+        if (--t->handles == 0)
+                transfer_free(t);
+}
+
+static void start_queued(void);
+
+static void finish(struct image_transfer *t) {
+        const struct image_transfer_result result = {
+                .image_id = t->image, .manifest = t->manifest, .references = (const char *const *)t->references.items
+        };
+
+        if (t->cancelled) {
+                t->error = err_free(t->error);
+                err_set(&t->error, ECANCELED, "the transfer was cancelled");
+        }
+        if (!t->has_result && !t->error)
+                err_set(&t->error, EIO, "%s ended without an answer", IMAGE_WORKER);
+        t->callbacks.done(t->data, t->error ? NULL : &result, t->error);
+        if (t->started) {
+                queue.running--;
+                uv_close((uv_handle_t *)&t->messages, on_closed);
+                uv_close((uv_handle_t *)&t->exit, on_closed);
+        }
+        uv_close((uv_handle_t *)&t->timer, on_closed);
+        start_queued();
+}
+
+static uint64_t number_of(const struct message *m, const char *key) {
+        const char *text = message_get(m, key);
+
+        return text ? strtoull(text, NULL, 10) : 0;
+}
+
+static void take_progress(struct image_transfer *t, const struct message *m) {
+        const struct image_progress progress = {
+                .digest = message_get(m, "digest") ?: "", .phase = message_get(m, "phase") ?: "",
+                .done = number_of(m, "done"), .total = number_of(m, "total"),
+        };
+
+        if (t->callbacks.progress && !t->cancelled)
+                t->callbacks.progress(t->data, &progress);
+}
+
+static void take_result(struct image_transfer *t, const struct message *m) {
+        const char *key, *value;
+        size_t at = 0;
+
+        t->has_result = true;
+        snprintf(t->image, sizeof(t->image), "%s", message_get(m, "image") ?: "");
+        snprintf(t->manifest, sizeof(t->manifest), "%s", message_get(m, "manifest") ?: "");
+        while (message_next(m, &at, &key, &value))
+                if (strcmp(key, "reference") == 0)
+                        string_list_add(&t->references, value);
+        if (!t->references.items)
+                t->references.items = string_list_take(&t->references);
+}
+
+static void take_message(struct image_transfer *t, const struct message *m) {
+        const char *kind = message_get(m, "kind");
+
+        if (strcmp(kind ?: "", "progress") == 0)
+                take_progress(t, m);
+        else if (strcmp(kind ?: "", "result") == 0)
+                take_result(t, m);
+        else if (strcmp(kind ?: "", "error") == 0 && !t->error)
+                err_set(&t->error, (int)number_of(m, "code") ?: EIO, "%s", message_get(m, "text") ?: "no error text");
+}
+
+static void drain(struct image_transfer *t) {
+        static struct message m; /* too large for a stack; the loop's thread is the only one */
+        ssize_t n;
+
+        while ((n = recv(t->socket, m.bytes, sizeof(m.bytes), MSG_DONTWAIT | MSG_TRUNC)) > 0) {
+                m.n = (size_t)n <= sizeof(m.bytes) ? (size_t)n : 0;
+                if (message_valid(&m))
+                        take_message(t, &m);
+        }
+        if (n == 0 || errno != EAGAIN)
+                uv_poll_stop(&t->messages);
+}
+
+static void on_message(uv_poll_t *poll, int status, int events) {
+        struct image_transfer *t = poll->data;
+
+        (void)events;
+        if (status < 0)
+                uv_poll_stop(poll);
+        else
+                drain(t);
+}
+
+static void on_exit_of_worker(uv_poll_t *poll, int status, int events) {
+        struct image_transfer *t = poll->data;
+        siginfo_t info = { .si_pid = 0 };
+
+        (void)status;
+        (void)events;
+        uv_poll_stop(poll);
+        drain(t);
+        if (waitid(P_PIDFD, (id_t)t->pidfd, &info, WEXITED) == 0 && info.si_code != CLD_EXITED && !t->has_result)
+                err_set(&t->error, EIO, "%s was killed by signal %d", IMAGE_WORKER, info.si_status);
+        finish(t);
+}
+
+static void on_timer(uv_timer_t *timer) {
+        finish(timer->data);
+}
+
+static int find_worker(char **ret_path, struct err **err) {
+        static const char *const places[] = { "", "../libexec/nacelle/" };
+        char self[PATH_MAX], *slash;
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+        if (n < 0)
+                return err_errno(err, errno, "read /proc/self/exe");
+        self[n] = '\0';
+        slash = strrchr(self, '/');
+        if (slash)
+                *slash = '\0';
+        for (size_t i = 0; i < ELEMENTS(places); i++) {
+                _cleanup_free_ char *path = NULL;
+
+                if (asprintf(&path, "%s/%s" IMAGE_WORKER, self, places[i]) < 0)
+                        return err_set(err, ENOMEM, "out of memory");
+                if (access(path, X_OK) == 0) {
+                        *ret_path = TAKE_PTR(path);
+                        return 0;
+                }
+        }
+        return err_set(err, ENOENT, "no program " IMAGE_WORKER " in %s or ../libexec/nacelle", self);
+}
+
+static int spawn(const char *path, int socket, pid_t *ret_pid, struct err **err) {
+        char *const argv[] = { (char *)IMAGE_WORKER, NULL };
+        posix_spawn_file_actions_t actions;
+        posix_spawnattr_t attributes;
+        sigset_t none, all;
+        int r;
+
+        sigemptyset(&none);
+        sigfillset(&all);
+        posix_spawn_file_actions_init(&actions);
+        posix_spawnattr_init(&attributes);
+        posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
+        posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO);
+        posix_spawn_file_actions_adddup2(&actions, socket, IMAGE_SOCKET_FD);
+        posix_spawnattr_setsigmask(&attributes, &none);
+        posix_spawnattr_setsigdefault(&attributes, &all);
+        posix_spawnattr_setpgroup(&attributes, 0); /* a terminal's ^C is for the agent; its end is the worker's */
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+        r = posix_spawn(ret_pid, path, &actions, &attributes, argv, environ);
+        posix_spawn_file_actions_destroy(&actions);
+        posix_spawnattr_destroy(&attributes);
+        return r != 0 ? err_errno(err, r, "start %s", path) : 0;
+}
+
+/* Starts the process; on failure nothing of it is left. */
+static int start_process(struct image_transfer *t, struct err **err) {
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
+        int pair[2], r;
+
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return err_errno(err, errno, "make a socket");
+        ours = pair[0];
+        theirs = pair[1];
+        if (fcntl(ours, F_SETFL, O_NONBLOCK) < 0 || send(ours, t->request->bytes, t->request->n, MSG_NOSIGNAL) < 0)
+                return err_errno(err, errno, "send the request");
+        r = spawn(t->worker, theirs, &t->pid, err);
+        if (r < 0)
+                return r;
+        t->pidfd = (int)syscall(SYS_pidfd_open, t->pid, 0);
+        if (t->pidfd < 0) {
+                r = errno;
+                kill(t->pid, SIGKILL);
+                waitpid(t->pid, NULL, 0);
+                return err_errno(err, r, "open the process");
+        }
+        t->socket = TAKE_FD(ours);
+        wipe_request(t);
+        return 0;
+}
+
+static int start(struct image_transfer *t, struct err **err) {
+        int r = start_process(t, err);
+
+        if (r < 0)
+                return r;
+        uv_poll_init(t->loop, &t->messages, t->socket);
+        uv_poll_init(t->loop, &t->exit, t->pidfd);
+        t->messages.data = t->exit.data = t;
+        t->handles += 2;
+        t->started = true;
+        queue.running++;
+        uv_poll_start(&t->messages, UV_READABLE, on_message);
+        uv_poll_start(&t->exit, UV_READABLE, on_exit_of_worker);
+        return 0;
+}
+
+static void start_queued(void) {
+        struct image_transfer *t;
+
+        while (queue.running < IMAGE_TRANSFERS_MAX && (t = queue.first)) {
+                queue.first = t->next;
+                t->next = NULL;
+                if (start(t, &t->error) < 0)
+                        finish(t);
+        }
+}
+
+static void enqueue(struct image_transfer *t) {
+        struct image_transfer **at = &queue.first;
+
+        while (*at)
+                at = &(*at)->next;
+        *at = t;
+}
+
+static int fill_request(struct message *m, const struct image_transfer_request *q) {
+        static const char *const kinds[] = {
+                [IMAGE_PULL] = "pull",     [IMAGE_IMPORT] = "import", [IMAGE_PUSH] = "push",
+                [IMAGE_EXPORT] = "export", [IMAGE_LOGIN] = "login",
+        };
+        const struct {
+                const char *key, *value;
+        } pairs[] = {
+                { "kind", kinds[q->kind] },
+                { "root", q->root_dir },
+                { "reference", q->reference },
+                { "file", q->file },
+                { "platform", q->platform },
+                { "registries", q->registries },
+                { "hosts-dir", q->hosts_dir },
+                { "docker-config", q->docker_config },
+                { "insecure", q->insecure },
+                { "username", q->auth.username },
+                { "password", q->auth.password },
+                { "auth", q->auth.auth },
+                { "identity-token", q->auth.identity_token },
+                { "registry-token", q->auth.registry_token },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(pairs); i++)
+                message_add(m, pairs[i].key, pairs[i].value);
+        return m->full ? -E2BIG : 0;
+}
+
+static int prepare(struct image_transfer *t, const struct image_transfer_request *q, struct err **err) {
+        t->request = calloc(1, sizeof(*t->request));
+        if (!t->request)
+                return err_set(err, ENOMEM, "out of memory");
+        if (fill_request(t->request, q) < 0)
+                return err_set(err, EINVAL, "a request of more than %d bytes", IMAGE_MESSAGE_MAX);
+        if (!q->worker)
+                return find_worker(&t->worker, err);
+        t->worker = strdup(q->worker);
+        return t->worker ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *request,
+                         const struct image_transfer_callbacks *callbacks, void *data,
+                         struct image_transfer **ret_transfer, struct err **err) {
+        struct image_transfer *t = calloc(1, sizeof(*t));
+        int r;
+
+        if (!t)
+                return err_set(err, ENOMEM, "out of memory");
+        *t = (struct image_transfer){ .loop = loop, .callbacks = *callbacks, .data = data, .socket = -EBADF, .pidfd = -EBADF };
+        r = prepare(t, request, err);
+        if (r == 0 && queue.running < IMAGE_TRANSFERS_MAX)
+                r = start(t, err);
+        else if (r == 0)
+                enqueue(t);
+        if (r < 0) {
+                transfer_free(t);
+                return r;
+        }
+        uv_timer_init(loop, &t->timer);
+        t->timer.data = t;
+        t->handles++;
+        if (ret_transfer)
+                *ret_transfer = t;
+        return 0;
+}
+
+void image_transfer_cancel(struct image_transfer *t) {
+        struct image_transfer **at = &queue.first;
+
+        if (t->cancelled)
+                return;
+        t->cancelled = true;
+        if (t->started) {
+                syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
+                return;
+        }
+        while (*at && *at != t)
+                at = &(*at)->next;
+        if (*at)
+                *at = t->next;
+        uv_timer_start(&t->timer, on_timer, 0, 0);
+}
