@@ -1,0 +1,26 @@
+/* A pod's DNS configuration and /etc/hosts: cni/files.h fed from the pod's fields. Blocks: reads the node's files. */
+#pragma once
+
+#include <stddef.h>
+
+#include "lib/err.h"
+
+struct options;
+struct pod;
+
+struct dns_choice; /* opaque; see below */
+
+int dns_choose(const struct pod *pod, const struct options *options, struct dns_choice **ret_choice, struct err **err);
+void dns_choice_free(struct dns_choice *choice); /* NULL is fine */
+void dns_choice_lists(const struct dns_choice *choice, char ***ret_servers, size_t *ret_n_servers, char ***ret_searches,
+                      size_t *ret_n_searches, char ***ret_options, size_t *ret_n_options);
+
+/* Why the choice is not what the pod asked for: kubelet's event text; NULL: it is. */
+const char *dns_choice_warning(const struct dns_choice *choice);
+
+/* The text of the pod's /etc/hosts; free it. @ips: NULL-ended. */
+int hosts_text(const struct pod *pod, const struct options *options, const char *const *ips, char **ret_text,
+               struct err **err);
+
+/* The name the pod's containers see as theirs (at most 63 bytes); in @ret. */
+void pod_hostname(const struct pod *pod, const char *node_name, char ret[64]);

@@ -1,0 +1,27 @@
+/* The agent's read-only HTTP endpoint, as kubelet's read-only port: GET on RUN/kubelet.sock, and on a TCP port where
+ * one is configured. /healthz is its own; the rest are routes that write JSON. One request a connection.
+ */
+#pragma once
+
+#include <uv.h>
+
+#include "agent/options.h"
+
+struct endpoint;
+struct json_writer;
+
+#define ENDPOINT_CLIENTS_MAX 64 /* at a time; more are closed */
+#define ENDPOINT_REQUEST_MAX 8192 /* bytes of a request */
+#define ENDPOINT_SECONDS 10 /* for a client to send its request and read the answer */
+
+struct endpoint_route {
+        const char *path; /* NULL ends the table */
+        int (*write)(void *data, struct json_writer *writer); /* 0 or a negative errno: 500 */
+};
+
+/* @routes is kept. -EADDRINUSE and others with *@err. */
+int endpoint_new(uv_loop_t *loop, const struct options *options, const struct endpoint_route *routes, void *data,
+                 struct endpoint **ret_endpoint, struct err **err);
+
+/* Closes all; memory goes once the loop has closed the handles. NULL is fine. */
+void endpoint_free(struct endpoint *endpoint);

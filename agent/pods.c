@@ -1,0 +1,570 @@
+#include "agent/pods.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/endpoint.h"
+#include "agent/events.h"
+#include "agent/node_facts.h"
+#include "agent/pods_found.h"
+#include "agent/source.h"
+#include "agent/tree.h"
+#include "agent/worker.h"
+#include "cgroups/cgroup.h"
+#include "cri/cri.h"
+#include "cri/events.h"
+#include "kube/pod.h"
+#include "kube/problem.h"
+#include "kube/resources.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/json_writer.h"
+#include "lib/log.h"
+#include "lib/pool.h"
+
+/* What a file of the directory wants. */
+struct desired {
+        char *file;
+        struct pod *pod;
+        bool duplicate_said, refused_said;
+};
+
+/* A pod that has a worker. */
+struct slot {
+        struct pods *pods;
+        struct slot *next;
+        struct worker *worker;
+        uv_timer_t timer;
+        bool gone;
+};
+
+struct pods {
+        uv_loop_t *loop;
+        struct pool *pool;
+        struct cri *cri;
+        const struct options *options;
+        struct cgroups *cgroups;
+        struct worker_ops ops;
+        struct worker_node node;
+        struct node_facts facts;
+        int64_t clock_base; /* wall minus monotonic time at the start, ms */
+        struct cri_subscription *subscription;
+        struct source *source;
+        struct endpoint *endpoint;
+        struct desired *desired; /* sorted by file */
+        size_t n_desired;
+        struct slot *slots;
+        struct found_pods found;
+        bool synced, leaving;
+};
+
+static void reconcile(struct pods *pods);
+
+/* -- what workers reach ------------------------------------------------------------------------------------ */
+
+static void op_call_cri(void *data, enum cri_method method, const ProtobufCMessage *request, cri_done_fn done,
+                        void *done_data) {
+        cri_call(((struct pods *)data)->cri, method, request, done, done_data);
+}
+
+static int op_sandbox_get(void *data, const char *id, struct cri_sandbox_info *ret_info) {
+        return cri_sandbox_get(((struct pods *)data)->cri, id, ret_info);
+}
+
+static int op_container_get(void *data, const char *id, struct cri_container_info *ret_info) {
+        return cri_container_get(((struct pods *)data)->cri, id, ret_info);
+}
+
+static void op_submit(void *data, struct pool_job *job) {
+        pool_submit(((struct pods *)data)->pool, job);
+}
+
+/* Wall time as it was at the start, carried on by the monotonic clock: a clock that is set does not end a pod. */
+static int64_t op_now(void *data) {
+        return ((struct pods *)data)->clock_base + (int64_t)(uv_hrtime() / 1000000);
+}
+
+static void on_slot_closed(uv_handle_t *handle) {
+        free(handle->data);
+}
+
+static void drop_slot(struct slot *slot) {
+        struct slot **at = &slot->pods->slots;
+
+        while (*at != slot)
+                at = &(*at)->next;
+        *at = slot->next;
+        worker_free(slot->worker);
+        uv_close((uv_handle_t *)&slot->timer, on_slot_closed);
+}
+
+static void on_timer(uv_timer_t *timer) {
+        struct slot *slot = timer->data;
+        struct pods *pods = slot->pods;
+
+        if (!slot->gone) {
+                worker_tick(slot->worker);
+                return;
+        }
+        log_info("pod %s/%s: gone", worker_pod(slot->worker)->metadata.namespace,
+                 worker_pod(slot->worker)->metadata.name);
+        drop_slot(slot);
+        reconcile(pods);
+}
+
+static void op_set_timer(void *data, struct worker *worker, int64_t at) {
+        struct slot *slot = worker_owner(worker);
+        int64_t now = op_now(data);
+
+        if (slot->gone)
+                return;
+        if (at == WORKER_NEVER) {
+                uv_timer_stop(&slot->timer);
+                return;
+        }
+        uv_update_time(slot->pods->loop);
+        uv_timer_start(&slot->timer, on_timer, at > now ? (uint64_t)(at - now) : 0, 0);
+}
+
+static int op_probe_start(void *data, const struct probe_target *target, probe_done done, void *done_data,
+                          struct probe **ret_probe, struct err **err) {
+        return probe_start(((struct pods *)data)->loop, target, done, done_data, ret_probe, err);
+}
+
+static void op_probe_cancel(void *data, struct probe *probe) {
+        probe_cancel(probe);
+}
+
+static void op_changed(void *data, struct worker *worker) {
+}
+
+/* Called from inside the worker: it is freed on the loop's next turn. */
+static void op_gone(void *data, struct worker *worker) {
+        struct slot *slot = worker_owner(worker);
+
+        slot->gone = true;
+        uv_timer_start(&slot->timer, on_timer, 0, 0);
+}
+
+static const struct worker_ops real_ops = {
+        .call = op_call_cri,
+        .sandbox_get = op_sandbox_get,
+        .container_get = op_container_get,
+        .submit = op_submit,
+        .now = op_now,
+        .set_timer = op_set_timer,
+        .probe_start = op_probe_start,
+        .probe_cancel = op_probe_cancel,
+        .changed = op_changed,
+        .gone = op_gone,
+};
+
+static void on_cri_event(void *data, const struct cri_event *event) {
+        struct pods *pods = data;
+
+        for (struct slot *slot = pods->slots; slot; slot = slot->next) {
+                const char *sandbox = worker_sandbox(slot->worker);
+
+                if (!slot->gone && sandbox && strcmp(sandbox, event->sandbox_id) == 0) {
+                        worker_heard(slot->worker, event);
+                        return;
+                }
+        }
+}
+
+/* -- slots ------------------------------------------------------------------------------------------------- */
+
+static bool same_name(const struct pod *a, const struct pod *b) {
+        return strcmp(a->metadata.name, b->metadata.name) == 0 &&
+               strcmp(a->metadata.namespace, b->metadata.namespace) == 0;
+}
+
+static struct slot *slot_by_uid(struct pods *pods, const char *uid) {
+        for (struct slot *slot = pods->slots; slot; slot = slot->next)
+                if (strcmp(worker_pod(slot->worker)->metadata.uid, uid) == 0)
+                        return slot;
+        return NULL;
+}
+
+static struct slot *slot_by_name(struct pods *pods, const struct pod *pod) {
+        for (struct slot *slot = pods->slots; slot; slot = slot->next)
+                if (same_name(worker_pod(slot->worker), pod))
+                        return slot;
+        return NULL;
+}
+
+static size_t count_slots(const struct pods *pods) {
+        size_t n = 0;
+
+        for (const struct slot *slot = pods->slots; slot; slot = slot->next)
+                n++;
+        return n;
+}
+
+static struct slot *make_slot(struct pods *pods, struct pod *pod) {
+        struct slot *slot = calloc(1, sizeof(*slot));
+
+        if (!slot || !(slot->worker = worker_new(&pods->node, pod))) {
+                log_error("pod %s/%s: out of memory", pod->metadata.namespace, pod->metadata.name);
+                free(slot);
+                return NULL;
+        }
+        slot->pods = pods;
+        slot->timer.data = slot;
+        uv_timer_init(pods->loop, &slot->timer);
+        worker_set_owner(slot->worker, slot);
+        slot->next = pods->slots;
+        pods->slots = slot;
+        if (pod_qos(pod) == QOS_BURSTABLE)
+                pods->node.burstable_milli += quantity_milli(pod_request(pod, "cpu"));
+        return slot;
+}
+
+static void take_up(struct pods *pods, struct found_pod *found, struct pod *pod, bool wanted) {
+        struct slot *slot = make_slot(pods, pod);
+
+        if (!slot)
+                return;
+        found->taken = true;
+        log_info("pod %s/%s: taken up%s", pod->metadata.namespace, pod->metadata.name,
+                 wanted ? "" : ", but no file wants it any more: it ends");
+        if (found->found.sandbox_id)
+                worker_take_up(slot->worker, found_pod_worker(found));
+        else if (wanted)
+                worker_take_up(slot->worker, found_pod_worker(found));
+        if (!wanted)
+                worker_delete(slot->worker);
+}
+
+/* -- desired pods ------------------------------------------------------------------------------------------ */
+
+static struct desired *find_desired(struct pods *pods, const char *file) {
+        for (size_t i = 0; i < pods->n_desired; i++)
+                if (strcmp(pods->desired[i].file, file) == 0)
+                        return &pods->desired[i];
+        return NULL;
+}
+
+static void set_desired(struct pods *pods, const char *file, struct pod *pod) {
+        struct desired *d = find_desired(pods, file), *more;
+        size_t at = 0;
+
+        if (d) {
+                pod_unref(d->pod);
+                d->pod = pod;
+                d->duplicate_said = d->refused_said = false;
+                return;
+        }
+        more = reallocarray(pods->desired, pods->n_desired + 1, sizeof(*more));
+        char *copy = strdup(file);
+        if (more)
+                pods->desired = more;
+        if (!more || !copy) {
+                free(copy);
+                pod_unref(pod);
+                return;
+        }
+        while (at < pods->n_desired && strcmp(pods->desired[at].file, file) < 0)
+                at++;
+        memmove(&pods->desired[at + 1], &pods->desired[at], (pods->n_desired - at) * sizeof(*more));
+        pods->desired[at] = (struct desired){ .file = copy, .pod = pod };
+        pods->n_desired++;
+}
+
+static void drop_desired(struct pods *pods, const char *file) {
+        struct desired *d = find_desired(pods, file);
+
+        if (!d)
+                return;
+        free(d->file);
+        pod_unref(d->pod);
+        memmove(d, d + 1, (size_t)(pods->desired + --pods->n_desired - d) * sizeof(*d));
+}
+
+/* The file before @index that wants a pod of the same name. */
+static const struct desired *duplicate_of(const struct pods *pods, size_t index) {
+        for (size_t i = 0; i < index; i++)
+                if (same_name(pods->desired[i].pod, pods->desired[index].pod))
+                        return &pods->desired[i];
+        return NULL;
+}
+
+static struct found_pod *found_by_name(struct pods *pods, const struct pod *pod) {
+        for (size_t i = 0; i < pods->found.n; i++) {
+                struct found_pod *f = &pods->found.items[i];
+
+                if (!f->taken && f->pod && same_name(f->pod, pod))
+                        return f;
+        }
+        return NULL;
+}
+
+/* Brings one wanted pod forward: it runs, or what stands in its way is ended first. */
+static void want(struct pods *pods, struct desired *d) {
+        struct slot *slot = slot_by_uid(pods, d->pod->metadata.uid);
+        struct found_pod *found;
+
+        if (slot)
+                return;
+        if ((slot = slot_by_name(pods, d->pod))) {
+                worker_delete(slot->worker);
+                return;
+        }
+        found = found_pods_get(&pods->found, d->pod->metadata.uid);
+        if (found && !found->taken) {
+                take_up(pods, found, d->pod, true);
+                return;
+        }
+        if ((found = found_by_name(pods, d->pod))) {
+                take_up(pods, found, found->pod, false);
+                return;
+        }
+        if (count_slots(pods) >= (size_t)pods->options->max_pods) {
+                if (!d->refused_said)
+                        log_error("pod %s/%s (%s): OutOfpods: the node runs %d pods, its maximum", d->pod->metadata.namespace,
+                                  d->pod->metadata.name, d->file, pods->options->max_pods);
+                d->refused_said = true;
+                return;
+        }
+        if ((slot = make_slot(pods, d->pod)))
+                worker_start(slot->worker);
+}
+
+static bool is_wanted(const struct pods *pods, const char *uid) {
+        for (size_t i = 0; i < pods->n_desired; i++)
+                if (strcmp(pods->desired[i].pod->metadata.uid, uid) == 0 && !duplicate_of(pods, i))
+                        return true;
+        return false;
+}
+
+/* What was found from before and nobody wants: ended as the pod said it should be. */
+static void end_orphans(struct pods *pods) {
+        for (size_t i = 0; i < pods->found.n; i++) {
+                struct found_pod *found = &pods->found.items[i];
+                _cleanup_free_ char *path = NULL;
+
+                if (found->taken)
+                        continue;
+                if (found->pod) {
+                        take_up(pods, found, found->pod, false);
+                        continue;
+                }
+                found->taken = true;
+                if (!found->found.sandbox_id && asprintf(&path, "%s/pods/%s", pods->options->root_dir, found->uid) > 0)
+                        tree_remove(path, NULL);
+        }
+}
+
+static void count_burstable(struct pods *pods) {
+        pods->node.burstable_milli = 0;
+        for (struct slot *slot = pods->slots; slot; slot = slot->next)
+                if (pod_qos(worker_pod(slot->worker)) == QOS_BURSTABLE)
+                        pods->node.burstable_milli += quantity_milli(pod_request(worker_pod(slot->worker), "cpu"));
+}
+
+static void reconcile(struct pods *pods) {
+        if (pods->leaving)
+                return;
+        count_burstable(pods);
+        for (struct slot *slot = pods->slots, *next; slot; slot = next) {
+                next = slot->next;
+                if (pods->synced && !is_wanted(pods, worker_pod(slot->worker)->metadata.uid))
+                        worker_delete(slot->worker);
+        }
+        for (size_t i = 0; i < pods->n_desired; i++) {
+                struct desired *d = &pods->desired[i];
+                const struct desired *first = duplicate_of(pods, i);
+
+                if (first) {
+                        if (!d->duplicate_said)
+                                log_error("%s: pod %s/%s is wanted by %s already; this file has no effect", d->file,
+                                          d->pod->metadata.namespace, d->pod->metadata.name, first->file);
+                        d->duplicate_said = true;
+                        continue;
+                }
+                want(pods, d);
+        }
+}
+
+/* -- the source -------------------------------------------------------------------------------------------- */
+
+static int decode(const char *file, const char *text, size_t length, const void *data, struct pod **ret_pod,
+                  struct err **err) {
+        const struct options *options = data;
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_free_ char *path = NULL;
+        struct problems problems;
+        char line[1024];
+        int r;
+
+        if (!arena || asprintf(&path, "%s/%s", options->manifest_dir, file) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+
+        struct pod_static_options how = { .file = path, .node_name = options->node_name, .allow_privileged = true };
+        problems_init(&problems, arena, path, NULL);
+        r = pod_read_static(text, length, &how, &problems, ret_pod, err);
+        for (uint32_t i = 0; i < problems.count; i++)
+                if (problems.items[i].warning)
+                        log_warning("%s", problem_format(&problems, &problems.items[i], line, sizeof(line)));
+        return r;
+}
+
+static void on_pod(void *data, const char *file, struct pod *pod) {
+        set_desired(data, file, pod);
+        reconcile(data);
+}
+
+/* A pod that the file held before goes on, also when that was before the agent's start. */
+static void on_broken(void *data, const char *file, const char *text) {
+        struct pods *pods = data;
+        struct desired *d = find_desired(pods, file);
+
+        for (size_t i = 0; i < pods->found.n && !d; i++) {
+                struct found_pod *found = &pods->found.items[i];
+                const char *slash = found->file ? strrchr(found->file, '/') : NULL;
+
+                if (found->taken || !found->pod || !slash || strcmp(slash + 1, file) != 0)
+                        continue;
+                set_desired(pods, file, pod_ref(found->pod));
+                d = find_desired(pods, file);
+        }
+        log_error("%s%s%s", text, d ? "; going on with the pod that it held before: " : "", d ? d->pod->metadata.name : "");
+        reconcile(pods);
+}
+
+static void on_gone(void *data, const char *file) {
+        drop_desired(data, file);
+        reconcile(data);
+}
+
+static void on_synced(void *data) {
+        struct pods *pods = data;
+
+        pods->synced = true;
+        reconcile(pods);
+        end_orphans(pods);
+        reconcile(pods);
+}
+
+static void discard(struct pod *pod) {
+        pod_unref(pod);
+}
+
+/* -- the endpoint ------------------------------------------------------------------------------------------ */
+
+static int write_pods(void *data, struct json_writer *w) {
+        struct pods *pods = data;
+        int r = 0;
+
+        json_begin_map(w);
+        json_add_string(w, "kind", "PodList");
+        json_add_string(w, "apiVersion", "v1");
+        json_key(w, "metadata");
+        json_begin_map(w);
+        json_end_map(w);
+        json_key(w, "items");
+        json_begin_list(w);
+        for (struct slot *slot = pods->slots; slot && r == 0; slot = slot->next)
+                if (!slot->gone)
+                        r = worker_write(slot->worker, w);
+        json_end_list(w);
+        json_end_map(w);
+        return r;
+}
+
+static int write_events(void *data, struct json_writer *w) {
+        events_write(((struct pods *)data)->node.events, w);
+        return 0;
+}
+
+static const struct endpoint_route routes[] = {
+        { "/pods", write_pods },
+        { "/events", write_events },
+        { NULL, NULL },
+};
+
+/* -- all --------------------------------------------------------------------------------------------------- */
+
+int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct options *options,
+             struct pods **ret_pods, struct err **err) {
+        struct pods *pods = calloc(1, sizeof(*pods));
+        struct timespec wall;
+        int r = 0;
+
+        if (!pods)
+                return err_set(err, ENOMEM, "out of memory");
+        clock_gettime(CLOCK_REALTIME, &wall);
+        pods->loop = loop;
+        pods->pool = pool;
+        pods->cri = cri;
+        pods->options = options;
+        pods->clock_base = wall.tv_sec * 1000 + wall.tv_nsec / 1000000 - (int64_t)(uv_hrtime() / 1000000);
+        pods->ops = real_ops;
+        node_facts_read(options->node_ip, &pods->facts);
+        pods->node = (struct worker_node){
+                .ops = &pods->ops,
+                .data = pods,
+                .options = options,
+                .events = events_new(options->node_name),
+                .host_ip = pods->facts.ip[0] ? pods->facts.ip : NULL,
+                .memory_bytes = pods->facts.memory_bytes,
+                .cpu_milli = pods->facts.cpu_milli,
+        };
+        if (!pods->node.events)
+                r = err_set(err, ENOMEM, "out of memory");
+        if (r == 0)
+                r = cgroups_open(options->cgroup_root, &pods->cgroups, err);
+        pods->node.cgroups = pods->cgroups;
+        if (r == 0 && (r = cri_subscribe(cri, on_cri_event, pods, &pods->subscription)) < 0)
+                err_errno(err, -r, "cannot hear cri's events");
+        if (r < 0) {
+                pods_free(pods);
+                return r;
+        }
+        found_pods_read(cri, options, &pods->found);
+        *ret_pods = pods;
+        return 0;
+}
+
+void pods_start(struct pods *pods) {
+        struct source_events heard = {
+                .decode = decode,
+                .decode_data = pods->options,
+                .pod = on_pod,
+                .broken = on_broken,
+                .gone = on_gone,
+                .synced = on_synced,
+                .discard = discard,
+                .data = pods,
+        };
+        _cleanup_err_ struct err *err = NULL;
+
+        if (source_new(pods->loop, pods->pool, pods->options->manifest_dir, &heard, &pods->source, &err) < 0)
+                log_error("%s", err_text(err));
+        err = err_free(err);
+        if (endpoint_new(pods->loop, pods->options, routes, pods, &pods->endpoint, &err) < 0)
+                log_error("%s", err_text(err));
+}
+
+void pods_free(struct pods *pods) {
+        if (!pods)
+                return;
+        pods->leaving = true;
+        source_free(pods->source);
+        endpoint_free(pods->endpoint);
+        cri_unsubscribe(pods->subscription);
+        while (pods->slots)
+                drop_slot(pods->slots);
+        for (size_t i = 0; i < pods->n_desired; i++) {
+                free(pods->desired[i].file);
+                pod_unref(pods->desired[i].pod);
+        }
+        free(pods->desired);
+        found_pods_clear(&pods->found);
+        events_free(pods->node.events);
+        cgroups_free(pods->cgroups);
+        free(pods);
+}

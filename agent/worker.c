@@ -1,0 +1,761 @@
+#include "agent/worker.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/dns.h"
+#include "agent/events.h"
+#include "agent/options.h"
+#include "agent/pod_files.h"
+#include "agent/volumes.h"
+#include "agent/worker_internal.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/log.h"
+
+int64_t worker_now(const struct worker *w) {
+        return w->node->ops->now(w->node->data);
+}
+
+void worker_say(struct worker *w, const struct member *m, bool warning, const char *reason, const char *format, ...) {
+        struct event_object object = {
+                .namespace_ = w->pod->metadata.namespace,
+                .name = w->pod->metadata.name,
+                .uid = w->pod->metadata.uid,
+                .container = m ? m->spec->name : NULL,
+                .init = m && m->role != MEMBER_MAIN,
+        };
+        char text[EVENT_TEXT_MAX];
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        events_add(w->node->events, &object, warning, reason, "%s", text);
+}
+
+static bool is_ending(const struct worker *w) {
+        return w->deleting || w->terminal;
+}
+
+void worker_fail(struct worker *w, const char *reason, const char *message) {
+        if (is_ending(w))
+                return;
+        w->reason = reason;
+        free(w->message);
+        w->message = strdup(message);
+        w->terminal = true;
+        hint_write(w);
+        worker_event(w, WORKER_EVENT_STOP);
+}
+
+/* -- operations of the states ------------------------------------------------------------------------------ */
+
+static void take_failure(struct worker *w, const struct err *err) {
+        w->failure = err_free(w->failure);
+        err_set(&w->failure, err_code(err) ? err_code(err) : EIO, "%s", err_text(err));
+}
+
+/* The end of an operation that only succeeds or fails. */
+static void on_done(struct op *op, const ProtobufCMessage *response, const struct err *err) {
+        struct worker *w = op->worker;
+
+        if (err)
+                take_failure(w, err);
+        worker_event(w, err ? WORKER_EVENT_FAILED : WORKER_EVENT_OK);
+}
+
+static int prepare_work(struct op *op, struct err **err) {
+        return pod_files_prepare(op->input, err);
+}
+
+static void on_prepared(struct op *op, const ProtobufCMessage *response, const struct err *err) {
+        struct pod_files *files = op->input;
+        struct worker *w = op->worker;
+
+        dns_choice_free(w->dns);
+        w->dns = files->dns;
+        if (w->dns && dns_choice_warning(w->dns))
+                worker_say(w, NULL, true, "DNSConfigForming", "%s", dns_choice_warning(w->dns));
+        on_done(op, response, err);
+}
+
+static void prepare(struct worker *w) {
+        struct op *op = op_new(w, NULL);
+
+        if (!op)
+                return;
+        op->work = prepare_work;
+        op->done = on_prepared;
+        op->input = pod_files_new(op->arena, w);
+        w->retry_at = WORKER_NEVER;
+        op_run(op);
+}
+
+static void on_sandbox(struct op *op, const ProtobufCMessage *response, const struct err *err) {
+        struct worker *w = op->worker;
+
+        if (!err) {
+                free(w->sandbox_id);
+                w->sandbox_id = strdup(((const Cri__RunPodSandboxResponse *)response)->pod_sandbox_id);
+        }
+        on_done(op, response, err);
+}
+
+static void run_sandbox(struct worker *w) {
+        struct op *op = op_new(w, NULL);
+        Cri__RunPodSandboxRequest *request;
+        _cleanup_err_ struct err *err = NULL;
+
+        if (!op)
+                return;
+        request = arena_new_of(op->arena, Cri__RunPodSandboxRequest);
+        if (request)
+                cri__run_pod_sandbox_request__init(request);
+        if (!request || !(request->config = request_sandbox(op->arena, w, &err))) {
+                op_drop(op);
+                take_failure(w, err);
+                worker_event(w, WORKER_EVENT_FAILED);
+                return;
+        }
+        if (w->pod->spec.runtime_class_name)
+                request->runtime_handler = (char *)w->pod->spec.runtime_class_name;
+        op->done = on_sandbox;
+        op_call(op, CRI_RUN_POD_SANDBOX, request);
+}
+
+static void forget_ips(struct worker *w) {
+        for (size_t i = 0; i < w->n_ips; i++)
+                free(w->ips[i]);
+        free(w->ips);
+        free(w->ips_joined);
+        w->ips = NULL;
+        w->ips_joined = NULL;
+        w->n_ips = 0;
+}
+
+static void add_ip(struct worker *w, const char *ip) {
+        char **more = reallocarray(w->ips, w->n_ips + 2, sizeof(*more));
+        char *copy = more ? strdup(ip) : NULL;
+
+        if (more)
+                w->ips = more;
+        if (!copy)
+                return;
+        w->ips[w->n_ips++] = copy;
+        w->ips[w->n_ips] = NULL;
+
+        char *joined = NULL;
+        if (asprintf(&joined, "%s%s%s", w->ips_joined ? w->ips_joined : "", w->ips_joined ? "," : "", ip) > 0) {
+                free(w->ips_joined);
+                w->ips_joined = joined;
+        }
+}
+
+/* Takes up what cri says of the sandbox. */
+static void look_at_sandbox(struct worker *w) {
+        struct cri_sandbox_info info;
+
+        forget_ips(w);
+        w->sandbox_ready = false;
+        if (!w->sandbox_id || w->node->ops->sandbox_get(w->node->data, w->sandbox_id, &info) < 0)
+                return;
+        w->sandbox_ready = info.ready;
+        for (size_t i = 0; i < info.n_ips; i++)
+                add_ip(w, info.ips[i]);
+        if (w->n_ips == 0 && w->node->host_ip && w->pod->spec.host_network)
+                add_ip(w, w->node->host_ip);
+}
+
+static void on_removed(struct op *op, const ProtobufCMessage *response, const struct err *err) {
+        struct worker *w = op->worker;
+
+        if (err && err_code(err) != ENOENT) {
+                on_done(op, response, err);
+                return;
+        }
+        free(w->sandbox_id);
+        w->sandbox_id = NULL;
+        on_done(op, response, NULL);
+}
+
+static void remove_sandbox(struct worker *w) {
+        struct op *op = w->sandbox_id ? op_new(w, NULL) : NULL;
+
+        if (!op) {
+                worker_event(w, WORKER_EVENT_OK);
+                return;
+        }
+        Cri__RemovePodSandboxRequest *request = arena_new_of(op->arena, Cri__RemovePodSandboxRequest);
+        if (!request) {
+                op_drop(op);
+                return;
+        }
+        cri__remove_pod_sandbox_request__init(request);
+        request->pod_sandbox_id = arena_strdup(op->arena, w->sandbox_id);
+        op->done = on_removed;
+        op_call(op, CRI_REMOVE_POD_SANDBOX, request);
+}
+
+static void on_stopped(struct op *op, const ProtobufCMessage *response, const struct err *err) {
+        struct worker *w = op->worker;
+
+        if (err && err_code(err) != ENOENT) {
+                on_done(op, response, err);
+                return;
+        }
+        w->sandbox_ready = false;
+        if (w->state == WORKER_RENEWING)
+                remove_sandbox(w);
+        else
+                on_done(op, response, NULL);
+}
+
+static void stop_sandbox(struct worker *w) {
+        struct op *op = w->sandbox_id ? op_new(w, NULL) : NULL;
+
+        if (!op) {
+                worker_event(w, WORKER_EVENT_OK);
+                return;
+        }
+        Cri__StopPodSandboxRequest *request = arena_new_of(op->arena, Cri__StopPodSandboxRequest);
+        if (!request) {
+                op_drop(op);
+                return;
+        }
+        cri__stop_pod_sandbox_request__init(request);
+        request->pod_sandbox_id = arena_strdup(op->arena, w->sandbox_id);
+        op->done = on_stopped;
+        op_call(op, CRI_STOP_POD_SANDBOX, request);
+}
+
+static int release_work(struct op *op, struct err **err) {
+        return pod_files_release(op->input, err);
+}
+
+static int sweep_work(struct op *op, struct err **err) {
+        return pod_files_sweep(op->input, err);
+}
+
+static void run_files_job(struct worker *w, int (*work)(struct op *op, struct err **err)) {
+        struct op *op = op_new(w, NULL);
+
+        if (!op)
+                return;
+        op->work = work;
+        op->done = on_done;
+        op->input = pod_files_new(op->arena, w);
+        op_run(op);
+}
+
+/* -- the table --------------------------------------------------------------------------------------------- */
+
+static void enter(struct worker *w, enum worker_state state);
+
+static void begin(struct worker *w) {
+        enter(w, WORKER_PREPARING);
+}
+
+static void prepared(struct worker *w) {
+        enter(w, is_ending(w) ? WORKER_RELEASING : WORKER_SANDBOX);
+}
+
+static void wait_again(struct worker *w) {
+        w->retry_at = worker_now(w) + WORKER_RETRY_MS;
+        enter(w, WORKER_WAITING);
+}
+
+static void prepare_failed(struct worker *w) {
+        if (is_ending(w)) {
+                enter(w, WORKER_RELEASING);
+                return;
+        }
+        worker_say(w, NULL, true, "FailedMount", "%s", err_text(w->failure));
+        wait_again(w);
+}
+
+static void sandbox_runs(struct worker *w) {
+        w->sandbox_attempt++;
+        look_at_sandbox(w);
+        hint_write(w);
+        enter(w, is_ending(w) ? WORKER_STOPPING : WORKER_RUNNING);
+}
+
+static void sandbox_failed(struct worker *w) {
+        w->sandbox_attempt++;
+        if (is_ending(w)) {
+                enter(w, WORKER_RELEASING);
+                return;
+        }
+        worker_say(w, NULL, true, "FailedCreatePodSandBox", "Failed to create pod sandbox: %s", err_text(w->failure));
+        wait_again(w);
+}
+
+static void retry_if_due(struct worker *w) {
+        if (worker_now(w) >= w->retry_at)
+                enter(w, WORKER_PREPARING);
+}
+
+static void run(struct worker *w) {
+        /* worker_step() does the work of this state: it has the next time to return. */
+}
+
+static void renew(struct worker *w) {
+        if (worker_is_finished(w)) {
+                worker_event(w, WORKER_EVENT_STOP);
+                return;
+        }
+        worker_say(w, NULL, false, "SandboxChanged", "Pod sandbox changed, it will be killed and re-created.");
+        enter(w, WORKER_RENEWING);
+}
+
+static void renewed(struct worker *w) {
+        for (size_t i = 0; i < w->n_members; i++)
+                member_reset(&w->members[i]);
+        w->initialized = false;
+        w->starting = NULL;
+        w->stop_deadline = 0;
+        enter(w, is_ending(w) ? WORKER_RELEASING : WORKER_PREPARING);
+}
+
+static int64_t grace_period(const struct worker *w) {
+        const struct opt_int *grace = &w->pod->spec.termination_grace_period;
+
+        return (grace->set ? grace->value : 30) * 1000;
+}
+
+static void stop(struct worker *w) {
+        w->stop_deadline = 0;
+        enter(w, WORKER_STOPPING);
+}
+
+static void stopped(struct worker *w) {
+        enter(w, WORKER_STOPPING_SANDBOX);
+}
+
+static void sandbox_stopped(struct worker *w) {
+        enter(w, WORKER_RELEASING);
+}
+
+static void released(struct worker *w) {
+        enter(w, w->deleting ? WORKER_REMOVING : WORKER_RESTING);
+}
+
+static void remove_rest(struct worker *w) {
+        if (w->deleting)
+                enter(w, WORKER_REMOVING);
+}
+
+static void removed(struct worker *w) {
+        enter(w, WORKER_SWEEPING);
+}
+
+static void swept(struct worker *w) {
+        w->state = WORKER_GONE;
+        w->node->ops->gone(w->node->data, w);
+}
+
+/* What ends a pod is tried until it succeeds: nothing of a pod may stay. */
+static void try_again(struct worker *w) {
+        log_warning("pod %s/%s: cannot clean up, trying again in %d s: %s", w->pod->metadata.namespace,
+                    w->pod->metadata.name, WORKER_RETRY_MS / 1000, err_text(w->failure));
+        w->retry_at = worker_now(w) + WORKER_RETRY_MS;
+}
+
+static void reenter_if_due(struct worker *w) {
+        if (w->retry_at != WORKER_NEVER && worker_now(w) >= w->retry_at)
+                enter(w, w->state);
+}
+
+static void on_enter_preparing(struct worker *w) {
+        prepare(w);
+}
+
+static void on_enter_releasing(struct worker *w) {
+        run_files_job(w, release_work);
+}
+
+static void on_enter_sweeping(struct worker *w) {
+        run_files_job(w, sweep_work);
+}
+
+static void on_enter_stopping(struct worker *w) {
+        w->stop_deadline = worker_now(w) + grace_period(w);
+        for (size_t i = 0; i < w->n_members; i++)
+                probers_end(&w->members[i]);
+}
+
+/* One row a state: what is done on entering, and on each event. An empty field: the event means nothing there. */
+static const struct worker_row {
+        const char *name;
+        void (*enter)(struct worker *w);
+        void (*on[_WORKER_EVENTS])(struct worker *w);
+} table[_WORKER_STATES] = {
+        [WORKER_NEW] = { "new", NULL, { [WORKER_EVENT_START] = begin, [WORKER_EVENT_STOP] = sandbox_stopped } },
+        [WORKER_PREPARING] = { "preparing", on_enter_preparing,
+                               { [WORKER_EVENT_OK] = prepared, [WORKER_EVENT_FAILED] = prepare_failed } },
+        [WORKER_SANDBOX] = { "sandbox", run_sandbox,
+                             { [WORKER_EVENT_OK] = sandbox_runs, [WORKER_EVENT_FAILED] = sandbox_failed } },
+        [WORKER_WAITING] = { "waiting", NULL,
+                             { [WORKER_EVENT_TICK] = retry_if_due, [WORKER_EVENT_STOP] = sandbox_stopped } },
+        [WORKER_RUNNING] = { "running", run,
+                             { [WORKER_EVENT_SANDBOX_DIED] = renew, [WORKER_EVENT_STOP] = stop } },
+        [WORKER_RENEWING] = { "renewing", on_enter_stopping,
+                              { [WORKER_EVENT_OK] = renewed, [WORKER_EVENT_FAILED] = try_again,
+                                [WORKER_EVENT_STOP] = stop } },
+        [WORKER_STOPPING] = { "stopping", on_enter_stopping, { [WORKER_EVENT_OK] = stopped } },
+        [WORKER_STOPPING_SANDBOX] = { "stopping sandbox", stop_sandbox,
+                                      { [WORKER_EVENT_OK] = sandbox_stopped, [WORKER_EVENT_FAILED] = try_again,
+                                        [WORKER_EVENT_TICK] = reenter_if_due } },
+        [WORKER_RELEASING] = { "releasing", on_enter_releasing,
+                               { [WORKER_EVENT_OK] = released, [WORKER_EVENT_FAILED] = try_again,
+                                 [WORKER_EVENT_TICK] = reenter_if_due } },
+        [WORKER_RESTING] = { "resting", NULL, { [WORKER_EVENT_STOP] = remove_rest } },
+        [WORKER_REMOVING] = { "removing", remove_sandbox,
+                              { [WORKER_EVENT_OK] = removed, [WORKER_EVENT_FAILED] = try_again,
+                                [WORKER_EVENT_TICK] = reenter_if_due } },
+        [WORKER_SWEEPING] = { "sweeping", on_enter_sweeping,
+                              { [WORKER_EVENT_OK] = swept, [WORKER_EVENT_FAILED] = try_again,
+                                [WORKER_EVENT_TICK] = reenter_if_due } },
+        [WORKER_GONE] = { "gone", NULL, { 0 } },
+};
+
+static void enter(struct worker *w, enum worker_state state) {
+        log_debug("pod %s/%s: %s -> %s", w->pod->metadata.namespace, w->pod->metadata.name, table[w->state].name,
+                  table[state].name);
+        w->state = state;
+        if (state != WORKER_WAITING)
+                w->retry_at = WORKER_NEVER;
+        if (table[state].enter)
+                table[state].enter(w);
+}
+
+void worker_event(struct worker *w, enum worker_event event) {
+        if (table[w->state].on[event])
+                table[w->state].on[event](w);
+        if (event != WORKER_EVENT_TICK)
+                worker_step(w);
+}
+
+/* -- steps ------------------------------------------------------------------------------------------------- */
+
+static void check_deadline(struct worker *w, int64_t *wake) {
+        if (w->deadline == WORKER_NEVER || is_ending(w))
+                return;
+        if (worker_now(w) < w->deadline) {
+                *wake = earlier(*wake, w->deadline);
+                return;
+        }
+        worker_say(w, NULL, false, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+        worker_fail(w, "DeadlineExceeded", "Pod was active on the node longer than the specified deadline");
+}
+
+static void check_hooks(struct worker *w, int64_t *wake) {
+        for (size_t i = 0; i < w->n_members; i++) {
+                struct member *m = &w->members[i];
+
+                if (m->hook_deadline == WORKER_NEVER)
+                        continue;
+                if (worker_now(w) >= m->hook_deadline) {
+                        bool slept = m->sleeping;
+
+                        hook_cancel(m);
+                        member_event(m, slept ? MEMBER_EVENT_OK : MEMBER_EVENT_LATE);
+                }
+                else
+                        *wake = earlier(*wake, m->hook_deadline);
+        }
+}
+
+static void step_running(struct worker *w, int64_t *wake) {
+        struct member *next;
+
+        if (worker_is_finished(w)) {
+                worker_event(w, WORKER_EVENT_STOP);
+                return;
+        }
+        if (!w->sandbox_ready) {
+                worker_event(w, WORKER_EVENT_SANDBOX_DIED);
+                return;
+        }
+        worker_stop_members(w, wake);
+        if (!w->starting && (next = worker_next_start(w, wake))) {
+                w->starting = next;
+                member_event(next, MEMBER_EVENT_BEGIN);
+        }
+        for (size_t i = 0; i < w->n_members; i++)
+                probers_run(&w->members[i], wake);
+        pod_files_watch_usage(w, wake);
+}
+
+static void step_stopping(struct worker *w, int64_t *wake) {
+        for (size_t i = 0; i < w->n_members; i++)
+                probers_run(&w->members[i], wake);
+        worker_stop_members(w, wake);
+        if (!worker_members_stopped(w))
+                return;
+        if (w->state == WORKER_STOPPING) {
+                worker_event(w, WORKER_EVENT_OK);
+        } else if (w->retry_at == WORKER_NEVER || worker_now(w) >= w->retry_at) {
+                w->retry_at = WORKER_NEVER;
+                if (!w->ops)
+                        stop_sandbox(w);
+        }
+}
+
+static void step_once(struct worker *w, int64_t *wake) {
+        check_deadline(w, wake);
+        check_hooks(w, wake);
+        worker_event(w, WORKER_EVENT_TICK);
+        if (w->state == WORKER_RUNNING)
+                step_running(w, wake);
+        else if (w->state == WORKER_STOPPING || w->state == WORKER_RENEWING)
+                step_stopping(w, wake);
+        *wake = earlier(*wake, w->retry_at);
+}
+
+void worker_step(struct worker *w) {
+        int64_t wake;
+
+        if (w->dead || w->state == WORKER_GONE)
+                return;
+        if (w->in_step) {
+                w->step_again = true;
+                return;
+        }
+        w->in_step = true;
+        do {
+                w->step_again = false;
+                wake = WORKER_NEVER;
+                if (w->state != WORKER_NEW)
+                        step_once(w, &wake);
+        } while (w->step_again && w->state != WORKER_GONE);
+        w->in_step = false;
+        if (w->state == WORKER_GONE)
+                return;
+        if (wake != w->timer) {
+                w->timer = wake;
+                w->node->ops->set_timer(w->node->data, w, wake);
+        }
+        worker_update_status(w);
+        w->node->ops->changed(w->node->data, w);
+}
+
+void worker_tick(struct worker *w) {
+        w->timer = WORKER_NEVER;
+        worker_step(w);
+}
+
+/* -- the outside ------------------------------------------------------------------------------------------- */
+
+static void init_members(struct worker *w) {
+        const struct pod_spec *spec = &w->pod->spec;
+        size_t i = 0;
+
+        list_for_each(c, &spec->init_containers) {
+                w->members[i++] = (struct member){
+                        .spec = c,
+                        .role = pod_container_is_sidecar(c) ? MEMBER_SIDECAR : MEMBER_INIT,
+                };
+        }
+        w->n_init = i;
+        list_for_each(c, &spec->containers)
+                w->members[i++] = (struct member){ .spec = c, .role = MEMBER_MAIN };
+        for (i = 0; i < w->n_members; i++) {
+                struct member *m = &w->members[i];
+
+                m->worker = w;
+                m->hook_deadline = WORKER_NEVER;
+                m->image_uid = -1;
+                m->crash.max_ms = w->node->options->crash_back_off_max * 1000;
+                probers_init(m);
+        }
+}
+
+struct worker *worker_new(struct worker_node *node, struct pod *pod) {
+        struct worker *w = calloc(1, sizeof(*w));
+
+        if (!w)
+                return NULL;
+        w->node = node;
+        w->pod = pod_ref(pod);
+        w->n_members = pod->spec.init_containers.count + pod->spec.containers.count;
+        w->members = calloc(w->n_members, sizeof(*w->members));
+        w->statuses = calloc(w->n_members, sizeof(*w->statuses));
+        w->retry_at = w->timer = WORKER_NEVER;
+        w->start_time = worker_now(w);
+        w->deadline = WORKER_NEVER;
+        if (!w->members || !w->statuses) {
+                worker_free(w);
+                return NULL;
+        }
+        init_members(w);
+        w->limits_watched = volumes_have_limit(pod);
+        return w;
+}
+
+static void set_deadline(struct worker *w) {
+        const struct opt_int *seconds = &w->pod->spec.active_deadline;
+
+        if (seconds->set)
+                w->deadline = w->start_time + seconds->value * 1000;
+}
+
+void worker_start(struct worker *w) {
+        set_deadline(w);
+        worker_event(w, WORKER_EVENT_START);
+}
+
+static struct member *find_member(struct worker *w, const char *name) {
+        for (size_t i = 0; i < w->n_members; i++)
+                if (strcmp(w->members[i].spec->name, name) == 0)
+                        return &w->members[i];
+        return NULL;
+}
+
+static void take_up_container(struct worker *w, const struct worker_found_container *found) {
+        struct member *m = find_member(w, found->name);
+        struct cri_container_info info;
+
+        if (!m || w->node->ops->container_get(w->node->data, found->id, &info) < 0)
+                return;
+        if (info.state == CRI__CONTAINER_STATE__CONTAINER_CREATED) {
+                member_remove_dead(m, found->id, found->restarts);
+                return;
+        }
+        if (m->id) {
+                free(m->previous_id);
+                m->previous_id = TAKE_PTR(m->id);
+                m->last = m->end;
+                m->end = (struct ending){ 0 };
+        }
+        m->id = strdup(found->id);
+        m->restarts = found->restarts;
+        free(m->image_id);
+        m->image_id = info.image_id ? strdup(info.image_id) : NULL;
+        m->started_at = info.started_at / 1000000;
+        w->initialized |= m->role == MEMBER_MAIN;
+        if (info.state == CRI__CONTAINER_STATE__CONTAINER_RUNNING) {
+                m->state = MEMBER_RUNNING;
+                probers_begin(m, m->started_at, true);
+        } else {
+                m->state = MEMBER_EXITED;
+                member_take_exit(m, &info);
+        }
+}
+
+void worker_take_up(struct worker *w, const struct worker_found *found) {
+        w->taken_up = true;
+        w->sandbox_attempt = found->sandbox_attempt + 1;
+        if (found->sandbox_id)
+                w->sandbox_id = strdup(found->sandbox_id);
+        for (size_t i = 0; i < found->n_containers; i++)
+                take_up_container(w, &found->containers[i]);
+        hint_read(w);
+        set_deadline(w);
+        if (!w->sandbox_id) {
+                w->sandbox_attempt = 0;
+                worker_event(w, WORKER_EVENT_START);
+                return;
+        }
+        look_at_sandbox(w);
+        w->state = w->terminal ? WORKER_STOPPING : WORKER_RUNNING;
+        if (w->state == WORKER_STOPPING)
+                on_enter_stopping(w);
+        worker_step(w);
+}
+
+void worker_delete(struct worker *w) {
+        if (w->deleting)
+                return;
+        w->deleting = true;
+        worker_event(w, WORKER_EVENT_STOP);
+}
+
+void worker_heard(struct worker *w, const struct cri_event *event) {
+        struct cri_container_info info;
+
+        switch (event->type) {
+        case CRI_EVENT_CONTAINER_STOPPED:
+                for (size_t i = 0; i < w->n_members; i++) {
+                        struct member *m = &w->members[i];
+
+                        if (!m->id || strcmp(m->id, event->container_id) != 0 || m->state == MEMBER_EXITED ||
+                            w->node->ops->container_get(w->node->data, m->id, &info) < 0 ||
+                            info.state != CRI__CONTAINER_STATE__CONTAINER_EXITED)
+                                continue;
+                        member_event(m, MEMBER_EVENT_EXITED);
+                }
+                return;
+        case CRI_EVENT_SANDBOX_NOTREADY:
+        case CRI_EVENT_SANDBOX_DELETED:
+                if (!w->sandbox_id || strcmp(w->sandbox_id, event->sandbox_id) != 0)
+                        return;
+                w->sandbox_ready = false;
+                worker_step(w);
+                return;
+        case CRI_EVENT_OOM:
+                worker_say(w, NULL, true, "OOMKilling",
+                           "Memory limit reached in container %s: usage %lluKi, limit %lluKi", event->container_name,
+                           (unsigned long long)event->oom_usage / 1024, (unsigned long long)event->oom_limit / 1024);
+                return;
+        default:
+                return;
+        }
+}
+
+void worker_free(struct worker *w) {
+        if (!w)
+                return;
+        if (!w->dead) {
+                w->dead = true;
+                if (w->timer != WORKER_NEVER)
+                        w->node->ops->set_timer(w->node->data, w, WORKER_NEVER);
+                for (size_t i = 0; w->members && i < w->n_members; i++) {
+                        probers_stop(&w->members[i]);
+                        hook_cancel(&w->members[i]);
+                }
+        }
+        if (w->ops)
+                return;
+        for (size_t i = 0; w->members && i < w->n_members; i++)
+                member_clear(&w->members[i]);
+        if (w->has_status)
+                pod_status_done(&w->status);
+        forget_ips(w);
+        dns_choice_free(w->dns);
+        err_free(w->failure);
+        free(w->message);
+        free(w->sandbox_id);
+        free(w->members);
+        free(w->statuses);
+        pod_unref(w->pod);
+        free(w);
+}
+
+const struct pod *worker_pod(const struct worker *w) {
+        return w->pod;
+}
+
+void worker_set_owner(struct worker *w, void *owner) {
+        w->owner = owner;
+}
+
+void *worker_owner(const struct worker *w) {
+        return w->owner;
+}
+
+bool worker_deleting(const struct worker *w) {
+        return w->deleting;
+}
+
+bool worker_stopped(const struct worker *w) {
+        return w->state == WORKER_GONE || (w->deleting && w->state >= WORKER_REMOVING);
+}
+
+const char *worker_sandbox(const struct worker *w) {
+        return w->sandbox_id;
+}

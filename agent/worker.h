@@ -1,0 +1,108 @@
+/* The worker of one pod: from its manifest to running containers, and back to nothing.
+ *
+ * Two tables run it, both on the loop: the pod's (agent/worker.c: prepare, sandbox, running, stopping, gone) and one
+ * for each container (agent/container.c: image, create, start, running, stop). Nothing in them waits: what takes time
+ * is a CRI call or a job on the pool (agent/op.h), whose end is an event. What is due later is found by looking at
+ * the clock: a worker has one timer, set to the nearest of all that it waits for (back-off, probes, deadlines).
+ *
+ * Order and timing are kubelet's: pkg/kubelet/kuberuntime and pkg/kubelet/pod_workers.go.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cri/cri.h"
+#include "cri/events.h"
+#include "kube/pod.h"
+#include "lib/err.h"
+#include "lib/pool.h"
+#include "probes/probe.h"
+
+struct cgroups;
+struct events;
+struct json_writer;
+struct op;
+struct options;
+struct worker;
+
+#define WORKER_NEVER INT64_MAX /* no time */
+#define WORKER_RETRY_MS (10 * 1000) /* after a sandbox, volume or container could not be made: kubelet's backOffPeriod */
+#define WORKER_STOP_MIN_S 2 /* what is left of the grace period for a container at least, after hooks */
+#define WORKER_MESSAGE_MAX 4096 /* bytes of a termination message */
+
+/* What a worker reaches of the world: real in agent/pods.c, made up in tests. */
+struct worker_ops {
+        void (*call)(void *data, enum cri_method method, const ProtobufCMessage *request, cri_done_fn done,
+                     void *done_data);
+        int (*sandbox_get)(void *data, const char *id, struct cri_sandbox_info *ret_info);
+        int (*container_get)(void *data, const char *id, struct cri_container_info *ret_info);
+        void (*submit)(void *data, struct pool_job *job);
+        int64_t (*now)(void *data); /* milliseconds since 1970, never backwards */
+        void (*set_timer)(void *data, struct worker *worker, int64_t at); /* worker_tick() at @at; WORKER_NEVER: off */
+        int (*probe_start)(void *data, const struct probe_target *target, probe_done done, void *done_data,
+                           struct probe **ret_probe, struct err **err);
+        void (*probe_cancel)(void *data, struct probe *probe);
+        void (*changed)(void *data, struct worker *worker); /* what the worker waits for or tells is another */
+        void (*gone)(void *data, struct worker *worker); /* nothing of the pod is left: worker_free() it, later */
+};
+
+/* What all workers of a node share. */
+struct worker_node {
+        const struct worker_ops *ops;
+        void *data; /* of ops */
+        const struct options *options;
+        const struct cgroups *cgroups; /* NULL: pod cgroups are left to cri */
+        struct events *events;
+        const char *host_ip; /* NULL: not known */
+        int64_t memory_bytes, cpu_milli; /* the node's */
+        int64_t burstable_milli; /* CPU requests of all burstable pods: their QoS cgroup's shares */
+        unsigned pulls; /* under way on the node */
+        struct op *pull_first, **pull_last; /* those that wait for one of them to end */
+};
+
+/* What was found of a pod after a restart of the agent. */
+struct worker_found_container {
+        const char *name, *id;
+        uint32_t restarts; /* from its annotation */
+};
+
+struct worker_found {
+        const char *sandbox_id; /* NULL: none is left */
+        uint32_t sandbox_attempt;
+        const struct worker_found_container *containers; /* oldest first */
+        size_t n_containers;
+};
+
+/* Makes a worker; takes a reference to @pod. Nothing happens before worker_start() or worker_take_up(). NULL without
+ * memory. */
+struct worker *worker_new(struct worker_node *node, struct pod *pod);
+
+void worker_start(struct worker *worker);
+
+/* Goes on with what runs, in place of worker_start(). */
+void worker_take_up(struct worker *worker, const struct worker_found *found);
+
+/* Ends the pod with its grace period; ops->gone when nothing is left. Again: no effect. */
+void worker_delete(struct worker *worker);
+
+/* The time that ops->set_timer asked for has come. */
+void worker_tick(struct worker *worker);
+
+/* An event of cri about the worker's sandbox or one of its containers. */
+void worker_heard(struct worker *worker, const struct cri_event *event);
+
+/* Forgets the pod and leaves it running. Memory goes when the operations under way have ended. NULL is fine. */
+void worker_free(struct worker *worker);
+
+const struct pod *worker_pod(const struct worker *worker);
+void worker_set_owner(struct worker *worker, void *owner); /* the caller's own pointer */
+void *worker_owner(const struct worker *worker);
+bool worker_deleting(const struct worker *worker);
+/* It holds nothing that runs any more: a pod that replaces it may start. */
+bool worker_stopped(const struct worker *worker);
+const char *worker_sandbox(const struct worker *worker); /* its id; NULL: none */
+
+/* Writes the pod with its status as the API's JSON. */
+int worker_write(struct worker *worker, struct json_writer *writer);
