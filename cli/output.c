@@ -9,6 +9,7 @@
 #include "cli/format.h"
 #include "cli/yaml.h"
 #include "lib/arena.h"
+#include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/json.h"
@@ -47,23 +48,11 @@ static const char *camel(const char *name, char ret_name[NAME_MAX_BYTES]) {
 }
 
 static void write_base64(struct json_writer *w, const ProtobufCBinaryData *data) {
-        static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-        _cleanup_free_ char *text = malloc((data->len + 2) / 3 * 4 + 1);
-        char *p = text;
+        _cleanup_free_ char *text = malloc(BASE64_LENGTH(data->len) + 1);
 
         if (!text)
                 return json_null(w);
-        for (size_t i = 0; i < data->len; i += 3) {
-                size_t left = data->len - i;
-                uint32_t bits = (uint32_t)data->data[i] << 16 | (left > 1 ? (uint32_t)data->data[i + 1] << 8 : 0) |
-                                (left > 2 ? data->data[i + 2] : 0);
-
-                *p++ = digits[bits >> 18];
-                *p++ = digits[bits >> 12 & 63];
-                *p++ = left > 1 ? digits[bits >> 6 & 63] : '=';
-                *p++ = left > 2 ? digits[bits & 63] : '=';
-        }
-        *p = '\0';
+        base64_encode(data->data, data->len, text);
         json_string(w, text);
 }
 
