@@ -147,7 +147,7 @@ static int create_pair(struct bridge *bridge, struct netlink *host, struct veth 
                 veth->bridge_index = link_index(host, bridge->name);
         }
         link_put_veth(host, veth);
-        link_put_hairpin(host, veth->name);
+        link_put_port(host, veth->name);
         return netlink_run(host, err);
 }
 

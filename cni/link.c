@@ -35,7 +35,6 @@ static void put_queues(struct nlmsghdr *message) {
 static void put_peer(struct nlmsghdr *message, const struct veth *veth) {
         struct nlattr *peer = mnl_attr_nest_start(message, VETH_INFO_PEER);
 
-        /* Not up: the kernel opens this end before it knows the other and answers ENOTCONN. */
         mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
         mnl_attr_put_strz(message, IFLA_IFNAME, veth->peer_name);
         mnl_attr_put_u32(message, IFLA_NET_NS_FD, (uint32_t)veth->netns_fd);
@@ -47,7 +46,7 @@ static void put_peer(struct nlmsghdr *message, const struct veth *veth) {
 
 void link_put_veth(struct netlink *netlink, const struct veth *veth) {
         struct nlmsghdr *message =
-                begin_link(netlink, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, true, "create veth pair", 0);
+                begin_link(netlink, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, false, "create veth pair", 0);
         struct nlattr *info, *data;
 
         mnl_attr_put_strz(message, IFLA_IFNAME, veth->name);
@@ -63,8 +62,17 @@ void link_put_veth(struct netlink *netlink, const struct veth *veth) {
         netlink_end(netlink, message);
 }
 
-void link_put_hairpin(struct netlink *netlink, const char *name) {
-        struct nlmsghdr *message = begin_link(netlink, RTM_NEWLINK, 0, 0, false, "set hairpin mode", 0);
+static void put_no_ipv6_address(struct nlmsghdr *message) {
+        struct nlattr *families = mnl_attr_nest_start(message, IFLA_AF_SPEC);
+        struct nlattr *ipv6 = mnl_attr_nest_start(message, AF_INET6);
+
+        mnl_attr_put_u8(message, IFLA_INET6_ADDR_GEN_MODE, IN6_ADDR_GEN_MODE_NONE);
+        mnl_attr_nest_end(message, ipv6);
+        mnl_attr_nest_end(message, families);
+}
+
+void link_put_port(struct netlink *netlink, const char *name) {
+        struct nlmsghdr *message = begin_link(netlink, RTM_NEWLINK, 0, 0, false, "set bridge port", 0);
         struct nlattr *info, *data;
 
         mnl_attr_put_strz(message, IFLA_IFNAME, name);
@@ -74,6 +82,11 @@ void link_put_hairpin(struct netlink *netlink, const char *name) {
         mnl_attr_put_u8(message, IFLA_BRPORT_MODE, BRIDGE_MODE_HAIRPIN);
         mnl_attr_nest_end(message, data);
         mnl_attr_nest_end(message, info);
+        put_no_ipv6_address(message);
+        netlink_end(netlink, message);
+
+        message = begin_link(netlink, RTM_NEWLINK, 0, 0, true, "bring up bridge port", 0);
+        mnl_attr_put_strz(message, IFLA_IFNAME, name);
         netlink_end(netlink, message);
 }
 

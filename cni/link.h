@@ -15,18 +15,21 @@
 #define MAC_SIZE 6
 
 struct veth {
-        const char *name; /* the end on the host, up, a port of @bridge_index */
+        const char *name; /* the end on the host, a port of @bridge_index */
         int bridge_index;
-        const char *peer_name; /* the end in the namespace @netns_fd; still down */
+        const char *peer_name; /* the end in the namespace @netns_fd */
         int netns_fd;
         uint8_t mac[MAC_SIZE]; /* of the end in the namespace */
         uint32_t mtu;
 };
 
+/* Creates the pair, both ends down: the kernel cannot bring them up before they know each other (ENOTCONN). */
 void link_put_veth(struct netlink *netlink, const struct veth *veth);
 
-/* Lets frames leave through the port @name by which they came: a pod that reaches itself through a host port. */
-void link_put_hairpin(struct netlink *netlink, const char *name);
+/* Sets the bridge port @name and brings it up. Frames may leave by the port by which they came (hairpin mode): a pod
+ * that reaches itself through a host port. It gets no IPv6 address: a port needs none, and neighbours, routers and
+ * listeners it would look for are one more flood over all ports. */
+void link_put_port(struct netlink *netlink, const char *name);
 
 /* Creates the bridge @name; that it exists is no error. Its hardware address stays @mac whatever its ports are. */
 void link_put_bridge(struct netlink *netlink, const char *name, const uint8_t mac[MAC_SIZE], uint32_t mtu);
