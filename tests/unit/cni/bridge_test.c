@@ -413,6 +413,87 @@ static void test_taken_up_by_the_next(void **state) {
         assert_clean();
 }
 
+/* 8 Mbit/s: 400,000 bytes take 0.34 s once the bucket of 64 KiB is empty; the other way nothing is limited. */
+static void test_bandwidth(void **state) {
+        static const struct {
+                uint64_t ingress, egress;
+                bool to_pod, slow;
+        } rows[] = {
+                { 8000000, 0, true, true },
+                { 8000000, 0, false, false },
+                { 0, 8000000, false, true },
+                { 0, 8000000, true, false },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                struct network_request request = { .id = "a", .netns = host_netns("a"), .ingress_bits = rows[i].ingress,
+                                                   .egress_bits = rows[i].egress };
+                struct network_result a;
+                double seconds;
+
+                host_netns_create("a");
+                assert_int_equal(network_attach(network, &request, &a, NULL), 0);
+                if (rows[i].to_pod)
+                        seconds = host_transfer(NULL, "a", address_of(&a, 0), 400000);
+                else
+                        seconds = host_transfer("a", NULL, "10.88.0.1", 400000);
+                if (rows[i].slow ? seconds < 0.25 || seconds > 3 : seconds > 0.2)
+                        fail_msg("row %zu: %.3f s", i, seconds);
+                stop("a");
+                assert_clean();
+        }
+}
+
+/* What a killed agent was at: pods come and go, with all that they can have. */
+static void churn(void) {
+        static const char *const ids[] = { "a", "b", "c", "d" };
+
+        for (unsigned i = 0;; i++) {
+                struct network_port port = { .protocol = i & 1 ? IPPROTO_UDP : IPPROTO_TCP,
+                                             .host_port = (uint16_t)(2000 + i % 4), .container_port = 80 };
+                const char *id = ids[i % 4];
+                struct network_request request = { .id = id, .netns = host_netns(id), .ports = &port, .n_ports = 1,
+                                                   .egress_bits = i & 4 ? 1000000 : 0, .ingress_bits = i & 2 ? 1000000 : 0 };
+                struct network_result result;
+
+                if (network_attach(network, &request, &result, NULL) < 0 || (i & 8))
+                        network_detach(network, id, NULL, NULL);
+        }
+}
+
+static void test_kill(void **state) {
+        unsigned seed = 1;
+
+        for (int round = 0; round < 30; round++) {
+                pid_t pid;
+
+                for (const char *id = "a\0b\0c\0d\0"; *id; id += 2)
+                        host_netns_create(id);
+                pid = fork();
+                assert_true(pid >= 0);
+                if (pid == 0) {
+                        network = open_network(NULL, "10.88.0.0/24", "fd00:88::/64");
+                        churn();
+                }
+                usleep((useconds_t)(rand_r(&seed) % 30000));
+                kill(pid, SIGKILL);
+                waitpid(pid, NULL, 0);
+                network_free(network);
+                network = open_network(NULL, "10.88.0.0/24", "fd00:88::/64");
+                assert_clean();
+                for (const char *id = "a\0b\0c\0d\0"; *id; id += 2)
+                        host_netns_remove(id);
+        }
+        /* And the network works on. */
+        struct network_result a = start("a", NULL, 0);
+
+        host_serve("a", IPPROTO_TCP, 80);
+        assert_string_equal(host_ask(NULL, IPPROTO_TCP, address_of(&a, 0), 80), "10.88.0.1");
+        host_stop_servers();
+        stop("a");
+        assert_clean();
+}
+
 static void test_names(void **state) {
         char a[IFNAMSIZ], b[IFNAMSIZ];
 
@@ -444,6 +525,8 @@ int main(void) {
                 TEST(test_two_networks),
                 TEST(test_repair),
                 TEST(test_taken_up_by_the_next),
+                TEST(test_bandwidth),
+                TEST(test_kill),
         };
         int failed;
 

@@ -270,3 +270,50 @@ HOST_FUNCTION double host_now(void) {
         clock_gettime(CLOCK_MONOTONIC, &now);
         return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
+
+HOST_FUNCTION int host_send_all(void *data, struct err **err) {
+        struct host_endpoint *endpoint = data;
+        struct sockaddr_storage address;
+        socklen_t size = host_sockaddr(endpoint->address, endpoint->port, &address);
+        _cleanup_close_ int fd = socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        static char block[16384];
+        size_t left = endpoint->size;
+
+        if (connect(fd, (struct sockaddr *)&address, size) < 0)
+                return err_errno(err, errno, "connect");
+        while (left > 0) {
+                ssize_t n = send(fd, block, left < sizeof(block) ? left : sizeof(block), MSG_NOSIGNAL);
+
+                if (n < 0)
+                        return err_errno(err, errno, "send");
+                left -= (size_t)n;
+        }
+        shutdown(fd, SHUT_WR);
+        /* The receiver closes after the last byte. */
+        return recv(fd, block, 1, 0) == 0 ? 0 : err_errno(err, errno, "end");
+}
+
+/* Sends @bytes over TCP from @from to @address in @to (NULL: the host); returns the seconds it took. */
+HOST_FUNCTION double host_transfer(const char *from, const char *to, const char *address, size_t bytes) {
+        struct host_endpoint receiver = { .protocol = IPPROTO_TCP, .port = 9000 };
+        struct host_endpoint sender = { .address = address, .port = 9000, .size = bytes };
+        double begin;
+        pid_t pid;
+
+        host_inside(to, host_listen, &receiver);
+        pid = fork();
+        assert_true(pid >= 0);
+        if (pid == 0) {
+                int connection = accept(receiver.fd, NULL, NULL);
+                char block[16384];
+
+                while (read(connection, block, sizeof(block)) > 0)
+                        continue;
+                _exit(0);
+        }
+        close(receiver.fd);
+        begin = host_now();
+        host_inside(from, host_send_all, &sender);
+        waitpid(pid, NULL, 0);
+        return host_now() - begin;
+}
