@@ -53,7 +53,7 @@ void schedule_resume(struct schedule *s, enum schedule_value value, uint32_t run
 /* The container ended: what it counted for is a failure. */
 void schedule_stop(struct schedule *s);
 
-/* The startup probe passed: the others go, readiness at once. For the startup schedule itself: it rests. */
+/* The startup probe passed: the others go, at once if their initial delay is over. The startup schedule rests. */
 void schedule_open(struct schedule *s, int64_t now);
 
 /* The pod is being deleted: liveness and startup count as success and end, readiness goes on (kubelet's rule). */
