@@ -1,6 +1,7 @@
 #include "images/worker/feed.h"
 
 #include <errno.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/err.h"
@@ -48,6 +49,29 @@ void feed_advance(struct feed *f, uint64_t n) {
         f->ready += n;
         pthread_cond_broadcast(&f->changed);
         pthread_mutex_unlock(&f->lock);
+}
+
+bool feed_failed(struct feed *f) {
+        return feed_wait_failed(f, 0);
+}
+
+bool feed_wait_failed(struct feed *f, unsigned ms) {
+        struct timespec until;
+        bool failed;
+
+        clock_gettime(CLOCK_REALTIME, &until);
+        until.tv_sec += ms / 1000;
+        until.tv_nsec += (long)(ms % 1000) * 1000000;
+        if (until.tv_nsec >= 1000000000) {
+                until.tv_sec++;
+                until.tv_nsec -= 1000000000;
+        }
+        pthread_mutex_lock(&f->lock);
+        while (ms > 0 && !f->error && pthread_cond_timedwait(&f->changed, &f->lock, &until) != ETIMEDOUT)
+                ;
+        failed = f->error;
+        pthread_mutex_unlock(&f->lock);
+        return failed;
 }
 
 void feed_fail(struct feed *f, int code, const char *text) {

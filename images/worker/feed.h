@@ -34,5 +34,11 @@ ssize_t feed_read(struct feed *feed, uint64_t offset, void *buffer, size_t n, st
 /* Says that @n more bytes are there. */
 void feed_advance(struct feed *feed, uint64_t n);
 
+/* Whether it has an error. */
+bool feed_failed(struct feed *feed);
+
+/* Waits @ms milliseconds, or until it has an error: then true. */
+bool feed_wait_failed(struct feed *feed, unsigned ms);
+
 /* Wakes the readers with an error of @code and @text; the first one stays. */
 void feed_fail(struct feed *feed, int code, const char *text);

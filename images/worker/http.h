@@ -1,0 +1,72 @@
+/* One HTTP request, blocking, by libcurl: TLS with the endpoint's certificates, redirects, bounded bodies. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct err;
+
+#define HTTP_HEADERS_MAX 16
+#define HTTP_CONNECT_SECONDS 15
+#define HTTP_STALL_SECONDS 45 /* without a byte, then it counts as cut */
+#define HTTP_REDIRECTS_MAX 8
+#define HTTP_ERROR_BODY_MAX 4096
+
+/* Texts are borrowed, NULL where not set. */
+struct http_tls {
+        const char *ca_file, *cert_file, *key_file;
+        bool skip_verify;
+};
+
+struct http_request {
+        const char *method; /* "GET", "HEAD", "POST", "PUT", "PATCH" */
+        const char *url;
+        const char *headers[HTTP_HEADERS_MAX]; /* "Name: value" */
+        size_t n_headers;
+        const struct http_tls *tls;
+        uint64_t offset; /* Range: bytes=OFFSET- */
+        size_t max; /* of a body that is kept; more is -E2BIG */
+        /* Takes the body of a success as it comes; NULL: it is kept. @partial: it begins at @offset, not at 0. Negative: stop. */
+        int (*sink)(void *data, bool partial, const void *bytes, size_t n);
+        void *data;
+        const void *body; /* to send */
+        size_t n_body;
+        int body_fd; /* to send instead when @body_size is not 0: that many bytes of the file */
+        uint64_t body_size;
+        int (*sent)(void *data, uint64_t bytes); /* progress of sending; may be NULL */
+};
+
+struct http_response {
+        long status;
+        char *body; /* what was kept, NUL-terminated; the beginning of an error's body */
+        size_t n_body;
+        char content_type[128];
+        char digest[128]; /* Docker-Content-Digest */
+        char *authenticate[4]; /* WWW-Authenticate, one a header */
+        char *location; /* as the server wrote it, maybe relative */
+        unsigned retry_after; /* seconds; 0: not said */
+};
+
+struct http; /* one connection at a time, reused */
+
+/* Returns NULL without memory. */
+struct http *http_new(void);
+void http_free(struct http *http);
+void http_freep(struct http **http);
+
+/* Returns 0 for any answer at all. Else *@err and -ECONNREFUSED, -EHOSTUNREACH (no such host), -ETIMEDOUT, -ECONNRESET (cut),
+ * -EPROTO (TLS or no HTTP), -E2BIG, or what the sink returned. @ret_response is filled as far as it came in any case, and must
+ * be freed with http_response_clear(). */
+int http_perform(struct http *http, const struct http_request *request, struct http_response *ret_response, struct err **err);
+void http_response_clear(struct http_response *response);
+#define _cleanup_response_ __attribute__((cleanup(http_response_clear)))
+
+/* Whether the last failure was a server that speaks no TLS. */
+bool http_was_plain(const struct http *http);
+
+/* @location as seen from @base, whole; free() it. NULL when it is no URL of http or https, or without memory. */
+char *http_resolve(const char *base, const char *location);
+
+/* Percent-encoded; free() it. NULL without memory. */
+char *http_escape(const char *text);

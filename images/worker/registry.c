@@ -1,0 +1,323 @@
+#include "images/worker/registry.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "images/worker/auth.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/value.h"
+
+#define GET_RETRIES_MAX 3
+
+int registry_open(const struct image_transfer_request *request, const struct image_reference *reference, bool push,
+                  struct registry *ret, struct err **err) {
+        int r;
+
+        *ret = (struct registry){ .path = image_reference_path(reference), .push = push, .lock = PTHREAD_MUTEX_INITIALIZER };
+        image_reference_host(reference, ret->host);
+        r = endpoints_find(request, ret->host, ret->path, &ret->endpoints, err);
+        return r < 0 ? err_wrap(err, "registry %s", ret->host) ?: r : 0;
+}
+
+void registry_close(struct registry *registry) {
+        endpoints_clear(&registry->endpoints);
+}
+
+char *registry_url(const struct registry *registry, const struct endpoint *e, const char *what) {
+        _cleanup_free_ char *path = e->origin ? strdup(registry->path) : endpoint_path(e, registry->path);
+        bool same = e->origin || strcmp(e->host, registry->host) == 0;
+        char *url;
+
+        /* a mirror that serves several registries is told which, as containerd does */
+        if (!path || asprintf(&url, "%s/%s/%s%s%s", e->base, path, what, same ? "" : "?ns=", same ? "" : registry->host) < 0)
+                return NULL;
+        return url;
+}
+
+bool registry_is_transient(int error) {
+        return error == -EAGAIN || error == -ECONNRESET || error == -ETIMEDOUT || error == -ECONNREFUSED;
+}
+
+unsigned registry_backoff(unsigned attempt) {
+        unsigned ms = attempt < 6 ? REGISTRY_BACKOFF_MS << attempt : REGISTRY_BACKOFF_MAX_MS;
+
+        return ms < REGISTRY_BACKOFF_MAX_MS ? ms : REGISTRY_BACKOFF_MAX_MS;
+}
+
+/* What the server wrote: distribution-spec's errors[0], or nothing. */
+static void server_says(const struct http_response *response, char *text, size_t size) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const struct value *root;
+        const char *code, *message;
+
+        *text = '\0';
+        if (!arena || !response->body || json_parse(arena, response->body, response->n_body, NULL, &root, NULL) < 0)
+                return;
+        code = value_string(value_find(root, "errors[0].code"));
+        message = value_string(value_find(root, "errors[0].message"));
+        if (code || message)
+                snprintf(text, size, ": %.80s%s%.200s", code ?: "", code && message ? ": " : "", message ?: "");
+}
+
+static int status_error(const struct http_request *q, const struct http_response *response, struct err **err) {
+        long status = response->status;
+        char says[320];
+        int code = EPROTO;
+
+        if (status == 404)
+                code = ENOENT;
+        else if (status == 401 || status == 403)
+                code = EACCES;
+        else if (status == 408 || status == 429 || status >= 500)
+                code = EAGAIN;
+        server_says(response, says, sizeof(says));
+        return err_set(err, code, "%s %s: status %ld%s", q->method, q->url, status, says);
+}
+
+static char *saved_authorization(struct registry *registry, struct endpoint *e) {
+        char *value = NULL;
+
+        pthread_mutex_lock(&registry->lock);
+        if (e->authorization)
+                value = strdup(e->authorization);
+        pthread_mutex_unlock(&registry->lock);
+        return value;
+}
+
+static void save_authorization(struct registry *registry, struct endpoint *e, const char *value) {
+        pthread_mutex_lock(&registry->lock);
+        free(e->authorization);
+        e->authorization = strdup(value);
+        pthread_mutex_unlock(&registry->lock);
+}
+
+static int perform_as(struct http *http, struct http_request *q, const char *authorization, struct http_response *response,
+                      struct err **err) {
+        _cleanup_free_ char *header = NULL;
+        size_t n = q->n_headers;
+        int r;
+
+        if (authorization) {
+                if (asprintf(&header, "Authorization: %s", authorization) < 0) {
+                        header = NULL;
+                        return err_set(err, ENOMEM, "out of memory");
+                }
+                q->headers[q->n_headers++] = header;
+        }
+        r = http_perform(http, q, response, err);
+        q->n_headers = n;
+        return r;
+}
+
+/* A server on loopback that speaks no TLS is taken as it is; the first request to it finds out. */
+static int try_plain(struct registry *registry, struct endpoint *e, struct http_request *q, char **ret_url) {
+        size_t n = strlen(e->base);
+
+        if (!e->try_plain || strncmp(e->base, "https:", 6) != 0 || asprintf(ret_url, "http%s", q->url + 5) < 0)
+                return -EINVAL;
+        pthread_mutex_lock(&registry->lock);
+        memmove(e->base + 4, e->base + 5, n - 4);
+        e->try_plain = false;
+        pthread_mutex_unlock(&registry->lock);
+        q->url = *ret_url;
+        return 0;
+}
+
+static int perform_authorized(struct registry *registry, struct endpoint *e, struct http *http, struct http_request *q,
+                              struct http_response *response, struct err **err) {
+        _cleanup_free_ char *saved = saved_authorization(registry, e), *fresh = NULL;
+        char scope[IMAGE_NAME_MAX + 32];
+        int r = perform_as(http, q, saved, response, err);
+
+        if (r < 0 || response->status != 401)
+                return r;
+        snprintf(scope, sizeof(scope), "repository:%s:pull%s", registry->path, registry->push ? ",push" : "");
+        r = auth_answer(http, e, response, scope, &fresh, err);
+        if (r < 0)
+                return r;
+        r = perform_as(http, q, fresh, response, err);
+        if (r == 0 && response->status != 401)
+                save_authorization(registry, e, fresh);
+        return r;
+}
+
+int registry_perform(struct registry *registry, struct endpoint *e, struct http *http, struct http_request *q,
+                     struct http_response *response, struct err **err) {
+        _cleanup_free_ char *plain_url = NULL;
+        struct err *cause = NULL;
+        int r;
+
+        q->tls = &e->tls;
+        for (size_t i = 0; i < e->n_headers; i++)
+                q->headers[q->n_headers++] = e->headers[i];
+        r = perform_authorized(registry, e, http, q, response, &cause);
+        if (r < 0 && http_was_plain(http) && try_plain(registry, e, q, &plain_url) == 0) {
+                cause = err_free(cause);
+                r = perform_authorized(registry, e, http, q, response, &cause);
+        }
+        if (r < 0)
+                return err_move(err, cause);
+        if (response->status < 200 || response->status > 299)
+                return status_error(q, response, err);
+        return 0;
+}
+
+static void sleep_ms(unsigned ms) {
+        struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+
+        nanosleep(&time, NULL);
+}
+
+static int get_once(struct registry *registry, struct endpoint *e, struct http *http, const char *what, const char *accept,
+                    size_t max, struct http_response *response, struct err **err) {
+        _cleanup_free_ char *url = registry_url(registry, e, what);
+        struct http_request q = { .method = "GET", .url = url, .headers = { accept }, .n_headers = 1, .max = max };
+
+        return url ? registry_perform(registry, e, http, &q, response, err) : err_set(err, ENOMEM, "out of memory");
+}
+
+static int get_from(struct registry *registry, struct endpoint *e, struct http *http, const char *what, const char *accept,
+                    size_t max, struct http_response *response, struct err **err) {
+        for (unsigned attempt = 0;; attempt++) {
+                struct err *cause = NULL;
+                int r = get_once(registry, e, http, what, accept, max, response, &cause);
+
+                /* with another server to go to, one that is down is not waited for */
+                if (r == 0 || !registry_is_transient(r) || attempt + 1 >= GET_RETRIES_MAX || !e->origin)
+                        return r < 0 ? err_move(err, cause) : 0;
+                err_free(cause);
+                sleep_ms(response->retry_after ? response->retry_after * 1000 % (REGISTRY_BACKOFF_MAX_MS + 1)
+                                               : registry_backoff(attempt));
+        }
+}
+
+int registry_get(struct registry *registry, const char *what, const char *accept, size_t max, struct http_response *response,
+                 struct err **err) {
+        _cleanup_(http_freep) struct http *http = http_new();
+        struct err *last = NULL;
+        int r = -ENOENT;
+
+        if (!http)
+                return err_set(err, ENOMEM, "out of memory");
+        for (size_t i = 0; i < registry->endpoints.count; i++) {
+                struct endpoint *e = &registry->endpoints.items[(registry->preferred + i) % registry->endpoints.count];
+
+                if (!e->pull)
+                        continue;
+                err_free(last);
+                last = NULL;
+                r = get_from(registry, e, http, what, accept, max, response, &last);
+                if (r == 0) {
+                        registry->preferred = (size_t)(e - registry->endpoints.items);
+                        return 0;
+                }
+        }
+        if (!last)
+                return err_set(err, ENOENT, "no server of registry %s may be pulled from", registry->host);
+        return err_move(err, last);
+}
+
+/* Where a blob's bytes go. */
+struct blob_sink {
+        int fd;
+        struct feed *feed;
+        uint64_t offset; /* written so far */
+        uint64_t skip; /* bytes that are there already and come again */
+        bool begun; /* this answer has */
+};
+
+static int write_blob(struct blob_sink *s, const char *bytes, size_t n) {
+        while (n > 0) {
+                ssize_t put = pwrite(s->fd, bytes, n, (off_t)s->offset);
+
+                if (put < 0 && errno == EINTR)
+                        continue;
+                if (put < 0)
+                        return -errno;
+                bytes += put;
+                n -= (size_t)put;
+                s->offset += (uint64_t)put;
+                feed_advance(s->feed, (uint64_t)put);
+        }
+        return 0;
+}
+
+static int on_blob(void *data, bool partial, const void *bytes, size_t n) {
+        struct blob_sink *s = data;
+        size_t skip;
+
+        if (feed_failed(s->feed))
+                return -ECANCELED;
+        if (!s->begun) {
+                s->begun = true;
+                s->skip = partial ? 0 : s->offset; /* a server without ranges begins anew */
+        }
+        skip = s->skip < n ? (size_t)s->skip : n;
+        s->skip -= skip;
+        if (n - skip > s->feed->size - s->offset)
+                return -EBADMSG;
+        return write_blob(s, (const char *)bytes + skip, n - skip);
+}
+
+static int fetch_from(struct registry *registry, struct endpoint *e, struct http *http, const struct descriptor *blob,
+                      struct blob_sink *sink, struct err **err) {
+        _cleanup_response_ struct http_response response = { 0 };
+        _cleanup_free_ char *url = NULL;
+        char what[IMAGE_DIGEST_LENGTH + 16];
+        int r;
+
+        snprintf(what, sizeof(what), "blobs/%s", blob->digest);
+        url = registry_url(registry, e, what);
+        if (!url)
+                return err_set(err, ENOMEM, "out of memory");
+        struct http_request q = { .method = "GET", .url = url, .offset = sink->offset, .sink = on_blob, .data = sink };
+
+        sink->begun = false;
+        r = registry_perform(registry, e, http, &q, &response, err);
+        if (r == 0 && sink->offset < blob->size)
+                return err_set(err, ECONNRESET, "%s: the blob ended after %llu of %llu bytes", url,
+                               (unsigned long long)sink->offset, (unsigned long long)blob->size);
+        return r;
+}
+
+int registry_fetch(void *data, const struct descriptor *blob, uint64_t offset, int fd, struct feed *feed, struct err **err) {
+        _cleanup_(http_freep) struct http *http = http_new();
+        struct blob_sink sink = { .fd = fd, .feed = feed, .offset = offset };
+        struct registry *registry = data;
+        size_t n = registry->endpoints.count, tried = 0;
+        unsigned attempt = 0;
+        int r = -ENOENT;
+
+        if (!http)
+                return err_set(err, ENOMEM, "out of memory");
+        while (tried < n) {
+                struct endpoint *e = &registry->endpoints.items[(registry->preferred + tried) % n];
+                _cleanup_err_ struct err *cause = NULL;
+                uint64_t before = sink.offset;
+
+                if (!e->pull) {
+                        tried++;
+                        continue;
+                }
+                r = fetch_from(registry, e, http, blob, &sink, &cause);
+                if (r == 0)
+                        return 0;
+                if (sink.offset > before)
+                        attempt = 0;
+                if (registry_is_transient(r) && attempt < REGISTRY_RETRIES_MAX) {
+                        if (!feed_wait_failed(feed, registry_backoff(attempt++)))
+                                continue;
+                }
+                if (++tried >= n || r == -ECANCELED || feed_failed(feed))
+                        return err_move(err, TAKE_PTR(cause));
+                attempt = 0;
+        }
+        return err_set(err, ENOENT, "no server of registry %s may be pulled from", registry->host);
+}
