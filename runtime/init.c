@@ -16,7 +16,7 @@
 void init_prepare(struct init *init, const char *plan, size_t size, const int *fds, size_t n_fds) {
         *init = (struct init){
                 .plan = plan, .plan_size = size, .fds = fds, .n_fds = n_fds, .proc_fd = -EBADF, .report_fd = -EBADF,
-                .null_fd = -EBADF, .empty_fd = -EBADF, .shm_fd = -EBADF, .root_fd = -EBADF, .devpts_fd = -EBADF,
+                .null_fd = -EBADF, .empty_fd = -EBADF, .shm_fd = -EBADF, .user_fd = -EBADF, .root_fd = -EBADF, .devpts_fd = -EBADF,
         };
 }
 

@@ -34,6 +34,7 @@ struct init {
         int report_fd; /* a SOCK_SEQPACKET socket, -EBADF: failures stay in error */
         int null_fd; /* the null device and an empty directory outside of the root, to mask with; -EBADF: there is no root */
         int empty_fd;
+        int user_fd; /* for PLAN_USER without a descriptor of its own: the pod's */
         int shm_fd; /* the pod's /dev/shm, in this mount namespace */
         int root_fd;
         int devpts_fd;

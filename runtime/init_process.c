@@ -33,7 +33,7 @@ static int set_capabilities(const struct __user_cap_data_struct data[2]) {
 /* All of the root was made with the host's rights; copying the mount namespace into the user namespace locks each
  * mount and its flags, so that even the container's own root cannot take a read-only or a mask away. */
 int init_user(struct init *init, const struct plan_step *step) {
-        if (setns(init_fd(init, step->fd), CLONE_NEWUSER) < 0)
+        if (setns(step->fd < 0 ? init->user_fd : init_fd(init, step->fd), CLONE_NEWUSER) < 0)
                 return init_fail(init, errno, "enter the user namespace");
         if (unshare(CLONE_NEWNS) < 0)
                 return init_fail(init, errno, "copy the mounts into the user namespace");

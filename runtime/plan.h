@@ -29,7 +29,7 @@ enum plan_step_kind {
         PLAN_MOUNT_SHM, /* the pod's /dev/shm at string 0; a: attributes */
         PLAN_DEVICES, /* /dev's usual nodes and links; a: uid, b: gid that own them */
         PLAN_DEVICE, /* string 0; a: mode, b: major << 32 | minor, c: uid << 32 | gid */
-        PLAN_CONSOLE, /* a terminal in the container's devpts becomes 0, 1, 2 and /dev/console; a: rows << 16 | columns */
+        PLAN_CONSOLE, /* a terminal in the container's devpts becomes 0, 1, 2 and /dev/console; a: rows << 16 | columns, b: owner */
         PLAN_MASK, /* string 0 */
         PLAN_READONLY, /* string 0 */
         PLAN_PIVOT, /* into the root; a: propagation of "/" afterwards, 0: private */
@@ -39,7 +39,7 @@ enum plan_step_kind {
         PLAN_OOM_SCORE, /* a, as signed */
         PLAN_RLIMIT, /* a: resource, b: soft, c: hard */
         PLAN_KEYRING, /* a new session keyring */
-        PLAN_USER, /* enter the user namespace fd, with mounts copied and locked below it */
+        PLAN_USER, /* enter the user namespace fd (-1: the pod's), with mounts copied and locked below it */
         PLAN_IDENTITY, /* a: uid, b: gid, c: umask; data: gid_t[] */
         PLAN_CAPABILITIES, /* data: struct capability_sets */
         PLAN_SECCOMP, /* a: flags; data: struct sock_filter[] */

@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct cgroup_mount;
 struct err;
 struct seccomp_filter;
 
@@ -149,7 +150,7 @@ struct container_spec {
         struct rootfs_spec root;
         struct namespace_spec namespaces[NAMESPACE_TYPES];
         const char *pid_target; /* container id for NAMESPACE_TARGET */
-        struct id_mappings mappings; /* for a new user namespace */
+        struct id_mappings mappings; /* of the user namespace: the pod's, or the new one's; empty: the host's */
         const char *hostname; /* only with a uts namespace of its own; NULL: leave */
         const char *domainname;
         const struct mount_spec *mounts; /* in order */
@@ -165,6 +166,9 @@ struct container_spec {
         int cgroup_fd;
         const int *cgroup_procs_fds;
         size_t n_cgroup_procs_fds;
+        /* What a mount of type "cgroup" shows (cgroup_mounts() of the container's cgroup); none: it is left out. */
+        const struct cgroup_mount *cgroup_mounts;
+        size_t n_cgroup_mounts;
         bool no_new_keyring;
         bool default_devices; /* make /dev's usual nodes and links (after the mounts) */
 };

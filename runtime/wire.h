@@ -107,6 +107,7 @@ struct wire_reply {
         uint64_t exited_at;
         char id[RUNTIME_ID_MAX];
         char text[WIRE_TEXT_MAX];
+        int32_t holder_pid; /* WIRE_SETUP: of the pod's pid namespace, 0: none */
 };
 
 enum {

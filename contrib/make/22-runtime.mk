@@ -17,3 +17,7 @@ $(BUILD)/shim-objects/%.o: %.c
 
 $(BUILD)/nacelle-shim: $(SHIM_OBJECTS)
 	$(SHIM_CC) $(SHIM_CFLAGS) -static -no-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections $^ -o $@
+
+# The tests of runtime/ start real shims.
+$(BUILD)/tests/unit/runtime/%.o: CPPFLAGS += -DNACELLE_TEST_SHIM='"$(abspath $(BUILD))/nacelle-shim"'
+$(BUILD)/tests/unit/runtime/%_test: | $(BUILD)/nacelle-shim

@@ -98,6 +98,4 @@ void container_detach_all(struct container *container) {
         for (unsigned i = 0; container->taps && i < SHIM_TAPS_MAX; i++)
                 if (container->taps[i].container)
                         tap_close(&container->taps[i]);
-        shim_unmap(container->taps, SHIM_TAPS_MAX * sizeof(struct tap));
-        container->taps = NULL;
 }

@@ -73,6 +73,19 @@ void connection_close(struct connection *connection) {
 }
 
 void connection_sweep(struct shim *shim) {
+        while (shim->dead_containers) {
+                struct container *container = shim->dead_containers;
+
+                shim->dead_containers = container->next;
+                shim_unmap(container->taps, SHIM_TAPS_MAX * sizeof(struct tap));
+                shim_unmap(container, sizeof(*container));
+        }
+        while (shim->dead_execs) {
+                struct exec *exec = shim->dead_execs;
+
+                shim->dead_execs = exec->next;
+                free(exec);
+        }
         for (struct connection **p = &shim->connections; *p;) {
                 struct connection *c = *p;
 

@@ -84,7 +84,8 @@ void container_free(struct container *container) {
                 close_fd(container->tasks[i]);
         if (container->starter)
                 container->starter->starting = NULL;
-        shim_unmap(container, sizeof(*container));
+        container->next = shim->dead_containers;
+        shim->dead_containers = container;
 }
 
 void container_reaped(struct container *container, int code, int signal, uint64_t at) {

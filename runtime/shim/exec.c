@@ -16,7 +16,8 @@ void exec_free(struct exec *exec) {
         source_close(connection->shim, &exec->report);
         close_fd(exec->pid_fd);
         connection->exec = NULL;
-        free(exec);
+        exec->next = connection->shim->dead_execs;
+        connection->shim->dead_execs = exec;
 }
 
 /* Every process of the exec's session, also those in process groups of their own (a shell's jobs). */

@@ -46,17 +46,22 @@ uint64_t shim_now(void) {
         return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
+/* Each is collected only when its end was told: a shim that is killed in between leaves it to the agent. */
 static void reap(struct shim *shim) {
-        pid_t pid;
-        int status;
+        for (;;) {
+                siginfo_t info = { 0 };
+                struct container *container;
+                int status;
 
-        while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-                struct container *container = container_find_pid(shim, pid);
-
+                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+                        return;
+                status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
+                container = container_find_pid(shim, info.si_pid);
                 if (container)
                         container_exited(container, status);
                 else
-                        exec_exited(shim, pid, status);
+                        exec_exited(shim, info.si_pid, status);
+                waitpid(info.si_pid, NULL, 0);
         }
 }
 

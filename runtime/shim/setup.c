@@ -48,7 +48,7 @@ static _Noreturn void hold(void) {
         }
 }
 
-static int start_holder(struct shim *shim) {
+static int start_holder(struct shim *shim, pid_t *ret_pid) {
         int pid_fd = -EBADF;
         pid_t pid = sys_clone(CLONE_NEWPID, -EBADF, &pid_fd);
 
@@ -57,6 +57,7 @@ static int start_holder(struct shim *shim) {
         if (pid == 0)
                 hold();
         shim->holder_fd = pid_fd;
+        *ret_pid = pid;
         return 0;
 }
 
@@ -81,5 +82,15 @@ int setup(struct connection *connection, struct request *request) {
         }
         shim->user_fd = request_take(request, request->head.user_fd);
         shim->holder_fd = request_take(request, request->head.holder_fd);
-        return request->head.flags & WIRE_F_HOLDER && shim->holder_fd < 0 ? start_holder(shim) : 0;
+        if (request->head.flags & WIRE_F_HOLDER && shim->holder_fd < 0) {
+                struct wire_reply reply = { .type = WIRE_DONE, .pid = getpid() };
+
+                r = start_holder(shim, &reply.holder_pid);
+                if (r < 0)
+                        return r;
+                connection_send(connection, &reply, NULL, 0);
+                connection_close(connection);
+                return 1;
+        }
+        return 0;
 }

@@ -39,6 +39,8 @@ struct shim {
         unsigned n_connections;
         struct container *containers;
         unsigned n_containers;
+        struct container *dead_containers; /* until the end of the turn: an event of this turn may still name them */
+        struct exec *dead_execs;
         struct log_arena arena;
         bool quit;
 };

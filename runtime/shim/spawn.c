@@ -14,6 +14,7 @@ static _Noreturn void child(struct shim *shim, const struct spawn *spawn, const 
         init_prepare(&init, request->plan, request->head.plan_size, request->fds, request->n_fds);
         init.proc_fd = shim->proc_fd;
         init.report_fd = report;
+        init.user_fd = shim->user_fd;
         for (unsigned i = 0; i < spawn->n_tasks && !failed; i++)
                 failed = init_cgroup(&init, spawn->tasks[i]) < 0;
         if (!failed && spawn->join_fd >= 0)

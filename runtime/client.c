@@ -1,0 +1,156 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "runtime/internal.h"
+#include "runtime/sys.h"
+
+/* The largest plan that goes in the packet itself. */
+#define INLINE_MAX (64 * 1024)
+
+void client_request(struct wire_request *request, enum wire_request_type type, const char *id) {
+        *request = (struct wire_request){
+                .magic = WIRE_MAGIC, .type = (uint16_t)type, .size = sizeof(*request), .plan_fd = -1, .cgroup_fd = -1,
+                .tasks_fd = -1, .user_fd = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .log_dir_fd = -1, .pid_fd = -1,
+                .shm_fd = -1, .holder_fd = -1,
+        };
+        snprintf(request->id, sizeof(request->id), "%s", id ? id : "");
+}
+
+int client_connect(struct runtime *runtime, const char *sandbox, int *ret_socket, struct err **err) {
+        const struct timeval timeout = { .tv_sec = CLIENT_TIMEOUT_SECONDS };
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int dir = -EBADF, fd = -EBADF;
+        int r = runtime_open_sandbox(runtime, sandbox, &dir, err);
+
+        if (r < 0)
+                return r;
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        if (fd < 0)
+                return err_errno(err, errno, "socket");
+        /* By the directory's descriptor: a socket's path may have 107 bytes only. */
+        snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/shim.sock", dir);
+        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return err_set(err, errno == ECONNREFUSED ? ENOENT : errno, "sandbox %s: its shim does not answer: %s", sandbox,
+                               strerror(errno));
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+        *ret_socket = TAKE_FD(fd);
+        return 0;
+}
+
+/* A memfd with a plan that no packet takes; nobody can change it any more. */
+static int plan_memfd(const struct plan *plan, int *ret_fd) {
+        _cleanup_close_ int fd = memfd_create("plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+
+        for (size_t done = 0; fd >= 0 && done < plan->size;) {
+                ssize_t n = write(fd, plan->data + done, plan->size - done);
+
+                if (n < 0)
+                        return -errno;
+                done += (size_t)n;
+        }
+        if (fd < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+                return -errno;
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+static int send_fds(int socket, const struct wire_request *request, const int *fds, size_t n) {
+        struct wire_request packet = { .magic = WIRE_MAGIC, .type = WIRE_FDS, .size = sizeof(packet), .plan_fd = -1 };
+        int r = 0;
+
+        packet.n_fds = request->n_fds;
+        for (size_t at = 0; at < n && r == 0; at += WIRE_PACKET_FDS)
+                r = wire_send(socket, &packet, sizeof(packet), NULL, 0, fds + at, n - at < WIRE_PACKET_FDS ? n - at : WIRE_PACKET_FDS);
+        return r;
+}
+
+int client_send(int socket, struct wire_request *request, const struct plan *plan, struct err **err) {
+        static const struct plan none = { 0 };
+        const struct plan *p = plan ? plan : &none;
+        _cleanup_close_ int memfd = -EBADF;
+        size_t last = p->n_fds % WIRE_PACKET_FDS, first = p->n_fds - last;
+        int r = 0;
+
+        request->n_fds = (uint32_t)p->n_fds;
+        request->plan_size = (uint32_t)p->size;
+        if (p->size > INLINE_MAX) {
+                r = plan_memfd(p, &memfd);
+                request->plan_fd = (int32_t)request->n_fds++;
+        }
+        if (r == 0)
+                r = send_fds(socket, request, p->fds, first);
+        if (r == 0 && memfd >= 0) {
+                r = send_fds(socket, request, p->fds + first, last);
+                if (r == 0)
+                        r = wire_send(socket, request, sizeof(*request), NULL, 0, &memfd, 1);
+        } else if (r == 0) {
+                r = wire_send(socket, request, sizeof(*request), p->data, p->size, p->fds + first, last);
+        }
+        return r < 0 ? err_errno(err, -r, "send to the shim") : 0;
+}
+
+int client_receive(int socket, struct client_reply *ret_reply, struct err **err) {
+        struct client_reply reply = { .fd = -EBADF };
+        size_t n_fds = 0;
+        ssize_t n = wire_receive(socket, &reply.head, sizeof(reply.head), &reply.fd, 1, &n_fds);
+
+        if (n < 0 && n != -ECONNRESET) {
+                close_fd(n_fds ? reply.fd : -EBADF);
+                return n == -EAGAIN ? err_set(err, ETIMEDOUT, "the shim did not answer in %d s", CLIENT_TIMEOUT_SECONDS) :
+                                      err_errno(err, (int)-n, "receive from the shim");
+        }
+        if (n <= 0)
+                return err_set(err, EPIPE, "the shim died");
+        if ((size_t)n < offsetof(struct wire_reply, holder_pid) || reply.head.magic != WIRE_MAGIC) {
+                close_fd(n_fds ? reply.fd : -EBADF);
+                return err_set(err, EBADMSG, "the shim's answer is malformed");
+        }
+        reply.head.id[RUNTIME_ID_MAX - 1] = reply.head.text[WIRE_TEXT_MAX - 1] = '\0';
+        *ret_reply = reply;
+        return 0;
+}
+
+int client_call(struct runtime *runtime, const char *sandbox, struct wire_request *request, const struct plan *plan,
+                client_state state, void *data, struct err **err) {
+        _cleanup_close_ int socket = -EBADF;
+        int r = client_connect(runtime, sandbox, &socket, err), result = 0;
+
+        if (r == 0)
+                r = client_send(socket, request, plan, err);
+        while (r == 0) {
+                struct client_reply reply;
+
+                r = client_receive(socket, &reply, err);
+                if (r < 0)
+                        break;
+                if (reply.head.type == WIRE_WARNING)
+                        log_warning("container %s: %s", request->id, reply.head.text);
+                if (state && result == 0 && (reply.head.type == WIRE_STATE || reply.head.type == WIRE_DONE))
+                        result = state(data, &reply);
+                close_fd(reply.fd);
+                if (reply.head.type == WIRE_DONE)
+                        return reply.head.code == 0 ? result :
+                               err_set(err, reply.head.code, "%s", reply.head.text[0] ? reply.head.text : strerror(reply.head.code));
+        }
+        return r;
+}
+
+void client_convert(const struct wire_reply *reply, struct container_state *state) {
+        *state = (struct container_state){
+                .phase = reply->phase == WIRE_PHASE_RUNNING ? CONTAINER_RUNNING : CONTAINER_EXITED,
+                .pid = reply->pid,
+                .started_at = reply->started_at,
+                .exited_at = reply->exited_at,
+                .exit_code = reply->exit_code,
+                .signal = reply->exit_signal,
+        };
+        memcpy(state->id, reply->id, sizeof(state->id));
+}

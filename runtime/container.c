@@ -1,0 +1,342 @@
+#include "runtime/container.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "runtime/internal.h"
+#include "runtime/prepare.h"
+#include "runtime/sys.h"
+
+/* What a start needs beside its plan; the container's ends are closed once the shim has them. */
+struct streams {
+        struct prepare_stdio stdio;
+        int read[2]; /* the shim's ends of stdout and stderr */
+        int stdin_write;
+        int log_dir;
+        char log_name[WIRE_LOG_NAME_MAX];
+};
+
+static void streams_close(struct streams *s) {
+        close_fd(s->stdio.in);
+        close_fd(s->stdio.out);
+        close_fd(s->stdio.err);
+        close_fd(s->read[0]);
+        close_fd(s->read[1]);
+        close_fd(s->stdin_write);
+        close_fd(s->log_dir);
+}
+
+static int open_log(const char *path, struct streams *s, struct err **err) {
+        char copy[PATH_MAX];
+        const char *name;
+
+        if (snprintf(copy, sizeof(copy), "%s", path) >= (int)sizeof(copy))
+                return err_set(err, ENAMETOOLONG, "log path %s", path);
+        name = strrchr(path, '/');
+        if (!name || name[1] == '\0' || strlen(name + 1) >= sizeof(s->log_name))
+                return err_set(err, EINVAL, "log path %s: must be absolute and name a file", path);
+        snprintf(s->log_name, sizeof(s->log_name), "%s", name + 1);
+        s->log_dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return s->log_dir < 0 ? err_errno(err, errno, "log directory of %s", path) : 0;
+}
+
+static int open_streams(int dir, const char *id, const struct container_spec *spec, const struct container_io *io,
+                        struct streams *s, struct err **err) {
+        static const char *const names[2] = { "stdout", "stderr" };
+        int *ends[2] = { &s->stdio.out, &s->stdio.err }, pipes[2], r = 0;
+        uint32_t uid = prepare_host_uid(&spec->mappings, spec->process.uid);
+        uint32_t gid = prepare_host_gid(&spec->mappings, spec->process.gid);
+
+        if (uid == UINT32_MAX || gid == UINT32_MAX)
+                return err_set(err, EINVAL, "user %u:%u is not in the user namespace's mappings", spec->process.uid, spec->process.gid);
+        if (io->log_path)
+                r = open_log(io->log_path, s, err);
+        if (spec->process.terminal) {
+                if (mkdirat(dir, id, 0700) < 0 && errno != EEXIST)
+                        return err_errno(err, errno, "container %s: its directory", id);
+                return r;
+        }
+        for (int i = 0; i < 2 && r == 0; i++)
+                r = fifo_make(dir, id, names[i], uid, gid, &s->read[i], ends[i], err);
+        if (r == 0 && io->stdin_open) {
+                if (pipe2(pipes, O_CLOEXEC) < 0)
+                        return err_errno(err, errno, "standard input");
+                s->stdio.in = pipes[0];
+                s->stdin_write = pipes[1];
+                if (fchown(pipes[0], uid, gid) < 0)
+                        return err_errno(err, errno, "standard input");
+        }
+        return r;
+}
+
+static uint64_t clone_flags(const struct container_spec *spec) {
+        return (spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_NEW ? CLONE_NEWNS : 0) |
+               (spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_NEW ? CLONE_NEWPID : 0);
+}
+
+static void fill_request(const char *id, const struct container_spec *spec, const struct container_io *io, struct streams *s,
+                         struct plan *plan, struct wire_request *request) {
+        client_request(request, WIRE_START, id);
+        request->flags = (spec->process.terminal ? WIRE_F_TERMINAL : 0) | (io->stdin_once ? WIRE_F_STDIN_ONCE : 0) |
+                         (spec->namespaces[NAMESPACE_CGROUP].mode == NAMESPACE_NEW ? WIRE_F_CGROUP_NS : 0);
+        request->clone_flags = clone_flags(spec);
+        request->pid_mode = spec->namespaces[NAMESPACE_PID].mode;
+        if (spec->pid_target)
+                snprintf(request->target, sizeof(request->target), "%s", spec->pid_target);
+        request->cgroup_fd = plan_dup_fd(plan, spec->cgroup_fd);
+        for (size_t i = 0; i < spec->n_cgroup_procs_fds; i++) {
+                int index = plan_dup_fd(plan, spec->cgroup_procs_fds[i]);
+
+                if (i == 0)
+                        request->tasks_fd = index;
+        }
+        request->n_tasks = (uint32_t)spec->n_cgroup_procs_fds;
+        request->stdin_fd = plan_dup_fd(plan, s->stdin_write);
+        request->stdout_fd = plan_take_fd(plan, TAKE_FD(s->read[0]));
+        request->stderr_fd = plan_take_fd(plan, TAKE_FD(s->read[1]));
+        request->log_dir_fd = plan_take_fd(plan, TAKE_FD(s->log_dir));
+        snprintf(request->log_name, sizeof(request->log_name), "%s", s->log_name);
+        request->log_max_size = io->log_max_size;
+        request->log_max_files = io->log_max_files;
+}
+
+/* For the day the shim is killed. A failure costs only that. */
+static void remember(int dir, const char *id, const struct container_spec *spec, const struct container_io *io,
+                     const struct wire_request *request, const struct container_state *state) {
+        _cleanup_hint_ struct hint hint = {
+                .pid = state->pid,
+                .start_ticks = hint_start_ticks(state->pid),
+                .started_at = state->started_at,
+                .join_flags = CLONE_NEWNS | (request->flags & WIRE_F_CGROUP_NS ? CLONE_NEWCGROUP : 0) |
+                              (spec->mappings.n_uids > 0 ? CLONE_NEWUSER : 0),
+                .pid_mode = request->pid_mode,
+                .terminal = spec->process.terminal,
+                .log_path = io->log_path ? strdup(io->log_path) : NULL,
+                .log_max_size = io->log_max_size,
+                .log_max_files = io->log_max_files,
+                .cgroup = hint_fd_path(spec->cgroup_fd),
+        };
+        _cleanup_err_ struct err *err = NULL;
+
+        for (size_t i = 0; i < spec->n_cgroup_procs_fds; i++)
+                if ((hint.tasks[hint.n_tasks] = hint_fd_path(spec->cgroup_procs_fds[i])))
+                        hint.n_tasks++;
+        if (hint_write(dir, id, &hint, &err) < 0)
+                log_warning("%s", err_text(err));
+}
+
+struct started {
+        struct runtime *runtime;
+        const char *sandbox;
+        struct container_state *state;
+};
+
+static int take_started(void *data, struct client_reply *reply) {
+        struct started *started = data;
+
+        if (reply->head.type != WIRE_STATE)
+                return 0;
+        client_convert(&reply->head, started->state);
+        if (reply->fd >= 0)
+                runtime_keep(started->runtime, started->sandbox, reply->head.id, reply->head.flags, TAKE_FD(reply->fd));
+        return 0;
+}
+
+int container_start(struct runtime *runtime, const char *sandbox, const char *id, const struct container_spec *spec,
+                    const struct container_io *io, struct container_state *ret_state, struct err **err) {
+        _cleanup_(streams_close) struct streams streams = {
+                .stdio = { -EBADF, -EBADF, -EBADF }, .read = { -EBADF, -EBADF }, .stdin_write = -EBADF, .log_dir = -EBADF,
+        };
+        _cleanup_plan_ struct plan plan = { 0 };
+        _cleanup_close_ int dir = -EBADF;
+        struct container_state state = { 0 };
+        struct started started = { .runtime = runtime, .sandbox = sandbox, .state = &state };
+        struct wire_request request;
+        int r = runtime_check_id("container", id, err);
+
+        if (r == 0)
+                r = spec_check(spec, err);
+        if (r == 0)
+                r = runtime_open_sandbox(runtime, sandbox, &dir, err);
+        if (r == 0)
+                r = open_streams(dir, id, spec, io, &streams, err);
+        if (r == 0)
+                r = prepare_container(spec, &streams.stdio, &plan, err);
+        if (r == 0) {
+                fill_request(id, spec, io, &streams, &plan, &request);
+                r = plan_check(&plan);
+                if (r < 0)
+                        err_errno(err, -r, "the container's plan");
+        }
+        if (r == 0)
+                r = client_call(runtime, sandbox, &request, &plan, take_started, &started, err);
+        if (r < 0) {
+                if (dir >= 0 && r != -EEXIST)
+                        fifo_remove_all(dir, id);
+                return r;
+        }
+        remember(dir, id, spec, io, &request, &state);
+        *ret_state = state;
+        return 0;
+}
+
+/* ---- small calls ---- */
+
+struct list {
+        struct runtime *runtime;
+        const char *sandbox;
+        struct container_state *states;
+        size_t n, allocated;
+};
+
+static int take_listed(void *data, struct client_reply *reply) {
+        struct list *list = data;
+
+        if (reply->head.type != WIRE_STATE)
+                return 0;
+        if (list->n == list->allocated) {
+                size_t n = list->allocated ? list->allocated * 2 : 8;
+                struct container_state *states = realloc(list->states, n * sizeof(*states));
+
+                if (!states)
+                        return -ENOMEM;
+                list->states = states;
+                list->allocated = n;
+        }
+        client_convert(&reply->head, &list->states[list->n++]);
+        if (reply->fd >= 0)
+                runtime_keep(list->runtime, list->sandbox, reply->head.id, reply->head.flags, TAKE_FD(reply->fd));
+        return 0;
+}
+
+static int list(struct runtime *runtime, const char *sandbox, const char *id, struct list *list, struct err **err) {
+        struct wire_request request;
+        int r;
+
+        client_request(&request, WIRE_LIST, id);
+        request.flags = WIRE_F_FDS;
+        r = client_call(runtime, sandbox, &request, NULL, take_listed, list, err);
+        return r == -ENOMEM && err && !*err ? err_set(err, ENOMEM, "out of memory") : r;
+}
+
+int container_list(struct runtime *runtime, const char *sandbox, struct container_state **ret_states, size_t *ret_n,
+                   struct err **err) {
+        struct list all = { .runtime = runtime, .sandbox = sandbox };
+        int r = list(runtime, sandbox, "", &all, err);
+
+        if (r < 0) {
+                free(all.states);
+                return r;
+        }
+        *ret_states = all.states;
+        *ret_n = all.n;
+        return 0;
+}
+
+int container_status(struct runtime *runtime, const char *sandbox, const char *id, struct container_state *ret_state,
+                     struct err **err) {
+        struct list one = { .runtime = runtime, .sandbox = sandbox };
+        int r = list(runtime, sandbox, id, &one, err);
+
+        if (r == 0 && one.n != 1)
+                r = err_set(err, ENOENT, "container %s", id);
+        if (r == 0)
+                *ret_state = one.states[0];
+        free(one.states);
+        return r;
+}
+
+static int call(struct runtime *runtime, const char *sandbox, struct wire_request *request, const char *what, struct err **err) {
+        int r = client_call(runtime, sandbox, request, NULL, NULL, NULL, err);
+
+        if (r < 0)
+                err_wrap(err, "%s container %s", what, request->id);
+        return r;
+}
+
+int container_kill(struct runtime *runtime, const char *sandbox, const char *id, int signal, struct err **err) {
+        struct wire_request request;
+
+        client_request(&request, WIRE_KILL, id);
+        request.signal = signal;
+        return call(runtime, sandbox, &request, "signal", err);
+}
+
+int container_resize(struct runtime *runtime, const char *sandbox, const char *id, uint16_t rows, uint16_t columns,
+                     struct err **err) {
+        struct wire_request request;
+
+        client_request(&request, WIRE_RESIZE, id);
+        request.rows = rows;
+        request.columns = columns;
+        return call(runtime, sandbox, &request, "resize", err);
+}
+
+int container_reopen_log(struct runtime *runtime, const char *sandbox, const char *id, struct err **err) {
+        struct wire_request request;
+
+        client_request(&request, WIRE_REOPEN_LOG, id);
+        return call(runtime, sandbox, &request, "reopen the log of", err);
+}
+
+int container_close_stdin(struct runtime *runtime, const char *sandbox, const char *id, struct err **err) {
+        struct wire_request request;
+
+        runtime_forget(runtime, sandbox, id);
+        client_request(&request, WIRE_CLOSE_STDIN, id);
+        return call(runtime, sandbox, &request, "close the input of", err);
+}
+
+static int take_stdin(void *data, struct client_reply *reply) {
+        if (reply->head.type == WIRE_STATE && *(int *)data < 0)
+                *(int *)data = TAKE_FD(reply->fd);
+        return 0;
+}
+
+int container_attach(struct runtime *runtime, const char *sandbox, const char *id, int stdout_fd, int stderr_fd,
+                     int *ret_stdin, struct err **err) {
+        _cleanup_plan_ struct plan plan = { 0 };
+        struct wire_request request;
+        int fd = -EBADF, r;
+
+        client_request(&request, WIRE_ATTACH, id);
+        request.stdout_fd = plan_dup_fd(&plan, stdout_fd);
+        request.stderr_fd = plan_dup_fd(&plan, stderr_fd);
+        r = plan_check(&plan);
+        if (r < 0)
+                return err_errno(err, -r, "attach to container %s", id);
+        r = client_call(runtime, sandbox, &request, &plan, take_stdin, &fd, err);
+        if (r < 0) {
+                close_fd(fd);
+                err_wrap(err, "attach to container %s", id);
+                return r;
+        }
+        *ret_stdin = fd;
+        return 0;
+}
+
+int container_delete(struct runtime *runtime, const char *sandbox, const char *id, struct err **err) {
+        _cleanup_close_ int dir = -EBADF;
+        _cleanup_err_ struct err *refused = NULL;
+        struct wire_request request;
+        int r;
+
+        client_request(&request, WIRE_DELETE, id);
+        r = client_call(runtime, sandbox, &request, NULL, NULL, NULL, &refused);
+        if (r < 0 && r != -ENOENT)
+                return err_wrap(&refused, "delete container %s", id), err_move(err, TAKE_PTR(refused));
+        runtime_forget(runtime, sandbox, id);
+        if (runtime_open_sandbox(runtime, sandbox, &dir, NULL) == 0)
+                fifo_remove_all(dir, id);
+        return 0;
+}

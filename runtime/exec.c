@@ -1,0 +1,138 @@
+#include "runtime/exec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <termios.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "runtime/internal.h"
+#include "runtime/prepare.h"
+
+struct exec {
+        uv_poll_t poll; /* first: freed through it */
+        int socket;
+        exec_done done;
+        void *data;
+        struct err *err;
+};
+
+void exec_spec_init(struct exec_spec *spec) {
+        *spec = (struct exec_spec){ .stdin_fd = -EBADF, .stdout_fd = -EBADF, .stderr_fd = -EBADF, .terminal_fd = -EBADF };
+}
+
+static void free_exec(uv_handle_t *handle) {
+        struct exec *exec = (struct exec *)handle;
+
+        close_fd(exec->socket);
+        err_free(exec->err);
+        free(exec);
+}
+
+static void finish(struct exec *exec, struct exec_result result) {
+        exec_done done = exec->done;
+
+        uv_poll_stop(&exec->poll);
+        exec->done = NULL;
+        if (done)
+                done(exec->data, &result);
+        uv_close((uv_handle_t *)&exec->poll, free_exec);
+}
+
+static void exec_ready(uv_poll_t *poll, int status, int events) {
+        struct exec *exec = (struct exec *)poll;
+        struct client_reply reply;
+        int r = client_receive(exec->socket, &reply, &exec->err);
+
+        if (r == -ETIMEDOUT) {
+                exec->err = err_free(exec->err);
+                return;
+        }
+        if (r < 0) {
+                finish(exec, (struct exec_result){ .exit_code = -1, .err = exec->err });
+                return;
+        }
+        close_fd(reply.fd);
+        switch (reply.head.type) {
+        case WIRE_EXITED:
+                finish(exec, (struct exec_result){ .exit_code = reply.head.exit_code, .signal = reply.head.exit_signal });
+                break;
+        case WIRE_DONE:
+                err_set(&exec->err, reply.head.code ? reply.head.code : EIO, "%s", reply.head.text);
+                finish(exec, (struct exec_result){ .exit_code = -1, .err = exec->err });
+                break;
+        default:
+                break;
+        }
+}
+
+int exec_start(uv_loop_t *loop, struct runtime *runtime, const char *sandbox, const char *container,
+               const struct exec_spec *spec, exec_done done, void *data, struct exec **ret_exec, struct err **err) {
+        const struct prepare_stdio stdio = { spec->stdin_fd, spec->stdout_fd, spec->stderr_fd };
+        _cleanup_free_ struct exec *exec = calloc(1, sizeof(*exec));
+        _cleanup_plan_ struct plan plan = { 0 };
+        _cleanup_close_ int socket = -EBADF;
+        struct wire_request request;
+        int r;
+
+        if (!exec)
+                return err_set(err, ENOMEM, "out of memory");
+        if (!spec->process->args || !spec->process->args[0])
+                return err_set(err, EINVAL, "exec: there is no command");
+        r = prepare_exec(spec->process, &stdio, spec->process->terminal ? spec->terminal_fd : -EBADF, &plan, err);
+        if (r == 0)
+                r = client_connect(runtime, sandbox, &socket, err);
+        if (r < 0)
+                return r;
+        fcntl(socket, F_SETFL, O_NONBLOCK);
+        client_request(&request, WIRE_EXEC, container);
+        r = client_send(socket, &request, &plan, err);
+        if (r < 0)
+                return r;
+        exec->done = done;
+        exec->data = data;
+        r = uv_poll_init(loop, &exec->poll, socket);
+        if (r < 0)
+                return err_set(err, -r, "exec in %s: %s", container, uv_strerror(r));
+        exec->socket = TAKE_FD(socket);
+        uv_poll_start(&exec->poll, UV_READABLE | UV_DISCONNECT, exec_ready);
+        *ret_exec = TAKE_PTR(exec);
+        return 0;
+}
+
+void exec_kill(struct exec *exec) {
+        struct wire_request request;
+
+        client_request(&request, WIRE_EXEC_KILL, "");
+        client_send(exec->socket, &request, NULL, NULL);
+}
+
+void exec_cancel(struct exec *exec) {
+        if (!exec || uv_is_closing((uv_handle_t *)&exec->poll))
+                return;
+        /* The shim kills what belongs to a connection that ends. */
+        uv_close((uv_handle_t *)&exec->poll, free_exec);
+}
+
+int exec_open_terminal(uint32_t uid, uint16_t rows, uint16_t columns, int *ret_master, int *ret_slave, struct err **err) {
+        struct winsize size = { .ws_row = rows, .ws_col = columns };
+        _cleanup_close_ int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave = -EBADF;
+        int unlocked = 0;
+
+        if (master < 0 || ioctl(master, TIOCSPTLCK, &unlocked) < 0)
+                return err_errno(err, errno, "open a terminal");
+        slave = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+        if (slave < 0 || fchown(slave, uid, (gid_t)-1) < 0 || fchmod(slave, 0620) < 0)
+                return err_errno(err, errno, "open a terminal");
+        if (rows && columns)
+                ioctl(slave, TIOCSWINSZ, &size);
+        *ret_master = TAKE_FD(master);
+        *ret_slave = TAKE_FD(slave);
+        return 0;
+}

@@ -1,0 +1,55 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "runtime/internal.h"
+#include "runtime/sys.h"
+
+static const char *const files[] = { "stdout", "stderr", "state", "state.new" };
+
+int fifo_make(int dir, const char *id, const char *name, uint32_t uid, uint32_t gid, int *ret_read, int *ret_write, struct err **err) {
+        _cleanup_close_ int own = -EBADF, reader = -EBADF, writer = -EBADF;
+
+        if (mkdirat(dir, id, 0700) < 0 && errno != EEXIST)
+                return err_errno(err, errno, "container %s: its directory", id);
+        own = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (own < 0)
+                return err_errno(err, errno, "container %s: its directory", id);
+        unlinkat(own, name, 0);
+        /* The container's user owns it, so that programs can open /dev/stdout anew. */
+        if (mkfifoat(own, name, 0600) < 0 || fchownat(own, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
+                return err_errno(err, errno, "container %s: its %s", id, name);
+        writer = openat(own, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+        reader = openat(own, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+        if (writer < 0 || reader < 0)
+                return err_errno(err, errno, "container %s: open its %s", id, name);
+        *ret_read = TAKE_FD(reader);
+        *ret_write = TAKE_FD(writer);
+        return 0;
+}
+
+int fifo_open(int dir, const char *id, const char *name, int *ret_read) {
+        _cleanup_close_ int own = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_close_ int fd = -EBADF;
+        struct stat st;
+
+        if (own >= 0)
+                fd = openat(own, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return -errno;
+        if (!S_ISFIFO(st.st_mode))
+                return -EINVAL;
+        *ret_read = TAKE_FD(fd);
+        return 0;
+}
+
+int fifo_remove_all(int dir, const char *id) {
+        _cleanup_close_ int own = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+        for (size_t i = 0; own >= 0 && i < ELEMENTS(files); i++)
+                unlinkat(own, files[i], 0);
+        return unlinkat(dir, id, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
+}

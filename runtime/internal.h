@@ -1,0 +1,114 @@
+/* What the agent's side of runtime/ shares among its files. */
+#pragma once
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "runtime/container.h"
+#include "runtime/plan.h"
+#include "runtime/runtime.h"
+#include "runtime/sandbox.h"
+#include "runtime/wire.h"
+
+#define CLIENT_TIMEOUT_SECONDS 120 /* a shim answers at once; a container's root may be on a slow disk */
+#define HINT_SIZE_MAX (64 * 1024)
+
+/* A terminal's master or the writing end of a standard input, held so that they outlive their shim. */
+struct kept_fd {
+        struct kept_fd *next;
+        int fd;
+        uint32_t flags; /* WIRE_R_MASTER or WIRE_R_STDIN */
+        char sandbox[RUNTIME_ID_MAX];
+        char id[RUNTIME_ID_MAX];
+};
+
+struct runtime {
+        char *run_dir;
+        int sandboxes_fd; /* RUN/sandboxes */
+        int shim_fd; /* the program, in a read-only mount of its own */
+        int template_fd; /* the mount namespace that shims start in */
+        int proc_fd;
+        pthread_mutex_t lock; /* kept */
+        struct kept_fd *kept;
+};
+
+/* 0, or -EINVAL: an id is a plain file name of [A-Za-z0-9_.-]. */
+int runtime_check_id(const char *what, const char *id, struct err **err);
+
+/* RUN/sandboxes/ID, or -ENOENT. */
+int runtime_open_sandbox(struct runtime *runtime, const char *id, int *ret_dir, struct err **err);
+
+/* Takes @fd over; replaces one of the same container. */
+void runtime_keep(struct runtime *runtime, const char *sandbox, const char *id, uint32_t flags, int fd);
+/* A duplicate, or -EBADF. */
+int runtime_kept(struct runtime *runtime, const char *sandbox, const char *id, uint32_t *ret_flags);
+/* All of the sandbox with @id NULL. */
+void runtime_forget(struct runtime *runtime, const char *sandbox, const char *id);
+
+/* client.c */
+void client_request(struct wire_request *request, enum wire_request_type type, const char *id);
+/* -ENOENT: nobody there. */
+int client_connect(struct runtime *runtime, const char *sandbox, int *ret_socket, struct err **err);
+/* Sends @request with @plan's bytes and descriptors (NULL: none). */
+int client_send(int socket, struct wire_request *request, const struct plan *plan, struct err **err);
+
+struct client_reply {
+        struct wire_reply head;
+        int fd; /* ours, or -EBADF */
+};
+int client_receive(int socket, struct client_reply *ret_reply, struct err **err);
+
+/* Called for each WIRE_STATE; may take reply->fd. */
+typedef int (*client_state)(void *data, struct client_reply *reply);
+
+/* Connects, sends, and receives until WIRE_DONE. Warnings are logged with @id in front. */
+int client_call(struct runtime *runtime, const char *sandbox, struct wire_request *request, const struct plan *plan,
+                client_state state, void *data, struct err **err);
+void client_convert(const struct wire_reply *reply, struct container_state *state);
+
+/* shim_process.c: listens in @dir and starts a shim there. */
+int shim_process_start(struct runtime *runtime, const char *id, int dir, pid_t *ret_pid, struct err **err);
+
+/* hint.c: RUN/sandboxes/ID/CID/state, what a new shim must know to take a container up; texts are allocated. */
+struct hint {
+        pid_t pid;
+        uint64_t start_ticks; /* tells the process from another of the same number */
+        uint64_t started_at;
+        uint64_t join_flags;
+        uint32_t pid_mode;
+        bool terminal;
+        char *log_path;
+        uint64_t log_max_size;
+        uint32_t log_max_files;
+        char *cgroup; /* directory for CLONE_INTO_CGROUP, or NULL */
+        char *tasks[SPEC_CGROUPS_MAX];
+        size_t n_tasks;
+};
+int hint_write(int dir, const char *id, const struct hint *hint, struct err **err);
+int hint_read(int dir, const char *id, struct hint *ret_hint, struct err **err);
+void hint_clear(struct hint *hint);
+#define _cleanup_hint_ __attribute__((cleanup(hint_clear)))
+/* The path a descriptor was opened by, allocated; NULL when unknown. */
+char *hint_fd_path(int fd);
+/* The start time of a process, also of a zombie; 0: there is none. */
+uint64_t hint_start_ticks(pid_t pid);
+
+/* fifo.c */
+/* Makes RUN/sandboxes/ID/CID and its FIFOs @name, and opens them. The container's end is open for both directions, so that
+ * a write never fails for want of a shim. */
+int fifo_make(int dir, const char *id, const char *name, uint32_t uid, uint32_t gid, int *ret_read, int *ret_write, struct err **err);
+/* As above, of one that is there. */
+int fifo_open(int dir, const char *id, const char *name, int *ret_read);
+int fifo_remove_all(int dir, const char *id);
+
+/* sandbox_setup.c */
+struct sandbox_join {
+        int net_fd, ipc_fd, uts_fd, user_fd, shm_fd, holder_fd; /* existing ones, or -EBADF: new as the spec says */
+};
+#define SANDBOX_JOIN_NONE ((struct sandbox_join){ -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF })
+int sandbox_setup(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, const struct sandbox_join *join,
+                  struct sandbox_info *ret_info, struct err **err);
+int sandbox_pin_netns(struct runtime *runtime, const char *id, pid_t pid, struct err **err);
+/* RUN/sandboxes/ID/NAME holding "pid start_ticks": written, and read back as the pid if it is that process still, else 0. */
+int sandbox_write_pid(int dir, const char *name, pid_t pid, struct err **err);
+pid_t sandbox_read_pid(int dir, const char *name);

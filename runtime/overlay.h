@@ -1,0 +1,9 @@
+/* The overlay that is a container's root. */
+#pragma once
+
+#include "runtime/spec.h"
+
+/* Makes a detached mount of @root's layers (overlayfs, Documentation/filesystems/overlayfs.rst). With @user_fd, a user
+ * namespace, the lower layers are idmapped with it, so that images stay owned by root on the disk and by the container's
+ * root in it (-EBADF: not). Any number of layers up to SPEC_LAYERS_MAX, however long their paths. */
+int overlay_mount(const struct rootfs_spec *root, int user_fd, int *ret_mount, struct err **err);

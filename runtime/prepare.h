@@ -1,0 +1,28 @@
+/* From a container's spec to its plan: opens and mounts all that the host has, so that the shim needs none of it. */
+#pragma once
+
+#include "runtime/plan.h"
+#include "runtime/spec.h"
+
+/* The container's own ends of its streams; the plan gets duplicates. With a terminal they are not looked at. */
+struct prepare_stdio {
+        int in, out, err; /* -EBADF: the null device */
+};
+
+/* Appends the whole of a container to @plan (empty before): root, mounts, process. @spec was checked. */
+int prepare_container(const struct container_spec *spec, const struct prepare_stdio *stdio, struct plan *plan, struct err **err);
+
+/* Appends an exec in a container. @terminal_fd: its terminal, or -EBADF. */
+int prepare_exec(const struct process_spec *process, const struct prepare_stdio *stdio, int terminal_fd, struct plan *plan,
+                 struct err **err);
+
+/* The host's id of the container's @id; @id itself without mappings; (uint32_t)-1 when it is not mapped. */
+uint32_t prepare_host_uid(const struct id_mappings *mappings, uint32_t id);
+uint32_t prepare_host_gid(const struct id_mappings *mappings, uint32_t id);
+
+/* A sysctl's path below /proc/sys. Keys as sysctl(8) and Kubernetes take them: the first separator, dot or slash, is the
+ * one; the other is then part of a name (net.ipv4.conf.eth0/100.forwarding). -EINVAL: not a key. */
+int prepare_sysctl_key(const char *key, char *ret_key, size_t size);
+
+/* Appends a step for each. */
+int prepare_sysctls(const struct key_value *sysctls, size_t n, struct plan *plan, struct err **err);

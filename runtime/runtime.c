@@ -1,0 +1,284 @@
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/files.h"
+#include "runtime/internal.h"
+#include "runtime/sys.h"
+
+#ifndef NACELLE_LIBEXEC
+#define NACELLE_LIBEXEC "/usr/libexec/nacelle"
+#endif
+
+int runtime_check_id(const char *what, const char *id, struct err **err) {
+        size_t n = strlen(id);
+
+        if (n == 0 || n >= RUNTIME_ID_MAX || id[0] == '.' ||
+            strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != n)
+                return err_set(err, EINVAL, "%s id \"%s\": 1 to %d letters, digits, _, . or -", what, id, RUNTIME_ID_MAX - 1);
+        return 0;
+}
+
+/* ---- the mount namespace of shims ---- */
+
+struct template {
+        int fd;
+        int code;
+};
+
+static int fill_template(int root) {
+        struct sys_mount_attr readonly = { .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NOSUID };
+
+        if (mkdirat(root, "empty", 0555) < 0 || mkdirat(root, "shm", 0555) < 0 ||
+            mknodat(root, "null", S_IFCHR | 0666, makedev(1, 3)) < 0 || fchmodat(root, "null", 0666, 0) < 0)
+                return -errno;
+        return sys_mount_setattr(root, "", AT_EMPTY_PATH, &readonly) < 0 ? -errno : 0;
+}
+
+/* In a thread with a mount namespace of its own: a tmpfs becomes the root, and all else goes. */
+static void *make_template(void *data) {
+        struct template *template = data;
+        _cleanup_close_ int fs = -EBADF, root = -EBADF, ns = -EBADF;
+
+        template->code = EIO;
+        if (unshare(CLONE_FS | CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                goto failed;
+        ns = open("/proc/thread-self/ns/mnt", O_RDONLY | O_CLOEXEC);
+        fs = sys_fsopen("tmpfs", FSOPEN_CLOEXEC);
+        if (ns < 0 || fs < 0 || sys_fsconfig(fs, FSCONFIG_SET_STRING, "mode", "555", 0) < 0 ||
+            sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                goto failed;
+        root = sys_fsmount(fs, FSMOUNT_CLOEXEC, 0);
+        if (root < 0 || sys_move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 || fill_template(root) < 0 ||
+            fchdir(root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
+                goto failed;
+        template->fd = fcntl(ns, F_DUPFD_CLOEXEC, 16);
+        if (template->fd < 0)
+                goto failed;
+        template->code = 0;
+        return NULL;
+failed:
+        template->code = errno;
+        return NULL;
+}
+
+static int open_template(int *ret_fd, struct err **err) {
+        struct template template = { .fd = -EBADF };
+        pthread_t thread;
+
+        if (pthread_create(&thread, NULL, make_template, &template) != 0)
+                return err_set(err, EAGAIN, "no thread for the shims' mount namespace");
+        pthread_join(thread, NULL);
+        if (template.code != 0)
+                return err_errno(err, template.code, "make the shims' mount namespace (is this root on Linux 5.12 or later?)");
+        *ret_fd = template.fd;
+        return 0;
+}
+
+/* ---- the shim's program ---- */
+
+static int find_shim(const char *given, char path[PATH_MAX], struct err **err) {
+        char self[PATH_MAX];
+        ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+        if (given) {
+                snprintf(path, PATH_MAX, "%s", given);
+                return 0;
+        }
+        if (n > 0) {
+                self[n] = '\0';
+                if (snprintf(path, PATH_MAX, "%s/nacelle-shim", dirname(self)) < PATH_MAX && access(path, X_OK) == 0)
+                        return 0;
+        }
+        snprintf(path, PATH_MAX, NACELLE_LIBEXEC "/nacelle-shim");
+        return access(path, X_OK) == 0 ? 0 :
+               err_set(err, ENOENT, "nacelle-shim is neither beside this program nor in " NACELLE_LIBEXEC);
+}
+
+/* A view of the program that nobody can write through, whatever a container gets at (CVE-2019-5736). */
+static int open_shim(const char *given, int *ret_fd, struct err **err) {
+        struct sys_mount_attr readonly = { .attr_set = MOUNT_ATTR_RDONLY };
+        _cleanup_close_ int tree = -EBADF;
+        char path[PATH_MAX];
+        int r = find_shim(given, path, err), fd;
+
+        if (r < 0)
+                return r;
+        tree = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        if (tree < 0 || sys_mount_setattr(tree, "", AT_EMPTY_PATH, &readonly) < 0)
+                return err_errno(err, errno, "%s", path);
+        fd = fcntl(tree, F_DUPFD_CLOEXEC, 16);
+        if (fd < 0)
+                return err_errno(err, errno, "%s", path);
+        *ret_fd = fd;
+        return 0;
+}
+
+/* Above the numbers that a shim's descriptors get while it is started. */
+static int open_high(const char *path) {
+        _cleanup_close_ int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 ? fd : fcntl(fd, F_DUPFD_CLOEXEC, 16);
+}
+
+/* ---- directories ---- */
+
+/* Namespace files are pinned by bind mounts: these stay out of every other mount namespace. */
+static int make_private(const char *dir, struct err **err) {
+        if (mount(NULL, dir, NULL, MS_PRIVATE, NULL) == 0)
+                return 0;
+        if (errno != EINVAL)
+                return err_errno(err, errno, "%s", dir);
+        if (mount(dir, dir, NULL, MS_BIND, NULL) < 0 || mount(NULL, dir, NULL, MS_PRIVATE, NULL) < 0)
+                return err_errno(err, errno, "bind %s", dir);
+        return 0;
+}
+
+static int make_directories(struct runtime *runtime, struct err **err) {
+        char path[PATH_MAX];
+        int r;
+
+        snprintf(path, sizeof(path), "%s/netns", runtime->run_dir);
+        r = files_make_dirs(path, 0755, err);
+        if (r == 0)
+                r = make_private(path, err);
+        if (r < 0)
+                return r;
+        snprintf(path, sizeof(path), "%s/sandboxes", runtime->run_dir);
+        r = files_make_dirs(path, 0700, err);
+        if (r < 0)
+                return r;
+        runtime->sandboxes_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return runtime->sandboxes_fd < 0 ? err_errno(err, errno, "%s", path) : 0;
+}
+
+int runtime_new(const struct runtime_config *config, struct runtime **ret_runtime, struct err **err) {
+        struct runtime *runtime = calloc(1, sizeof(*runtime));
+        int r = 0;
+
+        if (!runtime)
+                return err_set(err, ENOMEM, "out of memory");
+        *runtime = (struct runtime){ .sandboxes_fd = -EBADF, .shim_fd = -EBADF, .template_fd = -EBADF, .proc_fd = -EBADF };
+        pthread_mutex_init(&runtime->lock, NULL);
+        runtime->run_dir = strdup(config->run_dir);
+        if (!runtime->run_dir || config->run_dir[0] != '/' || strlen(config->run_dir) > SANDBOX_PATH_MAX - RUNTIME_ID_MAX - 16)
+                r = err_set(err, EINVAL, "run directory \"%s\": must be absolute and short", config->run_dir);
+        if (r == 0)
+                r = open_shim(config->shim_path, &runtime->shim_fd, err);
+        if (r == 0)
+                r = make_directories(runtime, err);
+        if (r == 0)
+                r = open_template(&runtime->template_fd, err);
+        if (r == 0) {
+                runtime->proc_fd = open_high("/proc");
+                if (runtime->proc_fd < 0)
+                        r = err_errno(err, errno, "/proc");
+        }
+        if (r < 0) {
+                runtime_free(runtime);
+                return r;
+        }
+        prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        *ret_runtime = runtime;
+        return 0;
+}
+
+void runtime_free(struct runtime *runtime) {
+        char path[PATH_MAX];
+
+        if (!runtime)
+                return;
+        /* Without pods nothing is left mounted; rmdir() tells, on a directory that is not the mount's own. */
+        snprintf(path, sizeof(path), "%s/sandboxes", runtime->run_dir);
+        if (runtime->sandboxes_fd >= 0 && rmdir(path) == 0) {
+                snprintf(path, sizeof(path), "%s/netns", runtime->run_dir);
+                umount2(path, MNT_DETACH);
+                rmdir(path);
+        }
+        runtime_forget(runtime, NULL, NULL);
+        close_fd(runtime->sandboxes_fd);
+        close_fd(runtime->shim_fd);
+        close_fd(runtime->template_fd);
+        close_fd(runtime->proc_fd);
+        pthread_mutex_destroy(&runtime->lock);
+        free(runtime->run_dir);
+        free(runtime);
+}
+
+int runtime_open_sandbox(struct runtime *runtime, const char *id, int *ret_dir, struct err **err) {
+        int r = runtime_check_id("sandbox", id, err), fd;
+
+        if (r < 0)
+                return r;
+        fd = openat(runtime->sandboxes_fd, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0)
+                return err_errno(err, errno, "sandbox %s", id);
+        *ret_dir = fd;
+        return 0;
+}
+
+/* ---- kept descriptors ---- */
+
+static struct kept_fd **find_kept(struct runtime *runtime, const char *sandbox, const char *id) {
+        struct kept_fd **p = &runtime->kept;
+
+        while (*p && ((sandbox && strcmp((*p)->sandbox, sandbox) != 0) || (id && strcmp((*p)->id, id) != 0)))
+                p = &(*p)->next;
+        return p;
+}
+
+void runtime_keep(struct runtime *runtime, const char *sandbox, const char *id, uint32_t flags, int fd) {
+        struct kept_fd *kept = calloc(1, sizeof(*kept));
+
+        if (!kept || fd < 0) {
+                free(kept);
+                close_fd(fd);
+                return;
+        }
+        runtime_forget(runtime, sandbox, id);
+        *kept = (struct kept_fd){ .fd = fd, .flags = flags };
+        snprintf(kept->sandbox, sizeof(kept->sandbox), "%s", sandbox);
+        snprintf(kept->id, sizeof(kept->id), "%s", id);
+        pthread_mutex_lock(&runtime->lock);
+        kept->next = runtime->kept;
+        runtime->kept = kept;
+        pthread_mutex_unlock(&runtime->lock);
+}
+
+int runtime_kept(struct runtime *runtime, const char *sandbox, const char *id, uint32_t *ret_flags) {
+        struct kept_fd *kept;
+        int fd = -EBADF;
+
+        pthread_mutex_lock(&runtime->lock);
+        kept = *find_kept(runtime, sandbox, id);
+        if (kept) {
+                fd = fcntl(kept->fd, F_DUPFD_CLOEXEC, 3);
+                *ret_flags = kept->flags;
+        }
+        pthread_mutex_unlock(&runtime->lock);
+        return fd < 0 ? -EBADF : fd;
+}
+
+void runtime_forget(struct runtime *runtime, const char *sandbox, const char *id) {
+        struct kept_fd **p;
+
+        pthread_mutex_lock(&runtime->lock);
+        while (*(p = find_kept(runtime, sandbox, id))) {
+                struct kept_fd *kept = *p;
+
+                *p = kept->next;
+                close_fd(kept->fd);
+                free(kept);
+        }
+        pthread_mutex_unlock(&runtime->lock);
+}

@@ -1,0 +1,198 @@
+#include "runtime/sandbox.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "runtime/internal.h"
+#include "runtime/sys.h"
+
+/* How long killed processes may take to end, and sandboxes listed at most. */
+#define END_MILLISECONDS 10000
+#define SANDBOXES_MAX 16384
+
+void sandbox_spec_init(struct sandbox_spec *spec) {
+        *spec = (struct sandbox_spec){ .cgroup_fd = -EBADF };
+}
+
+const char *sandbox_netns_path(const struct runtime *runtime, const char *id, char ret_path[SANDBOX_PATH_MAX]) {
+        snprintf(ret_path, SANDBOX_PATH_MAX, "%s/netns/%s", runtime->run_dir, id);
+        return ret_path;
+}
+
+static uint64_t now(void) {
+        struct timespec t;
+
+        clock_gettime(CLOCK_REALTIME, &t);
+        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int create(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, struct sandbox_info *info,
+                  struct err **err) {
+        static const struct sandbox_join none = SANDBOX_JOIN_NONE;
+        _cleanup_close_ int dir = -EBADF;
+        int r = runtime_open_sandbox(runtime, id, &dir, err);
+
+        if (r == 0)
+                r = shim_process_start(runtime, id, dir, &info->shim_pid, err);
+        if (r == 0)
+                r = sandbox_setup(runtime, id, spec, &none, info, err);
+        if (r == 0 && !spec->host_network)
+                r = sandbox_pin_netns(runtime, id, info->shim_pid, err);
+        return r;
+}
+
+int sandbox_create(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, struct sandbox_info *ret_info,
+                   struct err **err) {
+        struct sandbox_info info = { .started_at = now() };
+        int r = runtime_check_id("sandbox", id, err);
+
+        if (r < 0)
+                return r;
+        if (mkdirat(runtime->sandboxes_fd, id, 0700) < 0)
+                return err_errno(err, errno, "sandbox %s", id);
+        r = create(runtime, id, spec, &info, err);
+        if (r < 0) {
+                err_wrap(err, "sandbox %s", id);
+                sandbox_delete(runtime, id, NULL);
+                return r;
+        }
+        *ret_info = info;
+        return 0;
+}
+
+static int probed(void *data, struct client_reply *reply) {
+        if (reply->head.type == WIRE_DONE)
+                ((struct sandbox_info *)data)->shim_pid = reply->head.pid;
+        return 0;
+}
+
+int sandbox_probe(struct runtime *runtime, const char *id, struct sandbox_info *ret_info, struct err **err) {
+        struct sandbox_info info = { 0 };
+        struct wire_request request;
+        int r;
+
+        client_request(&request, WIRE_LIST, "");
+        r = client_call(runtime, id, &request, NULL, probed, &info, err);
+        if (r == 0)
+                *ret_info = info;
+        return r;
+}
+
+int sandbox_ids(struct runtime *runtime, char ***ret_ids, struct err **err) {
+        int fd = openat(runtime->sandboxes_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        size_t n = 0, size = 0;
+        struct dirent *entry;
+        char **ids, *text;
+
+        if (!dir)
+                return err_errno(err, errno, "list the sandboxes");
+        for (; (entry = readdir(dir)); n++)
+                size += strlen(entry->d_name) + 1;
+        if (n > SANDBOXES_MAX)
+                return err_set(err, E2BIG, "%zu sandboxes", n);
+        ids = malloc((n + 1) * sizeof(*ids) + size);
+        if (!ids)
+                return err_set(err, ENOMEM, "out of memory");
+        text = (char *)(ids + n + 1);
+        rewinddir(dir);
+        for (size_t left = n, i = 0;; left--) {
+                entry = left > 0 ? readdir(dir) : NULL;
+                if (!entry || strlen(entry->d_name) + 1 > size) {
+                        ids[i] = NULL;
+                        break;
+                }
+                if (entry->d_name[0] == '.')
+                        continue;
+                ids[i++] = text;
+                size -= strlen(entry->d_name) + 1;
+                text = stpcpy(text, entry->d_name) + 1;
+        }
+        *ret_ids = ids;
+        return 0;
+}
+
+/* ---- the end ---- */
+
+/* Kills what the file @name names, waits for its end and collects it if it is ours. */
+static void end_process(int dir, const char *name) {
+        pid_t pid = sandbox_read_pid(dir, name);
+        _cleanup_close_ int pidfd = pid > 0 ? sys_pidfd_open(pid) : -EBADF;
+        struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+
+        /* Between reading and opening the number could have become another's. */
+        if (pidfd < 0 || sandbox_read_pid(dir, name) != pid)
+                return;
+        sys_pidfd_send_signal(pidfd, SIGKILL);
+        poll(&ended, 1, END_MILLISECONDS);
+        waitid((idtype_t)P_PIDFD, (id_t)pidfd, NULL, WEXITED | WNOHANG);
+}
+
+static void end_container(int dir, const char *id) {
+        _cleanup_hint_ struct hint hint = { 0 };
+        _cleanup_close_ int pidfd = -EBADF;
+        struct pollfd ended = { .events = POLLIN };
+
+        if (hint_read(dir, id, &hint, NULL) == 0 && hint.start_ticks > 0 && hint_start_ticks(hint.pid) == hint.start_ticks)
+                pidfd = sys_pidfd_open(hint.pid);
+        if (pidfd >= 0 && hint_start_ticks(hint.pid) == hint.start_ticks) {
+                sys_pidfd_send_signal(pidfd, SIGKILL);
+                ended.fd = pidfd;
+                poll(&ended, 1, END_MILLISECONDS);
+                waitid((idtype_t)P_PIDFD, (id_t)pidfd, NULL, WEXITED | WNOHANG);
+        }
+        fifo_remove_all(dir, id);
+}
+
+static int clear_directory(struct runtime *runtime, const char *id, int dir, struct err **err) {
+        int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_closedir_ DIR *list = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *entry;
+
+        while (list && (entry = readdir(list)))
+                if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
+                        end_container(dir, entry->d_name);
+        unlinkat(dir, "shim.sock", 0);
+        unlinkat(dir, "pid", 0);
+        unlinkat(dir, "holder", 0);
+        if (unlinkat(runtime->sandboxes_fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT)
+                return err_errno(err, errno, "sandbox %s: remove its directory", id);
+        return 0;
+}
+
+int sandbox_delete(struct runtime *runtime, const char *id, struct err **err) {
+        char path[SANDBOX_PATH_MAX];
+        _cleanup_close_ int dir = -EBADF;
+        struct wire_request request;
+        int r = runtime_check_id("sandbox", id, err);
+
+        if (r < 0)
+                return r;
+        client_request(&request, WIRE_SHUTDOWN, "");
+        client_call(runtime, id, &request, NULL, NULL, NULL, NULL);
+        runtime_forget(runtime, id, NULL);
+
+        sandbox_netns_path(runtime, id, path);
+        if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
+                return err_errno(err, errno, "sandbox %s: release its network namespace", id);
+        unlink(path);
+
+        r = runtime_open_sandbox(runtime, id, &dir, NULL);
+        if (r == -ENOENT)
+                return 0;
+        if (r < 0)
+                return err_errno(err, -r, "sandbox %s", id);
+        end_process(dir, "pid");
+        end_process(dir, "holder");
+        return clear_directory(runtime, id, dir, err);
+}

@@ -1,0 +1,66 @@
+#include "runtime/spec.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/err.h"
+
+void mount_spec_init(struct mount_spec *mount) {
+        *mount = (struct mount_spec){ .source_fd = -EBADF };
+}
+
+void spec_init(struct container_spec *spec) {
+        *spec = (struct container_spec){
+                .process = { .umask = 0022 },
+                .namespaces = { [NAMESPACE_MOUNT] = { .mode = NAMESPACE_NEW } },
+                .cgroup_fd = -EBADF,
+        };
+        for (int i = 0; i < NAMESPACE_TYPES; i++)
+                spec->namespaces[i].fd = -EBADF;
+}
+
+static int check_count(const char *what, size_t n, size_t max, struct err **err) {
+        return n <= max ? 0 : err_set(err, EINVAL, "%zu %s; %zu are supported", n, what, max);
+}
+
+static int check_mounts(const struct container_spec *spec, struct err **err) {
+        for (size_t i = 0; i < spec->n_mounts; i++) {
+                const struct mount_spec *m = &spec->mounts[i];
+                const char *to = m->destination ? m->destination : "";
+
+                if (to[0] != '/' || to[strspn(to, "/")] == '\0')
+                        return err_set(err, EINVAL, "mounts[%zu].destination \"%s\": must be an absolute path below /", i, to);
+                if ((!m->type || strcmp(m->type, "bind") == 0) && !m->source && m->source_fd < 0)
+                        return err_set(err, EINVAL, "mounts[%zu].source: a bind mount at %s needs one", i, to);
+        }
+        return 0;
+}
+
+int spec_check(const struct container_spec *spec, struct err **err) {
+        const struct process_spec *process = &spec->process;
+        size_t n_args = 0;
+        int r;
+
+        while (process->args && process->args[n_args] && n_args <= SPEC_ARGS_MAX)
+                n_args++;
+        if (n_args == 0 || process->args[0][0] == '\0')
+                return err_set(err, EINVAL, "process.args: there is no command");
+        r = check_count("arguments", n_args, SPEC_ARGS_MAX, err);
+        if (r == 0)
+                r = check_count("mounts", spec->n_mounts, SPEC_MOUNTS_MAX, err);
+        if (r == 0)
+                r = check_count("layers", spec->root.n_lowers, SPEC_LAYERS_MAX, err);
+        if (r == 0)
+                r = check_count("supplementary groups", process->n_groups, SPEC_GROUPS_MAX, err);
+        if (r == 0)
+                r = check_count("cgroups", spec->n_cgroup_procs_fds, SPEC_CGROUPS_MAX, err);
+        if (r < 0)
+                return r;
+        if (process->cwd && process->cwd[0] != '/')
+                return err_set(err, EINVAL, "process.cwd \"%s\": must be absolute", process->cwd);
+        if (spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_NEW && spec->root.n_lowers == 0 && !spec->root.path)
+                return err_set(err, EINVAL, "root: neither layers nor a path");
+        return check_mounts(spec, err);
+}
