@@ -8,7 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "kube/duration.h"
 #include "kube/problem.h"
 #include "kube/types.h"
 #include "lib/arena.h"
@@ -123,16 +122,6 @@ static void read_quantity(struct decoder *d, const struct value *value, struct q
                 return;
         }
         if (quantity_parse(text, ret, &err) < 0)
-                problem_add(d->problems, false, value->line, d->path, "Invalid value: %s", err_text(err));
-        err_free(err);
-}
-
-static void read_duration(struct decoder *d, const struct value *value, int64_t *ret) {
-        struct err *err = NULL;
-
-        if (value->kind != VALUE_STRING)
-                expected(d, value, "a duration (a string such as \"20s\")");
-        else if (duration_parse(value->text, ret, &err) < 0)
                 problem_add(d->problems, false, value->line, d->path, "Invalid value: %s", err_text(err));
         err_free(err);
 }
@@ -306,9 +295,6 @@ static void read_scalar(struct decoder *d, const struct value *value, const stru
                 break;
         case FIELD_QUANTITY:
                 read_quantity(d, value, at);
-                break;
-        case FIELD_DURATION:
-                read_duration(d, value, at);
                 break;
         case FIELD_ENUM:
                 read_enum(d, value, field->names, at);

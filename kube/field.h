@@ -23,7 +23,6 @@ enum field_kind {
         FIELD_OPT_INT32, /* struct opt_int, checked as int32 */
         FIELD_OPT_INT64, /* struct opt_int */
         FIELD_QUANTITY, /* struct quantity */
-        FIELD_DURATION, /* int64_t, milliseconds; read only */
         FIELD_ENUM, /* an enum whose 0 is "not given"; @names from 1 on */
         FIELD_INT_OR_STRING, /* struct int_or_string */
         FIELD_STRINGS, /* string_list */

@@ -40,7 +40,6 @@ static bool is_empty(const struct field *field, const void *at) {
 
                 return !named->name || strcmp(named->name, field->name) != 0;
         }
-        case FIELD_DURATION:
         case FIELD_IGNORED:
                 return true;
         }
@@ -152,7 +151,6 @@ static void write_field(struct json_writer *w, const struct field *field, const 
         case FIELD_NAMED_VALUE:
                 json_value(w, ((const struct named_value *)at)->value);
                 break;
-        case FIELD_DURATION:
         case FIELD_IGNORED:
                 json_null(w);
                 break;
