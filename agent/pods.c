@@ -403,7 +403,7 @@ static int decode(const char *file, const char *text, size_t length, const void 
         if (!arena || asprintf(&path, "%s/%s", options->manifest_dir, file) < 0)
                 return err_set(err, ENOMEM, "out of memory");
 
-        struct pod_static_options how = { .file = path, .node_name = options->node_name, .allow_privileged = true };
+        struct pod_static_options how = { .file = path, .node_name = options->node_name };
         problems_init(&problems, arena, path, NULL);
         r = pod_read_static(text, length, &how, &problems, ret_pod, err);
         for (uint32_t i = 0; i < problems.count; i++)

@@ -315,7 +315,7 @@ static void renew(struct worker *w) {
 static void renewed(struct worker *w) {
         for (size_t i = 0; i < w->n_members; i++)
                 member_reset(&w->members[i]);
-        w->initialized = false;
+        w->initialized = w->renewing = false;
         w->starting = NULL;
         w->stop_deadline = 0;
         enter(w, is_ending(w) ? WORKER_RELEASING : WORKER_PREPARING);
@@ -360,6 +360,7 @@ static void swept(struct worker *w) {
 
 /* What ends a pod is tried until it succeeds: nothing of a pod may stay. */
 static void try_again(struct worker *w) {
+        w->renewing = false;
         log_warning("pod %s/%s: cannot clean up, trying again in %d s: %s", w->pod->metadata.namespace,
                     w->pod->metadata.name, WORKER_RETRY_MS / 1000, err_text(w->failure));
         w->retry_at = worker_now(w) + WORKER_RETRY_MS;
@@ -384,6 +385,7 @@ static void on_enter_sweeping(struct worker *w) {
 
 static void on_enter_stopping(struct worker *w) {
         w->stop_deadline = worker_now(w) + grace_period(w);
+        w->renewing = false;
         for (size_t i = 0; i < w->n_members; i++)
                 probers_end(&w->members[i]);
 }
@@ -501,8 +503,9 @@ static void step_stopping(struct worker *w, int64_t *wake) {
                 worker_event(w, WORKER_EVENT_OK);
         } else if (w->retry_at == WORKER_NEVER || worker_now(w) >= w->retry_at) {
                 w->retry_at = WORKER_NEVER;
-                if (!w->ops)
+                if (!w->renewing)
                         stop_sandbox(w);
+                w->renewing = true;
         }
 }
 

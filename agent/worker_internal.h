@@ -129,6 +129,7 @@ struct worker {
         bool step_again;
         bool taken_up;
         bool sandbox_ready;
+        bool renewing; /* the dead sandbox is being removed */
 
         char *sandbox_id;
         uint32_t sandbox_attempt; /* of the next one */

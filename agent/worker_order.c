@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/worker_internal.h"
+#include "kube/restart.h"
 #include "lib/cleanup.h"
 
 static bool is_done(const struct member *m) {
@@ -12,15 +13,11 @@ static bool is_done(const struct member *m) {
 }
 
 bool member_should_restart(const struct member *m) {
-        enum pod_restart_policy policy = m->worker->pod->spec.restart_policy;
-
         if (m->role == MEMBER_SIDECAR)
                 return true;
-        if (m->role == MEMBER_INIT)
-                return m->end.exit_code != 0 && policy != RESTART_NEVER;
-        if (policy == RESTART_NEVER)
+        if (m->role == MEMBER_INIT && m->end.exit_code == 0)
                 return false;
-        return policy != RESTART_ON_FAILURE || m->end.exit_code != 0;
+        return pod_should_restart(m->worker->pod, m->spec, m->end.exit_code);
 }
 
 /* kubelet shows the failure until its next look at the pod, then the back-off. */

@@ -7,6 +7,8 @@ UNIT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -lcmocka -o $@
 
+$(BUILD)/tests/unit/agent/worker_test: $(BUILD)/tests/unit/agent/world.o
+
 unit-build: $(UNIT_PROGRAMS)
 
 unit: unit-build ## build and run the unit tests (UNIT=folder for one folder's)

@@ -1,0 +1,407 @@
+/* The worker's tables, driven by a made-up cri and virtual time. */
+#include "tests/unit/agent/world.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cleanup.h"
+
+#define POD(spec) "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"},\"spec\":{" spec "}}"
+#define C(name, more) "{\"name\":\"" name "\",\"image\":\"img\",\"imagePullPolicy\":\"IfNotPresent\"" more "}"
+
+static int setup(void **state) {
+        *state = world_new();
+        return 0;
+}
+
+static int teardown(void **state) {
+        world_free(*state);
+        return 0;
+}
+
+static void begin(struct world *w, const char *json) {
+        world_pod(w, json);
+        worker_start(w->worker);
+        world_run(w);
+}
+
+static void test_containers_start_in_order(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"containers\":[" C("a", "") "," C("b", "") "]"));
+        world_expect(w, "run s0; start a#0; start b#0");
+        world_expect_status(w, "\"phase\":\"Running\"");
+}
+
+static void test_init_containers_then_sidecar_then_main(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"initContainers\":[" C("i1", "") "," C("car", ",\"restartPolicy\":\"Always\"") "," C("i2", "")
+                     "],\"containers\":[" C("a", "") "]"));
+        world_expect(w, "run s0; start i1#0");
+        world_expect_status(w, "\"reason\":\"PodInitializing\"");
+        world_exit(w, "i1", 0);
+        world_expect(w, "start car#0; start i2#0");
+        world_exit(w, "i2", 0);
+        world_expect(w, "start a#0");
+}
+
+static void test_init_failure_restarts_with_back_off(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"initContainers\":[" C("i", "") "],\"containers\":[" C("a", "") "]"));
+        world_expect(w, "run s0; start i#0");
+        world_exit(w, "i", 1);
+        world_expect(w, "start i#1");
+        world_exit(w, "i", 1);
+        world_expect(w, "");
+        world_pass(w, 9999);
+        world_expect(w, "");
+        world_pass(w, 1);
+        world_expect(w, "rm i#0; start i#2");
+}
+
+static void test_init_failure_with_never_ends_the_pod(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"restartPolicy\":\"Never\",\"initContainers\":[" C("i", "") "],\"containers\":[" C("a", "") "]"));
+        world_exit(w, "i", 3);
+        world_expect(w, "run s0; start i#0; stop sandbox");
+        world_expect_status(w, "\"phase\":\"Failed\"");
+        assert_false(w->gone);
+}
+
+/* kubelet's delays: none, 10 s, 20 s, ... 300 s, and none again after ten good minutes. */
+static void test_crash_back_off(void **state) {
+        static const int seconds[] = { 0, 10, 20, 40, 80, 160, 300, 300 };
+        struct world *w = *state;
+        char expect[64];
+
+        begin(w, POD("\"containers\":[" C("a", "") "]"));
+        world_expect(w, "run s0; start a#0");
+        for (unsigned i = 0; i < ELEMENTS(seconds); i++) {
+                world_exit(w, "a", 1);
+                if (seconds[i]) {
+                        world_expect(w, "");
+                        world_expect_status(w, "\"reason\":\"CrashLoopBackOff\"");
+                        world_pass(w, seconds[i] * 1000 - 1);
+                        world_expect(w, "");
+                        world_pass(w, 1);
+                }
+                snprintf(expect, sizeof(expect), i ? "rm a#%u; start a#%u" : "start a#1", i - 1, i + 1);
+                world_expect(w, expect);
+        }
+        world_pass(w, 601 * 1000);
+        world_exit(w, "a", 1);
+        world_expect(w, "rm a#7; start a#9");
+}
+
+static void test_back_off_message(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"containers\":[" C("a", "") "]"));
+        world_exit(w, "a", 1);
+        world_exit(w, "a", 1);
+        world_expect_status(w, "back-off 10s restarting failed container=a pod=p-node_default(");
+        world_expect_status(w, "\"restartCount\":1");
+}
+
+static void test_restart_policies(void **state) {
+        static const struct {
+                const char *policy;
+                int code;
+                const char *then, *phase;
+        } cases[] = {
+                { "Always", 0, "start a#1", "Running" },
+                { "OnFailure", 0, "stop sandbox", "Succeeded" },
+                { "OnFailure", 2, "start a#1", "Running" },
+                { "Never", 0, "stop sandbox", "Succeeded" },
+                { "Never", 2, "stop sandbox", "Failed" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct world *w = world_new();
+                char json[512], phase[64];
+
+                snprintf(json, sizeof(json), POD("\"restartPolicy\":\"%s\",\"containers\":[" C("a", "") "]"), cases[i].policy);
+                begin(w, json);
+                world_expect(w, "run s0; start a#0");
+                world_exit(w, "a", cases[i].code);
+                world_expect(w, cases[i].then);
+                snprintf(phase, sizeof(phase), "\"phase\":\"%s\"", cases[i].phase);
+                world_expect_status(w, phase);
+                world_free(w);
+        }
+}
+
+static void test_deletion_with_grace(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"terminationGracePeriodSeconds\":7,\"containers\":[" C("a", "") "]"));
+        worker_delete(w->worker);
+        world_run(w);
+        world_expect(w, "run s0; start a#0; stop a 7; stop sandbox; rm sandbox");
+        assert_true(w->gone);
+}
+
+static void test_pre_stop_uses_the_grace_period(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"terminationGracePeriodSeconds\":30,\"containers\":["
+                     C("a", ",\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":10}}}") "]"));
+        worker_delete(w->worker);
+        world_run(w);
+        world_expect(w, "run s0; start a#0");
+        world_pass(w, 9999);
+        world_expect(w, "");
+        world_pass(w, 1);
+        world_expect(w, "stop a 20; stop sandbox; rm sandbox");
+        assert_true(w->gone);
+}
+
+static void test_hooks_by_exec(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"containers\":[" C("a", ",\"lifecycle\":{\"postStart\":{\"exec\":{\"command\":[\"up\"]}},"
+                                               "\"preStop\":{\"exec\":{\"command\":[\"down\"]}}}") "]"));
+        worker_delete(w->worker);
+        world_run(w);
+        world_expect(w, "run s0; start a#0; exec up; exec down; stop a 30; stop sandbox; rm sandbox");
+}
+
+static void test_failed_post_start_kills(void **state) {
+        struct world *w = *state;
+
+        w->exec_exit = 1;
+        begin(w, POD("\"restartPolicy\":\"Never\",\"containers\":["
+                     C("a", ",\"lifecycle\":{\"postStart\":{\"exec\":{\"command\":[\"up\"]}}}") "]"));
+        world_expect(w, "run s0; start a#0; exec up; stop a 2; stop sandbox");
+        world_expect_status(w, "\"phase\":\"Failed\"");
+}
+
+static void test_sidecars_end_last_in_reverse(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"terminationGracePeriodSeconds\":9,\"initContainers\":[" C("s1", ",\"restartPolicy\":\"Always\"") ","
+                     C("s2", ",\"restartPolicy\":\"Always\"") "],\"containers\":[" C("a", "") "," C("b", "") "]"));
+        world_expect(w, "run s0; start s1#0; start s2#0; start a#0; start b#0");
+        w->hold_stops = true;
+        worker_delete(w->worker);
+        world_run(w);
+        world_expect(w, "stop b 9; stop a 9");
+        world_exit(w, "a", 0);
+        world_expect(w, "");
+        world_exit(w, "b", 0);
+        world_expect(w, "stop s2 9");
+        w->now += 3000;
+        world_exit(w, "s2", 0);
+        world_expect(w, "stop s1 6");
+        world_exit(w, "s1", 0);
+        world_expect(w, "stop sandbox; rm sandbox");
+}
+
+static void test_finished_pod_ends_its_sidecars_and_rests(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"restartPolicy\":\"Never\",\"initContainers\":[" C("s", ",\"restartPolicy\":\"Always\"")
+                     "],\"containers\":[" C("a", "") "]"));
+        world_exit(w, "a", 0);
+        world_expect(w, "run s0; start s#0; start a#0; stop s 30; stop sandbox");
+        world_expect_status(w, "\"phase\":\"Succeeded\"");
+        assert_false(w->gone);
+        worker_delete(w->worker);
+        world_run(w);
+        world_expect(w, "rm sandbox");
+        assert_true(w->gone);
+}
+
+static void test_image_pull_back_off(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"containers\":[{\"name\":\"a\",\"image\":\"missing:1\"}," C("b", "") "]"));
+        world_expect(w, "run s0; pull missing:1; start b#0");
+        world_expect_status(w, "\"reason\":\"ErrImagePull\"");
+        world_pass(w, 2000);
+        world_expect_status(w, "\"reason\":\"ImagePullBackOff\"");
+        world_pass(w, 8000);
+        world_expect(w, "pull missing:1");
+        world_pass(w, 19999);
+        world_expect(w, "");
+        w->image_there = true;
+        world_pass(w, 1);
+        world_expect(w, "start a#0");
+        world_expect_status(w, "\"phase\":\"Running\"");
+}
+
+static void test_image_never_and_always(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"containers\":[{\"name\":\"a\",\"image\":\"missing:1\",\"imagePullPolicy\":\"Never\"},"
+                     "{\"name\":\"b\",\"image\":\"img\",\"imagePullPolicy\":\"Always\"}]"));
+        world_expect(w, "run s0; pull img; start b#0");
+        world_expect_status(w, "\"reason\":\"ErrImageNeverPull\"");
+}
+
+static void test_deletion_during_a_pull(void **state) {
+        struct world *w = *state;
+
+        world_pod(w, POD("\"containers\":[{\"name\":\"a\",\"image\":\"missing:1\"}]"));
+        worker_start(w->worker);
+        world_run_until(w, CRI_PULL_IMAGE);
+        world_expect(w, "run s0");
+        worker_delete(w->worker);
+        world_run(w);
+        assert_true(w->gone);
+}
+
+static void test_sandbox_failure_is_tried_again(void **state) {
+        struct world *w = *state;
+
+        w->sandbox_error = "host port 80 is taken";
+        begin(w, POD("\"containers\":[" C("a", "") "]"));
+        world_expect(w, "run fails");
+        world_expect_status(w, "\"phase\":\"Pending\"");
+        world_pass(w, WORKER_RETRY_MS);
+        world_expect(w, "run s0; start a#0");
+}
+
+static void test_sandbox_death_starts_all_anew(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"initContainers\":[" C("i", "") "],\"containers\":[" C("a", "") "]"));
+        world_exit(w, "i", 0);
+        world_expect(w, "run s0; start i#0; start a#0");
+        world_sandbox_dies(w);
+        world_expect(w, "stop sandbox; rm sandbox; run s1; start i#1");
+        world_exit(w, "i", 0);
+        world_pass(w, 10000);
+        world_expect(w, "start a#1");
+}
+
+static void test_active_deadline(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"activeDeadlineSeconds\":60,\"containers\":[" C("a", "") "]"));
+        world_pass(w, 59999);
+        world_expect(w, "run s0; start a#0");
+        world_pass(w, 1);
+        world_expect(w, "stop a 30; stop sandbox");
+        world_expect_status(w, "\"reason\":\"DeadlineExceeded\"");
+        world_expect_status(w, "\"phase\":\"Failed\"");
+}
+
+static void test_liveness_restarts(void **state) {
+        struct world *w = *state;
+
+        w->probe_outcome = PROBE_FAILURE;
+        begin(w, POD("\"containers\":[" C("a", ",\"livenessProbe\":{\"httpGet\":{\"path\":\"/h\",\"port\":80},\"periodSeconds\":5,"
+                                               "\"initialDelaySeconds\":10,\"failureThreshold\":2,\"terminationGracePeriodSeconds\":3}")
+                     "]"));
+        world_expect(w, "run s0; start a#0");
+        world_pass(w, 10000);
+        world_expect(w, "probe 10.1.2.3:80/h");
+        world_pass(w, 5000);
+        world_expect(w, "probe 10.1.2.3:80/h; stop a 3; start a#1");
+        world_expect_status(w, "\"restartCount\":1");
+}
+
+static void test_readiness_decides_ready(void **state) {
+        struct world *w = *state;
+
+        w->probe_outcome = PROBE_FAILURE;
+        begin(w, POD("\"containers\":[" C("a", ",\"readinessProbe\":{\"tcpSocket\":{\"port\":80},\"periodSeconds\":5}") "]"));
+        world_pass(w, 1);
+        world_expect_status(w, "\"ready\":false");
+        w->probe_outcome = PROBE_SUCCESS;
+        world_pass(w, 5000);
+        world_expect_status(w, "\"ready\":true");
+}
+
+static void test_startup_gates_the_others(void **state) {
+        struct world *w = *state;
+
+        w->exec_exit = 1;
+        begin(w, POD("\"containers\":[" C("a", ",\"startupProbe\":{\"exec\":{\"command\":[\"up\"]},\"periodSeconds\":1,"
+                                               "\"failureThreshold\":30},\"livenessProbe\":{\"exec\":{\"command\":[\"live\"]},"
+                                               "\"periodSeconds\":1}") "]"));
+        world_pass(w, 2500);
+        world_expect(w, "run s0; start a#0; exec up; exec up; exec up");
+        world_expect_status(w, "\"started\":false");
+        w->exec_exit = 0;
+        world_pass(w, 1000);
+        assert_non_null(strstr(w->log, "exec up; exec live"));
+        world_expect_status(w, "\"started\":true");
+}
+
+/* A second agent finds what the first one left, touches nothing, and goes on counting. */
+static void test_take_up(void **state) {
+        static const char json[] = POD("\"containers\":[" C("a", "") "," C("b", "") "]");
+        struct worker_found_container containers[] = { { "a", "s0-a-0", 0 }, { "b", "s0-b-0", 0 }, { "b", "s0-b-1", 1 } };
+        struct worker_found found = { .sandbox_id = "s0", .containers = containers, .n_containers = 3 };
+        struct world *w = *state;
+
+        begin(w, json);
+        world_exit(w, "b", 1);
+        world_expect(w, "run s0; start a#0; start b#0; start b#1");
+        worker_free(w->worker);
+        world_pod(w, json);
+        worker_take_up(w->worker, &found);
+        world_run(w);
+        world_expect(w, "");
+        world_expect_status(w, "\"restartCount\":1");
+        world_exit(w, "b", 1); /* back-off goes on where it was: 10 s */
+        world_expect(w, "");
+        world_pass(w, 10000);
+        world_expect(w, "rm b#0; start b#2");
+        world_exit(w, "a", 1);
+        world_expect(w, "start a#1");
+}
+
+static void test_take_up_of_a_finished_pod(void **state) {
+        static const char json[] = POD("\"restartPolicy\":\"Never\",\"containers\":[" C("a", "") "]");
+        struct worker_found_container containers[] = { { "a", "s0-a-0", 0 } };
+        struct worker_found found = { .sandbox_id = "s0", .containers = containers, .n_containers = 1 };
+        struct world *w = *state;
+
+        begin(w, json);
+        world_exit(w, "a", 0);
+        world_expect(w, "run s0; start a#0; stop sandbox");
+        worker_free(w->worker);
+        world_pod(w, json);
+        worker_take_up(w->worker, &found);
+        world_run(w);
+        world_expect(w, "stop sandbox");
+        world_expect_status(w, "\"phase\":\"Succeeded\"");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_containers_start_in_order, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_init_containers_then_sidecar_then_main, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_init_failure_restarts_with_back_off, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_init_failure_with_never_ends_the_pod, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_crash_back_off, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_back_off_message, setup, teardown),
+                cmocka_unit_test(test_restart_policies),
+                cmocka_unit_test_setup_teardown(test_deletion_with_grace, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_pre_stop_uses_the_grace_period, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_hooks_by_exec, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_failed_post_start_kills, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_sidecars_end_last_in_reverse, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_finished_pod_ends_its_sidecars_and_rests, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_image_pull_back_off, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_image_never_and_always, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_deletion_during_a_pull, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_sandbox_failure_is_tried_again, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_sandbox_death_starts_all_anew, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_active_deadline, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_liveness_restarts, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_readiness_decides_ready, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_startup_gates_the_others, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_take_up, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_take_up_of_a_finished_pod, setup, teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,84 @@
+/* A made-up world for a worker: cri, time, pool and probes, with a log of what was asked for. */
+#pragma once
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "agent/options.h"
+#include "agent/worker.h"
+
+#define WORLD_CONTAINERS 64
+#define WORLD_PENDING 256
+
+struct world_container {
+        char id[64], name[32], sandbox[32];
+        uint32_t attempt;
+        Cri__ContainerState state;
+        int exit_code;
+        int64_t started, finished;
+        bool removed;
+};
+
+struct world_call {
+        enum cri_method method;
+        const ProtobufCMessage *request;
+        cri_done_fn done;
+        void *data;
+        struct pool_job *job; /* instead of a call */
+};
+
+struct world {
+        char dir[64], root[80], logs[80];
+        struct options options;
+        struct worker_ops ops;
+        struct worker_node node;
+        struct worker *worker;
+        int64_t now, timer;
+        struct world_container containers[WORLD_CONTAINERS];
+        size_t n_containers;
+        struct world_call pending[WORLD_PENDING];
+        size_t n_pending;
+        struct world_call held[WORLD_CONTAINERS]; /* StopContainer calls, with hold_stops */
+        size_t n_held;
+        char sandbox[32];
+        bool sandbox_ready;
+        unsigned sandboxes;
+        char log[16384];
+        bool gone;
+        bool hold_stops; /* StopContainer does not end anything: the test does */
+        const char *sandbox_error; /* the next RunPodSandbox fails with it */
+        int exec_exit; /* of ExecSync */
+        enum probe_outcome probe_outcome;
+        bool image_there;
+};
+
+struct world *world_new(void);
+void world_free(struct world *world);
+
+/* A static pod of JSON text, with its worker; not started. */
+void world_pod(struct world *world, const char *json);
+
+/* Answers all that is asked, until nothing is. */
+void world_run(struct world *world);
+
+/* As world_run(), but leaves off where @method is to be answered next. */
+void world_run_until(struct world *world, enum cri_method method);
+
+/* Lets time pass, ticking and answering. */
+void world_pass(struct world *world, int64_t ms);
+
+/* Ends the newest container of that name. */
+void world_exit(struct world *world, const char *name, int code);
+
+/* The sandbox dies, all in it is killed. */
+void world_sandbox_dies(struct world *world);
+
+/* Asserts what was asked for since the last call, and forgets it. */
+void world_expect(struct world *world, const char *log);
+
+/* The pod's status as JSON; free it. */
+char *world_status(struct world *world);
+void world_expect_status(struct world *world, const char *part);
