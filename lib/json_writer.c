@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/utf8.h"
 #include "lib/value.h"
 
 static bool reserve(struct json_writer *w, size_t n) {
@@ -91,38 +92,6 @@ void json_end_list(struct json_writer *w) {
         end(w, "]");
 }
 
-/* The length of the UTF-8 sequence at @p with @n bytes left; 0 when it is none (RFC 3629: no surrogates, no overlong
- * forms, nothing past U+10FFFF). */
-static size_t sequence(const unsigned char *p, size_t n) {
-        uint32_t low = 0x80, high = 0xbf;
-        size_t length;
-
-        if (p[0] < 0x80)
-                return 1;
-        if (p[0] >= 0xc2 && p[0] <= 0xdf)
-                length = 2;
-        else if (p[0] >= 0xe0 && p[0] <= 0xef)
-                length = 3;
-        else if (p[0] >= 0xf0 && p[0] <= 0xf4)
-                length = 4;
-        else
-                return 0;
-        if (p[0] == 0xe0)
-                low = 0xa0;
-        if (p[0] == 0xed)
-                high = 0x9f;
-        if (p[0] == 0xf0)
-                low = 0x90;
-        if (p[0] == 0xf4)
-                high = 0x8f;
-        if (n < length || p[1] < low || p[1] > high)
-                return 0;
-        for (size_t i = 2; i < length; i++)
-                if (p[i] < 0x80 || p[i] > 0xbf)
-                        return 0;
-        return length;
-}
-
 static void put_escape(struct json_writer *w, unsigned char c) {
         static const char shorts[] = "\"\\\b\f\n\r\t", names[] = "\"\\bfnrt";
         const char *at = c ? strchr(shorts, c) : NULL;
@@ -141,7 +110,7 @@ static void put_string(struct json_writer *w, const char *text, size_t length) {
 
         put(w, "\"", 1);
         for (size_t i = 0; i < length;) {
-                size_t n = sequence(p + i, length - i);
+                size_t n = utf8_character(p + i, length - i);
 
                 if (n > 0 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') {
                         i += n;

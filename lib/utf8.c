@@ -18,22 +18,30 @@ static const struct lead *find_lead(uint8_t byte) {
         return NULL;
 }
 
-bool utf8_valid(const void *text, size_t size) {
-        const uint8_t *p = text, *end = p + size;
+size_t utf8_character(const void *text, size_t size) {
+        const uint8_t *p = text;
         const struct lead *lead;
 
+        if (*p < 0x80)
+                return 1;
+        lead = find_lead(*p);
+        if (!lead || size < lead->length || p[1] < lead->second_from || p[1] > lead->second_to)
+                return 0;
+        for (int i = 2; i < lead->length; i++)
+                if ((p[i] & 0xc0) != 0x80)
+                        return 0;
+        return lead->length;
+}
+
+bool utf8_valid(const void *text, size_t size) {
+        const uint8_t *p = text, *end = p + size;
+
         while (p < end) {
-                if (*p < 0x80) {
-                        p++;
-                        continue;
-                }
-                lead = find_lead(*p);
-                if (!lead || end - p < lead->length || p[1] < lead->second_from || p[1] > lead->second_to)
+                size_t n = utf8_character(p, (size_t)(end - p));
+
+                if (n == 0)
                         return false;
-                for (int i = 2; i < lead->length; i++)
-                        if ((p[i] & 0xc0) != 0x80)
-                                return false;
-                p += lead->length;
+                p += n;
         }
         return true;
 }

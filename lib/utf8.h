@@ -6,3 +6,6 @@
 
 /* All @size bytes of @text are whole, valid characters. */
 bool utf8_valid(const void *text, size_t size);
+
+/* The bytes of the one character that begins at @text, of which @size are there (at least 1); 0 when it is none. */
+size_t utf8_character(const void *text, size_t size);
