@@ -30,7 +30,7 @@ struct pool;
 #define CRI_ID_LENGTH 64 /* hex digits of a sandbox's or container's id */
 #define CRI_SANDBOXES_MAX 4096
 #define CRI_CONTAINERS_MAX 16384
-#define CRI_EXEC_SYNC_OUTPUT_MAX (16 << 20) /* bytes of stdout and stderr together; what is more fails the call */
+#define CRI_EXEC_SYNC_OUTPUT_MAX (16 << 20) /* bytes of stdout and stderr together; what is more is dropped */
 #define CRI_RECORD_MAX (4 << 20) /* bytes of one record; a request past it is refused */
 
 /* Everything is copied by cri_new(). NULL and 0 take the default in brackets. */

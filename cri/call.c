@@ -1,0 +1,208 @@
+#include "cri/call.h"
+
+#include <string.h>
+#include <time.h>
+
+#include "lib/log.h"
+
+static uint64_t monotonic(void) {
+        struct timespec t;
+
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+void cri_call(struct cri *cri, enum cri_method method, const ProtobufCMessage *request, cri_done_fn done, void *data) {
+        const struct cri_method_row *row = &cri_methods[method];
+        struct cri_call *call = calloc(1, sizeof(*call));
+        _cleanup_err_ struct err *err = NULL;
+
+        if (call)
+                call->arena = arena_new();
+        if (!call || !call->arena) {
+                free(call);
+                err_set(&err, ENOMEM, "%s: out of memory", row->name);
+                done(data, NULL, err);
+                return;
+        }
+        call->cri = cri;
+        call->method = method;
+        call->request = request;
+        call->done = done;
+        call->data = data;
+        call->begun = monotonic();
+        cri->calls++;
+        cri->counters.calls[method]++;
+        if (!row->handle)
+                call_refuse(call, EOPNOTSUPP, "%s is not served this way", row->name);
+        else
+                row->handle(call);
+}
+
+unsigned cri_calls_under_way(const struct cri *cri) {
+        return cri->calls;
+}
+
+static void call_free(struct cri_call *call) {
+        call_give_turn(call);
+        if (call->release)
+                call->release(call);
+        call->container = container_unref(call->container);
+        call->sandbox = sandbox_unref(call->sandbox);
+        err_free(call->err);
+        arena_free(call->arena);
+        free(call);
+}
+
+static void finish(struct cri_call *call, const ProtobufCMessage *response, const struct err *err) {
+        struct cri *cri = call->cri;
+
+        cri->counters.nanoseconds[call->method] += monotonic() - call->begun;
+        cri->counters.errors[call->method] += err != NULL;
+        call_give_turn(call);
+        call->done(call->data, response, err);
+        cri->calls--;
+        call_free(call);
+}
+
+void call_send(struct cri_call *call, const ProtobufCMessage *message) {
+        call->done(call->data, message, NULL);
+}
+
+void call_end(struct cri_call *call) {
+        finish(call, NULL, NULL);
+}
+
+void call_reply(struct cri_call *call, const ProtobufCMessage *response) {
+        finish(call, response, NULL);
+}
+
+void call_reply_empty(struct cri_call *call) {
+        void *response = call_message(call, cri_methods[call->method].response);
+
+        if (response)
+                call_reply(call, response);
+}
+
+void call_fail(struct cri_call *call) {
+        if (!call->err)
+                err_set(&call->err, call->result < 0 ? -call->result : EIO, "%s failed", cri_methods[call->method].name);
+        log_debug("cri: %s: %s", cri_methods[call->method].name, err_text(call->err));
+        finish(call, NULL, call->err);
+}
+
+void call_refuse(struct cri_call *call, int code, const char *format, ...) {
+        char text[ERR_TEXT_MAX];
+        va_list ap;
+
+        va_start(ap, format);
+        vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        call->err = err_free(call->err);
+        err_set(&call->err, code, "%s", text);
+        call_fail(call);
+}
+
+void *call_alloc(struct cri_call *call, size_t size) {
+        void *p = arena_alloc(call->arena, size);
+
+        if (!p)
+                call_refuse(call, ENOMEM, "out of memory");
+        return p;
+}
+
+void *arena_message(struct arena *arena, const ProtobufCMessageDescriptor *type) {
+        ProtobufCMessage *message = arena_alloc(arena, type->sizeof_message);
+
+        if (message)
+                type->message_init(message);
+        return message;
+}
+
+void *call_message(struct cri_call *call, const ProtobufCMessageDescriptor *type) {
+        void *message = arena_message(call->arena, type);
+
+        if (!message)
+                call_refuse(call, ENOMEM, "out of memory");
+        return message;
+}
+
+bool call_find_sandbox(struct cri_call *call, const char *id) {
+        struct cri_sandbox *sandbox;
+
+        if (sandbox_find(call->cri, id, &sandbox, &call->err) < 0) {
+                call_fail(call);
+                return false;
+        }
+        call->sandbox = sandbox_ref(sandbox);
+        return true;
+}
+
+bool call_find_container(struct cri_call *call, const char *id) {
+        struct cri_container *container;
+
+        if (container_find(call->cri, id, &container, &call->err) < 0) {
+                call_fail(call);
+                return false;
+        }
+        call->container = container_ref(container);
+        call->sandbox = sandbox_ref(container->sandbox);
+        return true;
+}
+
+void call_take_turn(struct cri_call *call, void (*then)(struct cri_call *call)) {
+        struct cri_call **at = &call->sandbox->waiting;
+
+        call->then = then;
+        if (!call->sandbox->turn) {
+                call->sandbox->turn = call;
+                call->has_turn = true;
+                then(call);
+                return;
+        }
+        while (*at)
+                at = &(*at)->next;
+        call->next = NULL;
+        *at = call;
+}
+
+void call_give_turn(struct cri_call *call) {
+        struct cri_sandbox *sandbox = call->sandbox;
+        struct cri_call *next;
+
+        if (!call->has_turn)
+                return;
+        call->has_turn = false;
+        next = sandbox->waiting;
+        sandbox->turn = next;
+        if (!next)
+                return;
+        sandbox->waiting = next->next;
+        next->has_turn = true;
+        next->then(next);
+}
+
+static void job_work(struct pool_job *job) {
+        struct cri_call *call = (struct cri_call *)job;
+
+        call->result = call->work(call, &call->err);
+}
+
+static void job_done(struct pool_job *job) {
+        struct cri_call *call = (struct cri_call *)job;
+
+        if (call->result >= 0)
+                call->after(call);
+        else if (call->failed)
+                call->failed(call);
+        else
+                call_fail(call);
+}
+
+void call_run(struct cri_call *call, int (*work)(struct cri_call *call, struct err **err),
+              void (*after)(struct cri_call *call)) {
+        call->work = work;
+        call->after = after;
+        call->job = (struct pool_job){ .work = job_work, .done = job_done };
+        pool_submit(call->cri->pool, &call->job);
+}

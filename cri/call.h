@@ -1,0 +1,58 @@
+/* A call under way: who asked, what it holds, where it goes on.
+ *
+ * A handler starts on the loop and ends with exactly one of call_reply(), call_fail(), call_end(). On the way it may wait
+ * for a sandbox's turn, run work on the pool, or wait for an event; each names the function to go on with.
+ */
+#pragma once
+
+#include "cri/state.h"
+
+struct cri_call {
+        struct pool_job job; /* first: the pool gives it back */
+        struct cri *cri;
+        enum cri_method method;
+        const ProtobufCMessage *request;
+        cri_done_fn done;
+        void *data;
+        struct arena *arena; /* of the response and of what leads to it */
+        struct cri_sandbox *sandbox; /* a reference; what the call is about */
+        struct cri_container *container; /* likewise */
+        bool has_turn; /* of @sandbox */
+        struct cri_call *next; /* in the sandbox's queue */
+        void (*then)(struct cri_call *call); /* when the turn came */
+        int (*work)(struct cri_call *call, struct err **err); /* on the pool */
+        void (*after)(struct cri_call *call); /* on the loop, when work gave 0 */
+        void (*failed)(struct cri_call *call); /* on the loop, when it did not; default: call_fail() */
+        void (*release)(struct cri_call *call); /* of what @state refers to, after the answer */
+        struct err *err;
+        int result;
+        void *state; /* the handler's, in the arena */
+        uint64_t begun; /* CLOCK_MONOTONIC ns */
+};
+
+/* Zeroed memory in the call's arena; fails the call and returns NULL without memory. */
+void *call_alloc(struct cri_call *call, size_t size);
+
+/* Finds the object and refers to it; false when the call was failed instead. */
+bool call_find_sandbox(struct cri_call *call, const char *id);
+bool call_find_container(struct cri_call *call, const char *id); /* and its sandbox */
+
+/* Goes on with @then once no other call works on call->sandbox. */
+void call_take_turn(struct cri_call *call, void (*then)(struct cri_call *call));
+void call_give_turn(struct cri_call *call);
+
+/* Runs @work on the pool and goes on with @after. */
+void call_run(struct cri_call *call, int (*work)(struct cri_call *call, struct err **err), void (*after)(struct cri_call *call));
+
+/* One message of a stream. */
+void call_send(struct cri_call *call, const ProtobufCMessage *message);
+
+/* Each ends the call. */
+void call_end(struct cri_call *call); /* a stream's end */
+void call_reply(struct cri_call *call, const ProtobufCMessage *response);
+void call_reply_empty(struct cri_call *call); /* with an empty message of the response's type */
+void call_fail(struct cri_call *call); /* with call->err */
+void call_refuse(struct cri_call *call, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* A message of @type in the call's arena; fails the call and returns NULL without memory. */
+void *call_message(struct cri_call *call, const ProtobufCMessageDescriptor *type);

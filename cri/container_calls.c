@@ -1,0 +1,334 @@
+/* StartContainer, StopContainer, RemoveContainer, UpdateContainerResources, ReopenContainerLog. */
+#include <signal.h>
+#include <string.h>
+
+#include "cgroups/cgroup.h"
+#include "cri/call.h"
+#include "cri/emit.h"
+#include "cri/exits.h"
+#include "cri/handlers.h"
+#include "cri/record.h"
+#include "cri/resources.h"
+#include "cri/spec.h"
+#include "lib/log.h"
+
+#define STOP_SECONDS_MAX (10 * 365 * 24 * 3600ll)
+
+/* How long after SIGKILL StopContainer and RemoveContainer wait before they say that it does not work. */
+#define KILL_SECONDS 120
+
+static const char *const state_names[] = { "CONTAINER_CREATED", "CONTAINER_RUNNING", "CONTAINER_EXITED", "CONTAINER_UNKNOWN" };
+
+/* The cgroup with its limits and devices, opened for the process to be. */
+static int start_cgroup(struct cri_container *container, struct arena *arena, struct container_spec *spec,
+                        struct cgroup_join *ret_join, struct err **err) {
+        struct cri *cri = container->sandbox->cri;
+        struct cgroup_limits limits = { 0 };
+        struct cgroup_device *rules;
+        size_t n_rules;
+        int r;
+
+        r = spec_fill_devices(container, arena, spec, &rules, &n_rules, err);
+        if (r >= 0 && container->resources)
+                r = resources_to_limits(arena, container->resources, &limits, err);
+        if (r >= 0)
+                r = cgroup_create(cri->cgroups, container->cgroup, err);
+        if (r >= 0 && container->resources)
+                r = cgroup_apply(cri->cgroups, container->cgroup, &limits, err);
+        if (r >= 0)
+                r = cgroup_set_devices(cri->cgroups, container->cgroup, rules, n_rules, err);
+        if (r >= 0)
+                r = cgroup_join_open(cri->cgroups, container->cgroup, ret_join, err);
+        return r;
+}
+
+static int start_work(struct cri_call *call, struct err **err) {
+        struct cri_container *container = call->container;
+        struct container_state *state = call->state;
+        struct cgroup_join join = CGROUP_JOIN_NONE;
+        struct container_spec spec;
+        struct container_io io;
+        int r;
+
+        r = spec_fill(container, call->arena, &spec, err);
+        if (r >= 0)
+                r = spec_fill_io(container, call->arena, &io, err);
+        if (r >= 0)
+                r = start_cgroup(container, call->arena, &spec, &join, err);
+        if (r >= 0) {
+                spec.cgroup_fd = join.dir_fd;
+                spec.cgroup_procs_fds = join.tasks;
+                spec.n_cgroup_procs_fds = join.n_tasks;
+                r = container_start(call->cri->runtime, container->sandbox->id, container->id, &spec, &io, state, err);
+        }
+        cgroup_join_close(&join);
+        spec_close(&spec);
+        if (r < 0)
+                cgroup_remove(call->cri->cgroups, container->cgroup, NULL);
+        return r;
+}
+
+static void start_done(struct cri_call *call) {
+        container_started(call->container, call->state);
+        call_reply_empty(call);
+}
+
+static void start_failed(struct cri_call *call) {
+        container_start_failed(call->container, call->err);
+        call_fail(call);
+}
+
+static void start_turn(struct cri_call *call) {
+        struct cri_container *container = call->container;
+
+        if (container->removed || container->phase != PHASE_CREATED) {
+                call_refuse(call, EINVAL, "container \"%s\" is in %s state", container->id, state_names[container_state(container)]);
+                return;
+        }
+        if (!call->sandbox->ready) {
+                call_refuse(call, EINVAL, "sandbox container \"%s\" is not running", call->sandbox->id);
+                return;
+        }
+        call->state = call_alloc(call, sizeof(struct container_state));
+        if (!call->state)
+                return;
+        container->phase = PHASE_STARTING;
+        call->failed = start_failed;
+        call_run(call, start_work, start_done);
+}
+
+void handle_start_container(struct cri_call *call) {
+        const Cri__StartContainerRequest *request = (const Cri__StartContainerRequest *)call->request;
+
+        if (call_find_container(call, request->container_id))
+                call_take_turn(call, start_turn);
+}
+
+/* Ending a container: a signal, the grace, SIGKILL. Nothing waits on a thread, and others may use the sandbox meanwhile. */
+struct end {
+        struct cri_waiter waiter; /* first */
+        struct cri_call *call;
+        uv_timer_t timer;
+        int64_t grace; /* seconds left before SIGKILL */
+        int signal;
+        bool killed; /* SIGKILL was sent */
+        bool ended; /* while a signal is on its way */
+        bool sending;
+        void (*then)(struct cri_call *call);
+};
+
+static void end_timer_closed(uv_handle_t *handle) {
+        struct end *end = handle->data;
+
+        end->then(end->call);
+}
+
+static void end_finish(struct end *end) {
+        uv_timer_stop(&end->timer);
+        uv_close((uv_handle_t *)&end->timer, end_timer_closed);
+}
+
+static void end_came(struct cri_waiter *waiter) {
+        struct end *end = (struct end *)waiter;
+
+        end->ended = true;
+        if (!end->sending)
+                end_finish(end);
+}
+
+static int end_signal(struct cri_call *call, struct err **err) {
+        struct end *end = call->state;
+        int r = container_kill(call->cri->runtime, call->sandbox->id, call->container->id, end->signal, err);
+
+        /* Gone already, or its shim is: the end comes by itself. */
+        return r == -ESRCH || r == -ENOENT ? 0 : r;
+}
+
+static void end_send(struct cri_call *call, int signal);
+
+static void end_timeout(uv_timer_t *timer) {
+        struct end *end = timer->data;
+
+        if (!end->killed) {
+                end->killed = true;
+                end_send(end->call, SIGKILL);
+                return;
+        }
+        container_unwait(end->call->container, &end->waiter);
+        err_set(&end->call->err, ETIMEDOUT, "container \"%s\" did not end within %d s of SIGKILL", end->call->container->id,
+                KILL_SECONDS);
+        end->then = call_fail;
+        end_finish(end);
+}
+
+static void end_sent(struct cri_call *call) {
+        struct end *end = call->state;
+
+        end->sending = false;
+        call->err = err_free(call->err);
+        if (end->ended)
+                end_finish(end);
+        else
+                uv_timer_start(&end->timer, end_timeout, (uint64_t)(end->killed ? KILL_SECONDS : end->grace) * 1000, 0);
+}
+
+static void end_not_sent(struct cri_call *call) {
+        log_warning("container %s: %s", call->container->id, err_text(call->err));
+        end_sent(call);
+}
+
+static void end_send(struct cri_call *call, int signal) {
+        struct end *end = call->state;
+
+        end->signal = signal;
+        end->sending = true;
+        call->failed = end_not_sent;
+        call_run(call, end_signal, end_sent);
+}
+
+/* Ends call->container within @grace seconds and goes on with @then; at once when it does not run. */
+static void end_begin(struct cri_call *call, int64_t grace, void (*then)(struct cri_call *call)) {
+        struct end *end = call_alloc(call, sizeof(*end));
+
+        if (!end)
+                return;
+        call->state = end;
+        *end = (struct end){ .waiter.ended = end_came, .call = call, .grace = grace, .then = then };
+        if (!container_wait(call->container, &end->waiter)) {
+                then(call);
+                return;
+        }
+        uv_timer_init(call->cri->loop, &end->timer);
+        end->timer.data = end;
+        end->killed = grace <= 0;
+        end_send(call, end->killed ? SIGKILL : call->container->record->stop_signal);
+}
+
+static void stop_turn(struct cri_call *call) {
+        const Cri__StopContainerRequest *request = (const Cri__StopContainerRequest *)call->request;
+        int64_t grace = request->timeout > STOP_SECONDS_MAX ? STOP_SECONDS_MAX : request->timeout;
+
+        call_give_turn(call);
+        end_begin(call, grace, call_reply_empty);
+}
+
+void handle_stop_container(struct cri_call *call) {
+        const Cri__StopContainerRequest *request = (const Cri__StopContainerRequest *)call->request;
+        struct cri_container *container;
+
+        if (container_find(call->cri, request->container_id, &container, NULL) == -ENOENT)
+                call_reply_empty(call);
+        else if (call_find_container(call, request->container_id))
+                call_take_turn(call, stop_turn);
+}
+
+static int remove_work(struct cri_call *call, struct err **err) {
+        struct cri_container *container = call->container;
+        struct cri *cri = call->cri;
+        int r = 0;
+
+        if (call->sandbox->ready)
+                r = container_delete(cri->runtime, call->sandbox->id, container->id, err);
+        if (r >= 0)
+                r = cgroup_remove(cri->cgroups, container->cgroup, err);
+        if (r >= 0)
+                r = record_remove(cri, RECORD_CONTAINER, container->id, err);
+        return r;
+}
+
+static void remove_done(struct cri_call *call) {
+        container_remove(call->container);
+        emit_container(call->container, CRI_EVENT_CONTAINER_DELETED);
+        call_reply_empty(call);
+}
+
+static void remove_ended(struct cri_call *call) {
+        call->failed = NULL;
+        call_run(call, remove_work, remove_done);
+}
+
+static void remove_turn(struct cri_call *call) {
+        if (call->container->removed)
+                call_reply_empty(call);
+        else
+                end_begin(call, 0, remove_ended);
+}
+
+void handle_remove_container(struct cri_call *call) {
+        const Cri__RemoveContainerRequest *request = (const Cri__RemoveContainerRequest *)call->request;
+        struct cri_container *container;
+
+        if (container_find(call->cri, request->container_id, &container, NULL) == -ENOENT)
+                call_reply_empty(call);
+        else if (call_find_container(call, request->container_id))
+                call_take_turn(call, remove_turn);
+}
+
+static int update_work(struct cri_call *call, struct err **err) {
+        struct cri_container *container = call->container;
+        const Cri__LinuxContainerResources *merged = call->state;
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct cgroup_limits limits;
+        Record__Container *record;
+        int r = 0;
+
+        if (!arena || !(record = record_of_container(arena, container)) || pack_into(arena, &merged->base, &record->resources) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        r = resources_to_limits(arena, merged, &limits, err);
+        if (r >= 0 && container->phase == PHASE_RUNNING)
+                r = cgroup_apply(call->cri->cgroups, container->cgroup, &limits, err);
+        if (r >= 0)
+                r = record_write(call->cri, RECORD_CONTAINER, container->id, &record->base, err);
+        return r;
+}
+
+static void update_done(struct cri_call *call) {
+        const Cri__LinuxContainerResources *merged = call->state;
+        Cri__LinuxContainerResources *kept = message_copy(call->container->arena, &merged->base);
+
+        if (kept)
+                call->container->resources = kept;
+        call_reply_empty(call);
+}
+
+static void update_turn(struct cri_call *call) {
+        const Cri__UpdateContainerResourcesRequest *request = (const Cri__UpdateContainerResourcesRequest *)call->request;
+
+        if (call->container->removed || call->container->phase == PHASE_EXITED) {
+                call_refuse(call, EINVAL, "container \"%s\" is in %s state", call->container->id,
+                            state_names[container_state(call->container)]);
+                return;
+        }
+        if (!request->linux) {
+                call_reply_empty(call);
+                return;
+        }
+        call->state = resources_merge(call->arena, call->container->resources, request->linux);
+        if (!call->state)
+                call_refuse(call, ENOMEM, "out of memory");
+        else
+                call_run(call, update_work, update_done);
+}
+
+void handle_update_container_resources(struct cri_call *call) {
+        const Cri__UpdateContainerResourcesRequest *request = (const Cri__UpdateContainerResourcesRequest *)call->request;
+
+        if (call_find_container(call, request->container_id))
+                call_take_turn(call, update_turn);
+}
+
+static int reopen_work(struct cri_call *call, struct err **err) {
+        return container_reopen_log(call->cri->runtime, call->sandbox->id, call->container->id, err);
+}
+
+void handle_reopen_container_log(struct cri_call *call) {
+        const Cri__ReopenContainerLogRequest *request = (const Cri__ReopenContainerLogRequest *)call->request;
+
+        if (!call_find_container(call, request->container_id))
+                return;
+        if (call->container->phase != PHASE_RUNNING) {
+                call_refuse(call, EINVAL, "container is not running");
+                return;
+        }
+        call_run(call, reopen_work, call_reply_empty);
+}

@@ -1,0 +1,186 @@
+/* The objects behind the services, for cri's own files. All of it belongs to the loop's thread; a pool job reads only what
+ * does not change while its call has the sandbox's turn, or what is its own.
+ */
+#pragma once
+
+#include "cri/cri.h"
+#include "cri/record.pb-c.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/pool.h"
+#include "lib/table.h"
+
+struct cgroups;
+struct cri_call;
+struct cri_container;
+struct cri_streaming;
+struct image_store;
+struct network;
+struct oom_watcher;
+struct runtime;
+struct seccomp_filter;
+struct shim_watch;
+
+struct cri_sandbox {
+        struct table_node by_id, by_name;
+        struct cri_sandbox *older, *newer;
+        struct cri *cri;
+        unsigned refs;
+        struct arena *arena; /* of all texts below */
+        const Record__Sandbox *record; /* without its config */
+        const Cri__PodSandboxConfig *config;
+        const char *id;
+        const char *const *ips;
+        size_t n_ips;
+        const char *cgroup;
+        bool ready;
+        bool hidden; /* being made: its id and name are taken, but nobody may see it */
+        bool removed; /* out of the tables; lives until the last reference goes */
+        bool recovering; /* its shim died, a new one is being started */
+        struct shim_watch *watch;
+        pid_t shim_pid;
+        struct cri_container *containers; /* oldest first, by next_in_sandbox */
+        struct cri_call *turn, *waiting; /* who works on it, who is next */
+        uint64_t cpu_ns, cpu_time; /* of the last stats */
+};
+
+enum container_phase_cri { PHASE_CREATED, PHASE_STARTING, PHASE_RUNNING, PHASE_EXITED };
+
+/* Waits for a container's end. */
+struct cri_waiter {
+        struct cri_waiter *next;
+        void (*ended)(struct cri_waiter *waiter);
+};
+
+struct cri_container {
+        struct table_node by_id, by_name;
+        struct cri_container *older, *newer, *next_in_sandbox;
+        struct cri_sandbox *sandbox; /* a reference */
+        unsigned refs;
+        struct arena *arena;
+        const Record__Container *record; /* without its config and resources */
+        const Cri__ContainerConfig *config;
+        const Cri__LinuxContainerResources *resources; /* of the last update, else config's; may be NULL */
+        const char *id;
+        const char *cgroup;
+        enum container_phase_cri phase;
+        bool hidden; /* being made */
+        bool removed;
+        bool ending; /* its exit is being written down */
+        bool exit_known; /* it ended while its start was still under way: see exit_* */
+        bool watched; /* by the OOM watcher */
+        pid_t pid;
+        int64_t started_at, finished_at;
+        int exit_code;
+        const char *reason; /* a constant */
+        char *message; /* allocated */
+        uint64_t oom_kills;
+        bool seccomp_known;
+        const struct seccomp_filter *seccomp;
+        struct cri_waiter *waiters;
+        uint64_t cpu_ns, cpu_time;
+        uint64_t layer_bytes, layer_inodes, layer_time; /* of the writable layer, when measured */
+};
+
+struct cri {
+        uv_loop_t *loop;
+        struct pool *pool;
+        struct arena *arena; /* of the options' texts */
+        struct cri_options options;
+        struct runtime *runtime;
+        struct cgroups *cgroups;
+        struct network *network;
+        struct image_store *images;
+        struct oom_watcher *oom;
+        uv_poll_t *oom_poll;
+        struct table sandboxes, containers; /* by id */
+        struct table sandbox_names, container_names; /* reserved */
+        struct cri_sandbox *first_sandbox, *last_sandbox; /* by creation */
+        struct cri_container *first_container, *last_container;
+        struct cri_subscription *subscriptions;
+        unsigned n_subscriptions;
+        unsigned telling; /* events are being told: subscriptions stay in the list */
+        const struct cri_streaming *streaming;
+        unsigned calls;
+        struct cri_counters counters;
+        int64_t last_created; /* makes creation times differ */
+};
+
+#define BORROW_MAP(to, from, field)                              \
+        do {                                                     \
+                (to)->n_##field = (from)->n_##field;             \
+                (to)->field = (__typeof__((to)->field))(from)->field; \
+        } while (0)
+
+/* Any of CRI's map<string, string> entries: all have this layout. */
+struct cri_entry {
+        ProtobufCMessage base;
+        char *key, *value;
+};
+
+const char *entry_find(void *const *entries, size_t n, const char *key);
+#define MAP_FIND(message, field, key) entry_find((void *const *)(message)->field, (message)->n_##field, (key))
+
+/* All of @selector's entries are among @labels. */
+bool entries_match(void *const *selector, size_t n_selector, void *const *labels, size_t n_labels);
+
+/* Now, in ns since 1970; and the same for a new object, later than every one before. */
+int64_t cri_now(void);
+int64_t cri_creation_time(struct cri *cri);
+
+/* A random id of CRI_ID_LENGTH hex digits. */
+void cri_random_id(char ret_id[CRI_ID_LENGTH + 1]);
+
+/* Unpacks @size bytes into @arena; NULL when they are no such message or without memory. */
+void *unpack_into(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *data, size_t size);
+
+/* An empty message of @type in @arena; NULL without memory. */
+void *arena_message(struct arena *arena, const ProtobufCMessageDescriptor *type);
+
+/* A copy of @message in @arena by packing; NULL without memory. */
+void *message_copy(struct arena *arena, const ProtobufCMessage *message);
+
+/* @message packed into @arena. */
+int pack_into(struct arena *arena, const ProtobufCMessage *message, ProtobufCBinaryData *ret_data);
+
+/* Makes the object of a record, which is copied, and puts it into the tables with one reference. -EBADMSG: the record is
+ * not one; -EEXIST: the id or name is taken, *@err says by whom. */
+int sandbox_new(struct cri *cri, const Record__Sandbox *record, struct cri_sandbox **ret_sandbox, struct err **err);
+int container_new(struct cri_sandbox *sandbox, const Record__Container *record, struct cri_container **ret_container,
+                  struct err **err);
+
+/* Takes it out of the tables and drops the tables' reference. */
+void sandbox_remove(struct cri_sandbox *sandbox);
+void container_remove(struct cri_container *container);
+
+struct cri_sandbox *sandbox_ref(struct cri_sandbox *sandbox);
+struct cri_sandbox *sandbox_unref(struct cri_sandbox *sandbox); /* returns NULL */
+struct cri_container *container_ref(struct cri_container *container);
+struct cri_container *container_unref(struct cri_container *container);
+
+/* By id, or by a prefix that no other has. -ENOENT as containerd words it; -EINVAL: ambiguous. Not referenced. */
+int sandbox_find(struct cri *cri, const char *id, struct cri_sandbox **ret_sandbox, struct err **err);
+int container_find(struct cri *cri, const char *id, struct cri_container **ret_container, struct err **err);
+
+/* The whole id that filter @id stands for: a prefix is widened; NULL when nothing matches. */
+const char *sandbox_filter_id(struct cri *cri, const char *id);
+const char *container_filter_id(struct cri *cri, const char *id);
+
+/* Names as they are reserved; allocated in @arena. */
+char *sandbox_name(struct arena *arena, const Cri__PodSandboxMetadata *metadata);
+char *container_name(struct arena *arena, const Cri__ContainerMetadata *metadata, const Cri__PodSandboxMetadata *pod);
+
+Cri__ContainerState container_state(const struct cri_container *container);
+const char *container_reason(const struct cri_container *container);
+
+/* Security contexts and namespace options; never NULL (an empty one for none). */
+const Cri__LinuxSandboxSecurityContext *sandbox_security(const Cri__PodSandboxConfig *config);
+const Cri__NamespaceOption *sandbox_namespaces(const Cri__PodSandboxConfig *config);
+const Cri__LinuxContainerSecurityContext *container_security(const Cri__ContainerConfig *config);
+const Cri__NamespaceOption *container_namespaces(const Cri__ContainerConfig *config);
+bool sandbox_host_network(const struct cri_sandbox *sandbox);
+
+static inline bool text_empty(const char *text) {
+        return !text || !*text;
+}
