@@ -136,22 +136,67 @@ static void format_number(int64_t number, char ret_text[24]) {
                 snprintf(ret_text, 24, "%" PRId64, number);
 }
 
-/* v1 keeps a default and exceptions from it; in one order with "deny all" first, exceptions give the same answers as rules
- * read from the last to the first. */
-int cg_v1_set_devices(const struct hierarchy *h, const char *rel, const struct cgroup_device *rules, size_t n_rules, struct err **err) {
-        int r = cg_set(h, rel, "devices.deny", "a", err);
+static bool within(int64_t number, int64_t range) {
+        return range < 0 || number == range;
+}
 
-        for (size_t i = 0; i < n_rules && r == 0; i++) {
-                const struct cgroup_device *d = &rules[i];
+static bool overlap(int64_t a, int64_t b) {
+        return a < 0 || b < 0 || a == b;
+}
+
+/* Takes @deny away from @allow. False when what is left cannot be said: "1:* without 1:3". */
+static bool subtract(struct cgroup_device *allow, const struct cgroup_device *deny) {
+        bool common = (allow->read && deny->read) || (allow->write && deny->write) || (allow->mknod && deny->mknod);
+
+        if ((deny->type != 'a' && deny->type != allow->type) || !common || !overlap(allow->major, deny->major) ||
+            !overlap(allow->minor, deny->minor))
+                return true;
+        if (!within(allow->major, deny->major) || !within(allow->minor, deny->minor))
+                return false;
+        allow->read &= !deny->read;
+        allow->write &= !deny->write;
+        allow->mknod &= !deny->mknod;
+        return true;
+}
+
+/* What @rules allow in the end, each of one type. Returns the number, or a negative errno. */
+static ssize_t effective(const struct cgroup_device *rules, size_t n_rules, struct cgroup_device *ret_allowed, struct err **err) {
+        size_t n = 0;
+
+        for (size_t i = 0; i < n_rules; i++) {
+                if (!rules[i].allow) {
+                        for (size_t j = 0; j < n; j++)
+                                if (!subtract(&ret_allowed[j], &rules[i]))
+                                        return err_set(err, EOPNOTSUPP, "device filter: rule %zu denies a part of what an earlier one "
+                                                       "allows, which cgroup v1 cannot express", i + 1);
+                        continue;
+                }
+                for (const char *type = "bc"; *type; type++)
+                        if (rules[i].type == 'a' || rules[i].type == *type) {
+                                ret_allowed[n] = rules[i];
+                                ret_allowed[n++].type = *type;
+                        }
+        }
+        return (ssize_t)n;
+}
+
+/* v1 keeps a default, here "deny all", and exceptions from it. */
+int cg_v1_set_devices(const struct hierarchy *h, const char *rel, const struct cgroup_device *rules, size_t n_rules, struct err **err) {
+        _cleanup_free_ struct cgroup_device *allowed = calloc(2 * n_rules + 1, sizeof(*allowed));
+        ssize_t n = allowed ? effective(rules, n_rules, allowed, err) : err_errno(err, ENOMEM, "cgroup %s", rel);
+        int r = n < 0 ? (int)n : cg_set(h, rel, "devices.deny", "a", err);
+
+        for (ssize_t i = 0; i < n && r == 0; i++) {
+                const struct cgroup_device *d = &allowed[i];
                 char text[64], major[24], minor[24];
 
+                if (!d->read && !d->write && !d->mknod)
+                        continue;
                 format_number(d->major, major);
                 format_number(d->minor, minor);
-                for (const char *type = d->type == 'a' ? "bc" : (char[]){ d->type, '\0' }; *type && r == 0; type++) {
-                        snprintf(text, sizeof(text), "%c %s:%s %s%s%s", *type, major, minor, d->read ? "r" : "", d->write ? "w" : "",
-                                 d->mknod ? "m" : "");
-                        r = cg_set(h, rel, d->allow ? "devices.allow" : "devices.deny", text, err);
-                }
+                snprintf(text, sizeof(text), "%c %s:%s %s%s%s", d->type, major, minor, d->read ? "r" : "", d->write ? "w" : "",
+                         d->mknod ? "m" : "");
+                r = cg_set(h, rel, "devices.allow", text, err);
         }
         return r;
 }
