@@ -109,7 +109,7 @@ static void remove_stale(const char *path, int dir, const char *current, const s
                 if (strncmp(name, "..2", 3) == 0) {
                         _cleanup_free_ char *old = NULL;
                         if (asprintf(&old, "%s/%s", path, name) > 0)
-                                tree_remove(old, NULL);
+                                pod_tree_remove(old, NULL);
                 } else if (entry->d_type == DT_LNK && !is_wanted(name, files, n)) {
                         unlinkat(dir, name, 0);
                 }

@@ -85,11 +85,11 @@ static void on_written(struct op *op, const ProtobufCMessage *response, const st
                             w->pod->metadata.namespace, w->pod->metadata.name, err_text(err));
         w->hint_under_way = w->hint_again = false;
         if (again)
-                hint_write(w);
+                worker_write_hint(w);
         worker_step(w);
 }
 
-void hint_write(struct worker *w) {
+void worker_write_hint(struct worker *w) {
         _cleanup_free_ char *text = NULL;
         struct hint_job *job;
         size_t length = 0;
@@ -185,7 +185,7 @@ static void read_value(struct worker *w, const struct value *hint) {
         }
 }
 
-void hint_read(struct worker *w) {
+void worker_read_hint(struct worker *w) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_err_ struct err *err = NULL;
         _cleanup_free_ char *text = NULL;

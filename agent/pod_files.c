@@ -149,7 +149,7 @@ static int write_pod(const struct pod_files *f, struct err **err) {
 int pod_files_prepare(struct pod_files *f, struct err **err) {
         int r;
 
-        if ((r = tree_make(f->dir, 0750, err)) < 0 || (r = tree_make(f->logs, 0755, err)) < 0 ||
+        if ((r = pod_tree_make(f->dir, 0750, err)) < 0 || (r = pod_tree_make(f->logs, 0755, err)) < 0 ||
             (r = write_pod(f, err)) < 0)
                 return r;
         if ((r = make_cgroup(f, err)) < 0)
@@ -168,7 +168,7 @@ static int make_message_file(const struct pod_files *f, struct err **err) {
         if (!slash)
                 return err_set(err, ENOMEM, "out of memory");
         *slash = '\0';
-        if ((r = tree_make(dir, 0750, err)) < 0)
+        if ((r = pod_tree_make(dir, 0750, err)) < 0)
                 return r;
         fd = open(f->message_file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0666);
         if (fd < 0 || fchmod(fd, 0666) < 0) {
@@ -207,7 +207,7 @@ int pod_files_prepare_container(struct pod_files *f, struct err **err) {
                 logs = NULL;
                 return err_set(err, ENOMEM, "out of memory");
         }
-        if ((r = tree_make(logs, 0755, err)) < 0 || (r = make_message_file(f, err)) < 0 || (r = write_hosts(f, err)) < 0)
+        if ((r = pod_tree_make(logs, 0755, err)) < 0 || (r = make_message_file(f, err)) < 0 || (r = write_hosts(f, err)) < 0)
                 return r;
         for (size_t i = 0; i < f->n_subpaths; i++)
                 if ((r = subpath_mount(f->subpaths[i].volume, f->subpaths[i].path, f->subpaths[i].target, err)) < 0)
@@ -226,16 +226,16 @@ int pod_files_release(struct pod_files *f, struct err **err) {
                         path = NULL;
                         return err_set(err, ENOMEM, "out of memory");
                 }
-                if ((r = tree_remove(path, err)) < 0)
+                if ((r = pod_tree_remove(path, err)) < 0)
                         return r;
         }
         return f->cgroups ? cgroup_remove(f->cgroups, f->cgroup, err) : 0;
 }
 
 int pod_files_sweep(struct pod_files *f, struct err **err) {
-        int r = tree_remove(f->dir, err);
+        int r = pod_tree_remove(f->dir, err);
 
-        return r < 0 ? r : tree_remove(f->logs, err);
+        return r < 0 ? r : pod_tree_remove(f->logs, err);
 }
 
 /* -- usage ------------------------------------------------------------------------------------------------- */

@@ -354,7 +354,7 @@ static void end_orphans(struct pods *pods) {
                 }
                 found->taken = true;
                 if (!found->found.sandbox_id && asprintf(&path, "%s/pods/%s", pods->options->root_dir, found->uid) > 0)
-                        tree_remove(path, NULL);
+                        pod_tree_remove(path, NULL);
         }
 }
 

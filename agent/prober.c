@@ -133,7 +133,7 @@ static void take_result(struct prober *p, enum probe_outcome outcome, const char
                 worker_say(m->worker, m, true, "ProbeWarning", "%s probe warning: %s", name, message);
         if (schedule_result(&p->schedule, worker_now(m->worker), outcome)) {
                 apply(p);
-                hint_write(m->worker);
+                worker_write_hint(m->worker);
         }
         worker_step(m->worker);
 }

@@ -86,9 +86,9 @@ static int make_target(const char *target, bool directory, struct err **err) {
         while (umount2(target, UMOUNT_NOFOLLOW | MNT_DETACH) == 0)
                 ;
         if (directory)
-                return tree_make(target, 0750, err);
+                return pod_tree_make(target, 0750, err);
         *slash = '\0';
-        if ((r = tree_make(parent, 0750, err)) < 0)
+        if ((r = pod_tree_make(parent, 0750, err)) < 0)
                 return r;
         fd = open(target, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0640);
         if (fd < 0)

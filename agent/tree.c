@@ -12,7 +12,7 @@
 
 #include "lib/cleanup.h"
 
-int tree_make(const char *path, mode_t mode, struct err **err) {
+int pod_tree_make(const char *path, mode_t mode, struct err **err) {
         _cleanup_free_ char *copy = strdup(path);
 
         if (!copy)
@@ -155,7 +155,7 @@ static int leave_remove(struct walk *walk, int parent, const char *name, const s
         return 0;
 }
 
-int tree_remove(const char *path, struct err **err) {
+int pod_tree_remove(const char *path, struct err **err) {
         struct walk walk = { .leave = leave_remove };
         int r = unmount_below(path, err);
 
@@ -188,7 +188,7 @@ static int leave_group(struct walk *walk, int parent, const char *name, const st
         return 0;
 }
 
-int tree_set_group(const char *path, gid_t gid, bool readonly, bool on_mismatch, struct err **err) {
+int pod_tree_set_group(const char *path, gid_t gid, bool readonly, bool on_mismatch, struct err **err) {
         struct walk walk = { .leave = leave_group, .gid = gid, .readonly = readonly };
         struct stat st;
 
@@ -203,7 +203,7 @@ static int leave_usage(struct walk *walk, int parent, const char *name, const st
         return 0;
 }
 
-int tree_usage(const char *path, uint64_t *ret_bytes, struct err **err) {
+int pod_tree_usage(const char *path, uint64_t *ret_bytes, struct err **err) {
         struct walk walk = { .leave = leave_usage };
         int r = walk_tree(&walk, path, err);
 

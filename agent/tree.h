@@ -12,15 +12,15 @@
 #define TREE_DEPTH_MAX 4096 /* of directories that are removed or owned; deeper ones are an error */
 
 /* mkdir -p of @path, the last one with @mode whatever the umask; an existing one keeps its mode. */
-int tree_make(const char *path, mode_t mode, struct err **err);
+int pod_tree_make(const char *path, mode_t mode, struct err **err);
 
 /* Unmounts what is mounted at or below @path (only what was mounted there, on top first), then removes the tree.
  * Never crosses into another file system: a mount that stays is -EBUSY and named. Missing: 0. */
-int tree_remove(const char *path, struct err **err);
+int pod_tree_remove(const char *path, struct err **err);
 
 /* Gives the tree to group @gid as kubelet does for fsGroup: group read and write (read alone with @readonly), and
  * setgid on directories. With @on_mismatch only when the root is not so already. */
-int tree_set_group(const char *path, gid_t gid, bool readonly, bool on_mismatch, struct err **err);
+int pod_tree_set_group(const char *path, gid_t gid, bool readonly, bool on_mismatch, struct err **err);
 
 /* Bytes that the files below @path take on disk; other file systems are not entered. */
-int tree_usage(const char *path, uint64_t *ret_bytes, struct err **err);
+int pod_tree_usage(const char *path, uint64_t *ret_bytes, struct err **err);

@@ -36,7 +36,7 @@ static int check_host_path(const struct pod_host_path *wanted, struct err **err)
                 if (errno != ENOENT)
                         return err_errno(err, errno, "hostPath type check failed: %s", wanted->path);
                 if (wanted->type == HOST_PATH_DIRECTORY_OR_CREATE)
-                        return tree_make(wanted->path, 0755, err);
+                        return pod_tree_make(wanted->path, 0755, err);
                 if (wanted->type == HOST_PATH_FILE_OR_CREATE) {
                         int fd = open(wanted->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
                         if (fd < 0)
@@ -102,13 +102,13 @@ static int set_group(const struct pod_files *files, const char *path, struct err
 
         if (!security || !security->fs_group.set)
                 return 0;
-        return tree_set_group(path, (gid_t)security->fs_group.value, false,
+        return pod_tree_set_group(path, (gid_t)security->fs_group.value, false,
                               security->fs_group_change_policy == FS_GROUP_ON_ROOT_MISMATCH, err);
 }
 
 static int make_empty_dir(const struct pod_files *files, const struct pod_empty_dir *wanted, const char *path,
                           struct err **err) {
-        int r = tree_make(path, 0777, err);
+        int r = pod_tree_make(path, 0777, err);
 
         if (r == 0 && wanted->medium && strcmp(wanted->medium, "Memory") == 0)
                 r = make_tmpfs(files, wanted, path, err);
@@ -177,7 +177,7 @@ static int make_written(const struct pod_files *files, const struct pod_volume *
                                 r = add_downward(files, arena, source->downward_api, &volume->projected->default_mode,
                                                  list, &n, err);
         if (r == 0)
-                r = tree_make(path, 0777, err);
+                r = pod_tree_make(path, 0777, err);
         return r < 0 ? r : atomic_write(path, list, n, gid, err);
 }
 
@@ -238,7 +238,7 @@ int volumes_over_limit(const struct pod_files *files, char **ret_message, struct
                 char text[QUANTITY_TEXT_MAX];
 
                 if (!arena || !is_limited(volume) || !(path = volumes_path(arena, files->dir, volume)) ||
-                    tree_usage(path, &bytes, NULL) < 0 ||
+                    pod_tree_usage(path, &bytes, NULL) < 0 ||
                     bytes <= (uint64_t)quantity_units(volume->empty_dir->size_limit))
                         continue;
                 if (asprintf(ret_message, "Usage of EmptyDir volume \"%s\" exceeds the limit \"%s\". ", volume->name,

@@ -48,7 +48,7 @@ void worker_fail(struct worker *w, const char *reason, const char *message) {
         free(w->message);
         w->message = strdup(message);
         w->terminal = true;
-        hint_write(w);
+        worker_write_hint(w);
         worker_event(w, WORKER_EVENT_STOP);
 }
 
@@ -280,7 +280,7 @@ static void prepare_failed(struct worker *w) {
 static void sandbox_runs(struct worker *w) {
         w->sandbox_attempt++;
         look_at_sandbox(w);
-        hint_write(w);
+        worker_write_hint(w);
         enter(w, is_ending(w) ? WORKER_STOPPING : WORKER_RUNNING);
 }
 
@@ -657,7 +657,7 @@ void worker_take_up(struct worker *w, const struct worker_found *found) {
                 w->sandbox_id = strdup(found->sandbox_id);
         for (size_t i = 0; i < found->n_containers; i++)
                 take_up_container(w, &found->containers[i]);
-        hint_read(w);
+        worker_read_hint(w);
         set_deadline(w);
         if (!w->sandbox_id) {
                 w->sandbox_attempt = 0;

@@ -216,8 +216,8 @@ Cri__ContainerConfig *request_container(struct arena *arena, const struct member
 void worker_update_status(struct worker *w);
 
 /* hint.c: what a restart of the agent would lose, in ROOT/pods/UID/. Written on the pool, read while taking up. */
-void hint_write(struct worker *w);
-void hint_read(struct worker *w);
+void worker_write_hint(struct worker *w);
+void worker_read_hint(struct worker *w);
 
 static inline int64_t earlier(int64_t a, int64_t b) {
         return a < b ? a : b;

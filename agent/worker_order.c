@@ -77,7 +77,7 @@ static bool can_begin(const struct member *m) {
 static struct member *begin(struct member *m) {
         if (m->end.set && m->state == MEMBER_EXITED) {
                 backoff_next(&m->crash, m->end.finished_at, worker_now(m->worker));
-                hint_write(m->worker);
+                worker_write_hint(m->worker);
         }
         return m;
 }

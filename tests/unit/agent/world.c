@@ -404,6 +404,6 @@ struct world *world_new(void) {
 void world_free(struct world *w) {
         worker_free(w->worker);
         events_free(w->node.events);
-        tree_remove(w->dir, NULL);
+        pod_tree_remove(w->dir, NULL);
         free(w);
 }
