@@ -17,7 +17,7 @@
 #include "lib/err.h"
 
 /* What runs on the thread: some buffers of netlink, no recursion. */
-#define NETNS_STACK_SIZE (64 * 1024)
+#define NETNS_STACK_SIZE (256 * 1024) /* address space only; libraries keep some of it for thread-local data */
 
 /* One visit to a namespace: the thread's input and result. */
 struct visit {
@@ -96,6 +96,14 @@ static int loopback_up(struct err **err) {
         if (fd < 0 || ioctl(fd, SIOCSIFFLAGS, &request) < 0)
                 return err_errno(err, errno, "bring up lo");
         return 0;
+}
+
+static int loopback_inside(void *data, struct err **err) {
+        return loopback_up(err);
+}
+
+int netns_loopback_up(int netns_fd, struct err **err) {
+        return netns_run(netns_fd, loopback_inside, NULL, err);
 }
 
 static int create_inside(void *data, struct err **err) {

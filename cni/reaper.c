@@ -16,7 +16,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 
-#define REAPER_STACK_SIZE (64 * 1024)
+#define REAPER_STACK_SIZE (256 * 1024)
 
 typedef char interface_name[IFNAMSIZ];
 
