@@ -42,7 +42,8 @@ static const struct {
         { "on: 1\n8080: x\n1.5: z", "{\"true\":1,\"8080\":\"x\",\"1.5\":\"z\"}" },
         { "- a\n- [b, {c: d}]\n", "[\"a\",[\"b\",{\"c\":\"d\"}]]" },
         { "a: &x {k: v}\nb: *x\nc: [*x]", "{\"a\":{\"k\":\"v\"},\"b\":{\"k\":\"v\"},\"c\":[{\"k\":\"v\"}]}" },
-        { "a: &x {k: v, l: w}\nb:\n  <<: *x\n  l: own", "{\"a\":{\"k\":\"v\",\"l\":\"w\"},\"b\":{\"l\":\"own\",\"k\":\"v\"}}" },
+        { "a: &x {k: v, l: w}\nb:\n  <<: *x\n  l: own",
+          "{\"a\":{\"k\":\"v\",\"l\":\"w\"},\"b\":{\"l\":\"own\",\"k\":\"v\"}}" },
         { "a: &x {k: 1}\nc: &y {k: 2, m: 3}\nb: {<<: [*x, *y]}",
           "{\"a\":{\"k\":1},\"c\":{\"k\":2,\"m\":3},\"b\":{\"k\":1,\"m\":3}}" },
         { "a: |\n  two\n  lines\n", "{\"a\":\"two\\nlines\\n\"}" },
@@ -149,7 +150,9 @@ static void test_alias_depth(void **state) {
         _cleanup_free_ char *text = NULL;
         const struct value *value;
 
-        assert_true(asprintf(&text, "- &a %s\n- [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[*a]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
+        assert_true(asprintf(&text,
+                             "- &a %s\n- [[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[["
+                             "*a]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]\n",
                              inner) > 0);
         assert_int_equal(yaml_parse(arena, text, strlen(text), NULL, &value, &err), -E2BIG);
         assert_non_null(strstr(err_text(err), "nested deeper"));
@@ -279,7 +282,8 @@ static void test_writer(void **state) {
         json_add_string_if(&w, "no", "");
         json_end_map(&w);
         assert_int_equal(json_writer_finish(&w, &text, NULL), 0);
-        assert_string_equal(text, "{\n  \"q\\\"\": \"a\\u0001\\n\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\",\n"
+        assert_string_equal(text, "{\n  \"q\\\"\": \"a\\u0001\\n"
+                                  "\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\",\n"
                                   "  \"list\": [\n    -1,\n    true,\n    null,\n    {}\n  ]\n}");
 }
 
