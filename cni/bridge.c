@@ -79,6 +79,10 @@ const char *bridge_name(const struct bridge *bridge) {
         return bridge->name;
 }
 
+bool bridge_present(const struct bridge *bridge) {
+        return if_nametoindex(bridge->name) > 0;
+}
+
 int bridge_ensure(struct bridge *bridge, struct err **err) {
         struct lease gateways;
         int r;

@@ -20,6 +20,9 @@ void bridge_free(struct bridge *bridge);
 /* Makes interface, sysctls and rules as they should be, where they are not. */
 int bridge_ensure(struct bridge *bridge, struct err **err);
 
+/* Whether the interface is there: left by an earlier run, or made by bridge_ensure(). */
+bool bridge_present(const struct bridge *bridge);
+
 int bridge_adopt(struct bridge *bridge, const char *id, const struct ip *addresses, size_t n_addresses,
                  struct err **err);
 int bridge_retain(struct bridge *bridge, bool (*keep)(const char *id, const void *data), const void *data,

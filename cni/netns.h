@@ -23,3 +23,6 @@ int netns_remove(const char *path, struct err **err);
 /* Runs @call(@data) on a thread of its own inside the namespace @netns_fd and returns what it returned. Its
  * descriptors are the process's, so sockets it opens stay in that namespace. */
 int netns_run(int netns_fd, int (*call)(void *data, struct err **err), void *data, struct err **err);
+
+/* Brings up lo in the namespace @netns_fd. */
+int netns_loopback_up(int netns_fd, struct err **err);

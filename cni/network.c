@@ -1,17 +1,155 @@
 #include "cni/network.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cni/bridge.h"
+#include "cni/conflist.h"
+#include "cni/plugins.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"
 
-struct network {
-        struct bridge *bridge;
+/* Directories for plugins, at most. */
+#define BIN_DIRS_MAX 16
+
+static const char *const default_bin_dirs[] = { "/opt/cni/bin", "/usr/lib/cni", NULL };
+
+/* A configuration in use: a reload does not take it from those who run it. */
+struct loaded {
+        struct conflist *conflist;
+        unsigned users; /* under the network's lock */
 };
+
+struct network {
+        struct bridge *bridge; /* NULL: no pod CIDR */
+        char *conf_dir, *cache_dir; /* NULL: never plugins */
+        char *bin_dirs[BIN_DIRS_MAX + 1];
+        struct plugins_options plugins;
+        pthread_mutex_t lock; /* what follows */
+        struct loaded *loaded; /* NULL: built in */
+        struct err *broken; /* why the configuration that is there now is not in use */
+        char descriptions[2][320]; /* the one told last, and the one before */
+        unsigned described;
+};
+
+static void loaded_put(struct network *network, struct loaded *loaded) {
+        if (!loaded)
+                return;
+        pthread_mutex_lock(&network->lock);
+        bool last = --loaded->users == 0;
+        pthread_mutex_unlock(&network->lock);
+        if (!last)
+                return;
+        conflist_free(loaded->conflist);
+        free(loaded);
+}
+
+/* The configuration to work with, for loaded_put(). NULL with 0: built in. */
+static int loaded_get(struct network *network, struct loaded **ret_loaded, struct err **err) {
+        int r = 0;
+
+        pthread_mutex_lock(&network->lock);
+        if (!network->loaded && network->broken)
+                r = err_set(err, err_code(network->broken), "%s", err_text(network->broken));
+        else if (network->loaded)
+                network->loaded->users++;
+        *ret_loaded = r < 0 ? NULL : network->loaded;
+        pthread_mutex_unlock(&network->lock);
+        return r;
+}
+
+static void describe(struct network *network) {
+        char *text = network->descriptions[++network->described % 2];
+        size_t size = sizeof(network->descriptions[0]);
+
+        if (network->loaded)
+                snprintf(text, size, "CNI %s", network->loaded->conflist->name);
+        else if (network->bridge)
+                snprintf(text, size, "bridge %s", bridge_name(network->bridge));
+        else
+                snprintf(text, size, "none");
+}
+
+/* Puts @loaded, or the failure @broken, in place. A failure leaves the configuration in use. */
+static void exchange(struct network *network, struct loaded *loaded, struct err *broken) {
+        struct loaded *before = NULL;
+
+        pthread_mutex_lock(&network->lock);
+        err_free(network->broken);
+        network->broken = broken;
+        if (!broken) {
+                before = network->loaded;
+                network->loaded = loaded;
+        }
+        describe(network);
+        pthread_mutex_unlock(&network->lock);
+        loaded_put(network, before);
+}
+
+static int load(struct network *network, struct loaded **ret_loaded, struct err **err) {
+        _cleanup_conflist_ struct conflist *conflist = NULL;
+        struct loaded *loaded;
+        int r = 0;
+
+        if (network->conf_dir)
+                r = conflist_load(network->conf_dir, &conflist, err);
+        if (r == 0 && conflist)
+                r = plugins_validate(&network->plugins, conflist, err);
+        if (r < 0 || !conflist) {
+                *ret_loaded = NULL;
+                return r;
+        }
+        loaded = calloc(1, sizeof(*loaded));
+        if (!loaded)
+                return err_errno(err, ENOMEM, "CNI configuration");
+        *loaded = (struct loaded){ .conflist = TAKE_PTR(conflist), .users = 1 };
+        *ret_loaded = loaded;
+        return 0;
+}
+
+int network_reload(struct network *network, struct err **err) {
+        struct loaded *loaded = NULL;
+        struct err *error = NULL;
+        int r = load(network, &loaded, &error);
+
+        if (r < 0) {
+                err_set(err, -r, "%s", err_text(error));
+                exchange(network, NULL, error);
+                return r;
+        }
+        /* The bridge only where it is used, now or by pods of before. */
+        if (network->bridge && (!loaded || bridge_present(network->bridge)))
+                r = bridge_ensure(network->bridge, err);
+        exchange(network, loaded, NULL);
+        return r;
+}
+
+static int copy_options(struct network *network, const struct network_options *options, struct err **err) {
+        const char *const *dirs = options->bin_dirs ? options->bin_dirs : default_bin_dirs;
+
+        network->plugins.timeout_ms = options->plugin_timeout_ms ? options->plugin_timeout_ms
+                                                                 : NETWORK_PLUGIN_TIMEOUT_MS;
+        network->plugins.bin_dirs = (const char *const *)network->bin_dirs;
+        if (!options->conf_dir)
+                return 0;
+        if (!options->cache_dir)
+                return err_set(err, EINVAL, "CNI plugins need a directory for their results");
+        network->conf_dir = strdup(options->conf_dir);
+        network->cache_dir = strdup(options->cache_dir);
+        network->plugins.cache_dir = network->cache_dir;
+        for (size_t i = 0; dirs[i]; i++) {
+                if (i == BIN_DIRS_MAX)
+                        return err_set(err, EINVAL, "more than %d directories for CNI plugins", BIN_DIRS_MAX);
+                network->bin_dirs[i] = strdup(dirs[i]);
+                if (!network->bin_dirs[i])
+                        return err_errno(err, ENOMEM, "network");
+        }
+        return network->conf_dir && network->cache_dir ? 0 : err_errno(err, ENOMEM, "network");
+}
 
 int network_open(const struct network_options *options, struct network **ret_network, struct err **err) {
         struct network *network = calloc(1, sizeof(*network));
@@ -20,12 +158,15 @@ int network_open(const struct network_options *options, struct network **ret_net
 
         if (!network)
                 return err_errno(err, ENOMEM, "network");
-        r = bridge_new(options, &network->bridge, err);
+        pthread_mutex_init(&network->lock, NULL);
+        r = copy_options(network, options, err);
+        if (r == 0 && options->n_pod_cidrs > 0)
+                r = bridge_new(options, &network->bridge, err);
         if (r < 0) {
                 network_free(network);
                 return r;
         }
-        if (bridge_ensure(network->bridge, &error) < 0)
+        if (network_reload(network, &error) < 0)
                 log_warning("network: %s", err_text(error));
         *ret_network = network;
         return 0;
@@ -34,7 +175,14 @@ int network_open(const struct network_options *options, struct network **ret_net
 void network_free(struct network *network) {
         if (!network)
                 return;
+        loaded_put(network, network->loaded);
+        err_free(network->broken);
         bridge_free(network->bridge);
+        pthread_mutex_destroy(&network->lock);
+        for (char **dir = network->bin_dirs; *dir; dir++)
+                free(*dir);
+        free(network->conf_dir);
+        free(network->cache_dir);
         free(network);
 }
 
@@ -48,11 +196,26 @@ static int check_id(const char *id, struct err **err) {
         return 0;
 }
 
+/* Without plugins and without addresses there is nothing to attach to. */
+static int need_bridge(const struct network *network, struct err **err) {
+        if (network->bridge)
+                return 0;
+        return err_set(err, EADDRNOTAVAIL, "no pod CIDR is set%s%s",
+                       network->conf_dir ? " and there is no CNI configuration in " : "",
+                       network->conf_dir ? network->conf_dir : "");
+}
+
+static bool by_plugins(const struct network *network, const char *id) {
+        return network->cache_dir && plugins_have(&network->plugins, id);
+}
+
 int network_adopt(struct network *network, const char *id, const struct ip *addresses, size_t n_addresses,
                   struct err **err) {
         int r = check_id(id, err);
 
-        return r < 0 ? r : bridge_adopt(network->bridge, id, addresses, n_addresses, err);
+        if (r < 0 || !network->bridge || by_plugins(network, id))
+                return r;
+        return bridge_adopt(network->bridge, id, addresses, n_addresses, err);
 }
 
 /* The ids of live sandboxes in order, to be searched. */
@@ -71,44 +234,98 @@ static bool is_live(const char *id, const void *data) {
         return bsearch(&id, live->ids, live->n, sizeof(live->ids[0]), compare_ids) != NULL;
 }
 
+static int sweep_plugins(struct network *network, const struct live *live, struct err **err) {
+        struct loaded *loaded = NULL;
+        int r;
+
+        loaded_get(network, &loaded, NULL);
+        r = plugins_retain(&network->plugins, loaded ? loaded->conflist : NULL, is_live, live, live->ids, live->n, err);
+        loaded_put(network, loaded);
+        return r;
+}
+
 int network_sweep(struct network *network, const char *const *ids, size_t n_ids, struct err **err) {
         _cleanup_free_ const char **sorted = calloc(n_ids + 1, sizeof(*sorted));
         struct live live = { .ids = sorted, .n = n_ids };
+        int r = 0, result = 0;
 
         if (!sorted)
                 return err_errno(err, ENOMEM, "sweep of the network");
-        memcpy(sorted, ids, n_ids * sizeof(*sorted));
+        for (size_t i = 0; i < n_ids; i++)
+                sorted[i] = ids[i];
         qsort(sorted, n_ids, sizeof(*sorted), compare_ids);
-        return bridge_retain(network->bridge, is_live, &live, ids, n_ids, err);
+        if (network->cache_dir)
+                result = sweep_plugins(network, &live, err);
+        if (network->bridge)
+                r = bridge_retain(network->bridge, is_live, &live, ids, n_ids, result < 0 ? NULL : err);
+        return result < 0 ? result : r;
 }
 
 int network_attach(struct network *network, const struct network_request *request, struct network_result *ret_result,
                    struct err **err) {
+        struct loaded *loaded = NULL;
         int r = check_id(request->id, err);
 
+        if (r == 0)
+                r = loaded_get(network, &loaded, err);
+        if (r < 0)
+                return r;
+        if (loaded) {
+                r = plugins_add(&network->plugins, loaded->conflist, request, ret_result, err);
+                loaded_put(network, loaded);
+                return r;
+        }
+        r = need_bridge(network, err);
         return r < 0 ? r : bridge_attach(network->bridge, request, ret_result, err);
 }
 
 int network_detach(struct network *network, const char *id, const char *netns, struct err **err) {
         int r = check_id(id, err);
 
-        return r < 0 ? r : bridge_detach(network->bridge, id, err);
+        if (r == 0 && by_plugins(network, id)) {
+                struct loaded *loaded = NULL;
+
+                loaded_get(network, &loaded, NULL);
+                r = plugins_delete(&network->plugins, loaded ? loaded->conflist : NULL, id, netns, err);
+                loaded_put(network, loaded);
+        }
+        if (r == 0 && network->bridge)
+                r = bridge_detach(network->bridge, id, err);
+        return r;
 }
 
 int network_check(struct network *network, const char *id, const char *netns, struct err **err) {
         int r = check_id(id, err);
 
+        if (r == 0 && by_plugins(network, id))
+                return plugins_check(&network->plugins, id, netns, err);
+        if (r == 0)
+                r = need_bridge(network, err);
         return r < 0 ? r : bridge_check(network->bridge, id, err);
 }
 
 int network_status(struct network *network, struct err **err) {
-        return bridge_status(network->bridge, err);
-}
+        struct loaded *loaded = NULL;
+        bool broken;
+        int r;
 
-int network_reload(struct network *network, struct err **err) {
-        return 0;
+        pthread_mutex_lock(&network->lock);
+        broken = network->broken != NULL;
+        pthread_mutex_unlock(&network->lock);
+        if (broken)
+                network_reload(network, NULL);
+        r = loaded_get(network, &loaded, err);
+        if (r < 0)
+                return r;
+        if (loaded) {
+                r = plugins_status(&network->plugins, loaded->conflist, err);
+                loaded_put(network, loaded);
+                return r;
+        }
+        r = need_bridge(network, err);
+        return r < 0 ? r : bridge_status(network->bridge, err);
 }
 
 const char *network_describe(const struct network *network) {
-        return bridge_name(network->bridge);
+        return network->descriptions[network->described % 2];
 }

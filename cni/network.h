@@ -31,11 +31,15 @@ struct err;
 /* Addresses used of each pod CIDR; a larger block's later ones stay unused. */
 #define NETWORK_POOL_MAX 65536
 
+/* How long a CNI plugin may take. */
+#define NETWORK_PLUGIN_TIMEOUT_MS 60000
+
 struct network;
 
 struct network_options {
         const char *bridge; /* at most 15 bytes; NULL: NETWORK_BRIDGE_DEFAULT. Also tells agents on one host apart */
-        const struct ip_cidr *pod_cidrs; /* at most one a family; the first's address is a pod's primary one */
+        /* At most one a family; the first's address is a pod's primary one. None: only plugins can attach. */
+        const struct ip_cidr *pod_cidrs;
         size_t n_pod_cidrs;
         const struct ip_cidr *no_masquerade; /* destinations that see the pod's own address: the cluster's CIDRs */
         size_t n_no_masquerade;
@@ -44,6 +48,7 @@ struct network_options {
         const char *conf_dir; /* CNI configurations, usually /etc/cni/net.d; NULL: never plugins */
         const char *const *bin_dirs; /* NULL-ended; NULL: /opt/cni/bin, /usr/lib/cni */
         const char *cache_dir; /* results of plugins, kept for DEL; created. Needed with conf_dir */
+        int plugin_timeout_ms; /* for each call of a plugin; 0: NETWORK_PLUGIN_TIMEOUT_MS */
 };
 
 struct network_port {

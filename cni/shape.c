@@ -8,7 +8,7 @@
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/tc_act/tc_mirred.h>
-#include <stddef.h>
+#include <string.h>
 
 #include "cni/link.h"
 #include "lib/err.h"
@@ -66,10 +66,8 @@ static void put_mirror(struct nlmsghdr *message, int target) {
 
 /* All that comes in on @index leaves through @target, which gives it back after its queue. */
 static void put_redirect(struct netlink *netlink, int index, int target) {
-        static const struct {
-                struct tc_u32_sel selector;
-                struct tc_u32_key everything;
-        } match = { .selector = { .flags = TC_U32_TERMINAL, .nkeys = 1 } };
+        static const struct tc_u32_sel selector = { .flags = TC_U32_TERMINAL, .nkeys = 1 };
+        uint8_t match[sizeof(selector) + sizeof(struct tc_u32_key)] = { 0 }; /* one key, which matches everything */
         struct nlmsghdr *message = begin(netlink, RTM_NEWQDISC, index, TC_H_MAKE(TC_H_INGRESS, 0), TC_H_INGRESS,
                                          "ingress", "limit egress: ingress queue");
         struct nlattr *options;
@@ -78,7 +76,8 @@ static void put_redirect(struct netlink *netlink, int index, int target) {
         message = begin(netlink, RTM_NEWTFILTER, index, 0, TC_H_MAKE(TC_H_INGRESS, 0), "u32", "limit egress: redirect");
         ((struct tcmsg *)netlink_extra(message))->tcm_info = TC_H_MAKE(1u << 16, htons(ETH_P_ALL));
         options = mnl_attr_nest_start(message, TCA_OPTIONS);
-        mnl_attr_put(message, TCA_U32_SEL, sizeof(match), &match);
+        memcpy(match, &selector, sizeof(selector));
+        mnl_attr_put(message, TCA_U32_SEL, sizeof(match), match);
         put_mirror(message, target);
         mnl_attr_nest_end(message, options);
         netlink_end(netlink, message);
