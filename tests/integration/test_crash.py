@@ -5,7 +5,7 @@ import re
 import signal
 import time
 
-from support.node import pod, processes, wait_for
+from support.node import pod, wait_for
 
 ROUNDS = int(os.environ.get("ROUNDS", "25"))
 COUNT = "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.02; done"
@@ -13,17 +13,6 @@ COUNT = "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.02; done"
 
 def lines(node, container):
     return [int(n) for n in re.findall(r"line (\d+)\n", node.nacelle("logs", container["id"]))]
-
-
-def shims(node):
-    return [p for p in processes("nacelle-shim") if parent(p) == node.process.pid]
-
-
-def parent(pid):
-    try:
-        return int(open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()[1])
-    except OSError:
-        return 0
 
 
 def steady(node):
@@ -60,11 +49,11 @@ def test_kill_shims(new_node):
     node, rng = new_node(), random.Random(12)
     kept = steady(node)
     for _ in range(ROUNDS):
-        victims = shims(node)
+        victims = sorted(node.shims())
         if victims:
             os.kill(rng.choice(victims), signal.SIGKILL)
         time.sleep(rng.random() * 0.1)
-    wait_for("a shim for each pod", lambda: len(shims(node)) == 3)
+    wait_for("a shim for each pod", lambda: len(node.shims()) == 3)
     time.sleep(0.3)
     check(node, kept)
     for name in kept:
@@ -75,5 +64,5 @@ def test_exit_code_survives_the_shim(new_node):
     node = new_node()
     node.write("code.yaml", pod("code", "sleep 1; exit 42", restartPolicy="Never"))
     c = node.running("main")
-    os.kill(shims(node)[0], signal.SIGKILL)
+    os.kill(node.shims().pop(), signal.SIGKILL)
     wait_for("exit code", lambda: node.inspect(c)["status"].get("exitCode") == 42)

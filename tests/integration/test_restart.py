@@ -6,7 +6,7 @@ import shutil
 import signal
 import time
 
-from support.node import address, pod, processes, wait_for
+from support.node import address, pod, wait_for
 
 COUNT = "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.01; done"
 
@@ -83,10 +83,8 @@ def test_shim_killed(new_node):
     node.write("s.yaml", pod("s", COUNT))
     c = node.running("main")
     pid = node.inspect(c)["info"]["pid"]
-    shims = [p for p in processes(r"nacelle-shim") if node.run in open(f"/proc/{p}/cmdline").read() or True]
-    own = [p for p in shims if int(open(f"/proc/{p}/stat").read().rsplit(")", 1)[1].split()[1]) == node.process.pid]
-    assert own
-    os.kill(own[0], signal.SIGKILL)
+    assert len(node.shims()) == 1
+    os.kill(node.shims().pop(), signal.SIGKILL)
     time.sleep(1)
     after = node.running("main")
     assert after["id"] == c["id"] and os.path.exists(f"/proc/{pid}")

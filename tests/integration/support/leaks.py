@@ -1,32 +1,57 @@
-"""What a test must not leave on the host: a snapshot before and after, compared."""
+"""What an agent must not leave on the host once its pods are gone: looked for by its own names, so that several test runs
+can share a machine."""
+import json
 import os
 import subprocess
 
 from .node import processes
 
 
-def _lines(*command):
-    return set(subprocess.run(command, capture_output=True, text=True).stdout.splitlines())
+def _json(*command):
+    out = subprocess.run(command, capture_output=True, text=True).stdout
+    return json.loads(out) if out.strip() else []
 
 
-def _cgroups():
-    found = set()
-    for top, dirs, _ in os.walk("/sys/fs/cgroup"):
-        found.update(os.path.join(top, d) for d in dirs if d.startswith("nacelle"))
+def _cgroups(root):
+    """Cgroups of pods and containers below @root; the root and the QoS levels stay with the agent."""
+    found = []
+    for hierarchy in os.listdir("/sys/fs/cgroup"):
+        for top, dirs, _ in os.walk(f"/sys/fs/cgroup/{hierarchy}{root}"):
+            found += [os.path.join(top, d) for d in dirs if d not in ("kubepods", "burstable", "besteffort")]
     return found
 
 
-def snapshot():
+def _rules(table):
+    """Elements of the sets and maps of the agent's table."""
+    found = []
+    for item in (_json("nft", "-j", "list", "table", "inet", table) or {}).get("nftables", []):
+        for kind in ("set", "map"):
+            found += item.get(kind, {}).get("elem", [])
+    return found
+
+
+def leaked(node):
+    """{kind: [what]} of what is left of a node without pods; {} is clean."""
     with open("/proc/self/mountinfo") as f:
-        mounts = {" ".join(line.split()[3:5]) for line in f}
-    return {
-        "mounts": mounts,
-        "links": {line.split(":")[1].strip().split("@")[0] for line in _lines("ip", "-o", "link")},
-        "rules": {line.strip() for line in _lines("nft", "list", "tables")},
-        "cgroups": _cgroups(),
-        "processes": set(processes(r"nacelle-(shim|agent|image|oci)").values()),
+        mounts = [line.split()[4] for line in f if node.run + "/" in line or node.dir + "/" in line]
+    left = {
+        "mounts": [m for m in mounts if m != node.run + "/netns"],
+        "links": [link["ifname"] for link in _json("ip", "-j", "link") if link.get("master") == node.bridge],
+        "rules": [e for e in _rules("nacelle_" + node.bridge) if "pods" not in str(e)],
+        "cgroups": _cgroups(node.cgroup),
+        "processes": [line for pid, line in processes(r"nacelle-(shim|image)").items() if pid in node.children],
     }
+    return {kind: what for kind, what in left.items() if what}
 
 
-def leaked(before, after):
-    return {kind: sorted(after[kind] - before[kind]) for kind in after if after[kind] - before[kind]}
+def remove_own(node):
+    """What outlives an agent on purpose, for the next one of the same names: its bridge, table and cgroups."""
+    subprocess.run(["ip", "link", "del", node.bridge], capture_output=True)
+    subprocess.run(["nft", "delete", "table", "inet", "nacelle_" + node.bridge], capture_output=True)
+    subprocess.run(["umount", "-l", node.run + "/netns"], capture_output=True)
+    for hierarchy in os.listdir("/sys/fs/cgroup"):
+        for top, dirs, _ in os.walk(f"/sys/fs/cgroup/{hierarchy}{node.cgroup}", topdown=False):
+            try:
+                os.rmdir(top)
+            except OSError:
+                pass

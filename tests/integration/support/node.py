@@ -11,7 +11,22 @@ import time
 TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 BUILD = os.path.join(TOP, os.environ.get("BUILD", "build"))
 PEERS = os.environ.get("PEERS", os.path.expanduser("~/.cache/nacelle-peers"))
-_numbers = iter(range(10, 250))
+_held = []
+
+
+def free_number():
+    """A number that no other test on this machine has, for bridges and addresses; held while this process lives."""
+    import socket
+    for number in range(10, 250):
+        s = socket.socket(socket.AF_UNIX)
+        try:
+            s.bind(f"\0nacelle-test-{number}")
+        except OSError:
+            s.close()
+            continue
+        _held.append(s)
+        return number
+    raise AssertionError("no free test number")
 
 
 def wait_for(what, probe, timeout=20.0, interval=0.02):
@@ -28,7 +43,7 @@ def wait_for(what, probe, timeout=20.0, interval=0.02):
 
 class Node:
     def __init__(self, *options, config=None, root=None, number=None):
-        self.number = number or next(_numbers)
+        self.number = number or free_number()
         self.options = list(options)
         self.dir = root or tempfile.mkdtemp(prefix=f"nacelle-test-{self.number}-")
         self.root, self.run = self.dir + "/root", f"/run/nacelle-test-{os.getpid()}-{self.number}"
@@ -40,6 +55,7 @@ class Node:
         self.name = f"node{self.number}"
         self.config = config
         self.process = None
+        self.children = set()
         os.makedirs(self.manifests, exist_ok=True)
 
     # --- the agent ---
@@ -68,12 +84,17 @@ class Node:
         wait_for("socket of the agent", ready)
 
     def kill(self, sig=signal.SIGKILL):
+        self.children |= self.shims()
         self.process.send_signal(sig)
         self.process.wait(timeout=20)
 
     def restart(self, sig=signal.SIGKILL):
         self.kill(sig)
         return self.start()
+
+    def shims(self):
+        """Pids of the agent's own shims."""
+        return {pid for pid in processes(r"nacelle-shim") if parent(pid) == self.process.pid}
 
     def log(self):
         with open(self.log_path, errors="replace") as f:
@@ -91,8 +112,15 @@ class Node:
                     self.crictl("rmp", "-f", pod["id"], check=False)
                 for image in self.images():
                     self.crictl("rmi", image["id"], check=False)
+                from .leaks import leaked
+                try:
+                    wait_for("clean host", lambda: not leaked(self), timeout=10, interval=0.1)
+                except AssertionError:
+                    raise AssertionError(f"left behind: {leaked(self)}\nagent: {self.log()[-3000:]}") from None
             finally:
                 self.kill(signal.SIGTERM)
+        from .leaks import remove_own
+        remove_own(self)
         shutil.rmtree(self.dir, ignore_errors=True)
         shutil.rmtree(self.run, ignore_errors=True)
 
@@ -141,7 +169,9 @@ class Node:
         return json.loads(self.crictl("inspectp", pod["id"] if isinstance(pod, dict) else pod))
 
     def exec(self, container, *command, check=True):
-        return self.crictl("exec", "-s", container["id"], *command, check=check)
+        """The command's output; with check=False the finished process. crictl puts a line end behind each of its two streams."""
+        done = self.crictl("exec", "-s", container["id"], *command, check=check)
+        return done[:-2] if check else done
 
     # --- manifests ---
 
@@ -187,6 +217,14 @@ def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         return s.getsockname()[1]
+
+
+def parent(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as f:
+            return int(f.read().rsplit(")", 1)[1].split()[1])
+    except OSError:
+        return 0
 
 
 def processes(pattern):
