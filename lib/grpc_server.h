@@ -16,7 +16,7 @@
 #include "lib/grpc.h"
 
 /* Connections beyond this are closed at once; streams beyond it are refused (REFUSED_STREAM: clients wait). */
-#define GRPC_CONNECTIONS_MAX 1024
+#define GRPC_CONNECTIONS_MAX 400
 #define GRPC_STREAMS_MAX 256
 
 /* Bytes of one call's headers. */
