@@ -1,0 +1,216 @@
+#include "kube/env.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kube/problem.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+/* The cases of Kubernetes' own expansion, and of what people write in commands. */
+static const struct {
+        const char *text, *expanded;
+} expansions[] = {
+        { "$(A)", "a" },
+        { "___$(B)___", "___b___" },
+        { "$(A)-$(B)", "a-b" },
+        { "$(A)$(B)", "ab" },
+        { "$$(A)", "$(A)" },
+        { "$$$(A)", "$a" },
+        { "$$$$(A)", "$$(A)" },
+        { "$(A", "$(A" },
+        { "$((A)", "$((A)" },
+        { "$(A)$", "a$" },
+        { "$$", "$" },
+        { "$", "$" },
+        { "$A", "$A" },
+        { "${A}", "${A}" },
+        { "$(none)", "$(none)" },
+        { "$(EMPTY)foo", "foo" },
+        { "\n\n$(A)\n", "\n\na\n" },
+        { "$?$(A)", "$?a" },
+        { "echo $$(date); test $(A)", "echo $(date); test a" },
+        { "plain", "plain" },
+        { "", "" },
+};
+
+static void test_expand(void **state) {
+        struct string_pair pairs[] = { { "A", "a" }, { "B", "b" }, { "EMPTY", "" } };
+        const string_map variables = { pairs, 3 };
+        _cleanup_arena_ struct arena *arena = arena_new();
+
+        for (size_t i = 0; i < ELEMENTS(expansions); i++)
+                assert_string_equal(env_expand(arena, expansions[i].text, &variables), expansions[i].expanded);
+}
+
+static const char manifest[] =
+        "apiVersion: v1\nkind: Pod\n"
+        "metadata: {name: web, labels: {app: shop, b/c: d}, annotations: {note: \"two\\nlines \\\"x\\\"\"}}\n"
+        "spec:\n"
+        "  containers:\n"
+        "  - name: a\n"
+        "    image: i\n"
+        "    resources: {limits: {cpu: 250m}, requests: {memory: 10Mi}}\n"
+        "    env:\n"
+        "    - {name: FIRST, value: \"1\"}\n"
+        "    - {name: SECOND, value: \"$(FIRST)/$(THIRD)\"}\n"
+        "    - {name: THIRD, value: \"3\"}\n"
+        "    - {name: FIRST, value: \"$(FIRST)1\"}\n"
+        "    - {name: EMPTY}\n"
+        "    - {name: NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}\n"
+        "    - {name: UID_, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}\n"
+        "    - {name: APP, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['app']\"}}}\n"
+        "    - {name: NONE, valueFrom: {fieldRef: {fieldPath: \"metadata.labels['none']\"}}}\n"
+        "    - {name: NODE, valueFrom: {fieldRef: {fieldPath: spec.nodeName}}}\n"
+        "    - {name: IP, valueFrom: {fieldRef: {fieldPath: status.podIP}}}\n"
+        "    - {name: IPS, valueFrom: {fieldRef: {fieldPath: status.podIPs}}}\n"
+        "    - {name: HOST, valueFrom: {fieldRef: {fieldPath: status.hostIP}}}\n"
+        "    - {name: CPU, valueFrom: {resourceFieldRef: {resource: limits.cpu}}}\n"
+        "    - {name: CPUM, valueFrom: {resourceFieldRef: {resource: limits.cpu, divisor: 1m}}}\n"
+        "    - {name: MEM, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: 1Mi}}}\n"
+        "    - {name: REQ, valueFrom: {resourceFieldRef: {resource: requests.memory}}}\n"
+        "    - {name: URL, value: \"http://$(IP):$(FIRST)\"}\n"
+        "    - {name: FILE, valueFrom: {fileKeyRef: {volumeName: v, path: p, key: K}}}\n"
+        "    - {name: LOST, valueFrom: {fileKeyRef: {volumeName: v, path: p, key: lost, optional: true}}}\n"
+        "  volumes: [{name: v}]\n";
+
+static int file_key(void *data, struct arena *arena, const char *volume, const char *path, const char *key,
+                    const char **ret_text, struct err **err) {
+        if (strcmp(key, "K") != 0)
+                return err_set(err, ENOENT, "no key %s", key);
+        *ret_text = "from-file";
+        return 0;
+}
+
+static struct pod *read_pod(const char *text) {
+        const struct pod_static_options options = { .file = "f", .node_name = "n" };
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_err_ struct err *err = NULL;
+        struct problems problems;
+        struct pod *pod = NULL;
+
+        problems_init(&problems, arena, "f", NULL);
+        if (pod_read_static(text, strlen(text), &options, &problems, &pod, &err) < 0)
+                fail_msg("%s", err_text(err));
+        return pod;
+}
+
+static void test_environment(void **state) {
+        static const struct string_pair wanted[] = {
+                { "FIRST", "11" },      { "SECOND", "1/$(THIRD)" }, { "THIRD", "3" }, { "EMPTY", "" },
+                { "NAME", "web-n" },    { "UID_", "default" },      { "APP", "shop" }, { "NONE", "" },
+                { "NODE", "n" },        { "IP", "10.1.0.7" },       { "IPS", "10.1.0.7,fd00::7" },
+                { "HOST", "192.0.2.1" }, { "CPU", "1" },             { "CPUM", "250" }, { "MEM", "2048" },
+                { "REQ", "10485760" },  { "URL", "http://10.1.0.7:11" }, { "FILE", "from-file" },
+        };
+        const struct pod_facts facts = {
+                .pod_ip = "10.1.0.7",
+                .pod_ips = "10.1.0.7,fd00::7",
+                .host_ip = "192.0.2.1",
+                .allocatable_memory = { .value = (int64_t)2 << 30 },
+                .file_key = file_key,
+        };
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_pod_ struct pod *pod = read_pod(manifest);
+        _cleanup_err_ struct err *err = NULL;
+        string_map made;
+
+        if (pod_environment(arena, pod, &pod->spec.containers.items[0], &facts, &made, &err) < 0)
+                fail_msg("%s", err_text(err));
+        assert_int_equal(made.count, ELEMENTS(wanted));
+        for (size_t i = 0; i < ELEMENTS(wanted); i++) {
+                assert_string_equal(made.items[i].key, wanted[i].key);
+                assert_string_equal(made.items[i].value, wanted[i].value);
+        }
+}
+
+static void test_not_known_yet(void **state) {
+        const struct pod_facts facts = { .host_ip = "192.0.2.1", .file_key = file_key };
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_pod_ struct pod *pod = read_pod(manifest);
+        _cleanup_err_ struct err *err = NULL;
+        const char *text;
+        string_map made;
+
+        assert_int_equal(pod_environment(arena, pod, &pod->spec.containers.items[0], &facts, &made, &err), -EAGAIN);
+        assert_string_equal(err_text(err), "env IP: status.podIP is not known yet");
+        /* On the host's network the pod's address is the host's. */
+        pod->spec.host_network = true;
+        assert_int_equal(pod_field_value(arena, pod, &facts, "status.podIP", &text, NULL), 0);
+        assert_string_equal(text, "192.0.2.1");
+}
+
+static void test_maps(void **state) {
+        const struct pod_facts facts = { 0 };
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_pod_ struct pod *pod = read_pod(manifest);
+        const char *text;
+
+        assert_int_equal(pod_field_value(arena, pod, &facts, "metadata.labels", &text, NULL), 0);
+        assert_string_equal(text, "app=\"shop\"\nb/c=\"d\"");
+        assert_int_equal(pod_field_value(arena, pod, &facts, "metadata.annotations['note']", &text, NULL), 0);
+        assert_string_equal(text, "two\nlines \"x\"");
+        assert_int_equal(pod_field_value(arena, pod, &facts, "metadata.annotations", &text, NULL), 0);
+        assert_non_null(strstr(text, "\nnote=\"two\\nlines \\\"x\\\"\""));
+        assert_int_equal(pod_field_value(arena, pod, &facts, "metadata.foo", &text, NULL), -EINVAL);
+}
+
+/* Doubling over and over: refused, not run out of memory with. */
+static void test_bomb(void **state) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_err_ struct err *err = NULL;
+        const struct pod_facts facts = { 0 };
+        char text[8192] = "apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec:\n  containers:\n  - name: a\n"
+                          "    image: i\n    env:\n    - {name: V0, value: xxxxxxxxxxxxxxxx}\n";
+        _cleanup_pod_ struct pod *pod = NULL;
+        string_map made;
+
+        for (int i = 1; i < 20; i++)
+                sprintf(text + strlen(text), "    - {name: V%d, value: $(V%d)$(V%d)}\n", i, i - 1, i - 1);
+        pod = read_pod(text);
+        assert_int_equal(pod_environment(arena, pod, &pod->spec.containers.items[0], &facts, &made, &err), -E2BIG);
+        assert_non_null(strstr(err_text(err), "env V14: "));
+}
+
+static const struct {
+        const char *expression, *path, *says;
+} sub_paths[] = {
+        { "logs/$(A)", "logs/a", NULL },
+        { "$(NONE)", NULL, "missing value for \"NONE\"" },
+        { "$(ROOT)", NULL, "must not be an absolute path" },
+        { "x/$(UP)/y", NULL, "must not contain '..'" },
+        { "a..b", "a..b", NULL },
+};
+
+static void test_sub_path(void **state) {
+        struct string_pair pairs[] = { { "A", "a" }, { "ROOT", "/" }, { "UP", ".." } };
+        const string_map variables = { pairs, 3 };
+        _cleanup_arena_ struct arena *arena = arena_new();
+
+        for (size_t i = 0; i < ELEMENTS(sub_paths); i++) {
+                _cleanup_err_ struct err *err = NULL;
+                const char *path = NULL;
+
+                if (env_expand_sub_path(arena, sub_paths[i].expression, &variables, &path, &err) < 0)
+                        assert_non_null(strstr(err_text(err), sub_paths[i].says ?: "no error was due"));
+                else
+                        assert_string_equal(path, sub_paths[i].path);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_expand),        cmocka_unit_test(test_environment),
+                cmocka_unit_test(test_not_known_yet), cmocka_unit_test(test_maps),
+                cmocka_unit_test(test_bomb),          cmocka_unit_test(test_sub_path),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,270 @@
+/* Phase, conditions and the status's JSON, as kubelet has them. */
+#include "kube/status.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kube/restart.h"
+#include "lib/cleanup.h"
+#include "lib/json_writer.h"
+
+/* A container in a letter: w waiting, r running, s running and started (sidecars), 0 and 1 ended with that exit code,
+ * Z and F waiting again after an exit with 0 or 1 (back-off). */
+static struct pod_container_status make(char letter, const struct pod_container *container) {
+        struct pod_container_status s = { .container = container, .exists = letter != 'w' };
+
+        switch (letter) {
+        case 's':
+                s.started = TRI_TRUE;
+                s.ready = true;
+                s.state.kind = STATE_RUNNING;
+                break;
+        case 'r':
+                s.state.kind = STATE_RUNNING;
+                break;
+        case '0':
+        case '1':
+                s.state.kind = STATE_TERMINATED;
+                s.state.exit_code = letter - '0';
+                s.ready = letter == '0';
+                break;
+        case 'Z':
+        case 'F':
+                s.has_last = true;
+                s.last_state.kind = STATE_TERMINATED;
+                s.last_state.exit_code = letter == 'F';
+                break;
+        }
+        return s;
+}
+
+/* Init containers in small letters' row: 'I' an ordinary one, 'S' a sidecar, then their states in the same order. */
+static const struct {
+        enum pod_restart_policy policy;
+        const char *init_kinds, *init_states, *states;
+        bool terminal;
+        enum pod_phase phase;
+} phases[] = {
+        { RESTART_ALWAYS, "", "", "w", false, PHASE_PENDING },
+        { RESTART_ALWAYS, "", "", "r", false, PHASE_RUNNING },
+        { RESTART_ALWAYS, "", "", "rw", false, PHASE_PENDING },
+        { RESTART_ALWAYS, "", "", "r1", false, PHASE_RUNNING },
+        { RESTART_ALWAYS, "", "", "rF", false, PHASE_RUNNING },
+        { RESTART_ALWAYS, "", "", "00", false, PHASE_RUNNING },
+        { RESTART_ALWAYS, "", "", "1F", false, PHASE_RUNNING },
+        { RESTART_ALWAYS, "", "", "00", true, PHASE_SUCCEEDED },
+        { RESTART_ALWAYS, "", "", "01", true, PHASE_FAILED },
+        { RESTART_ON_FAILURE, "", "", "00", false, PHASE_SUCCEEDED },
+        { RESTART_ON_FAILURE, "", "", "01", false, PHASE_RUNNING },
+        { RESTART_ON_FAILURE, "", "", "0F", false, PHASE_RUNNING },
+        { RESTART_NEVER, "", "", "00", false, PHASE_SUCCEEDED },
+        { RESTART_NEVER, "", "", "01", false, PHASE_FAILED },
+        { RESTART_NEVER, "", "", "0r", false, PHASE_RUNNING },
+        { RESTART_NEVER, "", "", "1w", false, PHASE_PENDING },
+        { RESTART_ALWAYS, "I", "w", "w", false, PHASE_PENDING },
+        { RESTART_ALWAYS, "I", "r", "w", false, PHASE_PENDING },
+        { RESTART_ALWAYS, "I", "0", "w", false, PHASE_PENDING },
+        { RESTART_ALWAYS, "I", "0", "r", false, PHASE_RUNNING },
+        { RESTART_ALWAYS, "I", "1", "w", false, PHASE_PENDING },
+        { RESTART_ALWAYS, "I", "F", "w", false, PHASE_PENDING },
+        { RESTART_NEVER, "I", "1", "w", false, PHASE_FAILED },
+        { RESTART_NEVER, "I", "F", "w", false, PHASE_FAILED },
+        { RESTART_ON_FAILURE, "I", "1", "w", false, PHASE_PENDING },
+        { RESTART_NEVER, "II", "0w", "w", false, PHASE_PENDING },
+        { RESTART_ALWAYS, "S", "w", "w", false, PHASE_PENDING },
+        { RESTART_ALWAYS, "S", "r", "w", false, PHASE_PENDING },
+        { RESTART_ALWAYS, "S", "s", "w", false, PHASE_PENDING },
+        { RESTART_ALWAYS, "S", "s", "r", false, PHASE_RUNNING },
+        { RESTART_ALWAYS, "S", "F", "r", false, PHASE_RUNNING },
+        { RESTART_NEVER, "S", "s", "0", false, PHASE_RUNNING },
+        { RESTART_NEVER, "S", "0", "0", false, PHASE_SUCCEEDED },
+        { RESTART_NEVER, "S", "1", "0", false, PHASE_SUCCEEDED },
+        { RESTART_NEVER, "S", "1", "1", false, PHASE_FAILED },
+        { RESTART_NEVER, "SI", "r0", "w", false, PHASE_PENDING },
+};
+
+#define CONTAINERS_MAX 4
+
+struct scene {
+        struct pod pod;
+        struct pod_container init[CONTAINERS_MAX], containers[CONTAINERS_MAX];
+        struct pod_container_status init_status[CONTAINERS_MAX], status[CONTAINERS_MAX];
+};
+
+static void set_scene(struct scene *scene, enum pod_restart_policy policy, const char *init_kinds,
+                      const char *init_states, const char *states) {
+        static const char *const names[] = { "a", "b", "c", "d" }, *const init_names[] = { "i", "j", "k", "l" };
+
+        memset(scene, 0, sizeof(*scene));
+        scene->pod.spec.restart_policy = policy;
+        scene->pod.spec.init_containers.items = scene->init;
+        scene->pod.spec.init_containers.count = (uint32_t)strlen(init_kinds);
+        scene->pod.spec.containers.items = scene->containers;
+        scene->pod.spec.containers.count = (uint32_t)strlen(states);
+        for (size_t i = 0; init_kinds[i]; i++) {
+                scene->init[i].name = init_names[i];
+                scene->init[i].restart_policy = init_kinds[i] == 'S' ? RESTART_ALWAYS : RESTART_UNSET;
+                scene->init_status[i] = make(init_states[i], &scene->init[i]);
+        }
+        for (size_t i = 0; states[i]; i++) {
+                scene->containers[i].name = names[i];
+                scene->status[i] = make(states[i], &scene->containers[i]);
+        }
+}
+
+static void test_phase(void **state) {
+        for (size_t i = 0; i < ELEMENTS(phases); i++) {
+                struct scene scene;
+
+                set_scene(&scene, phases[i].policy, phases[i].init_kinds, phases[i].init_states, phases[i].states);
+                if (pod_phase(&scene.pod, scene.init_status, scene.status, phases[i].terminal) != phases[i].phase)
+                        fail_msg("row %zu: %s", i,
+                                 pod_phase_name(pod_phase(&scene.pod, scene.init_status, scene.status,
+                                                          phases[i].terminal)));
+        }
+}
+
+/* A static pod's end is not final. */
+static void test_phase_static(void **state) {
+        struct scene scene;
+
+        set_scene(&scene, RESTART_ALWAYS, "", "", "0");
+        scene.pod.file = "web.yaml";
+        assert_int_equal(pod_phase(&scene.pod, scene.init_status, scene.status, true), PHASE_RUNNING);
+}
+
+static void test_restart_rules(void **state) {
+        int64_t codes[] = { 42, 43 };
+        struct pod_exit_codes in = { EXIT_CODES_IN, { codes, 2 } };
+        struct pod_restart_rule rule = { .action = "Restart", .exit_codes = &in };
+        struct scene scene;
+        struct pod_container *c = &scene.containers[0];
+
+        set_scene(&scene, RESTART_NEVER, "", "", "1");
+        c->restart_policy = RESTART_NEVER;
+        c->restart_policy_rules.items = &rule;
+        c->restart_policy_rules.count = 1;
+        assert_true(pod_should_restart(&scene.pod, c, 42));
+        assert_false(pod_should_restart(&scene.pod, c, 1));
+        assert_false(pod_should_restart_all(c, 42));
+        in.operator = EXIT_CODES_NOT_IN;
+        rule.action = "RestartAllContainers";
+        assert_true(pod_should_restart_all(c, 1));
+        c->restart_policy_rules.count = 0;
+        c->restart_policy = RESTART_ON_FAILURE;
+        assert_true(pod_should_restart(&scene.pod, c, 1));
+        assert_false(pod_should_restart(&scene.pod, c, 0));
+}
+
+static const struct {
+        enum pod_restart_policy policy;
+        const char *init_kinds, *init_states, *states;
+        const char *type;
+        bool value;
+        const char *reason, *message;
+} conditions[] = {
+        { RESTART_ALWAYS, "", "", "w", "Initialized", true, NULL, NULL },
+        { RESTART_ALWAYS, "IS", "ww", "w", "Initialized", false, "ContainersNotInitialized",
+          "containers with incomplete status: [i j]" },
+        { RESTART_ALWAYS, "IS", "0r", "w", "Initialized", false, "ContainersNotInitialized",
+          "containers with incomplete status: [j]" },
+        { RESTART_ALWAYS, "IS", "0s", "w", "Initialized", true, NULL, NULL },
+        { RESTART_ALWAYS, "IS", "0r", "r", "Initialized", true, NULL, NULL },
+        { RESTART_NEVER, "I", "0", "0", "Initialized", true, "PodCompleted", NULL },
+        { RESTART_ALWAYS, "", "", "sr", "Ready", false, "ContainersNotReady", "containers with unready status: [b]" },
+        { RESTART_ALWAYS, "", "", "wr", "ContainersReady", false, "ContainersNotReady",
+          "containers with unready status: [a b]" },
+        { RESTART_ALWAYS, "S", "r", "s", "Ready", false, "ContainersNotReady", "containers with unready status: [i]" },
+        { RESTART_ALWAYS, "S", "s", "s", "Ready", true, NULL, NULL },
+        { RESTART_NEVER, "", "", "0", "Ready", false, "PodCompleted", NULL },
+        { RESTART_NEVER, "", "", "1", "ContainersReady", false, "PodFailed", NULL },
+        { RESTART_ALWAYS, "", "", "w", "PodScheduled", true, NULL, NULL },
+        { RESTART_ALWAYS, "", "", "w", "PodReadyToStartContainers", false, NULL, NULL },
+};
+
+static void assert_text(const char *found, const char *wanted) {
+        if (wanted)
+                assert_string_equal(found, wanted);
+        else
+                assert_null(found);
+}
+
+static void test_conditions(void **state) {
+        for (size_t i = 0; i < ELEMENTS(conditions); i++) {
+                struct pod_status status = { 0 };
+                const struct pod_condition *c;
+                struct scene scene;
+
+                set_scene(&scene, conditions[i].policy, conditions[i].init_kinds, conditions[i].init_states,
+                          conditions[i].states);
+                status.init = scene.init_status;
+                status.containers = scene.status;
+                status.phase = pod_phase(&scene.pod, status.init, status.containers, false);
+                assert_int_equal(pod_status_conditions(&scene.pod, &status, false, NULL, 1000), 0);
+                c = pod_status_condition(&status, conditions[i].type);
+                assert_int_equal(c->status, conditions[i].value);
+                assert_text(c->reason, conditions[i].reason);
+                assert_text(c->message, conditions[i].message);
+                pod_status_done(&status);
+        }
+}
+
+/* A time of transition stays until the condition turns. */
+static void test_transitions(void **state) {
+        struct pod_status first = { 0 }, second = { 0 };
+        struct scene scene;
+
+        set_scene(&scene, RESTART_ALWAYS, "", "", "r");
+        first.containers = second.containers = scene.status;
+        first.phase = second.phase = PHASE_RUNNING;
+        assert_int_equal(pod_status_conditions(&scene.pod, &first, true, NULL, 1000), 0);
+        scene.status[0].ready = true;
+        assert_int_equal(pod_status_conditions(&scene.pod, &second, true, &first, 2000), 0);
+        assert_int_equal(pod_status_condition(&second, "Ready")->last_transition, 2000);
+        assert_int_equal(pod_status_condition(&second, "PodScheduled")->last_transition, 1000);
+        pod_status_done(&first);
+        pod_status_done(&second);
+}
+
+static void test_write(void **state) {
+        static const char *const ips[] = { "10.0.0.7", "fd00::7" };
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_free_ char *text = NULL;
+        struct pod_status status = { .phase = PHASE_RUNNING, .host_ip = "192.0.2.1", .pod_ips = ips, .n_pod_ips = 2 };
+        struct scene scene;
+
+        set_scene(&scene, RESTART_ALWAYS, "", "", "F");
+        scene.containers[0].image = "web:1";
+        status.containers = scene.status;
+        status.start_time = 1767323045000;
+        scene.status[0].state = (struct pod_container_state){ .reason = "CrashLoopBackOff", .message = "back-off" };
+        scene.status[0].last_state.reason = "Error";
+        scene.status[0].last_state.finished_at = 1767323045999;
+        scene.status[0].restart_count = 3;
+        scene.status[0].started = TRI_FALSE;
+        pod_status_write(&scene.pod, &status, &w);
+        assert_int_equal(json_writer_finish(&w, &text, NULL), 0);
+        assert_string_equal(
+                text, "{\"phase\":\"Running\",\"hostIP\":\"192.0.2.1\",\"hostIPs\":[{\"ip\":\"192.0.2.1\"}],"
+                      "\"podIP\":\"10.0.0.7\",\"podIPs\":[{\"ip\":\"10.0.0.7\"},{\"ip\":\"fd00::7\"}],"
+                      "\"startTime\":\"2026-01-02T03:04:05Z\",\"containerStatuses\":[{\"name\":\"a\","
+                      "\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\",\"message\":\"back-off\"}},"
+                      "\"lastState\":{\"terminated\":{\"exitCode\":1,\"reason\":\"Error\","
+                      "\"finishedAt\":\"2026-01-02T03:04:05Z\"}},\"ready\":false,\"restartCount\":3,"
+                      "\"image\":\"web:1\",\"imageID\":\"\",\"started\":false,\"resources\":{}}],"
+                      "\"qosClass\":\"BestEffort\"}");
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_phase),         cmocka_unit_test(test_phase_static),
+                cmocka_unit_test(test_restart_rules), cmocka_unit_test(test_conditions),
+                cmocka_unit_test(test_transitions),   cmocka_unit_test(test_write),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
