@@ -7,8 +7,8 @@
  * client: a slow or vanished one never blocks the loop or another client.
  *
  * Protocols: SPDY/3.1 with X-Stream-Protocol-Version v5..v1.channel (k8s.io/apimachinery httpstream, kubelet's
- * remotecommand) and portforward.k8s.io; WebSocket (RFC 6455) with v5, v4, v1 .channel.k8s.io and .base64.channel.k8s.io
- * forms, v4.channel port-forwards, and SPDY/3.1+portforward.k8s.io tunnelled in WebSocket.
+ * remotecommand) and portforward.k8s.io; WebSocket (RFC 6455) with v5.channel.k8s.io, v4 and v1 in their binary and
+ * base64 forms, and SPDY/3.1+portforward.k8s.io tunnelled in WebSocket.
  *
  * All functions are for the loop's thread. Nothing blocks.
  */
@@ -21,9 +21,11 @@
 struct err;
 struct streaming;
 struct streaming_session;
+struct streaming_connection;
 
 #define STREAMING_TOKEN_SECONDS 60
 #define STREAMING_TOKENS_MAX 1000 /* unclaimed; one more is refused (EBUSY) */
+#define STREAMING_ID_MAX 256
 #define STREAMING_CLIENTS_MAX 512
 #define STREAMING_BUFFER_MAX (256 * 1024) /* bytes a session holds for its client, and for its process */
 #define STREAMING_FORWARDS_MAX 256 /* connections of one port-forward at a time */
@@ -34,16 +36,16 @@ enum streaming_kind { STREAMING_EXEC, STREAMING_ATTACH, STREAMING_PORT_FORWARD }
 /* What a token stands for. Copied by streaming_url(). */
 struct streaming_request {
         enum streaming_kind kind;
-        const char *id; /* the container's, for port-forward the sandbox's */
+        const char *id; /* the container's, for port-forward the sandbox's; at most STREAMING_ID_MAX bytes */
         char *const *command; /* exec: NULL-terminated */
         bool tty, in, out, err; /* which streams are wanted; with a tty stderr is part of stdout */
 };
 
-/* A process's end of the session. -EBADF for what was not asked for. Descriptors are made non-blocking by the session. */
+/* A process's end of the session, or a connection's into a pod. -EBADF for what was not asked for. With a terminal, in and
+ * out are two descriptors of its master. Made non-blocking by the session. */
 struct streaming_process {
         int in; /* written to; closing it is the process's end of file */
         int out, err; /* read from */
-        int tty; /* the terminal's master: read, written, resized; then the three above are -EBADF */
 };
 
 /* What really runs the processes. @data is streaming_new()'s. */
@@ -51,8 +53,7 @@ struct streaming_backend {
         /* A client has claimed the request's URL and opened its streams. Answered, then or later, with
          * streaming_started() or streaming_failed(). @request lives as long as the session. */
         void (*start)(void *data, struct streaming_session *session, const struct streaming_request *request);
-        /* The terminal of an attached container is to be resized; for an exec the session does it on .tty itself.
-         * May be NULL. */
+        /* The process's terminal is to be resized. */
         void (*resize)(void *data, struct streaming_session *session, uint16_t columns, uint16_t rows);
         /* The client has gone, or the session timed out, before streaming_exited(); its descriptors are closed. Not
          * called after streaming_exited(), streaming_failed(). The session is gone after it. */
@@ -60,7 +61,9 @@ struct streaming_backend {
         /* port-forward: a connected socket to @port inside the sandbox's network; each client connection one.
          * Answered with streaming_connected(). */
         void (*connect)(void *data, struct streaming_session *session, const struct streaming_request *request,
-                        uint16_t port, void *connection);
+                        uint16_t port, struct streaming_connection *connection);
+        /* The client's input has ended and was handed over. May be NULL. */
+        void (*input_ended)(void *data, struct streaming_session *session);
 };
 
 /* Listens on @address, "127.0.0.1:0" for a free port. Returns 0, or a negative errno with *@err. */
@@ -84,8 +87,10 @@ void streaming_failed(struct streaming_session *session, const struct err *err);
 void streaming_exited(struct streaming_session *session, int code);
 #define STREAMING_DRAIN_SECONDS 5
 
-/* Answers connect(): @fd (taken over), or -EBADF and @err. */
-void streaming_connected(struct streaming_session *session, void *connection, int fd, const struct err *err);
+/* Answers connect() with descriptors (taken over), or with @err. Also when the session was told gone() meanwhile: a
+ * connection lives until it is answered. */
+void streaming_connected(struct streaming_connection *connection, const struct streaming_process *process,
+                         const struct err *err);
 
 /* The backend's own pointer with a session, NULL at first. */
 void streaming_session_set_data(struct streaming_session *session, void *data);
