@@ -21,6 +21,8 @@
 
 #define POD_INTERFACE "eth0"
 #define LOOPBACK_INDEX 1
+/* For the kernel to take note of a link that is up, which takes it well under a millisecond. */
+#define UP_TIMEOUT_MS 2000
 
 struct bridge {
         char name[IFNAMSIZ];
@@ -188,6 +190,11 @@ static int connect_pod(struct attachment *attachment, int netns_fd, struct err *
         if (r < 0)
                 return r;
         r = configure(&pod, &attachment->lease, err);
+        if (r == 0)
+                r = link_wait_up(&host, attachment->veth, UP_TIMEOUT_MS, err);
+        /* The bridge's own carrier comes with its first port. */
+        if (r == 0)
+                r = link_wait_up(&host, attachment->bridge->name, UP_TIMEOUT_MS, err);
         if (r == 0 && (request->ingress_bits || request->egress_bits))
                 r = shape_apply(&host, &shape, err);
         if (r < 0) {

@@ -7,12 +7,18 @@
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <time.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+
+/* RFC 2863's ifOperStatus "up"; <linux/if.h>, which has it, cannot be included beside <net/if.h>. */
+#define IF_OPER_UP 6
 
 /* Starts RTM_NEWLINK and the like; @up asks for IFF_UP. */
 static struct nlmsghdr *begin_link(struct netlink *netlink, uint16_t type, uint16_t flags, int index, bool up,
@@ -204,6 +210,9 @@ static void read_link(const struct nlmsghdr *message, struct link *ret_link) {
                 case IFLA_MTU:
                         link.mtu = mnl_attr_get_u32(attribute);
                         break;
+                case IFLA_OPERSTATE:
+                        link.state = mnl_attr_get_u8(attribute);
+                        break;
                 case IFLA_ADDRESS:
                         if (mnl_attr_get_payload_len(attribute) == MAC_SIZE)
                                 memcpy(link.mac, mnl_attr_get_payload(attribute), MAC_SIZE);
@@ -251,12 +260,58 @@ int link_get(struct netlink *netlink, const char *name, struct link *ret_link, s
         int r;
 
         mnl_attr_put_strz(message, IFLA_IFNAME, name);
+        mnl_attr_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
         netlink_end(netlink, message);
         r = netlink_dump(netlink, copy_link, &link, err);
         if (r < 0)
                 return r;
         *ret_link = link;
         return 0;
+}
+
+static int64_t now_ms(void) {
+        struct timespec now;
+
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Any change of a link, or the end of the time. */
+static int wait_change(int fd, int64_t deadline) {
+        struct pollfd ready = { .fd = fd, .events = POLLIN };
+        int64_t left = deadline - now_ms();
+        char buffer[4096];
+
+        if (left <= 0 || poll(&ready, 1, (int)left) == 0)
+                return -ETIMEDOUT;
+        while (recv(fd, buffer, sizeof(buffer), 0) >= 0)
+                continue;
+        return 0;
+}
+
+/* From Linux 6.9 on the look-up itself brings the state up to date; before, its change is an event. */
+int link_wait_up(struct netlink *netlink, const char *name, int timeout_ms, struct err **err) {
+        _cleanup_netlink_ struct netlink events = NETLINK_NONE;
+        int64_t deadline = now_ms() + timeout_ms;
+        int group = RTNLGRP_LINK;
+        struct link link;
+
+        for (;;) {
+                int r = link_get(netlink, name, &link, err);
+
+                if (r < 0 || link.state == IF_OPER_UP)
+                        return r;
+                if (events.fd < 0) {
+                        /* First listen, then look again. */
+                        r = netlink_open(NETLINK_ROUTE, &events, err);
+                        if (r < 0)
+                                return r;
+                        if (setsockopt(events.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+                                return err_errno(err, errno, "events of interfaces");
+                } else if (wait_change(events.fd, deadline) < 0) {
+                        return err_set(err, ETIMEDOUT, "interface %s did not come up", name);
+                }
+        }
 }
 
 static int take_default_route(const struct nlmsghdr *message, void *data) {

@@ -55,6 +55,7 @@ int link_index(const struct netlink *netlink, const char *name);
 struct link {
         int index, master;
         uint32_t mtu;
+        uint8_t state; /* IF_OPER_UP and so on (RFC 2863) */
         char name[IFNAMSIZ];
         char kind[16]; /* "bridge", "veth", "" for hardware */
         uint8_t mac[MAC_SIZE];
@@ -66,6 +67,10 @@ int link_for_each(struct netlink *netlink, int (*each)(const struct link *link, 
 
 /* The interface @name. -ENODEV with a text. */
 int link_get(struct netlink *netlink, const char *name, struct link *ret_link, struct err **err);
+
+/* Waits, at most @timeout_ms, until the kernel's link watch has seen that @name is up. Only then does it send, and the
+ * bridge forward: what comes before is lost, and a client waits a second for its next try. Returns 0, or -ETIMEDOUT. */
+int link_wait_up(struct netlink *netlink, const char *name, int timeout_ms, struct err **err);
 
 /* The interface that the default route of @family leaves by. -ENOENT when there is none. */
 int link_uplink(struct netlink *netlink, uint8_t family, int *ret_index, struct err **err);

@@ -114,6 +114,33 @@ static void test_two_pods_talk(void **state) {
         assert_clean();
 }
 
+/* Nothing sent right after an attach is lost: else a client waits a second for its second try. */
+static void test_first_packet_arrives(void **state) {
+        host_serve(NULL, IPPROTO_TCP, 80);
+        for (int i = 0; i < 24; i++) {
+                char id[8];
+                struct network_result result;
+                double begin;
+
+                snprintf(id, sizeof(id), "p%d", i);
+                result = start(id, NULL, 0);
+                begin = host_now();
+                if (i % 2)
+                        host_ask(NULL, IPPROTO_TCP, address_of(&result, (size_t)i / 2 % 2), 81);
+                else
+                        assert_string_not_equal(host_ask(id, IPPROTO_TCP, i / 2 % 2 ? "fd00:88::1" : "10.88.0.1", 80), "");
+                assert_true(host_now() - begin < 0.5);
+        }
+        for (int i = 0; i < 24; i++) {
+                char id[8];
+
+                snprintf(id, sizeof(id), "p%d", i);
+                stop(id);
+        }
+        host_stop_servers();
+        assert_clean();
+}
+
 static void test_outgoing_is_masqueraded(void **state) {
         start("a", NULL, 0);
         host_serve(OUTSIDE, IPPROTO_TCP, 80);
@@ -515,6 +542,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_names),
                 TEST(test_two_pods_talk),
+                TEST(test_first_packet_arrives),
                 TEST(test_outgoing_is_masqueraded),
                 TEST(test_host_ports),
                 TEST(test_ports_taken),
