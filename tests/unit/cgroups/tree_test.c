@@ -511,6 +511,22 @@ static void check_children(void) {
         assert_int_equal(cgroup_children(c, "none", &names, NULL), -ENOENT);
 }
 
+static void check_prune(void) {
+        pid_t pid;
+
+        assert_ok(cgroup_create(c, POD "/db", &err));
+        pid = start(WEB, sleep_long);
+        wait_for_processes(1);
+        assert_ok(cgroup_prune(c, POD, &err));
+        assert_true(cgroup_exists(c, WEB));
+        assert_false(cgroup_exists(c, POD "/db"));
+        assert_ok(cgroup_remove(c, WEB, &err));
+        end(pid);
+        assert_ok(cgroup_prune(c, "burstable", &err));
+        assert_false(cgroup_exists(c, "burstable"));
+        assert_ok(cgroup_prune(c, "burstable", &err));
+}
+
 static void check_mounts(void) {
         struct cgroup_mount m[CGROUP_HIERARCHIES_MAX];
         size_t n;
@@ -579,6 +595,7 @@ TEST(oom)
 TEST(stats)
 TEST(hugetlb)
 TEST(children)
+TEST(prune)
 TEST(mounts)
 TEST(cost)
 
@@ -599,6 +616,7 @@ int main(void) {
                 EACH(stats),
                 EACH(hugetlb),
                 EACH(children),
+                EACH(prune),
                 EACH(mounts),
                 EACH(cost),
         };
