@@ -113,8 +113,11 @@ static int mount_by_layers(const struct rootfs_spec *root, const struct layers *
         if (root->upper && root->is_volatile)
                 sys_fsconfig(fs, FSCONFIG_SET_FLAG, "volatile", NULL, 0);
         if (sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", "overlay", 0) < 0 ||
-            sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+            sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
+                if (errno == EINVAL) /* before 6.5 options are collected, and looked at only now */
+                        return -EOPNOTSUPP;
                 return kernel_says(fs, errno, err);
+        }
         mount = sys_fsmount(fs, FSMOUNT_CLOEXEC, 0);
         if (mount < 0)
                 return err_errno(err, errno, "mount the overlay");
