@@ -201,11 +201,11 @@ int import_run(const struct import *im, struct err **err) {
 
         if (r < 0)
                 return r;
-        /* docker writes both; only its own manifest.json has all the names */
-        if (archive_find(a, "manifest.json", &region, NULL) == 0)
-                r = import_docker(im, a, &cause);
-        else if (archive_find(a, "index.json", &region, NULL) == 0)
+        /* newer docker writes both; the layout has the manifests as they were pulled */
+        if (archive_find(a, "index.json", &region, NULL) == 0)
                 r = import_layout(im, a, &cause);
+        else if (archive_find(a, "manifest.json", &region, NULL) == 0)
+                r = import_docker(im, a, &cause);
         else
                 r = err_set(&cause, EBADMSG, "no image archive: it has neither index.json nor manifest.json");
         if (r < 0) {
