@@ -28,7 +28,7 @@ def test_edit_replaces_and_remove_removes(node):
 
 def test_json_and_yaml_and_temporary_files(node):
     node.write("j.json", json.dumps(pod("j", {"name": "json", "command": ["sleep", "1000"]})))
-    node.write("y.yaml", yaml.safe_dump(pod("y", {"name": "yaml", "command": ["sleep", "1000"]})))
+    node.write("y.yaml", yaml.safe_dump(pod("why", {"name": "yaml", "command": ["sleep", "1000"]})))
     for name in (".hidden.yaml", "x.yaml~", ".x.yaml.swp", "#x.yaml#"):
         with open(os.path.join(node.manifests, name), "w") as f:
             json.dump(pod("temporary", {"name": "temporary", "command": ["sleep", "1000"]}), f)
