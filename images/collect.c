@@ -36,8 +36,15 @@ static int mark_config(struct marked *marked, const char *config_digest) {
         for (size_t i = 0; config.diff_ids && config.diff_ids[i] && r == 0; i++) {
                 char name[LAYER_NAME_MAX];
 
-                if (image_layout_find_layer(&marked->store->layout, config.diff_ids[i], config_digest, name, NULL, NULL) == 0)
-                        r = string_list_add(&marked->layers, name);
+                char blob[IMAGE_DIGEST_LENGTH + 1];
+                uint64_t size;
+
+                if (image_layout_find_layer(&marked->store->layout, config.diff_ids[i], config_digest, name, NULL, NULL) < 0)
+                        continue;
+                r = string_list_add(&marked->layers, name);
+                /* a push sends this one when the image's own was never fetched, as the layer was there */
+                if (r == 0 && image_layout_layer_blob(&marked->store->layout, name, blob, &size) == 0)
+                        r = string_list_add(&marked->blobs, digest_hex(blob));
         }
         image_config_clear(&config);
         return r;

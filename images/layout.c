@@ -147,14 +147,36 @@ void image_layout_set_aside(const struct image_layout *l, int dir, const char *n
         log_warning("image store %s: %s: %s; set aside as broken/%s", l->path, name, why, temporary);
 }
 
-int image_layout_layer_info(const struct image_layout *l, const char *name, uint64_t *ret_bytes, uint64_t *ret_inodes) {
-        _cleanup_free_ char *text = NULL;
+static int read_info(const struct image_layout *l, const char *name, char **ret_text) {
         char path[LAYER_NAME_MAX + 8];
-        uint64_t bytes, inodes;
-        int r;
 
         snprintf(path, sizeof(path), "%s/info", name);
-        r = file_read(l->layers, path, INFO_SIZE_MAX, &text, NULL, NULL);
+        return file_read(l->layers, path, INFO_SIZE_MAX, ret_text, NULL, NULL);
+}
+
+int image_layout_layer_blob(const struct image_layout *l, const char *name, char ret_digest[IMAGE_DIGEST_LENGTH + 1],
+                            uint64_t *ret_size) {
+        char digest[IMAGE_DIGEST_LENGTH + 1];
+        _cleanup_free_ char *text = NULL;
+        const char *line;
+        uint64_t size;
+        int r = read_info(l, name, &text);
+
+        if (r < 0)
+                return r;
+        line = strstr(text, "\nblob ");
+        if (!line || sscanf(line, " blob %71s %" SCNu64, digest, &size) != 2 || !image_digest_valid(digest))
+                return -ENOENT;
+        strcpy(ret_digest, digest);
+        *ret_size = size;
+        return 0;
+}
+
+int image_layout_layer_info(const struct image_layout *l, const char *name, uint64_t *ret_bytes, uint64_t *ret_inodes) {
+        _cleanup_free_ char *text = NULL;
+        uint64_t bytes, inodes;
+        int r = read_info(l, name, &text);
+
         if (r < 0)
                 return r;
         if (sscanf(text, "bytes %" SCNu64 "\ninodes %" SCNu64, &bytes, &inodes) != 2)

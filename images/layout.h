@@ -51,6 +51,10 @@ int image_layout_find_layer(const struct image_layout *layout, const char *diff_
 /* What the layer @name of layers/ takes; either may be NULL. Returns 0, or a negative errno when it is not there. */
 int image_layout_layer_info(const struct image_layout *layout, const char *name, uint64_t *ret_bytes, uint64_t *ret_inodes);
 
+/* The blob that the layer @name was unpacked from: its digest and size in bytes. Returns 0 or a negative errno. */
+int image_layout_layer_blob(const struct image_layout *layout, const char *name, char ret_digest[IMAGE_DIGEST_LENGTH + 1],
+                            uint64_t *ret_size);
+
 /* A reference's record. */
 struct image_ref {
         char manifest[IMAGE_DIGEST_LENGTH + 1];

@@ -75,11 +75,11 @@ static void on_unpacked(void *data, uint64_t bytes) {
         report_progress(d->job->fetch->report, blob->digest, loading ? "downloading" : "unpacking", bytes, blob->size);
 }
 
-static int write_info(int dir, const struct layer_result *result, struct err **err) {
+static int write_info(int dir, const struct layer_result *result, const struct descriptor *blob, struct err **err) {
         _cleanup_close_ int fd = openat(dir, "info", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 
-        if (fd < 0 || dprintf(fd, "bytes %llu\ninodes %llu\n", (unsigned long long)result->bytes,
-                              (unsigned long long)result->inodes) < 0)
+        if (fd < 0 || dprintf(fd, "bytes %llu\ninodes %llu\nblob %s %llu\n", (unsigned long long)result->bytes,
+                              (unsigned long long)result->inodes, blob->digest, (unsigned long long)blob->size) < 0)
                 return err_errno(err, errno, "write the layer's info");
         return 0;
 }
@@ -108,7 +108,7 @@ static int unpack_to(struct job *job, struct layer *layer, struct blob *blob, in
         err_free(d.error);
         if (r == 0) {
                 layer->result = u.result;
-                r = write_info(dir, &u.result, err);
+                r = write_info(dir, &u.result, blob->descriptor, err);
         }
         return r;
 }

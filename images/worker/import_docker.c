@@ -9,12 +9,12 @@
 #include "images/store.h"
 #include "images/worker/fetch.h"
 #include "images/worker/import_internal.h"
+#include "images/worker/stored.h"
 #include "images/worker/unpack.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/json.h"
-#include "lib/json_writer.h"
 #include "lib/value.h"
 
 /* The layers of one image, found in the archive. */
@@ -98,32 +98,6 @@ static int find_layers(const struct archive *a, const struct value *names, char 
         return 0;
 }
 
-static void add_descriptor(struct json_writer *w, const struct descriptor *d) {
-        json_begin_map(w);
-        json_add_string(w, "mediaType", d->media_type);
-        json_add_string(w, "digest", d->digest);
-        json_add_int(w, "size", (int64_t)d->size);
-        json_end_map(w);
-}
-
-/* The manifest that the archive leaves out. */
-static int make_manifest(const struct docker_image *image, const struct descriptor *config, char **ret_text, size_t *ret_n) {
-        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
-
-        json_begin_map(&w);
-        json_add_int(&w, "schemaVersion", 2);
-        json_add_string(&w, "mediaType", MEDIA_OCI_MANIFEST);
-        json_key(&w, "config");
-        add_descriptor(&w, config);
-        json_key(&w, "layers");
-        json_begin_list(&w);
-        for (size_t i = 0; i < image->n; i++)
-                add_descriptor(&w, &image->layers[i]);
-        json_end_list(&w);
-        json_end_map(&w);
-        return json_writer_finish(&w, ret_text, ret_n);
-}
-
 static int import_names_of(const struct import *im, const struct value *tags, const struct fetch *f, struct err **err) {
         struct image_ref ref = fetch_record(f);
         int r = 0;
@@ -155,7 +129,7 @@ static int prepare(const struct import *im, const struct archive *a, const struc
         if (r < 0)
                 return r;
         descriptor.size = n;
-        if (digest_of(text, n, descriptor.digest) < 0 || make_manifest(image, &descriptor, &manifest, &n_manifest) < 0)
+        if (digest_of(text, n, descriptor.digest) < 0 || manifest_format(&descriptor, image->layers, image->n, &manifest, &n_manifest) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         r = fetch_set_manifest(f, manifest, n_manifest, err);
         return r < 0 ? r : fetch_set_config(f, TAKE_PTR(text), n, im->platform, err);

@@ -80,8 +80,11 @@ static int zstd_run(struct inflater *inflater, const uint8_t **in, size_t *n_in,
                     struct err **err) {
         ZSTD_inBuffer source = { .src = *in, .size = *n_in };
         ZSTD_outBuffer target = { .dst = *out, .size = *n_out };
-        size_t r = ZSTD_decompressStream(inflater->zstd, &target, &source);
+        size_t r;
 
+        if (inflater->between && *n_in == 0)
+                return 0;
+        r = ZSTD_decompressStream(inflater->zstd, &target, &source);
         *in += source.pos;
         *n_in -= source.pos;
         *out += target.pos;
