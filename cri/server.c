@@ -8,6 +8,7 @@
 #include "cri/cri.h"
 #include "cri/events.h"
 #include "cri/server_images.h"
+#include "cri/streaming_cri.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/grpc_server.h"
@@ -29,6 +30,7 @@ struct cri_server {
         struct binding bindings[CRI_METHODS];
         struct grpc_method methods[CRI_METHODS];
         struct server_images *images;
+        struct streaming_cri *streaming;
 };
 
 static void on_unary_done(void *data, const ProtobufCMessage *response, const struct err *err) {
@@ -133,12 +135,14 @@ static void bind_methods(struct cri_server *server) {
         }
 }
 
-static int serve(struct cri_server *server, const char *path, struct err **err) {
+static int serve(struct cri_server *server, uv_loop_t *loop, const char *path, struct err **err) {
         int fd, r;
 
         r = grpc_server_add(server->grpc, server->methods, CRI_METHODS, err);
         if (r == 0)
                 r = server_images_new(server->grpc, server->cri, &server->images, err);
+        if (r == 0)
+                r = streaming_cri_new(loop, server->cri, NULL, &server->streaming, err);
         if (r == 0)
                 r = listen_unix(path, CRI_SERVER_SOCKET_MODE, &fd, err);
         if (r < 0)
@@ -167,7 +171,7 @@ int cri_server_new(uv_loop_t *loop, struct cri *cri, const char *endpoint, struc
         bind_methods(server);
         r = grpc_server_new(loop, &server->grpc);
         if (r == 0)
-                r = serve(server, path, err);
+                r = serve(server, loop, path, err);
         if (r < 0) {
                 cri_server_free(server);
                 return r;
@@ -189,6 +193,7 @@ void cri_server_free(struct cri_server *server) {
         if (server->path)
                 unlink(server->path);
         free(TAKE_PTR(server->path));
+        streaming_cri_free(TAKE_PTR(server->streaming));
         if (!server->grpc)
                 return on_grpc_gone(server);
         grpc_server_on_gone(server->grpc, on_grpc_gone, server);

@@ -17,8 +17,8 @@ struct streaming_connection {
         char request_id[REQUEST_ID_MAX];
         uint16_t port;
         bool connecting, connected;
-        struct sink *sink;
-        struct source *source;
+        struct pump_sink *sink;
+        struct pump_source *source;
         bool input_done, output_done;
 };
 
@@ -44,8 +44,8 @@ static void connection_free(struct streaming_connection *connection) {
         LIST_REMOVE(connection, link);
         connection->session->n_connections--;
         connection->session = NULL;
-        sink_free(TAKE_PTR(connection->sink));
-        source_free(TAKE_PTR(connection->source));
+        pump_sink_free(TAKE_PTR(connection->sink));
+        pump_source_free(TAKE_PTR(connection->source));
         if (!connection->connecting)
                 free(connection); /* else streaming_connected() does */
 }
@@ -93,7 +93,7 @@ static void on_output(void *data, const char *bytes, size_t n) {
         client->active = uv_now(connection->session->streaming->loop);
         client->wire->send(client, connection->data_stream, bytes, n);
         if (client_pending(client) >= STREAMING_BUFFER_MAX)
-                source_pause(connection->source);
+                pump_source_pause(connection->source);
 }
 
 /* The pod has closed its side; what the client still sends is of no use to anybody. */
@@ -116,7 +116,7 @@ void forward_drained(struct streaming_session *session) {
         struct streaming_connection *connection;
 
         LIST_FOREACH(connection, &session->connections, link)
-                source_resume(connection->source);
+                pump_source_resume(connection->source);
 }
 
 static void start(struct streaming_connection *connection) {
@@ -142,7 +142,7 @@ static struct streaming_connection *connection_new(struct streaming_session *ses
 
         if (!connection)
                 return NULL;
-        connection->sink = sink_new(session->streaming->loop, STREAMING_BUFFER_MAX, on_room, connection);
+        connection->sink = pump_sink_new(session->streaming->loop, STREAMING_BUFFER_MAX, on_room, connection);
         if (!connection->sink) {
                 free(connection);
                 return NULL;
@@ -189,9 +189,9 @@ void forward_input(struct streaming_session *session, uint32_t stream, const voi
 
         if (!connection || connection->data_stream != stream)
                 return;
-        sink_write(connection->sink, data, n);
+        pump_sink_write(connection->sink, data, n);
         connection = find(session, stream); /* the write may have been its end */
-        if (connection && sink_full(connection->sink))
+        if (connection && pump_sink_full(connection->sink))
                 client_pause(session->client);
 }
 
@@ -199,7 +199,7 @@ void forward_input_end(struct streaming_session *session, uint32_t stream) {
         struct streaming_connection *connection = find(session, stream);
 
         if (connection && connection->data_stream == stream)
-                sink_end(connection->sink);
+                pump_sink_end(connection->sink);
 }
 
 void forward_reset(struct streaming_session *session, uint32_t stream) {
@@ -234,10 +234,10 @@ void streaming_connected(struct streaming_connection *connection, const struct s
         if (err || !process)
                 return fail(connection, err);
         connection->connected = true;
-        connection->source = source_new(session->streaming->loop, process->out, on_output, on_output_end, connection);
+        connection->source = pump_source_new(session->streaming->loop, process->out, on_output, on_output_end, connection);
         if (!connection->source) {
                 close_fd(process->in);
                 return fail(connection, NULL);
         }
-        sink_open(connection->sink, process->in, on_input_end);
+        pump_sink_open(connection->sink, process->in, on_input_end);
 }

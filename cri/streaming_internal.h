@@ -64,8 +64,8 @@ struct streaming_session {
         struct client *client;
         struct streaming *streaming;
         struct streaming_request request; /* its texts are the session's */
-        struct sink *in;
-        struct source *out, *err;
+        struct pump_sink *in;
+        struct pump_source *out, *err;
         uv_timer_t *drain;
         bool started; /* the backend was asked */
         bool running; /* and has given descriptors */

@@ -10,7 +10,7 @@
 
 #define READ_SIZE (32u << 10)
 
-struct source {
+struct pump_source {
         uv_poll_t *poll;
         int fd;
         bool polling, ended;
@@ -19,7 +19,7 @@ struct source {
         void *data;
 };
 
-struct sink {
+struct pump_sink {
         uv_poll_t *poll; /* NULL: not open yet, or at its end */
         uv_loop_t *loop;
         int fd;
@@ -61,11 +61,11 @@ static void watch_free(uv_poll_t *poll) {
                 uv_close((uv_handle_t *)poll, on_watch_closed);
 }
 
-static void source_poll(struct source *source, bool on);
+static void source_poll(struct pump_source *source, bool on);
 
 static void on_readable(uv_poll_t *poll, int status, int events) {
         static _Thread_local char buffer[READ_SIZE];
-        struct source *source = poll->data;
+        struct pump_source *source = poll->data;
         ssize_t n;
 
         if (status < 0) { /* libuv has stopped at an error condition, in front of which there may still be data */
@@ -83,7 +83,7 @@ static void on_readable(uv_poll_t *poll, int status, int events) {
         source->on_end(source->data);
 }
 
-static void source_poll(struct source *source, bool on) {
+static void source_poll(struct pump_source *source, bool on) {
         if (source->polling == on)
                 return;
         source->polling = on;
@@ -93,9 +93,9 @@ static void source_poll(struct source *source, bool on) {
                 uv_poll_stop(source->poll);
 }
 
-struct source *source_new(uv_loop_t *loop, int fd, void (*on_data)(void *data, const char *bytes, size_t n),
+struct pump_source *pump_source_new(uv_loop_t *loop, int fd, void (*on_data)(void *data, const char *bytes, size_t n),
                           void (*on_end)(void *data), void *data) {
-        struct source *source = calloc(1, sizeof(*source));
+        struct pump_source *source = calloc(1, sizeof(*source));
 
         if (source)
                 source->poll = watch_new(loop, fd, source);
@@ -112,21 +112,21 @@ struct source *source_new(uv_loop_t *loop, int fd, void (*on_data)(void *data, c
         return source;
 }
 
-void source_pause(struct source *source) {
+void pump_source_pause(struct pump_source *source) {
         if (source)
                 source_poll(source, false);
 }
 
-void source_resume(struct source *source) {
+void pump_source_resume(struct pump_source *source) {
         if (source && !source->ended)
                 source_poll(source, true);
 }
 
-bool source_ended(const struct source *source) {
+bool pump_source_ended(const struct pump_source *source) {
         return !source || source->ended;
 }
 
-void source_free(struct source *source) {
+void pump_source_free(struct pump_source *source) {
         if (!source)
                 return;
         watch_free(source->poll);
@@ -134,8 +134,8 @@ void source_free(struct source *source) {
         free(source);
 }
 
-struct sink *sink_new(uv_loop_t *loop, size_t room, void (*on_room)(void *data), void *data) {
-        struct sink *sink = calloc(1, sizeof(*sink));
+struct pump_sink *pump_sink_new(uv_loop_t *loop, size_t room, void (*on_room)(void *data), void *data) {
+        struct pump_sink *sink = calloc(1, sizeof(*sink));
 
         if (!sink)
                 return NULL;
@@ -149,7 +149,7 @@ struct sink *sink_new(uv_loop_t *loop, size_t room, void (*on_room)(void *data),
 
 static void on_writable(uv_poll_t *poll, int status, int events);
 
-static void sink_poll(struct sink *sink, bool on) {
+static void sink_poll(struct pump_sink *sink, bool on) {
         if (sink->polling == on)
                 return;
         sink->polling = on;
@@ -159,14 +159,14 @@ static void sink_poll(struct sink *sink, bool on) {
                 uv_poll_stop(sink->poll);
 }
 
-static void tell_room(struct sink *sink) {
+static void tell_room(struct pump_sink *sink) {
         if (!sink->was_full || sink->n >= sink->room / 2)
                 return;
         sink->was_full = false;
         sink->on_room(sink->data);
 }
 
-static void sink_close(struct sink *sink) {
+static void sink_close(struct pump_sink *sink) {
         watch_free(sink->poll);
         sink->poll = NULL;
         if (sink->fd >= 0)
@@ -175,7 +175,7 @@ static void sink_close(struct sink *sink) {
 }
 
 /* Nothing more is written: tells once. */
-static void sink_finish(struct sink *sink) {
+static void sink_finish(struct pump_sink *sink) {
         void (*on_end)(void *data) = sink->on_end;
 
         sink->n = 0;
@@ -187,7 +187,7 @@ static void sink_finish(struct sink *sink) {
                 on_end(sink->data);
 }
 
-static void flush(struct sink *sink) {
+static void flush(struct pump_sink *sink) {
         while (sink->n > 0) {
                 ssize_t n = write(sink->fd, sink->bytes, sink->n);
 
@@ -211,14 +211,14 @@ static void flush(struct sink *sink) {
 }
 
 static void on_writable(uv_poll_t *poll, int status, int events) {
-        struct sink *sink = poll->data;
+        struct pump_sink *sink = poll->data;
 
         if (status < 0)
                 sink->polling = false;
         flush(sink);
 }
 
-void sink_open(struct sink *sink, int fd, void (*on_end)(void *data)) {
+void pump_sink_open(struct pump_sink *sink, int fd, void (*on_end)(void *data)) {
         sink->fd = fd;
         sink->on_end = on_end;
         sink->poll = watch_new(sink->loop, fd, sink);
@@ -227,7 +227,7 @@ void sink_open(struct sink *sink, int fd, void (*on_end)(void *data)) {
         flush(sink);
 }
 
-static bool append(struct sink *sink, const void *bytes, size_t n) {
+static bool append(struct pump_sink *sink, const void *bytes, size_t n) {
         if (sink->n + n > sink->allocated) {
                 size_t size = sink->allocated ? sink->allocated : 4096;
                 char *more;
@@ -245,7 +245,7 @@ static bool append(struct sink *sink, const void *bytes, size_t n) {
         return true;
 }
 
-void sink_write(struct sink *sink, const void *bytes, size_t n) {
+void pump_sink_write(struct pump_sink *sink, const void *bytes, size_t n) {
         if (sink->broken || sink->ending)
                 return;
         if (!append(sink, bytes, n))
@@ -255,11 +255,11 @@ void sink_write(struct sink *sink, const void *bytes, size_t n) {
                 flush(sink);
 }
 
-bool sink_full(const struct sink *sink) {
+bool pump_sink_full(const struct pump_sink *sink) {
         return sink->n >= sink->room;
 }
 
-void sink_end(struct sink *sink) {
+void pump_sink_end(struct pump_sink *sink) {
         if (sink->broken || sink->ending)
                 return;
         sink->ending = true;
@@ -267,7 +267,7 @@ void sink_end(struct sink *sink) {
                 sink_finish(sink);
 }
 
-void sink_free(struct sink *sink) {
+void pump_sink_free(struct pump_sink *sink) {
         if (!sink)
                 return;
         sink_close(sink);

@@ -54,7 +54,7 @@ struct streaming_session *session_new(struct streaming *streaming, const struct 
         session->request.id = strndup(request->id, STREAMING_ID_MAX);
         if (request->command)
                 session->request.command = command_copy(request->command);
-        session->in = sink_new(streaming->loop, STREAMING_BUFFER_MAX, on_room, session);
+        session->in = pump_sink_new(streaming->loop, STREAMING_BUFFER_MAX, on_room, session);
         if (!session->request.id || !session->in || (request->command && !session->request.command)) {
                 session_free(session);
                 return NULL;
@@ -68,9 +68,9 @@ static void on_drain_closed(uv_handle_t *handle) {
 
 /* Lets go of the process's descriptors. */
 static void release_descriptors(struct streaming_session *session) {
-        source_free(session->out);
-        source_free(session->err);
-        sink_free(session->in);
+        pump_source_free(session->out);
+        pump_source_free(session->err);
+        pump_sink_free(session->in);
         session->out = session->err = NULL;
         session->in = NULL;
         if (session->drain)
@@ -180,8 +180,8 @@ static void send_output(struct streaming_session *session, enum channel channel,
         client->active = uv_now(session->streaming->loop);
         client->wire->send(client, channel, bytes, n);
         if (client_pending(client) >= STREAMING_BUFFER_MAX) {
-                source_pause(session->out);
-                source_pause(session->err);
+                pump_source_pause(session->out);
+                pump_source_pause(session->err);
         }
 }
 
@@ -198,14 +198,14 @@ static void on_output_end(void *data) {
 }
 
 void session_drained(struct streaming_session *session) {
-        source_resume(session->out);
-        source_resume(session->err);
+        pump_source_resume(session->out);
+        pump_source_resume(session->err);
         forward_drained(session);
 }
 
 /* The process has ended and all it wrote was read; or, attached, its output has ended, which is the same. */
 static void maybe_finish(struct streaming_session *session) {
-        bool outputs_ended = source_ended(session->out) && source_ended(session->err);
+        bool outputs_ended = pump_source_ended(session->out) && pump_source_ended(session->err);
         bool by_output = session->request.kind == STREAMING_ATTACH && (session->out || session->err);
 
         if (!session->running || !outputs_ended || !(session->exited || by_output))
@@ -237,11 +237,11 @@ void streaming_started(struct streaming_session *session, const struct streaming
         if (session->columns > 0)
                 streaming->backend->resize(streaming->data, session, session->columns, session->rows);
         if (process->out >= 0)
-                session->out = source_new(loop, process->out, on_out, on_output_end, session);
+                session->out = pump_source_new(loop, process->out, on_out, on_output_end, session);
         if (process->err >= 0)
-                session->err = source_new(loop, process->err, on_err, on_output_end, session);
+                session->err = pump_source_new(loop, process->err, on_err, on_output_end, session);
         if (process->in >= 0)
-                sink_open(session->in, process->in, on_input_written);
+                pump_sink_open(session->in, process->in, on_input_written);
         if ((process->out >= 0 && !session->out) || (process->err >= 0 && !session->err))
                 finish(session, "out of memory");
 }
@@ -274,14 +274,14 @@ void streaming_exited(struct streaming_session *session, int code) {
 void session_input(struct streaming_session *session, const void *data, size_t n) {
         if (!session->request.in || session->finished)
                 return;
-        sink_write(session->in, data, n);
-        if (sink_full(session->in))
+        pump_sink_write(session->in, data, n);
+        if (pump_sink_full(session->in))
                 client_pause(session->client);
 }
 
 void session_input_end(struct streaming_session *session) {
         if (session->request.in && !session->finished)
-                sink_end(session->in);
+                pump_sink_end(session->in);
 }
 
 static void resize(struct streaming_session *session, const char *text, size_t n) {
