@@ -118,7 +118,7 @@ static bool has_backsteps(const char *path) {
 
 int env_expand_sub_path(struct arena *arena, const char *expression, const string_map *variables,
                         const char **ret_path, struct err **err) {
-        struct piece missing = { NULL };
+        struct piece missing = { .text = NULL };
         const char *path = expand(arena, expression, variables, &missing);
 
         if (!path)

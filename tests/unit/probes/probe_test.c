@@ -156,7 +156,12 @@ static void test_tcp(void **state) {
 
         uv_loop_init(&loop);
         serve(&server, &loop);
-        struct probe_target target = { .kind = PROBE_TCP, .address = "127.0.0.1", .port = server.port, .timeout = 5000 };
+        struct probe_target target = {
+                .kind = PROBE_TCP,
+                .address = "127.0.0.1",
+                .port = server.port,
+                .timeout = 5000,
+        };
         run(&loop, &target, &answer);
         assert_int_equal(answer.outcome, PROBE_SUCCESS);
         uv_close((uv_handle_t *)&server.tcp, NULL);
@@ -176,10 +181,12 @@ static const struct {
 } exchanges[] = {
         { "200", { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" }, PROBE_SUCCESS, "ok", 1 },
         { "no length", { "HTTP/1.0 200 OK\r\n\r\nuntil the end" }, PROBE_SUCCESS, "until the end", 1 },
-        { "chunked", { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" }, PROBE_SUCCESS, "ok",
+        { "chunked",
+          { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" }, PROBE_SUCCESS, "ok",
           1 },
         { "204", { "HTTP/1.1 204 No Content\r\n\r\n" }, PROBE_SUCCESS, "", 1 },
-        { "100 first", { "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" }, PROBE_SUCCESS, "",
+        { "100 first",
+          { "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" }, PROBE_SUCCESS, "",
           1 },
         { "404", { "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n" }, PROBE_FAILURE,
           "HTTP probe failed with statuscode: 404", 1 },
@@ -231,7 +238,12 @@ static void test_request(void **state) {
 
         uv_loop_init(&loop);
         serve(&server, &loop);
-        struct probe_target target = { .kind = PROBE_HTTP, .address = "127.0.0.1", .port = server.port, .timeout = 5000 };
+        struct probe_target target = {
+                .kind = PROBE_HTTP,
+                .address = "127.0.0.1",
+                .port = server.port,
+                .timeout = 5000,
+        };
         run(&loop, &target, &answer);
         snprintf(wanted, sizeof(wanted),
                  "GET / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nUser-Agent: kube-probe/1.36\r\nAccept: */*\r\n"
