@@ -119,27 +119,50 @@ int bridge_adopt(struct bridge *bridge, const char *id, const struct ip *address
         return leases_mark(bridge->leases, id, addresses, n_addresses, err);
 }
 
+/* The pod's namespace, seen from outside. */
+struct pod {
+        struct netlink netlink;
+        struct netlink watch; /* of IPv6 addresses; only open when there is one to come */
+        bool ipv6;
+};
+
+static void pod_done(struct pod *pod) {
+        netlink_close(&pod->netlink);
+        netlink_close(&pod->watch);
+}
+
 /* Runs inside the pod's namespace, before it has an interface. Router advertisements would let one pod become the
  * others' gateway; duplicate address detection would take the address for its own echo, as the port is a hairpin. */
 static int enter(void *data, struct err **err) {
+        struct pod *pod = data;
+        int r;
+
         sysctl_set("net/ipv6/conf/default/accept_ra", "0", NULL);
         sysctl_set("net/ipv6/conf/default/accept_dad", "0", NULL);
-        return netlink_open(NETLINK_ROUTE, data, err);
+        r = netlink_open(NETLINK_ROUTE, &pod->netlink, err);
+        if (r == 0 && pod->ipv6)
+                r = link_watch_addresses(&pod->watch, err);
+        return r;
 }
 
 /* lo and eth0 up, addresses, default routes: one batch inside the pod. */
-static int configure(struct netlink *pod, const struct lease *lease, struct err **err) {
-        int index = link_index(pod, POD_INTERFACE);
+static int configure(struct pod *pod, const struct lease *lease, struct err **err) {
+        int index = link_index(&pod->netlink, POD_INTERFACE), r;
 
         if (index < 0)
                 return err_errno(err, -index, "%s in the pod", POD_INTERFACE);
-        link_put_up(pod, LOOPBACK_INDEX);
-        link_put_up(pod, index);
+        link_put_up(&pod->netlink, LOOPBACK_INDEX);
+        link_put_up(&pod->netlink, index);
         for (size_t i = 0; i < lease->n; i++) {
-                link_put_address(pod, index, &lease->addresses[i]);
-                link_put_default_route(pod, index, &lease->gateways[i]);
+                link_put_address(&pod->netlink, index, &lease->addresses[i]);
+                link_put_default_route(&pod->netlink, index, &lease->gateways[i]);
         }
-        return netlink_run(pod, err);
+        r = netlink_run(&pod->netlink, err);
+        if (r == 0)
+                r = link_wait_up(&pod->netlink, POD_INTERFACE, UP_TIMEOUT_MS, err);
+        if (r == 0 && pod->ipv6)
+                r = link_wait_addresses(&pod->watch, index, 1, UP_TIMEOUT_MS, err);
+        return r;
 }
 
 static int create_pair(struct bridge *bridge, struct netlink *host, struct veth *veth, struct err **err) {
@@ -178,9 +201,12 @@ static int connect_pod(struct attachment *attachment, int netns_fd, struct err *
                                .mtu = attachment->bridge->mtu,
                                .ingress_bits = request->ingress_bits,
                                .egress_bits = request->egress_bits };
-        _cleanup_netlink_ struct netlink host = NETLINK_NONE, pod = NETLINK_NONE;
+        _cleanup_netlink_ struct netlink host = NETLINK_NONE;
+        _cleanup_(pod_done) struct pod pod = { .netlink = NETLINK_NONE, .watch = NETLINK_NONE };
         int r;
 
+        for (size_t i = 0; i < attachment->lease.n; i++)
+                pod.ipv6 |= attachment->lease.gateways[i].family == AF_INET6;
         memcpy(veth.mac, attachment->mac, sizeof(veth.mac));
         r = netlink_open(NETLINK_ROUTE, &host, err);
         if (r == 0)

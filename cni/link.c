@@ -276,25 +276,33 @@ static int64_t now_ms(void) {
         return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* Any change of a link, or the end of the time. */
-static int wait_change(int fd, int64_t deadline) {
-        struct pollfd ready = { .fd = fd, .events = POLLIN };
-        int64_t left = deadline - now_ms();
-        char buffer[4096];
-
-        if (left <= 0 || poll(&ready, 1, (int)left) == 0)
-                return -ETIMEDOUT;
-        while (recv(fd, buffer, sizeof(buffer), 0) >= 0)
-                continue;
+static int subscribe(struct netlink *netlink, int group, struct err **err) {
+        if (setsockopt(netlink->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
+                return err_errno(err, errno, "events of interfaces");
         return 0;
+}
+
+/* The next event, at most its first @size bytes; -ETIMEDOUT at the end of the time. */
+static ssize_t next_event(int fd, int64_t deadline, char *buffer, size_t size) {
+        struct pollfd ready = { .fd = fd, .events = POLLIN };
+
+        for (;;) {
+                ssize_t n = recv(fd, buffer, size, 0);
+                int64_t left = deadline - now_ms();
+
+                if (n >= 0 || errno != EAGAIN)
+                        return n >= 0 ? n : -errno;
+                if (left <= 0 || poll(&ready, 1, (int)left) == 0)
+                        return -ETIMEDOUT;
+        }
 }
 
 /* From Linux 6.9 on the look-up itself brings the state up to date; before, its change is an event. */
 int link_wait_up(struct netlink *netlink, const char *name, int timeout_ms, struct err **err) {
         _cleanup_netlink_ struct netlink events = NETLINK_NONE;
         int64_t deadline = now_ms() + timeout_ms;
-        int group = RTNLGRP_LINK;
         struct link link;
+        char event[4096];
 
         for (;;) {
                 int r = link_get(netlink, name, &link, err);
@@ -304,14 +312,49 @@ int link_wait_up(struct netlink *netlink, const char *name, int timeout_ms, stru
                 if (events.fd < 0) {
                         /* First listen, then look again. */
                         r = netlink_open(NETLINK_ROUTE, &events, err);
+                        if (r == 0)
+                                r = subscribe(&events, RTNLGRP_LINK, err);
                         if (r < 0)
                                 return r;
-                        if (setsockopt(events.fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)
-                                return err_errno(err, errno, "events of interfaces");
-                } else if (wait_change(events.fd, deadline) < 0) {
+                } else if (next_event(events.fd, deadline, event, sizeof(event)) == -ETIMEDOUT) {
                         return err_set(err, ETIMEDOUT, "interface %s did not come up", name);
                 }
         }
+}
+
+int link_watch_addresses(struct netlink *ret_netlink, struct err **err) {
+        _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
+        int r = netlink_open(NETLINK_ROUTE, &netlink, err);
+
+        if (r == 0)
+                r = subscribe(&netlink, RTNLGRP_IPV6_IFADDR, err);
+        if (r < 0)
+                return r;
+        *ret_netlink = netlink;
+        netlink = NETLINK_NONE;
+        return 0;
+}
+
+int link_wait_addresses(struct netlink *watch, int index, size_t n, int timeout_ms, struct err **err) {
+        int64_t deadline = now_ms() + timeout_ms;
+        char buffer[4096];
+
+        while (n > 0) {
+                ssize_t size = next_event(watch->fd, deadline, buffer, sizeof(buffer));
+                const struct nlmsghdr *message = (const struct nlmsghdr *)buffer;
+                int left = (int)size;
+
+                if (size == -ETIMEDOUT)
+                        return err_set(err, ETIMEDOUT, "the IPv6 address did not come up");
+                for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left)) {
+                        const struct ifaddrmsg *header = mnl_nlmsg_get_payload(message);
+
+                        if (message->nlmsg_type == RTM_NEWADDR && header->ifa_index == (uint32_t)index &&
+                            header->ifa_scope == RT_SCOPE_UNIVERSE && n > 0)
+                                n--;
+                }
+        }
+        return 0;
 }
 
 static int take_default_route(const struct nlmsghdr *message, void *data) {
