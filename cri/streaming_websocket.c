@@ -27,7 +27,8 @@ static void send_frame(struct client *client, enum websocket_opcode opcode, cons
         uint8_t header[WEBSOCKET_HEADER_MAX + 1];
         size_t size = websocket_header(header, opcode, n_first + n, NULL);
 
-        memcpy(header + size, first, n_first);
+        if (n_first > 0)
+                memcpy(header + size, first, n_first);
         client_write(client, header, size + n_first);
         if (n > 0)
                 client_write(client, data, n);
