@@ -75,12 +75,15 @@ static void add_namespaces(const struct container_spec *spec, struct plan *plan)
 }
 
 static int add_root(const struct container_spec *spec, int user_fd, struct plan *plan, struct err **err) {
-        const struct mount_spec plain = { .source = spec->root.path, .source_fd = -EBADF, .destination = "/", .recursive = true,
-                                          .idmap = user_fd >= 0, .propagation = MS_SLAVE | MS_REC };
+        /* overlayfs refuses to be one layer that cannot be written; that is a plain directory. */
+        bool single = spec->root.n_lowers == 1 && !spec->root.upper;
+        const struct mount_spec plain = { .source = single ? spec->root.lowers[0] : spec->root.path, .source_fd = -EBADF, .destination = "/", .recursive = true,
+                                          .idmap = user_fd >= 0, .propagation = MS_SLAVE | MS_REC,
+                                          .attributes = single ? MOUNT_ATTR_RDONLY : 0 };
         int mount = -EBADF, r;
         bool directory;
 
-        if (spec->root.n_lowers > 0)
+        if (spec->root.n_lowers > 0 && !single)
                 r = overlay_mount(&spec->root, user_fd, &mount, err);
         else
                 r = bind_open(&plain, user_fd, &mount, &directory, err);

@@ -63,7 +63,6 @@ static void pods_in_memory(struct fixture *f, int pods) {
                 snprintf(id, sizeof(id), "m%d", i);
                 require(sandbox_create(f->runtime, id, &sandbox, &info, &failure));
                 fixture_container(f, "exec sleep 1000", &c);
-                c.spec.root.is_volatile = false; /* its work directory is used again */
                 c.spec.root.upper = c.spec.root.work = NULL;
                 c.spec.root.readonly = true;
                 c.io.log_path = f->log;
@@ -117,6 +116,7 @@ int main(int argc, char **argv) {
                 fixture_sandbox(f, &sandbox);
                 t1 = now_us();
                 fixture_container(f, "exec sleep 1000", &c);
+                c.spec.root.is_volatile = false; /* its work directory is used again */
                 require(fixture_start(f, "c", &c, &failure));
                 t2 = now_us();
                 exec_us[i] = exec_once(f, &process);

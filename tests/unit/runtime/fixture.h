@@ -75,7 +75,7 @@ static inline int fixture_setup(void **state) {
         char run[128], path[128];
 
         assert_non_null(f);
-        strcpy(f->dir, "/run/nacelle-test-XXXXXX");
+        strcpy(f->dir, "/run/nacelle-rt-XXXXXX");
         assert_non_null(mkdtemp(f->dir));
         for (size_t i = 0; i < ELEMENTS(dirs); i++)
                 assert_int_equal(mkdir(fixture_path(f, dirs[i], path), 0755), 0);

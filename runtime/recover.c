@@ -1,0 +1,271 @@
+/* A new shim for a pod whose shim was killed. What the pod's namespaces are, its living containers know. */
+#include <dirent.h>
+#include <errno.h>
+#include <libgen.h>
+#include <limits.h>
+#include <linux/magic.h>
+#include <linux/nsfs.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "runtime/internal.h"
+#include "runtime/sys.h"
+
+#define CONTAINERS_MAX 512
+
+struct survivor {
+        char id[RUNTIME_ID_MAX];
+        struct hint hint;
+        int pidfd; /* of the process, also when it is a zombie of ours; -EBADF: gone */
+};
+
+struct survivors {
+        struct survivor *list;
+        size_t n;
+};
+
+static void survivors_clear(struct survivors *all) {
+        for (size_t i = 0; i < all->n; i++) {
+                hint_clear(&all->list[i].hint);
+                close_fd(all->list[i].pidfd);
+        }
+        free(all->list);
+}
+
+static int open_process(const struct hint *hint) {
+        _cleanup_close_ int fd = -EBADF;
+
+        if (hint->start_ticks == 0)
+                return -EBADF;
+        fd = sys_pidfd_open(hint->pid);
+        /* The number may have been given away; after opening, an equal start time proves that it was not. */
+        if (fd < 0 || hint_start_ticks(hint->pid) != hint->start_ticks)
+                return -EBADF;
+        return TAKE_FD(fd);
+}
+
+static int find_survivors(int dir, struct survivors *all, struct err **err) {
+        int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_closedir_ DIR *list = fd < 0 ? NULL : fdopendir(fd);
+        struct dirent *entry;
+
+        all->list = calloc(CONTAINERS_MAX, sizeof(*all->list));
+        if (!list || !all->list)
+                return err_errno(err, list ? ENOMEM : errno, "look for containers");
+        while ((entry = readdir(list)) && all->n < CONTAINERS_MAX) {
+                struct survivor *s = &all->list[all->n];
+                _cleanup_err_ struct err *bad = NULL;
+
+                if (entry->d_type != DT_DIR || entry->d_name[0] == '.' || strlen(entry->d_name) >= RUNTIME_ID_MAX)
+                        continue;
+                if (hint_read(dir, entry->d_name, &s->hint, &bad) < 0) {
+                        log_warning("%s", err_text(bad));
+                        continue;
+                }
+                strcpy(s->id, entry->d_name);
+                s->pidfd = open_process(&s->hint);
+                all->n++;
+        }
+        return 0;
+}
+
+static bool is_alive(const struct survivor *s) {
+        siginfo_t info = { 0 };
+
+        if (s->pidfd < 0)
+                return false;
+        /* A zombie has no namespaces any more. ECHILD: somebody else's child, alive as far as we know. */
+        return waitid((idtype_t)P_PIDFD, (id_t)s->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0;
+}
+
+static int open_namespace(pid_t pid, const char *name) {
+        char path[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, name);
+        return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* ---- the pod's /dev/shm, out of a container that has it ---- */
+
+struct shm {
+        int pidfd;
+        int tree;
+};
+
+static void *take_shm(void *data) {
+        const struct sys_open_how how = {
+                .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+        };
+        struct shm *shm = data;
+        _cleanup_close_ int fd = -EBADF;
+        struct statfs fs;
+
+        if (unshare(CLONE_FS) < 0 || setns(shm->pidfd, CLONE_NEWNS) < 0)
+                return NULL;
+        fd = sys_openat2(AT_FDCWD, "/dev/shm", &how);
+        if (fd >= 0 && fstatfs(fd, &fs) == 0 && fs.f_type == TMPFS_MAGIC)
+                shm->tree = sys_open_tree(fd, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+        return NULL;
+}
+
+static int find_shm(const struct survivor *s) {
+        struct shm shm = { .pidfd = s->pidfd, .tree = -EBADF };
+        pthread_t thread;
+
+        if (pthread_create(&thread, NULL, take_shm, &shm) == 0)
+                pthread_join(thread, NULL);
+        return shm.tree < 0 ? -EBADF : shm.tree;
+}
+
+/* ---- the new shim ---- */
+
+static int or_none(int fd) {
+        return fd < 0 ? -EBADF : fd;
+}
+
+static void find_namespaces(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, int dir,
+                            const struct survivors *all, struct sandbox_join *join) {
+        char path[SANDBOX_PATH_MAX];
+        pid_t holder = sandbox_read_pid(dir, "holder");
+
+        if (!spec->host_network)
+                join->net_fd = or_none(open(sandbox_netns_path(runtime, id, path), O_RDONLY | O_CLOEXEC));
+        if (spec->shared_pid && holder > 0)
+                join->holder_fd = or_none(sys_pidfd_open(holder));
+        if (spec->mappings.n_uids > 0 && join->net_fd >= 0)
+                join->user_fd = or_none(ioctl(join->net_fd, NS_GET_USERNS));
+        for (size_t i = 0; i < all->n; i++) {
+                const struct survivor *s = &all->list[i];
+
+                if (!is_alive(s))
+                        continue;
+                if (!spec->host_ipc && join->ipc_fd < 0) {
+                        join->ipc_fd = or_none(open_namespace(s->hint.pid, "ipc"));
+                        join->shm_fd = find_shm(s);
+                }
+                if (!spec->host_network && join->uts_fd < 0)
+                        join->uts_fd = or_none(open_namespace(s->hint.pid, "uts"));
+                if (spec->mappings.n_uids > 0 && join->user_fd < 0)
+                        join->user_fd = or_none(open_namespace(s->hint.pid, "user"));
+        }
+}
+
+static void close_join(struct sandbox_join *join) {
+        close_fd(join->net_fd);
+        close_fd(join->ipc_fd);
+        close_fd(join->uts_fd);
+        close_fd(join->user_fd);
+        close_fd(join->shm_fd);
+        close_fd(join->holder_fd);
+}
+
+static int open_log_dir(const struct hint *hint, struct wire_request *request) {
+        char copy[PATH_MAX];
+        const char *name = hint->log_path ? strrchr(hint->log_path, '/') : NULL;
+
+        if (!name || snprintf(copy, sizeof(copy), "%s", hint->log_path) >= (int)sizeof(copy))
+                return -EBADF;
+        snprintf(request->log_name, sizeof(request->log_name), "%s", name + 1);
+        request->log_max_size = hint->log_max_size;
+        request->log_max_files = hint->log_max_files;
+        return or_none(open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+}
+
+static void add_tasks(const struct hint *hint, struct plan *plan, struct wire_request *request) {
+        for (size_t i = 0; i < hint->n_tasks; i++) {
+                int index = plan_take_fd(plan, open(hint->tasks[i], O_WRONLY | O_CLOEXEC));
+
+                if (index < 0)
+                        continue;
+                if (request->n_tasks++ == 0)
+                        request->tasks_fd = index;
+        }
+        if (hint->cgroup)
+                request->cgroup_fd = plan_take_fd(plan, open(hint->cgroup, O_PATH | O_DIRECTORY | O_CLOEXEC));
+}
+
+static uint64_t now(void) {
+        struct timespec t;
+
+        clock_gettime(CLOCK_REALTIME, &t);
+        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+static int adopt(struct runtime *runtime, const char *sandbox, int dir, const struct survivor *s, struct err **err) {
+        _cleanup_plan_ struct plan plan = { 0 };
+        struct wire_request request;
+        uint32_t flags = 0;
+        int in = -EBADF, out = -EBADF, error = -EBADF, kept = runtime_kept(runtime, sandbox, s->id, &flags);
+
+        client_request(&request, WIRE_ADOPT, s->id);
+        if (s->hint.terminal) {
+                out = kept;
+                request.flags = WIRE_F_TERMINAL;
+        } else {
+                in = kept;
+                fifo_open(dir, s->id, "stdout", &out);
+                fifo_open(dir, s->id, "stderr", &error);
+        }
+        request.log_dir_fd = plan_take_fd(&plan, open_log_dir(&s->hint, &request));
+        request.stdin_fd = plan_take_fd(&plan, in);
+        request.stdout_fd = plan_take_fd(&plan, out);
+        request.stderr_fd = plan_take_fd(&plan, error);
+        request.pid_fd = plan_dup_fd(&plan, s->pidfd);
+        add_tasks(&s->hint, &plan, &request);
+        request.pid = s->hint.pid;
+        request.pid_mode = s->hint.pid_mode;
+        request.clone_flags = s->hint.join_flags;
+        request.started_at = s->hint.started_at;
+        /* Without a process nobody can say how it ended. */
+        request.exit_code = -1;
+        request.exited_at = now();
+        return client_call(runtime, sandbox, &request, &plan, NULL, NULL, err);
+}
+
+/* The old one may have been told to stop, not to die, or be our zombie. */
+static void end_old_shim(int dir) {
+        pid_t old = sandbox_read_pid(dir, "pid");
+
+        if (old > 0) {
+                kill(old, SIGKILL);
+                waitpid(old, NULL, 0);
+        }
+}
+
+int sandbox_recover(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, struct sandbox_info *ret_info,
+                    struct err **err) {
+        _cleanup_(close_join) struct sandbox_join join = SANDBOX_JOIN_NONE;
+        _cleanup_(survivors_clear) struct survivors all = { 0 };
+        struct sandbox_info info = { .started_at = now() };
+        _cleanup_close_ int dir = -EBADF;
+        int r = runtime_open_sandbox(runtime, id, &dir, err);
+
+        if (r < 0)
+                return r;
+        end_old_shim(dir);
+        r = find_survivors(dir, &all, err);
+        if (r == 0) {
+                find_namespaces(runtime, id, spec, dir, &all, &join);
+                r = shim_process_start(runtime, id, dir, &info.shim_pid, err);
+        }
+        if (r == 0)
+                r = sandbox_setup(runtime, id, spec, &join, &info, err);
+        if (r == 0 && !spec->host_network && join.net_fd < 0)
+                r = sandbox_pin_netns(runtime, id, info.shim_pid, err);
+        for (size_t i = 0; i < all.n && r == 0; i++)
+                r = adopt(runtime, id, dir, &all.list[i], err);
+        if (r < 0)
+                return err_wrap(err, "sandbox %s: start a new shim", id), r;
+        *ret_info = info;
+        return 0;
+}
