@@ -12,7 +12,7 @@
 
 #define POOL_THREADS_MAX 64
 #define POOL_IDLE_SECONDS 10
-#define POOL_STACK_SIZE (256 * 1024)
+#define POOL_STACK_SIZE (1024 * 1024) /* of address space; thread-local data of all modules lies in it too */
 
 struct pool;
 
