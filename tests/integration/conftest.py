@@ -72,3 +72,12 @@ def registry():
     r = Registry()
     yield r
     r.stop()
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows the end of its agent's log."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed and "node" in getattr(item, "funcargs", {}):
+        report.sections.append(("agent", item.funcargs["node"].log()[-4000:]))

@@ -29,7 +29,7 @@ def test_partial_lines(node):
 
 def test_rotation_loses_nothing(new_node):
     node = new_node(config=CONFIG)
-    node.write("r.yaml", pod("r", "seq -f 'line %.0f of the log that is to be rotated' 4000; sleep 1000"))
+    node.write("r.yaml", pod("r", "seq 4000 | sed 's/.*/line & of the log that is to be rotated/'; sleep 1000"))
     c = node.running("main")
     path = node.inspect(c)["status"]["logPath"]
     wait_for("end of the log", lambda: "line 4000 " in node.nacelle("logs", c["id"]))

@@ -97,6 +97,8 @@ class Node:
         return {pid for pid in processes(r"nacelle-shim") if parent(pid) == self.process.pid}
 
     def log(self):
+        if not os.path.exists(self.log_path):
+            return ""
         with open(self.log_path, errors="replace") as f:
             return f.read()
 
