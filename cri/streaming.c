@@ -238,7 +238,7 @@ void client_close_after_flush(struct client *client) {
 }
 
 static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
-        static _Thread_local char buffer[READ_SIZE]; /* used within one callback only */
+        static char buffer[READ_SIZE]; /* used within one callback only */
 
         *buf = uv_buf_init(buffer, sizeof(buffer));
 }

@@ -64,7 +64,7 @@ static void watch_free(uv_poll_t *poll) {
 static void source_poll(struct pump_source *source, bool on);
 
 static void on_readable(uv_poll_t *poll, int status, int events) {
-        static _Thread_local char buffer[READ_SIZE];
+        static char buffer[READ_SIZE];
         struct pump_source *source = poll->data;
         ssize_t n;
 

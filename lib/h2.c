@@ -8,8 +8,8 @@
 #include "lib/sigpipe.h"
 
 /* Scratch, used within one callback only; the loop's thread never nests them. */
-static _Thread_local char read_buffer[H2_BUFFER_SIZE];
-static _Thread_local char write_buffer[H2_BUFFER_SIZE];
+static char read_buffer[H2_BUFFER_SIZE];
+static char write_buffer[H2_BUFFER_SIZE];
 
 static void on_handle_closed(uv_handle_t *handle) {
         struct h2 *h2 = handle->data;
