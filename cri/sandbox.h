@@ -11,6 +11,10 @@
 /* Fills @ret_spec from the sandbox's configuration; what it points to is in @arena or the sandbox's. */
 int sandbox_fill_spec(const struct cri_sandbox *sandbox, struct arena *arena, struct sandbox_spec *ret_spec, struct err **err);
 
+/* The pod's user namespace; empty with the host's. */
+int sandbox_fill_mappings(const Cri__PodSandboxConfig *config, struct arena *arena, struct id_mappings *ret_mappings,
+                          struct err **err);
+
 /* What the network needs to know. */
 int sandbox_fill_network(const struct cri_sandbox *sandbox, struct arena *arena, struct network_request *ret_request,
                          struct err **err);

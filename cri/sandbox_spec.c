@@ -12,8 +12,8 @@ static struct id_mapping *copy_mappings(struct arena *arena, Cri__IDMapping *con
         return to;
 }
 
-static int fill_mappings(const Cri__PodSandboxConfig *config, struct arena *arena, struct id_mappings *ret_mappings,
-                         struct err **err) {
+int sandbox_fill_mappings(const Cri__PodSandboxConfig *config, struct arena *arena, struct id_mappings *ret_mappings,
+                          struct err **err) {
         const Cri__UserNamespace *users = sandbox_namespaces(config)->userns_options;
 
         *ret_mappings = (struct id_mappings){ 0 };
@@ -28,6 +28,8 @@ static int fill_mappings(const Cri__PodSandboxConfig *config, struct arena *aren
                 return err_set(err, EINVAL, "a user namespace takes exactly one uid and one gid mapping");
         if (users->uids[0]->length == 0 || users->gids[0]->length == 0)
                 return err_set(err, EINVAL, "an id mapping of length 0 maps nothing");
+        if (users->uids[0]->container_id != 0 || users->gids[0]->container_id != 0)
+                return err_set(err, EINVAL, "an id mapping of a pod begins at container id 0");
         ret_mappings->uids = copy_mappings(arena, users->uids, users->n_uids);
         ret_mappings->gids = copy_mappings(arena, users->gids, users->n_gids);
         if (!ret_mappings->uids || !ret_mappings->gids)
@@ -67,7 +69,7 @@ int sandbox_fill_spec(const struct cri_sandbox *sandbox, struct arena *arena, st
         spec.host_network = namespaces->network == CRI__NAMESPACE_MODE__NODE;
         spec.host_ipc = namespaces->ipc == CRI__NAMESPACE_MODE__NODE;
         spec.shared_pid = namespaces->pid == CRI__NAMESPACE_MODE__POD;
-        r = fill_mappings(config, arena, &spec.mappings, err);
+        r = sandbox_fill_mappings(config, arena, &spec.mappings, err);
         if (r < 0)
                 return r;
         if (!spec.host_network) {

@@ -5,6 +5,7 @@
 
 #include "cri/process.h"
 #include "cri/record.h"
+#include "cri/sandbox.h"
 #include "cri/seccomp.h"
 
 static int check_mount(const Cri__Mount *mount, struct err **err) {
@@ -122,6 +123,8 @@ int spec_fill(struct cri_container *container, struct arena *arena, struct conta
                         return err_set(err, ENOMEM, "out of memory");
         }
         r = fill_namespaces(container, spec, err);
+        if (r >= 0)
+                r = sandbox_fill_mappings(container->sandbox->config, arena, &spec->mappings, err);
         if (r >= 0)
                 r = process_fill(container, arena, &spec->process, err);
         if (r >= 0)
