@@ -10,6 +10,36 @@ import oci
 
 CACHE = os.environ.get("NACELLE_TEST_CACHE", os.path.expanduser("~/.cache/nacelle-tests"))
 NNP = '#include <stdio.h>\n#include <unistd.h>\nint main(void) { printf("Effective uid: %d\\n", (int)geteuid()); return 0; }\n'
+# What critest runs in busybox and Debian's busybox leaves out.
+PGREP = """#include <ctype.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(int n, char **args) {
+        DIR *proc = opendir("/proc");
+        int found = 1;
+        for (struct dirent *e; n > 1 && proc && (e = readdir(proc));) {
+                char path[300], comm[64] = "";
+                snprintf(path, sizeof(path), "/proc/%s/comm", e->d_name);
+                FILE *f = isdigit(e->d_name[0]) && strtol(e->d_name, NULL, 10) != getpid() ? fopen(path, "r") : NULL;
+                if (f && fgets(comm, sizeof(comm), f) && strstr(comm, args[1]))
+                        found = puts(e->d_name) < 0;
+                if (f)
+                        fclose(f);
+        }
+        return found;
+}
+""".replace("atoi_differs(e->d_name)", "(int)strtol(e->d_name, NULL, 10) != getpid()").replace("#include <stdio.h>", "#include <stdio.h>\n#include <stdlib.h>")
+IPCS = """#include <stdio.h>
+int main(void) {
+        FILE *f = fopen("/proc/sysvipc/shm", "r");
+        for (int c; f && (c = getc(f)) != EOF;)
+                putchar(c);
+        return !f;
+}
+"""
 NGINX = """user www-data;
 daemon off;
 pid /run/nginx.pid;
@@ -31,24 +61,41 @@ def debian_tree():
         return f.read()
 
 
-def nonewprivs_binary():
+def static_program(source):
     with tempfile.TemporaryDirectory() as d:
-        with open(d + "/nnp.c", "w") as f:
-            f.write(NNP)
-        subprocess.run(["musl-gcc", "-static", "-Os", "-o", d + "/nnp", d + "/nnp.c"], check=True)
-        with open(d + "/nnp", "rb") as f:
+        with open(d + "/program.c", "w") as f:
+            f.write(source)
+        subprocess.run(["musl-gcc", "-static", "-Os", "-o", d + "/program", d + "/program.c"], check=True)
+        with open(d + "/program", "rb") as f:
             return f.read()
 
 
-def nginx(debian, port):
+def linked_busybox():
+    """busybox whose applets are hard links, as upstream's image has them: one can be masked without the others."""
+    layer = oci.Layer()
+    for name, mode in (("bin", 0o755), ("etc", 0o755), ("tmp", 0o1777), ("root", 0o700), ("home", 0o755), ("usr", 0o755),
+                       ("usr/bin", 0o755), ("var", 0o755), ("var/www", 0o755)):
+        layer.directory(name, mode)
+    layer.copy("/bin/busybox", "bin/busybox")
+    for applet in subprocess.check_output(["/bin/busybox", "--list"], text=True).split():
+        if applet != "busybox":
+            layer.hardlink("bin/" + applet, "bin/busybox")
+    layer.file("bin/pgrep", static_program(PGREP), 0o755).file("usr/bin/ipcs", static_program(IPCS), 0o755)
+    layer.file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/home:/bin/false\n")
+    layer.file("etc/group", "root:x:0:\nnobody:x:65534:\n")
+    return layer.tar()
+
+
+def nginx(debian, port, **config):
     layer = oci.Layer().file("etc/nginx/nginx.conf", NGINX.format(port=port))
     layer.file("usr/share/nginx/html/index.html", "<h1>Welcome to nginx!</h1>\n")
-    return oci.Image([debian, layer.tar()], Cmd=["nginx"])
+    layer.copy("/bin/busybox", "usr/bin/grep")  # the image's old grep does not complain about a binary file on stderr
+    return oci.Image([debian, layer.tar()], **dict({"Cmd": ["nginx"]}, **config))
 
 
 def critest_images():
     """{repository:tag: image} below the mirrors of registry.k8s.io, k8s.gcr.io and gcr.io."""
-    busybox, debian = oci.busybox_layer(), debian_tree()
+    busybox, debian = linked_busybox(), debian_tree()
     users = oci.Layer().file("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\n"
                              "default-user:x:1000:1000::/home:/bin/sh\n")
     users.file("etc/group", "root:x:0:\nwww-data:x:33:\ndefault-user:x:1000:\ngroup-defined-in-image:x:50000:default-user\n")
@@ -61,8 +108,9 @@ def critest_images():
     images = {
         "e2e-test-images/busybox:1.29-2": oci.Image([busybox], Cmd=["sh"]),
         "e2e-test-images/nginx:1.14-2": nginx(debian, 80),
+        "e2e-test-images/httpd:2.4.39-4": nginx(debian, 80, Cmd=["sh", "-c", "echo httpd; exec nginx"]),
         "e2e-test-images/nonewprivs:1.3": oci.Image(
-            [busybox, oci.Layer().directory("usr/local").directory("usr/local/bin").file("usr/local/bin/nnp", nonewprivs_binary(), 0o4755).tar()], Cmd=["nnp"]),
+            [busybox, oci.Layer().directory("usr/local").directory("usr/local/bin").file("usr/local/bin/nnp", static_program(NNP), 0o4755).tar()], Cmd=["nnp"]),
         "pause:3.9": oci.Image([busybox], Entrypoint=["sleep", "1000000"]),
         staging + "hostnet-nginx-" + oci.architecture() + ":latest": nginx(debian, 12003),
         staging + "test-image-latest:latest": marked("latest"),
