@@ -28,6 +28,9 @@ extern char **environ;
 /* CNI's own variables, at most. */
 #define VARIABLES 5
 
+/* Bytes of a plugin's standard error that an error quotes. */
+#define COMPLAINT_MAX 1024
+
 /* One of the plugin's outputs, as far as it was read. */
 struct output {
         int fd;
@@ -229,14 +232,19 @@ static int wait_for(struct process *process, struct err **err) {
         return 0;
 }
 
-static const char *last_line(struct output *output) {
+/* What the plugin wrote for people, as one line. */
+static const char *complaint(struct output *output) {
         char *end;
 
         if (!output->text)
                 return "";
-        end = output->text + output->length;
+        end = output->text + (output->length < COMPLAINT_MAX ? output->length : COMPLAINT_MAX);
         while (end > output->text && (end[-1] == '\n' || end[-1] == '\r'))
-                *--end = '\0';
+                end--;
+        *end = '\0';
+        for (char *p = output->text; p < end; p++)
+                if ((unsigned char)*p < ' ')
+                        *p = ' ';
         return output->text;
 }
 
@@ -256,7 +264,7 @@ static int report(struct process *process, struct err **err) {
         if (message)
                 return err_set(err, ECANCELED, "CNI plugin %s: %s: %s%s%s (code %" PRId64 ")", call->type, call->command,
                                message, details[0] ? "; " : "", details, code);
-        message = last_line(&process->error);
+        message = complaint(&process->error);
         if (WIFSIGNALED(process->status))
                 return err_set(err, ECANCELED, "CNI plugin %s: %s: killed by signal %d%s%s", call->type, call->command,
                                WTERMSIG(process->status), message[0] ? ": " : "", message);
