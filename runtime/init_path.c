@@ -35,6 +35,7 @@ int init_open(struct init *init, const char *path, bool nofollow) {
 /* @ret_path becomes where the link @name, found in the directory that is the first @parent bytes of @path, leads to, with
  * @rest behind it. */
 static int follow(int dir, const char *name, const char *path, size_t parent, const char *rest, char ret_path[PATH_MAX]) {
+        const char *slash = *rest ? "/" : "";
         char link[PATH_MAX];
         ssize_t n = readlinkat(dir, name, link, sizeof(link) - 1);
         int length;
@@ -43,9 +44,9 @@ static int follow(int dir, const char *name, const char *path, size_t parent, co
                 return -EEXIST; /* not a link: somebody made it between two looks */
         link[n] = '\0';
         if (link[0] == '/')
-                length = snprintf(ret_path, PATH_MAX, "%s/%s", link, rest);
+                length = snprintf(ret_path, PATH_MAX, "%s%s%s", link, slash, rest);
         else
-                length = snprintf(ret_path, PATH_MAX, "%.*s/%s/%s", (int)parent, path, link, rest);
+                length = snprintf(ret_path, PATH_MAX, "%.*s/%s%s%s", (int)parent, path, link, slash, rest);
         return length < PATH_MAX ? 0 : -ENAMETOOLONG;
 }
 

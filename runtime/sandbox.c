@@ -44,10 +44,15 @@ static int create(struct runtime *runtime, const char *id, const struct sandbox_
 
         if (r == 0)
                 r = shim_process_start(runtime, id, dir, &info->shim_pid, err);
-        if (r == 0)
-                r = sandbox_setup(runtime, id, spec, &none, info, err);
+        if (r < 0)
+                return r;
+        r = sandbox_setup(runtime, id, spec, &none, info, err);
         if (r == 0 && !spec->host_network)
                 r = sandbox_pin_netns(runtime, id, info->shim_pid, err);
+        if (r < 0) {
+                kill(info->shim_pid, SIGKILL);
+                waitpid(info->shim_pid, NULL, 0);
+        }
         return r;
 }
 

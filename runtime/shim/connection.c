@@ -68,6 +68,8 @@ void connection_close(struct connection *connection) {
         drop_fds(connection);
         if (connection->starting)
                 connection->starting->starter = NULL;
+        if (connection->shim->quitter == connection)
+                connection->shim->quitter = NULL;
         if (connection->exec)
                 exec_kill(connection->exec);
 }
@@ -208,8 +210,13 @@ static int handle_shutdown(struct connection *connection, struct request *reques
                         sys_pidfd_send_signal(c->pid_fd, SIGKILL);
         if (shim->holder_fd >= 0)
                 sys_pidfd_send_signal(shim->holder_fd, SIGKILL);
-        shim->quit = true;
-        return 0;
+        for (struct connection *c = shim->connections; c; c = c->next)
+                if (c->exec)
+                        exec_kill(c->exec);
+        shim->quitting = true;
+        shim->quitter = connection;
+        shim_reap(shim);
+        return 1;
 }
 
 /* A handler returns 0 or a negative errno, which is the answer, or 1: it answers itself, now or later. */

@@ -101,8 +101,8 @@ void container_reaped(struct container *container, int code, int signal, uint64_
                 shim_publish(container->shim, &container->state);
 }
 
-/* The last word on a start: the state and WIRE_DONE, or why not. */
-static void answer_start(struct container *container, int code, const char *text) {
+/* The last word on a start that worked. */
+static void answer_start(struct container *container) {
         struct connection *starter = container->starter;
         int fd = container->master_fd >= 0 ? container->master_fd : container->stdin_fd;
         struct wire_reply state = container->state;
@@ -111,12 +111,10 @@ static void answer_start(struct container *container, int code, const char *text
                 return;
         container->starter = NULL;
         starter->starting = NULL;
-        if (code == 0) {
-                if (fd >= 0)
-                        state.flags |= container->master_fd >= 0 ? WIRE_R_MASTER : WIRE_R_STDIN;
-                connection_send(starter, &state, &fd, fd >= 0);
-        }
-        connection_answer(starter, code, text);
+        if (fd >= 0)
+                state.flags |= container->master_fd >= 0 ? WIRE_R_MASTER : WIRE_R_STDIN;
+        connection_send(starter, &state, &fd, fd >= 0);
+        connection_answer(starter, 0, NULL);
 }
 
 static void take_reports(struct container *container);
@@ -128,9 +126,12 @@ void container_exited(struct container *container, int status) {
         if (container->report.fd >= 0)
                 take_reports(container);
         if (!container->running) {
-                if (!container->failed)
-                        answer_start(container, ECHILD, "the container's process died before it could start");
+                /* Freed before it is told, so that the id can be used again at once. */
+                struct connection *starter = container->starter;
+
                 container_free(container);
+                if (starter)
+                        connection_answer(starter, container->failure.code, container->failure.text);
                 return;
         }
         container_reaped(container, signalled ? 128 + WTERMSIG(status) : WEXITSTATUS(status), signalled ? WTERMSIG(status) : 0,
@@ -144,7 +145,7 @@ static void report_ended(struct container *container) {
                 return;
         container->running = true;
         container->state.started_at = shim_now();
-        answer_start(container, 0, NULL);
+        answer_start(container);
         shim_publish(container->shim, &container->state);
 }
 
@@ -165,7 +166,7 @@ static void take_reports(struct container *container) {
                 }
                 if (report.kind == INIT_ERROR) {
                         container->failed = true;
-                        answer_start(container, report.code, report.text);
+                        container->failure = report;
                 }
                 close_fd(fd);
         }

@@ -47,13 +47,17 @@ uint64_t shim_now(void) {
 }
 
 /* Each is collected only when its end was told: a shim that is killed in between leaves it to the agent. */
-static void reap(struct shim *shim) {
+void shim_reap(struct shim *shim) {
         for (;;) {
                 siginfo_t info = { 0 };
                 struct container *container;
                 int status;
 
-                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 || info.si_pid == 0)
+                if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0) {
+                        shim->quit = shim->quitting;
+                        return;
+                }
+                if (info.si_pid == 0)
                         return;
                 status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
                 container = container_find_pid(shim, info.si_pid);
@@ -72,7 +76,7 @@ static void signal_ready(struct source *source, uint32_t events) {
         (void)events;
         while (read(source->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
                 ;
-        reap(shim);
+        shim_reap(shim);
 }
 
 static int listen_signals(struct shim *shim) {
@@ -100,7 +104,9 @@ int shim_run(struct shim *shim) {
                 n = epoll_wait(shim->epoll_fd, events, EVENTS_MAX, 0);
                 if (n == 0) {
                         log_arena_release(&shim->arena);
-                        n = epoll_wait(shim->epoll_fd, events, EVENTS_MAX, -1);
+                        n = epoll_wait(shim->epoll_fd, events, EVENTS_MAX, shim->quitting ? SHIM_QUIT_SECONDS * 1000 : -1);
+                        if (n == 0)
+                                break;
                 }
                 if (n < 0 && errno != EINTR)
                         return -errno;
@@ -113,5 +119,7 @@ int shim_run(struct shim *shim) {
                 }
                 connection_sweep(shim);
         }
+        if (shim->quitter)
+                connection_answer(shim->quitter, 0, NULL);
         return 0;
 }

@@ -19,7 +19,7 @@
 #define SHIM_FDS_MAX 4500 /* in one request */
 #define SHIM_TASKS_MAX 16
 #define SHIM_TAPS_MAX 16 /* attached at once to one container */
-#define SHIM_CLOSE_SECONDS 1
+#define SHIM_QUIT_SECONDS 10 /* how long killed processes are waited for at the end */
 
 /* Something in the epoll set; embedded. */
 struct source {
@@ -42,6 +42,8 @@ struct shim {
         struct container *dead_containers; /* until the end of the turn: an event of this turn may still name them */
         struct exec *dead_execs;
         struct log_arena arena;
+        struct connection *quitter; /* asked for the end, and waits for it */
+        bool quitting; /* until the last child has gone */
         bool quit;
 };
 
@@ -78,8 +80,9 @@ struct container {
         struct source adopted; /* pidfd of one that another shim started */
         struct connection *starter; /* NULL: gone, or not starting */
         bool running; /* execve() has worked */
-        bool failed; /* it told why it could not start; the starter knows */
+        bool failed; /* it told why it could not start: the starter is told when it has gone */
         bool exited;
+        struct init_report failure;
         int pid_fd;
         int stdin_fd, master_fd;
         uint64_t join_flags; /* for an exec: namespaces that are the container's own */
@@ -107,6 +110,7 @@ void source_close(struct shim *shim, struct source *source); /* out of the set, 
 void *shim_map(size_t size); /* zeroed pages of their own, given back whole */
 void shim_unmap(void *p, size_t size);
 uint64_t shim_now(void);
+void shim_reap(struct shim *shim);
 int shim_run(struct shim *shim);
 
 /* connection.c */

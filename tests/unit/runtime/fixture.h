@@ -52,7 +52,7 @@ static inline const char *fixture_path(struct fixture *f, const char *name, char
 static inline void fixture_image(struct fixture *f) {
         static const char *const dirs[] = { "bin", "etc", "tmp", "proc", "sys", "dev" };
         static const char *const links[] = { "sh", "cat", "echo", "sleep", "id", "ls", "mount", "hostname", "stat", "true",
-                                             "false", "grep", "kill", "ps", "touch", "mkdir", "readlink", "tty", "sync", "env", "head" };
+                                             "false", "grep", "kill", "ps", "touch", "mkdir", "readlink", "wc", "tr", "stty", "tty", "sync", "env", "head" };
         char path[256], command[400];
 
         for (size_t i = 0; i < ELEMENTS(dirs); i++) {
