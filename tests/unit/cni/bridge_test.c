@@ -198,7 +198,6 @@ static void test_host_ports(void **state) {
 
         for (int bridge_nf = 0; bridge_nf < 2; bridge_nf++) {
                 char value[2] = { (char)('0' + bridge_nf) };
-                _cleanup_err_ struct err *err = NULL;
                 struct network_result a;
 
                 /* Bridged frames past the rules of IP, and past them not: hosts have either. */
