@@ -118,7 +118,7 @@ static void test_two_pods_talk(void **state) {
 static void test_first_packet_arrives(void **state) {
         host_serve(NULL, IPPROTO_TCP, 80);
         for (int i = 0; i < 24; i++) {
-                char id[8];
+                char id[16];
                 struct network_result result;
                 double begin;
 
@@ -132,7 +132,7 @@ static void test_first_packet_arrives(void **state) {
                 assert_true(host_now() - begin < 0.5);
         }
         for (int i = 0; i < 24; i++) {
-                char id[8];
+                char id[16];
 
                 snprintf(id, sizeof(id), "p%d", i);
                 stop(id);
