@@ -218,8 +218,10 @@ static int64_t spare_memory(const struct pod *pod) {
 }
 
 static bool is_init_container(const struct pod *pod, const struct pod_container *container) {
-        return container >= pod->spec.init_containers.items &&
-               container < pod->spec.init_containers.items + pod->spec.init_containers.count;
+        list_for_each(c, &pod->spec.init_containers)
+                if (c == container)
+                        return true;
+        return false;
 }
 
 /* The least that one of the containers proper asks for. */

@@ -32,9 +32,9 @@ struct list {
         uint32_t count;
 };
 
-/* Loops over @list with @item pointing to each in turn. */
-#define list_for_each(item, list)                                                                      \
-        for (__typeof__((list)->items + 0) item = (list)->items, _end_##item = item + (list)->count; \
+/* Loops over @list, @item pointing to each in turn. An empty list's items may be NULL. */
+#define list_for_each(item, list)                                                                               \
+        for (__typeof__((list)->items + 0) item = (list)->items, _end_##item = item ? item + (list)->count : item; \
              item < _end_##item; item++)
 
 typedef LIST_OF(const char *) string_list;

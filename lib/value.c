@@ -75,7 +75,8 @@ bool value_integer(const struct value *value, int64_t *ret_integer) {
                 return true;
         }
         /* Above 2^53 a double no longer names one whole number. */
-        if (!value_is(value, VALUE_NUMBER) || !value_double(value, &number) || !(number >= -0x1p53 && number <= 0x1p53) ||
+        if (!value_is(value, VALUE_NUMBER) || !value_double(value, &number) ||
+            !(number >= -0x1p53 && number <= 0x1p53) ||
             number != (double)(int64_t)number)
                 return false;
         *ret_integer = (int64_t)number;

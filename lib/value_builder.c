@@ -8,6 +8,7 @@
 
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib/utf8.h"
 
 int value_error(const struct value_options *options, uint32_t line, struct err **err, int code, const char *format,
                 ...) {
@@ -71,6 +72,8 @@ int value_builder_text(struct value_builder *b, const char *text, size_t length,
 
         if (length > 0 && memchr(text, '\0', length))
                 return value_error(b->options, line, err, EINVAL, "a string holds a NUL character");
+        if (!utf8_valid(text, length)) /* yajl lets overlong forms pass */
+                return value_error(b->options, line, err, EINVAL, "a string is not valid UTF-8");
         if (length <= VALUE_INTERN_LENGTH_MAX) {
                 slot = &b->interned[hash(text, length) % VALUE_INTERN_SLOTS];
                 if (*slot && strncmp(*slot, text, length) == 0 && (*slot)[length] == '\0') {

@@ -45,7 +45,7 @@ int value_builder_key(struct value_builder *b, const char *key, size_t length, u
 /* Adds a finished value that stands for @nodes values (1, or more for an alias). */
 int value_builder_add(struct value_builder *b, struct value value, uint32_t nodes, struct err **err);
 
-/* @text in the arena; -EINVAL when it holds a NUL. */
+/* @text in the arena; -EINVAL when it holds a NUL or is not UTF-8. */
 int value_builder_text(struct value_builder *b, const char *text, size_t length, uint32_t line, const char **ret_text,
                        struct err **err);
 

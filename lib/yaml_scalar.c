@@ -93,6 +93,21 @@ static bool is_float(const char *text, bool *ret_json) {
         return *p == '\0';
 }
 
+/* What JSON has no like spelling for, as Go writes it: whole numbers as such, others with as few digits as say the
+ * same. */
+static void respell(double n, struct value *value, char number[YAML_NUMBER_MAX]) {
+        if (n >= -0x1p53 && n <= 0x1p53 && n == (double)(int64_t)n) {
+                value->kind = VALUE_INT;
+                value->integer = (int64_t)n;
+                return;
+        }
+        for (int digits = 15; digits <= 17; digits++) {
+                snprintf(number, YAML_NUMBER_MAX, "%.*g", digits, n);
+                if (strtod(number, NULL) == n)
+                        return;
+        }
+}
+
 static bool resolve_number(const char *text, struct value *value, char number[YAML_NUMBER_MAX]) {
         char plain[YAML_NUMBER_MAX];
         size_t n = 0;
@@ -114,7 +129,7 @@ static bool resolve_number(const char *text, struct value *value, char number[YA
         if (json)
                 memcpy(number, plain, n + 1);
         else
-                snprintf(number, YAML_NUMBER_MAX, "%.17g", strtod(plain, NULL));
+                respell(strtod(plain, NULL), value, number);
         return true;
 }
 
