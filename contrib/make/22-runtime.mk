@@ -1,7 +1,7 @@
 # The shim: static, with musl where it is there, since each pod has one and every page of it counts.
 # The kernel's own headers come behind musl's.
 
-SHIM_CC      ?= $(if $(SANITIZE),$(CC),$(shell command -v musl-gcc || echo $(CC)))
+SHIM_CC      ?= $(shell command -v musl-gcc || echo $(CC))
 SHIM_SOURCES := $(wildcard runtime/shim/*.c) runtime/init.c runtime/init_path.c runtime/init_mount.c runtime/init_dev.c \
                 runtime/init_process.c runtime/plan_read.c runtime/wire.c logs/writer.c logs/writer_file.c
 SHIM_OBJECTS := $(patsubst %.c,$(BUILD)/shim-objects/%.o,$(SHIM_SOURCES))
