@@ -23,9 +23,9 @@ def test_pull_and_run(node, registry, compression):
     image = oci.Image([oci.busybox_layer(), oci.Layer().file("made/by", compression).tar()], compression, Cmd=["sh"])
     ref = registry.push(image, f"pull/{compression}:1")
     node.crictl("pull", ref)
-    node.write("p.yaml", pod("p", {"image": ref, "command": ["sh", "-c", "cat /made/by; sleep 1000"]}))
+    node.write("p.yaml", pod("p", {"image": ref, "command": ["sh", "-c", "cat /made/by; echo; sleep 1000"]}))
     c = node.running("main")
-    wait_for("log", lambda: node.crictl("logs", c["id"]) == compression)
+    wait_for("log", lambda: node.crictl("logs", c["id"]) == compression + "\n")
 
 
 def test_pull_by_digest_and_index(node, registry):

@@ -74,8 +74,10 @@ def test_damaged_state_files_do_not_keep_it_from_starting(new_node):
         os.makedirs(os.path.dirname(path), exist_ok=True)
         if node.container("main", "running") and node.container("main", "running")["id"] == before["id"]:
             continue
-        before = node.running("main")
-        del keep
+        try:
+            before = node.running("main")
+        except AssertionError:
+            raise AssertionError(f"after damage to {path} ({len(keep)} bytes):\n{node.log()[-3000:]}") from None
 
 
 def test_shim_killed(new_node):
