@@ -19,6 +19,16 @@
 
 static const char *const state_names[] = { "CONTAINER_CREATED", "CONTAINER_RUNNING", "CONTAINER_EXITED", "CONTAINER_UNKNOWN" };
 
+/* What the container sees at /sys/fs/cgroup: its own cgroup. */
+static int show_cgroup(struct cri_container *container, struct arena *arena, struct container_spec *spec, struct err **err) {
+        struct cgroup_mount *mounts = arena_alloc_array(arena, CGROUP_HIERARCHIES_MAX, sizeof(*mounts));
+
+        if (!mounts)
+                return err_errno(err, ENOMEM, "container %s", container->id);
+        spec->cgroup_mounts = mounts;
+        return cgroup_mounts(container->sandbox->cri->cgroups, container->cgroup, mounts, &spec->n_cgroup_mounts, err);
+}
+
 /* The cgroup with its limits and devices, opened for the process to be. */
 static int start_cgroup(struct cri_container *container, struct arena *arena, struct container_spec *spec,
                         struct cgroup_join *ret_join, struct err **err) {
@@ -37,6 +47,8 @@ static int start_cgroup(struct cri_container *container, struct arena *arena, st
                 r = cgroup_apply(cri->cgroups, container->cgroup, &limits, err);
         if (r >= 0)
                 r = cgroup_set_devices(cri->cgroups, container->cgroup, rules, n_rules, err);
+        if (r >= 0)
+                r = show_cgroup(container, arena, spec, err);
         if (r >= 0)
                 r = cgroup_join_open(cri->cgroups, container->cgroup, ret_join, err);
         return r;
