@@ -56,6 +56,8 @@ static char *hint_text(const struct worker *w, size_t *ret_length) {
         json_add_string_if(&out, "reason", w->reason);
         json_add_string_if(&out, "message", w->message);
         json_add_bool(&out, "initialized", w->initialized);
+        if (w->userns >= 0)
+                json_add_int(&out, "userns", w->userns);
         json_key(&out, "containers");
         json_begin_list(&out);
         for (size_t i = 0; i < w->n_members; i++)
@@ -175,6 +177,7 @@ static void read_value(struct worker *w, const struct value *hint) {
         const char *reason = value_string(value_get(hint, "reason"));
 
         w->start_time = integer(value_get(hint, "startTime"), w->start_time);
+        worker_take_userns(w, (int)integer(value_get(hint, "userns"), -1));
         w->initialized |= value_bool_or(value_get(hint, "initialized"), false) && w->sandbox_id;
         for (uint32_t i = 0; i < value_count(containers); i++)
                 read_member(w, value_at(containers, i));

@@ -143,7 +143,7 @@ static Cri__LinuxPodSandboxConfig *make_linux(struct arena *arena, const struct 
                 return NULL;
         config->cgroup_parent = (char *)pod_files_cgroup(arena, w);
         config->resources = pod_resources(arena, w);
-        config->security_context = request_sandbox_security(arena, w->pod);
+        config->security_context = request_sandbox_security(arena, w);
         if (!config->cgroup_parent || !config->resources || !config->security_context)
                 return NULL;
         if (!security || !security->sysctls.count)
@@ -279,13 +279,18 @@ static Cri__Mount *make_mount(struct arena *arena, const struct member *m, const
         }
         mount->host_path = (char *)(sub ? pod_files_subpath(arena, m, wanted->name, index)
                                         : pod_files_volume(arena, m->worker, volume));
+        if (!request_mappings(arena, m->worker, &mount->uidmappings, &mount->n_uidmappings) ||
+            !request_mappings(arena, m->worker, &mount->gidmappings, &mount->n_gidmappings))
+                return NULL;
         return mount->host_path && mount->container_path ? mount : NULL;
 }
 
-static bool add_file_mount(struct arena *arena, Cri__ContainerConfig *config, const char *host, const char *path) {
+static bool add_file_mount(struct arena *arena, const struct worker *w, Cri__ContainerConfig *config, const char *host,
+                           const char *path) {
         Cri__Mount *mount = NEW(arena, Cri__Mount, cri__mount__init);
 
-        if (!mount || !host)
+        if (!mount || !host || !request_mappings(arena, w, &mount->uidmappings, &mount->n_uidmappings) ||
+            !request_mappings(arena, w, &mount->gidmappings, &mount->n_gidmappings))
                 return false;
         mount->host_path = (char *)host;
         mount->container_path = (char *)path;
@@ -308,10 +313,10 @@ static bool set_mounts(struct arena *arena, const struct member *m, uint32_t att
                 own_hosts |= strcmp(mount->container_path, "/etc/hosts") == 0;
                 config->mounts[config->n_mounts++] = mount;
         }
-        if (!own_hosts && !add_file_mount(arena, config, pod_files_path(arena, m->worker, "etc-hosts"), "/etc/hosts"))
+        if (!own_hosts && !add_file_mount(arena, m->worker, config, pod_files_path(arena, m->worker, "etc-hosts"), "/etc/hosts"))
                 return false;
         if (m->spec->termination_message_path && m->spec->termination_message_path[0] &&
-            !add_file_mount(arena, config, pod_files_message(arena, m, attempt), m->spec->termination_message_path))
+            !add_file_mount(arena, m->worker, config, pod_files_message(arena, m, attempt), m->spec->termination_message_path))
                 return false;
         return true;
 }

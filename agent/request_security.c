@@ -23,10 +23,39 @@ static const char *const readonly_paths[] = {
         "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
 };
 
-static Cri__NamespaceOption *namespaces(struct arena *arena, const struct pod *pod) {
+bool request_mappings(struct arena *arena, const struct worker *w, Cri__IDMapping ***ret_list, size_t *ret_n) {
+        Cri__IDMapping *mapping, **list;
+
+        *ret_n = 0;
+        *ret_list = NULL;
+        if (w->userns < 0)
+                return true;
+        mapping = NEW(arena, Cri__IDMapping, cri__idmapping__init);
+        list = arena_alloc(arena, sizeof(*list));
+        if (!mapping || !list)
+                return false;
+        mapping->host_id = (uint32_t)(w->userns + 1) * WORKER_USERNS_IDS;
+        mapping->length = WORKER_USERNS_IDS;
+        list[0] = mapping;
+        *ret_list = list;
+        *ret_n = 1;
+        return true;
+}
+
+static Cri__UserNamespace *users(struct arena *arena, const struct worker *w) {
+        Cri__UserNamespace *u = NEW(arena, Cri__UserNamespace, cri__user_namespace__init);
+
+        if (!u || !request_mappings(arena, w, &u->uids, &u->n_uids) || !request_mappings(arena, w, &u->gids, &u->n_gids))
+                return NULL;
+        u->mode = w->userns < 0 ? CRI__NAMESPACE_MODE__NODE : CRI__NAMESPACE_MODE__POD;
+        return u;
+}
+
+static Cri__NamespaceOption *namespaces(struct arena *arena, const struct worker *w) {
+        const struct pod *pod = w->pod;
         Cri__NamespaceOption *o = NEW(arena, Cri__NamespaceOption, cri__namespace_option__init);
 
-        if (!o)
+        if (!o || !(o->userns_options = users(arena, w)))
                 return NULL;
         o->network = pod->spec.host_network ? CRI__NAMESPACE_MODE__NODE : CRI__NAMESPACE_MODE__POD;
         o->ipc = pod->spec.host_ipc ? CRI__NAMESPACE_MODE__NODE : CRI__NAMESPACE_MODE__POD;
@@ -94,12 +123,13 @@ static Cri__SupplementalGroupsPolicy groups_policy(const struct pod_security *se
                        : CRI__SUPPLEMENTAL_GROUPS_POLICY__Merge;
 }
 
-Cri__LinuxSandboxSecurityContext *request_sandbox_security(struct arena *arena, const struct pod *pod) {
+Cri__LinuxSandboxSecurityContext *request_sandbox_security(struct arena *arena, const struct worker *w) {
+        const struct pod *pod = w->pod;
         Cri__LinuxSandboxSecurityContext *s = NEW(arena, Cri__LinuxSandboxSecurityContext,
                                                   cri__linux_sandbox_security_context__init);
         const struct pod_security *security = pod->spec.security;
 
-        if (!s || !(s->namespace_options = namespaces(arena, pod)))
+        if (!s || !(s->namespace_options = namespaces(arena, w)))
                 return NULL;
         s->privileged = any_privileged(pod);
         /* kubelet runs every sandbox confined, whatever its containers have. */
@@ -174,7 +204,7 @@ Cri__LinuxContainerSecurityContext *request_container_security(struct arena *are
         const struct pod_container_security *own = m->spec->security;
         const struct pod_security *shared = m->worker->pod->spec.security;
 
-        if (!s || !(s->namespace_options = namespaces(arena, m->worker->pod)))
+        if (!s || !(s->namespace_options = namespaces(arena, m->worker)))
                 return NULL;
         if (own)
                 set_own(arena, own, s);

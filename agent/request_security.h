@@ -5,6 +5,10 @@
 
 struct arena;
 
+/* The pod's block of ids as a mapping from 0: one message in a list. False without memory; an empty list with the
+ * host's users. */
+bool request_mappings(struct arena *arena, const struct worker *w, Cri__IDMapping ***ret_list, size_t *ret_n);
+
 /* Both NULL without memory. */
-Cri__LinuxSandboxSecurityContext *request_sandbox_security(struct arena *arena, const struct pod *pod);
+Cri__LinuxSandboxSecurityContext *request_sandbox_security(struct arena *arena, const struct worker *w);
 Cri__LinuxContainerSecurityContext *request_container_security(struct arena *arena, const struct member *m);

@@ -115,7 +115,9 @@ static void run_sandbox(struct worker *w) {
         request = arena_new_of(op->arena, Cri__RunPodSandboxRequest);
         if (request)
                 cri__run_pod_sandbox_request__init(request);
-        if (!request || !(request->config = request_sandbox(op->arena, w, &err))) {
+        if (!worker_take_userns(w, -1))
+                err_set(&err, ENOSPC, "all %d blocks of user ids are taken by other pods", WORKER_USERNS_MAX);
+        if (!request || err || !(request->config = request_sandbox(op->arena, w, &err))) {
                 op_drop(op);
                 take_failure(w, err);
                 worker_event(w, WORKER_EVENT_FAILED);
@@ -589,6 +591,7 @@ struct worker *worker_new(struct worker_node *node, struct pod *pod) {
         w->members = calloc(w->n_members, sizeof(*w->members));
         w->statuses = calloc(w->n_members, sizeof(*w->statuses));
         w->retry_at = w->timer = WORKER_NEVER;
+        w->userns = -1;
         w->start_time = worker_now(w);
         w->deadline = WORKER_NEVER;
         if (!w->members || !w->statuses) {
@@ -724,6 +727,7 @@ void worker_free(struct worker *w) {
         }
         if (w->ops)
                 return;
+        worker_give_userns(w);
         for (size_t i = 0; w->members && i < w->n_members; i++)
                 member_clear(&w->members[i]);
         if (w->has_status)

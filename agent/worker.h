@@ -30,6 +30,8 @@ struct worker;
 #define WORKER_NEVER INT64_MAX /* no time */
 #define WORKER_RETRY_MS (10 * 1000) /* after a sandbox, volume or container could not be made: kubelet's backOffPeriod */
 #define WORKER_STOP_MIN_S 2 /* what is left of the grace period for a container at least, after hooks */
+#define WORKER_USERNS_MAX 1024 /* pods with a user namespace of their own */
+#define WORKER_USERNS_IDS 65536 /* ids of each, as kubelet gives them; the first block is the host's */
 #define WORKER_MESSAGE_MAX 4096 /* bytes of a termination message */
 
 /* What a worker reaches of the world: real in agent/pods.c, made up in tests. */
@@ -58,6 +60,7 @@ struct worker_node {
         const char *host_ip; /* NULL: not known */
         int64_t memory_bytes, cpu_milli; /* the node's */
         int64_t burstable_milli; /* CPU requests of all burstable pods: their QoS cgroup's shares */
+        uint64_t userns[WORKER_USERNS_MAX / 64]; /* blocks of ids taken by pods with a user namespace, a bit each */
         unsigned pulls; /* under way on the node */
         struct op *pull_first, **pull_last; /* those that wait for one of them to end */
 };

@@ -136,6 +136,7 @@ struct worker {
         char **ips;
         size_t n_ips;
         char *ips_joined;
+        int userns; /* its block of ids; -1: the host's users */
         struct dns_choice *dns; /* NULL: cri knows it from before */
 
         struct member *members; /* init containers, then containers, in the spec's order */
@@ -207,6 +208,10 @@ void probers_begin(struct member *m, int64_t started_at, bool take_up); /* its c
 void probers_stop(struct member *m); /* its container ended */
 void probers_end(struct member *m); /* the pod ends */
 void probers_run(struct member *m, int64_t *wake); /* starts what is due */
+
+/* userns.c: blocks of ids for pods with hostUsers: false */
+bool worker_take_userns(struct worker *w, int wanted); /* @wanted: a block known from before, or -1 for any */
+void worker_give_userns(struct worker *w);
 
 /* request.c: CRI's messages of a pod; everything in @arena or the pod. NULL without memory. */
 Cri__PodSandboxConfig *request_sandbox(struct arena *arena, const struct worker *w, struct err **err);
