@@ -10,6 +10,7 @@
 #include "cri/record.h"
 #include "cri/resources.h"
 #include "cri/spec.h"
+#include "cri/sync.h"
 #include "lib/log.h"
 
 #define STOP_SECONDS_MAX (10 * 365 * 24 * 3600ll)
@@ -300,6 +301,7 @@ static void update_done(struct cri_call *call) {
 
         if (kept)
                 call->container->resources = kept;
+        sync_later(call->cri, RECORD_CONTAINER, call->container->id);
         call_reply_empty(call);
 }
 

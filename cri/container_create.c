@@ -9,6 +9,7 @@
 #include "cri/process.h"
 #include "cri/record.h"
 #include "cri/spec.h"
+#include "cri/sync.h"
 #include "cri/user.h"
 #include "images/image.h"
 #include "images/store.h"
@@ -168,6 +169,7 @@ static void create_done(struct cri_call *call) {
                 call_run(call, create_undo, call_fail);
                 return;
         }
+        sync_later(call->cri, RECORD_CONTAINER, container->id);
         emit_container(container, CRI_EVENT_CONTAINER_CREATED);
         response = call_message(call, &cri__create_container_response__descriptor);
         if (!response)

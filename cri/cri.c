@@ -9,6 +9,7 @@
 #include "cri/restore.h"
 #include "cri/sandbox.h"
 #include "cri/spec.h"
+#include "cri/sync.h"
 #include "images/store.h"
 #include "lib/log.h"
 #include "runtime/runtime.h"
@@ -61,6 +62,8 @@ static int open_all(struct cri *cri, const struct cri_options *options, struct e
                 r = network_open(options->network ? options->network : &no_network, &cri->network, err);
         if (r >= 0)
                 r = runtime_new(&runtime, &cri->runtime, err);
+        if (r >= 0)
+                r = sync_new(cri, &cri->sync, err);
         if (r >= 0 && exits_open(cri, &why) < 0)
                 log_warning("OOM kills are seen only when a container ends: %s", err_text(why));
         return r;
@@ -88,9 +91,16 @@ int cri_new(uv_loop_t *loop, struct pool *pool, const struct cri_options *option
         return 0;
 }
 
+/* With no sandbox left, the host gets back what held them. */
+static void prune(struct cri *cri) {
+        if (cri->sandboxes.n == 0 && cri->cgroups)
+                cgroup_prune(cri->cgroups, "", NULL);
+}
+
 void cri_free(struct cri *cri) {
         if (!cri)
                 return;
+        prune(cri);
         while (cri->first_container)
                 container_remove(cri->first_container);
         while (cri->first_sandbox) {
@@ -98,6 +108,7 @@ void cri_free(struct cri *cri) {
                 sandbox_remove(cri->first_sandbox);
         }
         exits_close(cri);
+        sync_free(cri->sync);
         runtime_free(cri->runtime);
         network_free(cri->network);
         image_store_close(cri->images);

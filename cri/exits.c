@@ -7,6 +7,7 @@
 #include "cri/emit.h"
 #include "cri/record.h"
 #include "cri/sandbox.h"
+#include "cri/sync.h"
 #include "lib/log.h"
 #include "runtime/events.h"
 
@@ -98,8 +99,10 @@ static void end_done(struct pool_job *job) {
         }
         container->pid = 0;
         exits_unwatch_memory(container);
-        if (!container->removed)
+        if (!container->removed) {
+                sync_later(container->sandbox->cri, RECORD_EXIT, container->id);
                 emit_container(container, CRI_EVENT_CONTAINER_STOPPED);
+        }
         tell_waiters(container);
         container_unref(container);
         free(end);

@@ -10,6 +10,7 @@
 #include "cri/record.h"
 #include "cri/resources.h"
 #include "cri/sandbox.h"
+#include "cri/sync.h"
 #include "lib/files.h"
 #include "lib/log.h"
 
@@ -119,6 +120,7 @@ static void run_done(struct cri_call *call) {
         sandbox->n_ips = sandbox->ips ? run->made.network.n_addresses : 0;
         sandbox->ready = true;
         sandbox->hidden = false;
+        sync_later(call->cri, RECORD_SANDBOX, sandbox->id);
         emit_sandbox(sandbox, CRI_EVENT_SANDBOX_READY);
         response = call_message(call, &cri__run_pod_sandbox_response__descriptor);
         if (!response)
@@ -227,6 +229,7 @@ static void stop_done(struct cri_call *call) {
 
         if (call->sandbox->ready) {
                 call->sandbox->ready = false;
+                sync_later(call->cri, RECORD_SANDBOX, call->sandbox->id);
                 emit_sandbox(call->sandbox, CRI_EVENT_SANDBOX_NOTREADY);
         }
         stop->then(call);

@@ -15,6 +15,7 @@ struct cgroups;
 struct cri_call;
 struct cri_container;
 struct cri_streaming;
+struct cri_sync;
 struct image_store;
 struct network;
 struct oom_watcher;
@@ -102,6 +103,7 @@ struct cri {
         unsigned n_subscriptions;
         unsigned telling; /* events are being told: subscriptions stay in the list */
         const struct cri_streaming *streaming;
+        struct cri_sync *sync;
         unsigned calls;
         struct cri_counters counters;
         int64_t last_created; /* makes creation times differ */
