@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -152,6 +153,22 @@ int conflist_parse(const char *path, const char *text, size_t length, struct con
         }
         *ret_conflist = TAKE_PTR(conflist);
         return 0;
+}
+
+void conflist_stamp(const char *directory, const struct conflist *conflist, struct conflist_stamp *ret_stamp) {
+        struct conflist_stamp stamp;
+        struct stat status;
+
+        /* Compared byte by byte. */
+        memset(&stamp, 0, sizeof(stamp));
+        if (stat(directory, &status) == 0)
+                stamp.directory = status.st_mtim;
+        if (conflist && stat(conflist->path, &status) == 0) {
+                stamp.file = status.st_mtim;
+                stamp.inode = status.st_ino;
+                stamp.size = (uint64_t)status.st_size;
+        }
+        *ret_stamp = stamp;
 }
 
 static int is_configuration(const struct dirent *entry) {

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 struct arena;
 struct err;
@@ -48,6 +49,15 @@ int cni_version_parse(const char *text, enum cni_version *ret_version);
 /* The first configuration of @directory; *ret_conflist is NULL when there is none, or no directory. -EINVAL names file
  * and field. */
 int conflist_load(const char *directory, struct conflist **ret_conflist, struct err **err);
+
+/* What tells one state of a directory of configurations from another: its own and its chosen file's status. */
+struct conflist_stamp {
+        struct timespec directory, file;
+        uint64_t inode, size;
+};
+
+/* The stamp of @directory, whose configuration in use is @conflist or NULL. Zero where there is nothing. */
+void conflist_stamp(const char *directory, const struct conflist *conflist, struct conflist_stamp *ret_stamp);
 
 /* A configuration from its text; @path is for messages. */
 int conflist_parse(const char *path, const char *text, size_t length, struct conflist **ret_conflist, struct err **err);

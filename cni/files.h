@@ -93,4 +93,5 @@ enum dns_warning {
 };
 
 /* The pod's DNS configuration as kubelet forms it. Returns 0 or -ENOMEM; @ret_warnings gets the bits. */
-int dns_form(const struct dns_request *request, struct dns_config *ret_config, unsigned *ret_warnings, struct err **err);
+int dns_form(const struct dns_request *request, struct dns_config *ret_config, unsigned *ret_warnings,
+             struct err **err);

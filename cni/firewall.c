@@ -130,7 +130,12 @@ static int put_translations(const struct firewall *firewall, struct netlink *net
         static const struct {
                 uint8_t family;
                 int set;
-        } order[] = { { AF_INET, SET_ADDRESS }, { AF_INET, SET_ANY }, { AF_INET6, SET_ADDRESS }, { AF_INET6, SET_ANY } };
+        } order[] = {
+                { AF_INET, SET_ADDRESS },
+                { AF_INET, SET_ANY },
+                { AF_INET6, SET_ADDRESS },
+                { AF_INET6, SET_ANY },
+        };
         static const char *const entries[] = { "prerouting", "output" };
         int r = 0;
 

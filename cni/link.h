@@ -75,8 +75,8 @@ int link_wait_up(struct netlink *netlink, const char *name, int timeout_ms, stru
 /* A socket that hears of the namespace's IPv6 addresses; open it before they are added. */
 int link_watch_addresses(struct netlink *ret_netlink, struct err **err);
 
-/* Waits, at most @timeout_ms, until @watch has heard of @n addresses on the interface @index. The kernel tells only when
- * it has joined an address' multicast group, without which neighbours cannot find it. Returns 0, or -ETIMEDOUT. */
+/* Waits, at most @timeout_ms, until @watch has heard of @n addresses on the interface @index. The kernel tells only
+ * when it has joined an address' multicast group, without which neighbours cannot find it. Returns 0 or -ETIMEDOUT. */
 int link_wait_addresses(struct netlink *watch, int index, size_t n, int timeout_ms, struct err **err);
 
 /* The interface that the default route of @family leaves by. -ENOENT when there is none. */

@@ -32,6 +32,7 @@ struct network {
         pthread_mutex_t lock; /* what follows */
         struct loaded *loaded; /* NULL: built in */
         struct err *broken; /* why the configuration that is there now is not in use */
+        struct conflist_stamp stamp; /* of what was read last */
         char descriptions[2][320]; /* the one told last, and the one before */
         unsigned described;
 };
@@ -74,8 +75,15 @@ static void describe(struct network *network) {
                 snprintf(text, size, "none");
 }
 
+static void take_stamp(struct network *network, struct conflist_stamp *ret_stamp) {
+        memset(ret_stamp, 0, sizeof(*ret_stamp));
+        if (network->conf_dir)
+                conflist_stamp(network->conf_dir, network->loaded ? network->loaded->conflist : NULL, ret_stamp);
+}
+
 /* Puts @loaded, or the failure @broken, in place. A failure leaves the configuration in use. */
-static void exchange(struct network *network, struct loaded *loaded, struct err *broken) {
+static void exchange(struct network *network, struct loaded *loaded, struct err *broken,
+                     const struct conflist_stamp *stamp) {
         struct loaded *before = NULL;
 
         pthread_mutex_lock(&network->lock);
@@ -85,6 +93,8 @@ static void exchange(struct network *network, struct loaded *loaded, struct err 
                 before = network->loaded;
                 network->loaded = loaded;
         }
+        take_stamp(network, &network->stamp);
+        network->stamp.directory = stamp->directory;
         describe(network);
         pthread_mutex_unlock(&network->lock);
         loaded_put(network, before);
@@ -111,20 +121,43 @@ static int load(struct network *network, struct loaded **ret_loaded, struct err 
         return 0;
 }
 
+/* Reads the configuration again when it changed, or when it could not be used: what was missing may be there now. */
+static void refresh(struct network *network) {
+        _cleanup_err_ struct err *error = NULL;
+        struct conflist_stamp now;
+        char before[ERR_TEXT_MAX];
+        bool same;
+
+        if (!network->conf_dir)
+                return;
+        pthread_mutex_lock(&network->lock);
+        take_stamp(network, &now);
+        same = !network->broken && memcmp(&now, &network->stamp, sizeof(now)) == 0;
+        snprintf(before, sizeof(before), "%s", err_text(network->broken));
+        pthread_mutex_unlock(&network->lock);
+        if (!same && network_reload(network, &error) < 0 && strcmp(before, err_text(error)) != 0)
+                log_warning("network: %s", err_text(error));
+}
+
 int network_reload(struct network *network, struct err **err) {
+        struct conflist_stamp before = { 0 };
         struct loaded *loaded = NULL;
         struct err *error = NULL;
-        int r = load(network, &loaded, &error);
+        int r;
 
+        /* A change while it is read is a change after it. */
+        if (network->conf_dir)
+                conflist_stamp(network->conf_dir, NULL, &before);
+        r = load(network, &loaded, &error);
         if (r < 0) {
                 err_set(err, -r, "%s", err_text(error));
-                exchange(network, NULL, error);
+                exchange(network, NULL, error, &before);
                 return r;
         }
         /* The bridge only where it is used, now or by pods of before. */
         if (network->bridge && (!loaded || bridge_present(network->bridge)))
                 r = bridge_ensure(network->bridge, err);
-        exchange(network, loaded, NULL);
+        exchange(network, loaded, NULL, &before);
         return r;
 }
 
@@ -267,6 +300,8 @@ int network_attach(struct network *network, const struct network_request *reques
         int r = check_id(request->id, err);
 
         if (r == 0)
+                refresh(network);
+        if (r == 0)
                 r = loaded_get(network, &loaded, err);
         if (r < 0)
                 return r;
@@ -306,14 +341,9 @@ int network_check(struct network *network, const char *id, const char *netns, st
 
 int network_status(struct network *network, struct err **err) {
         struct loaded *loaded = NULL;
-        bool broken;
         int r;
 
-        pthread_mutex_lock(&network->lock);
-        broken = network->broken != NULL;
-        pthread_mutex_unlock(&network->lock);
-        if (broken)
-                network_reload(network, NULL);
+        refresh(network);
         r = loaded_get(network, &loaded, err);
         if (r < 0)
                 return r;

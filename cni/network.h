@@ -114,8 +114,8 @@ int network_check(struct network *network, const char *id, const char *netns, st
 /* 0 when pods can be attached, else why not: CRI's NetworkReady. Puts back bridge and rules that someone removed. */
 int network_status(struct network *network, struct err **err);
 
-/* Reads conf_dir again; call it when the directory changed. A broken file is an error and the last good
- * configuration stays. */
+/* Reads conf_dir again, for a caller that watches it. Attach and status do so themselves when its time stamps changed.
+ * A broken file is an error and the last good configuration stays. */
 int network_reload(struct network *network, struct err **err);
 
 /* "bridge nacelle0" or "CNI NAME", for `crictl info`. Valid until the next reload. */

@@ -156,8 +156,8 @@ static void put_comment(struct nlmsghdr *message, const char *comment) {
         mnl_attr_put(message, NFTA_SET_ELEM_USERDATA, 2 + size, userdata);
 }
 
-void nft_put_port(struct netlink *netlink, const char *table, const struct nft_ports *ports, const struct nft_port *port,
-                  bool add) {
+void nft_put_port(struct netlink *netlink, const char *table, const struct nft_ports *ports,
+                  const struct nft_port *port, bool add) {
         struct nlmsghdr *message =
                 nft_begin(netlink, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, add ? NLM_F_CREATE | NLM_F_EXCL : 0,
                           add ? "add host port" : "remove host port", 0);

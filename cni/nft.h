@@ -55,8 +55,8 @@ struct nft_port {
 };
 
 /* Adds or removes the element @port of @ports. */
-void nft_put_port(struct netlink *netlink, const char *table, const struct nft_ports *ports, const struct nft_port *port,
-                  bool add);
+void nft_put_port(struct netlink *netlink, const char *table, const struct nft_ports *ports,
+                  const struct nft_port *port, bool add);
 
 /* Calls @each for the elements of @ports; a negative return ends it. Returns -ENOENT when there is no such set. */
 int nft_for_each_port(struct netlink *netlink, const char *table, const struct nft_ports *ports,

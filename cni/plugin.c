@@ -262,8 +262,8 @@ static int report(struct process *process, struct err **err) {
         details = value_string_or(value_get(object, "details"), "");
         value_integer(value_get(object, "code"), &code);
         if (message)
-                return err_set(err, ECANCELED, "CNI plugin %s: %s: %s%s%s (code %" PRId64 ")", call->type, call->command,
-                               message, details[0] ? "; " : "", details, code);
+                return err_set(err, ECANCELED, "CNI plugin %s: %s: %s%s%s (code %" PRId64 ")", call->type,
+                               call->command, message, details[0] ? "; " : "", details, code);
         message = complaint(&process->error);
         if (WIFSIGNALED(process->status))
                 return err_set(err, ECANCELED, "CNI plugin %s: %s: killed by signal %d%s%s", call->type, call->command,

@@ -35,4 +35,5 @@ int plugin_record_read(const char *directory, const char *id, struct arena *aren
 int plugin_record_remove(const char *directory, const char *id, struct err **err);
 
 /* Calls @each for the id of each record; a negative return ends it. */
-int plugin_record_for_each(const char *directory, int (*each)(const char *id, void *data), void *data, struct err **err);
+int plugin_record_for_each(const char *directory, int (*each)(const char *id, void *data), void *data,
+                           struct err **err);

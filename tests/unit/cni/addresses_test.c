@@ -78,7 +78,7 @@ static void test_marks(void **state) {
                 const char *ip;
                 int error;
         } rows[] = {
-                { "fd00::2", 0 },      { "fd00::2", EADDRINUSE }, { "fd00::5", 0 },         { "fd00::", ERANGE },
+                { "fd00::2", 0 },      { "fd00::2", EADDRINUSE }, { "fd00::5", 0 },          { "fd00::", ERANGE },
                 { "fd00::1", ERANGE }, { "fd00::6", ERANGE },     { "fd00:0:1::2", ERANGE }, { "10.0.0.2", ERANGE },
         };
         struct addresses *addresses = pool("fd00::/64", 4);
@@ -107,8 +107,8 @@ static void test_sizes(void **state) {
                 const char *cidr;
                 int error;
         } rows[] = {
-                { "10.0.0.0/30", 0 },   { "10.0.0.0/31", EINVAL }, { "10.0.0.0/32", EINVAL }, { "0.0.0.0/0", 0 },
-                { "fd00::/126", 0 },    { "fd00::/127", EINVAL },  { "fd00::/128", EINVAL },  { "::/0", 0 },
+                { "10.0.0.0/30", 0 }, { "10.0.0.0/31", EINVAL }, { "10.0.0.0/32", EINVAL }, { "0.0.0.0/0", 0 },
+                { "fd00::/126", 0 },  { "fd00::/127", EINVAL },  { "fd00::/128", EINVAL },  { "::/0", 0 },
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {

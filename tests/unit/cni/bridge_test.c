@@ -128,7 +128,8 @@ static void test_first_packet_arrives(void **state) {
                 if (i % 2)
                         host_ask(NULL, IPPROTO_TCP, address_of(&result, (size_t)i / 2 % 2), 81);
                 else
-                        assert_string_not_equal(host_ask(id, IPPROTO_TCP, i / 2 % 2 ? "fd00:88::1" : "10.88.0.1", 80), "");
+                        assert_string_not_equal(host_ask(id, IPPROTO_TCP, i / 2 % 2 ? "fd00:88::1" : "10.88.0.1", 80),
+                                                "");
                 assert_true(host_now() - begin < 0.5);
         }
         for (int i = 0; i < 24; i++) {
@@ -159,8 +160,14 @@ static void test_host_ports(void **state) {
                 { .protocol = IPPROTO_TCP, .host_port = 8081, .container_port = 80 },
                 { .protocol = IPPROTO_UDP, .host_port = 5353, .container_port = 53 },
                 { .protocol = IPPROTO_TCP, .container_port = 9999 },
-                { .protocol = IPPROTO_TCP, .host_port = 8082, .container_port = 80, .host_ip = { AF_INET, { 127, 0, 0, 1 } } },
-                { .protocol = IPPROTO_TCP, .host_port = 8083, .container_port = 80, .host_ip = { AF_INET, { 192, 0, 2, 1 } } },
+                { .protocol = IPPROTO_TCP,
+                  .host_port = 8082,
+                  .container_port = 80,
+                  .host_ip = { AF_INET, { 127, 0, 0, 1 } } },
+                { .protocol = IPPROTO_TCP,
+                  .host_port = 8083,
+                  .container_port = 80,
+                  .host_ip = { AF_INET, { 192, 0, 2, 1 } } },
                 { .protocol = IPPROTO_TCP, .host_port = 8084, .container_port = 80, .host_ip = { AF_INET, { 0 } } },
         };
         static const struct {
@@ -228,10 +235,14 @@ static void test_host_ports(void **state) {
 static void test_ports_taken(void **state) {
         static const struct network_port any = { .protocol = IPPROTO_TCP, .host_port = 8080, .container_port = 80 };
         static const struct network_port udp = { .protocol = IPPROTO_UDP, .host_port = 8080, .container_port = 80 };
-        static const struct network_port one = { .protocol = IPPROTO_TCP, .host_port = 8080, .container_port = 81,
+        static const struct network_port one = { .protocol = IPPROTO_TCP,
+                                                 .host_port = 8080,
+                                                 .container_port = 81,
                                                  .host_ip = { AF_INET, { 127, 0, 0, 1 } } };
-        static const struct network_port twice[] = { { .protocol = IPPROTO_TCP, .host_port = 90, .container_port = 1 },
-                                                     { .protocol = IPPROTO_TCP, .host_port = 90, .container_port = 2 } };
+        static const struct network_port twice[] = {
+                { .protocol = IPPROTO_TCP, .host_port = 90, .container_port = 1 },
+                { .protocol = IPPROTO_TCP, .host_port = 90, .container_port = 2 }
+        };
         static const struct network_port listening = { .protocol = IPPROTO_TCP, .host_port = 22, .container_port = 22 };
         static const struct {
                 const struct network_port *ports;
@@ -267,8 +278,9 @@ static void test_ports_taken(void **state) {
 /* The node's loopback must stay out of reach although route_localnet is on. */
 static void test_loopback_is_guarded(void **state) {
         start("a", NULL, 0);
-        host_run("socat -u TCP-LISTEN:7777,bind=127.0.0.1,fork,reuseaddr /dev/null >/dev/null 2>&1 & echo $! > %s/socat",
-                 host_directory);
+        host_run(
+                "socat -u TCP-LISTEN:7777,bind=127.0.0.1,fork,reuseaddr /dev/null >/dev/null 2>&1 & echo $! > %s/socat",
+                host_directory);
         host_run("nsenter --net=%s sh -c 'ip addr del 127.0.0.1/8 dev lo; "
                  "sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.conf.eth0.route_localnet=1; "
                  "ip route add 127.0.0.0/8 via 10.88.0.1 src 10.88.0.2'",
@@ -371,8 +383,10 @@ static void test_two_networks(void **state) {
 
 /* Rules and bridge that someone took away come back, with the pods' ports. */
 static void test_repair(void **state) {
-        static const struct network_port ports[] = { { .protocol = IPPROTO_TCP, .host_port = 8080, .container_port = 80 },
-                                                     { .protocol = IPPROTO_TCP, .host_port = 8081, .container_port = 80 } };
+        static const struct network_port ports[] = {
+                { .protocol = IPPROTO_TCP, .host_port = 8080, .container_port = 80 },
+                { .protocol = IPPROTO_TCP, .host_port = 8081, .container_port = 80 }
+        };
 
         start("a", &ports[0], 1);
         host_serve("a", IPPROTO_TCP, 80);
@@ -398,12 +412,20 @@ static void test_repair(void **state) {
 
 /* The next agent takes up what the kernel holds, keeps the live ones and removes the others. */
 static void test_taken_up_by_the_next(void **state) {
-        static const struct network_port ports[] = { { .protocol = IPPROTO_TCP, .host_port = 8080, .container_port = 80 },
-                                                     { .protocol = IPPROTO_UDP, .host_port = 8081, .container_port = 80,
-                                                       .host_ip = { AF_INET, { 192, 0, 2, 1 } } } };
+        static const struct network_port ports[] = {
+                { .protocol = IPPROTO_TCP, .host_port = 8080, .container_port = 80 },
+                { .protocol = IPPROTO_UDP,
+                  .host_port = 8081,
+                  .container_port = 80,
+                  .host_ip = { AF_INET, { 192, 0, 2, 1 } } }
+        };
         struct network_result a = start("a", &ports[0], 1), result;
-        struct network_request limited = { .id = "b", .netns = host_netns("b"), .ports = &ports[1], .n_ports = 1,
-                                           .egress_bits = 1000000, .ingress_bits = 1000000 };
+        struct network_request limited = { .id = "b",
+                                           .netns = host_netns("b"),
+                                           .ports = &ports[1],
+                                           .n_ports = 1,
+                                           .egress_bits = 1000000,
+                                           .ingress_bits = 1000000 };
         _cleanup_err_ struct err *err = NULL;
         struct ip stranger;
 
@@ -452,7 +474,9 @@ static void test_bandwidth(void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
-                struct network_request request = { .id = "a", .netns = host_netns("a"), .ingress_bits = rows[i].ingress,
+                struct network_request request = { .id = "a",
+                                                   .netns = host_netns("a"),
+                                                   .ingress_bits = rows[i].ingress,
                                                    .egress_bits = rows[i].egress };
                 struct network_result a;
                 double seconds;
@@ -476,10 +500,15 @@ static void churn(void) {
 
         for (unsigned i = 0;; i++) {
                 struct network_port port = { .protocol = i & 1 ? IPPROTO_UDP : IPPROTO_TCP,
-                                             .host_port = (uint16_t)(2000 + i % 4), .container_port = 80 };
+                                             .host_port = (uint16_t)(2000 + i % 4),
+                                             .container_port = 80 };
                 const char *id = ids[i % 4];
-                struct network_request request = { .id = id, .netns = host_netns(id), .ports = &port, .n_ports = 1,
-                                                   .egress_bits = i & 4 ? 1000000 : 0, .ingress_bits = i & 2 ? 1000000 : 0 };
+                struct network_request request = { .id = id,
+                                                   .netns = host_netns(id),
+                                                   .ports = &port,
+                                                   .n_ports = 1,
+                                                   .egress_bits = i & 4 ? 1000000 : 0,
+                                                   .ingress_bits = i & 2 ? 1000000 : 0 };
                 struct network_result result;
 
                 if (network_attach(network, &request, &result, NULL) < 0 || (i & 8))

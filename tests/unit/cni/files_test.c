@@ -14,9 +14,9 @@
 
 #define LIST(...) ((const char *const[]){ __VA_ARGS__, NULL })
 
-#define MANAGED                                                                    \
-        "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"                 \
-        "::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"       \
+#define MANAGED                                                                                                        \
+        "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n"                                                     \
+        "::1\tlocalhost ip6-localhost ip6-loopback\nfe00::0\tip6-localnet\n"                                           \
         "fe00::0\tip6-mcastprefix\nfe00::1\tip6-allnodes\nfe00::2\tip6-allrouters\n"
 
 /* What kubelet writes, from its own tests' shapes. */
@@ -32,7 +32,11 @@ static void test_hosts(void **state) {
                   MANAGED "203.0.113.1\tpodFoo.domainFoo\tpodFoo\n" },
                 { { .ips = LIST("203.0.113.1", "fd00::6"), .hostname = "pod", .domain = "" },
                   MANAGED "203.0.113.1\tpod\nfd00::6\tpod\n" },
-                { { .ips = LIST("203.0.113.1"), .hostname = "podFoo", .domain = "domainFoo", .aliases = aliases, .n_aliases = 2 },
+                { { .ips = LIST("203.0.113.1"),
+                    .hostname = "podFoo",
+                    .domain = "domainFoo",
+                    .aliases = aliases,
+                    .n_aliases = 2 },
                   MANAGED "203.0.113.1\tpodFoo.domainFoo\tpodFoo\n\n# Entries added by HostAliases.\n"
                           "123.45.67.89\tfoo\tbar\tbaz\n456.78.90.123\tpark\tdoo\tboo\n" },
                 { { .hostname = "pod" }, MANAGED },
@@ -86,7 +90,8 @@ static void test_resolv_conf(void **state) {
                 _cleanup_dns_config_ struct dns_config config = { 0 };
                 _cleanup_free_ char *text = NULL;
 
-                assert_int_equal(resolv_conf_parse(resolv_confs[i].text, strlen(resolv_confs[i].text), &config, NULL), 0);
+                assert_int_equal(resolv_conf_parse(resolv_confs[i].text, strlen(resolv_confs[i].text), &config, NULL),
+                                 0);
                 text = resolv_conf_format(&config);
                 assert_string_equal(text, resolv_confs[i].as);
         }
@@ -117,38 +122,67 @@ static void test_policies(void **state) {
                 unsigned warnings;
         } rows[] = {
                 { { .policy = DNS_DEFAULT, .node = &node },
-                  "search node.example\nnameserver 9.9.9.9\noptions edns0 ndots:2\n", 0 },
+                  "search node.example\nnameserver 9.9.9.9\noptions edns0 ndots:2\n",
+                  0 },
                 { { .policy = DNS_DEFAULT }, "search .\nnameserver 127.0.0.1\n", 0 },
                 { { .policy = DNS_DEFAULT, .node_is_ipv6 = true }, "search .\nnameserver ::1\n", 0 },
                 { { .policy = DNS_NONE, .node = &node, .cluster_servers = cluster }, "", 0 },
-                { { .policy = DNS_NONE, .node = &node, .servers = LIST("1.1.1.1"), .searches = LIST("a", "b", "a"),
-                    .options = options, .n_options = 2 },
-                  "search a b\nnameserver 1.1.1.1\noptions ndots:3 debug\n", 0 },
-                { { .policy = DNS_CLUSTER_FIRST, .pod_namespace = "ns", .cluster_servers = cluster,
-                    .cluster_domain = "cluster.local", .node = &node },
-                  "search ns.svc.cluster.local svc.cluster.local cluster.local node.example\n"
-                  "nameserver 10.96.0.10\noptions ndots:5\n", 0 },
-                { { .policy = DNS_CLUSTER_FIRST, .pod_namespace = "ns", .cluster_servers = cluster, .node = &node },
-                  "search node.example\nnameserver 10.96.0.10\noptions ndots:5\n", 0 },
-                { { .policy = DNS_CLUSTER_FIRST, .pod_namespace = "ns", .cluster_servers = cluster,
-                    .cluster_domain = "cluster.local", .node = &node, .servers = LIST("10.96.0.10", "1.1.1.1"),
-                    .searches = LIST("cluster.local", "more"), .options = options, .n_options = 3 },
-                  "search ns.svc.cluster.local svc.cluster.local cluster.local node.example more\n"
-                  "nameserver 10.96.0.10\nnameserver 1.1.1.1\noptions ndots:3 debug edns0\n", 0 },
-                /* No cluster DNS: as Default, with a warning. */
-                { { .policy = DNS_CLUSTER_FIRST, .pod_namespace = "ns", .cluster_domain = "cluster.local", .node = &node },
-                  "search node.example\nnameserver 9.9.9.9\noptions edns0 ndots:2\n", DNS_MISSING_CLUSTER },
-                { { .policy = DNS_CLUSTER_FIRST_WITH_HOST_NET, .host_network = true, .node = &node },
-                  "search node.example\nnameserver 9.9.9.9\noptions edns0 ndots:2\n", DNS_MISSING_CLUSTER },
-                { { .policy = DNS_CLUSTER_FIRST, .host_network = true, .cluster_servers = cluster, .node = &node },
-                  "search node.example\nnameserver 9.9.9.9\noptions edns0 ndots:2\n", 0 },
-                { { .policy = DNS_CLUSTER_FIRST_WITH_HOST_NET, .host_network = true, .cluster_servers = cluster,
+                { { .policy = DNS_NONE,
+                    .node = &node,
+                    .servers = LIST("1.1.1.1"),
+                    .searches = LIST("a", "b", "a"),
+                    .options = options,
+                    .n_options = 2 },
+                  "search a b\nnameserver 1.1.1.1\noptions ndots:3 debug\n",
+                  0 },
+                { { .policy = DNS_CLUSTER_FIRST,
+                    .pod_namespace = "ns",
+                    .cluster_servers = cluster,
+                    .cluster_domain = "cluster.local",
                     .node = &node },
-                  "search node.example\nnameserver 10.96.0.10\noptions ndots:5\n", 0 },
+                  "search ns.svc.cluster.local svc.cluster.local cluster.local node.example\n"
+                  "nameserver 10.96.0.10\noptions ndots:5\n",
+                  0 },
+                { { .policy = DNS_CLUSTER_FIRST, .pod_namespace = "ns", .cluster_servers = cluster, .node = &node },
+                  "search node.example\nnameserver 10.96.0.10\noptions ndots:5\n",
+                  0 },
+                { { .policy = DNS_CLUSTER_FIRST,
+                    .pod_namespace = "ns",
+                    .cluster_servers = cluster,
+                    .cluster_domain = "cluster.local",
+                    .node = &node,
+                    .servers = LIST("10.96.0.10", "1.1.1.1"),
+                    .searches = LIST("cluster.local", "more"),
+                    .options = options,
+                    .n_options = 3 },
+                  "search ns.svc.cluster.local svc.cluster.local cluster.local node.example more\n"
+                  "nameserver 10.96.0.10\nnameserver 1.1.1.1\noptions ndots:3 debug edns0\n",
+                  0 },
+                /* No cluster DNS: as Default, with a warning. */
+                { { .policy = DNS_CLUSTER_FIRST,
+                    .pod_namespace = "ns",
+                    .cluster_domain = "cluster.local",
+                    .node = &node },
+                  "search node.example\nnameserver 9.9.9.9\noptions edns0 ndots:2\n",
+                  DNS_MISSING_CLUSTER },
+                { { .policy = DNS_CLUSTER_FIRST_WITH_HOST_NET, .host_network = true, .node = &node },
+                  "search node.example\nnameserver 9.9.9.9\noptions edns0 ndots:2\n",
+                  DNS_MISSING_CLUSTER },
+                { { .policy = DNS_CLUSTER_FIRST, .host_network = true, .cluster_servers = cluster, .node = &node },
+                  "search node.example\nnameserver 9.9.9.9\noptions edns0 ndots:2\n",
+                  0 },
+                { { .policy = DNS_CLUSTER_FIRST_WITH_HOST_NET,
+                    .host_network = true,
+                    .cluster_servers = cluster,
+                    .node = &node },
+                  "search node.example\nnameserver 10.96.0.10\noptions ndots:5\n",
+                  0 },
                 { { .policy = DNS_NONE, .servers = LIST("1.1.1.1", "2.2.2.2", "3.3.3.3") },
-                  "nameserver 1.1.1.1\nnameserver 2.2.2.2\nnameserver 3.3.3.3\n", 0 },
+                  "nameserver 1.1.1.1\nnameserver 2.2.2.2\nnameserver 3.3.3.3\n",
+                  0 },
                 { { .policy = DNS_NONE, .servers = LIST("1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4") },
-                  "nameserver 1.1.1.1\nnameserver 2.2.2.2\nnameserver 3.3.3.3\n", DNS_SERVERS_CUT },
+                  "nameserver 1.1.1.1\nnameserver 2.2.2.2\nnameserver 3.3.3.3\n",
+                  DNS_SERVERS_CUT },
         };
 
         assert_int_equal(resolv_conf_parse(node_text, strlen(node_text), &node, NULL), 0);
@@ -178,7 +212,8 @@ static void check_searches(size_t n, size_t size, size_t expected, unsigned warn
                 names[i][size] = '\0';
                 list[i] = names[i];
         }
-        assert_int_equal(dns_form(&(struct dns_request){ .policy = DNS_NONE, .searches = list }, &config, &said, NULL), 0);
+        assert_int_equal(dns_form(&(struct dns_request){ .policy = DNS_NONE, .searches = list }, &config, &said, NULL),
+                         0);
         assert_int_equal(config.searches.n, expected);
         assert_int_equal(said, warnings);
 }
@@ -222,9 +257,12 @@ static void test_policy_names(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_hosts),          cmocka_unit_test(test_resolv_conf),
-                cmocka_unit_test(test_resolv_conf_refusals), cmocka_unit_test(test_policies),
-                cmocka_unit_test(test_search_limits),  cmocka_unit_test(test_policy_names),
+                cmocka_unit_test(test_hosts),
+                cmocka_unit_test(test_resolv_conf),
+                cmocka_unit_test(test_resolv_conf_refusals),
+                cmocka_unit_test(test_policies),
+                cmocka_unit_test(test_search_limits),
+                cmocka_unit_test(test_policy_names),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

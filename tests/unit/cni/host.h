@@ -157,7 +157,8 @@ HOST_FUNCTION int host_listen(void *data, struct err **err) {
         endpoint->fd = socket(address.ss_family, type | SOCK_CLOEXEC, 0);
         setsockopt(endpoint->fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof(zero));
         setsockopt(endpoint->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-        if (bind(endpoint->fd, (struct sockaddr *)&address, n) < 0 || (type == SOCK_STREAM && listen(endpoint->fd, 16) < 0))
+        if (bind(endpoint->fd, (struct sockaddr *)&address, n) < 0 ||
+            (type == SOCK_STREAM && listen(endpoint->fd, 16) < 0))
                 return err_errno(err, errno, "listen on %u", endpoint->port);
         return 0;
 }
@@ -226,8 +227,8 @@ HOST_FUNCTION int host_query(void *data, struct err **err) {
 
         endpoint->answer[0] = '\0';
         if (endpoint->local_port) {
-                socklen_t local_size = host_sockaddr(address.ss_family == AF_INET ? "0.0.0.0" : NULL,
-                                                     endpoint->local_port, &local);
+                socklen_t local_size =
+                        host_sockaddr(address.ss_family == AF_INET ? "0.0.0.0" : NULL, endpoint->local_port, &local);
 
                 setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
                 if (bind(fd, (struct sockaddr *)&local, local_size) < 0)

@@ -23,7 +23,8 @@ static int teardown(void **state) {
         network = NULL;
         host_stop_servers();
         host_run("for n in %s/*; do umount -q $n; done; rm -rf %s/*", host_directory, host_directory);
-        host_run("for l in $(ip -br link | cut -d' ' -f1 | cut -d@ -f1); do [ $l = lo ] || ip link del $l 2>/dev/null; done; "
+        host_run("for l in $(ip -br link | cut -d' ' -f1 | cut -d@ -f1); do [ $l = lo ] || ip link del $l 2>/dev/null; "
+                 "done; "
                  "nft flush ruleset");
         return 0;
 }
@@ -41,8 +42,9 @@ static void write_file(const char *directory, const char *name, mode_t mode, con
 
 static struct network *open_network(int timeout_ms) {
         const char *const bin_dirs[] = { bin_dir, DEBIAN_PLUGINS, NULL };
-        struct network_options options = { .conf_dir = conf_dir, .bin_dirs = bin_dirs, .cache_dir = cache_dir,
-                                           .plugin_timeout_ms = timeout_ms };
+        struct network_options options = {
+                .conf_dir = conf_dir, .bin_dirs = bin_dirs, .cache_dir = cache_dir, .plugin_timeout_ms = timeout_ms
+        };
         _cleanup_err_ struct err *err = NULL;
         struct network *opened;
 
@@ -51,7 +53,8 @@ static struct network *open_network(int timeout_ms) {
         return opened;
 }
 
-static int attach(const char *id, const struct network_request *what, struct network_result *ret_result, struct err **err) {
+static int attach(const char *id, const struct network_request *what, struct network_result *ret_result,
+                  struct err **err) {
         struct network_request request = what ? *what : (struct network_request){ 0 };
 
         request.id = id;
@@ -163,8 +166,10 @@ static void test_debian_ptp_and_macvlan(void **state) {
                 struct network_result a, b;
 
                 write_file(conf_dir, "1.conflist", 0644,
-                           "{\"cniVersion\":\"1.0.0\",\"name\":\"n%zu\",\"plugins\":[{%s,\"ipam\":{\"type\":\"host-local\","
-                           "\"dataDir\":\"%s/ipam\",\"subnet\":\"10.78.%zu.0/24\",\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}}]}",
+                           "{\"cniVersion\":\"1.0.0\",\"name\":\"n%zu\",\"plugins\":[{%s,\"ipam\":{\"type\":\"host-"
+                           "local\","
+                           "\"dataDir\":\"%s/ipam\",\"subnet\":\"10.78.%zu.0/24\",\"routes\":[{\"dst\":\"0.0.0.0/"
+                           "0\"}]}}]}",
                            i, mains[i], host_directory, i);
                 network = open_network(0);
                 a = start("a", NULL);
@@ -197,9 +202,11 @@ static void write_script(const char *name, const char *body) {
                    name, host_directory, body);
 }
 
-#define ANSWER_ADD                                                                                             \
-        "[ $CNI_COMMAND = ADD ] && echo '{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"br\"},{\"name\":\"eth0\"," \
-        "\"mac\":\"02:00:00:00:00:07\",\"mtu\":1450,\"sandbox\":\"/x\"}],\"ips\":[{\"address\":\"10.9.0.7/16\",\"gateway\":" \
+#define ANSWER_ADD                                                                                                     \
+        "[ $CNI_COMMAND = ADD ] && echo "                                                                              \
+        "'{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"br\"},{\"name\":\"eth0\","                             \
+        "\"mac\":\"02:00:00:00:00:07\",\"mtu\":1450,\"sandbox\":\"/x\"}],\"ips\":[{\"address\":\"10.9.0.7/"            \
+        "16\",\"gateway\":"                                                                                            \
         "\"10.9.0.1\",\"interface\":1},{\"address\":\"10.9.0.1/16\",\"interface\":0}]}'\nexit 0"
 
 static void write_list(const char *version, const char *rest) {
@@ -230,15 +237,20 @@ static void assert_calls(const char *const *expected) {
 #define CALLS(...) assert_calls((const char *const[]){ __VA_ARGS__, NULL })
 
 static void test_protocol(void **state) {
-        static const struct network_port port = { .protocol = IPPROTO_UDP, .host_port = 53, .container_port = 5353,
+        static const struct network_port port = { .protocol = IPPROTO_UDP,
+                                                  .host_port = 53,
+                                                  .container_port = 5353,
                                                   .host_ip = { AF_INET, { 127, 0, 0, 1 } } };
-        struct network_request what = { .ports = &port, .n_ports = 1, .dns_servers = (const char *const[]){ "1.1.1.1", NULL } };
+        struct network_request what = { .ports = &port,
+                                        .n_ports = 1,
+                                        .dns_servers = (const char *const[]){ "1.1.1.1", NULL } };
         struct network_result result;
         char expected[4096], calls[16384];
         static const uint8_t mac[6] = { 2, 0, 0, 0, 0, 7 };
 
         write_script("one", ANSWER_ADD);
-        write_script("two", "[ $CNI_COMMAND = ADD ] && echo \"$in\" | sed 's/.*\"prevResult\":\\(.*\\)}$/\\1/'\nexit 0");
+        write_script("two",
+                     "[ $CNI_COMMAND = ADD ] && echo \"$in\" | sed 's/.*\"prevResult\":\\(.*\\)}$/\\1/'\nexit 0");
         write_list("1.1.0", "");
         network = open_network(0);
         CALLS("one VERSION unset unset unset unset", "two VERSION unset unset unset unset");
@@ -255,13 +267,15 @@ static void test_protocol(void **state) {
         snprintf(expected, sizeof(expected),
                  "one ADD a %s eth0 IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web;"
                  "K8S_POD_INFRA_CONTAINER_ID=a;K8S_POD_UID=1-2-3 %s:" DEBIAN_PLUGINS
-                 " {\"cniVersion\":\"1.1.0\",\"name\":\"n\",\"type\":\"one\",\"runtimeConfig\":{\"portMappings\":[{\"hostPort\":53,"
+                 " {\"cniVersion\":\"1.1.0\",\"name\":\"n\",\"type\":\"one\",\"runtimeConfig\":{\"portMappings\":[{"
+                 "\"hostPort\":53,"
                  "\"containerPort\":5353,\"protocol\":\"udp\",\"hostIP\":\"127.0.0.1\"}]}}\n"
                  "two ADD a %s eth0 ",
                  host_netns("a"), bin_dir, host_netns("a"));
         assert_memory_equal(calls, expected, strlen(expected));
-        assert_non_null(strstr(calls, "{\"cniVersion\":\"1.1.0\",\"name\":\"n\",\"type\":\"two\",\"x\":[1,{\"y\":null}],"
-                                      "\"prevResult\":{\"cniVersion\":\"1.1.0\",\"interfaces\":"));
+        assert_non_null(strstr(calls,
+                               "{\"cniVersion\":\"1.1.0\",\"name\":\"n\",\"type\":\"two\",\"x\":[1,{\"y\":null}],"
+                               "\"prevResult\":{\"cniVersion\":\"1.1.0\",\"interfaces\":"));
 
         assert_int_equal(attach("a", NULL, &result, NULL), -EEXIST);
         assert_int_equal(network_check(network, "a", host_netns("a"), NULL), 0);
@@ -313,16 +327,20 @@ static void test_failures(void **state) {
                 int error;
                 const char *says;
         } rows[] = {
-                { "[ $CNI_COMMAND = DEL ] && exit 0; echo '{\"code\":11,\"msg\":\"no room\",\"details\":\"in the inn\"}'; exit 1",
+                { "[ $CNI_COMMAND = DEL ] && exit 0; echo '{\"code\":11,\"msg\":\"no room\",\"details\":\"in the "
+                  "inn\"}'; exit 1",
                   ECANCELED, "CNI plugin two: ADD: no room; in the inn (code 11)" },
                 { "[ $CNI_COMMAND = DEL ] && exit 0; echo 'went wrong' >&2; exit 3", ECANCELED,
                   "CNI plugin two: ADD: exit code 3: went wrong" },
-                { "[ $CNI_COMMAND = DEL ] && exit 0; kill -9 $$", ECANCELED, "CNI plugin two: ADD: killed by signal 9" },
+                { "[ $CNI_COMMAND = DEL ] && exit 0; kill -9 $$", ECANCELED,
+                  "CNI plugin two: ADD: killed by signal 9" },
                 { "[ $CNI_COMMAND = DEL ] && exit 0; echo '{}x'", EINVAL, "CNI plugin two: answer to ADD: " },
-                { "[ $CNI_COMMAND = DEL ] && exit 0; echo '{}'", EINVAL, "result of the CNI plugins: no address for eth0" },
+                { "[ $CNI_COMMAND = DEL ] && exit 0; echo '{}'", EINVAL,
+                  "result of the CNI plugins: no address for eth0" },
                 { "[ $CNI_COMMAND = DEL ] && exit 0; echo '{\"ips\":[{\"address\":\"10.0.0.300/8\"}]}'", EINVAL,
                   "result of the CNI plugins: \"10.0.0.300/8\" is not a CIDR" },
-                { "[ $CNI_COMMAND = DEL ] && exit 0; sleep 60 & sleep 60", ETIMEDOUT, "CNI plugin two: ADD took longer than 400 ms" },
+                { "[ $CNI_COMMAND = DEL ] && exit 0; sleep 60 & sleep 60", ETIMEDOUT,
+                  "CNI plugin two: ADD took longer than 400 ms" },
                 { "[ $CNI_COMMAND = DEL ] && exit 0; head -c 3000000 /dev/zero; exit 0", E2BIG,
                   "CNI plugin two: ADD answered more than 1048576 bytes" },
         };
@@ -388,7 +406,8 @@ static void test_configurations(void **state) {
                 { "1.conflist", "[]", "1.conflist: is a list, not a network configuration" },
                 { "1.conflist", "{\"cniVersion\":\"1.0.0\"}", "1.conflist: name \"\" is not a network's name" },
                 { "1.conflist", "{\"name\":\"a/b\"}", "1.conflist: name \"a/b\" is not a network's name" },
-                { "1.conflist", "{\"name\":\"n\",\"cniVersion\":\"2.0.0\"}", "cniVersion \"2.0.0\" is not known; the newest is 1.1.0" },
+                { "1.conflist", "{\"name\":\"n\",\"cniVersion\":\"2.0.0\"}",
+                  "cniVersion \"2.0.0\" is not known; the newest is 1.1.0" },
                 { "1.conflist", "{\"name\":\"n\",\"cniVersion\":\"1.0.0\",\"plugins\":[]}", "plugins is empty" },
                 { "1.conflist", "{\"name\":\"n\",\"cniVersion\":\"1.0.0\",\"plugins\":{}}", "plugins is a map" },
                 { "1.conflist", "{\"name\":\"n\",\"cniVersion\":\"1.0.0\",\"plugins\":[{}]}", "plugins[0]: no type" },
@@ -424,6 +443,13 @@ static void test_configurations(void **state) {
                 }
                 host_run("rm -f %s/* %s/.0.conflist", conf_dir, conf_dir);
         }
+
+        /* What changes is seen by the next attach or status, without being told. */
+        write_file(conf_dir, "1.conflist", 0644, "{\"name\":\"m\",\"cniVersion\":\"1.0.0\",\"type\":\"one\"}");
+        assert_int_equal(network_status(network, NULL), 0);
+        assert_string_equal(network_describe(network), "CNI m");
+        write_file(conf_dir, "1.conflist", 0644, "{\"name\":\"n\",\"cniVersion\":\"1.0.0\",\"type\":\"one\"}");
+        assert_int_equal(network_status(network, NULL), 0);
 
         /* The last good one stays when the next is broken; when there is none, there is no network. */
         write_file(conf_dir, "1.conflist", 0644, "{");
@@ -470,9 +496,8 @@ static void test_kill(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                TEST(test_protocol),      TEST(test_older_versions),
-                TEST(test_failures),      TEST(test_failed_delete),
-                TEST(test_configurations), TEST(test_kill),
+                TEST(test_protocol),      TEST(test_older_versions),         TEST(test_failures),
+                TEST(test_failed_delete), TEST(test_configurations),         TEST(test_kill),
                 TEST(test_debian_chain),  TEST(test_debian_ptp_and_macvlan),
         };
         int failed;
