@@ -52,7 +52,7 @@ static int make_cri(struct node *node, const struct options *o, struct err **err
 
         if ((r = parse_cidrs(o->pod_cidr, cidrs, &n_cidrs, err)) < 0)
                 return r;
-        if (asprintf(&cache, "%s/cni", o->run_dir) < 0 ||
+        if (asprintf(&cache, "%s/cni", o->root_dir) < 0 ||
             (o->libexec_dir && asprintf(&shim, "%s/nacelle-shim", o->libexec_dir) < 0))
                 return err_set(err, ENOMEM, "out of memory");
 
