@@ -167,6 +167,18 @@ static int commit(struct job *job, struct layer *layer, struct blob *blob, struc
         return place_layer(l, from, layer->name, err);
 }
 
+static int commit_or_drop(struct job *job, struct layer *layer, struct blob *blob, struct err **err) {
+        char name[LAYER_NAME_MAX];
+        int r = commit(job, layer, blob, err);
+
+        if (r < 0) {
+                directory_name(layer, name);
+                tree_remove(job->fetch->layout->ingest, name, NULL);
+                layer->state = LAYER_OPEN;
+        }
+        return r;
+}
+
 static bool is_there(struct job *job, struct layer *layer) {
         if (image_layout_find_layer(job->fetch->layout, layer->diff_id, job->fetch->manifest.config.digest, layer->name, NULL,
                                     NULL) < 0)
@@ -196,7 +208,7 @@ static int fetch_layer(struct job *job, struct layer *layer, struct err **err) {
                 had_some = blob.there > 0;
                 r = unpack_once(job, layer, &blob, &cause);
                 if (r == 0)
-                        r = commit(job, layer, &blob, &cause);
+                        r = commit_or_drop(job, layer, &blob, &cause);
                 if (r == -EBADMSG || r == -E2BIG || r == -ENOTSUP)
                         blob_discard(&blob, err_text(cause));
                 blob_close(&blob);
@@ -342,8 +354,11 @@ static int fetch_layers(struct fetch *f, struct err **err) {
                         r = settle_all(&job, err);
         }
         for (size_t i = 0; job.layers && i < job.n; i++) {
-                if (r < 0 && job.layers[i].state == LAYER_UNSETTLED)
+                if (r < 0 && job.layers[i].state == LAYER_UNSETTLED) {
                         tree_remove(f->layout->ingest, job.layers[i].name, NULL);
+                        if (r == -EBADMSG)
+                                unlinkat(f->layout->blobs, digest_hex(job.layers[i].blob->digest), 0);
+                }
                 layer_needs_clear(&job.layers[i].result.needs);
         }
         free(job.layers);
