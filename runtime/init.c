@@ -178,9 +178,24 @@ static int step_args(struct init *init, const struct plan_step *step) {
         return 0;
 }
 
+/* Opening a FIFO to write waits for its reader, but not through a descriptor that is open already: by name once more. */
 static int step_wait(struct init *init, const struct plan_step *step) {
-        if (write(init_fd(init, step->fd), "0", 1) != 1)
+        _cleanup_close_ int fd = -EBADF;
+        char path[64];
+
+        snprintf(path, sizeof(path), "self/fd/%d", init_fd(init, step->fd));
+        fd = openat(init->proc_fd, path, O_WRONLY | O_CLOEXEC);
+        if (fd < 0 || write(fd, "0", 1) != 1)
                 return init_fail(init, errno, "wait for the start");
+        return 0;
+}
+
+static int step_sync(struct init *init, const struct plan_step *step) {
+        const struct init_report report = { .kind = INIT_SYNC };
+        char go;
+
+        if (send(init->report_fd, &report, sizeof(report), MSG_NOSIGNAL) < 0 || recv(init->report_fd, &go, 1, 0) != 1)
+                return init_fail(init, ECANCELED, "the runtime gave up");
         return 0;
 }
 
@@ -218,7 +233,10 @@ static const init_step steps[PLAN_KINDS] = {
         [PLAN_ARGS] = step_args,
         [PLAN_ENV] = step_args,
         [PLAN_EXEC] = init_exec,
+        [PLAN_LOOKUP] = init_lookup,
         [PLAN_WAIT] = step_wait,
+        [PLAN_SYNC] = step_sync,
+        [PLAN_HOOK] = init_hook,
 };
 
 int init_walk(struct init *init) {
@@ -241,7 +259,9 @@ _Noreturn void init_run(struct init *init) {
          * (CVE-2016-9962, CVE-2019-5736). */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         umask(0);
-        if (init_walk(init) < 0 && init->report_fd >= 0)
-                send(init->report_fd, &init->error, sizeof(init->error), MSG_NOSIGNAL);
+        /* After `create` nobody listens any more: what fails then, the container's own error output says. */
+        if (init_walk(init) < 0 && init->report_fd >= 0 &&
+            send(init->report_fd, &init->error, sizeof(init->error), MSG_NOSIGNAL) < 0)
+                dprintf(2, "nacelle: %s\n", init->error.text);
         _exit(127);
 }

@@ -23,7 +23,7 @@ struct init_report {
         char text[INIT_TEXT_MAX];
 };
 
-enum init_report_kind { INIT_WARNING, INIT_ERROR, INIT_CONSOLE /* with the terminal's master in SCM_RIGHTS */ };
+enum init_report_kind { INIT_WARNING, INIT_ERROR, INIT_CONSOLE /* with the terminal's master in SCM_RIGHTS */, INIT_SYNC };
 
 struct init {
         const char *plan;
@@ -92,3 +92,5 @@ int init_capabilities(struct init *init, const struct plan_step *step);
 int init_seccomp(struct init *init, const struct plan_step *step);
 int init_cwd(struct init *init, const struct plan_step *step);
 int init_exec(struct init *init, const struct plan_step *step);
+int init_lookup(struct init *init, const struct plan_step *step);
+int init_hook(struct init *init, const struct plan_step *step);

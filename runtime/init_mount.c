@@ -38,6 +38,8 @@ static void context_message(int fs, char *text, size_t size) {
 int init_root(struct init *init, const struct plan_step *step) {
         int fd = init_fd(init, step->fd);
 
+        if (step->flags & PLAN_F_PRIVATE && mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+                return init_fail(init, errno, "make the mounts private");
         /* On top of "/": the old root stays what absolute paths mean until the pivot. */
         if (sys_move_mount(fd, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0)
                 return init_fail(init, errno, "attach the root file system");

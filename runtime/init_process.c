@@ -145,23 +145,24 @@ static const char *find_path(char *const *env) {
         return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }
 
-/* As execvpe(), with the container's PATH, and without a shell for files that are no programs. Returns the errno that tells
- * most: a file that was there and could not be run beats one that was not there. */
-static int execute(char *const *args, char *const *env) {
+/* Calls @try with each path that args[0] can mean, until it says 0. Returns the errno that tells most: a file that was
+ * there and could not be run beats one that was not there. */
+static int search(char *const *args, char *const *env, int (*try)(const char *path, char *const *args, char *const *env)) {
         char candidate[PATH_MAX];
         int code = ENOENT;
 
-        if (strchr(args[0], '/')) {
-                execve(args[0], args, env);
-                return errno;
-        }
+        if (strchr(args[0], '/'))
+                return try(args[0], args, env);
         for (const char *p = find_path(env); *p != '\0';) {
                 size_t n = strcspn(p, ":");
 
                 if (snprintf(candidate, sizeof(candidate), "%.*s/%s", n ? (int)n : 1, n ? p : ".", args[0]) < PATH_MAX) {
-                        execve(candidate, args, env);
-                        if (errno != ENOENT && errno != ENOTDIR)
-                                code = errno;
+                        int r = try(candidate, args, env);
+
+                        if (r == 0)
+                                return 0;
+                        if (r != ENOENT && r != ENOTDIR)
+                                code = r;
                 }
                 p += n;
                 if (*p == ':')
@@ -170,22 +171,52 @@ static int execute(char *const *args, char *const *env) {
         return code;
 }
 
+/* As execvpe(), with the container's PATH, and without a shell for files that are no programs. */
+static int try_execute(const char *path, char *const *args, char *const *env) {
+        execve(path, args, env);
+        return errno;
+}
+
+static int try_access(const char *path, char *const *args, char *const *env) {
+        struct stat st;
+
+        if (stat(path, &st) < 0)
+                return errno;
+        return !S_ISREG(st.st_mode) || !(st.st_mode & 0111) ? EACCES : 0;
+}
+
+static char *all_args[ARGS_MAX], *all_env[ARGS_MAX];
+
+static int split_all(struct init *init) {
+        split(init->env, all_env, ARGS_MAX);
+        return split(init->args, all_args, ARGS_MAX) > 0 ? 0 : init_fail(init, EINVAL, "no command");
+}
+
+static int fail_exec(struct init *init, int code) {
+        return init_fail(init, code, "exec \"%s\"%s", all_args[0],
+                         code == ENOENT && !strchr(all_args[0], '/') ? ": executable file not found in $PATH" : "");
+}
+
+int init_lookup(struct init *init, const struct plan_step *step) {
+        int code = split_all(init);
+
+        if (code < 0)
+                return code;
+        code = search(all_args, all_env, try_access);
+        return code == 0 ? 0 : fail_exec(init, code);
+}
+
 int init_exec(struct init *init, const struct plan_step *step) {
-        static char *args[ARGS_MAX], *env[ARGS_MAX];
+        int r = split_all(init);
         sigset_t none;
-        int code;
 
-        if (split(init->args, args, ARGS_MAX) == 0)
-                return init_fail(init, EINVAL, "no command");
-        split(init->env, env, ARGS_MAX);
-
+        if (r < 0)
+                return r;
         for (int i = 1; i < 65; i++)
                 signal(i, SIG_DFL);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         /* Whatever was forgotten to be marked, closes now (CVE-2024-21626). */
         sys_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-        code = execute(args, env);
-        return init_fail(init, code, "exec \"%s\"%s", args[0],
-                         code == ENOENT && !strchr(args[0], '/') ? ": executable file not found in $PATH" : "");
+        return fail_exec(init, search(all_args, all_env, try_execute));
 }

@@ -23,7 +23,7 @@ enum plan_step_kind {
         PLAN_HOSTNAME, /* string 0 */
         PLAN_DOMAINNAME,
         PLAN_SYSCTL, /* string 0 is the key with slashes, string 1 the value */
-        PLAN_ROOT, /* fd is the root's mount */
+        PLAN_ROOT, /* fd is the root's mount; PLAN_F_PRIVATE: the namespace's mounts are made private first */
         PLAN_MOUNT, /* fd is a detached mount for string 0; flags PLAN_F_* */
         PLAN_MOUNT_NEW, /* a file system: strings are destination, type, source, options; a: attributes; b: propagation */
         PLAN_MOUNT_SHM, /* the pod's /dev/shm at string 0; a: attributes */
@@ -50,7 +50,11 @@ enum plan_step_kind {
         PLAN_ARGS, /* data: strings */
         PLAN_ENV, /* data: strings */
         PLAN_EXEC, /* the end */
-        PLAN_WAIT, /* nacelle-oci: write a byte to the FIFO that is fd, which blocks until `start` reads it */
+        PLAN_LOOKUP, /* nacelle-oci: the command is there and may be run, so that `create` can say so */
+        PLAN_WAIT, /* nacelle-oci: open the FIFO that fd names, which blocks until `start` reads from it */
+        PLAN_SYNC, /* nacelle-oci: tell the parent, and go on when it says so (hooks in the runtime's namespaces) */
+        PLAN_HOOK, /* nacelle-oci: run a program; a, b: numbers of args and env, c: seconds; strings: path, what goes to its
+                    * standard input, args, env */
         PLAN_KINDS,
 };
 
@@ -58,6 +62,7 @@ enum {
         PLAN_F_DIRECTORY = 1 << 0, /* the mount's root is a directory: a missing destination is made one */
         PLAN_F_NOFOLLOW = 1 << 1,
         PLAN_F_COPY_UP = 1 << 2,
+        PLAN_F_PRIVATE = 1 << 4,
         PLAN_F_SOFT = 1 << 3, /* a refusal by the kernel (EPERM, EACCES) is a warning */
 };
 

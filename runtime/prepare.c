@@ -89,7 +89,7 @@ static int add_root(const struct container_spec *spec, int user_fd, struct plan 
                 r = bind_open(&plain, user_fd, &mount, &directory, err);
         if (r < 0)
                 return r;
-        plan_add(plan, PLAN_ROOT, plan_take_fd(plan, mount), NULL, 0);
+        plan_add(plan, PLAN_ROOT, plan_take_fd(plan, mount), NULL, 0)->flags = spec->own_mounts ? PLAN_F_PRIVATE : 0;
         return 0;
 }
 
@@ -260,6 +260,39 @@ static void add_seccomp(const struct seccomp_filter *filter, struct plan *plan) 
         plan_add(plan, PLAN_SECCOMP, -1, filter->program, filter->size)->a = filter->flags;
 }
 
+static int add_hooks(const struct container_spec *spec, const struct hook_spec *hooks, size_t n, struct plan *plan) {
+        for (size_t i = 0; i < n; i++) {
+                size_t n_args = count(hooks[i].args), n_env = count(hooks[i].env);
+                const char **strings = calloc(n_args + n_env + 2, sizeof(*strings));
+                struct plan_step *step;
+
+                if (!strings)
+                        return -ENOMEM;
+                strings[0] = hooks[i].path;
+                strings[1] = spec->hook_state;
+                memcpy(strings + 2, hooks[i].args, n_args * sizeof(*strings));
+                if (n_env > 0)
+                        memcpy(strings + 2 + n_args, hooks[i].env, n_env * sizeof(*strings));
+                step = plan_add_strings(plan, PLAN_HOOK, -1, strings, n_args + n_env + 2);
+                step->a = n_args;
+                step->b = n_env;
+                step->c = hooks[i].timeout;
+                free(strings);
+        }
+        return 0;
+}
+
+/* The process is complete but for its rights: here it waits for `start`, when there is one. */
+static void add_start(const struct container_spec *spec, struct plan *plan) {
+        plan_add_strings(plan, PLAN_ARGS, -1, spec->process.args, count(spec->process.args));
+        plan_add_strings(plan, PLAN_ENV, -1, spec->process.env, count(spec->process.env));
+        if (spec->start_fd >= 0) {
+                plan_add(plan, PLAN_LOOKUP, -1, NULL, 0);
+                plan_add(plan, PLAN_WAIT, plan_dup_fd(plan, spec->start_fd), NULL, 0);
+        }
+        add_hooks(spec, spec->start_hooks, spec->n_start_hooks, plan);
+}
+
 /* From here the process loses its rights: the filter needs either them or no_new_privs. */
 static void add_identity(const struct process_spec *process, struct plan *plan) {
         struct plan_step *step;
@@ -268,8 +301,6 @@ static void add_identity(const struct process_spec *process, struct plan *plan) 
                 plan_add_string(plan, PLAN_APPARMOR, process->apparmor);
         if (process->selinux)
                 plan_add_string(plan, PLAN_SELINUX, process->selinux);
-        plan_add_strings(plan, PLAN_ARGS, -1, process->args, count(process->args));
-        plan_add_strings(plan, PLAN_ENV, -1, process->env, count(process->env));
         step = plan_add(plan, PLAN_IDENTITY, -1, process->groups, process->n_groups * sizeof(gid_t));
         step->a = process->uid;
         step->b = process->gid;
@@ -334,10 +365,16 @@ int prepare_container(const struct container_spec *spec, const struct prepare_st
         add_strings_each(plan, PLAN_READONLY, spec->readonly_paths);
         add_strings_each(plan, PLAN_MASK, spec->masked_paths);
         add_limits(&spec->process, plan);
+        if (spec->sync)
+                plan_add(plan, PLAN_SYNC, -1, NULL, 0);
+        r = add_hooks(spec, spec->create_hooks, spec->n_create_hooks, plan);
+        if (r < 0)
+                return err_errno(err, -r, "the hooks");
         plan_add(plan, PLAN_PIVOT, -1, NULL, 0)->a = spec->root.propagation;
         add_cwd(&spec->process, PLAN_F_DIRECTORY, plan);
         if (spec->root.readonly)
                 plan_add(plan, PLAN_ROOT_READONLY, -1, NULL, 0);
+        add_start(spec, plan);
         if (spec->mappings.n_uids > 0)
                 plan_add(plan, PLAN_USER, -1, NULL, 0);
         add_identity(&spec->process, plan);
@@ -352,6 +389,8 @@ int prepare_exec(const struct process_spec *process, const struct prepare_stdio 
         else
                 add_stdio(stdio, plan);
         add_cwd(process, 0, plan);
+        plan_add_strings(plan, PLAN_ARGS, -1, process->args, count(process->args));
+        plan_add_strings(plan, PLAN_ENV, -1, process->env, count(process->env));
         add_identity(process, plan);
         return finish(plan, err);
 }

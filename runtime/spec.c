@@ -16,6 +16,7 @@ void spec_init(struct container_spec *spec) {
                 .process = { .umask = 0022 },
                 .namespaces = { [NAMESPACE_MOUNT] = { .mode = NAMESPACE_NEW } },
                 .cgroup_fd = -EBADF,
+                .start_fd = -EBADF,
         };
         for (int i = 0; i < NAMESPACE_TYPES; i++)
                 spec->namespaces[i].fd = -EBADF;

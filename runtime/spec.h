@@ -133,6 +133,13 @@ struct key_value {
         const char *value;
 };
 
+struct hook_spec {
+        const char *path;
+        const char *const *args; /* NULL-terminated */
+        const char *const *env;
+        unsigned timeout; /* seconds, 0: none */
+};
+
 /* The root file system: an overlay when there are layers, else the directory @path. */
 struct rootfs_spec {
         const char *const *lowers; /* host directories, the uppermost layer first */
@@ -169,6 +176,16 @@ struct container_spec {
         /* What a mount of type "cgroup" shows (cgroup_mounts() of the container's cgroup); none: it is left out. */
         const struct cgroup_mount *cgroup_mounts;
         size_t n_cgroup_mounts;
+        /* For nacelle-oci: programs run in the container's namespaces before its root is changed, and before its own program
+         * in it; what they read; a stop for hooks in the runtime's namespaces; and the FIFO that `start` reads (-EBADF: none). */
+        const struct hook_spec *create_hooks;
+        size_t n_create_hooks;
+        const struct hook_spec *start_hooks;
+        size_t n_start_hooks;
+        const char *hook_state;
+        bool sync;
+        int start_fd;
+        bool own_mounts; /* the new mount namespace is a copy of the host's: made private first */
         bool no_new_keyring;
         bool default_devices; /* make /dev's usual nodes and links (after the mounts) */
 };

@@ -174,7 +174,7 @@ static void test_terminal(void **state) {
 
         sandbox_spec_init(&spec);
         fixture_sandbox(f, &spec);
-        fixture_container(f, "tty; read x; echo got $x; stty size; read y; ls -l /dev/console; exit 4", &c);
+        fixture_container(f, "tty; stty size; read x; echo got $x; read y; stty size; ls -l /dev/console; exit 4", &c);
         c.spec.process.terminal = true;
         c.spec.process.rows = 11;
         c.spec.process.columns = 22;
@@ -195,6 +195,7 @@ static void test_terminal(void **state) {
         assert_has(log, "/dev/pts/0");
         assert_has(log, "got hello");
         assert_has(log, "11 22");
+        assert_has(log, "33 44");
         assert_has(log, "/dev/console");
 }
 
