@@ -14,6 +14,8 @@
 #include "lib/err.h"
 #include "lib/value.h"
 
+#define ENUM_NAMES_MAX 16
+
 struct decoder {
         struct arena *arena;
         struct problems *problems;
@@ -126,10 +128,28 @@ static void read_quantity(struct decoder *d, const struct value *value, struct q
         err_free(err);
 }
 
-static void read_enum(struct decoder *d, const struct value *value, const char *const *names, int *ret) {
-        char all[256] = "";
-        size_t at = 0;
+static int compare_names(const void *a, const void *b) {
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
+/* The names in the order of the alphabet, as the API server lists them. */
+static void refuse_name(struct decoder *d, const struct value *value, const char *const *names) {
+        const char *sorted[ENUM_NAMES_MAX];
+        char all[256] = "";
+        size_t n = 0, at = 0;
+
+        while (names[n] && n < ENUM_NAMES_MAX) {
+                sorted[n] = names[n];
+                n++;
+        }
+        qsort(sorted, n, sizeof(*sorted), compare_names);
+        for (size_t i = 0; i < n && at < sizeof(all); i++)
+                at += (size_t)snprintf(all + at, sizeof(all) - at, "%s\"%s\"", i > 0 ? ", " : "", sorted[i]);
+        problem_add(d->problems, false, value->line, d->path, "Unsupported value: \"%.64s\": supported values: %s",
+                    value->text, all);
+}
+
+static void read_enum(struct decoder *d, const struct value *value, const char *const *names, int *ret) {
         if (value->kind != VALUE_STRING) {
                 expected(d, value, "a string");
                 return;
@@ -139,12 +159,8 @@ static void read_enum(struct decoder *d, const struct value *value, const char *
                         *ret = i + 1;
                         return;
                 }
-        if (value->count == 0)
-                return;
-        for (int i = 0; names[i] && at < sizeof(all); i++)
-                at += (size_t)snprintf(all + at, sizeof(all) - at, "%s\"%s\"", i > 0 ? ", " : "", names[i]);
-        problem_add(d->problems, false, value->line, d->path, "Unsupported value: \"%.64s\": supported values: %s",
-                    value->text, all);
+        if (value->count > 0)
+                refuse_name(d, value, names);
 }
 
 static void read_int_or_string(struct decoder *d, const struct value *value, struct int_or_string *ret) {

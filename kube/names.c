@@ -10,6 +10,7 @@
 #define DIGITS "0123456789"
 
 #define LABEL_REGEX "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+#define UNDERSCORE_REGEX "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
 #define LABEL_TEXT                                                                                             \
         "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start " \
         "and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '" \
@@ -57,6 +58,8 @@ static bool is_subdomain(const char *p, const char *end, bool underscore) {
 static const char *label_problem(const char *name) {
         if (strlen(name) > 63)
                 return "must be no more than 63 bytes";
+        if (strchr(name, '.'))
+                return "must not contain dots";
         return is_label(name, strlen(name), "-") ? NULL : LABEL_TEXT;
 }
 
@@ -72,7 +75,8 @@ static const char *underscore_problem(const char *name) {
         return is_subdomain(name, name + strlen(name), true)
                        ? NULL
                        : "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' "
-                         "or '.', and must start and end with an alphanumeric character";
+                         "or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex "
+                         "used for validation is '" UNDERSCORE_REGEX "(\\." UNDERSCORE_REGEX ")*')";
 }
 
 static const char *port_problem(const char *name) {

@@ -203,9 +203,9 @@ static bool projected_refers(const struct pod_projected *projected, uint32_t i, 
                 const char *resource = api_resource(source->other.name);
 
                 if (source->config_map)
-                        resource = "configmaps (via projected volumes)";
+                        resource = "configmaps";
                 if (source->secret)
-                        resource = "secrets (via projected volumes)";
+                        resource = "secrets";
                 if (resource)
                         return refers(ret, resource, "spec.volumes[%u].projected.sources[%u]", i, j);
         }
@@ -216,9 +216,9 @@ static bool volume_refers(const struct pod_volume *v, uint32_t i, struct referen
         const char *resource = api_resource(v->other.name);
 
         if (v->config_map)
-                return refers(ret, "configmaps (via configmap volumes)", "spec.volumes[%u].configMap", i);
+                return refers(ret, "configmaps", "spec.volumes[%u].configMap", i);
         if (v->secret)
-                return refers(ret, "secrets (via secret volumes)", "spec.volumes[%u].secret", i);
+                return refers(ret, "secrets", "spec.volumes[%u].secret", i);
         if (v->persistent_volume_claim)
                 return refers(ret, "persistentvolumeclaims", "spec.volumes[%u].persistentVolumeClaim", i);
         if (resource)

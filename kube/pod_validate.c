@@ -209,8 +209,7 @@ void pod_validate(const struct pod *pod, struct problems *problems) {
         check_enter(&c, "spec");
         check_volumes(&c);
         check_containers(&c);
-        if (pod->spec.resources)
-                check_resources(&c, pod->spec.resources, true);
+        check_pod_resources(&c);
         check_pod_security(&c);
         check_dns(&c);
         check_hostnames(&c);

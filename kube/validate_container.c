@@ -124,6 +124,10 @@ static void check_resize(struct check *c, const struct pod_container *container)
                         check_unsupported(c, ".resourceName", policy->resource_name, resources);
                 if (policy->restart_policy == RESIZE_UNSET)
                         check_required(c, ".restartPolicy", "");
+                else if (policy->restart_policy == RESIZE_RESTART_CONTAINER &&
+                         c->pod->spec.restart_policy == RESTART_NEVER)
+                        check_invalid(c, ".restartPolicy", "RestartContainer",
+                                      "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
                 check_leave(c, before);
         }
 }

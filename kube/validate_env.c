@@ -16,11 +16,26 @@ static const char *const resource_fields[] = {
         "requests.cpu", "requests.ephemeral-storage", "requests.memory", NULL,
 };
 
+/* All that a fieldRef may name somewhere. */
+static const char *const all_fields[] = {
+        "metadata.annotations", "metadata.labels",  "metadata.name",           "metadata.namespace",
+        "metadata.uid",         "spec.nodeName",    "spec.restartPolicy",      "spec.serviceAccountName",
+        "spec.schedulerName",   "status.phase",     "status.hostIP",           "status.hostIPs",
+        "status.podIP",         "status.podIPs",    NULL,
+};
+
 static bool is_one_of(const char *const *list, const char *text) {
         for (; *list; list++)
                 if (strcmp(*list, text) == 0)
                         return true;
         return false;
+}
+
+static void refuse_label(struct check *c, const char *path, const char *why) {
+        char text[256];
+
+        snprintf(text, sizeof(text), "error converting fieldPath: %s: %.128s", why, path);
+        check_invalid(c, ".fieldPath", path, text);
 }
 
 /* metadata.labels['KEY'] and metadata.annotations['KEY']. */
@@ -39,7 +54,7 @@ static bool check_subscript(struct check *c, const char *path) {
         else if (strncmp(path, "metadata.annotations", n) == 0 && n == strlen("metadata.annotations"))
                 check_name_if(c, "", NAME_QUALIFIED, key);
         else
-                check_invalid(c, "", path, "does not support subscript");
+                refuse_label(c, path, "field label does not support subscript");
         return true;
 }
 
@@ -53,8 +68,11 @@ void check_field_ref(struct check *c, const struct pod_field_ref *ref, bool volu
                 check_required(c, ".fieldPath", "");
         else if (strcmp(ref->api_version, "v1") != 0)
                 check_invalid(c, ".fieldPath", ref->field_path, "error converting fieldPath: unsupported pod version");
-        else if (!check_subscript(c, ref->field_path) &&
-                 !is_one_of(volume ? volume_fields : env_fields, ref->field_path))
+        else if (check_subscript(c, ref->field_path))
+                ;
+        else if (!is_one_of(all_fields, ref->field_path))
+                refuse_label(c, ref->field_path, "field label not supported");
+        else if (!is_one_of(volume ? volume_fields : env_fields, ref->field_path))
                 check_unsupported(c, ".fieldPath", ref->field_path, volume ? volume_fields : env_fields);
         check_leave(c, before);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "kube/check.h"
+#include "kube/resources.h"
 
 static bool is_huge_page(const char *name) {
         return strncmp(name, "hugepages-", 10) == 0;
@@ -102,4 +103,47 @@ void check_resources(struct check *c, const struct pod_resources *resources, boo
         if (pod_level && resources->claims.count > 0)
                 check_forbidden(c, ".claims", "claims may not be set for Resources at pod-level");
         check_leave(c, before);
+}
+
+/* A container's limit is no more than the pod's. */
+static void check_container_limits(struct check *c, const pod_container_list *list, const char *name) {
+        char text[QUANTITY_TEXT_MAX], limit_text[QUANTITY_TEXT_MAX], detail[96];
+
+        for (uint32_t i = 0; i < list->count; i++) {
+                list_for_each(limit, &list->items[i].resources.limits) {
+                        const struct quantity *whole = resource_get(&c->pod->spec.resources->limits, limit->name);
+                        size_t before;
+
+                        if (!whole || quantity_compare(limit->amount, *whole) <= 0)
+                                continue;
+                        snprintf(detail, sizeof(detail), "must be less than or equal to pod limits of %s",
+                                 quantity_format(*whole, limit_text));
+                        before = check_enter(c, ".%s[%u].resources.limits[%s]", name, i, limit->name);
+                        check_invalid(c, "", quantity_format(limit->amount, text), detail);
+                        check_leave(c, before);
+                }
+        }
+}
+
+void check_pod_resources(struct check *c) {
+        char text[QUANTITY_TEXT_MAX], total_text[QUANTITY_TEXT_MAX], detail[128];
+        const struct pod *pod = c->pod;
+
+        if (!pod->spec.resources)
+                return;
+        check_resources(c, pod->spec.resources, true);
+        check_container_limits(c, &pod->spec.containers, "containers");
+        check_container_limits(c, &pod->spec.init_containers, "initContainers");
+        list_for_each(request, &pod->spec.resources->requests) {
+                struct quantity total = pod_containers_request(pod, request->name);
+                size_t before;
+
+                if (quantity_compare(request->amount, total) >= 0)
+                        continue;
+                snprintf(detail, sizeof(detail), "must be greater than or equal to aggregate container requests of %s",
+                         quantity_format(total, total_text));
+                before = check_enter(c, ".resources.requests[%s]", request->name);
+                check_invalid(c, "", quantity_format(request->amount, text), detail);
+                check_leave(c, before);
+        }
 }
