@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ struct bridge {
         char name[IFNAMSIZ];
         uint32_t mtu;
         pthread_mutex_t lock; /* one setup at a time */
+        atomic_bool ready; /* the last setup succeeded */
         struct leases *leases;
         struct firewall *firewall;
         struct reaper *reaper;
@@ -94,6 +96,7 @@ int bridge_ensure(struct bridge *bridge, struct err **err) {
         r = bridge_setup(bridge->name, bridge->mtu, &gateways, err);
         if (r == 0)
                 r = firewall_install(bridge->firewall, err);
+        bridge->ready = r == 0;
         pthread_mutex_unlock(&bridge->lock);
         if (r < 0)
                 err_wrap(err, "bridge %s", bridge->name);
@@ -106,7 +109,7 @@ int bridge_status(struct bridge *bridge, struct err **err) {
 
         if (r < 0)
                 return r;
-        if (link_index(&netlink, bridge->name) >= 0 && firewall_check(bridge->firewall, NULL) == 0)
+        if (bridge->ready && link_index(&netlink, bridge->name) >= 0 && firewall_check(bridge->firewall, NULL) == 0)
                 return 0;
         r = bridge_ensure(bridge, err);
         if (r == 0)
@@ -175,6 +178,9 @@ static int create_pair(struct bridge *bridge, struct netlink *host, struct veth 
                         return r;
                 veth->bridge_index = link_index(host, bridge->name);
         }
+        /* The pair of the same sandbox's earlier attachment may still be on its way out. */
+        if (link_index(host, veth->name) >= 0)
+                reaper_wait(bridge->reaper);
         link_put_veth(host, veth);
         link_put_port(host, veth->name);
         return netlink_run(host, err);
@@ -261,7 +267,9 @@ int bridge_attach(struct bridge *bridge, const struct network_request *request, 
         _cleanup_close_ int netns_fd = -EBADF;
         int r;
 
-        r = netns_open(request->netns, &netns_fd, err);
+        r = bridge->ready ? 0 : bridge_ensure(bridge, err);
+        if (r == 0)
+                r = netns_open(request->netns, &netns_fd, err);
         if (r == 0)
                 r = leases_take(bridge->leases, request->id, &attachment.lease, err);
         if (r < 0)

@@ -1,6 +1,8 @@
 /* The built-in network on a host of the test's own: pods that talk to each other, to the host and to the outside. */
 #include "tests/unit/cni/host.h"
 
+#include <pthread.h>
+
 #include "cni/bridge_names.h"
 #include "cni/network.h"
 
@@ -549,6 +551,78 @@ static void test_kill(void **state) {
         assert_clean();
 }
 
+/* A node that refuses forwarding: no pod is attached half, and the reason is said; once it allows it, all works. */
+static void test_not_ready(void **state) {
+        static const char sysctls[] = "/proc/sys/net";
+        _cleanup_err_ struct err *err = NULL;
+        struct network_result result;
+        struct network_options options = { .bridge = "late0" };
+        struct network *first = network;
+        struct ip_cidr cidr;
+
+        assert_int_equal(ip_cidr_parse("10.90.0.0/24", &cidr, NULL), 0);
+        options.pod_cidrs = &cidr;
+        options.n_pod_cidrs = 1;
+        assert_int_equal(mount(sysctls, sysctls, NULL, MS_BIND, NULL), 0);
+        assert_int_equal(mount(NULL, sysctls, NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL), 0);
+        assert_int_equal(network_open(&options, &network, NULL), 0);
+        assert_int_equal(network_status(network, &err), -EROFS);
+        assert_string_equal(err_text(err), "bridge late0: set sysctl net/ipv4/conf/late0/route_localnet to 1: "
+                                           "Read-only file system");
+        host_netns_create("a");
+        assert_int_equal(attach("a", NULL, 0, &result, NULL), -EROFS);
+        assert_int_equal(umount(sysctls), 0);
+        assert_int_equal(attach("a", NULL, 0, &result, NULL), 0);
+        assert_int_equal(network_status(network, NULL), 0);
+        stop("a");
+        network_free(network);
+        network = first;
+        host_run("ip link del late0");
+}
+
+struct worker {
+        pthread_t thread;
+        char id[8], netns[128];
+        struct err *err;
+};
+
+static void *work(void *data) {
+        struct worker *worker = data;
+
+        for (int i = 0; i < 10; i++) {
+                struct network_port port = { .protocol = IPPROTO_TCP,
+                                             .host_port = (uint16_t)(3000 + worker->id[1]),
+                                             .container_port = 80 };
+                struct network_request request = {
+                        .id = worker->id, .netns = worker->netns, .ports = &port, .n_ports = i & 1
+                };
+                struct network_result result;
+
+                network_attach(network, &request, &result, &worker->err);
+                network_detach(network, worker->id, NULL, &worker->err);
+        }
+        return NULL;
+}
+
+static void test_threads(void **state) {
+        struct worker workers[8];
+
+        for (int i = 0; i < 8; i++) {
+                workers[i] = (struct worker){ .id = { 't', (char)('0' + i) } };
+                snprintf(workers[i].netns, sizeof(workers[i].netns), "%s", host_netns(workers[i].id));
+                host_netns_create(workers[i].id);
+        }
+        for (int i = 0; i < 8; i++)
+                assert_int_equal(pthread_create(&workers[i].thread, NULL, work, &workers[i]), 0);
+        for (int i = 0; i < 8; i++) {
+                pthread_join(workers[i].thread, NULL);
+                if (workers[i].err)
+                        fail_msg("%s", err_text(workers[i].err));
+                host_netns_remove(workers[i].id);
+        }
+        assert_clean();
+}
+
 static void test_names(void **state) {
         char a[IFNAMSIZ], b[IFNAMSIZ];
 
@@ -582,6 +656,8 @@ int main(void) {
                 TEST(test_repair),
                 TEST(test_taken_up_by_the_next),
                 TEST(test_bandwidth),
+                TEST(test_not_ready),
+                TEST(test_threads),
                 TEST(test_kill),
         };
         int failed;
