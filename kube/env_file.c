@@ -81,7 +81,7 @@ static int read_variable(struct reader *r, struct variable *ret, struct err **er
 
 int env_file_find(struct arena *arena, const char *text, const char *key, const char **ret_value, struct err **err) {
         struct reader reader = { .at = text, .line = 1 };
-        struct variable v;
+        struct variable v = { 0 };
         int r;
 
         while ((r = read_variable(&reader, &v, err)) > 0) {
