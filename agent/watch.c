@@ -12,15 +12,17 @@
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
-/* What makes a path lead elsewhere, and what changes a file in the directory. Both in one mask: a folder on the
- * way may be the directory itself, and inotify keeps one watch for each inode. */
-#define MASK                                                                                                        \
-        (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF |      \
-         IN_ONLYDIR | IN_MASK_ADD)
+/* Only what may change where the path leads is watched, so that a busy folder on the way (/tmp, /run) wakes nobody:
+ * a directory for its own move or removal, a folder for a name in it only where that is a symlink or missing. One
+ * inode has one watch, so masks add up. */
+#define MASK_SELF (IN_DELETE_SELF | IN_MOVE_SELF)
+#define MASK_NAME (IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE)
+#define MASK_FILES (MASK_NAME | IN_CLOSE_WRITE)
 
 struct link {
         int wd;
-        char *name; /* the component looked up in that folder; NULL: the directory itself */
+        char *name; /* the symlink or missing component in that folder; NULL: only the folder itself counts */
+        bool last; /* the watched directory */
 };
 
 struct watch {
@@ -37,16 +39,16 @@ static void forget_links(struct link *chain, size_t n) {
                 free(chain[i].name);
 }
 
-/* Watches the folder @path for @name. A folder that cannot be watched ends the walk. */
-static int add_link(struct watch *w, const char *path, const char *name) {
+/* Watches the folder @path, for @name in it if given. A folder that cannot be watched ends the walk. */
+static int add_link(struct watch *w, const char *path, const char *name, uint32_t mask) {
         int wd;
 
         if (w->n_chain == WATCH_CHAIN_MAX)
                 return -ELOOP;
-        wd = inotify_add_watch(w->fd, path[0] ? path : "/", MASK);
+        wd = inotify_add_watch(w->fd, path[0] ? path : "/", mask | MASK_SELF | IN_ONLYDIR | IN_MASK_ADD);
         if (wd < 0)
                 return -errno;
-        w->chain[w->n_chain] = (struct link){ .wd = wd, .name = name ? strdup(name) : NULL };
+        w->chain[w->n_chain] = (struct link){ .wd = wd, .name = name ? strdup(name) : NULL, .last = mask == MASK_FILES };
         if (name && !w->chain[w->n_chain].name)
                 return -ENOMEM;
         w->n_chain++;
@@ -69,11 +71,27 @@ static int follow(const char *path, char *at, char *rest, size_t size) {
         return 0;
 }
 
+/* Passes @name in @at, whose path is @next: into a directory, along a symlink, or no further. */
+static bool step(struct watch *w, char *at, const char *name, const char *next, char *rest, size_t size) {
+        struct stat st;
+
+        if (lstat(next, &st) == 0 && S_ISDIR(st.st_mode) && add_link(w, next, NULL, 0) == 0) {
+                memcpy(at, next, strlen(next) + 1);
+                return true;
+        }
+        /* Watched before it is looked at again: what comes in between is not missed. */
+        if (add_link(w, at, name, MASK_NAME) < 0 || lstat(next, &st) < 0)
+                return false;
+        if (S_ISLNK(st.st_mode))
+                return follow(next, at, rest, size) == 0;
+        memcpy(at, next, strlen(next) + 1);
+        return S_ISDIR(st.st_mode);
+}
+
 /* Walks from the root, watching each folder for the component that comes next; ends at the directory, or where
  * the path leads no further. */
 static void walk(struct watch *w) {
         char at[PATH_MAX] = "", next[PATH_MAX], rest[PATH_MAX], name[NAME_MAX + 1];
-        struct stat st;
 
         snprintf(rest, sizeof(rest), "%s", w->dir);
         for (;;) {
@@ -95,17 +113,12 @@ static void walk(struct watch *w) {
                                 *slash = '\0';
                         continue;
                 }
-                if (add_link(w, at, name) < 0 ||
-                    snprintf(next, sizeof(next), "%s/%s", at, name) >= (int)sizeof(next) || lstat(next, &st) < 0)
+                if (snprintf(next, sizeof(next), "%s/%s", at, name) >= (int)sizeof(next))
                         return;
-                if (S_ISLNK(st.st_mode)) {
-                        if (follow(next, at, rest, sizeof(rest)) < 0)
-                                return;
-                } else {
-                        memcpy(at, next, strlen(next) + 1);
-                }
+                if (!step(w, at, name, next, rest, sizeof(rest)))
+                        return;
         }
-        add_link(w, at, NULL);
+        add_link(w, at, NULL, MASK_FILES);
 }
 
 /* Watches anew; what the old walk watched and the new one does not is dropped. */
@@ -147,7 +160,7 @@ static bool moves_path(const struct watch *w, const struct inotify_event *e, con
 static bool is_directory(const struct watch *w, int wd) {
         const struct link *last = w->n_chain ? &w->chain[w->n_chain - 1] : NULL;
 
-        return last && !last->name && last->wd == wd;
+        return last && last->last && last->wd == wd;
 }
 
 static void on_readable(uv_poll_t *poll, int status, int what) {

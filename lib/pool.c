@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <time.h>
 
 struct queue {
@@ -17,8 +18,18 @@ struct pool {
         pthread_cond_t wake, ended;
         struct queue waiting, done;
         unsigned threads, idle, under_way;
+        struct thread *last; /* the newest that has ended, not yet joined */
         bool stop;
 };
+
+/* A thread on a stack of our own: glibc would keep the touched pages of ended threads' stacks for later ones. */
+struct thread {
+        struct pool *pool;
+        pthread_t id;
+        void *stack;
+};
+
+#define GUARD_SIZE 4096
 
 static void queue_init(struct queue *q) {
         q->first = NULL;
@@ -53,8 +64,18 @@ static struct pool_job *next_job(struct pool *pool) {
         return queue_pop(&pool->waiting);
 }
 
+/* Waits the last moments of an ended thread, and frees it. */
+static void bury(struct thread *thread) {
+        if (!thread)
+                return;
+        pthread_join(thread->id, NULL);
+        munmap(thread->stack, POOL_STACK_SIZE);
+        free(thread);
+}
+
 static void *thread_main(void *data) {
-        struct pool *pool = data;
+        struct thread *self = data, *before;
+        struct pool *pool = self->pool;
         struct pool_job *job;
 
         pthread_mutex_lock(&pool->lock);
@@ -65,25 +86,51 @@ static void *thread_main(void *data) {
                 queue_push(&pool->done, job);
                 uv_async_send(&pool->async);
         }
+        /* Each buries the one before it, so that one dead thread is left at most. */
+        before = pool->last;
+        pool->last = self;
+        pthread_mutex_unlock(&pool->lock);
+        bury(before);
+        pthread_mutex_lock(&pool->lock);
         pool->threads--;
         pthread_cond_signal(&pool->ended);
         pthread_mutex_unlock(&pool->lock);
         return NULL;
 }
 
+static struct thread *thread_new(struct pool *pool) {
+        struct thread *thread = malloc(sizeof(*thread));
+        void *stack = mmap(NULL, POOL_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+
+        if (!thread || stack == MAP_FAILED || mprotect(stack, GUARD_SIZE, PROT_NONE) < 0) {
+                if (stack != MAP_FAILED)
+                        munmap(stack, POOL_STACK_SIZE);
+                free(thread);
+                return NULL;
+        }
+        thread->pool = pool;
+        thread->stack = stack;
+        return thread;
+}
+
 /* Starts a thread under the lock. Its failure only leaves the job to the threads there are. */
 static void start_thread(struct pool *pool) {
+        struct thread *thread = thread_new(pool);
         sigset_t all, saved;
         pthread_attr_t attr;
-        pthread_t thread;
 
+        if (!thread)
+                return;
         sigfillset(&all);
         pthread_attr_init(&attr);
-        pthread_attr_setstacksize(&attr, POOL_STACK_SIZE);
-        pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+        pthread_attr_setstack(&attr, thread->stack, POOL_STACK_SIZE);
         pthread_sigmask(SIG_SETMASK, &all, &saved); /* signals belong to the loop */
-        if (pthread_create(&thread, &attr, thread_main, pool) == 0)
+        if (pthread_create(&thread->id, &attr, thread_main, thread) == 0) {
                 pool->threads++;
+        } else {
+                munmap(thread->stack, POOL_STACK_SIZE);
+                free(thread);
+        }
         pthread_sigmask(SIG_SETMASK, &saved, NULL);
         pthread_attr_destroy(&attr);
 }
@@ -161,6 +208,7 @@ void pool_free(struct pool *pool) {
         while (pool->threads > 0)
                 pthread_cond_wait(&pool->ended, &pool->lock);
         pthread_mutex_unlock(&pool->lock);
+        bury(pool->last);
         uv_close((uv_handle_t *)&pool->async, on_closed);
 }
 
