@@ -20,3 +20,8 @@ $(BUILD)/tests/unit/images/worker_%_test: $(BUILD)/tests/unit/images/worker_%_te
                                           $(BUILD)/lib.a
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(IMAGE_WORKER_LIBS) -luv -lcmocka -o $@
+
+# Fuzz targets of the worker likewise.
+$(BUILD)/fuzz/image_worker_%: $(BUILD)/tests/fuzz/image_worker_%_fuzz.o $(IMAGE_WORKER) $(BUILD)/images.a $(BUILD)/lib.a
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDHARDEN) $^ $(IMAGE_WORKER_LIBS) -luv -o $@
