@@ -57,8 +57,12 @@ static void call_free(struct cri_call *call) {
 static void finish(struct cri_call *call, const ProtobufCMessage *response, const struct err *err) {
         struct cri *cri = call->cri;
 
-        cri->counters.nanoseconds[call->method] += monotonic() - call->begun;
+        uint64_t taken = monotonic() - call->begun;
+
+        cri->counters.nanoseconds[call->method] += taken;
         cri->counters.errors[call->method] += err != NULL;
+        log_debug("cri: %s: %lu us%s%s", cri_methods[call->method].name, (unsigned long)(taken / 1000), err ? ": " : "",
+                  err ? err_text(err) : "");
         call_give_turn(call);
         call->done(call->data, response, err);
         cri->calls--;
@@ -87,7 +91,6 @@ void call_reply_empty(struct cri_call *call) {
 void call_fail(struct cri_call *call) {
         if (!call->err)
                 err_set(&call->err, call->result < 0 ? -call->result : EIO, "%s failed", cri_methods[call->method].name);
-        log_debug("cri: %s: %s", cri_methods[call->method].name, err_text(call->err));
         finish(call, NULL, call->err);
 }
 
