@@ -1,20 +1,16 @@
 #include "cni/firewall.h"
 
 #include <errno.h>
-/* Before the kernel's headers, which then leave its types out. */
 #include <netinet/in.h>
-
-#include <linux/netfilter.h>
-#include <linux/netfilter_ipv4.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cni/firewall_rules.h"
 #include "cni/host_port.h"
 #include "cni/nft.h"
-#include "cni/rule.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
@@ -25,48 +21,14 @@ struct translation {
 };
 
 struct firewall {
-        char table[sizeof("nacelle_") + IFNAMSIZ];
-        char bridge[IFNAMSIZ];
-        struct ip_cidr pod_cidrs[2];
-        size_t n_pod_cidrs;
-        struct ip_cidr exempt[FIREWALL_EXEMPT_MAX];
-        size_t n_exempt;
-        bool masquerade, taken_up;
+        struct firewall_rules rules;
+        bool taken_up;
         pthread_mutex_t lock; /* the translations, the socket, and the order of transactions */
         /* Kept open: when a netfilter socket is closed, the kernel waits until what was removed is freed, 10 ms. */
         struct netlink netlink;
         struct translation *translations;
         size_t n, size;
 };
-
-/* The table's sets: by family, then any address, one address, and the pods' own ends. */
-enum { SET_ANY, SET_ADDRESS, SET_TARGETS, SETS };
-
-static const struct nft_ports sets[2][SETS] = {
-        { { "ports4", AF_INET, false, true },
-          { "address_ports4", AF_INET, true, true },
-          { "targets4", AF_INET, true, false } },
-        { { "ports6", AF_INET6, false, true },
-          { "address_ports6", AF_INET6, true, true },
-          { "targets6", AF_INET6, true, false } },
-};
-
-static const struct nft_chain chains[] = {
-        { "host_ports", NULL, 0, 0 },
-        { "guard", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW },
-        { "prerouting", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST },
-        { "output", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST },
-        { "postrouting", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC },
-};
-
-static const struct ip_cidr loopback4 = { .ip = { AF_INET, { 127 } }, .prefix = 8 };
-static const struct ip_cidr loopback6 = { .ip = { AF_INET6, { [15] = 1 } }, .prefix = 128 };
-static const struct ip_cidr multicast4 = { .ip = { AF_INET, { 224 } }, .prefix = 4 };
-static const struct ip_cidr multicast6 = { .ip = { AF_INET6, { 0xff } }, .prefix = 8 };
-
-static const struct nft_ports *set_of(uint8_t family, int which) {
-        return &sets[family == AF_INET6][which];
-}
 
 int firewall_new(const struct firewall_options *options, struct firewall **ret_firewall, struct err **err) {
         struct firewall *firewall;
@@ -79,15 +41,15 @@ int firewall_new(const struct firewall_options *options, struct firewall **ret_f
                 return err_errno(err, ENOMEM, "host ports");
         pthread_mutex_init(&firewall->lock, NULL);
         firewall->netlink = NETLINK_NONE;
-        snprintf(firewall->bridge, sizeof(firewall->bridge), "%s", options->bridge);
-        snprintf(firewall->table, sizeof(firewall->table), "nacelle_%s", options->bridge);
-        firewall->n_pod_cidrs = options->n_pod_cidrs;
+        snprintf(firewall->rules.bridge, sizeof(firewall->rules.bridge), "%s", options->bridge);
+        snprintf(firewall->rules.table, sizeof(firewall->rules.table), "nacelle_%s", options->bridge);
+        firewall->rules.n_pod_cidrs = options->n_pod_cidrs;
         for (size_t i = 0; i < options->n_pod_cidrs; i++)
-                firewall->pod_cidrs[i] = options->pod_cidrs[i];
-        firewall->n_exempt = options->n_no_masquerade;
+                firewall->rules.pod_cidrs[i] = options->pod_cidrs[i];
+        firewall->rules.n_exempt = options->n_no_masquerade;
         for (size_t i = 0; i < options->n_no_masquerade; i++)
-                firewall->exempt[i] = options->no_masquerade[i];
-        firewall->masquerade = options->masquerade;
+                firewall->rules.exempt[i] = options->no_masquerade[i];
+        firewall->rules.masquerade = options->masquerade;
         *ret_firewall = firewall;
         return 0;
 }
@@ -106,108 +68,6 @@ static int open_socket(struct firewall *firewall, struct err **err) {
         return firewall->netlink.fd >= 0 ? 0 : netlink_open(NETLINK_NETFILTER, &firewall->netlink, err);
 }
 
-static struct rule begin(const struct firewall *firewall, const char *chain) {
-        return rule_begin(firewall->table, chain);
-}
-
-static int put_guard(const struct firewall *firewall, struct netlink *netlink) {
-        int r = 0;
-
-        for (enum rule_side side = RULE_SOURCE; side <= RULE_DESTINATION && r == 0; side++) {
-                struct rule rule = begin(firewall, "guard");
-
-                rule_match_input(&rule, firewall->bridge);
-                rule_match_family(&rule, AF_INET);
-                rule_match_cidr(&rule, side, &loopback4, true);
-                rule_drop(&rule);
-                r = rule_put(&rule, netlink);
-        }
-        return r;
-}
-
-/* One address before any address: the exact mapping wins. */
-static int put_translations(const struct firewall *firewall, struct netlink *netlink) {
-        static const struct {
-                uint8_t family;
-                int set;
-        } order[] = {
-                { AF_INET, SET_ADDRESS },
-                { AF_INET, SET_ANY },
-                { AF_INET6, SET_ADDRESS },
-                { AF_INET6, SET_ANY },
-        };
-        static const char *const entries[] = { "prerouting", "output" };
-        int r = 0;
-
-        for (size_t i = 0; i < ELEMENTS(order) && r == 0; i++) {
-                struct rule rule = begin(firewall, "host_ports");
-
-                rule_match_family(&rule, order[i].family);
-                /* From ::1 no packet comes back: refused at once is better, as clients then try 127.0.0.1. */
-                if (order[i].family == AF_INET6)
-                        rule_match_cidr(&rule, RULE_DESTINATION, &loopback6, false);
-                rule_translate_port(&rule, set_of(order[i].family, order[i].set)->name, order[i].family,
-                                    order[i].set == SET_ADDRESS);
-                r = rule_put(&rule, netlink);
-        }
-        for (size_t i = 0; i < ELEMENTS(entries) && r == 0; i++) {
-                struct rule rule = begin(firewall, entries[i]);
-
-                rule_match_local_destination(&rule);
-                rule_jump(&rule, "host_ports");
-                r = rule_put(&rule, netlink);
-        }
-        return r;
-}
-
-/* Through a host port from the bridge or the loopback: answers must come back to be translated. */
-static int put_hairpin(const struct firewall *firewall, struct netlink *netlink, const struct ip_cidr *source) {
-        uint8_t family = source->ip.family;
-        struct rule rule = begin(firewall, "postrouting");
-
-        rule_match_output(&rule, firewall->bridge, true);
-        rule_match_family(&rule, family);
-        rule_match_cidr(&rule, RULE_SOURCE, source, true);
-        rule_match_translated(&rule);
-        rule_match_port(&rule, set_of(family, SET_TARGETS)->name, family);
-        rule_masquerade(&rule, false);
-        return rule_put(&rule, netlink);
-}
-
-static int put_masquerade(const struct firewall *firewall, struct netlink *netlink, const struct ip_cidr *cidr) {
-        uint8_t family = cidr->ip.family;
-        struct rule rule = begin(firewall, "postrouting");
-
-        rule_match_output(&rule, firewall->bridge, false);
-        rule_match_family(&rule, family);
-        rule_match_cidr(&rule, RULE_SOURCE, cidr, true);
-        rule_match_cidr(&rule, RULE_DESTINATION, cidr, false);
-        rule_match_cidr(&rule, RULE_DESTINATION, family == AF_INET ? &multicast4 : &multicast6, false);
-        for (size_t i = 0; i < firewall->n_exempt; i++)
-                if (firewall->exempt[i].ip.family == family)
-                        rule_match_cidr(&rule, RULE_DESTINATION, &firewall->exempt[i], false);
-        rule_masquerade(&rule, true);
-        return rule_put(&rule, netlink);
-}
-
-static int put_rules(const struct firewall *firewall, struct netlink *netlink) {
-        int r = put_guard(firewall, netlink);
-
-        if (r == 0)
-                r = put_translations(firewall, netlink);
-        for (size_t i = 0; i < firewall->n_pod_cidrs && r == 0; i++) {
-                const struct ip_cidr *cidr = &firewall->pod_cidrs[i];
-
-                if (cidr->ip.family == AF_INET)
-                        r = put_hairpin(firewall, netlink, &loopback4);
-                if (r == 0)
-                        r = put_hairpin(firewall, netlink, cidr);
-                if (r == 0 && firewall->masquerade)
-                        r = put_masquerade(firewall, netlink, cidr);
-        }
-        return r;
-}
-
 /* The pod's own end of a translation, an element of `targets`. */
 static struct nft_port target_of(const struct translation *translation) {
         struct nft_port port = translation->port;
@@ -220,12 +80,13 @@ static struct nft_port target_of(const struct translation *translation) {
 static void put_translation(const struct firewall *firewall, struct netlink *netlink,
                             const struct translation *translation, bool add) {
         const struct nft_port *port = &translation->port;
+        enum firewall_set which = port->ip.family ? FIREWALL_ADDRESS : FIREWALL_ANY;
+        const char *table = firewall->rules.table;
         struct nft_port target = target_of(translation);
 
-        nft_put_port(netlink, firewall->table, set_of(port->target.family, port->ip.family ? SET_ADDRESS : SET_ANY),
-                     port, add);
+        nft_put_port(netlink, table, firewall_set(port->target.family, which), port, add);
         if (!translation->repeats)
-                nft_put_port(netlink, firewall->table, set_of(port->target.family, SET_TARGETS), &target, add);
+                nft_put_port(netlink, table, firewall_set(port->target.family, FIREWALL_TARGETS), &target, add);
 }
 
 static bool same_target(const struct nft_port *a, const struct nft_port *b) {
@@ -265,15 +126,17 @@ static int take_up(const struct nft_port *port, void *data) {
 
 /* Reads the kernel's translations, once. */
 static int take_up_all(struct firewall *firewall, struct err **err) {
-        for (int family = 0; family < 2; family++) {
-                for (int which = SET_ANY; which <= SET_ADDRESS; which++) {
+        static const uint8_t families[] = { AF_INET, AF_INET6 };
+
+        for (size_t i = 0; i < ELEMENTS(families); i++) {
+                for (enum firewall_set which = FIREWALL_ANY; which <= FIREWALL_ADDRESS; which++) {
                         _cleanup_err_ struct err *error = NULL;
                         int r = open_socket(firewall, err);
 
                         if (r < 0)
                                 return r;
-                        r = nft_for_each_port(&firewall->netlink, firewall->table, &sets[family][which], take_up,
-                                              firewall, &error);
+                        r = nft_for_each_port(&firewall->netlink, firewall->rules.table,
+                                              firewall_set(families[i], which), take_up, firewall, &error);
                         if (r == 0 || r == -ENOENT)
                                 continue;
                         /* The rest of the answer may still be in the socket. */
@@ -294,15 +157,7 @@ static int install(struct firewall *firewall, struct err **err) {
         if (r < 0)
                 return r;
         nft_transaction(netlink);
-        nft_put_table(netlink, firewall->table);
-        nft_put_delete_table(netlink, firewall->table);
-        nft_put_table(netlink, firewall->table);
-        for (int family = 0; family < 2; family++)
-                for (int which = 0; which < SETS; which++)
-                        nft_put_ports(netlink, firewall->table, &sets[family][which]);
-        for (size_t i = 0; i < ELEMENTS(chains); i++)
-                nft_put_chain(netlink, firewall->table, &chains[i]);
-        r = put_rules(firewall, netlink);
+        r = firewall_rules_put(&firewall->rules, netlink);
         if (r < 0) {
                 netlink_close(netlink);
                 return err_errno(err, -r, "nftables rules");
@@ -311,7 +166,7 @@ static int install(struct firewall *firewall, struct err **err) {
                 put_translation(firewall, netlink, &firewall->translations[i], true);
         r = nft_commit(netlink, err);
         if (r < 0)
-                err_wrap(err, "nftables table %s", firewall->table);
+                err_wrap(err, "nftables table %s", firewall->rules.table);
         return r;
 }
 
@@ -333,7 +188,7 @@ int firewall_check(struct firewall *firewall, struct err **err) {
         pthread_mutex_lock(&firewall->lock);
         r = open_socket(firewall, err);
         if (r == 0)
-                r = nft_has_table(&firewall->netlink, firewall->table, err);
+                r = nft_has_table(&firewall->netlink, firewall->rules.table, err);
         pthread_mutex_unlock(&firewall->lock);
         return r;
 }

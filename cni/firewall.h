@@ -31,10 +31,7 @@ struct firewall_options {
         bool masquerade;
 };
 
-/* Destinations that are not masqueraded, at most. */
-#define FIREWALL_EXEMPT_MAX 64
-
-/* Copies the options; touches nothing. -EINVAL: too many no_masquerade. */
+/* Copies the options; touches nothing. -EINVAL: more than FIREWALL_EXEMPT_MAX (cni/firewall_rules.h) no_masquerade. */
 int firewall_new(const struct firewall_options *options, struct firewall **ret_firewall, struct err **err);
 
 void firewall_free(struct firewall *firewall);

@@ -16,7 +16,7 @@ struct err;
 /* Room that each message has, attributes included. */
 #define NETLINK_MESSAGE_MAX 8192
 /* Messages in a batch, and bytes that a batch may grow to. */
-#define NETLINK_BATCH_MAX 4096
+#define NETLINK_BATCH_MAX 65536
 #define NETLINK_BYTES_MAX (8 * 1024 * 1024)
 
 struct netlink_note; /* what a message is for */

@@ -1,0 +1,151 @@
+#include "cni/firewall_rules.h"
+
+#include <errno.h>
+/* Before the kernel's headers, which then leave its types out. */
+#include <netinet/in.h>
+
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+
+#include "cni/rule.h"
+#include "lib/cleanup.h"
+
+static const struct nft_ports sets[2][FIREWALL_SETS] = {
+        { { "ports4", AF_INET, false, true },
+          { "address_ports4", AF_INET, true, true },
+          { "targets4", AF_INET, true, false } },
+        { { "ports6", AF_INET6, false, true },
+          { "address_ports6", AF_INET6, true, true },
+          { "targets6", AF_INET6, true, false } },
+};
+
+static const struct nft_chain chains[] = {
+        { "host_ports", NULL, 0, 0 },
+        { "guard", "filter", NF_INET_PRE_ROUTING, NF_IP_PRI_RAW },
+        { "prerouting", "nat", NF_INET_PRE_ROUTING, NF_IP_PRI_NAT_DST },
+        { "output", "nat", NF_INET_LOCAL_OUT, NF_IP_PRI_NAT_DST },
+        { "postrouting", "nat", NF_INET_POST_ROUTING, NF_IP_PRI_NAT_SRC },
+};
+
+static const struct ip_cidr loopback4 = { .ip = { AF_INET, { 127 } }, .prefix = 8 };
+static const struct ip_cidr loopback6 = { .ip = { AF_INET6, { [15] = 1 } }, .prefix = 128 };
+static const struct ip_cidr multicast4 = { .ip = { AF_INET, { 224 } }, .prefix = 4 };
+static const struct ip_cidr multicast6 = { .ip = { AF_INET6, { 0xff } }, .prefix = 8 };
+
+const struct nft_ports *firewall_set(uint8_t family, enum firewall_set which) {
+        return &sets[family == AF_INET6][which];
+}
+
+static struct rule begin(const struct firewall_rules *rules, const char *chain) {
+        return rule_begin(rules->table, chain);
+}
+
+static int put_guard(const struct firewall_rules *rules, struct netlink *netlink) {
+        int r = 0;
+
+        for (enum rule_side side = RULE_SOURCE; side <= RULE_DESTINATION && r == 0; side++) {
+                struct rule rule = begin(rules, "guard");
+
+                rule_match_input(&rule, rules->bridge);
+                rule_match_family(&rule, AF_INET);
+                rule_match_cidr(&rule, side, &loopback4, true);
+                rule_drop(&rule);
+                r = rule_put(&rule, netlink);
+        }
+        return r;
+}
+
+/* One address before any address: the exact mapping wins. */
+static int put_translations(const struct firewall_rules *rules, struct netlink *netlink) {
+        static const struct {
+                uint8_t family;
+                enum firewall_set set;
+        } order[] = {
+                { AF_INET, FIREWALL_ADDRESS },
+                { AF_INET, FIREWALL_ANY },
+                { AF_INET6, FIREWALL_ADDRESS },
+                { AF_INET6, FIREWALL_ANY },
+        };
+        static const char *const entries[] = { "prerouting", "output" };
+        int r = 0;
+
+        for (size_t i = 0; i < ELEMENTS(order) && r == 0; i++) {
+                struct rule rule = begin(rules, "host_ports");
+
+                rule_match_family(&rule, order[i].family);
+                /* From ::1 no packet comes back: refused at once is better, as clients then try 127.0.0.1. */
+                if (order[i].family == AF_INET6)
+                        rule_match_cidr(&rule, RULE_DESTINATION, &loopback6, false);
+                rule_translate_port(&rule, firewall_set(order[i].family, order[i].set)->name, order[i].family,
+                                    order[i].set == FIREWALL_ADDRESS);
+                r = rule_put(&rule, netlink);
+        }
+        for (size_t i = 0; i < ELEMENTS(entries) && r == 0; i++) {
+                struct rule rule = begin(rules, entries[i]);
+
+                rule_match_local_destination(&rule);
+                rule_jump(&rule, "host_ports");
+                r = rule_put(&rule, netlink);
+        }
+        return r;
+}
+
+/* Through a host port from the bridge or the loopback: answers must come back to be translated. */
+static int put_hairpin(const struct firewall_rules *rules, struct netlink *netlink, const struct ip_cidr *source) {
+        uint8_t family = source->ip.family;
+        struct rule rule = begin(rules, "postrouting");
+
+        rule_match_output(&rule, rules->bridge, true);
+        rule_match_family(&rule, family);
+        rule_match_cidr(&rule, RULE_SOURCE, source, true);
+        rule_match_translated(&rule);
+        rule_match_port(&rule, firewall_set(family, FIREWALL_TARGETS)->name, family);
+        rule_masquerade(&rule, false);
+        return rule_put(&rule, netlink);
+}
+
+static int put_masquerade(const struct firewall_rules *rules, struct netlink *netlink, const struct ip_cidr *cidr) {
+        uint8_t family = cidr->ip.family;
+        struct rule rule = begin(rules, "postrouting");
+
+        rule_match_output(&rule, rules->bridge, false);
+        rule_match_family(&rule, family);
+        rule_match_cidr(&rule, RULE_SOURCE, cidr, true);
+        rule_match_cidr(&rule, RULE_DESTINATION, cidr, false);
+        rule_match_cidr(&rule, RULE_DESTINATION, family == AF_INET ? &multicast4 : &multicast6, false);
+        for (size_t i = 0; i < rules->n_exempt; i++)
+                if (rules->exempt[i].ip.family == family)
+                        rule_match_cidr(&rule, RULE_DESTINATION, &rules->exempt[i], false);
+        rule_masquerade(&rule, true);
+        return rule_put(&rule, netlink);
+}
+
+static int put_all_rules(const struct firewall_rules *rules, struct netlink *netlink) {
+        int r = put_guard(rules, netlink);
+
+        if (r == 0)
+                r = put_translations(rules, netlink);
+        for (size_t i = 0; i < rules->n_pod_cidrs && r == 0; i++) {
+                const struct ip_cidr *cidr = &rules->pod_cidrs[i];
+
+                if (cidr->ip.family == AF_INET)
+                        r = put_hairpin(rules, netlink, &loopback4);
+                if (r == 0)
+                        r = put_hairpin(rules, netlink, cidr);
+                if (r == 0 && rules->masquerade)
+                        r = put_masquerade(rules, netlink, cidr);
+        }
+        return r;
+}
+
+int firewall_rules_put(const struct firewall_rules *rules, struct netlink *netlink) {
+        nft_put_table(netlink, rules->table);
+        nft_put_delete_table(netlink, rules->table);
+        nft_put_table(netlink, rules->table);
+        for (int family = 0; family < 2; family++)
+                for (int which = 0; which < FIREWALL_SETS; which++)
+                        nft_put_ports(netlink, rules->table, &sets[family][which]);
+        for (size_t i = 0; i < ELEMENTS(chains); i++)
+                nft_put_chain(netlink, rules->table, &chains[i]);
+        return put_all_rules(rules, netlink);
+}
