@@ -1,6 +1,6 @@
 /* The stream side: from what a container prints to batches of entries.
  *
- * One read fills the arena's input, one pass copies lines behind their prefixes into its output, one write appends
+ * One look fills the arena's input, one pass copies lines behind their prefixes into its output, one write appends
  * that. The pass looks for newlines while it copies: at three million lines a second every second look at a byte,
  * and every call per line, shows.
  */
@@ -18,14 +18,7 @@
 #include "lib/cleanup.h"
 #include "logs/writer_file.h"
 
-/* Input: room for the part that is carried over, the read, and what a copy may look at behind it. */
-#define SLACK 64
-#define INPUT_SIZE (256 * 1024)
-#define OUTPUT_SIZE (512 * 1024)
 #define ENTRY_SIZE (LOG_PREFIX_SIZE + LOG_LINE_MAX + 1)
-#define ARENA_SIZE (LOG_LINE_MAX + INPUT_SIZE + SLACK + OUTPUT_SIZE + SLACK)
-
-#define PIPE_DEFAULT (64 * 1024)
 #define PIPE_QUIET 4096
 
 static char *map(size_t size) {
@@ -34,20 +27,12 @@ static char *map(size_t size) {
         return p == MAP_FAILED ? NULL : p;
 }
 
-static bool arena_take(struct log_arena *arena) {
+bool log_arena_take(struct log_arena *arena) {
         if (!arena->memory) {
-                arena->memory = map(ARENA_SIZE);
-                arena->size = ARENA_SIZE;
+                arena->memory = map(LOG_ARENA_SIZE);
+                arena->size = LOG_ARENA_SIZE;
         }
         return arena->memory;
-}
-
-static char *arena_input(struct log_arena *arena) {
-        return arena->memory + LOG_LINE_MAX;
-}
-
-static char *arena_output(struct log_arena *arena) {
-        return arena_input(arena) + INPUT_SIZE + SLACK;
 }
 
 void log_arena_release(struct log_arena *arena) {
@@ -107,7 +92,7 @@ static void batch_flush(struct batch *b) {
 
 /* Where the next entry's text goes; its prefix is in front already. */
 static char *batch_begin_entry(struct batch *b) {
-        if (b->used + ENTRY_SIZE > OUTPUT_SIZE)
+        if (b->used + ENTRY_SIZE > LOG_OUTPUT_SIZE)
                 batch_flush(b);
         memcpy(b->output + b->used, b->prefix, LOG_PREFIX_SIZE);
         return b->output + b->used + LOG_PREFIX_SIZE;
@@ -167,30 +152,39 @@ static void part_keep(struct log_stream *s, struct batch *b, const char *data, s
         }
 }
 
-/* Logs @size bytes that were read to the arena's input. */
-static void take(struct log_stream *s, struct log_arena *arena, size_t size) {
-        struct batch b = { .writer = s->writer, .output = arena_output(arena) };
-        char *data = arena_input(arena) - s->part_size;
-        size_t rest;
+/* Logs @size bytes that are in the arena's input. Returns how many of them are done with: whole lines, or all where there
+ * is no more than the beginning of one, which is kept. */
+static size_t take(struct log_stream *s, struct log_arena *arena, size_t size) {
+        struct batch b = { .writer = s->writer, .output = log_arena_output(arena) };
+        char *data = log_arena_input(arena) - s->part_size;
+        size_t all = size + s->part_size, rest;
 
-        if (!s->writer || !s->writer->open)
-                return;
         log_prefix(s->writer, s->name, b.prefix);
         if (s->part_size > 0)
                 memcpy(data, s->part, s->part_size);
-        size += s->part_size;
-        rest = batch_lines(&b, data, size);
-        part_keep(s, &b, data + size - rest, rest);
+        rest = batch_lines(&b, data, all);
+        if (rest == all || s->no_peek) {
+                part_keep(s, &b, data + all - rest, rest);
+                rest = 0;
+        } else {
+                part_free(s);
+        }
         batch_flush(&b);
+        return size - rest;
 }
 
 /* A pipe has its large buffer only while it needs it: what all pipes of a user hold together is limited
  * (pipe-user-pages-soft), and beyond that other processes of the user get tiny ones. */
-static void adapt_pipe(struct log_stream *s, size_t taken) {
-        if (!s->grown && taken >= PIPE_DEFAULT / 2)
+static void adapt_pipe(struct log_stream *s, struct log_arena *arena, size_t taken) {
+        if (!s->grown && taken >= LOG_PIPE_DEFAULT / 2) {
                 s->grown = fcntl(s->fd, F_SETPIPE_SZ, LOG_PIPE_MAX) > 0;
-        else if (s->grown && taken <= PIPE_QUIET && fcntl(s->fd, F_SETPIPE_SZ, PIPE_DEFAULT) > 0)
+                if (s->grown && arena->has_peek)
+                        fcntl(arena->peek[1], F_SETPIPE_SZ, LOG_INPUT_SIZE);
+        } else if (s->grown && taken <= PIPE_QUIET && fcntl(s->fd, F_SETPIPE_SZ, LOG_PIPE_DEFAULT) > 0) {
                 s->grown = false;
+                if (arena->has_peek)
+                        fcntl(arena->peek[1], F_SETPIPE_SZ, LOG_PIPE_DEFAULT);
+        }
 }
 
 /* Without an arena what is printed is taken off the pipe all the same: the container must not stand still. */
@@ -203,16 +197,72 @@ static ssize_t read_and_drop(struct log_stream *s) {
         return n;
 }
 
+static void tap(const struct log_stream *s, const char *data, size_t size) {
+        if (s->tap)
+                s->tap(s->userdata, s->name, data, size);
+}
+
+/* What cannot be looked at, or is not logged, is read. */
+static ssize_t read_plain(struct log_stream *s, struct log_arena *arena) {
+        ssize_t n = read(s->fd, log_arena_input(arena), LOG_INPUT_SIZE);
+
+        if (n > 0) {
+                tap(s, log_arena_input(arena), (size_t)n);
+                if (s->writer && s->writer->open)
+                        take(s, arena, (size_t)n);
+        }
+        return n;
+}
+
+ssize_t log_peek(struct log_stream *s, struct log_arena *arena) {
+        size_t got = 0;
+        ssize_t n;
+
+        if (!arena->has_peek)
+                arena->has_peek = pipe2(arena->peek, O_CLOEXEC | O_NONBLOCK) == 0;
+        if (!arena->has_peek) {
+                errno = EINVAL;
+                return -1;
+        }
+        n = tee(s->fd, arena->peek[1], LOG_INPUT_SIZE, SPLICE_F_NONBLOCK);
+        while (n > 0 && got < (size_t)n) {
+                ssize_t more = read(arena->peek[0], log_arena_input(arena) + got, (size_t)n - got);
+
+                if (more <= 0 && errno != EINTR)
+                        break;
+                got += more > 0 ? (size_t)more : 0;
+        }
+        return n > 0 ? (ssize_t)got : n;
+}
+
+void log_discard(struct log_stream *s, struct log_arena *arena, size_t size) {
+        while (size > 0) {
+                ssize_t n = read(s->fd, log_arena_input(arena), size);
+
+                if (n <= 0 && errno != EINTR)
+                        return;
+                size -= n > 0 ? (size_t)n : 0;
+        }
+}
+
+/* One look at what there is, its entries, and its end in the pipe. Returns as read() does. */
 static ssize_t read_once(struct log_stream *s, struct log_arena *arena) {
         ssize_t n;
 
-        if (!arena_take(arena))
+        if (!log_arena_take(arena))
                 return read_and_drop(s);
-        n = read(s->fd, arena_input(arena), INPUT_SIZE);
+        if (s->no_peek || !s->writer || !s->writer->open)
+                return read_plain(s, arena);
+        n = log_peek(s, arena);
+        if (n < 0 && errno == EINVAL) {
+                s->no_peek = true;
+                return read_plain(s, arena);
+        }
         if (n > 0) {
-                if (s->tap)
-                        s->tap(s->userdata, s->name, arena_input(arena), (size_t)n);
-                take(s, arena, (size_t)n);
+                size_t done = take(s, arena, (size_t)n);
+
+                tap(s, log_arena_input(arena), done);
+                log_discard(s, arena, done);
         }
         return n;
 }
@@ -231,8 +281,8 @@ enum log_state log_stream_read(struct log_stream *s, struct log_arena *arena) {
                         return LOG_IDLE;
                 if (n <= 0)
                         return LOG_ENDED;
-                adapt_pipe(s, (size_t)n);
-                if (n < PIPE_DEFAULT)
+                adapt_pipe(s, arena, (size_t)n);
+                if (n < LOG_PIPE_DEFAULT)
                         return LOG_IDLE; /* a pipe that gave less than asked was empty then */
                 taken += (size_t)n;
         }
@@ -252,8 +302,8 @@ void log_stream_end(struct log_stream *s, struct log_arena *arena) {
                 taken += (size_t)n;
         }
         if (s->part_size > 0) {
-                if (arena_take(arena)) {
-                        struct batch b = { .writer = s->writer, .output = arena_output(arena) };
+                if (log_arena_take(arena)) {
+                        struct batch b = { .writer = s->writer, .output = log_arena_output(arena) };
 
                         log_prefix(s->writer, s->name, b.prefix);
                         memcpy(batch_begin_entry(&b), s->part, s->part_size);

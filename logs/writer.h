@@ -6,7 +6,11 @@
  * (what one read took) carry the same time, and times do not go back unless the clock is set back by more than
  * LOG_CLOCK_STEP_SECONDS.
  *
- * Only libc and system calls, nothing allocated: logs/writer.c and logs/writer_file.c are linked into the static shim. The streams of a process share
+ * A pipe's output is looked at with tee(2), logged, and only then taken off the pipe: a shim that is killed in between loses
+ * no line. Its successor calls log_stream_resume(), which takes off what had been logged already. Only the beginning
+ * of a line that stood without its newline while the container paused is lost with the shim.
+ *
+ * Only libc and system calls, nothing allocated: logs/writer.c, writer_file.c and writer_resume.c are linked into the static shim. The streams of a process share
  * one struct log_arena, whose memory is there while output flows and given back when it pauses.
  *
  * Rotation, when log_limits.size is set: NAME becomes NAME.20261121-104715.123456789 (kubelet's pattern with a
@@ -52,6 +56,8 @@ enum log_state {
 struct log_arena {
         char *memory; /* NULL while released */
         size_t size;
+        int peek[2]; /* the pipe that tee(2) copies to */
+        bool has_peek;
 };
 
 struct log_limits {
@@ -87,6 +93,7 @@ struct log_stream {
         char *part; /* the beginning of a line whose end is not there yet: LOG_LINE_MAX bytes, mapped while needed */
         uint32_t part_size;
         bool grown; /* the pipe has LOG_PIPE_MAX */
+        bool no_peek; /* a terminal or socket: read at once */
 };
 
 /* Opens (or continues) the log @name in @dir_fd, which is duplicated. @name is a plain file name; a symbolic link
@@ -102,6 +109,10 @@ void log_writer_close(struct log_writer *writer);
 
 /* Prepares @stream to read @fd. @writer and the stream stay where they are until log_stream_end(). */
 void log_stream_init(struct log_stream *stream, int fd, enum log_stream_name name, struct log_writer *writer);
+
+/* For a FIFO whose reader was killed: takes off what the log's end shows to be logged already. Lines that merely repeat
+ * themselves are taken for new ones. Call once, before the first log_stream_read(). */
+void log_stream_resume(struct log_stream *stream, struct log_arena *arena);
 
 /* Call when stream->fd is readable or hung up (level-triggered). Takes at most LOG_TURN_MAX. A terminal without a slave (EIO) has
  * ended. Never fails: output that cannot be logged is dropped and counted. */

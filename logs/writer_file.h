@@ -1,7 +1,9 @@
-/* The file side of logs/writer.h: appending whole entries, rotation, lost lines. */
+/* Inside the writer. Of the file: appending whole entries, rotation, lost lines; of the streams: the arena's parts and
+ * looking into a pipe. */
 #pragma once
 
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "logs/writer.h"
 
@@ -17,3 +19,28 @@ void log_writer_append(struct log_writer *writer, const char *data, size_t size)
 
 /* Counts output that never became an entry. */
 void log_writer_drop(struct log_writer *writer, uint64_t lines, int error);
+
+/* Input: room for the part that is carried over, what was read, and what a copy may look at behind it. */
+#define LOG_INPUT_SIZE (256 * 1024)
+#define LOG_OUTPUT_SIZE (512 * 1024)
+#define LOG_SLACK 64
+#define LOG_ARENA_SIZE (LOG_LINE_MAX + LOG_INPUT_SIZE + LOG_SLACK + LOG_OUTPUT_SIZE + LOG_SLACK)
+#define LOG_PIPE_DEFAULT (64 * 1024)
+
+/* Maps the arena where it is not; false when there is no memory. */
+bool log_arena_take(struct log_arena *arena);
+
+static inline char *log_arena_input(const struct log_arena *arena) {
+        return arena->memory + LOG_LINE_MAX;
+}
+
+static inline char *log_arena_output(const struct log_arena *arena) {
+        return log_arena_input(arena) + LOG_INPUT_SIZE + LOG_SLACK;
+}
+
+/* Copies what is in the stream's pipe, at most LOG_INPUT_SIZE, to the arena's input, where it stays in the pipe as well. Returns
+ * as read() does; EINVAL: not a pipe. */
+ssize_t log_peek(struct log_stream *stream, struct log_arena *arena);
+
+/* Takes @size bytes off the pipe. They overwrite the arena's input with themselves or what is done with. */
+void log_discard(struct log_stream *stream, struct log_arena *arena, size_t size);

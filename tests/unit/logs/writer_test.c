@@ -1,8 +1,10 @@
 #include "logs/writer.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <sched.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <sys/mount.h>
@@ -402,6 +404,100 @@ static void test_pipe_size(void **state) {
         free(block);
 }
 
+/* What is in the log, what waits in the FIFO of a killed shim, and the log after its successor. */
+static const struct {
+        const char *logged, *waiting, *after;
+} resumes[] = {
+        { "", "1\n2\n", "stdout F 1\nstdout F 2\n" },
+        { "1\n2\n", "3\n", "stdout F 1\nstdout F 2\nstdout F 3\n" },
+        { "1\n2\n3\n", "2\n3\n4\n", "stdout F 1\nstdout F 2\nstdout F 3\nstdout F 4\n" },
+        { "1\n2\n3\n", "3\n", "stdout F 1\nstdout F 2\nstdout F 3\n" },
+        { "1\n2\n3\n", "2\n4\n", "stdout F 1\nstdout F 2\nstdout F 3\nstdout F 2\nstdout F 4\n" },
+        { "tick\ntick\n", "tick\n", "stdout F tick\nstdout F tick\nstdout F tick\n" },
+        { "a\nb\na\nb\n", "a\nb\n", "stdout F a\nstdout F b\nstdout F a\nstdout F b\nstdout F a\nstdout F b\n" },
+};
+
+static void test_resume(void **state) {
+        for (size_t i = 0; i < ELEMENTS(resumes); i++) {
+                struct log_writer w;
+                struct log_stream s;
+                int p[2];
+
+                unlinkat(dir.fd, "0.log", 0);
+                assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }), 0);
+                assert_int_equal(pipe(p), 0);
+                log_stream_init(&s, p[0], LOG_STDOUT, &w);
+                print(&s, p[1], resumes[i].logged);
+                assert_int_equal(write(p[1], resumes[i].waiting, strlen(resumes[i].waiting)), strlen(resumes[i].waiting));
+                log_stream_resume(&s, &arena);
+                log_stream_read(&s, &arena);
+                close(p[1]);
+                log_stream_end(&s, &arena);
+                close(p[0]);
+                log_writer_close(&w);
+                assert_log("0.log", resumes[i].after);
+        }
+}
+
+/* A reader that ends by being killed, as shims are. */
+static pid_t start_reader(int fd) {
+        pid_t pid = fork();
+
+        if (pid == 0) {
+                static struct log_writer w;
+                static struct log_stream s;
+                static struct log_arena own;
+
+                if (log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }) < 0)
+                        _exit(1);
+                log_stream_init(&s, fd, LOG_STDOUT, &w);
+                log_stream_resume(&s, &own);
+                for (;;) {
+                        enum log_state state = log_stream_read(&s, &own);
+
+                        if (state == LOG_ENDED)
+                                _exit(0);
+                        if (state == LOG_IDLE)
+                                poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1);
+                }
+        }
+        return pid;
+}
+
+static void test_killed_readers(void **state) {
+        const unsigned n = 60000;
+        unsigned next = 0, kills = 0;
+        int p[2], status = 0;
+        pid_t printer, reader;
+
+        assert_int_equal(pipe(p), 0);
+        printer = fork();
+        if (printer == 0) {
+                for (unsigned i = 0; i < n; i++)
+                        dprintf(p[1], "%08u\n", i);
+                _exit(0);
+        }
+        close(p[1]);
+        srand(1);
+        for (reader = start_reader(p[0]); kills < 10000; kills++) {
+                usleep((useconds_t)(rand() % 3000));
+                if (waitpid(reader, &status, WNOHANG) == reader)
+                        break;
+                kill(reader, SIGKILL);
+                waitpid(reader, NULL, 0);
+                reader = start_reader(p[0]);
+        }
+        assert_int_equal(status, 0);
+        waitpid(printer, &status, 0);
+        close(p[0]);
+        assert_true(kills >= 5);
+
+        _cleanup_free_ char *text = scratch_read(&dir, "0.log", NULL);
+        for (const char *line = text; *line; line = strchr(line, '\n') + 1)
+                assert_int_equal(strtoul(line + TIME_SIZE + 9, NULL, 10), next++);
+        assert_int_equal(next, n);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_lines, setup, teardown),
@@ -414,6 +510,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_without_log, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_pipe_size, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_killed_readers, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
