@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/dns.h"
+#include "agent/file_key.h"
 #include "agent/options.h"
 #include "agent/subpath.h"
 #include "agent/tree.h"
@@ -89,6 +90,8 @@ struct pod_files *pod_files_new(struct arena *arena, const struct worker *w) {
                 .burstable_milli = w->node->burstable_milli,
         };
         set_facts(arena, w, &files->facts);
+        files->facts.file_key = file_key_read;
+        files->facts.file_key_data = files;
         return files->dir && files->logs && files->cgroup ? files : NULL;
 }
 
