@@ -355,6 +355,12 @@ static const struct {
 } warnings[] = {
         { ONE "  containerz: []\n", "web.yaml:7: spec.containerz: unknown field" },
         { ONE "  hostnetwork: true\n", "spec.hostnetwork: unknown field; it is written hostNetwork" },
+        { ONE "  nodeSelector: {a: b}\n", "web.yaml:7: spec.nodeSelector: not supported, has no effect" },
+        { ONE "  affinity: {}\n", "spec.affinity: not supported, has no effect" },
+        { ONE "  setHostnameAsFQDN: true\n", "spec.setHostnameAsFQDN: not supported, has no effect" },
+        { OPEN "restartPolicy: Never\n    restartPolicyRules:\n"
+               "    - {action: RestartAllContainers, exitCodes: {operator: In, values: [1]}}\n",
+          "RestartAllContainers is not supported" },
         { ONE "  volumes: [{name: x, nfs: {server: s, path: /}}]\n", "volumes of type nfs are not supported" },
         { OPEN "livenessProbe: {httpGet: {port: web}}\n", "no port of container a is named \"web\"" },
 };
