@@ -5,7 +5,7 @@ UNIT_SOURCES  := $(wildcard tests/unit/*/*_test.c)
 UNIT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
 
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(ARCHIVES)
-	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -lcmocka -o $@
+	$(CC) $(CFLAGS) $(LDHARDEN) $(filter %.o,$^) $(filter %.a,$^) $(WORKER_LIBS) -lcmocka -o $@
 
 $(BUILD)/tests/unit/agent/worker_test: $(BUILD)/tests/unit/agent/world.o
 
