@@ -9,6 +9,7 @@
 #include "cni/network.h"
 #include "cri/cri.h"
 #include "cri/server.h"
+#include "cri/streaming_cri.h"
 #include "lib/cleanup.h"
 #include "lib/ip.h"
 #include "lib/log.h"
@@ -19,6 +20,7 @@ struct node {
         struct pool *pool;
         struct cri *cri;
         struct cri_server *server;
+        struct streaming_cri *streaming;
         struct pods *pods;
 };
 
@@ -95,6 +97,8 @@ int node_new(uv_loop_t *loop, const struct options *o, struct node **ret_node, s
         if (r == 0 && !o->runtime_only)
                 r = pods_new(loop, node->pool, node->cri, o, &node->pods, err);
         if (r == 0)
+                r = streaming_cri_new(loop, node->cri, NULL, &node->streaming, err);
+        if (r == 0)
                 r = cri_server_new(loop, node->cri, o->socket, &node->server, err);
         if (r < 0) {
                 node_free(node);
@@ -141,6 +145,7 @@ void node_free(struct node *node) {
                 return;
         pods_free(node->pods);
         cri_server_free(node->server);
+        streaming_cri_free(node->streaming);
         drain(node);
         if (node->cri && cri_calls_under_way(node->cri) > 0)
                 return;
