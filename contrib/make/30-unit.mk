@@ -12,7 +12,7 @@ $(BUILD)/tests/unit/agent/worker_test: $(BUILD)/tests/unit/agent/world.o
 unit-build: $(UNIT_PROGRAMS)
 
 unit: unit-build ## build and run the unit tests (UNIT=folder for one folder's)
-	@tests/run-unit $(filter $(BUILD)/tests/unit/$(or $(UNIT),%)/%,$(UNIT_PROGRAMS))
+	@tests/run-unit $(if $(UNIT),$(filter $(BUILD)/tests/unit/$(UNIT)/%,$(UNIT_PROGRAMS)),$(UNIT_PROGRAMS))
 
 unit-%: 
 	@$(MAKE) --no-print-directory $(filter $(BUILD)/tests/unit/$*/%,$(UNIT_PROGRAMS))
