@@ -87,6 +87,9 @@ void streaming_failed(struct streaming_session *session, const struct err *err);
 void streaming_exited(struct streaming_session *session, int code);
 #define STREAMING_DRAIN_SECONDS 5
 
+/* An attached client has left: its streams end with success at once. The session is gone for the backend. */
+void streaming_detached(struct streaming_session *session);
+
 /* Answers connect() with descriptors (taken over), or with @err. Also when the session was told gone() meanwhile: a
  * connection lives until it is answered. */
 void streaming_connected(struct streaming_connection *connection, const struct streaming_process *process,

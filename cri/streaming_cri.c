@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cri/exec.h"
+#include "cri/state.h"
 #include "cri/streaming.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -124,9 +125,18 @@ static void gone(void *data, struct streaming_session *session) {
 
 static void input_ended(void *data, struct streaming_session *session) {
         struct process *process = streaming_session_data(session);
+        struct cri_container *container;
 
-        if (process->called_back)
-                cri_attach_input_ended(process->cri, process->container);
+        if (!process->called_back)
+                return;
+        cri_attach_input_ended(process->cri, process->container);
+        /* Only where the container reads an end of file now is there more to see; a client that closes a terminal's input
+         * has pressed the keys to leave (containerd does the same). */
+        if (container_find(process->cri, process->container, &container, NULL) == 0 && container->config->stdin_once &&
+            !container->config->tty)
+                return;
+        process_free(process);
+        streaming_detached(session);
 }
 
 static void on_connected(void *data, const struct cri_streams *streams, const struct err *err) {

@@ -271,6 +271,11 @@ void streaming_exited(struct streaming_session *session, int code) {
         uv_timer_start(session->drain, on_drain_over, STREAMING_DRAIN_SECONDS * 1000, 0);
 }
 
+void streaming_detached(struct streaming_session *session) {
+        session->released = true;
+        finish(session, NULL);
+}
+
 void session_input(struct streaming_session *session, const void *data, size_t n) {
         if (!session->request.in || session->finished)
                 return;
