@@ -1,6 +1,7 @@
 #include "agent/dns.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,11 +77,39 @@ void pod_hostname(const struct pod *pod, const char *node_name, char ret[64]) {
                 ret[n - 1] = '\0';
 }
 
+/* The domain that its subdomain gives the pod; NULL without one, and where hostnameOverride says all. */
+static const char *pod_domain(struct arena *arena, const struct pod *pod, const struct options *options) {
+        if (!pod->spec.subdomain || pod->spec.hostname_override || !options->cluster_domain)
+                return NULL;
+        return arena_printf(arena, "%s.%s.svc.%s", pod->spec.subdomain, pod->metadata.namespace,
+                            options->cluster_domain);
+}
+
+int pod_kernel_hostname(struct arena *arena, const struct pod *pod, const struct options *options,
+                        const char **ret_name, struct err **err) {
+        const char *domain = pod_domain(arena, pod, options), *name;
+        char hostname[64];
+
+        pod_hostname(pod, options->node_name, hostname);
+        if (pod->spec.set_hostname_as_fqdn == TRI_TRUE && domain)
+                name = arena_printf(arena, "%s.%s", hostname, domain);
+        else
+                name = arena_strdup(arena, hostname);
+        if (!name)
+                return err_set(err, ENOMEM, "out of memory");
+        if (strlen(name) > HOST_NAME_MAX)
+                return err_set(err, EINVAL,
+                               "failed to construct FQDN from pod hostname and cluster domain, FQDN %s is too long (%d "
+                               "characters is the max, %zu characters requested)",
+                               name, HOST_NAME_MAX, strlen(name));
+        *ret_name = name;
+        return 0;
+}
+
 int hosts_text(const struct pod *pod, const struct options *options, const char *const *ips, char **ret_text,
                struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct hosts_alias_pair *aliases;
-        const char *domain = NULL;
         char hostname[64];
 
         if (!arena || !(aliases = arena_alloc_array(arena, pod->spec.host_aliases.count + 1, sizeof(*aliases))))
@@ -89,9 +118,6 @@ int hosts_text(const struct pod *pod, const struct options *options, const char 
                 aliases[i] = (struct hosts_alias_pair){ pod->spec.host_aliases.items[i].ip,
                                                         ended(arena, &pod->spec.host_aliases.items[i].hostnames) };
         pod_hostname(pod, options->node_name, hostname);
-        if (pod->spec.subdomain && pod->spec.subdomain[0] && options->cluster_domain)
-                domain = arena_printf(arena, "%s.%s.svc.%s", pod->spec.subdomain, pod->metadata.namespace,
-                                      options->cluster_domain);
-        return dns_policy_hosts(pod->spec.host_network, ips, hostname, domain, aliases, pod->spec.host_aliases.count,
-                                ret_text, err);
+        return dns_policy_hosts(pod->spec.host_network, ips, hostname, pod_domain(arena, pod, options), aliases,
+                                pod->spec.host_aliases.count, ret_text, err);
 }

@@ -5,6 +5,7 @@
 
 #include "lib/err.h"
 
+struct arena;
 struct options;
 struct pod;
 
@@ -24,3 +25,8 @@ int hosts_text(const struct pod *pod, const struct options *options, const char 
 
 /* The name the pod's containers see as theirs (at most 63 bytes); in @ret. */
 void pod_hostname(const struct pod *pod, const char *node_name, char ret[64]);
+
+/* The name of the sandbox's kernel: pod_hostname(), or the fully qualified one where setHostnameAsFQDN asks for it; in
+ * @arena. -EINVAL when that is longer than the kernel's 64 bytes. */
+int pod_kernel_hostname(struct arena *arena, const struct pod *pod, const struct options *options,
+                        const char **ret_name, struct err **err);

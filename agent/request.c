@@ -164,7 +164,7 @@ static Cri__LinuxPodSandboxConfig *make_linux(struct arena *arena, const struct 
 Cri__PodSandboxConfig *request_sandbox(struct arena *arena, const struct worker *w, struct err **err) {
         Cri__PodSandboxConfig *config = NEW(arena, Cri__PodSandboxConfig, cri__pod_sandbox_config__init);
         Cri__PodSandboxMetadata *metadata = NEW(arena, Cri__PodSandboxMetadata, cri__pod_sandbox_metadata__init);
-        char hostname[64];
+        const char *hostname;
 
         if (!config || !metadata)
                 return no_memory(err);
@@ -174,8 +174,9 @@ Cri__PodSandboxConfig *request_sandbox(struct arena *arena, const struct worker 
         metadata->attempt = w->sandbox_attempt;
         config->metadata = metadata;
         if (!w->pod->spec.host_network) {
-                pod_hostname(w->pod, w->node->options->node_name, hostname);
-                config->hostname = arena_strdup(arena, hostname);
+                if (pod_kernel_hostname(arena, w->pod, w->node->options, &hostname, err) < 0)
+                        return NULL;
+                config->hostname = (char *)hostname;
         }
         config->log_directory = (char *)pod_files_logs(arena, w);
         set_labels(arena, w->pod, config);

@@ -129,7 +129,7 @@ static const struct field pod_spec_type_fields[] = {
         ROW_OF("securityContext", OBJECT, 0, pod_spec, security, security_type),
         ROW("serviceAccount", STRING, 0, pod_spec, service_account),
         ROW("serviceAccountName", STRING, 0, pod_spec, service_account_name),
-        ROW("setHostnameAsFQDN", TRI, FIELD_UNSUPPORTED, pod_spec, set_hostname_as_fqdn),
+        ROW("setHostnameAsFQDN", TRI, 0, pod_spec, set_hostname_as_fqdn),
         ROW("shareProcessNamespace", TRI, 0, pod_spec, share_process_namespace),
         ROW("subdomain", STRING, 0, pod_spec, subdomain),
         ROW("terminationGracePeriodSeconds", OPT_INT64, 0, pod_spec, termination_grace_period),

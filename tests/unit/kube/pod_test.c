@@ -357,7 +357,6 @@ static const struct {
         { ONE "  hostnetwork: true\n", "spec.hostnetwork: unknown field; it is written hostNetwork" },
         { ONE "  nodeSelector: {a: b}\n", "web.yaml:7: spec.nodeSelector: not supported, has no effect" },
         { ONE "  affinity: {}\n", "spec.affinity: not supported, has no effect" },
-        { ONE "  setHostnameAsFQDN: true\n", "spec.setHostnameAsFQDN: not supported, has no effect" },
         { OPEN "restartPolicy: Never\n    restartPolicyRules:\n"
                "    - {action: RestartAllContainers, exitCodes: {operator: In, values: [1]}}\n",
           "RestartAllContainers is not supported" },
