@@ -39,7 +39,8 @@ static int mark_config(struct marked *marked, const char *config_digest) {
                 char blob[IMAGE_DIGEST_LENGTH + 1];
                 uint64_t size;
 
-                if (image_layout_find_layer(&marked->store->layout, config.diff_ids[i], config_digest, name, NULL, NULL) < 0)
+                if (image_layout_find_layer(&marked->store->layout, config.diff_ids[i], config_digest, name, NULL,
+                                            NULL) < 0)
                         continue;
                 r = string_list_add(&marked->layers, name);
                 /* a push sends this one when the image's own was never fetched, as the layer was there */

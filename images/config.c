@@ -109,10 +109,14 @@ static int read_config(const struct value *root, struct image_config *c, struct 
                 const char *key;
                 char **text;
         } texts[] = {
-                { root, "architecture", &c->architecture }, { root, "os", &c->os },
-                { root, "variant", &c->variant },           { root, "created", &c->created },
-                { root, "author", &c->author },             { run, "User", &c->user },
-                { run, "WorkingDir", &c->workdir },         { run, "StopSignal", &c->stop_signal },
+                { root, "architecture", &c->architecture },
+                { root, "os", &c->os },
+                { root, "variant", &c->variant },
+                { root, "created", &c->created },
+                { root, "author", &c->author },
+                { run, "User", &c->user },
+                { run, "WorkingDir", &c->workdir },
+                { run, "StopSignal", &c->stop_signal },
         };
         int r;
 
@@ -123,8 +127,9 @@ static int read_config(const struct value *root, struct image_config *c, struct 
                 if (r < 0)
                         return r;
         }
-        if ((r = get_list(run, "Entrypoint", &c->entrypoint, err)) < 0 || (r = get_list(run, "Cmd", &c->cmd, err)) < 0 ||
-            (r = get_list(run, "Env", &c->env, err)) < 0 || (r = get_set(run, "Volumes", &c->volumes, err)) < 0 ||
+        if ((r = get_list(run, "Entrypoint", &c->entrypoint, err)) < 0 ||
+            (r = get_list(run, "Cmd", &c->cmd, err)) < 0 || (r = get_list(run, "Env", &c->env, err)) < 0 ||
+            (r = get_set(run, "Volumes", &c->volumes, err)) < 0 ||
             (r = get_set(run, "ExposedPorts", &c->exposed_ports, err)) < 0 ||
             (r = get_labels(run, &c->labels, err)) < 0)
                 return r;
@@ -155,7 +160,9 @@ int image_config_parse(const char *text, size_t n, struct image_config *ret_conf
 }
 
 void image_config_clear(struct image_config *c) {
-        char *texts[] = { c->architecture, c->os, c->variant, c->created, c->author, c->user, c->workdir, c->stop_signal };
+        char *texts[] = {
+                c->architecture, c->os, c->variant, c->created, c->author, c->user, c->workdir, c->stop_signal
+        };
         char **lists[] = { c->entrypoint, c->cmd, c->env, c->volumes, c->exposed_ports, c->diff_ids };
 
         for (size_t i = 0; i < ELEMENTS(texts); i++)

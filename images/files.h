@@ -16,8 +16,8 @@ int file_write(int dir, const char *name, const void *text, size_t n, struct err
 /* Makes directory @name in @dir if it is not there, and opens it. */
 int directory_open(int dir, const char *name, int *ret_fd, struct err **err);
 
-/* Removes @name in @dir and all below it, never following a link or crossing into a mount. What is not there is removed.
- * Whoever else has it open must not be adding to it. */
+/* Removes @name in @dir and all below it, never following a link or crossing into a mount. What is not there is
+ * removed. Whoever else has it open must not be adding to it. */
 int tree_remove(int dir, const char *name, struct err **err);
 
 /* Adds up what the tree at @name takes on disk. Returns 0 or a negative errno. */

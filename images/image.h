@@ -10,8 +10,8 @@
 
 struct err;
 
-#define IMAGE_LAYERS_MAX 500 /* overlayfs takes so many lower directories */
-#define IMAGE_CONFIG_SIZE_MAX (8 << 20) /* bytes of a config's JSON */
+#define IMAGE_LAYERS_MAX 500              /* overlayfs takes so many lower directories */
+#define IMAGE_CONFIG_SIZE_MAX (8 << 20)   /* bytes of a config's JSON */
 #define IMAGE_MANIFEST_SIZE_MAX (4 << 20) /* bytes of a manifest's or index's JSON, as containerd has it */
 
 struct image_pair {
@@ -25,21 +25,21 @@ struct image_config {
         char *created; /* RFC 3339 */
         char *author;
         char **entrypoint, **cmd, **env; /* env: NAME=VALUE */
-        char *user; /* "", "1000", "name", "name:group", "1000:1000" */
+        char *user;                      /* "", "1000", "name", "name:group", "1000:1000" */
         char *workdir;
-        char *stop_signal; /* "SIGQUIT", "3" */
-        char **volumes; /* paths */
+        char *stop_signal;    /* "SIGQUIT", "3" */
+        char **volumes;       /* paths */
         char **exposed_ports; /* "80/tcp" */
         struct image_pair *labels;
         char **diff_ids; /* "sha256:HEX", lowest layer first */
 };
 
 struct image {
-        char *id; /* "sha256:HEX", the digest of its config */
-        char *manifest; /* "sha256:HEX", the digest of its manifest */
-        char **repo_tags; /* "docker.io/library/nginx:1", NULL-terminated, never NULL, sorted */
+        char *id;            /* "sha256:HEX", the digest of its config */
+        char *manifest;      /* "sha256:HEX", the digest of its manifest */
+        char **repo_tags;    /* "docker.io/library/nginx:1", NULL-terminated, never NULL, sorted */
         char **repo_digests; /* "docker.io/library/nginx@sha256:HEX", likewise */
-        uint64_t size; /* bytes on disk: blobs and unpacked layers */
+        uint64_t size;       /* bytes on disk: blobs and unpacked layers */
         struct image_config config;
         char **layers; /* absolute directories for overlay's lowerdir, topmost first; NULL-terminated */
         size_t n_layers;

@@ -106,10 +106,12 @@ static bool is_stale(const struct image_layout *l, const char *name) {
 
         if (strspn(name, "0123456789abcdef") != 64 || name[64] != '\0')
                 return true;
-        return fstatat(l->ingest, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && time(NULL) - st.st_mtime > INGEST_KEEP_SECONDS;
+        return fstatat(l->ingest, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+               time(NULL) - st.st_mtime > INGEST_KEEP_SECONDS;
 }
 
-static void sweep_directory(const struct image_layout *l, int dir, bool (*stale)(const struct image_layout *, const char *)) {
+static void sweep_directory(const struct image_layout *l, int dir,
+                            bool (*stale)(const struct image_layout *, const char *)) {
         int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
         const struct dirent *e;
@@ -141,7 +143,8 @@ void image_layout_set_aside(const struct image_layout *l, int dir, const char *n
         file_temporary_name(name, temporary);
         if (renameat(dir, name, l->broken, temporary) < 0) {
                 if (errno != ENOENT)
-                        log_warning("image store %s: %s: %s; cannot be set aside: %s", l->path, name, why, strerrordesc_np(errno));
+                        log_warning("image store %s: %s: %s; cannot be set aside: %s", l->path, name, why,
+                                    strerrordesc_np(errno));
                 return;
         }
         log_warning("image store %s: %s: %s; set aside as broken/%s", l->path, name, why, temporary);

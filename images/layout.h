@@ -9,14 +9,14 @@
 struct err;
 
 #define INGEST_KEEP_SECONDS (7 * 24 * 3600) /* a partial blob that nobody resumed for so long is swept */
-#define LAYER_NAME_MAX 136 /* HEX, or HEX.CONFIGHEX, with its NUL */
+#define LAYER_NAME_MAX 136                  /* HEX, or HEX.CONFIGHEX, with its NUL */
 
 struct image_layout {
         int root, blobs, layers, refs, ingest, broken; /* -EBADF before image_layout_open() */
-        char *path; /* "ROOT/images" */
+        char *path;                                    /* "ROOT/images" */
 };
 
-#define IMAGE_LAYOUT_NONE \
+#define IMAGE_LAYOUT_NONE                                                                                              \
         { .root = -EBADF, .blobs = -EBADF, .layers = -EBADF, .refs = -EBADF, .ingest = -EBADF, .broken = -EBADF }
 
 /* Opens the directories of ROOT/images, making those that are missing. Close with image_layout_close(). */
@@ -25,7 +25,7 @@ void image_layout_close(struct image_layout *layout);
 #define _cleanup_layout_ __attribute__((cleanup(image_layout_close)))
 
 enum image_lock {
-        IMAGE_LOCK_SHARED, /* waits; for who adds */
+        IMAGE_LOCK_SHARED,    /* waits; for who adds */
         IMAGE_LOCK_EXCLUSIVE, /* -EBUSY at once when somebody adds; for who deletes */
 };
 
@@ -49,11 +49,12 @@ int image_layout_find_layer(const struct image_layout *layout, const char *diff_
                             char ret_name[LAYER_NAME_MAX], uint64_t *ret_bytes, uint64_t *ret_inodes);
 
 /* What the layer @name of layers/ takes; either may be NULL. Returns 0, or a negative errno when it is not there. */
-int image_layout_layer_info(const struct image_layout *layout, const char *name, uint64_t *ret_bytes, uint64_t *ret_inodes);
+int image_layout_layer_info(const struct image_layout *layout, const char *name, uint64_t *ret_bytes,
+                            uint64_t *ret_inodes);
 
 /* The blob that the layer @name was unpacked from: its digest and size in bytes. Returns 0 or a negative errno. */
-int image_layout_layer_blob(const struct image_layout *layout, const char *name, char ret_digest[IMAGE_DIGEST_LENGTH + 1],
-                            uint64_t *ret_size);
+int image_layout_layer_blob(const struct image_layout *layout, const char *name,
+                            char ret_digest[IMAGE_DIGEST_LENGTH + 1], uint64_t *ret_size);
 
 /* A reference's record. */
 struct image_ref {
@@ -62,12 +63,12 @@ struct image_ref {
 };
 
 /* Reads what @reference names: by its digest when it has one, else by its tag. -ENOENT when it is not there. */
-int image_ref_read(const struct image_layout *layout, const struct image_reference *reference, struct image_ref *ret_ref,
-                   struct err **err);
+int image_ref_read(const struct image_layout *layout, const struct image_reference *reference,
+                   struct image_ref *ret_ref, struct err **err);
 
 /* Writes the record of @reference's tag, or of its digest when it has no tag. */
-int image_ref_write(const struct image_layout *layout, const struct image_reference *reference, const struct image_ref *ref,
-                    struct err **err);
+int image_ref_write(const struct image_layout *layout, const struct image_reference *reference,
+                    const struct image_ref *ref, struct err **err);
 
 /* As image_ref_write() for an image without a name. */
 int image_ref_write_unnamed(const struct image_layout *layout, const struct image_ref *ref, struct err **err);
@@ -75,7 +76,7 @@ int image_ref_write_unnamed(const struct image_layout *layout, const struct imag
 int image_ref_remove(const struct image_layout *layout, const struct image_reference *reference, struct err **err);
 int image_ref_remove_unnamed(const struct image_layout *layout, const struct image_ref *ref, struct err **err);
 
-/* Calls @each with every record; @reference is NULL for an image without a name. Stops when it returns non-zero, and returns
- * that. Records that cannot be read are set aside. */
+/* Calls @each with every record; @reference is NULL for an image without a name. Stops when it returns non-zero, and
+ * returns that. Records that cannot be read are set aside. */
 typedef int (*image_ref_each)(void *data, const struct image_reference *reference, const struct image_ref *ref);
 int image_refs(const struct image_layout *layout, image_ref_each each, void *data, struct err **err);

@@ -28,7 +28,8 @@ static int read_descriptor(const struct value *value, const char *what, struct d
         if (!value_is(value, VALUE_MAP))
                 return err_set(err, EINVAL, "%s is %s, not a descriptor", what, value_kind_name(value));
         if (!digest || !image_digest_valid(digest))
-                return err_set(err, EINVAL, "%s: digest \"%.100s\" is not sha256: and 64 hex digits", what, digest ?: "");
+                return err_set(err, EINVAL, "%s: digest \"%.100s\" is not sha256: and 64 hex digits", what,
+                               digest ?: "");
         if (!value_integer(value_get(value, "size"), &size) || size < 0)
                 return err_set(err, EINVAL, "%s: size is missing or no number of bytes", what);
         copy_text(value_get(value, "mediaType"), ret->media_type, sizeof(ret->media_type));
@@ -65,7 +66,8 @@ static int read_entries(const struct value *list, struct manifest *m, struct err
                 if (r < 0)
                         return r;
                 copy_text(value_get(platform, "os"), e->platform.os, sizeof(e->platform.os));
-                copy_text(value_get(platform, "architecture"), e->platform.architecture, sizeof(e->platform.architecture));
+                copy_text(value_get(platform, "architecture"), e->platform.architecture,
+                          sizeof(e->platform.architecture));
                 copy_text(value_get(platform, "variant"), e->platform.variant, sizeof(e->platform.variant));
                 m->n_entries++;
                 if (entry_name(item) && !(e->reference = strdup(entry_name(item))))
@@ -104,7 +106,8 @@ static int read_manifest(const struct value *root, struct manifest *m, struct er
         if (!value_is(root, VALUE_MAP))
                 return err_set(err, EINVAL, "it is %s, not a map", value_kind_name(root));
         if (value_get(root, "fsLayers"))
-                return err_set(err, EINVAL, "docker's schema 1 is not supported; push the image again with a newer docker");
+                return err_set(err, EINVAL,
+                               "docker's schema 1 is not supported; push the image again with a newer docker");
         if (!value_integer(value_get(root, "schemaVersion"), &version) || version != 2)
                 return err_set(err, EINVAL, "schemaVersion is not 2");
         copy_text(value_get(root, "mediaType"), m->media_type, sizeof(m->media_type));
@@ -117,8 +120,8 @@ static int read_manifest(const struct value *root, struct manifest *m, struct er
         if (r < 0)
                 return r;
         if (m->config.size > IMAGE_CONFIG_SIZE_MAX)
-                return err_set(err, E2BIG, "a config of %llu bytes; at most %d are read", (unsigned long long)m->config.size,
-                               IMAGE_CONFIG_SIZE_MAX);
+                return err_set(err, E2BIG, "a config of %llu bytes; at most %d are read",
+                               (unsigned long long)m->config.size, IMAGE_CONFIG_SIZE_MAX);
         return read_layers(value_get(root, "layers"), m, err);
 }
 

@@ -34,20 +34,21 @@ struct platform {
 struct manifest_entry {
         struct descriptor descriptor;
         struct platform platform; /* os "" when the entry has none */
-        char *reference; /* annotation org.opencontainers.image.ref.name or io.containerd.image.name; NULL when absent */
+        char *reference; /* annotation org.opencontainers.image.ref.name or io.containerd.image.name; NULL when absent
+                          */
 };
 
 struct manifest {
         char media_type[MEDIA_TYPE_MAX + 1];
         struct manifest_entry *entries; /* an index has these, */
         size_t n_entries;
-        struct descriptor config; /* a manifest these */
+        struct descriptor config;  /* a manifest these */
         struct descriptor *layers; /* lowest first */
         size_t n_layers;
 };
 
-/* Reads either from @n bytes of JSON. Returns 0, or -EINVAL with *@err naming the field, -E2BIG past a maximum, -ENOMEM.
- * Free with manifest_clear(). */
+/* Reads either from @n bytes of JSON. Returns 0, or -EINVAL with *@err naming the field, -E2BIG past a maximum,
+ * -ENOMEM. Free with manifest_clear(). */
 int manifest_parse(const char *text, size_t n, struct manifest *ret_manifest, struct err **err);
 void manifest_clear(struct manifest *manifest);
 #define _cleanup_manifest_ __attribute__((cleanup(manifest_clear)))
@@ -64,8 +65,8 @@ int platform_parse(const char *text, struct platform *ret_platform, struct err *
 #define PLATFORM_TEXT_MAX 96
 const char *platform_format(const struct platform *platform, char ret_text[PLATFORM_TEXT_MAX]);
 
-/* The entry of index @manifest that fits @wanted best: its own variant, else the nearest lower one; on amd64 that means v1
- * where there is no better, on arm64 v8. Returns NULL when none fits. */
+/* The entry of index @manifest that fits @wanted best: its own variant, else the nearest lower one; on amd64 that means
+ * v1 where there is no better, on arm64 v8. Returns NULL when none fits. */
 const struct manifest_entry *manifest_choose(const struct manifest *manifest, const struct platform *wanted);
 
 /* Whether an image of (@os, @architecture, @variant), each of which may be NULL, runs on @wanted. */

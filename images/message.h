@@ -1,8 +1,9 @@
-/* Messages between the agent and nacelle-image: pairs of texts in one packet of a SOCK_SEQPACKET socket, each text with its NUL.
+/* Messages between the agent and nacelle-image: pairs of texts in one packet of a SOCK_SEQPACKET socket, each text with
+ * its NUL.
  *
- * The first pair's key is "kind". A request has kind "pull", "import", "push", "export" or "login" and the fields of struct
- * image_transfer_request; answers are "progress" (digest, phase, done, total), then one "result" (image, manifest,
- * reference...) or "error" (code, text).
+ * The first pair's key is "kind". A request has kind "pull", "import", "push", "export" or "login" and the fields of
+ * struct image_transfer_request; answers are "progress" (digest, phase, done, total), then one "result" (image,
+ * manifest, reference...) or "error" (code, text).
  */
 #pragma once
 
@@ -10,10 +11,10 @@
 #include <stddef.h>
 
 #define IMAGE_MESSAGE_MAX 65536 /* bytes of one packet */
-#define IMAGE_SOCKET_FD 3 /* the worker's end */
+#define IMAGE_SOCKET_FD 3       /* the worker's end */
 
 struct message {
-        size_t n; /* bytes used */
+        size_t n;  /* bytes used */
         bool full; /* a pair did not fit */
         char bytes[IMAGE_MESSAGE_MAX];
 };

@@ -13,9 +13,10 @@
 static const struct {
         const char *machine, *architecture, *variant;
 } machines[] = {
-        { "x86_64", "amd64", "" },    { "aarch64", "arm64", "v8" },   { "armv7l", "arm", "v7" },    { "armv8l", "arm", "v8" },
-        { "armv6l", "arm", "v6" },    { "i686", "386", "" },          { "i386", "386", "" },        { "riscv64", "riscv64", "" },
-        { "ppc64le", "ppc64le", "" }, { "s390x", "s390x", "" },       { "loongarch64", "loong64", "" },
+        { "x86_64", "amd64", "" }, { "aarch64", "arm64", "v8" },     { "armv7l", "arm", "v7" },
+        { "armv8l", "arm", "v8" }, { "armv6l", "arm", "v6" },        { "i686", "386", "" },
+        { "i386", "386", "" },     { "riscv64", "riscv64", "" },     { "ppc64le", "ppc64le", "" },
+        { "s390x", "s390x", "" },  { "loongarch64", "loong64", "" },
 };
 
 static void this_machine(struct platform *ret) {
@@ -44,8 +45,10 @@ int platform_parse(const char *text, struct platform *ret, struct err **err) {
                 return 0;
         }
         n = sscanf(text, "%31[a-z0-9]/%31[a-z0-9_]/%15[a-z0-9]%1s", p.os, p.architecture, p.variant, rest);
-        if (n < 2 || n > 3 || strlen(text) != strlen(p.os) + 1 + strlen(p.architecture) + (n == 3 ? 1 + strlen(p.variant) : 0))
-                return err_set(err, EINVAL, "platform \"%.100s\" is not OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT", text);
+        if (n < 2 || n > 3 ||
+            strlen(text) != strlen(p.os) + 1 + strlen(p.architecture) + (n == 3 ? 1 + strlen(p.variant) : 0))
+                return err_set(err, EINVAL, "platform \"%.100s\" is not OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT",
+                               text);
         if (strcmp(p.architecture, "arm64") == 0 && *p.variant == '\0')
                 strcpy(p.variant, "v8");
         *ret = p;
@@ -78,7 +81,8 @@ static int fitness(const struct platform *wanted, const char *os, const char *ar
 }
 
 int platform_fits(const struct platform *wanted, const char *os, const char *architecture, const char *variant) {
-        return fitness(wanted, os && *os ? os : wanted->os, architecture && *architecture ? architecture : wanted->architecture,
+        return fitness(wanted, os && *os ? os : wanted->os,
+                       architecture && *architecture ? architecture : wanted->architecture,
                        variant && *variant ? variant : NULL) > 0;
 }
 

@@ -8,8 +8,8 @@ struct image_progress;
 
 #define IMAGE_PROGRESS_LINE_MAX 160
 
-/* Writes one line for @progress, "sha256:0123456789ab  downloading  [=====>     ]  12.3 MB / 35.9 MB", at most @columns wide
- * (from 40 on) and without a newline, to @ret_line. Returns @ret_line. */
+/* Writes one line for @progress, "sha256:0123456789ab  downloading  [=====>     ]  12.3 MB / 35.9 MB", at most @columns
+ * wide (from 40 on) and without a newline, to @ret_line. Returns @ret_line. */
 const char *image_progress_format(const struct image_progress *progress, unsigned columns,
                                   char ret_line[IMAGE_PROGRESS_LINE_MAX]);
 

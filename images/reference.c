@@ -112,7 +112,8 @@ static int parse_name(const char *text, size_t n, struct image_reference *ref, s
         if (host == 0) {
                 bool one = memchr(text, '/', n) == NULL;
 
-                length = snprintf(ref->name, sizeof(ref->name), DEFAULT_HOST "/%s%.*s", one ? DEFAULT_PATH : "", (int)n, text);
+                length = snprintf(ref->name, sizeof(ref->name), DEFAULT_HOST "/%s%.*s", one ? DEFAULT_PATH : "", (int)n,
+                                  text);
         } else if (host == 15 && strncmp(text, "index.docker.io", host) == 0) {
                 length = snprintf(ref->name, sizeof(ref->name), DEFAULT_HOST "%.*s", (int)(n - host), text + host);
         } else {
@@ -136,7 +137,8 @@ static int parse_name(const char *text, size_t n, struct image_reference *ref, s
         if (!host_valid(ref->name, ref->host_length))
                 return err_set(err, EINVAL, "\"%.*s\" is no host name", ref->host_length, ref->name);
         if (!path_valid(image_reference_path(ref)))
-                return err_set(err, EINVAL, "name \"%s\" may only hold lower-case letters and digits, joined by . _ - and /",
+                return err_set(err, EINVAL,
+                               "name \"%s\" may only hold lower-case letters and digits, joined by . _ - and /",
                                image_reference_path(ref));
         return 0;
 }
@@ -146,7 +148,8 @@ static int parse_tag(const char *tag, size_t n, struct image_reference *ref, str
                 return err_set(err, EINVAL, "the tag must have 1 to %d characters", IMAGE_TAG_MAX);
         for (size_t i = 0; i < n; i++)
                 if (!is_alnum(tag[i]) && tag[i] != '_' && (i == 0 || (tag[i] != '.' && tag[i] != '-')))
-                        return err_set(err, EINVAL, "tag \"%.*s\" may only hold letters, digits, _ . and -", (int)n, tag);
+                        return err_set(err, EINVAL, "tag \"%.*s\" may only hold letters, digits, _ . and -", (int)n,
+                                       tag);
         memcpy(ref->tag, tag, n);
         ref->tag[n] = '\0';
         return 0;
@@ -159,7 +162,8 @@ static int parse(const char *text, struct image_reference *ref, struct err **err
 
         if (at) {
                 if (!image_digest_valid(at + 1))
-                        return err_set(err, EINVAL, "digest \"%.*s\" is not sha256: and 64 lower-case hex digits", 100, at + 1);
+                        return err_set(err, EINVAL, "digest \"%.*s\" is not sha256: and 64 lower-case hex digits", 100,
+                                       at + 1);
                 memcpy(ref->digest, at + 1, IMAGE_DIGEST_LENGTH + 1);
         }
         for (size_t i = n; i > 0 && text[i - 1] != '/'; i--)

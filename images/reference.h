@@ -17,10 +17,10 @@ struct err;
 #define IMAGE_REFERENCE_MAX (IMAGE_NAME_MAX + 1 + IMAGE_TAG_MAX + 1 + IMAGE_DIGEST_LENGTH)
 
 struct image_reference {
-        char name[IMAGE_NAME_MAX + 1]; /* "docker.io/library/nginx" */
-        char tag[IMAGE_TAG_MAX + 1]; /* "" when there is none: only with a digest */
+        char name[IMAGE_NAME_MAX + 1];        /* "docker.io/library/nginx" */
+        char tag[IMAGE_TAG_MAX + 1];          /* "" when there is none: only with a digest */
         char digest[IMAGE_DIGEST_LENGTH + 1]; /* "" when there is none */
-        unsigned short host_length; /* of name: "docker.io" */
+        unsigned short host_length;           /* of name: "docker.io" */
 };
 
 /* Reads and normalises @text; a name with neither tag nor digest gets the tag "latest".

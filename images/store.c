@@ -83,7 +83,8 @@ static int find_layers(struct image_store *store, const char *id, const struct i
                 uint64_t bytes;
 
                 if (image_layout_find_layer(&store->layout, config->diff_ids[n], id, name, &bytes, NULL) < 0)
-                        return err_set(err, EBADMSG, "layer %s is not unpacked; pull the image again", config->diff_ids[n]);
+                        return err_set(err, EBADMSG, "layer %s is not unpacked; pull the image again",
+                                       config->diff_ids[n]);
                 if (string_list_addf(layers, "%s/layers/%s/fs", store->layout.path, name) < 0)
                         return err_set(err, ENOMEM, "out of memory");
                 *size += bytes;
@@ -202,7 +203,8 @@ static int set_names(struct image *image, const struct name *names, size_t n) {
 }
 
 /* Loads the image of the @n records at @names by the first that is whole. */
-static int load_named(struct image_store *store, const struct name *names, size_t n, struct image **ret, struct err **err) {
+static int load_named(struct image_store *store, const struct name *names, size_t n, struct image **ret,
+                      struct err **err) {
         _cleanup_image_ struct image *image = NULL;
         struct err *first = NULL;
         int r = -ENOENT;

@@ -2,12 +2,12 @@
  *
  *   blobs/sha256/HEX     manifests, configs and layers as downloaded; complete and verified, or not there
  *   layers/HEX/fs        a layer unpacked (HEX: its diff id), for overlay's lowerdir; layers/HEX/info its size.
- *                        A layer that needs those below it (a hard link into one) is layers/HEX.CONFIGHEX, for one image.
- *   refs/NAME/TAG        NAME with '/' as '+'; the file holds the manifest's digest. Also refs/NAME/@sha256:HEX, and
- *                        refs/+/sha256:HEX for an image that was imported without a name
- *   ingest/              what is under way: partial blobs (kept, a later pull resumes them), half unpacked layers
- *   broken/              what could not be read, set aside with a warning
- *   lock                 flock: shared while something is added, exclusive while unused content is collected
+ *                        A layer that needs those below it (a hard link into one) is layers/HEX.CONFIGHEX, for one
+ * image. refs/NAME/TAG        NAME with '/' as '+'; the file holds the manifest's digest. Also refs/NAME/@sha256:HEX,
+ * and refs/+/sha256:HEX for an image that was imported without a name ingest/              what is under way: partial
+ * blobs (kept, a later pull resumes them), half unpacked layers broken/              what could not be read, set aside
+ * with a warning lock                 flock: shared while something is added, exclusive while unused content is
+ * collected
  *
  * Files appear by rename after fsync, so after a power cut a thing is there wholly or not at all. Nothing is cached:
  * every function reads the store, may block, and is safe to call from several threads and processes at once.
@@ -57,7 +57,8 @@ int image_store_untag(struct image_store *store, const char *reference, struct e
  * image_store_collect(). An image that is not there is not an error. */
 int image_store_remove(struct image_store *store, const char *name, struct err **err);
 
-/* Deletes blobs and layers that no reference leads to, but keeps the layers of the images whose ids ("sha256:HEX") are in
+/* Deletes blobs and layers that no reference leads to, but keeps the layers of the images whose ids ("sha256:HEX") are
+ * in
  * @in_use (NULL-terminated, may be NULL): those that containers were made from. Content that is being added is safe:
  * while a transfer runs this returns -EBUSY and deletes nothing; call it again when the transfer has ended.
  * @ret_freed (may be NULL): bytes. */

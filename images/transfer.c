@@ -31,7 +31,7 @@ struct image_transfer {
         pid_t pid;
         uv_poll_t messages, exit;
         uv_timer_t timer; /* calls done() for what was cancelled in the queue */
-        int handles; /* that are not closed yet */
+        int handles;      /* that are not closed yet */
         bool started, cancelled;
         bool has_result;
         char image[IMAGE_DIGEST_LENGTH + 1], manifest[IMAGE_DIGEST_LENGTH + 1];
@@ -73,9 +73,9 @@ static void on_closed(uv_handle_t *handle) {
 static void start_queued(void);
 
 static void finish(struct image_transfer *t) {
-        const struct image_transfer_result result = {
-                .image_id = t->image, .manifest = t->manifest, .references = (const char *const *)t->references.items
-        };
+        const struct image_transfer_result result = { .image_id = t->image,
+                                                      .manifest = t->manifest,
+                                                      .references = (const char *const *)t->references.items };
 
         if (t->cancelled) {
                 t->error = err_free(t->error);
@@ -101,8 +101,10 @@ static uint64_t number_of(const struct message *m, const char *key) {
 
 static void take_progress(struct image_transfer *t, const struct message *m) {
         const struct image_progress progress = {
-                .digest = message_get(m, "digest") ?: "", .phase = message_get(m, "phase") ?: "",
-                .done = number_of(m, "done"), .total = number_of(m, "total"),
+                .digest = message_get(m, "digest") ?: "",
+                .phase = message_get(m, "phase") ?: "",
+                .done = number_of(m, "done"),
+                .total = number_of(m, "total"),
         };
 
         if (t->callbacks.progress && !t->cancelled)
@@ -332,7 +334,9 @@ int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *r
 
         if (!t)
                 return err_set(err, ENOMEM, "out of memory");
-        *t = (struct image_transfer){ .loop = loop, .callbacks = *callbacks, .data = data, .socket = -EBADF, .pidfd = -EBADF };
+        *t = (struct image_transfer){
+                .loop = loop, .callbacks = *callbacks, .data = data, .socket = -EBADF, .pidfd = -EBADF
+        };
         r = prepare(t, request, err);
         if (r == 0 && queue.running < IMAGE_TRANSFERS_MAX)
                 r = start(t, err);

@@ -18,17 +18,17 @@ struct err;
 #define IMAGE_WORKER "nacelle-image" /* beside the running program, or in ../libexec/nacelle */
 
 enum image_transfer_kind {
-        IMAGE_PULL, /* a registry's reference into the store */
+        IMAGE_PULL,   /* a registry's reference into the store */
         IMAGE_IMPORT, /* a docker save or OCI archive, or an OCI layout's directory, into the store */
-        IMAGE_PUSH, /* the store's reference to its registry */
+        IMAGE_PUSH,   /* the store's reference to its registry */
         IMAGE_EXPORT, /* references of the store into an OCI archive that docker load reads too */
-        IMAGE_LOGIN, /* only tries the credentials on the registry @reference (a host) */
+        IMAGE_LOGIN,  /* only tries the credentials on the registry @reference (a host) */
 };
 
 /* CRI AuthConfig; texts may be NULL. */
 struct image_auth {
         const char *username, *password;
-        const char *auth; /* base64 of USERNAME:PASSWORD */
+        const char *auth;           /* base64 of USERNAME:PASSWORD */
         const char *identity_token; /* an OAuth2 refresh token */
         const char *registry_token; /* a bearer token as it is */
 };
@@ -36,29 +36,29 @@ struct image_auth {
 /* Everything is copied by image_transfer_start(); NULL where the kind does not need it. */
 struct image_transfer_request {
         enum image_transfer_kind kind;
-        const char *root_dir; /* ROOT, as for image_store_open() */
-        const char *reference; /* pull, push, export: as image_reference_parse() takes it. import: a name for an image that
-                                * brings none, or NULL. login: the registry's host */
-        const char *file; /* import, export: the path */
+        const char *root_dir;   /* ROOT, as for image_store_open() */
+        const char *reference;  /* pull, push, export: as image_reference_parse() takes it. import: a name for an image
+                                 * that  brings none, or NULL. login: the registry's host */
+        const char *file;       /* import, export: the path */
         struct image_auth auth; /* wins over @docker_config and @registries */
-        const char *platform; /* "linux/arm64/v8"; NULL: this machine's */
+        const char *platform;   /* "linux/arm64/v8"; NULL: this machine's */
         const char *registries; /* a file like k3s' registries.yaml; need not exist */
-        const char *hosts_dir; /* a directory like containerd's certs.d, HOST/hosts.toml; need not exist */
+        const char *hosts_dir;  /* a directory like containerd's certs.d, HOST/hosts.toml; need not exist */
         const char *docker_config; /* a docker config.json with credentials; need not exist */
-        const char *insecure; /* hosts reached by plain HTTP, separated by commas; loopback ones always may be */
-        const char *worker; /* the program's path; NULL: IMAGE_WORKER as found */
+        const char *insecure;      /* hosts reached by plain HTTP, separated by commas; loopback ones always may be */
+        const char *worker;        /* the program's path; NULL: IMAGE_WORKER as found */
 };
 
 /* One layer's (or blob's) way; sent a few times a second at most. */
 struct image_progress {
-        const char *digest; /* "sha256:HEX" of the blob */
-        const char *phase; /* "waiting", "downloading", "unpacking", "done", "exists", "uploading" */
+        const char *digest;   /* "sha256:HEX" of the blob */
+        const char *phase;    /* "waiting", "downloading", "unpacking", "done", "exists", "uploading" */
         uint64_t done, total; /* bytes; total is 0 when unknown */
 };
 
 struct image_transfer_result {
-        const char *image_id; /* "sha256:HEX"; of the last image when an archive brought several */
-        const char *manifest; /* its manifest's digest */
+        const char *image_id;          /* "sha256:HEX"; of the last image when an archive brought several */
+        const char *manifest;          /* its manifest's digest */
         const char *const *references; /* those that were set, NULL-terminated */
 };
 
@@ -66,8 +66,8 @@ struct image_transfer;
 
 /* @progress may be NULL. @done is called exactly once, later, on the loop: with @result, or with @err (owned by the
  * transfer, valid during the call) and @result NULL. After it the transfer is gone. Codes of @err: ENOENT (manifest or
- * name unknown), EACCES (401, 403), ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT, EBADMSG (content refused), ENOSPC, ECANCELED,
- * ENOEXEC (no image for this architecture), EINVAL (the request). */
+ * name unknown), EACCES (401, 403), ECONNREFUSED, EHOSTUNREACH, ETIMEDOUT, EBADMSG (content refused), ENOSPC,
+ * ECANCELED, ENOEXEC (no image for this architecture), EINVAL (the request). */
 struct image_transfer_callbacks {
         void (*progress)(void *data, const struct image_progress *progress);
         void (*done)(void *data, const struct image_transfer_result *result, const struct err *err);

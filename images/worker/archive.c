@@ -80,7 +80,8 @@ static int add_member(struct archive *a, const struct tar_entry *e, uint64_t off
                 char whole[2 * PATH_MAX];
                 char *slash = strrchr(name, '/');
 
-                if (e->type == TAR_SYMLINK && slash && strncmp(e->link, "../", 3) == 0 && memchr(name, '/', (size_t)(slash - name)) == NULL)
+                if (e->type == TAR_SYMLINK && slash && strncmp(e->link, "../", 3) == 0 &&
+                    memchr(name, '/', (size_t)(slash - name)) == NULL)
                         snprintf(whole, sizeof(whole), "%s", e->link + 3);
                 else if (e->type == TAR_SYMLINK && slash)
                         snprintf(whole, sizeof(whole), "%.*s/%s", (int)(slash - name), name, e->link);
@@ -102,7 +103,9 @@ static int add_member(struct archive *a, const struct tar_entry *e, uint64_t off
                 a->room = room;
         }
         m = &a->members[a->count];
-        *m = (struct member){ .name = strdup(name), .link = *link ? strdup(link) : NULL, .offset = offset, .size = e->size };
+        *m = (struct member){
+                .name = strdup(name), .link = *link ? strdup(link) : NULL, .offset = offset, .size = e->size
+        };
         if (!m->name || (*link && !m->link)) {
                 free(m->name);
                 return err_set(err, ENOMEM, "out of memory");
@@ -160,7 +163,8 @@ static int write_out(int fd, const uint8_t *bytes, size_t n, struct err **err) {
         return 0;
 }
 
-static int inflate_chunk(struct inflater *inflater, const uint8_t *in, size_t n, uint8_t *buffer, int out, struct err **err) {
+static int inflate_chunk(struct inflater *inflater, const uint8_t *in, size_t n, uint8_t *buffer, int out,
+                         struct err **err) {
         size_t room;
 
         do {
@@ -270,7 +274,8 @@ void archive_closep(struct archive **a) {
 }
 
 static int find_in_directory(const struct archive *a, const char *name, struct region *ret, struct err **err) {
-        struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK, .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
+        struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
+                                .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS };
         _cleanup_close_ int fd = (int)syscall(SYS_openat2, a->fd, name, &how, sizeof(how));
         struct stat st;
 
@@ -309,7 +314,8 @@ void region_close(struct region *region) {
         region->fd = -EBADF;
 }
 
-int archive_read(const struct archive *a, const char *name, size_t max, char **ret_text, size_t *ret_n, struct err **err) {
+int archive_read(const struct archive *a, const char *name, size_t max, char **ret_text, size_t *ret_n,
+                 struct err **err) {
         _cleanup_region_ struct region region = REGION_NONE;
         _cleanup_free_ char *text = NULL;
         size_t n = 0;
@@ -318,7 +324,8 @@ int archive_read(const struct archive *a, const char *name, size_t max, char **r
         if (r < 0)
                 return r;
         if (region.size > max)
-                return err_set(err, E2BIG, "%s has %llu bytes; at most %zu are read", name, (unsigned long long)region.size, max);
+                return err_set(err, E2BIG, "%s has %llu bytes; at most %zu are read", name,
+                               (unsigned long long)region.size, max);
         text = malloc((size_t)region.size + 1);
         if (!text)
                 return err_set(err, ENOMEM, "out of memory");

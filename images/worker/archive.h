@@ -1,5 +1,5 @@
-/* An image archive opened for reading by member name: a tar file, compressed or not, or a directory with the same content.
- * Foreign: names never lead out of it, members that are links are followed within it once. */
+/* An image archive opened for reading by member name: a tar file, compressed or not, or a directory with the same
+ * content. Foreign: names never lead out of it, members that are links are followed within it once. */
 #pragma once
 
 #include <stdbool.h>
@@ -18,7 +18,8 @@ struct region {
         uint64_t offset, size;
 };
 
-#define REGION_NONE { .fd = -EBADF }
+#define REGION_NONE                                                                                                    \
+        { .fd = -EBADF }
 
 /* Opens @path; a compressed archive, or one that cannot be sought in, is first written to an unnamed file in directory
  * @scratch. */
@@ -32,7 +33,8 @@ void region_close(struct region *region);
 #define _cleanup_region_ __attribute__((cleanup(region_close)))
 
 /* Reads a whole member of at most @max bytes; free() it. */
-int archive_read(const struct archive *archive, const char *name, size_t max, char **ret_text, size_t *ret_n, struct err **err);
+int archive_read(const struct archive *archive, const char *name, size_t max, char **ret_text, size_t *ret_n,
+                 struct err **err);
 
 /* Whether the region begins as a gzip or zstd stream does: "gzip", "zstd" or "". */
 const char *region_compression(const struct region *region);

@@ -103,7 +103,8 @@ static int ask(struct http *http, struct http_request *q, const char *realm, cha
         if (r < 0)
                 return err_wrap(err, "token server") ?: r;
         if (response.status == 401 || response.status == 403 || response.status == 400)
-                return err_set(err, EACCES, "token server %s refuses the credentials (status %ld)", realm, response.status);
+                return err_set(err, EACCES, "token server %s refuses the credentials (status %ld)", realm,
+                               response.status);
         if (response.status != 200)
                 return err_set(err, response.status >= 500 ? EAGAIN : EPROTO, "token server %s: status %ld", realm,
                                response.status);
@@ -114,8 +115,9 @@ static int ask(struct http *http, struct http_request *q, const char *realm, cha
 static int ask_by_form(struct http *http, struct http_request *q, const struct endpoint *e, const char *realm,
                        const char *service, const char *scope, char **ret, struct err **err) {
         _cleanup_free_ char *token = http_escape(e->identity_token), *form = NULL;
-        int n = token ? asprintf(&form, "grant_type=refresh_token&client_id=nacelle&service=%s&scope=%s&refresh_token=%s", service,
-                                 scope, token)
+        int n = token ? asprintf(&form,
+                                 "grant_type=refresh_token&client_id=nacelle&service=%s&scope=%s&refresh_token=%s",
+                                 service, scope, token)
                       : -1;
 
         if (n < 0) {
@@ -157,7 +159,8 @@ static int ask_by_query(struct http *http, struct http_request *q, const struct 
 
 static int bearer_value(struct http *http, const struct endpoint *e, const char *challenge, const char *default_scope,
                         char **ret, struct err **err) {
-        _cleanup_free_ char *realm = auth_parameter(challenge, "realm"), *service = auth_parameter(challenge, "service");
+        _cleanup_free_ char *realm = auth_parameter(challenge, "realm"),
+                            *service = auth_parameter(challenge, "service");
         _cleanup_free_ char *scope = auth_parameter(challenge, "scope"), *service_escaped = http_escape(service ?: "");
         _cleanup_free_ char *scope_escaped = http_escape(scope ?: default_scope);
         struct http_request q = { .tls = &e->tls };
@@ -166,7 +169,8 @@ static int bearer_value(struct http *http, const struct endpoint *e, const char 
         if (!service_escaped || !scope_escaped)
                 return err_set(err, ENOMEM, "out of memory");
         if (!realm || (strncmp(realm, "https://", 8) != 0 && (secure || strncmp(realm, "http://", 7) != 0)))
-                return err_set(err, EPROTO, "%s names no token server that may be asked: \"%.200s\"", e->host, realm ?: "");
+                return err_set(err, EPROTO, "%s names no token server that may be asked: \"%.200s\"", e->host,
+                               realm ?: "");
         return e->identity_token ? ask_by_form(http, &q, e, realm, service_escaped, scope_escaped, ret, err)
                                  : ask_by_query(http, &q, e, realm, service_escaped, scope_escaped, ret, err);
 }
@@ -176,7 +180,8 @@ int auth_answer(struct http *http, const struct endpoint *e, const struct http_r
         const char *basic = NULL;
 
         if (e->registry_token)
-                return asprintf(ret_value, "Bearer %s", e->registry_token) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+                return asprintf(ret_value, "Bearer %s", e->registry_token) < 0 ? err_set(err, ENOMEM, "out of memory")
+                                                                               : 0;
         for (size_t i = 0; i < ELEMENTS(response->authenticate) && response->authenticate[i]; i++) {
                 const char *challenge = response->authenticate[i];
 

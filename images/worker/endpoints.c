@@ -116,7 +116,8 @@ struct endpoint *endpoints_add(struct endpoints *e, const char *url, bool whole_
                 err_set(err, E2BIG, "more than %d servers for one registry", ENDPOINTS_MAX);
                 return NULL;
         }
-        if (n == 0 || strpbrk(url, " \t\r\n") || (scheme && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)) {
+        if (n == 0 || strpbrk(url, " \t\r\n") ||
+            (scheme && strncmp(url, "http://", 7) != 0 && strncmp(url, "https://", 8) != 0)) {
                 err_set(err, EINVAL, "\"%.200s\" is no URL of http or https", url);
                 return NULL;
         }
@@ -139,7 +140,11 @@ struct endpoint *endpoints_add_origin(struct endpoints *e, const char *host, con
         const char *name = strcmp(host, "docker.io") == 0 ? "registry-1.docker.io" : host;
         struct endpoint *item;
 
-        snprintf(url, sizeof(url), "%s%s", list_has(insecure, host) ? "http://" : is_loopback(host) ? "" : "https://", name);
+        snprintf(url, sizeof(url), "%s%s",
+                 list_has(insecure, host) ? "http://"
+                 : is_loopback(host)      ? ""
+                                          : "https://",
+                 name);
         item = endpoints_add(e, url, false, err);
         if (item)
                 item->origin = item->push = true;
@@ -160,14 +165,16 @@ static int set_request_auth(const struct image_auth *auth, struct endpoint *orig
                 r = config_decode_auth(auth->auth, &origin->username, &origin->password);
         if (r == -EINVAL)
                 return err_set(err, EINVAL, "the credentials' auth is not the base64 of USERNAME:PASSWORD");
-        if (r < 0 || config_set(&origin->username, auth->username) < 0 || config_set(&origin->password, auth->password) < 0 ||
+        if (r < 0 || config_set(&origin->username, auth->username) < 0 ||
+            config_set(&origin->password, auth->password) < 0 ||
             config_set(&origin->identity_token, auth->identity_token) < 0 ||
             config_set(&origin->registry_token, auth->registry_token) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         return 0;
 }
 
-static int fill(const struct image_transfer_request *q, const char *host, const char *path, struct endpoints *e, struct err **err) {
+static int fill(const struct image_transfer_request *q, const char *host, const char *path, struct endpoints *e,
+                struct err **err) {
         int r = q->hosts_dir ? hosts_toml_read(q->hosts_dir, host, q->insecure, e, err) : 0;
 
         if (r < 0)
@@ -194,8 +201,8 @@ static int fill(const struct image_transfer_request *q, const char *host, const 
         return r;
 }
 
-int endpoints_find(const struct image_transfer_request *q, const char *host, const char *path, struct endpoints *ret_endpoints,
-                   struct err **err) {
+int endpoints_find(const struct image_transfer_request *q, const char *host, const char *path,
+                   struct endpoints *ret_endpoints, struct err **err) {
         int r;
 
         *ret_endpoints = (struct endpoints){ .count = 0 };
@@ -214,7 +221,9 @@ static void free_secret(char *text) {
 void endpoints_clear(struct endpoints *e) {
         for (size_t i = 0; i < e->count; i++) {
                 struct endpoint *item = &e->items[i];
-                char *texts[] = { item->base, item->host, item->ca_file, item->cert_file, item->key_file, item->username };
+                char *texts[] = {
+                        item->base, item->host, item->ca_file, item->cert_file, item->key_file, item->username
+                };
                 char *secrets[] = { item->password, item->identity_token, item->registry_token, item->authorization };
 
                 for (size_t j = 0; j < ELEMENTS(texts); j++)

@@ -1,8 +1,8 @@
 /* Which servers a registry's images come from: mirrors in their order, then the registry itself.
  *
- * Formats: k3s' registries.yaml ("Private Registry Configuration": mirrors with endpoint and rewrite, configs with auth and
- * tls) and containerd's certs.d/HOST/hosts.toml ("Registry Configuration"). Where a hosts.toml exists for a registry, it
- * says which servers, and registries.yaml adds credentials only.
+ * Formats: k3s' registries.yaml ("Private Registry Configuration": mirrors with endpoint and rewrite, configs with auth
+ * and tls) and containerd's certs.d/HOST/hosts.toml ("Registry Configuration"). Where a hosts.toml exists for a
+ * registry, it says which servers, and registries.yaml adds credentials only.
  */
 #pragma once
 
@@ -25,11 +25,11 @@ struct rewrite {
 };
 
 struct endpoint {
-        char *base; /* "https://host:5000/v2", without a '/' at its end */
-        char *host; /* "host:5000" */
+        char *base;  /* "https://host:5000/v2", without a '/' at its end */
+        char *host;  /* "host:5000" */
         bool origin; /* the registry itself, not a mirror */
         bool pull, push;
-        bool try_plain; /* loopback: plain HTTP when the server speaks no TLS */
+        bool try_plain;                       /* loopback: plain HTTP when the server speaks no TLS */
         char *ca_file, *cert_file, *key_file; /* of @tls */
         struct http_tls tls;
         char *headers[4]; /* "Name: value" to send */
@@ -45,8 +45,8 @@ struct endpoints {
         size_t count;
 };
 
-/* Fills @ret_endpoints for registry @host ("docker.io") as @request's files say. A file that is named but not there does not
- * count; one that cannot be read is an error that names it. @path: the image's, for credentials kept by path.
+/* Fills @ret_endpoints for registry @host ("docker.io") as @request's files say. A file that is named but not there
+ * does not count; one that cannot be read is an error that names it. @path: the image's, for credentials kept by path.
  * Free with endpoints_clear(). */
 int endpoints_find(const struct image_transfer_request *request, const char *host, const char *path,
                    struct endpoints *ret_endpoints, struct err **err);

@@ -3,12 +3,13 @@
 
 #include "images/worker/endpoints.h"
 
-/* Appends an endpoint at @url; "/v2" is added to its path unless @whole_path. NULL with *@err when it is no URL, or one too
- * many. */
+/* Appends an endpoint at @url; "/v2" is added to its path unless @whole_path. NULL with *@err when it is no URL, or one
+ * too many. */
 struct endpoint *endpoints_add(struct endpoints *endpoints, const char *url, bool whole_path, struct err **err);
 
 /* Appends the registry itself, by its name. */
-struct endpoint *endpoints_add_origin(struct endpoints *endpoints, const char *host, const char *insecure, struct err **err);
+struct endpoint *endpoints_add_origin(struct endpoints *endpoints, const char *host, const char *insecure,
+                                      struct err **err);
 
 /* Reads a configuration file; *@ret_text is NULL when there is none. */
 int config_read(const char *path, char **ret_text, size_t *ret_n, struct err **err);
@@ -20,7 +21,8 @@ int config_set(char **text, const char *value);
 int config_decode_auth(const char *auth, char **username, char **password);
 
 /* DIR/HOST/hosts.toml. Returns 1 when there was one, 0 when not, or a negative errno. */
-int hosts_toml_read(const char *dir, const char *host, const char *insecure, struct endpoints *endpoints, struct err **err);
+int hosts_toml_read(const char *dir, const char *host, const char *insecure, struct endpoints *endpoints,
+                    struct err **err);
 
 /* registries.yaml's mirrors for @host. */
 int registries_read_mirrors(const char *file, const char *host, struct endpoints *endpoints, struct err **err);
@@ -29,4 +31,5 @@ int registries_read_mirrors(const char *file, const char *host, struct endpoints
 int registries_read_configs(const char *file, struct endpoints *endpoints, struct err **err);
 
 /* docker's config.json: credentials for those endpoints that have none, by host and @path. */
-int docker_config_read(const char *file, const char *registry, const char *path, struct endpoints *endpoints, struct err **err);
+int docker_config_read(const char *file, const char *registry, const char *path, struct endpoints *endpoints,
+                       struct err **err);

@@ -202,7 +202,8 @@ static int put_docker_manifest(struct export *x, struct err **err) {
                 json_key(&w, "Layers");
                 json_begin_list(&w);
                 for (size_t j = 0; j < image->manifest.n_layers; j++) {
-                        snprintf(name, sizeof(name), "blobs/sha256/%.64s", digest_hex(image->manifest.layers[j].digest));
+                        snprintf(name, sizeof(name), "blobs/sha256/%.64s",
+                                 digest_hex(image->manifest.layers[j].digest));
                         json_string(&w, name);
                 }
                 json_end_list(&w);

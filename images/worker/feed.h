@@ -14,12 +14,12 @@
 struct err;
 
 struct feed {
-        int fd; /* borrowed */
-        uint64_t base; /* where in the file the blob begins */
-        uint64_t size; /* of the whole blob */
+        int fd;               /* borrowed */
+        uint64_t base;        /* where in the file the blob begins */
+        uint64_t size;        /* of the whole blob */
         pthread_mutex_t lock; /* guards what follows */
         pthread_cond_t changed;
-        uint64_t ready; /* bytes that are there */
+        uint64_t ready;    /* bytes that are there */
         struct err *error; /* why no more will come */
 };
 
@@ -27,8 +27,8 @@ struct feed {
 void feed_init(struct feed *feed, int fd, uint64_t base, uint64_t size, uint64_t ready);
 void feed_clear(struct feed *feed);
 
-/* Reads up to @n bytes at @offset into @buffer; waits until there is at least one. Returns the number of bytes, 0 at the
- * blob's end, or a negative errno with *@err. */
+/* Reads up to @n bytes at @offset into @buffer; waits until there is at least one. Returns the number of bytes, 0 at
+ * the blob's end, or a negative errno with *@err. */
 ssize_t feed_read(struct feed *feed, uint64_t offset, void *buffer, size_t n, struct err **err);
 
 /* Says that @n more bytes are there. */

@@ -19,7 +19,7 @@
 
 enum layer_state {
         LAYER_OPEN,
-        LAYER_READY, /* in layers/ */
+        LAYER_READY,     /* in layers/ */
         LAYER_UNSETTLED, /* unpacked in ingest/, needs those below */
 };
 
@@ -38,7 +38,7 @@ struct job {
         size_t *distinct; /* indexes of layers, each diff id once */
         atomic_size_t next;
         pthread_mutex_t lock; /* guards error */
-        struct err *error; /* of the first layer that failed */
+        struct err *error;    /* of the first layer that failed */
         atomic_bool failed;
 };
 
@@ -87,8 +87,12 @@ static int write_info(int dir, const struct layer_result *result, const struct d
 /* Reads, verifies and applies the blob to @dir/fs, downloading it beside that where it is not complete. */
 static int unpack_to(struct job *job, struct layer *layer, struct blob *blob, int dir, struct err **err) {
         struct download d = { .job = job, .blob = blob };
-        struct unpack u = { .feed = &d.feed, .digest = blob->descriptor->digest, .diff_id = layer->diff_id,
-                            .limits = job->fetch->limits, .progress = on_unpacked, .data = &d };
+        struct unpack u = { .feed = &d.feed,
+                            .digest = blob->descriptor->digest,
+                            .diff_id = layer->diff_id,
+                            .limits = job->fetch->limits,
+                            .progress = on_unpacked,
+                            .data = &d };
         _cleanup_close_ int root = -EBADF;
         bool download = blob->there < blob->descriptor->size;
         pthread_t thread;
@@ -180,8 +184,8 @@ static int commit_or_drop(struct job *job, struct layer *layer, struct blob *blo
 }
 
 static bool is_there(struct job *job, struct layer *layer) {
-        if (image_layout_find_layer(job->fetch->layout, layer->diff_id, job->fetch->manifest.config.digest, layer->name, NULL,
-                                    NULL) < 0)
+        if (image_layout_find_layer(job->fetch->layout, layer->diff_id, job->fetch->manifest.config.digest, layer->name,
+                                    NULL, NULL) < 0)
                 return false;
         layer->state = LAYER_READY;
         report_progress(job->fetch->report, layer->blob->digest, "exists", layer->blob->size, layer->blob->size);
@@ -269,7 +273,8 @@ static int find_distinct(struct job *job, struct err **err) {
                         bool same_diff = strcmp(job->layers[i].diff_id, job->layers[j].diff_id) == 0;
 
                         if (!same_diff && strcmp(job->layers[i].blob->digest, job->layers[j].blob->digest) == 0)
-                                return err_set(err, EBADMSG, "layer %s has two diff ids in the config", job->layers[i].blob->digest);
+                                return err_set(err, EBADMSG, "layer %s has two diff ids in the config",
+                                               job->layers[i].blob->digest);
                         seen = same_diff;
                 }
                 if (!seen)
@@ -282,7 +287,8 @@ static int open_layer_root(const struct image_layout *l, const struct layer *lay
         char path[LAYER_NAME_MAX + 8];
 
         snprintf(path, sizeof(path), "%s/fs", layer->name);
-        return openat(layer->state == LAYER_READY ? l->layers : l->ingest, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+        return openat(layer->state == LAYER_READY ? l->layers : l->ingest, path,
+                      O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
 }
 
 /* The directory of layer @i, which may be a repetition of an earlier one. */
@@ -382,8 +388,9 @@ static int check_config(const struct fetch *f, const struct platform *platform, 
         size_t n = 0;
 
         if (!platform_fits(platform, c->os, c->architecture, c->variant))
-                return err_set(err, ENOEXEC, "the image is for %s/%s%s%s, this node needs %s", c->os ?: "?", c->architecture ?: "?",
-                               c->variant ? "/" : "", c->variant ?: "", platform_format(platform, wanted));
+                return err_set(err, ENOEXEC, "the image is for %s/%s%s%s, this node needs %s", c->os ?: "?",
+                               c->architecture ?: "?", c->variant ? "/" : "", c->variant ?: "",
+                               platform_format(platform, wanted));
         while (c->diff_ids && c->diff_ids[n])
                 n++;
         if (n != f->manifest.n_layers)
@@ -401,7 +408,8 @@ int fetch_set_config(struct fetch *f, char *text, size_t n, const struct platfor
         if (digest_of(text, n, digest) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         if (strcmp(digest, f->manifest.config.digest) != 0)
-                return err_set(err, EBADMSG, "the config's digest is %s, but must be %s", digest, f->manifest.config.digest);
+                return err_set(err, EBADMSG, "the config's digest is %s, but must be %s", digest,
+                               f->manifest.config.digest);
         image_config_clear(&f->config);
         r = image_config_parse(text, n, &f->config, err);
         return r < 0 ? r : check_config(f, platform, err);

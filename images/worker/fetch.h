@@ -1,5 +1,5 @@
-/* An image's content into the store: its layers side by side, then config and manifest, then its references. The same for
- * registries and archives, which only differ in how a blob's bytes come. */
+/* An image's content into the store: its layers side by side, then config and manifest, then its references. The same
+ * for registries and archives, which only differ in how a blob's bytes come. */
 #pragma once
 
 #include "images/image.h"
@@ -14,9 +14,11 @@ struct report;
 #define FETCH_PARALLEL 3 /* layers under way at once, as docker and containerd have it */
 
 struct fetcher {
-        /* Brings the bytes of @blob from @offset on: writes them to @fd there and calls feed_advance(), until the blob is
-         * complete, or the feed has an error. Returns 0 or a negative errno with *@err. Called from several threads. */
-        int (*fetch)(void *data, const struct descriptor *blob, uint64_t offset, int fd, struct feed *feed, struct err **err);
+        /* Brings the bytes of @blob from @offset on: writes them to @fd there and calls feed_advance(), until the blob
+         * is complete, or the feed has an error. Returns 0 or a negative errno with *@err. Called from several threads.
+         */
+        int (*fetch)(void *data, const struct descriptor *blob, uint64_t offset, int fd, struct feed *feed,
+                     struct err **err);
         void *data;
 };
 

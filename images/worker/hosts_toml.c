@@ -56,7 +56,8 @@ static int set_capabilities(struct host_table *t, const struct toml_entry *e) {
         return 0;
 }
 
-static int set_key(struct hosts_file *f, struct host_table *t, const char *key, const struct toml_entry *e, struct err **err) {
+static int set_key(struct hosts_file *f, struct host_table *t, const char *key, const struct toml_entry *e,
+                   struct err **err) {
         const char *value = e->n_values > 0 ? e->values[0] : "";
         int r = 0;
 
@@ -96,7 +97,9 @@ static int take_entry(void *data, const struct toml_entry *e, struct err **err) 
         struct host_table *t;
 
         if (e->n_keys == 1 && strcmp(e->keys[0], "server") == 0)
-                return config_set(&f->server, e->n_values > 0 ? e->values[0] : "") < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+                return config_set(&f->server, e->n_values > 0 ? e->values[0] : "") < 0
+                               ? err_set(err, ENOMEM, "out of memory")
+                               : 0;
         if (e->n_keys == 1)
                 return set_key(f, &f->tables[0], e->keys[0], e, err);
         if (e->n_keys == 2 && strcmp(e->keys[0], "header") == 0)
@@ -164,7 +167,8 @@ static void file_clear(struct hosts_file *f) {
 }
 
 /* containerd's spellings of a registry's directory: HOST, HOST_PORT_ for HOST:PORT, _default. */
-static int find_file(const char *dir, const char *host, char **ret_dir, char **ret_text, size_t *ret_n, struct err **err) {
+static int find_file(const char *dir, const char *host, char **ret_dir, char **ret_text, size_t *ret_n,
+                     struct err **err) {
         char plain[IMAGE_NAME_MAX + 1], under[IMAGE_NAME_MAX + 2];
         const char *names[] = { plain, under, "_default" };
         const char *colon = strrchr(host, ':');
@@ -188,7 +192,8 @@ static int find_file(const char *dir, const char *host, char **ret_dir, char **r
         return 0;
 }
 
-int hosts_toml_read(const char *dir, const char *host, const char *insecure, struct endpoints *endpoints, struct err **err) {
+int hosts_toml_read(const char *dir, const char *host, const char *insecure, struct endpoints *endpoints,
+                    struct err **err) {
         struct hosts_file *f = calloc(1, sizeof(*f));
         _cleanup_free_ char *text = NULL, *parent = NULL, *path = NULL;
         size_t n;

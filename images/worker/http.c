@@ -249,9 +249,11 @@ static void set_options(struct exchange *x, struct curl_slist *headers) {
         curl_easy_setopt(curl, CURLOPT_URL, q->url);
         curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
         curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, https ? "https" : "http,https");
-        curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0 ? 1L : 0L);
+        curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION,
+                         strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0 ? 1L : 0L);
         curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)HTTP_REDIRECTS_MAX);
-        curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1); /* one stream each: HTTP/2 only costs */
+        curl_easy_setopt(curl, CURLOPT_HTTP_VERSION,
+                         (long)CURL_HTTP_VERSION_1_1); /* one stream each: HTTP/2 only costs */
         curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
         curl_easy_setopt(curl, CURLOPT_BUFFERSIZE, RECEIVE_BUFFER);
         curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, (long)HTTP_CONNECT_SECONDS);

@@ -26,8 +26,9 @@ struct http_request {
         size_t n_headers;
         const struct http_tls *tls;
         uint64_t offset; /* Range: bytes=OFFSET- */
-        size_t max; /* of a body that is kept; more is -E2BIG */
-        /* Takes the body of a success as it comes; NULL: it is kept. @partial: it begins at @offset, not at 0. Negative: stop. */
+        size_t max;      /* of a body that is kept; more is -E2BIG */
+        /* Takes the body of a success as it comes; NULL: it is kept. @partial: it begins at @offset, not at 0.
+         * Negative: stop. */
         int (*sink)(void *data, bool partial, const void *bytes, size_t n);
         void *data;
         const void *body; /* to send */
@@ -42,10 +43,10 @@ struct http_response {
         char *body; /* what was kept, NUL-terminated; the beginning of an error's body */
         size_t n_body;
         char content_type[128];
-        char digest[128]; /* Docker-Content-Digest */
+        char digest[128];      /* Docker-Content-Digest */
         char *authenticate[4]; /* WWW-Authenticate, one a header */
-        char *location; /* as the server wrote it, maybe relative */
-        unsigned retry_after; /* seconds; 0: not said */
+        char *location;        /* as the server wrote it, maybe relative */
+        unsigned retry_after;  /* seconds; 0: not said */
 };
 
 struct http; /* one connection at a time, reused */
@@ -55,10 +56,11 @@ struct http *http_new(void);
 void http_free(struct http *http);
 void http_freep(struct http **http);
 
-/* Returns 0 for any answer at all. Else *@err and -ECONNREFUSED, -EHOSTUNREACH (no such host), -ETIMEDOUT, -ECONNRESET (cut),
- * -EPROTO (TLS or no HTTP), -E2BIG, or what the sink returned. @ret_response is filled as far as it came in any case, and must
- * be freed with http_response_clear(). */
-int http_perform(struct http *http, const struct http_request *request, struct http_response *ret_response, struct err **err);
+/* Returns 0 for any answer at all. Else *@err and -ECONNREFUSED, -EHOSTUNREACH (no such host), -ETIMEDOUT, -ECONNRESET
+ * (cut), -EPROTO (TLS or no HTTP), -E2BIG, or what the sink returned. @ret_response is filled as far as it came in any
+ * case, and must be freed with http_response_clear(). */
+int http_perform(struct http *http, const struct http_request *request, struct http_response *ret_response,
+                 struct err **err);
 void http_response_clear(struct http_response *response);
 #define _cleanup_response_ __attribute__((cleanup(http_response_clear)))
 

@@ -22,8 +22,8 @@ int import_copy(const struct region *region, uint64_t offset, int fd, struct fee
         off_t from = (off_t)(region->offset + offset);
 
         if (feed->size != region->size)
-                return err_set(err, EBADMSG, "the blob has %llu bytes, but must have %llu", (unsigned long long)region->size,
-                               (unsigned long long)feed->size);
+                return err_set(err, EBADMSG, "the blob has %llu bytes, but must have %llu",
+                               (unsigned long long)region->size, (unsigned long long)feed->size);
         if (lseek(fd, (off_t)offset, SEEK_SET) < 0)
                 return err_errno(err, errno, "seek");
         while (offset < region->size) {
@@ -77,7 +77,8 @@ int store_names(const struct image_layout *l, struct report *report, const struc
 }
 
 /* @own is what the archive calls the image: a reference, or in an OCI layout often the tag alone. */
-int import_names(const struct import *im, const char *own, const char *digest, const struct image_ref *ref, struct err **err) {
+int import_names(const struct import *im, const char *own, const char *digest, const struct image_ref *ref,
+                 struct err **err) {
         struct image_reference reference;
         bool whole = own && strpbrk(own, "/:@");
 
@@ -107,8 +108,8 @@ static int read_config(const struct import *im, const struct archive *a, struct 
 }
 
 /* Follows @entry through nested indexes to a manifest. */
-static int find_manifest(const struct import *im, const struct archive *a, const struct descriptor *entry, struct fetch *f,
-                         struct err **err) {
+static int find_manifest(const struct import *im, const struct archive *a, const struct descriptor *entry,
+                         struct fetch *f, struct err **err) {
         struct descriptor at = *entry;
 
         for (int depth = 0; depth <= NESTED_MAX; depth++) {
@@ -124,19 +125,24 @@ static int find_manifest(const struct import *im, const struct archive *a, const
                 if (r < 0)
                         return r;
                 if (strcmp(f->manifest_digest, at.digest) != 0)
-                        return err_set(err, EBADMSG, "the manifest's digest is %s, but must be %s", f->manifest_digest, at.digest);
+                        return err_set(err, EBADMSG, "the manifest's digest is %s, but must be %s", f->manifest_digest,
+                                       at.digest);
                 if (!manifest_is_index(&f->manifest))
                         return 0;
                 chosen = manifest_choose(&f->manifest, im->platform);
                 if (!chosen)
-                        return err_set(err, ENOEXEC, "the index has no image for %s", platform_format(im->platform, wanted));
+                        return err_set(err, ENOEXEC, "the index has no image for %s",
+                                       platform_format(im->platform, wanted));
                 at = chosen->descriptor;
         }
         return err_set(err, EBADMSG, "indexes are nested more than %d times", NESTED_MAX);
 }
 
-static int import_entry(const struct import *im, struct archive *a, const struct manifest_entry *entry, struct err **err) {
-        struct fetch f = { .layout = im->layout, .report = im->report, .limits = *im->limits,
+static int import_entry(const struct import *im, struct archive *a, const struct manifest_entry *entry,
+                        struct err **err) {
+        struct fetch f = { .layout = im->layout,
+                           .report = im->report,
+                           .limits = *im->limits,
                            .fetcher = { .fetch = fetch_from_layout, .data = a } };
         int r = find_manifest(im, a, &entry->descriptor, &f, err);
 
@@ -173,8 +179,8 @@ static int import_layout(const struct import *im, struct archive *a, struct err 
                     !platform_fits(im->platform, e->platform.os, e->platform.architecture, e->platform.variant)) {
                         char has[PLATFORM_TEXT_MAX], wanted[PLATFORM_TEXT_MAX];
 
-                        err_set(&other, ENOEXEC, "the image is for %s, this node needs %s", platform_format(&e->platform, has),
-                                platform_format(im->platform, wanted));
+                        err_set(&other, ENOEXEC, "the image is for %s, this node needs %s",
+                                platform_format(&e->platform, has), platform_format(im->platform, wanted));
                         continue;
                 }
                 _cleanup_err_ struct err *cause = NULL;

@@ -15,13 +15,14 @@ struct import {
         struct report *report;
         const struct layer_limits *limits;
         const struct platform *platform;
-        const char *file; /* "-": standard input */
+        const char *file;      /* "-": standard input */
         const char *reference; /* for an image that brings no name; NULL: none */
 };
 
 /* Imports all images in the archive that fit the platform. -ENOEXEC when none does. */
 int import_run(const struct import *import, struct err **err);
 
-/* Gives an image its names: @reference's tag, and its repository with the digest @digest, by which a registry knows it. */
+/* Gives an image its names: @reference's tag, and its repository with the digest @digest, by which a registry knows it.
+ */
 int store_names(const struct image_layout *layout, struct report *report, const struct image_reference *reference,
                 const char *digest, const struct image_ref *ref, struct err **err);

@@ -46,7 +46,8 @@ static int hash_region(const struct region *region, char ret[IMAGE_DIGEST_LENGTH
                 r = err_set(err, ENOMEM, "out of memory");
         while (r == 0 && at < region->size) {
                 uint64_t left = region->size - at;
-                ssize_t n = pread(region->fd, buffer, left < 1 << 20 ? (size_t)left : 1 << 20, (off_t)(region->offset + at));
+                ssize_t n = pread(region->fd, buffer, left < 1 << 20 ? (size_t)left : 1 << 20,
+                                  (off_t)(region->offset + at));
 
                 if (n <= 0) {
                         r = err_errno(err, n < 0 ? errno : EBADMSG, "read the archive");
@@ -82,8 +83,8 @@ static int find_layer(const struct archive *a, const char *name, const char *dif
         return 0;
 }
 
-static int find_layers(const struct archive *a, const struct value *names, char *const *diff_ids, struct docker_image *image,
-                       struct err **err) {
+static int find_layers(const struct archive *a, const struct value *names, char *const *diff_ids,
+                       struct docker_image *image, struct err **err) {
         for (size_t i = 0; i < value_count(names) || (diff_ids && diff_ids[i]); i++) {
                 const char *name = value_string(value_at(names, (uint32_t)i));
                 int r;
@@ -109,8 +110,8 @@ static int import_names_of(const struct import *im, const struct value *tags, co
         return r;
 }
 
-static int prepare(const struct import *im, const struct archive *a, const struct value *entry, struct docker_image *image,
-                   struct fetch *f, struct err **err) {
+static int prepare(const struct import *im, const struct archive *a, const struct value *entry,
+                   struct docker_image *image, struct fetch *f, struct err **err) {
         struct descriptor descriptor = { .media_type = MEDIA_OCI_CONFIG };
         const char *name = value_string(value_get(entry, "Config"));
         _cleanup_free_ char *text = NULL;
@@ -129,7 +130,8 @@ static int prepare(const struct import *im, const struct archive *a, const struc
         if (r < 0)
                 return r;
         descriptor.size = n;
-        if (digest_of(text, n, descriptor.digest) < 0 || manifest_format(&descriptor, image->layers, image->n, &manifest, &n_manifest) < 0)
+        if (digest_of(text, n, descriptor.digest) < 0 ||
+            manifest_format(&descriptor, image->layers, image->n, &manifest, &n_manifest) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         r = fetch_set_manifest(f, manifest, n_manifest, err);
         return r < 0 ? r : fetch_set_config(f, TAKE_PTR(text), n, im->platform, err);
@@ -137,7 +139,9 @@ static int prepare(const struct import *im, const struct archive *a, const struc
 
 static int import_image(const struct import *im, struct archive *a, const struct value *entry, struct err **err) {
         struct docker_image *image = calloc(1, sizeof(*image));
-        struct fetch f = { .layout = im->layout, .report = im->report, .limits = *im->limits,
+        struct fetch f = { .layout = im->layout,
+                           .report = im->report,
+                           .limits = *im->limits,
                            .fetcher = { .fetch = fetch_region, .data = image } };
         int r;
 

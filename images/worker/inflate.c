@@ -157,7 +157,8 @@ void inflater_freep(struct inflater **inflater) {
         *inflater = NULL;
 }
 
-int inflater_run(struct inflater *inflater, const uint8_t **in, size_t *n_in, uint8_t **out, size_t *n_out, struct err **err) {
+int inflater_run(struct inflater *inflater, const uint8_t **in, size_t *n_in, uint8_t **out, size_t *n_out,
+                 struct err **err) {
         int r = inflater->kind ? 0 : choose(inflater, *in, *n_in, err);
 
         while (r == 0) {

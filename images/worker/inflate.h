@@ -14,10 +14,11 @@ struct inflater *inflater_new(void);
 void inflater_free(struct inflater *inflater);
 void inflater_freep(struct inflater **inflater);
 
-/* Turns input at *@in (@n_in bytes, both moved on) into output at *@out (@n_out bytes of room, both moved on), until one of
- * them is used up. The first input must be at least 6 bytes long, or all there is.
- * Returns 0, -EBADMSG for damaged data, -ENOTSUP for a compression that is not supported. */
-int inflater_run(struct inflater *inflater, const uint8_t **in, size_t *n_in, uint8_t **out, size_t *n_out, struct err **err);
+/* Turns input at *@in (@n_in bytes, both moved on) into output at *@out (@n_out bytes of room, both moved on), until
+ * one of them is used up. The first input must be at least 6 bytes long, or all there is. Returns 0, -EBADMSG for
+ * damaged data, -ENOTSUP for a compression that is not supported. */
+int inflater_run(struct inflater *inflater, const uint8_t **in, size_t *n_in, uint8_t **out, size_t *n_out,
+                 struct err **err);
 
 /* Call at the end of input: -EBADMSG when the data stops in the middle. */
 int inflater_finish(const struct inflater *inflater, struct err **err);

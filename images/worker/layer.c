@@ -131,7 +131,8 @@ static int finish_special(int parent, const char *name, const struct tar_entry *
         return 0;
 }
 
-static int write_at(int fd, const struct tar_entry *e, const uint8_t *bytes, size_t n, uint64_t offset, struct err **err) {
+static int write_at(int fd, const struct tar_entry *e, const uint8_t *bytes, size_t n, uint64_t offset,
+                    struct err **err) {
         while (n > 0) {
                 ssize_t put = pwrite(fd, bytes, n, (off_t)offset);
 
@@ -247,8 +248,8 @@ static int add_late(struct layer_writer *w, const char *path, const struct tar_e
 }
 
 /* A directory that is there already is kept with what is in it; in the place of a whiteout it is opaque. */
-static int make_directory(struct layer_writer *w, int parent, const char *name, const char *path, const struct tar_entry *e,
-                          struct err **err) {
+static int make_directory(struct layer_writer *w, int parent, const char *name, const char *path,
+                          const struct tar_entry *e, struct err **err) {
         struct stat st;
         int r;
 
@@ -270,8 +271,8 @@ static int make_directory(struct layer_writer *w, int parent, const char *name, 
         return r < 0 ? err_errno(err, -r, "%s: make opaque", e->path) : 0;
 }
 
-static int put_directory(struct layer_writer *w, int parent, const char *name, const char *path, const struct tar_entry *e,
-                         struct err **err) {
+static int put_directory(struct layer_writer *w, int parent, const char *name, const char *path,
+                         const struct tar_entry *e, struct err **err) {
         _cleanup_close_ int fd = -EBADF;
         int r = *path ? make_directory(w, parent, name, path, e, err) : 0;
 
@@ -301,8 +302,8 @@ static int make_special(int parent, const char *name, const struct tar_entry *e)
         }
 }
 
-static int put_special(struct layer_writer *w, int parent, const char *name, const char *path, const struct tar_entry *e,
-                       struct err **err) {
+static int put_special(struct layer_writer *w, int parent, const char *name, const char *path,
+                       const struct tar_entry *e, struct err **err) {
         int r = make_special(parent, name, e);
 
         if (r < 0 && errno == EEXIST) {
@@ -370,7 +371,8 @@ static int put_link(struct layer_writer *w, const char *path, const struct tar_e
 }
 
 /* A whiteout counts for the layers below only: what this layer has under that name stays. */
-static int put_whiteout(struct layer_writer *w, int parent, const char *hidden, const struct tar_entry *e, struct err **err) {
+static int put_whiteout(struct layer_writer *w, int parent, const char *hidden, const struct tar_entry *e,
+                        struct err **err) {
         struct stat st;
         int r;
 

@@ -26,23 +26,23 @@ struct layer_limits {
 
 /* What can only be done with the layers below at hand. */
 struct layer_needs {
-        struct string_list implied; /* directories that came without an entry: metadata is the lower layer's */
+        struct string_list implied;        /* directories that came without an entry: metadata is the lower layer's */
         struct string_list links, targets; /* hard links into a lower layer, item by item */
 };
 
 struct layer_result {
-        uint64_t bytes, inodes; /* on disk */
+        uint64_t bytes, inodes;   /* on disk */
         struct layer_needs needs; /* free with layer_needs_clear() */
 };
 
-/* Applies all entries of @tar to the empty directory @root. Returns 0; -EBADMSG for what is refused, -E2BIG past a maximum,
- * or the errno of the file system (-ENOSPC), with *@err naming the entry. The umask must be 0. */
+/* Applies all entries of @tar to the empty directory @root. Returns 0; -EBADMSG for what is refused, -E2BIG past a
+ * maximum, or the errno of the file system (-ENOSPC), with *@err naming the entry. The umask must be 0. */
 int layer_apply(int root, struct tar_reader *tar, const struct layer_limits *limits, struct layer_result *ret_result,
                 struct err **err);
 
 void layer_needs_clear(struct layer_needs *needs);
 
-/* Does what @needs says to layer @root with the @n layers below it in @lower (topmost first; descriptors of their roots).
- * Returns 1 when something was changed, so that the layer fits these parents only; 0; or a negative errno, -EBADMSG when a
- * hard link's target is nowhere. */
+/* Does what @needs says to layer @root with the @n layers below it in @lower (topmost first; descriptors of their
+ * roots). Returns 1 when something was changed, so that the layer fits these parents only; 0; or a negative errno,
+ * -EBADMSG when a hard link's target is nowhere. */
 int layer_settle(int root, const struct layer_needs *needs, const int *lower, size_t n, struct err **err);

@@ -51,7 +51,8 @@ static int watch(int *socket, struct err **err) {
         return 0;
 }
 
-/* An empty store is swept by whoever comes first; then all transfers share the lock, and only collection waits for them. */
+/* An empty store is swept by whoever comes first; then all transfers share the lock, and only collection waits for
+ * them. */
 static int lock_store(const struct image_layout *l, int *ret_lock, struct err **err) {
         _cleanup_close_ int exclusive = -EBADF;
 
@@ -64,16 +65,21 @@ static int lock_store(const struct image_layout *l, int *ret_lock, struct err **
 static int import(const struct image_layout *l, const struct request *q, struct report *report, struct err **err) {
         const struct layer_limits limits = { .bytes = q->max_bytes, .entries = q->max_entries };
         struct platform platform;
-        struct import im = { .layout = l, .report = report, .limits = &limits, .platform = &platform,
-                             .file = q->transfer.file, .reference = q->transfer.reference };
+        struct import im = { .layout = l,
+                             .report = report,
+                             .limits = &limits,
+                             .platform = &platform,
+                             .file = q->transfer.file,
+                             .reference = q->transfer.reference };
         int r = platform_parse(q->transfer.platform, &platform, err);
 
         return r < 0 ? r : import_run(&im, err);
 }
 
 static int run(const struct request *q, struct report *report, struct err **err) {
-        static int (*const kinds[])(const struct image_layout *, const struct request *, struct report *, struct err **) = {
-                [IMAGE_PULL] = transfer_pull, [IMAGE_IMPORT] = import,        [IMAGE_PUSH] = transfer_push,
+        static int (*const kinds[])(const struct image_layout *, const struct request *, struct report *,
+                                    struct err **) = {
+                [IMAGE_PULL] = transfer_pull,     [IMAGE_IMPORT] = import,        [IMAGE_PUSH] = transfer_push,
                 [IMAGE_EXPORT] = transfer_export, [IMAGE_LOGIN] = transfer_login,
         };
         _cleanup_layout_ struct image_layout layout = IMAGE_LAYOUT_NONE;

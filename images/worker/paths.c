@@ -17,8 +17,8 @@ int layer_path_clean(const char *path, char ret_path[PATH_MAX], struct err **err
                 if (n == 2 && p[0] == '.' && p[1] == '.')
                         return err_set(err, EBADMSG, "path \"%.200s\" holds \"..\"", path);
                 if (n > NAME_MAX)
-                        return err_set(err, E2BIG, "a name of %zu bytes in \"%.200s...\"; at most %d are possible", n, path,
-                                       NAME_MAX);
+                        return err_set(err, E2BIG, "a name of %zu bytes in \"%.200s...\"; at most %d are possible", n,
+                                       path, NAME_MAX);
                 if (n > 0 && !(n == 1 && p[0] == '.')) {
                         if (++depth > LAYER_DEPTH_MAX)
                                 return err_set(err, E2BIG, "path \"%.200s...\" is deeper than %d directories", path,
@@ -113,7 +113,8 @@ void path_walk_forget(struct path_walk *w, const char *path) {
         size_t n = strlen(path);
 
         for (unsigned i = 0; i < w->depth; i++)
-                if (w->levels[i].end >= n && memcmp(w->path, path, n) == 0 && (w->levels[i].end == n || w->path[n] == '/')) {
+                if (w->levels[i].end >= n && memcmp(w->path, path, n) == 0 &&
+                    (w->levels[i].end == n || w->path[n] == '/')) {
                         leave(w, i);
                         return;
                 }

@@ -13,8 +13,9 @@
 #include "lib/err.h"
 
 #define NESTED_MAX 4 /* indexes within indexes */
-#define ACCEPT_MANIFESTS                                                                                                  \
-        "Accept: " MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", " MEDIA_DOCKER_MANIFEST ", */*;q=0.1"
+#define ACCEPT_MANIFESTS                                                                                               \
+        "Accept: " MEDIA_OCI_INDEX ", " MEDIA_OCI_MANIFEST ", " MEDIA_DOCKER_LIST ", " MEDIA_DOCKER_MANIFEST           \
+        ", */*;q=0.1"
 
 struct pull {
         struct registry registry;
@@ -38,7 +39,8 @@ static int get_manifest(struct pull *p, const char *name, struct err **err) {
                 return err_set(err, EBADMSG, "the manifest is empty");
         r = fetch_set_manifest(&p->fetch, TAKE_PTR(response.body), response.n_body, err);
         if (image_digest_valid(name) && strcmp(p->fetch.manifest_digest, name) != 0)
-                return err_set(err, EBADMSG, "the manifest's digest is %s, but must be %s", p->fetch.manifest_digest, name);
+                return err_set(err, EBADMSG, "the manifest's digest is %s, but must be %s", p->fetch.manifest_digest,
+                               name);
         return r;
 }
 
@@ -93,7 +95,8 @@ static int pull(struct pull *p, const struct request *q, struct err **err) {
 }
 
 int transfer_pull(const struct image_layout *layout, const struct request *q, struct report *report, struct err **err) {
-        struct pull p = { .fetch = { .layout = layout, .report = report,
+        struct pull p = { .fetch = { .layout = layout,
+                                     .report = report,
                                      .limits = { .bytes = q->max_bytes, .entries = q->max_entries } } };
         char text[IMAGE_REFERENCE_MAX + 1];
         struct err *cause = NULL;

@@ -14,9 +14,11 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
-static int push_blobs(const struct image_layout *l, struct upload *u, const struct stored_image *image, struct err **err) {
+static int push_blobs(const struct image_layout *l, struct upload *u, const struct stored_image *image,
+                      struct err **err) {
         for (size_t i = 0; i <= image->manifest.n_layers; i++) {
-                const struct descriptor *blob = i < image->manifest.n_layers ? &image->manifest.layers[i] : &image->manifest.config;
+                const struct descriptor *blob =
+                        i < image->manifest.n_layers ? &image->manifest.layers[i] : &image->manifest.config;
                 _cleanup_close_ int fd = -EBADF;
                 int r = stored_blob_open(l, blob, &fd, err);
 
@@ -43,8 +45,8 @@ static int push(const struct image_layout *l, const struct request *q, const str
                 if (r == 0)
                         r = push_blobs(l, &upload, &image, err);
                 if (r == 0)
-                        r = upload_manifest(&upload, *reference->tag ? reference->tag : image.digest, image.manifest.media_type,
-                                            image.text, image.n, err);
+                        r = upload_manifest(&upload, *reference->tag ? reference->tag : image.digest,
+                                            image.manifest.media_type, image.text, image.n, err);
                 upload_close(&upload);
                 registry_close(&registry);
         }

@@ -27,13 +27,15 @@ static int read_yaml(struct arena *arena, const char *file, const struct value *
 
 static int add_rewrites(struct endpoint *e, const struct value *rewrites, struct err **err) {
         for (uint32_t i = 0; i < value_count(rewrites) && value_is(rewrites, VALUE_MAP); i++) {
-                const char *pattern = rewrites->members[i].key, *replacement = value_string(&rewrites->members[i].value);
+                const char *pattern = rewrites->members[i].key,
+                           *replacement = value_string(&rewrites->members[i].value);
                 struct rewrite *rewrite = &e->rewrites[e->n_rewrites];
 
                 if (e->n_rewrites == REWRITES_MAX)
                         return err_set(err, E2BIG, "more than %d rewrites", REWRITES_MAX);
                 if (!replacement || regcomp(&rewrite->pattern, pattern, REG_EXTENDED) != 0)
-                        return err_set(err, EINVAL, "rewrite \"%s\" is no regular expression with a replacement", pattern);
+                        return err_set(err, EINVAL, "rewrite \"%s\" is no regular expression with a replacement",
+                                       pattern);
                 rewrite->replacement = strdup(replacement);
                 e->n_rewrites++;
                 if (!rewrite->replacement)
@@ -58,7 +60,8 @@ static int add_mirrors(const struct value *mirror, struct endpoints *endpoints, 
                 int r;
 
                 if (!url)
-                        return err_set(err, EINVAL, "endpoint[%u] is %s, not a URL", i, value_kind_name(value_at(list, i)));
+                        return err_set(err, EINVAL, "endpoint[%u] is %s, not a URL", i,
+                                       value_kind_name(value_at(list, i)));
                 e = endpoints_add(endpoints, url, has_path(url), err);
                 if (!e)
                         return -EINVAL;
@@ -89,9 +92,12 @@ static int apply_config(const struct value *config, struct endpoint *e, struct e
                 const char *key;
                 char **text;
         } texts[] = {
-                { auth, "username", &e->username },   { auth, "password", &e->password },
-                { auth, "identity_token", &e->identity_token }, { tls, "ca_file", &e->ca_file },
-                { tls, "cert_file", &e->cert_file },  { tls, "key_file", &e->key_file },
+                { auth, "username", &e->username },
+                { auth, "password", &e->password },
+                { auth, "identity_token", &e->identity_token },
+                { tls, "ca_file", &e->ca_file },
+                { tls, "cert_file", &e->cert_file },
+                { tls, "key_file", &e->key_file },
         };
         const char *both = value_string(value_get(auth, "auth"));
         int r = both ? config_decode_auth(both, &e->username, &e->password) : 0;
@@ -169,7 +175,8 @@ static size_t match_endpoint(const char *key, const struct endpoint *e, const ch
         return best;
 }
 
-int docker_config_read(const char *file, const char *registry, const char *path, struct endpoints *endpoints, struct err **err) {
+int docker_config_read(const char *file, const char *registry, const char *path, struct endpoints *endpoints,
+                       struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct value_options options = { .name = file };
         const struct value *root, *auths;

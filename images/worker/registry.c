@@ -20,7 +20,9 @@ int registry_open(const struct image_transfer_request *request, const struct ima
                   struct registry *ret, struct err **err) {
         int r;
 
-        *ret = (struct registry){ .path = image_reference_path(reference), .push = push, .lock = PTHREAD_MUTEX_INITIALIZER };
+        *ret = (struct registry){ .path = image_reference_path(reference),
+                                  .push = push,
+                                  .lock = PTHREAD_MUTEX_INITIALIZER };
         image_reference_host(reference, ret->host);
         r = endpoints_find(request, ret->host, ret->path, &ret->endpoints, err);
         return r < 0 ? err_wrap(err, "registry %s", ret->host) ?: r : 0;
@@ -36,7 +38,8 @@ char *registry_url(const struct registry *registry, const struct endpoint *e, co
         char *url;
 
         /* a mirror that serves several registries is told which, as containerd does */
-        if (!path || asprintf(&url, "%s/%s/%s%s%s", e->base, path, what, same ? "" : "?ns=", same ? "" : registry->host) < 0)
+        if (!path ||
+            asprintf(&url, "%s/%s/%s%s%s", e->base, path, what, same ? "" : "?ns=", same ? "" : registry->host) < 0)
                 return NULL;
         return url;
 }
@@ -98,8 +101,8 @@ static void save_authorization(struct registry *registry, struct endpoint *e, co
         pthread_mutex_unlock(&registry->lock);
 }
 
-static int perform_as(struct http *http, struct http_request *q, const char *authorization, struct http_response *response,
-                      struct err **err) {
+static int perform_as(struct http *http, struct http_request *q, const char *authorization,
+                      struct http_response *response, struct err **err) {
         _cleanup_free_ char *header = NULL;
         size_t n = q->n_headers;
         int r;
@@ -175,16 +178,16 @@ static void sleep_ms(unsigned ms) {
         nanosleep(&time, NULL);
 }
 
-static int get_once(struct registry *registry, struct endpoint *e, struct http *http, const char *what, const char *accept,
-                    size_t max, struct http_response *response, struct err **err) {
+static int get_once(struct registry *registry, struct endpoint *e, struct http *http, const char *what,
+                    const char *accept, size_t max, struct http_response *response, struct err **err) {
         _cleanup_free_ char *url = registry_url(registry, e, what);
         struct http_request q = { .method = "GET", .url = url, .headers = { accept }, .n_headers = 1, .max = max };
 
         return url ? registry_perform(registry, e, http, &q, response, err) : err_set(err, ENOMEM, "out of memory");
 }
 
-static int get_from(struct registry *registry, struct endpoint *e, struct http *http, const char *what, const char *accept,
-                    size_t max, struct http_response *response, struct err **err) {
+static int get_from(struct registry *registry, struct endpoint *e, struct http *http, const char *what,
+                    const char *accept, size_t max, struct http_response *response, struct err **err) {
         for (unsigned attempt = 0;; attempt++) {
                 struct err *cause = NULL;
                 int r = get_once(registry, e, http, what, accept, max, response, &cause);
@@ -198,8 +201,8 @@ static int get_from(struct registry *registry, struct endpoint *e, struct http *
         }
 }
 
-int registry_get(struct registry *registry, const char *what, const char *accept, size_t max, struct http_response *response,
-                 struct err **err) {
+int registry_get(struct registry *registry, const char *what, const char *accept, size_t max,
+                 struct http_response *response, struct err **err) {
         _cleanup_(http_freep) struct http *http = http_new();
         struct err *last = NULL;
         int r = -ENOENT;
@@ -229,8 +232,8 @@ struct blob_sink {
         int fd;
         struct feed *feed;
         uint64_t offset; /* written so far */
-        uint64_t skip; /* bytes that are there already and come again */
-        bool begun; /* this answer has */
+        uint64_t skip;   /* bytes that are there already and come again */
+        bool begun;      /* this answer has */
 };
 
 static int write_blob(struct blob_sink *s, const char *bytes, size_t n) {
@@ -287,7 +290,8 @@ static int fetch_from(struct registry *registry, struct endpoint *e, struct http
         return r;
 }
 
-int registry_fetch(void *data, const struct descriptor *blob, uint64_t offset, int fd, struct feed *feed, struct err **err) {
+int registry_fetch(void *data, const struct descriptor *blob, uint64_t offset, int fd, struct feed *feed,
+                   struct err **err) {
         _cleanup_(http_freep) struct http *http = http_new();
         struct blob_sink sink = { .fd = fd, .feed = feed, .offset = offset };
         struct registry *registry = data;

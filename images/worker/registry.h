@@ -1,7 +1,8 @@
 /* Registries of the OCI distribution API ("distribution-spec" v1.1): finding the server, authorisation, retries.
  *
  * Each server is asked in its order; the first that has the content serves it. Tokens follow distribution's "Token
- * Authentication Specification" and "OAuth2 Token Authentication". Safe for several threads, each with its own struct http.
+ * Authentication Specification" and "OAuth2 Token Authentication". Safe for several threads, each with its own struct
+ * http.
  */
 #pragma once
 
@@ -18,17 +19,17 @@
 
 struct err;
 
-#define REGISTRY_RETRIES_MAX 6 /* of a blob, without a byte in between */
-#define REGISTRY_BACKOFF_MS 250 /* doubles each time, */
+#define REGISTRY_RETRIES_MAX 6       /* of a blob, without a byte in between */
+#define REGISTRY_BACKOFF_MS 250      /* doubles each time, */
 #define REGISTRY_BACKOFF_MAX_MS 8000 /* up to this */
-#define REGISTRY_TOKEN_MAX 65536 /* bytes of a token server's answer */
+#define REGISTRY_TOKEN_MAX 65536     /* bytes of a token server's answer */
 
 struct registry {
         char host[IMAGE_NAME_MAX + 1];
         const char *path; /* of the image; borrowed from the reference */
         bool push;
         struct endpoints endpoints;
-        size_t preferred; /* the endpoint that had the manifest */
+        size_t preferred;     /* the endpoint that had the manifest */
         pthread_mutex_t lock; /* guards the endpoints' authorization */
 };
 
@@ -37,19 +38,20 @@ int registry_open(const struct image_transfer_request *request, const struct ima
                   struct registry *ret_registry, struct err **err);
 void registry_close(struct registry *registry);
 
-/* One request to one endpoint, with authorisation; @request's url and method are set, its tls and headers are completed.
- * Returns 0 for a success (2xx). Otherwise -ENOENT (404), -EACCES (401, 403), -EAGAIN (429, 5xx), -EPROTO (any other), or
- * http_perform()'s, with what the server said. */
-int registry_perform(struct registry *registry, struct endpoint *endpoint, struct http *http, struct http_request *request,
-                     struct http_response *ret_response, struct err **err);
+/* One request to one endpoint, with authorisation; @request's url and method are set, its tls and headers are
+ * completed. Returns 0 for a success (2xx). Otherwise -ENOENT (404), -EACCES (401, 403), -EAGAIN (429, 5xx), -EPROTO
+ * (any other), or http_perform()'s, with what the server said. */
+int registry_perform(struct registry *registry, struct endpoint *endpoint, struct http *http,
+                     struct http_request *request, struct http_response *ret_response, struct err **err);
 
 /* Gets a small document, "manifests/latest" say, of at most @max bytes from the first server that has it. */
-int registry_get(struct registry *registry, const char *what, const char *accept, size_t max, struct http_response *ret_response,
-                 struct err **err);
+int registry_get(struct registry *registry, const char *what, const char *accept, size_t max,
+                 struct http_response *ret_response, struct err **err);
 
-/* Brings blob @blob from @offset on as struct fetcher wants it: retries, resumes, and goes from server to server. @data is the
- * registry. */
-int registry_fetch(void *data, const struct descriptor *blob, uint64_t offset, int fd, struct feed *feed, struct err **err);
+/* Brings blob @blob from @offset on as struct fetcher wants it: retries, resumes, and goes from server to server. @data
+ * is the registry. */
+int registry_fetch(void *data, const struct descriptor *blob, uint64_t offset, int fd, struct feed *feed,
+                   struct err **err);
 
 /* "BASE/PATH/WHAT" on @endpoint; free() it. NULL without memory. */
 char *registry_url(const struct registry *registry, const struct endpoint *endpoint, const char *what);

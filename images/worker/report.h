@@ -1,5 +1,5 @@
-/* What the worker tells its starter: progress, the result, or the error. To the agent as messages on a socket, to a person as
- * lines on the terminal. Safe for several threads. */
+/* What the worker tells its starter: progress, the result, or the error. To the agent as messages on a socket, to a
+ * person as lines on the terminal. Safe for several threads. */
 #pragma once
 
 #include <stddef.h>
@@ -14,7 +14,8 @@ struct report;
 struct report *report_new(int socket);
 void report_free(struct report *report);
 
-/* @phase is one of those of struct image_progress, a constant. Figures that come too fast are left out, a phase never. */
+/* @phase is one of those of struct image_progress, a constant. Figures that come too fast are left out, a phase never.
+ */
 void report_progress(struct report *report, const char *digest, const char *phase, uint64_t done, uint64_t total);
 
 /* Adds a reference that was set to the result. */

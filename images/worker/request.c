@@ -17,10 +17,8 @@ static const struct {
         enum image_transfer_kind kind;
         const char *arguments;
 } kinds[] = {
-        { "pull", IMAGE_PULL, "REFERENCE" },
-        { "import", IMAGE_IMPORT, "FILE" },
-        { "push", IMAGE_PUSH, "REFERENCE" },
-        { "export", IMAGE_EXPORT, "FILE REFERENCE" },
+        { "pull", IMAGE_PULL, "REFERENCE" }, { "import", IMAGE_IMPORT, "FILE" },
+        { "push", IMAGE_PUSH, "REFERENCE" }, { "export", IMAGE_EXPORT, "FILE REFERENCE" },
         { "login", IMAGE_LOGIN, "HOST" },
 };
 
@@ -173,7 +171,8 @@ int request_parse(int argc, char **argv, struct request *q, struct err **err) {
                 return r;
         kind = optind < argc ? find_kind(argv[optind], &q->transfer.kind) : -EINVAL;
         if (kind < 0)
-                return err_set(err, EINVAL, "what to do is pull, import, push, export or login; see nacelle-image --help");
+                return err_set(err, EINVAL,
+                               "what to do is pull, import, push, export or login; see nacelle-image --help");
         argv += optind + 1;
         argc -= optind + 1;
         if (argc != (q->transfer.kind == IMAGE_EXPORT ? 2 : 1))

@@ -10,8 +10,8 @@ struct err;
 
 struct request {
         struct image_transfer_request transfer; /* texts point into @message or argv */
-        uint64_t max_bytes, max_entries; /* of a layer; 0: the built-in maximum */
-        int socket; /* negative on the command line */
+        uint64_t max_bytes, max_entries;        /* of a layer; 0: the built-in maximum */
+        int socket;                             /* negative on the command line */
         struct message message;
 };
 

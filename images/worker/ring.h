@@ -17,8 +17,8 @@ struct ring {
         pthread_mutex_t lock; /* guards what follows */
         pthread_cond_t changed;
         uint64_t put, got; /* buffers ever filled, ever used up */
-        bool ended; /* no more will be put */
-        bool closed; /* nobody reads any more */
+        bool ended;        /* no more will be put */
+        bool closed;       /* nobody reads any more */
         struct err *error; /* why it ended early */
 };
 
@@ -32,8 +32,8 @@ void ring_put(struct ring *ring, size_t n);
 /* The end; with @error (taken over) when it is not a good one. */
 void ring_end(struct ring *ring, struct err *error);
 
-/* For the one who reads: gives the last buffer back, waits for the next. *@ret_n 0: the end. Returns 0 or, after a bad end, a
- * negative errno. Fits struct tar_source's next. */
+/* For the one who reads: gives the last buffer back, waits for the next. *@ret_n 0: the end. Returns 0 or, after a bad
+ * end, a negative errno. Fits struct tar_source's next. */
 int ring_next(void *ring, const uint8_t **ret_bytes, size_t *ret_n, struct err **err);
 /* Reads no more. */
 void ring_close(struct ring *ring);

@@ -14,7 +14,6 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
-
 /* One layer with those below it: the view that overlayfs will give. */
 struct settle {
         int root;
@@ -32,7 +31,8 @@ static bool is_opaque(int fd) {
         return getxattr(path, "trusted.overlay.opaque", value, sizeof(value)) == 1 && value[0] == 'y';
 }
 
-/* Looks for the clean @path in one layer. FOUND: *@ret_fd is an O_PATH descriptor of it. HIDDEN: layers below do not count. */
+/* Looks for the clean @path in one layer. FOUND: *@ret_fd is an O_PATH descriptor of it. HIDDEN: layers below do not
+ * count. */
 static enum found find_in(int root, const char *path, int *ret_fd) {
         _cleanup_close_ int fd = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
         bool opaque = false;
@@ -180,7 +180,8 @@ static int make_parent(void *data, int parent, const char *name, const char *pat
 }
 
 /* A hard link changes its target's link count, so the target becomes this layer's too. */
-static int settle_link(struct settle *s, struct path_walk *walk, const char *path, const char *target, struct err **err) {
+static int settle_link(struct settle *s, struct path_walk *walk, const char *path, const char *target,
+                       struct err **err) {
         _cleanup_close_ int from = find_lower(s, target), held = -EBADF;
         const char *name;
         struct stat st;

@@ -43,7 +43,8 @@ int manifest_format(const struct descriptor *config, const struct descriptor *la
 }
 
 /* Takes the blob that layer @diff_id was unpacked from in the place of @blob. */
-static int substitute(const struct image_layout *l, const char *diff_id, const char *config_digest, struct descriptor *blob) {
+static int substitute(const struct image_layout *l, const char *diff_id, const char *config_digest,
+                      struct descriptor *blob) {
         struct region region = REGION_NONE;
         char name[LAYER_NAME_MAX];
         const char *compression;
@@ -59,7 +60,8 @@ static int substitute(const struct image_layout *l, const char *diff_id, const c
         region.owned = true;
         region.size = blob->size;
         compression = region_compression(&region);
-        snprintf(blob->media_type, sizeof(blob->media_type), MEDIA_OCI_LAYER "%s%s", *compression ? "+" : "", compression);
+        snprintf(blob->media_type, sizeof(blob->media_type), MEDIA_OCI_LAYER "%s%s", *compression ? "+" : "",
+                 compression);
         region_close(&region);
         return 0;
 }
@@ -132,8 +134,8 @@ int stored_blob_open(const struct image_layout *l, const struct descriptor *blob
         if (fd < 0 || fstat(fd, &st) < 0)
                 return err_errno(err, errno, "open blob %s", blob->digest);
         if ((uint64_t)st.st_size != blob->size)
-                return err_set(err, EBADMSG, "blob %s has %lld bytes, but must have %llu", blob->digest, (long long)st.st_size,
-                               (unsigned long long)blob->size);
+                return err_set(err, EBADMSG, "blob %s has %lld bytes, but must have %llu", blob->digest,
+                               (long long)st.st_size, (unsigned long long)blob->size);
         *ret_fd = TAKE_FD(fd);
         return 0;
 }

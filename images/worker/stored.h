@@ -6,16 +6,17 @@
 
 struct stored_image {
         char digest[IMAGE_DIGEST_LENGTH + 1]; /* of the manifest */
-        char *text; /* the manifest */
+        char *text;                           /* the manifest */
         size_t n;
         struct manifest manifest;
         char **tags; /* NULL-terminated */
 };
 
-/* Finds the image @name as image_store_find() does. A layer whose blob was never fetched, as the layer was there from another
- * image, is taken with that image's blob; then the manifest is a new one of the same config. Free with stored_image_clear(). */
-int stored_image_read(const struct image_layout *layout, const char *root_dir, const char *name, struct stored_image *ret_image,
-                      struct err **err);
+/* Finds the image @name as image_store_find() does. A layer whose blob was never fetched, as the layer was there from
+ * another image, is taken with that image's blob; then the manifest is a new one of the same config. Free with
+ * stored_image_clear(). */
+int stored_image_read(const struct image_layout *layout, const char *root_dir, const char *name,
+                      struct stored_image *ret_image, struct err **err);
 void stored_image_clear(struct stored_image *image);
 
 /* Opens a blob of it. */

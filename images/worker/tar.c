@@ -124,8 +124,8 @@ static int read_extension(struct tar_reader *r, uint64_t size, char **ret_text, 
         int ret;
 
         if (size > TAR_EXTENSION_MAX)
-                return err_set(err, E2BIG, "an extended header of %llu bytes; at most %d are read", (unsigned long long)size,
-                               TAR_EXTENSION_MAX);
+                return err_set(err, E2BIG, "an extended header of %llu bytes; at most %d are read",
+                               (unsigned long long)size, TAR_EXTENSION_MAX);
         text = malloc((size_t)size + 1);
         if (!text)
                 return err_set(err, ENOMEM, "out of memory");

@@ -14,8 +14,8 @@ struct err;
 
 #define TAR_BLOCK 512
 #define TAR_EXTENSION_MAX (1 << 20) /* bytes of one extended header */
-#define TAR_XATTRS_MAX 128 /* of one entry */
-#define TAR_SPARSE_MAX 65536 /* pieces of one sparse file */
+#define TAR_XATTRS_MAX 128          /* of one entry */
+#define TAR_SPARSE_MAX 65536        /* pieces of one sparse file */
 
 enum tar_type {
         TAR_FILE = '0',
@@ -42,7 +42,7 @@ struct tar_entry {
         enum tar_type type;
         char path[PATH_MAX]; /* as in the archive, not checked */
         char link[PATH_MAX]; /* target of links */
-        uint32_t mode; /* the low twelve bits */
+        uint32_t mode;       /* the low twelve bits */
         uint32_t uid, gid, major, minor;
         int64_t mtime; /* seconds since 1970 */
         uint32_t mtime_nsec;

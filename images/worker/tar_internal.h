@@ -4,7 +4,8 @@
 #include "images/worker/tar.h"
 
 struct tar_header {
-        char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100], magic[6], version[2];
+        char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100], magic[6],
+                version[2];
         char uname[32], gname[32], major[8], minor[8], prefix[155], pad[12];
 };
 
@@ -12,7 +13,7 @@ struct tar_reader {
         struct tar_source source;
         const uint8_t *bytes; /* what the source gave and is not used yet */
         size_t n;
-        uint64_t offset; /* of bytes[0] in the archive */
+        uint64_t offset;           /* of bytes[0] in the archive */
         uint64_t content, padding; /* left of this entry */
         struct tar_entry entry;
         /* set by extended headers for the entry that follows */

@@ -1,5 +1,6 @@
-/* Reading of TOML 1.0 as far as registry configuration uses it: tables, quoted and dotted keys, strings, booleans, whole
- * numbers, and lists of them. Dates, multi-line strings, inline tables and lists of tables are refused with their line.
+/* Reading of TOML 1.0 as far as registry configuration uses it: tables, quoted and dotted keys, strings, booleans,
+ * whole numbers, and lists of them. Dates, multi-line strings, inline tables and lists of tables are refused with their
+ * line.
  */
 #pragma once
 
@@ -8,7 +9,7 @@
 
 struct err;
 
-#define TOML_KEYS_MAX 8 /* parts of a key, its table's with it */
+#define TOML_KEYS_MAX 8    /* parts of a key, its table's with it */
 #define TOML_VALUES_MAX 64 /* items of a list */
 
 struct toml_entry {
@@ -20,6 +21,7 @@ struct toml_entry {
         unsigned line;
 };
 
-/* Calls @each for every key; it returns 0, or a negative errno with *@err, which ends the reading. @text is NUL-terminated. */
+/* Calls @each for every key; it returns 0, or a negative errno with *@err, which ends the reading. @text is
+ * NUL-terminated. */
 int toml_parse(const char *text, int (*each)(void *data, const struct toml_entry *entry, struct err **err), void *data,
                struct err **err);

@@ -6,7 +6,11 @@ struct image_layout;
 struct report;
 struct request;
 
-int transfer_pull(const struct image_layout *layout, const struct request *request, struct report *report, struct err **err);
-int transfer_push(const struct image_layout *layout, const struct request *request, struct report *report, struct err **err);
-int transfer_export(const struct image_layout *layout, const struct request *request, struct report *report, struct err **err);
-int transfer_login(const struct image_layout *layout, const struct request *request, struct report *report, struct err **err);
+int transfer_pull(const struct image_layout *layout, const struct request *request, struct report *report,
+                  struct err **err);
+int transfer_push(const struct image_layout *layout, const struct request *request, struct report *report,
+                  struct err **err);
+int transfer_export(const struct image_layout *layout, const struct request *request, struct report *report,
+                    struct err **err);
+int transfer_login(const struct image_layout *layout, const struct request *request, struct report *report,
+                   struct err **err);

@@ -184,12 +184,15 @@ static int run(struct pipe *p, int root, struct err **err) {
 }
 
 int unpack_blob(struct unpack *u, int root, struct err **err) {
-        struct pipe p = { .unpack = u, .inflater = inflater_new(), .compressed = EVP_MD_CTX_new(), .plain = EVP_MD_CTX_new(),
+        struct pipe p = { .unpack = u,
+                          .inflater = inflater_new(),
+                          .compressed = EVP_MD_CTX_new(),
+                          .plain = EVP_MD_CTX_new(),
                           .input = malloc(INPUT_SIZE) };
         int r = ring_init(&p.ring);
 
-        if (r == 0 && p.inflater && p.input && p.compressed && p.plain && EVP_DigestInit_ex(p.compressed, EVP_sha256(), NULL) &&
-            EVP_DigestInit_ex(p.plain, EVP_sha256(), NULL))
+        if (r == 0 && p.inflater && p.input && p.compressed && p.plain &&
+            EVP_DigestInit_ex(p.compressed, EVP_sha256(), NULL) && EVP_DigestInit_ex(p.plain, EVP_sha256(), NULL))
                 r = run(&p, root, err);
         else
                 r = err_set(err, ENOMEM, "out of memory");

@@ -9,7 +9,7 @@ struct err;
 
 struct unpack {
         struct feed *feed;
-        const char *digest; /* what the blob's must be, or NULL */
+        const char *digest;  /* what the blob's must be, or NULL */
         const char *diff_id; /* what the uncompressed stream's must be, or NULL */
         struct layer_limits limits;
         /* Called with what was read so far, now and then, on the unpacking thread; may be NULL. */
@@ -20,7 +20,8 @@ struct unpack {
         struct layer_result result; /* its needs are the caller's to free */
 };
 
-/* Unpacks into the empty directory @root. Returns 0 when all of it is there and both digests are right; else a negative errno
+/* Unpacks into the empty directory @root. Returns 0 when all of it is there and both digests are right; else a negative
+ * errno
  * (-EBADMSG: refused), and the directory holds what came until then. */
 int unpack_blob(struct unpack *unpack, int root, struct err **err);
 

@@ -88,8 +88,14 @@ static int send_once(struct upload *u, const struct descriptor *blob, int fd, st
 
         if (r < 0)
                 return r;
-        struct http_request q = { .method = "PUT", .url = url, .headers = { "Content-Type: application/octet-stream" },
-                                  .n_headers = 1, .body = "", .body_fd = fd, .body_size = blob->size, .sent = on_sent,
+        struct http_request q = { .method = "PUT",
+                                  .url = url,
+                                  .headers = { "Content-Type: application/octet-stream" },
+                                  .n_headers = 1,
+                                  .body = "",
+                                  .body_fd = fd,
+                                  .body_size = blob->size,
+                                  .sent = on_sent,
                                   .data = &progress };
 
         return registry_perform(u->registry, u->endpoint, u->http, &q, &response, err);
@@ -120,7 +126,8 @@ int upload_blob(struct upload *u, const struct descriptor *blob, int fd, struct 
         return 0;
 }
 
-int upload_manifest(struct upload *u, const char *name, const char *media_type, const char *text, size_t n, struct err **err) {
+int upload_manifest(struct upload *u, const char *name, const char *media_type, const char *text, size_t n,
+                    struct err **err) {
         _cleanup_response_ struct http_response response = { 0 };
         char what[IMAGE_TAG_MAX + 32], type[MEDIA_TYPE_MAX + 32];
         _cleanup_free_ char *url = NULL;
@@ -128,7 +135,9 @@ int upload_manifest(struct upload *u, const char *name, const char *media_type, 
         snprintf(what, sizeof(what), "manifests/%s", name);
         snprintf(type, sizeof(type), "Content-Type: %s", *media_type ? media_type : MEDIA_OCI_MANIFEST);
         url = registry_url(u->registry, u->endpoint, what);
-        struct http_request q = { .method = "PUT", .url = url, .headers = { type }, .n_headers = 1, .body = text, .n_body = n };
+        struct http_request q = {
+                .method = "PUT", .url = url, .headers = { type }, .n_headers = 1, .body = text, .n_body = n
+        };
 
         return url ? registry_perform(u->registry, u->endpoint, u->http, &q, &response, err)
                    : err_set(err, ENOMEM, "out of memory");

@@ -20,4 +20,5 @@ void upload_close(struct upload *upload);
 int upload_blob(struct upload *upload, const struct descriptor *blob, int fd, struct err **err);
 
 /* Puts the manifest under @name, a tag or a digest. */
-int upload_manifest(struct upload *upload, const char *name, const char *media_type, const char *text, size_t n, struct err **err);
+int upload_manifest(struct upload *upload, const char *name, const char *media_type, const char *text, size_t n,
+                    struct err **err);

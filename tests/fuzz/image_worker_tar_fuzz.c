@@ -1,4 +1,5 @@
-/* Tar streams of any bytes, checksums made right so that the parsers behind them are reached: entries, content and paths. */
+/* Tar streams of any bytes, checksums made right so that the parsers behind them are reached: entries, content and
+ * paths. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -18,7 +18,8 @@
 
 static const char full[] =
         "{\"architecture\":\"amd64\",\"os\":\"linux\",\"created\":\"2026-01-01T00:00:00Z\",\"history\":[{}],"
-        "\"config\":{\"User\":\"1000:50\",\"WorkingDir\":\"/w\",\"StopSignal\":\"SIGQUIT\",\"Entrypoint\":[\"/e\",\"x\"],"
+        "\"config\":{\"User\":\"1000:50\",\"WorkingDir\":\"/w\",\"StopSignal\":\"SIGQUIT\",\"Entrypoint\":[\"/"
+        "e\",\"x\"],"
         "\"Cmd\":[\"c\"],\"Env\":[\"A=1\",\"B=\"],\"Volumes\":{\"/v\":{}},\"ExposedPorts\":{\"80/tcp\":{}},"
         "\"Labels\":{\"k\":\"v\"},\"Domainname\":\"\"},"
         "\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[\"sha256:" HEX "\"]}}";
@@ -45,7 +46,8 @@ static void test_config(void **state) {
 }
 
 static void test_empty_config(void **state) {
-        static const char *const texts[] = { "{}", "{\"config\":null}", "{\"config\":{\"Env\":null,\"Labels\":{},\"Cmd\":[]}}" };
+        static const char *const texts[] = { "{}", "{\"config\":null}",
+                                             "{\"config\":{\"Env\":null,\"Labels\":{},\"Cmd\":[]}}" };
 
         (void)state;
         for (size_t i = 0; i < ELEMENTS(texts); i++) {
@@ -78,7 +80,8 @@ static void test_bad_configs(void **state) {
                 _cleanup_err_ struct err *err = NULL;
                 struct image_config c;
 
-                assert_int_equal(image_config_parse(bad_configs[i].text, strlen(bad_configs[i].text), &c, &err), -EINVAL);
+                assert_int_equal(image_config_parse(bad_configs[i].text, strlen(bad_configs[i].text), &c, &err),
+                                 -EINVAL);
                 assert_non_null(strstr(err_text(err), bad_configs[i].says));
         }
 }
@@ -102,10 +105,13 @@ static const struct {
         { "{\"schemaVersion\":1,\"fsLayers\":[]}", "schema 1 is not supported" },
         { "{\"schemaVersion\":2}", "config is nothing, not a descriptor" },
         { "{\"schemaVersion\":2,\"config\":" LAYER "}", "layers is nothing" },
-        { "{\"schemaVersion\":2,\"config\":" LAYER ",\"layers\":[{\"digest\":\"sha256:" HEX "\",\"size\":-1}]}", "layers[0]: size" },
-        { "{\"schemaVersion\":2,\"config\":" LAYER ",\"layers\":[{\"digest\":\"sha256:../x\",\"size\":1}]}", "layers[0]: digest" },
+        { "{\"schemaVersion\":2,\"config\":" LAYER ",\"layers\":[{\"digest\":\"sha256:" HEX "\",\"size\":-1}]}",
+          "layers[0]: size" },
+        { "{\"schemaVersion\":2,\"config\":" LAYER ",\"layers\":[{\"digest\":\"sha256:../x\",\"size\":1}]}",
+          "layers[0]: digest" },
         { "{\"schemaVersion\":2,\"manifests\":[],\"layers\":[]}", "as a manifest has" },
-        { "{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:" HEX "\",\"size\":99999999},\"layers\":[]}", "at most" },
+        { "{\"schemaVersion\":2,\"config\":{\"digest\":\"sha256:" HEX "\",\"size\":99999999},\"layers\":[]}",
+          "at most" },
 };
 
 static void test_bad_manifests(void **state) {
@@ -140,22 +146,25 @@ static void test_layer_limit(void **state) {
         }
 }
 
-#define ENTRY(arch, variant, digit)                                                                                        \
-        "{\"digest\":\"sha256:" digit "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",\"size\":1,"      \
+#define ENTRY(arch, variant, digit)                                                                                    \
+        "{\"digest\":\"sha256:" digit "123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\",\"size\":1,"  \
         "\"platform\":{\"os\":\"linux\",\"architecture\":\"" arch "\",\"variant\":\"" variant "\"}}"
 
 static const struct {
         const char *platform;
         char chosen; /* the digest's first digit; '-': none fits */
 } choices[] = {
-        { "linux/amd64", '1' },    { "linux/amd64/v3", '4' }, { "linux/arm/v7", '2' }, { "linux/arm/v6", '3' },
-        { "linux/arm/v8", '2' },   { "linux/arm64", '5' },    { "linux/s390x", '-' },  { "linux/arm/v5", '-' },
-        { "windows/amd64", '-' },
+        { "linux/amd64", '1' },  { "linux/amd64/v3", '4' }, { "linux/arm/v7", '2' },
+        { "linux/arm/v6", '3' }, { "linux/arm/v8", '2' },   { "linux/arm64", '5' },
+        { "linux/s390x", '-' },  { "linux/arm/v5", '-' },   { "windows/amd64", '-' },
 };
 
 static void test_choice(void **state) {
-        static const char text[] = "{\"schemaVersion\":2,\"manifests\":[" ENTRY("amd64", "", "1") "," ENTRY("arm", "v7", "2") "," ENTRY(
-                "arm", "v6", "3") "," ENTRY("amd64", "v2", "4") "," ENTRY("arm64", "v8", "5") "," ENTRY("unknown", "", "6") "]}";
+        static const char text[] =
+                "{\"schemaVersion\":2,\"manifests\":[" ENTRY("amd64", "", "1") "," ENTRY("arm", "v7", "2") "," ENTRY(
+                        "arm", "v6", "3") "," ENTRY("amd64", "v2", "4") "," ENTRY("arm64", "v8",
+                                                                                  "5") "," ENTRY("unknown", "",
+                                                                                                 "6") "]}";
         _cleanup_manifest_ struct manifest m = { .entries = NULL };
 
         (void)state;
@@ -172,7 +181,8 @@ static void test_choice(void **state) {
 }
 
 static void test_bad_platforms(void **state) {
-        static const char *const texts[] = { "linux", "linux/", "/amd64", "linux/amd64/v1/x", "linux/amd 64", "Linux/amd64" };
+        static const char *const texts[] = { "linux",        "linux/",     "/amd64", "linux/amd64/v1/x",
+                                             "linux/amd 64", "Linux/amd64" };
         struct platform p;
 
         (void)state;
@@ -183,8 +193,9 @@ static void test_bad_platforms(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_config),        cmocka_unit_test(test_empty_config), cmocka_unit_test(test_bad_configs),
-                cmocka_unit_test(test_manifest),      cmocka_unit_test(test_bad_manifests), cmocka_unit_test(test_layer_limit),
+                cmocka_unit_test(test_config),        cmocka_unit_test(test_empty_config),
+                cmocka_unit_test(test_bad_configs),   cmocka_unit_test(test_manifest),
+                cmocka_unit_test(test_bad_manifests), cmocka_unit_test(test_layer_limit),
                 cmocka_unit_test(test_choice),        cmocka_unit_test(test_bad_platforms),
         };
 

@@ -66,7 +66,9 @@ static const struct {
         { "nginx:-a", "may only hold" },
         { "nginx:a b", "may only hold" },
         { "nginx@md5:0", "is not sha256" },
-        { "nginx@sha256:" "0123", "is not sha256" },
+        { "nginx@sha256:"
+          "0123",
+          "is not sha256" },
         { HEX, "64 hex digits" },
 };
 
@@ -95,7 +97,8 @@ static void test_limits(void **state) {
                 assert_int_equal(image_reference_parse(text, &ref, NULL), over ? -EINVAL : 0);
                 snprintf(text, sizeof(text), "%0*d", IMAGE_NAME_MAX - (int)strlen("docker.io/library/") + over, 0);
                 assert_int_equal(image_reference_parse(text, &ref, NULL), over ? -EINVAL : 0);
-                snprintf(text, sizeof(text), "docker.io/%0*d", IMAGE_NAME_MAX - (int)strlen("docker.io/library/") + over, 0);
+                snprintf(text, sizeof(text), "docker.io/%0*d",
+                         IMAGE_NAME_MAX - (int)strlen("docker.io/library/") + over, 0);
                 assert_int_equal(image_reference_parse(text, &ref, NULL), over ? -EINVAL : 0);
                 snprintf(text, sizeof(text), "a:%0*d", IMAGE_TAG_MAX + over, 0);
                 assert_int_equal(image_reference_parse(text, &ref, NULL), over ? -EINVAL : 0);

@@ -88,10 +88,13 @@ static void put_name(struct place *p, const char *name, char manifest, char conf
 static void put_image(struct place *p, char manifest, char config, char blob, char diff, const char *name) {
         char text[512];
 
-        snprintf(text, sizeof(text), "{\"schemaVersion\":2,\"config\":{\"digest\":\"%s\",\"size\":1},"
-                                     "\"layers\":[{\"digest\":\"%s\",\"size\":5}]}", digest(config), digest(blob));
+        snprintf(text, sizeof(text),
+                 "{\"schemaVersion\":2,\"config\":{\"digest\":\"%s\",\"size\":1},"
+                 "\"layers\":[{\"digest\":\"%s\",\"size\":5}]}",
+                 digest(config), digest(blob));
         put_blob(p, digest(manifest), text);
-        snprintf(text, sizeof(text), "{\"os\":\"linux\",\"config\":{\"Cmd\":[\"%c\"]},\"rootfs\":{\"diff_ids\":[\"%s\"]}}", config,
+        snprintf(text, sizeof(text),
+                 "{\"os\":\"linux\",\"config\":{\"Cmd\":[\"%c\"]},\"rootfs\":{\"diff_ids\":[\"%s\"]}}", config,
                  digest(diff));
         put_blob(p, digest(config), text);
         put_blob(p, digest(blob), "12345");
@@ -113,7 +116,8 @@ static void test_find_and_list(void **state) {
         put_image(p, 'a', 'b', 'c', 'd', "app:1");
         put_image(p, 'e', 'f', '1', '2', "localhost:5000/team/other:2");
         put_name(p, "app:2", 'a', 'b');
-        put_name(p, "docker.io/library/app@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", 'a', 'b');
+        put_name(p, "docker.io/library/app@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                 'a', 'b');
         assert_int_equal(image_store_list(p->store, &images, &n, NULL), 0);
         assert_int_equal(n, 2);
         assert_string_equal(images[0]->id, digest('b'));
@@ -139,10 +143,10 @@ static void test_names(void **state) {
                 int r;
                 char id;
         } rows[] = {
-                { "app", -ENOENT, 0 },         { "app:1", 0, 'b' },          { "docker.io/library/app:1", 0, 'b' },
-                { "bbbb", 0, 'b' },            { "sha256:bbbbbb", 0, 'b' },  { "bbb", -ENOENT, 0 },
-                { "bbbc", -ENOENT, 0 },        { "Bad", -EINVAL, 0 },        { "", -EINVAL, 0 },
-                { "../../x", -EINVAL, 0 },     { "cafe", 0, 'f' }, /* a reference wins over an id's prefix */
+                { "app", -ENOENT, 0 },     { "app:1", 0, 'b' },         { "docker.io/library/app:1", 0, 'b' },
+                { "bbbb", 0, 'b' },        { "sha256:bbbbbb", 0, 'b' }, { "bbb", -ENOENT, 0 },
+                { "bbbc", -ENOENT, 0 },    { "Bad", -EINVAL, 0 },       { "", -EINVAL, 0 },
+                { "../../x", -EINVAL, 0 }, { "cafe", 0, 'f' }, /* a reference wins over an id's prefix */
         };
         struct place *p = *state;
 

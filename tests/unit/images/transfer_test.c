@@ -89,8 +89,11 @@ static void on_done(void *data, const struct image_transfer_result *result, cons
 
 static struct image_transfer *start(uv_loop_t *loop, const char *what, struct outcome *o) {
         static const struct image_transfer_callbacks callbacks = { .progress = on_progress, .done = on_done };
-        struct image_transfer_request request = { .kind = IMAGE_PULL, .root_dir = "/tmp", .reference = what,
-                                                  .auth = { .password = "secret" }, .worker = "/proc/self/exe" };
+        struct image_transfer_request request = { .kind = IMAGE_PULL,
+                                                  .root_dir = "/tmp",
+                                                  .reference = what,
+                                                  .auth = { .password = "secret" },
+                                                  .worker = "/proc/self/exe" };
         struct image_transfer *transfer;
 
         assert_int_equal(image_transfer_start(loop, &request, &callbacks, o, &transfer, NULL), 0);
@@ -154,7 +157,9 @@ static void test_queue_and_cancel(void **state) {
 
 static void test_missing_worker(void **state) {
         static const struct image_transfer_callbacks callbacks = { .done = on_done };
-        struct image_transfer_request request = { .kind = IMAGE_PULL, .root_dir = "/", .reference = "x", .worker = "/none/such" };
+        struct image_transfer_request request = {
+                .kind = IMAGE_PULL, .root_dir = "/", .reference = "x", .worker = "/none/such"
+        };
         _cleanup_err_ struct err *err = NULL;
         uv_loop_t loop;
 
@@ -199,7 +204,8 @@ static void test_progress_lines(void **state) {
                 const char *line;
         } lines[] = {
                 { { "sha256:0123456789abcdef", "waiting", 0, 5 }, 80, "0123456789ab  waiting    " },
-                { { "sha256:0123456789abcdef", "done", 1500, 3000 }, 64,
+                { { "sha256:0123456789abcdef", "done", 1500, 3000 },
+                  64,
                   "0123456789ab  done         [=========>        ]  1.5 kB / 3.0 kB" },
                 { { "sha256:0123456789abcdef", "downloading", 50, 100 }, 40, "0123456789ab  downloading" },
         };
@@ -219,8 +225,9 @@ static void test_progress_lines(void **state) {
 
 int main(int argc, char **argv) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_outcomes), cmocka_unit_test(test_queue_and_cancel), cmocka_unit_test(test_missing_worker),
-                cmocka_unit_test(test_messages), cmocka_unit_test(test_progress_lines),
+                cmocka_unit_test(test_outcomes),       cmocka_unit_test(test_queue_and_cancel),
+                cmocka_unit_test(test_missing_worker), cmocka_unit_test(test_messages),
+                cmocka_unit_test(test_progress_lines),
         };
 
         (void)argc;

@@ -59,7 +59,8 @@ static size_t pack(const char *kind, uint8_t *out, size_t room) {
 }
 
 /* Feeds @n bytes in pieces of @step into output of pieces of @room; the first piece is long enough to tell. */
-static int unpack(const uint8_t *packed, size_t n, size_t step, size_t room, uint8_t *out, size_t *ret_n, struct err **err) {
+static int unpack(const uint8_t *packed, size_t n, size_t step, size_t room, uint8_t *out, size_t *ret_n,
+                  struct err **err) {
         _cleanup_(inflater_freep) struct inflater *inflater = inflater_new();
         size_t at = 0, total = 0;
         int r;
@@ -123,7 +124,8 @@ static void test_damage(void **state) {
 
                 for (size_t cut = 1; cut < n; cut += n / 9)
                         if (cut != n / 3)
-                                assert_true(unpack(packed, cut, 4096, 4096, out, &got, NULL) < 0 || got < PLAIN / 3 * 3);
+                                assert_true(unpack(packed, cut, 4096, 4096, out, &got, NULL) < 0 ||
+                                            got < PLAIN / 3 * 3);
                 packed[n / 2] ^= 0x10;
                 assert_true(unpack(packed, n, 4096, 4096, out, &got, NULL) < 0 || memcmp(out, plain, got) != 0);
         }
@@ -134,7 +136,9 @@ static void test_damage(void **state) {
 static void test_unsupported(void **state) {
         static const struct {
                 const char *bytes, *says;
-        } rows[] = { { "\xfd" "7zXZ\0aaaaaaaaaaaa", "xz compression is not supported" },
+        } rows[] = { { "\xfd"
+                       "7zXZ\0aaaaaaaaaaaa",
+                       "xz compression is not supported" },
                      { "BZh9aaaaaaaaaaaaa", "bzip2 compression is not supported" } };
         uint8_t out[64];
 

@@ -120,7 +120,8 @@ static int apply_stream(struct place *p, struct stream *s, const struct layer_li
         return r;
 }
 
-static int apply(struct place *p, const struct entry *entries, size_t n, const struct layer_limits *limits, struct err **err) {
+static int apply(struct place *p, const struct entry *entries, size_t n, const struct layer_limits *limits,
+                 struct err **err) {
         struct stream s = { .bytes = NULL };
 
         for (size_t i = 0; i < n; i++)
@@ -163,7 +164,8 @@ static void test_all_types(void **state) {
                 { '0', "dir/file", .data = "hello" },
                 { '0', "dir/owned", .uid = 5, .gid = 6, .mode = 06755, .data = "x" },
                 { '1', .name = "dir/hard", .link = "dir/file" },
-                { '2', .name = "dir/soft", .link = "/etc/../etc/passwd" }, /* what a link says is the container's affair */
+                { '2', .name = "dir/soft",
+                  .link = "/etc/../etc/passwd" }, /* what a link says is the container's affair */
                 { '3', "dir/null", .mode = 0666, .major = 1, .minor = 3 },
                 { '6', "dir/fifo", .mode = 0600 },
                 { '0', "implied/by/path", .data = "deep" },
@@ -205,10 +207,16 @@ static void test_whiteouts(void **state) {
                 { '5', .name = "a/" },
                 { '0', .name = "a/.wh.gone" },
                 { '0', .name = "a/.wh..wh..opq" },
-                { '0', .name = "b/.wh.replaced" }, { '5', .name = "b/replaced/" }, { '0', .name = "b/replaced/x" },
-                { '5', .name = "c/kept/" }, { '0', .name = "c/kept/x" }, { '0', .name = "c/.wh.kept" },
-                { '0', .name = "d/file" }, { '0', .name = "d/.wh.file" },
-                { '0', .name = "e/.wh.f" }, { '0', .name = "e/f/implied" },
+                { '0', .name = "b/.wh.replaced" },
+                { '5', .name = "b/replaced/" },
+                { '0', .name = "b/replaced/x" },
+                { '5', .name = "c/kept/" },
+                { '0', .name = "c/kept/x" },
+                { '0', .name = "c/.wh.kept" },
+                { '0', .name = "d/file" },
+                { '0', .name = "d/.wh.file" },
+                { '0', .name = "e/.wh.f" },
+                { '0', .name = "e/f/implied" },
                 { '0', .name = ".wh..wh.plnk/1" },
         };
         struct place p = make_place();
@@ -229,11 +237,20 @@ static void test_whiteouts(void **state) {
 /* Later entries replace earlier ones, whatever they were. */
 static void test_replacement(void **state) {
         static const struct entry entries[] = {
-                { '0', "f", .data = "old" }, { '0', "f", .data = "new" },
-                { '5', .name = "d/" }, { '0', .name = "d/x/y" }, { '2', .name = "d", .link = "elsewhere" },
-                { '2', .name = "l", .link = "/etc" }, { '5', .name = "l/" }, { '0', "l/x", .data = "in" },
-                { '5', "twice/", .mode = 0700 }, { '0', .name = "twice/x" }, { '5', "twice/", .mode = 0750 },
-                { '0', "h1", .data = "one" }, { '1', .name = "h2", .link = "h1" }, { '0', "h1", .data = "two" },
+                { '0', "f", .data = "old" },
+                { '0', "f", .data = "new" },
+                { '5', .name = "d/" },
+                { '0', .name = "d/x/y" },
+                { '2', .name = "d", .link = "elsewhere" },
+                { '2', .name = "l", .link = "/etc" },
+                { '5', .name = "l/" },
+                { '0', "l/x", .data = "in" },
+                { '5', "twice/", .mode = 0700 },
+                { '0', .name = "twice/x" },
+                { '5', "twice/", .mode = 0750 },
+                { '0', "h1", .data = "one" },
+                { '1', .name = "h2", .link = "h1" },
+                { '0', "h1", .data = "two" },
         };
         struct place p = make_place();
 
@@ -259,7 +276,11 @@ static const struct refusal {
         { { { '0', .name = "/../evil" } }, "holds \"..\"" },
         { { { '2', .name = "l", .link = "/tmp" }, { '0', .name = "l/evil" } }, "is no directory" },
         { { { '2', .name = "l", .link = ".." }, { '5', .name = "l/evil/" } }, "is no directory" },
-        { { { '5', .name = "d/" }, { '0', .name = "d/x" }, { '2', .name = "d", .link = "/tmp" }, { '0', .name = "d/evil" } }, "is no directory" },
+        { { { '5', .name = "d/" },
+            { '0', .name = "d/x" },
+            { '2', .name = "d", .link = "/tmp" },
+            { '0', .name = "d/evil" } },
+          "is no directory" },
         { { { '2', .name = "l", .link = "/" }, { '1', .name = "h", .link = "l/etc/passwd" } }, "is no directory" },
         { { { '1', .name = "h", .link = "../../etc/passwd" } }, "holds \"..\"" },
         { { { '1', .name = "h", .link = "" } }, "hard link to nothing" },
@@ -301,7 +322,10 @@ static void test_limits(void **state) {
         static const struct {
                 struct layer_limits limits;
                 int r;
-        } rows[] = { { { .entries = 2 }, 0 }, { { .entries = 1 }, -E2BIG }, { { .bytes = 10 }, 0 }, { { .bytes = 9 }, -E2BIG } };
+        } rows[] = { { { .entries = 2 }, 0 },
+                     { { .entries = 1 }, -E2BIG },
+                     { { .bytes = 10 }, 0 },
+                     { { .bytes = 9 }, -E2BIG } };
 
         (void)state;
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -341,7 +365,8 @@ static void test_truncation(void **state) {
 }
 
 static void test_pax(void **state) {
-        static const char xattr[] = "35 SCHILY.xattr.user.key=a\0b\nvalue\n", overlay[] = "43 SCHILY.xattr.trusted.overlay.redirect=/\n";
+        static const char xattr[] = "35 SCHILY.xattr.user.key=a\0b\nvalue\n",
+                          overlay[] = "43 SCHILY.xattr.trusted.overlay.redirect=/\n";
         struct stream s = { .bytes = NULL };
         struct place p = make_place();
         char path[128], value[64], records[512];
@@ -398,10 +423,12 @@ static void test_sparse(void **state) {
         (void)state;
         strcpy(map + TAR_BLOCK, "abcde");
         /* pax 0.1: the map in the header; pax 1.0: in the content */
-        add_entry(&s, &(struct entry){ 'x', "pax", .data = "29 GNU.sparse.map=0,2,1000,3\n25 GNU.sparse.size=10000\n" });
+        add_entry(&s,
+                  &(struct entry){ 'x', "pax", .data = "29 GNU.sparse.map=0,2,1000,3\n25 GNU.sparse.size=10000\n" });
         add_entry(&s, &(struct entry){ '0', "one", .data = "abcde" });
-        add_entry(&s, &(struct entry){ 'x', "pax", .data = "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
-                                                           "23 GNU.sparse.name=two\n29 GNU.sparse.realsize=10000\n" });
+        add_entry(&s, &(struct entry){ 'x', "pax",
+                                       .data = "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n"
+                                               "23 GNU.sparse.name=two\n29 GNU.sparse.realsize=10000\n" });
         add_entry(&s, &(struct entry){ '0', "GNUSparseFile/two", .data = map, .n_data = TAR_BLOCK + 5 });
         assert_int_equal(apply_stream(&p, &s, NULL, NULL), 0);
         st = stat_of(&p, "one");
@@ -422,11 +449,14 @@ static void test_sparse(void **state) {
 /* Hard links into a lower layer, and the metadata of directories that only the lower layer describes. */
 static void test_settle(void **state) {
         static const struct entry below[] = {
-                { '5', "usr/", .mode = 0750, .uid = 7 }, { '5', "usr/bin/", .mode = 0711 },
-                { '0', "usr/bin/tool", .mode = 04755, .uid = 7, .data = "tool" }, { '0', "gone", .data = "x" },
+                { '5', "usr/", .mode = 0750, .uid = 7 },
+                { '5', "usr/bin/", .mode = 0711 },
+                { '0', "usr/bin/tool", .mode = 04755, .uid = 7, .data = "tool" },
+                { '0', "gone", .data = "x" },
         };
         static const struct entry above[] = {
-                { '0', "usr/share/doc", .data = "doc" }, { '1', .name = "usr/share/link", .link = "usr/bin/tool" },
+                { '0', "usr/share/doc", .data = "doc" },
+                { '1', .name = "usr/share/link", .link = "usr/bin/tool" },
         };
         static const struct entry nowhere[] = { { '1', .name = "link", .link = "missing" } };
         _cleanup_err_ struct err *err = NULL;
