@@ -4,9 +4,8 @@
 #include <fcntl.h>
 #include <linux/nsfs.h>
 #include <net/if.h>
-#include <pthread.h>
 #include <sched.h>
-#include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -15,61 +14,41 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/log.h"
 
-/* What runs on the thread: some buffers of netlink, no recursion. */
-#define NETNS_STACK_SIZE (256 * 1024) /* address space only; libraries keep some of it for thread-local data */
+/* Tries to come back from a namespace, a millisecond apart: setns(2) only fails for want of memory. */
+#define RETURN_TRIES 1000
 
-/* One visit to a namespace: the thread's input and result. */
-struct visit {
-        int netns_fd; /* -EBADF: a new namespace */
-        int (*call)(void *data, struct err **err);
-        void *data;
-        struct err *err;
-        int result;
-};
-
-static void *visit_thread(void *argument) {
-        struct visit *visit = argument;
-        int r = visit->netns_fd >= 0 ? setns(visit->netns_fd, CLONE_NEWNET) : unshare(CLONE_NEWNET);
-
-        visit->result = r < 0 ? err_errno(&visit->err, errno, visit->netns_fd >= 0 ? "enter the network namespace"
-                                                                                 : "make a network namespace")
-                              : visit->call(visit->data, &visit->err);
-        return NULL;
+/* The calling thread's own namespace again. There is no going on without: a pool thread that stayed would do the next
+ * pod's work inside this one's namespace. The agent's end costs no container its life. */
+static void return_home(int home) {
+        for (int i = 0; i < RETURN_TRIES; i++) {
+                if (setns(home, CLONE_NEWNET) == 0)
+                        return;
+                usleep(1000);
+        }
+        log_error("cannot return from a network namespace: %s", strerror(errno));
+        abort();
 }
 
-static int visit_run(struct visit *visit, struct err **err) {
-        pthread_attr_t attributes;
-        sigset_t all, before;
-        pthread_t thread;
+/* Runs @call inside @netns_fd, or inside a new namespace for -EBADF. */
+static int visit(int netns_fd, int (*call)(void *data, struct err **err), void *data, struct err **err) {
+        _cleanup_close_ int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
         int r;
 
-        r = pthread_attr_init(&attributes);
-        if (r == 0)
-                r = pthread_attr_setstacksize(&attributes, NETNS_STACK_SIZE);
-        if (r != 0)
-                return err_errno(err, r, "thread for a network namespace");
-
-        /* Signals are the loop's: the thread must not take one. */
-        sigfillset(&all);
-        pthread_sigmask(SIG_SETMASK, &all, &before);
-        r = pthread_create(&thread, &attributes, visit_thread, visit);
-        pthread_sigmask(SIG_SETMASK, &before, NULL);
-        pthread_attr_destroy(&attributes);
-        if (r != 0)
-                return err_errno(err, r, "thread for a network namespace");
-        pthread_join(thread, NULL);
-        if (visit->result < 0)
-                err_move(err, TAKE_PTR(visit->err));
-        return visit->result;
+        if (home < 0)
+                return err_errno(err, errno, "own network namespace");
+        if (netns_fd < 0 && unshare(CLONE_NEWNET) < 0)
+                return err_errno(err, errno, "make a network namespace");
+        if (netns_fd >= 0 && setns(netns_fd, CLONE_NEWNET) < 0)
+                return err_errno(err, errno, "enter the network namespace");
+        r = call(data, err);
+        return_home(home);
+        return r;
 }
 
 int netns_run(int netns_fd, int (*call)(void *data, struct err **err), void *data, struct err **err) {
-        struct visit visit = { .netns_fd = netns_fd, .call = call, .data = data };
-
-        if (netns_fd < 0)
-                return err_set(err, EBADF, "no network namespace given");
-        return visit_run(&visit, err);
+        return netns_fd < 0 ? err_set(err, EBADF, "no network namespace given") : visit(netns_fd, call, data, err);
 }
 
 static int bind_mount(const char *source, const char *path, struct err **err) {
@@ -113,9 +92,7 @@ static int create_inside(void *data, struct err **err) {
 }
 
 int netns_create(const char *path, struct err **err) {
-        struct visit visit = { .netns_fd = -EBADF, .call = create_inside, .data = (void *)path };
-
-        return visit_run(&visit, err);
+        return visit(-EBADF, create_inside, (void *)path, err);
 }
 
 int netns_pin(const char *source, const char *path, struct err **err) {

@@ -1,7 +1,8 @@
 /* Network namespaces that outlive the process that made them: pinned by a bind mount at a path.
  *
- * The calling thread's own namespace never changes: what must happen inside another one is done by a thread that
- * exists for just that and ends in there, so a pool thread cannot be left in the wrong namespace.
+ * What must happen inside a namespace is done by the calling thread, which goes there and comes back before the call
+ * returns; a thread of its own would cost two context switches, milliseconds on a busy node. Should the kernel refuse
+ * the way back, the process aborts: no thread goes on in the wrong namespace.
  */
 #pragma once
 
@@ -20,8 +21,7 @@ int netns_open(const char *path, int *ret_fd, struct err **err);
 /* Unmounts and removes @path. Returns 0 also when it is gone or was never mounted. */
 int netns_remove(const char *path, struct err **err);
 
-/* Runs @call(@data) on a thread of its own inside the namespace @netns_fd and returns what it returned. Its
- * descriptors are the process's, so sockets it opens stay in that namespace. */
+/* Runs @call(@data) inside the namespace @netns_fd and returns what it returned. Sockets it opens stay in there. */
 int netns_run(int netns_fd, int (*call)(void *data, struct err **err), void *data, struct err **err);
 
 /* Brings up lo in the namespace @netns_fd. */
