@@ -1,0 +1,192 @@
+/* What containers may have made of a volume must not lead the agent out of it. Needs root (mounts). */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/atomic_writer.h"
+#include "agent/subpath.h"
+#include "agent/tree.h"
+#include "lib/cleanup.h"
+
+static char top[64];
+
+static char *at(const char *name) {
+        static char paths[8][192];
+        static int next;
+        char *path = paths[next++ % 8];
+
+        snprintf(path, sizeof(paths[0]), "%s/%s", top, name);
+        return path;
+}
+
+static void put(const char *name, const char *text) {
+        FILE *f = fopen(at(name), "w");
+
+        fputs(text, f);
+        fclose(f);
+}
+
+static void read_back(const char *name, char *text) {
+        FILE *f = fopen(at(name), "r");
+        size_t n = f ? fread(text, 1, 63, f) : 0;
+
+        text[n] = '\0';
+        if (f)
+                fclose(f);
+}
+
+static int setup(void **state) {
+        strcpy(top, "/tmp/nacelle-volumes-XXXXXX");
+        assert_non_null(mkdtemp(top));
+        mkdir(at("vol"), 0750);
+        mkdir(at("out"), 0755);
+        put("out/secret", "secret");
+        return 0;
+}
+
+static int teardown(void **state) {
+        struct err *err = NULL;
+
+        if (pod_tree_remove(top, &err) < 0)
+                fail_msg("%s", err_text(err));
+        return access(top, F_OK) == 0;
+}
+
+static void test_subpath(void **state) {
+        char text[64];
+
+        mkdir(at("vol/d"), 0755);
+        put("vol/d/f", "inside");
+        assert_int_equal(subpath_mount(at("vol"), "d/f", at("t/file"), NULL), 0);
+        read_back("t/file", text);
+        assert_string_equal(text, "inside");
+        assert_int_equal(subpath_mount(at("vol"), "new/deep", at("t/dir"), NULL), 0);
+        assert_int_equal(access(at("vol/new/deep"), F_OK), 0);
+        assert_int_equal(subpath_mount(at("vol"), "d", at("t/dir"), NULL), 0); /* mounted anew */
+        read_back("t/dir/f", text);
+        assert_string_equal(text, "inside");
+}
+
+static void test_subpath_refusals(void **state) {
+        static const struct {
+                const char *link, *target, *subpath;
+        } cases[] = {
+                { NULL, NULL, "../out" },
+                { NULL, NULL, "a/../../out" },
+                { "vol/up", "../out", "up" },
+                { "vol/up2", "../out", "up2/new" },
+                { "vol/abs", "/etc", "abs/passwd" },
+                { "vol/proc", "/proc/self/root", "proc/etc" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                _cleanup_err_ struct err *err = NULL;
+
+                if (cases[i].link)
+                        assert_int_equal(symlink(cases[i].target, at(cases[i].link)), 0);
+                assert_int_equal(subpath_mount(at("vol"), cases[i].subpath, at("t/x"), &err), -EXDEV);
+                assert_non_null(strstr(err_text(err), "leads out of its volume"));
+                assert_int_not_equal(access(at("t/x"), F_OK), 0);
+                assert_int_not_equal(access(at("out/new"), F_OK), 0);
+        }
+}
+
+static void test_remove_follows_no_link(void **state) {
+        assert_int_equal(symlink("../out", at("vol/link")), 0);
+        assert_int_equal(symlink("/nowhere", at("vol/dead")), 0);
+        assert_int_equal(pod_tree_remove(at("vol"), NULL), 0);
+        assert_int_equal(access(at("out/secret"), F_OK), 0);
+        assert_int_not_equal(access(at("vol"), F_OK), 0);
+        assert_int_equal(pod_tree_remove(at("vol"), NULL), 0); /* gone is fine */
+}
+
+static void test_remove_unmounts_and_leaves_what_was_mounted(void **state) {
+        mkdir(at("vol/m"), 0755);
+        mkdir(at("vol/with blank"), 0755);
+        assert_int_equal(mount(at("out"), at("vol/m"), NULL, MS_BIND, NULL), 0);
+        assert_int_equal(mount("tmpfs", at("vol/with blank"), "tmpfs", 0, NULL), 0);
+        assert_int_equal(pod_tree_remove(at("vol"), NULL), 0);
+        assert_int_equal(access(at("out/secret"), F_OK), 0);
+        assert_int_not_equal(access(at("vol"), F_OK), 0);
+}
+
+static void test_group(void **state) {
+        struct stat st;
+
+        mkdir(at("vol/d"), 0700);
+        put("vol/f", "x");
+        chmod(at("vol/f"), 0600);
+        assert_int_equal(symlink("../out/secret", at("vol/link")), 0);
+        assert_int_equal(pod_tree_set_group(at("vol"), 1234, false, false, NULL), 0);
+        assert_int_equal(stat(at("vol/f"), &st), 0);
+        assert_int_equal(st.st_gid, 1234);
+        assert_int_equal(st.st_mode & 07777, 0660);
+        assert_int_equal(stat(at("vol/d"), &st), 0);
+        assert_int_equal(st.st_mode & 07777, 02770);
+        assert_int_equal(stat(at("out/secret"), &st), 0); /* what a link points to is not the volume's */
+        assert_int_equal(st.st_gid, 0);
+        put("vol/g", "x");
+        assert_int_equal(chown(at("vol/g"), 0, 0), 0);
+        assert_int_equal(pod_tree_set_group(at("vol"), 1234, false, true, NULL), 0); /* the root fits: not walked */
+        assert_int_equal(stat(at("vol/g"), &st), 0);
+        assert_int_equal(st.st_gid, 0);
+}
+
+static void test_atomic_writer(void **state) {
+        struct atomic_file one[] = { { "a", "1", 1, 0644 }, { "d/b", "2", 1, 0400 } };
+        struct atomic_file two[] = { { "a", "3", 1, 0644 } };
+        char text[80], before[64], after[64];
+        ssize_t n;
+
+        assert_int_equal(atomic_write(at("vol"), one, 2, (gid_t)-1, NULL), 0);
+        read_back("vol/a", text);
+        assert_string_equal(text, "1");
+        read_back("vol/d/b", text);
+        assert_string_equal(text, "2");
+        n = readlink(at("vol/..data"), before, 63);
+        before[n] = '\0';
+        assert_int_equal(atomic_write(at("vol"), one, 2, (gid_t)-1, NULL), 0); /* the same: nothing is written */
+        n = readlink(at("vol/..data"), after, 63);
+        after[n] = '\0';
+        assert_string_equal(before, after);
+        assert_int_equal(atomic_write(at("vol"), two, 1, (gid_t)-1, NULL), 0);
+        read_back("vol/a", text);
+        assert_string_equal(text, "3");
+        assert_int_not_equal(access(at("vol/d"), F_OK), 0);
+        snprintf(text, sizeof(text), "vol/%s", before);
+        assert_int_not_equal(access(at(text), F_OK), 0);
+}
+
+static void test_atomic_writer_refusals(void **state) {
+        static const char *const paths[] = { "/abs", "../up", "a/../b", "..x/../..", "" };
+
+        for (size_t i = 0; i < ELEMENTS(paths); i++) {
+                struct atomic_file file = { paths[i], "x", 1, 0644 };
+
+                assert_int_equal(atomic_write(at("vol"), &file, 1, (gid_t)-1, NULL), -EINVAL);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_subpath, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_subpath_refusals, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_remove_follows_no_link, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_remove_unmounts_and_leaves_what_was_mounted, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_group, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_atomic_writer, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_atomic_writer_refusals, setup, teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
