@@ -111,10 +111,9 @@ int bridge_status(struct bridge *bridge, struct err **err) {
                 return r;
         if (bridge->ready && link_index(&netlink, bridge->name) >= 0 && firewall_check(bridge->firewall, NULL) == 0)
                 return 0;
-        r = bridge_ensure(bridge, err);
-        if (r == 0)
-                log_warning("network: bridge %s or its rules were missing; set up again", bridge->name);
-        return r;
+        if (bridge->ready)
+                log_warning("network: bridge %s or its rules are missing; set up again", bridge->name);
+        return bridge_ensure(bridge, err);
 }
 
 int bridge_adopt(struct bridge *bridge, const char *id, const struct ip *addresses, size_t n_addresses,
@@ -169,15 +168,9 @@ static int configure(struct pod *pod, const struct lease *lease, struct err **er
 }
 
 static int create_pair(struct bridge *bridge, struct netlink *host, struct veth *veth, struct err **err) {
-        int r;
-
         veth->bridge_index = link_index(host, bridge->name);
-        if (veth->bridge_index < 0) {
-                r = bridge_ensure(bridge, err);
-                if (r < 0)
-                        return r;
-                veth->bridge_index = link_index(host, bridge->name);
-        }
+        if (veth->bridge_index < 0)
+                return err_errno(err, -veth->bridge_index, "bridge %s", bridge->name);
         /* The pair of the same sandbox's earlier attachment may still be on its way out. */
         if (link_index(host, veth->name) >= 0)
                 reaper_wait(bridge->reaper);
@@ -267,7 +260,7 @@ int bridge_attach(struct bridge *bridge, const struct network_request *request, 
         _cleanup_close_ int netns_fd = -EBADF;
         int r;
 
-        r = bridge->ready ? 0 : bridge_ensure(bridge, err);
+        r = bridge_status(bridge, err);
         if (r == 0)
                 r = netns_open(request->netns, &netns_fd, err);
         if (r == 0)

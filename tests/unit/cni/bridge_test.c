@@ -11,12 +11,12 @@
 
 static struct network *network;
 
-static struct network *open_network(const char *bridge, const char *cidr4, const char *cidr6) {
-        struct ip_cidr cidrs[2];
-        struct network_options options = { .bridge = bridge, .pod_cidrs = cidrs, .masquerade = true };
+static struct network *open_with(struct network_options options, const char *cidr4, const char *cidr6) {
         _cleanup_err_ struct err *err = NULL;
         struct network *opened;
+        struct ip_cidr cidrs[2];
 
+        options.pod_cidrs = cidrs;
         if (cidr4)
                 assert_int_equal(ip_cidr_parse(cidr4, &cidrs[options.n_pod_cidrs++], NULL), 0);
         if (cidr6)
@@ -24,6 +24,10 @@ static struct network *open_network(const char *bridge, const char *cidr4, const
         if (network_open(&options, &opened, &err) < 0 || network_status(opened, &err) < 0)
                 fail_msg("%s", err_text(err));
         return opened;
+}
+
+static struct network *open_network(const char *bridge, const char *cidr4, const char *cidr6) {
+        return open_with((struct network_options){ .bridge = bridge, .masquerade = true }, cidr4, cidr6);
 }
 
 static int attach(const char *id, const struct network_port *ports, size_t n_ports, struct network_result *ret_result,
@@ -154,6 +158,64 @@ static void test_outgoing_is_masqueraded(void **state) {
         host_stop_servers();
         stop("a");
         assert_clean();
+}
+
+/* The cluster's other networks see the pod's own address; without masquerading all do. */
+static void test_not_masqueraded(void **state) {
+        struct ip_cidr outside;
+
+        assert_int_equal(ip_cidr_parse("192.0.2.0/24", &outside, NULL), 0);
+        host_run("nsenter --net=%s ip route add 10.88.0.0/24 via 192.0.2.1", host_netns(OUTSIDE));
+        host_serve(OUTSIDE, IPPROTO_TCP, 80);
+        for (int i = 0; i < 2; i++) {
+                network_free(network);
+                network = open_with((struct network_options){ .masquerade = i == 0, .no_masquerade = &outside,
+                                                              .n_no_masquerade = i == 0 },
+                                    "10.88.0.0/24", "fd00:88::/64");
+                start("a", NULL, 0);
+                assert_string_equal(host_ask("a", IPPROTO_TCP, "192.0.2.2", 80), "10.88.0.2");
+                if (i == 0)
+                        assert_string_equal(host_ask("a", IPPROTO_TCP, "2001:db8::2", 80), "2001:db8::1");
+                stop("a");
+        }
+        host_stop_servers();
+        assert_clean();
+}
+
+static void test_one_family(void **state) {
+        static const struct {
+                const char *cidr4, *cidr6, *address, *host;
+        } rows[] = {
+                { "10.91.0.0/24", NULL, "10.91.0.2", "10.91.0.1" },
+                { NULL, "fd00:91::/112", "fd00:91::2", "fd00:91::1" },
+        };
+        struct network *first = network;
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                struct network_result a;
+
+                network = open_network("single0", rows[i].cidr4, rows[i].cidr6);
+                a = start("a", NULL, 0);
+                assert_int_equal(a.n_addresses, 1);
+                assert_string_equal(address_of(&a, 0), rows[i].address);
+                host_serve("a", IPPROTO_TCP, 80);
+                assert_string_equal(host_ask(NULL, IPPROTO_TCP, rows[i].address, 80), rows[i].host);
+                host_stop_servers();
+                stop("a");
+                network_free(network);
+                host_run("ip link del single0");
+        }
+        network = first;
+}
+
+/* The node keeps the default route that a router advertised, although it becomes a router itself. */
+static void test_uplink_keeps_its_route(void **state) {
+        char value[8];
+
+        assert_int_equal(sysctl_get("net/ipv6/conf/up0/accept_ra", value, sizeof(value), NULL), 0);
+        assert_string_equal(value, "2");
+        assert_int_equal(sysctl_get("net/ipv6/conf/all/forwarding", value, sizeof(value), NULL), 0);
+        assert_string_equal(value, "1");
 }
 
 static void test_host_ports(void **state) {
@@ -576,6 +638,14 @@ static void test_not_ready(void **state) {
         assert_int_equal(network_status(network, NULL), 0);
         stop("a");
         network_free(network);
+
+        /* Something else has the name. */
+        host_run("ip link del late0; ip link add late0 type veth peer name late1");
+        assert_int_equal(network_open(&options, &network, NULL), 0);
+        err = err_free(err);
+        assert_int_equal(network_status(network, &err), -EEXIST);
+        assert_string_equal(err_text(err), "bridge late0: interface late0 exists and is no bridge");
+        network_free(network);
         network = first;
         host_run("ip link del late0");
 }
@@ -646,6 +716,9 @@ int main(void) {
                 TEST(test_two_pods_talk),
                 TEST(test_first_packet_arrives),
                 TEST(test_outgoing_is_masqueraded),
+                TEST(test_not_masqueraded),
+                TEST(test_one_family),
+                TEST(test_uplink_keeps_its_route),
                 TEST(test_host_ports),
                 TEST(test_ports_taken),
                 TEST(test_loopback_is_guarded),
