@@ -180,9 +180,11 @@ static int step_args(struct init *init, const struct plan_step *step) {
 
 /* Opening a FIFO to write waits for its reader, but not through a descriptor that is open already: by name once more. */
 static int step_wait(struct init *init, const struct plan_step *step) {
+        const struct init_report report = { .kind = INIT_WAITS };
         _cleanup_close_ int fd = -EBADF;
         char path[64];
 
+        send(init->report_fd, &report, sizeof(report), MSG_NOSIGNAL);
         snprintf(path, sizeof(path), "self/fd/%d", init_fd(init, step->fd));
         fd = openat(init->proc_fd, path, O_WRONLY | O_CLOEXEC);
         if (fd < 0 || write(fd, "0", 1) != 1)

@@ -23,7 +23,7 @@ struct init_report {
         char text[INIT_TEXT_MAX];
 };
 
-enum init_report_kind { INIT_WARNING, INIT_ERROR, INIT_CONSOLE /* with the terminal's master in SCM_RIGHTS */, INIT_SYNC };
+enum init_report_kind { INIT_WARNING, INIT_ERROR, INIT_CONSOLE /* with the terminal's master in SCM_RIGHTS */, INIT_SYNC, INIT_WAITS };
 
 struct init {
         const char *plan;
@@ -32,10 +32,12 @@ struct init {
         size_t n_fds;
         int proc_fd; /* the host's /proc */
         int report_fd; /* a SOCK_SEQPACKET socket, -EBADF: failures stay in error */
-        int null_fd; /* the null device and an empty directory outside of the root, to mask with; -EBADF: there is no root */
+        int null_fd; /* the null device and an empty directory outside of the root, to mask with; without the latter a new
+                  * file system hides a directory */
         int empty_fd;
         int user_fd; /* for PLAN_USER without a descriptor of its own: the pod's */
         int shm_fd; /* the pod's /dev/shm, in this mount namespace */
+        unsigned preserve_fds; /* of the caller, from 3 on, that the program gets */
         int root_fd;
         int devpts_fd;
         const struct plan_step *args, *env;

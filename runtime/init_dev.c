@@ -106,16 +106,12 @@ static int send_console(int socket, int fd) {
         return sendmsg(socket, &message, MSG_NOSIGNAL) < 0 ? -errno : 0;
 }
 
-/* The terminal is made in the devpts that we mounted, by its descriptor: what the image has at /dev/ptmx, /dev/pts or
- * /dev/console has no say (CVE-2025-52565). */
-int init_console(struct init *init, const struct plan_step *step) {
+static int open_terminal(struct init *init, const struct plan_step *step, int *ret_master, int *ret_slave) {
         struct winsize size = { .ws_row = (unsigned short)(step->a >> 16), .ws_col = (unsigned short)step->a };
-        _cleanup_close_ int master = -EBADF, slave = -EBADF, target = -EBADF, tree = -EBADF;
+        _cleanup_close_ int master = -EBADF, slave = -EBADF;
         struct statfs fs;
-        int unlocked = 0, r;
+        int unlocked = 0;
 
-        if (init->devpts_fd < 0)
-                return init_fail(init, ENXIO, "a terminal needs a devpts at /dev/pts");
         master = openat(init->devpts_fd, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW | O_CLOEXEC);
         if (master < 0 || fstatfs(master, &fs) < 0)
                 return init_fail(init, errno, "open a terminal");
@@ -130,34 +126,54 @@ int init_console(struct init *init, const struct plan_step *step) {
                 return init_fail(init, errno, "own the terminal");
         if (step->a)
                 ioctl(slave, TIOCSWINSZ, &size);
+        *ret_master = TAKE_FD(master);
+        *ret_slave = TAKE_FD(slave);
+        return 0;
+}
 
-        target = init_open_target(init, "/dev/console", false, true);
-        tree = sys_open_tree(slave, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+static int mount_console(struct init *init, int slave) {
+        _cleanup_close_ int target = init_open_target(init, "/dev/console", false, true);
+        _cleanup_close_ int tree = sys_open_tree(slave, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+
         if (target < 0 || tree < 0)
                 return init_fail(init, target < 0 ? -target : errno, "make /dev/console");
         if (sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
                 return init_fail(init, errno, "mount /dev/console");
-
-        r = send_console(init->report_fd, master);
-        if (r < 0)
-                return init_fail(init, -r, "hand the terminal over");
-        if (setsid() < 0 || ioctl(slave, TIOCSCTTY, 0) < 0)
-                return init_fail(init, errno, "take the terminal");
-        for (int i = 0; i <= 2; i++)
-                if (dup2(slave, i) < 0)
-                        return init_fail(init, errno, "descriptor %d", i);
         return 0;
 }
 
-int init_terminal(struct init *init, const struct plan_step *step) {
-        int fd = init_fd(init, step->fd);
-
+static int become_terminal(struct init *init, int fd) {
         if (setsid() < 0 || ioctl(fd, TIOCSCTTY, 0) < 0)
                 return init_fail(init, errno, "take the terminal");
         for (int i = 0; i <= 2; i++)
                 if (dup2(fd, i) < 0)
                         return init_fail(init, errno, "descriptor %d", i);
         return 0;
+}
+
+/* The terminal is made in the devpts that we mounted, by its descriptor: what the image has at /dev/ptmx, /dev/pts or
+ * /dev/console has no say (CVE-2025-52565). In a container that runs, what stands at /dev/pts must at least be a devpts. */
+int init_console(struct init *init, const struct plan_step *step) {
+        _cleanup_close_ int master = -EBADF, slave = -EBADF;
+        int r;
+
+        if (step->flags & PLAN_F_RUNNING)
+                init->devpts_fd = init_open(init, "/dev/pts", true);
+        if (init->devpts_fd < 0)
+                return init_fail(init, ENXIO, "a terminal needs a devpts at /dev/pts");
+        r = open_terminal(init, step, &master, &slave);
+        if (r == 0 && !(step->flags & PLAN_F_RUNNING))
+                r = mount_console(init, slave);
+        if (r < 0)
+                return r;
+        r = send_console(init->report_fd, master);
+        if (r < 0)
+                return init_fail(init, -r, "hand the terminal over");
+        return become_terminal(init, slave);
+}
+
+int init_terminal(struct init *init, const struct plan_step *step) {
+        return become_terminal(init, init_fd(init, step->fd));
 }
 
 int init_stdio(struct init *init, const struct plan_step *step) {

@@ -168,12 +168,21 @@ int init_mask(struct init *init, const struct plan_step *step) {
                 return init_fail(init, target < 0 ? -target : errno, "mask %s", path);
 
         /* The mask comes from outside of the root: an image's own /dev/null proves nothing (CVE-2025-31133). */
-        tree = sys_open_tree(S_ISDIR(st.st_mode) ? init->empty_fd : init->null_fd, "",
-                             OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+        if (S_ISDIR(st.st_mode) && init->empty_fd < 0)
+                tree = make_mount(init, "tmpfs", "tmpfs", "size=0,mode=555", 0);
+        else
+                tree = sys_open_tree(S_ISDIR(st.st_mode) ? init->empty_fd : init->null_fd, "",
+                                     OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
         if (tree < 0 || (S_ISDIR(st.st_mode) && sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) < 0) ||
             sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
                 return init_fail(init, errno, "mask %s", path);
         return 0;
+}
+
+static bool is_mount_root(int fd) {
+        struct statx st;
+
+        return statx(fd, "", AT_EMPTY_PATH, 0, &st) == 0 && st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
 int init_readonly(struct init *init, const struct plan_step *step) {
@@ -186,6 +195,11 @@ int init_readonly(struct init *init, const struct plan_step *step) {
                 return 0;
         if (target < 0)
                 return init_fail(init, -target, "make %s read-only", path);
+        if (is_mount_root(target)) {
+                if (sys_mount_setattr(target, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) < 0)
+                        return init_fail(init, errno, "make %s read-only", path);
+                return 0;
+        }
         tree = sys_open_tree(target, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | AT_RECURSIVE);
         if (tree < 0 || sys_mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attr) < 0 ||
             sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)

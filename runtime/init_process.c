@@ -217,6 +217,6 @@ int init_exec(struct init *init, const struct plan_step *step) {
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         /* Whatever was forgotten to be marked, closes now (CVE-2024-21626). */
-        sys_close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
+        sys_close_range(3 + init->preserve_fds, ~0U, CLOSE_RANGE_CLOEXEC);
         return fail_exec(init, search(all_args, all_env, try_execute));
 }

@@ -29,7 +29,8 @@ enum plan_step_kind {
         PLAN_MOUNT_SHM, /* the pod's /dev/shm at string 0; a: attributes */
         PLAN_DEVICES, /* /dev's usual nodes and links; a: uid, b: gid that own them */
         PLAN_DEVICE, /* string 0; a: mode, b: major << 32 | minor, c: uid << 32 | gid */
-        PLAN_CONSOLE, /* a terminal in the container's devpts becomes 0, 1, 2 and /dev/console; a: rows << 16 | columns, b: owner */
+        PLAN_CONSOLE, /* a terminal in the container's devpts becomes 0, 1, 2 and /dev/console; a: rows << 16 | columns, b: owner. With
+                       * PLAN_F_RUNNING of a container that runs: its devpts is looked for, and /dev/console left alone */
         PLAN_MASK, /* string 0 */
         PLAN_READONLY, /* string 0 */
         PLAN_PIVOT, /* into the root; a: propagation of "/" afterwards, 0: private */
@@ -61,8 +62,8 @@ enum plan_step_kind {
 enum {
         PLAN_F_DIRECTORY = 1 << 0, /* the mount's root is a directory: a missing destination is made one */
         PLAN_F_NOFOLLOW = 1 << 1,
-        PLAN_F_COPY_UP = 1 << 2,
-        PLAN_F_PRIVATE = 1 << 4,
+        PLAN_F_PRIVATE = 1 << 2,
+        PLAN_F_RUNNING = 1 << 4,
         PLAN_F_SOFT = 1 << 3, /* a refusal by the kernel (EPERM, EACCES) is a warning */
 };
 

@@ -139,7 +139,6 @@ static void add_new(const struct container_spec *spec, const struct mount_spec *
 
         step->a = mount->attributes;
         step->b = mount->propagation;
-        step->flags = mount->copy_up ? PLAN_F_COPY_UP : 0;
 }
 
 /* The container's cgroups by binds of their directories: as the mounts of a cgroup namespace would look, and the same
@@ -324,6 +323,14 @@ static void add_stdio(const struct prepare_stdio *stdio, struct plan *plan) {
         step->b = (uint64_t)(int64_t)error;
 }
 
+static struct plan_step *add_console(const struct process_spec *process, uint32_t owner, struct plan *plan) {
+        struct plan_step *step = plan_add(plan, PLAN_CONSOLE, -1, NULL, 0);
+
+        step->a = (uint64_t)process->rows << 16 | process->columns;
+        step->b = owner;
+        return step;
+}
+
 static void add_cwd(const struct process_spec *process, uint16_t flags, struct plan *plan) {
         plan_add_string(plan, PLAN_CWD, process->cwd && process->cwd[0] ? process->cwd : "/")->flags = flags;
 }
@@ -336,7 +343,6 @@ static int finish(const struct plan *plan, struct err **err) {
 
 int prepare_container(const struct container_spec *spec, const struct prepare_stdio *stdio, struct plan *plan, struct err **err) {
         _cleanup_userns_ struct userns users = USERNS_NONE;
-        struct plan_step *step;
         int r = 0;
 
         /* Idmapped mounts take their mapping from a user namespace: one like the container's. */
@@ -355,13 +361,10 @@ int prepare_container(const struct container_spec *spec, const struct prepare_st
         if (r < 0)
                 return r;
         add_devices(spec, plan);
-        if (spec->process.terminal) {
-                step = plan_add(plan, PLAN_CONSOLE, -1, NULL, 0);
-                step->a = (uint64_t)spec->process.rows << 16 | spec->process.columns;
-                step->b = prepare_host_uid(&spec->mappings, spec->process.uid);
-        } else {
+        if (spec->process.terminal)
+                add_console(&spec->process, prepare_host_uid(&spec->mappings, spec->process.uid), plan);
+        else
                 add_stdio(stdio, plan);
-        }
         add_strings_each(plan, PLAN_READONLY, spec->readonly_paths);
         add_strings_each(plan, PLAN_MASK, spec->masked_paths);
         add_limits(&spec->process, plan);
@@ -386,6 +389,8 @@ int prepare_exec(const struct process_spec *process, const struct prepare_stdio 
         add_limits(process, plan);
         if (terminal_fd >= 0)
                 plan_add(plan, PLAN_TERMINAL, plan_dup_fd(plan, terminal_fd), NULL, 0);
+        else if (process->terminal)
+                add_console(process, process->uid, plan)->flags = PLAN_F_RUNNING;
         else
                 add_stdio(stdio, plan);
         add_cwd(process, 0, plan);

@@ -118,7 +118,6 @@ struct mount_spec {
         bool idmap; /* idmapped with @mappings, or the container's own where those are empty */
         struct id_mappings mappings;
         bool nofollow; /* a destination that is a symbolic link is refused instead of followed in the root */
-        bool copy_up; /* tmpfs: filled with what the image has at the destination */
 };
 
 struct device_spec {

@@ -21,3 +21,11 @@ $(BUILD)/nacelle-shim: $(SHIM_OBJECTS)
 # The tests of runtime/ start real shims.
 $(BUILD)/tests/unit/runtime/%.o: CPPFLAGS += -DNACELLE_TEST_SHIM='"$(abspath $(BUILD))/nacelle-shim"'
 $(BUILD)/tests/unit/runtime/%_test: | $(BUILD)/nacelle-shim
+
+# The OCI runtime command line: runtime/ without the agent.
+OCI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/oci/*.c))
+OCI_LIBS     = $(shell pkg-config --libs libuv libseccomp libcap libbpf yajl yaml-0.1) -lm -lpthread
+PROGRAMS    += $(BUILD)/nacelle-oci
+
+$(BUILD)/nacelle-oci: $(OCI_OBJECTS) $(foreach f,runtime cgroups logs lib,$(call archive,$(f)))
+	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(OCI_LIBS) -o $@

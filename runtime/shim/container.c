@@ -317,6 +317,9 @@ int container_adopt(struct connection *connection, struct request *request) {
         container->state.flags = WIRE_R_ADOPTED;
         container->state.started_at = head->started_at;
         r = open_streams(container, request);
+        for (int i = 0; i < 2 && r == 0; i++)
+                if (container->streams[i].source.fd >= 0 && container->master_fd < 0)
+                        log_stream_resume(&container->streams[i].log, &shim->arena);
         /* The shim before this one was killed perhaps after it logged and before it took that off the FIFO. */
         for (int i = 0; i < 2 && r == 0; i++)
                 log_stream_resume(&container->streams[i].log, &shim->arena);

@@ -1,0 +1,280 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/files.h"
+#include "runtime/oci/oci.h"
+#include "runtime/plan.h"
+#include "runtime/prepare.h"
+#include "runtime/sys.h"
+#include "runtime/userns.h"
+
+struct options {
+        const char *bundle, *id;
+        struct oci_io io;
+        bool keep, no_pivot, no_new_keyring;
+};
+
+static int parse(struct oci_call *call, struct options *o, struct err **err) {
+        static const struct option long_options[] = {
+                { "bundle", 1, NULL, 'b' },      { "console-socket", 1, NULL, 'c' }, { "pid-file", 1, NULL, 'p' },
+                { "no-pivot", 0, NULL, 'n' },    { "no-new-keyring", 0, NULL, 'k' }, { "preserve-fds", 1, NULL, 'f' },
+                { "detach", 0, NULL, 'd' },      { "keep", 0, NULL, 'e' },           { "no-subreaper", 0, NULL, 's' },
+                { NULL, 0, NULL, 0 },
+        };
+        char bundle[PATH_MAX];
+        int c;
+
+        *o = (struct options){ .bundle = "." };
+        optind = 0;
+        while ((c = getopt_long(call->argc, call->argv, "+b:d", long_options, NULL)) >= 0) {
+                switch (c) {
+                case 'b': o->bundle = optarg; break;
+                case 'c': o->io.console_socket = optarg; break;
+                case 'p': o->io.pid_file = optarg; break;
+                case 'k': o->no_new_keyring = true; break;
+                case 'f': o->io.preserve_fds = (unsigned)atoi(optarg); break;
+                case 'd': o->io.detach = true; break;
+                case 'e': o->keep = true; break;
+                case 'n':
+                        return err_set(err, ENOTSUP, "--no-pivot: not supported; it would leave the host's files in reach");
+                case 's': break;
+                default: return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
+                }
+        }
+        if (optind != call->argc - 1)
+                return err_set(err, EINVAL, "one container id is needed");
+        o->id = call->argv[optind];
+        if (!realpath(o->bundle, bundle))
+                return err_errno(err, errno, "bundle %s", o->bundle);
+        o->bundle = arena_strdup(call->oci->arena, bundle);
+        if (strlen(o->id) >= NAME_MAX || o->id[0] == '.' || o->id[0] == '\0' ||
+            strspn(o->id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.") != strlen(o->id))
+                return err_set(err, EINVAL, "container id \"%s\": letters, digits, _, +, - and . only", o->id);
+        return 0;
+}
+
+/* ---- the pieces ---- */
+
+struct creation {
+        struct oci *oci;
+        const struct options *options;
+        struct oci_config config;
+        struct cgroup_join join;
+        struct userns userns;
+        int dir;
+        bool cgroup_made;
+};
+
+static int make_directory(struct creation *c, struct err **err) {
+        const char *path = arena_printf(c->oci->arena, "%s/%s", c->oci->root, c->options->id);
+        int r = files_make_dirs(c->oci->root, 0711, err), fifo;
+
+        if (r < 0)
+                return r;
+        if (mkdir(path, 0700) < 0)
+                return errno == EEXIST ? err_set(err, EEXIST, "container with id exists: %s", c->options->id) : err_errno(err, errno, "%s", path);
+        c->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (c->dir < 0 || mkfifoat(c->dir, "exec.fifo", 0600) < 0)
+                return err_errno(err, errno, "%s", path);
+        fifo = openat(c->dir, "exec.fifo", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        c->config.spec.start_fd = fifo;
+        return fifo < 0 ? err_errno(err, errno, "%s/exec.fifo", path) : 0;
+}
+
+static int make_cgroup(struct creation *c, struct err **err) {
+        struct oci_config *config = &c->config;
+        struct cgroup_mount *mounts = arena_alloc_array(c->oci->arena, CGROUP_HIERARCHIES_MAX, sizeof(*mounts));
+        int r = oci_cgroups(c->oci, err);
+
+        if (r == 0)
+                r = cgroup_create(c->oci->cgroups, config->cgroup, err);
+        if (r < 0)
+                return r;
+        c->cgroup_made = true;
+        r = cgroup_apply(c->oci->cgroups, config->cgroup, &config->limits, err);
+        if (r == 0)
+                r = cgroup_set_devices(c->oci->cgroups, config->cgroup, config->devices, config->n_devices, err);
+        if (r == 0)
+                r = cgroup_join_open(c->oci->cgroups, config->cgroup, &c->join, err);
+        if (r == 0 && mounts)
+                r = cgroup_mounts(c->oci->cgroups, config->cgroup, mounts, &config->spec.n_cgroup_mounts, err);
+        config->spec.cgroup_mounts = mounts;
+        return r;
+}
+
+static void take_namespace(struct container_spec *spec, enum namespace_type type, int fd) {
+        if (fd >= 0)
+                spec->namespaces[type] = (struct namespace_spec){ NAMESPACE_JOIN, fd };
+}
+
+/* A new user namespace owns the other new ones. */
+static int make_user_namespace(struct creation *c, struct err **err) {
+        struct container_spec *spec = &c->config.spec;
+        uint64_t flags = (spec->namespaces[NAMESPACE_NET].mode == NAMESPACE_NEW ? CLONE_NEWNET : 0) |
+                         (spec->namespaces[NAMESPACE_IPC].mode == NAMESPACE_NEW ? CLONE_NEWIPC : 0) |
+                         (spec->namespaces[NAMESPACE_UTS].mode == NAMESPACE_NEW ? CLONE_NEWUTS : 0);
+        int r;
+
+        if (spec->namespaces[NAMESPACE_USER].mode != NAMESPACE_NEW) {
+                if (spec->namespaces[NAMESPACE_USER].mode == NAMESPACE_INHERIT && spec->mappings.n_uids > 0)
+                        return err_set(err, EINVAL, "linux.uidMappings: without a user namespace");
+                c->userns.user_fd = fcntl(spec->namespaces[NAMESPACE_USER].fd, F_DUPFD_CLOEXEC, 3);
+                return 0;
+        }
+        r = userns_open(&spec->mappings, flags, &c->userns, err);
+        if (r < 0)
+                return r;
+        take_namespace(spec, NAMESPACE_NET, c->userns.net_fd);
+        take_namespace(spec, NAMESPACE_IPC, c->userns.ipc_fd);
+        take_namespace(spec, NAMESPACE_UTS, c->userns.uts_fd);
+        return 0;
+}
+
+static int hooks_before(void *data, pid_t pid, struct err **err) {
+        struct creation *c = data;
+        const char *state = oci_state_text(c->oci, c->options->id, "creating", pid, c->options->bundle, value_get(c->config.json, "annotations"));
+        int r = oci_run_hooks(&c->config.prestart, "prestart", state, err);
+
+        return r == 0 ? oci_run_hooks(&c->config.create_runtime, "createRuntime", state, err) : r;
+}
+
+static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, struct err **err) {
+        static const struct prepare_stdio inherited = { -EBADF, -EBADF, -EBADF };
+        struct container_spec *spec = &c->config.spec;
+        _cleanup_plan_ struct plan plan = { 0 };
+        struct oci_spawn how = {
+                .clone_flags = CLONE_NEWNS | (spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_NEW ? CLONE_NEWPID : 0),
+                .pid_ns_fd = spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_JOIN ? spec->namespaces[NAMESPACE_PID].fd : -EBADF,
+                .join_fd = -EBADF, .user_fd = c->userns.user_fd, .tasks = c->join.tasks, .n_tasks = c->join.n_tasks,
+                .cgroup_fd = c->join.dir_fd, .sync = hooks_before, .data = c,
+        };
+        int r;
+
+        spec->hook_state = oci_state_text(c->oci, c->options->id, "creating", 0, c->options->bundle, value_get(c->config.json, "annotations"));
+        spec->create_hooks = c->config.create_container.list;
+        spec->n_create_hooks = c->config.create_container.n;
+        spec->start_hooks = c->config.start_container.list;
+        spec->n_start_hooks = c->config.start_container.n;
+        spec->sync = c->config.prestart.n + c->config.create_runtime.n > 0;
+        spec->no_new_keyring = c->options->no_new_keyring;
+        r = prepare_container(spec, &inherited, &plan, err);
+        return r < 0 ? r : oci_spawn(&how, &plan, &c->options->io, ret_pid, ret_master, err);
+}
+
+static void undo(struct creation *c) {
+        if (c->cgroup_made)
+                cgroup_remove(c->oci->cgroups, c->config.cgroup, NULL);
+        if (c->dir >= 0)
+                files_remove_tree(arena_printf(c->oci->arena, "%s/%s", c->oci->root, c->options->id), NULL);
+}
+
+static int create(struct oci_call *call, struct options *o, pid_t *ret_pid, int *ret_master, struct err **err) {
+        struct creation c = { .oci = call->oci, .options = o, .join = CGROUP_JOIN_NONE, .userns = USERNS_NONE, .dir = -EBADF };
+        int r = oci_config_load(call->oci, o->bundle, o->id, &c.config, err);
+
+        if (r == 0 && c.config.spec.process.terminal && o->io.detach && !o->io.console_socket)
+                r = err_set(err, EINVAL, "process.terminal needs --console-socket");
+        if (r == 0 && !c.config.spec.process.terminal && o->io.console_socket)
+                r = err_set(err, EINVAL, "--console-socket: the process has no terminal");
+        if (r == 0)
+                r = make_directory(&c, err);
+        if (r == 0)
+                r = make_cgroup(&c, err);
+        if (r == 0)
+                r = make_user_namespace(&c, err);
+        if (r == 0)
+                r = spawn_container(&c, ret_pid, ret_master, err);
+        if (r == 0)
+                r = oci_state_write(call->oci, c.dir, o->id, o->bundle, c.config.cgroup, *ret_pid, value_get(c.config.json, "annotations"),
+                                    value_get(c.config.json, "hooks"), err);
+        if (r == 0)
+                r = oci_write_pid(o->io.pid_file, *ret_pid, err);
+        if (r < 0)
+                undo(&c);
+        cgroup_join_close(&c.join);
+        userns_close(&c.userns);
+        close_fd(c.dir);
+        return r;
+}
+
+int oci_create(struct oci_call *call, struct err **err) {
+        struct options options;
+        pid_t pid;
+        int master, r = parse(call, &options, err);
+
+        options.io.detach = true;
+        return r < 0 ? r : create(call, &options, &pid, &master, err);
+}
+
+static int poststart(struct oci *oci, const struct oci_state *state, struct err **err) {
+        struct oci_hooks hooks;
+        int r = oci_parse_hooks(oci, value_find(state->json, "hooks.poststart"), &hooks, err);
+
+        if (r < 0)
+                return r;
+        return oci_run_hooks(&hooks, "poststart",
+                             oci_state_text(oci, state->id, "running", state->pid, state->bundle, value_get(state->json, "annotations")), err);
+}
+
+static int start(struct oci *oci, const char *id, struct err **err) {
+        _cleanup_close_ int fifo = -EBADF;
+        struct oci_state state;
+        char byte;
+        int r = oci_state_open(oci, id, &state, err);
+
+        if (r < 0)
+                return r;
+        if (strcmp(state.status, "created") != 0)
+                return err_set(err, EINVAL, "cannot start a container that is %s", state.status);
+        fifo = openat(state.dir, "exec.fifo", O_RDONLY | O_CLOEXEC);
+        if (fifo < 0 || read(fifo, &byte, 1) < 0)
+                return err_errno(err, errno, "container %s: start", id);
+        if (unlinkat(state.dir, "exec.fifo", 0) < 0)
+                return err_errno(err, errno, "container %s: start", id);
+        return poststart(oci, &state, err);
+}
+
+int oci_start(struct oci_call *call, struct err **err) {
+        if (call->argc != 2)
+                return err_set(err, EINVAL, "usage: nacelle-oci start ID");
+        return start(call->oci, call->argv[1], err);
+}
+
+int oci_run(struct oci_call *call, struct err **err) {
+        struct options options;
+        char *argv[] = { (char *)"delete", (char *)"--force", NULL, NULL };
+        struct oci_call delete = { .oci = call->oci, .argc = 3, .argv = argv };
+        pid_t pid;
+        int master = -EBADF, code, r = parse(call, &options, err);
+
+        if (r == 0)
+                r = create(call, &options, &pid, &master, err);
+        if (r < 0)
+                return r;
+        argv[2] = (char *)(uintptr_t)options.id;
+        r = start(call->oci, options.id, err);
+        if (r < 0) {
+                kill(pid, SIGKILL);
+                waitpid(pid, NULL, 0);
+                oci_delete(&delete, NULL);
+                return r;
+        }
+        if (options.io.detach)
+                return 0;
+        code = oci_wait(pid, master);
+        close_fd(master);
+        if (!options.keep)
+                r = oci_delete(&delete, err);
+        return r < 0 ? r : code;
+}

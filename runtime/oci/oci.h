@@ -1,0 +1,130 @@
+/* nacelle-oci: runtime/ behind the OCI runtime command line (runtime-spec 1.2, and runc's options where callers use them).
+ *
+ * No daemon: `create` makes the container's process, which waits on a FIFO, and ends; whoever called it is the parent
+ * then (containerd's shim and conmon are subreapers). What later calls need stands in ROOT/ID/state.json.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "cgroups/cgroup.h"
+#include "cgroups/limits.h"
+#include "lib/arena.h"
+#include "lib/value.h"
+#include "runtime/spec.h"
+
+#define OCI_VERSION "1.2.0"
+#define OCI_CONFIG_MAX (4 * 1024 * 1024)
+#define OCI_ID_MAX 1024
+
+struct err;
+
+/* What the command line says, and what a call carries along. */
+struct oci {
+        const char *root;
+        const char *log, *log_format;
+        bool systemd_cgroup;
+        struct arena *arena;
+        struct cgroups *cgroups; /* opened when needed */
+};
+
+/* ---- config.json ---- */
+
+struct oci_hooks {
+        struct hook_spec *list;
+        size_t n;
+};
+
+struct oci_config {
+        const struct value *json;
+        struct container_spec spec;
+        const char *cgroup; /* path below the hierarchies' roots, NULL: none asked for */
+        struct cgroup_limits limits;
+        struct cgroup_device *devices;
+        size_t n_devices;
+        struct oci_hooks prestart, create_runtime, create_container, start_container, poststart, poststop;
+};
+
+/* Reads and checks BUNDLE/config.json. What is not supported is refused with the field's name. */
+int oci_config_load(struct oci *oci, const char *bundle, const char *id, struct oci_config *ret_config, struct err **err);
+/* The `process` object, also of an exec's process.json. */
+int oci_config_process(struct oci *oci, const struct value *json, const struct value *seccomp, struct process_spec *process, struct err **err);
+int oci_config_limits(struct oci *oci, const struct value *resources, struct cgroup_limits *limits, struct err **err);
+int oci_config_mounts(struct oci *oci, const struct value *json, const char *bundle, struct container_spec *spec, struct err **err);
+int oci_config_mappings(struct oci *oci, const struct value *json, struct id_mappings *mappings);
+int oci_config_namespaces(struct oci *oci, const struct value *list, struct container_spec *spec, struct err **err);
+const char **oci_strings(struct oci *oci, const struct value *list);
+
+/* ---- state ---- */
+
+struct oci_state {
+        const char *id, *bundle, *cgroup, *status; /* created, running, paused, stopped */
+        pid_t pid; /* 0 once stopped */
+        uint64_t start_ticks;
+        const struct value *json; /* state.json */
+        int dir; /* ROOT/ID */
+};
+
+int oci_state_open(struct oci *oci, const char *id, struct oci_state *ret_state, struct err **err);
+int oci_state_write(struct oci *oci, int dir, const char *id, const char *bundle, const char *cgroup, pid_t pid,
+                    const struct value *annotations, const struct value *poststop, struct err **err);
+/* As the spec's state document. */
+char *oci_state_text(struct oci *oci, const char *id, const char *status, pid_t pid, const char *bundle, const struct value *annotations);
+
+int oci_cgroups(struct oci *oci, struct err **err);
+
+/* ---- running hooks in the runtime's namespaces ---- */
+int oci_run_hooks(const struct oci_hooks *hooks, const char *kind, const char *state, struct err **err);
+int oci_parse_hooks(struct oci *oci, const struct value *list, struct oci_hooks *hooks, struct err **err);
+
+/* ---- making processes ---- */
+
+struct oci_io {
+        const char *console_socket;
+        const char *pid_file;
+        bool detach;
+        unsigned preserve_fds;
+};
+
+/* Clones, walks the plan and forwards the terminal; returns when the process waits or has become its program. */
+struct oci_spawn {
+        uint64_t clone_flags;
+        int pid_ns_fd, join_fd, join_flags, user_fd;
+        const int *tasks;
+        size_t n_tasks;
+        int cgroup_fd;
+        const char *shm_dir; /* a directory of the host to put the masks on, in the new mount namespace */
+        bool waits; /* PLAN_WAIT: it lives on when the report ends it is not known, so that a marker is needed */
+        int (*sync)(void *data, pid_t pid, struct err **err);
+        void *data;
+};
+struct plan;
+int oci_spawn(const struct oci_spawn *how, const struct plan *plan, const struct oci_io *io, pid_t *ret_pid, int *ret_master,
+              struct err **err);
+int oci_wait(pid_t pid, int master);
+int oci_write_pid(const char *path, pid_t pid, struct err **err);
+
+/* ---- verbs ---- */
+struct oci_call {
+        struct oci *oci;
+        int argc; /* what follows the verb */
+        char **argv;
+};
+int oci_create(struct oci_call *call, struct err **err);
+int oci_run(struct oci_call *call, struct err **err);
+int oci_start(struct oci_call *call, struct err **err);
+int oci_state(struct oci_call *call, struct err **err);
+int oci_kill(struct oci_call *call, struct err **err);
+int oci_delete(struct oci_call *call, struct err **err);
+int oci_exec(struct oci_call *call, struct err **err);
+int oci_ps(struct oci_call *call, struct err **err);
+int oci_list(struct oci_call *call, struct err **err);
+int oci_pause(struct oci_call *call, struct err **err);
+int oci_resume(struct oci_call *call, struct err **err);
+int oci_update(struct oci_call *call, struct err **err);
+int oci_events(struct oci_call *call, struct err **err);
+int oci_features(struct oci_call *call, struct err **err);
+int oci_make_spec(struct oci_call *call, struct err **err);
+int oci_checkpoint(struct oci_call *call, struct err **err);

@@ -1,0 +1,218 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/un.h>
+#include <sys/vfs.h>
+#include <sys/wait.h>
+#include <termios.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "runtime/init.h"
+#include "runtime/oci/oci.h"
+#include "runtime/plan.h"
+#include "runtime/sys.h"
+#include "runtime/wire.h"
+
+/* The host's /proc and null device, and not what somebody mounted or linked in their place. */
+static int open_host(int *ret_proc, int *ret_null, struct err **err) {
+        _cleanup_close_ int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        _cleanup_close_ int null = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        struct statfs fs;
+        struct stat st;
+
+        if (proc < 0 || fstatfs(proc, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
+                return err_set(err, ENOTSUP, "/proc is not the proc file system");
+        if (null < 0 || fstat(null, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+                return err_set(err, ENOTSUP, "/dev/null is not the null device");
+        *ret_proc = TAKE_FD(proc);
+        *ret_null = TAKE_FD(null);
+        return 0;
+}
+
+static _Noreturn void child(const struct oci_spawn *how, const struct plan *plan, unsigned preserve, int proc, int null, int report) {
+        static struct init init;
+        bool failed = false;
+
+        init_prepare(&init, plan->data, plan->size, plan->fds, plan->n_fds);
+        init.proc_fd = proc;
+        init.report_fd = report;
+        init.user_fd = how->user_fd;
+        init.preserve_fds = preserve;
+        for (size_t i = 0; i < how->n_tasks && !failed; i++)
+                failed = init_cgroup(&init, how->tasks[i]) < 0;
+        if (!failed && how->join_fd >= 0)
+                failed = init_join(&init, how->join_fd, how->join_flags) < 0;
+        if (failed) {
+                send(report, &init.error, sizeof(init.error), MSG_NOSIGNAL);
+                _exit(127);
+        }
+        /* By its path in the new mount namespace: a descriptor of the old one's could not be cloned. */
+        init.null_fd = how->clone_flags & CLONE_NEWNS ? open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC) : null;
+        init_run(&init);
+}
+
+static int send_master(const char *path, int master, struct err **err) {
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        int r;
+
+        if (strlen(path) >= sizeof(address.sun_path))
+                return err_set(err, ENAMETOOLONG, "console socket %s", path);
+        strcpy(address.sun_path, path);
+        if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                return err_errno(err, errno, "console socket %s", path);
+        r = wire_send(fd, "/dev/ptmx", sizeof("/dev/ptmx"), NULL, 0, &master, 1);
+        return r < 0 ? err_errno(err, -r, "console socket %s", path) : 0;
+}
+
+struct listen {
+        const struct oci_spawn *how;
+        const struct oci_io *io;
+        pid_t pid;
+        int report, master;
+        bool waits;
+};
+
+static int handle(struct listen *l, const struct init_report *report, int fd, struct err **err) {
+        switch (report->kind) {
+        case INIT_WARNING:
+                log_warning("%s", report->text);
+                return 0;
+        case INIT_ERROR:
+                return err_set(err, report->code, "%s", report->text);
+        case INIT_CONSOLE:
+                if (l->io->console_socket)
+                        return send_master(l->io->console_socket, fd, err);
+                l->master = fcntl(fd, F_DUPFD_CLOEXEC, 3);
+                return 0;
+        case INIT_SYNC: {
+                int r = l->how->sync ? l->how->sync(l->how->data, l->pid, err) : 0;
+
+                return r == 0 && send(l->report, "", 1, MSG_NOSIGNAL) != 1 ? err_errno(err, errno, "continue the container") : r;
+        }
+        default:
+                l->waits = true;
+                return 0;
+        }
+}
+
+static int listen_reports(struct listen *l, struct err **err) {
+        while (!l->waits) {
+                struct init_report report;
+                int fd[1] = { -EBADF }, r;
+                size_t n_fds = 0;
+                ssize_t n = wire_receive(l->report, &report, sizeof(report), fd, 1, &n_fds);
+
+                if (n != (ssize_t)sizeof(report))
+                        return 0; /* execve() closed it, or it was killed, which the caller's wait tells */
+                report.text[INIT_TEXT_MAX - 1] = '\0';
+                r = handle(l, &report, fd[0], err);
+                close_fd(fd[0]);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int oci_spawn(const struct oci_spawn *how, const struct plan *plan, const struct oci_io *io, pid_t *ret_pid, int *ret_master,
+              struct err **err) {
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF, proc = -EBADF, null = -EBADF;
+        struct listen listener = { .how = how, .io = io, .master = -EBADF };
+        int pair[2], r = open_host(&proc, &null, err);
+
+        if (r < 0)
+                return r;
+        if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+                return err_errno(err, errno, "socketpair");
+        ours = pair[0];
+        theirs = pair[1];
+        if (how->pid_ns_fd >= 0 && setns(how->pid_ns_fd, CLONE_NEWPID) < 0)
+                return err_errno(err, errno, "join the pid namespace");
+        /* Until it has closed itself to others, nobody else may look into it (CVE-2016-9962). */
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        listener.pid = sys_clone(how->clone_flags, how->cgroup_fd, NULL);
+        if (listener.pid == 0)
+                child(how, plan, io->preserve_fds, proc, null, theirs);
+        if (listener.pid < 0)
+                return err_errno(err, errno, "make the container's process");
+        theirs = close_fd(theirs);
+        listener.report = ours;
+        r = listen_reports(&listener, err);
+        if (r < 0) {
+                kill(listener.pid, SIGKILL);
+                waitpid(listener.pid, NULL, 0);
+                close_fd(listener.master);
+                return r;
+        }
+        *ret_pid = listener.pid;
+        *ret_master = listener.master;
+        return 0;
+}
+
+int oci_write_pid(const char *path, pid_t pid, struct err **err) {
+        _cleanup_close_ int fd = path ? open(path, O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0644) : -EBADF;
+
+        if (path && (fd < 0 || dprintf(fd, "%d", pid) < 0))
+                return err_errno(err, errno, "pid file %s", path);
+        return 0;
+}
+
+/* Copies between our terminal (or pipes) and the container's until it ends. */
+static void proxy(int master, int pidfd) {
+        struct pollfd fds[3] = { { .fd = 0, .events = POLLIN }, { .fd = master, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+        struct termios before, raw;
+        bool terminal = tcgetattr(0, &before) == 0;
+        struct winsize size;
+        char data[4096];
+        ssize_t n;
+
+        if (terminal) {
+                raw = before;
+                cfmakeraw(&raw);
+                tcsetattr(0, TCSANOW, &raw);
+                if (ioctl(0, TIOCGWINSZ, &size) == 0)
+                        ioctl(master, TIOCSWINSZ, &size);
+        }
+        for (;;) {
+                if (poll(fds, 3, -1) < 0 && errno != EINTR)
+                        break;
+                if (fds[0].revents) {
+                        n = read(0, data, sizeof(data));
+                        if (n <= 0 || write(master, data, (size_t)n) != n)
+                                fds[0].fd = -1;
+                }
+                if (fds[1].revents) {
+                        n = read(master, data, sizeof(data));
+                        if (n <= 0 || write(1, data, (size_t)n) != n)
+                                break;
+                } else if (fds[2].revents) {
+                        break;
+                }
+        }
+        if (terminal)
+                tcsetattr(0, TCSANOW, &before);
+}
+
+int oci_wait(pid_t pid, int master) {
+        _cleanup_close_ int pidfd = sys_pidfd_open(pid);
+        int status;
+
+        if (master >= 0)
+                proxy(master, pidfd);
+        while (waitpid(pid, &status, 0) < 0)
+                if (errno != EINTR)
+                        return 255;
+        return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}

@@ -1,0 +1,132 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/files.h"
+#include "lib/json.h"
+#include "lib/json_writer.h"
+#include "runtime/internal.h"
+#include "runtime/oci/oci.h"
+
+int oci_cgroups(struct oci *oci, struct err **err) {
+        return oci->cgroups ? 0 : cgroups_open("/", &oci->cgroups, err);
+}
+
+static bool is_running(pid_t pid, uint64_t start_ticks) {
+        char path[64], text[512], *p;
+        ssize_t n;
+        _cleanup_close_ int fd = -EBADF;
+
+        if (pid <= 0 || hint_start_ticks(pid) != start_ticks)
+                return false;
+        snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+        text[n > 0 ? n : 0] = '\0';
+        p = strrchr(text, ')');
+        return p && p[1] == ' ' && p[2] != 'Z' && p[2] != 'X';
+}
+
+static bool is_paused(struct oci *oci, const char *cgroup) {
+        _cleanup_free_ char *text = NULL;
+        char full[CGROUP_PATH_MAX];
+        const char *path;
+
+        if (oci_cgroups(oci, NULL) < 0 || cgroup_full_path(oci->cgroups, cgroup, full, NULL) < 0)
+                return false;
+        path = cgroups_mode(oci->cgroups) == CGROUP_V2 ? arena_printf(oci->arena, "/sys/fs/cgroup%s/cgroup.freeze", full) :
+                                                         arena_printf(oci->arena, "/sys/fs/cgroup/freezer%s/freezer.state", full);
+        return files_read(path, 64, &text, NULL, NULL) == 0 && (text[0] == '1' || strncmp(text, "FR", 2) == 0);
+}
+
+int oci_state_open(struct oci *oci, const char *id, struct oci_state *ret_state, struct err **err) {
+        const char *dir = arena_printf(oci->arena, "%s/%s", oci->root, id);
+        _cleanup_free_ char *text = NULL;
+        struct oci_state state = { .id = id, .dir = -EBADF };
+        struct stat st;
+        int64_t n = 0;
+        int r = -ENOENT;
+
+        /* What runc's callers look for in the message. */
+        if (dir && stat(dir, &st) == 0)
+                r = files_read(arena_printf(oci->arena, "%s/state.json", dir), OCI_CONFIG_MAX, &text, NULL, NULL);
+        if (r < 0)
+                return err_set(err, ENOENT, "container %s does not exist", id);
+        r = json_parse(oci->arena, text, strlen(text), NULL, &state.json, err);
+        if (r < 0)
+                return err_wrap(err, "container %s: its state", id), r;
+        state.bundle = value_string_or(value_get(state.json, "bundle"), "");
+        state.cgroup = value_string_or(value_get(state.json, "cgroup"), "");
+        value_integer(value_get(state.json, "pid"), &n);
+        state.pid = (pid_t)n;
+        n = 0;
+        value_integer(value_get(state.json, "startTicks"), &n);
+        state.start_ticks = (uint64_t)n;
+        state.dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (!is_running(state.pid, state.start_ticks)) {
+                state.pid = 0;
+                state.status = "stopped";
+        } else if (faccessat(state.dir, "exec.fifo", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+                state.status = "created";
+        } else {
+                state.status = is_paused(oci, state.cgroup) ? "paused" : "running";
+        }
+        *ret_state = state;
+        return 0;
+}
+
+int oci_state_write(struct oci *oci, int dir, const char *id, const char *bundle, const char *cgroup, pid_t pid,
+                    const struct value *annotations, const struct value *poststop, struct err **err) {
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_free_ char *text = NULL;
+        _cleanup_close_ int fd = -EBADF;
+        size_t length;
+
+        json_begin_map(&w);
+        json_add_string(&w, "id", id);
+        json_add_string(&w, "bundle", bundle);
+        json_add_string(&w, "cgroup", cgroup);
+        json_add_int(&w, "pid", pid);
+        json_add_int(&w, "startTicks", (int64_t)hint_start_ticks(pid));
+        if (annotations) {
+                json_key(&w, "annotations");
+                json_value(&w, annotations);
+        }
+        if (poststop) {
+                json_key(&w, "hooks");
+                json_value(&w, poststop);
+        }
+        json_end_map(&w);
+        if (json_writer_finish(&w, &text, &length) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        fd = openat(dir, "state.new", O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
+        if (fd < 0 || write(fd, text, length) != (ssize_t)length || renameat(dir, "state.new", dir, "state.json") < 0)
+                return err_errno(err, errno, "container %s: write its state", id);
+        return 0;
+}
+
+char *oci_state_text(struct oci *oci, const char *id, const char *status, pid_t pid, const char *bundle, const struct value *annotations) {
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INDENTED;
+        _cleanup_free_ char *text = NULL;
+
+        json_begin_map(&w);
+        json_add_string(&w, "ociVersion", OCI_VERSION);
+        json_add_string(&w, "id", id);
+        json_add_string(&w, "status", status);
+        json_add_int(&w, "pid", pid);
+        json_add_string(&w, "bundle", bundle);
+        if (annotations) {
+                json_key(&w, "annotations");
+                json_value(&w, annotations);
+        }
+        json_end_map(&w);
+        return json_writer_finish(&w, &text, NULL) < 0 ? NULL : arena_strdup(oci->arena, text);
+}
+

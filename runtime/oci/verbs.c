@@ -1,0 +1,408 @@
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cgroups/stats.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/files.h"
+#include "lib/json.h"
+#include "lib/json_writer.h"
+#include "runtime/oci/oci.h"
+#include "runtime/sys.h"
+
+#define END_MILLISECONDS 10000
+
+static int finish_print(struct json_writer *w, struct err **err) {
+        _cleanup_free_ char *text = NULL;
+
+        if (json_writer_finish(w, &text, NULL) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        puts(text);
+        return 0;
+}
+
+static int open_one(struct oci_call *call, struct oci_state *state, struct err **err) {
+        if (call->argc < 2)
+                return err_set(err, EINVAL, "a container id is needed");
+        return oci_state_open(call->oci, call->argv[1], state, err);
+}
+
+int oci_state(struct oci_call *call, struct err **err) {
+        struct oci_state state;
+        int r = open_one(call, &state, err);
+
+        if (r == 0)
+                puts(oci_state_text(call->oci, state.id, state.status, state.pid, state.bundle, value_get(state.json, "annotations")));
+        return r;
+}
+
+/* ---- signals ---- */
+
+static int parse_signal(const char *text) {
+        char *end;
+        long n = strtol(text, &end, 10);
+
+        if (*end == '\0' && n >= 0 && n < 65)
+                return (int)n;
+        if (strncasecmp(text, "SIG", 3) == 0)
+                text += 3;
+        for (int i = 1; i < NSIG; i++)
+                if (sigabbrev_np(i) && strcasecmp(sigabbrev_np(i), text) == 0)
+                        return i;
+        if (strncasecmp(text, "RTMIN+", 6) == 0)
+                return SIGRTMIN + atoi(text + 6);
+        return -1;
+}
+
+static int kill_all(struct oci *oci, const struct oci_state *state, int signal, struct err **err) {
+        pid_t *pids = NULL;
+        size_t n = 0;
+        int r = oci_cgroups(oci, err);
+
+        if (r == 0 && signal == SIGKILL)
+                return cgroup_kill(oci->cgroups, state->cgroup, err);
+        if (r == 0)
+                r = cgroup_pids(oci->cgroups, state->cgroup, true, &pids, &n, err);
+        for (size_t i = 0; r == 0 && i < n; i++)
+                kill(pids[i], signal);
+        free(pids);
+        return r;
+}
+
+static int kill_first(const struct oci_state *state, int signal, struct err **err) {
+        _cleanup_close_ int pidfd = state->pid > 0 ? sys_pidfd_open(state->pid) : -EBADF;
+
+        /* The message callers look for. */
+        if (pidfd < 0)
+                return err_set(err, ESRCH, "container not running");
+        return sys_pidfd_send_signal(pidfd, signal) < 0 ? err_errno(err, errno, "signal %d", signal) : 0;
+}
+
+int oci_kill(struct oci_call *call, struct err **err) {
+        static const struct option long_options[] = { { "all", 0, NULL, 'a' }, { NULL, 0, NULL, 0 } };
+        struct oci_state state;
+        bool all = false;
+        int c, signal, r;
+
+        optind = 0;
+        while ((c = getopt_long(call->argc, call->argv, "a", long_options, NULL)) >= 0)
+                all |= c == 'a';
+        if (optind >= call->argc)
+                return err_set(err, EINVAL, "usage: nacelle-oci kill [--all] ID [SIGNAL]");
+        signal = parse_signal(optind + 1 < call->argc ? call->argv[optind + 1] : "TERM");
+        if (signal < 0)
+                return err_set(err, EINVAL, "unknown signal \"%s\"", call->argv[optind + 1]);
+        r = oci_state_open(call->oci, call->argv[optind], &state, err);
+        if (r < 0)
+                return r;
+        return all ? kill_all(call->oci, &state, signal, err) : kill_first(&state, signal, err);
+}
+
+int oci_delete(struct oci_call *call, struct err **err) {
+        static const struct option long_options[] = { { "force", 0, NULL, 'f' }, { NULL, 0, NULL, 0 } };
+        struct oci *oci = call->oci;
+        struct oci_hooks hooks;
+        struct oci_state state;
+        bool force = false;
+        int c, r;
+
+        optind = 0;
+        while ((c = getopt_long(call->argc, call->argv, "f", long_options, NULL)) >= 0)
+                force |= c == 'f';
+        if (optind >= call->argc)
+                return err_set(err, EINVAL, "usage: nacelle-oci delete [--force] ID");
+        r = oci_state_open(oci, call->argv[optind], &state, err);
+        if (r < 0)
+                return force && r == -ENOENT ? 0 : r;
+        if (state.pid > 0 && !force && strcmp(state.status, "created") != 0)
+                return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s", state.id, state.status);
+        if (state.pid > 0) {
+                struct pollfd ended = { .fd = sys_pidfd_open(state.pid), .events = POLLIN };
+
+                kill_first(&state, SIGKILL, NULL);
+                poll(&ended, 1, END_MILLISECONDS);
+                close_fd(ended.fd);
+        }
+        r = oci_cgroups(oci, err);
+        if (r == 0)
+                r = cgroup_remove(oci->cgroups, state.cgroup, err);
+        if (r == 0)
+                r = files_remove_tree(arena_printf(oci->arena, "%s/%s", oci->root, state.id), err);
+        if (r == 0)
+                r = oci_parse_hooks(oci, value_find(state.json, "hooks.poststop"), &hooks, err);
+        if (r == 0)
+                r = oci_run_hooks(&hooks, "poststop",
+                                  oci_state_text(oci, state.id, "stopped", 0, state.bundle, value_get(state.json, "annotations")), err);
+        return r;
+}
+
+/* ---- lists ---- */
+
+int oci_ps(struct oci_call *call, struct err **err) {
+        static const struct option long_options[] = { { "format", 1, NULL, 'f' }, { NULL, 0, NULL, 0 } };
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_free_ pid_t *pids = NULL;
+        struct oci_state state;
+        bool json = false;
+        size_t n = 0;
+        int c, r;
+
+        optind = 0;
+        while ((c = getopt_long(call->argc, call->argv, "+f:", long_options, NULL)) >= 0)
+                json |= c == 'f' && strcmp(optarg, "json") == 0;
+        if (optind >= call->argc)
+                return err_set(err, EINVAL, "usage: nacelle-oci ps [--format table|json] ID");
+        r = oci_state_open(call->oci, call->argv[optind], &state, err);
+        if (r == 0)
+                r = oci_cgroups(call->oci, err);
+        if (r == 0)
+                r = cgroup_pids(call->oci->cgroups, state.cgroup, true, &pids, &n, err);
+        if (r < 0)
+                return r;
+        json_begin_list(&w);
+        if (!json)
+                printf("%8s %s\n", "PID", "COMMAND");
+        for (size_t i = 0; i < n; i++) {
+                _cleanup_free_ char *name = NULL;
+
+                json_int(&w, pids[i]);
+                if (!json && files_read(arena_printf(call->oci->arena, "/proc/%d/comm", pids[i]), 64, &name, NULL, NULL) == 0)
+                        printf("%8d %s", pids[i], name);
+        }
+        json_end_list(&w);
+        return json ? finish_print(&w, err) : 0;
+}
+
+static void list_one(struct oci *oci, const char *id, char format, struct json_writer *w) {
+        struct oci_state state;
+
+        if (oci_state_open(oci, id, &state, NULL) < 0)
+                return;
+        if (format == 'q')
+                puts(id);
+        else if (format == 't')
+                printf("%-32s %-8d %-9s %s\n", id, state.pid, state.status, state.bundle);
+        json_begin_map(w);
+        json_add_string(w, "ociVersion", OCI_VERSION);
+        json_add_string(w, "id", id);
+        json_add_int(w, "pid", state.pid);
+        json_add_string(w, "status", state.status);
+        json_add_string(w, "bundle", state.bundle);
+        json_end_map(w);
+        close_fd(state.dir);
+}
+
+int oci_list(struct oci_call *call, struct err **err) {
+        static const struct option long_options[] = { { "format", 1, NULL, 'f' }, { "quiet", 0, NULL, 'q' }, { NULL, 0, NULL, 0 } };
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_closedir_ DIR *dir = NULL;
+        struct dirent *entry;
+        char format = 't';
+        int c;
+
+        optind = 0;
+        while ((c = getopt_long(call->argc, call->argv, "f:q", long_options, NULL)) >= 0) {
+                if (c == 'q')
+                        format = 'q';
+                else if (c == 'f' && strcmp(optarg, "json") == 0)
+                        format = 'j';
+        }
+        if (format == 't')
+                printf("%-32s %-8s %-9s %s\n", "ID", "PID", "STATUS", "BUNDLE");
+        json_begin_list(&w);
+        dir = opendir(call->oci->root);
+        while (dir && (entry = readdir(dir)))
+                if (entry->d_name[0] != '.')
+                        list_one(call->oci, entry->d_name, format, &w);
+        json_end_list(&w);
+        return format == 'j' ? finish_print(&w, err) : 0;
+}
+
+/* ---- cgroups ---- */
+
+static int freeze(struct oci_call *call, bool frozen, struct err **err) {
+        struct oci_state state;
+        int r = open_one(call, &state, err);
+
+        if (r < 0)
+                return r;
+        if (strcmp(state.status, frozen ? "running" : "paused") != 0 && !(frozen && strcmp(state.status, "created") == 0))
+                return err_set(err, EINVAL, "container %s is %s", state.id, state.status);
+        r = oci_cgroups(call->oci, err);
+        return r < 0 ? r : cgroup_freeze(call->oci->cgroups, state.cgroup, frozen, err);
+}
+
+int oci_pause(struct oci_call *call, struct err **err) {
+        return freeze(call, true, err);
+}
+
+int oci_resume(struct oci_call *call, struct err **err) {
+        return freeze(call, false, err);
+}
+
+/* Options that set one limit each, as members of the document that --resources gives. */
+static const struct {
+        const char *option, *path;
+} limits[] = {
+        { "memory", "memory.limit" },      { "memory-reservation", "memory.reservation" }, { "memory-swap", "memory.swap" },
+        { "cpu-shares", "cpu.shares" },    { "cpu-share", "cpu.shares" },                  { "cpu-quota", "cpu.quota" },
+        { "cpu-period", "cpu.period" },    { "cpu-burst", "cpu.burst" },                   { "cpuset-cpus", "cpu.cpus" },
+        { "cpuset-mems", "cpu.mems" },     { "pids-limit", "pids.limit" },                 { "blkio-weight", "blockIO.weight" },
+};
+
+static int read_stdin(struct oci *oci, const char **ret_text, struct err **err) {
+        char *text = arena_alloc(oci->arena, OCI_CONFIG_MAX);
+        size_t n = text ? fread(text, 1, OCI_CONFIG_MAX - 1, stdin) : 0;
+
+        if (n == 0)
+                return err_set(err, EINVAL, "--resources -: nothing on standard input");
+        *ret_text = text;
+        return 0;
+}
+
+/* "memory.limit" and its value as one nested document; the last of several wins member by member. */
+static const char *document_of(struct oci *oci, const char *path, const char *value) {
+        bool number = value[strspn(value, "-0123456789")] == '\0';
+        int dot = (int)strcspn(path, ".");
+
+        return arena_printf(oci->arena, number ? "{\"%.*s\":{\"%s\":%s}}" : "{\"%.*s\":{\"%s\":\"%s\"}}", dot, path, path + dot + 1, value);
+}
+
+int oci_update(struct oci_call *call, struct err **err) {
+        struct option long_options[ELEMENTS(limits) + 2] = { 0 };
+        const char *documents[ELEMENTS(limits) + 1];
+        struct oci_state state;
+        size_t n = 0;
+        int c, r;
+
+        for (size_t i = 0; i < ELEMENTS(limits); i++)
+                long_options[i] = (struct option){ limits[i].option, 1, NULL, 256 + (int)i };
+        long_options[ELEMENTS(limits)] = (struct option){ "resources", 1, NULL, 'r' };
+        optind = 0;
+        while ((c = getopt_long(call->argc, call->argv, "r:", long_options, NULL)) >= 0) {
+                if (c == '?' || n == ELEMENTS(documents))
+                        return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
+                if (c == 'r' && strcmp(optarg, "-") == 0) {
+                        r = read_stdin(call->oci, &documents[n++], err);
+                } else if (c == 'r') {
+                        _cleanup_free_ char *text = NULL;
+
+                        r = files_read(optarg, OCI_CONFIG_MAX, &text, NULL, err);
+                        documents[n++] = text ? arena_strdup(call->oci->arena, text) : "";
+                } else {
+                        documents[n++] = document_of(call->oci, limits[c - 256].path, optarg);
+                        r = 0;
+                }
+                if (r < 0)
+                        return r;
+        }
+        if (optind >= call->argc)
+                return err_set(err, EINVAL, "usage: nacelle-oci update [OPTIONS] ID");
+        r = oci_state_open(call->oci, call->argv[optind], &state, err);
+        if (r == 0)
+                r = oci_cgroups(call->oci, err);
+        for (size_t i = 0; i < n && r == 0; i++) {
+                struct cgroup_limits limit;
+                const struct value *json;
+
+                r = json_parse(call->oci->arena, documents[i], strlen(documents[i]), NULL, &json, err);
+                if (r == 0)
+                        r = oci_config_limits(call->oci, json, &limit, err);
+                if (r == 0)
+                        r = cgroup_apply(call->oci->cgroups, state.cgroup, &limit, err);
+        }
+        return r;
+}
+
+static void add_known(struct json_writer *w, const char *key, uint64_t n) {
+        if (n != CGROUP_UNKNOWN)
+                json_add_int(w, key, (int64_t)n);
+}
+
+static void write_stats(struct json_writer *w, const char *id, const struct cgroup_stats *s) {
+        json_begin_map(w);
+        json_add_string(w, "type", "stats");
+        json_add_string(w, "id", id);
+        json_key(w, "data");
+        json_begin_map(w);
+        json_key(w, "cpu");
+        json_begin_map(w);
+        json_key(w, "usage");
+        json_begin_map(w);
+        add_known(w, "total", s->cpu_ns);
+        add_known(w, "kernel", s->cpu_system_ns);
+        add_known(w, "user", s->cpu_user_ns);
+        json_end_map(w);
+        json_key(w, "throttling");
+        json_begin_map(w);
+        add_known(w, "periods", s->cpu_periods);
+        add_known(w, "throttledPeriods", s->cpu_throttled_periods);
+        add_known(w, "throttledTime", s->cpu_throttled_ns);
+        json_end_map(w);
+        json_end_map(w);
+        json_key(w, "memory");
+        json_begin_map(w);
+        add_known(w, "cache", s->memory_cache);
+        json_key(w, "usage");
+        json_begin_map(w);
+        add_known(w, "limit", s->memory_limit);
+        add_known(w, "usage", s->memory_usage);
+        add_known(w, "max", s->memory_peak);
+        add_known(w, "failcnt", s->memory_failcnt);
+        json_end_map(w);
+        json_end_map(w);
+        json_key(w, "pids");
+        json_begin_map(w);
+        add_known(w, "current", s->pids);
+        add_known(w, "limit", s->pids_limit);
+        json_end_map(w);
+        json_end_map(w);
+        json_end_map(w);
+}
+
+int oci_events(struct oci_call *call, struct err **err) {
+        static const struct option long_options[] = { { "stats", 0, NULL, 's' }, { "interval", 1, NULL, 'i' }, { NULL, 0, NULL, 0 } };
+        int c, r, interval = 5000;
+        struct oci_state state;
+        bool once = false;
+
+        optind = 0;
+        while ((c = getopt_long(call->argc, call->argv, "", long_options, NULL)) >= 0) {
+                once |= c == 's';
+                if (c == 'i')
+                        interval = atoi(optarg) * 1000;
+        }
+        if (optind >= call->argc)
+                return err_set(err, EINVAL, "usage: nacelle-oci events [--stats] [--interval SECONDS] ID");
+        r = oci_state_open(call->oci, call->argv[optind], &state, err);
+        if (r == 0)
+                r = oci_cgroups(call->oci, err);
+        while (r == 0) {
+                _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+                struct pollfd ended = { .fd = state.pid > 0 ? sys_pidfd_open(state.pid) : -EBADF, .events = POLLIN };
+                struct cgroup_stats stats;
+
+                r = cgroup_get_stats(call->oci->cgroups, state.cgroup, &stats, err);
+                if (r == 0) {
+                        write_stats(&w, state.id, &stats);
+                        r = finish_print(&w, err);
+                        fflush(stdout);
+                }
+                c = once || r < 0 ? 1 : poll(&ended, 1, interval > 0 ? interval : 1000);
+                close_fd(ended.fd);
+                if (c != 0)
+                        break;
+        }
+        return r;
+}
+
+int oci_checkpoint(struct oci_call *call, struct err **err) {
+        return err_set(err, ENOTSUP, "%s: not supported", call->argv[0]);
+}
