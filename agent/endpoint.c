@@ -103,16 +103,24 @@ static void answer_text(struct client *c, const char *status, const char *text) 
 }
 
 static void answer_route(struct client *c, const struct endpoint_route *route) {
+        const char *type = route->text ? "text/plain; version=0.0.4; charset=utf-8" : "application/json";
         struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
         size_t length = 0;
-        int failed = route->write(c->endpoint->data, &w);
-        int r = json_writer_finish(&w, &text, &length);
+        int r = 0;
 
-        if (failed < 0 || r < 0)
+        if (route->text) {
+                text = route->text(c->endpoint->data);
+                length = text ? strlen(text) : 0;
+        } else {
+                r = route->write(c->endpoint->data, &w);
+                if (json_writer_finish(&w, &text, &length) < 0)
+                        text = NULL;
+        }
+        if (r < 0 || !text)
                 answer_text(c, "500 Internal Server Error", "the answer could not be made\n");
         else
-                answer(c, "200 OK", "application/json", text, length);
+                answer(c, "200 OK", type, text, length);
 }
 
 static int on_url(http_parser *parser, const char *at, size_t length) {

@@ -1,5 +1,5 @@
 /* The agent's read-only HTTP endpoint, as kubelet's read-only port: GET on RUN/kubelet.sock, and on a TCP port where
- * one is configured. /healthz is its own; the rest are routes that write JSON. One request a connection.
+ * one is configured. /healthz is its own; the rest are routes that write JSON or text. One request a connection.
  */
 #pragma once
 
@@ -17,6 +17,7 @@ struct json_writer;
 struct endpoint_route {
         const char *path; /* NULL ends the table */
         int (*write)(void *data, struct json_writer *writer); /* 0 or a negative errno: 500 */
+        char *(*text)(void *data); /* in place of write: plain text, allocated; NULL: 500 */
 };
 
 /* @routes is kept. -EADDRINUSE and others with *@err. */

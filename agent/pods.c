@@ -8,6 +8,7 @@
 
 #include "agent/endpoint.h"
 #include "agent/events.h"
+#include "agent/metrics.h"
 #include "agent/node_facts.h"
 #include "agent/pods_found.h"
 #include "agent/source.h"
@@ -480,10 +481,17 @@ static int write_events(void *data, struct json_writer *w) {
         return 0;
 }
 
+static char *write_metrics(void *data) {
+        struct pods *pods = data;
+
+        return metrics_text(pods->cri, (unsigned)count_slots(pods));
+}
+
 static const struct endpoint_route routes[] = {
-        { "/pods", write_pods },
-        { "/events", write_events },
-        { NULL, NULL },
+        { "/pods", write_pods, NULL },
+        { "/events", write_events, NULL },
+        { "/metrics", NULL, write_metrics },
+        { NULL, NULL, NULL },
 };
 
 /* -- all --------------------------------------------------------------------------------------------------- */

@@ -1,0 +1,7 @@
+/* What the agent has done so far, in the text format of Prometheus (exposition format 0.0.4). */
+#pragma once
+
+struct cri;
+
+/* @pods: those that the watched directory has running. Allocated; NULL without memory. */
+char *metrics_text(struct cri *cri, unsigned pods);
