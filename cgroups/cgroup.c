@@ -369,6 +369,7 @@ int cgroup_full_path(const struct cgroups *c, const char *path, char ret_path[CG
                 return r;
         if (strlen(rel) + 2 > CGROUP_PATH_MAX)
                 return err_set(err, ENAMETOOLONG, "cgroup path \"%s\": too long", path);
-        sprintf(ret_path, "/%s", rel);
+        ret_path[0] = '/';
+        memcpy(ret_path + 1, rel, strlen(rel) + 1);
         return 0;
 }
