@@ -43,11 +43,16 @@ static void leave(struct decoder *d, size_t before) {
         d->path[before] = '\0';
 }
 
+/* A scalar where a string is due is most often a string that YAML reads as something else. */
 static void expected(struct decoder *d, const struct value *value, const char *what) {
-        bool scalar = value->kind == VALUE_BOOL || value->kind == VALUE_INT || value->kind == VALUE_NUMBER;
+        const char *hint = "";
 
+        if (strcmp(what, "a string") == 0 && value->kind == VALUE_BOOL)
+                hint = "; put it in quotes (y, n, yes, no, on and off are booleans in YAML)";
+        else if (strcmp(what, "a string") == 0 && (value->kind == VALUE_INT || value->kind == VALUE_NUMBER))
+                hint = "; put it in quotes";
         problem_add(d->problems, false, value->line, d->path, "expected %s, found %s%s", what, value_kind_name(value),
-                    scalar && strcmp(what, "a string") == 0 ? "; put it in quotes" : "");
+                    hint);
 }
 
 static void *take(struct decoder *d, size_t count, size_t size) {

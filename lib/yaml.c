@@ -14,6 +14,7 @@
 #include "lib/yaml_scalar.h"
 
 #define ANCHORS_MAX 1000
+#define MERGED_KEYS_MAX 4096 /* of a map with `<<`: they are compared with each other */
 #define TAG_PREFIX "tag:yaml.org,2002:"
 
 struct anchor {
@@ -253,6 +254,8 @@ static int merge_map(struct reader *r, const yaml_event_t *event, uint32_t first
                 const struct value_member *m = &from->members[i];
                 int q;
 
+                if (b->count - first >= MERGED_KEYS_MAX)
+                        return refuse(r, event, E2BIG, "a map with merged keys has more than %d", MERGED_KEYS_MAX);
                 if (has_key(b, first, m->key))
                         continue;
                 q = value_builder_key(b, m->key, strlen(m->key), m->line, m->column, r->err);

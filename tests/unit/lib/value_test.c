@@ -123,6 +123,24 @@ static void test_laughs(void **state) {
         assert_true(arena_size(arena) < 64 * 1024);
 }
 
+/* Keys merged into a map are bounded, as each is looked for among all. */
+static void test_merge_bound(void **state) {
+        for (int extra = 0; extra < 2; extra++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                _cleanup_free_ char *text = NULL;
+                const struct value *value;
+                size_t size;
+                FILE *f = open_memstream(&text, &size);
+
+                fprintf(f, "- &a {");
+                for (int i = 0; i < 4096 + extra; i++)
+                        fprintf(f, "k%d: 1, ", i);
+                fprintf(f, "}\n- {<<: *a}\n");
+                fclose(f);
+                assert_int_equal(yaml_parse(arena, text, size, NULL, &value, NULL), extra ? -E2BIG : 0);
+        }
+}
+
 static char *nested(int depth) {
         char *text = calloc(1, (size_t)depth * 2 + 2);
 
@@ -301,6 +319,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_yaml),          cmocka_unit_test(test_yaml_refusals),
                 cmocka_unit_test(test_laughs),        cmocka_unit_test(test_depth),
+                cmocka_unit_test(test_merge_bound),
                 cmocka_unit_test(test_alias_depth),   cmocka_unit_test(test_sizes),
                 cmocka_unit_test(test_all_documents), cmocka_unit_test(test_json_refusals),
                 cmocka_unit_test(test_places),        cmocka_unit_test(test_numbers),

@@ -1,0 +1,68 @@
+#include "lib/arena.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_alignment_and_zero(void **state) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+
+        for (size_t size = 0; size < 300; size++) {
+                unsigned char *p = arena_alloc(arena, size);
+
+                assert_int_equal((uintptr_t)p % _Alignof(max_align_t), 0);
+                for (size_t i = 0; i < size; i++)
+                        assert_int_equal(p[i], 0);
+                memset(p, 0xff, size);
+                arena_strndup(arena, "x", 1); /* takes the next object off its alignment */
+        }
+}
+
+/* Objects of every size keep what was written to them while others come and chunks grow. */
+static void test_no_overlap(void **state) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        char *texts[200];
+
+        for (size_t i = 0; i < 200; i++)
+                texts[i] = arena_printf(arena, "%0*zu", (int)(i * 7 % 900 + 3), i);
+        for (size_t i = 0; i < 200; i++) {
+                assert_int_equal(strlen(texts[i]), i * 7 % 900 + 3);
+                assert_int_equal(strtoul(texts[i], NULL, 10), i);
+        }
+}
+
+static void test_large(void **state) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        char *small = arena_strdup(arena, "small"), *large = arena_alloc(arena, 3 * ARENA_CHUNK_LAST), *after;
+
+        memset(large, 'x', 3 * ARENA_CHUNK_LAST);
+        after = arena_strdup(arena, "after");
+        assert_string_equal(small, "small");
+        assert_int_equal(after - small, sizeof("small")); /* the chunk before the large one still has room */
+        assert_true(arena_size(arena) < 4 * ARENA_CHUNK_LAST);
+}
+
+static void test_refusals(void **state) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+
+        assert_null(arena_alloc_array(arena, SIZE_MAX / 2, 4));
+        assert_null(arena_alloc(arena, SIZE_MAX));
+        assert_null(arena_strdup(arena, NULL));
+        assert_non_null(arena_alloc_array(arena, 0, 8));
+        assert_null(arena_free(NULL));
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_alignment_and_zero),
+                cmocka_unit_test(test_no_overlap),
+                cmocka_unit_test(test_large),
+                cmocka_unit_test(test_refusals),
+        };
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
