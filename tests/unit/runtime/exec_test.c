@@ -276,7 +276,7 @@ static void test_recover(void **state) {
         struct sandbox_spec spec;
         struct container_state before, after;
         struct ran ran;
-        _cleanup_free_ char *log = NULL, *text = NULL, *more = NULL;
+        _cleanup_free_ char *log = NULL, *text = NULL;
 
         sandbox_spec_init(&spec);
         spec.hostname = "pod-0";
