@@ -350,7 +350,7 @@ static int listen_on(struct streaming *streaming, const char *text, struct err *
         char host[48];
         int port, r;
 
-        if (!colon || (size_t)(colon - text) >= sizeof(host))
+        if (!colon || (size_t)(colon - text) >= sizeof(host) || (text[0] == '[' && colon[-1] != ']'))
                 return err_set(err, EINVAL, "streaming address \"%s\" is not of the form ADDRESS:PORT", text);
         snprintf(host, sizeof(host), "%.*s", (int)(colon - text) - 2 * (text[0] == '['), text + (text[0] == '['));
         port = atoi(colon + 1);
