@@ -5,10 +5,12 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cri/image_mount.h"
 #include "cri/mountinfo.h"
 #include "cri/record.h"
+#include "cri/sandbox.h"
 #include "cri/spec.h"
 #include "lib/files.h"
 #include "runtime/defaults.h"
@@ -68,6 +70,24 @@ static void add_defaults(struct filler *f) {
         }
 }
 
+/* The pod's files are on a tmpfs that an administrator may have cleaned: what is missing is written again. */
+static int remake_pod_files(struct cri_sandbox *sandbox, const char *dir, struct arena *arena, struct err **err) {
+        static const char *const names[] = { "hostname", "hosts", "resolv.conf" };
+        const char **ips = arena_alloc_array(arena, sandbox->n_ips + 1, sizeof(*ips));
+        bool missing = false;
+
+        if (!ips || !dir)
+                return err_set(err, ENOMEM, "out of memory");
+        for (size_t i = 0; i < sandbox->n_ips; i++)
+                ips[i] = sandbox->ips[i];
+        for (size_t i = 0; i < ELEMENTS(names); i++) {
+                const char *path = arena_printf(arena, "%s/%s", dir, names[i]);
+
+                missing |= path && access(path, F_OK) < 0;
+        }
+        return missing ? sandbox_make_files(sandbox, ips, err) : 0;
+}
+
 static int add_pod_files(struct filler *f, struct err **err) {
         static const struct {
                 const char *file, *destination;
@@ -75,7 +95,10 @@ static int add_pod_files(struct filler *f, struct err **err) {
         const struct cri_container *container = f->container;
         bool readonly = container_security(container->config)->readonly_rootfs;
         char *dir = record_run_dir(container->sandbox->cri, f->arena, container->sandbox->id);
+        int r = remake_pod_files(container->sandbox, dir, f->arena, err);
 
+        if (r < 0)
+                return r;
         for (size_t i = 0; i < ELEMENTS(files); i++) {
                 struct mount_spec *mount = &f->mounts[f->n];
 
