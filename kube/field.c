@@ -209,7 +209,8 @@ static void read_ints(struct decoder *d, const struct value *value, struct list 
         for (uint32_t i = 0; i < value->count; i++) {
                 size_t before = enter(d, "[%u]", i);
 
-                read_integer(d, &value->items[i], false, &items[i]);
+                if (value->items[i].kind != VALUE_NULL)
+                        read_integer(d, &value->items[i], false, &items[i]);
                 leave(d, before);
         }
         *ret = (struct list){ items, value->count };
@@ -257,7 +258,8 @@ static void read_resources(struct decoder *d, const struct value *value, struct 
                 size_t before = enter(d, "[%s]", m->key);
 
                 items[i].name = copy_text(d, m->key);
-                read_quantity(d, &m->value, &items[i].amount);
+                if (m->value.kind != VALUE_NULL) /* null is none */
+                        read_quantity(d, &m->value, &items[i].amount);
                 leave(d, before);
         }
         if (!d->no_memory && value->count > 0)
