@@ -116,6 +116,8 @@ void oom_watcher_remove(struct oom_watcher *w, void *key) {
                 if (watch->key != key)
                         continue;
                 *p = watch->next;
+                /* Closing alone would leave it there while a child between fork and exec has the descriptor too. */
+                epoll_ctl(w->epoll, EPOLL_CTL_DEL, watch->fd, NULL);
                 close_fd(watch->fd);
                 free(watch);
                 return;
