@@ -342,16 +342,15 @@ static void test_ports_taken(void **state) {
 /* The node's loopback must stay out of reach although route_localnet is on. */
 static void test_loopback_is_guarded(void **state) {
         start("a", NULL, 0);
-        host_run(
-                "socat -u TCP-LISTEN:7777,bind=127.0.0.1,fork,reuseaddr /dev/null >/dev/null 2>&1 & echo $! > %s/socat",
-                host_directory);
+        host_serve_at(NULL, IPPROTO_TCP, "127.0.0.1", 7777);
+        assert_string_equal(host_ask(NULL, IPPROTO_TCP, "127.0.0.1", 7777), "127.0.0.1");
         host_run("nsenter --net=%s sh -c 'ip addr del 127.0.0.1/8 dev lo; "
                  "sysctl -qw net.ipv4.conf.all.route_localnet=1 net.ipv4.conf.eth0.route_localnet=1; "
                  "ip route add 127.0.0.0/8 via 10.88.0.1 src 10.88.0.2'",
                  host_netns("a"));
         assert_string_equal(host_ask("a", IPPROTO_TCP, "127.0.0.1", 7777), "");
         assert_non_null(strstr(host_run("nft list chain inet nacelle_nacelle0 guard"), "drop"));
-        host_run("kill $(cat %s/socat)", host_directory);
+        host_stop_servers();
         stop("a");
         assert_clean();
 }

@@ -199,9 +199,10 @@ HOST_FUNCTION void host_answer(int fd, int protocol) {
         }
 }
 
-/* A process in @netns that answers each connection or datagram with its sender's address. */
-HOST_FUNCTION void host_serve(const char *netns, int protocol, uint16_t port) {
-        struct host_endpoint endpoint = { .protocol = protocol, .port = port };
+/* A process in @netns that answers each connection or datagram with its sender's address. @address is the one to
+ * listen on; NULL: any. */
+HOST_FUNCTION void host_serve_at(const char *netns, int protocol, const char *address, uint16_t port) {
+        struct host_endpoint endpoint = { .protocol = protocol, .address = address, .port = port };
         pid_t pid;
 
         host_inside(netns, host_listen, &endpoint);
@@ -214,6 +215,10 @@ HOST_FUNCTION void host_serve(const char *netns, int protocol, uint16_t port) {
         }
         close(endpoint.fd);
         host_servers[host_n_servers++] = pid;
+}
+
+HOST_FUNCTION void host_serve(const char *netns, int protocol, uint16_t port) {
+        host_serve_at(netns, protocol, NULL, port);
 }
 
 HOST_FUNCTION int host_query(void *data, struct err **err) {
