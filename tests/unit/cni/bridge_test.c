@@ -349,7 +349,9 @@ static void test_loopback_is_guarded(void **state) {
                  "ip route add 127.0.0.0/8 via 10.88.0.1 src 10.88.0.2'",
                  host_netns("a"));
         assert_string_equal(host_ask("a", IPPROTO_TCP, "127.0.0.1", 7777), "");
-        assert_non_null(strstr(host_run("nft list chain inet nacelle_nacelle0 guard"), "drop"));
+        /* It is the guard that keeps it out. */
+        host_run("nft flush chain inet nacelle_nacelle0 guard");
+        assert_string_equal(host_ask("a", IPPROTO_TCP, "127.0.0.1", 7777), "10.88.0.2");
         host_stop_servers();
         stop("a");
         assert_clean();
