@@ -99,7 +99,7 @@ class Machine:
     """One boot. Lines of the console go to `console`, a file."""
 
     def __init__(self, vmlinuz, disk, console, **words):
-        command_line = "console=ttyS0 quiet panic=-1 root=/dev/nvme0n1 rootfstype=ext4 rw init=/init cgroup_no_v1=all"
+        command_line = "console=ttyS0 quiet no_timer_check panic=-1 root=/dev/nvme0n1 rootfstype=ext4 rw init=/init cgroup_no_v1=all"
         command_line += "".join(f" {key}={value}" for key, value in words.items())
         self.console = console
         self.process = subprocess.Popen(
