@@ -94,12 +94,12 @@ static bool parse_exponent(const char *text, struct suffix *ret_suffix) {
         return true;
 }
 
-/* The coarsest unit that holds @billionths exactly. */
+/* The coarsest unit that holds @billionths exactly, or, rounded up, the finest whose count fits an int64. */
 static bool pack(wide billionths, bool negative, uint8_t style, struct quantity *ret_quantity) {
         int8_t exponent = -9;
 
-        while (exponent < 0 && billionths % 1000 == 0) {
-                billionths /= 1000;
+        while (exponent < 0 && (billionths % 1000 == 0 || billionths > INT64_MAX)) {
+                billionths = billionths / 1000 + (billionths % 1000 != 0);
                 exponent = (int8_t)(exponent + 3);
         }
         if (billionths > INT64_MAX)
@@ -156,9 +156,11 @@ static int64_t saturate(wide n) {
         return n > INT64_MAX ? INT64_MAX : n < INT64_MIN ? INT64_MIN : (int64_t)n;
 }
 
-/* @n / @by, rounded up. */
+/* @n / @by, rounded away from zero. */
 static wide divide_up(wide n, wide by) {
-        return n / by + (n % by != 0 && (n > 0) == (by > 0));
+        if (n % by == 0)
+                return n / by;
+        return n / by + ((n > 0) == (by > 0) ? 1 : -1);
 }
 
 /* What does not fit at full precision (a saturated sum) keeps whole units. */

@@ -27,8 +27,8 @@ struct quantity {
 
 /* Reads a quantity from @text (NUL-terminated, no blanks around it).
  *
- * Digits beyond a billionth round up, as the API server does: an amount asked for is never less than the amount
- * written. Returns 0, or -EINVAL with *@err naming the offending part of @text (not a number, unknown suffix), or
+ * Digits beyond a billionth (or, in large amounts, beyond what an int64 holds) round up, as the API server does: an
+ * amount asked for is never less than the amount written. Returns 0, or -EINVAL with *@err naming the offending part of @text (not a number, unknown suffix), or
  * -ERANGE when the amount does not fit. On failure *@ret_quantity is untouched.
  */
 int quantity_parse(const char *text, struct quantity *ret_quantity, struct err **err);
@@ -39,7 +39,7 @@ struct quantity quantity_from_milli(int64_t milli);
 /* @quantity, to be written in @style. */
 struct quantity quantity_restyle(struct quantity quantity, enum quantity_style style);
 
-/* Whole units, rounded up: bytes for memory, CPUs for cpu. */
+/* Whole units, rounded up (away from zero, as all rounding here): bytes for memory, CPUs for cpu. */
 int64_t quantity_units(struct quantity quantity);
 
 /* Thousandths, rounded up: milli-CPUs for cpu. Saturates at the ends of int64. */

@@ -41,6 +41,7 @@ static const struct {
         { "+1", 1000, "1" },
         { "0", 0, "0" },
         { "0Mi", 0, "0" },
+        { "957022.0000000000004M", 957022000000001, "957022000000000001u" },
         { "1E", INT64_MAX, "1E" },
         { "007", 7000, "7" },
 };
@@ -107,7 +108,7 @@ static void test_arithmetic(void **state) {
         assert_string_equal(quantity_format(quantity_add(q("1Gi"), q("512Mi")), text), "1536Mi");
         assert_int_equal(quantity_units(quantity_add(q("9223372036854775807"), q("1"))), INT64_MAX);
         assert_int_equal(quantity_units(q("1100m")), 2);
-        assert_int_equal(quantity_units(q("-1100m")), -1);
+        assert_int_equal(quantity_units(q("-1100m")), -2);
         /* resourceFieldRef: rounded up to the divisor. */
         assert_int_equal(quantity_divide(q("250m"), q("1")), 1);
         assert_int_equal(quantity_divide(q("250m"), q("1m")), 250);
