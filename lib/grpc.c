@@ -219,8 +219,11 @@ static bool field_valid(const ProtobufCMessage *message, const ProtobufCFieldDes
         return element_valid(field, values);
 }
 
-/* protobuf-c leaves to the caller what proto3 asks of strings; Go clients refuse to read back what is not UTF-8. */
+/* protobuf-c leaves to the caller what proto3 asks of strings and numbers; Go clients refuse to read back what is not UTF-8. */
 static bool strings_valid(const ProtobufCMessage *message) {
+        for (unsigned i = 0; i < message->n_unknown_fields; i++)
+                if (message->unknown_fields[i].tag == 0) /* no field has this number; it would not pack again */
+                        return false;
         for (unsigned i = 0; i < message->descriptor->n_fields; i++)
                 if (!field_valid(message, &message->descriptor->fields[i]))
                         return false;

@@ -167,6 +167,7 @@ static const struct {
         { "\x0a", 1, -EBADMSG },
         { "\xff\xff\xff\xff\xff\xff", 6, -EBADMSG },
         { "\x52\x01x", 3, 0 }, /* an unknown field */
+        { "\x80\x00\x07", 3, -EBADMSG }, /* field number 0 */
 };
 
 static void test_unpack(void **state) {
