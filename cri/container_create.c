@@ -159,6 +159,11 @@ static int create_undo(struct cri_call *call, struct err **err) {
         return 0;
 }
 
+static void create_failed(struct cri_call *call) {
+        call->cri->creating--;
+        call_fail(call);
+}
+
 static void create_done(struct cri_call *call) {
         struct create *create = call->state;
         struct cri_container *container;
@@ -166,9 +171,10 @@ static void create_done(struct cri_call *call) {
 
         /* The name was free when the work began, and the sandbox's turn kept it free. */
         if (container_new(call->sandbox, create->record, &container, &call->err) < 0) {
-                call_run(call, create_undo, call_fail);
+                call_run(call, create_undo, create_failed);
                 return;
         }
+        call->cri->creating--;
         sync_later(call->cri, RECORD_CONTAINER, container->id);
         emit_container(container, CRI_EVENT_CONTAINER_CREATED);
         response = call_message(call, &cri__create_container_response__descriptor);
@@ -213,6 +219,8 @@ static void create_turn(struct cri_call *call) {
                 call_refuse(call, ENOMEM, "out of memory");
                 return;
         }
+        call->cri->creating++;
+        call->failed = create_failed;
         call_run(call, create_work, create_done);
 }
 

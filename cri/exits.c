@@ -127,7 +127,11 @@ static void write_end(struct cri_container *container) {
         end->exit.reason = (char *)(uintptr_t)container->reason;
         if (container->message)
                 end->exit.message = container->message;
-        pool_submit(container->sandbox->cri->pool, &end->job);
+        if (container->sandbox->cri->restoring) {
+                end_work(&end->job);
+                end_done(&end->job);
+        } else
+                pool_submit(container->sandbox->cri->pool, &end->job);
 }
 
 void container_started(struct cri_container *container, const struct container_state *state) {

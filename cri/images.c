@@ -254,6 +254,7 @@ void handle_pull_image(struct cri_call *call) {
 }
 
 struct removal {
+        bool collect;
         char **in_use; /* images of containers: their layers stay */
 };
 
@@ -265,8 +266,10 @@ static int remove_work(struct cri_call *call, struct err **err) {
 
         if (r < 0)
                 return r;
+        if (!removal->collect)
+                return 0;
         r = image_store_collect(call->cri->images, (const char *const *)removal->in_use, NULL, &why);
-        if (r < 0 && r != -EBUSY) /* a transfer runs: its end or the next removal collects */
+        if (r < 0 && r != -EBUSY) /* a transfer runs: the next removal collects */
                 log_warning("image content that nothing uses stays: %s", err_text(why));
         return 0;
 }
@@ -279,6 +282,7 @@ void handle_remove_image(struct cri_call *call) {
         if (!removal)
                 return;
         call->state = removal;
+        removal->collect = call->cri->creating == 0; /* else the next removal does it */
         if (text_empty(spec_of(request->image)->image)) {
                 call_refuse(call, EINVAL, "image reference is empty");
                 return;

@@ -282,6 +282,7 @@ static void sweep_network(struct cri *cri) {
 int cri_restore(struct cri *cri, struct err **err) {
         int r;
 
+        cri->restoring = true;
         r = read_all(cri, RECORD_SANDBOX, read_sandbox, err);
         if (r >= 0)
                 r = read_all(cri, RECORD_CONTAINER, read_container, err);
@@ -295,5 +296,6 @@ int cri_restore(struct cri *cri, struct err **err) {
         sweep_network(cri);
         if (cri->sandboxes.n > 0)
                 log_info("took up %zu sandboxes and %zu containers", cri->sandboxes.n, cri->containers.n);
+        cri->restoring = false;
         return 0;
 }

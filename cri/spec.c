@@ -39,6 +39,14 @@ static int check_apparmor(const Cri__LinuxContainerSecurityContext *security, st
         return 0;
 }
 
+/* Whether a part of @path is "..". */
+static bool leads_up(const char *path) {
+        for (const char *p = path; p && *p; p = strchr(p, '/') ? strchr(p, '/') + 1 : NULL)
+                if (strncmp(p, "..", 2) == 0 && (p[2] == '/' || p[2] == '\0'))
+                        return true;
+        return false;
+}
+
 int spec_check_config(const Cri__ContainerConfig *config, const Cri__PodSandboxConfig *pod, struct err **err) {
         struct capability_sets sets;
         int r = 0;
@@ -55,7 +63,7 @@ int spec_check_config(const Cri__ContainerConfig *config, const Cri__PodSandboxC
                 r = check_apparmor(container_security(config), err);
         if (r >= 0 && container_security(config)->privileged && !sandbox_security(pod)->privileged)
                 r = err_set(err, EINVAL, "no privileged container allowed in sandbox");
-        if (r >= 0 && !text_empty(config->log_path) && strstr(config->log_path, ".."))
+        if (r >= 0 && leads_up(config->log_path))
                 r = err_set(err, EINVAL, "log path \"%s\" leads out of the log directory", config->log_path);
         return r;
 }

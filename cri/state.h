@@ -105,6 +105,8 @@ struct cri {
         const struct cri_streaming *streaming;
         struct cri_sync *sync;
         unsigned calls;
+        unsigned creating; /* CreateContainer under way: an image may be in use that no container names yet */
+        bool restoring; /* before the loop runs: what would go to the pool is done at once */
         struct cri_counters counters;
         int64_t last_created; /* makes creation times differ */
 };
