@@ -68,6 +68,7 @@ static char *hint_text(const struct worker *w, size_t *ret_length) {
 }
 
 struct hint_job {
+        struct pod_files *files; /* the pod itself is to be written, too; NULL: it was */
         const char *path, *text;
         size_t length;
 };
@@ -75,7 +76,9 @@ struct hint_job {
 static int hint_work(struct op *op, struct err **err) {
         const struct hint_job *job = op->input;
 
-        return files_replace(job->path, job->text, job->length, 0600, err);
+        if (job->files && pod_files_write_pod(job->files, err) < 0)
+                return -EIO;
+        return pod_files_keep(job->path, job->text, job->length, err);
 }
 
 static void on_written(struct op *op, const ProtobufCMessage *response, const struct err *err) {
@@ -85,6 +88,7 @@ static void on_written(struct op *op, const ProtobufCMessage *response, const st
         if (err && w->state < WORKER_SWEEPING)
                 log_warning("pod %s/%s: the hint for a restart of the agent was not written: %s",
                             w->pod->metadata.namespace, w->pod->metadata.name, err_text(err));
+        w->pod_written |= !err;
         w->hint_under_way = w->hint_again = false;
         if (again)
                 worker_write_hint(w);
@@ -106,8 +110,12 @@ void worker_write_hint(struct worker *w) {
                 return;
         job = arena_new_of(op->arena, struct hint_job);
         if (job)
-                *job = (struct hint_job){ pod_files_path(op->arena, w, "state"), arena_strndup(op->arena, text, length),
-                                          length };
+                *job = (struct hint_job){
+                        .files = w->pod_written ? NULL : pod_files_new(op->arena, w),
+                        .path = pod_files_path(op->arena, w, "state"),
+                        .text = arena_strndup(op->arena, text, length),
+                        .length = length,
+                };
         if (!job || !job->path || !job->text) {
                 op_drop(op);
                 return;

@@ -143,7 +143,7 @@ static void drain(struct node *node) {
 void node_free(struct node *node) {
         if (!node)
                 return;
-        pods_free(node->pods);
+        pods_stop(node->pods);
         cri_server_free(node->server);
         streaming_cri_free(node->streaming);
         drain(node);
@@ -152,5 +152,6 @@ void node_free(struct node *node) {
         cri_free(node->cri);
         pool_free(node->pool);
         uv_run(node->loop, UV_RUN_NOWAIT);
+        pods_free(node->pods);
         free(node);
 }

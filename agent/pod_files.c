@@ -134,7 +134,7 @@ static int make_cgroup(const struct pod_files *f, struct err **err) {
 /* -- steps ------------------------------------------------------------------------------------------------- */
 
 /* The pod itself, so that an agent that finds it without its manifest can end it as it was meant. */
-static int write_pod(const struct pod_files *f, struct err **err) {
+int pod_files_write_pod(const struct pod_files *f, struct err **err) {
         struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL, *path = NULL;
         size_t length = 0;
@@ -146,14 +146,26 @@ static int write_pod(const struct pod_files *f, struct err **err) {
         json_end_map(&w);
         if (json_writer_finish(&w, &text, &length) < 0 || asprintf(&path, "%s/pod.json", f->dir) < 0)
                 return err_set(err, ENOMEM, "out of memory");
-        return files_replace(path, text, length, 0600, err);
+        return pod_files_keep(path, text, length, err);
+}
+
+/* Synced, so that a power cut does not leave an empty file; nobody waits for it. */
+int pod_files_keep(const char *path, const char *text, size_t length, struct err **err) {
+        _cleanup_close_ int fd = -EBADF;
+        int r = files_replace(path, text, length, 0600, err);
+
+        if (r < 0)
+                return r;
+        fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 || fdatasync(fd) < 0)
+                return err_errno(err, errno, "cannot sync %s", path);
+        return 0;
 }
 
 int pod_files_prepare(struct pod_files *f, struct err **err) {
         int r;
 
-        if ((r = pod_tree_make(f->dir, 0750, err)) < 0 || (r = pod_tree_make(f->logs, 0755, err)) < 0 ||
-            (r = write_pod(f, err)) < 0)
+        if ((r = pod_tree_make(f->dir, 0750, err)) < 0 || (r = pod_tree_make(f->logs, 0755, err)) < 0)
                 return r;
         if ((r = make_cgroup(f, err)) < 0)
                 return err_wrap(err, "cannot make the pod's cgroup");

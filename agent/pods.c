@@ -230,11 +230,10 @@ static void take_up(struct pods *pods, struct found_pod *found, struct pod *pod,
         if (!slot)
                 return;
         found->taken = true;
-        log_info("pod %s/%s: taken up%s", pod->metadata.namespace, pod->metadata.name,
-                 wanted ? "" : ", but no file wants it any more: it ends");
-        if (found->found.sandbox_id)
-                worker_take_up(slot->worker, found_pod_worker(found));
-        else if (wanted)
+        if (found->found.sandbox_id || !wanted)
+                log_info("pod %s/%s: taken up%s", pod->metadata.namespace, pod->metadata.name,
+                         wanted ? "" : ", but no file wants it any more: it ends");
+        if (found->found.sandbox_id || wanted)
                 worker_take_up(slot->worker, found_pod_worker(found));
         if (!wanted)
                 worker_delete(slot->worker);
@@ -557,8 +556,8 @@ void pods_start(struct pods *pods) {
                 log_error("%s", err_text(err));
 }
 
-void pods_free(struct pods *pods) {
-        if (!pods)
+void pods_stop(struct pods *pods) {
+        if (!pods || pods->leaving)
                 return;
         pods->leaving = true;
         source_free(pods->source);
@@ -566,6 +565,12 @@ void pods_free(struct pods *pods) {
         cri_unsubscribe(pods->subscription);
         while (pods->slots)
                 drop_slot(pods->slots);
+}
+
+void pods_free(struct pods *pods) {
+        if (!pods)
+                return;
+        pods_stop(pods);
         for (size_t i = 0; i < pods->n_desired; i++) {
                 free(pods->desired[i].file);
                 pod_unref(pods->desired[i].pod);

@@ -22,5 +22,8 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
 /* Starts to watch the directory and to serve the pods' endpoint. */
 void pods_start(struct pods *pods);
 
-/* Forgets all pods and leaves them running. NULL is fine. */
+/* Forgets all pods and leaves them running; what is under way may still end. NULL is fine. */
+void pods_stop(struct pods *pods);
+
+/* Frees it, after pods_stop() and when nothing is under way any more. NULL is fine. */
 void pods_free(struct pods *pods);

@@ -159,7 +159,7 @@ struct worker {
         struct pod_container_status *statuses; /* n_members, in members' order */
         struct pod_status status;
         bool has_status;
-        bool hint_under_way, hint_again;
+        bool hint_under_way, hint_again, pod_written;
         void *owner;
 };
 
