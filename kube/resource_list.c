@@ -26,15 +26,3 @@ bool resource_list_add(struct arena *arena, resource_list *list, const char *nam
         list->count++;
         return true;
 }
-
-bool resource_list_sum(struct arena *arena, resource_list *list, const char *name, struct quantity amount) {
-        const struct quantity *has = resource_get(list, name);
-
-        return resource_list_add(arena, list, name, has ? quantity_add(*has, amount) : amount);
-}
-
-bool resource_list_max(struct arena *arena, resource_list *list, const char *name, struct quantity amount) {
-        const struct quantity *has = resource_get(list, name);
-
-        return (has && quantity_compare(*has, amount) >= 0) || resource_list_add(arena, list, name, amount);
-}

@@ -6,6 +6,3 @@
 /* True when @container is to be started again after @exit_code. For an init container without a policy of its own, a
  * success always means done: ask only after a failure. */
 bool pod_should_restart(const struct pod *pod, const struct pod_container *container, int exit_code);
-
-/* True when a rule of @container says that @exit_code restarts all containers of the pod. */
-bool pod_should_restart_all(const struct pod_container *container, int exit_code);

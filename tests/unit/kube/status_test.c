@@ -151,10 +151,9 @@ static void test_restart_rules(void **state) {
         c->restart_policy_rules.count = 1;
         assert_true(pod_should_restart(&scene.pod, c, 42));
         assert_false(pod_should_restart(&scene.pod, c, 1));
-        assert_false(pod_should_restart_all(c, 42));
         in.operator = EXIT_CODES_NOT_IN;
-        rule.action = "RestartAllContainers";
-        assert_true(pod_should_restart_all(c, 1));
+        assert_true(pod_should_restart(&scene.pod, c, 1));
+        assert_false(pod_should_restart(&scene.pod, c, 42));
         c->restart_policy_rules.count = 0;
         c->restart_policy = RESTART_ON_FAILURE;
         assert_true(pod_should_restart(&scene.pod, c, 1));
