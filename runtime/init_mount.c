@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <linux/magic.h>
+#include <linux/stat.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/vfs.h>
 
 #include "lib/cleanup.h"
@@ -182,7 +184,8 @@ int init_mask(struct init *init, const struct plan_step *step) {
 static bool is_mount_root(int fd) {
         struct statx st;
 
-        return statx(fd, "", AT_EMPTY_PATH, 0, &st) == 0 && st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
+        /* Not every C library has a wrapper. */
+        return syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0, &st) == 0 && st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
 int init_readonly(struct init *init, const struct plan_step *step) {
