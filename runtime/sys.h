@@ -70,12 +70,17 @@
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC 4
 #endif
-#ifndef STATX_ATTR_MOUNT_ROOT
-#define STATX_ATTR_MOUNT_ROOT 0x2000
-#endif
 #ifndef P_PIDFD
 #define P_PIDFD 3
 #endif
+
+/* struct statx as far as it is looked at; the kernel fills 256 bytes. */
+#define SYS_STATX_MOUNT_ROOT 0x2000
+struct sys_statx {
+        uint32_t mask, block_size;
+        uint64_t attributes;
+        char rest[240];
+};
 
 struct sys_open_how {
         uint64_t flags;
@@ -124,6 +129,10 @@ static inline int sys_pivot_root(const char *new_root, const char *put_old) {
 
 static inline int sys_close_range(unsigned first, unsigned last, unsigned flags) {
         return (int)syscall(SYS_close_range, first, last, flags);
+}
+
+static inline int sys_statx(int dir, const char *path, int flags, struct sys_statx *statx) {
+        return (int)syscall(SYS_statx, dir, path, flags, 0, statx);
 }
 
 static inline int sys_pidfd_open(pid_t pid) {
