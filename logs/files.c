@@ -58,6 +58,16 @@ static void keep_youngest(struct log_files *files) {
         files->n -= extra;
 }
 
+/* In the middle of a rotation, or after one that was cut off there, the current file has a second name. */
+static void drop_second_name(struct log_files *files, int dir_fd, const struct stat *current) {
+        ssize_t i = current->st_nlink > 1 ? log_files_find(files, dir_fd, current->st_dev, current->st_ino) : -1;
+
+        if (i < 0)
+                return;
+        files->n--;
+        memmove(files->names + i, files->names + i + 1, (files->n - (size_t)i) * sizeof(*files->names));
+}
+
 int log_files_list(int dir_fd, const char *name, struct log_files *ret_files) {
         _cleanup_log_files_ struct log_files files = { 0 };
         _cleanup_closedir_ DIR *dir = NULL;
@@ -88,6 +98,7 @@ int log_files_list(int dir_fd, const char *name, struct log_files *ret_files) {
                 qsort(files.names, files.n, sizeof(*files.names), by_name);
         keep_youngest(&files);
         if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+                drop_second_name(&files, dir_fd, &st);
                 r = add(&files, &allocated, name);
                 if (r < 0)
                         return r;

@@ -154,6 +154,20 @@ static void test_skipped(void **state) {
         assert_int_equal(log_reader_skipped(reader), 1);
 }
 
+/* A rotation that was cut off between its two steps. */
+static void test_two_names(void **state) {
+        struct log_options options = LOG_OPTIONS_ALL;
+        _cleanup_log_reader_ struct log_reader *reader = NULL;
+        _cleanup_free_ char *text = NULL;
+
+        write_three_files();
+        assert_int_equal(linkat(dir.fd, "0.log", dir.fd, "0.log.20261121-104730.000000001", 0), 0);
+        options.tail_lines = 4;
+        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+        text = read_all(reader);
+        assert_string_equal(text, "one\ntwo\nthree\nfour\n");
+}
+
 static bool readable(int fd) {
         struct pollfd p = { .fd = fd, .events = POLLIN };
 
@@ -253,6 +267,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_choices, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_refusals, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_skipped, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_two_names, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_follow, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_long_line, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_tail_text, setup, teardown),
