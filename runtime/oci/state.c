@@ -34,16 +34,28 @@ static bool is_running(pid_t pid, uint64_t start_ticks) {
         return p && p[1] == ' ' && p[2] != 'Z' && p[2] != 'X';
 }
 
+/* Where the freezer of a cgroup can be: v2, v2 beside v1, v1. */
+static const struct {
+        const char *hierarchy, *file, *frozen;
+} freezers[] = {
+        { "/sys/fs/cgroup", "cgroup.freeze", "1" },
+        { "/sys/fs/cgroup/unified", "cgroup.freeze", "1" },
+        { "/sys/fs/cgroup/freezer", "freezer.state", "F" },
+};
+
 static bool is_paused(struct oci *oci, const char *cgroup) {
-        _cleanup_free_ char *text = NULL;
-        char full[CGROUP_PATH_MAX];
-        const char *path;
+        char full[CGROUP_PATH_MAX], path[CGROUP_PATH_MAX + 64];
 
         if (oci_cgroups(oci, NULL) < 0 || cgroup_full_path(oci->cgroups, cgroup, full, NULL) < 0)
                 return false;
-        path = cgroups_mode(oci->cgroups) == CGROUP_V2 ? arena_printf(oci->arena, "/sys/fs/cgroup%s/cgroup.freeze", full) :
-                                                         arena_printf(oci->arena, "/sys/fs/cgroup/freezer%s/freezer.state", full);
-        return files_read(path, 64, &text, NULL, NULL) == 0 && (text[0] == '1' || strncmp(text, "FR", 2) == 0);
+        for (size_t i = 0; i < ELEMENTS(freezers); i++) {
+                _cleanup_free_ char *text = NULL;
+
+                snprintf(path, sizeof(path), "%s%s/%s", freezers[i].hierarchy, full, freezers[i].file);
+                if (files_read(path, 64, &text, NULL, NULL) == 0)
+                        return strncmp(text, freezers[i].frozen, 1) == 0;
+        }
+        return false;
 }
 
 int oci_state_open(struct oci *oci, const char *id, struct oci_state *ret_state, struct err **err) {
