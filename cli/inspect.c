@@ -83,7 +83,7 @@ static int inspect(struct cli *cli, char **arguments, int n, const struct kind *
                         fprintf(stderr, "nacelle: %s: %s\n", arguments[i], err_text(one));
                         continue;
                 }
-                output_message(&w, answer.message, true);
+                output_status(&w, answer.message);
                 shown++;
         }
         if (n > 1)
@@ -136,6 +136,7 @@ int cli_version(struct cli *cli, char **arguments, int n, struct err **err) {
 static int show(struct cli *cli, const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response,
                 struct err **err) {
         _cleanup_unpacked_ struct grpc_unpacked unpacked = {};
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INDENTED;
         enum output output;
         int r;
 
@@ -144,7 +145,8 @@ static int show(struct cli *cli, const char *path, const ProtobufCMessage *reque
                 r = cli_call(cli, path, request, response, &unpacked, err);
         if (r < 0)
                 return r;
-        return output_whole(unpacked.message, output == OUTPUT_TABLE ? OUTPUT_JSON : output, false, err);
+        output_status(&w, unpacked.message);
+        return output_print(&w, output, err);
 }
 
 int cli_info(struct cli *cli, char **arguments, int n, struct err **err) {

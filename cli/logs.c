@@ -111,10 +111,8 @@ static int print_log(struct cli *cli, const char *id, struct log_reader *reader,
 
         for (;;) {
                 r = log_reader_next(reader, &entry, err);
-                if (r == -ENODATA) {
-                        fwrite(entry.data, 1, entry.size, entry.is_stderr ? stderr : stdout);
+                if (r == -ENODATA) /* --limit-bytes is used up */
                         return 0;
-                }
                 if (r < 0)
                         return r;
                 if (r > 0) {

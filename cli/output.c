@@ -172,8 +172,6 @@ static void write_map(struct json_writer *w, const ProtobufCFieldDescriptor *fie
                 const void *value = base + type->fields[1].offset;
 
                 json_key(w, key ? key : "");
-                if (strcmp(field->name, "info") == 0 && write_embedded(w, *(char *const *)value))
-                        continue;
                 write_value(w, &type->fields[1], value, times);
         }
         json_end_map(w);
@@ -212,6 +210,51 @@ void output_message(struct json_writer *w, const ProtobufCMessage *message, bool
                 else
                         write_value(w, field, value, times);
         }
+        json_end_map(w);
+}
+
+static const ProtobufCFieldDescriptor *find_field(const ProtobufCMessage *message, const char *name) {
+        return protobuf_c_message_descriptor_get_field_by_name(message->descriptor, name);
+}
+
+/* The texts of the map `info`, each a member of its own. */
+static void write_info(struct json_writer *w, const ProtobufCMessage *message) {
+        const ProtobufCFieldDescriptor *field = find_field(message, "info");
+        const char *base = (const char *)message;
+        struct {
+                ProtobufCMessage base;
+                char *key, *value;
+        } *const *entries;
+        size_t n;
+
+        if (!field)
+                return;
+        n = *(const size_t *)(const void *)(base + field->quantifier_offset);
+        entries = *(void *const *)(const void *)(base + field->offset);
+        for (size_t i = 0; i < n; i++) {
+                json_key(w, entries[i]->key ? entries[i]->key : "");
+                if (!write_embedded(w, entries[i]->value))
+                        json_string(w, entries[i]->value ? entries[i]->value : "");
+        }
+}
+
+void output_status(struct json_writer *w, const ProtobufCMessage *message) {
+        const char *base = (const char *)message;
+
+        json_begin_map(w);
+        for (unsigned i = 0; i < message->descriptor->n_fields; i++) {
+                const ProtobufCFieldDescriptor *field = &message->descriptor->fields[i];
+                char name[NAME_MAX_BYTES];
+
+                if (strcmp(field->name, "info") == 0)
+                        continue;
+                json_key(w, i == 0 ? "status" : camel(field->name, name));
+                if (field->label == PROTOBUF_C_LABEL_REPEATED)
+                        write_repeated(w, field, base, true);
+                else
+                        write_value(w, field, base + field->offset, true);
+        }
+        write_info(w, message);
         json_end_map(w);
 }
 
