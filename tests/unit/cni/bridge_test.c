@@ -339,6 +339,52 @@ static void test_ports_taken(void **state) {
         assert_clean();
 }
 
+/* As many ports as a sandbox may have, and one more. */
+static void test_many_ports(void **state) {
+        static struct network_port ports[NETWORK_PORTS_MAX + 1];
+        _cleanup_err_ struct err *err = NULL;
+        struct network_result result;
+
+        for (size_t i = 0; i < ELEMENTS(ports); i++)
+                ports[i] = (struct network_port){ .protocol = IPPROTO_TCP,
+                                                  .host_port = (uint16_t)(10000 + i),
+                                                  .container_port = (uint16_t)(20000 + i) };
+        host_netns_create("a");
+        assert_int_equal(attach("a", ports, ELEMENTS(ports), &result, &err), -E2BIG);
+        assert_string_equal(err_text(err), "1025 host ports: at most 1024");
+        assert_int_equal(attach("a", ports, NETWORK_PORTS_MAX, &result, NULL), 0);
+        host_serve("a", IPPROTO_TCP, 20000 + NETWORK_PORTS_MAX - 1);
+        assert_string_equal(host_ask(OUTSIDE, IPPROTO_TCP, "192.0.2.1", 10000 + NETWORK_PORTS_MAX - 1), "192.0.2.2");
+        /* All of them are found again. */
+        network_free(network);
+        network = open_network(NULL, "10.88.0.0/24", "fd00:88::/64");
+        assert_string_equal(host_ask(OUTSIDE, IPPROTO_TCP, "192.0.2.1", 10000 + NETWORK_PORTS_MAX - 1), "192.0.2.2");
+        host_stop_servers();
+        stop("a");
+        assert_clean();
+}
+
+/* What the kernel refuses half-way leaves neither address nor port nor interface. */
+static void test_failure_leaves_nothing(void **state) {
+        static const struct network_port port = { .protocol = IPPROTO_TCP, .host_port = 8080, .container_port = 80 };
+        _cleanup_err_ struct err *err = NULL;
+        struct network_result result;
+
+        network_free(network);
+        network = open_network(NULL, "10.88.0.0/30", NULL);
+        host_netns_create("a");
+        host_run("nsenter --net=%s ip link add eth0 type veth peer name other", host_netns("a"));
+        assert_int_equal(attach("a", &port, 1, &result, &err), -EEXIST);
+        assert_memory_equal(err_text(err), "create veth pair", 16);
+        assert_string_equal(host_run("ip -o link show type veth | grep -v up0; true"), "");
+        assert_string_equal(host_run("nft list table inet nacelle_nacelle0 | grep elements; true"), "");
+        host_run("nsenter --net=%s ip link del eth0", host_netns("a"));
+        /* The CIDR has one address: it was given back. */
+        assert_int_equal(attach("a", &port, 1, &result, NULL), 0);
+        stop("a");
+        assert_clean();
+}
+
 /* The node's loopback must stay out of reach although route_localnet is on. */
 static void test_loopback_is_guarded(void **state) {
         start("a", NULL, 0);
@@ -722,6 +768,8 @@ int main(void) {
                 TEST(test_uplink_keeps_its_route),
                 TEST(test_host_ports),
                 TEST(test_ports_taken),
+                TEST(test_many_ports),
+                TEST(test_failure_leaves_nothing),
                 TEST(test_loopback_is_guarded),
                 TEST(test_udp_flows_are_forgotten),
                 TEST(test_detach_is_idempotent),
