@@ -219,6 +219,15 @@ static bool wait_until(struct process *process, int64_t deadline) {
         }
 }
 
+/* What the plugin started is the agent's child now, where the agent is a child subreaper. */
+static void reap_group(pid_t group, int flags) {
+        pid_t pid;
+
+        do
+                pid = waitpid(-group, NULL, flags);
+        while (pid > 0 || (pid < 0 && errno == EINTR));
+}
+
 static int wait_for(struct process *process, struct err **err) {
         bool ended = wait_until(process, now_ms() + process->call->timeout_ms);
 
@@ -226,6 +235,7 @@ static int wait_for(struct process *process, struct err **err) {
                 kill(-process->pid, SIGKILL);
         while (waitpid(process->pid, &process->status, 0) < 0 && errno == EINTR)
                 continue;
+        reap_group(process->pid, ended ? WNOHANG : 0);
         if (!ended)
                 return err_set(err, ETIMEDOUT, "CNI plugin %s: %s took longer than %d ms", process->call->type,
                                process->call->command, process->call->timeout_ms);
