@@ -199,7 +199,8 @@ static void list(struct look *look, int fd) {
                 if (add_finding(look, entry->d_name) < 0)
                         break;
         }
-        qsort(look->findings + n_known, look->n_findings - n_known, sizeof(*look->findings), by_name);
+        if (look->n_findings > n_known)
+                qsort(look->findings + n_known, look->n_findings - n_known, sizeof(*look->findings), by_name);
 }
 
 static void look_work(struct pool_job *job) {

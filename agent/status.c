@@ -5,10 +5,16 @@
 #include <string.h>
 
 #include "agent/worker_internal.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
-static struct pod_container_state terminated(const struct ending *e) {
+/* As the API names containers; the bare id without @arena, for statuses that are only compared. */
+static const char *container_id(struct arena *arena, const char *id) {
+        return arena && id ? arena_printf(arena, CRI_RUNTIME_NAME "://%s", id) : id;
+}
+
+static struct pod_container_state terminated(struct arena *arena, const struct ending *e) {
         return (struct pod_container_state){
                 .kind = STATE_TERMINATED,
                 .reason = e->reason,
@@ -16,7 +22,7 @@ static struct pod_container_state terminated(const struct ending *e) {
                 .exit_code = e->exit_code,
                 .started_at = e->started_at,
                 .finished_at = e->finished_at,
-                .container_id = e->id,
+                .container_id = container_id(arena, e->id),
         };
 }
 
@@ -26,7 +32,7 @@ static const char *first_reason(const struct member *m) {
         return w->n_init > 0 && !w->initialized && m->role == MEMBER_MAIN ? "PodInitializing" : "ContainerCreating";
 }
 
-static void fill(struct member *m, struct pod_container_status *s) {
+static void fill(struct arena *arena, struct member *m, struct pod_container_status *s) {
         bool running = m->state >= MEMBER_POST_START && m->state <= MEMBER_STOPPING;
 
         *s = (struct pod_container_status){
@@ -34,7 +40,7 @@ static void fill(struct member *m, struct pod_container_status *s) {
                 .exists = m->id != NULL,
                 .restart_count = m->restarts,
                 .image_id = m->image_id,
-                .container_id = m->id,
+                .container_id = container_id(arena, m->id),
                 .ready = m->role == MEMBER_INIT ? m->state == MEMBER_EXITED && m->end.set && m->end.exit_code == 0
                                                 : running && m->started && m->ready,
         };
@@ -45,20 +51,20 @@ static void fill(struct member *m, struct pod_container_status *s) {
                 s->state = (struct pod_container_state){
                         .kind = STATE_WAITING, .reason = m->waiting_reason, .message = m->waiting_message };
         } else if (m->end.set) {
-                s->state = terminated(&m->end);
+                s->state = terminated(arena, &m->end);
         } else {
                 s->state = (struct pod_container_state){ .kind = STATE_WAITING, .reason = first_reason(m) };
         }
         if (s->state.kind == STATE_WAITING && m->end.set) {
                 s->has_last = true;
-                s->last_state = terminated(&m->end);
+                s->last_state = terminated(arena, &m->end);
         } else if (m->last.set) {
                 s->has_last = true;
-                s->last_state = terminated(&m->last);
+                s->last_state = terminated(arena, &m->last);
         }
 }
 
-void worker_update_status(struct worker *w) {
+static void update(struct worker *w, struct arena *arena) {
         struct pod_status next = {
                 .reason = w->reason,
                 .message = w->message,
@@ -71,7 +77,7 @@ void worker_update_status(struct worker *w) {
         };
 
         for (size_t i = 0; i < w->n_members; i++)
-                fill(&w->members[i], &w->statuses[i]);
+                fill(arena, &w->members[i], &w->statuses[i]);
         next.phase = w->terminal ? PHASE_FAILED : pod_phase(w->pod, next.init, next.containers, false);
         if (pod_status_conditions(w->pod, &next, w->sandbox_ready, w->has_status ? &w->status : NULL, worker_now(w)) < 0) {
                 pod_status_done(&next);
@@ -83,9 +89,14 @@ void worker_update_status(struct worker *w) {
         w->has_status = true;
 }
 
+void worker_update_status(struct worker *w) {
+        update(w, NULL);
+}
+
 /* The pod's JSON and its status's, joined: the status becomes the object's last member. */
 int worker_write(struct worker *w, struct json_writer *out) {
         struct json_writer pod = JSON_WRITER_INIT, status = JSON_WRITER_INIT;
+        _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_free_ char *pod_text = NULL, *status_text = NULL, *joined = NULL;
         size_t length = 0;
         int r;
@@ -93,8 +104,11 @@ int worker_write(struct worker *w, struct json_writer *out) {
         pod_write(w->pod, &pod);
         if ((r = json_writer_finish(&pod, &pod_text, &length)) < 0)
                 return r;
-        worker_update_status(w);
+        if (!arena)
+                return -ENOMEM;
+        update(w, arena);
         pod_status_write(w->pod, &w->status, &status);
+        update(w, NULL); /* nothing may point into the arena */
         if ((r = json_writer_finish(&status, &status_text, NULL)) < 0)
                 return r;
         if (length < 2 || asprintf(&joined, "%.*s,\"status\":%s}", (int)length - 1, pod_text, status_text) < 0) {
