@@ -5,10 +5,12 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,6 +42,18 @@ static int make_parents(const char *path, struct err **err) {
         return 0;
 }
 
+/* ext4 puts what is made in a directory near it, and looks at every inode that was freed there in the last minute: a
+ * pull soon after a removal would take several times as long. With this flag each layer begins in a block group of its
+ * own, which also keeps layers that unpack side by side out of each other's way. Other file systems do without. */
+static void spread_children(int dir) {
+        int flags;
+
+        if (ioctl(dir, FS_IOC_GETFLAGS, &flags) < 0 || (flags & FS_TOPDIR_FL))
+                return;
+        flags |= FS_TOPDIR_FL;
+        ioctl(dir, FS_IOC_SETFLAGS, &flags);
+}
+
 static int open_parts(struct image_layout *l, struct err **err) {
         _cleanup_close_ int blobs = -EBADF;
         int r;
@@ -50,6 +64,7 @@ static int open_parts(struct image_layout *l, struct err **err) {
             (r = directory_open(l->root, "refs", &l->refs, err)) < 0 ||
             (r = directory_open(l->root, "ingest", &l->ingest, err)) < 0)
                 return r;
+        spread_children(l->ingest);
         return directory_open(l->root, "broken", &l->broken, err);
 }
 

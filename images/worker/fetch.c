@@ -27,7 +27,8 @@ struct layer {
         const struct descriptor *blob;
         const char *diff_id;
         enum layer_state state;
-        char name[LAYER_NAME_MAX]; /* in layers/, or of its directory in ingest/ */
+        char name[LAYER_NAME_MAX];          /* in layers/, or of its directory in ingest/ */
+        char directory[FILE_TEMPORARY_MAX]; /* in ingest/, while it is unpacked; each try has another */
         struct layer_result result;
 };
 
@@ -117,23 +118,18 @@ static int unpack_to(struct job *job, struct layer *layer, struct blob *blob, in
         return r;
 }
 
-/* The directory in ingest/ that a layer unpacks to; its blob's lock guards it. */
-static void directory_name(const struct layer *layer, char ret[LAYER_NAME_MAX]) {
-        snprintf(ret, LAYER_NAME_MAX, "%s.d", digest_hex(layer->blob->digest));
-}
-
 static int unpack_once(struct job *job, struct layer *layer, struct blob *blob, struct err **err) {
         const struct image_layout *l = job->fetch->layout;
         _cleanup_close_ int dir = -EBADF;
-        char name[LAYER_NAME_MAX];
         int r;
 
-        directory_name(layer, name);
-        if ((r = tree_remove(l->ingest, name, err)) < 0 || (r = directory_open(l->ingest, name, &dir, err)) < 0)
+        file_temporary_name("layer", layer->directory);
+        r = directory_open(l->ingest, layer->directory, &dir, err);
+        if (r < 0)
                 return r;
         r = unpack_to(job, layer, blob, dir, err);
         if (r < 0)
-                tree_remove(l->ingest, name, NULL);
+                tree_remove(l->ingest, layer->directory, NULL);
         return r;
 }
 
@@ -149,35 +145,29 @@ static int place_layer(const struct image_layout *l, const char *from, const cha
 /* What was unpacked becomes durable, then visible. */
 static int commit(struct job *job, struct layer *layer, struct blob *blob, struct err **err) {
         const struct image_layout *l = job->fetch->layout;
-        char from[LAYER_NAME_MAX];
         int r;
 
-        directory_name(layer, from);
         if (syncfs(l->ingest) < 0)
                 return err_errno(err, errno, "sync the file system");
         r = blob_store(blob, err);
         if (r < 0)
                 return r;
         if (layer->result.needs.implied.count > 0 || layer->result.needs.links.count > 0) {
-                /* settled when the layers below are there; under a name that no other worker takes for its own */
-                file_temporary_name("open", layer->name);
-                if (renameat(l->ingest, from, l->ingest, layer->name) < 0)
-                        return err_errno(err, errno, "rename the layer");
+                /* settled when the layers below are there */
+                strcpy(layer->name, layer->directory);
                 layer->state = LAYER_UNSETTLED;
                 return 0;
         }
         snprintf(layer->name, sizeof(layer->name), "%s", digest_hex(layer->diff_id));
         layer->state = LAYER_READY;
-        return place_layer(l, from, layer->name, err);
+        return place_layer(l, layer->directory, layer->name, err);
 }
 
 static int commit_or_drop(struct job *job, struct layer *layer, struct blob *blob, struct err **err) {
-        char name[LAYER_NAME_MAX];
         int r = commit(job, layer, blob, err);
 
         if (r < 0) {
-                directory_name(layer, name);
-                tree_remove(job->fetch->layout->ingest, name, NULL);
+                tree_remove(job->fetch->layout->ingest, layer->directory, NULL);
                 layer->state = LAYER_OPEN;
         }
         return r;
