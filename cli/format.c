@@ -76,7 +76,11 @@ const char *format_time(int64_t ns, char ret_text[FORMAT_MAX]) {
         if (ns <= 0 || !gmtime_r(&seconds, &tm))
                 return ret_text;
         n = strftime(ret_text, FORMAT_MAX, "%Y-%m-%dT%H:%M:%S", &tm);
-        snprintf(ret_text + n, FORMAT_MAX - n, ".%09" PRId64 "Z", ns % SECOND);
+        n += (size_t)snprintf(ret_text + n, FORMAT_MAX - n, ".%09" PRId64, ns % SECOND);
+        while (ret_text[n - 1] == '0') /* as Go writes it */
+                n--;
+        n -= ret_text[n - 1] == '.';
+        strcpy(ret_text + n, "Z");
         return ret_text;
 }
 

@@ -17,7 +17,7 @@ const char *format_size(uint64_t bytes, char ret_text[FORMAT_MAX]);
 /* The id's first characters, without "sha256:". */
 const char *format_id(const char *id, char ret_text[FORMAT_MAX]);
 
-/* "2026-11-21T10:00:00.123456789Z"; "" for 0. */
+/* "2026-11-21T10:00:00.1234Z", without zeros at the end; "" for 0. */
 const char *format_time(int64_t ns, char ret_text[FORMAT_MAX]);
 
 /* Reads "2026-11-21T10:00:00Z", "2026-11-21", or "42m", "1h30m": so long before @now. Returns 0 or -EINVAL. */

@@ -33,7 +33,7 @@ def test_garbage(node):
 
 
 def test_wrong_ids_and_names(node):
-    for args, says in ((("inspect", "nosuch"), "not found"), (("inspectp", "nosuch"), "not found"), (("stop", "nosuch"), "not found"),
+    for args, says in ((("inspect", "nosuch"), "not found"), (("inspectp", "nosuch"), "not found"),
                        (("exec", "-s", "nosuch", "true"), "not found"), (("rmi", "UPPER/case:x"), "no such image"),
                        (("inspecti", "no/such:image"), "no such image")):
         out = node.crictl(*args, check=False)
