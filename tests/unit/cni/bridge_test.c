@@ -339,6 +339,37 @@ static void test_ports_taken(void **state) {
         assert_clean();
 }
 
+/* A pod with a user namespace of its own (hostUsers: false) owns its network namespace. */
+static void test_user_namespace(void **state) {
+        _cleanup_err_ struct err *err = NULL;
+        struct network_result result;
+        char source[64], byte;
+        int ready[2];
+        pid_t pid;
+
+        assert_int_equal(pipe2(ready, O_CLOEXEC), 0);
+        pid = fork();
+        if (pid == 0) {
+                if (unshare(CLONE_NEWUSER | CLONE_NEWNET) < 0 || write(ready[1], "x", 1) != 1)
+                        _exit(1);
+                pause();
+        }
+        close(ready[1]);
+        assert_int_equal(read(ready[0], &byte, 1), 1);
+        close(ready[0]);
+        snprintf(source, sizeof(source), "/proc/%d/ns/net", pid);
+        assert_int_equal(netns_pin(source, host_netns("a"), NULL), 0);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        if (attach("a", NULL, 0, &result, &err) < 0)
+                fail_msg("%s", err_text(err));
+        host_serve("a", IPPROTO_TCP, 80);
+        assert_string_equal(host_ask(NULL, IPPROTO_TCP, address_of(&result, 0), 80), "10.88.0.1");
+        host_stop_servers();
+        stop("a");
+        assert_clean();
+}
+
 /* As many ports as a sandbox may have, and one more. */
 static void test_many_ports(void **state) {
         static struct network_port ports[NETWORK_PORTS_MAX + 1];
@@ -768,6 +799,7 @@ int main(void) {
                 TEST(test_uplink_keeps_its_route),
                 TEST(test_host_ports),
                 TEST(test_ports_taken),
+                TEST(test_user_namespace),
                 TEST(test_many_ports),
                 TEST(test_failure_leaves_nothing),
                 TEST(test_loopback_is_guarded),
