@@ -52,7 +52,7 @@ struct image_transfer_request {
 /* One layer's (or blob's) way; sent a few times a second at most. */
 struct image_progress {
         const char *digest;   /* "sha256:HEX" of the blob */
-        const char *phase;    /* "waiting", "downloading", "unpacking", "done", "exists", "uploading" */
+        const char *phase;    /* "waiting", "downloading", "unpacking", "done", "exists", "uploading", "writing" */
         uint64_t done, total; /* bytes; total is 0 when unknown */
 };
 

@@ -151,9 +151,14 @@ struct endpoint *endpoints_add_origin(struct endpoints *e, const char *host, con
         return item;
 }
 
+static bool is_given(const char *text) {
+        return text && *text;
+}
+
 /* What the request itself brings is for the registry, not for its mirrors. */
 static int set_request_auth(const struct image_auth *auth, struct endpoint *origin, struct err **err) {
-        bool any = auth->username || auth->auth || auth->identity_token || auth->registry_token;
+        bool any = is_given(auth->username) || is_given(auth->auth) || is_given(auth->identity_token) ||
+                   is_given(auth->registry_token);
         int r = 0;
 
         if (!any)
@@ -161,7 +166,7 @@ static int set_request_auth(const struct image_auth *auth, struct endpoint *orig
         free(origin->username);
         free(origin->password);
         origin->username = origin->password = NULL;
-        if (auth->auth && *auth->auth)
+        if (is_given(auth->auth))
                 r = config_decode_auth(auth->auth, &origin->username, &origin->password);
         if (r == -EINVAL)
                 return err_set(err, EINVAL, "the credentials' auth is not the base64 of USERNAME:PASSWORD");
