@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "lib/cleanup.h"
 #include "runtime/sys.h"
@@ -29,7 +31,7 @@ static int open_in_root(int root, const char *path, uint64_t flags, uint64_t res
 }
 
 int init_open(struct init *init, const char *path, bool nofollow) {
-        return open_in_root(init->root_fd, path, nofollow ? O_NOFOLLOW : 0, nofollow ? RESOLVE_NO_SYMLINKS : 0);
+        return open_in_root(init->root_fd, path, 0, nofollow ? RESOLVE_NO_SYMLINKS : 0);
 }
 
 /* @ret_path becomes where the link @name, found in the directory that is the first @parent bytes of @path, leads to, with
@@ -67,6 +69,7 @@ static int make(int dir, const char *name, bool directory) {
 static int make_missing(int root, char path[PATH_MAX], bool directory) {
         char next[PATH_MAX], prefix[PATH_MAX], name[NAME_MAX + 1];
         const char *p = path;
+        struct statfs fs;
 
         for (;;) {
                 _cleanup_close_ int dir = -EBADF;
@@ -96,6 +99,9 @@ static int make_missing(int root, char path[PATH_MAX], bool directory) {
                 dir = open_in_root(root, parent > 0 ? prefix : "/", O_DIRECTORY, 0);
                 if (dir < 0)
                         return dir;
+                /* Nothing can be made in /proc, but looking there opens descriptors, which then are there to be followed. */
+                if (fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
+                        return -ENOENT;
                 r = make(dir, name, directory || p[strspn(p, "/")] != '\0');
                 if (r == -EEXIST) {
                         r = follow(dir, name, path, parent, p + strspn(p, "/"), next);
