@@ -1,0 +1,53 @@
+/* Records of sandboxes and containers as a damaged disk may give them back, and requests as a client may send them: read,
+ * checked, told again. */
+#include <stdint.h>
+
+#include "cri/process.h"
+#include "cri/resources.h"
+#include "cri/sandbox.h"
+#include "cri/spec.h"
+#include "cri/status.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void try_container(struct cri_sandbox *sandbox, struct arena *arena, const uint8_t *data, size_t size) {
+        const Cri__ContainerConfig *config = unpack_into(arena, &cri__container_config__descriptor, data, size);
+        const Record__Container *read = unpack_into(arena, &record__container__descriptor, data, size);
+        Record__Container record = RECORD__CONTAINER__INIT;
+        struct image_config image = { 0 };
+        struct cri_container *container;
+        struct cgroup_limits limits;
+
+        if (config) {
+                spec_check_config(config, sandbox->config, NULL);
+                process_decide(arena, config, &image, sandbox->config, &record, NULL);
+                if (config->linux && config->linux->resources)
+                        resources_to_limits(arena, config->linux->resources, &limits, NULL);
+        }
+        if (!read || container_new(sandbox, read, &container, NULL) < 0)
+                return;
+        status_of_container(arena, container);
+        info_of_container(arena, container);
+        container_remove(container);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct cri cri = { .options = { .root_dir = "/nonexistent", .run_dir = "/nonexistent" } };
+        struct cri_sandbox *sandbox;
+        const Record__Sandbox *record = arena ? unpack_into(arena, &record__sandbox__descriptor, data, size) : NULL;
+        struct id_mappings mappings;
+
+        if (record && sandbox_new(&cri, record, &sandbox, NULL) >= 0) {
+                sandbox->ready = true;
+                status_of_sandbox(arena, sandbox);
+                sandbox_fill_mappings(sandbox->config, arena, &mappings, NULL);
+                try_container(sandbox, arena, record->config.data, record->config.len);
+                sandbox_remove(sandbox);
+        }
+        table_clear(&cri.sandboxes);
+        table_clear(&cri.sandbox_names);
+        table_clear(&cri.containers);
+        table_clear(&cri.container_names);
+        return 0;
+}
