@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +18,7 @@
 #include "images/worker/layer.h"
 #include "images/worker/report.h"
 #include "images/worker/request.h"
+#include "images/worker/sandbox.h"
 #include "images/worker/transfers.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -34,16 +36,16 @@ static void raise_limits(void) {
 
 /* The transfer ends when nobody waits for it any more. What it has begun is swept by the next one. */
 static void *watch_main(void *data) {
-        struct pollfd p = { .fd = *(int *)data, .events = POLLRDHUP };
+        struct pollfd p = { .fd = (int)(intptr_t)data, .events = POLLRDHUP };
 
         while (poll(&p, 1, -1) < 0 && errno == EINTR)
                 ;
         _exit(EXIT_FAILURE);
 }
 
-static int watch(int *socket, struct err **err) {
+static int watch(int socket, struct err **err) {
         pthread_t thread;
-        int r = pthread_create(&thread, NULL, watch_main, socket);
+        int r = pthread_create(&thread, NULL, watch_main, (void *)(intptr_t)socket);
 
         if (r != 0)
                 return err_errno(err, r, "start a thread");
@@ -89,6 +91,10 @@ static int run(const struct request *q, struct report *report, struct err **err)
         if (q->transfer.kind == IMAGE_LOGIN)
                 return transfer_login(NULL, q, report, err);
         r = image_layout_open(q->transfer.root_dir, &layout, err);
+        if (r == 0 && q->transfer.kind != IMAGE_EXPORT) /* which writes elsewhere, and reads what was verified */
+                r = sandbox_enter(layout.root, err);
+        if (r == 0 && q->socket >= 0)
+                r = watch(q->socket, err);
         if (r == 0)
                 r = lock_store(&layout, &lock, err);
         return r < 0 ? r : kinds[q->transfer.kind](&layout, q, report, err);
@@ -112,8 +118,6 @@ int main(int argc, char **argv) {
         report = report_new(by_agent ? IMAGE_SOCKET_FD : -EBADF);
         if (!report)
                 return EXIT_FAILURE;
-        if (r == 0 && by_agent)
-                r = watch(&request.socket, &err);
         if (r == 0)
                 r = run(&request, report, &err);
         report_end(report, err);
