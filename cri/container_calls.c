@@ -297,10 +297,16 @@ static int update_work(struct cri_call *call, struct err **err) {
 
 static void update_done(struct cri_call *call) {
         const Cri__LinuxContainerResources *merged = call->state;
-        Cri__LinuxContainerResources *kept = message_copy(call->container->arena, &merged->base);
+        struct cri_container *container = call->container;
+        struct arena *arena = arena_new();
+        Cri__LinuxContainerResources *kept = arena ? message_copy(arena, &merged->base) : NULL;
 
-        if (kept)
-                call->container->resources = kept;
+        if (kept) {
+                arena_free(container->resources_arena);
+                container->resources_arena = arena;
+                container->resources = kept;
+        } else
+                arena_free(arena);
         sync_later(call->cri, RECORD_CONTAINER, call->container->id);
         call_reply_empty(call);
 }

@@ -302,6 +302,7 @@ struct cri_container *container_ref(struct cri_container *container) {
 struct cri_container *container_unref(struct cri_container *container) {
         if (container && --container->refs == 0) {
                 sandbox_unref(container->sandbox);
+                arena_free(container->resources_arena);
                 arena_free(container->arena);
                 free(container->message);
                 free(container);

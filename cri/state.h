@@ -63,6 +63,7 @@ struct cri_container {
         const Record__Container *record; /* without its config and resources */
         const Cri__ContainerConfig *config;
         const Cri__LinuxContainerResources *resources; /* of the last update, else config's; may be NULL */
+        struct arena *resources_arena; /* of the last update */
         const char *id;
         const char *cgroup;
         enum container_phase_cri phase;
