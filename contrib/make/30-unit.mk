@@ -9,6 +9,9 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(ARCHIVES)
 
 $(BUILD)/tests/unit/agent/worker_test: $(BUILD)/tests/unit/agent/world.o
 
+$(BUILD)/tests/unit/cli/%_test: $(BUILD)/tests/unit/cli/%_test.o $(BUILD)/cli.a $(ARCHIVES)
+	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -lcmocka -o $@
+
 unit-build: $(UNIT_PROGRAMS)
 
 unit: unit-build ## build and run the unit tests (UNIT=folder for one folder's)
