@@ -40,10 +40,10 @@ static void kill_session(struct shim *shim, pid_t session) {
 void exec_kill(struct exec *exec) {
         struct shim *shim = exec->connection->shim;
 
-        /* Not yet reaped, so the number cannot be anybody else's. */
-        kill_session(shim, exec->pid);
-        kill(-exec->pid, SIGKILL);
+        /* First the one whose exit code counts. It is not yet reaped, so the number cannot be anybody else's. */
         sys_pidfd_send_signal(exec->pid_fd, SIGKILL);
+        kill(-exec->pid, SIGKILL);
+        kill_session(shim, exec->pid);
 }
 
 static void take_reports(struct exec *exec) {

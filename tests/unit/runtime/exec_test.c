@@ -336,6 +336,36 @@ static void test_recover_exited(void **state) {
         free(fixture_log(f));
 }
 
+/* No line is lost or doubled, however often the shim dies while the container writes. */
+static void test_recover_log(void **state) {
+        struct fixture *f = *state;
+        struct fixture_container c;
+        struct sandbox_spec spec;
+        _cleanup_free_ char *log = NULL;
+        char *line, *save = NULL;
+        long expected = 0;
+
+        sandbox_spec_init(&spec);
+        fixture_sandbox(f, &spec);
+        fixture_container(f, "i=0; trap 'exit 6' TERM; while [ $i -lt 200000 ]; do echo line $i; i=$((i+1)); done", &c);
+        assert_int_equal(fixture_start(f, "c", &c, NULL), 0);
+        for (int i = 0; i < 25; i++) {
+                usleep(3000);
+                kill_shim(f, &spec);
+        }
+        container_kill(f->runtime, "pod", "c", SIGTERM, NULL);
+        fixture_wait(f, "c");
+        log = fixture_log(f);
+        for (line = strtok_r(log, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
+                const char *text = strstr(line, " F line ");
+
+                if (!text || atol(text + strlen(" F line ")) != expected)
+                        fail_msg("instead of line %ld: %s", expected, line);
+                expected++;
+        }
+        assert_true(expected > 100);
+}
+
 static void test_recover_terminal(void **state) {
         struct fixture *f = *state;
         struct fixture_container c;
@@ -367,7 +397,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_exec), TEST(test_exec_failure), TEST(test_exec_kill), TEST(test_terminal), TEST(test_stdin),
-                TEST(test_slow_reader), TEST(test_recover), TEST(test_recover_exited), TEST(test_recover_terminal),
+                TEST(test_slow_reader), TEST(test_recover), TEST(test_recover_exited), TEST(test_recover_log), TEST(test_recover_terminal),
         };
         if (geteuid() != 0)
                 return 0;
