@@ -6,8 +6,8 @@ int cli_connect(struct cli *cli, struct err **err) {
         return grpc_client_new(&cli->loop, cli->endpoint, &cli->client, err);
 }
 
-int cli_call(struct cli *cli, const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response,
-             struct grpc_unpacked *ret_response, struct err **err) {
+int cli_call(struct cli *cli, const char *path, const ProtobufCMessage *request,
+             const ProtobufCMessageDescriptor *response, struct grpc_unpacked *ret_response, struct err **err) {
         int r = cli_connect(cli, err);
 
         if (r < 0)
@@ -15,12 +15,13 @@ int cli_call(struct cli *cli, const char *path, const ProtobufCMessage *request,
         return grpc_client_unary(cli->client, path, request, response, cli->timeout_ms, ret_response, err);
 }
 
-int cli_stream(struct cli *cli, const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response,
-               bool (*message)(void *data, const ProtobufCMessage *message), void *data, struct err **err) {
+int cli_stream(struct cli *cli, const char *path, const ProtobufCMessage *request,
+               const ProtobufCMessageDescriptor *response, bool (*message)(void *data, const ProtobufCMessage *message),
+               void *data, struct err **err) {
         int r = cli_connect(cli, err);
 
         if (r < 0)
                 return r;
-        return grpc_client_stream(cli->client, path, request, response, cli->timeout_given ? cli->timeout_ms : 0, message,
-                                  data, err);
+        return grpc_client_stream(cli->client, path, request, response, cli->timeout_given ? cli->timeout_ms : 0,
+                                  message, data, err);
 }

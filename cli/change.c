@@ -55,7 +55,8 @@ static int start(struct cli *cli, const char *id, struct err **err) {
         _cleanup_unpacked_ struct grpc_unpacked answer = {};
 
         request.container_id = text(id);
-        return cli_call(cli, RUNTIME("StartContainer"), &request.base, &cri__start_container_response__descriptor, &answer, err);
+        return cli_call(cli, RUNTIME("StartContainer"), &request.base, &cri__start_container_response__descriptor,
+                        &answer, err);
 }
 
 static int stop(struct cli *cli, const char *id, struct err **err) {
@@ -66,7 +67,8 @@ static int stop(struct cli *cli, const char *id, struct err **err) {
         request.timeout = options.timeout;
         if (!cli->timeout_given)
                 cli->timeout_ms = (uint64_t)options.timeout * 1000 + STOP_MARGIN_MS;
-        return cli_call(cli, RUNTIME("StopContainer"), &request.base, &cri__stop_container_response__descriptor, &answer, err);
+        return cli_call(cli, RUNTIME("StopContainer"), &request.base, &cri__stop_container_response__descriptor,
+                        &answer, err);
 }
 
 /* As crictl: a running container is removed only with --force, though CRI itself would kill it. */
@@ -77,7 +79,8 @@ static int check_not_running(struct cli *cli, const char *id, struct err **err) 
         int r;
 
         request.container_id = text(id);
-        r = cli_call(cli, RUNTIME("ContainerStatus"), &request.base, &cri__container_status_response__descriptor, &unpacked, err);
+        r = cli_call(cli, RUNTIME("ContainerStatus"), &request.base, &cri__container_status_response__descriptor,
+                     &unpacked, err);
         if (r < 0)
                 return r;
         answer = (const Cri__ContainerStatusResponse *)unpacked.message;
@@ -95,8 +98,8 @@ static int rm(struct cli *cli, const char *id, struct err **err) {
         if (r < 0)
                 return r;
         request.container_id = text(id);
-        return cli_call(cli, RUNTIME("RemoveContainer"), &request.base, &cri__remove_container_response__descriptor, &answer,
-                        err);
+        return cli_call(cli, RUNTIME("RemoveContainer"), &request.base, &cri__remove_container_response__descriptor,
+                        &answer, err);
 }
 
 static int stopp(struct cli *cli, const char *id, struct err **err) {
@@ -106,7 +109,8 @@ static int stopp(struct cli *cli, const char *id, struct err **err) {
         request.pod_sandbox_id = text(id);
         if (!cli->timeout_given)
                 cli->timeout_ms = STOP_MARGIN_MS;
-        return cli_call(cli, RUNTIME("StopPodSandbox"), &request.base, &cri__stop_pod_sandbox_response__descriptor, &answer, err);
+        return cli_call(cli, RUNTIME("StopPodSandbox"), &request.base, &cri__stop_pod_sandbox_response__descriptor,
+                        &answer, err);
 }
 
 static int check_not_ready(struct cli *cli, const char *id, struct err **err) {
@@ -116,8 +120,8 @@ static int check_not_ready(struct cli *cli, const char *id, struct err **err) {
         int r;
 
         request.pod_sandbox_id = text(id);
-        r = cli_call(cli, RUNTIME("PodSandboxStatus"), &request.base, &cri__pod_sandbox_status_response__descriptor, &unpacked,
-                     err);
+        r = cli_call(cli, RUNTIME("PodSandboxStatus"), &request.base, &cri__pod_sandbox_status_response__descriptor,
+                     &unpacked, err);
         if (r < 0)
                 return r;
         answer = (const Cri__PodSandboxStatusResponse *)unpacked.message;
@@ -135,8 +139,8 @@ static int rmp(struct cli *cli, const char *id, struct err **err) {
         if (r < 0)
                 return r;
         request.pod_sandbox_id = text(id);
-        return cli_call(cli, RUNTIME("RemovePodSandbox"), &request.base, &cri__remove_pod_sandbox_response__descriptor, &answer,
-                        err);
+        return cli_call(cli, RUNTIME("RemovePodSandbox"), &request.base, &cri__remove_pod_sandbox_response__descriptor,
+                        &answer, err);
 }
 
 int cli_start(struct cli *cli, char **arguments, int n, struct err **err) {
@@ -189,5 +193,6 @@ int cli_rmp(struct cli *cli, char **arguments, int n, struct err **err) {
         ids = calloc(answer->n_items + 1, sizeof(*ids));
         for (size_t i = 0; ids && i < answer->n_items; i++)
                 ids[i] = answer->items[i]->id;
-        return ids ? each(cli, ids, (int)answer->n_items, rmp, "Removed sandbox ") : err_set(err, ENOMEM, "out of memory");
+        return ids ? each(cli, ids, (int)answer->n_items, rmp, "Removed sandbox ") :
+                     err_set(err, ENOMEM, "out of memory");
 }

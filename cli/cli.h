@@ -1,8 +1,8 @@
 /* The `nacelle` command: what all its verbs share.
  *
  * A verb is a row in a table: name, synopsis, options, function. Options are read into the verb's own variables before
- * the function runs. A function returns the program's exit code, or a negative errno with *err set, which main() prints:
- * `nacelle: TEXT` and exit code 1 (2 for wrong usage).
+ * the function runs. A function returns the program's exit code, or a negative errno with *err set, which main()
+ * prints: `nacelle: TEXT` and exit code 1 (2 for wrong usage).
  */
 #pragma once
 
@@ -35,9 +35,9 @@ struct cli_values {
 /* One option; a table ends with a row without a name. */
 struct cli_option {
         const char *name; /* without "--" */
-        char letter; /* 0: none */
+        char letter;      /* 0: none */
         enum cli_option_kind kind;
-        void *target; /* bool, const char *, int64_t or struct cli_values */
+        void *target;      /* bool, const char *, int64_t or struct cli_values */
         const char *value; /* what the value is called in help */
         const char *help;
 };
@@ -55,27 +55,29 @@ struct cli_command {
         const char *arguments, *help;
         const struct cli_option *options;
         int least, most; /* positional arguments; most -1: any number */
-        bool rest; /* options end at the first positional argument: what follows is a command line */
+        bool rest;       /* options end at the first positional argument: what follows is a command line */
         int (*run)(struct cli *cli, char **arguments, int n, struct err **err);
 };
 
 extern const struct cli_command cli_commands[]; /* ends with a row without a name */
 
-/* Reads @options out of @arguments, leaving the positional ones in their order. Returns 0 with their number, 1 when help
- * was asked for, or -EINVAL. */
-int cli_options_read(const struct cli_option *options, char **arguments, int n, bool rest, int *ret_n, struct err **err);
+/* Reads @options out of @arguments, leaving the positional ones in their order. Returns 0 with their number, 1 when
+ * help was asked for, or -EINVAL. */
+int cli_options_read(const struct cli_option *options, char **arguments, int n, bool rest, int *ret_n,
+                     struct err **err);
 
 /* Prints the options, two columns. */
 void cli_options_help(const struct cli_option *options);
 
 /* A call with the program's time-out. Returns 0 with the answer, to free with grpc_unpacked_free(), or a negative errno
  * with *err. */
-int cli_call(struct cli *cli, const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response,
-             struct grpc_unpacked *ret_response, struct err **err);
+int cli_call(struct cli *cli, const char *path, const ProtobufCMessage *request,
+             const ProtobufCMessageDescriptor *response, struct grpc_unpacked *ret_response, struct err **err);
 
 /* As above, for a stream; without a time-out. @message returns false to end it. */
-int cli_stream(struct cli *cli, const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response,
-               bool (*message)(void *data, const ProtobufCMessage *message), void *data, struct err **err);
+int cli_stream(struct cli *cli, const char *path, const ProtobufCMessage *request,
+               const ProtobufCMessageDescriptor *response, bool (*message)(void *data, const ProtobufCMessage *message),
+               void *data, struct err **err);
 
 /* Makes the connection that cli_call() uses. */
 int cli_connect(struct cli *cli, struct err **err);
@@ -118,6 +120,7 @@ int cli_history(struct cli *cli, char **arguments, int n, struct err **err);
 
 /* Their options. */
 extern const struct cli_option cli_ps_options[], cli_pods_options[], cli_images_options[], cli_inspect_options[],
-        cli_output_options[], cli_events_options[], cli_stop_options[], cli_rm_options[], cli_rmp_options[], cli_stopp_options[],
-        cli_rmi_options[], cli_stats_options[], cli_logs_options[], cli_exec_options[], cli_attach_options[],
-        cli_pull_options[], cli_import_options[], cli_login_options[], cli_save_options[], cli_no_options[];
+        cli_output_options[], cli_events_options[], cli_stop_options[], cli_rm_options[], cli_rmp_options[],
+        cli_stopp_options[], cli_rmi_options[], cli_stats_options[], cli_logs_options[], cli_exec_options[],
+        cli_attach_options[], cli_pull_options[], cli_import_options[], cli_login_options[], cli_save_options[],
+        cli_no_options[];

@@ -75,7 +75,9 @@ int cli_exec(struct cli *cli, char **arguments, int n, struct err **err) {
 }
 
 int cli_attach(struct cli *cli, char **arguments, int n, struct err **err) {
-        const struct stream_options stream_options = { .in = options.interactive, .tty = options.tty, .detach = options.tty };
+        const struct stream_options stream_options = { .in = options.interactive,
+                                                       .tty = options.tty,
+                                                       .detach = options.tty };
         Cri__AttachRequest request = CRI__ATTACH_REQUEST__INIT;
         _cleanup_unpacked_ struct grpc_unpacked answer = {};
         int r;

@@ -17,8 +17,8 @@ bool pattern_matches(const struct pattern *pattern, const char *text);
 void pattern_done(struct pattern *pattern);
 #define _cleanup_pattern_ __attribute__((cleanup(pattern_done)))
 
-/* Reads "key=value" texts into entries of a map field, whose messages are those of @type (any map<string, string> entry).
- * The texts are cut in two in place. Free *@ret_entries with labels_free(). */
+/* Reads "key=value" texts into entries of a map field, whose messages are those of @type (any map<string, string>
+ * entry). The texts are cut in two in place. Free *@ret_entries with labels_free(). */
 struct label {
         ProtobufCMessage base;
         char *key, *value;
@@ -29,4 +29,5 @@ int labels_read(const struct cli_values *values, const ProtobufCMessageDescripto
 
 /* The value of @key among the entries of a map<string, string>; @fallback when it has none. */
 const char *label_get(void *const *entries, size_t n, const char *key, const char *fallback);
-#define LABEL_GET(message, key, fallback) label_get((void *const *)(message)->labels, (message)->n_labels, (key), (fallback))
+#define LABEL_GET(message, key, fallback)                                                                              \
+        label_get((void *const *)(message)->labels, (message)->n_labels, (key), (fallback))

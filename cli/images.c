@@ -37,7 +37,8 @@ static int list_images(struct cli *cli, const char *name, struct grpc_unpacked *
                 filter.image = &spec;
                 request.filter = &filter;
         }
-        return cli_call(cli, IMAGE("ListImages"), &request.base, &cri__list_images_response__descriptor, ret_answer, err);
+        return cli_call(cli, IMAGE("ListImages"), &request.base, &cri__list_images_response__descriptor, ret_answer,
+                        err);
 }
 
 /* NAME:TAG in two; NAME without a tag is <none>. */

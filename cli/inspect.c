@@ -54,7 +54,8 @@ static int ask_image(struct cli *cli, const char *id, struct grpc_unpacked *ret_
         spec.image = (char *)(uintptr_t)id;
         request.image = &spec;
         request.verbose = !options.quiet;
-        r = cli_call(cli, IMAGE("ImageStatus"), &request.base, &cri__image_status_response__descriptor, ret_answer, err);
+        r = cli_call(cli, IMAGE("ImageStatus"), &request.base, &cri__image_status_response__descriptor, ret_answer,
+                     err);
         if (r == 0 && !((const Cri__ImageStatusResponse *)ret_answer->message)->image) {
                 grpc_unpacked_free(ret_answer);
                 return err_set(err, ENOENT, "no such image");
@@ -118,10 +119,11 @@ int cli_version(struct cli *cli, char **arguments, int n, struct err **err) {
         enum output output;
         int r;
 
-        request.version = (char *)(uintptr_t)"v1";
+        request.version = (char *)(uintptr_t) "v1";
         r = output_parse(options.output, OUTPUT_TABLE, &output, err);
         if (r == 0)
-                r = cli_call(cli, RUNTIME("Version"), &request.base, &cri__version_response__descriptor, &unpacked, err);
+                r = cli_call(cli, RUNTIME("Version"), &request.base, &cri__version_response__descriptor, &unpacked,
+                             err);
         if (r < 0)
                 return r;
         answer = (const Cri__VersionResponse *)unpacked.message;
@@ -133,8 +135,8 @@ int cli_version(struct cli *cli, char **arguments, int n, struct err **err) {
 }
 
 /* Answers that are shown whole, as JSON unless YAML is wanted. */
-static int show(struct cli *cli, const char *path, const ProtobufCMessage *request, const ProtobufCMessageDescriptor *response,
-                struct err **err) {
+static int show(struct cli *cli, const char *path, const ProtobufCMessage *request,
+                const ProtobufCMessageDescriptor *response, struct err **err) {
         _cleanup_unpacked_ struct grpc_unpacked unpacked = {};
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INDENTED;
         enum output output;
@@ -180,7 +182,8 @@ static bool print_event(void *data, const ProtobufCMessage *message) {
 
         if (output == OUTPUT_TABLE)
                 printf("%s %s %s\n", format_time(event->created_at, time), event->container_id,
-                       protobuf_c_enum_descriptor_get_value(&cri__container_event_type__descriptor, event->container_event_type)
+                       protobuf_c_enum_descriptor_get_value(&cri__container_event_type__descriptor,
+                                                            event->container_event_type)
                                ->name);
         else
                 output_whole(message, output, false, NULL);

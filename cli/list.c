@@ -74,7 +74,8 @@ int list_containers(struct cli *cli, Cri__ContainerFilter *filter, struct grpc_u
         int r;
 
         request.filter = filter;
-        r = cli_call(cli, RUNTIME("ListContainers"), &request.base, &cri__list_containers_response__descriptor, ret_answer, err);
+        r = cli_call(cli, RUNTIME("ListContainers"), &request.base, &cri__list_containers_response__descriptor,
+                     ret_answer, err);
         if (r < 0)
                 return r;
         answer = (Cri__ListContainersResponse *)ret_answer->message;
@@ -89,7 +90,8 @@ int list_pods(struct cli *cli, Cri__PodSandboxFilter *filter, struct grpc_unpack
         int r;
 
         request.filter = filter;
-        r = cli_call(cli, RUNTIME("ListPodSandbox"), &request.base, &cri__list_pod_sandbox_response__descriptor, ret_answer, err);
+        r = cli_call(cli, RUNTIME("ListPodSandbox"), &request.base, &cri__list_pod_sandbox_response__descriptor,
+                     ret_answer, err);
         if (r < 0)
                 return r;
         answer = (Cri__ListPodSandboxResponse *)ret_answer->message;
@@ -111,7 +113,8 @@ static bool image_matches(const Cri__Container *container) {
                 return true;
         if (container->image && strstr(container->image->image, options.image))
                 return true;
-        return strstr(container->image_ref, options.image) != NULL || strstr(container->image_id, options.image) != NULL;
+        return strstr(container->image_ref, options.image) != NULL ||
+               strstr(container->image_id, options.image) != NULL;
 }
 
 static int read_container_state(const char *text, Cri__ContainerStateValue *ret_state, struct err **err) {
@@ -179,7 +182,8 @@ static int ask_containers(struct cli *cli, struct grpc_unpacked *ret_answer, str
         _cleanup_free_ void *entries = NULL;
         int r;
 
-        r = labels_read(&options.labels, &cri__container_filter__label_selector_entry__descriptor, &labels, &entries, err);
+        r = labels_read(&options.labels, &cri__container_filter__label_selector_entry__descriptor, &labels, &entries,
+                        err);
         if (r == 0 && options.state)
                 r = read_container_state(options.state, &state, err);
         if (r < 0)
@@ -250,10 +254,12 @@ static void print_pods(const Cri__ListPodSandboxResponse *answer) {
                 const Cri__PodSandboxMetadata *metadata = pod->metadata;
                 char id[FORMAT_MAX], age[FORMAT_MAX];
 
-                columns_row(&columns, "%s\t%s\t%s\t%s\t%s\t%u\t%s", id_text(pod->id, id), format_age(pod->created_at, now, age),
+                columns_row(&columns, "%s\t%s\t%s\t%s\t%s\t%u\t%s", id_text(pod->id, id),
+                            format_age(pod->created_at, now, age),
                             pod->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY ? "Ready" : "NotReady",
                             metadata ? metadata->name : "", metadata ? metadata->namespace_ : "",
-                            metadata ? metadata->attempt : 0, *pod->runtime_handler ? pod->runtime_handler : "(default)");
+                            metadata ? metadata->attempt : 0,
+                            *pod->runtime_handler ? pod->runtime_handler : "(default)");
         }
         columns_end(&columns, stdout);
 }
@@ -265,7 +271,8 @@ static int ask_pods(struct cli *cli, struct grpc_unpacked *ret_answer, struct er
         _cleanup_free_ void *entries = NULL;
         int r;
 
-        r = labels_read(&options.labels, &cri__pod_sandbox_filter__label_selector_entry__descriptor, &labels, &entries, err);
+        r = labels_read(&options.labels, &cri__pod_sandbox_filter__label_selector_entry__descriptor, &labels, &entries,
+                        err);
         if (r < 0)
                 return r;
         filter.n_label_selector = options.labels.n;

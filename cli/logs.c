@@ -37,8 +37,8 @@ static int ask(struct cli *cli, const char *id, struct grpc_unpacked *ret_answer
         int r;
 
         request.container_id = (char *)(uintptr_t)id;
-        r = cli_call(cli, RUNTIME("ContainerStatus"), &request.base, &cri__container_status_response__descriptor, ret_answer,
-                     err);
+        r = cli_call(cli, RUNTIME("ContainerStatus"), &request.base, &cri__container_status_response__descriptor,
+                     ret_answer, err);
         if (r < 0)
                 return r;
         if (!((const Cri__ContainerStatusResponse *)ret_answer->message)->status) {
@@ -55,8 +55,7 @@ static const Cri__ContainerStatus *status_of(const struct grpc_unpacked *answer)
 static bool is_running(struct cli *cli, const char *id) {
         _cleanup_unpacked_ struct grpc_unpacked answer = {};
 
-        return ask(cli, id, &answer, NULL) == 0 &&
-               status_of(&answer)->state == CRI__CONTAINER_STATE__CONTAINER_RUNNING;
+        return ask(cli, id, &answer, NULL) == 0 && status_of(&answer)->state == CRI__CONTAINER_STATE__CONTAINER_RUNNING;
 }
 
 /* The path with the attempt's number, "…/1.log", set to the one before. */
@@ -131,8 +130,8 @@ static int reopen(struct cli *cli, const char *id, struct err **err) {
         _cleanup_unpacked_ struct grpc_unpacked answer = {};
 
         request.container_id = (char *)(uintptr_t)id;
-        return cli_call(cli, RUNTIME("ReopenContainerLog"), &request.base, &cri__reopen_container_log_response__descriptor,
-                        &answer, err);
+        return cli_call(cli, RUNTIME("ReopenContainerLog"), &request.base,
+                        &cri__reopen_container_log_response__descriptor, &answer, err);
 }
 
 int cli_logs(struct cli *cli, char **arguments, int n, struct err **err) {

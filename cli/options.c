@@ -51,7 +51,8 @@ static int set(const struct cli_option *option, const char *value, struct err **
 }
 
 /* "--name", "--name=value", "--name value". @next is the argument behind; *ret_used says whether it was taken. */
-static int read_long(const struct cli_option *options, const char *text, const char *next, bool *ret_used, struct err **err) {
+static int read_long(const struct cli_option *options, const char *text, const char *next, bool *ret_used,
+                     struct err **err) {
         const char *equals = strchr(text, '='), *value = equals ? equals + 1 : NULL;
         const struct cli_option *option = find_long(options, text, equals ? (size_t)(equals - text) : strlen(text));
 
@@ -95,7 +96,8 @@ static bool asks_for_help(const char *argument) {
         return strcmp(argument, "--help") == 0 || strcmp(argument, "-h") == 0;
 }
 
-int cli_options_read(const struct cli_option *options, char **arguments, int n, bool rest, int *ret_n, struct err **err) {
+int cli_options_read(const struct cli_option *options, char **arguments, int n, bool rest, int *ret_n,
+                     struct err **err) {
         bool only_positional = false;
         int kept = 0;
 
@@ -138,7 +140,8 @@ void cli_options_help(const struct cli_option *options) {
 
                 if (o->letter)
                         snprintf(letter, sizeof(letter), "-%c, ", o->letter);
-                snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
+                snprintf(left, sizeof(left), "%s--%s%s%s", letter, o->name, o->value ? " " : "",
+                         o->value ? o->value : "");
                 printf("  %-32s %s\n", left, o->help);
         }
         printf("  %-32s %s\n", "-h, --help", "show this help");

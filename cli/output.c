@@ -161,8 +161,8 @@ static bool write_embedded(struct json_writer *w, const char *text) {
         return true;
 }
 
-static void write_map(struct json_writer *w, const ProtobufCFieldDescriptor *field, ProtobufCMessage *const *entries, size_t n,
-                      bool times) {
+static void write_map(struct json_writer *w, const ProtobufCFieldDescriptor *field, ProtobufCMessage *const *entries,
+                      size_t n, bool times) {
         const ProtobufCMessageDescriptor *type = field->descriptor;
 
         json_begin_map(w);

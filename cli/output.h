@@ -1,5 +1,5 @@
-/* Messages as JSON and YAML, in protobuf's JSON mapping: camelCase names, enums by name, 64-bit numbers as strings, fields
- * that are not set left with their zero values. */
+/* Messages as JSON and YAML, in protobuf's JSON mapping: camelCase names, enums by name, 64-bit numbers as strings,
+ * fields that are not set left with their zero values. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,8 +17,8 @@ int output_parse(const char *text, enum output fallback, enum output *ret_output
 /* Writes @message as a JSON value. With @times, fields createdAt, startedAt and finishedAt come as RFC 3339. */
 void output_message(struct json_writer *w, const ProtobufCMessage *message, bool times);
 
-/* Writes an answer about one object as crictl does: its first field as "status", with times as RFC 3339, and what the runtime
- * tells beyond it, the map `info`, one member each; what is JSON there is written as it is. */
+/* Writes an answer about one object as crictl does: its first field as "status", with times as RFC 3339, and what the
+ * runtime tells beyond it, the map `info`, one member each; what is JSON there is written as it is. */
 void output_status(struct json_writer *w, const ProtobufCMessage *message);
 
 /* Prints the finished document of @w in the form of @output, with a newline. */

@@ -35,7 +35,8 @@ static int ask_containers(struct cli *cli, const char *id, struct grpc_unpacked 
         _cleanup_free_ void *entries = NULL;
         int r;
 
-        r = labels_read(&options.labels, &cri__container_stats_filter__label_selector_entry__descriptor, &labels, &entries, err);
+        r = labels_read(&options.labels, &cri__container_stats_filter__label_selector_entry__descriptor, &labels,
+                        &entries, err);
         if (r < 0)
                 return r;
         filter.n_label_selector = options.labels.n;
@@ -43,8 +44,8 @@ static int ask_containers(struct cli *cli, const char *id, struct grpc_unpacked 
         filter.id = (char *)(uintptr_t)(id ? id : "");
         filter.pod_sandbox_id = (char *)(uintptr_t)(options.pod ? options.pod : "");
         request.filter = &filter;
-        return cli_call(cli, RUNTIME("ListContainerStats"), &request.base, &cri__list_container_stats_response__descriptor,
-                        ret_answer, err);
+        return cli_call(cli, RUNTIME("ListContainerStats"), &request.base,
+                        &cri__list_container_stats_response__descriptor, ret_answer, err);
 }
 
 static int ask_pods(struct cli *cli, const char *id, struct grpc_unpacked *ret_answer, struct err **err) {
@@ -54,16 +55,16 @@ static int ask_pods(struct cli *cli, const char *id, struct grpc_unpacked *ret_a
         _cleanup_free_ void *entries = NULL;
         int r;
 
-        r = labels_read(&options.labels, &cri__pod_sandbox_stats_filter__label_selector_entry__descriptor, &labels, &entries,
-                        err);
+        r = labels_read(&options.labels, &cri__pod_sandbox_stats_filter__label_selector_entry__descriptor, &labels,
+                        &entries, err);
         if (r < 0)
                 return r;
         filter.n_label_selector = options.labels.n;
         filter.label_selector = entries;
         filter.id = (char *)(uintptr_t)(id ? id : "");
         request.filter = &filter;
-        return cli_call(cli, RUNTIME("ListPodSandboxStats"), &request.base, &cri__list_pod_sandbox_stats_response__descriptor,
-                        ret_answer, err);
+        return cli_call(cli, RUNTIME("ListPodSandboxStats"), &request.base,
+                        &cri__list_pod_sandbox_stats_response__descriptor, ret_answer, err);
 }
 
 static uint64_t number(const Cri__UInt64Value *value) {

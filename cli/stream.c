@@ -29,7 +29,7 @@
 #define HEAD_MAX 8192
 #define CHUNK 16384
 #define STATUS_MAX 65536
-#define DETACH_FIRST 0x10 /* Ctrl-P */
+#define DETACH_FIRST 0x10  /* Ctrl-P */
 #define DETACH_SECOND 0x11 /* Ctrl-Q */
 
 struct stream {
@@ -49,7 +49,8 @@ static int split_url(const char *url, struct sockaddr_in *ret_address, const cha
         const char *path;
         unsigned port;
 
-        if (strncmp(url, "http://", 7) != 0 || !(path = strchr(url + 7, '/')) || (size_t)(path - url - 7) >= sizeof(host))
+        if (strncmp(url, "http://", 7) != 0 || !(path = strchr(url + 7, '/')) ||
+            (size_t)(path - url - 7) >= sizeof(host))
                 return err_set(err, EPROTO, "the streaming URL %s is not understood", url);
         memcpy(host, url + 7, (size_t)(path - url - 7));
         host[path - url - 7] = '\0';
@@ -114,7 +115,8 @@ static int upgrade(int fd, const char *path, struct err **err) {
         websocket_accept(key, strlen(key), accept);
         n = snprintf(request, sizeof(request),
                      "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: " PROTOCOL "\r\n\r\n",
+                     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: " PROTOCOL
+                     "\r\n\r\n",
                      path, key);
         r = (size_t)n < sizeof(request) ? write_all(fd, request, (size_t)n) : -E2BIG;
         if (r < 0)
@@ -303,7 +305,9 @@ static int watch_size(struct stream *stream) {
 }
 
 int stream_run(const char *url, const struct stream_options *options, int *ret_code, struct err **err) {
-        struct stream stream = { .fd = -EBADF, .signals = -1, .options = options, .decoder.client = true, .in_open = options->in };
+        struct stream stream = {
+                .fd = -EBADF, .signals = -1, .options = options, .decoder.client = true, .in_open = options->in
+        };
         _cleanup_close_ int fd = -EBADF, signals = -EBADF;
         struct sockaddr_in address;
         struct termios saved, raw;

@@ -133,7 +133,8 @@ static int fill_auth(Nacelle__Auth *auth, char user[256], char password[PASSWORD
         return 0;
 }
 
-static int transfer(struct cli *cli, const char *path, Nacelle__TransferRequest *request, struct view *view, struct err **err) {
+static int transfer(struct cli *cli, const char *path, Nacelle__TransferRequest *request, struct view *view,
+                    struct err **err) {
         Nacelle__Auth auth = NACELLE__AUTH__INIT;
         char user[256], password[PASSWORD_MAX] = "";
         int r;
@@ -156,7 +157,8 @@ static int absolute(const char *path, char ret_path[PATH_MAX], struct err **err)
 
         if (path[0] != '/' && !getcwd(cwd, sizeof(cwd)))
                 return err_errno(err, errno, "working directory");
-        if (snprintf(ret_path, PATH_MAX, "%s%s%s", path[0] == '/' ? "" : cwd, path[0] == '/' ? "" : "/", path) >= PATH_MAX)
+        if (snprintf(ret_path, PATH_MAX, "%s%s%s", path[0] == '/' ? "" : cwd, path[0] == '/' ? "" : "/", path) >=
+            PATH_MAX)
                 return err_set(err, ENAMETOOLONG, "%s: the path is too long", path);
         return 0;
 }

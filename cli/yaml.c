@@ -16,7 +16,8 @@ static bool is_plain(const char *text, size_t n) {
         if (n == 0 || !strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ/_", text[0]))
                 return false;
         for (size_t i = 0; i < n; i++)
-                if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.-@:+=", text[i]) || !text[i])
+                if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/_.-@:+=", text[i]) ||
+                    !text[i])
                         return false;
         if (text[n - 1] == ':')
                 return false;

@@ -114,7 +114,8 @@ static void handle_transfer(struct grpc_call *call, const ProtobufCMessage *mess
                 return grpc_call_fail(call, GRPC_RESOURCE_EXHAUSTED, "out of memory");
         transfer->call = call;
         fill_auth(&transfer_request.auth, request->auth);
-        if (image_transfer_start(binding->cri->loop, &transfer_request, &callbacks, transfer, &transfer->transfer, &err) < 0) {
+        if (image_transfer_start(binding->cri->loop, &transfer_request, &callbacks, transfer, &transfer->transfer,
+                                 &err) < 0) {
                 free(transfer);
                 return grpc_call_fail_err(call, err);
         }
@@ -186,7 +187,8 @@ static int run_config(struct store_job *job, struct err **err) {
         return image_store_read_config(job->store, job->image->id, &job->config, &n, err);
 }
 
-static void submit(struct grpc_call *call, const ProtobufCMessage *request, int (*run)(struct store_job *, struct err **)) {
+static void submit(struct grpc_call *call, const ProtobufCMessage *request,
+                   int (*run)(struct store_job *, struct err **)) {
         const struct binding *binding = grpc_call_data(call);
         struct store_job *job = calloc(1, sizeof(*job));
 
@@ -226,7 +228,8 @@ static const struct row {
         [LOGIN] = { PATH("Login"), TRANSFER, IMAGE_LOGIN },
 #undef TRANSFER
         [TAG] = { PATH("Tag"), &nacelle__tag_request__descriptor, &nacelle__tag_response__descriptor, handle_tag, 0 },
-        [UNTAG] = { PATH("Untag"), &nacelle__untag_request__descriptor, &nacelle__untag_response__descriptor, handle_untag, 0 },
+        [UNTAG] = { PATH("Untag"), &nacelle__untag_request__descriptor, &nacelle__untag_response__descriptor,
+                    handle_untag, 0 },
         [CONFIG] = { PATH("Config"), &nacelle__config_request__descriptor, &nacelle__config_response__descriptor,
                      handle_config, 0 },
 };

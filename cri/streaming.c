@@ -49,14 +49,16 @@ static int make_token(struct token *token) {
         return 0;
 }
 
-int streaming_url(struct streaming *streaming, const struct streaming_request *request, char **ret_url, struct err **err) {
+int streaming_url(struct streaming *streaming, const struct streaming_request *request, char **ret_url,
+                  struct err **err) {
         static const char *const names[] = { "exec", "attach", "portforward" };
         struct token *token;
 
         uv_update_time(streaming->loop);
         expire_tokens(streaming);
         if (streaming->n_tokens >= STREAMING_TOKENS_MAX)
-                return err_set(err, EBUSY, "more than %d streaming requests wait for their client", STREAMING_TOKENS_MAX);
+                return err_set(err, EBUSY, "more than %d streaming requests wait for their client",
+                               STREAMING_TOKENS_MAX);
         token = calloc(1, sizeof(*token));
         if (!token)
                 return err_set(err, ENOMEM, "out of memory");
@@ -88,7 +90,7 @@ struct streaming_session *streaming_claim(struct streaming *streaming, const cha
         expire_tokens(streaming);
         if (strlen(text) != TOKEN_LENGTH)
                 return NULL;
-        TAILQ_FOREACH(token, &streaming->tokens, link) {
+        TAILQ_FOREACH (token, &streaming->tokens, link) {
                 if (!token_equal(token->text, text))
                         continue;
                 session = TAKE_PTR(token->session);
@@ -258,7 +260,8 @@ static void read_head(struct client *client, uint8_t *data, size_t n) {
         free(TAKE_PTR(client->head));
         data += head - before;
         n -= head - before;
-        if (client->wire->begin(client) < 0 || (n > 0 && !client->closing && client->wire->receive(client, data, n) < 0))
+        if (client->wire->begin(client) < 0 ||
+            (n > 0 && !client->closing && client->wire->receive(client, data, n) < 0))
                 client_close(client);
 }
 
@@ -340,7 +343,8 @@ static int read_address(struct streaming *streaming, struct err **err) {
                 uv_ip4_name((struct sockaddr_in *)&address, host, sizeof(host));
                 port = ntohs(((struct sockaddr_in *)&address)->sin_port);
         }
-        snprintf(streaming->address, sizeof(streaming->address), address.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u", host, port);
+        snprintf(streaming->address, sizeof(streaming->address), address.ss_family == AF_INET6 ? "[%s]:%u" : "%s:%u",
+                 host, port);
         return 0;
 }
 
@@ -399,7 +403,7 @@ void streaming_free(struct streaming *streaming) {
         streaming->closing = true;
         while ((token = TAILQ_FIRST(&streaming->tokens)))
                 token_free(streaming, token);
-        LIST_FOREACH(client, &streaming->clients, link)
+        LIST_FOREACH (client, &streaming->clients, link)
                 client_close(client);
         uv_close((uv_handle_t *)&streaming->listener, on_listener_closed);
 }

@@ -27,8 +27,8 @@ struct streaming_connection;
 #define STREAMING_TOKENS_MAX 1000 /* unclaimed; one more is refused (EBUSY) */
 #define STREAMING_ID_MAX 256
 #define STREAMING_CLIENTS_MAX 512
-#define STREAMING_BUFFER_MAX (256 * 1024) /* bytes a session holds for its client, and for its process */
-#define STREAMING_FORWARDS_MAX 256 /* connections of one port-forward at a time */
+#define STREAMING_BUFFER_MAX (256 * 1024)    /* bytes a session holds for its client, and for its process */
+#define STREAMING_FORWARDS_MAX 256           /* connections of one port-forward at a time */
 #define STREAMING_IDLE_SECONDS (4 * 60 * 60) /* without a byte: the session is closed, as kubelet has it */
 
 enum streaming_kind { STREAMING_EXEC, STREAMING_ATTACH, STREAMING_PORT_FORWARD };
@@ -36,15 +36,15 @@ enum streaming_kind { STREAMING_EXEC, STREAMING_ATTACH, STREAMING_PORT_FORWARD }
 /* What a token stands for. Copied by streaming_url(). */
 struct streaming_request {
         enum streaming_kind kind;
-        const char *id; /* the container's, for port-forward the sandbox's; at most STREAMING_ID_MAX bytes */
-        char *const *command; /* exec: NULL-terminated */
+        const char *id;         /* the container's, for port-forward the sandbox's; at most STREAMING_ID_MAX bytes */
+        char *const *command;   /* exec: NULL-terminated */
         bool tty, in, out, err; /* which streams are wanted; with a tty stderr is part of stdout */
 };
 
-/* A process's end of the session, or a connection's into a pod. -EBADF for what was not asked for. With a terminal, in and
- * out are two descriptors of its master. Made non-blocking by the session. */
+/* A process's end of the session, or a connection's into a pod. -EBADF for what was not asked for. With a terminal, in
+ * and out are two descriptors of its master. Made non-blocking by the session. */
 struct streaming_process {
-        int in; /* written to; closing it is the process's end of file */
+        int in;       /* written to; closing it is the process's end of file */
         int out, err; /* read from */
 };
 
@@ -74,7 +74,8 @@ int streaming_new(uv_loop_t *loop, const char *address, const struct streaming_b
 void streaming_free(struct streaming *streaming);
 
 /* Makes a token for @request. Returns 0 with the URL (free it), -EBUSY past STREAMING_TOKENS_MAX, or -ENOMEM. */
-int streaming_url(struct streaming *streaming, const struct streaming_request *request, char **ret_url, struct err **err);
+int streaming_url(struct streaming *streaming, const struct streaming_request *request, char **ret_url,
+                  struct err **err);
 
 /* The process runs; its descriptors are the session's now. */
 void streaming_started(struct streaming_session *session, const struct streaming_process *process);

@@ -20,9 +20,9 @@ struct streaming_cri {
 struct process {
         struct cri *cri;
         struct streaming_session *session; /* NULL when it has gone */
-        struct cri_exec *exec; /* NULL for an attachment, and after the end */
-        char *container; /* of an attachment */
-        bool called_back; /* nothing else is coming from cri */
+        struct cri_exec *exec;             /* NULL for an attachment, and after the end */
+        char *container;                   /* of an attachment */
+        bool called_back;                  /* nothing else is coming from cri */
 };
 
 static struct streaming_process to_process(const struct cri_streams *streams) {
@@ -118,7 +118,8 @@ static void gone(void *data, struct streaming_session *session) {
         struct process *process = streaming_session_data(session);
 
         process->session = NULL;
-        /* An exec goes on without its client, as its end comes by on_exec_done(); an attachment was only its descriptors. */
+        /* An exec goes on without its client, as its end comes by on_exec_done(); an attachment was only its
+         * descriptors. */
         if (process->called_back)
                 process_free(process);
 }
@@ -130,8 +131,8 @@ static void input_ended(void *data, struct streaming_session *session) {
         if (!process->called_back)
                 return;
         cri_attach_input_ended(process->cri, process->container);
-        /* Only where the container reads an end of file now is there more to see; a client that closes a terminal's input
-         * has pressed the keys to leave (containerd does the same). */
+        /* Only where the container reads an end of file now is there more to see; a client that closes a terminal's
+         * input has pressed the keys to leave (containerd does the same). */
         if (container_find(process->cri, process->container, &container, NULL) == 0 && container->config->stdin_once &&
             !container->config->tty)
                 return;
@@ -207,7 +208,8 @@ static int attach_url(void *data, const Cri__AttachRequest *request, char **ret_
 
 static int forward_url(void *data, const Cri__PortForwardRequest *request, char **ret_url, struct err **err) {
         struct streaming_cri *streaming = data;
-        const struct streaming_request streaming_request = { .kind = STREAMING_PORT_FORWARD, .id = request->pod_sandbox_id };
+        const struct streaming_request streaming_request = { .kind = STREAMING_PORT_FORWARD,
+                                                             .id = request->pod_sandbox_id };
 
         return streaming_url(streaming->streaming, &streaming_request, ret_url, err);
 }
@@ -220,7 +222,8 @@ int streaming_cri_new(uv_loop_t *loop, struct cri *cri, const char *address, str
         if (!streaming)
                 return err_set(err, ENOMEM, "out of memory");
         streaming->cri = cri;
-        r = streaming_new(loop, address ? address : STREAMING_CRI_ADDRESS, &backend, streaming, &streaming->streaming, err);
+        r = streaming_new(loop, address ? address : STREAMING_CRI_ADDRESS, &backend, streaming, &streaming->streaming,
+                          err);
         if (r < 0) {
                 free(streaming);
                 return r;

@@ -25,7 +25,7 @@ struct streaming_connection {
 static struct streaming_connection *find(struct streaming_session *session, uint32_t stream) {
         struct streaming_connection *connection;
 
-        LIST_FOREACH(connection, &session->connections, link)
+        LIST_FOREACH (connection, &session->connections, link)
                 if (connection->data_stream == stream || connection->error_stream == stream)
                         return connection;
         return NULL;
@@ -34,7 +34,7 @@ static struct streaming_connection *find(struct streaming_session *session, uint
 static struct streaming_connection *find_request(struct streaming_session *session, const char *request_id) {
         struct streaming_connection *connection;
 
-        LIST_FOREACH(connection, &session->connections, link)
+        LIST_FOREACH (connection, &session->connections, link)
                 if (strcmp(connection->request_id, request_id) == 0)
                         return connection;
         return NULL;
@@ -115,7 +115,7 @@ static void on_input_end(void *data) {
 void forward_drained(struct streaming_session *session) {
         struct streaming_connection *connection;
 
-        LIST_FOREACH(connection, &session->connections, link)
+        LIST_FOREACH (connection, &session->connections, link)
                 pump_source_resume(connection->source);
 }
 
@@ -137,7 +137,8 @@ static int parse_port(const char *text, uint16_t *ret_port) {
         return 0;
 }
 
-static struct streaming_connection *connection_new(struct streaming_session *session, uint16_t port, const char *request_id) {
+static struct streaming_connection *connection_new(struct streaming_session *session, uint16_t port,
+                                                   const char *request_id) {
         struct streaming_connection *connection = calloc(1, sizeof(*connection));
 
         if (!connection)
@@ -155,7 +156,8 @@ static struct streaming_connection *connection_new(struct streaming_session *ses
         return connection;
 }
 
-int forward_stream(struct streaming_session *session, uint32_t stream, bool is_error, const char *port, const char *request_id) {
+int forward_stream(struct streaming_session *session, uint32_t stream, bool is_error, const char *port,
+                   const char *request_id) {
         char number[16];
         struct streaming_connection *connection;
         uint32_t *slot;
@@ -234,7 +236,8 @@ void streaming_connected(struct streaming_connection *connection, const struct s
         if (err || !process)
                 return fail(connection, err);
         connection->connected = true;
-        connection->source = pump_source_new(session->streaming->loop, process->out, on_output, on_output_end, connection);
+        connection->source =
+                pump_source_new(session->streaming->loop, process->out, on_output, on_output_end, connection);
         if (!connection->source) {
                 close_fd(process->in);
                 return fail(connection, NULL);

@@ -17,10 +17,10 @@ struct protocol {
 
 /* In the order of preference. */
 static const struct protocol exec_protocols[] = {
-        { "v5.channel.k8s.io", 5, false, true, false },        { "v4.channel.k8s.io", 4, false, true, false },
-        { "v4.base64.channel.k8s.io", 4, true, true, false },  { "channel.k8s.io", 1, false, true, false },
-        { "base64.channel.k8s.io", 1, true, true, false },     { "v4.channel.k8s.io", 4, false, false, false },
-        { "v3.channel.k8s.io", 3, false, false, false },       { "v2.channel.k8s.io", 2, false, false, false },
+        { "v5.channel.k8s.io", 5, false, true, false },       { "v4.channel.k8s.io", 4, false, true, false },
+        { "v4.base64.channel.k8s.io", 4, true, true, false }, { "channel.k8s.io", 1, false, true, false },
+        { "base64.channel.k8s.io", 1, true, true, false },    { "v4.channel.k8s.io", 4, false, false, false },
+        { "v3.channel.k8s.io", 3, false, false, false },      { "v2.channel.k8s.io", 2, false, false, false },
         { "channel.k8s.io", 1, false, false, false },
 };
 static const struct protocol forward_protocols[] = {
@@ -66,9 +66,10 @@ static bool header_has(const char *head, const char *name, const char *word) {
 
 static void refuse(struct client *client, const char *status, const char *text) {
         char answer[512];
-        int n = snprintf(answer, sizeof(answer),
-                         "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s", status,
-                         strlen(text), text);
+        int n = snprintf(
+                answer, sizeof(answer),
+                "HTTP/1.1 %s\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n%s", status,
+                strlen(text), text);
 
         client_write(client, answer, (size_t)n);
         client_close_after_flush(client);
@@ -92,8 +93,10 @@ static const struct protocol *choose(const char *head, bool forward, bool websoc
 
 static void accept_spdy(struct client *client, const struct protocol *protocol) {
         char answer[256];
-        int n = snprintf(answer, sizeof(answer), "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n%s%s%s\r\n",
-                         *protocol->name ? "X-Stream-Protocol-Version: " : "", protocol->name, *protocol->name ? "\r\n" : "");
+        int n = snprintf(answer, sizeof(answer),
+                         "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n%s%s%s\r\n",
+                         *protocol->name ? "X-Stream-Protocol-Version: " : "", protocol->name,
+                         *protocol->name ? "\r\n" : "");
 
         client->wire = &spdy_wire;
         client_write(client, answer, (size_t)n);
@@ -105,8 +108,10 @@ static void accept_websocket(struct client *client, const struct protocol *proto
 
         websocket_accept(key, strlen(key), accept);
         n = snprintf(answer, sizeof(answer),
-                     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Accept: %s\r\n%s%s%s\r\n",
-                     accept, *protocol->name ? "Sec-WebSocket-Protocol: " : "", protocol->name, *protocol->name ? "\r\n" : "");
+                     "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "
+                     "websocket\r\nSec-WebSocket-Accept: %s\r\n%s%s%s\r\n",
+                     accept, *protocol->name ? "Sec-WebSocket-Protocol: " : "", protocol->name,
+                     *protocol->name ? "\r\n" : "");
         client->wire = protocol->tunnel ? &tunnel_wire : &websocket_wire;
         client_write(client, answer, (size_t)n);
 }

@@ -1,9 +1,9 @@
 /* What the streaming server's files share.
  *
- * A client (streaming.c) is a connection; after its HTTP request was upgraded (streaming_http.c) its bytes go to a wire: SPDY
- * (streaming_spdy.c) or WebSocket (streaming_websocket.c). A wire turns them into input for the session
- * (streaming_session.c: one process) or for forwards (streaming_forward.c: connections into a pod), and their output into
- * frames.
+ * A client (streaming.c) is a connection; after its HTTP request was upgraded (streaming_http.c) its bytes go to a
+ * wire: SPDY (streaming_spdy.c) or WebSocket (streaming_websocket.c). A wire turns them into input for the session
+ * (streaming_session.c: one process) or for forwards (streaming_forward.c: connections into a pod), and their output
+ * into frames.
  */
 #pragma once
 
@@ -12,9 +12,9 @@
 #include "cri/streaming.h"
 #include "cri/streaming_pump.h"
 
-#define TOKEN_LENGTH 32 /* hex digits */
+#define TOKEN_LENGTH 32    /* hex digits */
 #define HEAD_SIZE_MAX 8192 /* of an HTTP request */
-#define HEAD_SECONDS 10 /* for sending it */
+#define HEAD_SECONDS 10    /* for sending it */
 #define STREAMS_SECONDS 30 /* for opening the streams after it */
 
 enum channel { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERR, CHANNEL_STATUS, CHANNEL_RESIZE, CHANNELS };
@@ -28,8 +28,8 @@ struct wire {
         int (*receive)(struct client *client, uint8_t *data, size_t n);
         void (*send)(struct client *client, uint32_t id, const void *data, size_t n);
         void (*end)(struct client *client, uint32_t id); /* no more will be sent there */
-        void (*finish)(struct client *client); /* nothing more at all: the client is closed after it */
-        void (*done)(struct client *client); /* frees client->wire_state */
+        void (*finish)(struct client *client);           /* nothing more at all: the client is closed after it */
+        void (*done)(struct client *client);             /* frees client->wire_state */
 };
 
 extern const struct wire spdy_wire, websocket_wire, tunnel_wire;
@@ -54,8 +54,8 @@ struct client {
         const struct wire *wire;
         void *wire_state;
         struct websocket_decoder *tunnel; /* of the WebSocket around SPDY; NULL without */
-        bool close_sent; /* of WebSocket */
-        unsigned version; /* of the remote command protocol, 1 to 5 */
+        bool close_sent;                  /* of WebSocket */
+        unsigned version;                 /* of the remote command protocol, 1 to 5 */
         bool base64;
         struct streaming_session *session;
 };
@@ -67,8 +67,8 @@ struct streaming_session {
         struct pump_sink *in;
         struct pump_source *out, *err;
         uv_timer_t *drain;
-        bool started; /* the backend was asked */
-        bool running; /* and has given descriptors */
+        bool started;  /* the backend was asked */
+        bool running;  /* and has given descriptors */
         bool released; /* the backend has no interest in it any more */
         bool exited, finished;
         int exit_code;
@@ -107,7 +107,8 @@ void client_close_after_flush(struct client *client);
 void client_pause(struct client *client); /* its input */
 void client_resume(struct client *client);
 void client_set_timer(struct client *client, unsigned seconds);
-struct streaming_session *streaming_claim(struct streaming *streaming, const char *token); /* NULL: unknown or too old */
+struct streaming_session *streaming_claim(struct streaming *streaming,
+                                          const char *token); /* NULL: unknown or too old */
 
 /* streaming_http.c: looks at the request so far. Returns how many bytes of it were the head once it is complete and
  * upgraded; 0 when more is needed or it was refused. */
@@ -120,11 +121,12 @@ void session_start(struct streaming_session *session);
 void session_input(struct streaming_session *session, const void *data, size_t n);
 void session_input_end(struct streaming_session *session);
 void session_resize(struct streaming_session *session, const void *data, size_t n); /* {"Width":W,"Height":H} */
-void session_drained(struct streaming_session *session); /* the client has room again */
-void session_client_gone(struct streaming_session *session); /* frees it */
+void session_drained(struct streaming_session *session);                            /* the client has room again */
+void session_client_gone(struct streaming_session *session);                        /* frees it */
 
 /* streaming_forward.c: one connection into the pod, by its data and error streams. */
-int forward_stream(struct streaming_session *session, uint32_t stream, bool is_error, const char *port, const char *request_id);
+int forward_stream(struct streaming_session *session, uint32_t stream, bool is_error, const char *port,
+                   const char *request_id);
 void forward_input(struct streaming_session *session, uint32_t stream, const void *data, size_t n);
 void forward_input_end(struct streaming_session *session, uint32_t stream);
 void forward_drained(struct streaming_session *session);

@@ -94,7 +94,7 @@ static void source_poll(struct pump_source *source, bool on) {
 }
 
 struct pump_source *pump_source_new(uv_loop_t *loop, int fd, void (*on_data)(void *data, const char *bytes, size_t n),
-                          void (*on_end)(void *data), void *data) {
+                                    void (*on_end)(void *data), void *data) {
         struct pump_source *source = calloc(1, sizeof(*source));
 
         if (source)

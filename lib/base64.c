@@ -10,7 +10,8 @@ void base64_encode(const void *data, size_t size, char *ret_text) {
 
         for (size_t i = 0; i < size; i += 3) {
                 size_t left = size - i;
-                uint32_t bits = (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
+                uint32_t bits =
+                        (uint32_t)p[i] << 16 | (left > 1 ? (uint32_t)p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
 
                 *ret_text++ = digits[bits >> 18];
                 *ret_text++ = digits[bits >> 12 & 63];

@@ -17,6 +17,6 @@ struct base64_decoder {
         uint8_t ended; /* padding was seen */
 };
 
-/* Decodes @n characters into @ret_data (room for n * 3 / 4 + 1 bytes, may be @text itself). Returns the number of bytes,
- * or -EINVAL for a character that does not belong there. */
+/* Decodes @n characters into @ret_data (room for n * 3 / 4 + 1 bytes, may be @text itself). Returns the number of
+ * bytes, or -EINVAL for a character that does not belong there. */
 int64_t base64_decode(struct base64_decoder *decoder, const void *text, size_t n, void *ret_data);

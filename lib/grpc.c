@@ -9,23 +9,10 @@
 #include "lib/utf8.h"
 
 static const char *const code_names[] = {
-        "OK",
-        "Canceled",
-        "Unknown",
-        "InvalidArgument",
-        "DeadlineExceeded",
-        "NotFound",
-        "AlreadyExists",
-        "PermissionDenied",
-        "ResourceExhausted",
-        "FailedPrecondition",
-        "Aborted",
-        "OutOfRange",
-        "Unimplemented",
-        "Internal",
-        "Unavailable",
-        "DataLoss",
-        "Unauthenticated",
+        "OK",       "Canceled",        "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+        "NotFound", "AlreadyExists",   "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+        "Aborted",  "OutOfRange",      "Unimplemented",    "Internal",          "Unavailable",
+        "DataLoss", "Unauthenticated",
 };
 
 /* The first row of a code is the one that grpc_code_to_errno() takes. */
@@ -219,7 +206,8 @@ static bool field_valid(const ProtobufCMessage *message, const ProtobufCFieldDes
         return element_valid(field, values);
 }
 
-/* protobuf-c leaves to the caller what proto3 asks of strings and numbers; Go clients refuse to read back what is not UTF-8. */
+/* protobuf-c leaves to the caller what proto3 asks of strings and numbers; Go clients refuse to read back what is not
+ * UTF-8. */
 static bool strings_valid(const ProtobufCMessage *message) {
         for (unsigned i = 0; i < message->n_unknown_fields; i++)
                 if (message->unknown_fields[i].tag == 0) /* no field has this number; it would not pack again */
@@ -230,7 +218,8 @@ static bool strings_valid(const ProtobufCMessage *message) {
         return true;
 }
 
-int grpc_unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t size, struct grpc_unpacked *ret_message) {
+int grpc_unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t size,
+                struct grpc_unpacked *ret_message) {
         struct unpacking unpacking = { .arena = arena_new() };
         ProtobufCAllocator allocator = { .alloc = unpack_alloc, .free = unpack_free, .allocator_data = &unpacking };
         ProtobufCMessage *message;

@@ -74,7 +74,8 @@ struct grpc_unpacked {
 
 /* Unpacks @size bytes as @type. Returns 0, -EBADMSG when they are no such message or a string in it is not UTF-8
  * (proto3), -ENOBUFS when it would take more than GRPC_UNPACKED_MAX, or -ENOMEM. */
-int grpc_unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t size, struct grpc_unpacked *ret_message);
+int grpc_unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t size,
+                struct grpc_unpacked *ret_message);
 
 void grpc_unpacked_free(struct grpc_unpacked *message);
 

@@ -249,7 +249,8 @@ static void answer_unknown(struct grpc_call *call) {
         if (!slash || slash == path)
                 snprintf(text, sizeof(text), "malformed method name: \"%s\"", call->path ? call->path : "");
         else
-                snprintf(text, sizeof(text), "unknown method %s for service %.*s", slash + 1, (int)(slash - path), path);
+                snprintf(text, sizeof(text), "unknown method %s for service %.*s", slash + 1, (int)(slash - path),
+                         path);
         answer(call, GRPC_UNIMPLEMENTED, text);
 }
 
@@ -350,8 +351,8 @@ static void tell_drained(struct grpc_server *server) {
         struct grpc_call *call;
 
 again:
-        LIST_FOREACH(connection, &server->connections, link) {
-                LIST_FOREACH(call, &connection->calls, link) {
+        LIST_FOREACH (connection, &server->connections, link) {
+                LIST_FOREACH (call, &connection->calls, link) {
                         if (!call->refused || call->out || !call->owned || call->cancelled || !call->on_drain)
                                 continue;
                         call->refused = false;
@@ -388,8 +389,8 @@ uint64_t grpc_call_deadline(const struct grpc_call *call) {
         return call->deadline ? call->deadline->at : 0;
 }
 
-void grpc_call_on_cancel(struct grpc_call *call, void (*on_cancel)(struct grpc_call *call, enum grpc_code code, void *data),
-                         void *data) {
+void grpc_call_on_cancel(struct grpc_call *call,
+                         void (*on_cancel)(struct grpc_call *call, enum grpc_code code, void *data), void *data) {
         call->on_cancel = on_cancel;
         call->cancel_data = data;
         if (on_cancel && call->cancelled && !call->cancel_queued) {

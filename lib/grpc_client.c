@@ -56,7 +56,7 @@ struct grpc_client_call {
         struct grpc_reader reader;
         struct call_timer *timer;
         int http_status, grpc_status; /* grpc_status -1: not seen yet */
-        enum grpc_code local_code; /* why this side ended the call, else OK */
+        enum grpc_code local_code;    /* why this side ended the call, else OK */
         char *text;
 };
 
@@ -147,8 +147,9 @@ static const struct {
         int http;
         enum grpc_code code;
 } http_codes[] = {
-        { 400, GRPC_INTERNAL },    { 401, GRPC_UNAUTHENTICATED }, { 403, GRPC_PERMISSION_DENIED }, { 404, GRPC_UNIMPLEMENTED },
-        { 429, GRPC_UNAVAILABLE }, { 502, GRPC_UNAVAILABLE },     { 503, GRPC_UNAVAILABLE },       { 504, GRPC_UNAVAILABLE },
+        { 400, GRPC_INTERNAL },      { 401, GRPC_UNAUTHENTICATED }, { 403, GRPC_PERMISSION_DENIED },
+        { 404, GRPC_UNIMPLEMENTED }, { 429, GRPC_UNAVAILABLE },     { 502, GRPC_UNAVAILABLE },
+        { 503, GRPC_UNAVAILABLE },   { 504, GRPC_UNAVAILABLE },
 };
 
 /* A server that does not speak gRPC: what its HTTP status means (grpc/doc/http-grpc-status-mapping.md). */
@@ -181,7 +182,8 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
                 snprintf(text, sizeof(text), "the server reset the stream: %s", nghttp2_http2_strerror(error));
                 call_done(call, code_of_reset(error), text);
         } else {
-                snprintf(text, sizeof(text), "the server answered HTTP status %d without a gRPC status", call->http_status);
+                snprintf(text, sizeof(text), "the server answered HTTP status %d without a gRPC status",
+                         call->http_status);
                 call_done(call, code_of_http(call->http_status), text);
         }
         return 0;
@@ -281,7 +283,7 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
 
         if (frame->hd.type != NGHTTP2_HEADERS)
                 return 0;
-        LIST_FOREACH(call, &link->calls, entry)
+        LIST_FOREACH (call, &link->calls, entry)
                 if (call->stream_id == frame->hd.stream_id) {
                         call_done(call, GRPC_UNAVAILABLE, "the server is closing the connection");
                         break;
@@ -316,7 +318,10 @@ static void on_link_dead(struct h2 *h2) {
                 snprintf(text, sizeof(text), link->connected ? "connection to %s lost: %s" : "connect to %s: %s",
                          link->client->target, h2->error == 0 ? "closed by the server" : uv_strerror(h2->error));
         while ((call = LIST_FIRST(&link->calls)))
-                call_done(call, call->local_code ? call->local_code : link->client ? GRPC_UNAVAILABLE : GRPC_CANCELLED,
+                call_done(call,
+                          call->local_code ? call->local_code :
+                          link->client     ? GRPC_UNAVAILABLE :
+                                             GRPC_CANCELLED,
                           call->local_code ? call->text : text);
 }
 
@@ -434,7 +439,8 @@ static int submit(struct grpc_client_call *call, const char *path, uint64_t time
                 bool seconds = timeout_ms > 99999999;
 
                 snprintf(timeout, sizeof(timeout), "%llu%c",
-                         (unsigned long long)(seconds ? timeout_ms / 1000 % 100000000 : timeout_ms), seconds ? 'S' : 'm');
+                         (unsigned long long)(seconds ? timeout_ms / 1000 % 100000000 : timeout_ms),
+                         seconds ? 'S' : 'm');
                 nv[n++] = header("grpc-timeout", timeout);
         }
         call->stream_id = nghttp2_submit_request(call->link->h2.session, NULL, nv, n, &provider, call);
@@ -492,7 +498,7 @@ void grpc_client_free(struct grpc_client *client) {
         if (link) {
                 client->link = NULL;
                 link->client = NULL;
-                LIST_FOREACH(call, &link->calls, entry)
+                LIST_FOREACH (call, &link->calls, entry)
                         call->client = NULL;
                 h2_close(&link->h2, 0);
         }

@@ -312,7 +312,7 @@ void grpc_server_free(struct grpc_server *server) {
                 LIST_REMOVE(listener, link);
                 uv_close(&listener->uv.handle, on_listener_closed);
         }
-        LIST_FOREACH(connection, &server->connections, link) {
+        LIST_FOREACH (connection, &server->connections, link) {
                 if (connection->h2.session)
                         nghttp2_session_terminate_session(connection->h2.session, NGHTTP2_NO_ERROR);
                 h2_flush(&connection->h2);

@@ -78,8 +78,8 @@ uint64_t grpc_call_deadline(const struct grpc_call *call);
 /* Has @on_cancel called, once, when nobody waits for the answer any more: @code is CANCELLED (reset, disconnected)
  * or DEADLINE_EXCEEDED. Called from the loop, never from within this function or grpc_call_send(). The handler still
  * has to answer the call. */
-void grpc_call_on_cancel(struct grpc_call *call, void (*on_cancel)(struct grpc_call *call, enum grpc_code code, void *data),
-                         void *data);
+void grpc_call_on_cancel(struct grpc_call *call,
+                         void (*on_cancel)(struct grpc_call *call, enum grpc_code code, void *data), void *data);
 
 /* Nobody waits for the answer any more. */
 bool grpc_call_cancelled(const struct grpc_call *call);
@@ -89,8 +89,8 @@ bool grpc_call_cancelled(const struct grpc_call *call);
  * -EMSGSIZE past GRPC_MESSAGE_MAX, or -ENOMEM. */
 int grpc_call_send(struct grpc_call *call, const ProtobufCMessage *message);
 
-/* Lets @bytes in place of GRPC_CALL_BUFFER_MAX wait for this call's reader: for a handler that sends a list of known size
- * in one go. */
+/* Lets @bytes in place of GRPC_CALL_BUFFER_MAX wait for this call's reader: for a handler that sends a list of known
+ * size in one go. */
 void grpc_call_set_buffer(struct grpc_call *call, size_t bytes);
 
 /* Whether a grpc_call_send() was refused since the buffer was last empty. */

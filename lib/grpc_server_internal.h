@@ -30,8 +30,8 @@ struct grpc_deadline {
 
 struct grpc_call {
         struct grpc_server *server;
-        struct connection *connection; /* NULL when the stream is gone */
-        LIST_ENTRY(grpc_call) link; /* in the connection's calls */
+        struct connection *connection;       /* NULL when the stream is gone */
+        LIST_ENTRY(grpc_call) link;          /* in the connection's calls */
         STAILQ_ENTRY(grpc_call) cancel_link; /* in the server's cancelled */
         int32_t stream_id;
         const struct grpc_method *method;

@@ -7,8 +7,8 @@
 #include "lib/cleanup.h"
 #include "lib/sigpipe.h"
 
-/* Scratch, used within one callback only; there is one loop, and its thread never nests them. (Thread-local memory would be a
- * part of every thread's stack.) */
+/* Scratch, used within one callback only; there is one loop, and its thread never nests them. (Thread-local memory
+ * would be a part of every thread's stack.) */
 static char read_buffer[H2_BUFFER_SIZE];
 static char write_buffer[H2_BUFFER_SIZE];
 

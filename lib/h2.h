@@ -1,7 +1,8 @@
 /* One HTTP/2 connection: an nghttp2 session on a libuv stream, for the gRPC server and client.
  *
  * Input is read only while all output is written: a peer that does not read its answers cannot ask for more. Buffers
- * for reading and writing are shared by all connections (there is one loop's thread), so that one at rest costs only its session.
+ * for reading and writing are shared by all connections (there is one loop's thread), so that one at rest costs only
+ * its session.
  */
 #pragma once
 

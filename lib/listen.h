@@ -1,4 +1,5 @@
-/* Listening sockets on paths, made so that a crashed predecessor's socket is no obstacle and a living one is not robbed. */
+/* Listening sockets on paths, made so that a crashed predecessor's socket is no obstacle and a living one is not
+ * robbed. */
 #pragma once
 
 #include <sys/types.h>

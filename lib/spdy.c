@@ -25,20 +25,22 @@ enum {
 /* The dictionary both sides' zlib begins with (section 2.6.10.1): words with a 32-bit length in front, then a tail. */
 static const char *const words[] = {
         "options", "head", "post", "put", "delete", "trace", "accept", "accept-charset", "accept-encoding",
-        "accept-language", "accept-ranges", "age", "allow", "authorization", "cache-control", "connection", "content-base",
-        "content-encoding", "content-language", "content-length", "content-location", "content-md5", "content-range",
-        "content-type", "date", "etag", "expect", "expires", "from", "host", "if-match", "if-modified-since",
-        "if-none-match", "if-range", "if-unmodified-since", "last-modified", "location", "max-forwards", "pragma",
-        "proxy-authenticate", "proxy-authorization", "range", "referer", "retry-after", "server", "te", "trailer",
-        "transfer-encoding", "upgrade", "user-agent", "vary", "via", "warning", "www-authenticate", "method", "get", "status",
-        "200 OK", "version", "HTTP/1.1", "url", "public", "set-cookie", "keep-alive", "origin",
+        "accept-language", "accept-ranges", "age", "allow", "authorization", "cache-control", "connection",
+        "content-base", "content-encoding", "content-language", "content-length", "content-location",
+        "content-md5", "content-range", "content-type", "date", "etag", "expect", "expires", "from", "host",
+        "if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "last-modified",
+        "location", "max-forwards", "pragma", "proxy-authenticate", "proxy-authorization", "range", "referer",
+        "retry-after", "server", "te", "trailer", "transfer-encoding", "upgrade", "user-agent", "vary", "via",
+        "warning", "www-authenticate", "method", "get", "status", "200 OK", "version", "HTTP/1.1", "url",
+        "public", "set-cookie", "keep-alive", "origin",
 };
 static const char tail[] =
-        "100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505203 Non-Authoritative "
-        "Information204 No Content301 Moved Permanently400 Bad Request401 Unauthorized403 Forbidden404 Not Found500 Internal "
-        "Server Error501 Not Implemented503 Service UnavailableJan Feb Mar Apr May Jun Jul Aug Sept Oct Nov Dec 00:00:00 Mon, "
-        "Tue, Wed, Thu, Fri, Sat, Sun, GMTchunked,text/html,image/png,image/jpg,image/gif,application/xml,application/xhtml+xml,"
-        "text/plain,text/javascript,publicprivatemax-age=gzip,deflate,sdchcharset=utf-8charset=iso-8859-1,utf-,*,enq=0.";
+        "100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505203 Non-Authori"
+        "tative Information204 No Content301 Moved Permanently400 Bad Request401 Unauthorized403 Forbidden404 Not "
+        "Found500 Internal Server Error501 Not Implemented503 Service UnavailableJan Feb Mar Apr May Jun Jul Aug S"
+        "ept Oct Nov Dec 00:00:00 Mon, Tue, Wed, Thu, Fri, Sat, Sun, GMTchunked,text/html,image/png,image/jpg,imag"
+        "e/gif,application/xml,application/xhtml+xml,text/plain,text/javascript,publicprivatemax-age=gzip,deflate,"
+        "sdchcharset=utf-8charset=iso-8859-1,utf-,*,enq=0.";
 
 static void put32(uint8_t *p, uint32_t n) {
         p[0] = (uint8_t)(n >> 24);
@@ -69,7 +71,8 @@ int spdy_init(struct spdy *spdy) {
 
         *spdy = (struct spdy){};
         if (inflateInit(&spdy->inflate) != Z_OK ||
-            deflateInit2(&spdy->deflate, Z_BEST_SPEED, Z_DEFLATED, DEFLATE_WINDOW_BITS, DEFLATE_MEMORY, Z_DEFAULT_STRATEGY) != Z_OK)
+            deflateInit2(&spdy->deflate, Z_BEST_SPEED, Z_DEFLATED, DEFLATE_WINDOW_BITS, DEFLATE_MEMORY,
+                         Z_DEFAULT_STRATEGY) != Z_OK)
                 return -ENOMEM;
         make_dictionary(dictionary);
         deflateSetDictionary(&spdy->deflate, dictionary, sizeof(dictionary));
@@ -336,8 +339,8 @@ size_t spdy_goaway(uint32_t last_stream, uint8_t ret_frame[SPDY_REPLY_MAX]) {
         return 16;
 }
 
-size_t spdy_syn_stream(struct spdy *spdy, uint32_t stream, const char *const (*headers)[2], unsigned n, uint8_t *ret_frame,
-                       size_t room) {
+size_t spdy_syn_stream(struct spdy *spdy, uint32_t stream, const char *const (*headers)[2], unsigned n,
+                       uint8_t *ret_frame, size_t room) {
         uint8_t block[2048];
         size_t size = 4;
 

@@ -1,5 +1,5 @@
-/* SPDY/3.1 frames, as far as Kubernetes' exec, attach and port-forward use them: streams opened by the client with a few
- * headers, data both ways, half-close. Flow control is not part of it: its clients (moby/spdystream) have none.
+/* SPDY/3.1 frames, as far as Kubernetes' exec, attach and port-forward use them: streams opened by the client with a
+ * few headers, data both ways, half-close. Flow control is not part of it: its clients (moby/spdystream) have none.
  *
  * SPDY Protocol, Draft 3.1, section 2.
  */
@@ -23,8 +23,8 @@ enum spdy_event_kind { SPDY_STREAM, SPDY_DATA, SPDY_RESET, SPDY_PING, SPDY_GOAWA
 
 struct spdy_event {
         enum spdy_event_kind kind;
-        uint32_t stream; /* PING: its id */
-        bool fin; /* STREAM, DATA: the client sends nothing further there */
+        uint32_t stream;     /* PING: its id */
+        bool fin;            /* STREAM, DATA: the client sends nothing further there */
         const uint8_t *data; /* DATA: a piece, in the input */
         size_t size;
 };
@@ -67,5 +67,5 @@ size_t spdy_reset(uint32_t stream, uint32_t status, uint8_t ret_frame[SPDY_REPLY
 size_t spdy_goaway(uint32_t last_stream, uint8_t ret_frame[SPDY_REPLY_MAX]);
 
 /* For clients and tests: opens a stream with @n headers. Returns the length, 0 when it does not fit @room. */
-size_t spdy_syn_stream(struct spdy *spdy, uint32_t stream, const char *const (*headers)[2], unsigned n, uint8_t *ret_frame,
-                       size_t room);
+size_t spdy_syn_stream(struct spdy *spdy, uint32_t stream, const char *const (*headers)[2], unsigned n,
+                       uint8_t *ret_frame, size_t room);

@@ -82,11 +82,9 @@ static int take_control(struct websocket_decoder *d, const uint8_t *data, size_t
 static int take_data(struct websocket_decoder *d, const uint8_t *data, size_t n, struct websocket_event *ret_event) {
         bool frame_ends = n == d->left;
 
-        *ret_event = (struct websocket_event){ .opcode = d->message_opcode,
-                                               .begin = d->begin,
-                                               .end = frame_ends && d->fin,
-                                               .data = data,
-                                               .size = n };
+        *ret_event = (struct websocket_event){
+                .opcode = d->message_opcode, .begin = d->begin, .end = frame_ends && d->fin, .data = data, .size = n
+        };
         d->begin = false;
         d->at += n;
         d->left -= n;

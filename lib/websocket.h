@@ -28,9 +28,9 @@ struct websocket_decoder {
         uint8_t header[WEBSOCKET_HEADER_MAX];
         uint8_t n_header;
         bool in_payload, fin;
-        bool in_message; /* between the frames of a fragmented one */
-        bool begin; /* the next piece of data begins its message */
-        uint8_t opcode; /* of the frame */
+        bool in_message;        /* between the frames of a fragmented one */
+        bool begin;             /* the next piece of data begins its message */
+        uint8_t opcode;         /* of the frame */
         uint8_t message_opcode; /* of the data message under way */
         uint8_t mask[4];
         uint64_t left, at; /* bytes of the payload to come; of it seen */
@@ -40,14 +40,15 @@ struct websocket_decoder {
 /* A piece of a data message, or a whole control frame. */
 struct websocket_event {
         enum websocket_opcode opcode; /* of the message: never WEBSOCKET_CONTINUATION */
-        bool begin, end; /* the message's first, last piece */
-        const uint8_t *data; /* within the input, or the decoder for control frames */
-        size_t size; /* may be 0 */
+        bool begin, end;              /* the message's first, last piece */
+        const uint8_t *data;          /* within the input, or the decoder for control frames */
+        size_t size;                  /* may be 0 */
 };
 
 /* Takes bytes from *@data, which it unmasks in place, and moves *@data and *@size past them. Returns 1 with an event; 0
  * when more bytes are needed; -EPROTO for what RFC 6455 forbids; -EMSGSIZE past WEBSOCKET_FRAME_MAX. */
-int websocket_decode(struct websocket_decoder *decoder, uint8_t **data, size_t *size, struct websocket_event *ret_event);
+int websocket_decode(struct websocket_decoder *decoder, uint8_t **data, size_t *size,
+                     struct websocket_event *ret_event);
 
 /* Writes the header of a final frame of @size bytes; @mask is NULL for a server. Returns its length. */
 size_t websocket_header(uint8_t ret_header[WEBSOCKET_HEADER_MAX], enum websocket_opcode opcode, uint64_t size,

@@ -9,10 +9,10 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const ProtobufCMessageDescriptor *const types[] = {
-        &cri__run_pod_sandbox_request__descriptor,  &cri__create_container_request__descriptor,
-        &cri__list_containers_request__descriptor,  &cri__update_container_resources_request__descriptor,
+        &cri__run_pod_sandbox_request__descriptor,   &cri__create_container_request__descriptor,
+        &cri__list_containers_request__descriptor,   &cri__update_container_resources_request__descriptor,
         &cri__container_status_response__descriptor, &cri__pull_image_request__descriptor,
-        &nacelle__transfer_request__descriptor,     &nacelle__transfer_update__descriptor,
+        &nacelle__transfer_request__descriptor,      &nacelle__transfer_update__descriptor,
 };
 
 static void check(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t size) {

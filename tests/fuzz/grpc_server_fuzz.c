@@ -33,8 +33,10 @@ static void setup(void) {
         int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 
         address_size = sizeof(address);
-        if (bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)) < 0 || /* an abstract name of the kernel's choice */
-            getsockname(fd, (struct sockaddr *)&address, &address_size) < 0 || listen(fd, 8) < 0)
+        if (bind(fd, (struct sockaddr *)&address, sizeof(sa_family_t)) <
+                    0 || /* an abstract name of the kernel's choice */
+            getsockname(fd, (struct sockaddr *)&address, &address_size) < 0 ||
+            listen(fd, 8) < 0)
                 abort();
         uv_loop_init(&loop);
         if (grpc_server_new(&loop, &server) < 0 || grpc_server_add(server, methods, 1, NULL) < 0 ||

@@ -15,7 +15,8 @@ static int feed(struct spdy *spdy, const uint8_t *data, size_t size) {
         while ((r = spdy_decode(spdy, &p, &size, &event)) > 0) {
                 if (event.kind == SPDY_DATA && (event.data < data || event.data + event.size > p))
                         abort();
-                if (event.kind == SPDY_STREAM && spdy_header(spdy, "streamtype") && strlen(spdy_header(spdy, "streamtype")) > SPDY_HEADERS_MAX)
+                if (event.kind == SPDY_STREAM && spdy_header(spdy, "streamtype") &&
+                    strlen(spdy_header(spdy, "streamtype")) > SPDY_HEADERS_MAX)
                         abort();
         }
         return r;

@@ -1,5 +1,5 @@
-/* The streaming server and a client that sends any bytes behind a right handshake: sessions and descriptors go with it. The
- * first byte chooses the protocol and the kind. */
+/* The streaming server and a client that sends any bytes behind a right handshake: sessions and descriptors go with it.
+ * The first byte chooses the protocol and the kind. */
 #include <arpa/inet.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -36,8 +36,8 @@ static void resize(void *data, struct streaming_session *session, uint16_t colum
 static void gone(void *data, struct streaming_session *session) {
 }
 
-static void connect_port(void *data, struct streaming_session *session, const struct streaming_request *request, uint16_t port,
-                         struct streaming_connection *connection) {
+static void connect_port(void *data, struct streaming_session *session, const struct streaming_request *request,
+                         uint16_t port, struct streaming_connection *connection) {
         struct streaming_process process = { .err = -EBADF };
         int fds[2];
 
@@ -59,9 +59,12 @@ static const struct {
 } handshakes[] = {
         { STREAMING_EXEC, "Upgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n" },
         { STREAMING_PORT_FORWARD, "Upgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: portforward.k8s.io\r\n" },
-        { STREAMING_ATTACH, "Upgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n" },
-        { STREAMING_EXEC, "Upgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Protocol: v4.base64.channel.k8s.io\r\n" },
-        { STREAMING_PORT_FORWARD, "Upgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Protocol: SPDY/3.1+portforward.k8s.io\r\n" },
+        { STREAMING_ATTACH,
+          "Upgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n" },
+        { STREAMING_EXEC,
+          "Upgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Protocol: v4.base64.channel.k8s.io\r\n" },
+        { STREAMING_PORT_FORWARD,
+          "Upgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Protocol: SPDY/3.1+portforward.k8s.io\r\n" },
         { STREAMING_EXEC, "" },
 };
 
@@ -93,7 +96,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 send(fd, data + 1, size - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
         for (int i = 0; i < 6; i++)
                 uv_run(&loop, UV_RUN_NOWAIT);
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger)); /* no TIME_WAIT */
+        setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 },
+                   sizeof(struct linger)); /* no TIME_WAIT */
         close(fd);
         for (int i = 0; i < 1000 && streaming_clients(streaming) > 0; i++)
                 uv_run(&loop, UV_RUN_NOWAIT);

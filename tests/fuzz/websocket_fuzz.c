@@ -1,4 +1,5 @@
-/* WebSocket frames of any bytes: messages begin before they end, control frames come whole, all of it within the input. */
+/* WebSocket frames of any bytes: messages begin before they end, control frames come whole, all of it within the input.
+ */
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                 abort();
                         continue;
                 }
-                if (event.begin == open || event.opcode == WEBSOCKET_CONTINUATION || event.data < copy || event.data + event.size > p)
+                if (event.begin == open || event.opcode == WEBSOCKET_CONTINUATION || event.data < copy ||
+                    event.data + event.size > p)
                         abort();
                 open = !event.end;
         }

@@ -24,9 +24,9 @@ static int64_t number;
 static struct cli_values list;
 
 static const struct cli_option options[] = {
-        { "all", 'a', CLI_FLAG, &flag, NULL, "" },    { "quiet", 'q', CLI_FLAG, &other, NULL, "" },
-        { "name", 0, CLI_TEXT, &text, "NAME", "" },   { "last", 'n', CLI_NUMBER, &number, "N", "" },
-        { "label", 0, CLI_LIST, &list, "K=V", "" },   {},
+        { "all", 'a', CLI_FLAG, &flag, NULL, "" },  { "quiet", 'q', CLI_FLAG, &other, NULL, "" },
+        { "name", 0, CLI_TEXT, &text, "NAME", "" }, { "last", 'n', CLI_NUMBER, &number, "N", "" },
+        { "label", 0, CLI_LIST, &list, "K=V", "" }, {},
 };
 
 /* Command lines as people type them, separated by blanks; what is left over, and what was set. */
@@ -117,7 +117,7 @@ static void test_commands(void **state) {
         }
 }
 
-#define SECONDS(n) ((int64_t)(n) * 1000000000)
+#define SECONDS(n) ((int64_t)(n)*1000000000)
 
 static void test_ages(void **state) {
         static const struct {
@@ -160,12 +160,21 @@ static void test_since(void **state) {
                 int error;
                 int64_t ns; /* with now at 10,000 s */
         } rows[] = {
-                { "42m", 0, SECONDS(10000 - 2520) }, { "1h30m", 0, SECONDS(10000 - 5400) }, { "100ms", 0, SECONDS(10000) - 100000000 },
-                { "1.5s", 0, SECONDS(10000) - 1500000000 }, { "1970-01-01T00:00:05Z", 0, SECONDS(5) },
-                { "1970-01-01T00:00:05.25Z", 0, SECONDS(5) + 250000000 }, { "1970-01-01T02:00:05+02:00", 0, SECONDS(5) },
-                { "1970-01-02", 0, SECONDS(86400) }, { "1970-01-01T01:00", 0, SECONDS(3600) },
-                { "", -EINVAL, 0 }, { "5", -EINVAL, 0 }, { "-5m", -EINVAL, 0 }, { "yesterday", -EINVAL, 0 },
-                { "1970-01-01T00:00:05Zx", -EINVAL, 0 }, { "99999999999h", -EINVAL, 0 },
+                { "42m", 0, SECONDS(10000 - 2520) },
+                { "1h30m", 0, SECONDS(10000 - 5400) },
+                { "100ms", 0, SECONDS(10000) - 100000000 },
+                { "1.5s", 0, SECONDS(10000) - 1500000000 },
+                { "1970-01-01T00:00:05Z", 0, SECONDS(5) },
+                { "1970-01-01T00:00:05.25Z", 0, SECONDS(5) + 250000000 },
+                { "1970-01-01T02:00:05+02:00", 0, SECONDS(5) },
+                { "1970-01-02", 0, SECONDS(86400) },
+                { "1970-01-01T01:00", 0, SECONDS(3600) },
+                { "", -EINVAL, 0 },
+                { "5", -EINVAL, 0 },
+                { "-5m", -EINVAL, 0 },
+                { "yesterday", -EINVAL, 0 },
+                { "1970-01-01T00:00:05Zx", -EINVAL, 0 },
+                { "99999999999h", -EINVAL, 0 },
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -208,8 +217,9 @@ static void print_yaml(FILE *out, const void *data) {
 }
 
 static void test_yaml(void **state) {
-        static const char json[] = "{\"a\":\"word\",\"b\":\"yes\",\"c\":[1,{\"d\":null,\"e\":[]},\"x: y\"],\"f\":{},\"g\":{\"h\":true},"
-                                   "\"i\":\"1\",\"j\":\"line\\nline\",\"k\":\"\"}";
+        static const char json[] =
+                "{\"a\":\"word\",\"b\":\"yes\",\"c\":[1,{\"d\":null,\"e\":[]},\"x: y\"],\"f\":{},\"g\":{\"h\":true},"
+                "\"i\":\"1\",\"j\":\"line\\nline\",\"k\":\"\"}";
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct value *value;
 
@@ -264,9 +274,11 @@ static void test_messages_as_json(void **state) {
         container.labels = &entries;
         output_message(&w, &container.base, false);
         assert_int_equal(json_writer_finish(&w, &json, NULL), 0);
-        assert_string_equal(json, "{\"id\":\"\",\"podSandboxId\":\"\",\"metadata\":{\"name\":\"web\",\"attempt\":2},\"image\":null,"
-                                  "\"imageRef\":\"\",\"state\":\"CONTAINER_RUNNING\",\"createdAt\":\"1\",\"labels\":{\"k\":\"v\\\"\"},"
-                                  "\"annotations\":{},\"imageId\":\"\"}");
+        assert_string_equal(
+                json,
+                "{\"id\":\"\",\"podSandboxId\":\"\",\"metadata\":{\"name\":\"web\",\"attempt\":2},\"image\":null,"
+                "\"imageRef\":\"\",\"state\":\"CONTAINER_RUNNING\",\"createdAt\":\"1\",\"labels\":{\"k\":\"v\\\"\"},"
+                "\"annotations\":{},\"imageId\":\"\"}");
 }
 
 int main(void) {

@@ -73,8 +73,8 @@ static void gone(void *data, struct streaming_session *session) {
         f->session = NULL;
 }
 
-static void connect_port(void *data, struct streaming_session *session, const struct streaming_request *request, uint16_t port,
-                         struct streaming_connection *connection) {
+static void connect_port(void *data, struct streaming_session *session, const struct streaming_request *request,
+                         uint16_t port, struct streaming_connection *connection) {
         struct streaming_process process = { .err = -EBADF };
         _cleanup_err_ struct err *err = NULL;
         int fds[2];
@@ -136,15 +136,15 @@ static void turn(void) {
                 usleep(200);
 }
 
-#define UNTIL(condition)                                            \
-        do {                                                        \
-                bool _met = false;                                  \
-                                                                    \
-                for (int _i = 0; _i < TURNS && !_met; _i++) {       \
-                        turn();                                     \
-                        _met = (condition);                         \
-                }                                                   \
-                assert_true(_met);                                  \
+#define UNTIL(condition)                                                                                               \
+        do {                                                                                                           \
+                bool _met = false;                                                                                     \
+                                                                                                                       \
+                for (int _i = 0; _i < TURNS && !_met; _i++) {                                                          \
+                        turn();                                                                                        \
+                        _met = (condition);                                                                            \
+                }                                                                                                      \
+                assert_true(_met);                                                                                     \
         } while (0)
 
 static void put(const void *data, size_t n) {
@@ -175,7 +175,8 @@ static int request(const char *url, const char *headers) {
 }
 
 #define SPDY "Connection: Upgrade\r\nUpgrade: SPDY/3.1\r\n"
-#define WEBSOCKET "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define WEBSOCKET                                                                                                      \
+        "Connection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define V4 "X-Stream-Protocol-Version: v4.channel.k8s.io\r\n"
 
 static char *url_of(enum streaming_kind kind, bool tty) {
@@ -195,7 +196,8 @@ static const struct {
 } handshakes[] = {
         { SPDY V4, 101 },
         { SPDY, 101 },
-        { SPDY "X-Stream-Protocol-Version: v9.channel.k8s.io\r\nX-Stream-Protocol-Version: v3.channel.k8s.io\r\n", 101 },
+        { SPDY "X-Stream-Protocol-Version: v9.channel.k8s.io\r\nX-Stream-Protocol-Version: v3.channel.k8s.io\r\n",
+          101 },
         { SPDY "X-Stream-Protocol-Version: v9.channel.k8s.io\r\n", 403 },
         { WEBSOCKET "Sec-WebSocket-Protocol: v9, v5.channel.k8s.io\r\n", 101 },
         { WEBSOCKET, 101 },
@@ -325,9 +327,11 @@ static void test_spdy_exec(void **state) {
         assert_string_equal(seen.text[5], "output and more");
         assert_string_equal(seen.text[7], "errors");
         assert_true(seen.fin[1] && seen.fin[5] && seen.fin[7] && seen.goaway);
-        assert_string_equal(seen.text[1],
-                            "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"command terminated with non-zero exit code: 7\","
-                            "\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"reason\":\"ExitCode\",\"message\":\"7\"}]}}");
+        assert_string_equal(
+                seen.text[1],
+                "{\"metadata\":{},\"status\":\"Failure\",\"message\":\"command terminated with non-zero exit code: 7\","
+                "\"reason\":\"NonZeroExitCode\",\"details\":{\"causes\":[{\"reason\":\"ExitCode\",\"message\":\"7\"}]}"
+                "}");
         assert_int_equal(f->gone, 0);
         spdy_done(&seen.spdy);
 }
@@ -508,7 +512,8 @@ static void test_websocket_v1(void **state) {
                 streaming_exited(TAKE_PTR(f->session), code);
                 for (int i = 0; i < TURNS && !f->closed; i++)
                         ws_look(&seen, false);
-                assert_string_equal(seen.text[3], code ? "command terminated with non-zero exit code: exit status 1" : "");
+                assert_string_equal(seen.text[3],
+                                    code ? "command terminated with non-zero exit code: exit status 1" : "");
                 f->in = close_fd(f->in);
         }
 }

@@ -156,7 +156,8 @@ static int call(const char *method, const char *version, uint64_t timeout_ms, ch
 
         request.version = (char *)(uintptr_t)version;
         snprintf(path, sizeof(path), SERVICE "%s", method);
-        r = grpc_client_unary(f->client, path, &request.base, &cri__version_response__descriptor, timeout_ms, &answer, err);
+        r = grpc_client_unary(f->client, path, &request.base, &cri__version_response__descriptor, timeout_ms, &answer,
+                              err);
         if (r < 0)
                 return r;
         if (ret_name)
@@ -226,8 +227,9 @@ static void test_disconnect(void **state) {
         Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
         int code = -1;
 
-        assert_int_equal(grpc_client_call(f->client, SERVICE "Hold", &request.base, &cri__version_response__descriptor, 0,
-                                          &handlers, &code, NULL), 0);
+        assert_int_equal(grpc_client_call(f->client, SERVICE "Hold", &request.base, &cri__version_response__descriptor,
+                                          0, &handlers, &code, NULL),
+                         0);
         while (!f->held)
                 uv_run(&f->loop, UV_RUN_ONCE);
         assert_int_equal(grpc_call_peer(f->held)->pid, getpid());
@@ -245,8 +247,9 @@ static void test_cancel(void **state) {
         struct grpc_client_call *client_call;
         int code = -1;
 
-        assert_int_equal(grpc_client_call(f->client, SERVICE "Hold", &request.base, &cri__version_response__descriptor, 0,
-                                          &handlers, &code, &client_call), 0);
+        assert_int_equal(grpc_client_call(f->client, SERVICE "Hold", &request.base, &cri__version_response__descriptor,
+                                          0, &handlers, &code, &client_call),
+                         0);
         while (!f->held)
                 uv_run(&f->loop, UV_RUN_ONCE);
         grpc_client_cancel(client_call);
@@ -272,8 +275,9 @@ static void test_stream_with_backpressure(void **state) {
         Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
         unsigned n = 0;
 
-        assert_int_equal(grpc_client_stream(f->client, SERVICE "Stream", &request.base, &cri__version_response__descriptor,
-                                            0, count_message, &n, NULL), 0);
+        assert_int_equal(grpc_client_stream(f->client, SERVICE "Stream", &request.base,
+                                            &cri__version_response__descriptor, 0, count_message, &n, NULL),
+                         0);
         assert_int_equal(n, 200);
         assert_true(f->drained > 0);
 }
@@ -282,8 +286,9 @@ static void test_stream_ended_by_reader(void **state) {
         Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
         unsigned n = 0;
 
-        assert_int_equal(grpc_client_stream(f->client, SERVICE "Stream", &request.base, &cri__version_response__descriptor,
-                                            0, stop_at_three, &n, NULL), 0);
+        assert_int_equal(grpc_client_stream(f->client, SERVICE "Stream", &request.base,
+                                            &cri__version_response__descriptor, 0, stop_at_three, &n, NULL),
+                         0);
         assert_int_equal(n, 3);
 }
 
@@ -294,8 +299,9 @@ static void test_slow_reader_is_bounded(void **state) {
         struct grpc_client_call *client_call;
         int code = -1;
 
-        assert_int_equal(grpc_client_call(f->client, SERVICE "Stream", &request.base, &cri__version_response__descriptor, 0,
-                                          &handlers, &code, &client_call), 0);
+        assert_int_equal(grpc_client_call(f->client, SERVICE "Stream", &request.base,
+                                          &cri__version_response__descriptor, 0, &handlers, &code, &client_call),
+                         0);
         while (!f->held)
                 uv_run(&f->loop, UV_RUN_ONCE);
         /* 100 kB each: at most the buffer, one more, and what the first flush could write at once. */
@@ -312,8 +318,9 @@ static void test_no_server(void **state) {
         Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
 
         assert_int_equal(grpc_client_new(&f->loop, "unix:///nonexistent/x.sock", &client, NULL), 0);
-        assert_int_equal(grpc_client_unary(client, SERVICE "Version", &request.base, &cri__version_response__descriptor, 0,
-                                           &answer, &err), -EAGAIN);
+        assert_int_equal(grpc_client_unary(client, SERVICE "Version", &request.base, &cri__version_response__descriptor,
+                                           0, &answer, &err),
+                         -EAGAIN);
         assert_non_null(strstr(err_text(err), "connect to unix:///nonexistent/x.sock: no such file"));
         grpc_client_free(client);
 }
@@ -323,9 +330,10 @@ static void test_targets(void **state) {
                 const char *target;
                 int error;
         } targets[] = {
-                { "unix:///run/x", 0 }, { "unix:/run/x", 0 }, { "/run/x", 0 },          { "127.0.0.1:80", 0 },
-                { "[::1]:80", 0 },      { "unix://x", -EINVAL }, { "localhost:80", -EINVAL }, { "127.0.0.1", -EINVAL },
-                { "127.0.0.1:0", -EINVAL }, { "127.0.0.1:65536", -EINVAL }, { "", -EINVAL }, { "[::1:80", -EINVAL },
+                { "unix:///run/x", 0 },         { "unix:/run/x", 0 },     { "/run/x", 0 },
+                { "127.0.0.1:80", 0 },          { "[::1]:80", 0 },        { "unix://x", -EINVAL },
+                { "localhost:80", -EINVAL },    { "127.0.0.1", -EINVAL }, { "127.0.0.1:0", -EINVAL },
+                { "127.0.0.1:65536", -EINVAL }, { "", -EINVAL },          { "[::1:80", -EINVAL },
         };
 
         for (size_t i = 0; i < ELEMENTS(targets); i++) {
@@ -389,24 +397,29 @@ static const struct {
         const char *name, *headers, *data;
         size_t size;
         const char *status; /* HTTP */
-        int code; /* -1: the stream is reset */
+        int code;           /* -1: the stream is reset */
         const char *says;
 } cases[] = {
         { "right", BASE POST VERSION GRPC, CASE("\0\0\0\0\0"), "200", GRPC_OK, NULL },
-        { "subtype", BASE POST VERSION "content-type: application/grpc+proto\n", CASE("\0\0\0\0\0"), "200", GRPC_OK, NULL },
+        { "subtype", BASE POST VERSION "content-type: application/grpc+proto\n", CASE("\0\0\0\0\0"), "200", GRPC_OK,
+          NULL },
         { "GET", BASE ":method: GET\n" VERSION GRPC, CASE("\0\0\0\0\0"), "405", GRPC_INTERNAL, "must be POST" },
         { "no content type", BASE POST VERSION, CASE("\0\0\0\0\0"), "415", GRPC_INVALID_ARGUMENT, "content type" },
-        { "JSON", BASE POST VERSION "content-type: application/json\n", CASE("{}"), "415", GRPC_INVALID_ARGUMENT, NULL },
-        { "grpc-web", BASE POST VERSION "content-type: application/grpc-web\n", CASE(""), "415", GRPC_INVALID_ARGUMENT, NULL },
+        { "JSON", BASE POST VERSION "content-type: application/json\n", CASE("{}"), "415", GRPC_INVALID_ARGUMENT,
+          NULL },
+        { "grpc-web", BASE POST VERSION "content-type: application/grpc-web\n", CASE(""), "415", GRPC_INVALID_ARGUMENT,
+          NULL },
         { "service", BASE POST ":path: /other.Service/Version\n" GRPC, CASE("\0\0\0\0\0"), "200", GRPC_UNIMPLEMENTED,
           "unknown method Version for service other.Service" },
         { "path", BASE POST ":path: /\n" GRPC, CASE("\0\0\0\0\0"), "200", GRPC_UNIMPLEMENTED, "malformed method name" },
-        { "timeout", BASE POST VERSION GRPC "grpc-timeout: soon\n", CASE("\0\0\0\0\0"), "400", GRPC_INTERNAL, "grpc-timeout" },
+        { "timeout", BASE POST VERSION GRPC "grpc-timeout: soon\n", CASE("\0\0\0\0\0"), "400", GRPC_INTERNAL,
+          "grpc-timeout" },
         { "no message", BASE POST VERSION GRPC, CASE(""), "200", GRPC_INTERNAL, "no message" },
         { "cut prefix", BASE POST VERSION GRPC, CASE("\0\0\0"), "200", GRPC_INTERNAL, "ends within" },
         { "cut message", BASE POST VERSION GRPC, CASE("\0\0\0\0\4ab"), "200", GRPC_INTERNAL, "ends within" },
         { "two messages", BASE POST VERSION GRPC, CASE("\0\0\0\0\0\0\0\0\0\0"), "200", GRPC_INTERNAL, "more than one" },
-        { "not protobuf", BASE POST VERSION GRPC, CASE("\0\0\0\0\2\xff\xff"), "200", GRPC_INTERNAL, "no valid message" },
+        { "not protobuf", BASE POST VERSION GRPC, CASE("\0\0\0\0\2\xff\xff"), "200", GRPC_INTERNAL,
+          "no valid message" },
         { "too large", BASE POST VERSION GRPC, CASE("\0\1\0\0\1"), "200", GRPC_RESOURCE_EXHAUSTED,
           "received message larger than max (16777217 vs. 16777216)" },
         { "flag", BASE POST VERSION GRPC, CASE("\7\0\0\0\0"), "200", GRPC_INTERNAL, "malformed message prefix" },
@@ -472,7 +485,8 @@ static void see(int fd, struct seen *seen) {
                                 see_headers(inflater, seen, buffer + 9, size);
                         seen->reset |= buffer[3] == NGHTTP2_RST_STREAM;
                         seen->goaway |= buffer[3] == NGHTTP2_GOAWAY;
-                        seen->ended |= buffer[8] == 1 && buffer[3] == NGHTTP2_HEADERS && (buffer[4] & NGHTTP2_FLAG_END_STREAM);
+                        seen->ended |=
+                                buffer[8] == 1 && buffer[3] == NGHTTP2_HEADERS && (buffer[4] & NGHTTP2_FLAG_END_STREAM);
                         memmove(buffer, buffer + 9 + size, filled - 9 - size);
                         filled -= 9 + size;
                 }
@@ -548,8 +562,15 @@ static void test_header_bytes_are_bounded(void **state) {
                         memset(block + n, 'v', 230);
                         n += 230;
                 }
-                uint8_t head[9] = { (uint8_t)(n >> 16), (uint8_t)(n >> 8), (uint8_t)n, NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS,
-                                    0, 0, 0, 1 };
+                uint8_t head[9] = { (uint8_t)(n >> 16),
+                                    (uint8_t)(n >> 8),
+                                    (uint8_t)n,
+                                    NGHTTP2_HEADERS,
+                                    NGHTTP2_FLAG_END_HEADERS,
+                                    0,
+                                    0,
+                                    0,
+                                    1 };
                 assert_int_equal(write(fd, head, 9), 9);
                 assert_int_equal(write(fd, block, n), n);
                 raw = (struct raw){};

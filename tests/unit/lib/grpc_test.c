@@ -57,17 +57,29 @@ static const struct {
         int error;
         uint64_t ms;
 } timeouts[] = {
-        { "1S", 0, 1000 },      { "100m", 0, 100 },   { "2M", 0, 120000 },       { "1H", 0, 3600000 },
-        { "1u", 0, 1 },         { "1500u", 0, 2 },    { "1n", 0, 1 },            { "99999999m", 0, 99999999 },
-        { "100000000m", -EINVAL, 0 }, { "", -EINVAL, 0 }, { "S", -EINVAL, 0 },   { "5", -EINVAL, 0 },
-        { "-1S", -EINVAL, 0 },  { "1s", -EINVAL, 0 }, { "1 S", -EINVAL, 0 },
+        { "1S", 0, 1000 },
+        { "100m", 0, 100 },
+        { "2M", 0, 120000 },
+        { "1H", 0, 3600000 },
+        { "1u", 0, 1 },
+        { "1500u", 0, 2 },
+        { "1n", 0, 1 },
+        { "99999999m", 0, 99999999 },
+        { "100000000m", -EINVAL, 0 },
+        { "", -EINVAL, 0 },
+        { "S", -EINVAL, 0 },
+        { "5", -EINVAL, 0 },
+        { "-1S", -EINVAL, 0 },
+        { "1s", -EINVAL, 0 },
+        { "1 S", -EINVAL, 0 },
 };
 
 static void test_timeouts(void **state) {
         for (size_t i = 0; i < ELEMENTS(timeouts); i++) {
                 uint64_t ms = 42;
 
-                assert_int_equal(grpc_timeout_parse(timeouts[i].value, strlen(timeouts[i].value), &ms), timeouts[i].error);
+                assert_int_equal(grpc_timeout_parse(timeouts[i].value, strlen(timeouts[i].value), &ms),
+                                 timeouts[i].error);
                 assert_int_equal(ms, timeouts[i].error ? 42 : timeouts[i].ms);
         }
 }
@@ -77,10 +89,11 @@ static void test_codes_and_errnos(void **state) {
                 int error;
                 enum grpc_code code;
         } rows[] = {
-                { ENOENT, GRPC_NOT_FOUND },   { EINVAL, GRPC_INVALID_ARGUMENT },      { EEXIST, GRPC_ALREADY_EXISTS },
-                { EPERM, GRPC_PERMISSION_DENIED }, { ENOSPC, GRPC_RESOURCE_EXHAUSTED }, { ETIMEDOUT, GRPC_DEADLINE_EXCEEDED },
-                { EBUSY, GRPC_FAILED_PRECONDITION }, { ENOSYS, GRPC_UNIMPLEMENTED },   { ECANCELED, GRPC_CANCELLED },
-                { EAGAIN, GRPC_UNAVAILABLE },
+                { ENOENT, GRPC_NOT_FOUND },          { EINVAL, GRPC_INVALID_ARGUMENT },
+                { EEXIST, GRPC_ALREADY_EXISTS },     { EPERM, GRPC_PERMISSION_DENIED },
+                { ENOSPC, GRPC_RESOURCE_EXHAUSTED }, { ETIMEDOUT, GRPC_DEADLINE_EXCEEDED },
+                { EBUSY, GRPC_FAILED_PRECONDITION }, { ENOSYS, GRPC_UNIMPLEMENTED },
+                { ECANCELED, GRPC_CANCELLED },       { EAGAIN, GRPC_UNAVAILABLE },
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -108,7 +121,8 @@ static void test_reader_takes_any_split(void **state) {
 
                         while (grpc_reader_feed(&reader, &data, &size, 3) > 0) {
                                 assert_int_equal(reader.size, strlen(want[found]));
-                                assert_memory_equal(reader.data ? reader.data : (const uint8_t *)"", want[found], reader.size);
+                                assert_memory_equal(reader.data ? reader.data : (const uint8_t *)"", want[found],
+                                                    reader.size);
                                 grpc_reader_next(&reader);
                                 found++;
                         }
@@ -124,10 +138,8 @@ static const struct {
         int error;
 } prefixes[] = {
         { { 0, 0, 0, 0, 4 }, 0 }, /* the limit */
-        { { 0, 0, 0, 0, 5 }, -EMSGSIZE },
-        { { 0, 0xff, 0xff, 0xff, 0xff }, -EMSGSIZE },
-        { { 1, 0, 0, 0, 1 }, -ENOTSUP },
-        { { 2, 0, 0, 0, 1 }, -EPROTO },
+        { { 0, 0, 0, 0, 5 }, -EMSGSIZE }, { { 0, 0xff, 0xff, 0xff, 0xff }, -EMSGSIZE },
+        { { 1, 0, 0, 0, 1 }, -ENOTSUP },  { { 2, 0, 0, 0, 1 }, -EPROTO },
 };
 
 static void test_reader_refuses(void **state) {
@@ -163,10 +175,10 @@ static const struct {
         { "\x0a\x02v1", 4, 0 },
         { "\x0a\x02\xc3\xbc", 4, 0 },
         { "\x0a\x02\xc3\x28", 4, -EBADMSG }, /* not UTF-8 */
-        { "\x0a\x05v1", 4, -EBADMSG }, /* the string passes the end */
+        { "\x0a\x05v1", 4, -EBADMSG },       /* the string passes the end */
         { "\x0a", 1, -EBADMSG },
         { "\xff\xff\xff\xff\xff\xff", 6, -EBADMSG },
-        { "\x52\x01x", 3, 0 }, /* an unknown field */
+        { "\x52\x01x", 3, 0 },           /* an unknown field */
         { "\x80\x00\x07", 3, -EBADMSG }, /* field number 0 */
 };
 
@@ -174,8 +186,9 @@ static void test_unpack(void **state) {
         for (size_t i = 0; i < ELEMENTS(packed); i++) {
                 struct grpc_unpacked message = {};
 
-                assert_int_equal(grpc_unpack(&cri__version_request__descriptor, packed[i].bytes, packed[i].size, &message),
-                                 packed[i].error);
+                assert_int_equal(
+                        grpc_unpack(&cri__version_request__descriptor, packed[i].bytes, packed[i].size, &message),
+                        packed[i].error);
                 grpc_unpacked_free(&message);
         }
 }

@@ -89,7 +89,8 @@ static void test_paths(void **state) {
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        const struct CMUnitTest tests[] = { TEST(test_new_stale_and_in_use), TEST(test_leaves_other_files_alone), TEST(test_paths) };
+        const struct CMUnitTest tests[] = { TEST(test_new_stale_and_in_use), TEST(test_leaves_other_files_alone),
+                                            TEST(test_paths) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

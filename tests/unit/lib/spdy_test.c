@@ -71,15 +71,15 @@ static const struct {
         size_t size;
         int error;
 } refusals[] = {
-        { CASE("\x80\x02\0\1\0\0\0\0"), -EPROTO }, /* SPDY/2 */
-        { CASE("\x80\x03\0\1\0\0\0\4\0\0\0\1"), -EPROTO }, /* SYN_STREAM too short */
+        { CASE("\x80\x02\0\1\0\0\0\0"), -EPROTO },                           /* SPDY/2 */
+        { CASE("\x80\x03\0\1\0\0\0\4\0\0\0\1"), -EPROTO },                   /* SYN_STREAM too short */
         { CASE("\x80\x03\0\1\0\0\0\x0e\0\0\0\1\0\0\0\0\0\0zzzz"), -EPROTO }, /* no zlib */
-        { CASE("\x80\x03\0\6\0\0\0\2\0\0"), -EPROTO }, /* PING too short */
-        { CASE("\x80\x03\0\3\0\0\0\4\0\0\0\1"), -EPROTO }, /* RST_STREAM too short */
-        { CASE("\x80\x03\0\1\0\0\x40\1"), -EMSGSIZE }, /* one past the maximum */
-        { CASE("\x80\x03\0\1\0\0\x40\0"), 0 }, /* the maximum: waits for it */
-        { CASE("\x80\x03\0\4\0\0\0\4\0\0\0\0"), 0 }, /* SETTINGS are passed over */
-        { CASE("\x80\x03\0\x63\0\0\0\1x"), 0 }, /* so is what is unknown */
+        { CASE("\x80\x03\0\6\0\0\0\2\0\0"), -EPROTO },                       /* PING too short */
+        { CASE("\x80\x03\0\3\0\0\0\4\0\0\0\1"), -EPROTO },                   /* RST_STREAM too short */
+        { CASE("\x80\x03\0\1\0\0\x40\1"), -EMSGSIZE },                       /* one past the maximum */
+        { CASE("\x80\x03\0\1\0\0\x40\0"), 0 },                               /* the maximum: waits for it */
+        { CASE("\x80\x03\0\4\0\0\0\4\0\0\0\0"), 0 },                         /* SETTINGS are passed over */
+        { CASE("\x80\x03\0\x63\0\0\0\1x"), 0 },                              /* so is what is unknown */
 };
 
 static void test_refusals(void **state) {

@@ -35,7 +35,8 @@ static void test_sha1(void **state) {
 static void test_base64(void **state) {
         static const struct {
                 const char *plain, *encoded;
-        } rows[] = { { "", "" }, { "f", "Zg==" }, { "fo", "Zm8=" }, { "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "\xff\xfe", "//4=" } };
+        } rows[] = { { "", "" },        { "f", "Zg==" },        { "fo", "Zm8=" },
+                     { "foo", "Zm9v" }, { "foob", "Zm9vYg==" }, { "\xff\xfe", "//4=" } };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
                 struct base64_decoder decoder = {};
@@ -84,11 +85,11 @@ static const struct {
         { CASE("\x82\x00"), true, 1, WEBSOCKET_BINARY, "" },
         { CASE("\x81\x05Hello"), false, -EPROTO, 0, NULL }, /* not masked */
         { CASE("\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"), true, -EPROTO, 0, NULL },
-        { CASE("\xc1\x05Hello"), true, -EPROTO, 0, NULL }, /* an extension's bit */
-        { CASE("\x83\x05Hello"), true, -EPROTO, 0, NULL }, /* opcode 3 */
-        { CASE("\x80\x05Hello"), true, -EPROTO, 0, NULL }, /* continues nothing */
-        { CASE("\x09\x05Hello"), true, -EPROTO, 0, NULL }, /* a control frame in pieces */
-        { CASE("\x89\x7e\x00\x7e"), true, -EPROTO, 0, NULL }, /* a control frame of 126 bytes */
+        { CASE("\xc1\x05Hello"), true, -EPROTO, 0, NULL },                  /* an extension's bit */
+        { CASE("\x83\x05Hello"), true, -EPROTO, 0, NULL },                  /* opcode 3 */
+        { CASE("\x80\x05Hello"), true, -EPROTO, 0, NULL },                  /* continues nothing */
+        { CASE("\x09\x05Hello"), true, -EPROTO, 0, NULL },                  /* a control frame in pieces */
+        { CASE("\x89\x7e\x00\x7e"), true, -EPROTO, 0, NULL },               /* a control frame of 126 bytes */
         { CASE("\x82\x7f\0\0\0\0\x02\0\0\x01"), true, -EMSGSIZE, 0, NULL }, /* one past the maximum */
 };
 
@@ -128,7 +129,9 @@ static void test_pieces(void **state) {
 
                         memcpy(bytes, stream + at, n);
                         while (websocket_decode(&decoder, &p, &n, &event) > 0) {
-                                char *to = event.opcode == WEBSOCKET_TEXT ? text : event.opcode == WEBSOCKET_BINARY ? binary : ping;
+                                char *to = event.opcode == WEBSOCKET_TEXT   ? text :
+                                           event.opcode == WEBSOCKET_BINARY ? binary :
+                                                                              ping;
 
                                 strncat(to, (const char *)event.data, event.size);
                                 begins += event.opcode != WEBSOCKET_PING && event.begin;
