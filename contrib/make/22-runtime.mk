@@ -19,8 +19,9 @@ $(BUILD)/nacelle-shim: $(SHIM_OBJECTS)
 	$(SHIM_CC) $(SHIM_CFLAGS) -static -no-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections $^ -o $@
 
 # The tests of runtime/ start real shims.
-$(BUILD)/tests/unit/runtime/%.o: CPPFLAGS += -DNACELLE_TEST_SHIM='"$(abspath $(BUILD))/nacelle-shim"'
-$(BUILD)/tests/unit/runtime/%_test: | $(BUILD)/nacelle-shim
+$(BUILD)/tests/unit/runtime/%.o: CPPFLAGS += -DNACELLE_TEST_SHIM='"$(abspath $(BUILD))/nacelle-shim"' \
+                                     -DNACELLE_TEST_OCI='"$(abspath $(BUILD))/nacelle-oci"'
+$(BUILD)/tests/unit/runtime/%_test: | $(BUILD)/nacelle-shim $(BUILD)/nacelle-oci
 
 # The OCI runtime command line: runtime/ without the agent.
 OCI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/oci/*.c))
