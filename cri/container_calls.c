@@ -18,6 +18,10 @@
 /* How long after SIGKILL StopContainer and RemoveContainer wait before they say that it does not work. */
 #define KILL_SECONDS 120
 
+/* A signal that found no shim (another is being started) is tried again after this. */
+#define SIGNAL_RETRY_MS 200
+#define SIGNAL_RETRIES_MAX (KILL_SECONDS * 1000 / SIGNAL_RETRY_MS)
+
 static const char *const state_names[] = { "CONTAINER_CREATED", "CONTAINER_RUNNING", "CONTAINER_EXITED", "CONTAINER_UNKNOWN" };
 
 /* What the container sees at /sys/fs/cgroup: its own cgroup. */
@@ -127,6 +131,8 @@ struct end {
         bool killed; /* SIGKILL was sent */
         bool ended; /* while a signal is on its way */
         bool sending;
+        bool missed; /* there was no shim to send it */
+        unsigned retries;
         void (*then)(struct cri_call *call);
 };
 
@@ -153,8 +159,8 @@ static int end_signal(struct cri_call *call, struct err **err) {
         struct end *end = call->state;
         int r = container_kill(call->cri->runtime, call->sandbox->id, call->container->id, end->signal, err);
 
-        /* Gone already, or its shim is: the end comes by itself. */
-        return r == -ESRCH || r == -ENOENT ? 0 : r;
+        end->missed = r == -ENOENT;
+        return r == -ESRCH || r == -ENOENT ? 0 : r; /* gone already: the end comes by itself */
 }
 
 static void end_send(struct cri_call *call, int signal);
@@ -162,6 +168,10 @@ static void end_send(struct cri_call *call, int signal);
 static void end_timeout(uv_timer_t *timer) {
         struct end *end = timer->data;
 
+        if (end->missed && end->retries++ < SIGNAL_RETRIES_MAX) {
+                end_send(end->call, end->signal);
+                return;
+        }
         if (!end->killed) {
                 end->killed = true;
                 end_send(end->call, SIGKILL);
@@ -182,7 +192,8 @@ static void end_sent(struct cri_call *call) {
         if (end->ended)
                 end_finish(end);
         else
-                uv_timer_start(&end->timer, end_timeout, (uint64_t)(end->killed ? KILL_SECONDS : end->grace) * 1000, 0);
+                uv_timer_start(&end->timer, end_timeout,
+                               end->missed ? SIGNAL_RETRY_MS : (uint64_t)(end->killed ? KILL_SECONDS : end->grace) * 1000, 0);
 }
 
 static void end_not_sent(struct cri_call *call) {
