@@ -307,6 +307,7 @@ static int fill_request(struct message *m, const struct image_transfer_request *
                 { "auth", q->auth.auth },
                 { "identity-token", q->auth.identity_token },
                 { "registry-token", q->auth.registry_token },
+                { "auth-server", q->auth.server },
         };
 
         for (size_t i = 0; i < ELEMENTS(pairs); i++)

@@ -31,6 +31,7 @@ struct image_auth {
         const char *auth;           /* base64 of USERNAME:PASSWORD */
         const char *identity_token; /* an OAuth2 refresh token */
         const char *registry_token; /* a bearer token as it is */
+        const char *server; /* the host or URL that they are for, and no other; NULL or "": the reference's registry */
 };
 
 /* Everything is copied by image_transfer_start(); NULL where the kind does not need it. */

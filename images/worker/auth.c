@@ -117,8 +117,8 @@ static int ask_by_form(struct http *http, struct http_request *q, const struct e
         _cleanup_free_ char *token = http_escape(e->identity_token), *form = NULL;
         int n = token ? asprintf(&form,
                                  "grant_type=refresh_token&client_id=nacelle&service=%s&scope=%s&refresh_token=%s",
-                                 service, scope, token)
-                      : -1;
+                                 service, scope, token) :
+                        -1;
 
         if (n < 0) {
                 form = NULL;
@@ -171,8 +171,8 @@ static int bearer_value(struct http *http, const struct endpoint *e, const char 
         if (!realm || (strncmp(realm, "https://", 8) != 0 && (secure || strncmp(realm, "http://", 7) != 0)))
                 return err_set(err, EPROTO, "%s names no token server that may be asked: \"%.200s\"", e->host,
                                realm ?: "");
-        return e->identity_token ? ask_by_form(http, &q, e, realm, service_escaped, scope_escaped, ret, err)
-                                 : ask_by_query(http, &q, e, realm, service_escaped, scope_escaped, ret, err);
+        return e->identity_token ? ask_by_form(http, &q, e, realm, service_escaped, scope_escaped, ret, err) :
+                                   ask_by_query(http, &q, e, realm, service_escaped, scope_escaped, ret, err);
 }
 
 int auth_answer(struct http *http, const struct endpoint *e, const struct http_response *response, const char *scope,
@@ -180,8 +180,8 @@ int auth_answer(struct http *http, const struct endpoint *e, const struct http_r
         const char *basic = NULL;
 
         if (e->registry_token)
-                return asprintf(ret_value, "Bearer %s", e->registry_token) < 0 ? err_set(err, ENOMEM, "out of memory")
-                                                                               : 0;
+                return asprintf(ret_value, "Bearer %s", e->registry_token) < 0 ? err_set(err, ENOMEM, "out of memory") :
+                                                                                 0;
         for (size_t i = 0; i < ELEMENTS(response->authenticate) && response->authenticate[i]; i++) {
                 const char *challenge = response->authenticate[i];
 

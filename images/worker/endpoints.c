@@ -141,9 +141,9 @@ struct endpoint *endpoints_add_origin(struct endpoints *e, const char *host, con
         struct endpoint *item;
 
         snprintf(url, sizeof(url), "%s%s",
-                 list_has(insecure, host) ? "http://"
-                 : is_loopback(host)      ? ""
-                                          : "https://",
+                 list_has(insecure, host) ? "http://" :
+                 is_loopback(host)        ? "" :
+                                            "https://",
                  name);
         item = endpoints_add(e, url, false, err);
         if (item)
@@ -155,13 +155,27 @@ static bool is_given(const char *text) {
         return text && *text;
 }
 
+/* Whether credentials for @server ("https://index.docker.io/v1/") are for registry @host. */
+static bool is_server(const char *server, const char *host) {
+        const char *scheme = strstr(server, "://");
+        size_t n;
+
+        server = scheme ? scheme + 3 : server;
+        n = strcspn(server, "/");
+        if (strcmp(host, "docker.io") == 0 && n == strlen("index.docker.io") &&
+            strncmp(server, "index.docker.io", n) == 0)
+                return true;
+        return n == strlen(host) && strncmp(server, host, n) == 0;
+}
+
 /* What the request itself brings is for the registry, not for its mirrors. */
-static int set_request_auth(const struct image_auth *auth, struct endpoint *origin, struct err **err) {
+static int set_request_auth(const struct image_auth *auth, const char *host, struct endpoint *origin,
+                            struct err **err) {
         bool any = is_given(auth->username) || is_given(auth->auth) || is_given(auth->identity_token) ||
                    is_given(auth->registry_token);
         int r = 0;
 
-        if (!any)
+        if (!any || (is_given(auth->server) && !is_server(auth->server, host)))
                 return 0;
         free(origin->username);
         free(origin->password);
@@ -198,7 +212,7 @@ static int fill(const struct image_transfer_request *q, const char *host, const 
                 struct endpoint *item = &e->items[i];
 
                 if (item->origin)
-                        r = set_request_auth(&q->auth, item, err);
+                        r = set_request_auth(&q->auth, host, item, err);
                 item->tls.ca_file = item->ca_file;
                 item->tls.cert_file = item->cert_file;
                 item->tls.key_file = item->key_file;

@@ -97,9 +97,9 @@ static int take_entry(void *data, const struct toml_entry *e, struct err **err) 
         struct host_table *t;
 
         if (e->n_keys == 1 && strcmp(e->keys[0], "server") == 0)
-                return config_set(&f->server, e->n_values > 0 ? e->values[0] : "") < 0
-                               ? err_set(err, ENOMEM, "out of memory")
-                               : 0;
+                return config_set(&f->server, e->n_values > 0 ? e->values[0] : "") < 0 ?
+                               err_set(err, ENOMEM, "out of memory") :
+                               0;
         if (e->n_keys == 1)
                 return set_key(f, &f->tables[0], e->keys[0], e, err);
         if (e->n_keys == 2 && strcmp(e->keys[0], "header") == 0)
@@ -143,8 +143,8 @@ static int add_endpoints(struct hosts_file *f, const char *host, const char *ins
                         return -EINVAL;
                 apply(&f->tables[i], e);
         }
-        e = f->server ? endpoints_add(endpoints, f->server, f->tables[0].whole_path, err)
-                      : endpoints_add_origin(endpoints, host, insecure, err);
+        e = f->server ? endpoints_add(endpoints, f->server, f->tables[0].whole_path, err) :
+                        endpoints_add_origin(endpoints, host, insecure, err);
         if (!e)
                 return -EINVAL;
         e->origin = true;

@@ -147,9 +147,9 @@ static size_t match_key(const char *key, const char *host, const char *path) {
                 return n;
         n_path = n - n_host - 1;
         return key[n_host] == '/' && strncmp(key + n_host + 1, path, n_path) == 0 &&
-                               (path[n_path] == '/' || path[n_path] == '\0')
-                       ? n
-                       : 0;
+                               (path[n_path] == '/' || path[n_path] == '\0') ?
+                       n :
+                       0;
 }
 
 static int apply_docker(const struct value *entry, struct endpoint *e, const char *file, struct err **err) {

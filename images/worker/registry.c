@@ -30,6 +30,8 @@ int registry_open(const struct image_transfer_request *request, const struct ima
 
 void registry_close(struct registry *registry) {
         endpoints_clear(&registry->endpoints);
+        http_free(registry->http);
+        registry->http = NULL;
 }
 
 char *registry_url(const struct registry *registry, const struct endpoint *e, const char *what) {
@@ -196,18 +198,17 @@ static int get_from(struct registry *registry, struct endpoint *e, struct http *
                 if (r == 0 || !registry_is_transient(r) || attempt + 1 >= GET_RETRIES_MAX || !e->origin)
                         return r < 0 ? err_move(err, cause) : 0;
                 err_free(cause);
-                sleep_ms(response->retry_after ? response->retry_after * 1000 % (REGISTRY_BACKOFF_MAX_MS + 1)
-                                               : registry_backoff(attempt));
+                sleep_ms(response->retry_after ? response->retry_after * 1000 % (REGISTRY_BACKOFF_MAX_MS + 1) :
+                                                 registry_backoff(attempt));
         }
 }
 
 int registry_get(struct registry *registry, const char *what, const char *accept, size_t max,
                  struct http_response *response, struct err **err) {
-        _cleanup_(http_freep) struct http *http = http_new();
         struct err *last = NULL;
         int r = -ENOENT;
 
-        if (!http)
+        if (!registry->http && !(registry->http = http_new()))
                 return err_set(err, ENOMEM, "out of memory");
         for (size_t i = 0; i < registry->endpoints.count; i++) {
                 struct endpoint *e = &registry->endpoints.items[(registry->preferred + i) % registry->endpoints.count];
@@ -216,7 +217,7 @@ int registry_get(struct registry *registry, const char *what, const char *accept
                         continue;
                 err_free(last);
                 last = NULL;
-                r = get_from(registry, e, http, what, accept, max, response, &last);
+                r = get_from(registry, e, registry->http, what, accept, max, response, &last);
                 if (r == 0) {
                         registry->preferred = (size_t)(e - registry->endpoints.items);
                         return 0;

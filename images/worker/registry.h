@@ -30,6 +30,7 @@ struct registry {
         bool push;
         struct endpoints endpoints;
         size_t preferred;     /* the endpoint that had the manifest */
+        struct http *http;    /* of registry_get(), whose requests follow each other on one connection */
         pthread_mutex_t lock; /* guards the endpoints' authorization */
 };
 
@@ -44,7 +45,8 @@ void registry_close(struct registry *registry);
 int registry_perform(struct registry *registry, struct endpoint *endpoint, struct http *http,
                      struct http_request *request, struct http_response *ret_response, struct err **err);
 
-/* Gets a small document, "manifests/latest" say, of at most @max bytes from the first server that has it. */
+/* Gets a small document, "manifests/latest" say, of at most @max bytes from the first server that has it. On one
+ * thread. */
 int registry_get(struct registry *registry, const char *what, const char *accept, size_t max,
                  struct http_response *ret_response, struct err **err);
 

@@ -42,6 +42,7 @@ static const struct {
         { "auth", FIELD(auth.auth), NULL },
         { "identity-token", FIELD(auth.identity_token), NULL },
         { "registry-token", FIELD(auth.registry_token), NULL },
+        { "auth-server", FIELD(auth.server), NULL },
 };
 
 static const char **field(struct image_transfer_request *t, size_t offset) {

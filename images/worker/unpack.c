@@ -159,8 +159,8 @@ static int apply(struct pipe *p, int root, struct err **err) {
         const struct tar_source source = { .next = ring_next, .data = &p->ring };
         _cleanup_(tar_reader_freep) struct tar_reader *tar = tar_reader_new(&source);
 
-        return tar ? layer_apply(root, tar, &p->unpack->limits, &p->unpack->result, err)
-                   : err_set(err, ENOMEM, "out of memory");
+        return tar ? layer_apply(root, tar, &p->unpack->limits, &p->unpack->result, err) :
+                     err_set(err, ENOMEM, "out of memory");
 }
 
 static int run(struct pipe *p, int root, struct err **err) {

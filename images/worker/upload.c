@@ -39,8 +39,8 @@ static int has_blob(struct upload *u, const struct descriptor *blob, struct err 
         url = registry_url(u->registry, u->endpoint, what);
         struct http_request q = { .method = "HEAD", .url = url };
 
-        r = url ? registry_perform(u->registry, u->endpoint, u->http, &q, &response, &cause)
-                : err_set(&cause, ENOMEM, "out of memory");
+        r = url ? registry_perform(u->registry, u->endpoint, u->http, &q, &response, &cause) :
+                  err_set(&cause, ENOMEM, "out of memory");
         if (r == 0)
                 return 1;
         if (r == -ENOENT) {
@@ -67,8 +67,8 @@ static int begin(struct upload *u, const struct descriptor *blob, char **ret_url
         _cleanup_free_ char *url = registry_url(u->registry, u->endpoint, "blobs/uploads/"), *whole = NULL;
         _cleanup_response_ struct http_response response = { 0 };
         struct http_request q = { .method = "POST", .url = url, .body = "" };
-        int r = url ? registry_perform(u->registry, u->endpoint, u->http, &q, &response, err)
-                    : err_set(err, ENOMEM, "out of memory");
+        int r = url ? registry_perform(u->registry, u->endpoint, u->http, &q, &response, err) :
+                      err_set(err, ENOMEM, "out of memory");
 
         if (r < 0)
                 return r;
@@ -139,6 +139,6 @@ int upload_manifest(struct upload *u, const char *name, const char *media_type, 
                 .method = "PUT", .url = url, .headers = { type }, .n_headers = 1, .body = text, .n_body = n
         };
 
-        return url ? registry_perform(u->registry, u->endpoint, u->http, &q, &response, err)
-                   : err_set(err, ENOMEM, "out of memory");
+        return url ? registry_perform(u->registry, u->endpoint, u->http, &q, &response, err) :
+                     err_set(err, ENOMEM, "out of memory");
 }

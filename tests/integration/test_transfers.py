@@ -346,3 +346,14 @@ def test_hard_link_into_a_lower_layer(store, tmp_path):
     st = os.stat(top + "/d/link")
     assert (st.st_nlink, oct(st.st_mode & 0o7777), st.st_uid, st.st_gid) == (2, "0o4755", 5, 6)
     assert os.stat(top + "/d").st_mode & 0o777 == 0o711
+
+
+def test_repeated_and_empty_layers(store, registry, tmp_path):
+    a, b, empty = oci.Layer().file("a", b"a").tar(), oci.Layer().file("b", b"b").tar(), oci.Layer().tar()
+    image = oci.Image([a, b, a, empty, empty])
+    ref = registry.push(image, "repeated/layers:1")
+    assert oci.digest(image.config) in store.run("pull", ref).stdout
+    assert len(store.names("layers")) == 3
+    store.run("export", str(tmp_path / "out.tar"), ref)
+    other = Store(tmp_path / "other")
+    assert oci.digest(image.config) in other.run("import", str(tmp_path / "out.tar")).stdout

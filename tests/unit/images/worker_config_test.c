@@ -168,6 +168,38 @@ static void test_defaults(void **state) {
         }
 }
 
+/* Credentials that came with the request go to the registry that they are for. */
+static void test_request_credentials(void **state) {
+        static const struct {
+                const char *host, *server, *username, *auth;
+                const char *says; /* the username that is used, or NULL */
+        } rows[] = {
+                { "a.test", NULL, "u", NULL, "u" },
+                { "a.test", "", "u", NULL, "u" },
+                { "a.test", "https://a.test/v1/", "u", NULL, "u" },
+                { "a.test", "b.test", "u", NULL, NULL },
+                { "a.test", "a.test.evil", "u", NULL, NULL },
+                { "docker.io", "https://index.docker.io/v1/", "u", NULL, "u" },
+                { "a.test", NULL, NULL, "dTpwYXNz", "u" },
+                { "a.test", NULL, "", "", NULL },
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                struct image_transfer_request request = {
+                        .auth = { .username = rows[i].username, .auth = rows[i].auth, .server = rows[i].server }
+                };
+                struct endpoints endpoints;
+
+                assert_int_equal(endpoints_find(&request, rows[i].host, "a", &endpoints, NULL), 0);
+                if (rows[i].says)
+                        assert_string_equal(endpoints.items[0].username, rows[i].says);
+                else
+                        assert_null(endpoints.items[0].username);
+                endpoints_clear(&endpoints);
+        }
+}
+
 static void test_backoff(void **state) {
         (void)state;
         assert_int_equal(registry_backoff(0), 250);
@@ -178,8 +210,10 @@ static void test_backoff(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_toml),     cmocka_unit_test(test_bad_toml), cmocka_unit_test(test_challenges),
-                cmocka_unit_test(test_rewrites), cmocka_unit_test(test_defaults), cmocka_unit_test(test_backoff),
+                cmocka_unit_test(test_toml),       cmocka_unit_test(test_bad_toml),
+                cmocka_unit_test(test_challenges), cmocka_unit_test(test_rewrites),
+                cmocka_unit_test(test_defaults),   cmocka_unit_test(test_request_credentials),
+                cmocka_unit_test(test_backoff),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
