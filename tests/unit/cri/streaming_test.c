@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "cri/streaming_internal.h"
 #include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -230,6 +231,18 @@ static void test_tokens_work_once(void **state) {
         assert_int_equal(request(url, SPDY V4), 404);
         strcpy(strchr(url + 7, '/'), "/healthz");
         assert_int_equal(request(url, SPDY V4), 404);
+}
+
+static void test_tokens_expire(void **state) {
+        _cleanup_free_ char *old = url_of(STREAMING_EXEC, false), *newer = url_of(STREAMING_EXEC, false);
+        struct token *token = TAILQ_FIRST(&f->streaming->tokens);
+
+        uv_update_time(&f->loop);
+        assert_true(token->expires <= uv_now(&f->loop) + STREAMING_TOKEN_SECONDS * 1000);
+        token->expires = uv_now(&f->loop);
+        assert_int_equal(request(old, SPDY V4), 404);
+        assert_int_equal(f->streaming->n_tokens, 1);
+        assert_int_equal(request(newer, SPDY V4), 101);
 }
 
 static void test_tokens_are_bounded(void **state) {
@@ -657,6 +670,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_handshakes),
                 TEST(test_tokens_work_once),
+                TEST(test_tokens_expire),
                 TEST(test_tokens_are_bounded),
                 TEST(test_spdy_exec),
                 TEST(test_failure_to_start),
