@@ -39,6 +39,8 @@ struct cri_sandbox {
         bool hidden; /* being made: its id and name are taken, but nobody may see it */
         bool removed; /* out of the tables; lives until the last reference goes */
         bool recovering; /* its shim died, a new one is being started */
+        uint64_t recovered; /* when, by uv_now() */
+        unsigned recoveries; /* in a row: each soon after the one before */
         struct shim_watch *watch;
         pid_t shim_pid;
         struct cri_container *containers; /* oldest first, by next_in_sandbox */

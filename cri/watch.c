@@ -22,6 +22,10 @@ static void on_changed(void *data, const struct container_state *state) {
                 container_started(container, state);
 }
 
+/* Shims that die so many times in a row, each within so many seconds of its start, are given up. */
+#define RECOVERIES_MAX 20
+#define RECOVERY_SECONDS 10
+
 struct recovery {
         struct pool_job job; /* first */
         struct cri_sandbox *sandbox;
@@ -83,8 +87,12 @@ static void on_gone(void *data) {
                 return;
         log_warning("pod %s/%s: its shim died; starting another", sandbox->config->metadata->namespace_,
                     sandbox->config->metadata->name);
-        recovery = calloc(1, sizeof(*recovery));
+        sandbox->recoveries = uv_now(sandbox->cri->loop) - sandbox->recovered < RECOVERY_SECONDS * 1000 ? sandbox->recoveries + 1 : 0;
+        sandbox->recovered = uv_now(sandbox->cri->loop);
+        recovery = sandbox->recoveries < RECOVERIES_MAX ? calloc(1, sizeof(*recovery)) : NULL;
         if (!recovery) {
+                log_error("pod %s/%s: its shims keep dying; it is given up", sandbox->config->metadata->namespace_,
+                          sandbox->config->metadata->name);
                 lose(sandbox);
                 return;
         }
