@@ -59,7 +59,7 @@ static void test_2019_5736(void **state) {
         struct fixture_container c;
         struct stat before, after;
         const char *path = getenv("NACELLE_SHIM") ? getenv("NACELLE_SHIM") : NACELLE_TEST_SHIM;
-        _cleanup_free_ char *shim = read_shim(), *now = NULL, *log = NULL;
+        _cleanup_free_ char *shim = read_shim(), *now = NULL;
         int done = 0;
 
         assert_int_equal(stat(path, &before), 0);
