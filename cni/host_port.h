@@ -17,5 +17,5 @@ int host_port_probe(uint8_t protocol, const struct ip *ip, uint16_t port, struct
 
 /* Drops the tracked UDP flows to @port: else a client that keeps sending from one port is led to the old pod, or
  * past the new one, for as long as it sends. Best effort. @netlink is of
- * NETLINK_NETFILTER. */
+ * NETLINK_NETFILTER; it is closed when the answer could not be read to its end. */
 void host_port_forget_flows(struct netlink *netlink, uint8_t family, uint16_t port);
