@@ -41,8 +41,10 @@ static int exec_sync(struct cli *cli, char **arguments, int n, struct err **err)
         if (r < 0)
                 return r;
         answer = (const Cri__ExecSyncResponse *)unpacked.message;
-        fwrite(answer->stdout.data, 1, answer->stdout.len, stdout);
-        fwrite(answer->stderr.data, 1, answer->stderr.len, stderr);
+        if (answer->stdout.len > 0)
+                fwrite(answer->stdout.data, 1, answer->stdout.len, stdout);
+        if (answer->stderr.len > 0)
+                fwrite(answer->stderr.data, 1, answer->stderr.len, stderr);
         return answer->exit_code;
 }
 

@@ -138,8 +138,10 @@ static int send_frame(struct stream *stream, enum websocket_opcode opcode, const
         if (getrandom(mask, sizeof(mask), 0) != sizeof(mask))
                 return -errno;
         at = websocket_header(frame, opcode, n_prefix + n, mask);
-        memcpy(frame + at, prefix, n_prefix);
-        memcpy(frame + at + n_prefix, data, n);
+        if (n_prefix > 0)
+                memcpy(frame + at, prefix, n_prefix);
+        if (n > 0)
+                memcpy(frame + at + n_prefix, data, n);
         websocket_mask(frame + at, n_prefix + n, mask, 0);
         return write_all(stream->fd, frame, at + n_prefix + n);
 }
