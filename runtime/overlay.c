@@ -150,64 +150,58 @@ static int attach_layers(const struct layers *layers, struct layers *attached) {
         return 0;
 }
 
-static int mount_old(struct old_mount *job, const struct layers *layers, char *options) {
-        const struct rootfs_spec *root = job->root;
-        _cleanup_close_ int upper = -EBADF, work = -EBADF;
+static int mount_old(struct old_mount *job, const struct layers *layers, int upper, int work, char *options) {
         size_t page = (size_t)sysconf(_SC_PAGESIZE), n = 0;
 
         for (size_t i = 0; i < layers->n && n < page; i++)
                 n += (size_t)snprintf(options + n, page - n, "%s/proc/self/fd/%d", i ? ":" : "lowerdir=", layers->fds[i]);
-        if (root->upper && n < page) {
-                upper = open(root->upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
-                work = open(root->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
-                if (upper < 0 || work < 0)
-                        return err_errno(&job->err, errno, "overlay upper %s", root->upper);
-                n += (size_t)snprintf(options + n, page - n, ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d%s", upper,
-                                      work, root->is_volatile ? ",volatile" : "");
-        }
+        if (upper >= 0 && n < page)
+                n += (size_t)snprintf(options + n, page - n, ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d%s", upper, work,
+                                      job->root->is_volatile ? ",volatile" : "");
         if (n >= page)
                 return err_set(&job->err, E2BIG, "%zu layers are more than this kernel takes", layers->n);
-        if (mount("overlay", "/mnt", "overlay", 0, options) < 0)
+        if (mkdir("/tmp/root", 0700) < 0 || mount("overlay", "/tmp/root", "overlay", 0, options) < 0)
                 return err_errno(&job->err, errno, "mount the overlay");
-        job->mount = sys_open_tree(AT_FDCWD, "/mnt", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+        job->mount = sys_open_tree(AT_FDCWD, "/tmp/root", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         return job->mount < 0 ? err_errno(&job->err, errno, "take the overlay") : 0;
 }
 
+/* All is opened before the place for mounts is made, which may hide it. */
 static void *old_thread(void *data) {
         struct old_mount *job = data;
         struct layers layers = { 0 }, attached = { 0 };
         _cleanup_free_ char *options = malloc((size_t)sysconf(_SC_PAGESIZE));
+        _cleanup_close_ int upper = -EBADF, work = -EBADF;
 
-        if (!options || unshare(CLONE_FS | CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
-            mount("tmpfs", "/tmp", "tmpfs", 0, NULL) < 0) {
+        if (!options || unshare(CLONE_FS | CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
                 job->r = err_errno(&job->err, options ? errno : ENOMEM, "prepare the overlay");
                 return NULL;
         }
         job->r = open_layers(job->root, job->user_fd, true, &layers, &job->err);
+        if (job->r == 0 && job->root->upper) {
+                upper = open(job->root->upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                work = open(job->root->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
+                if (upper < 0 || work < 0)
+                        job->r = err_errno(&job->err, errno, "overlay upper %s", job->root->upper);
+        }
+        if (job->r == 0 && mount("tmpfs", "/tmp", "tmpfs", 0, NULL) < 0)
+                job->r = err_errno(&job->err, errno, "prepare the overlay");
         if (job->r == 0 && job->user_fd >= 0) {
                 job->r = attach_layers(&layers, &attached);
                 if (job->r < 0)
                         err_errno(&job->err, -job->r, "attach the layers");
         }
         if (job->r == 0)
-                job->r = mount_old(job, job->user_fd >= 0 ? &attached : &layers, options);
+                job->r = mount_old(job, job->user_fd >= 0 ? &attached : &layers, upper, work, options);
         layers_close(&layers);
         layers_close(&attached);
         return NULL;
 }
 
-int overlay_mount(const struct rootfs_spec *root, int user_fd, int *ret_mount, struct err **err) {
+int overlay_mount_old(const struct rootfs_spec *root, int user_fd, int *ret_mount, struct err **err) {
         struct old_mount job = { .root = root, .user_fd = user_fd };
-        struct layers layers = { 0 };
         pthread_t thread;
-        int r;
 
-        r = open_layers(root, user_fd, false, &layers, err);
-        if (r == 0)
-                r = mount_by_layers(root, &layers, ret_mount, err);
-        layers_close(&layers);
-        if (r != -EOPNOTSUPP)
-                return r;
         if (pthread_create(&thread, NULL, old_thread, &job) != 0)
                 return err_set(err, EAGAIN, "no thread to mount the overlay");
         pthread_join(thread, NULL);
@@ -215,4 +209,15 @@ int overlay_mount(const struct rootfs_spec *root, int user_fd, int *ret_mount, s
                 return err_move(err, job.err);
         *ret_mount = job.mount;
         return 0;
+}
+
+int overlay_mount(const struct rootfs_spec *root, int user_fd, int *ret_mount, struct err **err) {
+        struct layers layers = { 0 };
+        int r;
+
+        r = open_layers(root, user_fd, false, &layers, err);
+        if (r == 0)
+                r = mount_by_layers(root, &layers, ret_mount, err);
+        layers_close(&layers);
+        return r == -EOPNOTSUPP ? overlay_mount_old(root, user_fd, ret_mount, err) : r;
 }

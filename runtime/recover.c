@@ -5,23 +5,28 @@
 #include <limits.h>
 #include <linux/magic.h>
 #include <linux/nsfs.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
 #include <time.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 #include "lib/log.h"
 #include "runtime/internal.h"
 #include "runtime/sys.h"
 
 #define CONTAINERS_MAX 512
+#define CHILDREN_MAX (1024 * 1024) /* of the list of children, in bytes */
+#define STRAY_MILLISECONDS 1000
 
 struct survivor {
         char id[RUNTIME_ID_MAX];
@@ -242,6 +247,49 @@ static void end_old_shim(int dir) {
         }
 }
 
+/* ---- execs of the old shim: nobody waits for them any more ---- */
+
+static bool shares_mounts(pid_t pid, const struct survivors *all) {
+        struct stat own, other;
+        char path[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+        if (stat(path, &own) < 0)
+                return false;
+        for (size_t i = 0; i < all->n; i++) {
+                if (all->list[i].hint.pid == pid)
+                        return false;
+                snprintf(path, sizeof(path), "/proc/%d/ns/mnt", all->list[i].hint.pid);
+                if (all->list[i].pidfd >= 0 && stat(path, &other) == 0 && other.st_ino == own.st_ino)
+                        return true;
+        }
+        return false;
+}
+
+static void end_stray(pid_t pid, const struct survivors *all) {
+        _cleanup_close_ int pidfd = sys_pidfd_open(pid);
+        struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+
+        if (pidfd < 0 || !shares_mounts(pid, all))
+                return;
+        sys_pidfd_send_signal(pidfd, SIGKILL);
+        poll(&ended, 1, STRAY_MILLISECONDS);
+        waitid((idtype_t)P_PIDFD, (id_t)pidfd, NULL, WEXITED | WNOHANG);
+}
+
+/* They are this process's children now, and in a container's mount namespace without being its first process. */
+static void end_strays(const struct survivors *all) {
+        _cleanup_free_ char *text = NULL;
+        char path[64], *save = NULL;
+
+        snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+        if (files_read(path, CHILDREN_MAX, &text, NULL, NULL) < 0)
+                return;
+        for (char *p = strtok_r(text, " ", &save); p; p = strtok_r(NULL, " ", &save))
+                if (atoi(p) > 0)
+                        end_stray(atoi(p), all);
+}
+
 int sandbox_recover(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, struct sandbox_info *ret_info,
                     struct err **err) {
         _cleanup_(close_join) struct sandbox_join join = SANDBOX_JOIN_NONE;
@@ -255,6 +303,7 @@ int sandbox_recover(struct runtime *runtime, const char *id, const struct sandbo
         end_old_shim(dir);
         r = find_survivors(dir, &all, err);
         if (r == 0) {
+                end_strays(&all);
                 find_namespaces(runtime, id, spec, dir, &all, &join);
                 r = shim_process_start(runtime, id, dir, &info.shim_pid, err);
         }

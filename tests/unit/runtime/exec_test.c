@@ -308,6 +308,35 @@ static void test_recover(void **state) {
         assert_has(log, " F bye\n");
 }
 
+/* The exec of a killed shim tells so, and does not stay behind. */
+static void test_recover_exec(void **state) {
+        struct fixture *f = *state;
+        static const char *const args[] = { "sleep", "4322", NULL };
+        struct process_spec p = process(args);
+        struct fixture_container c;
+        struct sandbox_spec sandbox;
+        struct exec_spec spec;
+        struct exec *exec;
+        struct ran ran = { 0 }, other;
+        _cleanup_free_ char *text = NULL, *before = NULL;
+
+        sandbox_spec_init(&sandbox);
+        start_sleeper(f, &c);
+        exec_spec_init(&spec);
+        spec.process = &p;
+        assert_int_equal(exec_start(&f->loop, f->runtime, "pod", "c", &spec, ended, &ran, &exec, NULL), 0);
+        do {
+                free(before);
+                before = run_exec(f, "c", "ps | grep -v grep | grep 'sleep 4322'", &other);
+        } while (!before[0]);
+        kill_shim(f, &sandbox);
+        wait_ended(f, &ran);
+        assert_int_equal(ran.code, -1);
+        assert_has(ran.error, "the shim died");
+        text = run_exec(f, "c", "ps | grep -v grep | grep 'sleep 4322'", &other);
+        assert_string_equal(text, "");
+}
+
 /* It ends while nobody is there: its parent, the agent, still learns how. */
 static void test_recover_exited(void **state) {
         struct fixture *f = *state;
@@ -397,7 +426,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_exec), TEST(test_exec_failure), TEST(test_exec_kill), TEST(test_terminal), TEST(test_stdin),
-                TEST(test_slow_reader), TEST(test_recover), TEST(test_recover_exited), TEST(test_recover_log), TEST(test_recover_terminal),
+                TEST(test_slow_reader), TEST(test_recover), TEST(test_recover_exec), TEST(test_recover_exited), TEST(test_recover_log), TEST(test_recover_terminal),
         };
         if (geteuid() != 0)
                 return 0;

@@ -1,0 +1,118 @@
+/* Overlay roots: many layers, long paths, idmapped ones, by the new mount interface and by the old. Root only. */
+#include "tests/unit/runtime/fixture.h"
+
+#include "runtime/overlay.h"
+#include "runtime/userns.h"
+
+#define LAYERS 120
+
+struct stack {
+        char dir[64];
+        char paths[LAYERS][400];
+        const char *lowers[LAYERS];
+        char upper[96], work[96];
+};
+
+static int setup(void **state) {
+        struct stack *s = calloc(1, sizeof(*s));
+        char file[512];
+
+        assert_non_null(s);
+        strcpy(s->dir, "/run/nacelle-rt-XXXXXX");
+        assert_non_null(mkdtemp(s->dir));
+        for (int i = 0; i < LAYERS; i++) {
+                /* Every second path is longer than fsconfig() takes. */
+                snprintf(s->paths[i], sizeof(s->paths[i]), "%s/%0*d", s->dir, i % 2 ? 250 : 10, i);
+                assert_int_equal(mkdir(s->paths[i], 0755), 0);
+                snprintf(file, sizeof(file), "%s/file%d", s->paths[i], i);
+                assert_int_equal(files_replace(file, "x", 1, 0644, NULL), 0);
+                snprintf(file, sizeof(file), "%s/top", s->paths[i]);
+                assert_int_equal(files_replace(file, i == 0 ? "first" : "other", 5, 0644, NULL), 0);
+                s->lowers[i] = s->paths[i];
+        }
+        snprintf(s->upper, sizeof(s->upper), "%s/upper", s->dir);
+        snprintf(s->work, sizeof(s->work), "%s/work", s->dir);
+        assert_int_equal(mkdir(s->upper, 0755), 0);
+        assert_int_equal(mkdir(s->work, 0755), 0);
+        *state = s;
+        return 0;
+}
+
+static int teardown(void **state) {
+        struct stack *s = *state;
+
+        assert_int_equal(files_remove_tree(s->dir, NULL), 0);
+        free(s);
+        return 0;
+}
+
+typedef int (*mount_function)(const struct rootfs_spec *root, int user_fd, int *ret_mount, struct err **err);
+
+static void check(struct stack *s, mount_function function, int user_fd, uint32_t owner) {
+        const struct rootfs_spec root = { .lowers = s->lowers, .n_lowers = LAYERS, .upper = s->upper, .work = s->work };
+        _cleanup_err_ struct err *err = NULL;
+        _cleanup_close_ int mount = -EBADF, file = -EBADF, made = -EBADF;
+        char text[6] = "", name[32];
+        struct stat st;
+
+        if (function(&root, user_fd, &mount, &err) < 0)
+                fail_msg("%s", err_text(err));
+        for (int i = 0; i < LAYERS; i++) {
+                snprintf(name, sizeof(name), "file%d", i);
+                assert_int_equal(fstatat(mount, name, &st, 0), 0);
+                assert_int_equal(st.st_uid, owner);
+        }
+        file = openat(mount, "top", O_RDONLY | O_CLOEXEC);
+        assert_int_equal(read(file, text, 5), 5);
+        assert_string_equal(text, "first");
+        made = openat(mount, "made", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+        assert_true(made >= 0);
+        snprintf(name, sizeof(name), "made");
+        assert_int_equal(unlinkat(mount, name, 0), 0);
+}
+
+static void test_new(void **state) {
+        check(*state, overlay_mount, -EBADF, 0);
+}
+
+static void test_old(void **state) {
+        check(*state, overlay_mount_old, -EBADF, 0);
+}
+
+static void test_idmapped(void **state) {
+        const struct id_mapping map = { 0, 300000, 65536 };
+        const struct id_mappings mappings = { &map, 1, &map, 1 };
+        _cleanup_userns_ struct userns users = USERNS_NONE;
+
+        assert_int_equal(userns_open(&mappings, 0, &users, NULL), 0);
+        check(*state, overlay_mount, users.user_fd, 300000);
+        check(*state, overlay_mount_old, users.user_fd, 300000);
+}
+
+static void test_missing_layer(void **state) {
+        struct stack *s = *state;
+        const char *lowers[] = { s->lowers[0], "/nothere/at/all" };
+        const struct rootfs_spec root = { .lowers = lowers, .n_lowers = 2 };
+        const mount_function functions[] = { overlay_mount, overlay_mount_old };
+
+        for (int i = 0; i < 2; i++) {
+                _cleanup_err_ struct err *err = NULL;
+                int mount = 42;
+
+                assert_int_equal(functions[i](&root, -EBADF, &mount, &err), -ENOENT);
+                assert_non_null(strstr(err_text(err), "/nothere/at/all"));
+                assert_int_equal(mount, 42);
+        }
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_new, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_old, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_idmapped, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_missing_layer, setup, teardown),
+        };
+        if (geteuid() != 0)
+                return 0;
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
