@@ -32,6 +32,7 @@ const char *backoff_format(int64_t delay, char ret_text[BACKOFF_TEXT_MAX]) {
         if (seconds < 60)
                 snprintf(ret_text, BACKOFF_TEXT_MAX, "%llds", (long long)seconds);
         else
-                snprintf(ret_text, BACKOFF_TEXT_MAX, "%lldm%llds", (long long)(seconds / 60), (long long)(seconds % 60));
+                snprintf(ret_text, BACKOFF_TEXT_MAX, "%lldm%llds", (long long)(seconds / 60),
+                         (long long)(seconds % 60));
         return ret_text;
 }

@@ -161,9 +161,9 @@ static void never_pulled(struct member *m, const struct wanted *wanted) {
 
 static void have(struct member *m, const struct wanted *wanted, const Cri__Image *image) {
         if (m->pulling)
-                worker_say(m->worker, m, false, "Pulled", "Successfully pulled image \"%s\" in %.3fs. Image size: %llu bytes.",
-                           wanted->image, (double)(worker_now(m->worker) - m->pull_began) / 1000,
-                           (unsigned long long)image->size);
+                worker_say(m->worker, m, false, "Pulled",
+                           "Successfully pulled image \"%s\" in %.3fs. Image size: %llu bytes.", wanted->image,
+                           (double)(worker_now(m->worker) - m->pull_began) / 1000, (unsigned long long)image->size);
         else
                 worker_say(m->worker, m, false, "Pulled", "Container image \"%s\" already present on machine",
                            wanted->image);

@@ -67,25 +67,35 @@ static int collect_subpaths(struct arena *arena, struct pod_files *files, struct
 static int check_user(const struct member *m, struct err **err) {
         const struct pod_container_security *own = m->spec->security;
         const struct pod_security *shared = m->worker->pod->spec.security;
-        enum tri wanted = own && own->run_as_non_root ? own->run_as_non_root : shared ? shared->run_as_non_root : TRI_UNSET;
-        const struct opt_int *uid = own && own->run_as_user.set ? &own->run_as_user : shared ? &shared->run_as_user : NULL;
+        enum tri wanted = own && own->run_as_non_root ? own->run_as_non_root :
+                          shared                      ? shared->run_as_non_root :
+                                                        TRI_UNSET;
+        const struct opt_int *uid = own && own->run_as_user.set ? &own->run_as_user :
+                                    shared                      ? &shared->run_as_user :
+                                                                  NULL;
 
         if (wanted != TRI_TRUE)
                 return 0;
         if (uid && uid->set) {
                 if (uid->value == 0)
-                        return err_set(err, EINVAL, "container's runAsUser breaks non-root policy (pod: \"%s_%s(%s)\", container: %s)",
-                                       m->worker->pod->metadata.name, m->worker->pod->metadata.namespace,
-                                       m->worker->pod->metadata.uid, m->spec->name);
+                        return err_set(
+                                err, EINVAL,
+                                "container's runAsUser breaks non-root policy (pod: \"%s_%s(%s)\", container: %s)",
+                                m->worker->pod->metadata.name, m->worker->pod->metadata.namespace,
+                                m->worker->pod->metadata.uid, m->spec->name);
                 return 0;
         }
         if (m->image_user)
-                return err_set(err, EINVAL, "container has runAsNonRoot and image has non-numeric user (%s), cannot verify user is non-root",
+                return err_set(err, EINVAL,
+                               "container has runAsNonRoot and image has non-numeric user (%s), cannot verify user is "
+                               "non-root",
                                m->image_user);
         if (m->image_uid <= 0)
-                return err_set(err, EINVAL, "container has runAsNonRoot and image will run as root (pod: \"%s_%s(%s)\", container: %s)",
-                               m->worker->pod->metadata.name, m->worker->pod->metadata.namespace,
-                               m->worker->pod->metadata.uid, m->spec->name);
+                return err_set(
+                        err, EINVAL,
+                        "container has runAsNonRoot and image will run as root (pod: \"%s_%s(%s)\", container: %s)",
+                        m->worker->pod->metadata.name, m->worker->pod->metadata.namespace, m->worker->pod->metadata.uid,
+                        m->spec->name);
         return 0;
 }
 

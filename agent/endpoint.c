@@ -88,7 +88,8 @@ static void answer(struct client *c, const char *status, const char *type, const
                 close_client(c);
                 return;
         }
-        head = snprintf(text, 256, "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", status,
+        head = snprintf(text, 256,
+                        "HTTP/1.1 %s\r\nContent-Type: %s\r\nContent-Length: %zu\r\nConnection: close\r\n\r\n", status,
                         type, length);
         memcpy(text + head, body, length);
         c->answer = text;

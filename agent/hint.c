@@ -143,8 +143,8 @@ static void read_probers(struct member *m, const struct value *value) {
                 struct prober *p = &m->probers[i];
                 int64_t verdict = integer(value_at(list, 0), -1), last = integer(value_at(list, 2), -1);
 
-                if (!p->spec || m->state != MEMBER_RUNNING || verdict < VALUE_IS_UNKNOWN || verdict > VALUE_IS_FAILURE ||
-                    last < PROBE_SUCCESS || last > PROBE_UNKNOWN)
+                if (!p->spec || m->state != MEMBER_RUNNING || verdict < VALUE_IS_UNKNOWN ||
+                    verdict > VALUE_IS_FAILURE || last < PROBE_SUCCESS || last > PROBE_UNKNOWN)
                         continue;
                 schedule_resume(&p->schedule, (enum schedule_value)verdict, (uint32_t)integer(value_at(list, 1), 0),
                                 (enum probe_outcome)last, value_bool_or(value_at(list, 3), false));
@@ -206,7 +206,8 @@ void worker_read_hint(struct worker *w) {
 
         if (!path)
                 return;
-        if (files_read(path, HINT_MAX, &text, &length, &err) < 0 || json_parse(arena, text, length, NULL, &hint, &err) < 0) {
+        if (files_read(path, HINT_MAX, &text, &length, &err) < 0 ||
+            json_parse(arena, text, length, NULL, &hint, &err) < 0) {
                 log_warning("pod %s/%s: going on without its hint (back-off, probes): %s", w->pod->metadata.namespace,
                             w->pod->metadata.name, err_text(err));
                 return;

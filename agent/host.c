@@ -53,8 +53,8 @@ static int take_lock(const char *dir, int *ret_lock, struct err **err) {
                 return err_errno(err, errno, "cannot open %s", path);
         if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
                 if (errno == EWOULDBLOCK)
-                        return err_set(err, EBUSY, "another nacelle-agent holds %s; give this one a --root-dir of its own",
-                                       dir);
+                        return err_set(err, EBUSY,
+                                       "another nacelle-agent holds %s; give this one a --root-dir of its own", dir);
                 return err_errno(err, errno, "cannot lock %s", path);
         }
         *ret_lock = TAKE_FD(fd);

@@ -31,11 +31,12 @@ char *metrics_text(struct cri *cri, unsigned pods) {
         cri_get_counters(cri, &c);
         write_family(f, "kubelet_runtime_operations_total", "counter", "CRI calls.", c.calls, 1);
         write_family(f, "kubelet_runtime_operations_errors_total", "counter", "CRI calls that failed.", c.errors, 1);
-        write_family(f, "nacelle_runtime_operations_seconds_total", "counter", "Time spent in CRI calls.", c.nanoseconds,
-                     1e-9);
+        write_family(f, "nacelle_runtime_operations_seconds_total", "counter", "Time spent in CRI calls.",
+                     c.nanoseconds, 1e-9);
         write_one(f, "nacelle_oom_kills_total", "counter", "Processes killed for their memory.", c.oom_kills);
         write_one(f, "nacelle_image_pulls_total", "counter", "Images pulled.", c.pulls);
-        write_one(f, "nacelle_shims_recovered_total", "counter", "Shims replaced after their death.", c.shims_recovered);
+        write_one(f, "nacelle_shims_recovered_total", "counter", "Shims replaced after their death.",
+                  c.shims_recovered);
         write_one(f, "kubelet_running_pods", "gauge", "Pods of the watched directory.", pods);
         write_one(f, "nacelle_sandboxes", "gauge", "Pod sandboxes.", c.sandboxes);
         write_one(f, "nacelle_containers", "gauge", "Containers, dead ones too.", c.containers);

@@ -40,7 +40,8 @@ const char *pod_files_volume(struct arena *arena, const struct worker *w, const 
 }
 
 const char *pod_files_message(struct arena *arena, const struct member *m, uint32_t attempt) {
-        return arena_printf(arena, "%s/containers/%s/%u", pod_files_path(arena, m->worker, NULL), m->spec->name, attempt);
+        return arena_printf(arena, "%s/containers/%s/%u", pod_files_path(arena, m->worker, NULL), m->spec->name,
+                            attempt);
 }
 
 const char *pod_files_subpath(struct arena *arena, const struct member *m, const char *volume, size_t index) {
@@ -222,11 +223,13 @@ int pod_files_prepare_container(struct pod_files *f, struct err **err) {
                 logs = NULL;
                 return err_set(err, ENOMEM, "out of memory");
         }
-        if ((r = pod_tree_make(logs, 0755, err)) < 0 || (r = make_message_file(f, err)) < 0 || (r = write_hosts(f, err)) < 0)
+        if ((r = pod_tree_make(logs, 0755, err)) < 0 || (r = make_message_file(f, err)) < 0 ||
+            (r = write_hosts(f, err)) < 0)
                 return r;
         for (size_t i = 0; i < f->n_subpaths; i++)
                 if ((r = subpath_mount(f->subpaths[i].volume, f->subpaths[i].path, f->subpaths[i].target, err)) < 0)
-                        return err_wrap(err, "failed to prepare subPath for volumeMount of container \"%s\"", f->container);
+                        return err_wrap(err, "failed to prepare subPath for volumeMount of container \"%s\"",
+                                        f->container);
         return 0;
 }
 

@@ -324,8 +324,8 @@ static void want(struct pods *pods, struct desired *d) {
         }
         if (count_slots(pods) >= (size_t)pods->options->max_pods) {
                 if (!d->refused_said)
-                        log_error("pod %s/%s (%s): OutOfpods: the node runs %d pods, its maximum", d->pod->metadata.namespace,
-                                  d->pod->metadata.name, d->file, pods->options->max_pods);
+                        log_error("pod %s/%s (%s): OutOfpods: the node runs %d pods, its maximum",
+                                  d->pod->metadata.namespace, d->pod->metadata.name, d->file, pods->options->max_pods);
                 d->refused_said = true;
                 return;
         }
@@ -431,7 +431,8 @@ static void on_broken(void *data, const char *file, const char *text) {
                 set_desired(pods, file, pod_ref(found->pod));
                 d = find_desired(pods, file);
         }
-        log_error("%s%s%s", text, d ? "; going on with the pod that it held before: " : "", d ? d->pod->metadata.name : "");
+        log_error("%s%s%s", text, d ? "; going on with the pod that it held before: " : "",
+                  d ? d->pod->metadata.name : "");
         reconcile(pods);
 }
 

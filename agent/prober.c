@@ -151,7 +151,8 @@ static void on_exec(struct op *op, const ProtobufCMessage *response, const struc
         if (op->probe_round != p->round || !p->exec)
                 return;
         if (timed_out)
-                snprintf(text, sizeof(text), "command timed out: \"%s\" timed out after %ds", op->text, p->spec->timeout);
+                snprintf(text, sizeof(text), "command timed out: \"%s\" timed out after %ds", op->text,
+                         p->spec->timeout);
         else if (err)
                 snprintf(text, sizeof(text), "%s", err_text(err));
         else

@@ -114,13 +114,14 @@ static Cri__DNSConfig *make_dns(struct arena *arena, const struct dns_choice *ch
         Cri__DNSConfig *dns = NEW(arena, Cri__DNSConfig, cri__dnsconfig__init);
 
         if (dns)
-                dns_choice_lists(choice, &dns->servers, &dns->n_servers, &dns->searches, &dns->n_searches, &dns->options,
-                                 &dns->n_options);
+                dns_choice_lists(choice, &dns->servers, &dns->n_servers, &dns->searches, &dns->n_searches,
+                                 &dns->options, &dns->n_options);
         return dns;
 }
 
 static Cri__LinuxContainerResources *pod_resources(struct arena *arena, const struct worker *w) {
-        Cri__LinuxContainerResources *r = NEW(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
+        Cri__LinuxContainerResources *r =
+                NEW(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
         struct quantity limit;
 
         if (!r)
@@ -136,7 +137,8 @@ static Cri__LinuxContainerResources *pod_resources(struct arena *arena, const st
 }
 
 static Cri__LinuxPodSandboxConfig *make_linux(struct arena *arena, const struct worker *w) {
-        Cri__LinuxPodSandboxConfig *config = NEW(arena, Cri__LinuxPodSandboxConfig, cri__linux_pod_sandbox_config__init);
+        Cri__LinuxPodSandboxConfig *config =
+                NEW(arena, Cri__LinuxPodSandboxConfig, cri__linux_pod_sandbox_config__init);
         const struct pod_security *security = w->pod->spec.security;
 
         if (!config)
@@ -150,8 +152,9 @@ static Cri__LinuxPodSandboxConfig *make_linux(struct arena *arena, const struct 
                 return config;
         config->sysctls = arena_alloc_array(arena, security->sysctls.count, sizeof(*config->sysctls));
         list_for_each(sysctl, &security->sysctls) {
-                Cri__LinuxPodSandboxConfig__SysctlsEntry *entry = NEW(arena, Cri__LinuxPodSandboxConfig__SysctlsEntry,
-                                                                       cri__linux_pod_sandbox_config__sysctls_entry__init);
+                Cri__LinuxPodSandboxConfig__SysctlsEntry *entry =
+                        NEW(arena, Cri__LinuxPodSandboxConfig__SysctlsEntry,
+                            cri__linux_pod_sandbox_config__sysctls_entry__init);
                 if (!entry || !config->sysctls)
                         return NULL;
                 entry->key = (char *)sysctl->name;
@@ -314,16 +317,19 @@ static bool set_mounts(struct arena *arena, const struct member *m, uint32_t att
                 own_hosts |= strcmp(mount->container_path, "/etc/hosts") == 0;
                 config->mounts[config->n_mounts++] = mount;
         }
-        if (!own_hosts && !add_file_mount(arena, m->worker, config, pod_files_path(arena, m->worker, "etc-hosts"), "/etc/hosts"))
+        if (!own_hosts &&
+            !add_file_mount(arena, m->worker, config, pod_files_path(arena, m->worker, "etc-hosts"), "/etc/hosts"))
                 return false;
         if (m->spec->termination_message_path && m->spec->termination_message_path[0] &&
-            !add_file_mount(arena, m->worker, config, pod_files_message(arena, m, attempt), m->spec->termination_message_path))
+            !add_file_mount(arena, m->worker, config, pod_files_message(arena, m, attempt),
+                            m->spec->termination_message_path))
                 return false;
         return true;
 }
 
 static Cri__LinuxContainerResources *make_resources(struct arena *arena, const struct member *m) {
-        Cri__LinuxContainerResources *r = NEW(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
+        Cri__LinuxContainerResources *r =
+                NEW(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
         struct quantity amount;
 
         if (!r)
@@ -395,7 +401,8 @@ static Cri__Signal stop_signal(const struct pod_container *c) {
 Cri__ContainerConfig *request_container(struct arena *arena, const struct member *m, struct err **err) {
         Cri__ContainerConfig *config = NEW(arena, Cri__ContainerConfig, cri__container_config__init);
         Cri__ContainerMetadata *metadata = NEW(arena, Cri__ContainerMetadata, cri__container_metadata__init);
-        Cri__LinuxContainerConfig *linux_config = NEW(arena, Cri__LinuxContainerConfig, cri__linux_container_config__init);
+        Cri__LinuxContainerConfig *linux_config =
+                NEW(arena, Cri__LinuxContainerConfig, cri__linux_container_config__init);
         Cri__ImageSpec *image = NEW(arena, Cri__ImageSpec, cri__image_spec__init);
         uint32_t attempt = m->id ? m->restarts + 1 : m->restarts;
 

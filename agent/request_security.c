@@ -16,8 +16,9 @@
 
 /* What /proc and /sys hide, and what of them is read-only, with procMount Default: the lists that kubelet sends. */
 static const char *const masked_paths[] = {
-        "/proc/asound", "/proc/acpi", "/proc/interrupts", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-        "/proc/timer_stats", "/proc/sched_debug", "/proc/scsi", "/sys/firmware", "/sys/devices/virtual/powercap",
+        "/proc/asound",      "/proc/acpi",          "/proc/interrupts", "/proc/kcore",
+        "/proc/keys",        "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
+        "/proc/sched_debug", "/proc/scsi",          "/sys/firmware",    "/sys/devices/virtual/powercap",
 };
 static const char *const readonly_paths[] = {
         "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger",
@@ -45,7 +46,8 @@ bool request_mappings(struct arena *arena, const struct worker *w, Cri__IDMappin
 static Cri__UserNamespace *users(struct arena *arena, const struct worker *w) {
         Cri__UserNamespace *u = NEW(arena, Cri__UserNamespace, cri__user_namespace__init);
 
-        if (!u || !request_mappings(arena, w, &u->uids, &u->n_uids) || !request_mappings(arena, w, &u->gids, &u->n_gids))
+        if (!u || !request_mappings(arena, w, &u->uids, &u->n_uids) ||
+            !request_mappings(arena, w, &u->gids, &u->n_gids))
                 return NULL;
         u->mode = w->userns < 0 ? CRI__NAMESPACE_MODE__NODE : CRI__NAMESPACE_MODE__POD;
         return u;
@@ -95,7 +97,8 @@ static Cri__SecurityProfile *profile(struct arena *arena, const struct pod_profi
 /* The pod's supplemental groups and its fsGroup. */
 static int64_t *groups(struct arena *arena, const struct pod_security *security, size_t *ret_n) {
         size_t n = 0;
-        int64_t *list = security ? arena_alloc_array(arena, security->supplemental_groups.count + 1, sizeof(*list)) : NULL;
+        int64_t *list =
+                security ? arena_alloc_array(arena, security->supplemental_groups.count + 1, sizeof(*list)) : NULL;
 
         if (!list)
                 return NULL;

@@ -124,7 +124,8 @@ static int read_bytes(int fd, char **ret_text, size_t *ret_length, struct err **
                         break;
                 length += (size_t)n;
                 if (length > SOURCE_FILE_BYTES_MAX)
-                        return err_set(err, EFBIG, "is larger than a manifest may be (%d bytes)", SOURCE_FILE_BYTES_MAX);
+                        return err_set(err, EFBIG, "is larger than a manifest may be (%d bytes)",
+                                       SOURCE_FILE_BYTES_MAX);
         }
         text[length] = '\0';
         *ret_text = TAKE_PTR(text);

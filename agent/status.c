@@ -79,7 +79,8 @@ static void update(struct worker *w, struct arena *arena) {
         for (size_t i = 0; i < w->n_members; i++)
                 fill(arena, &w->members[i], &w->statuses[i]);
         next.phase = w->terminal ? PHASE_FAILED : pod_phase(w->pod, next.init, next.containers, false);
-        if (pod_status_conditions(w->pod, &next, w->sandbox_ready, w->has_status ? &w->status : NULL, worker_now(w)) < 0) {
+        if (pod_status_conditions(w->pod, &next, w->sandbox_ready, w->has_status ? &w->status : NULL, worker_now(w)) <
+            0) {
                 pod_status_done(&next);
                 return;
         }

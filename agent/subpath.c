@@ -61,7 +61,8 @@ static int make_beneath(int volume, const char *subpath, mode_t mode, int *ret_f
 
                                 snprintf(proc, sizeof(proc), "/proc/self/fd/%d", fd);
                                 if (chmod(proc, mode) < 0)
-                                        return close_fd(fd), err_errno(err, errno, "cannot set the mode of subPath \"%s\"", subpath);
+                                        return close_fd(fd),
+                                               err_errno(err, errno, "cannot set the mode of subPath \"%s\"", subpath);
                         }
                 }
                 if (fd == -EXDEV)
@@ -98,7 +99,8 @@ static int make_target(const char *target, bool directory, struct err **err) {
 }
 
 static int mount_fd(int fd, const char *target, struct err **err) {
-        _cleanup_close_ int tree = open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
+        _cleanup_close_ int tree =
+                open_tree(fd, "", AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE);
 
         if (tree < 0)
                 return err_errno(err, errno, "cannot take the subPath as a mount");

@@ -85,7 +85,8 @@ static int unmount_below(const char *path, struct err **err) {
 
         while (n > 0) {
                 n--;
-                if (r == 0 && umount2(mounts[n], UMOUNT_NOFOLLOW | MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)
+                if (r == 0 && umount2(mounts[n], UMOUNT_NOFOLLOW | MNT_DETACH) < 0 && errno != EINVAL &&
+                    errno != ENOENT)
                         r = err_errno(err, errno, "cannot unmount %s", mounts[n]);
                 free(mounts[n]);
         }

@@ -21,9 +21,12 @@ static const struct host_type {
         mode_t type;
         const char *what; /* kubelet's words */
 } host_types[] = {
-        [HOST_PATH_DIRECTORY_OR_CREATE] = { S_IFDIR, "a directory" }, [HOST_PATH_DIRECTORY] = { S_IFDIR, "a directory" },
-        [HOST_PATH_FILE_OR_CREATE] = { S_IFREG, "a file" },           [HOST_PATH_FILE] = { S_IFREG, "a file" },
-        [HOST_PATH_SOCKET] = { S_IFSOCK, "a socket file" },           [HOST_PATH_CHAR_DEVICE] = { S_IFCHR, "a character device" },
+        [HOST_PATH_DIRECTORY_OR_CREATE] = { S_IFDIR, "a directory" },
+        [HOST_PATH_DIRECTORY] = { S_IFDIR, "a directory" },
+        [HOST_PATH_FILE_OR_CREATE] = { S_IFREG, "a file" },
+        [HOST_PATH_FILE] = { S_IFREG, "a file" },
+        [HOST_PATH_SOCKET] = { S_IFSOCK, "a socket file" },
+        [HOST_PATH_CHAR_DEVICE] = { S_IFCHR, "a character device" },
         [HOST_PATH_BLOCK_DEVICE] = { S_IFBLK, "a block device" },
 };
 
@@ -91,7 +94,8 @@ static int make_hugepages(const struct pod_files *files, const struct pod_empty_
         if (is_mounted(path))
                 return 0;
         if (wanted->medium[strlen("HugePages")] == '-')
-                snprintf(options, sizeof(options), "pagesize=%.*s", (int)strlen(wanted->medium + 10) - 1, wanted->medium + 10);
+                snprintf(options, sizeof(options), "pagesize=%.*s", (int)strlen(wanted->medium + 10) - 1,
+                         wanted->medium + 10);
         if (mount("nodev", path, "hugetlbfs", 0, options) < 0)
                 return err_errno(err, errno, "cannot mount hugetlbfs (%s) at %s", options, path);
         return 0;
@@ -152,8 +156,10 @@ static int add_downward(const struct pod_files *files, struct arena *arena, cons
                         return err_set(err, E2BIG, "more than %d files", ATOMIC_FILES_MAX);
                 if ((r = downward_text(files, arena, item, &text, err)) < 0)
                         return r;
-                list[(*n)++] = (struct atomic_file){
-                        .path = item->path, .data = text, .length = strlen(text), .mode = file_mode(files, &item->mode, mode) };
+                list[(*n)++] = (struct atomic_file){ .path = item->path,
+                                                     .data = text,
+                                                     .length = strlen(text),
+                                                     .mode = file_mode(files, &item->mode, mode) };
         }
         return 0;
 }
@@ -170,7 +176,8 @@ static int make_written(const struct pod_files *files, const struct pod_volume *
         if (!arena || !(list = arena_alloc_array(arena, ATOMIC_FILES_MAX, sizeof(*list))))
                 return err_set(err, ENOMEM, "out of memory");
         if (volume->downward_api)
-                r = add_downward(files, arena, volume->downward_api, &volume->downward_api->default_mode, list, &n, err);
+                r = add_downward(files, arena, volume->downward_api, &volume->downward_api->default_mode, list, &n,
+                                 err);
         else
                 list_for_each(source, &volume->projected->sources)
                         if (r == 0 && source->downward_api)

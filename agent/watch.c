@@ -48,7 +48,8 @@ static int add_link(struct watch *w, const char *path, const char *name, uint32_
         wd = inotify_add_watch(w->fd, path[0] ? path : "/", mask | MASK_SELF | IN_ONLYDIR | IN_MASK_ADD);
         if (wd < 0)
                 return -errno;
-        w->chain[w->n_chain] = (struct link){ .wd = wd, .name = name ? strdup(name) : NULL, .last = mask == MASK_FILES };
+        w->chain[w->n_chain] =
+                (struct link){ .wd = wd, .name = name ? strdup(name) : NULL, .last = mask == MASK_FILES };
         if (name && !w->chain[w->n_chain].name)
                 return -ENOMEM;
         w->n_chain++;

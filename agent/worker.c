@@ -129,7 +129,7 @@ static void run_sandbox(struct worker *w) {
         op_call(op, CRI_RUN_POD_SANDBOX, request);
 }
 
-static void forget_ips(struct worker *w) {
+void worker_forget_ips(struct worker *w) {
         for (size_t i = 0; i < w->n_ips; i++)
                 free(w->ips[i]);
         free(w->ips);
@@ -158,10 +158,10 @@ static void add_ip(struct worker *w, const char *ip) {
 }
 
 /* Takes up what cri says of the sandbox. */
-static void look_at_sandbox(struct worker *w) {
+void worker_look_at_sandbox(struct worker *w) {
         struct cri_sandbox_info info;
 
-        forget_ips(w);
+        worker_forget_ips(w);
         w->sandbox_ready = false;
         if (!w->sandbox_id || w->node->ops->sandbox_get(w->node->data, w->sandbox_id, &info) < 0)
                 return;
@@ -281,7 +281,7 @@ static void prepare_failed(struct worker *w) {
 
 static void sandbox_runs(struct worker *w) {
         w->sandbox_attempt++;
-        look_at_sandbox(w);
+        worker_look_at_sandbox(w);
         worker_write_hint(w);
         enter(w, is_ending(w) ? WORKER_STOPPING : WORKER_RUNNING);
 }
@@ -385,7 +385,7 @@ static void on_enter_sweeping(struct worker *w) {
         run_files_job(w, sweep_work);
 }
 
-static void on_enter_stopping(struct worker *w) {
+void worker_enter_stopping(struct worker *w) {
         w->stop_deadline = worker_now(w) + grace_period(w);
         w->renewing = false;
         for (size_t i = 0; i < w->n_members; i++)
@@ -407,10 +407,10 @@ static const struct worker_row {
                              { [WORKER_EVENT_TICK] = retry_if_due, [WORKER_EVENT_STOP] = sandbox_stopped } },
         [WORKER_RUNNING] = { "running", run,
                              { [WORKER_EVENT_SANDBOX_DIED] = renew, [WORKER_EVENT_STOP] = stop } },
-        [WORKER_RENEWING] = { "renewing", on_enter_stopping,
+        [WORKER_RENEWING] = { "renewing", worker_enter_stopping,
                               { [WORKER_EVENT_OK] = renewed, [WORKER_EVENT_FAILED] = try_again,
                                 [WORKER_EVENT_STOP] = stop } },
-        [WORKER_STOPPING] = { "stopping", on_enter_stopping, { [WORKER_EVENT_OK] = stopped } },
+        [WORKER_STOPPING] = { "stopping", worker_enter_stopping, { [WORKER_EVENT_OK] = stopped } },
         [WORKER_STOPPING_SANDBOX] = { "stopping sandbox", stop_sandbox,
                                       { [WORKER_EVENT_OK] = sandbox_stopped, [WORKER_EVENT_FAILED] = try_again,
                                         [WORKER_EVENT_TICK] = reenter_if_due } },
@@ -552,217 +552,4 @@ void worker_step(struct worker *w) {
 void worker_tick(struct worker *w) {
         w->timer = WORKER_NEVER;
         worker_step(w);
-}
-
-/* -- the outside ------------------------------------------------------------------------------------------- */
-
-static void init_members(struct worker *w) {
-        const struct pod_spec *spec = &w->pod->spec;
-        size_t i = 0;
-
-        list_for_each(c, &spec->init_containers) {
-                w->members[i++] = (struct member){
-                        .spec = c,
-                        .role = pod_container_is_sidecar(c) ? MEMBER_SIDECAR : MEMBER_INIT,
-                };
-        }
-        w->n_init = i;
-        list_for_each(c, &spec->containers)
-                w->members[i++] = (struct member){ .spec = c, .role = MEMBER_MAIN };
-        for (i = 0; i < w->n_members; i++) {
-                struct member *m = &w->members[i];
-
-                m->worker = w;
-                m->hook_deadline = WORKER_NEVER;
-                m->image_uid = -1;
-                m->crash.max_ms = w->node->options->crash_back_off_max * 1000;
-                probers_init(m);
-        }
-}
-
-struct worker *worker_new(struct worker_node *node, struct pod *pod) {
-        struct worker *w = calloc(1, sizeof(*w));
-
-        if (!w)
-                return NULL;
-        w->node = node;
-        w->pod = pod_ref(pod);
-        w->n_members = pod->spec.init_containers.count + pod->spec.containers.count;
-        w->members = calloc(w->n_members, sizeof(*w->members));
-        w->statuses = calloc(w->n_members, sizeof(*w->statuses));
-        w->retry_at = w->timer = WORKER_NEVER;
-        w->userns = -1;
-        w->start_time = worker_now(w);
-        w->deadline = WORKER_NEVER;
-        if (!w->members || !w->statuses) {
-                worker_free(w);
-                return NULL;
-        }
-        init_members(w);
-        w->limits_watched = volumes_have_limit(pod);
-        return w;
-}
-
-static void set_deadline(struct worker *w) {
-        const struct opt_int *seconds = &w->pod->spec.active_deadline;
-
-        if (seconds->set)
-                w->deadline = w->start_time + seconds->value * 1000;
-}
-
-void worker_start(struct worker *w) {
-        set_deadline(w);
-        worker_event(w, WORKER_EVENT_START);
-}
-
-static struct member *find_member(struct worker *w, const char *name) {
-        for (size_t i = 0; i < w->n_members; i++)
-                if (strcmp(w->members[i].spec->name, name) == 0)
-                        return &w->members[i];
-        return NULL;
-}
-
-static void take_up_container(struct worker *w, const struct worker_found_container *found) {
-        struct member *m = find_member(w, found->name);
-        struct cri_container_info info;
-
-        if (!m || w->node->ops->container_get(w->node->data, found->id, &info) < 0)
-                return;
-        if (info.state == CRI__CONTAINER_STATE__CONTAINER_CREATED) {
-                member_remove_dead(m, found->id, found->restarts);
-                return;
-        }
-        if (m->id) {
-                free(m->previous_id);
-                m->previous_id = TAKE_PTR(m->id);
-                m->last = m->end;
-                m->end = (struct ending){ 0 };
-        }
-        m->id = strdup(found->id);
-        m->restarts = found->restarts;
-        free(m->image_id);
-        m->image_id = info.image_id ? strdup(info.image_id) : NULL;
-        m->started_at = info.started_at / 1000000;
-        w->initialized |= m->role == MEMBER_MAIN;
-        if (info.state == CRI__CONTAINER_STATE__CONTAINER_RUNNING) {
-                m->state = MEMBER_RUNNING;
-                probers_begin(m, m->started_at, true);
-        } else {
-                m->state = MEMBER_EXITED;
-                member_take_exit(m, &info);
-        }
-}
-
-void worker_take_up(struct worker *w, const struct worker_found *found) {
-        w->taken_up = true;
-        w->sandbox_attempt = found->sandbox_attempt + 1;
-        if (found->sandbox_id)
-                w->sandbox_id = strdup(found->sandbox_id);
-        for (size_t i = 0; i < found->n_containers; i++)
-                take_up_container(w, &found->containers[i]);
-        worker_read_hint(w);
-        set_deadline(w);
-        if (!w->sandbox_id) {
-                w->sandbox_attempt = 0;
-                worker_event(w, WORKER_EVENT_START);
-                return;
-        }
-        look_at_sandbox(w);
-        w->state = w->terminal ? WORKER_STOPPING : WORKER_RUNNING;
-        if (w->state == WORKER_STOPPING)
-                on_enter_stopping(w);
-        worker_step(w);
-}
-
-void worker_delete(struct worker *w) {
-        if (w->deleting)
-                return;
-        w->deleting = true;
-        worker_event(w, WORKER_EVENT_STOP);
-}
-
-void worker_heard(struct worker *w, const struct cri_event *event) {
-        struct cri_container_info info;
-
-        switch (event->type) {
-        case CRI_EVENT_CONTAINER_STOPPED:
-                for (size_t i = 0; i < w->n_members; i++) {
-                        struct member *m = &w->members[i];
-
-                        if (!m->id || strcmp(m->id, event->container_id) != 0 || m->state == MEMBER_EXITED ||
-                            w->node->ops->container_get(w->node->data, m->id, &info) < 0 ||
-                            info.state != CRI__CONTAINER_STATE__CONTAINER_EXITED)
-                                continue;
-                        member_event(m, MEMBER_EVENT_EXITED);
-                }
-                return;
-        case CRI_EVENT_SANDBOX_NOTREADY:
-        case CRI_EVENT_SANDBOX_DELETED:
-                if (!w->sandbox_id || strcmp(w->sandbox_id, event->sandbox_id) != 0)
-                        return;
-                w->sandbox_ready = false;
-                worker_step(w);
-                return;
-        case CRI_EVENT_OOM:
-                worker_say(w, NULL, true, "OOMKilling",
-                           "Memory limit reached in container %s: usage %lluKi, limit %lluKi", event->container_name,
-                           (unsigned long long)event->oom_usage / 1024, (unsigned long long)event->oom_limit / 1024);
-                return;
-        default:
-                return;
-        }
-}
-
-void worker_free(struct worker *w) {
-        if (!w)
-                return;
-        if (!w->dead) {
-                w->dead = true;
-                if (w->timer != WORKER_NEVER)
-                        w->node->ops->set_timer(w->node->data, w, WORKER_NEVER);
-                for (size_t i = 0; w->members && i < w->n_members; i++) {
-                        probers_stop(&w->members[i]);
-                        hook_cancel(&w->members[i]);
-                }
-        }
-        if (w->ops)
-                return;
-        worker_give_userns(w);
-        for (size_t i = 0; w->members && i < w->n_members; i++)
-                member_clear(&w->members[i]);
-        if (w->has_status)
-                pod_status_done(&w->status);
-        forget_ips(w);
-        dns_choice_free(w->dns);
-        err_free(w->failure);
-        free(w->message);
-        free(w->sandbox_id);
-        free(w->members);
-        free(w->statuses);
-        pod_unref(w->pod);
-        free(w);
-}
-
-const struct pod *worker_pod(const struct worker *w) {
-        return w->pod;
-}
-
-void worker_set_owner(struct worker *w, void *owner) {
-        w->owner = owner;
-}
-
-void *worker_owner(const struct worker *w) {
-        return w->owner;
-}
-
-bool worker_deleting(const struct worker *w) {
-        return w->deleting;
-}
-
-bool worker_stopped(const struct worker *w) {
-        return w->state == WORKER_GONE || (w->deleting && w->state >= WORKER_REMOVING);
-}
-
-const char *worker_sandbox(const struct worker *w) {
-        return w->sandbox_id;
 }

@@ -163,10 +163,13 @@ struct worker {
         void *owner;
 };
 
-/* worker.c */
+/* worker.c, worker_life.c */
 void worker_event(struct worker *w, enum worker_event event);
 void worker_step(struct worker *w); /* looks at everything again; may be called from anywhere */
 int64_t worker_now(const struct worker *w);
+void worker_look_at_sandbox(struct worker *w); /* takes up what cri says of it: ready, addresses */
+void worker_forget_ips(struct worker *w);
+void worker_enter_stopping(struct worker *w); /* begins the grace period */
 void worker_say(struct worker *w, const struct member *m, bool warning, const char *reason, const char *format, ...)
         __attribute__((format(printf, 5, 6)));
 void worker_fail(struct worker *w, const char *reason, const char *message); /* the pod is over: phase Failed */
