@@ -223,6 +223,42 @@ static void test_refusals(void **state) {
         }
 }
 
+static void test_options(void **state) {
+        static const struct {
+                const char *bridge, *cidrs[3];
+                const char *says; /* NULL: good */
+        } rows[] = {
+                { "fifteen-letters", { "10.92.0.0/24" }, NULL },
+                { "sixteen-letters1", { "10.92.0.0/24" }, "\"sixteen-letters1\" is not a name for a bridge" },
+                { "", { "10.92.0.0/24" }, "\"\" is not a name for a bridge" },
+                { "a/b", { "10.92.0.0/24" }, "\"a/b\" is not a name for a bridge" },
+                { "..", { "10.92.0.0/24" }, "\"..\" is not a name for a bridge" },
+                { "b%d", { "10.92.0.0/24" }, "\"b%d\" is not a name for a bridge" },
+                { "b", { "10.92.0.0/31" }, "pod CIDR 10.92.0.0/31 has no room for a pod" },
+                { "b", { "10.92.0.0/24", "10.93.0.0/24" }, "give one, or one of IPv4 and one of IPv6" },
+                { "b", { "10.92.0.0/24", "fd00::/64", "fd01::/64" }, "give one, or one of IPv4 and one of IPv6" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                struct ip_cidr cidrs[3];
+                struct network_options options = { .bridge = rows[i].bridge, .pod_cidrs = cidrs };
+                _cleanup_err_ struct err *err = NULL;
+                struct network *opened = NULL;
+
+                for (; options.n_pod_cidrs < 3 && rows[i].cidrs[options.n_pod_cidrs]; options.n_pod_cidrs++)
+                        assert_int_equal(ip_cidr_parse(rows[i].cidrs[options.n_pod_cidrs],
+                                                       &cidrs[options.n_pod_cidrs], NULL),
+                                         0);
+                assert_int_equal(network_open(&options, &opened, &err), rows[i].says ? -EINVAL : 0);
+                if (rows[i].says && !strstr(err_text(err), rows[i].says))
+                        fail_msg("\"%s\" is not \"%s\"", err_text(err), rows[i].says);
+                if (!rows[i].says)
+                        assert_int_equal(network_status(opened, NULL), 0);
+                network_free(opened);
+        }
+        host_run("ip link del fifteen-letters");
+}
+
 /* Two agents on one host: each sees only its own. */
 static void test_two_networks(void **state) {
         struct network *other = open_network("other-bridge", "10.99.0.0/30", NULL), *first = network;
@@ -503,6 +539,7 @@ int main(void) {
                 TEST(test_failure_leaves_nothing),
                 TEST(test_detach_is_idempotent),
                 TEST(test_refusals),
+                TEST(test_options),
                 TEST(test_two_networks),
                 TEST(test_taken_up_by_the_next),
                 TEST(test_bandwidth),
