@@ -115,44 +115,62 @@ int files_replace(const char *path, const void *data, size_t size, mode_t mode, 
         return 0;
 }
 
-static int remove_entries(int fd, unsigned depth, const char *top, struct err **err);
+struct removal {
+        const char *top;
+        int top_fd;
+        unsigned moved;
+};
 
-/* Takes @fd, the directory @name in @parent. */
-static int remove_at(int parent, const char *name, unsigned depth, const char *top, struct err **err) {
+static int remove_entries(struct removal *removal, int fd, unsigned depth, struct err **err);
+
+/* What is nested too deep for one descriptor a level comes up to the top, to be removed from there. */
+static int move_up(struct removal *removal, int parent, const char *name, struct err **err) {
+        char to[32];
+        int r;
+
+        do { /* a removal that was cut off may have left some */
+                snprintf(to, sizeof(to), ".deep-%u", removal->moved++);
+                r = renameat(parent, name, removal->top_fd, to);
+        } while (r < 0 && (errno == ENOTEMPTY || errno == EEXIST || errno == ENOTDIR) && removal->moved < UINT_MAX);
+        return r < 0 ? err_errno(err, errno, "remove %s", removal->top) : 0;
+}
+
+static int remove_at(struct removal *removal, int parent, const char *name, unsigned depth, struct err **err) {
         int fd, r;
 
         if (unlinkat(parent, name, 0) == 0 || errno == ENOENT)
                 return 0;
         if (errno != EISDIR && errno != EPERM)
-                return err_errno(err, errno, "remove %s in %s", name, top);
+                return err_errno(err, errno, "remove %s in %s", name, removal->top);
         if (unlinkat(parent, name, AT_REMOVEDIR) == 0)
                 return 0;
         if (errno != ENOTEMPTY && errno != EEXIST)
-                return err_errno(err, errno, "remove %s in %s", name, top);
+                return err_errno(err, errno, "remove %s in %s", name, removal->top);
         if (depth >= FILES_DEPTH_MAX)
-                return err_set(err, ELOOP, "remove %s: nested too deep", top);
+                return move_up(removal, parent, name, err);
         fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (fd < 0)
-                return err_errno(err, errno, "open %s in %s", name, top);
-        r = remove_entries(fd, depth + 1, top, err);
+                return err_errno(err, errno, "open %s in %s", name, removal->top);
+        r = remove_entries(removal, fd, depth + 1, err);
         if (r >= 0 && unlinkat(parent, name, AT_REMOVEDIR) < 0 && errno != ENOENT)
-                r = err_errno(err, errno, "remove %s in %s", name, top);
+                r = err_errno(err, errno, "remove %s in %s", name, removal->top);
         return r;
 }
 
-static int remove_entries(int fd, unsigned depth, const char *top, struct err **err) {
+/* Takes @fd. */
+static int remove_entries(struct removal *removal, int fd, unsigned depth, struct err **err) {
         _cleanup_closedir_ DIR *dir = fdopendir(fd);
         const struct dirent *entry;
         int r;
 
         if (!dir) {
                 close_fd(fd);
-                return err_set(err, ENOMEM, "remove %s: out of memory", top);
+                return err_set(err, ENOMEM, "remove %s: out of memory", removal->top);
         }
         while ((entry = readdir(dir))) {
                 if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
                         continue;
-                r = remove_at(dirfd(dir), entry->d_name, depth, top, err);
+                r = remove_at(removal, dirfd(dir), entry->d_name, depth, err);
                 if (r < 0)
                         return r;
         }
@@ -160,7 +178,28 @@ static int remove_entries(int fd, unsigned depth, const char *top, struct err **
 }
 
 int files_remove_tree(const char *path, struct err **err) {
-        return remove_at(AT_FDCWD, path, 0, path, err);
+        _cleanup_close_ int top_fd = -EBADF;
+        struct removal removal = { .top = path };
+        unsigned moved;
+        int fd, r;
+
+        if (unlink(path) == 0 || errno == ENOENT)
+                return 0;
+        if (errno != EISDIR && errno != EPERM)
+                return err_errno(err, errno, "remove %s", path);
+        if (rmdir(path) == 0)
+                return 0;
+        removal.top_fd = top_fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        if (top_fd < 0)
+                return err_errno(err, errno, "remove %s", path);
+        do {
+                moved = removal.moved;
+                fd = openat(top_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+                r = fd < 0 ? err_errno(err, errno, "remove %s", path) : remove_entries(&removal, fd, 1, err);
+        } while (r >= 0 && removal.moved > moved);
+        if (r >= 0 && rmdir(path) < 0 && errno != ENOENT)
+                r = err_errno(err, errno, "remove %s", path);
+        return r;
 }
 
 struct usage {

@@ -10,8 +10,8 @@
 
 struct err;
 
-/* Directories nested deeper than this are not removed (-ELOOP). */
-#define FILES_DEPTH_MAX 512
+/* Directories nested deeper than this are not measured, and removed in several goes: a descriptor is open for each level. */
+#define FILES_DEPTH_MAX 64
 
 /* Makes @path and what is missing above it. One that exists is fine, -ENOTDIR when it is something else. */
 int files_make_dirs(const char *path, mode_t mode, struct err **err);

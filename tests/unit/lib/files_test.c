@@ -1,0 +1,132 @@
+#include "lib/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+static char top[64];
+
+static int setup(void **state) {
+        (void)state;
+        strcpy(top, "/tmp/nacelle-files-XXXXXX");
+        return mkdtemp(top) ? 0 : -1;
+}
+
+static int teardown(void **state) {
+        (void)state;
+        return files_remove_tree(top, NULL);
+}
+
+static const char *in_top(const char *name) {
+        static char path[256];
+
+        snprintf(path, sizeof(path), "%s/%s", top, name);
+        return path;
+}
+
+static void test_read_and_replace(void **state) {
+        _cleanup_err_ struct err *err = NULL;
+        _cleanup_free_ char *data = NULL;
+        struct stat st;
+        size_t size;
+
+        (void)state;
+        assert_int_equal(files_replace(in_top("file"), "one", 3, 0600, NULL), 0);
+        assert_int_equal(files_replace(in_top("file"), "two\0!", 5, 0640, NULL), 0);
+        assert_int_equal(stat(in_top("file"), &st), 0);
+        assert_int_equal(st.st_mode & 07777, 0640);
+        assert_int_equal(files_read(in_top("file"), 5, &data, &size, NULL), 0); /* the limit */
+        assert_int_equal(size, 5);
+        assert_memory_equal(data, "two\0!", 6);
+        assert_int_equal(files_read(in_top("file"), 4, &data, &size, &err), -EFBIG); /* and one past it */
+        assert_non_null(strstr(err_text(err), "more than 4 bytes"));
+        assert_int_equal(files_read(in_top("none"), 4, &data, NULL, NULL), -ENOENT);
+        assert_int_equal(files_replace(in_top("none/file"), "x", 1, 0600, NULL), -ENOENT);
+}
+
+/* The kernel says that these are empty. */
+static void test_read_proc(void **state) {
+        _cleanup_free_ char *data = NULL;
+        size_t size;
+
+        (void)state;
+        assert_int_equal(files_read("/proc/self/status", 1 << 20, &data, &size, NULL), 0);
+        assert_true(size > 100 && strlen(data) == size);
+}
+
+static void test_directories(void **state) {
+        _cleanup_err_ struct err *err = NULL;
+        struct stat st;
+
+        (void)state;
+        assert_int_equal(files_make_dirs(in_top("a/b/c"), 0755, NULL), 0);
+        assert_int_equal(files_make_dirs(in_top("a/b/c"), 0755, NULL), 0);
+        assert_int_equal(files_replace(in_top("a/b/file"), "x", 1, 0600, NULL), 0);
+        assert_int_equal(files_make_dirs(in_top("a/b/file"), 0755, &err), -ENOTDIR);
+        assert_int_equal(files_make_dirs(in_top("a/b/file/d"), 0755, NULL), -ENOTDIR);
+
+        /* Links are removed, not followed. */
+        assert_int_equal(files_replace(in_top("kept"), "x", 1, 0600, NULL), 0);
+        assert_int_equal(symlink("../../kept", in_top("a/b/link")), 0);
+        assert_int_equal(symlink("/", in_top("a/root")), 0);
+        assert_int_equal(files_remove_tree(in_top("a"), NULL), 0);
+        assert_int_equal(stat(in_top("a"), &st), -1);
+        assert_int_equal(stat(in_top("kept"), &st), 0);
+        assert_int_equal(files_remove_tree(in_top("a"), NULL), 0);
+}
+
+static void test_usage(void **state) {
+        uint64_t bytes, entries;
+        char data[8192] = { 1 };
+
+        (void)state;
+        assert_int_equal(files_make_dirs(in_top("u/d"), 0755, NULL), 0);
+        assert_int_equal(files_replace(in_top("u/one"), data, sizeof(data), 0600, NULL), 0);
+        assert_int_equal(files_replace(in_top("u/d/two"), data, sizeof(data), 0600, NULL), 0);
+        assert_int_equal(files_usage(in_top("u"), 4, &bytes, &entries, NULL), 0);
+        assert_int_equal(entries, 4); /* itself, d, one, two */
+        assert_int_equal(files_usage(in_top("u"), 3, &bytes, &entries, NULL), -E2BIG);
+        assert_int_equal(files_usage(in_top("none"), 3, &bytes, &entries, NULL), -ENOENT);
+}
+
+/* As a container can make it, and far deeper than any path is long. */
+static void test_deep(void **state) {
+        uint64_t bytes, entries;
+        int fd, next;
+
+        (void)state;
+        assert_int_equal(mkdir(in_top("deep"), 0755), 0);
+        fd = open(in_top("deep"), O_RDONLY | O_DIRECTORY);
+        for (int i = 0; i < 40 * FILES_DEPTH_MAX; i++) {
+                assert_int_equal(mkdirat(fd, "d", 0755), 0);
+                assert_int_equal(mkdirat(fd, "e", 0755), 0);
+                next = openat(fd, "d", O_RDONLY | O_DIRECTORY);
+                close(fd);
+                fd = next;
+        }
+        close(fd);
+        assert_int_equal(files_make_dirs(in_top("deep/.deep-0/d"), 0755, NULL), 0);
+        assert_int_equal(files_usage(in_top("deep"), 1000000, &bytes, &entries, NULL), -E2BIG);
+        assert_int_equal(files_remove_tree(in_top("deep"), NULL), 0);
+        assert_int_equal(access(in_top("deep"), F_OK), -1);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_read_and_replace), cmocka_unit_test(test_read_proc), cmocka_unit_test(test_directories),
+                cmocka_unit_test(test_usage),            cmocka_unit_test(test_deep),
+        };
+        return cmocka_run_group_tests(tests, setup, teardown);
+}
