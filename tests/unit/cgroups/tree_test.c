@@ -143,6 +143,19 @@ static void fork_and_sleep(void) {
         sleep_long();
 }
 
+static void wait_for_processes(size_t expected) {
+        size_t n = 0;
+
+        for (int i = 0; i < 2000 && n < expected; i++) {
+                pid_t *pids;
+
+                assert_ok(cgroup_pids(c, WEB, false, &pids, &n, &err));
+                free(pids);
+                usleep(1000);
+        }
+        assert_int_equal(n, expected);
+}
+
 /* A limit and the files that hold it, on v2 and v1. */
 static const struct {
         enum cgroup_controller controller;
@@ -233,19 +246,6 @@ static void check_unified(void) {
         assert_string_equal(text, "49999872\n");
 }
 
-static void wait_for_processes(size_t expected) {
-        size_t n = 0;
-
-        for (int i = 0; i < 2000 && n < expected; i++) {
-                pid_t *pids;
-
-                assert_ok(cgroup_pids(c, WEB, false, &pids, &n, &err));
-                free(pids);
-                usleep(1000);
-        }
-        assert_int_equal(n, expected);
-}
-
 /* Every process is where all hierarchies show it, and a child of it as well. */
 static void check_join(void) {
         pid_t pid = start(WEB, fork_and_sleep);
@@ -290,7 +290,7 @@ static void check_pids_limit(void) {
 
         assert_ok(cgroup_apply(c, WEB, &l, &err));
         pid = start(WEB, fork_and_sleep);
-        usleep(50000);
+        wait_for_processes(5);
         assert_ok(cgroup_get_stats(c, WEB, &s, &err));
         assert_int_equal(s.pids, 5);
         assert_int_equal(s.pids_limit, 5);
