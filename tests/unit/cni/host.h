@@ -32,7 +32,7 @@
 #define HOST_FUNCTION __attribute__((unused)) static
 
 /* How long an answer may take before it counts as none. */
-#define HOST_ANSWER_MS 1000
+#define HOST_ANSWER_MS 3000
 
 static char host_directory[] = "/tmp/nacelle-cni-XXXXXX";
 static pid_t host_servers[64];
