@@ -58,14 +58,16 @@ static void orphan_ended(uv_poll_t *poll, int status, int events) {
         struct wire_request request;
         siginfo_t info = { 0 };
 
-        /* ECHILD: an agent that was restarted is not its parent; init collects it, and the shim asks the kernel. */
+        client_request(&request, WIRE_REAPED, orphan->id);
+        request.exited_at = now();
         if (waitid((idtype_t)P_PIDFD, (id_t)orphan->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) {
-                client_request(&request, WIRE_REAPED, orphan->id);
-                request.exited_at = now();
                 request.exit_signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
                 request.exit_code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
-                client_send(orphan->watch->socket, &request, NULL, NULL);
+        } else {
+                /* An agent that was restarted is not its parent: init collects it, and the shim asks the kernel. */
+                request.exit_code = -1;
         }
+        client_send(orphan->watch->socket, &request, NULL, NULL);
         drop_orphan(orphan);
 }
 

@@ -186,7 +186,11 @@ static int handle_reaped(struct connection *connection, struct request *request)
 
         if (!container)
                 return -ENOENT;
-        if (!container->exited)
+        if (container->exited)
+                return 0;
+        if (request->head.exit_code < 0 && container->adopted.fd >= 0)
+                container_lost(container);
+        else
                 container_reaped(container, request->head.exit_code, request->head.exit_signal, request->head.exited_at);
         return 0;
 }

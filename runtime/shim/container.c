@@ -9,6 +9,11 @@
 #include "runtime/spec.h"
 #include "runtime/sys.h"
 
+#ifndef PIDFD_GET_INFO
+#define PIDFD_GET_INFO 0xc040ff0bu
+#define PIDFD_INFO_EXIT (1u << 3)
+#endif
+
 _Static_assert(sizeof(struct container) <= 4096, "a container's record is one page");
 
 struct container *container_find(struct shim *shim, const char *id) {
@@ -278,25 +283,32 @@ int container_start(struct connection *connection, struct request *request) {
         return 1;
 }
 
-/* The other shim's child: only its parent can collect it, and tells us; without one, it is init's, and the kernel keeps
- * the exit code for the pidfd (6.15), else nobody knows. */
-static void adopted_ready(struct source *source, uint32_t events) {
-        struct container *container = (struct container *)((char *)source - offsetof(struct container, adopted));
-        struct epoll_event quiet = { .events = 0, .data.ptr = source };
-        struct { uint64_t mask, cgroup; uint32_t ids[11]; int32_t exit_code; } info = { .mask = 1u << 3 };
+/* The other shim's child: only its parent can collect it, and tells us. Without one it is init's, and the kernel keeps the
+ * exit code for the pidfd (PIDFD_GET_INFO, since 6.15), else nobody knows. */
+void container_lost(struct container *container) {
+        struct { uint64_t mask, cgroup; uint32_t ids[11]; int32_t exit_code; } info = { .mask = PIDFD_INFO_EXIT };
+        int status;
 
         _Static_assert(sizeof(info) == 64, "PIDFD_INFO_SIZE_VER0");
-        if (!(events & EPOLLHUP)) {
-                /* Dead, not yet collected: from now on only EPOLLHUP is told. */
-                epoll_ctl(container->shim->epoll_fd, EPOLL_CTL_MOD, source->fd, &quiet);
-                return;
-        }
-        if (syscall(SYS_ioctl, source->fd, 0xc040ff0bu /* PIDFD_GET_INFO */, &info) < 0 || !(info.mask & 1u << 3)) {
+        if (syscall(SYS_ioctl, container->adopted.fd, PIDFD_GET_INFO, &info) < 0) {
                 container_reaped(container, -1, 0, shim_now());
                 return;
         }
-        container_reaped(container, WIFSIGNALED(info.exit_code) ? 128 + WTERMSIG(info.exit_code) : WEXITSTATUS(info.exit_code),
-                         WIFSIGNALED(info.exit_code) ? WTERMSIG(info.exit_code) : 0, shim_now());
+        if (!(info.mask & PIDFD_INFO_EXIT))
+                return; /* not collected yet: EPOLLHUP will tell */
+        status = info.exit_code;
+        container_reaped(container, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
+                         WIFSIGNALED(status) ? WTERMSIG(status) : 0, shim_now());
+}
+
+static void adopted_ready(struct source *source, uint32_t events) {
+        struct container *container = (struct container *)((char *)source - offsetof(struct container, adopted));
+        struct epoll_event quiet = { .events = 0, .data.ptr = source };
+
+        if (events & EPOLLHUP)
+                container_lost(container);
+        else /* dead, not yet collected: from now on only EPOLLHUP is told, where the kernel has that */
+                epoll_ctl(container->shim->epoll_fd, EPOLL_CTL_MOD, source->fd, &quiet);
 }
 
 int container_adopt(struct connection *connection, struct request *request) {

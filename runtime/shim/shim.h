@@ -133,6 +133,7 @@ int container_start(struct connection *connection, struct request *request);
 int container_adopt(struct connection *connection, struct request *request);
 void container_exited(struct container *container, int status);
 void container_reaped(struct container *container, int code, int signal, uint64_t at);
+void container_lost(struct container *container);
 void container_free(struct container *container);
 void container_tap(void *userdata, enum log_stream_name name, const char *data, size_t size);
 int container_attach(struct connection *connection, struct request *request);

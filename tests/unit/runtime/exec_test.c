@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <termios.h>
 
 static void assert_has(const char *text, const char *part) {
@@ -365,6 +366,23 @@ static void test_recover_exited(void **state) {
         free(fixture_log(f));
 }
 
+/* After a restart the agent is not the parent either: the kernel still knows (6.15), or nobody does. */
+static void test_recover_foreign(void **state) {
+        struct fixture *f = *state;
+        struct fixture_container c;
+        struct sandbox_spec spec;
+        int code;
+
+        sandbox_spec_init(&spec);
+        start_sleeper(f, &c);
+        assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0), 0);
+        kill_shim(f, &spec);
+        assert_int_equal(container_kill(f->runtime, "pod", "c", SIGTERM, NULL), 0);
+        code = fixture_wait(f, "c");
+        if (code != 5 && code != -1)
+                fail_msg("exit code %d", code);
+}
+
 /* No line is lost or doubled, however often the shim dies while the container writes. */
 static void test_recover_log(void **state) {
         struct fixture *f = *state;
@@ -426,7 +444,7 @@ int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
                 TEST(test_exec), TEST(test_exec_failure), TEST(test_exec_kill), TEST(test_terminal), TEST(test_stdin),
-                TEST(test_slow_reader), TEST(test_recover), TEST(test_recover_exec), TEST(test_recover_exited), TEST(test_recover_log), TEST(test_recover_terminal),
+                TEST(test_slow_reader), TEST(test_recover), TEST(test_recover_exec), TEST(test_recover_exited), TEST(test_recover_foreign), TEST(test_recover_log), TEST(test_recover_terminal),
         };
         if (geteuid() != 0)
                 return 0;
