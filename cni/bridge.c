@@ -322,27 +322,38 @@ int bridge_check(struct bridge *bridge, const char *id, struct err **err) {
         return r;
 }
 
-/* Interfaces that are kept, and those found that are not. */
+/* The veths of live sandboxes, in order, to tell others from. */
 struct sweep {
         struct bridge *bridge;
-        const char *const *ids;
-        size_t n_ids;
+        char (*names)[IFNAMSIZ];
+        size_t n;
         int master;
 };
 
+static int compare_names(const void *a, const void *b) {
+        return strcmp(a, b);
+}
+
+static int sweep_init(struct sweep *sweep, const char *const *ids, size_t n_ids, struct err **err) {
+        sweep->names = calloc(n_ids + 1, sizeof(*sweep->names));
+        if (!sweep->names)
+                return err_errno(err, ENOMEM, "sweep of bridge %s", sweep->bridge->name);
+        for (; sweep->n < n_ids; sweep->n++)
+                bridge_device_name(sweep->bridge->name, ids[sweep->n], BRIDGE_VETH, sweep->names[sweep->n]);
+        qsort(sweep->names, sweep->n, sizeof(*sweep->names), compare_names);
+        return 0;
+}
+
 static int sweep_link(const struct link *link, void *data) {
         struct sweep *sweep = data;
+        char veth[IFNAMSIZ];
 
         if (!bridge_owns_device(sweep->bridge->name, link->name) ||
             (strcmp(link->kind, "ifb") != 0 && link->master != sweep->master))
                 return 0;
-        for (size_t i = 0; i < sweep->n_ids; i++) {
-                char name[IFNAMSIZ];
-
-                bridge_device_name(sweep->bridge->name, sweep->ids[i], BRIDGE_VETH, name);
-                if (strcmp(name + 2, link->name + 2) == 0)
-                        return 0;
-        }
+        bridge_veth_of(link->name, veth);
+        if (bsearch(veth, sweep->names, sweep->n, sizeof(*sweep->names), compare_names))
+                return 0;
         log_info("network: interface %s belongs to no sandbox; removed", link->name);
         reaper_remove(sweep->bridge->reaper, link->name);
         return 0;
@@ -351,19 +362,22 @@ static int sweep_link(const struct link *link, void *data) {
 int bridge_retain(struct bridge *bridge, bool (*keep)(const char *id, const void *data), const void *data,
                   const char *const *ids, size_t n_ids, struct err **err) {
         _cleanup_netlink_ struct netlink host = NETLINK_NONE;
-        struct sweep sweep = { .bridge = bridge, .ids = ids, .n_ids = n_ids };
+        struct sweep sweep = { .bridge = bridge };
         _cleanup_err_ struct err *error = NULL;
         int r, result;
 
         result = firewall_retain(bridge->firewall, keep, data, &error);
         leases_retain(bridge->leases, keep, data);
         reaper_wait(bridge->reaper);
-        r = netlink_open(NETLINK_ROUTE, &host, &error);
+        r = sweep_init(&sweep, ids, n_ids, &error);
+        if (r == 0)
+                r = netlink_open(NETLINK_ROUTE, &host, &error);
         if (r == 0) {
                 sweep.master = link_index(&host, bridge->name);
                 r = link_for_each(&host, sweep_link, &sweep, &error);
         }
         reaper_wait(bridge->reaper);
+        free(sweep.names);
         if (result == 0)
                 result = r;
         return result < 0 ? err_move(err, TAKE_PTR(error)) : 0;

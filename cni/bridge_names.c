@@ -1,5 +1,6 @@
 #include "cni/bridge_names.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define BRIDGE_CHARS 4
@@ -31,6 +32,11 @@ void bridge_device_name(const char *bridge, const char *id, enum bridge_device d
         write_hash(ret_name + 2, hash(bridge), BRIDGE_CHARS);
         write_hash(ret_name + 2 + BRIDGE_CHARS, hash(id), SANDBOX_CHARS);
         ret_name[2 + BRIDGE_CHARS + SANDBOX_CHARS] = '\0';
+}
+
+void bridge_veth_of(const char *name, char ret_veth[IFNAMSIZ]) {
+        snprintf(ret_veth, IFNAMSIZ, "%s", name);
+        memcpy(ret_veth, prefixes[BRIDGE_VETH], 2);
 }
 
 bool bridge_owns_device(const char *bridge, const char *name) {
