@@ -56,8 +56,9 @@ static void send_data(struct client *client, uint32_t stream, const void *data, 
 
                 spdy_data_header(head, stream, piece == n ? flags : 0, (uint32_t)piece);
                 write_frame(client, head, sizeof(head));
-                if (piece > 0)
-                        write_frame(client, p, piece);
+                if (piece == 0)
+                        return;
+                write_frame(client, p, piece);
                 p += piece;
                 n -= piece;
         } while (n > 0);
