@@ -498,6 +498,38 @@ static void check_hugetlb(void) {
         assert_string_equal(text, "4194304\n");
 }
 
+/* The first block device of the machine. */
+static bool find_disk(unsigned *ret_major, unsigned *ret_minor) {
+        _cleanup_closedir_ DIR *dir = opendir("/sys/block");
+        struct dirent *d;
+
+        while (dir && (d = readdir(dir))) {
+                char path[PATH_MAX];
+                _cleanup_fclose_ FILE *f = NULL;
+
+                snprintf(path, sizeof(path), "/sys/block/%s/dev", d->d_name);
+                f = d->d_name[0] != '.' ? fopen(path, "re") : NULL;
+                if (f && fscanf(f, "%u:%u", ret_major, ret_minor) == 2)
+                        return true;
+        }
+        return false;
+}
+
+static void check_io(void) {
+        const struct hierarchy *h = c->by_controller[CGROUP_IO];
+        struct cgroup_io io = { .wbps = 1048576 };
+        struct cgroup_limits l = { .io = &io, .n_io = 1 };
+        char rel[CGROUP_PATH_MAX], text[256], expected[64];
+
+        if (!h || !find_disk(&io.major, &io.minor))
+                skip();
+        assert_ok(cgroup_apply(c, WEB, &l, &err));
+        assert_ok(cg_resolve(c, WEB, rel, &err));
+        assert_int_equal(cg_read(h, rel, h->mount.v2 ? "io.max" : "blkio.throttle.write_bps_device", text, sizeof(text)), 0);
+        snprintf(expected, sizeof(expected), h->mount.v2 ? "%u:%u rbps=max wbps=1048576" : "%u:%u 1048576", io.major, io.minor);
+        assert_non_null(strstr(text, expected));
+}
+
 static void check_children(void) {
         char **names;
 
@@ -594,6 +626,7 @@ TEST(device_refusals)
 TEST(oom)
 TEST(stats)
 TEST(hugetlb)
+TEST(io)
 TEST(children)
 TEST(prune)
 TEST(mounts)
@@ -615,6 +648,7 @@ int main(void) {
                 EACH(oom),
                 EACH(stats),
                 EACH(hugetlb),
+                EACH(io),
                 EACH(children),
                 EACH(prune),
                 EACH(mounts),
