@@ -202,3 +202,17 @@ def test_requests_that_cannot_be(shell):
     assert "not found" in shell.crictl("port-forward", "nosuch", "1:2", check=False).stderr
     shell.crictl("stop", "-t", "0", c)
     assert shell.crictl("exec", c, "true", check=False).returncode != 0
+
+
+def test_many_streams_at_once(shell):
+    """Twenty execs side by side over both protocols: each has its own output and exit code."""
+    c = shell.running("main")["id"]
+    started = []
+    for i in range(20):
+        command, options = client(shell, CLIENTS[i % len(CLIENTS)])
+        started.append(subprocess.Popen([*command, "exec", "-i", *options, c, "sh", "-c", f"cat; echo {i}; exit {i % 5}"],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE))
+    for i, p in reversed(list(enumerate(started))):
+        out, err = p.communicate(b"x%d " % i, timeout=30)
+        assert out == b"x%d %d\n" % (i, i)
+        assert p.returncode == i % 5 or b"exit code %d" % (i % 5) in err
