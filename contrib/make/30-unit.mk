@@ -12,7 +12,8 @@ $(BUILD)/tests/unit/agent/worker_test: $(BUILD)/tests/unit/agent/world.o
 $(BUILD)/tests/unit/cli/%_test: $(BUILD)/tests/unit/cli/%_test.o $(BUILD)/cli.a $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -lcmocka -o $@
 
-unit-build: $(UNIT_PROGRAMS)
+# Some tests start the real programs.
+unit-build: $(UNIT_PROGRAMS) $(BUILD)/nacelle-shim $(BUILD)/nacelle-image
 
 unit: unit-build ## build and run the unit tests (UNIT=folder for one folder's)
 	@tests/run-unit $(if $(UNIT),$(filter $(BUILD)/tests/unit/$(UNIT)/%,$(UNIT_PROGRAMS)),$(UNIT_PROGRAMS))
