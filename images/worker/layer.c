@@ -20,6 +20,7 @@
 #define WHITEOUT_PREFIX ".wh."
 #define OPAQUE_NAME ".wh..wh..opq"
 #define BLOCK_SIZE 4096
+#define EARLY_WRITE_MIN (128 * 1024) /* from this size on a file's way to the disk begins at once */
 
 /* A directory whose mode and time are set last: its children would change them. */
 struct late_directory {
@@ -223,6 +224,8 @@ static int put_file(struct layer_writer *w, struct tar_reader *tar, int parent, 
         times_of(e, times);
         if (futimens(fd, times) < 0)
                 return err_errno(err, errno, "%s: set time", e->path);
+        if (e->size >= EARLY_WRITE_MIN) /* else the disk idles now, and the sync at the end waits for all of it */
+                sync_file_range(fd, 0, 0, SYNC_FILE_RANGE_WRITE);
         w->result.inodes++;
         w->result.bytes += (e->size + BLOCK_SIZE - 1) & ~(uint64_t)(BLOCK_SIZE - 1);
         return 0;

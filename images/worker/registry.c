@@ -1,6 +1,7 @@
 #include "images/worker/registry.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "lib/value.h"
 
 #define GET_RETRIES_MAX 3
+#define FLUSH_STEP (8 << 20)
 
 int registry_open(const struct image_transfer_request *request, const struct image_reference *reference, bool push,
                   struct registry *ret, struct err **err) {
@@ -232,9 +234,10 @@ int registry_get(struct registry *registry, const char *what, const char *accept
 struct blob_sink {
         int fd;
         struct feed *feed;
-        uint64_t offset; /* written so far */
-        uint64_t skip;   /* bytes that are there already and come again */
-        bool begun;      /* this answer has */
+        uint64_t offset;  /* written so far */
+        uint64_t skip;    /* bytes that are there already and come again */
+        uint64_t flushed; /* on their way to the disk */
+        bool begun;       /* this answer has */
 };
 
 static int write_blob(struct blob_sink *s, const char *bytes, size_t n) {
@@ -249,6 +252,10 @@ static int write_blob(struct blob_sink *s, const char *bytes, size_t n) {
                 n -= (size_t)put;
                 s->offset += (uint64_t)put;
                 feed_advance(s->feed, (uint64_t)put);
+        }
+        if (s->offset - s->flushed >= FLUSH_STEP) { /* while the network is waited for */
+                sync_file_range(s->fd, (off_t)s->flushed, (off_t)(s->offset - s->flushed), SYNC_FILE_RANGE_WRITE);
+                s->flushed = s->offset;
         }
         return 0;
 }
@@ -294,7 +301,7 @@ static int fetch_from(struct registry *registry, struct endpoint *e, struct http
 int registry_fetch(void *data, const struct descriptor *blob, uint64_t offset, int fd, struct feed *feed,
                    struct err **err) {
         _cleanup_(http_freep) struct http *http = http_new();
-        struct blob_sink sink = { .fd = fd, .feed = feed, .offset = offset };
+        struct blob_sink sink = { .fd = fd, .feed = feed, .offset = offset, .flushed = offset };
         struct registry *registry = data;
         size_t n = registry->endpoints.count, tried = 0;
         unsigned attempt = 0;
