@@ -48,5 +48,5 @@ clean: ## remove what was built
 	rm -rf $(BUILD)
 
 .DEFAULT_GOAL := all
-.SECONDARY:
+.PRECIOUS: $(BUILD)/%.o
 .DELETE_ON_ERROR:

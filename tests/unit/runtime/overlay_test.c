@@ -15,14 +15,14 @@ struct stack {
 
 static int setup(void **state) {
         struct stack *s = calloc(1, sizeof(*s));
-        char file[512];
+        char dir[] = "/run/nacelle-rt-XXXXXX", file[512];
 
         assert_non_null(s);
-        strcpy(s->dir, "/run/nacelle-rt-XXXXXX");
-        assert_non_null(mkdtemp(s->dir));
+        assert_non_null(mkdtemp(dir));
+        strcpy(s->dir, dir);
         for (int i = 0; i < LAYERS; i++) {
                 /* Every second path is longer than fsconfig() takes. */
-                snprintf(s->paths[i], sizeof(s->paths[i]), "%s/%0*d", s->dir, i % 2 ? 250 : 10, i);
+                snprintf(s->paths[i], sizeof(s->paths[i]), "%s/%0*d", dir, i % 2 ? 250 : 10, i);
                 assert_int_equal(mkdir(s->paths[i], 0755), 0);
                 snprintf(file, sizeof(file), "%s/file%d", s->paths[i], i);
                 assert_int_equal(files_replace(file, "x", 1, 0644, NULL), 0);
