@@ -124,11 +124,14 @@ static void make_pod(struct cri *cri, struct found_pod *found) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
+        _cleanup_err_ struct err *err = NULL;
         const struct value *value = NULL;
         struct problems problems;
         size_t length = 0;
 
         json_begin_map(&w);
+        json_add_string(&w, "apiVersion", "v1");
+        json_add_string(&w, "kind", "Pod");
         json_key(&w, "metadata");
         json_begin_map(&w);
         json_add_string(&w, "name", found->name);
@@ -168,6 +171,9 @@ static void make_pod(struct cri *cri, struct found_pod *found) {
         problems_init(&problems, arena, NULL, value);
         if (pod_decode(value, &problems, &found->pod) == 0)
                 pod_default(found->pod);
+        else if (problems_err(&problems, &err) < 0)
+                log_warning("pod %s/%s: cannot be told from its containers: %s", found->namespace_, found->name,
+                            err_text(err));
 }
 
 /* A pod's directory without a sandbox: its manifest is still wanted or not; the caller sees. */

@@ -56,6 +56,18 @@ def test_file_removed_while_the_agent_was_away(new_node):
     wait_for("no pods", lambda: not node.pods())
 
 
+def test_file_and_hints_removed_while_the_agent_was_away(new_node):
+    node = new_node()
+    node.write("gone.yaml", pod("gone", "sleep 1000"))
+    node.running("main")
+    node.kill()
+    node.remove("gone.yaml")
+    shutil.rmtree(node.root + "/pods")
+    node.start()
+    wait_for("no pods", lambda: not node.pods())
+    assert "going on without its hint" in node.log()
+
+
 def test_damaged_state_files_do_not_keep_it_from_starting(new_node):
     node = new_node()
     node.write("a.yaml", pod("a", "sleep 1000"))
