@@ -27,7 +27,7 @@
 
 #define PROTOCOL "v5.channel.k8s.io"
 #define HEAD_MAX 8192
-#define CHUNK 16384
+#define CHUNK (64 * 1024)
 #define STATUS_MAX 65536
 #define DETACH_FIRST 0x10  /* Ctrl-P */
 #define DETACH_SECOND 0x11 /* Ctrl-Q */

@@ -209,25 +209,33 @@ static bool append(struct client *client, const void *data, size_t n) {
         return true;
 }
 
-void client_write(struct client *client, const void *data, size_t n) {
-        const char *p = data;
+/* What the kernel takes at once of the two pieces; 0 when something waits already. */
+static size_t write_now(struct client *client, const void *head, size_t n_head, const void *data, size_t n) {
+        const uv_buf_t bufs[] = { uv_buf_init((char *)(uintptr_t)head, (unsigned)n_head),
+                                  uv_buf_init((char *)(uintptr_t)data, (unsigned)n) };
+        int written = client_pending(client) > 0 ? 0 : uv_try_write(&client->uv.stream, bufs, 2);
+
+        return written > 0 ? (size_t)written : 0; /* an error shows itself again in uv_write(), from the loop */
+}
+
+void client_write_framed(struct client *client, const void *head, size_t n_head, const void *data, size_t n) {
+        size_t written;
 
         if (client->closing || client->finishing || client->doomed)
                 return;
-        if (client_pending(client) == 0) {
-                uv_buf_t buf = uv_buf_init((char *)(uintptr_t)data, (unsigned)n);
-                int written = uv_try_write(&client->uv.stream, &buf, 1);
+        written = write_now(client, head, n_head, data, n);
+        if (written == n_head + n)
+                return;
+        if (written < n_head && !append(client, (const char *)head + written, n_head - written))
+                return client_doom(client);
+        written = written < n_head ? 0 : written - n_head;
+        if (written < n && !append(client, (const char *)data + written, n - written))
+                return client_doom(client);
+        flush(client);
+}
 
-                if (written > 0) {
-                        p += written;
-                        n -= (size_t)written;
-                }
-        }
-        /* An error shows itself again in uv_write(), from the loop. */
-        if (n > 0 && !append(client, p, n))
-                client_doom(client);
-        else if (n > 0)
-                flush(client);
+void client_write(struct client *client, const void *data, size_t n) {
+        client_write_framed(client, data, n, "", 0);
 }
 
 void client_close_after_flush(struct client *client) {

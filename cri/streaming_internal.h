@@ -101,6 +101,7 @@ struct streaming {
 
 /* streaming.c */
 void client_write(struct client *client, const void *data, size_t n);
+void client_write_framed(struct client *client, const void *head, size_t n_head, const void *data, size_t n);
 size_t client_pending(const struct client *client);
 void client_doom(struct client *client); /* closes it from the loop */
 void client_close_after_flush(struct client *client);

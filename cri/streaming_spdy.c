@@ -19,7 +19,7 @@ struct spdy_state {
 };
 
 static void write_frame(struct client *client, const void *data, size_t n) {
-        tunnel_write(client, data, n);
+        tunnel_write(client, data, n, "", 0);
 }
 
 static int spdy_begin(struct client *client) {
@@ -55,12 +55,9 @@ static void send_data(struct client *client, uint32_t stream, const void *data, 
                 size_t piece = n < DATA_MAX ? n : DATA_MAX;
 
                 spdy_data_header(head, stream, piece == n ? flags : 0, (uint32_t)piece);
-                write_frame(client, head, sizeof(head));
-                if (piece == 0)
-                        return;
-                write_frame(client, p, piece);
-                p += piece;
+                tunnel_write(client, head, sizeof(head), piece > 0 ? p : "", piece);
                 n -= piece;
+                p += n > 0 ? piece : 0;
         } while (n > 0);
 }
 

@@ -5,5 +5,5 @@
 
 struct client;
 
-/* Writes bytes of SPDY as they are, or in binary messages for a client that tunnels. */
-void tunnel_write(struct client *client, const void *data, size_t n);
+/* Writes a frame of SPDY, its head and its data, as it is, or in a binary message for a client that tunnels. */
+void tunnel_write(struct client *client, const void *head, size_t n_head, const void *data, size_t n);

@@ -29,9 +29,7 @@ static void send_frame(struct client *client, enum websocket_opcode opcode, cons
 
         if (n_first > 0)
                 memcpy(header + size, first, n_first);
-        client_write(client, header, size + n_first);
-        if (n > 0)
-                client_write(client, data, n);
+        client_write_framed(client, header, size + n_first, data, n);
 }
 
 static void send_close(struct client *client) {
@@ -182,11 +180,12 @@ const struct wire websocket_wire = {
         .done = wire_done,
 };
 
-void tunnel_write(struct client *client, const void *data, size_t n) {
+void tunnel_write(struct client *client, const void *head, size_t n_head, const void *data, size_t n) {
+        uint8_t header[WEBSOCKET_HEADER_MAX];
+
         if (client->tunnel)
-                send_frame(client, WEBSOCKET_BINARY, NULL, 0, data, n);
-        else
-                client_write(client, data, n);
+                client_write(client, header, websocket_header(header, WEBSOCKET_BINARY, n_head + n, NULL));
+        client_write_framed(client, head, n_head, data, n);
 }
 
 static int tunnel_begin(struct client *client) {
