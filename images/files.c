@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/cleanup.h"
@@ -65,8 +66,13 @@ int file_read(int dir, const char *name, size_t max, char **ret_text, size_t *re
 
 const char *file_temporary_name(const char *prefix, char ret_name[FILE_TEMPORARY_MAX]) {
         static atomic_uint count;
+        struct timespec now;
 
-        snprintf(ret_name, FILE_TEMPORARY_MAX, "%.20s.%d.%u", prefix, (int)getpid(), atomic_fetch_add(&count, 1));
+        /* what a dead process left behind may have our number, so the time is in it too */
+        clock_gettime(CLOCK_REALTIME, &now);
+        snprintf(ret_name, FILE_TEMPORARY_MAX, "%.20s.%d.%llx.%u", prefix, (int)getpid(),
+                 (unsigned long long)now.tv_sec * 1000000000 + (unsigned long long)now.tv_nsec,
+                 atomic_fetch_add(&count, 1));
         return ret_name;
 }
 

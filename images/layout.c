@@ -146,7 +146,25 @@ static bool is_temporary(const struct image_layout *l, const char *name) {
         return name[0] == '.';
 }
 
+static void sweep_refs(const struct image_layout *l) {
+        int fd = openat(l->refs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        _cleanup_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        const struct dirent *e;
+
+        while (d && (e = readdir(d))) {
+                _cleanup_close_ int dir = -EBADF;
+
+                if (*e->d_name == '.')
+                        continue;
+                dir = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
+                if (dir >= 0)
+                        sweep_directory(l, dir, is_temporary);
+                unlinkat(fd, e->d_name, AT_REMOVEDIR); /* when it is empty */
+        }
+}
+
 void image_layout_sweep(const struct image_layout *l) {
+        sweep_refs(l);
         sweep_directory(l, l->ingest, is_stale);
         sweep_directory(l, l->blobs, is_temporary);
         sweep_directory(l, l->layers, is_temporary);

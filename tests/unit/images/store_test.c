@@ -262,8 +262,14 @@ static void test_sweep(void **state) {
         }
         assert_int_equal(file_write(fd, "file", "x", 1, NULL), 0);
         close(fd);
+        put_image(p, 'a', 'b', 'c', 'd', "app:1");
+        assert_int_equal(directory_open(p->layout.refs, "docker.io+library+app", &fd, NULL), 0);
+        assert_int_equal(file_write(fd, ".tmp.1.2", "x", 1, NULL), 0);
         assert_int_equal(image_store_open(p->path, &again, NULL), 0);
         image_store_close(again);
+        assert_false(has(fd, ".tmp.1.2"));
+        assert_true(has(fd, "1"));
+        close(fd);
         assert_true(has(p->layout.ingest, digest_hex(digest('1')))); /* a pull may resume it */
         assert_false(has(p->layout.ingest, digest_hex(digest('2'))) || has(p->layout.ingest, "half.d"));
 }
