@@ -65,7 +65,25 @@ static char *run_exec(struct fixture *f, const char *container, const char *scri
         return text;
 }
 
+/* A container's first process never sees a signal that it has no handler for yet, so the trap has to stand. */
+static void await_trap(pid_t pid) {
+        char path[64], line[256];
+        unsigned long long caught = 0;
+
+        snprintf(path, sizeof(path), "/proc/%d/status", pid);
+        for (int i = 0; i < 2000 && !(caught & (1ULL << (SIGTERM - 1))); i++) {
+                _cleanup_fclose_ FILE *file = fopen(path, "re");
+
+                assert_non_null(file);
+                while (fgets(line, sizeof(line), file))
+                        sscanf(line, "SigCgt: %llx", &caught);
+                usleep(5000);
+        }
+        assert_true(caught & (1ULL << (SIGTERM - 1)));
+}
+
 static void start_sleeper(struct fixture *f, struct fixture_container *c) {
+        struct container_state seen;
         struct sandbox_spec spec;
         _cleanup_err_ struct err *err = NULL;
 
@@ -75,6 +93,8 @@ static void start_sleeper(struct fixture *f, struct fixture_container *c) {
         fixture_container(f, "trap 'echo bye; exit 5' TERM; while :; do sleep 0.05; done", c);
         if (fixture_start(f, "c", c, &err) < 0)
                 fail_msg("%s", err_text(err));
+        assert_int_equal(container_status(f->runtime, "pod", "c", &seen, NULL), 0);
+        await_trap(seen.pid);
 }
 
 static void test_exec(void **state) {
