@@ -64,7 +64,8 @@ class Node:
         args = [BUILD + "/nacelle-agent", "--root-dir", self.root, "--run-dir", self.run, "--pod-manifest-path", self.manifests,
                 "--pod-logs-dir", self.logs, "--container-runtime-endpoint", "unix://" + self.socket,
                 "--bridge", self.bridge, "--pod-cidr", f"10.213.{self.number}.0/24,fd00:213:{self.number:x}::/64",
-                "--cgroup-root", self.cgroup, "--hostname-override", self.name, "--node-ip", "127.0.0.1", *self.options]
+                "--cgroup-root", self.cgroup, "--hostname-override", self.name, "--node-ip", "127.0.0.1",
+                "--cni-conf-dir", self.dir + "/cni", *self.options]
         if self.config:
             with open(self.dir + "/config.yaml", "w") as f:
                 f.write(self.config)
