@@ -13,7 +13,7 @@ $(BUILD)/tests/unit/cli/%_test: $(BUILD)/tests/unit/cli/%_test.o $(BUILD)/cli.a 
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -lcmocka -o $@
 
 # Some tests start the real programs.
-unit-build: $(UNIT_PROGRAMS) $(BUILD)/nacelle-shim $(BUILD)/nacelle-image
+unit-build: $(UNIT_PROGRAMS) $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
 
 unit: unit-build ## build and run the unit tests (UNIT=folder for one folder's)
 	@tests/run-unit $(if $(UNIT),$(filter $(BUILD)/tests/unit/$(UNIT)/%,$(UNIT_PROGRAMS)),$(UNIT_PROGRAMS))
