@@ -55,9 +55,9 @@ static void send_data(struct client *client, uint32_t stream, const void *data, 
                 size_t piece = n < DATA_MAX ? n : DATA_MAX;
 
                 spdy_data_header(head, stream, piece == n ? flags : 0, (uint32_t)piece);
-                tunnel_write(client, head, sizeof(head), piece > 0 ? p : "", piece);
+                tunnel_write(client, head, sizeof(head), p, piece);
                 n -= piece;
-                p += n > 0 ? piece : 0;
+                p += piece;
         } while (n > 0);
 }
 
@@ -81,7 +81,7 @@ static void spdy_end(struct client *client, uint32_t id) {
         uint32_t stream = stream_of(client, id);
 
         if (stream != 0)
-                send_data(client, stream, NULL, 0, SPDY_FIN);
+                send_data(client, stream, "", 0, SPDY_FIN);
 }
 
 static void spdy_finish(struct client *client) {

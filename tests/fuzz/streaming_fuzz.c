@@ -68,6 +68,29 @@ static const struct {
         { STREAMING_EXEC, "" },
 };
 
+static void serve(void) {
+        if (!streaming && uv_loop_init(&loop) < 0)
+                abort();
+        streaming_free(streaming);
+        streaming = NULL;
+        for (int i = 0; i < 4; i++) /* the old one's memory goes with its handles */
+                uv_run(&loop, UV_RUN_NOWAIT);
+        if (streaming_new(&loop, "127.0.0.1:0", &backend, NULL, &streaming, NULL) < 0)
+                abort();
+}
+
+/* Requests that are refused leave their tokens unclaimed: a server that has too many of them is replaced. */
+static char *make_url(const struct streaming_request *request) {
+        char *url;
+
+        if (streaming && streaming_url(streaming, request, &url, NULL) == 0)
+                return url;
+        serve();
+        if (streaming_url(streaming, request, &url, NULL) < 0)
+                abort();
+        return url;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static char *const command[] = { (char *)"x", NULL };
         struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -76,14 +99,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         char head[512], *url;
         int fd, n;
 
-        if (!streaming) {
-                uv_loop_init(&loop);
-                if (streaming_new(&loop, "127.0.0.1:0", &backend, NULL, &streaming, NULL) < 0)
-                        abort();
-        }
         request.kind = handshakes[which].kind;
-        if (streaming_url(streaming, &request, &url, NULL) < 0)
-                abort();
+        url = make_url(&request);
         address.sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1));
         n = snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nConnection: Upgrade\r\n%s\r\n", strchr(url + 7, '/'),
                      handshakes[which].headers);
