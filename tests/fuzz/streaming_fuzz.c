@@ -1,6 +1,7 @@
 /* The streaming server and a client that sends any bytes behind a right handshake: sessions and descriptors go with it.
  * The first byte chooses the protocol and the kind. */
 #include <arpa/inet.h>
+#include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -106,8 +107,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                      handshakes[which].headers);
         free(url);
         fd = socket(AF_INET, SOCK_STREAM, 0);
-        if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                abort();
+        while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
+                if (errno != EINTR) /* libFuzzer's alarm */
+                        abort();
         send(fd, head, (size_t)n, MSG_NOSIGNAL);
         if (size > 1)
                 send(fd, data + 1, size - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
