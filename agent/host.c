@@ -5,7 +5,6 @@
 #include <malloc.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -42,6 +41,7 @@ static int make_dir(const char *path, mode_t mode, struct err **err) {
 
 static int take_lock(const char *dir, int *ret_lock, struct err **err) {
         _cleanup_free_ char *path = NULL;
+        struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
         _cleanup_close_ int fd = -EBADF;
 
         if (asprintf(&path, "%s/lock", dir) < 0) {
@@ -51,8 +51,9 @@ static int take_lock(const char *dir, int *ret_lock, struct err **err) {
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return err_errno(err, errno, "cannot open %s", path);
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-                if (errno == EWOULDBLOCK)
+        /* Not flock(): a child that a killed agent made, and that has not reached its execve() yet, would go on holding it. */
+        if (fcntl(fd, F_SETLK, &whole) < 0) {
+                if (errno == EAGAIN || errno == EACCES)
                         return err_set(err, EBUSY,
                                        "another nacelle-agent holds %s; give this one a --root-dir of its own", dir);
                 return err_errno(err, errno, "cannot lock %s", path);

@@ -9,9 +9,13 @@
 #include "cri/handlers.h"
 #include "cri/record.h"
 #include "cri/resources.h"
+#include "cri/sandbox.h"
 #include "cri/spec.h"
 #include "cri/sync.h"
 #include "lib/log.h"
+
+/* Shims that may die under one start. */
+#define START_ATTEMPTS_MAX 10
 
 #define STOP_SECONDS_MAX (10 * 365 * 24 * 3600ll)
 
@@ -59,9 +63,15 @@ static int start_cgroup(struct cri_container *container, struct arena *arena, st
         return r;
 }
 
+struct start {
+        struct container_state state; /* first */
+        pid_t shim_pid; /* that was there when it began */
+        unsigned attempts;
+};
+
 static int start_work(struct cri_call *call, struct err **err) {
         struct cri_container *container = call->container;
-        struct container_state *state = call->state;
+        struct container_state *state = &((struct start *)call->state)->state;
         struct cgroup_join join = CGROUP_JOIN_NONE;
         struct container_spec spec;
         struct container_io io;
@@ -85,17 +95,32 @@ static int start_work(struct cri_call *call, struct err **err) {
         return r;
 }
 
+static void start_turn(struct cri_call *call);
+
 static void start_done(struct cri_call *call) {
         container_started(call->container, call->state);
+        sandbox_start_ended(call->sandbox);
         call_reply_empty(call);
 }
 
+/* What a shim that died had made of the container is gone with its cgroup: the next shim begins anew. */
 static void start_failed(struct cri_call *call) {
+        struct start *start = call->state;
+
+        if (call->result == -RUNTIME_NO_SHIM && ++start->attempts < START_ATTEMPTS_MAX && call->sandbox->ready) {
+                call->container->phase = PHASE_CREATED;
+                call->err = err_free(call->err);
+                sandbox_start_ended(call->sandbox);
+                sandbox_await_shim(call, start->shim_pid, start_turn);
+                return;
+        }
         container_start_failed(call->container, call->err);
+        sandbox_start_ended(call->sandbox);
         call_fail(call);
 }
 
 static void start_turn(struct cri_call *call) {
+        struct start *start = call->state;
         struct cri_container *container = call->container;
 
         if (container->removed || container->phase != PHASE_CREATED) {
@@ -106,9 +131,14 @@ static void start_turn(struct cri_call *call) {
                 call_refuse(call, EINVAL, "sandbox container \"%s\" is not running", call->sandbox->id);
                 return;
         }
-        call->state = call_alloc(call, sizeof(struct container_state));
-        if (!call->state)
+        if (call->sandbox->recovery) {
+                sandbox_await_shim(call, 0, start_turn);
                 return;
+        }
+        if (!start && !(call->state = start = call_alloc(call, sizeof(*start))))
+                return;
+        start->shim_pid = call->sandbox->shim_pid;
+        call->sandbox->starting = true;
         container->phase = PHASE_STARTING;
         call->failed = start_failed;
         call_run(call, start_work, start_done);
@@ -159,8 +189,8 @@ static int end_signal(struct cri_call *call, struct err **err) {
         struct end *end = call->state;
         int r = container_kill(call->cri->runtime, call->sandbox->id, call->container->id, end->signal, err);
 
-        end->missed = r == -ENOENT;
-        return r == -ESRCH || r == -ENOENT ? 0 : r; /* gone already: the end comes by itself */
+        end->missed = r == -ENOENT || r == -RUNTIME_NO_SHIM;
+        return r == -ESRCH || end->missed ? 0 : r; /* gone already: the end comes by itself */
 }
 
 static void end_send(struct cri_call *call, int signal);

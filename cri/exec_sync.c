@@ -5,6 +5,8 @@
 #include "cri/call.h"
 #include "cri/exec.h"
 #include "cri/handlers.h"
+#include "cri/sandbox.h"
+#include "runtime/runtime.h"
 
 /* Below the answer's limit, which gRPC clients set, with room for its frame. */
 #define OUTPUT_MAX (CRI_EXEC_SYNC_OUTPUT_MAX - 4096)
@@ -22,6 +24,8 @@ struct output {
 struct sync {
         struct cri_call *call;
         struct cri_exec *exec; /* NULL once it ended */
+        const char *const *args;
+        bool again; /* its first shim had died */
         struct output out, err;
         uv_timer_t timer;
         unsigned handles; /* not closed yet */
@@ -152,13 +156,20 @@ static void output_open(struct sync *sync, struct output *output, int fd) {
         uv_poll_start(&output->poll, UV_READABLE | UV_DISCONNECT, on_readable);
 }
 
-static void begin(struct cri_call *call, struct sync *sync, const char *const *args) {
+static void begin(struct cri_call *call) {
+        struct sync *sync = call->state;
         const Cri__ExecSyncRequest *request = (const Cri__ExecSyncRequest *)call->request;
-        struct cri_exec_request exec = { .container_id = call->container->id, .args = args, .out = true, .err = true };
+        struct cri_exec_request exec = { .container_id = call->container->id, .args = sync->args, .out = true, .err = true };
         int64_t seconds = request->timeout > TIMEOUT_SECONDS_MAX ? TIMEOUT_SECONDS_MAX : request->timeout;
         struct cri_streams streams;
 
         if (cri_exec_start(call->cri, &exec, on_done, sync, &streams, &sync->exec, &call->err) < 0) {
+                if (err_code(call->err) == RUNTIME_NO_SHIM && !sync->again) {
+                        sync->again = true;
+                        call->err = err_free(call->err);
+                        sandbox_await_shim(call, call->sandbox->shim_pid, begin);
+                        return;
+                }
                 free(sync);
                 call_fail(call);
                 return;
@@ -195,5 +206,7 @@ void handle_exec_sync(struct cri_call *call) {
         }
         sync->call = call;
         sync->out.fd = sync->err.fd = -EBADF;
-        begin(call, sync, args);
+        sync->args = args;
+        call->state = sync;
+        begin(call);
 }

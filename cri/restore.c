@@ -11,6 +11,10 @@
 #include "lib/files.h"
 #include "lib/log.h"
 #include "runtime/container.h"
+#include "runtime/runtime.h"
+
+/* New shims of a sandbox that may be killed in turn while it is taken up. */
+#define RECOVERIES_MAX 5
 
 static bool is_id(const char *text) {
         return strlen(text) == CRI_ID_LENGTH && strspn(text, "0123456789abcdef") == CRI_ID_LENGTH;
@@ -179,7 +183,11 @@ static bool find_shim(struct cri_sandbox *sandbox, struct sandbox_info *ret_info
         err = err_free(err);
         r = arena ? sandbox_fill_spec(sandbox, arena, &spec, &err) : -ENOMEM;
         if (r >= 0)
+                r = -RUNTIME_NO_SHIM;
+        for (unsigned i = 0; i < RECOVERIES_MAX && r == -RUNTIME_NO_SHIM; i++) {
+                err = err_free(err);
                 r = sandbox_recover(cri->runtime, sandbox->id, &spec, ret_info, &err);
+        }
         if (r >= 0) {
                 cri->counters.shims_recovered++;
                 log_info("sandbox %s: its shim had died; a new one took its containers up", sandbox->id);

@@ -173,7 +173,7 @@ struct stop {
         struct cri_waiter waiter; /* of one container at a time; first */
         struct cri_call *call;
         struct cri_container *waits_for;
-        const char **running; /* ids, NULL-terminated */
+        const char **running, **cgroups; /* ids, NULL-terminated, and their cgroups */
         uv_timer_t *timer;
         void (*then)(struct cri_call *call);
 };
@@ -189,6 +189,8 @@ static int stop_kill(struct cri_call *call, struct err **err) {
                 _cleanup_err_ struct err *why = NULL;
 
                 r = container_kill(cri->runtime, sandbox->id, stop->running[i], 9, &why);
+                if (r == -RUNTIME_NO_SHIM)
+                        r = cgroup_kill(cri->cgroups, stop->cgroups[i], NULL);
                 if (r < 0 && r != -ESRCH && r != -ENOENT)
                         log_warning("container %s: %s", stop->running[i], err_text(why));
         }
@@ -246,6 +248,10 @@ static void stop_force(uv_timer_t *timer) {
         container_ended(container, &killed);
 }
 
+static void stop_unmake_begin(struct cri_call *call) {
+        call_run(call, stop_unmake, stop_done);
+}
+
 static void stop_wait(struct cri_call *call) {
         struct stop *stop = call->state;
 
@@ -265,8 +271,7 @@ static void stop_wait(struct cri_call *call) {
                 uv_timer_stop(stop->timer);
                 uv_close((uv_handle_t *)TAKE_PTR(stop->timer), free_handle);
         }
-        sandbox_unwatch(call->sandbox);
-        call_run(call, stop_unmake, stop_done);
+        sandbox_end_recovery(call, stop_unmake_begin);
 }
 
 /* Stops the sandbox, whose turn the call has, and goes on with @then. */
@@ -285,10 +290,15 @@ static void stop_begin(struct cri_call *call, void (*then)(struct cri_call *call
         stop->running = call_alloc(call, (n + 1) * sizeof(*stop->running));
         if (!stop->running)
                 return;
+        stop->cgroups = call_alloc(call, (n + 1) * sizeof(*stop->cgroups));
+        if (!stop->cgroups)
+                return;
         n = 0;
         for (struct cri_container *c = call->sandbox->containers; c; c = c->next_in_sandbox)
-                if (c->phase == PHASE_RUNNING && !c->ending)
+                if (c->phase == PHASE_RUNNING && !c->ending) {
+                        stop->cgroups[n] = c->cgroup;
                         stop->running[n++] = c->id;
+                }
         call_run(call, stop_kill, stop_wait);
 }
 

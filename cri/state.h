@@ -19,6 +19,7 @@ struct cri_sync;
 struct image_store;
 struct network;
 struct oom_watcher;
+struct recovery;
 struct runtime;
 struct seccomp_filter;
 struct shim_watch;
@@ -38,9 +39,11 @@ struct cri_sandbox {
         bool ready;
         bool hidden; /* being made: its id and name are taken, but nobody may see it */
         bool removed; /* out of the tables; lives until the last reference goes */
-        bool recovering; /* its shim died, a new one is being started */
+        struct recovery *recovery; /* its shim died, a new one is being started */
         uint64_t recovered; /* when, by uv_now() */
         unsigned recoveries; /* in a row: each soon after the one before */
+        bool starting; /* a container, through the shim: recovery waits for its end */
+        struct cri_call *awaiting; /* calls that go on when recovery has ended */
         struct shim_watch *watch;
         pid_t shim_pid;
         struct cri_container *containers; /* oldest first, by next_in_sandbox */

@@ -22,16 +22,25 @@ static void on_changed(void *data, const struct container_state *state) {
                 container_started(container, state);
 }
 
-/* Shims that die so many times in a row, each within so many seconds of its start, are given up. */
-#define RECOVERIES_MAX 20
+/* A shim that dies within so many seconds of the last one's death is replaced at once for the first few times, and then
+ * after a delay that doubles up to a maximum; containers go on meanwhile. Recoveries that fail are given up after so many
+ * in a row. */
 #define RECOVERY_SECONDS 10
+#define RECOVERIES_AT_ONCE 5
+#define RECOVERY_DELAY_MS 50
+#define RECOVERY_DELAY_MAX_MS 3200
+#define RECOVERY_FAILURES_MAX 20
 
 struct recovery {
         struct pool_job job; /* first */
+        uv_timer_t timer;
         struct cri_sandbox *sandbox;
         struct sandbox_info info;
         struct err *err;
         int result;
+        unsigned failures;
+        bool working; /* on the pool */
+        bool cancelled; /* the sandbox is to be taken apart */
 };
 
 static void recovery_work(struct pool_job *job) {
@@ -56,50 +65,162 @@ static void lose(struct cri_sandbox *sandbox) {
         emit_sandbox(sandbox, CRI_EVENT_SANDBOX_NOTREADY);
 }
 
+static void release_awaiting(struct cri_sandbox *sandbox) {
+        struct cri_call *call = TAKE_PTR(sandbox->awaiting), *next;
+
+        for (; call; call = next) {
+                next = TAKE_PTR(call->next);
+                call->then(call);
+        }
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+        struct recovery *recovery = handle->data;
+
+        err_free(recovery->err);
+        sandbox_unref(recovery->sandbox);
+        free(recovery);
+}
+
+static void recovery_end(struct recovery *recovery) {
+        struct cri_sandbox *sandbox = recovery->sandbox;
+
+        sandbox->recovery = NULL;
+        release_awaiting(sandbox);
+        uv_close((uv_handle_t *)&recovery->timer, on_timer_closed);
+}
+
+static void recovery_begin(struct recovery *recovery);
+
+static void on_delay_over(uv_timer_t *timer) {
+        recovery_begin(timer->data);
+}
+
+static uint64_t recovery_delay(unsigned times) {
+        unsigned doublings = times > RECOVERIES_AT_ONCE ? times - RECOVERIES_AT_ONCE : 0;
+        uint64_t delay = doublings < 16 ? (uint64_t)RECOVERY_DELAY_MS << doublings : RECOVERY_DELAY_MAX_MS;
+
+        if (times < RECOVERIES_AT_ONCE)
+                return 0;
+        return delay < RECOVERY_DELAY_MAX_MS ? delay : RECOVERY_DELAY_MAX_MS;
+}
+
+static void recovery_failed(struct recovery *recovery) {
+        struct cri_sandbox *sandbox = recovery->sandbox;
+        const Cri__PodSandboxMetadata *pod = sandbox->config->metadata;
+
+        if (++recovery->failures < RECOVERY_FAILURES_MAX) {
+                log_warning("pod %s/%s: no new shim yet: %s", pod->namespace_, pod->name, err_text(recovery->err));
+                recovery->err = err_free(recovery->err);
+                uv_timer_start(&recovery->timer, on_delay_over, recovery_delay(RECOVERIES_AT_ONCE + recovery->failures), 0);
+                return;
+        }
+        log_error("pod %s/%s: no new shim, and it is given up: %s", pod->namespace_, pod->name, err_text(recovery->err));
+        lose(sandbox);
+        recovery_end(recovery);
+}
+
 static void recovery_done(struct pool_job *job) {
         struct recovery *recovery = (struct recovery *)job;
         struct cri_sandbox *sandbox = recovery->sandbox;
 
-        sandbox->recovering = false;
-        if (recovery->result >= 0 && sandbox->ready && !sandbox->removed)
-                recovery->result = sandbox_watch(sandbox, &recovery->err);
-        if (recovery->result >= 0) {
-                sandbox->shim_pid = recovery->info.shim_pid;
-                sandbox->cri->counters.shims_recovered++;
-                log_info("pod %s/%s: its new shim is process %d", sandbox->config->metadata->namespace_,
-                         sandbox->config->metadata->name, sandbox->shim_pid);
-        } else if (sandbox->ready) {
-                log_error("pod %s/%s: no new shim: %s", sandbox->config->metadata->namespace_,
-                          sandbox->config->metadata->name, err_text(recovery->err));
-                lose(sandbox);
+        recovery->working = false;
+        if (recovery->cancelled || !sandbox->ready || sandbox->removed) {
+                recovery_end(recovery);
+                return;
         }
-        err_free(recovery->err);
-        sandbox_unref(sandbox);
-        free(recovery);
+        if (recovery->result >= 0)
+                recovery->result = sandbox_watch(sandbox, &recovery->err);
+        if (recovery->result < 0) {
+                recovery_failed(recovery);
+                return;
+        }
+        sandbox->shim_pid = recovery->info.shim_pid;
+        sandbox->cri->counters.shims_recovered++;
+        log_info("pod %s/%s: its new shim is process %d", sandbox->config->metadata->namespace_, sandbox->config->metadata->name,
+                 sandbox->shim_pid);
+        recovery_end(recovery);
+}
+
+/* A start that met the dead shim ends soon; what it leaves of its container must be known by then. */
+static void recovery_begin(struct recovery *recovery) {
+        if (recovery->sandbox->starting)
+                return;
+        recovery->working = true;
+        recovery->job = (struct pool_job){ .work = recovery_work, .done = recovery_done };
+        pool_submit(recovery->sandbox->cri->pool, &recovery->job);
+}
+
+void sandbox_start_ended(struct cri_sandbox *sandbox) {
+        struct recovery *recovery = sandbox->recovery;
+
+        sandbox->starting = false;
+        if (recovery && !recovery->working && !uv_is_active((uv_handle_t *)&recovery->timer))
+                recovery_begin(recovery);
+}
+
+static void await(struct cri_call *call, void (*then)(struct cri_call *call)) {
+        struct cri_call **at = &call->sandbox->awaiting;
+
+        while (*at)
+                at = &(*at)->next;
+        call->then = then;
+        call->next = NULL;
+        *at = call;
+}
+
+void sandbox_await_shim(struct cri_call *call, pid_t met, void (*then)(struct cri_call *call)) {
+        struct cri_sandbox *sandbox = call->sandbox;
+
+        /* With a watch, the death is told to it yet. */
+        if (sandbox->recovery || (sandbox->watch && sandbox->shim_pid == met))
+                await(call, then);
+        else
+                then(call);
+}
+
+void sandbox_end_recovery(struct cri_call *call, void (*then)(struct cri_call *call)) {
+        struct recovery *recovery = call->sandbox->recovery;
+
+        sandbox_unwatch(call->sandbox);
+        if (!recovery) {
+                then(call);
+                return;
+        }
+        recovery->cancelled = true;
+        await(call, then);
+        if (recovery->working)
+                return;
+        uv_timer_stop(&recovery->timer);
+        recovery_end(recovery);
 }
 
 static void on_gone(void *data) {
         struct cri_sandbox *sandbox = data;
         struct recovery *recovery;
 
-        sandbox_unwatch(sandbox);
-        if (!sandbox->ready || sandbox->removed || sandbox->recovering)
+        sandbox->watch = shim_watch_free(sandbox->watch);
+        if (!sandbox->ready || sandbox->removed || sandbox->recovery) {
+                release_awaiting(sandbox);
                 return;
+        }
         log_warning("pod %s/%s: its shim died; starting another", sandbox->config->metadata->namespace_,
                     sandbox->config->metadata->name);
         sandbox->recoveries = uv_now(sandbox->cri->loop) - sandbox->recovered < RECOVERY_SECONDS * 1000 ? sandbox->recoveries + 1 : 0;
         sandbox->recovered = uv_now(sandbox->cri->loop);
-        recovery = sandbox->recoveries < RECOVERIES_MAX ? calloc(1, sizeof(*recovery)) : NULL;
+        recovery = calloc(1, sizeof(*recovery));
         if (!recovery) {
-                log_error("pod %s/%s: its shims keep dying; it is given up", sandbox->config->metadata->namespace_,
+                log_error("pod %s/%s: no memory to start another shim; it is given up", sandbox->config->metadata->namespace_,
                           sandbox->config->metadata->name);
                 lose(sandbox);
+                release_awaiting(sandbox);
                 return;
         }
-        sandbox->recovering = true;
-        recovery->job = (struct pool_job){ .work = recovery_work, .done = recovery_done };
+        sandbox->recovery = recovery;
         recovery->sandbox = sandbox_ref(sandbox);
-        pool_submit(sandbox->cri->pool, &recovery->job);
+        uv_timer_init(sandbox->cri->loop, &recovery->timer);
+        recovery->timer.data = recovery;
+        uv_timer_start(&recovery->timer, on_delay_over, recovery_delay(sandbox->recoveries), 0);
 }
 
 int sandbox_watch(struct cri_sandbox *sandbox, struct err **err) {
@@ -111,4 +232,6 @@ int sandbox_watch(struct cri_sandbox *sandbox, struct err **err) {
 
 void sandbox_unwatch(struct cri_sandbox *sandbox) {
         sandbox->watch = shim_watch_free(sandbox->watch);
+        if (!sandbox->recovery)
+                release_awaiting(sandbox);
 }

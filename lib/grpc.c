@@ -43,6 +43,7 @@ static const struct {
         { EOPNOTSUPP, GRPC_UNIMPLEMENTED },
         { EPROTO, GRPC_INTERNAL },
         { EAGAIN, GRPC_UNAVAILABLE },
+        { EHOSTDOWN, GRPC_UNAVAILABLE },
         { ECONNREFUSED, GRPC_UNAVAILABLE },
         { EBADMSG, GRPC_DATA_LOSS },
 };

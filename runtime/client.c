@@ -38,8 +38,8 @@ int client_connect(struct runtime *runtime, const char *sandbox, int *ret_socket
         /* By the directory's descriptor: a socket's path may have 107 bytes only. */
         snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/shim.sock", dir);
         if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return err_set(err, errno == ECONNREFUSED ? ENOENT : errno, "sandbox %s: its shim does not answer: %s", sandbox,
-                               strerror(errno));
+                return err_set(err, errno == ECONNREFUSED || errno == ENOENT ? RUNTIME_NO_SHIM : errno,
+                               "sandbox %s: its shim does not answer: %s", sandbox, strerror(errno));
         setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
         *ret_socket = TAKE_FD(fd);
         return 0;
@@ -94,6 +94,8 @@ int client_send(int socket, struct wire_request *request, const struct plan *pla
         } else if (r == 0) {
                 r = wire_send(socket, request, sizeof(*request), p->data, p->size, p->fds + first, last);
         }
+        if (r == -EPIPE || r == -ECONNRESET)
+                return err_set(err, RUNTIME_NO_SHIM, "the shim died");
         return r < 0 ? err_errno(err, -r, "send to the shim") : 0;
 }
 
@@ -108,7 +110,7 @@ int client_receive(int socket, struct client_reply *ret_reply, struct err **err)
                                       err_errno(err, (int)-n, "receive from the shim");
         }
         if (n <= 0)
-                return err_set(err, EPIPE, "the shim died");
+                return err_set(err, RUNTIME_NO_SHIM, "the shim died");
         if ((size_t)n < offsetof(struct wire_reply, holder_pid) || reply.head.magic != WIRE_MAGIC) {
                 close_fd(n_fds ? reply.fd : -EBADF);
                 return err_set(err, EBADMSG, "the shim's answer is malformed");

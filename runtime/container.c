@@ -333,7 +333,7 @@ int container_delete(struct runtime *runtime, const char *sandbox, const char *i
 
         client_request(&request, WIRE_DELETE, id);
         r = client_call(runtime, sandbox, &request, NULL, NULL, NULL, &refused);
-        if (r < 0 && r != -ENOENT)
+        if (r < 0 && r != -ENOENT && r != -RUNTIME_NO_SHIM)
                 return err_wrap(&refused, "delete container %s", id), err_move(err, TAKE_PTR(refused));
         runtime_forget(runtime, sandbox, id);
         if (runtime_open_sandbox(runtime, sandbox, &dir, NULL) == 0)

@@ -47,7 +47,7 @@ void runtime_forget(struct runtime *runtime, const char *sandbox, const char *id
 
 /* client.c */
 void client_request(struct wire_request *request, enum wire_request_type type, const char *id);
-/* -ENOENT: nobody there. */
+/* -ENOENT: there is no such sandbox; -RUNTIME_NO_SHIM: nobody answers. */
 int client_connect(struct runtime *runtime, const char *sandbox, int *ret_socket, struct err **err);
 /* Sends @request with @plan's bytes and descriptors (NULL: none). */
 int client_send(int socket, struct wire_request *request, const struct plan *plan, struct err **err);

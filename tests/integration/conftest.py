@@ -47,6 +47,7 @@ def new_node(busybox_archive):
         n.nacelle("import", busybox_archive)
         return n
 
+    make.nodes = made
     yield make
     for n in made:
         if n.process.poll() is not None:
@@ -79,5 +80,7 @@ def pytest_runtest_makereport(item, call):
     """A failed test shows the end of its agent's log."""
     outcome = yield
     report = outcome.get_result()
-    if report.failed and "node" in getattr(item, "funcargs", {}):
-        report.sections.append(("agent", item.funcargs["node"].log()[-4000:]))
+    args = getattr(item, "funcargs", {})
+    for n in ([args["node"]] if "node" in args else []) + getattr(args.get("new_node"), "nodes", []):
+        if report.failed:
+            report.sections.append(("agent", n.log()[-4000:]))

@@ -45,19 +45,38 @@ def test_kill_the_agent(new_node):
     check(node, kept)
 
 
+def once(node, name):
+    """The containers of one pod that runs once."""
+    return [c for c in node.containers() if c["labels"]["io.kubernetes.pod.name"] == f"{name}-{node.name}"]
+
+
 def test_kill_shims(new_node):
+    """Any shim, at any moment: also of a pod that is being made, while it starts, logs, is looked into, and ends."""
     node, rng = new_node(), random.Random(12)
     kept = steady(node)
-    for _ in range(ROUNDS):
-        victims = sorted(node.shims())
-        if victims:
-            os.kill(rng.choice(victims), signal.SIGKILL)
-        time.sleep(rng.random() * 0.1)
+    for round_number in range(ROUNDS):
+        code, name = round_number % 100, f"once{round_number}"
+        coming = round_number % 4 == 0
+        if coming:
+            node.write("once.yaml", pod(name, {"name": "once", "command": ["sh", "-c", f"echo x; sleep 0.05; exit {code}"]}, restartPolicy="Never"))
+        for _ in range(3 if coming else 1):
+            time.sleep(rng.random() * 0.1)
+            victims = sorted(node.shims())
+            if victims:
+                os.kill(rng.choice(victims), signal.SIGKILL)
+        if coming:
+            ended = wait_for(f"end of {name}", lambda: [c for c in once(node, name) if c["state"] == "CONTAINER_EXITED"])
+            assert [node.inspect(c)["status"].get("exitCode", 0) for c in ended] == [code], f"{name}: {node.inspect(ended[0])['status']}"
+            assert node.nacelle("logs", ended[0]["id"]) == "x\n", name
+        elif round_number % 4 == 2:
+            done = node.exec(kept["steady1"], "echo", "here", check=False)
+            assert done.returncode == 0 and "here" in done.stdout or "shim" in done.stderr, done.stderr
+    node.remove("once.yaml")
     wait_for("a shim for each pod", lambda: len(node.shims()) == 3)
-    time.sleep(0.3)
     check(node, kept)
     for name in kept:
         node.exec(node.running(name), "true")
+    assert node.process.poll() is None
 
 
 def test_exit_code_survives_the_shim(new_node):
