@@ -241,7 +241,7 @@ static bool asks(const struct cgroup_limits *l, enum cgroup_controller controlle
                 return (l->cpuset_cpus && *l->cpuset_cpus) || (l->cpuset_mems && *l->cpuset_mems);
         case CGROUP_MEMORY:
                 return l->memory_max || l->memory_low || l->memory_min || l->memory_high || l->memory_swap || l->oom_group ||
-                       l->oom_kill_disable;
+                       l->oom_kill_disable || l->memory_swappiness;
         case CGROUP_PIDS:
                 return l->pids_max;
         case CGROUP_IO:

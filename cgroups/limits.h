@@ -51,6 +51,7 @@ struct cgroup_limits {
         int64_t memory_swap; /* memory and swap together, as OCI and CRI have it; CGROUP_UNLIMITED */
         bool oom_group; /* an OOM kill takes all processes of the cgroup (v2) */
         bool oom_kill_disable; /* v1 */
+        uint16_t memory_swappiness; /* v1: one more than the percentage */
 
         int64_t pids_max; /* CGROUP_UNLIMITED */
 

@@ -86,6 +86,8 @@ int cg_v1_set_memory(const struct hierarchy *h, const char *rel, const struct cg
                 r = set_number(h, rel, "memory.soft_limit_in_bytes", l->memory_low, err);
         if (r == 0 && l->oom_kill_disable)
                 r = cg_set(h, rel, "memory.oom_control", "1", err);
+        if (r == 0 && l->memory_swappiness)
+                r = set_number(h, rel, "memory.swappiness", l->memory_swappiness - 1, err);
         return r;
 }
 

@@ -346,7 +346,9 @@ int prepare_container(const struct container_spec *spec, const struct prepare_st
         int r = 0;
 
         /* Idmapped mounts take their mapping from a user namespace: one like the container's. */
-        if (spec->mappings.n_uids > 0)
+        if (spec->namespaces[NAMESPACE_USER].mode == NAMESPACE_JOIN)
+                users.user_fd = fcntl(spec->namespaces[NAMESPACE_USER].fd, F_DUPFD_CLOEXEC, 3);
+        else if (spec->mappings.n_uids > 0)
                 r = userns_open(&spec->mappings, 0, &users, err);
         if (r < 0)
                 return r;
@@ -377,9 +379,9 @@ int prepare_container(const struct container_spec *spec, const struct prepare_st
         add_cwd(&spec->process, PLAN_F_DIRECTORY, plan);
         if (spec->root.readonly)
                 plan_add(plan, PLAN_ROOT_READONLY, -1, NULL, 0);
-        add_start(spec, plan);
         if (spec->mappings.n_uids > 0)
                 plan_add(plan, PLAN_USER, -1, NULL, 0);
+        add_start(spec, plan);
         add_identity(&spec->process, plan);
         return finish(plan, err);
 }

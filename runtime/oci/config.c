@@ -55,8 +55,8 @@ int oci_config_namespaces(struct oci *oci, const struct value *list, struct cont
                                 return err_errno(err, errno, "linux.namespaces: %s", path);
                 }
         }
-        if (spec->namespaces[NAMESPACE_MOUNT].mode != NAMESPACE_NEW)
-                return err_set(err, ENOTSUP, "linux.namespaces: a new mount namespace is needed");
+        if (spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_INHERIT)
+                return err_set(err, ENOTSUP, "linux.namespaces: without a mount namespace the container's mounts would be the host's");
         return 0;
 }
 

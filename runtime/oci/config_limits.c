@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "runtime/oci/oci.h"
 
@@ -40,6 +41,23 @@ static int read_unified(struct oci *oci, const struct value *map, struct cgroup_
         return 0;
 }
 
+/* What would silently not be limited. */
+static const char *const refused[] = {
+        "rdma", "network.classID", "network.priorities", "cpu.realtimeRuntime", "cpu.realtimePeriod", "blockIO.leafWeight",
+};
+
+static int check_refused(const struct value *resources, struct err **err) {
+        for (size_t i = 0; i < ELEMENTS(refused); i++) {
+                const struct value *value = value_find(resources, refused[i]);
+                int64_t n = 1;
+
+                if (value_is_null(value) || (value_integer(value, &n) && n == 0) || (!value_is(value, VALUE_NUMBER) && value_count(value) == 0))
+                        continue;
+                return err_set(err, ENOTSUP, "linux.resources.%s: not supported", refused[i]);
+        }
+        return 0;
+}
+
 static struct cgroup_io *find_device(struct cgroup_io *all, size_t *n, int64_t major, int64_t minor) {
         for (size_t i = 0; i < *n; i++)
                 if (all[i].major == major && all[i].minor == minor)
@@ -70,6 +88,14 @@ static int read_io(struct oci *oci, const struct value *json, struct cgroup_limi
                         *(k == 0 ? &io->rbps : k == 1 ? &io->wbps : k == 2 ? &io->riops : &io->wiops) = rate;
                 }
         }
+        for (uint32_t i = 0; i < value_count(value_get(json, "weightDevice")); i++) {
+                const struct value *item = value_at(value_get(json, "weightDevice"), i);
+                struct cgroup_io *io = find_device(all, &n, number(item, "major"), number(item, "minor"));
+
+                if (!io)
+                        return err_set(err, EINVAL, "linux.resources.blockIO: more than %d devices", CGROUP_IO_DEVICES_MAX);
+                io->weight = (uint16_t)number(item, "weight");
+        }
         limits->io_weight = (uint16_t)number(json, "weight");
         limits->io = all;
         limits->n_io = n;
@@ -77,8 +103,11 @@ static int read_io(struct oci *oci, const struct value *json, struct cgroup_limi
 }
 
 int oci_config_limits(struct oci *oci, const struct value *resources, struct cgroup_limits *limits, struct err **err) {
-        int r;
+        int64_t swappiness;
+        int r = check_refused(resources, err);
 
+        if (r < 0)
+                return r;
         *limits = (struct cgroup_limits){
                 .cpu_shares = (uint64_t)number(resources, "cpu.shares"),
                 .cpu_quota_us = number(resources, "cpu.quota"),
@@ -93,6 +122,11 @@ int oci_config_limits(struct oci *oci, const struct value *resources, struct cgr
                 .oom_kill_disable = value_bool_or(value_find(resources, "memory.disableOOMKiller"), false),
                 .pids_max = number(resources, "pids.limit"),
         };
+        if (value_integer(value_find(resources, "memory.swappiness"), &swappiness)) {
+                if (swappiness < 0 || swappiness > 100)
+                        return err_set(err, EINVAL, "linux.resources.memory.swappiness: 0 to 100");
+                limits->memory_swappiness = (uint16_t)(swappiness + 1);
+        }
         r = read_hugetlb(oci, value_get(resources, "hugepageLimits"), limits, err);
         if (r == 0)
                 r = read_unified(oci, value_get(resources, "unified"), limits, err);

@@ -85,7 +85,8 @@ static int make_directory(struct creation *c, struct err **err) {
         if (mkdir(path, 0700) < 0)
                 return errno == EEXIST ? err_set(err, EEXIST, "container with id exists: %s", c->options->id) : err_errno(err, errno, "%s", path);
         c->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (c->dir < 0 || mkfifoat(c->dir, "exec.fifo", 0600) < 0)
+        /* Whoever root is in the container writes to it; that nobody else does is the directory's matter. */
+        if (c->dir < 0 || mkfifoat(c->dir, "exec.fifo", 0) < 0 || fchmodat(c->dir, "exec.fifo", 0622, 0) < 0)
                 return err_errno(err, errno, "%s", path);
         fifo = openat(c->dir, "exec.fifo", O_PATH | O_NOFOLLOW | O_CLOEXEC);
         c->config.spec.start_fd = fifo;
@@ -113,40 +114,17 @@ static int make_cgroup(struct creation *c, struct err **err) {
         return r;
 }
 
-static void take_namespace(struct container_spec *spec, enum namespace_type type, int fd) {
-        if (fd >= 0)
-                spec->namespaces[type] = (struct namespace_spec){ NAMESPACE_JOIN, fd };
-}
-
-/* A new user namespace owns the other new ones. */
-static int make_user_namespace(struct creation *c, struct err **err) {
-        struct container_spec *spec = &c->config.spec;
-        uint64_t flags = (spec->namespaces[NAMESPACE_NET].mode == NAMESPACE_NEW ? CLONE_NEWNET : 0) |
-                         (spec->namespaces[NAMESPACE_IPC].mode == NAMESPACE_NEW ? CLONE_NEWIPC : 0) |
-                         (spec->namespaces[NAMESPACE_UTS].mode == NAMESPACE_NEW ? CLONE_NEWUTS : 0);
-        int r;
-
-        if (spec->namespaces[NAMESPACE_USER].mode != NAMESPACE_NEW) {
-                if (spec->namespaces[NAMESPACE_USER].mode == NAMESPACE_INHERIT && spec->mappings.n_uids > 0)
-                        return err_set(err, EINVAL, "linux.uidMappings: without a user namespace");
-                c->userns.user_fd = fcntl(spec->namespaces[NAMESPACE_USER].fd, F_DUPFD_CLOEXEC, 3);
-                return 0;
-        }
-        r = userns_open(&spec->mappings, flags, &c->userns, err);
-        if (r < 0)
-                return r;
-        take_namespace(spec, NAMESPACE_NET, c->userns.net_fd);
-        take_namespace(spec, NAMESPACE_IPC, c->userns.ipc_fd);
-        take_namespace(spec, NAMESPACE_UTS, c->userns.uts_fd);
-        return 0;
-}
-
 static int hooks_before(void *data, pid_t pid, struct err **err) {
         struct creation *c = data;
-        const char *state = oci_state_text(c->oci, c->options->id, "creating", pid, c->options->bundle, value_get(c->config.json, "annotations"));
-        int r = oci_run_hooks(&c->config.prestart, "prestart", state, err);
+        const struct value *annotations = value_get(c->config.json, "annotations");
+        /* The deprecated hook has another word for the same moment, as its users have come to expect. */
+        int r = oci_run_hooks(&c->config.prestart, "prestart",
+                              oci_state_text(c->oci, c->options->id, "created", pid, c->options->bundle, annotations), err);
 
-        return r == 0 ? oci_run_hooks(&c->config.create_runtime, "createRuntime", state, err) : r;
+        if (r < 0)
+                return r;
+        return oci_run_hooks(&c->config.create_runtime, "createRuntime",
+                             oci_state_text(c->oci, c->options->id, "creating", pid, c->options->bundle, annotations), err);
 }
 
 static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, struct err **err) {
@@ -154,8 +132,10 @@ static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, 
         struct container_spec *spec = &c->config.spec;
         _cleanup_plan_ struct plan plan = { 0 };
         struct oci_spawn how = {
-                .clone_flags = CLONE_NEWNS | (spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_NEW ? CLONE_NEWPID : 0),
+                .clone_flags = (spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_NEW ? CLONE_NEWNS : 0) |
+                               (spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_NEW ? CLONE_NEWPID : 0),
                 .pid_ns_fd = spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_JOIN ? spec->namespaces[NAMESPACE_PID].fd : -EBADF,
+                .mount_ns_fd = spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_JOIN ? spec->namespaces[NAMESPACE_MOUNT].fd : -EBADF,
                 .join_fd = -EBADF, .user_fd = c->userns.user_fd, .tasks = c->join.tasks, .n_tasks = c->join.n_tasks,
                 .cgroup_fd = c->join.dir_fd, .sync = hooks_before, .data = c,
         };
@@ -192,7 +172,7 @@ static int create(struct oci_call *call, struct options *o, pid_t *ret_pid, int 
         if (r == 0)
                 r = make_cgroup(&c, err);
         if (r == 0)
-                r = make_user_namespace(&c, err);
+                r = oci_user_namespace(call->oci, &c.config.spec, &c.userns, err);
         if (r == 0)
                 r = spawn_container(&c, ret_pid, ret_master, err);
         if (r == 0)

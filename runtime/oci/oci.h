@@ -57,6 +57,11 @@ int oci_config_mappings(struct oci *oci, const struct value *json, struct id_map
 int oci_config_namespaces(struct oci *oci, const struct value *list, struct container_spec *spec, struct err **err);
 const char **oci_strings(struct oci *oci, const struct value *list);
 
+struct userns;
+/* Makes or joins the user namespace that the configuration asks for; completes the mappings, and turns the new namespaces that it
+ * owns into ones to join. */
+int oci_user_namespace(struct oci *oci, struct container_spec *spec, struct userns *ret_userns, struct err **err);
+
 /* ---- state ---- */
 
 struct oci_state {
@@ -91,7 +96,7 @@ struct oci_io {
 /* Clones, walks the plan and forwards the terminal; returns when the process waits or has become its program. */
 struct oci_spawn {
         uint64_t clone_flags;
-        int pid_ns_fd, join_fd, join_flags, user_fd;
+        int pid_ns_fd, mount_ns_fd, join_fd, join_flags, user_fd; /* -EBADF: none */
         const int *tasks;
         size_t n_tasks;
         int cgroup_fd;

@@ -25,16 +25,21 @@
 #include "runtime/sys.h"
 #include "runtime/wire.h"
 
+static bool is_null(int fd) {
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 /* The host's /proc and null device, and not what somebody mounted or linked in their place. */
 static int open_host(int *ret_proc, int *ret_null, struct err **err) {
         _cleanup_close_ int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         _cleanup_close_ int null = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
         struct statfs fs;
-        struct stat st;
 
         if (proc < 0 || fstatfs(proc, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
                 return err_set(err, ENOTSUP, "/proc is not the proc file system");
-        if (null < 0 || fstat(null, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+        if (null < 0 || !is_null(null))
                 return err_set(err, ENOTSUP, "/dev/null is not the null device");
         *ret_proc = TAKE_FD(proc);
         *ret_null = TAKE_FD(null);
@@ -52,6 +57,8 @@ static _Noreturn void child(const struct oci_spawn *how, const struct plan *plan
         init.preserve_fds = preserve;
         for (size_t i = 0; i < how->n_tasks && !failed; i++)
                 failed = init_cgroup(&init, how->tasks[i]) < 0;
+        if (!failed && how->mount_ns_fd >= 0)
+                failed = init_join(&init, how->mount_ns_fd, CLONE_NEWNS) < 0;
         if (!failed && how->join_fd >= 0)
                 failed = init_join(&init, how->join_fd, how->join_flags) < 0;
         if (failed) {
@@ -59,7 +66,12 @@ static _Noreturn void child(const struct oci_spawn *how, const struct plan *plan
                 _exit(127);
         }
         /* By its path in the new mount namespace: a descriptor of the old one's could not be cloned. */
-        init.null_fd = how->clone_flags & CLONE_NEWNS ? open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC) : null;
+        init.null_fd = how->clone_flags & CLONE_NEWNS || how->mount_ns_fd >= 0 ? open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC) : null;
+        if (how->mount_ns_fd >= 0 && !is_null(init.null_fd)) {
+                init_fail(&init, ENODEV, "/dev/null of the mount namespace");
+                send(report, &init.error, sizeof(init.error), MSG_NOSIGNAL);
+                _exit(127);
+        }
         init_run(&init);
 }
 
