@@ -20,6 +20,7 @@ enum field_kind {
         FIELD_COUNT64,
         FIELD_BYTES, /* a quantity such as 10Mi */
         FIELD_DNS,
+        FIELD_RUNTIMES,
         FIELD_ENDPOINT,
         FIELD_CRASH_BACK_OFF,
         FIELD_SERIAL_PULLS,
@@ -42,6 +43,7 @@ static const struct field {
         { "cgroupRoot", FIELD_TEXT, AT(cgroup_root) },
         { "clusterDomain", FIELD_TEXT, AT(cluster_domain) },
         { "clusterDNS", FIELD_DNS, 0 },
+        { "runtimes", FIELD_RUNTIMES, 0 }, /* our own, beside kubelet's */
         { "resolvConf", FIELD_TEXT, AT(resolv_conf) },
         { "address", FIELD_TEXT, AT(read_only_address) },
         { "readOnlyPort", FIELD_COUNT, AT(read_only_port) },
@@ -127,6 +129,31 @@ static int set_dns(const struct value *value, const char *name, struct options *
         return 0;
 }
 
+/* [{handler: NAME, path: PATH}], as the text of --runtimes. */
+static int set_runtimes(const struct value *value, const char *name, struct options *o, struct err **err) {
+        _cleanup_free_ char *all = strdup("");
+
+        if (!value_is(value, VALUE_LIST))
+                return want(value, name, "a list", err);
+        for (uint32_t i = 0; all && i < value_count(value); i++) {
+                const struct value *one = value_at(value, i);
+                const char *handler = value_string(value_get(one, "handler")), *path = value_string(value_get(one, "path"));
+                char *longer = NULL;
+
+                if (!handler || !path || !*handler || path[0] != '/' || strpbrk(handler, "=,") || strchr(path, ','))
+                        return err_set(err, EINVAL, "line %u: %s: wants a handler's name and a program's absolute path", one->line, name);
+                if (asprintf(&longer, "%s%s%s=%s", all, *all ? "," : "", handler, path) < 0)
+                        longer = NULL;
+                free(all);
+                all = longer;
+        }
+        if (!all)
+                return err_set(err, ENOMEM, "out of memory");
+        free(o->runtimes);
+        o->runtimes = TAKE_PTR(all);
+        return 0;
+}
+
 /* crashLoopBackOff.maxContainerRestartPeriod: a duration of whole seconds or minutes, 1s to 300s. */
 static int set_crash_back_off(const struct value *value, struct options *o, struct err **err) {
         const struct value *period = value_get(value, "maxContainerRestartPeriod");
@@ -165,6 +192,8 @@ static int set_field(const struct field *field, const struct value *value, struc
                 return set_bytes(value, field->name, at, err);
         case FIELD_DNS:
                 return set_dns(value, field->name, o, err);
+        case FIELD_RUNTIMES:
+                return set_runtimes(value, field->name, o, err);
         case FIELD_ENDPOINT:
                 if (!value_string(value))
                         return want(value, field->name, "a string", err);

@@ -73,6 +73,7 @@ static int make_cri(struct node *node, const struct options *o, struct err **err
                 .cgroup_root = o->cgroup_root,
                 .shim_path = shim,
                 .network = &network,
+                .runtimes = o->runtimes,
                 .registries = o->registries,
                 .hosts_dir = o->registry_hosts_dir,
                 .docker_config = o->auth_file,

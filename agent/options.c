@@ -37,6 +37,7 @@ static const struct flag {
         { "hostname-override", FLAG_TEXT, AT(node_name) },
         { "cluster-domain", FLAG_TEXT, AT(cluster_domain) },
         { "resolv-conf", FLAG_PATH, AT(resolv_conf) },
+        { "runtimes", FLAG_TEXT, AT(runtimes) },
         { "registries", FLAG_PATH, AT(registries) },
         { "registry-hosts-dir", FLAG_PATH, AT(registry_hosts_dir) },
         { "registry-auth-file", FLAG_PATH, AT(auth_file) },
@@ -71,6 +72,7 @@ static const char help_text[] =
         "  --pod-logs-dir DIR        containers' logs (/var/log/pods)\n"
         "  --cluster-domain NAME     search domain of pods with dnsPolicy ClusterFirst\n"
         "  --resolv-conf FILE        the node's resolver configuration (/etc/resolv.conf)\n"
+        "  --runtimes NAME=PATH,...  other OCI runtimes, as handlers of RuntimeClasses\n"
         "  --registries FILE         mirrors and credentials, as k3s' registries.yaml\n"
         "  --registry-hosts-dir DIR  mirrors and certificates, as containerd's hosts.toml\n"
         "  --registry-auth-file FILE credentials, as docker's config.json\n"
@@ -352,7 +354,7 @@ void options_deinit(struct options *o) {
                 &o->libexec_dir,    &o->socket,      &o->node_ip,           &o->pod_cidr,     &o->bridge,
                 &o->cgroup_root,    &o->node_name,   &o->cluster_domain,    &o->resolv_conf,  &o->read_only_address,
                 &o->cluster_dns[0], &o->cluster_dns[1], &o->cluster_dns[2], &o->seccomp_dir,  &o->registries,
-                &o->registry_hosts_dir,      &o->cni_conf_dir, &o->cni_bin_dir,      &o->auth_file,
+                &o->registry_hosts_dir,  &o->runtimes,    &o->cni_conf_dir, &o->cni_bin_dir,      &o->auth_file,
         };
 
         for (size_t i = 0; i < ELEMENTS(fields); i++) {

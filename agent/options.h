@@ -28,6 +28,7 @@ struct options {
         char *cluster_dns[OPTIONS_DNS_MAX];
         char *resolv_conf;
         char *read_only_address; /* for read_only_port */
+        char *runtimes; /* HANDLER=PATH,... */
         char *seccomp_dir, *registries, *registry_hosts_dir, *cni_conf_dir, *cni_bin_dir, *auth_file;
         int64_t log_max_size; /* bytes of a container's log file before it is rotated */
         int64_t pod_pids_limit; /* -1: none */

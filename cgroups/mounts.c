@@ -57,17 +57,18 @@ static bool parse_line(const char *line, struct cg_mount *ret_mount) {
         strcpy(ret_mount->path, path);
         if (!ret_mount->v2)
                 ret_mount->controllers = controllers_of(options, ret_mount->options, sizeof(ret_mount->options));
-        return ret_mount->v2 || ret_mount->controllers;
+        return true;
 }
 
 static bool known(const struct cg_mount *mounts, size_t n, const struct cg_mount *mount) {
         for (size_t i = 0; i < n; i++)
-                if (mounts[i].v2 == mount->v2 && mounts[i].controllers == mount->controllers)
+                if (mounts[i].v2 == mount->v2 && mounts[i].controllers == mount->controllers &&
+                    (mount->v2 || mount->controllers || strcmp(mounts[i].path, mount->path) == 0))
                         return true;
         return false;
 }
 
-size_t cg_mounts_parse(const char *mountinfo, struct cg_mount *ret_mounts, size_t max) {
+static size_t parse(const char *mountinfo, bool ours, struct cg_mount *ret_mounts, size_t max) {
         size_t n = 0;
 
         for (const char *p = mountinfo; *p && n < max;) {
@@ -77,10 +78,19 @@ size_t cg_mounts_parse(const char *mountinfo, struct cg_mount *ret_mounts, size_
                 if (size < sizeof(line)) {
                         memcpy(line, p, size);
                         line[size] = '\0';
-                        if (parse_line(line, &ret_mounts[n]) && !known(ret_mounts, n, &ret_mounts[n]))
+                        if (parse_line(line, &ret_mounts[n]) && ours == (ret_mounts[n].v2 || ret_mounts[n].controllers) &&
+                            !known(ret_mounts, n, &ret_mounts[n]))
                                 n++;
                 }
                 p += size + (p[size] == '\n');
         }
         return n;
+}
+
+size_t cg_mounts_parse(const char *mountinfo, struct cg_mount *ret_mounts, size_t max) {
+        return parse(mountinfo, true, ret_mounts, max);
+}
+
+size_t cg_mounts_parse_others(const char *mountinfo, struct cg_mount *ret_mounts, size_t max) {
+        return parse(mountinfo, false, ret_mounts, max);
 }

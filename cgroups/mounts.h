@@ -17,3 +17,6 @@ struct cg_mount {
 /* Finds each hierarchy's first mount; those with none of our controllers (name=systemd, net_cls) are left out. Returns their
  * number, at most @max. */
 size_t cg_mounts_parse(const char *mountinfo, struct cg_mount *ret_mounts, size_t max);
+
+/* Those that cg_mounts_parse() leaves out. */
+size_t cg_mounts_parse_others(const char *mountinfo, struct cg_mount *ret_mounts, size_t max);

@@ -6,6 +6,7 @@
 #include "cri/call.h"
 #include "cri/emit.h"
 #include "cri/exits.h"
+#include "cri/handler.h"
 #include "cri/handlers.h"
 #include "cri/record.h"
 #include "cri/resources.h"
@@ -58,6 +59,8 @@ static int start_cgroup(struct cri_container *container, struct arena *arena, st
                 r = cgroup_set_devices(cri->cgroups, container->cgroup, rules, n_rules, err);
         if (r >= 0)
                 r = show_cgroup(container, arena, spec, err);
+        if (r >= 0)
+                r = handler_fill(container, arena, rules, n_rules, spec, err);
         if (r >= 0)
                 r = cgroup_join_open(cri->cgroups, container->cgroup, ret_join, err);
         return r;

@@ -5,6 +5,7 @@
 #include "cgroups/cgroup.h"
 #include "cni/network.h"
 #include "cri/exits.h"
+#include "cri/handler.h"
 #include "cri/record.h"
 #include "cri/restore.h"
 #include "cri/sandbox.h"
@@ -23,6 +24,7 @@ static const struct {
         { offsetof(struct cri_options, run_dir), "/run/nacelle" },
         { offsetof(struct cri_options, cgroup_root), "/nacelle" },
         { offsetof(struct cri_options, shim_path), NULL },
+        { offsetof(struct cri_options, runtimes), NULL },
         { offsetof(struct cri_options, registries), NULL },
         { offsetof(struct cri_options, hosts_dir), NULL },
         { offsetof(struct cri_options, docker_config), NULL },
@@ -54,6 +56,8 @@ static int open_all(struct cri *cri, const struct cri_options *options, struct e
         int r;
 
         r = record_prepare(cri, err);
+        if (r >= 0)
+                r = handlers_read(cri, err);
         if (r >= 0)
                 r = cgroups_open(cri->options.cgroup_root, &cri->cgroups, err);
         if (r >= 0)

@@ -6,6 +6,7 @@
 #include "cri/call.h"
 #include "cri/emit.h"
 #include "cri/exits.h"
+#include "cri/handler.h"
 #include "cri/handlers.h"
 #include "cri/record.h"
 #include "cri/resources.h"
@@ -19,16 +20,14 @@ struct run {
         Record__Sandbox *record;
 };
 
-static int check_config(const Cri__RunPodSandboxRequest *request, struct err **err) {
+static int check_config(const struct cri *cri, const Cri__RunPodSandboxRequest *request, struct err **err) {
         const Cri__PodSandboxConfig *config = request->config;
 
         if (!config || !config->metadata)
                 return err_set(err, EINVAL, "sandbox config must include metadata");
         if (text_empty(config->metadata->name) || text_empty(config->metadata->namespace_) || text_empty(config->metadata->uid))
                 return err_set(err, EINVAL, "sandbox metadata must include name, namespace and uid");
-        if (!text_empty(request->runtime_handler) && strcmp(request->runtime_handler, CRI_RUNTIME_NAME) != 0)
-                return err_set(err, EINVAL, "no runtime for \"%s\" is configured", request->runtime_handler);
-        return 0;
+        return handler_check(cri, request->runtime_handler, config, err);
 }
 
 /* The pod's cgroup: the one that is asked for, or one of ours, named by the id. */
@@ -143,7 +142,7 @@ void handle_run_pod_sandbox(struct cri_call *call) {
         if (!run)
                 return;
         call->state = run;
-        if (check_config(request, &call->err) < 0) {
+        if (check_config(call->cri, request, &call->err) < 0) {
                 call_fail(call);
                 return;
         }

@@ -40,6 +40,18 @@ int seccomp_check(const Cri__ContainerConfig *config, struct err **err) {
         return profile_of(config, &type, &path, err);
 }
 
+/* The file of a Localhost profile; relative ones lie below the directory for them. */
+static const char *full_path(const struct cri_container *container, const char *path, char *full, size_t size) {
+        if (path[0] == '/')
+                return path;
+        snprintf(full, size, "%s/%s", container->sandbox->cri->options.seccomp_dir, path);
+        return full;
+}
+
+static bool is_unconfined(const struct cri_container *container, Cri__SecurityProfile__ProfileType type) {
+        return container_security(container->config)->privileged || type == CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined;
+}
+
 int seccomp_choose(const struct cri_container *container, uint64_t bounding, const struct seccomp_filter **ret_filter,
                    struct err **err) {
         Cri__SecurityProfile__ProfileType type;
@@ -50,13 +62,29 @@ int seccomp_choose(const struct cri_container *container, uint64_t bounding, con
         if (r < 0)
                 return r;
         *ret_filter = NULL;
-        if (container_security(container->config)->privileged || type == CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined)
+        if (is_unconfined(container, type))
                 return 0;
         if (type == CRI__SECURITY_PROFILE__PROFILE_TYPE__RuntimeDefault)
                 return seccomp_runtime_default(bounding, ret_filter, err);
-        if (path[0] != '/') {
-                snprintf(full, sizeof(full), "%s/%s", container->sandbox->cri->options.seccomp_dir, path);
-                path = full;
-        }
-        return seccomp_profile_load(path, bounding, ret_filter, err);
+        return seccomp_profile_load(full_path(container, path, full, sizeof(full)), bounding, ret_filter, err);
+}
+
+int seccomp_choose_oci(const struct cri_container *container, uint64_t bounding, struct arena *arena, const char **ret_json,
+                       struct err **err) {
+        Cri__SecurityProfile__ProfileType type;
+        _cleanup_free_ char *json = NULL;
+        char full[4096];
+        const char *path;
+        int r = profile_of(container->config, &type, &path, err);
+
+        if (r < 0)
+                return r;
+        *ret_json = NULL;
+        if (is_unconfined(container, type))
+                return 0;
+        r = seccomp_oci(path ? full_path(container, path, full, sizeof(full)) : NULL, bounding, &json, err);
+        if (r < 0)
+                return r;
+        *ret_json = arena_strdup(arena, json);
+        return *ret_json ? 0 : err_set(err, ENOMEM, "out of memory");
 }

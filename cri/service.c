@@ -5,6 +5,7 @@
 #include "cgroups/limits.h"
 #include "cni/network.h"
 #include "cri/call.h"
+#include "cri/handler.h"
 #include "cri/handlers.h"
 #include "cri/record.h"
 #include "cri/resources.h"
@@ -60,8 +61,6 @@ static char *info_of_cri(struct cri_call *call) {
 static void status_done(struct cri_call *call) {
         Cri__RuntimeCondition runtime = CRI__RUNTIME_CONDITION__INIT, network = CRI__RUNTIME_CONDITION__INIT;
         Cri__RuntimeCondition *conditions[] = { &runtime, &network };
-        Cri__RuntimeHandlerFeatures features = CRI__RUNTIME_HANDLER_FEATURES__INIT;
-        Cri__RuntimeHandler plain = CRI__RUNTIME_HANDLER__INIT, named = CRI__RUNTIME_HANDLER__INIT, *handlers[] = { &plain, &named };
         Cri__RuntimeFeatures whole = CRI__RUNTIME_FEATURES__INIT;
         Cri__RuntimeStatus runtime_status = CRI__RUNTIME_STATUS__INIT;
         Cri__StatusResponse response = CRI__STATUS_RESPONSE__INIT;
@@ -78,14 +77,10 @@ static void status_done(struct cri_call *call) {
         }
         runtime_status.conditions = conditions;
         runtime_status.n_conditions = 2;
-        features.recursive_read_only_mounts = true;
-        features.user_namespaces = true;
-        named.name = (char *)(uintptr_t)CRI_RUNTIME_NAME;
-        plain.features = named.features = &features;
         whole.supplemental_groups_policy = true;
         response.status = &runtime_status;
-        response.runtime_handlers = handlers;
-        response.n_runtime_handlers = 2;
+        response.runtime_handlers = handlers_status(call->cri, call->arena);
+        response.n_runtime_handlers = response.runtime_handlers ? call->cri->n_handlers : 0;
         response.features = &whole;
         if (((const Cri__StatusRequest *)call->request)->verbose && (info.value = info_of_cri(call))) {
                 info.key = (char *)(uintptr_t)"config";

@@ -99,6 +99,8 @@ struct cri {
         struct cgroups *cgroups;
         struct network *network;
         struct image_store *images;
+        const struct cri_handler *handlers;
+        size_t n_handlers;
         struct oom_watcher *oom;
         uv_poll_t *oom_poll;
         struct table sandboxes, containers; /* by id */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,9 +14,13 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "runtime/delegate.h"
 #include "runtime/internal.h"
 #include "runtime/prepare.h"
 #include "runtime/sys.h"
+
+/* How long the process of a start that failed may take to end. */
+#define END_MILLISECONDS 5000
 
 /* What a start needs beside its plan; the container's ends are closed once the shim has them. */
 struct streams {
@@ -135,6 +140,13 @@ static void remember(int dir, const char *id, const struct container_spec *spec,
                 log_warning("%s", err_text(err));
 }
 
+static uint64_t realtime_now(void) {
+        struct timespec t;
+
+        clock_gettime(CLOCK_REALTIME, &t);
+        return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
 struct started {
         struct runtime *runtime;
         const char *sandbox;
@@ -152,16 +164,83 @@ static int take_started(void *data, struct client_reply *reply) {
         return 0;
 }
 
+/* Made by another runtime, up to the moment before its program runs: the shim takes it up as its own child. */
+static int create_delegated(struct runtime *runtime, const char *sandbox, int dir, const char *id, const struct container_spec *spec,
+                            const struct container_io *io, struct streams *streams, struct plan *plan,
+                            struct wire_request *request, struct err **err) {
+        _cleanup_close_ int master = -EBADF;
+        pid_t pid;
+        int r = delegate_create(runtime, sandbox, dir, id, spec, &streams->stdio, &pid, &master, err);
+
+        if (r < 0)
+                return r;
+        if (master >= 0) {
+                streams->read[0] = fcntl(master, F_DUPFD_CLOEXEC, 3);
+                runtime_keep(runtime, sandbox, id, WIRE_R_MASTER, TAKE_FD(master));
+        } else if (streams->stdin_write >= 0)
+                runtime_keep(runtime, sandbox, id, WIRE_R_STDIN, fcntl(streams->stdin_write, F_DUPFD_CLOEXEC, 3));
+        fill_request(id, spec, io, streams, plan, request);
+        request->type = WIRE_ADOPT;
+        request->flags |= WIRE_F_CHILD;
+        request->pid = pid;
+        request->pid_fd = plan_take_fd(plan, sys_pidfd_open(pid));
+        request->clone_flags = CLONE_NEWNS;
+        request->started_at = realtime_now();
+        if (request->pid_fd < 0)
+                return err_set(err, ESRCH, "%s create: its process %d is gone", spec->delegate->path, pid);
+        return 0;
+}
+
+static int start_delegated(struct runtime *runtime, const char *sandbox, int dir, const char *id, const struct container_spec *spec,
+                           const struct container_io *io, struct streams *streams, struct container_state *ret_state,
+                           struct err **err) {
+        _cleanup_plan_ struct plan plan = { 0 };
+        struct wire_request request = { .pid_fd = -1 };
+        int r = create_delegated(runtime, sandbox, dir, id, spec, io, streams, &plan, &request, err);
+
+        if (r == 0)
+                r = client_call(runtime, sandbox, &request, &plan, NULL, NULL, err);
+        if (r == 0) {
+                *ret_state = (struct container_state){ .phase = CONTAINER_RUNNING, .pid = request.pid, .started_at = request.started_at };
+                snprintf(ret_state->id, sizeof(ret_state->id), "%s", id);
+                remember(dir, id, spec, io, &request, ret_state);
+                r = delegate_start(runtime, sandbox, dir, id, err);
+        }
+        if (r < 0) {
+                delegate_delete(runtime, sandbox, dir, id, NULL);
+                if (request.pid_fd >= 0)
+                        poll(&(struct pollfd){ .fd = plan.fds[request.pid_fd], .events = POLLIN }, 1, END_MILLISECONDS);
+                container_delete(runtime, sandbox, id, NULL);
+        }
+        return r;
+}
+
+static int start_own(struct runtime *runtime, const char *sandbox, int dir, const char *id, const struct container_spec *spec,
+                     const struct container_io *io, struct streams *streams, struct container_state *ret_state, struct err **err) {
+        struct started started = { .runtime = runtime, .sandbox = sandbox, .state = ret_state };
+        _cleanup_plan_ struct plan plan = { 0 };
+        struct wire_request request;
+        int r = prepare_container(spec, &streams->stdio, &plan, err);
+
+        if (r < 0)
+                return r;
+        fill_request(id, spec, io, streams, &plan, &request);
+        r = plan_check(&plan);
+        if (r < 0)
+                return err_errno(err, -r, "the container's plan");
+        r = client_call(runtime, sandbox, &request, &plan, take_started, &started, err);
+        if (r == 0)
+                remember(dir, id, spec, io, &request, ret_state);
+        return r;
+}
+
 int container_start(struct runtime *runtime, const char *sandbox, const char *id, const struct container_spec *spec,
                     const struct container_io *io, struct container_state *ret_state, struct err **err) {
         _cleanup_(streams_close) struct streams streams = {
                 .stdio = { -EBADF, -EBADF, -EBADF }, .read = { -EBADF, -EBADF }, .stdin_write = -EBADF, .log_dir = -EBADF,
         };
-        _cleanup_plan_ struct plan plan = { 0 };
         _cleanup_close_ int dir = -EBADF;
         struct container_state state = { 0 };
-        struct started started = { .runtime = runtime, .sandbox = sandbox, .state = &state };
-        struct wire_request request;
         int r = runtime_check_id("container", id, err);
 
         if (r == 0)
@@ -171,21 +250,12 @@ int container_start(struct runtime *runtime, const char *sandbox, const char *id
         if (r == 0)
                 r = open_streams(dir, id, spec, io, &streams, err);
         if (r == 0)
-                r = prepare_container(spec, &streams.stdio, &plan, err);
-        if (r == 0) {
-                fill_request(id, spec, io, &streams, &plan, &request);
-                r = plan_check(&plan);
-                if (r < 0)
-                        err_errno(err, -r, "the container's plan");
-        }
-        if (r == 0)
-                r = client_call(runtime, sandbox, &request, &plan, take_started, &started, err);
+                r = (spec->delegate ? start_delegated : start_own)(runtime, sandbox, dir, id, spec, io, &streams, &state, err);
         if (r < 0) {
                 if (dir >= 0 && r != -EEXIST)
                         fifo_remove_all(dir, id);
                 return r;
         }
-        remember(dir, id, spec, io, &request, &state);
         *ret_state = state;
         return 0;
 }
@@ -336,7 +406,11 @@ int container_delete(struct runtime *runtime, const char *sandbox, const char *i
         if (r < 0 && r != -ENOENT && r != -RUNTIME_NO_SHIM)
                 return err_wrap(&refused, "delete container %s", id), err_move(err, TAKE_PTR(refused));
         runtime_forget(runtime, sandbox, id);
-        if (runtime_open_sandbox(runtime, sandbox, &dir, NULL) == 0)
-                fifo_remove_all(dir, id);
+        if (runtime_open_sandbox(runtime, sandbox, &dir, NULL) < 0)
+                return 0;
+        /* What the other runtime keeps is in the container's directory and cgroup, which go in any case. */
+        if (delegate_is(dir, id) && delegate_delete(runtime, sandbox, dir, id, &refused) < 0)
+                log_warning("container %s: %s", id, err_text(refused));
+        fifo_remove_all(dir, id);
         return 0;
 }

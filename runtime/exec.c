@@ -12,12 +12,14 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"
+#include "runtime/delegate.h"
 #include "runtime/internal.h"
 #include "runtime/prepare.h"
 
 struct exec {
         uv_poll_t poll; /* first: freed through it */
         int socket;
+        char *document; /* of a delegated exec: removed at the end */
         exec_done done;
         void *data;
         struct err *err;
@@ -31,6 +33,9 @@ static void free_exec(uv_handle_t *handle) {
         struct exec *exec = (struct exec *)handle;
 
         close_fd(exec->socket);
+        if (exec->document)
+                unlink(exec->document);
+        free(exec->document);
         err_free(exec->err);
         free(exec);
 }
@@ -72,10 +77,26 @@ static void exec_ready(uv_poll_t *poll, int status, int events) {
         }
 }
 
+static int plan_exec(struct runtime *runtime, const char *sandbox, const char *container, const struct exec_spec *spec,
+                     struct plan *plan, struct wire_request *request, char **ret_document, struct err **err) {
+        const struct prepare_stdio stdio = { spec->stdin_fd, spec->stdout_fd, spec->stderr_fd };
+        int terminal = spec->process->terminal ? spec->terminal_fd : -EBADF, r;
+        _cleanup_close_ int dir = -EBADF;
+
+        client_request(request, WIRE_EXEC, container);
+        r = runtime_open_sandbox(runtime, sandbox, &dir, err);
+        if (r < 0)
+                return r;
+        if (!delegate_is(dir, container))
+                return prepare_exec(spec->process, &stdio, terminal, plan, err);
+        request->flags = WIRE_F_HELPER;
+        return delegate_exec(runtime, sandbox, dir, container, spec->process, &stdio, terminal, plan, ret_document, err);
+}
+
 int exec_start(uv_loop_t *loop, struct runtime *runtime, const char *sandbox, const char *container,
                const struct exec_spec *spec, exec_done done, void *data, struct exec **ret_exec, struct err **err) {
-        const struct prepare_stdio stdio = { spec->stdin_fd, spec->stdout_fd, spec->stderr_fd };
         _cleanup_free_ struct exec *exec = calloc(1, sizeof(*exec));
+        _cleanup_free_ char *document = NULL;
         _cleanup_plan_ struct plan plan = { 0 };
         _cleanup_close_ int socket = -EBADF;
         struct wire_request request;
@@ -85,21 +106,23 @@ int exec_start(uv_loop_t *loop, struct runtime *runtime, const char *sandbox, co
                 return err_set(err, ENOMEM, "out of memory");
         if (!spec->process->args || !spec->process->args[0])
                 return err_set(err, EINVAL, "exec: there is no command");
-        r = prepare_exec(spec->process, &stdio, spec->process->terminal ? spec->terminal_fd : -EBADF, &plan, err);
+        r = plan_exec(runtime, sandbox, container, spec, &plan, &request, &document, err);
         if (r == 0)
                 r = client_connect(runtime, sandbox, &socket, err);
-        if (r < 0)
+        if (r == 0) {
+                fcntl(socket, F_SETFL, O_NONBLOCK);
+                r = client_send(socket, &request, &plan, err);
+        }
+        if (r == 0 && (r = uv_poll_init(loop, &exec->poll, socket)) < 0)
+                err_set(err, -r, "exec in %s: %s", container, uv_strerror(r));
+        if (r < 0) {
+                if (document)
+                        unlink(document);
                 return r;
-        fcntl(socket, F_SETFL, O_NONBLOCK);
-        client_request(&request, WIRE_EXEC, container);
-        r = client_send(socket, &request, &plan, err);
-        if (r < 0)
-                return r;
+        }
         exec->done = done;
         exec->data = data;
-        r = uv_poll_init(loop, &exec->poll, socket);
-        if (r < 0)
-                return err_set(err, -r, "exec in %s: %s", container, uv_strerror(r));
+        exec->document = TAKE_PTR(document);
         exec->socket = TAKE_FD(socket);
         uv_poll_start(&exec->poll, UV_READABLE | UV_DISCONNECT, exec_ready);
         *ret_exec = TAKE_PTR(exec);

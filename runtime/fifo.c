@@ -5,6 +5,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "runtime/delegate.h"
 #include "runtime/internal.h"
 #include "runtime/sys.h"
 
@@ -49,6 +50,7 @@ int fifo_open(int dir, const char *id, const char *name, int *ret_read) {
 int fifo_remove_all(int dir, const char *id) {
         _cleanup_close_ int own = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
+        delegate_forget(dir, id);
         for (size_t i = 0; own >= 0 && i < ELEMENTS(files); i++)
                 unlinkat(own, files[i], 0);
         return unlinkat(dir, id, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;

@@ -74,19 +74,22 @@ static void add_namespaces(const struct container_spec *spec, struct plan *plan)
                 plan_add_string(plan, PLAN_DOMAINNAME, spec->domainname);
 }
 
-static int add_root(const struct container_spec *spec, int user_fd, struct plan *plan, struct err **err) {
+int prepare_root(const struct container_spec *spec, int user_fd, int *ret_mount, struct err **err) {
         /* overlayfs refuses to be one layer that cannot be written; that is a plain directory. */
         bool single = spec->root.n_lowers == 1 && !spec->root.upper;
         const struct mount_spec plain = { .source = single ? spec->root.lowers[0] : spec->root.path, .source_fd = -EBADF, .destination = "/", .recursive = true,
                                           .idmap = user_fd >= 0, .propagation = MS_SLAVE | MS_REC,
                                           .attributes = single ? MOUNT_ATTR_RDONLY : 0 };
-        int mount = -EBADF, r;
         bool directory;
 
         if (spec->root.n_lowers > 0 && !single)
-                r = overlay_mount(&spec->root, user_fd, &mount, err);
-        else
-                r = bind_open(&plain, user_fd, &mount, &directory, err);
+                return overlay_mount(&spec->root, user_fd, ret_mount, err);
+        return bind_open(&plain, user_fd, ret_mount, &directory, err);
+}
+
+static int add_root(const struct container_spec *spec, int user_fd, struct plan *plan, struct err **err) {
+        int mount = -EBADF, r = prepare_root(spec, user_fd, &mount, err);
+
         if (r < 0)
                 return r;
         plan_add(plan, PLAN_ROOT, plan_take_fd(plan, mount), NULL, 0)->flags = spec->own_mounts ? PLAN_F_PRIVATE : 0;

@@ -14,6 +14,7 @@
 #include "lib/err.h"
 #include "lib/files.h"
 #include "lib/json.h"
+#include "lib/json_writer.h"
 #include "lib/value.h"
 #include "runtime/seccomp_build.h"
 #include "runtime/seccomp_rules.h"
@@ -122,6 +123,21 @@ static int compile(const char *name, const char *json, size_t length, uint64_t b
         return r;
 }
 
+static int write_oci(const char *name, const char *json, size_t length, uint64_t bounding, char **ret_oci, struct err **err) {
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        struct seccomp_build build = { .context = NULL, .oci = &w };
+        int r = json ? profile_rules(&build, name, json, length, bounding, err) : default_rules(&build, bounding, err);
+
+        if (r == 0) {
+                seccomp_build_end_oci(&build);
+                r = json_writer_finish(&w, ret_oci, NULL);
+                if (r < 0)
+                        err_errno(err, -r, "seccomp profile %s", name);
+        }
+        seccomp_build_free(&build);
+        return r;
+}
+
 static struct entry *find(const char *json, size_t length, uint64_t bounding) {
         for (struct entry *e = cache.first; e; e = e->next)
                 if (e->bounding == bounding && e->length == length && memcmp(e->json, json ?: "", length) == 0)
@@ -183,4 +199,15 @@ int seccomp_profile_load(const char *path, uint64_t bounding, const struct secco
         int r = files_read(path, SECCOMP_PROFILE_MAX, &json, &length, err);
 
         return r < 0 ? err_wrap(err, "seccomp profile") ?: r : seccomp_profile_compile(path, json, length, bounding, ret_filter, err);
+}
+
+int seccomp_oci(const char *path, uint64_t bounding, char **ret_oci, struct err **err) {
+        _cleanup_free_ char *json = NULL;
+        size_t length = 0;
+        int r;
+
+        if (!path)
+                return write_oci("RuntimeDefault", NULL, 0, bounding, ret_oci, err);
+        r = files_read(path, SECCOMP_PROFILE_MAX, &json, &length, err);
+        return r < 0 ? err_wrap(err, "seccomp profile") ?: r : write_oci(path, json, length, bounding, ret_oci, err);
 }

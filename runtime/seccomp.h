@@ -28,3 +28,6 @@ int seccomp_profile_compile(const char *name, const char *json, size_t length, u
 
 /* As above, from the file at @path; its content is the cache's key, so a changed file counts at once. */
 int seccomp_profile_load(const char *path, uint64_t bounding, const struct seccomp_filter **ret_filter, struct err **err);
+
+/* The profile as the text of OCI's linux.seccomp, for another runtime; @path NULL: RuntimeDefault. Allocated. */
+int seccomp_oci(const char *path, uint64_t bounding, char **ret_oci, struct err **err);

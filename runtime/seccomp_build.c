@@ -14,6 +14,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "runtime/seccomp.h"
+#include "runtime/seccomp_oci.h"
 
 /* A call number with this bit is one of x32, not a high number of x86-64. */
 #define X32_BIT 0x40000000u
@@ -31,7 +32,7 @@ static const struct {
 int seccomp_build_begin(struct seccomp_build *build, const char *name, uint32_t action, struct err **err) {
         uint32_t native = seccomp_arch_native();
 
-        *build = (struct seccomp_build){ .context = seccomp_init(action), .highest = -1, .name = name };
+        *build = (struct seccomp_build){ .context = seccomp_init(action), .highest = -1, .name = name, .oci = build->oci };
         if (!build->context)
                 return err_set(err, ENOMEM, "seccomp profile %s: cannot begin a filter", name);
         for (size_t i = 0; i < ELEMENTS(families); i++)
@@ -41,6 +42,8 @@ int seccomp_build_begin(struct seccomp_build *build, const char *name, uint32_t 
         /* no_new_privileges is the container's to choose, and a binary tree costs a call 9 comparisons, not 300. */
         seccomp_attr_set(build->context, SCMP_FLTATR_CTL_NNP, 0);
         seccomp_attr_set(build->context, SCMP_FLTATR_CTL_OPTIMIZE, 2);
+        if (build->oci)
+                seccomp_oci_begin(build->oci, action);
         return 0;
 }
 
@@ -56,7 +59,13 @@ int seccomp_build_rule(struct seccomp_build *build, uint32_t action, const char 
         /* EACCES: the rule's action is the default one, which needs no rule. EDOM: no such call on one architecture. */
         if (r < 0 && r != -EACCES && r != -EDOM && r != -EEXIST)
                 return err_errno(err, -r, "seccomp profile %s: rule for %s", build->name, name);
+        if (build->oci && r != -EACCES)
+                seccomp_oci_rule(build->oci, action, name, conditions, n);
         return 0;
+}
+
+void seccomp_build_end_oci(struct seccomp_build *build) {
+        seccomp_oci_end(build->oci, build->flags);
 }
 
 /* The library's program in a memory file: it writes to descriptors only. */

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 struct err;
+struct json_writer;
 struct seccomp_filter;
 struct value;
 
@@ -13,6 +14,7 @@ struct seccomp_build {
         int highest; /* the largest native system call number that a rule names */
         uint32_t flags; /* SECCOMP_FILTER_FLAG_* */
         const char *name; /* of the profile, for messages */
+        struct json_writer *oci; /* gets OCI's linux.seccomp as it is built, up to seccomp_build_end_oci(); NULL: nobody wants it */
 };
 
 /* Begins a filter in which what no rule allows gets @action (SCMP_ACT_*). */
@@ -26,6 +28,9 @@ int seccomp_build_rule(struct seccomp_build *build, uint32_t action, const char 
 /* The program, in one allocation with its struct. A call newer than every one that the profile names is answered with ENOSYS, so
  * that programs fall back as on an older kernel, instead of failing with EPERM. */
 int seccomp_build_end(struct seccomp_build *build, struct seccomp_filter **ret_filter, struct err **err);
+
+/* Ends what build->oci got. */
+void seccomp_build_end_oci(struct seccomp_build *build);
 
 /* Frees what begin made; fine after a failed begin. */
 void seccomp_build_free(struct seccomp_build *build);

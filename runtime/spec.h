@@ -14,6 +14,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct cgroup_device;
 struct cgroup_mount;
 struct err;
 struct seccomp_filter;
@@ -151,7 +152,17 @@ struct rootfs_spec {
         unsigned long propagation; /* of "/" at the end: 0 is MS_PRIVATE|MS_REC; MS_SLAVE, MS_SHARED, MS_UNBINDABLE */
 };
 
+/* Another OCI runtime makes the container, in the pod's namespaces and below its shim. */
+struct delegate_spec {
+        const char *path; /* the runtime's program */
+        const char *cgroup; /* cgroup_full_path() of the container's */
+        const struct cgroup_device *rules; /* as cgroup_set_devices() got them */
+        size_t n_rules;
+        const char *seccomp; /* seccomp_oci(), NULL: unconfined; process.seccomp is not looked at */
+};
+
 struct container_spec {
+        const struct delegate_spec *delegate; /* NULL: we do */
         struct process_spec process;
         struct rootfs_spec root;
         struct namespace_spec namespaces[NAMESPACE_TYPES];

@@ -55,6 +55,8 @@ enum {
         WIRE_F_FDS = 1 << 3,
         WIRE_F_SHM = 1 << 4, /* WIRE_SETUP: shm_size counts */
         WIRE_F_CGROUP_NS = 1 << 5, /* WIRE_START: the container has a cgroup namespace of its own */
+        WIRE_F_HELPER = 1 << 6, /* WIRE_EXEC: a program of the host; with an id, one that works on that container */
+        WIRE_F_CHILD = 1 << 7, /* WIRE_ADOPT: the process is the shim's own child */
 };
 
 struct wire_request {

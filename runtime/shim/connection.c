@@ -175,6 +175,9 @@ static int handle_delete(struct connection *connection, struct request *request)
 
         if (!container)
                 return -ENOENT;
+        /* Its end may be known to the kernel and not yet here. */
+        if (!container->exited)
+                shim_reap(connection->shim);
         if (!container->exited)
                 return -EBUSY;
         container_free(container);

@@ -311,6 +311,16 @@ static void adopted_ready(struct source *source, uint32_t events) {
                 epoll_ctl(container->shim->epoll_fd, EPOLL_CTL_MOD, source->fd, &quiet);
 }
 
+/* A descendant that became our child when what made it ended: collected as the others, if nobody did that yet. */
+static int take_child(struct container *container, int pid_fd) {
+        siginfo_t info = { 0 };
+
+        if (pid_fd < 0)
+                return -EBADMSG;
+        container->pid_fd = pid_fd;
+        return waitid((idtype_t)3 /* P_PIDFD */, (id_t)pid_fd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ? -ESRCH : 0;
+}
+
 int container_adopt(struct connection *connection, struct request *request) {
         const struct wire_request *head = &request->head;
         struct shim *shim = connection->shim;
@@ -326,9 +336,16 @@ int container_adopt(struct connection *connection, struct request *request) {
         container->join_flags = head->clone_flags;
         container->own_pid = head->pid_mode != NAMESPACE_INHERIT;
         container->state.pid = head->pid;
-        container->state.flags = WIRE_R_ADOPTED;
+        container->state.flags = head->flags & WIRE_F_CHILD ? 0 : WIRE_R_ADOPTED;
         container->state.started_at = head->started_at;
         r = open_streams(container, request);
+        if (head->flags & WIRE_F_CHILD) {
+                if (r == 0)
+                        r = take_child(container, request_take(request, head->pid_fd));
+                if (r < 0)
+                        container_free(container);
+                return r;
+        }
         for (int i = 0; i < 2 && r == 0; i++)
                 if (container->streams[i].source.fd >= 0 && container->master_fd < 0)
                         log_stream_resume(&container->streams[i].log, &shim->arena);

@@ -1,9 +1,11 @@
 #include <errno.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "lib/cleanup.h"
@@ -20,8 +22,24 @@ void exec_free(struct exec *exec) {
         connection->shim->dead_execs = exec;
 }
 
-/* Every process of the exec's session, also those in process groups of their own (a shell's jobs). */
-static void kill_session(struct shim *shim, pid_t session) {
+static pid_t parent_of(struct shim *shim, const char *pid) {
+        char path[64], text[512], *p;
+        _cleanup_close_ int fd = -EBADF;
+        ssize_t n;
+
+        snprintf(path, sizeof(path), "%s/stat", pid);
+        fd = openat(shim->proc_fd, path, O_RDONLY | O_CLOEXEC);
+        n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+        if (n <= 0)
+                return 0;
+        text[n] = '\0';
+        p = strrchr(text, ')'); /* then the state and the parent */
+        return p && strlen(p) > 4 ? atoi(p + 4) : 0;
+}
+
+/* Every process of the exec's session, also those in process groups of their own (a shell's jobs). What another runtime's
+ * program executes has a session of its own, and is its child. */
+static void kill_session(struct shim *shim, pid_t session, bool children) {
         _cleanup_closedir_ DIR *dir = NULL;
         int fd = openat(shim->proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         struct dirent *entry;
@@ -32,7 +50,8 @@ static void kill_session(struct shim *shim, pid_t session) {
         while (dir && (entry = readdir(dir))) {
                 pid_t pid = atoi(entry->d_name);
 
-                if (pid > 0 && pid != session && getsid(pid) == session)
+                if (pid > 0 && pid != session &&
+                    (getsid(pid) == session || (children && parent_of(shim, entry->d_name) == session)))
                         kill(pid, SIGKILL);
         }
 }
@@ -40,10 +59,12 @@ static void kill_session(struct shim *shim, pid_t session) {
 void exec_kill(struct exec *exec) {
         struct shim *shim = exec->connection->shim;
 
+        if (exec->helper)
+                kill_session(shim, exec->pid, true);
         /* First the one whose exit code counts. It is not yet reaped, so the number cannot be anybody else's. */
         sys_pidfd_send_signal(exec->pid_fd, SIGKILL);
         kill(-exec->pid, SIGKILL);
-        kill_session(shim, exec->pid);
+        kill_session(shim, exec->pid, false);
 }
 
 static void take_reports(struct exec *exec) {
@@ -89,25 +110,47 @@ bool exec_exited(struct shim *shim, pid_t pid, int status) {
         return true;
 }
 
+static void join_container(const struct container *container, struct spawn *how) {
+        how->pid_ns_fd = container->own_pid ? container->pid_fd : -EBADF;
+        how->join_fd = container->pid_fd;
+        how->join_flags = (int)container->join_flags;
+        how->cgroup_fd = container->cgroup_fd;
+        how->tasks = container->tasks;
+        how->n_tasks = container->n_tasks;
+}
+
+/* Beside v1 hierarchies another runtime does not see the container's cgroup2: its program is put there. */
+static const int *cgroup2_tasks(const struct container *container, unsigned *ret_n) {
+        struct statfs fs;
+
+        for (unsigned i = 0; container && i < container->n_tasks; i++)
+                if (fstatfs(container->tasks[i], &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC) {
+                        *ret_n = 1;
+                        return &container->tasks[i];
+                }
+        *ret_n = 0;
+        return NULL;
+}
+
 int exec_start(struct connection *connection, struct request *request) {
         struct container *container = container_find(connection->shim, request->head.id);
-        struct spawn how = { .pid_ns_fd = -EBADF };
+        bool helper = request->head.flags & WIRE_F_HELPER;
+        struct spawn how = { .pid_ns_fd = -EBADF, .join_fd = -EBADF, .cgroup_fd = -EBADF };
         struct exec *exec;
         int report, r;
 
-        if (!container)
+        if (!container && (!helper || request->head.id[0]))
                 return -ENOENT;
-        if (container->exited || !container->running)
+        if (container && (container->exited || !container->running))
                 return -ESRCH;
         exec = calloc(1, sizeof(*exec));
         if (!exec)
                 return -ENOMEM;
-        how.pid_ns_fd = container->own_pid ? container->pid_fd : -EBADF;
-        how.join_fd = container->pid_fd;
-        how.join_flags = (int)container->join_flags;
-        how.cgroup_fd = container->cgroup_fd;
-        how.tasks = container->tasks;
-        how.n_tasks = container->n_tasks;
+        exec->helper = helper;
+        if (helper)
+                how.tasks = cgroup2_tasks(container, &how.n_tasks);
+        else
+                join_container(container, &how);
         r = spawn(connection->shim, &how, request, &exec->pid, &exec->pid_fd, &report);
         if (r < 0) {
                 free(exec);

@@ -148,6 +148,7 @@ struct exec {
         int pid_fd;
         bool running;
         bool failed;
+        bool helper; /* a program of the host */
 };
 int exec_start(struct connection *connection, struct request *request);
 void exec_kill(struct exec *exec);

@@ -120,6 +120,8 @@ static void test_config_refusals(void **state) {
                 { "apiVersion: v1\nkind: Pod\n", "is no KubeletConfiguration of kubelet.config.k8s.io/v1beta1, but Pod of v1" },
                 { KIND "maxPods: many\n", "line 3: maxPods: wants a number, not a string" },
                 { KIND "staticPodPath: 3\n", "line 3: staticPodPath: wants a string, not a number" },
+                { KIND "runtimes: [{handler: runc, path: runc}]\n", "line 3: runtimes: wants a handler's name and a program's absolute path" },
+                { KIND "runtimes: x\n", "line 3: runtimes: wants a list, not a string" },
                 { KIND "clusterDNS: x\n", "line 3: clusterDNS: wants a list, not a string" },
                 { KIND "containerLogMaxSize: big\n", "line 3: containerLogMaxSize: wants a size like 10Mi, not a string" },
                 { KIND "crashLoopBackOff: {maxContainerRestartPeriod: 1h}\n",

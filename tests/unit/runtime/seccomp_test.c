@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/personality.h>
@@ -176,10 +177,43 @@ static void test_capabilities(void **state) {
         assert_null(capability_name(64));
 }
 
+/* Written for another runtime and read again, a profile gives the very same program. */
+static void test_oci_round_trip(void **state) {
+        static const char profile[] = "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38,\"flags\":[\"SECCOMP_FILTER_FLAG_LOG\"],\"syscalls\":["
+                                      "{\"names\":[\"read\",\"nosuchcall\"],\"action\":\"SCMP_ACT_ALLOW\"},"
+                                      "{\"names\":[\"clone\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":2114060288,"
+                                      "\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\"}]},"
+                                      "{\"names\":[\"mount\"],\"action\":\"SCMP_ACT_KILL_PROCESS\"},{\"names\":[\"bpf\"],\"action\":\"SCMP_ACT_TRAP\"}]}";
+        char path[] = "/tmp/seccomp-oci-XXXXXX";
+        int fd = mkstemp(path);
+
+        (void)state;
+        assert_int_equal(write(fd, profile, sizeof(profile) - 1), sizeof(profile) - 1);
+        close(fd);
+        for (int i = 0; i < 3; i++) {
+                const uint64_t bounding = i == 1 ? capability_all() : DEFAULT_PROFILE;
+                const struct seccomp_filter *direct, *again;
+                struct err *err = NULL;
+                char *json;
+
+                assert_int_equal(i == 2 ? seccomp_profile_load(path, bounding, &direct, &err) :
+                                          seccomp_runtime_default(bounding, &direct, &err), 0);
+                assert_int_equal(seccomp_oci(i == 2 ? path : NULL, bounding, &json, &err), 0);
+                assert_int_equal(seccomp_profile_compile("again", json, strlen(json), bounding, &again, &err), 0);
+                assert_int_equal(direct->size, again->size);
+                assert_memory_equal(direct->program, again->program, direct->size);
+                assert_int_equal(direct->flags, again->flags);
+                assert_null(strstr(json, "nosuchcall"));
+                free(json);
+        }
+        unlink(path);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_runtime_default), cmocka_unit_test(test_a_filter_is_compiled_once), cmocka_unit_test(test_profiles),
                 cmocka_unit_test(test_refusals),        cmocka_unit_test(test_capabilities),
+                cmocka_unit_test(test_oci_round_trip),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
