@@ -86,10 +86,12 @@ struct cgroup_join {
         int dir_fd; /* of the v2 cgroup */
         int tasks[CGROUP_HIERARCHIES_MAX]; /* opened for writing, one for each v1 hierarchy that is used */
         size_t n_tasks;
+        int memory; /* which of `tasks` is a hierarchy of memory alone; -1: none. It may be joined last, so that what it costs
+                     * to make a container is not charged to it */
 };
 int cgroup_join_open(const struct cgroups *cgroups, const char *path, struct cgroup_join *ret_join, struct err **err);
 void cgroup_join_close(struct cgroup_join *join);
-#define CGROUP_JOIN_NONE ((struct cgroup_join){ .dir_fd = -EBADF })
+#define CGROUP_JOIN_NONE ((struct cgroup_join){ .dir_fd = -EBADF, .memory = -1 })
 
 /* Moves a running process with all its threads. */
 int cgroup_attach(const struct cgroups *cgroups, const char *path, pid_t pid, struct err **err);

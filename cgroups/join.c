@@ -29,8 +29,11 @@ int cgroup_join_open(const struct cgroups *c, const char *path, struct cgroup_jo
                         r = err_errno(err, -fd, "cgroup %s: join it in %s", rel, h->mount.path);
                 else if (h->mount.v2)
                         join.dir_fd = fd;
-                else
+                else {
+                        if (h->mount.controllers == 1u << CGROUP_MEMORY)
+                                join.memory = (int)join.n_tasks;
                         join.tasks[join.n_tasks++] = fd;
+                }
         }
         if (r < 0) {
                 cgroup_join_close(&join);

@@ -89,6 +89,7 @@ static int start_work(struct cri_call *call, struct err **err) {
                 spec.cgroup_fd = join.dir_fd;
                 spec.cgroup_procs_fds = join.tasks;
                 spec.n_cgroup_procs_fds = join.n_tasks;
+                spec.late_cgroup = join.memory;
                 r = container_start(call->cri->runtime, container->sandbox->id, container->id, &spec, &io, state, err);
         }
         cgroup_join_close(&join);

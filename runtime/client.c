@@ -19,7 +19,7 @@ void client_request(struct wire_request *request, enum wire_request_type type, c
         *request = (struct wire_request){
                 .magic = WIRE_MAGIC, .type = (uint16_t)type, .size = sizeof(*request), .plan_fd = -1, .cgroup_fd = -1,
                 .tasks_fd = -1, .user_fd = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .log_dir_fd = -1, .pid_fd = -1,
-                .shm_fd = -1, .holder_fd = -1,
+                .shm_fd = -1, .holder_fd = -1, .late_task = -1,
         };
         snprintf(request->id, sizeof(request->id), "%s", id ? id : "");
 }

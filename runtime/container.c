@@ -106,6 +106,7 @@ static void fill_request(const char *id, const struct container_spec *spec, cons
                         request->tasks_fd = index;
         }
         request->n_tasks = (uint32_t)spec->n_cgroup_procs_fds;
+        request->late_task = spec->late_cgroup;
         request->stdin_fd = plan_dup_fd(plan, s->stdin_write);
         request->stdout_fd = plan_take_fd(plan, TAKE_FD(s->read[0]));
         request->stderr_fd = plan_take_fd(plan, TAKE_FD(s->read[1]));

@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/magic.h>
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -13,7 +12,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <sys/vfs.h>
 
 #include <linux/capability.h>
 
@@ -105,25 +103,20 @@ static void plan_stdio(struct plan *plan, const struct prepare_stdio *stdio) {
         step->b = (uint64_t)(int64_t)error;
 }
 
-/* Beside v1 hierarchies the program does not see cgroup2: what it starts is there before it. */
-static void plan_cgroup2(struct plan *plan, const struct container_spec *spec) {
-        struct statfs fs;
-
-        for (size_t i = 0; i < spec->n_cgroup_procs_fds; i++)
-                if (fstatfs(spec->cgroup_procs_fds[i], &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC)
-                        plan_add(plan, PLAN_CGROUP, plan_dup_fd(plan, spec->cgroup_procs_fds[i]), NULL, 0);
-}
-
 /* Waits for the program's end. */
-static int call_shim(struct delegated *d, struct plan *plan, int *ret_status, struct err **err) {
+static int call_shim(struct delegated *d, const struct container_spec *spec, struct plan *plan, int *ret_status, struct err **err) {
         _cleanup_close_ int socket = -EBADF;
         struct wire_request request;
-        int r = plan_check(plan);
+        int r;
 
-        if (r < 0)
-                return err_errno(err, -r, "run %s", d->program);
         client_request(&request, WIRE_EXEC, "");
         request.flags = WIRE_F_HELPER;
+        /* Beside v1 hierarchies the program does not see cgroup2: what it starts is there before it. */
+        if (spec && spec->n_cgroup_procs_fds > 0)
+                request.cgroup_fd = plan_dup_fd(plan, spec->cgroup_fd);
+        r = plan_check(plan);
+        if (r < 0)
+                return err_errno(err, -r, "run %s", d->program);
         r = client_connect(d->runtime, d->sandbox, &socket, err);
         if (r == 0)
                 r = client_send(socket, &request, plan, err);
@@ -176,13 +169,11 @@ static int run(struct delegated *d, int ns, const struct container_spec *spec, c
 
         for (size_t i = 0; command[i] && n + 1 < ARGS_MAX; i++)
                 args[n++] = command[i];
-        if (spec)
-                plan_cgroup2(&plan, spec);
         plan_program(&plan, ns, args);
         plan_stdio(&plan, stdio);
         plan_add(&plan, PLAN_EXEC, -1, NULL, 0);
         unlink(d->log);
-        r = call_shim(d, &plan, &status, err);
+        r = call_shim(d, spec, &plan, &status, err);
         if (r < 0 || status == 0)
                 return r;
         last_error(d, why, sizeof(why));

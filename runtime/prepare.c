@@ -52,6 +52,10 @@ static const struct {
         { NAMESPACE_UTS, CLONE_NEWUTS },   { NAMESPACE_CGROUP, CLONE_NEWCGROUP }, { NAMESPACE_TIME, CLONE_NEWTIME },
 };
 
+static bool joins_late(const struct container_spec *spec) {
+        return spec->late_cgroup >= 0 && (size_t)spec->late_cgroup < spec->n_cgroup_procs_fds;
+}
+
 /* The mount and pid namespaces come with clone3(); the user namespace is entered last, when all is mounted. */
 static void add_namespaces(const struct container_spec *spec, struct plan *plan) {
         uint64_t unshared = 0;
@@ -59,7 +63,7 @@ static void add_namespaces(const struct container_spec *spec, struct plan *plan)
         for (size_t i = 0; i < ELEMENTS(namespace_flags); i++) {
                 const struct namespace_spec *ns = &spec->namespaces[namespace_flags[i].type];
 
-                if (namespace_flags[i].type == NAMESPACE_USER)
+                if (namespace_flags[i].type == NAMESPACE_USER || (namespace_flags[i].type == NAMESPACE_CGROUP && joins_late(spec)))
                         continue;
                 if (ns->mode == NAMESPACE_NEW)
                         unshared |= namespace_flags[i].flag;
@@ -295,6 +299,19 @@ static void add_start(const struct container_spec *spec, struct plan *plan) {
         add_hooks(spec, spec->start_hooks, spec->n_start_hooks, plan);
 }
 
+/* From here memory is charged to the container; a cgroup namespace takes its root from where the process is. */
+static void add_late_cgroup(const struct container_spec *spec, struct plan *plan) {
+        const struct namespace_spec *ns = &spec->namespaces[NAMESPACE_CGROUP];
+
+        if (!joins_late(spec))
+                return;
+        plan_add(plan, PLAN_CGROUP, plan_dup_fd(plan, spec->cgroup_procs_fds[spec->late_cgroup]), NULL, 0);
+        if (ns->mode == NAMESPACE_NEW)
+                plan_add(plan, PLAN_UNSHARE, -1, NULL, 0)->a = CLONE_NEWCGROUP;
+        else if (ns->mode == NAMESPACE_JOIN)
+                plan_add(plan, PLAN_JOIN, plan_dup_fd(plan, ns->fd), NULL, 0)->a = CLONE_NEWCGROUP;
+}
+
 /* From here the process loses its rights: the filter needs either them or no_new_privs. */
 static void add_identity(const struct process_spec *process, struct plan *plan) {
         struct plan_step *step;
@@ -382,6 +399,7 @@ int prepare_container(const struct container_spec *spec, const struct prepare_st
         add_cwd(&spec->process, PLAN_F_DIRECTORY, plan);
         if (spec->root.readonly)
                 plan_add(plan, PLAN_ROOT_READONLY, -1, NULL, 0);
+        add_late_cgroup(spec, plan);
         if (spec->mappings.n_uids > 0)
                 plan_add(plan, PLAN_USER, -1, NULL, 0);
         add_start(spec, plan);

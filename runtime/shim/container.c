@@ -238,7 +238,7 @@ static int check_new(struct shim *shim, const char *id) {
 int container_start(struct connection *connection, struct request *request) {
         const struct wire_request *head = &request->head;
         struct shim *shim = connection->shim;
-        struct spawn how = { .clone_flags = head->clone_flags, .pid_ns_fd = -EBADF, .join_fd = -EBADF };
+        struct spawn how = { .clone_flags = head->clone_flags, .pid_ns_fd = -EBADF, .join_fd = -EBADF, .late_task = head->late_task };
         struct container *container, *target = NULL;
         int r = check_new(shim, head->id), report = -EBADF;
         pid_t pid = 0;

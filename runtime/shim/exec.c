@@ -1,11 +1,9 @@
 #include <errno.h>
-#include <linux/magic.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/vfs.h>
 #include <sys/wait.h>
 
 #include "lib/cleanup.h"
@@ -119,23 +117,10 @@ static void join_container(const struct container *container, struct spawn *how)
         how->n_tasks = container->n_tasks;
 }
 
-/* Beside v1 hierarchies another runtime does not see the container's cgroup2: its program is put there. */
-static const int *cgroup2_tasks(const struct container *container, unsigned *ret_n) {
-        struct statfs fs;
-
-        for (unsigned i = 0; container && i < container->n_tasks; i++)
-                if (fstatfs(container->tasks[i], &fs) == 0 && (unsigned long)fs.f_type == CGROUP2_SUPER_MAGIC) {
-                        *ret_n = 1;
-                        return &container->tasks[i];
-                }
-        *ret_n = 0;
-        return NULL;
-}
-
 int exec_start(struct connection *connection, struct request *request) {
         struct container *container = container_find(connection->shim, request->head.id);
         bool helper = request->head.flags & WIRE_F_HELPER;
-        struct spawn how = { .pid_ns_fd = -EBADF, .join_fd = -EBADF, .cgroup_fd = -EBADF };
+        struct spawn how = { .pid_ns_fd = -EBADF, .join_fd = -EBADF, .cgroup_fd = -EBADF, .late_task = -1 };
         struct exec *exec;
         int report, r;
 
@@ -147,10 +132,12 @@ int exec_start(struct connection *connection, struct request *request) {
         if (!exec)
                 return -ENOMEM;
         exec->helper = helper;
-        if (helper)
-                how.tasks = cgroup2_tasks(container, &how.n_tasks);
-        else
+        if (!helper)
                 join_container(container, &how);
+        else if (!container)
+                how.cgroup_fd = request_peek(request, request->head.cgroup_fd);
+        else if (container->n_tasks > 0) /* beside v1 hierarchies another runtime does not see the container's cgroup2 */
+                how.cgroup_fd = container->cgroup_fd;
         r = spawn(connection->shim, &how, request, &exec->pid, &exec->pid_fd, &report);
         if (r < 0) {
                 free(exec);

@@ -164,6 +164,7 @@ struct spawn {
         int cgroup_fd;
         const int *tasks;
         unsigned n_tasks;
+        int late_task; /* which of them the plan writes; -1: none */
 };
 /* Clones a child that walks the request's plan. @ret_report is the shim's end of the report socket. */
 int spawn(struct shim *shim, const struct spawn *spawn, const struct request *request, pid_t *ret_pid, int *ret_pid_fd,

@@ -16,7 +16,7 @@ static _Noreturn void child(struct shim *shim, const struct spawn *spawn, const 
         init.report_fd = report;
         init.user_fd = shim->user_fd;
         for (unsigned i = 0; i < spawn->n_tasks && !failed; i++)
-                failed = init_cgroup(&init, spawn->tasks[i]) < 0;
+                failed = (int)i != spawn->late_task && init_cgroup(&init, spawn->tasks[i]) < 0;
         if (!failed && spawn->join_fd >= 0)
                 failed = init_join(&init, spawn->join_fd, spawn->join_flags) < 0;
         if (failed) {

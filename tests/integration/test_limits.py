@@ -59,3 +59,29 @@ def test_stats(node):
         json.loads(node.crictl("stats", "-o", "json", "--id", c["id"]))["stats"][0]))
     assert int(stats["memory"]["workingSetBytes"]["value"]) > 0
     node.crictl("statsp", "-o", "json")
+
+
+def test_a_static_binary_starts_within_128_kib(node, tmp_path):
+    """What it costs to make a container is not charged to it where memory has a v1 hierarchy."""
+    import io
+    import json
+    import subprocess
+    import tarfile
+
+    import oci
+    source, program, archive, layer = tmp_path / "t.c", tmp_path / "true", tmp_path / "t.tar", io.BytesIO()
+    source.write_text("int main(void) { return 0; }")
+    subprocess.check_call(["musl-gcc", "-static", "-Os", "-s", str(source), "-o", str(program)])
+    with tarfile.open(fileobj=layer, mode="w") as t:
+        t.add(program, "true")
+    oci.Image([layer.getvalue()], Cmd=["/true"]).write_docker_archive(str(archive), "localhost/true:test")
+    node.nacelle("import", str(archive))
+    (tmp_path / "pod.json").write_text(json.dumps({"metadata": {"name": "s", "namespace": "test", "attempt": 1, "uid": "u"}, "linux": {}}))
+    sandbox = node.crictl("runp", str(tmp_path / "pod.json")).strip()
+    for i in range(5):
+        (tmp_path / "c.json").write_text(json.dumps({"metadata": {"name": f"c{i}"}, "image": {"image": "localhost/true:test"},
+                                                     "linux": {"resources": {"memory_limit_in_bytes": 128 << 10}}}))
+        c = node.crictl("create", sandbox, str(tmp_path / "c.json"), str(tmp_path / "pod.json")).strip()
+        node.crictl("start", c)
+        wait_for("end", lambda: node.inspect(c)["status"]["state"] == "CONTAINER_EXITED")
+        assert node.inspect(c)["status"]["exitCode"] == 0
