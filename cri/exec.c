@@ -192,6 +192,10 @@ int cri_exec_resize(struct cri_exec *exec, uint16_t rows, uint16_t columns) {
         return ioctl(exec->master, TIOCSWINSZ, &size) < 0 ? -errno : 0;
 }
 
+void cri_exec_hang_up(struct cri_exec *exec) {
+        exec->master = close_fd(exec->master);
+}
+
 void cri_exec_kill(struct cri_exec *exec) {
         exec_kill(exec->exec);
 }

@@ -38,6 +38,9 @@ typedef void (*cri_exec_done_fn)(void *data, int exit_code, const struct err *er
 int cri_exec_start(struct cri *cri, const struct cri_exec_request *request, cri_exec_done_fn done, void *data,
                    struct cri_streams *ret_streams, struct cri_exec **ret_exec, struct err **err);
 int cri_exec_resize(struct cri_exec *exec, uint16_t rows, uint16_t columns);
+/* Nobody is at the terminal any more: once the caller's streams are closed too, its processes get SIGHUP. Without a
+ * terminal nothing happens. */
+void cri_exec_hang_up(struct cri_exec *exec);
 /* SIGKILL to the process and its session; @done comes as usual. */
 void cri_exec_kill(struct cri_exec *exec);
 

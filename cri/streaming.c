@@ -83,7 +83,7 @@ static bool token_equal(const char *a, const char *b) {
         return difference == 0;
 }
 
-struct streaming_session *streaming_claim(struct streaming *streaming, const char *text) {
+struct streaming_session *streaming_claim(struct streaming *streaming, enum streaming_kind kind, const char *text) {
         struct streaming_session *session;
         struct token *token;
 
@@ -91,7 +91,7 @@ struct streaming_session *streaming_claim(struct streaming *streaming, const cha
         if (strlen(text) != TOKEN_LENGTH)
                 return NULL;
         TAILQ_FOREACH (token, &streaming->tokens, link) {
-                if (!token_equal(token->text, text))
+                if (!token_equal(token->text, text) || token->session->request.kind != kind)
                         continue;
                 session = TAKE_PTR(token->session);
                 token_free(streaming, token);

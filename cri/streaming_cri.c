@@ -118,8 +118,10 @@ static void gone(void *data, struct streaming_session *session) {
         struct process *process = streaming_session_data(session);
 
         process->session = NULL;
-        /* An exec goes on without its client, as its end comes by on_exec_done(); an attachment was only its
-         * descriptors. */
+        /* An exec goes on without its client until it misses it: by a closed pipe, or by its terminal's hang-up. Its
+         * end comes by on_exec_done(). An attachment was only its descriptors. */
+        if (process->exec)
+                cri_exec_hang_up(process->exec);
         if (process->called_back)
                 process_free(process);
 }

@@ -117,8 +117,9 @@ static void accept_websocket(struct client *client, const struct protocol *proto
 }
 
 /* Everything about the request is known to be right but its session. */
-static void upgrade(struct client *client, const struct protocol *protocol, const char *token, const char *key) {
-        client->session = streaming_claim(client->streaming, token);
+static void upgrade(struct client *client, enum streaming_kind kind, const char *token, const struct protocol *protocol,
+                    const char *key) {
+        client->session = streaming_claim(client->streaming, kind, token);
         if (!client->session)
                 return refuse(client, "404 Not Found", "the token is unknown, used or too old\n");
         client->session->client = client;
@@ -132,8 +133,13 @@ static void upgrade(struct client *client, const struct protocol *protocol, cons
 }
 
 /* "GET /exec/TOKEN?… HTTP/1.1" */
-static bool parse_line(const char *head, bool *ret_forward, char ret_token[TOKEN_LENGTH + 1], bool *ret_method_known) {
-        static const char *const kinds[] = { "/exec/", "/attach/", "/portforward/" };
+static bool parse_line(const char *head, enum streaming_kind *ret_kind, char ret_token[TOKEN_LENGTH + 1],
+                       bool *ret_method_known) {
+        static const char *const kinds[] = {
+                [STREAMING_EXEC] = "/exec/",
+                [STREAMING_ATTACH] = "/attach/",
+                [STREAMING_PORT_FORWARD] = "/portforward/",
+        };
         const char *path = strchr(head, ' '), *token = NULL;
         size_t n;
 
@@ -144,7 +150,7 @@ static bool parse_line(const char *head, bool *ret_forward, char ret_token[TOKEN
         for (size_t i = 0; i < ELEMENTS(kinds) && !token; i++)
                 if (strncmp(path, kinds[i], strlen(kinds[i])) == 0) {
                         token = path + strlen(kinds[i]);
-                        *ret_forward = i == 2;
+                        *ret_kind = (enum streaming_kind)i;
                 }
         n = token ? strspn(token, "0123456789abcdef") : 0;
         if (n != TOKEN_LENGTH || (token[n] != ' ' && token[n] != '?'))
@@ -156,10 +162,11 @@ static bool parse_line(const char *head, bool *ret_forward, char ret_token[TOKEN
 
 static void handle_request(struct client *client, const char *head) {
         char token[TOKEN_LENGTH + 1], key[VALUE_MAX];
-        bool forward, websocket, spdy, method_known;
+        bool websocket, spdy, method_known;
+        enum streaming_kind kind;
         const struct protocol *protocol;
 
-        if (!parse_line(head, &forward, token, &method_known))
+        if (!parse_line(head, &kind, token, &method_known))
                 return refuse(client, "404 Not Found", "there is nothing here\n");
         if (!method_known)
                 return refuse(client, "405 Method Not Allowed", "use GET or POST\n");
@@ -169,10 +176,10 @@ static void handle_request(struct client *client, const char *head) {
                 return refuse(client, "400 Bad Request", "an upgrade to SPDY/3.1 or websocket is needed\n");
         if (websocket && !get_header(head, "Sec-WebSocket-Key", 0, key))
                 return refuse(client, "400 Bad Request", "Sec-WebSocket-Key is missing\n");
-        protocol = choose(head, forward, websocket);
+        protocol = choose(head, kind == STREAMING_PORT_FORWARD, websocket);
         if (!protocol)
                 return refuse(client, "403 Forbidden", "none of the stream protocols offered is known\n");
-        upgrade(client, protocol, token, websocket ? key : NULL);
+        upgrade(client, kind, token, protocol, websocket ? key : NULL);
 }
 
 size_t client_head(struct client *client) {

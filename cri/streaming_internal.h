@@ -108,8 +108,8 @@ void client_close_after_flush(struct client *client);
 void client_pause(struct client *client); /* its input */
 void client_resume(struct client *client);
 void client_set_timer(struct client *client, unsigned seconds);
-struct streaming_session *streaming_claim(struct streaming *streaming,
-                                          const char *token); /* NULL: unknown or too old */
+/* NULL: unknown, too old, or of another kind. */
+struct streaming_session *streaming_claim(struct streaming *streaming, enum streaming_kind kind, const char *token);
 
 /* streaming_http.c: looks at the request so far. Returns how many bytes of it were the head once it is complete and
  * upgraded; 0 when more is needed or it was refused. */
