@@ -1,8 +1,9 @@
 /* Container Device Interface: devices that a vendor's file describes (cncf-tags CDI specification 0.3 to 1.0).
  *
  * DIR/NAME.json or .yaml: {cdiVersion, kind: VENDOR/CLASS, devices: [{name, containerEdits}], containerEdits}. Edits are
- * environment, device nodes and mounts; hooks are programs to be run as root in the container's creation, and refused.
- * Later directories win over earlier ones.
+ * environment, device nodes, bind mounts and groups; those beside the devices count once for all devices of a file. Refused
+ * are hooks (programs of the host, which a container's creation here does not see), intelRdt, netDevices, and mounts of
+ * other types. Later directories win over earlier ones.
  */
 #include <dirent.h>
 #include <limits.h>
@@ -21,6 +22,8 @@
 
 struct edits {
         struct arena *arena;
+        const char *files[CDI_DEVICES_MAX]; /* whose common edits were made */
+        size_t n_files;
         Cri__ContainerConfig *config;
         struct err **err;
 };
@@ -75,34 +78,78 @@ static int add_mount(struct edits *e, const struct value *from) {
         Cri__Mount **mounts = grow(e, e->config->mounts, e->config->n_mounts);
         Cri__Mount *mount = arena_message(e->arena, &cri__mount__descriptor);
         const struct value *options = value_get(from, "options");
+        const char *type = value_string_or(value_get(from, "type"), "");
 
+        if (*type && strcmp(type, "bind") != 0 && strcmp(type, "none") != 0)
+                return err_set(e->err, EOPNOTSUPP, "a mount of type %s, where only binds are made", type);
         if (!host || !inside)
                 return err_set(e->err, EINVAL, "a mount has no hostPath or containerPath");
         if (!mounts || !mount)
                 return -ENOMEM;
         mount->host_path = arena_strdup(e->arena, host);
         mount->container_path = arena_strdup(e->arena, inside);
-        for (uint32_t i = 0; i < value_count(options); i++)
-                mount->readonly |= strcmp(value_string_or(value_at(options, i), ""), "ro") == 0;
+        for (uint32_t i = 0; i < value_count(options); i++) {
+                const char *option = value_string_or(value_at(options, i), "");
+
+                mount->readonly |= strcmp(option, "ro") == 0;
+                if (strcmp(option, "rslave") == 0 || strcmp(option, "slave") == 0)
+                        mount->propagation = CRI__MOUNT_PROPAGATION__PROPAGATION_HOST_TO_CONTAINER;
+                else if (strcmp(option, "rshared") == 0 || strcmp(option, "shared") == 0)
+                        mount->propagation = CRI__MOUNT_PROPAGATION__PROPAGATION_BIDIRECTIONAL;
+        }
         mounts[e->config->n_mounts++] = mount;
         e->config->mounts = mounts;
         return mount->host_path && mount->container_path ? 0 : -ENOMEM;
 }
 
+static Cri__LinuxContainerSecurityContext *own_security(struct edits *e) {
+        if (!e->config->linux)
+                e->config->linux = arena_message(e->arena, &cri__linux_container_config__descriptor);
+        if (e->config->linux && !e->config->linux->security_context)
+                e->config->linux->security_context = arena_message(e->arena, &cri__linux_container_security_context__descriptor);
+        return e->config->linux ? e->config->linux->security_context : NULL;
+}
+
+static int add_groups(struct edits *e, const struct value *groups) {
+        Cri__LinuxContainerSecurityContext *security = value_count(groups) > 0 ? own_security(e) : NULL;
+        int64_t *all, gid;
+
+        if (value_count(groups) == 0)
+                return 0;
+        if (!security || value_count(groups) + security->n_supplemental_groups > CDI_EDITS_MAX)
+                return err_set(e->err, ENOMEM, "too many edits");
+        all = arena_alloc_array(e->arena, value_count(groups) + security->n_supplemental_groups, sizeof(*all));
+        if (!all)
+                return -ENOMEM;
+        for (size_t i = 0; i < security->n_supplemental_groups; i++)
+                all[i] = security->supplemental_groups[i];
+        security->supplemental_groups = all;
+        for (uint32_t i = 0; i < value_count(groups); i++) {
+                if (!value_integer(value_at(groups, i), &gid) || gid < 0 || gid >= UINT32_MAX)
+                        return err_set(e->err, EINVAL, "additionalGids has what is no group");
+                all[security->n_supplemental_groups++] = gid;
+        }
+        return 0;
+}
+
 static int apply(struct edits *e, const struct value *edits) {
+        static const char *const refused[] = { "intelRdt", "netDevices" };
         const struct value *env = value_get(edits, "env"), *nodes = value_get(edits, "deviceNodes"),
                            *mounts = value_get(edits, "mounts");
         int r = 0;
 
         if (value_count(value_get(edits, "hooks")) > 0)
                 return err_set(e->err, EOPNOTSUPP, "it has hooks, which are not run here");
+        for (size_t i = 0; i < ELEMENTS(refused); i++)
+                if (value_get(edits, refused[i]))
+                        return err_set(e->err, EOPNOTSUPP, "it has %s, which is not supported", refused[i]);
         for (uint32_t i = 0; i < value_count(env) && r >= 0; i++)
                 r = add_env(e, value_string(value_at(env, i)));
         for (uint32_t i = 0; i < value_count(nodes) && r >= 0; i++)
                 r = add_node(e, value_at(nodes, i));
         for (uint32_t i = 0; i < value_count(mounts) && r >= 0; i++)
                 r = add_mount(e, value_at(mounts, i));
-        return r;
+        return r < 0 ? r : add_groups(e, value_get(edits, "additionalGids"));
 }
 
 static const struct value *read_spec(struct arena *arena, const char *path) {
@@ -136,6 +183,7 @@ static const struct value *device_in(const struct value *spec, const char *kind,
 
 struct device {
         const struct value *spec, *device;
+        const char *path; /* of the file */
 };
 
 static void look_in(struct arena *arena, const char *dir_path, const char *name, struct device *found) {
@@ -155,8 +203,17 @@ static void look_in(struct arena *arena, const char *dir_path, const char *name,
                 spec = read_spec(arena, path);
                 device = device_in(spec, name, (size_t)(equals - name), equals + 1);
                 if (device)
-                        *found = (struct device){ spec, device };
+                        *found = (struct device){ spec, device, arena_strdup(arena, path) };
         }
+}
+
+static bool is_new_file(struct edits *e, const char *path) {
+        for (size_t i = 0; i < e->n_files; i++)
+                if (path && strcmp(e->files[i], path) == 0)
+                        return false;
+        if (path)
+                e->files[e->n_files++] = path; /* at most one a device */
+        return true;
 }
 
 static int add_device(const struct cri *cri, struct edits *e, const char *name) {
@@ -171,7 +228,7 @@ static int add_device(const struct cri *cri, struct edits *e, const char *name) 
                 look_in(e->arena, dir, name, &found);
         if (!found.device)
                 return err_set(e->err, ENODEV, "no file in %s describes it", cri->options.cdi_dirs);
-        r = apply(e, value_get(found.spec, "containerEdits"));
+        r = is_new_file(e, found.path) ? apply(e, value_get(found.spec, "containerEdits")) : 0;
         return r < 0 ? r : apply(e, value_get(found.device, "containerEdits"));
 }
 

@@ -5,16 +5,20 @@
 #include "cgroups/cgroup.h"
 #include "cri/seccomp.h"
 
+/* Always there. */
+static const struct cri_handler own[] = { { .name = "" }, { .name = CRI_RUNTIME_NAME } };
+
+static const struct cri_handler *handler_at(const struct cri *cri, size_t i) {
+        return i < ELEMENTS(own) ? &own[i] : i - ELEMENTS(own) < cri->n_handlers ? &cri->handlers[i - ELEMENTS(own)] : NULL;
+}
+
 int handlers_read(struct cri *cri, struct err **err) {
         char *text = arena_strdup(cri->arena, cri->options.runtimes ? cri->options.runtimes : ""), *save = NULL;
         struct cri_handler *handlers = arena_alloc_array(cri->arena, HANDLERS_MAX, sizeof(*handlers));
 
         if (!text || !handlers)
                 return err_set(err, ENOMEM, "out of memory");
-        handlers[0].name = "";
-        handlers[1].name = CRI_RUNTIME_NAME;
         cri->handlers = handlers;
-        cri->n_handlers = 2;
         for (char *one = strtok_r(text, ",", &save); one; one = strtok_r(NULL, ",", &save)) {
                 char *path = strchr(one, '=');
 
@@ -31,9 +35,11 @@ int handlers_read(struct cri *cri, struct err **err) {
 }
 
 const struct cri_handler *handler_find(const struct cri *cri, const char *name) {
-        for (size_t i = 0; i < cri->n_handlers; i++)
-                if (strcmp(cri->handlers[i].name, name) == 0)
-                        return &cri->handlers[i];
+        const struct cri_handler *handler;
+
+        for (size_t i = 0; (handler = handler_at(cri, i)); i++)
+                if (strcmp(handler->name, name) == 0)
+                        return handler;
         return NULL;
 }
 
@@ -73,19 +79,22 @@ int handler_fill(struct cri_container *container, struct arena *arena, const str
         return r;
 }
 
-Cri__RuntimeHandler **handlers_status(const struct cri *cri, struct arena *arena) {
-        Cri__RuntimeHandler **all = arena_alloc_array(arena, cri->n_handlers, sizeof(Cri__RuntimeHandler *));
+Cri__RuntimeHandler **handlers_status(const struct cri *cri, struct arena *arena, size_t *ret_n) {
+        Cri__RuntimeHandler **all = arena_alloc_array(arena, ELEMENTS(own) + cri->n_handlers, sizeof(Cri__RuntimeHandler *));
+        const struct cri_handler *handler;
+        size_t n = 0;
 
-        for (size_t i = 0; all && i < cri->n_handlers; i++) {
+        for (; all && (handler = handler_at(cri, n)); n++) {
                 Cri__RuntimeHandlerFeatures *features = arena_message(arena, &cri__runtime_handler_features__descriptor);
 
-                all[i] = arena_message(arena, &cri__runtime_handler__descriptor);
-                if (!all[i] || !features)
+                all[n] = arena_message(arena, &cri__runtime_handler__descriptor);
+                if (!all[n] || !features)
                         return NULL;
-                all[i]->name = (char *)(uintptr_t)cri->handlers[i].name;
-                all[i]->features = features;
+                all[n]->name = (char *)(uintptr_t)handler->name;
+                all[n]->features = features;
                 features->recursive_read_only_mounts = true;
-                features->user_namespaces = !cri->handlers[i].path;
+                features->user_namespaces = !handler->path;
         }
+        *ret_n = n;
         return all;
 }

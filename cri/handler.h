@@ -12,7 +12,7 @@ struct cri_handler {
         const char *path; /* of the OCI runtime; NULL: our own */
 };
 
-/* Reads options.runtimes into cri->handlers, behind "" and our own name. -EINVAL: not "NAME=PATH,...". */
+/* Reads options.runtimes into cri->handlers; "" and our own name are always there. -EINVAL: not "NAME=PATH,...". */
 int handlers_read(struct cri *cri, struct err **err);
 
 /* NULL: there is none of this name. */
@@ -26,4 +26,4 @@ int handler_fill(struct cri_container *container, struct arena *arena, const str
                  struct container_spec *spec, struct err **err);
 
 /* For Status; in @arena, NULL without memory. */
-Cri__RuntimeHandler **handlers_status(const struct cri *cri, struct arena *arena);
+Cri__RuntimeHandler **handlers_status(const struct cri *cri, struct arena *arena, size_t *ret_n);

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cgroups/cgroup.h"
 #include "cri/record.h"
 #include "lib/files.h"
 
@@ -90,8 +91,12 @@ static int measure_work(struct cri_call *call, struct err **err) {
         (void)err;
         for (size_t i = 0; i < measure->n_containers; i++) {
                 struct container_measure *c = &measure->containers[i];
+                _cleanup_free_ pid_t *pids = NULL;
+                size_t n = 0;
 
                 c->known = cgroup_get_stats(call->cri->cgroups, c->container->cgroup, &c->stats, NULL) >= 0;
+                if (measure->count_processes && cgroup_pids(call->cri->cgroups, c->container->cgroup, true, &pids, &n, NULL) >= 0)
+                        c->processes = n;
                 if (c->measure_layer)
                         c->layer_known = files_usage(c->layer, MEASURE_ENTRIES_MAX, &c->layer_bytes, &c->layer_inodes, NULL) >= 0;
         }

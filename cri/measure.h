@@ -23,6 +23,7 @@ struct container_measure {
         struct cgroup_stats stats;
         uint64_t layer_bytes, layer_inodes;
         bool layer_known;
+        uint64_t processes; /* with measure.count_processes */
 };
 
 struct sandbox_measure {
@@ -39,6 +40,7 @@ struct measure {
         size_t n_containers;
         struct sandbox_measure *sandboxes;
         size_t n_sandboxes;
+        bool count_processes;
         void (*then)(struct cri_call *call);
 };
 

@@ -79,8 +79,7 @@ static void status_done(struct cri_call *call) {
         runtime_status.n_conditions = 2;
         whole.supplemental_groups_policy = true;
         response.status = &runtime_status;
-        response.runtime_handlers = handlers_status(call->cri, call->arena);
-        response.n_runtime_handlers = response.runtime_handlers ? call->cri->n_handlers : 0;
+        response.runtime_handlers = handlers_status(call->cri, call->arena, &response.n_runtime_handlers);
         response.features = &whole;
         if (((const Cri__StatusRequest *)call->request)->verbose && (info.value = info_of_cri(call))) {
                 info.key = (char *)(uintptr_t)"config";

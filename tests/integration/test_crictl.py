@@ -74,3 +74,23 @@ def test_images_verbs(node):
     status = json.loads(node.crictl("inspecti", "localhost/busybox:test"))
     assert status["status"]["repoTags"] == ["localhost/busybox:test"]
     assert json.loads(node.crictl("imagefsinfo"))
+
+
+def test_metrics_have_cadvisor_s_names(node, sandbox, tmp_path):
+    described = {d["name"]: d["labelKeys"] for d in json.loads(node.crictl("metricdescs", "-o", "json"))["descriptors"]}
+    assert {"container_cpu_usage_seconds_total", "container_memory_working_set_bytes", "container_start_time_seconds", "container_last_seen",
+            "container_oom_events_total", "container_fs_usage_bytes", "container_spec_cpu_quota", "container_memory_failures_total",
+            "container_processes", "container_network_receive_bytes_total"} <= set(described)
+    c = create(node, sandbox, tmp_path, command=["sh", "-c", "sleep 1000 & sleep 1000"], linux={"resources": {"cpu_quota": 50000, "cpu_period": 100000}})
+    node.crictl("start", c)
+    metrics = json.loads(node.crictl("metricsp", "-o", "json"))["podMetrics"]
+    pod = next(p for p in metrics if p["podSandboxId"] == sandbox[0])
+    found = {}
+    for m in pod["containerMetrics"][0]["metrics"] + pod["metrics"]:
+        assert len(m["labelValues"]) == len(described[m["name"]]), m
+        found.setdefault(m["name"], []).append((int(m["value"]["value"] or 0), m["labelValues"]))
+    wait_for("both processes", lambda: [v for p in json.loads(node.crictl("metricsp", "-o", "json"))["podMetrics"] if p["podSandboxId"] == sandbox[0]
+                                        for m in p["containerMetrics"][0]["metrics"] if m["name"] == "container_processes" for v in [int(m["value"]["value"])]] in ([2], [3]))
+    assert found["container_spec_cpu_quota"][0][0] == 50000 and found["container_start_time_seconds"][0][0] > 1e9
+    assert found["container_memory_usage_bytes"][0][0] > 0 and len(found["container_memory_failures_total"]) == 2
+    assert [labels[-1] for _, labels in found["container_network_receive_bytes_total"]] == ["eth0"]

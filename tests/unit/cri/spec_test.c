@@ -167,13 +167,16 @@ static void test_cdi(void **state) {
         static const char spec[] =
                 "{\"cdiVersion\":\"0.6.0\",\"kind\":\"vendor.com/net\",\"containerEdits\":{\"env\":[\"ALL=1\"]},\"devices\":["
                 "{\"name\":\"one\",\"containerEdits\":{\"env\":[\"ONE=yes\"],\"deviceNodes\":[{\"path\":\"/dev/one\",\"hostPath\":\"/dev/null\"}],"
-                "\"mounts\":[{\"hostPath\":\"/srv\",\"containerPath\":\"/one\",\"options\":[\"ro\",\"bind\"]}]}},"
+                "\"mounts\":[{\"hostPath\":\"/srv\",\"containerPath\":\"/one\",\"options\":[\"ro\",\"bind\",\"rslave\"]}],\"additionalGids\":[44]}},"
+                "{\"name\":\"tmp\",\"containerEdits\":{\"mounts\":[{\"hostPath\":\"x\",\"containerPath\":\"/t\",\"type\":\"tmpfs\"}]}},"
+                "{\"name\":\"rdt\",\"containerEdits\":{\"intelRdt\":{\"closID\":\"x\"}}},{\"name\":\"again\",\"containerEdits\":{\"env\":[\"AGAIN=1\"]}},"
                 "{\"name\":\"hooked\",\"containerEdits\":{\"hooks\":[{\"hookName\":\"createRuntime\",\"path\":\"/x\"}]}}]}";
         static const struct {
                 const char *name;
                 int code;
         } names[] = { { "vendor.com/net=one", 0 }, { "vendor.com/net=two", ENODEV }, { "vendor.com/gpu=one", ENODEV },
-                      { "one", EINVAL }, { "vendor.com/net=hooked", EOPNOTSUPP } };
+                      { "one", EINVAL }, { "vendor.com/net=hooked", EOPNOTSUPP }, { "vendor.com/net=tmp", EOPNOTSUPP },
+                      { "vendor.com/net=rdt", EOPNOTSUPP } };
         char top[] = "/tmp/nacelle-cdi-XXXXXX", path[128];
         struct cri cri = { 0 };
 
@@ -186,17 +189,21 @@ static void test_cdi(void **state) {
         cri.options.cdi_dirs = top;
         for (size_t i = 0; i < ELEMENTS(names); i++) {
                 Cri__ContainerConfig config = CRI__CONTAINER_CONFIG__INIT;
-                Cri__CDIDevice device = CRI__CDIDEVICE__INIT, *devices[] = { &device };
+                Cri__CDIDevice device = CRI__CDIDEVICE__INIT, again = CRI__CDIDEVICE__INIT, *devices[] = { &device, &again };
                 _cleanup_arena_ struct arena *arena = arena_new();
 
                 device.name = (char *)(uintptr_t)names[i].name;
                 config.cdi_devices = devices;
-                config.n_cdi_devices = 1;
+                config.n_cdi_devices = names[i].code ? 1 : 2;
+                again.name = (char *)(uintptr_t)"vendor.com/net=again";
                 assert_int_equal(spec_add_cdi(&cri, arena, &config, NULL), -names[i].code);
                 if (names[i].code)
                         continue;
-                assert_int_equal(config.n_envs, 2);
+                assert_int_equal(config.n_envs, 3); /* what the file says for all its devices, once */
                 assert_string_equal(config.envs[1]->key, "ONE");
+                assert_string_equal(config.envs[2]->key, "AGAIN");
+                assert_int_equal(config.linux->security_context->supplemental_groups[0], 44);
+                assert_int_equal(config.mounts[0]->propagation, CRI__MOUNT_PROPAGATION__PROPAGATION_HOST_TO_CONTAINER);
                 assert_string_equal(config.devices[0]->host_path, "/dev/null");
                 assert_true(config.mounts[0]->readonly);
         }
