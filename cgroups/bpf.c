@@ -109,13 +109,6 @@ static int load_program(const struct bpf_insn *insns, size_t n) {
         return bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
 }
 
-bool cg_bpf_usable(void) {
-        struct bpf_insn insns[16];
-        _cleanup_close_ int fd = load_program(insns, cg_bpf_translate(NULL, 0, insns));
-
-        return fd >= 0;
-}
-
 static void program_done(struct cg_bpf_program *p) {
         close_fd(p->fd);
         free(p->insns);
@@ -178,6 +171,13 @@ static uint32_t our_id(int program_fd) {
         if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) < 0 || strcmp(info.name, PROGRAM_NAME) != 0)
                 return 0;
         return info.id;
+}
+
+bool cg_bpf_usable(const char *path) {
+        _cleanup_close_ int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        union bpf_attr attr = { .query = { .target_fd = (uint32_t)dir, .attach_type = BPF_CGROUP_DEVICE } };
+
+        return dir >= 0 && bpf(BPF_PROG_QUERY, &attr, sizeof(attr)) == 0;
 }
 
 /* The program that was attached here before; -ENOENT when there is none. */

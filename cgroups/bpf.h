@@ -14,8 +14,9 @@ struct err;
 #define CG_BPF_INSNS_PER_RULE 8
 #define CG_BPF_INSNS_MAX (CGROUP_DEVICE_RULES_MAX * CG_BPF_INSNS_PER_RULE + 16)
 
-/* Whether the kernel takes such programs from us. */
-bool cg_bpf_usable(void);
+/* Whether the kernel takes such programs from us: it tells those who may load them what is attached to the v2 hierarchy
+ * mounted at @path. */
+bool cg_bpf_usable(const char *path);
 
 /* Translates @rules. Each bit of the access asked for is decided by the last rule that names the device and the bit;
  * what none names is denied. Returns the number of instructions, at most CG_BPF_INSNS_MAX. */

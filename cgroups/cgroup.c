@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 #include "cgroups/bpf.h"
 #include "cgroups/tree.h"
@@ -83,7 +85,7 @@ static void decide_use(struct cgroups *c) {
         for (size_t i = 0; i < c->n; i++)
                 any_v1 |= !c->hierarchies[i].mount.v2;
         c->mode = !c->v2 ? CGROUP_V1 : any_v1 ? CGROUP_HYBRID : CGROUP_V2;
-        c->bpf_devices = c->v2 && cg_bpf_usable();
+        c->bpf_devices = c->v2 && cg_bpf_usable(c->v2->mount.path);
         for (size_t i = 0; i < c->n; i++) {
                 struct hierarchy *h = &c->hierarchies[i];
                 uint32_t wanted = V1_ALWAYS | (c->v2 ? 0 : V1_WITHOUT_V2) | (c->bpf_devices ? 0 : CG_BIT(CGROUP_DEVICES));
@@ -95,12 +97,19 @@ static void decide_use(struct cgroups *c) {
 static int open_hierarchies(struct cgroups *c, struct err **err) {
         struct cg_mount mounts[CGROUP_HIERARCHIES_MAX];
         _cleanup_free_ char *text = NULL;
-        size_t n;
-        int r = read_mountinfo(&text);
+        struct statfs fs;
+        size_t n = 1;
 
-        if (r < 0)
-                return err_errno(err, -r, "read /proc/self/mountinfo");
-        n = cg_mounts_parse(text, mounts, CGROUP_HIERARCHIES_MAX);
+        /* Where v2 is alone it is where it belongs; else the mounts must be looked through. */
+        if (statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) {
+                mounts[0] = (struct cg_mount){ .path = "/sys/fs/cgroup", .v2 = true };
+        } else {
+                int r = read_mountinfo(&text);
+
+                if (r < 0)
+                        return err_errno(err, -r, "read /proc/self/mountinfo");
+                n = cg_mounts_parse(text, mounts, CGROUP_HIERARCHIES_MAX);
+        }
         if (n == 0)
                 return err_set(err, ENOENT, "no cgroup file system is mounted; mount cgroup2 at /sys/fs/cgroup");
         for (size_t i = 0; i < n; i++) {

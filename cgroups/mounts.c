@@ -45,7 +45,7 @@ static bool parse_line(const char *line, struct cg_mount *ret_mount) {
         char root[CG_MOUNT_PATH_MAX], path[CG_MOUNT_PATH_MAX], type[16], options[256];
         const char *separator = strstr(line, " - ");
 
-        if (!separator || sscanf(line, "%*u %*u %*s %255s %255s", root, path) != 2 ||
+        if (!separator || strncmp(separator + 3, "cgroup", 6) != 0 || sscanf(line, "%*u %*u %*s %255s %255s", root, path) != 2 ||
             sscanf(separator, " - %15s %*s %255s", type, options) != 2)
                 return false;
         /* A bind mount of some cgroup is not the hierarchy. */

@@ -295,6 +295,8 @@ static void add_start(const struct container_spec *spec, struct plan *plan) {
         if (spec->start_fd >= 0) {
                 plan_add(plan, PLAN_LOOKUP, -1, NULL, 0);
                 plan_add(plan, PLAN_WAIT, plan_dup_fd(plan, spec->start_fd), NULL, 0);
+        } else if (spec->start_sync) {
+                plan_add(plan, PLAN_SYNC, -1, NULL, 0);
         }
         add_hooks(spec, spec->start_hooks, spec->n_start_hooks, plan);
 }

@@ -23,10 +23,15 @@ $(BUILD)/tests/unit/runtime/%.o: CPPFLAGS += -DNACELLE_TEST_SHIM='"$(abspath $(B
                                      -DNACELLE_TEST_OCI='"$(abspath $(BUILD))/nacelle-oci"'
 $(BUILD)/tests/unit/runtime/%_test: | $(BUILD)/nacelle-shim $(BUILD)/nacelle-oci
 
-# The OCI runtime command line: runtime/ without the agent.
+# The OCI runtime command line: runtime/ without the agent. Static, since it runs once a call: the loader would take as long as the rest
+# of its user time (the sanitizers have no static form).
 OCI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/oci/*.c))
+ifeq ($(SANITIZE),)
+OCI_LIBS    := -static-pie -lseccomp -lcap -lyajl_s -lm -lpthread
+else
 OCI_LIBS     = $(shell pkg-config --libs libuv libseccomp libcap libbpf yajl yaml-0.1) -lm -lpthread
+endif
 PROGRAMS    += $(BUILD)/nacelle-oci
 
 $(BUILD)/nacelle-oci: $(OCI_OBJECTS) $(foreach f,runtime cgroups logs lib,$(call archive,$(f)))
-	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(OCI_LIBS) -o $@
+	$(CC) $(CFLAGS) $(filter-out $(if $(SANITIZE),,-pie),$(LDHARDEN)) $^ $(OCI_LIBS) -o $@

@@ -111,6 +111,8 @@ static int read_cgroup(struct oci *oci, const struct value *json, const char *id
         else if (path[0] != '/')
                 path = arena_printf(oci->arena, "/%s", path);
         config->cgroup = path;
+        if (path && path[strspn(path, "/.")] == '\0')
+                return err_set(err, EINVAL, "linux.cgroupsPath \"%s\": a container needs a cgroup of its own", path);
         return path ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 

@@ -73,7 +73,8 @@ struct creation {
         struct cgroup_join join;
         struct userns userns;
         int dir;
-        bool cgroup_made;
+        bool cgroup_made, hooks_done;
+        bool runs; /* `run`: the process need not wait for a `start` in another process */
 };
 
 static int make_directory(struct creation *c, struct err **err) {
@@ -85,6 +86,8 @@ static int make_directory(struct creation *c, struct err **err) {
         if (mkdir(path, 0700) < 0)
                 return errno == EEXIST ? err_set(err, EEXIST, "container with id exists: %s", c->options->id) : err_errno(err, errno, "%s", path);
         c->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (c->dir >= 0 && c->runs)
+                return 0;
         /* Whoever root is in the container writes to it; that nobody else does is the directory's matter. */
         if (c->dir < 0 || mkfifoat(c->dir, "exec.fifo", 0) < 0 || fchmodat(c->dir, "exec.fifo", 0622, 0) < 0)
                 return err_errno(err, errno, "%s", path);
@@ -105,8 +108,6 @@ static int make_cgroup(struct creation *c, struct err **err) {
         c->cgroup_made = true;
         r = cgroup_apply(c->oci->cgroups, config->cgroup, &config->limits, err);
         if (r == 0)
-                r = cgroup_set_devices(c->oci->cgroups, config->cgroup, config->devices, config->n_devices, err);
-        if (r == 0)
                 r = cgroup_join_open(c->oci->cgroups, config->cgroup, &c->join, err);
         if (r == 0 && mounts)
                 r = cgroup_mounts(c->oci->cgroups, config->cgroup, mounts, &config->spec.n_cgroup_mounts, err);
@@ -114,17 +115,37 @@ static int make_cgroup(struct creation *c, struct err **err) {
         return r;
 }
 
-static int hooks_before(void *data, pid_t pid, struct err **err) {
-        struct creation *c = data;
-        const struct value *annotations = value_get(c->config.json, "annotations");
-        /* The deprecated hook has another word for the same moment, as its users have come to expect. */
-        int r = oci_run_hooks(&c->config.prestart, "prestart",
-                              oci_state_text(c->oci, c->options->id, "created", pid, c->options->bundle, annotations), err);
+static const char *state_text(const struct creation *c, const char *status, pid_t pid) {
+        return oci_state_text(c->oci, c->options->id, status, pid, c->options->bundle, value_get(c->config.json, "annotations"));
+}
 
-        if (r < 0)
-                return r;
-        return oci_run_hooks(&c->config.create_runtime, "createRuntime",
-                             oci_state_text(c->oci, c->options->id, "creating", pid, c->options->bundle, annotations), err);
+static int run_hooks(struct creation *c, pid_t pid, struct err **err) {
+        /* The deprecated hook has another word for the same moment, as its users have come to expect. */
+        int r = oci_run_hooks(&c->config.prestart, "prestart", state_text(c, "created", pid), err);
+
+        c->hooks_done = true;
+        return r < 0 ? r : oci_run_hooks(&c->config.create_runtime, "createRuntime", state_text(c, "creating", pid), err);
+}
+
+static int record(struct creation *c, pid_t pid, struct err **err) {
+        int r = oci_state_write(c->oci, c->dir, c->options->id, c->options->bundle, c->config.cgroup, pid,
+                                value_get(c->config.json, "annotations"), value_get(c->config.json, "hooks"), err);
+
+        return r < 0 ? r : oci_write_pid(c->options->io.pid_file, pid, err);
+}
+
+/* The process has come to where the hooks run, or to where `run` starts it. */
+static int proceed(void *data, pid_t pid, struct err **err) {
+        struct creation *c = data;
+
+        return c->config.spec.sync && !c->hooks_done ? run_hooks(c, pid, err) : record(c, pid, err);
+}
+
+/* The kernel takes its time to check the filter, and nothing of the container's runs before it is told to. */
+static int filter_devices(void *data, struct err **err) {
+        struct creation *c = data;
+
+        return cgroup_set_devices(c->oci->cgroups, c->config.cgroup, c->config.devices, c->config.n_devices, err);
 }
 
 static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, struct err **err) {
@@ -137,11 +158,13 @@ static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, 
                 .pid_ns_fd = spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_JOIN ? spec->namespaces[NAMESPACE_PID].fd : -EBADF,
                 .mount_ns_fd = spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_JOIN ? spec->namespaces[NAMESPACE_MOUNT].fd : -EBADF,
                 .join_fd = -EBADF, .user_fd = c->userns.user_fd, .tasks = c->join.tasks, .n_tasks = c->join.n_tasks,
-                .cgroup_fd = c->join.dir_fd, .sync = hooks_before, .data = c,
+                .cgroup_fd = c->join.dir_fd, .beside = filter_devices, .sync = proceed, .data = c,
         };
         int r;
 
-        spec->hook_state = oci_state_text(c->oci, c->options->id, "creating", 0, c->options->bundle, value_get(c->config.json, "annotations"));
+        if (c->config.create_container.n + c->config.start_container.n > 0)
+                spec->hook_state = state_text(c, "creating", 0);
+        spec->start_sync = c->runs;
         spec->create_hooks = c->config.create_container.list;
         spec->n_create_hooks = c->config.create_container.n;
         spec->start_hooks = c->config.start_container.list;
@@ -149,7 +172,9 @@ static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, 
         spec->sync = c->config.prestart.n + c->config.create_runtime.n > 0;
         spec->no_new_keyring = c->options->no_new_keyring;
         r = prepare_container(spec, &inherited, &plan, err);
-        return r < 0 ? r : oci_spawn(&how, &plan, &c->options->io, ret_pid, ret_master, err);
+        if (r == 0)
+                r = oci_spawn(&how, &plan, &c->options->io, ret_pid, ret_master, err);
+        return r < 0 || c->runs ? r : record(c, *ret_pid, err);
 }
 
 static void undo(struct creation *c) {
@@ -159,102 +184,121 @@ static void undo(struct creation *c) {
                 files_remove_tree(arena_printf(c->oci->arena, "%s/%s", c->oci->root, c->options->id), NULL);
 }
 
-static int create(struct oci_call *call, struct options *o, pid_t *ret_pid, int *ret_master, struct err **err) {
-        struct creation c = { .oci = call->oci, .options = o, .join = CGROUP_JOIN_NONE, .userns = USERNS_NONE, .dir = -EBADF };
-        int r = oci_config_load(call->oci, o->bundle, o->id, &c.config, err);
+static int check(const struct creation *c, struct err **err) {
+        bool terminal = c->config.spec.process.terminal;
 
-        if (r == 0 && c.config.spec.process.terminal && o->io.detach && !o->io.console_socket)
-                r = err_set(err, EINVAL, "process.terminal needs --console-socket");
-        if (r == 0 && !c.config.spec.process.terminal && o->io.console_socket)
-                r = err_set(err, EINVAL, "--console-socket: the process has no terminal");
+        if (terminal && c->options->io.detach && !c->options->io.console_socket)
+                return err_set(err, EINVAL, "process.terminal needs --console-socket");
+        if (!terminal && c->options->io.console_socket)
+                return err_set(err, EINVAL, "--console-socket: the process has no terminal");
+        return 0;
+}
+
+static void creation_done(struct creation *c) {
+        cgroup_join_close(&c->join);
+        userns_close(&c->userns);
+        close_fd(c->dir);
+}
+
+static int create(struct creation *c, pid_t *ret_pid, int *ret_master, struct err **err) {
+        int r = oci_config_load(c->oci, c->options->bundle, c->options->id, &c->config, err);
+
         if (r == 0)
-                r = make_directory(&c, err);
+                r = check(c, err);
         if (r == 0)
-                r = make_cgroup(&c, err);
+                r = make_directory(c, err);
         if (r == 0)
-                r = oci_user_namespace(call->oci, &c.config.spec, &c.userns, err);
+                r = make_cgroup(c, err);
         if (r == 0)
-                r = spawn_container(&c, ret_pid, ret_master, err);
+                r = oci_user_namespace(c->oci, &c->config.spec, &c->userns, err);
         if (r == 0)
-                r = oci_state_write(call->oci, c.dir, o->id, o->bundle, c.config.cgroup, *ret_pid, value_get(c.config.json, "annotations"),
-                                    value_get(c.config.json, "hooks"), err);
-        if (r == 0)
-                r = oci_write_pid(o->io.pid_file, *ret_pid, err);
+                r = spawn_container(c, ret_pid, ret_master, err);
         if (r < 0)
-                undo(&c);
-        cgroup_join_close(&c.join);
-        userns_close(&c.userns);
-        close_fd(c.dir);
+                undo(c);
         return r;
 }
 
+#define CREATION(call, o) { .oci = (call)->oci, .options = (o), .join = CGROUP_JOIN_NONE, .userns = USERNS_NONE, .dir = -EBADF }
+
 int oci_create(struct oci_call *call, struct err **err) {
         struct options options;
+        struct creation c = CREATION(call, &options);
         pid_t pid;
         int master, r = parse(call, &options, err);
 
         options.io.detach = true;
-        return r < 0 ? r : create(call, &options, &pid, &master, err);
+        if (r == 0)
+                r = create(&c, &pid, &master, err);
+        creation_done(&c);
+        return r;
 }
 
 static int poststart(struct oci *oci, const struct oci_state *state, struct err **err) {
         struct oci_hooks hooks;
         int r = oci_parse_hooks(oci, value_find(state->json, "hooks.poststart"), &hooks, err);
 
-        if (r < 0)
+        if (r < 0 || hooks.n == 0)
                 return r;
         return oci_run_hooks(&hooks, "poststart",
                              oci_state_text(oci, state->id, "running", state->pid, state->bundle, value_get(state->json, "annotations")), err);
 }
 
-static int start(struct oci *oci, const char *id, struct err **err) {
+int oci_start(struct oci_call *call, struct err **err) {
         _cleanup_close_ int fifo = -EBADF;
         struct oci_state state;
         char byte;
-        int r = oci_state_open(oci, id, &state, err);
+        int r;
 
+        if (call->argc != 2)
+                return err_set(err, EINVAL, "usage: nacelle-oci start ID");
+        r = oci_state_open(call->oci, call->argv[1], &state, err);
         if (r < 0)
                 return r;
         if (strcmp(state.status, "created") != 0)
                 return err_set(err, EINVAL, "cannot start a container that is %s", state.status);
         fifo = openat(state.dir, "exec.fifo", O_RDONLY | O_CLOEXEC);
-        if (fifo < 0 || read(fifo, &byte, 1) < 0)
-                return err_errno(err, errno, "container %s: start", id);
-        if (unlinkat(state.dir, "exec.fifo", 0) < 0)
-                return err_errno(err, errno, "container %s: start", id);
-        return poststart(oci, &state, err);
+        if (fifo < 0 || read(fifo, &byte, 1) < 0 || unlinkat(state.dir, "exec.fifo", 0) < 0)
+                return err_errno(err, errno, "container %s: start", state.id);
+        return poststart(call->oci, &state, err);
 }
 
-int oci_start(struct oci_call *call, struct err **err) {
-        if (call->argc != 2)
-                return err_set(err, EINVAL, "usage: nacelle-oci start ID");
-        return start(call->oci, call->argv[1], err);
+static int remove_container(struct creation *c, struct err **err) {
+        return oci_remove(c->oci, c->options->id, c->config.cgroup, c->options->bundle, value_get(c->config.json, "annotations"),
+                          value_get(c->config.json, "hooks"), err);
+}
+
+static int run(struct creation *c, struct err **err) {
+        int master = -EBADF, code, r;
+        pid_t pid;
+
+        c->runs = true;
+        r = create(c, &pid, &master, err);
+        if (r < 0)
+                return r;
+        if (c->config.poststart.n > 0)
+                r = oci_run_hooks(&c->config.poststart, "poststart", state_text(c, "running", pid), err);
+        if (r < 0) {
+                kill(pid, SIGKILL);
+                waitpid(pid, NULL, 0);
+                remove_container(c, NULL);
+                return r;
+        }
+        if (c->options->io.detach)
+                return 0;
+        code = oci_wait(pid, master);
+        close_fd(master);
+        if (!c->options->keep)
+                r = remove_container(c, err);
+        return r < 0 ? r : code;
 }
 
 int oci_run(struct oci_call *call, struct err **err) {
         struct options options;
-        char *argv[] = { (char *)"delete", (char *)"--force", NULL, NULL };
-        struct oci_call delete = { .oci = call->oci, .argc = 3, .argv = argv };
-        pid_t pid;
-        int master = -EBADF, code, r = parse(call, &options, err);
+        struct creation c = CREATION(call, &options);
+        int r = parse(call, &options, err);
 
         if (r == 0)
-                r = create(call, &options, &pid, &master, err);
-        if (r < 0)
-                return r;
-        argv[2] = (char *)(uintptr_t)options.id;
-        r = start(call->oci, options.id, err);
-        if (r < 0) {
-                kill(pid, SIGKILL);
-                waitpid(pid, NULL, 0);
-                oci_delete(&delete, NULL);
-                return r;
-        }
-        if (options.io.detach)
-                return 0;
-        code = oci_wait(pid, master);
-        close_fd(master);
-        if (!options.keep)
-                r = oci_delete(&delete, err);
-        return r < 0 ? r : code;
+                r = run(&c, err);
+        creation_done(&c);
+        return r;
 }

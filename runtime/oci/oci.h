@@ -74,9 +74,13 @@ struct oci_state {
 
 int oci_state_open(struct oci *oci, const char *id, struct oci_state *ret_state, struct err **err);
 int oci_state_write(struct oci *oci, int dir, const char *id, const char *bundle, const char *cgroup, pid_t pid,
-                    const struct value *annotations, const struct value *poststop, struct err **err);
+                    const struct value *annotations, const struct value *hooks, struct err **err);
 /* As the spec's state document. */
 char *oci_state_text(struct oci *oci, const char *id, const char *status, pid_t pid, const char *bundle, const struct value *annotations);
+
+/* Kills what is left in the cgroup, removes that and the state, and runs the poststop hooks among @hooks. */
+int oci_remove(struct oci *oci, const char *id, const char *cgroup, const char *bundle, const struct value *annotations,
+               const struct value *hooks, struct err **err);
 
 int oci_cgroups(struct oci *oci, struct err **err);
 
@@ -102,6 +106,7 @@ struct oci_spawn {
         int cgroup_fd;
         const char *shm_dir; /* a directory of the host to put the masks on, in the new mount namespace */
         bool waits; /* PLAN_WAIT: it lives on when the report ends it is not known, so that a marker is needed */
+        int (*beside)(void *data, struct err **err); /* what the parent does while the child builds its root; NULL: nothing */
         int (*sync)(void *data, pid_t pid, struct err **err);
         void *data;
 };

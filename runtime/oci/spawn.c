@@ -161,7 +161,10 @@ int oci_spawn(const struct oci_spawn *how, const struct plan *plan, const struct
                 return err_errno(err, errno, "make the container's process");
         theirs = close_fd(theirs);
         listener.report = ours;
-        r = listen_reports(&listener, err);
+        if (how->beside)
+                r = how->beside(how->data, err);
+        if (r == 0)
+                r = listen_reports(&listener, err);
         if (r < 0) {
                 kill(listener.pid, SIGKILL);
                 waitpid(listener.pid, NULL, 0);

@@ -95,7 +95,7 @@ int oci_state_open(struct oci *oci, const char *id, struct oci_state *ret_state,
 }
 
 int oci_state_write(struct oci *oci, int dir, const char *id, const char *bundle, const char *cgroup, pid_t pid,
-                    const struct value *annotations, const struct value *poststop, struct err **err) {
+                    const struct value *annotations, const struct value *hooks, struct err **err) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
         _cleanup_close_ int fd = -EBADF;
@@ -111,9 +111,9 @@ int oci_state_write(struct oci *oci, int dir, const char *id, const char *bundle
                 json_key(&w, "annotations");
                 json_value(&w, annotations);
         }
-        if (poststop) {
+        if (hooks) {
                 json_key(&w, "hooks");
-                json_value(&w, poststop);
+                json_value(&w, hooks);
         }
         json_end_map(&w);
         if (json_writer_finish(&w, &text, &length) < 0)

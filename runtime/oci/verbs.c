@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "cgroups/stats.h"
 #include "lib/cleanup.h"
@@ -105,10 +106,27 @@ int oci_kill(struct oci_call *call, struct err **err) {
         return all ? kill_all(call->oci, &state, signal, err) : kill_first(&state, signal, err);
 }
 
+int oci_remove(struct oci *oci, const char *id, const char *cgroup, const char *bundle, const struct value *annotations,
+               const struct value *hooks, struct err **err) {
+        const char *dir = arena_printf(oci->arena, "%s/%s", oci->root, id);
+        struct oci_hooks poststop;
+        int r = oci_cgroups(oci, err);
+
+        if (r == 0)
+                r = cgroup_remove(oci->cgroups, cgroup, err);
+        /* Mostly there is but one file. */
+        if (r == 0 && (unlink(arena_printf(oci->arena, "%s/state.json", dir)) < 0 || rmdir(dir) < 0))
+                r = files_remove_tree(dir, err);
+        if (r == 0)
+                r = oci_parse_hooks(oci, value_get(hooks, "poststop"), &poststop, err);
+        if (r < 0 || poststop.n == 0)
+                return r;
+        return oci_run_hooks(&poststop, "poststop", oci_state_text(oci, id, "stopped", 0, bundle, annotations), err);
+}
+
 int oci_delete(struct oci_call *call, struct err **err) {
         static const struct option long_options[] = { { "force", 0, NULL, 'f' }, { NULL, 0, NULL, 0 } };
         struct oci *oci = call->oci;
-        struct oci_hooks hooks;
         struct oci_state state;
         bool force = false;
         int c, r;
@@ -130,17 +148,7 @@ int oci_delete(struct oci_call *call, struct err **err) {
                 poll(&ended, 1, END_MILLISECONDS);
                 close_fd(ended.fd);
         }
-        r = oci_cgroups(oci, err);
-        if (r == 0)
-                r = cgroup_remove(oci->cgroups, state.cgroup, err);
-        if (r == 0)
-                r = files_remove_tree(arena_printf(oci->arena, "%s/%s", oci->root, state.id), err);
-        if (r == 0)
-                r = oci_parse_hooks(oci, value_find(state.json, "hooks.poststop"), &hooks, err);
-        if (r == 0)
-                r = oci_run_hooks(&hooks, "poststop",
-                                  oci_state_text(oci, state.id, "stopped", 0, state.bundle, value_get(state.json, "annotations")), err);
-        return r;
+        return oci_remove(oci, state.id, state.cgroup, state.bundle, value_get(state.json, "annotations"), value_get(state.json, "hooks"), err);
 }
 
 /* ---- lists ---- */
