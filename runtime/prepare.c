@@ -223,13 +223,44 @@ int prepare_sysctl_key(const char *key, char *ret_key, size_t size) {
         return 0;
 }
 
-int prepare_sysctls(const struct key_value *sysctls, size_t n, struct plan *plan, struct err **err) {
+/* What the kernel keeps for each namespace, below /proc/sys; a "/" at the end stands for all below. */
+static const struct {
+        uint64_t namespace_;
+        const char *key;
+} namespaced[] = {
+        { CLONE_NEWNET, "net/" },
+        { CLONE_NEWIPC, "fs/mqueue/" },
+        { CLONE_NEWIPC, "kernel/msgmax" },
+        { CLONE_NEWIPC, "kernel/msgmnb" },
+        { CLONE_NEWIPC, "kernel/msgmni" },
+        { CLONE_NEWIPC, "kernel/sem" },
+        { CLONE_NEWIPC, "kernel/shmall" },
+        { CLONE_NEWIPC, "kernel/shmmax" },
+        { CLONE_NEWIPC, "kernel/shmmni" },
+        { CLONE_NEWIPC, "kernel/shm_rmid_forced" },
+        { CLONE_NEWUTS, "kernel/domainname" },
+};
+
+static bool is_namespaced(const char *key, uint64_t own) {
+        for (size_t i = 0; i < ELEMENTS(namespaced); i++) {
+                size_t n = strlen(namespaced[i].key);
+
+                if (namespaced[i].namespace_ & own &&
+                    (namespaced[i].key[n - 1] == '/' ? strncmp(key, namespaced[i].key, n) == 0 : strcmp(key, namespaced[i].key) == 0))
+                        return true;
+        }
+        return false;
+}
+
+int prepare_sysctls(const struct key_value *sysctls, size_t n, uint64_t own, struct plan *plan, struct err **err) {
         for (size_t i = 0; i < n; i++) {
                 char key[SYSCTL_KEY_MAX];
                 const char *strings[2] = { key, sysctls[i].value };
 
                 if (prepare_sysctl_key(sysctls[i].key, key, sizeof(key)) < 0)
                         return err_set(err, EINVAL, "sysctl \"%s\": not a key", sysctls[i].key);
+                if (!is_namespaced(key, own))
+                        return err_set(err, EPERM, "sysctl \"%s\": not of a namespace that is the pod's or container's own", sysctls[i].key);
                 plan_add_strings(plan, PLAN_SYSCTL, -1, strings, 2);
         }
         return 0;
@@ -363,6 +394,20 @@ static int finish(const struct plan *plan, struct err **err) {
         return r < 0 ? err_errno(err, -r, "the container's plan") : 0;
 }
 
+/* Under a shim, what is inherited is the pod's, which decides about its sysctls itself; otherwise it is the host's. */
+static uint64_t own_namespaces(const struct container_spec *spec) {
+        static const struct {
+                enum namespace_type type;
+                uint64_t flag;
+        } all[] = { { NAMESPACE_NET, CLONE_NEWNET }, { NAMESPACE_IPC, CLONE_NEWIPC }, { NAMESPACE_UTS, CLONE_NEWUTS } };
+        uint64_t own = 0;
+
+        for (size_t i = 0; i < ELEMENTS(all); i++)
+                if (!spec->own_mounts || spec->namespaces[all[i].type].mode != NAMESPACE_INHERIT)
+                        own |= all[i].flag;
+        return own;
+}
+
 int prepare_container(const struct container_spec *spec, const struct prepare_stdio *stdio, struct plan *plan, struct err **err) {
         _cleanup_userns_ struct userns users = USERNS_NONE;
         int r = 0;
@@ -381,7 +426,7 @@ int prepare_container(const struct container_spec *spec, const struct prepare_st
         for (size_t i = 0; i < spec->n_mounts && r == 0; i++)
                 r = add_mount(spec, &spec->mounts[i], users.user_fd, plan, err);
         if (r == 0)
-                r = prepare_sysctls(spec->sysctls, spec->n_sysctls, plan, err);
+                r = prepare_sysctls(spec->sysctls, spec->n_sysctls, own_namespaces(spec), plan, err);
         if (r < 0)
                 return r;
         add_devices(spec, plan);

@@ -151,13 +151,26 @@ static void test_2022_0811(void **state) {
         struct fixture *f = *state;
         static const struct {
                 struct key_value sysctl;
-                bool refused;
+                bool host_network, host_ipc;
+                int code;
         } rows[] = {
-                { { "kernel.shm_rmid_forced", "1+kernel.core_pattern=|/evil" }, true },
-                { { "net/../kernel/core_pattern", "|/evil" }, true },
-                { { "net.ipv4.../../kernel/core_pattern", "|/evil" }, true },
-                { { "/proc/sys/kernel/core_pattern", "|/evil" }, true },
-                { { "", "1" }, true },
+                { { "kernel.shm_rmid_forced", "1+kernel.core_pattern=|/evil" }, false, false, EINVAL },
+                { { "net/../kernel/core_pattern", "|/evil" }, false, false, EINVAL },
+                { { "net.ipv4.../../kernel/core_pattern", "|/evil" }, false, false, EINVAL },
+                { { "/proc/sys/kernel/core_pattern", "|/evil" }, false, false, EPERM },
+                { { "", "1" }, false, false, EINVAL },
+                { { "kernel.core_pattern", "|/evil" }, false, false, EPERM },
+                { { "kernel/core_pattern", "|/evil" }, false, false, EPERM },
+                { { "vm.overcommit_memory", "1" }, false, false, EPERM },
+                { { "kernel.shm_rmid_forced2", "1" }, false, false, EPERM },
+                { { "kernel.hostname", "evil" }, false, false, EPERM },
+                /* Of a namespace, but that is the host's. */
+                { { "net.ipv4.ip_unprivileged_port_start", "0" }, true, false, EPERM },
+                { { "kernel.shm_rmid_forced", "1" }, false, true, EPERM },
+                { { "fs.mqueue.msg_max", "20" }, false, true, EPERM },
+                { { "fs.mqueue.msg_max", "20" }, false, false, 0 },
+                { { "kernel.msgmax", "8193" }, true, false, 0 },
+                { { "net/ipv4/ip_unprivileged_port_start", "0" }, false, true, 0 },
         };
         _cleanup_free_ char *before = NULL, *after = NULL;
 
@@ -169,7 +182,11 @@ static void test_2022_0811(void **state) {
                 sandbox_spec_init(&spec);
                 spec.sysctls = &rows[i].sysctl;
                 spec.n_sysctls = 1;
-                assert_int_not_equal(sandbox_create(f->runtime, "pod", &spec, &info, NULL), 0);
+                spec.host_network = rows[i].host_network;
+                spec.host_ipc = rows[i].host_ipc;
+                assert_int_equal(sandbox_create(f->runtime, "pod", &spec, &info, NULL), -rows[i].code);
+                if (rows[i].code == 0)
+                        assert_int_equal(sandbox_delete(f->runtime, "pod", NULL), 0);
         }
         assert_int_equal(files_read("/proc/sys/kernel/core_pattern", 4096, &after, NULL, NULL), 0);
         assert_string_equal(before, after);
