@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -76,18 +77,35 @@ static size_t copy_line(char *to, const char *from, size_t limit) {
 #endif
 }
 
-/* One batch on its way into the file. */
+/* One batch on its way into the file. What a flush has written is taken off the pipe at once: after a kill, the text that
+ * is both in the log and in the pipe is then never more than one flush, of one file, for log_stream_resume() to find. */
 struct batch {
-        struct log_writer *writer;
+        struct log_stream *stream;
+        struct log_arena *arena;
         char *output;
-        size_t used;
+        size_t used, room; /* room: what the file takes before it is rotated, or the output's size */
+        size_t covered; /* input whose entries are in the output */
+        size_t carried; /* of the input yet to be covered: what was taken off the pipe before */
+        size_t discarded; /* input taken off the pipe */
         char prefix[LOG_PREFIX_SIZE + 1];
 };
 
 static void batch_flush(struct batch *b) {
-        if (b->used > 0)
-                log_writer_append(b->writer, b->output, b->used);
-        b->used = 0;
+        struct log_stream *s = b->stream;
+
+        if (b->used > 0) {
+                size_t carried = b->covered < b->carried ? b->covered : b->carried;
+
+                log_writer_append(s->writer, b->output, b->used);
+                b->carried -= carried;
+                if (!s->no_peek)
+                        log_discard(s, b->arena, b->discarded, b->covered - carried);
+                b->discarded += b->covered - carried;
+        }
+        b->used = b->covered = 0;
+        b->room = log_writer_room(s->writer);
+        if (b->room > LOG_OUTPUT_SIZE)
+                b->room = LOG_OUTPUT_SIZE;
 }
 
 /* Where the next entry's text goes; its prefix is in front already. */
@@ -98,13 +116,20 @@ static char *batch_begin_entry(struct batch *b) {
         return b->output + b->used + LOG_PREFIX_SIZE;
 }
 
-static void batch_end_entry(struct batch *b, size_t text_size, bool partial) {
-        char *text = b->output + b->used + LOG_PREFIX_SIZE;
+/* @taken: how much input the entry covers. */
+static void batch_end_entry(struct batch *b, size_t text_size, size_t taken, bool partial) {
+        char *entry = b->output + b->used;
+        size_t size = LOG_PREFIX_SIZE + text_size + 1;
 
+        if (b->used > 0 && b->used + size > b->room) {
+                batch_flush(b);
+                entry = memmove(b->output, entry, size);
+        }
         if (partial)
-                text[-2] = 'P';
-        text[text_size] = '\n';
-        b->used += LOG_PREFIX_SIZE + text_size + 1;
+                entry[LOG_PREFIX_SIZE - 2] = 'P';
+        entry[size - 1] = '\n';
+        b->used += size;
+        b->covered += taken;
 }
 
 /* Makes entries of @data; returns how much of it stands without its end yet: at most LOG_LINE_MAX. */
@@ -115,10 +140,10 @@ static size_t batch_lines(struct batch *b, const char *data, size_t size) {
                 size_t n = copy_line(text, data, limit);
 
                 if (n < size && data[n] == '\n') {
-                        batch_end_entry(b, n, false);
+                        batch_end_entry(b, n, n + 1, false);
                         n++;
                 } else if (size > LOG_LINE_MAX) {
-                        batch_end_entry(b, n, true);
+                        batch_end_entry(b, n, n, true);
                 } else {
                         return size;
                 }
@@ -148,29 +173,42 @@ static void part_keep(struct log_stream *s, struct batch *b, const char *data, s
                 s->part_size = (uint32_t)size;
         } else {
                 memcpy(batch_begin_entry(b), data, size);
-                batch_end_entry(b, size, true);
+                batch_end_entry(b, size, size, true);
         }
 }
 
-/* Logs @size bytes that are in the arena's input. Returns how many of them are done with: whole lines, or all where there
- * is no more than the beginning of one, which is kept. */
+static void batch_init(struct batch *b, struct log_stream *s, struct log_arena *arena) {
+        *b = (struct batch){ .stream = s, .arena = arena, .output = log_arena_output(arena), .carried = s->part_size };
+        log_prefix(s->writer, s->name, b->prefix);
+        batch_flush(b);
+}
+
+/* The beginning of a line stays in the pipe, where it outlives this process, unless it is so long that it stands in the way
+ * of the rest, or there will be no rest. */
+static bool leaves_in_pipe(const struct log_stream *s, size_t rest, size_t all) {
+        return !s->no_peek && !s->ending && rest < LOG_REST_MAX && !(rest == all && s->part_size > 0);
+}
+
+/* Logs @size bytes that are in the arena's input, and takes off the pipe what is done with. Returns how many that is. */
 static size_t take(struct log_stream *s, struct log_arena *arena, size_t size) {
-        struct batch b = { .writer = s->writer, .output = log_arena_output(arena) };
         char *data = log_arena_input(arena) - s->part_size;
         size_t all = size + s->part_size, rest;
+        struct batch b;
 
-        log_prefix(s->writer, s->name, b.prefix);
+        batch_init(&b, s, arena);
         if (s->part_size > 0)
                 memcpy(data, s->part, s->part_size);
         rest = batch_lines(&b, data, all);
-        if (rest == all || s->no_peek) {
-                part_keep(s, &b, data + all - rest, rest);
-                rest = 0;
-        } else {
-                part_free(s);
-        }
         batch_flush(&b);
-        return size - rest;
+        if (leaves_in_pipe(s, rest, all)) {
+                part_free(s);
+                return b.discarded;
+        }
+        part_keep(s, &b, data + all - rest, rest);
+        batch_flush(&b);
+        if (!s->no_peek)
+                log_discard(s, arena, b.discarded, size - b.discarded);
+        return size;
 }
 
 /* A pipe has its large buffer only while it needs it: what all pipes of a user hold together is limited
@@ -214,13 +252,17 @@ static ssize_t read_plain(struct log_stream *s, struct log_arena *arena) {
         return n;
 }
 
+bool log_peek_ready(struct log_arena *arena) {
+        if (!arena->has_peek)
+                arena->has_peek = pipe2(arena->peek, O_CLOEXEC | O_NONBLOCK) == 0;
+        return arena->has_peek;
+}
+
 ssize_t log_peek(struct log_stream *s, struct log_arena *arena) {
         size_t got = 0;
         ssize_t n;
 
-        if (!arena->has_peek)
-                arena->has_peek = pipe2(arena->peek, O_CLOEXEC | O_NONBLOCK) == 0;
-        if (!arena->has_peek) {
+        if (!log_peek_ready(arena)) {
                 errno = EINVAL;
                 return -1;
         }
@@ -235,18 +277,28 @@ ssize_t log_peek(struct log_stream *s, struct log_arena *arena) {
         return n > 0 ? (ssize_t)got : n;
 }
 
-void log_discard(struct log_stream *s, struct log_arena *arena, size_t size) {
+void log_discard(struct log_stream *s, struct log_arena *arena, size_t at, size_t size) {
         while (size > 0) {
-                ssize_t n = read(s->fd, log_arena_input(arena), size);
+                ssize_t n = read(s->fd, log_arena_input(arena) + at, size);
 
                 if (n <= 0 && errno != EINTR)
                         return;
+                at += n > 0 ? (size_t)n : 0;
                 size -= n > 0 ? (size_t)n : 0;
         }
 }
 
-/* One look at what there is, its entries, and its end in the pipe. Returns as read() does. */
+/* Nobody holds the other end any more. */
+static bool has_hung_up(const struct log_stream *s) {
+        struct pollfd p = { .fd = s->fd };
+
+        return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
+}
+
+/* One look at what there is, its entries, and its end in the pipe. Returns as read() does; EAGAIN also where nothing but the
+ * beginning of a line is there. */
 static ssize_t read_once(struct log_stream *s, struct log_arena *arena) {
+        size_t taken;
         ssize_t n;
 
         if (!log_arena_take(arena))
@@ -258,13 +310,19 @@ static ssize_t read_once(struct log_stream *s, struct log_arena *arena) {
                 s->no_peek = true;
                 return read_plain(s, arena);
         }
-        if (n > 0) {
-                size_t done = take(s, arena, (size_t)n);
-
-                tap(s, log_arena_input(arena), done);
-                log_discard(s, arena, done);
-        }
-        return n;
+        if (n <= 0)
+                return n;
+        taken = take(s, arena, (size_t)n);
+        if ((size_t)n > s->shown)
+                tap(s, log_arena_input(arena) + s->shown, (size_t)n - s->shown);
+        s->shown = (uint32_t)((size_t)n - taken);
+        if (taken > 0)
+                return n;
+        s->ending = has_hung_up(s);
+        if (s->ending)
+                return n;
+        errno = EAGAIN;
+        return -1;
 }
 
 enum log_state log_stream_read(struct log_stream *s, struct log_arena *arena) {
@@ -282,8 +340,6 @@ enum log_state log_stream_read(struct log_stream *s, struct log_arena *arena) {
                 if (n <= 0)
                         return LOG_ENDED;
                 adapt_pipe(s, arena, (size_t)n);
-                if (n < LOG_PIPE_DEFAULT)
-                        return LOG_IDLE; /* a pipe that gave less than asked was empty then */
                 taken += (size_t)n;
         }
         return LOG_MORE;
@@ -292,6 +348,7 @@ enum log_state log_stream_read(struct log_stream *s, struct log_arena *arena) {
 void log_stream_end(struct log_stream *s, struct log_arena *arena) {
         size_t taken = 0;
 
+        s->ending = true;
         while (s->fd >= 0 && taken < LOG_DRAIN_MAX) {
                 ssize_t n = read_once(s, arena);
 
@@ -303,11 +360,11 @@ void log_stream_end(struct log_stream *s, struct log_arena *arena) {
         }
         if (s->part_size > 0) {
                 if (log_arena_take(arena)) {
-                        struct batch b = { .writer = s->writer, .output = log_arena_output(arena) };
+                        struct batch b;
 
-                        log_prefix(s->writer, s->name, b.prefix);
+                        batch_init(&b, s, arena);
                         memcpy(batch_begin_entry(&b), s->part, s->part_size);
-                        batch_end_entry(&b, s->part_size, true);
+                        batch_end_entry(&b, s->part_size, s->part_size, true);
                         batch_flush(&b);
                 } else {
                         log_writer_drop(s->writer, 1, ENOMEM);

@@ -90,8 +90,10 @@ struct log_stream {
         log_tap tap; /* may be NULL; may change between calls */
         void *userdata;
         struct log_writer *writer;
-        char *part; /* the beginning of a line whose end is not there yet: LOG_LINE_MAX bytes, mapped while needed */
+        char *part; /* the beginning of a long line whose end is not there yet: LOG_LINE_MAX bytes, mapped while needed */
         uint32_t part_size;
+        uint32_t shown; /* of the beginning of a line that is still in the pipe: the tap has seen it */
+        bool ending; /* a line without its end is as good as whole */
         bool grown; /* the pipe has LOG_PIPE_MAX */
         bool no_peek; /* a terminal or socket: read at once */
 };
@@ -114,8 +116,8 @@ void log_stream_init(struct log_stream *stream, int fd, enum log_stream_name nam
  * themselves are taken for new ones. Call once, before the first log_stream_read(). */
 void log_stream_resume(struct log_stream *stream, struct log_arena *arena);
 
-/* Call when stream->fd is readable or hung up (level-triggered). Takes at most LOG_TURN_MAX. A terminal without a slave (EIO) has
- * ended. Never fails: output that cannot be logged is dropped and counted. */
+/* Call when stream->fd is readable or hung up, and again after LOG_MORE. The beginning of a line may be left in the pipe:
+ * watch it edge-triggered. Takes at most LOG_TURN_MAX. A terminal without a slave (EIO) has ended. Never fails: output that cannot be logged is dropped and counted. */
 enum log_state log_stream_read(struct log_stream *stream, struct log_arena *arena);
 
 /* The container has exited: takes what is still in the pipe (at most LOG_DRAIN_MAX, since a descendant may hold it and go

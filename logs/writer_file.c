@@ -13,11 +13,14 @@
 #include "lib/cleanup.h"
 #include "logs/names.h"
 
+#ifndef RENAME_EXCHANGE /* not in musl 1.2.3 */
+#define RENAME_EXCHANGE (1 << 1)
+#endif
+
 #define NS_PER_SECOND UINT64_C(1000000000)
 
 /* ".20261121-104715.123456789" */
 #define SUFFIX_SIZE 26
-#define FRESH_SUFFIX ".tmp"
 
 /* How far back the last newline is looked for in a file that was torn. */
 #define TORN_MAX (LOG_LINE_MAX + 4096)
@@ -116,7 +119,13 @@ static int write_notice(struct log_writer *w) {
         return r;
 }
 
-/* Counts the rotated files and finds the oldest. */
+static bool is_empty(int dir_fd, const char *name) {
+        struct stat st;
+
+        return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
+}
+
+/* Counts the rotated files and finds the oldest. One without entries is what a rotation left that was killed: removed. */
 static size_t scan_rotated(const struct log_writer *w, char ret_oldest[NAME_MAX + 1]) {
         _cleanup_close_ int fd = openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _Alignas(struct dirent) char buffer[2048];
@@ -129,11 +138,12 @@ static size_t scan_rotated(const struct log_writer *w, char ret_oldest[NAME_MAX 
                         const struct dirent *d = (const void *)(buffer + at);
 
                         at += d->d_reclen;
-                        if (!log_is_rotated(d->d_name, w->name))
+                        if (!log_is_rotated(d->d_name, w->name) ||
+                            (is_empty(fd, d->d_name) && unlinkat(fd, d->d_name, 0) == 0))
                                 continue;
                         n_files++;
                         if (!ret_oldest[0] || strcmp(d->d_name, ret_oldest) < 0)
-                                snprintf(ret_oldest, NAME_MAX + 1, "%s", d->d_name);
+                                snprintf(ret_oldest, NAME_MAX + 1, "%.*s", NAME_MAX, d->d_name);
                 }
         return n_files;
 }
@@ -162,42 +172,32 @@ static void rotated_name(const struct log_writer *w, unsigned nth, char ret_name
         memccpy(mempcpy(ret_name, w->name, strlen(w->name)), stamp, '\0', SUFFIX_SIZE + 2);
 }
 
-/* Gives the current file its second name. */
-static int link_rotated(const struct log_writer *w, char ret_name[NAME_MAX + 1]) {
-        for (unsigned nth = 0; nth < LOG_FILES_MAX; nth++) {
+/* Makes the next file under the name that the full one is to have. */
+static int make_fresh(const struct log_writer *w, char ret_name[NAME_MAX + 1]) {
+        int fd = -EEXIST;
+
+        for (unsigned nth = 0; nth < LOG_FILES_MAX && fd == -EEXIST; nth++) {
                 rotated_name(w, nth, ret_name);
-                if (linkat(w->dir_fd, w->name, w->dir_fd, ret_name, 0) == 0)
-                        return 0;
-                if (errno != EEXIST)
-                        return -errno;
+                fd = open_log(w, ret_name, O_EXCL);
         }
-        return -EEXIST;
+        return fd;
 }
 
-/* The new file is there before the old one loses its name, so that a failure at any point leaves a log to write to and
- * NAME is never missing. */
+/* The new file is there before the two swap their names in one step: whenever this ends, NAME is there, and no entry is in
+ * two files. */
 static int rotate(struct log_writer *w) {
-        char rotated[NAME_MAX + 1], fresh[NAME_MAX + 1];
-        _cleanup_close_ int fd = -EBADF;
+        char rotated[NAME_MAX + 1];
+        _cleanup_close_ int fd = make_fresh(w, rotated);
         int r;
 
-        strcpy(mempcpy(fresh, w->name, strlen(w->name)), FRESH_SUFFIX);
-        unlinkat(w->dir_fd, fresh, 0);
-        fd = open_log(w, fresh, O_EXCL);
         if (fd < 0)
                 return fd;
-        r = link_rotated(w, rotated);
-        if (r < 0 && r != -ENOENT) { /* ENOENT: someone took the file away; a new one is wanted all the more */
-                unlinkat(w->dir_fd, fresh, 0);
+        r = syscall(SYS_renameat2, w->dir_fd, rotated, w->dir_fd, w->name, RENAME_EXCHANGE) < 0 ? -errno : 0;
+        if (r == -ENOENT) /* someone took the file away; a new one is wanted all the more */
+                r = renameat(w->dir_fd, rotated, w->dir_fd, w->name) < 0 ? -errno : 0;
+        if (r < 0) {
+                unlinkat(w->dir_fd, rotated, 0);
                 return r;
-        }
-        if (renameat(w->dir_fd, fresh, w->dir_fd, w->name) < 0) {
-                int error = errno;
-
-                if (r == 0)
-                        unlinkat(w->dir_fd, rotated, 0);
-                unlinkat(w->dir_fd, fresh, 0);
-                return -error;
         }
         close_fd(w->fd);
         w->fd = TAKE_FD(fd);
@@ -207,12 +207,18 @@ static int rotate(struct log_writer *w) {
         return 0;
 }
 
+size_t log_writer_room(const struct log_writer *w) {
+        if (w->limits.size == 0)
+                return SIZE_MAX;
+        return w->rotate_at > w->size ? (size_t)(w->rotate_at - w->size) : 0;
+}
+
 /* How much of @data goes into the current file: up to the last entry that fits, but at least one into an empty file. */
 static size_t fitting(const struct log_writer *w, const char *data, size_t size) {
-        size_t room = w->rotate_at > w->size ? (size_t)(w->rotate_at - w->size) : 0;
+        size_t room = log_writer_room(w);
         const char *last;
 
-        if (w->limits.size == 0 || size <= room)
+        if (size <= room)
                 return size;
         last = memrchr(data, '\n', room);
         if (!last && w->size == 0)

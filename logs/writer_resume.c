@@ -107,10 +107,15 @@ void log_stream_resume(struct log_stream *s, struct log_arena *arena) {
 
         if (s->fd < 0 || !s->writer || !s->writer->open || !log_arena_take(arena))
                 return;
+        /* As much has to be seen as the killed one may have logged with its pipes at their largest. */
+        if (!log_peek_ready(arena))
+                return;
+        fcntl(arena->peek[1], F_SETPIPE_SZ, LOG_INPUT_SIZE);
         n = log_peek(s, arena);
+        fcntl(arena->peek[1], F_SETPIPE_SZ, LOG_PIPE_DEFAULT);
         if (n <= 0)
                 return;
-        size = read_tail(s->writer, log_arena_output(arena), LOG_OUTPUT_SIZE);
+        size = read_tail(s->writer, log_arena_output(arena), LOG_OUTPUT_SIZE + LOG_SLACK); /* more than one flush */
         struct tail tail = { log_arena_output(arena), log_arena_output(arena) + size, s->name };
-        log_discard(s, arena, logged_already(tail, log_arena_input(arena), (size_t)n));
+        log_discard(s, arena, 0, logged_already(tail, log_arena_input(arena), (size_t)n));
 }

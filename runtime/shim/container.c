@@ -32,13 +32,22 @@ struct container *container_find_pid(struct shim *shim, pid_t pid) {
         return c;
 }
 
+#define STREAM_EVENTS (EPOLLIN | EPOLLET)
+
 static void stream_ready(struct source *source, uint32_t events) {
         struct stream *stream = (struct stream *)source;
         struct shim *shim = stream->container->shim;
 
         (void)events;
-        if (log_stream_read(&stream->log, &shim->arena) != LOG_ENDED)
+        switch (log_stream_read(&stream->log, &shim->arena)) {
+        case LOG_IDLE:
                 return;
+        case LOG_MORE: /* its edge is over, but not what came with it */
+                source_rearm(shim, source, STREAM_EVENTS);
+                return;
+        case LOG_ENDED:
+                break;
+        }
         log_stream_end(&stream->log, &shim->arena);
         source_close(shim, source);
 }
@@ -68,7 +77,7 @@ static int watch_stream(struct container *container, enum log_stream_name name, 
         stream->container = container;
         log_stream_init(&stream->log, fd, name, &container->writer);
         stream->log.userdata = container;
-        return source_add(container->shim, &stream->source, fd, EPOLLIN);
+        return source_add(container->shim, &stream->source, fd, STREAM_EVENTS);
 }
 
 void container_free(struct container *container) {
@@ -303,12 +312,10 @@ void container_lost(struct container *container) {
 
 static void adopted_ready(struct source *source, uint32_t events) {
         struct container *container = (struct container *)((char *)source - offsetof(struct container, adopted));
-        struct epoll_event quiet = { .events = 0, .data.ptr = source };
-
         if (events & EPOLLHUP)
                 container_lost(container);
         else /* dead, not yet collected: from now on only EPOLLHUP is told, where the kernel has that */
-                epoll_ctl(container->shim->epoll_fd, EPOLL_CTL_MOD, source->fd, &quiet);
+                source_rearm(container->shim, source, 0);
 }
 
 /* A descendant that became our child when what made it ended: collected as the others, if nobody did that yet. */

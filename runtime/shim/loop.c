@@ -21,6 +21,12 @@ int source_add(struct shim *shim, struct source *source, int fd, uint32_t events
         return 0;
 }
 
+void source_rearm(struct shim *shim, struct source *source, uint32_t events) {
+        struct epoll_event event = { .events = events, .data.ptr = source };
+
+        epoll_ctl(shim->epoll_fd, EPOLL_CTL_MOD, source->fd, &event);
+}
+
 void source_close(struct shim *shim, struct source *source) {
         if (source->fd < 0)
                 return;

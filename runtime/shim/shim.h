@@ -106,6 +106,7 @@ struct request {
 
 /* loop.c */
 int source_add(struct shim *shim, struct source *source, int fd, uint32_t events);
+void source_rearm(struct shim *shim, struct source *source, uint32_t events); /* told again of what is there already */
 void source_close(struct shim *shim, struct source *source); /* out of the set, and closes its fd */
 void *shim_map(size_t size); /* zeroed pages of their own, given back whole */
 void shim_unmap(void *p, size_t size);

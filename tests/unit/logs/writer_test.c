@@ -440,7 +440,7 @@ static void test_resume(void **state) {
 }
 
 /* A reader that ends by being killed, as shims are. */
-static pid_t start_reader(int fd) {
+static pid_t start_reader(int fd, const struct log_limits *limits) {
         pid_t pid = fork();
 
         if (pid == 0) {
@@ -448,7 +448,7 @@ static pid_t start_reader(int fd) {
                 static struct log_stream s;
                 static struct log_arena own;
 
-                if (log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }) < 0)
+                if (log_writer_open(&w, dir.fd, "0.log", limits) < 0)
                         _exit(1);
                 log_stream_init(&s, fd, LOG_STDOUT, &w);
                 log_stream_resume(&s, &own);
@@ -464,38 +464,83 @@ static pid_t start_reader(int fd) {
         return pid;
 }
 
-static void test_killed_readers(void **state) {
-        const unsigned n = 60000;
-        unsigned next = 0, kills = 0;
-        int p[2], status = 0;
-        pid_t printer, reader;
+/* Numbered lines of 9 bytes: in the log they are five times as long. */
+static pid_t print_short_lines(int fd, unsigned n, size_t at_once) {
+        pid_t pid = fork();
+        char *block;
 
-        assert_int_equal(pipe(p), 0);
-        printer = fork();
-        if (printer == 0) {
-                for (unsigned i = 0; i < n; i++)
-                        dprintf(p[1], "%08u\n", i);
-                _exit(0);
+        if (pid != 0)
+                return pid;
+        block = malloc(at_once * 9 + 1);
+        for (unsigned i = 0; i < n; i += at_once) {
+                for (unsigned k = 0; k < at_once; k++)
+                        snprintf(block + k * 9, 10, "%08u\n", i + k);
+                for (size_t done = 0; done < at_once * 9;)
+                        done += (size_t)write(fd, block + done, at_once * 9 - done);
         }
-        close(p[1]);
+        _exit(0);
+}
+
+static unsigned kill_readers(int fd, const struct log_limits *limits, pid_t printer) {
+        unsigned kills = 0;
+        int status = 0;
+        pid_t reader;
+
         srand(1);
-        for (reader = start_reader(p[0]); kills < 10000; kills++) {
-                usleep((useconds_t)(rand() % 3000));
+        for (reader = start_reader(fd, limits); kills < 10000; kills++) {
+                usleep((useconds_t)(rand() % 1000));
                 if (waitpid(reader, &status, WNOHANG) == reader)
                         break;
                 kill(reader, SIGKILL);
                 waitpid(reader, NULL, 0);
-                reader = start_reader(p[0]);
+                reader = start_reader(fd, limits);
         }
         assert_int_equal(status, 0);
         waitpid(printer, &status, 0);
-        close(p[0]);
-        assert_true(kills >= 5);
+        return kills;
+}
 
-        _cleanup_free_ char *text = scratch_read(&dir, "0.log", NULL);
-        for (const char *line = text; *line; line = strchr(line, '\n') + 1)
-                assert_int_equal(strtoul(line + TIME_SIZE + 9, NULL, 10), next++);
-        assert_int_equal(next, n);
+static void test_killed_readers(void **state) {
+        static const struct {
+                struct log_limits limits;
+                unsigned lines;
+                size_t at_once;
+                int pipe;
+        } cases[] = {
+                { { 0 }, 60000, 1, 0 },
+                { { 0 }, 1000000, 50000, 1024 * 1024 },
+                { { .size = 1500000, .files = 60 }, 1000000, 50000, 1024 * 1024 },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                unsigned next = 0;
+                char *names[64];
+                size_t n_names;
+                pid_t printer;
+                int p[2];
+
+                assert_int_equal(pipe(p), 0);
+                if (cases[i].pipe > 0)
+                        fcntl(p[0], F_SETPIPE_SZ, cases[i].pipe);
+                printer = print_short_lines(p[1], cases[i].lines, cases[i].at_once);
+                close(p[1]);
+                assert_true(kill_readers(p[0], &cases[i].limits, printer) >= 3);
+                close(p[0]);
+
+                n_names = scratch_list(&dir, names);
+                for (size_t k = 1; k <= n_names; k++) {
+                        _cleanup_free_ char *text = scratch_read(&dir, names[k % n_names], NULL);
+
+                        for (const char *line = text; *line; line = strchr(line, '\n') + 1)
+                                if (strtoul(line + TIME_SIZE + 9, NULL, 10) != next++)
+                                        fail_msg("case %zu: %.60s instead of %u", i, line, next - 1);
+                }
+                assert_int_equal(next, cases[i].lines);
+                for (size_t k = 0; k < n_names; k++) {
+                        unlinkat(dir.fd, names[k], 0);
+                        free(names[k]);
+                }
+        }
 }
 
 int main(void) {
