@@ -330,6 +330,8 @@ int sandbox_find(struct cri *cri, const char *id, struct cri_sandbox **ret_sandb
 
         if (!sandbox || sandbox->hidden)
                 sandbox = FIND_BY_PREFIX(cri->first_sandbox, id, &n);
+        if (!*id)
+                return err_set(err, EINVAL, "the sandbox id is empty");
         if (n > 1)
                 return err_set(err, EINVAL, "sandbox id \"%.128s\" is the beginning of several", id);
         if (!sandbox)
@@ -344,6 +346,8 @@ int container_find(struct cri *cri, const char *id, struct cri_container **ret_c
 
         if (!container || container->hidden)
                 container = FIND_BY_PREFIX(cri->first_container, id, &n);
+        if (!*id)
+                return err_set(err, EINVAL, "the container id is empty");
         if (n > 1)
                 return err_set(err, EINVAL, "container id \"%.128s\" is the beginning of several", id);
         if (!container)

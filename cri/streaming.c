@@ -12,7 +12,7 @@
 #include "lib/log.h"
 #include "lib/sigpipe.h"
 
-#define LISTEN_BACKLOG 64
+#define LISTEN_BACKLOG 512
 #define READ_SIZE (64u << 10)
 
 /* The most a client may owe: sessions stop at STREAMING_BUFFER_MAX, and forwards and answers add a little to it. */

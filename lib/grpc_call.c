@@ -264,6 +264,8 @@ void grpc_call_begin(struct grpc_call *call) {
         call->method = call->path ? find_method(call->server, call->path) : NULL;
         if (!call->method)
                 return answer_unknown(call);
+        if (call->server->n_calls > GRPC_CALLS_MAX)
+                return answer(call, GRPC_RESOURCE_EXHAUSTED, "too many calls under way");
         start_deadline(call);
 }
 

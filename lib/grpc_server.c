@@ -9,7 +9,8 @@
 #include "lib/grpc_server_internal.h"
 #include "lib/log.h"
 
-#define LISTEN_BACKLOG 128
+/* Past it, a client of a Unix socket gets EAGAIN at once. */
+#define LISTEN_BACKLOG 1024
 
 struct listener {
         union {
@@ -37,6 +38,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         if (!call)
                 return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         nghttp2_session_set_stream_user_data(session, frame->hd.stream_id, call);
+        connection->active = uv_now(connection->server->loop);
         return 0;
 }
 
@@ -195,6 +197,21 @@ static int start_session(struct connection *connection) {
         return h2_start(&connection->h2);
 }
 
+/* Closes the connection that has had no call for the longest time. Clients that only hold connections, on purpose or
+ * forgotten, so shut nobody out. */
+static int make_room(struct grpc_server *server, const struct connection *newest) {
+        struct connection *connection, *idle = NULL;
+
+        LIST_FOREACH (connection, &server->connections, link)
+                if (connection != newest && !connection->h2.closing && LIST_EMPTY(&connection->calls) &&
+                    (!idle || connection->active <= idle->active))
+                        idle = connection;
+        if (!idle)
+                return -EMFILE;
+        h2_close(&idle->h2, 0);
+        return 0;
+}
+
 /* Accepts in any case: a connection left in the backlog would be offered again at once. */
 static int accept_connection(struct listener *listener, struct connection *connection) {
         socklen_t size = sizeof(connection->peer);
@@ -204,7 +221,7 @@ static int accept_connection(struct listener *listener, struct connection *conne
         r = uv_accept(&listener->uv.stream, &connection->h2.uv.stream);
         if (r < 0)
                 return r;
-        if (listener->server->n_connections > GRPC_CONNECTIONS_MAX)
+        if (listener->server->n_connections > GRPC_CONNECTIONS_MAX && make_room(listener->server, connection) < 0)
                 return -EMFILE;
         connection->peer = (struct ucred){ .uid = (uid_t)-1, .gid = (gid_t)-1 };
         if (listener->is_unix && uv_fileno(&connection->h2.uv.handle, &fd) == 0 &&
@@ -227,6 +244,7 @@ static void on_connection(uv_stream_t *stream, int status) {
         if (!connection)
                 return log_error("gRPC socket: out of memory for a connection");
         connection->server = server;
+        connection->active = uv_now(server->loop);
         connection->h2.data = connection;
         connection->h2.on_closed = on_connection_closed;
         connection->h2.on_dead = on_dead;

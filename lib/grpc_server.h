@@ -15,9 +15,13 @@
 
 #include "lib/grpc.h"
 
-/* Connections beyond this are closed at once; streams beyond it are refused (REFUSED_STREAM: clients wait). */
+/* One connection more, and the one that has been without a call for the longest time is closed; when all have calls,
+ * the new one. Streams beyond theirs are refused (REFUSED_STREAM: clients wait). */
 #define GRPC_CONNECTIONS_MAX 400
 #define GRPC_STREAMS_MAX 256
+
+/* Calls of all connections, those counted whose client has gone before the answer (RESOURCE_EXHAUSTED). */
+#define GRPC_CALLS_MAX 8192
 
 /* Bytes of one call's headers. */
 #define GRPC_HEADERS_MAX (16u << 10)

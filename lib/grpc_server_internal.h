@@ -10,6 +10,7 @@ struct connection {
         struct h2 h2;
         struct grpc_server *server;
         struct ucred peer;
+        uint64_t active; /* its last call's begin, or its own, in uv_now() */
         LIST_ENTRY(connection) link;
         LIST_HEAD(, grpc_call) calls;
 };

@@ -38,8 +38,11 @@ class Client:
 
     def code(self, name, **fields):
         """The name of the status code that the call ends with, and its text."""
+        return self.send(name, getattr(api, SERVICES[name][1].input_type.name)(**fields))
+
+    def send(self, name, request, timeout=30):
         try:
-            self.call(name, **fields)
+            self._method(name, False)(request, timeout=timeout)
             return "OK", ""
         except grpc.RpcError as e:
             return e.code().name, e.details()
