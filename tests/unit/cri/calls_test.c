@@ -209,7 +209,7 @@ static void test_wrong_ids(void **state) {
         status.pod_sandbox_id = (char *)(uintptr_t)"aa";
         expect_refusal(CRI_POD_SANDBOX_STATUS, &status, EINVAL, "the beginning of several");
         status.pod_sandbox_id = (char *)(uintptr_t)"";
-        expect_refusal(CRI_POD_SANDBOX_STATUS, &status, ENOENT, "not found");
+        expect_refusal(CRI_POD_SANDBOX_STATUS, &status, EINVAL, "the sandbox id is empty");
 }
 
 static void test_wrong_requests(void **state) {
