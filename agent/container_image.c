@@ -61,12 +61,19 @@ static const char *failure_reason(const struct err *err, const struct wanted *wa
 static void pull_failed(struct member *m, const struct wanted *wanted, const struct err *err) {
         int64_t now = worker_now(m->worker);
         const char *reason = failure_reason(err, wanted);
+        bool invalid = strcmp(reason, "InvalidImageName") == 0;
 
         backoff_next(&m->pull, now, now);
         m->pull_failed_at = now;
         worker_say(m->worker, m, true, "Failed", "Failed to pull image \"%s\": %s", wanted->image, err_text(err));
         worker_say(m->worker, m, true, "Failed", "Error: %s", reason);
-        member_set_waiting(m, reason, "%s", err_text(err));
+        if (invalid)
+                member_set_waiting(m, reason,
+                                   "Failed to apply default image tag \"%s\": couldn't parse image name \"%s\": "
+                                   "invalid reference format: %s",
+                                   wanted->image, wanted->image, err_text(err));
+        else
+                member_set_waiting(m, reason, "%s", err_text(err));
         member_event(m, MEMBER_EVENT_FAILED);
 }
 

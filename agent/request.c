@@ -10,6 +10,7 @@
 #include "agent/request_security.h"
 #include "agent/worker_internal.h"
 #include "kube/env.h"
+#include "kube/resource_list.h"
 #include "kube/resources.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -119,20 +120,37 @@ static Cri__DNSConfig *make_dns(struct arena *arena, const struct dns_choice *ch
         return dns;
 }
 
+static int64_t units(const resource_list *list, const char *name) {
+        const struct quantity *amount = resource_get(list, name);
+
+        return !amount ? 0 : strcmp(name, "cpu") == 0 ? quantity_milli(*amount) : quantity_units(*amount);
+}
+
+/* The sums, also where some container has no limit: for the runtime to know, not to set. */
 static Cri__LinuxContainerResources *pod_resources(struct arena *arena, const struct worker *w) {
         Cri__LinuxContainerResources *r =
                 NEW(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
-        struct quantity limit;
+        resource_list requests = { 0 }, limits = { 0 };
 
-        if (!r)
+        if (!r || !pod_requests(arena, w->pod, &requests) || !pod_limits(arena, w->pod, &limits))
                 return NULL;
-        r->cpu_shares = (int64_t)pod_cpu_shares(quantity_milli(pod_request(w->pod, "cpu")));
-        if (pod_limit(w->pod, "cpu", &limit)) {
+        r->cpu_shares = (int64_t)pod_cpu_shares(units(&requests, "cpu"));
+        r->cpu_period = POD_CPU_PERIOD_DEFAULT;
+        r->cpu_quota = pod_cpu_quota(units(&limits, "cpu"), POD_CPU_PERIOD_DEFAULT);
+        r->memory_limit_in_bytes = units(&limits, "memory");
+        return r;
+}
+
+static Cri__LinuxContainerResources *pod_overhead(struct arena *arena, const struct worker *w) {
+        Cri__LinuxContainerResources *r =
+                NEW(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
+        const resource_list *overhead = &w->pod->spec.overhead;
+
+        if (r && overhead->count > 0) {
+                r->cpu_shares = (int64_t)pod_cpu_shares(units(overhead, "cpu"));
                 r->cpu_period = POD_CPU_PERIOD_DEFAULT;
-                r->cpu_quota = pod_cpu_quota(quantity_milli(limit), POD_CPU_PERIOD_DEFAULT);
+                r->memory_limit_in_bytes = units(overhead, "memory");
         }
-        if (pod_limit(w->pod, "memory", &limit))
-                r->memory_limit_in_bytes = quantity_units(limit);
         return r;
 }
 
@@ -145,8 +163,9 @@ static Cri__LinuxPodSandboxConfig *make_linux(struct arena *arena, const struct 
                 return NULL;
         config->cgroup_parent = (char *)pod_files_cgroup(arena, w);
         config->resources = pod_resources(arena, w);
+        config->overhead = pod_overhead(arena, w);
         config->security_context = request_sandbox_security(arena, w);
-        if (!config->cgroup_parent || !config->resources || !config->security_context)
+        if (!config->cgroup_parent || !config->resources || !config->overhead || !config->security_context)
                 return NULL;
         if (!security || !security->sysctls.count)
                 return config;
@@ -214,15 +233,23 @@ static const char *ports_json(struct arena *arena, const struct pod_container *c
         return json_writer_finish(&w, &text, NULL) < 0 ? NULL : arena_strdup(arena, text);
 }
 
-/* FNV-1a over the container as the pod was read: kubelet's hash has another value, with the same use. */
-static const char *hash_text(struct arena *arena, const struct member *m) {
-        const char *parts[] = { m->worker->pod->metadata.uid, m->spec->name, m->spec->image };
-        uint32_t hash = 2166136261u;
+static uint32_t fnv1a(uint32_t hash, const char *text) {
+        for (const char *p = text; *p; p++)
+                hash = (hash ^ (unsigned char)*p) * 16777619u;
+        return hash;
+}
 
-        for (size_t i = 0; i < ELEMENTS(parts); i++)
-                for (const char *p = parts[i] ? parts[i] : ""; *p; p++)
-                        hash = (hash ^ (unsigned char)*p) * 16777619u;
-        return arena_printf(arena, "%x", hash);
+/* As kubelet's HashContainer(): FNV-1a of how Go prints the bytes of the JSON of image and name. */
+static const char *hash_text(struct arena *arena, const struct member *m) {
+        const char *json = arena_printf(arena, "{\"image\":\"%s\",\"name\":\"%s\"}", m->spec->image, m->spec->name);
+        uint32_t hash = fnv1a(2166136261u, "([]uint8)[");
+        char number[8];
+
+        for (const char *p = json ?: ""; *p; p++) {
+                snprintf(number, sizeof(number), p == json ? "%u" : " %u", (unsigned char)*p);
+                hash = fnv1a(hash, number);
+        }
+        return arena_printf(arena, "%x", fnv1a(hash, "]"));
 }
 
 static void set_container_labels(struct arena *arena, const struct member *m, uint32_t attempt,
@@ -330,18 +357,25 @@ static bool set_mounts(struct arena *arena, const struct member *m, uint32_t att
 static Cri__LinuxContainerResources *make_resources(struct arena *arena, const struct member *m) {
         Cri__LinuxContainerResources *r =
                 NEW(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
+        const struct pod *pod = m->worker->pod;
         struct quantity amount;
+        int64_t milli = 0;
 
         if (!r)
                 return NULL;
-        int64_t milli = pod_container_request(m->spec, "cpu", &amount) ? quantity_milli(amount) : 0;
-        r->cpu_shares = (int64_t)pod_cpu_shares(milli);
         r->cpu_period = POD_CPU_PERIOD_DEFAULT;
-        if (pod_container_limit(m->spec, "cpu", &amount))
-                r->cpu_quota = pod_cpu_quota(quantity_milli(amount), POD_CPU_PERIOD_DEFAULT);
-        if (pod_container_limit(m->spec, "memory", &amount))
+        if (pod_container_bound(pod, m->spec, "cpu", &amount)) {
+                milli = quantity_milli(amount);
+                r->cpu_quota = pod_cpu_quota(milli, POD_CPU_PERIOD_DEFAULT);
+        }
+        if (pod_container_request(m->spec, "cpu", &amount))
+                milli = quantity_milli(amount);
+        r->cpu_shares = (int64_t)pod_cpu_shares(milli);
+        if (pod_container_bound(pod, m->spec, "memory", &amount)) {
                 r->memory_limit_in_bytes = quantity_units(amount);
-        r->oom_score_adj = pod_oom_score_adj(m->worker->pod, m->spec, m->worker->node->memory_bytes);
+                r->memory_swap_limit_in_bytes = r->memory_limit_in_bytes; /* of both together: no swap */
+        }
+        r->oom_score_adj = pod_oom_score_adj(pod, m->spec, m->worker->node->memory_bytes);
         r->hugepage_limits = arena_alloc_array(arena, m->spec->resources.limits.count + 1, sizeof(*r->hugepage_limits));
         list_for_each(limit, &m->spec->resources.limits) {
                 Cri__HugepageLimit *page;

@@ -94,7 +94,7 @@ static Cri__SecurityProfile *profile(struct arena *arena, const struct pod_profi
         return p;
 }
 
-/* The pod's supplemental groups and its fsGroup. */
+/* The pod's fsGroup and its supplemental groups. */
 static int64_t *groups(struct arena *arena, const struct pod_security *security, size_t *ret_n) {
         size_t n = 0;
         int64_t *list =
@@ -102,10 +102,10 @@ static int64_t *groups(struct arena *arena, const struct pod_security *security,
 
         if (!list)
                 return NULL;
-        list_for_each(group, &security->supplemental_groups)
-                list[n++] = *group;
         if (security->fs_group.set)
                 list[n++] = security->fs_group.value;
+        list_for_each(group, &security->supplemental_groups)
+                list[n++] = *group;
         *ret_n = n;
         return list;
 }
@@ -160,8 +160,8 @@ static void set_user(struct arena *arena, const struct member *m, Cri__LinuxCont
                 return;
         if (m->image_user)
                 s->run_as_username = arena_strdup(arena, m->image_user);
-        else if (m->image_uid >= 0)
-                s->run_as_user = number(arena, &(struct opt_int){ .set = true, .value = m->image_uid });
+        else
+                s->run_as_user = number(arena, &(struct opt_int){ .set = true, .value = m->image_uid > 0 ? m->image_uid : 0 });
 }
 
 static Cri__Capability *capabilities(struct arena *arena, const struct pod_capabilities *wanted) {

@@ -29,7 +29,24 @@ static struct pod_container_state terminated(struct arena *arena, const struct e
 static const char *first_reason(const struct member *m) {
         const struct worker *w = m->worker;
 
-        return w->n_init > 0 && !w->initialized && m->role == MEMBER_MAIN ? "PodInitializing" : "ContainerCreating";
+        return w->n_init > 0 ? "PodInitializing" : "ContainerCreating";
+}
+
+/* What only cri knows: borrowed from its record, for as long as the container is. */
+static void fill_from_runtime(const struct member *m, struct pod_container_status *s) {
+        const struct worker_node *node = m->worker->node;
+        struct cri_container_info info;
+
+        s->image_id = m->image_id;
+        if (node->ops->container_get(node->data, m->id, &info) < 0)
+                return;
+        s->image_id = info.image_ref ?: m->image_id;
+        s->has_user = true;
+        s->stop_signal = info.stop_signal;
+        s->uid = info.uid;
+        s->gid = info.gid;
+        s->supplemental_groups = info.groups;
+        s->n_supplemental_groups = (uint32_t)info.n_groups;
 }
 
 static void fill(struct arena *arena, struct member *m, struct pod_container_status *s) {
@@ -39,11 +56,12 @@ static void fill(struct arena *arena, struct member *m, struct pod_container_sta
                 .container = m->spec,
                 .exists = m->id != NULL,
                 .restart_count = m->restarts,
-                .image_id = m->image_id,
                 .container_id = container_id(arena, m->id),
                 .ready = m->role == MEMBER_INIT ? m->state == MEMBER_EXITED && m->end.set && m->end.exit_code == 0
                                                 : running && m->started && m->ready,
         };
+        if (arena && m->id)
+                fill_from_runtime(m, s);
         s->started = running && m->started ? TRI_TRUE : TRI_FALSE;
         if (running) {
                 s->state = (struct pod_container_state){ .kind = STATE_RUNNING, .started_at = m->started_at };
@@ -108,9 +126,9 @@ int worker_write(struct worker *w, struct json_writer *out) {
         if (!arena)
                 return -ENOMEM;
         update(w, arena);
-        pod_status_write(w->pod, &w->status, &status);
+        r = pod_status_write(w->pod, &w->status, &status);
         update(w, NULL); /* nothing may point into the arena */
-        if ((r = json_writer_finish(&status, &status_text, NULL)) < 0)
+        if (r < 0 || (r = json_writer_finish(&status, &status_text, NULL)) < 0)
                 return r;
         if (length < 2 || asprintf(&joined, "%.*s,\"status\":%s}", (int)length - 1, pod_text, status_text) < 0) {
                 joined = NULL;

@@ -212,7 +212,7 @@ static int make_one(const struct pod_files *files, const struct pod_volume *volu
                 return make_written(files, volume, path, err);
         if (volume->image)
                 return 0; /* cri mounts it */
-        return err_set(err, EOPNOTSUPP, "its type is not supported without an API server");
+        return err_set(err, EOPNOTSUPP, "nothing here mounts volumes of type %s", volume->other.name ?: "unknown");
 }
 
 int volumes_make(const struct pod_files *files, struct err **err) {

@@ -6,6 +6,7 @@
 #include "cni/network.h"
 #include "cri/exits.h"
 #include "cri/handler.h"
+#include "cri/process.h"
 #include "cri/record.h"
 #include "cri/restore.h"
 #include "cri/sandbox.h"
@@ -156,6 +157,13 @@ static void fill_sandbox(const struct cri_sandbox *sandbox, struct cri_sandbox_i
                 info->netns = sandbox_netns_path(sandbox->cri->runtime, sandbox->id, netns);
 }
 
+static const char *signal_name(int signal) {
+        const ProtobufCEnumValue *value =
+                protobuf_c_enum_descriptor_get_value(&cri__signal__descriptor, (int)signal_to_cri(signal));
+
+        return value ? value->name : NULL;
+}
+
 static void fill_container(const struct cri_container *c, struct cri_container_info *info) {
         static char root[64], log_path[4096];
         const char *dir = c->sandbox->config->log_directory;
@@ -170,10 +178,15 @@ static void fill_container(const struct cri_container *c, struct cri_container_i
                 .started_at = c->started_at,
                 .reason = container_reason(c),
                 .message = c->message ? c->message : "",
-                .image_ref = c->config->image ? c->config->image->image : "",
+                .image_ref = c->record->image_ref,
                 .image_id = c->record->image_id,
                 .log_path = log_path,
                 .cgroup = c->cgroup,
+                .uid = c->record->uid,
+                .gid = c->record->gid,
+                .groups = c->record->groups,
+                .n_groups = c->record->n_groups,
+                .stop_signal = signal_name(c->record->stop_signal),
         };
         log_path[0] = '\0';
         if (!text_empty(c->config->log_path) && !text_empty(dir))

@@ -93,11 +93,15 @@ struct cri_container_info {
         int exit_code;
         const char *reason; /* "Completed", "Error", "OOMKilled", "StartError", "Unknown"; "" before its end */
         const char *message;
-        const char *image_ref; /* as the request named it */
+        const char *image_ref; /* as ContainerStatus answers it: "NAME@DIGEST" where a name is known */
         const char *image_id; /* "sha256:HEX" */
         const char *log_path; /* absolute; "" without a log */
         const char *root; /* the container's root as the host can open it, /proc/PID/root; NULL unless running */
         const char *cgroup;
+        uint32_t uid, gid; /* of its first process */
+        const uint32_t *groups;
+        size_t n_groups;
+        const char *stop_signal; /* "SIGTERM" */
 };
 
 /* Returns 0 or -ENOENT. Ids are whole ids here. */

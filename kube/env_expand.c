@@ -124,8 +124,8 @@ int env_expand_sub_path(struct arena *arena, const char *expression, const strin
         if (!path)
                 return err_set(err, ENOMEM, "subPathExpr: out of memory");
         if (missing.text)
-                return err_set(err, EINVAL, "failed to expand subPath expression: missing value for \"%.*s\"",
-                               (int)missing.length, missing.text);
+                return err_set(err, EINVAL, "missing value for %.*s, which subPathExpr \"%.256s\" names",
+                               (int)missing.length, missing.text, expression);
         if (*path == '/')
                 return err_set(err, EINVAL, "error SubPath `%.256s` must not be an absolute path", path);
         if (has_backsteps(path))

@@ -119,7 +119,7 @@ static const struct field pod_spec_type_fields[] = {
         ROW("priority", OPT_INT32, 0, pod_spec, priority),
         ROW("priorityClassName", STRING, 0, pod_spec, priority_class_name),
         ROW_OF("readinessGates", LIST, 0, pod_spec, readiness_gates, readiness_gate_type),
-        ROW_OF("resourceClaims", LIST, FIELD_UNSUPPORTED, pod_spec, resource_claims, claim_type),
+        ROW_OF("resourceClaims", LIST, 0, pod_spec, resource_claims, claim_type),
         ROW_OF("resources", OBJECT, 0, pod_spec, resources, resources_type),
         ROW_ENUM("restartPolicy", 0, pod_spec, restart_policy, restart_policies),
         ROW("runtimeClassName", STRING, 0, pod_spec, runtime_class_name),

@@ -104,6 +104,28 @@ bool pod_container_limits(struct arena *arena, const struct pod *pod, resource_l
                add_names(arena, pod, &pod->spec.init_containers, true, list);
 }
 
+static bool with_pod_level(struct arena *arena, const struct pod *pod, bool limits, resource_list *list) {
+        if (!pod->spec.resources)
+                return true;
+        list_for_each(r, amounts_of(pod->spec.resources, limits)) {
+                struct quantity *amount = (struct quantity *)resource_get(list, r->name);
+
+                if (amount)
+                        *amount = r->amount;
+                else if (!resource_list_add(arena, list, r->name, r->amount))
+                        return false;
+        }
+        return true;
+}
+
+bool pod_requests(struct arena *arena, const struct pod *pod, resource_list *list) {
+        return pod_container_requests(arena, pod, list) && with_pod_level(arena, pod, false, list);
+}
+
+bool pod_limits(struct arena *arena, const struct pod *pod, resource_list *list) {
+        return pod_container_limits(arena, pod, list) && with_pod_level(arena, pod, true, list);
+}
+
 static bool own_amount(const resource_list *list, const char *name, struct quantity *ret_amount) {
         const struct quantity *amount = resource_get(list, name);
 
@@ -118,6 +140,17 @@ bool pod_container_request(const struct pod_container *container, const char *na
 
 bool pod_container_limit(const struct pod_container *container, const char *name, struct quantity *ret_limit) {
         return own_amount(&container->resources.limits, name, ret_limit);
+}
+
+bool pod_container_bound(const struct pod *pod, const struct pod_container *container, const char *name,
+                         struct quantity *ret_limit) {
+        const struct quantity *shared = pod_level(pod, name, true);
+
+        if (pod_container_limit(container, name, ret_limit))
+                return true;
+        if (shared)
+                *ret_limit = *shared;
+        return shared;
 }
 
 static bool is_compute(const char *name) {

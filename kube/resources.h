@@ -38,9 +38,17 @@ struct quantity pod_containers_request(const struct pod *pod, const char *name);
 bool pod_container_requests(struct arena *arena, const struct pod *pod, resource_list *list);
 bool pod_container_limits(struct arena *arena, const struct pod *pod, resource_list *list);
 
+/* The same with pod-level resources in the place of the containers' where those say something: what the pod has. */
+bool pod_requests(struct arena *arena, const struct pod *pod, resource_list *list);
+bool pod_limits(struct arena *arena, const struct pod *pod, resource_list *list);
+
 /* A container's own; false when it has none. */
 bool pod_container_request(const struct pod_container *container, const char *name, struct quantity *ret_request);
 bool pod_container_limit(const struct pod_container *container, const char *name, struct quantity *ret_limit);
+
+/* The limit that holds for the container: its own, else the pod's as a whole. */
+bool pod_container_bound(const struct pod *pod, const struct pod_container *container, const char *name,
+                         struct quantity *ret_limit);
 
 /* CPU shares (cgroup v1 scale) for @milli; 0 gives the minimum. */
 uint64_t pod_cpu_shares(int64_t milli);

@@ -34,9 +34,10 @@ struct pod_container_status {
         const char *image; /* as the runtime names it; NULL: the spec's */
         const char *image_id, *container_id;
         bool has_user;
-        int64_t uid, gid;
-        const int64_t *supplemental_groups;
+        uint32_t uid, gid;
+        const uint32_t *supplemental_groups;
         uint32_t n_supplemental_groups;
+        const char *stop_signal; /* "SIGTERM"; NULL: not known */
 };
 
 #define POD_CONDITIONS_MAX 16
@@ -55,7 +56,7 @@ struct pod_status {
         const char *const *pod_ips; /* the first is podIP */
         uint32_t n_pod_ips;
         int64_t start_time;
-        struct pod_container_status *init, *containers, *ephemeral; /* in the spec's order, one each */
+        struct pod_container_status *init, *containers, *ephemeral; /* in the spec's order, one each; written by name */
         struct pod_condition conditions[POD_CONDITIONS_MAX];
         uint32_t n_conditions;
 };
@@ -79,8 +80,8 @@ int pod_status_conditions(const struct pod *pod, struct pod_status *status, bool
 /* The condition of that type; NULL when there is none. */
 const struct pod_condition *pod_status_condition(const struct pod_status *status, const char *type);
 
-/* Writes the status as the API's JSON object. */
-void pod_status_write(const struct pod *pod, const struct pod_status *status, struct json_writer *w);
+/* Writes the status as the API's JSON object. -ENOMEM or 0. */
+int pod_status_write(const struct pod *pod, const struct pod_status *status, struct json_writer *w);
 
 /* Frees what pod_status_conditions() allocated, not what was borrowed. */
 void pod_status_done(struct pod_status *status);

@@ -1,10 +1,15 @@
+#include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 #include "kube/field.h"
 #include "kube/pod_fields.h"
 #include "kube/resources.h"
 #include "kube/status.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
 const char *kube_time(int64_t milliseconds, char ret_text[KUBE_TIME_MAX]) {
@@ -24,13 +29,20 @@ static void add_time(struct json_writer *w, const char *key, int64_t millisecond
                 json_add_string(w, key, kube_time(milliseconds, text));
 }
 
+/* A container that never ran began, for kubelet, when time did. */
+static void add_start(struct json_writer *w, int64_t milliseconds) {
+        char text[KUBE_TIME_MAX];
+
+        json_add_string(w, "startedAt", kube_time(milliseconds, text));
+}
+
 static void write_terminated(struct json_writer *w, const struct pod_container_state *s) {
         json_add_int(w, "exitCode", s->exit_code);
         if (s->signal != 0)
                 json_add_int(w, "signal", s->signal);
         json_add_string_if(w, "reason", s->reason);
         json_add_string_if(w, "message", s->message);
-        add_time(w, "startedAt", s->started_at);
+        add_start(w, s->started_at);
         add_time(w, "finishedAt", s->finished_at);
         json_add_string_if(w, "containerID", s->container_id);
 }
@@ -73,18 +85,35 @@ static void write_user(struct json_writer *w, const struct pod_container_status 
         json_end_map(w);
 }
 
-static void write_resources(struct json_writer *w, const struct pod_container *c) {
+static void write_resources(struct json_writer *w, const struct pod_resources *resources) {
         char text[QUANTITY_TEXT_MAX];
 
-        if (c->resources.requests.count > 0) {
+        if (resources->requests.count > 0) {
                 json_key(w, "allocatedResources");
                 json_begin_map(w);
-                list_for_each(r, &c->resources.requests)
+                list_for_each(r, &resources->requests)
                         json_add_string(w, r->name, quantity_format(r->amount, text));
                 json_end_map(w);
         }
         json_key(w, "resources");
-        object_write(w, &resources_type, &c->resources);
+        object_write(w, &resources_type, resources);
+}
+
+static void write_mounts(struct json_writer *w, const struct pod_container *c) {
+        json_key(w, "volumeMounts");
+        json_begin_list(w);
+        list_for_each(mount, &c->volume_mounts) {
+                json_begin_map(w);
+                json_add_string(w, "name", mount->name);
+                json_add_string(w, "mountPath", mount->mount_path);
+                if (mount->read_only) {
+                        json_add_bool(w, "readOnly", true);
+                        json_add_string(w, "recursiveReadOnly",
+                                        mount->recursive_read_only >= RRO_IF_POSSIBLE ? "Enabled" : "Disabled");
+                }
+                json_end_map(w);
+        }
+        json_end_list(w);
 }
 
 static void write_container(struct json_writer *w, const struct pod_container_status *s) {
@@ -100,21 +129,41 @@ static void write_container(struct json_writer *w, const struct pod_container_st
         if (s->started != TRI_UNSET)
                 json_add_bool(w, "started", s->started == TRI_TRUE);
         if (s->exists)
-                write_resources(w, s->container);
+                write_resources(w, &s->container->resources);
+        if (s->container->volume_mounts.count > 0)
+                write_mounts(w, s->container);
         if (s->has_user)
                 write_user(w, s);
+        json_add_string_if(w, "stopSignal", s->stop_signal);
         json_end_map(w);
 }
 
-static void write_containers(struct json_writer *w, const char *key, const struct pod_container_status *list,
-                             uint32_t count) {
+static int by_name(const void *a, const void *b) {
+        const struct pod_container_status *const *one = a, *const *other = b;
+
+        return strcmp((*one)->container->name, (*other)->container->name);
+}
+
+/* Init containers in their order, the others by name. */
+static int write_containers(struct json_writer *w, const char *key, const struct pod_container_status *list,
+                            uint32_t count, bool sorted) {
+        _cleanup_free_ const struct pod_container_status **order = NULL;
+
         if (count == 0 || !list)
-                return;
+                return 0;
+        order = calloc(count, sizeof(*order));
+        if (!order)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < count; i++)
+                order[i] = &list[i];
+        if (sorted)
+                qsort(order, count, sizeof(*order), by_name);
         json_key(w, key);
         json_begin_list(w);
         for (uint32_t i = 0; i < count; i++)
-                write_container(w, &list[i]);
+                write_container(w, order[i]);
         json_end_list(w);
+        return 0;
 }
 
 static void write_conditions(struct json_writer *w, const struct pod_status *status) {
@@ -148,7 +197,18 @@ static void write_ips(struct json_writer *w, const char *key, const char *const 
         json_end_list(w);
 }
 
-void pod_status_write(const struct pod *pod, const struct pod_status *status, struct json_writer *w) {
+/* What the pod as a whole has. */
+static int write_pod_resources(struct json_writer *w, const struct pod *pod) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct pod_resources sums = { 0 };
+
+        if (!arena || !pod_requests(arena, pod, &sums.requests) || !pod_limits(arena, pod, &sums.limits))
+                return -ENOMEM;
+        write_resources(w, &sums);
+        return 0;
+}
+
+int pod_status_write(const struct pod *pod, const struct pod_status *status, struct json_writer *w) {
         json_begin_map(w);
         json_add_string(w, "phase", pod_phase_name(status->phase));
         if (status->n_conditions > 0)
@@ -164,9 +224,13 @@ void pod_status_write(const struct pod *pod, const struct pod_status *status, st
                 write_ips(w, "podIPs", status->pod_ips, status->n_pod_ips);
         }
         add_time(w, "startTime", status->start_time);
-        write_containers(w, "initContainerStatuses", status->init, pod->spec.init_containers.count);
-        write_containers(w, "containerStatuses", status->containers, pod->spec.containers.count);
-        write_containers(w, "ephemeralContainerStatuses", status->ephemeral, pod->spec.ephemeral_containers.count);
+        if (write_containers(w, "initContainerStatuses", status->init, pod->spec.init_containers.count, false) < 0 ||
+            write_containers(w, "containerStatuses", status->containers, pod->spec.containers.count, true) < 0 ||
+            write_containers(w, "ephemeralContainerStatuses", status->ephemeral, pod->spec.ephemeral_containers.count,
+                             true) < 0 ||
+            write_pod_resources(w, pod) < 0)
+                return -ENOMEM;
         json_add_string(w, "qosClass", pod_qos_name(pod_qos(pod)));
         json_end_map(w);
+        return 0;
 }

@@ -184,7 +184,7 @@ static const struct {
         const char *expression, *path, *says;
 } sub_paths[] = {
         { "logs/$(A)", "logs/a", NULL },
-        { "$(NONE)", NULL, "missing value for \"NONE\"" },
+        { "$(NONE)", NULL, "missing value for NONE, which subPathExpr \"$(NONE)\" names" },
         { "$(ROOT)", NULL, "must not be an absolute path" },
         { "x/$(UP)/y", NULL, "must not contain '..'" },
         { "a..b", "a..b", NULL },

@@ -235,10 +235,16 @@ static void test_write(void **state) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
         struct pod_status status = { .phase = PHASE_RUNNING, .host_ip = "192.0.2.1", .pod_ips = ips, .n_pod_ips = 2 };
+        struct pod_volume_mount mounts[] = { { .name = "v", .mount_path = "/v" },
+                                             { .name = "v", .mount_path = "/w", .read_only = true } };
         struct scene scene;
 
-        set_scene(&scene, RESTART_ALWAYS, "", "", "F");
+        set_scene(&scene, RESTART_ALWAYS, "", "", "Fw");
         scene.containers[0].image = "web:1";
+        scene.containers[0].volume_mounts.items = mounts;
+        scene.containers[0].volume_mounts.count = 2;
+        scene.containers[1].image = "web:2";
+        scene.containers[1].name = "z";
         status.containers = scene.status;
         status.start_time = 1767323045000;
         scene.status[0].state = (struct pod_container_state){ .reason = "CrashLoopBackOff", .message = "back-off" };
@@ -246,7 +252,7 @@ static void test_write(void **state) {
         scene.status[0].last_state.finished_at = 1767323045999;
         scene.status[0].restart_count = 3;
         scene.status[0].started = TRI_FALSE;
-        pod_status_write(&scene.pod, &status, &w);
+        assert_int_equal(pod_status_write(&scene.pod, &status, &w), 0);
         assert_int_equal(json_writer_finish(&w, &text, NULL), 0);
         assert_string_equal(
                 text, "{\"phase\":\"Running\",\"hostIP\":\"192.0.2.1\",\"hostIPs\":[{\"ip\":\"192.0.2.1\"}],"
@@ -254,9 +260,14 @@ static void test_write(void **state) {
                       "\"startTime\":\"2026-01-02T03:04:05Z\",\"containerStatuses\":[{\"name\":\"a\","
                       "\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\",\"message\":\"back-off\"}},"
                       "\"lastState\":{\"terminated\":{\"exitCode\":1,\"reason\":\"Error\","
+                      "\"startedAt\":\"1970-01-01T00:00:00Z\","
                       "\"finishedAt\":\"2026-01-02T03:04:05Z\"}},\"ready\":false,\"restartCount\":3,"
-                      "\"image\":\"web:1\",\"imageID\":\"\",\"started\":false,\"resources\":{}}],"
-                      "\"qosClass\":\"BestEffort\"}");
+                      "\"image\":\"web:1\",\"imageID\":\"\",\"started\":false,\"resources\":{},"
+                      "\"volumeMounts\":[{\"name\":\"v\",\"mountPath\":\"/v\"},{\"name\":\"v\",\"mountPath\":\"/w\","
+                      "\"readOnly\":true,\"recursiveReadOnly\":\"Disabled\"}]},"
+                      "{\"name\":\"z\",\"state\":{\"waiting\":{}},\"lastState\":{},\"ready\":false,\"restartCount\":0,"
+                      "\"image\":\"web:2\",\"imageID\":\"\"}],"
+                      "\"resources\":{},\"qosClass\":\"BestEffort\"}");
 }
 
 int main(void) {
