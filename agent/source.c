@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,10 +146,25 @@ static int open_file(int dir, const char *name, struct finding *f) {
                 }
                 return -EBADF;
         }
-        if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+        if (fstat(fd, &st) < 0 || S_ISDIR(st.st_mode))
                 return close_fd(fd);
         f->there = true;
+        if (!S_ISREG(st.st_mode)) {
+                err_set(&f->err, EINVAL, "is not a regular file");
+                return close_fd(fd);
+        }
         return fd;
+}
+
+/* Whether somebody has it open for writing: then his close tells when it is whole. A lease is only given to files that
+ * nobody writes; should it be called back before it is returned, SIGURG, which does nothing, is the signal. */
+static bool is_being_written(int fd) {
+        if (fcntl(fd, F_SETSIG, SIGURG) < 0)
+                return false;
+        if (fcntl(fd, F_SETLEASE, F_RDLCK) < 0)
+                return errno == EAGAIN;
+        fcntl(fd, F_SETLEASE, F_UNLCK);
+        return false;
 }
 
 static void look_at_file(struct look *look, int dir, struct finding *f) {
@@ -156,6 +172,8 @@ static void look_at_file(struct look *look, int dir, struct finding *f) {
         _cleanup_free_ char *text = NULL;
         size_t length = 0;
 
+        if (fd >= 0 && !look->all && is_being_written(fd))
+                return;
         if (fd >= 0 && read_bytes(fd, &text, &length, &f->err) == 0) {
                 f->hash = hash_bytes(text, length);
                 f->changed = !f->old_known || f->hash != f->old_hash;
@@ -165,6 +183,7 @@ static void look_at_file(struct look *look, int dir, struct finding *f) {
         }
         /* An unreadable file counts as changed once: its text stands for its content. */
         if (f->err) {
+                err_wrap(&f->err, "%s/%s", look->dir, f->name);
                 f->hash = hash_bytes(err_text(f->err), strlen(err_text(f->err)));
                 f->changed = !f->old_known || f->hash != f->old_hash;
         }

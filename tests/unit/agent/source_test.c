@@ -251,7 +251,7 @@ static void test_too_large_and_no_file(void **state) {
                 fputc('x', f);
         fclose(f);
         watch(s, "");
-        expect(s, "broken limit; broken past; synced ");
+        expect(s, "broken fifo; broken limit; broken past; synced ");
 }
 
 int main(void) {
