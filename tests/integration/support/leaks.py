@@ -49,6 +49,11 @@ def remove_own(node):
     subprocess.run(["ip", "link", "del", node.bridge], capture_output=True)
     subprocess.run(["nft", "delete", "table", "inet", "nacelle_" + node.bridge], capture_output=True)
     subprocess.run(["umount", "-l", node.run + "/netns"], capture_output=True)
+    remove_cgroups(node)
+
+
+def remove_cgroups(node):
+    """Its empty cgroups, in all hierarchies."""
     for hierarchy in os.listdir("/sys/fs/cgroup"):
         for top, dirs, _ in os.walk(f"/sys/fs/cgroup/{hierarchy}{node.cgroup}", topdown=False):
             try:

@@ -189,13 +189,14 @@ class Node:
     def remove(self, file):
         os.unlink(os.path.join(self.manifests, file))
 
+    def pod_list(self):
+        """The pods of the watched directory as the agent reports them: the API's objects."""
+        out = subprocess.run(["curl", "-s", "--unix-socket", self.run + "/kubelet.sock", "http://localhost/pods"], capture_output=True, text=True).stdout
+        return json.loads(out or "{}").get("items") or []
+
     def status(self, name):
         """The pod's status object as the agent reports it; {} before there is one."""
-        out = subprocess.run(["curl", "-s", "--unix-socket", self.run + "/kubelet.sock", "http://localhost/pods"], capture_output=True, text=True).stdout
-        for pod in json.loads(out or "{}").get("items") or []:
-            if pod["metadata"]["name"] == f"{name}-{self.name}":
-                return pod.get("status") or {}
-        return {}
+        return next((p.get("status") or {} for p in self.pod_list() if p["metadata"]["name"] == f"{name}-{self.name}"), {})
 
 
 def pod(name, *containers, **spec):
