@@ -567,6 +567,7 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
                 return r;
         }
         found_pods_read(cri, options, &pods->found);
+        found_pods_sweep_cgroups(cri, pods->cgroups, options->cgroup_root, &pods->found);
         *ret_pods = pods;
         return 0;
 }

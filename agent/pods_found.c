@@ -7,6 +7,7 @@
 
 #include "agent/options.h"
 #include "agent/tree.h"
+#include "cgroups/cgroup.h"
 #include "cri/cri.h"
 #include "kube/pod.h"
 #include "kube/problem.h"
@@ -244,4 +245,57 @@ void found_pods_clear(struct found_pods *pods) {
         }
         free(pods->items);
         *pods = (struct found_pods){ 0 };
+}
+
+/* ---- cgroups that a pod's cut-off making left ---- */
+
+struct use {
+        const char *cgroup;
+        size_t length;
+        bool used;
+};
+
+static bool on_use(void *data, const struct cri_sandbox_info *info) {
+        struct use *use = data;
+
+        use->used = info->cgroup && strncmp(info->cgroup, use->cgroup, use->length) == 0 && info->cgroup[use->length] == '/';
+        return !use->used;
+}
+
+static void sweep_folder(struct cri *cri, const struct cgroups *cgroups, const char *folder, struct found_pods *pods) {
+        char **names = NULL;
+
+        if (cgroup_children(cgroups, folder, &names, NULL) < 0)
+                return;
+        for (size_t i = 0; names[i]; i++) {
+                _cleanup_free_ char *path = NULL;
+                _cleanup_err_ struct err *err = NULL;
+                const struct found_pod *pod = strncmp(names[i], "pod", 3) == 0 ? found_pods_get(pods, names[i] + 3) : NULL;
+                struct use use = { 0 };
+
+                if (strncmp(names[i], "pod", 3) == 0 && !(pod && (pod->pod || pod->found.sandbox_id)) &&
+                    asprintf(&path, "%s/%s", folder, names[i]) >= 0) {
+                        use = (struct use){ .cgroup = path, .length = strlen(path) };
+                        cri_each_sandbox(cri, on_use, &use);
+                        if (!use.used && cgroup_remove(cgroups, path, &err) < 0)
+                                log_warning("%s", err_text(err));
+                }
+                free(names[i]);
+        }
+        free(names);
+}
+
+void found_pods_sweep_cgroups(struct cri *cri, const struct cgroups *cgroups, const char *root, struct found_pods *pods) {
+        static const char *const folders[] = { "", "/burstable", "/besteffort" };
+
+        if (strcmp(root, "/") == 0)
+                return; /* a kubelet's pods may lie there too */
+        for (size_t i = 0; i < ELEMENTS(folders); i++) {
+                _cleanup_free_ char *path = NULL;
+
+                if (asprintf(&path, "%s/kubepods%s", root, folders[i]) < 0)
+                        path = NULL;
+                else
+                        sweep_folder(cri, cgroups, path, pods);
+        }
 }

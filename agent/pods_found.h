@@ -5,6 +5,7 @@
 
 #include "agent/worker.h"
 
+struct cgroups;
 struct cri;
 struct options;
 
@@ -31,6 +32,10 @@ struct found_pods {
 void found_pods_read(struct cri *cri, const struct options *options, struct found_pods *ret_pods);
 void found_pods_clear(struct found_pods *pods);
 struct found_pod *found_pods_get(struct found_pods *pods, const char *uid);
+
+/* Removes the cgroups of pods that are none of these nor any sandbox's parent: an agent that was killed between making a pod's
+ * cgroup and its hint left them. Blocks (start only). */
+void found_pods_sweep_cgroups(struct cri *cri, const struct cgroups *cgroups, const char *root, struct found_pods *pods);
 
 /* Fills found->found for worker_take_up(). */
 const struct worker_found *found_pod_worker(struct found_pod *pod);

@@ -13,6 +13,7 @@
 #include "cri/sandbox.h"
 #include "cri/spec.h"
 #include "cri/sync.h"
+#include "cri/writable.h"
 #include "lib/log.h"
 
 /* Shims that may die under one start. */
@@ -78,8 +79,12 @@ static int start_work(struct cri_call *call, struct err **err) {
         struct cgroup_join join = CGROUP_JOIN_NONE;
         struct container_spec spec;
         struct container_io io;
+        char *dir = record_dir(call->cri, call->arena, RECORD_CONTAINER, container->id);
         int r;
 
+        r = dir ? writable_renew(call->sandbox, call->arena, dir, err) : err_set(err, ENOMEM, "out of memory");
+        if (r < 0)
+                return r;
         r = spec_fill(container, call->arena, &spec, err);
         if (r >= 0)
                 r = spec_fill_io(container, call->arena, &io, err);

@@ -11,6 +11,7 @@
 #include "cri/spec.h"
 #include "cri/sync.h"
 #include "cri/user.h"
+#include "cri/writable.h"
 #include "images/image.h"
 #include "images/store.h"
 #include "lib/files.h"
@@ -105,21 +106,6 @@ static int take_image_mounts(struct cri *cri, struct arena *arena, const Cri__Co
         return 0;
 }
 
-/* The writable layer, which belongs to the container's root where that is not the host's. */
-static int make_layer(struct cri_call *call, const char *dir, struct err **err) {
-        const Cri__UserNamespace *users = sandbox_namespaces(call->sandbox->config)->userns_options;
-        char *upper = arena_printf(call->arena, "%s/upper", dir), *work = arena_printf(call->arena, "%s/work", dir);
-
-        if (!upper || !work)
-                return err_set(err, ENOMEM, "out of memory");
-        if (mkdir(dir, 0711) < 0 || mkdir(upper, 0755) < 0 || mkdir(work, 0711) < 0)
-                return err_errno(err, errno, "make %s", dir);
-        if (users && users->mode == CRI__NAMESPACE_MODE__POD && users->n_uids > 0 && users->n_gids > 0 &&
-            chown(upper, users->uids[0]->host_id, users->gids[0]->host_id) < 0)
-                return err_errno(err, errno, "give %s to the pod's root", upper);
-        return 0;
-}
-
 static int create_work(struct cri_call *call, struct err **err) {
         const Cri__CreateContainerRequest *request = (const Cri__CreateContainerRequest *)call->request;
         _cleanup_image_ struct image *image = NULL;
@@ -143,7 +129,7 @@ static int create_work(struct cri_call *call, struct err **err) {
         if (r >= 0 && pack_into(call->arena, &create->config->base, &record->config) < 0)
                 r = err_set(err, ENOMEM, "out of memory");
         if (r >= 0)
-                r = make_layer(call, dir, err);
+                r = writable_make(call->sandbox, call->arena, dir, err);
         if (r >= 0)
                 r = record_write(call->cri, RECORD_CONTAINER, record->id, &record->base, err);
         if (r < 0)

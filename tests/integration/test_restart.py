@@ -143,3 +143,15 @@ def test_run_directory_lost_is_a_reboot(new_node):
     node.write("a.yaml", pod("a", "sleep 1000"))
     node.running("main")
     assert shutil.disk_usage(node.root)
+
+
+def test_cgroup_of_a_pod_whose_making_was_cut_off(new_node):
+    node = new_node()
+    node.write("a.yaml", pod("a", "sleep 1000"))
+    before = node.running("main")
+    top = f"/sys/fs/cgroup/unified{node.cgroup}" if os.path.isdir("/sys/fs/cgroup/unified") else f"/sys/fs/cgroup{node.cgroup}"
+    own = [d for d in os.listdir(top + "/kubepods/besteffort") if d.startswith("pod")]
+    os.mkdir(top + "/kubepods/besteffort/podcut-off")
+    node.restart()
+    assert [d for d in os.listdir(top + "/kubepods/besteffort") if d.startswith("pod")] == own
+    assert node.running("main")["id"] == before["id"]
