@@ -111,6 +111,12 @@ static nghttp2_session *session_of(struct grpc_call *call) {
         return call->connection->h2.session;
 }
 
+/* Without memory for an answer the connection is closed: its client sees that, and does not wait for ever. */
+static void submitted(struct grpc_call *call, int r) {
+        if (r == NGHTTP2_ERR_NOMEM)
+                call->connection->h2.failed = -ENOMEM;
+}
+
 /* The status, as trailers or, when nothing was sent before, as the only headers ("Trailers-Only"). */
 static void submit_status(struct grpc_call *call, const char *http_status) {
         char code[8];
@@ -129,10 +135,8 @@ static void submit_status(struct grpc_call *call, const char *http_status) {
         if (call->code == GRPC_UNIMPLEMENTED && call->has_encoding)
                 nv[n++] = header("grpc-accept-encoding", "identity");
         call->headers_sent = true;
-        if (only)
-                nghttp2_submit_response(session_of(call), call->stream_id, nv, n, NULL);
-        else
-                nghttp2_submit_trailer(session_of(call), call->stream_id, nv, n);
+        submitted(call, only ? nghttp2_submit_response(session_of(call), call->stream_id, nv, n, NULL) :
+                               nghttp2_submit_trailer(session_of(call), call->stream_id, nv, n));
 }
 
 ssize_t grpc_call_read_out(nghttp2_session *session, int32_t stream_id, uint8_t *buf, size_t size, uint32_t *flags,
@@ -176,10 +180,10 @@ static void pump(struct grpc_call *call) {
 
         if (!call->headers_sent) {
                 call->headers_sent = true;
-                nghttp2_submit_response(session_of(call), call->stream_id, nv, ELEMENTS(nv), &provider);
+                submitted(call, nghttp2_submit_response(session_of(call), call->stream_id, nv, ELEMENTS(nv), &provider));
         } else if (call->deferred) {
                 call->deferred = false;
-                nghttp2_session_resume_data(session_of(call), call->stream_id);
+                submitted(call, nghttp2_session_resume_data(session_of(call), call->stream_id));
         }
         h2_flush(&call->connection->h2);
 }

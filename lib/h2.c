@@ -121,8 +121,8 @@ static int flush(struct h2 *h2) {
                 uv_buf_t buf;
                 int n;
 
-                if (filled <= 0)
-                        return (int)filled;
+                if (filled <= 0 || h2->failed)
+                        return h2->failed ?: (int)filled;
                 buf = uv_buf_init(write_buffer, (unsigned)filled);
                 n = uv_try_write(&h2->uv.stream, &buf, 1);
                 if (n < 0 && n != UV_EAGAIN)
@@ -138,10 +138,10 @@ static int flush(struct h2 *h2) {
 void h2_flush(struct h2 *h2) {
         int r;
 
-        if (h2->busy || h2->closing || h2->pending)
+        if (h2->busy || h2->closing || (h2->pending && !h2->failed))
                 return;
         h2->busy = true;
-        r = flush(h2);
+        r = h2->failed ?: flush(h2);
         h2->busy = false;
         if (h2->closing)
                 return finish_close(h2);

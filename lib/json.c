@@ -2,6 +2,9 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <setjmp.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <yajl/yajl_parse.h>
@@ -11,8 +14,16 @@
 #include "lib/err.h"
 #include "lib/value_builder.h"
 
+/* yajl takes for granted that there is memory: what it gets is kept in a list, and a failure leaves it by longjmp(). */
+struct block {
+        _Alignas(max_align_t) struct block *next;
+        struct block **at;
+};
+
 struct reader {
         struct value_builder builder;
+        struct block *blocks;
+        jmp_buf no_memory;
         yajl_handle yajl;
         const char *text;
         size_t length;
@@ -165,6 +176,55 @@ static int run(struct reader *r) {
         return 0;
 }
 
+static void link_block(struct reader *r, struct block *block) {
+        block->next = r->blocks;
+        block->at = &r->blocks;
+        if (block->next)
+                block->next->at = &block->next;
+        r->blocks = block;
+}
+
+static void unlink_block(struct block *block) {
+        *block->at = block->next;
+        if (block->next)
+                block->next->at = block->at;
+}
+
+static void yajl_give(void *data, void *p) {
+        if (!p)
+                return;
+        unlink_block((struct block *)p - 1);
+        free((struct block *)p - 1);
+}
+
+static void *yajl_resize(void *data, void *p, size_t size) {
+        struct block *old = p ? (struct block *)p - 1 : NULL, *block;
+        struct reader *r = data;
+
+        if (old)
+                unlink_block(old);
+        block = size > SIZE_MAX - sizeof(*block) ? NULL : realloc(old, sizeof(*block) + size);
+        if (!block && old)
+                link_block(r, old);
+        if (!block)
+                longjmp(r->no_memory, 1);
+        link_block(r, block);
+        return block + 1;
+}
+
+static void *yajl_take(void *data, size_t size) {
+        return yajl_resize(data, NULL, size);
+}
+
+static int run_guarded(struct reader *r) {
+        yajl_alloc_funcs memory = { .malloc = yajl_take, .realloc = yajl_resize, .free = yajl_give, .ctx = r };
+
+        if (setjmp(r->no_memory))
+                return err_set(r->err, ENOMEM, "out of memory");
+        r->yajl = yajl_alloc(&callbacks, &memory, r);
+        return run(r);
+}
+
 int json_parse(struct arena *arena, const char *text, size_t length, const struct value_options *options,
                const struct value **ret_value, struct err **err) {
         _cleanup_free_ struct reader *r = NULL;
@@ -181,8 +241,7 @@ int json_parse(struct arena *arena, const char *text, size_t length, const struc
         r->length = length;
         r->line = 1;
         r->err = err;
-        r->yajl = yajl_alloc(&callbacks, NULL, r);
-        error = r->yajl ? run(r) : err_set(err, ENOMEM, "out of memory");
+        error = run_guarded(r);
         if (error >= 0) {
                 value = arena_new_of(arena, struct value);
                 if (value) {
@@ -192,8 +251,8 @@ int json_parse(struct arena *arena, const char *text, size_t length, const struc
                         error = err_set(err, ENOMEM, "out of memory");
                 }
         }
-        if (r->yajl)
-                yajl_free(r->yajl);
+        while (r->blocks)
+                yajl_give(r, r->blocks + 1);
         value_builder_done(&r->builder);
         return error;
 }

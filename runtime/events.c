@@ -60,7 +60,7 @@ static void orphan_ended(uv_poll_t *poll, int status, int events) {
 
         client_request(&request, WIRE_REAPED, orphan->id);
         request.exited_at = now();
-        if (waitid((idtype_t)P_PIDFD, (id_t)orphan->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) {
+        if (waitid((idtype_t)P_PIDFD, (id_t)orphan->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
                 request.exit_signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
                 request.exit_code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
         } else {
@@ -68,7 +68,17 @@ static void orphan_ended(uv_poll_t *poll, int status, int events) {
                 request.exit_code = -1;
         }
         client_send(orphan->watch->socket, &request, NULL, NULL);
-        drop_orphan(orphan);
+        uv_poll_stop(&orphan->poll);
+}
+
+/* The shim has told the end of a container: only now is it collected, so that one killed before leaves it to the next. */
+static void collect_orphan(struct shim_watch *watch, const char *id) {
+        for (struct orphan *orphan = watch->orphans; orphan; orphan = orphan->next)
+                if (strcmp(orphan->id, id) == 0) {
+                        waitid((idtype_t)P_PIDFD, (id_t)orphan->pidfd, NULL, WEXITED | WNOHANG);
+                        drop_orphan(orphan);
+                        return;
+                }
 }
 
 static void watch_orphan(struct shim_watch *watch, const struct wire_reply *state) {
@@ -115,6 +125,8 @@ static void watch_ready(uv_poll_t *poll, int status, int events) {
                 return;
         if (reply.head.flags & WIRE_R_ADOPTED && reply.head.phase == WIRE_PHASE_RUNNING)
                 watch_orphan(watch, &reply.head);
+        else if (reply.head.phase != WIRE_PHASE_RUNNING)
+                collect_orphan(watch, reply.head.id);
         client_convert(&reply.head, &state);
         watch->callbacks.changed(watch->data, &state);
 }

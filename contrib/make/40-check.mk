@@ -44,6 +44,15 @@ conformance: programs ## run critest against the agent (CRITEST='-ginkgo.focus n
 
 .PHONY: conformance
 
+$(BUILD)/tests/faults.so: tests/faults/faults.c
+	@mkdir -p $(@D)
+	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g $(WARNINGS) -fPIC -shared $< -o $@
+
+faults: programs $(BUILD)/tests/faults.so ## make every call of the kernel's fail in turn (takes about an hour)
+	FAULTS=all /usr/bin/python3 -m pytest -q tests/integration/test_faults.py
+
+.PHONY: faults
+
 soak: programs ## kill the agent and shims 1,000 times each (takes about an hour)
 	ROUNDS=1000 /usr/bin/python3 -m pytest -q tests/integration/test_crash.py
 

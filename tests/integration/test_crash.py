@@ -1,4 +1,5 @@
 """Crash-only: kill -9 of the agent and of shims at random moments, ROUNDS times (`make soak` raises it to 1,000)."""
+import contextlib
 import os
 import random
 import re
@@ -45,6 +46,13 @@ def test_kill_the_agent(new_node):
     check(node, kept)
 
 
+def kill_one(node, rng):
+    victims = sorted(node.shims())
+    if victims:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(rng.choice(victims), signal.SIGKILL)
+
+
 def once(node, name):
     """The containers of one pod that runs once."""
     return [c for c in node.containers() if c["labels"]["io.kubernetes.pod.name"] == f"{name}-{node.name}"]
@@ -61,9 +69,7 @@ def test_kill_shims(new_node):
             node.write("once.yaml", pod(name, {"name": "once", "command": ["sh", "-c", f"echo x; sleep 0.05; exit {code}"]}, restartPolicy="Never"))
         for _ in range(3 if coming else 1):
             time.sleep(rng.random() * 0.1)
-            victims = sorted(node.shims())
-            if victims:
-                os.kill(rng.choice(victims), signal.SIGKILL)
+            kill_one(node, rng)
         if coming:
             ended = wait_for(f"end of {name}", lambda: [c for c in once(node, name) if c["state"] == "CONTAINER_EXITED"])
             assert [node.inspect(c)["status"].get("exitCode", 0) for c in ended] == [code], f"{name}: {node.inspect(ended[0])['status']}"

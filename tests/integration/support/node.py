@@ -42,7 +42,7 @@ def wait_for(what, probe, timeout=20.0, interval=0.02):
 
 
 class Node:
-    def __init__(self, *options, config=None, root=None, number=None):
+    def __init__(self, *options, config=None, root=None, number=None, env=None):
         self.number = number or free_number()
         self.options = list(options)
         self.dir = root or tempfile.mkdtemp(prefix=f"nacelle-test-{self.number}-")
@@ -54,6 +54,7 @@ class Node:
         self.log_path = self.dir + "/agent.log"
         self.name = f"node{self.number}"
         self.config = config
+        self.env = {**os.environ, **(env or {})}
         self.process = None
         self.children = set()
         os.makedirs(self.manifests, exist_ok=True)
@@ -71,7 +72,8 @@ class Node:
                 f.write(self.config)
             args += ["--config", self.dir + "/config.yaml"]
         with open(self.log_path, "ab") as log:
-            self.process = subprocess.Popen(args, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True)
+            self.process = subprocess.Popen(args, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+                                            env=self.env)
         if wait:
             self.wait_ready()
         return self
