@@ -35,7 +35,12 @@ static void sweep_half(struct cri *cri, enum record_kind kind, const char *id) {
                 log_warning("%s", err_text(err));
 }
 
-static void read_sandbox(struct cri *cri, const char *id) {
+/* Not the record's fault: the agent does not start, and finds it the next time. */
+static bool is_want(int code) {
+        return code == -ENOMEM || code == -EMFILE || code == -ENFILE;
+}
+
+static int read_sandbox(struct cri *cri, const char *id, struct err **ret_err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_err_ struct err *err = NULL;
         Record__Sandbox *record = NULL;
@@ -45,22 +50,25 @@ static void read_sandbox(struct cri *cri, const char *id) {
         r = arena ? record_read(cri, RECORD_SANDBOX, id, arena, &record, &err) : -ENOMEM;
         if (r == -ENOENT) {
                 sweep_half(cri, RECORD_SANDBOX, id);
-                return;
+                return 0;
         }
         if (r >= 0 && strcmp(record->id, id) != 0)
                 r = err_set(&err, EBADMSG, "it names sandbox %.80s", record->id);
         if (r >= 0)
                 r = sandbox_new(cri, record, &sandbox, &err);
+        if (is_want(r))
+                return err ? err_move(ret_err, TAKE_PTR(err)) : err_set(ret_err, ENOMEM, "out of memory");
         if (r < 0) {
                 set_aside(cri, RECORD_SANDBOX, id, err);
-                return;
+                return 0;
         }
         sandbox->ready = !record->stopped;
         if (record->created_at > cri->last_created)
                 cri->last_created = record->created_at;
+        return 0;
 }
 
-static void read_container(struct cri *cri, const char *id) {
+static int read_container(struct cri *cri, const char *id, struct err **ret_err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_err_ struct err *err = NULL;
         struct cri_sandbox *sandbox = NULL;
@@ -72,7 +80,7 @@ static void read_container(struct cri *cri, const char *id) {
         r = arena ? record_read(cri, RECORD_CONTAINER, id, arena, &record, &err) : -ENOMEM;
         if (r == -ENOENT) {
                 sweep_half(cri, RECORD_CONTAINER, id);
-                return;
+                return 0;
         }
         if (r >= 0 && strcmp(record->id, id) != 0)
                 r = err_set(&err, EBADMSG, "it names container %.80s", record->id);
@@ -80,17 +88,20 @@ static void read_container(struct cri *cri, const char *id) {
                 r = err_set(&err, ENOENT, "there is no sandbox %.80s", record->sandbox_id);
         if (r >= 0)
                 r = container_new(sandbox, record, &container, &err);
+        if (is_want(r))
+                return err ? err_move(ret_err, TAKE_PTR(err)) : err_set(ret_err, ENOMEM, "out of memory");
         if (r < 0) {
                 set_aside(cri, RECORD_CONTAINER, id, err);
-                return;
+                return 0;
         }
         if (record->created_at > cri->last_created)
                 cri->last_created = record->created_at;
         if (record_read(cri, RECORD_EXIT, id, arena, &exit, NULL) >= 0)
                 container_take_exit(container, exit);
+        return 0;
 }
 
-static int read_all(struct cri *cri, enum record_kind kind, void (*read_one)(struct cri *cri, const char *id),
+static int read_all(struct cri *cri, enum record_kind kind, int (*read_one)(struct cri *cri, const char *id, struct err **err),
                     struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         char **ids;
@@ -99,7 +110,7 @@ static int read_all(struct cri *cri, enum record_kind kind, void (*read_one)(str
         r = arena ? record_ids(cri, kind, arena, &ids, err) : err_set(err, ENOMEM, "out of memory");
         for (size_t i = 0; r >= 0 && ids[i]; i++) {
                 if (is_id(ids[i]))
-                        read_one(cri, ids[i]);
+                        r = read_one(cri, ids[i], err);
                 else
                         log_warning("%s is no record of nacelle's and left alone", ids[i]);
         }

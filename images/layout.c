@@ -227,13 +227,16 @@ int image_layout_layer_info(const struct image_layout *l, const char *name, uint
 int image_layout_find_layer(const struct image_layout *l, const char *diff_id, const char *config_digest,
                             char ret_name[LAYER_NAME_MAX], uint64_t *ret_bytes, uint64_t *ret_inodes) {
         char name[LAYER_NAME_MAX];
+        int r;
 
         snprintf(name, sizeof(name), "%s", digest_hex(diff_id));
-        if (image_layout_layer_info(l, name, ret_bytes, ret_inodes) < 0) {
+        r = image_layout_layer_info(l, name, ret_bytes, ret_inodes);
+        if (r < 0 && r != -EMFILE && r != -ENFILE && r != -ENOMEM && r != -EIO) {
                 snprintf(name, sizeof(name), "%s.%s", digest_hex(diff_id), digest_hex(config_digest));
-                if (image_layout_layer_info(l, name, ret_bytes, ret_inodes) < 0)
-                        return -ENOENT;
+                r = image_layout_layer_info(l, name, ret_bytes, ret_inodes);
         }
+        if (r < 0)
+                return r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EIO ? r : -ENOENT;
         strcpy(ret_name, name);
         return 0;
 }

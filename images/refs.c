@@ -44,7 +44,8 @@ static int read_record(const struct image_layout *l, int dir, const char *leaf, 
         _cleanup_free_ char *text = NULL;
         int r = file_read(dir, leaf, RECORD_SIZE_MAX, &text, NULL, NULL);
 
-        if (r == -ENOENT || r == -ENOMEM)
+        /* What is no such record at all goes; one that cannot be read now stays. */
+        if (r < 0 && r != -EINVAL && r != -E2BIG && r != -ELOOP)
                 return r;
         if (r < 0 || parse_record(text, ret) < 0) {
                 image_layout_set_aside(l, dir, leaf, "no readable reference");
@@ -57,11 +58,12 @@ int image_ref_read(const struct image_layout *l, const struct image_reference *r
                    struct err **err) {
         char name[IMAGE_NAME_MAX + 1], leaf[IMAGE_TAG_MAX + 1], text[IMAGE_REFERENCE_MAX + 1];
         _cleanup_close_ int dir = -EBADF;
-        int r = -ENOENT;
+        int r;
 
         encode(reference->name, name);
         dir = openat(l->refs, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-        if (dir >= 0)
+        r = dir < 0 ? -errno : 0;
+        if (r == 0)
                 r = read_record(l, dir, leaf_of(reference, *reference->digest, leaf), ret_ref);
         if (r == -ENOENT)
                 return err_set(err, ENOENT, "image %s is not here", image_reference_format(reference, text));
@@ -152,7 +154,12 @@ static int each_in(const struct image_layout *l, const char *name, image_ref_eac
         _cleanup_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
         const struct dirent *e;
 
-        while (d && r == 0 && (e = readdir(d))) {
+        if (!d) {
+                r = errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+                close_fd(fd);
+                return r;
+        }
+        while (r == 0 && (e = readdir(d))) {
                 bool named = strcmp(name, UNNAMED) != 0;
                 struct image_reference reference;
                 struct image_ref ref;
@@ -185,5 +192,5 @@ int image_refs(const struct image_layout *l, image_ref_each each, void *data, st
         while (r == 0 && (e = readdir(d)))
                 if (*e->d_name != '.')
                         r = each_in(l, e->d_name, each, data);
-        return r;
+        return r < 0 ? err_errno(err, -r, "image store %s: read refs", l->path) : r;
 }

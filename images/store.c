@@ -82,7 +82,11 @@ static int find_layers(struct image_store *store, const char *id, const struct i
                 char name[LAYER_NAME_MAX];
                 uint64_t bytes;
 
-                if (image_layout_find_layer(&store->layout, config->diff_ids[n], id, name, &bytes, NULL) < 0)
+                int r = image_layout_find_layer(&store->layout, config->diff_ids[n], id, name, &bytes, NULL);
+
+                if (r < 0 && r != -ENOENT)
+                        return err_errno(err, -r, "layer %s", config->diff_ids[n]);
+                if (r < 0)
                         return err_set(err, EBADMSG, "layer %s is not unpacked; pull the image again",
                                        config->diff_ids[n]);
                 if (string_list_addf(layers, "%s/layers/%s/fs", store->layout.path, name) < 0)

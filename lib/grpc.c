@@ -161,16 +161,20 @@ int grpc_pack(const ProtobufCMessage *message, uint8_t **ret_data, size_t *ret_s
 struct unpacking {
         struct arena *arena;
         bool full;
+        bool no_memory;
 };
 
 static void *unpack_alloc(void *data, size_t size) {
         struct unpacking *unpacking = data;
+        void *p;
 
         if (size > GRPC_UNPACKED_MAX || arena_size(unpacking->arena) + size > GRPC_UNPACKED_MAX) {
                 unpacking->full = true;
                 return NULL;
         }
-        return arena_alloc(unpacking->arena, size);
+        p = arena_alloc(unpacking->arena, size);
+        unpacking->no_memory |= !p;
+        return p;
 }
 
 static void unpack_free(void *data, void *memory) {
@@ -230,7 +234,7 @@ int grpc_unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t
         message = protobuf_c_message_unpack(type, &allocator, size, data);
         if (!message || !strings_valid(message)) {
                 arena_free(unpacking.arena);
-                return unpacking.full ? -ENOBUFS : -EBADMSG;
+                return unpacking.no_memory ? -ENOMEM : unpacking.full ? -ENOBUFS : -EBADMSG;
         }
         *ret_message = (struct grpc_unpacked){ .message = message, .arena = unpacking.arena };
         return 0;

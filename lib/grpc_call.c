@@ -86,9 +86,10 @@ static bool is(const char *name, size_t n, const char *want) {
 }
 
 void grpc_call_header(struct grpc_call *call, const char *name, size_t n_name, const char *value, size_t n_value) {
-        if (is(name, n_name, ":path") && !call->path)
+        if (is(name, n_name, ":path") && !call->path) {
                 call->path = strndup(value, n_value < PATH_MAX_BYTES ? n_value : PATH_MAX_BYTES);
-        else if (is(name, n_name, ":method"))
+                call->no_memory = !call->path;
+        } else if (is(name, n_name, ":method"))
                 call->is_post = is(value, n_value, "POST");
         else if (is(name, n_name, "content-type"))
                 call->is_grpc = n_value >= 16 && memcmp(value, "application/grpc", 16) == 0 &&
@@ -259,6 +260,8 @@ static void answer_unknown(struct grpc_call *call) {
 }
 
 void grpc_call_begin(struct grpc_call *call) {
+        if (call->no_memory)
+                return answer(call, GRPC_RESOURCE_EXHAUSTED, "out of memory");
         if (!call->is_post)
                 return answer_http(call, GRPC_INTERNAL, "the method must be POST", "405");
         if (!call->is_grpc)
@@ -286,6 +289,8 @@ static void take_request(struct grpc_call *call) {
                 return answer(call, GRPC_INTERNAL, "more than one request message");
         r = grpc_unpack(call->method->request, call->reader.data, call->reader.size, &call->request);
         release_request(call);
+        if (r == -ENOMEM)
+                return answer(call, GRPC_RESOURCE_EXHAUSTED, "out of memory");
         if (r == -EBADMSG)
                 return answer(call, GRPC_INTERNAL, "the request is no valid message of its type");
         if (r < 0)

@@ -41,7 +41,7 @@ struct grpc_call {
         /* The request, as it comes in. */
         char *path;
         size_t header_bytes, held;
-        bool is_post, is_grpc, timeout_bad, has_encoding;
+        bool is_post, is_grpc, timeout_bad, has_encoding, no_memory;
         uint64_t timeout_ms;
         struct grpc_reader reader;
         struct grpc_unpacked request;

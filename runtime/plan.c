@@ -32,8 +32,10 @@ int plan_dup_fd(struct plan *plan, int fd) {
         if (fd < 0)
                 return -1;
         copy = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-        if (copy < 0)
+        if (copy < 0) {
                 plan->failed = true;
+                plan->code = errno;
+        }
         return plan_take_fd(plan, copy);
 }
 
@@ -96,6 +98,8 @@ struct plan_step *plan_add_string(struct plan *plan, enum plan_step_kind kind, c
 int plan_check(const struct plan *plan) {
         if (!plan->failed)
                 return 0;
+        if (plan->code)
+                return -plan->code;
         return plan->n_fds >= PLAN_FDS_MAX || plan->size > PLAN_SIZE_MAX / 2 ? -E2BIG : -ENOMEM;
 }
 

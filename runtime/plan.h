@@ -84,7 +84,8 @@ struct plan {
         size_t size, allocated;
         int *fds; /* ours: closed with the plan */
         size_t n_fds, allocated_fds;
-        bool failed; /* no memory, or beyond a maximum: plan_check() says so */
+        bool failed; /* no memory, no descriptor, or beyond a maximum: plan_check() says so */
+        int code; /* errno, when a descriptor could not be duplicated */
 };
 
 /* Takes @fd over, and returns its index; -1 for a negative fd. */
@@ -100,7 +101,7 @@ struct plan_step *plan_add(struct plan *plan, enum plan_step_kind kind, int fd, 
 struct plan_step *plan_add_strings(struct plan *plan, enum plan_step_kind kind, int fd, const char *const *strings, size_t n);
 struct plan_step *plan_add_string(struct plan *plan, enum plan_step_kind kind, const char *string);
 
-/* 0, -ENOMEM or -E2BIG if any of the calls above failed. */
+/* 0; -ENOMEM, -EMFILE or -E2BIG if any of the calls above failed. */
 int plan_check(const struct plan *plan);
 
 void plan_clear(struct plan *plan);

@@ -164,7 +164,13 @@ static int clear_directory(struct runtime *runtime, const char *id, int dir, str
         _cleanup_closedir_ DIR *list = fd < 0 ? NULL : fdopendir(fd);
         struct dirent *entry;
 
-        while (list && (entry = readdir(list)))
+        if (!list) {
+                int code = errno;
+
+                close_fd(fd);
+                return err_errno(err, code, "sandbox %s: read its directory", id);
+        }
+        while ((entry = readdir(list)))
                 if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
                         end_container(dir, entry->d_name);
         unlinkat(dir, "shim.sock", 0);

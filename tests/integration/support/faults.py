@@ -109,6 +109,8 @@ class Cri:
 
     def must(self, method, message):
         code, text, response = self.call(method, message)
+        if code == "UNAVAILABLE":  # the connection ended with the last fault
+            code, text, response = self.call(method, message)
         assert code is None, f"{method}: {code}: {text}"
         return response
 
