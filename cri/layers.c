@@ -12,7 +12,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
-enum found { FOUND_FILE, FOUND_LINK, FOUND_NOTHING, FOUND_END };
+enum found { FOUND_FILE, FOUND_LINK, FOUND_NOTHING, FOUND_END, FOUND_FAILED };
 
 static int open_in(int dir, const char *path, uint64_t flags, uint64_t resolve) {
         struct open_how how = { .flags = flags | O_CLOEXEC, .resolve = resolve };
@@ -47,16 +47,23 @@ static bool parent_hides(int layer, const char *path) {
         return false;
 }
 
-/* Looks into one layer. FOUND_END: it is not there, and layers below do not count. */
+/* Whether errno says nothing about the file. */
+static bool cannot_open(void) {
+        return errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EIO;
+}
+
+/* Looks into one layer. FOUND_END: it is not there, and layers below do not count; FOUND_FAILED: errno says why. */
 static enum found look(const char *layer_path, const char *path, int *ret_fd) {
         _cleanup_close_ int layer = open(layer_path, O_PATH | O_DIRECTORY | O_CLOEXEC), fd = -EBADF;
         struct stat st;
 
         if (layer < 0)
-                return FOUND_NOTHING;
+                return cannot_open() ? FOUND_FAILED : FOUND_NOTHING;
         fd = open_in(layer, path, O_PATH | O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
         if (fd < 0 && errno == ELOOP) /* a directory on the way is a link: as far as this layer alone knows it */
                 fd = open_in(layer, path, O_PATH | O_NOFOLLOW, RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS);
+        if (fd < 0 && cannot_open())
+                return FOUND_FAILED;
         if (fd < 0)
                 return parent_hides(layer, path) ? FOUND_END : FOUND_NOTHING;
         if (fstat(fd, &st) < 0)
@@ -75,7 +82,7 @@ static int read_all(int path_fd, const char *path, size_t max, char **ret_data, 
         char proc[64];
         struct stat st;
         size_t size = 0;
-        ssize_t n;
+        ssize_t n = 0;
 
         snprintf(proc, sizeof(proc), "/proc/self/fd/%d", path_fd);
         fd = open(proc, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -88,6 +95,8 @@ static int read_all(int path_fd, const char *path, size_t max, char **ret_data, 
                 return err_set(err, ENOMEM, "read the image's /%s: out of memory", path);
         while (size < (size_t)st.st_size && (n = read(fd, data + size, (size_t)st.st_size - size)) > 0)
                 size += (size_t)n;
+        if (n < 0)
+                return err_errno(err, errno, "read the image's /%s", path);
         data[size] = '\0';
         *ret_data = TAKE_PTR(data);
         return 0;
@@ -139,6 +148,8 @@ int layers_read_file(char *const *layers, size_t n_layers, const char *path, siz
                         i++;
                         continue;
                 }
+                if (found == FOUND_FAILED)
+                        return err_errno(err, errno, "look for the image's /%s in %s", path, layers[i]);
                 if (found == FOUND_END)
                         break;
                 fd = found_fd;

@@ -195,6 +195,8 @@ static int read_or_empty(char *const *layers, size_t n_layers, const char *path,
                 *ret_data = strdup("");
                 return *ret_data ? 0 : err_set(err, ENOMEM, "out of memory");
         }
+        if (r == -EMFILE || r == -ENFILE || r == -ENOMEM || r == -EIO)
+                return err_move(err, TAKE_PTR(why));
         return r < 0 ? err_set(err, EINVAL, "%s", err_text(why)) : 0;
 }
 
