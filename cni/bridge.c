@@ -10,6 +10,7 @@
 #include "cni/bridge_names.h"
 #include "cni/bridge_setup.h"
 #include "cni/firewall.h"
+#include "cni/foreign.h"
 #include "cni/leases.h"
 #include "cni/link.h"
 #include "cni/netns.h"
@@ -29,6 +30,7 @@ struct bridge {
         char name[IFNAMSIZ];
         uint32_t mtu;
         pthread_mutex_t lock; /* one setup at a time */
+        bool warned; /* of another firewall */
         atomic_bool ready; /* the last setup succeeded */
         struct leases *leases;
         struct firewall *firewall;
@@ -87,6 +89,17 @@ bool bridge_present(const struct bridge *bridge) {
         return if_nametoindex(bridge->name) > 0;
 }
 
+/* Said once: what the user sees otherwise is pods that reach each other and nothing else. */
+static void warn_of_others(struct bridge *bridge) {
+        char chain[256];
+
+        if (bridge->warned || !foreign_forward_drop(chain, sizeof(chain)))
+                return;
+        bridge->warned = true;
+        log_warning("network: another firewall drops forwarded packets (%s has policy drop): unless a rule there accepts those from and "
+                    "to %s, pods and host ports reach nothing beyond this node", chain, bridge->name);
+}
+
 int bridge_ensure(struct bridge *bridge, struct err **err) {
         struct lease gateways;
         int r;
@@ -97,6 +110,8 @@ int bridge_ensure(struct bridge *bridge, struct err **err) {
         if (r == 0)
                 r = firewall_install(bridge->firewall, err);
         bridge->ready = r == 0;
+        if (r == 0)
+                warn_of_others(bridge);
         pthread_mutex_unlock(&bridge->lock);
         if (r < 0)
                 err_wrap(err, "bridge %s", bridge->name);

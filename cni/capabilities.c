@@ -84,6 +84,8 @@ int capabilities_make(const struct network_request *request, struct arena *arena
                 write_list(&w, "options", request->dns_options);
                 json_end_map(&w);
         }
+        write_list(&w, "ips", request->ips);
+        json_add_string_if(&w, "mac", request->mac);
         json_end_map(&w);
         r = json_writer_finish(&w, &text, &length);
         return r < 0 ? r : json_parse(arena, text, length, NULL, ret_map, NULL);

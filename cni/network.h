@@ -65,6 +65,8 @@ struct network_request {
         const struct network_port *ports;
         size_t n_ports;
         uint64_t ingress_bits, egress_bits; /* bits a second to and from the pod; 0: no limit */
+        const char *const *ips; /* that plugins are to give it, as "10.1.2.3/24"; NULL-ended or NULL */
+        const char *mac; /* the same; NULL: any */
         const char *const *dns_servers, *const *dns_searches, *const *dns_options; /* for plugins; NULL-ended or NULL */
 };
 

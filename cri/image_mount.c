@@ -1,46 +1,57 @@
 #include "cri/image_mount.h"
 
+#include <errno.h>
 #include <fcntl.h>
-#include <linux/openat2.h>
+#include <pthread.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "runtime/overlay.h"
+#include "runtime/sys.h"
 
-/* What glibc's <sys/mount.h> of some versions lacks. */
-static int fs_open(const char *type) {
-        return (int)syscall(SYS_fsopen, type, FSOPEN_CLOEXEC);
+/* A copy of what lies at @sub_path below @root. */
+static int open_below(int root, const char *sub_path) {
+        const struct sys_open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+        _cleanup_close_ int sub = sys_openat2(root, sub_path, &how);
+        int tree = sub < 0 ? -1 : sys_open_tree(sub, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
+
+        return tree < 0 ? -errno : tree;
 }
 
-static int fs_string(int fs, const char *key, const char *value) {
-        return (int)syscall(SYS_fsconfig, fs, FSCONFIG_SET_STRING, key, value, 0);
+/* A part of a detached mount can be copied from Linux 6.15 on; a mount in some namespace can on every one. */
+struct part {
+        int root;
+        const char *sub_path;
+        int tree; /* or a negative errno */
+};
+
+static void *attach_and_open(void *data) {
+        struct part *part = data;
+
+        if (unshare(CLONE_FS | CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            sys_move_mount(part->root, "", AT_FDCWD, "/tmp", MOVE_MOUNT_F_EMPTY_PATH) < 0)
+                part->tree = -errno;
+        else
+                part->tree = open_below(part->root, part->sub_path);
+        return NULL;
 }
 
-/* All layers as one tree that nobody can write to. */
-static int open_overlay(char *const *layers, size_t n_layers, int *ret_fd, struct err **err) {
-        _cleanup_close_ int fs = fs_open("overlay"), mount = -EBADF;
+static int open_part(int root, const char *sub_path) {
+        struct part part = { .root = root, .sub_path = sub_path, .tree = -EAGAIN };
+        pthread_t thread;
 
-        if (fs < 0)
-                return err_errno(err, errno, "make an overlay");
-        for (size_t i = 0; i < n_layers; i++)
-                if (fs_string(fs, "lowerdir+", layers[i]) < 0)
-                        return err_errno(err, errno, "add layer %s to an overlay (Linux 6.5 and later can)", layers[i]);
-        if (syscall(SYS_fsconfig, fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
-                return err_errno(err, errno, "make an overlay of %zu layers", n_layers);
-        mount = (int)syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_RDONLY);
-        if (mount < 0)
-                return err_errno(err, errno, "mount an overlay");
-        *ret_fd = TAKE_FD(mount);
-        return 0;
+        if (pthread_create(&thread, NULL, attach_and_open, &part) == 0)
+                pthread_join(thread, NULL);
+        return part.tree;
 }
 
 int image_mount_open(char *const *layers, size_t n_layers, const char *sub_path, int *ret_fd, struct err **err) {
-        struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
-        _cleanup_close_ int root = -EBADF, sub = -EBADF;
-        int r;
+        const struct rootfs_spec all = { .lowers = (const char *const *)layers, .n_lowers = n_layers };
+        _cleanup_close_ int root = -EBADF;
+        bool whole = !sub_path || !*sub_path;
+        int fd, r;
 
         if (n_layers == 0)
                 return err_set(err, EINVAL, "an image without layers cannot be mounted");
@@ -48,18 +59,15 @@ int image_mount_open(char *const *layers, size_t n_layers, const char *sub_path,
                 root = open(layers[0], O_PATH | O_DIRECTORY | O_CLOEXEC);
                 if (root < 0)
                         return err_errno(err, errno, "open layer %s", layers[0]);
+                fd = open_below(root, whole ? "." : sub_path);
         } else {
-                r = open_overlay(layers, n_layers, &root, err);
+                r = overlay_mount(&all, -EBADF, &root, err);
                 if (r < 0)
                         return r;
+                fd = whole ? TAKE_FD(root) : open_part(root, sub_path);
         }
-        if (sub_path && *sub_path) {
-                sub = (int)syscall(SYS_openat2, root, sub_path, &how, sizeof(how));
-                if (sub < 0)
-                        return err_errno(err, errno, "path \"%s\" in the image volume", sub_path);
-                *ret_fd = TAKE_FD(sub);
-                return 0;
-        }
-        *ret_fd = TAKE_FD(root);
+        if (fd < 0)
+                return err_errno(err, -fd, "path \"%s\" in the image volume", whole ? "." : sub_path);
+        *ret_fd = fd;
         return 0;
 }

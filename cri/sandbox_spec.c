@@ -155,6 +155,30 @@ static const char *const *list_of(struct arena *arena, char *const *texts, size_
         return list;
 }
 
+/* Addresses that the pod asks its CNI plugins for: annotations cni.nacelle/ips (with commas) and cni.nacelle/mac. */
+static int fill_wishes(const Cri__PodSandboxConfig *config, struct arena *arena, struct network_request *request, struct err **err) {
+        const char *ips = MAP_FIND(config, annotations, "cni.nacelle/ips"), **list;
+        char *text = ips ? arena_strdup(arena, ips) : NULL, *save = NULL;
+        struct ip_cidr cidr;
+        size_t n = 0;
+
+        request->mac = MAP_FIND(config, annotations, "cni.nacelle/mac");
+        if (!ips)
+                return 0;
+        list = arena_alloc_array(arena, NETWORK_ADDRESSES_MAX + 1, sizeof(*list));
+        if (!text || !list)
+                return err_set(err, ENOMEM, "out of memory");
+        for (char *one = strtok_r(text, ", ", &save); one; one = strtok_r(NULL, ", ", &save)) {
+                if (n == NETWORK_ADDRESSES_MAX)
+                        return err_set(err, EINVAL, "annotation cni.nacelle/ips: more than %d", NETWORK_ADDRESSES_MAX);
+                if (ip_cidr_parse(one, &cidr, NULL) < 0)
+                        return err_set(err, EINVAL, "annotation cni.nacelle/ips: \"%s\" is not an address like 10.1.2.3/24", one);
+                list[n++] = one;
+        }
+        request->ips = list;
+        return 0;
+}
+
 int sandbox_fill_network(const struct cri_sandbox *sandbox, struct arena *arena, struct network_request *ret_request,
                          struct err **err) {
         static const char ingress[] = "kubernetes.io/ingress-bandwidth", egress[] = "kubernetes.io/egress-bandwidth";
@@ -173,7 +197,9 @@ int sandbox_fill_network(const struct cri_sandbox *sandbox, struct arena *arena,
                 request.dns_searches = list_of(arena, dns->searches, dns->n_searches);
                 request.dns_options = list_of(arena, dns->options, dns->n_options);
         }
-        r = fill_ports(config, arena, &request, err);
+        r = fill_wishes(config, arena, &request, err);
+        if (r >= 0)
+                r = fill_ports(config, arena, &request, err);
         if (r >= 0)
                 r = parse_bandwidth(ingress, MAP_FIND(config, annotations, ingress), &request.ingress_bits, err);
         if (r >= 0)

@@ -161,6 +161,7 @@ static int add_image_mount(struct filler *f, const Cri__Mount *from, struct moun
         r = image_mount_open(image->layers, image->n_layers, from->image_sub_path, &mount->source_fd, err);
         if (r < 0)
                 return r;
+        mount->detached = true;
         mount->attributes |= MOUNT_ATTR_RDONLY;
         return 0;
 }

@@ -1,6 +1,7 @@
 #include "runtime/bind.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
 
 #include "lib/cleanup.h"
@@ -31,7 +32,9 @@ int bind_open(const struct mount_spec *mount, int user_fd, int *ret_tree, bool *
         struct stat st;
         int r;
 
-        if (mount->source_fd >= 0)
+        if (mount->detached)
+                tree = fcntl(mount->source_fd, F_DUPFD_CLOEXEC, 3);
+        else if (mount->source_fd >= 0)
                 tree = sys_open_tree(mount->source_fd, "", flags | AT_EMPTY_PATH);
         else
                 tree = sys_open_tree(AT_FDCWD, mount->source, flags);

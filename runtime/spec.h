@@ -109,6 +109,7 @@ struct mount_spec {
         const char *source; /* host path of a bind, or the new file system's source */
         int source_fd; /* O_PATH descriptor of a bind's source, -EBADF: use @source; borrowed. Wins over @source,
                         * for sources whose path others can change (subPath) */
+        bool detached; /* @source_fd is a detached mount, made for this one: moved instead of copied */
         const char *destination; /* in the container, resolved there and never outside */
         const char *options; /* the file system's own; NULL: none */
         uint64_t attributes; /* MOUNT_ATTR_* to set: RDONLY, NOSUID, NODEV, NOEXEC, NOATIME, ... */

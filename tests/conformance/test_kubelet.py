@@ -46,6 +46,13 @@ def test_static_pod_probes_logs_exec_stats(kubelet):
     # /stats/summary needs a root device that cadvisor knows; the same figures come from CRI here.
     metrics = kubelet.get("/metrics/resource")
     assert [line for line in metrics.splitlines() if line.startswith("container_memory_working_set_bytes") and 'pod="web-stock"' in line]
+    # What kubelet calls /metrics/cadvisor is ListPodSandboxMetrics here.
+    def cadvisor(name):
+        return [line for line in kubelet.get("/metrics/cadvisor").splitlines() if line.startswith(name + "{") and 'pod="web-stock"' in line]
+    wait_for("metrics of the container", lambda: cadvisor("container_memory_working_set_bytes"), timeout=30, interval=0.5)
+    for name in ("container_cpu_usage_seconds_total", "container_start_time_seconds", "container_last_seen", "container_processes"):
+        assert [line for line in cadvisor(name) if 'container="main"' in line and 'namespace="default"' in line], name
+    assert [line for line in cadvisor("container_network_receive_bytes_total") if 'interface="eth0"' in line]
     out = urllib.request.urlopen(urllib.request.Request(f"https://127.0.0.1:{kubelet.port}/run/default/web-stock/main?cmd=hostname", method="POST"),
                                  context=ssl._create_unverified_context(), timeout=10).read().decode()
     assert out == "web-stock\n"

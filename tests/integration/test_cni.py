@@ -104,3 +104,26 @@ def test_errors_of_plugins_reach_the_pod(new_node, plugins):
     node.remove("a.yaml")
     wait_for("no pods", lambda: not node.pods())
     assert wait_for("addresses given back", lambda: not plugins.leased() and not plugins.ports())
+
+
+def test_addresses_that_a_pod_asks_for(new_node, plugins):
+    """Capabilities ips and mac: by annotations of the pod."""
+    main = {"type": "bridge", "bridge": plugins.bridge, "isGateway": True, "capabilities": {"ips": True, "mac": True},
+            "ipam": {"type": "host-local", "dataDir": plugins.ipam, "subnet": f"10.212.{plugins.number}.0/24"}}
+    with open(plugins.conf + "/10-test.conflist", "w") as f:
+        json.dump({"cniVersion": "1.0.0", "name": "test", "plugins": [main]}, f)
+    node = new_node(*plugins.options())
+    wanted = f"10.212.{plugins.number}.77"
+    node.write("a.yaml", pod("a", "sleep 1000", metadata={"annotations": {"cni.nacelle/ips": wanted + "/24", "cni.nacelle/mac": "02:11:22:33:44:55"}}))
+    c = node.running("main")
+    assert address(node, c["podSandboxId"]) == wanted
+    assert node.exec(c, "cat", "/sys/class/net/eth0/address").strip() == "02:11:22:33:44:55"
+    # A taken one, and what is none, are said.
+    node.write("b.yaml", pod("b", "sleep 1000", metadata={"annotations": {"cni.nacelle/ips": wanted + "/24"}}))
+    wait_for("refusal", lambda: [line for line in node.log().splitlines() if "default/b-" in line and wanted in line])
+    node.write("c.yaml", pod("c", "sleep 1000", metadata={"annotations": {"cni.nacelle/ips": "nowhere"}}))
+    wait_for("refusal", lambda: [line for line in node.log().splitlines() if "default/c-" in line and "cni.nacelle/ips" in line])
+    for name in "abc":
+        node.remove(name + ".yaml")
+    wait_for("no pods", lambda: not node.pods())
+    assert wait_for("addresses given back", lambda: not plugins.leased() and not plugins.ports())

@@ -79,3 +79,20 @@ def test_image_volume(node):
     c = node.running("main")
     assert "busybox" in node.exec(c, "ls", "/i/bin")
     assert "Read-only" in node.exec(c, "touch", "/i/x", check=False).stderr
+
+
+def test_image_volume_of_several_layers(node, tmp_path):
+    import oci
+    archive = str(tmp_path / "layers.tar")
+    top = oci.Layer()
+    top.directory("data/deep")
+    top.file("data/deep/file", b"from above\n")
+    oci.Image([oci.busybox_layer(), top.tar()]).write_docker_archive(archive, "localhost/layers:test")
+    node.nacelle("import", archive)
+    node.write("il.yaml", pod("il", {"command": ["sleep", "1000"], "volumeMounts": mounts(("i", "/i", {}), ("i", "/part", {"subPath": "data/deep"}),
+                                                                                           ("i", "/one", {"subPath": "data/deep/file"}))},
+                              volumes=[{"name": "i", "image": {"reference": "localhost/layers:test", "pullPolicy": "Never"}}]))
+    c = node.running("main")
+    assert "busybox" in node.exec(c, "ls", "/i/bin") and node.exec(c, "cat", "/i/data/deep/file", "/part/file", "/one") == "from above\n" * 3
+    for path in ("/i/x", "/part/x", "/one"):
+        assert "Read-only" in node.exec(c, "sh", "-c", f"echo > {path}", check=False).stderr

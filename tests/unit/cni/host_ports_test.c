@@ -1,4 +1,5 @@
 /* Host ports of the built-in network: who reaches a pod through them, from where, and as whom it is seen. */
+#include "cni/foreign.h"
 #include "tests/unit/cni/pods.h"
 
 static void test_host_ports(void **state) {
@@ -214,6 +215,20 @@ static void test_repair(void **state) {
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
+static void test_foreign_drop(void **state) {
+        char text[128] = "";
+
+        assert_false(foreign_forward_drop(text, sizeof(text)));
+        host_run("nft 'add table inet mine; add chain inet mine in { type filter hook input priority 0; policy drop; }'");
+        assert_false(foreign_forward_drop(text, sizeof(text)));
+        host_run("nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'");
+        assert_true(foreign_forward_drop(text, sizeof(text)));
+        assert_string_equal(text, "table ip filter, chain FORWARD");
+        host_run("nft 'chain ip filter FORWARD { policy accept; }'");
+        assert_false(foreign_forward_drop(text, sizeof(text)));
+        host_run("nft 'delete table ip filter; delete table inet mine'");
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_host_ports),
@@ -222,6 +237,7 @@ int main(void) {
                 TEST(test_loopback_is_guarded),
                 TEST(test_udp_flows_are_forgotten),
                 TEST(test_repair),
+                TEST(test_foreign_drop),
         };
         int failed;
 
