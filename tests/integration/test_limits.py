@@ -1,5 +1,6 @@
 """Resource limits are real: cgroup values as the container is held to them, OOM kills explained."""
 import glob
+import os
 
 from support.node import pod, wait_for
 
@@ -85,3 +86,53 @@ def test_a_static_binary_starts_within_128_kib(node, tmp_path):
         node.crictl("start", c)
         wait_for("end", lambda: node.inspect(c)["status"]["state"] == "CONTAINER_EXITED")
         assert node.inspect(c)["status"]["exitCode"] == 0
+
+
+def message(**fields):
+    """A protobuf message: field numbers as _1=..., values integers, texts or messages (bytes)."""
+    def varint(n):
+        n &= (1 << 64) - 1
+        out = b""
+        while n > 127:
+            out, n = out + bytes([n & 127 | 128]), n >> 7
+        return out + bytes([n])
+    text = b""
+    for name, value in fields.items():
+        number = int(name[1:])
+        if isinstance(value, int):
+            text += varint(number << 3) + varint(value)
+        else:
+            value = value.encode() if isinstance(value, str) else value
+            text += varint(number << 3 | 2) + varint(len(value)) + value
+    return text
+
+
+def rpc(node, tmp_path, method, body):
+    """A call that no command of crictl makes; gRPC's status of it."""
+    import subprocess
+    request = tmp_path / "request"
+    request.write_bytes(b"\0" + len(body).to_bytes(4, "big") + body)
+    out = subprocess.run(["curl", "-s", "-v", "--http2-prior-knowledge", "--unix-socket", node.socket, "-H", "content-type: application/grpc", "-H", "te: trailers",
+                          "--data-binary", f"@{request}", "-o", os.devnull, f"http://localhost/runtime.v1.RuntimeService/{method}"], capture_output=True, text=True)
+    return next(int(line.split(":")[1]) for line in out.stderr.splitlines() if "grpc-status:" in line)
+
+
+def test_pod_level_resources_are_updated(node, tmp_path):
+    import json
+    config = {"metadata": {"name": "s", "namespace": "test", "attempt": 1, "uid": "u"}, "linux": {"resources": {"memory_limit_in_bytes": 64 << 20}}}
+    (tmp_path / "pod.json").write_text(json.dumps(config))
+    sandbox = node.crictl("runp", str(tmp_path / "pod.json")).strip()
+
+    def of_pod(controller, v1, v2):
+        found = glob.glob(f"/sys/fs/cgroup/{controller}{node.cgroup}/{sandbox}/{v1}") or glob.glob(f"/sys/fs/cgroup{node.cgroup}/{sandbox}/{v2}")
+        return open(found[0]).read().strip()
+    assert of_pod("memory", "memory.limit_in_bytes", "memory.max") == str(64 << 20)
+    resources = message(_1=100000, _2=30000, _3=512, _4=48 << 20)
+    assert rpc(node, tmp_path, "UpdatePodSandboxResources", message(_1=sandbox, _3=resources)) == 0
+    assert of_pod("memory", "memory.limit_in_bytes", "memory.max") == str(48 << 20)
+    assert of_pod("cpu", "cpu.cfs_quota_us", "cpu.max").split()[0] == "30000"
+    assert rpc(node, tmp_path, "UpdatePodSandboxResources", message(_1="nosuchpod", _3=resources)) == 5
+    assert rpc(node, tmp_path, "UpdatePodSandboxResources", message(_1=sandbox, _3=message(_4=-7))) == 3
+    node.crictl("stopp", sandbox)
+    assert rpc(node, tmp_path, "UpdatePodSandboxResources", message(_1=sandbox, _3=resources)) == 3
+    assert rpc(node, tmp_path, "UpdateRuntimeConfig", message(_1=message(_1=message(_1="10.1.0.0/16")))) == 0
