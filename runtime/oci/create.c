@@ -157,7 +157,7 @@ static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, 
                                (spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_NEW ? CLONE_NEWPID : 0),
                 .pid_ns_fd = spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_JOIN ? spec->namespaces[NAMESPACE_PID].fd : -EBADF,
                 .mount_ns_fd = spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_JOIN ? spec->namespaces[NAMESPACE_MOUNT].fd : -EBADF,
-                .join_fd = -EBADF, .user_fd = c->userns.user_fd, .tasks = c->join.tasks, .n_tasks = c->join.n_tasks,
+                .join_fd = -EBADF, .user_fd = c->userns.user_fd, .tasks = c->join.tasks, .n_tasks = c->join.n_tasks, .late_task = c->join.memory,
                 .cgroup_fd = c->join.dir_fd, .beside = filter_devices, .sync = proceed, .data = c,
         };
         int r;
@@ -165,6 +165,9 @@ static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, 
         if (c->config.create_container.n + c->config.start_container.n > 0)
                 spec->hook_state = state_text(c, "creating", 0);
         spec->start_sync = c->runs;
+        spec->cgroup_procs_fds = c->join.tasks;
+        spec->n_cgroup_procs_fds = c->join.n_tasks;
+        spec->late_cgroup = c->join.memory;
         spec->create_hooks = c->config.create_container.list;
         spec->n_create_hooks = c->config.create_container.n;
         spec->start_hooks = c->config.start_container.list;

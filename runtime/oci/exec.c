@@ -154,7 +154,7 @@ int oci_exec(struct oci_call *call, struct err **err) {
         static const struct prepare_stdio inherited = { -EBADF, -EBADF, -EBADF };
         struct cgroup_join join = CGROUP_JOIN_NONE;
         _cleanup_plan_ struct plan plan = { 0 };
-        struct oci_spawn how = { .pid_ns_fd = -EBADF, .mount_ns_fd = -EBADF, .user_fd = -EBADF };
+        struct oci_spawn how = { .pid_ns_fd = -EBADF, .mount_ns_fd = -EBADF, .user_fd = -EBADF, .late_task = -1 };
         struct process_spec process;
         struct oci_state state;
         struct options o;

@@ -103,6 +103,7 @@ struct oci_spawn {
         int pid_ns_fd, mount_ns_fd, join_fd, join_flags, user_fd; /* -EBADF: none */
         const int *tasks;
         size_t n_tasks;
+        int late_task; /* which of them the plan joins, -1: none */
         int cgroup_fd;
         const char *shm_dir; /* a directory of the host to put the masks on, in the new mount namespace */
         bool waits; /* PLAN_WAIT: it lives on when the report ends it is not known, so that a marker is needed */

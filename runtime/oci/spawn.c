@@ -56,7 +56,7 @@ static _Noreturn void child(const struct oci_spawn *how, const struct plan *plan
         init.user_fd = how->user_fd;
         init.preserve_fds = preserve;
         for (size_t i = 0; i < how->n_tasks && !failed; i++)
-                failed = init_cgroup(&init, how->tasks[i]) < 0;
+                failed = (int)i != how->late_task && init_cgroup(&init, how->tasks[i]) < 0;
         if (!failed && how->mount_ns_fd >= 0)
                 failed = init_join(&init, how->mount_ns_fd, CLONE_NEWNS) < 0;
         if (!failed && how->join_fd >= 0)
