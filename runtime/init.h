@@ -74,6 +74,9 @@ int init_open(struct init *init, const char *path, bool nofollow);
  * those whose end is missing. */
 int init_open_target(struct init *init, const char *path, bool directory, bool nofollow);
 
+/* init_copy.c: copies what directory @target holds to the root of the mount @tree. */
+int init_copy_up(struct init *init, int target, int tree, const char *destination);
+
 typedef int (*init_step)(struct init *init, const struct plan_step *step);
 int init_root(struct init *init, const struct plan_step *step);
 int init_mount(struct init *init, const struct plan_step *step);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,11 +38,31 @@ static const struct {
         { "core", "/proc/kcore" },
 };
 
+/* Where a device filter or a lack of rights forbids making the node: the host's, when that is the same device. */
+static int bind_node(int dir, const char *name, mode_t mode, dev_t device) {
+        _cleanup_close_ int file = -EBADF, target = -EBADF, tree = -EBADF;
+        char path[NAME_MAX + 8];
+        struct stat st;
+
+        snprintf(path, sizeof(path), "/dev/%s", name);
+        tree = sys_open_tree(AT_FDCWD, path, OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_SYMLINK_NOFOLLOW);
+        if (tree < 0 || fstat(tree, &st) < 0 || (st.st_mode & S_IFMT) != (mode & S_IFMT) || st.st_rdev != device)
+                return -EPERM;
+        file = openat(dir, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+        if (file < 0)
+                return -errno;
+        target = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        return target < 0 || sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+}
+
 static int make_node(struct init *init, int dir, const char *name, mode_t mode, dev_t device, uid_t uid, gid_t gid) {
         struct stat st;
 
         if (mknodat(dir, name, mode, device) < 0) {
                 int code = errno;
+
+                if (code == EPERM && bind_node(dir, name, mode, device) == 0)
+                        return 0;
 
                 if (code == EEXIST && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
                     (st.st_mode & S_IFMT) == (mode & S_IFMT) && st.st_rdev == device)

@@ -125,15 +125,38 @@ static int make_mount(struct init *init, const char *type, const char *source, c
         return mount < 0 ? init_fail(init, errno, "mount %s", type) : mount;
 }
 
+/* A tmpfs is as open as the directory that it hides, unless its options say otherwise, and may begin with what that holds. */
+static int adopt(struct init *init, int tree, const char *destination, const char *options, const struct plan_step *step) {
+        struct sys_mount_attr attr = { .attr_set = step->a & MOUNT_ATTR_RDONLY };
+        _cleanup_close_ int target = init_open(init, destination, false);
+        struct stat st;
+        int r = 0;
+
+        if (target >= 0 && fstat(target, &st) == 0 && S_ISDIR(st.st_mode)) {
+                if (!strstr(options, "mode=") && fchmodat(tree, ".", st.st_mode & 07777, 0) < 0)
+                        return init_fail(init, errno, "mode of %s", destination);
+                if (step->flags & PLAN_F_COPY_UP)
+                        r = init_copy_up(init, target, tree, destination);
+        }
+        if (r == 0 && attr.attr_set && sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) < 0)
+                return init_fail(init, errno, "make %s read-only", destination);
+        return r;
+}
+
 int init_mount_new(struct init *init, const struct plan_step *step) {
         const char *destination = plan_string(step, 0), *type = plan_string(step, 1);
-        bool security = strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0;
+        bool security = strcmp(type, "proc") == 0 || strcmp(type, "sysfs") == 0, tmpfs = strcmp(type, "tmpfs") == 0;
         _cleanup_close_ int tree = -EBADF;
         int r;
 
-        tree = make_mount(init, type, plan_string(step, 2), plan_string(step, 3), step->a);
+        tree = make_mount(init, type, plan_string(step, 2), plan_string(step, 3), tmpfs ? step->a & ~(uint64_t)MOUNT_ATTR_RDONLY : step->a);
         if (tree < 0)
                 return tree;
+        if (tmpfs) {
+                r = adopt(init, tree, destination, plan_string(step, 3), step);
+                if (r < 0)
+                        return r;
+        }
         if (step->b) {
                 struct sys_mount_attr attr = { .propagation = step->b & ~(uint64_t)MS_REC };
 

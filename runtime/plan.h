@@ -64,6 +64,7 @@ enum {
         PLAN_F_NOFOLLOW = 1 << 1,
         PLAN_F_PRIVATE = 1 << 2,
         PLAN_F_RUNNING = 1 << 4,
+        PLAN_F_COPY_UP = 1 << 5, /* what the destination holds is copied into the new file system */
         PLAN_F_SOFT = 1 << 3, /* a refusal by the kernel (EPERM, EACCES) is a warning */
 };
 

@@ -146,6 +146,7 @@ static void add_new(const struct container_spec *spec, const struct mount_spec *
 
         step->a = mount->attributes;
         step->b = mount->propagation;
+        step->flags = mount->copy_up ? PLAN_F_COPY_UP : 0;
 }
 
 /* The container's cgroups by binds of their directories: as the mounts of a cgroup namespace would look, and the same

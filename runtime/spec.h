@@ -119,6 +119,7 @@ struct mount_spec {
         unsigned long propagation; /* MS_PRIVATE, MS_SLAVE or MS_SHARED, with MS_REC or not; 0: private, recursive */
         bool idmap; /* idmapped with @mappings, or the container's own where those are empty */
         struct id_mappings mappings;
+        bool copy_up; /* a tmpfs begins with what its destination holds */
         bool nofollow; /* a destination that is a symbolic link is refused instead of followed in the root */
 };
 

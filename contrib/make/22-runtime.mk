@@ -3,7 +3,7 @@
 
 SHIM_CC      ?= $(shell command -v musl-gcc || echo $(CC))
 SHIM_SOURCES := $(wildcard runtime/shim/*.c) runtime/init.c runtime/init_path.c runtime/init_mount.c runtime/init_dev.c \
-                runtime/init_process.c runtime/init_hook.c runtime/plan_read.c runtime/wire.c logs/writer.c logs/writer_file.c logs/writer_resume.c
+                runtime/init_process.c runtime/init_hook.c runtime/init_copy.c runtime/plan_read.c runtime/wire.c logs/writer.c logs/writer_file.c logs/writer_resume.c
 SHIM_OBJECTS := $(patsubst %.c,$(BUILD)/shim-objects/%.o,$(SHIM_SOURCES))
 SHIM_HEADERS := $(foreach d,/usr/include /usr/include/$(shell $(CC) -print-multiarch),-idirafter $(d))
 SHIM_CFLAGS  := -std=gnu17 -Os -g -ffunction-sections -fdata-sections $(WARNINGS) -fstack-protector-strong -fPIE -Wformat \

@@ -93,7 +93,11 @@ static int read_options(struct oci *oci, const struct value *list, struct mount_
         for (uint32_t i = 0; i < value_count(list); i++) {
                 const char *option = value_string_or(value_at(list, i), "");
 
-                if (strcmp(option, "tmpcopyup") == 0 || strcmp(option, "remount") == 0)
+                if (strcmp(option, "tmpcopyup") == 0) {
+                        mount->copy_up = true;
+                        continue;
+                }
+                if (strcmp(option, "remount") == 0)
                         return err_set(err, ENOTSUP, "mount option %s of %s: not supported", option, mount->destination);
                 if (apply_option(mount, option, bind))
                         continue;
@@ -142,6 +146,8 @@ static int read_mount(struct oci *oci, const struct value *json, const char *bun
         if (r < 0)
                 return r;
         mount->idmap |= mount->mappings.n_uids > 0;
+        if (mount->copy_up && (!mount->type || strcmp(mount->type, "tmpfs") != 0))
+                return err_set(err, EINVAL, "mount option tmpcopyup of %s: for a tmpfs only", mount->destination);
         if (bind || !mount->type || strcmp(mount->type, "bind") == 0 || strcmp(mount->type, "none") == 0) {
                 mount->type = NULL;
                 if (source && source[0] != '/')

@@ -37,7 +37,7 @@ static const char *const options[] = {
         "nodiratime", "noexec", "nomand", "norelatime", "nostrictatime", "nosuid", "nosymfollow", "private", "ratime", "rbind", "rdev",
         "rdiratime", "relatime", "rexec", "rnoatime", "rnodev", "rnodiratime", "rnoexec", "rnosuid", "rnosymfollow", "ro", "rprivate",
         "rrelatime", "rro", "rrw", "rshared", "rslave", "rstrictatime", "rsuid", "rsymfollow", "runbindable", "rw", "shared", "silent",
-        "slave", "strictatime", "suid", "symfollow", "sync", "unbindable", "idmap", "ridmap", NULL,
+        "slave", "strictatime", "suid", "symfollow", "sync", "tmpcopyup", "unbindable", "idmap", "ridmap", NULL,
 };
 
 static void add_enabled(struct json_writer *w, const char *key, bool enabled) {

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,24 +19,25 @@ static const struct {
         const char *name;
         int (*run)(struct oci_call *call, struct err **err);
         const char *help;
+        bool becomes; /* a process of this program becomes one of a container */
 } verbs[] = {
-        { "create", oci_create, "[--bundle DIR] [--console-socket S] [--pid-file F] ID" },
-        { "start", oci_start, "ID" },
-        { "run", oci_run, "[--bundle DIR] [--detach] [--keep] ID" },
-        { "state", oci_state, "ID" },
-        { "kill", oci_kill, "[--all] ID [SIGNAL]" },
-        { "delete", oci_delete, "[--force] ID" },
-        { "exec", oci_exec, "[--process F] [--tty] [--detach] [--user U[:G]] [--env K=V] [--cwd DIR] ID COMMAND..." },
-        { "ps", oci_ps, "[--format table|json] ID" },
-        { "list", oci_list, "[--quiet] [--format table|json]" },
-        { "pause", oci_pause, "ID" },
-        { "resume", oci_resume, "ID" },
-        { "update", oci_update, "[--resources F] [--memory N] [--cpu-shares N] [--cpu-quota N] [--pids-limit N] ... ID" },
-        { "events", oci_events, "[--stats] [--interval SECONDS] ID" },
-        { "features", oci_features, "" },
-        { "spec", oci_make_spec, "[--bundle DIR]" },
-        { "checkpoint", oci_checkpoint, "ID" },
-        { "restore", oci_checkpoint, "ID" },
+        { "create", oci_create, "[--bundle DIR] [--console-socket S] [--pid-file F] ID", true },
+        { "start", oci_start, "ID", false },
+        { "run", oci_run, "[--bundle DIR] [--detach] [--keep] ID", true },
+        { "state", oci_state, "ID", false },
+        { "kill", oci_kill, "[--all] ID [SIGNAL]", false },
+        { "delete", oci_delete, "[--force] ID", false },
+        { "exec", oci_exec, "[--process F] [--tty] [--detach] [--user U[:G]] [--env K=V] [--cwd DIR] ID COMMAND...", true },
+        { "ps", oci_ps, "[--format table|json] ID", false },
+        { "list", oci_list, "[--quiet] [--format table|json]", false },
+        { "pause", oci_pause, "ID", false },
+        { "resume", oci_resume, "ID", false },
+        { "update", oci_update, "[--resources F] [--memory N] [--cpu-shares N] [--cpu-quota N] [--pids-limit N] ... ID", false },
+        { "events", oci_events, "[--stats] [--interval SECONDS] ID", false },
+        { "features", oci_features, "", false },
+        { "spec", oci_make_spec, "[--bundle DIR]", false },
+        { "checkpoint", oci_checkpoint, "ID", false },
+        { "restore", oci_checkpoint, "ID", false },
 };
 
 static void usage(FILE *to) {
@@ -116,6 +118,8 @@ int main(int argc, char **argv) {
         if (i == ELEMENTS(verbs))
                 err_set(&err, EINVAL, "unknown verb \"%s\"; see nacelle-oci --help", argv[at]);
         else if (oci.arena)
+                r = verbs[i].becomes ? oci_protect(argv, &err) : 0;
+        if (i < ELEMENTS(verbs) && r == 0)
                 r = verbs[i].run(&call, &err);
         if (r < 0) {
                 fprintf(stderr, "nacelle-oci: %s\n", err_text(err));

@@ -117,6 +117,9 @@ int oci_spawn(const struct oci_spawn *how, const struct plan *plan, const struct
 int oci_wait(pid_t pid, int master);
 int oci_write_pid(const char *path, pid_t pid, struct err **err);
 
+/* Returns once the program runs from where no container can change it; executes it anew for that. */
+int oci_protect(char *const *argv, struct err **err);
+
 /* ---- verbs ---- */
 struct oci_call {
         struct oci *oci;
