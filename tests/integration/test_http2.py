@@ -256,3 +256,53 @@ def test_connections_that_only_hold(agent):
     finally:
         for r in made:
             r.close()
+
+
+def test_a_slow_reader_of_events_loses_none(agent):
+    """It takes nothing while 150 sandboxes come and go, then reads: every event is there, in order. Another reads along."""
+    cri = Client(agent.socket)
+    with Raw(agent.socket, settings=struct.pack(">HI", 4, 0)) as r:
+        stream = r.request("/runtime.v1.RuntimeService/GetContainerEvents")
+        along = cri.stream("GetContainerEvents")
+        while r.receive()[0] != HEADERS:  # it is open
+            pass
+        along.initial_metadata()
+        ids = []
+        for i in range(150):
+            config = api.PodSandboxConfig(metadata=api.PodSandboxMetadata(name=f"e{i}", namespace="default", uid=f"e{i}"),
+                                          linux=api.LinuxPodSandboxConfig())
+            ids.append(cri.call("RunPodSandbox", config=config).pod_sandbox_id)
+            cri.call("RemovePodSandbox", pod_sandbox_id=ids[-1])
+        kinds = [api.CONTAINER_CREATED_EVENT, api.CONTAINER_STARTED_EVENT, api.CONTAINER_STOPPED_EVENT, api.CONTAINER_DELETED_EVENT]
+        wanted = [(i, kind) for i in ids for kind in kinds]
+        assert [(e.container_id, e.container_event_type) for _, e in zip(wanted, along)] == wanted
+        along.cancel()
+        for on in (0, stream):
+            r.send(frame(WINDOW_UPDATE, on, struct.pack(">I", 64 << 20)))
+        data, got = b"", []
+        while len(got) < len(wanted):
+            kind, _, on, payload = r.receive()
+            data += payload if kind == DATA and on == stream else b""
+            while len(data) >= 5 and len(data) >= 5 + int.from_bytes(data[1:5], "big"):
+                n = int.from_bytes(data[1:5], "big")
+                event = api.ContainerEventResponse.FromString(data[5:5 + n])
+                data = data[5 + n:]
+                got.append((event.container_id, event.container_event_type))
+        assert got == wanted
+    cri.close()
+
+
+def test_more_readers_of_events_than_there_is_room_for(agent):
+    """Past CRI_SUBSCRIBERS_MAX one is refused, and has a place again when another leaves."""
+    with Raw(agent.socket) as r:
+        streams = [r.request("/runtime.v1.RuntimeService/GetContainerEvents") for _ in range(70)]
+        assert r.status(streams[-1]) == 8
+    with Raw(agent.socket) as r:
+        def again():
+            stream = r.request("/runtime.v1.RuntimeService/GetContainerEvents")
+            r.socket.settimeout(0.5)
+            try:
+                return r.status(stream) != 8
+            except socket.timeout:
+                return True  # it is open
+        wait_for("a place", again)
