@@ -248,7 +248,8 @@ void handle_pull_image(struct cri_call *call) {
         }
         if (auth)
                 pull.auth = (struct image_auth){ .username = auth->username, .password = auth->password, .auth = auth->auth,
-                                                 .identity_token = auth->identity_token, .registry_token = auth->registry_token };
+                                                 .server = auth->server_address, .identity_token = auth->identity_token,
+                                                 .registry_token = auth->registry_token };
         if (image_transfer_start(call->cri->loop, &pull, &callbacks, call, &transfer, &call->err) < 0)
                 call_fail(call);
 }

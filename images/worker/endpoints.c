@@ -123,7 +123,7 @@ struct endpoint *endpoints_add(struct endpoints *e, const char *url, bool whole_
         }
         while (length > 0 && url[length - 1] == '/')
                 length--;
-        *item = (struct endpoint){ .pull = true, .try_plain = !scheme && is_loopback(rest) };
+        *item = (struct endpoint){ .pull = true, .resolve = true, .try_plain = !scheme && is_loopback(rest) };
         if (asprintf(&item->base, "%s%.*s%s", scheme ? "" : "https://", (int)length, url, whole_path ? "" : "/v2") < 0)
                 item->base = NULL;
         item->host = strndup(rest, n);

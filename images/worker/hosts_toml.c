@@ -13,7 +13,7 @@
 /* What a table says before its server is known to be usable. */
 struct host_table {
         char *url; /* NULL: the file's own, for `server` */
-        bool whole_path, skip_verify, has_capabilities, pull, push;
+        bool whole_path, skip_verify, has_capabilities, pull, push, resolve;
         char *ca, *cert, *key;
         char *headers[4];
         size_t n_headers;
@@ -50,7 +50,8 @@ static int set_file(const struct hosts_file *f, char **to, const char *name) {
 static int set_capabilities(struct host_table *t, const struct toml_entry *e) {
         t->has_capabilities = true;
         for (size_t i = 0; i < e->n_values; i++) {
-                t->pull |= strcmp(e->values[i], "pull") == 0 || strcmp(e->values[i], "resolve") == 0;
+                t->pull |= strcmp(e->values[i], "pull") == 0;
+                t->resolve |= strcmp(e->values[i], "resolve") == 0;
                 t->push |= strcmp(e->values[i], "push") == 0;
         }
         return 0;
@@ -120,6 +121,7 @@ static int take_entry(void *data, const struct toml_entry *e, struct err **err) 
 static void apply(struct host_table *t, struct endpoint *e) {
         if (t->has_capabilities) {
                 e->pull = t->pull;
+                e->resolve = t->resolve;
                 e->push = t->push;
         } else {
                 e->push = true;

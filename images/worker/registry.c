@@ -52,9 +52,13 @@ bool registry_is_transient(int error) {
         return error == -EAGAIN || error == -ECONNRESET || error == -ETIMEDOUT || error == -ECONNREFUSED;
 }
 
-unsigned registry_backoff(unsigned attempt) {
+unsigned registry_backoff(unsigned attempt, unsigned retry_after) {
         unsigned ms = attempt < 6 ? REGISTRY_BACKOFF_MS << attempt : REGISTRY_BACKOFF_MAX_MS;
 
+        if (retry_after > 0)
+                return (retry_after < REGISTRY_RETRY_AFTER_MAX_SECONDS ? retry_after :
+                                                                         REGISTRY_RETRY_AFTER_MAX_SECONDS) *
+                       1000;
         return ms < REGISTRY_BACKOFF_MAX_MS ? ms : REGISTRY_BACKOFF_MAX_MS;
 }
 
@@ -200,13 +204,14 @@ static int get_from(struct registry *registry, struct endpoint *e, struct http *
                 if (r == 0 || !registry_is_transient(r) || attempt + 1 >= GET_RETRIES_MAX || !e->origin)
                         return r < 0 ? err_move(err, cause) : 0;
                 err_free(cause);
-                sleep_ms(response->retry_after ? response->retry_after * 1000 % (REGISTRY_BACKOFF_MAX_MS + 1) :
-                                                 registry_backoff(attempt));
+                sleep_ms(registry_backoff(attempt, response->retry_after));
         }
 }
 
 int registry_get(struct registry *registry, const char *what, const char *accept, size_t max,
                  struct http_response *response, struct err **err) {
+        /* which bytes a tag stands for, only a server that may resolve is believed */
+        bool resolves = strncmp(what, "manifests/", 10) == 0 && !strchr(what, ':'), passed_over = false;
         struct err *last = NULL;
         int r = -ENOENT;
 
@@ -215,15 +220,17 @@ int registry_get(struct registry *registry, const char *what, const char *accept
         for (size_t i = 0; i < registry->endpoints.count; i++) {
                 struct endpoint *e = &registry->endpoints.items[(registry->preferred + i) % registry->endpoints.count];
 
-                if (!e->pull)
+                if (!(resolves ? e->resolve : e->pull)) {
+                        passed_over = true;
                         continue;
+                }
                 err_free(last);
                 last = NULL;
                 r = get_from(registry, e, registry->http, what, accept, max, response, &last);
-                if (r == 0) {
+                if (r == 0 && !passed_over)
                         registry->preferred = (size_t)(e - registry->endpoints.items);
+                if (r == 0)
                         return 0;
-                }
         }
         if (!last)
                 return err_set(err, ENOENT, "no server of registry %s may be pulled from", registry->host);
@@ -278,7 +285,7 @@ static int on_blob(void *data, bool partial, const void *bytes, size_t n) {
 }
 
 static int fetch_from(struct registry *registry, struct endpoint *e, struct http *http, const struct descriptor *blob,
-                      struct blob_sink *sink, struct err **err) {
+                      struct blob_sink *sink, unsigned *ret_retry_after, struct err **err) {
         _cleanup_response_ struct http_response response = { 0 };
         _cleanup_free_ char *url = NULL;
         char what[IMAGE_DIGEST_LENGTH + 16];
@@ -292,6 +299,7 @@ static int fetch_from(struct registry *registry, struct endpoint *e, struct http
 
         sink->begun = false;
         r = registry_perform(registry, e, http, &q, &response, err);
+        *ret_retry_after = response.retry_after;
         if (r == 0 && sink->offset < blob->size)
                 return err_set(err, ECONNRESET, "%s: the blob ended after %llu of %llu bytes", url,
                                (unsigned long long)sink->offset, (unsigned long long)blob->size);
@@ -313,18 +321,19 @@ int registry_fetch(void *data, const struct descriptor *blob, uint64_t offset, i
                 struct endpoint *e = &registry->endpoints.items[(registry->preferred + tried) % n];
                 _cleanup_err_ struct err *cause = NULL;
                 uint64_t before = sink.offset;
+                unsigned retry_after = 0;
 
                 if (!e->pull) {
                         tried++;
                         continue;
                 }
-                r = fetch_from(registry, e, http, blob, &sink, &cause);
+                r = fetch_from(registry, e, http, blob, &sink, &retry_after, &cause);
                 if (r == 0)
                         return 0;
                 if (sink.offset > before)
                         attempt = 0;
                 if (registry_is_transient(r) && attempt < REGISTRY_RETRIES_MAX) {
-                        if (!feed_wait_failed(feed, registry_backoff(attempt++)))
+                        if (!feed_wait_failed(feed, registry_backoff(attempt++, retry_after)))
                                 continue;
                 }
                 if (++tried >= n || r == -ECANCELED || feed_failed(feed))

@@ -22,6 +22,7 @@ struct err;
 #define REGISTRY_RETRIES_MAX 6       /* of a blob, without a byte in between */
 #define REGISTRY_BACKOFF_MS 250      /* doubles each time, */
 #define REGISTRY_BACKOFF_MAX_MS 8000 /* up to this */
+#define REGISTRY_RETRY_AFTER_MAX_SECONDS 30 /* a server that asks for more is asked again after this */
 #define REGISTRY_TOKEN_MAX 65536     /* bytes of a token server's answer */
 
 struct registry {
@@ -61,5 +62,5 @@ char *registry_url(const struct registry *registry, const struct endpoint *endpo
 /* Whether trying again may help. */
 bool registry_is_transient(int error);
 
-/* Milliseconds before try @attempt (from 0). */
-unsigned registry_backoff(unsigned attempt);
+/* Milliseconds before try @attempt (from 0); @retry_after: seconds that the server asked for, 0 when it did not. */
+unsigned registry_backoff(unsigned attempt, unsigned retry_after);

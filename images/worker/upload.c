@@ -111,7 +111,7 @@ int upload_blob(struct upload *u, const struct descriptor *blob, int fd, struct 
         }
         for (unsigned attempt = 0;; attempt++) {
                 struct err *cause = NULL;
-                unsigned ms = registry_backoff(attempt);
+                unsigned ms = registry_backoff(attempt, 0);
                 struct timespec wait = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
 
                 r = send_once(u, blob, fd, &cause);

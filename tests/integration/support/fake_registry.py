@@ -9,13 +9,16 @@ class FakeRegistry:
     """Serves an OCI layout directory's blobs as `any/name`; what it was asked is in `requests`.
 
     cut: bytes after which a blob's connection is closed, each time; ranges: whether Range is honoured; corrupt: a blob
-    whose bytes are changed; fail: how many times a blob is answered with 503 first; token: credentials that the token
+    whose bytes are changed; fail: how many times a blob is answered with fail_status first, with
+    Retry-After: retry_after; expire: how many requests each token is good for; token: credentials that the token
     server wants (None: no token needed, "": anonymous ones are given out).
     """
 
-    def __init__(self, layout, cut=None, ranges=True, corrupt=None, fail=0, token=None, refresh=None):
+    def __init__(self, layout, cut=None, ranges=True, corrupt=None, fail=0, token=None, refresh=None, fail_status=503, retry_after=None,
+                 expire=None):
         self.layout, self.cut, self.ranges, self.corrupt, self.fail, self.token = layout, cut, ranges, corrupt, fail, token
-        self.refresh = refresh
+        self.refresh, self.fail_status, self.retry_after, self.expire = refresh, fail_status, retry_after, expire
+        self.issued, self.uses = [], {}
         self.requests = []
         fake = self
 
@@ -53,14 +56,22 @@ class FakeRegistry:
         h.end_headers()
         h.wfile.write(body)
 
+    def takes(self, authorization):
+        """Whether it is a token that was given out and is still good."""
+        if not self.expire:
+            return authorization == "Bearer good"
+        self.uses[authorization] = self.uses.get(authorization, 0) + 1
+        return authorization in ("Bearer " + t for t in self.issued) and self.uses[authorization] <= self.expire
+
     def answer(self, h):
         if h.path.startswith("/token"):
             auth = h.headers.get("Authorization", "")
             wanted = "Basic " + base64.b64encode((self.token or "").encode()).decode() if self.token else ""
             if auth != wanted:
                 return self.send(h, 401, b"{}")
-            return self.send(h, 200, json.dumps({"token": "good"}).encode(), "application/json")
-        if (self.token is not None or self.refresh) and h.headers.get("Authorization") != "Bearer good":
+            self.issued.append(f"good{len(self.issued)}" if self.expire else "good")
+            return self.send(h, 200, json.dumps({"token": self.issued[-1]}).encode(), "application/json")
+        if (self.token is not None or self.refresh) and not self.takes(h.headers.get("Authorization")):
             realm = f'Bearer realm="http://{self.host}/token",service="fake, with comma",scope="repository:x:pull"'
             return self.send(h, 401, b'{"errors":[{"code":"UNAUTHORIZED","message":"no token"}]}', WWW_Authenticate=realm)
         what, name = h.path.split("?")[0].split("/")[-2:]
@@ -81,7 +92,7 @@ class FakeRegistry:
             return self.send(h, 404, b'{"errors":[{"code":"BLOB_UNKNOWN","message":"blob unknown"}]}')
         if len(data) > 10000 and self.fail > 0:
             self.fail -= 1
-            return self.send(h, 503, b"busy")
+            return self.send(h, self.fail_status, b"busy", **({"Retry_After": str(self.retry_after)} if self.retry_after else {}))
         if digest == self.corrupt:
             data = data[:-1] + bytes([data[-1] ^ 1])
         begin = 0

@@ -9,16 +9,17 @@ from .node import free_port, wait_for
 
 
 class Registry:
-    """`auth`: an htpasswd line; `tls`: (certificate, key) files."""
+    """`auth`: an htpasswd line; `tls`: (certificate, key) files; `client_ca`: clients must bring a certificate of it."""
 
-    def __init__(self, auth=None, tls=None):
+    def __init__(self, auth=None, tls=None, client_ca=None):
         self.dir = tempfile.mkdtemp(prefix="nacelle-registry-")
         self.port = free_port()
         self.host = f"127.0.0.1:{self.port}"
         self.tls = tls
         config = f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {self.dir}/data}}, delete: {{enabled: true}}}}\nhttp:\n  addr: {self.host}\n"
         if tls:
-            config += f"  tls: {{certificate: {tls[0]}, key: {tls[1]}}}\n"
+            clients = f", clientcas: [{client_ca}]" if client_ca else ""
+            config += f"  tls: {{certificate: {tls[0]}, key: {tls[1]}{clients}}}\n"
         if auth:
             with open(self.dir + "/htpasswd", "w") as f:
                 f.write(auth + "\n")
@@ -27,7 +28,12 @@ class Registry:
             f.write(config)
         self.log = open(self.dir + "/log", "wb")
         self.process = subprocess.Popen(["docker-registry", "serve", self.dir + "/config.yml"], stdout=self.log, stderr=self.log)
-        wait_for("registry", self._answers)
+        wait_for("registry", self._listens if client_ca else self._answers)
+
+    def _listens(self):
+        import socket
+        with socket.socket() as s:
+            return s.connect_ex(("127.0.0.1", self.port)) == 0
 
     def _answers(self):
         import ssl

@@ -202,10 +202,13 @@ static void test_request_credentials(void **state) {
 
 static void test_backoff(void **state) {
         (void)state;
-        assert_int_equal(registry_backoff(0), 250);
-        assert_int_equal(registry_backoff(1), 500);
-        assert_int_equal(registry_backoff(5), 8000);
-        assert_int_equal(registry_backoff(60), 8000);
+        assert_int_equal(registry_backoff(0, 0), 250);
+        assert_int_equal(registry_backoff(1, 0), 500);
+        assert_int_equal(registry_backoff(5, 0), 8000);
+        assert_int_equal(registry_backoff(60, 0), 8000);
+        assert_int_equal(registry_backoff(5, 2), 2000); /* as the server asks */
+        assert_int_equal(registry_backoff(0, REGISTRY_RETRY_AFTER_MAX_SECONDS), REGISTRY_RETRY_AFTER_MAX_SECONDS * 1000);
+        assert_int_equal(registry_backoff(0, 3600), REGISTRY_RETRY_AFTER_MAX_SECONDS * 1000);
 }
 
 int main(void) {

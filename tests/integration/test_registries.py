@@ -1,0 +1,281 @@
+"""Registries as people have them: whose word counts, who is let in, what is tried again, and what is told."""
+import base64
+import json
+import os
+import pty
+import re
+import shutil
+import subprocess
+import time
+
+import oci
+import pytest
+
+from support.cri import Client, api
+from support.node import BUILD, pod, wait_for
+from support.registry import Registry
+from test_transfers import fake, image, image_file, make_certificates, store  # noqa: F401
+
+
+def b64(text):
+    return base64.b64encode(text.encode()).decode()
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    d = tmp_path_factory.mktemp("certificates")
+    make_certificates(d)
+    return d
+
+
+@pytest.fixture(scope="module")
+def guarded(certificates, image):  # noqa: F811
+    """A real registry that takes only clients with a certificate, and an image in it."""
+    r = Registry(tls=(f"{certificates}/server.crt", f"{certificates}/server.key"), client_ca=f"{certificates}/ca.crt")
+    d = certificates / "skopeo"
+    d.mkdir()
+    for name in ("client.crt", "client.key"):
+        shutil.copy(certificates / name, d / name.replace("crt", "cert"))
+    shutil.copy(certificates / "ca.crt", d / "ca.crt")
+    image.write_layout(f"{certificates}/layout", "x")
+    r.ref = f"{r.host}/guarded/app:1"
+    subprocess.run(["skopeo", "copy", "-q", "--dest-cert-dir", d, f"oci:{certificates}/layout:x", f"docker://{r.ref}"], check=True)
+    yield r
+    r.stop()
+
+
+# --- TLS ---
+
+def test_client_certificate_by_registries_yaml(store, guarded, certificates, tmp_path):  # noqa: F811
+    config = tmp_path / "registries.yaml"
+    tls = f"ca_file: {certificates}/ca.crt"
+    config.write_text(f"configs: {{'{guarded.host}': {{tls: {{{tls}}}}}}}")
+    assert "certificate" in store.run("pull", "--registries", str(config), guarded.ref, check=False).stderr
+    config.write_text(f"configs: {{'{guarded.host}': {{tls: {{{tls}, cert_file: {certificates}/client.crt, key_file: {certificates}/client.key}}}}}}")
+    store.run("pull", "--registries", str(config), guarded.ref)
+
+
+@pytest.mark.parametrize("tls,works", [
+    ('ca = "{c}/ca.crt"\nclient = [["{c}/client.crt", "{c}/client.key"]]', True),
+    ('skip_verify = true\nclient = [["{c}/client.crt", "{c}/client.key"]]', True),
+    ('ca = "{c}/ca.crt"', False), ('client = [["{c}/client.crt", "{c}/client.key"]]', False),
+    ('ca = "{c}/nosuch.crt"\nclient = [["{c}/client.crt", "{c}/client.key"]]', False)],
+    ids=["all", "unverified", "no certificate", "no CA", "CA not there"])
+def test_client_certificate_by_hosts_toml(store, guarded, certificates, tmp_path, tls, works):  # noqa: F811
+    hosts = tmp_path / "hosts" / "corp.test"
+    hosts.mkdir(parents=True)
+    (hosts / "hosts.toml").write_text(f'server = "https://127.0.0.1:1"\n[host."https://{guarded.host}"]\n' + tls.format(c=certificates) + "\n")
+    p = store.run("pull", "--hosts-dir", str(tmp_path / "hosts"), "corp.test/guarded/app:1", check=False)
+    assert (p.returncode == 0) == works, p.stderr
+
+
+# --- hosts.toml ---
+
+def hosts_toml(tmp_path, text):
+    d = tmp_path / "hosts" / "corp.test"
+    d.mkdir(parents=True)
+    (d / "hosts.toml").write_text(text)
+    return str(tmp_path / "hosts")
+
+
+def test_a_mirror_that_may_not_resolve_names_no_tag(store, fake, tmp_path):  # noqa: F811
+    """Its blobs are taken, for their digests are known; what a tag means is asked of the registry."""
+    mirror, origin = fake(), fake()
+    hosts = hosts_toml(tmp_path, f'server = "http://{origin.host}"\n[host."http://{mirror.host}"]\ncapabilities = ["pull"]\n')
+    store.run("pull", "--hosts-dir", hosts, "corp.test/any/name:1")
+    assert [p for p, _ in origin.requests] == ["/v2/any/name/manifests/1"]
+    assert len([p for p, _ in mirror.requests if "/blobs/sha256:" in p]) == 4
+    assert not [p for p, _ in mirror.requests if "/manifests/1" in p]
+
+
+def test_a_mirror_that_may_only_resolve_gives_no_blob(store, fake, tmp_path):  # noqa: F811
+    mirror, origin = fake(), fake()
+    hosts = hosts_toml(tmp_path, f'server = "http://{origin.host}"\n[host."http://{mirror.host}"]\ncapabilities = ["resolve"]\n')
+    store.run("pull", "--hosts-dir", hosts, "corp.test/any/name:1")
+    assert [p.split("?")[0] for p, _ in mirror.requests] == ["/v2/any/name/manifests/1"]
+    assert len([p for p, _ in origin.requests if "/blobs/" in p]) == 4
+
+
+def test_override_path_and_headers(store, fake, tmp_path):  # noqa: F811
+    mirror = fake()
+    hosts = hosts_toml(tmp_path, f'server = "http://127.0.0.1:1"\n[host."http://{mirror.host}/api/v2/prefix"]\noverride_path = true\n'
+                       f'[host."http://{mirror.host}/api/v2/prefix".header]\nx-one = "1"\nx-two = ["2", "3"]\n')
+    store.run("pull", "--hosts-dir", hosts, "corp.test/any/name:1")
+    path, headers = mirror.requests[0]
+    assert path.startswith("/api/v2/prefix/any/name/manifests/1") and headers["x-one"] == "1" and "x-two" in headers
+
+
+def test_push_goes_where_it_may(store, registry, image, tmp_path):  # noqa: F811
+    """A mirror without the capability gets nothing."""
+    image.write_layout(str(tmp_path / "layout"), "x")
+    store.run("import", "--reference", "corp.test/pushed/here:1", str(tmp_path / "layout"))
+    hosts = hosts_toml(tmp_path, f'server = "http://{registry.host}"\n[host."http://127.0.0.1:1"]\ncapabilities = ["pull", "resolve"]\n')
+    store.run("push", "--hosts-dir", hosts, "corp.test/pushed/here:1")
+    store.run("pull", registry.host + "/pushed/here:1")
+
+
+# --- credentials ---
+
+@pytest.mark.parametrize("auths,works", [
+    ({"{h}": "me:secret"}, True), ({"https://{h}/v1/": "me:secret"}, True), ({"http://{h}": "me:secret"}, True),
+    ({"{h}/team": "me:secret", "{h}": "me:wrong"}, True), ({"{h}/team/app": "me:secret", "{h}/team": "me:wrong"}, True),
+    ({"{h}/team": "me:wrong", "{h}": "me:secret"}, False), ({"{h}/te": "me:secret"}, False), ({"other.test": "me:secret"}, False), ({}, False)],
+    ids=["host", "docker's", "scheme", "path", "longer path", "longest wins", "no path's part", "other", "none"])
+def test_docker_config_by_host_and_path(store, fake, tmp_path, auths, works):  # noqa: F811
+    f = fake(token="me:secret")
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"auths": {k.format(h=f.host): {"auth": b64(v)} for k, v in auths.items()}}))
+    p = store.run("pull", "--docker-config", str(config), f.host + "/team/app:1", check=False)
+    assert (p.returncode == 0) == works, p.stderr
+
+
+def test_credential_helpers_are_not_run(store, fake, tmp_path):  # noqa: F811
+    f = fake(token="me:secret")
+    marker = tmp_path / "ran"
+    helper = tmp_path / "docker-credential-evil"
+    helper.write_text(f"#!/bin/sh\ntouch {marker}\n")
+    helper.chmod(0o755)
+    config = tmp_path / "config.json"
+    config.write_text(json.dumps({"credsStore": "evil", "credHelpers": {f.host: "evil"}, "auths": {f.host: {"auth": b64("me:secret")}}}))
+    p = store.run("pull", "--docker-config", str(config), f.host + "/team/app:1",
+                  env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    assert "credential helpers are not run" in p.stderr and not marker.exists()
+
+
+@pytest.mark.parametrize("text,says", [("{", "config.json"), ('{"auths": {"%h": {"auth": "!!"}}}', "is not the base64"),
+                                       ('{"auths": {"%h": {"auth": "' + b64("nocolon") + '"}}}', "is not the base64")])
+def test_broken_docker_config_is_named(store, fake, tmp_path, text, says):  # noqa: F811
+    f = fake(token="me:secret")
+    config = tmp_path / "config.json"
+    config.write_text(text.replace("%h", f.host))
+    p = store.run("pull", "--docker-config", str(config), f.host + "/team/app:1", check=False)
+    assert p.returncode != 0 and says in p.stderr
+
+
+def test_credentials_by_registries_yaml(store, fake, tmp_path):  # noqa: F811
+    f = fake(token="me:secret")
+    config = tmp_path / "registries.yaml"
+    for auth, works in (("username: me, password: secret", True), (f"auth: '{b64('me:secret')}'", True), ("username: me, password: x", False)):
+        config.write_text(f"configs: {{'{f.host}': {{auth: {{{auth}}}}}}}")
+        p = store.run("pull", "--registries", str(config), f.host + "/team/app:1", check=False)
+        assert (p.returncode == 0) == works, p.stderr
+
+
+def test_credentials_are_not_told_to_another_server(store, fake, tmp_path):  # noqa: F811
+    """What is for the registry is not sent to its mirror."""
+    mirror, origin = fake(token="other:x"), fake(token="me:secret")
+    config = tmp_path / "registries.yaml"
+    config.write_text(f"mirrors: {{'{origin.host}': {{endpoint: ['http://{mirror.host}']}}}}")
+    store.run("pull", "--registries", str(config), origin.host + "/team/app:1", env={"NACELLE_REGISTRY_AUTH": "me:secret"})
+    assert not [h for _, h in mirror.requests if b64("me:secret") in h.get("Authorization", "")]
+    assert [h for _, h in origin.requests if b64("me:secret") in h.get("Authorization", "")]
+
+
+def test_a_token_that_expires_on_the_way_is_renewed(store, fake, image):  # noqa: F811
+    f = fake(token="", expire=3)
+    store.run("pull", f.host + "/any/name:1")
+    assert len(f.issued) >= 2 and store.file(image, "part2") == image_file(image, 2)
+
+
+@pytest.mark.parametrize("auth,works", [
+    (dict(username="me", password="secret"), True), (dict(auth=b64("me:secret")), True), (dict(registry_token="good"), True),
+    (dict(username="me", password="wrong"), False), (dict(registry_token="bad"), False), (None, False),
+    (dict(username="me", password="secret", server_address="other.test"), False), (dict(auth="!!"), False)],
+    ids=["username", "auth", "registry token", "wrong", "wrong token", "none", "another server's", "garbage"])
+def test_cri_credentials(node, fake, auth, works):  # noqa: F811
+    f = fake(token="me:secret")
+    cri = Client(node.socket)
+    code, text = cri.code("PullImage", image=api.ImageSpec(image=f.host + "/team/app:1"), auth=api.AuthConfig(**auth) if auth else None)
+    cri.close()
+    assert (code == "OK") == works, text
+    if not works:
+        assert text and "secret" not in text and "wrong" not in text.replace("wrong token", "")
+
+
+def test_cri_identity_token(node, fake):  # noqa: F811
+    f = fake(refresh="refresh-me")
+    cri = Client(node.socket)
+    cri.call("PullImage", image=api.ImageSpec(image=f.host + "/any/name:1"), auth=api.AuthConfig(identity_token="refresh-me"))
+    cri.close()
+
+
+# --- again ---
+
+@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+def test_busy_servers(store, fake, status):  # noqa: F811
+    f = fake(fail=2, fail_status=status)
+    store.run("pull", f.host + "/any/name:1")
+
+
+def test_retry_after_is_kept(store, fake):  # noqa: F811
+    f = fake(fail=1, fail_status=429, retry_after=2)
+    begun = time.monotonic()
+    store.run("pull", f.host + "/any/name:1")
+    assert time.monotonic() - begun > 1.9
+
+
+def test_no_use_in_trying_again(store, fake):  # noqa: F811
+    """What is refused for good is told at once."""
+    f = fake(fail=1000, fail_status=403)
+    begun = time.monotonic()
+    p = store.run("pull", f.host + "/any/name:1", check=False)
+    assert p.returncode != 0 and "403" in p.stderr and time.monotonic() - begun < 5
+
+
+def test_a_registry_that_is_gone(node, registry, image):  # noqa: F811
+    """With IfNotPresent a pod runs from the image on disk; with Always it says what is wrong."""
+    busybox = oci.Image([oci.busybox_layer()], Cmd=["sh"])
+    own = Registry()
+    ref = own.push(busybox, "here/today:1")
+    node.nacelle("pull", "-q", ref)
+    own.stop()
+    node.write("g.yaml", pod("g", {"command": ["sleep", "1000"], "image": ref, "imagePullPolicy": "IfNotPresent"},
+                             {"name": "always", "command": ["sleep", "1000"], "image": ref, "imagePullPolicy": "Always"}))
+    node.running("main")
+    def why():
+        waiting = [c.get("state", {}).get("waiting", {}) for c in node.status("g").get("containerStatuses", []) if c["name"] == "always"]
+        return waiting and waiting[0].get("reason") in ("ErrImagePull", "ImagePullBackOff")
+    wait_for("the reason", why)
+
+
+# --- the command ---
+
+def test_push_tag_save_load(node, registry, tmp_path):
+    other = registry.host + "/by/command:2"
+    node.nacelle("tag", "localhost/busybox:test", other)
+    assert "sha256:" in node.nacelle("push", "-q", other)
+    node.nacelle("rmi", other)
+    assert "sha256:" in node.nacelle("pull", "-q", other)
+    node.nacelle("save", "-q", "-f", str(tmp_path / "x.tar"), other)
+    node.nacelle("rmi", other)
+    assert other in node.nacelle("load", "-q", str(tmp_path / "x.tar"))
+    assert json.loads(node.nacelle("inspecti", other))["status"]["repoTags"]
+    node.nacelle("rmi", other)
+    assert node.nacelle("rmi", other, check=False).returncode != 0
+    out = node.nacelle("push", "-q", other, check=False)
+    assert out.returncode == 1 and other in out.stderr
+
+
+def test_progress_on_a_terminal(node, fake):  # noqa: F811
+    """Lines that are drawn over, one a layer, with sizes; without a terminal nothing of it."""
+    f = fake()
+    fresh = oci.Image([oci.Layer().file(f"fresh{i}", os.urandom(300000)).tar() for i in range(3)])
+    shutil.rmtree(f.layout)
+    fresh.write_layout(f.layout, "x")
+    pid, fd = pty.fork()
+    if pid == 0:
+        os.execv(BUILD + "/nacelle", ["nacelle", "-r", "unix://" + node.socket, "pull", f.host + "/any/name:1"])
+    seen = b""
+    try:
+        while (data := os.read(fd, 65536)):
+            seen += data
+    except OSError:
+        pass
+    os.close(fd)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    layers = set(re.findall(rb"([0-9a-f]{12})", seen))
+    assert len(layers) >= 3 and b"done" in seen and b"\x1b[" in seen, seen
+    node.nacelle("rmi", f.host + "/any/name:1")
+    again = node.nacelle("pull", f.host + "/any/name:1", check=False)
+    assert again.returncode == 0 and "\x1b" not in again.stderr
+    node.nacelle("rmi", f.host + "/any/name:1")
