@@ -184,10 +184,14 @@ static void on_read(uv_stream_t *stream, ssize_t n, const uv_buf_t *buf) {
 
 static void on_connection(uv_stream_t *server, int status) {
         struct endpoint *e = server->data;
-        struct client *c = status < 0 ? NULL : calloc(1, sizeof(*c));
+        struct client *c;
 
-        if (!c)
+        if (status < 0)
                 return;
+        if (!(c = calloc(1, sizeof(*c)))) {
+                listen_refuse(server);
+                return;
+        }
         c->endpoint = e;
         c->stream.data = c->timer.data = c;
         c->handles = 2;

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/endpoint.h"
+#include "agent/metrics.h"
 #include "agent/pods.h"
 #include "cni/network.h"
 #include "cri/cri.h"
@@ -22,6 +24,7 @@ struct node {
         struct cri_server *server;
         struct streaming_cri *streaming;
         struct pods *pods;
+        struct endpoint *endpoint; /* without the watched directory; pods has its own */
 };
 
 /* Addresses of both families at most. */
@@ -84,6 +87,18 @@ static int make_cri(struct node *node, const struct options *o, struct err **err
         return cri_new(node->loop, node->pool, &options, &node->cri, err);
 }
 
+static char *write_metrics(void *data) {
+        return metrics_text(((struct node *)data)->cri, 0);
+}
+
+static void start_endpoint(struct node *node, const struct options *o) {
+        static const struct endpoint_route routes[] = { { "/metrics", NULL, write_metrics }, { NULL, NULL, NULL } };
+        _cleanup_err_ struct err *err = NULL;
+
+        if (endpoint_new(node->loop, o, routes, node, &node->endpoint, &err) < 0)
+                log_error("%s", err_text(err));
+}
+
 int node_new(uv_loop_t *loop, const struct options *o, struct node **ret_node, struct err **err) {
         struct node *node = calloc(1, sizeof(*node));
         int r;
@@ -107,6 +122,8 @@ int node_new(uv_loop_t *loop, const struct options *o, struct node **ret_node, s
         }
         if (node->pods)
                 pods_start(node->pods);
+        else
+                start_endpoint(node, o);
         *ret_node = node;
         return 0;
 }
@@ -145,6 +162,7 @@ void node_free(struct node *node) {
         if (!node)
                 return;
         pods_stop(node->pods);
+        endpoint_free(node->endpoint);
         cri_server_free(node->server);
         streaming_cri_free(node->streaming);
         drain(node);

@@ -39,6 +39,15 @@ void cri_call(struct cri *cri, enum cri_method method, const ProtobufCMessage *r
                 row->handle(call);
 }
 
+uint64_t cri_bucket_end(unsigned bucket) {
+        static const uint64_t ends[CRI_BUCKETS] = {
+                500000, 1250000, 3125000, 7812500, 19531250, 48828125, 122070312, 305175781, 762939453,
+                1907348632, 4768371582, 11920928955, 29802322387, 74505805969,
+        };
+
+        return ends[bucket];
+}
+
 unsigned cri_calls_under_way(const struct cri *cri) {
         return cri->calls;
 }
@@ -60,6 +69,12 @@ static void finish(struct cri_call *call, const ProtobufCMessage *response, cons
         uint64_t taken = monotonic() - call->begun;
 
         cri->counters.nanoseconds[call->method] += taken;
+        cri->counters.ended[call->method]++;
+        for (unsigned i = 0; i < CRI_BUCKETS; i++)
+                if (taken <= cri_bucket_end(i)) {
+                        cri->counters.buckets[call->method][i]++;
+                        break;
+                }
         cri->counters.errors[call->method] += err != NULL;
         log_debug("cri: %s: %lu us%s%s", cri_methods[call->method].name, (unsigned long)(taken / 1000), err ? ": " : "",
                   err ? err_text(err) : "");

@@ -170,7 +170,7 @@ struct end {
         bool killed; /* SIGKILL was sent */
         bool ended; /* while a signal is on its way */
         bool sending;
-        bool missed; /* there was no shim to send it */
+        bool missed; /* there was no shim to send it, or no way to reach it: to be tried again */
         unsigned retries;
         void (*then)(struct cri_call *call);
 };
@@ -237,6 +237,7 @@ static void end_sent(struct cri_call *call) {
 
 static void end_not_sent(struct cri_call *call) {
         log_warning("container %s: %s", call->container->id, err_text(call->err));
+        ((struct end *)call->state)->missed = true;
         end_sent(call);
 }
 

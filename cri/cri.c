@@ -272,7 +272,10 @@ void cri_get_counters(const struct cri *cri, struct cri_counters *ret_counters) 
         *ret_counters = cri->counters;
         ret_counters->sandboxes = (unsigned)cri->sandboxes.n;
         ret_counters->containers = (unsigned)cri->containers.n;
-        ret_counters->running = 0;
-        for (const struct cri_container *c = cri->first_container; c; c = c->newer)
+        for (const struct cri_sandbox *s = cri->first_sandbox; s; s = s->newer)
+                ret_counters->ready += s->ready;
+        for (const struct cri_container *c = cri->first_container; c; c = c->newer) {
+                ret_counters->created += c->phase == PHASE_CREATED || c->phase == PHASE_STARTING;
                 ret_counters->running += c->phase == PHASE_RUNNING;
+        }
 }

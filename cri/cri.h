@@ -121,9 +121,15 @@ void cri_each_container(struct cri *cri, const char *sandbox_id,
                         bool (*each)(void *data, const struct cri_container_info *info), void *data);
 
 /* Counters since the start, for metrics. */
+#define CRI_BUCKETS 14
 struct cri_counters {
         uint64_t calls[CRI_METHODS], errors[CRI_METHODS], nanoseconds[CRI_METHODS];
-        uint64_t oom_kills, pulls, shims_recovered;
-        unsigned sandboxes, containers, running;
+        uint64_t buckets[CRI_METHODS][CRI_BUCKETS]; /* ended calls by the time they took; what took longer is in none */
+        uint64_t ended[CRI_METHODS];
+        uint64_t oom_kills, pulls, pull_bytes, started, restarts, shims_recovered;
+        unsigned sandboxes, ready, containers, created, running;
 };
+
+/* The longest time of a bucket, in ns: from 0.5 ms on, each 2.5 times the one before. */
+uint64_t cri_bucket_end(unsigned bucket);
 void cri_get_counters(const struct cri *cri, struct cri_counters *ret_counters);

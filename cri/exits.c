@@ -142,6 +142,10 @@ void container_started(struct cri_container *container, const struct container_s
         if (container->phase == PHASE_RUNNING)
                 return;
         container->phase = PHASE_RUNNING;
+        if (!container->sandbox->cri->restoring) {
+                container->sandbox->cri->counters.started++;
+                container->sandbox->cri->counters.restarts += container->config->metadata->attempt > 0;
+        }
         exits_watch_memory(container);
         emit_container(container, CRI_EVENT_CONTAINER_STARTED);
         if (container->exit_known)

@@ -222,6 +222,7 @@ static void pull_done(void *data, const struct image_transfer_result *result, co
                 return;
         }
         call->cri->counters.pulls++;
+        call->cri->counters.pull_bytes += result->bytes;
         response.image_ref = (char *)(uintptr_t)result->image_id;
         call_reply(call, &response.base);
 }

@@ -76,6 +76,8 @@ int record_read(const struct cri *cri, enum record_kind kind, const char *id, st
         if (r < 0)
                 return r;
         message = size > 0 ? unpack_into(arena, kinds[kind].type, data, size) : NULL;
+        if (!message && size > 0 && errno == ENOMEM)
+                return err_set(err, ENOMEM, "read %s: out of memory", path);
         if (!message)
                 return err_set(err, EBADMSG, "%s is not whole", path);
         *(void **)ret_message = message;

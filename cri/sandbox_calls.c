@@ -188,7 +188,7 @@ static int stop_kill(struct cri_call *call, struct err **err) {
                 _cleanup_err_ struct err *why = NULL;
 
                 r = container_kill(cri->runtime, sandbox->id, stop->running[i], 9, &why);
-                if (r == -RUNTIME_NO_SHIM)
+                if (r < 0 && r != -ESRCH && r != -ENOENT)
                         r = cgroup_kill(cri->cgroups, stop->cgroups[i], NULL);
                 if (r < 0 && r != -ESRCH && r != -ENOENT)
                         log_warning("container %s: %s", stop->running[i], err_text(why));

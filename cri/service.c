@@ -1,5 +1,6 @@
 /* What is asked about the runtime itself: Version, Status, RuntimeConfig, and the small rest. */
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "cgroups/cgroup.h"
 #include "cgroups/limits.h"
@@ -35,23 +36,50 @@ static int status_work(struct cri_call *call, struct err **err) {
         return 0;
 }
 
+/* Where it looks for what an administrator may have written. */
+static void add_files(struct json_writer *w, const struct cri_options *o) {
+        json_key(w, "files");
+        json_begin_map(w);
+        json_add_string_if(w, "registries", o->registries);
+        json_add_string_if(w, "hostsDir", o->hosts_dir);
+        json_add_string_if(w, "dockerConfig", o->docker_config);
+        json_add_string_if(w, "cdiDirs", o->cdi_dirs);
+        json_add_string_if(w, "seccompDir", o->seccomp_dir);
+        json_end_map(w);
+}
+
 static char *info_of_cri(struct cri_call *call) {
         static const char *const modes[] = { [CGROUP_V2] = "v2", [CGROUP_HYBRID] = "hybrid", [CGROUP_V1] = "v1" };
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         const struct cri_options *options = &call->cri->options;
+        const struct status *status = call->state;
+        struct cri_counters counters;
+        struct utsname host;
         _cleanup_free_ char *text = NULL;
         size_t n;
 
+        cri_get_counters(call->cri, &counters);
+        uname(&host);
         json_begin_map(&w);
+        json_add_string(&w, "version", NACELLE_VERSION);
+        json_add_string(&w, "kernel", host.release);
         json_add_string(&w, "rootDir", options->root_dir);
         json_add_string(&w, "runDir", options->run_dir);
         json_add_string(&w, "cgroupRoot", options->cgroup_root);
         json_add_string(&w, "cgroupMode", modes[cgroups_mode(call->cri->cgroups)]);
         json_add_string(&w, "cgroupDriver", "cgroupfs");
         json_add_string(&w, "network", network_describe(call->cri->network));
+        json_add_bool(&w, "networkReady", !status->network_text);
+        if (status->network_text)
+                json_add_string(&w, "networkReason", status->network_text);
         json_add_string(&w, "snapshotter", "overlayfs");
+        add_files(&w, options);
         json_add_int(&w, "sandboxes", (int64_t)call->cri->sandboxes.n);
+        json_add_int(&w, "sandboxesReady", counters.ready);
         json_add_int(&w, "containers", (int64_t)call->cri->containers.n);
+        json_add_int(&w, "containersRunning", counters.running);
+        json_add_int(&w, "containerRestarts", (int64_t)counters.restarts);
+        json_add_int(&w, "imagePulls", (int64_t)counters.pulls);
         json_add_int(&w, "oomKills", (int64_t)call->cri->counters.oom_kills);
         json_add_int(&w, "shimsRecovered", (int64_t)call->cri->counters.shims_recovered);
         json_end_map(&w);

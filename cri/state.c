@@ -55,7 +55,11 @@ void cri_random_id(char ret_id[CRI_ID_LENGTH + 1]) {
 }
 
 static void *allocate(void *data, size_t size) {
-        return arena_alloc(data, size);
+        void *p = arena_alloc(data, size);
+
+        if (!p)
+                errno = ENOMEM;
+        return p;
 }
 
 static void release(void *data, void *p) {
@@ -66,6 +70,7 @@ static void release(void *data, void *p) {
 void *unpack_into(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *data, size_t size) {
         ProtobufCAllocator allocator = { .alloc = allocate, .free = release, .allocator_data = arena };
 
+        errno = EBADMSG;
         return protobuf_c_message_unpack(type, &allocator, size, data);
 }
 
@@ -127,6 +132,8 @@ static int sandbox_read(struct cri_sandbox *sandbox, const Record__Sandbox *reco
                 return err_set(err, ENOMEM, "out of memory");
         sandbox->config = unpack_into(sandbox->arena, &cri__pod_sandbox_config__descriptor, record->config.data,
                                       record->config.len);
+        if (!sandbox->config && errno == ENOMEM)
+                return err_set(err, ENOMEM, "out of memory");
         if (!sandbox->config || !sandbox->config->metadata)
                 return err_set(err, EBADMSG, "the record is no sandbox");
         sandbox->id = sandbox->record->id;
@@ -226,6 +233,8 @@ static int container_read(struct cri_container *container, const Record__Contain
         if (!container->record)
                 return err_set(err, ENOMEM, "out of memory");
         container->config = unpack_into(arena, &cri__container_config__descriptor, record->config.data, record->config.len);
+        if (!container->config && errno == ENOMEM)
+                return err_set(err, ENOMEM, "out of memory");
         if (!container->config || !container->config->metadata)
                 return err_set(err, EBADMSG, "the record is no container");
         if (container->config->linux)
@@ -233,6 +242,8 @@ static int container_read(struct cri_container *container, const Record__Contain
         if (record->resources.len > 0)
                 container->resources = unpack_into(arena, &cri__linux_container_resources__descriptor,
                                                    record->resources.data, record->resources.len);
+        if (!container->resources && record->resources.len > 0)
+                return err_set(err, errno, "container %s: its limits", record->id);
         container->id = container->record->id;
         container->cgroup = arena_printf(arena, "%s/%s", container->sandbox->cgroup, container->id);
         container->by_name.key = container_name(arena, container->config->metadata, container->sandbox->config->metadata);

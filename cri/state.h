@@ -144,7 +144,8 @@ int64_t cri_creation_time(struct cri *cri);
 /* A random id of CRI_ID_LENGTH hex digits. */
 void cri_random_id(char ret_id[CRI_ID_LENGTH + 1]);
 
-/* Unpacks @size bytes into @arena; NULL when they are no such message or without memory. */
+/* Unpacks @size bytes into @arena; NULL and errno when they are no such
+ * message (EBADMSG) or without memory (ENOMEM). */
 void *unpack_into(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *data, size_t size);
 
 /* An empty message of @type in @arena; NULL without memory. */

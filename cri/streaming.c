@@ -9,6 +9,7 @@
 #include "cri/streaming_internal.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/listen.h"
 #include "lib/log.h"
 #include "lib/sigpipe.h"
 
@@ -306,8 +307,10 @@ static void on_connection(uv_stream_t *stream, int status) {
         if (status < 0)
                 return log_warning("streaming: %s", strerror(-status));
         client = calloc(1, sizeof(*client));
-        if (!client)
-                return log_error("streaming: out of memory for a connection");
+        if (!client) {
+                log_error("streaming: out of memory for a connection");
+                return listen_refuse(stream);
+        }
         client->streaming = streaming;
         client->head = malloc(HEAD_SIZE_MAX + 1);
         client->active = uv_now(streaming->loop);

@@ -34,6 +34,7 @@ struct image_transfer {
         int handles;      /* that are not closed yet */
         bool started, cancelled;
         bool has_result;
+        uint64_t bytes;
         char image[IMAGE_DIGEST_LENGTH + 1], manifest[IMAGE_DIGEST_LENGTH + 1];
         struct string_list references;
         struct err *error;
@@ -75,6 +76,7 @@ static void start_queued(void);
 static void finish(struct image_transfer *t) {
         const struct image_transfer_result result = { .image_id = t->image,
                                                       .manifest = t->manifest,
+                                                      .bytes = t->bytes,
                                                       .references = (const char *const *)t->references.items };
 
         if (t->cancelled) {
@@ -118,6 +120,7 @@ static void take_result(struct image_transfer *t, const struct message *m) {
         t->has_result = true;
         snprintf(t->image, sizeof(t->image), "%s", message_get(m, "image") ?: "");
         snprintf(t->manifest, sizeof(t->manifest), "%s", message_get(m, "manifest") ?: "");
+        t->bytes = number_of(m, "bytes");
         while (message_next(m, &at, &key, &value))
                 if (strcmp(key, "reference") == 0)
                         string_list_add(&t->references, value);
@@ -169,6 +172,8 @@ static void on_exit_of_worker(uv_poll_t *poll, int status, int events) {
         drain(t);
         if (waitid(P_PIDFD, (id_t)t->pidfd, &info, WEXITED) == 0 && info.si_code != CLD_EXITED && !t->has_result)
                 err_set(&t->error, EIO, "%s was killed by signal %d", IMAGE_WORKER, info.si_status);
+        else if (info.si_code == CLD_EXITED && info.si_status == ENOMEM && !t->has_result)
+                err_set(&t->error, ENOMEM, "%s: out of memory", IMAGE_WORKER);
         finish(t);
 }
 

@@ -60,6 +60,7 @@ struct image_progress {
 struct image_transfer_result {
         const char *image_id;          /* "sha256:HEX"; of the last image when an archive brought several */
         const char *manifest;          /* its manifest's digest */
+        uint64_t bytes;                /* of the layers that were not here before, as they came */
         const char *const *references; /* those that were set, NULL-terminated */
 };
 

@@ -7,6 +7,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/grpc_server_internal.h"
+#include "lib/listen.h"
 #include "lib/log.h"
 
 /* Past it, a client of a Unix socket gets EAGAIN at once. */
@@ -241,8 +242,10 @@ static void on_connection(uv_stream_t *stream, int status) {
         if (status < 0)
                 return log_warning("gRPC socket: %s", strerror(-status));
         connection = calloc(1, sizeof(*connection));
-        if (!connection)
-                return log_error("gRPC socket: out of memory for a connection");
+        if (!connection) {
+                log_error("gRPC socket: out of memory for a connection");
+                return listen_refuse(stream);
+        }
         connection->server = server;
         connection->active = uv_now(server->loop);
         connection->h2.data = connection;

@@ -7,6 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
+#include "lib/journal.h"
+
 static const struct {
         const char *name;
         int syslog; /* the number of sd-daemon(3) */
@@ -20,11 +23,24 @@ static const struct {
 static const char *program = "nacelle";
 static enum log_level most = LOG_LEVEL_INFO;
 static bool journal;
+static int journal_fd = -EBADF;
 
 void log_init(const char *name, enum log_level most_detailed) {
         program = name;
         most = most_detailed;
         journal = getenv("JOURNAL_STREAM") != NULL;
+        if (journal && journal_is_stderr() && journal_fd < 0)
+                log_to_journal(JOURNAL_SOCKET);
+}
+
+int log_to_journal(const char *path) {
+        int fd = journal_open(path);
+
+        if (fd < 0)
+                return fd;
+        close_fd(journal_fd);
+        journal_fd = fd;
+        return 0;
 }
 
 static int prefix(char *line, size_t size, enum log_level level) {
@@ -44,12 +60,13 @@ static int prefix(char *line, size_t size, enum log_level level) {
 void log_write(enum log_level level, const char *format, ...) {
         char line[LOG_LINE_MAX];
         va_list ap;
-        int n, text;
+        int n, begin, text;
 
         if (level > most)
                 return;
         n = prefix(line, sizeof(line), level);
         va_start(ap, format);
+        begin = n;
         text = vsnprintf(line + n, sizeof(line) - (size_t)n, format, ap);
         va_end(ap);
         if (text < 0)
@@ -57,6 +74,8 @@ void log_write(enum log_level level, const char *format, ...) {
         n += text;
         if (n > (int)sizeof(line) - 1)
                 n = sizeof(line) - 1;
+        if (journal_fd >= 0 && journal_send(journal_fd, program, levels[level].syslog, line + begin) == 0)
+                return;
         line[n++] = '\n';
         if (write(STDERR_FILENO, line, (size_t)n) < 0)
                 return; /* nobody reads the log: nothing is left to tell it to */

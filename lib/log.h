@@ -1,5 +1,6 @@
 /* The program's own log, on standard error: one line a message, `2026-11-21T10:00:00.000Z warning agent: text`;
- * under systemd (JOURNAL_STREAM set) the time is left out and the level goes in front as sd-daemon(3) has it.
+ * under systemd (JOURNAL_STREAM set) it goes to the journal with fields (lib/journal.h), or, where its socket is not to be
+ * had, to standard error with the level in front as sd-daemon(3) has it and without the time.
  * A message is one write(2), so lines of several threads never mix. What a line is about (pod, container)
  * belongs into its text.
  */
@@ -12,6 +13,9 @@ enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_D
 
 /* Sets the program's name in each line (kept, not copied) and the most detailed level written. Call once, first. */
 void log_init(const char *program, enum log_level most);
+
+/* From now on messages go to the journal's socket at @path. 0 or a negative errno; then nothing has changed. */
+int log_to_journal(const char *path);
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -50,8 +50,10 @@ int fifo_open(int dir, const char *id, const char *name, int *ret_read) {
 int fifo_remove_all(int dir, const char *id) {
         _cleanup_close_ int own = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
+        if (own < 0)
+                return errno == ENOENT ? 0 : -errno;
         delegate_forget(dir, id);
-        for (size_t i = 0; own >= 0 && i < ELEMENTS(files); i++)
+        for (size_t i = 0; i < ELEMENTS(files); i++)
                 unlinkat(own, files[i], 0);
         return unlinkat(dir, id, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }

@@ -143,7 +143,7 @@ static void end_process(int dir, const char *name) {
         waitid((idtype_t)P_PIDFD, (id_t)pidfd, NULL, WEXITED | WNOHANG);
 }
 
-static void end_container(int dir, const char *id) {
+static int end_container(int dir, const char *id) {
         _cleanup_hint_ struct hint hint = { 0 };
         _cleanup_close_ int pidfd = -EBADF;
         struct pollfd ended = { .events = POLLIN };
@@ -156,7 +156,7 @@ static void end_container(int dir, const char *id) {
                 poll(&ended, 1, END_MILLISECONDS);
                 waitid((idtype_t)P_PIDFD, (id_t)pidfd, NULL, WEXITED | WNOHANG);
         }
-        fifo_remove_all(dir, id);
+        return fifo_remove_all(dir, id);
 }
 
 static int clear_directory(struct runtime *runtime, const char *id, int dir, struct err **err) {
@@ -170,9 +170,12 @@ static int clear_directory(struct runtime *runtime, const char *id, int dir, str
                 close_fd(fd);
                 return err_errno(err, code, "sandbox %s: read its directory", id);
         }
-        while ((entry = readdir(list)))
-                if (entry->d_type == DT_DIR && entry->d_name[0] != '.')
-                        end_container(dir, entry->d_name);
+        while ((entry = readdir(list))) {
+                int r = entry->d_type == DT_DIR && entry->d_name[0] != '.' ? end_container(dir, entry->d_name) : 0;
+
+                if (r < 0)
+                        return err_errno(err, -r, "sandbox %s: remove what is kept of container %s", id, entry->d_name);
+        }
         unlinkat(dir, "shim.sock", 0);
         unlinkat(dir, "pid", 0);
         unlinkat(dir, "holder", 0);

@@ -50,9 +50,11 @@ static int listen_in(int dir, int *ret_fd, struct err **err) {
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         int high;
 
+        if (fd < 0)
+                return err_errno(err, errno, "the shim's socket");
         snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/shim.sock", dir);
         unlinkat(dir, "shim.sock", 0);
-        if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || fchmodat(dir, "shim.sock", 0600, 0) < 0 ||
+        if (bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || fchmodat(dir, "shim.sock", 0600, 0) < 0 ||
             listen(fd, BACKLOG) < 0)
                 return err_errno(err, errno, "the shim's socket");
         high = fcntl(fd, F_DUPFD_CLOEXEC, 16);
@@ -70,10 +72,12 @@ int shim_process_start(struct runtime *runtime, const char *id, int dir, pid_t *
         pid_t pid;
         int r;
 
+        if (low < 0)
+                return err_errno(err, errno, "start the shim: /dev/null");
         r = listen_in(dir, &listen_fd, err);
         if (r < 0)
                 return r;
-        null_fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, 16);
+        null_fd = fcntl(low, F_DUPFD_CLOEXEC, 16);
         stack = aligned_alloc(16, CHILD_STACK);
         if (null_fd < 0 || !stack)
                 return err_errno(err, stack ? errno : ENOMEM, "start the shim");

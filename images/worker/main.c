@@ -116,8 +116,10 @@ int main(int argc, char **argv) {
                 prctl(PR_SET_DUMPABLE, 0); /* credentials are in memory */
         r = by_agent ? request_receive(IMAGE_SOCKET_FD, &request, &err) : request_parse(argc, argv, &request, &err);
         report = report_new(by_agent ? IMAGE_SOCKET_FD : -EBADF);
-        if (!report)
-                return EXIT_FAILURE;
+        if (!report) {
+                fputs("nacelle-image: out of memory\n", stderr);
+                return ENOMEM; /* the agent takes the code for errno where there was no answer */
+        }
         if (r == 0)
                 r = run(&request, report, &err);
         report_end(report, err);

@@ -30,6 +30,7 @@ struct report {
         size_t n_blobs;
         struct string_list references;
         char image[IMAGE_DIGEST_LENGTH + 1], manifest[IMAGE_DIGEST_LENGTH + 1];
+        uint64_t bytes; /* of the layers that came */
         struct message message;
 };
 
@@ -91,6 +92,8 @@ void report_progress(struct report *r, const char *digest, const char *phase, ui
         const struct image_progress p = { .digest = digest, .phase = phase, .done = done, .total = total };
 
         pthread_mutex_lock(&r->lock);
+        if (strcmp(phase, "done") == 0)
+                r->bytes += total;
         if (!is_due(r, digest, phase)) {
                 pthread_mutex_unlock(&r->lock);
                 return;
@@ -158,6 +161,7 @@ void report_end(struct report *r, const struct err *err) {
         } else {
                 message_add(&r->message, "image", r->image);
                 message_add(&r->message, "manifest", r->manifest);
+                message_add_number(&r->message, "bytes", r->bytes);
                 for (size_t i = 0; i < r->references.count; i++)
                         message_add(&r->message, "reference", r->references.items[i]);
         }

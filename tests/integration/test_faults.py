@@ -165,6 +165,9 @@ def check_answer(kind, code, text, what):
     # Without memory for the connection itself it is closed.
     if kind == "ENOMEM" and (code == "UNAVAILABLE" or "RST_STREAM" in text):
         return
+    # libcurl tells no more than that it could not connect.
+    if "libcurl" in what and "failed to pull" in text:
+        return
     assert TEXTS[kind] in text, said
     assert code in ("RESOURCE_EXHAUSTED", "UNKNOWN", "INTERNAL", "UNAVAILABLE"), said
     assert len(text) > len(TEXTS[kind]) + 2 or kind == "ENOMEM", f"it does not say what failed: {said}"
