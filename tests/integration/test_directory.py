@@ -1,8 +1,11 @@
 """The watched directory: add, edit, remove, break; editors' files; symlink swaps."""
 import json
 import os
+import re
+import subprocess
 import time
 
+import pytest
 import yaml
 
 from support.node import pod, wait_for
@@ -84,3 +87,160 @@ def test_symlink_swap_of_the_directory(new_node, tmp_path):
     wait_for("end of v1", lambda: node.container("v1", "running") is None)
     os.unlink(tmp_path / "v2/p.yaml")
     wait_for("no pods", lambda: not node.pods())
+
+
+def sleeper(name, seconds="1000"):
+    return pod(name, {"name": name, "command": ["sleep", seconds]})
+
+
+def replaced(node, name, change):
+    """Runs the pod `name` from NAME.yaml, changes its file by `change(path)`, and waits for the pod that it says then."""
+    path = node.write(name + ".yaml", json.dumps(sleeper(name)))
+    first = node.running(name)
+    change(path)
+    second = wait_for("replacement", lambda: (lambda c: c if c and c["id"] != first["id"] else None)(node.container(name, "running")))
+    assert node.inspect(second)["info"]["config"]["command"] == ["sleep", "2000"]
+    wait_for("end of the old one", lambda: len([p for p in node.pods() if p["metadata"]["name"].startswith(name + "-")]) == 1)
+
+
+def by_sed(path):
+    subprocess.run(["sed", "-i", "s/1000/2000/", path], check=True)
+
+
+def by_vim(path):
+    """As vim saves: a probe, a swap file, the old one away as a backup, the new one in its place."""
+    top, name = os.path.split(path)
+    with open(f"{top}/.{name}.swp", "wb") as swap, open(path) as f:
+        swap.write(b"b0VIM 9.0")
+        text = f.read().replace("1000", "2000")
+        with open(top + "/4913", "w"):
+            pass
+        os.unlink(top + "/4913")
+        os.rename(path, path + "~")
+        with open(path, "w") as new:
+            new.write(text)
+        os.unlink(path + "~")
+    os.unlink(f"{top}/.{name}.swp")
+
+
+def by_emacs(path):
+    """As emacs saves: a lock that is a dangling link, an autosave file, a backup, then over the old one."""
+    top, name = os.path.split(path)
+    os.symlink("user@host.1:2", f"{top}/.#{name}")
+    with open(path) as f:
+        text = f.read()
+    for other in (f"{top}/#{name}#", path + "~"):
+        with open(other, "w") as f:
+            f.write(text)
+    with open(path, "w") as f:
+        f.write(text.replace("1000", "2000"))
+    os.unlink(f"{top}/.#{name}")
+    os.unlink(f"{top}/#{name}#")
+
+
+def by_writing_slowly(path):
+    """As nano and shells write: in place, in pieces."""
+    with open(path) as f:
+        text = f.read().replace("1000", "2000")
+    with open(path, "w") as f:
+        for i in range(0, len(text), 50):
+            f.write(text[i:i + 50])
+            f.flush()
+            time.sleep(0.01)
+
+
+def by_link(path):
+    """As some tools do it: a new file linked into place."""
+    with open(path) as f:
+        text = f.read().replace("1000", "2000")
+    with open(path + ".tmp", "w") as f:
+        f.write(text)
+    os.unlink(path)
+    os.link(path + ".tmp", path)
+
+
+@pytest.mark.parametrize("change", [by_sed, by_vim, by_emacs, by_writing_slowly, by_link])
+def test_edits_of_all_kinds_replace_the_pod(node, change):
+    errors = node.log().count(" error ")
+    replaced(node, change.__name__[3:].replace("_", "-"), change)
+    assert node.log().count(" error ") == errors, "no half of a file is read"
+
+
+def test_config_mounts_swap_their_data(new_node, tmp_path):
+    """A directory as kubelet mounts a ConfigMap: files are links into ..data, which is swapped."""
+    top = tmp_path / "mount"
+    for version, seconds in (("..1", "1000"), ("..2", "2000")):
+        os.makedirs(top / version)
+        with open(top / version / "p.yaml", "w") as f:
+            json.dump(sleeper("p", seconds), f)
+    os.symlink("..1", top / "..data")
+    os.symlink("..data/p.yaml", top / "p.yaml")
+    node = new_node("--pod-manifest-path", str(top))
+    first = node.running("p")
+    os.symlink("..2", top / "..data_tmp")
+    os.rename(top / "..data_tmp", top / "..data")
+    wait_for("replacement", lambda: (node.container("p", "running") or first)["id"] != first["id"])
+    os.unlink(top / "p.yaml")
+    wait_for("no pods", lambda: not node.pods())
+
+
+def test_directory_removed_and_made_again(new_node, tmp_path):
+    top = tmp_path / "manifests"
+    os.mkdir(top)
+    node = new_node("--pod-manifest-path", str(top))
+    (top / "a.json").write_text(json.dumps(sleeper("a")))
+    node.running("a")
+    os.rename(top, tmp_path / "away")
+    wait_for("no pods", lambda: not node.pods())
+    os.mkdir(top)
+    (top / "b.json").write_text(json.dumps(sleeper("b")))
+    node.running("b")
+    os.unlink(top / "b.json")
+    wait_for("no pods", lambda: not node.pods())
+
+
+def test_five_hundred_files_at_once(node):
+    """All are read and each says its piece; those beyond --max-pods wait, nothing is lost."""
+    for i in range(500):
+        with open(f"{node.manifests}/f{i}.json", "w") as f:
+            json.dump({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"f{i}"}, "spec": {"containers": [{"name": "c"}]}}, f)
+    node.write("ok.yaml", sleeper("ok"))
+    node.running("ok")
+    wait_for("a message for each", lambda: all(f"/f{i}.json:1: spec.containers[0].image: Required value" in node.log() for i in range(500)))
+
+
+def test_two_files_of_one_name(node):
+    node.write("one.yaml", sleeper("same"))
+    first = node.running("same")
+    node.write("two.yaml", sleeper("same", "2000"))
+    wait_for("message", lambda: "two.yaml: pod default/same-" in node.log() and "is wanted by one.yaml already; this file has no effect" in node.log())
+    assert node.container("same", "running")["id"] == first["id"]
+    node.remove("one.yaml")
+    wait_for("the other's turn", lambda: (node.container("same", "running") or first)["id"] != first["id"])
+
+
+def test_name_uid_and_annotations_of_a_static_pod(node):
+    """kubelet's rules: NAME-NODE; a UID that the manifest, the node and the file make, the same after a restart."""
+    node.write("id.yaml", sleeper("id"))
+    node.running("id")
+    before = node.pods()[0]
+    uid = before["metadata"]["uid"]
+    assert before["metadata"]["name"] == f"id-{node.name}" and re.fullmatch("[0-9a-f]{32}", uid)
+    notes = before["annotations"]
+    assert notes["kubernetes.io/config.hash"] == uid and notes["kubernetes.io/config.source"] == "file"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z", notes["kubernetes.io/config.seen"])
+    node.restart()
+    assert [p["metadata"]["uid"] for p in node.pods()] == [uid]
+    node.remove("id.yaml")
+    node.write("id2.yaml", sleeper("id"))
+    wait_for("another UID", lambda: [p for p in node.pods() if p["metadata"]["uid"] != uid])
+
+
+def test_an_edit_lets_the_old_pod_end_in_its_grace(node, tmp_path):
+    slow = {"name": "slow", "command": ["sh", "-c", "trap 'sleep 1; echo over >> /s/log; exit 0' TERM; echo began >> /s/log; while :; do sleep 0.05; done"],
+            "volumeMounts": [{"name": "s", "mountPath": "/s"}]}
+    volume = [{"name": "s", "hostPath": {"path": str(tmp_path)}}]
+    node.write("slow.yaml", pod("slow", slow, volumes=volume, terminationGracePeriodSeconds=20))
+    wait_for("begin", lambda: (tmp_path / "log").exists() and (tmp_path / "log").read_text() == "began\n")
+    node.write("slow.yaml", pod("slow", slow, volumes=volume, terminationGracePeriodSeconds=21))
+    wait_for("replacement", lambda: (tmp_path / "log").read_text() == "began\nover\nbegan\n")
