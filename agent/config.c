@@ -216,12 +216,12 @@ static int check_kind(const struct value *document, struct err **err) {
 
         if (!version || !kind || strcmp(kind, "KubeletConfiguration") != 0 ||
             strcmp(version, "kubelet.config.k8s.io/v1beta1") != 0)
-                return err_set(err, EINVAL, "is no KubeletConfiguration of kubelet.config.k8s.io/v1beta1, but %s of %s",
-                               kind ? kind : "nothing", version ? version : "nothing");
+                return err_set(err, EINVAL, "wants kind KubeletConfiguration and apiVersion kubelet.config.k8s.io/v1beta1, not %s and %s",
+                               kind ? kind : "none", version ? version : "none");
         return 0;
 }
 
-static int read_document(const struct value *document, struct options *o, struct err **err) {
+static int read_document(const char *path, const struct value *document, struct options *o, struct err **err) {
         int r;
 
         if ((r = check_kind(document, err)) < 0)
@@ -234,7 +234,7 @@ static int read_document(const struct value *document, struct options *o, struct
                         if (strcmp(fields[k].name, member->key) == 0)
                                 field = &fields[k];
                 if (!field)
-                        log_warning("configuration line %u: %s is not supported and has no effect", member->line,
+                        log_warning("%s: line %u: %s: unknown or not supported; it has no effect", path, member->line,
                                     member->key);
                 else if (!value_is_null(&member->value) && (r = set_field(field, &member->value, o, err)) < 0)
                         return r;
@@ -279,5 +279,5 @@ int config_read(const char *path, struct options *options, struct err **err) {
         if ((r = read_text(path, &text, &length, err)) < 0 ||
             (r = yaml_parse(arena, text, length, NULL, &document, err)) < 0)
                 return r;
-        return read_document(document, options, err);
+        return read_document(path, document, options, err);
 }

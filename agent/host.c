@@ -39,7 +39,7 @@ static int make_dir(const char *path, mode_t mode, struct err **err) {
         return 0;
 }
 
-static int take_lock(const char *dir, int *ret_lock, struct err **err) {
+static int take_lock(const char *dir, const char *flag, int *ret_lock, struct err **err) {
         _cleanup_free_ char *path = NULL;
         struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
         _cleanup_close_ int fd = -EBADF;
@@ -55,14 +55,15 @@ static int take_lock(const char *dir, int *ret_lock, struct err **err) {
         if (fcntl(fd, F_SETLK, &whole) < 0) {
                 if (errno == EAGAIN || errno == EACCES)
                         return err_set(err, EBUSY,
-                                       "another nacelle-agent holds %s; give this one a --root-dir of its own", dir);
+                                       "another nacelle-agent holds %s; give this one a %s of its own", dir, flag);
                 return err_errno(err, errno, "cannot lock %s", path);
         }
         *ret_lock = TAKE_FD(fd);
         return 0;
 }
 
-int host_prepare(const struct options *o, int *ret_lock, struct err **err) {
+int host_prepare(const struct options *o, struct host_locks *ret_locks, struct err **err) {
+        _cleanup_close_ int root = -EBADF, run = -EBADF;
         _cleanup_free_ char *pods = NULL;
         int r;
 
@@ -74,11 +75,12 @@ int host_prepare(const struct options *o, int *ret_lock, struct err **err) {
         }
         if ((r = make_dir(o->root_dir, 0711, err)) < 0 || (r = make_dir(o->run_dir, 0711, err)) < 0)
                 return r;
-        if ((r = take_lock(o->root_dir, ret_lock, err)) < 0)
+        if ((r = take_lock(o->root_dir, "--root-dir", &root, err)) < 0 ||
+            (r = take_lock(o->run_dir, "--run-dir", &run, err)) < 0 || (r = make_dir(pods, 0750, err)) < 0 ||
+            (r = make_dir(o->pod_logs_dir, 0755, err)) < 0)
                 return r;
-        if ((r = make_dir(pods, 0750, err)) < 0 || (r = make_dir(o->pod_logs_dir, 0755, err)) < 0)
-                *ret_lock = close_fd(*ret_lock);
-        return r < 0 ? r : 0;
+        *ret_locks = (struct host_locks){ TAKE_FD(root), TAKE_FD(run) };
+        return 0;
 }
 
 static void raise_files(void) {

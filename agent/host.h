@@ -4,9 +4,13 @@
 
 #include "agent/options.h"
 
-/* Makes the directories that @options name, refuses when not root or when another agent holds the root
- * directory (a record lock on ROOT/lock). *ret_lock is the held lock: closing it gives the directory up. */
-int host_prepare(const struct options *options, int *ret_lock, struct err **err);
+/* Record locks on ROOT/lock and RUN/lock: closing them gives the directories up. */
+struct host_locks {
+        int root, run;
+};
+
+/* Makes the directories that @options name, refuses when not root or when another agent holds one of them. */
+int host_prepare(const struct options *options, struct host_locks *ret_locks, struct err **err);
 
 /* Becomes child subreaper, raises RLIMIT_NOFILE, sets umask, OOM score and malloc's limits. What the host refuses
  * is only logged. */

@@ -56,7 +56,7 @@ static int run(const struct options *o, struct err **err) {
 int main(int argc, char **argv) {
         _cleanup_(options_deinit) struct options options = { 0 };
         _cleanup_err_ struct err *err = NULL;
-        _cleanup_close_ int lock = -EBADF;
+        struct host_locks locks; /* held until the process ends */
 
         log_init("agent", LOG_LEVEL_INFO);
         if (options_parse(argc, argv, &options, &err) < 0) {
@@ -72,7 +72,7 @@ int main(int argc, char **argv) {
                 return 0;
         }
         log_init("agent", options.log_level);
-        if (host_prepare(&options, &lock, &err) < 0) {
+        if (host_prepare(&options, &locks, &err) < 0) {
                 fprintf(stderr, "nacelle-agent: %s\n", err_text(err));
                 return 1;
         }

@@ -41,6 +41,7 @@ struct look {
         struct source_events events;
         bool all;
         bool too_many;
+        int error; /* of opening the directory; 0: none */
         struct finding *findings;
         size_t n_findings, size;
 };
@@ -56,6 +57,7 @@ struct source {
         struct look *look; /* under way */
         bool rescan; /* all files are to be looked at */
         bool synced;
+        int error; /* of opening the directory, as last told */
 };
 
 static bool ends_with(const char *name, const char *suffix) {
@@ -227,6 +229,7 @@ static void look_work(struct pool_job *job) {
         struct look *look = (struct look *)job;
         _cleanup_close_ int dir = open(look->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
+        look->error = dir < 0 ? errno : 0;
         if (dir < 0)
                 return;
         if (look->all)
@@ -348,6 +351,9 @@ static void look_done(struct pool_job *job) {
                 return;
         }
         s->look = NULL;
+        if (look->error && look->error != s->error)
+                log_warning("%s: %s; its pods run when it is a directory", s->dir, strerror(look->error));
+        s->error = look->error;
         if (look->too_many)
                 log_warning("%s holds more than %d files; the rest is passed over", s->dir, SOURCE_FILES_MAX);
         /* Removals first: a pod that moved from one file to another must not meet itself. */

@@ -49,6 +49,16 @@ int init_root(struct init *init, const struct plan_step *step) {
         return 0;
 }
 
+/* The kernel's EINVAL for a directory on a file, or a file on a directory, by its own name. */
+static int mount_error(int error, int tree, int target) {
+        struct stat source, place;
+
+        if (error != EINVAL || fstat(tree, &source) < 0 || fstat(target, &place) < 0 ||
+            S_ISDIR(source.st_mode) == S_ISDIR(place.st_mode))
+                return error;
+        return S_ISDIR(source.st_mode) ? ENOTDIR : EISDIR;
+}
+
 static int attach(struct init *init, int tree, const char *destination, unsigned flags) {
         _cleanup_close_ int target = -EBADF;
         bool proc = false;
@@ -63,7 +73,7 @@ static int attach(struct init *init, int tree, const char *destination, unsigned
                         return init_fail(init, EPERM, "mount point %s lies inside /proc", destination);
         }
         if (sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
-                return init_fail(init, errno, "mount at %s", destination);
+                return init_fail(init, mount_error(errno, tree, target), "mount at %s", destination);
         return 0;
 }
 

@@ -78,8 +78,9 @@ def test_symlink_swap_of_the_directory(new_node, tmp_path):
         os.makedirs(tmp_path / version)
         with open(tmp_path / version / "p.yaml", "w") as f:
             json.dump(pod("p", {"name": version, "command": ["sleep", seconds]}), f)
-    os.symlink("v1", tmp_path / "current")
     node = new_node("--pod-manifest-path", str(tmp_path / "current"))
+    wait_for("message", lambda: "current: No such file or directory; its pods run when it is a directory" in node.log())
+    os.symlink("v1", tmp_path / "current")
     node.running("v1")
     os.symlink("v2", tmp_path / "next")
     os.rename(tmp_path / "next", tmp_path / "current")
@@ -173,9 +174,9 @@ def test_config_mounts_swap_their_data(new_node, tmp_path):
         os.makedirs(top / version)
         with open(top / version / "p.yaml", "w") as f:
             json.dump(sleeper("p", seconds), f)
-    os.symlink("..1", top / "..data")
-    os.symlink("..data/p.yaml", top / "p.yaml")
     node = new_node("--pod-manifest-path", str(top))
+    os.symlink("..data/p.yaml", top / "p.yaml")
+    os.symlink("..1", top / "..data")
     first = node.running("p")
     os.symlink("..2", top / "..data_tmp")
     os.rename(top / "..data_tmp", top / "..data")

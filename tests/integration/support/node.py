@@ -42,9 +42,10 @@ def wait_for(what, probe, timeout=20.0, interval=0.02):
 
 
 class Node:
-    def __init__(self, *options, config=None, root=None, number=None, env=None):
+    def __init__(self, *options, config=None, root=None, number=None, env=None, before=()):
         self.number = number or free_number()
         self.options = list(options)
+        self.before = list(before)  # a command that starts the agent
         self.dir = root or tempfile.mkdtemp(prefix=f"nacelle-test-{self.number}-")
         self.root, self.run = self.dir + "/root", f"/run/nacelle-test-{os.getpid()}-{self.number}"
         self.manifests, self.logs = self.dir + "/manifests", self.dir + "/pods-log"
@@ -62,7 +63,7 @@ class Node:
     # --- the agent ---
 
     def start(self, wait=True):
-        args = [BUILD + "/nacelle-agent", "--root-dir", self.root, "--run-dir", self.run, "--pod-manifest-path", self.manifests,
+        args = [*self.before, BUILD + "/nacelle-agent", "--root-dir", self.root, "--run-dir", self.run, "--pod-manifest-path", self.manifests,
                 "--pod-logs-dir", self.logs, "--container-runtime-endpoint", "unix://" + self.socket,
                 "--bridge", self.bridge, "--pod-cidr", f"10.213.{self.number}.0/24,fd00:213:{self.number:x}::/64",
                 "--cgroup-root", self.cgroup, "--hostname-override", self.name, "--node-ip", "127.0.0.1",

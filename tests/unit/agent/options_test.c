@@ -117,7 +117,7 @@ static void test_config_refusals(void **state) {
         static const struct {
                 const char *text, *refusal;
         } cases[] = {
-                { "apiVersion: v1\nkind: Pod\n", "is no KubeletConfiguration of kubelet.config.k8s.io/v1beta1, but Pod of v1" },
+                { "apiVersion: v1\nkind: Pod\n", "wants kind KubeletConfiguration and apiVersion kubelet.config.k8s.io/v1beta1, not Pod and v1" },
                 { KIND "maxPods: many\n", "line 3: maxPods: wants a number, not a string" },
                 { KIND "staticPodPath: 3\n", "line 3: staticPodPath: wants a string, not a number" },
                 { KIND "runtimes: [{handler: runc, path: runc}]\n", "line 3: runtimes: wants a handler's name and a program's absolute path" },
