@@ -8,6 +8,7 @@ import time
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from support.faults import Cri
 from support.node import Node, pod, wait_for
 
 IDLE_SECONDS = 4
@@ -29,8 +30,7 @@ def scrape(node):
 
 
 def value(families, name, **labels):
-    family = next(f for n, f in families.items() if name in (n, n + "_total") or name.startswith(n + "_"))
-    found = [s.value for s in family.samples if s.name == name and all(s.labels.get(k) == v for k, v in labels.items())]
+    found = [s.value for f in families.values() for s in f.samples if s.name == name and all(s.labels.get(k) == v for k, v in labels.items())]
     assert len(found) == 1, (name, labels, found)
     return found[0]
 
@@ -60,7 +60,9 @@ def test_metrics(new_node, registry):
     wait_for("a restart", lambda: node.container("crash", attempt=1))
     layer = oci.Layer().file("data", os.urandom(100000))
     node.crictl("pull", registry.push(oci.Image([layer.tar()], Cmd=["x"]), "measured:1"))
-    node.crictl("exec", "-s", "nosuch", "true", check=False)
+    cri = Cri(node.socket)
+    assert cri.call("ExecSync", {1: "nosuch", 2: ["true"]})[0] == "NOT_FOUND"
+    cri.close()
     after = wait_for("restart in the metrics", lambda: (lambda m: value(m, "nacelle_container_restarts_total") >= 1 and m)(scrape(node)))
     assert value(after, "kubelet_runtime_operations_total", operation_type="run_podsandbox") == 2
     assert value(after, "kubelet_runtime_operations_errors_total", operation_type="exec_sync") == 1
