@@ -82,7 +82,7 @@ int prepare_root(const struct container_spec *spec, int user_fd, int *ret_mount,
         /* overlayfs refuses to be one layer that cannot be written; that is a plain directory. */
         bool single = spec->root.n_lowers == 1 && !spec->root.upper;
         const struct mount_spec plain = { .source = single ? spec->root.lowers[0] : spec->root.path, .source_fd = -EBADF, .destination = "/", .recursive = true,
-                                          .idmap = user_fd >= 0, .propagation = MS_SLAVE | MS_REC,
+                                          .idmap = user_fd >= 0 && !spec->root.owned, .propagation = MS_SLAVE | MS_REC,
                                           .attributes = single ? MOUNT_ATTR_RDONLY : 0 };
         bool directory;
 

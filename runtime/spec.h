@@ -150,6 +150,7 @@ struct rootfs_spec {
         const char *work;
         bool is_volatile; /* never synced: the upper is worth nothing after a power cut */
         const char *path; /* a plain directory, when there are no layers */
+        bool owned; /* with a user namespace: @path's ids are the host's for the container's already */
         bool readonly;
         unsigned long propagation; /* of "/" at the end: 0 is MS_PRIVATE|MS_REC; MS_SLAVE, MS_SHARED, MS_UNBINDABLE */
 };

@@ -99,15 +99,49 @@ static int read_sysctls(struct oci *oci, const struct value *map, struct contain
         return list ? 0 : -ENOMEM;
 }
 
-/* "slice:prefix:name" is how systemd cgroups are named; the same place without systemd. */
+/* systemd's place of a slice: "a-b.slice" lies in "a.slice"; "" is where system services are, "-.slice" the root. */
+static const char *slice_path(struct oci *oci, const char *slice) {
+        const char *path = "";
+        size_t n = strlen(slice);
+
+        if (n == 0)
+                return "/system.slice";
+        if (strcmp(slice, "-.slice") == 0)
+                return "";
+        if (n <= 6 || strcmp(slice + n - 6, ".slice") != 0 || slice[0] == '-' || strchr(slice, '/') || strstr(slice, "--"))
+                return NULL;
+        for (const char *p = slice; p && path; p = strchr(p + 1, '-')) {
+                const char *end = strchr(p + 1, '-');
+
+                path = arena_printf(oci->arena, "%s/%.*s%s", path, (int)(end ? end - slice : (long)n), slice, end ? ".slice" : "");
+        }
+        return path;
+}
+
+/* "slice:prefix:name" is how systemd's cgroups are named: the same place, made without systemd. */
+static const char *systemd_path(struct oci *oci, const char *path) {
+        const char *first = strchr(path, ':'), *second = first ? strchr(first + 1, ':') : NULL, *slice;
+        size_t n = strlen(path);
+
+        if (!second || strchr(second + 1, ':'))
+                return NULL;
+        slice = slice_path(oci, arena_printf(oci->arena, "%.*s", (int)(first - path), path));
+        if (!slice)
+                return NULL;
+        if (n > 6 && strcmp(path + n - 6, ".slice") == 0)
+                return arena_printf(oci->arena, "%s/%s", slice, second + 1);
+        return arena_printf(oci->arena, "%s/%.*s-%s.scope", slice, (int)(second - first - 1), first + 1, second + 1);
+}
+
 static int read_cgroup(struct oci *oci, const struct value *json, const char *id, struct oci_config *config, struct err **err) {
         const char *path = value_string_or(value_find(json, "linux.cgroupsPath"), "");
-        char slice[256], prefix[256], name[256];
 
         if (path[0] == '\0')
                 path = arena_printf(oci->arena, "/%s", id);
-        else if (path[0] != '/' && sscanf(path, "%255[^:]:%255[^:]:%255[^:]", slice, prefix, name) == 3)
-                path = arena_printf(oci->arena, "/%s/%s-%s.scope", slice, prefix, name);
+        else if (path[0] != '/' && systemd_path(oci, path))
+                path = systemd_path(oci, path);
+        else if (oci->systemd_cgroup)
+                return err_set(err, EINVAL, "linux.cgroupsPath \"%s\": with --systemd-cgroup, \"slice:prefix:name\" is expected", path);
         else if (path[0] != '/')
                 path = arena_printf(oci->arena, "/%s", path);
         config->cgroup = path;
@@ -187,6 +221,7 @@ static int read_root(struct oci *oci, const struct value *json, const char *bund
         struct stat st;
 
         spec->root.path = path[0] == '/' ? path : arena_printf(oci->arena, "%s/%s", bundle, path);
+        spec->root.owned = true;
         spec->root.readonly = value_bool_or(value_find(json, "root.readonly"), false);
         if (path[0] == '\0' || stat(spec->root.path, &st) < 0 || !S_ISDIR(st.st_mode))
                 return err_set(err, ENOENT, "root.path \"%s\": not a directory", path);

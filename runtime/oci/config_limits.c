@@ -49,9 +49,9 @@ static const char *const refused[] = {
 static int check_refused(const struct value *resources, struct err **err) {
         for (size_t i = 0; i < ELEMENTS(refused); i++) {
                 const struct value *value = value_find(resources, refused[i]);
-                int64_t n = 1;
+                int64_t n;
 
-                if (value_is_null(value) || (value_integer(value, &n) && n == 0) || (!value_is(value, VALUE_NUMBER) && value_count(value) == 0))
+                if (value_is_null(value) || (value_integer(value, &n) ? n == 0 : value_count(value) == 0))
                         continue;
                 return err_set(err, ENOTSUP, "linux.resources.%s: not supported", refused[i]);
         }

@@ -46,16 +46,25 @@ static void usage(FILE *to) {
                 fprintf(to, "  %-11s%s\n", verbs[i].name, verbs[i].help);
 }
 
+/* As logrus quotes it. */
+static void quote(FILE *to, const char *text) {
+        for (; *text; text++)
+                if (*text == '\n')
+                        fputs("\\n", to);
+                else
+                        fprintf(to, *text == '"' || *text == '\\' ? "\\%c" : "%c", *text);
+}
+
 /* Callers read the last error of the log, as runc writes it. */
 static void write_log(const struct oci *oci, const char *message) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
-        _cleanup_close_ int fd = oci->log ? open(oci->log, O_CREAT | O_APPEND | O_WRONLY | O_CLOEXEC, 0644) : -EBADF;
+        _cleanup_fclose_ FILE *file = oci->log ? fopen(oci->log, "ae") : NULL;
         char stamp[32];
         time_t now = time(NULL);
         struct tm utc;
 
-        if (fd < 0)
+        if (!file)
                 return;
         strftime(stamp, sizeof(stamp), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&now, &utc));
         json_begin_map(&w);
@@ -64,9 +73,12 @@ static void write_log(const struct oci *oci, const char *message) {
         json_add_string(&w, "time", stamp);
         json_end_map(&w);
         if (oci->log_format && strcmp(oci->log_format, "json") == 0 && json_writer_finish(&w, &text, NULL) == 0)
-                dprintf(fd, "%s\n", text);
-        else
-                dprintf(fd, "time=\"%s\" level=error msg=\"%s\"\n", stamp, message);
+                fprintf(file, "%s\n", text);
+        else {
+                fprintf(file, "time=\"%s\" level=error msg=\"", stamp);
+                quote(file, message);
+                fputs("\"\n", file);
+        }
 }
 
 static int parse(struct oci *oci, int argc, char **argv) {
@@ -124,7 +136,8 @@ int main(int argc, char **argv) {
         if (r < 0) {
                 fprintf(stderr, "nacelle-oci: %s\n", err_text(err));
                 write_log(&oci, err_text(err));
-                r = 1;
+                /* An exec that cannot be ends as runc's does, so that it is not taken for the command's own. */
+                r = i < ELEMENTS(verbs) && verbs[i].run == oci_exec ? 255 : 1;
         }
         cgroups_free(oci.cgroups);
         arena_free(oci.arena);

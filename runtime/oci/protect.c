@@ -18,9 +18,10 @@
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 static bool is_protected(int exe) {
+        int seals = fcntl(exe, F_GET_SEALS);
         struct statfs fs;
 
-        return (fstatfs(exe, &fs) == 0 && fs.f_flags & ST_RDONLY) || (fcntl(exe, F_GET_SEALS) & SEALS) == SEALS;
+        return (fstatfs(exe, &fs) == 0 && fs.f_flags & ST_RDONLY) || (seals >= 0 && (seals & SEALS) == SEALS);
 }
 
 static int open_readonly(int exe) {

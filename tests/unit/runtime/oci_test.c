@@ -128,12 +128,12 @@ static void test_life(void **state) {
         assert_says(b, "/dev/pts/0");
         assert_int_equal(call(b, "exec --user 7:8 --env A=b c sh -c 'id; echo $A'"), 0);
         assert_says(b, "uid=7 gid=8\nb\n");
-        assert_int_equal(call(b, "exec c nothere"), 1);
+        assert_int_equal(call(b, "exec c nothere"), 255);
         assert_says(b, "executable file not found in $PATH");
         assert_int_equal(call(b, "pause c"), 0);
         assert_int_equal(call(b, "state c"), 0);
         assert_says(b, "\"status\": \"paused\"");
-        assert_int_equal(call(b, "exec c true"), 1);
+        assert_int_equal(call(b, "exec c true"), 255);
         assert_int_equal(call(b, "resume c"), 0);
         assert_int_equal(call(b, "update --pids-limit 33 c"), 0);
         assert_int_equal(call(b, "events --stats c"), 0);
