@@ -115,6 +115,7 @@ int cli_import(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_push(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_save(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_login(struct cli *cli, char **arguments, int n, struct err **err);
+int cli_logout(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_tag(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_history(struct cli *cli, char **arguments, int n, struct err **err);
 

@@ -8,6 +8,7 @@
 
 #include "cli/cli.h"
 #include "cli/columns.h"
+#include "cli/credentials.h"
 #include "cli/format.h"
 #include "cri/extension.pb-c.h"
 #include "images/progress.h"
@@ -137,11 +138,16 @@ static int transfer(struct cli *cli, const char *path, Nacelle__TransferRequest 
                     struct err **err) {
         Nacelle__Auth auth = NACELLE__AUTH__INIT;
         char user[256], password[PASSWORD_MAX] = "";
+        _cleanup_free_ char *kept = NULL;
         int r;
 
         r = fill_auth(&auth, user, password, err);
+        if (r == 0 && !*auth.auth && !*auth.username && !*request->file && *request->reference)
+                r = credentials_find(request->reference, &kept, err);
         if (r < 0)
                 return r;
+        if (kept)
+                auth.auth = kept;
         request->auth = &auth;
         request->platform = text(options.platform);
         if (!options.quiet)
@@ -231,6 +237,8 @@ int cli_save(struct cli *cli, char **arguments, int n, struct err **err) {
 
 int cli_login(struct cli *cli, char **arguments, int n, struct err **err) {
         Nacelle__TransferRequest request = NACELLE__TRANSFER_REQUEST__INIT;
+        Nacelle__Auth auth = NACELLE__AUTH__INIT;
+        char user[256], password[PASSWORD_MAX] = "";
         struct view view = {};
         int r;
 
@@ -238,13 +246,30 @@ int cli_login(struct cli *cli, char **arguments, int n, struct err **err) {
                 err_set(err, EINVAL, "usage: nacelle login --username NAME [--password-stdin] REGISTRY");
                 return CLI_USAGE_EXIT;
         }
-        options.quiet = true;
+        r = fill_auth(&auth, user, password, err);
+        if (r < 0)
+                return r;
         request.reference = arguments[0];
-        r = transfer(cli, EXTENSION("Login"), &request, &view, err);
+        request.auth = &auth;
+        r = cli_stream(cli, EXTENSION("Login"), &request.base, &nacelle__transfer_update__descriptor, on_update, &view,
+                       err);
+        if (r == 0)
+                r = credentials_save(arguments[0], auth.username, password, err);
+        explicit_bzero(password, sizeof(password));
         if (r == 0)
                 printf("Login succeeded\n");
         view_done(&view);
         return r;
+}
+
+int cli_logout(struct cli *cli, char **arguments, int n, struct err **err) {
+        int r = credentials_remove(arguments[0], err);
+
+        if (r == 0)
+                return err_set(err, ENOENT, "there are no credentials for %s", arguments[0]);
+        if (r > 0)
+                printf("Removed the credentials for %s\n", arguments[0]);
+        return r < 0 ? r : 0;
 }
 
 int cli_tag(struct cli *cli, char **arguments, int n, struct err **err) {

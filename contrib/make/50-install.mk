@@ -4,6 +4,7 @@ bindir     := $(PREFIX)/bin
 libexecdir := $(PREFIX)/libexec/nacelle
 mandir     := $(PREFIX)/share/man
 unitdir    := /lib/systemd/system
+compdir    := $(PREFIX)/share/bash-completion/completions
 
 demo-deps:
 	@contrib/install-packages build demo
@@ -17,12 +18,13 @@ demo-stop: ## remove the demo's pods, agent and state
 
 install: programs ## install programs, man pages, unit and example configuration below DESTDIR
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(mandir)/man1 \
-	    $(DESTDIR)$(unitdir) $(DESTDIR)/etc/nacelle/manifests
+	    $(DESTDIR)$(unitdir) $(DESTDIR)$(compdir) $(DESTDIR)/etc/nacelle/manifests
 	install -s -m 755 $(BUILD)/nacelle-agent $(BUILD)/nacelle $(wildcard $(BUILD)/nacelle-oci) $(DESTDIR)$(bindir)
 	install -s -m 755 $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(DESTDIR)$(libexecdir)
 	install -m 644 $(wildcard docs/man/*.8) $(DESTDIR)$(mandir)/man8
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(mandir)/man1
 	install -m 644 contrib/systemd/nacelle-agent.service $(DESTDIR)$(unitdir)
+	install -m 644 contrib/completion/nacelle.bash $(DESTDIR)$(compdir)/nacelle
 	[ -e $(DESTDIR)/etc/nacelle/config.yaml ] || install -m 644 contrib/config.yaml $(DESTDIR)/etc/nacelle
 
 .PHONY: demo-deps demo demo-stop install

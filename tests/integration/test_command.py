@@ -7,7 +7,7 @@ import subprocess
 import pytest
 import yaml
 
-from support.node import BUILD, pod, wait_for
+from support.node import BUILD, TOP, pod, wait_for
 
 
 @pytest.fixture
@@ -86,3 +86,82 @@ def test_help_and_no_agent(tmp_path):
     assert done.returncode == 1 and "no such file" in done.stderr
     assert run("-r", "tcp://1.2.3.4", "ps").returncode == 1
     assert run("-t", "never", "ps").returncode == 2
+
+
+def help_of(program, *args):
+    return subprocess.run([f"{BUILD}/{program}", *args, "--help"], capture_output=True, text=True, check=True).stdout
+
+
+def manual(name):
+    with open(f"{TOP}/docs/man/{name}") as f:
+        return f.read().replace("\\-", "-").replace("\\fI", "").replace("\\fP", "")
+
+
+def test_manual_of_the_command():
+    """Every command is a section of the manual, with each of its options in it, and nothing else."""
+    sections = {}
+    for part in manual("nacelle.1").split(".SH COMMANDS")[1].split("\n.SH ")[0].split("\n.SS ")[1:]:
+        sections[re.match(r'"([a-z-]+)', part)[1]] = part
+    assert list(sections) == re.findall(r"^  ([a-z][a-z-]+) ", help_of("nacelle"), re.M)
+    for command, text in sections.items():
+        said = help_of("nacelle", command)
+        wanted = set(re.findall(r"--[a-z][a-z-]+", said.split("Options:")[1])) - {"--help"}
+        assert set(re.findall(r"^\.TP\n\.BR .*?(--[a-z][a-z-]+)", text, re.M)) == wanted, command
+        assert said.split("\n\n")[1].rstrip(".").replace("'", "\\(aq") in text
+
+
+@pytest.mark.parametrize("program", ["nacelle", "nacelle-agent", "nacelle-image"])
+def test_manual_has_every_option(program):
+    text = manual(program + (".1" if program == "nacelle" else ".8"))
+    missing = [o for o in re.findall(r"--[a-z][a-z0-9-]+", help_of(program)) if o not in text and o not in ("--help", "--version")]
+    assert not missing
+
+
+def test_completion(node):
+    """bash completes commands, options, ids and images."""
+    def complete(*words):
+        script = (f"PATH={BUILD}:$PATH; export CONTAINER_RUNTIME_ENDPOINT=unix://{node.socket}; . {TOP}/contrib/completion/nacelle.bash; "
+                  'COMP_WORDS=(nacelle "$@"); COMP_CWORD=$#; _nacelle; printf "%s\\n" "${COMPREPLY[@]}"')
+        return subprocess.run(["bash", "-c", script, "bash", *words], capture_output=True, text=True, check=True).stdout.split()
+    assert complete("inspec") == ["inspect", "inspectp", "inspecti"]
+    assert "--tail" in complete("logs", "--t")
+    assert complete("-t", "10s", "rmi", "localhost/busy") == ["localhost/busybox:test"]
+    node.write("c.yaml", pod("c", "exec sleep 1000"))
+    c = node.running("main")["id"]
+    assert complete("logs", c[:5]) == [c]
+
+
+def test_login_keeps_credentials_and_logout_forgets_them(node, tmp_path):
+    import base64
+    import crypt
+    import oci
+    from support.registry import Registry
+    registry = Registry(auth="me:" + crypt.crypt("secret", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))
+    env = dict(os.environ, DOCKER_CONFIG=str(tmp_path / "docker"))
+
+    def run(*args, **kwargs):
+        return subprocess.run([BUILD + "/nacelle", "-r", "unix://" + node.socket, *args], env=env, capture_output=True, text=True, timeout=60, **kwargs)
+
+    try:
+        ref = registry.push(oci.Image([oci.Layer().file("f", "x").tar()]), "kept/app:1", credentials="me:secret")
+        assert run("pull", "-q", ref).returncode == 1
+        wrong = run("login", "-u", "me", "--password-stdin", registry.host, input="wrong\n")
+        assert wrong.returncode == 1 and not (tmp_path / "docker").exists()
+        path = tmp_path / "docker" / "config.json"
+        path.parent.mkdir()
+        path.write_text(json.dumps({"psFormat": "x", "auths": {"other.test": {"auth": "eDp5"}}}))
+        done = run("login", "-u", "me", "--password-stdin", registry.host, input="secret\n")
+        assert (done.returncode, done.stdout) == (0, "Login succeeded\n"), done.stderr
+        kept = json.loads(path.read_text())
+        assert kept == {"psFormat": "x", "auths": {"other.test": {"auth": "eDp5"}, registry.host: {"auth": base64.b64encode(b"me:secret").decode()}}}
+        assert path.stat().st_mode & 0o777 == 0o600
+        assert run("pull", "-q", ref).returncode == 0
+        assert run("tag", ref, ref + "0").returncode == 0 and run("push", "-q", ref + "0").returncode == 0
+        assert run("logout", registry.host).returncode == 0
+        assert json.loads(path.read_text())["auths"] == {"other.test": {"auth": "eDp5"}}
+        assert run("push", "-q", ref + "0").returncode == 1
+        assert "no credentials" in run("logout", registry.host).stderr
+        path.write_text("{")
+        assert "config.json" in run("pull", "-q", ref).stderr
+    finally:
+        registry.stop()
