@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from support.node import PEERS, Node, parent, pod, processes, wait_for
+from support.node import BUILD, PEERS, Node, parent, pod, processes, wait_for
 
 RUNTIMES = {"runc": shutil.which("runc"), "crun": shutil.which("crun")}
 
@@ -170,3 +170,31 @@ def test_user_namespaces_are_refused(node, handler, tmp_path):
         "namespace_options": {"userns_options": {"mode": 0, "uids": mapping, "gids": mapping}}}}}))
     out = node.crictl("runp", "-r", handler, str(config), check=False)
     assert out.returncode != 0 and "no user namespaces" in out.stderr
+
+
+BROKEN = {
+    "silent": ("exit 1", "left no error"),
+    "wordy": ("""for a in "$@"; do [ "$last" = --log ] && log=$a; last=$a; done
+echo '{"level":"error","msg":"no more magic"}' > $log; exit 1""", "create: no more magic"),
+    "idle": ("exit 0", "runtime.pid"),
+    "liar": ("""for a in "$@"; do [ "$last" = --pid-file ] && echo -n 1 > $a; last=$a; done""", "its pid file says"),
+    "thief": ("""for a in "$@"; do [ "$last" = --pid-file ] && echo -n $PPID > $a; last=$a; done""", "No such process"),
+}
+
+
+def test_runtimes_that_do_not_work(new_node, tmp_path):
+    names = []
+    for name, (text, _) in BROKEN.items():
+        (tmp_path / name).write_text("#!/bin/sh\n" + text + "\n")
+        (tmp_path / name).chmod(0o755)
+        names.append(f"{name}={tmp_path / name}")
+    node = new_node("--runtimes", ",".join(names + [f"missing={tmp_path}/missing"]))
+    for name, (_, says) in {**BROKEN, "missing": ("", "o such file")}.items():
+        directory = tmp_path / ("pod-" + name)
+        directory.mkdir()
+        c, done = run(node, directory, name, command=["sleep", "1000"])
+        assert done.returncode != 0 and says in done.stderr, (name, done.stderr)
+        assert node.inspect(c)["status"]["reason"] == "StartError"
+        node.crictl("rmp", "-f", node.pod_id)
+    out = subprocess.run([BUILD + "/nacelle-agent", "--run-dir", str(tmp_path), "--root-dir", str(tmp_path), "--runtimes", "runc=runc"], capture_output=True, text=True)
+    assert out.returncode != 0 and "wants NAME=PATH" in out.stderr
