@@ -19,6 +19,9 @@
 /* Shims that may die under one start. */
 #define START_ATTEMPTS_MAX 10
 
+/* Making a container takes about 200 KiB of the kernel's memory. */
+#define SMALL_MEMORY (2 << 20)
+
 #define STOP_SECONDS_MAX (10 * 365 * 24 * 3600ll)
 
 /* How long after SIGKILL StopContainer and RemoveContainer wait before they say that it does not work. */
@@ -73,6 +76,16 @@ struct start {
         unsigned attempts;
 };
 
+/* Memory is charged to a container from its execve() on where that costs nothing; moving a process within cgroup2 takes the
+ * kernel milliseconds, which only a limit is worth that making a container would eat up. */
+static int late_cgroup(const struct cri_container *container, const struct cgroup_join *join) {
+        int64_t limit = container->resources ? container->resources->memory_limit_in_bytes : 0;
+
+        if (join->memory >= 0)
+                return join->memory;
+        return join->n_tasks == 0 && limit > 0 && limit < SMALL_MEMORY ? 0 : -1;
+}
+
 static int start_work(struct cri_call *call, struct err **err) {
         struct cri_container *container = call->container;
         struct container_state *state = &((struct start *)call->state)->state;
@@ -94,7 +107,7 @@ static int start_work(struct cri_call *call, struct err **err) {
                 spec.cgroup_fd = join.dir_fd;
                 spec.cgroup_procs_fds = join.tasks;
                 spec.n_cgroup_procs_fds = join.n_tasks;
-                spec.late_cgroup = join.memory;
+                spec.late_cgroup = late_cgroup(container, &join);
                 r = container_start(call->cri->runtime, container->sandbox->id, container->id, &spec, &io, state, err);
         }
         cgroup_join_close(&join);

@@ -1,6 +1,7 @@
 #include "runtime/prepare.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,7 +54,7 @@ static const struct {
 };
 
 static bool joins_late(const struct container_spec *spec) {
-        return spec->late_cgroup >= 0 && (size_t)spec->late_cgroup < spec->n_cgroup_procs_fds;
+        return spec->late_cgroup >= 0 && ((size_t)spec->late_cgroup < spec->n_cgroup_procs_fds || spec->cgroup_fd >= 0);
 }
 
 /* The mount and pid namespaces come with clone3(); the user namespace is entered last, when all is mounted. */
@@ -336,10 +337,15 @@ static void add_start(const struct container_spec *spec, struct plan *plan) {
 /* From here memory is charged to the container; a cgroup namespace takes its root from where the process is. */
 static void add_late_cgroup(const struct container_spec *spec, struct plan *plan) {
         const struct namespace_spec *ns = &spec->namespaces[NAMESPACE_CGROUP];
+        int fd;
 
         if (!joins_late(spec))
                 return;
-        plan_add(plan, PLAN_CGROUP, plan_dup_fd(plan, spec->cgroup_procs_fds[spec->late_cgroup]), NULL, 0);
+        if ((size_t)spec->late_cgroup < spec->n_cgroup_procs_fds)
+                fd = plan_dup_fd(plan, spec->cgroup_procs_fds[spec->late_cgroup]);
+        else
+                fd = plan_take_fd(plan, openat(spec->cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC));
+        plan_add(plan, PLAN_CGROUP, fd, NULL, 0);
         if (ns->mode == NAMESPACE_NEW)
                 plan_add(plan, PLAN_UNSHARE, -1, NULL, 0)->a = CLONE_NEWCGROUP;
         else if (ns->mode == NAMESPACE_JOIN)

@@ -186,7 +186,7 @@ struct container_spec {
         int cgroup_fd;
         const int *cgroup_procs_fds;
         size_t n_cgroup_procs_fds;
-        int late_cgroup; /* which of cgroup_procs_fds is joined last, when all is made; -1: none */
+        int late_cgroup; /* which of cgroup_procs_fds is joined last, when all is made; their number: cgroup_fd; -1: none */
         /* What a mount of type "cgroup" shows (cgroup_mounts() of the container's cgroup); none: it is left out. */
         const struct cgroup_mount *cgroup_mounts;
         size_t n_cgroup_mounts;

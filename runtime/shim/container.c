@@ -270,7 +270,7 @@ int container_start(struct connection *connection, struct request *request) {
                              (target && target->own_pid);
         container->join_flags = CLONE_NEWNS | (head->flags & WIRE_F_CGROUP_NS ? CLONE_NEWCGROUP : 0) |
                                 (shim->user_fd >= 0 ? CLONE_NEWUSER : 0);
-        how.cgroup_fd = container->cgroup_fd;
+        how.cgroup_fd = head->late_task == (int)container->n_tasks ? -EBADF : container->cgroup_fd;
         how.tasks = container->tasks;
         how.n_tasks = container->n_tasks;
         if (r == 0)
