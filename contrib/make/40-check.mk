@@ -13,7 +13,7 @@ deps: ## install the Debian packages that building needs
 
 check-deps:
 	@contrib/install-packages build check vm
-	@tests/peers/build $(PEERS) agnhost crictl critest kubelet runtime-tools
+	@tests/peers/build $(PEERS) agnhost crictl critest kubectl kubelet runtime-tools
 
 check: check-deps ## install what the tests need and run all of them
 	@tests/run-all
