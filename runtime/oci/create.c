@@ -19,6 +19,8 @@
 #include "runtime/sys.h"
 #include "runtime/userns.h"
 
+#define SMALL_MEMORY (1024 * 1024)
+
 struct options {
         const char *bundle, *id;
         struct oci_io io;
@@ -72,7 +74,7 @@ struct creation {
         struct oci_config config;
         struct cgroup_join join;
         struct userns userns;
-        int dir;
+        int dir, late_fd; /* cgroup.procs of a cgroup that is joined last */
         bool cgroup_made, hooks_done;
         bool runs; /* `run`: the process need not wait for a `start` in another process */
 };
@@ -113,6 +115,28 @@ static int make_cgroup(struct creation *c, struct err **err) {
                 r = cgroup_mounts(c->oci->cgroups, config->cgroup, mounts, &config->spec.n_cgroup_mounts, err);
         config->spec.cgroup_mounts = mounts;
         return r;
+}
+
+/* Making a container takes memory of the kernel's that need not be charged to it: memory alone is joined last where it is a
+ * hierarchy of its own. Else that would cost time, and is done for the sake of limits that would not hold it all. */
+static int join_last(struct creation *c, struct oci_spawn *how, struct err **err) {
+        struct container_spec *spec = &c->config.spec;
+        int64_t limit = c->config.limits.memory_max;
+
+        how->late_task = c->join.memory;
+        spec->late_cgroup = c->join.memory;
+        spec->cgroup_procs_fds = c->join.tasks;
+        spec->n_cgroup_procs_fds = c->join.n_tasks;
+        if (c->join.n_tasks > 0 || limit <= 0 || limit >= SMALL_MEMORY)
+                return 0;
+        c->late_fd = openat(c->join.dir_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+        if (c->late_fd < 0)
+                return err_errno(err, errno, "cgroup %s", c->config.cgroup);
+        how->cgroup_fd = -EBADF;
+        spec->late_cgroup = 0;
+        spec->cgroup_procs_fds = &c->late_fd;
+        spec->n_cgroup_procs_fds = 1;
+        return 0;
 }
 
 static const char *state_text(const struct creation *c, const char *status, pid_t pid) {
@@ -157,7 +181,7 @@ static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, 
                                (spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_NEW ? CLONE_NEWPID : 0),
                 .pid_ns_fd = spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_JOIN ? spec->namespaces[NAMESPACE_PID].fd : -EBADF,
                 .mount_ns_fd = spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_JOIN ? spec->namespaces[NAMESPACE_MOUNT].fd : -EBADF,
-                .join_fd = -EBADF, .user_fd = c->userns.user_fd, .tasks = c->join.tasks, .n_tasks = c->join.n_tasks, .late_task = c->join.memory,
+                .join_fd = -EBADF, .user_fd = c->userns.user_fd, .tasks = c->join.tasks, .n_tasks = c->join.n_tasks,
                 .cgroup_fd = c->join.dir_fd, .beside = filter_devices, .sync = proceed, .data = c,
         };
         int r;
@@ -165,16 +189,15 @@ static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, 
         if (c->config.create_container.n + c->config.start_container.n > 0)
                 spec->hook_state = state_text(c, "creating", 0);
         spec->start_sync = c->runs;
-        spec->cgroup_procs_fds = c->join.tasks;
-        spec->n_cgroup_procs_fds = c->join.n_tasks;
-        spec->late_cgroup = c->join.memory;
         spec->create_hooks = c->config.create_container.list;
         spec->n_create_hooks = c->config.create_container.n;
         spec->start_hooks = c->config.start_container.list;
         spec->n_start_hooks = c->config.start_container.n;
         spec->sync = c->config.prestart.n + c->config.create_runtime.n > 0;
         spec->no_new_keyring = c->options->no_new_keyring;
-        r = prepare_container(spec, &inherited, &plan, err);
+        r = join_last(c, &how, err);
+        if (r == 0)
+                r = prepare_container(spec, &inherited, &plan, err);
         if (r == 0)
                 r = oci_spawn(&how, &plan, &c->options->io, ret_pid, ret_master, err);
         return r < 0 || c->runs ? r : record(c, *ret_pid, err);
@@ -201,6 +224,7 @@ static void creation_done(struct creation *c) {
         cgroup_join_close(&c->join);
         userns_close(&c->userns);
         close_fd(c->dir);
+        close_fd(c->late_fd);
 }
 
 static int create(struct creation *c, pid_t *ret_pid, int *ret_master, struct err **err) {
@@ -221,7 +245,7 @@ static int create(struct creation *c, pid_t *ret_pid, int *ret_master, struct er
         return r;
 }
 
-#define CREATION(call, o) { .oci = (call)->oci, .options = (o), .join = CGROUP_JOIN_NONE, .userns = USERNS_NONE, .dir = -EBADF }
+#define CREATION(call, o) { .oci = (call)->oci, .options = (o), .join = CGROUP_JOIN_NONE, .userns = USERNS_NONE, .dir = -EBADF, .late_fd = -EBADF }
 
 int oci_create(struct oci_call *call, struct err **err) {
         struct options options;
