@@ -1,0 +1,98 @@
+"""What a new user does first: make help, make demo, make install; each program's --help and man page say the same."""
+import os
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from support.node import BUILD, TOP
+
+PROGRAMS = ["nacelle-agent", "nacelle", "nacelle-oci", "nacelle-image", "nacelle-shim"]
+
+
+def make(*args, **env):
+    return subprocess.run(["make", "-s", "-C", TOP, "BUILD=" + BUILD, *args], capture_output=True, text=True, timeout=300, env={**os.environ, **env})
+
+
+def said(program, *args):
+    done = subprocess.run([f"{BUILD}/{program}", *args], capture_output=True, text=True, timeout=20)
+    return done.returncode, done.stdout + done.stderr
+
+
+def options(text):
+    return set(re.findall(r"--[a-z][a-z-]+", text))
+
+
+def manual(program):
+    section = 1 if program == "nacelle" else 8
+    with open(f"{TOP}/docs/man/{program}.{section}") as f:
+        return f.read().replace("\\-", "-")
+
+
+@pytest.mark.parametrize("program", PROGRAMS[:4])
+def test_help_and_manual_name_the_same_options(program):
+    status, text = said(program, "--help")
+    assert status == 0 and "sage: " + program in text
+    known = options(text)
+    if program == "nacelle":
+        for verb in re.findall(r"^  ([a-z-]+)  ", text.split("Options:")[0], re.M):
+            known |= options(said(program, verb, "--help")[1])
+    elsewhere = {"--registry-auth-file"} - known  # the agent's, which the manual of nacelle refers to
+    assert known - {"--help", "--version"} == options(manual(program)) - {"--help", "--version"} - elsewhere
+    status, text = said(program, "--version")
+    assert status == 0 and re.search(r"\d+\.\d+\.\d+", text)
+
+
+def test_the_shim_has_a_manual():
+    assert "not for use by hand" in manual("nacelle-shim")
+
+
+def test_make_help_names_the_targets():
+    listed = re.findall(r"^  make ([a-z-]+)  .*\S$", make("help").stdout, re.M)
+    assert {"all", "check", "demo", "demo-stop", "install", "bench", "fuzz", "help", "vm", "soak"} <= set(listed)
+
+
+def test_install(tmp_path):
+    done = make("install", f"DESTDIR={tmp_path}")
+    assert done.returncode == 0, done.stderr
+    for path in ("usr/bin/nacelle-agent", "usr/bin/nacelle", "usr/bin/nacelle-oci", "usr/libexec/nacelle/nacelle-shim", "usr/libexec/nacelle/nacelle-image",
+                 "usr/share/man/man8/nacelle-agent.8", "usr/share/man/man8/nacelle-oci.8", "usr/share/man/man1/nacelle.1",
+                 "lib/systemd/system/nacelle-agent.service", "etc/nacelle/config.yaml"):
+        assert (tmp_path / path).is_file(), path
+    assert (tmp_path / "etc/nacelle/manifests").is_dir()
+    # What was configured stays.
+    (tmp_path / "etc/nacelle/config.yaml").write_text("mine\n")
+    assert make("install", f"DESTDIR={tmp_path}").returncode == 0
+    assert (tmp_path / "etc/nacelle/config.yaml").read_text() == "mine\n"
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="no systemd-analyze")
+def test_the_unit_and_the_example_configuration_are_right(tmp_path):
+    unit = tmp_path / "nacelle-agent.service"
+    with open(TOP + "/contrib/systemd/nacelle-agent.service") as f:
+        unit.write_text(f.read().replace("/usr/bin/nacelle-agent", BUILD + "/nacelle-agent"))
+    done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True)
+    assert done.returncode == 0 and "nacelle" not in done.stderr, done.stderr
+    # The agent reads the example without a word; it stops at the directory that cannot be made.
+    status, text = said("nacelle-agent", "--config", TOP + "/contrib/config.yaml", "--root-dir", "/dev/null/x", "--run-dir", str(tmp_path))
+    assert status != 0 and "config.yaml" not in text and "/dev/null/x" in text
+
+
+def test_demo_and_demo_stop(tmp_path):
+    """With a directory of its own; everything it made is gone after demo-stop."""
+    env = {"DEMO_DIR": str(tmp_path / "demo")}
+    done = make("demo", **env)
+    try:
+        assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+        for words in ("localhost/busybox", "Hello from web-demo at 10.214.0.", "127.0.0.1\tlocalhost", "answers on its own address", "make demo-stop"):
+            assert words in done.stdout
+        again = make("demo", **env)
+        assert again.returncode == 0 and "still runs; using it" in again.stdout
+    finally:
+        stopped = make("demo-stop", **env)
+    assert stopped.returncode == 0 and "removed" in stopped.stdout
+    assert not os.path.exists(tmp_path / "demo") and not os.path.exists("/run/nacelle-demo")
+    left = subprocess.run("ip -o link show nacelle-demo; nft list tables | grep nacelle_nacelle-demo; grep nacelle-demo /proc/self/mounts; "
+                          "find /sys/fs/cgroup -maxdepth 2 -name nacelle-demo", shell=True, capture_output=True, text=True).stdout
+    assert not left, left
