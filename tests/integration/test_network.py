@@ -3,6 +3,7 @@ import json
 import socket
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
@@ -114,3 +115,55 @@ def test_bandwidth_annotation(node):
     node.running("main")
     qdiscs = json.loads(subprocess.check_output(["tc", "-j", "qdisc"], text=True))
     assert [q for q in qdiscs if q["kind"] == "tbf"]
+
+
+ECHO_PEER = """
+import socket
+s = socket.create_server(("::", 7), family=socket.AF_INET6, dualstack_ipv6=True)
+while True:
+    c, peer = s.accept()
+    c.sendall(peer[0].replace("::ffff:", "").encode())
+    c.close()
+"""
+
+
+@pytest.fixture
+def outside(node):
+    """A network beyond the host: a namespace with a server that tells its caller his address."""
+    name, link = f"out{node.number}", f"nvout{node.number}"
+    near4, far4, near6, far6 = (a.format(node.number) for a in ("198.18.{}.1", "198.18.{}.2", "2001:db8:{}::1", "2001:db8:{}::2"))
+    for command in (f"ip netns add {name}", f"ip link add {link} type veth peer name eth0 netns {name}",
+                    f"ip addr add {near4}/24 dev {link}", f"ip addr add {near6}/64 dev {link} nodad", f"ip link set {link} up",
+                    f"ip -n {name} addr add {far4}/24 dev eth0", f"ip -n {name} addr add {far6}/64 dev eth0 nodad", f"ip -n {name} link set eth0 up"):
+        subprocess.run(command.split(), check=True)
+    server = subprocess.Popen(["ip", "netns", "exec", name, sys.executable, "-c", ECHO_PEER])
+    yield {far4: near4, far6: near6}
+    server.kill()
+    server.wait()
+    subprocess.run(["ip", "link", "del", link])
+    subprocess.run(["ip", "netns", "del", name], check=True)
+
+
+def test_what_leaves_the_host_has_the_hosts_address(node, outside):
+    node.write("out.yaml", pod("out", {"name": "out", "command": ["sleep", "1000"]}))
+    c = node.running("out")
+    for far, near in outside.items():
+        wait_for(f"answer of {far}", lambda: node.exec(c, "nc", "-w", "2", far, "7", check=False).stdout.strip() == near)
+    node.write("own.yaml", pod("own", {"name": "own", "command": ["sh", "-c", SERVER]}))
+    own = node.inspectp(node.running("own")["podSandboxId"])["status"]["network"]["ip"]
+    wait_for("pod to pod", lambda: node.exec(c, "wget", "-q", "-O", "-", f"http://{own}/", check=False).stdout.startswith("own-"))
+
+
+def test_bandwidth_is_what_the_annotations_say(node):
+    """4 Mbit/s out: what goes beyond the burst takes its time."""
+    node.write("slow.yaml", pod("slow", {"name": "slow", "command": ["sh", "-c", "mkdir /w; head -c 1000000 /dev/zero > /w/big; exec httpd -f -p 80 -h /w"]},
+                                metadata={"annotations": {"kubernetes.io/egress-bandwidth": "4M"}}))
+    node.write("fast.yaml", pod("fast", {"name": "fast", "command": ["sh", "-c", "mkdir /w; head -c 1000000 /dev/zero > /w/big; exec httpd -f -p 80 -h /w"]}))
+    took = {}
+    for name in ("slow", "fast"):
+        url = f"http://{address(node, node.running(name)['podSandboxId'])}/big"
+        wait_for("answer", lambda: _try(lambda: urllib.request.urlopen(url, timeout=3).close() or True))
+        begin = time.monotonic()
+        assert len(urllib.request.urlopen(url, timeout=30).read()) == 1000000
+        took[name] = time.monotonic() - begin
+    assert took["slow"] > 0.7 and took["fast"] < took["slow"] / 2, took

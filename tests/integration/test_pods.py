@@ -1,4 +1,6 @@
 """Pods from the watched directory: order, restarts, environment, status."""
+import os
+import signal
 import time
 
 from support.node import address, pod, wait_for
@@ -126,3 +128,45 @@ def test_status_conditions(node):
     assert conditions() == {"PodReadyToStartContainers": "True", "Initialized": "True", "Ready": "True", "ContainersReady": "True", "PodScheduled": "True"}
     status = node.status("cond")
     assert status["phase"] == "Running" and status["qosClass"] == "BestEffort" and status["podIP"]
+
+
+def test_order_of_the_end(node, tmp_path):
+    """As kubelet ends a pod: its containers together, then the sidecars, the last one first."""
+    mount = {"volumeMounts": [{"name": "log", "mountPath": "/log"}]}
+
+    def member(name, **fields):
+        return {"name": name, "image": "localhost/busybox:test", "imagePullPolicy": "Never", **mount, **fields,
+                "command": ["sh", "-c", f"trap 'sleep 0.2; echo {name} >> /log/order; exit 0' TERM; touch /log/{name}; while :; do sleep 0.05; done"]}
+    cars = [member(name, restartPolicy="Always") for name in ("car1", "car2", "car3")]
+    node.write("end.yaml", pod("end", member("main"), initContainers=cars, terminationGracePeriodSeconds=20,
+                               volumes=[{"name": "log", "hostPath": {"path": str(tmp_path)}}]))
+    wait_for("all to run", lambda: all((tmp_path / name).exists() for name in ("main", "car1", "car2", "car3")))
+    node.remove("end.yaml")
+    wait_for("no pods", lambda: not node.pods())
+    assert (tmp_path / "order").read_text().split() == ["main", "car3", "car2", "car1"]
+
+
+def test_grace_period_ends_in_a_kill(node, tmp_path):
+    """A container that does not hear is killed when its time is over, and the preStop hook's time counts."""
+    deaf = {"name": "deaf", "command": ["sh", "-c", "trap '' TERM; while :; do sleep 0.1; done"],
+            "lifecycle": {"preStop": {"exec": {"command": ["sleep", "1000"]}}}}
+    node.write("deaf.yaml", pod("deaf", deaf, terminationGracePeriodSeconds=1))
+    node.running("deaf")
+    begin = time.monotonic()
+    node.remove("deaf.yaml")
+    wait_for("no pods", lambda: not node.pods())
+    assert 1 <= time.monotonic() - begin < 15
+
+
+def test_sidecar_is_restarted_and_serves_init_containers(node):
+    """A sidecar stands before the init containers behind it begin, and comes back whatever the pod's restartPolicy."""
+    busybox = {"image": "localhost/busybox:test", "imagePullPolicy": "Never"}
+    node.write("serve.yaml", pod("serve", "sleep 1000", restartPolicy="Never", initContainers=[
+        {"name": "car", **busybox, "restartPolicy": "Always", "command": ["sh", "-c", "mkdir -p /w; echo yes > /w/index.html; exec httpd -f -p 8080 -h /w"],
+         "startupProbe": {"httpGet": {"path": "/index.html", "port": 8080}, "periodSeconds": 1}},
+        {"name": "ask", **busybox, "command": ["sh", "-c", "[ $(wget -q -O - http://127.0.0.1:8080/) = yes ]"]}]))
+    node.running("main")
+    car = node.running("car")
+    os.kill(node.inspect(car)["info"]["pid"], signal.SIGKILL)
+    wait_for("restart", lambda: node.container("car", "running", attempt=1))
+    assert node.status("serve")["phase"] == "Running"
