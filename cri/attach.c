@@ -157,6 +157,9 @@ int cri_container_has_tty(struct cri *cri, const char *container_id) {
         return r < 0 ? r : container->config->tty;
 }
 
+/* How long a port may take to accept; a thread of the pool waits. */
+#define DIAL_SECONDS 5
+
 struct dial {
         struct pool_job job; /* first */
         struct cri_sandbox *sandbox;
@@ -169,14 +172,17 @@ struct dial {
 
 static int dial_address(const struct sockaddr *address, socklen_t size, int *ret_fd) {
         _cleanup_close_ int fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        const struct timeval most = { .tv_sec = DIAL_SECONDS };
 
-        if (fd < 0 || connect(fd, address, size) < 0)
+        if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof(most)) < 0)
                 return -errno;
+        if (connect(fd, address, size) < 0)
+                return errno == EINPROGRESS ? -ETIMEDOUT : -errno;
         *ret_fd = TAKE_FD(fd);
         return 0;
 }
 
-/* In the pod's network. Loopback answers or refuses at once. */
+/* In the pod's network. Loopback answers or refuses at once, unless a listener's queue is full. */
 static int dial_inside(void *data, struct err **err) {
         struct dial *dial = data;
         struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(dial->port), .sin_addr = { htonl(INADDR_LOOPBACK) } };

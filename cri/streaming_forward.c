@@ -40,10 +40,24 @@ static struct streaming_connection *find_request(struct streaming_session *sessi
         return NULL;
 }
 
+/* All connections come over one stream of bytes: it is read when none of them has too much already. */
+static void resume_input(struct streaming_session *session) {
+        struct streaming_connection *connection;
+
+        LIST_FOREACH (connection, &session->connections, link)
+                if (pump_sink_full(connection->sink))
+                        return;
+        if (session->client)
+                client_resume(session->client);
+}
+
 static void connection_free(struct streaming_connection *connection) {
+        struct streaming_session *session = connection->session;
+
         LIST_REMOVE(connection, link);
-        connection->session->n_connections--;
+        session->n_connections--;
         connection->session = NULL;
+        resume_input(session);
         pump_sink_free(TAKE_PTR(connection->sink));
         pump_source_free(TAKE_PTR(connection->source));
         if (!connection->connecting)
@@ -82,8 +96,8 @@ static void end_output(struct streaming_connection *connection, const char *erro
 static void on_room(void *data) {
         struct streaming_connection *connection = data;
 
-        if (connection->session && connection->session->client)
-                client_resume(connection->session->client);
+        if (connection->session)
+                resume_input(connection->session);
 }
 
 static void on_output(void *data, const char *bytes, size_t n) {

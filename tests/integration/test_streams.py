@@ -21,9 +21,10 @@ WEBSOCKETS = ["v5.channel.k8s.io", "v4.channel.k8s.io", "v4.base64.channel.k8s.i
 SPDYS = ["v4.channel.k8s.io", "v3.channel.k8s.io", "v2.channel.k8s.io", "channel.k8s.io"]
 
 
-# Answers on port 7 of the pod's loopback with what it gets, connection by connection, until its end.
+# On the pod's loopback: port 7 answers with what it gets; port 6 ends its output after a moment and never reads; port 5
+# never accepts.
 ECHO = """
-import socketserver
+import socket, socketserver, threading, time
 class Echo(socketserver.BaseRequestHandler):
     def handle(self):
         while (data := self.request.recv(65536)):
@@ -33,6 +34,17 @@ class Server(socketserver.ThreadingTCPServer):
     daemon_threads = True
     def handle_error(self, *args):
         pass
+class Deaf(socketserver.BaseRequestHandler):
+    def handle(self):
+        time.sleep(1)
+        self.request.shutdown(socket.SHUT_WR)
+        time.sleep(10)
+full = socket.create_server(("127.0.0.1", 5), backlog=0)
+filling = [socket.socket() for _ in range(2)]
+for s in filling:
+    s.setblocking(False)
+    s.connect_ex(("127.0.0.1", 5))
+threading.Thread(target=Server(("127.0.0.1", 6), Deaf).serve_forever, daemon=True).start()
 server = Server(("127.0.0.1", 7), Echo)
 print("ready", flush=True)
 server.serve_forever()
@@ -482,3 +494,23 @@ def test_a_slow_forward_holds_up_no_other(world):
             error, data = other.forward(7, 1)
             other.write(data, b"quick", fin=True)
             assert other.rest(error, data)[data] == b"quick"
+
+
+def test_a_connection_that_ends_unread_lets_the_others_go_on(world):
+    """What the pod did not take held the session up; it is dropped with its connection."""
+    with forwards(world, 6, 7) as s:
+        error, data = s.forward(6, 1)
+        s.write(data, b"x" * (30 * MB))
+        error, data = s.forward(7, 2)
+        s.write(data, b"goes on", fin=True)
+        assert s.rest(error, data)[data] == b"goes on"
+
+
+def test_a_port_that_does_not_accept(world):
+    """Given up after a while, and nobody else waits for it."""
+    with forwards(world, 5, 7) as s:
+        stuck = s.forward(5, 1)
+        error, data = s.forward(7, 2)
+        s.write(data, b"meanwhile", fin=True)
+        assert s.rest(error, data)[data] == b"meanwhile"
+        assert b"timed out" in s.rest(*stuck)[stuck[0]]
