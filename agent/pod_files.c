@@ -49,17 +49,18 @@ const char *pod_files_subpath(struct arena *arena, const struct member *m, const
                             m->spec->name, index);
 }
 
-static const char *const qos_folders[] = {
-        [QOS_BEST_EFFORT] = "/besteffort", [QOS_BURSTABLE] = "/burstable", [QOS_GUARANTEED] = "" };
+static const char *qos_folder(const struct pod *pod) {
+        static const char *const folders[] = {
+                [QOS_BEST_EFFORT] = "/besteffort", [QOS_BURSTABLE] = "/burstable", [QOS_GUARANTEED] = "" };
 
-static const char *pod_cgroup(struct arena *arena, const struct options *options, const char *qos_folder, const char *uid) {
-        const char *root = options->cgroup_root;
-
-        return arena_printf(arena, "%s/kubepods%s/pod%s", strcmp(root, "/") == 0 ? "" : root, qos_folder, uid);
+        return folders[pod_qos(pod)];
 }
 
 const char *pod_files_cgroup(struct arena *arena, const struct worker *w) {
-        return pod_cgroup(arena, w->node->options, qos_folders[pod_qos(w->pod)], w->pod->metadata.uid);
+        const char *root = w->node->options->cgroup_root;
+
+        return arena_printf(arena, "%s/kubepods%s/pod%s", strcmp(root, "/") == 0 ? "" : root, qos_folder(w->pod),
+                            w->pod->metadata.uid);
 }
 
 static void set_facts(struct arena *arena, const struct worker *w, struct pod_facts *facts) {
@@ -253,24 +254,6 @@ int pod_files_sweep(struct pod_files *f, struct err **err) {
         int r = pod_tree_remove(f->dir, err);
 
         return r < 0 ? r : pod_tree_remove(f->logs, err);
-}
-
-int pod_files_sweep_unknown(const struct options *options, const struct cgroups *cgroups, const char *uid, struct err **err) {
-        _cleanup_arena_ struct arena *arena = arena_new();
-        const char *dir = arena ? arena_printf(arena, "%s/pods/%s", options->root_dir, uid) : NULL;
-        int r;
-
-        if (!dir)
-                return err_set(err, ENOMEM, "out of memory");
-        for (size_t i = 0; i < ELEMENTS(qos_folders) && cgroups; i++) {
-                const char *path = pod_cgroup(arena, options, qos_folders[i], uid);
-
-                if (!path)
-                        return err_set(err, ENOMEM, "out of memory");
-                if ((r = cgroup_remove(cgroups, path, err)) < 0)
-                        return r;
-        }
-        return pod_tree_remove(dir, err);
 }
 
 /* -- usage ------------------------------------------------------------------------------------------------- */

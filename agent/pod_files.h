@@ -54,9 +54,6 @@ int pod_files_prepare_container(struct pod_files *files, struct err **err);
 int pod_files_release(struct pod_files *files, struct err **err); /* volumes and cgroup */
 int pod_files_sweep(struct pod_files *files, struct err **err); /* the rest */
 
-/* Removes what a pod left of which nothing but its uid is known: an agent that died while it made the pod. */
-int pod_files_sweep_unknown(const struct options *options, const struct cgroups *cgroups, const char *uid, struct err **err);
-
 /* Paths, in @arena; NULL without memory. */
 const char *pod_files_volume(struct arena *arena, const struct worker *w, const struct pod_volume *volume);
 const char *pod_files_message(struct arena *arena, const struct member *m, uint32_t attempt);

@@ -10,9 +10,9 @@
 #include "agent/events.h"
 #include "agent/metrics.h"
 #include "agent/node_facts.h"
-#include "agent/pod_files.h"
 #include "agent/pods_found.h"
 #include "agent/source.h"
+#include "agent/tree.h"
 #include "agent/worker.h"
 #include "cgroups/cgroup.h"
 #include "cri/cri.h"
@@ -374,7 +374,7 @@ static void remove_leftover(struct pods *pods, const char *id) {
 static void end_orphans(struct pods *pods) {
         for (size_t i = 0; i < pods->found.n; i++) {
                 struct found_pod *found = &pods->found.items[i];
-                _cleanup_err_ struct err *err = NULL;
+                _cleanup_free_ char *path = NULL;
 
                 for (size_t k = 0; k < found->n_older; k++)
                         remove_leftover(pods, found->older_sandboxes[k]);
@@ -387,8 +387,8 @@ static void end_orphans(struct pods *pods) {
                 found->taken = true;
                 if (found->found.sandbox_id)
                         remove_leftover(pods, found->found.sandbox_id);
-                else if (pod_files_sweep_unknown(pods->options, pods->cgroups, found->uid, &err) < 0)
-                        log_warning("pod %s, left from before, was not removed: %s", found->uid, err_text(err));
+                else if (asprintf(&path, "%s/pods/%s", pods->options->root_dir, found->uid) > 0)
+                        pod_tree_remove(path, NULL);
         }
 }
 

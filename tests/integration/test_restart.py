@@ -123,21 +123,6 @@ def test_kill_at_random_moments(new_node):
     wait_for("one sandbox a pod", lambda: len([p for p in node.pods() if p["state"] == "SANDBOX_READY"]) == 4)
 
 
-def test_what_a_dying_agent_half_made_is_removed(new_node):
-    """Its directory and cgroups are there, its pod.json is not yet."""
-    node = new_node()
-    node.kill()
-    uid = "0123456789abcdef0123456789abcdef"
-    os.makedirs(f"{node.root}/pods/{uid}/volumes")
-    tops = [f"/sys/fs/cgroup/{name}{node.cgroup}" for name in os.listdir("/sys/fs/cgroup")]
-    cgroups = [f"{top}/kubepods/{folder}pod{uid}" for top in tops if os.path.isdir(top) for folder in ("besteffort/", "burstable/", "")]
-    for path in cgroups:
-        os.makedirs(path, exist_ok=True)
-    node.start()
-    wait_for("end of the directory", lambda: not os.path.exists(f"{node.root}/pods/{uid}"))
-    assert cgroups and not [path for path in cgroups if os.path.exists(path)]
-
-
 def test_run_directory_lost_is_a_reboot(new_node):
     node = new_node()
     node.write("a.yaml", pod("a", "sleep 1000"))
