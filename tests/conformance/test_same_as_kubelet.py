@@ -324,6 +324,9 @@ def test_back_off(sides, name):
     """Waiting for the same start, both say the same: of how long, of how it ended, of how often."""
     def both():
         return sides[0].back_offs.get(name + "-stock", {}).keys() & sides[1].back_offs.get(name + "-stock", {}).keys()
-    restarts = max(wait_for(f"back-off of {name}", both, timeout=120))
+    try:
+        restarts = max(wait_for(f"back-off of {name}", both, timeout=90))
+    except AssertionError:
+        raise AssertionError(f"no back-off of both: {[(s.node.name, s.back_offs.get(name + '-stock'), s.status(name)) for s in sides]}") from None
     theirs, ours = (comparable(s.back_offs[name + "-stock"][restarts], s) for s in sides)
     assert not list(differences(theirs, ours))
