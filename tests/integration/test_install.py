@@ -39,7 +39,10 @@ def test_help_and_manual_name_the_same_options(program):
         for verb in re.findall(r"^  ([a-z-]+)  ", text.split("Options:")[0], re.M):
             known |= options(said(program, verb, "--help")[1])
     elsewhere = {"--registry-auth-file"} - known  # the agent's, which the manual of nacelle refers to
-    assert known - {"--help", "--version"} == options(manual(program)) - {"--help", "--version"} - elsewhere
+    written = options(manual(program)) - {"--help", "--version"} - elsewhere
+    if program == "nacelle-oci":  # its help gives the common ones and an ellipsis
+        written &= known
+    assert known - {"--help", "--version"} == written
     status, text = said(program, "--version")
     assert status == 0 and re.search(r"\d+\.\d+\.\d+", text)
 

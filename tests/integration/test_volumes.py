@@ -1,5 +1,8 @@
 """Volumes: emptyDir, hostPath, downward API, subPath and its tricks."""
 import os
+import socket
+import stat
+import subprocess
 
 from support.node import pod, wait_for
 
@@ -96,3 +99,81 @@ def test_image_volume_of_several_layers(node, tmp_path):
     assert "busybox" in node.exec(c, "ls", "/i/bin") and node.exec(c, "cat", "/i/data/deep/file", "/part/file", "/one") == "from above\n" * 3
     for path in ("/i/x", "/part/x", "/one"):
         assert "Read-only" in node.exec(c, "sh", "-c", f"echo > {path}", check=False).stderr
+
+
+GOOD, BAD = True, False
+
+
+def test_all_types_of_host_paths(node, tmp_path):
+    """Each type with what it is and with what it is not."""
+    (tmp_path / "dir").mkdir()
+    (tmp_path / "file").write_text("x")
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(tmp_path / "socket"))
+    os.mknod(tmp_path / "block", 0o600 | stat.S_IFBLK, os.makedev(7, 250))
+    cases = [("", "dir", GOOD), ("", "file", GOOD), ("Directory", "dir", GOOD), ("Directory", "file", BAD), ("Directory", "none", BAD),
+             ("DirectoryOrCreate", "made", GOOD), ("DirectoryOrCreate", "file", BAD), ("File", "file", GOOD), ("File", "dir", BAD), ("File", "none", BAD),
+             ("FileOrCreate", "made-file", GOOD), ("FileOrCreate", "dir", BAD), ("Socket", "socket", GOOD), ("Socket", "file", BAD),
+             ("CharDevice", "/dev/null", GOOD), ("CharDevice", "block", BAD), ("BlockDevice", "block", GOOD), ("BlockDevice", "/dev/null", BAD)]
+    for i, (kind, path, _) in enumerate(cases):
+        node.write(f"h{i}.yaml", pod(f"h{i}", {"name": f"h{i}", "command": ["sleep", "1000"], "volumeMounts": mounts(("v", "/v", {}))},
+                                     volumes=[{"name": "v", "hostPath": {"path": str(tmp_path / path), "type": kind}}]))
+    for i, (kind, path, good) in enumerate(cases):
+        if good:
+            node.running(f"h{i}")
+        else:
+            wait_for(f"refusal of {path} as {kind}", lambda: [line for line in node.log().splitlines() if f"/h{i}-{node.name}: FailedMount" in line and str(tmp_path / path) in line])
+            assert node.container(f"h{i}", "running") is None
+    assert (tmp_path / "made").is_dir() and (tmp_path / "made-file").is_file()
+    listening.close()
+
+
+def test_size_limit_of_an_empty_dir_on_disk(node):
+    node.write("fat.yaml", pod("fat", {"command": ["sh", "-c", "head -c 5000000 /dev/zero > /d/big; sleep 1000"], "volumeMounts": mounts(("d", "/d", {}))},
+                               volumes=[{"name": "d", "emptyDir": {"sizeLimit": "1Mi"}}]))
+    wait_for("Evicted", lambda: node.status("fat").get("reason") == "Evicted", 40)
+    status = node.status("fat")
+    assert status["phase"] == "Failed" and status["message"] == 'Usage of EmptyDir volume "d" exceeds the limit "1Mi". '
+
+
+def test_propagation(node, tmp_path):
+    """HostToContainer sees the host's later mounts, Bidirectional gives them back as well, None neither."""
+    subprocess.run(["mount", "-t", "tmpfs", "shared", tmp_path], check=True)
+    try:
+        subprocess.run(["mount", "--make-rshared", tmp_path], check=True)
+        (tmp_path / "host").mkdir()
+        (tmp_path / "pod").mkdir()
+        kinds = {"none": "None", "slave": "HostToContainer", "shared": "Bidirectional"}
+        node.write("prop.yaml", pod("prop", *({"name": name, "command": ["sleep", "1000"], "securityContext": {"privileged": True},
+                                               "volumeMounts": mounts(("v", "/v", {"mountPropagation": kind}))} for name, kind in kinds.items()),
+                                    volumes=[{"name": "v", "hostPath": {"path": str(tmp_path)}}]))
+        made = {name: node.running(name) for name in kinds}
+        subprocess.run(["mount", "-t", "tmpfs", "seen", tmp_path / "host"], check=True)
+        seen = {name: "/v/host" in node.exec(c, "cat", "/proc/mounts") for name, c in made.items()}
+        assert seen == {"none": False, "slave": True, "shared": True}
+        for name in ("none", "slave"):
+            node.exec(made[name], "mount", "-t", "tmpfs", "own", "/v/pod")
+            assert str(tmp_path / "pod") not in open("/proc/mounts").read()
+        node.exec(made["shared"], "mount", "-t", "tmpfs", "given", "/v/pod")
+        assert str(tmp_path / "pod") in open("/proc/mounts").read()
+        node.remove("prop.yaml")
+        wait_for("no pods", lambda: not node.pods())
+    finally:
+        subprocess.run(["umount", "-R", "-l", tmp_path], check=True)
+
+
+def test_recursive_read_only(node, tmp_path):
+    (tmp_path / "below").mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "below", tmp_path / "below"], check=True)
+    try:
+        node.write("rro.yaml", pod("rro", {"name": "plain", "command": ["sleep", "1000"], "volumeMounts": mounts(("v", "/v", {"readOnly": True}))},
+                                   {"name": "deep", "command": ["sleep", "1000"], "volumeMounts": mounts(("v", "/v", {"readOnly": True, "recursiveReadOnly": "Enabled"}))},
+                                   volumes=[{"name": "v", "hostPath": {"path": str(tmp_path)}}]))
+        plain, deep = node.running("plain"), node.running("deep")
+        assert "Read-only" in node.exec(plain, "touch", "/v/x", check=False).stderr
+        node.exec(plain, "touch", "/v/below/x")
+        assert "Read-only" in node.exec(deep, "touch", "/v/below/y", check=False).stderr
+        node.remove("rro.yaml")
+        wait_for("no pods", lambda: not node.pods())
+    finally:
+        subprocess.run(["umount", "-l", tmp_path / "below"], check=True)
