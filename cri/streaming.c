@@ -58,7 +58,7 @@ int streaming_url(struct streaming *streaming, const struct streaming_request *r
         uv_update_time(streaming->loop);
         expire_tokens(streaming);
         if (streaming->n_tokens >= STREAMING_TOKENS_MAX)
-                return err_set(err, EBUSY, "more than %d streaming requests wait for their client",
+                return err_set(err, ENOBUFS, "more than %d streaming requests wait for their client",
                                STREAMING_TOKENS_MAX);
         token = calloc(1, sizeof(*token));
         if (!token)

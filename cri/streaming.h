@@ -24,7 +24,7 @@ struct streaming_session;
 struct streaming_connection;
 
 #define STREAMING_TOKEN_SECONDS 60
-#define STREAMING_TOKENS_MAX 1000 /* unclaimed; one more is refused (EBUSY) */
+#define STREAMING_TOKENS_MAX 1000 /* unclaimed; one more is refused (ENOBUFS) */
 #define STREAMING_ID_MAX 256
 #define STREAMING_CLIENTS_MAX 512
 #define STREAMING_BUFFER_MAX (256 * 1024)    /* bytes a session holds for its client, and for its process */
@@ -73,7 +73,7 @@ int streaming_new(uv_loop_t *loop, const char *address, const struct streaming_b
 /* Closes everything; sessions end with gone(). Memory goes once the loop has closed the handles. NULL is fine. */
 void streaming_free(struct streaming *streaming);
 
-/* Makes a token for @request. Returns 0 with the URL (free it), -EBUSY past STREAMING_TOKENS_MAX, or -ENOMEM. */
+/* Makes a token for @request. Returns 0 with the URL (free it), -ENOBUFS past STREAMING_TOKENS_MAX, or -ENOMEM. */
 int streaming_url(struct streaming *streaming, const struct streaming_request *request, char **ret_url,
                   struct err **err);
 

@@ -12,6 +12,7 @@ import oci
 import pytest
 
 from support.cri import Client, api
+from support.cutter import Cutter
 from support.node import BUILD, pod, wait_for
 from support.registry import Registry
 from test_transfers import fake, image, image_file, make_certificates, store  # noqa: F401
@@ -212,6 +213,18 @@ def test_retry_after_is_kept(store, fake):  # noqa: F811
     begun = time.monotonic()
     store.run("pull", f.host + "/any/name:1")
     assert time.monotonic() - begun > 1.9
+
+
+def test_a_real_registry_behind_a_line_that_breaks(store, registry, image):  # noqa: F811
+    """Every connection is cut after 120 kB; the layers of 300 kB come in pieces, none from its beginning again."""
+    ref = registry.push(image, "cut/app:1")
+    cutter = Cutter(registry.port, 120000)
+    try:
+        store.run("pull", ref.replace(registry.host, cutter.host))
+        assert store.file(image, "part2") == image_file(image, 2)
+        assert 8 <= cutter.connections <= 30  # 900 kB in pieces of 120 kB, and what retries cost
+    finally:
+        cutter.stop()
 
 
 def test_no_use_in_trying_again(store, fake):  # noqa: F811

@@ -514,3 +514,42 @@ def test_a_port_that_does_not_accept(world):
         s.write(data, b"meanwhile", fin=True)
         assert s.rest(error, data)[data] == b"meanwhile"
         assert b"timed out" in s.rest(*stuck)[stuck[0]]
+
+
+def test_requests_are_bounded(new_node):
+    """A thousand may wait for their clients, 512 clients be there: one more is refused, nobody else hurt."""
+    n = new_node()
+    n.write("b.yaml", pod("b", "sleep 100000 & wait"))
+    c = n.running("main")["id"]
+    cri = Client(n.socket)
+    urls = [cri.exec_url(c, ["true"]) for _ in range(1000)]
+    code, text = cri.code("Exec", container_id=c, cmd=["true"], stdout=True)
+    assert code == "RESOURCE_EXHAUSTED" and "1000 streaming requests" in text
+    with WebSocket(urls[0], WEBSOCKETS[0]) as w:
+        assert exit_code(w.rest()[STATUS]) == 0
+    assert cri.code("Exec", container_id=c, cmd=["true"], stdout=True)[0] == "OK", "a place is free again"
+    address = urllib.parse.urlsplit(urls[0])
+    held = [socket.create_connection((address.hostname, address.port), timeout=20) for _ in range(530)]
+    try:
+        def refused():
+            ended = 0
+            for s in held:
+                s.setblocking(False)
+                try:
+                    ended += s.recv(1) == b""
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    ended += 1
+            return ended >= 18
+        wait_for("refusals", refused, timeout=5)
+        assert cri.code("Version")[0] == "OK"
+    finally:
+        for s in held:
+            s.close()
+        cri.close()
+
+    def again():
+        with WebSocket(urls[1], WEBSOCKETS[0]) as w:
+            return w.status == 101 and exit_code(w.rest()[STATUS]) == 0
+    wait_for("a place for a client", again)
