@@ -29,6 +29,7 @@ struct finding {
         uint64_t old_hash, hash;
         bool old_known;
         bool there, changed;
+        bool again; /* it could not be looked at for want of something else: nothing is known of it */
         struct pod *pod;
         struct err *err;
 };
@@ -41,6 +42,7 @@ struct look {
         struct source_events events;
         bool all;
         bool too_many;
+        int failed; /* errno for which the directory could not be looked at; nothing in it is gone for that */
         int error; /* of opening the directory; 0: none */
         struct finding *findings;
         size_t n_findings, size;
@@ -55,10 +57,16 @@ struct source {
         struct file *files;
         size_t n_files, size;
         struct look *look; /* under way */
+        uv_timer_t *retry; /* after a look that failed */
         bool rescan; /* all files are to be looked at */
         bool synced;
         int error; /* of opening the directory, as last told */
 };
+
+/* Whether @code says that something is short, and nothing of what was asked for. */
+static bool is_want(int code) {
+        return code == EMFILE || code == ENFILE || code == ENOMEM || code == EIO;
+}
 
 static bool ends_with(const char *name, const char *suffix) {
         size_t n = strlen(name), m = strlen(suffix);
@@ -144,6 +152,7 @@ static int open_file(int dir, const char *name, struct finding *f) {
         if (fd < 0) {
                 if (errno != ENOENT) {
                         f->there = true;
+                        f->again = is_want(errno);
                         err_errno(&f->err, errno, "cannot open it");
                 }
                 return -EBADF;
@@ -183,8 +192,9 @@ static void look_at_file(struct look *look, int dir, struct finding *f) {
                         look->events.decode(f->name, text, length, look->events.decode_data, &f->pod, &f->err);
                 return;
         }
+        f->again |= is_want(err_code(f->err));
         /* An unreadable file counts as changed once: its text stands for its content. */
-        if (f->err) {
+        if (f->err && !f->again) {
                 err_wrap(&f->err, "%s/%s", look->dir, f->name);
                 f->hash = hash_bytes(err_text(f->err), strlen(err_text(f->err)));
                 f->changed = !f->old_known || f->hash != f->old_hash;
@@ -203,8 +213,11 @@ static void list(struct look *look, int fd) {
         size_t n_known = look->n_findings;
         struct dirent *entry;
 
-        if (!dir)
+        if (!dir) {
+                look->failed = errno;
+                close_fd(copy);
                 return;
+        }
         while ((entry = readdir(dir))) {
                 bool known = false;
 
@@ -218,8 +231,10 @@ static void list(struct look *look, int fd) {
                         look->too_many = true;
                         break;
                 }
-                if (add_finding(look, entry->d_name) < 0)
+                if (add_finding(look, entry->d_name) < 0) {
+                        look->failed = ENOMEM;
                         break;
+                }
         }
         if (look->n_findings > n_known)
                 qsort(look->findings + n_known, look->n_findings - n_known, sizeof(*look->findings), by_name);
@@ -230,11 +245,13 @@ static void look_work(struct pool_job *job) {
         _cleanup_close_ int dir = open(look->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 
         look->error = dir < 0 ? errno : 0;
+        if (dir < 0 && errno != ENOENT && errno != ENOTDIR)
+                look->failed = errno;
         if (dir < 0)
                 return;
         if (look->all)
                 list(look, dir);
-        for (size_t i = 0; i < look->n_findings; i++)
+        for (size_t i = 0; i < look->n_findings && !look->failed; i++)
                 look_at_file(look, dir, &look->findings[i]);
 }
 
@@ -319,8 +336,25 @@ static void look_if_needed(struct source *s) {
         pool_submit(s->pool, &look->job);
 }
 
+static void on_retry(uv_timer_t *timer) {
+        look_if_needed(timer->data);
+}
+
+static void retry_later(struct source *s) {
+        if (s->retry)
+                uv_timer_start(s->retry, on_retry, SOURCE_RETRY_SECONDS * 1000, 0);
+}
+
 static void take_finding(struct source *s, struct finding *f) {
         struct file *file = find_file(s, f->name);
+
+        if (f->again) {
+                log_warning("%s/%s: %s; it is tried again", s->dir, f->name, err_text(f->err));
+                if (file || (file = add_file(s, f->name)))
+                        file->dirty = true;
+                retry_later(s);
+                return;
+        }
 
         if (!f->there) {
                 if (file && !file->dirty) {
@@ -351,6 +385,13 @@ static void look_done(struct pool_job *job) {
                 return;
         }
         s->look = NULL;
+        if (look->failed) {
+                log_warning("cannot look into %s, which is tried again: %s", s->dir, strerror(look->failed));
+                s->rescan = true;
+                retry_later(s);
+                look_free(look);
+                return;
+        }
         if (look->error && look->error != s->error)
                 log_warning("%s: %s; its pods run when it is a directory", s->dir, strerror(look->error));
         s->error = look->error;
@@ -368,7 +409,8 @@ static void look_done(struct pool_job *job) {
                 s->synced = true;
                 s->events.synced(s->events.data);
         }
-        look_if_needed(s);
+        if (!uv_is_active((uv_handle_t *)s->retry))
+                look_if_needed(s);
 }
 
 static void on_entry(void *data, const char *name, uint32_t mask) {
@@ -392,6 +434,10 @@ static void on_rescan(void *data) {
         look_if_needed(s);
 }
 
+static void on_retry_closed(uv_handle_t *handle) {
+        free(handle);
+}
+
 int source_new(uv_loop_t *loop, struct pool *pool, const char *dir, const struct source_events *events,
                struct source **ret_source, struct err **err) {
         struct source *s = calloc(1, sizeof(*s));
@@ -405,6 +451,12 @@ int source_new(uv_loop_t *loop, struct pool *pool, const char *dir, const struct
         s->loop = loop;
         s->pool = pool;
         s->events = *events;
+        if (!(s->retry = calloc(1, sizeof(*s->retry)))) {
+                source_free(s);
+                return err_set(err, ENOMEM, "out of memory");
+        }
+        uv_timer_init(loop, s->retry);
+        s->retry->data = s;
         if ((r = watch_new(loop, dir, &heard, &s->watch, err)) < 0) {
                 source_free(s);
                 return r;
@@ -419,6 +471,8 @@ void source_free(struct source *s) {
         if (!s)
                 return;
         watch_free(s->watch);
+        if (s->retry)
+                uv_close((uv_handle_t *)s->retry, on_retry_closed);
         if (s->look)
                 s->look->source = NULL;
         for (size_t i = 0; i < s->n_files; i++)

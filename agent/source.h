@@ -16,6 +16,7 @@
 #include "lib/pool.h"
 
 #define SOURCE_FILES_MAX 4096 /* files in the directory; more are passed over with a warning */
+#define SOURCE_RETRY_SECONDS 2 /* after a look that failed for want of descriptors or memory */
 #define SOURCE_FILE_BYTES_MAX (1024 * 1024) /* a manifest's size */
 
 struct pod;

@@ -215,13 +215,16 @@ static int stop_unmake(struct cri_call *call, struct err **err) {
         struct cri_sandbox *sandbox = call->sandbox;
         _cleanup_arena_ struct arena *arena = arena_new();
         Record__Sandbox *record = arena ? record_of_sandbox(arena, sandbox) : NULL;
+        _cleanup_err_ struct err *unwritten = NULL;
         int r = sandbox_unmake(sandbox, err);
 
         if (!record)
                 return err_set(err, ENOMEM, "out of memory");
         record->stopped = true;
-        if (r >= 0 && call->method != CRI_REMOVE_POD_SANDBOX)
-                r = record_write(call->cri, RECORD_SANDBOX, sandbox->id, &record->base, err);
+        /* On a full disk a pod can be stopped all the same: at the next start its shim is not there, which says it too. */
+        if (r >= 0 && call->method != CRI_REMOVE_POD_SANDBOX &&
+            record_write(call->cri, RECORD_SANDBOX, sandbox->id, &record->base, &unwritten) < 0)
+                log_warning("sandbox %s: that it is stopped is not on disk: %s", sandbox->id, err_text(unwritten));
         return r;
 }
 

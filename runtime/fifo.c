@@ -54,6 +54,7 @@ int fifo_remove_all(int dir, const char *id) {
                 return errno == ENOENT ? 0 : -errno;
         delegate_forget(dir, id);
         for (size_t i = 0; i < ELEMENTS(files); i++)
-                unlinkat(own, files[i], 0);
+                if (unlinkat(own, files[i], 0) < 0 && errno != ENOENT)
+                        return -errno;
         return unlinkat(dir, id, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }

@@ -96,21 +96,22 @@ class Cri:
         self.channel = grpc.insecure_channel("unix://" + socket, options=[("grpc.initial_reconnect_backoff_ms", 50),
                                                                           ("grpc.max_reconnect_backoff_ms", 200)])
 
-    def call(self, method, message, timeout=15):
+    def call(self, method, message, timeout=15, ready=False):
+        """`ready`: a connection is waited for."""
         service = "/nacelle.v1.Images/" if method in ("Import", "Untag") else \
             "/runtime.v1.ImageService/" if "Image" in method else "/runtime.v1.RuntimeService/"
         try:
             if method == "Import":
-                stream = self.channel.unary_stream(service + method)(encode(message), timeout=timeout, wait_for_ready=True)
+                stream = self.channel.unary_stream(service + method)(encode(message), timeout=timeout, wait_for_ready=ready)
                 return None, "", list(stream)[-1]
-            return None, "", self.channel.unary_unary(service + method)(encode(message), timeout=timeout, wait_for_ready=True)
+            return None, "", self.channel.unary_unary(service + method)(encode(message), timeout=timeout, wait_for_ready=ready)
         except grpc.RpcError as e:
             return e.code().name, e.details(), b""
 
     def must(self, method, message):
-        code, text, response = self.call(method, message)
+        code, text, response = self.call(method, message, ready=True)
         if code == "UNAVAILABLE":  # the connection ended with the last fault
-            code, text, response = self.call(method, message)
+            code, text, response = self.call(method, message, ready=True)
         assert code is None, f"{method}: {code}: {text}"
         return response
 
