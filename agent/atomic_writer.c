@@ -97,7 +97,7 @@ static bool is_wanted(const char *name, const struct atomic_file *files, size_t 
 /* Removes links to files that are no more, and data directories of before. */
 static void remove_stale(const char *path, int dir, const char *current, const struct atomic_file *files, size_t n) {
         int copy = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_closedir_ DIR *d = copy >= 0 ? fdopendir(copy) : NULL;
+        _cleanup_closedir_ DIR *d = open_dir(copy);
         struct dirent *entry;
 
         while (d && (entry = readdir(d))) {

@@ -209,13 +209,12 @@ static int by_name(const void *a, const void *b) {
  * wins each time. */
 static void list(struct look *look, int fd) {
         int copy = dup(fd);
-        _cleanup_closedir_ DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
+        _cleanup_closedir_ DIR *dir = open_dir(copy);
         size_t n_known = look->n_findings;
         struct dirent *entry;
 
         if (!dir) {
                 look->failed = errno;
-                close_fd(copy);
                 return;
         }
         while ((entry = readdir(dir))) {

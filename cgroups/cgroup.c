@@ -345,9 +345,11 @@ int cgroup_children(const struct cgroups *c, const char *path, char ***ret_names
         fd = cg_open(main_hierarchy(c), rel, "", O_RDONLY | O_DIRECTORY);
         if (fd < 0)
                 return err_errno(err, -fd, "cgroup %s", rel);
-        dir = fdopendir(fd);
+        dir = open_dir(fd);
+        if (!dir)
+                return err_errno(err, errno, "cgroup %s", rel);
         do {
-                d = dir ? readdir(dir) : NULL;
+                d = readdir(dir);
                 if (d && (d->d_type != DT_DIR || d->d_name[0] == '.'))
                         continue;
                 if (n == allocated) {

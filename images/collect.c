@@ -107,7 +107,7 @@ static uint64_t drop(const struct image_layout *l, int dir, const char *name) {
 
 static uint64_t drop_unmarked(const struct image_layout *l, int dir, const struct string_list *keep) {
         int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        _cleanup_closedir_ DIR *d = open_dir(fd);
         const struct dirent *e;
         uint64_t freed = 0;
 
@@ -154,7 +154,7 @@ int image_store_collect(struct image_store *store, const char *const *in_use, ui
 int image_store_usage(struct image_store *store, uint64_t *ret_bytes, uint64_t *ret_inodes, struct err **err) {
         const struct image_layout *l = &store->layout;
         int fd = openat(l->layers, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        _cleanup_closedir_ DIR *d = open_dir(fd);
         uint64_t bytes = 0, inodes = 0;
         const struct dirent *e;
 

@@ -128,7 +128,7 @@ static bool is_stale(const struct image_layout *l, const char *name) {
 static void sweep_directory(const struct image_layout *l, int dir,
                             bool (*stale)(const struct image_layout *, const char *)) {
         int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        _cleanup_closedir_ DIR *d = open_dir(fd);
         const struct dirent *e;
 
         while (d && (e = readdir(d))) {
@@ -148,7 +148,7 @@ static bool is_temporary(const struct image_layout *l, const char *name) {
 
 static void sweep_refs(const struct image_layout *l) {
         int fd = openat(l->refs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        _cleanup_closedir_ DIR *d = open_dir(fd);
         const struct dirent *e;
 
         while (d && (e = readdir(d))) {

@@ -151,14 +151,11 @@ static bool decode(const char *name, const char *leaf, struct image_reference *r
 
 static int each_in(const struct image_layout *l, const char *name, image_ref_each each, void *data) {
         int fd = openat(l->refs, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW), r = 0;
-        _cleanup_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        _cleanup_closedir_ DIR *d = open_dir(fd);
         const struct dirent *e;
 
-        if (!d) {
-                r = errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
-                close_fd(fd);
-                return r;
-        }
+        if (!d)
+                return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
         while (r == 0 && (e = readdir(d))) {
                 bool named = strcmp(name, UNNAMED) != 0;
                 struct image_reference reference;
@@ -181,14 +178,11 @@ static int each_in(const struct image_layout *l, const char *name, image_ref_eac
 
 int image_refs(const struct image_layout *l, image_ref_each each, void *data, struct err **err) {
         int fd = openat(l->refs, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-        _cleanup_closedir_ DIR *d = fd < 0 ? NULL : fdopendir(fd);
+        _cleanup_closedir_ DIR *d = open_dir(fd);
         const struct dirent *e;
 
-        if (!d) {
-                r = errno;
-                close_fd(fd);
-                return err_errno(err, r, "image store %s: read refs", l->path);
-        }
+        if (!d)
+                return err_errno(err, errno, "image store %s: read refs", l->path);
         while (r == 0 && (e = readdir(d)))
                 if (*e->d_name != '.')
                         r = each_in(l, e->d_name, each, data);

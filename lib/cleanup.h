@@ -40,6 +40,15 @@ static inline void cleanup_closedirp(DIR **d) {
                 closedir(*d);
 }
 
+/* fdopendir() that takes @fd in any case: without memory it is closed. NULL for "none" too; errno is kept. */
+static inline DIR *open_dir(int fd) {
+        DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+
+        if (!dir)
+                close_fd(fd);
+        return dir;
+}
+
 #define _cleanup_(f) __attribute__((cleanup(f)))
 #define _cleanup_free_ _cleanup_(cleanup_freep)
 #define _cleanup_close_ _cleanup_(cleanup_closep)

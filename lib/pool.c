@@ -13,6 +13,7 @@ struct queue {
 };
 
 struct pool {
+        uv_timer_t retry; /* when no thread could be started and jobs wait */
         uv_async_t async; /* wakes the loop for @done; unref'd while no job is under way */
         pthread_mutex_t lock; /* guards all below */
         pthread_cond_t wake, ended;
@@ -30,6 +31,9 @@ struct thread {
 };
 
 #define GUARD_SIZE 4096
+#define POOL_RETRY_MS 100
+
+static void on_retry(uv_timer_t *retry);
 
 static void queue_init(struct queue *q) {
         q->first = NULL;
@@ -143,6 +147,24 @@ static unsigned count_waiting(const struct pool *pool) {
         return n;
 }
 
+/* Jobs wait, and nobody is there or on the way to see that: the last thread may just be ending. On the loop, under the lock. */
+static void start_or_retry(struct pool *pool) {
+        unsigned before = pool->threads;
+
+        start_thread(pool);
+        if (pool->threads == before && !pool->stop)
+                uv_timer_start(&pool->retry, on_retry, POOL_RETRY_MS, 0);
+}
+
+static void on_retry(uv_timer_t *retry) {
+        struct pool *pool = retry->data;
+
+        pthread_mutex_lock(&pool->lock);
+        if (pool->waiting.first && pool->idle == 0 && pool->threads < POOL_THREADS_MAX)
+                start_or_retry(pool);
+        pthread_mutex_unlock(&pool->lock);
+}
+
 static void on_async(uv_async_t *async) {
         struct pool *pool = async->data;
         struct queue done;
@@ -154,7 +176,7 @@ static void on_async(uv_async_t *async) {
                 done.last = &done.first;
         queue_init(&pool->done);
         if (pool->waiting.first && pool->threads == 0)
-                start_thread(pool);
+                start_or_retry(pool);
         pthread_mutex_unlock(&pool->lock);
 
         while ((job = queue_pop(&done))) {
@@ -176,6 +198,8 @@ int pool_new(uv_loop_t *loop, struct pool **ret_pool) {
                 free(pool);
                 return r;
         }
+        uv_timer_init(loop, &pool->retry);
+        pool->retry.data = pool;
         pool->async.data = pool;
         uv_unref((uv_handle_t *)&pool->async);
         queue_init(&pool->waiting);
@@ -193,6 +217,10 @@ int pool_new(uv_loop_t *loop, struct pool **ret_pool) {
 static void on_closed(uv_handle_t *handle) {
         struct pool *pool = handle->data;
 
+        if (!uv_is_closing((uv_handle_t *)&pool->retry)) { /* one after the other: the last frees the pool */
+                uv_close((uv_handle_t *)&pool->retry, on_closed);
+                return;
+        }
         pthread_cond_destroy(&pool->wake);
         pthread_cond_destroy(&pool->ended);
         pthread_mutex_destroy(&pool->lock);
@@ -218,7 +246,7 @@ void pool_submit(struct pool *pool, struct pool_job *job) {
         pthread_mutex_lock(&pool->lock);
         queue_push(&pool->waiting, job);
         if (count_waiting(pool) > pool->idle && pool->threads < POOL_THREADS_MAX)
-                start_thread(pool);
+                start_or_retry(pool);
         pthread_cond_signal(&pool->wake);
         pthread_mutex_unlock(&pool->lock);
 }

@@ -61,7 +61,7 @@ static int open_process(const struct hint *hint) {
 
 static int find_survivors(int dir, struct survivors *all, struct err **err) {
         int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_closedir_ DIR *list = fd < 0 ? NULL : fdopendir(fd);
+        _cleanup_closedir_ DIR *list = open_dir(fd);
         struct dirent *entry;
 
         all->list = calloc(CONTAINERS_MAX, sizeof(*all->list));

@@ -95,7 +95,7 @@ int sandbox_probe(struct runtime *runtime, const char *id, struct sandbox_info *
 
 int sandbox_ids(struct runtime *runtime, char ***ret_ids, struct err **err) {
         int fd = openat(runtime->sandboxes_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+        _cleanup_closedir_ DIR *dir = open_dir(fd);
         size_t n = 0, size = 0;
         struct dirent *entry;
         char **ids, *text;
@@ -161,15 +161,11 @@ static int end_container(int dir, const char *id) {
 
 static int clear_directory(struct runtime *runtime, const char *id, int dir, struct err **err) {
         int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _cleanup_closedir_ DIR *list = fd < 0 ? NULL : fdopendir(fd);
+        _cleanup_closedir_ DIR *list = open_dir(fd);
         struct dirent *entry;
 
-        if (!list) {
-                int code = errno;
-
-                close_fd(fd);
-                return err_errno(err, code, "sandbox %s: read its directory", id);
-        }
+        if (!list)
+                return err_errno(err, errno, "sandbox %s: read its directory", id);
         while ((entry = readdir(list))) {
                 int r = entry->d_type == DT_DIR && entry->d_name[0] != '.' ? end_container(dir, entry->d_name) : 0;
 
