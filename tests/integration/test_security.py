@@ -1,4 +1,6 @@
 """What a container may do: users, capabilities, seccomp, masked paths, read-only root, namespaces."""
+import os
+
 from support.node import pod
 
 
@@ -55,3 +57,20 @@ def test_user_namespace(node):
 def test_sysctls_and_rlimits(node):
     node.write("y.yaml", pod("y", "sleep 1000", securityContext={"sysctls": [{"name": "net.ipv4.ip_unprivileged_port_start", "value": "80"}]}))
     assert _exec(node, "main", "cat", "/proc/sys/net/ipv4/ip_unprivileged_port_start").strip() == "80"
+
+
+def test_user_namespace_and_volumes(node, tmp_path):
+    """Idmapped mounts: files of volumes belong to the same ids inside and outside, and what a container makes is not the host's root's alone."""
+    (tmp_path / "v").mkdir()
+    (tmp_path / "v/mine").write_text("x")
+    os.chown(tmp_path / "v/mine", 1000, 1000)
+    os.chmod(tmp_path / "v", 0o777)
+    node.write("uv.yaml", pod("uv", {"command": ["sleep", "1000"], "volumeMounts": [{"name": "v", "mountPath": "/v"}, {"name": "e", "mountPath": "/e"}]},
+                              volumes=[{"name": "v", "hostPath": {"path": str(tmp_path / "v")}}, {"name": "e", "emptyDir": {}}], hostUsers=False))
+    c = node.running("main")
+    assert node.exec(c, "stat", "-c", "%u:%g", "/v/mine", "/v", "/e").split() == ["1000:1000", "0:0", "0:0"]
+    node.exec(c, "sh", "-c", "echo made > /v/new; echo made > /e/new; chown 5:6 /v/new")
+    made = os.stat(tmp_path / "v/new")
+    assert (made.st_uid, made.st_gid) == (5, 6)
+    host = node.inspect(c)["info"]["pid"]
+    assert int(open(f"/proc/{host}/status").read().split("Uid:\t")[1].split()[0]) >= 65536
