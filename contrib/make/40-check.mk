@@ -42,7 +42,11 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(ARCHIVES)
 conformance: programs ## run critest against the agent (CRITEST='-ginkgo.focus name' for some)
 	tests/conformance/run $(CRITEST)
 
-.PHONY: conformance
+conformance-handlers: programs ## run critest with containers that runc and crun make
+	tests/conformance/run --handler=runc $(CRITEST)
+	tests/conformance/run --handler=crun $(CRITEST)
+
+.PHONY: conformance conformance-handlers
 
 $(BUILD)/tests/faults.so: tests/faults/faults.c
 	@mkdir -p $(@D)
