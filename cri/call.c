@@ -32,11 +32,24 @@ void cri_call(struct cri *cri, enum cri_method method, const ProtobufCMessage *r
         call->data = data;
         call->begun = monotonic();
         cri->calls++;
+        LIST_INSERT_HEAD(&cri->under_way, call, under_way);
         cri->counters.calls[method]++;
         if (!row->handle)
                 call_refuse(call, EOPNOTSUPP, "%s is not served this way", row->name);
         else
                 row->handle(call);
+}
+
+void cri_cancel(struct cri *cri, const void *data) {
+        struct cri_call *call;
+
+        LIST_FOREACH (call, &cri->under_way, under_way)
+                if (call->data == data && !call->cancelled) {
+                        call->cancelled = true;
+                        if (call->cancel)
+                                call->cancel(call);
+                        return; /* the list may have changed */
+                }
 }
 
 uint64_t cri_bucket_end(unsigned bucket) {
@@ -81,6 +94,7 @@ static void finish(struct cri_call *call, const ProtobufCMessage *response, cons
         call_give_turn(call);
         call->done(call->data, response, err);
         cri->calls--;
+        LIST_REMOVE(call, under_way);
         call_free(call);
 }
 

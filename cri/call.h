@@ -19,6 +19,9 @@ struct cri_call {
         struct cri_container *container; /* likewise */
         bool has_turn; /* of @sandbox */
         struct cri_call *next; /* in the sandbox's queue */
+        LIST_ENTRY(cri_call) under_way; /* in cri's calls */
+        void (*cancel)(struct cri_call *call); /* the answer is not wanted any more; it is still due. NULL: goes on */
+        bool cancelled;
         void (*then)(struct cri_call *call); /* when the turn came */
         int (*work)(struct cri_call *call, struct err **err); /* on the pool */
         void (*after)(struct cri_call *call); /* on the loop, when work gave 0 */

@@ -67,6 +67,10 @@ typedef void (*cri_done_fn)(void *data, const ProtobufCMessage *response, const 
 /* Calls @method. @request is of the method's request type and must live until the last @done. */
 void cri_call(struct cri *cri, enum cri_method method, const ProtobufCMessage *request, cri_done_fn done, void *data);
 
+/* Nobody waits for the answer to the call that was made with @data: a process of ExecSync is killed, a pull given up. The
+ * answer comes as usual, soon; other calls take their course. */
+void cri_cancel(struct cri *cri, const void *data);
+
 /* The number of calls not answered yet: wait for 0 before cri_free(). */
 unsigned cri_calls_under_way(const struct cri *cri);
 

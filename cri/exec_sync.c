@@ -144,6 +144,14 @@ static void on_timeout(uv_timer_t *timer) {
                 cri_exec_kill(sync->exec);
 }
 
+/* The client has gone. */
+static void cancel(struct cri_call *call) {
+        struct sync *sync = call->state;
+
+        if (sync->exec)
+                cri_exec_kill(sync->exec);
+}
+
 static void output_open(struct sync *sync, struct output *output, int fd) {
         output->sync = sync;
         output->fd = fd;
@@ -163,6 +171,11 @@ static void begin(struct cri_call *call) {
         int64_t seconds = request->timeout > TIMEOUT_SECONDS_MAX ? TIMEOUT_SECONDS_MAX : request->timeout;
         struct cri_streams streams;
 
+        if (call->cancelled) {
+                free(sync);
+                call_refuse(call, ECANCELED, "the client has gone");
+                return;
+        }
         if (cri_exec_start(call->cri, &exec, on_done, sync, &streams, &sync->exec, &call->err) < 0) {
                 if (err_code(call->err) == RUNTIME_NO_SHIM && !sync->again) {
                         sync->again = true;
@@ -208,5 +221,6 @@ void handle_exec_sync(struct cri_call *call) {
         sync->out.fd = sync->err.fd = -EBADF;
         sync->args = args;
         call->state = sync;
+        call->cancel = cancel;
         begin(call);
 }

@@ -227,6 +227,10 @@ static void pull_done(void *data, const struct image_transfer_result *result, co
         call_reply(call, &response.base);
 }
 
+static void pull_cancel(struct cri_call *call) {
+        image_transfer_cancel(call->state);
+}
+
 void handle_pull_image(struct cri_call *call) {
         static const struct image_transfer_callbacks callbacks = { .done = pull_done };
         const Cri__PullImageRequest *request = (const Cri__PullImageRequest *)call->request;
@@ -251,8 +255,12 @@ void handle_pull_image(struct cri_call *call) {
                 pull.auth = (struct image_auth){ .username = auth->username, .password = auth->password, .auth = auth->auth,
                                                  .server = auth->server_address, .identity_token = auth->identity_token,
                                                  .registry_token = auth->registry_token };
-        if (image_transfer_start(call->cri->loop, &pull, &callbacks, call, &transfer, &call->err) < 0)
+        if (image_transfer_start(call->cri->loop, &pull, &callbacks, call, &transfer, &call->err) < 0) {
                 call_fail(call);
+                return;
+        }
+        call->state = transfer;
+        call->cancel = pull_cancel;
 }
 
 struct removal {

@@ -42,9 +42,16 @@ static void on_unary_done(void *data, const ProtobufCMessage *response, const st
                 grpc_call_reply(call, response);
 }
 
+static void on_unary_cancel(struct grpc_call *call, enum grpc_code code, void *data) {
+        struct binding *binding = grpc_call_data(call);
+
+        cri_cancel(binding->server->cri, call);
+}
+
 static void handle_unary(struct grpc_call *call, const ProtobufCMessage *request) {
         struct binding *binding = grpc_call_data(call);
 
+        grpc_call_on_cancel(call, on_unary_cancel, NULL);
         cri_call(binding->server->cri, binding->method, request, on_unary_done, call);
 }
 

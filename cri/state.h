@@ -3,6 +3,8 @@
  */
 #pragma once
 
+#include <sys/queue.h>
+
 #include "cri/cri.h"
 #include "cri/record.pb-c.h"
 #include "lib/arena.h"
@@ -113,6 +115,7 @@ struct cri {
         const struct cri_streaming *streaming;
         struct cri_sync *sync;
         unsigned calls;
+        LIST_HEAD(, cri_call) under_way; /* the same ones */
         unsigned creating; /* CreateContainer under way: an image may be in use that no container names yet */
         bool restoring; /* before the loop runs: what would go to the pool is done at once */
         struct cri_counters counters;

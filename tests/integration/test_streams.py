@@ -10,9 +10,10 @@ import threading
 import time
 import urllib.parse
 
+import grpc
 import pytest
 
-from support.cri import Client
+from support.cri import Client, api
 from support.node import Node, pod, wait_for
 from support.streams import ERR, OUT, STATUS, Connection, Spdy, WebSocket, exit_code
 
@@ -553,3 +554,43 @@ def test_requests_are_bounded(new_node):
         with WebSocket(urls[1], WEBSOCKETS[0]) as w:
             return w.status == 101 and exit_code(w.rest()[STATUS]) == 0
     wait_for("a place for a client", again)
+
+
+# --- calls whose client goes ---
+
+def worker_processes(node):
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                name, rest = f.read().rpartition(")")[::2]
+        except OSError:
+            continue
+        if name.endswith("(nacelle-image") and int(rest.split()[1]) == node.process.pid and rest.split()[0] != "Z":
+            found.append(pid)
+    return found
+
+
+@pytest.mark.parametrize("how", ["deadline", "gone"])
+def test_exec_sync_ends_with_its_client(world, how):
+    cri = Client(world.node.socket)
+    if how == "deadline":
+        with pytest.raises(grpc.RpcError) as e:
+            cri.call("ExecSync", timeout=0.5, container_id=world.main, cmd=["sleep", "777"])
+        assert e.value.code() == grpc.StatusCode.DEADLINE_EXCEEDED
+    else:
+        threading.Thread(target=cri.code, args=("ExecSync",), kwargs=dict(container_id=world.main, cmd=["sleep", "777"]), daemon=True).start()
+        wait_for("the process", lambda: "sleep 777" in world.processes())
+    cri.close()
+    wait_for("the end of the process", lambda: "sleep 777" not in world.processes())
+
+
+def test_a_pull_ends_with_its_client(world):
+    """From a registry that takes the connection and says nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        cri = Client(world.node.socket)
+        image = api.ImageSpec(image=f"127.0.0.1:{silent.getsockname()[1]}/never:1")
+        threading.Thread(target=cri.code, args=("PullImage",), kwargs=dict(image=image), daemon=True).start()
+        wait_for("the worker", lambda: worker_processes(world.node))
+        cri.close()
+        wait_for("the end of the worker", lambda: not worker_processes(world.node))
