@@ -114,6 +114,7 @@ void cri_free(struct cri *cri) {
         }
         exits_close(cri);
         sync_free(cri->sync);
+        record_finish(cri);
         runtime_free(cri->runtime);
         network_free(cri->network);
         image_store_close(cri->images);

@@ -6,6 +6,7 @@
 
 #include "lib/files.h"
 #include "lib/log.h"
+#include "lib/scratch.h"
 
 static const struct {
         const char *folder, *file;
@@ -26,15 +27,14 @@ char *record_run_dir(const struct cri *cri, struct arena *arena, const char *id)
 
 int record_prepare(const struct cri *cri, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        const char *dirs[4];
+        const char *dirs[3], *run;
         int r;
 
         if (!arena)
                 return err_set(err, ENOMEM, "out of memory");
         dirs[0] = record_dir(cri, arena, RECORD_SANDBOX, "");
         dirs[1] = record_dir(cri, arena, RECORD_CONTAINER, "");
-        dirs[2] = record_run_dir(cri, arena, "");
-        dirs[3] = arena_printf(arena, "%s/broken", cri->options.root_dir);
+        dirs[2] = arena_printf(arena, "%s/broken", cri->options.root_dir);
         for (size_t i = 0; i < ELEMENTS(dirs); i++) {
                 if (!dirs[i])
                         return err_set(err, ENOMEM, "out of memory");
@@ -42,7 +42,16 @@ int record_prepare(const struct cri *cri, struct err **err) {
                 if (r < 0)
                         return r;
         }
-        return 0;
+        run = record_run_dir(cri, arena, "");
+        return run ? scratch_make(run, 0711, err) : err_set(err, ENOMEM, "out of memory");
+}
+
+void record_finish(const struct cri *cri) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const char *run = arena ? record_run_dir(cri, arena, "") : NULL;
+
+        if (run)
+                scratch_drop(run);
 }
 
 int record_write(const struct cri *cri, enum record_kind kind, const char *id, const ProtobufCMessage *message,

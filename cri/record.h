@@ -19,6 +19,7 @@ char *record_run_dir(const struct cri *cri, struct arena *arena, const char *id)
 
 /* Makes the directories that all objects' ones lie in. */
 int record_prepare(const struct cri *cri, struct err **err);
+void record_finish(const struct cri *cri); /* gives back what holds nothing */
 
 /* Writes @message (the record type of @kind) of the object @id, whose directory is made when missing. -E2BIG past
  * CRI_RECORD_MAX. */

@@ -13,6 +13,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
+#include "lib/scratch.h"
 #include "runtime/internal.h"
 #include "runtime/sys.h"
 
@@ -155,7 +156,7 @@ static int make_directories(struct runtime *runtime, struct err **err) {
         if (r < 0)
                 return r;
         snprintf(path, sizeof(path), "%s/sandboxes", runtime->run_dir);
-        r = files_make_dirs(path, 0700, err);
+        r = scratch_make(path, 0700, err);
         if (r < 0)
                 return r;
         runtime->sandboxes_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -198,9 +199,9 @@ void runtime_free(struct runtime *runtime) {
 
         if (!runtime)
                 return;
-        /* Without pods nothing is left mounted; rmdir() tells, on a directory that is not the mount's own. */
+        /* Without pods nothing is left mounted. */
         snprintf(path, sizeof(path), "%s/sandboxes", runtime->run_dir);
-        if (runtime->sandboxes_fd >= 0 && rmdir(path) == 0) {
+        if (runtime->sandboxes_fd >= 0 && scratch_drop(path)) {
                 snprintf(path, sizeof(path), "%s/netns", runtime->run_dir);
                 umount2(path, MNT_DETACH);
                 rmdir(path);

@@ -4,8 +4,10 @@ import random
 import re
 import shutil
 import signal
+import subprocess
 import time
 
+from support import leaks
 from support.node import address, pod, wait_for
 
 COUNT = "i=0; while :; do i=$((i+1)); echo line $i; sleep 0.01; done"
@@ -124,10 +126,22 @@ def test_kill_at_random_moments(new_node):
 
 
 def test_run_directory_lost_is_a_reboot(new_node):
+    """Processes, namespaces and the run directory are gone; records and manifests are not."""
     node = new_node()
     node.write("a.yaml", pod("a", "sleep 1000"))
-    node.running("main")
-    assert shutil.disk_usage(node.root)
+    before = node.running("main")
+    pid = node.inspect(before)["info"]["pid"]
+    shims = node.shims()
+    node.kill()
+    for process in (pid, *shims):
+        os.kill(process, signal.SIGKILL)
+    for mount in reversed(leaks.mounts(node)):
+        subprocess.run(["umount", "-l", mount], check=True)
+    shutil.rmtree(node.run)
+    node.start()
+    after = wait_for("container after the reboot", lambda: next((c for c in node.containers() if c["state"] == "CONTAINER_RUNNING"), None))
+    assert after["id"] != before["id"] and node.inspect(after)["status"]["metadata"]["attempt"] == 1
+    assert len([p for p in node.pods() if p["state"] == "SANDBOX_READY"]) == 1
 
 
 def test_cgroup_of_a_pod_whose_making_was_cut_off(new_node):
@@ -140,3 +154,11 @@ def test_cgroup_of_a_pod_whose_making_was_cut_off(new_node):
     node.restart()
     assert [d for d in os.listdir(top + "/kubepods/besteffort") if d.startswith("pod")] == own
     assert node.running("main")["id"] == before["id"]
+
+
+def test_a_peaceful_end_without_pods_leaves_no_mount(new_node):
+    node = new_node()
+    assert leaks.mounts(node)
+    node.kill(signal.SIGTERM)
+    assert leaks.mounts(node) == []
+    node.start()

@@ -12,6 +12,11 @@ def _json(*command):
     return json.loads(out) if out.strip() else []
 
 
+def own_mounts(node):
+    """The agent's, for as long as it has pods or until it ends in peace."""
+    return [f"{node.run}/{name}" for name in ("netns", "sandboxes", "pods")]
+
+
 def _cgroups(root):
     """Cgroups of pods and containers below @root; the root and the QoS levels stay with the agent."""
     found = []
@@ -30,12 +35,15 @@ def _rules(table):
     return found
 
 
+def mounts(node):
+    with open("/proc/self/mountinfo") as f:
+        return [line.split()[4] for line in f if node.run + "/" in line or node.dir + "/" in line]
+
+
 def leaked(node):
     """{kind: [what]} of what is left of a node without pods; {} is clean."""
-    with open("/proc/self/mountinfo") as f:
-        mounts = [line.split()[4] for line in f if node.run + "/" in line or node.dir + "/" in line]
     left = {
-        "mounts": [m for m in mounts if m != node.run + "/netns"],
+        "mounts": [m for m in mounts(node) if m not in own_mounts(node)],
         "links": [link["ifname"] for link in _json("ip", "-j", "link") if link.get("master") == node.bridge],
         "rules": [e for e in _rules("nacelle_" + node.bridge) if "pods" not in str(e)],
         "cgroups": _cgroups(node.cgroup),
@@ -48,7 +56,8 @@ def remove_own(node):
     """What outlives an agent on purpose, for the next one of the same names: its bridge, table and cgroups."""
     subprocess.run(["ip", "link", "del", node.bridge], capture_output=True)
     subprocess.run(["nft", "delete", "table", "inet", "nacelle_" + node.bridge], capture_output=True)
-    subprocess.run(["umount", "-l", node.run + "/netns"], capture_output=True)
+    for mount in own_mounts(node):
+        subprocess.run(["umount", "-l", mount], capture_output=True)
     remove_cgroups(node)
 
 
