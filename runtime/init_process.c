@@ -40,13 +40,25 @@ int init_user(struct init *init, const struct plan_step *step) {
         return 0;
 }
 
+/* In a user namespace that its maker had no right to give groups to, nobody can drop them either (user_namespaces(7)). */
+static bool groups_denied(struct init *init) {
+        _cleanup_close_ int fd = openat(init->proc_fd, "self/setgroups", O_RDONLY | O_CLOEXEC);
+        char text[8] = "";
+
+        return fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && strncmp(text, "deny", 4) == 0;
+}
+
 int init_identity(struct init *init, const struct plan_step *step) {
         struct __user_cap_data_struct caps[2];
         uid_t uid = (uid_t)step->a;
         gid_t gid = (gid_t)step->b;
 
-        if (syscall(SYS_setgroups, step->data_size / sizeof(gid_t), step->data) < 0)
-                return init_fail(init, errno, "set the supplementary groups");
+        if (syscall(SYS_setgroups, step->data_size / sizeof(gid_t), step->data) < 0) {
+                int code = errno;
+
+                if (code != EPERM || step->data_size > 0 || !groups_denied(init))
+                        return init_fail(init, code, "set the supplementary groups");
+        }
         if (syscall(SYS_setresgid, gid, gid, gid) < 0)
                 return init_fail(init, errno, "become group %u", gid);
         /* The filter and the bounding set still need rights after the user has changed. */

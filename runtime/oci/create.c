@@ -98,13 +98,32 @@ static int make_directory(struct creation *c, struct err **err) {
         return fifo < 0 ? err_errno(err, errno, "%s/exec.fifo", path) : 0;
 }
 
+/* A user who was given no cgroup to make others in has containers without, as long as they ask for no limits. */
+static bool may_do_without(const struct creation *c, int r) {
+        const struct value *resources = value_find(c->config.json, "linux.resources");
+
+        if (r != -EACCES && r != -EPERM && r != -EROFS)
+                return false;
+        for (uint32_t i = 0; i < value_count(resources); i++)
+                if (strcmp(resources->members[i].key, "devices") != 0 && value_count(&resources->members[i].value) > 0)
+                        return false;
+        return oci_is_users();
+}
+
 static int make_cgroup(struct creation *c, struct err **err) {
         struct oci_config *config = &c->config;
         struct cgroup_mount *mounts = arena_alloc_array(c->oci->arena, CGROUP_HIERARCHIES_MAX, sizeof(*mounts));
         int r = oci_cgroups(c->oci, err);
 
-        if (r == 0)
-                r = cgroup_create(c->oci->cgroups, config->cgroup, err);
+        if (r < 0)
+                return r;
+        r = cgroup_create(c->oci->cgroups, config->cgroup, err);
+        if (r < 0 && may_do_without(c, r)) {
+                if (err)
+                        *err = err_free(*err);
+                config->cgroup = "";
+                return 0;
+        }
         if (r < 0)
                 return r;
         c->cgroup_made = true;
@@ -127,7 +146,7 @@ static int join_last(struct creation *c, struct oci_spawn *how, struct err **err
         spec->late_cgroup = c->join.memory;
         spec->cgroup_procs_fds = c->join.tasks;
         spec->n_cgroup_procs_fds = c->join.n_tasks;
-        if (c->join.n_tasks > 0 || limit <= 0 || limit >= SMALL_MEMORY)
+        if (!c->cgroup_made || c->join.n_tasks > 0 || limit <= 0 || limit >= SMALL_MEMORY)
                 return 0;
         c->late_fd = openat(c->join.dir_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC);
         if (c->late_fd < 0)
@@ -169,7 +188,7 @@ static int proceed(void *data, pid_t pid, struct err **err) {
 static int filter_devices(void *data, struct err **err) {
         struct creation *c = data;
 
-        return cgroup_set_devices(c->oci->cgroups, c->config.cgroup, c->config.devices, c->config.n_devices, err);
+        return !c->cgroup_made ? 0 : cgroup_set_devices(c->oci->cgroups, c->config.cgroup, c->config.devices, c->config.n_devices, err);
 }
 
 static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, struct err **err) {

@@ -168,9 +168,9 @@ int oci_exec(struct oci_call *call, struct err **err) {
         if (strcmp(state.status, "running") != 0)
                 return err_set(err, EINVAL, "cannot exec in a container that is %s", state.status);
         r = make_process(call->oci, &state, &o, &process, err);
-        if (r == 0)
+        if (r == 0 && state.cgroup[0])
                 r = oci_cgroups(call->oci, err);
-        if (r == 0)
+        if (r == 0 && state.cgroup[0])
                 r = cgroup_join_open(call->oci->cgroups, state.cgroup, &join, err);
         if (r == 0)
                 r = prepare_exec(&process, &inherited, -EBADF, &plan, err);

@@ -111,8 +111,14 @@ static int parse(struct oci *oci, int argc, char **argv) {
         return optind;
 }
 
+static const char *default_root(struct arena *arena) {
+        const char *dir = getenv("XDG_RUNTIME_DIR");
+
+        return dir && dir[0] == '/' && oci_is_users() ? arena_printf(arena, "%s/nacelle-oci", dir) : "/run/nacelle-oci";
+}
+
 int main(int argc, char **argv) {
-        struct oci oci = { .root = "/run/nacelle-oci" };
+        struct oci oci = { 0 };
         _cleanup_err_ struct err *err = NULL;
         int at = parse(&oci, argc, argv), r = -EINVAL;
         struct oci_call call = { .oci = &oci, .argc = argc - at, .argv = argv + at };
@@ -127,6 +133,8 @@ int main(int argc, char **argv) {
         while (i < ELEMENTS(verbs) && strcmp(verbs[i].name, argv[at]) != 0)
                 i++;
         oci.arena = arena_new();
+        if (oci.arena && !oci.root)
+                oci.root = default_root(oci.arena);
         if (i == ELEMENTS(verbs))
                 err_set(&err, EINVAL, "unknown verb \"%s\"; see nacelle-oci --help", argv[at]);
         else if (oci.arena)

@@ -40,7 +40,7 @@ struct oci_hooks {
 struct oci_config {
         const struct value *json;
         struct container_spec spec;
-        const char *cgroup; /* path below the hierarchies' roots, NULL: none asked for */
+        const char *cgroup; /* path below the hierarchies' roots, "": none */
         struct cgroup_limits limits;
         struct cgroup_device *devices;
         size_t n_devices;
@@ -57,6 +57,9 @@ int oci_config_mappings(struct oci *oci, const struct value *json, struct id_map
 int oci_config_namespaces(struct oci *oci, const struct value *list, struct container_spec *spec, struct err **err);
 const char **oci_strings(struct oci *oci, const struct value *list);
 
+/* Whether this is a user's own affair: not root, or root of a user namespace alone. */
+bool oci_is_users(void);
+
 struct userns;
 /* Makes or joins the user namespace that the configuration asks for; completes the mappings, and turns the new namespaces that it
  * owns into ones to join. */
@@ -65,7 +68,7 @@ int oci_user_namespace(struct oci *oci, struct container_spec *spec, struct user
 /* ---- state ---- */
 
 struct oci_state {
-        const char *id, *bundle, *cgroup, *status; /* created, running, paused, stopped */
+        const char *id, *bundle, *cgroup /* "": none */, *status; /* created, running, paused, stopped */
         pid_t pid; /* 0 once stopped */
         uint64_t start_ticks;
         const struct value *json; /* state.json */
@@ -83,6 +86,8 @@ int oci_remove(struct oci *oci, const char *id, const char *cgroup, const char *
                const struct value *hooks, struct err **err);
 
 int oci_cgroups(struct oci *oci, struct err **err);
+/* As oci_cgroups(), -ENOTSUP for a container without one. */
+int oci_own_cgroup(struct oci *oci, const struct oci_state *state, struct err **err);
 
 /* ---- running hooks in the runtime's namespaces ---- */
 int oci_run_hooks(const struct oci_hooks *hooks, const char *kind, const char *state, struct err **err);

@@ -19,6 +19,10 @@ int oci_cgroups(struct oci *oci, struct err **err) {
         return oci->cgroups ? 0 : cgroups_open("/", &oci->cgroups, err);
 }
 
+int oci_own_cgroup(struct oci *oci, const struct oci_state *state, struct err **err) {
+        return state->cgroup[0] ? oci_cgroups(oci, err) : err_set(err, ENOTSUP, "container %s has no cgroup of its own", state->id);
+}
+
 static bool is_running(pid_t pid, uint64_t start_ticks) {
         char path[64], text[512], *p;
         ssize_t n;
@@ -46,7 +50,7 @@ static const struct {
 static bool is_paused(struct oci *oci, const char *cgroup) {
         char full[CGROUP_PATH_MAX], path[CGROUP_PATH_MAX + 64];
 
-        if (oci_cgroups(oci, NULL) < 0 || cgroup_full_path(oci->cgroups, cgroup, full, NULL) < 0)
+        if (!cgroup[0] || oci_cgroups(oci, NULL) < 0 || cgroup_full_path(oci->cgroups, cgroup, full, NULL) < 0)
                 return false;
         for (size_t i = 0; i < ELEMENTS(freezers); i++) {
                 _cleanup_free_ char *text = NULL;

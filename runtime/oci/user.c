@@ -18,6 +18,14 @@
 
 #define MAP_FILE_MAX 16384
 
+bool oci_is_users(void) {
+        _cleanup_free_ char *map = NULL;
+        unsigned own, host;
+
+        return geteuid() != 0 ||
+               (files_read("/proc/self/uid_map", MAP_FILE_MAX, &map, NULL, NULL) == 0 && sscanf(map, "%u %u", &own, &host) == 2 && own != host);
+}
+
 static bool is_own(int fd) {
         struct stat theirs, ours;
 

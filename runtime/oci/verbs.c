@@ -65,7 +65,7 @@ static int parse_signal(const char *text) {
 static int kill_all(struct oci *oci, const struct oci_state *state, int signal, struct err **err) {
         pid_t *pids = NULL;
         size_t n = 0;
-        int r = oci_cgroups(oci, err);
+        int r = oci_own_cgroup(oci, state, err);
 
         if (r == 0 && signal == SIGKILL)
                 return cgroup_kill(oci->cgroups, state->cgroup, err);
@@ -103,7 +103,7 @@ int oci_kill(struct oci_call *call, struct err **err) {
         r = oci_state_open(call->oci, call->argv[optind], &state, err);
         if (r < 0)
                 return r;
-        return all ? kill_all(call->oci, &state, signal, err) : kill_first(&state, signal, err);
+        return all && state.cgroup[0] ? kill_all(call->oci, &state, signal, err) : kill_first(&state, signal, err);
 }
 
 int oci_remove(struct oci *oci, const char *id, const char *cgroup, const char *bundle, const struct value *annotations,
@@ -112,7 +112,7 @@ int oci_remove(struct oci *oci, const char *id, const char *cgroup, const char *
         struct oci_hooks poststop;
         int r = oci_cgroups(oci, err);
 
-        if (r == 0)
+        if (r == 0 && cgroup[0])
                 r = cgroup_remove(oci->cgroups, cgroup, err);
         /* Mostly there is but one file. */
         if (r == 0 && (unlink(arena_printf(oci->arena, "%s/state.json", dir)) < 0 || rmdir(dir) < 0))
@@ -169,7 +169,7 @@ int oci_ps(struct oci_call *call, struct err **err) {
                 return err_set(err, EINVAL, "usage: nacelle-oci ps [--format table|json] ID");
         r = oci_state_open(call->oci, call->argv[optind], &state, err);
         if (r == 0)
-                r = oci_cgroups(call->oci, err);
+                r = oci_own_cgroup(call->oci, &state, err);
         if (r == 0)
                 r = cgroup_pids(call->oci->cgroups, state.cgroup, true, &pids, &n, err);
         if (r < 0)
@@ -243,7 +243,7 @@ static int freeze(struct oci_call *call, bool frozen, struct err **err) {
                 return r;
         if (strcmp(state.status, frozen ? "running" : "paused") != 0 && !(frozen && strcmp(state.status, "created") == 0))
                 return err_set(err, EINVAL, "container %s is %s", state.id, state.status);
-        r = oci_cgroups(call->oci, err);
+        r = oci_own_cgroup(call->oci, &state, err);
         return r < 0 ? r : cgroup_freeze(call->oci->cgroups, state.cgroup, frozen, err);
 }
 
@@ -315,7 +315,7 @@ int oci_update(struct oci_call *call, struct err **err) {
                 return err_set(err, EINVAL, "usage: nacelle-oci update [OPTIONS] ID");
         r = oci_state_open(call->oci, call->argv[optind], &state, err);
         if (r == 0)
-                r = oci_cgroups(call->oci, err);
+                r = oci_own_cgroup(call->oci, &state, err);
         for (size_t i = 0; i < n && r == 0; i++) {
                 struct cgroup_limits limit;
                 const struct value *json;
@@ -391,7 +391,7 @@ int oci_events(struct oci_call *call, struct err **err) {
                 return err_set(err, EINVAL, "usage: nacelle-oci events [--stats] [--interval SECONDS] ID");
         r = oci_state_open(call->oci, call->argv[optind], &state, err);
         if (r == 0)
-                r = oci_cgroups(call->oci, err);
+                r = oci_own_cgroup(call->oci, &state, err);
         while (r == 0) {
                 _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
                 struct pollfd ended = { .fd = state.pid > 0 ? sys_pidfd_open(state.pid) : -EBADF, .events = POLLIN };

@@ -257,6 +257,28 @@ def test_hook_failure(bundle):
     assert "/bin/sleep" in bundle.refused(hooks={"createRuntime": [slow]})
 
 
+def test_without_rights(bundle):
+    """A user makes containers in a user namespace of their own, without cgroups."""
+    path, _ = copy_of_program(bundle)
+    script = "; ".join(f"{path} --root {bundle.dir}/state {verb}" for verb in (
+        "run c", "run --detach d </dev/null >/dev/null 2>&1", "exec d sh -c 'echo inside; id -u'", "state d | grep status", "pause d", "delete --force d", "list -q"))
+    bundle.configure("sh", "-c", "[ -e /stay ] && exec sleep 1000; echo hello; [ -c /dev/null ] && echo device", linux={
+        "cgroupsPath": "", "namespaces": [{"type": t} for t in ("pid", "mount", "uts", "ipc", "network")]})
+    script = script.replace("; ", f"; touch {bundle.root}/stay; ", 1)
+    for top, dirs, files in os.walk(bundle.dir):
+        for name in dirs + files + ["."]:
+            os.chown(f"{top}/{name}", 65534, 65534, follow_symlinks=False)
+    done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "unshare", "-Urm", "sh", "-c", script],
+                          cwd=bundle.dir, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+    assert done.stdout.split() == ["hello", "device", "inside", "0", '"status":', '"running",'], done.stdout + done.stderr
+    assert done.stderr.strip() == "nacelle-oci: container d has no cgroup of its own"
+    bundle.configure("true", linux={"resources": {"memory": {"limit": 1 << 26}}})
+    os.chown(bundle.dir + "/config.json", 65534, 65534)
+    done = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "unshare", "-Urm", path, "--root",
+                           bundle.dir + "/state", "run", "c"], cwd=bundle.dir, capture_output=True, text=True)
+    assert done.returncode == 1 and "cgroup" in done.stderr and "Permission denied" in done.stderr
+
+
 # ---- refusals ----
 
 REFUSED = [
