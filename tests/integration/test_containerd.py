@@ -1,6 +1,7 @@
 """nacelle-oci in runc's place under Debian's containerd: ctr, and crictl on containerd's CRI."""
 import json
 import os
+import select
 import subprocess
 
 import oci
@@ -125,6 +126,8 @@ def test_kill_all(containerd):
 def test_events(containerd, task):
     events = subprocess.Popen(["ctr", "-a", containerd.socket, "-n", "test", "events"], stdout=subprocess.PIPE, text=True)
     try:
+        # It says nothing when it has begun to listen.
+        wait_for("an event", lambda: containerd.ctr("namespaces", "label", "test", "any=thing") and select.select([events.stdout], [], [], 0.2)[0])
         containerd.ctr("run", "--rm", *containerd.run_options(), "--memory-limit", str(8 << 20), IMAGE, "greedy", "sh", "-c",
                        "x=aaaaaaaa; while :; do x=$x$x; done", check=False)
         seen = []
