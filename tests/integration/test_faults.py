@@ -2,8 +2,10 @@
 
 `make faults` fails every one of them in turn; a plain run takes some of each.
 """
+import contextlib
 import os
 import random
+from collections import Counter
 
 import pytest
 
@@ -174,7 +176,12 @@ def check_answer(kind, code, text, what):
 
 
 def open_files(node):
-    return len(os.listdir(f"/proc/{node.process.pid}/fd"))
+    """What the agent's descriptors are of."""
+    found = []
+    for fd in os.listdir(f"/proc/{node.process.pid}/fd"):
+        with contextlib.suppress(OSError):
+            found.append(os.readlink(f"/proc/{node.process.pid}/fd/{fd}"))
+    return found
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -215,5 +222,8 @@ def sweep(w, step, kind):
                 after(w)
             except AssertionError as e:
                 raise AssertionError(f"after {what} ({code}: {text}): {e}") from None
-    wait_for(f"closed descriptors (there were {files})", lambda: open_files(w.node) <= files + 1, timeout=15)
+    try:
+        wait_for("closed descriptors", lambda: len(open_files(w.node)) <= len(files) + 1, timeout=15)
+    except AssertionError:
+        raise AssertionError(f"descriptors left open: {sorted((Counter(open_files(w.node)) - Counter(files)).items())}") from None
     w.remove_sandboxes()
