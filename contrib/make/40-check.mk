@@ -52,12 +52,12 @@ $(BUILD)/tests/faults.so: tests/faults/faults.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g $(WARNINGS) -fPIC -shared $< -o $@
 
-faults: programs $(BUILD)/tests/faults.so ## make every call of the kernel's fail in turn (takes about an hour)
+faults: programs $(BUILD)/tests/faults.so ## make every call of the kernel's fail in turn (takes about half an hour)
 	FAULTS=all /usr/bin/python3 -m pytest -q tests/integration/test_faults.py
 
 .PHONY: faults
 
-soak: programs ## kill the agent and shims 1,000 times each (takes about an hour)
+soak: programs ## kill the agent and shims 1,000 times each (takes about 20 minutes)
 	ROUNDS=1000 /usr/bin/python3 -m pytest -q tests/integration/test_crash.py
 
 .PHONY: soak
