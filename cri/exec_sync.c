@@ -102,8 +102,10 @@ static void output_read(struct output *output, unsigned turns) {
 
         while (n > 0 && turns-- > 0) {
                 n = read(output->fd, data, sizeof(data));
-                if (n > 0 && !keep(output, data, (size_t)n))
+                if (n > 0 && !keep(output, data, (size_t)n)) {
+                        err_set(&output->sync->error, ENOMEM, "out of memory for its output");
                         n = 0;
+                }
         }
         if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
                 output_close(output);

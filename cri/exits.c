@@ -115,6 +115,8 @@ static void write_end(struct cri_container *container) {
         if (!end) { /* the shim still knows, for the next start */
                 container->ending = false;
                 container->phase = PHASE_EXITED;
+                container->pid = 0;
+                exits_unwatch_memory(container);
                 tell_waiters(container);
                 return;
         }

@@ -160,6 +160,7 @@ static int end_container(int dir, const char *id) {
 }
 
 static int clear_directory(struct runtime *runtime, const char *id, int dir, struct err **err) {
+        static const char *const files[] = { "shim.sock", "pid", "holder" };
         int fd = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _cleanup_closedir_ DIR *list = open_dir(fd);
         struct dirent *entry;
@@ -172,9 +173,9 @@ static int clear_directory(struct runtime *runtime, const char *id, int dir, str
                 if (r < 0)
                         return err_errno(err, -r, "sandbox %s: remove what is kept of container %s", id, entry->d_name);
         }
-        unlinkat(dir, "shim.sock", 0);
-        unlinkat(dir, "pid", 0);
-        unlinkat(dir, "holder", 0);
+        for (size_t i = 0; i < ELEMENTS(files); i++)
+                if (unlinkat(dir, files[i], 0) < 0 && errno != ENOENT)
+                        return err_errno(err, errno, "sandbox %s: remove %s", id, files[i]);
         if (unlinkat(runtime->sandboxes_fd, id, AT_REMOVEDIR) < 0 && errno != ENOENT)
                 return err_errno(err, errno, "sandbox %s: remove its directory", id);
         return 0;
