@@ -130,17 +130,26 @@ int sandbox_ids(struct runtime *runtime, char ***ret_ids, struct err **err) {
 /* ---- the end ---- */
 
 /* Kills what the file @name names, waits for its end and collects it if it is ours. */
-static void end_process(int dir, const char *name) {
-        pid_t pid = sandbox_read_pid(dir, name);
-        _cleanup_close_ int pidfd = pid > 0 ? sys_pidfd_open(pid) : -EBADF;
-        struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+static int end_process(int dir, const char *name) {
+        _cleanup_close_ int pidfd = -EBADF;
+        struct pollfd ended = { .events = POLLIN };
+        pid_t pid;
 
+        errno = 0;
+        pid = sandbox_read_pid(dir, name);
+        if (pid > 0)
+                pidfd = sys_pidfd_open(pid);
+        /* Not gone: only not to be looked at for now. */
+        if (pidfd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EIO))
+                return -errno;
+        ended.fd = pidfd;
         /* Between reading and opening the number could have become another's. */
         if (pidfd < 0 || sandbox_read_pid(dir, name) != pid)
-                return;
+                return 0;
         sys_pidfd_send_signal(pidfd, SIGKILL);
         poll(&ended, 1, END_MILLISECONDS);
         waitid((idtype_t)P_PIDFD, (id_t)pidfd, NULL, WEXITED | WNOHANG);
+        return 0;
 }
 
 static int end_container(int dir, const char *id) {
@@ -203,7 +212,10 @@ int sandbox_delete(struct runtime *runtime, const char *id, struct err **err) {
                 return 0;
         if (r < 0)
                 return err_errno(err, -r, "sandbox %s", id);
-        end_process(dir, "pid");
-        end_process(dir, "holder");
+        r = end_process(dir, "pid");
+        if (r == 0)
+                r = end_process(dir, "holder");
+        if (r < 0)
+                return err_errno(err, -r, "sandbox %s: end its shim", id);
         return clear_directory(runtime, id, dir, err);
 }
