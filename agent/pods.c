@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/desired.h"
 #include "agent/endpoint.h"
 #include "agent/events.h"
 #include "agent/metrics.h"
@@ -26,12 +27,8 @@
 #include "lib/log.h"
 #include "lib/pool.h"
 
-/* What a file of the directory wants. */
-struct desired {
-        char *file;
-        struct pod *pod;
-        bool duplicate_said, refused_said;
-};
+/* How long a second file for a pod may be there without a word. */
+#define SETTLE_MS 300
 
 /* A pod that has a worker. */
 struct slot {
@@ -55,8 +52,8 @@ struct pods {
         struct cri_subscription *subscription;
         struct source *source;
         struct endpoint *endpoint;
-        struct desired *desired; /* sorted by file */
-        size_t n_desired;
+        struct desired_pods desired;
+        uv_timer_t *settle; /* until duplicates are told */
         struct slot *slots;
         struct found_pods found;
         bool synced, leaving;
@@ -86,6 +83,10 @@ static void op_submit(void *data, struct pool_job *job) {
 /* Wall time as it was at the start, carried on by the monotonic clock: a clock that is set does not end a pod. */
 static int64_t op_now(void *data) {
         return ((struct pods *)data)->clock_base + (int64_t)(uv_hrtime() / 1000000);
+}
+
+static void on_settle_closed(uv_handle_t *handle) {
+        free(handle);
 }
 
 static void on_slot_closed(uv_handle_t *handle) {
@@ -178,11 +179,6 @@ static void on_cri_event(void *data, const struct cri_event *event) {
 
 /* -- slots ------------------------------------------------------------------------------------------------- */
 
-static bool same_name(const struct pod *a, const struct pod *b) {
-        return strcmp(a->metadata.name, b->metadata.name) == 0 &&
-               strcmp(a->metadata.namespace, b->metadata.namespace) == 0;
-}
-
 static struct slot *slot_by_uid(struct pods *pods, const char *uid) {
         for (struct slot *slot = pods->slots; slot; slot = slot->next)
                 if (strcmp(worker_pod(slot->worker)->metadata.uid, uid) == 0)
@@ -192,7 +188,7 @@ static struct slot *slot_by_uid(struct pods *pods, const char *uid) {
 
 static struct slot *slot_by_name(struct pods *pods, const struct pod *pod) {
         for (struct slot *slot = pods->slots; slot; slot = slot->next)
-                if (same_name(worker_pod(slot->worker), pod))
+                if (pod_same_name(worker_pod(slot->worker), pod))
                         return slot;
         return NULL;
 }
@@ -239,64 +235,13 @@ static void take_up(struct pods *pods, struct found_pod *found, struct pod *pod,
                 worker_delete(slot->worker);
 }
 
-/* -- desired pods ------------------------------------------------------------------------------------------ */
-
-static struct desired *find_desired(struct pods *pods, const char *file) {
-        for (size_t i = 0; i < pods->n_desired; i++)
-                if (strcmp(pods->desired[i].file, file) == 0)
-                        return &pods->desired[i];
-        return NULL;
-}
-
-static void set_desired(struct pods *pods, const char *file, struct pod *pod) {
-        struct desired *d = find_desired(pods, file), *more;
-        size_t at = 0;
-
-        if (d) {
-                pod_unref(d->pod);
-                d->pod = pod;
-                d->duplicate_said = d->refused_said = false;
-                return;
-        }
-        more = reallocarray(pods->desired, pods->n_desired + 1, sizeof(*more));
-        char *copy = strdup(file);
-        if (more)
-                pods->desired = more;
-        if (!more || !copy) {
-                free(copy);
-                pod_unref(pod);
-                return;
-        }
-        while (at < pods->n_desired && strcmp(pods->desired[at].file, file) < 0)
-                at++;
-        memmove(&pods->desired[at + 1], &pods->desired[at], (pods->n_desired - at) * sizeof(*more));
-        pods->desired[at] = (struct desired){ .file = copy, .pod = pod };
-        pods->n_desired++;
-}
-
-static void drop_desired(struct pods *pods, const char *file) {
-        struct desired *d = find_desired(pods, file);
-
-        if (!d)
-                return;
-        free(d->file);
-        pod_unref(d->pod);
-        memmove(d, d + 1, (size_t)(pods->desired + --pods->n_desired - d) * sizeof(*d));
-}
-
-/* The file before @index that wants a pod of the same name. */
-static const struct desired *duplicate_of(const struct pods *pods, size_t index) {
-        for (size_t i = 0; i < index; i++)
-                if (same_name(pods->desired[i].pod, pods->desired[index].pod))
-                        return &pods->desired[i];
-        return NULL;
-}
+/* -- what is wanted ---------------------------------------------------------------------------------------- */
 
 static struct found_pod *found_by_name(struct pods *pods, const struct pod *pod) {
         for (size_t i = 0; i < pods->found.n; i++) {
                 struct found_pod *f = &pods->found.items[i];
 
-                if (!f->taken && f->pod && same_name(f->pod, pod))
+                if (!f->taken && f->pod && pod_same_name(f->pod, pod))
                         return f;
         }
         return NULL;
@@ -331,13 +276,6 @@ static void want(struct pods *pods, struct desired *d) {
         }
         if ((slot = make_slot(pods, d->pod)))
                 worker_start(slot->worker);
-}
-
-static bool is_wanted(const struct pods *pods, const char *uid) {
-        for (size_t i = 0; i < pods->n_desired; i++)
-                if (strcmp(pods->desired[i].pod->metadata.uid, uid) == 0 && !duplicate_of(pods, i))
-                        return true;
-        return false;
 }
 
 /* A sandbox that no worker has: RemovePodSandbox ends what runs in it. */
@@ -399,27 +337,37 @@ static void count_burstable(struct pods *pods) {
                         pods->node.burstable_milli += quantity_milli(pod_request(worker_pod(slot->worker), "cpu"));
 }
 
+/* Only of files that stay: an editor's copy becomes the file itself in a moment. */
+static void tell_duplicates(uv_timer_t *timer) {
+        struct pods *pods = timer->data;
+
+        for (size_t i = 0; i < pods->desired.n; i++) {
+                struct desired *d = &pods->desired.items[i];
+
+                if (d->duplicate && !d->duplicate_said)
+                        log_error("%s/%s: pod %s/%s is wanted by %s already; this file has no effect",
+                                  pods->options->manifest_dir, d->file, d->pod->metadata.namespace, d->pod->metadata.name,
+                                  desired_first(&pods->desired, d->pod)->file);
+                d->duplicate_said |= d->duplicate;
+        }
+}
+
 static void reconcile(struct pods *pods) {
         if (pods->leaving)
                 return;
         count_burstable(pods);
         for (struct slot *slot = pods->slots, *next; slot; slot = next) {
                 next = slot->next;
-                if (pods->synced && !is_wanted(pods, worker_pod(slot->worker)->metadata.uid))
+                if (pods->synced && !desired_has(&pods->desired, worker_pod(slot->worker)->metadata.uid))
                         worker_delete(slot->worker);
         }
-        for (size_t i = 0; i < pods->n_desired; i++) {
-                struct desired *d = &pods->desired[i];
-                const struct desired *first = duplicate_of(pods, i);
+        for (size_t i = 0; i < pods->desired.n; i++) {
+                struct desired *d = &pods->desired.items[i];
 
-                if (first) {
-                        if (!d->duplicate_said)
-                                log_error("%s: pod %s/%s is wanted by %s already; this file has no effect", d->file,
-                                          d->pod->metadata.namespace, d->pod->metadata.name, first->file);
-                        d->duplicate_said = true;
-                        continue;
-                }
-                want(pods, d);
+                if (!d->duplicate)
+                        want(pods, d);
+                else if (!d->duplicate_said && !uv_is_active((uv_handle_t *)pods->settle))
+                        uv_timer_start(pods->settle, tell_duplicates, SETTLE_MS, 0);
         }
 }
 
@@ -447,14 +395,13 @@ static int decode(const char *file, const char *text, size_t length, const void 
 }
 
 static void on_pod(void *data, const char *file, struct pod *pod) {
-        set_desired(data, file, pod);
-        reconcile(data);
+        desired_set(&((struct pods *)data)->desired, file, pod);
 }
 
 /* A pod that the file held before goes on, also when that was before the agent's start. */
 static void on_broken(void *data, const char *file, const char *text) {
         struct pods *pods = data;
-        struct desired *d = find_desired(pods, file);
+        struct desired *d = desired_find(&pods->desired, file);
 
         for (size_t i = 0; i < pods->found.n && !d; i++) {
                 struct found_pod *found = &pods->found.items[i];
@@ -462,26 +409,27 @@ static void on_broken(void *data, const char *file, const char *text) {
 
                 if (found->taken || !found->pod || !slash || strcmp(slash + 1, file) != 0)
                         continue;
-                set_desired(pods, file, pod_ref(found->pod));
-                d = find_desired(pods, file);
+                desired_set(&pods->desired, file, pod_ref(found->pod));
+                d = desired_find(&pods->desired, file);
         }
         log_error("%s%s%s", text, d ? "; going on with the pod that it held before: " : "",
                   d ? d->pod->metadata.name : "");
-        reconcile(pods);
 }
 
 static void on_gone(void *data, const char *file) {
-        drop_desired(data, file);
-        reconcile(data);
+        desired_drop(&((struct pods *)data)->desired, file);
 }
 
-static void on_synced(void *data) {
+static void on_looked(void *data) {
         struct pods *pods = data;
+        bool first = !pods->synced;
 
         pods->synced = true;
         reconcile(pods);
-        end_orphans(pods);
-        reconcile(pods);
+        if (first) {
+                end_orphans(pods);
+                reconcile(pods);
+        }
 }
 
 static void discard(struct pod *pod) {
@@ -555,7 +503,11 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
                 .memory_bytes = pods->facts.memory_bytes,
                 .cpu_milli = pods->facts.cpu_milli,
         };
-        if (!pods->node.events)
+        if ((pods->settle = calloc(1, sizeof(*pods->settle)))) {
+                uv_timer_init(loop, pods->settle);
+                pods->settle->data = pods;
+        }
+        if (!pods->node.events || !pods->settle)
                 r = err_set(err, ENOMEM, "out of memory");
         if (r == 0)
                 r = cgroups_open(options->cgroup_root, &pods->cgroups, err);
@@ -579,7 +531,7 @@ void pods_start(struct pods *pods) {
                 .pod = on_pod,
                 .broken = on_broken,
                 .gone = on_gone,
-                .synced = on_synced,
+                .looked = on_looked,
                 .discard = discard,
                 .data = pods,
         };
@@ -596,6 +548,8 @@ void pods_stop(struct pods *pods) {
         if (!pods || pods->leaving)
                 return;
         pods->leaving = true;
+        if (pods->settle)
+                uv_timer_stop(pods->settle);
         source_free(pods->source);
         endpoint_free(pods->endpoint);
         cri_unsubscribe(pods->subscription);
@@ -607,11 +561,9 @@ void pods_free(struct pods *pods) {
         if (!pods)
                 return;
         pods_stop(pods);
-        for (size_t i = 0; i < pods->n_desired; i++) {
-                free(pods->desired[i].file);
-                pod_unref(pods->desired[i].pod);
-        }
-        free(pods->desired);
+        desired_clear(&pods->desired);
+        if (pods->settle)
+                uv_close((uv_handle_t *)pods->settle, on_settle_closed);
         found_pods_clear(&pods->found);
         events_free(pods->node.events);
         cgroups_free(pods->cgroups);

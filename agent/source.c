@@ -21,6 +21,7 @@ struct file {
         uint64_t hash; /* of its bytes */
         bool known; /* hash says something */
         bool dirty; /* to be read again */
+        bool closed; /* since it was last looked at, a writer has closed it or it was moved here */
 };
 
 /* What the pool found of one file. */
@@ -28,6 +29,7 @@ struct finding {
         char *name;
         uint64_t old_hash, hash;
         bool old_known;
+        bool closed;
         bool there, changed;
         bool again; /* it could not be looked at for want of something else: nothing is known of it */
         struct pod *pod;
@@ -59,7 +61,6 @@ struct source {
         struct look *look; /* under way */
         uv_timer_t *retry; /* after a look that failed */
         bool rescan; /* all files are to be looked at */
-        bool synced;
         int error; /* of opening the directory, as last told */
 };
 
@@ -167,7 +168,8 @@ static int open_file(int dir, const char *name, struct finding *f) {
         return fd;
 }
 
-/* Whether somebody has it open for writing: then his close tells when it is whole. A lease is only given to files that
+/* Whether somebody has it open for writing: then his close tells when it is whole. Not to be asked after that was told, since the
+ * kernel tells of a close before it counts one writer less. A lease is only given to files that
  * nobody writes; should it be called back before it is returned, SIGURG, which does nothing, is the signal. */
 static bool is_being_written(int fd) {
         if (fcntl(fd, F_SETSIG, SIGURG) < 0)
@@ -183,7 +185,7 @@ static void look_at_file(struct look *look, int dir, struct finding *f) {
         _cleanup_free_ char *text = NULL;
         size_t length = 0;
 
-        if (fd >= 0 && !look->all && is_being_written(fd))
+        if (fd >= 0 && !look->all && !f->closed && is_being_written(fd))
                 return;
         if (fd >= 0 && read_bytes(fd, &text, &length, &f->err) == 0) {
                 f->hash = hash_bytes(text, length);
@@ -324,7 +326,8 @@ static void look_if_needed(struct source *s) {
                         continue;
                 look->findings[look->n_findings - 1].old_hash = file->hash;
                 look->findings[look->n_findings - 1].old_known = file->known;
-                file->dirty = false;
+                look->findings[look->n_findings - 1].closed = file->closed;
+                file->dirty = file->closed = false;
         }
         if (!look->dir) {
                 look_free(look);
@@ -404,10 +407,7 @@ static void look_done(struct pool_job *job) {
                 if (look->findings[i].there)
                         take_finding(s, &look->findings[i]);
         look_free(look);
-        if (!s->synced) {
-                s->synced = true;
-                s->events.synced(s->events.data);
-        }
+        s->events.looked(s->events.data);
         if (!uv_is_active((uv_handle_t *)s->retry))
                 look_if_needed(s);
 }
@@ -422,6 +422,7 @@ static void on_entry(void *data, const char *name, uint32_t mask) {
                 if (!(file = find_file(s, name)) && !(file = add_file(s, name)))
                         return;
                 file->dirty = true;
+                file->closed |= (mask & (IN_CLOSE_WRITE | IN_MOVED_TO)) != 0;
         }
         look_if_needed(s);
 }

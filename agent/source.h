@@ -33,7 +33,7 @@ struct source_events {
         void (*pod)(void *data, const char *file, struct pod *pod); /* new or changed; the pod is the callee's */
         void (*broken)(void *data, const char *file, const char *text); /* could not be read; said once a content */
         void (*gone)(void *data, const char *file);
-        void (*synced)(void *data); /* once, after the first look at the directory (also when it is missing) */
+        void (*looked)(void *data); /* after what one look found was told; the first comes also when there is no directory */
         void (*discard)(struct pod *pod); /* frees a pod that nobody took */
         void *data;
 };

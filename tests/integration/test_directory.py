@@ -108,6 +108,17 @@ def by_sed(path):
     subprocess.run(["sed", "-i", "s/1000/2000/", path], check=True)
 
 
+def by_slow_sed(path):
+    """As sed saves, on a machine where the copy is seen before it is renamed."""
+    copy = os.path.dirname(path) + "/aed4j02hI"
+    with open(path) as f:
+        text = f.read().replace("1000", "2000")
+    with open(copy, "w") as f:
+        f.write(text)
+    time.sleep(0.1)
+    os.rename(copy, path)
+
+
 def by_vim(path):
     """As vim saves: a probe, a swap file, the old one away as a backup, the new one in its place."""
     top, name = os.path.split(path)
@@ -160,7 +171,7 @@ def by_link(path):
     os.link(path + ".tmp", path)
 
 
-@pytest.mark.parametrize("change", [by_sed, by_vim, by_emacs, by_writing_slowly, by_link])
+@pytest.mark.parametrize("change", [by_sed, by_slow_sed, by_vim, by_emacs, by_writing_slowly, by_link])
 def test_edits_of_all_kinds_replace_the_pod(node, change):
     errors = node.log().count(" error ")
     replaced(node, change.__name__[3:].replace("_", "-"), change)
@@ -216,6 +227,10 @@ def test_two_files_of_one_name(node):
     node.write("two.yaml", sleeper("same", "2000"))
     wait_for("message", lambda: "two.yaml: pod default/same-" in node.log() and "is wanted by one.yaml already; this file has no effect" in node.log())
     assert node.container("same", "running")["id"] == first["id"]
+    node.write("a-copy.yaml", sleeper("same", "3000"))
+    wait_for("message", lambda: "a-copy.yaml: pod default/same-" in node.log())
+    assert node.container("same", "running")["id"] == first["id"], "the file that came first keeps its pod, however the others are called"
+    node.remove("a-copy.yaml")
     node.remove("one.yaml")
     wait_for("the other's turn", lambda: (node.container("same", "running") or first)["id"] != first["id"])
 

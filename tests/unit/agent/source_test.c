@@ -21,6 +21,7 @@ struct scene {
         uv_timer_t timer;
         char dir[64], watched[80];
         char log[4096];
+        bool looked;
 };
 
 static void note(struct scene *s, const char *what, const char *file, const char *text) {
@@ -50,8 +51,12 @@ static void on_gone(void *data, const char *file) {
         note(data, "gone", file, "");
 }
 
-static void on_synced(void *data) {
-        note(data, "synced", "", "");
+static void on_looked(void *data) {
+        struct scene *s = data;
+
+        if (!s->looked)
+                note(s, "synced", "", "");
+        s->looked = true;
 }
 
 static void discard(struct pod *pod) {
@@ -88,7 +93,7 @@ static void expect(struct scene *s, const char *log) {
 
 static void watch(struct scene *s, const char *below) {
         struct source_events events = { .decode = decode, .pod = on_pod, .broken = on_broken, .gone = on_gone,
-                                        .synced = on_synced, .discard = discard, .data = s };
+                                        .looked = on_looked, .discard = discard, .data = s };
 
         snprintf(s->watched, sizeof(s->watched), "%s%s", s->dir, below);
         assert_int_equal(source_new(&s->loop, s->pool, s->watched, &events, &s->source, NULL), 0);
