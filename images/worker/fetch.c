@@ -182,6 +182,17 @@ static bool is_there(struct job *job, struct layer *layer) {
         return true;
 }
 
+/* Whether layer's failure @r, or the one that ended it, is a full disk: what was brought until then must not fill it. */
+static bool is_for_want_of_space(struct job *job, int r) {
+        int code = -r;
+
+        pthread_mutex_lock(&job->lock);
+        if (job->error)
+                code = err_code(job->error);
+        pthread_mutex_unlock(&job->lock);
+        return code == ENOSPC || code == EDQUOT;
+}
+
 /* Content that was on disk before may be damaged by a crash: then it is fetched once more, from the start. */
 static int fetch_layer(struct job *job, struct layer *layer, struct err **err) {
         struct blob blob = BLOB_NONE;
@@ -203,7 +214,7 @@ static int fetch_layer(struct job *job, struct layer *layer, struct err **err) {
                 r = unpack_once(job, layer, &blob, &cause);
                 if (r == 0)
                         r = commit_or_drop(job, layer, &blob, &cause);
-                if (r == -EBADMSG || r == -E2BIG || r == -ENOTSUP)
+                if (r == -EBADMSG || r == -E2BIG || r == -ENOTSUP || (r < 0 && !blob.stored && is_for_want_of_space(job, r)))
                         blob_discard(&blob, err_text(cause));
                 blob_close(&blob);
                 if (r < 0 && (r != -EBADMSG || !had_some))
