@@ -439,6 +439,8 @@ static void test_resume(void **state) {
         }
 }
 
+#define KILLS_MAX 2000
+
 /* A reader that ends by being killed, as shims are. */
 static pid_t start_reader(int fd, const struct log_limits *limits) {
         pid_t pid = fork();
@@ -481,20 +483,24 @@ static pid_t print_short_lines(int fd, unsigned n, size_t at_once) {
         _exit(0);
 }
 
+/* Kills reader after reader until one came to the end, or KILLS_MAX times: the last one is left to finish. */
 static unsigned kill_readers(int fd, const struct log_limits *limits, pid_t printer) {
+        pid_t reader = start_reader(fd, limits);
         unsigned kills = 0;
         int status = 0;
-        pid_t reader;
 
         srand(1);
-        for (reader = start_reader(fd, limits); kills < 10000; kills++) {
+        while (kills < KILLS_MAX) {
                 usleep((useconds_t)(rand() % 1000));
                 if (waitpid(reader, &status, WNOHANG) == reader)
                         break;
                 kill(reader, SIGKILL);
                 waitpid(reader, NULL, 0);
                 reader = start_reader(fd, limits);
+                kills++;
         }
+        if (kills == KILLS_MAX)
+                waitpid(reader, &status, 0);
         assert_int_equal(status, 0);
         waitpid(printer, &status, 0);
         return kills;
