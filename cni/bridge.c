@@ -226,11 +226,11 @@ static int connect_pod(struct attachment *attachment, int netns_fd, struct err *
         r = netlink_open(NETLINK_ROUTE, &host, err);
         if (r == 0)
                 r = netns_run(netns_fd, enter, &pod, err);
-        if (r == 0)
-                r = create_pair(attachment->bridge, &host, &veth, err);
         if (r < 0)
                 return r;
-        r = configure(&pod, &attachment->lease, err);
+        r = create_pair(attachment->bridge, &host, &veth, err);
+        if (r == 0)
+                r = configure(&pod, &attachment->lease, err);
         if (r == 0)
                 r = link_wait_up(&host, attachment->veth, UP_TIMEOUT_MS, err);
         /* The bridge's own carrier comes with its first port. */
@@ -306,17 +306,17 @@ int bridge_detach(struct bridge *bridge, const char *id, struct err **err) {
         static const enum bridge_device devices[] = { BRIDGE_VETH, BRIDGE_IFB };
         _cleanup_netlink_ struct netlink host = NETLINK_NONE;
         int r = firewall_remove(bridge->firewall, id, err);
+        bool blind;
 
         if (r < 0)
                 return r;
-        r = netlink_open(NETLINK_ROUTE, &host, err);
-        if (r < 0)
-                return r;
+        /* Without a descriptor to look with, they go to the reaper, which has its own, whether they are there or not. */
+        blind = netlink_open(NETLINK_ROUTE, &host, NULL) < 0;
         for (size_t i = 0; i < ELEMENTS(devices); i++) {
                 char name[IFNAMSIZ];
 
                 bridge_device_name(bridge->name, id, devices[i], name);
-                if (link_index(&host, name) >= 0)
+                if (blind || link_index(&host, name) >= 0)
                         reaper_remove(bridge->reaper, name);
         }
         leases_give(bridge->leases, id);
