@@ -15,11 +15,12 @@
 /* Bytes of a grpc-message that are kept, still percent-encoded. */
 #define ENCODED_TEXT_MAX (3 * GRPC_TEXT_MAX)
 
-/* One connection of a client; its calls point to it. The client forgets it when it breaks. */
+/* One connection of a client; its calls point to it. One that its server ends takes no more calls. */
 struct link {
         struct h2 h2;
         uv_connect_t connect;
-        struct grpc_client *client; /* NULL when forgotten */
+        struct grpc_client *client; /* NULL: it is gone */
+        LIST_ENTRY(link) entry; /* in the client's links */
         LIST_HEAD(, grpc_client_call) calls;
         nghttp2_session_callbacks *callbacks;
         bool connected;
@@ -34,7 +35,8 @@ struct grpc_client {
                 struct sockaddr_in6 in6;
                 struct sockaddr_un un;
         } address;
-        struct link *link;
+        struct link *link; /* for new calls; NULL: to be made */
+        LIST_HEAD(, link) links; /* it, and those that only end their calls */
         unsigned n_calls;
 };
 
@@ -105,6 +107,7 @@ int grpc_client_new(uv_loop_t *loop, const char *target, struct grpc_client **re
                 return err_set(err, ENOMEM, "out of memory");
         }
         client->loop = loop;
+        LIST_INIT(&client->links);
         if (!parse_unix(target, &client->address.un) && !parse_inet(target, client)) {
                 free(client->target);
                 free(client);
@@ -323,6 +326,9 @@ static void on_link_dead(struct h2 *h2) {
                           link->client     ? GRPC_UNAVAILABLE :
                                              GRPC_CANCELLED,
                           call->local_code ? call->text : text);
+        if (link->client) /* a call's end may have freed it */
+                LIST_REMOVE(link, entry);
+        link->client = NULL;
 }
 
 static void on_link_closed(struct h2 *h2, int error) {
@@ -385,6 +391,7 @@ static int link_connect(struct grpc_client *client) {
         link->h2.on_closed = on_link_closed;
         link->connect.data = link;
         client->link = link;
+        LIST_INSERT_HEAD(&client->links, link, entry);
         if (is_unix)
                 uv_pipe_connect(&link->connect, &link->h2.uv.pipe, client->address.un.sun_path, on_connected);
         else
@@ -494,9 +501,9 @@ void grpc_client_free(struct grpc_client *client) {
 
         if (!client)
                 return;
-        link = client->link;
-        if (link) {
-                client->link = NULL;
+        client->link = NULL;
+        while ((link = LIST_FIRST(&client->links))) {
+                LIST_REMOVE(link, entry);
                 link->client = NULL;
                 LIST_FOREACH (call, &link->calls, entry)
                         call->client = NULL;

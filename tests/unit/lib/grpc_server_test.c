@@ -509,6 +509,43 @@ static void raw_begin(struct raw *raw) {
         raw_frame(raw, NGHTTP2_SETTINGS, 0, 0, NULL, 0);
 }
 
+static void on_done_free(void *data, enum grpc_code code, const char *text) {
+        grpc_client_free(TAKE_PTR(f->client));
+        *(int *)data = (int)code;
+}
+
+/* A server that says that it goes before it answers: the client may be freed by the answer, its connection follows. */
+static void test_client_freed_after_goaway(void **state) {
+        static const uint8_t last[8] = { 0, 0, 0, 1, 0, 0, 0, 0 };
+        const struct grpc_client_handlers handlers = { .done = on_done_free };
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), peer = -EBADF;
+        Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
+        struct raw raw = {};
+        int code = -1;
+
+        grpc_client_free(TAKE_PTR(f->client));
+        snprintf(address.sun_path, sizeof(address.sun_path), "%s/raw", f->dir);
+        assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        assert_int_equal(listen(fd, 1), 0);
+        assert_int_equal(grpc_client_new(&f->loop, address.sun_path, &f->client, NULL), 0);
+        assert_int_equal(grpc_client_call(f->client, SERVICE "Version", &request.base,
+                                          &cri__version_response__descriptor, 0, &handlers, &code, NULL),
+                         0);
+        peer = accept(fd, NULL, NULL);
+        for (int i = 0; i < 10; i++)
+                uv_run(&f->loop, UV_RUN_NOWAIT);
+        raw_frame(&raw, NGHTTP2_SETTINGS, 0, 0, NULL, 0);
+        raw_frame(&raw, NGHTTP2_GOAWAY, 0, 0, last, sizeof(last));
+        raw_headers(&raw, ":status: 200\ngrpc-status: 0\n", NGHTTP2_FLAG_END_STREAM);
+        assert_int_equal(write(peer, raw.out, raw.n), raw.n);
+        for (int i = 0; i < 1000 && code < 0; i++)
+                uv_run(&f->loop, UV_RUN_NOWAIT);
+        assert_int_equal(code, GRPC_OK);
+        assert_null(f->client);
+        unlink(address.sun_path);
+}
+
 static void test_malformed_requests(void **state) {
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 _cleanup_close_ int fd = raw_connect();
@@ -643,6 +680,7 @@ int main(void) {
                 TEST(test_stream_ended_by_reader),
                 TEST(test_slow_reader_is_bounded),
                 TEST(test_no_server),
+                TEST(test_client_freed_after_goaway),
                 TEST(test_targets),
                 TEST(test_malformed_requests),
                 TEST(test_header_bytes_are_bounded),
