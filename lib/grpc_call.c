@@ -85,6 +85,12 @@ static bool is(const char *name, size_t n, const char *want) {
         return n == strlen(want) && memcmp(name, want, n) == 0;
 }
 
+/* Of two nobody knows which one is meant: neither is. */
+static void take_trace_parent(struct grpc_call *call, const char *value, size_t size) {
+        if (call->n_trace_parents++ > 0 || trace_parent_parse(value, size, &call->trace_parent) < 0)
+                call->trace_parent.decision = TRACE_NONE;
+}
+
 void grpc_call_header(struct grpc_call *call, const char *name, size_t n_name, const char *value, size_t n_value) {
         if (is(name, n_name, ":path") && !call->path) {
                 call->path = strndup(value, n_value < PATH_MAX_BYTES ? n_value : PATH_MAX_BYTES);
@@ -98,6 +104,8 @@ void grpc_call_header(struct grpc_call *call, const char *name, size_t n_name, c
                 call->timeout_bad = grpc_timeout_parse(value, n_value, &call->timeout_ms) < 0;
         else if (is(name, n_name, "grpc-encoding"))
                 call->has_encoding = !is(value, n_value, "identity");
+        else if (is(name, n_name, "traceparent"))
+                take_trace_parent(call, value, n_value);
 }
 
 static nghttp2_nv header(const char *name, const char *value) {
@@ -394,6 +402,10 @@ void *grpc_call_data(const struct grpc_call *call) {
 
 const struct ucred *grpc_call_peer(const struct grpc_call *call) {
         return &call->peer;
+}
+
+const struct trace_parent *grpc_call_trace_parent(const struct grpc_call *call) {
+        return &call->trace_parent;
 }
 
 uint64_t grpc_call_deadline(const struct grpc_call *call) {

@@ -14,6 +14,7 @@
 #include <uv.h>
 
 #include "lib/grpc.h"
+#include "lib/span.h"
 
 /* One connection more, and the one that has been without a call for the longest time is closed; when all have calls,
  * the new one. Streams beyond theirs are refused (REFUSED_STREAM: clients wait). */
@@ -75,6 +76,9 @@ void *grpc_call_data(const struct grpc_call *call);
 
 /* Who calls: pid, uid and gid by SO_PEERCRED when the connection was made; pid 0 and uid and gid -1 over TCP. */
 const struct ucred *grpc_call_peer(const struct grpc_call *call);
+
+/* The span that the client says its call is a part of (the traceparent header); none when it says nothing valid. */
+const struct trace_parent *grpc_call_trace_parent(const struct grpc_call *call);
 
 /* The call's deadline in milliseconds of uv_now(), 0 when it has none. */
 uint64_t grpc_call_deadline(const struct grpc_call *call);

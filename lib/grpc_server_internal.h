@@ -45,7 +45,8 @@ struct grpc_call {
         uint64_t timeout_ms;
         struct grpc_reader reader;
         struct grpc_unpacked request;
-        unsigned n_requests;
+        unsigned n_requests, n_trace_parents;
+        struct trace_parent trace_parent;
         bool remote_ended;
 
         /* The answer, as it goes out. */
