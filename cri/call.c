@@ -3,6 +3,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cri/trace.h"
 #include "lib/log.h"
 
 static uint64_t monotonic(void) {
@@ -13,6 +14,11 @@ static uint64_t monotonic(void) {
 }
 
 void cri_call(struct cri *cri, enum cri_method method, const ProtobufCMessage *request, cri_done_fn done, void *data) {
+        cri_call_traced(cri, method, request, SPAN_INTERNAL, NULL, done, data);
+}
+
+void cri_call_traced(struct cri *cri, enum cri_method method, const ProtobufCMessage *request, enum span_kind kind,
+                     const struct trace_parent *parent, cri_done_fn done, void *data) {
         const struct cri_method_row *row = &cri_methods[method];
         struct cri_call *call = calloc(1, sizeof(*call));
         _cleanup_err_ struct err *err = NULL;
@@ -31,6 +37,7 @@ void cri_call(struct cri *cri, enum cri_method method, const ProtobufCMessage *r
         call->done = done;
         call->data = data;
         call->begun = monotonic();
+        call->span = trace_begin(cri, method, kind, parent);
         cri->calls++;
         LIST_INSERT_HEAD(&cri->under_way, call, under_way);
         cri->counters.calls[method]++;
@@ -78,7 +85,6 @@ static void call_free(struct cri_call *call) {
 
 static void finish(struct cri_call *call, const ProtobufCMessage *response, const struct err *err) {
         struct cri *cri = call->cri;
-
         uint64_t taken = monotonic() - call->begun;
 
         cri->counters.nanoseconds[call->method] += taken;
@@ -91,6 +97,8 @@ static void finish(struct cri_call *call, const ProtobufCMessage *response, cons
         cri->counters.errors[call->method] += err != NULL;
         log_debug("cri: %s: %lu us%s%s", cri_methods[call->method].name, (unsigned long)(taken / 1000), err ? ": " : "",
                   err ? err_text(err) : "");
+        if (call->span)
+                trace_end(TAKE_PTR(call->span), call->method, call, err);
         call_give_turn(call);
         call->done(call->data, response, err);
         cri->calls--;
@@ -192,6 +200,7 @@ void call_take_turn(struct cri_call *call, void (*then)(struct cri_call *call)) 
                 then(call);
                 return;
         }
+        call->turn_span = span_child(call->span, "wait_for_turn");
         while (*at)
                 at = &(*at)->next;
         call->next = NULL;
@@ -211,6 +220,7 @@ void call_give_turn(struct cri_call *call) {
                 return;
         sandbox->waiting = next->next;
         next->has_turn = true;
+        span_done(TAKE_PTR(next->turn_span), 0, NULL);
         next->then(next);
 }
 

@@ -31,6 +31,7 @@ struct cri_call {
         int result;
         void *state; /* the handler's, in the arena */
         uint64_t begun; /* CLOCK_MONOTONIC ns */
+        struct span *span, *turn_span; /* of the call, and of its wait for the turn; NULL: not traced */
 };
 
 /* Zeroed memory in the call's arena; fails the call and returns NULL without memory. */

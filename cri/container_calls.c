@@ -102,13 +102,14 @@ static int start_work(struct cri_call *call, struct err **err) {
         if (r >= 0)
                 r = spec_fill_io(container, call->arena, &io, err);
         if (r >= 0)
-                r = start_cgroup(container, call->arena, &spec, &join, err);
+                r = SPAN_STEP(call->span, "cgroup_create", start_cgroup(container, call->arena, &spec, &join, err), err);
         if (r >= 0) {
                 spec.cgroup_fd = join.dir_fd;
                 spec.cgroup_procs_fds = join.tasks;
                 spec.n_cgroup_procs_fds = join.n_tasks;
                 spec.late_cgroup = late_cgroup(container, &join);
-                r = container_start(call->cri->runtime, container->sandbox->id, container->id, &spec, &io, state, err);
+                r = SPAN_STEP(call->span, "container_start",
+                              container_start(call->cri->runtime, container->sandbox->id, container->id, &spec, &io, state, err), err);
         }
         cgroup_join_close(&join);
         spec_close(&spec);
@@ -305,9 +306,9 @@ static int remove_work(struct cri_call *call, struct err **err) {
         int r = 0;
 
         if (call->sandbox->ready)
-                r = container_delete(cri->runtime, call->sandbox->id, container->id, err);
+                r = SPAN_STEP(call->span, "container_delete", container_delete(cri->runtime, call->sandbox->id, container->id, err), err);
         if (r >= 0)
-                r = cgroup_remove(cri->cgroups, container->cgroup, err);
+                r = SPAN_STEP(call->span, "cgroup_remove", cgroup_remove(cri->cgroups, container->cgroup, err), err);
         if (r >= 0)
                 r = record_remove(cri, RECORD_CONTAINER, container->id, err);
         return r;

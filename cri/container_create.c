@@ -114,7 +114,8 @@ static int create_work(struct cri_call *call, struct err **err) {
         char *dir = record_dir(call->cri, call->arena, RECORD_CONTAINER, record->id);
         int r;
 
-        r = image_store_find(call->cri->images, request->config->image->image, &image, err);
+        r = SPAN_STEP(call->span, "image_store_find",
+                      image_store_find(call->cri->images, request->config->image->image, &image, err), err);
         if (r < 0)
                 return err_wrap(err, "failed to resolve image \"%s\"", request->config->image->image), r;
         if (!dir || take_image(call->arena, image, record) < 0)
@@ -129,9 +130,10 @@ static int create_work(struct cri_call *call, struct err **err) {
         if (r >= 0 && pack_into(call->arena, &create->config->base, &record->config) < 0)
                 r = err_set(err, ENOMEM, "out of memory");
         if (r >= 0)
-                r = writable_make(call->sandbox, call->arena, dir, err);
+                r = SPAN_STEP(call->span, "writable_make", writable_make(call->sandbox, call->arena, dir, err), err);
         if (r >= 0)
-                r = record_write(call->cri, RECORD_CONTAINER, record->id, &record->base, err);
+                r = SPAN_STEP(call->span, "record_write",
+                              record_write(call->cri, RECORD_CONTAINER, record->id, &record->base, err), err);
         if (r < 0)
                 record_remove(call->cri, RECORD_CONTAINER, record->id, NULL);
         return r;
@@ -161,6 +163,7 @@ static void create_done(struct cri_call *call) {
                 return;
         }
         call->cri->creating--;
+        call->container = container_ref(container);
         sync_later(call->cri, RECORD_CONTAINER, container->id);
         emit_container(container, CRI_EVENT_CONTAINER_CREATED);
         response = call_message(call, &cri__create_container_response__descriptor);

@@ -220,6 +220,10 @@ int cri_container_get(struct cri *cri, const char *id, struct cri_container_info
         return 0;
 }
 
+struct tracer *cri_tracer(const struct cri *cri) {
+        return cri->options.tracer;
+}
+
 const char *cri_sandbox_label(struct cri *cri, const char *id, const char *key) {
         struct cri_sandbox *sandbox = get_sandbox(cri, id);
 

@@ -19,6 +19,7 @@
 
 #include "cri/api.pb-c.h"
 #include "cri/methods.h"
+#include "lib/span.h"
 
 struct cri;
 struct err;
@@ -49,6 +50,7 @@ struct cri_options {
         const char *seccomp_dir; /* base of relative localhost profiles [/var/lib/kubelet/seccomp] */
         uint64_t log_max_size; /* bytes after which a container's log is rotated by its shim [0: by the CRI's caller] */
         unsigned log_max_files; /* kept in all [5] */
+        struct tracer *tracer; /* outlives cri [none] */
 };
 
 /* Reads the records, takes up what runs, sweeps what nothing owns any more. Blocks: call it before the loop runs. A broken
@@ -67,12 +69,20 @@ typedef void (*cri_done_fn)(void *data, const ProtobufCMessage *response, const 
 /* Calls @method. @request is of the method's request type and must live until the last @done. */
 void cri_call(struct cri *cri, enum cri_method method, const ProtobufCMessage *request, cri_done_fn done, void *data);
 
+/* As cri_call(), with a span that says who called: a client of the socket (SPAN_SERVER) or the agent itself, for @parent
+ * (NULL: for nobody's trace). */
+void cri_call_traced(struct cri *cri, enum cri_method method, const ProtobufCMessage *request, enum span_kind kind,
+                     const struct trace_parent *parent, cri_done_fn done, void *data);
+
 /* Nobody waits for the answer to the call that was made with @data: a process of ExecSync is killed, a pull given up. The
  * answer comes as usual, soon; other calls take their course. */
 void cri_cancel(struct cri *cri, const void *data);
 
 /* The number of calls not answered yet: wait for 0 before cri_free(). */
 unsigned cri_calls_under_way(const struct cri *cri);
+
+/* NULL: no traces are made. */
+struct tracer *cri_tracer(const struct cri *cri);
 
 /* What is true now, without a message. Texts are cri's, valid until the loop runs again. */
 struct cri_sandbox_info {

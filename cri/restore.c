@@ -154,7 +154,7 @@ static void lose_sandbox(struct cri_sandbox *sandbox) {
         }
         sandbox->ready = false;
         write_loss(sandbox);
-        if (sandbox_unmake(sandbox, &err) < 0)
+        if (sandbox_unmake(sandbox, NULL, &err) < 0)
                 log_warning("sandbox %s: %s", sandbox->id, err_text(err));
 }
 

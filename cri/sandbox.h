@@ -22,15 +22,15 @@ int sandbox_fill_network(const struct cri_sandbox *sandbox, struct arena *arena,
 /* RUN/pods/ID with resolv.conf, hostname and hosts. Blocks. */
 int sandbox_make_files(const struct cri_sandbox *sandbox, const char *const *ips, struct err **err);
 
-/* Makes or takes up all of it: namespaces, shim, network. Blocks. */
+/* Makes or takes up all of it: namespaces, shim, network, as steps of @span (NULL: nobody's). Blocks. */
 struct sandbox_made {
         struct sandbox_info info;
         struct network_result network;
 };
-int sandbox_make(struct cri_sandbox *sandbox, struct sandbox_made *ret_made, struct err **err);
+int sandbox_make(struct cri_sandbox *sandbox, struct span *span, struct sandbox_made *ret_made, struct err **err);
 
 /* Takes network, shim, namespaces and shared files away, whatever of it is there. Goes on after a failure. Blocks. */
-int sandbox_unmake(const struct cri_sandbox *sandbox, struct err **err);
+int sandbox_unmake(const struct cri_sandbox *sandbox, struct span *span, struct err **err);
 
 /* Begins or ends to watch the shim. */
 int sandbox_watch(struct cri_sandbox *sandbox, struct err **err);

@@ -71,16 +71,17 @@ static int run_work(struct cri_call *call, struct err **err) {
         if (!text_empty(sandbox->config->log_directory))
                 r = files_make_dirs(sandbox->config->log_directory, 0755, err);
         if (r >= 0)
-                r = run_cgroup(sandbox, err);
+                r = SPAN_STEP(call->span, "cgroup_create", run_cgroup(sandbox, err), err);
         if (r >= 0)
-                r = sandbox_make(sandbox, &run->made, err);
+                r = sandbox_make(sandbox, call->span, &run->made, err);
         if (r < 0)
                 goto fail;
         run->record->ips = (char **)sandbox_ips(call->arena, &run->made.network);
         run->record->n_ips = run->record->ips ? run->made.network.n_addresses : 0;
-        r = record_write(call->cri, RECORD_SANDBOX, sandbox->id, &run->record->base, err);
+        r = SPAN_STEP(call->span, "record_write",
+                      record_write(call->cri, RECORD_SANDBOX, sandbox->id, &run->record->base, err), err);
         if (r < 0) {
-                sandbox_unmake(sandbox, NULL);
+                sandbox_unmake(sandbox, NULL, NULL);
                 goto fail;
         }
         return 0;
@@ -98,7 +99,7 @@ static void run_failed(struct cri_call *call) {
 
 static int run_undo(struct cri_call *call, struct err **err) {
         (void)err;
-        sandbox_unmake(call->sandbox, NULL);
+        sandbox_unmake(call->sandbox, call->span, NULL);
         if (call->sandbox->record->owns_cgroup)
                 cgroup_remove(call->cri->cgroups, call->sandbox->cgroup, NULL);
         record_remove(call->cri, RECORD_SANDBOX, call->sandbox->id, NULL);
@@ -195,7 +196,8 @@ static int stop_kill(struct cri_call *call, struct err **err) {
         }
         if (sandbox_host_network(sandbox))
                 return 0;
-        return network_detach(cri->network, sandbox->id, sandbox_netns_path(cri->runtime, sandbox->id, path), err);
+        return SPAN_STEP(call->span, "network_detach",
+                         network_detach(cri->network, sandbox->id, sandbox_netns_path(cri->runtime, sandbox->id, path), err), err);
 }
 
 static void stop_wait(struct cri_call *call);
@@ -216,7 +218,7 @@ static int stop_unmake(struct cri_call *call, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         Record__Sandbox *record = arena ? record_of_sandbox(arena, sandbox) : NULL;
         _cleanup_err_ struct err *unwritten = NULL;
-        int r = sandbox_unmake(sandbox, err);
+        int r = sandbox_unmake(sandbox, call->span, err);
 
         if (!record)
                 return err_set(err, ENOMEM, "out of memory");
@@ -336,7 +338,7 @@ static int remove_work(struct cri_call *call, struct err **err) {
         if (r >= 0 && sandbox->record->owns_cgroup)
                 r = cgroup_remove(cri->cgroups, sandbox->cgroup, err);
         if (r >= 0)
-                r = sandbox_unmake(sandbox, err);
+                r = sandbox_unmake(sandbox, call->span, err);
         if (r >= 0)
                 r = record_remove(cri, RECORD_SANDBOX, sandbox->id, err);
         return r;

@@ -83,7 +83,8 @@ int sandbox_make_files(const struct cri_sandbox *sandbox, const char *const *ips
 }
 
 /* Namespaces and shim are there; the network is what is missing. */
-static int make_network(struct cri_sandbox *sandbox, struct arena *arena, struct sandbox_made *made, struct err **err) {
+static int make_network(struct cri_sandbox *sandbox, struct arena *arena, struct span *span, struct sandbox_made *made,
+                        struct err **err) {
         struct network_request request;
         int r;
 
@@ -91,11 +92,11 @@ static int make_network(struct cri_sandbox *sandbox, struct arena *arena, struct
                 return 0;
         r = sandbox_fill_network(sandbox, arena, &request, err);
         if (r >= 0)
-                r = network_attach(sandbox->cri->network, &request, &made->network, err);
+                r = SPAN_STEP(span, "network_attach", network_attach(sandbox->cri->network, &request, &made->network, err), err);
         return r;
 }
 
-int sandbox_make(struct cri_sandbox *sandbox, struct sandbox_made *ret_made, struct err **err) {
+int sandbox_make(struct cri_sandbox *sandbox, struct span *span, struct sandbox_made *ret_made, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const char **ips = NULL;
         struct sandbox_spec spec;
@@ -106,27 +107,29 @@ int sandbox_make(struct cri_sandbox *sandbox, struct sandbox_made *ret_made, str
                 return err_set(err, ENOMEM, "out of memory");
         r = sandbox_fill_spec(sandbox, arena, &spec, err);
         if (r >= 0)
-                r = sandbox_create(sandbox->cri->runtime, sandbox->id, &spec, &ret_made->info, err);
+                r = SPAN_STEP(span, "sandbox_create",
+                              sandbox_create(sandbox->cri->runtime, sandbox->id, &spec, &ret_made->info, err), err);
         if (r < 0)
                 return r;
-        r = make_network(sandbox, arena, ret_made, err);
+        r = make_network(sandbox, arena, span, ret_made, err);
         if (r >= 0) {
                 ips = sandbox_ips(arena, &ret_made->network);
                 r = ips ? sandbox_make_files(sandbox, ips, err) : err_set(err, ENOMEM, "out of memory");
         }
         if (r < 0)
-                sandbox_unmake(sandbox, NULL);
+                sandbox_unmake(sandbox, span, NULL);
         return r;
 }
 
-int sandbox_unmake(const struct cri_sandbox *sandbox, struct err **err) {
+int sandbox_unmake(const struct cri_sandbox *sandbox, struct span *span, struct err **err) {
         struct cri *cri = sandbox->cri;
         char path[SANDBOX_PATH_MAX];
         int r = 0, q;
 
         if (!sandbox_host_network(sandbox))
-                r = network_detach(cri->network, sandbox->id, sandbox_netns_path(cri->runtime, sandbox->id, path), err);
-        q = sandbox_delete(cri->runtime, sandbox->id, r < 0 ? NULL : err);
+                r = SPAN_STEP(span, "network_detach",
+                              network_detach(cri->network, sandbox->id, sandbox_netns_path(cri->runtime, sandbox->id, path), err), err);
+        q = SPAN_STEP(span, "sandbox_delete", sandbox_delete(cri->runtime, sandbox->id, r < 0 ? NULL : err), r < 0 ? NULL : err);
         r = r < 0 ? r : q;
         q = record_remove_run_dir(cri, sandbox->id, r < 0 ? NULL : err);
         return r < 0 ? r : q;

@@ -9,6 +9,7 @@
 #include "cri/events.h"
 #include "cri/server_images.h"
 #include "cri/streaming_cri.h"
+#include "cri/trace.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/grpc_server.h"
@@ -52,7 +53,8 @@ static void handle_unary(struct grpc_call *call, const ProtobufCMessage *request
         struct binding *binding = grpc_call_data(call);
 
         grpc_call_on_cancel(call, on_unary_cancel, NULL);
-        cri_call(binding->server->cri, binding->method, request, on_unary_done, call);
+        cri_call_traced(binding->server->cri, binding->method, request, SPAN_SERVER, grpc_call_trace_parent(call), on_unary_done,
+                        call);
 }
 
 static void on_list_done(void *data, const ProtobufCMessage *response, const struct err *err) {
@@ -72,13 +74,15 @@ static void handle_list(struct grpc_call *call, const ProtobufCMessage *request)
         struct binding *binding = grpc_call_data(call);
 
         grpc_call_set_buffer(call, LIST_BUFFER_MAX);
-        cri_call(binding->server->cri, binding->method, request, on_list_done, call);
+        cri_call_traced(binding->server->cri, binding->method, request, SPAN_SERVER, grpc_call_trace_parent(call), on_list_done,
+                        call);
 }
 
 /* One GetContainerEvents stream; it ends only by its client. */
 struct events {
         struct grpc_call *call;
         struct cri_event_queue *queue;
+        struct span *span; /* until the client goes */
 };
 
 static void events_send(struct events *events) {
@@ -101,7 +105,12 @@ static void on_events_drain(struct grpc_call *call, void *data) {
 
 static void on_events_cancel(struct grpc_call *call, enum grpc_code code, void *data) {
         struct events *events = data;
+        _cleanup_err_ struct err *gone = NULL;
 
+        if (events->span) {
+                err_set(&gone, grpc_code_to_errno(code), "the client has gone");
+                trace_end(events->span, CRI_GET_CONTAINER_EVENTS, NULL, gone);
+        }
         cri_event_queue_free(events->queue);
         free(events);
         grpc_call_finish(call);
@@ -120,6 +129,7 @@ static void handle_events(struct grpc_call *call, const ProtobufCMessage *reques
                 free(events);
                 return grpc_call_fail(call, GRPC_RESOURCE_EXHAUSTED, "too many readers of events");
         }
+        events->span = trace_begin(binding->server->cri, binding->method, SPAN_SERVER, grpc_call_trace_parent(call));
         grpc_call_on_cancel(call, on_events_cancel, events);
         grpc_call_on_drain(call, on_events_drain, events);
         grpc_call_open(call);
