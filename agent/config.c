@@ -11,6 +11,7 @@
 
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/tracer.h"
 #include "lib/value.h"
 #include "lib/yaml.h"
 
@@ -24,6 +25,7 @@ enum field_kind {
         FIELD_ENDPOINT,
         FIELD_CRASH_BACK_OFF,
         FIELD_SERIAL_PULLS,
+        FIELD_TRACING,
         FIELD_KNOWN, /* right as it is for this agent, whatever it says */
 };
 
@@ -54,6 +56,7 @@ static const struct field {
         { "maxParallelImagePulls", FIELD_COUNT, AT(max_parallel_pulls) },
         { "serializeImagePulls", FIELD_SERIAL_PULLS, 0 },
         { "crashLoopBackOff", FIELD_CRASH_BACK_OFF, 0 },
+        { "tracing", FIELD_TRACING, 0 },
         { "cgroupDriver", FIELD_KNOWN, 0 },
         { "failCgroupV1", FIELD_KNOWN, 0 },
         { "fileCheckFrequency", FIELD_KNOWN, 0 },
@@ -174,6 +177,33 @@ static int set_crash_back_off(const struct value *value, struct options *o, stru
         return 0;
 }
 
+/* {endpoint: HOST:PORT, samplingRatePerMillion: N}: kubelet's TracingConfiguration. Being there turns it on. */
+static int set_tracing(const struct value *value, struct options *o, struct err **err) {
+        const struct value *endpoint = value_get(value, "endpoint"), *rate = value_get(value, "samplingRatePerMillion");
+        int64_t per_million = 0;
+        int r;
+
+        if (!value_is(value, VALUE_MAP))
+                return want(value, "tracing", "a map", err);
+        for (uint32_t i = 0; i < value->count; i++)
+                if (&value->members[i].value != endpoint && &value->members[i].value != rate)
+                        return err_set(err, EINVAL, "line %u: tracing.%s: unknown field", value->members[i].line, value->members[i].key);
+        if (rate && !value_is_null(rate) && !value_integer(rate, &per_million))
+                return want(rate, "tracing.samplingRatePerMillion", "a number", err);
+        if (per_million < 0 || per_million > TRACER_PER_MILLION_MAX)
+                return err_set(err, EINVAL, "line %u: tracing.samplingRatePerMillion: %lld is not within 0 to %d", rate->line,
+                               (long long)per_million, TRACER_PER_MILLION_MAX);
+        free(o->trace_endpoint);
+        if (!(o->trace_endpoint = strdup(TRACER_DEFAULT_ENDPOINT)))
+                return err_set(err, ENOMEM, "out of memory");
+        if (endpoint && !value_is_null(endpoint) && (r = set_text(endpoint, "tracing.endpoint", &o->trace_endpoint, err)) < 0)
+                return r;
+        if (tracer_check_endpoint(o->trace_endpoint, err) < 0)
+                return err_wrap(err, "line %u: tracing.endpoint", endpoint ? endpoint->line : value->line);
+        o->trace_per_million = (int)per_million;
+        return 0;
+}
+
 static int set_field(const struct field *field, const struct value *value, struct options *o, struct err **err) {
         void *at = (char *)o + field->offset;
         int64_t number;
@@ -204,6 +234,8 @@ static int set_field(const struct field *field, const struct value *value, struc
                 if (value_bool_or(value, false))
                         o->max_parallel_pulls = 1;
                 return 0;
+        case FIELD_TRACING:
+                return set_tracing(value, o, err);
         case FIELD_KNOWN:
                 return 0;
         }

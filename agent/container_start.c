@@ -129,6 +129,7 @@ void member_prepare(struct member *m) {
         }
         op->input = files;
         op->work = prepare_work;
+        op->step = "prepare_container";
         op->done = on_prepared;
         op_run(op);
 }

@@ -132,6 +132,7 @@ static void read_message(struct member *m) {
         op->work = message_work;
         op->done = on_message;
         op->heard_always = true;
+        op->aside = true;
         op_run(op);
 }
 

@@ -124,6 +124,7 @@ void worker_write_hint(struct worker *w) {
         op->work = hint_work;
         op->done = on_written;
         w->hint_under_way = true;
+        op->aside = true;
         op_run(op);
 }
 

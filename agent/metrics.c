@@ -13,6 +13,7 @@
 #include "cri/cri.h"
 #include "lib/cleanup.h"
 #include "lib/files.h"
+#include "lib/tracer.h"
 
 #define OPERATION_MAX 64
 #define PROC_MAX 4096
@@ -155,6 +156,16 @@ static void write_all(FILE *f, const struct cri_counters *c, unsigned pods) {
         write_process(f);
 }
 
+static void write_tracer(FILE *f, const struct tracer *tracer) {
+        struct tracer_counters t;
+
+        tracer_get_counters(tracer, &t);
+        write_one(f, "nacelle_trace_spans_exported_total", "counter", "Spans that the collector took.", (double)t.exported);
+        write_one(f, "nacelle_trace_spans_dropped_total", "counter",
+                  "Spans lost: no room for them, too old, or refused by the collector.", (double)t.dropped);
+        write_one(f, "nacelle_trace_spans_waiting", "gauge", "Spans that wait to be sent.", t.waiting);
+}
+
 char *metrics_text(struct cri *cri, unsigned pods) {
         struct cri_counters c;
         size_t length = 0;
@@ -165,6 +176,8 @@ char *metrics_text(struct cri *cri, unsigned pods) {
                 return NULL;
         cri_get_counters(cri, &c);
         write_all(f, &c, pods);
+        if (cri_tracer(cri))
+                write_tracer(f, cri_tracer(cri));
         if (fclose(f) != 0) {
                 free(text);
                 return NULL;

@@ -16,10 +16,12 @@
 #include "lib/ip.h"
 #include "lib/log.h"
 #include "lib/pool.h"
+#include "lib/tracer.h"
 
 struct node {
         uv_loop_t *loop;
         struct pool *pool;
+        struct tracer *tracer; /* NULL: no traces are made */
         struct cri *cri;
         struct cri_server *server;
         struct streaming_cri *streaming;
@@ -46,6 +48,16 @@ static int parse_cidrs(const char *text, struct ip_cidr *cidrs, size_t *ret_n, s
         }
         *ret_n = n;
         return 0;
+}
+
+static int make_tracer(struct node *node, const struct options *o, struct err **err) {
+        const struct tracer_options options = {
+                .endpoint = o->trace_endpoint,
+                .per_million = (unsigned)o->trace_per_million,
+                .host_name = o->node_name,
+        };
+
+        return o->trace_endpoint ? tracer_new(node->loop, node->pool, &options, &node->tracer, err) : 0;
 }
 
 static int make_cri(struct node *node, const struct options *o, struct err **err) {
@@ -83,6 +95,7 @@ static int make_cri(struct node *node, const struct options *o, struct err **err
                 .seccomp_dir = o->seccomp_dir,
                 .log_max_size = (uint64_t)o->log_max_size,
                 .log_max_files = (unsigned)o->log_max_files,
+                .tracer = node->tracer,
         };
         return cri_new(node->loop, node->pool, &options, &node->cri, err);
 }
@@ -108,6 +121,8 @@ int node_new(uv_loop_t *loop, const struct options *o, struct node **ret_node, s
         node->loop = loop;
         if ((r = pool_new(loop, &node->pool)) < 0)
                 err_errno(err, -r, "cannot make the thread pool");
+        if (r == 0)
+                r = make_tracer(node, o, err);
         if (r == 0)
                 r = make_cri(node, o, err);
         if (r == 0 && !o->runtime_only)
@@ -141,21 +156,27 @@ static void on_drain_closed(uv_handle_t *handle) {
         ((struct drain *)handle->data)->closed = true;
 }
 
-/* Lets the calls under way end: their threads still use cri. */
-static void drain(struct node *node) {
+/* Runs the loop while @busy, for at most @ms. */
+static void drain(struct node *node, bool (*busy)(struct node *node), uint64_t ms) {
         struct drain d = { .late = false };
 
         uv_timer_init(node->loop, &d.timer);
         d.timer.data = &d;
-        uv_timer_start(&d.timer, on_drain_timer, NODE_DRAIN_SECONDS * 1000, 0);
-        while (!d.late && node->cri && cri_calls_under_way(node->cri) > 0)
+        uv_timer_start(&d.timer, on_drain_timer, ms, 0);
+        while (!d.late && busy(node))
                 uv_run(node->loop, UV_RUN_ONCE);
         uv_close((uv_handle_t *)&d.timer, on_drain_closed);
         while (!d.closed)
                 uv_run(node->loop, UV_RUN_NOWAIT);
-        if (d.late)
-                log_warning("%u calls have not ended in %d s and are left behind", cri_calls_under_way(node->cri),
-                            NODE_DRAIN_SECONDS);
+}
+
+/* The threads of calls under way still use cri. */
+static bool calls_under_way(struct node *node) {
+        return node->cri && cri_calls_under_way(node->cri) > 0;
+}
+
+static bool spans_wait(struct node *node) {
+        return tracer_flush(node->tracer);
 }
 
 void node_free(struct node *node) {
@@ -165,10 +186,16 @@ void node_free(struct node *node) {
         endpoint_free(node->endpoint);
         cri_server_free(node->server);
         streaming_cri_free(node->streaming);
-        drain(node);
-        if (node->cri && cri_calls_under_way(node->cri) > 0)
+        drain(node, calls_under_way, NODE_DRAIN_SECONDS * 1000);
+        if (calls_under_way(node)) {
+                log_warning("%u calls have not ended in %d s and are left behind", cri_calls_under_way(node->cri),
+                            NODE_DRAIN_SECONDS);
                 return;
+        }
         cri_free(node->cri);
+        if (node->tracer)
+                drain(node, spans_wait, NODE_SPANS_SECONDS * 1000);
+        tracer_free(node->tracer);
         pool_free(node->pool);
         uv_run(node->loop, UV_RUN_NOWAIT);
         pods_free(node->pods);

@@ -16,3 +16,4 @@ int node_new(uv_loop_t *loop, const struct options *options, struct node **ret_n
  * NODE_DRAIN_SECONDS. NULL is fine. */
 void node_free(struct node *node);
 #define NODE_DRAIN_SECONDS 5
+#define NODE_SPANS_SECONDS 1 /* and that long until the last spans are with their collector */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "agent/sync_trace.h"
 #include "agent/worker_internal.h"
 #include "lib/arena.h"
 #include "lib/log.h"
@@ -37,6 +38,7 @@ void op_drop(struct op *op) {
         struct worker *w = op->worker;
 
         unlink_op(op);
+        sync_trace_op_ended(op);
         arena_free(op->arena);
         err_free(op->err);
         free(op);
@@ -47,6 +49,7 @@ void op_drop(struct op *op) {
 static void end(struct op *op, const ProtobufCMessage *response, const struct err *err) {
         bool heard = !op->worker->dead && (!op->member || op->heard_always || op->round == op->member->round);
 
+        sync_trace_result(op, err);
         if (heard && op->done)
                 op->done(op, response, err);
         op_drop(op);
@@ -58,8 +61,9 @@ static void on_response(void *data, const ProtobufCMessage *response, const stru
 
 void op_call(struct op *op, enum cri_method method, const void *request) {
         const struct worker_node *node = op->worker->node;
+        struct trace_parent parent = sync_trace_op(op);
 
-        node->ops->call(node->data, method, request, on_response, op);
+        node->ops->call(node->data, method, request, &parent, on_response, op);
 }
 
 static void job_work(struct pool_job *job) {
@@ -78,6 +82,7 @@ static void job_done(struct pool_job *job) {
 void op_run(struct op *op) {
         const struct worker_node *node = op->worker->node;
 
+        sync_trace_job(op);
         op->job = (struct pool_job){ .work = job_work, .done = job_done };
         node->ops->submit(node->data, &op->job);
 }

@@ -19,6 +19,9 @@ struct op {
         struct member *member; /* NULL: the pod's own */
         uint32_t round; /* of the member when it began */
         bool heard_always; /* also when the member's round is over */
+        bool aside; /* no part of bringing the pod to where it should be: probes, hints, measuring */
+        const char *step; /* a job's name in traces; NULL: none */
+        struct span *span; /* of the job */
         struct arena *arena; /* the request and all it points to; freed with the operation */
         void *input; /* of a job, in the arena */
         int (*work)(struct op *op, struct err **err);

@@ -354,7 +354,7 @@ void options_deinit(struct options *o) {
                 &o->libexec_dir,    &o->socket,      &o->node_ip,           &o->pod_cidr,     &o->bridge,
                 &o->cgroup_root,    &o->node_name,   &o->cluster_domain,    &o->resolv_conf,  &o->read_only_address,
                 &o->cluster_dns[0], &o->cluster_dns[1], &o->cluster_dns[2], &o->seccomp_dir,  &o->registries,
-                &o->registry_hosts_dir,  &o->runtimes,    &o->cni_conf_dir, &o->cni_bin_dir,      &o->auth_file,
+                &o->registry_hosts_dir,  &o->runtimes,    &o->trace_endpoint, &o->cni_conf_dir, &o->cni_bin_dir,      &o->auth_file,
         };
 
         for (size_t i = 0; i < ELEMENTS(fields); i++) {

@@ -29,6 +29,7 @@ struct options {
         char *resolv_conf;
         char *read_only_address; /* for read_only_port */
         char *runtimes; /* HANDLER=PATH,... */
+        char *trace_endpoint; /* where spans are sent; NULL: no traces are made */
         char *seccomp_dir, *registries, *registry_hosts_dir, *cni_conf_dir, *cni_bin_dir, *auth_file;
         int64_t log_max_size; /* bytes of a container's log file before it is rotated */
         int64_t pod_pids_limit; /* -1: none */
@@ -37,6 +38,7 @@ struct options {
         int max_parallel_pulls; /* 0: no limit of its own */
         int max_pods;
         int read_only_port; /* 0: only the Unix socket */
+        int trace_per_million; /* of the traces that begin here */
         enum log_level log_level;
         bool runtime_only, show_help, show_version;
 };

@@ -293,6 +293,7 @@ void pod_files_watch_usage(struct worker *w, int64_t *wake) {
         w->usage_due = WORKER_NEVER; /* until it is known */
         op->work = usage_work;
         op->done = on_usage;
+        op->aside = true;
         if (!(op->input = pod_files_new(op->arena, w))) {
                 op_drop(op);
                 return;

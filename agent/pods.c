@@ -63,9 +63,9 @@ static void reconcile(struct pods *pods);
 
 /* -- what workers reach ------------------------------------------------------------------------------------ */
 
-static void op_call_cri(void *data, enum cri_method method, const ProtobufCMessage *request, cri_done_fn done,
-                        void *done_data) {
-        cri_call(((struct pods *)data)->cri, method, request, done, done_data);
+static void op_call_cri(void *data, enum cri_method method, const ProtobufCMessage *request, const struct trace_parent *parent,
+                        cri_done_fn done, void *done_data) {
+        cri_call_traced(((struct pods *)data)->cri, method, request, SPAN_INTERNAL, parent, done, done_data);
 }
 
 static int op_sandbox_get(void *data, const char *id, struct cri_sandbox_info *ret_info) {
@@ -499,6 +499,7 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
                 .data = pods,
                 .options = options,
                 .events = events_new(options->node_name),
+                .tracer = cri_tracer(cri),
                 .host_ip = pods->facts.ip[0] ? pods->facts.ip : NULL,
                 .memory_bytes = pods->facts.memory_bytes,
                 .cpu_milli = pods->facts.cpu_milli,

@@ -181,6 +181,7 @@ static void run_exec(struct prober *p) {
         op->pointer = p;
         op->probe_round = p->round;
         op->done = on_exec;
+        op->aside = true;
         p->exec = true;
         op_call(op, CRI_EXEC_SYNC, request);
 }

@@ -89,6 +89,7 @@ static void prepare(struct worker *w) {
         if (!op)
                 return;
         op->work = prepare_work;
+        op->step = "prepare_pod";
         op->done = on_prepared;
         op->input = pod_files_new(op->arena, w);
         w->retry_at = WORKER_NEVER;
@@ -242,11 +243,12 @@ static int sweep_work(struct op *op, struct err **err) {
         return pod_files_sweep(op->input, err);
 }
 
-static void run_files_job(struct worker *w, int (*work)(struct op *op, struct err **err)) {
+static void run_files_job(struct worker *w, const char *step, int (*work)(struct op *op, struct err **err)) {
         struct op *op = op_new(w, NULL);
 
         if (!op)
                 return;
+        op->step = step;
         op->work = work;
         op->done = on_done;
         op->input = pod_files_new(op->arena, w);
@@ -378,11 +380,11 @@ static void on_enter_preparing(struct worker *w) {
 }
 
 static void on_enter_releasing(struct worker *w) {
-        run_files_job(w, release_work);
+        run_files_job(w, "release_pod", release_work);
 }
 
 static void on_enter_sweeping(struct worker *w) {
-        run_files_job(w, sweep_work);
+        run_files_job(w, "sweep_pod", sweep_work);
 }
 
 void worker_enter_stopping(struct worker *w) {

@@ -37,8 +37,8 @@ struct worker;
 
 /* What a worker reaches of the world: real in agent/pods.c, made up in tests. */
 struct worker_ops {
-        void (*call)(void *data, enum cri_method method, const ProtobufCMessage *request, cri_done_fn done,
-                     void *done_data);
+        void (*call)(void *data, enum cri_method method, const ProtobufCMessage *request,
+                     const struct trace_parent *parent, cri_done_fn done, void *done_data);
         int (*sandbox_get)(void *data, const char *id, struct cri_sandbox_info *ret_info);
         int (*container_get)(void *data, const char *id, struct cri_container_info *ret_info);
         void (*submit)(void *data, struct pool_job *job);
@@ -58,6 +58,7 @@ struct worker_node {
         const struct options *options;
         const struct cgroups *cgroups; /* NULL: pod cgroups are left to cri */
         struct events *events;
+        struct tracer *tracer; /* NULL: no traces are made */
         const char *host_ip; /* NULL: not known */
         int64_t memory_bytes, cpu_milli; /* the node's */
         int64_t burstable_milli; /* CPU requests of all burstable pods: their QoS cgroup's shares */

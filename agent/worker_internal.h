@@ -3,6 +3,7 @@
 
 #include "agent/backoff.h"
 #include "agent/op.h"
+#include "agent/sync_trace.h"
 #include "agent/worker.h"
 #include "kube/status.h"
 #include "probes/schedule.h"
@@ -123,6 +124,7 @@ struct worker {
         struct pod *pod;
         enum worker_state state;
         struct op *ops; /* under way */
+        struct sync_trace sync_trace;
         bool dead; /* worker_free() was called */
         bool deleting; /* the pod's end was asked for */
         bool in_step; /* worker_step() is on the stack */

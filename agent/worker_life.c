@@ -178,6 +178,7 @@ void worker_free(struct worker *w) {
                         hook_cancel(&w->members[i]);
                 }
         }
+        sync_trace_leave(w);
         if (w->ops)
                 return;
         worker_give_userns(w);

@@ -96,7 +96,8 @@ static void test_config(void **state) {
         _cleanup_free_ char *path = write_config(KIND "staticPodPath: /m\npodCIDR: 10.1.0.0/16\ncontainerLogMaxSize: 1Mi\n"
                                                       "containerLogMaxFiles: 3\nclusterDNS: [10.0.0.10]\nclusterDomain: c.local\n"
                                                       "maxPods: 7\nserializeImagePulls: true\n"
-                                                      "crashLoopBackOff: {maxContainerRestartPeriod: 1m}\n");
+                                                      "crashLoopBackOff: {maxContainerRestartPeriod: 1m}\n"
+                                                      "tracing: {endpoint: 'collector:1', samplingRatePerMillion: 1000000}\n");
         const char *args[] = { "--pod-cidr", "10.2.0.0/16", "--config", path, NULL };
         struct options o;
 
@@ -107,6 +108,8 @@ static void test_config(void **state) {
         assert_int_equal(o.log_max_files, 3);
         assert_string_equal(o.cluster_dns[0], "10.0.0.10");
         assert_int_equal(o.max_pods, 7);
+        assert_string_equal(o.trace_endpoint, "collector:1");
+        assert_int_equal(o.trace_per_million, 1000000);
         assert_int_equal(o.max_parallel_pulls, 1);
         assert_int_equal(o.crash_back_off_max, 60);
         options_deinit(&o);
@@ -124,6 +127,14 @@ static void test_config_refusals(void **state) {
                 { KIND "runtimes: x\n", "line 3: runtimes: wants a list, not a string" },
                 { KIND "clusterDNS: x\n", "line 3: clusterDNS: wants a list, not a string" },
                 { KIND "containerLogMaxSize: big\n", "line 3: containerLogMaxSize: wants a size like 10Mi, not a string" },
+                { KIND "tracing: on\n", "line 3: tracing: wants a map, not " },
+                { KIND "tracing: {endpoint: 1}\n", "line 3: tracing.endpoint: wants a string, not a number" },
+                { KIND "tracing: {endpoint: 'http://x:1'}\n", "line 3: tracing.endpoint: \"http://x:1\" is no endpoint" },
+                { KIND "tracing:\n  samplingRatePerMillion: 1000001\n",
+                  "line 4: tracing.samplingRatePerMillion: 1000001 is not within 0 to 1000000" },
+                { KIND "tracing: {samplingRatePerMillion: -1}\n", "samplingRatePerMillion: -1 is not within" },
+                { KIND "tracing: {samplingRatePerMillion: x}\n", "samplingRatePerMillion: wants a number, not a string" },
+                { KIND "tracing: {rate: 1}\n", "line 3: tracing.rate: unknown field" },
                 { KIND "crashLoopBackOff: {maxContainerRestartPeriod: 1h}\n",
                   "line 3: crashLoopBackOff.maxContainerRestartPeriod: wants 1s to 300s" },
         };

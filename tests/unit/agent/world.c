@@ -32,7 +32,8 @@ static void push(struct world *w, struct world_call call) {
         w->pending[w->n_pending++] = call;
 }
 
-static void op_call(void *data, enum cri_method method, const ProtobufCMessage *request, cri_done_fn done, void *done_data) {
+static void op_call(void *data, enum cri_method method, const ProtobufCMessage *request,
+                    const struct trace_parent *parent, cri_done_fn done, void *done_data) {
         push(data, (struct world_call){ .method = method, .request = request, .done = done, .data = done_data });
 }
 

@@ -1,0 +1,28 @@
+/* The spans of a worker: syncPod, syncTerminatingPod and syncTerminatedPod, as kubelet names them. One lasts from the first
+ * operation that brings the pod nearer to where it should be until none is under way; the operations are its parts.
+ */
+#pragma once
+
+#include "lib/span.h"
+
+struct err;
+struct op;
+struct worker;
+
+/* A worker's own. Zeroed memory: nothing is under way. */
+struct sync_trace {
+        const char *name; /* of the sync under way, sampled or not; NULL: none */
+        struct span *span;
+        struct err *failure; /* the first */
+};
+
+/* An operation begins: whose part its call is. A job's own span is begun too, when it has a name. */
+struct trace_parent sync_trace_op(struct op *op);
+void sync_trace_job(struct op *op);
+
+/* An operation has given its result; and has gone from the worker's list. */
+void sync_trace_result(struct op *op, const struct err *err);
+void sync_trace_op_ended(const struct op *op);
+
+/* The worker is forgotten: nothing of it is traced any more. */
+void sync_trace_leave(struct worker *w);
