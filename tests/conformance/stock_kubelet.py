@@ -55,7 +55,7 @@ def make_cgroup(path):
 
 
 class Kubelet:
-    def __init__(self, node):
+    def __init__(self, node, config=""):
         self.node = node
         make_cgroup(node.cgroup)
         self.dir = tempfile.mkdtemp(prefix="nacelle-kubelet-", dir="/var/tmp")
@@ -63,7 +63,7 @@ class Kubelet:
         os.makedirs(self.static)
         self.port = free_port()
         with open(self.dir + "/config.yaml", "w") as f:
-            f.write(CONFIG.format(dir=self.dir, socket=node.socket, cgroup=node.cgroup, port=self.port))
+            f.write(CONFIG.format(dir=self.dir, socket=node.socket, cgroup=node.cgroup, port=self.port) + config)
         self.log = open(self.dir + "/log", "wb")
         self.process = subprocess.Popen([PEERS + "/kubelet", "--config", self.dir + "/config.yaml", "--root-dir", self.dir + "/root",
                                          "--cert-dir", self.dir + "/pki", "--hostname-override", "stock", "--v=2"], stdout=self.log, stderr=self.log)

@@ -10,15 +10,24 @@ from stock_kubelet import Kubelet
 import oci  # noqa: E402
 from support.leaks import leaked  # noqa: E402
 from support.node import Node, pod, wait_for  # noqa: E402
+from support.otlp import SERVER, Collector  # noqa: E402
 
 
 @pytest.fixture(scope="module")
-def kubelet():
-    node = Node("--runtime-only").start()
+def collector():
+    with Collector() as c:
+        yield c
+
+
+@pytest.fixture(scope="module")
+def kubelet(collector):
+    tracing = f"tracing: {{endpoint: '127.0.0.1:{collector.port}', samplingRatePerMillion: %d}}\n"
+    kind = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
+    node = Node("--runtime-only", config=kind + tracing % 0).start()
     archive = node.dir + "/busybox.tar"
     oci.Image([oci.busybox_layer()], Cmd=["sh"]).write_docker_archive(archive, "localhost/busybox:test")
     node.nacelle("import", archive)
-    k = Kubelet(node)
+    k = Kubelet(node, tracing % 1000000)
     yield k
     for name in os.listdir(k.static):
         os.unlink(f"{k.static}/{name}")
@@ -35,6 +44,19 @@ def kubelet():
 
 def container(status, name="main"):
     return next((c for c in status.get("containerStatuses", []) if c["name"] == name), {})
+
+
+def test_spans_are_parts_of_kubelets(kubelet, collector):
+    """kubelet's syncPod, its client's span of a call, and ours of the same call: one trace, which kubelet chose."""
+    kubelet.write("traced.json", pod("traced", "sleep 1000"))
+    ours = wait_for("the span of the sandbox", lambda: collector.spans("RunPodSandbox", k8s_pod_name="traced-stock"), timeout=60)[0]
+    started = wait_for("the span of the start", lambda: collector.spans("StartContainer", k8s_pod_name="traced-stock"), timeout=60)[0]
+    theirs = wait_for("kubelet's span of the call", lambda: [s for s in collector.spans("RunPodSandbox", service="kubelet") if s.id == ours.parent],
+                      timeout=60)[0]
+    sync = wait_for("kubelet's sync", lambda: [s for s in collector.spans("syncPod", service="kubelet") if s.trace == ours.trace], timeout=60)[0]
+    assert theirs.trace == ours.trace == started.trace and ours.kind == SERVER and ours.name == theirs.name
+    assert ours.within(theirs) and theirs.within(sync)
+    assert {"sandbox_create", "network_attach"} <= collector.below(ours).keys()
 
 
 def test_static_pod_probes_logs_exec_stats(kubelet):
