@@ -15,7 +15,6 @@ struct pattern {
 int pattern_init(struct pattern *pattern, const char *option, const char *text, struct err **err);
 bool pattern_matches(const struct pattern *pattern, const char *text);
 void pattern_done(struct pattern *pattern);
-#define _cleanup_pattern_ __attribute__((cleanup(pattern_done)))
 
 /* Reads "key=value" texts into entries of a map field, whose messages are those of @type (any map<string, string>
  * entry). The texts are cut in two in place. Free *@ret_entries with labels_free(). */

@@ -126,26 +126,38 @@ static int read_container_state(const char *text, Cri__ContainerStateValue *ret_
         return err_set(err, EINVAL, "--state: \"%s\" is none of created, running, exited, unknown", text);
 }
 
-/* Drops what the server has no filter for. */
-static int narrow_containers(Cri__ListContainersResponse *answer, struct err **err) {
-        _cleanup_pattern_ struct pattern name = {}, namespace = {};
-        size_t n = 0;
-        int r;
+/* What the server has no filter for. */
+struct names {
+        struct pattern name, namespace;
+};
 
-        r = pattern_init(&name, "name", options.name, err);
-        if (r == 0)
-                r = pattern_init(&namespace, "namespace", options.namespace, err);
-        if (r < 0)
-                return r;
+static void names_done(struct names *names) {
+        pattern_done(&names->name);
+        pattern_done(&names->namespace);
+}
+
+static int names_init(struct names *names, struct err **err) {
+        int r = pattern_init(&names->name, "name", options.name, err);
+
+        return r < 0 ? r : pattern_init(&names->namespace, "namespace", options.namespace, err);
+}
+
+static bool names_match(const struct names *names, const char *name, const char *namespace) {
+        return pattern_matches(&names->name, name) && pattern_matches(&names->namespace, namespace);
+}
+
+static void narrow_containers(ProtobufCMessage *message, const struct names *names) {
+        Cri__ListContainersResponse *answer = (Cri__ListContainersResponse *)message;
+        size_t n = 0;
+
         for (size_t i = 0; i < answer->n_containers && n < limit(); i++) {
                 Cri__Container *c = answer->containers[i];
 
-                if (pattern_matches(&name, c->metadata ? c->metadata->name : "") && image_matches(c) &&
-                    pattern_matches(&namespace, LABEL_GET(c, "io.kubernetes.pod.namespace", "")))
+                if (names_match(names, c->metadata ? c->metadata->name : "", LABEL_GET(c, "io.kubernetes.pod.namespace", "")) &&
+                    image_matches(c))
                         answer->containers[n++] = c;
         }
         answer->n_containers = n;
-        return 0;
 }
 
 static const char *image_text(const Cri__Container *c, char buffer[FORMAT_MAX]) {
@@ -156,9 +168,15 @@ static const char *image_text(const Cri__Container *c, char buffer[FORMAT_MAX]) 
         return strncmp(image, "sha256:", 7) == 0 && !options.no_trunc ? format_id(image, buffer) : image;
 }
 
-static void print_containers(const Cri__ListContainersResponse *answer) {
+static void print_containers(const ProtobufCMessage *message) {
+        const Cri__ListContainersResponse *answer = (const Cri__ListContainersResponse *)message;
         struct columns columns;
         int64_t now = now_ns();
+
+        for (size_t i = 0; options.quiet && i < answer->n_containers; i++)
+                printf("%s\n", answer->containers[i]->id);
+        if (options.quiet)
+                return;
 
         columns_begin(&columns, "CONTAINER\tIMAGE\tCREATED\tSTATE\tNAME\tATTEMPT\tPOD ID\tPOD\tNAMESPACE");
         for (size_t i = 0; i < answer->n_containers; i++) {
@@ -199,54 +217,61 @@ static int ask_containers(struct cli *cli, struct grpc_unpacked *ret_answer, str
         return list_containers(cli, &filter, ret_answer, err);
 }
 
-int cli_ps(struct cli *cli, char **arguments, int n, struct err **err) {
+/* A list is asked for, narrowed to what was wanted, and printed. */
+struct listing {
+        int (*ask)(struct cli *cli, struct grpc_unpacked *ret_answer, struct err **err);
+        void (*narrow)(ProtobufCMessage *answer, const struct names *names);
+        void (*print)(const ProtobufCMessage *answer); /* a table, or ids */
+};
+
+static int show(struct cli *cli, const struct listing *listing, struct err **err) {
         _cleanup_unpacked_ struct grpc_unpacked unpacked = {};
-        Cri__ListContainersResponse *answer;
+        _cleanup_(names_done) struct names names = {};
         enum output output;
         int r;
 
         r = output_parse(options.output, OUTPUT_TABLE, &output, err);
         if (r == 0)
-                r = ask_containers(cli, &unpacked, err);
+                r = names_init(&names, err);
+        if (r == 0)
+                r = listing->ask(cli, &unpacked, err);
         if (r < 0)
                 return r;
-        answer = (Cri__ListContainersResponse *)unpacked.message;
-        r = narrow_containers(answer, err);
-        if (r < 0)
-                return r;
+        listing->narrow(unpacked.message, &names);
         if (output != OUTPUT_TABLE)
-                return output_whole(&answer->base, output, false, err);
-        if (!options.quiet)
-                print_containers(answer);
-        for (size_t i = 0; options.quiet && i < answer->n_containers; i++)
-                printf("%s\n", answer->containers[i]->id);
+                return output_whole(unpacked.message, output, false, err);
+        listing->print(unpacked.message);
         return 0;
 }
 
-static int narrow_pods(Cri__ListPodSandboxResponse *answer, struct err **err) {
-        _cleanup_pattern_ struct pattern name = {}, namespace = {};
-        size_t n = 0;
-        int r;
+int cli_ps(struct cli *cli, char **arguments, int n, struct err **err) {
+        static const struct listing containers = { ask_containers, narrow_containers, print_containers };
 
-        r = pattern_init(&name, "name", options.name, err);
-        if (r == 0)
-                r = pattern_init(&namespace, "namespace", options.namespace, err);
-        if (r < 0)
-                return r;
+        return show(cli, &containers, err);
+}
+
+static void narrow_pods(ProtobufCMessage *message, const struct names *names) {
+        Cri__ListPodSandboxResponse *answer = (Cri__ListPodSandboxResponse *)message;
+        size_t n = 0;
+
         for (size_t i = 0; i < answer->n_items && n < limit(); i++) {
                 Cri__PodSandbox *pod = answer->items[i];
 
-                if (pattern_matches(&name, pod->metadata ? pod->metadata->name : "") &&
-                    pattern_matches(&namespace, pod->metadata ? pod->metadata->namespace_ : ""))
+                if (names_match(names, pod->metadata ? pod->metadata->name : "", pod->metadata ? pod->metadata->namespace_ : ""))
                         answer->items[n++] = pod;
         }
         answer->n_items = n;
-        return 0;
 }
 
-static void print_pods(const Cri__ListPodSandboxResponse *answer) {
+static void print_pods(const ProtobufCMessage *message) {
+        const Cri__ListPodSandboxResponse *answer = (const Cri__ListPodSandboxResponse *)message;
         struct columns columns;
         int64_t now = now_ns();
+
+        for (size_t i = 0; options.quiet && i < answer->n_items; i++)
+                printf("%s\n", answer->items[i]->id);
+        if (options.quiet)
+                return;
 
         columns_begin(&columns, "POD ID\tCREATED\tSTATE\tNAME\tNAMESPACE\tATTEMPT\tRUNTIME");
         for (size_t i = 0; i < answer->n_items; i++) {
@@ -289,25 +314,7 @@ static int ask_pods(struct cli *cli, struct grpc_unpacked *ret_answer, struct er
 }
 
 int cli_pods(struct cli *cli, char **arguments, int n, struct err **err) {
-        _cleanup_unpacked_ struct grpc_unpacked unpacked = {};
-        Cri__ListPodSandboxResponse *answer;
-        enum output output;
-        int r;
+        static const struct listing pods = { ask_pods, narrow_pods, print_pods };
 
-        r = output_parse(options.output, OUTPUT_TABLE, &output, err);
-        if (r == 0)
-                r = ask_pods(cli, &unpacked, err);
-        if (r < 0)
-                return r;
-        answer = (Cri__ListPodSandboxResponse *)unpacked.message;
-        r = narrow_pods(answer, err);
-        if (r < 0)
-                return r;
-        if (output != OUTPUT_TABLE)
-                return output_whole(&answer->base, output, false, err);
-        if (!options.quiet)
-                print_pods(answer);
-        for (size_t i = 0; options.quiet && i < answer->n_items; i++)
-                printf("%s\n", answer->items[i]->id);
-        return 0;
+        return show(cli, &pods, err);
 }

@@ -167,22 +167,14 @@ int process_capabilities(const Cri__ContainerConfig *config, struct capability_s
         return 0;
 }
 
-static const char *const *list_of(struct arena *arena, char *const *texts, size_t n) {
-        const char **list = arena_alloc_array(arena, n + 1, sizeof(*list));
-
-        for (size_t i = 0; list && i < n; i++)
-                list[i] = texts[i];
-        return list;
-}
-
 int process_fill(struct cri_container *container, struct arena *arena, struct process_spec *ret_process, struct err **err) {
         const Cri__LinuxContainerSecurityContext *security = container_security(container->config);
         const Record__Container *record = container->record;
         struct process_spec process = { .umask = 0022 };
         int r;
 
-        process.args = list_of(arena, record->args, record->n_args);
-        process.env = list_of(arena, record->env, record->n_env);
+        process.args = arena_list(arena, record->args, record->n_args);
+        process.env = arena_list(arena, record->env, record->n_env);
         if (!process.args || !process.env)
                 return err_set(err, ENOMEM, "out of memory");
         process.cwd = record->cwd;

@@ -147,14 +147,6 @@ static int fill_ports(const Cri__PodSandboxConfig *config, struct arena *arena, 
 }
 
 /* NULL-terminated for whoever below wants it so. */
-static const char *const *list_of(struct arena *arena, char *const *texts, size_t n) {
-        const char **list = arena_alloc_array(arena, n + 1, sizeof(*list));
-
-        for (size_t i = 0; list && i < n; i++)
-                list[i] = texts[i];
-        return list;
-}
-
 /* Addresses that the pod asks its CNI plugins for: annotations cni.nacelle/ips (with commas) and cni.nacelle/mac. */
 static int fill_wishes(const Cri__PodSandboxConfig *config, struct arena *arena, struct network_request *request, struct err **err) {
         const char *ips = MAP_FIND(config, annotations, "cni.nacelle/ips"), **list;
@@ -193,9 +185,9 @@ int sandbox_fill_network(const struct cri_sandbox *sandbox, struct arena *arena,
         request.pod_name = config->metadata->name;
         request.pod_uid = config->metadata->uid;
         if (dns) {
-                request.dns_servers = list_of(arena, dns->servers, dns->n_servers);
-                request.dns_searches = list_of(arena, dns->searches, dns->n_searches);
-                request.dns_options = list_of(arena, dns->options, dns->n_options);
+                request.dns_servers = arena_list(arena, dns->servers, dns->n_servers);
+                request.dns_searches = arena_list(arena, dns->searches, dns->n_searches);
+                request.dns_options = arena_list(arena, dns->options, dns->n_options);
         }
         r = fill_wishes(config, arena, &request, err);
         if (r >= 0)

@@ -99,14 +99,6 @@ static int fill_namespaces(struct cri_container *container, struct container_spe
         }
 }
 
-static const char *const *list_of(struct arena *arena, char *const *texts, size_t n) {
-        const char **list = arena_alloc_array(arena, n + 1, sizeof(*list));
-
-        for (size_t i = 0; list && i < n; i++)
-                list[i] = texts[i];
-        return list;
-}
-
 int spec_fill(struct cri_container *container, struct arena *arena, struct container_spec *ret_spec, struct err **err) {
         const Cri__LinuxContainerSecurityContext *security = container_security(container->config);
         const Record__Container *record = container->record;
@@ -115,7 +107,7 @@ int spec_fill(struct cri_container *container, struct arena *arena, struct conta
         int r;
 
         spec_init(spec);
-        spec->root.lowers = list_of(arena, record->layers, record->n_layers);
+        spec->root.lowers = arena_list(arena, record->layers, record->n_layers);
         spec->root.n_lowers = record->n_layers;
         spec->root.upper = dir ? arena_printf(arena, "%s/upper", dir) : NULL;
         spec->root.work = dir ? arena_printf(arena, "%s/work", dir) : NULL;
@@ -125,8 +117,8 @@ int spec_fill(struct cri_container *container, struct arena *arena, struct conta
                 return err_set(err, ENOMEM, "out of memory");
         spec->default_devices = true;
         if (!security->privileged) {
-                spec->masked_paths = list_of(arena, security->masked_paths, security->n_masked_paths);
-                spec->readonly_paths = list_of(arena, security->readonly_paths, security->n_readonly_paths);
+                spec->masked_paths = arena_list(arena, security->masked_paths, security->n_masked_paths);
+                spec->readonly_paths = arena_list(arena, security->readonly_paths, security->n_readonly_paths);
                 if (!spec->masked_paths || !spec->readonly_paths)
                         return err_set(err, ENOMEM, "out of memory");
         }

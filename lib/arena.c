@@ -113,6 +113,14 @@ char *arena_strdup(struct arena *arena, const char *text) {
         return text ? arena_strndup(arena, text, strlen(text)) : NULL;
 }
 
+const char *const *arena_list(struct arena *arena, char *const *texts, size_t n) {
+        const char **list = arena_alloc_array(arena, n + 1, sizeof(*list));
+
+        for (size_t i = 0; list && i < n; i++)
+                list[i] = texts[i];
+        return list;
+}
+
 char *arena_printf(struct arena *arena, const char *format, ...) {
         va_list ap, again;
         char *text = NULL;

@@ -33,6 +33,9 @@ char *arena_strndup(struct arena *arena, const char *text, size_t length);
 /* A copy of @text; NULL for NULL and without memory. */
 char *arena_strdup(struct arena *arena, const char *text);
 
+/* The @n @texts, not copied, with a NULL behind them; NULL without memory. */
+const char *const *arena_list(struct arena *arena, char *const *texts, size_t n);
+
 /* Formatted text in the arena; NULL without memory. */
 char *arena_printf(struct arena *arena, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
