@@ -98,12 +98,12 @@ class Disk:
 class Machine:
     """One boot. Lines of the console go to `console`, a file."""
 
-    def __init__(self, vmlinuz, disk, console, **words):
-        command_line = "console=ttyS0 quiet no_timer_check panic=-1 root=/dev/nvme0n1 rootfstype=ext4 rw init=/init cgroup_no_v1=all"
+    def __init__(self, vmlinuz, disk, console, cpus=2, **words):
+        command_line = "console=ttyS0 quiet no_timer_check nowatchdog mitigations=off panic=-1 root=/dev/nvme0n1 rootfstype=ext4 rw init=/init cgroup_no_v1=all"
         command_line += "".join(f" {key}={value}" for key, value in words.items())
         self.console = console
         self.process = subprocess.Popen(
-            ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024", "-nodefaults", "-no-reboot",
+            ["qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", str(cpus), "-m", "1024", "-nodefaults", "-no-reboot",
              "-display", "none", "-serial", "stdio", "-kernel", vmlinuz, "-append", command_line,
              "-drive", f"file={disk},if=none,id=disk,format=raw,cache=writeback", "-device", "nvme,drive=disk,serial=1",
              "-device", "virtio-rng-pci"],
