@@ -96,7 +96,7 @@ static bool is_float(const char *text, bool *ret_json) {
 /* What JSON has no like spelling for, as Go writes it: whole numbers as such, others with as few digits as say the
  * same. */
 static void respell(double n, struct value *value, char number[YAML_NUMBER_MAX]) {
-        if (n >= -0x1p53 && n <= 0x1p53 && n == (double)(int64_t)n) {
+        if (n >= -0x1p63 && n < 0x1p63 && n == (double)(int64_t)n) {
                 value->kind = VALUE_INT;
                 value->integer = (int64_t)n;
                 return;
