@@ -6,7 +6,8 @@ folder_sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 archive = $(BUILD)/$(1).a
 
-GENERATED := $(foreach p,api extension record,$(BUILD)/gen/cri/$(p).pb-c.h)
+GENERATED := $(foreach p,cri/api cri/extension cri/record runtime/criu,$(BUILD)/gen/$(p).pb-c.h)
+.SECONDARY: $(GENERATED)
 
 $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h &: %.proto
 	@mkdir -p $(BUILD)/gen
@@ -26,6 +27,7 @@ $(call archive,$(1)): $(call objects,$(call folder_sources,$(1))) $$(ARCHIVE_EXT
 	ar rcs $$@ $$^
 endef
 ARCHIVE_EXTRA_cri := $(foreach p,api extension record,$(BUILD)/gen/cri/$(p).pb-c.o)
+ARCHIVE_EXTRA_runtime := $(BUILD)/gen/runtime/criu.pb-c.o
 $(foreach f,$(FOLDERS) cli,$(eval $(call folder_archive,$(f))))
 
 # In link order: the highest layer first.
