@@ -13,35 +13,43 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
-#include "runtime/oci/oci.h"
+#include "runtime/oci/creation.h"
 #include "runtime/plan.h"
 #include "runtime/prepare.h"
 #include "runtime/sys.h"
-#include "runtime/userns.h"
 
 #define SMALL_MEMORY (1024 * 1024)
 
-struct options {
-        const char *bundle, *id;
-        struct oci_io io;
-        bool keep, no_pivot, no_new_keyring;
-};
+int creation_target(struct oci_call *call, const char *bundle, struct creation_options *o, struct err **err) {
+        char path[PATH_MAX];
 
-static int parse(struct oci_call *call, struct options *o, struct err **err) {
+        if (optind != call->argc - 1)
+                return err_set(err, EINVAL, "one container id is needed");
+        o->id = call->argv[optind];
+        if (!realpath(bundle, path))
+                return err_errno(err, errno, "bundle %s", bundle);
+        o->bundle = arena_strdup(call->oci->arena, path);
+        if (strlen(o->id) >= NAME_MAX || o->id[0] == '.' || o->id[0] == '\0' ||
+            strspn(o->id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.") != strlen(o->id))
+                return err_set(err, EINVAL, "container id \"%s\": letters, digits, _, +, - and . only", o->id);
+        return 0;
+}
+
+static int parse(struct oci_call *call, struct creation_options *o, struct err **err) {
         static const struct option long_options[] = {
                 { "bundle", 1, NULL, 'b' },      { "console-socket", 1, NULL, 'c' }, { "pid-file", 1, NULL, 'p' },
                 { "no-pivot", 0, NULL, 'n' },    { "no-new-keyring", 0, NULL, 'k' }, { "preserve-fds", 1, NULL, 'f' },
                 { "detach", 0, NULL, 'd' },      { "keep", 0, NULL, 'e' },           { "no-subreaper", 0, NULL, 's' },
                 { NULL, 0, NULL, 0 },
         };
-        char bundle[PATH_MAX];
+        const char *bundle = ".";
         int c;
 
-        *o = (struct options){ .bundle = "." };
+        *o = (struct creation_options){ 0 };
         optind = 0;
         while ((c = getopt_long(call->argc, call->argv, "+b:d", long_options, NULL)) >= 0) {
                 switch (c) {
-                case 'b': o->bundle = optarg; break;
+                case 'b': bundle = optarg; break;
                 case 'c': o->io.console_socket = optarg; break;
                 case 'p': o->io.pid_file = optarg; break;
                 case 'k': o->no_new_keyring = true; break;
@@ -54,30 +62,10 @@ static int parse(struct oci_call *call, struct options *o, struct err **err) {
                 default: return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
                 }
         }
-        if (optind != call->argc - 1)
-                return err_set(err, EINVAL, "one container id is needed");
-        o->id = call->argv[optind];
-        if (!realpath(o->bundle, bundle))
-                return err_errno(err, errno, "bundle %s", o->bundle);
-        o->bundle = arena_strdup(call->oci->arena, bundle);
-        if (strlen(o->id) >= NAME_MAX || o->id[0] == '.' || o->id[0] == '\0' ||
-            strspn(o->id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.") != strlen(o->id))
-                return err_set(err, EINVAL, "container id \"%s\": letters, digits, _, +, - and . only", o->id);
-        return 0;
+        return creation_target(call, bundle, o, err);
 }
 
 /* ---- the pieces ---- */
-
-struct creation {
-        struct oci *oci;
-        const struct options *options;
-        struct oci_config config;
-        struct cgroup_join join;
-        struct userns userns;
-        int dir, late_fd; /* cgroup.procs of a cgroup that is joined last */
-        bool cgroup_made, hooks_done;
-        bool runs; /* `run`: the process need not wait for a `start` in another process */
-};
 
 static int make_directory(struct creation *c, struct err **err) {
         const char *path = arena_printf(c->oci->arena, "%s/%s", c->oci->root, c->options->id);
@@ -162,7 +150,7 @@ static const char *state_text(const struct creation *c, const char *status, pid_
         return oci_state_text(c->oci, c->options->id, status, pid, c->options->bundle, value_get(c->config.json, "annotations"));
 }
 
-static int run_hooks(struct creation *c, pid_t pid, struct err **err) {
+int creation_run_hooks(struct creation *c, pid_t pid, struct err **err) {
         /* The deprecated hook has another word for the same moment, as its users have come to expect. */
         int r = oci_run_hooks(&c->config.prestart, "prestart", state_text(c, "created", pid), err);
 
@@ -170,7 +158,7 @@ static int run_hooks(struct creation *c, pid_t pid, struct err **err) {
         return r < 0 ? r : oci_run_hooks(&c->config.create_runtime, "createRuntime", state_text(c, "creating", pid), err);
 }
 
-static int record(struct creation *c, pid_t pid, struct err **err) {
+int creation_record(struct creation *c, pid_t pid, struct err **err) {
         int r = oci_state_write(c->oci, c->dir, c->options->id, c->options->bundle, c->config.cgroup, pid,
                                 value_get(c->config.json, "annotations"), value_get(c->config.json, "hooks"), err);
 
@@ -181,14 +169,16 @@ static int record(struct creation *c, pid_t pid, struct err **err) {
 static int proceed(void *data, pid_t pid, struct err **err) {
         struct creation *c = data;
 
-        return c->config.spec.sync && !c->hooks_done ? run_hooks(c, pid, err) : record(c, pid, err);
+        return c->config.spec.sync && !c->hooks_done ? creation_run_hooks(c, pid, err) : creation_record(c, pid, err);
 }
 
 /* The kernel takes its time to check the filter, and nothing of the container's runs before it is told to. */
-static int filter_devices(void *data, struct err **err) {
-        struct creation *c = data;
-
+int creation_filter_devices(struct creation *c, struct err **err) {
         return !c->cgroup_made ? 0 : cgroup_set_devices(c->oci->cgroups, c->config.cgroup, c->config.devices, c->config.n_devices, err);
+}
+
+static int filter_devices(void *data, struct err **err) {
+        return creation_filter_devices(data, err);
 }
 
 static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, struct err **err) {
@@ -219,10 +209,10 @@ static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, 
                 r = prepare_container(spec, &inherited, &plan, err);
         if (r == 0)
                 r = oci_spawn(&how, &plan, &c->options->io, ret_pid, ret_master, err);
-        return r < 0 || c->runs ? r : record(c, *ret_pid, err);
+        return r < 0 || c->runs ? r : creation_record(c, *ret_pid, err);
 }
 
-static void undo(struct creation *c) {
+void creation_undo(struct creation *c) {
         if (c->cgroup_made)
                 cgroup_remove(c->oci->cgroups, c->config.cgroup, NULL);
         if (c->dir >= 0)
@@ -239,14 +229,14 @@ static int check(const struct creation *c, struct err **err) {
         return 0;
 }
 
-static void creation_done(struct creation *c) {
+void creation_done(struct creation *c) {
         cgroup_join_close(&c->join);
         userns_close(&c->userns);
         close_fd(c->dir);
         close_fd(c->late_fd);
 }
 
-static int create(struct creation *c, pid_t *ret_pid, int *ret_master, struct err **err) {
+int creation_begin(struct creation *c, struct err **err) {
         int r = oci_config_load(c->oci, c->options->bundle, c->options->id, &c->config, err);
 
         if (r == 0)
@@ -255,19 +245,23 @@ static int create(struct creation *c, pid_t *ret_pid, int *ret_master, struct er
                 r = make_directory(c, err);
         if (r == 0)
                 r = make_cgroup(c, err);
+        return r;
+}
+
+static int create(struct creation *c, pid_t *ret_pid, int *ret_master, struct err **err) {
+        int r = creation_begin(c, err);
+
         if (r == 0)
                 r = oci_user_namespace(c->oci, &c->config.spec, &c->userns, err);
         if (r == 0)
                 r = spawn_container(c, ret_pid, ret_master, err);
         if (r < 0)
-                undo(c);
+                creation_undo(c);
         return r;
 }
 
-#define CREATION(call, o) { .oci = (call)->oci, .options = (o), .join = CGROUP_JOIN_NONE, .userns = USERNS_NONE, .dir = -EBADF, .late_fd = -EBADF }
-
 int oci_create(struct oci_call *call, struct err **err) {
-        struct options options;
+        struct creation_options options;
         struct creation c = CREATION(call, &options);
         pid_t pid;
         int master, r = parse(call, &options, err);
@@ -313,8 +307,17 @@ static int remove_container(struct creation *c, struct err **err) {
                           value_get(c->config.json, "hooks"), err);
 }
 
+int creation_wait(struct creation *c, pid_t pid, int master, struct err **err) {
+        int code = oci_wait(pid, master), r = 0;
+
+        close_fd(master);
+        if (!c->options->keep)
+                r = remove_container(c, err);
+        return r < 0 ? r : code;
+}
+
 static int run(struct creation *c, struct err **err) {
-        int master = -EBADF, code, r;
+        int master = -EBADF, r;
         pid_t pid;
 
         c->runs = true;
@@ -329,17 +332,11 @@ static int run(struct creation *c, struct err **err) {
                 remove_container(c, NULL);
                 return r;
         }
-        if (c->options->io.detach)
-                return 0;
-        code = oci_wait(pid, master);
-        close_fd(master);
-        if (!c->options->keep)
-                r = remove_container(c, err);
-        return r < 0 ? r : code;
+        return c->options->io.detach ? 0 : creation_wait(c, pid, master, err);
 }
 
 int oci_run(struct oci_call *call, struct err **err) {
-        struct options options;
+        struct creation_options options;
         struct creation c = CREATION(call, &options);
         int r = parse(call, &options, err);
 

@@ -36,8 +36,8 @@ static const struct {
         { "events", oci_events, "[--stats] [--interval SECONDS] ID", false },
         { "features", oci_features, "", false },
         { "spec", oci_make_spec, "[--bundle DIR]", false },
-        { "checkpoint", oci_checkpoint, "ID", false },
-        { "restore", oci_checkpoint, "ID", false },
+        { "checkpoint", oci_checkpoint, "[--image-path DIR] [--work-path DIR] [--leave-running] [--tcp-established] ... ID", false },
+        { "restore", oci_restore, "[--bundle DIR] [--image-path DIR] [--detach] [--pid-file F] [--console-socket S] ... ID", false },
 };
 
 static void usage(FILE *to) {

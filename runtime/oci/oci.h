@@ -120,6 +120,8 @@ struct plan;
 int oci_spawn(const struct oci_spawn *how, const struct plan *plan, const struct oci_io *io, pid_t *ret_pid, int *ret_master,
               struct err **err);
 int oci_wait(pid_t pid, int master);
+/* Hands a terminal's master to whoever listens at @path. */
+int oci_send_master(const char *path, int master, struct err **err);
 int oci_write_pid(const char *path, pid_t pid, struct err **err);
 
 /* Returns once the program runs from where no container can change it; executes it anew for that. */
@@ -147,3 +149,4 @@ int oci_events(struct oci_call *call, struct err **err);
 int oci_features(struct oci_call *call, struct err **err);
 int oci_make_spec(struct oci_call *call, struct err **err);
 int oci_checkpoint(struct oci_call *call, struct err **err);
+int oci_restore(struct oci_call *call, struct err **err);

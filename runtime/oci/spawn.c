@@ -75,7 +75,7 @@ static _Noreturn void child(const struct oci_spawn *how, const struct plan *plan
         init_run(&init);
 }
 
-static int send_master(const char *path, int master, struct err **err) {
+int oci_send_master(const char *path, int master, struct err **err) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
         int r;
@@ -106,7 +106,7 @@ static int handle(struct listen *l, const struct init_report *report, int fd, st
                 return err_set(err, report->code, "%s", report->text);
         case INIT_CONSOLE:
                 if (l->io->console_socket)
-                        return send_master(l->io->console_socket, fd, err);
+                        return oci_send_master(l->io->console_socket, fd, err);
                 l->master = fcntl(fd, F_DUPFD_CLOEXEC, 3);
                 return 0;
         case INIT_SYNC: {

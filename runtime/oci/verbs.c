@@ -410,7 +410,3 @@ int oci_events(struct oci_call *call, struct err **err) {
         }
         return r;
 }
-
-int oci_checkpoint(struct oci_call *call, struct err **err) {
-        return err_set(err, ENOTSUP, "%s: not supported", call->argv[0]);
-}

@@ -197,7 +197,7 @@ static void test_refusals(void **state) {
                 assert_says(b, refusals[i].says);
         }
         assert_int_equal(call(b, "checkpoint c"), 1);
-        assert_says(b, "not supported");
+        assert_says(b, "does not exist");
         assert_int_equal(call(b, "nothere"), 1);
         assert_says(b, "unknown verb");
         assert_int_equal(call(b, "run ../x"), 1);

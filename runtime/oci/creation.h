@@ -1,0 +1,41 @@
+/* The steps that `create`, `run` and `restore` share: a container's directory, cgroup, record, and its end. */
+#pragma once
+
+#include "cgroups/cgroup.h"
+#include "runtime/oci/oci.h"
+#include "runtime/userns.h"
+
+struct creation_options {
+        const char *bundle, *id;
+        struct oci_io io;
+        bool keep, no_pivot, no_new_keyring;
+};
+
+struct creation {
+        struct oci *oci;
+        const struct creation_options *options;
+        struct oci_config config;
+        struct cgroup_join join;
+        struct userns userns;
+        int dir, late_fd; /* cgroup.procs of a cgroup that is joined last */
+        bool cgroup_made, hooks_done;
+        bool runs; /* `run`, `restore`: the process need not wait for a `start` in another process */
+};
+#define CREATION(call, o) { .oci = (call)->oci, .options = (o), .join = CGROUP_JOIN_NONE, .userns = USERNS_NONE, .dir = -EBADF, .late_fd = -EBADF }
+
+/* Sets the absolute bundle and the id, which is one argument. */
+int creation_target(struct oci_call *call, const char *bundle, struct creation_options *options, struct err **err);
+
+/* Reads and checks the configuration, makes ROOT/ID and the cgroup with its limits. */
+int creation_begin(struct creation *c, struct err **err);
+/* Puts the device filter on the cgroup. */
+int creation_filter_devices(struct creation *c, struct err **err);
+/* prestart and createRuntime. */
+int creation_run_hooks(struct creation *c, pid_t pid, struct err **err);
+/* Writes the state and the pid file. */
+int creation_record(struct creation *c, pid_t pid, struct err **err);
+/* After a failure: removes what creation_begin() made. */
+void creation_undo(struct creation *c);
+/* In the foreground: waits, removes the container unless it is kept, returns its exit code. Takes @master. */
+int creation_wait(struct creation *c, pid_t pid, int master, struct err **err);
+void creation_done(struct creation *c);
