@@ -6,14 +6,21 @@
 
 /* Stopping takes the container's grace period and then some. */
 #define STOP_MARGIN_MS 30000
+/* A checkpoint takes as long as the container's memory takes to be written. */
+#define CHECKPOINT_MS (10 * 60 * 1000)
 
 static struct {
         int64_t timeout;
+        const char *export;
         bool all, force;
 } options;
 
 const struct cli_option cli_stop_options[] = {
         { "timeout", 't', CLI_NUMBER, &options.timeout, "SECONDS", "before it is killed [0]" },
+        {},
+};
+const struct cli_option cli_checkpoint_options[] = {
+        { "export", 'e', CLI_TEXT, &options.export, "FILE", "the archive to write, on the node" },
         {},
 };
 const struct cli_option cli_rm_options[] = {
@@ -141,6 +148,26 @@ static int rmp(struct cli *cli, const char *id, struct err **err) {
         request.pod_sandbox_id = text(id);
         return cli_call(cli, RUNTIME("RemovePodSandbox"), &request.base, &cri__remove_pod_sandbox_response__descriptor,
                         &answer, err);
+}
+
+static int checkpoint(struct cli *cli, const char *id, struct err **err) {
+        Cri__CheckpointContainerRequest request = CRI__CHECKPOINT_CONTAINER_REQUEST__INIT;
+        _cleanup_unpacked_ struct grpc_unpacked answer = {};
+
+        request.container_id = text(id);
+        request.location = text(options.export);
+        if (!cli->timeout_given)
+                cli->timeout_ms = CHECKPOINT_MS;
+        return cli_call(cli, RUNTIME("CheckpointContainer"), &request.base, &cri__checkpoint_container_response__descriptor,
+                        &answer, err);
+}
+
+int cli_checkpoint(struct cli *cli, char **arguments, int n, struct err **err) {
+        if (!options.export) {
+                err_set(err, EINVAL, "--export: the archive's path is needed");
+                return CLI_USAGE_EXIT;
+        }
+        return each(cli, arguments, n, checkpoint, "");
 }
 
 int cli_start(struct cli *cli, char **arguments, int n, struct err **err) {

@@ -102,6 +102,7 @@ int cli_events(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_start(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_stop(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_rm(struct cli *cli, char **arguments, int n, struct err **err);
+int cli_checkpoint(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_stopp(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_rmp(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_rmi(struct cli *cli, char **arguments, int n, struct err **err);
@@ -124,4 +125,4 @@ extern const struct cli_option cli_ps_options[], cli_pods_options[], cli_images_
         cli_output_options[], cli_events_options[], cli_stop_options[], cli_rm_options[], cli_rmp_options[],
         cli_stopp_options[], cli_rmi_options[], cli_stats_options[], cli_logs_options[], cli_exec_options[],
         cli_attach_options[], cli_pull_options[], cli_import_options[], cli_login_options[], cli_save_options[],
-        cli_no_options[];
+        cli_checkpoint_options[], cli_no_options[];

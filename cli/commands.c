@@ -14,6 +14,7 @@ const struct cli_command cli_commands[] = {
         { "statsp", NULL, "[POD]", "Show what pods use", cli_stats_options, 0, 1, false, cli_statsp },
         { "start", NULL, "CONTAINER...", "Start created containers", cli_no_options, 1, -1, false, cli_start },
         { "stop", NULL, "CONTAINER...", "Stop containers", cli_stop_options, 1, -1, false, cli_stop },
+        { "checkpoint", NULL, "CONTAINER", "Write a running container to an archive", cli_checkpoint_options, 1, 1, false, cli_checkpoint },
         { "rm", NULL, "CONTAINER...", "Remove containers", cli_rm_options, 0, -1, false, cli_rm },
         { "stopp", NULL, "POD...", "Stop pods", cli_stopp_options, 1, -1, false, cli_stopp },
         { "rmp", NULL, "POD...", "Remove pods", cli_rmp_options, 0, -1, false, cli_rmp },

@@ -2,7 +2,7 @@
 
 _nacelle_names() { # VERB: what its arguments may be
     case $1 in
-    logs | exec | attach | inspect | stats | stop | rm) nacelle ps -aq 2>/dev/null ;;
+    logs | exec | attach | inspect | stats | stop | checkpoint | rm) nacelle ps -aq 2>/dev/null ;;
     start) nacelle ps -aq --state created 2>/dev/null ;;
     inspectp | statsp | stopp | rmp) nacelle pods -q 2>/dev/null ;;
     inspecti | pull | push | save | tag | history | rmi | image | images)
