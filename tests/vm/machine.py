@@ -13,7 +13,8 @@ import time
 CACHE = os.path.expanduser(os.environ.get("NACELLE_VM_CACHE", "~/.cache/nacelle-vm"))
 MODULES = ["overlay", "bridge", "br_netfilter", "veth", "nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_redir", "nft_ct",
            "nft_fib_inet", "nft_limit", "nf_conntrack", "nf_nat", "sch_tbf", "sch_ingress", "ifb", "act_mirred", "cls_matchall",
-           "cls_u32", "dummy", "tun"]
+           "cls_u32", "dummy", "tun", "unix_diag", "inet_diag", "tcp_diag", "udp_diag", "raw_diag", "netlink_diag", "af_packet_diag",
+           "nf_conntrack_netlink"]
 
 
 def kernel():
@@ -66,6 +67,8 @@ class Disk:
 
     def program(self, source, path):
         """A program and the libraries that it is linked with."""
+        if os.path.islink(f"{self.root}/{path}"):
+            os.unlink(f"{self.root}/{path}")
         self.add(source, path, 0o755)
         linked = subprocess.run(["ldd", source], capture_output=True, text=True).stdout
         for library in re.findall(r"(/\S+) \(0x", linked):
