@@ -187,16 +187,18 @@ static int set_tracing(const struct value *value, struct options *o, struct err 
                 return want(value, "tracing", "a map", err);
         for (uint32_t i = 0; i < value->count; i++)
                 if (&value->members[i].value != endpoint && &value->members[i].value != rate)
-                        return err_set(err, EINVAL, "line %u: tracing.%s: unknown field", value->members[i].line, value->members[i].key);
+                        return err_set(err, EINVAL, "line %u: tracing.%s: unknown field", value->members[i].line,
+                                       value->members[i].key);
         if (rate && !value_is_null(rate) && !value_integer(rate, &per_million))
                 return want(rate, "tracing.samplingRatePerMillion", "a number", err);
         if (per_million < 0 || per_million > TRACER_PER_MILLION_MAX)
-                return err_set(err, EINVAL, "line %u: tracing.samplingRatePerMillion: %lld is not within 0 to %d", rate->line,
-                               (long long)per_million, TRACER_PER_MILLION_MAX);
+                return err_set(err, EINVAL, "line %u: tracing.samplingRatePerMillion: %lld is not within 0 to %d",
+                               rate->line, (long long)per_million, TRACER_PER_MILLION_MAX);
         free(o->trace_endpoint);
         if (!(o->trace_endpoint = strdup(TRACER_DEFAULT_ENDPOINT)))
                 return err_set(err, ENOMEM, "out of memory");
-        if (endpoint && !value_is_null(endpoint) && (r = set_text(endpoint, "tracing.endpoint", &o->trace_endpoint, err)) < 0)
+        if (endpoint && !value_is_null(endpoint) &&
+            (r = set_text(endpoint, "tracing.endpoint", &o->trace_endpoint, err)) < 0)
                 return r;
         if (tracer_check_endpoint(o->trace_endpoint, err) < 0)
                 return err_wrap(err, "line %u: tracing.endpoint", endpoint ? endpoint->line : value->line);

@@ -63,8 +63,8 @@ static void reconcile(struct pods *pods);
 
 /* -- what workers reach ------------------------------------------------------------------------------------ */
 
-static void op_call_cri(void *data, enum cri_method method, const ProtobufCMessage *request, const struct trace_parent *parent,
-                        cri_done_fn done, void *done_data) {
+static void op_call_cri(void *data, enum cri_method method, const ProtobufCMessage *request,
+                        const struct trace_parent *parent, cri_done_fn done, void *done_data) {
         cri_call_traced(((struct pods *)data)->cri, method, request, SPAN_INTERNAL, parent, done, done_data);
 }
 

@@ -25,7 +25,8 @@ static void close_sync(struct worker *w) {
                 };
 
                 snprintf(both, sizeof(both), "%s/%s", pod->namespace, pod->name);
-                span_end(TAKE_PTR(sync->span), attributes, ELEMENTS(attributes), sync->failure ? err_text(sync->failure) : NULL);
+                span_end(TAKE_PTR(sync->span), attributes, ELEMENTS(attributes),
+                         sync->failure ? err_text(sync->failure) : NULL);
         }
         sync->failure = err_free(sync->failure);
         sync->name = NULL;

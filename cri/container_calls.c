@@ -109,7 +109,8 @@ static int start_work(struct cri_call *call, struct err **err) {
                 spec.n_cgroup_procs_fds = join.n_tasks;
                 spec.late_cgroup = late_cgroup(container, &join);
                 r = SPAN_STEP(call->span, "container_start",
-                              container_start(call->cri->runtime, container->sandbox->id, container->id, &spec, &io, state, err), err);
+                              container_start(call->cri->runtime, call->sandbox->id, container->id, &spec, &io, state, err),
+                              err);
         }
         cgroup_join_close(&join);
         spec_close(&spec);
@@ -306,7 +307,8 @@ static int remove_work(struct cri_call *call, struct err **err) {
         int r = 0;
 
         if (call->sandbox->ready)
-                r = SPAN_STEP(call->span, "container_delete", container_delete(cri->runtime, call->sandbox->id, container->id, err), err);
+                r = SPAN_STEP(call->span, "container_delete",
+                              container_delete(cri->runtime, call->sandbox->id, container->id, err), err);
         if (r >= 0)
                 r = SPAN_STEP(call->span, "cgroup_remove", cgroup_remove(cri->cgroups, container->cgroup, err), err);
         if (r >= 0)

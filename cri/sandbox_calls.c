@@ -196,8 +196,8 @@ static int stop_kill(struct cri_call *call, struct err **err) {
         }
         if (sandbox_host_network(sandbox))
                 return 0;
-        return SPAN_STEP(call->span, "network_detach",
-                         network_detach(cri->network, sandbox->id, sandbox_netns_path(cri->runtime, sandbox->id, path), err), err);
+        sandbox_netns_path(cri->runtime, sandbox->id, path);
+        return SPAN_STEP(call->span, "network_detach", network_detach(cri->network, sandbox->id, path, err), err);
 }
 
 static void stop_wait(struct cri_call *call);

@@ -92,7 +92,8 @@ static int make_network(struct cri_sandbox *sandbox, struct arena *arena, struct
                 return 0;
         r = sandbox_fill_network(sandbox, arena, &request, err);
         if (r >= 0)
-                r = SPAN_STEP(span, "network_attach", network_attach(sandbox->cri->network, &request, &made->network, err), err);
+                r = SPAN_STEP(span, "network_attach",
+                              network_attach(sandbox->cri->network, &request, &made->network, err), err);
         return r;
 }
 
@@ -126,10 +127,11 @@ int sandbox_unmake(const struct cri_sandbox *sandbox, struct span *span, struct 
         char path[SANDBOX_PATH_MAX];
         int r = 0, q;
 
+        sandbox_netns_path(cri->runtime, sandbox->id, path);
         if (!sandbox_host_network(sandbox))
-                r = SPAN_STEP(span, "network_detach",
-                              network_detach(cri->network, sandbox->id, sandbox_netns_path(cri->runtime, sandbox->id, path), err), err);
-        q = SPAN_STEP(span, "sandbox_delete", sandbox_delete(cri->runtime, sandbox->id, r < 0 ? NULL : err), r < 0 ? NULL : err);
+                r = SPAN_STEP(span, "network_detach", network_detach(cri->network, sandbox->id, path, err), err);
+        q = SPAN_STEP(span, "sandbox_delete", sandbox_delete(cri->runtime, sandbox->id, r < 0 ? NULL : err),
+                      r < 0 ? NULL : err);
         r = r < 0 ? r : q;
         q = record_remove_run_dir(cri, sandbox->id, r < 0 ? NULL : err);
         return r < 0 ? r : q;

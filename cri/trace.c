@@ -18,7 +18,8 @@ static bool is_failure(enum grpc_code code) {
         }
 }
 
-struct span *trace_begin(struct cri *cri, enum cri_method method, enum span_kind kind, const struct trace_parent *parent) {
+struct span *trace_begin(struct cri *cri, enum cri_method method, enum span_kind kind,
+                         const struct trace_parent *parent) {
         return span_begin(cri->options.tracer, cri_methods[method].path + 1, kind, parent);
 }
 
@@ -70,7 +71,8 @@ void trace_end(struct span *span, enum cri_method method, const struct cri_call 
         enum grpc_code code = grpc_code_from_errno(err_code(err));
         struct span_attribute attributes[SPAN_ATTRIBUTES_MAX] = {
                 { "rpc.system", "grpc", 0 },
-                { "rpc.service", row->flags & CRI_IMAGE_SERVICE ? "runtime.v1.ImageService" : "runtime.v1.RuntimeService", 0 },
+                { "rpc.service",
+                  row->flags & CRI_IMAGE_SERVICE ? "runtime.v1.ImageService" : "runtime.v1.RuntimeService", 0 },
                 { "rpc.method", row->name, 0 },
                 { "rpc.grpc.status_code", NULL, code },
         };

@@ -113,7 +113,8 @@ static bool add_known(struct resolve *resolve, const char *endpoint) {
         return true;
 }
 
-int resolve_begin(struct pool *pool, const char *endpoint, resolve_done done, void *data, struct resolve **ret_resolve) {
+int resolve_begin(struct pool *pool, const char *endpoint, resolve_done done, void *data,
+                  struct resolve **ret_resolve) {
         struct resolve *resolve = calloc(1, sizeof(*resolve));
 
         *ret_resolve = NULL;

@@ -15,7 +15,8 @@ int resolve_check(const char *endpoint);
 /* Called once on the loop with the targets, as lib/grpc_client.h takes them; with none, @why says what went wrong. */
 typedef void (*resolve_done)(void *data, const char (*targets)[RESOLVE_TARGET_MAX], size_t n, const char *why);
 
-/* Begins a look-up of a checked endpoint; @done may be called before it returns, and *@ret_resolve is NULL then. -ENOMEM. */
+/* Begins a look-up of a checked endpoint; @done may be called before it returns, and *@ret_resolve is NULL then.
+ * -ENOMEM. */
 int resolve_begin(struct pool *pool, const char *endpoint, resolve_done done, void *data, struct resolve **ret_resolve);
 
 /* @done will not be called. NULL is fine. */

@@ -55,9 +55,10 @@ int trace_parent_parse(const char *text, size_t size, struct trace_parent *ret_p
         struct trace_parent parent = { .remote = true };
         uint8_t version, flags;
 
-        if (size < TRACE_PARENT_SIZE || text[2] != '-' || text[35] != '-' || text[52] != '-' || !read_hex(text, &version, 1) ||
-            !read_hex(text + 3, parent.trace_id, TRACE_ID_SIZE) || !read_hex(text + 36, parent.span_id, SPAN_ID_SIZE) ||
-            !read_hex(text + 53, &flags, 1))
+        if (size < TRACE_PARENT_SIZE || text[2] != '-' || text[35] != '-' || text[52] != '-')
+                return -EINVAL;
+        if (!read_hex(text, &version, 1) || !read_hex(text + 3, parent.trace_id, TRACE_ID_SIZE) ||
+            !read_hex(text + 36, parent.span_id, SPAN_ID_SIZE) || !read_hex(text + 53, &flags, 1))
                 return -EINVAL;
         if (version == 0xff || (size > TRACE_PARENT_SIZE && (version == 0 || text[TRACE_PARENT_SIZE] != '-')) ||
             all_zero(parent.trace_id, TRACE_ID_SIZE) || all_zero(parent.span_id, SPAN_ID_SIZE))
@@ -78,7 +79,8 @@ static bool make_id(uint8_t *id, size_t n) {
         return getrandom(id, n, GRND_NONBLOCK) == (ssize_t)n && !all_zero(id, n);
 }
 
-static struct span *make(struct tracer *tracer, const char *name, enum span_kind kind, const struct trace_parent *above) {
+static struct span *make(struct tracer *tracer, const char *name, enum span_kind kind,
+                         const struct trace_parent *above) {
         struct span *span = calloc(1, sizeof(*span));
 
         if (!span || !make_id(span->span_id, SPAN_ID_SIZE)) {
@@ -95,7 +97,8 @@ static struct span *make(struct tracer *tracer, const char *name, enum span_kind
         return span;
 }
 
-struct span *span_begin(struct tracer *tracer, const char *name, enum span_kind kind, const struct trace_parent *parent) {
+struct span *span_begin(struct tracer *tracer, const char *name, enum span_kind kind,
+                        const struct trace_parent *parent) {
         struct trace_parent root = { .decision = TRACE_NONE };
 
         if (!tracer)
@@ -184,11 +187,13 @@ static size_t fill_attributes(struct attributes *to, const struct span_attribute
                 to->list[i] = &to->pairs[i];
                 to->pairs[i].key = (char *)(uintptr_t)from[i].key;
                 to->pairs[i].value = &to->values[i];
-                to->values[i].value_case = from[i].text ? OTLP__ANY_VALUE__VALUE_STRING_VALUE : OTLP__ANY_VALUE__VALUE_INT_VALUE;
-                if (from[i].text)
+                if (from[i].text) {
+                        to->values[i].value_case = OTLP__ANY_VALUE__VALUE_STRING_VALUE;
                         to->values[i].string_value = clean(to->texts[i], sizeof(to->texts[i]), from[i].text);
-                else
+                } else {
+                        to->values[i].value_case = OTLP__ANY_VALUE__VALUE_INT_VALUE;
                         to->values[i].int_value = from[i].number;
+                }
         }
         return n;
 }

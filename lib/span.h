@@ -1,8 +1,8 @@
 /* Spans as OpenTelemetry has them: how long a request and each step of it took, and whose step it was.
  *
- * A span is begun and ended by whoever does the work; NULL is a span that nobody wants, and costs nothing. Ending one that
- * has no parent in this process hands it and all that was done below it to the tracer (lib/tracer.h), which is the loop's
- * thread's to do. A child is begun and ended by whoever works on its parent at that moment, on any thread.
+ * A span is begun and ended by whoever does the work; NULL is a span that nobody wants, and costs nothing. Ending one
+ * that is no child hands it and all that was done below it to the tracer (lib/tracer.h), which is the loop's thread's
+ * to do. A child is begun and ended by whoever works on its parent at that moment, on any thread.
  */
 #pragma once
 
@@ -36,8 +36,8 @@ struct trace_parent {
         uint8_t trace_id[TRACE_ID_SIZE], span_id[SPAN_ID_SIZE];
 };
 
-/* Reads a traceparent header (W3C Trace Context, 3.2). Returns 0, or -EINVAL for what is to be ignored. Versions past 00 are
- * taken by the part that they share with it. */
+/* Reads a traceparent header (W3C Trace Context, 3.2). Returns 0, or -EINVAL for what is to be ignored. Versions past 00
+ * are taken by the part that they share with it. */
 int trace_parent_parse(const char *text, size_t size, struct trace_parent *ret_parent);
 
 /* Values of OTLP. */
@@ -49,9 +49,10 @@ struct span_attribute {
         int64_t number;
 };
 
-/* Begins a span that has no parent in this process' memory: @parent says whose part it is (NULL: nobody's). @name must
+/* Begins a span that is no child of one that is held here: @parent says whose part it is (NULL: nobody's). @name must
  * outlive it. NULL when it is not sampled, @tracer is NULL, or without memory. */
-struct span *span_begin(struct tracer *tracer, const char *name, enum span_kind kind, const struct trace_parent *parent);
+struct span *span_begin(struct tracer *tracer, const char *name, enum span_kind kind,
+                        const struct trace_parent *parent);
 
 /* Begins a step of @parent, which must end before it. */
 struct span *span_child(struct span *parent, const char *name);
@@ -67,7 +68,8 @@ void span_end(struct span *span, const struct span_attribute *attributes, size_t
 /* Ends a step with what its function returned; returns @r. */
 int span_done(struct span *span, int r, struct err *const *err);
 
-/* A function's call as a step of @parent: `r = SPAN_STEP(call->span, "network_attach", network_attach(..., err), err)`. */
+/* A function's call as a step of @parent: `r = SPAN_STEP(call->span, "network_attach", network_attach(..., err), err)`;
+ * the arguments of a function would have no order. */
 #define SPAN_STEP(parent, name, call, err)                       \
         ({                                                       \
                 struct span *_step = span_child((parent), (name)); \

@@ -256,7 +256,8 @@ static void on_answer(void *data, const ProtobufCMessage *message) {
                 return;
         rejected = rejected < tracer->n_sending ? rejected : tracer->n_sending;
         if (!tracer->refusal_told)
-                log_warning("traces: %s: %" PRIu64 " spans are refused: %s", tracer->endpoint, rejected, partial->error_message);
+                log_warning("traces: %s: %" PRIu64 " spans are refused: %s", tracer->endpoint, rejected,
+                            partial->error_message);
         tracer->refusal_told = true;
         tracer->dropped += rejected;
         tracer->exported -= rejected; /* took() counts the whole batch */

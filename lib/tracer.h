@@ -1,8 +1,9 @@
 /* Sends spans to a collector: OTLP over gRPC (opentelemetry.proto.collector.trace.v1.TraceService/Export), without TLS.
  *
- * All on the loop, over one connection that is made when the first spans are sent. Ended spans wait up to TRACER_DELAY_MS for
- * others to go with; a timer runs only meanwhile. While the collector is away they are kept, sending is tried again after
- * longer and longer times, and the log has one line. What does not fit or gets old is dropped and counted.
+ * All on the loop, over one connection that is made when the first spans are sent. Ended spans wait up to
+ * TRACER_DELAY_MS for others to go with; a timer runs only meanwhile. While the collector is away they are kept, sending
+ * is tried again after longer and longer times, and the log has one line. What does not fit or gets old is dropped and
+ * counted.
  */
 #pragma once
 
