@@ -54,7 +54,8 @@ static int put_header(int fd, const char *name, char type, mode_t mode, uint64_t
 
         /* What is cut here stands in the pax header before it. */
         memcpy(h.name, name, strnlen(name, sizeof(h.name)));
-        memcpy(h.link, link ? link : "", strnlen(link ? link : "", sizeof(h.link)));
+        if (link)
+                memcpy(h.link, link, strnlen(link, sizeof(h.link)));
         snprintf(h.mode, sizeof(h.mode), "%07o", mode & 07777);
         snprintf(h.uid, sizeof(h.uid), "%07o", (unsigned)(uid > OCTAL_7_MAX ? 0 : uid));
         snprintf(h.gid, sizeof(h.gid), "%07o", (unsigned)(gid > OCTAL_7_MAX ? 0 : gid));
