@@ -279,7 +279,13 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         return 0;
 }
 
-/* A request that could not be sent any more has no stream that could close. */
+/* Ends a call whose request was not sent. Its stream, where nghttp2 makes one all the same, closes without it. */
+static void call_unsent(struct grpc_client_call *call, enum grpc_code code, const char *text) {
+        nghttp2_session_set_stream_user_data(call->link->h2.session, call->stream_id, NULL);
+        call_done(call, code, text);
+}
+
+/* A request that could not be sent any more: its server goes, or this side has ended it. */
 static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user_data) {
         struct link *link = user_data;
         struct grpc_client_call *call;
@@ -288,7 +294,10 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
                 return 0;
         LIST_FOREACH (call, &link->calls, entry)
                 if (call->stream_id == frame->hd.stream_id) {
-                        call_done(call, GRPC_UNAVAILABLE, "the server is closing the connection");
+                        if (call->local_code != GRPC_OK)
+                                call_unsent(call, call->local_code, call->text);
+                        else
+                                call_unsent(call, GRPC_UNAVAILABLE, "the server is closing the connection");
                         break;
                 }
         return 0;
@@ -402,9 +411,12 @@ static int link_connect(struct grpc_client *client) {
 }
 
 static void on_timeout(uv_timer_t *timer) {
-        struct call_timer *t = timer->data;
+        struct grpc_client_call *call = ((struct call_timer *)timer->data)->call;
+        bool connected = call->link->connected;
 
-        call_abort(t->call, GRPC_DEADLINE_EXCEEDED, "context deadline exceeded");
+        call_abort(call, GRPC_DEADLINE_EXCEEDED, "context deadline exceeded");
+        if (!connected) /* which may take the kernel minutes */
+                call_unsent(call, call->local_code, call->text);
 }
 
 static int start_timer(struct grpc_client_call *call, uint64_t timeout_ms) {

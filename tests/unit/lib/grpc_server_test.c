@@ -259,6 +259,28 @@ static void test_cancel(void **state) {
         assert_int_equal(call("Version", "", 0, NULL, NULL), 0);
 }
 
+/* Ended by this side before the connection is there: it is never sent. */
+static void test_cancel_before_the_connection(void **state) {
+        const struct grpc_client_handlers handlers = { .done = on_done };
+        Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
+        struct grpc_client_call *client_call;
+        int code = -1, late = -1;
+
+        assert_int_equal(grpc_client_call(f->client, SERVICE "Hold", &request.base, &cri__version_response__descriptor,
+                                          0, &handlers, &code, &client_call),
+                         0);
+        grpc_client_cancel(client_call);
+        assert_int_equal(grpc_client_call(f->client, SERVICE "Hold", &request.base, &cri__version_response__descriptor,
+                                          1, &handlers, &late, NULL),
+                         0);
+        usleep(2000); /* its time is over when the loop runs for the first time */
+        while (code < 0 || late < 0)
+                uv_run(&f->loop, UV_RUN_ONCE);
+        assert_int_equal(code, GRPC_CANCELLED);
+        assert_int_equal(late, GRPC_DEADLINE_EXCEEDED);
+        assert_int_equal(call("Version", "", 0, NULL, NULL), 0);
+}
+
 static bool count_message(void *data, const ProtobufCMessage *message) {
         unsigned *n = data;
 
@@ -676,6 +698,7 @@ int main(void) {
                 TEST(test_deadline),
                 TEST(test_disconnect),
                 TEST(test_cancel),
+                TEST(test_cancel_before_the_connection),
                 TEST(test_stream_with_backpressure),
                 TEST(test_stream_ended_by_reader),
                 TEST(test_slow_reader_is_bounded),
