@@ -78,10 +78,18 @@ static bool is_below(const char *path, const char *directory) {
         return n == 1 || (strncmp(path, directory, n) == 0 && (path[n] == '/' || path[n] == '\0'));
 }
 
-/* A file system that the host has mounted too came from there; one of which only a part is to be seen came from somewhere. */
-static bool is_external(const struct mountinfo *mount, const struct mountinfo *root, const struct mounts *own, const struct mounts *host) {
+static bool is_cgroup(const struct mountinfo *mount) {
+        return strncmp(mount->type, "cgroup", 6) == 0;
+}
+
+/* A file system that the host has mounted too came from there; one of which only a part is to be seen came from somewhere. In a cgroup
+ * namespace of its own, the part is the whole. */
+static bool is_external(const struct mountinfo *mount, const struct mountinfo *root, const struct mounts *own, const struct mounts *host,
+                        bool own_cgroups) {
         if (mount == root || strcmp(mount->path, "/") == 0)
                 return false;
+        if (is_cgroup(mount) && !own_cgroups)
+                return strcmp(mount->root, "/") != 0;
         for (size_t i = 0; i < ELEMENTS(made_anew); i++)
                 if (strcmp(mount->type, made_anew[i]) == 0)
                         return false;
@@ -90,16 +98,25 @@ static bool is_external(const struct mountinfo *mount, const struct mountinfo *r
         return has_device(host, mount->device, false) || !has_device(own, mount->device, true);
 }
 
-static int find_mounts(struct arena *arena, const struct mounts *own, struct criu_externals *externals, struct err **err) {
+static bool has_own_cgroups(pid_t pid) {
+        struct stat theirs, ours;
+        char path[64];
+
+        snprintf(path, sizeof(path), "/proc/%d/ns/cgroup", pid);
+        return stat(path, &theirs) == 0 && stat("/proc/self/ns/cgroup", &ours) == 0 && theirs.st_ino != ours.st_ino;
+}
+
+static int find_mounts(struct arena *arena, pid_t pid, const struct mounts *own, struct criu_externals *externals, struct err **err) {
         const char **list = arena_alloc_array(arena, own->n + 1, sizeof(*list));
         _cleanup_mounts_ struct mounts host = { 0 };
         const struct mountinfo *root = find_root(own);
+        bool own_cgroups = has_own_cgroups(pid);
         int r = read_mounts("/proc/self/mountinfo", &host, err);
 
         externals->mounts = list;
         externals->n_mounts = 0;
         for (size_t i = 0; r == 0 && list && i < own->n; i++)
-                if (is_external(&own->list[i], root, own, &host)) {
+                if (is_external(&own->list[i], root, own, &host, own_cgroups)) {
                         list[externals->n_mounts] = arena_strdup(arena, own->list[i].path);
                         if (!list[externals->n_mounts++])
                                 list = NULL;
@@ -157,7 +174,7 @@ int criu_externals_find(struct arena *arena, pid_t pid, struct criu_externals *e
         snprintf(path, sizeof(path), "/proc/%d/mountinfo", pid);
         r = read_mounts(path, &own, err);
         if (r == 0)
-                r = find_mounts(arena, &own, externals, err);
+                r = find_mounts(arena, pid, &own, externals, err);
         for (int fd = 0; r == 0 && fd < 3; fd++)
                 r = find_stream(arena, pid, fd, &own, &externals->stdio[fd], err);
         return r;

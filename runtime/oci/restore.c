@@ -116,6 +116,18 @@ static const char *resolve(struct restore *r, const char *destination) {
         return length > (ssize_t)n && strncmp(path, r->root, n) == 0 ? arena_strdup(r->creation.oci->arena, path + n) : destination;
 }
 
+/* Without a cgroup namespace, what is seen at /sys/fs/cgroup are the cgroup's directories of the host. */
+static const char *cgroup_of(const struct container_spec *spec, const struct mount_spec *mount, const char *path) {
+        size_t n = strlen(mount->destination);
+
+        if (!mount->type || strcmp(mount->type, "cgroup") != 0 || !is_below(path, mount->destination))
+                return NULL;
+        for (size_t i = 0; i < spec->n_cgroup_mounts; i++)
+                if (strcmp(path + n + (path[n] == '/'), spec->cgroup_mounts[i].name) == 0)
+                        return spec->cgroup_mounts[i].source;
+        return NULL;
+}
+
 static const char *source_of(struct restore *r, const char *path) {
         const struct container_spec *spec = &r->creation.config.spec;
 
@@ -125,7 +137,10 @@ static const char *source_of(struct restore *r, const char *path) {
         for (size_t i = spec->n_mounts; i > 0; i--) {
                 const struct mount_spec *mount = &spec->mounts[i - 1];
                 const char *destination = is_bind(mount) && mount->source ? resolve(r, mount->destination) : NULL;
+                const char *cgroup = cgroup_of(spec, mount, path);
 
+                if (cgroup)
+                        return cgroup;
                 if (destination && is_below(path, destination))
                         return arena_printf(r->creation.oci->arena, "%s%s", mount->source, path + strlen(destination));
         }
