@@ -7,19 +7,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
-
-/* Undoes the octal escapes of proc_pid_mountinfo(5) in place. */
-static void unescape(char *text) {
-        char *to = text;
-
-        for (; *text; to++)
-                if (text[0] == '\\' && text[1] && text[2] && text[3]) {
-                        *to = (char)(((text[1] - '0') << 6) | ((text[2] - '0') << 3) | (text[3] - '0'));
-                        text += 4;
-                } else
-                        *to = *text++;
-        *to = '\0';
-}
+#include "lib/mountinfo.h"
 
 static bool covers(const char *mount, const char *path) {
         size_t n = strlen(mount);
@@ -27,29 +15,12 @@ static bool covers(const char *mount, const char *path) {
         return n == 1 || (strncmp(mount, path, n) == 0 && (path[n] == '/' || path[n] == '\0'));
 }
 
-/* The fields of one line: "36 35 98:0 / /mnt rw,noatime shared:1 master:2 - ext4 ...". */
-static bool read_line(char *line, char **ret_mount, bool *ret_shared, bool *ret_slave) {
-        char *save = NULL, *field = strtok_r(line, " ", &save);
-
-        *ret_shared = *ret_slave = false;
-        for (unsigned n = 0; field; field = strtok_r(NULL, " ", &save), n++) {
-                if (n == 4)
-                        *ret_mount = field;
-                if (n > 5 && strcmp(field, "-") == 0)
-                        return true;
-                if (n > 5 && strncmp(field, "shared:", 7) == 0)
-                        *ret_shared = true;
-                if (n > 5 && strncmp(field, "master:", 7) == 0)
-                        *ret_slave = true;
-        }
-        return false;
-}
-
 int mountinfo_check(const char *path, bool want_shared, struct err **err) {
         _cleanup_free_ char *text = NULL, *real = realpath(path, NULL), *best = NULL;
-        char *save = NULL, *mount = NULL;
-        bool shared = false, slave = false, is_shared, is_slave;
+        bool shared = false, slave = false;
+        struct mountinfo mount;
         size_t longest = 0;
+        char *at;
         int r;
 
         if (!real)
@@ -57,17 +28,14 @@ int mountinfo_check(const char *path, bool want_shared, struct err **err) {
         r = files_read("/proc/self/mountinfo", MOUNTINFO_MAX, &text, NULL, err);
         if (r < 0)
                 return r;
-        for (char *line = strtok_r(text, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-                if (!read_line(line, &mount, &is_shared, &is_slave))
+        for (at = text; mountinfo_next(&at, &mount);) {
+                if (!covers(mount.path, real) || strlen(mount.path) < longest)
                         continue;
-                unescape(mount);
-                if (!covers(mount, real) || strlen(mount) < longest)
-                        continue;
-                longest = strlen(mount); /* of two at one place the later one is on top */
-                shared = is_shared;
-                slave = is_slave;
+                longest = strlen(mount.path); /* of two at one place the later one is on top */
+                shared = mount.shared;
+                slave = mount.slave;
                 free(best);
-                best = strdup(mount);
+                best = strdup(mount.path);
         }
         if (want_shared && !shared)
                 return err_set(err, EINVAL, "path \"%s\" is mounted on \"%s\" but it is not a shared mount", path, best ? best : "/");

@@ -20,17 +20,23 @@ static void unescape(char *text) {
 
 static bool read_line(char *line, struct mountinfo *ret_mount) {
         char *fields[FIELDS_MAX], *save = NULL;
+        bool shared = false, slave = false;
         size_t n = 0, separator = 6;
 
         for (char *field = strtok_r(line, " ", &save); field && n < FIELDS_MAX; field = strtok_r(NULL, " ", &save))
                 fields[n++] = field;
-        while (separator < n && strcmp(fields[separator], "-") != 0)
-                separator++;
+        for (; separator < n && strcmp(fields[separator], "-") != 0; separator++) {
+                shared |= strncmp(fields[separator], "shared:", 7) == 0;
+                slave |= strncmp(fields[separator], "master:", 7) == 0;
+        }
         if (separator + 1 >= n)
                 return false;
         unescape(fields[3]);
         unescape(fields[4]);
-        *ret_mount = (struct mountinfo){ atoi(fields[0]), atoi(fields[1]), fields[2], fields[3], fields[4], fields[separator + 1] };
+        *ret_mount = (struct mountinfo){
+                .id = atoi(fields[0]), .parent = atoi(fields[1]), .device = fields[2], .root = fields[3], .path = fields[4],
+                .type = fields[separator + 1], .shared = shared, .slave = slave,
+        };
         return true;
 }
 

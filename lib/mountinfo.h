@@ -10,6 +10,7 @@ struct mountinfo {
         char *root; /* in its file system */
         char *path; /* where it is mounted */
         const char *type;
+        bool shared, slave; /* its propagation */
 };
 
 /* Reads the next line of *@text, which is cut up, and steps behind it. False at the end; a line that is none is passed over. */

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -29,6 +30,7 @@
 #define LOCK_NFTABLES 2 /* its other method wants the program iptables-restore */
 #define SOCKET_FD 3 /* in criu; what is inherited lies behind it */
 #define CGROUPS_MAX 64
+#define GRACE_MILLISECONDS 5000 /* to give up in */
 
 int criu_find(struct arena *arena, const char **ret_program, struct err **err) {
         const char *path = getenv("PATH");
@@ -97,6 +99,7 @@ static _Noreturn void become_criu(const struct criu_request *request, int *fds, 
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGPIPE, SIG_DFL);
+        signal(SIGXFSZ, SIG_IGN); /* see give_up() */
         execv(request->program, argv);
         _exit(127);
 }
@@ -109,6 +112,8 @@ static int start(struct worker *worker, struct err **err) {
 
         if (!fds)
                 return err_set(err, ENOMEM, "out of memory");
+        /* What an earlier one wrote there is not this one's. */
+        unlinkat(request->work_fd, request->pid > 0 ? CRIU_DUMP_LOG : CRIU_RESTORE_LOG, 0);
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return err_errno(err, errno, "socketpair");
         ours = pair[0];
@@ -298,13 +303,26 @@ static int listen_to(struct worker *worker, Criu__Response **ret_response, struc
         }
 }
 
+/* Killed in the middle it would leave the container stopped, or cut off from its network. When it cannot write any more it fails, and
+ * puts all of that right. */
+static void give_up(struct worker *worker) {
+        const struct rlimit none = { 0, 0 };
+        _cleanup_close_ int process = sys_pidfd_open(worker->pid);
+        struct pollfd ended = { .fd = process, .events = POLLIN };
+
+        prlimit(worker->pid, RLIMIT_FSIZE, &none, NULL);
+        while (poll(&ended, 1, GRACE_MILLISECONDS) < 0 && errno == EINTR)
+                ;
+        kill(worker->pid, SIGKILL);
+}
+
 /* Ends the worker; its exit status. */
-static int finish(struct worker *worker, bool at_once) {
+static int finish(struct worker *worker, bool failed) {
         int status = 0;
 
         worker->socket = close_fd(worker->socket);
-        if (at_once)
-                kill(worker->pid, SIGKILL);
+        if (failed)
+                give_up(worker);
         while (waitpid(worker->pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return 0;

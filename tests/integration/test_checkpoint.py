@@ -2,6 +2,7 @@
 
 Whether a container goes on after all of it, tests/vm/run shows with the real criu on a kernel that it knows.
 """
+import errno
 import io
 import json
 import os
@@ -10,7 +11,7 @@ import tarfile
 
 import pytest
 from support.cri import Client
-from support.node import pod, wait_for
+from support.node import Node, pod, wait_for
 from test_oci import Bundle, bundle  # noqa: F401
 
 FAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "support/fake_criu.py")
@@ -199,31 +200,50 @@ def test_real_criu(checkpoints):
 CHANGES = "echo changed >/changed; rm /bin/yes; rm -rf /var; mkdir /var; echo new >/var/new; ln -s changed /link; truncate -s 8M /sparse; echo end >>/sparse; "
 
 
+class Target:
+    """An agent that finds the fake criu, and a container of its own that every checkpoint is to leave running."""
+
+    def __init__(self, directory, archive):
+        self.path = directory
+        environment(directory)
+        self.node = Node(env={"PATH": directory}).start()
+        self.node.nacelle("import", archive)
+        self.node.write("p.json", pod("p", CHANGES + COUNT))
+        self.id = self.node.running("main")["id"]
+        wait_for("its output", lambda: "up" in self.node.crictl("logs", self.id))
+        self.client = Client(self.node.socket)
+
+    def code(self, location, mode="dump", **fields):
+        with open(self.path + "/mode", "w") as f:
+            f.write(mode)
+        return self.client.code("CheckpointContainer", **{"container_id": self.id, "location": location, **fields})
+
+
 @pytest.fixture(scope="module")
-def criu_path(tmp_path_factory):
-    return str(tmp_path_factory.mktemp("path"))
+def running(tmp_path_factory, busybox_archive):
+    t = Target(str(tmp_path_factory.mktemp("path")), busybox_archive)
+    yield t
+    t.client.close()
+    t.node.stop()
 
 
 @pytest.fixture
-def target(new_node, criu_path, request, tmp_path):
-    """An agent with such a criu, its client, a container that runs, and where an archive can go."""
-    mode, path = getattr(request, "param", ("dump", criu_path))
-    node = new_node(env=environment(criu_path, mode) if path else {"PATH": "/nowhere"})
-    node.write("p.json", pod("p", CHANGES + COUNT))
-    container = node.running("main")
-    wait_for("its output", lambda: "up" in node.crictl("logs", container["id"]))
-    client = Client(node.socket)
-    yield node, client, container["id"], str(tmp_path / "archive.tar")
-    assert node.running("main")["id"] == container["id"]
-    assert not os.path.exists(f"{node.root}/containers/{container['id']}/checkpoint")
-    client.close()
+def target(running):
+    yield running
+    assert running.node.running("main")["id"] == running.id
+    assert not os.path.exists(f"{running.node.root}/containers/{running.id}/checkpoint")
 
 
-def test_archive(target):
-    node, client, container, location = target
+@pytest.fixture
+def location(tmp_path):
+    return str(tmp_path / "archive.tar")
+
+
+def test_archive(target, location):
+    node, container = target.node, target.id
     with open(location + ".part", "w") as f:
         f.write("of one that was cut off")
-    assert client.code("CheckpointContainer", container_id=container, location=location, timeout=50) == ("OK", "")
+    assert target.code(location, timeout=50) == ("OK", "")
     assert os.stat(location).st_mode & 0o777 == 0o600 and os.listdir(os.path.dirname(location)) == ["archive.tar"]
     with tarfile.open(location) as tar:
         names = tar.getnames()
@@ -247,41 +267,54 @@ def test_archive(target):
     assert len(diff) < 4 << 20 and len(sparse) == (8 << 20) + 4 and sparse.endswith(b"end\n") and not sparse[:-4].strip(b"\0")
 
 
-@pytest.mark.parametrize("target,code,says", [
-    (("dump", None), "UNIMPLEMENTED", "need the program criu, which is not installed"),
-    (("fail", "fake"), "FAILED_PRECONDITION", "criu 3.99 could not checkpoint the container: Error (criu/vdso.c:1): too new a kernel"),
-    (("die", "fake"), "FAILED_PRECONDITION", "ended with status 3"),
-], indirect=["target"], ids=["no criu", "fails", "dies"])
-def test_without_archive(target, code, says):
-    _, client, container, location = target
-    got, text = client.code("CheckpointContainer", container_id=container, location=location)
-    assert got == code and says in text and container in text
+@pytest.mark.parametrize("mode,code,says", [
+    ("fail", "FAILED_PRECONDITION", "criu 3.99 could not checkpoint the container: Error (criu/vdso.c:1): too new a kernel"),
+    ("die", "FAILED_PRECONDITION", "ended with status 3"), ("garbage", "DATA_LOSS", "not an answer of criu's"),
+])
+def test_without_archive(target, location, mode, code, says):
+    got, text = target.code(location, mode)
+    assert got == code and says in text and target.id in text
     assert not os.listdir(os.path.dirname(location))
+    if mode == "fail":
+        log = text.split("(its log: ")[1].rstrip(")")
+        with open(log) as f:
+            assert "Running" in f.read()
 
 
-@pytest.mark.parametrize("target", [("hang", "fake")], indirect=True, ids=["hangs"])
-def test_timeout(target):
-    _, client, container, location = target
-    got, text = client.code("CheckpointContainer", container_id=container, location=location, timeout=1)
-    assert got == "DEADLINE_EXCEEDED" and "did not end within 1 s" in text
+def test_node_without_criu(target, location):
+    os.rename(target.path + "/criu", target.path + "/gone")
+    try:
+        got, text = target.code(location)
+    finally:
+        os.rename(target.path + "/gone", target.path + "/criu")
+    assert got == "UNIMPLEMENTED" and "need the program criu, which is not installed" in text
 
 
-def test_bad_requests(target):
-    node, client, container, location = target
-    for fields, code in (({"location": ""}, "INVALID_ARGUMENT"), ({"location": "x.tar"}, "INVALID_ARGUMENT"), ({"location": location, "timeout": -1}, "INVALID_ARGUMENT"),
+def test_timeout(target, location):
+    """criu is not killed in the middle of it where it can be made to give up by itself."""
+    for mode in ("slow", "hang"):
+        got, text = target.code(location, mode, timeout=1)
+        assert got == "DEADLINE_EXCEEDED" and "did not end within 1 s" in text
+    assert os.path.exists(f"{target.path}/gave-up-{errno.EFBIG}")
+
+
+def test_bad_requests(target, location):
+    for fields, code in (({"location": ""}, "INVALID_ARGUMENT"), ({"location": "x.tar"}, "INVALID_ARGUMENT"), ({"timeout": -1}, "INVALID_ARGUMENT"),
                          ({"location": "/nowhere/x.tar"}, "NOT_FOUND"), ({"location": os.path.dirname(location)}, "UNKNOWN")):
-        got, text = client.code("CheckpointContainer", container_id=container, **fields)
+        got, text = target.code(**{"location": location, **fields})
         assert got == code, (fields, got, text)
     assert not os.listdir(os.path.dirname(location))
-    node.nacelle("checkpoint", "--export", location, container)
+
+
+def test_command(target, location):
+    target.code("")  # sets the mode
+    target.node.nacelle("checkpoint", "--export", location, target.id)
     assert os.path.exists(location)
-    assert "--export" in node.nacelle("checkpoint", container, check=False).stderr
+    assert "--export" in target.node.nacelle("checkpoint", target.id, check=False).stderr
 
 
-def test_of_one_that_ended(new_node, criu_path, tmp_path):
-    node = new_node(env=environment(criu_path))
-    node.write("p.json", pod("p", "exit 0", restartPolicy="Never"))
-    client = Client(node.socket)
-    got, text = client.code("CheckpointContainer", container_id=node.exited("main")["id"], location=str(tmp_path / "x.tar"))
-    client.close()
+def test_of_one_that_ended(target, location):
+    target.node.write("e.json", pod("e", {"name": "short", "command": ["true"]}, restartPolicy="Never"))
+    got, text = target.code(location, container_id=target.node.exited("short")["id"])
+    target.node.remove("e.json")
     assert got == "FAILED_PRECONDITION" and "is not running" in text

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""A `criu swrk` that does what FAKE_CRIU says, so that every answer of criu's can be had on every kernel.
+"""A `criu swrk` that does what FAKE_CRIU, or a file named mode beside it, says, so that every answer of criu's can be had on every kernel.
 
 dump     writes files as criu does, and what it was asked with as request.json; "restore" likewise makes a process (FAKE_COMMAND)
 fail     writes a log with errors and answers that it failed
 silent   answers that it failed, without a log
 die      ends without an answer
 garbage  answers what is no message
+slow     writes until it cannot, and then answers that it failed
 hang     does not answer
 """
 import ctypes
@@ -15,6 +16,7 @@ import signal
 import socket
 import struct
 import sys
+import time
 
 VERSION = "3.99"
 CLONE, CLONE_PARENT = {"x86_64": 56, "aarch64": 220}[os.uname().machine], 0x8000
@@ -86,7 +88,10 @@ def make_process(link):
 
 
 def main():
-    mode = os.environ.get("FAKE_CRIU", "dump")
+    mode, file = os.environ.get("FAKE_CRIU", "dump"), os.path.dirname(os.path.abspath(__file__)) + "/mode"
+    if os.path.exists(file):
+        with open(file) as f:
+            mode = f.read()
     link = socket.socket(fileno=int(sys.argv[2]))
     message = decode(link.recv(1 << 20))
     kind, options = message[1][0], decode(message[2][0])
@@ -96,6 +101,14 @@ def main():
         sys.exit(3)
     if mode == "hang":
         signal.pause()
+    if mode == "slow":
+        try:
+            with open(images + "/pages-1.img", "wb", buffering=0) as f:
+                while f.write(b"x"):
+                    time.sleep(0.01)
+        except OSError as e:
+            os.mkdir(f"{os.path.dirname(file)}/gave-up-{e.errno}")
+        sys.exit(1)
     if mode == "garbage":
         link.send(b"\xff\xff\xff\xff")
         sys.exit(0)
