@@ -3,6 +3,7 @@
 
 #include "cri/call.h"
 #include "cri/handlers.h"
+#include "cri/pull_trace.h"
 #include "images/image.h"
 #include "images/reference.h"
 #include "images/store.h"
@@ -212,11 +213,21 @@ void handle_image_status(struct cri_call *call) {
                 call_run(call, status_work, status_done);
 }
 
+struct pull {
+        struct image_transfer *transfer;
+        struct pull_trace *trace; /* NULL: not traced */
+};
+
+static void pull_progress(void *data, const struct image_progress *progress) {
+        pull_trace_progress(((struct pull *)((struct cri_call *)data)->state)->trace, progress);
+}
+
 static void pull_done(void *data, const struct image_transfer_result *result, const struct err *err) {
         Cri__PullImageResponse response = CRI__PULL_IMAGE_RESPONSE__INIT;
         struct cri_call *call = data;
         const char *name = ((const Cri__PullImageRequest *)call->request)->image->image;
 
+        pull_trace_end(((struct pull *)call->state)->trace, err);
         if (!result) {
                 call_refuse(call, err_code(err), "failed to pull and unpack image \"%s\": %s", name, err_text(err));
                 return;
@@ -228,16 +239,17 @@ static void pull_done(void *data, const struct image_transfer_result *result, co
 }
 
 static void pull_cancel(struct cri_call *call) {
-        image_transfer_cancel(call->state);
+        image_transfer_cancel(((struct pull *)call->state)->transfer);
 }
 
 void handle_pull_image(struct cri_call *call) {
         static const struct image_transfer_callbacks callbacks = { .done = pull_done };
+        static const struct image_transfer_callbacks traced = { .progress = pull_progress, .done = pull_done };
         const Cri__PullImageRequest *request = (const Cri__PullImageRequest *)call->request;
         const struct cri_options *options = &call->cri->options;
         const Cri__AuthConfig *auth = request->auth;
-        struct image_transfer *transfer;
-        struct image_transfer_request pull = {
+        struct pull *pull;
+        struct image_transfer_request wanted = {
                 .kind = IMAGE_PULL,
                 .root_dir = options->root_dir,
                 .reference = spec_of(request->image)->image,
@@ -247,19 +259,24 @@ void handle_pull_image(struct cri_call *call) {
                 .insecure = options->insecure_registries,
         };
 
-        if (text_empty(pull.reference)) {
+        if (text_empty(wanted.reference)) {
                 call_refuse(call, EINVAL, "image reference is empty");
                 return;
         }
         if (auth)
-                pull.auth = (struct image_auth){ .username = auth->username, .password = auth->password, .auth = auth->auth,
-                                                 .server = auth->server_address, .identity_token = auth->identity_token,
-                                                 .registry_token = auth->registry_token };
-        if (image_transfer_start(call->cri->loop, &pull, &callbacks, call, &transfer, &call->err) < 0) {
+                wanted.auth = (struct image_auth){ .username = auth->username, .password = auth->password, .auth = auth->auth,
+                                                   .server = auth->server_address, .identity_token = auth->identity_token,
+                                                   .registry_token = auth->registry_token };
+        pull = call_alloc(call, sizeof(*pull));
+        if (!pull)
+                return;
+        call->state = pull;
+        pull->trace = pull_trace_new(call->arena, call->span);
+        if (image_transfer_start(call->cri->loop, &wanted, pull->trace ? &traced : &callbacks, call, &pull->transfer,
+                                 &call->err) < 0) {
                 call_fail(call);
                 return;
         }
-        call->state = transfer;
         call->cancel = pull_cancel;
 }
 

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+import oci
 from support.cri import Client, api
 from support.node import PEERS, free_port, pod, wait_for
 from support.otlp import INTERNAL, SERVER, SLACK, Collector
@@ -87,6 +88,23 @@ def test_pod_that_cannot_start(traced, collector):
     assert start.attributes["rpc.grpc.status_code"] != 0
     step = collector.below(start)["container_start"]
     assert step.status == 2 and "nosuch" in step.message
+
+
+def test_pulls_and_their_layers(traced, collector, registry):
+    node = traced()
+    layers = [oci.Layer().file(f"data{i}", os.urandom(50000)).tar() for i in range(3)]
+    first, second = registry.push(oci.Image(layers[:2], Cmd=["x"]), "traced:1"), registry.push(oci.Image(layers, Cmd=["x"]), "traced:2")
+    node.crictl("pull", first)
+    pull = collector.one("PullImage", container_image_name=first)
+    steps = [s for s in collector.spans("layer") if s.parent == pull.id]
+    assert len({s.attributes["digest"] for s in steps}) == 2 and {s.attributes["result"] for s in steps} == {"done"}
+    assert all(50000 < s.attributes["bytes"] < 60000 and s.within(pull) for s in steps)
+    node.crictl("pull", second)
+    pull = collector.one("PullImage", container_image_name=second)
+    assert sorted(s.attributes["result"] for s in collector.spans("layer") if s.parent == pull.id) == ["done", "exists", "exists"]
+    wrong = first.rsplit(":", 1)[0] + ":nosuch"
+    assert node.crictl("pull", wrong, check=False).returncode != 0
+    assert collector.one("PullImage", container_image_name=wrong).attributes["rpc.grpc.status_code"] == 5
 
 
 def test_crictl(traced, collector):
