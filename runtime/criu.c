@@ -219,6 +219,7 @@ static int ask(struct worker *worker, struct err **err) {
         const struct criu_request *request = worker->request;
         _cleanup_arena_ struct arena *arena = arena_new();
         Criu__Request message = CRIU__REQUEST__INIT;
+        Criu__JoinedNamespace joined[CRIU_JOINED_MAX], *joined_list[CRIU_JOINED_MAX];
         Criu__CgroupRoot *roots[CGROUPS_MAX];
         Criu__Options options;
         int r;
@@ -233,6 +234,14 @@ static int ask(struct worker *worker, struct err **err) {
                 options.n_cgroup_roots = cgroup_roots(arena, worker->pid, roots);
                 options.cgroup_roots = roots;
         }
+        for (size_t i = 0; i < request->n_joined; i++) {
+                criu__joined_namespace__init(&joined[i]);
+                joined[i].kind = (char *)request->joined[i].kind;
+                joined[i].path = (char *)request->joined[i].path;
+                joined_list[i] = &joined[i];
+        }
+        options.joined = joined_list;
+        options.n_joined = request->n_joined;
         message.type = request->pid > 0 ? CRIU__TYPE__DUMP : CRIU__TYPE__RESTORE;
         message.options = &options;
         return send_request(worker->socket, &message, err);

@@ -28,6 +28,12 @@ struct criu_inherited {
         int fd;
 };
 
+#define CRIU_JOINED_MAX 2
+struct criu_joined {
+        const char *kind; /* "ipc", "uts" */
+        const char *path;
+};
+
 /* Zeroed but for the descriptors, it is the plainest dump or restore. All is borrowed. */
 struct criu_request {
         const char *program; /* of criu_find() */
@@ -45,6 +51,8 @@ struct criu_request {
         /* of a restore */
         const struct criu_inherited *inherited;
         size_t n_inherited;
+        struct criu_joined joined[CRIU_JOINED_MAX]; /* namespaces that are entered in place of those that were written down */
+        size_t n_joined;
         const struct cgroup_join *join; /* the cgroup that all of it is restored in */
         int (*made)(void *data, pid_t pid, struct err **err); /* the first process is there, in its namespaces, and nothing runs yet */
         void *data;

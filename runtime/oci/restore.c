@@ -176,6 +176,21 @@ static int give_namespace(struct restore *r, enum namespace_type type, bool want
         return 0;
 }
 
+/* ipc and uts namespaces of others are just entered. */
+static int join_namespace(struct restore *r, enum namespace_type type, const char *kind, struct err **err) {
+        const struct namespace_spec *ns = &r->creation.config.spec.namespaces[type];
+        struct criu_request *request = &r->options->request;
+        struct criu_joined joined = { kind, NULL };
+
+        if (ns->mode != NAMESPACE_JOIN)
+                return 0;
+        joined.path = arena_printf(r->creation.oci->arena, "/proc/%d/fd/%d", getpid(), ns->fd);
+        if (!joined.path)
+                return err_set(err, ENOMEM, "out of memory");
+        request->joined[request->n_joined++] = joined;
+        return 0;
+}
+
 static int give_descriptors(struct restore *r, struct err **err) {
         struct criu_request *request = &r->options->request;
         int result;
@@ -185,7 +200,21 @@ static int give_descriptors(struct restore *r, struct err **err) {
                 if (r->externals.stdio[fd][0])
                         r->inherited[request->n_inherited++] = (struct criu_inherited){ r->externals.stdio[fd], fd };
         result = give_namespace(r, NAMESPACE_NET, r->externals.net, "network", CRIU_NET_KEY, err);
-        return result < 0 ? result : give_namespace(r, NAMESPACE_PID, r->externals.pid, "pid", CRIU_PID_KEY, err);
+        if (result == 0)
+                result = give_namespace(r, NAMESPACE_PID, r->externals.pid, "pid", CRIU_PID_KEY, err);
+        if (result == 0)
+                result = join_namespace(r, NAMESPACE_IPC, "ipc", err);
+        return result < 0 ? result : join_namespace(r, NAMESPACE_UTS, "uts", err);
+}
+
+/* What criu has no way to enter. */
+static int check_namespaces(const struct restore *r, struct err **err) {
+        const struct namespace_spec *namespaces = r->creation.config.spec.namespaces;
+
+        if (namespaces[NAMESPACE_USER].mode == NAMESPACE_JOIN || namespaces[NAMESPACE_CGROUP].mode == NAMESPACE_JOIN ||
+            namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_JOIN || namespaces[NAMESPACE_TIME].mode == NAMESPACE_JOIN)
+                return err_set(err, ENOTSUP, "linux.namespaces: a user, mount, cgroup or time namespace of others cannot be restored into");
+        return 0;
 }
 
 /* ---- the whole ---- */
@@ -199,6 +228,8 @@ static int prepare(struct restore *r, struct err **err) {
 
         if (result == 0)
                 result = creation_begin(&r->creation, err);
+        if (result == 0)
+                result = check_namespaces(r, err);
         if (result == 0)
                 result = creation_filter_devices(&r->creation, err);
         if (result == 0)
