@@ -69,6 +69,10 @@ void client_convert(const struct wire_reply *reply, struct container_state *stat
 /* shim_process.c: listens in @dir and starts a shim there. */
 int shim_process_start(struct runtime *runtime, const char *id, int dir, pid_t *ret_pid, struct err **err);
 
+/* Ends a shim that was started and could not be set up, with what it started: the process that holds the pod's pid namespace
+ * may not be written down yet, and would outlive it. */
+void shim_process_kill(pid_t pid);
+
 /* hint.c: RUN/sandboxes/ID/CID/state, what a new shim must know to take a container up; texts are allocated. */
 struct hint {
         pid_t pid;

@@ -314,8 +314,8 @@ int sandbox_recover(struct runtime *runtime, const char *id, const struct sandbo
         for (size_t i = 0; i < all.n && r == 0; i++)
                 r = adopt(runtime, id, dir, &all.list[i], err);
         if (r < 0) {
-                if (info.shim_pid > 0 && kill(info.shim_pid, SIGKILL) == 0)
-                        waitpid(info.shim_pid, NULL, 0);
+                if (info.shim_pid > 0)
+                        shim_process_kill(info.shim_pid);
                 return err_wrap(err, "sandbox %s: start a new shim", id), r;
         }
         *ret_info = info;

@@ -49,10 +49,8 @@ static int create(struct runtime *runtime, const char *id, const struct sandbox_
         r = sandbox_setup(runtime, id, spec, &none, info, err);
         if (r == 0 && !spec->host_network)
                 r = sandbox_pin_netns(runtime, id, info->shim_pid, err);
-        if (r < 0) {
-                kill(info->shim_pid, SIGKILL);
-                waitpid(info->shim_pid, NULL, 0);
-        }
+        if (r < 0)
+                shim_process_kill(info->shim_pid);
         return r;
 }
 

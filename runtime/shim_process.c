@@ -97,3 +97,11 @@ int shim_process_start(struct runtime *runtime, const char *id, int dir, pid_t *
         *ret_pid = pid;
         return 0;
 }
+
+void shim_process_kill(pid_t pid) {
+        kill(-pid, SIGKILL);
+        kill(pid, SIGKILL); /* it may have no session yet */
+        waitpid(pid, NULL, 0);
+        while (waitpid(-pid, NULL, 0) > 0) /* what it left is ours now */
+                ;
+}
