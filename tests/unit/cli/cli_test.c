@@ -240,7 +240,7 @@ static void test_labels_and_patterns(void **state) {
         _cleanup_free_ struct label *labels = NULL;
         _cleanup_free_ void *entries = NULL;
         _cleanup_err_ struct err *err = NULL;
-        _cleanup_pattern_ struct pattern pattern = {};
+        _cleanup_(pattern_done) struct pattern pattern = {};
         const ProtobufCMessageDescriptor *type = &cri__container_filter__label_selector_entry__descriptor;
 
         assert_int_equal(labels_read(&values, type, &labels, &entries, NULL), 0);
