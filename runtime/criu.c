@@ -69,7 +69,7 @@ static uint64_t now(void) {
         return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }
 
-/* Puts @fd at number @at, where it may lie on another that is still to be moved: first of all out of the way. */
+/* Puts @fds at the numbers from SOCKET_FD on; first of all out of the way, since one may lie where another is to be. */
 static int move_all(int *fds, size_t n) {
         for (size_t i = 0; i < n; i++) {
                 fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, SOCKET_FD + (int)n);
@@ -82,53 +82,92 @@ static int move_all(int *fds, size_t n) {
         return 0;
 }
 
-static _Noreturn void become_criu(const struct criu_request *request, int *fds, size_t n_fds) {
-        char program[] = "criu", verb[] = "swrk", number[] = "3", *argv[] = { program, verb, number, NULL };
-        int null = request->pid > 0 ? open("/dev/null", O_RDWR) : -EBADF;
+/* @fds: the socket and what is inherited. @tell is where a failure is told, and is moved out of their way. */
+static int set_up(const struct criu_request *request, int null, int *fds, size_t n_fds, int *tell) {
+        int moved = fcntl(*tell, F_DUPFD_CLOEXEC, SOCKET_FD + (int)n_fds);
         sigset_t none;
+
+        if (moved < 0)
+                return -errno;
+        *tell = moved;
 
         for (size_t i = 0; request->join && i < request->join->n_tasks; i++)
                 if (write(request->join->tasks[i], "0", 1) != 1)
-                        _exit(126);
+                        return -errno;
         /* A restore's streams go on to be the container's. */
-        if (null >= 0 && (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0))
-                _exit(126);
+        if (request->pid > 0 && (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(null, 2) < 0))
+                return -errno;
         if (move_all(fds, n_fds) < 0)
-                _exit(126);
-        sys_close_range((unsigned)(SOCKET_FD + n_fds), ~0u, 0);
+                return -errno;
+        sys_close_range((unsigned)(SOCKET_FD + n_fds), ~0u, CLOSE_RANGE_CLOEXEC);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         signal(SIGPIPE, SIG_DFL);
         signal(SIGXFSZ, SIG_IGN); /* see give_up() */
-        execv(request->program, argv);
-        _exit(127);
+        return 0;
+}
+
+static _Noreturn void become_criu(const struct criu_request *request, int null, int *fds, size_t n_fds, int tell) {
+        char program[] = "criu", verb[] = "swrk", number[] = "3", *argv[] = { program, verb, number, NULL };
+        int r = set_up(request, null, fds, n_fds, &tell);
+
+        if (r == 0) {
+                execv(request->program, argv);
+                r = -errno;
+        }
+        _exit(write(tell, &r, sizeof(r)) == sizeof(r) ? 127 : 126);
+}
+
+/* Waits until it has become criu, or says why not. */
+static int wait_for_exec(struct worker *worker, int report, struct err **err) {
+        ssize_t n;
+        int r;
+
+        do
+                n = read(report, &r, sizeof(r));
+        while (n < 0 && errno == EINTR);
+        if (n == 0)
+                return 0;
+        while (waitpid(worker->pid, NULL, 0) < 0 && errno == EINTR)
+                ;
+        return err_errno(err, n == sizeof(r) ? -r : EIO, "start %s", worker->request->program);
 }
 
 static int start(struct worker *worker, struct err **err) {
         const struct criu_request *request = worker->request;
-        _cleanup_free_ int *fds = calloc(request->n_inherited + 1, sizeof(*fds));
-        _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
-        int pair[2];
+        size_t n = request->n_inherited + 1;
+        _cleanup_free_ int *fds = calloc(n, sizeof(*fds));
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF, report = -EBADF, tell = -EBADF, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        int pair[2], r;
 
         if (!fds)
                 return err_set(err, ENOMEM, "out of memory");
+        if (null < 0)
+                return err_errno(err, errno, "/dev/null");
         /* What an earlier one wrote there is not this one's. */
         unlinkat(request->work_fd, request->pid > 0 ? CRIU_DUMP_LOG : CRIU_RESTORE_LOG, 0);
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return err_errno(err, errno, "socketpair");
         ours = pair[0];
         theirs = pair[1];
+        if (pipe2(pair, O_CLOEXEC) < 0)
+                return err_errno(err, errno, "pipe");
+        report = pair[0];
+        tell = pair[1];
         fds[0] = theirs;
         for (size_t i = 0; i < request->n_inherited; i++)
                 fds[i + 1] = request->inherited[i].fd;
         worker->pid = sys_clone(0, request->join ? request->join->dir_fd : -EBADF, NULL);
         if (worker->pid == 0)
-                become_criu(request, fds, request->n_inherited + 1);
+                become_criu(request, null, fds, n, tell);
         if (worker->pid < 0)
                 return err_errno(err, errno, "start %s", request->program);
-        worker->socket = TAKE_FD(ours);
+        tell = close_fd(tell);
+        theirs = close_fd(theirs);
+        r = wait_for_exec(worker, report, err);
+        worker->socket = r < 0 ? -EBADF : TAKE_FD(ours);
         worker->deadline = request->seconds > 0 ? now() + (uint64_t)request->seconds * 1000 : 0;
-        return 0;
+        return r;
 }
 
 /* ---- its RPC ---- */
@@ -298,7 +337,10 @@ static int listen_to(struct worker *worker, Criu__Response **ret_response, struc
 
                 if (n <= 0)
                         return (int)n;
+                errno = 0;
                 response = criu__response__unpack(NULL, (size_t)n, data);
+                if (!response && errno == ENOMEM)
+                        return err_set(err, ENOMEM, "out of memory");
                 if (!response)
                         return err_set(err, EBADMSG, "%s: not an answer of criu's", worker->request->program);
                 if (response->type != CRIU__TYPE__NOTIFY || !response->success) {

@@ -103,6 +103,16 @@ def test_failing(checkpoints, mode, says):
     assert checkpoints.state() == "running"
 
 
+def test_no_program(checkpoints):
+    checkpoints.begin()
+    environment(checkpoints.dir + "/path")
+    with open(checkpoints.dir + "/path/criu", "wb") as f:
+        f.write(b"\x7fELF of another machine")
+    done = checkpoints.criu("checkpoint", "c")
+    assert done.returncode == 1 and f"start {checkpoints.dir}/path/criu: Exec format error" in done.stderr
+    assert checkpoints.state() == "running"
+
+
 def test_what_is_asked(checkpoints):
     checkpoints.begin()
     done = checkpoints.criu("checkpoint", "--image-path", "image", "--leave-running", "--tcp-established", "--shell-job", "--manage-cgroups-mode", "ignore", "c")

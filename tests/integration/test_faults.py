@@ -16,6 +16,7 @@ from support.node import Node, wait_for
 
 FULL = os.environ.get("FAULTS") == "all"
 SAMPLES = 3  # of each step and kind, when not all
+FAKE_CRIU = os.path.join(os.path.dirname(os.path.abspath(__file__)), "support/fake_criu.py")
 TEXTS = {"ENOSPC": "No space left on device", "EIO": "Input/output error", "EMFILE": "Too many open files", "ENOMEM": "memory"}
 
 
@@ -28,8 +29,12 @@ def faults():
 
 
 @pytest.fixture(scope="module")
-def world(faults, busybox_archive, registry):
-    node = Node(env=faults.env).start()
+def world(faults, busybox_archive, registry, tmp_path_factory):
+    criu = tmp_path_factory.mktemp("path") / "criu"
+    # Static, so that nothing fails in it.
+    criu.write_text(f"#!/bin/busybox sh\nunset LD_PRELOAD\nexec {FAKE_CRIU} \"$@\"\n")
+    criu.chmod(0o755)
+    node = Node(env={**faults.env, "PATH": f"{criu.parent}:{os.environ['PATH']}"}).start()
     node.nacelle("import", busybox_archive)
     w = World(node, faults, busybox_archive, registry)
     yield w
@@ -116,6 +121,10 @@ def of_container(w):
     return {1: w.container_id}
 
 
+def checkpoint_of_container(w):
+    return {1: w.container_id, 2: w.node.dir + "/checkpoint.tar"}
+
+
 def of_sandbox(w):
     return {1: w.sandbox_id}
 
@@ -151,6 +160,7 @@ STEPS = {
     "metrics": (both(World.sandbox, World.running), nothing, call("ListPodSandboxMetrics", {}), nothing),
     "update": (both(World.sandbox, World.running), nothing, call("UpdateContainerResources", lambda w: {1: w.container_id, 2: {3: 512, 4: 1 << 26}}), nothing),
     "reopen log": (both(World.sandbox, World.running), nothing, call("ReopenContainerLog", of_container), nothing),
+    "checkpoint": (both(World.sandbox, World.running), nothing, call("CheckpointContainer", checkpoint_of_container), again("CheckpointContainer", checkpoint_of_container)),
     "stop": (World.sandbox, World.running, call("StopContainer", of_container), both(again("StopContainer", of_container), World.remove_containers)),
     "remove": (World.sandbox, World.running, call("RemoveContainer", of_container), again("RemoveContainer", of_container)),
     "stop sandbox": (nothing, both(World.sandbox, World.running), call("StopPodSandbox", of_sandbox), both(again("StopPodSandbox", of_sandbox), World.remove_sandboxes)),
