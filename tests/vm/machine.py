@@ -11,6 +11,8 @@ import subprocess
 import time
 
 CACHE = os.path.expanduser(os.environ.get("NACELLE_VM_CACHE", "~/.cache/nacelle-vm"))
+# In which the kernel says its first word. Now and then an emulated one never does.
+BOOT_SECONDS = 40
 MODULES = ["overlay", "bridge", "br_netfilter", "veth", "nf_tables", "nft_chain_nat", "nft_masq", "nft_nat", "nft_redir", "nft_ct",
            "nft_fib_inet", "nft_limit", "nf_conntrack", "nf_nat", "sch_tbf", "sch_ingress", "ifb", "act_mirred", "cls_matchall",
            "cls_u32", "dummy", "tun", "unix_diag", "inet_diag", "tcp_diag", "udp_diag", "raw_diag", "netlink_diag", "af_packet_diag",
@@ -113,18 +115,22 @@ class Machine:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
     def lines(self, seconds):
-        """What the console says, line by line, until it ends or the time is over."""
-        end = time.monotonic() + seconds
+        """What the console says, line by line, until it ends or the time is over; no line at all when nothing came in BOOT_SECONDS."""
+        begin = time.monotonic()
+        end = begin + seconds
         os.set_blocking(self.process.stdout.fileno(), False)
-        text = b""
+        text, heard = b"", False
         with open(self.console, "ab") as log:
             while time.monotonic() < end:
                 data = self.process.stdout.read()
                 if data == b"":
                     return
                 if not data:
+                    if not heard and time.monotonic() > begin + BOOT_SECONDS:
+                        return
                     time.sleep(0.02)
                     continue
+                heard |= bool(data.strip())
                 log.write(data)
                 text += data
                 *whole, text = text.split(b"\n")
