@@ -134,8 +134,8 @@ static int put_documents(struct checkpoint *c, int archive, struct err **err) {
         if (r == 0)
                 r = checkpoint_spec(c->call->container, c->call->arena, &spec, err);
         if (r == 0)
-                r = tar_write_text(archive, "config.dump", config, strlen(config), err);
-        return r < 0 ? r : tar_write_text(archive, "spec.dump", spec, strlen(spec), err);
+                r = tar_write_text(archive, "config.dump", 0600, config, strlen(config), err);
+        return r < 0 ? r : tar_write_text(archive, "spec.dump", 0600, spec, strlen(spec), err);
 }
 
 static int put_all(struct checkpoint *c, int archive, struct err **err) {

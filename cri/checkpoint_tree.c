@@ -24,7 +24,7 @@ static int put_mark(struct walk *w, size_t n, const char *prefix, const char *na
         if (n + strlen(prefix) + strlen(name) >= sizeof(w->path))
                 return err_errno(err, ENAMETOOLONG, "%s", w->path);
         sprintf(w->path + n, "%s%s", prefix, name);
-        return tar_write_text(w->archive, w->path, "", 0, err);
+        return tar_write_text(w->archive, w->path, 0600, "", 0, err);
 }
 
 static bool is_opaque(const char *proc) {

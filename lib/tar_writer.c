@@ -42,7 +42,7 @@ static int put(int fd, const void *bytes, size_t n, struct err **err) {
         return 0;
 }
 
-static int put_padding(int fd, uint64_t size, struct err **err) {
+int tar_write_padding(int fd, uint64_t size, struct err **err) {
         return put(fd, zeros, (BLOCK - size % BLOCK) % BLOCK, err);
 }
 
@@ -143,7 +143,7 @@ static int put_pax(int fd, const struct pax *pax, struct err **err) {
         r = put_header(fd, "PaxHeaders/entry", 'x', 0600, 0, 0, pax->length, 0, NULL, 0, err);
         if (r == 0)
                 r = put(fd, pax->text, pax->length, err);
-        return r < 0 ? r : put_padding(fd, pax->length, err);
+        return r < 0 ? r : tar_write_padding(fd, pax->length, err);
 }
 
 /* ---- content ---- */
@@ -252,7 +252,7 @@ static int put_content(int fd, const struct tar_item *item, const struct content
 
         for (size_t i = 0; r == 0 && i < c->n; i++)
                 r = copy(fd, item->content, &c->pieces[i], err);
-        return r < 0 ? r : put_padding(fd, c->size, err);
+        return r < 0 ? r : tar_write_padding(fd, c->size, err);
 }
 
 /* ---- entries ---- */
@@ -312,12 +312,23 @@ int tar_write(int fd, const struct tar_item *item, struct err **err) {
         return r < 0 || content.size == 0 ? r : put_content(fd, item, &content, err);
 }
 
-int tar_write_text(int fd, const char *path, const char *text, size_t length, struct err **err) {
-        int r = put_header(fd, path, '0', 0600, 0, 0, length, 0, NULL, 0, err);
+int tar_write_begin(int fd, const char *path, mode_t mode, uint64_t size, struct err **err) {
+        struct pax pax = { 0 };
+        int r;
+
+        if (size > OCTAL_11_MAX)
+                add_number(&pax, "size", size);
+        r = put_pax(fd, &pax, err);
+        free(pax.text);
+        return r < 0 ? r : put_header(fd, path, '0', mode, 0, 0, size, 0, NULL, 0, err);
+}
+
+int tar_write_text(int fd, const char *path, mode_t mode, const char *text, size_t length, struct err **err) {
+        int r = tar_write_begin(fd, path, mode, length, err);
 
         if (r == 0)
                 r = put(fd, text, length, err);
-        return r < 0 ? r : put_padding(fd, length, err);
+        return r < 0 ? r : tar_write_padding(fd, length, err);
 }
 
 int tar_write_end(int fd, struct err **err) {

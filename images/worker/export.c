@@ -12,12 +12,11 @@
 #include "images/worker/request.h"
 #include "images/worker/stored.h"
 #include "images/strings.h"
-#include "images/worker/tar.h"
-#include "images/worker/tar_internal.h"
 #include "images/worker/transfers.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/json_writer.h"
+#include "lib/tar_writer.h"
 
 #define EXPORT_IMAGES_MAX 64
 
@@ -30,70 +29,8 @@ struct export {
         struct string_list written; /* names in the archive so far */
 };
 
-static int put(struct export *x, const void *bytes, size_t n, struct err **err) {
-        const char *p = bytes;
-
-        while (n > 0) {
-                ssize_t done = write(x->fd, p, n);
-
-                if (done < 0 && errno == EINTR)
-                        continue;
-                if (done < 0)
-                        return err_errno(err, errno, "write the archive");
-                p += done;
-                n -= (size_t)done;
-        }
-        return 0;
-}
-
-/* The size in octal, or in base 256 for what is larger than 8 GB. */
-static void put_size(char field[12], uint64_t size) {
-        char text[24];
-
-        if (size < (uint64_t)1 << 33) {
-                snprintf(text, sizeof(text), "%011llo", (unsigned long long)size);
-                memcpy(field, text, 12);
-                return;
-        }
-        memset(field, 0, 12);
-        field[0] = (char)0x80;
-        for (int i = 11; i >= 4; i--, size >>= 8)
-                field[i] = (char)(size & 0xff);
-}
-
-static int put_header(struct export *x, const char *name, uint64_t size, struct err **err) {
-        struct tar_header h = { .type = '0' };
-        unsigned sum = 0;
-        char text[16];
-
-        snprintf(h.name, sizeof(h.name), "%s", name);
-        memcpy(h.mode, "0000644", 8);
-        memcpy(h.uid, "0000000", 8);
-        memcpy(h.gid, "0000000", 8);
-        memcpy(h.mtime, "00000000000", 12); /* the same content makes the same archive */
-        memcpy(h.magic, "ustar", 6);
-        memcpy(h.version, "00", 2);
-        put_size(h.size, size);
-        memset(h.checksum, ' ', sizeof(h.checksum));
-        for (size_t i = 0; i < sizeof(h); i++)
-                sum += ((unsigned char *)&h)[i];
-        snprintf(text, sizeof(text), "%06o", sum);
-        memcpy(h.checksum, text, 7);
-        return put(x, &h, sizeof(h), err);
-}
-
-static int put_padding(struct export *x, uint64_t size, struct err **err) {
-        static const char zeros[TAR_BLOCK];
-
-        return put(x, zeros, (TAR_BLOCK - size % TAR_BLOCK) % TAR_BLOCK, err);
-}
-
-static int put_text(struct export *x, const char *name, const char *text, size_t n, struct err **err) {
-        int r = put_header(x, name, n, err);
-
-        if (r == 0)
-                r = put(x, text, n, err);
-        return r < 0 ? r : put_padding(x, n, err);
+static int put_text(const struct export *x, const char *name, const char *text, size_t n, struct err **err) {
+        return tar_write_text(x->fd, name, 0644, text, n, err);
 }
 
 /* A blob's name in the archive; false when it was written for an earlier image. */
@@ -113,7 +50,7 @@ static int put_blob(struct export *x, const struct descriptor *blob, struct err 
         snprintf(name, sizeof(name), "blobs/sha256/%.64s", digest_hex(blob->digest));
         if (!is_new(x, name))
                 return 0;
-        if ((r = stored_blob_open(x->layout, blob, &fd, err)) < 0 || (r = put_header(x, name, blob->size, err)) < 0)
+        if ((r = stored_blob_open(x->layout, blob, &fd, err)) < 0 || (r = tar_write_begin(x->fd, name, 0644, blob->size, err)) < 0)
                 return r;
         while (left > 0) {
                 ssize_t n = sendfile(x->fd, fd, NULL, left < 4 << 20 ? (size_t)left : 4 << 20);
@@ -126,7 +63,7 @@ static int put_blob(struct export *x, const struct descriptor *blob, struct err 
                 report_progress(x->report, blob->digest, "writing", blob->size - left, blob->size);
         }
         report_progress(x->report, blob->digest, "done", blob->size, blob->size);
-        return put_padding(x, blob->size, err);
+        return tar_write_padding(x->fd, blob->size, err);
 }
 
 static int put_image(struct export *x, const struct stored_image *image, struct err **err) {
@@ -216,7 +153,7 @@ static int put_docker_manifest(struct export *x, struct err **err) {
 }
 
 static int write_archive(struct export *x, struct err **err) {
-        static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}", end[2 * TAR_BLOCK];
+        static const char layout[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
         int r = put_text(x, "oci-layout", layout, sizeof(layout) - 1, err);
 
         if (r == 0)
@@ -227,7 +164,7 @@ static int write_archive(struct export *x, struct err **err) {
                 r = put_image(x, &x->images[i], err);
                 report_image(x->report, x->images[i].manifest.config.digest, x->images[i].digest);
         }
-        return r < 0 ? r : put(x, end, sizeof(end), err);
+        return r < 0 ? r : tar_write_end(x->fd, err);
 }
 
 static int find_images(struct export *x, const struct request *q, struct err **err) {
