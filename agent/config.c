@@ -100,7 +100,7 @@ static int set_bytes(const struct value *value, const char *name, int64_t *field
         static const struct {
                 const char *suffix;
                 int64_t factor;
-        } units[] = { { "", 1 },        { "k", 1000 },      { "M", 1000000 }, { "G", 1000000000 },
+        } units[] = { { "", 1 },      { "k", 1000 },     { "M", 1000000 },    { "G", 1000000000 },
                       { "Ki", 1024 }, { "Mi", 1048576 }, { "Gi", 1073741824 } };
         const char *text = value_string(value);
         char *end = NULL;
@@ -140,11 +140,13 @@ static int set_runtimes(const struct value *value, const char *name, struct opti
                 return want(value, name, "a list", err);
         for (uint32_t i = 0; all && i < value_count(value); i++) {
                 const struct value *one = value_at(value, i);
-                const char *handler = value_string(value_get(one, "handler")), *path = value_string(value_get(one, "path"));
+                const char *handler = value_string(value_get(one, "handler")),
+                           *path = value_string(value_get(one, "path"));
                 char *longer = NULL;
 
                 if (!handler || !path || !*handler || path[0] != '/' || strpbrk(handler, "=,") || strchr(path, ','))
-                        return err_set(err, EINVAL, "line %u: %s: wants a handler's name and a program's absolute path", one->line, name);
+                        return err_set(err, EINVAL, "line %u: %s: wants a handler's name and a program's absolute path",
+                                       one->line, name);
                 if (asprintf(&longer, "%s%s%s=%s", all, *all ? "," : "", handler, path) < 0)
                         longer = NULL;
                 free(all);
@@ -250,8 +252,10 @@ static int check_kind(const struct value *document, struct err **err) {
 
         if (!version || !kind || strcmp(kind, "KubeletConfiguration") != 0 ||
             strcmp(version, "kubelet.config.k8s.io/v1beta1") != 0)
-                return err_set(err, EINVAL, "wants kind KubeletConfiguration and apiVersion kubelet.config.k8s.io/v1beta1, not %s and %s",
-                               kind ? kind : "none", version ? version : "none");
+                return err_set(
+                        err, EINVAL,
+                        "wants kind KubeletConfiguration and apiVersion kubelet.config.k8s.io/v1beta1, not %s and %s",
+                        kind ? kind : "none", version ? version : "none");
         return 0;
 }
 

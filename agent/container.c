@@ -176,8 +176,7 @@ static void hook_passed(struct member *m) {
 
 static void hook_failed(struct member *m) {
         not_starting(m);
-        worker_say(m->worker, m, true, "FailedPostStartHook", "PostStartHook failed: %s",
-                   err_text(m->worker->failure));
+        worker_say(m->worker, m, true, "FailedPostStartHook", "PostStartHook failed: %s", err_text(m->worker->failure));
         m->kill_reason = "FailedPostStartHook";
         m->stop_deadline = worker_now(m->worker) + WORKER_STOP_MIN_S * 1000;
         m->stop_wanted = true;
@@ -238,7 +237,7 @@ static void stop_failed(struct member *m) {
 
 struct cell {
         void (*action)(struct member *m); /* NULL: the event means nothing here */
-        enum member_state next; /* set before the action, which may change it */
+        enum member_state next;           /* set before the action, which may change it */
 };
 
 static const struct {

@@ -21,7 +21,7 @@ static bool image_at(const struct member *m, size_t index, struct wanted *ret) {
                 *ret = (struct wanted){ m->spec->image, m->spec->image_pull_policy };
                 return true;
         }
-        list_for_each(mount, &m->spec->volume_mounts) {
+        list_for_each (mount, &m->spec->volume_mounts) {
                 const struct pod_volume *volume = pod_find_volume(m->worker->pod, mount->name);
 
                 if (!volume || !volume->image || --index)

@@ -45,7 +45,7 @@ static int collect_subpaths(struct arena *arena, struct pod_files *files, struct
         files->subpaths = arena_alloc_array(arena, m->spec->volume_mounts.count + 1, sizeof(*files->subpaths));
         if (!files->subpaths)
                 return err_set(err, ENOMEM, "out of memory");
-        list_for_each(mount, &m->spec->volume_mounts) {
+        list_for_each (mount, &m->spec->volume_mounts) {
                 const struct pod_volume *volume = pod_find_volume(m->worker->pod, mount->name);
                 const char *path = NULL;
                 int r = expand_sub_path(arena, files, m, mount, &path, err);

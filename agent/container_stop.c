@@ -19,11 +19,11 @@ void member_pre_stop(struct member *m) {
         const struct pod_lifecycle *lifecycle = m->spec->lifecycle;
 
         worker_say(m->worker, m, false, "Killing",
-                   m->kill_reason && strcmp(m->kill_reason, "liveness") == 0
-                           ? "Container %s failed liveness probe, will be restarted"
-                   : m->kill_reason && strcmp(m->kill_reason, "startup") == 0
-                           ? "Container %s failed startup probe, will be restarted"
-                           : "Stopping container %s",
+                   m->kill_reason && strcmp(m->kill_reason, "liveness") == 0 ?
+                           "Container %s failed liveness probe, will be restarted" :
+                   m->kill_reason && strcmp(m->kill_reason, "startup") == 0 ?
+                           "Container %s failed startup probe, will be restarted" :
+                           "Stopping container %s",
                    m->spec->name);
         if (lifecycle && lifecycle->pre_stop && worker_now(m->worker) < m->stop_deadline)
                 hook_run(m, lifecycle->pre_stop, m->stop_deadline);
@@ -143,8 +143,8 @@ void member_take_exit(struct member *m, const struct cri_container_info *info) {
         m->end = (struct ending){
                 .set = true,
                 .id = strdup(m->id),
-                .reason = info->reason && info->reason[0] ? strdup(info->reason)
-                                                          : strdup(info->exit_code ? "Error" : "Completed"),
+                .reason = info->reason && info->reason[0] ? strdup(info->reason) :
+                                                            strdup(info->exit_code ? "Error" : "Completed"),
                 .message = info->message && info->message[0] ? strdup(info->message) : NULL,
                 .exit_code = info->exit_code,
                 .started_at = info->started_at / 1000000,

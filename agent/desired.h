@@ -1,5 +1,5 @@
-/* What the files of the watched directory want: one pod a file, in the order in which the files came, so that a copy of a
- * manifest never takes over the pod that the first file runs. */
+/* What the files of the watched directory want: one pod a file, in the order in which the files came, so that a copy of
+ * a manifest never takes over the pod that the first file runs. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,7 +19,8 @@ struct desired_pods {
         size_t n;
 };
 
-/* Takes @pod; in place of what @file wanted before, if anything. Without memory for it, the pod is dropped and said so. */
+/* Takes @pod; in place of what @file wanted before, if anything. Without memory for it, the pod is dropped and said so.
+ */
 void desired_set(struct desired_pods *pods, const char *file, struct pod *pod);
 void desired_drop(struct desired_pods *pods, const char *file);
 void desired_clear(struct desired_pods *pods);

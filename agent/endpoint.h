@@ -10,14 +10,14 @@
 struct endpoint;
 struct json_writer;
 
-#define ENDPOINT_CLIENTS_MAX 64 /* at a time; more are closed */
+#define ENDPOINT_CLIENTS_MAX 64   /* at a time; more are closed */
 #define ENDPOINT_REQUEST_MAX 8192 /* bytes of a request */
-#define ENDPOINT_SECONDS 10 /* for a client to send its request and read the answer */
+#define ENDPOINT_SECONDS 10       /* for a client to send its request and read the answer */
 
 struct endpoint_route {
-        const char *path; /* NULL ends the table */
+        const char *path;                                     /* NULL ends the table */
         int (*write)(void *data, struct json_writer *writer); /* 0 or a negative errno: 500 */
-        char *(*text)(void *data); /* in place of write: plain text, allocated; NULL: 500 */
+        char *(*text)(void *data);                            /* in place of write: plain text, allocated; NULL: 500 */
 };
 
 /* @routes is kept. -EADDRINUSE and others with *@err. */

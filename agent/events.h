@@ -17,7 +17,7 @@ struct json_writer;
 struct event_object {
         const char *namespace_, *name, *uid;
         const char *container; /* NULL: the pod itself */
-        bool init; /* the container is an init container */
+        bool init;             /* the container is an init container */
 };
 
 struct events *events_new(const char *node_name);

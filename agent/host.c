@@ -51,11 +51,12 @@ static int take_lock(const char *dir, const char *flag, int *ret_lock, struct er
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return err_errno(err, errno, "cannot open %s", path);
-        /* Not flock(): a child that a killed agent made, and that has not reached its execve() yet, would go on holding it. */
+        /* Not flock(): a child that a killed agent made, and that has not reached its execve() yet, would go on holding
+         * it. */
         if (fcntl(fd, F_SETLK, &whole) < 0) {
                 if (errno == EAGAIN || errno == EACCES)
-                        return err_set(err, EBUSY,
-                                       "another nacelle-agent holds %s; give this one a %s of its own", dir, flag);
+                        return err_set(err, EBUSY, "another nacelle-agent holds %s; give this one a %s of its own", dir,
+                                       flag);
                 return err_errno(err, errno, "cannot lock %s", path);
         }
         *ret_lock = TAKE_FD(fd);

@@ -46,17 +46,20 @@ static void write_family(FILE *f, const char *name, const char *help, const uint
         write_head(f, name, "counter", help);
         for (enum cri_method i = 0; i < CRI_METHODS; i++)
                 if (values[i])
-                        fprintf(f, "%s{operation_type=\"%s\"} %" PRIu64 "\n", name, operation_of(i, operation), values[i]);
+                        fprintf(f, "%s{operation_type=\"%s\"} %" PRIu64 "\n", name, operation_of(i, operation),
+                                values[i]);
 }
 
 /* @labels: "" or "a=\"b\"". */
-static void write_histogram(FILE *f, const char *name, const char *labels, const struct cri_counters *c, enum cri_method method) {
+static void write_histogram(FILE *f, const char *name, const char *labels, const struct cri_counters *c,
+                            enum cri_method method) {
         const char *comma = *labels ? "," : "", *open = *labels ? "{" : "", *close = *labels ? "}" : "";
         uint64_t sum = 0;
 
         for (unsigned i = 0; i < CRI_BUCKETS; i++) {
                 sum += c->buckets[method][i];
-                fprintf(f, "%s_bucket{%s%sle=\"%.9g\"} %" PRIu64 "\n", name, labels, comma, (double)cri_bucket_end(i) * 1e-9, sum);
+                fprintf(f, "%s_bucket{%s%sle=\"%.9g\"} %" PRIu64 "\n", name, labels, comma,
+                        (double)cri_bucket_end(i) * 1e-9, sum);
         }
         fprintf(f, "%s_bucket{%s%sle=\"+Inf\"} %" PRIu64 "\n", name, labels, comma, c->ended[method]);
         fprintf(f, "%s_sum%s%s%s %.9g\n", name, open, labels, close, (double)c->nanoseconds[method] * 1e-9);
@@ -107,7 +110,8 @@ static double start_time(unsigned long long ticks, long per_second) {
 
         clock_gettime(CLOCK_REALTIME, &wall);
         clock_gettime(CLOCK_BOOTTIME, &boot);
-        return (double)(wall.tv_sec - boot.tv_sec) + (double)(wall.tv_nsec - boot.tv_nsec) * 1e-9 + (double)ticks / (double)per_second;
+        return (double)(wall.tv_sec - boot.tv_sec) + (double)(wall.tv_nsec - boot.tv_nsec) * 1e-9 +
+               (double)ticks / (double)per_second;
 }
 
 static void write_process(FILE *f) {
@@ -119,15 +123,17 @@ static void write_process(FILE *f) {
         char *p;
 
         if (files_read("/proc/self/stat", PROC_MAX, &text, NULL, NULL) < 0 || !(p = strrchr(text, ')')) ||
-            sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %ld %*d %llu %lu %ld", &user, &kernel,
-                   &threads, &begun, &size, &pages) != 6)
+            sscanf(p + 1, " %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu %*d %*d %*d %*d %ld %*d %llu %lu %ld",
+                   &user, &kernel, &threads, &begun, &size, &pages) != 6)
                 return;
         getrlimit(RLIMIT_NOFILE, &limit);
-        write_one(f, "process_cpu_seconds_total", "counter", "CPU time of the agent.", (double)(user + kernel) / (double)hz);
+        write_one(f, "process_cpu_seconds_total", "counter", "CPU time of the agent.",
+                  (double)(user + kernel) / (double)hz);
         write_one(f, "process_resident_memory_bytes", "gauge", "Resident memory of the agent.",
                   (double)pages * (double)sysconf(_SC_PAGESIZE));
         write_one(f, "process_virtual_memory_bytes", "gauge", "Address space of the agent.", (double)size);
-        write_one(f, "process_start_time_seconds", "gauge", "When the agent started, since 1970.", start_time(begun, hz));
+        write_one(f, "process_start_time_seconds", "gauge", "When the agent started, since 1970.",
+                  start_time(begun, hz));
         write_one(f, "process_open_fds", "gauge", "Open descriptors of the agent.", count_open_files());
         write_one(f, "process_max_fds", "gauge", "Descriptors that the agent may open.", (double)limit.rlim_cur);
         write_one(f, "process_threads", "gauge", "Threads of the agent.", (double)threads);
@@ -142,12 +148,14 @@ static void write_all(FILE *f, const struct cri_counters *c, unsigned pods) {
         write_head(f, "nacelle_image_pull_duration_seconds", "histogram", "Time that pulls of images took.");
         write_histogram(f, "nacelle_image_pull_duration_seconds", "", c, CRI_PULL_IMAGE);
         write_one(f, "nacelle_image_pulls_total", "counter", "Images pulled.", (double)c->pulls);
-        write_one(f, "nacelle_image_pull_bytes_total", "counter", "Bytes of layers pulled, compressed.", (double)c->pull_bytes);
+        write_one(f, "nacelle_image_pull_bytes_total", "counter", "Bytes of layers pulled, compressed.",
+                  (double)c->pull_bytes);
         write_one(f, "nacelle_oom_kills_total", "counter", "Processes killed for their memory.", (double)c->oom_kills);
         write_one(f, "kubelet_started_containers_total", "counter", "Containers started.", (double)c->started);
         write_one(f, "nacelle_container_restarts_total", "counter", "Containers started after an earlier attempt.",
                   (double)c->restarts);
-        write_one(f, "nacelle_shims_recovered_total", "counter", "Shims replaced after their death.", (double)c->shims_recovered);
+        write_one(f, "nacelle_shims_recovered_total", "counter", "Shims replaced after their death.",
+                  (double)c->shims_recovered);
         write_one(f, "nacelle_shims", "gauge", "Shims: one for each ready sandbox.", c->ready);
         write_one(f, "kubelet_running_pods", "gauge", "Pods that have a ready sandbox.", c->ready);
         write_one(f, "nacelle_directory_pods", "gauge", "Pods of the watched directory.", pods);
@@ -160,7 +168,8 @@ static void write_tracer(FILE *f, const struct tracer *tracer) {
         struct tracer_counters t;
 
         tracer_get_counters(tracer, &t);
-        write_one(f, "nacelle_trace_spans_exported_total", "counter", "Spans that the collector took.", (double)t.exported);
+        write_one(f, "nacelle_trace_spans_exported_total", "counter", "Spans that the collector took.",
+                  (double)t.exported);
         write_one(f, "nacelle_trace_spans_dropped_total", "counter",
                   "Spans lost: no room for them, too old, or refused by the collector.", (double)t.dropped);
         write_one(f, "nacelle_trace_spans_waiting", "gauge", "Spans that wait to be sent.", t.waiting);

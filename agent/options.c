@@ -350,11 +350,15 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 
 void options_deinit(struct options *o) {
         char **fields[] = {
-                &o->config,         &o->root_dir,    &o->run_dir,           &o->manifest_dir, &o->pod_logs_dir,
-                &o->libexec_dir,    &o->socket,      &o->node_ip,           &o->pod_cidr,     &o->bridge,
-                &o->cgroup_root,    &o->node_name,   &o->cluster_domain,    &o->resolv_conf,  &o->read_only_address,
-                &o->cluster_dns[0], &o->cluster_dns[1], &o->cluster_dns[2], &o->seccomp_dir,  &o->registries,
-                &o->registry_hosts_dir,  &o->runtimes,    &o->trace_endpoint, &o->cni_conf_dir, &o->cni_bin_dir,      &o->auth_file,
+                &o->config,         &o->root_dir,       &o->run_dir,
+                &o->manifest_dir,   &o->pod_logs_dir,   &o->libexec_dir,
+                &o->socket,         &o->node_ip,        &o->pod_cidr,
+                &o->bridge,         &o->cgroup_root,    &o->node_name,
+                &o->cluster_domain, &o->resolv_conf,    &o->read_only_address,
+                &o->cluster_dns[0], &o->cluster_dns[1], &o->cluster_dns[2],
+                &o->seccomp_dir,    &o->registries,     &o->registry_hosts_dir,
+                &o->runtimes,       &o->trace_endpoint, &o->cni_conf_dir,
+                &o->cni_bin_dir,    &o->auth_file,
         };
 
         for (size_t i = 0; i < ELEMENTS(fields); i++) {

@@ -12,32 +12,32 @@
 #include "lib/err.h"
 #include "lib/log.h"
 
-#define OPTIONS_DNS_MAX 3 /* name servers a resolv.conf may have; what kubelet keeps of clusterDNS */
+#define OPTIONS_DNS_MAX 3              /* name servers a resolv.conf may have; what kubelet keeps of clusterDNS */
 #define OPTIONS_FILE_MAX (1024 * 1024) /* bytes of a configuration file */
 
 struct options {
         char *config; /* NULL: none */
         char *root_dir, *run_dir, *manifest_dir, *pod_logs_dir, *libexec_dir;
-        char *socket; /* the path of --container-runtime-endpoint, without unix:// */
-        char *node_ip; /* NULL: the address of the default route's interface */
+        char *socket;   /* the path of --container-runtime-endpoint, without unix:// */
+        char *node_ip;  /* NULL: the address of the default route's interface */
         char *pod_cidr; /* one CIDR, or IPv4 and IPv6 with a comma between */
         char *bridge;
         char *cgroup_root;
-        char *node_name; /* --hostname-override, or the host's name in lower case */
+        char *node_name;      /* --hostname-override, or the host's name in lower case */
         char *cluster_domain; /* NULL: none */
         char *cluster_dns[OPTIONS_DNS_MAX];
         char *resolv_conf;
         char *read_only_address; /* for read_only_port */
-        char *runtimes; /* HANDLER=PATH,... */
-        char *trace_endpoint; /* where spans are sent; NULL: no traces are made */
+        char *runtimes;          /* HANDLER=PATH,... */
+        char *trace_endpoint;    /* where spans are sent; NULL: no traces are made */
         char *seccomp_dir, *registries, *registry_hosts_dir, *cni_conf_dir, *cni_bin_dir, *auth_file;
-        int64_t log_max_size; /* bytes of a container's log file before it is rotated */
-        int64_t pod_pids_limit; /* -1: none */
+        int64_t log_max_size;       /* bytes of a container's log file before it is rotated */
+        int64_t pod_pids_limit;     /* -1: none */
         int64_t crash_back_off_max; /* seconds */
         int log_max_files;
         int max_parallel_pulls; /* 0: no limit of its own */
         int max_pods;
-        int read_only_port; /* 0: only the Unix socket */
+        int read_only_port;    /* 0: only the Unix socket */
         int trace_per_million; /* of the traces that begin here */
         enum log_level log_level;
         bool runtime_only, show_help, show_version;

@@ -51,7 +51,8 @@ const char *pod_files_subpath(struct arena *arena, const struct member *m, const
 
 static const char *qos_folder(const struct pod *pod) {
         static const char *const folders[] = {
-                [QOS_BEST_EFFORT] = "/besteffort", [QOS_BURSTABLE] = "/burstable", [QOS_GUARANTEED] = "" };
+                [QOS_BEST_EFFORT] = "/besteffort", [QOS_BURSTABLE] = "/burstable", [QOS_GUARANTEED] = ""
+        };
 
         return folders[pod_qos(pod)];
 }

@@ -47,12 +47,12 @@ struct pod_files {
 /* The pod's part, in @arena; NULL without memory. */
 struct pod_files *pod_files_new(struct arena *arena, const struct worker *w);
 
-int pod_files_write_pod(const struct pod_files *files, struct err **err); /* pod.json */
+int pod_files_write_pod(const struct pod_files *files, struct err **err);                /* pod.json */
 int pod_files_keep(const char *path, const char *text, size_t length, struct err **err); /* replaced and synced */
 int pod_files_prepare(struct pod_files *files, struct err **err);
 int pod_files_prepare_container(struct pod_files *files, struct err **err);
 int pod_files_release(struct pod_files *files, struct err **err); /* volumes and cgroup */
-int pod_files_sweep(struct pod_files *files, struct err **err); /* the rest */
+int pod_files_sweep(struct pod_files *files, struct err **err);   /* the rest */
 
 /* Paths, in @arena; NULL without memory. */
 const char *pod_files_volume(struct arena *arena, const struct worker *w, const struct pod_volume *volume);

@@ -346,8 +346,8 @@ static void tell_duplicates(uv_timer_t *timer) {
 
                 if (d->duplicate && !d->duplicate_said)
                         log_error("%s/%s: pod %s/%s is wanted by %s already; this file has no effect",
-                                  pods->options->manifest_dir, d->file, d->pod->metadata.namespace, d->pod->metadata.name,
-                                  desired_first(&pods->desired, d->pod)->file);
+                                  pods->options->manifest_dir, d->file, d->pod->metadata.namespace,
+                                  d->pod->metadata.name, desired_first(&pods->desired, d->pod)->file);
                 d->duplicate_said |= d->duplicate;
         }
 }
@@ -478,8 +478,8 @@ static const struct endpoint_route routes[] = {
 
 /* -- all --------------------------------------------------------------------------------------------------- */
 
-int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct options *options,
-             struct pods **ret_pods, struct err **err) {
+int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct options *options, struct pods **ret_pods,
+             struct err **err) {
         struct pods *pods = calloc(1, sizeof(*pods));
         struct timespec wall;
         int r = 0;

@@ -16,8 +16,8 @@ struct pods;
 struct pool;
 
 /* @options and @cri must outlive it. Takes up the pods of before; nothing is started until pods_start(). */
-int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct options *options,
-             struct pods **ret_pods, struct err **err);
+int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct options *options, struct pods **ret_pods,
+             struct err **err);
 
 /* Starts to watch the directory and to serve the pods' endpoint. */
 void pods_start(struct pods *pods);

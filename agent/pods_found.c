@@ -258,7 +258,8 @@ struct use {
 static bool on_use(void *data, const struct cri_sandbox_info *info) {
         struct use *use = data;
 
-        use->used = info->cgroup && strncmp(info->cgroup, use->cgroup, use->length) == 0 && info->cgroup[use->length] == '/';
+        use->used = info->cgroup && strncmp(info->cgroup, use->cgroup, use->length) == 0 &&
+                    info->cgroup[use->length] == '/';
         return !use->used;
 }
 
@@ -270,7 +271,8 @@ static void sweep_folder(struct cri *cri, const struct cgroups *cgroups, const c
         for (size_t i = 0; names[i]; i++) {
                 _cleanup_free_ char *path = NULL;
                 _cleanup_err_ struct err *err = NULL;
-                const struct found_pod *pod = strncmp(names[i], "pod", 3) == 0 ? found_pods_get(pods, names[i] + 3) : NULL;
+                const struct found_pod *pod =
+                        strncmp(names[i], "pod", 3) == 0 ? found_pods_get(pods, names[i] + 3) : NULL;
                 struct use use = { 0 };
 
                 if (strncmp(names[i], "pod", 3) == 0 && !(pod && (pod->pod || pod->found.sandbox_id)) &&
@@ -285,7 +287,8 @@ static void sweep_folder(struct cri *cri, const struct cgroups *cgroups, const c
         free(names);
 }
 
-void found_pods_sweep_cgroups(struct cri *cri, const struct cgroups *cgroups, const char *root, struct found_pods *pods) {
+void found_pods_sweep_cgroups(struct cri *cri, const struct cgroups *cgroups, const char *root,
+                              struct found_pods *pods) {
         static const char *const folders[] = { "", "/burstable", "/besteffort" };
 
         if (strcmp(root, "/") == 0)

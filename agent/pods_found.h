@@ -13,7 +13,7 @@ struct options;
 
 struct found_pod {
         char *uid, *name, *namespace_;
-        char *file; /* of the manifest, from the pod's hint; NULL: not known */
+        char *file;      /* of the manifest, from the pod's hint; NULL: not known */
         struct pod *pod; /* from its hint, or made of what its containers tell; NULL: neither was possible */
         struct worker_found found;
         struct worker_found_container *containers;
@@ -33,9 +33,10 @@ void found_pods_read(struct cri *cri, const struct options *options, struct foun
 void found_pods_clear(struct found_pods *pods);
 struct found_pod *found_pods_get(struct found_pods *pods, const char *uid);
 
-/* Removes the cgroups of pods that are none of these nor any sandbox's parent: an agent that was killed between making a pod's
- * cgroup and its hint left them. Blocks (start only). */
-void found_pods_sweep_cgroups(struct cri *cri, const struct cgroups *cgroups, const char *root, struct found_pods *pods);
+/* Removes the cgroups of pods that are none of these nor any sandbox's parent: an agent that was killed between making
+ * a pod's cgroup and its hint left them. Blocks (start only). */
+void found_pods_sweep_cgroups(struct cri *cri, const struct cgroups *cgroups, const char *root,
+                              struct found_pods *pods);
 
 /* Fills found->found for worker_take_up(). */
 const struct worker_found *found_pod_worker(struct found_pod *pod);

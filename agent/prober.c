@@ -157,8 +157,8 @@ static void on_exec(struct op *op, const ProtobufCMessage *response, const struc
                 snprintf(text, sizeof(text), "%s", err_text(err));
         else
                 snprintf(text, sizeof(text), "%.*s%.*s", (int)(result->stdout.len < 500 ? result->stdout.len : 500),
-                         (const char *)result->stdout.data,
-                         (int)(result->stderr.len < 500 ? result->stderr.len : 500), (const char *)result->stderr.data);
+                         (const char *)result->stdout.data, (int)(result->stderr.len < 500 ? result->stderr.len : 500),
+                         (const char *)result->stderr.data);
         take_result(p, probe_exec_result(err ? -err_code(err) : 0, timed_out, err ? 0 : result->exit_code), text);
 }
 

@@ -16,12 +16,12 @@
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
-#define NEW(arena, type, init)                                \
-        ({                                                    \
-                type *_message = arena_new_of((arena), type); \
-                if (_message)                                 \
-                        init(_message);                       \
-                _message;                                     \
+#define NEW(arena, type, init)                                                                                         \
+        ({                                                                                                             \
+                type *_message = arena_new_of((arena), type);                                                          \
+                if (_message)                                                                                          \
+                        init(_message);                                                                                \
+                _message;                                                                                              \
         })
 
 static void *no_memory(struct err **err) {
@@ -61,17 +61,17 @@ static struct pairs pairs_new(struct arena *arena, const ProtobufCMessageDescrip
 }
 
 static void set_labels(struct arena *arena, const struct pod *pod, Cri__PodSandboxConfig *config) {
-        struct pairs labels = pairs_new(arena, &cri__pod_sandbox_config__labels_entry__descriptor,
-                                        pod->metadata.labels.count + 3);
+        struct pairs labels =
+                pairs_new(arena, &cri__pod_sandbox_config__labels_entry__descriptor, pod->metadata.labels.count + 3);
         struct pairs notes = pairs_new(arena, &cri__pod_sandbox_config__annotations_entry__descriptor,
                                        pod->metadata.annotations.count);
 
-        list_for_each(label, &pod->metadata.labels)
+        list_for_each (label, &pod->metadata.labels)
                 add_pair(&labels, label->key, label->value);
         add_pair(&labels, "io.kubernetes.pod.name", pod->metadata.name);
         add_pair(&labels, "io.kubernetes.pod.namespace", pod->metadata.namespace);
         add_pair(&labels, "io.kubernetes.pod.uid", pod->metadata.uid);
-        list_for_each(note, &pod->metadata.annotations)
+        list_for_each (note, &pod->metadata.annotations)
                 add_pair(&notes, note->key, note->value);
         config->labels = (void *)labels.items;
         config->n_labels = labels.n;
@@ -80,9 +80,9 @@ static void set_labels(struct arena *arena, const struct pod *pod, Cri__PodSandb
 }
 
 static Cri__Protocol protocol(enum pod_protocol protocol) {
-        return protocol == PROTOCOL_UDP    ? CRI__PROTOCOL__UDP
-               : protocol == PROTOCOL_SCTP ? CRI__PROTOCOL__SCTP
-                                           : CRI__PROTOCOL__TCP;
+        return protocol == PROTOCOL_UDP  ? CRI__PROTOCOL__UDP :
+               protocol == PROTOCOL_SCTP ? CRI__PROTOCOL__SCTP :
+                                           CRI__PROTOCOL__TCP;
 }
 
 static void set_ports(struct arena *arena, const struct pod *pod, Cri__PodSandboxConfig *config) {
@@ -92,12 +92,12 @@ static void set_ports(struct arena *arena, const struct pod *pod, Cri__PodSandbo
         if (pod->spec.host_network)
                 return;
         for (size_t l = 0; l < ELEMENTS(lists); l++)
-                list_for_each(c, lists[l])
+                list_for_each (c, lists[l])
                         n += c->ports.count;
         config->port_mappings = arena_alloc_array(arena, n + 1, sizeof(*config->port_mappings));
         for (size_t l = 0; l < ELEMENTS(lists) && config->port_mappings; l++)
-                list_for_each(c, lists[l])
-                        list_for_each(port, &c->ports) {
+                list_for_each (c, lists[l])
+                        list_for_each (port, &c->ports) {
                                 Cri__PortMapping *mapping = NEW(arena, Cri__PortMapping, cri__port_mapping__init);
 
                                 if (!mapping)
@@ -170,7 +170,7 @@ static Cri__LinuxPodSandboxConfig *make_linux(struct arena *arena, const struct 
         if (!security || !security->sysctls.count)
                 return config;
         config->sysctls = arena_alloc_array(arena, security->sysctls.count, sizeof(*config->sysctls));
-        list_for_each(sysctl, &security->sysctls) {
+        list_for_each (sysctl, &security->sysctls) {
                 Cri__LinuxPodSandboxConfig__SysctlsEntry *entry =
                         NEW(arena, Cri__LinuxPodSandboxConfig__SysctlsEntry,
                             cri__linux_pod_sandbox_config__sysctls_entry__init);
@@ -219,7 +219,7 @@ static const char *ports_json(struct arena *arena, const struct pod_container *c
         _cleanup_free_ char *text = NULL;
 
         json_begin_list(&w);
-        list_for_each(port, &c->ports) {
+        list_for_each (port, &c->ports) {
                 json_begin_map(&w);
                 json_add_string_if(&w, "name", port->name);
                 if (port->host_port)
@@ -279,9 +279,9 @@ static void set_container_labels(struct arena *arena, const struct member *m, ui
 }
 
 static Cri__MountPropagation propagation(enum pod_propagation p) {
-        return p == PROPAGATION_BIDIRECTIONAL       ? CRI__MOUNT_PROPAGATION__PROPAGATION_BIDIRECTIONAL
-               : p == PROPAGATION_HOST_TO_CONTAINER ? CRI__MOUNT_PROPAGATION__PROPAGATION_HOST_TO_CONTAINER
-                                                    : CRI__MOUNT_PROPAGATION__PROPAGATION_PRIVATE;
+        return p == PROPAGATION_BIDIRECTIONAL     ? CRI__MOUNT_PROPAGATION__PROPAGATION_BIDIRECTIONAL :
+               p == PROPAGATION_HOST_TO_CONTAINER ? CRI__MOUNT_PROPAGATION__PROPAGATION_HOST_TO_CONTAINER :
+                                                    CRI__MOUNT_PROPAGATION__PROPAGATION_PRIVATE;
 }
 
 static Cri__Mount *make_mount(struct arena *arena, const struct member *m, const struct pod_volume_mount *wanted,
@@ -296,8 +296,8 @@ static Cri__Mount *make_mount(struct arena *arena, const struct member *m, const
         if (wanted->mount_path[0] != '/')
                 mount->container_path = arena_printf(arena, "/%s", wanted->mount_path);
         mount->readonly = wanted->read_only || volume->image || volume->downward_api || volume->projected;
-        mount->recursive_read_only = wanted->recursive_read_only == RRO_ENABLED ||
-                                     wanted->recursive_read_only == RRO_IF_POSSIBLE;
+        mount->recursive_read_only =
+                wanted->recursive_read_only == RRO_ENABLED || wanted->recursive_read_only == RRO_IF_POSSIBLE;
         mount->propagation = propagation(wanted->mount_propagation);
         if (volume->image) {
                 mount->image = NEW(arena, Cri__ImageSpec, cri__image_spec__init);
@@ -308,8 +308,8 @@ static Cri__Mount *make_mount(struct arena *arena, const struct member *m, const
                         mount->image_sub_path = (char *)wanted->sub_path;
                 return mount;
         }
-        mount->host_path = (char *)(sub ? pod_files_subpath(arena, m, wanted->name, index)
-                                        : pod_files_volume(arena, m->worker, volume));
+        mount->host_path = (char *)(sub ? pod_files_subpath(arena, m, wanted->name, index) :
+                                          pod_files_volume(arena, m->worker, volume));
         if (!request_mappings(arena, m->worker, &mount->uidmappings, &mount->n_uidmappings) ||
             !request_mappings(arena, m->worker, &mount->gidmappings, &mount->n_gidmappings))
                 return NULL;
@@ -336,7 +336,7 @@ static bool set_mounts(struct arena *arena, const struct member *m, uint32_t att
         config->mounts = arena_alloc_array(arena, m->spec->volume_mounts.count + 2, sizeof(*config->mounts));
         if (!config->mounts)
                 return false;
-        list_for_each(wanted, &m->spec->volume_mounts) {
+        list_for_each (wanted, &m->spec->volume_mounts) {
                 Cri__Mount *mount = make_mount(arena, m, wanted, index++);
 
                 if (!mount)
@@ -377,7 +377,7 @@ static Cri__LinuxContainerResources *make_resources(struct arena *arena, const s
         }
         r->oom_score_adj = pod_oom_score_adj(pod, m->spec, m->worker->node->memory_bytes);
         r->hugepage_limits = arena_alloc_array(arena, m->spec->resources.limits.count + 1, sizeof(*r->hugepage_limits));
-        list_for_each(limit, &m->spec->resources.limits) {
+        list_for_each (limit, &m->spec->resources.limits) {
                 Cri__HugepageLimit *page;
 
                 if (strncmp(limit->name, "hugepages-", 10) != 0)
@@ -410,7 +410,7 @@ static int set_environment(struct arena *arena, const struct member *m, Cri__Con
         config->args = (char **)args.items;
         config->n_args = args.count;
         config->envs = arena_alloc_array(arena, environment.count + 1, sizeof(*config->envs));
-        list_for_each(variable, &environment) {
+        list_for_each (variable, &environment) {
                 Cri__KeyValue *pair = NEW(arena, Cri__KeyValue, cri__key_value__init);
 
                 if (!pair || !config->envs)
@@ -424,10 +424,10 @@ static int set_environment(struct arena *arena, const struct member *m, Cri__Con
 }
 
 static Cri__Signal stop_signal(const struct pod_container *c) {
-        const ProtobufCEnumValue *value = c->lifecycle && c->lifecycle->stop_signal
-                                                  ? protobuf_c_enum_descriptor_get_value_by_name(
-                                                            &cri__signal__descriptor, c->lifecycle->stop_signal)
-                                                  : NULL;
+        const ProtobufCEnumValue *value = c->lifecycle && c->lifecycle->stop_signal ?
+                                                  protobuf_c_enum_descriptor_get_value_by_name(
+                                                          &cri__signal__descriptor, c->lifecycle->stop_signal) :
+                                                  NULL;
 
         return value ? (Cri__Signal)value->value : CRI__SIGNAL__RUNTIME_DEFAULT;
 }

@@ -6,12 +6,12 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 
-#define NEW(arena, type, init)                                \
-        ({                                                    \
-                type *_message = arena_new_of((arena), type); \
-                if (_message)                                 \
-                        init(_message);                       \
-                _message;                                     \
+#define NEW(arena, type, init)                                                                                         \
+        ({                                                                                                             \
+                type *_message = arena_new_of((arena), type);                                                          \
+                if (_message)                                                                                          \
+                        init(_message);                                                                                \
+                _message;                                                                                              \
         })
 
 /* What /proc and /sys hide, and what of them is read-only, with procMount Default: the lists that kubelet sends. */
@@ -61,9 +61,9 @@ static Cri__NamespaceOption *namespaces(struct arena *arena, const struct worker
                 return NULL;
         o->network = pod->spec.host_network ? CRI__NAMESPACE_MODE__NODE : CRI__NAMESPACE_MODE__POD;
         o->ipc = pod->spec.host_ipc ? CRI__NAMESPACE_MODE__NODE : CRI__NAMESPACE_MODE__POD;
-        o->pid = pod->spec.host_pid                                    ? CRI__NAMESPACE_MODE__NODE
-                 : pod->spec.share_process_namespace == TRI_TRUE ? CRI__NAMESPACE_MODE__POD
-                                                                  : CRI__NAMESPACE_MODE__CONTAINER;
+        o->pid = pod->spec.host_pid                            ? CRI__NAMESPACE_MODE__NODE :
+                 pod->spec.share_process_namespace == TRI_TRUE ? CRI__NAMESPACE_MODE__POD :
+                                                                 CRI__NAMESPACE_MODE__CONTAINER;
         return o;
 }
 
@@ -88,8 +88,8 @@ static Cri__SecurityProfile *profile(struct arena *arena, const struct pod_profi
                 p->profile_type = CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined;
         else if (wanted && wanted->type == PROFILE_LOCALHOST && wanted->localhost_profile) {
                 p->profile_type = CRI__SECURITY_PROFILE__PROFILE_TYPE__Localhost;
-                p->localhost_ref = dir ? arena_printf(arena, "%s/%s", dir, wanted->localhost_profile)
-                                       : (char *)wanted->localhost_profile;
+                p->localhost_ref = dir ? arena_printf(arena, "%s/%s", dir, wanted->localhost_profile) :
+                                         (char *)wanted->localhost_profile;
         }
         return p;
 }
@@ -104,7 +104,7 @@ static int64_t *groups(struct arena *arena, const struct pod_security *security,
                 return NULL;
         if (security->fs_group.set)
                 list[n++] = security->fs_group.value;
-        list_for_each(group, &security->supplemental_groups)
+        list_for_each (group, &security->supplemental_groups)
                 list[n++] = *group;
         *ret_n = n;
         return list;
@@ -114,22 +114,22 @@ static bool any_privileged(const struct pod *pod) {
         const pod_container_list *lists[] = { &pod->spec.init_containers, &pod->spec.containers };
 
         for (size_t l = 0; l < ELEMENTS(lists); l++)
-                list_for_each(c, lists[l])
+                list_for_each (c, lists[l])
                         if (c->security && c->security->privileged == TRI_TRUE)
                                 return true;
         return false;
 }
 
 static Cri__SupplementalGroupsPolicy groups_policy(const struct pod_security *security) {
-        return security && security->supplemental_groups_policy == GROUPS_STRICT
-                       ? CRI__SUPPLEMENTAL_GROUPS_POLICY__Strict
-                       : CRI__SUPPLEMENTAL_GROUPS_POLICY__Merge;
+        return security && security->supplemental_groups_policy == GROUPS_STRICT ?
+                       CRI__SUPPLEMENTAL_GROUPS_POLICY__Strict :
+                       CRI__SUPPLEMENTAL_GROUPS_POLICY__Merge;
 }
 
 Cri__LinuxSandboxSecurityContext *request_sandbox_security(struct arena *arena, const struct worker *w) {
         const struct pod *pod = w->pod;
-        Cri__LinuxSandboxSecurityContext *s = NEW(arena, Cri__LinuxSandboxSecurityContext,
-                                                  cri__linux_sandbox_security_context__init);
+        Cri__LinuxSandboxSecurityContext *s =
+                NEW(arena, Cri__LinuxSandboxSecurityContext, cri__linux_sandbox_security_context__init);
         const struct pod_security *security = pod->spec.security;
 
         if (!s || !(s->namespace_options = namespaces(arena, w)))
@@ -150,18 +150,19 @@ static void set_user(struct arena *arena, const struct member *m, Cri__LinuxCont
         const struct pod_container_security *own = m->spec->security;
         const struct pod_security *shared = m->worker->pod->spec.security;
 
-        s->run_as_user = number(arena, own && own->run_as_user.set ? &own->run_as_user
-                                       : shared                    ? &shared->run_as_user
-                                                                   : NULL);
-        s->run_as_group = number(arena, own && own->run_as_group.set ? &own->run_as_group
-                                        : shared                     ? &shared->run_as_group
-                                                                     : NULL);
+        s->run_as_user = number(arena, own && own->run_as_user.set ? &own->run_as_user :
+                                       shared                      ? &shared->run_as_user :
+                                                                     NULL);
+        s->run_as_group = number(arena, own && own->run_as_group.set ? &own->run_as_group :
+                                        shared                       ? &shared->run_as_group :
+                                                                       NULL);
         if (s->run_as_user)
                 return;
         if (m->image_user)
                 s->run_as_username = arena_strdup(arena, m->image_user);
         else
-                s->run_as_user = number(arena, &(struct opt_int){ .set = true, .value = m->image_uid > 0 ? m->image_uid : 0 });
+                s->run_as_user =
+                        number(arena, &(struct opt_int){ .set = true, .value = m->image_uid > 0 ? m->image_uid : 0 });
 }
 
 static Cri__Capability *capabilities(struct arena *arena, const struct pod_capabilities *wanted) {
@@ -202,8 +203,8 @@ static void set_own(struct arena *arena, const struct pod_container_security *ow
 }
 
 Cri__LinuxContainerSecurityContext *request_container_security(struct arena *arena, const struct member *m) {
-        Cri__LinuxContainerSecurityContext *s = NEW(arena, Cri__LinuxContainerSecurityContext,
-                                                    cri__linux_container_security_context__init);
+        Cri__LinuxContainerSecurityContext *s =
+                NEW(arena, Cri__LinuxContainerSecurityContext, cri__linux_container_security_context__init);
         const struct pod_container_security *own = m->spec->security;
         const struct pod_security *shared = m->worker->pod->spec.security;
 
@@ -217,9 +218,11 @@ Cri__LinuxContainerSecurityContext *request_container_security(struct arena *are
                 s->supplemental_groups_policy = groups_policy(shared);
         }
         s->selinux_options = selinux(arena, own && own->selinux ? own->selinux : shared ? shared->selinux : NULL);
-        s->seccomp = profile(arena, own && own->seccomp ? own->seccomp : shared ? shared->seccomp : NULL,
-                             m->worker->node->options->seccomp_dir,
-                             CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined);
+        s->seccomp = profile(arena,
+                             own && own->seccomp ? own->seccomp :
+                             shared              ? shared->seccomp :
+                                                   NULL,
+                             m->worker->node->options->seccomp_dir, CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined);
         if ((own && own->apparmor) || (shared && shared->apparmor))
                 s->apparmor = profile(arena, own && own->apparmor ? own->apparmor : shared->apparmor, NULL,
                                       CRI__SECURITY_PROFILE__PROFILE_TYPE__RuntimeDefault);

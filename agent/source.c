@@ -19,9 +19,9 @@
 struct file {
         char *name;
         uint64_t hash; /* of its bytes */
-        bool known; /* hash says something */
-        bool dirty; /* to be read again */
-        bool closed; /* since it was last looked at, a writer has closed it or it was moved here */
+        bool known;    /* hash says something */
+        bool dirty;    /* to be read again */
+        bool closed;   /* since it was last looked at, a writer has closed it or it was moved here */
 };
 
 /* What the pool found of one file. */
@@ -45,7 +45,7 @@ struct look {
         bool all;
         bool too_many;
         int failed; /* errno for which the directory could not be looked at; nothing in it is gone for that */
-        int error; /* of opening the directory; 0: none */
+        int error;  /* of opening the directory; 0: none */
         struct finding *findings;
         size_t n_findings, size;
 };
@@ -60,8 +60,8 @@ struct source {
         size_t n_files, size;
         struct look *look; /* under way */
         uv_timer_t *retry; /* after a look that failed */
-        bool rescan; /* all files are to be looked at */
-        int error; /* of opening the directory, as last told */
+        bool rescan;       /* all files are to be looked at */
+        int error;         /* of opening the directory, as last told */
 };
 
 /* Whether @code says that something is short, and nothing of what was asked for. */
@@ -77,9 +77,9 @@ static bool ends_with(const char *name, const char *suffix) {
 
 /* What editors and package tools leave beside a file while, or after, they replace it. 4913 is vim's probe. */
 bool source_name_counts(const char *name) {
-        static const char *const suffixes[] = { "~",    ".swp",       ".swx",      ".tmp",      ".bak",    ".orig",
-                                                ".rej", ".dpkg-new", ".dpkg-old", ".dpkg-tmp", ".rpmsave", ".rpmnew",
-                                                ".part" };
+        static const char *const suffixes[] = { "~",        ".swp",    ".swx",      ".tmp",      ".bak",
+                                                ".orig",    ".rej",    ".dpkg-new", ".dpkg-old", ".dpkg-tmp",
+                                                ".rpmsave", ".rpmnew", ".part" };
 
         if (name[0] == '.' || name[0] == '\0' || name[0] == '#' || strcmp(name, "4913") == 0)
                 return false;
@@ -168,9 +168,9 @@ static int open_file(int dir, const char *name, struct finding *f) {
         return fd;
 }
 
-/* Whether somebody has it open for writing: then his close tells when it is whole. Not to be asked after that was told, since the
- * kernel tells of a close before it counts one writer less. A lease is only given to files that
- * nobody writes; should it be called back before it is returned, SIGURG, which does nothing, is the signal. */
+/* Whether somebody has it open for writing: then his close tells when it is whole. Not to be asked after that was told,
+ * since the kernel tells of a close before it counts one writer less. A lease is only given to files that nobody
+ * writes; should it be called back before it is returned, SIGURG, which does nothing, is the signal. */
 static bool is_being_written(int fd) {
         if (fcntl(fd, F_SETSIG, SIGURG) < 0)
                 return false;

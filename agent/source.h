@@ -15,25 +15,26 @@
 #include "lib/err.h"
 #include "lib/pool.h"
 
-#define SOURCE_FILES_MAX 4096 /* files in the directory; more are passed over with a warning */
-#define SOURCE_RETRY_SECONDS 2 /* after a look that failed for want of descriptors or memory */
+#define SOURCE_FILES_MAX 4096               /* files in the directory; more are passed over with a warning */
+#define SOURCE_RETRY_SECONDS 2              /* after a look that failed for want of descriptors or memory */
 #define SOURCE_FILE_BYTES_MAX (1024 * 1024) /* a manifest's size */
 
 struct pod;
 struct source;
 
 /* Reads a manifest's bytes into a pod: on a pool thread, so it must touch nothing but its arguments. */
-typedef int (*source_decode)(const char *file, const char *text, size_t length, const void *data,
-                             struct pod **ret_pod, struct err **err);
+typedef int (*source_decode)(const char *file, const char *text, size_t length, const void *data, struct pod **ret_pod,
+                             struct err **err);
 
 /* What is heard, on the loop. @file is the name in the directory, valid during the call. */
 struct source_events {
         source_decode decode;
         const void *decode_data;
-        void (*pod)(void *data, const char *file, struct pod *pod); /* new or changed; the pod is the callee's */
+        void (*pod)(void *data, const char *file, struct pod *pod);     /* new or changed; the pod is the callee's */
         void (*broken)(void *data, const char *file, const char *text); /* could not be read; said once a content */
         void (*gone)(void *data, const char *file);
-        void (*looked)(void *data); /* after what one look found was told; the first comes also when there is no directory */
+        void (*looked)(
+                void *data); /* after what one look found was told; the first comes also when there is no directory */
         void (*discard)(struct pod *pod); /* frees a pod that nobody took */
         void *data;
 };

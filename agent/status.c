@@ -57,8 +57,8 @@ static void fill(struct arena *arena, struct member *m, struct pod_container_sta
                 .exists = m->id != NULL,
                 .restart_count = m->restarts,
                 .container_id = container_id(arena, m->id),
-                .ready = m->role == MEMBER_INIT ? m->state == MEMBER_EXITED && m->end.set && m->end.exit_code == 0
-                                                : running && m->started && m->ready,
+                .ready = m->role == MEMBER_INIT ? m->state == MEMBER_EXITED && m->end.set && m->end.exit_code == 0 :
+                                                  running && m->started && m->ready,
         };
         if (arena && m->id)
                 fill_from_runtime(m, s);
@@ -66,8 +66,9 @@ static void fill(struct arena *arena, struct member *m, struct pod_container_sta
         if (running) {
                 s->state = (struct pod_container_state){ .kind = STATE_RUNNING, .started_at = m->started_at };
         } else if (m->waiting_reason && !(m->end.set && m->worker->state > WORKER_RENEWING)) {
-                s->state = (struct pod_container_state){
-                        .kind = STATE_WAITING, .reason = m->waiting_reason, .message = m->waiting_message };
+                s->state = (struct pod_container_state){ .kind = STATE_WAITING,
+                                                         .reason = m->waiting_reason,
+                                                         .message = m->waiting_message };
         } else if (m->end.set) {
                 s->state = terminated(arena, &m->end);
         } else {

@@ -1,5 +1,6 @@
 /* The spans of a worker: syncPod, syncTerminatingPod and syncTerminatedPod, as kubelet names them. One lasts from the
- * first operation that brings the pod nearer to where it should be until none is under way; the operations are its parts.
+ * first operation that brings the pod nearer to where it should be until none is under way; the operations are its
+ * parts.
  */
 #pragma once
 

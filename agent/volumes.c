@@ -107,7 +107,7 @@ static int set_group(const struct pod_files *files, const char *path, struct err
         if (!security || !security->fs_group.set)
                 return 0;
         return pod_tree_set_group(path, (gid_t)security->fs_group.value, false,
-                              security->fs_group_change_policy == FS_GROUP_ON_ROOT_MISMATCH, err);
+                                  security->fs_group_change_policy == FS_GROUP_ON_ROOT_MISMATCH, err);
 }
 
 static int make_empty_dir(const struct pod_files *files, const struct pod_empty_dir *wanted, const char *path,
@@ -131,9 +131,9 @@ static int downward_text(const struct pod_files *files, struct arena *arena, con
                 return pod_field_value(arena, files->pod, &files->facts, item->field_ref->field_path, ret_text, err);
         if (!item->resource_field_ref)
                 return err_set(err, EINVAL, "file %s has no source", item->path);
-        container = item->resource_field_ref->container_name
-                            ? pod_find_container(files->pod, item->resource_field_ref->container_name)
-                            : NULL;
+        container = item->resource_field_ref->container_name ?
+                            pod_find_container(files->pod, item->resource_field_ref->container_name) :
+                            NULL;
         if (!container)
                 return err_set(err, EINVAL, "no container %s", item->resource_field_ref->container_name);
         return pod_resource_value(arena, files->pod, container, item->resource_field_ref, &files->facts, ret_text, err);
@@ -148,7 +148,7 @@ static mode_t file_mode(const struct pod_files *files, const struct opt_int *own
 
 static int add_downward(const struct pod_files *files, struct arena *arena, const struct pod_downward *source,
                         const struct opt_int *mode, struct atomic_file *list, size_t *n, struct err **err) {
-        list_for_each(item, &source->items) {
+        list_for_each (item, &source->items) {
                 const char *text = NULL;
                 int r;
 
@@ -179,7 +179,7 @@ static int make_written(const struct pod_files *files, const struct pod_volume *
                 r = add_downward(files, arena, volume->downward_api, &volume->downward_api->default_mode, list, &n,
                                  err);
         else
-                list_for_each(source, &volume->projected->sources)
+                list_for_each (source, &volume->projected->sources)
                         if (r == 0 && source->downward_api)
                                 r = add_downward(files, arena, source->downward_api, &volume->projected->default_mode,
                                                  list, &n, err);
@@ -216,7 +216,7 @@ static int make_one(const struct pod_files *files, const struct pod_volume *volu
 }
 
 int volumes_make(const struct pod_files *files, struct err **err) {
-        list_for_each(volume, &files->pod->spec.volumes)
+        list_for_each (volume, &files->pod->spec.volumes)
                 if (make_one(files, volume, err) < 0)
                         return err_wrap(err, "MountVolume.SetUp failed for volume \"%s\" ", volume->name);
         return 0;
@@ -229,7 +229,7 @@ static bool is_limited(const struct pod_volume *volume) {
 }
 
 bool volumes_have_limit(const struct pod *pod) {
-        list_for_each(volume, &pod->spec.volumes)
+        list_for_each (volume, &pod->spec.volumes)
                 if (is_limited(volume))
                         return true;
         return false;
@@ -239,7 +239,7 @@ int volumes_over_limit(const struct pod_files *files, char **ret_message, struct
         _cleanup_arena_ struct arena *arena = arena_new();
 
         *ret_message = NULL;
-        list_for_each(volume, &files->pod->spec.volumes) {
+        list_for_each (volume, &files->pod->spec.volumes) {
                 const char *path;
                 uint64_t bytes;
                 char text[QUANTITY_TEXT_MAX];

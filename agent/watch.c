@@ -22,7 +22,7 @@
 struct link {
         int wd;
         char *name; /* the symlink or missing component in that folder; NULL: only the folder itself counts */
-        bool last; /* the watched directory */
+        bool last;  /* the watched directory */
 };
 
 struct watch {

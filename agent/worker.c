@@ -401,30 +401,42 @@ static const struct worker_row {
         void (*on[_WORKER_EVENTS])(struct worker *w);
 } table[_WORKER_STATES] = {
         [WORKER_NEW] = { "new", NULL, { [WORKER_EVENT_START] = begin, [WORKER_EVENT_STOP] = sandbox_stopped } },
-        [WORKER_PREPARING] = { "preparing", on_enter_preparing,
+        [WORKER_PREPARING] = { "preparing",
+                               on_enter_preparing,
                                { [WORKER_EVENT_OK] = prepared, [WORKER_EVENT_FAILED] = prepare_failed } },
-        [WORKER_SANDBOX] = { "sandbox", run_sandbox,
+        [WORKER_SANDBOX] = { "sandbox",
+                             run_sandbox,
                              { [WORKER_EVENT_OK] = sandbox_runs, [WORKER_EVENT_FAILED] = sandbox_failed } },
-        [WORKER_WAITING] = { "waiting", NULL,
+        [WORKER_WAITING] = { "waiting",
+                             NULL,
                              { [WORKER_EVENT_TICK] = retry_if_due, [WORKER_EVENT_STOP] = sandbox_stopped } },
-        [WORKER_RUNNING] = { "running", run,
-                             { [WORKER_EVENT_SANDBOX_DIED] = renew, [WORKER_EVENT_STOP] = stop } },
-        [WORKER_RENEWING] = { "renewing", worker_enter_stopping,
-                              { [WORKER_EVENT_OK] = renewed, [WORKER_EVENT_FAILED] = try_again,
+        [WORKER_RUNNING] = { "running", run, { [WORKER_EVENT_SANDBOX_DIED] = renew, [WORKER_EVENT_STOP] = stop } },
+        [WORKER_RENEWING] = { "renewing",
+                              worker_enter_stopping,
+                              { [WORKER_EVENT_OK] = renewed,
+                                [WORKER_EVENT_FAILED] = try_again,
                                 [WORKER_EVENT_STOP] = stop } },
         [WORKER_STOPPING] = { "stopping", worker_enter_stopping, { [WORKER_EVENT_OK] = stopped } },
-        [WORKER_STOPPING_SANDBOX] = { "stopping sandbox", stop_sandbox,
-                                      { [WORKER_EVENT_OK] = sandbox_stopped, [WORKER_EVENT_FAILED] = try_again,
+        [WORKER_STOPPING_SANDBOX] = { "stopping sandbox",
+                                      stop_sandbox,
+                                      { [WORKER_EVENT_OK] = sandbox_stopped,
+                                        [WORKER_EVENT_FAILED] = try_again,
                                         [WORKER_EVENT_TICK] = reenter_if_due } },
-        [WORKER_RELEASING] = { "releasing", on_enter_releasing,
-                               { [WORKER_EVENT_OK] = released, [WORKER_EVENT_FAILED] = try_again,
+        [WORKER_RELEASING] = { "releasing",
+                               on_enter_releasing,
+                               { [WORKER_EVENT_OK] = released,
+                                 [WORKER_EVENT_FAILED] = try_again,
                                  [WORKER_EVENT_TICK] = reenter_if_due } },
         [WORKER_RESTING] = { "resting", NULL, { [WORKER_EVENT_STOP] = remove_rest } },
-        [WORKER_REMOVING] = { "removing", remove_sandbox,
-                              { [WORKER_EVENT_OK] = removed, [WORKER_EVENT_FAILED] = try_again,
+        [WORKER_REMOVING] = { "removing",
+                              remove_sandbox,
+                              { [WORKER_EVENT_OK] = removed,
+                                [WORKER_EVENT_FAILED] = try_again,
                                 [WORKER_EVENT_TICK] = reenter_if_due } },
-        [WORKER_SWEEPING] = { "sweeping", on_enter_sweeping,
-                              { [WORKER_EVENT_OK] = swept, [WORKER_EVENT_FAILED] = try_again,
+        [WORKER_SWEEPING] = { "sweeping",
+                              on_enter_sweeping,
+                              { [WORKER_EVENT_OK] = swept,
+                                [WORKER_EVENT_FAILED] = try_again,
                                 [WORKER_EVENT_TICK] = reenter_if_due } },
         [WORKER_GONE] = { "gone", NULL, { 0 } },
 };
@@ -470,8 +482,7 @@ static void check_hooks(struct worker *w, int64_t *wake) {
 
                         hook_cancel(m);
                         member_event(m, slept ? MEMBER_EVENT_OK : MEMBER_EVENT_LATE);
-                }
-                else
+                } else
                         *wake = earlier(*wake, m->hook_deadline);
         }
 }

@@ -29,9 +29,9 @@ struct worker;
 
 #define WORKER_NEVER INT64_MAX /* no time */
 #define WORKER_RETRY_MS                                                                                                \
-        (10 * 1000)         /* after a sandbox, volume or container could not be made: kubelet's backOffPeriod */
-#define WORKER_STOP_MIN_S 2 /* what is left of the grace period for a container at least, after hooks */
-#define WORKER_USERNS_MAX 1024 /* pods with a user namespace of their own */
+        (10 * 1000)             /* after a sandbox, volume or container could not be made: kubelet's backOffPeriod */
+#define WORKER_STOP_MIN_S 2     /* what is left of the grace period for a container at least, after hooks */
+#define WORKER_USERNS_MAX 1024  /* pods with a user namespace of their own */
 #define WORKER_USERNS_IDS 65536 /* ids of each, as kubelet gives them; the first block is the host's */
 #define WORKER_MESSAGE_MAX 4096 /* bytes of a termination message */
 
@@ -42,13 +42,13 @@ struct worker_ops {
         int (*sandbox_get)(void *data, const char *id, struct cri_sandbox_info *ret_info);
         int (*container_get)(void *data, const char *id, struct cri_container_info *ret_info);
         void (*submit)(void *data, struct pool_job *job);
-        int64_t (*now)(void *data); /* milliseconds since 1970, never backwards */
+        int64_t (*now)(void *data);                                       /* milliseconds since 1970, never backwards */
         void (*set_timer)(void *data, struct worker *worker, int64_t at); /* worker_tick() at @at; WORKER_NEVER: off */
         int (*probe_start)(void *data, const struct probe_target *target, probe_done done, void *done_data,
                            struct probe **ret_probe, struct err **err);
         void (*probe_cancel)(void *data, struct probe *probe);
         void (*changed)(void *data, struct worker *worker); /* what the worker waits for or tells is another */
-        void (*gone)(void *data, struct worker *worker); /* nothing of the pod is left: worker_free() it, later */
+        void (*gone)(void *data, struct worker *worker);    /* nothing of the pod is left: worker_free() it, later */
 };
 
 /* What all workers of a node share. */
@@ -58,13 +58,13 @@ struct worker_node {
         const struct options *options;
         const struct cgroups *cgroups; /* NULL: pod cgroups are left to cri */
         struct events *events;
-        struct tracer *tracer; /* NULL: no traces are made */
-        const char *host_ip; /* NULL: not known */
-        int64_t memory_bytes, cpu_milli; /* the node's */
-        int64_t burstable_milli; /* CPU requests of all burstable pods: their QoS cgroup's shares */
+        struct tracer *tracer;                   /* NULL: no traces are made */
+        const char *host_ip;                     /* NULL: not known */
+        int64_t memory_bytes, cpu_milli;         /* the node's */
+        int64_t burstable_milli;                 /* CPU requests of all burstable pods: their QoS cgroup's shares */
         uint64_t userns[WORKER_USERNS_MAX / 64]; /* blocks of ids taken by pods with a user namespace, a bit each */
-        unsigned pulls; /* under way on the node */
-        struct op *pull_first, **pull_last; /* those that wait for one of them to end */
+        unsigned pulls;                          /* under way on the node */
+        struct op *pull_first, **pull_last;      /* those that wait for one of them to end */
 };
 
 /* What was found of a pod after a restart of the agent. */

@@ -12,25 +12,25 @@
 enum worker_state {
         WORKER_NEW,
         WORKER_PREPARING, /* directories, cgroup, volumes: on the pool */
-        WORKER_SANDBOX, /* RunPodSandbox */
-        WORKER_WAITING, /* one of them failed; again at retry_at */
-        WORKER_RUNNING, /* containers are started and restarted */
-        WORKER_RENEWING, /* the sandbox died: containers end, then it is made anew */
-        WORKER_STOPPING, /* all containers end */
+        WORKER_SANDBOX,   /* RunPodSandbox */
+        WORKER_WAITING,   /* one of them failed; again at retry_at */
+        WORKER_RUNNING,   /* containers are started and restarted */
+        WORKER_RENEWING,  /* the sandbox died: containers end, then it is made anew */
+        WORKER_STOPPING,  /* all containers end */
         WORKER_STOPPING_SANDBOX,
         WORKER_RELEASING, /* volumes and cgroup go: on the pool */
-        WORKER_RESTING, /* ended; dead containers stay for their logs until the pod is deleted */
-        WORKER_REMOVING, /* RemovePodSandbox */
-        WORKER_SWEEPING, /* the pod's directory and logs go: on the pool */
+        WORKER_RESTING,   /* ended; dead containers stay for their logs until the pod is deleted */
+        WORKER_REMOVING,  /* RemovePodSandbox */
+        WORKER_SWEEPING,  /* the pod's directory and logs go: on the pool */
         WORKER_GONE,
         _WORKER_STATES,
 };
 
 enum worker_event {
         WORKER_EVENT_START,
-        WORKER_EVENT_OK, /* what the state waits for was done */
+        WORKER_EVENT_OK,     /* what the state waits for was done */
         WORKER_EVENT_FAILED, /* or failed; worker->failure says why */
-        WORKER_EVENT_TICK, /* a container changed, or time passed */
+        WORKER_EVENT_TICK,   /* a container changed, or time passed */
         WORKER_EVENT_SANDBOX_DIED,
         WORKER_EVENT_STOP, /* the pod is over, deleted or not */
         _WORKER_EVENTS,
@@ -38,8 +38,8 @@ enum worker_event {
 
 /* A container's states; agent/container.c has the table. */
 enum member_state {
-        MEMBER_WAITING, /* its turn has not come, or it waits for a back-off */
-        MEMBER_IMAGE, /* its image is looked up or pulled */
+        MEMBER_WAITING,   /* its turn has not come, or it waits for a back-off */
+        MEMBER_IMAGE,     /* its image is looked up or pulled */
         MEMBER_PREPARING, /* files and subPaths: on the pool */
         MEMBER_CREATING,
         MEMBER_STARTING,
@@ -56,8 +56,8 @@ enum member_event {
         MEMBER_EVENT_OK,
         MEMBER_EVENT_FAILED,
         MEMBER_EVENT_EXITED, /* its process ended */
-        MEMBER_EVENT_STOP, /* it is to end */
-        MEMBER_EVENT_LATE, /* the hook's time is over */
+        MEMBER_EVENT_STOP,   /* it is to end */
+        MEMBER_EVENT_LATE,   /* the hook's time is over */
         _MEMBER_EVENTS,
 };
 
@@ -77,8 +77,8 @@ struct prober {
         const struct pod_probe *spec; /* NULL: no such probe */
         struct schedule schedule;
         struct probe *probe; /* under way */
-        uint32_t round; /* tells a late result from the one waited for */
-        bool exec; /* an exec probe is under way */
+        uint32_t round;      /* tells a late result from the one waited for */
+        bool exec;           /* an exec probe is under way */
 };
 
 /* One container of the pod. */
@@ -89,21 +89,21 @@ struct member {
         enum member_state state;
         uint32_t round; /* counts starts and stops: an operation of an older round is not heard */
 
-        char *id; /* the newest container; NULL: none was made */
-        char *previous_id; /* the one before it, dead, kept for its log; NULL: none */
-        uint32_t restarts; /* of the newest container: its attempt */
+        char *id;                /* the newest container; NULL: none was made */
+        char *previous_id;       /* the one before it, dead, kept for its log; NULL: none */
+        uint32_t restarts;       /* of the newest container: its attempt */
         struct ending end, last; /* of the newest container, of the one before */
         int64_t started_at;
 
         struct backoff crash, pull;
         int64_t pull_failed_at, retry_at; /* 0: none */
-        size_t images_done; /* of its own image and image volumes */
+        size_t images_done;               /* of its own image and image volumes */
         bool pulling;
         int64_t pull_began;
-        char *image_id; /* what the image's name stood for */
-        char *image_user; /* NULL or empty: image_uid counts */
+        char *image_id;    /* what the image's name stood for */
+        char *image_user;  /* NULL or empty: image_uid counts */
         int64_t image_uid; /* -1: none */
-        char *log_path; /* relative to the pod's log directory */
+        char *log_path;    /* relative to the pod's log directory */
 
         const char *waiting_reason; /* a literal; NULL: nothing special */
         char *waiting_message;
@@ -111,11 +111,11 @@ struct member {
         bool ready;
 
         bool stop_wanted;
-        int64_t stop_deadline; /* when its grace period ends */
-        int64_t hook_deadline; /* of a hook under way; WORKER_NEVER: none */
-        struct probe *hook_probe; /* an httpGet hook under way */
-        bool sleeping; /* the hook is a sleep, which ends well when its time is over */
-        const char *kill_reason; /* a literal, for the status; NULL: none */
+        int64_t stop_deadline;          /* when its grace period ends */
+        int64_t hook_deadline;          /* of a hook under way; WORKER_NEVER: none */
+        struct probe *hook_probe;       /* an httpGet hook under way */
+        bool sleeping;                  /* the hook is a sleep, which ends well when its time is over */
+        const char *kill_reason;        /* a literal, for the status; NULL: none */
         struct prober probers[PROBERS]; /* by enum schedule_kind */
 };
 
@@ -125,9 +125,9 @@ struct worker {
         enum worker_state state;
         struct op *ops; /* under way */
         struct sync_trace sync_trace;
-        bool dead; /* worker_free() was called */
+        bool dead;     /* worker_free() was called */
         bool deleting; /* the pod's end was asked for */
-        bool in_step; /* worker_step() is on the stack */
+        bool in_step;  /* worker_step() is on the stack */
         bool step_again;
         bool taken_up;
         bool sandbox_ready;
@@ -138,23 +138,23 @@ struct worker {
         char **ips;
         size_t n_ips;
         char *ips_joined;
-        int userns; /* its block of ids; -1: the host's users */
+        int userns;             /* its block of ids; -1: the host's users */
         struct dns_choice *dns; /* NULL: cri knows it from before */
 
         struct member *members; /* init containers, then containers, in the spec's order */
         size_t n_members, n_init;
         struct member *starting; /* one at a time, as kubelet starts them */
-        bool initialized; /* all init containers have done their part */
+        bool initialized;        /* all init containers have done their part */
 
         struct err *failure;
-        int64_t retry_at; /* WORKER_NEVER: none */
-        int64_t start_time; /* when the agent first saw it; ms */
-        int64_t deadline; /* of activeDeadlineSeconds; WORKER_NEVER: none */
+        int64_t retry_at;      /* WORKER_NEVER: none */
+        int64_t start_time;    /* when the agent first saw it; ms */
+        int64_t deadline;      /* of activeDeadlineSeconds; WORKER_NEVER: none */
         int64_t stop_deadline; /* of the grace period; set while stopping */
-        int64_t timer; /* as last set */
-        const char *reason; /* "DeadlineExceeded", "Evicted"; literals */
+        int64_t timer;         /* as last set */
+        const char *reason;    /* "DeadlineExceeded", "Evicted"; literals */
         char *message;
-        bool terminal; /* over for a reason other than its containers' ends */
+        bool terminal;       /* over for a reason other than its containers' ends */
         bool limits_watched; /* some emptyDir has a size limit on disk */
         int64_t usage_due;
 
@@ -187,9 +187,9 @@ void member_event(struct member *m, enum member_event event);
 bool member_runs(const struct member *m); /* has a process, or may have one soon */
 void member_set_waiting(struct member *m, const char *reason, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
-void member_clear(struct member *m); /* frees what it holds */
+void member_clear(struct member *m);                /* frees what it holds */
 bool member_should_restart(const struct member *m); /* by restartPolicy and exit code */
-void member_reset(struct member *m); /* its sandbox is gone: what ran is history */
+void member_reset(struct member *m);                /* its sandbox is gone: what ran is history */
 void member_take_exit(struct member *m, const struct cri_container_info *info);
 
 /* container_image.c, container_start.c, container_stop.c: what the states do */
@@ -210,9 +210,9 @@ void hook_cancel(struct member *m);
 /* prober.c */
 void probers_init(struct member *m);
 void probers_begin(struct member *m, int64_t started_at, bool take_up); /* its container runs */
-void probers_stop(struct member *m); /* its container ended */
-void probers_end(struct member *m); /* the pod ends */
-void probers_run(struct member *m, int64_t *wake); /* starts what is due */
+void probers_stop(struct member *m);                                    /* its container ended */
+void probers_end(struct member *m);                                     /* the pod ends */
+void probers_run(struct member *m, int64_t *wake);                      /* starts what is due */
 
 /* userns.c: blocks of ids for pods with hostUsers: false */
 bool worker_take_userns(struct worker *w, int wanted); /* @wanted: a block known from before, or -1 for any */

@@ -13,14 +13,14 @@ static void init_members(struct worker *w) {
         const struct pod_spec *spec = &w->pod->spec;
         size_t i = 0;
 
-        list_for_each(c, &spec->init_containers) {
+        list_for_each (c, &spec->init_containers) {
                 w->members[i++] = (struct member){
                         .spec = c,
                         .role = pod_container_is_sidecar(c) ? MEMBER_SIDECAR : MEMBER_INIT,
                 };
         }
         w->n_init = i;
-        list_for_each(c, &spec->containers)
+        list_for_each (c, &spec->containers)
                 w->members[i++] = (struct member){ .spec = c, .role = MEMBER_MAIN };
         for (i = 0; i < w->n_members; i++) {
                 struct member *m = &w->members[i];

@@ -23,11 +23,19 @@ static int bpf(int command, union bpf_attr *attr, size_t size) {
 }
 
 static void emit(struct bpf_insn *insns, size_t *n, uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm) {
-        insns[(*n)++] = (struct bpf_insn){ .code = code, .dst_reg = dst & 15, .src_reg = src & 15, .off = off, .imm = imm };
+        insns[(*n)++] =
+                (struct bpf_insn){ .code = code, .dst_reg = dst & 15, .src_reg = src & 15, .off = off, .imm = imm };
 }
 
-enum { RESULT = BPF_REG_0, CONTEXT = BPF_REG_1, TYPE = BPF_REG_2, WANTED = BPF_REG_3, MAJOR = BPF_REG_4, MINOR = BPF_REG_5,
-       SCRATCH = BPF_REG_1 };
+enum {
+        RESULT = BPF_REG_0,
+        CONTEXT = BPF_REG_1,
+        TYPE = BPF_REG_2,
+        WANTED = BPF_REG_3,
+        MAJOR = BPF_REG_4,
+        MINOR = BPF_REG_5,
+        SCRATCH = BPF_REG_1
+};
 
 static int32_t access_bits(const struct cgroup_device *rule) {
         return (rule->mknod ? BPF_DEVCG_ACC_MKNOD : 0) | (rule->read ? BPF_DEVCG_ACC_READ : 0) |
@@ -166,7 +174,9 @@ static int load_rules(struct cg_bpf_cache *cache, const struct cgroup_device *ru
 /* The program's id when it is one of ours, else 0. */
 static uint32_t our_id(int program_fd) {
         struct bpf_prog_info info = { 0 };
-        union bpf_attr attr = { .info = { .bpf_fd = (uint32_t)program_fd, .info_len = sizeof(info), .info = (uintptr_t)&info } };
+        union bpf_attr attr = {
+                .info = { .bpf_fd = (uint32_t)program_fd, .info_len = sizeof(info), .info = (uintptr_t)&info }
+        };
 
         if (bpf(BPF_OBJ_GET_INFO_BY_FD, &attr, sizeof(attr)) < 0 || strcmp(info.name, PROGRAM_NAME) != 0)
                 return 0;
@@ -203,7 +213,8 @@ static int find_attached(int dir_fd) {
         return -ENOENT;
 }
 
-int cg_bpf_attach(struct cg_bpf_cache *cache, int dir_fd, const struct cgroup_device *rules, size_t n_rules, struct err **err) {
+int cg_bpf_attach(struct cg_bpf_cache *cache, int dir_fd, const struct cgroup_device *rules, size_t n_rules,
+                  struct err **err) {
         _cleanup_close_ int old = find_attached(dir_fd), program = load_rules(cache, rules, n_rules);
         union bpf_attr attr = { 0 };
         int r;

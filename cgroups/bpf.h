@@ -22,7 +22,8 @@ bool cg_bpf_usable(const char *path);
  * what none names is denied. Returns the number of instructions, at most CG_BPF_INSNS_MAX. */
 size_t cg_bpf_translate(const struct cgroup_device *rules, size_t n_rules, struct bpf_insn *ret_insns);
 
-/* Programs that were loaded: verifying one costs 0.3 ms, attaching it 0.01 ms, and most containers have the same rules. */
+/* Programs that were loaded: verifying one costs 0.3 ms, attaching it 0.01 ms, and most containers have the same rules.
+ */
 #define CG_BPF_CACHE_MAX 8
 struct cg_bpf_cache {
         pthread_mutex_t lock;
@@ -36,4 +37,5 @@ struct cg_bpf_cache {
 void cg_bpf_cache_done(struct cg_bpf_cache *cache);
 
 /* Attaches @rules to the cgroup @dir_fd, in place of what this function attached before. */
-int cg_bpf_attach(struct cg_bpf_cache *cache, int dir_fd, const struct cgroup_device *rules, size_t n_rules, struct err **err);
+int cg_bpf_attach(struct cg_bpf_cache *cache, int dir_fd, const struct cgroup_device *rules, size_t n_rules,
+                  struct err **err);

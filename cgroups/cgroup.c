@@ -20,8 +20,9 @@
 /* Those that every cgroup gets: what is limited or measured for each container. */
 #define V1_ALWAYS (CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUACCT) | CG_BIT(CGROUP_MEMORY) | CG_BIT(CGROUP_PIDS))
 #define V1_WITHOUT_V2 (CG_BIT(CGROUP_FREEZER) | CG_BIT(CGROUP_DEVICES))
-#define V2_CONTROLLERS (CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUSET) | CG_BIT(CGROUP_MEMORY) | CG_BIT(CGROUP_PIDS) | \
-                        CG_BIT(CGROUP_IO) | CG_BIT(CGROUP_HUGETLB))
+#define V2_CONTROLLERS                                                                                                 \
+        (CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUSET) | CG_BIT(CGROUP_MEMORY) | CG_BIT(CGROUP_PIDS) |                    \
+         CG_BIT(CGROUP_IO) | CG_BIT(CGROUP_HUGETLB))
 
 static int read_mountinfo(char **ret_text) {
         _cleanup_close_ int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
@@ -88,7 +89,8 @@ static void decide_use(struct cgroups *c) {
         c->bpf_devices = c->v2 && cg_bpf_usable(c->v2->mount.path);
         for (size_t i = 0; i < c->n; i++) {
                 struct hierarchy *h = &c->hierarchies[i];
-                uint32_t wanted = V1_ALWAYS | (c->v2 ? 0 : V1_WITHOUT_V2) | (c->bpf_devices ? 0 : CG_BIT(CGROUP_DEVICES));
+                uint32_t wanted =
+                        V1_ALWAYS | (c->v2 ? 0 : V1_WITHOUT_V2) | (c->bpf_devices ? 0 : CG_BIT(CGROUP_DEVICES));
 
                 h->used = h->mount.v2 || (h->mount.controllers & wanted);
         }
@@ -185,7 +187,8 @@ void cg_warn(const struct cgroups *c, enum cgroup_controller controller, const c
         unsigned before = atomic_fetch_or(&((struct cgroups *)c)->warned, CG_BIT(controller));
 
         if (!(before & CG_BIT(controller)))
-                log_warning("cgroups: controller %s: %s; its limits have no effect", cg_controller_names[controller], what);
+                log_warning("cgroups: controller %s: %s; its limits have no effect", cg_controller_names[controller],
+                            what);
 }
 
 /* Appends the parts of @path to @rel. */
@@ -198,7 +201,8 @@ static int append_parts(char rel[CGROUP_PATH_MAX], const char *path, struct err 
                         continue;
                 }
                 if (strncmp(p, ".", n) == 0 || strncmp(p, "..", n) == 0 || memchr(p, '\n', n))
-                        return err_set(err, EINVAL, "cgroup path \"%s\": \".\", \"..\" and line ends are not allowed", path);
+                        return err_set(err, EINVAL, "cgroup path \"%s\": \".\", \"..\" and line ends are not allowed",
+                                       path);
                 if (n > NAME_MAX || used + n + 2 > CGROUP_PATH_MAX)
                         return err_set(err, ENAMETOOLONG, "cgroup path \"%s\": too long", path);
                 sprintf(rel + used, "%s%.*s", used ? "/" : "", (int)n, p);
@@ -288,7 +292,8 @@ static int make_parents(const struct hierarchy *h, const char *rel) {
         return make_one(h, rel);
 }
 
-int cg_make(const struct cgroups *c, const struct hierarchy *h, const char *rel, uint32_t controllers, struct err **err) {
+int cg_make(const struct cgroups *c, const struct hierarchy *h, const char *rel, uint32_t controllers,
+            struct err **err) {
         int r = make_one(h, rel);
 
         if (r == -ENOENT)

@@ -5,9 +5,9 @@
  * roots only, so a thousand pods cost none. `pod1/web` lies under the root given to cgroups_open(), `/kubepods/pod1`
  * (as a kubelet's cgroup_parent) under the hierarchy's root. "." and ".." and empty parts are refused with -EINVAL.
  *
- * With v1 hierarchies and cgroup2 side by side (hybrid) a cgroup is made in those that hold cpu, cpuacct, memory and pids, in
- * cpuset and blkio when a limit asks for them, and in cgroup2: freezing, killing, the device filter and CPU times come
- * from there, as on pure v2. Only without cgroup2 are v1's devices and freezer used.
+ * With v1 hierarchies and cgroup2 side by side (hybrid) a cgroup is made in those that hold cpu, cpuacct, memory and
+ * pids, in cpuset and blkio when a limit asks for them, and in cgroup2: freezing, killing, the device filter and CPU
+ * times come from there, as on pure v2. Only without cgroup2 are v1's devices and freezer used.
  *
  * All functions block (mostly for microseconds) and may be called from several threads at once. A controller that is
  * missing, or may not be enabled, costs one feature: it is logged as one warning per struct cgroups, the rest goes on.
@@ -27,19 +27,26 @@ struct err;
 #define CGROUP_HIERARCHIES_MAX 10
 
 enum cgroup_mode {
-        CGROUP_V2, /* cgroup2 alone */
+        CGROUP_V2,     /* cgroup2 alone */
         CGROUP_HYBRID, /* v1 hierarchies and cgroup2 beside them */
-        CGROUP_V1, /* no cgroup2 at all */
+        CGROUP_V1,     /* no cgroup2 at all */
 };
 
 enum cgroup_controller {
-        CGROUP_CPU, CGROUP_CPUACCT, CGROUP_CPUSET, CGROUP_MEMORY, CGROUP_PIDS, CGROUP_IO, CGROUP_HUGETLB,
-        CGROUP_DEVICES, CGROUP_FREEZER,
+        CGROUP_CPU,
+        CGROUP_CPUACCT,
+        CGROUP_CPUSET,
+        CGROUP_MEMORY,
+        CGROUP_PIDS,
+        CGROUP_IO,
+        CGROUP_HUGETLB,
+        CGROUP_DEVICES,
+        CGROUP_FREEZER,
         _CGROUP_CONTROLLER_MAX,
 };
 
-/* Finds the hierarchies in /proc/self/mountinfo, opens them, and makes @root (such as "/nacelle") in each. Returns 0, or
- * -ENOENT when no cgroup file system is mounted, or another negative errno. */
+/* Finds the hierarchies in /proc/self/mountinfo, opens them, and makes @root (such as "/nacelle") in each. Returns 0,
+ * or -ENOENT when no cgroup file system is mounted, or another negative errno. */
 int cgroups_open(const char *root, struct cgroups **ret_cgroups, struct err **err);
 void cgroups_free(struct cgroups *cgroups); /* removes nothing; NULL is fine */
 void cgroups_freep(struct cgroups **cgroups);
@@ -48,8 +55,8 @@ void cgroups_freep(struct cgroups **cgroups);
 enum cgroup_mode cgroups_mode(const struct cgroups *cgroups);
 bool cgroups_has(const struct cgroups *cgroups, enum cgroup_controller controller);
 
-/* Makes the cgroup and those above it in each hierarchy that is used, with all controllers enabled for it. One that exists is
- * fine. */
+/* Makes the cgroup and those above it in each hierarchy that is used, with all controllers enabled for it. One that
+ * exists is fine. */
 int cgroup_create(const struct cgroups *cgroups, const char *path, struct err **err);
 
 /* Kills what runs in the cgroup and below, and removes it with all below. Waits for the processes' end, at most
@@ -80,14 +87,14 @@ int cgroup_full_path(const struct cgroups *cgroups, const char *path, char ret_p
 
 /* How a new process gets into a cgroup without the 5 ms that writing to cgroup.procs costs on a quiet machine:
  * clone3 with CLONE_INTO_CGROUP and `dir_fd` when it is not -EBADF; then the child, while it has one thread, writes
- * "0" to each of `tasks` itself (the kernel then needs no lock against forks). A cgroup namespace takes its root from where
- * the process is: unshare(CLONE_NEWCGROUP) comes after that, and not as a flag of the clone. */
+ * "0" to each of `tasks` itself (the kernel then needs no lock against forks). A cgroup namespace takes its root from
+ * where the process is: unshare(CLONE_NEWCGROUP) comes after that, and not as a flag of the clone. */
 struct cgroup_join {
-        int dir_fd; /* of the v2 cgroup */
+        int dir_fd;                        /* of the v2 cgroup */
         int tasks[CGROUP_HIERARCHIES_MAX]; /* opened for writing, one for each v1 hierarchy that is used */
         size_t n_tasks;
-        int memory; /* which of `tasks` is a hierarchy of memory alone; -1: none. It may be joined last, so that what it costs
-                     * to make a container is not charged to it */
+        int memory; /* which of `tasks` is a hierarchy of memory alone; -1: none. It may be joined last, so that what it
+                     * costs to make a container is not charged to it */
 };
 int cgroup_join_open(const struct cgroups *cgroups, const char *path, struct cgroup_join *ret_join, struct err **err);
 void cgroup_join_close(struct cgroup_join *join);
@@ -96,13 +103,13 @@ void cgroup_join_close(struct cgroup_join *join);
 /* Moves a running process with all its threads. */
 int cgroup_attach(const struct cgroups *cgroups, const char *path, pid_t pid, struct err **err);
 
-/* What to mount so that a container sees its own cgroup at /sys/fs/cgroup. With a cgroup namespace of its own the runtime
- * mounts cgroup2 (v2) or, on v1 and hybrid, a tmpfs holding one mount per row: fs type "cgroup" with `options`, or
- * "cgroup2" where options is empty, at /sys/fs/cgroup/`name`. Without a namespace it binds `source` there. */
+/* What to mount so that a container sees its own cgroup at /sys/fs/cgroup. With a cgroup namespace of its own the
+ * runtime mounts cgroup2 (v2) or, on v1 and hybrid, a tmpfs holding one mount per row: fs type "cgroup" with `options`,
+ * or "cgroup2" where options is empty, at /sys/fs/cgroup/`name`. Without a namespace it binds `source` there. */
 struct cgroup_mount {
-        char name[64]; /* directory below /sys/fs/cgroup; empty on v2: /sys/fs/cgroup itself */
-        char options[64]; /* "cpu,cpuacct", "name=systemd"; empty for cgroup2 */
+        char name[64];                /* directory below /sys/fs/cgroup; empty on v2: /sys/fs/cgroup itself */
+        char options[64];             /* "cpu,cpuacct", "name=systemd"; empty for cgroup2 */
         char source[CGROUP_PATH_MAX]; /* the host's directory of this cgroup */
 };
-int cgroup_mounts(const struct cgroups *cgroups, const char *path, struct cgroup_mount ret_mounts[CGROUP_HIERARCHIES_MAX],
-                  size_t *ret_n, struct err **err);
+int cgroup_mounts(const struct cgroups *cgroups, const char *path,
+                  struct cgroup_mount ret_mounts[CGROUP_HIERARCHIES_MAX], size_t *ret_n, struct err **err);

@@ -9,33 +9,38 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
-#define CHAR(number_major, number_minor) \
-        { .allow = true, .type = 'c', .major = number_major, .minor = number_minor, .read = true, .write = true, .mknod = true }
+#define CHAR(number_major, number_minor)                                                                               \
+        {                                                                                                              \
+                .allow = true, .type = 'c', .major = number_major, .minor = number_minor, .read = true, .write = true, \
+                .mknod = true                                                                                          \
+        }
 
 const struct cgroup_device cgroup_default_devices[] = {
         { .allow = true, .type = 'c', .major = -1, .minor = -1, .mknod = true },
         { .allow = true, .type = 'b', .major = -1, .minor = -1, .mknod = true },
-        CHAR(1, 3), /* null */
-        CHAR(1, 5), /* zero */
-        CHAR(1, 7), /* full */
-        CHAR(1, 8), /* random */
-        CHAR(1, 9), /* urandom */
-        CHAR(5, 0), /* tty */
-        CHAR(5, 1), /* console */
-        CHAR(5, 2), /* ptmx */
+        CHAR(1, 3),    /* null */
+        CHAR(1, 5),    /* zero */
+        CHAR(1, 7),    /* full */
+        CHAR(1, 8),    /* random */
+        CHAR(1, 9),    /* urandom */
+        CHAR(5, 0),    /* tty */
+        CHAR(5, 1),    /* console */
+        CHAR(5, 2),    /* ptmx */
         CHAR(136, -1), /* pts */
 };
 const size_t cgroup_n_default_devices = ELEMENTS(cgroup_default_devices);
 
 static int check(const struct cgroup_device *rules, size_t n, struct err **err) {
         if (n > CGROUP_DEVICE_RULES_MAX)
-                return err_set(err, E2BIG, "device filter: %zu rules, at most %d are possible", n, CGROUP_DEVICE_RULES_MAX);
+                return err_set(err, E2BIG, "device filter: %zu rules, at most %d are possible", n,
+                               CGROUP_DEVICE_RULES_MAX);
         for (size_t i = 0; i < n; i++) {
                 if (!rules[i].type || !strchr("abc", rules[i].type))
                         return err_set(err, EINVAL, "device filter: rule %zu: type must be a, b or c", i + 1);
                 if (!rules[i].read && !rules[i].write && !rules[i].mknod)
                         return err_set(err, EINVAL, "device filter: rule %zu: access must be of r, w and m", i + 1);
-                if (rules[i].major > INT32_MAX || rules[i].minor > INT32_MAX || rules[i].major < -1 || rules[i].minor < -1)
+                if (rules[i].major > INT32_MAX || rules[i].minor > INT32_MAX || rules[i].major < -1 ||
+                    rules[i].minor < -1)
                         return err_set(err, EINVAL, "device filter: rule %zu: no such device number", i + 1);
         }
         return 0;

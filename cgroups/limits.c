@@ -64,8 +64,8 @@ static int set_cpu(const struct hierarchy *h, const char *rel, const struct cgro
         return r;
 }
 
-static int set_cpuset(const struct cgroups *c, const struct hierarchy *h, const char *rel, const struct cgroup_limits *l,
-                      struct err **err) {
+static int set_cpuset(const struct cgroups *c, const struct hierarchy *h, const char *rel,
+                      const struct cgroup_limits *l, struct err **err) {
         int r = h->mount.v2 ? 0 : cg_make_late(c, h, rel, err);
 
         if (r == 0 && l->cpuset_cpus && *l->cpuset_cpus)
@@ -87,7 +87,9 @@ static int set_swap(const struct hierarchy *h, const char *rel, const struct cgr
                 if (l->memory_max <= 0)
                         return err_set(err, EINVAL, "cgroup %s: a limit of memory and swap needs one of memory", rel);
                 if (swap < l->memory_max)
-                        return err_set(err, EINVAL, "cgroup %s: limit of memory and swap %" PRId64 " is below that of memory %" PRId64,
+                        return err_set(err, EINVAL,
+                                       "cgroup %s: limit of memory and swap %" PRId64
+                                       " is below that of memory %" PRId64,
                                        rel, swap, l->memory_max);
                 swap -= l->memory_max;
         }
@@ -160,11 +162,13 @@ static int set_io_device(const struct hierarchy *h, const char *rel, const struc
         return r;
 }
 
-static int set_io(const struct cgroups *c, const struct hierarchy *h, const char *rel, const struct cgroup_limits *l, struct err **err) {
+static int set_io(const struct cgroups *c, const struct hierarchy *h, const char *rel, const struct cgroup_limits *l,
+                  struct err **err) {
         int r = 0;
 
         if (l->n_io > CGROUP_IO_DEVICES_MAX)
-                return err_set(err, E2BIG, "cgroup %s: %zu block devices, at most %d are possible", rel, l->n_io, CGROUP_IO_DEVICES_MAX);
+                return err_set(err, E2BIG, "cgroup %s: %zu block devices, at most %d are possible", rel, l->n_io,
+                               CGROUP_IO_DEVICES_MAX);
         if (!h->mount.v2) {
                 r = cg_make_late(c, h, rel, err);
                 return r == 0 ? cg_v1_set_io(h, rel, l, err) : r;
@@ -181,7 +185,8 @@ static int set_hugetlb(const struct cgroups *c, const char *rel, const struct cg
         int r;
 
         if (!h)
-                return err_set(err, EOPNOTSUPP, "cgroup %s: this kernel limits no huge pages (no hugetlb controller)", rel);
+                return err_set(err, EOPNOTSUPP, "cgroup %s: this kernel limits no huge pages (no hugetlb controller)",
+                               rel);
         r = cg_make(c, h, rel, CG_BIT(CGROUP_HUGETLB), err);
         for (size_t i = 0; i < l->n_hugetlb && r == 0; i++) {
                 char file[NAME_MAX + 1], value[32];
@@ -189,12 +194,14 @@ static int set_hugetlb(const struct cgroups *c, const char *rel, const struct cg
                 if (strchr(l->hugetlb[i].page_size, '/') || strlen(l->hugetlb[i].page_size) > 16)
                         return err_set(err, EINVAL, "cgroup %s: huge page size \"%s\"", rel, l->hugetlb[i].page_size);
                 snprintf(value, sizeof(value), "%" PRIu64, l->hugetlb[i].limit);
-                snprintf(file, sizeof(file), "hugetlb.%s.%s", l->hugetlb[i].page_size, h->mount.v2 ? "max" : "limit_in_bytes");
+                snprintf(file, sizeof(file), "hugetlb.%s.%s", l->hugetlb[i].page_size,
+                         h->mount.v2 ? "max" : "limit_in_bytes");
                 r = cg_set(h, rel, file, value, err);
                 if (r < 0)
                         return r;
                 /* Reserved pages count as well, where the kernel can. */
-                snprintf(file, sizeof(file), "hugetlb.%s.rsvd.%s", l->hugetlb[i].page_size, h->mount.v2 ? "max" : "limit_in_bytes");
+                snprintf(file, sizeof(file), "hugetlb.%s.rsvd.%s", l->hugetlb[i].page_size,
+                         h->mount.v2 ? "max" : "limit_in_bytes");
                 cg_write(h, rel, file, value);
         }
         return r;
@@ -207,13 +214,15 @@ static bool unified_name_ok(const char *name) {
 
 static int set_unified(const struct cgroups *c, const char *rel, const struct cgroup_limits *l, struct err **err) {
         if (l->n_unified > CGROUP_UNIFIED_MAX)
-                return err_set(err, E2BIG, "cgroup %s: %zu unified entries, at most %d are possible", rel, l->n_unified, CGROUP_UNIFIED_MAX);
+                return err_set(err, E2BIG, "cgroup %s: %zu unified entries, at most %d are possible", rel, l->n_unified,
+                               CGROUP_UNIFIED_MAX);
         for (size_t i = 0; i < l->n_unified; i++) {
                 const struct cgroup_unified *u = &l->unified[i];
                 _cleanup_free_ char *lines = NULL;
 
                 if (!unified_name_ok(u->name))
-                        return err_set(err, EINVAL, "cgroup %s: unified: \"%s\" is not a controller's file", rel, u->name);
+                        return err_set(err, EINVAL, "cgroup %s: unified: \"%s\" is not a controller's file", rel,
+                                       u->name);
                 if (c->mode == CGROUP_V1 || !c->v2)
                         return err_set(err, EOPNOTSUPP, "cgroup %s: unified: %s needs cgroup v2", rel, u->name);
                 lines = strdup(u->value);
@@ -224,8 +233,10 @@ static int set_unified(const struct cgroups *c, const char *rel, const struct cg
                         int r = cg_write(c->v2, rel, u->name, line);
 
                         if (r == -ENOENT)
-                                return err_set(err, EOPNOTSUPP, "cgroup %s: unified: %s: no such file; its controller is not on cgroup v2 here",
-                                               rel, u->name);
+                                return err_set(
+                                        err, EOPNOTSUPP,
+                                        "cgroup %s: unified: %s: no such file; its controller is not on cgroup v2 here",
+                                        rel, u->name);
                         if (r < 0)
                                 return err_errno(err, -r, "cgroup %s: unified: write \"%s\" to %s", rel, line, u->name);
                 }
@@ -236,12 +247,13 @@ static int set_unified(const struct cgroups *c, const char *rel, const struct cg
 static bool asks(const struct cgroup_limits *l, enum cgroup_controller controller) {
         switch (controller) {
         case CGROUP_CPU:
-                return l->cpu_shares || l->cpu_weight || l->cpu_quota_us || l->cpu_period_us || l->cpu_burst_us || l->cpu_idle;
+                return l->cpu_shares || l->cpu_weight || l->cpu_quota_us || l->cpu_period_us || l->cpu_burst_us ||
+                       l->cpu_idle;
         case CGROUP_CPUSET:
                 return (l->cpuset_cpus && *l->cpuset_cpus) || (l->cpuset_mems && *l->cpuset_mems);
         case CGROUP_MEMORY:
-                return l->memory_max || l->memory_low || l->memory_min || l->memory_high || l->memory_swap || l->oom_group ||
-                       l->oom_kill_disable || l->memory_swappiness;
+                return l->memory_max || l->memory_low || l->memory_min || l->memory_high || l->memory_swap ||
+                       l->oom_group || l->oom_kill_disable || l->memory_swappiness;
         case CGROUP_PIDS:
                 return l->pids_max;
         case CGROUP_IO:
@@ -251,8 +263,8 @@ static bool asks(const struct cgroup_limits *l, enum cgroup_controller controlle
         }
 }
 
-static int set_controller(const struct cgroups *c, enum cgroup_controller controller, const char *rel, const struct cgroup_limits *l,
-                          struct err **err) {
+static int set_controller(const struct cgroups *c, enum cgroup_controller controller, const char *rel,
+                          const struct cgroup_limits *l, struct err **err) {
         const struct hierarchy *h = c->by_controller[controller];
 
         switch (controller) {

@@ -7,8 +7,8 @@
 #include "lib/cleanup.h"
 
 const char *const cg_controller_names[_CGROUP_CONTROLLER_MAX] = {
-        [CGROUP_CPU] = "cpu",   [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",
-        [CGROUP_MEMORY] = "memory", [CGROUP_PIDS] = "pids",   [CGROUP_IO] = "io",
+        [CGROUP_CPU] = "cpu",         [CGROUP_CPUACCT] = "cpuacct", [CGROUP_CPUSET] = "cpuset",
+        [CGROUP_MEMORY] = "memory",   [CGROUP_PIDS] = "pids",       [CGROUP_IO] = "io",
         [CGROUP_HUGETLB] = "hugetlb", [CGROUP_DEVICES] = "devices", [CGROUP_FREEZER] = "freezer",
 };
 
@@ -45,7 +45,8 @@ static bool parse_line(const char *line, struct cg_mount *ret_mount) {
         char root[CG_MOUNT_PATH_MAX], path[CG_MOUNT_PATH_MAX], type[16], options[256];
         const char *separator = strstr(line, " - ");
 
-        if (!separator || strncmp(separator + 3, "cgroup", 6) != 0 || sscanf(line, "%*u %*u %*s %255s %255s", root, path) != 2 ||
+        if (!separator || strncmp(separator + 3, "cgroup", 6) != 0 ||
+            sscanf(line, "%*u %*u %*s %255s %255s", root, path) != 2 ||
             sscanf(separator, " - %15s %*s %255s", type, options) != 2)
                 return false;
         /* A bind mount of some cgroup is not the hierarchy. */
@@ -78,7 +79,8 @@ static size_t parse(const char *mountinfo, bool ours, struct cg_mount *ret_mount
                 if (size < sizeof(line)) {
                         memcpy(line, p, size);
                         line[size] = '\0';
-                        if (parse_line(line, &ret_mounts[n]) && ours == (ret_mounts[n].v2 || ret_mounts[n].controllers) &&
+                        if (parse_line(line, &ret_mounts[n]) &&
+                            ours == (ret_mounts[n].v2 || ret_mounts[n].controllers) &&
                             !known(ret_mounts, n, &ret_mounts[n]))
                                 n++;
                 }

@@ -14,8 +14,8 @@ struct cg_mount {
         uint32_t controllers; /* bits of enum cgroup_controller; v1 only */
 };
 
-/* Finds each hierarchy's first mount; those with none of our controllers (name=systemd, net_cls) are left out. Returns their
- * number, at most @max. */
+/* Finds each hierarchy's first mount; those with none of our controllers (name=systemd, net_cls) are left out. Returns
+ * their number, at most @max. */
 size_t cg_mounts_parse(const char *mountinfo, struct cg_mount *ret_mounts, size_t max);
 
 /* Those that cg_mounts_parse() leaves out. */

@@ -64,7 +64,8 @@ const char *oom_explain(const struct oom_state *state, char ret_text[OOM_TEXT_MA
 
         snprintf(hits, sizeof(hits), ", limit hit %" PRIu64 " times", state->failcnt);
         if (state->limit == CGROUP_UNKNOWN)
-                snprintf(ret_text, OOM_TEXT_MAX, "no memory limit of its own, peak %s; the pod's or the node's memory was short",
+                snprintf(ret_text, OOM_TEXT_MAX,
+                         "no memory limit of its own, peak %s; the pod's or the node's memory was short",
                          used == CGROUP_UNKNOWN ? "unknown" : bytes(used, peak));
         else
                 snprintf(ret_text, OOM_TEXT_MAX, "memory limit %s, peak %s%s", bytes(state->limit, limit),

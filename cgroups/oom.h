@@ -14,11 +14,11 @@ struct err;
 struct oom_watcher;
 
 struct oom_state {
-        uint64_t kills; /* processes of this cgroup killed by any OOM killer since it was made; some kernels
-                         * count a process twice, so only its growth says something */
+        uint64_t kills;       /* processes of this cgroup killed by any OOM killer since it was made; some kernels
+                               * count a process twice, so only its growth says something */
         uint64_t usage, peak; /* bytes; CGROUP_UNKNOWN (cgroups/stats.h) when not told */
-        uint64_t limit; /* CGROUP_UNKNOWN: none, the memory of the pod or the node was short */
-        uint64_t failcnt; /* times the limit was hit; 0 too where the kernel does not count (v1, Linux 6.18) */
+        uint64_t limit;       /* CGROUP_UNKNOWN: none, the memory of the pod or the node was short */
+        uint64_t failcnt;     /* times the limit was hit; 0 too where the kernel does not count (v1, Linux 6.18) */
 };
 
 /* Reads the counters of a cgroup, which may be empty of processes. -ENOENT when there is no such cgroup. */

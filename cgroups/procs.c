@@ -62,7 +62,8 @@ static const struct hierarchy *process_hierarchy(const struct cgroups *c) {
         return c->v2 ?: c->by_controller[CGROUP_FREEZER] ?: c->by_controller[CGROUP_PIDS] ?: &c->hierarchies[0];
 }
 
-int cgroup_pids(const struct cgroups *c, const char *path, bool recursive, pid_t **ret_pids, size_t *ret_n, struct err **err) {
+int cgroup_pids(const struct cgroups *c, const char *path, bool recursive, pid_t **ret_pids, size_t *ret_n,
+                struct err **err) {
         const struct hierarchy *h = process_hierarchy(c);
         struct pid_list list = { 0 };
         char rel[CGROUP_PATH_MAX];
@@ -81,7 +82,8 @@ int cgroup_pids(const struct cgroups *c, const char *path, bool recursive, pid_t
 }
 
 /* Waits until `key` in cgroup.events is @value; the kernel notifies of changes. */
-static int wait_event(const struct hierarchy *h, const char *rel, const char *key, uint64_t value, int64_t deadline_ms) {
+static int wait_event(const struct hierarchy *h, const char *rel, const char *key, uint64_t value,
+                      int64_t deadline_ms) {
         _cleanup_close_ int fd = cg_open(h, rel, "cgroup.events", O_RDONLY);
 
         if (fd < 0)

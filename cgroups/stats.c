@@ -72,7 +72,9 @@ static void get_io(const struct hierarchy *h, const char *rel, struct cgroup_sta
              line = strtok_r(NULL, "\n", &save)) {
                 struct cgroup_io_stats io = { 0 };
 
-                if (sscanf(line, "%" SCNu32 ":%" SCNu32 " rbytes=%" SCNu64 " wbytes=%" SCNu64 " rios=%" SCNu64 " wios=%" SCNu64,
+                if (sscanf(line,
+                           "%" SCNu32 ":%" SCNu32 " rbytes=%" SCNu64 " wbytes=%" SCNu64 " rios=%" SCNu64
+                           " wios=%" SCNu64,
                            &io.major, &io.minor, &io.read_bytes, &io.written_bytes, &io.reads, &io.writes) == 6)
                         s->io[s->n_io++] = io;
         }
@@ -102,8 +104,8 @@ static void parse_pressure(const char *text, const char *key, struct cgroup_pres
         const char *line = strstr(text, key);
         uint64_t total;
 
-        if (line && sscanf(line + strlen(key), " avg10=%u.%u avg60=%u.%u avg300=%u.%u total=%" SCNu64, &whole[0], &part[0], &whole[1],
-                           &part[1], &whole[2], &part[2], &total) == 7)
+        if (line && sscanf(line + strlen(key), " avg10=%u.%u avg60=%u.%u avg300=%u.%u total=%" SCNu64, &whole[0],
+                           &part[0], &whole[1], &part[1], &whole[2], &part[2], &total) == 7)
                 *ret_line = (struct cgroup_pressure_line){
                         .avg10 = whole[0] * 100 + part[0],
                         .avg60 = whole[1] * 100 + part[1],
@@ -112,7 +114,8 @@ static void parse_pressure(const char *text, const char *key, struct cgroup_pres
                 };
 }
 
-static bool get_pressure(const struct hierarchy *h, const char *rel, const char *file, struct cgroup_pressure *ret_pressure) {
+static bool get_pressure(const struct hierarchy *h, const char *rel, const char *file,
+                         struct cgroup_pressure *ret_pressure) {
         char text[512];
 
         if (cg_read(h, rel, file, text, sizeof(text)) < 0)
@@ -167,7 +170,8 @@ int cgroup_get_stats(const struct cgroups *c, const char *path, struct cgroup_st
         return 0;
 }
 
-int cgroup_get_usage(const struct cgroups *c, const char *path, uint64_t *ret_cpu_ns, uint64_t *ret_working_set, struct err **err) {
+int cgroup_get_usage(const struct cgroups *c, const char *path, uint64_t *ret_cpu_ns, uint64_t *ret_working_set,
+                     struct err **err) {
         const struct hierarchy *memory = c->by_controller[CGROUP_MEMORY];
         struct cgroup_stats s;
         char rel[CGROUP_PATH_MAX], text[CG_FILE_MAX];
@@ -183,8 +187,10 @@ int cgroup_get_usage(const struct cgroups *c, const char *path, uint64_t *ret_cp
         else
                 cg_read_u64(c->by_controller[CGROUP_CPUACCT], rel, "cpuacct.usage", &s.cpu_ns);
         *ret_cpu_ns = s.cpu_ns;
-        cg_read_u64(memory, rel, memory && memory->mount.v2 ? "memory.current" : "memory.usage_in_bytes", &s.memory_usage);
+        cg_read_u64(memory, rel, memory && memory->mount.v2 ? "memory.current" : "memory.usage_in_bytes",
+                    &s.memory_usage);
         if (memory && cg_read(memory, rel, "memory.stat", text, sizeof(text)) == 0)
-                *ret_working_set = minus(s.memory_usage, cg_field(text, memory->mount.v2 ? "inactive_file" : "total_inactive_file"));
+                *ret_working_set = minus(s.memory_usage,
+                                         cg_field(text, memory->mount.v2 ? "inactive_file" : "total_inactive_file"));
         return 0;
 }

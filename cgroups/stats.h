@@ -27,14 +27,14 @@ struct cgroup_io_stats {
 
 struct cgroup_stats {
         uint64_t time_ns; /* CLOCK_REALTIME of the reading */
-        uint64_t cpu_ns; /* used since creation */
+        uint64_t cpu_ns;  /* used since creation */
         uint64_t cpu_user_ns, cpu_system_ns;
         uint64_t cpu_periods, cpu_throttled_periods, cpu_throttled_ns;
 
-        uint64_t memory_usage; /* bytes, page cache included */
+        uint64_t memory_usage;       /* bytes, page cache included */
         uint64_t memory_working_set; /* usage without inactive file pages, as kubelet counts it */
-        uint64_t memory_available; /* limit minus working set; unknown without a limit */
-        uint64_t memory_limit; /* CGROUP_UNKNOWN: none */
+        uint64_t memory_available;   /* limit minus working set; unknown without a limit */
+        uint64_t memory_limit;       /* CGROUP_UNKNOWN: none */
         uint64_t memory_peak;
         uint64_t memory_rss; /* anonymous memory */
         uint64_t memory_cache, memory_mapped_file, memory_kernel;

@@ -22,7 +22,7 @@ struct err;
 
 struct hierarchy {
         struct cg_mount mount;
-        int fd; /* the mount point, O_PATH */
+        int fd;    /* the mount point, O_PATH */
         bool used; /* every cgroup is made here */
 };
 
@@ -31,10 +31,10 @@ struct cgroups {
         size_t n;
         struct hierarchy hierarchies[CGROUP_HIERARCHIES_MAX];
         struct hierarchy *by_controller[_CGROUP_CONTROLLER_MAX]; /* NULL: no such controller */
-        struct hierarchy *v2; /* NULL: none */
-        bool bpf_devices; /* device filters are eBPF programs on v2 */
+        struct hierarchy *v2;                                    /* NULL: none */
+        bool bpf_devices;                                        /* device filters are eBPF programs on v2 */
         struct cg_bpf_cache *programs;
-        atomic_uint warned; /* CG_BIT of what was warned about */
+        atomic_uint warned;         /* CG_BIT of what was warned about */
         char root[CGROUP_PATH_MAX]; /* as rel */
 };
 
@@ -44,7 +44,8 @@ extern const char *const cg_controller_names[_CGROUP_CONTROLLER_MAX];
 int cg_resolve(const struct cgroups *cgroups, const char *path, char ret_rel[CGROUP_PATH_MAX], struct err **err);
 
 /* Makes @rel with its parents in one hierarchy; on v2 enables @controllers (CG_BITs) for it. */
-int cg_make(const struct cgroups *cgroups, const struct hierarchy *h, const char *rel, uint32_t controllers, struct err **err);
+int cg_make(const struct cgroups *cgroups, const struct hierarchy *h, const char *rel, uint32_t controllers,
+            struct err **err);
 
 /* Makes the cgroup in a v1 hierarchy that is used on demand (cpuset, blkio) and moves its processes there. */
 int cg_make_late(const struct cgroups *cgroups, const struct hierarchy *h, const char *rel, struct err **err);
@@ -58,7 +59,8 @@ int cg_open(const struct hierarchy *h, const char *rel, const char *file, int fl
 int cg_write(const struct hierarchy *h, const char *rel, const char *file, const char *value);
 int cg_read(const struct hierarchy *h, const char *rel, const char *file, char *ret_text, size_t size);
 
-/* A file that is one number; "max" and v1's largest limit are CGROUP_UNKNOWN. @ret_number is CGROUP_UNKNOWN on failure. */
+/* A file that is one number; "max" and v1's largest limit are CGROUP_UNKNOWN. @ret_number is CGROUP_UNKNOWN on failure.
+ */
 int cg_read_u64(const struct hierarchy *h, const char *rel, const char *file, uint64_t *ret_number);
 
 /* The number behind `key ` at the beginning of a line of @text; CGROUP_UNKNOWN when it is not there. */
@@ -67,8 +69,8 @@ uint64_t cg_field(const char *text, const char *key);
 /* cg_write() with the failure as a sentence. */
 int cg_set(const struct hierarchy *h, const char *rel, const char *file, const char *value, struct err **err);
 
-/* Calls @visit with each cgroup of the tree below and at @rel, the deepest first. Stops at the first that returns non-zero,
- * and returns that. A tree deeper than CG_DEPTH_MAX is -ELOOP. */
+/* Calls @visit with each cgroup of the tree below and at @rel, the deepest first. Stops at the first that returns
+ * non-zero, and returns that. A tree deeper than CG_DEPTH_MAX is -ELOOP. */
 typedef int (*cg_visit)(const struct hierarchy *h, const char *rel, void *userdata);
 int cg_walk(const struct hierarchy *h, const char *rel, cg_visit visit, void *userdata);
 #define CG_DEPTH_MAX 64

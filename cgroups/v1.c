@@ -71,7 +71,8 @@ static int set_max(const struct hierarchy *h, const char *rel, const struct cgro
                 if (l->memory_swap > 0 && l->memory_max <= 0)
                         return err_set(err, EINVAL, "cgroup %s: a limit of memory and swap needs one of memory", rel);
                 if (l->memory_swap > 0 && l->memory_swap < l->memory_max)
-                        return err_set(err, EINVAL, "cgroup %s: limit of memory and swap %s is below that of memory %s", rel, swap, memory);
+                        return err_set(err, EINVAL, "cgroup %s: limit of memory and swap %s is below that of memory %s",
+                                       rel, swap, memory);
                 r = cg_write(h, rel, "memory.memsw.limit_in_bytes", swap);
                 if (r < 0 && r != -ENOENT)
                         return err_errno(err, -r, "cgroup %s: write \"%s\" to memory.memsw.limit_in_bytes", rel, swap);
@@ -162,15 +163,18 @@ static bool subtract(struct cgroup_device *allow, const struct cgroup_device *de
 }
 
 /* What @rules allow in the end, each of one type. Returns the number, or a negative errno. */
-static ssize_t effective(const struct cgroup_device *rules, size_t n_rules, struct cgroup_device *ret_allowed, struct err **err) {
+static ssize_t effective(const struct cgroup_device *rules, size_t n_rules, struct cgroup_device *ret_allowed,
+                         struct err **err) {
         size_t n = 0;
 
         for (size_t i = 0; i < n_rules; i++) {
                 if (!rules[i].allow) {
                         for (size_t j = 0; j < n; j++)
                                 if (!subtract(&ret_allowed[j], &rules[i]))
-                                        return err_set(err, EOPNOTSUPP, "device filter: rule %zu denies a part of what an earlier one "
-                                                       "allows, which cgroup v1 cannot express", i + 1);
+                                        return err_set(err, EOPNOTSUPP,
+                                                       "device filter: rule %zu denies a part of what an earlier one "
+                                                       "allows, which cgroup v1 cannot express",
+                                                       i + 1);
                         continue;
                 }
                 for (const char *type = "bc"; *type; type++)
@@ -183,7 +187,8 @@ static ssize_t effective(const struct cgroup_device *rules, size_t n_rules, stru
 }
 
 /* v1 keeps a default, here "deny all", and exceptions from it. */
-int cg_v1_set_devices(const struct hierarchy *h, const char *rel, const struct cgroup_device *rules, size_t n_rules, struct err **err) {
+int cg_v1_set_devices(const struct hierarchy *h, const char *rel, const struct cgroup_device *rules, size_t n_rules,
+                      struct err **err) {
         _cleanup_free_ struct cgroup_device *allowed = calloc(2 * n_rules + 1, sizeof(*allowed));
         ssize_t n = allowed ? effective(rules, n_rules, allowed, err) : err_errno(err, ENOMEM, "cgroup %s", rel);
         int r = n < 0 ? (int)n : cg_set(h, rel, "devices.deny", "a", err);
@@ -196,14 +201,15 @@ int cg_v1_set_devices(const struct hierarchy *h, const char *rel, const struct c
                         continue;
                 format_number(d->major, major);
                 format_number(d->minor, minor);
-                snprintf(text, sizeof(text), "%c %s:%s %s%s%s", d->type, major, minor, d->read ? "r" : "", d->write ? "w" : "",
-                         d->mknod ? "m" : "");
+                snprintf(text, sizeof(text), "%c %s:%s %s%s%s", d->type, major, minor, d->read ? "r" : "",
+                         d->write ? "w" : "", d->mknod ? "m" : "");
                 r = cg_set(h, rel, "devices.allow", text, err);
         }
         return r;
 }
 
-void cg_v1_get_cpu(const struct hierarchy *cpu, const struct hierarchy *cpuacct, const char *rel, struct cgroup_stats *s) {
+void cg_v1_get_cpu(const struct hierarchy *cpu, const struct hierarchy *cpuacct, const char *rel,
+                   struct cgroup_stats *s) {
         char text[CG_FILE_MAX];
 
         if (cpuacct && s->cpu_ns == CGROUP_UNKNOWN) {

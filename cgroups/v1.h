@@ -12,7 +12,8 @@ int cg_v1_set_io(const struct hierarchy *h, const char *rel, const struct cgroup
 int cg_v1_set_devices(const struct hierarchy *h, const char *rel, const struct cgroup_device *rules, size_t n_rules,
                       struct err **err);
 
-void cg_v1_get_cpu(const struct hierarchy *cpu, const struct hierarchy *cpuacct, const char *rel, struct cgroup_stats *stats);
+void cg_v1_get_cpu(const struct hierarchy *cpu, const struct hierarchy *cpuacct, const char *rel,
+                   struct cgroup_stats *stats);
 void cg_v1_get_memory(const struct hierarchy *h, const char *rel, struct cgroup_stats *stats);
 void cg_v1_get_io(const struct hierarchy *h, const char *rel, struct cgroup_stats *stats);
 int cg_v1_get_oom(const struct hierarchy *h, const char *rel, struct oom_state *ret_state);

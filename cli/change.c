@@ -158,8 +158,8 @@ static int checkpoint(struct cli *cli, const char *id, struct err **err) {
         request.location = text(options.export);
         if (!cli->timeout_given)
                 cli->timeout_ms = CHECKPOINT_MS;
-        return cli_call(cli, RUNTIME("CheckpointContainer"), &request.base, &cri__checkpoint_container_response__descriptor,
-                        &answer, err);
+        return cli_call(cli, RUNTIME("CheckpointContainer"), &request.base,
+                        &cri__checkpoint_container_response__descriptor, &answer, err);
 }
 
 int cli_checkpoint(struct cli *cli, char **arguments, int n, struct err **err) {

@@ -6,8 +6,8 @@
 
 struct err;
 
-/* Keeps the credentials for @registry ("docker.io", "host:5000"). Returns 0, or a negative errno with *@err, which names
- * the file. */
+/* Keeps the credentials for @registry ("docker.io", "host:5000"). Returns 0, or a negative errno with *@err, which
+ * names the file. */
 int credentials_save(const char *registry, const char *username, const char *password, struct err **err);
 
 /* Returns 1, 0 when there were none for @registry, or a negative errno. */

@@ -153,7 +153,8 @@ static void narrow_containers(ProtobufCMessage *message, const struct names *nam
         for (size_t i = 0; i < answer->n_containers && n < limit(); i++) {
                 Cri__Container *c = answer->containers[i];
 
-                if (names_match(names, c->metadata ? c->metadata->name : "", LABEL_GET(c, "io.kubernetes.pod.namespace", "")) &&
+                if (names_match(names, c->metadata ? c->metadata->name : "",
+                                LABEL_GET(c, "io.kubernetes.pod.namespace", "")) &&
                     image_matches(c))
                         answer->containers[n++] = c;
         }
@@ -257,7 +258,8 @@ static void narrow_pods(ProtobufCMessage *message, const struct names *names) {
         for (size_t i = 0; i < answer->n_items && n < limit(); i++) {
                 Cri__PodSandbox *pod = answer->items[i];
 
-                if (names_match(names, pod->metadata ? pod->metadata->name : "", pod->metadata ? pod->metadata->namespace_ : ""))
+                if (names_match(names, pod->metadata ? pod->metadata->name : "",
+                                pod->metadata ? pod->metadata->namespace_ : ""))
                         answer->items[n++] = pod;
         }
         answer->n_items = n;

@@ -10,7 +10,7 @@
 
 struct addresses {
         struct ip_cidr cidr;
-        uint32_t end; /* one past the last offset given out */
+        uint32_t end;  /* one past the last offset given out */
         uint32_t next; /* where the search for a free one starts */
         uint32_t used;
         uint64_t taken[]; /* a bit for each offset below end */

@@ -30,8 +30,8 @@ struct bridge {
         char name[IFNAMSIZ];
         uint32_t mtu;
         pthread_mutex_t lock; /* one setup at a time */
-        bool warned; /* of another firewall */
-        atomic_bool ready; /* the last setup succeeded */
+        bool warned;          /* of another firewall */
+        atomic_bool ready;    /* the last setup succeeded */
         struct leases *leases;
         struct firewall *firewall;
         struct reaper *reaper;
@@ -96,8 +96,10 @@ static void warn_of_others(struct bridge *bridge) {
         if (bridge->warned || !foreign_forward_drop(chain, sizeof(chain)))
                 return;
         bridge->warned = true;
-        log_warning("network: another firewall drops forwarded packets (%s has policy drop): unless a rule there accepts those from and "
-                    "to %s, pods and host ports reach nothing beyond this node", chain, bridge->name);
+        log_warning("network: another firewall drops forwarded packets (%s has policy drop): unless a rule there "
+                    "accepts those from and "
+                    "to %s, pods and host ports reach nothing beyond this node",
+                    chain, bridge->name);
 }
 
 int bridge_ensure(struct bridge *bridge, struct err **err) {
@@ -310,7 +312,8 @@ int bridge_detach(struct bridge *bridge, const char *id, struct err **err) {
 
         if (r < 0)
                 return r;
-        /* Without a descriptor to look with, they go to the reaper, which has its own, whether they are there or not. */
+        /* Without a descriptor to look with, they go to the reaper, which has its own, whether they are there or not.
+         */
         blind = netlink_open(NETLINK_ROUTE, &host, NULL) < 0;
         for (size_t i = 0; i < ELEMENTS(devices); i++) {
                 char name[IFNAMSIZ];

@@ -66,8 +66,9 @@ static int read_version(const struct value *document, struct conflist *conflist,
                         found = true;
                 }
         }
-        return found ? 0 : err_set(err, EINVAL, "cniVersion \"%s\" is not known; the newest is %s", text,
-                                   versions[CNI_VERSIONS - 1]);
+        return found ? 0 :
+                       err_set(err, EINVAL, "cniVersion \"%s\" is not known; the newest is %s", text,
+                               versions[CNI_VERSIONS - 1]);
 }
 
 /* As libcni: a letter or digit, then letters, digits, and _ . - */

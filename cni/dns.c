@@ -29,8 +29,8 @@ int dns_policy_parse(const char *text, enum dns_policy *ret_policy, struct err *
                         return 0;
                 }
         }
-        return err_set(err, EINVAL,
-                       "dnsPolicy \"%.64s\": use ClusterFirst, ClusterFirstWithHostNet, Default or None", text);
+        return err_set(err, EINVAL, "dnsPolicy \"%.64s\": use ClusterFirst, ClusterFirstWithHostNet, Default or None",
+                       text);
 }
 
 static int add_all(struct dns_list *list, const char *const *texts) {

@@ -80,16 +80,16 @@ struct dns_request {
         const struct dns_option *options;
         size_t n_options;
         const char *const *cluster_servers; /* KubeletConfiguration clusterDNS; NULL-ended or NULL */
-        const char *cluster_domain; /* clusterDomain; NULL or "": none */
-        const struct dns_config *node; /* of the file resolvConf names; NULL: resolvConf is "" */
-        bool node_is_ipv6; /* which loopback stands in when node is NULL */
+        const char *cluster_domain;         /* clusterDomain; NULL or "": none */
+        const struct dns_config *node;      /* of the file resolvConf names; NULL: resolvConf is "" */
+        bool node_is_ipv6;                  /* which loopback stands in when node is NULL */
 };
 
 /* What kubelet said beside the answer, as bits: each is a warning event for the pod. */
 enum dns_warning {
         DNS_MISSING_CLUSTER = 1, /* MissingClusterDNS: ClusterFirst fell back to Default */
-        DNS_SERVERS_CUT = 2, /* DNSConfigForming: more than 3 nameservers */
-        DNS_SEARCHES_CUT = 4, /* DNSConfigForming: search list over its limits */
+        DNS_SERVERS_CUT = 2,     /* DNSConfigForming: more than 3 nameservers */
+        DNS_SEARCHES_CUT = 4,    /* DNSConfigForming: search list over its limits */
 };
 
 /* The pod's DNS configuration as kubelet forms it. Returns 0 or -ENOMEM; @ret_warnings gets the bits. */

@@ -17,7 +17,7 @@
 /* One translation: a host port in one family, and its sandbox. */
 struct translation {
         struct nft_port port; /* ip: the host's address, family 0 for any; comment: the sandbox's id */
-        bool repeats; /* another host port of the sandbox leads to the same target: `targets` has it already */
+        bool repeats;         /* another host port of the sandbox leads to the same target: `targets` has it already */
 };
 
 struct firewall {
@@ -99,8 +99,7 @@ static int append(struct firewall *firewall, const struct nft_port *port) {
 
         if (firewall->n == firewall->size) {
                 size_t size = firewall->size * 2 + 8;
-                struct translation *grown =
-                        reallocarray(firewall->translations, size, sizeof(*firewall->translations));
+                struct translation *grown = reallocarray(firewall->translations, size, sizeof(*firewall->translations));
 
                 if (!grown)
                         return -ENOMEM;

@@ -23,9 +23,9 @@ static const char *family_name(uint8_t family) {
 static uint32_t hook_of(const struct nlattr *nest) {
         const struct nlattr *attribute;
 
-        mnl_attr_for_each_nested(attribute, nest)
-                if (mnl_attr_get_type(attribute) == NFTA_HOOK_HOOKNUM && mnl_attr_validate(attribute, MNL_TYPE_U32) == 0)
-                        return ntohl(mnl_attr_get_u32(attribute));
+        mnl_attr_for_each_nested(attribute, nest) if (mnl_attr_get_type(attribute) == NFTA_HOOK_HOOKNUM &&
+                                                      mnl_attr_validate(attribute, MNL_TYPE_U32) ==
+                                                              0) return ntohl(mnl_attr_get_u32(attribute));
         return UINT32_MAX;
 }
 

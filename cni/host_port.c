@@ -20,7 +20,8 @@
 #define FILTER_PROTOCOL (1u << 3)
 #define FILTER_DESTINATION_PORT (1u << 5)
 
-/* Flows forgotten at once, and bytes that one takes: two IPv6 addresses, protocol, ports and zone, each an attribute. */
+/* Flows forgotten at once, and bytes that one takes: two IPv6 addresses, protocol, ports and zone, each an attribute.
+ */
 #define FLOWS_MAX 4096
 #define TUPLE_MAX 96
 
@@ -75,9 +76,7 @@ struct flows {
 static const struct nlattr *find_nested(const struct nlattr *nest, uint16_t type) {
         const struct nlattr *attribute;
 
-        mnl_attr_for_each_nested(attribute, nest)
-                if (mnl_attr_get_type(attribute) == type)
-                        return attribute;
+        mnl_attr_for_each_nested(attribute, nest) if (mnl_attr_get_type(attribute) == type) return attribute;
         return NULL;
 }
 

@@ -26,8 +26,7 @@ int leases_new(const struct ip_cidr *cidrs, size_t n_cidrs, uint32_t limit, stru
                struct err **err) {
         struct leases *leases;
 
-        if (n_cidrs == 0 || n_cidrs > LEASES_CIDRS_MAX ||
-            (n_cidrs == 2 && cidrs[0].ip.family == cidrs[1].ip.family))
+        if (n_cidrs == 0 || n_cidrs > LEASES_CIDRS_MAX || (n_cidrs == 2 && cidrs[0].ip.family == cidrs[1].ip.family))
                 return err_set(err, EINVAL, "pod CIDRs: give one, or one of IPv4 and one of IPv6");
         leases = calloc(1, sizeof(*leases));
         if (!leases)

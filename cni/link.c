@@ -164,8 +164,8 @@ void link_put_address(struct netlink *netlink, int index, const struct ip_cidr *
 }
 
 void link_put_default_route(struct netlink *netlink, int index, const struct ip *gateway) {
-        struct nlmsghdr *message = netlink_begin(netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL,
-                                                 sizeof(struct rtmsg), "add default route", 0);
+        struct nlmsghdr *message = netlink_begin(netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct rtmsg),
+                                                 "add default route", 0);
         struct rtmsg *header = netlink_extra(message);
 
         header->rtm_family = gateway->family;
@@ -188,10 +188,9 @@ int link_index(const struct netlink *netlink, const char *name) {
 static void read_kind(const struct nlattr *info, struct link *link) {
         const struct nlattr *attribute;
 
-        mnl_attr_for_each_nested(attribute, info)
-                if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
-                        snprintf(link->kind, sizeof(link->kind), "%.*s", (int)mnl_attr_get_payload_len(attribute),
-                                 (const char *)mnl_attr_get_payload(attribute));
+        mnl_attr_for_each_nested(attribute, info) if (mnl_attr_get_type(attribute) == IFLA_INFO_KIND)
+                snprintf(link->kind, sizeof(link->kind), "%.*s", (int)mnl_attr_get_payload_len(attribute),
+                         (const char *)mnl_attr_get_payload(attribute));
 }
 
 static void read_link(const struct nlmsghdr *message, struct link *ret_link) {
@@ -367,9 +366,8 @@ static int take_default_route(const struct nlmsghdr *message, void *data) {
         if (message->nlmsg_type != RTM_NEWROUTE || header->rtm_dst_len != 0 || header->rtm_table != RT_TABLE_MAIN ||
             header->rtm_type != RTN_UNICAST || *index != 0)
                 return 0;
-        mnl_attr_for_each(attribute, message, sizeof(*header))
-                if (mnl_attr_get_type(attribute) == RTA_OIF)
-                        *index = (int)mnl_attr_get_u32(attribute);
+        mnl_attr_for_each(attribute, message, sizeof(*header)) if (mnl_attr_get_type(attribute) == RTA_OIF) *index =
+                (int)mnl_attr_get_u32(attribute);
         return 0;
 }
 

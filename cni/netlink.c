@@ -129,10 +129,9 @@ static const char *kernel_words(const struct nlmsghdr *answer) {
         if (!(answer->nlmsg_flags & NLM_F_CAPPED))
                 offset += ((const struct nlmsgerr *)mnl_nlmsg_get_payload(answer))->msg.nlmsg_len -
                           sizeof(struct nlmsghdr);
-        mnl_attr_for_each(attribute, answer, offset)
-                if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG &&
-                    mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >= 0)
-                        return mnl_attr_get_str(attribute);
+        mnl_attr_for_each(attribute, answer, offset) if (mnl_attr_get_type(attribute) == NLMSGERR_ATTR_MSG &&
+                                                         mnl_attr_validate(attribute, MNL_TYPE_NUL_STRING) >=
+                                                                 0) return mnl_attr_get_str(attribute);
         return NULL;
 }
 
@@ -208,8 +207,8 @@ int netlink_dump(struct netlink *netlink, int (*each)(const struct nlmsghdr *mes
                 n = recv(netlink->fd, buffer, READ_SIZE, 0);
                 if (n < 0 && errno == EAGAIN)
                         break;
-                r = n < 0 ? err_errno(err, errno, "%s", netlink->notes[0].purpose)
-                          : take_dump(netlink, buffer, (size_t)n, each, data, err);
+                r = n < 0 ? err_errno(err, errno, "%s", netlink->notes[0].purpose) :
+                            take_dump(netlink, buffer, (size_t)n, each, data, err);
         }
         reset(netlink);
         return r < 0 ? r : 0;

@@ -25,15 +25,15 @@ struct loaded {
 };
 
 struct network {
-        struct bridge *bridge; /* NULL: no pod CIDR */
+        struct bridge *bridge;      /* NULL: no pod CIDR */
         char *conf_dir, *cache_dir; /* NULL: never plugins */
         char *bin_dirs[BIN_DIRS_MAX + 1];
         struct plugins_options plugins;
-        pthread_mutex_t lock; /* what follows */
-        struct loaded *loaded; /* NULL: built in */
-        struct err *broken; /* why the configuration that is there now is not in use */
+        pthread_mutex_t lock;        /* what follows */
+        struct loaded *loaded;       /* NULL: built in */
+        struct err *broken;          /* why the configuration that is there now is not in use */
         struct conflist_stamp stamp; /* of what was read last */
-        char descriptions[2][320]; /* the one told last, and the one before */
+        char descriptions[2][320];   /* the one told last, and the one before */
         unsigned described;
 };
 
@@ -164,8 +164,8 @@ int network_reload(struct network *network, struct err **err) {
 static int copy_options(struct network *network, const struct network_options *options, struct err **err) {
         const char *const *dirs = options->bin_dirs ? options->bin_dirs : default_bin_dirs;
 
-        network->plugins.timeout_ms = options->plugin_timeout_ms ? options->plugin_timeout_ms
-                                                                 : NETWORK_PLUGIN_TIMEOUT_MS;
+        network->plugins.timeout_ms =
+                options->plugin_timeout_ms ? options->plugin_timeout_ms : NETWORK_PLUGIN_TIMEOUT_MS;
         network->plugins.bin_dirs = (const char *const *)network->bin_dirs;
         if (!options->conf_dir)
                 return 0;

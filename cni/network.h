@@ -43,16 +43,16 @@ struct network_options {
         size_t n_pod_cidrs;
         const struct ip_cidr *no_masquerade; /* destinations that see the pod's own address: the cluster's CIDRs */
         size_t n_no_masquerade;
-        bool masquerade; /* hide pods behind the node for destinations outside pod_cidrs and no_masquerade */
-        uint32_t mtu; /* 0: that of the interface with the default route, else 1500 */
+        bool masquerade;      /* hide pods behind the node for destinations outside pod_cidrs and no_masquerade */
+        uint32_t mtu;         /* 0: that of the interface with the default route, else 1500 */
         const char *conf_dir; /* CNI configurations, usually /etc/cni/net.d; NULL: never plugins */
         const char *const *bin_dirs; /* NULL-ended; NULL: /opt/cni/bin, /usr/lib/cni */
-        const char *cache_dir; /* results of plugins, kept for DEL; created. Needed with conf_dir */
-        int plugin_timeout_ms; /* for each call of a plugin; 0: NETWORK_PLUGIN_TIMEOUT_MS */
+        const char *cache_dir;       /* results of plugins, kept for DEL; created. Needed with conf_dir */
+        int plugin_timeout_ms;       /* for each call of a plugin; 0: NETWORK_PLUGIN_TIMEOUT_MS */
 };
 
 struct network_port {
-        uint8_t protocol; /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP */
+        uint8_t protocol;   /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP */
         uint16_t host_port; /* 0: the entry is left out */
         uint16_t container_port;
         struct ip host_ip; /* family 0, 0.0.0.0 or ::: every address of the node */
@@ -60,25 +60,25 @@ struct network_port {
 
 struct network_request {
         const char *id;
-        const char *netns; /* path of the pinned namespace */
+        const char *netns;                              /* path of the pinned namespace */
         const char *pod_namespace, *pod_name, *pod_uid; /* for plugins (CNI_ARGS) */
         const struct network_port *ports;
         size_t n_ports;
         uint64_t ingress_bits, egress_bits; /* bits a second to and from the pod; 0: no limit */
-        const char *const *ips; /* that plugins are to give it, as "10.1.2.3/24"; NULL-ended or NULL */
-        const char *mac; /* the same; NULL: any */
+        const char *const *ips;             /* that plugins are to give it, as "10.1.2.3/24"; NULL-ended or NULL */
+        const char *mac;                    /* the same; NULL: any */
         const char *const *dns_servers, *const *dns_searches, *const *dns_options; /* for plugins; NULL-ended or NULL */
 };
 
 struct network_address {
         struct ip_cidr address; /* as on the interface */
-        struct ip gateway; /* family 0: none */
+        struct ip gateway;      /* family 0: none */
 };
 
 struct network_result {
         struct network_address addresses[NETWORK_ADDRESSES_MAX]; /* the first is the primary one */
         size_t n_addresses;
-        char interface[IFNAMSIZ]; /* in the pod: eth0 */
+        char interface[IFNAMSIZ];      /* in the pod: eth0 */
         char host_interface[IFNAMSIZ]; /* the veth's other end; "" when plugins made none */
         uint8_t mac[6];
         uint32_t mtu;

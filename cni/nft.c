@@ -22,8 +22,7 @@ enum { TYPE_IPV4 = 7, TYPE_IPV6 = 8, TYPE_PROTOCOL = 12, TYPE_SERVICE = 13, TYPE
 
 static struct nlmsghdr *begin(struct netlink *netlink, uint16_t type, uint16_t flags, uint8_t family, uint16_t id,
                               const char *purpose, int tolerate) {
-        struct nlmsghdr *message =
-                netlink_begin(netlink, type, flags, sizeof(struct nfgenmsg), purpose, tolerate);
+        struct nlmsghdr *message = netlink_begin(netlink, type, flags, sizeof(struct nfgenmsg), purpose, tolerate);
         struct nfgenmsg *header = netlink_extra(message);
 
         header->nfgen_family = family;
@@ -187,9 +186,9 @@ struct each_port {
 static const uint8_t *value_of(const struct nlattr *attribute, size_t size) {
         const struct nlattr *inner;
 
-        mnl_attr_for_each_nested(inner, attribute)
-                if (mnl_attr_get_type(inner) == NFTA_DATA_VALUE && mnl_attr_get_payload_len(inner) == size)
-                        return mnl_attr_get_payload(inner);
+        mnl_attr_for_each_nested(inner, attribute) if (mnl_attr_get_type(inner) == NFTA_DATA_VALUE &&
+                                                       mnl_attr_get_payload_len(inner) ==
+                                                               size) return mnl_attr_get_payload(inner);
         return NULL;
 }
 

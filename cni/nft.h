@@ -29,7 +29,7 @@ void nft_put_delete_table(struct netlink *netlink, const char *table);
 struct nft_chain {
         const char *name;
         const char *type; /* "nat", "filter"; NULL: not hooked, jumped to */
-        uint32_t hook; /* NF_INET_... */
+        uint32_t hook;    /* NF_INET_... */
         int32_t priority;
 };
 
@@ -38,7 +38,7 @@ void nft_put_chain(struct netlink *netlink, const char *table, const struct nft_
 /* A set whose keys are [address .] protocol . port, as a map to address . port or as a plain set. */
 struct nft_ports {
         const char *name;
-        uint8_t family; /* of the addresses in key and data */
+        uint8_t family;  /* of the addresses in key and data */
         bool by_address; /* the key begins with an address */
         bool map;
 };
@@ -48,7 +48,7 @@ void nft_put_ports(struct netlink *netlink, const char *table, const struct nft_
 struct nft_port {
         struct ip ip; /* of the key; unused without by_address */
         uint8_t protocol;
-        uint16_t port; /* of the key, host byte order */
+        uint16_t port;    /* of the key, host byte order */
         struct ip target; /* of the data; unused without map */
         uint16_t target_port;
         char comment[NFT_COMMENT_MAX]; /* "" is none */

@@ -72,8 +72,8 @@ static int find_plugin(const struct plugin_call *call, char ret_path[PATH_MAX], 
 /* The agent's environment without CNI variables of its own, and the call's. */
 static char **make_environment(struct arena *arena, const struct plugin_call *call) {
         const char *const variables[VARIABLES][2] = {
-                { "CNI_COMMAND", call->command },      { "CNI_CONTAINERID", call->container_id },
-                { "CNI_NETNS", call->netns },          { "CNI_IFNAME", call->interface },
+                { "CNI_COMMAND", call->command }, { "CNI_CONTAINERID", call->container_id },
+                { "CNI_NETNS", call->netns },     { "CNI_IFNAME", call->interface },
                 { "CNI_ARGS", call->arguments },
         };
         char **environment, *path = arena_strdup(arena, "CNI_PATH=");

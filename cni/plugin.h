@@ -12,11 +12,11 @@ struct err;
 #define PLUGIN_OUTPUT_MAX (1024 * 1024)
 
 struct plugin_call {
-        const char *type; /* the plugin's file name */
-        const char *const *bin_dirs; /* NULL-ended */
-        const char *command; /* ADD, DEL, CHECK, GC, STATUS, VERSION */
+        const char *type;                                         /* the plugin's file name */
+        const char *const *bin_dirs;                              /* NULL-ended */
+        const char *command;                                      /* ADD, DEL, CHECK, GC, STATUS, VERSION */
         const char *container_id, *netns, *interface, *arguments; /* NULL: the variable is not set */
-        const char *config; /* for its standard input */
+        const char *config;                                       /* for its standard input */
         int timeout_ms;
 };
 

@@ -17,9 +17,9 @@ struct value;
 
 struct plugin_record {
         const char *id, *netns, *interface;
-        const char *arguments; /* CNI_ARGS */
+        const char *arguments;            /* CNI_ARGS */
         const struct value *capabilities; /* a map; NULL: none */
-        const struct value *result; /* of ADD; NULL: it did not end */
+        const struct value *result;       /* of ADD; NULL: it did not end */
         struct conflist *conflist;
 };
 

@@ -29,15 +29,15 @@ struct step {
         size_t plugin;
         const char *command;
         const struct plugin_record *record; /* NULL: about no sandbox */
-        const struct value *previous; /* prevResult; NULL: none */
-        const char *const *valid; /* ids for GC */
+        const struct value *previous;       /* prevResult; NULL: none */
+        const char *const *valid;           /* ids for GC */
         size_t n_valid;
 };
 
 /* The keys that the runtime sets; what the configuration has of that name does not go to the plugin. */
 static bool is_runtimes(const char *key) {
-        static const char *const keys[] = { "name", "cniVersion", "cniVersions", "prevResult", "runtimeConfig",
-                                            "capabilities", "plugins" };
+        static const char *const keys[] = { "name",          "cniVersion",   "cniVersions", "prevResult",
+                                            "runtimeConfig", "capabilities", "plugins" };
 
         for (size_t i = 0; i < ELEMENTS(keys); i++)
                 if (strcmp(keys[i], key) == 0)
@@ -286,8 +286,8 @@ int plugins_check(const struct plugins_options *options, const char *id, const c
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_conflist_ struct conflist *conflist = NULL;
         struct plugin_record record;
-        int r = arena ? plugin_record_read(options->cache_dir, id, arena, &record, err)
-                      : err_errno(err, ENOMEM, "CNI network");
+        int r = arena ? plugin_record_read(options->cache_dir, id, arena, &record, err) :
+                        err_errno(err, ENOMEM, "CNI network");
 
         if (r < 0)
                 return r;

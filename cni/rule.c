@@ -49,8 +49,8 @@ static struct nftnl_expr *add(struct rule *rule, const char *name, const struct 
         return expression;
 }
 
-#define ADD(rule, name, ...) \
-        add((rule), (name), (const struct number[]){ __VA_ARGS__ }, \
+#define ADD(rule, name, ...)                                                                                           \
+        add((rule), (name), (const struct number[]){ __VA_ARGS__ },                                                    \
             sizeof((const struct number[]){ __VA_ARGS__ }) / sizeof(struct number))
 
 static void load_meta(struct rule *rule, uint32_t key, uint32_t reg) {

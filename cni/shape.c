@@ -21,8 +21,8 @@
 
 static struct nlmsghdr *begin(struct netlink *netlink, uint16_t type, int index, uint32_t handle, uint32_t parent,
                               const char *kind, const char *purpose) {
-        struct nlmsghdr *message = netlink_begin(netlink, type, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct tcmsg),
-                                                 purpose, 0);
+        struct nlmsghdr *message =
+                netlink_begin(netlink, type, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct tcmsg), purpose, 0);
         struct tcmsg *header = netlink_extra(message);
 
         header->tcm_ifindex = index;

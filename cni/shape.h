@@ -10,7 +10,7 @@ struct netlink;
 
 struct shape {
         const char *veth; /* the host's end */
-        const char *ifb; /* the intermediate device's name; made only for egress_bits */
+        const char *ifb;  /* the intermediate device's name; made only for egress_bits */
         uint32_t mtu;
         uint64_t ingress_bits, egress_bits; /* a second; 0: no limit */
 };

@@ -26,7 +26,8 @@ static void attach_work(struct pool_job *job) {
         struct cri_container *c = a->container;
         int in = -EBADF;
 
-        a->result = container_attach(c->sandbox->cri->runtime, c->sandbox->id, c->id, a->write_out, a->write_err, &in, &a->error);
+        a->result = container_attach(c->sandbox->cri->runtime, c->sandbox->id, c->id, a->write_out, a->write_err, &in,
+                                     &a->error);
         a->streams.in = a->in ? TAKE_FD(in) : -EBADF;
         close_fd(in);
         close_fd(a->write_out);
@@ -69,7 +70,8 @@ static int attach_pipe(bool wanted, int *ret_read, int *ret_write) {
         return 0;
 }
 
-void cri_attach(struct cri *cri, const char *container_id, bool in, bool out, bool err, cri_streams_fn attached, void *data) {
+void cri_attach(struct cri *cri, const char *container_id, bool in, bool out, bool err, cri_streams_fn attached,
+                void *data) {
         _cleanup_err_ struct err *why = NULL;
         struct cri_container *container;
         struct attach *a;
@@ -81,12 +83,19 @@ void cri_attach(struct cri *cri, const char *container_id, bool in, bool out, bo
         a = calloc(1, sizeof(*a));
         if (!a || container->phase != PHASE_RUNNING) {
                 free(a);
-                err_set(&why, container->phase != PHASE_RUNNING ? EINVAL : ENOMEM, "container %s is not running", container->id);
+                err_set(&why, container->phase != PHASE_RUNNING ? EINVAL : ENOMEM, "container %s is not running",
+                        container->id);
                 attached(data, NULL, why);
                 return;
         }
-        *a = (struct attach){ .in = in, .out = out, .err = err, .streams = { -EBADF, -EBADF, -EBADF }, .attached = attached,
-                              .data = data, .write_out = -EBADF, .write_err = -EBADF };
+        *a = (struct attach){ .in = in,
+                              .out = out,
+                              .err = err,
+                              .streams = { -EBADF, -EBADF, -EBADF },
+                              .attached = attached,
+                              .data = data,
+                              .write_out = -EBADF,
+                              .write_err = -EBADF };
         a->job = (struct pool_job){ .work = attach_work, .done = attach_done };
         a->container = container_ref(container);
         if (attach_pipe(out || (err && container->config->tty), &a->streams.out, &a->write_out) < 0 ||
@@ -185,8 +194,12 @@ static int dial_address(const struct sockaddr *address, socklen_t size, int *ret
 /* In the pod's network. Loopback answers or refuses at once, unless a listener's queue is full. */
 static int dial_inside(void *data, struct err **err) {
         struct dial *dial = data;
-        struct sockaddr_in v4 = { .sin_family = AF_INET, .sin_port = htons(dial->port), .sin_addr = { htonl(INADDR_LOOPBACK) } };
-        struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(dial->port), .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+        struct sockaddr_in v4 = { .sin_family = AF_INET,
+                                  .sin_port = htons(dial->port),
+                                  .sin_addr = { htonl(INADDR_LOOPBACK) } };
+        struct sockaddr_in6 v6 = { .sin6_family = AF_INET6,
+                                   .sin6_port = htons(dial->port),
+                                   .sin6_addr = IN6ADDR_LOOPBACK_INIT };
         int r = dial_address((struct sockaddr *)&v4, sizeof(v4), &dial->fd);
 
         if (r < 0 && dial_address((struct sockaddr *)&v6, sizeof(v6), &dial->fd) >= 0)

@@ -61,8 +61,8 @@ void cri_cancel(struct cri *cri, const void *data) {
 
 uint64_t cri_bucket_end(unsigned bucket) {
         static const uint64_t ends[CRI_BUCKETS] = {
-                500000, 1250000, 3125000, 7812500, 19531250, 48828125, 122070312, 305175781, 762939453,
-                1907348632, 4768371582, 11920928955, 29802322387, 74505805969,
+                500000,    1250000,   3125000,    7812500,    19531250,    48828125,    122070312,
+                305175781, 762939453, 1907348632, 4768371582, 11920928955, 29802322387, 74505805969,
         };
 
         return ends[bucket];
@@ -127,7 +127,8 @@ void call_reply_empty(struct cri_call *call) {
 
 void call_fail(struct cri_call *call) {
         if (!call->err)
-                err_set(&call->err, call->result < 0 ? -call->result : EIO, "%s failed", cri_methods[call->method].name);
+                err_set(&call->err, call->result < 0 ? -call->result : EIO, "%s failed",
+                        cri_methods[call->method].name);
         finish(call, NULL, call->err);
 }
 

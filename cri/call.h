@@ -1,7 +1,7 @@
 /* A call under way: who asked, what it holds, where it goes on.
  *
- * A handler starts on the loop and ends with exactly one of call_reply(), call_fail(), call_end(). On the way it may wait
- * for a sandbox's turn, run work on the pool, or wait for an event; each names the function to go on with.
+ * A handler starts on the loop and ends with exactly one of call_reply(), call_fail(), call_end(). On the way it may
+ * wait for a sandbox's turn, run work on the pool, or wait for an event; each names the function to go on with.
  */
 #pragma once
 
@@ -14,23 +14,23 @@ struct cri_call {
         const ProtobufCMessage *request;
         cri_done_fn done;
         void *data;
-        struct arena *arena; /* of the response and of what leads to it */
-        struct cri_sandbox *sandbox; /* a reference; what the call is about */
-        struct cri_container *container; /* likewise */
-        bool has_turn; /* of @sandbox */
-        struct cri_call *next; /* in the sandbox's queue */
-        LIST_ENTRY(cri_call) under_way; /* in cri's calls */
+        struct arena *arena;                   /* of the response and of what leads to it */
+        struct cri_sandbox *sandbox;           /* a reference; what the call is about */
+        struct cri_container *container;       /* likewise */
+        bool has_turn;                         /* of @sandbox */
+        struct cri_call *next;                 /* in the sandbox's queue */
+        LIST_ENTRY(cri_call) under_way;        /* in cri's calls */
         void (*cancel)(struct cri_call *call); /* the answer is not wanted any more; it is still due. NULL: goes on */
         bool cancelled;
-        void (*then)(struct cri_call *call); /* when the turn came */
+        void (*then)(struct cri_call *call);                  /* when the turn came */
         int (*work)(struct cri_call *call, struct err **err); /* on the pool */
-        void (*after)(struct cri_call *call); /* on the loop, when work gave 0 */
-        void (*failed)(struct cri_call *call); /* on the loop, when it did not; default: call_fail() */
-        void (*release)(struct cri_call *call); /* of what @state refers to, after the answer */
+        void (*after)(struct cri_call *call);                 /* on the loop, when work gave 0 */
+        void (*failed)(struct cri_call *call);                /* on the loop, when it did not; default: call_fail() */
+        void (*release)(struct cri_call *call);               /* of what @state refers to, after the answer */
         struct err *err;
         int result;
-        void *state; /* the handler's, in the arena */
-        uint64_t begun; /* CLOCK_MONOTONIC ns */
+        void *state;                   /* the handler's, in the arena */
+        uint64_t begun;                /* CLOCK_MONOTONIC ns */
         struct span *span, *turn_span; /* of the call, and of its wait for the turn; NULL: not traced */
 };
 
@@ -46,7 +46,8 @@ void call_take_turn(struct cri_call *call, void (*then)(struct cri_call *call));
 void call_give_turn(struct cri_call *call);
 
 /* Runs @work on the pool and goes on with @after. */
-void call_run(struct cri_call *call, int (*work)(struct cri_call *call, struct err **err), void (*after)(struct cri_call *call));
+void call_run(struct cri_call *call, int (*work)(struct cri_call *call, struct err **err),
+              void (*after)(struct cri_call *call));
 
 /* One message of a stream. */
 void call_send(struct cri_call *call, const ProtobufCMessage *message);
@@ -55,7 +56,7 @@ void call_send(struct cri_call *call, const ProtobufCMessage *message);
 void call_end(struct cri_call *call); /* a stream's end */
 void call_reply(struct cri_call *call, const ProtobufCMessage *response);
 void call_reply_empty(struct cri_call *call); /* with an empty message of the response's type */
-void call_fail(struct cri_call *call); /* with call->err */
+void call_fail(struct cri_call *call);        /* with call->err */
 void call_refuse(struct cri_call *call, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* A message of @type in the call's arena; fails the call and returns NULL without memory. */

@@ -1,9 +1,9 @@
 /* Container Device Interface: devices that a vendor's file describes (cncf-tags CDI specification 0.3 to 1.0).
  *
- * DIR/NAME.json or .yaml: {cdiVersion, kind: VENDOR/CLASS, devices: [{name, containerEdits}], containerEdits}. Edits are
- * environment, device nodes, bind mounts and groups; those beside the devices count once for all devices of a file. Refused
- * are hooks (programs of the host, which a container's creation here does not see), intelRdt, netDevices, and mounts of
- * other types. Later directories win over earlier ones.
+ * DIR/NAME.json or .yaml: {cdiVersion, kind: VENDOR/CLASS, devices: [{name, containerEdits}], containerEdits}. Edits
+ * are environment, device nodes, bind mounts and groups; those beside the devices count once for all devices of a file.
+ * Refused are hooks (programs of the host, which a container's creation here does not see), intelRdt, netDevices, and
+ * mounts of other types. Later directories win over earlier ones.
  */
 #include <dirent.h>
 #include <limits.h>
@@ -18,7 +18,7 @@
 
 #define CDI_FILE_MAX (1 << 20)
 #define CDI_DEVICES_MAX 256 /* of one container */
-#define CDI_EDITS_MAX 1024 /* entries of one kind in all */
+#define CDI_EDITS_MAX 1024  /* entries of one kind in all */
 
 struct edits {
         struct arena *arena;
@@ -74,7 +74,8 @@ static int add_node(struct edits *e, const struct value *node) {
 }
 
 static int add_mount(struct edits *e, const struct value *from) {
-        const char *host = value_string(value_get(from, "hostPath")), *inside = value_string(value_get(from, "containerPath"));
+        const char *host = value_string(value_get(from, "hostPath")),
+                   *inside = value_string(value_get(from, "containerPath"));
         Cri__Mount **mounts = grow(e, e->config->mounts, e->config->n_mounts);
         Cri__Mount *mount = arena_message(e->arena, &cri__mount__descriptor);
         const struct value *options = value_get(from, "options");
@@ -106,7 +107,8 @@ static Cri__LinuxContainerSecurityContext *own_security(struct edits *e) {
         if (!e->config->linux)
                 e->config->linux = arena_message(e->arena, &cri__linux_container_config__descriptor);
         if (e->config->linux && !e->config->linux->security_context)
-                e->config->linux->security_context = arena_message(e->arena, &cri__linux_container_security_context__descriptor);
+                e->config->linux->security_context =
+                        arena_message(e->arena, &cri__linux_container_security_context__descriptor);
         return e->config->linux ? e->config->linux->security_context : NULL;
 }
 

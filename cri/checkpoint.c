@@ -24,7 +24,7 @@ struct checkpoint {
         struct cri_call *call;
         pid_t pid;
         const char *staging; /* ROOT/containers/ID/checkpoint: what goes into the archive, until it is there */
-        int dir_fd; /* ROOT/containers/ID: criu's log, which stays when it failed */
+        int dir_fd;          /* ROOT/containers/ID: criu's log, which stays when it failed */
         int staging_fd, images_fd;
 };
 
@@ -74,11 +74,19 @@ static int dump(struct checkpoint *c, const char *program, struct err **err) {
         struct criu_externals externals = {
                 .net = !sandbox_host_network(container->sandbox),
                 .pid = pid == CRI__NAMESPACE_MODE__TARGET ||
-                       (pid == CRI__NAMESPACE_MODE__POD && sandbox_namespaces(container->sandbox->config)->pid == CRI__NAMESPACE_MODE__POD),
+                       (pid == CRI__NAMESPACE_MODE__POD &&
+                        sandbox_namespaces(container->sandbox->config)->pid == CRI__NAMESPACE_MODE__POD),
         };
         struct criu_request criu = {
-                .program = program, .images_fd = c->images_fd, .work_fd = c->dir_fd, .pid = c->pid, .leave_running = true,
-                .tcp_established = true, .file_locks = true, .cgroups = CRIU_CGROUPS_SOFT, .seconds = seconds_of(request->timeout),
+                .program = program,
+                .images_fd = c->images_fd,
+                .work_fd = c->dir_fd,
+                .pid = c->pid,
+                .leave_running = true,
+                .tcp_established = true,
+                .file_locks = true,
+                .cgroups = CRIU_CGROUPS_SOFT,
+                .seconds = seconds_of(request->timeout),
         };
         _cleanup_close_ int process = sys_pidfd_open(c->pid);
         struct pollfd ended = { .fd = process, .events = POLLIN };
@@ -223,7 +231,9 @@ static void checkpoint_turn(struct cri_call *call) {
         c = call_alloc(call, sizeof(*c));
         if (!c)
                 return;
-        *c = (struct checkpoint){ .call = call, .pid = call->container->pid, .dir_fd = -EBADF, .staging_fd = -EBADF, .images_fd = -EBADF };
+        *c = (struct checkpoint){
+                .call = call, .pid = call->container->pid, .dir_fd = -EBADF, .staging_fd = -EBADF, .images_fd = -EBADF
+        };
         call->state = c;
         call_run(call, checkpoint_work, call_reply_empty);
 }
@@ -234,7 +244,8 @@ void handle_checkpoint_container(struct cri_call *call) {
         if (!call_find_container(call, request->container_id))
                 return;
         if (text_empty(request->location) || request->location[0] != '/')
-                call_refuse(call, EINVAL, "location \"%s\": an absolute path is expected", text_empty(request->location) ? "" : request->location);
+                call_refuse(call, EINVAL, "location \"%s\": an absolute path is expected",
+                            text_empty(request->location) ? "" : request->location);
         else if (request->timeout < 0)
                 call_refuse(call, EINVAL, "timeout %lld: must not be negative", (long long)request->timeout);
         else

@@ -32,8 +32,11 @@ int checkpoint_config(const struct cri_container *container, char **ret_text, st
         json_add_string(&w, "name", config->metadata->name);
         json_add_string(&w, "rootfsImage", container->record->image_id);
         json_add_string(&w, "rootfsImageRef", container->record->image_ref);
-        json_add_string(&w, "rootfsImageName", config->image && !text_empty(config->image->user_specified_image) ?
-                        config->image->user_specified_image : config->image ? config->image->image : "");
+        json_add_string(&w, "rootfsImageName",
+                        config->image && !text_empty(config->image->user_specified_image) ?
+                                config->image->user_specified_image :
+                        config->image ? config->image->image :
+                                        "");
         json_add_string(&w, "runtime", text_empty(handler) ? CRI_RUNTIME_NAME : handler);
         add_time(&w, "createdTime", container->record->created_at);
         add_time(&w, "checkpointedTime", cri_now());
@@ -51,7 +54,8 @@ static void add_annotations(struct json_writer *w, const struct cri_container *c
         json_begin_map(w);
         json_add_string(w, "io.kubernetes.cri.container-type", "container");
         json_add_string(w, "io.kubernetes.cri.container-name", container->config->metadata->name);
-        json_add_string(w, "io.kubernetes.cri.image-name", container->config->image ? container->config->image->image : "");
+        json_add_string(w, "io.kubernetes.cri.image-name",
+                        container->config->image ? container->config->image->image : "");
         json_add_string(w, "io.kubernetes.cri.sandbox-id", container->sandbox->id);
         json_add_string(w, "io.kubernetes.cri.sandbox-name", pod->name);
         json_add_string(w, "io.kubernetes.cri.sandbox-namespace", pod->namespace_);
@@ -59,8 +63,8 @@ static void add_annotations(struct json_writer *w, const struct cri_container *c
         json_end_map(w);
 }
 
-static int add_to_document(const struct cri_container *container, struct arena *arena, const char *document, char **ret_text,
-                           struct err **err) {
+static int add_to_document(const struct cri_container *container, struct arena *arena, const char *document,
+                           char **ret_text, struct err **err) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INDENTED;
         const struct value *json;
         int r = json_parse(arena, document, strlen(document), NULL, &json, err);
@@ -84,7 +88,8 @@ int checkpoint_spec(struct cri_container *container, struct arena *arena, char *
         struct cgroup_device *rules = NULL;
         struct container_spec spec;
         const char *const *sources;
-        int r = cgroup ? cgroup_full_path(container->sandbox->cri->cgroups, container->cgroup, cgroup, err) : err_set(err, ENOMEM, "out of memory");
+        int r = cgroup ? cgroup_full_path(container->sandbox->cri->cgroups, container->cgroup, cgroup, err) :
+                         err_set(err, ENOMEM, "out of memory");
 
         if (r < 0)
                 return r;
@@ -97,7 +102,8 @@ int checkpoint_spec(struct cri_container *container, struct arena *arena, char *
                 delegate.rules = rules;
                 spec.delegate = &delegate;
                 sources = arena_alloc_array(arena, spec.n_mounts + 1, sizeof(*sources));
-                r = sources ? delegate_config(&spec, NULL, sources, &document, err) : err_set(err, ENOMEM, "out of memory");
+                r = sources ? delegate_config(&spec, NULL, sources, &document, err) :
+                              err_set(err, ENOMEM, "out of memory");
         }
         spec_close(&spec);
         return r < 0 ? r : add_to_document(container, arena, document, ret_text, err);

@@ -31,10 +31,12 @@
 #define SIGNAL_RETRY_MS 200
 #define SIGNAL_RETRIES_MAX (KILL_SECONDS * 1000 / SIGNAL_RETRY_MS)
 
-static const char *const state_names[] = { "CONTAINER_CREATED", "CONTAINER_RUNNING", "CONTAINER_EXITED", "CONTAINER_UNKNOWN" };
+static const char *const state_names[] = { "CONTAINER_CREATED", "CONTAINER_RUNNING", "CONTAINER_EXITED",
+                                           "CONTAINER_UNKNOWN" };
 
 /* What the container sees at /sys/fs/cgroup: its own cgroup. */
-static int show_cgroup(struct cri_container *container, struct arena *arena, struct container_spec *spec, struct err **err) {
+static int show_cgroup(struct cri_container *container, struct arena *arena, struct container_spec *spec,
+                       struct err **err) {
         struct cgroup_mount *mounts = arena_alloc_array(arena, CGROUP_HIERARCHIES_MAX, sizeof(*mounts));
 
         if (!mounts)
@@ -72,12 +74,12 @@ static int start_cgroup(struct cri_container *container, struct arena *arena, st
 
 struct start {
         struct container_state state; /* first */
-        pid_t shim_pid; /* that was there when it began */
+        pid_t shim_pid;               /* that was there when it began */
         unsigned attempts;
 };
 
-/* Memory is charged to a container from its execve() on where that costs nothing; moving a process within cgroup2 takes the
- * kernel milliseconds, which only a limit is worth that making a container would eat up. */
+/* Memory is charged to a container from its execve() on where that costs nothing; moving a process within cgroup2 takes
+ * the kernel milliseconds, which only a limit is worth that making a container would eat up. */
 static int late_cgroup(const struct cri_container *container, const struct cgroup_join *join) {
         int64_t limit = container->resources ? container->resources->memory_limit_in_bytes : 0;
 
@@ -102,15 +104,17 @@ static int start_work(struct cri_call *call, struct err **err) {
         if (r >= 0)
                 r = spec_fill_io(container, call->arena, &io, err);
         if (r >= 0)
-                r = SPAN_STEP(call->span, "cgroup_create", start_cgroup(container, call->arena, &spec, &join, err), err);
+                r = SPAN_STEP(call->span, "cgroup_create", start_cgroup(container, call->arena, &spec, &join, err),
+                              err);
         if (r >= 0) {
                 spec.cgroup_fd = join.dir_fd;
                 spec.cgroup_procs_fds = join.tasks;
                 spec.n_cgroup_procs_fds = join.n_tasks;
                 spec.late_cgroup = late_cgroup(container, &join);
-                r = SPAN_STEP(call->span, "container_start",
-                              container_start(call->cri->runtime, call->sandbox->id, container->id, &spec, &io, state, err),
-                              err);
+                r = SPAN_STEP(
+                        call->span, "container_start",
+                        container_start(call->cri->runtime, call->sandbox->id, container->id, &spec, &io, state, err),
+                        err);
         }
         cgroup_join_close(&join);
         spec_close(&spec);
@@ -148,7 +152,8 @@ static void start_turn(struct cri_call *call) {
         struct cri_container *container = call->container;
 
         if (container->removed || container->phase != PHASE_CREATED) {
-                call_refuse(call, EINVAL, "container \"%s\" is in %s state", container->id, state_names[container_state(container)]);
+                call_refuse(call, EINVAL, "container \"%s\" is in %s state", container->id,
+                            state_names[container_state(container)]);
                 return;
         }
         if (!call->sandbox->ready) {
@@ -175,7 +180,8 @@ void handle_start_container(struct cri_call *call) {
                 call_take_turn(call, start_turn);
 }
 
-/* Ending a container: a signal, the grace, SIGKILL. Nothing waits on a thread, and others may use the sandbox meanwhile. */
+/* Ending a container: a signal, the grace, SIGKILL. Nothing waits on a thread, and others may use the sandbox
+ * meanwhile. */
 struct end {
         struct cri_waiter waiter; /* first */
         struct cri_call *call;
@@ -183,7 +189,7 @@ struct end {
         int64_t grace; /* seconds left before SIGKILL */
         int signal;
         bool killed; /* SIGKILL was sent */
-        bool ended; /* while a signal is on its way */
+        bool ended;  /* while a signal is on its way */
         bool sending;
         bool missed; /* there was no shim to send it, or no way to reach it: to be tried again */
         unsigned retries;
@@ -232,8 +238,8 @@ static void end_timeout(uv_timer_t *timer) {
                 return;
         }
         container_unwait(end->call->container, &end->waiter);
-        err_set(&end->call->err, ETIMEDOUT, "container \"%s\" did not end within %d s of SIGKILL", end->call->container->id,
-                KILL_SECONDS);
+        err_set(&end->call->err, ETIMEDOUT, "container \"%s\" did not end within %d s of SIGKILL",
+                end->call->container->id, KILL_SECONDS);
         end->then = call_fail;
         end_finish(end);
 }
@@ -246,8 +252,9 @@ static void end_sent(struct cri_call *call) {
         if (end->ended)
                 end_finish(end);
         else
-                uv_timer_start(&end->timer, end_timeout,
-                               end->missed ? SIGNAL_RETRY_MS : (uint64_t)(end->killed ? KILL_SECONDS : end->grace) * 1000, 0);
+                uv_timer_start(
+                        &end->timer, end_timeout,
+                        end->missed ? SIGNAL_RETRY_MS : (uint64_t)(end->killed ? KILL_SECONDS : end->grace) * 1000, 0);
 }
 
 static void end_not_sent(struct cri_call *call) {
@@ -352,7 +359,8 @@ static int update_work(struct cri_call *call, struct err **err) {
         Record__Container *record;
         int r = 0;
 
-        if (!arena || !(record = record_of_container(arena, container)) || pack_into(arena, &merged->base, &record->resources) < 0)
+        if (!arena || !(record = record_of_container(arena, container)) ||
+            pack_into(arena, &merged->base, &record->resources) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         r = resources_to_limits(arena, merged, &limits, err);
         if (r >= 0 && container->phase == PHASE_RUNNING)
@@ -379,7 +387,8 @@ static void update_done(struct cri_call *call) {
 }
 
 static void update_turn(struct cri_call *call) {
-        const Cri__UpdateContainerResourcesRequest *request = (const Cri__UpdateContainerResourcesRequest *)call->request;
+        const Cri__UpdateContainerResourcesRequest *request =
+                (const Cri__UpdateContainerResourcesRequest *)call->request;
 
         if (call->container->removed || call->container->phase == PHASE_EXITED) {
                 call_refuse(call, EINVAL, "container \"%s\" is in %s state", call->container->id,
@@ -398,7 +407,8 @@ static void update_turn(struct cri_call *call) {
 }
 
 void handle_update_container_resources(struct cri_call *call) {
-        const Cri__UpdateContainerResourcesRequest *request = (const Cri__UpdateContainerResourcesRequest *)call->request;
+        const Cri__UpdateContainerResourcesRequest *request =
+                (const Cri__UpdateContainerResourcesRequest *)call->request;
 
         if (call_find_container(call, request->container_id))
                 call_take_turn(call, update_turn);

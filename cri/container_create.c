@@ -63,7 +63,8 @@ static int take_image(struct arena *arena, const struct image *image, Record__Co
 static int take_user(struct arena *arena, const Cri__ContainerConfig *config, const struct image *image,
                      Record__Container *record, struct err **err) {
         struct user user;
-        int r = user_resolve(arena, container_security(config), image->config.user, image->layers, image->n_layers, &user, err);
+        int r = user_resolve(arena, container_security(config), image->config.user, image->layers, image->n_layers,
+                             &user, err);
 
         if (r < 0)
                 return r;
@@ -187,10 +188,11 @@ static void create_turn(struct cri_call *call) {
                 return;
         }
         name = container_name(call->arena, request->config->metadata, call->sandbox->config->metadata);
-        holder = name ? table_object(table_find(&call->cri->container_names, name), struct cri_container, by_name) : NULL;
+        holder = name ? table_object(table_find(&call->cri->container_names, name), struct cri_container, by_name) :
+                        NULL;
         if (holder) {
-                call_refuse(call, EEXIST, "failed to reserve container name \"%s\": name \"%s\" is reserved for \"%s\"", name,
-                            name, holder->id);
+                call_refuse(call, EEXIST, "failed to reserve container name \"%s\": name \"%s\" is reserved for \"%s\"",
+                            name, name, holder->id);
                 return;
         }
         cri_random_id(id);

@@ -74,7 +74,8 @@ static int open_all(struct cri *cri, const struct cri_options *options, struct e
         return r;
 }
 
-int cri_new(uv_loop_t *loop, struct pool *pool, const struct cri_options *options, struct cri **ret_cri, struct err **err) {
+int cri_new(uv_loop_t *loop, struct pool *pool, const struct cri_options *options, struct cri **ret_cri,
+            struct err **err) {
         struct cri *cri = calloc(1, sizeof(*cri));
         int r;
 

@@ -32,50 +32,52 @@ struct pool;
 #define CRI_SANDBOXES_MAX 4096
 #define CRI_CONTAINERS_MAX 16384
 #define CRI_EXEC_SYNC_OUTPUT_MAX (16 << 20) /* bytes of stdout and stderr together; what is more is dropped */
-#define CRI_RECORD_MAX (4 << 20) /* bytes of one record; a request past it is refused */
+#define CRI_RECORD_MAX (4 << 20)            /* bytes of one record; a request past it is refused */
 
 /* Everything is copied by cri_new(). NULL and 0 take the default in brackets. */
 struct cri_options {
-        const char *root_dir; /* what outlives a reboot [/var/lib/nacelle] */
-        const char *run_dir; /* what does not; a tmpfs [/run/nacelle] */
-        const char *cgroup_root; /* where cgroups lie when a request names no cgroup_parent [/nacelle] */
-        const char *shim_path; /* nacelle-shim [found beside the program] */
+        const char *root_dir;                  /* what outlives a reboot [/var/lib/nacelle] */
+        const char *run_dir;                   /* what does not; a tmpfs [/run/nacelle] */
+        const char *cgroup_root;               /* where cgroups lie when a request names no cgroup_parent [/nacelle] */
+        const char *shim_path;                 /* nacelle-shim [found beside the program] */
         const struct network_options *network; /* [bridge nacelle0, no CIDR: NetworkReady is false] */
-        const char *registries; /* registries.yaml [none] */
-        const char *hosts_dir; /* certs.d [none] */
-        const char *docker_config; /* config.json [none] */
-        const char *insecure_registries; /* hosts, comma-separated [loopback only] */
-        const char *cdi_dirs; /* colon-separated [/etc/cdi:/var/run/cdi] */
-        const char *runtimes; /* runtime handlers that another OCI runtime serves: "runc=/usr/sbin/runc,crun=/usr/bin/crun" [none] */
-        const char *seccomp_dir; /* base of relative localhost profiles [/var/lib/kubelet/seccomp] */
+        const char *registries;                /* registries.yaml [none] */
+        const char *hosts_dir;                 /* certs.d [none] */
+        const char *docker_config;             /* config.json [none] */
+        const char *insecure_registries;       /* hosts, comma-separated [loopback only] */
+        const char *cdi_dirs;                  /* colon-separated [/etc/cdi:/var/run/cdi] */
+        const char *runtimes;                  /* runtime handlers that another OCI runtime serves:
+                                                  "runc=/usr/sbin/runc,crun=/usr/bin/crun" [none] */
+        const char *seccomp_dir;               /* base of relative localhost profiles [/var/lib/kubelet/seccomp] */
         uint64_t log_max_size; /* bytes after which a container's log is rotated by its shim [0: by the CRI's caller] */
         unsigned log_max_files; /* kept in all [5] */
-        struct tracer *tracer; /* outlives cri [none] */
+        struct tracer *tracer;  /* outlives cri [none] */
 };
 
-/* Reads the records, takes up what runs, sweeps what nothing owns any more. Blocks: call it before the loop runs. A broken
- * record is set aside with a warning; only a directory that cannot be used, or cgroups that are missing, fail.
+/* Reads the records, takes up what runs, sweeps what nothing owns any more. Blocks: call it before the loop runs. A
+ * broken record is set aside with a warning; only a directory that cannot be used, or cgroups that are missing, fail.
  * @options->network is kept by pointer only during the call. */
-int cri_new(uv_loop_t *loop, struct pool *pool, const struct cri_options *options, struct cri **ret_cri, struct err **err);
+int cri_new(uv_loop_t *loop, struct pool *pool, const struct cri_options *options, struct cri **ret_cri,
+            struct err **err);
 
 /* Ends watching; sandboxes and containers stay as they are. Calls under way must have ended. NULL is fine. */
 void cri_free(struct cri *cri);
 
-/* Answers one call, on the loop, possibly before cri_call() returns. Exactly one of @response and @err is not NULL; both
- * are valid during the call only and stay cri's. For a method with CRI_STREAM it is called with each message of the
- * stream, and at last with both NULL (or with @err). */
+/* Answers one call, on the loop, possibly before cri_call() returns. Exactly one of @response and @err is not NULL;
+ * both are valid during the call only and stay cri's. For a method with CRI_STREAM it is called with each message of
+ * the stream, and at last with both NULL (or with @err). */
 typedef void (*cri_done_fn)(void *data, const ProtobufCMessage *response, const struct err *err);
 
 /* Calls @method. @request is of the method's request type and must live until the last @done. */
 void cri_call(struct cri *cri, enum cri_method method, const ProtobufCMessage *request, cri_done_fn done, void *data);
 
-/* As cri_call(), with a span that says who called: a client of the socket (SPAN_SERVER) or the agent itself, for @parent
- * (NULL: for nobody's trace). */
+/* As cri_call(), with a span that says who called: a client of the socket (SPAN_SERVER) or the agent itself, for
+ * @parent (NULL: for nobody's trace). */
 void cri_call_traced(struct cri *cri, enum cri_method method, const ProtobufCMessage *request, enum span_kind kind,
                      const struct trace_parent *parent, cri_done_fn done, void *data);
 
-/* Nobody waits for the answer to the call that was made with @data: a process of ExecSync is killed, a pull given up. The
- * answer comes as usual, soon; other calls take their course. */
+/* Nobody waits for the answer to the call that was made with @data: a process of ExecSync is killed, a pull given up.
+ * The answer comes as usual, soon; other calls take their course. */
 void cri_cancel(struct cri *cri, const void *data);
 
 /* The number of calls not answered yet: wait for 0 before cri_free(). */
@@ -90,10 +92,10 @@ struct cri_sandbox_info {
         const char *name, *namespace_, *uid;
         uint32_t attempt;
         bool ready;
-        int64_t created_at; /* ns since 1970 */
+        int64_t created_at;     /* ns since 1970 */
         const char *const *ips; /* the first is the primary one; n_ips = 0 with the host's network */
         size_t n_ips;
-        const char *netns; /* path; NULL with the host's network */
+        const char *netns;  /* path; NULL with the host's network */
         const char *cgroup; /* as cgroups/ takes it */
 };
 
@@ -102,15 +104,15 @@ struct cri_container_info {
         const char *name;
         uint32_t attempt;
         Cri__ContainerState state;
-        pid_t pid; /* 0 unless running */
+        pid_t pid;                                   /* 0 unless running */
         int64_t created_at, started_at, finished_at; /* ns since 1970, 0: not yet */
         int exit_code;
         const char *reason; /* "Completed", "Error", "OOMKilled", "StartError", "Unknown"; "" before its end */
         const char *message;
         const char *image_ref; /* as ContainerStatus answers it: "NAME@DIGEST" where a name is known */
-        const char *image_id; /* "sha256:HEX" */
-        const char *log_path; /* absolute; "" without a log */
-        const char *root; /* the container's root as the host can open it, /proc/PID/root; NULL unless running */
+        const char *image_id;  /* "sha256:HEX" */
+        const char *log_path;  /* absolute; "" without a log */
+        const char *root;      /* the container's root as the host can open it, /proc/PID/root; NULL unless running */
         const char *cgroup;
         uint32_t uid, gid; /* of its first process */
         const uint32_t *groups;

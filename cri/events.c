@@ -13,7 +13,7 @@ struct cri_subscription {
         void (*called)(void *data, const struct cri_event *event);
         void *data;
         struct cri_event_queue *queue; /* in place of called */
-        bool ended; /* while events are told: freed afterwards */
+        bool ended;                    /* while events are told: freed afterwards */
 };
 
 struct queued {
@@ -29,7 +29,7 @@ struct cri_event_queue {
         struct queued *first, **last;
         size_t n;
         uint64_t dropped;
-        struct arena *arena; /* of @message */
+        struct arena *arena;                  /* of @message */
         Cri__ContainerEventResponse *message; /* the first one, unpacked */
         bool taken;
 };
@@ -128,8 +128,8 @@ const Cri__ContainerEventResponse *cri_event_queue_peek(struct cri_event_queue *
                 return queue->message;
         queue->arena = arena_new();
         if (queue->arena)
-                queue->message = unpack_into(queue->arena, &cri__container_event_response__descriptor, queue->first->data,
-                                             queue->first->size);
+                queue->message = unpack_into(queue->arena, &cri__container_event_response__descriptor,
+                                             queue->first->data, queue->first->size);
         if (!queue->message) /* without memory: it stays for later */
                 queue->arena = arena_free(queue->arena);
         return queue->message;
@@ -161,7 +161,8 @@ static void enqueue(struct cri_event_queue *queue, const ProtobufCBinaryData *pa
 
         if (queue->n >= CRI_EVENT_QUEUE_MAX || !(queued = malloc(sizeof(*queued) + packed->len))) {
                 if (queue->dropped++ == 0)
-                        log_warning("a reader of container events is %u events behind; it loses events", CRI_EVENT_QUEUE_MAX);
+                        log_warning("a reader of container events is %u events behind; it loses events",
+                                    CRI_EVENT_QUEUE_MAX);
                 return;
         }
         queued->next = NULL;

@@ -21,15 +21,16 @@ enum cri_event_type {
         CRI_EVENT_SANDBOX_READY, /* as a container event of CRI: created and started, with the sandbox's id */
         CRI_EVENT_SANDBOX_NOTREADY,
         CRI_EVENT_SANDBOX_DELETED,
-        CRI_EVENT_OOM, /* a process in a container was killed for its memory; the container may live on. Not a CRI event */
+        CRI_EVENT_OOM, /* a process in a container was killed for its memory; the container may live on. Not a CRI event
+                        */
 };
 
 struct cri_event {
         enum cri_event_type type;
         int64_t time; /* ns since 1970 */
         const char *sandbox_id;
-        const char *container_id; /* NULL for a sandbox's event */
-        const char *container_name; /* likewise */
+        const char *container_id;                 /* NULL for a sandbox's event */
+        const char *container_name;               /* likewise */
         uint64_t oom_usage, oom_limit, oom_kills; /* OOM: bytes, bytes (UINT64_MAX: none), processes killed so far */
 };
 

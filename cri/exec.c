@@ -72,8 +72,8 @@ struct ends {
         int slave;
 };
 
-static int open_ends(const struct cri_container *container, const struct cri_exec_request *request, struct cri_exec *exec,
-                     struct ends *ends, struct err **err) {
+static int open_ends(const struct cri_container *container, const struct cri_exec_request *request,
+                     struct cri_exec *exec, struct ends *ends, struct err **err) {
         int r;
 
         if (!request->tty) {
@@ -121,7 +121,8 @@ static int fill_process(struct cri_container *container, const struct cri_exec_r
 }
 
 static int check_running(const struct cri_container *container, struct err **err) {
-        static const char *const states[] = { "CONTAINER_CREATED", "CONTAINER_RUNNING", "CONTAINER_EXITED", "CONTAINER_UNKNOWN" };
+        static const char *const states[] = { "CONTAINER_CREATED", "CONTAINER_RUNNING", "CONTAINER_EXITED",
+                                              "CONTAINER_UNKNOWN" };
 
         if (container->phase == PHASE_RUNNING && !container->ending)
                 return 0;
@@ -148,8 +149,8 @@ static int start(struct cri_exec *exec, const struct cri_exec_request *request, 
         spec.stdout_fd = ends->out.theirs;
         spec.stderr_fd = ends->err.theirs;
         spec.terminal_fd = ends->slave;
-        return exec_start(cri->loop, cri->runtime, exec->container->sandbox->id, exec->container->id, &spec, on_done, exec,
-                          &exec->exec, err);
+        return exec_start(cri->loop, cri->runtime, exec->container->sandbox->id, exec->container->id, &spec, on_done,
+                          exec, &exec->exec, err);
 }
 
 int cri_exec_start(struct cri *cri, const struct cri_exec_request *request, cri_exec_done_fn done, void *data,
@@ -169,10 +170,13 @@ int cri_exec_start(struct cri *cri, const struct cri_exec_request *request, cri_
         exec = calloc(1, sizeof(*exec));
         if (!exec)
                 return err_set(err, ENOMEM, "out of memory");
-        *exec = (struct cri_exec){ .container = container_ref(container), .done = done, .data = data, .master = -EBADF };
+        *exec = (struct cri_exec){
+                .container = container_ref(container), .done = done, .data = data, .master = -EBADF
+        };
         r = start(exec, request, &ends, err);
         if (r >= 0) {
-                *ret_streams = (struct cri_streams){ TAKE_FD(ends.in.ours), TAKE_FD(ends.out.ours), TAKE_FD(ends.err.ours) };
+                *ret_streams =
+                        (struct cri_streams){ TAKE_FD(ends.in.ours), TAKE_FD(ends.out.ours), TAKE_FD(ends.err.ours) };
                 *ret_exec = exec;
         }
         pair_close(&ends.in);
@@ -220,7 +224,8 @@ void handle_exec(struct cri_call *call) {
                 call_refuse(call, EINVAL, "one of stdin, stdout, stderr must be set");
         else if (request->tty && request->stderr)
                 call_refuse(call, EINVAL, "tty and stderr cannot both be true");
-        else if (check_running(call->container, &call->err) < 0 || streaming->exec(streaming->data, request, &url, &call->err) < 0)
+        else if (check_running(call->container, &call->err) < 0 ||
+                 streaming->exec(streaming->data, request, &url, &call->err) < 0)
                 call_fail(call);
         else {
                 response.url = url;
@@ -242,7 +247,8 @@ void handle_attach(struct cri_call *call) {
                 call_refuse(call, EINVAL, "one of stdin, stdout, stderr must be set");
         else if (request->tty && request->stderr)
                 call_refuse(call, EINVAL, "tty and stderr cannot both be true");
-        else if (check_running(call->container, &call->err) < 0 || streaming->attach(streaming->data, request, &url, &call->err) < 0)
+        else if (check_running(call->container, &call->err) < 0 ||
+                 streaming->attach(streaming->data, request, &url, &call->err) < 0)
                 call_fail(call);
         else {
                 response.url = url;

@@ -11,17 +11,17 @@
 
 #define CRI_EXEC_ARGS_MAX 4096
 
-/* The caller's ends, non-blocking and close-on-exec; they are the caller's to close. With a terminal, out and in are the
- * same terminal's descriptors (two duplicates) and err is -EBADF. -EBADF: not asked for, or not there. */
+/* The caller's ends, non-blocking and close-on-exec; they are the caller's to close. With a terminal, out and in are
+ * the same terminal's descriptors (two duplicates) and err is -EBADF. -EBADF: not asked for, or not there. */
 struct cri_streams {
-        int in; /* to write */
+        int in;       /* to write */
         int out, err; /* to read until end of file */
 };
 
 struct cri_exec_request {
         const char *container_id;
         const char *const *args; /* NULL-terminated */
-        bool in, out, err; /* streams wanted */
+        bool in, out, err;       /* streams wanted */
         bool tty;
         uint16_t rows, columns; /* of the terminal at first; 0: unset */
 };
@@ -46,7 +46,8 @@ void cri_exec_kill(struct cri_exec *exec);
 
 /* Attach is done on the pool, and called back: with @streams, the caller's, or with @err. */
 typedef void (*cri_streams_fn)(void *data, const struct cri_streams *streams, const struct err *err);
-void cri_attach(struct cri *cri, const char *container_id, bool in, bool out, bool err, cri_streams_fn attached, void *data);
+void cri_attach(struct cri *cri, const char *container_id, bool in, bool out, bool err, cri_streams_fn attached,
+                void *data);
 /* The client's input has ended: with stdin_once the container reads an end of file. */
 void cri_attach_input_ended(struct cri *cri, const char *container_id);
 /* Whether the container has a terminal; -ENOENT. */
@@ -57,8 +58,8 @@ void cri_attach_resize(struct cri *cri, const char *container_id, uint16_t rows,
  * duplicates of the connected socket. */
 void cri_connect_port(struct cri *cri, const char *sandbox_id, uint16_t port, cri_streams_fn connected, void *data);
 
-/* The streaming server's side of Exec, Attach and PortForward: checked requests (the object exists and runs) come in, the
- * URL goes out, allocated. Without it those methods are Unimplemented. @request is valid during the call only. */
+/* The streaming server's side of Exec, Attach and PortForward: checked requests (the object exists and runs) come in,
+ * the URL goes out, allocated. Without it those methods are Unimplemented. @request is valid during the call only. */
 struct cri_streaming {
         int (*exec)(void *data, const Cri__ExecRequest *request, char **ret_url, struct err **err);
         int (*attach)(void *data, const Cri__AttachRequest *request, char **ret_url, struct err **err);

@@ -43,7 +43,8 @@ static void answer(struct sync *sync) {
         response.stderr = (ProtobufCBinaryData){ .len = sync->err.size, .data = (uint8_t *)sync->err.data };
         response.exit_code = sync->exit_code;
         if (sync->timed_out)
-                call_refuse(call, ETIMEDOUT, "failed to exec in container: timeout %llds exceeded: context deadline exceeded",
+                call_refuse(call, ETIMEDOUT,
+                            "failed to exec in container: timeout %llds exceeded: context deadline exceeded",
                             (long long)request->timeout);
         else if (sync->error)
                 call_refuse(call, err_code(sync->error), "failed to exec in container: %s", err_text(sync->error));
@@ -169,7 +170,9 @@ static void output_open(struct sync *sync, struct output *output, int fd) {
 static void begin(struct cri_call *call) {
         struct sync *sync = call->state;
         const Cri__ExecSyncRequest *request = (const Cri__ExecSyncRequest *)call->request;
-        struct cri_exec_request exec = { .container_id = call->container->id, .args = sync->args, .out = true, .err = true };
+        struct cri_exec_request exec = {
+                .container_id = call->container->id, .args = sync->args, .out = true, .err = true
+        };
         int64_t seconds = request->timeout > TIMEOUT_SECONDS_MAX ? TIMEOUT_SECONDS_MAX : request->timeout;
         struct cri_streams streams;
 

@@ -67,7 +67,7 @@ static void end_work(struct pool_job *job) {
 
         end->oom_known = oom_read(cri->cgroups, container->cgroup, &end->oom, NULL) >= 0;
         if (end->oom_known && end->oom.kills > 0 && end->exit.exit_code != 0 && !*container->reason) {
-                end->exit.reason = (char *)(uintptr_t)"OOMKilled";
+                end->exit.reason = (char *)(uintptr_t) "OOMKilled";
                 if (asprintf(&message, "killed for its memory: %s", oom_explain(&end->oom, text)) >= 0)
                         end->exit.message = message;
         }
@@ -277,7 +277,8 @@ void exits_watch_memory(struct cri_container *container) {
         if (!cri->oom || container->watched)
                 return;
         if (oom_watcher_add(cri->oom, container->cgroup, container, &err) < 0)
-                log_warning("container %s: OOM kills that it survives will not be seen: %s", container->id, err_text(err));
+                log_warning("container %s: OOM kills that it survives will not be seen: %s", container->id,
+                            err_text(err));
         else
                 container->watched = true;
 }

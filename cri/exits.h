@@ -11,14 +11,15 @@
 /* The container's process runs; its STARTING or CREATED phase ends. */
 void container_started(struct cri_container *container, const struct container_state *state);
 
-/* Its process has ended, or never ran. Writes that down on the pool; then the phase is EXITED and whoever waits is told. */
+/* Its process has ended, or never ran. Writes that down on the pool; then the phase is EXITED and whoever waits is
+ * told. */
 void container_ended(struct cri_container *container, const struct container_state *state);
 
 /* Its start failed with @err. */
 void container_start_failed(struct cri_container *container, const struct err *err);
 
-/* Calls waiter->ended when the container is EXITED; at once when it is (or not yet runs: then false is returned and nothing
- * is called). */
+/* Calls waiter->ended when the container is EXITED; at once when it is (or not yet runs: then false is returned and
+ * nothing is called). */
 bool container_wait(struct cri_container *container, struct cri_waiter *waiter);
 void container_unwait(struct cri_container *container, struct cri_waiter *waiter);
 

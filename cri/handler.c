@@ -9,7 +9,9 @@
 static const struct cri_handler own[] = { { .name = "" }, { .name = CRI_RUNTIME_NAME } };
 
 static const struct cri_handler *handler_at(const struct cri *cri, size_t i) {
-        return i < ELEMENTS(own) ? &own[i] : i - ELEMENTS(own) < cri->n_handlers ? &cri->handlers[i - ELEMENTS(own)] : NULL;
+        return i < ELEMENTS(own)                   ? &own[i] :
+               i - ELEMENTS(own) < cri->n_handlers ? &cri->handlers[i - ELEMENTS(own)] :
+                                                     NULL;
 }
 
 int handlers_read(struct cri *cri, struct err **err) {
@@ -54,8 +56,8 @@ int handler_check(const struct cri *cri, const char *name, const Cri__PodSandbox
         return 0;
 }
 
-int handler_fill(struct cri_container *container, struct arena *arena, const struct cgroup_device *rules, size_t n_rules,
-                 struct container_spec *spec, struct err **err) {
+int handler_fill(struct cri_container *container, struct arena *arena, const struct cgroup_device *rules,
+                 size_t n_rules, struct container_spec *spec, struct err **err) {
         struct cri *cri = container->sandbox->cri;
         const char *name = container->sandbox->record->runtime_handler;
         const struct cri_handler *handler = handler_find(cri, name);
@@ -71,7 +73,8 @@ int handler_fill(struct cri_container *container, struct arena *arena, const str
         cgroup = arena_alloc(arena, CGROUP_PATH_MAX);
         if (!delegate || !cgroup)
                 return err_set(err, ENOMEM, "out of memory");
-        *delegate = (struct delegate_spec){ .path = handler->path, .cgroup = cgroup, .rules = rules, .n_rules = n_rules };
+        *delegate =
+                (struct delegate_spec){ .path = handler->path, .cgroup = cgroup, .rules = rules, .n_rules = n_rules };
         r = cgroup_full_path(cri->cgroups, container->cgroup, cgroup, err);
         if (r >= 0)
                 r = seccomp_choose_oci(container, spec->process.capabilities.bounding, arena, &delegate->seccomp, err);
@@ -80,12 +83,14 @@ int handler_fill(struct cri_container *container, struct arena *arena, const str
 }
 
 Cri__RuntimeHandler **handlers_status(const struct cri *cri, struct arena *arena, size_t *ret_n) {
-        Cri__RuntimeHandler **all = arena_alloc_array(arena, ELEMENTS(own) + cri->n_handlers, sizeof(Cri__RuntimeHandler *));
+        Cri__RuntimeHandler **all =
+                arena_alloc_array(arena, ELEMENTS(own) + cri->n_handlers, sizeof(Cri__RuntimeHandler *));
         const struct cri_handler *handler;
         size_t n = 0;
 
         for (; all && (handler = handler_at(cri, n)); n++) {
-                Cri__RuntimeHandlerFeatures *features = arena_message(arena, &cri__runtime_handler_features__descriptor);
+                Cri__RuntimeHandlerFeatures *features =
+                        arena_message(arena, &cri__runtime_handler_features__descriptor);
 
                 all[n] = arena_message(arena, &cri__runtime_handler__descriptor);
                 if (!all[n] || !features)

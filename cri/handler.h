@@ -22,8 +22,8 @@ const struct cri_handler *handler_find(const struct cri *cri, const char *name);
 int handler_check(const struct cri *cri, const char *name, const Cri__PodSandboxConfig *config, struct err **err);
 
 /* Makes @spec another runtime's, when the sandbox's handler is. In @arena; blocks. */
-int handler_fill(struct cri_container *container, struct arena *arena, const struct cgroup_device *rules, size_t n_rules,
-                 struct container_spec *spec, struct err **err);
+int handler_fill(struct cri_container *container, struct arena *arena, const struct cgroup_device *rules,
+                 size_t n_rules, struct container_spec *spec, struct err **err);
 
 /* For Status; in @arena, NULL without memory. */
 Cri__RuntimeHandler **handlers_status(const struct cri *cri, struct arena *arena, size_t *ret_n);

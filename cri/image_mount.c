@@ -13,7 +13,8 @@
 
 /* A copy of what lies at @sub_path below @root. */
 static int open_below(int root, const char *sub_path) {
-        const struct sys_open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+        const struct sys_open_how how = { .flags = O_PATH | O_CLOEXEC,
+                                          .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
         _cleanup_close_ int sub = sys_openat2(root, sub_path, &how);
         int tree = sub < 0 ? -1 : sys_open_tree(sub, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
 

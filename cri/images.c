@@ -193,7 +193,7 @@ static void status_done(struct cri_call *call) {
 
         response.image = status->image;
         if (status->info) {
-                info.key = (char *)(uintptr_t)"info";
+                info.key = (char *)(uintptr_t) "info";
                 info.value = status->info;
                 response.info = infos;
                 response.n_info = 1;
@@ -264,8 +264,11 @@ void handle_pull_image(struct cri_call *call) {
                 return;
         }
         if (auth)
-                wanted.auth = (struct image_auth){ .username = auth->username, .password = auth->password, .auth = auth->auth,
-                                                   .server = auth->server_address, .identity_token = auth->identity_token,
+                wanted.auth = (struct image_auth){ .username = auth->username,
+                                                   .password = auth->password,
+                                                   .auth = auth->auth,
+                                                   .server = auth->server_address,
+                                                   .identity_token = auth->identity_token,
                                                    .registry_token = auth->registry_token };
         pull = call_alloc(call, sizeof(*pull));
         if (!pull)

@@ -20,7 +20,8 @@ static int open_in(int dir, const char *path, uint64_t flags, uint64_t resolve) 
         return (int)syscall(SYS_openat2, dir, path, &how, sizeof(how));
 }
 
-/* Whether what the layer has at @path hides the layers below: a whiteout, something that is no directory, or an opaque one. */
+/* Whether what the layer has at @path hides the layers below: a whiteout, something that is no directory, or an opaque
+ * one. */
 static bool hides(int layer, const char *path) {
         _cleanup_close_ int fd = open_in(layer, path, O_PATH | O_NOFOLLOW, RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
         char proc[64], value[2];
@@ -134,7 +135,8 @@ static int follow(int fd, const char *path, char ret_path[PATH_MAX]) {
         return 0;
 }
 
-int layers_read_file(char *const *layers, size_t n_layers, const char *path, size_t max, char **ret_data, struct err **err) {
+int layers_read_file(char *const *layers, size_t n_layers, const char *path, size_t max, char **ret_data,
+                     struct err **err) {
         char at[PATH_MAX];
         unsigned links = 0;
 

@@ -44,10 +44,11 @@ static Cri__PodSandbox **list_sandboxes(struct cri_call *call, const Cri__PodSan
         for (const struct cri_sandbox *s = call->cri->first_sandbox; s && items; s = s->newer) {
                 if (s->hidden || !id_matches(id, s->id))
                         continue;
-                if (filter && filter->state && (filter->state->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY) != s->ready)
+                if (filter && filter->state &&
+                    (filter->state->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY) != s->ready)
                         continue;
                 if (filter && !entries_match((void *const *)filter->label_selector, filter->n_label_selector,
-                                            (void *const *)s->config->labels, s->config->n_labels))
+                                             (void *const *)s->config->labels, s->config->n_labels))
                         continue;
                 items[n] = item_of_sandbox(call->arena, s);
                 if (!items[n++]) {
@@ -112,7 +113,7 @@ static bool container_matches(const struct cri_container *c, const Cri__Containe
         if (filter->state && filter->state->state != container_state(c))
                 return false;
         return entries_match((void *const *)filter->label_selector, filter->n_label_selector,
-                            (void *const *)c->config->labels, c->config->n_labels);
+                             (void *const *)c->config->labels, c->config->n_labels);
 }
 
 static Cri__Container **list_containers(struct cri_call *call, const Cri__ContainerFilter *filter, size_t *ret_n) {
@@ -169,10 +170,11 @@ void handle_pod_sandbox_status(struct cri_call *call) {
         if (!call_find_sandbox(call, request->pod_sandbox_id))
                 return;
         response.status = status_of_sandbox(call->arena, call->sandbox);
-        response.containers_statuses = statuses_of_containers(call->arena, call->sandbox, &response.n_containers_statuses);
+        response.containers_statuses =
+                statuses_of_containers(call->arena, call->sandbox, &response.n_containers_statuses);
         response.timestamp = cri_now();
         if (request->verbose) {
-                info.key = (char *)(uintptr_t)"info";
+                info.key = (char *)(uintptr_t) "info";
                 info.value = info_of_sandbox(call->arena, call->sandbox);
                 response.info = infos;
                 response.n_info = info.value ? 1 : 0;
@@ -193,7 +195,7 @@ void handle_container_status(struct cri_call *call) {
                 return;
         response.status = status_of_container(call->arena, call->container);
         if (request->verbose) {
-                info.key = (char *)(uintptr_t)"info";
+                info.key = (char *)(uintptr_t) "info";
                 info.value = info_of_container(call->arena, call->container);
                 response.info = infos;
                 response.n_info = info.value ? 1 : 0;

@@ -71,14 +71,15 @@ static size_t read_devices(pid_t pid, struct net_device devices[MEASURE_DEVICES_
         snprintf(path, sizeof(path), "/proc/%d/net/dev", pid);
         if (pid <= 0 || files_read(path, NET_DEV_MAX, &text, NULL, NULL) < 0)
                 return 0;
-        for (char *line = strtok_r(text, "\n", &save); line && n < MEASURE_DEVICES_MAX; line = strtok_r(NULL, "\n", &save)) {
+        for (char *line = strtok_r(text, "\n", &save); line && n < MEASURE_DEVICES_MAX;
+             line = strtok_r(NULL, "\n", &save)) {
                 struct net_device *d = &devices[n];
 
                 if (sscanf(line,
-                           " %31[^:]: %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %*u %*u %*u %" SCNu64 " %" SCNu64
-                           " %" SCNu64 " %" SCNu64,
-                           d->name, &d->rx_bytes, &d->rx_packets, &d->rx_errors, &d->rx_dropped, &d->tx_bytes, &d->tx_packets,
-                           &d->tx_errors, &d->tx_dropped) == 9 &&
+                           " %31[^:]: %" SCNu64 " %" SCNu64 " %" SCNu64 " %" SCNu64 " %*u %*u %*u %*u %" SCNu64
+                           " %" SCNu64 " %" SCNu64 " %" SCNu64,
+                           d->name, &d->rx_bytes, &d->rx_packets, &d->rx_errors, &d->rx_dropped, &d->tx_bytes,
+                           &d->tx_packets, &d->tx_errors, &d->tx_dropped) == 9 &&
                     strcmp(d->name, "lo") != 0)
                         n++;
         }
@@ -95,10 +96,12 @@ static int measure_work(struct cri_call *call, struct err **err) {
                 size_t n = 0;
 
                 c->known = cgroup_get_stats(call->cri->cgroups, c->container->cgroup, &c->stats, NULL) >= 0;
-                if (measure->count_processes && cgroup_pids(call->cri->cgroups, c->container->cgroup, true, &pids, &n, NULL) >= 0)
+                if (measure->count_processes &&
+                    cgroup_pids(call->cri->cgroups, c->container->cgroup, true, &pids, &n, NULL) >= 0)
                         c->processes = n;
                 if (c->measure_layer)
-                        c->layer_known = files_usage(c->layer, MEASURE_ENTRIES_MAX, &c->layer_bytes, &c->layer_inodes, NULL) >= 0;
+                        c->layer_known = files_usage(c->layer, MEASURE_ENTRIES_MAX, &c->layer_bytes, &c->layer_inodes,
+                                                     NULL) >= 0;
         }
         for (size_t i = 0; i < measure->n_sandboxes; i++) {
                 struct sandbox_measure *s = &measure->sandboxes[i];

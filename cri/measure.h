@@ -17,7 +17,7 @@ struct net_device {
 
 struct container_measure {
         struct cri_container *container; /* a reference */
-        char *layer; /* directory */
+        char *layer;                     /* directory */
         bool measure_layer;
         bool known; /* @stats was read */
         struct cgroup_stats stats;
@@ -44,8 +44,8 @@ struct measure {
         void (*then)(struct cri_call *call);
 };
 
-/* Makes call->state a struct measure with room for everything there is; NULL when the call was failed. The references in it
- * are dropped when the call was answered: messages borrow from the objects. */
+/* Makes call->state a struct measure with room for everything there is; NULL when the call was failed. The references
+ * in it are dropped when the call was answered: messages borrow from the objects. */
 struct measure *measure_new(struct cri_call *call);
 
 int measure_add_container(struct cri_call *call, struct measure *measure, struct cri_container *container);
@@ -56,4 +56,5 @@ void measure_run(struct cri_call *call, void (*then)(struct cri_call *call));
 
 /* Messages, in the call's arena; NULL without memory. */
 Cri__ContainerStats *stats_of_container(struct arena *arena, const struct container_measure *measure);
-Cri__PodSandboxStats *stats_of_sandbox(struct arena *arena, const struct measure *measure, const struct sandbox_measure *sandbox);
+Cri__PodSandboxStats *stats_of_sandbox(struct arena *arena, const struct measure *measure,
+                                       const struct sandbox_measure *sandbox);

@@ -5,12 +5,16 @@
 #include "cri/api.pb-c.h"
 #include "cri/handlers.h"
 
-#define RUNTIME(name, message, response_message, flag, handler)                                                   \
-        { #name, "/runtime.v1.RuntimeService/" #name, &cri__##message##_request__descriptor,                      \
-          &cri__##response_message##_response__descriptor, (flag), (handler) }
-#define IMAGE(name, message, response_message, flag, handler)                                                     \
-        { #name, "/runtime.v1.ImageService/" #name, &cri__##message##_request__descriptor,                        \
-          &cri__##response_message##_response__descriptor, (flag) | CRI_IMAGE_SERVICE, (handler) }
+#define RUNTIME(name, message, response_message, flag, handler)                                                        \
+        {                                                                                                              \
+#name, "/runtime.v1.RuntimeService/" #name, &cri__##message##_request__descriptor,                     \
+                        &cri__##response_message##_response__descriptor, (flag), (handler)                             \
+        }
+#define IMAGE(name, message, response_message, flag, handler)                                                          \
+        {                                                                                                              \
+#name, "/runtime.v1.ImageService/" #name, &cri__##message##_request__descriptor,                       \
+                        &cri__##response_message##_response__descriptor, (flag) | CRI_IMAGE_SERVICE, (handler)         \
+        }
 
 #define R(name, message) RUNTIME(name, message, message, 0, handle_##message)
 #define S(name, message) RUNTIME(name, message, message, CRI_STREAM, handle_##message)

@@ -49,7 +49,7 @@ enum cri_method {
 };
 
 enum cri_method_flags {
-        CRI_STREAM = 1, /* the response is a stream of messages */
+        CRI_STREAM = 1,        /* the response is a stream of messages */
         CRI_IMAGE_SERVICE = 2, /* runtime.v1.ImageService, else runtime.v1.RuntimeService */
 };
 

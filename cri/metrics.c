@@ -12,7 +12,8 @@ static const struct row {
         const char *name, *help;
         size_t offset; /* of a uint64_t in struct net_device */
 } net_rows[] = {
-#define N(name, help, field) { name, help, offsetof(struct net_device, field) }
+#define N(name, help, field)                                                                                           \
+        { name, help, offsetof(struct net_device, field) }
         N("container_network_receive_bytes_total", "Bytes received", rx_bytes),
         N("container_network_receive_packets_total", "Packets received", rx_packets),
         N("container_network_receive_errors_total", "Errors while receiving", rx_errors),
@@ -30,7 +31,8 @@ void handle_list_metric_descriptors(struct cri_call *call) {
         size_t n = metrics_container_descriptors(call->arena, descriptors);
 
         for (size_t i = 0; n > 0 && i < ELEMENTS(net_rows); i++) {
-                descriptors[n] = metrics_descriptor(call->arena, net_rows[i].name, net_rows[i].help, pod_labels, ELEMENTS(pod_labels));
+                descriptors[n] = metrics_descriptor(call->arena, net_rows[i].name, net_rows[i].help, pod_labels,
+                                                    ELEMENTS(pod_labels));
                 n = descriptors[n] ? n + 1 : 0;
         }
         response.descriptors = descriptors;
@@ -52,9 +54,10 @@ static int network_metrics(struct arena *arena, const struct sandbox_measure *s,
                 labels[1] = s->sandbox->config->metadata->name;
                 labels[2] = s->sandbox->config->metadata->namespace_;
                 for (size_t i = 0; i < ELEMENTS(net_rows); i++) {
-                        Cri__Metric *metric = metrics_make(arena, net_rows[i].name, CRI__METRIC_TYPE__COUNTER,
-                                                           *(const uint64_t *)((const char *)&s->devices[d] + net_rows[i].offset),
-                                                           cri_now(), labels, ELEMENTS(pod_labels));
+                        Cri__Metric *metric =
+                                metrics_make(arena, net_rows[i].name, CRI__METRIC_TYPE__COUNTER,
+                                             *(const uint64_t *)((const char *)&s->devices[d] + net_rows[i].offset),
+                                             cri_now(), labels, ELEMENTS(pod_labels));
 
                         if (!metric)
                                 return -ENOMEM;
@@ -64,7 +67,8 @@ static int network_metrics(struct arena *arena, const struct sandbox_measure *s,
         return metrics->metrics ? 0 : -ENOMEM;
 }
 
-static Cri__PodSandboxMetrics *sandbox_metrics(struct arena *arena, const struct measure *measure, const struct sandbox_measure *s) {
+static Cri__PodSandboxMetrics *sandbox_metrics(struct arena *arena, const struct measure *measure,
+                                               const struct sandbox_measure *s) {
         Cri__PodSandboxMetrics *metrics = arena_message(arena, &cri__pod_sandbox_metrics__descriptor);
 
         if (!metrics || network_metrics(arena, s, metrics) < 0)

@@ -13,6 +13,7 @@ size_t metrics_container_descriptors(struct arena *arena, Cri__MetricDescriptor 
 Cri__ContainerMetrics *metrics_of_container(struct arena *arena, const struct container_measure *measure);
 
 /* For families of other objects. */
-Cri__MetricDescriptor *metrics_descriptor(struct arena *arena, const char *name, const char *help, const char *const *labels, size_t n);
-Cri__Metric *metrics_make(struct arena *arena, const char *name, Cri__MetricType type, uint64_t value, int64_t time, char **labels,
-                          size_t n_labels);
+Cri__MetricDescriptor *metrics_descriptor(struct arena *arena, const char *name, const char *help,
+                                          const char *const *labels, size_t n);
+Cri__Metric *metrics_make(struct arena *arena, const char *name, Cri__MetricType type, uint64_t value, int64_t time,
+                          char **labels, size_t n_labels);

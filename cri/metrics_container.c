@@ -23,15 +23,20 @@ static const struct row {
         size_t offset; /* of a uint64_t in struct cgroup_stats */
         uint64_t divisor;
 } rows[] = {
-#define C(name, help, type, field, divisor) { { name, help, type, { NULL } }, offsetof(struct cgroup_stats, field), divisor }
+#define C(name, help, type, field, divisor)                                                                            \
+        { { name, help, type, { NULL } }, offsetof(struct cgroup_stats, field), divisor }
         C("container_cpu_usage_seconds_total", "CPU time used, in seconds", COUNTER, cpu_ns, SECOND),
         C("container_cpu_user_seconds_total", "CPU time used in user mode, in seconds", COUNTER, cpu_user_ns, SECOND),
-        C("container_cpu_system_seconds_total", "CPU time used in the kernel, in seconds", COUNTER, cpu_system_ns, SECOND),
+        C("container_cpu_system_seconds_total", "CPU time used in the kernel, in seconds", COUNTER, cpu_system_ns,
+          SECOND),
         C("container_cpu_cfs_periods_total", "Periods of the CPU quota", COUNTER, cpu_periods, 1),
-        C("container_cpu_cfs_throttled_periods_total", "Periods in which the quota was used up", COUNTER, cpu_throttled_periods, 1),
-        C("container_cpu_cfs_throttled_seconds_total", "Time spent throttled, in seconds", COUNTER, cpu_throttled_ns, SECOND),
+        C("container_cpu_cfs_throttled_periods_total", "Periods in which the quota was used up", COUNTER,
+          cpu_throttled_periods, 1),
+        C("container_cpu_cfs_throttled_seconds_total", "Time spent throttled, in seconds", COUNTER, cpu_throttled_ns,
+          SECOND),
         C("container_memory_usage_bytes", "Memory in use, page cache included", GAUGE, memory_usage, 1),
-        C("container_memory_working_set_bytes", "Memory in use without inactive file pages", GAUGE, memory_working_set, 1),
+        C("container_memory_working_set_bytes", "Memory in use without inactive file pages", GAUGE, memory_working_set,
+          1),
         C("container_memory_rss", "Anonymous memory", GAUGE, memory_rss, 1),
         C("container_memory_cache", "Page cache", GAUGE, memory_cache, 1),
         C("container_memory_mapped_file", "Mapped files", GAUGE, memory_mapped_file, 1),
@@ -46,6 +51,7 @@ static const struct row {
 #undef C
 };
 
+/* clang-format off */
 enum { LAST_SEEN, START_TIME, OOM_EVENTS, PROCESSES, CPU_PERIOD, CPU_QUOTA, CPU_SHARES, FAILURES, FS_USAGE, FS_READS_BYTES, FS_READS,
        FS_WRITES_BYTES, FS_WRITES, HUGETLB_USAGE, CPU_WAITING, CPU_STALLED, MEMORY_WAITING, MEMORY_STALLED, IO_WAITING, IO_STALLED };
 
@@ -71,12 +77,15 @@ static const struct family families[] = {
         [IO_WAITING] = { "container_pressure_io_waiting_seconds_total", "Time in which some thread waited for IO", COUNTER, { NULL } },
         [IO_STALLED] = { "container_pressure_io_stalled_seconds_total", "Time in which all threads waited for IO", COUNTER, { NULL } },
 };
+/* clang-format on */
 
 _Static_assert(ELEMENTS(rows) + ELEMENTS(families) <= METRICS_FAMILIES_MAX, "room for all families");
-_Static_assert(ELEMENTS(rows) + ELEMENTS(families) + 4 * CGROUP_IO_STATS_MAX + CGROUP_HUGETLB_SIZES_MAX + 8 <= METRICS_CONTAINER_MAX,
+_Static_assert(ELEMENTS(rows) + ELEMENTS(families) + 4 * CGROUP_IO_STATS_MAX + CGROUP_HUGETLB_SIZES_MAX + 8 <=
+                       METRICS_CONTAINER_MAX,
                "room for all metrics");
 
-Cri__MetricDescriptor *metrics_descriptor(struct arena *arena, const char *name, const char *help, const char *const *labels, size_t n) {
+Cri__MetricDescriptor *metrics_descriptor(struct arena *arena, const char *name, const char *help,
+                                          const char *const *labels, size_t n) {
         Cri__MetricDescriptor *descriptor = arena_message(arena, &cri__metric_descriptor__descriptor);
 
         if (!descriptor)
@@ -100,7 +109,8 @@ static Cri__MetricDescriptor *descriptor_of(struct arena *arena, const struct fa
         return metrics_descriptor(arena, family->name, family->help, labels, n);
 }
 
-size_t metrics_container_descriptors(struct arena *arena, Cri__MetricDescriptor *ret_descriptors[METRICS_FAMILIES_MAX]) {
+size_t metrics_container_descriptors(struct arena *arena,
+                                     Cri__MetricDescriptor *ret_descriptors[METRICS_FAMILIES_MAX]) {
         size_t n = 0;
 
         for (size_t i = 0; i < ELEMENTS(rows); i++)
@@ -113,8 +123,8 @@ size_t metrics_container_descriptors(struct arena *arena, Cri__MetricDescriptor 
         return n;
 }
 
-Cri__Metric *metrics_make(struct arena *arena, const char *name, Cri__MetricType type, uint64_t number, int64_t time, char **labels,
-                          size_t n_labels) {
+Cri__Metric *metrics_make(struct arena *arena, const char *name, Cri__MetricType type, uint64_t number, int64_t time,
+                          char **labels, size_t n_labels) {
         Cri__Metric *metric = arena_message(arena, &cri__metric__descriptor);
         Cri__UInt64Value *value = arena_message(arena, &cri__uint64_value__descriptor);
 
@@ -153,7 +163,8 @@ static void add(struct writer *w, const struct family *family, uint64_t value, c
                 labels[n++] = arena_strdup(w->arena, first);
         if (second)
                 labels[n++] = arena_strdup(w->arena, second);
-        metric = metrics_make(w->arena, family->name, family->type, value == CGROUP_UNKNOWN ? 0 : value, w->time, labels, n);
+        metric = metrics_make(w->arena, family->name, family->type, value == CGROUP_UNKNOWN ? 0 : value, w->time,
+                              labels, n);
         w->failed = !metric || !labels[n - 1];
         if (metric)
                 w->metrics->metrics[w->metrics->n_metrics++] = metric;
@@ -223,7 +234,8 @@ Cri__ContainerMetrics *metrics_of_container(struct arena *arena, const struct co
         const Cri__PodSandboxMetadata *pod = c->sandbox->config->metadata;
         struct writer w = { .arena = arena, .metrics = arena_message(arena, &cri__container_metrics__descriptor) };
 
-        if (!w.metrics || !(w.metrics->metrics = arena_alloc_array(arena, METRICS_CONTAINER_MAX, sizeof(*w.metrics->metrics))))
+        if (!w.metrics ||
+            !(w.metrics->metrics = arena_alloc_array(arena, METRICS_CONTAINER_MAX, sizeof(*w.metrics->metrics))))
                 return NULL;
         w.metrics->container_id = (char *)(uintptr_t)c->id;
         w.time = measure->known ? (int64_t)measure->stats.time_ns : cri_now();

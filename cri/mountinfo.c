@@ -38,9 +38,10 @@ int mountinfo_check(const char *path, bool want_shared, struct err **err) {
                 best = strdup(mount.path);
         }
         if (want_shared && !shared)
-                return err_set(err, EINVAL, "path \"%s\" is mounted on \"%s\" but it is not a shared mount", path, best ? best : "/");
-        if (!want_shared && !shared && !slave)
-                return err_set(err, EINVAL, "path \"%s\" is mounted on \"%s\" but it is not a shared or slave mount", path,
+                return err_set(err, EINVAL, "path \"%s\" is mounted on \"%s\" but it is not a shared mount", path,
                                best ? best : "/");
+        if (!want_shared && !shared && !slave)
+                return err_set(err, EINVAL, "path \"%s\" is mounted on \"%s\" but it is not a shared or slave mount",
+                               path, best ? best : "/");
         return 0;
 }

@@ -78,7 +78,7 @@ static int decide_env(struct arena *arena, const Cri__ContainerConfig *config, c
                 return -ENOMEM;
         record->env[record->n_env++] = (char *)(uintptr_t)DEFAULT_PATH;
         if (config->tty)
-                record->env[record->n_env++] = (char *)(uintptr_t)"TERM=xterm";
+                record->env[record->n_env++] = (char *)(uintptr_t) "TERM=xterm";
         if (!text_empty(pod->hostname))
                 set_env(record, arena_printf(arena, "HOSTNAME=%s", pod->hostname));
         for (size_t i = 0; i < n; i++)
@@ -101,11 +101,14 @@ int process_decide(struct arena *arena, const Cri__ContainerConfig *config, cons
         if (r < 0)
                 return r;
         for (size_t i = 0; i < config->n_envs; i++)
-                if (text_empty(config->envs[i]->key) || strchr(config->envs[i]->key, '=') || config->envs[i]->value.len > INT_MAX)
+                if (text_empty(config->envs[i]->key) || strchr(config->envs[i]->key, '=') ||
+                    config->envs[i]->value.len > INT_MAX)
                         return err_set(err, EINVAL, "environment: \"%s\" is no name", config->envs[i]->key);
-        record->cwd = !text_empty(config->working_dir) ? config->working_dir : image->workdir ? arena_strdup(arena, image->workdir) : NULL;
+        record->cwd = !text_empty(config->working_dir) ? config->working_dir :
+                      image->workdir                   ? arena_strdup(arena, image->workdir) :
+                                                         NULL;
         if (text_empty(record->cwd))
-                record->cwd = (char *)(uintptr_t)"/";
+                record->cwd = (char *)(uintptr_t) "/";
         record->stop_signal = signal_of_cri(config->stop_signal);
         if (record->stop_signal == 0 && image->stop_signal)
                 record->stop_signal = signal_of_text(image->stop_signal);
@@ -162,12 +165,14 @@ int process_capabilities(const Cri__ContainerConfig *config, struct capability_s
                 set = (set | add) & ~drop;
         }
         ambient &= set;
-        *ret_sets = (struct capability_sets){ .bounding = set, .effective = set, .permitted = set,
-                                              .inheritable = ambient, .ambient = ambient };
+        *ret_sets = (struct capability_sets){
+                .bounding = set, .effective = set, .permitted = set, .inheritable = ambient, .ambient = ambient
+        };
         return 0;
 }
 
-int process_fill(struct cri_container *container, struct arena *arena, struct process_spec *ret_process, struct err **err) {
+int process_fill(struct cri_container *container, struct arena *arena, struct process_spec *ret_process,
+                 struct err **err) {
         const Cri__LinuxContainerSecurityContext *security = container_security(container->config);
         const Record__Container *record = container->record;
         struct process_spec process = { .umask = 0022 };

@@ -11,7 +11,8 @@ int process_decide(struct arena *arena, const Cri__ContainerConfig *config, cons
 
 /* Fills @ret_process for the container's first process; what it points to is in @arena or the container's. The seccomp
  * filter may have to be compiled and so this blocks, unless it was called for this container before. */
-int process_fill(struct cri_container *container, struct arena *arena, struct process_spec *ret_process, struct err **err);
+int process_fill(struct cri_container *container, struct arena *arena, struct process_spec *ret_process,
+                 struct err **err);
 
 /* The bounding set that the configuration asks for. */
 int process_capabilities(const Cri__ContainerConfig *config, struct capability_sets *ret_sets, struct err **err);

@@ -8,7 +8,7 @@
 
 struct layer {
         const char *digest; /* NULL: there was no memory for it */
-        struct span *span; /* NULL: it has ended */
+        struct span *span;  /* NULL: it has ended */
 };
 
 struct pull_trace {

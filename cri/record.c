@@ -73,7 +73,8 @@ int record_write(const struct cri *cri, enum record_kind kind, const char *id, c
 
 int record_read(const struct cri *cri, enum record_kind kind, const char *id, struct arena *arena, void *ret_message,
                 struct err **err) {
-        char *dir = record_dir(cri, arena, kind, id), *path = dir ? arena_printf(arena, "%s/%s", dir, kinds[kind].file) : NULL;
+        char *dir = record_dir(cri, arena, kind, id),
+             *path = dir ? arena_printf(arena, "%s/%s", dir, kinds[kind].file) : NULL;
         _cleanup_free_ char *data = NULL;
         void *message;
         size_t size;

@@ -4,8 +4,8 @@
  * ROOT/sandboxes/ID/sandbox.pb    ROOT/containers/ID/{container.pb,exit.pb,upper,work,volumes}
  * RUN/pods/ID/                    files that the pod's containers share: resolv.conf, hosts, hostname
  *
- * A record appears by rename and reaches the disk a little later (cri/sync.h); one that is not whole is set aside at the
- * next start.
+ * A record appears by rename and reaches the disk a little later (cri/sync.h); one that is not whole is set aside at
+ * the next start.
  */
 #pragma once
 

@@ -15,7 +15,8 @@ static int fill_lists(struct arena *arena, const Cri__LinuxContainerResources *r
         if (!hugetlb || !unified)
                 return err_set(err, ENOMEM, "out of memory");
         if (resources->n_unified > CGROUP_UNIFIED_MAX)
-                return err_set(err, EINVAL, "%zu unified resources are more than %d", resources->n_unified, CGROUP_UNIFIED_MAX);
+                return err_set(err, EINVAL, "%zu unified resources are more than %d", resources->n_unified,
+                               CGROUP_UNIFIED_MAX);
         for (size_t i = 0; i < resources->n_hugepage_limits; i++)
                 hugetlb[i] = (struct cgroup_hugetlb){ resources->hugepage_limits[i]->page_size,
                                                       resources->hugepage_limits[i]->limit };

@@ -21,8 +21,8 @@ static bool is_id(const char *text) {
 }
 
 static void set_aside(struct cri *cri, enum record_kind kind, const char *id, const struct err *err) {
-        log_warning("%s %s: its record is set aside in %s/broken: %s", kind == RECORD_SANDBOX ? "sandbox" : "container", id,
-                    cri->options.root_dir, err_text(err));
+        log_warning("%s %s: its record is set aside in %s/broken: %s", kind == RECORD_SANDBOX ? "sandbox" : "container",
+                    id, cri->options.root_dir, err_text(err));
         record_set_aside(cri, kind, id);
 }
 
@@ -84,7 +84,8 @@ static int read_container(struct cri *cri, const char *id, struct err **ret_err)
         }
         if (r >= 0 && strcmp(record->id, id) != 0)
                 r = err_set(&err, EBADMSG, "it names container %.80s", record->id);
-        if (r >= 0 && !(sandbox = table_object(table_find(&cri->sandboxes, record->sandbox_id), struct cri_sandbox, by_id)))
+        if (r >= 0 &&
+            !(sandbox = table_object(table_find(&cri->sandboxes, record->sandbox_id), struct cri_sandbox, by_id)))
                 r = err_set(&err, ENOENT, "there is no sandbox %.80s", record->sandbox_id);
         if (r >= 0)
                 r = container_new(sandbox, record, &container, &err);
@@ -101,8 +102,8 @@ static int read_container(struct cri *cri, const char *id, struct err **ret_err)
         return 0;
 }
 
-static int read_all(struct cri *cri, enum record_kind kind, int (*read_one)(struct cri *cri, const char *id, struct err **err),
-                    struct err **err) {
+static int read_all(struct cri *cri, enum record_kind kind,
+                    int (*read_one)(struct cri *cri, const char *id, struct err **err), struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         char **ids;
         int r;
@@ -261,8 +262,8 @@ static void sweep_runtime(struct cri *cri) {
                 if (table_find(&cri->sandboxes, ids[i]))
                         continue;
                 log_warning("sandbox %s has no record; removing what is left of it", ids[i]);
-                if (network_detach(cri->network, ids[i], NULL, &why) < 0 || sandbox_delete(cri->runtime, ids[i], &why) < 0 ||
-                    record_remove_run_dir(cri, ids[i], &why) < 0)
+                if (network_detach(cri->network, ids[i], NULL, &why) < 0 ||
+                    sandbox_delete(cri->runtime, ids[i], &why) < 0 || record_remove_run_dir(cri, ids[i], &why) < 0)
                         log_warning("sandbox %s: %s", ids[i], err_text(why));
         }
 }

@@ -9,7 +9,8 @@
 #define SANDBOX_KILL_SECONDS 10
 
 /* Fills @ret_spec from the sandbox's configuration; what it points to is in @arena or the sandbox's. */
-int sandbox_fill_spec(const struct cri_sandbox *sandbox, struct arena *arena, struct sandbox_spec *ret_spec, struct err **err);
+int sandbox_fill_spec(const struct cri_sandbox *sandbox, struct arena *arena, struct sandbox_spec *ret_spec,
+                      struct err **err);
 
 /* The pod's user namespace; empty with the host's. */
 int sandbox_fill_mappings(const Cri__PodSandboxConfig *config, struct arena *arena, struct id_mappings *ret_mappings,
@@ -36,8 +37,8 @@ int sandbox_unmake(const struct cri_sandbox *sandbox, struct span *span, struct 
 int sandbox_watch(struct cri_sandbox *sandbox, struct err **err);
 void sandbox_unwatch(struct cri_sandbox *sandbox);
 
-/* Goes on with @then when call->sandbox has another shim than @met, which was found dead, or cannot have one. Not behind a
- * call that waits for a turn. */
+/* Goes on with @then when call->sandbox has another shim than @met, which was found dead, or cannot have one. Not
+ * behind a call that waits for a turn. */
 void sandbox_await_shim(struct cri_call *call, pid_t met, void (*then)(struct cri_call *call));
 
 /* Goes on with @then, which takes the sandbox apart, when no recovery is under way; none is begun from now on. */

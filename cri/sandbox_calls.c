@@ -25,7 +25,8 @@ static int check_config(const struct cri *cri, const Cri__RunPodSandboxRequest *
 
         if (!config || !config->metadata)
                 return err_set(err, EINVAL, "sandbox config must include metadata");
-        if (text_empty(config->metadata->name) || text_empty(config->metadata->namespace_) || text_empty(config->metadata->uid))
+        if (text_empty(config->metadata->name) || text_empty(config->metadata->namespace_) ||
+            text_empty(config->metadata->uid))
                 return err_set(err, EINVAL, "sandbox metadata must include name, namespace and uid");
         return handler_check(cri, request->runtime_handler, config, err);
 }
@@ -223,7 +224,8 @@ static int stop_unmake(struct cri_call *call, struct err **err) {
         if (!record)
                 return err_set(err, ENOMEM, "out of memory");
         record->stopped = true;
-        /* On a full disk a pod can be stopped all the same: at the next start its shim is not there, which says it too. */
+        /* On a full disk a pod can be stopped all the same: at the next start its shim is not there, which says it too.
+         */
         if (r >= 0 && call->method != CRI_REMOVE_POD_SANDBOX &&
             record_write(call->cri, RECORD_SANDBOX, sandbox->id, &record->base, &unwritten) < 0)
                 log_warning("sandbox %s: that it is stopped is not on disk: %s", sandbox->id, err_text(unwritten));

@@ -45,7 +45,8 @@ static int resolv_conf(const Cri__DNSConfig *dns, char **ret_text, struct err **
         return *ret_text ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
-static int make_hosts(const char *dir, const char *hostname, bool host_network, const char *const *ips, struct err **err) {
+static int make_hosts(const char *dir, const char *hostname, bool host_network, const char *const *ips,
+                      struct err **err) {
         struct hosts_options options = { .ips = ips, .hostname = hostname };
         _cleanup_free_ char *node = NULL, *text = NULL;
 

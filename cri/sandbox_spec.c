@@ -8,7 +8,9 @@ static struct id_mapping *copy_mappings(struct arena *arena, Cri__IDMapping *con
         struct id_mapping *to = arena_alloc_array(arena, n, sizeof(*to));
 
         for (size_t i = 0; to && i < n; i++)
-                to[i] = (struct id_mapping){ .container = from[i]->container_id, .host = from[i]->host_id, .size = from[i]->length };
+                to[i] = (struct id_mapping){ .container = from[i]->container_id,
+                                             .host = from[i]->host_id,
+                                             .size = from[i]->length };
         return to;
 }
 
@@ -39,7 +41,8 @@ int sandbox_fill_mappings(const Cri__PodSandboxConfig *config, struct arena *are
         return 0;
 }
 
-/* Those of the configuration, behind what makes low ports and ping work for any user, as the field's runtimes set it. */
+/* Those of the configuration, behind what makes low ports and ping work for any user, as the field's runtimes set it.
+ */
 static int fill_sysctls(const Cri__PodSandboxConfig *config, struct arena *arena, bool host_network, bool users,
                         struct sandbox_spec *spec) {
         size_t n = config->linux ? config->linux->n_sysctls : 0;
@@ -48,18 +51,22 @@ static int fill_sysctls(const Cri__PodSandboxConfig *config, struct arena *arena
 
         if (!sysctls)
                 return -ENOMEM;
-        if (!host_network && !entry_find(n ? (void *const *)config->linux->sysctls : NULL, n, "net.ipv4.ip_unprivileged_port_start"))
+        if (!host_network &&
+            !entry_find(n ? (void *const *)config->linux->sysctls : NULL, n, "net.ipv4.ip_unprivileged_port_start"))
                 sysctls[count++] = (struct key_value){ "net.ipv4.ip_unprivileged_port_start", "0" };
-        if (!host_network && !users && !entry_find(n ? (void *const *)config->linux->sysctls : NULL, n, "net.ipv4.ping_group_range"))
+        if (!host_network && !users &&
+            !entry_find(n ? (void *const *)config->linux->sysctls : NULL, n, "net.ipv4.ping_group_range"))
                 sysctls[count++] = (struct key_value){ "net.ipv4.ping_group_range", "0 2147483647" };
         for (size_t i = 0; i < n; i++)
-                sysctls[count++] = (struct key_value){ config->linux->sysctls[i]->key, config->linux->sysctls[i]->value };
+                sysctls[count++] =
+                        (struct key_value){ config->linux->sysctls[i]->key, config->linux->sysctls[i]->value };
         spec->sysctls = sysctls;
         spec->n_sysctls = count;
         return 0;
 }
 
-int sandbox_fill_spec(const struct cri_sandbox *sandbox, struct arena *arena, struct sandbox_spec *ret_spec, struct err **err) {
+int sandbox_fill_spec(const struct cri_sandbox *sandbox, struct arena *arena, struct sandbox_spec *ret_spec,
+                      struct err **err) {
         const Cri__PodSandboxConfig *config = sandbox->config;
         const Cri__NamespaceOption *namespaces = sandbox_namespaces(config);
         struct sandbox_spec spec;
@@ -92,8 +99,16 @@ static int parse_bandwidth(const char *key, const char *text, uint64_t *ret_bits
         static const struct {
                 char suffix[3];
                 uint64_t factor;
-        } suffixes[] = { { "", 1 },          { "k", 1000 },      { "K", 1000 },      { "M", 1000000 },   { "G", 1000000000 },
-                         { "T", 1000000000000 }, { "Ki", 1ull << 10 }, { "Mi", 1ull << 20 }, { "Gi", 1ull << 30 }, { "Ti", 1ull << 40 } };
+        } suffixes[] = { { "", 1 },
+                         { "k", 1000 },
+                         { "K", 1000 },
+                         { "M", 1000000 },
+                         { "G", 1000000000 },
+                         { "T", 1000000000000 },
+                         { "Ki", 1ull << 10 },
+                         { "Mi", 1ull << 20 },
+                         { "Gi", 1ull << 30 },
+                         { "Ti", 1ull << 40 } };
         uint64_t number = 0;
         const char *p = text;
 
@@ -124,7 +139,8 @@ static int fill_ports(const Cri__PodSandboxConfig *config, struct arena *arena, 
         if (!ports)
                 return err_set(err, ENOMEM, "out of memory");
         if (config->n_port_mappings > NETWORK_PORTS_MAX)
-                return err_set(err, EINVAL, "%zu port mappings are more than %d", config->n_port_mappings, NETWORK_PORTS_MAX);
+                return err_set(err, EINVAL, "%zu port mappings are more than %d", config->n_port_mappings,
+                               NETWORK_PORTS_MAX);
         for (size_t i = 0; i < config->n_port_mappings; i++) {
                 const Cri__PortMapping *mapping = config->port_mappings[i];
 
@@ -132,8 +148,8 @@ static int fill_ports(const Cri__PodSandboxConfig *config, struct arena *arena, 
                         continue;
                 if ((unsigned)mapping->protocol >= ELEMENTS(protocols) || mapping->host_port > 65535 ||
                     mapping->container_port <= 0 || mapping->container_port > 65535)
-                        return err_set(err, EINVAL, "port mapping %d to %d: no such port or protocol", mapping->host_port,
-                                       mapping->container_port);
+                        return err_set(err, EINVAL, "port mapping %d to %d: no such port or protocol",
+                                       mapping->host_port, mapping->container_port);
                 ports[n] = (struct network_port){ .protocol = protocols[mapping->protocol],
                                                   .host_port = (uint16_t)mapping->host_port,
                                                   .container_port = (uint16_t)mapping->container_port };
@@ -148,7 +164,8 @@ static int fill_ports(const Cri__PodSandboxConfig *config, struct arena *arena, 
 
 /* NULL-terminated for whoever below wants it so. */
 /* Addresses that the pod asks its CNI plugins for: annotations cni.nacelle/ips (with commas) and cni.nacelle/mac. */
-static int fill_wishes(const Cri__PodSandboxConfig *config, struct arena *arena, struct network_request *request, struct err **err) {
+static int fill_wishes(const Cri__PodSandboxConfig *config, struct arena *arena, struct network_request *request,
+                       struct err **err) {
         const char *ips = MAP_FIND(config, annotations, "cni.nacelle/ips"), **list;
         char *text = ips ? arena_strdup(arena, ips) : NULL, *save = NULL;
         struct ip_cidr cidr;
@@ -164,7 +181,8 @@ static int fill_wishes(const Cri__PodSandboxConfig *config, struct arena *arena,
                 if (n == NETWORK_ADDRESSES_MAX)
                         return err_set(err, EINVAL, "annotation cni.nacelle/ips: more than %d", NETWORK_ADDRESSES_MAX);
                 if (ip_cidr_parse(one, &cidr, NULL) < 0)
-                        return err_set(err, EINVAL, "annotation cni.nacelle/ips: \"%s\" is not an address like 10.1.2.3/24", one);
+                        return err_set(err, EINVAL,
+                                       "annotation cni.nacelle/ips: \"%s\" is not an address like 10.1.2.3/24", one);
                 list[n++] = one;
         }
         request->ips = list;

@@ -8,8 +8,8 @@ int seccomp_choose(const struct cri_container *container, uint64_t bounding, con
                    struct err **err);
 
 /* The same as OCI's linux.seccomp in @arena, for another runtime; NULL in *@ret_json: unconfined. */
-int seccomp_choose_oci(const struct cri_container *container, uint64_t bounding, struct arena *arena, const char **ret_json,
-                       struct err **err);
+int seccomp_choose_oci(const struct cri_container *container, uint64_t bounding, struct arena *arena,
+                       const char **ret_json, struct err **err);
 
 /* Refuses a profile that names no file, or one by a path that cannot be. */
 int seccomp_check(const Cri__ContainerConfig *config, struct err **err);

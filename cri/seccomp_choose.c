@@ -6,8 +6,8 @@
 #define LOCALHOST "localhost/"
 
 /* The profile as the field says it, or as the older text does. @ret_path: of a Localhost one. */
-static int profile_of(const Cri__ContainerConfig *config, Cri__SecurityProfile__ProfileType *ret_type, const char **ret_path,
-                      struct err **err) {
+static int profile_of(const Cri__ContainerConfig *config, Cri__SecurityProfile__ProfileType *ret_type,
+                      const char **ret_path, struct err **err) {
         const Cri__LinuxContainerSecurityContext *security = container_security(config);
         const char *text = security->seccomp_profile_path;
 
@@ -49,7 +49,8 @@ static const char *full_path(const struct cri_container *container, const char *
 }
 
 static bool is_unconfined(const struct cri_container *container, Cri__SecurityProfile__ProfileType type) {
-        return container_security(container->config)->privileged || type == CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined;
+        return container_security(container->config)->privileged ||
+               type == CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined;
 }
 
 int seccomp_choose(const struct cri_container *container, uint64_t bounding, const struct seccomp_filter **ret_filter,
@@ -69,8 +70,8 @@ int seccomp_choose(const struct cri_container *container, uint64_t bounding, con
         return seccomp_profile_load(full_path(container, path, full, sizeof(full)), bounding, ret_filter, err);
 }
 
-int seccomp_choose_oci(const struct cri_container *container, uint64_t bounding, struct arena *arena, const char **ret_json,
-                       struct err **err) {
+int seccomp_choose_oci(const struct cri_container *container, uint64_t bounding, struct arena *arena,
+                       const char **ret_json, struct err **err) {
         Cri__SecurityProfile__ProfileType type;
         _cleanup_free_ char *json = NULL;
         char full[4096];

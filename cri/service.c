@@ -15,7 +15,8 @@
 void handle_version(struct cri_call *call) {
         Cri__VersionResponse response = CRI__VERSION_RESPONSE__INIT;
 
-        response.version = (char *)(uintptr_t)"0.1.0"; /* of the kubelet's side of the interface, as the field answers it */
+        response.version =
+                (char *)(uintptr_t) "0.1.0"; /* of the kubelet's side of the interface, as the field answers it */
         response.runtime_name = (char *)(uintptr_t)CRI_RUNTIME_NAME;
         response.runtime_version = (char *)(uintptr_t)NACELLE_VERSION;
         response.runtime_api_version = (char *)(uintptr_t)CRI_API_VERSION;
@@ -95,12 +96,12 @@ static void status_done(struct cri_call *call) {
         Cri__StatusResponse__InfoEntry info = CRI__STATUS_RESPONSE__INFO_ENTRY__INIT, *infos[] = { &info };
         struct status *status = call->state;
 
-        runtime.type = (char *)(uintptr_t)"RuntimeReady";
+        runtime.type = (char *)(uintptr_t) "RuntimeReady";
         runtime.status = true;
-        network.type = (char *)(uintptr_t)"NetworkReady";
+        network.type = (char *)(uintptr_t) "NetworkReady";
         network.status = !status->network_text;
         if (status->network_text) {
-                network.reason = (char *)(uintptr_t)"NetworkPluginNotReady";
+                network.reason = (char *)(uintptr_t) "NetworkPluginNotReady";
                 network.message = status->network_text;
         }
         runtime_status.conditions = conditions;
@@ -110,7 +111,7 @@ static void status_done(struct cri_call *call) {
         response.runtime_handlers = handlers_status(call->cri, call->arena, &response.n_runtime_handlers);
         response.features = &whole;
         if (((const Cri__StatusRequest *)call->request)->verbose && (info.value = info_of_cri(call))) {
-                info.key = (char *)(uintptr_t)"config";
+                info.key = (char *)(uintptr_t) "config";
                 response.info = infos;
                 response.n_info = 1;
         }
@@ -138,7 +139,8 @@ void handle_update_runtime_config(struct cri_call *call) {
 }
 
 static int update_work(struct cri_call *call, struct err **err) {
-        const Cri__UpdatePodSandboxResourcesRequest *request = (const Cri__UpdatePodSandboxResourcesRequest *)call->request;
+        const Cri__UpdatePodSandboxResourcesRequest *request =
+                (const Cri__UpdatePodSandboxResourcesRequest *)call->request;
         struct cgroup_limits limits;
         int r = resources_to_limits(call->arena, request->resources, &limits, err);
 
@@ -146,7 +148,8 @@ static int update_work(struct cri_call *call, struct err **err) {
 }
 
 static void update_turn(struct cri_call *call) {
-        const Cri__UpdatePodSandboxResourcesRequest *request = (const Cri__UpdatePodSandboxResourcesRequest *)call->request;
+        const Cri__UpdatePodSandboxResourcesRequest *request =
+                (const Cri__UpdatePodSandboxResourcesRequest *)call->request;
 
         if (!call->sandbox->ready)
                 call_refuse(call, EINVAL, "sandbox \"%s\" is not ready", call->sandbox->id);
@@ -157,7 +160,8 @@ static void update_turn(struct cri_call *call) {
 }
 
 void handle_update_pod_sandbox_resources(struct cri_call *call) {
-        const Cri__UpdatePodSandboxResourcesRequest *request = (const Cri__UpdatePodSandboxResourcesRequest *)call->request;
+        const Cri__UpdatePodSandboxResourcesRequest *request =
+                (const Cri__UpdatePodSandboxResourcesRequest *)call->request;
 
         if (call_find_sandbox(call, request->pod_sandbox_id))
                 call_take_turn(call, update_turn);

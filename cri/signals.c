@@ -12,17 +12,17 @@ static const struct {
         Cri__Signal cri;
         int number;
 } signals[] = {
-        { CRI__SIGNAL__SIGABRT, SIGABRT },   { CRI__SIGNAL__SIGALRM, SIGALRM },   { CRI__SIGNAL__SIGBUS, SIGBUS },
-        { CRI__SIGNAL__SIGCHLD, SIGCHLD },   { CRI__SIGNAL__SIGCLD, SIGCHLD },    { CRI__SIGNAL__SIGCONT, SIGCONT },
-        { CRI__SIGNAL__SIGFPE, SIGFPE },     { CRI__SIGNAL__SIGHUP, SIGHUP },     { CRI__SIGNAL__SIGILL, SIGILL },
-        { CRI__SIGNAL__SIGINT, SIGINT },     { CRI__SIGNAL__SIGIO, SIGIO },       { CRI__SIGNAL__SIGIOT, SIGABRT },
-        { CRI__SIGNAL__SIGKILL, SIGKILL },   { CRI__SIGNAL__SIGPIPE, SIGPIPE },   { CRI__SIGNAL__SIGPOLL, SIGIO },
-        { CRI__SIGNAL__SIGPROF, SIGPROF },   { CRI__SIGNAL__SIGPWR, SIGPWR },     { CRI__SIGNAL__SIGQUIT, SIGQUIT },
-        { CRI__SIGNAL__SIGSEGV, SIGSEGV },   { CRI__SIGNAL__SIGSTKFLT, SIGSTKFLT }, { CRI__SIGNAL__SIGSTOP, SIGSTOP },
-        { CRI__SIGNAL__SIGSYS, SIGSYS },     { CRI__SIGNAL__SIGTERM, SIGTERM },   { CRI__SIGNAL__SIGTRAP, SIGTRAP },
-        { CRI__SIGNAL__SIGTSTP, SIGTSTP },   { CRI__SIGNAL__SIGTTIN, SIGTTIN },   { CRI__SIGNAL__SIGTTOU, SIGTTOU },
-        { CRI__SIGNAL__SIGURG, SIGURG },     { CRI__SIGNAL__SIGUSR1, SIGUSR1 },   { CRI__SIGNAL__SIGUSR2, SIGUSR2 },
-        { CRI__SIGNAL__SIGVTALRM, SIGVTALRM }, { CRI__SIGNAL__SIGWINCH, SIGWINCH }, { CRI__SIGNAL__SIGXCPU, SIGXCPU },
+        { CRI__SIGNAL__SIGABRT, SIGABRT },     { CRI__SIGNAL__SIGALRM, SIGALRM },     { CRI__SIGNAL__SIGBUS, SIGBUS },
+        { CRI__SIGNAL__SIGCHLD, SIGCHLD },     { CRI__SIGNAL__SIGCLD, SIGCHLD },      { CRI__SIGNAL__SIGCONT, SIGCONT },
+        { CRI__SIGNAL__SIGFPE, SIGFPE },       { CRI__SIGNAL__SIGHUP, SIGHUP },       { CRI__SIGNAL__SIGILL, SIGILL },
+        { CRI__SIGNAL__SIGINT, SIGINT },       { CRI__SIGNAL__SIGIO, SIGIO },         { CRI__SIGNAL__SIGIOT, SIGABRT },
+        { CRI__SIGNAL__SIGKILL, SIGKILL },     { CRI__SIGNAL__SIGPIPE, SIGPIPE },     { CRI__SIGNAL__SIGPOLL, SIGIO },
+        { CRI__SIGNAL__SIGPROF, SIGPROF },     { CRI__SIGNAL__SIGPWR, SIGPWR },       { CRI__SIGNAL__SIGQUIT, SIGQUIT },
+        { CRI__SIGNAL__SIGSEGV, SIGSEGV },     { CRI__SIGNAL__SIGSTKFLT, SIGSTKFLT }, { CRI__SIGNAL__SIGSTOP, SIGSTOP },
+        { CRI__SIGNAL__SIGSYS, SIGSYS },       { CRI__SIGNAL__SIGTERM, SIGTERM },     { CRI__SIGNAL__SIGTRAP, SIGTRAP },
+        { CRI__SIGNAL__SIGTSTP, SIGTSTP },     { CRI__SIGNAL__SIGTTIN, SIGTTIN },     { CRI__SIGNAL__SIGTTOU, SIGTTOU },
+        { CRI__SIGNAL__SIGURG, SIGURG },       { CRI__SIGNAL__SIGUSR1, SIGUSR1 },     { CRI__SIGNAL__SIGUSR2, SIGUSR2 },
+        { CRI__SIGNAL__SIGVTALRM, SIGVTALRM }, { CRI__SIGNAL__SIGWINCH, SIGWINCH },   { CRI__SIGNAL__SIGXCPU, SIGXCPU },
         { CRI__SIGNAL__SIGXFSZ, SIGXFSZ },
 };
 
@@ -64,7 +64,8 @@ int signal_of_text(const char *text) {
                 return strcasecmp(name, "RTMIN") == 0 ? REALTIME_FIRST : REALTIME_LAST;
         snprintf(full, sizeof(full), "SIG%s", name);
         for (size_t i = 0; i < ELEMENTS(signals); i++) {
-                const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(&cri__signal__descriptor, (int)signals[i].cri);
+                const ProtobufCEnumValue *value =
+                        protobuf_c_enum_descriptor_get_value(&cri__signal__descriptor, (int)signals[i].cri);
 
                 if (value && strcasecmp(value->name, full) == 0)
                         return signals[i].number;

@@ -22,9 +22,11 @@ static int check_mount(const Cri__Mount *mount, struct err **err) {
                 return err_set(err, EINVAL, "mount at %s: image sub path \"%s\" is not relative", mount->container_path,
                                mount->image_sub_path);
         if (mount->recursive_read_only && !mount->readonly)
-                return err_set(err, EINVAL, "mount at %s: recursive read-only without read-only", mount->container_path);
+                return err_set(err, EINVAL, "mount at %s: recursive read-only without read-only",
+                               mount->container_path);
         if (mount->recursive_read_only && mount->propagation != CRI__MOUNT_PROPAGATION__PROPAGATION_PRIVATE)
-                return err_set(err, EINVAL, "mount at %s: recursive read-only needs private propagation", mount->container_path);
+                return err_set(err, EINVAL, "mount at %s: recursive read-only needs private propagation",
+                               mount->container_path);
         return 0;
 }
 
@@ -32,9 +34,11 @@ static int check_mount(const Cri__Mount *mount, struct err **err) {
 static int check_apparmor(const Cri__LinuxContainerSecurityContext *security, struct err **err) {
         const char *text = security->apparmor_profile;
 
-        if (security->apparmor ? security->apparmor->profile_type == CRI__SECURITY_PROFILE__PROFILE_TYPE__Localhost :
-                                 !text_empty(text) && strcmp(text, "runtime/default") != 0 && strcmp(text, "unconfined") != 0)
-                return err_set(err, EOPNOTSUPP, "apparmor is not supported on this node, so profile \"%s\" cannot be applied",
+        if (security->apparmor ?
+                    security->apparmor->profile_type == CRI__SECURITY_PROFILE__PROFILE_TYPE__Localhost :
+                    !text_empty(text) && strcmp(text, "runtime/default") != 0 && strcmp(text, "unconfined") != 0)
+                return err_set(err, EOPNOTSUPP,
+                               "apparmor is not supported on this node, so profile \"%s\" cannot be applied",
                                security->apparmor ? security->apparmor->localhost_ref : text);
         return 0;
 }
@@ -90,7 +94,8 @@ static int fill_namespaces(struct cri_container *container, struct container_spe
                 while (target && strcmp(target->id, options->target_id) != 0)
                         target = target->next_in_sandbox;
                 if (!target)
-                        return err_set(err, EINVAL, "invalid target container %s: it is none of this pod", options->target_id);
+                        return err_set(err, EINVAL, "invalid target container %s: it is none of this pod",
+                                       options->target_id);
                 spec->namespaces[NAMESPACE_PID].mode = NAMESPACE_TARGET;
                 spec->pid_target = target->id;
                 return 0;
@@ -140,7 +145,8 @@ char *container_log_path(struct arena *arena, const struct cri_container *contai
         return arena_printf(arena, "%s/%s", dir, container->config->log_path);
 }
 
-int spec_fill_io(const struct cri_container *container, struct arena *arena, struct container_io *ret_io, struct err **err) {
+int spec_fill_io(const struct cri_container *container, struct arena *arena, struct container_io *ret_io,
+                 struct err **err) {
         const struct cri_options *options = &container->sandbox->cri->options;
         char *path = container_log_path(arena, container);
 

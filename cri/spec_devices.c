@@ -24,16 +24,24 @@ static int add(struct devices *d, const char *path, const struct stat *st, const
 
         if (d->n >= d->room)
                 return err_set(d->err, EINVAL, "more than %zu devices", d->room);
-        *spec = (struct device_spec){ .path = arena_strdup(d->arena, path), .mode = st->st_mode, .major = major(st->st_rdev),
-                                      .minor = minor(st->st_rdev), .uid = st->st_uid, .gid = st->st_gid };
+        *spec = (struct device_spec){ .path = arena_strdup(d->arena, path),
+                                      .mode = st->st_mode,
+                                      .major = major(st->st_rdev),
+                                      .minor = minor(st->st_rdev),
+                                      .uid = st->st_uid,
+                                      .gid = st->st_gid };
         if (!spec->path)
                 return err_set(d->err, ENOMEM, "out of memory");
         d->n++;
         if (!permissions)
                 return 0;
-        *rule = (struct cgroup_device){ .allow = true, .type = S_ISBLK(st->st_mode) ? 'b' : 'c', .major = spec->major,
-                                        .minor = spec->minor, .read = strchr(permissions, 'r'),
-                                        .write = strchr(permissions, 'w'), .mknod = strchr(permissions, 'm') };
+        *rule = (struct cgroup_device){ .allow = true,
+                                        .type = S_ISBLK(st->st_mode) ? 'b' : 'c',
+                                        .major = spec->major,
+                                        .minor = spec->minor,
+                                        .read = strchr(permissions, 'r'),
+                                        .write = strchr(permissions, 'w'),
+                                        .mknod = strchr(permissions, 'm') };
         d->n_rules++;
         return 0;
 }
@@ -44,8 +52,9 @@ static bool is_device(const struct stat *st) {
 
 /* Host directories of /dev that the container has its own of. */
 static bool own_in_container(const char *name) {
-        static const char *const names[] = { "pts", "shm", "fd", "mqueue", "console", "ptmx", ".udev", ".lxc", ".lxd-mounts",
-                                             "null", "zero", "full", "random", "urandom", "tty" };
+        static const char *const names[] = { "pts",  "shm",   "fd",     "mqueue",      "console",
+                                             "ptmx", ".udev", ".lxc",   ".lxd-mounts", "null",
+                                             "zero", "full",  "random", "urandom",     "tty" };
 
         for (size_t i = 0; i < ELEMENTS(names); i++)
                 if (strcmp(names[i], name) == 0)
@@ -84,7 +93,8 @@ static int add_asked(struct devices *d, const Cri__Device *device) {
         struct stat st;
 
         if (permissions[strspn(permissions, "rwm")])
-                return err_set(d->err, EINVAL, "device %s: permissions \"%s\" are none of r, w, m", device->host_path, permissions);
+                return err_set(d->err, EINVAL, "device %s: permissions \"%s\" are none of r, w, m", device->host_path,
+                               permissions);
         if (inside[0] != '/' || strstr(inside, "/../"))
                 return err_set(d->err, EINVAL, "device %s: \"%s\" is no path for it", device->host_path, inside);
         if (stat(device->host_path, &st) < 0)
@@ -115,8 +125,9 @@ int spec_fill_devices(struct cri_container *container, struct arena *arena, stru
         if (!d.specs || !d.rules)
                 return err_set(err, ENOMEM, "out of memory");
         if (privileged) {
-                d.rules[d.n_rules++] = (struct cgroup_device){ .allow = true, .type = 'a', .major = -1, .minor = -1, .read = true,
-                                                               .write = true, .mknod = true };
+                d.rules[d.n_rules++] = (struct cgroup_device){
+                        .allow = true, .type = 'a', .major = -1, .minor = -1, .read = true, .write = true, .mknod = true
+                };
                 r = add_tree(&d, "/dev", "/dev", NULL, 0);
         } else {
                 memcpy(d.rules, cgroup_default_devices, cgroup_n_default_devices * sizeof(*d.rules));

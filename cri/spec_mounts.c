@@ -91,7 +91,9 @@ static int remake_pod_files(struct cri_sandbox *sandbox, const char *dir, struct
 static int add_pod_files(struct filler *f, struct err **err) {
         static const struct {
                 const char *file, *destination;
-        } files[] = { { "hostname", "/etc/hostname" }, { "hosts", "/etc/hosts" }, { "resolv.conf", "/etc/resolv.conf" } };
+        } files[] = { { "hostname", "/etc/hostname" },
+                      { "hosts", "/etc/hosts" },
+                      { "resolv.conf", "/etc/resolv.conf" } };
         const struct cri_container *container = f->container;
         bool readonly = container_security(container->config)->readonly_rootfs;
         char *dir = record_run_dir(container->sandbox->cri, f->arena, container->sandbox->id);
@@ -132,7 +134,9 @@ static struct id_mapping *mappings_of(struct arena *arena, Cri__IDMapping *const
         struct id_mapping *to = arena_alloc_array(arena, n + 1, sizeof(*to));
 
         for (size_t i = 0; to && i < n; i++)
-                to[i] = (struct id_mapping){ .container = from[i]->container_id, .host = from[i]->host_id, .size = from[i]->length };
+                to[i] = (struct id_mapping){ .container = from[i]->container_id,
+                                             .host = from[i]->host_id,
+                                             .size = from[i]->length };
         return to;
 }
 
@@ -216,7 +220,8 @@ static void sort_by_depth(struct mount_spec *mounts, size_t n) {
         }
 }
 
-int spec_fill_mounts(struct cri_container *container, struct arena *arena, struct container_spec *spec, struct err **err) {
+int spec_fill_mounts(struct cri_container *container, struct arena *arena, struct container_spec *spec,
+                     struct err **err) {
         const Cri__ContainerConfig *config = container->config;
         struct filler f = { .container = container, .arena = arena };
         int r;

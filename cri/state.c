@@ -95,7 +95,8 @@ void *message_copy(struct arena *arena, const ProtobufCMessage *message) {
 }
 
 char *sandbox_name(struct arena *arena, const Cri__PodSandboxMetadata *metadata) {
-        return arena_printf(arena, "%s_%s_%s_%u", metadata->name, metadata->namespace_, metadata->uid, metadata->attempt);
+        return arena_printf(arena, "%s_%s_%s_%u", metadata->name, metadata->namespace_, metadata->uid,
+                            metadata->attempt);
 }
 
 char *container_name(struct arena *arena, const Cri__ContainerMetadata *metadata, const Cri__PodSandboxMetadata *pod) {
@@ -104,8 +105,8 @@ char *container_name(struct arena *arena, const Cri__ContainerMetadata *metadata
 }
 
 static int name_taken(struct err **err, const char *what, const char *name, const char *holder) {
-        return err_set(err, EEXIST, "failed to reserve %s name \"%s\": name \"%s\" is reserved for \"%s\"", what, name, name,
-                       holder);
+        return err_set(err, EEXIST, "failed to reserve %s name \"%s\": name \"%s\" is reserved for \"%s\"", what, name,
+                       name, holder);
 }
 
 static void sandbox_link(struct cri *cri, struct cri_sandbox *sandbox) {
@@ -148,7 +149,8 @@ static int sandbox_enter(struct cri *cri, struct cri_sandbox *sandbox, struct er
         struct cri_sandbox *holder;
 
         if (table_add(&cri->sandbox_names, &sandbox->by_name, sandbox->by_name.key) < 0) {
-                holder = table_object(table_find(&cri->sandbox_names, sandbox->by_name.key), struct cri_sandbox, by_name);
+                holder = table_object(table_find(&cri->sandbox_names, sandbox->by_name.key), struct cri_sandbox,
+                                      by_name);
                 return holder ? name_taken(err, "sandbox", holder->by_name.key, holder->id) :
                                 err_set(err, ENOMEM, "out of memory");
         }
@@ -232,7 +234,8 @@ static int container_read(struct cri_container *container, const Record__Contain
         container->record = arena ? message_copy(arena, &shallow.base) : NULL;
         if (!container->record)
                 return err_set(err, ENOMEM, "out of memory");
-        container->config = unpack_into(arena, &cri__container_config__descriptor, record->config.data, record->config.len);
+        container->config =
+                unpack_into(arena, &cri__container_config__descriptor, record->config.data, record->config.len);
         if (!container->config && errno == ENOMEM)
                 return err_set(err, ENOMEM, "out of memory");
         if (!container->config || !container->config->metadata)
@@ -246,7 +249,8 @@ static int container_read(struct cri_container *container, const Record__Contain
                 return err_set(err, errno, "container %s: its limits", record->id);
         container->id = container->record->id;
         container->cgroup = arena_printf(arena, "%s/%s", container->sandbox->cgroup, container->id);
-        container->by_name.key = container_name(arena, container->config->metadata, container->sandbox->config->metadata);
+        container->by_name.key =
+                container_name(arena, container->config->metadata, container->sandbox->config->metadata);
         return container->cgroup && container->by_name.key ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
@@ -254,7 +258,8 @@ static int container_enter(struct cri *cri, struct cri_container *container, str
         struct cri_container *holder;
 
         if (table_add(&cri->container_names, &container->by_name, container->by_name.key) < 0) {
-                holder = table_object(table_find(&cri->container_names, container->by_name.key), struct cri_container, by_name);
+                holder = table_object(table_find(&cri->container_names, container->by_name.key), struct cri_container,
+                                      by_name);
                 return holder ? name_taken(err, "container", holder->by_name.key, holder->id) :
                                 err_set(err, ENOMEM, "out of memory");
         }
@@ -322,17 +327,17 @@ struct cri_container *container_unref(struct cri_container *container) {
 }
 
 /* The one object whose id begins with @prefix. */
-#define FIND_BY_PREFIX(first, prefix, ret_n)                                        \
-        ({                                                                          \
-                size_t _length = strlen(prefix);                                    \
-                __typeof__(first) _found = NULL;                                    \
-                *(ret_n) = 0;                                                       \
-                for (__typeof__(first) _o = (first); _o && _length > 0; _o = _o->newer) \
-                        if (!_o->hidden && strncmp(_o->id, (prefix), _length) == 0) {              \
-                                _found = _o;                                        \
-                                ++*(ret_n);                                         \
-                        }                                                           \
-                _found;                                                             \
+#define FIND_BY_PREFIX(first, prefix, ret_n)                                                                           \
+        ({                                                                                                             \
+                size_t _length = strlen(prefix);                                                                       \
+                __typeof__(first) _found = NULL;                                                                       \
+                *(ret_n) = 0;                                                                                          \
+                for (__typeof__(first) _o = (first); _o && _length > 0; _o = _o->newer)                                \
+                        if (!_o->hidden && strncmp(_o->id, (prefix), _length) == 0) {                                  \
+                                _found = _o;                                                                           \
+                                ++*(ret_n);                                                                            \
+                        }                                                                                              \
+                _found;                                                                                                \
         })
 
 int sandbox_find(struct cri *cri, const char *id, struct cri_sandbox **ret_sandbox, struct err **err) {

@@ -1,5 +1,5 @@
-/* The objects behind the services, for cri's own files. All of it belongs to the loop's thread; a pool job reads only what
- * does not change while its call has the sandbox's turn, or what is its own.
+/* The objects behind the services, for cri's own files. All of it belongs to the loop's thread; a pool job reads only
+ * what does not change while its call has the sandbox's turn, or what is its own.
  */
 #pragma once
 
@@ -31,7 +31,7 @@ struct cri_sandbox {
         struct cri_sandbox *older, *newer;
         struct cri *cri;
         unsigned refs;
-        struct arena *arena; /* of all texts below */
+        struct arena *arena;           /* of all texts below */
         const Record__Sandbox *record; /* without its config */
         const Cri__PodSandboxConfig *config;
         const char *id;
@@ -39,18 +39,18 @@ struct cri_sandbox {
         size_t n_ips;
         const char *cgroup;
         bool ready;
-        bool hidden; /* being made: its id and name are taken, but nobody may see it */
-        bool removed; /* out of the tables; lives until the last reference goes */
+        bool hidden;               /* being made: its id and name are taken, but nobody may see it */
+        bool removed;              /* out of the tables; lives until the last reference goes */
         struct recovery *recovery; /* its shim died, a new one is being started */
-        uint64_t recovered; /* when, by uv_now() */
-        unsigned recoveries; /* in a row: each soon after the one before */
-        bool starting; /* a container, through the shim: recovery waits for its end */
+        uint64_t recovered;        /* when, by uv_now() */
+        unsigned recoveries;       /* in a row: each soon after the one before */
+        bool starting;             /* a container, through the shim: recovery waits for its end */
         struct cri_call *awaiting; /* calls that go on when recovery has ended */
         struct shim_watch *watch;
         pid_t shim_pid;
         struct cri_container *containers; /* oldest first, by next_in_sandbox */
-        struct cri_call *turn, *waiting; /* who works on it, who is next */
-        uint64_t cpu_ns, cpu_time; /* of the last stats */
+        struct cri_call *turn, *waiting;  /* who works on it, who is next */
+        uint64_t cpu_ns, cpu_time;        /* of the last stats */
 };
 
 enum container_phase_cri { PHASE_CREATED, PHASE_STARTING, PHASE_RUNNING, PHASE_EXITED };
@@ -70,20 +70,20 @@ struct cri_container {
         const Record__Container *record; /* without its config and resources */
         const Cri__ContainerConfig *config;
         const Cri__LinuxContainerResources *resources; /* of the last update, else config's; may be NULL */
-        struct arena *resources_arena; /* of the last update */
+        struct arena *resources_arena;                 /* of the last update */
         const char *id;
         const char *cgroup;
         enum container_phase_cri phase;
         bool hidden; /* being made */
         bool removed;
-        bool ending; /* its exit is being written down */
+        bool ending;     /* its exit is being written down */
         bool exit_known; /* it ended while its start was still under way: see exit_* */
-        bool watched; /* by the OOM watcher */
+        bool watched;    /* by the OOM watcher */
         pid_t pid;
         int64_t started_at, finished_at;
         int exit_code;
         const char *reason; /* a constant */
-        char *message; /* allocated */
+        char *message;      /* allocated */
         uint64_t oom_kills;
         bool seccomp_known;
         const struct seccomp_filter *seccomp;
@@ -105,8 +105,8 @@ struct cri {
         size_t n_handlers;
         struct oom_watcher *oom;
         uv_poll_t *oom_poll;
-        struct table sandboxes, containers; /* by id */
-        struct table sandbox_names, container_names; /* reserved */
+        struct table sandboxes, containers;               /* by id */
+        struct table sandbox_names, container_names;      /* reserved */
         struct cri_sandbox *first_sandbox, *last_sandbox; /* by creation */
         struct cri_container *first_container, *last_container;
         struct cri_subscription *subscriptions;
@@ -117,15 +117,15 @@ struct cri {
         unsigned calls;
         LIST_HEAD(, cri_call) under_way; /* the same ones */
         unsigned creating; /* CreateContainer under way: an image may be in use that no container names yet */
-        bool restoring; /* before the loop runs: what would go to the pool is done at once */
+        bool restoring;    /* before the loop runs: what would go to the pool is done at once */
         struct cri_counters counters;
         int64_t last_created; /* makes creation times differ */
 };
 
-#define BORROW_MAP(to, from, field)                              \
-        do {                                                     \
-                (to)->n_##field = (from)->n_##field;             \
-                (to)->field = (__typeof__((to)->field))(from)->field; \
+#define BORROW_MAP(to, from, field)                                                                                    \
+        do {                                                                                                           \
+                (to)->n_##field = (from)->n_##field;                                                                   \
+                (to)->field = (__typeof__((to)->field))(from)->field;                                                  \
         } while (0)
 
 /* Any of CRI's map<string, string> entries: all have this layout. */
@@ -160,8 +160,8 @@ void *message_copy(struct arena *arena, const ProtobufCMessage *message);
 /* @message packed into @arena. */
 int pack_into(struct arena *arena, const ProtobufCMessage *message, ProtobufCBinaryData *ret_data);
 
-/* Makes the object of a record, which is copied, and puts it into the tables with one reference. -EBADMSG: the record is
- * not one; -EEXIST: the id or name is taken, *@err says by whom. */
+/* Makes the object of a record, which is copied, and puts it into the tables with one reference. -EBADMSG: the record
+ * is not one; -EEXIST: the id or name is taken, *@err says by whom. */
 int sandbox_new(struct cri *cri, const Record__Sandbox *record, struct cri_sandbox **ret_sandbox, struct err **err);
 int container_new(struct cri_sandbox *sandbox, const Record__Container *record, struct cri_container **ret_container,
                   struct err **err);

@@ -9,7 +9,8 @@
 
 /* A value that is known; NULL, which leaves the field out, when it is not. */
 static Cri__UInt64Value *value_of(struct arena *arena, uint64_t number) {
-        Cri__UInt64Value *value = number == CGROUP_UNKNOWN ? NULL : arena_message(arena, &cri__uint64_value__descriptor);
+        Cri__UInt64Value *value =
+                number == CGROUP_UNKNOWN ? NULL : arena_message(arena, &cri__uint64_value__descriptor);
 
         if (value)
                 value->value = number;
@@ -28,7 +29,8 @@ static Cri__PsiData *psi_data(struct arena *arena, const struct cgroup_pressure_
         return data;
 }
 
-static Cri__PsiStats *psi_of(struct arena *arena, const struct cgroup_stats *stats, const struct cgroup_pressure *pressure) {
+static Cri__PsiStats *psi_of(struct arena *arena, const struct cgroup_stats *stats,
+                             const struct cgroup_pressure *pressure) {
         Cri__PsiStats *psi = stats->has_pressure ? arena_message(arena, &cri__psi_stats__descriptor) : NULL;
 
         if (psi) {
@@ -70,7 +72,8 @@ static Cri__MemoryUsage *memory_of(struct arena *arena, const struct cgroup_stat
                 return NULL;
         memory->timestamp = (int64_t)stats->time_ns;
         memory->working_set_bytes = value_of(arena, stats->memory_working_set);
-        memory->available_bytes = value_of(arena, stats->memory_available == CGROUP_UNKNOWN ? 0 : stats->memory_available);
+        memory->available_bytes =
+                value_of(arena, stats->memory_available == CGROUP_UNKNOWN ? 0 : stats->memory_available);
         memory->usage_bytes = value_of(arena, stats->memory_usage);
         memory->rss_bytes = value_of(arena, stats->memory_rss);
         memory->page_faults = value_of(arena, stats->page_faults);
@@ -117,7 +120,8 @@ Cri__ContainerStats *stats_of_container(struct arena *arena, const struct contai
         stats->writable_layer = layer_of(arena, container);
         if (!measure->known || container->phase != PHASE_RUNNING)
                 return stats;
-        stats->cpu = cpu_of(arena, &measure->stats, nano_cores(&measure->stats, &container->cpu_ns, &container->cpu_time));
+        stats->cpu =
+                cpu_of(arena, &measure->stats, nano_cores(&measure->stats, &container->cpu_ns, &container->cpu_time));
         stats->memory = memory_of(arena, &measure->stats);
         stats->io = io_of(arena, &measure->stats);
         swap = arena_message(arena, &cri__swap_usage__descriptor);
@@ -190,7 +194,8 @@ static Cri__LinuxPodSandboxStats *linux_of(struct arena *arena, const struct mea
         return stats;
 }
 
-Cri__PodSandboxStats *stats_of_sandbox(struct arena *arena, const struct measure *measure, const struct sandbox_measure *s) {
+Cri__PodSandboxStats *stats_of_sandbox(struct arena *arena, const struct measure *measure,
+                                       const struct sandbox_measure *s) {
         Cri__PodSandboxStats *stats = arena_message(arena, &cri__pod_sandbox_stats__descriptor);
         Cri__PodSandboxAttributes *attributes = arena_message(arena, &cri__pod_sandbox_attributes__descriptor);
 
@@ -233,7 +238,8 @@ void handle_container_stats(struct cri_call *call) {
                 measure_run(call, container_done);
 }
 
-static void list_containers(struct cri_call *call, const Cri__ContainerStatsFilter *filter, void (*done)(struct cri_call *call)) {
+static void list_containers(struct cri_call *call, const Cri__ContainerStatsFilter *filter,
+                            void (*done)(struct cri_call *call)) {
         struct measure *measure = measure_new(call);
         const char *id = NULL, *sandbox_id = NULL;
 
@@ -241,13 +247,15 @@ static void list_containers(struct cri_call *call, const Cri__ContainerStatsFilt
                 return;
         if (filter && !text_empty(filter->id) && !(id = container_filter_id(call->cri, filter->id)))
                 id = filter->id; /* matches none */
-        if (filter && !text_empty(filter->pod_sandbox_id) && !(sandbox_id = sandbox_filter_id(call->cri, filter->pod_sandbox_id)))
+        if (filter && !text_empty(filter->pod_sandbox_id) &&
+            !(sandbox_id = sandbox_filter_id(call->cri, filter->pod_sandbox_id)))
                 sandbox_id = filter->pod_sandbox_id;
         for (struct cri_container *c = call->cri->first_container; c; c = c->newer) {
-                if (c->phase != PHASE_RUNNING || (id && strcmp(id, c->id) != 0) || (sandbox_id && strcmp(sandbox_id, c->sandbox->id) != 0))
+                if (c->phase != PHASE_RUNNING || (id && strcmp(id, c->id) != 0) ||
+                    (sandbox_id && strcmp(sandbox_id, c->sandbox->id) != 0))
                         continue;
                 if (filter && !entries_match((void *const *)filter->label_selector, filter->n_label_selector,
-                                            (void *const *)c->config->labels, c->config->n_labels))
+                                             (void *const *)c->config->labels, c->config->n_labels))
                         continue;
                 if (measure_add_container(call, measure, c) < 0) {
                         out_of_memory(call);
@@ -298,14 +306,16 @@ static void stream_containers_done(struct cri_call *call) {
                 Cri__StreamContainerStatsResponse response = CRI__STREAM_CONTAINER_STATS_RESPONSE__INIT;
 
                 response.container_stats = all + i;
-                response.n_container_stats = measure->n_containers - i < STREAM_CHUNK ? measure->n_containers - i : STREAM_CHUNK;
+                response.n_container_stats =
+                        measure->n_containers - i < STREAM_CHUNK ? measure->n_containers - i : STREAM_CHUNK;
                 call_send(call, &response.base);
         }
         call_end(call);
 }
 
 void handle_stream_container_stats(struct cri_call *call) {
-        list_containers(call, ((const Cri__StreamContainerStatsRequest *)call->request)->filter, stream_containers_done);
+        list_containers(call, ((const Cri__StreamContainerStatsRequest *)call->request)->filter,
+                        stream_containers_done);
 }
 
 static void sandbox_done(struct cri_call *call) {
@@ -336,7 +346,8 @@ void handle_pod_sandbox_stats(struct cri_call *call) {
                 measure_run(call, sandbox_done);
 }
 
-static void list_sandboxes(struct cri_call *call, const Cri__PodSandboxStatsFilter *filter, void (*done)(struct cri_call *call)) {
+static void list_sandboxes(struct cri_call *call, const Cri__PodSandboxStatsFilter *filter,
+                           void (*done)(struct cri_call *call)) {
         struct measure *measure = measure_new(call);
         const char *id = NULL;
 
@@ -348,7 +359,7 @@ static void list_sandboxes(struct cri_call *call, const Cri__PodSandboxStatsFilt
                 if (!s->ready || s->hidden || (id && strcmp(id, s->id) != 0))
                         continue;
                 if (filter && !entries_match((void *const *)filter->label_selector, filter->n_label_selector,
-                                            (void *const *)s->config->labels, s->config->n_labels))
+                                             (void *const *)s->config->labels, s->config->n_labels))
                         continue;
                 if (measure_add_sandbox(call, measure, s) < 0) {
                         out_of_memory(call);
@@ -397,7 +408,8 @@ static void stream_sandboxes_done(struct cri_call *call) {
                 Cri__StreamPodSandboxStatsResponse response = CRI__STREAM_POD_SANDBOX_STATS_RESPONSE__INIT;
 
                 response.pod_sandbox_stats = all + i;
-                response.n_pod_sandbox_stats = measure->n_sandboxes - i < STREAM_CHUNK ? measure->n_sandboxes - i : STREAM_CHUNK;
+                response.n_pod_sandbox_stats =
+                        measure->n_sandboxes - i < STREAM_CHUNK ? measure->n_sandboxes - i : STREAM_CHUNK;
                 call_send(call, &response.base);
         }
         call_end(call);

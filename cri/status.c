@@ -46,7 +46,8 @@ Cri__PodSandboxStatus *status_of_sandbox(struct arena *arena, const struct cri_s
                 return NULL;
         status->id = BORROW(sandbox->id);
         status->metadata = sandbox->config->metadata;
-        status->state = sandbox->ready ? CRI__POD_SANDBOX_STATE__SANDBOX_READY : CRI__POD_SANDBOX_STATE__SANDBOX_NOTREADY;
+        status->state =
+                sandbox->ready ? CRI__POD_SANDBOX_STATE__SANDBOX_READY : CRI__POD_SANDBOX_STATE__SANDBOX_NOTREADY;
         status->created_at = sandbox->record->created_at;
         status->network = network_status_of(arena, sandbox);
         status->linux = linux_status(arena, sandbox);

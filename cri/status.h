@@ -1,4 +1,5 @@
-/* CRI's messages about an object, on the loop. They borrow from the object: valid while it is referenced and unchanged. */
+/* CRI's messages about an object, on the loop. They borrow from the object: valid while it is referenced and unchanged.
+ */
 #pragma once
 
 #include "cri/state.h"

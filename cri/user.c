@@ -50,7 +50,7 @@ static bool parse_id(const char *text, uint32_t *ret_id) {
 }
 
 struct wanted {
-        const char *user; /* name or number; NULL: 0 */
+        const char *user;  /* name or number; NULL: 0 */
         const char *group; /* name or number; NULL: passwd's */
 };
 
@@ -98,8 +98,8 @@ static int want(struct arena *arena, const Cri__LinuxContainerSecurityContext *s
 }
 
 /* Fills uid, gid and home from passwd; @ret_name is the user's name in @passwd, for group's lists. */
-static int find_user(struct arena *arena, const struct wanted *wanted, char *passwd, struct user *user, const char **ret_name,
-                     struct err **err) {
+static int find_user(struct arena *arena, const struct wanted *wanted, char *passwd, struct user *user,
+                     const char **ret_name, struct err **err) {
         const char *text = wanted->user && *wanted->user ? wanted->user : "0";
         uint32_t number = 0, uid, gid;
         bool is_number = parse_id(text, &number);
@@ -160,8 +160,8 @@ static size_t count_lines(const char *text) {
         return n;
 }
 
-static int fill_groups(struct arena *arena, const Cri__LinuxContainerSecurityContext *security, const char *name, char *groups,
-                       struct user *user, struct err **err) {
+static int fill_groups(struct arena *arena, const Cri__LinuxContainerSecurityContext *security, const char *name,
+                       char *groups, struct user *user, struct err **err) {
         bool merge = security->supplemental_groups_policy == CRI__SUPPLEMENTAL_GROUPS_POLICY__Merge;
         size_t room = 1 + security->n_supplemental_groups + (merge && name ? count_lines(groups) : 0);
         struct line line;

@@ -1,8 +1,8 @@
 /* Who a container runs as: names and groups looked up in the image's own /etc/passwd and /etc/group.
  *
- * The files are found in the image's layers as overlayfs would show them, without mounting it; an image is foreign data,
- * so links are resolved inside it, only regular files are read, and of those at most USER_FILE_MAX bytes.
- * Rules: OCI image-spec config.md "User"; CRI SupplementalGroupsPolicy (KEP-3619); what is open as containerd does it.
+ * The files are found in the image's layers as overlayfs would show them, without mounting it; an image is foreign
+ * data, so links are resolved inside it, only regular files are read, and of those at most USER_FILE_MAX bytes. Rules:
+ * OCI image-spec config.md "User"; CRI SupplementalGroupsPolicy (KEP-3619); what is open as containerd does it.
  */
 #pragma once
 
@@ -26,11 +26,12 @@ struct user {
         const char *home; /* in the arena; NULL: passwd has none */
 };
 
-/* Resolves @security's user, or @image_user ("", "1000", "name", "name:group") when it names none. @layers: directories,
- * topmost first. -EINVAL with the name that is not there, or that the image's file cannot be used. */
+/* Resolves @security's user, or @image_user ("", "1000", "name", "name:group") when it names none. @layers:
+ * directories, topmost first. -EINVAL with the name that is not there, or that the image's file cannot be used. */
 int user_resolve(struct arena *arena, const Cri__LinuxContainerSecurityContext *security, const char *image_user,
                  char *const *layers, size_t n_layers, struct user *ret_user, struct err **err);
 
-/* Reads the regular file @path ("etc/passwd") out of layers. Returns 0 with *@ret_data allocated and NUL-terminated; -ENOENT
- * when the image has none; -EFBIG; -ELOOP. */
-int layers_read_file(char *const *layers, size_t n_layers, const char *path, size_t max, char **ret_data, struct err **err);
+/* Reads the regular file @path ("etc/passwd") out of layers. Returns 0 with *@ret_data allocated and NUL-terminated;
+ * -ENOENT when the image has none; -EFBIG; -ELOOP. */
+int layers_read_file(char *const *layers, size_t n_layers, const char *path, size_t max, char **ret_data,
+                     struct err **err);

@@ -23,8 +23,8 @@ static void on_changed(void *data, const struct container_state *state) {
 }
 
 /* A shim that dies within so many seconds of the last one's death is replaced at once for the first few times, and then
- * after a delay that doubles up to a maximum; containers go on meanwhile. Recoveries that fail are given up after so many
- * in a row. */
+ * after a delay that doubles up to a maximum; containers go on meanwhile. Recoveries that fail are given up after so
+ * many in a row. */
 #define RECOVERY_SECONDS 10
 #define RECOVERIES_AT_ONCE 5
 #define RECOVERY_DELAY_MS 50
@@ -39,7 +39,7 @@ struct recovery {
         struct err *err;
         int result;
         unsigned failures;
-        bool working; /* on the pool */
+        bool working;   /* on the pool */
         bool cancelled; /* the sandbox is to be taken apart */
 };
 
@@ -51,7 +51,8 @@ static void recovery_work(struct pool_job *job) {
 
         recovery->result = arena ? sandbox_fill_spec(sandbox, arena, &spec, &recovery->err) : -ENOMEM;
         if (recovery->result >= 0)
-                recovery->result = sandbox_recover(sandbox->cri->runtime, sandbox->id, &spec, &recovery->info, &recovery->err);
+                recovery->result =
+                        sandbox_recover(sandbox->cri->runtime, sandbox->id, &spec, &recovery->info, &recovery->err);
 }
 
 /* No shim, and none to be had: nobody knows how its containers end. */
@@ -112,10 +113,12 @@ static void recovery_failed(struct recovery *recovery) {
         if (++recovery->failures < RECOVERY_FAILURES_MAX) {
                 log_warning("pod %s/%s: no new shim yet: %s", pod->namespace_, pod->name, err_text(recovery->err));
                 recovery->err = err_free(recovery->err);
-                uv_timer_start(&recovery->timer, on_delay_over, recovery_delay(RECOVERIES_AT_ONCE + recovery->failures), 0);
+                uv_timer_start(&recovery->timer, on_delay_over, recovery_delay(RECOVERIES_AT_ONCE + recovery->failures),
+                               0);
                 return;
         }
-        log_error("pod %s/%s: no new shim, and it is given up: %s", pod->namespace_, pod->name, err_text(recovery->err));
+        log_error("pod %s/%s: no new shim, and it is given up: %s", pod->namespace_, pod->name,
+                  err_text(recovery->err));
         lose(sandbox);
         recovery_end(recovery);
 }
@@ -137,8 +140,8 @@ static void recovery_done(struct pool_job *job) {
         }
         sandbox->shim_pid = recovery->info.shim_pid;
         sandbox->cri->counters.shims_recovered++;
-        log_info("pod %s/%s: its new shim is process %d", sandbox->config->metadata->namespace_, sandbox->config->metadata->name,
-                 sandbox->shim_pid);
+        log_info("pod %s/%s: its new shim is process %d", sandbox->config->metadata->namespace_,
+                 sandbox->config->metadata->name, sandbox->shim_pid);
         recovery_end(recovery);
 }
 
@@ -206,12 +209,13 @@ static void on_gone(void *data) {
         }
         log_warning("pod %s/%s: its shim died; starting another", sandbox->config->metadata->namespace_,
                     sandbox->config->metadata->name);
-        sandbox->recoveries = uv_now(sandbox->cri->loop) - sandbox->recovered < RECOVERY_SECONDS * 1000 ? sandbox->recoveries + 1 : 0;
+        sandbox->recoveries =
+                uv_now(sandbox->cri->loop) - sandbox->recovered < RECOVERY_SECONDS * 1000 ? sandbox->recoveries + 1 : 0;
         sandbox->recovered = uv_now(sandbox->cri->loop);
         recovery = calloc(1, sizeof(*recovery));
         if (!recovery) {
-                log_error("pod %s/%s: no memory to start another shim; it is given up", sandbox->config->metadata->namespace_,
-                          sandbox->config->metadata->name);
+                log_error("pod %s/%s: no memory to start another shim; it is given up",
+                          sandbox->config->metadata->namespace_, sandbox->config->metadata->name);
                 lose(sandbox);
                 release_awaiting(sandbox);
                 return;
@@ -226,8 +230,8 @@ static void on_gone(void *data) {
 int sandbox_watch(struct cri_sandbox *sandbox, struct err **err) {
         static const struct shim_watch_callbacks callbacks = { .changed = on_changed, .gone = on_gone };
 
-        return shim_watch_new(sandbox->cri->loop, sandbox->cri->runtime, sandbox->id, &callbacks, sandbox, &sandbox->watch,
-                              err);
+        return shim_watch_new(sandbox->cri->loop, sandbox->cri->runtime, sandbox->id, &callbacks, sandbox,
+                              &sandbox->watch, err);
 }
 
 void sandbox_unwatch(struct cri_sandbox *sandbox) {

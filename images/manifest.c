@@ -41,8 +41,8 @@ static int read_descriptor(const struct value *value, const char *what, struct d
 static const char *entry_name(const struct value *entry) {
         const struct value *notes = value_get(entry, "annotations");
 
-        return value_string(value_get(notes, "io.containerd.image.name"))
-                       ?: value_string(value_get(notes, "org.opencontainers.image.ref.name"));
+        return value_string(value_get(notes, "io.containerd.image.name")) ?:
+                       value_string(value_get(notes, "org.opencontainers.image.ref.name"));
 }
 
 static int read_entries(const struct value *list, struct manifest *m, struct err **err) {

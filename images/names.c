@@ -77,8 +77,8 @@ static int remove_record(void *data, const struct image_reference *reference, co
 
         if (strcmp(ref->image_id, removal->id) != 0)
                 return 0;
-        return reference ? image_ref_remove(&removal->store->layout, reference, removal->err)
-                         : image_ref_remove_unnamed(&removal->store->layout, ref, removal->err);
+        return reference ? image_ref_remove(&removal->store->layout, reference, removal->err) :
+                           image_ref_remove_unnamed(&removal->store->layout, ref, removal->err);
 }
 
 int image_store_remove(struct image_store *store, const char *name, struct err **err) {

@@ -84,8 +84,7 @@ static int add_ready(const struct pod *pod, struct pod_status *status, const cha
         struct names unready = { .text = "" };
 
         if (pod_phase_is_final(status->phase)) {
-                *ret_condition = add(status, type, false,
-                                     status->phase == PHASE_FAILED ? "PodFailed" : "PodCompleted");
+                *ret_condition = add(status, type, false, status->phase == PHASE_FAILED ? "PodFailed" : "PodCompleted");
                 return 0;
         }
         find_unready(pod, status, &unready);

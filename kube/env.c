@@ -12,12 +12,12 @@ struct builder {
         const struct pod_container *container;
         const struct pod_facts *facts;
         string_map made; /* has room for all of the container's variables */
-        size_t size; /* of all values so far */
+        size_t size;     /* of all values so far */
 };
 
 /* The latest of a name counts, in the place of the first. */
 static void set(struct builder *b, const char *name, const char *value) {
-        list_for_each(pair, &b->made)
+        list_for_each (pair, &b->made)
                 if (strcmp(pair->key, name) == 0) {
                         pair->value = value;
                         return;
@@ -102,7 +102,7 @@ int pod_environment(struct arena *arena, const struct pod *pod, const struct pod
         b.made.items = arena_alloc_array(arena, container->env.count, sizeof(*b.made.items));
         if (!b.made.items)
                 return err_set(err, ENOMEM, "out of memory");
-        list_for_each(from, &container->env_from) {
+        list_for_each (from, &container->env_from) {
                 const struct pod_object_ref *ref = from->config_map_ref ?: from->secret_ref;
 
                 if (!ref)
@@ -111,7 +111,7 @@ int pod_environment(struct arena *arena, const struct pod *pod, const struct pod
                 if (r < 0)
                         return r;
         }
-        list_for_each(env, &container->env) {
+        list_for_each (env, &container->env) {
                 r = add(&b, env, err);
                 if (r < 0)
                         return r;

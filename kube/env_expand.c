@@ -38,7 +38,7 @@ static struct piece next_piece(const char **p) {
 }
 
 static const char *find(const string_map *variables, const struct piece *piece) {
-        list_for_each(v, variables)
+        list_for_each (v, variables)
                 if (strncmp(v->key, piece->text, piece->length) == 0 && v->key[piece->length] == '\0')
                         return v->value;
         return NULL;
@@ -116,8 +116,8 @@ static bool has_backsteps(const char *path) {
         return false;
 }
 
-int env_expand_sub_path(struct arena *arena, const char *expression, const string_map *variables,
-                        const char **ret_path, struct err **err) {
+int env_expand_sub_path(struct arena *arena, const char *expression, const string_map *variables, const char **ret_path,
+                        struct err **err) {
         struct piece missing = { .text = NULL };
         const char *path = expand(arena, expression, variables, &missing);
 

@@ -91,12 +91,12 @@ static const char *format_map(struct arena *arena, const string_map *map) {
         size_t size = 1;
         char *text, *p;
 
-        list_for_each(pair, map)
+        list_for_each (pair, map)
                 size += strlen(pair->key) + 4 * strlen(pair->value) + 4;
         p = text = arena_alloc(arena, size);
         if (!text)
                 return NULL;
-        list_for_each(pair, map) {
+        list_for_each (pair, map) {
                 if (p > text)
                         *p++ = '\n';
                 p = stpcpy(p, pair->key);

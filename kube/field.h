@@ -15,30 +15,30 @@ struct problems;
 struct value;
 
 enum field_kind {
-        FIELD_STRING, /* const char * */
-        FIELD_BOOL, /* bool */
-        FIELD_TRI, /* enum tri */
-        FIELD_INT32, /* int32_t */
-        FIELD_INT64, /* int64_t */
-        FIELD_OPT_INT32, /* struct opt_int, checked as int32 */
-        FIELD_OPT_INT64, /* struct opt_int */
-        FIELD_QUANTITY, /* struct quantity */
-        FIELD_ENUM, /* an enum whose 0 is "not given"; @names from 1 on */
+        FIELD_STRING,        /* const char * */
+        FIELD_BOOL,          /* bool */
+        FIELD_TRI,           /* enum tri */
+        FIELD_INT32,         /* int32_t */
+        FIELD_INT64,         /* int64_t */
+        FIELD_OPT_INT32,     /* struct opt_int, checked as int32 */
+        FIELD_OPT_INT64,     /* struct opt_int */
+        FIELD_QUANTITY,      /* struct quantity */
+        FIELD_ENUM,          /* an enum whose 0 is "not given"; @names from 1 on */
         FIELD_INT_OR_STRING, /* struct int_or_string */
-        FIELD_STRINGS, /* string_list */
-        FIELD_INTS, /* int_list */
-        FIELD_STRING_MAP, /* string_map */
-        FIELD_RESOURCES, /* resource_list */
-        FIELD_OBJECT, /* pointer to @type */
-        FIELD_EMBED, /* @type itself */
-        FIELD_LIST, /* LIST_OF(@type) */
-        FIELD_VALUE, /* const struct value *, any shape */
-        FIELD_NAMED_VALUE, /* struct named_value; several rows may share it, the last one given counts */
-        FIELD_IGNORED, /* known, of no use here */
+        FIELD_STRINGS,       /* string_list */
+        FIELD_INTS,          /* int_list */
+        FIELD_STRING_MAP,    /* string_map */
+        FIELD_RESOURCES,     /* resource_list */
+        FIELD_OBJECT,        /* pointer to @type */
+        FIELD_EMBED,         /* @type itself */
+        FIELD_LIST,          /* LIST_OF(@type) */
+        FIELD_VALUE,         /* const struct value *, any shape */
+        FIELD_NAMED_VALUE,   /* struct named_value; several rows may share it, the last one given counts */
+        FIELD_IGNORED,       /* known, of no use here */
 };
 
 enum {
-        FIELD_ALWAYS = 1 << 0, /* written also when empty (required in the API) */
+        FIELD_ALWAYS = 1 << 0,      /* written also when empty (required in the API) */
         FIELD_UNSUPPORTED = 1 << 1, /* read, but without effect: a warning where given */
 };
 
@@ -70,10 +70,23 @@ bool object_decode(struct arena *arena, const struct value *value, const struct 
 void object_write(struct json_writer *w, const struct object_type *type, const void *object);
 
 /* Rows of a table: JSON name, kind, flags, struct and member; ROW_OF with the type below, ROW_ENUM with the names. */
-#define ROW(json, kind_, flags_, owner, member) \
-        { (json), FIELD_##kind_, (flags_), offsetof(struct owner, member), { NULL } }
-#define ROW_OF(json, kind_, flags_, owner, member, below) \
-        { (json), FIELD_##kind_, (flags_), offsetof(struct owner, member), { .type = &(below) } }
-#define ROW_ENUM(json, flags_, owner, member, names_) \
-        { (json), FIELD_ENUM, (flags_), offsetof(struct owner, member), { .names = (names_) } }
-#define OBJECT_TYPE(owner, rows) { sizeof(struct owner), (rows), sizeof(rows) / sizeof((rows)[0]) }
+#define ROW(json, kind_, flags_, owner, member)                                                                        \
+        {                                                                                                              \
+                (json), FIELD_##kind_, (flags_), offsetof(struct owner, member), {                                     \
+                        NULL                                                                                           \
+                }                                                                                                      \
+        }
+#define ROW_OF(json, kind_, flags_, owner, member, below)                                                              \
+        {                                                                                                              \
+                (json), FIELD_##kind_, (flags_), offsetof(struct owner, member), {                                     \
+                        .type = &(below)                                                                               \
+                }                                                                                                      \
+        }
+#define ROW_ENUM(json, flags_, owner, member, names_)                                                                  \
+        {                                                                                                              \
+                (json), FIELD_ENUM, (flags_), offsetof(struct owner, member), {                                        \
+                        .names = (names_)                                                                              \
+                }                                                                                                      \
+        }
+#define OBJECT_TYPE(owner, rows)                                                                                       \
+        { sizeof(struct owner), (rows), sizeof(rows) / sizeof((rows)[0]) }

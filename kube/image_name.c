@@ -11,6 +11,6 @@ bool image_name_is_latest(const char *image) {
         if (!colon)
                 return true;
         colon++;
-        return digest ? (size_t)(digest - colon) == strlen("latest") && strncmp(colon, "latest", 6) == 0
-                      : strcmp(colon, "latest") == 0;
+        return digest ? (size_t)(digest - colon) == strlen("latest") && strncmp(colon, "latest", 6) == 0 :
+                        strcmp(colon, "latest") == 0;
 }

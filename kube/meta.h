@@ -7,7 +7,7 @@ struct object_meta {
         const char *name, *generate_name, *namespace, *uid, *resource_version, *self_link;
         int64_t generation;
         const char *creation_timestamp, *deletion_timestamp; /* RFC 3339 */
-        struct opt_int deletion_grace_period; /* seconds */
+        struct opt_int deletion_grace_period;                /* seconds */
         string_map labels, annotations;
         string_list finalizers;
         const struct value *owner_references, *managed_fields;

@@ -11,17 +11,17 @@
 
 #define LABEL_REGEX "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 #define UNDERSCORE_REGEX "_?[a-z0-9]([-_a-z0-9]*[a-z0-9])?"
-#define LABEL_TEXT                                                                                             \
-        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start " \
-        "and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '" \
-        LABEL_REGEX "')"
-#define SUBDOMAIN_TEXT                                                                                          \
-        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must " \
-        "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '"         \
-        LABEL_REGEX "(\\." LABEL_REGEX ")*')"
-#define KEY_TEXT                                                                                                \
-        "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric " \
-        "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "                   \
+#define LABEL_TEXT                                                                                                     \
+        "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start "        \
+        "and end with an alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "         \
+        "'" LABEL_REGEX "')"
+#define SUBDOMAIN_TEXT                                                                                                 \
+        "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "     \
+        "start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '" LABEL_REGEX \
+        "(\\." LABEL_REGEX ")*')"
+#define KEY_TEXT                                                                                                       \
+        "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric "       \
+        "character (e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "                        \
         "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 
 static bool is_alnum(char c) {
@@ -72,11 +72,11 @@ static const char *subdomain_problem(const char *name) {
 static const char *underscore_problem(const char *name) {
         if (strlen(name) > 253)
                 return "must be no more than 253 characters";
-        return is_subdomain(name, name + strlen(name), true)
-                       ? NULL
-                       : "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' "
-                         "or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex "
-                         "used for validation is '" UNDERSCORE_REGEX "(\\." UNDERSCORE_REGEX ")*')";
+        return is_subdomain(name, name + strlen(name), true) ?
+                       NULL :
+                       "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' "
+                       "or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex "
+                       "used for validation is '" UNDERSCORE_REGEX "(\\." UNDERSCORE_REGEX ")*')";
 }
 
 static const char *port_problem(const char *name) {

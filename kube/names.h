@@ -2,13 +2,13 @@
 #pragma once
 
 enum name_rule {
-        NAME_LABEL, /* RFC 1123 label: containers, volumes, hostnames */
-        NAME_SUBDOMAIN, /* RFC 1123 subdomain: pods, hosts */
+        NAME_LABEL,                /* RFC 1123 label: containers, volumes, hostnames */
+        NAME_SUBDOMAIN,            /* RFC 1123 subdomain: pods, hosts */
         NAME_SUBDOMAIN_UNDERSCORE, /* the same with "_", for DNS searches */
-        NAME_PORT, /* IANA service name */
-        NAME_ENV, /* environment variable: printable, no "=" */
-        NAME_HEADER, /* HTTP header */
-        NAME_QUALIFIED, /* label and annotation keys: "example.com/name" */
+        NAME_PORT,                 /* IANA service name */
+        NAME_ENV,                  /* environment variable: printable, no "=" */
+        NAME_HEADER,               /* HTTP header */
+        NAME_QUALIFIED,            /* label and annotation keys: "example.com/name" */
         NAME_LABEL_VALUE,
 };
 

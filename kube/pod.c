@@ -71,7 +71,7 @@ void pod_write(const struct pod *pod, struct json_writer *w) {
 }
 
 static const struct pod_container *find_in(const pod_container_list *list, const char *name) {
-        list_for_each(container, list)
+        list_for_each (container, list)
                 if (container->name && strcmp(container->name, name) == 0)
                         return container;
         return NULL;
@@ -86,7 +86,7 @@ const struct pod_container *pod_find_container(const struct pod *pod, const char
 }
 
 const struct pod_volume *pod_find_volume(const struct pod *pod, const char *name) {
-        list_for_each(volume, &pod->spec.volumes)
+        list_for_each (volume, &pod->spec.volumes)
                 if (volume->name && strcmp(volume->name, name) == 0)
                         return volume;
         return NULL;
@@ -95,7 +95,7 @@ const struct pod_volume *pod_find_volume(const struct pod *pod, const char *name
 uint16_t pod_resolve_port(const struct pod_container *container, const struct int_or_string *port) {
         if (!port->text)
                 return port->number > 0 && port->number <= UINT16_MAX ? (uint16_t)port->number : 0;
-        list_for_each(p, &container->ports)
+        list_for_each (p, &container->ports)
                 if (p->name && strcmp(p->name, port->text) == 0)
                         return (uint16_t)p->container_port;
         return 0;

@@ -61,7 +61,7 @@ struct pod_host_alias {
 };
 
 struct pod_toleration {
-        const char *key, *operator, *value, *effect;
+        const char *key, *operator, * value, *effect;
         struct opt_int seconds;
 };
 
@@ -114,9 +114,9 @@ struct pod {
 };
 
 struct pod_static_options {
-        const char *file; /* path of the manifest: part of the pod's identity, and named in errors */
+        const char *file;      /* path of the manifest: part of the pod's identity, and named in errors */
         const char *node_name; /* the pod's name ends in it, in lower case */
-        const char *seen; /* RFC 3339 time for the annotation kubernetes.io/config.seen; NULL: now */
+        const char *seen;      /* RFC 3339 time for the annotation kubernetes.io/config.seen; NULL: now */
 };
 
 /* Reads a static pod from the manifest @text (YAML or JSON) as kubelet's file source does: decoded strictly,

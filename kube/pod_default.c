@@ -56,7 +56,7 @@ static void default_field_ref(struct pod_field_ref *ref) {
 
 /* Amounts are kept to the thousandth. */
 static void round_amounts(resource_list *list) {
-        list_for_each(r, list)
+        list_for_each (r, list)
                 if (r->amount.exponent < -3)
                         r->amount = quantity_restyle(quantity_from_milli(quantity_milli(r->amount)), r->amount.style);
 }
@@ -64,7 +64,7 @@ static void round_amounts(resource_list *list) {
 static bool default_requests(struct arena *arena, struct pod_resources *resources) {
         round_amounts(&resources->limits);
         round_amounts(&resources->requests);
-        list_for_each(limit, &resources->limits)
+        list_for_each (limit, &resources->limits)
                 if (!resource_get(&resources->requests, limit->name) &&
                     !resource_list_add(arena, &resources->requests, limit->name, limit->amount))
                         return false;
@@ -79,7 +79,7 @@ static void default_lifecycle(struct pod_lifecycle *lifecycle) {
 }
 
 static void default_ports(struct pod_container *c, bool host_network) {
-        list_for_each(port, &c->ports) {
+        list_for_each (port, &c->ports) {
                 if (port->protocol == PROTOCOL_UNSET)
                         port->protocol = PROTOCOL_TCP;
                 if (host_network)
@@ -93,7 +93,7 @@ static bool default_container(struct arena *arena, struct pod_container *c, bool
         if (c->termination_message_policy == MESSAGE_UNSET)
                 c->termination_message_policy = MESSAGE_FILE;
         default_ports(c, host_network);
-        list_for_each(env, &c->env)
+        list_for_each (env, &c->env)
                 if (env->value_from)
                         default_field_ref(env->value_from->field_ref);
         default_probe(c->liveness_probe);
@@ -104,7 +104,7 @@ static bool default_container(struct arena *arena, struct pod_container *c, bool
 }
 
 static void default_downward(struct pod_downward *downward) {
-        list_for_each(file, &downward->items)
+        list_for_each (file, &downward->items)
                 default_field_ref(file->field_ref);
 }
 
@@ -124,7 +124,7 @@ static bool default_volume(struct arena *arena, struct pod_volume *v) {
         }
         if (v->projected) {
                 default_opt_int(&v->projected->default_mode, POD_VOLUME_MODE_DEFAULT);
-                list_for_each(source, &v->projected->sources)
+                list_for_each (source, &v->projected->sources)
                         if (source->downward_api)
                                 default_downward(source->downward_api);
         }
@@ -151,7 +151,7 @@ static bool default_pod_resources(struct pod *pod) {
                 return true;
         if (!pod_container_limits(pod->arena, pod, &totals))
                 return false;
-        list_for_each(total, &totals)
+        list_for_each (total, &totals)
                 if (strncmp(total->name, "hugepages-", 10) == 0 && !resource_get(&r->requests, total->name) &&
                     !resource_get(&r->limits, total->name) &&
                     !resource_list_add(pod->arena, &r->limits, total->name, total->amount))
@@ -161,12 +161,12 @@ static bool default_pod_resources(struct pod *pod) {
         totals = (resource_list){ 0 };
         if (!pod_container_requests(pod->arena, pod, &totals))
                 return false;
-        list_for_each(total, &totals)
+        list_for_each (total, &totals)
                 if ((strcmp(total->name, "cpu") == 0 || strcmp(total->name, "memory") == 0) &&
                     !resource_get(&r->requests, total->name) &&
                     !resource_list_add(pod->arena, &r->requests, total->name, total->amount))
                         return false;
-        list_for_each(limit, &r->limits)
+        list_for_each (limit, &r->limits)
                 if (is_pod_level(limit->name) && !resource_get(&r->requests, limit->name) &&
                     !resource_list_add(pod->arena, &r->requests, limit->name, limit->amount))
                         return false;
@@ -174,7 +174,7 @@ static bool default_pod_resources(struct pod *pod) {
 }
 
 static bool default_containers(struct pod *pod, pod_container_list *list) {
-        list_for_each(container, list)
+        list_for_each (container, list)
                 if (!default_container(pod->arena, container, pod->spec.host_network))
                         return false;
         return true;
@@ -183,7 +183,7 @@ static bool default_containers(struct pod *pod, pod_container_list *list) {
 int pod_default(struct pod *pod) {
         struct pod_spec *spec = &pod->spec;
 
-        list_for_each(volume, &spec->volumes)
+        list_for_each (volume, &spec->volumes)
                 if (!default_volume(pod->arena, volume))
                         return -ENOMEM;
         if (!default_containers(pod, &spec->init_containers) || !default_containers(pod, &spec->containers) ||

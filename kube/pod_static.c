@@ -67,7 +67,7 @@ static bool annotate(struct pod *pod, const char *uid, const char *seen) {
 
         if (!items)
                 return false;
-        list_for_each(pair, map)
+        list_for_each (pair, map)
                 if (strncmp(pair->key, "kubernetes.io/config.", 21) != 0)
                         items[n++] = *pair;
         for (size_t i = 0; i < ELEMENTS(own); i++)
@@ -79,7 +79,7 @@ static bool annotate(struct pod *pod, const char *uid, const char *seen) {
 }
 
 static bool tolerates(const struct pod_toleration *t) {
-        return !t->key && t->operator && strcmp(t->operator, "Exists") == 0 && t->effect &&
+        return !t->key && t->operator&& strcmp(t->operator, "Exists") == 0 && t->effect &&
                strcmp(t->effect, "NoExecute") == 0;
 }
 
@@ -88,7 +88,7 @@ static bool tolerate(struct pod *pod) {
         __typeof__(pod->spec.tolerations) *list = &pod->spec.tolerations;
         struct pod_toleration *items;
 
-        list_for_each(t, list)
+        list_for_each (t, list)
                 if (tolerates(t)) {
                         t->seconds = (struct opt_int){ 0 };
                         return true;
@@ -98,7 +98,7 @@ static bool tolerate(struct pod *pod) {
                 return false;
         if (list->count > 0)
                 memcpy(items, list->items, list->count * sizeof(*items));
-        items[list->count] = (struct pod_toleration){ .operator = "Exists", .effect = "NoExecute" };
+        items[list->count] = (struct pod_toleration){ .operator= "Exists", .effect = "NoExecute" };
         list->items = items;
         list->count++;
         return true;

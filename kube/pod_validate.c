@@ -11,7 +11,7 @@
 #define HOSTNAME_LENGTH_MAX 64
 
 static void check_labels(struct check *c, const char *child, const string_map *labels) {
-        list_for_each(label, labels) {
+        list_for_each (label, labels) {
                 check_name_if(c, child, NAME_QUALIFIED, label->key);
                 check_name_if(c, child, NAME_LABEL_VALUE, label->value);
         }
@@ -20,7 +20,7 @@ static void check_labels(struct check *c, const char *child, const string_map *l
 static void check_annotations(struct check *c, const string_map *annotations) {
         size_t size = 0;
 
-        list_for_each(annotation, annotations) {
+        list_for_each (annotation, annotations) {
                 check_name_if(c, ".annotations", NAME_QUALIFIED, annotation->key);
                 size += strlen(annotation->key) + strlen(annotation->value);
         }
@@ -84,8 +84,7 @@ static void check_dns(struct check *c) {
         if (c->pod->spec.dns_policy == DNS_NONE && !dns)
                 check_required(c, "", "must provide `dnsConfig` when `dnsPolicy` is None");
         else if (c->pod->spec.dns_policy == DNS_NONE && dns->nameservers.count == 0)
-                check_required(c, ".nameservers",
-                               "must provide at least one DNS nameserver when `dnsPolicy` is None");
+                check_required(c, ".nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None");
         if (dns && dns->nameservers.count > NAMESERVERS_MAX)
                 check_invalid(c, ".nameservers", "...", "must not have more than 3 nameservers");
         if (dns)
@@ -103,7 +102,7 @@ static void check_hostnames(struct check *c) {
                 size_t before = check_enter(c, ".hostAliases[%u]", i);
 
                 check_ip(c, ".ip", alias->ip);
-                list_for_each(hostname, &alias->hostnames)
+                list_for_each (hostname, &alias->hostnames)
                         check_name_if(c, ".hostnames", NAME_SUBDOMAIN, *hostname);
                 check_leave(c, before);
         }
@@ -132,7 +131,7 @@ static void check_toleration(struct check *c, const struct pod_toleration *t) {
                                                            "\"match all values and all keys\"");
         if (t->seconds.set && !is(t->effect, "NoExecute"))
                 check_invalid(c, ".effect", t->effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
-        if (!t->operator || is(t->operator, "Equal"))
+        if (!t->operator|| is(t->operator, "Equal"))
                 check_name_if(c, ".operator", NAME_LABEL_VALUE, t->value);
         else if (is(t->operator, "Exists") && t->value)
                 check_invalid(c, ".operator", t->value, "value must be empty when `operator` is 'Exists'");
@@ -164,7 +163,7 @@ static void check_lists(struct check *c) {
         }
         if (spec->node_name && spec->scheduling_gates.count > 0)
                 check_forbidden(c, ".nodeName", "cannot be set until all schedulingGates have been cleared");
-        list_for_each(overhead, &spec->overhead)
+        list_for_each (overhead, &spec->overhead)
                 if (quantity_sign(overhead->amount) < 0)
                         check_invalid(c, ".overhead", overhead->name, "must be greater than or equal to 0");
 }
@@ -188,8 +187,7 @@ static void check_scalars(struct check *c) {
         int64_t deadline = spec->active_deadline.value;
 
         if (spec->active_deadline.set && (deadline < 1 || deadline > INT32_MAX))
-                check_invalid_int(c, ".activeDeadlineSeconds", deadline,
-                                  "must be between 1 and 2147483647, inclusive");
+                check_invalid_int(c, ".activeDeadlineSeconds", deadline, "must be between 1 and 2147483647, inclusive");
         check_name_if(c, ".serviceAccountName", NAME_SUBDOMAIN, spec->service_account_name);
         check_name_if(c, ".nodeName", NAME_SUBDOMAIN, spec->node_name);
         check_name_if(c, ".priorityClassName", NAME_SUBDOMAIN, spec->priority_class_name);

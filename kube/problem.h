@@ -21,16 +21,16 @@ struct value;
 
 struct problem {
         bool warning;
-        uint32_t line; /* 0: not known */
+        uint32_t line;    /* 0: not known */
         const char *text; /* path and sentence */
 };
 
 struct problems {
-        struct arena *arena; /* holds the texts */
+        struct arena *arena;        /* holds the texts */
         const struct value *source; /* for lines; may be NULL */
-        const char *file; /* for problems_err(); may be NULL */
+        const char *file;           /* for problems_err(); may be NULL */
         struct problem items[PROBLEMS_MAX];
-        uint32_t count; /* kept */
+        uint32_t count;            /* kept */
         uint32_t errors, warnings; /* all */
 };
 

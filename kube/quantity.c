@@ -17,11 +17,11 @@ static const struct suffix {
         int8_t power;
         uint8_t style;
 } suffixes[] = {
-        { "", 10, 0, QUANTITY_DECIMAL },   { "n", 10, -9, QUANTITY_DECIMAL },  { "u", 10, -6, QUANTITY_DECIMAL },
-        { "m", 10, -3, QUANTITY_DECIMAL }, { "k", 10, 3, QUANTITY_DECIMAL },   { "M", 10, 6, QUANTITY_DECIMAL },
-        { "G", 10, 9, QUANTITY_DECIMAL },  { "T", 10, 12, QUANTITY_DECIMAL },  { "P", 10, 15, QUANTITY_DECIMAL },
-        { "E", 10, 18, QUANTITY_DECIMAL }, { "Ki", 2, 10, QUANTITY_BINARY },   { "Mi", 2, 20, QUANTITY_BINARY },
-        { "Gi", 2, 30, QUANTITY_BINARY },  { "Ti", 2, 40, QUANTITY_BINARY },   { "Pi", 2, 50, QUANTITY_BINARY },
+        { "", 10, 0, QUANTITY_DECIMAL },   { "n", 10, -9, QUANTITY_DECIMAL }, { "u", 10, -6, QUANTITY_DECIMAL },
+        { "m", 10, -3, QUANTITY_DECIMAL }, { "k", 10, 3, QUANTITY_DECIMAL },  { "M", 10, 6, QUANTITY_DECIMAL },
+        { "G", 10, 9, QUANTITY_DECIMAL },  { "T", 10, 12, QUANTITY_DECIMAL }, { "P", 10, 15, QUANTITY_DECIMAL },
+        { "E", 10, 18, QUANTITY_DECIMAL }, { "Ki", 2, 10, QUANTITY_BINARY },  { "Mi", 2, 20, QUANTITY_BINARY },
+        { "Gi", 2, 30, QUANTITY_BINARY },  { "Ti", 2, 40, QUANTITY_BINARY },  { "Pi", 2, 50, QUANTITY_BINARY },
         { "Ei", 2, 60, QUANTITY_BINARY },
 };
 

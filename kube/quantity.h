@@ -20,16 +20,17 @@ struct err;
 enum quantity_style { QUANTITY_DECIMAL, QUANTITY_BINARY, QUANTITY_EXPONENT };
 
 struct quantity {
-        int64_t value; /* in units of 10^exponent */
+        int64_t value;   /* in units of 10^exponent */
         int8_t exponent; /* 0: whole units (bytes, counts); -3, -6, -9: down to billionths */
-        uint8_t style; /* enum quantity_style of the text it came from */
+        uint8_t style;   /* enum quantity_style of the text it came from */
 };
 
 /* Reads a quantity from @text (NUL-terminated, no blanks around it).
  *
  * Digits beyond a billionth (or, in large amounts, beyond what an int64 holds) round up, as the API server does: an
- * amount asked for is never less than the amount written. Returns 0, or -EINVAL with *@err naming the offending part of @text (not a number, unknown suffix), or
- * -ERANGE when the amount does not fit. On failure *@ret_quantity is untouched.
+ * amount asked for is never less than the amount written. Returns 0, or -EINVAL with *@err naming the offending part of
+ * @text (not a number, unknown suffix), or -ERANGE when the amount does not fit. On failure *@ret_quantity is
+ * untouched.
  */
 int quantity_parse(const char *text, struct quantity *ret_quantity, struct err **err);
 

@@ -19,14 +19,14 @@ static struct quantity total(const struct pod *pod, const char *name, bool limit
         struct quantity sum = { 0 }, sidecars = { 0 }, highest = { 0 };
         bool all = true;
 
-        list_for_each(c, &pod->spec.containers) {
+        list_for_each (c, &pod->spec.containers) {
                 const struct quantity *amount = resource_get(amounts_of(&c->resources, limits), name);
 
                 all &= amount && quantity_sign(*amount) > 0;
                 if (amount)
                         sum = quantity_add(sum, *amount);
         }
-        list_for_each(c, &pod->spec.init_containers) {
+        list_for_each (c, &pod->spec.init_containers) {
                 const struct quantity *amount = resource_get(amounts_of(&c->resources, limits), name);
                 struct quantity own = amount ? *amount : (struct quantity){ 0 };
 
@@ -47,8 +47,8 @@ static bool is_pod_level(const char *name) {
 }
 
 static const struct quantity *pod_level(const struct pod *pod, const char *name, bool limits) {
-        return pod->spec.resources && is_pod_level(name) ? resource_get(amounts_of(pod->spec.resources, limits), name)
-                                                         : NULL;
+        return pod->spec.resources && is_pod_level(name) ? resource_get(amounts_of(pod->spec.resources, limits), name) :
+                                                           NULL;
 }
 
 static struct quantity with_overhead(const struct pod *pod, const char *name, struct quantity amount) {
@@ -86,8 +86,8 @@ static bool add_names(struct arena *arena, const struct pod *pod, const pod_cont
                       resource_list *list) {
         bool all;
 
-        list_for_each(c, containers)
-                list_for_each(r, amounts_of(&c->resources, limits))
+        list_for_each (c, containers)
+                list_for_each (r, amounts_of(&c->resources, limits))
                         if (!resource_get(list, r->name) &&
                             !resource_list_add(arena, list, r->name, total(pod, r->name, limits, &all)))
                                 return false;
@@ -107,7 +107,7 @@ bool pod_container_limits(struct arena *arena, const struct pod *pod, resource_l
 static bool with_pod_level(struct arena *arena, const struct pod *pod, bool limits, resource_list *list) {
         if (!pod->spec.resources)
                 return true;
-        list_for_each(r, amounts_of(pod->spec.resources, limits)) {
+        list_for_each (r, amounts_of(pod->spec.resources, limits)) {
                 struct quantity *amount = (struct quantity *)resource_get(list, r->name);
 
                 if (amount)
@@ -159,10 +159,10 @@ static bool is_compute(const char *name) {
 
 /* What QoS looks at: amounts of CPU and memory above zero. */
 static bool asks_for_any(const struct pod_resources *resources) {
-        list_for_each(r, &resources->requests)
+        list_for_each (r, &resources->requests)
                 if (is_compute(r->name) && quantity_sign(r->amount) > 0)
                         return true;
-        list_for_each(r, &resources->limits)
+        list_for_each (r, &resources->limits)
                 if (is_compute(r->name) && quantity_sign(r->amount) > 0)
                         return true;
         return false;
@@ -187,11 +187,11 @@ enum pod_qos pod_qos(const struct pod *pod) {
 
         if (pod->spec.resources && asks_for_any(pod->spec.resources))
                 return is_guaranteed(pod->spec.resources) ? QOS_GUARANTEED : QOS_BURSTABLE;
-        list_for_each(c, &pod->spec.containers) {
+        list_for_each (c, &pod->spec.containers) {
                 any |= asks_for_any(&c->resources);
                 guaranteed &= is_guaranteed(&c->resources);
         }
-        list_for_each(c, &pod->spec.init_containers) {
+        list_for_each (c, &pod->spec.init_containers) {
                 any |= asks_for_any(&c->resources);
                 guaranteed &= is_guaranteed(&c->resources);
         }
@@ -250,14 +250,14 @@ static int64_t spare_memory(const struct pod *pod) {
 
         if (!own)
                 return 0;
-        list_for_each(c, &pod->spec.init_containers)
+        list_for_each (c, &pod->spec.init_containers)
                 n += pod_container_is_sidecar(c);
         spare = quantity_units(*own) - quantity_units(total(pod, "memory", false, &all));
         return spare > 0 && n > 0 ? spare / n : 0;
 }
 
 static bool is_init_container(const struct pod *pod, const struct pod_container *container) {
-        list_for_each(c, &pod->spec.init_containers)
+        list_for_each (c, &pod->spec.init_containers)
                 if (c == container)
                         return true;
         return false;
@@ -267,7 +267,7 @@ static bool is_init_container(const struct pod *pod, const struct pod_container 
 static int64_t least_memory(const struct pod *pod) {
         int64_t least = INT64_MAX;
 
-        list_for_each(c, &pod->spec.containers)
+        list_for_each (c, &pod->spec.containers)
                 if (memory_request(c) < least)
                         least = memory_request(c);
         return pod->spec.containers.count > 0 ? least : 0;

@@ -5,16 +5,16 @@ static bool matches(const struct pod_exit_codes *codes, int exit_code) {
 
         if (!codes)
                 return false;
-        list_for_each(value, &codes->values)
+        list_for_each (value, &codes->values)
                 in |= *value == exit_code;
-        return codes->operator == EXIT_CODES_IN ? in : !in;
+        return codes->operator== EXIT_CODES_IN ? in : !in;
 }
 
 /* Every rule's action restarts at least this container. */
 static bool any_rule_matches(const struct pod_container *container, int exit_code) {
         if (container->restart_policy == RESTART_UNSET)
                 return false;
-        list_for_each(rule, &container->restart_policy_rules)
+        list_for_each (rule, &container->restart_policy_rules)
                 if (matches(rule->exit_codes, exit_code))
                         return true;
         return false;

@@ -18,17 +18,17 @@ enum pod_state_kind { STATE_WAITING, STATE_RUNNING, STATE_TERMINATED };
 struct pod_container_state {
         enum pod_state_kind kind;
         const char *reason, *message; /* waiting, terminated */
-        int exit_code, signal; /* terminated; signal 0: none */
+        int exit_code, signal;        /* terminated; signal 0: none */
         int64_t started_at, finished_at;
         const char *container_id; /* terminated: "nacelle://ID" */
 };
 
 struct pod_container_status {
-        const struct pod_container *container; /* its spec: name, image, resources */
+        const struct pod_container *container;        /* its spec: name, image, resources */
         struct pod_container_state state, last_state; /* last_state counts when @has_last */
         bool has_last;
         bool exists; /* the runtime has or had it; else state is waiting and nothing more is known */
-        bool ready; /* its readiness; for init containers: done with exit code 0, for sidecars: started and ready */
+        bool ready;  /* its readiness; for init containers: done with exit code 0, for sidecars: started and ready */
         enum tri started; /* startup probe passed and postStart done; TRI_UNSET: not written */
         uint32_t restart_count;
         const char *image; /* as the runtime names it; NULL: the spec's */
@@ -44,7 +44,7 @@ struct pod_container_status {
 
 struct pod_condition {
         const char *type, *reason, *message; /* static or borrowed */
-        char *owned_message; /* freed by pod_status_done(); @message points to it */
+        char *owned_message;                 /* freed by pod_status_done(); @message points to it */
         bool status;
         int64_t last_transition;
 };

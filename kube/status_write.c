@@ -91,7 +91,7 @@ static void write_resources(struct json_writer *w, const struct pod_resources *r
         if (resources->requests.count > 0) {
                 json_key(w, "allocatedResources");
                 json_begin_map(w);
-                list_for_each(r, &resources->requests)
+                list_for_each (r, &resources->requests)
                         json_add_string(w, r->name, quantity_format(r->amount, text));
                 json_end_map(w);
         }
@@ -102,7 +102,7 @@ static void write_resources(struct json_writer *w, const struct pod_resources *r
 static void write_mounts(struct json_writer *w, const struct pod_container *c) {
         json_key(w, "volumeMounts");
         json_begin_list(w);
-        list_for_each(mount, &c->volume_mounts) {
+        list_for_each (mount, &c->volume_mounts) {
                 json_begin_map(w);
                 json_add_string(w, "name", mount->name);
                 json_add_string(w, "mountPath", mount->mount_path);

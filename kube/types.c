@@ -3,14 +3,14 @@
 #include <string.h>
 
 const char *string_map_get(const string_map *map, const char *key) {
-        list_for_each(pair, map)
+        list_for_each (pair, map)
                 if (strcmp(pair->key, key) == 0)
                         return pair->value;
         return NULL;
 }
 
 const struct quantity *resource_get(const resource_list *list, const char *name) {
-        list_for_each(resource, list)
+        list_for_each (resource, list)
                 if (strcmp(resource->name, name) == 0)
                         return &resource->amount;
         return NULL;

@@ -21,10 +21,10 @@ struct opt_int {
 };
 
 /* A list of @type; all have the layout of struct list. */
-#define LIST_OF(type)            \
-        struct {                 \
-                type *items;     \
-                uint32_t count;  \
+#define LIST_OF(type)                                                                                                  \
+        struct {                                                                                                       \
+                type *items;                                                                                           \
+                uint32_t count;                                                                                        \
         }
 
 struct list {
@@ -33,8 +33,8 @@ struct list {
 };
 
 /* Loops over @list, @item pointing to each in turn. An empty list's items may be NULL. */
-#define list_for_each(item, list)                                                                               \
-        for (__typeof__((list)->items + 0) item = (list)->items, _end_##item = item ? item + (list)->count : item; \
+#define list_for_each(item, list)                                                                                      \
+        for (__typeof__((list)->items + 0) item = (list)->items, _end_##item = item ? item + (list)->count : item;     \
              item < _end_##item; item++)
 
 typedef LIST_OF(const char *) string_list;

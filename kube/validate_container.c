@@ -151,7 +151,7 @@ static void check_restart_rules(struct check *c, const struct pod_container *con
                                         "RestartAllContainers is not supported; it restarts this container alone");
                 if (!rule->exit_codes)
                         check_required(c, ".exitCodes", "must be specified");
-                else if (rule->exit_codes->operator == EXIT_CODES_UNSET)
+                else if (rule->exit_codes->operator== EXIT_CODES_UNSET)
                         check_required(c, ".exitCodes.operator", "");
                 else if (rule->exit_codes->values.count > RESTART_EXIT_CODES_MAX)
                         check_invalid_int(c, ".exitCodes.values", rule->exit_codes->values.count,

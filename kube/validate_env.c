@@ -5,23 +5,35 @@
 #include "lib/cleanup.h"
 
 static const char *const env_fields[] = {
-        "metadata.name",        "metadata.namespace", "metadata.uid",  "spec.nodeName", "spec.serviceAccountName",
-        "status.hostIP",        "status.hostIPs",     "status.podIP", "status.podIPs", NULL,
+        "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
+        "status.hostIP", "status.hostIPs",     "status.podIP", "status.podIPs", NULL,
 };
 static const char *const volume_fields[] = {
         "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid", NULL,
 };
 static const char *const resource_fields[] = {
         "limits.cpu",   "limits.ephemeral-storage",   "limits.memory",
-        "requests.cpu", "requests.ephemeral-storage", "requests.memory", NULL,
+        "requests.cpu", "requests.ephemeral-storage", "requests.memory",
+        NULL,
 };
 
 /* All that a fieldRef may name somewhere. */
 static const char *const all_fields[] = {
-        "metadata.annotations", "metadata.labels",  "metadata.name",           "metadata.namespace",
-        "metadata.uid",         "spec.nodeName",    "spec.restartPolicy",      "spec.serviceAccountName",
-        "spec.schedulerName",   "status.phase",     "status.hostIP",           "status.hostIPs",
-        "status.podIP",         "status.podIPs",    NULL,
+        "metadata.annotations",
+        "metadata.labels",
+        "metadata.name",
+        "metadata.namespace",
+        "metadata.uid",
+        "spec.nodeName",
+        "spec.restartPolicy",
+        "spec.serviceAccountName",
+        "spec.schedulerName",
+        "status.phase",
+        "status.hostIP",
+        "status.hostIPs",
+        "status.podIP",
+        "status.podIPs",
+        NULL,
 };
 
 static bool is_one_of(const char *const *list, const char *text) {
@@ -80,8 +92,7 @@ void check_field_ref(struct check *c, const struct pod_field_ref *ref, bool volu
 /* A divisor of 0 is one that was not given. */
 static void check_divisor(struct check *c, const struct pod_resource_ref *ref) {
         static const char *const sizes[] = {
-                "1",  "1k",  "1M",  "1G",  "1T",  "1P",  "1E",
-                "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei", NULL,
+                "1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei", NULL,
         };
         static const char *const cpus[] = { "1m", "1", NULL };
         char text[QUANTITY_TEXT_MAX];
@@ -109,8 +120,7 @@ void check_resource_ref(struct check *c, const struct pod_resource_ref *ref, boo
                 check_required(c, ".containerName", "");
         else if (!ref->resource)
                 check_required(c, ".resource", "");
-        else if (!is_one_of(resource_fields, ref->resource) &&
-                 strncmp(ref->resource, "requests.hugepages-", 19) != 0 &&
+        else if (!is_one_of(resource_fields, ref->resource) && strncmp(ref->resource, "requests.hugepages-", 19) != 0 &&
                  strncmp(ref->resource, "limits.hugepages-", 17) != 0)
                 check_unsupported(c, ".resource", ref->resource, resource_fields);
         if (ref->container_name && !pod_find_container(c->pod, ref->container_name))
@@ -165,8 +175,9 @@ static void check_value_from(struct check *c, const struct pod_env *env) {
         check_key_ref(c, ".secretKeyRef", from->secret_key_ref);
         check_file_key_ref(c, from->file_key_ref);
         if (n == 0)
-                check_invalid(c, "", "", "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, "
-                                         "`secretKeyRef` or `fileKeyRef`");
+                check_invalid(c, "", "",
+                              "must specify one of: `fieldRef`, `resourceFieldRef`, `configMapKeyRef`, "
+                              "`secretKeyRef` or `fileKeyRef`");
         else if (env->value)
                 check_invalid(c, "", "", "may not be specified when `value` is not empty");
         else if (n > 1)

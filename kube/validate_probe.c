@@ -5,11 +5,11 @@
 #include <string.h>
 
 static const char *const stop_signals[] = {
-        "SIGABRT", "SIGALRM",  "SIGBUS",  "SIGCHLD", "SIGCLD",  "SIGCONT",   "SIGFPE",   "SIGHUP",  "SIGILL",
-        "SIGINT",  "SIGIO",    "SIGIOT",  "SIGKILL", "SIGPIPE", "SIGPOLL",   "SIGPROF",  "SIGPWR",  "SIGQUIT",
-        "SIGSEGV", "SIGSTKFLT", "SIGSTOP", "SIGSYS",  "SIGTERM", "SIGTRAP",   "SIGTSTP",  "SIGTTIN", "SIGTTOU",
-        "SIGURG",  "SIGUSR1",  "SIGUSR2", "SIGVTALRM", "SIGWINCH", "SIGXCPU", "SIGXFSZ", "SIGRTMIN", "SIGRTMAX",
-        NULL,
+        "SIGABRT", "SIGALRM", "SIGBUS",   "SIGCHLD",   "SIGCLD",  "SIGCONT", "SIGFPE",    "SIGHUP",
+        "SIGILL",  "SIGINT",  "SIGIO",    "SIGIOT",    "SIGKILL", "SIGPIPE", "SIGPOLL",   "SIGPROF",
+        "SIGPWR",  "SIGQUIT", "SIGSEGV",  "SIGSTKFLT", "SIGSTOP", "SIGSYS",  "SIGTERM",   "SIGTRAP",
+        "SIGTSTP", "SIGTTIN", "SIGTTOU",  "SIGURG",    "SIGUSR1", "SIGUSR2", "SIGVTALRM", "SIGWINCH",
+        "SIGXCPU", "SIGXFSZ", "SIGRTMIN", "SIGRTMAX",  NULL,
 };
 
 static void check_port(struct check *c, const struct pod_container *container, const struct int_or_string *port) {
@@ -22,8 +22,9 @@ static void check_port(struct check *c, const struct pod_container *container, c
         if (!name_problem(NAME_PORT, port->text) && pod_resolve_port(container, port) == 0) {
                 size_t before = check_enter(c, ".port");
 
-                problem_warning(c->problems, c->path, "no port of container %.64s is named \"%.64s\"; it fails until "
-                                                      "there is one",
+                problem_warning(c->problems, c->path,
+                                "no port of container %.64s is named \"%.64s\"; it fails until "
+                                "there is one",
                                 container->name ?: "", port->text);
                 check_leave(c, before);
         }
@@ -35,7 +36,7 @@ static void check_http_get(struct check *c, const struct pod_container *containe
         if (!get->path)
                 check_required(c, ".path", "");
         check_port(c, container, &get->port);
-        list_for_each(header, &get->http_headers)
+        list_for_each (header, &get->http_headers)
                 check_name_if(c, ".httpHeaders", NAME_HEADER, header->name ?: "");
         check_leave(c, before);
 }

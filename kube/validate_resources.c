@@ -50,7 +50,7 @@ static void check_amount(struct check *c, const struct resource_amount *r) {
 }
 
 static void check_list(struct check *c, const resource_list *list, const char *child, bool pod_level) {
-        list_for_each(r, list) {
+        list_for_each (r, list) {
                 size_t before = check_enter(c, "%s[%s]", child, r->name);
 
                 check_resource_name(c, r->name, pod_level);
@@ -85,7 +85,7 @@ static bool has_compute(const struct pod_resources *r) {
 }
 
 static bool has_huge_pages(const resource_list *list) {
-        list_for_each(r, list)
+        list_for_each (r, list)
                 if (is_huge_page(r->name))
                         return true;
         return false;
@@ -96,7 +96,7 @@ void check_resources(struct check *c, const struct pod_resources *resources, boo
 
         check_list(c, &resources->limits, ".limits", pod_level);
         check_list(c, &resources->requests, ".requests", pod_level);
-        list_for_each(request, &resources->requests)
+        list_for_each (request, &resources->requests)
                 check_request(c, request, &resources->limits);
         if (!has_compute(resources) && (has_huge_pages(&resources->limits) || has_huge_pages(&resources->requests)))
                 check_forbidden(c, "", "HugePages require cpu or memory");
@@ -110,7 +110,7 @@ static void check_container_limits(struct check *c, const pod_container_list *li
         char text[QUANTITY_TEXT_MAX], limit_text[QUANTITY_TEXT_MAX], detail[96];
 
         for (uint32_t i = 0; i < list->count; i++) {
-                list_for_each(limit, &list->items[i].resources.limits) {
+                list_for_each (limit, &list->items[i].resources.limits) {
                         const struct quantity *whole = resource_get(&c->pod->spec.resources->limits, limit->name);
                         size_t before;
 
@@ -134,7 +134,7 @@ void check_pod_resources(struct check *c) {
         check_resources(c, pod->spec.resources, true);
         check_container_limits(c, &pod->spec.containers, "containers");
         check_container_limits(c, &pod->spec.init_containers, "initContainers");
-        list_for_each(request, &pod->spec.resources->requests) {
+        list_for_each (request, &pod->spec.resources->requests) {
                 struct quantity total = pod_containers_request(pod, request->name);
                 size_t before;
 

@@ -32,10 +32,11 @@ static void check_escalation(struct check *c, const struct pod_container_securit
                 check_invalid(c, "", "", "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
         if (!s->capabilities)
                 return;
-        list_for_each(capability, &s->capabilities->add)
+        list_for_each (capability, &s->capabilities->add)
                 if (strcmp(*capability, "CAP_SYS_ADMIN") == 0)
-                        check_invalid(c, "", "", "cannot set `allowPrivilegeEscalation` to false and "
-                                                 "`capabilities.Add` CAP_SYS_ADMIN");
+                        check_invalid(c, "", "",
+                                      "cannot set `allowPrivilegeEscalation` to false and "
+                                      "`capabilities.Add` CAP_SYS_ADMIN");
 }
 
 void check_container_security(struct check *c, const struct pod_container_security *s) {
@@ -83,9 +84,9 @@ static void check_host_sysctl(struct check *c, const char *name) {
                         *p = '.';
         if (c->pod->spec.host_network && strncmp(dotted, "net.", 4) == 0)
                 check_invalid(c, ".name", name, "may not be specified when 'hostNetwork' is true");
-        if (c->pod->spec.host_ipc && (strncmp(dotted, "kernel.shm", 10) == 0 ||
-                                      strncmp(dotted, "kernel.msg", 10) == 0 || strcmp(dotted, "kernel.sem") == 0 ||
-                                      strncmp(dotted, "fs.mqueue.", 10) == 0))
+        if (c->pod->spec.host_ipc &&
+            (strncmp(dotted, "kernel.shm", 10) == 0 || strncmp(dotted, "kernel.msg", 10) == 0 ||
+             strcmp(dotted, "kernel.sem") == 0 || strncmp(dotted, "fs.mqueue.", 10) == 0))
                 check_invalid(c, ".name", name, "may not be specified when 'hostIPC' is true");
 }
 

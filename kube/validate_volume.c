@@ -67,8 +67,9 @@ static void check_projection(struct check *c, const struct pod_projection *sourc
         if (n > 1)
                 check_forbidden(c, "", "may not specify more than 1 volume type per source");
         if (n == 0)
-                check_required(c, "", "must specify one of `clusterTrustBundle`, `configMap`, `downwardAPI`, "
-                                      "`podCertificate`, `secret` or `serviceAccountToken`");
+                check_required(c, "",
+                               "must specify one of `clusterTrustBundle`, `configMap`, `downwardAPI`, "
+                               "`podCertificate`, `secret` or `serviceAccountToken`");
         if (source->downward_api) {
                 before = check_enter(c, ".downwardAPI");
                 check_downward(c, source->downward_api);
@@ -86,10 +87,10 @@ static void check_projected_paths(struct check *c, const struct pod_projected *p
         const char *seen[PROJECTED_PATHS_MAX];
         size_t n = 0;
 
-        list_for_each(source, &projected->sources) {
+        list_for_each (source, &projected->sources) {
                 if (!source->downward_api)
                         continue;
-                list_for_each(file, &source->downward_api->items) {
+                list_for_each (file, &source->downward_api->items) {
                         for (size_t i = 0; i < n && file->path; i++)
                                 if (strcmp(seen[i], file->path) == 0)
                                         check_invalid(c, "", file->path, "conflicting duplicate paths");
@@ -146,10 +147,14 @@ static void check_one_source(struct check *c, const struct pod_volume *v) {
                 const char *name;
                 bool given;
         } sources[] = {
-                { ".emptyDir", v->empty_dir },       { ".hostPath", v->host_path },
-                { ".secret", v->secret },            { ".persistentVolumeClaim", v->persistent_volume_claim },
-                { ".downwardAPI", v->downward_api }, { ".configMap", v->config_map },
-                { ".projected", v->projected },      { ".image", v->image },
+                { ".emptyDir", v->empty_dir },
+                { ".hostPath", v->host_path },
+                { ".secret", v->secret },
+                { ".persistentVolumeClaim", v->persistent_volume_claim },
+                { ".downwardAPI", v->downward_api },
+                { ".configMap", v->config_map },
+                { ".projected", v->projected },
+                { ".image", v->image },
         };
         char other[64] = "";
         bool one = false;

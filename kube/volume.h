@@ -18,7 +18,7 @@ enum pod_host_path_type {
 };
 
 struct pod_empty_dir {
-        const char *medium; /* NULL: disk; "Memory"; "HugePages", "HugePages-2Mi" */
+        const char *medium;         /* NULL: disk; "Memory"; "HugePages", "HugePages-2Mi" */
         struct quantity size_limit; /* zero: none */
 };
 

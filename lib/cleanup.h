@@ -55,18 +55,18 @@ static inline DIR *open_dir(int fd) {
 #define _cleanup_fclose_ _cleanup_(cleanup_fclosep)
 #define _cleanup_closedir_ _cleanup_(cleanup_closedirp)
 
-#define TAKE_PTR(p)                        \
-        ({                                 \
-                __typeof__(p) _taken = (p); \
-                (p) = NULL;                \
-                _taken;                    \
+#define TAKE_PTR(p)                                                                                                    \
+        ({                                                                                                             \
+                __typeof__(p) _taken = (p);                                                                            \
+                (p) = NULL;                                                                                            \
+                _taken;                                                                                                \
         })
 
-#define TAKE_FD(fd)               \
-        ({                        \
-                int _taken = (fd); \
-                (fd) = -EBADF;    \
-                _taken;           \
+#define TAKE_FD(fd)                                                                                                    \
+        ({                                                                                                             \
+                int _taken = (fd);                                                                                     \
+                (fd) = -EBADF;                                                                                         \
+                _taken;                                                                                                \
         })
 
 #define ELEMENTS(array) (sizeof(array) / sizeof((array)[0]))

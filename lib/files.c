@@ -48,7 +48,8 @@ int files_read(const char *path, size_t max, char **ret_data, size_t *ret_size, 
                 return err_errno(err, errno, "stat %s", path);
         do {
                 if (size >= room) {
-                        /* The kernel's own files say 0 and have more; regular ones are read by one call and one for the end. */
+                        /* The kernel's own files say 0 and have more; regular ones are read by one call and one for the
+                         * end. */
                         size_t want = room == 0 ? (size_t)st.st_size + 1 : room * 2;
                         char *bigger;
 

@@ -10,7 +10,8 @@
 
 struct err;
 
-/* Directories nested deeper than this are not measured, and removed in several goes: a descriptor is open for each level. */
+/* Directories nested deeper than this are not measured, and removed in several goes: a descriptor is open for each
+ * level. */
 #define FILES_DEPTH_MAX 64
 
 /* Makes @path and what is missing above it. One that exists is fine, -ENOTDIR when it is something else. */

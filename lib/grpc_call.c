@@ -189,7 +189,8 @@ static void pump(struct grpc_call *call) {
 
         if (!call->headers_sent) {
                 call->headers_sent = true;
-                submitted(call, nghttp2_submit_response(session_of(call), call->stream_id, nv, ELEMENTS(nv), &provider));
+                submitted(call,
+                          nghttp2_submit_response(session_of(call), call->stream_id, nv, ELEMENTS(nv), &provider));
         } else if (call->deferred) {
                 call->deferred = false;
                 submitted(call, nghttp2_session_resume_data(session_of(call), call->stream_id));

@@ -20,7 +20,7 @@ struct link {
         struct h2 h2;
         uv_connect_t connect;
         struct grpc_client *client; /* NULL: it is gone */
-        LIST_ENTRY(link) entry; /* in the client's links */
+        LIST_ENTRY(link) entry;     /* in the client's links */
         LIST_HEAD(, grpc_client_call) calls;
         nghttp2_session_callbacks *callbacks;
         bool connected;
@@ -35,7 +35,7 @@ struct grpc_client {
                 struct sockaddr_in6 in6;
                 struct sockaddr_un un;
         } address;
-        struct link *link; /* for new calls; NULL: to be made */
+        struct link *link;       /* for new calls; NULL: to be made */
         LIST_HEAD(, link) links; /* it, and those that only end their calls */
         unsigned n_calls;
 };

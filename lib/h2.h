@@ -29,8 +29,9 @@ struct h2 {
         uv_write_t write;
         char *pending; /* what the socket did not take at once */
         int error;
-        int failed; /* set to a negative errno, it makes the next h2_flush() close; for callers that may not lose the session yet */
-        bool busy; /* inside nghttp2: it must not be entered again, nor freed */
+        int failed; /* set to a negative errno, it makes the next h2_flush() close; for callers that may not lose the
+                       session yet */
+        bool busy;  /* inside nghttp2: it must not be entered again, nor freed */
         bool closing;
         void *data;
 };

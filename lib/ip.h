@@ -16,7 +16,7 @@ struct err;
 #define IP_CIDR_TEXT_MAX 50
 
 struct ip {
-        uint8_t family; /* AF_INET, AF_INET6; 0 (AF_UNSPEC): none */
+        uint8_t family;    /* AF_INET, AF_INET6; 0 (AF_UNSPEC): none */
         uint8_t bytes[16]; /* network order; the first 4 for AF_INET, the rest 0 */
 };
 

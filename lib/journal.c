@@ -22,8 +22,8 @@ bool journal_is_stderr(void) {
         uint64_t device, inode;
         struct stat st;
 
-        return stream && sscanf(stream, "%" SCNu64 ":%" SCNu64, &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
-               st.st_dev == device && st.st_ino == inode;
+        return stream && sscanf(stream, "%" SCNu64 ":%" SCNu64, &device, &inode) == 2 &&
+               fstat(STDERR_FILENO, &st) == 0 && st.st_dev == device && st.st_ino == inode;
 }
 
 int journal_open(const char *path) {
@@ -88,11 +88,12 @@ int journal_send(int fd, const char *program, int priority, const char *text) {
         struct fields fields = { .n = 0 };
         char head[128];
         struct iovec parts[] = {
-                { .iov_base = head, .iov_len = (size_t)snprintf(head, sizeof(head), "PRIORITY=%d\nSYSLOG_IDENTIFIER=%.64s\nMESSAGE\n",
-                                                                priority, program) },
+                { .iov_base = head,
+                  .iov_len = (size_t)snprintf(head, sizeof(head), "PRIORITY=%d\nSYSLOG_IDENTIFIER=%.64s\nMESSAGE\n",
+                                              priority, program) },
                 { .iov_base = &size, .iov_len = sizeof(size) },
                 { .iov_base = (void *)(uintptr_t)text, .iov_len = length },
-                { .iov_base = (void *)(uintptr_t)"\n", .iov_len = 1 },
+                { .iov_base = (void *)(uintptr_t) "\n", .iov_len = 1 },
                 { .iov_base = fields.text },
         };
         struct msghdr message = { .msg_iov = parts, .msg_iovlen = ELEMENTS(parts) };

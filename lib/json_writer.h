@@ -27,13 +27,15 @@ struct json_writer {
         size_t size_max; /* 0: JSON_WRITER_SIZE_MAX */
         uint16_t depth;
         bool indent; /* two blanks a level; false: compact */
-        bool comma; /* the next thing at this level needs one before it */
-        bool keyed; /* a key was written, its value is next */
-        int error; /* negative errno that sticks */
+        bool comma;  /* the next thing at this level needs one before it */
+        bool keyed;  /* a key was written, its value is next */
+        int error;   /* negative errno that sticks */
 };
 
-#define JSON_WRITER_INIT { 0 }
-#define JSON_WRITER_INDENTED { .indent = true }
+#define JSON_WRITER_INIT                                                                                               \
+        { 0 }
+#define JSON_WRITER_INDENTED                                                                                           \
+        { .indent = true }
 
 void json_begin_map(struct json_writer *w);
 void json_end_map(struct json_writer *w);

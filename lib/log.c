@@ -54,7 +54,8 @@ static int prefix(char *line, size_t size, enum log_level level) {
         clock_gettime(CLOCK_REALTIME, &now);
         gmtime_r(&now.tv_sec, &tm);
         n = (int)strftime(line, size, "%Y-%m-%dT%H:%M:%S", &tm);
-        return n + snprintf(line + n, size - (size_t)n, ".%03ldZ %s %s: ", now.tv_nsec / 1000000, levels[level].name, program);
+        return n + snprintf(line + n, size - (size_t)n, ".%03ldZ %s %s: ", now.tv_nsec / 1000000, levels[level].name,
+                            program);
 }
 
 void log_write(enum log_level level, const char *format, ...) {

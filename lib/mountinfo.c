@@ -34,8 +34,14 @@ static bool read_line(char *line, struct mountinfo *ret_mount) {
         unescape(fields[3]);
         unescape(fields[4]);
         *ret_mount = (struct mountinfo){
-                .id = atoi(fields[0]), .parent = atoi(fields[1]), .device = fields[2], .root = fields[3], .path = fields[4],
-                .type = fields[separator + 1], .shared = shared, .slave = slave,
+                .id = atoi(fields[0]),
+                .parent = atoi(fields[1]),
+                .device = fields[2],
+                .root = fields[3],
+                .path = fields[4],
+                .type = fields[separator + 1],
+                .shared = shared,
+                .slave = slave,
         };
         return true;
 }

@@ -7,11 +7,12 @@
 struct mountinfo {
         int id, parent;
         const char *device; /* "8:1" */
-        char *root; /* in its file system */
-        char *path; /* where it is mounted */
+        char *root;         /* in its file system */
+        char *path;         /* where it is mounted */
         const char *type;
         bool shared, slave; /* its propagation */
 };
 
-/* Reads the next line of *@text, which is cut up, and steps behind it. False at the end; a line that is none is passed over. */
+/* Reads the next line of *@text, which is cut up, and steps behind it. False at the end; a line that is none is passed
+ * over. */
 bool mountinfo_next(char **text, struct mountinfo *ret_mount);

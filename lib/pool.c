@@ -13,8 +13,8 @@ struct queue {
 };
 
 struct pool {
-        uv_timer_t retry; /* when no thread could be started and jobs wait */
-        uv_async_t async; /* wakes the loop for @done; unref'd while no job is under way */
+        uv_timer_t retry;     /* when no thread could be started and jobs wait */
+        uv_async_t async;     /* wakes the loop for @done; unref'd while no job is under way */
         pthread_mutex_t lock; /* guards all below */
         pthread_cond_t wake, ended;
         struct queue waiting, done;
@@ -104,7 +104,8 @@ static void *thread_main(void *data) {
 
 static struct thread *thread_new(struct pool *pool) {
         struct thread *thread = malloc(sizeof(*thread));
-        void *stack = mmap(NULL, POOL_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+        void *stack =
+                mmap(NULL, POOL_STACK_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
 
         if (!thread || stack == MAP_FAILED || mprotect(stack, GUARD_SIZE, PROT_NONE) < 0) {
                 if (stack != MAP_FAILED)
@@ -147,7 +148,8 @@ static unsigned count_waiting(const struct pool *pool) {
         return n;
 }
 
-/* Jobs wait, and nobody is there or on the way to see that: the last thread may just be ending. On the loop, under the lock. */
+/* Jobs wait, and nobody is there or on the way to see that: the last thread may just be ending. On the loop, under the
+ * lock. */
 static void start_or_retry(struct pool *pool) {
         unsigned before = pool->threads;
 

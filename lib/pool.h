@@ -20,7 +20,7 @@ struct pool;
 struct pool_job {
         void (*work)(struct pool_job *job); /* on a pool thread */
         void (*done)(struct pool_job *job); /* on the loop; may free the job */
-        struct pool_job *next; /* the pool's */
+        struct pool_job *next;              /* the pool's */
 };
 
 /* Creates a pool whose jobs end on @loop. Returns 0, or -ENOMEM or the negative errno of uv_async_init(). */

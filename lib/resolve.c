@@ -18,7 +18,7 @@ struct resolve {
         char host[HOST_MAX], port[6];
         char targets[RESOLVE_TARGETS_MAX][RESOLVE_TARGET_MAX];
         size_t n;
-        int error; /* of getaddrinfo() */
+        int error;         /* of getaddrinfo() */
         resolve_done done; /* NULL: nobody waits any more */
         void *data;
 };
@@ -90,7 +90,7 @@ static void looked_up(struct pool_job *job) {
         struct resolve *resolve = (struct resolve *)job;
 
         if (resolve->done)
-                resolve->done(resolve->data, (const char (*)[RESOLVE_TARGET_MAX])resolve->targets, resolve->n,
+                resolve->done(resolve->data, (const char(*)[RESOLVE_TARGET_MAX])resolve->targets, resolve->n,
                               resolve->error ? gai_strerror(resolve->error) : "the name has no address");
         free(resolve);
 }

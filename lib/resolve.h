@@ -6,7 +6,7 @@
 struct pool;
 struct resolve;
 
-#define RESOLVE_TARGETS_MAX 8 /* addresses of a name that are told */
+#define RESOLVE_TARGETS_MAX 8  /* addresses of a name that are told */
 #define RESOLVE_TARGET_MAX 128 /* bytes of one, with its NUL: a socket's path, or an address and a port */
 
 /* Whether @endpoint is HOST:PORT, [ADDRESS]:PORT, each also behind dns:///, or unix:///PATH. 0 or -EINVAL. */

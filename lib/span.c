@@ -23,7 +23,7 @@ struct span {
         enum span_kind kind;
         struct trace_parent above;
         uint8_t span_id[SPAN_ID_SIZE];
-        uint64_t at, begun; /* wall clock; monotonic, for the duration */
+        uint64_t at, begun;      /* wall clock; monotonic, for the duration */
         struct span_queue ended; /* children */
         unsigned n_ended, n_dropped;
 };

@@ -16,7 +16,7 @@ struct tracer;
 
 #define SPAN_CHILDREN_MAX 64 /* ended below one span, at all depths; more are dropped and counted */
 #define SPAN_ATTRIBUTES_MAX 16
-#define SPAN_TEXT_MAX 256 /* bytes of an attribute's text; what is longer is cut */
+#define SPAN_TEXT_MAX 256    /* bytes of an attribute's text; what is longer is cut */
 #define SPAN_STATUS_MAX 1024 /* bytes of an error's text */
 
 #define TRACE_ID_SIZE 16
@@ -24,7 +24,7 @@ struct tracer;
 #define TRACE_PARENT_SIZE 55 /* characters of version 00's traceparent */
 
 enum trace_decision {
-        TRACE_NONE, /* no parent: the tracer decides */
+        TRACE_NONE,    /* no parent: the tracer decides */
         TRACE_DROPPED, /* its spans are not wanted */
         TRACE_SAMPLED,
 };
@@ -36,8 +36,8 @@ struct trace_parent {
         uint8_t trace_id[TRACE_ID_SIZE], span_id[SPAN_ID_SIZE];
 };
 
-/* Reads a traceparent header (W3C Trace Context, 3.2). Returns 0, or -EINVAL for what is to be ignored. Versions past 00
- * are taken by the part that they share with it. */
+/* Reads a traceparent header (W3C Trace Context, 3.2). Returns 0, or -EINVAL for what is to be ignored. Versions past
+ * 00 are taken by the part that they share with it. */
 int trace_parent_parse(const char *text, size_t size, struct trace_parent *ret_parent);
 
 /* Values of OTLP. */
@@ -70,10 +70,10 @@ int span_done(struct span *span, int r, struct err *const *err);
 
 /* A function's call as a step of @parent: `r = SPAN_STEP(call->span, "network_attach", network_attach(..., err), err)`;
  * the arguments of a function would have no order. */
-#define SPAN_STEP(parent, name, call, err)                       \
-        ({                                                       \
-                struct span *_step = span_child((parent), (name)); \
-                int _result = (call);                            \
-                                                                 \
-                span_done(_step, _result, (err));                \
+#define SPAN_STEP(parent, name, call, err)                                                                             \
+        ({                                                                                                             \
+                struct span *_step = span_child((parent), (name));                                                     \
+                int _result = (call);                                                                                  \
+                                                                                                                       \
+                span_done(_step, _result, (err));                                                                      \
         })

@@ -23,6 +23,7 @@ enum {
 };
 
 /* The dictionary both sides' zlib begins with (section 2.6.10.1): words with a 32-bit length in front, then a tail. */
+/* clang-format off */
 static const char *const words[] = {
         "options", "head", "post", "put", "delete", "trace", "accept", "accept-charset", "accept-encoding",
         "accept-language", "accept-ranges", "age", "allow", "authorization", "cache-control", "connection",
@@ -34,6 +35,7 @@ static const char *const words[] = {
         "warning", "www-authenticate", "method", "get", "status", "200 OK", "version", "HTTP/1.1", "url",
         "public", "set-cookie", "keep-alive", "origin",
 };
+/* clang-format on */
 static const char tail[] =
         "100101201202205206300302303304305306307402405406407408409410411412413414415416417502504505203 Non-Authori"
         "tative Information204 No Content301 Moved Permanently400 Bad Request401 Unauthorized403 Forbidden404 Not "

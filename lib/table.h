@@ -1,5 +1,5 @@
-/* A hash table of objects by a text key. The node is embedded in the object, which owns the key; the table owns only its
- * buckets, which double as it fills. */
+/* A hash table of objects by a text key. The node is embedded in the object, which owns the key; the table owns only
+ * its buckets, which double as it fills. */
 #pragma once
 
 #include <stdbool.h>
@@ -30,8 +30,8 @@ void table_remove(struct table *table, struct table_node *node);
 /* Frees the buckets; the objects are the caller's. */
 void table_clear(struct table *table);
 
-#define table_object(node, type, member)                                  \
-        ({                                                                \
-                struct table_node *_node = (node);                        \
-                _node ? (type *)((char *)_node - offsetof(type, member)) : NULL; \
+#define table_object(node, type, member)                                                                               \
+        ({                                                                                                             \
+                struct table_node *_node = (node);                                                                     \
+                _node ? (type *)((char *)_node - offsetof(type, member)) : NULL;                                       \
         })

@@ -22,7 +22,8 @@
 #define SPARSE_LEAST (1024 * 1024) /* of holes, for them to be worth a map */
 
 struct header {
-        char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100], magic[6], version[2];
+        char name[100], mode[8], uid[8], gid[8], size[12], mtime[12], checksum[8], type, link[100], magic[6],
+                version[2];
         char uname[32], gname[32], major[8], minor[8], prefix[155], pad[12];
 };
 
@@ -46,8 +47,8 @@ int tar_write_padding(int fd, uint64_t size, struct err **err) {
         return put(fd, zeros, (BLOCK - size % BLOCK) % BLOCK, err);
 }
 
-static int put_header(int fd, const char *name, char type, mode_t mode, uint64_t uid, uint64_t gid, uint64_t size, int64_t mtime,
-                      const char *link, dev_t device, struct err **err) {
+static int put_header(int fd, const char *name, char type, mode_t mode, uint64_t uid, uint64_t gid, uint64_t size,
+                      int64_t mtime, const char *link, dev_t device, struct err **err) {
         struct header h = { .type = type };
         unsigned sum = 0;
         char text[32];
@@ -60,7 +61,8 @@ static int put_header(int fd, const char *name, char type, mode_t mode, uint64_t
         snprintf(h.uid, sizeof(h.uid), "%07o", (unsigned)(uid > OCTAL_7_MAX ? 0 : uid));
         snprintf(h.gid, sizeof(h.gid), "%07o", (unsigned)(gid > OCTAL_7_MAX ? 0 : gid));
         snprintf(h.size, sizeof(h.size), "%011llo", (unsigned long long)(size > OCTAL_11_MAX ? 0 : size));
-        snprintf(h.mtime, sizeof(h.mtime), "%011llo", (unsigned long long)(mtime < 0 || mtime > OCTAL_11_MAX ? 0 : mtime));
+        snprintf(h.mtime, sizeof(h.mtime), "%011llo",
+                 (unsigned long long)(mtime < 0 || mtime > OCTAL_11_MAX ? 0 : mtime));
         memcpy(h.magic, "ustar", 6);
         memcpy(h.version, "00", 2);
         snprintf(h.major, sizeof(h.major), "%07o", major(device) & OCTAL_7_MAX);
@@ -124,8 +126,11 @@ static void add_xattrs(struct pax *pax, const char *path) {
         _cleanup_free_ char *names = malloc(XATTR_VALUE_MAX), *value = malloc(XATTR_VALUE_MAX);
         ssize_t n = names && value ? listxattr(path, names, XATTR_VALUE_MAX) : 0;
 
-        for (char *name = names; n > 0 && name < names + n && pax->length < TAR_WRITER_XATTRS_MAX; name += strlen(name) + 1) {
-                ssize_t size = strncmp(name, "trusted.overlay.", 16) == 0 || strchr(name, '=') ? -1 : getxattr(path, name, value, XATTR_VALUE_MAX);
+        for (char *name = names; n > 0 && name < names + n && pax->length < TAR_WRITER_XATTRS_MAX;
+             name += strlen(name) + 1) {
+                ssize_t size = strncmp(name, "trusted.overlay.", 16) == 0 || strchr(name, '=') ?
+                                       -1 :
+                                       getxattr(path, name, value, XATTR_VALUE_MAX);
                 char key[512];
 
                 if (size >= 0 && snprintf(key, sizeof(key), "SCHILY.xattr.%s", name) < (int)sizeof(key))
@@ -185,7 +190,8 @@ static size_t find_pieces(const struct tar_item *item, struct piece pieces[TAR_W
         size_t n = 0;
 
         while (at < size && n < TAR_WRITER_PIECES_MAX) {
-                off_t data = lseek(item->content, at, SEEK_DATA), hole = data < 0 ? -1 : lseek(item->content, data, SEEK_HOLE);
+                off_t data = lseek(item->content, at, SEEK_DATA),
+                      hole = data < 0 ? -1 : lseek(item->content, data, SEEK_HOLE);
 
                 if (data < 0 || data >= size)
                         break;
@@ -202,8 +208,8 @@ static size_t write_map(const struct piece *pieces, size_t n, char *text, size_t
         size_t length = (size_t)snprintf(text, size, "%zu\n", n);
 
         for (size_t i = 0; i < n; i++)
-                length += (size_t)snprintf(text + length, size - length, "%llu\n%llu\n", (unsigned long long)pieces[i].offset,
-                                           (unsigned long long)pieces[i].length);
+                length += (size_t)snprintf(text + length, size - length, "%llu\n%llu\n",
+                                           (unsigned long long)pieces[i].offset, (unsigned long long)pieces[i].length);
         return length;
 }
 
@@ -213,7 +219,7 @@ struct content {
         size_t n;
         char *map;
         size_t map_length; /* with its padding */
-        uint64_t size; /* in the archive */
+        uint64_t size;     /* in the archive */
 };
 
 static void content_clear(struct content *c) {
@@ -259,13 +265,20 @@ static int put_content(int fd, const struct tar_item *item, const struct content
 
 static char type_of(mode_t mode) {
         switch (mode & S_IFMT) {
-        case S_IFREG: return '0';
-        case S_IFLNK: return '2';
-        case S_IFCHR: return '3';
-        case S_IFBLK: return '4';
-        case S_IFDIR: return '5';
-        case S_IFIFO: return '6';
-        default: return '\0';
+        case S_IFREG:
+                return '0';
+        case S_IFLNK:
+                return '2';
+        case S_IFCHR:
+                return '3';
+        case S_IFBLK:
+                return '4';
+        case S_IFDIR:
+                return '5';
+        case S_IFIFO:
+                return '6';
+        default:
+                return '\0';
         }
 }
 
@@ -307,8 +320,8 @@ int tar_write(int fd, const struct tar_item *item, struct err **err) {
         r = put_pax(fd, &pax, err);
         free(pax.text);
         if (r == 0)
-                r = put_header(fd, item->path, type, st->st_mode, st->st_uid, st->st_gid, content.size, st->st_mtime, item->link,
-                               S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) ? st->st_rdev : 0, err);
+                r = put_header(fd, item->path, type, st->st_mode, st->st_uid, st->st_gid, content.size, st->st_mtime,
+                               item->link, S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) ? st->st_rdev : 0, err);
         return r < 0 || content.size == 0 ? r : put_content(fd, item, &content, err);
 }
 

@@ -19,16 +19,16 @@ struct tracer {
         uv_loop_t *loop;
         struct pool *pool;
         char *endpoint, *host_name;
-        uint64_t bound; /* a trace is sampled when 63 bits of its id are below it */
+        uint64_t bound;   /* a trace is sampled when 63 bits of its id are below it */
         uv_timer_t timer; /* runs only while spans wait */
         struct span_queue waiting, sending;
         unsigned n_waiting, n_sending;
         uint64_t exported, dropped, dropped_told; /* the last: as the outage began */
-        struct resolve *resolve; /* of the endpoint's name, under way */
+        struct resolve *resolve;                  /* of the endpoint's name, under way */
         char addresses[RESOLVE_TARGETS_MAX][RESOLVE_TARGET_MAX];
         unsigned n_addresses, next_address;
         struct grpc_client *client; /* NULL: not known where to */
-        uint64_t back_off_ms; /* 0: the collector was there */
+        uint64_t back_off_ms;       /* 0: the collector was there */
         bool refusal_told;
         bool closing, timer_closed;
 };
@@ -37,7 +37,8 @@ struct tracer {
 
 int tracer_check_endpoint(const char *endpoint, struct err **err) {
         if (strlen(endpoint) > TRACER_ENDPOINT_MAX || resolve_check(endpoint) < 0)
-                return err_set(err, EINVAL, "\"%.*s\" is no endpoint: wants HOST:PORT, dns:///HOST:PORT or unix:///PATH",
+                return err_set(err, EINVAL,
+                               "\"%.*s\" is no endpoint: wants HOST:PORT, dns:///HOST:PORT or unix:///PATH",
                                TRACER_ENDPOINT_MAX, endpoint);
         return 0;
 }
@@ -240,8 +241,8 @@ static void refused(struct tracer *tracer, enum grpc_code code, const char *text
 /* As the OTLP specification has it ("Failures", OTLP/gRPC). */
 static bool is_retryable(enum grpc_code code) {
         static const bool retryable[] = {
-                [GRPC_CANCELLED] = true, [GRPC_DEADLINE_EXCEEDED] = true, [GRPC_ABORTED] = true,
-                [GRPC_OUT_OF_RANGE] = true, [GRPC_UNAVAILABLE] = true, [GRPC_DATA_LOSS] = true,
+                [GRPC_CANCELLED] = true,    [GRPC_DEADLINE_EXCEEDED] = true, [GRPC_ABORTED] = true,
+                [GRPC_OUT_OF_RANGE] = true, [GRPC_UNAVAILABLE] = true,       [GRPC_DATA_LOSS] = true,
         };
 
         return code < ELEMENTS(retryable) && retryable[code];
@@ -302,7 +303,7 @@ static int call(struct tracer *tracer, const ProtobufCBinaryData *spans) {
         }
         resource.n_attributes = ELEMENTS(texts);
         resource.attributes = list;
-        scope.name = (char *)(uintptr_t)"nacelle";
+        scope.name = (char *)(uintptr_t) "nacelle";
         scope.version = (char *)(uintptr_t)NACELLE_VERSION;
         scope_spans.scope = &scope;
         scope_spans.n_spans = tracer->n_sending;

@@ -1,9 +1,9 @@
 /* Sends spans to a collector: OTLP over gRPC (opentelemetry.proto.collector.trace.v1.TraceService/Export), without TLS.
  *
  * All on the loop, over one connection that is made when the first spans are sent. Ended spans wait up to
- * TRACER_DELAY_MS for others to go with; a timer runs only meanwhile. While the collector is away they are kept, sending
- * is tried again after longer and longer times, and the log has one line. What does not fit or gets old is dropped and
- * counted.
+ * TRACER_DELAY_MS for others to go with; a timer runs only meanwhile. While the collector is away they are kept,
+ * sending is tried again after longer and longer times, and the log has one line. What does not fit or gets old is
+ * dropped and counted.
  */
 #pragma once
 
@@ -17,7 +17,7 @@ struct tracer;
 
 #define TRACER_DEFAULT_ENDPOINT "localhost:4317"
 #define TRACER_SPANS_MAX 4096 /* kept in all */
-#define TRACER_BATCH_MAX 512 /* sent at once */
+#define TRACER_BATCH_MAX 512  /* sent at once */
 #define TRACER_DELAY_MS 1000
 #define TRACER_TIMEOUT_MS 10000 /* for the collector to answer */
 #define TRACER_BACK_OFF_MIN_MS 1000

@@ -76,8 +76,7 @@ bool value_integer(const struct value *value, int64_t *ret_integer) {
         }
         /* Above 2^53 a double no longer names one whole number. */
         if (!value_is(value, VALUE_NUMBER) || !value_double(value, &number) ||
-            !(number >= -0x1p53 && number <= 0x1p53) ||
-            number != (double)(int64_t)number)
+            !(number >= -0x1p53 && number <= 0x1p53) || number != (double)(int64_t)number)
                 return false;
         *ret_integer = (int64_t)number;
         return true;
@@ -99,8 +98,8 @@ uint32_t value_count(const struct value *value) {
 
 const char *value_kind_name(const struct value *value) {
         static const char *const names[] = {
-                [VALUE_NULL] = "null",         [VALUE_BOOL] = "a boolean",  [VALUE_INT] = "a number",
-                [VALUE_NUMBER] = "a number",   [VALUE_STRING] = "a string", [VALUE_LIST] = "a list",
+                [VALUE_NULL] = "null",       [VALUE_BOOL] = "a boolean",  [VALUE_INT] = "a number",
+                [VALUE_NUMBER] = "a number", [VALUE_STRING] = "a string", [VALUE_LIST] = "a list",
                 [VALUE_MAP] = "a map",
         };
 

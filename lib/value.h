@@ -33,10 +33,10 @@ enum value_kind {
 struct value_member;
 
 struct value {
-        uint32_t line; /* from 1; 0: not from a document */
+        uint32_t line;   /* from 1; 0: not from a document */
         uint16_t column; /* from 1, in bytes, up to UINT16_MAX */
-        uint8_t kind; /* enum value_kind */
-        uint32_t count; /* items of a list, members of a map, bytes of a string or number without the NUL */
+        uint8_t kind;    /* enum value_kind */
+        uint32_t count;  /* items of a list, members of a map, bytes of a string or number without the NUL */
         union {
                 bool boolean;
                 int64_t integer;
@@ -55,8 +55,8 @@ struct value_member {
 
 /* For the readers; NULL there means the defaults, and no name. */
 struct value_options {
-        const char *name; /* goes before the line in errors: `web.yaml:3: ...`; without it `line 3: ...` */
-        size_t bytes_max; /* 0: VALUE_BYTES_MAX */
+        const char *name;   /* goes before the line in errors: `web.yaml:3: ...`; without it `line 3: ...` */
+        size_t bytes_max;   /* 0: VALUE_BYTES_MAX */
         uint32_t nodes_max; /* 0: VALUE_NODES_MAX */
 };
 

@@ -202,8 +202,7 @@ static int take_members(struct value_builder *b, const struct value_member *from
         return 0;
 }
 
-static int take_items(struct value_builder *b, const struct value_member *from, struct value *value,
-                      struct err **err) {
+static int take_items(struct value_builder *b, const struct value_member *from, struct value *value, struct err **err) {
         struct value *items = arena_alloc_array(b->arena, value->count, sizeof(*items));
 
         if (!items)

@@ -14,7 +14,7 @@ struct err;
 
 struct value_frame {
         struct value open; /* kind and place of the list or map */
-        uint32_t first; /* where its values begin on the stack */
+        uint32_t first;    /* where its values begin on the stack */
         uint32_t nodes_before;
         const char *key; /* of the member whose value comes next; NULL: a key comes next */
         uint32_t key_line;
@@ -59,5 +59,5 @@ struct value *value_builder_last(struct value_builder *b);
 int value_check_size(const struct value_options *options, size_t length, struct err **err);
 
 /* An error at @line, with the document's name before it. Returns -@code. */
-int value_error(const struct value_options *options, uint32_t line, struct err **err, int code, const char *format,
-                ...) __attribute__((format(printf, 5, 6)));
+int value_error(const struct value_options *options, uint32_t line, struct err **err, int code, const char *format, ...)
+        __attribute__((format(printf, 5, 6)));

@@ -30,7 +30,7 @@ struct reader {
         size_t n_anchors;
         struct {
                 size_t anchor; /* index + 1; 0: none */
-                bool merge; /* the map has a `<<` */
+                bool merge;    /* the map has a `<<` */
         } open[VALUE_DEPTH_MAX];
         struct err **err;
 };
@@ -129,8 +129,8 @@ static int read_tag(struct reader *r, const yaml_event_t *event, const yaml_char
                 const char *name;
                 enum tag tag;
         } tags[] = {
-                { "str", TAG_STRING },         { "int", TAG_OTHER_SCALAR },   { "bool", TAG_OTHER_SCALAR },
-                { "null", TAG_OTHER_SCALAR },  { "float", TAG_OTHER_SCALAR }, { "map", TAG_COLLECTION },
+                { "str", TAG_STRING },        { "int", TAG_OTHER_SCALAR },   { "bool", TAG_OTHER_SCALAR },
+                { "null", TAG_OTHER_SCALAR }, { "float", TAG_OTHER_SCALAR }, { "map", TAG_COLLECTION },
                 { "seq", TAG_COLLECTION },
         };
         const char *text = (const char *)tag;
@@ -318,8 +318,7 @@ static int on_event(struct reader *r, const yaml_event_t *event) {
                 return on_begin(r, event, VALUE_LIST, event->data.sequence_start.tag,
                                 event->data.sequence_start.anchor);
         case YAML_MAPPING_START_EVENT:
-                return on_begin(r, event, VALUE_MAP, event->data.mapping_start.tag,
-                                event->data.mapping_start.anchor);
+                return on_begin(r, event, VALUE_MAP, event->data.mapping_start.tag, event->data.mapping_start.anchor);
         case YAML_SEQUENCE_END_EVENT:
         case YAML_MAPPING_END_EVENT:
                 return on_end(r, event);

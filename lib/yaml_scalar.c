@@ -15,19 +15,19 @@ static const struct word {
         enum value_kind kind;
         bool boolean;
 } words[] = {
-        { "", VALUE_NULL, false },         { "~", VALUE_NULL, false },       { "null", VALUE_NULL, false },
-        { "Null", VALUE_NULL, false },     { "NULL", VALUE_NULL, false },    { "y", VALUE_BOOL, true },
-        { "Y", VALUE_BOOL, true },         { "yes", VALUE_BOOL, true },      { "Yes", VALUE_BOOL, true },
-        { "YES", VALUE_BOOL, true },       { "true", VALUE_BOOL, true },     { "True", VALUE_BOOL, true },
-        { "TRUE", VALUE_BOOL, true },      { "on", VALUE_BOOL, true },       { "On", VALUE_BOOL, true },
-        { "ON", VALUE_BOOL, true },        { "n", VALUE_BOOL, false },       { "N", VALUE_BOOL, false },
-        { "no", VALUE_BOOL, false },       { "No", VALUE_BOOL, false },      { "NO", VALUE_BOOL, false },
-        { "false", VALUE_BOOL, false },    { "False", VALUE_BOOL, false },   { "FALSE", VALUE_BOOL, false },
-        { "off", VALUE_BOOL, false },      { "Off", VALUE_BOOL, false },     { "OFF", VALUE_BOOL, false },
-        { ".nan", VALUE_NUMBER, false },   { ".NaN", VALUE_NUMBER, false },  { ".NAN", VALUE_NUMBER, false },
-        { ".inf", VALUE_NUMBER, false },   { ".Inf", VALUE_NUMBER, false },  { ".INF", VALUE_NUMBER, false },
-        { "+.inf", VALUE_NUMBER, false },  { "+.Inf", VALUE_NUMBER, false }, { "+.INF", VALUE_NUMBER, false },
-        { "-.inf", VALUE_NUMBER, false },  { "-.Inf", VALUE_NUMBER, false }, { "-.INF", VALUE_NUMBER, false },
+        { "", VALUE_NULL, false },        { "~", VALUE_NULL, false },       { "null", VALUE_NULL, false },
+        { "Null", VALUE_NULL, false },    { "NULL", VALUE_NULL, false },    { "y", VALUE_BOOL, true },
+        { "Y", VALUE_BOOL, true },        { "yes", VALUE_BOOL, true },      { "Yes", VALUE_BOOL, true },
+        { "YES", VALUE_BOOL, true },      { "true", VALUE_BOOL, true },     { "True", VALUE_BOOL, true },
+        { "TRUE", VALUE_BOOL, true },     { "on", VALUE_BOOL, true },       { "On", VALUE_BOOL, true },
+        { "ON", VALUE_BOOL, true },       { "n", VALUE_BOOL, false },       { "N", VALUE_BOOL, false },
+        { "no", VALUE_BOOL, false },      { "No", VALUE_BOOL, false },      { "NO", VALUE_BOOL, false },
+        { "false", VALUE_BOOL, false },   { "False", VALUE_BOOL, false },   { "FALSE", VALUE_BOOL, false },
+        { "off", VALUE_BOOL, false },     { "Off", VALUE_BOOL, false },     { "OFF", VALUE_BOOL, false },
+        { ".nan", VALUE_NUMBER, false },  { ".NaN", VALUE_NUMBER, false },  { ".NAN", VALUE_NUMBER, false },
+        { ".inf", VALUE_NUMBER, false },  { ".Inf", VALUE_NUMBER, false },  { ".INF", VALUE_NUMBER, false },
+        { "+.inf", VALUE_NUMBER, false }, { "+.Inf", VALUE_NUMBER, false }, { "+.INF", VALUE_NUMBER, false },
+        { "-.inf", VALUE_NUMBER, false }, { "-.Inf", VALUE_NUMBER, false }, { "-.INF", VALUE_NUMBER, false },
 };
 
 static const struct word *find_word(const char *text) {

@@ -60,7 +60,8 @@ static bool offset(const char **p, const char *end, int64_t *ret_seconds) {
                         return false;
                 sign = -1;
         }
-        if (!number(p, end, 2, &hours) || !literal(p, end, ':') || !number(p, end, 2, &minutes) || hours > 23 || minutes > 59)
+        if (!number(p, end, 2, &hours) || !literal(p, end, ':') || !number(p, end, 2, &minutes) || hours > 23 ||
+            minutes > 59)
                 return false;
         *ret_seconds = sign * (int64_t)(hours * 3600 + minutes * 60);
         return true;
@@ -75,13 +76,16 @@ static bool parse_time(const char **p, const char *end, int64_t *ret_ns) {
             !number(p, end, 2, &minute) || !literal(p, end, ':') || !number(p, end, 2, &second))
                 return false;
         /* int64_t holds nanoseconds from 1678 to 2261. */
-        if (year < 1700 || year > 2200 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 || second > 60)
+        if (year < 1700 || year > 2200 || month < 1 || month > 12 || day < 1 || day > 31 || hour > 23 || minute > 59 ||
+            second > 60)
                 return false;
         if (literal(p, end, '.') && !fraction(p, end, &ns))
                 return false;
         if (!offset(p, end, &east))
                 return false;
-        *ret_ns = (days_of(year, month, day) * 86400 + (int64_t)(hour * 3600 + minute * 60 + second) - east) * NS_PER_SECOND + ns;
+        *ret_ns = (days_of(year, month, day) * 86400 + (int64_t)(hour * 3600 + minute * 60 + second) - east) *
+                          NS_PER_SECOND +
+                  ns;
         return true;
 }
 

@@ -1,7 +1,7 @@
 /* One line of a CRI log file, taken apart.
  *
- * `TIME SP STREAM SP TAG[:TAG…] SP TEXT`: TIME is RFC 3339 with up to nine digits of a second and Z or an offset, STREAM is
- * stdout or stderr, the first tag is F or P.
+ * `TIME SP STREAM SP TAG[:TAG…] SP TEXT`: TIME is RFC 3339 with up to nine digits of a second and Z or an offset,
+ * STREAM is stdout or stderr, the first tag is F or P.
  */
 #pragma once
 
@@ -14,9 +14,9 @@ struct log_line {
         bool is_stderr;
         bool partial;
         size_t time_size; /* of TIME, at the beginning of the line */
-        size_t text_at; /* where TEXT begins */
+        size_t text_at;   /* where TEXT begins */
 };
 
-/* Takes the first @size bytes of @line apart, without the newline. Returns false, with *@ret_line untouched, when they are
- * not in the format. */
+/* Takes the first @size bytes of @line apart, without the newline. Returns false, with *@ret_line untouched, when they
+ * are not in the format. */
 bool log_line_parse(const char *line, size_t size, struct log_line *ret_line);

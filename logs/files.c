@@ -128,7 +128,8 @@ ssize_t log_files_find(const struct log_files *files, int dir_fd, dev_t dev, ino
         struct stat st;
 
         for (size_t i = 0; i < files->n; i++)
-                if (fstatat(dir_fd, files->names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == dev && st.st_ino == ino)
+                if (fstatat(dir_fd, files->names[i], &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == dev &&
+                    st.st_ino == ino)
                         return (ssize_t)i;
         return -1;
 }

@@ -21,8 +21,8 @@ struct log_reader {
         dev_t dev;
         ino_t ino;
         int inotify;
-        bool at_end; /* of what there was at the last call: the descriptor is to be emptied before looking again */
-        bool within[2]; /* the stream's last entry was a part */
+        bool at_end;     /* of what there was at the last call: the descriptor is to be emptied before looking again */
+        bool within[2];  /* the stream's last entry was a part */
         bool long_entry; /* the rest of an entry that did not fit the buffer comes next */
         struct log_line long_line;
         int64_t bytes_left;
@@ -131,7 +131,8 @@ static ssize_t fill(struct log_reader *r) {
 static bool is_current(const struct log_reader *r) {
         struct stat st;
 
-        return r->fd >= 0 && fstatat(r->dir_fd, r->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == r->dev && st.st_ino == r->ino;
+        return r->fd >= 0 && fstatat(r->dir_fd, r->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == r->dev &&
+               st.st_ino == r->ino;
 }
 
 /* Gets more bytes, from the next file where this one is done. Returns 1, 0 at the end of all, or a negative errno. */

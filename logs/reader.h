@@ -26,11 +26,11 @@ struct log_reader;
 #define LOG_ROTATED_MAX 1000
 
 struct log_options {
-        int64_t tail_lines; /* only the last so many lines; negative: all */
-        int64_t since_ns; /* only entries from this time on, in ns since 1970; 0: all */
+        int64_t tail_lines;  /* only the last so many lines; negative: all */
+        int64_t since_ns;    /* only entries from this time on, in ns since 1970; 0: all */
         int64_t limit_bytes; /* of output in all; negative: no limit */
-        bool follow; /* have a descriptor to wait on at the end */
-        bool timestamps; /* log_entry.data begins with the entry's time where a line begins */
+        bool follow;         /* have a descriptor to wait on at the end */
+        bool timestamps;     /* log_entry.data begins with the entry's time where a line begins */
         bool no_stdout;
         bool no_stderr;
 };
@@ -46,8 +46,8 @@ struct log_entry {
         size_t size;
 };
 
-/* Opens the log @name in @dir_fd (duplicated). Symbolic links are not followed. Returns 0; -ENOENT when there is neither
- * NAME nor a rotated file and nothing is to be followed; or another negative errno with *@err set. */
+/* Opens the log @name in @dir_fd (duplicated). Symbolic links are not followed. Returns 0; -ENOENT when there is
+ * neither NAME nor a rotated file and nothing is to be followed; or another negative errno with *@err set. */
 int log_reader_open(int dir_fd, const char *name, const struct log_options *options, struct log_reader **ret_reader,
                     struct err **err);
 

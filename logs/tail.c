@@ -7,7 +7,8 @@
 #include "lib/cleanup.h"
 #include "logs/entry.h"
 
-/* Counts lines from the end: each F ends one; parts at the very end of a stream, whose F is not there yet, are one too. */
+/* Counts lines from the end: each F ends one; parts at the very end of a stream, whose F is not there yet, are one too.
+ */
 struct counter {
         const struct log_options *options;
         int64_t lines;
@@ -54,7 +55,8 @@ static char *last_end(char *buffer, size_t size) {
         return newline ? newline + 1 : buffer + size;
 }
 
-/* Walks the entries of one file from its end. Returns 1 with *@ret_offset when the count is full, 0 at the beginning. */
+/* Walks the entries of one file from its end. Returns 1 with *@ret_offset when the count is full, 0 at the beginning.
+ */
 static int count_file(struct counter *c, int fd, char *buffer, size_t size, off_t *ret_offset) {
         struct stat st;
         off_t end; /* of the entries not seen yet */
@@ -91,8 +93,8 @@ static int count_file(struct counter *c, int fd, char *buffer, size_t size, off_
         return 0;
 }
 
-int log_tail_find(const struct log_files *files, int dir_fd, const struct log_options *options, char *buffer, size_t size,
-                  size_t *ret_file, off_t *ret_offset) {
+int log_tail_find(const struct log_files *files, int dir_fd, const struct log_options *options, char *buffer,
+                  size_t size, size_t *ret_file, off_t *ret_offset) {
         struct counter c = { .options = options };
 
         for (size_t i = files->n; i-- > 0;) {

@@ -77,16 +77,17 @@ static size_t copy_line(char *to, const char *from, size_t limit) {
 #endif
 }
 
-/* One batch on its way into the file. What a flush has written is taken off the pipe at once: after a kill, the text that
- * is both in the log and in the pipe is then never more than one flush, of one file, for log_stream_resume() to find. */
+/* One batch on its way into the file. What a flush has written is taken off the pipe at once: after a kill, the text
+ * that is both in the log and in the pipe is then never more than one flush, of one file, for log_stream_resume() to
+ * find. */
 struct batch {
         struct log_stream *stream;
         struct log_arena *arena;
         char *output;
         size_t used, room; /* room: what the file takes before it is rotated, or the output's size */
-        size_t covered; /* input whose entries are in the output */
-        size_t carried; /* of the input yet to be covered: what was taken off the pipe before */
-        size_t discarded; /* input taken off the pipe */
+        size_t covered;    /* input whose entries are in the output */
+        size_t carried;    /* of the input yet to be covered: what was taken off the pipe before */
+        size_t discarded;  /* input taken off the pipe */
         char prefix[LOG_PREFIX_SIZE + 1];
 };
 
@@ -183,13 +184,14 @@ static void batch_init(struct batch *b, struct log_stream *s, struct log_arena *
         batch_flush(b);
 }
 
-/* The beginning of a line stays in the pipe, where it outlives this process, unless it is so long that it stands in the way
- * of the rest, or there will be no rest. */
+/* The beginning of a line stays in the pipe, where it outlives this process, unless it is so long that it stands in the
+ * way of the rest, or there will be no rest. */
 static bool leaves_in_pipe(const struct log_stream *s, size_t rest, size_t all) {
         return !s->no_peek && !s->ending && rest < LOG_REST_MAX && !(rest == all && s->part_size > 0);
 }
 
-/* Logs @size bytes that are in the arena's input, and takes off the pipe what is done with. Returns how many that is. */
+/* Logs @size bytes that are in the arena's input, and takes off the pipe what is done with. Returns how many that is.
+ */
 static size_t take(struct log_stream *s, struct log_arena *arena, size_t size) {
         char *data = log_arena_input(arena) - s->part_size;
         size_t all = size + s->part_size, rest;
@@ -295,8 +297,8 @@ static bool has_hung_up(const struct log_stream *s) {
         return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
 }
 
-/* One look at what there is, its entries, and its end in the pipe. Returns as read() does; EAGAIN also where nothing but the
- * beginning of a line is there. */
+/* One look at what there is, its entries, and its end in the pipe. Returns as read() does; EAGAIN also where nothing
+ * but the beginning of a line is there. */
 static ssize_t read_once(struct log_stream *s, struct log_arena *arena) {
         size_t taken;
         ssize_t n;

@@ -6,16 +6,17 @@
  * (what one read took) carry the same time, and times do not go back unless the clock is set back by more than
  * LOG_CLOCK_STEP_SECONDS.
  *
- * A pipe's output is looked at with tee(2), logged, and only then taken off the pipe: a shim that is killed in between loses
- * no line. Its successor calls log_stream_resume(), which takes off what had been logged already. Only the beginning
- * of a line that stood without its newline while the container paused is lost with the shim.
+ * A pipe's output is looked at with tee(2), logged, and only then taken off the pipe: a shim that is killed in between
+ * loses no line. Its successor calls log_stream_resume(), which takes off what had been logged already. Only the
+ * beginning of a line that stood without its newline while the container paused is lost with the shim.
  *
- * Only libc and system calls, nothing allocated: logs/writer.c, writer_file.c and writer_resume.c are linked into the static shim. The streams of a process share
- * one struct log_arena, whose memory is there while output flows and given back when it pauses.
+ * Only libc and system calls, nothing allocated: logs/writer.c, writer_file.c and writer_resume.c are linked into the
+ * static shim. The streams of a process share one struct log_arena, whose memory is there while output flows and given
+ * back when it pauses.
  *
  * Rotation, when log_limits.size is set: NAME becomes NAME.20261121-104715.123456789 (kubelet's pattern with a
- * finer clock, so that names sort by age) and a new NAME takes its place, always between two entries. Without it the caller
- * of the CRI rotates by renaming and calls log_writer_reopen().
+ * finer clock, so that names sort by age) and a new NAME takes its place, always between two entries. Without it the
+ * caller of the CRI rotates by renaming and calls log_writer_reopen().
  *
  * When the file system takes no more (ENOSPC, EDQUOT, EIO, …) the container goes on and its output is dropped by
  * whole lines; the first batch that can be written again begins with an entry that says how many lines were lost
@@ -47,8 +48,8 @@
 enum log_stream_name { LOG_STDOUT, LOG_STDERR };
 
 enum log_state {
-        LOG_IDLE, /* nothing more to read now: wait for the descriptor */
-        LOG_MORE, /* the turn is over, there is more: call again after the other descriptors had theirs */
+        LOG_IDLE,  /* nothing more to read now: wait for the descriptor */
+        LOG_MORE,  /* the turn is over, there is more: call again after the other descriptors had theirs */
         LOG_ENDED, /* end of file: call log_stream_end() */
 };
 
@@ -61,20 +62,20 @@ struct log_arena {
 };
 
 struct log_limits {
-        uint64_t size; /* bytes after which a file is rotated; 0: never */
+        uint64_t size;  /* bytes after which a file is rotated; 0: never */
         uint32_t files; /* files kept, the current one included; at least 1 */
 };
 
 /* One container's log file. Zeroed is "none": output is read, handed to the tap and dropped. */
 struct log_writer {
         int dir_fd; /* ours */
-        int fd; /* the current file, ours */
+        int fd;     /* the current file, ours */
         struct log_limits limits;
-        uint64_t size; /* of the current file */
-        uint64_t rotate_at; /* size at which rotation is tried; moves on after a failure */
-        uint64_t dropped; /* lines lost since the last entry that said so */
-        int dropped_error; /* why */
-        uint64_t time_ns; /* of the last entry */
+        uint64_t size;          /* of the current file */
+        uint64_t rotate_at;     /* size at which rotation is tried; moves on after a failure */
+        uint64_t dropped;       /* lines lost since the last entry that said so */
+        int dropped_error;      /* why */
+        uint64_t time_ns;       /* of the last entry */
         uint64_t dropped_total; /* lines lost since log_writer_open() */
         bool open;
         char name[NAME_MAX + 1];
@@ -90,12 +91,13 @@ struct log_stream {
         log_tap tap; /* may be NULL; may change between calls */
         void *userdata;
         struct log_writer *writer;
-        char *part; /* the beginning of a long line whose end is not there yet: LOG_LINE_MAX bytes, mapped while needed */
+        char *part; /* the beginning of a long line whose end is not there yet: LOG_LINE_MAX bytes, mapped while needed
+                     */
         uint32_t part_size;
         uint32_t shown; /* of the beginning of a line that is still in the pipe: the tap has seen it */
-        bool ending; /* a line without its end is as good as whole */
-        bool grown; /* the pipe has LOG_PIPE_MAX */
-        bool no_peek; /* a terminal or socket: read at once */
+        bool ending;    /* a line without its end is as good as whole */
+        bool grown;     /* the pipe has LOG_PIPE_MAX */
+        bool no_peek;   /* a terminal or socket: read at once */
 };
 
 /* Opens (or continues) the log @name in @dir_fd, which is duplicated. @name is a plain file name; a symbolic link
@@ -116,12 +118,13 @@ void log_stream_init(struct log_stream *stream, int fd, enum log_stream_name nam
  * themselves are taken for new ones. Call once, before the first log_stream_read(). */
 void log_stream_resume(struct log_stream *stream, struct log_arena *arena);
 
-/* Call when stream->fd is readable or hung up, and again after LOG_MORE. The beginning of a line may be left in the pipe:
- * watch it edge-triggered. Takes at most LOG_TURN_MAX. A terminal without a slave (EIO) has ended. Never fails: output that cannot be logged is dropped and counted. */
+/* Call when stream->fd is readable or hung up, and again after LOG_MORE. The beginning of a line may be left in the
+ * pipe: watch it edge-triggered. Takes at most LOG_TURN_MAX. A terminal without a slave (EIO) has ended. Never fails:
+ * output that cannot be logged is dropped and counted. */
 enum log_state log_stream_read(struct log_stream *stream, struct log_arena *arena);
 
-/* The container has exited: takes what is still in the pipe (at most LOG_DRAIN_MAX, since a descendant may hold it and go
- * on), writes an unfinished line, and forgets fd, which the caller closes. */
+/* The container has exited: takes what is still in the pipe (at most LOG_DRAIN_MAX, since a descendant may hold it and
+ * go on), writes an unfinished line, and forgets fd, which the caller closes. */
 void log_stream_end(struct log_stream *stream, struct log_arena *arena);
 #define LOG_DRAIN_MAX (4 * LOG_PIPE_MAX)
 

@@ -125,7 +125,8 @@ static bool is_empty(int dir_fd, const char *name) {
         return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
 }
 
-/* Counts the rotated files and finds the oldest. One without entries is what a rotation left that was killed: removed. */
+/* Counts the rotated files and finds the oldest. One without entries is what a rotation left that was killed: removed.
+ */
 static size_t scan_rotated(const struct log_writer *w, char ret_oldest[NAME_MAX + 1]) {
         _cleanup_close_ int fd = openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         _Alignas(struct dirent) char buffer[2048];
@@ -157,7 +158,8 @@ static void remove_oldest(const struct log_writer *w) {
 }
 
 static int open_log(const struct log_writer *w, const char *name, int flags) {
-        int fd = openat(w->dir_fd, name, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | flags, 0640);
+        int fd = openat(w->dir_fd, name, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | flags,
+                        0640);
 
         return fd < 0 ? -errno : fd;
 }
@@ -183,8 +185,8 @@ static int make_fresh(const struct log_writer *w, char ret_name[NAME_MAX + 1]) {
         return fd;
 }
 
-/* The new file is there before the two swap their names in one step: whenever this ends, NAME is there, and no entry is in
- * two files. */
+/* The new file is there before the two swap their names in one step: whenever this ends, NAME is there, and no entry is
+ * in two files. */
 static int rotate(struct log_writer *w) {
         char rotated[NAME_MAX + 1];
         _cleanup_close_ int fd = make_fresh(w, rotated);

@@ -47,8 +47,8 @@ static inline char *log_arena_output(const struct log_arena *arena) {
 /* Makes the pipe of the arena that log_peek() needs; it does so itself, too. */
 bool log_peek_ready(struct log_arena *arena);
 
-/* Copies what is in the stream's pipe, at most LOG_INPUT_SIZE, to the arena's input, where it stays in the pipe as well. Returns
- * as read() does; EINVAL: not a pipe. */
+/* Copies what is in the stream's pipe, at most LOG_INPUT_SIZE, to the arena's input, where it stays in the pipe as
+ * well. Returns as read() does; EINVAL: not a pipe. */
 ssize_t log_peek(struct log_stream *stream, struct log_arena *arena);
 
 /* Takes @size bytes off the pipe, of which log_peek() showed the first at @at of the arena's input; there they stay. */

@@ -1,7 +1,7 @@
 /* After a shim was killed: what its FIFOs still hold may have been logged already, all or the beginning of it.
  *
- * A batch is logged before it is taken off the FIFO, so the FIFO then begins with the text of the log's last entries. For
- * lines that differ this tells the two cases apart; a run that also stood before itself in the log ("tick", "tick",
+ * A batch is logged before it is taken off the FIFO, so the FIFO then begins with the text of the log's last entries.
+ * For lines that differ this tells the two cases apart; a run that also stood before itself in the log ("tick", "tick",
  * "tick") more likely was printed again.
  */
 #include <errno.h>
@@ -32,9 +32,11 @@ static bool next_entry(struct tail *t, struct text *ret_text) {
                 if (!newline)
                         return false;
                 t->at = newline + 1;
-                if (newline - line < LOG_PREFIX_SIZE || memcmp(line + 31, t->name == LOG_STDERR ? "stderr " : "stdout ", 7) != 0)
+                if (newline - line < LOG_PREFIX_SIZE ||
+                    memcmp(line + 31, t->name == LOG_STDERR ? "stderr " : "stdout ", 7) != 0)
                         continue;
-                *ret_text = (struct text){ line + LOG_PREFIX_SIZE, (size_t)(newline - line) - LOG_PREFIX_SIZE + (line[38] == 'F') };
+                *ret_text = (struct text){ line + LOG_PREFIX_SIZE,
+                                           (size_t)(newline - line) - LOG_PREFIX_SIZE + (line[38] == 'F') };
                 return true;
         }
         return false;
@@ -60,7 +62,8 @@ static bool repeats(struct tail before, struct tail last, size_t n) {
         struct text a, b;
 
         for (; n > 0; n--)
-                if (!next_entry(&before, &a) || !next_entry(&last, &b) || a.size != b.size || memcmp(a.data, b.data, a.size) != 0)
+                if (!next_entry(&before, &a) || !next_entry(&last, &b) || a.size != b.size ||
+                    memcmp(a.data, b.data, a.size) != 0)
                         return false;
         return true;
 }

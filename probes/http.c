@@ -15,14 +15,14 @@
 struct http_exchange {
         http_parser parser;
         struct http_url url; /* where the request under way goes */
-        char *host_header; /* NULL: host and port of the URL */
-        char *headers; /* lines of the request that stay the same, each with its CRLF */
-        char *body; /* PROBE_MESSAGE_MAX + 1 when there is one */
+        char *host_header;   /* NULL: host and port of the URL */
+        char *headers;       /* lines of the request that stay the same, each with its CRLF */
+        char *body;          /* PROBE_MESSAGE_MAX + 1 when there is one */
         size_t body_length;
         char *location;
         size_t location_length;
         bool in_location; /* the header whose value comes is Location */
-        bool answered; /* the headers of a final answer are there */
+        bool answered;    /* the headers of a final answer are there */
         unsigned redirects;
 };
 

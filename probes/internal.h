@@ -28,8 +28,8 @@ struct probe {
         int start_error; /* negative errno of a start that failed, told from the loop */
 
         struct probe_stream *stream; /* the connection under way; NULL: none */
-        struct http_exchange *http; /* PROBE_HTTP */
-        struct grpc_client *client; /* PROBE_GRPC */
+        struct http_exchange *http;  /* PROBE_HTTP */
+        struct grpc_client *client;  /* PROBE_GRPC */
         struct grpc_client_call *call;
         struct sockaddr_storage address;
         char *host; /* as in the target */

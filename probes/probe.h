@@ -36,13 +36,13 @@ struct probe_target {
         enum probe_kind kind;
         const char *address; /* IPv4 or IPv6, or a name (HTTP host, resolved off the loop) */
         uint16_t port;
-        bool tls; /* PROBE_HTTP */
-        const char *path; /* PROBE_HTTP, with query; NULL: "/" */
-        const char *service; /* PROBE_GRPC; NULL: "" */
+        bool tls;                           /* PROBE_HTTP */
+        const char *path;                   /* PROBE_HTTP, with query; NULL: "/" */
+        const char *service;                /* PROBE_GRPC; NULL: "" */
         const struct probe_header *headers; /* PROBE_HTTP; "Host" replaces the header's default */
         size_t n_headers;
         const char *user_agent; /* NULL: "kube-probe/1.36" */
-        uint64_t timeout; /* milliseconds, of the whole probe */
+        uint64_t timeout;       /* milliseconds, of the whole probe */
 };
 
 /* Called once on the loop; @message (NUL-terminated, in kubelet's words) is valid during the call only. */

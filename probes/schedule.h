@@ -31,13 +31,13 @@ struct schedule {
         enum schedule_kind kind;
         enum schedule_value value;
         enum probe_outcome last; /* of the latest results */
-        uint32_t run; /* how many of them in a row */
-        int64_t due; /* time of the next probe */
-        bool running; /* the container runs */
-        bool gated; /* startup has not passed: liveness and readiness wait */
-        bool hold; /* failed; no more probes until a new container */
-        bool probing; /* a probe is under way */
-        bool ended; /* the pod ends: no more probes at all */
+        uint32_t run;            /* how many of them in a row */
+        int64_t due;             /* time of the next probe */
+        bool running;            /* the container runs */
+        bool gated;              /* startup has not passed: liveness and readiness wait */
+        bool hold;               /* failed; no more probes until a new container */
+        bool probing;            /* a probe is under way */
+        bool ended;              /* the pod ends: no more probes at all */
 };
 
 void schedule_init(struct schedule *s, enum schedule_kind kind, const struct schedule_timing *timing);

@@ -49,7 +49,8 @@ int bind_open(const struct mount_spec *mount, int user_fd, int *ret_tree, bool *
         if (mount->idmap) {
                 attr = (struct sys_mount_attr){ .attr_set = MOUNT_ATTR_IDMAP, .userns_fd = (uint64_t)user_fd };
                 if (sys_mount_setattr(tree, "", AT_EMPTY_PATH | (mount->recursive ? AT_RECURSIVE : 0), &attr) < 0)
-                        return err_errno(err, errno, "idmapped mount of %s (its file system must support that)", source_name(mount));
+                        return err_errno(err, errno, "idmapped mount of %s (its file system must support that)",
+                                         source_name(mount));
         }
         *ret_tree = TAKE_FD(tree);
         *ret_directory = S_ISDIR(st.st_mode);

@@ -12,8 +12,8 @@ uint64_t capability_all(void);
  * SETFCAP, SETPCAP, NET_BIND_SERVICE, SYS_CHROOT, KILL, AUDIT_WRITE. */
 uint64_t capability_default(void);
 
-/* The mask of "CAP_NET_ADMIN", "net_admin" or "ALL". -EINVAL: unknown to the library; a name that the library knows and the
- * kernel does not is an empty mask. */
+/* The mask of "CAP_NET_ADMIN", "net_admin" or "ALL". -EINVAL: unknown to the library; a name that the library knows and
+ * the kernel does not is an empty mask. */
 int capability_parse(const char *name, uint64_t *ret_mask, struct err **err);
 
 /* "CAP_NET_ADMIN" for 12; NULL when there is no such number. */

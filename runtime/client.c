@@ -17,9 +17,21 @@
 
 void client_request(struct wire_request *request, enum wire_request_type type, const char *id) {
         *request = (struct wire_request){
-                .magic = WIRE_MAGIC, .type = (uint16_t)type, .size = sizeof(*request), .plan_fd = -1, .cgroup_fd = -1,
-                .tasks_fd = -1, .user_fd = -1, .stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .log_dir_fd = -1, .pid_fd = -1,
-                .shm_fd = -1, .holder_fd = -1, .late_task = -1,
+                .magic = WIRE_MAGIC,
+                .type = (uint16_t)type,
+                .size = sizeof(*request),
+                .plan_fd = -1,
+                .cgroup_fd = -1,
+                .tasks_fd = -1,
+                .user_fd = -1,
+                .stdin_fd = -1,
+                .stdout_fd = -1,
+                .stderr_fd = -1,
+                .log_dir_fd = -1,
+                .pid_fd = -1,
+                .shm_fd = -1,
+                .holder_fd = -1,
+                .late_task = -1,
         };
         snprintf(request->id, sizeof(request->id), "%s", id ? id : "");
 }
@@ -68,7 +80,8 @@ static int send_fds(int socket, const struct wire_request *request, const int *f
 
         packet.n_fds = request->n_fds;
         for (size_t at = 0; at < n && r == 0; at += WIRE_PACKET_FDS)
-                r = wire_send(socket, &packet, sizeof(packet), NULL, 0, fds + at, n - at < WIRE_PACKET_FDS ? n - at : WIRE_PACKET_FDS);
+                r = wire_send(socket, &packet, sizeof(packet), NULL, 0, fds + at,
+                              n - at < WIRE_PACKET_FDS ? n - at : WIRE_PACKET_FDS);
         return r;
 }
 
@@ -106,8 +119,9 @@ int client_receive(int socket, struct client_reply *ret_reply, struct err **err)
 
         if (n < 0 && n != -ECONNRESET) {
                 close_fd(n_fds ? reply.fd : -EBADF);
-                return n == -EAGAIN ? err_set(err, ETIMEDOUT, "the shim did not answer in %d s", CLIENT_TIMEOUT_SECONDS) :
-                                      err_errno(err, (int)-n, "receive from the shim");
+                return n == -EAGAIN ?
+                               err_set(err, ETIMEDOUT, "the shim did not answer in %d s", CLIENT_TIMEOUT_SECONDS) :
+                               err_errno(err, (int)-n, "receive from the shim");
         }
         if (n <= 0)
                 return err_set(err, RUNTIME_NO_SHIM, "the shim died");
@@ -139,8 +153,10 @@ int client_call(struct runtime *runtime, const char *sandbox, struct wire_reques
                         result = state(data, &reply);
                 close_fd(reply.fd);
                 if (reply.head.type == WIRE_DONE)
-                        return reply.head.code == 0 ? result :
-                               err_set(err, reply.head.code, "%s", reply.head.text[0] ? reply.head.text : strerror(reply.head.code));
+                        return reply.head.code == 0 ?
+                                       result :
+                                       err_set(err, reply.head.code, "%s",
+                                               reply.head.text[0] ? reply.head.text : strerror(reply.head.code));
         }
         return r;
 }

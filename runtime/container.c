@@ -63,7 +63,8 @@ static int open_streams(int dir, const char *id, const struct container_spec *sp
         uint32_t gid = prepare_host_gid(&spec->mappings, spec->process.gid);
 
         if (uid == UINT32_MAX || gid == UINT32_MAX)
-                return err_set(err, EINVAL, "user %u:%u is not in the user namespace's mappings", spec->process.uid, spec->process.gid);
+                return err_set(err, EINVAL, "user %u:%u is not in the user namespace's mappings", spec->process.uid,
+                               spec->process.gid);
         if (io->log_path)
                 r = open_log(io->log_path, s, err);
         if (spec->process.terminal) {
@@ -89,8 +90,8 @@ static uint64_t clone_flags(const struct container_spec *spec) {
                (spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_NEW ? CLONE_NEWPID : 0);
 }
 
-static void fill_request(const char *id, const struct container_spec *spec, const struct container_io *io, struct streams *s,
-                         struct plan *plan, struct wire_request *request) {
+static void fill_request(const char *id, const struct container_spec *spec, const struct container_io *io,
+                         struct streams *s, struct plan *plan, struct wire_request *request) {
         client_request(request, WIRE_START, id);
         request->flags = (spec->process.terminal ? WIRE_F_TERMINAL : 0) | (io->stdin_once ? WIRE_F_STDIN_ONCE : 0) |
                          (spec->namespaces[NAMESPACE_CGROUP].mode == NAMESPACE_NEW ? WIRE_F_CGROUP_NS : 0);
@@ -166,9 +167,9 @@ static int take_started(void *data, struct client_reply *reply) {
 }
 
 /* Made by another runtime, up to the moment before its program runs: the shim takes it up as its own child. */
-static int create_delegated(struct runtime *runtime, const char *sandbox, int dir, const char *id, const struct container_spec *spec,
-                            const struct container_io *io, struct streams *streams, struct plan *plan,
-                            struct wire_request *request, struct err **err) {
+static int create_delegated(struct runtime *runtime, const char *sandbox, int dir, const char *id,
+                            const struct container_spec *spec, const struct container_io *io, struct streams *streams,
+                            struct plan *plan, struct wire_request *request, struct err **err) {
         _cleanup_close_ int master = -EBADF;
         pid_t pid;
         int r = delegate_create(runtime, sandbox, dir, id, spec, &streams->stdio, &pid, &master, err);
@@ -192,9 +193,9 @@ static int create_delegated(struct runtime *runtime, const char *sandbox, int di
         return 0;
 }
 
-static int start_delegated(struct runtime *runtime, const char *sandbox, int dir, const char *id, const struct container_spec *spec,
-                           const struct container_io *io, struct streams *streams, struct container_state *ret_state,
-                           struct err **err) {
+static int start_delegated(struct runtime *runtime, const char *sandbox, int dir, const char *id,
+                           const struct container_spec *spec, const struct container_io *io, struct streams *streams,
+                           struct container_state *ret_state, struct err **err) {
         _cleanup_plan_ struct plan plan = { 0 };
         struct wire_request request = { .pid_fd = -1 };
         int r = create_delegated(runtime, sandbox, dir, id, spec, io, streams, &plan, &request, err);
@@ -202,7 +203,9 @@ static int start_delegated(struct runtime *runtime, const char *sandbox, int dir
         if (r == 0)
                 r = client_call(runtime, sandbox, &request, &plan, NULL, NULL, err);
         if (r == 0) {
-                *ret_state = (struct container_state){ .phase = CONTAINER_RUNNING, .pid = request.pid, .started_at = request.started_at };
+                *ret_state = (struct container_state){ .phase = CONTAINER_RUNNING,
+                                                       .pid = request.pid,
+                                                       .started_at = request.started_at };
                 snprintf(ret_state->id, sizeof(ret_state->id), "%s", id);
                 remember(dir, id, spec, io, &request, ret_state);
                 r = delegate_start(runtime, sandbox, dir, id, err);
@@ -216,8 +219,9 @@ static int start_delegated(struct runtime *runtime, const char *sandbox, int dir
         return r;
 }
 
-static int start_own(struct runtime *runtime, const char *sandbox, int dir, const char *id, const struct container_spec *spec,
-                     const struct container_io *io, struct streams *streams, struct container_state *ret_state, struct err **err) {
+static int start_own(struct runtime *runtime, const char *sandbox, int dir, const char *id,
+                     const struct container_spec *spec, const struct container_io *io, struct streams *streams,
+                     struct container_state *ret_state, struct err **err) {
         struct started started = { .runtime = runtime, .sandbox = sandbox, .state = ret_state };
         _cleanup_plan_ struct plan plan = { 0 };
         struct wire_request request;
@@ -238,7 +242,10 @@ static int start_own(struct runtime *runtime, const char *sandbox, int dir, cons
 int container_start(struct runtime *runtime, const char *sandbox, const char *id, const struct container_spec *spec,
                     const struct container_io *io, struct container_state *ret_state, struct err **err) {
         _cleanup_(streams_close) struct streams streams = {
-                .stdio = { -EBADF, -EBADF, -EBADF }, .read = { -EBADF, -EBADF }, .stdin_write = -EBADF, .log_dir = -EBADF,
+                .stdio = { -EBADF, -EBADF, -EBADF },
+                .read = { -EBADF, -EBADF },
+                .stdin_write = -EBADF,
+                .log_dir = -EBADF,
         };
         _cleanup_close_ int dir = -EBADF;
         struct container_state state = { 0 };
@@ -251,7 +258,8 @@ int container_start(struct runtime *runtime, const char *sandbox, const char *id
         if (r == 0)
                 r = open_streams(dir, id, spec, io, &streams, err);
         if (r == 0)
-                r = (spec->delegate ? start_delegated : start_own)(runtime, sandbox, dir, id, spec, io, &streams, &state, err);
+                r = (spec->delegate ? start_delegated : start_own)(runtime, sandbox, dir, id, spec, io, &streams,
+                                                                   &state, err);
         if (r < 0) {
                 if (dir >= 0 && r != -EEXIST)
                         fifo_remove_all(dir, id);
@@ -327,7 +335,8 @@ int container_status(struct runtime *runtime, const char *sandbox, const char *i
         return r;
 }
 
-static int call(struct runtime *runtime, const char *sandbox, struct wire_request *request, const char *what, struct err **err) {
+static int call(struct runtime *runtime, const char *sandbox, struct wire_request *request, const char *what,
+                struct err **err) {
         int r = client_call(runtime, sandbox, request, NULL, NULL, NULL, err);
 
         if (r < 0)

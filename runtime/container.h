@@ -11,10 +11,10 @@
 
 /* A container's standard streams. */
 struct container_io {
-        bool stdin_open; /* attach can write to it; else it is /dev/null */
-        bool stdin_once; /* ends with the first attach */
-        const char *log_path; /* host path of the CRI log, its directory exists; NULL: output is dropped */
-        uint64_t log_max_size; /* rotate beyond so many bytes; 0: never */
+        bool stdin_open;        /* attach can write to it; else it is /dev/null */
+        bool stdin_once;        /* ends with the first attach */
+        const char *log_path;   /* host path of the CRI log, its directory exists; NULL: output is dropped */
+        uint64_t log_max_size;  /* rotate beyond so many bytes; 0: never */
         unsigned log_max_files; /* kept in all, at least 2 */
 };
 
@@ -23,11 +23,11 @@ enum container_phase { CONTAINER_RUNNING, CONTAINER_EXITED };
 struct container_state {
         char id[RUNTIME_ID_MAX];
         enum container_phase phase;
-        pid_t pid; /* in the host's pid namespace; 0 once exited */
+        pid_t pid;           /* in the host's pid namespace; 0 once exited */
         uint64_t started_at; /* nanoseconds since 1970 */
-        uint64_t exited_at; /* 0 while running */
-        int exit_code; /* 0..255; 128 + signal when a signal ended it; -1: nobody could know any more */
-        int signal; /* that ended it, else 0 */
+        uint64_t exited_at;  /* 0 while running */
+        int exit_code;       /* 0..255; 128 + signal when a signal ended it; -1: nobody could know any more */
+        int signal;          /* that ended it, else 0 */
 };
 
 /* Makes the container's root and mounts, starts its process and returns when execve() has worked. A failure is a

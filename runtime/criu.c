@@ -28,7 +28,7 @@
 #define MESSAGE_MAX (64 * 1024)
 #define LOG_LEVEL 4
 #define LOCK_NFTABLES 2 /* its other method wants the program iptables-restore */
-#define SOCKET_FD 3 /* in criu; what is inherited lies behind it */
+#define SOCKET_FD 3     /* in criu; what is inherited lies behind it */
 #define CGROUPS_MAX 64
 #define GRACE_MILLISECONDS 5000 /* to give up in */
 
@@ -48,7 +48,8 @@ int criu_find(struct arena *arena, const char **ret_program, struct err **err) {
                 }
                 p += n;
         }
-        return err_set(err, EOPNOTSUPP, "checkpoint and restore need the program criu, which is not installed (not in %s)",
+        return err_set(err, EOPNOTSUPP,
+                       "checkpoint and restore need the program criu, which is not installed (not in %s)",
                        path && *path ? path : DEFAULT_PATH);
 }
 
@@ -137,7 +138,8 @@ static int start(struct worker *worker, struct err **err) {
         const struct criu_request *request = worker->request;
         size_t n = request->n_inherited + 1;
         _cleanup_free_ int *fds = calloc(n, sizeof(*fds));
-        _cleanup_close_ int ours = -EBADF, theirs = -EBADF, report = -EBADF, tell = -EBADF, null = open("/dev/null", O_RDWR | O_CLOEXEC);
+        _cleanup_close_ int ours = -EBADF, theirs = -EBADF, report = -EBADF, tell = -EBADF,
+                            null = open("/dev/null", O_RDWR | O_CLOEXEC);
         int pair[2], r;
 
         if (!fds)
@@ -184,7 +186,8 @@ static int send_request(int socket, const Criu__Request *message, struct err **e
         return r < 0 ? err_errno(err, -r, "criu") : 0;
 }
 
-/* The roots of the cgroups that it was started in, so that what it restores is put there and not where it was before. */
+/* The roots of the cgroups that it was started in, so that what it restores is put there and not where it was before.
+ */
 static size_t cgroup_roots(struct arena *arena, pid_t pid, Criu__CgroupRoot **roots) {
         _cleanup_free_ char *text = NULL;
         char path[64], *save = NULL;
@@ -209,7 +212,8 @@ static size_t cgroup_roots(struct arena *arena, pid_t pid, Criu__CgroupRoot **ro
         return n;
 }
 
-static int add_inherited(struct arena *arena, const struct criu_request *request, Criu__Options *options, struct err **err) {
+static int add_inherited(struct arena *arena, const struct criu_request *request, Criu__Options *options,
+                         struct err **err) {
         options->inherited = arena_alloc_array(arena, request->n_inherited + 1, sizeof(*options->inherited));
         for (size_t i = 0; options->inherited && i < request->n_inherited; i++) {
                 Criu__InheritedFd *fd = arena_new_of(arena, Criu__InheritedFd);
@@ -296,10 +300,14 @@ static ssize_t receive(struct worker *worker, uint8_t *data, int *ret_fd, struct
         do {
                 uint64_t t = now();
 
-                r = poll(&poller, 1, worker->deadline == 0 ? -1 : worker->deadline > t ? (int)(worker->deadline - t) : 0);
+                r = poll(&poller, 1,
+                         worker->deadline == 0 ? -1 :
+                         worker->deadline > t  ? (int)(worker->deadline - t) :
+                                                 0);
         } while (r < 0 && errno == EINTR);
         if (r == 0)
-                return err_set(err, ETIMEDOUT, "%s did not end within %u s", worker->request->program, worker->request->seconds);
+                return err_set(err, ETIMEDOUT, "%s did not end within %u s", worker->request->program,
+                               worker->request->seconds);
         n = wire_receive(worker->socket, data, MESSAGE_MAX, ret_fd, 1, &n_fds);
         return n == -ECONNRESET ? 0 : n < 0 ? err_errno(err, (int)-n, "criu") : n;
 }
@@ -354,8 +362,8 @@ static int listen_to(struct worker *worker, Criu__Response **ret_response, struc
         }
 }
 
-/* Killed in the middle it would leave the container stopped, or cut off from its network. When it cannot write any more it fails, and
- * puts all of that right. */
+/* Killed in the middle it would leave the container stopped, or cut off from its network. When it cannot write any more
+ * it fails, and puts all of that right. */
 static void give_up(struct worker *worker) {
         const struct rlimit none = { 0, 0 };
         _cleanup_close_ int process = sys_pidfd_open(worker->pid);
@@ -397,7 +405,8 @@ static int work(const struct criu_request *request, pid_t *ret_pid, int *ret_mas
         }
         status = finish(&worker, r < 0);
         if (r == 0 && (!response || !response->success || (request->pid == 0 && !response->restored)))
-                r = criu_log_error(request, response ? response->error_text : NULL, response ? response->error_number : 0, status, err);
+                r = criu_log_error(request, response ? response->error_text : NULL,
+                                   response ? response->error_number : 0, status, err);
         if (r == 0) {
                 *ret_pid = response->restored ? response->restored->pid : 0;
                 *ret_master = TAKE_FD(worker.master);

@@ -82,10 +82,10 @@ static bool is_cgroup(const struct mountinfo *mount) {
         return strncmp(mount->type, "cgroup", 6) == 0;
 }
 
-/* A file system that the host has mounted too came from there; one of which only a part is to be seen came from somewhere. In a cgroup
- * namespace of its own, the part is the whole. */
-static bool is_external(const struct mountinfo *mount, const struct mountinfo *root, const struct mounts *own, const struct mounts *host,
-                        bool own_cgroups) {
+/* A file system that the host has mounted too came from there; one of which only a part is to be seen came from
+ * somewhere. In a cgroup namespace of its own, the part is the whole. */
+static bool is_external(const struct mountinfo *mount, const struct mountinfo *root, const struct mounts *own,
+                        const struct mounts *host, bool own_cgroups) {
         if (mount == root || strcmp(mount->path, "/") == 0)
                 return false;
         if (is_cgroup(mount) && !own_cgroups)
@@ -106,7 +106,8 @@ static bool has_own_cgroups(pid_t pid) {
         return stat(path, &theirs) == 0 && stat("/proc/self/ns/cgroup", &ours) == 0 && theirs.st_ino != ours.st_ino;
 }
 
-static int find_mounts(struct arena *arena, pid_t pid, const struct mounts *own, struct criu_externals *externals, struct err **err) {
+static int find_mounts(struct arena *arena, pid_t pid, const struct mounts *own, struct criu_externals *externals,
+                       struct err **err) {
         const char **list = arena_alloc_array(arena, own->n + 1, sizeof(*list));
         _cleanup_mounts_ struct mounts host = { 0 };
         const struct mountinfo *root = find_root(own);
@@ -143,7 +144,8 @@ static bool is_terminal(const struct stat *st) {
 }
 
 /* A pipe whose other end is not the container's, or a file that is opened through a mount that it does not have. */
-static int find_stream(struct arena *arena, pid_t pid, int fd, const struct mounts *own, const char **ret_key, struct err **err) {
+static int find_stream(struct arena *arena, pid_t pid, int fd, const struct mounts *own, const char **ret_key,
+                       struct err **err) {
         char path[64], link[PATH_MAX];
         struct stat st;
         ssize_t n;
@@ -190,8 +192,8 @@ static const char *namespace_key(struct arena *arena, pid_t pid, const char *nam
         return stat(path, &st) < 0 ? NULL : arena_printf(arena, "%s[%lu]:%s", name, (unsigned long)st.st_ino, key);
 }
 
-int criu_externals_list(struct arena *arena, pid_t pid, const struct criu_externals *externals, const char *const **ret_list, size_t *ret_n,
-                        struct err **err) {
+int criu_externals_list(struct arena *arena, pid_t pid, const struct criu_externals *externals,
+                        const char *const **ret_list, size_t *ret_n, struct err **err) {
         const char **list = arena_alloc_array(arena, externals->n_mounts + 5, sizeof(*list));
         size_t n = 0;
 

@@ -51,11 +51,13 @@ static void find_lines(char *tail, char *text, size_t size) {
         n = n_errors > 0 ? n_errors : n_last;
         text[0] = '\0';
         for (size_t i = n > CRIU_LOG_LINES ? n - CRIU_LOG_LINES : 0; i < n && length < size; i++)
-                length += (size_t)snprintf(text + length, size - length, "%s%.*s", length > 0 ? "; " : "", LINE_MAX_LENGTH, lines[i % CRIU_LOG_LINES]);
+                length += (size_t)snprintf(text + length, size - length, "%s%.*s", length > 0 ? "; " : "",
+                                           LINE_MAX_LENGTH, lines[i % CRIU_LOG_LINES]);
 }
 
 /* Reads the log's beginning and end. False: there is none. */
-static bool read_log(const struct criu_request *request, const char *name, char version[VERSION_MAX], char *lines, size_t size) {
+static bool read_log(const struct criu_request *request, const char *name, char version[VERSION_MAX], char *lines,
+                     size_t size) {
         _cleanup_close_ int fd = openat(request->work_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         _cleanup_free_ char *tail = malloc(TAIL_SIZE + 1);
         char head[HEAD_SIZE + 1];
@@ -74,23 +76,27 @@ static bool read_log(const struct criu_request *request, const char *name, char 
 }
 
 int criu_log_error(const struct criu_request *request, const char *answer, int number, int status, struct err **err) {
-        const char *name = request->pid > 0 ? CRIU_DUMP_LOG : CRIU_RESTORE_LOG, *doing = request->pid > 0 ? "checkpoint" : "restore";
-        char version[VERSION_MAX] = "", lines[CRIU_LOG_LINES * (LINE_MAX_LENGTH + 2) + 1] = "", link[64], directory[PATH_MAX];
+        const char *name = request->pid > 0 ? CRIU_DUMP_LOG : CRIU_RESTORE_LOG,
+                   *doing = request->pid > 0 ? "checkpoint" : "restore";
+        char version[VERSION_MAX] = "", lines[CRIU_LOG_LINES * (LINE_MAX_LENGTH + 2) + 1] = "", link[64],
+             directory[PATH_MAX];
         ssize_t n;
 
         snprintf(link, sizeof(link), "/proc/self/fd/%d", request->work_fd);
         n = readlink(link, directory, sizeof(directory) - 1);
         directory[n > 0 ? n : 0] = '\0';
         if (read_log(request, name, version, lines, sizeof(lines)) && lines[0])
-                return err_set(err, EBUSY, "%s%s could not %s the container: %s (its log: %s/%s)", request->program, version, doing, lines,
-                               directory, name);
+                return err_set(err, EBUSY, "%s%s could not %s the container: %s (its log: %s/%s)", request->program,
+                               version, doing, lines, directory, name);
         if (answer && *answer)
-                return err_set(err, EBUSY, "%s%s could not %s the container: %.*s", request->program, version, doing, LINE_MAX_LENGTH, answer);
+                return err_set(err, EBUSY, "%s%s could not %s the container: %.*s", request->program, version, doing,
+                               LINE_MAX_LENGTH, answer);
         if (number != 0)
-                return err_set(err, EBUSY, "%s%s could not %s the container: %s", request->program, version, doing, strerror(number));
+                return err_set(err, EBUSY, "%s%s could not %s the container: %s", request->program, version, doing,
+                               strerror(number));
         if (WIFSIGNALED(status))
-                return err_set(err, EBUSY, "%s could not %s the container: it was killed by signal %d and wrote no log", request->program, doing,
-                               WTERMSIG(status));
-        return err_set(err, EBUSY, "%s could not %s the container: it ended with status %d and wrote no log", request->program, doing,
-                       WEXITSTATUS(status));
+                return err_set(err, EBUSY, "%s could not %s the container: it was killed by signal %d and wrote no log",
+                               request->program, doing, WTERMSIG(status));
+        return err_set(err, EBUSY, "%s could not %s the container: it ended with status %d and wrote no log",
+                       request->program, doing, WEXITSTATUS(status));
 }

@@ -96,7 +96,8 @@ static void plan_program(struct plan *plan, int ns, const char *const *args) {
 }
 
 static void plan_stdio(struct plan *plan, const struct prepare_stdio *stdio) {
-        int in = plan_dup_fd(plan, stdio->in), out = plan_dup_fd(plan, stdio->out), error = plan_dup_fd(plan, stdio->err);
+        int in = plan_dup_fd(plan, stdio->in), out = plan_dup_fd(plan, stdio->out),
+            error = plan_dup_fd(plan, stdio->err);
         struct plan_step *step = plan_add(plan, PLAN_STDIO, in, NULL, 0);
 
         step->a = (uint64_t)(int64_t)out;
@@ -104,7 +105,8 @@ static void plan_stdio(struct plan *plan, const struct prepare_stdio *stdio) {
 }
 
 /* Waits for the program's end. */
-static int call_shim(struct delegated *d, const struct container_spec *spec, struct plan *plan, int *ret_status, struct err **err) {
+static int call_shim(struct delegated *d, const struct container_spec *spec, struct plan *plan, int *ret_status,
+                     struct err **err) {
         _cleanup_close_ int socket = -EBADF;
         struct wire_request request;
         int r;
@@ -132,7 +134,8 @@ static int call_shim(struct delegated *d, const struct container_spec *spec, str
                         return 0;
                 }
                 if (reply.head.type == WIRE_DONE)
-                        r = err_set(err, reply.head.code ? reply.head.code : EIO, "run %s: %s", d->program, reply.head.text);
+                        r = err_set(err, reply.head.code ? reply.head.code : EIO, "run %s: %s", d->program,
+                                    reply.head.text);
         }
         return r;
 }
@@ -177,7 +180,8 @@ static int run(struct delegated *d, int ns, const struct container_spec *spec, c
         if (r < 0 || status == 0)
                 return r;
         last_error(d, why, sizeof(why));
-        return err_set(err, EIO, "%s %s: %s", d->program, command[0], why[0] ? why : "it failed and left no error in its log");
+        return err_set(err, EIO, "%s %s: %s", d->program, command[0],
+                       why[0] ? why : "it failed and left no error in its log");
 }
 
 static int run_plain(struct delegated *d, const char *const *command, struct err **err) {
@@ -192,7 +196,8 @@ static int run_plain(struct delegated *d, const char *const *command, struct err
 
 int delegate_check(const struct container_spec *spec, struct err **err) {
         if (spec->mappings.n_uids > 0)
-                return err_set(err, EOPNOTSUPP, "%s: user namespaces are made by nacelle's own runtime only", spec->delegate->path);
+                return err_set(err, EOPNOTSUPP, "%s: user namespaces are made by nacelle's own runtime only",
+                               spec->delegate->path);
         for (size_t i = 0; i < spec->n_mounts; i++)
                 if (spec->mounts[i].idmap)
                         return err_set(err, EOPNOTSUPP, "%s: idmapped mount at %s: made by nacelle's own runtime only",
@@ -219,13 +224,15 @@ static void sources_free(struct sources **sources) {
 }
 
 /* Mounts whose source has no path on the host are put into the bundle. */
-static int open_sources(const struct delegated *d, const struct container_spec *spec, struct sources **ret_sources, struct err **err) {
+static int open_sources(const struct delegated *d, const struct container_spec *spec, struct sources **ret_sources,
+                        struct err **err) {
         struct sources *s = *ret_sources = calloc(1, sizeof(*s));
         size_t needed = 0;
         int r = 0;
 
         for (size_t i = 0; i < spec->n_mounts; i++)
-                needed += spec->mounts[i].source_fd >= 0 || (spec->mounts[i].type && strcmp(spec->mounts[i].type, "shm") == 0);
+                needed += spec->mounts[i].source_fd >= 0 ||
+                          (spec->mounts[i].type && strcmp(spec->mounts[i].type, "shm") == 0);
         if (s) {
                 s->names = calloc(spec->n_mounts + 1, sizeof(*s->names));
                 s->texts = calloc(needed + 1, sizeof(*s->texts));
@@ -254,7 +261,8 @@ static int open_sources(const struct delegated *d, const struct container_spec *
         return r;
 }
 
-static int pid_namespace(const struct delegated *d, const struct container_spec *spec, char *ret_path, size_t size, struct err **err) {
+static int pid_namespace(const struct delegated *d, const struct container_spec *spec, char *ret_path, size_t size,
+                         struct err **err) {
         struct container_state target;
         pid_t pid = 0;
         int r;
@@ -279,7 +287,8 @@ static int pid_namespace(const struct delegated *d, const struct container_spec 
         return 0;
 }
 
-static int make_bundle(struct delegated *d, const struct container_spec *spec, const struct sources *sources, struct err **err) {
+static int make_bundle(struct delegated *d, const struct container_spec *spec, const struct sources *sources,
+                       struct err **err) {
         struct container_spec given = *spec;
         _cleanup_free_ char *json = NULL;
         char path[DELEGATE_PATH_MAX + 16], pid_ns[64];
@@ -301,7 +310,8 @@ static int make_bundle(struct delegated *d, const struct container_spec *spec, c
 }
 
 /* By descriptor: a socket's path may have 107 bytes only. */
-static int listen_console(const struct delegated *d, int own, char *ret_path, size_t size, int *ret_fd, struct err **err) {
+static int listen_console(const struct delegated *d, int own, char *ret_path, size_t size, int *ret_fd,
+                          struct err **err) {
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
@@ -375,8 +385,9 @@ static int create(struct delegated *d, int own, const struct container_spec *spe
         return r;
 }
 
-int delegate_create(struct runtime *runtime, const char *sandbox, int dir, const char *id, const struct container_spec *spec,
-                    const struct prepare_stdio *stdio, pid_t *ret_pid, int *ret_master, struct err **err) {
+int delegate_create(struct runtime *runtime, const char *sandbox, int dir, const char *id,
+                    const struct container_spec *spec, const struct prepare_stdio *stdio, pid_t *ret_pid,
+                    int *ret_master, struct err **err) {
         _cleanup_close_ int own = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         struct delegated d;
         int r = delegate_check(spec, err);
@@ -409,14 +420,16 @@ int delegate_delete(struct runtime *runtime, const char *sandbox, int dir, const
 
 /* ---- exec ---- */
 
-int delegate_exec(struct runtime *runtime, const char *sandbox, int dir, const char *id, const struct process_spec *process,
-                  const struct prepare_stdio *stdio, int terminal_fd, struct plan *plan, char **ret_document, struct err **err) {
+int delegate_exec(struct runtime *runtime, const char *sandbox, int dir, const char *id,
+                  const struct process_spec *process, const struct prepare_stdio *stdio, int terminal_fd,
+                  struct plan *plan, char **ret_document, struct err **err) {
         static atomic_uint number;
         const struct delegate_place place = { .rootfs = -EBADF };
         _cleanup_free_ char *json = NULL, *document = malloc(DELEGATE_PATH_MAX);
         struct delegated d;
         const char *args[] = { d.program, "--root", d.oci, "exec", "--process", document, id, NULL };
-        int ns, r = document ? open_delegated(runtime, sandbox, dir, id, &d, err) : err_set(err, ENOMEM, "out of memory");
+        int ns, r = document ? open_delegated(runtime, sandbox, dir, id, &d, err) :
+                               err_set(err, ENOMEM, "out of memory");
 
         if (r == 0)
                 r = delegate_process(process, &json, err);

@@ -1,9 +1,9 @@
 /* Containers that another OCI runtime makes (crun, runc), for RuntimeClass handlers.
  *
- * The runtime's program is run by the pod's shim, in the pod's namespaces and a copy of the host's mount namespace, in which
- * the container's root is mounted in its bundle: no mount of it is ever seen on the host, and nothing is left when the
- * runtime or the agent is killed. The container, once created, is the shim's child (a subreaper's) as every other one; the
- * shim keeps its output, its exit code and its kills.
+ * The runtime's program is run by the pod's shim, in the pod's namespaces and a copy of the host's mount namespace, in
+ * which the container's root is mounted in its bundle: no mount of it is ever seen on the host, and nothing is left
+ * when the runtime or the agent is killed. The container, once created, is the shim's child (a subreaper's) as every
+ * other one; the shim keeps its output, its exit code and its kills.
  *
  * RUN/sandboxes/ID/CID/runtime   link to the program: the container is delegated
  *                     /oci       the program's own state
@@ -25,8 +25,9 @@
 int delegate_check(const struct container_spec *spec, struct err **err);
 
 /* `create`: afterwards the container's process exists and waits. With a terminal, its master. @dir is the sandbox's. */
-int delegate_create(struct runtime *runtime, const char *sandbox, int dir, const char *id, const struct container_spec *spec,
-                    const struct prepare_stdio *stdio, pid_t *ret_pid, int *ret_master, struct err **err);
+int delegate_create(struct runtime *runtime, const char *sandbox, int dir, const char *id,
+                    const struct container_spec *spec, const struct prepare_stdio *stdio, pid_t *ret_pid,
+                    int *ret_master, struct err **err);
 
 /* `start`, and `delete --force`. */
 int delegate_start(struct runtime *runtime, const char *sandbox, int dir, const char *id, struct err **err);
@@ -36,21 +37,22 @@ int delegate_delete(struct runtime *runtime, const char *sandbox, int dir, const
 bool delegate_is(int dir, const char *id);
 
 /* Appends an `exec` to @plan; the file at *@ret_document (allocated) is to be removed when it has ended. */
-int delegate_exec(struct runtime *runtime, const char *sandbox, int dir, const char *id, const struct process_spec *process,
-                  const struct prepare_stdio *stdio, int terminal_fd, struct plan *plan, char **ret_document, struct err **err);
+int delegate_exec(struct runtime *runtime, const char *sandbox, int dir, const char *id,
+                  const struct process_spec *process, const struct prepare_stdio *stdio, int terminal_fd,
+                  struct plan *plan, char **ret_document, struct err **err);
 
 /* Removes the files of a container that has gone. */
 void delegate_forget(int dir, const char *id);
 
 /* delegate_config.c: the documents. */
-int delegate_config(const struct container_spec *spec, const char *pid_namespace, const char *const *sources, char **ret_json,
-                    struct err **err);
+int delegate_config(const struct container_spec *spec, const char *pid_namespace, const char *const *sources,
+                    char **ret_json, struct err **err);
 int delegate_process(const struct process_spec *process, char **ret_json, struct err **err);
 
 /* delegate_place.c: a mount namespace for the program: a copy of the host's, with what goes into the bundle. */
 struct delegate_place {
         const char *bundle; /* absolute path */
-        int rootfs; /* a detached mount; -EBADF: nothing is put there */
+        int rootfs;         /* a detached mount; -EBADF: nothing is put there */
         const int *sources; /* detached mounts for BUNDLE/mountN */
         size_t n_sources;
         pid_t shim; /* whose /dev/shm goes to BUNDLE/shm; 0: none */

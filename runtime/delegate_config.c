@@ -17,11 +17,22 @@
 #define CAPABILITIES 64
 
 static const char *const rlimit_names[RLIM_NLIMITS] = {
-        [RLIMIT_AS] = "RLIMIT_AS", [RLIMIT_CORE] = "RLIMIT_CORE", [RLIMIT_CPU] = "RLIMIT_CPU", [RLIMIT_DATA] = "RLIMIT_DATA",
-        [RLIMIT_FSIZE] = "RLIMIT_FSIZE", [RLIMIT_LOCKS] = "RLIMIT_LOCKS", [RLIMIT_MEMLOCK] = "RLIMIT_MEMLOCK",
-        [RLIMIT_MSGQUEUE] = "RLIMIT_MSGQUEUE", [RLIMIT_NICE] = "RLIMIT_NICE", [RLIMIT_NOFILE] = "RLIMIT_NOFILE",
-        [RLIMIT_NPROC] = "RLIMIT_NPROC", [RLIMIT_RSS] = "RLIMIT_RSS", [RLIMIT_RTPRIO] = "RLIMIT_RTPRIO",
-        [RLIMIT_RTTIME] = "RLIMIT_RTTIME", [RLIMIT_SIGPENDING] = "RLIMIT_SIGPENDING", [RLIMIT_STACK] = "RLIMIT_STACK",
+        [RLIMIT_AS] = "RLIMIT_AS",
+        [RLIMIT_CORE] = "RLIMIT_CORE",
+        [RLIMIT_CPU] = "RLIMIT_CPU",
+        [RLIMIT_DATA] = "RLIMIT_DATA",
+        [RLIMIT_FSIZE] = "RLIMIT_FSIZE",
+        [RLIMIT_LOCKS] = "RLIMIT_LOCKS",
+        [RLIMIT_MEMLOCK] = "RLIMIT_MEMLOCK",
+        [RLIMIT_MSGQUEUE] = "RLIMIT_MSGQUEUE",
+        [RLIMIT_NICE] = "RLIMIT_NICE",
+        [RLIMIT_NOFILE] = "RLIMIT_NOFILE",
+        [RLIMIT_NPROC] = "RLIMIT_NPROC",
+        [RLIMIT_RSS] = "RLIMIT_RSS",
+        [RLIMIT_RTPRIO] = "RLIMIT_RTPRIO",
+        [RLIMIT_RTTIME] = "RLIMIT_RTTIME",
+        [RLIMIT_SIGPENDING] = "RLIMIT_SIGPENDING",
+        [RLIMIT_STACK] = "RLIMIT_STACK",
 };
 
 static void add_strings(struct json_writer *w, const char *key, const char *const *strings) {
@@ -227,7 +238,8 @@ static void add_devices(struct json_writer *w, const struct container_spec *spec
 static void add_rule(struct json_writer *w, const struct cgroup_device *rule) {
         char type[2] = { rule->type, '\0' }, access[4];
 
-        snprintf(access, sizeof(access), "%s%s%s", rule->read ? "r" : "", rule->write ? "w" : "", rule->mknod ? "m" : "");
+        snprintf(access, sizeof(access), "%s%s%s", rule->read ? "r" : "", rule->write ? "w" : "",
+                 rule->mknod ? "m" : "");
         json_begin_map(w);
         json_add_bool(w, "allow", rule->allow);
         json_add_string(w, "type", type);
@@ -241,7 +253,9 @@ static void add_rule(struct json_writer *w, const struct cgroup_device *rule) {
 
 /* The limits are ours, and there already. The device rules are named once more: runtimes write some in any case. */
 static void add_resources(struct json_writer *w, const struct delegate_spec *delegate) {
-        const struct cgroup_device none = { .type = 'a', .major = -1, .minor = -1, .read = true, .write = true, .mknod = true };
+        const struct cgroup_device none = {
+                .type = 'a', .major = -1, .minor = -1, .read = true, .write = true, .mknod = true
+        };
 
         json_key(w, "resources");
         json_begin_map(w);
@@ -284,8 +298,8 @@ static void add_linux(struct json_writer *w, const struct container_spec *spec, 
         json_end_map(w);
 }
 
-int delegate_config(const struct container_spec *spec, const char *pid_namespace, const char *const *sources, char **ret_json,
-                    struct err **err) {
+int delegate_config(const struct container_spec *spec, const char *pid_namespace, const char *const *sources,
+                    char **ret_json, struct err **err) {
         _cleanup_json_writer_ struct json_writer w = { .size_max = DELEGATE_DOCUMENT_MAX };
         int r;
 

@@ -31,8 +31,8 @@ static int fail(struct work *work, int code, const char *what) {
         return -code;
 }
 
-/* What is mounted below @path from now on stays here: the mount that holds it becomes private in this namespace. Mounts of
- * other file systems stay shared with the host, for volumes that pass mounts on. */
+/* What is mounted below @path from now on stays here: the mount that holds it becomes private in this namespace. Mounts
+ * of other file systems stay shared with the host, for volumes that pass mounts on. */
 static int make_private(const char *path) {
         char at[PATH_MAX];
 
@@ -49,8 +49,8 @@ static int make_private(const char *path) {
         return 0;
 }
 
-/* An empty tmpfs in place of the hierarchy at @path, in this namespace only: it is not in the list of mounts any more, and
- * what is made there by name goes with the namespace. */
+/* An empty tmpfs in place of the hierarchy at @path, in this namespace only: it is not in the list of mounts any more,
+ * and what is made there by name goes with the namespace. */
 static int cover(struct work *work, const char path[CG_MOUNT_PATH_MAX]) {
         _cleanup_close_ int fs = sys_fsopen("tmpfs", FSOPEN_CLOEXEC), tree = -EBADF;
         char parent[CG_MOUNT_PATH_MAX];
@@ -72,8 +72,8 @@ static int cover(struct work *work, const char path[CG_MOUNT_PATH_MAX]) {
         return r < 0 ? fail(work, -r, "hide the cgroup hierarchies that are not its own") : 0;
 }
 
-/* crun refuses a cgroup2 with controllers beside v1 hierarchies, and both make cgroups in each hierarchy they find: those that
- * we do not use, and cgroup2 in which the container's place is ours to give, they do not see. */
+/* crun refuses a cgroup2 with controllers beside v1 hierarchies, and both make cgroups in each hierarchy they find:
+ * those that we do not use, and cgroup2 in which the container's place is ours to give, they do not see. */
 static int hide_hierarchies(struct work *work) {
         _cleanup_free_ char *text = NULL;
         struct cg_mount mounts[HIERARCHIES_MAX];

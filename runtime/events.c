@@ -60,7 +60,8 @@ static void orphan_ended(uv_poll_t *poll, int status, int events) {
 
         client_request(&request, WIRE_REAPED, orphan->id);
         request.exited_at = now();
-        if (waitid((idtype_t)P_PIDFD, (id_t)orphan->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid != 0) {
+        if (waitid((idtype_t)P_PIDFD, (id_t)orphan->pidfd, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
+            info.si_pid != 0) {
                 request.exit_signal = info.si_code == CLD_EXITED ? 0 : info.si_status;
                 request.exit_code = info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
         } else {
@@ -71,7 +72,8 @@ static void orphan_ended(uv_poll_t *poll, int status, int events) {
         uv_poll_stop(&orphan->poll);
 }
 
-/* The shim has told the end of a container: only now is it collected, so that one killed before leaves it to the next. */
+/* The shim has told the end of a container: only now is it collected, so that one killed before leaves it to the next.
+ */
 static void collect_orphan(struct shim_watch *watch, const char *id) {
         for (struct orphan *orphan = watch->orphans; orphan; orphan = orphan->next)
                 if (strcmp(orphan->id, id) == 0) {
@@ -131,8 +133,9 @@ static void watch_ready(uv_poll_t *poll, int status, int events) {
         watch->callbacks.changed(watch->data, &state);
 }
 
-int shim_watch_new(uv_loop_t *loop, struct runtime *runtime, const char *sandbox, const struct shim_watch_callbacks *callbacks,
-                   void *data, struct shim_watch **ret_watch, struct err **err) {
+int shim_watch_new(uv_loop_t *loop, struct runtime *runtime, const char *sandbox,
+                   const struct shim_watch_callbacks *callbacks, void *data, struct shim_watch **ret_watch,
+                   struct err **err) {
         _cleanup_free_ struct shim_watch *watch = calloc(1, sizeof(*watch));
         _cleanup_close_ int socket = -EBADF;
         struct wire_request request;

@@ -22,8 +22,9 @@ struct shim_watch_callbacks {
 };
 
 /* Only on the loop's thread; does not block. -ENOENT: no shim there. */
-int shim_watch_new(uv_loop_t *loop, struct runtime *runtime, const char *sandbox, const struct shim_watch_callbacks *callbacks,
-                   void *data, struct shim_watch **ret_watch, struct err **err);
+int shim_watch_new(uv_loop_t *loop, struct runtime *runtime, const char *sandbox,
+                   const struct shim_watch_callbacks *callbacks, void *data, struct shim_watch **ret_watch,
+                   struct err **err);
 
 /* Ends it without a callback. NULL is fine. Returns NULL. */
 struct shim_watch *shim_watch_free(struct shim_watch *watch);

@@ -26,7 +26,9 @@ struct exec {
 };
 
 void exec_spec_init(struct exec_spec *spec) {
-        *spec = (struct exec_spec){ .stdin_fd = -EBADF, .stdout_fd = -EBADF, .stderr_fd = -EBADF, .terminal_fd = -EBADF };
+        *spec = (struct exec_spec){
+                .stdin_fd = -EBADF, .stdout_fd = -EBADF, .stderr_fd = -EBADF, .terminal_fd = -EBADF
+        };
 }
 
 static void free_exec(uv_handle_t *handle) {
@@ -66,7 +68,8 @@ static void exec_ready(uv_poll_t *poll, int status, int events) {
         close_fd(reply.fd);
         switch (reply.head.type) {
         case WIRE_EXITED:
-                finish(exec, (struct exec_result){ .exit_code = reply.head.exit_code, .signal = reply.head.exit_signal });
+                finish(exec,
+                       (struct exec_result){ .exit_code = reply.head.exit_code, .signal = reply.head.exit_signal });
                 break;
         case WIRE_DONE:
                 err_set(&exec->err, reply.head.code ? reply.head.code : EIO, "%s", reply.head.text);
@@ -90,7 +93,8 @@ static int plan_exec(struct runtime *runtime, const char *sandbox, const char *c
         if (!delegate_is(dir, container))
                 return prepare_exec(spec->process, &stdio, terminal, plan, err);
         request->flags = WIRE_F_HELPER;
-        return delegate_exec(runtime, sandbox, dir, container, spec->process, &stdio, terminal, plan, ret_document, err);
+        return delegate_exec(runtime, sandbox, dir, container, spec->process, &stdio, terminal, plan, ret_document,
+                             err);
 }
 
 int exec_start(uv_loop_t *loop, struct runtime *runtime, const char *sandbox, const char *container,
@@ -143,7 +147,8 @@ void exec_cancel(struct exec *exec) {
         uv_close((uv_handle_t *)&exec->poll, free_exec);
 }
 
-int exec_open_terminal(uint32_t uid, uint16_t rows, uint16_t columns, int *ret_master, int *ret_slave, struct err **err) {
+int exec_open_terminal(uint32_t uid, uint16_t rows, uint16_t columns, int *ret_master, int *ret_slave,
+                       struct err **err) {
         struct winsize size = { .ws_row = rows, .ws_col = columns };
         _cleanup_close_ int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC), slave = -EBADF;
         int unlocked = 0;

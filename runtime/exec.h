@@ -22,7 +22,8 @@ struct exec_spec {
 struct exec_result {
         int exit_code; /* 0..255; 128 + signal when a signal ended it; -1 when the shim died */
         int signal;
-        const struct err *err; /* it could not be started, or the shim died; NULL otherwise. The callee's to read only */
+        const struct err
+                *err; /* it could not be started, or the shim died; NULL otherwise. The callee's to read only */
 };
 
 /* Called once, on the loop; @exec is freed after it returns. */
@@ -43,4 +44,5 @@ void exec_cancel(struct exec *exec);
 
 /* Makes a terminal: @ret_master for the caller, @ret_slave for exec_spec.terminal_fd. The slave belongs to @uid (on the
  * host), as a login terminal does. */
-int exec_open_terminal(uint32_t uid, uint16_t rows, uint16_t columns, int *ret_master, int *ret_slave, struct err **err);
+int exec_open_terminal(uint32_t uid, uint16_t rows, uint16_t columns, int *ret_master, int *ret_slave,
+                       struct err **err);

@@ -11,7 +11,8 @@
 
 static const char *const files[] = { "stdout", "stderr", "state", "state.new" };
 
-int fifo_make(int dir, const char *id, const char *name, uint32_t uid, uint32_t gid, int *ret_read, int *ret_write, struct err **err) {
+int fifo_make(int dir, const char *id, const char *name, uint32_t uid, uint32_t gid, int *ret_read, int *ret_write,
+              struct err **err) {
         _cleanup_close_ int own = -EBADF, reader = -EBADF, writer = -EBADF;
 
         if (mkdirat(dir, id, 0700) < 0 && errno != EEXIST)

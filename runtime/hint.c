@@ -1,4 +1,5 @@
-/* One line a field, `name value`, in RUN/sandboxes/ID/CID/state. A hint: the kernel is asked whether it is still true. */
+/* One line a field, `name value`, in RUN/sandboxes/ID/CID/state. A hint: the kernel is asked whether it is still true.
+ */
 #include <errno.h>
 #include <inttypes.h>
 #include <limits.h>
@@ -65,12 +66,14 @@ static int append(char *text, size_t *used, const char *format, ...) {
 }
 
 static int format_hint(const struct hint *hint, char *text, size_t *used) {
-        int r = append(text, used, "pid %d\nstart_ticks %" PRIu64 "\nstarted_at %" PRIu64 "\njoin %" PRIu64 "\npid_mode %u\nterminal %d\n",
-                       hint->pid, hint->start_ticks, hint->started_at, hint->join_flags, hint->pid_mode, hint->terminal);
+        int r = append(
+                text, used,
+                "pid %d\nstart_ticks %" PRIu64 "\nstarted_at %" PRIu64 "\njoin %" PRIu64 "\npid_mode %u\nterminal %d\n",
+                hint->pid, hint->start_ticks, hint->started_at, hint->join_flags, hint->pid_mode, hint->terminal);
 
         if (r == 0 && hint->log_path)
-                r = append(text, used, "log_size %" PRIu64 "\nlog_files %u\nlog %s\n", hint->log_max_size, hint->log_max_files,
-                           hint->log_path);
+                r = append(text, used, "log_size %" PRIu64 "\nlog_files %u\nlog %s\n", hint->log_max_size,
+                           hint->log_max_files, hint->log_path);
         if (r == 0 && hint->cgroup)
                 r = append(text, used, "cgroup %s\n", hint->cgroup);
         for (size_t i = 0; i < hint->n_tasks && r == 0; i++)
@@ -118,7 +121,8 @@ static void parse_field(struct hint *hint, const char *name, const char *value) 
                 hint->log_path = strdup(value);
         else if (strcmp(name, "cgroup") == 0 && !hint->cgroup)
                 hint->cgroup = strdup(value);
-        else if (strcmp(name, "tasks") == 0 && hint->n_tasks < SPEC_CGROUPS_MAX && (hint->tasks[hint->n_tasks] = strdup(value)))
+        else if (strcmp(name, "tasks") == 0 && hint->n_tasks < SPEC_CGROUPS_MAX &&
+                 (hint->tasks[hint->n_tasks] = strdup(value)))
                 hint->n_tasks++;
 }
 

@@ -15,8 +15,18 @@
 
 void init_prepare(struct init *init, const char *plan, size_t size, const int *fds, size_t n_fds) {
         *init = (struct init){
-                .plan = plan, .plan_size = size, .fds = fds, .n_fds = n_fds, .proc_fd = -EBADF, .report_fd = -EBADF,
-                .null_fd = -EBADF, .empty_fd = -EBADF, .shm_fd = -EBADF, .user_fd = -EBADF, .root_fd = -EBADF, .devpts_fd = -EBADF,
+                .plan = plan,
+                .plan_size = size,
+                .fds = fds,
+                .n_fds = n_fds,
+                .proc_fd = -EBADF,
+                .report_fd = -EBADF,
+                .null_fd = -EBADF,
+                .empty_fd = -EBADF,
+                .shm_fd = -EBADF,
+                .user_fd = -EBADF,
+                .root_fd = -EBADF,
+                .devpts_fd = -EBADF,
         };
 }
 
@@ -178,7 +188,8 @@ static int step_args(struct init *init, const struct plan_step *step) {
         return 0;
 }
 
-/* Opening a FIFO to write waits for its reader, but not through a descriptor that is open already: by name once more. */
+/* Opening a FIFO to write waits for its reader, but not through a descriptor that is open already: by name once more.
+ */
 static int step_wait(struct init *init, const struct plan_step *step) {
         const struct init_report report = { .kind = INIT_WAITS };
         _cleanup_close_ int fd = -EBADF;

@@ -23,20 +23,26 @@ struct init_report {
         char text[INIT_TEXT_MAX];
 };
 
-enum init_report_kind { INIT_WARNING, INIT_ERROR, INIT_CONSOLE /* with the terminal's master in SCM_RIGHTS */, INIT_SYNC, INIT_WAITS };
+enum init_report_kind {
+        INIT_WARNING,
+        INIT_ERROR,
+        INIT_CONSOLE /* with the terminal's master in SCM_RIGHTS */,
+        INIT_SYNC,
+        INIT_WAITS
+};
 
 struct init {
         const char *plan;
         size_t plan_size;
         const int *fds;
         size_t n_fds;
-        int proc_fd; /* the host's /proc */
+        int proc_fd;   /* the host's /proc */
         int report_fd; /* a SOCK_SEQPACKET socket, -EBADF: failures stay in error */
-        int null_fd; /* the null device and an empty directory outside of the root, to mask with; without the latter a new
-                  * file system hides a directory */
+        int null_fd;   /* the null device and an empty directory outside of the root, to mask with; without the latter a
+                        * new   file system hides a directory */
         int empty_fd;
-        int user_fd; /* for PLAN_USER without a descriptor of its own: the pod's */
-        int shm_fd; /* the pod's /dev/shm, in this mount namespace */
+        int user_fd;           /* for PLAN_USER without a descriptor of its own: the pod's */
+        int shm_fd;            /* the pod's /dev/shm, in this mount namespace */
         unsigned preserve_fds; /* of the caller, from 3 on, that the program gets */
         int root_fd;
         int devpts_fd;
@@ -47,8 +53,8 @@ struct init {
 /* Sets the descriptors to none. */
 void init_prepare(struct init *init, const char *plan, size_t size, const int *fds, size_t n_fds);
 
-/* Walks the plan to its end. Returns 0, or the negative errno with the sentence in init->error; a plan with PLAN_EXEC only returns
- * on failure. */
+/* Walks the plan to its end. Returns 0, or the negative errno with the sentence in init->error; a plan with PLAN_EXEC
+ * only returns on failure. */
 int init_walk(struct init *init);
 
 /* As init_walk(), reports a failure to report_fd and exits with status 127. */
@@ -70,8 +76,8 @@ int init_cgroup(struct init *init, int fd);
 
 /* init_path.c: an O_PATH descriptor of @path inside the root, or a negative errno. */
 int init_open(struct init *init, const char *path, bool nofollow);
-/* Makes it when missing, as a directory or an empty file, with the directories above. Links are followed in the root, also
- * those whose end is missing. */
+/* Makes it when missing, as a directory or an empty file, with the directories above. Links are followed in the root,
+ * also those whose end is missing. */
 int init_open_target(struct init *init, const char *path, bool directory, bool nofollow);
 
 /* init_copy.c: copies what directory @target holds to the root of the mount @tree. */

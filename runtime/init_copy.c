@@ -30,7 +30,10 @@ static int copy_directory(struct copy *copy, int from, int to);
 static int set_owner(int fd, const struct stat *st) {
         const struct timespec times[2] = { st->st_atim, st->st_mtim };
 
-        return fchown(fd, st->st_uid, st->st_gid) < 0 || fchmod(fd, st->st_mode & 07777) < 0 || futimens(fd, times) < 0 ? -errno : 0;
+        return fchown(fd, st->st_uid, st->st_gid) < 0 || fchmod(fd, st->st_mode & 07777) < 0 ||
+                               futimens(fd, times) < 0 ?
+                       -errno :
+                       0;
 }
 
 static int copy_file(int from_dir, int to_dir, const char *name, const struct stat *st) {

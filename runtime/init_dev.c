@@ -30,12 +30,8 @@ static const struct {
 static const struct {
         const char *name, *target;
 } links[] = {
-        { "fd", "/proc/self/fd" },
-        { "stdin", "/proc/self/fd/0" },
-        { "stdout", "/proc/self/fd/1" },
-        { "stderr", "/proc/self/fd/2" },
-        { "ptmx", "pts/ptmx" },
-        { "core", "/proc/kcore" },
+        { "fd", "/proc/self/fd" },       { "stdin", "/proc/self/fd/0" }, { "stdout", "/proc/self/fd/1" },
+        { "stderr", "/proc/self/fd/2" }, { "ptmx", "pts/ptmx" },         { "core", "/proc/kcore" },
 };
 
 /* Where a device filter or a lack of rights forbids making the node: the host's, when that is the same device. */
@@ -52,7 +48,10 @@ static int bind_node(int dir, const char *name, mode_t mode, dev_t device) {
         if (file < 0)
                 return -errno;
         target = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        return target < 0 || sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0 ? -errno : 0;
+        return target < 0 || sys_move_mount(tree, "", target, "", MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) <
+                                       0 ?
+                       -errno :
+                       0;
 }
 
 static int make_node(struct init *init, int dir, const char *name, mode_t mode, dev_t device, uid_t uid, gid_t gid) {
@@ -116,7 +115,10 @@ static int send_console(int socket, int fd) {
         } control = { 0 };
         struct iovec iov = { .iov_base = &report, .iov_len = sizeof(report) };
         struct msghdr message = {
-                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control),
+                .msg_iov = &iov,
+                .msg_iovlen = 1,
+                .msg_control = &control,
+                .msg_controllen = sizeof(control),
         };
         struct cmsghdr *header = CMSG_FIRSTHDR(&message);
 
@@ -173,7 +175,8 @@ static int become_terminal(struct init *init, int fd) {
 }
 
 /* The terminal is made in the devpts that we mounted, by its descriptor: what the image has at /dev/ptmx, /dev/pts or
- * /dev/console has no say (CVE-2025-52565). In a container that runs, what stands at /dev/pts must at least be a devpts. */
+ * /dev/console has no say (CVE-2025-52565). In a container that runs, what stands at /dev/pts must at least be a
+ * devpts. */
 int init_console(struct init *init, const struct plan_step *step) {
         _cleanup_close_ int master = -EBADF, slave = -EBADF;
         int r;

@@ -17,8 +17,17 @@
 /* Files of /proc that resource views (lxcfs) replace; nothing else below /proc can be mounted over, since security
  * settings go through it. */
 static const char *const proc_files[] = {
-        "/proc/cpuinfo", "/proc/diskstats", "/proc/meminfo", "/proc/stat", "/proc/swaps", "/proc/uptime", "/proc/loadavg",
-        "/proc/slabinfo", "/proc/net/dev", "/proc/sys/kernel/ns_last_pid", "/proc/sys/crypto/fips_enabled",
+        "/proc/cpuinfo",
+        "/proc/diskstats",
+        "/proc/meminfo",
+        "/proc/stat",
+        "/proc/swaps",
+        "/proc/uptime",
+        "/proc/loadavg",
+        "/proc/slabinfo",
+        "/proc/net/dev",
+        "/proc/sys/kernel/ns_last_pid",
+        "/proc/sys/crypto/fips_enabled",
 };
 
 static bool is_on(int fd, unsigned long magic) {
@@ -112,7 +121,8 @@ static int configure(struct init *init, int fs, const char *type, const char *op
 }
 
 /* A detached mount of a new file system; negative errno with init->error set. */
-static int make_mount(struct init *init, const char *type, const char *source, const char *options, uint64_t attributes) {
+static int make_mount(struct init *init, const char *type, const char *source, const char *options,
+                      uint64_t attributes) {
         _cleanup_close_ int fs = -EBADF;
         char message[256];
         int mount, r;
@@ -135,8 +145,10 @@ static int make_mount(struct init *init, const char *type, const char *source, c
         return mount < 0 ? init_fail(init, errno, "mount %s", type) : mount;
 }
 
-/* A tmpfs is as open as the directory that it hides, unless its options say otherwise, and may begin with what that holds. */
-static int adopt(struct init *init, int tree, const char *destination, const char *options, const struct plan_step *step) {
+/* A tmpfs is as open as the directory that it hides, unless its options say otherwise, and may begin with what that
+ * holds. */
+static int adopt(struct init *init, int tree, const char *destination, const char *options,
+                 const struct plan_step *step) {
         struct sys_mount_attr attr = { .attr_set = step->a & MOUNT_ATTR_RDONLY };
         _cleanup_close_ int target = init_open(init, destination, false);
         struct stat st;
@@ -159,7 +171,8 @@ int init_mount_new(struct init *init, const struct plan_step *step) {
         _cleanup_close_ int tree = -EBADF;
         int r;
 
-        tree = make_mount(init, type, plan_string(step, 2), plan_string(step, 3), tmpfs ? step->a & ~(uint64_t)MOUNT_ATTR_RDONLY : step->a);
+        tree = make_mount(init, type, plan_string(step, 2), plan_string(step, 3),
+                          tmpfs ? step->a & ~(uint64_t)MOUNT_ATTR_RDONLY : step->a);
         if (tree < 0)
                 return tree;
         if (tmpfs) {

@@ -34,9 +34,11 @@ int init_open(struct init *init, const char *path, bool nofollow) {
         return open_in_root(init->root_fd, path, 0, nofollow ? RESOLVE_NO_SYMLINKS : 0);
 }
 
-/* @ret_path becomes where the link @name, found in the directory that is the first @parent bytes of @path, leads to, with
+/* @ret_path becomes where the link @name, found in the directory that is the first @parent bytes of @path, leads to,
+ * with
  * @rest behind it. */
-static int follow(int dir, const char *name, const char *path, size_t parent, const char *rest, char ret_path[PATH_MAX]) {
+static int follow(int dir, const char *name, const char *path, size_t parent, const char *rest,
+                  char ret_path[PATH_MAX]) {
         const char *slash = *rest ? "/" : "";
         char link[PATH_MAX];
         ssize_t n = readlinkat(dir, name, link, sizeof(link) - 1);
@@ -99,7 +101,8 @@ static int make_missing(int root, char path[PATH_MAX], bool directory) {
                 dir = open_in_root(root, parent > 0 ? prefix : "/", O_DIRECTORY, 0);
                 if (dir < 0)
                         return dir;
-                /* Nothing can be made in /proc, but looking there opens descriptors, which then are there to be followed. */
+                /* Nothing can be made in /proc, but looking there opens descriptors, which then are there to be
+                 * followed. */
                 if (fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
                         return -ENOENT;
                 r = make(dir, name, directory || p[strspn(p, "/")] != '\0');

@@ -40,7 +40,8 @@ int init_user(struct init *init, const struct plan_step *step) {
         return 0;
 }
 
-/* In a user namespace that its maker had no right to give groups to, nobody can drop them either (user_namespaces(7)). */
+/* In a user namespace that its maker had no right to give groups to, nobody can drop them either (user_namespaces(7)).
+ */
 static bool groups_denied(struct init *init) {
         _cleanup_close_ int fd = openat(init->proc_fd, "self/setgroups", O_RDONLY | O_CLOEXEC);
         char text[8] = "";
@@ -85,7 +86,8 @@ int init_capabilities(struct init *init, const struct plan_step *step) {
                 return init_fail(init, EBADMSG, "capability sets");
         memcpy(&sets, step->data, sizeof(sets));
         for (int i = 0; i < 64; i++)
-                if (!(sets.bounding >> i & 1) && prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1 && prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
+                if (!(sets.bounding >> i & 1) && prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1 &&
+                    prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
                         return init_fail(init, errno, "drop capability %d", i);
 
         /* What the host itself lacks cannot be given: it is left out, as it is from the bounding set. */
@@ -159,7 +161,8 @@ static const char *find_path(char *const *env) {
 
 /* Calls @try with each path that args[0] can mean, until it says 0. Returns the errno that tells most: a file that was
  * there and could not be run beats one that was not there. */
-static int search(char *const *args, char *const *env, int (*try)(const char *path, char *const *args, char *const *env)) {
+static int search(char *const *args, char *const *env,
+                  int (*try)(const char *path, char *const *args, char *const *env)) {
         char candidate[PATH_MAX];
         int code = ENOENT;
 
@@ -168,7 +171,8 @@ static int search(char *const *args, char *const *env, int (*try)(const char *pa
         for (const char *p = find_path(env); *p != '\0';) {
                 size_t n = strcspn(p, ":");
 
-                if (snprintf(candidate, sizeof(candidate), "%.*s/%s", n ? (int)n : 1, n ? p : ".", args[0]) < PATH_MAX) {
+                if (snprintf(candidate, sizeof(candidate), "%.*s/%s", n ? (int)n : 1, n ? p : ".", args[0]) <
+                    PATH_MAX) {
                         int r = try(candidate, args, env);
 
                         if (r == 0)

@@ -25,8 +25,8 @@ struct kept_fd {
 struct runtime {
         char *run_dir;
         int sandboxes_fd; /* RUN/sandboxes */
-        int shim_fd; /* the program, in a read-only mount of its own */
-        int template_fd; /* the mount namespace that shims start in */
+        int shim_fd;      /* the program, in a read-only mount of its own */
+        int template_fd;  /* the mount namespace that shims start in */
         int proc_fd;
         pthread_mutex_t lock; /* kept */
         struct kept_fd *kept;
@@ -69,8 +69,8 @@ void client_convert(const struct wire_reply *reply, struct container_state *stat
 /* shim_process.c: listens in @dir and starts a shim there. */
 int shim_process_start(struct runtime *runtime, const char *id, int dir, pid_t *ret_pid, struct err **err);
 
-/* Ends a shim that was started and could not be set up, with what it started: the process that holds the pod's pid namespace
- * may not be written down yet, and would outlive it. */
+/* Ends a shim that was started and could not be set up, with what it started: the process that holds the pod's pid
+ * namespace may not be written down yet, and would outlive it. */
 void shim_process_kill(pid_t pid);
 
 /* hint.c: RUN/sandboxes/ID/CID/state, what a new shim must know to take a container up; texts are allocated. */
@@ -98,9 +98,10 @@ char *hint_fd_path(int fd);
 uint64_t hint_start_ticks(pid_t pid);
 
 /* fifo.c */
-/* Makes RUN/sandboxes/ID/CID and its FIFOs @name, and opens them. The container's end is open for both directions, so that
- * a write never fails for want of a shim. */
-int fifo_make(int dir, const char *id, const char *name, uint32_t uid, uint32_t gid, int *ret_read, int *ret_write, struct err **err);
+/* Makes RUN/sandboxes/ID/CID and its FIFOs @name, and opens them. The container's end is open for both directions, so
+ * that a write never fails for want of a shim. */
+int fifo_make(int dir, const char *id, const char *name, uint32_t uid, uint32_t gid, int *ret_read, int *ret_write,
+              struct err **err);
 /* As above, of one that is there. */
 int fifo_open(int dir, const char *id, const char *name, int *ret_read);
 int fifo_remove_all(int dir, const char *id);
@@ -110,9 +111,10 @@ struct sandbox_join {
         int net_fd, ipc_fd, uts_fd, user_fd, shm_fd, holder_fd; /* existing ones, or -EBADF: new as the spec says */
 };
 #define SANDBOX_JOIN_NONE ((struct sandbox_join){ -EBADF, -EBADF, -EBADF, -EBADF, -EBADF, -EBADF })
-int sandbox_setup(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, const struct sandbox_join *join,
-                  struct sandbox_info *ret_info, struct err **err);
+int sandbox_setup(struct runtime *runtime, const char *id, const struct sandbox_spec *spec,
+                  const struct sandbox_join *join, struct sandbox_info *ret_info, struct err **err);
 int sandbox_pin_netns(struct runtime *runtime, const char *id, pid_t pid, struct err **err);
-/* RUN/sandboxes/ID/NAME holding "pid start_ticks": written, and read back as the pid if it is that process still, else 0. */
+/* RUN/sandboxes/ID/NAME holding "pid start_ticks": written, and read back as the pid if it is that process still, else
+ * 0. */
 int sandbox_write_pid(int dir, const char *name, pid_t pid, struct err **err);
 pid_t sandbox_read_pid(int dir, const char *name);

@@ -87,7 +87,8 @@ static int kernel_says(int fs, int code, struct err **err) {
 }
 
 /* 0, -EOPNOTSUPP when the kernel has no "lowerdir+" (before 6.8), or another errno. */
-static int mount_by_layers(const struct rootfs_spec *root, const struct layers *layers, int *ret_mount, struct err **err) {
+static int mount_by_layers(const struct rootfs_spec *root, const struct layers *layers, int *ret_mount,
+                           struct err **err) {
         _cleanup_close_ int fs = sys_fsopen("overlay", FSOPEN_CLOEXEC), mount = -EBADF;
         char path[FD_PATH_MAX];
         int r = 0;
@@ -154,10 +155,11 @@ static int mount_old(struct old_mount *job, const struct layers *layers, int upp
         size_t page = (size_t)sysconf(_SC_PAGESIZE), n = 0;
 
         for (size_t i = 0; i < layers->n && n < page; i++)
-                n += (size_t)snprintf(options + n, page - n, "%s/proc/self/fd/%d", i ? ":" : "lowerdir=", layers->fds[i]);
+                n += (size_t)snprintf(options + n, page - n, "%s/proc/self/fd/%d",
+                                      i ? ":" : "lowerdir=", layers->fds[i]);
         if (upper >= 0 && n < page)
-                n += (size_t)snprintf(options + n, page - n, ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d%s", upper, work,
-                                      job->root->is_volatile ? ",volatile" : "");
+                n += (size_t)snprintf(options + n, page - n, ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d%s",
+                                      upper, work, job->root->is_volatile ? ",volatile" : "");
         if (n >= page)
                 return err_set(&job->err, E2BIG, "%zu layers are more than this kernel takes", layers->n);
         if (mkdir("/tmp/root", 0700) < 0 || mount("overlay", "/tmp/root", "overlay", 0, options) < 0)

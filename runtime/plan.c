@@ -68,14 +68,17 @@ struct plan_step *plan_add(struct plan *plan, enum plan_step_kind kind, int fd, 
         }
         step = (struct plan_step *)(plan->data + plan->size);
         memset(step, 0, all);
-        *step = (struct plan_step){ .size = (uint32_t)all, .kind = (uint16_t)kind, .fd = fd, .data_size = (uint32_t)size };
+        *step = (struct plan_step){
+                .size = (uint32_t)all, .kind = (uint16_t)kind, .fd = fd, .data_size = (uint32_t)size
+        };
         if (size > 0 && data)
                 memcpy(step->data, data, size);
         plan->size += all;
         return step;
 }
 
-struct plan_step *plan_add_strings(struct plan *plan, enum plan_step_kind kind, int fd, const char *const *strings, size_t n) {
+struct plan_step *plan_add_strings(struct plan *plan, enum plan_step_kind kind, int fd, const char *const *strings,
+                                   size_t n) {
         struct plan_step *step;
         size_t size = 0;
         char *p;

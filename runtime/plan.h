@@ -17,45 +17,47 @@
 #define PLAN_STRINGS_MAX 8 /* strings of one step, args and environment apart */
 
 enum plan_step_kind {
-        PLAN_CGROUP, /* write "0" to fd */
-        PLAN_JOIN, /* setns(fd, a) */
-        PLAN_UNSHARE, /* unshare(a) */
+        PLAN_CGROUP,   /* write "0" to fd */
+        PLAN_JOIN,     /* setns(fd, a) */
+        PLAN_UNSHARE,  /* unshare(a) */
         PLAN_HOSTNAME, /* string 0 */
         PLAN_DOMAINNAME,
-        PLAN_SYSCTL, /* string 0 is the key with slashes, string 1 the value */
-        PLAN_ROOT, /* fd is the root's mount; PLAN_F_PRIVATE: the namespace's mounts are made private first */
-        PLAN_MOUNT, /* fd is a detached mount for string 0; flags PLAN_F_* */
-        PLAN_MOUNT_NEW, /* a file system: strings are destination, type, source, options; a: attributes; b: propagation */
+        PLAN_SYSCTL,    /* string 0 is the key with slashes, string 1 the value */
+        PLAN_ROOT,      /* fd is the root's mount; PLAN_F_PRIVATE: the namespace's mounts are made private first */
+        PLAN_MOUNT,     /* fd is a detached mount for string 0; flags PLAN_F_* */
+        PLAN_MOUNT_NEW, /* a file system: strings are destination, type, source, options; a: attributes; b: propagation
+                         */
         PLAN_MOUNT_SHM, /* the pod's /dev/shm at string 0; a: attributes */
-        PLAN_DEVICES, /* /dev's usual nodes and links; a: uid, b: gid that own them */
-        PLAN_DEVICE, /* string 0; a: mode, b: major << 32 | minor, c: uid << 32 | gid */
-        PLAN_CONSOLE, /* a terminal in the container's devpts becomes 0, 1, 2 and /dev/console; a: rows << 16 | columns, b: owner. With
-                       * PLAN_F_RUNNING of a container that runs: its devpts is looked for, and /dev/console left alone */
-        PLAN_MASK, /* string 0 */
+        PLAN_DEVICES,   /* /dev's usual nodes and links; a: uid, b: gid that own them */
+        PLAN_DEVICE,    /* string 0; a: mode, b: major << 32 | minor, c: uid << 32 | gid */
+        PLAN_CONSOLE, /* a terminal in the container's devpts becomes 0, 1, 2 and /dev/console; a: rows << 16 | columns,
+                       * b: owner. With PLAN_F_RUNNING of a container that runs: its devpts is looked for, and
+                       * /dev/console left alone */
+        PLAN_MASK,    /* string 0 */
         PLAN_READONLY, /* string 0 */
-        PLAN_PIVOT, /* into the root; a: propagation of "/" afterwards, 0: private */
+        PLAN_PIVOT,    /* into the root; a: propagation of "/" afterwards, 0: private */
         PLAN_ROOT_READONLY,
-        PLAN_STDIO, /* fd is 0, a and b are the indexes for 1 and 2; -1: /dev/null */
-        PLAN_TERMINAL, /* fd is a terminal: controlling, and 0, 1 and 2 */
-        PLAN_OOM_SCORE, /* a, as signed */
-        PLAN_RLIMIT, /* a: resource, b: soft, c: hard */
-        PLAN_KEYRING, /* a new session keyring */
-        PLAN_USER, /* enter the user namespace fd (-1: the pod's), with mounts copied and locked below it */
-        PLAN_IDENTITY, /* a: uid, b: gid, c: umask; data: gid_t[] */
+        PLAN_STDIO,        /* fd is 0, a and b are the indexes for 1 and 2; -1: /dev/null */
+        PLAN_TERMINAL,     /* fd is a terminal: controlling, and 0, 1 and 2 */
+        PLAN_OOM_SCORE,    /* a, as signed */
+        PLAN_RLIMIT,       /* a: resource, b: soft, c: hard */
+        PLAN_KEYRING,      /* a new session keyring */
+        PLAN_USER,         /* enter the user namespace fd (-1: the pod's), with mounts copied and locked below it */
+        PLAN_IDENTITY,     /* a: uid, b: gid, c: umask; data: gid_t[] */
         PLAN_CAPABILITIES, /* data: struct capability_sets */
-        PLAN_SECCOMP, /* a: flags; data: struct sock_filter[] */
+        PLAN_SECCOMP,      /* a: flags; data: struct sock_filter[] */
         PLAN_NO_NEW_PRIVILEGES,
         PLAN_APPARMOR, /* string 0: profile */
-        PLAN_SELINUX, /* string 0: label */
-        PLAN_CWD, /* string 0 */
-        PLAN_ARGS, /* data: strings */
-        PLAN_ENV, /* data: strings */
-        PLAN_EXEC, /* the end */
-        PLAN_LOOKUP, /* nacelle-oci: the command is there and may be run, so that `create` can say so */
-        PLAN_WAIT, /* nacelle-oci: open the FIFO that fd names, which blocks until `start` reads from it */
-        PLAN_SYNC, /* nacelle-oci: tell the parent, and go on when it says so (hooks in the runtime's namespaces) */
-        PLAN_HOOK, /* nacelle-oci: run a program; a, b: numbers of args and env, c: seconds; strings: path, what goes to its
-                    * standard input, args, env */
+        PLAN_SELINUX,  /* string 0: label */
+        PLAN_CWD,      /* string 0 */
+        PLAN_ARGS,     /* data: strings */
+        PLAN_ENV,      /* data: strings */
+        PLAN_EXEC,     /* the end */
+        PLAN_LOOKUP,   /* nacelle-oci: the command is there and may be run, so that `create` can say so */
+        PLAN_WAIT,     /* nacelle-oci: open the FIFO that fd names, which blocks until `start` reads from it */
+        PLAN_SYNC,     /* nacelle-oci: tell the parent, and go on when it says so (hooks in the runtime's namespaces) */
+        PLAN_HOOK, /* nacelle-oci: run a program; a, b: numbers of args and env, c: seconds; strings: path, what goes to
+                    * its standard input, args, env */
         PLAN_KINDS,
 };
 
@@ -65,7 +67,7 @@ enum {
         PLAN_F_PRIVATE = 1 << 2,
         PLAN_F_RUNNING = 1 << 4,
         PLAN_F_COPY_UP = 1 << 5, /* what the destination holds is copied into the new file system */
-        PLAN_F_SOFT = 1 << 3, /* a refusal by the kernel (EPERM, EACCES) is a warning */
+        PLAN_F_SOFT = 1 << 3,    /* a refusal by the kernel (EPERM, EACCES) is a warning */
 };
 
 struct plan_step {
@@ -86,7 +88,7 @@ struct plan {
         int *fds; /* ours: closed with the plan */
         size_t n_fds, allocated_fds;
         bool failed; /* no memory, no descriptor, or beyond a maximum: plan_check() says so */
-        int code; /* errno, when a descriptor could not be duplicated */
+        int code;    /* errno, when a descriptor could not be duplicated */
 };
 
 /* Takes @fd over, and returns its index; -1 for a negative fd. */
@@ -99,7 +101,8 @@ int plan_dup_fd(struct plan *plan, int fd);
 struct plan_step *plan_add(struct plan *plan, enum plan_step_kind kind, int fd, const void *data, size_t size);
 
 /* With @n strings as data. */
-struct plan_step *plan_add_strings(struct plan *plan, enum plan_step_kind kind, int fd, const char *const *strings, size_t n);
+struct plan_step *plan_add_strings(struct plan *plan, enum plan_step_kind kind, int fd, const char *const *strings,
+                                   size_t n);
 struct plan_step *plan_add_string(struct plan *plan, enum plan_step_kind kind, const char *string);
 
 /* 0; -ENOMEM, -EMFILE or -E2BIG if any of the calls above failed. */

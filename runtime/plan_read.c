@@ -30,7 +30,8 @@ bool plan_valid(const char *data, size_t size, size_t n_fds) {
         while ((step = plan_next(data, size, step))) {
                 if (!index_valid(step->fd, n_fds))
                         return false;
-                if (step->kind == PLAN_STDIO && (!index_valid((int64_t)step->a, n_fds) || !index_valid((int64_t)step->b, n_fds)))
+                if (step->kind == PLAN_STDIO &&
+                    (!index_valid((int64_t)step->a, n_fds) || !index_valid((int64_t)step->b, n_fds)))
                         return false;
                 if (!is_binary(step->kind) && step->data_size > 0 && step->data[step->data_size - 1] != '\0')
                         return false;

@@ -64,7 +64,8 @@ static void add_namespaces(const struct container_spec *spec, struct plan *plan)
         for (size_t i = 0; i < ELEMENTS(namespace_flags); i++) {
                 const struct namespace_spec *ns = &spec->namespaces[namespace_flags[i].type];
 
-                if (namespace_flags[i].type == NAMESPACE_USER || (namespace_flags[i].type == NAMESPACE_CGROUP && joins_late(spec)))
+                if (namespace_flags[i].type == NAMESPACE_USER ||
+                    (namespace_flags[i].type == NAMESPACE_CGROUP && joins_late(spec)))
                         continue;
                 if (ns->mode == NAMESPACE_NEW)
                         unshared |= namespace_flags[i].flag;
@@ -82,8 +83,12 @@ static void add_namespaces(const struct container_spec *spec, struct plan *plan)
 int prepare_root(const struct container_spec *spec, int user_fd, int *ret_mount, struct err **err) {
         /* overlayfs refuses to be one layer that cannot be written; that is a plain directory. */
         bool single = spec->root.n_lowers == 1 && !spec->root.upper;
-        const struct mount_spec plain = { .source = single ? spec->root.lowers[0] : spec->root.path, .source_fd = -EBADF, .destination = "/", .recursive = true,
-                                          .idmap = user_fd >= 0 && !spec->root.owned, .propagation = MS_SLAVE | MS_REC,
+        const struct mount_spec plain = { .source = single ? spec->root.lowers[0] : spec->root.path,
+                                          .source_fd = -EBADF,
+                                          .destination = "/",
+                                          .recursive = true,
+                                          .idmap = user_fd >= 0 && !spec->root.owned,
+                                          .propagation = MS_SLAVE | MS_REC,
                                           .attributes = single ? MOUNT_ATTR_RDONLY : 0 };
         bool directory;
 
@@ -103,8 +108,8 @@ static int add_root(const struct container_spec *spec, int user_fd, struct plan 
 
 /* ---- mounts ---- */
 
-static int add_bind(const struct container_spec *spec, const struct mount_spec *mount, int pod_user_fd, struct plan *plan,
-                    struct err **err) {
+static int add_bind(const struct container_spec *spec, const struct mount_spec *mount, int pod_user_fd,
+                    struct plan *plan, struct err **err) {
         _cleanup_userns_ struct userns own = USERNS_NONE;
         bool directory;
         int tree, r;
@@ -123,7 +128,8 @@ static int add_bind(const struct container_spec *spec, const struct mount_spec *
 }
 
 /* The options with the ids in them as the host has them. */
-static const char *host_options(const struct container_spec *spec, const struct mount_spec *mount, char text[OPTIONS_MAX]) {
+static const char *host_options(const struct container_spec *spec, const struct mount_spec *mount,
+                                char text[OPTIONS_MAX]) {
         const char *options = mount->options ? mount->options : "";
         const char *gid = strstr(options, "gid=");
 
@@ -134,7 +140,8 @@ static const char *host_options(const struct container_spec *spec, const struct 
                          prepare_host_gid(&spec->mappings, 0));
         else if (strcmp(mount->type, "devpts") == 0 && gid)
                 snprintf(text, OPTIONS_MAX, "%.*sgid=%u%s", (int)(gid - options), options,
-                         prepare_host_gid(&spec->mappings, (uint32_t)strtoul(gid + 4, NULL, 10)), gid + 4 + strspn(gid + 4, "0123456789"));
+                         prepare_host_gid(&spec->mappings, (uint32_t)strtoul(gid + 4, NULL, 10)),
+                         gid + 4 + strspn(gid + 4, "0123456789"));
         else
                 return options;
         return text;
@@ -152,9 +159,13 @@ static void add_new(const struct container_spec *spec, const struct mount_spec *
 
 /* The container's cgroups by binds of their directories: as the mounts of a cgroup namespace would look, and the same
  * without one. */
-static int add_cgroups(const struct container_spec *spec, const struct mount_spec *mount, struct plan *plan, struct err **err) {
-        const struct mount_spec place = { .type = "tmpfs", .source = "tmpfs", .destination = mount->destination,
-                                          .options = "mode=755,size=0", .attributes = mount->attributes & ~(uint64_t)MOUNT_ATTR_RDONLY };
+static int add_cgroups(const struct container_spec *spec, const struct mount_spec *mount, struct plan *plan,
+                       struct err **err) {
+        const struct mount_spec place = { .type = "tmpfs",
+                                          .source = "tmpfs",
+                                          .destination = mount->destination,
+                                          .options = "mode=755,size=0",
+                                          .attributes = mount->attributes & ~(uint64_t)MOUNT_ATTR_RDONLY };
         bool hybrid = spec->n_cgroup_mounts > 0 && spec->cgroup_mounts[0].name[0] != '\0';
         int r = 0;
 
@@ -162,10 +173,13 @@ static int add_cgroups(const struct container_spec *spec, const struct mount_spe
                 add_new(spec, &place, plan);
         for (size_t i = 0; i < spec->n_cgroup_mounts && r == 0; i++) {
                 char path[512];
-                const struct mount_spec bind = { .source = spec->cgroup_mounts[i].source, .source_fd = -EBADF,
-                                                 .destination = path, .attributes = mount->attributes };
+                const struct mount_spec bind = { .source = spec->cgroup_mounts[i].source,
+                                                 .source_fd = -EBADF,
+                                                 .destination = path,
+                                                 .attributes = mount->attributes };
 
-                snprintf(path, sizeof(path), "%s%s%s", mount->destination, hybrid ? "/" : "", spec->cgroup_mounts[i].name);
+                snprintf(path, sizeof(path), "%s%s%s", mount->destination, hybrid ? "/" : "",
+                         spec->cgroup_mounts[i].name);
                 r = add_bind(spec, &bind, -EBADF, plan, err);
         }
         if (hybrid && r == 0 && mount->attributes & MOUNT_ATTR_RDONLY)
@@ -248,7 +262,8 @@ static bool is_namespaced(const char *key, uint64_t own) {
                 size_t n = strlen(namespaced[i].key);
 
                 if (namespaced[i].namespace_ & own &&
-                    (namespaced[i].key[n - 1] == '/' ? strncmp(key, namespaced[i].key, n) == 0 : strcmp(key, namespaced[i].key) == 0))
+                    (namespaced[i].key[n - 1] == '/' ? strncmp(key, namespaced[i].key, n) == 0 :
+                                                       strcmp(key, namespaced[i].key) == 0))
                         return true;
         }
         return false;
@@ -262,7 +277,9 @@ int prepare_sysctls(const struct key_value *sysctls, size_t n, uint64_t own, str
                 if (prepare_sysctl_key(sysctls[i].key, key, sizeof(key)) < 0)
                         return err_set(err, EINVAL, "sysctl \"%s\": not a key", sysctls[i].key);
                 if (!is_namespaced(key, own))
-                        return err_set(err, EPERM, "sysctl \"%s\": not of a namespace that is the pod's or container's own", sysctls[i].key);
+                        return err_set(err, EPERM,
+                                       "sysctl \"%s\": not of a namespace that is the pod's or container's own",
+                                       sysctls[i].key);
                 plan_add_strings(plan, PLAN_SYSCTL, -1, strings, 2);
         }
         return 0;
@@ -376,7 +393,8 @@ static void add_identity(const struct process_spec *process, struct plan *plan) 
 
 static void add_stdio(const struct prepare_stdio *stdio, struct plan *plan) {
         struct plan_step *step;
-        int in = plan_dup_fd(plan, stdio->in), out = plan_dup_fd(plan, stdio->out), error = plan_dup_fd(plan, stdio->err);
+        int in = plan_dup_fd(plan, stdio->in), out = plan_dup_fd(plan, stdio->out),
+            error = plan_dup_fd(plan, stdio->err);
 
         step = plan_add(plan, PLAN_STDIO, in, NULL, 0);
         step->a = (uint64_t)(int64_t)out;
@@ -415,7 +433,8 @@ static uint64_t own_namespaces(const struct container_spec *spec) {
         return own;
 }
 
-int prepare_container(const struct container_spec *spec, const struct prepare_stdio *stdio, struct plan *plan, struct err **err) {
+int prepare_container(const struct container_spec *spec, const struct prepare_stdio *stdio, struct plan *plan,
+                      struct err **err) {
         _cleanup_userns_ struct userns users = USERNS_NONE;
         int r = 0;
 
@@ -461,8 +480,8 @@ int prepare_container(const struct container_spec *spec, const struct prepare_st
         return finish(plan, err);
 }
 
-int prepare_exec(const struct process_spec *process, const struct prepare_stdio *stdio, int terminal_fd, struct plan *plan,
-                 struct err **err) {
+int prepare_exec(const struct process_spec *process, const struct prepare_stdio *stdio, int terminal_fd,
+                 struct plan *plan, struct err **err) {
         add_limits(process, plan);
         if (terminal_fd >= 0)
                 plan_add(plan, PLAN_TERMINAL, plan_dup_fd(plan, terminal_fd), NULL, 0);

@@ -10,24 +10,25 @@ struct prepare_stdio {
 };
 
 /* Appends the whole of a container to @plan (empty before): root, mounts, process. @spec was checked. */
-int prepare_container(const struct container_spec *spec, const struct prepare_stdio *stdio, struct plan *plan, struct err **err);
+int prepare_container(const struct container_spec *spec, const struct prepare_stdio *stdio, struct plan *plan,
+                      struct err **err);
 
 /* The container's root as a detached mount. @user_fd: the user namespace to idmap its layers with, or -EBADF. */
 int prepare_root(const struct container_spec *spec, int user_fd, int *ret_mount, struct err **err);
 
 /* Appends an exec in a container. @terminal_fd: its terminal; -EBADF: with process->terminal, one in the container's
  * devpts, whose master is reported. */
-int prepare_exec(const struct process_spec *process, const struct prepare_stdio *stdio, int terminal_fd, struct plan *plan,
-                 struct err **err);
+int prepare_exec(const struct process_spec *process, const struct prepare_stdio *stdio, int terminal_fd,
+                 struct plan *plan, struct err **err);
 
 /* The host's id of the container's @id; @id itself without mappings; (uint32_t)-1 when it is not mapped. */
 uint32_t prepare_host_uid(const struct id_mappings *mappings, uint32_t id);
 uint32_t prepare_host_gid(const struct id_mappings *mappings, uint32_t id);
 
-/* A sysctl's path below /proc/sys. Keys as sysctl(8) and Kubernetes take them: the first separator, dot or slash, is the
- * one; the other is then part of a name (net.ipv4.conf.eth0/100.forwarding). -EINVAL: not a key. */
+/* A sysctl's path below /proc/sys. Keys as sysctl(8) and Kubernetes take them: the first separator, dot or slash, is
+ * the one; the other is then part of a name (net.ipv4.conf.eth0/100.forwarding). -EINVAL: not a key. */
 int prepare_sysctl_key(const char *key, char *ret_key, size_t size);
 
-/* Appends a step for each. -EINVAL: not a key; -EPERM: it is not of one of the namespaces @own (bits CLONE_NEWNET, CLONE_NEWIPC,
- * CLONE_NEWUTS) and so would be the host's. */
+/* Appends a step for each. -EINVAL: not a key; -EPERM: it is not of one of the namespaces @own (bits CLONE_NEWNET,
+ * CLONE_NEWIPC, CLONE_NEWUTS) and so would be the host's. */
 int prepare_sysctls(const struct key_value *sysctls, size_t n, uint64_t own, struct plan *plan, struct err **err);

@@ -109,7 +109,8 @@ struct shm {
 
 static void *take_shm(void *data) {
         const struct sys_open_how how = {
-                .flags = O_PATH | O_DIRECTORY | O_CLOEXEC, .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+                .flags = O_PATH | O_DIRECTORY | O_CLOEXEC,
+                .resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
         };
         struct shm *shm = data;
         _cleanup_close_ int fd = -EBADF;
@@ -290,8 +291,8 @@ static void end_strays(const struct survivors *all) {
                         end_stray(atoi(p), all);
 }
 
-int sandbox_recover(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, struct sandbox_info *ret_info,
-                    struct err **err) {
+int sandbox_recover(struct runtime *runtime, const char *id, const struct sandbox_spec *spec,
+                    struct sandbox_info *ret_info, struct err **err) {
         _cleanup_(close_join) struct sandbox_join join = SANDBOX_JOIN_NONE;
         _cleanup_(survivors_clear) struct survivors all = { 0 };
         struct sandbox_info info = { .started_at = now() };

@@ -26,7 +26,8 @@ int runtime_check_id(const char *what, const char *id, struct err **err) {
 
         if (n == 0 || n >= RUNTIME_ID_MAX || id[0] == '.' ||
             strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") != n)
-                return err_set(err, EINVAL, "%s id \"%s\": 1 to %d letters, digits, _, . or -", what, id, RUNTIME_ID_MAX - 1);
+                return err_set(err, EINVAL, "%s id \"%s\": 1 to %d letters, digits, _, . or -", what, id,
+                               RUNTIME_ID_MAX - 1);
         return 0;
 }
 
@@ -60,8 +61,8 @@ static void *make_template(void *data) {
             sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
                 goto failed;
         root = sys_fsmount(fs, FSMOUNT_CLOEXEC, 0);
-        if (root < 0 || sys_move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 || fill_template(root) < 0 ||
-            fchdir(root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
+        if (root < 0 || sys_move_mount(root, "", AT_FDCWD, "/", MOVE_MOUNT_F_EMPTY_PATH) < 0 ||
+            fill_template(root) < 0 || fchdir(root) < 0 || sys_pivot_root(".", ".") < 0 || umount2(".", MNT_DETACH) < 0)
                 goto failed;
         template->fd = fcntl(ns, F_DUPFD_CLOEXEC, 16);
         if (template->fd < 0)
@@ -81,7 +82,8 @@ static int open_template(int *ret_fd, struct err **err) {
                 return err_set(err, EAGAIN, "no thread for the shims' mount namespace");
         pthread_join(thread, NULL);
         if (template.code != 0)
-                return err_errno(err, template.code, "make the shims' mount namespace (is this root on Linux 5.12 or later?)");
+                return err_errno(err, template.code,
+                                 "make the shims' mount namespace (is this root on Linux 5.12 or later?)");
         *ret_fd = template.fd;
         return 0;
 }
@@ -102,8 +104,9 @@ static int find_shim(const char *given, char path[PATH_MAX], struct err **err) {
                         return 0;
         }
         snprintf(path, PATH_MAX, NACELLE_LIBEXEC "/nacelle-shim");
-        return access(path, X_OK) == 0 ? 0 :
-               err_set(err, ENOENT, "nacelle-shim is neither beside this program nor in " NACELLE_LIBEXEC);
+        return access(path, X_OK) == 0 ?
+                       0 :
+                       err_set(err, ENOENT, "nacelle-shim is neither beside this program nor in " NACELLE_LIBEXEC);
 }
 
 /* A view of the program that nobody can write through, whatever a container gets at (CVE-2019-5736). */
@@ -169,10 +172,12 @@ int runtime_new(const struct runtime_config *config, struct runtime **ret_runtim
 
         if (!runtime)
                 return err_set(err, ENOMEM, "out of memory");
-        *runtime = (struct runtime){ .sandboxes_fd = -EBADF, .shim_fd = -EBADF, .template_fd = -EBADF, .proc_fd = -EBADF };
+        *runtime =
+                (struct runtime){ .sandboxes_fd = -EBADF, .shim_fd = -EBADF, .template_fd = -EBADF, .proc_fd = -EBADF };
         pthread_mutex_init(&runtime->lock, NULL);
         runtime->run_dir = strdup(config->run_dir);
-        if (!runtime->run_dir || config->run_dir[0] != '/' || strlen(config->run_dir) > SANDBOX_PATH_MAX - RUNTIME_ID_MAX - 16)
+        if (!runtime->run_dir || config->run_dir[0] != '/' ||
+            strlen(config->run_dir) > SANDBOX_PATH_MAX - RUNTIME_ID_MAX - 16)
                 r = err_set(err, EINVAL, "run directory \"%s\": must be absolute and short", config->run_dir);
         if (r == 0)
                 r = open_shim(config->shim_path, &runtime->shim_fd, err);

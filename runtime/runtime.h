@@ -14,11 +14,12 @@ struct runtime;
 
 #define RUNTIME_ID_MAX 128 /* longest sandbox or container id, with its NUL */
 
-/* The errno of every call to a shim that is not there or dies under it: another one is to be started (sandbox_recover()). */
+/* The errno of every call to a shim that is not there or dies under it: another one is to be started
+ * (sandbox_recover()). */
 #define RUNTIME_NO_SHIM EHOSTDOWN
 
 struct runtime_config {
-        const char *run_dir; /* absolute; made when missing */
+        const char *run_dir;   /* absolute; made when missing */
         const char *shim_path; /* NULL: nacelle-shim beside the running program, else in the libexec directory */
 };
 

@@ -54,8 +54,8 @@ static int create(struct runtime *runtime, const char *id, const struct sandbox_
         return r;
 }
 
-int sandbox_create(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, struct sandbox_info *ret_info,
-                   struct err **err) {
+int sandbox_create(struct runtime *runtime, const char *id, const struct sandbox_spec *spec,
+                   struct sandbox_info *ret_info, struct err **err) {
         struct sandbox_info info = { .started_at = now() };
         int r = runtime_check_id("sandbox", id, err);
 
@@ -155,7 +155,8 @@ static int end_container(int dir, const char *id) {
         _cleanup_close_ int pidfd = -EBADF;
         struct pollfd ended = { .events = POLLIN };
 
-        if (hint_read(dir, id, &hint, NULL) == 0 && hint.start_ticks > 0 && hint_start_ticks(hint.pid) == hint.start_ticks)
+        if (hint_read(dir, id, &hint, NULL) == 0 && hint.start_ticks > 0 &&
+            hint_start_ticks(hint.pid) == hint.start_ticks)
                 pidfd = sys_pidfd_open(hint.pid);
         if (pidfd >= 0 && hint_start_ticks(hint.pid) == hint.start_ticks) {
                 sys_pidfd_send_signal(pidfd, SIGKILL);

@@ -13,8 +13,8 @@ struct sandbox_spec {
         const char *hostname; /* NULL or with host_network: the host's */
         bool host_network;
         bool host_ipc;
-        bool shared_pid; /* a holder process keeps one pid namespace for all containers */
-        struct id_mappings mappings; /* non-empty: a user namespace (hostUsers: false) */
+        bool shared_pid;                 /* a holder process keeps one pid namespace for all containers */
+        struct id_mappings mappings;     /* non-empty: a user namespace (hostUsers: false) */
         const struct key_value *sysctls; /* net.* and the ipc ones, set in the pod's namespaces */
         size_t n_sysctls;
         uint64_t shm_size; /* bytes of the pod's /dev/shm; 0: 64 MiB */
@@ -39,8 +39,8 @@ const char *sandbox_netns_path(const struct runtime *runtime, const char *id, ch
 
 /* Starts the shim in new net (pinned; loopback down, nothing configured), ipc and uts namespaces as @spec wants.
  * On failure nothing is left. -EEXIST: there is one of this id. */
-int sandbox_create(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, struct sandbox_info *ret_info,
-                   struct err **err);
+int sandbox_create(struct runtime *runtime, const char *id, const struct sandbox_spec *spec,
+                   struct sandbox_info *ret_info, struct err **err);
 
 /* 0 when the pod's shim answers, -ENOENT when there is none (it was killed, the pod was deleted, the host booted). */
 int sandbox_probe(struct runtime *runtime, const char *id, struct sandbox_info *ret_info, struct err **err);
@@ -51,8 +51,8 @@ int sandbox_ids(struct runtime *runtime, char ***ret_ids, struct err **err);
 /* Starts a new shim for a pod whose shim was killed; it takes up the containers that still run, their output and
  * their exit codes, without touching them. @spec as at creation. The containers that it finds are in
  * container_list() afterwards; each that ran when the shim died is there, as running or as exited. */
-int sandbox_recover(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, struct sandbox_info *ret_info,
-                    struct err **err);
+int sandbox_recover(struct runtime *runtime, const char *id, const struct sandbox_spec *spec,
+                    struct sandbox_info *ret_info, struct err **err);
 
 /* Kills what still runs, ends the shim, lets the network namespace go and removes the directory. Works on halves,
  * and on what is not there at all. Network teardown (cni) comes before it. */

@@ -19,14 +19,19 @@ static void join(struct plan *plan, int fd, uint64_t flag) {
 }
 
 /* With a user namespace, the others are made inside of it, so that it owns them. */
-static int plan_namespaces(const struct sandbox_spec *spec, const struct sandbox_join *given, struct plan *plan, int *ret_user,
-                           struct err **err) {
+static int plan_namespaces(const struct sandbox_spec *spec, const struct sandbox_join *given, struct plan *plan,
+                           int *ret_user, struct err **err) {
         _cleanup_userns_ struct userns ns = USERNS_NONE;
         uint64_t wanted = (spec->host_network || given->net_fd >= 0 ? 0 : CLONE_NEWNET) |
                           (spec->host_ipc || given->ipc_fd >= 0 ? 0 : CLONE_NEWIPC) |
                           (spec->host_network || given->uts_fd >= 0 ? 0 : CLONE_NEWUTS);
-        const struct { int fd; uint64_t flag; } known[] = {
-                { given->net_fd, CLONE_NEWNET }, { given->ipc_fd, CLONE_NEWIPC }, { given->uts_fd, CLONE_NEWUTS },
+        const struct {
+                int fd;
+                uint64_t flag;
+        } known[] = {
+                { given->net_fd, CLONE_NEWNET },
+                { given->ipc_fd, CLONE_NEWIPC },
+                { given->uts_fd, CLONE_NEWUTS },
         };
 
         for (size_t i = 0; i < ELEMENTS(known); i++)
@@ -59,8 +64,8 @@ static int made(void *data, struct client_reply *reply) {
         return 0;
 }
 
-int sandbox_setup(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, const struct sandbox_join *given,
-                  struct sandbox_info *ret_info, struct err **err) {
+int sandbox_setup(struct runtime *runtime, const char *id, const struct sandbox_spec *spec,
+                  const struct sandbox_join *given, struct sandbox_info *ret_info, struct err **err) {
         _cleanup_plan_ struct plan plan = { 0 };
         _cleanup_close_ int dir = -EBADF;
         struct wire_request request;
@@ -73,7 +78,8 @@ int sandbox_setup(struct runtime *runtime, const char *id, const struct sandbox_
         r = plan_namespaces(spec, given, &plan, &user, err);
         if (r == 0)
                 r = prepare_sysctls(spec->sysctls, spec->n_sysctls,
-                                    (spec->host_network ? 0 : CLONE_NEWNET | CLONE_NEWUTS) | (spec->host_ipc ? 0 : CLONE_NEWIPC),
+                                    (spec->host_network ? 0 : CLONE_NEWNET | CLONE_NEWUTS) |
+                                            (spec->host_ipc ? 0 : CLONE_NEWIPC),
                                     &plan, err);
         if (r < 0)
                 return r;

@@ -22,7 +22,7 @@
 /* Filters are shared by all containers and kept; a node has a handful. More different ones than this are refused. */
 #define SECCOMP_CACHE_MAX 512
 
-#define NEW_NAMESPACES \
+#define NEW_NAMESPACES                                                                                                 \
         (CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNET)
 
 struct entry {
@@ -51,8 +51,8 @@ static int allow_all(struct seccomp_build *build, const char *const *names, stru
         return r;
 }
 
-/* Plain processes and threads, but no new namespaces; clone3, whose flags a filter cannot see, looks missing, so that libraries
- * fall back to clone. */
+/* Plain processes and threads, but no new namespaces; clone3, whose flags a filter cannot see, looks missing, so that
+ * libraries fall back to clone. */
 static int allow_clone(struct seccomp_build *build, struct err **err) {
         unsigned flags = seccomp_arch_native() == SCMP_ARCH_S390X ? 1 : 0;
         struct scmp_arg_cmp none = SCMP_CMP64(flags, SCMP_CMP_MASKED_EQ, NEW_NAMESPACES, 0);
@@ -96,8 +96,8 @@ static int default_rules(struct seccomp_build *build, uint64_t bounding, struct 
         return r < 0 ? r : allow_socket(build, err);
 }
 
-static int profile_rules(struct seccomp_build *build, const char *name, const char *json, size_t length, uint64_t bounding,
-                         struct err **err) {
+static int profile_rules(struct seccomp_build *build, const char *name, const char *json, size_t length,
+                         uint64_t bounding, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct value_options options = { .name = name, .bytes_max = SECCOMP_PROFILE_MAX };
         const struct value *value;
@@ -112,8 +112,8 @@ static int profile_rules(struct seccomp_build *build, const char *name, const ch
 }
 
 /* @json NULL: RuntimeDefault. */
-static int compile(const char *name, const char *json, size_t length, uint64_t bounding, struct seccomp_filter **ret_filter,
-                   struct err **err) {
+static int compile(const char *name, const char *json, size_t length, uint64_t bounding,
+                   struct seccomp_filter **ret_filter, struct err **err) {
         struct seccomp_build build = { .context = NULL };
         int r = json ? profile_rules(&build, name, json, length, bounding, err) : default_rules(&build, bounding, err);
 
@@ -123,7 +123,8 @@ static int compile(const char *name, const char *json, size_t length, uint64_t b
         return r;
 }
 
-static int write_oci(const char *name, const char *json, size_t length, uint64_t bounding, char **ret_oci, struct err **err) {
+static int write_oci(const char *name, const char *json, size_t length, uint64_t bounding, char **ret_oci,
+                     struct err **err) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         struct seccomp_build build = { .context = NULL, .oci = &w };
         int r = json ? profile_rules(&build, name, json, length, bounding, err) : default_rules(&build, bounding, err);
@@ -146,12 +147,14 @@ static struct entry *find(const char *json, size_t length, uint64_t bounding) {
 }
 
 /* Compiles under the lock: two containers of one profile wait for one compilation instead of doing it twice. */
-static int add(const char *name, const char *json, size_t length, uint64_t bounding, struct entry **ret_entry, struct err **err) {
+static int add(const char *name, const char *json, size_t length, uint64_t bounding, struct entry **ret_entry,
+               struct err **err) {
         _cleanup_free_ struct entry *e = NULL;
         int r;
 
         if (cache.n >= SECCOMP_CACHE_MAX)
-                return err_set(err, E2BIG, "seccomp profile %s: more than %d different profiles", name, SECCOMP_CACHE_MAX);
+                return err_set(err, E2BIG, "seccomp profile %s: more than %d different profiles", name,
+                               SECCOMP_CACHE_MAX);
         e = malloc(sizeof(*e) + length);
         if (!e)
                 return err_set(err, ENOMEM, "seccomp profile %s: out of memory", name);
@@ -167,8 +170,8 @@ static int add(const char *name, const char *json, size_t length, uint64_t bound
         return 0;
 }
 
-static int get(const char *name, const char *json, size_t length, uint64_t bounding, const struct seccomp_filter **ret_filter,
-               struct err **err) {
+static int get(const char *name, const char *json, size_t length, uint64_t bounding,
+               const struct seccomp_filter **ret_filter, struct err **err) {
         struct entry *e;
         int r = 0;
 
@@ -193,12 +196,14 @@ int seccomp_profile_compile(const char *name, const char *json, size_t length, u
         return get(name, json, length, bounding, ret_filter, err);
 }
 
-int seccomp_profile_load(const char *path, uint64_t bounding, const struct seccomp_filter **ret_filter, struct err **err) {
+int seccomp_profile_load(const char *path, uint64_t bounding, const struct seccomp_filter **ret_filter,
+                         struct err **err) {
         _cleanup_free_ char *json = NULL;
         size_t length;
         int r = files_read(path, SECCOMP_PROFILE_MAX, &json, &length, err);
 
-        return r < 0 ? err_wrap(err, "seccomp profile") ?: r : seccomp_profile_compile(path, json, length, bounding, ret_filter, err);
+        return r < 0 ? err_wrap(err, "seccomp profile") ?: r :
+                       seccomp_profile_compile(path, json, length, bounding, ret_filter, err);
 }
 
 int seccomp_oci(const char *path, uint64_t bounding, char **ret_oci, struct err **err) {

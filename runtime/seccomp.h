@@ -9,8 +9,8 @@ struct err;
 /* One compiled filter; lives as long as the process. */
 struct seccomp_filter {
         const void *program; /* struct sock_filter[] */
-        size_t size; /* bytes */
-        uint32_t flags; /* SECCOMP_FILTER_FLAG_* */
+        size_t size;         /* bytes */
+        uint32_t flags;      /* SECCOMP_FILTER_FLAG_* */
 };
 
 /* The largest profile file read, and the largest filter the kernel takes. */
@@ -21,13 +21,15 @@ struct seccomp_filter {
  * mount, ptrace, bpf and so on follow the capabilities. */
 int seccomp_runtime_default(uint64_t bounding, const struct seccomp_filter **ret_filter, struct err **err);
 
-/* A Localhost profile: JSON of @length bytes as Docker and Kubernetes write it (defaultAction, architectures or archMap,
- * syscalls with names, action, args, includes, excludes), or the same inside an OCI config. @name for messages. */
+/* A Localhost profile: JSON of @length bytes as Docker and Kubernetes write it (defaultAction, architectures or
+ * archMap, syscalls with names, action, args, includes, excludes), or the same inside an OCI config. @name for
+ * messages. */
 int seccomp_profile_compile(const char *name, const char *json, size_t length, uint64_t bounding,
                             const struct seccomp_filter **ret_filter, struct err **err);
 
 /* As above, from the file at @path; its content is the cache's key, so a changed file counts at once. */
-int seccomp_profile_load(const char *path, uint64_t bounding, const struct seccomp_filter **ret_filter, struct err **err);
+int seccomp_profile_load(const char *path, uint64_t bounding, const struct seccomp_filter **ret_filter,
+                         struct err **err);
 
 /* The profile as the text of OCI's linux.seccomp, for another runtime; @path NULL: RuntimeDefault. Allocated. */
 int seccomp_oci(const char *path, uint64_t bounding, char **ret_oci, struct err **err);

@@ -32,7 +32,9 @@ static const struct {
 int seccomp_build_begin(struct seccomp_build *build, const char *name, uint32_t action, struct err **err) {
         uint32_t native = seccomp_arch_native();
 
-        *build = (struct seccomp_build){ .context = seccomp_init(action), .highest = -1, .name = name, .oci = build->oci };
+        *build = (struct seccomp_build){
+                .context = seccomp_init(action), .highest = -1, .name = name, .oci = build->oci
+        };
         if (!build->context)
                 return err_set(err, ENOMEM, "seccomp profile %s: cannot begin a filter", name);
         for (size_t i = 0; i < ELEMENTS(families); i++)
@@ -47,8 +49,8 @@ int seccomp_build_begin(struct seccomp_build *build, const char *name, uint32_t 
         return 0;
 }
 
-int seccomp_build_rule(struct seccomp_build *build, uint32_t action, const char *name, const struct scmp_arg_cmp *conditions,
-                       unsigned n, struct err **err) {
+int seccomp_build_rule(struct seccomp_build *build, uint32_t action, const char *name,
+                       const struct scmp_arg_cmp *conditions, unsigned n, struct err **err) {
         int number = seccomp_syscall_resolve_name(name), r;
 
         if (number == __NR_SCMP_ERROR)
@@ -80,7 +82,8 @@ static int export(struct seccomp_build *build, int *ret_fd, size_t *ret_size, st
         if (r < 0 || fstat(fd, &st) < 0)
                 return err_errno(err, r < 0 ? -r : errno, "seccomp profile %s: compile", build->name);
         if ((size_t)st.st_size > (SECCOMP_INSTRUCTIONS_MAX - 8) * sizeof(struct sock_filter))
-                return err_set(err, E2BIG, "seccomp profile %s: more than %d instructions", build->name, SECCOMP_INSTRUCTIONS_MAX);
+                return err_set(err, E2BIG, "seccomp profile %s: more than %d instructions", build->name,
+                               SECCOMP_INSTRUCTIONS_MAX);
         *ret_fd = TAKE_FD(fd);
         *ret_size = (size_t)st.st_size;
         return 0;

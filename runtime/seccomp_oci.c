@@ -31,8 +31,12 @@ static const struct {
 };
 
 static const char *const operators[] = {
-        [SCMP_CMP_NE] = "SCMP_CMP_NE", [SCMP_CMP_LT] = "SCMP_CMP_LT", [SCMP_CMP_LE] = "SCMP_CMP_LE",
-        [SCMP_CMP_EQ] = "SCMP_CMP_EQ", [SCMP_CMP_GE] = "SCMP_CMP_GE", [SCMP_CMP_GT] = "SCMP_CMP_GT",
+        [SCMP_CMP_NE] = "SCMP_CMP_NE",
+        [SCMP_CMP_LT] = "SCMP_CMP_LT",
+        [SCMP_CMP_LE] = "SCMP_CMP_LE",
+        [SCMP_CMP_EQ] = "SCMP_CMP_EQ",
+        [SCMP_CMP_GE] = "SCMP_CMP_GE",
+        [SCMP_CMP_GT] = "SCMP_CMP_GT",
         [SCMP_CMP_MASKED_EQ] = "SCMP_CMP_MASKED_EQ",
 };
 
@@ -70,7 +74,8 @@ void seccomp_oci_begin(struct json_writer *w, uint32_t action) {
         json_begin_list(w);
 }
 
-void seccomp_oci_rule(struct json_writer *w, uint32_t action, const char *name, const struct scmp_arg_cmp *conditions, unsigned n) {
+void seccomp_oci_rule(struct json_writer *w, uint32_t action, const char *name, const struct scmp_arg_cmp *conditions,
+                      unsigned n) {
         json_begin_map(w);
         json_key(w, "names");
         json_begin_list(w);

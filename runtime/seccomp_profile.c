@@ -31,8 +31,12 @@ static const struct {
         const char *name;
         enum scmp_compare compare;
 } operators[] = {
-        { "SCMP_CMP_NE", SCMP_CMP_NE }, { "SCMP_CMP_LT", SCMP_CMP_LT }, { "SCMP_CMP_LE", SCMP_CMP_LE },
-        { "SCMP_CMP_EQ", SCMP_CMP_EQ }, { "SCMP_CMP_GE", SCMP_CMP_GE }, { "SCMP_CMP_GT", SCMP_CMP_GT },
+        { "SCMP_CMP_NE", SCMP_CMP_NE },
+        { "SCMP_CMP_LT", SCMP_CMP_LT },
+        { "SCMP_CMP_LE", SCMP_CMP_LE },
+        { "SCMP_CMP_EQ", SCMP_CMP_EQ },
+        { "SCMP_CMP_GE", SCMP_CMP_GE },
+        { "SCMP_CMP_GT", SCMP_CMP_GT },
         { "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
 };
 
@@ -49,22 +53,24 @@ static const struct {
 static const struct {
         const char *name, *machine;
 } architectures[] = {
-        { "amd64", "x86_64" }, { "x86", "i686" },     { "arm64", "aarch64" },   { "arm", "armv7l" },
+        { "amd64", "x86_64" }, { "x86", "i686" },        { "arm64", "aarch64" },   { "arm", "armv7l" },
         { "s390x", "s390x" },  { "riscv64", "riscv64" }, { "ppc64le", "ppc64le" },
 };
 
 #define ARGUMENTS_MAX 6
 
 /* The action @key of @from with the errno @errno_key, or @fallback when there is none. */
-static int read_action(const char *profile, const struct value *from, const char *key, const char *errno_key, uint32_t *ret_action,
-                       struct err **err) {
+static int read_action(const char *profile, const struct value *from, const char *key, const char *errno_key,
+                       uint32_t *ret_action, struct err **err) {
         const char *name = value_string(value_get(from, key));
         int64_t number = EPERM;
 
         if (!name)
                 return err_set(err, EINVAL, "seccomp profile %s:%u: %s is missing", profile, from->line, key);
-        if (value_get(from, errno_key) && (!value_integer(value_get(from, errno_key), &number) || number < 0 || number > 4095))
-                return err_set(err, EINVAL, "seccomp profile %s:%u: %s is not an error number", profile, from->line, errno_key);
+        if (value_get(from, errno_key) &&
+            (!value_integer(value_get(from, errno_key), &number) || number < 0 || number > 4095))
+                return err_set(err, EINVAL, "seccomp profile %s:%u: %s is not an error number", profile, from->line,
+                               errno_key);
         for (size_t i = 0; i < ELEMENTS(actions); i++) {
                 if (strcmp(actions[i].name, name) != 0)
                         continue;
@@ -72,7 +78,8 @@ static int read_action(const char *profile, const struct value *from, const char
                 *ret_action = actions[i].action | (numbered ? (uint32_t)number : 0);
                 return 0;
         }
-        return err_set(err, EINVAL, "seccomp profile %s:%u: %s \"%s\" is not supported", profile, from->line, key, name);
+        return err_set(err, EINVAL, "seccomp profile %s:%u: %s \"%s\" is not supported", profile, from->line, key,
+                       name);
 }
 
 static int read_flags(struct seccomp_build *build, const struct value *list, struct err **err) {
@@ -86,7 +93,8 @@ static int read_flags(struct seccomp_build *build, const struct value *list, str
                                 known = true;
                         }
                 if (!known)
-                        return err_set(err, EINVAL, "seccomp profile %s:%u: flag \"%s\" is not supported", build->name, list->line, name);
+                        return err_set(err, EINVAL, "seccomp profile %s:%u: flag \"%s\" is not supported", build->name,
+                                       list->line, name);
         }
         return 0;
 }
@@ -126,9 +134,11 @@ static bool applies(const struct value *rule, uint64_t bounding) {
         uname(&host);
         if (value_count(value_get(includes, "caps")) && !lists_capability(value_get(includes, "caps"), bounding))
                 return false;
-        if (value_count(value_get(includes, "arches")) && !lists_architecture(value_get(includes, "arches"), host.machine))
+        if (value_count(value_get(includes, "arches")) &&
+            !lists_architecture(value_get(includes, "arches"), host.machine))
                 return false;
-        if (value_string(value_get(includes, "minKernel")) && !at_least(host.release, value_string(value_get(includes, "minKernel"))))
+        if (value_string(value_get(includes, "minKernel")) &&
+            !at_least(host.release, value_string(value_get(includes, "minKernel"))))
                 return false;
         return !lists_capability(value_get(excludes, "caps"), bounding) &&
                !lists_architecture(value_get(excludes, "arches"), host.machine);
@@ -143,12 +153,14 @@ static uint64_t read_u64(const struct value *value) {
         return value_is(value, VALUE_NUMBER) ? strtoull(value->text, NULL, 10) : 0;
 }
 
-static int read_condition(const char *profile, const struct value *arg, struct scmp_arg_cmp *ret_condition, struct err **err) {
+static int read_condition(const char *profile, const struct value *arg, struct scmp_arg_cmp *ret_condition,
+                          struct err **err) {
         const char *op = value_string_or(value_get(arg, "op"), "");
         int64_t index = -1;
 
         if (!value_integer(value_get(arg, "index"), &index) || index < 0 || index >= ARGUMENTS_MAX)
-                return err_set(err, EINVAL, "seccomp profile %s:%u: index of an argument is 0 to 5", profile, arg->line);
+                return err_set(err, EINVAL, "seccomp profile %s:%u: index of an argument is 0 to 5", profile,
+                               arg->line);
         for (size_t i = 0; i < ELEMENTS(operators); i++)
                 if (strcmp(operators[i].name, op) == 0) {
                         *ret_condition = (struct scmp_arg_cmp){ .arg = (unsigned)index,
@@ -160,7 +172,8 @@ static int read_condition(const char *profile, const struct value *arg, struct s
         return err_set(err, EINVAL, "seccomp profile %s:%u: operator \"%s\" is not known", profile, arg->line, op);
 }
 
-/* Conditions on one argument twice are alternatives (the kernel's library refuses them in one rule): each becomes a rule. */
+/* Conditions on one argument twice are alternatives (the kernel's library refuses them in one rule): each becomes a
+ * rule. */
 static bool repeats_argument(const struct scmp_arg_cmp *conditions, uint32_t n) {
         unsigned seen = 0;
 
@@ -172,8 +185,8 @@ static bool repeats_argument(const struct scmp_arg_cmp *conditions, uint32_t n) 
         return false;
 }
 
-static int add_rule(struct seccomp_build *build, uint32_t action, const char *name, const struct scmp_arg_cmp *conditions,
-                    uint32_t n, struct err **err) {
+static int add_rule(struct seccomp_build *build, uint32_t action, const char *name,
+                    const struct scmp_arg_cmp *conditions, uint32_t n, struct err **err) {
         int r = 0;
 
         if (!repeats_argument(conditions, n))
@@ -194,13 +207,15 @@ static int read_rule(struct seccomp_build *build, const struct value *rule, uint
                 return 0;
         r = read_action(build->name, rule, "action", "errnoRet", &action, err);
         if (r == 0 && value_count(args) > ARGUMENTS_MAX)
-                r = err_set(err, EINVAL, "seccomp profile %s:%u: more than %d arguments", build->name, rule->line, ARGUMENTS_MAX);
+                r = err_set(err, EINVAL, "seccomp profile %s:%u: more than %d arguments", build->name, rule->line,
+                            ARGUMENTS_MAX);
         for (uint32_t i = 0; i < value_count(args) && r == 0; i++)
                 r = read_condition(build->name, value_at(args, i), &conditions[i], err);
         if (r == 0 && single)
                 r = add_rule(build, action, single, conditions, value_count(args), err);
         for (uint32_t i = 0; i < value_count(names) && r == 0; i++)
-                r = add_rule(build, action, value_string_or(value_at(names, i), ""), conditions, value_count(args), err);
+                r = add_rule(build, action, value_string_or(value_at(names, i), ""), conditions, value_count(args),
+                             err);
         return r;
 }
 

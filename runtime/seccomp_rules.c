@@ -6,6 +6,7 @@
 #include "lib/cleanup.h"
 
 /* Left to rules with arguments in seccomp.c: clone, clone3, personality, socket. */
+/* clang-format off */
 const char *const seccomp_rules_allowed[] = {
         "_llseek", "_newselect", "accept", "accept4", "access", "adjtimex", "alarm", "arch_prctl",
         "arm_fadvise64_64", "arm_sync_file_range", "bind", "breakpoint", "brk", "cacheflush", "cachestat",
@@ -119,6 +120,7 @@ static const char *const with_bpf[] = {
 static const char *const with_perfmon[] = {
         "perf_event_open", NULL,
 };
+/* clang-format on */
 
 const struct seccomp_rules_capability seccomp_rules_capabilities[] = {
         { CAP_DAC_READ_SEARCH, with_dac_read_search },

@@ -1,4 +1,5 @@
-/* The RuntimeDefault seccomp profile as data: which system calls a container may make, and which more with a capability.
+/* The RuntimeDefault seccomp profile as data: which system calls a container may make, and which more with a
+ * capability.
  *
  * It is the profile that the field's runtimes share (every call but those that reach beyond the container). Names that
  * the library does not know on this architecture are passed over.

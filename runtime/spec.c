@@ -15,7 +15,8 @@ void spec_init(struct container_spec *spec) {
         *spec = (struct container_spec){
                 .process = { .umask = 0022 },
                 .namespaces = { [NAMESPACE_MOUNT] = { .mode = NAMESPACE_NEW } },
-                .cgroup_fd = -EBADF, .late_cgroup = -1,
+                .cgroup_fd = -EBADF,
+                .late_cgroup = -1,
                 .start_fd = -EBADF,
         };
         for (int i = 0; i < NAMESPACE_TYPES; i++)
@@ -32,7 +33,8 @@ static int check_mounts(const struct container_spec *spec, struct err **err) {
                 const char *to = m->destination ? m->destination : "";
 
                 if (to[0] != '/' || to[strspn(to, "/")] == '\0')
-                        return err_set(err, EINVAL, "mounts[%zu].destination \"%s\": must be an absolute path below /", i, to);
+                        return err_set(err, EINVAL, "mounts[%zu].destination \"%s\": must be an absolute path below /",
+                                       i, to);
                 if ((!m->type || strcmp(m->type, "bind") == 0) && !m->source && m->source_fd < 0)
                         return err_set(err, EINVAL, "mounts[%zu].source: a bind mount at %s needs one", i, to);
         }

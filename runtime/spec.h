@@ -41,8 +41,8 @@ enum namespace_type {
 enum namespace_mode {
         NAMESPACE_INHERIT,
         NAMESPACE_NEW,
-        NAMESPACE_JOIN, /* fd names it: a namespace file or a pidfd */
-        NAMESPACE_POD, /* pid only: the pod's shared one */
+        NAMESPACE_JOIN,   /* fd names it: a namespace file or a pidfd */
+        NAMESPACE_POD,    /* pid only: the pod's shared one */
         NAMESPACE_TARGET, /* pid only: that of container_spec.pid_target, in the same pod */
 };
 
@@ -82,9 +82,9 @@ struct rlimit_spec {
 /* What is the same for a container's first process and for an exec. */
 struct process_spec {
         const char *const *args; /* NULL-terminated, at least one */
-        const char *const *env; /* NULL-terminated; NULL: empty */
-        const char *cwd; /* NULL: "/" */
-        uint32_t uid; /* in the container */
+        const char *const *env;  /* NULL-terminated; NULL: empty */
+        const char *cwd;         /* NULL: "/" */
+        uint32_t uid;            /* in the container */
         uint32_t gid;
         const gid_t *groups; /* supplementary */
         size_t n_groups;
@@ -98,8 +98,8 @@ struct process_spec {
         int oom_score_adj;
         bool set_oom_score_adj;
         const struct seccomp_filter *seccomp; /* NULL: unconfined; see runtime/seccomp.h */
-        const char *apparmor; /* profile, NULL: none */
-        const char *selinux; /* label, NULL: none */
+        const char *apparmor;                 /* profile, NULL: none */
+        const char *selinux;                  /* label, NULL: none */
 };
 
 /* One mount. @type NULL or "bind" binds @source; any other is a file system made in the container ("proc", "sysfs",
@@ -107,25 +107,25 @@ struct process_spec {
 struct mount_spec {
         const char *type;
         const char *source; /* host path of a bind, or the new file system's source */
-        int source_fd; /* O_PATH descriptor of a bind's source, -EBADF: use @source; borrowed. Wins over @source,
-                        * for sources whose path others can change (subPath) */
-        bool detached; /* @source_fd is a detached mount, made for this one: moved instead of copied */
-        const char *destination; /* in the container, resolved there and never outside */
-        const char *options; /* the file system's own; NULL: none */
-        uint64_t attributes; /* MOUNT_ATTR_* to set: RDONLY, NOSUID, NODEV, NOEXEC, NOATIME, ... */
+        int source_fd;      /* O_PATH descriptor of a bind's source, -EBADF: use @source; borrowed. Wins over @source,
+                             * for sources whose path others can change (subPath) */
+        bool detached;      /* @source_fd is a detached mount, made for this one: moved instead of copied */
+        const char *destination;   /* in the container, resolved there and never outside */
+        const char *options;       /* the file system's own; NULL: none */
+        uint64_t attributes;       /* MOUNT_ATTR_* to set: RDONLY, NOSUID, NODEV, NOEXEC, NOATIME, ... */
         uint64_t attributes_clear; /* MOUNT_ATTR_* to clear: rw, suid, dev, exec as explicitly asked */
-        bool recursive; /* rbind: submounts too */
+        bool recursive;            /* rbind: submounts too */
         bool recursive_attributes; /* rro, rnosuid...: @attributes go for submounts as well */
         unsigned long propagation; /* MS_PRIVATE, MS_SLAVE or MS_SHARED, with MS_REC or not; 0: private, recursive */
-        bool idmap; /* idmapped with @mappings, or the container's own where those are empty */
+        bool idmap;                /* idmapped with @mappings, or the container's own where those are empty */
         struct id_mappings mappings;
-        bool copy_up; /* a tmpfs begins with what its destination holds */
+        bool copy_up;  /* a tmpfs begins with what its destination holds */
         bool nofollow; /* a destination that is a symbolic link is refused instead of followed in the root */
 };
 
 struct device_spec {
         const char *path; /* in the container */
-        mode_t mode; /* S_IFCHR or S_IFBLK or S_IFIFO, and permissions */
+        mode_t mode;      /* S_IFCHR or S_IFBLK or S_IFIFO, and permissions */
         uint32_t major, minor;
         uint32_t uid, gid; /* in the container */
 };
@@ -150,15 +150,15 @@ struct rootfs_spec {
         const char *work;
         bool is_volatile; /* never synced: the upper is worth nothing after a power cut */
         const char *path; /* a plain directory, when there are no layers */
-        bool owned; /* with a user namespace: @path's ids are the host's for the container's already */
+        bool owned;       /* with a user namespace: @path's ids are the host's for the container's already */
         bool readonly;
         unsigned long propagation; /* of "/" at the end: 0 is MS_PRIVATE|MS_REC; MS_SLAVE, MS_SHARED, MS_UNBINDABLE */
 };
 
 /* Another OCI runtime makes the container, in the pod's namespaces and below its shim. */
 struct delegate_spec {
-        const char *path; /* the runtime's program */
-        const char *cgroup; /* cgroup_full_path() of the container's */
+        const char *path;                  /* the runtime's program */
+        const char *cgroup;                /* cgroup_full_path() of the container's */
         const struct cgroup_device *rules; /* as cgroup_set_devices() got them */
         size_t n_rules;
         const char *seccomp; /* seccomp_oci(), NULL: unconfined; process.seccomp is not looked at */
@@ -169,9 +169,9 @@ struct container_spec {
         struct process_spec process;
         struct rootfs_spec root;
         struct namespace_spec namespaces[NAMESPACE_TYPES];
-        const char *pid_target; /* container id for NAMESPACE_TARGET */
+        const char *pid_target;      /* container id for NAMESPACE_TARGET */
         struct id_mappings mappings; /* of the user namespace: the pod's, or the new one's; empty: the host's */
-        const char *hostname; /* only with a uts namespace of its own; NULL: leave */
+        const char *hostname;        /* only with a uts namespace of its own; NULL: leave */
         const char *domainname;
         const struct mount_spec *mounts; /* in order */
         size_t n_mounts;
@@ -186,12 +186,14 @@ struct container_spec {
         int cgroup_fd;
         const int *cgroup_procs_fds;
         size_t n_cgroup_procs_fds;
-        int late_cgroup; /* which of cgroup_procs_fds is joined last, when all is made; their number: cgroup_fd; -1: none */
+        int late_cgroup; /* which of cgroup_procs_fds is joined last, when all is made; their number: cgroup_fd; -1:
+                            none */
         /* What a mount of type "cgroup" shows (cgroup_mounts() of the container's cgroup); none: it is left out. */
         const struct cgroup_mount *cgroup_mounts;
         size_t n_cgroup_mounts;
-        /* For nacelle-oci: programs run in the container's namespaces before its root is changed, and before its own program
-         * in it; what they read; a stop for hooks in the runtime's namespaces; and the FIFO that `start` reads (-EBADF: none). */
+        /* For nacelle-oci: programs run in the container's namespaces before its root is changed, and before its own
+         * program in it; what they read; a stop for hooks in the runtime's namespaces; and the FIFO that `start` reads
+         * (-EBADF: none). */
         const struct hook_spec *create_hooks;
         size_t n_create_hooks;
         const struct hook_spec *start_hooks;

@@ -143,8 +143,8 @@ static inline int sys_pidfd_send_signal(int pidfd, int signal) {
         return (int)syscall(SYS_pidfd_send_signal, pidfd, signal, NULL, 0);
 }
 
-/* As fork(), with clone flags and a pidfd for the parent (@ret_pidfd may be NULL); @cgroup as CLONE_INTO_CGROUP when not
- * negative. The child has a copy of everything and must be single-threaded in what it does next. */
+/* As fork(), with clone flags and a pidfd for the parent (@ret_pidfd may be NULL); @cgroup as CLONE_INTO_CGROUP when
+ * not negative. The child has a copy of everything and must be single-threaded in what it does next. */
 static inline pid_t sys_clone(uint64_t flags, int cgroup, int *ret_pidfd) {
         struct clone_args args = {
                 .flags = flags | (ret_pidfd ? CLONE_PIDFD : 0) | (cgroup >= 0 ? CLONE_INTO_CGROUP : 0),

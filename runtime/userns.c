@@ -26,8 +26,8 @@ static int write_map(pid_t pid, const char *file, const struct id_mapping *map, 
         if (!text)
                 return err_set(err, ENOMEM, "out of memory");
         for (size_t i = 0; i < n; i++)
-                used += (size_t)snprintf(text + used, n * LINE_MAX_SIZE - used, "%u %u %u\n", map[i].container, map[i].host,
-                                         map[i].size);
+                used += (size_t)snprintf(text + used, n * LINE_MAX_SIZE - used, "%u %u %u\n", map[i].container,
+                                         map[i].host, map[i].size);
         snprintf(path, sizeof(path), "/proc/%d/%s", pid, file);
         fd = open(path, O_WRONLY | O_CLOEXEC);
         if (fd < 0 || write(fd, text, used) != (ssize_t)used)

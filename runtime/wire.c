@@ -6,7 +6,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-int wire_send(int socket, const void *head, size_t head_size, const void *tail, size_t tail_size, const int *fds, size_t n_fds) {
+int wire_send(int socket, const void *head, size_t head_size, const void *tail, size_t tail_size, const int *fds,
+              size_t n_fds) {
         union {
                 struct cmsghdr header;
                 char space[CMSG_SPACE(WIRE_PACKET_FDS * sizeof(int))];
@@ -60,7 +61,9 @@ ssize_t wire_receive(int socket, void *data, size_t size, int *fds, size_t max, 
                 char space[CMSG_SPACE(WIRE_PACKET_FDS * sizeof(int))];
         } control;
         struct iovec iov = { .iov_base = data, .iov_len = size };
-        struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control) };
+        struct msghdr message = {
+                .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)
+        };
         ssize_t n;
         int r = 0;
 

@@ -27,6 +27,9 @@ sanitize: ## build with ASan and UBSan and run the unit tests so
 clang: ## build everything with clang, warnings as errors
 	@$(MAKE) --no-print-directory BUILD=$(BUILD)-clang CC=clang programs unit-build
 
+format: ## lay out the C sources as .clang-format says
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
 fuzz: ## run each fuzz target for FUZZ_SECONDS
 	@$(MAKE) --no-print-directory BUILD=$(FUZZ_BUILD) CC=clang SANITIZE=address,undefined,fuzzer-no-link fuzz-build
 	@tests/run-fuzz $(FUZZ_SECONDS) $(FUZZERS)
@@ -37,7 +40,7 @@ $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(ARCHIVES)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
 
-.PHONY: deps check-deps check integration sanitize clang fuzz fuzz-build
+.PHONY: deps check-deps check integration sanitize clang format fuzz fuzz-build
 
 conformance: programs ## run critest against the agent (CRITEST='-ginkgo.focus name' for some)
 	tests/conformance/run $(CRITEST)

@@ -25,10 +25,10 @@ struct rewrite {
 };
 
 struct endpoint {
-        char *base;  /* "https://host:5000/v2", without a '/' at its end */
-        char *host;  /* "host:5000" */
-        bool origin; /* the registry itself, not a mirror */
-        bool pull, push, resolve; /* containerd's capabilities: resolve is tags to digests */
+        char *base;                           /* "https://host:5000/v2", without a '/' at its end */
+        char *host;                           /* "host:5000" */
+        bool origin;                          /* the registry itself, not a mirror */
+        bool pull, push, resolve;             /* containerd's capabilities: resolve is tags to digests */
         bool try_plain;                       /* loopback: plain HTTP when the server speaks no TLS */
         char *ca_file, *cert_file, *key_file; /* of @tls */
         struct http_tls tls;

@@ -50,7 +50,8 @@ static int put_blob(struct export *x, const struct descriptor *blob, struct err 
         snprintf(name, sizeof(name), "blobs/sha256/%.64s", digest_hex(blob->digest));
         if (!is_new(x, name))
                 return 0;
-        if ((r = stored_blob_open(x->layout, blob, &fd, err)) < 0 || (r = tar_write_begin(x->fd, name, 0644, blob->size, err)) < 0)
+        if ((r = stored_blob_open(x->layout, blob, &fd, err)) < 0 ||
+            (r = tar_write_begin(x->fd, name, 0644, blob->size, err)) < 0)
                 return r;
         while (left > 0) {
                 ssize_t n = sendfile(x->fd, fd, NULL, left < 4 << 20 ? (size_t)left : 4 << 20);

@@ -182,7 +182,8 @@ static bool is_there(struct job *job, struct layer *layer) {
         return true;
 }
 
-/* Whether layer's failure @r, or the one that ended it, is a full disk: what was brought until then must not fill it. */
+/* Whether layer's failure @r, or the one that ended it, is a full disk: what was brought until then must not fill it.
+ */
 static bool is_for_want_of_space(struct job *job, int r) {
         int code = -r;
 
@@ -214,7 +215,8 @@ static int fetch_layer(struct job *job, struct layer *layer, struct err **err) {
                 r = unpack_once(job, layer, &blob, &cause);
                 if (r == 0)
                         r = commit_or_drop(job, layer, &blob, &cause);
-                if (r == -EBADMSG || r == -E2BIG || r == -ENOTSUP || (r < 0 && !blob.stored && is_for_want_of_space(job, r)))
+                if (r == -EBADMSG || r == -E2BIG || r == -ENOTSUP ||
+                    (r < 0 && !blob.stored && is_for_want_of_space(job, r)))
                         blob_discard(&blob, err_text(cause));
                 blob_close(&blob);
                 if (r < 0 && (r != -EBADMSG || !had_some))

@@ -19,11 +19,11 @@
 
 struct err;
 
-#define REGISTRY_RETRIES_MAX 6       /* of a blob, without a byte in between */
-#define REGISTRY_BACKOFF_MS 250      /* doubles each time, */
-#define REGISTRY_BACKOFF_MAX_MS 8000 /* up to this */
+#define REGISTRY_RETRIES_MAX 6              /* of a blob, without a byte in between */
+#define REGISTRY_BACKOFF_MS 250             /* doubles each time, */
+#define REGISTRY_BACKOFF_MAX_MS 8000        /* up to this */
 #define REGISTRY_RETRY_AFTER_MAX_SECONDS 30 /* a server that asks for more is asked again after this */
-#define REGISTRY_TOKEN_MAX 65536     /* bytes of a token server's answer */
+#define REGISTRY_TOKEN_MAX 65536            /* bytes of a token server's answer */
 
 struct registry {
         char host[IMAGE_NAME_MAX + 1];

@@ -7,9 +7,10 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
-static const char usage[] =
-        "usage: nacelle-oci checkpoint [--image-path DIR] [--work-path DIR] [--leave-running] [--tcp-established] [--ext-unix-sk]\n"
-        "                              [--shell-job] [--file-locks] [--manage-cgroups-mode ignore|soft|full|strict] ID\n";
+static const char usage[] = "usage: nacelle-oci checkpoint [--image-path DIR] [--work-path DIR] [--leave-running] "
+                            "[--tcp-established] [--ext-unix-sk]\n"
+                            "                              [--shell-job] [--file-locks] [--manage-cgroups-mode "
+                            "ignore|soft|full|strict] ID\n";
 
 static int dump(struct oci *oci, struct checkpoint_options *o, const struct oci_state *state, struct err **err) {
         struct criu_externals externals = { 0 };
@@ -24,7 +25,8 @@ static int dump(struct oci *oci, struct checkpoint_options *o, const struct oci_
         externals.pid = config.spec.namespaces[NAMESPACE_PID].mode == NAMESPACE_JOIN;
         r = criu_externals_find(oci->arena, state->pid, &externals, err);
         if (r == 0)
-                r = criu_externals_list(oci->arena, state->pid, &externals, &o->request.external, &o->request.n_external, err);
+                r = criu_externals_list(oci->arena, state->pid, &externals, &o->request.external,
+                                        &o->request.n_external, err);
         if (r == 0)
                 r = criu_externals_write(o->request.images_fd, &externals, err);
         return r < 0 ? r : criu_dump(&o->request, err);
@@ -32,8 +34,8 @@ static int dump(struct oci *oci, struct checkpoint_options *o, const struct oci_
 
 /* criu has killed what it wrote down: the container is no more. */
 static int forget(struct oci *oci, const struct oci_state *state, struct err **err) {
-        return oci_remove(oci, state->id, state->cgroup, state->bundle, value_get(state->json, "annotations"), value_get(state->json, "hooks"),
-                          err);
+        return oci_remove(oci, state->id, state->cgroup, state->bundle, value_get(state->json, "annotations"),
+                          value_get(state->json, "hooks"), err);
 }
 
 int oci_checkpoint(struct oci_call *call, struct err **err) {
@@ -48,7 +50,8 @@ int oci_checkpoint(struct oci_call *call, struct err **err) {
         if (r == 0)
                 r = oci_state_open(call->oci, options.container.id, &state, err);
         if (r == 0 && strcmp(state.status, "running") != 0)
-                r = err_set(err, EINVAL, "container %s is %s: only one that runs can be checkpointed", state.id, state.status);
+                r = err_set(err, EINVAL, "container %s is %s: only one that runs can be checkpointed", state.id,
+                            state.status);
         if (r == 0)
                 r = checkpoint_open(call->oci, &options, err);
         if (r == 0)

@@ -5,7 +5,7 @@
 #include "runtime/oci/creation.h"
 
 struct checkpoint_options {
-        struct creation_options container; /* restore: all of it; checkpoint: the id */
+        struct creation_options container;           /* restore: all of it; checkpoint: the id */
         const char *bundle, *image_path, *work_path; /* as given; NULL */
         bool restore, help;
         struct criu_request request; /* its flags; descriptors are none */
@@ -17,6 +17,7 @@ int checkpoint_parse(struct oci_call *call, bool restore, struct checkpoint_opti
 /* -ENOTSUP: a user's. */
 int checkpoint_allowed(struct err **err);
 
-/* Finds criu, and opens (for a checkpoint: makes) the directories of its files and its log: ./checkpoint, and the same, by default. */
+/* Finds criu, and opens (for a checkpoint: makes) the directories of its files and its log: ./checkpoint, and the same,
+ * by default. */
 int checkpoint_open(struct oci *oci, struct checkpoint_options *options, struct err **err);
 void checkpoint_close(struct checkpoint_options *options);

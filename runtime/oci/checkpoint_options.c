@@ -15,11 +15,15 @@ static const struct {
         const char *name;
         enum criu_cgroups mode;
 } modes[] = {
-        { "ignore", CRIU_CGROUPS_IGNORE }, { "soft", CRIU_CGROUPS_SOFT }, { "full", CRIU_CGROUPS_FULL }, { "strict", CRIU_CGROUPS_STRICT },
+        { "ignore", CRIU_CGROUPS_IGNORE },
+        { "soft", CRIU_CGROUPS_SOFT },
+        { "full", CRIU_CGROUPS_FULL },
+        { "strict", CRIU_CGROUPS_STRICT },
 };
 
 /* runc's, for both verbs. What is but refused comes last. */
 enum { BUNDLE, IMAGES, WORK, CONSOLE, PID_FILE, DETACH, LEAVE, TCP, UNIX, SHELL, LOCKS, MODE, HELP, FINE, REFUSED };
+/* clang-format off */
 static const struct option long_options[] = {
         { "bundle", 1, NULL, BUNDLE },         { "image-path", 1, NULL, IMAGES },          { "work-path", 1, NULL, WORK },
         { "console-socket", 1, NULL, CONSOLE }, { "pid-file", 1, NULL, PID_FILE },         { "detach", 0, NULL, DETACH },
@@ -31,6 +35,7 @@ static const struct option long_options[] = {
         { "empty-ns", 1, NULL, REFUSED },      { "lsm-profile", 1, NULL, REFUSED },        { "lsm-mount-context", 1, NULL, REFUSED },
         { NULL, 0, NULL, 0 },
 };
+/* clang-format on */
 
 static int parse_mode(const char *text, enum criu_cgroups *ret_mode, struct err **err) {
         for (size_t i = 0; i < ELEMENTS(modes); i++)
@@ -44,24 +49,52 @@ static int parse_mode(const char *text, enum criu_cgroups *ret_mode, struct err 
 static int parse_one(int c, int index, struct checkpoint_options *o, struct err **err) {
         switch (c) {
         case 'b':
-        case BUNDLE: o->bundle = optarg; break;
-        case IMAGES: o->image_path = optarg; break;
-        case WORK: o->work_path = optarg; break;
-        case CONSOLE: o->container.io.console_socket = optarg; break;
-        case PID_FILE: o->container.io.pid_file = optarg; break;
+        case BUNDLE:
+                o->bundle = optarg;
+                break;
+        case IMAGES:
+                o->image_path = optarg;
+                break;
+        case WORK:
+                o->work_path = optarg;
+                break;
+        case CONSOLE:
+                o->container.io.console_socket = optarg;
+                break;
+        case PID_FILE:
+                o->container.io.pid_file = optarg;
+                break;
         case 'd':
-        case DETACH: o->container.io.detach = true; break;
-        case LEAVE: o->request.leave_running = true; break;
-        case TCP: o->request.tcp_established = true; break;
-        case UNIX: o->request.ext_unix_sk = true; break;
-        case SHELL: o->request.shell_job = true; break;
-        case LOCKS: o->request.file_locks = true; break;
-        case MODE: return parse_mode(optarg, &o->request.cgroups, err);
+        case DETACH:
+                o->container.io.detach = true;
+                break;
+        case LEAVE:
+                o->request.leave_running = true;
+                break;
+        case TCP:
+                o->request.tcp_established = true;
+                break;
+        case UNIX:
+                o->request.ext_unix_sk = true;
+                break;
+        case SHELL:
+                o->request.shell_job = true;
+                break;
+        case LOCKS:
+                o->request.file_locks = true;
+                break;
+        case MODE:
+                return parse_mode(optarg, &o->request.cgroups, err);
         case 'h':
-        case HELP: o->help = true; break;
-        case FINE: break;
-        case REFUSED: return err_set(err, ENOTSUP, "--%s: not supported", long_options[index].name);
-        default: return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
+        case HELP:
+                o->help = true;
+                break;
+        case FINE:
+                break;
+        case REFUSED:
+                return err_set(err, ENOTSUP, "--%s: not supported", long_options[index].name);
+        default:
+                return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
         }
         return 0;
 }
@@ -69,7 +102,8 @@ static int parse_one(int c, int index, struct checkpoint_options *o, struct err 
 static int check_verb(const struct checkpoint_options *o, struct err **err) {
         if (o->restore && o->request.leave_running)
                 return err_set(err, EINVAL, "--leave-running: of checkpoint only");
-        if (!o->restore && (o->bundle || o->container.io.console_socket || o->container.io.pid_file || o->container.io.detach))
+        if (!o->restore &&
+            (o->bundle || o->container.io.console_socket || o->container.io.pid_file || o->container.io.detach))
                 return err_set(err, EINVAL, "--bundle, --console-socket, --pid-file and --detach: of restore only");
         return 0;
 }
@@ -78,8 +112,9 @@ int checkpoint_parse(struct oci_call *call, bool restore, struct checkpoint_opti
         struct checkpoint_options *o = ret_options;
         int c, index = 0, r;
 
-        *o = (struct checkpoint_options){ .restore = restore,
-                                          .request = { .images_fd = -EBADF, .work_fd = -EBADF, .cgroups = CRIU_CGROUPS_SOFT } };
+        *o = (struct checkpoint_options){
+                .restore = restore, .request = { .images_fd = -EBADF, .work_fd = -EBADF, .cgroups = CRIU_CGROUPS_SOFT }
+        };
         optind = 0;
         while ((c = getopt_long(call->argc, call->argv, "+b:dh", long_options, &index)) >= 0) {
                 r = parse_one(c, index, o, err);
@@ -100,7 +135,9 @@ static int open_directory(const char *path, bool make, int *ret_fd, struct err *
 }
 
 int checkpoint_allowed(struct err **err) {
-        return oci_is_users() ? err_set(err, ENOTSUP, "checkpoint and restore are root's: criu cannot do them for a user") : 0;
+        return oci_is_users() ?
+                       err_set(err, ENOTSUP, "checkpoint and restore are root's: criu cannot do them for a user") :
+                       0;
 }
 
 int checkpoint_open(struct oci *oci, struct checkpoint_options *o, struct err **err) {

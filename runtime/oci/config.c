@@ -13,23 +13,33 @@
 
 /* Fields that would silently change what a container is, if they were passed over. */
 static const char *const refused[] = {
-        "linux.intelRdt", "linux.personality", "linux.timeOffsets", "linux.netDevices", "linux.memoryPolicy", "windows", "vm", "solaris", "zos",
+        "linux.intelRdt",
+        "linux.personality",
+        "linux.timeOffsets",
+        "linux.netDevices",
+        "linux.memoryPolicy",
+        "windows",
+        "vm",
+        "solaris",
+        "zos",
 };
 
 static const struct {
         const char *name;
         enum namespace_type type;
 } namespaces[] = {
-        { "mount", NAMESPACE_MOUNT }, { "pid", NAMESPACE_PID },       { "network", NAMESPACE_NET }, { "ipc", NAMESPACE_IPC },
-        { "uts", NAMESPACE_UTS },     { "cgroup", NAMESPACE_CGROUP }, { "user", NAMESPACE_USER },   { "time", NAMESPACE_TIME },
+        { "mount", NAMESPACE_MOUNT }, { "pid", NAMESPACE_PID },   { "network", NAMESPACE_NET },
+        { "ipc", NAMESPACE_IPC },     { "uts", NAMESPACE_UTS },   { "cgroup", NAMESPACE_CGROUP },
+        { "user", NAMESPACE_USER },   { "time", NAMESPACE_TIME },
 };
 
 static const struct {
         const char *name;
         unsigned long flags;
 } propagations[] = {
-        { "private", MS_PRIVATE },     { "rprivate", MS_PRIVATE | MS_REC }, { "slave", MS_SLAVE },
-        { "rslave", MS_SLAVE | MS_REC }, { "shared", MS_SHARED },           { "rshared", MS_SHARED | MS_REC },
+        { "private", MS_PRIVATE },       { "rprivate", MS_PRIVATE | MS_REC },
+        { "slave", MS_SLAVE },           { "rslave", MS_SLAVE | MS_REC },
+        { "shared", MS_SHARED },         { "rshared", MS_SHARED | MS_REC },
         { "unbindable", MS_UNBINDABLE }, { "runbindable", MS_UNBINDABLE | MS_REC },
 };
 
@@ -56,7 +66,9 @@ int oci_config_namespaces(struct oci *oci, const struct value *list, struct cont
                 }
         }
         if (spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_INHERIT)
-                return err_set(err, ENOTSUP, "linux.namespaces: without a mount namespace the container's mounts would be the host's");
+                return err_set(
+                        err, ENOTSUP,
+                        "linux.namespaces: without a mount namespace the container's mounts would be the host's");
         return 0;
 }
 
@@ -80,8 +92,13 @@ static int read_devices(struct oci *oci, const struct value *list, struct contai
                         return err_set(err, EINVAL, "linux.devices[%u].type \"%s\": unknown", i, type);
                 devices[i] = (struct device_spec){
                         .path = value_string_or(value_get(json, "path"), ""),
-                        .mode = (mode_t)((mode & 07777) | (type[0] == 'b' ? S_IFBLK : type[0] == 'p' ? S_IFIFO : S_IFCHR)),
-                        .major = (uint32_t)major, .minor = (uint32_t)minor, .uid = (uint32_t)uid, .gid = (uint32_t)gid,
+                        .mode = (mode_t)((mode & 07777) | (type[0] == 'b' ? S_IFBLK :
+                                                           type[0] == 'p' ? S_IFIFO :
+                                                                            S_IFCHR)),
+                        .major = (uint32_t)major,
+                        .minor = (uint32_t)minor,
+                        .uid = (uint32_t)uid,
+                        .gid = (uint32_t)gid,
                 };
         }
         spec->devices = devices;
@@ -108,12 +125,14 @@ static const char *slice_path(struct oci *oci, const char *slice) {
                 return "/system.slice";
         if (strcmp(slice, "-.slice") == 0)
                 return "";
-        if (n <= 6 || strcmp(slice + n - 6, ".slice") != 0 || slice[0] == '-' || strchr(slice, '/') || strstr(slice, "--"))
+        if (n <= 6 || strcmp(slice + n - 6, ".slice") != 0 || slice[0] == '-' || strchr(slice, '/') ||
+            strstr(slice, "--"))
                 return NULL;
         for (const char *p = slice; p && path; p = strchr(p + 1, '-')) {
                 const char *end = strchr(p + 1, '-');
 
-                path = arena_printf(oci->arena, "%s/%.*s%s", path, (int)(end ? end - slice : (long)n), slice, end ? ".slice" : "");
+                path = arena_printf(oci->arena, "%s/%.*s%s", path, (int)(end ? end - slice : (long)n), slice,
+                                    end ? ".slice" : "");
         }
         return path;
 }
@@ -133,7 +152,8 @@ static const char *systemd_path(struct oci *oci, const char *path) {
         return arena_printf(oci->arena, "%s/%.*s-%s.scope", slice, (int)(second - first - 1), first + 1, second + 1);
 }
 
-static int read_cgroup(struct oci *oci, const struct value *json, const char *id, struct oci_config *config, struct err **err) {
+static int read_cgroup(struct oci *oci, const struct value *json, const char *id, struct oci_config *config,
+                       struct err **err) {
         const char *path = value_string_or(value_find(json, "linux.cgroupsPath"), "");
 
         if (path[0] == '\0')
@@ -141,7 +161,9 @@ static int read_cgroup(struct oci *oci, const struct value *json, const char *id
         else if (path[0] != '/' && systemd_path(oci, path))
                 path = systemd_path(oci, path);
         else if (oci->systemd_cgroup)
-                return err_set(err, EINVAL, "linux.cgroupsPath \"%s\": with --systemd-cgroup, \"slice:prefix:name\" is expected", path);
+                return err_set(err, EINVAL,
+                               "linux.cgroupsPath \"%s\": with --systemd-cgroup, \"slice:prefix:name\" is expected",
+                               path);
         else if (path[0] != '/')
                 path = arena_printf(oci->arena, "/%s", path);
         config->cgroup = path;
@@ -170,8 +192,11 @@ static int read_device_rules(struct oci *oci, const struct value *list, struct o
                 rules[i] = (struct cgroup_device){
                         .allow = value_bool_or(value_get(json, "allow"), false),
                         .type = value_string_or(value_get(json, "type"), "a")[0],
-                        .major = device_number(value_get(json, "major")), .minor = device_number(value_get(json, "minor")),
-                        .read = strchr(access, 'r'), .write = strchr(access, 'w'), .mknod = strchr(access, 'm'),
+                        .major = device_number(value_get(json, "major")),
+                        .minor = device_number(value_get(json, "minor")),
+                        .read = strchr(access, 'r'),
+                        .write = strchr(access, 'w'),
+                        .mknod = strchr(access, 'm'),
                 };
         }
         memcpy(rules + n, cgroup_default_devices, cgroup_n_default_devices * sizeof(*rules));
@@ -192,8 +217,10 @@ int oci_parse_hooks(struct oci *oci, const struct value *list, struct oci_hooks 
                 int64_t timeout = 0;
 
                 value_integer(value_get(json, "timeout"), &timeout);
-                hooks->list[i] = (struct hook_spec){ value_string_or(value_get(json, "path"), ""), oci_strings(oci, value_get(json, "args")),
-                                                     oci_strings(oci, value_get(json, "env")), timeout > 0 ? (unsigned)timeout : 0 };
+                hooks->list[i] = (struct hook_spec){ value_string_or(value_get(json, "path"), ""),
+                                                     oci_strings(oci, value_get(json, "args")),
+                                                     oci_strings(oci, value_get(json, "env")),
+                                                     timeout > 0 ? (unsigned)timeout : 0 };
                 if (hooks->list[i].path[0] != '/')
                         return err_set(err, EINVAL, "hooks: path \"%s\" must be absolute", hooks->list[i].path);
         }
@@ -201,10 +228,16 @@ int oci_parse_hooks(struct oci *oci, const struct value *list, struct oci_hooks 
 }
 
 static int read_hooks(struct oci *oci, const struct value *json, struct oci_config *config, struct err **err) {
-        const struct { const char *name; struct oci_hooks *hooks; } all[] = {
-                { "prestart", &config->prestart },               { "createRuntime", &config->create_runtime },
-                { "createContainer", &config->create_container }, { "startContainer", &config->start_container },
-                { "poststart", &config->poststart },             { "poststop", &config->poststop },
+        const struct {
+                const char *name;
+                struct oci_hooks *hooks;
+        } all[] = {
+                { "prestart", &config->prestart },
+                { "createRuntime", &config->create_runtime },
+                { "createContainer", &config->create_container },
+                { "startContainer", &config->start_container },
+                { "poststart", &config->poststart },
+                { "poststop", &config->poststop },
         };
 
         for (size_t i = 0; i < ELEMENTS(all); i++) {
@@ -216,8 +249,10 @@ static int read_hooks(struct oci *oci, const struct value *json, struct oci_conf
         return 0;
 }
 
-static int read_root(struct oci *oci, const struct value *json, const char *bundle, struct container_spec *spec, struct err **err) {
-        const char *path = value_string_or(value_find(json, "root.path"), ""), *propagation = value_string(value_find(json, "linux.rootfsPropagation"));
+static int read_root(struct oci *oci, const struct value *json, const char *bundle, struct container_spec *spec,
+                     struct err **err) {
+        const char *path = value_string_or(value_find(json, "root.path"), ""),
+                   *propagation = value_string(value_find(json, "linux.rootfsPropagation"));
         struct stat st;
 
         spec->root.path = path[0] == '/' ? path : arena_printf(oci->arena, "%s/%s", bundle, path);
@@ -257,7 +292,8 @@ static int read_linux(struct oci *oci, const struct value *json, struct oci_conf
         return r;
 }
 
-int oci_config_load(struct oci *oci, const char *bundle, const char *id, struct oci_config *ret_config, struct err **err) {
+int oci_config_load(struct oci *oci, const char *bundle, const char *id, struct oci_config *ret_config,
+                    struct err **err) {
         const char *path = arena_printf(oci->arena, "%s/config.json", bundle);
         const struct value_options options = { .name = "config.json" };
         struct oci_config *config = ret_config;
@@ -279,8 +315,8 @@ int oci_config_load(struct oci *oci, const char *bundle, const char *id, struct 
                         return err_set(err, ENOTSUP, "%s: not supported", refused[i]);
         r = read_root(oci, config->json, bundle, &config->spec, err);
         if (r == 0)
-                r = oci_config_process(oci, value_get(config->json, "process"), value_find(config->json, "linux.seccomp"),
-                                       &config->spec.process, err);
+                r = oci_config_process(oci, value_get(config->json, "process"),
+                                       value_find(config->json, "linux.seccomp"), &config->spec.process, err);
         if (r == 0)
                 r = oci_config_mounts(oci, config->json, bundle, &config->spec, err);
         if (r == 0)

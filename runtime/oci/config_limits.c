@@ -43,7 +43,12 @@ static int read_unified(struct oci *oci, const struct value *map, struct cgroup_
 
 /* What would silently not be limited. */
 static const char *const refused[] = {
-        "rdma", "network.classID", "network.priorities", "cpu.realtimeRuntime", "cpu.realtimePeriod", "blockIO.leafWeight",
+        "rdma",
+        "network.classID",
+        "network.priorities",
+        "cpu.realtimeRuntime",
+        "cpu.realtimePeriod",
+        "blockIO.leafWeight",
 };
 
 static int check_refused(const struct value *resources, struct err **err) {
@@ -69,7 +74,8 @@ static struct cgroup_io *find_device(struct cgroup_io *all, size_t *n, int64_t m
 }
 
 static int read_io(struct oci *oci, const struct value *json, struct cgroup_limits *limits, struct err **err) {
-        static const char *const names[] = { "throttleReadBpsDevice", "throttleWriteBpsDevice", "throttleReadIOPSDevice", "throttleWriteIOPSDevice" };
+        static const char *const names[] = { "throttleReadBpsDevice", "throttleWriteBpsDevice",
+                                             "throttleReadIOPSDevice", "throttleWriteIOPSDevice" };
         struct cgroup_io *all = arena_alloc_array(oci->arena, CGROUP_IO_DEVICES_MAX, sizeof(*all));
         size_t n = 0;
 
@@ -84,7 +90,8 @@ static int read_io(struct oci *oci, const struct value *json, struct cgroup_limi
                         uint64_t rate = (uint64_t)number(item, "rate");
 
                         if (!io)
-                                return err_set(err, EINVAL, "linux.resources.blockIO: more than %d devices", CGROUP_IO_DEVICES_MAX);
+                                return err_set(err, EINVAL, "linux.resources.blockIO: more than %d devices",
+                                               CGROUP_IO_DEVICES_MAX);
                         *(k == 0 ? &io->rbps : k == 1 ? &io->wbps : k == 2 ? &io->riops : &io->wiops) = rate;
                 }
         }
@@ -93,7 +100,8 @@ static int read_io(struct oci *oci, const struct value *json, struct cgroup_limi
                 struct cgroup_io *io = find_device(all, &n, number(item, "major"), number(item, "minor"));
 
                 if (!io)
-                        return err_set(err, EINVAL, "linux.resources.blockIO: more than %d devices", CGROUP_IO_DEVICES_MAX);
+                        return err_set(err, EINVAL, "linux.resources.blockIO: more than %d devices",
+                                       CGROUP_IO_DEVICES_MAX);
                 io->weight = (uint16_t)number(item, "weight");
         }
         limits->io_weight = (uint16_t)number(json, "weight");

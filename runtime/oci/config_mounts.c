@@ -87,7 +87,8 @@ static bool apply_option(struct mount_spec *mount, const char *option, bool *bin
         return false;
 }
 
-static int read_options(struct oci *oci, const struct value *list, struct mount_spec *mount, bool *bind, struct err **err) {
+static int read_options(struct oci *oci, const struct value *list, struct mount_spec *mount, bool *bind,
+                        struct err **err) {
         const char *data = "";
 
         for (uint32_t i = 0; i < value_count(list); i++) {
@@ -98,7 +99,8 @@ static int read_options(struct oci *oci, const struct value *list, struct mount_
                         continue;
                 }
                 if (strcmp(option, "remount") == 0)
-                        return err_set(err, ENOTSUP, "mount option %s of %s: not supported", option, mount->destination);
+                        return err_set(err, ENOTSUP, "mount option %s of %s: not supported", option,
+                                       mount->destination);
                 if (apply_option(mount, option, bind))
                         continue;
                 data = arena_printf(oci->arena, "%s%s%s", data, data[0] ? "," : "", option);
@@ -128,11 +130,16 @@ static int read_mappings(struct oci *oci, const struct value *list, const struct
 
 int oci_config_mappings(struct oci *oci, const struct value *json, struct id_mappings *mappings) {
         return read_mappings(oci, value_get(json, "uidMappings"), &mappings->uids, &mappings->n_uids) < 0 ||
-               read_mappings(oci, value_get(json, "gidMappings"), &mappings->gids, &mappings->n_gids) < 0 ? -ENOMEM : 0;
+                               read_mappings(oci, value_get(json, "gidMappings"), &mappings->gids, &mappings->n_gids) <
+                                       0 ?
+                       -ENOMEM :
+                       0;
 }
 
-static int read_mount(struct oci *oci, const struct value *json, const char *bundle, struct mount_spec *mount, struct err **err) {
-        const char *source = value_string(value_get(json, "source")), *destination = value_string_or(value_get(json, "destination"), "");
+static int read_mount(struct oci *oci, const struct value *json, const char *bundle, struct mount_spec *mount,
+                      struct err **err) {
+        const char *source = value_string(value_get(json, "source")),
+                   *destination = value_string_or(value_get(json, "destination"), "");
         bool bind = false;
         int r;
 
@@ -158,7 +165,8 @@ static int read_mount(struct oci *oci, const struct value *json, const char *bun
         return 0;
 }
 
-int oci_config_mounts(struct oci *oci, const struct value *json, const char *bundle, struct container_spec *spec, struct err **err) {
+int oci_config_mounts(struct oci *oci, const struct value *json, const char *bundle, struct container_spec *spec,
+                      struct err **err) {
         const struct value *list = value_get(json, "mounts");
         uint32_t n = value_count(list);
         struct mount_spec *mounts = arena_alloc_array(oci->arena, n + 1, sizeof(*mounts));

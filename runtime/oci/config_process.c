@@ -14,11 +14,21 @@ static const struct {
         const char *name;
         int resource;
 } rlimits[] = {
-        { "RLIMIT_AS", RLIMIT_AS },           { "RLIMIT_CORE", RLIMIT_CORE },         { "RLIMIT_CPU", RLIMIT_CPU },
-        { "RLIMIT_DATA", RLIMIT_DATA },       { "RLIMIT_FSIZE", RLIMIT_FSIZE },       { "RLIMIT_LOCKS", RLIMIT_LOCKS },
-        { "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK }, { "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE }, { "RLIMIT_NICE", RLIMIT_NICE },
-        { "RLIMIT_NOFILE", RLIMIT_NOFILE },   { "RLIMIT_NPROC", RLIMIT_NPROC },       { "RLIMIT_RSS", RLIMIT_RSS },
-        { "RLIMIT_RTPRIO", RLIMIT_RTPRIO },   { "RLIMIT_RTTIME", RLIMIT_RTTIME },     { "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
+        { "RLIMIT_AS", RLIMIT_AS },
+        { "RLIMIT_CORE", RLIMIT_CORE },
+        { "RLIMIT_CPU", RLIMIT_CPU },
+        { "RLIMIT_DATA", RLIMIT_DATA },
+        { "RLIMIT_FSIZE", RLIMIT_FSIZE },
+        { "RLIMIT_LOCKS", RLIMIT_LOCKS },
+        { "RLIMIT_MEMLOCK", RLIMIT_MEMLOCK },
+        { "RLIMIT_MSGQUEUE", RLIMIT_MSGQUEUE },
+        { "RLIMIT_NICE", RLIMIT_NICE },
+        { "RLIMIT_NOFILE", RLIMIT_NOFILE },
+        { "RLIMIT_NPROC", RLIMIT_NPROC },
+        { "RLIMIT_RSS", RLIMIT_RSS },
+        { "RLIMIT_RTPRIO", RLIMIT_RTPRIO },
+        { "RLIMIT_RTTIME", RLIMIT_RTTIME },
+        { "RLIMIT_SIGPENDING", RLIMIT_SIGPENDING },
         { "RLIMIT_STACK", RLIMIT_STACK },
 };
 
@@ -46,9 +56,13 @@ static int read_set(const struct value *list, uint64_t *ret_mask, struct err **e
 }
 
 static int read_capabilities(const struct value *json, struct capability_sets *sets, struct err **err) {
-        const struct { const char *name; uint64_t *mask; } all[] = {
-                { "bounding", &sets->bounding },       { "effective", &sets->effective }, { "permitted", &sets->permitted },
-                { "inheritable", &sets->inheritable }, { "ambient", &sets->ambient },
+        const struct {
+                const char *name;
+                uint64_t *mask;
+        } all[] = {
+                { "bounding", &sets->bounding },   { "effective", &sets->effective },
+                { "permitted", &sets->permitted }, { "inheritable", &sets->inheritable },
+                { "ambient", &sets->ambient },
         };
 
         for (size_t i = 0; i < ELEMENTS(all); i++) {
@@ -84,7 +98,8 @@ static int read_rlimits(struct oci *oci, const struct value *list, struct proces
                         k++;
                 if (k == ELEMENTS(rlimits))
                         return err_set(err, EINVAL, "process.rlimits[%u].type \"%s\": unknown", i, type);
-                limits[i] = (struct rlimit_spec){ rlimits[k].resource, read_limit(value_get(json, "soft")), read_limit(value_get(json, "hard")) };
+                limits[i] = (struct rlimit_spec){ rlimits[k].resource, read_limit(value_get(json, "soft")),
+                                                  read_limit(value_get(json, "hard")) };
                 if (limits[i].soft > limits[i].hard)
                         return err_set(err, EINVAL, "process.rlimits[%u]: soft is above hard", i);
         }
@@ -120,10 +135,12 @@ static int read_seccomp(const struct value *json, struct process_spec *process, 
                 return 0;
         if (json_format(json, false, &text, &length) < 0)
                 return err_set(err, ENOMEM, "out of memory");
-        return seccomp_profile_compile("linux.seccomp", text, length, process->capabilities.bounding, &process->seccomp, err);
+        return seccomp_profile_compile("linux.seccomp", text, length, process->capabilities.bounding, &process->seccomp,
+                                       err);
 }
 
-int oci_config_process(struct oci *oci, const struct value *json, const struct value *seccomp, struct process_spec *process, struct err **err) {
+int oci_config_process(struct oci *oci, const struct value *json, const struct value *seccomp,
+                       struct process_spec *process, struct err **err) {
         int64_t n;
         int r;
 

@@ -37,9 +37,9 @@ int creation_target(struct oci_call *call, const char *bundle, struct creation_o
 
 static int parse(struct oci_call *call, struct creation_options *o, struct err **err) {
         static const struct option long_options[] = {
-                { "bundle", 1, NULL, 'b' },      { "console-socket", 1, NULL, 'c' }, { "pid-file", 1, NULL, 'p' },
-                { "no-pivot", 0, NULL, 'n' },    { "no-new-keyring", 0, NULL, 'k' }, { "preserve-fds", 1, NULL, 'f' },
-                { "detach", 0, NULL, 'd' },      { "keep", 0, NULL, 'e' },           { "no-subreaper", 0, NULL, 's' },
+                { "bundle", 1, NULL, 'b' },   { "console-socket", 1, NULL, 'c' }, { "pid-file", 1, NULL, 'p' },
+                { "no-pivot", 0, NULL, 'n' }, { "no-new-keyring", 0, NULL, 'k' }, { "preserve-fds", 1, NULL, 'f' },
+                { "detach", 0, NULL, 'd' },   { "keep", 0, NULL, 'e' },           { "no-subreaper", 0, NULL, 's' },
                 { NULL, 0, NULL, 0 },
         };
         const char *bundle = ".";
@@ -49,17 +49,34 @@ static int parse(struct oci_call *call, struct creation_options *o, struct err *
         optind = 0;
         while ((c = getopt_long(call->argc, call->argv, "+b:d", long_options, NULL)) >= 0) {
                 switch (c) {
-                case 'b': bundle = optarg; break;
-                case 'c': o->io.console_socket = optarg; break;
-                case 'p': o->io.pid_file = optarg; break;
-                case 'k': o->no_new_keyring = true; break;
-                case 'f': o->io.preserve_fds = (unsigned)atoi(optarg); break;
-                case 'd': o->io.detach = true; break;
-                case 'e': o->keep = true; break;
+                case 'b':
+                        bundle = optarg;
+                        break;
+                case 'c':
+                        o->io.console_socket = optarg;
+                        break;
+                case 'p':
+                        o->io.pid_file = optarg;
+                        break;
+                case 'k':
+                        o->no_new_keyring = true;
+                        break;
+                case 'f':
+                        o->io.preserve_fds = (unsigned)atoi(optarg);
+                        break;
+                case 'd':
+                        o->io.detach = true;
+                        break;
+                case 'e':
+                        o->keep = true;
+                        break;
                 case 'n':
-                        return err_set(err, ENOTSUP, "--no-pivot: not supported; it would leave the host's files in reach");
-                case 's': break;
-                default: return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
+                        return err_set(err, ENOTSUP,
+                                       "--no-pivot: not supported; it would leave the host's files in reach");
+                case 's':
+                        break;
+                default:
+                        return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
                 }
         }
         return creation_target(call, bundle, o, err);
@@ -74,7 +91,8 @@ static int make_directory(struct creation *c, struct err **err) {
         if (r < 0)
                 return r;
         if (mkdir(path, 0700) < 0)
-                return errno == EEXIST ? err_set(err, EEXIST, "container with id exists: %s", c->options->id) : err_errno(err, errno, "%s", path);
+                return errno == EEXIST ? err_set(err, EEXIST, "container with id exists: %s", c->options->id) :
+                                         err_errno(err, errno, "%s", path);
         c->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (c->dir >= 0 && c->runs)
                 return 0;
@@ -124,8 +142,9 @@ static int make_cgroup(struct creation *c, struct err **err) {
         return r;
 }
 
-/* Making a container takes memory of the kernel's that need not be charged to it: memory alone is joined last where it is a
- * hierarchy of its own. Else that would cost time, and is done for the sake of limits that would not hold it all. */
+/* Making a container takes memory of the kernel's that need not be charged to it: memory alone is joined last where it
+ * is a hierarchy of its own. Else that would cost time, and is done for the sake of limits that would not hold it all.
+ */
 static int join_last(struct creation *c, struct oci_spawn *how, struct err **err) {
         struct container_spec *spec = &c->config.spec;
         int64_t limit = c->config.limits.memory_max;
@@ -147,7 +166,8 @@ static int join_last(struct creation *c, struct oci_spawn *how, struct err **err
 }
 
 static const char *state_text(const struct creation *c, const char *status, pid_t pid) {
-        return oci_state_text(c->oci, c->options->id, status, pid, c->options->bundle, value_get(c->config.json, "annotations"));
+        return oci_state_text(c->oci, c->options->id, status, pid, c->options->bundle,
+                              value_get(c->config.json, "annotations"));
 }
 
 int creation_run_hooks(struct creation *c, pid_t pid, struct err **err) {
@@ -155,7 +175,8 @@ int creation_run_hooks(struct creation *c, pid_t pid, struct err **err) {
         int r = oci_run_hooks(&c->config.prestart, "prestart", state_text(c, "created", pid), err);
 
         c->hooks_done = true;
-        return r < 0 ? r : oci_run_hooks(&c->config.create_runtime, "createRuntime", state_text(c, "creating", pid), err);
+        return r < 0 ? r :
+                       oci_run_hooks(&c->config.create_runtime, "createRuntime", state_text(c, "creating", pid), err);
 }
 
 int creation_record(struct creation *c, pid_t pid, struct err **err) {
@@ -174,7 +195,9 @@ static int proceed(void *data, pid_t pid, struct err **err) {
 
 /* The kernel takes its time to check the filter, and nothing of the container's runs before it is told to. */
 int creation_filter_devices(struct creation *c, struct err **err) {
-        return !c->cgroup_made ? 0 : cgroup_set_devices(c->oci->cgroups, c->config.cgroup, c->config.devices, c->config.n_devices, err);
+        return !c->cgroup_made ? 0 :
+                                 cgroup_set_devices(c->oci->cgroups, c->config.cgroup, c->config.devices,
+                                                    c->config.n_devices, err);
 }
 
 static int filter_devices(void *data, struct err **err) {
@@ -188,10 +211,20 @@ static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, 
         struct oci_spawn how = {
                 .clone_flags = (spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_NEW ? CLONE_NEWNS : 0) |
                                (spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_NEW ? CLONE_NEWPID : 0),
-                .pid_ns_fd = spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_JOIN ? spec->namespaces[NAMESPACE_PID].fd : -EBADF,
-                .mount_ns_fd = spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_JOIN ? spec->namespaces[NAMESPACE_MOUNT].fd : -EBADF,
-                .join_fd = -EBADF, .user_fd = c->userns.user_fd, .tasks = c->join.tasks, .n_tasks = c->join.n_tasks,
-                .cgroup_fd = c->join.dir_fd, .beside = filter_devices, .sync = proceed, .data = c,
+                .pid_ns_fd = spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_JOIN ?
+                                     spec->namespaces[NAMESPACE_PID].fd :
+                                     -EBADF,
+                .mount_ns_fd = spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_JOIN ?
+                                       spec->namespaces[NAMESPACE_MOUNT].fd :
+                                       -EBADF,
+                .join_fd = -EBADF,
+                .user_fd = c->userns.user_fd,
+                .tasks = c->join.tasks,
+                .n_tasks = c->join.n_tasks,
+                .cgroup_fd = c->join.dir_fd,
+                .beside = filter_devices,
+                .sync = proceed,
+                .data = c,
         };
         int r;
 
@@ -280,7 +313,9 @@ static int poststart(struct oci *oci, const struct oci_state *state, struct err 
         if (r < 0 || hooks.n == 0)
                 return r;
         return oci_run_hooks(&hooks, "poststart",
-                             oci_state_text(oci, state->id, "running", state->pid, state->bundle, value_get(state->json, "annotations")), err);
+                             oci_state_text(oci, state->id, "running", state->pid, state->bundle,
+                                            value_get(state->json, "annotations")),
+                             err);
 }
 
 int oci_start(struct oci_call *call, struct err **err) {
@@ -303,8 +338,8 @@ int oci_start(struct oci_call *call, struct err **err) {
 }
 
 static int remove_container(struct creation *c, struct err **err) {
-        return oci_remove(c->oci, c->options->id, c->config.cgroup, c->options->bundle, value_get(c->config.json, "annotations"),
-                          value_get(c->config.json, "hooks"), err);
+        return oci_remove(c->oci, c->options->id, c->config.cgroup, c->options->bundle,
+                          value_get(c->config.json, "annotations"), value_get(c->config.json, "hooks"), err);
 }
 
 int creation_wait(struct creation *c, pid_t pid, int master, struct err **err) {

@@ -21,7 +21,11 @@ struct creation {
         bool cgroup_made, hooks_done;
         bool runs; /* `run`, `restore`: the process need not wait for a `start` in another process */
 };
-#define CREATION(call, o) { .oci = (call)->oci, .options = (o), .join = CGROUP_JOIN_NONE, .userns = USERNS_NONE, .dir = -EBADF, .late_fd = -EBADF }
+#define CREATION(call, o)                                                                                              \
+        {                                                                                                              \
+                .oci = (call)->oci, .options = (o), .join = CGROUP_JOIN_NONE, .userns = USERNS_NONE, .dir = -EBADF,    \
+                .late_fd = -EBADF                                                                                      \
+        }
 
 /* Sets the absolute bundle and the id, which is one argument. */
 int creation_target(struct oci_call *call, const char *bundle, struct creation_options *options, struct err **err);

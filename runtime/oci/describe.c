@@ -31,13 +31,19 @@ static void add_capabilities(struct json_writer *w, const char *key, uint64_t ma
 }
 
 static const char *const namespaces[] = { "cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts", NULL };
-static const char *const hooks[] = { "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop", NULL };
+static const char *const hooks[] = {
+        "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop", NULL
+};
 static const char *const options[] = {
-        "async", "atime", "bind", "defaults", "dev", "diratime", "dirsync", "exec", "iversion", "lazytime", "loud", "noatime", "nodev",
-        "nodiratime", "noexec", "nomand", "norelatime", "nostrictatime", "nosuid", "nosymfollow", "private", "ratime", "rbind", "rdev",
-        "rdiratime", "relatime", "rexec", "rnoatime", "rnodev", "rnodiratime", "rnoexec", "rnosuid", "rnosymfollow", "ro", "rprivate",
-        "rrelatime", "rro", "rrw", "rshared", "rslave", "rstrictatime", "rsuid", "rsymfollow", "runbindable", "rw", "shared", "silent",
-        "slave", "strictatime", "suid", "symfollow", "sync", "tmpcopyup", "unbindable", "idmap", "ridmap", NULL,
+        "async",      "atime",       "bind",       "defaults",      "dev",          "diratime",     "dirsync",
+        "exec",       "iversion",    "lazytime",   "loud",          "noatime",      "nodev",        "nodiratime",
+        "noexec",     "nomand",      "norelatime", "nostrictatime", "nosuid",       "nosymfollow",  "private",
+        "ratime",     "rbind",       "rdev",       "rdiratime",     "relatime",     "rexec",        "rnoatime",
+        "rnodev",     "rnodiratime", "rnoexec",    "rnosuid",       "rnosymfollow", "ro",           "rprivate",
+        "rrelatime",  "rro",         "rrw",        "rshared",       "rslave",       "rstrictatime", "rsuid",
+        "rsymfollow", "runbindable", "rw",         "shared",        "silent",       "slave",        "strictatime",
+        "suid",       "symfollow",   "sync",       "tmpcopyup",     "unbindable",   "idmap",        "ridmap",
+        NULL,
 };
 
 static void add_enabled(struct json_writer *w, const char *key, bool enabled) {
@@ -91,7 +97,10 @@ static const struct {
 } mounts[] = {
         { "/proc", "proc", "proc", { NULL } },
         { "/dev", "tmpfs", "tmpfs", { "nosuid", "strictatime", "mode=755", "size=65536k" } },
-        { "/dev/pts", "devpts", "devpts", { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5" } },
+        { "/dev/pts",
+          "devpts",
+          "devpts",
+          { "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5" } },
         { "/dev/shm", "tmpfs", "shm", { "nosuid", "noexec", "nodev", "mode=1777", "size=65536k" } },
         { "/dev/mqueue", "mqueue", "mqueue", { "nosuid", "noexec", "nodev" } },
         { "/sys", "sysfs", "sysfs", { "nosuid", "noexec", "nodev", "ro" } },
@@ -100,7 +109,8 @@ static const struct {
 
 static void write_process(struct json_writer *w) {
         static const char *const args[] = { "sh", NULL };
-        static const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "TERM=xterm", NULL };
+        static const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+                                           "TERM=xterm", NULL };
         static const char *const sets[] = { "bounding", "effective", "permitted" };
         const uint64_t caps = (uint64_t)1 << 29 | 1 << 5 | 1 << 10; /* AUDIT_WRITE, KILL, NET_BIND_SERVICE */
 

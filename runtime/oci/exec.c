@@ -29,10 +29,19 @@ struct options {
 
 static int parse(struct oci_call *call, struct options *o, struct err **err) {
         static const struct option long_options[] = {
-                { "process", 1, NULL, 'p' },      { "console-socket", 1, NULL, 'c' }, { "pid-file", 1, NULL, 'P' }, { "detach", 0, NULL, 'd' },
-                { "tty", 0, NULL, 't' },          { "cwd", 1, NULL, 'w' },            { "env", 1, NULL, 'e' },      { "user", 1, NULL, 'u' },
-                { "cap", 1, NULL, 'C' },          { "no-new-privs", 0, NULL, 'N' },   { "preserve-fds", 1, NULL, 'f' },
-                { "ignore-paused", 0, NULL, 'i' }, { NULL, 0, NULL, 0 },
+                { "process", 1, NULL, 'p' },
+                { "console-socket", 1, NULL, 'c' },
+                { "pid-file", 1, NULL, 'P' },
+                { "detach", 0, NULL, 'd' },
+                { "tty", 0, NULL, 't' },
+                { "cwd", 1, NULL, 'w' },
+                { "env", 1, NULL, 'e' },
+                { "user", 1, NULL, 'u' },
+                { "cap", 1, NULL, 'C' },
+                { "no-new-privs", 0, NULL, 'N' },
+                { "preserve-fds", 1, NULL, 'f' },
+                { "ignore-paused", 0, NULL, 'i' },
+                { NULL, 0, NULL, 0 },
         };
         uint64_t mask;
         int c, r;
@@ -41,27 +50,47 @@ static int parse(struct oci_call *call, struct options *o, struct err **err) {
         optind = 0;
         while ((c = getopt_long(call->argc, call->argv, "+p:dte:u:c:", long_options, NULL)) >= 0) {
                 switch (c) {
-                case 'p': o->process = optarg; break;
-                case 'c': o->io.console_socket = optarg; break;
-                case 'P': o->io.pid_file = optarg; break;
-                case 'd': o->io.detach = true; break;
-                case 't': o->terminal = true; break;
-                case 'w': o->cwd = optarg; break;
+                case 'p':
+                        o->process = optarg;
+                        break;
+                case 'c':
+                        o->io.console_socket = optarg;
+                        break;
+                case 'P':
+                        o->io.pid_file = optarg;
+                        break;
+                case 'd':
+                        o->io.detach = true;
+                        break;
+                case 't':
+                        o->terminal = true;
+                        break;
+                case 'w':
+                        o->cwd = optarg;
+                        break;
                 case 'e':
                         if (o->n_env < ELEMENTS(o->env) - 1)
                                 o->env[o->n_env++] = optarg;
                         break;
-                case 'u': o->user = optarg; break;
+                case 'u':
+                        o->user = optarg;
+                        break;
                 case 'C':
                         r = capability_parse(optarg, &mask, err);
                         if (r < 0)
                                 return r;
                         o->capabilities |= mask;
                         break;
-                case 'N': o->no_new_privileges = true; break;
-                case 'f': o->io.preserve_fds = (unsigned)atoi(optarg); break;
-                case 'i': break;
-                default: return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
+                case 'N':
+                        o->no_new_privileges = true;
+                        break;
+                case 'f':
+                        o->io.preserve_fds = (unsigned)atoi(optarg);
+                        break;
+                case 'i':
+                        break;
+                default:
+                        return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
                 }
         }
         if (optind >= call->argc || (!o->process && optind + 1 >= call->argc))
@@ -81,7 +110,8 @@ static int load(struct oci *oci, const char *path, const struct value **ret_json
 }
 
 /* The container's own process with what the options change, or all of --process. */
-static int make_process(struct oci *oci, const struct oci_state *state, const struct options *o, struct process_spec *process, struct err **err) {
+static int make_process(struct oci *oci, const struct oci_state *state, const struct options *o,
+                        struct process_spec *process, struct err **err) {
         const struct value *config, *json;
         unsigned uid, gid;
         size_t n = 0;
@@ -138,9 +168,12 @@ static bool differs(pid_t pid, const char *name) {
 }
 
 static int namespaces_of(pid_t pid) {
-        static const struct { const char *name; int flag; } all[] = {
-                { "user", CLONE_NEWUSER }, { "mnt", CLONE_NEWNS }, { "net", CLONE_NEWNET }, { "ipc", CLONE_NEWIPC },
-                { "uts", CLONE_NEWUTS },   { "cgroup", CLONE_NEWCGROUP },
+        static const struct {
+                const char *name;
+                int flag;
+        } all[] = {
+                { "user", CLONE_NEWUSER }, { "mnt", CLONE_NEWNS },  { "net", CLONE_NEWNET },
+                { "ipc", CLONE_NEWIPC },   { "uts", CLONE_NEWUTS }, { "cgroup", CLONE_NEWCGROUP },
         };
         int flags = 0;
 

@@ -23,7 +23,8 @@ static int run(const struct hook_spec *hook, const char *kind, const char *state
         pid = sys_clone(0, -EBADF, &pid_fd);
         if (pid == 0) {
                 dup2(pipes[0], 0);
-                execve(hook->path, (char *const *)(uintptr_t)(hook->args && hook->args[0] ? hook->args : own), (char *const *)(uintptr_t)env);
+                execve(hook->path, (char *const *)(uintptr_t)(hook->args && hook->args[0] ? hook->args : own),
+                       (char *const *)(uintptr_t)env);
                 _exit(127);
         }
         close(pipes[0]);

@@ -27,21 +27,27 @@ static const struct {
         { "state", oci_state, "ID", false },
         { "kill", oci_kill, "[--all] ID [SIGNAL]", false },
         { "delete", oci_delete, "[--force] ID", false },
-        { "exec", oci_exec, "[--process F] [--tty] [--detach] [--user U[:G]] [--env K=V] [--cwd DIR] ID COMMAND...", true },
+        { "exec", oci_exec, "[--process F] [--tty] [--detach] [--user U[:G]] [--env K=V] [--cwd DIR] ID COMMAND...",
+          true },
         { "ps", oci_ps, "[--format table|json] ID", false },
         { "list", oci_list, "[--quiet] [--format table|json]", false },
         { "pause", oci_pause, "ID", false },
         { "resume", oci_resume, "ID", false },
-        { "update", oci_update, "[--resources F] [--memory N] [--cpu-shares N] [--cpu-quota N] [--pids-limit N] ... ID", false },
+        { "update", oci_update, "[--resources F] [--memory N] [--cpu-shares N] [--cpu-quota N] [--pids-limit N] ... ID",
+          false },
         { "events", oci_events, "[--stats] [--interval SECONDS] ID", false },
         { "features", oci_features, "", false },
         { "spec", oci_make_spec, "[--bundle DIR]", false },
-        { "checkpoint", oci_checkpoint, "[--image-path DIR] [--work-path DIR] [--leave-running] [--tcp-established] ... ID", false },
-        { "restore", oci_restore, "[--bundle DIR] [--image-path DIR] [--detach] [--pid-file F] [--console-socket S] ... ID", false },
+        { "checkpoint", oci_checkpoint,
+          "[--image-path DIR] [--work-path DIR] [--leave-running] [--tcp-established] ... ID", false },
+        { "restore", oci_restore,
+          "[--bundle DIR] [--image-path DIR] [--detach] [--pid-file F] [--console-socket S] ... ID", false },
 };
 
 static void usage(FILE *to) {
-        fputs("usage: nacelle-oci [--root DIR] [--log FILE] [--log-format text|json] [--systemd-cgroup] [--version] VERB ...\n\n", to);
+        fputs("usage: nacelle-oci [--root DIR] [--log FILE] [--log-format text|json] [--systemd-cgroup] [--version] "
+              "VERB ...\n\n",
+              to);
         for (size_t i = 0; i < ELEMENTS(verbs); i++)
                 fprintf(to, "  %-11s%s\n", verbs[i].name, verbs[i].help);
 }
@@ -83,20 +89,35 @@ static void write_log(const struct oci *oci, const char *message) {
 
 static int parse(struct oci *oci, int argc, char **argv) {
         static const struct option long_options[] = {
-                { "root", 1, NULL, 'r' },           { "log", 1, NULL, 'l' },      { "log-format", 1, NULL, 'f' }, { "debug", 0, NULL, 'd' },
-                { "systemd-cgroup", 0, NULL, 's' }, { "rootless", 1, NULL, 'R' }, { "version", 0, NULL, 'v' },    { "help", 0, NULL, 'h' },
+                { "root", 1, NULL, 'r' },
+                { "log", 1, NULL, 'l' },
+                { "log-format", 1, NULL, 'f' },
+                { "debug", 0, NULL, 'd' },
+                { "systemd-cgroup", 0, NULL, 's' },
+                { "rootless", 1, NULL, 'R' },
+                { "version", 0, NULL, 'v' },
+                { "help", 0, NULL, 'h' },
                 { NULL, 0, NULL, 0 },
         };
         int c;
 
         while ((c = getopt_long(argc, argv, "+vh", long_options, NULL)) >= 0) {
                 switch (c) {
-                case 'r': oci->root = optarg; break;
-                case 'l': oci->log = optarg; break;
-                case 'f': oci->log_format = optarg; break;
-                case 's': oci->systemd_cgroup = true; break;
+                case 'r':
+                        oci->root = optarg;
+                        break;
+                case 'l':
+                        oci->log = optarg;
+                        break;
+                case 'f':
+                        oci->log_format = optarg;
+                        break;
+                case 's':
+                        oci->systemd_cgroup = true;
+                        break;
                 case 'd':
-                case 'R': break;
+                case 'R':
+                        break;
                 case 'v':
                         puts("nacelle-oci version " NACELLE_VERSION "\nspec: " OCI_VERSION);
                         exit(0);

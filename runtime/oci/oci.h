@@ -1,4 +1,5 @@
-/* nacelle-oci: runtime/ behind the OCI runtime command line (runtime-spec 1.2, and runc's options where callers use them).
+/* nacelle-oci: runtime/ behind the OCI runtime command line (runtime-spec 1.2, and runc's options where callers use
+ * them).
  *
  * No daemon: `create` makes the container's process, which waits on a FIFO, and ends; whoever called it is the parent
  * then (containerd's shim and conmon are subreapers). What later calls need stands in ROOT/ID/state.json.
@@ -48,11 +49,14 @@ struct oci_config {
 };
 
 /* Reads and checks BUNDLE/config.json. What is not supported is refused with the field's name. */
-int oci_config_load(struct oci *oci, const char *bundle, const char *id, struct oci_config *ret_config, struct err **err);
+int oci_config_load(struct oci *oci, const char *bundle, const char *id, struct oci_config *ret_config,
+                    struct err **err);
 /* The `process` object, also of an exec's process.json. */
-int oci_config_process(struct oci *oci, const struct value *json, const struct value *seccomp, struct process_spec *process, struct err **err);
+int oci_config_process(struct oci *oci, const struct value *json, const struct value *seccomp,
+                       struct process_spec *process, struct err **err);
 int oci_config_limits(struct oci *oci, const struct value *resources, struct cgroup_limits *limits, struct err **err);
-int oci_config_mounts(struct oci *oci, const struct value *json, const char *bundle, struct container_spec *spec, struct err **err);
+int oci_config_mounts(struct oci *oci, const struct value *json, const char *bundle, struct container_spec *spec,
+                      struct err **err);
 int oci_config_mappings(struct oci *oci, const struct value *json, struct id_mappings *mappings);
 int oci_config_namespaces(struct oci *oci, const struct value *list, struct container_spec *spec, struct err **err);
 const char **oci_strings(struct oci *oci, const struct value *list);
@@ -61,25 +65,26 @@ const char **oci_strings(struct oci *oci, const struct value *list);
 bool oci_is_users(void);
 
 struct userns;
-/* Makes or joins the user namespace that the configuration asks for; completes the mappings, and turns the new namespaces that it
- * owns into ones to join. */
+/* Makes or joins the user namespace that the configuration asks for; completes the mappings, and turns the new
+ * namespaces that it owns into ones to join. */
 int oci_user_namespace(struct oci *oci, struct container_spec *spec, struct userns *ret_userns, struct err **err);
 
 /* ---- state ---- */
 
 struct oci_state {
         const char *id, *bundle, *cgroup /* "": none */, *status; /* created, running, paused, stopped */
-        pid_t pid; /* 0 once stopped */
+        pid_t pid;                                                /* 0 once stopped */
         uint64_t start_ticks;
         const struct value *json; /* state.json */
-        int dir; /* ROOT/ID */
+        int dir;                  /* ROOT/ID */
 };
 
 int oci_state_open(struct oci *oci, const char *id, struct oci_state *ret_state, struct err **err);
 int oci_state_write(struct oci *oci, int dir, const char *id, const char *bundle, const char *cgroup, pid_t pid,
                     const struct value *annotations, const struct value *hooks, struct err **err);
 /* As the spec's state document. */
-char *oci_state_text(struct oci *oci, const char *id, const char *status, pid_t pid, const char *bundle, const struct value *annotations);
+char *oci_state_text(struct oci *oci, const char *id, const char *status, pid_t pid, const char *bundle,
+                     const struct value *annotations);
 
 /* Kills what is left in the cgroup, removes that and the state, and runs the poststop hooks among @hooks. */
 int oci_remove(struct oci *oci, const char *id, const char *cgroup, const char *bundle, const struct value *annotations,
@@ -112,13 +117,14 @@ struct oci_spawn {
         int cgroup_fd;
         const char *shm_dir; /* a directory of the host to put the masks on, in the new mount namespace */
         bool waits; /* PLAN_WAIT: it lives on when the report ends it is not known, so that a marker is needed */
-        int (*beside)(void *data, struct err **err); /* what the parent does while the child builds its root; NULL: nothing */
+        int (*beside)(void *data,
+                      struct err **err); /* what the parent does while the child builds its root; NULL: nothing */
         int (*sync)(void *data, pid_t pid, struct err **err);
         void *data;
 };
 struct plan;
-int oci_spawn(const struct oci_spawn *how, const struct plan *plan, const struct oci_io *io, pid_t *ret_pid, int *ret_master,
-              struct err **err);
+int oci_spawn(const struct oci_spawn *how, const struct plan *plan, const struct oci_io *io, pid_t *ret_pid,
+              int *ret_master, struct err **err);
 int oci_wait(pid_t pid, int master);
 /* Hands a terminal's master to whoever listens at @path. */
 int oci_send_master(const char *path, int master, struct err **err);

@@ -1,6 +1,7 @@
-/* A container's process is this program until its execve(), and what it executes may be a way back to /proc/self/exe: a link, an
- * interpreter. So the program runs from where it cannot be written to, whatever rights the container has (CVE-2019-5736): a
- * read-only mount of itself that has no path, or without the right to mount a sealed copy in memory. */
+/* A container's process is this program until its execve(), and what it executes may be a way back to /proc/self/exe: a
+ * link, an interpreter. So the program runs from where it cannot be written to, whatever rights the container has
+ * (CVE-2019-5736): a read-only mount of itself that has no path, or without the right to mount a sealed copy in memory.
+ */
 #include <errno.h>
 #include <linux/memfd.h>
 #include <sys/mman.h>

@@ -1,4 +1,5 @@
-/* `restore`: criu makes the processes and mounts again; what lies outside of the container, the bundle's configuration gives. */
+/* `restore`: criu makes the processes and mounts again; what lies outside of the container, the bundle's configuration
+ * gives. */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -19,7 +20,8 @@
 
 static const char usage[] =
         "usage: nacelle-oci restore [--bundle DIR] [--image-path DIR] [--work-path DIR] [--detach] [--pid-file FILE]\n"
-        "                           [--console-socket SOCKET] [--tcp-established] [--ext-unix-sk] [--shell-job] [--file-locks]\n"
+        "                           [--console-socket SOCKET] [--tcp-established] [--ext-unix-sk] [--shell-job] "
+        "[--file-locks]\n"
         "                           [--manage-cgroups-mode ignore|soft|full|strict] ID\n";
 
 struct restore {
@@ -31,8 +33,8 @@ struct restore {
         struct init init; /* its root's descriptor, for looking into it */
 };
 
-/* criu mounts beside its files and wants the root to be a mount point that nobody else sees: all in a mount namespace of our own, which
- * ends with us. Directories that it gets have to be opened in that. */
+/* criu mounts beside its files and wants the root to be a mount point that nobody else sees: all in a mount namespace
+ * of our own, which ends with us. Directories that it gets have to be opened in that. */
 static int leave_mounts(struct err **err) {
         if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
                 return err_errno(err, errno, "a mount namespace for criu");
@@ -93,7 +95,9 @@ static int make_places(struct restore *r, struct err **err) {
                 if (lies_in_mount(spec, i, mount->destination))
                         continue;
                 fd = init_open_target(&r->init, mount->destination,
-                                      !is_bind(mount) || !mount->source || stat(mount->source, &st) < 0 || S_ISDIR(st.st_mode), false);
+                                      !is_bind(mount) || !mount->source || stat(mount->source, &st) < 0 ||
+                                              S_ISDIR(st.st_mode),
+                                      false);
                 if (fd < 0)
                         return err_errno(err, -fd, "mount point %s", mount->destination);
                 close_fd(fd);
@@ -113,7 +117,8 @@ static const char *resolve(struct restore *r, const char *destination) {
         snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
         length = readlink(link, path, sizeof(path) - 1);
         path[length > 0 ? length : 0] = '\0';
-        return length > (ssize_t)n && strncmp(path, r->root, n) == 0 ? arena_strdup(r->creation.oci->arena, path + n) : destination;
+        return length > (ssize_t)n && strncmp(path, r->root, n) == 0 ? arena_strdup(r->creation.oci->arena, path + n) :
+                                                                       destination;
 }
 
 /* Without a cgroup namespace, what is seen at /sys/fs/cgroup are the cgroup's directories of the host. */
@@ -155,7 +160,10 @@ static int give_mounts(struct restore *r, struct err **err) {
                 const char *path = r->externals.mounts[i], *source = source_of(r, path);
 
                 if (!source)
-                        return err_set(err, EINVAL, "the checkpoint has a mount at %s, for which the bundle's configuration has no source", path);
+                        return err_set(
+                                err, EINVAL,
+                                "the checkpoint has a mount at %s, for which the bundle's configuration has no source",
+                                path);
                 list[i] = arena_printf(r->creation.oci->arena, "mnt[%s]:%s", path, source);
         }
         request->external = list;
@@ -165,13 +173,17 @@ static int give_mounts(struct restore *r, struct err **err) {
 
 /* ---- what is inherited ---- */
 
-static int give_namespace(struct restore *r, enum namespace_type type, bool wanted, const char *name, const char *key, struct err **err) {
+static int give_namespace(struct restore *r, enum namespace_type type, bool wanted, const char *name, const char *key,
+                          struct err **err) {
         const struct namespace_spec *ns = &r->creation.config.spec.namespaces[type];
 
         if (!wanted)
                 return 0;
         if (ns->mode != NAMESPACE_JOIN)
-                return err_set(err, EINVAL, "the checkpoint is of a %s namespace that others made: linux.namespaces must have the path of one", name);
+                return err_set(err, EINVAL,
+                               "the checkpoint is of a %s namespace that others made: linux.namespaces must have the "
+                               "path of one",
+                               name);
         r->inherited[r->options->request.n_inherited++] = (struct criu_inherited){ key, ns->fd };
         return 0;
 }
@@ -213,7 +225,9 @@ static int check_namespaces(const struct restore *r, struct err **err) {
 
         if (namespaces[NAMESPACE_USER].mode == NAMESPACE_JOIN || namespaces[NAMESPACE_CGROUP].mode == NAMESPACE_JOIN ||
             namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_JOIN || namespaces[NAMESPACE_TIME].mode == NAMESPACE_JOIN)
-                return err_set(err, ENOTSUP, "linux.namespaces: a user, mount, cgroup or time namespace of others cannot be restored into");
+                return err_set(
+                        err, ENOTSUP,
+                        "linux.namespaces: a user, mount, cgroup or time namespace of others cannot be restored into");
         return 0;
 }
 
@@ -274,7 +288,9 @@ static int restore(struct restore *r, pid_t *ret_pid, int *ret_master, struct er
 
 int oci_restore(struct oci_call *call, struct err **err) {
         struct checkpoint_options options;
-        struct restore r = { .creation = CREATION(call, &options.container), .options = &options, .init = { .root_fd = -EBADF } };
+        struct restore r = { .creation = CREATION(call, &options.container),
+                             .options = &options,
+                             .init = { .root_fd = -EBADF } };
         int master = -EBADF, result = checkpoint_parse(call, true, &options, err);
         pid_t pid = 0;
 

@@ -46,7 +46,8 @@ static int open_host(int *ret_proc, int *ret_null, struct err **err) {
         return 0;
 }
 
-static _Noreturn void child(const struct oci_spawn *how, const struct plan *plan, unsigned preserve, int proc, int null, int report) {
+static _Noreturn void child(const struct oci_spawn *how, const struct plan *plan, unsigned preserve, int proc, int null,
+                            int report) {
         static struct init init;
         bool failed = false;
 
@@ -66,7 +67,9 @@ static _Noreturn void child(const struct oci_spawn *how, const struct plan *plan
                 _exit(127);
         }
         /* By its path in the new mount namespace: a descriptor of the old one's could not be cloned. */
-        init.null_fd = how->clone_flags & CLONE_NEWNS || how->mount_ns_fd >= 0 ? open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC) : null;
+        init.null_fd = how->clone_flags & CLONE_NEWNS || how->mount_ns_fd >= 0 ?
+                               open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC) :
+                               null;
         if (how->mount_ns_fd >= 0 && !is_null(init.null_fd)) {
                 init_fail(&init, ENODEV, "/dev/null of the mount namespace");
                 send(report, &init.error, sizeof(init.error), MSG_NOSIGNAL);
@@ -112,7 +115,9 @@ static int handle(struct listen *l, const struct init_report *report, int fd, st
         case INIT_SYNC: {
                 int r = l->how->sync ? l->how->sync(l->how->data, l->pid, err) : 0;
 
-                return r == 0 && send(l->report, "", 1, MSG_NOSIGNAL) != 1 ? err_errno(err, errno, "continue the container") : r;
+                return r == 0 && send(l->report, "", 1, MSG_NOSIGNAL) != 1 ?
+                               err_errno(err, errno, "continue the container") :
+                               r;
         }
         default:
                 l->waits = true;
@@ -138,8 +143,8 @@ static int listen_reports(struct listen *l, struct err **err) {
         return 0;
 }
 
-int oci_spawn(const struct oci_spawn *how, const struct plan *plan, const struct oci_io *io, pid_t *ret_pid, int *ret_master,
-              struct err **err) {
+int oci_spawn(const struct oci_spawn *how, const struct plan *plan, const struct oci_io *io, pid_t *ret_pid,
+              int *ret_master, struct err **err) {
         _cleanup_close_ int ours = -EBADF, theirs = -EBADF, proc = -EBADF, null = -EBADF;
         struct listen listener = { .how = how, .io = io, .master = -EBADF };
         int pair[2], r = open_host(&proc, &null, err);
@@ -186,7 +191,9 @@ int oci_write_pid(const char *path, pid_t pid, struct err **err) {
 
 /* Copies between our terminal (or pipes) and the container's until it ends. */
 static void proxy(int master, int pidfd) {
-        struct pollfd fds[3] = { { .fd = 0, .events = POLLIN }, { .fd = master, .events = POLLIN }, { .fd = pidfd, .events = POLLIN } };
+        struct pollfd fds[3] = { { .fd = 0, .events = POLLIN },
+                                 { .fd = master, .events = POLLIN },
+                                 { .fd = pidfd, .events = POLLIN } };
         struct termios before, raw;
         bool terminal = tcgetattr(0, &before) == 0;
         struct winsize size;

@@ -20,7 +20,8 @@ int oci_cgroups(struct oci *oci, struct err **err) {
 }
 
 int oci_own_cgroup(struct oci *oci, const struct oci_state *state, struct err **err) {
-        return state->cgroup[0] ? oci_cgroups(oci, err) : err_set(err, ENOTSUP, "container %s has no cgroup of its own", state->id);
+        return state->cgroup[0] ? oci_cgroups(oci, err) :
+                                  err_set(err, ENOTSUP, "container %s has no cgroup of its own", state->id);
 }
 
 static bool is_running(pid_t pid, uint64_t start_ticks) {
@@ -128,7 +129,8 @@ int oci_state_write(struct oci *oci, int dir, const char *id, const char *bundle
         return 0;
 }
 
-char *oci_state_text(struct oci *oci, const char *id, const char *status, pid_t pid, const char *bundle, const struct value *annotations) {
+char *oci_state_text(struct oci *oci, const char *id, const char *status, pid_t pid, const char *bundle,
+                     const struct value *annotations) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INDENTED;
         _cleanup_free_ char *text = NULL;
 
@@ -145,4 +147,3 @@ char *oci_state_text(struct oci *oci, const char *id, const char *status, pid_t 
         json_end_map(&w);
         return json_writer_finish(&w, &text, NULL) < 0 ? NULL : arena_strdup(oci->arena, text);
 }
-

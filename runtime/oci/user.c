@@ -22,8 +22,8 @@ bool oci_is_users(void) {
         _cleanup_free_ char *map = NULL;
         unsigned own, host;
 
-        return geteuid() != 0 ||
-               (files_read("/proc/self/uid_map", MAP_FILE_MAX, &map, NULL, NULL) == 0 && sscanf(map, "%u %u", &own, &host) == 2 && own != host);
+        return geteuid() != 0 || (files_read("/proc/self/uid_map", MAP_FILE_MAX, &map, NULL, NULL) == 0 &&
+                                  sscanf(map, "%u %u", &own, &host) == 2 && own != host);
 }
 
 static bool is_own(int fd) {
@@ -33,7 +33,8 @@ static bool is_own(int fd) {
                theirs.st_dev == ours.st_dev;
 }
 
-static int read_map(struct oci *oci, pid_t pid, const char *file, const struct id_mapping **ret_map, size_t *ret_n, struct err **err) {
+static int read_map(struct oci *oci, pid_t pid, const char *file, const struct id_mapping **ret_map, size_t *ret_n,
+                    struct err **err) {
         struct id_mapping *map = arena_alloc_array(oci->arena, USERNS_RANGES_MAX, sizeof(*map));
         _cleanup_free_ char *text = NULL;
         char path[64];
@@ -45,7 +46,8 @@ static int read_map(struct oci *oci, pid_t pid, const char *file, const struct i
         if (r < 0)
                 return r;
         for (const char *p = text; n < USERNS_RANGES_MAX; p += used, n++)
-                if (sscanf(p, "%" SCNu32 " %" SCNu32 " %" SCNu32 "%n", &map[n].container, &map[n].host, &map[n].size, &used) != 3)
+                if (sscanf(p, "%" SCNu32 " %" SCNu32 " %" SCNu32 "%n", &map[n].container, &map[n].host, &map[n].size,
+                           &used) != 3)
                         break;
         *ret_map = map;
         *ret_n = n;
@@ -119,7 +121,8 @@ int oci_user_namespace(struct oci *oci, struct container_spec *spec, struct user
         case NAMESPACE_JOIN:
                 return join(oci, spec, ret_userns, err);
         default:
-                return spec->mappings.n_uids > 0 ? err_set(err, EINVAL, "linux.uidMappings: without a user namespace") : 0;
+                return spec->mappings.n_uids > 0 ? err_set(err, EINVAL, "linux.uidMappings: without a user namespace") :
+                                                   0;
         }
         /* Without mappings every id is itself, as far as our own namespace goes. */
         if (spec->mappings.n_uids == 0 && spec->mappings.n_gids == 0)

@@ -40,7 +40,8 @@ int oci_state(struct oci_call *call, struct err **err) {
         int r = open_one(call, &state, err);
 
         if (r == 0)
-                puts(oci_state_text(call->oci, state.id, state.status, state.pid, state.bundle, value_get(state.json, "annotations")));
+                puts(oci_state_text(call->oci, state.id, state.status, state.pid, state.bundle,
+                                    value_get(state.json, "annotations")));
         return r;
 }
 
@@ -140,7 +141,8 @@ int oci_delete(struct oci_call *call, struct err **err) {
         if (r < 0)
                 return force && r == -ENOENT ? 0 : r;
         if (state.pid > 0 && !force && strcmp(state.status, "created") != 0)
-                return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s", state.id, state.status);
+                return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s", state.id,
+                               state.status);
         if (state.pid > 0) {
                 struct pollfd ended = { .fd = sys_pidfd_open(state.pid), .events = POLLIN };
 
@@ -148,7 +150,8 @@ int oci_delete(struct oci_call *call, struct err **err) {
                 poll(&ended, 1, END_MILLISECONDS);
                 close_fd(ended.fd);
         }
-        return oci_remove(oci, state.id, state.cgroup, state.bundle, value_get(state.json, "annotations"), value_get(state.json, "hooks"), err);
+        return oci_remove(oci, state.id, state.cgroup, state.bundle, value_get(state.json, "annotations"),
+                          value_get(state.json, "hooks"), err);
 }
 
 /* ---- lists ---- */
@@ -181,7 +184,8 @@ int oci_ps(struct oci_call *call, struct err **err) {
                 _cleanup_free_ char *name = NULL;
 
                 json_int(&w, pids[i]);
-                if (!json && files_read(arena_printf(call->oci->arena, "/proc/%d/comm", pids[i]), 64, &name, NULL, NULL) == 0)
+                if (!json &&
+                    files_read(arena_printf(call->oci->arena, "/proc/%d/comm", pids[i]), 64, &name, NULL, NULL) == 0)
                         printf("%8d %s", pids[i], name);
         }
         json_end_list(&w);
@@ -208,7 +212,9 @@ static void list_one(struct oci *oci, const char *id, char format, struct json_w
 }
 
 int oci_list(struct oci_call *call, struct err **err) {
-        static const struct option long_options[] = { { "format", 1, NULL, 'f' }, { "quiet", 0, NULL, 'q' }, { NULL, 0, NULL, 0 } };
+        static const struct option long_options[] = { { "format", 1, NULL, 'f' },
+                                                      { "quiet", 0, NULL, 'q' },
+                                                      { NULL, 0, NULL, 0 } };
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_closedir_ DIR *dir = NULL;
         struct dirent *entry;
@@ -241,7 +247,8 @@ static int freeze(struct oci_call *call, bool frozen, struct err **err) {
 
         if (r < 0)
                 return r;
-        if (strcmp(state.status, frozen ? "running" : "paused") != 0 && !(frozen && strcmp(state.status, "created") == 0))
+        if (strcmp(state.status, frozen ? "running" : "paused") != 0 &&
+            !(frozen && strcmp(state.status, "created") == 0))
                 return err_set(err, EINVAL, "container %s is %s", state.id, state.status);
         r = oci_own_cgroup(call->oci, &state, err);
         return r < 0 ? r : cgroup_freeze(call->oci->cgroups, state.cgroup, frozen, err);
@@ -259,10 +266,12 @@ int oci_resume(struct oci_call *call, struct err **err) {
 static const struct {
         const char *option, *path;
 } limits[] = {
-        { "memory", "memory.limit" },      { "memory-reservation", "memory.reservation" }, { "memory-swap", "memory.swap" },
-        { "cpu-shares", "cpu.shares" },    { "cpu-share", "cpu.shares" },                  { "cpu-quota", "cpu.quota" },
-        { "cpu-period", "cpu.period" },    { "cpu-burst", "cpu.burst" },                   { "cpuset-cpus", "cpu.cpus" },
-        { "cpuset-mems", "cpu.mems" },     { "pids-limit", "pids.limit" },                 { "blkio-weight", "blockIO.weight" },
+        { "memory", "memory.limit" },     { "memory-reservation", "memory.reservation" },
+        { "memory-swap", "memory.swap" }, { "cpu-shares", "cpu.shares" },
+        { "cpu-share", "cpu.shares" },    { "cpu-quota", "cpu.quota" },
+        { "cpu-period", "cpu.period" },   { "cpu-burst", "cpu.burst" },
+        { "cpuset-cpus", "cpu.cpus" },    { "cpuset-mems", "cpu.mems" },
+        { "pids-limit", "pids.limit" },   { "blkio-weight", "blockIO.weight" },
 };
 
 static int read_stdin(struct oci *oci, const char **ret_text, struct err **err) {
@@ -280,7 +289,8 @@ static const char *document_of(struct oci *oci, const char *path, const char *va
         bool number = value[strspn(value, "-0123456789")] == '\0';
         int dot = (int)strcspn(path, ".");
 
-        return arena_printf(oci->arena, number ? "{\"%.*s\":{\"%s\":%s}}" : "{\"%.*s\":{\"%s\":\"%s\"}}", dot, path, path + dot + 1, value);
+        return arena_printf(oci->arena, number ? "{\"%.*s\":{\"%s\":%s}}" : "{\"%.*s\":{\"%s\":\"%s\"}}", dot, path,
+                            path + dot + 1, value);
 }
 
 int oci_update(struct oci_call *call, struct err **err) {
@@ -376,7 +386,9 @@ static void write_stats(struct json_writer *w, const char *id, const struct cgro
 }
 
 int oci_events(struct oci_call *call, struct err **err) {
-        static const struct option long_options[] = { { "stats", 0, NULL, 's' }, { "interval", 1, NULL, 'i' }, { NULL, 0, NULL, 0 } };
+        static const struct option long_options[] = { { "stats", 0, NULL, 's' },
+                                                      { "interval", 1, NULL, 'i' },
+                                                      { NULL, 0, NULL, 0 } };
         int c, r, interval = 5000;
         struct oci_state state;
         bool once = false;

@@ -144,7 +144,9 @@ static int handle_kill(struct connection *connection, struct request *request) {
 
 static int handle_resize(struct connection *connection, struct request *request) {
         struct container *container = container_find(connection->shim, request->head.id);
-        struct { unsigned short row, column, x, y; } size = { request->head.rows, request->head.columns, 0, 0 };
+        struct {
+                unsigned short row, column, x, y;
+        } size = { request->head.rows, request->head.columns, 0, 0 };
 
         if (!container)
                 return -ENOENT;
@@ -194,7 +196,8 @@ static int handle_reaped(struct connection *connection, struct request *request)
         if (request->head.exit_code < 0 && container->adopted.fd >= 0)
                 container_lost(container);
         else
-                container_reaped(container, request->head.exit_code, request->head.exit_signal, request->head.exited_at);
+                container_reaped(container, request->head.exit_code, request->head.exit_signal,
+                                 request->head.exited_at);
         return 0;
 }
 
@@ -272,7 +275,8 @@ static int parse(struct request *request, const char *packet, size_t size, void 
         }
         if (head->plan_size == 0 || head->plan_size > PLAN_SIZE_MAX)
                 return -EBADMSG;
-        *ret_map = mmap(NULL, head->plan_size, PROT_READ | PROT_WRITE, MAP_PRIVATE, request_peek(request, head->plan_fd), 0);
+        *ret_map = mmap(NULL, head->plan_size, PROT_READ | PROT_WRITE, MAP_PRIVATE,
+                        request_peek(request, head->plan_fd), 0);
         if (*ret_map == MAP_FAILED) {
                 *ret_map = NULL;
                 return -errno;

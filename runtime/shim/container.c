@@ -148,11 +148,12 @@ void container_exited(struct container *container, int status) {
                         connection_answer(starter, container->failure.code, container->failure.text);
                 return;
         }
-        container_reaped(container, signalled ? 128 + WTERMSIG(status) : WEXITSTATUS(status), signalled ? WTERMSIG(status) : 0,
-                         shim_now());
+        container_reaped(container, signalled ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
+                         signalled ? WTERMSIG(status) : 0, shim_now());
 }
 
-/* execve() has worked; or the child was killed without a word (its memory limit), which then counts as the program's end. */
+/* execve() has worked; or the child was killed without a word (its memory limit), which then counts as the program's
+ * end. */
 static void report_ended(struct container *container) {
         source_close(container->shim, &container->report);
         if (container->failed)
@@ -247,7 +248,9 @@ static int check_new(struct shim *shim, const char *id) {
 int container_start(struct connection *connection, struct request *request) {
         const struct wire_request *head = &request->head;
         struct shim *shim = connection->shim;
-        struct spawn how = { .clone_flags = head->clone_flags, .pid_ns_fd = -EBADF, .join_fd = -EBADF, .late_task = head->late_task };
+        struct spawn how = {
+                .clone_flags = head->clone_flags, .pid_ns_fd = -EBADF, .join_fd = -EBADF, .late_task = head->late_task
+        };
         struct container *container, *target = NULL;
         int r = check_new(shim, head->id), report = -EBADF;
         pid_t pid = 0;
@@ -266,8 +269,8 @@ int container_start(struct connection *connection, struct request *request) {
                 how.pid_ns_fd = shim->holder_fd;
         else if (target)
                 how.pid_ns_fd = target->pid_fd;
-        container->own_pid = head->clone_flags & CLONE_NEWPID || head->pid_mode == NAMESPACE_POD ||
-                             (target && target->own_pid);
+        container->own_pid =
+                head->clone_flags & CLONE_NEWPID || head->pid_mode == NAMESPACE_POD || (target && target->own_pid);
         container->join_flags = CLONE_NEWNS | (head->flags & WIRE_F_CGROUP_NS ? CLONE_NEWCGROUP : 0) |
                                 (shim->user_fd >= 0 ? CLONE_NEWUSER : 0);
         how.cgroup_fd = head->late_task == (int)container->n_tasks ? -EBADF : container->cgroup_fd;
@@ -292,10 +295,14 @@ int container_start(struct connection *connection, struct request *request) {
         return 1;
 }
 
-/* The other shim's child: only its parent can collect it, and tells us. Without one it is init's, and the kernel keeps the
- * exit code for the pidfd (PIDFD_GET_INFO, since 6.15), else nobody knows. */
+/* The other shim's child: only its parent can collect it, and tells us. Without one it is init's, and the kernel keeps
+ * the exit code for the pidfd (PIDFD_GET_INFO, since 6.15), else nobody knows. */
 void container_lost(struct container *container) {
-        struct { uint64_t mask, cgroup; uint32_t ids[11]; int32_t exit_code; } info = { .mask = PIDFD_INFO_EXIT };
+        struct {
+                uint64_t mask, cgroup;
+                uint32_t ids[11];
+                int32_t exit_code;
+        } info = { .mask = PIDFD_INFO_EXIT };
         int status;
 
         _Static_assert(sizeof(info) == 64, "PIDFD_INFO_SIZE_VER0");

@@ -35,8 +35,8 @@ static pid_t parent_of(struct shim *shim, const char *pid) {
         return p && strlen(p) > 4 ? atoi(p + 4) : 0;
 }
 
-/* Every process of the exec's session, also those in process groups of their own (a shell's jobs). What another runtime's
- * program executes has a session of its own, and is its child. */
+/* Every process of the exec's session, also those in process groups of their own (a shell's jobs). What another
+ * runtime's program executes has a session of its own, and is its child. */
 static void kill_session(struct shim *shim, pid_t session, bool children) {
         _cleanup_closedir_ DIR *dir = NULL;
         int fd = openat(shim->proc_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -70,7 +70,8 @@ static void take_reports(struct exec *exec) {
         int fd, r;
 
         while ((r = spawn_report(exec->report.fd, &report, &fd)) > 0) {
-                struct wire_reply reply = { .type = report.kind == INIT_ERROR ? WIRE_DONE : WIRE_WARNING, .code = report.code };
+                struct wire_reply reply = { .type = report.kind == INIT_ERROR ? WIRE_DONE : WIRE_WARNING,
+                                            .code = report.code };
 
                 close_fd(fd);
                 snprintf(reply.text, sizeof(reply.text), "%s", report.text);
@@ -136,7 +137,8 @@ int exec_start(struct connection *connection, struct request *request) {
                 join_container(container, &how);
         else if (!container)
                 how.cgroup_fd = request_peek(request, request->head.cgroup_fd);
-        else if (container->n_tasks > 0) /* beside v1 hierarchies another runtime does not see the container's cgroup2 */
+        else if (container->n_tasks >
+                 0) /* beside v1 hierarchies another runtime does not see the container's cgroup2 */
                 how.cgroup_fd = container->cgroup_fd;
         r = spawn(connection->shim, &how, request, &exec->pid, &exec->pid_fd, &report);
         if (r < 0) {

@@ -110,7 +110,8 @@ int shim_run(struct shim *shim) {
                 n = epoll_wait(shim->epoll_fd, events, EVENTS_MAX, 0);
                 if (n == 0) {
                         log_arena_release(&shim->arena);
-                        n = epoll_wait(shim->epoll_fd, events, EVENTS_MAX, shim->quitting ? SHIM_QUIT_SECONDS * 1000 : -1);
+                        n = epoll_wait(shim->epoll_fd, events, EVENTS_MAX,
+                                       shim->quitting ? SHIM_QUIT_SECONDS * 1000 : -1);
                         if (n == 0)
                                 break;
                 }

@@ -34,8 +34,11 @@ int main(int argc, char **argv) {
                 fcntl(fd, F_SETFD, FD_CLOEXEC);
 
         shim = (struct shim){
-                .proc_fd = PROC_FD, .user_fd = -EBADF, .holder_fd = -EBADF,
-                .listener = { .fd = -EBADF, .ready = connection_accept }, .signals = { .fd = -EBADF },
+                .proc_fd = PROC_FD,
+                .user_fd = -EBADF,
+                .holder_fd = -EBADF,
+                .listener = { .fd = -EBADF, .ready = connection_accept },
+                .signals = { .fd = -EBADF },
         };
         shim.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         shim.own_pid_fd = openat(PROC_FD, "self/ns/pid", O_RDONLY | O_CLOEXEC);

@@ -2,8 +2,8 @@
  *
  * One thread, one epoll loop. Everything it touches comes as a descriptor: it opens no path of the host, and its mount
  * namespace holds nothing but a null device, an empty directory and the pod's /dev/shm. What ends is told by SIGCHLD
- * through a signalfd and collected by waitpid(), so that descendants of containers in the host's pid namespace are reaped
- * as well. Nothing that the agent does, or does not read, blocks it.
+ * through a signalfd and collected by waitpid(), so that descendants of containers in the host's pid namespace are
+ * reaped as well. Nothing that the agent does, or does not read, blocks it.
  */
 #pragma once
 
@@ -18,7 +18,7 @@
 #define SHIM_CONNECTIONS_MAX 256
 #define SHIM_FDS_MAX 4500 /* in one request */
 #define SHIM_TASKS_MAX 16
-#define SHIM_TAPS_MAX 16 /* attached at once to one container */
+#define SHIM_TAPS_MAX 16     /* attached at once to one container */
 #define SHIM_QUIT_SECONDS 10 /* how long killed processes are waited for at the end */
 
 /* Something in the epoll set; embedded. */
@@ -30,9 +30,9 @@ struct source {
 struct shim {
         int epoll_fd;
         int proc_fd;
-        int user_fd; /* the pod's user namespace, or none */
+        int user_fd;    /* the pod's user namespace, or none */
         int own_pid_fd; /* the shim's own pid namespace, to come back to */
-        int holder_fd; /* pidfd of the holder of the pod's pid namespace, or none */
+        int holder_fd;  /* pidfd of the holder of the pod's pid namespace, or none */
         struct source listener;
         struct source signals;
         struct connection *connections;
@@ -43,7 +43,7 @@ struct shim {
         struct exec *dead_execs;
         struct log_arena arena;
         struct connection *quitter; /* asked for the end, and waits for it */
-        bool quitting; /* until the last child has gone */
+        bool quitting;              /* until the last child has gone */
         bool quit;
 };
 
@@ -53,7 +53,7 @@ struct connection {
         struct connection *next;
         struct shim *shim;
         bool subscribed;
-        bool dead; /* to be freed at the end of the turn */
+        bool dead;                  /* to be freed at the end of the turn */
         struct container *starting; /* this connection waits for its start */
         struct exec *exec;
         int *fds; /* of WIRE_FDS packets, until the request comes */
@@ -61,7 +61,7 @@ struct connection {
 };
 
 struct tap {
-        struct source source; /* tells when the reader has gone; level of the pipe is not waited for */
+        struct source source;        /* tells when the reader has gone; level of the pipe is not waited for */
         struct container *container; /* NULL: free */
         enum log_stream_name name;
 };
@@ -76,11 +76,11 @@ struct container {
         struct container *next;
         struct shim *shim;
         struct wire_reply state;
-        struct source report; /* while it starts */
-        struct source adopted; /* pidfd of one that another shim started */
+        struct source report;       /* while it starts */
+        struct source adopted;      /* pidfd of one that another shim started */
         struct connection *starter; /* NULL: gone, or not starting */
-        bool running; /* execve() has worked */
-        bool failed; /* it told why it could not start: the starter is told when it has gone */
+        bool running;               /* execve() has worked */
+        bool failed;                /* it told why it could not start: the starter is told when it has gone */
         bool exited;
         struct init_report failure;
         int pid_fd;
@@ -107,7 +107,7 @@ struct request {
 /* loop.c */
 int source_add(struct shim *shim, struct source *source, int fd, uint32_t events);
 void source_rearm(struct shim *shim, struct source *source, uint32_t events); /* told again of what is there already */
-void source_close(struct shim *shim, struct source *source); /* out of the set, and closes its fd */
+void source_close(struct shim *shim, struct source *source);                  /* out of the set, and closes its fd */
 void *shim_map(size_t size); /* zeroed pages of their own, given back whole */
 void shim_unmap(void *p, size_t size);
 uint64_t shim_now(void);
@@ -160,7 +160,7 @@ bool exec_exited(struct shim *shim, pid_t pid, int status);
 struct spawn {
         uint64_t clone_flags;
         int pid_ns_fd; /* pidfd or namespace whose pid namespace the child lives in; -EBADF: as clone_flags say */
-        int join_fd; /* pidfd to join join_flags of; -EBADF: none */
+        int join_fd;   /* pidfd to join join_flags of; -EBADF: none */
         int join_flags;
         int cgroup_fd;
         const int *tasks;

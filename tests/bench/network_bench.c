@@ -41,7 +41,9 @@ static void measure(struct network *network, const char *name, int n, bool with_
 
         printf("%s\n", name);
         for (int i = 0; i < n; i++) {
-                struct network_port port = { .protocol = IPPROTO_TCP, .host_port = (uint16_t)(2000 + i), .container_port = 80 };
+                struct network_port port = { .protocol = IPPROTO_TCP,
+                                             .host_port = (uint16_t)(2000 + i),
+                                             .container_port = 80 };
                 struct network_request request = { .ports = &port, .n_ports = with_port };
                 struct network_result result;
                 char id[32];
@@ -97,12 +99,13 @@ static void write_conflist(void) {
         snprintf(conf_dir, sizeof(conf_dir), "%s/net.d", host_directory);
         snprintf(cache_dir, sizeof(cache_dir), "%s/cache", host_directory);
         snprintf(path, sizeof(path), "%s/10-bench.conflist", conf_dir);
-        snprintf(text, sizeof(text),
-                 "{\"cniVersion\":\"1.0.0\",\"name\":\"bench\",\"plugins\":[{\"type\":\"bridge\",\"bridge\":\"cni0\","
-                 "\"isGateway\":true,\"ipMasq\":true,\"hairpinMode\":true,\"ipam\":{\"type\":\"host-local\",\"dataDir\":"
-                 "\"%s/ipam\",\"subnet\":\"10.77.0.0/16\",\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}},"
-                 "{\"type\":\"portmap\",\"capabilities\":{\"portMappings\":true}}]}",
-                 host_directory);
+        snprintf(
+                text, sizeof(text),
+                "{\"cniVersion\":\"1.0.0\",\"name\":\"bench\",\"plugins\":[{\"type\":\"bridge\",\"bridge\":\"cni0\","
+                "\"isGateway\":true,\"ipMasq\":true,\"hairpinMode\":true,\"ipam\":{\"type\":\"host-local\",\"dataDir\":"
+                "\"%s/ipam\",\"subnet\":\"10.77.0.0/16\",\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}},"
+                "{\"type\":\"portmap\",\"capabilities\":{\"portMappings\":true}}]}",
+                host_directory);
         require(files_make_dirs(conf_dir, 0755, NULL), NULL);
         require(files_replace(path, text, strlen(text), 0644, NULL), NULL);
 }

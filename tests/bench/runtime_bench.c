@@ -80,8 +80,10 @@ static void pods_in_memory(struct fixture *f, int pods) {
                         if (strncmp(line, "Pss:", 4) == 0)
                                 total += atol(line + 4);
                 if (i == 0 && file && getenv("V")) {
-                        snprintf(path, sizeof(path), "grep -E '^[0-9a-f]+-|^Pss|^Private_D' /proc/%d/smaps", info.shim_pid);
-                        if (system(path)) {}
+                        snprintf(path, sizeof(path), "grep -E '^[0-9a-f]+-|^Pss|^Private_D' /proc/%d/smaps",
+                                 info.shim_pid);
+                        if (system(path)) {
+                        }
                 }
                 if (file)
                         fclose(file);
@@ -108,7 +110,8 @@ int main(int argc, char **argv) {
         f = state;
         sandbox_spec_init(&sandbox);
         sandbox.hostname = "bench";
-        process.capabilities = (struct capability_sets){ capability_default(), capability_default(), capability_default(), 0, 0 };
+        process.capabilities =
+                (struct capability_sets){ capability_default(), capability_default(), capability_default(), 0, 0 };
         for (int i = 0; i < rounds; i++) {
                 struct fixture_container c;
                 double t0 = now_us(), t1, t2, t3;

@@ -1,8 +1,8 @@
 /* LD_PRELOAD library of the fault tests: makes the Nth call of a kind fail, in the agent and in nacelle-image.
  *
- * NACELLE_FAULTS names a file of one struct control, mapped by all: the test arms it, runs what it tests and looks whether the
- * Nth call came. Calls that libc makes by itself are not seen, and libuv's own are spared: it ends the program when memory
- * or its wake-up descriptor fail it. Space and disks do not fail sockets and pipes.
+ * NACELLE_FAULTS names a file of one struct control, mapped by all: the test arms it, runs what it tests and looks
+ * whether the Nth call came. Calls that libc makes by itself are not seen, and libuv's own are spared: it ends the
+ * program when memory or its wake-up descriptor fail it. Space and disks do not fail sockets and pipes.
  */
 #include <dirent.h>
 #include <dlfcn.h>
@@ -34,8 +34,8 @@ enum kind { SPACE = 1, IO = 2, FILES = 4, MEMORY = 8 };
 /* tests/faults/control.py writes and reads the same. */
 struct control {
         _Atomic uint32_t armed; /* enum kind, 0: nothing fails */
-        uint32_t nth; /* the first call to fail, from 1 */
-        uint32_t sticky; /* all after it fail too */
+        uint32_t nth;           /* the first call to fail, from 1 */
+        uint32_t sticky;        /* all after it fail too */
         _Atomic uint32_t count; /* calls of the kind since it was armed */
         _Atomic uint32_t hits;
         char what[116]; /* the first call that failed */
@@ -55,7 +55,8 @@ static int find_spared(struct dl_phdr_info *info, size_t size, void *data) {
                 spared[i].begin = info->dlpi_addr;
                 for (int k = 0; k < info->dlpi_phnum; k++)
                         if (info->dlpi_phdr[k].p_type == PT_LOAD)
-                                spared[i].end = info->dlpi_addr + info->dlpi_phdr[k].p_vaddr + info->dlpi_phdr[k].p_memsz;
+                                spared[i].end =
+                                        info->dlpi_addr + info->dlpi_phdr[k].p_vaddr + info->dlpi_phdr[k].p_memsz;
         }
         return 0;
 }
@@ -74,8 +75,10 @@ __attribute__((constructor)) static void begin(void) {
 
 /* Whether this call fails; errno is set then. */
 static bool fails(int kinds, const char *name, const char *detail, void *caller) {
-        static const struct { uint32_t kind; int code; } codes[] = {
-                { SPACE, ENOSPC }, { IO, EIO }, { FILES, EMFILE }, { MEMORY, ENOMEM } };
+        static const struct {
+                uint32_t kind;
+                int code;
+        } codes[] = { { SPACE, ENOSPC }, { IO, EIO }, { FILES, EMFILE }, { MEMORY, ENOMEM } };
         uint32_t armed = control ? atomic_load(&control->armed) : 0, n;
 
         if (!(armed & (uint32_t)kinds))
@@ -88,12 +91,14 @@ static bool fails(int kinds, const char *name, const char *detail, void *caller)
                 return false;
         if (atomic_fetch_add(&control->hits, 1) == 0) {
                 Dl_info info = { 0 };
-                size_t used = (size_t)snprintf(control->what, sizeof(control->what), "%s(%.50s)", name, detail ? detail : "");
+                size_t used =
+                        (size_t)snprintf(control->what, sizeof(control->what), "%s(%.50s)", name, detail ? detail : "");
 
                 if (dladdr(caller, &info) && info.dli_fname && used < sizeof(control->what)) {
                         const char *slash = strrchr(info.dli_fname, '/');
 
-                        snprintf(control->what + used, sizeof(control->what) - used, " at %s+%#lx", slash ? slash + 1 : info.dli_fname,
+                        snprintf(control->what + used, sizeof(control->what) - used, " at %s+%#lx",
+                                 slash ? slash + 1 : info.dli_fname,
                                  (unsigned long)((uintptr_t)caller - (uintptr_t)info.dli_fbase));
                 }
         }
@@ -110,15 +115,15 @@ static void *next(const char *name) {
 }
 
 /* WRAP(kinds, failing value, type, name, detail, (parameters), (arguments)) */
-#define WRAP(kinds, bad, type, name, detail, parameters, arguments)               \
-        type name parameters {                                                    \
-                static __typeof__(&name) real;                                    \
-                                                                                  \
-                if (fails(kinds, #name, detail, __builtin_return_address(0)))     \
-                        return bad;                                               \
-                if (!real)                                                        \
-                        real = REAL(name);                                        \
-                return real arguments;                                            \
+#define WRAP(kinds, bad, type, name, detail, parameters, arguments)                                                    \
+        type name parameters {                                                                                         \
+                static __typeof__(&name) real;                                                                         \
+                                                                                                                       \
+                if (fails(kinds, #name, detail, __builtin_return_address(0)))                                          \
+                        return bad;                                                                                    \
+                if (!real)                                                                                             \
+                        real = REAL(name);                                                                             \
+                return real arguments;                                                                                 \
         }
 
 /* What reads and writes of @fd can fail with. */
@@ -131,8 +136,8 @@ static int kinds_of(int fd, int kinds) {
 WRAP(kinds_of(fd, SPACE | IO), -1, ssize_t, write, NULL, (int fd, const void *data, size_t n), (fd, data, n))
 WRAP(SPACE | IO, -1, ssize_t, pwrite, NULL, (int fd, const void *data, size_t n, off_t at), (fd, data, n, at))
 WRAP(kinds_of(fd, SPACE | IO), -1, ssize_t, writev, NULL, (int fd, const struct iovec *v, int n), (fd, v, n))
-WRAP(SPACE | IO, -1, ssize_t, copy_file_range, NULL, (int in, off_t *at_in, int out, off_t *at_out, size_t n, unsigned flags),
-     (in, at_in, out, at_out, n, flags))
+WRAP(SPACE | IO, -1, ssize_t, copy_file_range, NULL,
+     (int in, off_t *at_in, int out, off_t *at_out, size_t n, unsigned flags), (in, at_in, out, at_out, n, flags))
 WRAP(kinds_of(fd, IO), -1, ssize_t, read, NULL, (int fd, void *data, size_t n), (fd, data, n))
 WRAP(IO, -1, ssize_t, pread, NULL, (int fd, void *data, size_t n, off_t at), (fd, data, n, at))
 WRAP(SPACE | IO, -1, int, fsync, NULL, (int fd), (fd))
@@ -142,14 +147,17 @@ WRAP(SPACE | IO, -1, int, ftruncate, NULL, (int fd, off_t size), (fd, size))
 WRAP(SPACE | IO, -1, int, fallocate, NULL, (int fd, int mode, off_t at, off_t size), (fd, mode, at, size))
 WRAP(SPACE | IO, -1, int, rename, to, (const char *from, const char *to), (from, to))
 WRAP(SPACE | IO, -1, int, renameat, to, (int a, const char *from, int b, const char *to), (a, from, b, to))
-WRAP(SPACE | IO, -1, int, renameat2, to, (int a, const char *from, int b, const char *to, unsigned flags), (a, from, b, to, flags))
+WRAP(SPACE | IO, -1, int, renameat2, to, (int a, const char *from, int b, const char *to, unsigned flags),
+     (a, from, b, to, flags))
 WRAP(SPACE | IO, -1, int, link, to, (const char *from, const char *to), (from, to))
-WRAP(SPACE | IO, -1, int, linkat, to, (int a, const char *from, int b, const char *to, int flags), (a, from, b, to, flags))
+WRAP(SPACE | IO, -1, int, linkat, to, (int a, const char *from, int b, const char *to, int flags),
+     (a, from, b, to, flags))
 WRAP(SPACE | IO, -1, int, symlink, to, (const char *from, const char *to), (from, to))
 WRAP(SPACE | IO, -1, int, symlinkat, to, (const char *from, int b, const char *to), (from, b, to))
 WRAP(SPACE | IO, -1, int, mkdir, path, (const char *path, mode_t mode), (path, mode))
 WRAP(SPACE | IO, -1, int, mkdirat, path, (int fd, const char *path, mode_t mode), (fd, path, mode))
-WRAP(SPACE | IO, -1, int, mknodat, path, (int fd, const char *path, mode_t mode, dev_t device), (fd, path, mode, device))
+WRAP(SPACE | IO, -1, int, mknodat, path, (int fd, const char *path, mode_t mode, dev_t device),
+     (fd, path, mode, device))
 WRAP(SPACE | IO, -1, int, mkfifoat, path, (int fd, const char *path, mode_t mode), (fd, path, mode))
 WRAP(IO, -1, int, unlinkat, path, (int fd, const char *path, int flags), (fd, path, flags))
 WRAP(IO, -1, int, unlink, path, (const char *path), (path))
@@ -158,7 +166,8 @@ WRAP(SPACE | IO | MEMORY, -1, int, mount, target,
      (const char *source, const char *target, const char *type, unsigned long flags, const void *data),
      (source, target, type, flags, data))
 WRAP(FILES | MEMORY, -1, int, socket, NULL, (int domain, int type, int protocol), (domain, type, protocol))
-WRAP(FILES | MEMORY, -1, int, socketpair, NULL, (int domain, int type, int protocol, int fds[2]), (domain, type, protocol, fds))
+WRAP(FILES | MEMORY, -1, int, socketpair, NULL, (int domain, int type, int protocol, int fds[2]),
+     (domain, type, protocol, fds))
 WRAP(FILES | MEMORY, -1, int, pipe2, NULL, (int fds[2], int flags), (fds, flags))
 WRAP(FILES | MEMORY, -1, int, eventfd, NULL, (unsigned n, int flags), (n, flags))
 WRAP(FILES | MEMORY, -1, int, memfd_create, NULL, (const char *name, unsigned flags), (name, flags))
@@ -167,7 +176,7 @@ WRAP(FILES | MEMORY, -1, int, epoll_create1, NULL, (int flags), (flags))
 WRAP(FILES | MEMORY, -1, int, inotify_init1, NULL, (int flags), (flags))
 WRAP(MEMORY | SPACE, -1, int, inotify_add_watch, path, (int fd, const char *path, uint32_t mask), (fd, path, mask))
 WRAP(MEMORY, EAGAIN, int, pthread_create, NULL,
-     (pthread_t *thread, const pthread_attr_t *how, void *(*run)(void *), void *data), (thread, how, run, data))
+     (pthread_t * thread, const pthread_attr_t *how, void *(*run)(void *), void *data), (thread, how, run, data))
 
 /* Opening needs a descriptor; making a file needs space too. */
 static bool open_fails(const char *name, const char *path, int flags, void *caller) {
@@ -178,29 +187,29 @@ static mode_t take_mode(int flags, va_list args) {
         return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(args, mode_t) : 0;
 }
 
-#define WRAP_OPEN(name)                                                                    \
-        int name(const char *path, int flags, ...) {                                       \
-                va_list args;                                                              \
-                mode_t mode;                                                               \
-                                                                                           \
-                va_start(args, flags);                                                     \
-                mode = take_mode(flags, args);                                             \
-                va_end(args);                                                              \
-                if (open_fails(#name, path, flags, __builtin_return_address(0)))           \
-                        return -1;                                                         \
-                return REAL(name)(path, flags, mode);                                      \
+#define WRAP_OPEN(name)                                                                                                \
+        int name(const char *path, int flags, ...) {                                                                   \
+                va_list args;                                                                                          \
+                mode_t mode;                                                                                           \
+                                                                                                                       \
+                va_start(args, flags);                                                                                 \
+                mode = take_mode(flags, args);                                                                         \
+                va_end(args);                                                                                          \
+                if (open_fails(#name, path, flags, __builtin_return_address(0)))                                       \
+                        return -1;                                                                                     \
+                return REAL(name)(path, flags, mode);                                                                  \
         }
-#define WRAP_OPENAT(name)                                                                  \
-        int name(int dir, const char *path, int flags, ...) {                              \
-                va_list args;                                                              \
-                mode_t mode;                                                               \
-                                                                                           \
-                va_start(args, flags);                                                     \
-                mode = take_mode(flags, args);                                             \
-                va_end(args);                                                              \
-                if (open_fails(#name, path, flags, __builtin_return_address(0)))           \
-                        return -1;                                                         \
-                return REAL(name)(dir, path, flags, mode);                                 \
+#define WRAP_OPENAT(name)                                                                                              \
+        int name(int dir, const char *path, int flags, ...) {                                                          \
+                va_list args;                                                                                          \
+                mode_t mode;                                                                                           \
+                                                                                                                       \
+                va_start(args, flags);                                                                                 \
+                mode = take_mode(flags, args);                                                                         \
+                va_end(args);                                                                                          \
+                if (open_fails(#name, path, flags, __builtin_return_address(0)))                                       \
+                        return -1;                                                                                     \
+                return REAL(name)(dir, path, flags, mode);                                                             \
         }
 WRAP_OPEN(open)
 WRAP_OPEN(open64)
@@ -215,7 +224,8 @@ WRAP(FILES | IO | MEMORY, NULL, FILE *, fopen, path, (const char *path, const ch
 
 WRAP(FILES | IO | MEMORY, NULL, DIR *, opendir, path, (const char *path), (path))
 WRAP(FILES | IO | MEMORY, -1, int, scandir, path,
-     (const char *path, struct dirent ***list, int (*filter)(const struct dirent *), int (*compare)(const struct dirent **, const struct dirent **)),
+     (const char *path, struct dirent ***list, int (*filter)(const struct dirent *),
+      int (*compare)(const struct dirent **, const struct dirent **)),
      (path, list, filter, compare))
 WRAP(FILES | MEMORY, -1, int, open_tree, path, (int dir, const char *path, unsigned flags), (dir, path, flags))
 WRAP(MEMORY, NULL, void *, aligned_alloc, NULL, (size_t alignment, size_t size), (alignment, size))
@@ -227,18 +237,23 @@ int fcntl(int fd, int command, ...) {
         va_start(args, command);
         argument = va_arg(args, void *);
         va_end(args);
-        if ((command == F_DUPFD || command == F_DUPFD_CLOEXEC) && fails(FILES, "fcntl", "F_DUPFD", __builtin_return_address(0)))
+        if ((command == F_DUPFD || command == F_DUPFD_CLOEXEC) &&
+            fails(FILES, "fcntl", "F_DUPFD", __builtin_return_address(0)))
                 return -1;
         return REAL(fcntl)(fd, command, argument);
 }
 
 /* The newer system calls, which libc does not wrap. */
 long syscall(long number, ...) {
-        static const struct { long number; int kinds; const char *name; } known[] = {
-                { SYS_openat2, FILES | IO, "openat2" }, { SYS_open_tree, FILES | MEMORY, "open_tree" },
-                { SYS_fsopen, FILES | MEMORY, "fsopen" }, { SYS_fsmount, FILES | MEMORY, "fsmount" },
+        static const struct {
+                long number;
+                int kinds;
+                const char *name;
+        } known[] = {
+                { SYS_openat2, FILES | IO, "openat2" },    { SYS_open_tree, FILES | MEMORY, "open_tree" },
+                { SYS_fsopen, FILES | MEMORY, "fsopen" },  { SYS_fsmount, FILES | MEMORY, "fsmount" },
                 { SYS_fsconfig, MEMORY | IO, "fsconfig" }, { SYS_move_mount, MEMORY, "move_mount" },
-                { SYS_pidfd_open, FILES, "pidfd_open" }, { SYS_mount_setattr, MEMORY, "mount_setattr" },
+                { SYS_pidfd_open, FILES, "pidfd_open" },   { SYS_mount_setattr, MEMORY, "mount_setattr" },
                 { SYS_bpf, FILES | MEMORY, "bpf" },
         };
         long a[6];
@@ -249,7 +264,8 @@ long syscall(long number, ...) {
                 a[i] = va_arg(args, long);
         va_end(args);
         for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-                if (known[i].number == number && fails(known[i].kinds, known[i].name, NULL, __builtin_return_address(0)))
+                if (known[i].number == number &&
+                    fails(known[i].kinds, known[i].name, NULL, __builtin_return_address(0)))
                         return -1;
         return REAL(syscall)(number, a[0], a[1], a[2], a[3], a[4], a[5]);
 }

@@ -1,5 +1,5 @@
-/* Records of sandboxes and containers as a damaged disk may give them back, and requests as a client may send them: read,
- * checked, told again. */
+/* Records of sandboxes and containers as a damaged disk may give them back, and requests as a client may send them:
+ * read, checked, told again. */
 #include <stdint.h>
 
 #include "cri/process.h"

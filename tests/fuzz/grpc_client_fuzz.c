@@ -1,5 +1,5 @@
-/* A gRPC client and a server that sends any frames, as a pod that is probed may: each call ends once, and nothing is left.
- * The first byte says what this side does; then a record is a frame: type, flags, stream, length, payload. */
+/* A gRPC client and a server that sends any frames, as a pod that is probed may: each call ends once, and nothing is
+ * left. The first byte says what this side does; then a record is a frame: type, flags, stream, length, payload. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,8 +56,8 @@ static void begin(struct one *one, uint64_t timeout_ms) {
         const struct grpc_client_handlers handlers = { .done = on_done };
         Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
 
-        if (grpc_client_call(client, "/a", &request.base, &cri__version_response__descriptor, timeout_ms, &handlers, one,
-                             &one->call) < 0)
+        if (grpc_client_call(client, "/a", &request.base, &cri__version_response__descriptor, timeout_ms, &handlers,
+                             one, &one->call) < 0)
                 abort();
 }
 

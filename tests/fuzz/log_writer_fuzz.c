@@ -88,7 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         make_directory();
         if (size < 3 || size > 65536)
                 return 0;
-        print(data + 3, size - 3, 1 + data[0] + (size_t)(data[1] & 127) * 256, data[1] & 128 ? 64 + (uint64_t)data[2] * 16 : 0);
+        print(data + 3, size - 3, 1 + data[0] + (size_t)(data[1] & 127) * 256,
+              data[1] & 128 ? 64 + (uint64_t)data[2] * 16 : 0);
         compare(data + 3, size - 3);
         empty_directory();
         return 0;

@@ -27,7 +27,7 @@ static void use(const struct pod *pod) {
         free(text);
         pod_limit(pod, "memory", &limit);
         pod_request(pod, "cpu");
-        list_for_each(c, &pod->spec.containers) {
+        list_for_each (c, &pod->spec.containers) {
                 pod_oom_score_adj(pod, c, (int64_t)1 << 30);
                 if (pod_environment(arena, pod, c, &facts, &made, NULL) >= 0)
                         env_expand_list(arena, &c->args, &made, &args);

@@ -30,8 +30,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (resolv_conf_parse((const char *)data, size, &node, NULL) < 0)
                 return 0;
         for (enum dns_policy policy = DNS_CLUSTER_FIRST; policy <= DNS_NONE; policy++) {
-                struct dns_request request = { .policy = policy, .pod_namespace = "default", .cluster_servers = cluster,
-                                               .cluster_domain = "cluster.local", .node = &node };
+                struct dns_request request = { .policy = policy,
+                                               .pod_namespace = "default",
+                                               .cluster_servers = cluster,
+                                               .cluster_domain = "cluster.local",
+                                               .node = &node };
                 struct dns_config config;
                 unsigned warnings;
 

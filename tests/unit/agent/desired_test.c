@@ -59,8 +59,8 @@ static void test_steps(void **state) {
                         const struct desired *d = &pods.items[k];
                         size_t n = strlen(text);
 
-                        snprintf(text + n, sizeof(text) - n, "%s%s=%.1s%s", n ? " " : "", d->file, d->pod->metadata.name,
-                                 d->duplicate ? "!" : "");
+                        snprintf(text + n, sizeof(text) - n, "%s%s=%.1s%s", n ? " " : "", d->file,
+                                 d->pod->metadata.name, d->duplicate ? "!" : "");
                         assert_int_equal(desired_has(&pods, d->pod->metadata.uid), !d->duplicate);
                         assert_ptr_equal(desired_find(&pods, d->file), d);
                         assert_false(desired_first(&pods, d->pod)->duplicate);

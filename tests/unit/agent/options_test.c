@@ -36,7 +36,8 @@ static void test_defaults(void **state) {
 }
 
 static void test_forms(void **state) {
-        const char *args[] = { "--run-dir=/run/x", "--bridge", "br1", "-v=5", "--runtime-only", "--node-ip=fd00::1", NULL };
+        const char *args[] = { "--run-dir=/run/x", "--bridge",          "br1", "-v=5",
+                               "--runtime-only",   "--node-ip=fd00::1", NULL };
         struct options o;
 
         assert_int_equal(parse(&o, NULL, args), 0);
@@ -62,10 +63,12 @@ static void test_refusals(void **state) {
                 { { "--node-ip", "300.1.1.1" }, "--node-ip: \"300.1.1.1\" is not an address" },
                 { { "--pod-cidr", "10.0.0.0" }, "--pod-cidr: \"10.0.0.0\" is not a network like 10.88.0.0/16" },
                 { { "--pod-cidr", "10.0.0.0/33" }, "--pod-cidr: \"10.0.0.0/33\" is not a network like 10.88.0.0/16" },
-                { { "--bridge", "a-name-too-long0" }, "--bridge: \"a-name-too-long0\" is not a network interface's name" },
+                { { "--bridge", "a-name-too-long0" },
+                  "--bridge: \"a-name-too-long0\" is not a network interface's name" },
                 { { "--cgroup-root", "x" }, "--cgroup-root: \"x\" is not a cgroup's path like /nacelle" },
                 { { "--cgroup-root", "/a/../b" }, "--cgroup-root: \"/a/../b\" is not a cgroup's path like /nacelle" },
-                { { "--hostname-override", "Upper" }, "--hostname-override: \"Upper\" is not a lowercase RFC 1123 subdomain" },
+                { { "--hostname-override", "Upper" },
+                  "--hostname-override: \"Upper\" is not a lowercase RFC 1123 subdomain" },
                 { { "--read-only-port", "65536" }, "--read-only-port: 65536 is not a port" },
                 { { "--read-only-port", "x" }, "--read-only-port: \"x\" is not a number" },
                 { { "--log-level", "loud" }, "--log-level: \"loud\" is none of error, warning, info, debug" },
@@ -93,11 +96,12 @@ static char *write_config(const char *text) {
 #define KIND "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\n"
 
 static void test_config(void **state) {
-        _cleanup_free_ char *path = write_config(KIND "staticPodPath: /m\npodCIDR: 10.1.0.0/16\ncontainerLogMaxSize: 1Mi\n"
-                                                      "containerLogMaxFiles: 3\nclusterDNS: [10.0.0.10]\nclusterDomain: c.local\n"
-                                                      "maxPods: 7\nserializeImagePulls: true\n"
-                                                      "crashLoopBackOff: {maxContainerRestartPeriod: 1m}\n"
-                                                      "tracing: {endpoint: 'collector:1', samplingRatePerMillion: 1000000}\n");
+        _cleanup_free_ char *path =
+                write_config(KIND "staticPodPath: /m\npodCIDR: 10.1.0.0/16\ncontainerLogMaxSize: 1Mi\n"
+                                  "containerLogMaxFiles: 3\nclusterDNS: [10.0.0.10]\nclusterDomain: c.local\n"
+                                  "maxPods: 7\nserializeImagePulls: true\n"
+                                  "crashLoopBackOff: {maxContainerRestartPeriod: 1m}\n"
+                                  "tracing: {endpoint: 'collector:1', samplingRatePerMillion: 1000000}\n");
         const char *args[] = { "--pod-cidr", "10.2.0.0/16", "--config", path, NULL };
         struct options o;
 
@@ -120,20 +124,25 @@ static void test_config_refusals(void **state) {
         static const struct {
                 const char *text, *refusal;
         } cases[] = {
-                { "apiVersion: v1\nkind: Pod\n", "wants kind KubeletConfiguration and apiVersion kubelet.config.k8s.io/v1beta1, not Pod and v1" },
+                { "apiVersion: v1\nkind: Pod\n",
+                  "wants kind KubeletConfiguration and apiVersion kubelet.config.k8s.io/v1beta1, not Pod and v1" },
                 { KIND "maxPods: many\n", "line 3: maxPods: wants a number, not a string" },
                 { KIND "staticPodPath: 3\n", "line 3: staticPodPath: wants a string, not a number" },
-                { KIND "runtimes: [{handler: runc, path: runc}]\n", "line 3: runtimes: wants a handler's name and a program's absolute path" },
+                { KIND "runtimes: [{handler: runc, path: runc}]\n",
+                  "line 3: runtimes: wants a handler's name and a program's absolute path" },
                 { KIND "runtimes: x\n", "line 3: runtimes: wants a list, not a string" },
                 { KIND "clusterDNS: x\n", "line 3: clusterDNS: wants a list, not a string" },
-                { KIND "containerLogMaxSize: big\n", "line 3: containerLogMaxSize: wants a size like 10Mi, not a string" },
+                { KIND "containerLogMaxSize: big\n",
+                  "line 3: containerLogMaxSize: wants a size like 10Mi, not a string" },
                 { KIND "tracing: on\n", "line 3: tracing: wants a map, not " },
                 { KIND "tracing: {endpoint: 1}\n", "line 3: tracing.endpoint: wants a string, not a number" },
-                { KIND "tracing: {endpoint: 'http://x:1'}\n", "line 3: tracing.endpoint: \"http://x:1\" is no endpoint" },
+                { KIND "tracing: {endpoint: 'http://x:1'}\n",
+                  "line 3: tracing.endpoint: \"http://x:1\" is no endpoint" },
                 { KIND "tracing:\n  samplingRatePerMillion: 1000001\n",
                   "line 4: tracing.samplingRatePerMillion: 1000001 is not within 0 to 1000000" },
                 { KIND "tracing: {samplingRatePerMillion: -1}\n", "samplingRatePerMillion: -1 is not within" },
-                { KIND "tracing: {samplingRatePerMillion: x}\n", "samplingRatePerMillion: wants a number, not a string" },
+                { KIND "tracing: {samplingRatePerMillion: x}\n",
+                  "samplingRatePerMillion: wants a number, not a string" },
                 { KIND "tracing: {rate: 1}\n", "line 3: tracing.rate: unknown field" },
                 { KIND "crashLoopBackOff: {maxContainerRestartPeriod: 1h}\n",
                   "line 3: crashLoopBackOff.maxContainerRestartPeriod: wants 1s to 300s" },
@@ -153,8 +162,9 @@ static void test_config_refusals(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_defaults), cmocka_unit_test(test_forms),  cmocka_unit_test(test_refusals),
-                cmocka_unit_test(test_config),   cmocka_unit_test(test_config_refusals),
+                cmocka_unit_test(test_defaults),        cmocka_unit_test(test_forms),
+                cmocka_unit_test(test_refusals),        cmocka_unit_test(test_config),
+                cmocka_unit_test(test_config_refusals),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -31,7 +31,8 @@ static void note(struct scene *s, const char *what, const char *file, const char
 }
 
 /* A "pod" here is the file's text; one that begins with "!" is broken. */
-static int decode(const char *file, const char *text, size_t length, const void *data, struct pod **ret_pod, struct err **err) {
+static int decode(const char *file, const char *text, size_t length, const void *data, struct pod **ret_pod,
+                  struct err **err) {
         if (text[0] == '!')
                 return err_set(err, EINVAL, "broken %s", text);
         *ret_pod = (struct pod *)strdup(text);
@@ -92,8 +93,13 @@ static void expect(struct scene *s, const char *log) {
 }
 
 static void watch(struct scene *s, const char *below) {
-        struct source_events events = { .decode = decode, .pod = on_pod, .broken = on_broken, .gone = on_gone,
-                                        .looked = on_looked, .discard = discard, .data = s };
+        struct source_events events = { .decode = decode,
+                                        .pod = on_pod,
+                                        .broken = on_broken,
+                                        .gone = on_gone,
+                                        .looked = on_looked,
+                                        .discard = discard,
+                                        .data = s };
 
         snprintf(s->watched, sizeof(s->watched), "%s%s", s->dir, below);
         assert_int_equal(source_new(&s->loop, s->pool, s->watched, &events, &s->source, NULL), 0);
@@ -160,9 +166,10 @@ static void test_names_that_do_not_count(void **state) {
                 const char *name;
                 bool counts;
         } cases[] = {
-                { "web.yaml", true }, { "web", true },        { "web.json", true },  { ".web.yaml", false }, { "web.yaml~", false },
-                { "#web#", false },   { "web.swp", false },   { "web.tmp", false },  { "4913", false },      { "", false },
-                { "a.bak", false },   { "x.dpkg-new", false }, { "bak", true },      { "..data", false },
+                { "web.yaml", true },   { "web", true },     { "web.json", true }, { ".web.yaml", false },
+                { "web.yaml~", false }, { "#web#", false },  { "web.swp", false }, { "web.tmp", false },
+                { "4913", false },      { "", false },       { "a.bak", false },   { "x.dpkg-new", false },
+                { "bak", true },        { "..data", false },
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++)

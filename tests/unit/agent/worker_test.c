@@ -37,8 +37,8 @@ static void test_containers_start_in_order(void **state) {
 static void test_init_containers_then_sidecar_then_main(void **state) {
         struct world *w = *state;
 
-        begin(w, POD("\"initContainers\":[" C("i1", "") "," C("car", ",\"restartPolicy\":\"Always\"") "," C("i2", "")
-                     "],\"containers\":[" C("a", "") "]"));
+        begin(w, POD("\"initContainers\":[" C("i1", "") "," C("car", ",\"restartPolicy\":\"Always\"") "," C(
+                         "i2", "") "],\"containers\":[" C("a", "") "]"));
         world_expect(w, "run s0; start i1#0");
         world_expect_status(w, "\"reason\":\"PodInitializing\"");
         world_exit(w, "i1", 0);
@@ -65,7 +65,8 @@ static void test_init_failure_restarts_with_back_off(void **state) {
 static void test_init_failure_with_never_ends_the_pod(void **state) {
         struct world *w = *state;
 
-        begin(w, POD("\"restartPolicy\":\"Never\",\"initContainers\":[" C("i", "") "],\"containers\":[" C("a", "") "]"));
+        begin(w,
+              POD("\"restartPolicy\":\"Never\",\"initContainers\":[" C("i", "") "],\"containers\":[" C("a", "") "]"));
         world_exit(w, "i", 3);
         world_expect(w, "run s0; start i#0; stop sandbox");
         world_expect_status(w, "\"phase\":\"Failed\"");
@@ -113,10 +114,8 @@ static void test_restart_policies(void **state) {
                 int code;
                 const char *then, *phase;
         } cases[] = {
-                { "Always", 0, "start a#1", "Running" },
-                { "OnFailure", 0, "stop sandbox", "Succeeded" },
-                { "OnFailure", 2, "start a#1", "Running" },
-                { "Never", 0, "stop sandbox", "Succeeded" },
+                { "Always", 0, "start a#1", "Running" },    { "OnFailure", 0, "stop sandbox", "Succeeded" },
+                { "OnFailure", 2, "start a#1", "Running" }, { "Never", 0, "stop sandbox", "Succeeded" },
                 { "Never", 2, "stop sandbox", "Failed" },
         };
 
@@ -124,7 +123,8 @@ static void test_restart_policies(void **state) {
                 struct world *w = world_new();
                 char json[512], phase[64];
 
-                snprintf(json, sizeof(json), POD("\"restartPolicy\":\"%s\",\"containers\":[" C("a", "") "]"), cases[i].policy);
+                snprintf(json, sizeof(json), POD("\"restartPolicy\":\"%s\",\"containers\":[" C("a", "") "]"),
+                         cases[i].policy);
                 begin(w, json);
                 world_expect(w, "run s0; start a#0");
                 world_exit(w, "a", cases[i].code);
@@ -148,8 +148,8 @@ static void test_deletion_with_grace(void **state) {
 static void test_pre_stop_uses_the_grace_period(void **state) {
         struct world *w = *state;
 
-        begin(w, POD("\"terminationGracePeriodSeconds\":30,\"containers\":["
-                     C("a", ",\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":10}}}") "]"));
+        begin(w, POD("\"terminationGracePeriodSeconds\":30,\"containers\":[" C(
+                         "a", ",\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":10}}}") "]"));
         worker_delete(w->worker);
         world_run(w);
         world_expect(w, "run s0; start a#0");
@@ -174,8 +174,8 @@ static void test_failed_post_start_kills(void **state) {
         struct world *w = *state;
 
         w->exec_exit = 1;
-        begin(w, POD("\"restartPolicy\":\"Never\",\"containers\":["
-                     C("a", ",\"lifecycle\":{\"postStart\":{\"exec\":{\"command\":[\"up\"]}}}") "]"));
+        begin(w, POD("\"restartPolicy\":\"Never\",\"containers\":[" C(
+                         "a", ",\"lifecycle\":{\"postStart\":{\"exec\":{\"command\":[\"up\"]}}}") "]"));
         world_expect(w, "run s0; start a#0; exec up; stop a 2; stop sandbox");
         world_expect_status(w, "\"phase\":\"Failed\"");
 }
@@ -183,8 +183,14 @@ static void test_failed_post_start_kills(void **state) {
 static void test_sidecars_end_last_in_reverse(void **state) {
         struct world *w = *state;
 
-        begin(w, POD("\"terminationGracePeriodSeconds\":9,\"initContainers\":[" C("s1", ",\"restartPolicy\":\"Always\"") ","
-                     C("s2", ",\"restartPolicy\":\"Always\"") "],\"containers\":[" C("a", "") "," C("b", "") "]"));
+        begin(w,
+              POD("\"terminationGracePeriodSeconds\":9,\"initContainers\":[" C(
+                      "s1",
+                      ",\"restartPolicy\":"
+                      "\"Always\"") "," C("s2",
+                                          ",\"restartPolicy\":\"Always\"") "],\"containers\":[" C("a",
+                                                                                                  "") "," C("b",
+                                                                                                            "") "]"));
         world_expect(w, "run s0; start s1#0; start s2#0; start a#0; start b#0");
         w->hold_stops = true;
         worker_delete(w->worker);
@@ -204,8 +210,8 @@ static void test_sidecars_end_last_in_reverse(void **state) {
 static void test_finished_pod_ends_its_sidecars_and_rests(void **state) {
         struct world *w = *state;
 
-        begin(w, POD("\"restartPolicy\":\"Never\",\"initContainers\":[" C("s", ",\"restartPolicy\":\"Always\"")
-                     "],\"containers\":[" C("a", "") "]"));
+        begin(w, POD("\"restartPolicy\":\"Never\",\"initContainers\":[" C(
+                         "s", ",\"restartPolicy\":\"Always\"") "],\"containers\":[" C("a", "") "]"));
         world_exit(w, "a", 0);
         world_expect(w, "run s0; start s#0; start a#0; stop s 30; stop sandbox");
         world_expect_status(w, "\"phase\":\"Succeeded\"");
@@ -295,9 +301,11 @@ static void test_liveness_restarts(void **state) {
         struct world *w = *state;
 
         w->probe_outcome = PROBE_FAILURE;
-        begin(w, POD("\"containers\":[" C("a", ",\"livenessProbe\":{\"httpGet\":{\"path\":\"/h\",\"port\":80},\"periodSeconds\":5,"
-                                               "\"initialDelaySeconds\":10,\"failureThreshold\":2,\"terminationGracePeriodSeconds\":3}")
-                     "]"));
+        begin(w,
+              POD("\"containers\":[" C(
+                      "a",
+                      ",\"livenessProbe\":{\"httpGet\":{\"path\":\"/h\",\"port\":80},\"periodSeconds\":5,"
+                      "\"initialDelaySeconds\":10,\"failureThreshold\":2,\"terminationGracePeriodSeconds\":3}") "]"));
         world_expect(w, "run s0; start a#0");
         world_pass(w, 10000);
         world_expect(w, "probe 10.1.2.3:80/h");
@@ -310,7 +318,8 @@ static void test_readiness_decides_ready(void **state) {
         struct world *w = *state;
 
         w->probe_outcome = PROBE_FAILURE;
-        begin(w, POD("\"containers\":[" C("a", ",\"readinessProbe\":{\"tcpSocket\":{\"port\":80},\"periodSeconds\":5}") "]"));
+        begin(w, POD("\"containers\":[" C(
+                         "a", ",\"readinessProbe\":{\"tcpSocket\":{\"port\":80},\"periodSeconds\":5}") "]"));
         world_pass(w, 1);
         world_expect_status(w, "\"ready\":false");
         w->probe_outcome = PROBE_SUCCESS;
@@ -322,9 +331,10 @@ static void test_startup_gates_the_others(void **state) {
         struct world *w = *state;
 
         w->exec_exit = 1;
-        begin(w, POD("\"containers\":[" C("a", ",\"startupProbe\":{\"exec\":{\"command\":[\"up\"]},\"periodSeconds\":1,"
-                                               "\"failureThreshold\":30},\"livenessProbe\":{\"exec\":{\"command\":[\"live\"]},"
-                                               "\"periodSeconds\":1}") "]"));
+        begin(w, POD("\"containers\":[" C(
+                         "a", ",\"startupProbe\":{\"exec\":{\"command\":[\"up\"]},\"periodSeconds\":1,"
+                              "\"failureThreshold\":30},\"livenessProbe\":{\"exec\":{\"command\":[\"live\"]},"
+                              "\"periodSeconds\":1}") "]"));
         world_pass(w, 2500);
         world_expect(w, "run s0; start a#0; exec up; exec up; exec up");
         world_expect_status(w, "\"started\":false");
@@ -337,7 +347,9 @@ static void test_startup_gates_the_others(void **state) {
 /* A second agent finds what the first one left, touches nothing, and goes on counting. */
 static void test_take_up(void **state) {
         static const char json[] = POD("\"containers\":[" C("a", "") "," C("b", "") "]");
-        struct worker_found_container containers[] = { { "a", "s0-a-0", 0 }, { "b", "s0-b-0", 0 }, { "b", "s0-b-1", 1 } };
+        struct worker_found_container containers[] = { { "a", "s0-a-0", 0 },
+                                                       { "b", "s0-b-0", 0 },
+                                                       { "b", "s0-b-1", 1 } };
         struct worker_found found = { .sandbox_id = "s0", .containers = containers, .n_containers = 3 };
         struct world *w = *state;
 

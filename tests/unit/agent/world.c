@@ -64,10 +64,18 @@ static int op_container_get(void *data, const char *id, struct cri_container_inf
         if (!c)
                 return -ENOENT;
         *ret = (struct cri_container_info){
-                .id = c->id, .sandbox_id = c->sandbox, .name = c->name, .attempt = c->attempt, .state = c->state,
-                .started_at = c->started * 1000000, .finished_at = c->finished * 1000000, .exit_code = c->exit_code,
-                .reason = c->state == CRI__CONTAINER_STATE__CONTAINER_EXITED ? c->exit_code ? "Error" : "Completed" : "",
-                .message = "", .image_id = "sha256:1",
+                .id = c->id,
+                .sandbox_id = c->sandbox,
+                .name = c->name,
+                .attempt = c->attempt,
+                .state = c->state,
+                .started_at = c->started * 1000000,
+                .finished_at = c->finished * 1000000,
+                .exit_code = c->exit_code,
+                .reason =
+                        c->state == CRI__CONTAINER_STATE__CONTAINER_EXITED ? c->exit_code ? "Error" : "Completed" : "",
+                .message = "",
+                .image_id = "sha256:1",
         };
         return 0;
 }
@@ -101,7 +109,9 @@ static void op_gone(void *data, struct worker *worker) {
 }
 
 static void tell(struct world *w, enum cri_event_type type, const struct world_container *c) {
-        struct cri_event event = { .type = type, .sandbox_id = w->sandbox, .container_id = c ? c->id : NULL,
+        struct cri_event event = { .type = type,
+                                   .sandbox_id = w->sandbox,
+                                   .container_id = c ? c->id : NULL,
                                    .container_name = c ? c->name : NULL };
 
         if (w->worker && !w->gone)
@@ -175,7 +185,8 @@ static void create(struct world *w, struct world_call *call) {
         snprintf(c->sandbox, sizeof(c->sandbox), "%s", request->pod_sandbox_id);
         c->attempt = request->config->metadata->attempt;
         c->state = CRI__CONTAINER_STATE__CONTAINER_CREATED;
-        snprintf(c->id, sizeof(c->id), "%s-%s-%u", request->pod_sandbox_id, request->config->metadata->name, c->attempt);
+        snprintf(c->id, sizeof(c->id), "%s-%s-%u", request->pod_sandbox_id, request->config->metadata->name,
+                 c->attempt);
         response.container_id = c->id;
         call->done(call->data, &response.base, NULL);
 }
@@ -390,15 +401,24 @@ struct world *world_new(void) {
         assert_non_null(mkdtemp(w->dir));
         snprintf(w->root, sizeof(w->root), "%s/root", w->dir);
         snprintf(w->logs, sizeof(w->logs), "%s/logs", w->dir);
-        w->options = (struct options){ .root_dir = w->root, .pod_logs_dir = w->logs, .node_name = (char *)"node",
-                                       .cgroup_root = (char *)"/test", .resolv_conf = (char *)"", .crash_back_off_max = 300,
+        w->options = (struct options){ .root_dir = w->root,
+                                       .pod_logs_dir = w->logs,
+                                       .node_name = (char *)"node",
+                                       .cgroup_root = (char *)"/test",
+                                       .resolv_conf = (char *)"",
+                                       .crash_back_off_max = 300,
                                        .max_parallel_pulls = 4 };
         w->now = 1000000000;
         w->timer = WORKER_NEVER;
-        w->ops = (struct worker_ops){ op_call, op_sandbox_get, op_container_get, op_submit, op_now, op_set_timer,
-                                      op_probe_start, op_probe_cancel, op_changed, op_gone };
-        w->node = (struct worker_node){ .ops = &w->ops, .data = w, .options = &w->options, .events = events_new("node"),
-                                        .host_ip = "192.168.0.1", .memory_bytes = 1LL << 32, .cpu_milli = 2000 };
+        w->ops = (struct worker_ops){ op_call,      op_sandbox_get, op_container_get, op_submit,  op_now,
+                                      op_set_timer, op_probe_start, op_probe_cancel,  op_changed, op_gone };
+        w->node = (struct worker_node){ .ops = &w->ops,
+                                        .data = w,
+                                        .options = &w->options,
+                                        .events = events_new("node"),
+                                        .host_ip = "192.168.0.1",
+                                        .memory_bytes = 1LL << 32,
+                                        .cpu_milli = 2000 };
         return w;
 }
 

@@ -48,9 +48,9 @@ struct world {
         unsigned sandboxes;
         char log[16384];
         bool gone;
-        bool hold_stops; /* StopContainer does not end anything: the test does */
+        bool hold_stops;           /* StopContainer does not end anything: the test does */
         const char *sandbox_error; /* the next RunPodSandbox fails with it */
-        int exec_exit; /* of ExecSync */
+        int exec_exit;             /* of ExecSync */
         enum probe_outcome probe_outcome;
         bool image_there;
 };

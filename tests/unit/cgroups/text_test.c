@@ -33,7 +33,9 @@ static const struct {
           "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
           "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
           3,
-          { { .path = "/sys/fs/cgroup/cpu,cpuacct", .options = "cpu,cpuacct", .controllers = CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUACCT) },
+          { { .path = "/sys/fs/cgroup/cpu,cpuacct",
+              .options = "cpu,cpuacct",
+              .controllers = CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUACCT) },
             { .path = "/sys/fs/cgroup/freezer", .options = "freezer", .controllers = CG_BIT(CGROUP_FREEZER) },
             { .path = "/sys/fs/cgroup/unified", .v2 = true } } },
         /* A container's view of its own cgroup, and a second mount of one hierarchy. */
@@ -64,7 +66,8 @@ static void test_mounts(void **state) {
 static const struct {
         uint64_t shares, weight;
 } weights[] = {
-        { 0, 0 }, { 1, 1 }, { 2, 1 }, { 3, 2 }, { 512, 59 }, { 1024, 100 }, { 2048, 174 }, { 262144, 10000 }, { 300000, 10000 },
+        { 0, 0 },      { 1, 1 },      { 2, 1 },          { 3, 2 },          { 512, 59 },
+        { 1024, 100 }, { 2048, 174 }, { 262144, 10000 }, { 300000, 10000 },
 };
 
 static void test_weights(void **state) {
@@ -78,16 +81,11 @@ static const struct {
         const char *path, *rel;
         int error;
 } paths[] = {
-        { "pod", "nacelle/pod", 0 },
-        { "/kubepods/pod", "kubepods/pod", 0 },
-        { "//a///b/", "a/b", 0 },
-        { "", "nacelle", 0 },
-        { "...", "nacelle/...", 0 },
-        { "/", NULL, EINVAL },
-        { "..", NULL, EINVAL },
-        { "a/../b", NULL, EINVAL },
-        { "/a/.", NULL, EINVAL },
-        { "a\nb", NULL, EINVAL },
+        { "pod", "nacelle/pod", 0 }, { "/kubepods/pod", "kubepods/pod", 0 },
+        { "//a///b/", "a/b", 0 },    { "", "nacelle", 0 },
+        { "...", "nacelle/...", 0 }, { "/", NULL, EINVAL },
+        { "..", NULL, EINVAL },      { "a/../b", NULL, EINVAL },
+        { "/a/.", NULL, EINVAL },    { "a\nb", NULL, EINVAL },
 };
 
 static void test_paths(void **state) {

@@ -92,12 +92,12 @@ static int remove_pod(void **state) {
         return c ? cgroup_remove(c, POD, NULL) : 0;
 }
 
-#define assert_ok(call)                                            \
-        do {                                                       \
-                _cleanup_err_ struct err *err = NULL;              \
-                int _r = (call);                                   \
-                if (_r < 0)                                        \
-                        fail_msg("%s: %s", #call, err_text(err));  \
+#define assert_ok(call)                                                                                                \
+        do {                                                                                                           \
+                _cleanup_err_ struct err *err = NULL;                                                                  \
+                int _r = (call);                                                                                       \
+                if (_r < 0)                                                                                            \
+                        fail_msg("%s: %s", #call, err_text(err));                                                      \
         } while (0)
 
 /* Runs @child in the cgroup, joined as the runtime does it. */
@@ -165,13 +165,33 @@ static const struct {
         { CGROUP_CPU, { .cpu_shares = 512 }, "cpu.weight", "59", "cpu.shares", "512" },
         { CGROUP_CPU, { .cpu_weight = 100 }, "cpu.weight", "100", "cpu.shares", "2597" },
         { CGROUP_CPU, { .cpu_quota_us = 50000 }, "cpu.max", "50000 100000", "cpu.cfs_quota_us", "50000" },
-        { CGROUP_CPU, { .cpu_quota_us = 5000, .cpu_period_us = 10000 }, "cpu.max", "5000 10000", "cpu.cfs_period_us", "10000" },
+        { CGROUP_CPU,
+          { .cpu_quota_us = 5000, .cpu_period_us = 10000 },
+          "cpu.max",
+          "5000 10000",
+          "cpu.cfs_period_us",
+          "10000" },
         { CGROUP_CPU, { .cpu_quota_us = CGROUP_UNLIMITED }, "cpu.max", "max 100000", "cpu.cfs_quota_us", "-1" },
         { CGROUP_CPUSET, { .cpuset_cpus = "0" }, "cpuset.cpus", "0", "cpuset.cpus", "0" },
         { CGROUP_MEMORY, { .memory_max = 64 << 20 }, "memory.max", "67108864", "memory.limit_in_bytes", "67108864" },
-        { CGROUP_MEMORY, { .memory_max = 128 << 20, .memory_swap = 128 << 20 }, "memory.swap.max", "0", "memory.memsw.limit_in_bytes", "134217728" },
-        { CGROUP_MEMORY, { .memory_max = 32 << 20, .memory_swap = 33 << 20 }, "memory.max", "33554432", "memory.limit_in_bytes", "33554432" },
-        { CGROUP_MEMORY, { .memory_max = CGROUP_UNLIMITED, .memory_swap = CGROUP_UNLIMITED }, "memory.max", "max", "memory.limit_in_bytes", "9223372036854771712" },
+        { CGROUP_MEMORY,
+          { .memory_max = 128 << 20, .memory_swap = 128 << 20 },
+          "memory.swap.max",
+          "0",
+          "memory.memsw.limit_in_bytes",
+          "134217728" },
+        { CGROUP_MEMORY,
+          { .memory_max = 32 << 20, .memory_swap = 33 << 20 },
+          "memory.max",
+          "33554432",
+          "memory.limit_in_bytes",
+          "33554432" },
+        { CGROUP_MEMORY,
+          { .memory_max = CGROUP_UNLIMITED, .memory_swap = CGROUP_UNLIMITED },
+          "memory.max",
+          "max",
+          "memory.limit_in_bytes",
+          "9223372036854771712" },
         { CGROUP_MEMORY, { .memory_low = 8 << 20 }, "memory.low", "8388608", "memory.soft_limit_in_bytes", "8388608" },
         { CGROUP_MEMORY, { .oom_group = true }, "memory.oom.group", "1", NULL, NULL },
         { CGROUP_PIDS, { .pids_max = 42 }, "pids.max", "42", "pids.max", "42" },
@@ -200,8 +220,13 @@ static void check_limits(void) {
 }
 
 static const struct cgroup_unified bad_names[] = {
-        { "../memory.max", "1" }, { "a/b.c", "1" },       { "cgroup.procs", "1" }, { "cgroup.subtree_control", "-memory" },
-        { "memory", "1" },        { ".memory.max", "1" }, { "", "1" },
+        { "../memory.max", "1" },
+        { "a/b.c", "1" },
+        { "cgroup.procs", "1" },
+        { "cgroup.subtree_control", "-memory" },
+        { "memory", "1" },
+        { ".memory.max", "1" },
+        { "", "1" },
 };
 
 static void check_refusals(void) {
@@ -346,8 +371,11 @@ static void open_device(void) {
         _exit(fd >= 0 ? 0 : errno == EPERM ? 1 : 4);
 }
 
-#define RULE(allow_, major_, minor_, read_, write_, mknod_) \
-        { .allow = allow_, .type = 'c', .major = major_, .minor = minor_, .read = read_, .write = write_, .mknod = mknod_ }
+#define RULE(allow_, major_, minor_, read_, write_, mknod_)                                                            \
+        {                                                                                                              \
+                .allow = allow_, .type = 'c', .major = major_, .minor = minor_, .read = read_, .write = write_,        \
+                .mknod = mknod_                                                                                        \
+        }
 
 enum { OPENED, NOT_OPENED, NOT_MADE };
 
@@ -364,14 +392,44 @@ static const struct {
         { { RULE(true, 1, 3, true, false, true) }, 1, 3, O_RDWR, NOT_OPENED, false },
         { { RULE(true, 1, 3, true, false, true) }, 1, 3, O_RDONLY, OPENED, false },
         { { RULE(true, 1, 3, true, false, true), RULE(true, 1, 3, false, true, false) }, 2, 3, O_RDWR, OPENED, false },
-        { { RULE(true, 1, -1, true, true, true), RULE(false, 1, 3, false, true, false) }, 2, 3, O_RDWR, NOT_OPENED, true },
-        { { RULE(true, 1, -1, true, true, true), RULE(false, 1, 3, false, true, false) }, 2, 3, O_RDONLY, OPENED, true },
+        { { RULE(true, 1, -1, true, true, true), RULE(false, 1, 3, false, true, false) },
+          2,
+          3,
+          O_RDWR,
+          NOT_OPENED,
+          true },
+        { { RULE(true, 1, -1, true, true, true), RULE(false, 1, 3, false, true, false) },
+          2,
+          3,
+          O_RDONLY,
+          OPENED,
+          true },
         { { RULE(true, 1, -1, true, true, true), RULE(false, 1, 3, false, true, false) }, 2, 5, O_RDWR, OPENED, true },
         { { RULE(true, -1, -1, false, false, true) }, 1, 3, O_RDONLY, NOT_OPENED, false },
-        { { { .allow = true, .type = 'a', .major = -1, .minor = -1, .read = true, .write = true, .mknod = true } }, 1, 5, O_RDWR, OPENED, false },
-        { { { .allow = true, .type = 'b', .major = 1, .minor = 3, .read = true, .write = true, .mknod = true } }, 1, 3, O_RDWR, NOT_MADE, false },
-        { { RULE(true, 1, 3, true, true, true), RULE(false, -1, -1, false, true, false) }, 2, 3, O_RDWR, NOT_OPENED, false },
-        { { RULE(true, 1, 3, true, true, true), RULE(false, -1, -1, false, true, false) }, 2, 3, O_RDONLY, OPENED, false },
+        { { { .allow = true, .type = 'a', .major = -1, .minor = -1, .read = true, .write = true, .mknod = true } },
+          1,
+          5,
+          O_RDWR,
+          OPENED,
+          false },
+        { { { .allow = true, .type = 'b', .major = 1, .minor = 3, .read = true, .write = true, .mknod = true } },
+          1,
+          3,
+          O_RDWR,
+          NOT_MADE,
+          false },
+        { { RULE(true, 1, 3, true, true, true), RULE(false, -1, -1, false, true, false) },
+          2,
+          3,
+          O_RDWR,
+          NOT_OPENED,
+          false },
+        { { RULE(true, 1, 3, true, true, true), RULE(false, -1, -1, false, true, false) },
+          2,
+          3,
+          O_RDONLY,
+          OPENED,
+          false },
         { { RULE(false, -1, -1, true, true, true) }, 0, 3, O_RDONLY, NOT_MADE, false },
 };
 
@@ -525,8 +583,10 @@ static void check_io(void) {
                 skip();
         assert_ok(cgroup_apply(c, WEB, &l, &err));
         assert_ok(cg_resolve(c, WEB, rel, &err));
-        assert_int_equal(cg_read(h, rel, h->mount.v2 ? "io.max" : "blkio.throttle.write_bps_device", text, sizeof(text)), 0);
-        snprintf(expected, sizeof(expected), h->mount.v2 ? "%u:%u rbps=max wbps=1048576" : "%u:%u 1048576", io.major, io.minor);
+        assert_int_equal(
+                cg_read(h, rel, h->mount.v2 ? "io.max" : "blkio.throttle.write_bps_device", text, sizeof(text)), 0);
+        snprintf(expected, sizeof(expected), h->mount.v2 ? "%u:%u rbps=max wbps=1048576" : "%u:%u 1048576", io.major,
+                 io.minor);
         assert_non_null(strstr(text, expected));
 }
 
@@ -585,7 +645,9 @@ static void nothing(void) {
 
 /* Printed, not judged: other work on the machine decides as well. */
 static void check_cost(void) {
-        struct cgroup_limits l = { .cpu_shares = 512, .cpu_quota_us = 50000, .memory_max = 64 << 20, .pids_max = 100, .oom_group = true };
+        struct cgroup_limits l = {
+                .cpu_shares = 512, .cpu_quota_us = 50000, .memory_max = 64 << 20, .pids_max = 100, .oom_group = true
+        };
         double best[4] = { 1e9, 1e9, 1e9, 1e9 };
 
         for (int i = 0; i < 20; i++) {
@@ -604,15 +666,16 @@ static void check_cost(void) {
                 for (int j = 0; j < 4; j++)
                         best[j] = t[j + 1] - t[j] < best[j] ? t[j + 1] - t[j] : best[j];
         }
-        print_message("create and limit %.3f, devices %.3f, fork and join %.3f, remove %.3f ms\n", best[0], best[1], best[2], best[3]);
+        print_message("create and limit %.3f, devices %.3f, fork and join %.3f, remove %.3f ms\n", best[0], best[1],
+                      best[2], best[3]);
 }
 
 /* A machine that cannot be had without cgroup2 skips what is for v1 alone. */
-#define TEST(name)                             \
-        static void test_##name(void **state) { \
-                if (!c)                        \
-                        skip();                \
-                check_##name();                \
+#define TEST(name)                                                                                                     \
+        static void test_##name(void **state) {                                                                        \
+                if (!c)                                                                                                \
+                        skip();                                                                                        \
+                check_##name();                                                                                        \
         }
 TEST(limits)
 TEST(refusals)
@@ -636,23 +699,9 @@ TEST(cost)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                EACH(limits),
-                EACH(refusals),
-                EACH(unified),
-                EACH(join),
-                EACH(late_cpuset),
-                EACH(pids_limit),
-                EACH(freeze),
-                EACH(devices),
-                EACH(device_refusals),
-                EACH(oom),
-                EACH(stats),
-                EACH(hugetlb),
-                EACH(io),
-                EACH(children),
-                EACH(prune),
-                EACH(mounts),
-                EACH(cost),
+                EACH(limits), EACH(refusals), EACH(unified),         EACH(join),   EACH(late_cpuset), EACH(pids_limit),
+                EACH(freeze), EACH(devices),  EACH(device_refusals), EACH(oom),    EACH(stats),       EACH(hugetlb),
+                EACH(io),     EACH(children), EACH(prune),           EACH(mounts), EACH(cost),
         };
         int failed = cmocka_run_group_tests_name("as the machine is", tests, open_tree, close_tree);
 

@@ -82,7 +82,8 @@ static void test_not_masqueraded(void **state) {
         host_serve(OUTSIDE, IPPROTO_TCP, 80);
         for (int i = 0; i < 2; i++) {
                 network_free(network);
-                network = open_with((struct network_options){ .masquerade = i == 0, .no_masquerade = &outside,
+                network = open_with((struct network_options){ .masquerade = i == 0,
+                                                              .no_masquerade = &outside,
                                                               .n_no_masquerade = i == 0 },
                                     "10.88.0.0/24", "fd00:88::/64");
                 start("a", NULL, 0);
@@ -246,9 +247,9 @@ static void test_options(void **state) {
                 struct network *opened = NULL;
 
                 for (; options.n_pod_cidrs < 3 && rows[i].cidrs[options.n_pod_cidrs]; options.n_pod_cidrs++)
-                        assert_int_equal(ip_cidr_parse(rows[i].cidrs[options.n_pod_cidrs],
-                                                       &cidrs[options.n_pod_cidrs], NULL),
-                                         0);
+                        assert_int_equal(
+                                ip_cidr_parse(rows[i].cidrs[options.n_pod_cidrs], &cidrs[options.n_pod_cidrs], NULL),
+                                0);
                 assert_int_equal(network_open(&options, &opened, &err), rows[i].says ? -EINVAL : 0);
                 if (rows[i].says && !strstr(err_text(err), rows[i].says))
                         fail_msg("\"%s\" is not \"%s\"", err_text(err), rows[i].says);

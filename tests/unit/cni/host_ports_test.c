@@ -219,9 +219,11 @@ static void test_foreign_drop(void **state) {
         char text[128] = "";
 
         assert_false(foreign_forward_drop(text, sizeof(text)));
-        host_run("nft 'add table inet mine; add chain inet mine in { type filter hook input priority 0; policy drop; }'");
+        host_run("nft 'add table inet mine; add chain inet mine in { type filter hook input priority 0; policy drop; "
+                 "}'");
         assert_false(foreign_forward_drop(text, sizeof(text)));
-        host_run("nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }'");
+        host_run("nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy "
+                 "drop; }'");
         assert_true(foreign_forward_drop(text, sizeof(text)));
         assert_string_equal(text, "table ip filter, chain FORWARD");
         host_run("nft 'chain ip filter FORWARD { policy accept; }'");

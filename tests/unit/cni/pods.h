@@ -29,8 +29,8 @@ HOST_FUNCTION struct network *open_network(const char *bridge, const char *cidr4
         return open_with((struct network_options){ .bridge = bridge, .masquerade = true }, cidr4, cidr6);
 }
 
-HOST_FUNCTION int attach(const char *id, const struct network_port *ports, size_t n_ports, struct network_result *ret_result,
-                  struct err **err) {
+HOST_FUNCTION int attach(const char *id, const struct network_port *ports, size_t n_ports,
+                         struct network_result *ret_result, struct err **err) {
         struct network_request request = { .id = id, .netns = host_netns(id), .ports = ports, .n_ports = n_ports };
 
         return network_attach(network, &request, ret_result, err);

@@ -73,7 +73,7 @@ static void expect_refusal(enum cri_method method, const void *request, int code
 /* Filters, and the ids that they give: prefixes, states, labels. */
 static const struct {
         const char *id;
-        int state; /* -1: any */
+        int state;         /* -1: any */
         const char *label; /* of app */
         const char *found;
 } lists[] = {
@@ -108,7 +108,7 @@ static void test_list_sandboxes(void **state) {
                         filter.state = &wanted;
                 }
                 if (lists[i].label) {
-                        label.key = (char *)(uintptr_t)"app";
+                        label.key = (char *)(uintptr_t) "app";
                         label.value = (char *)(uintptr_t)lists[i].label;
                         filter.label_selector = labels;
                         filter.n_label_selector = 1;
@@ -126,7 +126,8 @@ static void test_list_containers(void **state) {
         static const struct {
                 const char *id, *sandbox;
                 size_t n;
-        } filters[] = { { "", "", 3 }, { "c1", "", 0 }, { "c11", "", 1 }, { "", "aaaa1", 2 }, { "", "aab", 1 }, { "c11", "aab", 0 } };
+        } filters[] = { { "", "", 3 },      { "c1", "", 0 },  { "c11", "", 1 },
+                        { "", "aaaa1", 2 }, { "", "aab", 1 }, { "c11", "aab", 0 } };
 
         (void)state;
         for (size_t i = 0; i < ELEMENTS(filters); i++) {
@@ -161,7 +162,7 @@ static void test_status(void **state) {
         struct answer answer;
 
         (void)state;
-        request.container_id = (char *)(uintptr_t)"c11";
+        request.container_id = (char *)(uintptr_t) "c11";
         request.verbose = true;
         answer = call(CRI_CONTAINER_STATUS, &request);
         response = (const Cri__ContainerStatusResponse *)answer.message;
@@ -174,7 +175,7 @@ static void test_status(void **state) {
 
         exit.exit_code = 137;
         exit.finished_at = 5;
-        exit.reason = (char *)(uintptr_t)"OOMKilled";
+        exit.reason = (char *)(uintptr_t) "OOMKilled";
         assert_int_equal(container_find(&cri, "c111", &container, NULL), 0);
         container_take_exit(container, &exit);
         answer = call(CRI_CONTAINER_STATUS, &request);
@@ -182,7 +183,7 @@ static void test_status(void **state) {
         assert_int_equal(response->status->exit_code, 137);
         assert_string_equal(response->status->reason, "OOMKilled");
         exit.exit_code = 0;
-        exit.reason = (char *)(uintptr_t)"";
+        exit.reason = (char *)(uintptr_t) "";
         container_take_exit(container, &exit);
         assert_string_equal(container_reason(container), "Completed");
         arena_free(answer.arena);
@@ -197,7 +198,8 @@ static void test_wrong_ids(void **state) {
         struct answer answer;
 
         (void)state;
-        stop_pod.pod_sandbox_id = remove_container_.container_id = start.container_id = status.pod_sandbox_id = (char *)(uintptr_t)"zz";
+        stop_pod.pod_sandbox_id = remove_container_.container_id = start.container_id = status.pod_sandbox_id =
+                (char *)(uintptr_t) "zz";
         answer = call(CRI_STOP_POD_SANDBOX, &stop_pod);
         assert_int_equal(answer.code, 0);
         arena_free(answer.arena);
@@ -206,9 +208,9 @@ static void test_wrong_ids(void **state) {
         arena_free(answer.arena);
         expect_refusal(CRI_START_CONTAINER, &start, ENOENT, "find container \"zz\": not found");
         expect_refusal(CRI_POD_SANDBOX_STATUS, &status, ENOENT, "find sandbox \"zz\": not found");
-        status.pod_sandbox_id = (char *)(uintptr_t)"aa";
+        status.pod_sandbox_id = (char *)(uintptr_t) "aa";
         expect_refusal(CRI_POD_SANDBOX_STATUS, &status, EINVAL, "the beginning of several");
-        status.pod_sandbox_id = (char *)(uintptr_t)"";
+        status.pod_sandbox_id = (char *)(uintptr_t) "";
         expect_refusal(CRI_POD_SANDBOX_STATUS, &status, EINVAL, "the sandbox id is empty");
 }
 
@@ -227,15 +229,15 @@ static void test_wrong_requests(void **state) {
         run.config = &config;
         config.metadata = &metadata;
         expect_refusal(CRI_RUN_POD_SANDBOX, &run, EINVAL, "name, namespace and uid");
-        metadata.name = (char *)(uintptr_t)"web";
-        metadata.namespace_ = (char *)(uintptr_t)"ns";
-        metadata.uid = (char *)(uintptr_t)"uid";
+        metadata.name = (char *)(uintptr_t) "web";
+        metadata.namespace_ = (char *)(uintptr_t) "ns";
+        metadata.uid = (char *)(uintptr_t) "uid";
         expect_refusal(CRI_RUN_POD_SANDBOX, &run, EEXIST, "name \"web_ns_uid_0\" is reserved for \"aaaa1\"");
-        run.runtime_handler = (char *)(uintptr_t)"other";
+        run.runtime_handler = (char *)(uintptr_t) "other";
         expect_refusal(CRI_RUN_POD_SANDBOX, &run, EINVAL, "no runtime for \"other\" is configured");
-        create.pod_sandbox_id = (char *)(uintptr_t)"aaaa1";
+        create.pod_sandbox_id = (char *)(uintptr_t) "aaaa1";
         expect_refusal(CRI_CREATE_CONTAINER, &create, EINVAL, "must include metadata");
-        exec_sync.container_id = exec.container_id = (char *)(uintptr_t)"d333";
+        exec_sync.container_id = exec.container_id = (char *)(uintptr_t) "d333";
         expect_refusal(CRI_EXEC_SYNC, &exec_sync, EINVAL, "a command takes");
         expect_refusal(CRI_EXEC, &exec, EOPNOTSUPP, "no streaming server");
         expect_refusal(CRI_PULL_IMAGE, &pull, EINVAL, "image reference is empty");
@@ -250,7 +252,8 @@ static void test_table_of_methods(void **state) {
 
                 assert_non_null(slash);
                 assert_string_equal(slash + 1, cri_methods[i].name);
-                snprintf(service, sizeof(service), "/runtime.v1.%s/", cri_methods[i].flags & CRI_IMAGE_SERVICE ? "ImageService" : "RuntimeService");
+                snprintf(service, sizeof(service), "/runtime.v1.%s/",
+                         cri_methods[i].flags & CRI_IMAGE_SERVICE ? "ImageService" : "RuntimeService");
                 assert_int_equal(strncmp(cri_methods[i].path, service, strlen(service)), 0);
                 assert_int_equal(strncmp(cri_methods[i].name, "Stream", 6) == 0 || i == CRI_GET_CONTAINER_EVENTS,
                                  (cri_methods[i].flags & CRI_STREAM) != 0);
@@ -259,8 +262,9 @@ static void test_table_of_methods(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_list_sandboxes), cmocka_unit_test(test_list_containers), cmocka_unit_test(test_streams),
-                cmocka_unit_test(test_status),         cmocka_unit_test(test_wrong_ids),       cmocka_unit_test(test_wrong_requests),
+                cmocka_unit_test(test_list_sandboxes),   cmocka_unit_test(test_list_containers),
+                cmocka_unit_test(test_streams),          cmocka_unit_test(test_status),
+                cmocka_unit_test(test_wrong_ids),        cmocka_unit_test(test_wrong_requests),
                 cmocka_unit_test(test_table_of_methods),
         };
         return cmocka_run_group_tests(tests, setup, teardown);

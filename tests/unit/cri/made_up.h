@@ -4,7 +4,8 @@
 #include "cri/call.h"
 #include "cri/exits.h"
 
-static inline struct cri_sandbox *made_up_sandbox(struct cri *cri, const char *id, const char *name, const char *label) {
+static inline struct cri_sandbox *made_up_sandbox(struct cri *cri, const char *id, const char *name,
+                                                  const char *label) {
         Cri__PodSandboxConfig config = CRI__POD_SANDBOX_CONFIG__INIT;
         Cri__PodSandboxMetadata metadata = CRI__POD_SANDBOX_METADATA__INIT;
         Cri__PodSandboxConfig__LabelsEntry entry = CRI__POD_SANDBOX_CONFIG__LABELS_ENTRY__INIT, *entries[] = { &entry };
@@ -13,15 +14,15 @@ static inline struct cri_sandbox *made_up_sandbox(struct cri *cri, const char *i
         struct cri_sandbox *sandbox;
 
         metadata.name = (char *)(uintptr_t)name;
-        metadata.namespace_ = (char *)(uintptr_t)"ns";
-        metadata.uid = (char *)(uintptr_t)"uid";
+        metadata.namespace_ = (char *)(uintptr_t) "ns";
+        metadata.uid = (char *)(uintptr_t) "uid";
         config.metadata = &metadata;
-        entry.key = (char *)(uintptr_t)"app";
+        entry.key = (char *)(uintptr_t) "app";
         entry.value = (char *)(uintptr_t)label;
         config.labels = entries;
         config.n_labels = 1;
         record.id = (char *)(uintptr_t)id;
-        record.cgroup = (char *)(uintptr_t)"pod";
+        record.cgroup = (char *)(uintptr_t) "pod";
         record.created_at = cri_creation_time(cri);
         if (pack_into(arena, &config.base, &record.config) < 0 || sandbox_new(cri, &record, &sandbox, NULL) < 0)
                 return NULL;
@@ -38,7 +39,7 @@ static inline struct cri_container *made_up_container(struct cri_sandbox *sandbo
         struct cri_container *container;
 
         metadata.name = (char *)(uintptr_t)name;
-        image.image = (char *)(uintptr_t)"image:1";
+        image.image = (char *)(uintptr_t) "image:1";
         config.metadata = &metadata;
         config.image = &image;
         record.id = (char *)(uintptr_t)id;

@@ -46,7 +46,8 @@ static void test_commands(void **state) {
         for (size_t i = 0; i < ELEMENTS(commands); i++) {
                 Cri__ContainerConfig config = CRI__CONTAINER_CONFIG__INIT;
                 Cri__PodSandboxConfig pod = CRI__POD_SANDBOX_CONFIG__INIT;
-                struct image_config image = { .entrypoint = list_of(&commands[i].entrypoint), .cmd = list_of(&commands[i].cmd) };
+                struct image_config image = { .entrypoint = list_of(&commands[i].entrypoint),
+                                              .cmd = list_of(&commands[i].cmd) };
                 Record__Container record = RECORD__CONTAINER__INIT;
                 _cleanup_arena_ struct arena *arena = arena_new();
                 _cleanup_err_ struct err *err = NULL;
@@ -76,8 +77,10 @@ static const char *env_of(const Record__Container *record, const char *name) {
 
 static void test_environment(void **state) {
         const char *image_env[] = { "A=image", "B=image", "PATH=/image", NULL }, *cmd[] = { "sh", NULL };
-        struct image_config image = { .env = (char **)image_env, .cmd = (char **)cmd, .workdir = (char *)(uintptr_t)"/work",
-                                      .stop_signal = (char *)(uintptr_t)"SIGQUIT" };
+        struct image_config image = { .env = (char **)image_env,
+                                      .cmd = (char **)cmd,
+                                      .workdir = (char *)(uintptr_t) "/work",
+                                      .stop_signal = (char *)(uintptr_t) "SIGQUIT" };
         Cri__ContainerConfig config = CRI__CONTAINER_CONFIG__INIT;
         Cri__KeyValue b = CRI__KEY_VALUE__INIT, c = CRI__KEY_VALUE__INIT, *envs[] = { &b, &c };
         Cri__PodSandboxConfig pod = CRI__POD_SANDBOX_CONFIG__INIT;
@@ -86,14 +89,14 @@ static void test_environment(void **state) {
         _cleanup_err_ struct err *err = NULL;
 
         (void)state;
-        b.key = (char *)(uintptr_t)"B";
-        b.value = (ProtobufCBinaryData){ 4, (uint8_t *)(uintptr_t)"ours" };
-        c.key = (char *)(uintptr_t)"C";
+        b.key = (char *)(uintptr_t) "B";
+        b.value = (ProtobufCBinaryData){ 4, (uint8_t *)(uintptr_t) "ours" };
+        c.key = (char *)(uintptr_t) "C";
         config.envs = envs;
         config.n_envs = 2;
         config.tty = true;
-        pod.hostname = (char *)(uintptr_t)"host";
-        record.home = (char *)(uintptr_t)"/home/web";
+        pod.hostname = (char *)(uintptr_t) "host";
+        record.home = (char *)(uintptr_t) "/home/web";
         assert_int_equal(process_decide(arena, &config, &image, &pod, &record, &err), 0);
         assert_string_equal(env_of(&record, "A"), "image");
         assert_string_equal(env_of(&record, "B"), "ours");
@@ -105,7 +108,7 @@ static void test_environment(void **state) {
         assert_string_equal(record.cwd, "/work");
         assert_int_equal(record.stop_signal, SIGQUIT);
 
-        c.key = (char *)(uintptr_t)"X=Y";
+        c.key = (char *)(uintptr_t) "X=Y";
         assert_int_equal(process_decide(arena, &config, &image, &pod, &record, &err), -EINVAL);
         assert_non_null(strstr(err_text(err), "\"X=Y\" is no name"));
 }
@@ -118,7 +121,8 @@ static uint64_t bit(const char *name) {
 }
 
 static void test_capabilities(void **state) {
-        const char *add[] = { "ALL", "NET_ADMIN" }, *drop[] = { "all", "CHOWN" }, *ambient[] = { "NET_RAW", "SYS_ADMIN" };
+        const char *add[] = { "ALL", "NET_ADMIN" }, *drop[] = { "all", "CHOWN" },
+                   *ambient[] = { "NET_RAW", "SYS_ADMIN" };
         Cri__LinuxContainerSecurityContext security = CRI__LINUX_CONTAINER_SECURITY_CONTEXT__INIT;
         Cri__LinuxContainerConfig linux_ = CRI__LINUX_CONTAINER_CONFIG__INIT;
         Cri__ContainerConfig config = CRI__CONTAINER_CONFIG__INIT;
@@ -167,10 +171,10 @@ static const struct {
         const char *text;
         int number;
 } signals[] = {
-        { "SIGTERM", SIGTERM }, { "quit", SIGQUIT },     { "9", 9 },            { "SIGRTMIN", 34 },     { "SIGRTMIN+3", 37 },
-        { "RTMAX-1", 63 },      { "SIGRTMAX", 64 },      { "64", 64 },          { "65", -EINVAL },      { "0", -EINVAL },
-        { "-1", -EINVAL },      { "SIGNONE", -EINVAL },  { "", -EINVAL },       { "SIGRTMIN+31", -EINVAL },
-        { "9x", -EINVAL },      { "SIGCLD", SIGCHLD },
+        { "SIGTERM", SIGTERM }, { "quit", SIGQUIT },        { "9", 9 },         { "SIGRTMIN", 34 },
+        { "SIGRTMIN+3", 37 },   { "RTMAX-1", 63 },          { "SIGRTMAX", 64 }, { "64", 64 },
+        { "65", -EINVAL },      { "0", -EINVAL },           { "-1", -EINVAL },  { "SIGNONE", -EINVAL },
+        { "", -EINVAL },        { "SIGRTMIN+31", -EINVAL }, { "9x", -EINVAL },  { "SIGCLD", SIGCHLD },
 };
 
 static void test_signals(void **state) {

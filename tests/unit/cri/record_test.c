@@ -41,7 +41,8 @@ static void test_round_trip(void **state) {
 
         (void)state;
         assert_int_equal(record_write(&cri, RECORD_SANDBOX, "s1", &record_of_sandbox(arena, sandbox)->base, NULL), 0);
-        assert_int_equal(record_write(&cri, RECORD_CONTAINER, "c1", &record_of_container(arena, container)->base, NULL), 0);
+        assert_int_equal(record_write(&cri, RECORD_CONTAINER, "c1", &record_of_container(arena, container)->base, NULL),
+                         0);
         assert_int_equal(record_read(&cri, RECORD_SANDBOX, "s1", arena, &pod, NULL), 0);
         assert_int_equal(record_read(&cri, RECORD_CONTAINER, "c1", arena, &record, NULL), 0);
         assert_int_equal(record_read(&cri, RECORD_EXIT, "c1", arena, &exit, NULL), -ENOENT);
@@ -94,7 +95,7 @@ static void test_half(void **state) {
 
         (void)state;
         assert_int_equal(sandbox_new(&cri, &record, &sandbox, &err), -EBADMSG);
-        record.id = (char *)(uintptr_t)"s5"; /* without a config */
+        record.id = (char *)(uintptr_t) "s5"; /* without a config */
         assert_int_equal(sandbox_new(&cri, &record, &sandbox, NULL), -EBADMSG);
         assert_null(table_find(&cri.sandboxes, "s5"));
 }
@@ -122,7 +123,7 @@ static void test_names(void **state) {
         made_up_clear(&cri);
         a = made_up_sandbox(&cri, "ab1", "web", "web");
         assert_null(made_up_sandbox(&cri, "ab2", "web", "web")); /* the name */
-        assert_null(made_up_sandbox(&cri, "ab1", "db", "web")); /* the id */
+        assert_null(made_up_sandbox(&cri, "ab1", "db", "web"));  /* the id */
         b = made_up_sandbox(&cri, "ab3", "db", "web");
         assert_ptr_equal(cri.first_sandbox, a);
         assert_ptr_equal(cri.last_sandbox, b);

@@ -30,7 +30,8 @@ static const struct {
         { "/data", "/srv", "web:1", "", false, false, 0, "both a host path and an image" },
         { "/data", "", "web:1", "/a", false, false, 0, "image sub path \"/a\" is not relative" },
         { "/data", "/srv", "", "", false, true, 0, "recursive read-only without read-only" },
-        { "/data", "/srv", "", "", true, true, CRI__MOUNT_PROPAGATION__PROPAGATION_BIDIRECTIONAL, "needs private propagation" },
+        { "/data", "/srv", "", "", true, true, CRI__MOUNT_PROPAGATION__PROPAGATION_BIDIRECTIONAL,
+          "needs private propagation" },
 };
 
 static void test_mounts(void **state) {
@@ -67,14 +68,16 @@ static void test_refusals(void **state) {
         static const struct {
                 const char *path;
                 int code;
-        } logs[] = { { "web/0.log", 0 }, { "a..b/0.log", 0 }, { "../x", EINVAL }, { "a/../../x", EINVAL }, { "a/..", EINVAL } };
+        } logs[] = {
+                { "web/0.log", 0 }, { "a..b/0.log", 0 }, { "../x", EINVAL }, { "a/../../x", EINVAL }, { "a/..", EINVAL }
+        };
 
         (void)state;
         for (size_t i = 0; i < ELEMENTS(logs); i++) {
                 config.log_path = (char *)(uintptr_t)logs[i].path;
                 assert_int_equal(spec_check_config(&config, &pod, NULL), -logs[i].code);
         }
-        config.log_path = (char *)(uintptr_t)"";
+        config.log_path = (char *)(uintptr_t) "";
         config.linux = &linux_;
         linux_.security_context = &security;
         security.privileged = true;
@@ -83,7 +86,7 @@ static void test_refusals(void **state) {
         profile.profile_type = CRI__SECURITY_PROFILE__PROFILE_TYPE__Localhost;
         security.seccomp = &profile;
         assert_int_equal(spec_check_config(&config, &pod, NULL), -EINVAL); /* names no file */
-        profile.localhost_ref = (char *)(uintptr_t)"localhost/strict.json";
+        profile.localhost_ref = (char *)(uintptr_t) "localhost/strict.json";
         assert_int_equal(spec_check_config(&config, &pod, NULL), 0);
         security.apparmor = &profile;
         assert_int_equal(spec_check_config(&config, &pod, NULL), -EOPNOTSUPP);
@@ -92,7 +95,8 @@ static void test_refusals(void **state) {
 }
 
 static void test_resources(void **state) {
-        Cri__LinuxContainerResources old = CRI__LINUX_CONTAINER_RESOURCES__INIT, update = CRI__LINUX_CONTAINER_RESOURCES__INIT;
+        Cri__LinuxContainerResources old = CRI__LINUX_CONTAINER_RESOURCES__INIT,
+                                     update = CRI__LINUX_CONTAINER_RESOURCES__INIT;
         _cleanup_arena_ struct arena *arena = arena_new();
         Cri__LinuxContainerResources *merged;
         struct cgroup_limits limits;
@@ -100,7 +104,7 @@ static void test_resources(void **state) {
         (void)state;
         old.cpu_shares = 512;
         old.memory_limit_in_bytes = 1 << 20;
-        old.cpuset_cpus = (char *)(uintptr_t)"0-1";
+        old.cpuset_cpus = (char *)(uintptr_t) "0-1";
         update.memory_limit_in_bytes = 2 << 20;
         merged = resources_merge(arena, &old, &update);
         assert_int_equal(resources_to_limits(arena, merged, &limits, NULL), 0);
@@ -164,18 +168,27 @@ static void test_user_namespaces(void **state) {
 }
 
 static void test_cdi(void **state) {
-        static const char spec[] =
-                "{\"cdiVersion\":\"0.6.0\",\"kind\":\"vendor.com/net\",\"containerEdits\":{\"env\":[\"ALL=1\"]},\"devices\":["
-                "{\"name\":\"one\",\"containerEdits\":{\"env\":[\"ONE=yes\"],\"deviceNodes\":[{\"path\":\"/dev/one\",\"hostPath\":\"/dev/null\"}],"
-                "\"mounts\":[{\"hostPath\":\"/srv\",\"containerPath\":\"/one\",\"options\":[\"ro\",\"bind\",\"rslave\"]}],\"additionalGids\":[44]}},"
-                "{\"name\":\"tmp\",\"containerEdits\":{\"mounts\":[{\"hostPath\":\"x\",\"containerPath\":\"/t\",\"type\":\"tmpfs\"}]}},"
-                "{\"name\":\"rdt\",\"containerEdits\":{\"intelRdt\":{\"closID\":\"x\"}}},{\"name\":\"again\",\"containerEdits\":{\"env\":[\"AGAIN=1\"]}},"
-                "{\"name\":\"hooked\",\"containerEdits\":{\"hooks\":[{\"hookName\":\"createRuntime\",\"path\":\"/x\"}]}}]}";
+        static const char spec[] = "{\"cdiVersion\":\"0.6.0\",\"kind\":\"vendor.com/"
+                                   "net\",\"containerEdits\":{\"env\":[\"ALL=1\"]},\"devices\":["
+                                   "{\"name\":\"one\",\"containerEdits\":{\"env\":[\"ONE=yes\"],\"deviceNodes\":[{"
+                                   "\"path\":\"/dev/one\",\"hostPath\":\"/dev/null\"}],"
+                                   "\"mounts\":[{\"hostPath\":\"/srv\",\"containerPath\":\"/"
+                                   "one\",\"options\":[\"ro\",\"bind\",\"rslave\"]}],\"additionalGids\":[44]}},"
+                                   "{\"name\":\"tmp\",\"containerEdits\":{\"mounts\":[{\"hostPath\":\"x\","
+                                   "\"containerPath\":\"/t\",\"type\":\"tmpfs\"}]}},"
+                                   "{\"name\":\"rdt\",\"containerEdits\":{\"intelRdt\":{\"closID\":\"x\"}}},{\"name\":"
+                                   "\"again\",\"containerEdits\":{\"env\":[\"AGAIN=1\"]}},"
+                                   "{\"name\":\"hooked\",\"containerEdits\":{\"hooks\":[{\"hookName\":"
+                                   "\"createRuntime\",\"path\":\"/x\"}]}}]}";
         static const struct {
                 const char *name;
                 int code;
-        } names[] = { { "vendor.com/net=one", 0 }, { "vendor.com/net=two", ENODEV }, { "vendor.com/gpu=one", ENODEV },
-                      { "one", EINVAL }, { "vendor.com/net=hooked", EOPNOTSUPP }, { "vendor.com/net=tmp", EOPNOTSUPP },
+        } names[] = { { "vendor.com/net=one", 0 },
+                      { "vendor.com/net=two", ENODEV },
+                      { "vendor.com/gpu=one", ENODEV },
+                      { "one", EINVAL },
+                      { "vendor.com/net=hooked", EOPNOTSUPP },
+                      { "vendor.com/net=tmp", EOPNOTSUPP },
                       { "vendor.com/net=rdt", EOPNOTSUPP } };
         char top[] = "/tmp/nacelle-cdi-XXXXXX", path[128];
         struct cri cri = { 0 };
@@ -189,13 +202,14 @@ static void test_cdi(void **state) {
         cri.options.cdi_dirs = top;
         for (size_t i = 0; i < ELEMENTS(names); i++) {
                 Cri__ContainerConfig config = CRI__CONTAINER_CONFIG__INIT;
-                Cri__CDIDevice device = CRI__CDIDEVICE__INIT, again = CRI__CDIDEVICE__INIT, *devices[] = { &device, &again };
+                Cri__CDIDevice device = CRI__CDIDEVICE__INIT, again = CRI__CDIDEVICE__INIT,
+                               *devices[] = { &device, &again };
                 _cleanup_arena_ struct arena *arena = arena_new();
 
                 device.name = (char *)(uintptr_t)names[i].name;
                 config.cdi_devices = devices;
                 config.n_cdi_devices = names[i].code ? 1 : 2;
-                again.name = (char *)(uintptr_t)"vendor.com/net=again";
+                again.name = (char *)(uintptr_t) "vendor.com/net=again";
                 assert_int_equal(spec_add_cdi(&cri, arena, &config, NULL), -names[i].code);
                 if (names[i].code)
                         continue;
@@ -212,8 +226,9 @@ static void test_cdi(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_mounts),          cmocka_unit_test(test_refusals), cmocka_unit_test(test_resources),
-                cmocka_unit_test(test_user_namespaces), cmocka_unit_test(test_cdi),
+                cmocka_unit_test(test_mounts),    cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_resources), cmocka_unit_test(test_user_namespaces),
+                cmocka_unit_test(test_cdi),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -41,7 +41,8 @@ static int setup(void **state) {
                 assert_int_equal(mkdir(layers[i], 0755), 0);
         }
         put(layers[1], "etc/passwd", "root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1001::/home/web:\nodd:x:zz:1::/:\n");
-        put(layers[1], "etc/group", "root:x:0:\nweb:x:1001:\nextra:x:50000:web,other\nprefix:x:7:webmaster\nstaff:x:50:root,web\n");
+        put(layers[1], "etc/group",
+            "root:x:0:\nweb:x:1001:\nextra:x:50000:web,other\nprefix:x:7:webmaster\nstaff:x:50:root,web\n");
         return 0;
 }
 
@@ -63,8 +64,8 @@ static void format(const struct user *user, char text[256]) {
 
 static const struct {
         const char *image; /* the image's USER */
-        const char *name; /* run_as_username */
-        int64_t uid, gid; /* run_as_user, run_as_group; -9: unset */
+        const char *name;  /* run_as_username */
+        int64_t uid, gid;  /* run_as_user, run_as_group; -9: unset */
         bool strict;
         int64_t extra; /* a supplemental group; -9: none */
         const char *result;

@@ -207,7 +207,8 @@ static void test_backoff(void **state) {
         assert_int_equal(registry_backoff(5, 0), 8000);
         assert_int_equal(registry_backoff(60, 0), 8000);
         assert_int_equal(registry_backoff(5, 2), 2000); /* as the server asks */
-        assert_int_equal(registry_backoff(0, REGISTRY_RETRY_AFTER_MAX_SECONDS), REGISTRY_RETRY_AFTER_MAX_SECONDS * 1000);
+        assert_int_equal(registry_backoff(0, REGISTRY_RETRY_AFTER_MAX_SECONDS),
+                         REGISTRY_RETRY_AFTER_MAX_SECONDS * 1000);
         assert_int_equal(registry_backoff(0, 3600), REGISTRY_RETRY_AFTER_MAX_SECONDS * 1000);
 }
 

@@ -105,11 +105,24 @@ static struct pod *read_pod(const char *text) {
 
 static void test_environment(void **state) {
         static const struct string_pair wanted[] = {
-                { "FIRST", "11" },      { "SECOND", "1/$(THIRD)" }, { "THIRD", "3" }, { "EMPTY", "" },
-                { "NAME", "web-n" },    { "UID_", "default" },      { "APP", "shop" }, { "NONE", "" },
-                { "NODE", "n" },        { "IP", "10.1.0.7" },       { "IPS", "10.1.0.7,fd00::7" },
-                { "HOST", "192.0.2.1" }, { "CPU", "1" },             { "CPUM", "250" }, { "MEM", "2048" },
-                { "REQ", "10485760" },  { "URL", "http://10.1.0.7:11" }, { "FILE", "from-file" },
+                { "FIRST", "11" },
+                { "SECOND", "1/$(THIRD)" },
+                { "THIRD", "3" },
+                { "EMPTY", "" },
+                { "NAME", "web-n" },
+                { "UID_", "default" },
+                { "APP", "shop" },
+                { "NONE", "" },
+                { "NODE", "n" },
+                { "IP", "10.1.0.7" },
+                { "IPS", "10.1.0.7,fd00::7" },
+                { "HOST", "192.0.2.1" },
+                { "CPU", "1" },
+                { "CPUM", "250" },
+                { "MEM", "2048" },
+                { "REQ", "10485760" },
+                { "URL", "http://10.1.0.7:11" },
+                { "FILE", "from-file" },
         };
         const struct pod_facts facts = {
                 .pod_ip = "10.1.0.7",
@@ -208,9 +221,8 @@ static void test_sub_path(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_expand),        cmocka_unit_test(test_environment),
-                cmocka_unit_test(test_not_known_yet), cmocka_unit_test(test_maps),
-                cmocka_unit_test(test_bomb),          cmocka_unit_test(test_sub_path),
+                cmocka_unit_test(test_expand), cmocka_unit_test(test_environment), cmocka_unit_test(test_not_known_yet),
+                cmocka_unit_test(test_maps),   cmocka_unit_test(test_bomb),        cmocka_unit_test(test_sub_path),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
-/* docs/pod-fields.tsv says of every field of Kubernetes 1.36 what becomes of it: the tables of kube/ must agree, row for row. */
+/* docs/pod-fields.tsv says of every field of Kubernetes 1.36 what becomes of it: the tables of kube/ must agree, row
+ * for row. */
 #include "kube/pod_fields.h"
 
 #include <errno.h>
@@ -108,10 +109,12 @@ static char *manifest(const struct row *row) {
                 const char *type, *text;
         } shapes[] = {
                 { "PodSpec", "\"containers\":[{\"name\":\"c\",\"image\":\"i\"}],\"%s\":%s" },
-                { "Volume", "\"containers\":[{\"name\":\"c\",\"image\":\"i\"}],\"volumes\":[{\"name\":\"v\",\"%s\":%s}]" },
+                { "Volume",
+                  "\"containers\":[{\"name\":\"c\",\"image\":\"i\"}],\"volumes\":[{\"name\":\"v\",\"%s\":%s}]" },
                 { "VolumeProjection", "\"containers\":[{\"name\":\"c\",\"image\":\"i\"}],\"volumes\":[{\"name\":\"v\","
                                       "\"projected\":{\"sources\":[{\"%s\":%s}]}}]" },
-                { "EnvVarSource", "\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"env\":[{\"name\":\"E\",\"valueFrom\":{\"%s\":%s}}]}]" },
+                { "EnvVarSource", "\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"env\":[{\"name\":\"E\","
+                                  "\"valueFrom\":{\"%s\":%s}}]}]" },
                 { "EnvFromSource", "\"containers\":[{\"name\":\"c\",\"image\":\"i\",\"envFrom\":[{\"%s\":%s}]}]" },
         };
         static const struct {
@@ -135,7 +138,10 @@ static char *manifest(const struct row *row) {
         for (size_t i = 0; i < ELEMENTS(shapes); i++)
                 if (strcmp(shapes[i].type, row->type) == 0) {
                         snprintf(spec, sizeof(spec), shapes[i].text, row->field, value);
-                        if (asprintf(&whole, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"},\"spec\":{%s}}", spec) < 0)
+                        if (asprintf(&whole,
+                                     "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"},\"spec\":{%"
+                                     "s}}",
+                                     spec) < 0)
                                 return NULL;
                 }
         return whole;

@@ -229,21 +229,21 @@ static const struct {
         { OPEN "ports: [{containerPort: 1, hostPort: 2}, {containerPort: 3, hostPort: 2}]\n",
           "spec.containers[0].ports[1].hostPort: Duplicate value: \"TCP//2\"" },
         { HEAD "  hostNetwork: true\n  containers:\n  - name: a\n    image: i\n    ports: [{containerPort: 1, "
-          "hostPort: 2}]\n",
+               "hostPort: 2}]\n",
           "must match `containerPort` when `hostNetwork` is true" },
         { OPEN "volumeMounts: [{name: x, mountPath: /x}]\n",
           "spec.containers[0].volumeMounts[0].name: Not found: \"x\"" },
         { HEAD "  volumes: [{name: x}]\n  containers:\n  - name: a\n    image: i\n    volumeMounts: [{name: x, "
-          "mountPath: /x}, {name: x, mountPath: /x}]\n",
+               "mountPath: /x}, {name: x, mountPath: /x}]\n",
           "volumeMounts[1].mountPath: Invalid value: \"/x\": must be unique" },
         { HEAD "  volumes: [{name: x}]\n  containers:\n  - name: a\n    image: i\n    volumeMounts: [{name: x, "
-          "mountPath: /x, subPath: a/../b}]\n",
+               "mountPath: /x, subPath: a/../b}]\n",
           "subPath: Invalid value: \"a/../b\": must not contain '..'" },
         { HEAD "  volumes: [{name: x}]\n  containers:\n  - name: a\n    image: i\n    volumeMounts: [{name: x, "
-          "mountPath: /x, subPath: /b}]\n",
+               "mountPath: /x, subPath: /b}]\n",
           "must be a relative path" },
         { HEAD "  volumes: [{name: x}]\n  containers:\n  - name: a\n    image: i\n    volumeMounts: [{name: x, "
-          "mountPath: /x, mountPropagation: Bidirectional}]\n",
+               "mountPath: /x, mountPropagation: Bidirectional}]\n",
           "available only to privileged containers" },
         { ONE "  volumes: [{name: x}, {name: x}]\n", "spec.volumes[1].name: Duplicate value: \"x\"" },
         { ONE "  volumes: [{name: x, emptyDir: {}, hostPath: {path: /}}]\n",
@@ -294,7 +294,7 @@ static const struct {
           "must be non-negative and less than terminationGracePeriodSeconds (30)" },
         { OPEN "lifecycle: {stopSignal: SIGTERM}\n", "may not be set for containers with empty `spec.os.name`" },
         { HEAD "  containers: [{name: b, "
-          "image: i}]\n  initContainers:\n  - name: a\n    image: i\n    livenessProbe: {exec: {command: [x]}}\n",
+               "image: i}]\n  initContainers:\n  - name: a\n    image: i\n    livenessProbe: {exec: {command: [x]}}\n",
           "initContainers[0].livenessProbe: Forbidden: may not be set for init containers without "
           "restartPolicy=Always" },
         { OPEN "securityContext: {runAsUser: -1}\n",
@@ -324,8 +324,7 @@ static const struct {
         { ONE "  imagePullSecrets: [{name: x}]\n", "static pods may not reference secrets" },
         { ONE "  volumes: [{name: x, configMap: {name: x}}]\n",
           "spec.volumes[0].configMap: static pods may not reference configmaps" },
-        { ONE "  volumes: [{name: x, secret: {secretName: x}}]\n",
-          "static pods may not reference secrets" },
+        { ONE "  volumes: [{name: x, secret: {secretName: x}}]\n", "static pods may not reference secrets" },
         { ONE "  volumes: [{name: x, persistentVolumeClaim: {claimName: x}}]\n",
           "static pods may not reference persistentvolumeclaims" },
         { ONE "  volumes: [{name: x, csi: {driver: x}}]\n",
@@ -414,10 +413,10 @@ static void test_size_bound(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_defaults),      cmocka_unit_test(test_identity),
+                cmocka_unit_test(test_defaults),         cmocka_unit_test(test_identity),
                 cmocka_unit_test(test_json_and_own_uid), cmocka_unit_test(test_write),
-                cmocka_unit_test(test_refusals),      cmocka_unit_test(test_warnings),
-                cmocka_unit_test(test_many_errors),   cmocka_unit_test(test_size_bound),
+                cmocka_unit_test(test_refusals),         cmocka_unit_test(test_warnings),
+                cmocka_unit_test(test_many_errors),      cmocka_unit_test(test_size_bound),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

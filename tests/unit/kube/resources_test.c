@@ -98,8 +98,14 @@ static void test_numbers(void **state) {
                 uint64_t shares;
                 int64_t quota;
         } numbers[] = {
-                { 0, 2, 0 },           { 1, 2, 1000 },           { 10, 10, 1000 },      { 11, 11, 1100 },
-                { 100, 102, 10000 },   { 1000, 1024, 100000 },   { 1500, 1536, 150000 }, { 256000, 262144, 25600000 },
+                { 0, 2, 0 },
+                { 1, 2, 1000 },
+                { 10, 10, 1000 },
+                { 11, 11, 1100 },
+                { 100, 102, 10000 },
+                { 1000, 1024, 100000 },
+                { 1500, 1536, 150000 },
+                { 256000, 262144, 25600000 },
                 { 300000, 262144, 30000000 },
         };
 
@@ -122,8 +128,8 @@ static void test_oom_score(void **state) {
                 { PODS C("a", "requests: {memory: 2Gi}") INIT S("s", "requests: {memory: 1Gi}"), "s", 800 },
                 { PODS C("a", "requests: {memory: 1Gi}") INIT S("s", "requests: {memory: 2Gi}"), "s", 800 },
                 { "  priorityClassName: system-node-critical\n" PODS C("a", ""), "a", -997 },
-                { "  resources: {requests: {memory: 3Gi}, limits: {memory: 4Gi}}\n" PODS
-                          C("a", "requests: {memory: 1Gi}") C("b", ""),
+                { "  resources: {requests: {memory: 3Gi}, limits: {memory: 4Gi}}\n" PODS C(
+                          "a", "requests: {memory: 1Gi}") C("b", ""),
                   "a", 800 },
         };
 

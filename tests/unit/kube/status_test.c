@@ -124,8 +124,8 @@ static void test_phase(void **state) {
                 set_scene(&scene, phases[i].policy, phases[i].init_kinds, phases[i].init_states, phases[i].states);
                 if (pod_phase(&scene.pod, scene.init_status, scene.status, phases[i].terminal) != phases[i].phase)
                         fail_msg("row %zu: %s", i,
-                                 pod_phase_name(pod_phase(&scene.pod, scene.init_status, scene.status,
-                                                          phases[i].terminal)));
+                                 pod_phase_name(
+                                         pod_phase(&scene.pod, scene.init_status, scene.status, phases[i].terminal)));
         }
 }
 
@@ -151,7 +151,7 @@ static void test_restart_rules(void **state) {
         c->restart_policy_rules.count = 1;
         assert_true(pod_should_restart(&scene.pod, c, 42));
         assert_false(pod_should_restart(&scene.pod, c, 1));
-        in.operator = EXIT_CODES_NOT_IN;
+        in.operator= EXIT_CODES_NOT_IN;
         assert_true(pod_should_restart(&scene.pod, c, 1));
         assert_false(pod_should_restart(&scene.pod, c, 42));
         c->restart_policy_rules.count = 0;

@@ -74,8 +74,9 @@ static void test_move(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_set_and_wrap),    cmocka_unit_test(test_the_first_error_stays), cmocka_unit_test(test_errno_text),
-                cmocka_unit_test(test_nobody_wants_it), cmocka_unit_test(test_bounds),                cmocka_unit_test(test_move),
+                cmocka_unit_test(test_set_and_wrap), cmocka_unit_test(test_the_first_error_stays),
+                cmocka_unit_test(test_errno_text),   cmocka_unit_test(test_nobody_wants_it),
+                cmocka_unit_test(test_bounds),       cmocka_unit_test(test_move),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

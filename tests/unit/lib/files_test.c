@@ -125,8 +125,11 @@ static void test_deep(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_read_and_replace), cmocka_unit_test(test_read_proc), cmocka_unit_test(test_directories),
-                cmocka_unit_test(test_usage),            cmocka_unit_test(test_deep),
+                cmocka_unit_test(test_read_and_replace),
+                cmocka_unit_test(test_read_proc),
+                cmocka_unit_test(test_directories),
+                cmocka_unit_test(test_usage),
+                cmocka_unit_test(test_deep),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
 }

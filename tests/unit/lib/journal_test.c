@@ -61,16 +61,20 @@ static void receive(char *ret, size_t size) {
                 }
                 memcpy(&length, line + 1, sizeof(length));
                 assert_true(line + 9 + length < end && line[9 + length] == '\n');
-                used += (size_t)snprintf(ret + used, size - used, "%.*s=%.*s\n", (int)(line - p), p, (int)length, line + 9);
+                used += (size_t)snprintf(ret + used, size - used, "%.*s=%.*s\n", (int)(line - p), p, (int)length,
+                                         line + 9);
                 p = line + 9 + length + 1;
         }
 }
 
 static void test_fields(void **state) {
-        static const struct { const char *text, *fields; } cases[] = {
+        static const struct {
+                const char *text, *fields;
+        } cases[] = {
                 { "plain", "" },
                 { "pod default/web: gone", "POD_NAMESPACE=default\nPOD_NAME=web\n" },
-                { "pod default/web: container main: Started", "POD_NAMESPACE=default\nPOD_NAME=web\nCONTAINER_NAME=main\n" },
+                { "pod default/web: container main: Started",
+                  "POD_NAMESPACE=default\nPOD_NAME=web\nCONTAINER_NAME=main\n" },
                 { "container " ID ": no room", "CONTAINER_ID=" ID "\n" },
                 { "sandbox " ID ": no room", "POD_SANDBOX_ID=" ID "\n" },
                 { "sandbox " ID " has no record", "" },
@@ -86,7 +90,8 @@ static void test_fields(void **state) {
 
                 assert_int_equal(journal_send(fd, "agent", 4, cases[i].text), 0);
                 receive(got, sizeof(got));
-                snprintf(want, sizeof(want), "PRIORITY=4\nSYSLOG_IDENTIFIER=agent\nMESSAGE=%s\n%s", cases[i].text, cases[i].fields);
+                snprintf(want, sizeof(want), "PRIORITY=4\nSYSLOG_IDENTIFIER=agent\nMESSAGE=%s\n%s", cases[i].text,
+                         cases[i].fields);
                 assert_string_equal(got, want);
         }
         close(fd);
@@ -137,15 +142,17 @@ static void test_log(void **state) {
         assert_int_equal(log_to_journal(path), 0);
         log_warning("pod %s/%s: late", "default", "web");
         receive(got, sizeof(got));
-        assert_string_equal(got, "PRIORITY=4\nSYSLOG_IDENTIFIER=agent\nMESSAGE=pod default/web: late\nPOD_NAMESPACE=default\nPOD_NAME=web\n");
+        assert_string_equal(got, "PRIORITY=4\nSYSLOG_IDENTIFIER=agent\nMESSAGE=pod default/web: "
+                                 "late\nPOD_NAMESPACE=default\nPOD_NAME=web\n");
         log_debug("not wanted");
         assert_true(recv(server, got, sizeof(got), MSG_DONTWAIT) < 0);
 }
 
 int main(void) {
         static const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_fields),   cmocka_unit_test(test_longest_field), cmocka_unit_test(test_refusals),
-                cmocka_unit_test(test_stderr_is_told_apart), cmocka_unit_test(test_log),
+                cmocka_unit_test(test_fields),   cmocka_unit_test(test_longest_field),
+                cmocka_unit_test(test_refusals), cmocka_unit_test(test_stderr_is_told_apart),
+                cmocka_unit_test(test_log),
         };
 
         return cmocka_run_group_tests(tests, setup, teardown);

@@ -53,7 +53,8 @@ static const struct {
 };
 
 static void test_trace_parents(void **state) {
-        static const uint8_t id[] = { 0x0a, 0xf7, 0x65, 0x19, 0x16, 0xcd, 0x43, 0xdd, 0x84, 0x48, 0xeb, 0x21, 0x1c, 0x80, 0x31, 0x9c };
+        static const uint8_t id[] = { 0x0a, 0xf7, 0x65, 0x19, 0x16, 0xcd, 0x43, 0xdd,
+                                      0x84, 0x48, 0xeb, 0x21, 0x1c, 0x80, 0x31, 0x9c };
         static const uint8_t span[] = { 0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31 };
 
         for (size_t i = 0; i < ELEMENTS(parents); i++) {
@@ -153,7 +154,7 @@ static void handle_export(struct grpc_call *call, const ProtobufCMessage *messag
         for (size_t i = 0; i < scope->n_spans; i++)
                 keep(&scope->spans[i]);
         partial.rejected_spans = f->reject;
-        partial.error_message = (char *)(uintptr_t)"too many";
+        partial.error_message = (char *)(uintptr_t) "too many";
         response.partial_success = f->reject ? &partial : NULL;
         grpc_call_reply(call, &response.base);
 }
@@ -186,7 +187,9 @@ static void collector_stop(void) {
 }
 
 static void make_tracer(unsigned per_million) {
-        const struct tracer_options options = { .endpoint = f->endpoint, .per_million = per_million, .host_name = "host" };
+        const struct tracer_options options = { .endpoint = f->endpoint,
+                                                .per_million = per_million,
+                                                .host_name = "host" };
 
         assert_int_equal(tracer_new(&f->loop, f->pool, &options, &f->tracer, NULL), 0);
 }
@@ -241,13 +244,10 @@ static const struct {
         const char *id; /* of 8 bytes, those that count */
         bool sampled;
 } samples[] = {
-        { 0, "0000000000000000", false },
-        { 1, "0000000000000000", true },
+        { 0, "0000000000000000", false },      { 1, "0000000000000000", true },
         { 1, "000010c6f7a0b5eb", true }, /* of 2^63, a millionth rounded down, in steps of 2 */
-        { 1, "000010c6f7a0b5ec", false },
-        { 500000, "7fffffffffffffff", true },
-        { 500000, "8000000000000000", false },
-        { 999999, "ffffffffffffffff", false },
+        { 1, "000010c6f7a0b5ec", false },      { 500000, "7fffffffffffffff", true },
+        { 500000, "8000000000000000", false }, { 999999, "ffffffffffffffff", false },
         { 1000000, "ffffffffffffffff", true },
 };
 
@@ -310,7 +310,11 @@ static const Otlp__KeyValue *attribute(const Otlp__Span *span, const char *key) 
 /* A span, a step of it, a step of that one, as the collector reads them. */
 static void test_what_is_sent(void **state) {
         struct trace_parent parent;
-        const struct span_attribute attributes[] = { { "text", "b\xff" "ad\xc3", 0 }, { "number", NULL, -5 } };
+        const struct span_attribute attributes[] = { { "text",
+                                                       "b\xff"
+                                                       "ad\xc3",
+                                                       0 },
+                                                     { "number", NULL, -5 } };
         _cleanup_err_ struct err *err = NULL;
         struct span *top, *middle;
         const Otlp__Span *leaf, *step, *whole;
@@ -441,8 +445,8 @@ static const struct {
         enum grpc_code code;
         unsigned waiting, dropped;
 } answers[] = {
-        { GRPC_UNAVAILABLE, 2, 0 },     { GRPC_DEADLINE_EXCEEDED, 2, 0 }, { GRPC_DATA_LOSS, 2, 0 },
-        { GRPC_INVALID_ARGUMENT, 0, 2 }, { GRPC_UNIMPLEMENTED, 0, 2 },    { GRPC_RESOURCE_EXHAUSTED, 0, 2 },
+        { GRPC_UNAVAILABLE, 2, 0 },      { GRPC_DEADLINE_EXCEEDED, 2, 0 }, { GRPC_DATA_LOSS, 2, 0 },
+        { GRPC_INVALID_ARGUMENT, 0, 2 }, { GRPC_UNIMPLEMENTED, 0, 2 },     { GRPC_RESOURCE_EXHAUSTED, 0, 2 },
 };
 
 static void test_answers(void **state) {

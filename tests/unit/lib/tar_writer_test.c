@@ -174,8 +174,9 @@ static void test_mountinfo(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_names),      cmocka_unit_test(test_owners),   cmocka_unit_test(test_changing_files),
-                cmocka_unit_test(test_holes),      cmocka_unit_test(test_all_hole), cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_names),          cmocka_unit_test(test_owners),
+                cmocka_unit_test(test_changing_files), cmocka_unit_test(test_holes),
+                cmocka_unit_test(test_all_hole),       cmocka_unit_test(test_refusals),
                 cmocka_unit_test(test_mountinfo),
         };
 

@@ -96,9 +96,9 @@ static void test_yaml_refusals(void **state) {
                 _cleanup_err_ struct err *err = NULL;
                 const struct value *value = NULL;
 
-                assert_int_equal(yaml_parse(arena, yaml_refusals[i].text, strlen(yaml_refusals[i].text), &options,
-                                            &value, &err),
-                                 -yaml_refusals[i].error);
+                assert_int_equal(
+                        yaml_parse(arena, yaml_refusals[i].text, strlen(yaml_refusals[i].text), &options, &value, &err),
+                        -yaml_refusals[i].error);
                 if (!strstr(err_text(err), yaml_refusals[i].says))
                         fail_msg("%s: %s", yaml_refusals[i].text, err_text(err));
                 assert_null(value);
@@ -222,9 +222,9 @@ static void test_json_refusals(void **state) {
                 _cleanup_err_ struct err *err = NULL;
                 const struct value *value;
 
-                assert_int_equal(json_parse(arena, json_refusals[i].text, strlen(json_refusals[i].text), &options,
-                                            &value, &err),
-                                 -EINVAL);
+                assert_int_equal(
+                        json_parse(arena, json_refusals[i].text, strlen(json_refusals[i].text), &options, &value, &err),
+                        -EINVAL);
                 if (!strstr(err_text(err), json_refusals[i].says))
                         fail_msg("%s: %s", json_refusals[i].text, err_text(err));
         }
@@ -257,8 +257,12 @@ static void test_numbers(void **state) {
                 bool whole;
                 int64_t n;
         } rows[] = {
-                { "1e3", true, 1000 }, { "2.0", true, 2 },          { "2.5", false, 0 },
-                { "1e30", false, 0 },  { "-9223372036854775808", true, INT64_MIN }, { "\"5\"", false, 0 },
+                { "1e3", true, 1000 },
+                { "2.0", true, 2 },
+                { "2.5", false, 0 },
+                { "1e30", false, 0 },
+                { "-9223372036854775808", true, INT64_MIN },
+                { "\"5\"", false, 0 },
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
@@ -320,12 +324,11 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_yaml),          cmocka_unit_test(test_yaml_refusals),
                 cmocka_unit_test(test_laughs),        cmocka_unit_test(test_depth),
-                cmocka_unit_test(test_merge_bound),
-                cmocka_unit_test(test_alias_depth),   cmocka_unit_test(test_sizes),
-                cmocka_unit_test(test_all_documents), cmocka_unit_test(test_json_refusals),
-                cmocka_unit_test(test_places),        cmocka_unit_test(test_numbers),
-                cmocka_unit_test(test_copy),          cmocka_unit_test(test_writer),
-                cmocka_unit_test(test_writer_bound),
+                cmocka_unit_test(test_merge_bound),   cmocka_unit_test(test_alias_depth),
+                cmocka_unit_test(test_sizes),         cmocka_unit_test(test_all_documents),
+                cmocka_unit_test(test_json_refusals), cmocka_unit_test(test_places),
+                cmocka_unit_test(test_numbers),       cmocka_unit_test(test_copy),
+                cmocka_unit_test(test_writer),        cmocka_unit_test(test_writer_bound),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -80,12 +80,14 @@ static char *read_all(struct log_reader *reader) {
 }
 
 #define T(second) "2026-11-21T10:47:1" #second ".000000000Z"
-#define NS(second) (1795258030000000000 + (second) * INT64_C(1000000000))
+#define NS(second) (1795258030000000000 + (second)*INT64_C(1000000000))
 
 static void write_three_files(void) {
         scratch_write(&dir, "0.log.20261121-104700", T(0) " stdout F zero\n" T(1) " stderr F one\n");
-        scratch_write(&dir, "0.log.20261121-104710.000000001", T(2) " stdout P tw\n" T(2) " stdout F o\n" T(3) " stdout P th\n");
-        scratch_write(&dir, "0.log", T(3) " stdout F ree\nnot an entry\n" T(4) " stderr F four\n" T(5) " stdout P five");
+        scratch_write(&dir, "0.log.20261121-104710.000000001",
+                      T(2) " stdout P tw\n" T(2) " stdout F o\n" T(3) " stdout P th\n");
+        scratch_write(&dir, "0.log",
+                      T(3) " stdout F ree\nnot an entry\n" T(4) " stderr F four\n" T(5) " stdout P five");
         scratch_write(&dir, "0.log.20261121-104600.gz", "compressed");
         scratch_write(&dir, "0.log.20261121-104720.tmp", "on its way");
         scratch_write(&dir, "1.log", T(9) " stdout F another attempt\n");
@@ -129,8 +131,10 @@ static void test_refusals(void **state) {
                 int error;
                 const char *says;
         } refusals[] = {
-                { "none.log", ENOENT, "log none.log: No such file" }, { "link.log", ELOOP, "log link.log" },
-                { "a/b", EINVAL, "not a file name" },                 { "fifo.log", EINVAL, "log fifo.log" },
+                { "none.log", ENOENT, "log none.log: No such file" },
+                { "link.log", ELOOP, "log link.log" },
+                { "a/b", EINVAL, "not a file name" },
+                { "fifo.log", EINVAL, "log fifo.log" },
         };
 
         assert_int_equal(symlinkat("/etc/passwd", dir.fd, "link.log"), 0);
@@ -139,7 +143,8 @@ static void test_refusals(void **state) {
                 _cleanup_err_ struct err *err = NULL;
                 struct log_reader *reader = NULL;
 
-                assert_int_equal(log_reader_open(dir.fd, refusals[i].name, &LOG_OPTIONS_ALL, &reader, &err), -refusals[i].error);
+                assert_int_equal(log_reader_open(dir.fd, refusals[i].name, &LOG_OPTIONS_ALL, &reader, &err),
+                                 -refusals[i].error);
                 assert_non_null(strstr(err_text(err), refusals[i].says));
                 assert_null(reader);
         }
@@ -245,7 +250,10 @@ static void test_tail_text(void **state) {
                 size_t bytes;
                 const char *text;
         } tails[] = {
-                { 80, 2048, "zero\none\ntwo\nthree\nfour\n" }, { 2, 2048, "three\nfour\n" }, { 80, 7, "e\nfour\n" }, { 80, 5, "four\n" },
+                { 80, 2048, "zero\none\ntwo\nthree\nfour\n" },
+                { 2, 2048, "three\nfour\n" },
+                { 80, 7, "e\nfour\n" },
+                { 80, 5, "four\n" },
                 { 80, 3, "ur\n" },
         };
         _cleanup_free_ char *none = NULL;

@@ -110,8 +110,10 @@ static const struct {
         size_t first;
         char first_tag, last_tag;
 } lengths[] = {
-        { LOG_LINE_MAX, true, 1, LOG_LINE_MAX, 'F', 'F' },     { LOG_LINE_MAX, false, 1, LOG_LINE_MAX, 'P', 'P' },
-        { LOG_LINE_MAX + 1, true, 2, LOG_LINE_MAX, 'P', 'F' }, { LOG_LINE_MAX + 1, false, 2, LOG_LINE_MAX, 'P', 'P' },
+        { LOG_LINE_MAX, true, 1, LOG_LINE_MAX, 'F', 'F' },
+        { LOG_LINE_MAX, false, 1, LOG_LINE_MAX, 'P', 'P' },
+        { LOG_LINE_MAX + 1, true, 2, LOG_LINE_MAX, 'P', 'F' },
+        { LOG_LINE_MAX + 1, false, 2, LOG_LINE_MAX, 'P', 'P' },
         { 60000, true, 4, LOG_LINE_MAX, 'P', 'F' },
 };
 
@@ -271,7 +273,8 @@ static const struct {
 } torn[] = {
         { "", "" },
         { "2026-11-21T10:47:15.123456789Z stdout F whole\n", "2026-11-21T10:47:15.123456789Z stdout F whole\n" },
-        { "2026-11-21T10:47:15.123456789Z stdout F whole\n2026-11-21T1", "2026-11-21T10:47:15.123456789Z stdout F whole\n" },
+        { "2026-11-21T10:47:15.123456789Z stdout F whole\n2026-11-21T1",
+          "2026-11-21T10:47:15.123456789Z stdout F whole\n" },
         { "2026-11-21T10:", "" },
 };
 
@@ -293,14 +296,16 @@ static void test_refusals(void **state) {
         static const struct {
                 const char *name;
                 int error;
-        } names[] = { { "", EINVAL }, { "a/b", EINVAL }, { "..", EINVAL }, { "link", ELOOP }, { "fifo", ENXIO }, { "dir", EISDIR } };
+        } names[] = { { "", EINVAL },    { "a/b", EINVAL }, { "..", EINVAL },
+                      { "link", ELOOP }, { "fifo", ENXIO }, { "dir", EISDIR } };
         struct log_writer w;
 
         assert_int_equal(symlinkat("/tmp/elsewhere", dir.fd, "link"), 0);
         assert_int_equal(mkfifoat(dir.fd, "fifo", 0600), 0);
         assert_int_equal(mkdirat(dir.fd, "dir", 0700), 0);
         for (size_t i = 0; i < ELEMENTS(names); i++) {
-                assert_int_equal(log_writer_open(&w, dir.fd, names[i].name, &(struct log_limits){ 0 }), -names[i].error);
+                assert_int_equal(log_writer_open(&w, dir.fd, names[i].name, &(struct log_limits){ 0 }),
+                                 -names[i].error);
                 assert_false(w.open);
         }
         unlinkat(dir.fd, "dir", AT_REMOVEDIR);
@@ -346,7 +351,8 @@ static void full_disk(void) {
         assert_int_equal(w.dropped, 0);
         after = scratch_read(&full, "0.log", NULL);
         assert_int_equal(w.dropped_total + count(after, "stdout F xxx"), 60);
-        snprintf(line, sizeof(line), " stderr F nacelle: %u lines of output lost here: No space left on device\n", (unsigned)lost);
+        snprintf(line, sizeof(line), " stderr F nacelle: %u lines of output lost here: No space left on device\n",
+                 (unsigned)lost);
         assert_non_null(strstr(after, line));
         assert_non_null(strstr(after, "stdout F there is space again\n"));
         umount2(dir.path, MNT_DETACH);
@@ -428,7 +434,8 @@ static void test_resume(void **state) {
                 assert_int_equal(pipe(p), 0);
                 log_stream_init(&s, p[0], LOG_STDOUT, &w);
                 print(&s, p[1], resumes[i].logged);
-                assert_int_equal(write(p[1], resumes[i].waiting, strlen(resumes[i].waiting)), strlen(resumes[i].waiting));
+                assert_int_equal(write(p[1], resumes[i].waiting, strlen(resumes[i].waiting)),
+                                 strlen(resumes[i].waiting));
                 log_stream_resume(&s, &arena);
                 log_stream_read(&s, &arena);
                 close(p[1]);

@@ -182,28 +182,50 @@ static const struct {
         { "200", { "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok" }, PROBE_SUCCESS, "ok", 1 },
         { "no length", { "HTTP/1.0 200 OK\r\n\r\nuntil the end" }, PROBE_SUCCESS, "until the end", 1 },
         { "chunked",
-          { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" }, PROBE_SUCCESS, "ok",
+          { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n" },
+          PROBE_SUCCESS,
+          "ok",
           1 },
         { "204", { "HTTP/1.1 204 No Content\r\n\r\n" }, PROBE_SUCCESS, "", 1 },
         { "100 first",
-          { "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" }, PROBE_SUCCESS, "",
+          { "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n" },
+          PROBE_SUCCESS,
+          "",
           1 },
-        { "404", { "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n" }, PROBE_FAILURE,
-          "HTTP probe failed with statuscode: 404", 1 },
-        { "500", { "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n" }, PROBE_FAILURE,
-          "HTTP probe failed with statuscode: 500", 1 },
-        { "redirect", { "HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n",
-                        "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nthen" }, PROBE_SUCCESS, "then", 2 },
-        { "redirect, absolute", { "HTTP/1.1 301 Moved\r\nlocation: http://127.0.0.1:%u/x\r\nContent-Length: 0\r\n\r\n",
-                                  "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n" }, PROBE_FAILURE,
-          "HTTP probe failed with statuscode: 503", 2 },
+        { "404",
+          { "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n" },
+          PROBE_FAILURE,
+          "HTTP probe failed with statuscode: 404",
+          1 },
+        { "500",
+          { "HTTP/1.1 500 Oh\r\nContent-Length: 0\r\n\r\n" },
+          PROBE_FAILURE,
+          "HTTP probe failed with statuscode: 500",
+          1 },
+        { "redirect",
+          { "HTTP/1.1 302 Found\r\nLocation: /next\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nthen" },
+          PROBE_SUCCESS,
+          "then",
+          2 },
+        { "redirect, absolute",
+          { "HTTP/1.1 301 Moved\r\nlocation: http://127.0.0.1:%u/x\r\nContent-Length: 0\r\n\r\n",
+            "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n" },
+          PROBE_FAILURE,
+          "HTTP probe failed with statuscode: 503",
+          2 },
         { "redirect to another host",
-          { "HTTP/1.1 302 Found\r\nLocation: http://example.com/\r\nContent-Length: 4\r\n\r\naway" }, PROBE_WARNING,
-          "Probe terminated redirects, Response body: away", 1 },
+          { "HTTP/1.1 302 Found\r\nLocation: http://example.com/\r\nContent-Length: 4\r\n\r\naway" },
+          PROBE_WARNING,
+          "Probe terminated redirects, Response body: away",
+          1 },
         { "304", { "HTTP/1.1 304 Not Modified\r\n\r\n" }, PROBE_WARNING, "Probe terminated redirects", 1 },
         { "no HTTP", { "SSH-2.0-OpenSSH\r\n" }, PROBE_FAILURE, "Get \"http://127.0.0.1:", 1 },
         { "nothing", { "" }, PROBE_FAILURE, "Get \"http://127.0.0.1:", 1 },
-        { "cut short", { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok" }, PROBE_FAILURE, "Get \"http://127.0.0.1:",
+        { "cut short",
+          { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok" },
+          PROBE_FAILURE,
+          "Get \"http://127.0.0.1:",
           1 },
 };
 
@@ -217,8 +239,11 @@ static void test_http(void **state) {
                 uv_loop_init(&loop);
                 serve(&server, &loop);
                 run(&loop,
-                    &(struct probe_target){ .kind = PROBE_HTTP, .address = "127.0.0.1", .port = server.port,
-                                            .path = "/a", .timeout = 5000 },
+                    &(struct probe_target){ .kind = PROBE_HTTP,
+                                            .address = "127.0.0.1",
+                                            .port = server.port,
+                                            .path = "/a",
+                                            .timeout = 5000 },
                     &answer);
                 if (answer.outcome != exchanges[i].outcome || server.connections != exchanges[i].connections ||
                     strncmp(answer.message, exchanges[i].message, strlen(exchanges[i].message)) != 0)
@@ -396,8 +421,8 @@ static void test_https(void **state) {
         uv_loop_init(&loop);
         assert_int_equal(pthread_create(&thread, NULL, serve_tls, &fd), 0);
         run(&loop,
-            &(struct probe_target){ .kind = PROBE_HTTP, .address = "127.0.0.1", .port = port, .tls = true,
-                                    .timeout = 5000 },
+            &(struct probe_target){
+                    .kind = PROBE_HTTP, .address = "127.0.0.1", .port = port, .tls = true, .timeout = 5000 },
             &answer);
         pthread_join(thread, NULL);
         close(fd);
@@ -417,8 +442,8 @@ static void test_https_to_http(void **state) {
         uv_loop_init(&loop);
         serve(&server, &loop);
         run(&loop,
-            &(struct probe_target){ .kind = PROBE_HTTP, .address = "127.0.0.1", .port = server.port, .tls = true,
-                                    .timeout = 100 },
+            &(struct probe_target){
+                    .kind = PROBE_HTTP, .address = "127.0.0.1", .port = server.port, .tls = true, .timeout = 100 },
             &answer);
         assert_int_equal(answer.outcome, PROBE_FAILURE);
         uv_close((uv_handle_t *)&server.tcp, NULL);
@@ -434,9 +459,9 @@ static void handle_check(struct grpc_call *call, const ProtobufCMessage *message
                 grpc_call_fail(call, GRPC_NOT_FOUND, "unknown service");
                 return;
         }
-        response.status = strcmp(request->service, "bad") == 0
-                                  ? HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING
-                                  : HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
+        response.status = strcmp(request->service, "bad") == 0 ?
+                                  HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__NOT_SERVING :
+                                  HEALTH__HEALTH_CHECK_RESPONSE__SERVING_STATUS__SERVING;
         grpc_call_reply(call, &response.base);
 }
 
@@ -472,8 +497,11 @@ static void test_grpc(void **state) {
                         assert_int_equal(grpc_server_add(server, &method, 1, NULL), 0);
                 assert_int_equal(grpc_server_listen(server, fd, NULL), 0);
                 run(&loop,
-                    &(struct probe_target){ .kind = PROBE_GRPC, .address = "127.0.0.1", .port = port,
-                                            .service = health_checks[i].service, .timeout = 5000 },
+                    &(struct probe_target){ .kind = PROBE_GRPC,
+                                            .address = "127.0.0.1",
+                                            .port = port,
+                                            .service = health_checks[i].service,
+                                            .timeout = 5000 },
                     &answer);
                 if (answer.outcome != health_checks[i].outcome ||
                     strncmp(answer.message, health_checks[i].message, strlen(health_checks[i].message)) != 0)
@@ -490,8 +518,7 @@ static void test_grpc_refused(void **state) {
 
         close(listen_on_loopback(&port));
         uv_loop_init(&loop);
-        run(&loop,
-            &(struct probe_target){ .kind = PROBE_GRPC, .address = "127.0.0.1", .port = port, .timeout = 1000 },
+        run(&loop, &(struct probe_target){ .kind = PROBE_GRPC, .address = "127.0.0.1", .port = port, .timeout = 1000 },
             &answer);
         assert_int_equal(answer.outcome, PROBE_FAILURE);
         assert_non_null(strstr(answer.message, "connection refused"));

@@ -145,10 +145,14 @@ static void test_late_result(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_initial_delay_and_period), cmocka_unit_test(test_thresholds),
-                cmocka_unit_test(test_readiness_goes_on),        cmocka_unit_test(test_startup_gates),
-                cmocka_unit_test(test_startup_fails),            cmocka_unit_test(test_take_up),
-                cmocka_unit_test(test_end),                      cmocka_unit_test(test_late_result),
+                cmocka_unit_test(test_initial_delay_and_period),
+                cmocka_unit_test(test_thresholds),
+                cmocka_unit_test(test_readiness_goes_on),
+                cmocka_unit_test(test_startup_gates),
+                cmocka_unit_test(test_startup_fails),
+                cmocka_unit_test(test_take_up),
+                cmocka_unit_test(test_end),
+                cmocka_unit_test(test_late_result),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,8 +30,11 @@ static void test_run(void **state) {
         _cleanup_free_ char *log = NULL;
 
         sandbox(f);
-        fixture_container(f, "echo out; echo err >&2; hostname; id; echo pid $$; grep -E '^(CapBnd|CapEff)' /proc/self/status; "
-                             "echo again > /dev/stdout; echo $NAME; ls /proc/self/fd | wc -l; exit 3", &c);
+        fixture_container(
+                f,
+                "echo out; echo err >&2; hostname; id; echo pid $$; grep -E '^(CapBnd|CapEff)' /proc/self/status; "
+                "echo again > /dev/stdout; echo $NAME; ls /proc/self/fd | wc -l; exit 3",
+                &c);
         log = fixture_run(f, "c", &c, 3);
         assert_has(log, " stdout F out\n");
         assert_has(log, " stderr F err\n");
@@ -54,8 +57,12 @@ static void test_protected(void **state) {
         _cleanup_free_ char *log = NULL;
 
         sandbox(f);
-        fixture_container(f, "ls -A /proc/acpi /sys/firmware; head -c1 /proc/keys | wc -c; echo 1 > /proc/sys/kernel/panic; "
-                             "touch /sys/x; echo 1 > /sys/kernel/mm/ksm/run; touch /file && echo writable; mount -t tmpfs x /tmp; exit 0", &c);
+        fixture_container(
+                f,
+                "ls -A /proc/acpi /sys/firmware; head -c1 /proc/keys | wc -c; echo 1 > /proc/sys/kernel/panic; "
+                "touch /sys/x; echo 1 > /sys/kernel/mm/ksm/run; touch /file && echo writable; mount -t tmpfs x /tmp; "
+                "exit 0",
+                &c);
         log = fixture_run(f, "c", &c, 0);
         assert_has(log, "/proc/sys/kernel/panic: Read-only file system");
         assert_has(log, "/sys/x: Read-only file system");
@@ -72,8 +79,11 @@ static void test_identity(void **state) {
         _cleanup_free_ char *log = NULL;
 
         sandbox(f);
-        fixture_container(f, "id; pwd; umask; ulimit -n; ulimit -Hn; cat /proc/self/oom_score_adj; grep -E 'CapEff|CapPrm|CapAmb|NoNew' /proc/self/status;"
-                             "echo x > /dev/stderr; touch /y", &c);
+        fixture_container(f,
+                          "id; pwd; umask; ulimit -n; ulimit -Hn; cat /proc/self/oom_score_adj; grep -E "
+                          "'CapEff|CapPrm|CapAmb|NoNew' /proc/self/status;"
+                          "echo x > /dev/stderr; touch /y",
+                          &c);
         c.spec.process.uid = 1000;
         c.spec.process.gid = 2000;
         c.spec.process.groups = groups;
@@ -145,7 +155,8 @@ static void test_failures(void **state) {
                 c.spec.process.cwd = failures[i].cwd;
                 memcpy(mounts, defaults_mounts, defaults_mounts_n * sizeof(*mounts));
                 if (failures[i].destination) {
-                        mounts[c.spec.n_mounts++] = (struct mount_spec){ .source = "/etc/hostname", .source_fd = -EBADF,
+                        mounts[c.spec.n_mounts++] = (struct mount_spec){ .source = "/etc/hostname",
+                                                                         .source_fd = -EBADF,
                                                                          .destination = failures[i].destination };
                         c.spec.mounts = mounts;
                 }
@@ -168,15 +179,25 @@ static void test_mounts(void **state) {
         snprintf(link, sizeof(link), "%s/etc/resolv.conf", f->image);
         assert_int_equal(symlink("../run/stub/resolv.conf", link), 0);
         sandbox(f);
-        fixture_container(f, "cat /data/deep/file; touch /data/deep/x; cat /etc/resolv.conf; ls /run/stub; touch /rw/new; "
-                             "grep ' /tmp/t ' /proc/mounts", &c);
+        fixture_container(f,
+                          "cat /data/deep/file; touch /data/deep/x; cat /etc/resolv.conf; ls /run/stub; touch /rw/new; "
+                          "grep ' /tmp/t ' /proc/mounts",
+                          &c);
         memcpy(mounts, defaults_mounts, defaults_mounts_n * sizeof(*mounts));
         c.spec.mounts = mounts;
-        mounts[c.spec.n_mounts++] = (struct mount_spec){ .source = shared, .source_fd = -EBADF, .destination = "/data/deep",
-                                                         .attributes = MOUNT_ATTR_RDONLY, .recursive = true, .recursive_attributes = true };
-        mounts[c.spec.n_mounts++] = (struct mount_spec){ .source = file, .source_fd = -EBADF, .destination = "/etc/resolv.conf" };
+        mounts[c.spec.n_mounts++] = (struct mount_spec){ .source = shared,
+                                                         .source_fd = -EBADF,
+                                                         .destination = "/data/deep",
+                                                         .attributes = MOUNT_ATTR_RDONLY,
+                                                         .recursive = true,
+                                                         .recursive_attributes = true };
+        mounts[c.spec.n_mounts++] =
+                (struct mount_spec){ .source = file, .source_fd = -EBADF, .destination = "/etc/resolv.conf" };
         mounts[c.spec.n_mounts++] = (struct mount_spec){ .source = shared, .source_fd = -EBADF, .destination = "/rw" };
-        mounts[c.spec.n_mounts++] = (struct mount_spec){ .type = "tmpfs", .source = "tmpfs", .source_fd = -EBADF, .destination = "/tmp/t",
+        mounts[c.spec.n_mounts++] = (struct mount_spec){ .type = "tmpfs",
+                                                         .source = "tmpfs",
+                                                         .source_fd = -EBADF,
+                                                         .destination = "/tmp/t",
                                                          .options = "size=1m,mode=700" };
         log = fixture_run(f, "c", &c, 0);
         assert_has(log, " F text\n");
@@ -272,13 +293,18 @@ static void test_user_namespace(void **state) {
         spec.mappings = mappings;
         spec.hostname = "inside";
         fixture_sandbox(f, &spec);
-        fixture_container(f, "id; cat /proc/self/uid_map; stat -c %u /bin/busybox; touch /mine /vol/made; stat -c %u /vol/made; hostname other && hostname;"
-                             "mount -o remount,rw,bind /proc/sys || echo locked; echo shm > /dev/shm/x; ls -lan /dev/null", &c);
+        fixture_container(f,
+                          "id; cat /proc/self/uid_map; stat -c %u /bin/busybox; touch /mine /vol/made; stat -c %u "
+                          "/vol/made; hostname other && hostname;"
+                          "mount -o remount,rw,bind /proc/sys || echo locked; echo shm > /dev/shm/x; ls -lan /dev/null",
+                          &c);
         memcpy(mounts, defaults_mounts, defaults_mounts_n * sizeof(*mounts));
         c.spec.mounts = mounts;
-        mounts[c.spec.n_mounts++] = (struct mount_spec){ .source = shared, .source_fd = -EBADF, .destination = "/vol", .idmap = true };
+        mounts[c.spec.n_mounts++] =
+                (struct mount_spec){ .source = shared, .source_fd = -EBADF, .destination = "/vol", .idmap = true };
         c.spec.mappings = mappings;
-        c.spec.process.capabilities.bounding = c.spec.process.capabilities.effective = c.spec.process.capabilities.permitted = capability_all();
+        c.spec.process.capabilities.bounding = c.spec.process.capabilities.effective =
+                c.spec.process.capabilities.permitted = capability_all();
         log = fixture_run(f, "c", &c, 0);
         assert_has(log, "uid=0 gid=0");
         assert_has(log, "200000      65536");
@@ -305,7 +331,8 @@ static void test_host_namespaces(void **state) {
         spec.host_network = spec.host_ipc = true;
         fixture_sandbox(f, &spec);
         assert_int_equal(access(sandbox_netns_path(f->runtime, "pod", path), F_OK), -1);
-        fixture_container(f, "readlink /proc/self/ns/net; readlink /proc/self/ns/ipc; readlink /proc/self/ns/pid; hostname", &c);
+        fixture_container(
+                f, "readlink /proc/self/ns/net; readlink /proc/self/ns/ipc; readlink /proc/self/ns/pid; hostname", &c);
         c.spec.namespaces[NAMESPACE_PID].mode = NAMESPACE_INHERIT;
         c.spec.n_mounts = 3; /* no pod's shm: it is the host's */
         log = fixture_run(f, "c", &c, 0);
@@ -323,7 +350,8 @@ static void test_host_namespaces(void **state) {
 
 static void test_sysctls(void **state) {
         struct fixture *f = *state;
-        static const struct key_value sysctls[] = { { "net.ipv4.ip_unprivileged_port_start", "42" }, { "kernel.shm_rmid_forced", "1" } };
+        static const struct key_value sysctls[] = { { "net.ipv4.ip_unprivileged_port_start", "42" },
+                                                    { "kernel.shm_rmid_forced", "1" } };
         struct fixture_container c;
         struct sandbox_spec spec;
         _cleanup_free_ char *log = NULL, *host = NULL;
@@ -374,7 +402,8 @@ static void test_big_plan(void **state) {
         memcpy(mounts, defaults_mounts, defaults_mounts_n * sizeof(*mounts));
         for (int i = 0; i < 590; i++) {
                 snprintf(names[i], sizeof(names[i]), "/m/%d", i);
-                mounts[c.spec.n_mounts++] = (struct mount_spec){ .source = "/etc/passwd", .source_fd = -EBADF, .destination = names[i] };
+                mounts[c.spec.n_mounts++] =
+                        (struct mount_spec){ .source = "/etc/passwd", .source_fd = -EBADF, .destination = names[i] };
         }
         c.spec.mounts = mounts;
         c.spec.process.env = env;
@@ -386,9 +415,20 @@ static void test_big_plan(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_run), TEST(test_protected), TEST(test_identity), TEST(test_seccomp), TEST(test_failures), TEST(test_mounts),
-                TEST(test_kill), TEST(test_shared_pid), TEST(test_shared_memory), TEST(test_user_namespace),
-                TEST(test_host_namespaces), TEST(test_sysctls), TEST(test_bad_sysctl), TEST(test_big_plan),
+                TEST(test_run),
+                TEST(test_protected),
+                TEST(test_identity),
+                TEST(test_seccomp),
+                TEST(test_failures),
+                TEST(test_mounts),
+                TEST(test_kill),
+                TEST(test_shared_pid),
+                TEST(test_shared_memory),
+                TEST(test_user_namespace),
+                TEST(test_host_namespaces),
+                TEST(test_sysctls),
+                TEST(test_bad_sysctl),
+                TEST(test_big_plan),
         };
         if (geteuid() != 0)
                 return 0;

@@ -32,10 +32,12 @@ static void refused(struct fixture *f, struct fixture_container *c, int code, co
                 fail_msg("%d %s", r, err ? err_text(err) : "started");
 }
 
-static struct mount_spec *more_mounts(struct fixture_container *c, struct mount_spec mounts[16], const char *source, const char *destination) {
+static struct mount_spec *more_mounts(struct fixture_container *c, struct mount_spec mounts[16], const char *source,
+                                      const char *destination) {
         memcpy(mounts, defaults_mounts, defaults_mounts_n * sizeof(*mounts));
         c->spec.mounts = mounts;
-        mounts[c->spec.n_mounts] = (struct mount_spec){ .source = source, .source_fd = -EBADF, .destination = destination };
+        mounts[c->spec.n_mounts] =
+                (struct mount_spec){ .source = source, .source_fd = -EBADF, .destination = destination };
         return &mounts[c->spec.n_mounts++];
 }
 
@@ -55,7 +57,9 @@ static void count_ended(void *data, const struct exec_result *result) {
 static void test_2019_5736(void **state) {
         struct fixture *f = *state;
         static const char *const self[] = { "/proc/self/exe", NULL };
-        struct process_spec process = { .args = self, .env = fixture_env, .capabilities = { ~0ULL, ~0ULL, ~0ULL, 0, 0 } };
+        struct process_spec process = { .args = self,
+                                        .env = fixture_env,
+                                        .capabilities = { ~0ULL, ~0ULL, ~0ULL, 0, 0 } };
         struct fixture_container c;
         struct stat before, after;
         const char *path = getenv("NACELLE_SHIM") ? getenv("NACELLE_SHIM") : NACELLE_TEST_SHIM;
@@ -64,8 +68,11 @@ static void test_2019_5736(void **state) {
 
         assert_int_equal(stat(path, &before), 0);
         sandbox(f);
-        fixture_container(f, "while :; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] || echo x 2>/dev/null >> $p/exe; done; done 2>&1 | "
-                             "grep -v nonexistent | head -c 1000000 | grep -c . ", &c);
+        fixture_container(f,
+                          "while :; do for p in /proc/[0-9]*; do [ $p = /proc/1 ] || echo x 2>/dev/null >> $p/exe; "
+                          "done; done 2>&1 | "
+                          "grep -v nonexistent | head -c 1000000 | grep -c . ",
+                          &c);
         c.spec.process.capabilities = process.capabilities;
         assert_int_equal(fixture_start(f, "c", &c, NULL), 0);
         for (int i = 0; i < 20; i++) {
@@ -74,7 +81,8 @@ static void test_2019_5736(void **state) {
 
                 exec_spec_init(&spec);
                 spec.process = &process;
-                assert_int_equal(exec_start(&f->loop, f->runtime, "pod", "c", &spec, count_ended, &done, &exec, NULL), 0);
+                assert_int_equal(exec_start(&f->loop, f->runtime, "pod", "c", &spec, count_ended, &done, &exec, NULL),
+                                 0);
         }
         while (done < 20)
                 uv_run(&f->loop, UV_RUN_ONCE);
@@ -139,7 +147,8 @@ static void test_2021_30465_and_2024_45310(void **state) {
                 fixture_container(f, "true", &c);
                 c.spec.root.is_volatile = false;
                 more_mounts(&c, mounts, volume, "/vol");
-                mounts[c.spec.n_mounts++] = (struct mount_spec){ .source = volume, .source_fd = -EBADF, .destination = target };
+                mounts[c.spec.n_mounts++] =
+                        (struct mount_spec){ .source = volume, .source_fd = -EBADF, .destination = target };
                 if (fixture_start(f, id, &c, &err) == 0)
                         fixture_wait(f, id);
                 snprintf(inside, sizeof(inside), "%s/deep", outside);
@@ -233,7 +242,8 @@ static void test_2024_21626(void **state) {
                 process.cwd = cwd;
                 exec_spec_init(&spec);
                 spec.process = &process;
-                assert_int_equal(exec_start(&f->loop, f->runtime, "pod", "c", &spec, exec_failed, text, &exec, NULL), 0);
+                assert_int_equal(exec_start(&f->loop, f->runtime, "pod", "c", &spec, exec_failed, text, &exec, NULL),
+                                 0);
                 while (!text[0])
                         uv_run(&f->loop, UV_RUN_ONCE);
                 assert_has(text, "working directory");
@@ -283,17 +293,24 @@ static void test_2025_52565(void **state) {
         refused(f, &c, ENXIO, "devpts");
 }
 
-/* Settings go through the host's /proc, not the container's: a container that has something else there changes nothing. */
+/* Settings go through the host's /proc, not the container's: a container that has something else there changes nothing.
+ */
 static void test_2025_52881(void **state) {
         struct fixture *f = *state;
         static const struct key_value sysctls[] = { { "net.ipv4.ip_unprivileged_port_start", "99" } };
-        struct mount_spec mounts[1] = { { .type = "tmpfs", .source = "tmpfs", .source_fd = -EBADF, .destination = "/proc" } };
+        struct mount_spec mounts[1] = {
+                { .type = "tmpfs", .source = "tmpfs", .source_fd = -EBADF, .destination = "/proc" }
+        };
         struct fixture_container c;
         _cleanup_free_ char *log = NULL;
 
         sandbox(f);
-        fixture_container(f, "ls -A /proc; mkdir -p /tmp/p; mount -t proc p /tmp/p && cat /tmp/p/sys/net/ipv4/ip_unprivileged_port_start /tmp/p/self/oom_score_adj", &c);
-        c.spec.process.capabilities.bounding = c.spec.process.capabilities.effective = c.spec.process.capabilities.permitted = capability_all();
+        fixture_container(f,
+                          "ls -A /proc; mkdir -p /tmp/p; mount -t proc p /tmp/p && cat "
+                          "/tmp/p/sys/net/ipv4/ip_unprivileged_port_start /tmp/p/self/oom_score_adj",
+                          &c);
+        c.spec.process.capabilities.bounding = c.spec.process.capabilities.effective =
+                c.spec.process.capabilities.permitted = capability_all();
         c.spec.mounts = mounts;
         c.spec.n_mounts = 1;
         c.spec.sysctls = sysctls;
@@ -329,7 +346,9 @@ static void test_descriptors(void **state) {
         _cleanup_free_ char *log = NULL;
 
         sandbox(f);
-        fixture_container(f, "for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do readlink /proc/$$/fd/$i; done", &c);
+        fixture_container(
+                f, "for i in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do readlink /proc/$$/fd/$i; done",
+                &c);
         log = fixture_run(f, "c", &c, 1);
         assert_has(log, "/dev/null");
         assert_null(strstr(log, "shim.sock"));
@@ -341,9 +360,12 @@ static void test_descriptors(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_2019_5736), TEST(test_2019_16884), TEST(test_linked_proc), TEST(test_2021_30465_and_2024_45310),
-                TEST(test_2022_0811), TEST(test_2024_21626), TEST(test_2025_31133), TEST(test_2025_52565), TEST(test_2025_52881),
-                TEST(test_log_link), TEST(test_descriptors),
+                TEST(test_2019_5736),   TEST(test_2019_16884),
+                TEST(test_linked_proc), TEST(test_2021_30465_and_2024_45310),
+                TEST(test_2022_0811),   TEST(test_2024_21626),
+                TEST(test_2025_31133),  TEST(test_2025_52565),
+                TEST(test_2025_52881),  TEST(test_log_link),
+                TEST(test_descriptors),
         };
         if (geteuid() != 0)
                 return 0;

@@ -40,7 +40,9 @@ static void wait_ended(struct fixture *f, struct ran *ran) {
 static struct process_spec process(const char *const *args) {
         uint64_t caps = capability_default();
 
-        return (struct process_spec){ .args = args, .env = fixture_env, .umask = 022, .capabilities = { caps, caps, caps, 0, 0 } };
+        return (struct process_spec){
+                .args = args, .env = fixture_env, .umask = 022, .capabilities = { caps, caps, caps, 0, 0 }
+        };
 }
 
 /* Runs @script by exec and returns what it wrote, allocated. */
@@ -104,7 +106,10 @@ static void test_exec(void **state) {
         _cleanup_free_ char *text = NULL, *none = NULL, *gone = NULL;
 
         start_sleeper(f, &c);
-        text = run_exec(f, "c", "hostname; pwd; [ $$ -gt 1 ] && ps | grep -c trap; ls /proc/self/fd | wc -l; grep CapEff /proc/self/status; exit 7", &ran);
+        text = run_exec(f, "c",
+                        "hostname; pwd; [ $$ -gt 1 ] && ps | grep -c trap; ls /proc/self/fd | wc -l; grep CapEff "
+                        "/proc/self/status; exit 7",
+                        &ran);
         assert_int_equal(ran.code, 7);
         assert_has(text, "pod-0\n/\n");
         assert_has(text, "00000000a80425fb");
@@ -463,8 +468,12 @@ static void test_recover_terminal(void **state) {
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
         const struct CMUnitTest tests[] = {
-                TEST(test_exec), TEST(test_exec_failure), TEST(test_exec_kill), TEST(test_terminal), TEST(test_stdin),
-                TEST(test_slow_reader), TEST(test_recover), TEST(test_recover_exec), TEST(test_recover_exited), TEST(test_recover_foreign), TEST(test_recover_log), TEST(test_recover_terminal),
+                TEST(test_exec),           TEST(test_exec_failure),
+                TEST(test_exec_kill),      TEST(test_terminal),
+                TEST(test_stdin),          TEST(test_slow_reader),
+                TEST(test_recover),        TEST(test_recover_exec),
+                TEST(test_recover_exited), TEST(test_recover_foreign),
+                TEST(test_recover_log),    TEST(test_recover_terminal),
         };
         if (geteuid() != 0)
                 return 0;

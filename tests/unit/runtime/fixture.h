@@ -51,8 +51,9 @@ static inline const char *fixture_path(struct fixture *f, const char *name, char
 
 static inline void fixture_image(struct fixture *f) {
         static const char *const dirs[] = { "bin", "etc", "tmp", "proc", "sys", "dev" };
-        static const char *const links[] = { "sh", "cat", "echo", "sleep", "id", "ls", "mount", "hostname", "stat", "true",
-                                             "false", "grep", "kill", "ps", "touch", "mkdir", "readlink", "wc", "tr", "stty", "tty", "sync", "env", "head" };
+        static const char *const links[] = { "sh",       "cat",  "echo",  "sleep", "id",   "ls",   "mount", "hostname",
+                                             "stat",     "true", "false", "grep",  "kill", "ps",   "touch", "mkdir",
+                                             "readlink", "wc",   "tr",    "stty",  "tty",  "sync", "env",   "head" };
         char path[256], command[400];
 
         for (size_t i = 0; i < ELEMENTS(dirs); i++) {
@@ -145,10 +146,13 @@ static const char *const fixture_env[] = { "PATH=/bin", "NAME=value", NULL };
 static inline void fixture_container(struct fixture *f, const char *script, struct fixture_container *c) {
         *c = (struct fixture_container){ .args = { "sh", "-c", script, NULL } };
         spec_init(&c->spec);
-        c->spec.root = (struct rootfs_spec){ .lowers = f->lowers, .n_lowers = 1, .upper = f->upper, .work = f->work, .is_volatile = true };
+        c->spec.root = (struct rootfs_spec){
+                .lowers = f->lowers, .n_lowers = 1, .upper = f->upper, .work = f->work, .is_volatile = true
+        };
         c->spec.process.args = c->args;
         c->spec.process.env = fixture_env;
-        c->spec.process.capabilities = (struct capability_sets){ .bounding = capability_default(), .effective = capability_default(),
+        c->spec.process.capabilities = (struct capability_sets){ .bounding = capability_default(),
+                                                                 .effective = capability_default(),
                                                                  .permitted = capability_default() };
         c->spec.namespaces[NAMESPACE_PID].mode = NAMESPACE_NEW;
         c->spec.mounts = defaults_mounts;

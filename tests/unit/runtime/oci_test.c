@@ -31,10 +31,12 @@ static int call(struct bundle *b, const char *format, ...) {
         va_start(args, format);
         vsnprintf(verb, sizeof(verb), format, args);
         va_end(args);
-        /* Into a file: a container that goes on would hold a pipe open. The leak check traces its own process, which this
-         * program forbids to others. */
-        snprintf(command, sizeof(command), "cd %s && ASAN_OPTIONS=detect_leaks=0 timeout 20 " NACELLE_TEST_OCI " --root %s/run %s >%s/out 2>&1 </dev/null", b->dir, b->dir,
-                 verb, b->dir);
+        /* Into a file: a container that goes on would hold a pipe open. The leak check traces its own process, which
+         * this program forbids to others. */
+        snprintf(command, sizeof(command),
+                 "cd %s && ASAN_OPTIONS=detect_leaks=0 timeout 20 " NACELLE_TEST_OCI
+                 " --root %s/run %s >%s/out 2>&1 </dev/null",
+                 b->dir, b->dir, verb, b->dir);
         n = (size_t)system(command);
         snprintf(command, sizeof(command), "%s/out", b->dir);
         out = fopen(command, "re");
@@ -57,14 +59,21 @@ static void configure(struct bundle *b, const char *script, const char *more) {
 
         snprintf(path, sizeof(path), "%s/config.json", b->dir);
         snprintf(config, sizeof(config),
-                 "{\"ociVersion\":\"1.0.2\",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"sh\",\"-c\",\"%s\"],\"env\":[\"PATH=/bin\"],"
-                 "\"cwd\":\"/\",\"capabilities\":{\"bounding\":[\"CAP_KILL\"],\"effective\":[\"CAP_KILL\"],\"permitted\":[\"CAP_KILL\"]}},"
+                 "{\"ociVersion\":\"1.0.2\",\"process\":{\"user\":{\"uid\":0,\"gid\":0},\"args\":[\"sh\",\"-c\",\"%s\"]"
+                 ",\"env\":[\"PATH=/bin\"],"
+                 "\"cwd\":\"/"
+                 "\",\"capabilities\":{\"bounding\":[\"CAP_KILL\"],\"effective\":[\"CAP_KILL\"],\"permitted\":[\"CAP_"
+                 "KILL\"]}},"
                  "\"root\":{\"path\":\"rootfs\",\"readonly\":true},\"hostname\":\"oci\","
                  "\"mounts\":[{\"destination\":\"/proc\",\"type\":\"proc\",\"source\":\"proc\"},"
-                 "{\"destination\":\"/dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\",\"options\":[\"nosuid\",\"mode=755\"]},"
-                 "{\"destination\":\"/dev/pts\",\"type\":\"devpts\",\"source\":\"devpts\",\"options\":[\"newinstance\",\"ptmxmode=0666\"]}],"
-                 "\"linux\":{\"cgroupsPath\":\"/nacelle-oci-test-%d\",\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"},{\"type\":\"uts\"},"
-                 "{\"type\":\"ipc\"},{\"type\":\"network\"}],\"maskedPaths\":[\"/proc/keys\",\"/proc/acpi\"],\"readonlyPaths\":[\"/proc/sys\"]}%s}",
+                 "{\"destination\":\"/"
+                 "dev\",\"type\":\"tmpfs\",\"source\":\"tmpfs\",\"options\":[\"nosuid\",\"mode=755\"]},"
+                 "{\"destination\":\"/dev/"
+                 "pts\",\"type\":\"devpts\",\"source\":\"devpts\",\"options\":[\"newinstance\",\"ptmxmode=0666\"]}],"
+                 "\"linux\":{\"cgroupsPath\":\"/"
+                 "nacelle-oci-test-%d\",\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"},{\"type\":\"uts\"},"
+                 "{\"type\":\"ipc\"},{\"type\":\"network\"}],\"maskedPaths\":[\"/proc/keys\",\"/proc/"
+                 "acpi\"],\"readonlyPaths\":[\"/proc/sys\"]}%s}",
                  script, getpid(), more);
         assert_int_equal(files_replace(path, config, strlen(config), 0644, NULL), 0);
 }
@@ -77,7 +86,9 @@ static int setup(void **state) {
         assert_non_null(b);
         strcpy(b->dir, "/run/nacelle-rt-XXXXXX");
         assert_non_null(mkdtemp(b->dir));
-        snprintf(path, sizeof(path), "mkdir -p %s/rootfs/bin %s/rootfs/proc %s/rootfs/dev && cp /bin/busybox %s/rootfs/bin/", b->dir, b->dir, b->dir, b->dir);
+        snprintf(path, sizeof(path),
+                 "mkdir -p %s/rootfs/bin %s/rootfs/proc %s/rootfs/dev && cp /bin/busybox %s/rootfs/bin/", b->dir,
+                 b->dir, b->dir, b->dir);
         assert_int_equal(system(path), 0);
         for (size_t i = 0; i < ELEMENTS(links); i++) {
                 snprintf(path, sizeof(path), "%s/rootfs/bin/%s", b->dir, links[i]);
@@ -99,7 +110,10 @@ static int teardown(void **state) {
 static void test_run(void **state) {
         struct bundle *b = *state;
 
-        configure(b, "hostname; id; cat /proc/keys; echo x > /proc/sys/kernel/domainname; touch /x; grep CapBnd /proc/self/status; exit 5", "");
+        configure(b,
+                  "hostname; id; cat /proc/keys; echo x > /proc/sys/kernel/domainname; touch /x; grep CapBnd "
+                  "/proc/self/status; exit 5",
+                  "");
         assert_int_equal(call(b, "run c"), 5);
         assert_says(b, "oci\nuid=0");
         assert_says(b, "domainname: Read-only");
@@ -155,8 +169,10 @@ static void test_hooks(void **state) {
         char hooks[1500];
 
         snprintf(hooks, sizeof(hooks),
-                 ",\"hooks\":{\"createRuntime\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"cat > %s/create-runtime\"]}],"
-                 "\"createContainer\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"hostname > %s/create-container\"]}],"
+                 ",\"hooks\":{\"createRuntime\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"cat > "
+                 "%s/create-runtime\"]}],"
+                 "\"createContainer\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"hostname > "
+                 "%s/create-container\"]}],"
                  "\"startContainer\":[{\"path\":\"/bin/echo\",\"args\":[\"echo\",\"from the hook\"]}],"
                  "\"poststart\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"cat > %s/poststart\"]}],"
                  "\"poststop\":[{\"path\":\"/bin/sh\",\"args\":[\"sh\",\"-c\",\"cat > %s/poststop\"]}]}",
@@ -166,7 +182,8 @@ static void test_hooks(void **state) {
         assert_says(b, "from the hook\nmain\n");
         for (int i = 0; i < 4; i++) {
                 static const char *const files[4] = { "create-runtime", "create-container", "poststart", "poststop" };
-                static const char *const says[4] = { "\"status\": \"creating\"", "oci", "\"status\": \"running\"", "\"status\": \"stopped\"" };
+                static const char *const says[4] = { "\"status\": \"creating\"", "oci", "\"status\": \"running\"",
+                                                     "\"status\": \"stopped\"" };
                 _cleanup_free_ char *text = NULL;
                 char path[128];
 

@@ -25,7 +25,8 @@
 
 #define DEFAULT_PROFILE 0x00000000a80425fbull
 
-/* Loads @filter in a child, makes the call there, and returns its errno, 0 when it worked; 255 when the child was killed. */
+/* Loads @filter in a child, makes the call there, and returns its errno, 0 when it worked; 255 when the child was
+ * killed. */
 static int errno_under(const struct seccomp_filter *filter, long (*call)(void)) {
         int status;
         pid_t child = fork();
@@ -112,24 +113,36 @@ static void test_profiles(void **state) {
                 long (*call)(void);
                 int error;
         } cases[] = {
-                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"unshare\"],\"action\":\"SCMP_ACT_ERRNO\",\"errnoRet\":5}]}",
+                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"unshare\"],\"action\":\"SCMP_ACT_"
+                  "ERRNO\",\"errnoRet\":5}]}",
                   0, call_unshare, 5 },
-                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"name\":\"unshare\",\"action\":\"SCMP_ACT_KILL_PROCESS\"}]}",
+                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"name\":\"unshare\",\"action\":\"SCMP_ACT_"
+                  "KILL_PROCESS\"}]}",
                   0, call_unshare, 255 },
-                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"unshare\"],\"action\":\"SCMP_ACT_ERRNO\","
-                  "\"excludes\":{\"caps\":[\"CAP_SYS_ADMIN\"]}}]}", 1ull << CAP_SYS_ADMIN, call_unshare, 0 },
-                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"unshare\"],\"action\":\"SCMP_ACT_ERRNO\","
-                  "\"includes\":{\"caps\":[\"CAP_SYS_ADMIN\"]}}]}", 0, call_unshare, 0 },
-                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ERRNO\","
-                  "\"args\":[{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}]}]}", 0, call_unix, EPERM },
-                { "{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"getpid\",\"no_such_call\"],"
-                  "\"action\":\"SCMP_ACT_ERRNO\"}]}}}", 0, call_getpid, EPERM },
+                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"unshare\"],\"action\":\"SCMP_ACT_"
+                  "ERRNO\","
+                  "\"excludes\":{\"caps\":[\"CAP_SYS_ADMIN\"]}}]}",
+                  1ull << CAP_SYS_ADMIN, call_unshare, 0 },
+                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"unshare\"],\"action\":\"SCMP_ACT_"
+                  "ERRNO\","
+                  "\"includes\":{\"caps\":[\"CAP_SYS_ADMIN\"]}}]}",
+                  0, call_unshare, 0 },
+                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_"
+                  "ERRNO\","
+                  "\"args\":[{\"index\":0,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}]}]}",
+                  0, call_unix, EPERM },
+                { "{\"linux\":{\"seccomp\":{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"getpid\","
+                  "\"no_such_call\"],"
+                  "\"action\":\"SCMP_ACT_ERRNO\"}]}}}",
+                  0, call_getpid, EPERM },
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 const struct seccomp_filter *filter;
 
-                assert_int_equal(seccomp_profile_compile("p", cases[i].json, strlen(cases[i].json), cases[i].bounding, &filter, NULL), 0);
+                assert_int_equal(seccomp_profile_compile("p", cases[i].json, strlen(cases[i].json), cases[i].bounding,
+                                                         &filter, NULL),
+                                 0);
                 assert_int_equal(errno_under(filter, cases[i].call), cases[i].error);
         }
 }
@@ -144,17 +157,22 @@ static void test_refusals(void **state) {
                 { "{\"defaultAction\":\"SCMP_ACT_MAYBE\"}", "\"SCMP_ACT_MAYBE\" is not supported" },
                 { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"listenerPath\":\"/x\"}", "listenerPath" },
                 { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"flags\":[\"X\"]}", "flag \"X\"" },
-                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ERRNO\","
-                  "\"args\":[{\"index\":6,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}]}]}", "0 to 5" },
-                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_ERRNO\","
-                  "\"args\":[{\"index\":0,\"value\":1,\"op\":\"==\"}]}]}", "operator \"==\"" },
+                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_"
+                  "ERRNO\","
+                  "\"args\":[{\"index\":6,\"value\":1,\"op\":\"SCMP_CMP_EQ\"}]}]}",
+                  "0 to 5" },
+                { "{\"defaultAction\":\"SCMP_ACT_ALLOW\",\"syscalls\":[{\"names\":[\"read\"],\"action\":\"SCMP_ACT_"
+                  "ERRNO\","
+                  "\"args\":[{\"index\":0,\"value\":1,\"op\":\"==\"}]}]}",
+                  "operator \"==\"" },
         };
 
         for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
                 const struct seccomp_filter *filter = (void *)42;
                 _cleanup_err_ struct err *err = NULL;
 
-                assert_int_equal(seccomp_profile_compile("p", cases[i].json, strlen(cases[i].json), 0, &filter, &err), -EINVAL);
+                assert_int_equal(seccomp_profile_compile("p", cases[i].json, strlen(cases[i].json), 0, &filter, &err),
+                                 -EINVAL);
                 assert_non_null(strstr(err_text(err), cases[i].says));
                 assert_ptr_equal(filter, (void *)42);
         }
@@ -179,11 +197,14 @@ static void test_capabilities(void **state) {
 
 /* Written for another runtime and read again, a profile gives the very same program. */
 static void test_oci_round_trip(void **state) {
-        static const char profile[] = "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38,\"flags\":[\"SECCOMP_FILTER_FLAG_LOG\"],\"syscalls\":["
-                                      "{\"names\":[\"read\",\"nosuchcall\"],\"action\":\"SCMP_ACT_ALLOW\"},"
-                                      "{\"names\":[\"clone\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":2114060288,"
-                                      "\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\"}]},"
-                                      "{\"names\":[\"mount\"],\"action\":\"SCMP_ACT_KILL_PROCESS\"},{\"names\":[\"bpf\"],\"action\":\"SCMP_ACT_TRAP\"}]}";
+        static const char profile[] =
+                "{\"defaultAction\":\"SCMP_ACT_ERRNO\",\"defaultErrnoRet\":38,\"flags\":[\"SECCOMP_FILTER_FLAG_LOG\"],"
+                "\"syscalls\":["
+                "{\"names\":[\"read\",\"nosuchcall\"],\"action\":\"SCMP_ACT_ALLOW\"},"
+                "{\"names\":[\"clone\"],\"action\":\"SCMP_ACT_ALLOW\",\"args\":[{\"index\":0,\"value\":2114060288,"
+                "\"valueTwo\":0,\"op\":\"SCMP_CMP_MASKED_EQ\"}]},"
+                "{\"names\":[\"mount\"],\"action\":\"SCMP_ACT_KILL_PROCESS\"},{\"names\":[\"bpf\"],\"action\":\"SCMP_"
+                "ACT_TRAP\"}]}";
         char path[] = "/tmp/seccomp-oci-XXXXXX";
         int fd = mkstemp(path);
 
@@ -197,7 +218,8 @@ static void test_oci_round_trip(void **state) {
                 char *json;
 
                 assert_int_equal(i == 2 ? seccomp_profile_load(path, bounding, &direct, &err) :
-                                          seccomp_runtime_default(bounding, &direct, &err), 0);
+                                          seccomp_runtime_default(bounding, &direct, &err),
+                                 0);
                 assert_int_equal(seccomp_oci(i == 2 ? path : NULL, bounding, &json, &err), 0);
                 assert_int_equal(seccomp_profile_compile("again", json, strlen(json), bounding, &again, &err), 0);
                 assert_int_equal(direct->size, again->size);
@@ -211,9 +233,9 @@ static void test_oci_round_trip(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_runtime_default), cmocka_unit_test(test_a_filter_is_compiled_once), cmocka_unit_test(test_profiles),
-                cmocka_unit_test(test_refusals),        cmocka_unit_test(test_capabilities),
-                cmocka_unit_test(test_oci_round_trip),
+                cmocka_unit_test(test_runtime_default), cmocka_unit_test(test_a_filter_is_compiled_once),
+                cmocka_unit_test(test_profiles),        cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_capabilities),    cmocka_unit_test(test_oci_round_trip),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
