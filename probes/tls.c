@@ -10,13 +10,12 @@
 #include "lib/cleanup.h"
 
 /* Every function used, by name; loaded as one. */
-#define FUNCTIONS(X)                                                                                                   \
-        X(TLS_client_method)                                                                                           \
-        X(SSL_CTX_new)                                                                                                 \
-        X(SSL_CTX_free)                                                                                                \
-        X(SSL_CTX_set_verify)                                                                                          \
-        X(SSL_CTX_set_security_level) X(SSL_CTX_ctrl) X(SSL_new) X(SSL_free) X(SSL_set_connect_state) X(SSL_set_bio)   \
-                X(SSL_ctrl) X(SSL_do_handshake) X(SSL_is_init_finished) X(SSL_get_error) X(SSL_read) X(SSL_write)
+/* clang-format off */
+#define FUNCTIONS(X)                                                                                                  \
+        X(TLS_client_method) X(SSL_CTX_new) X(SSL_CTX_free) X(SSL_CTX_set_verify) X(SSL_CTX_set_security_level)       \
+        X(SSL_CTX_ctrl) X(SSL_new) X(SSL_free) X(SSL_set_connect_state) X(SSL_set_bio) X(SSL_ctrl) X(SSL_do_handshake) \
+        X(SSL_is_init_finished) X(SSL_get_error) X(SSL_read) X(SSL_write)
+/* clang-format on */
 #define CRYPTO_FUNCTIONS(X) X(BIO_new) X(BIO_s_mem) X(BIO_read) X(BIO_write) X(BIO_free) X(ERR_clear_error)
 
 extern void ERR_clear_error(void);

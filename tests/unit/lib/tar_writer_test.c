@@ -142,7 +142,7 @@ static void test_refusals(void **state) {
 
         assert_int_equal(tar_write(fd, &item, &err), -ENOTSUP);
         assert_string_equal(err_text(err), "socket: a socket");
-        assert_int_equal(tar_write_text(full, "text", "x", 1, NULL), -ENOSPC);
+        assert_int_equal(tar_write_text(full, "text", 0600, "x", 1, NULL), -ENOSPC);
 }
 
 /* ---- mountinfo ---- */
