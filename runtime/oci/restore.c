@@ -34,9 +34,10 @@ struct restore {
 };
 
 /* criu mounts beside its files and wants the root to be a mount point that nobody else sees: all in a mount namespace
- * of our own, which ends with us. Directories that it gets have to be opened in that. */
+ * of our own, which ends with us. Directories that it gets have to be opened in that. Mounts that the container is to
+ * get later come through it. */
 static int leave_mounts(struct err **err) {
-        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
+        if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) < 0)
                 return err_errno(err, errno, "a mount namespace for criu");
         return 0;
 }

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tarfile
+import threading
 
 import pytest
 from support.cri import Client
@@ -306,6 +307,18 @@ def test_timeout(target, location):
         got, text = target.code(location, mode, timeout=1)
         assert got == "DEADLINE_EXCEEDED" and "did not end within 1 s" in text
     assert os.path.exists(f"{target.path}/gave-up-{errno.EFBIG}")
+
+
+def test_agent_dies(target, location):
+    """What it left behind is in nobody's way, and gone with the next checkpoint."""
+    staging = f"{target.node.root}/containers/{target.id}/checkpoint"
+    call = threading.Thread(target=target.code, args=(location, "slow"))
+    call.start()
+    wait_for("criu at work", lambda: os.path.exists(staging + "/checkpoint/pages-1.img"))
+    target.node.restart()
+    call.join()
+    assert os.path.exists(staging) and not os.listdir(os.path.dirname(location))
+    assert target.code(location) == ("OK", "")
 
 
 def test_bad_requests(target, location):

@@ -6,7 +6,7 @@ fail     writes a log with errors and answers that it failed
 silent   answers that it failed, without a log
 die      ends without an answer
 garbage  answers what is no message
-slow     writes until it cannot, and then answers that it failed
+slow     writes until it cannot, or nobody waits for it any more
 hang     does not answer
 """
 import ctypes
@@ -104,7 +104,7 @@ def main():
     if mode == "slow":
         try:
             with open(images + "/pages-1.img", "wb", buffering=0) as f:
-                while f.write(b"x"):
+                while os.path.exists(f"/proc/{peer}") and f.write(b"x"):
                     time.sleep(0.01)
         except OSError as e:
             os.mkdir(f"{os.path.dirname(file)}/gave-up-{e.errno}")
