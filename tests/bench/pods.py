@@ -35,6 +35,10 @@ class Stock:
             os.unlink(f"{self.kubelet.static}/{name}")
         wait_for("end of the peer's pods", lambda: not self.sandboxes(), timeout=300, interval=0.5)
 
+    def at_rest(self):
+        shims = processes(r"containerd-shim-runc-v2 .*" + re.escape(self.peer.socket))
+        return daemons_at_rest([self.kubelet.process.pid, self.peer.process.pid], shims)
+
     def sandboxes(self):
         return [line for line in self.peer.crictl("pods", "-q", "--state", "Ready").stdout.split() if line]
 
@@ -113,14 +117,16 @@ def many(side, share, n):
 
 def bench_forty(node, peer, directory):
     ours = many(Ours(node), directory + "/forty", 40)
-    at_rest(node, 40)
+    rest = at_rest(node)
     Ours(node).empty()
     stock = Stock(peer, 2)
     try:
         theirs = many(stock, directory + "/forty", 40)
+        their_rest = stock.at_rest()
     finally:
         stock.stop()
     row("40 pods wanted at once → all running", theirs, ours, "s", "≤ 0.4 s")
+    rest_rows(40, rest, their_rest, node.idle_pss)
 
 
 def rollup(pid, field="Pss"):
@@ -137,18 +143,27 @@ def switches(pid):
     return sum(int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", open(path).read(), re.M).group(1)) for path in glob.glob(f"/proc/{pid}/task/*/status"))
 
 
-def at_rest(node, pods, seconds=10):
-    """What a pod costs in memory, and the agent while nothing happens."""
-    time.sleep(12)  # the pool's threads end
-    agent = node.process.pid
-    shims = [p for p in processes(r"nacelle-shim") if parent(p) == agent]
-    row(f"memory of a one-container pod, {pods} pods: shim", 2900, sum(rollup(p) for p in shims) / max(1, len(shims)), "KB PSS", "≤ 100 KB with the next row")
-    row(f"memory of a one-container pod, {pods} pods: the agent's growth", None, (rollup(agent) - node.idle_pss) / pods, "KB PSS", "")
-    row(f"agent with {pods} pods", 167000, rollup(agent, "Rss"), "KB RSS", "≤ 10 MB")
-    before, cpu = switches(agent), cpu_ms(agent)
+def daemons_at_rest(daemons, shims, seconds=10):
+    """What pods cost in memory, and their daemons while nothing happens."""
+    time.sleep(12)  # the agent's pool threads end
+    before, cpu = sum(map(switches, daemons)), sum(map(cpu_ms, daemons))
     time.sleep(seconds)
-    row(f"wake-ups of the agent in {seconds} s of rest, {pods} pods", None, switches(agent) - before, "", "0")
-    row(f"CPU of the agent at rest, {pods} pods", 1.5, (cpu_ms(agent) - cpu) / 10 / seconds, "% of a core", "≤ 2")
+    return {"shims": sum(map(rollup, shims)), "pss": sum(map(rollup, daemons)), "rss": sum(rollup(p, "Rss") for p in daemons),
+            "switches": (sum(map(switches, daemons)) - before) / seconds, "cpu": (sum(map(cpu_ms, daemons)) - cpu) / 10 / seconds}
+
+
+def at_rest(node):
+    agent = node.process.pid
+    return daemons_at_rest([agent], [p for p in processes(r"nacelle-shim") if parent(p) == agent])
+
+
+def rest_rows(pods, ours, theirs, idle_pss):
+    of_peer = (lambda key, n=1: theirs[key] / n) if theirs else lambda key, n=1: None  # noqa: E731
+    row(f"memory of a one-container pod, {pods} pods: shim", of_peer("shims", pods), ours["shims"] / pods, "KB PSS", "≤ 100 KB with the next row")
+    row(f"memory of a one-container pod, {pods} pods: the agent's growth", None, (ours["pss"] - idle_pss) / pods, "KB PSS", "")
+    row(f"agent with {pods} pods (peer: kubelet and containerd)", of_peer("rss"), ours["rss"], "KB RSS", "≤ 10 MB")
+    row(f"wake-ups of the agent at rest, {pods} pods", of_peer("switches"), ours["switches"], "a second", "0")
+    row(f"CPU of the agent at rest, {pods} pods", of_peer("cpu"), ours["cpu"], "% of a core", "≤ 2")
 
 
 def probing(name, period):
@@ -258,7 +273,7 @@ def bench_thousand(node, peer, directory):
         big.nacelle("import", directory + "/busybox.tar")
         big.idle_pss = rollup(big.process.pid)
         row("1,000 pods wanted at once → all running", None, many(Ours(big), directory + "/thousand", 1000), "s", "all running")
-        at_rest(big, 1000)
+        rest_rows(1000, at_rest(big), None, big.idle_pss)
         p50, p99 = exit_latency(big)
         row("exit of a container → its event at a client, 1,000 pods: median", None, p50, "ms", "")
         row("exit of a container → its event at a client, 1,000 pods: p99", None, p99, "ms", "≤ 50")
