@@ -71,7 +71,7 @@ def bench_machine(row):
     for peer, wanted in (("crun", "≥ 3"), ("runc", "≥ 7")):
         if (peer, "ms") in figures:
             row(f"the same in the cgroup v2 machine, beside {peer}", figures[peer, "ms"], figures["nacelle-oci", "ms"], "ms", wanted)
-            row(f"smallest memory limit there, beside {peer}", figures[peer, "KiB"], figures["nacelle-oci", "KiB"], "KiB", "128 KiB")
+            row(f"smallest memory limit there, beside {peer}", figures[peer, "KiB"] or None, figures["nacelle-oci", "KiB"], "KiB", "128 KiB")
 
 
 def bench_oci(row, samples):
