@@ -27,6 +27,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
         (void)state;
         made_up_clear(&cri);
+        record_finish(&cri);
         return files_remove_tree(top, NULL);
 }
 
