@@ -23,6 +23,7 @@
 #include "kube/resources.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/handle.h"
 #include "lib/json_writer.h"
 #include "lib/log.h"
 #include "lib/pool.h"
@@ -83,10 +84,6 @@ static void op_submit(void *data, struct pool_job *job) {
 /* Wall time as it was at the start, carried on by the monotonic clock: a clock that is set does not end a pod. */
 static int64_t op_now(void *data) {
         return ((struct pods *)data)->clock_base + (int64_t)(uv_hrtime() / 1000000);
-}
-
-static void on_settle_closed(uv_handle_t *handle) {
-        free(handle);
 }
 
 static void on_slot_closed(uv_handle_t *handle) {
@@ -504,10 +501,7 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
                 .memory_bytes = pods->facts.memory_bytes,
                 .cpu_milli = pods->facts.cpu_milli,
         };
-        if ((pods->settle = calloc(1, sizeof(*pods->settle)))) {
-                uv_timer_init(loop, pods->settle);
-                pods->settle->data = pods;
-        }
+        pods->settle = handle_timer(loop, pods);
         if (!pods->node.events || !pods->settle)
                 r = err_set(err, ENOMEM, "out of memory");
         if (r == 0)
@@ -563,8 +557,7 @@ void pods_free(struct pods *pods) {
                 return;
         pods_stop(pods);
         desired_clear(&pods->desired);
-        if (pods->settle)
-                uv_close((uv_handle_t *)pods->settle, on_settle_closed);
+        handle_free(pods->settle);
         found_pods_clear(&pods->found);
         events_free(pods->node.events);
         cgroups_free(pods->cgroups);

@@ -13,6 +13,7 @@
 
 #include "agent/watch.h"
 #include "lib/cleanup.h"
+#include "lib/handle.h"
 #include "lib/log.h"
 
 /* A file as last heard of. */
@@ -434,10 +435,6 @@ static void on_rescan(void *data) {
         look_if_needed(s);
 }
 
-static void on_retry_closed(uv_handle_t *handle) {
-        free(handle);
-}
-
 int source_new(uv_loop_t *loop, struct pool *pool, const char *dir, const struct source_events *events,
                struct source **ret_source, struct err **err) {
         struct source *s = calloc(1, sizeof(*s));
@@ -451,12 +448,10 @@ int source_new(uv_loop_t *loop, struct pool *pool, const char *dir, const struct
         s->loop = loop;
         s->pool = pool;
         s->events = *events;
-        if (!(s->retry = calloc(1, sizeof(*s->retry)))) {
+        if (!(s->retry = handle_timer(loop, s))) {
                 source_free(s);
                 return err_set(err, ENOMEM, "out of memory");
         }
-        uv_timer_init(loop, s->retry);
-        s->retry->data = s;
         if ((r = watch_new(loop, dir, &heard, &s->watch, err)) < 0) {
                 source_free(s);
                 return r;
@@ -471,8 +466,7 @@ void source_free(struct source *s) {
         if (!s)
                 return;
         watch_free(s->watch);
-        if (s->retry)
-                uv_close((uv_handle_t *)s->retry, on_retry_closed);
+        handle_free(s->retry);
         if (s->look)
                 s->look->source = NULL;
         for (size_t i = 0; i < s->n_files; i++)

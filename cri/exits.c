@@ -8,6 +8,7 @@
 #include "cri/record.h"
 #include "cri/sandbox.h"
 #include "cri/sync.h"
+#include "lib/handle.h"
 #include "lib/log.h"
 #include "runtime/events.h"
 
@@ -258,15 +259,8 @@ int exits_open(struct cri *cri, struct err **err) {
         return 0;
 }
 
-static void on_closed(uv_handle_t *handle) {
-        free(handle);
-}
-
 void exits_close(struct cri *cri) {
-        if (cri->oom_poll) {
-                uv_poll_stop(cri->oom_poll);
-                uv_close((uv_handle_t *)TAKE_PTR(cri->oom_poll), on_closed);
-        }
+        handle_free(TAKE_PTR(cri->oom_poll));
         oom_watcher_free(TAKE_PTR(cri->oom));
 }
 

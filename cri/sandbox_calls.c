@@ -13,6 +13,7 @@
 #include "cri/sandbox.h"
 #include "cri/sync.h"
 #include "lib/files.h"
+#include "lib/handle.h"
 #include "lib/log.h"
 
 struct run {
@@ -210,10 +211,6 @@ static void stop_ended(struct cri_waiter *waiter) {
         stop_wait(stop->call);
 }
 
-static void free_handle(uv_handle_t *handle) {
-        free(handle);
-}
-
 static int stop_unmake(struct cri_call *call, struct err **err) {
         struct cri_sandbox *sandbox = call->sandbox;
         _cleanup_arena_ struct arena *arena = arena_new();
@@ -265,18 +262,13 @@ static void stop_wait(struct cri_call *call) {
                 if (!container_wait(c, &stop->waiter))
                         continue;
                 stop->waits_for = c;
-                if (!stop->timer && (stop->timer = calloc(1, sizeof(*stop->timer)))) {
-                        uv_timer_init(call->cri->loop, stop->timer);
-                        stop->timer->data = stop;
-                }
+                if (!stop->timer)
+                        stop->timer = handle_timer(call->cri->loop, stop);
                 if (stop->timer)
                         uv_timer_start(stop->timer, stop_force, SANDBOX_KILL_SECONDS * 1000, 0);
                 return;
         }
-        if (stop->timer) {
-                uv_timer_stop(stop->timer);
-                uv_close((uv_handle_t *)TAKE_PTR(stop->timer), free_handle);
-        }
+        handle_free(TAKE_PTR(stop->timer));
         sandbox_end_recovery(call, stop_unmake_begin);
 }
 

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "lib/cleanup.h"
+#include "lib/handle.h"
 
 #define READ_SIZE (32u << 10)
 
@@ -49,16 +50,6 @@ static uv_poll_t *watch_new(uv_loop_t *loop, int fd, void *data) {
         }
         poll->data = data;
         return poll;
-}
-
-static void on_watch_closed(uv_handle_t *handle) {
-        free(handle);
-}
-
-/* The descriptor may be closed at once after this, but not before: libuv goes by its number. */
-static void watch_free(uv_poll_t *poll) {
-        if (poll)
-                uv_close((uv_handle_t *)poll, on_watch_closed);
 }
 
 static void source_poll(struct pump_source *source, bool on);
@@ -129,7 +120,7 @@ bool pump_source_ended(const struct pump_source *source) {
 void pump_source_free(struct pump_source *source) {
         if (!source)
                 return;
-        watch_free(source->poll);
+        handle_free(source->poll);
         close_fd(source->fd);
         free(source);
 }
@@ -167,7 +158,7 @@ static void tell_room(struct pump_sink *sink) {
 }
 
 static void sink_close(struct pump_sink *sink) {
-        watch_free(sink->poll);
+        handle_free(sink->poll);
         sink->poll = NULL;
         if (sink->fd >= 0)
                 shutdown(sink->fd, SHUT_WR); /* a socket may have other descriptors */

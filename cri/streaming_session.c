@@ -8,6 +8,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/handle.h"
 #include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
@@ -62,10 +63,6 @@ struct streaming_session *session_new(struct streaming *streaming, const struct 
         return session;
 }
 
-static void on_drain_closed(uv_handle_t *handle) {
-        free(handle);
-}
-
 /* Lets go of the process's descriptors. */
 static void release_descriptors(struct streaming_session *session) {
         pump_source_free(session->out);
@@ -73,9 +70,7 @@ static void release_descriptors(struct streaming_session *session) {
         pump_sink_free(session->in);
         session->out = session->err = NULL;
         session->in = NULL;
-        if (session->drain)
-                uv_close((uv_handle_t *)session->drain, on_drain_closed);
-        session->drain = NULL;
+        handle_free(TAKE_PTR(session->drain));
 }
 
 void session_free(struct streaming_session *session) {
@@ -263,11 +258,9 @@ void streaming_exited(struct streaming_session *session, int code) {
         if (session->finished || !session->client)
                 return;
         /* A child of the process may hold the pipes open for ever. */
-        session->drain = calloc(1, sizeof(*session->drain));
+        session->drain = handle_timer(session->streaming->loop, session);
         if (!session->drain)
                 return finish(session, NULL);
-        uv_timer_init(session->streaming->loop, session->drain);
-        session->drain->data = session;
         uv_timer_start(session->drain, on_drain_over, STREAMING_DRAIN_SECONDS * 1000, 0);
 }
 

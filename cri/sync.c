@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
+#include "lib/handle.h"
 #include "lib/log.h"
 
 struct entry {
@@ -102,13 +103,11 @@ static void begin(uv_timer_t *timer) {
 int sync_new(struct cri *cri, struct cri_sync **ret_sync, struct err **err) {
         struct cri_sync *sync = calloc(1, sizeof(*sync));
 
-        if (!sync || !(sync->timer = calloc(1, sizeof(*sync->timer)))) {
+        if (!sync || !(sync->timer = handle_timer(cri->loop, sync))) {
                 free(sync);
                 return err_set(err, ENOMEM, "out of memory");
         }
         sync->cri = cri;
-        uv_timer_init(cri->loop, sync->timer);
-        sync->timer->data = sync;
         *ret_sync = sync;
         return 0;
 }
@@ -134,16 +133,11 @@ void sync_later(struct cri *cri, enum record_kind kind, const char *id) {
         sync->waiting = entry;
 }
 
-static void on_closed(uv_handle_t *handle) {
-        free(handle);
-}
-
 void sync_free(struct cri_sync *sync) {
         if (!sync)
                 return;
         sync_entries(sync->cri, sync->waiting);
         free_entries(sync->waiting);
-        uv_timer_stop(sync->timer);
-        uv_close((uv_handle_t *)sync->timer, on_closed);
+        handle_free(sync->timer);
         free(sync);
 }
