@@ -26,6 +26,7 @@ cgroupsPerQOS: true
 enforceNodeAllocatable: []
 failCgroupV1: false
 failSwapOn: false
+makeIPTablesUtilChains: false
 podLogsDir: {dir}/pods
 address: 127.0.0.1
 port: {port}
