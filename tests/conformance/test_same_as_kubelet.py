@@ -58,10 +58,18 @@ def back_off(status):
     return None
 
 
+NOT_STARTED = "RunContainerError", "PostStartHookError"
+
+
+def just_ended(c):
+    """The container has ended, or its start failed, and nothing is said yet of how long is waited."""
+    return "terminated" in c["state"] or c["state"].get("waiting", {}).get("reason") in NOT_STARTED
+
+
 def ended_times(status):
     """The restarts of the first container that has ended; None when none has."""
     for c in status.get("containerStatuses", []) + status.get("initContainerStatuses", []):
-        if "terminated" in c["state"]:
+        if just_ended(c):
             return c["restartCount"]
     return None
 
@@ -142,7 +150,8 @@ CASES = {
     "finished": (pod("finished", "exit 0"), back_off),
     "init-crash": (pod("init-crash", SLEEP, initContainers=[init("one", "exit 4")]), back_off),
     "no-command-again": (pod("no-command-again", {"command": ["/no/such/program"]}), back_off),
-    "hook-fails": (pod("hook-fails", {"command": ["sh", "-c", SLEEP], "lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", "echo no; exit 5"]}}}}),
+    "hook-fails": (pod("hook-fails", {"command": ["sh", "-c", SLEEP.replace(";", "; > /trapped;", 1)],  # else it could be killed before its trap is set
+                                      "lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", "until [ -e /trapped ]; do sleep 0.02; done; echo no; exit 5"]}}}}),
                    back_off),
     "restart-rules": (pod("restart-rules", {"command": ["sh", "-c", "exit 42"], "restartPolicy": "Never",
                                             "restartPolicyRules": [{"action": "Restart", "exitCodes": {"operator": "In", "values": [42]}}]}), back_off),
@@ -335,7 +344,7 @@ def as_ended(status):
     status = json.loads(json.dumps(status))
     for c in status.get("containerStatuses", []) + status.get("initContainerStatuses", []):
         last = c.pop("lastState", {})
-        if c["state"].get("waiting", {}).get("reason") == "CrashLoopBackOff":
+        if c["state"].get("waiting", {}).get("reason") in ("CrashLoopBackOff", *NOT_STARTED):
             c["state"] = last
     return status
 
