@@ -340,7 +340,7 @@ static void test_failures(void **state) {
                 { "[ $CNI_COMMAND = DEL ] && exit 0; echo '{\"ips\":[{\"address\":\"10.0.0.300/8\"}]}'", EINVAL,
                   "result of the CNI plugins: \"10.0.0.300/8\" is not a CIDR" },
                 { "[ $CNI_COMMAND = DEL ] && exit 0; sleep 60 & sleep 60", ETIMEDOUT,
-                  "CNI plugin two: ADD took longer than 400 ms" },
+                  "CNI plugin two: ADD: took longer than 400 ms" },
                 { "[ $CNI_COMMAND = DEL ] && exit 0; head -c 3000000 /dev/zero; exit 0", E2BIG,
                   "CNI plugin two: ADD answered more than 1048576 bytes" },
         };
