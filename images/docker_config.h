@@ -1,0 +1,27 @@
+/* docker's config.json: which of its entries, and which credential helper, are for an image.
+ *
+ * Keys of auths match as kubelet's keyring has them (pkg/credentialprovider): the scheme does not count, nor "/v1/" and
+ * "/v2/" at the path's beginning; the labels of the host are globs, one by one; the port is equal; the path is a prefix.
+ * Of several the last in alphabetical order counts, which is the longest path of an exact host; those that end within a
+ * path's part come after all others. Helpers are found as docker does: credHelpers has the very server, else
+ * credsStore.
+ */
+#pragma once
+
+struct arena;
+struct err;
+struct value;
+
+#define DOCKER_CONFIG_SIZE_MAX (1 << 20) /* bytes of the file */
+
+/* Reads @file into @arena; *@ret_root is NULL when there is none. Errors name the file. */
+int docker_config_load(const char *file, struct arena *arena, const struct value **ret_root, struct err **err);
+
+/* What docker calls a registry: its host, but for Docker Hub's old address. */
+const char *docker_config_server(const char *host);
+
+/* The entry of auths with credentials for image @path at @host ("docker.io", "host:5000"); NULL for none. */
+const struct value *docker_config_entry(const struct value *root, const char *host, const char *path);
+
+/* The helper for @host, and the field that names it ("credsStore"); NULL for none. */
+const char *docker_config_helper(const struct value *root, const char *host, const char **ret_field);
