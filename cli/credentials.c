@@ -6,17 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "images/docker_config.h"
 #include "images/reference.h"
 #include "lib/arena.h"
 #include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
-#include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
 
-#define FILE_MAX ((size_t)1 << 20)
 #define CREDENTIALS_MAX 4096
 
 static int find_directory(char ret_path[PATH_MAX], struct err **err) {
@@ -30,32 +29,6 @@ static int find_directory(char ret_path[PATH_MAX], struct err **err) {
         return 0;
 }
 
-/* Docker Hub is known by its old address. */
-static const char *key_of(const char *registry) {
-        return strcmp(registry, "docker.io") == 0 ? "https://index.docker.io/v1/" : registry;
-}
-
-/* NULL for a file that is not there. */
-static int read_file(struct arena *arena, const char *path, const struct value **ret_root, struct err **err) {
-        const struct value_options options = { .name = path };
-        _cleanup_free_ char *text = NULL;
-        struct err *cause = NULL;
-        size_t n;
-        int r = files_read(path, FILE_MAX, &text, &n, &cause);
-
-        *ret_root = NULL;
-        if (r == -ENOENT) {
-                err_free(cause);
-                return 0;
-        }
-        if (r < 0)
-                return err_move(err, cause);
-        r = json_parse(arena, text, n, &options, ret_root, err);
-        if (r == 0 && !value_is(*ret_root, VALUE_MAP))
-                r = err_set(err, EINVAL, "%s: is %s, not a map", path, value_kind_name(*ret_root));
-        return r;
-}
-
 /* Members of @map but @key. */
 static void copy_members(struct json_writer *w, const struct value *map, const char *key) {
         for (uint32_t i = 0; i < value_count(map); i++) {
@@ -66,7 +39,7 @@ static void copy_members(struct json_writer *w, const struct value *map, const c
         }
 }
 
-/* The file as it was, but for @registry's entry: @auth, or none when that is NULL. */
+/* The file as it was, but for @registry's entry: @auth, an empty one when that is "", or none when it is NULL. */
 static int write_file(const char *path, const struct value *root, const char *registry, const char *auth,
                       struct err **err) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INDENTED;
@@ -85,7 +58,7 @@ static int write_file(const char *path, const struct value *root, const char *re
         if (auth) {
                 json_key(&w, registry);
                 json_begin_map(&w);
-                json_add_string(&w, "auth", auth);
+                json_add_string_if(&w, "auth", auth);
                 json_end_map(&w);
         }
         json_end_map(&w);
@@ -98,29 +71,52 @@ static int write_file(const char *path, const struct value *root, const char *re
         return r;
 }
 
-static int change(const char *registry, const char *auth, struct err **err) {
-        _cleanup_arena_ struct arena *arena = arena_new();
-        const struct value *root;
+/* The user's file as it is. */
+struct config {
+        struct arena *arena;
+        const struct value *root; /* NULL: there is none */
         char directory[PATH_MAX], path[PATH_MAX + 16];
+};
+
+static void config_done(struct config *config) {
+        arena_free(config->arena);
+}
+#define _cleanup_config_ __attribute__((cleanup(config_done)))
+
+static int config_open(struct config *config, struct err **err) {
         int r;
 
-        if (!arena)
+        *config = (struct config){ .arena = arena_new() };
+        if (!config->arena)
                 return err_set(err, ENOMEM, "out of memory");
-        r = find_directory(directory, err);
-        snprintf(path, sizeof(path), "%s/config.json", directory);
-        if (r == 0)
-                r = read_file(arena, path, &root, err);
+        r = find_directory(config->directory, err);
         if (r < 0)
                 return r;
-        if (!auth && !value_get(value_get(root, "auths"), registry))
+        snprintf(config->path, sizeof(config->path), "%s/config.json", config->directory);
+        return docker_config_load(config->path, config->arena, &config->root, err);
+}
+
+static bool find_helper(const struct config *config, const char *registry, struct credential_helper *ret) {
+        *ret = (struct credential_helper){ .file = config->path, .cancel_fd = -EBADF };
+        ret->name = docker_config_helper(config->root, registry, &ret->field);
+        return ret->name;
+}
+
+/* Returns 1, or 0 when there was nothing to remove. */
+static int change(const struct config *config, const char *registry, const char *auth, struct err **err) {
+        const char *server = docker_config_server(registry);
+        int r;
+
+        if (!auth && !value_get(value_get(config->root, "auths"), server))
                 return 0;
-        r = files_make_dirs(directory, 0700, err);
+        r = files_make_dirs(config->directory, 0700, err);
         if (r == 0)
-                r = write_file(path, root, registry, auth, err);
+                r = write_file(config->path, config->root, server, auth, err);
         return r < 0 ? r : 1;
 }
 
-int credentials_save(const char *registry, const char *username, const char *password, struct err **err) {
+static int save_in_file(const struct config *config, const char *registry, const char *username, const char *password,
+                        struct err **err) {
         char plain[CREDENTIALS_MAX], coded[BASE64_LENGTH(CREDENTIALS_MAX) + 1];
         int n = snprintf(plain, sizeof(plain), "%s:%s", username, password), r;
 
@@ -129,51 +125,83 @@ int credentials_save(const char *registry, const char *username, const char *pas
         if ((size_t)n >= sizeof(plain))
                 return err_set(err, E2BIG, "the credentials are longer than %d bytes", CREDENTIALS_MAX - 1);
         base64_encode(plain, (size_t)n, coded);
-        r = change(key_of(registry), coded, err);
+        r = change(config, registry, coded, err);
         explicit_bzero(plain, sizeof(plain));
         explicit_bzero(coded, sizeof(coded));
+        return r;
+}
+
+int credentials_save(const char *registry, const char *username, const char *password, struct err **err) {
+        _cleanup_config_ struct config config;
+        struct credential_helper helper;
+        int r = config_open(&config, err);
+
+        if (r < 0)
+                return r;
+        if (!find_helper(&config, registry, &helper)) {
+                r = save_in_file(&config, registry, username, password, err);
+                return r < 0 ? r : 0;
+        }
+        r = credential_helper_store(&helper, docker_config_server(registry), username, password, err);
+        if (r == 0)
+                r = change(&config, registry, "", err); /* so docker knows that there was a login */
         return r < 0 ? r : 0;
 }
 
 int credentials_remove(const char *registry, struct err **err) {
-        return change(key_of(registry), NULL, err);
+        _cleanup_config_ struct config config;
+        struct credential_helper helper;
+        int r = config_open(&config, err), erased = 0;
+
+        if (r == 0 && find_helper(&config, registry, &helper))
+                r = erased = credential_helper_erase(&helper, docker_config_server(registry), err);
+        if (r < 0)
+                return r;
+        r = change(&config, registry, NULL, err);
+        return r == 0 ? erased : r;
 }
 
-/* @name is cut at its slashes, from behind, until the file knows it. */
-static const char *look_up(const struct value *auths, char *name) {
-        for (;;) {
-                const char *auth = value_string(value_get(value_get(auths, name), "auth"));
-                char *slash = strrchr(name, '/');
+static int copy_text(const struct value *entry, const char *member, char **ret) {
+        const char *text = value_string(value_get(entry, member));
 
-                if (auth && *auth)
-                        return auth;
-                if (!slash)
-                        return value_string(value_get(value_get(auths, key_of(name)), "auth"));
-                *slash = '\0';
-        }
+        if (!text || !*text)
+                return 0;
+        *ret = strdup(text);
+        return *ret ? 0 : -ENOMEM;
 }
 
-int credentials_find(const char *reference, char **ret_auth, struct err **err) {
-        _cleanup_arena_ struct arena *arena = arena_new();
-        char directory[PATH_MAX], path[PATH_MAX + 16], host[IMAGE_NAME_MAX + 1], name[2 * IMAGE_NAME_MAX + 2];
+static int copy_entry(const struct value *entry, char **ret_auth, struct credentials *ret, struct err **err) {
+        if (copy_text(entry, "auth", ret_auth) < 0 || copy_text(entry, "username", &ret->username) < 0 ||
+            copy_text(entry, "password", &ret->password) < 0 ||
+            copy_text(entry, "identitytoken", &ret->identity_token) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        return 1;
+}
+
+int credentials_find(const char *reference, char **ret_auth, struct credentials *ret_credentials, struct err **err) {
+        char directory[PATH_MAX], host[IMAGE_NAME_MAX + 1];
+        _cleanup_config_ struct config config = { .arena = NULL };
         struct image_reference parsed;
-        const struct value *root;
-        const char *auth;
+        struct credential_helper helper;
+        const struct value *entry;
         int r;
 
-        if (!arena)
-                return err_set(err, ENOMEM, "out of memory");
         /* What is wrong with the name the agent says; without a home there is nothing to find. */
         if (image_reference_parse(reference, &parsed, NULL) < 0 || find_directory(directory, NULL) < 0)
                 return 0;
-        snprintf(path, sizeof(path), "%s/config.json", directory);
-        r = read_file(arena, path, &root, err);
+        r = config_open(&config, err);
         if (r < 0)
                 return r;
-        snprintf(name, sizeof(name), "%s/%s", image_reference_host(&parsed, host), image_reference_path(&parsed));
-        auth = look_up(value_get(root, "auths"), name);
-        if (!auth || !*auth)
-                return 0;
-        *ret_auth = strdup(auth);
-        return *ret_auth ? 1 : err_set(err, ENOMEM, "out of memory");
+        image_reference_host(&parsed, host);
+        if (find_helper(&config, host, &helper)) {
+                _cleanup_err_ struct err *why = NULL;
+
+                r = credential_helper_get(&helper, docker_config_server(host), ret_credentials, &why);
+                if (r > 0)
+                        return r;
+                if (why) /* a public image needs none */
+                        fprintf(stderr, "nacelle: warning: %s\n", err_text(why));
+        }
+        entry = docker_config_entry(config.root, host, image_reference_path(&parsed));
+        return entry ? copy_entry(entry, ret_auth, ret_credentials, err) : 0;
 }

@@ -138,16 +138,21 @@ static int transfer(struct cli *cli, const char *path, Nacelle__TransferRequest 
                     struct err **err) {
         Nacelle__Auth auth = NACELLE__AUTH__INIT;
         char user[256], password[PASSWORD_MAX] = "";
-        _cleanup_free_ char *kept = NULL;
+        _cleanup_credentials_ struct credentials kept = { .username = NULL };
+        _cleanup_free_ char *kept_auth = NULL;
         int r;
 
         r = fill_auth(&auth, user, password, err);
         if (r == 0 && !*auth.auth && !*auth.username && !*request->file && *request->reference)
-                r = credentials_find(request->reference, &kept, err);
+                r = credentials_find(request->reference, &kept_auth, &kept, err);
         if (r < 0)
                 return r;
-        if (kept)
-                auth.auth = kept;
+        if (r > 0) {
+                auth.auth = text(kept_auth);
+                auth.username = text(kept.username);
+                auth.password = text(kept.password);
+                auth.identity_token = text(kept.identity_token);
+        }
         request->auth = &auth;
         request->platform = text(options.platform);
         if (!options.quiet)

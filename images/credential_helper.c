@@ -83,10 +83,10 @@ static bool is_not_found(const struct program_result *result) {
 static int check_end(struct program_result *result, struct err **err) {
         const char *says;
 
+        if (result->out.cut)
+                return err_set(err, E2BIG, "answered more than %d bytes", CREDENTIAL_HELPER_OUTPUT_MAX);
         if (result->status == 0)
-                return result->out.cut ? err_set(err, E2BIG, "answered more than %d bytes",
-                                                 CREDENTIAL_HELPER_OUTPUT_MAX) :
-                                         1;
+                return 1;
         if (is_not_found(result))
                 return 0;
         says = complaint(result);

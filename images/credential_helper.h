@@ -19,10 +19,10 @@ struct err;
 #define CREDENTIAL_HELPER_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 struct credential_helper {
-        const char *name;        /* "pass"; without the prefix */
+        const char *name;         /* "pass"; without the prefix */
         const char *file, *field; /* where it is named: config.json and "credsStore", for errors */
-        int timeout_ms;          /* 0: CREDENTIAL_HELPER_TIMEOUT_MS */
-        int cancel_fd;           /* ends it when it becomes readable; negative: none */
+        int timeout_ms;           /* 0: CREDENTIAL_HELPER_TIMEOUT_MS */
+        int cancel_fd;            /* ends it when it becomes readable; negative: none */
 };
 
 /* What "get" brought: a user and password, or a token alone. */

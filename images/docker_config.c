@@ -46,7 +46,8 @@ const char *docker_config_server(const char *host) {
         return is_hub(host) ? HUB_SERVER : host;
 }
 
-/* Whether glob @pattern of @n_pattern bytes stands for @label. A pattern that is none, or too long, stands for nothing. */
+/* Whether glob @pattern of @n_pattern bytes stands for @label. A pattern that is none, or too long, stands for nothing.
+ */
 static bool match_label(const char *pattern, size_t n_pattern, const char *label, size_t n_label) {
         char glob[IMAGE_NAME_MAX + 1], text[IMAGE_NAME_MAX + 1];
 

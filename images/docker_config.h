@@ -1,9 +1,9 @@
 /* docker's config.json: which of its entries, and which credential helper, are for an image.
  *
  * Keys of auths match as kubelet's keyring has them (pkg/credentialprovider): the scheme does not count, nor "/v1/" and
- * "/v2/" at the path's beginning; the labels of the host are globs, one by one; the port is equal; the path is a prefix.
- * Of several the last in alphabetical order counts, which is the longest path of an exact host; those that end within a
- * path's part come after all others. Helpers are found as docker does: credHelpers has the very server, else
+ * "/v2/" at the path's beginning; the labels of the host are globs, one by one; the port is equal; the path is a
+ * prefix. Of several the last in alphabetical order counts, which is the longest path of an exact host; those that end
+ * within a path's part come after all others. Helpers are found as docker does: credHelpers has the very server, else
  * credsStore.
  */
 #pragma once

@@ -16,8 +16,10 @@
 #include "images/message.h"
 #include "images/reference.h"
 #include "images/strings.h"
+#include "images/transfer_helper.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/log.h"
 
 extern char **environ;
 
@@ -25,7 +27,8 @@ struct image_transfer {
         uv_loop_t *loop;
         struct image_transfer_callbacks callbacks;
         void *data;
-        struct message *request; /* until it was sent, then wiped: it holds credentials */
+        struct message *request;        /* until it was sent, then wiped: it holds credentials */
+        struct transfer_helper *helper; /* while it is asked, before all else */
         char *worker;
         int socket, pidfd;
         pid_t pid;
@@ -290,6 +293,27 @@ static void enqueue(struct image_transfer *t) {
         *at = t;
 }
 
+/* Without a helper's credentials the transfer goes on, as docker's does; should the registry refuse it, it says why. */
+static void on_helped(void *data, const struct credentials *credentials, const struct err *err) {
+        struct image_transfer *t = data;
+
+        t->helper = NULL;
+        if (t->cancelled)
+                return finish(t);
+        if (err)
+                log_warning("%s", err_text(err));
+        message_add(t->request, "helped-username", credentials->username);
+        message_add(t->request, "helped-password", credentials->password);
+        message_add(t->request, "helped-identity-token", credentials->identity_token);
+        message_add(t->request, "helper-error", err ? err_text(err) : NULL);
+        if (t->request->full)
+                err_set(&t->error, EINVAL, "a request of more than %d bytes", IMAGE_MESSAGE_MAX);
+        else if (queue.running >= IMAGE_TRANSFERS_MAX)
+                return enqueue(t);
+        if (t->error || start(t, &t->error) < 0)
+                finish(t);
+}
+
 static int fill_request(struct message *m, const struct image_transfer_request *q) {
         static const char *const kinds[] = {
                 [IMAGE_PULL] = "pull",     [IMAGE_IMPORT] = "import", [IMAGE_PUSH] = "push",
@@ -336,6 +360,7 @@ int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *r
                          const struct image_transfer_callbacks *callbacks, void *data,
                          struct image_transfer **ret_transfer, struct err **err) {
         struct image_transfer *t = calloc(1, sizeof(*t));
+        char host[IMAGE_NAME_MAX + 1];
         int r;
 
         if (!t)
@@ -344,7 +369,9 @@ int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *r
                 .loop = loop, .callbacks = *callbacks, .data = data, .socket = -EBADF, .pidfd = -EBADF
         };
         r = prepare(t, request, err);
-        if (r == 0 && queue.running < IMAGE_TRANSFERS_MAX)
+        if (r == 0 && request->pool && transfer_helper_host(request, host))
+                r = transfer_helper_start(request->pool, request->docker_config, host, on_helped, t, &t->helper, err);
+        else if (r == 0 && queue.running < IMAGE_TRANSFERS_MAX)
                 r = start(t, err);
         else if (r == 0)
                 enqueue(t);
@@ -366,6 +393,10 @@ void image_transfer_cancel(struct image_transfer *t) {
         if (t->cancelled)
                 return;
         t->cancelled = true;
+        if (t->helper) {
+                transfer_helper_cancel(t->helper);
+                return;
+        }
         if (t->started) {
                 syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
                 return;

@@ -13,6 +13,7 @@
 #include <uv.h>
 
 struct err;
+struct pool;
 
 #define IMAGE_TRANSFERS_MAX 8
 #define IMAGE_WORKER "nacelle-image" /* beside the running program, or in ../libexec/nacelle */
@@ -34,6 +35,11 @@ struct image_auth {
         const char *server; /* the host or URL that they are for, and no other; NULL or "": the reference's registry */
 };
 
+/* What a credential helper (images/credential_helper.h) gave for the reference's registry. */
+struct image_helped_auth {
+        const char *username, *password, *identity_token; /* NULL: none */
+};
+
 /* Everything is copied by image_transfer_start(); NULL where the kind does not need it. */
 struct image_transfer_request {
         enum image_transfer_kind kind;
@@ -46,8 +52,11 @@ struct image_transfer_request {
         const char *registries; /* a file like k3s' registries.yaml; need not exist */
         const char *hosts_dir;  /* a directory like containerd's certs.d, HOST/hosts.toml; need not exist */
         const char *docker_config; /* a docker config.json with credentials; need not exist */
-        const char *insecure;      /* hosts reached by plain HTTP, separated by commas; loopback ones always may be */
-        const char *worker;        /* the program's path; NULL: IMAGE_WORKER as found */
+        struct pool *pool;         /* where the credential helpers of @docker_config are asked; NULL: they are not */
+        struct image_helped_auth helped; /* for the worker: set by image_transfer_start(), as is */
+        const char *helper_error;        /* why there are none, where a helper failed */
+        const char *insecure; /* hosts reached by plain HTTP, separated by commas; loopback ones always may be */
+        const char *worker;   /* the program's path; NULL: IMAGE_WORKER as found */
 };
 
 /* One layer's (or blob's) way; sent a few times a second at most. */

@@ -103,7 +103,8 @@ static int start(struct process *process, struct err **err) {
         return r;
 }
 
-/* Reads what is there, into memory that is never moved; at the end, or when it is too much, the descriptor is closed. */
+/* Reads what is there, into memory that is never moved; at the end, or when it is too much, the descriptor is closed.
+ */
 static void drain(int *fd, size_t max, struct program_output *output) {
         ssize_t n = -1;
         char more;

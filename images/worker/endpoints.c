@@ -192,6 +192,18 @@ static int set_request_auth(const struct image_auth *auth, const char *host, str
         return 0;
 }
 
+/* What a credential helper said for the registry; what else is configured for it was read before or comes after. */
+static int set_helped_auth(const struct image_transfer_request *q, struct endpoint *origin, struct err **err) {
+        origin->complaint = q->helper_error;
+        if (origin->username || origin->identity_token)
+                return 0;
+        if (config_set(&origin->username, q->helped.username) < 0 ||
+            config_set(&origin->password, q->helped.password) < 0 ||
+            config_set(&origin->identity_token, q->helped.identity_token) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        return 0;
+}
+
 static int fill(const struct image_transfer_request *q, const char *host, const char *path, struct endpoints *e,
                 struct err **err) {
         int r = q->hosts_dir ? hosts_toml_read(q->hosts_dir, host, q->insecure, e, err) : 0;
@@ -206,8 +218,11 @@ static int fill(const struct image_transfer_request *q, const char *host, const 
                         return -EINVAL;
         }
         r = q->registries ? registries_read_configs(q->registries, e, err) : 0;
+        for (size_t i = 0; i < e->count && r == 0; i++)
+                if (e->items[i].origin)
+                        r = set_helped_auth(q, &e->items[i], err);
         if (r == 0 && q->docker_config)
-                r = docker_config_read(q->docker_config, host, path, e, err);
+                r = docker_config_read(q->docker_config, path, e, err);
         for (size_t i = 0; i < e->count && r == 0; i++) {
                 struct endpoint *item = &e->items[i];
 

@@ -37,6 +37,7 @@ struct endpoint {
         struct rewrite rewrites[REWRITES_MAX];
         size_t n_rewrites;
         char *username, *password, *identity_token, *registry_token; /* NULL: none */
+        const char *complaint; /* why there may be none: what became of a credential helper; NULL: nothing. Borrowed */
         char *authorization; /* the header that the server has last accepted; guarded by the registry's lock */
 };
 

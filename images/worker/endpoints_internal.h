@@ -31,5 +31,4 @@ int registries_read_mirrors(const char *file, const char *host, struct endpoints
 int registries_read_configs(const char *file, struct endpoints *endpoints, struct err **err);
 
 /* docker's config.json: credentials for those endpoints that have none, by host and @path. */
-int docker_config_read(const char *file, const char *registry, const char *path, struct endpoints *endpoints,
-                       struct err **err);
+int docker_config_read(const char *file, const char *path, struct endpoints *endpoints, struct err **err);

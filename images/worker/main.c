@@ -14,6 +14,7 @@
 
 #include "images/layout.h"
 #include "images/manifest.h"
+#include "images/transfer_helper.h"
 #include "images/worker/import.h"
 #include "images/worker/layer.h"
 #include "images/worker/report.h"
@@ -78,6 +79,26 @@ static int import(const struct image_layout *l, const struct request *q, struct 
         return r < 0 ? r : import_run(&im, err);
 }
 
+/* By hand: the agent has asked before. As soon as the transfer runs, no program can. */
+static void ask_helper(struct image_transfer_request *q) {
+        static struct credentials credentials; /* as long as the request */
+        static char text[ERR_TEXT_MAX];
+        _cleanup_err_ struct err *err = NULL;
+        char host[IMAGE_NAME_MAX + 1];
+
+        if (!transfer_helper_host(q, host))
+                return;
+        credential_helper_ask(q->docker_config, host, -EBADF, &credentials, &err);
+        if (err) {
+                log_warning("%s", err_text(err));
+                strcpy(text, err_text(err));
+                q->helper_error = text;
+        }
+        q->helped = (struct image_helped_auth){ .username = credentials.username,
+                                                .password = credentials.password,
+                                                .identity_token = credentials.identity_token };
+}
+
 static int run(const struct request *q, struct report *report, struct err **err) {
         static int (*const kinds[])(const struct image_layout *, const struct request *, struct report *,
                                     struct err **) = {
@@ -110,11 +131,13 @@ int main(int argc, char **argv) {
 
         log_init("nacelle-image", LOG_LEVEL_INFO);
         signal(SIGPIPE, SIG_IGN);
-        umask(0);
-        raise_limits();
         if (by_agent)
                 prctl(PR_SET_DUMPABLE, 0); /* credentials are in memory */
         r = by_agent ? request_receive(IMAGE_SOCKET_FD, &request, &err) : request_parse(argc, argv, &request, &err);
+        if (r == 0 && !by_agent)
+                ask_helper(&request.transfer);
+        umask(0);
+        raise_limits();
         report = report_new(by_agent ? IMAGE_SOCKET_FD : -EBADF);
         if (!report) {
                 fputs("nacelle-image: out of memory\n", stderr);

@@ -3,12 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "images/docker_config.h"
 #include "images/worker/endpoints_internal.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/json.h"
-#include "lib/log.h"
 #include "lib/value.h"
 #include "lib/yaml.h"
 
@@ -130,28 +129,6 @@ int registries_read_configs(const char *file, struct endpoints *endpoints, struc
         return r;
 }
 
-/* How long a part of HOST/PATH the @key of docker's config names, 0 when it is another's. */
-static size_t match_key(const char *key, const char *host, const char *path) {
-        const char *scheme = strstr(key, "://");
-        size_t n, n_host = strlen(host), n_path;
-
-        key = scheme ? scheme + 3 : key;
-        n = strlen(key);
-        while (n > 0 && key[n - 1] == '/')
-                n--;
-        if (n >= 3 && (strncmp(key + n - 3, "/v1", 3) == 0 || strncmp(key + n - 3, "/v2", 3) == 0))
-                n -= 3;
-        if (n < n_host || strncmp(key, host, n_host) != 0)
-                return 0;
-        if (n == n_host)
-                return n;
-        n_path = n - n_host - 1;
-        return key[n_host] == '/' && strncmp(key + n_host + 1, path, n_path) == 0 &&
-                               (path[n_path] == '/' || path[n_path] == '\0') ?
-                       n :
-                       0;
-}
-
 static int apply_docker(const struct value *entry, struct endpoint *e, const char *file, struct err **err) {
         const char *auth = value_string(value_get(entry, "auth"));
         int r = auth && *auth ? config_decode_auth(auth, &e->username, &e->password) : 0;
@@ -166,47 +143,18 @@ static int apply_docker(const struct value *entry, struct endpoint *e, const cha
         return 0;
 }
 
-/* Docker Hub has three names. */
-static size_t match_endpoint(const char *key, const struct endpoint *e, const char *registry, const char *path) {
-        size_t best = match_key(key, e->host, path);
-
-        if (best == 0 && e->origin && strcmp(registry, "docker.io") == 0)
-                best = match_key(key, "docker.io", path) ?: match_key(key, "index.docker.io", path);
-        return best;
-}
-
-int docker_config_read(const char *file, const char *registry, const char *path, struct endpoints *endpoints,
-                       struct err **err) {
+int docker_config_read(const char *file, const char *path, struct endpoints *endpoints, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        const struct value_options options = { .name = file };
-        const struct value *root, *auths;
-        _cleanup_free_ char *text = NULL;
-        size_t n;
-        int r = arena ? config_read(file, &text, &n, err) : err_set(err, ENOMEM, "out of memory");
+        const struct value *root;
+        int r = arena ? docker_config_load(file, arena, &root, err) : err_set(err, ENOMEM, "out of memory");
 
-        if (r < 0 || !text)
-                return r;
-        r = json_parse(arena, text, n, &options, &root, err);
-        if (r < 0)
-                return r;
-        if (value_get(root, "credsStore") || value_get(root, "credHelpers"))
-                log_warning("%s: credential helpers are not run; credentials in auths are used", file);
-        auths = value_get(root, "auths");
         for (size_t i = 0; i < endpoints->count && r == 0; i++) {
                 struct endpoint *e = &endpoints->items[i];
-                const struct value *found = NULL;
-                size_t best = 0;
+                const struct value *entry =
+                        e->username || e->identity_token ? NULL : docker_config_entry(root, e->host, path);
 
-                for (uint32_t j = 0; j < value_count(auths) && !e->username && !e->identity_token; j++) {
-                        size_t length = match_endpoint(auths->members[j].key, e, registry, path);
-
-                        if (length > best) {
-                                best = length;
-                                found = &auths->members[j].value;
-                        }
-                }
-                if (found)
-                        r = apply_docker(found, e, file, err);
+                if (entry)
+                        r = apply_docker(entry, e, file, err);
         }
         return r;
 }

@@ -173,11 +173,11 @@ int registry_perform(struct registry *registry, struct endpoint *e, struct http 
                 cause = err_free(cause);
                 r = perform_authorized(registry, e, http, q, response, &cause);
         }
-        if (r < 0)
-                return err_move(err, cause);
-        if (response->status < 200 || response->status > 299)
-                return status_error(q, response, err);
-        return 0;
+        if (r == 0 && (response->status < 200 || response->status > 299))
+                r = status_error(q, response, &cause);
+        if (r == -EACCES && e->complaint) /* the reason, as likely as not */
+                err_wrap(&cause, "%s; without its credentials", e->complaint);
+        return r < 0 ? err_move(err, cause) : 0;
 }
 
 static void sleep_ms(unsigned ms) {

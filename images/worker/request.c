@@ -43,6 +43,10 @@ static const struct {
         { "identity-token", FIELD(auth.identity_token), NULL },
         { "registry-token", FIELD(auth.registry_token), NULL },
         { "auth-server", FIELD(auth.server), NULL },
+        { "helped-username", FIELD(helped.username), NULL },
+        { "helped-password", FIELD(helped.password), NULL },
+        { "helped-identity-token", FIELD(helped.identity_token), NULL },
+        { "helper-error", FIELD(helper_error), NULL },
 };
 
 static const char **field(struct image_transfer_request *t, size_t offset) {

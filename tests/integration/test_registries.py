@@ -1,5 +1,6 @@
 """Registries as people have them: whose word counts, who is let in, what is tried again, and what is told."""
 import base64
+import crypt
 import json
 import os
 import pty
@@ -120,27 +121,148 @@ def test_push_goes_where_it_may(store, registry, image, tmp_path):  # noqa: F811
 @pytest.mark.parametrize("auths,works", [
     ({"{h}": "me:secret"}, True), ({"https://{h}/v1/": "me:secret"}, True), ({"http://{h}": "me:secret"}, True),
     ({"{h}/team": "me:secret", "{h}": "me:wrong"}, True), ({"{h}/team/app": "me:secret", "{h}/team": "me:wrong"}, True),
-    ({"{h}/team": "me:wrong", "{h}": "me:secret"}, False), ({"{h}/te": "me:secret"}, False), ({"other.test": "me:secret"}, False), ({}, False)],
-    ids=["host", "docker's", "scheme", "path", "longer path", "longest wins", "no path's part", "other", "none"])
+    ({"{h}/team": "me:wrong", "{h}": "me:secret"}, False), ({"{h}/te": "me:secret"}, True), ({"{h}/tex": "me:secret"}, False),
+    ({"*.0.0.1:{p}": "me:secret"}, True), ({"*.*.*.*:{p}/team": "me:secret", "{h}": "me:wrong"}, False), ({"*:{p}": "me:secret"}, False), ({"*.0.0.1": "me:secret"}, False), ({"other.test": "me:secret"}, False), ({}, False)],
+    ids=["host", "docker's", "scheme", "path", "longer path", "longest wins", "within a path's part", "another path",
+         "wildcard", "a host before a wildcard", "labels one by one", "port", "other", "none"])
 def test_docker_config_by_host_and_path(store, fake, tmp_path, auths, works):  # noqa: F811
     f = fake(token="me:secret")
     config = tmp_path / "config.json"
-    config.write_text(json.dumps({"auths": {k.format(h=f.host): {"auth": b64(v)} for k, v in auths.items()}}))
+    config.write_text(json.dumps({"auths": {k.format(h=f.host, p=f.host.split(":")[1]): {"auth": b64(v)} for k, v in auths.items()}}))
     p = store.run("pull", "--docker-config", str(config), f.host + "/team/app:1", check=False)
     assert (p.returncode == 0) == works, p.stderr
 
 
-def test_credential_helpers_are_not_run(store, fake, tmp_path):  # noqa: F811
-    f = fake(token="me:secret")
-    marker = tmp_path / "ran"
-    helper = tmp_path / "docker-credential-evil"
-    helper.write_text(f"#!/bin/sh\ntouch {marker}\n")
-    helper.chmod(0o755)
-    config = tmp_path / "config.json"
-    config.write_text(json.dumps({"credsStore": "evil", "credHelpers": {f.host: "evil"}, "auths": {f.host: {"auth": b64("me:secret")}}}))
-    p = store.run("pull", "--docker-config", str(config), f.host + "/team/app:1",
-                  env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
-    assert "credential helpers are not run" in p.stderr and not marker.exists()
+HELPER = """#!/bin/sh
+# A credential helper that keeps one object a server in files, and writes down what it is asked.
+cd {d}
+case $1 in
+store) cat >stored; mv stored "$(sed 's/.*"ServerURL":"\\([^"]*\\)".*/\\1/' stored)" ;;
+get) read -r server || :; echo "get $server" >>asked; cat "$server" 2>&- || {{ echo credentials not found in native keychain; exit 1; }} ;;
+erase) read -r server || :; rm "$server" ;;
+esac
+"""
+
+
+def make_helper(directory, name, text=HELPER):
+    directory.mkdir(exist_ok=True)
+    path = directory / f"docker-credential-{name}"
+    path.write_text(text.format(d=directory))
+    path.chmod(0o755)
+    return {"PATH": f"{directory}:{os.environ['PATH']}"}
+
+
+def answer(host, user, secret):
+    return json.dumps({"ServerURL": host, "Username": user, "Secret": secret})
+
+
+@pytest.fixture(scope="module")
+def locked(image):  # noqa: F811
+    """The real registry, which takes me:secret only, and an image in it."""
+    r = Registry(auth="me:" + crypt.crypt("secret", crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)))
+    r.ref = r.push(image, "kept/app:1", credentials="me:secret")
+    yield r
+    r.stop()
+
+
+@pytest.mark.parametrize("config,user,works", [
+    ({"credHelpers": {"{h}": "box"}}, "me:secret", True), ({"credsStore": "box"}, "me:secret", True),
+    ({"credHelpers": {"{h}": "box"}, "credsStore": "nosuch"}, "me:secret", True), ({"credHelpers": {"other.test": "box"}}, "me:secret", False),
+    ({"credsStore": "box", "auths": {"{h}": {"auth": b64("me:wrong")}}}, "me:secret", True),
+    ({"credsStore": "box", "auths": {"{h}": {"auth": b64("me:secret")}}}, None, True),
+    ({"credsStore": "box", "credHelpers": {"{h}": ""}}, "me:secret", False), ({"credsStore": "box"}, None, False), ({"credsStore": "box"}, "me:wrong", False)],
+    ids=["credHelpers", "credsStore", "credHelpers first", "another's", "before auths", "auths when it has none", "none for this one", "no credentials", "wrong"])
+def test_credential_helpers(store, locked, tmp_path, config, user, works):  # noqa: F811
+    env = make_helper(tmp_path / "box", "box")
+    if user:
+        (tmp_path / "box" / locked.host).write_text(answer(locked.host, *user.split(":")))
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps(config).replace("{h}", locked.host))
+    p = store.run("pull", "--docker-config", str(path), locked.ref, check=False, env=env)
+    assert (p.returncode == 0) == works, p.stderr
+    assert "secret" not in p.stderr and "warning" not in p.stderr
+
+
+def test_credential_helper_with_a_token(store, fake, tmp_path):  # noqa: F811
+    f = fake(refresh="refresh-me")
+    env = make_helper(tmp_path / "box", "box")
+    (tmp_path / "box" / f.host).write_text(answer(f.host, "<token>", "refresh-me"))
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"credsStore": "box"}))
+    store.run("pull", "--docker-config", str(path), f.host + "/any/name:1", env=env)
+
+
+@pytest.mark.parametrize("name,body,says", [
+    ("nosuch", None, "there is no such program in PATH"), ("../box", None, "is no name of a helper"), ("box", "echo the keyring is locked; exit 1", "exit code 1: the keyring is locked"),
+    ("box", "echo {{", "the answer is no JSON object"), ("box", "exec yes", "answered more than 32768 bytes"), ("box", "kill -9 $$", "killed by signal 9")],
+    ids=["not there", "no name", "fails", "no JSON", "too long", "killed"])
+def test_a_credential_helper_that_fails(store, locked, fake, tmp_path, name, body, says):  # noqa: F811
+    """What is public is pulled all the same; a registry's refusal comes with the reason."""
+    env = make_helper(tmp_path / "box", "box", "#!/bin/sh\n" + (body or ":") + "\n")
+    path = tmp_path / "config.json"
+    path.write_text(json.dumps({"credsStore": name}))
+    where = f"{path}: credsStore: docker-credential-{name} get: {says}"
+    p = store.run("pull", "--docker-config", str(path), fake().host + "/any/name:1", env=env)
+    assert "warning" in p.stderr and where in p.stderr
+    p = store.run("pull", "--docker-config", str(path), locked.ref, check=False, env=env)
+    last = p.stderr.splitlines()[-1]
+    assert p.returncode != 0 and where in last and "without its credentials: " in last
+
+
+def test_login_and_logout_with_a_helper(node, locked, tmp_path):
+    env = dict(os.environ, DOCKER_CONFIG=str(tmp_path / "docker"), **make_helper(tmp_path / "box", "box"))
+
+    def run(*args, **kwargs):
+        return subprocess.run([BUILD + "/nacelle", "-r", "unix://" + node.socket, *args], env=env, capture_output=True, text=True, timeout=60, **kwargs)
+
+    config = tmp_path / "docker" / "config.json"
+    config.parent.mkdir()
+    config.write_text(json.dumps({"credsStore": "box"}))
+    assert run("pull", "-q", locked.ref).returncode == 1
+    done = run("login", "-u", "me", "--password-stdin", locked.host, input="secret\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Login succeeded\n", "")
+    assert json.loads(config.read_text()) == {"credsStore": "box", "auths": {locked.host: {}}}
+    assert json.loads((tmp_path / "box" / locked.host).read_text()) == {"ServerURL": locked.host, "Username": "me", "Secret": "secret"}
+    done = run("pull", "-q", locked.ref)
+    assert done.returncode == 0, done.stderr
+    assert run("tag", locked.ref, locked.ref + "0").returncode == 0 and run("push", "-q", locked.ref + "0").returncode == 0
+    assert run("logout", locked.host).returncode == 0
+    assert not (tmp_path / "box" / locked.host).exists() and json.loads(config.read_text())["auths"] == {}
+    done = run("pull", "-q", locked.ref)
+    assert done.returncode == 1 and "warning" not in done.stderr
+    config.write_text(json.dumps({"credsStore": "nosuch"}))
+    done = run("pull", "-q", locked.ref)
+    assert done.returncode == 1 and "warning: " in done.stderr and "credsStore: docker-credential-nosuch get" in done.stderr
+    for image in (locked.ref, locked.ref + "0"):
+        run("rmi", image)
+
+
+def test_the_agent_asks_the_helper_of_its_own_config(new_node, locked, tmp_path):
+    """For a pod's image; it is also asked again each time, ended with the call, and never heard of where CRI brings credentials."""
+    box, config = tmp_path / "box", tmp_path / "config.json"
+    config.write_text(json.dumps({"credHelpers": {locked.host: "box"}}))
+    node = new_node("--registry-auth-file", str(config), env=make_helper(box, "box"))
+    cri = Client(node.socket)
+    code, text = cri.code("PullImage", image=api.ImageSpec(image=locked.ref))
+    assert code != "OK" and (box / "asked").read_text() == f"get {locked.host}\n"
+    assert cri.code("PullImage", image=api.ImageSpec(image=locked.ref), auth=api.AuthConfig(username="me", password="secret"))[0] == "OK"
+    assert (box / "asked").read_text() == f"get {locked.host}\n"
+    node.nacelle("rmi", locked.ref)
+    (box / locked.host).write_text(answer(locked.host, "me", "secret"))
+    node.write("h.yaml", pod("h", {"command": ["sleep", "1000"], "image": locked.ref, "imagePullPolicy": "Always"}))
+    wait_for("the image", lambda: locked.ref in node.nacelle("images", "-o", "json"))
+    node.remove("h.yaml")
+    make_helper(box, "box", "#!/bin/sh\necho $$ >{d}/pid\nexec sleep 1000\n")
+    p = subprocess.Popen([BUILD + "/nacelle", "-r", "unix://" + node.socket, "pull", "-q", locked.ref], stderr=subprocess.DEVNULL, env=dict(os.environ, DOCKER_CONFIG="/nonexistent"))
+    pid = wait_for("the helper", lambda: (box / "pid").exists() and (box / "pid").read_text().strip())
+    p.kill()
+    p.wait()
+    wait_for("its end", lambda: not os.path.exists(f"/proc/{pid}"))
+    make_helper(box, "box", "#!/bin/sh\necho the keyring is locked\nexit 1\n")
+    code, text = cri.code("PullImage", image=api.ImageSpec(image=locked.ref))
+    cri.close()
+    assert code != "OK" and f"{config}: credHelpers: docker-credential-box get: exit code 1: the keyring is locked" in text
+    assert "secret" not in node.log()
 
 
 @pytest.mark.parametrize("text,says", [("{", "config.json"), ('{"auths": {"%h": {"auth": "!!"}}}', "is not the base64"),

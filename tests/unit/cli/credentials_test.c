@@ -71,15 +71,64 @@ static void test_find(void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                _cleanup_credentials_ struct credentials other = { .username = NULL };
                 _cleanup_free_ char *auth = NULL;
                 char text[512];
 
                 snprintf(text, sizeof(text), "{\"auths\": {%s}}", rows[i].auths);
                 write_config(text);
-                assert_int_equal(credentials_find(rows[i].reference, &auth, NULL), rows[i].found ? 1 : 0);
+                assert_int_equal(credentials_find(rows[i].reference, &auth, &other, NULL), rows[i].found ? 1 : 0);
                 if (rows[i].found)
                         assert_string_equal(auth, rows[i].found);
         }
+}
+
+/* docker-credential-NAME in a PATH that has it and the usual programs. */
+static void write_helper(const char *name, const char *body) {
+        char file[160], text[512], environment[4096];
+
+        snprintf(file, sizeof(file), "%s/docker-credential-%s", directory, name);
+        snprintf(text, sizeof(text), "#!/bin/sh\ncd %s\n%s\n", directory, body);
+        assert_int_equal(files_replace(file, text, strlen(text), 0755, NULL), 0);
+        snprintf(environment, sizeof(environment), "%s:/usr/bin:/bin", directory);
+        setenv("PATH", environment, 1);
+}
+
+/* A helper keeps them: the file has an empty entry only, as docker's. */
+static void test_helper(void **state) {
+        _cleanup_credentials_ struct credentials found = { .username = NULL };
+        _cleanup_free_ char *auth = NULL;
+
+        write_helper("box", "case $1 in store) cat >box;; get) cat >asked; cat box;; erase) rm box;; esac 2>&-");
+        write_config("{\"credHelpers\": {\"a.test\": \"box\"}}");
+        assert_int_equal(credentials_save("a.test", "m:e", "secret", NULL), 0);
+        expect_config(
+                "{\n  \"credHelpers\": {\n    \"a.test\": \"box\"\n  },\n  \"auths\": {\n    \"a.test\": {}\n  }\n}");
+        assert_int_equal(credentials_find("a.test/x:1", &auth, &found, NULL), 1);
+        assert_null(auth);
+        assert_string_equal(found.username, "m:e");
+        assert_string_equal(found.password, "secret");
+        assert_int_equal(credentials_remove("a.test", NULL), 1);
+        expect_config("{\n  \"credHelpers\": {\n    \"a.test\": \"box\"\n  },\n  \"auths\": {}\n}");
+        assert_int_equal(credentials_remove("a.test", NULL), -EIO); /* as this helper has it */
+        assert_int_equal(credentials_remove("b.test", NULL), 0);
+}
+
+/* A helper that cannot store is a login that failed; one that cannot get leaves what the file has. */
+static void test_helper_fails(void **state) {
+        _cleanup_credentials_ struct credentials found = { .username = NULL };
+        _cleanup_free_ char *auth = NULL;
+        _cleanup_err_ struct err *err = NULL;
+        const char *text = "{\"credsStore\": \"nosuch\", \"auths\": {\"*.test\": {\"auth\": \"QQ==\", "
+                           "\"identitytoken\": \"tok\"}}}";
+
+        write_config(text);
+        assert_int_equal(credentials_save("a.test", "me", "secret", &err), -ENOENT);
+        assert_non_null(strstr(err_text(err), "config.json: credsStore: docker-credential-nosuch store: there is no"));
+        expect_config(text);
+        assert_int_equal(credentials_find("a.test/x:1", &auth, &found, NULL), 1);
+        assert_string_equal(auth, "QQ==");
+        assert_string_equal(found.identity_token, "tok");
 }
 
 static void test_refusals(void **state) {
@@ -109,7 +158,8 @@ static void test_refusals(void **state) {
 
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-        const struct CMUnitTest tests[] = { TEST(test_save_and_remove), TEST(test_find), TEST(test_refusals) };
+        const struct CMUnitTest tests[] = { TEST(test_save_and_remove), TEST(test_find), TEST(test_helper),
+                                            TEST(test_helper_fails), TEST(test_refusals) };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
