@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
+#include "images/worker/hasher.h"
 #include "images/worker/inflate.h"
 #include "images/worker/ring.h"
 #include "images/worker/tar.h"
@@ -14,26 +13,26 @@
 #include "lib/err.h"
 
 #define INPUT_SIZE (256 * 1024)
+#define INPUTS 4 /* buffers; one is read while others are still hashed */
 
-static void finish_digest(EVP_MD_CTX *hash, char ret[IMAGE_DIGEST_LENGTH + 1]) {
-        unsigned char bytes[EVP_MAX_MD_SIZE];
-
-        EVP_DigestFinal_ex(hash, bytes, NULL);
+static void format_digest(const uint8_t bytes[SHA256_SIZE], char ret[IMAGE_DIGEST_LENGTH + 1]) {
         strcpy(ret, "sha256:");
-        for (size_t i = 0; i < 32; i++)
+        for (size_t i = 0; i < SHA256_SIZE; i++)
                 snprintf(ret + 7 + 2 * i, 3, "%02x", bytes[i]);
 }
 
 int digest_of(const void *bytes, size_t n, char ret_digest[IMAGE_DIGEST_LENGTH + 1]) {
-        EVP_MD_CTX *hash = EVP_MD_CTX_new();
-        int r = -ENOMEM;
+        uint8_t digest[SHA256_SIZE];
+        struct sha256 sha;
+        int r = sha256_init(&sha);
 
-        if (hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) && EVP_DigestUpdate(hash, bytes, n)) {
-                finish_digest(hash, ret_digest);
-                r = 0;
-        }
-        EVP_MD_CTX_free(hash);
-        return r;
+        if (r < 0)
+                return r;
+        sha256_add(&sha, bytes, n);
+        sha256_finish(&sha, digest);
+        sha256_clear(&sha);
+        format_digest(digest, ret_digest);
+        return 0;
 }
 
 /* The inflating thread's side. */
@@ -41,21 +40,37 @@ struct pipe {
         struct unpack *unpack;
         struct ring ring;
         struct inflater *inflater;
-        EVP_MD_CTX *compressed, *plain;
-        uint8_t *input;
+        struct hash_stream compressed, plain;
+        uint8_t *inputs;       /* INPUTS of INPUT_SIZE */
+        uint64_t ends[INPUTS]; /* where in the blob their bytes end */
+        size_t input;          /* the one that was read last */
         uint64_t offset;
+        uint64_t n_buffers; /* of the ring, ever filled */
 };
 
-/* Reads the next input. Returns its size, 0 at the blob's end. */
-static ssize_t read_input(struct pipe *p, struct err **err) {
-        ssize_t n = feed_read(p->unpack->feed, p->offset, p->input, INPUT_SIZE, err);
+/* Adds to what input @i has in its first @have bytes. Returns the number of new ones, 0 at the blob's end. */
+static ssize_t read_into(struct pipe *p, size_t i, size_t have, struct err **err) {
+        uint8_t *to = p->inputs + i * INPUT_SIZE + have;
+        ssize_t n = feed_read(p->unpack->feed, p->offset, to, INPUT_SIZE - have, err);
 
         if (n <= 0)
                 return n;
-        EVP_DigestUpdate(p->compressed, p->input, (size_t)n);
+        hash_stream_put(&p->compressed, to, (size_t)n);
         p->offset += (uint64_t)n;
-        if (p->unpack->progress)
+        p->ends[i] = p->offset;
+        return n;
+}
+
+/* Reads the next input. Returns its size, 0 at the blob's end. */
+static ssize_t read_input(struct pipe *p, const uint8_t **ret_bytes, struct err **err) {
+        ssize_t n;
+
+        p->input = (p->input + 1) % INPUTS;
+        hash_stream_wait(&p->compressed, p->ends[p->input]);
+        n = read_into(p, p->input, 0, err);
+        if (n > 0 && p->unpack->progress)
                 p->unpack->progress(p->unpack->data, p->offset);
+        *ret_bytes = p->inputs + p->input * INPUT_SIZE;
         return n;
 }
 
@@ -64,14 +79,22 @@ static ssize_t read_first_input(struct pipe *p, struct err **err) {
         ssize_t have = 0, n;
 
         do {
-                n = feed_read(p->unpack->feed, p->offset, p->input + have, (size_t)(INPUT_SIZE - have), err);
+                n = read_into(p, 0, (size_t)have, err);
                 if (n < 0)
                         return n;
-                EVP_DigestUpdate(p->compressed, p->input + have, (size_t)n);
-                p->offset += (uint64_t)n;
                 have += n;
         } while (n > 0 && have < 16);
         return have;
+}
+
+/* An empty buffer of the ring, when what it held was hashed too; NULL when the writer is gone. */
+static uint8_t *next_buffer(struct pipe *p) {
+        uint8_t *buffer = ring_buffer(&p->ring);
+
+        if (buffer && p->n_buffers >= RING_BUFFERS)
+                hash_stream_wait(&p->plain, (p->n_buffers - RING_BUFFERS + 1) * RING_BUFFER_SIZE);
+        p->n_buffers++;
+        return buffer;
 }
 
 /* Fills one buffer of the ring as far as the blob allows, so that tar's blocks never straddle two. */
@@ -89,18 +112,17 @@ static int fill_buffer(struct pipe *p, uint8_t *buffer, const uint8_t **in, size
                         break;
                 if (*n_in > 0)
                         return err_set(err, EBADMSG, "the compressed data makes no progress");
-                ssize_t n = read_input(p, err);
+                ssize_t n = read_input(p, in, err);
                 if (n < 0)
                         return (int)n;
                 if (n == 0) {
                         *end = true;
                         break;
                 }
-                *in = p->input;
                 *n_in = (size_t)n;
         }
         *ret_n = RING_BUFFER_SIZE - room;
-        EVP_DigestUpdate(p->plain, buffer, *ret_n);
+        hash_stream_put(&p->plain, buffer, *ret_n);
         return 0;
 }
 
@@ -112,10 +134,13 @@ static int check_digest(const char *what, const char *wanted, const char *got, s
 
 static int check_digests(struct pipe *p, struct err **err) {
         struct unpack *u = p->unpack;
+        uint8_t digest[SHA256_SIZE];
         int r;
 
-        finish_digest(p->compressed, u->ret_digest);
-        finish_digest(p->plain, u->ret_diff_id);
+        hash_stream_finish(&p->compressed, digest);
+        format_digest(digest, u->ret_digest);
+        hash_stream_finish(&p->plain, digest);
+        format_digest(digest, u->ret_diff_id);
         r = check_digest("the blob's digest", u->digest, u->ret_digest, err);
         if (r == 0)
                 r = inflater_finish(p->inflater, err);
@@ -123,7 +148,7 @@ static int check_digests(struct pipe *p, struct err **err) {
 }
 
 static int inflate_all(struct pipe *p, struct err **err) {
-        const uint8_t *in = p->input;
+        const uint8_t *in = p->inputs;
         ssize_t first = read_first_input(p, err);
         size_t n_in, n = 0;
         bool end = false;
@@ -132,7 +157,7 @@ static int inflate_all(struct pipe *p, struct err **err) {
                 return (int)first;
         n_in = (size_t)first;
         while (!end) {
-                uint8_t *buffer = ring_buffer(&p->ring);
+                uint8_t *buffer = next_buffer(p);
                 int r;
 
                 if (!buffer) /* the writer has failed and says why */
@@ -184,22 +209,18 @@ static int run(struct pipe *p, int root, struct err **err) {
 }
 
 int unpack_blob(struct unpack *u, int root, struct err **err) {
-        struct pipe p = { .unpack = u,
-                          .inflater = inflater_new(),
-                          .compressed = EVP_MD_CTX_new(),
-                          .plain = EVP_MD_CTX_new(),
-                          .input = malloc(INPUT_SIZE) };
+        struct pipe p = { .unpack = u, .inflater = inflater_new(), .inputs = malloc(INPUTS * INPUT_SIZE) };
         int r = ring_init(&p.ring);
 
-        if (r == 0 && p.inflater && p.input && p.compressed && p.plain &&
-            EVP_DigestInit_ex(p.compressed, EVP_sha256(), NULL) && EVP_DigestInit_ex(p.plain, EVP_sha256(), NULL))
+        if (r == 0 && p.inflater && p.inputs && hash_stream_init(&p.compressed, u->hasher) == 0 &&
+            hash_stream_init(&p.plain, u->hasher) == 0)
                 r = run(&p, root, err);
         else
                 r = err_set(err, ENOMEM, "out of memory");
+        hash_stream_clear(&p.compressed);
+        hash_stream_clear(&p.plain);
         ring_clear(&p.ring);
         inflater_free(p.inflater);
-        EVP_MD_CTX_free(p.compressed);
-        EVP_MD_CTX_free(p.plain);
-        free(p.input);
+        free(p.inputs);
         return r;
 }
