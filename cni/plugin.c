@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "lib/arena.h"
@@ -85,11 +84,9 @@ static int report(const struct plugin_call *call, struct program_result *result,
                 return err_set(err, ECANCELED, "CNI plugin %s: %s: %s%s%s (code %" PRId64 ")", call->type,
                                call->command, message, details[0] ? "; " : "", details, code);
         message = program_complaint(&result->error, COMPLAINT_MAX);
-        if (WIFSIGNALED(result->status))
-                return err_set(err, ECANCELED, "CNI plugin %s: %s: killed by signal %d%s%s", call->type, call->command,
-                               WTERMSIG(result->status), message[0] ? ": " : "", message);
-        return err_set(err, ECANCELED, "CNI plugin %s: %s: exit code %d%s%s", call->type, call->command,
-                       WEXITSTATUS(result->status), message[0] ? ": " : "", message);
+        program_failed(result, message, ECANCELED, err);
+        err_wrap(err, "CNI plugin %s: %s", call->type, call->command);
+        return -ECANCELED;
 }
 
 int plugin_run(const struct plugin_call *call, char **ret_output, size_t *ret_length, struct err **err) {

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "images/docker_config.h"
@@ -81,18 +80,13 @@ static bool is_not_found(const struct program_result *result) {
 }
 
 static int check_end(struct program_result *result, struct err **err) {
-        const char *says;
-
         if (result->out.cut)
                 return err_set(err, E2BIG, "answered more than %d bytes", CREDENTIAL_HELPER_OUTPUT_MAX);
         if (result->status == 0)
                 return 1;
         if (is_not_found(result))
                 return 0;
-        says = complaint(result);
-        if (WIFSIGNALED(result->status))
-                return err_set(err, EIO, "killed by signal %d%s%s", WTERMSIG(result->status), *says ? ": " : "", says);
-        return err_set(err, EIO, "exit code %d%s%s", WEXITSTATUS(result->status), *says ? ": " : "", says);
+        return program_failed(result, complaint(result), EIO, err);
 }
 
 /* Returns 1 with the answer, 0 when it says that there are no credentials, or a negative errno. */

@@ -37,9 +37,13 @@ int docker_config_load(const char *file, struct arena *arena, const struct value
         return r;
 }
 
+static const char *const hub[] = { "docker.io", "index.docker.io", "registry-1.docker.io" };
+
 static bool is_hub(const char *host) {
-        return strcmp(host, "docker.io") == 0 || strcmp(host, "index.docker.io") == 0 ||
-               strcmp(host, "registry-1.docker.io") == 0;
+        for (size_t i = 0; i < ELEMENTS(hub); i++)
+                if (strcmp(host, hub[i]) == 0)
+                        return true;
+        return false;
 }
 
 const char *docker_config_server(const char *host) {
@@ -83,28 +87,33 @@ static bool match_host(const char *pattern, size_t n, const char *host) {
         }
 }
 
-enum match { MATCH_NONE, MATCH_WITHIN_PART, MATCH_WHOLE_PARTS };
-
-static enum match match_path(const char *prefix, const char *path) {
+static enum docker_match match_path(const char *prefix, const char *path) {
         size_t n = strlen(prefix);
 
         if (strncmp(prefix, path, n) != 0)
-                return MATCH_NONE;
-        return n == 0 || prefix[n - 1] == '/' || path[n] == '/' || path[n] == '\0' ? MATCH_WHOLE_PARTS :
-                                                                                     MATCH_WITHIN_PART;
+                return DOCKER_MATCH_NONE;
+        return n == 0 || prefix[n - 1] == '/' || path[n] == '/' || path[n] == '\0' ? DOCKER_MATCH_WHOLE_PARTS :
+                                                                                     DOCKER_MATCH_WITHIN_PART;
 }
 
-static enum match match_key(const char *key, const char *host, const char *path) {
-        static const char *const hub[] = { "docker.io", "index.docker.io", "registry-1.docker.io" };
-        size_t n = strcspn(key, "/");
-        const char *rest = key + n;
-        bool found = match_host(key, n, host);
+static const char *without_scheme(const char *key) {
+        return strncmp(key, "https://", 8) == 0 ? key + 8 : strncmp(key, "http://", 7) == 0 ? key + 7 : key;
+}
 
+enum docker_match docker_config_match(const char *key, const char *host, const char *path) {
+        size_t n;
+        const char *rest;
+        bool found;
+
+        key = without_scheme(key);
+        n = strcspn(key, "/");
+        rest = key + n;
+        found = match_host(key, n, host);
         for (size_t i = 0; i < ELEMENTS(hub) && !found && is_hub(host); i++)
                 found = match_host(key, n, hub[i]);
         if (strncmp(rest, "/v1", 3) == 0 || strncmp(rest, "/v2", 3) == 0)
                 rest += rest[3] == '/' || rest[3] == '\0' ? 3 : 0;
-        return found ? match_path(rest + (*rest == '/'), path) : MATCH_NONE;
+        return found ? match_path(rest + (*rest == '/'), path) : DOCKER_MATCH_NONE;
 }
 
 /* docker leaves empty entries behind for what a helper keeps. */
@@ -117,25 +126,26 @@ static bool has_credentials(const struct value *entry) {
         return false;
 }
 
-static const char *without_scheme(const char *key) {
-        return strncmp(key, "https://", 8) == 0 ? key + 8 : strncmp(key, "http://", 7) == 0 ? key + 7 : key;
+bool docker_config_precedes(enum docker_match match, const char *key, enum docker_match than_match, const char *than) {
+        if (match != than_match)
+                return match > than_match;
+        return match != DOCKER_MATCH_NONE && strcmp(without_scheme(key), without_scheme(than)) > 0;
 }
 
 const struct value *docker_config_entry(const struct value *root, const char *host, const char *path) {
         const struct value *auths = value_get(root, "auths"), *best = NULL;
-        enum match best_match = MATCH_NONE;
+        enum docker_match best_match = DOCKER_MATCH_NONE;
         const char *best_key = "";
 
         for (uint32_t i = 0; i < value_count(auths) && value_is(auths, VALUE_MAP); i++) {
-                const char *key = without_scheme(auths->members[i].key);
-                enum match match = match_key(key, host, path);
+                const struct value_member *m = &auths->members[i];
+                enum docker_match match = docker_config_match(m->key, host, path);
 
-                if (match == MATCH_NONE || match < best_match || !has_credentials(&auths->members[i].value) ||
-                    (match == best_match && strcmp(key, best_key) <= 0))
+                if (!docker_config_precedes(match, m->key, best_match, best_key) || !has_credentials(&m->value))
                         continue;
-                best = &auths->members[i].value;
+                best = &m->value;
                 best_match = match;
-                best_key = key;
+                best_key = m->key;
         }
         return best;
 }

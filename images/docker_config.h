@@ -8,6 +8,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 struct arena;
 struct err;
 struct value;
@@ -22,6 +24,13 @@ const char *docker_config_server(const char *host);
 
 /* The entry of auths with credentials for image @path at @host ("docker.io", "host:5000"); NULL for none. */
 const struct value *docker_config_entry(const struct value *root, const char *host, const char *path);
+
+/* How well the @key of an auths map, or a pattern of images, matches image @path at @host. */
+enum docker_match { DOCKER_MATCH_NONE, DOCKER_MATCH_WITHIN_PART, DOCKER_MATCH_WHOLE_PARTS };
+enum docker_match docker_config_match(const char *key, const char *host, const char *path);
+
+/* Whether @key that matches so comes before @than, which matches like @than_match; any comes before none. */
+bool docker_config_precedes(enum docker_match match, const char *key, enum docker_match than_match, const char *than);
 
 /* The helper for @host, and the field that names it ("credsStore"); NULL for none. */
 const char *docker_config_helper(const struct value *root, const char *host, const char **ret_field);

@@ -198,6 +198,14 @@ int program_run(const struct program_call *call, struct program_result *ret_resu
         return r;
 }
 
+int program_failed(const struct program_result *result, const char *says, int code, struct err **err) {
+        const char *colon = *says ? ": " : "";
+
+        if (WIFSIGNALED(result->status))
+                return err_set(err, code, "killed by signal %d%s%s", WTERMSIG(result->status), colon, says);
+        return err_set(err, code, "exit code %d%s%s", WEXITSTATUS(result->status), colon, says);
+}
+
 void program_result_clear(struct program_result *result) {
         struct program_output *outputs[] = { &result->out, &result->error };
 

@@ -37,6 +37,9 @@ struct program_result {
  * it. Clear the result in each case. */
 int program_run(const struct program_call *call, struct program_result *ret_result, struct err **err);
 
+/* The error of a program that did not end with exit code 0, with what it @says of it ("": nothing). Returns -@code. */
+int program_failed(const struct program_result *result, const char *says, int code, struct err **err);
+
 /* Frees the texts, and wipes them: they may hold secrets. */
 void program_result_clear(struct program_result *result);
 #define _cleanup_program_ __attribute__((cleanup(program_result_clear)))
