@@ -12,6 +12,7 @@
 #include "cri/cri.h"
 #include "cri/server.h"
 #include "cri/streaming_cri.h"
+#include "images/credential_provider.h"
 #include "lib/cleanup.h"
 #include "lib/ip.h"
 #include "lib/log.h"
@@ -21,7 +22,8 @@
 struct node {
         uv_loop_t *loop;
         struct pool *pool;
-        struct tracer *tracer; /* NULL: no traces are made */
+        struct tracer *tracer;                             /* NULL: no traces are made */
+        struct credential_providers *credential_providers; /* NULL: none */
         struct cri *cri;
         struct cri_server *server;
         struct streaming_cri *streaming;
@@ -60,6 +62,12 @@ static int make_tracer(struct node *node, const struct options *o, struct err **
         return o->trace_endpoint ? tracer_new(node->loop, node->pool, &options, &node->tracer, err) : 0;
 }
 
+static int make_credential_providers(struct node *node, const struct options *o, struct err **err) {
+        return o->provider_config ? credential_providers_new(o->provider_config, o->provider_bin_dir,
+                                                             &node->credential_providers, err) :
+                                    0;
+}
+
 static int make_cri(struct node *node, const struct options *o, struct err **err) {
         const char *bin_dirs[] = { o->cni_bin_dir, "/usr/lib/cni", NULL };
         _cleanup_free_ char *cache = NULL, *shim = NULL;
@@ -92,6 +100,7 @@ static int make_cri(struct node *node, const struct options *o, struct err **err
                 .registries = o->registries,
                 .hosts_dir = o->registry_hosts_dir,
                 .docker_config = o->auth_file,
+                .credential_providers = node->credential_providers,
                 .seccomp_dir = o->seccomp_dir,
                 .log_max_size = (uint64_t)o->log_max_size,
                 .log_max_files = (unsigned)o->log_max_files,
@@ -123,6 +132,8 @@ int node_new(uv_loop_t *loop, const struct options *o, struct node **ret_node, s
                 err_errno(err, -r, "cannot make the thread pool");
         if (r == 0)
                 r = make_tracer(node, o, err);
+        if (r == 0)
+                r = make_credential_providers(node, o, err);
         if (r == 0)
                 r = make_cri(node, o, err);
         if (r == 0 && !o->runtime_only)
@@ -198,6 +209,7 @@ void node_free(struct node *node) {
         tracer_free(node->tracer);
         pool_free(node->pool);
         uv_run(node->loop, UV_RUN_NOWAIT);
+        credential_providers_free(node->credential_providers);
         pods_free(node->pods);
         free(node);
 }

@@ -41,6 +41,8 @@ static const struct flag {
         { "registries", FLAG_PATH, AT(registries) },
         { "registry-hosts-dir", FLAG_PATH, AT(registry_hosts_dir) },
         { "registry-auth-file", FLAG_PATH, AT(auth_file) },
+        { "image-credential-provider-config", FLAG_PATH, AT(provider_config) },
+        { "image-credential-provider-bin-dir", FLAG_PATH, AT(provider_bin_dir) },
         { "seccomp-dir", FLAG_PATH, AT(seccomp_dir) },
         { "cni-conf-dir", FLAG_PATH, AT(cni_conf_dir) },
         { "cni-bin-dir", FLAG_PATH, AT(cni_bin_dir) },
@@ -76,6 +78,10 @@ static const char help_text[] =
         "  --registries FILE         mirrors and credentials, as k3s' registries.yaml\n"
         "  --registry-hosts-dir DIR  mirrors and certificates, as containerd's hosts.toml\n"
         "  --registry-auth-file FILE credentials, as docker's config.json\n"
+        "  --image-credential-provider-config FILE\n"
+        "                            programs that give credentials, as kubelet's\n"
+        "  --image-credential-provider-bin-dir DIR\n"
+        "                            where those programs are\n"
         "  --seccomp-dir DIR         Localhost seccomp profiles (ROOT-DIR/seccomp)\n"
         "  --cni-conf-dir DIR        CNI configurations (/etc/cni/net.d)\n"
         "  --cni-bin-dir DIR         CNI plugins (/opt/cni/bin)\n"
@@ -310,12 +316,17 @@ static int check(const struct options *o, struct err **err) {
             (r = check_absolute("run-dir", o->run_dir, err)) < 0 ||
             (r = check_absolute("libexec-dir", o->libexec_dir, err)) < 0 ||
             (r = check_absolute("pod-manifest-path", o->manifest_dir, err)) < 0 ||
+            (r = check_absolute("image-credential-provider-bin-dir", o->provider_bin_dir, err)) < 0 ||
             (r = check_absolute("pod-logs-dir", o->pod_logs_dir, err)) < 0 ||
             (r = check_node_name(o->node_name, err)) < 0 || (r = check_cidr(o->pod_cidr, err)) < 0 ||
             (r = check_cgroup_root(o->cgroup_root, err)) < 0)
                 return r;
         if (o->node_ip && inet_pton(AF_INET, o->node_ip, address) != 1 && inet_pton(AF_INET6, o->node_ip, address) != 1)
                 return err_set(err, EINVAL, "--node-ip: \"%s\" is not an address", o->node_ip);
+        if (!o->provider_config != !o->provider_bin_dir)
+                return err_set(
+                        err, EINVAL,
+                        "--image-credential-provider-config and --image-credential-provider-bin-dir go together");
         if (!o->bridge[0] || strlen(o->bridge) > 15 || strpbrk(o->bridge, "/ \t\n"))
                 return err_set(err, EINVAL, "--bridge: \"%s\" is not a network interface's name", o->bridge);
         if (o->read_only_port > 65535)
@@ -350,15 +361,16 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
 
 void options_deinit(struct options *o) {
         char **fields[] = {
-                &o->config,         &o->root_dir,       &o->run_dir,
-                &o->manifest_dir,   &o->pod_logs_dir,   &o->libexec_dir,
-                &o->socket,         &o->node_ip,        &o->pod_cidr,
-                &o->bridge,         &o->cgroup_root,    &o->node_name,
-                &o->cluster_domain, &o->resolv_conf,    &o->read_only_address,
-                &o->cluster_dns[0], &o->cluster_dns[1], &o->cluster_dns[2],
-                &o->seccomp_dir,    &o->registries,     &o->registry_hosts_dir,
-                &o->runtimes,       &o->trace_endpoint, &o->cni_conf_dir,
-                &o->cni_bin_dir,    &o->auth_file,
+                &o->config,           &o->root_dir,       &o->run_dir,
+                &o->manifest_dir,     &o->pod_logs_dir,   &o->libexec_dir,
+                &o->socket,           &o->node_ip,        &o->pod_cidr,
+                &o->bridge,           &o->cgroup_root,    &o->node_name,
+                &o->cluster_domain,   &o->resolv_conf,    &o->read_only_address,
+                &o->cluster_dns[0],   &o->cluster_dns[1], &o->cluster_dns[2],
+                &o->seccomp_dir,      &o->registries,     &o->registry_hosts_dir,
+                &o->runtimes,         &o->trace_endpoint, &o->cni_conf_dir,
+                &o->cni_bin_dir,      &o->auth_file,      &o->provider_config,
+                &o->provider_bin_dir,
         };
 
         for (size_t i = 0; i < ELEMENTS(fields); i++) {

@@ -31,9 +31,10 @@ struct options {
         char *runtimes;          /* HANDLER=PATH,... */
         char *trace_endpoint;    /* where spans are sent; NULL: no traces are made */
         char *seccomp_dir, *registries, *registry_hosts_dir, *cni_conf_dir, *cni_bin_dir, *auth_file;
-        int64_t log_max_size;       /* bytes of a container's log file before it is rotated */
-        int64_t pod_pids_limit;     /* -1: none */
-        int64_t crash_back_off_max; /* seconds */
+        char *provider_config, *provider_bin_dir; /* of image credential providers; NULL: none */
+        int64_t log_max_size;                     /* bytes of a container's log file before it is rotated */
+        int64_t pod_pids_limit;                   /* -1: none */
+        int64_t crash_back_off_max;               /* seconds */
         int log_max_files;
         int max_parallel_pulls; /* 0: no limit of its own */
         int max_pods;

@@ -22,6 +22,7 @@
 #include "lib/span.h"
 
 struct cri;
+struct credential_providers;
 struct err;
 struct network_options;
 struct pool;
@@ -44,11 +45,12 @@ struct cri_options {
         const char *registries;                /* registries.yaml [none] */
         const char *hosts_dir;                 /* certs.d [none] */
         const char *docker_config;             /* config.json [none] */
-        const char *insecure_registries;       /* hosts, comma-separated [loopback only] */
-        const char *cdi_dirs;                  /* colon-separated [/etc/cdi:/var/run/cdi] */
-        const char *runtimes;                  /* runtime handlers that another OCI runtime serves:
-                                                  "runc=/usr/sbin/runc,crun=/usr/bin/crun" [none] */
-        const char *seccomp_dir;               /* base of relative localhost profiles [/var/lib/kubelet/seccomp] */
+        struct credential_providers *credential_providers; /* outlives cri [none] */
+        const char *insecure_registries;                   /* hosts, comma-separated [loopback only] */
+        const char *cdi_dirs;                              /* colon-separated [/etc/cdi:/var/run/cdi] */
+        const char *runtimes;                              /* runtime handlers that another OCI runtime serves:
+                                                              "runc=/usr/sbin/runc,crun=/usr/bin/crun" [none] */
+        const char *seccomp_dir; /* base of relative localhost profiles [/var/lib/kubelet/seccomp] */
         uint64_t log_max_size; /* bytes after which a container's log is rotated by its shim [0: by the CRI's caller] */
         unsigned log_max_files; /* kept in all [5] */
         struct tracer *tracer;  /* outlives cri [none] */

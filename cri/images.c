@@ -256,6 +256,7 @@ void handle_pull_image(struct cri_call *call) {
                 .registries = options->registries,
                 .hosts_dir = options->hosts_dir,
                 .docker_config = options->docker_config,
+                .providers = options->credential_providers,
                 .pool = call->cri->pool,
                 .insecure = options->insecure_registries,
         };

@@ -106,6 +106,7 @@ static void handle_transfer(struct grpc_call *call, const ProtobufCMessage *mess
                 .registries = options->registries,
                 .hosts_dir = options->hosts_dir,
                 .docker_config = options->docker_config,
+                .providers = options->credential_providers,
                 .pool = binding->cri->pool,
                 .insecure = options->insecure_registries,
         };

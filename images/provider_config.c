@@ -164,8 +164,6 @@ static int read_file(struct reader *r, const char *file, struct err **err) {
         if (e < 0)
                 return e;
         e = yaml_parse(arena, text, n, &options, &root, err);
-        if (e == -ENODATA)
-                return err_set(err, EINVAL, "%s: is empty", file);
         r->file = file;
         return e < 0 ? e : read_document(r, root, err);
 }

@@ -31,6 +31,7 @@ struct provider_config {
 };
 
 /* Reads and checks @path as kubelet does at its start; programs are looked for in @bin_dir. All of it lives in @arena.
- * Errors are EINVAL with file, line and field, ENOENT for a program that is missing, or of reading. */
+ * Errors are EINVAL with file, line and field, ENOENT for a program that is missing, ENODATA for an empty file, or of
+ * reading. */
 int provider_config_read(const char *path, const char *bin_dir, struct arena *arena, struct provider_config *ret_config,
                          struct err **err);

@@ -360,7 +360,7 @@ int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *r
                          const struct image_transfer_callbacks *callbacks, void *data,
                          struct image_transfer **ret_transfer, struct err **err) {
         struct image_transfer *t = calloc(1, sizeof(*t));
-        char host[IMAGE_NAME_MAX + 1];
+        struct image_reference reference;
         int r;
 
         if (!t)
@@ -369,8 +369,8 @@ int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *r
                 .loop = loop, .callbacks = *callbacks, .data = data, .socket = -EBADF, .pidfd = -EBADF
         };
         r = prepare(t, request, err);
-        if (r == 0 && request->pool && transfer_helper_host(request, host))
-                r = transfer_helper_start(request->pool, request->docker_config, host, on_helped, t, &t->helper, err);
+        if (r == 0 && request->pool && transfer_helper_wanted(request, &reference))
+                r = transfer_helper_start(request, on_helped, t, &t->helper, err);
         else if (r == 0 && queue.running < IMAGE_TRANSFERS_MAX)
                 r = start(t, err);
         else if (r == 0)

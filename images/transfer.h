@@ -13,6 +13,7 @@
 #include <uv.h>
 
 struct err;
+struct credential_providers;
 struct pool;
 
 #define IMAGE_TRANSFERS_MAX 8
@@ -51,8 +52,9 @@ struct image_transfer_request {
         const char *platform;   /* "linux/arm64/v8"; NULL: this machine's */
         const char *registries; /* a file like k3s' registries.yaml; need not exist */
         const char *hosts_dir;  /* a directory like containerd's certs.d, HOST/hosts.toml; need not exist */
-        const char *docker_config; /* a docker config.json with credentials; need not exist */
-        struct pool *pool;         /* where the credential helpers of @docker_config are asked; NULL: they are not */
+        const char *docker_config;              /* a docker config.json with credentials; need not exist */
+        struct credential_providers *providers; /* asked for credentials before all of these; NULL: none */
+        struct pool *pool; /* where @providers and the credential helpers of @docker_config are asked; NULL: not */
         struct image_helped_auth helped; /* for the worker: set by image_transfer_start(), as is */
         const char *helper_error;        /* why there are none, where a helper failed */
         const char *insecure; /* hosts reached by plain HTTP, separated by commas; loopback ones always may be */

@@ -7,6 +7,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "images/credential_provider.h"
 #include "images/transfer.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -14,8 +15,9 @@
 
 struct transfer_helper {
         struct pool_job job; /* first: the pool gives it back */
-        char *docker_config;
-        char host[IMAGE_NAME_MAX + 1];
+        struct credential_providers *providers;
+        char *docker_config; /* NULL: none */
+        struct image_reference reference;
         int cancel_fd;
         struct credentials credentials;
         struct err *err;
@@ -27,18 +29,15 @@ static bool is_given(const char *text) {
         return text && *text;
 }
 
-bool transfer_helper_host(const struct image_transfer_request *q, char ret_host[IMAGE_NAME_MAX + 1]) {
+bool transfer_helper_wanted(const struct image_transfer_request *q, struct image_reference *ret_reference) {
         const struct image_auth *auth = &q->auth;
-        struct image_reference reference;
 
-        if ((q->kind != IMAGE_PULL && q->kind != IMAGE_PUSH) || !is_given(q->docker_config) || !q->reference ||
-            is_given(auth->username) || is_given(auth->auth) || is_given(auth->identity_token) ||
-            is_given(auth->registry_token))
+        if ((q->kind != IMAGE_PULL && q->kind != IMAGE_PUSH) || !q->reference ||
+            (!is_given(q->docker_config) && !q->providers) || is_given(auth->username) || is_given(auth->auth) ||
+            is_given(auth->identity_token) || is_given(auth->registry_token))
                 return false;
-        if (image_reference_parse(q->reference, &reference, NULL) < 0) /* the worker says what is wrong with it */
-                return false;
-        image_reference_host(&reference, ret_host);
-        return true;
+        /* the worker says what is wrong with it */
+        return image_reference_parse(q->reference, ret_reference, NULL) == 0;
 }
 
 static void helper_free(struct transfer_helper *helper) {
@@ -49,11 +48,22 @@ static void helper_free(struct transfer_helper *helper) {
         free(helper);
 }
 
+/* Providers come first: who configures them for an image means them. */
 static void on_pool(struct pool_job *job) {
         struct transfer_helper *helper = (struct transfer_helper *)job;
+        const struct image_reference *reference = &helper->reference;
+        char host[IMAGE_NAME_MAX + 1];
+        struct err *why = NULL;
+        int r = 0;
 
-        credential_helper_ask(helper->docker_config, helper->host, helper->cancel_fd, &helper->credentials,
-                              &helper->err);
+        if (helper->providers)
+                r = credential_providers_ask(helper->providers, reference->name, reference->host_length,
+                                             helper->cancel_fd, &helper->credentials, &helper->err);
+        if (r > 0 || !helper->docker_config)
+                return;
+        credential_helper_ask(helper->docker_config, image_reference_host(reference, host), helper->cancel_fd,
+                              &helper->credentials, &why);
+        err_move(&helper->err, why);
 }
 
 static void on_done(struct pool_job *job) {
@@ -63,25 +73,27 @@ static void on_done(struct pool_job *job) {
         helper_free(helper);
 }
 
-int transfer_helper_start(struct pool *pool, const char *docker_config, const char *host, transfer_helper_fn done,
-                          void *data, struct transfer_helper **ret_helper, struct err **err) {
+int transfer_helper_start(const struct image_transfer_request *q, transfer_helper_fn done, void *data,
+                          struct transfer_helper **ret_helper, struct err **err) {
         struct transfer_helper *helper = calloc(1, sizeof(*helper));
+        bool configured = is_given(q->docker_config);
 
         if (!helper)
                 return err_set(err, ENOMEM, "out of memory");
         *helper = (struct transfer_helper){ .job = { .work = on_pool, .done = on_done },
-                                            .docker_config = strdup(docker_config),
+                                            .providers = q->providers,
+                                            .docker_config = configured ? strdup(q->docker_config) : NULL,
                                             .cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK),
                                             .done = done,
                                             .data = data };
-        strcpy(helper->host, host);
-        if (!helper->docker_config || helper->cancel_fd < 0) {
-                int code = helper->docker_config ? errno : ENOMEM;
+        if (helper->cancel_fd < 0 || (configured && !helper->docker_config)) {
+                int code = helper->cancel_fd < 0 ? errno : ENOMEM;
 
                 helper_free(helper);
                 return err_errno(err, code, "ask for credentials");
         }
-        pool_submit(pool, &helper->job);
+        image_reference_parse(q->reference, &helper->reference, NULL);
+        pool_submit(q->pool, &helper->job);
         *ret_helper = helper;
         return 0;
 }

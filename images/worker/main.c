@@ -84,11 +84,12 @@ static void ask_helper(struct image_transfer_request *q) {
         static struct credentials credentials; /* as long as the request */
         static char text[ERR_TEXT_MAX];
         _cleanup_err_ struct err *err = NULL;
+        struct image_reference reference;
         char host[IMAGE_NAME_MAX + 1];
 
-        if (!transfer_helper_host(q, host))
+        if (!transfer_helper_wanted(q, &reference))
                 return;
-        credential_helper_ask(q->docker_config, host, -EBADF, &credentials, &err);
+        credential_helper_ask(q->docker_config, image_reference_host(&reference, host), -EBADF, &credentials, &err);
         if (err) {
                 log_warning("%s", err_text(err));
                 strcpy(text, err_text(err));

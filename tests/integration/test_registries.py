@@ -265,6 +265,39 @@ def test_the_agent_asks_the_helper_of_its_own_config(new_node, locked, tmp_path)
     assert "secret" not in node.log()
 
 
+PROVIDER = """#!/bin/sh
+# An image credential provider with the credentials that it is started with; writes down what it is asked.
+cat >>{d}/requests
+echo '{{"kind": "CredentialProviderResponse", "apiVersion": "credentialprovider.kubelet.k8s.io/v1", "cacheKeyType": "Registry",'
+echo '"auth": {{"*.0.0.1:'$1'": {{"username": "me", "password": "'$SECRET'"}}}}}}'
+"""
+
+
+def test_credential_providers(new_node, locked, tmp_path):
+    """For what their matchImages say, once as long as the answer is kept; what fails is in the error of the pull."""
+    port, provider, config = locked.host.split(":")[1], tmp_path / "bin" / "provider", tmp_path / "providers.yaml"
+    provider.parent.mkdir()
+    provider.write_text(PROVIDER.format(d=tmp_path))
+    provider.chmod(0o755)
+    version = "credentialprovider.kubelet.k8s.io/v1"
+    config.write_text(json.dumps({"apiVersion": "kubelet.config.k8s.io/v1", "kind": "CredentialProviderConfig", "providers": [
+        {"name": "provider", "apiVersion": version, "matchImages": [f"127.0.0.*:{port}"], "defaultCacheDuration": "10m", "args": [port],
+         "env": [{"name": "SECRET", "value": "secret"}]}]}))
+    node = new_node("--image-credential-provider-config", str(config), "--image-credential-provider-bin-dir", str(provider.parent))
+    for _ in range(2):
+        node.nacelle("pull", "-q", locked.ref)
+        node.nacelle("rmi", locked.ref)
+    requests = (tmp_path / "requests").read_text()
+    assert json.loads(requests) == {"kind": "CredentialProviderRequest", "apiVersion": version, "image": locked.ref.rsplit(":", 1)[0]}
+    provider.write_text("#!/bin/sh\necho no metadata server >&2\nexit 1\n")
+    node.restart()
+    cri = Client(node.socket)
+    code, text = cri.code("PullImage", image=api.ImageSpec(image=locked.ref))
+    cri.close()
+    assert code != "OK" and "image credential provider provider: exit code 1: no metadata server; without its credentials" in text
+    assert "secret" not in node.log()
+
+
 @pytest.mark.parametrize("text,says", [("{", "config.json"), ('{"auths": {"%h": {"auth": "!!"}}}', "is not the base64"),
                                        ('{"auths": {"%h": {"auth": "' + b64("nocolon") + '"}}}', "is not the base64")])
 def test_broken_docker_config_is_named(store, fake, tmp_path, text, says):  # noqa: F811
