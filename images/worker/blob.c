@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "images/worker/feed.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
@@ -46,11 +47,12 @@ static int open_partial(const struct image_layout *l, const struct descriptor *d
                 return err_errno(err, errno, "stat %s/ingest/%s", l->path, name);
         if (!is_current(l, name, fd, &st))
                 return 1;
-        if ((uint64_t)st.st_size > d->size) {
-                if (ftruncate(fd, 0) < 0)
-                        return err_errno(err, errno, "truncate %s/ingest/%s", l->path, name);
+        if ((uint64_t)st.st_size > d->size)
                 st.st_size = 0;
-        }
+        else if ((uint64_t)st.st_size < d->size)
+                st.st_size -= st.st_size % FEED_ALIGN;
+        if (ftruncate(fd, st.st_size) < 0)
+                return err_errno(err, errno, "truncate %s/ingest/%s", l->path, name);
         *ret = (struct blob){ .layout = l, .descriptor = d, .fd = TAKE_FD(fd), .there = (uint64_t)st.st_size };
         return 0;
 }

@@ -38,7 +38,7 @@ struct endpoint {
         size_t n_rewrites;
         char *username, *password, *identity_token, *registry_token; /* NULL: none */
         const char *complaint; /* why there may be none: what became of a credential helper; NULL: nothing. Borrowed */
-        char *authorization; /* the header that the server has last accepted; guarded by the registry's lock */
+        char *authorization;   /* the header that the server has last accepted; guarded by the registry's lock */
 };
 
 struct endpoints {

@@ -1,41 +1,138 @@
 #include "images/worker/feed.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/cleanup.h"
 #include "lib/err.h"
 
 void feed_init(struct feed *f, int fd, uint64_t base, uint64_t size, uint64_t ready) {
-        *f = (struct feed){ .fd = fd, .base = base, .size = size, .ready = ready };
+        *f = (struct feed){ .fd = fd,
+                            .base = base,
+                            .size = size,
+                            .direct = -EBADF,
+                            .stored = ready,
+                            .window = UINT64_MAX,
+                            .ready = ready };
         pthread_mutex_init(&f->lock, NULL);
         pthread_cond_init(&f->changed, NULL);
 }
 
 void feed_clear(struct feed *f) {
+        f->direct = close_fd(f->direct);
+        free(f->memory);
+        f->memory = NULL;
         f->error = err_free(f->error);
         pthread_mutex_destroy(&f->lock);
         pthread_cond_destroy(&f->changed);
 }
 
-ssize_t feed_read(struct feed *f, uint64_t offset, void *buffer, size_t n, struct err **err) {
-        uint64_t there;
-        ssize_t got;
-        int r = 0;
+static int open_window(struct feed *f) {
+        char path[64];
 
-        if (offset >= f->size)
-                return 0;
+        f->memory = aligned_alloc(FEED_ALIGN, FEED_WINDOW);
+        if (!f->memory)
+                return -ENOMEM;
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);
+        f->direct = open(path, O_WRONLY | O_DIRECT | O_CLOEXEC); /* refused by what cannot do without its cache */
         pthread_mutex_lock(&f->lock);
-        while (f->ready <= offset && !f->error)
-                pthread_cond_wait(&f->changed, &f->lock);
-        there = f->ready;
-        if (f->error)
-                r = err_set(err, err_code(f->error), "%s", err_text(f->error));
+        f->window = f->released = f->ready;
         pthread_mutex_unlock(&f->lock);
-        if (r < 0)
-                return r;
-        if (n > there - offset)
-                n = (size_t)(there - offset);
+        return 0;
+}
+
+static int write_all(int fd, const uint8_t *bytes, size_t n, uint64_t offset) {
+        while (n > 0) {
+                ssize_t put = pwrite(fd, bytes, n, (off_t)offset);
+
+                if (put < 0 && errno == EINTR)
+                        continue;
+                if (put < 0)
+                        return -errno;
+                bytes += put;
+                offset += (uint64_t)put;
+                n -= (size_t)put;
+        }
+        return 0;
+}
+
+/* Writes the @n bytes from f->stored on, which do not cross a chunk's end. */
+static int store(struct feed *f, size_t n) {
+        const uint8_t *bytes = f->memory + f->stored % FEED_WINDOW;
+        uint64_t offset = f->base + f->stored;
+        int r = -EINVAL;
+
+        if (f->direct >= 0 && offset % FEED_ALIGN == 0 && n % FEED_ALIGN == 0)
+                r = write_all(f->direct, bytes, n, offset);
+        if (r == -EINVAL) { /* also where more than FEED_ALIGN is asked for */
+                r = write_all(f->fd, bytes, n, offset);
+                if (r == 0) /* the disk would idle now, and the sync at the end wait for all of it */
+                        sync_file_range(f->fd, (off_t)offset, (off_t)n, SYNC_FILE_RANGE_WRITE);
+        }
+        if (r == 0)
+                f->stored += n;
+        return r;
+}
+
+int feed_flush(struct feed *f) {
+        size_t n = f->memory ? (size_t)(f->ready - f->stored) : 0;
+        size_t aligned = (f->base + f->stored) % FEED_ALIGN == 0 ? n - n % FEED_ALIGN : 0;
+        int r = aligned > 0 ? store(f, aligned) : 0;
+
+        return r == 0 && n > aligned ? store(f, n - aligned) : r;
+}
+
+/* Waits until there is room behind what is ready, up to the chunk's end. Returns how much, 0 after an error. */
+static size_t wait_for_room(struct feed *f) {
+        size_t room = 0;
+
+        pthread_mutex_lock(&f->lock);
+        while (f->ready - f->released == FEED_WINDOW && !f->error)
+                pthread_cond_wait(&f->changed, &f->lock);
+        if (!f->error)
+                room = FEED_WINDOW - (size_t)(f->ready - f->released);
+        pthread_mutex_unlock(&f->lock);
+        return room < FEED_CHUNK - f->ready % FEED_CHUNK ? room : FEED_CHUNK - f->ready % FEED_CHUNK;
+}
+
+int feed_put(struct feed *f, const void *bytes, size_t n) {
+        const uint8_t *from = bytes;
+        int r = f->memory ? 0 : open_window(f);
+
+        while (r == 0 && n > 0) {
+                size_t part = wait_for_room(f);
+
+                if (part == 0)
+                        return -ECANCELED;
+                if (part > n)
+                        part = n;
+                memcpy(f->memory + f->ready % FEED_WINDOW, from, part);
+                feed_advance(f, part);
+                from += part;
+                n -= part;
+                if (f->ready % FEED_CHUNK == 0)
+                        r = feed_flush(f);
+        }
+        return r;
+}
+
+void feed_advance(struct feed *f, uint64_t n) {
+        pthread_mutex_lock(&f->lock);
+        f->ready += n;
+        if (!f->memory)
+                f->stored = f->ready;
+        pthread_cond_broadcast(&f->changed);
+        pthread_mutex_unlock(&f->lock);
+}
+
+static ssize_t read_file(struct feed *f, uint64_t offset, size_t n, uint8_t *buffer, struct err **err) {
+        ssize_t got;
+
         do
                 got = pread(f->fd, buffer, n, (off_t)(f->base + offset));
         while (got < 0 && errno == EINTR);
@@ -44,11 +141,61 @@ ssize_t feed_read(struct feed *f, uint64_t offset, void *buffer, size_t n, struc
         return got > 0 ? got : err_set(err, EBADMSG, "the file became shorter while it was read");
 }
 
-void feed_advance(struct feed *f, uint64_t n) {
+ssize_t feed_get(struct feed *f, uint64_t offset, size_t min, size_t n, uint8_t *buffer, const uint8_t **ret_bytes,
+                 struct err **err) {
+        uint64_t there, window, wanted = min < f->size - offset ? offset + min : f->size;
+        int r = 0;
+
+        if (offset >= f->size)
+                return 0;
         pthread_mutex_lock(&f->lock);
-        f->ready += n;
-        pthread_cond_broadcast(&f->changed);
+        while (f->ready < wanted && !f->error)
+                pthread_cond_wait(&f->changed, &f->lock);
+        there = f->ready;
+        window = f->window;
+        if (f->error)
+                r = err_set(err, err_code(f->error), "%s", err_text(f->error));
         pthread_mutex_unlock(&f->lock);
+        if (r < 0)
+                return r;
+        if (offset < window) {
+                if (there > window)
+                        there = window;
+                *ret_bytes = buffer;
+                return read_file(f, offset, n < there - offset ? n : (size_t)(there - offset), buffer, err);
+        }
+        size_t at = (size_t)(offset % FEED_WINDOW), straight = FEED_WINDOW - at;
+
+        if (straight > there - offset)
+                straight = (size_t)(there - offset);
+        *ret_bytes = f->memory + at;
+        return (ssize_t)(n < straight ? n : straight);
+}
+
+bool feed_release(struct feed *f, uint64_t offset) {
+        bool more;
+
+        pthread_mutex_lock(&f->lock);
+        if (offset > f->released) {
+                f->released = offset;
+                pthread_cond_broadcast(&f->changed);
+        }
+        more = f->ready > offset;
+        pthread_mutex_unlock(&f->lock);
+        return more;
+}
+
+uint64_t feed_ready(struct feed *f) {
+        uint64_t ready;
+
+        pthread_mutex_lock(&f->lock);
+        ready = f->ready;
+        pthread_mutex_unlock(&f->lock);
+        return ready;
+}
+
+bool feed_complete(const struct feed *f) {
+        return f->stored == f->size;
 }
 
 bool feed_failed(struct feed *f) {

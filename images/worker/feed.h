@@ -1,7 +1,8 @@
-/* A blob while it arrives: a region of a file that grows, one who writes and one who reads.
+/* A blob while it arrives: one who brings it and one who reads.
  *
- * The file is the queue between download and unpacking: its pages are in memory anyway, nothing waits for the slower
- * one, and a pull that is taken up again reads what is there. Safe for one writing and several reading threads.
+ * What comes from the network is read where it was received, in a window of memory, and goes past the page cache to the
+ * file, which nobody reads soon: whoever brings it waits while the window is full. What is in the file already, from a
+ * pull that was cut or from an archive, is read from there.
  */
 #pragma once
 
@@ -13,26 +14,56 @@
 
 struct err;
 
+#define FEED_CHUNK (512 * 1024) /* written at once */
+#define FEED_WINDOW (4 * FEED_CHUNK)
+#define FEED_ALIGN 4096 /* where the first byte that is put must be, past the page cache */
+
 struct feed {
-        int fd;               /* borrowed */
-        uint64_t base;        /* where in the file the blob begins */
-        uint64_t size;        /* of the whole blob */
+        int fd;        /* borrowed */
+        uint64_t base; /* where in the file the blob begins */
+        uint64_t size; /* of the whole blob */
+
+        /* of the one who brings it */
+        int direct;      /* the file past the page cache, or negative */
+        uint64_t stored; /* bytes that are in the file */
+
+        uint8_t *memory;      /* FEED_WINDOW; the byte at N is at N % FEED_WINDOW */
         pthread_mutex_t lock; /* guards what follows */
         pthread_cond_t changed;
+        uint64_t window;   /* bytes from here on are in memory */
+        uint64_t released; /* bytes up to here are read no more */
         uint64_t ready;    /* bytes that are there */
         struct err *error; /* why no more will come */
 };
 
-/* @ready bytes are there from the start; all of them for a blob that is complete. */
+/* @ready bytes are in the file from the start; all of them for a blob that is complete. */
 void feed_init(struct feed *feed, int fd, uint64_t base, uint64_t size, uint64_t ready);
 void feed_clear(struct feed *feed);
 
-/* Reads up to @n bytes at @offset into @buffer; waits until there is at least one. Returns the number of bytes, 0 at
- * the blob's end, or a negative errno with *@err. */
-ssize_t feed_read(struct feed *feed, uint64_t offset, void *buffer, size_t n, struct err **err);
+/* Takes the next @n bytes, at most what is missing of the blob. Waits until the reader makes room. Returns 0 or a
+ * negative errno, -ECANCELED when the feed has an error. */
+int feed_put(struct feed *feed, const void *bytes, size_t n);
 
-/* Says that @n more bytes are there. */
+/* Writes to the file what was put, all of it. Returns 0 or a negative errno. */
+int feed_flush(struct feed *feed);
+
+/* Says that @n more bytes are in the file; for who does not put. */
 void feed_advance(struct feed *feed, uint64_t n);
+
+/* For the reader: the bytes at @offset, at most @n; waits until there are at least @min, or all that the blob has. They
+ * are in memory until feed_release(), or where they come from the file, in @buffer. Returns the number of bytes, 0 at
+ * the blob's end, or a negative errno with *@err. */
+ssize_t feed_get(struct feed *feed, uint64_t offset, size_t min, size_t n, uint8_t *buffer, const uint8_t **ret_bytes,
+                 struct err **err);
+
+/* The bytes up to @offset are read no more. Returns whether there are more. */
+bool feed_release(struct feed *feed, uint64_t offset);
+
+/* Bytes that are there. */
+uint64_t feed_ready(struct feed *feed);
+
+/* Whether all of the blob is in the file; asked when nobody brings it any more. */
+bool feed_complete(const struct feed *feed);
 
 /* Whether it has an error. */
 bool feed_failed(struct feed *feed);
@@ -40,5 +71,5 @@ bool feed_failed(struct feed *feed);
 /* Waits @ms milliseconds, or until it has an error: then true. */
 bool feed_wait_failed(struct feed *feed, unsigned ms);
 
-/* Wakes the readers with an error of @code and @text; the first one stays. */
+/* Wakes everybody with an error of @code and @text; the first one stays. */
 void feed_fail(struct feed *feed, int code, const char *text);

@@ -57,7 +57,10 @@ static void *download_main(void *data) {
         struct download *d = data;
         const struct fetcher *fetcher = &d->job->fetch->fetcher;
         int r = fetcher->fetch(fetcher->data, d->blob->descriptor, d->blob->there, d->blob->fd, &d->feed, &d->error);
+        int flushed = feed_flush(&d->feed); /* what came before a failure too, for the next pull */
 
+        if (r == 0 && flushed < 0)
+                r = err_errno(&d->error, -flushed, "write blob");
         if (r < 0)
                 feed_fail(&d->feed, err_code(d->error) ?: -r, err_text(d->error));
         return NULL;
@@ -66,15 +69,15 @@ static void *download_main(void *data) {
 static void on_unpacked(void *data, uint64_t bytes) {
         struct download *d = data;
         const struct descriptor *blob = d->blob->descriptor;
+        uint64_t ready;
         bool loading;
 
         if (atomic_load(&d->job->failed))
                 feed_fail(&d->feed, ECANCELED, "another layer has failed");
-        pthread_mutex_lock(&d->feed.lock);
-        loading = d->feed.ready < d->feed.size;
+        ready = feed_ready(&d->feed);
+        loading = ready < d->feed.size;
         if (loading)
-                bytes = d->feed.ready;
-        pthread_mutex_unlock(&d->feed.lock);
+                bytes = ready;
         report_progress(d->job->fetch->report, blob->digest, loading ? "downloading" : "unpacking", bytes, blob->size);
 }
 
@@ -112,6 +115,9 @@ static int unpack_to(struct job *job, struct layer *layer, struct blob *blob, in
         r = unpack_blob(&u, root, err);
         if (download)
                 pthread_join(thread, NULL);
+        if (r == 0 && !feed_complete(&d.feed)) /* what was read may be lost before it is in the file */
+                r = err_set(err, err_code(d.error) ?: EIO, "%s",
+                            d.error ? err_text(d.error) : "the blob was not stored");
         feed_clear(&d.feed);
         err_free(d.error);
         if (r == 0) {

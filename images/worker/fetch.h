@@ -14,8 +14,9 @@ struct report;
 #define FETCH_PARALLEL 3 /* layers under way at once, as docker and containerd have it */
 
 struct fetcher {
-        /* Brings the bytes of @blob from @offset on: writes them to @fd there and calls feed_advance(), until the blob
-         * is complete, or the feed has an error. Returns 0 or a negative errno with *@err. Called from several threads.
+        /* Brings the bytes of @blob from @offset on, by feed_put(), or writes them to @fd there and calls
+         * feed_advance(); until the blob is complete, or the feed has an error. Returns 0 or a negative errno with
+         * *@err. Called from several threads.
          */
         int (*fetch)(void *data, const struct descriptor *blob, uint64_t offset, int fd, struct feed *feed,
                      struct err **err);

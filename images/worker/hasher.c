@@ -164,6 +164,15 @@ void hash_stream_put(struct hash_stream *s, const void *bytes, size_t n) {
         pthread_mutex_unlock(&h->lock);
 }
 
+uint64_t hash_stream_done(struct hash_stream *s) {
+        uint64_t done;
+
+        pthread_mutex_lock(&s->hasher->lock);
+        done = s->done;
+        pthread_mutex_unlock(&s->hasher->lock);
+        return done;
+}
+
 void hash_stream_wait(struct hash_stream *s, uint64_t n) {
         struct hasher *h = s->hasher;
 

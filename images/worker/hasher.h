@@ -39,6 +39,8 @@ void hash_stream_clear(struct hash_stream *stream);
 
 /* @bytes must stay until hash_stream_wait() says that they were hashed. Waits while too many pieces wait. */
 void hash_stream_put(struct hash_stream *stream, const void *bytes, size_t n);
+/* Returns how many bytes of what was put were hashed. */
+uint64_t hash_stream_done(struct hash_stream *stream);
 /* Waits until the first @n bytes of all that was put were hashed. */
 void hash_stream_wait(struct hash_stream *stream, uint64_t n);
 /* Waits for all of it. */

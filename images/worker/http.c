@@ -11,7 +11,8 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
-#define RECEIVE_BUFFER (512L * 1024)
+#define RECEIVE_BUFFER (64L * 1024) /* stays in the processor's cache until it is copied */
+#define SEND_BUFFER (512L * 1024)
 
 struct http {
         CURL *curl;
@@ -237,7 +238,7 @@ static void set_method(struct exchange *x) {
         curl_easy_setopt(curl, CURLOPT_READDATA, x);
         curl_easy_setopt(curl, CURLOPT_SEEKFUNCTION, on_seek);
         curl_easy_setopt(curl, CURLOPT_SEEKDATA, x);
-        curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, RECEIVE_BUFFER);
+        curl_easy_setopt(curl, CURLOPT_UPLOAD_BUFFERSIZE, SEND_BUFFER);
 }
 
 static void set_options(struct exchange *x, struct curl_slist *headers) {

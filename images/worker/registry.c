@@ -16,7 +16,6 @@
 #include "lib/value.h"
 
 #define GET_RETRIES_MAX 3
-#define FLUSH_STEP (8 << 20)
 
 int registry_open(const struct image_transfer_request *request, const struct image_reference *reference, bool push,
                   struct registry *ret, struct err **err) {
@@ -239,37 +238,16 @@ int registry_get(struct registry *registry, const char *what, const char *accept
 
 /* Where a blob's bytes go. */
 struct blob_sink {
-        int fd;
         struct feed *feed;
-        uint64_t offset;  /* written so far */
-        uint64_t skip;    /* bytes that are there already and come again */
-        uint64_t flushed; /* on their way to the disk */
-        bool begun;       /* this answer has */
+        uint64_t offset; /* taken so far */
+        uint64_t skip;   /* bytes that are there already and come again */
+        bool begun;      /* this answer has */
 };
-
-static int write_blob(struct blob_sink *s, const char *bytes, size_t n) {
-        while (n > 0) {
-                ssize_t put = pwrite(s->fd, bytes, n, (off_t)s->offset);
-
-                if (put < 0 && errno == EINTR)
-                        continue;
-                if (put < 0)
-                        return -errno;
-                bytes += put;
-                n -= (size_t)put;
-                s->offset += (uint64_t)put;
-                feed_advance(s->feed, (uint64_t)put);
-        }
-        if (s->offset - s->flushed >= FLUSH_STEP) { /* while the network is waited for */
-                sync_file_range(s->fd, (off_t)s->flushed, (off_t)(s->offset - s->flushed), SYNC_FILE_RANGE_WRITE);
-                s->flushed = s->offset;
-        }
-        return 0;
-}
 
 static int on_blob(void *data, bool partial, const void *bytes, size_t n) {
         struct blob_sink *s = data;
         size_t skip;
+        int r;
 
         if (feed_failed(s->feed))
                 return -ECANCELED;
@@ -281,7 +259,10 @@ static int on_blob(void *data, bool partial, const void *bytes, size_t n) {
         s->skip -= skip;
         if (n - skip > s->feed->size - s->offset)
                 return -EBADMSG;
-        return write_blob(s, (const char *)bytes + skip, n - skip);
+        r = feed_put(s->feed, (const char *)bytes + skip, n - skip);
+        if (r == 0)
+                s->offset += n - skip;
+        return r;
 }
 
 static int fetch_from(struct registry *registry, struct endpoint *e, struct http *http, const struct descriptor *blob,
@@ -309,7 +290,7 @@ static int fetch_from(struct registry *registry, struct endpoint *e, struct http
 int registry_fetch(void *data, const struct descriptor *blob, uint64_t offset, int fd, struct feed *feed,
                    struct err **err) {
         _cleanup_(http_freep) struct http *http = http_new();
-        struct blob_sink sink = { .fd = fd, .feed = feed, .offset = offset, .flushed = offset };
+        struct blob_sink sink = { .feed = feed, .offset = offset };
         struct registry *registry = data;
         size_t n = registry->endpoints.count, tried = 0;
         unsigned attempt = 0;
@@ -330,6 +311,7 @@ int registry_fetch(void *data, const struct descriptor *blob, uint64_t offset, i
                 r = fetch_from(registry, e, http, blob, &sink, &retry_after, &cause);
                 if (r == 0)
                         return 0;
+                feed_flush(feed); /* the wait for a server may end with this process; an error comes again */
                 if (sink.offset > before)
                         attempt = 0;
                 if (registry_is_transient(r) && attempt < REGISTRY_RETRIES_MAX) {

@@ -13,7 +13,7 @@
 #include "lib/err.h"
 
 #define INPUT_SIZE (256 * 1024)
-#define INPUTS 4 /* buffers; one is read while others are still hashed */
+#define INPUTS 4 /* buffers for what is in the file; one is read while others are still hashed */
 
 static void format_digest(const uint8_t bytes[SHA256_SIZE], char ret[IMAGE_DIGEST_LENGTH + 1]) {
         strcpy(ret, "sha256:");
@@ -48,43 +48,34 @@ struct pipe {
         uint64_t n_buffers; /* of the ring, ever filled */
 };
 
-/* Adds to what input @i has in its first @have bytes. Returns the number of new ones, 0 at the blob's end. */
-static ssize_t read_into(struct pipe *p, size_t i, size_t have, struct err **err) {
-        uint8_t *to = p->inputs + i * INPUT_SIZE + have;
-        ssize_t n = feed_read(p->unpack->feed, p->offset, to, INPUT_SIZE - have, err);
+/* Lets go of what was hashed; when there is nothing more to read yet, of all. */
+static void release_input(struct pipe *p) {
+        struct feed *feed = p->unpack->feed;
 
-        if (n <= 0)
-                return n;
-        hash_stream_put(&p->compressed, to, (size_t)n);
-        p->offset += (uint64_t)n;
-        p->ends[i] = p->offset;
-        return n;
+        if (!feed_release(feed, hash_stream_done(&p->compressed))) {
+                hash_stream_wait(&p->compressed, p->offset);
+                feed_release(feed, p->offset);
+        }
 }
 
-/* Reads the next input. Returns its size, 0 at the blob's end. */
-static ssize_t read_input(struct pipe *p, const uint8_t **ret_bytes, struct err **err) {
+/* Reads the next input, @min bytes if the blob has them. Returns its size, 0 at the blob's end. */
+static ssize_t read_input(struct pipe *p, size_t min, const uint8_t **ret_bytes, struct err **err) {
+        uint8_t *buffer;
         ssize_t n;
 
+        release_input(p);
         p->input = (p->input + 1) % INPUTS;
         hash_stream_wait(&p->compressed, p->ends[p->input]);
-        n = read_into(p, p->input, 0, err);
-        if (n > 0 && p->unpack->progress)
+        buffer = p->inputs + p->input * INPUT_SIZE;
+        n = feed_get(p->unpack->feed, p->offset, min, INPUT_SIZE, buffer, ret_bytes, err);
+        if (n <= 0)
+                return n;
+        hash_stream_put(&p->compressed, *ret_bytes, (size_t)n);
+        p->offset += (uint64_t)n;
+        p->ends[p->input] = *ret_bytes == buffer ? p->offset : 0;
+        if (p->unpack->progress)
                 p->unpack->progress(p->unpack->data, p->offset);
-        *ret_bytes = p->inputs + p->input * INPUT_SIZE;
         return n;
-}
-
-/* The first bytes tell the compression; a slow network may bring them one by one. */
-static ssize_t read_first_input(struct pipe *p, struct err **err) {
-        ssize_t have = 0, n;
-
-        do {
-                n = read_into(p, 0, (size_t)have, err);
-                if (n < 0)
-                        return n;
-                have += n;
-        } while (n > 0 && have < 16);
-        return have;
 }
 
 /* An empty buffer of the ring, when what it held was hashed too; NULL when the writer is gone. */
@@ -112,7 +103,7 @@ static int fill_buffer(struct pipe *p, uint8_t *buffer, const uint8_t **in, size
                         break;
                 if (*n_in > 0)
                         return err_set(err, EBADMSG, "the compressed data makes no progress");
-                ssize_t n = read_input(p, in, err);
+                ssize_t n = read_input(p, 1, in, err);
                 if (n < 0)
                         return (int)n;
                 if (n == 0) {
@@ -149,7 +140,8 @@ static int check_digests(struct pipe *p, struct err **err) {
 
 static int inflate_all(struct pipe *p, struct err **err) {
         const uint8_t *in = p->inputs;
-        ssize_t first = read_first_input(p, err);
+        /* the first bytes tell the compression; a slow network may bring them one by one */
+        ssize_t first = read_input(p, 16, &in, err);
         size_t n_in, n = 0;
         bool end = false;
 
