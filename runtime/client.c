@@ -1,7 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -57,56 +56,16 @@ int client_connect(struct runtime *runtime, const char *sandbox, int *ret_socket
         return 0;
 }
 
-/* A memfd with a plan that no packet takes; nobody can change it any more. */
-static int plan_memfd(const struct plan *plan, int *ret_fd) {
-        _cleanup_close_ int fd = memfd_create("plan", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+int client_send(int socket, struct wire_request *request, struct plan *plan, struct err **err) {
+        struct wire_request more = { .magic = WIRE_MAGIC, .type = WIRE_FDS, .size = sizeof(more), .plan_fd = -1 };
+        struct plan none = { 0 }, *p = plan ? plan : &none;
+        int r = plan_detach(p, INLINE_MAX, &request->plan_fd);
 
-        for (size_t done = 0; fd >= 0 && done < plan->size;) {
-                ssize_t n = write(fd, plan->data + done, plan->size - done);
-
-                if (n < 0)
-                        return -errno;
-                done += (size_t)n;
-        }
-        if (fd < 0 || fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
-                return -errno;
-        *ret_fd = TAKE_FD(fd);
-        return 0;
-}
-
-static int send_fds(int socket, const struct wire_request *request, const int *fds, size_t n) {
-        struct wire_request packet = { .magic = WIRE_MAGIC, .type = WIRE_FDS, .size = sizeof(packet), .plan_fd = -1 };
-        int r = 0;
-
-        packet.n_fds = request->n_fds;
-        for (size_t at = 0; at < n && r == 0; at += WIRE_PACKET_FDS)
-                r = wire_send(socket, &packet, sizeof(packet), NULL, 0, fds + at,
-                              n - at < WIRE_PACKET_FDS ? n - at : WIRE_PACKET_FDS);
-        return r;
-}
-
-int client_send(int socket, struct wire_request *request, const struct plan *plan, struct err **err) {
-        static const struct plan none = { 0 };
-        const struct plan *p = plan ? plan : &none;
-        _cleanup_close_ int memfd = -EBADF;
-        size_t last = p->n_fds % WIRE_PACKET_FDS, first = p->n_fds - last;
-        int r = 0;
-
-        request->n_fds = (uint32_t)p->n_fds;
+        request->n_fds = more.n_fds = (uint32_t)p->n_fds;
         request->plan_size = (uint32_t)p->size;
-        if (p->size > INLINE_MAX) {
-                r = plan_memfd(p, &memfd);
-                request->plan_fd = (int32_t)request->n_fds++;
-        }
         if (r == 0)
-                r = send_fds(socket, request, p->fds, first);
-        if (r == 0 && memfd >= 0) {
-                r = send_fds(socket, request, p->fds + first, last);
-                if (r == 0)
-                        r = wire_send(socket, request, sizeof(*request), NULL, 0, &memfd, 1);
-        } else if (r == 0) {
-                r = wire_send(socket, request, sizeof(*request), p->data, p->size, p->fds + first, last);
-        }
+                r = plan_send(socket, p, &(struct plan_packet){ request, sizeof(*request), request->plan_fd },
+                              &(struct plan_packet){ &more, sizeof(more), -1 });
         if (r == -EPIPE || r == -ECONNRESET)
                 return err_set(err, RUNTIME_NO_SHIM, "the shim died");
         return r < 0 ? err_errno(err, -r, "send to the shim") : 0;
@@ -134,7 +93,7 @@ int client_receive(int socket, struct client_reply *ret_reply, struct err **err)
         return 0;
 }
 
-int client_call(struct runtime *runtime, const char *sandbox, struct wire_request *request, const struct plan *plan,
+int client_call(struct runtime *runtime, const char *sandbox, struct wire_request *request, struct plan *plan,
                 client_state state, void *data, struct err **err) {
         _cleanup_close_ int socket = -EBADF;
         int r = client_connect(runtime, sandbox, &socket, err), result = 0;

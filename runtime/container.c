@@ -225,8 +225,10 @@ static int start_own(struct runtime *runtime, const char *sandbox, int dir, cons
         struct started started = { .runtime = runtime, .sandbox = sandbox, .state = ret_state };
         _cleanup_plan_ struct plan plan = { 0 };
         struct wire_request request;
-        int r = prepare_container(spec, &streams->stdio, &plan, err);
+        int r;
 
+        prepare_namespaces(spec, &plan);
+        r = prepare_container(spec, &streams->stdio, &plan, err);
         if (r < 0)
                 return r;
         fill_request(id, spec, io, streams, &plan, &request);

@@ -207,7 +207,8 @@ static int step_sync(struct init *init, const struct plan_step *step) {
         const struct init_report report = { .kind = INIT_SYNC };
         char go;
 
-        if (send(init->report_fd, &report, sizeof(report), MSG_NOSIGNAL) < 0 || recv(init->report_fd, &go, 1, 0) != 1)
+        if ((step->kind == PLAN_SYNC && send(init->report_fd, &report, sizeof(report), MSG_NOSIGNAL) < 0) ||
+            recv(init->report_fd, &go, 1, 0) != 1)
                 return init_fail(init, ECANCELED, "the runtime gave up");
         return 0;
 }
@@ -250,6 +251,7 @@ static const init_step steps[PLAN_KINDS] = {
         [PLAN_WAIT] = step_wait,
         [PLAN_SYNC] = step_sync,
         [PLAN_HOOK] = init_hook,
+        [PLAN_GO] = step_sync,
 };
 
 int init_walk(struct init *init) {
@@ -267,14 +269,22 @@ int init_walk(struct init *init) {
         return 0;
 }
 
-_Noreturn void init_run(struct init *init) {
+void init_hide(void) {
         /* Nothing in the container may trace or open this process before it has become the container's program
          * (CVE-2016-9962, CVE-2019-5736). */
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         umask(0);
+}
+
+_Noreturn void init_give_up(struct init *init) {
         /* After `create` nobody listens any more: what fails then, the container's own error output says. */
-        if (init_walk(init) < 0 && init->report_fd >= 0 &&
-            send(init->report_fd, &init->error, sizeof(init->error), MSG_NOSIGNAL) < 0)
+        if (init->report_fd >= 0 && send(init->report_fd, &init->error, sizeof(init->error), MSG_NOSIGNAL) < 0)
                 dprintf(2, "nacelle: %s\n", init->error.text);
         _exit(127);
+}
+
+_Noreturn void init_run(struct init *init) {
+        init_hide();
+        init_walk(init);
+        init_give_up(init);
 }

@@ -57,7 +57,13 @@ void init_prepare(struct init *init, const char *plan, size_t size, const int *f
  * only returns on failure. */
 int init_walk(struct init *init);
 
-/* As init_walk(), reports a failure to report_fd and exits with status 127. */
+/* Closes the process to others, until its execve(). */
+void init_hide(void);
+
+/* Reports init->error to report_fd and exits with status 127. */
+_Noreturn void init_give_up(struct init *init);
+
+/* The three, for a plan that ends in PLAN_EXEC. */
 _Noreturn void init_run(struct init *init);
 
 /* ---- between the files of init ---- */

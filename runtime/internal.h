@@ -50,7 +50,7 @@ void client_request(struct wire_request *request, enum wire_request_type type, c
 /* -ENOENT: there is no such sandbox; -RUNTIME_NO_SHIM: nobody answers. */
 int client_connect(struct runtime *runtime, const char *sandbox, int *ret_socket, struct err **err);
 /* Sends @request with @plan's bytes and descriptors (NULL: none). */
-int client_send(int socket, struct wire_request *request, const struct plan *plan, struct err **err);
+int client_send(int socket, struct wire_request *request, struct plan *plan, struct err **err);
 
 struct client_reply {
         struct wire_reply head;
@@ -62,7 +62,7 @@ int client_receive(int socket, struct client_reply *ret_reply, struct err **err)
 typedef int (*client_state)(void *data, struct client_reply *reply);
 
 /* Connects, sends, and receives until WIRE_DONE. Warnings are logged with @id in front. */
-int client_call(struct runtime *runtime, const char *sandbox, struct wire_request *request, const struct plan *plan,
+int client_call(struct runtime *runtime, const char *sandbox, struct wire_request *request, struct plan *plan,
                 client_state state, void *data, struct err **err);
 void client_convert(const struct wire_reply *reply, struct container_state *state);
 

@@ -58,6 +58,7 @@ enum plan_step_kind {
         PLAN_SYNC,     /* nacelle-oci: tell the parent, and go on when it says so (hooks in the runtime's namespaces) */
         PLAN_HOOK, /* nacelle-oci: run a program; a, b: numbers of args and env, c: seconds; strings: path, what goes to
                     * its standard input, args, env */
+        PLAN_GO,   /* nacelle-oci: go on when the parent says so, which it may have done long ago */
         PLAN_KINDS,
 };
 
@@ -107,6 +108,21 @@ struct plan_step *plan_add_string(struct plan *plan, enum plan_step_kind kind, c
 
 /* 0; -ENOMEM, -EMFILE or -E2BIG if any of the calls above failed. */
 int plan_check(const struct plan *plan);
+
+/* A plan of more than @max bytes goes into a sealed memfd among its own descriptors: *@ret_index, -1: it is small
+ * enough. As plan_check(), or another negative errno. */
+int plan_detach(struct plan *plan, size_t max, int32_t *ret_index);
+
+/* A packet's head; the plan is behind it unless it has @plan_index. */
+struct plan_packet {
+        const void *head;
+        size_t size;
+        int32_t plan_index;
+};
+
+/* Sends the plan with its descriptors over a SOCK_SEQPACKET socket: the @last packet, and @before it as many as the
+ * descriptors take that do not go with the last. 0 or a negative errno. */
+int plan_send(int socket, const struct plan *plan, const struct plan_packet *last, const struct plan_packet *before);
 
 void plan_clear(struct plan *plan);
 #define _cleanup_plan_ __attribute__((cleanup(plan_clear)))

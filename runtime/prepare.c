@@ -58,7 +58,7 @@ static bool joins_late(const struct container_spec *spec) {
 }
 
 /* The mount and pid namespaces come with clone3(); the user namespace is entered last, when all is mounted. */
-static void add_namespaces(const struct container_spec *spec, struct plan *plan) {
+void prepare_namespaces(const struct container_spec *spec, struct plan *plan) {
         uint64_t unshared = 0;
 
         for (size_t i = 0; i < ELEMENTS(namespace_flags); i++) {
@@ -78,6 +78,8 @@ static void add_namespaces(const struct container_spec *spec, struct plan *plan)
                 plan_add_string(plan, PLAN_HOSTNAME, spec->hostname);
         if (spec->domainname)
                 plan_add_string(plan, PLAN_DOMAINNAME, spec->domainname);
+        if (!spec->no_new_keyring)
+                plan_add(plan, PLAN_KEYRING, -1, NULL, 0);
 }
 
 int prepare_root(const struct container_spec *spec, int user_fd, int *ret_mount, struct err **err) {
@@ -346,7 +348,7 @@ static void add_start(const struct container_spec *spec, struct plan *plan) {
                 plan_add(plan, PLAN_LOOKUP, -1, NULL, 0);
                 plan_add(plan, PLAN_WAIT, plan_dup_fd(plan, spec->start_fd), NULL, 0);
         } else if (spec->start_sync) {
-                plan_add(plan, PLAN_SYNC, -1, NULL, 0);
+                plan_add(plan, PLAN_GO, -1, NULL, 0);
         }
         add_hooks(spec, spec->start_hooks, spec->n_start_hooks, plan);
 }
@@ -445,9 +447,6 @@ int prepare_container(const struct container_spec *spec, const struct prepare_st
                 r = userns_open(&spec->mappings, 0, &users, err);
         if (r < 0)
                 return r;
-        add_namespaces(spec, plan);
-        if (!spec->no_new_keyring)
-                plan_add(plan, PLAN_KEYRING, -1, NULL, 0);
         r = add_root(spec, users.user_fd, plan, err);
         for (size_t i = 0; i < spec->n_mounts && r == 0; i++)
                 r = add_mount(spec, &spec->mounts[i], users.user_fd, plan, err);

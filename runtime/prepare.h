@@ -9,7 +9,10 @@ struct prepare_stdio {
         int in, out, err; /* -EBADF: the null device */
 };
 
-/* Appends the whole of a container to @plan (empty before): root, mounts, process. @spec was checked. */
+/* Appends what comes first: the namespaces that are made or joined, host name, session keyring. @spec was checked. */
+void prepare_namespaces(const struct container_spec *spec, struct plan *plan);
+
+/* Appends all the rest of a container: root, mounts, process. */
 int prepare_container(const struct container_spec *spec, const struct prepare_stdio *stdio, struct plan *plan,
                       struct err **err);
 

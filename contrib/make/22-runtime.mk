@@ -2,9 +2,11 @@
 # The kernel's own headers come behind musl's.
 
 SHIM_CC      ?= $(shell command -v musl-gcc || echo $(CC))
-SHIM_SOURCES := $(wildcard runtime/shim/*.c) runtime/init.c runtime/init_path.c runtime/init_mount.c runtime/init_dev.c \
-                runtime/init_process.c runtime/init_hook.c runtime/init_copy.c runtime/plan_read.c runtime/wire.c logs/writer.c logs/writer_file.c logs/writer_resume.c
-SHIM_OBJECTS := $(patsubst %.c,$(BUILD)/shim-objects/%.o,$(SHIM_SOURCES))
+shim_object   = $(patsubst %.c,$(BUILD)/shim-objects/%.o,$(1))
+WALK_OBJECTS := $(call shim_object,runtime/init.c runtime/init_path.c runtime/init_mount.c runtime/init_dev.c runtime/init_process.c \
+                runtime/init_hook.c runtime/init_copy.c runtime/plan_read.c runtime/wire.c)
+SHIM_OBJECTS := $(call shim_object,$(wildcard runtime/shim/*.c) logs/writer.c logs/writer_file.c logs/writer_resume.c) $(WALK_OBJECTS)
+INIT_OBJECTS := $(call shim_object,$(wildcard runtime/oci/init/*.c) runtime/init_serve.c) $(WALK_OBJECTS)
 SHIM_HEADERS := $(foreach d,/usr/include /usr/include/$(shell $(CC) -print-multiarch),-idirafter $(d))
 SHIM_CFLAGS  := -std=gnu17 -Os -g -ffunction-sections -fdata-sections $(WARNINGS) -fstack-protector-strong -fPIE -Wformat \
                 -Wformat-security $(SHIM_HEADERS) $(EXTRA_CFLAGS)
@@ -16,7 +18,11 @@ $(BUILD)/shim-objects/%.o: %.c
 	$(SHIM_CC) $(CPPFLAGS) $(SHIM_CFLAGS) $(DEPFLAGS) -c $< -o $@
 
 $(BUILD)/nacelle-shim: $(SHIM_OBJECTS)
-	$(SHIM_CC) $(SHIM_CFLAGS) -static -no-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections $^ -o $@
+# What nacelle-oci carries along to be a container's process: without symbols, it is copied with each call.
+$(BUILD)/nacelle-init: $(INIT_OBJECTS)
+$(BUILD)/nacelle-init: SHIM_STRIP := -s
+$(BUILD)/nacelle-shim $(BUILD)/nacelle-init:
+	$(SHIM_CC) $(SHIM_CFLAGS) -static -no-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections $(SHIM_STRIP) $^ -o $@
 
 # The tests of runtime/ start real shims.
 $(BUILD)/tests/unit/runtime/%.o: CPPFLAGS += -DNACELLE_TEST_SHIM='"$(abspath $(BUILD))/nacelle-shim"' \
@@ -32,6 +38,9 @@ else
 OCI_LIBS     = $(shell pkg-config --libs libuv libprotobuf-c libseccomp libcap libbpf yajl yaml-0.1) -lm -lpthread
 endif
 PROGRAMS    += $(BUILD)/nacelle-oci
+
+$(BUILD)/runtime/oci/program.o: CPPFLAGS += -DNACELLE_INIT='"$(BUILD)/nacelle-init"'
+$(BUILD)/runtime/oci/program.o: $(BUILD)/nacelle-init
 
 $(BUILD)/nacelle-oci: $(OCI_OBJECTS) $(foreach f,runtime cgroups logs lib,$(call archive,$(f)))
 	$(CC) $(CFLAGS) $(filter-out $(if $(SANITIZE),,-pie),$(LDHARDEN)) $^ $(OCI_LIBS) -o $@

@@ -149,7 +149,6 @@ static int join_last(struct creation *c, struct oci_spawn *how, struct err **err
         struct container_spec *spec = &c->config.spec;
         int64_t limit = c->config.limits.memory_max;
 
-        how->late_task = c->join.memory;
         spec->late_cgroup = c->join.memory;
         spec->cgroup_procs_fds = c->join.tasks;
         spec->n_cgroup_procs_fds = c->join.n_tasks;
@@ -174,7 +173,6 @@ int creation_run_hooks(struct creation *c, pid_t pid, struct err **err) {
         /* The deprecated hook has another word for the same moment, as its users have come to expect. */
         int r = oci_run_hooks(&c->config.prestart, "prestart", state_text(c, "created", pid), err);
 
-        c->hooks_done = true;
         return r < 0 ? r :
                        oci_run_hooks(&c->config.create_runtime, "createRuntime", state_text(c, "creating", pid), err);
 }
@@ -186,11 +184,12 @@ int creation_record(struct creation *c, pid_t pid, struct err **err) {
         return r < 0 ? r : oci_write_pid(c->options->io.pid_file, pid, err);
 }
 
-/* The process has come to where the hooks run, or to where `run` starts it. */
-static int proceed(void *data, pid_t pid, struct err **err) {
-        struct creation *c = data;
+static int run_hooks(void *data, pid_t pid, struct err **err) {
+        return creation_run_hooks(data, pid, err);
+}
 
-        return c->config.spec.sync && !c->hooks_done ? creation_run_hooks(c, pid, err) : creation_record(c, pid, err);
+static int record(void *data, pid_t pid, struct err **err) {
+        return creation_record(data, pid, err);
 }
 
 /* The kernel takes its time to check the filter, and nothing of the container's runs before it is told to. */
@@ -204,44 +203,68 @@ static int filter_devices(void *data, struct err **err) {
         return creation_filter_devices(data, err);
 }
 
-static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, struct err **err) {
+static int prepare(void *data, struct plan *plan, struct err **err) {
         static const struct prepare_stdio inherited = { -EBADF, -EBADF, -EBADF };
+        struct creation *c = data;
+
+        return prepare_container(&c->config.spec, &inherited, plan, err);
+}
+
+static int lead(void *data, struct plan *plan, struct err **err) {
+        struct creation *c = data;
+        const struct namespace_spec *mount = &c->config.spec.namespaces[NAMESPACE_MOUNT];
+        int r = ahead_take(&c->ahead, &c->config.spec, err);
+
+        if (r < 0)
+                return r;
+        oci_add_cgroups(plan, &c->join, c->join.memory);
+        if (mount->mode == NAMESPACE_JOIN)
+                plan_add(plan, PLAN_JOIN, plan_dup_fd(plan, mount->fd), NULL, 0)->a = CLONE_NEWNS;
+        prepare_namespaces(&c->config.spec, plan);
+        return 0;
+}
+
+/* What of the spec this call alone knows. */
+static void complete_spec(struct creation *c) {
+        const struct oci_config *config = &c->config;
         struct container_spec *spec = &c->config.spec;
-        _cleanup_plan_ struct plan plan = { 0 };
+
+        if (config->create_container.n + config->start_container.n > 0)
+                spec->hook_state = state_text(c, "creating", 0);
+        spec->start_sync = c->runs;
+        spec->create_hooks = config->create_container.list;
+        spec->n_create_hooks = config->create_container.n;
+        spec->start_hooks = config->start_container.list;
+        spec->n_start_hooks = config->start_container.n;
+        spec->sync = config->prestart.n + config->create_runtime.n > 0;
+        spec->no_new_keyring = c->options->no_new_keyring;
+}
+
+static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, struct err **err) {
+        struct container_spec *spec = &c->config.spec;
+        const struct namespace_spec *pid = &spec->namespaces[NAMESPACE_PID],
+                                    *mount = &spec->namespaces[NAMESPACE_MOUNT];
         struct oci_spawn how = {
-                .clone_flags = (spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_NEW ? CLONE_NEWNS : 0) |
-                               (spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_NEW ? CLONE_NEWPID : 0),
-                .pid_ns_fd = spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_JOIN ?
-                                     spec->namespaces[NAMESPACE_PID].fd :
-                                     -EBADF,
-                .mount_ns_fd = spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_JOIN ?
-                                       spec->namespaces[NAMESPACE_MOUNT].fd :
-                                       -EBADF,
-                .join_fd = -EBADF,
-                .user_fd = c->userns.user_fd,
-                .tasks = c->join.tasks,
-                .n_tasks = c->join.n_tasks,
+                .clone_flags = (mount->mode == NAMESPACE_NEW ? CLONE_NEWNS : 0) |
+                               (pid->mode == NAMESPACE_NEW ? CLONE_NEWPID : 0),
+                .pid_ns_fd = pid->mode == NAMESPACE_JOIN ? pid->fd : -EBADF,
                 .cgroup_fd = c->join.dir_fd,
+                .user_fd = c->userns.user_fd,
+                .own_mounts = mount->mode != NAMESPACE_INHERIT,
+                .lead = lead,
+                .prepare = prepare,
                 .beside = filter_devices,
-                .sync = proceed,
+                .start = c->runs ? record : NULL,
                 .data = c,
         };
         int r;
 
-        if (c->config.create_container.n + c->config.start_container.n > 0)
-                spec->hook_state = state_text(c, "creating", 0);
-        spec->start_sync = c->runs;
-        spec->create_hooks = c->config.create_container.list;
-        spec->n_create_hooks = c->config.create_container.n;
-        spec->start_hooks = c->config.start_container.list;
-        spec->n_start_hooks = c->config.start_container.n;
-        spec->sync = c->config.prestart.n + c->config.create_runtime.n > 0;
-        spec->no_new_keyring = c->options->no_new_keyring;
+        complete_spec(c);
+        how.sync = spec->sync ? run_hooks : NULL;
         r = join_last(c, &how, err);
-        if (r == 0)
-                r = prepare_container(spec, &inherited, &plan, err);
-        if (r == 0)
-                r = oci_spawn(&how, &plan, &c->options->io, ret_pid, ret_master, err);
+        if (r < 0)
+                return r;
+        r = oci_spawn(&how, &c->options->io, ret_pid, ret_master, err);
         return r < 0 || c->runs ? r : creation_record(c, *ret_pid, err);
 }
 
@@ -263,6 +286,7 @@ static int check(const struct creation *c, struct err **err) {
 }
 
 void creation_done(struct creation *c) {
+        ahead_close(&c->ahead);
         cgroup_join_close(&c->join);
         userns_close(&c->userns);
         close_fd(c->dir);
@@ -274,6 +298,8 @@ int creation_begin(struct creation *c, struct err **err) {
 
         if (r == 0)
                 r = check(c, err);
+        if (r == 0 && !c->restores)
+                ahead_start(&c->ahead, &c->config.spec);
         if (r == 0)
                 r = make_directory(c, err);
         if (r == 0)

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "cgroups/cgroup.h"
+#include "runtime/oci/ahead.h"
 #include "runtime/oci/oci.h"
 #include "runtime/userns.h"
 
@@ -17,14 +18,16 @@ struct creation {
         struct oci_config config;
         struct cgroup_join join;
         struct userns userns;
+        struct ahead ahead;
         int dir, late_fd; /* cgroup.procs of a cgroup that is joined last */
-        bool cgroup_made, hooks_done;
-        bool runs; /* `run`, `restore`: the process need not wait for a `start` in another process */
+        bool cgroup_made;
+        bool runs;     /* `run`, `restore`: the process need not wait for a `start` in another process */
+        bool restores; /* criu makes the processes and their namespaces */
 };
 #define CREATION(call, o)                                                                                              \
         {                                                                                                              \
                 .oci = (call)->oci, .options = (o), .join = CGROUP_JOIN_NONE, .userns = USERNS_NONE, .dir = -EBADF,    \
-                .late_fd = -EBADF                                                                                      \
+                .late_fd = -EBADF, .ahead = AHEAD_NONE                                                                 \
         }
 
 /* Sets the absolute bundle and the id, which is one argument. */

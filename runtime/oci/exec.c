@@ -183,16 +183,59 @@ static int namespaces_of(pid_t pid) {
         return flags;
 }
 
-int oci_exec(struct oci_call *call, struct err **err) {
-        static const struct prepare_stdio inherited = { -EBADF, -EBADF, -EBADF };
-        struct cgroup_join join = CGROUP_JOIN_NONE;
-        _cleanup_plan_ struct plan plan = { 0 };
-        struct oci_spawn how = { .pid_ns_fd = -EBADF, .mount_ns_fd = -EBADF, .user_fd = -EBADF, .late_task = -1 };
+struct joining {
         struct process_spec process;
+        struct cgroup_join cgroup;
+        int pidfd, flags;
+};
+
+static int lead(void *data, struct plan *plan, struct err **err) {
+        struct joining *j = data;
+
+        (void)err;
+        oci_add_cgroups(plan, &j->cgroup, -1);
+        if (j->flags)
+                plan_add(plan, PLAN_JOIN, plan_dup_fd(plan, j->pidfd), NULL, 0)->a = (uint64_t)j->flags;
+        return 0;
+}
+
+static int prepare(void *data, struct plan *plan, struct err **err) {
+        static const struct prepare_stdio inherited = { -EBADF, -EBADF, -EBADF };
+        struct joining *j = data;
+
+        return prepare_exec(&j->process, &inherited, -EBADF, plan, err);
+}
+
+static int spawn_process(struct joining *j, pid_t target, const struct oci_io *io, struct err **err) {
+        struct oci_spawn how = {
+                .pid_ns_fd = -EBADF,
+                .cgroup_fd = j->cgroup.dir_fd,
+                .user_fd = -EBADF,
+                .lead = lead,
+                .prepare = prepare,
+                .data = j,
+        };
+        _cleanup_close_ int master = -EBADF;
+        pid_t pid;
+        int r;
+
+        j->pidfd = sys_pidfd_open(target);
+        j->flags = namespaces_of(target);
+        if (j->pidfd < 0)
+                return err_errno(err, errno, "the container's process");
+        if (differs(target, "pid"))
+                how.pid_ns_fd = j->pidfd;
+        r = oci_spawn(&how, io, &pid, &master, err);
+        if (r == 0)
+                r = oci_write_pid(io->pid_file, pid, err);
+        return r < 0 || io->detach ? r : oci_wait(pid, master);
+}
+
+int oci_exec(struct oci_call *call, struct err **err) {
+        struct joining j = { .cgroup = CGROUP_JOIN_NONE, .pidfd = -EBADF };
         struct oci_state state;
         struct options o;
-        int pidfd, master = -EBADF, r = parse(call, &o, err);
-        pid_t pid;
+        int r = parse(call, &o, err);
 
         if (r == 0)
                 r = oci_state_open(call->oci, o.id, &state, err);
@@ -200,30 +243,14 @@ int oci_exec(struct oci_call *call, struct err **err) {
                 return r;
         if (strcmp(state.status, "running") != 0)
                 return err_set(err, EINVAL, "cannot exec in a container that is %s", state.status);
-        r = make_process(call->oci, &state, &o, &process, err);
+        r = make_process(call->oci, &state, &o, &j.process, err);
         if (r == 0 && state.cgroup[0])
                 r = oci_cgroups(call->oci, err);
         if (r == 0 && state.cgroup[0])
-                r = cgroup_join_open(call->oci->cgroups, state.cgroup, &join, err);
+                r = cgroup_join_open(call->oci->cgroups, state.cgroup, &j.cgroup, err);
         if (r == 0)
-                r = prepare_exec(&process, &inherited, -EBADF, &plan, err);
-        if (r < 0)
-                return r;
-        pidfd = sys_pidfd_open(state.pid);
-        how.join_fd = pidfd;
-        how.join_flags = namespaces_of(state.pid);
-        how.pid_ns_fd = differs(state.pid, "pid") ? pidfd : -EBADF;
-        how.tasks = join.tasks;
-        how.n_tasks = join.n_tasks;
-        how.cgroup_fd = join.dir_fd;
-        r = oci_spawn(&how, &plan, &o.io, &pid, &master, err);
-        if (r == 0)
-                r = oci_write_pid(o.io.pid_file, pid, err);
-        close_fd(pidfd);
-        cgroup_join_close(&join);
-        if (r < 0 || o.io.detach)
-                return r;
-        r = oci_wait(pid, master);
-        close_fd(master);
+                r = spawn_process(&j, state.pid, &o.io, err);
+        close_fd(j.pidfd);
+        cgroup_join_close(&j.cgroup);
         return r;
 }

@@ -13,35 +13,34 @@
 #include "lib/json_writer.h"
 #include "lib/log.h"
 #include "lib/sigpipe.h"
+#include "runtime/init_part.h"
 #include "runtime/oci/oci.h"
 
 static const struct {
         const char *name;
         int (*run)(struct oci_call *call, struct err **err);
         const char *help;
-        bool becomes; /* a process of this program becomes one of a container */
 } verbs[] = {
-        { "create", oci_create, "[--bundle DIR] [--console-socket S] [--pid-file F] ID", true },
-        { "start", oci_start, "ID", false },
-        { "run", oci_run, "[--bundle DIR] [--detach] [--keep] ID", true },
-        { "state", oci_state, "ID", false },
-        { "kill", oci_kill, "[--all] ID [SIGNAL]", false },
-        { "delete", oci_delete, "[--force] ID", false },
-        { "exec", oci_exec, "[--process F] [--tty] [--detach] [--user U[:G]] [--env K=V] [--cwd DIR] ID COMMAND...",
-          true },
-        { "ps", oci_ps, "[--format table|json] ID", false },
-        { "list", oci_list, "[--quiet] [--format table|json]", false },
-        { "pause", oci_pause, "ID", false },
-        { "resume", oci_resume, "ID", false },
-        { "update", oci_update, "[--resources F] [--memory N] [--cpu-shares N] [--cpu-quota N] [--pids-limit N] ... ID",
-          false },
-        { "events", oci_events, "[--stats] [--interval SECONDS] ID", false },
-        { "features", oci_features, "", false },
-        { "spec", oci_make_spec, "[--bundle DIR]", false },
+        { "create", oci_create, "[--bundle DIR] [--console-socket S] [--pid-file F] ID" },
+        { "start", oci_start, "ID" },
+        { "run", oci_run, "[--bundle DIR] [--detach] [--keep] ID" },
+        { "state", oci_state, "ID" },
+        { "kill", oci_kill, "[--all] ID [SIGNAL]" },
+        { "delete", oci_delete, "[--force] ID" },
+        { "exec", oci_exec, "[--process F] [--tty] [--detach] [--user U[:G]] [--env K=V] [--cwd DIR] ID COMMAND..." },
+        { "ps", oci_ps, "[--format table|json] ID" },
+        { "list", oci_list, "[--quiet] [--format table|json]" },
+        { "pause", oci_pause, "ID" },
+        { "resume", oci_resume, "ID" },
+        { "update", oci_update,
+          "[--resources F] [--memory N] [--cpu-shares N] [--cpu-quota N] [--pids-limit N] ... ID" },
+        { "events", oci_events, "[--stats] [--interval SECONDS] ID" },
+        { "features", oci_features, "" },
+        { "spec", oci_make_spec, "[--bundle DIR]" },
         { "checkpoint", oci_checkpoint,
-          "[--image-path DIR] [--work-path DIR] [--leave-running] [--tcp-established] ... ID", false },
+          "[--image-path DIR] [--work-path DIR] [--leave-running] [--tcp-established] ... ID" },
         { "restore", oci_restore,
-          "[--bundle DIR] [--image-path DIR] [--detach] [--pid-file F] [--console-socket S] ... ID", false },
+          "[--bundle DIR] [--image-path DIR] [--detach] [--pid-file F] [--console-socket S] ... ID" },
 };
 
 static void usage(FILE *to) {
@@ -141,9 +140,15 @@ static const char *default_root(struct arena *arena) {
 int main(int argc, char **argv) {
         struct oci oci = { 0 };
         _cleanup_err_ struct err *err = NULL;
-        int at = parse(&oci, argc, argv), r = -EINVAL;
-        struct oci_call call = { .oci = &oci, .argc = argc - at, .argv = argv + at };
+        struct oci_call call = { .oci = &oci };
+        int at, r = -EINVAL;
         size_t i = 0;
+
+        if (argc == 2 && strcmp(argv[0], INIT_PROGRAM) == 0)
+                init_serve(argv[1]);
+        at = parse(&oci, argc, argv);
+        call.argc = argc - at;
+        call.argv = argv + at;
 
         log_init("nacelle-oci", LOG_LEVEL_WARNING);
         sigpipe_survive();
@@ -159,8 +164,6 @@ int main(int argc, char **argv) {
         if (i == ELEMENTS(verbs))
                 err_set(&err, EINVAL, "unknown verb \"%s\"; see nacelle-oci --help", argv[at]);
         else if (oci.arena)
-                r = verbs[i].becomes ? oci_protect(argv, &err) : 0;
-        if (i < ELEMENTS(verbs) && r == 0)
                 r = verbs[i].run(&call, &err);
         if (r < 0) {
                 fprintf(stderr, "nacelle-oci: %s\n", err_text(err));

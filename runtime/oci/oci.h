@@ -107,31 +107,36 @@ struct oci_io {
         unsigned preserve_fds;
 };
 
-/* Clones, walks the plan and forwards the terminal; returns when the process waits or has become its program. */
+struct plan;
+
+/* Clones a process that becomes nacelle-init, and has it walk the steps of @lead (cgroups, namespaces) while @prepare
+ * makes the plan for the rest. */
 struct oci_spawn {
         uint64_t clone_flags;
-        int pid_ns_fd, mount_ns_fd, join_fd, join_flags, user_fd; /* -EBADF: none */
-        const int *tasks;
-        size_t n_tasks;
-        int late_task; /* which of them the plan joins, -1: none */
-        int cgroup_fd;
-        const char *shm_dir; /* a directory of the host to put the masks on, in the new mount namespace */
-        bool waits; /* PLAN_WAIT: it lives on when the report ends it is not known, so that a marker is needed */
-        int (*beside)(void *data,
-                      struct err **err); /* what the parent does while the child builds its root; NULL: nothing */
+        int pid_ns_fd, cgroup_fd, user_fd; /* -EBADF: none */
+        bool own_mounts;                   /* its mount namespace is not the caller's once the lead was walked */
+        int (*lead)(void *data, struct plan *plan, struct err **err);
+        int (*prepare)(void *data, struct plan *plan, struct err **err);
+        int (*beside)(void *data, struct err **err); /* what the parent does meanwhile; NULL: nothing */
+        /* At PLAN_SYNC; and what has to be done before PLAN_GO: beside the child, or once it was at PLAN_SYNC; NULL:
+         * the plan has no such step */
         int (*sync)(void *data, pid_t pid, struct err **err);
+        int (*start)(void *data, pid_t pid, struct err **err);
         void *data;
 };
-struct plan;
-int oci_spawn(const struct oci_spawn *how, const struct plan *plan, const struct oci_io *io, pid_t *ret_pid,
-              int *ret_master, struct err **err);
+/* Forwards the terminal; returns when the process waits or has become its program. */
+int oci_spawn(const struct oci_spawn *how, const struct oci_io *io, pid_t *ret_pid, int *ret_master, struct err **err);
+/* Steps that join the cgroup where that is done by files; but for the one of index @late, -1: for all. */
+void oci_add_cgroups(struct plan *plan, const struct cgroup_join *join, int late);
 int oci_wait(pid_t pid, int master);
 /* Hands a terminal's master to whoever listens at @path. */
 int oci_send_master(const char *path, int master, struct err **err);
 int oci_write_pid(const char *path, pid_t pid, struct err **err);
 
-/* Returns once the program runs from where no container can change it; executes it anew for that. */
-int oci_protect(char *const *argv, struct err **err);
+/* nacelle-init to be executed, from where no container can change it. */
+int oci_program_open(int *ret_fd, struct err **err);
+/* In the child: executes it, with @socket behind what is preserved. Returns a negative errno. */
+int oci_program_run(int program, int socket, unsigned preserve);
 
 /* ---- verbs ---- */
 struct oci_call {

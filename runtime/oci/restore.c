@@ -299,7 +299,7 @@ int oci_restore(struct oci_call *call, struct err **err) {
                 fputs(usage, stdout);
                 return 0;
         }
-        r.creation.runs = true;
+        r.creation.runs = r.creation.restores = true;
         if (result == 0)
                 result = checkpoint_allowed(err);
         if (result == 0)

@@ -20,6 +20,7 @@
 #include "lib/err.h"
 #include "lib/log.h"
 #include "runtime/init.h"
+#include "runtime/init_part.h"
 #include "runtime/oci/oci.h"
 #include "runtime/plan.h"
 #include "runtime/sys.h"
@@ -46,36 +47,19 @@ static int open_host(int *ret_proc, int *ret_null, struct err **err) {
         return 0;
 }
 
-static _Noreturn void child(const struct oci_spawn *how, const struct plan *plan, unsigned preserve, int proc, int null,
-                            int report) {
-        static struct init init;
-        bool failed = false;
+void oci_add_cgroups(struct plan *plan, const struct cgroup_join *join, int late) {
+        for (size_t i = 0; i < join->n_tasks; i++)
+                if ((int)i != late)
+                        plan_add(plan, PLAN_CGROUP, plan_dup_fd(plan, join->tasks[i]), NULL, 0);
+}
 
-        init_prepare(&init, plan->data, plan->size, plan->fds, plan->n_fds);
-        init.proc_fd = proc;
-        init.report_fd = report;
-        init.user_fd = how->user_fd;
-        init.preserve_fds = preserve;
-        for (size_t i = 0; i < how->n_tasks && !failed; i++)
-                failed = (int)i != how->late_task && init_cgroup(&init, how->tasks[i]) < 0;
-        if (!failed && how->mount_ns_fd >= 0)
-                failed = init_join(&init, how->mount_ns_fd, CLONE_NEWNS) < 0;
-        if (!failed && how->join_fd >= 0)
-                failed = init_join(&init, how->join_fd, how->join_flags) < 0;
-        if (failed) {
-                send(report, &init.error, sizeof(init.error), MSG_NOSIGNAL);
-                _exit(127);
-        }
-        /* By its path in the new mount namespace: a descriptor of the old one's could not be cloned. */
-        init.null_fd = how->clone_flags & CLONE_NEWNS || how->mount_ns_fd >= 0 ?
-                               open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC) :
-                               null;
-        if (how->mount_ns_fd >= 0 && !is_null(init.null_fd)) {
-                init_fail(&init, ENODEV, "/dev/null of the mount namespace");
-                send(report, &init.error, sizeof(init.error), MSG_NOSIGNAL);
-                _exit(127);
-        }
-        init_run(&init);
+static _Noreturn void child(int program, int report, unsigned preserve) {
+        static struct init_report failure = { .kind = INIT_ERROR };
+
+        failure.code = -oci_program_run(program, report, preserve);
+        snprintf(failure.text, sizeof(failure.text), "execute " INIT_PROGRAM ": %s", strerror(failure.code));
+        send(report, &failure, sizeof(failure), MSG_NOSIGNAL);
+        _exit(127);
 }
 
 int oci_send_master(const char *path, int master, struct err **err) {
@@ -100,6 +84,18 @@ struct listen {
         bool waits;
 };
 
+/* Does what comes before a step that waits for us, and lets the child go on. */
+static int pass(struct listen *l, int (*before)(void *data, pid_t pid, struct err **err), struct err **err) {
+        int r = before(l->how->data, l->pid, err);
+
+        if (r < 0)
+                return r;
+        /* A child that has failed says so itself. */
+        return send(l->report, "", 1, MSG_NOSIGNAL) != 1 && errno != EPIPE && errno != ECONNRESET ?
+                       err_errno(err, errno, "continue the container") :
+                       0;
+}
+
 static int handle(struct listen *l, const struct init_report *report, int fd, struct err **err) {
         switch (report->kind) {
         case INIT_WARNING:
@@ -113,11 +109,9 @@ static int handle(struct listen *l, const struct init_report *report, int fd, st
                 l->master = fcntl(fd, F_DUPFD_CLOEXEC, 3);
                 return 0;
         case INIT_SYNC: {
-                int r = l->how->sync ? l->how->sync(l->how->data, l->pid, err) : 0;
+                int r = pass(l, l->how->sync, err);
 
-                return r == 0 && send(l->report, "", 1, MSG_NOSIGNAL) != 1 ?
-                               err_errno(err, errno, "continue the container") :
-                               r;
+                return r == 0 && l->how->start ? pass(l, l->how->start, err) : r;
         }
         default:
                 l->waits = true;
@@ -132,6 +126,8 @@ static int listen_reports(struct listen *l, struct err **err) {
                 size_t n_fds = 0;
                 ssize_t n = wire_receive(l->report, &report, sizeof(report), fd, 1, &n_fds);
 
+                if (n == -ECONNRESET)
+                        continue; /* it ended with something of ours unread; what it reported comes next */
                 if (n != (ssize_t)sizeof(report))
                         return 0; /* execve() closed it, or it was killed, which the caller's wait tells */
                 report.text[INIT_TEXT_MAX - 1] = '\0';
@@ -143,8 +139,54 @@ static int listen_reports(struct listen *l, struct err **err) {
         return 0;
 }
 
-int oci_spawn(const struct oci_spawn *how, const struct plan *plan, const struct oci_io *io, pid_t *ret_pid,
-              int *ret_master, struct err **err) {
+/* A child that has failed does not read any more: what it reported says why. */
+static int send_part(int socket, struct init_part *part, struct plan *plan, struct err **err) {
+        int r = init_part_send(socket, part, plan);
+
+        return r < 0 && r != -EPIPE && r != -ECONNRESET ? err_errno(err, -r, "send the container's plan") : 0;
+}
+
+/* With what the child needs of the host for all of its plan. */
+static int send_lead(const struct oci_spawn *how, int socket, int proc, int null, unsigned preserve, struct err **err) {
+        struct init_part part = { .null_fd = -1, .preserve_fds = preserve };
+        _cleanup_plan_ struct plan plan = { 0 };
+        int r = how->lead(how->data, &plan, err);
+
+        if (r < 0)
+                return r;
+        part.proc_fd = plan_dup_fd(&plan, proc);
+        part.user_fd = plan_dup_fd(&plan, how->user_fd);
+        if (!how->own_mounts)
+                part.null_fd = plan_dup_fd(&plan, null);
+        return send_part(socket, &part, &plan, err);
+}
+
+static int send_rest(const struct oci_spawn *how, int socket, struct err **err) {
+        _cleanup_plan_ struct plan plan = { 0 };
+        struct init_part part = { 0 };
+        int r = how->prepare(how->data, &plan, err);
+
+        return r < 0 ? r : send_part(socket, &part, &plan, err);
+}
+
+static int clone_child(const struct oci_spawn *how, const struct oci_io *io, int report, pid_t *ret_pid,
+                       struct err **err) {
+        _cleanup_close_ int program = -EBADF;
+        int r = oci_program_open(&program, err);
+
+        if (r < 0)
+                return r;
+        if (how->pid_ns_fd >= 0 && setns(how->pid_ns_fd, CLONE_NEWPID) < 0)
+                return err_errno(err, errno, "join the pid namespace");
+        /* Until it has closed itself to others, nobody else may look into it (CVE-2016-9962). */
+        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+        *ret_pid = sys_clone(how->clone_flags, how->cgroup_fd, NULL);
+        if (*ret_pid == 0)
+                child(program, report, io->preserve_fds);
+        return *ret_pid < 0 ? err_errno(err, errno, "make the container's process") : 0;
+}
+
+int oci_spawn(const struct oci_spawn *how, const struct oci_io *io, pid_t *ret_pid, int *ret_master, struct err **err) {
         _cleanup_close_ int ours = -EBADF, theirs = -EBADF, proc = -EBADF, null = -EBADF;
         struct listen listener = { .how = how, .io = io, .master = -EBADF };
         int pair[2], r = open_host(&proc, &null, err);
@@ -153,21 +195,19 @@ int oci_spawn(const struct oci_spawn *how, const struct plan *plan, const struct
                 return r;
         if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
                 return err_errno(err, errno, "socketpair");
-        ours = pair[0];
+        listener.report = ours = pair[0];
         theirs = pair[1];
-        if (how->pid_ns_fd >= 0 && setns(how->pid_ns_fd, CLONE_NEWPID) < 0)
-                return err_errno(err, errno, "join the pid namespace");
-        /* Until it has closed itself to others, nobody else may look into it (CVE-2016-9962). */
-        prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-        listener.pid = sys_clone(how->clone_flags, how->cgroup_fd, NULL);
-        if (listener.pid == 0)
-                child(how, plan, io->preserve_fds, proc, null, theirs);
-        if (listener.pid < 0)
-                return err_errno(err, errno, "make the container's process");
+        r = clone_child(how, io, theirs, &listener.pid, err);
+        if (r < 0)
+                return r;
         theirs = close_fd(theirs);
-        listener.report = ours;
-        if (how->beside)
+        r = send_lead(how, ours, proc, null, io->preserve_fds, err);
+        if (r == 0)
+                r = send_rest(how, ours, err);
+        if (r == 0 && how->beside)
                 r = how->beside(how->data, err);
+        if (r == 0 && how->start && !how->sync)
+                r = pass(&listener, how->start, err);
         if (r == 0)
                 r = listen_reports(&listener, err);
         if (r < 0) {

@@ -1,0 +1,11 @@
+/* nacelle-init FD: carried along by nacelle-oci, and started by it only. */
+#include <stdio.h>
+
+#include "runtime/init_part.h"
+
+int main(int argc, char **argv) {
+        if (argc == 2)
+                init_serve(argv[1]);
+        fputs(INIT_PROGRAM " is started by nacelle-oci\n", stderr);
+        return 2;
+}
