@@ -46,7 +46,7 @@ struct image_transfer {
 
 /* The processes of this program: its one loop's thread owns it. */
 static struct {
-        unsigned running;
+        unsigned running, asking;
         struct image_transfer *first;
 } queue;
 
@@ -298,6 +298,7 @@ static void on_helped(void *data, const struct credentials *credentials, const s
         struct image_transfer *t = data;
 
         t->helper = NULL;
+        queue.asking--;
         if (t->cancelled)
                 return finish(t);
         if (err)
@@ -379,12 +380,17 @@ int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *r
                 transfer_free(t);
                 return r;
         }
+        queue.asking += t->helper != NULL;
         uv_timer_init(loop, &t->timer);
         t->timer.data = t;
         t->handles++;
         if (ret_transfer)
                 *ret_transfer = t;
         return 0;
+}
+
+unsigned image_transfers_asking(void) {
+        return queue.asking;
 }
 
 void image_transfer_cancel(struct image_transfer *t) {

@@ -14,7 +14,7 @@ import pytest
 
 from support.cri import Client, api
 from support.cutter import Cutter
-from support.node import BUILD, pod, wait_for
+from support.node import BUILD, PEERS, pod, wait_for
 from support.registry import Registry
 from test_transfers import fake, image, image_file, make_certificates, store  # noqa: F401
 
@@ -263,6 +263,21 @@ def test_the_agent_asks_the_helper_of_its_own_config(new_node, locked, tmp_path)
     cri.close()
     assert code != "OK" and f"{config}: credHelpers: docker-credential-box get: exit code 1: the keyring is locked" in text
     assert "secret" not in node.log()
+
+
+@pytest.mark.parametrize("client", ["nacelle", "crictl"])
+def test_the_agent_leaves_while_a_helper_hangs(new_node, tmp_path, client):
+    box, config = tmp_path / "box", tmp_path / "config.json"
+    config.write_text(json.dumps({"credsStore": "box"}))
+    node = new_node("--registry-auth-file", str(config), env=make_helper(box, "box", "#!/bin/sh\necho $$ >{d}/pid\nexec sleep 1000\n"))
+    program = BUILD + "/nacelle" if client == "nacelle" else f"{PEERS}/crictl"
+    p = subprocess.Popen([program, "-r", "unix://" + node.socket, "pull", "127.0.0.1:1/x:1"], stderr=subprocess.PIPE, env=dict(os.environ, DOCKER_CONFIG="/nonexistent"))
+    pid = wait_for("the helper", lambda: (box / "pid").exists() and (box / "pid").read_text().strip())
+    node.process.terminate()
+    assert node.process.wait(20) == 0 and not os.path.exists(f"/proc/{pid}")
+    p.communicate(timeout=20)
+    assert p.returncode != 0
+    node.start()
 
 
 PROVIDER = """#!/bin/sh
