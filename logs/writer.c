@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -22,21 +21,20 @@
 #define ENTRY_SIZE (LOG_PREFIX_SIZE + LOG_LINE_MAX + 1)
 #define PIPE_QUIET 4096
 
-static char *map(size_t size) {
-        void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-        return p == MAP_FAILED ? NULL : p;
-}
-
 bool log_arena_take(struct log_arena *arena) {
         if (!arena->memory) {
-                arena->memory = map(LOG_ARENA_SIZE);
+                void *p = mmap(NULL, LOG_ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+                if (p == MAP_FAILED)
+                        return false;
+                arena->memory = p;
                 arena->size = LOG_ARENA_SIZE;
         }
-        return arena->memory;
+        return true;
 }
 
 void log_arena_release(struct log_arena *arena) {
+        log_journal_release(arena);
         if (arena->memory)
                 munmap(arena->memory, arena->size);
         arena->memory = NULL;
@@ -77,42 +75,54 @@ static size_t copy_line(char *to, const char *from, size_t limit) {
 #endif
 }
 
-/* One batch on its way into the file. What a flush has written is taken off the pipe at once: after a kill, the text
- * that is both in the log and in the pipe is then never more than one flush, of one file, for log_stream_resume() to
- * find. */
+/* One batch on its way into the file. */
 struct batch {
         struct log_stream *stream;
         struct log_arena *arena;
+        struct log_intent *intent;
         char *output;
         size_t used, room; /* room: what the file takes before it is rotated, or the output's size */
         size_t covered;    /* input whose entries are in the output */
-        size_t carried;    /* of the input yet to be covered: what was taken off the pipe before */
-        size_t discarded;  /* input taken off the pipe */
+        size_t carried;    /* of the input yet to be covered: what is in the part */
+        size_t taken;      /* input taken off the pipe */
         char prefix[LOG_PREFIX_SIZE + 1];
 };
 
-static void batch_flush(struct batch *b) {
-        struct log_stream *s = b->stream;
-
-        if (b->used > 0) {
-                size_t carried = b->covered < b->carried ? b->covered : b->carried;
-
-                log_writer_append(s->writer, b->output, b->used);
-                b->carried -= carried;
-                if (!s->no_peek)
-                        log_discard(s, b->arena, b->discarded, b->covered - carried);
-                b->discarded += b->covered - carried;
-        }
+static void batch_reset(struct batch *b) {
         b->used = b->covered = 0;
-        b->room = log_writer_room(s->writer);
+        b->room = log_writer_room(b->stream->writer);
         if (b->room > LOG_OUTPUT_SIZE)
                 b->room = LOG_OUTPUT_SIZE;
+}
+
+/* Appends the output, to one file, and takes off the pipe what that covers. The @rest bytes behind go to the part,
+ * behind @part_at bytes that it keeps; the others in it are covered, since no entry ends within the part. */
+static void batch_commit(struct batch *b, size_t part_at, size_t rest) {
+        struct log_stream *s = b->stream;
+        struct log_intent *in = b->intent;
+        size_t carried = b->covered < b->carried ? b->covered : b->carried;
+        size_t taken = b->covered - carried + rest;
+
+        in->taken = s->no_peek ? 0 : (uint32_t)taken;
+        in->rest = s->no_peek ? 0 : (uint32_t)rest;
+        in->part_at = (uint32_t)part_at;
+        if (in->taken > 0) {
+                in->last = (uint8_t)log_arena_input(b->arena)[b->taken + taken - 1];
+                in->marker = (uint8_t)~in->last;
+        }
+        if (b->used > 0)
+                log_writer_append(s->writer, in, b->output, b->used);
+        log_intent_enter(in, LOG_PHASE_TAKING);
+        log_intent_take_off(s, b->arena);
+        b->carried -= carried;
+        b->taken += taken;
+        batch_reset(b);
 }
 
 /* Where the next entry's text goes; its prefix is in front already. */
 static char *batch_begin_entry(struct batch *b) {
         if (b->used + ENTRY_SIZE > LOG_OUTPUT_SIZE)
-                batch_flush(b);
+                batch_commit(b, 0, 0);
         memcpy(b->output + b->used, b->prefix, LOG_PREFIX_SIZE);
         return b->output + b->used + LOG_PREFIX_SIZE;
 }
@@ -123,7 +133,7 @@ static void batch_end_entry(struct batch *b, size_t text_size, size_t taken, boo
         size_t size = LOG_PREFIX_SIZE + text_size + 1;
 
         if (b->used > 0 && b->used + size > b->room) {
-                batch_flush(b);
+                batch_commit(b, 0, 0);
                 entry = memmove(b->output, entry, size);
         }
         if (partial)
@@ -154,63 +164,47 @@ static size_t batch_lines(struct batch *b, const char *data, size_t size) {
         return 0;
 }
 
-static void part_free(struct log_stream *s) {
-        if (s->part)
-                munmap(s->part, LOG_LINE_MAX);
-        s->part = NULL;
-        s->part_size = 0;
-}
-
-/* Keeps the beginning of a line for the next batch; without memory for it, it becomes an entry of its own. */
-static void part_keep(struct log_stream *s, struct batch *b, const char *data, size_t size) {
-        if (size == 0) {
-                part_free(s);
-                return;
-        }
-        if (!s->part)
-                s->part = map(LOG_LINE_MAX);
-        if (s->part) {
-                memcpy(s->part, data, size);
-                s->part_size = (uint32_t)size;
-        } else {
-                memcpy(batch_begin_entry(b), data, size);
-                batch_end_entry(b, size, size, true);
-        }
-}
-
 static void batch_init(struct batch *b, struct log_stream *s, struct log_arena *arena) {
-        *b = (struct batch){ .stream = s, .arena = arena, .output = log_arena_output(arena), .carried = s->part_size };
+        struct log_intent *in = &arena->journal->intents[s->name];
+
+        *b = (struct batch){ .stream = s,
+                             .arena = arena,
+                             .intent = in,
+                             .output = log_arena_output(arena),
+                             .carried = in->part_size };
         log_prefix(s->writer, s->name, b->prefix);
-        batch_flush(b);
+        batch_reset(b);
 }
 
-/* The beginning of a line stays in the pipe, where it outlives this process, unless it is so long that it stands in the
- * way of the rest, or there will be no rest. */
-static bool leaves_in_pipe(const struct log_stream *s, size_t rest, size_t all) {
-        return !s->no_peek && !s->ending && rest < LOG_REST_MAX && !(rest == all && s->part_size > 0);
+/* Keeps the beginning of a line, the last @rest bytes of @size in the input, of which the part has the first already
+ * when all of it is one. */
+static void keep_rest(struct batch *b, size_t size, size_t rest) {
+        struct log_stream *s = b->stream;
+        const char *end = log_arena_input(b->arena) + size;
+        size_t part_at = rest > size ? rest - size : 0;
+
+        if (rest > 0 && !log_journal_reserve(s->writer, s->name, rest)) { /* an entry of its own instead */
+                memcpy(batch_begin_entry(b), end - rest, rest);
+                batch_end_entry(b, rest, rest, true);
+                part_at = rest = 0;
+        }
+        rest -= part_at;
+        batch_commit(b, part_at, rest);
+        if (s->no_peek && rest > 0) {
+                memcpy(b->arena->journal->parts[s->name] + part_at, end - rest, rest);
+                b->intent->part_size = (uint32_t)(part_at + rest);
+        }
 }
 
-/* Logs @size bytes that are in the arena's input, and takes off the pipe what is done with. Returns how many that is.
- */
-static size_t take(struct log_stream *s, struct log_arena *arena, size_t size) {
-        char *data = log_arena_input(arena) - s->part_size;
-        size_t all = size + s->part_size, rest;
+/* Logs @size bytes that are in the arena's input, and takes them off the pipe. */
+static void take(struct log_stream *s, struct log_arena *arena, size_t size) {
         struct batch b;
+        char *data;
 
         batch_init(&b, s, arena);
-        if (s->part_size > 0)
-                memcpy(data, s->part, s->part_size);
-        rest = batch_lines(&b, data, all);
-        batch_flush(&b);
-        if (leaves_in_pipe(s, rest, all)) {
-                part_free(s);
-                return b.discarded;
-        }
-        part_keep(s, &b, data + all - rest, rest);
-        batch_flush(&b);
-        if (!s->no_peek)
-                log_discard(s, arena, b.discarded, size - b.discarded);
-        return size;
+        data = log_arena_input(arena) - b.carried;
+        memcpy(data, arena->journal->parts[s->name], b.carried);
+        keep_rest(&b, size, batch_lines(&b, data, size + b.carried));
 }
 
 /* A pipe has its large buffer only while it needs it: what all pipes of a user hold together is limited
@@ -254,17 +248,15 @@ static ssize_t read_plain(struct log_stream *s, struct log_arena *arena) {
         return n;
 }
 
-bool log_peek_ready(struct log_arena *arena) {
-        if (!arena->has_peek)
-                arena->has_peek = pipe2(arena->peek, O_CLOEXEC | O_NONBLOCK) == 0;
-        return arena->has_peek;
-}
-
-ssize_t log_peek(struct log_stream *s, struct log_arena *arena) {
+/* Copies what is in the pipe, at most LOG_INPUT_SIZE, to the arena's input, where it stays in the pipe as well. Returns
+ * as read() does; EINVAL: not a pipe. */
+static ssize_t peek(struct log_stream *s, struct log_arena *arena) {
         size_t got = 0;
         ssize_t n;
 
-        if (!log_peek_ready(arena)) {
+        if (!arena->has_peek)
+                arena->has_peek = pipe2(arena->peek, O_CLOEXEC | O_NONBLOCK) == 0;
+        if (!arena->has_peek) {
                 errno = EINVAL;
                 return -1;
         }
@@ -279,52 +271,25 @@ ssize_t log_peek(struct log_stream *s, struct log_arena *arena) {
         return n > 0 ? (ssize_t)got : n;
 }
 
-void log_discard(struct log_stream *s, struct log_arena *arena, size_t at, size_t size) {
-        while (size > 0) {
-                ssize_t n = read(s->fd, log_arena_input(arena) + at, size);
-
-                if (n <= 0 && errno != EINTR)
-                        return;
-                at += n > 0 ? (size_t)n : 0;
-                size -= n > 0 ? (size_t)n : 0;
-        }
-}
-
-/* Nobody holds the other end any more. */
-static bool has_hung_up(const struct log_stream *s) {
-        struct pollfd p = { .fd = s->fd };
-
-        return poll(&p, 1, 0) == 1 && (p.revents & POLLHUP);
-}
-
-/* One look at what there is, its entries, and its end in the pipe. Returns as read() does; EAGAIN also where nothing
- * but the beginning of a line is there. */
+/* One look at what there is, and its entries. Returns as read() does. */
 static ssize_t read_once(struct log_stream *s, struct log_arena *arena) {
-        size_t taken;
+        bool logs = s->writer && s->writer->open;
         ssize_t n;
 
-        if (!log_arena_take(arena))
+        if (!log_arena_take(arena) || (logs && !log_journal_take(arena, s->writer)))
                 return read_and_drop(s);
-        if (s->no_peek || !s->writer || !s->writer->open)
+        if (s->no_peek || !logs)
                 return read_plain(s, arena);
-        n = log_peek(s, arena);
+        n = peek(s, arena);
         if (n < 0 && errno == EINVAL) {
                 s->no_peek = true;
                 return read_plain(s, arena);
         }
-        if (n <= 0)
-                return n;
-        taken = take(s, arena, (size_t)n);
-        if ((size_t)n > s->shown)
-                tap(s, log_arena_input(arena) + s->shown, (size_t)n - s->shown);
-        s->shown = (uint32_t)((size_t)n - taken);
-        if (taken > 0)
-                return n;
-        s->ending = has_hung_up(s);
-        if (s->ending)
-                return n;
-        errno = EAGAIN;
-        return -1;
+        if (n > 0) {
+                tap(s, log_arena_input(arena), (size_t)n);
+                take(s, arena, (size_t)n);
+        }
+        return n;
 }
 
 enum log_state log_stream_read(struct log_stream *s, struct log_arena *arena) {
@@ -347,10 +312,24 @@ enum log_state log_stream_read(struct log_stream *s, struct log_arena *arena) {
         return LOG_MORE;
 }
 
+/* What stands without its newline at the end. */
+static void end_part(struct log_stream *s, struct log_arena *arena) {
+        struct batch b;
+
+        if (!log_arena_take(arena) || !log_journal_take(arena, s->writer))
+                return;
+        batch_init(&b, s, arena);
+        if (b.carried > 0) {
+                memcpy(batch_begin_entry(&b), arena->journal->parts[s->name], b.carried);
+                batch_end_entry(&b, b.carried, b.carried, true);
+                batch_commit(&b, 0, 0);
+        }
+        log_journal_release(arena);
+}
+
 void log_stream_end(struct log_stream *s, struct log_arena *arena) {
         size_t taken = 0;
 
-        s->ending = true;
         while (s->fd >= 0 && taken < LOG_DRAIN_MAX) {
                 ssize_t n = read_once(s, arena);
 
@@ -360,18 +339,7 @@ void log_stream_end(struct log_stream *s, struct log_arena *arena) {
                         break;
                 taken += (size_t)n;
         }
-        if (s->part_size > 0) {
-                if (log_arena_take(arena)) {
-                        struct batch b;
-
-                        batch_init(&b, s, arena);
-                        memcpy(batch_begin_entry(&b), s->part, s->part_size);
-                        batch_end_entry(&b, s->part_size, s->part_size, true);
-                        batch_flush(&b);
-                } else {
-                        log_writer_drop(s->writer, 1, ENOMEM);
-                }
-        }
-        part_free(s);
+        if (s->writer && s->writer->open)
+                end_part(s, arena);
         s->fd = -EBADF;
 }

@@ -6,11 +6,14 @@
  * (what one read took) carry the same time, and times do not go back unless the clock is set back by more than
  * LOG_CLOCK_STEP_SECONDS.
  *
- * A pipe's output is looked at with tee(2), logged, and only then taken off the pipe: a shim that is killed in between
- * loses no line. Its successor calls log_stream_resume(), which takes off what had been logged already. Only the
- * beginning of a line that stood without its newline while the container paused is lost with the shim.
+ * A pipe's output is looked at with tee(2), logged, and only then taken off the pipe. How far that has come stands in the
+ * writer's journal (logs/writer_journal.h), a file that outlives the shim: the next one calls log_stream_resume(), and
+ * no byte is lost or doubled. Of a terminal, which cannot be looked at, what was read and not yet logged is lost.
  *
- * Only libc and system calls, nothing allocated: logs/writer.c, writer_file.c and writer_resume.c are linked into the
+ * The pipe is always emptied: a beginning of a line that stayed in it would keep a writer that fills the pipe in one go
+ * from waking anybody.
+ *
+ * Only libc and system calls, nothing allocated: logs/writer.c, writer_file.c and writer_journal.c are linked into the
  * static shim. The streams of a process share one struct log_arena, whose memory is there while output flows and given
  * back when it pauses.
  *
@@ -57,6 +60,8 @@ enum log_state {
 struct log_arena {
         char *memory; /* NULL while released */
         size_t size;
+        struct log_journal *journal; /* of the writer that was used last; NULL: none */
+        struct log_writer *journal_of;
         int peek[2]; /* the pipe that tee(2) copies to */
         bool has_peek;
 };
@@ -70,6 +75,8 @@ struct log_limits {
 struct log_writer {
         int dir_fd; /* ours */
         int fd;     /* the current file, ours */
+        int journal_fd;
+        uint64_t dev, ino; /* of the current file */
         struct log_limits limits;
         uint64_t size;          /* of the current file */
         uint64_t rotate_at;     /* size at which rotation is tried; moves on after a failure */
@@ -77,6 +84,8 @@ struct log_writer {
         int dropped_error;      /* why */
         uint64_t time_ns;       /* of the last entry */
         uint64_t dropped_total; /* lines lost since log_writer_open() */
+        uint32_t part_reserved[2];
+        bool journal_ready;
         bool open;
         char name[NAME_MAX + 1];
 };
@@ -91,19 +100,18 @@ struct log_stream {
         log_tap tap; /* may be NULL; may change between calls */
         void *userdata;
         struct log_writer *writer;
-        char *part; /* the beginning of a long line whose end is not there yet: LOG_LINE_MAX bytes, mapped while needed
-                     */
-        uint32_t part_size;
-        uint32_t shown; /* of the beginning of a line that is still in the pipe: the tap has seen it */
-        bool ending;    /* a line without its end is as good as whole */
-        bool grown;     /* the pipe has LOG_PIPE_MAX */
-        bool no_peek;   /* a terminal or socket: read at once */
+        bool grown;   /* the pipe has LOG_PIPE_MAX */
+        bool no_peek; /* a terminal or socket: read at once */
 };
 
 /* Opens (or continues) the log @name in @dir_fd, which is duplicated. @name is a plain file name; a symbolic link
  * there is refused with -ELOOP. A file that ends inside an entry (a power cut) is cut back to the last whole one.
- * Returns 0 or a negative errno; on failure the writer is "none". */
-int log_writer_open(struct log_writer *writer, int dir_fd, const char *name, const struct log_limits *limits);
+ * Returns 0 or a negative errno; on failure the writer is "none".
+ *
+ * @journal_fd is duplicated: an empty file, in which the writer of the same container that comes next finds what this
+ * one had under way. -EBADF: nobody comes after this one. */
+int log_writer_open(struct log_writer *writer, int dir_fd, const char *name, const struct log_limits *limits,
+                    int journal_fd);
 
 /* The file was renamed by someone else (CRI ReopenContainerLog): begins a new NAME. On failure the old file goes on
  * being used and the negative errno is returned. */
@@ -114,13 +122,12 @@ void log_writer_close(struct log_writer *writer);
 /* Prepares @stream to read @fd. @writer and the stream stay where they are until log_stream_end(). */
 void log_stream_init(struct log_stream *stream, int fd, enum log_stream_name name, struct log_writer *writer);
 
-/* For a FIFO whose reader was killed: takes off what the log's end shows to be logged already. Lines that merely repeat
- * themselves are taken for new ones. Call once, before the first log_stream_read(). */
+/* After the process that had this stream and its journal before was killed: ends what that had begun. Call once, before
+ * the first log_stream_read(). */
 void log_stream_resume(struct log_stream *stream, struct log_arena *arena);
 
-/* Call when stream->fd is readable or hung up, and again after LOG_MORE. The beginning of a line may be left in the
- * pipe: watch it edge-triggered. Takes at most LOG_TURN_MAX. A terminal without a slave (EIO) has ended. Never fails:
- * output that cannot be logged is dropped and counted. */
+/* Call when stream->fd is readable or hung up, and again after LOG_MORE. Takes at most LOG_TURN_MAX. A terminal without a
+ * slave (EIO) has ended. Never fails: output that cannot be logged is dropped and counted. */
 enum log_state log_stream_read(struct log_stream *stream, struct log_arena *arena);
 
 /* The container has exited: takes what is still in the pipe (at most LOG_DRAIN_MAX, since a descendant may hold it and

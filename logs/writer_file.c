@@ -125,28 +125,62 @@ static bool is_empty(int dir_fd, const char *name) {
         return fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_size == 0;
 }
 
+/* A directory's entries, without the heap. */
+struct listing {
+        int fd;
+        long size, at;
+        _Alignas(struct dirent) char buffer[2048];
+};
+
+static const char *next_name(struct listing *l) {
+        const struct dirent *d;
+
+        if (l->at >= l->size) {
+                l->size = syscall(SYS_getdents64, l->fd, l->buffer, sizeof(l->buffer));
+                l->at = 0;
+                if (l->size <= 0)
+                        return NULL;
+        }
+        d = (const void *)(l->buffer + l->at);
+        l->at += d->d_reclen;
+        return d->d_name;
+}
+
 /* Counts the rotated files and finds the oldest. One without entries is what a rotation left that was killed: removed.
  */
 static size_t scan_rotated(const struct log_writer *w, char ret_oldest[NAME_MAX + 1]) {
         _cleanup_close_ int fd = openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        _Alignas(struct dirent) char buffer[2048];
+        struct listing l = { .fd = fd };
+        const char *name;
         size_t n_files = 0;
-        long n;
 
         ret_oldest[0] = '\0';
-        while (fd >= 0 && (n = syscall(SYS_getdents64, fd, buffer, sizeof(buffer))) > 0)
-                for (long at = 0; at < n;) {
-                        const struct dirent *d = (const void *)(buffer + at);
-
-                        at += d->d_reclen;
-                        if (!log_is_rotated(d->d_name, w->name) ||
-                            (is_empty(fd, d->d_name) && unlinkat(fd, d->d_name, 0) == 0))
-                                continue;
-                        n_files++;
-                        if (!ret_oldest[0] || strcmp(d->d_name, ret_oldest) < 0)
-                                snprintf(ret_oldest, NAME_MAX + 1, "%.*s", NAME_MAX, d->d_name);
-                }
+        while ((name = next_name(&l))) {
+                if (!log_is_rotated(name, w->name) || (is_empty(fd, name) && unlinkat(fd, name, 0) == 0))
+                        continue;
+                n_files++;
+                if (!ret_oldest[0] || strcmp(name, ret_oldest) < 0)
+                        snprintf(ret_oldest, NAME_MAX + 1, "%.*s", NAME_MAX, name);
+        }
         return n_files;
+}
+
+int log_writer_find(const struct log_writer *w, uint64_t dev, uint64_t ino) {
+        _cleanup_close_ int dir = openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        struct listing l = { .fd = dir };
+        const char *name;
+
+        while ((name = next_name(&l))) {
+                _cleanup_close_ int fd = -EBADF;
+                struct stat st;
+
+                if (strncmp(name, w->name, strlen(w->name)) != 0)
+                        continue;
+                fd = openat(dir, name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+                if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_dev == dev && st.st_ino == ino)
+                        return TAKE_FD(fd);
+        }
+        return -ENOENT;
 }
 
 static void remove_oldest(const struct log_writer *w) {
@@ -155,6 +189,19 @@ static void remove_oldest(const struct log_writer *w) {
         for (unsigned tries = 0; tries < LOG_FILES_MAX; tries++)
                 if (scan_rotated(w, oldest) < w->limits.files || unlinkat(w->dir_fd, oldest, 0) < 0)
                         return;
+}
+
+/* The writer goes on in this file. */
+static void use_file(struct log_writer *w, int fd, uint64_t size) {
+        struct stat st = { 0 };
+
+        fstat(fd, &st);
+        close_fd(w->fd);
+        w->fd = fd;
+        w->dev = st.st_dev;
+        w->ino = st.st_ino;
+        w->size = size;
+        w->rotate_at = w->limits.size;
 }
 
 static int open_log(const struct log_writer *w, const char *name, int flags) {
@@ -201,10 +248,7 @@ static int rotate(struct log_writer *w) {
                 unlinkat(w->dir_fd, rotated, 0);
                 return r;
         }
-        close_fd(w->fd);
-        w->fd = TAKE_FD(fd);
-        w->size = 0;
-        w->rotate_at = w->limits.size;
+        use_file(w, TAKE_FD(fd), 0);
         remove_oldest(w);
         return 0;
 }
@@ -215,35 +259,25 @@ size_t log_writer_room(const struct log_writer *w) {
         return w->rotate_at > w->size ? (size_t)(w->rotate_at - w->size) : 0;
 }
 
-/* How much of @data goes into the current file: up to the last entry that fits, but at least one into an empty file. */
-static size_t fitting(const struct log_writer *w, const char *data, size_t size) {
-        size_t room = log_writer_room(w);
-        const char *last;
+void log_writer_append(struct log_writer *w, struct log_intent *intent, const char *data, size_t size) {
+        off_t end;
 
-        if (size <= room)
-                return size;
-        last = memrchr(data, '\n', room);
-        if (!last && w->size == 0)
-                last = memchr(data, '\n', size);
-        return last ? (size_t)(last - data) + 1 : 0;
-}
-
-void log_writer_append(struct log_writer *w, const char *data, size_t size) {
-        while (size > 0) {
-                size_t n = fitting(w, data, size);
-
-                if (n == 0) {
-                        if (rotate(w) < 0) /* go on in this file and try again a while later */
-                                w->rotate_at = w->size + size + w->limits.size / 8;
-                        continue;
-                }
-                if (w->dropped > 0 && write_notice(w) < 0)
-                        log_writer_drop(w, count_lines(data, n), w->dropped_error);
-                else
-                        write_entries(w, data, n);
-                data += n;
-                size -= n;
+        if (size > log_writer_room(w) && w->size > 0 && rotate(w) < 0)
+                /* go on in this file and try again a while later */
+                w->rotate_at = w->size + size + w->limits.size / 8;
+        if (w->dropped > 0 && write_notice(w) < 0) {
+                log_writer_drop(w, count_lines(data, size), w->dropped_error);
+                return;
         }
+        end = lseek(w->fd, 0, SEEK_END); /* somebody may have cut it */
+        if (end >= 0)
+                w->size = (uint64_t)end;
+        intent->dev = w->dev;
+        intent->ino = w->ino;
+        intent->before = w->size;
+        intent->after = w->size + size;
+        log_intent_enter(intent, LOG_PHASE_WRITING);
+        write_entries(w, data, size);
 }
 
 /* What a power cut or a kill left behind the last newline is no entry. */
@@ -287,11 +321,13 @@ static int open_current(const struct log_writer *w, int *ret_fd, uint64_t *ret_s
         return 0;
 }
 
-int log_writer_open(struct log_writer *w, int dir_fd, const char *name, const struct log_limits *limits) {
+int log_writer_open(struct log_writer *w, int dir_fd, const char *name, const struct log_limits *limits,
+                    int journal_fd) {
         size_t name_size = strlen(name);
-        int r;
+        uint64_t size;
+        int fd, r;
 
-        *w = (struct log_writer){ .dir_fd = -EBADF, .fd = -EBADF, .limits = *limits };
+        *w = (struct log_writer){ .dir_fd = -EBADF, .fd = -EBADF, .journal_fd = -EBADF, .limits = *limits };
         if (name_size == 0 || strchr(name, '/') || name[0] == '.' || name_size + SUFFIX_SIZE > NAME_MAX)
                 return -EINVAL;
         memcpy(w->name, name, name_size + 1);
@@ -299,15 +335,17 @@ int log_writer_open(struct log_writer *w, int dir_fd, const char *name, const st
                 w->limits.files = 1;
         if (w->limits.files > LOG_FILES_MAX)
                 w->limits.files = LOG_FILES_MAX;
-        w->rotate_at = w->limits.size;
         w->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
         if (w->dir_fd < 0)
                 return -errno;
-        r = open_current(w, &w->fd, &w->size);
+        r = open_current(w, &fd, &size);
         if (r < 0) {
                 w->dir_fd = close_fd(w->dir_fd);
                 return r;
         }
+        use_file(w, fd, size);
+        if (journal_fd >= 0)
+                w->journal_fd = fcntl(journal_fd, F_DUPFD_CLOEXEC, 3);
         w->open = true;
         return 0;
 }
@@ -321,10 +359,7 @@ int log_writer_reopen(struct log_writer *w) {
         r = open_current(w, &fd, &size);
         if (r < 0)
                 return r;
-        close_fd(w->fd);
-        w->fd = fd;
-        w->size = size;
-        w->rotate_at = w->limits.size;
+        use_file(w, fd, size);
         return 0;
 }
 
@@ -335,5 +370,6 @@ void log_writer_close(struct log_writer *w) {
                 write_notice(w);
         w->fd = close_fd(w->fd);
         w->dir_fd = close_fd(w->dir_fd);
+        w->journal_fd = close_fd(w->journal_fd);
         w->open = false;
 }

@@ -31,6 +31,7 @@ void client_request(struct wire_request *request, enum wire_request_type type, c
                 .shm_fd = -1,
                 .holder_fd = -1,
                 .late_task = -1,
+                .journal_fd = -1,
         };
         snprintf(request->id, sizeof(request->id), "%s", id ? id : "");
 }

@@ -27,7 +27,7 @@ struct streams {
         struct prepare_stdio stdio;
         int read[2]; /* the shim's ends of stdout and stderr */
         int stdin_write;
-        int log_dir;
+        int log_dir, journal;
         char log_name[WIRE_LOG_NAME_MAX];
 };
 
@@ -39,6 +39,7 @@ static void streams_close(struct streams *s) {
         close_fd(s->read[1]);
         close_fd(s->stdin_write);
         close_fd(s->log_dir);
+        close_fd(s->journal);
 }
 
 static int open_log(const char *path, struct streams *s, struct err **err) {
@@ -67,11 +68,12 @@ static int open_streams(int dir, const char *id, const struct container_spec *sp
                                spec->process.gid);
         if (io->log_path)
                 r = open_log(io->log_path, s, err);
-        if (spec->process.terminal) {
-                if (mkdirat(dir, id, 0700) < 0 && errno != EEXIST)
-                        return err_errno(err, errno, "container %s: its directory", id);
+        if (mkdirat(dir, id, 0700) < 0 && errno != EEXIST)
+                return err_errno(err, errno, "container %s: its directory", id);
+        if (r == 0 && io->log_path)
+                r = fifo_journal(dir, id, O_TRUNC, &s->journal, err);
+        if (spec->process.terminal)
                 return r;
-        }
         for (int i = 0; i < 2 && r == 0; i++)
                 r = fifo_make(dir, id, names[i], uid, gid, &s->read[i], ends[i], err);
         if (r == 0 && io->stdin_open) {
@@ -112,6 +114,7 @@ static void fill_request(const char *id, const struct container_spec *spec, cons
         request->stdout_fd = plan_take_fd(plan, TAKE_FD(s->read[0]));
         request->stderr_fd = plan_take_fd(plan, TAKE_FD(s->read[1]));
         request->log_dir_fd = plan_take_fd(plan, TAKE_FD(s->log_dir));
+        request->journal_fd = plan_take_fd(plan, TAKE_FD(s->journal));
         snprintf(request->log_name, sizeof(request->log_name), "%s", s->log_name);
         request->log_max_size = io->log_max_size;
         request->log_max_files = io->log_max_files;
@@ -248,6 +251,7 @@ int container_start(struct runtime *runtime, const char *sandbox, const char *id
                 .read = { -EBADF, -EBADF },
                 .stdin_write = -EBADF,
                 .log_dir = -EBADF,
+                .journal = -EBADF,
         };
         _cleanup_close_ int dir = -EBADF;
         struct container_state state = { 0 };

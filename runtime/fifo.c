@@ -9,14 +9,12 @@
 #include "runtime/internal.h"
 #include "runtime/sys.h"
 
-static const char *const files[] = { "stdout", "stderr", "state", "state.new" };
+static const char *const files[] = { "stdout", "stderr", "journal", "state", "state.new" };
 
 int fifo_make(int dir, const char *id, const char *name, uint32_t uid, uint32_t gid, int *ret_read, int *ret_write,
               struct err **err) {
         _cleanup_close_ int own = -EBADF, reader = -EBADF, writer = -EBADF;
 
-        if (mkdirat(dir, id, 0700) < 0 && errno != EEXIST)
-                return err_errno(err, errno, "container %s: its directory", id);
         own = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (own < 0)
                 return err_errno(err, errno, "container %s: its directory", id);
@@ -45,6 +43,16 @@ int fifo_open(int dir, const char *id, const char *name, int *ret_read) {
         if (!S_ISFIFO(st.st_mode))
                 return -EINVAL;
         *ret_read = TAKE_FD(fd);
+        return 0;
+}
+
+int fifo_journal(int dir, const char *id, int flags, int *ret_fd, struct err **err) {
+        _cleanup_close_ int own = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        int fd = own < 0 ? -1 : openat(own, "journal", O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC | flags, 0600);
+
+        if (fd < 0)
+                return err_errno(err, errno, "container %s: its log's journal", id);
+        *ret_fd = fd;
         return 0;
 }
 

@@ -211,7 +211,7 @@ static int adopt(struct runtime *runtime, const char *sandbox, int dir, const st
         _cleanup_plan_ struct plan plan = { 0 };
         struct wire_request request;
         uint32_t flags = 0;
-        int in = -EBADF, out = -EBADF, error = -EBADF, kept = runtime_kept(runtime, sandbox, s->id, &flags);
+        int in = -EBADF, out = -EBADF, error = -EBADF, journal = -EBADF, kept = runtime_kept(runtime, sandbox, s->id, &flags);
 
         client_request(&request, WIRE_ADOPT, s->id);
         if (s->hint.terminal) {
@@ -222,6 +222,8 @@ static int adopt(struct runtime *runtime, const char *sandbox, int dir, const st
                 fifo_open(dir, s->id, "stdout", &out);
                 fifo_open(dir, s->id, "stderr", &error);
         }
+        fifo_journal(dir, s->id, 0, &journal, NULL);
+        request.journal_fd = plan_take_fd(&plan, journal);
         request.log_dir_fd = plan_take_fd(&plan, open_log_dir(&s->hint, &request));
         request.stdin_fd = plan_take_fd(&plan, in);
         request.stdout_fd = plan_take_fd(&plan, out);

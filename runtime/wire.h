@@ -97,6 +97,7 @@ struct wire_request {
         int32_t holder_fd; /* WIRE_SETUP: pidfd of an existing holder */
         int32_t late_task; /* WIRE_START: which of the tasks files the plan writes itself; their number: it joins
                               cgroup_fd; -1: none */
+        int32_t journal_fd; /* of the log's writer: kept beside the FIFOs for the next shim */
 };
 
 struct wire_reply {

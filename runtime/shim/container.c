@@ -223,7 +223,8 @@ static int open_streams(struct container *container, struct request *request) {
         int dir = request_peek(request, head->log_dir_fd), out = request_take(request, head->stdout_fd), r;
 
         if (dir >= 0) {
-                r = log_writer_open(&container->writer, dir, head->log_name, &limits);
+                r = log_writer_open(&container->writer, dir, head->log_name, &limits,
+                                    request_peek(request, head->journal_fd));
                 if (r < 0) {
                         close_fd(out);
                         return r;
@@ -361,11 +362,8 @@ int container_adopt(struct connection *connection, struct request *request) {
                 return r;
         }
         for (int i = 0; i < 2 && r == 0; i++)
-                if (container->streams[i].source.fd >= 0 && container->master_fd < 0)
+                if (container->streams[i].source.fd >= 0)
                         log_stream_resume(&container->streams[i].log, &shim->arena);
-        /* The shim before this one was killed perhaps after it logged and before it took that off the FIFO. */
-        for (int i = 0; i < 2 && r == 0; i++)
-                log_stream_resume(&container->streams[i].log, &shim->arena);
         fd = request_take(request, head->pid_fd);
         if (r == 0 && fd >= 0) {
                 container->pid_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);

@@ -45,7 +45,7 @@ static void print(const uint8_t *data, size_t size, size_t piece, uint64_t rotat
         struct log_stream stream;
         int p[2];
 
-        if (pipe2(p, O_CLOEXEC) < 0 || log_writer_open(&writer, dir, "0.log", &limits) < 0)
+        if (pipe2(p, O_CLOEXEC) < 0 || log_writer_open(&writer, dir, "0.log", &limits, -EBADF) < 0)
                 abort();
         log_stream_init(&stream, p[0], LOG_STDOUT, &writer);
         for (size_t at = 0; at < size; at += piece) {

@@ -84,7 +84,7 @@ static void test_lines(void **state) {
 
                 unlinkat(dir.fd, "0.log", 0);
                 assert_int_equal(pipe(p), 0);
-                assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }), 0);
+                assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }, -EBADF), 0);
                 log_stream_init(&s, p[0], LOG_STDOUT, &w);
                 for (size_t j = 0; j < 4 && lines[i].pieces[j]; j++) {
                         size_t n = strlen(lines[i].pieces[j]);
@@ -129,7 +129,7 @@ static void test_lengths(void **state) {
                 text[lengths[i].size] = '\n';
                 unlinkat(dir.fd, "0.log", 0);
                 assert_int_equal(pipe(p), 0);
-                assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }), 0);
+                assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }, -EBADF), 0);
                 log_stream_init(&s, p[0], LOG_STDERR, &w);
                 assert_int_equal(write(p[1], text, lengths[i].size + lengths[i].newline),
                                  lengths[i].size + lengths[i].newline);
@@ -188,7 +188,7 @@ static void test_rotation_loses_nothing(void **state) {
         pid_t pid;
 
         assert_int_equal(pipe(p), 0);
-        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 500000, .files = 40 }), 0);
+        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 500000, .files = 40 }, -EBADF), 0);
         log_stream_init(&s, p[0], LOG_STDOUT, &w);
         pid = print_lines(p[1], n);
         close(p[1]);
@@ -231,7 +231,7 @@ static void test_rotation_keeps_count(void **state) {
         scratch_write(&dir, "0.logs.20260101-000000", "another's");
         scratch_write(&dir, "0.log.20200101-000000.gz", "the oldest");
         assert_int_equal(pipe(p), 0);
-        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 60, .files = 3 }), 0);
+        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 60, .files = 3 }, -EBADF), 0);
         log_stream_init(&s, p[0], LOG_STDOUT, &w);
         for (unsigned i = 0; i < 9; i++)
                 print(&s, p[1], "one line of text\n");
@@ -252,7 +252,7 @@ static void test_reopen(void **state) {
         int p[2];
 
         assert_int_equal(pipe(p), 0);
-        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }), 0);
+        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }, -EBADF), 0);
         log_stream_init(&s, p[0], LOG_STDOUT, &w);
         print(&s, p[1], "one\ntw");
         assert_int_equal(renameat(dir.fd, "0.log", dir.fd, "0.log.20260101-000000"), 0);
@@ -284,7 +284,7 @@ static void test_torn(void **state) {
                 struct log_writer w;
 
                 scratch_write(&dir, "0.log", torn[i].before);
-                assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }), 0);
+                assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }, -EBADF), 0);
                 assert_int_equal(w.size, strlen(torn[i].after));
                 log_writer_close(&w);
                 log = scratch_read(&dir, "0.log", NULL);
@@ -304,7 +304,7 @@ static void test_refusals(void **state) {
         assert_int_equal(mkfifoat(dir.fd, "fifo", 0600), 0);
         assert_int_equal(mkdirat(dir.fd, "dir", 0700), 0);
         for (size_t i = 0; i < ELEMENTS(names); i++) {
-                assert_int_equal(log_writer_open(&w, dir.fd, names[i].name, &(struct log_limits){ 0 }),
+                assert_int_equal(log_writer_open(&w, dir.fd, names[i].name, &(struct log_limits){ 0 }, -EBADF),
                                  -names[i].error);
                 assert_false(w.open);
         }
@@ -336,7 +336,7 @@ static void full_disk(void) {
         memset(line, 'x', 999);
         strcpy(line + 999, "\n");
         assert_int_equal(pipe(p), 0);
-        assert_int_equal(log_writer_open(&w, full.fd, "0.log", &(struct log_limits){ 0 }), 0);
+        assert_int_equal(log_writer_open(&w, full.fd, "0.log", &(struct log_limits){ 0 }, -EBADF), 0);
         log_stream_init(&s, p[0], LOG_STDOUT, &w);
         filler = openat(full.fd, "filler", O_WRONLY | O_CREAT, 0600);
         assert_int_equal(posix_fallocate(filler, 0, 32768), 0);
@@ -410,152 +410,6 @@ static void test_pipe_size(void **state) {
         free(block);
 }
 
-/* What is in the log, what waits in the FIFO of a killed shim, and the log after its successor. */
-static const struct {
-        const char *logged, *waiting, *after;
-} resumes[] = {
-        { "", "1\n2\n", "stdout F 1\nstdout F 2\n" },
-        { "1\n2\n", "3\n", "stdout F 1\nstdout F 2\nstdout F 3\n" },
-        { "1\n2\n3\n", "2\n3\n4\n", "stdout F 1\nstdout F 2\nstdout F 3\nstdout F 4\n" },
-        { "1\n2\n3\n", "3\n", "stdout F 1\nstdout F 2\nstdout F 3\n" },
-        { "1\n2\n3\n", "2\n4\n", "stdout F 1\nstdout F 2\nstdout F 3\nstdout F 2\nstdout F 4\n" },
-        { "tick\ntick\n", "tick\n", "stdout F tick\nstdout F tick\nstdout F tick\n" },
-        { "a\nb\na\nb\n", "a\nb\n", "stdout F a\nstdout F b\nstdout F a\nstdout F b\nstdout F a\nstdout F b\n" },
-};
-
-static void test_resume(void **state) {
-        for (size_t i = 0; i < ELEMENTS(resumes); i++) {
-                struct log_writer w;
-                struct log_stream s;
-                int p[2];
-
-                unlinkat(dir.fd, "0.log", 0);
-                assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }), 0);
-                assert_int_equal(pipe(p), 0);
-                log_stream_init(&s, p[0], LOG_STDOUT, &w);
-                print(&s, p[1], resumes[i].logged);
-                assert_int_equal(write(p[1], resumes[i].waiting, strlen(resumes[i].waiting)),
-                                 strlen(resumes[i].waiting));
-                log_stream_resume(&s, &arena);
-                log_stream_read(&s, &arena);
-                close(p[1]);
-                log_stream_end(&s, &arena);
-                close(p[0]);
-                log_writer_close(&w);
-                assert_log("0.log", resumes[i].after);
-        }
-}
-
-#define KILLS_MAX 2000
-
-/* A reader that ends by being killed, as shims are. */
-static pid_t start_reader(int fd, const struct log_limits *limits) {
-        pid_t pid = fork();
-
-        if (pid == 0) {
-                static struct log_writer w;
-                static struct log_stream s;
-                static struct log_arena own;
-
-                if (log_writer_open(&w, dir.fd, "0.log", limits) < 0)
-                        _exit(1);
-                log_stream_init(&s, fd, LOG_STDOUT, &w);
-                log_stream_resume(&s, &own);
-                for (;;) {
-                        enum log_state state = log_stream_read(&s, &own);
-
-                        if (state == LOG_ENDED)
-                                _exit(0);
-                        if (state == LOG_IDLE)
-                                poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, -1);
-                }
-        }
-        return pid;
-}
-
-/* Numbered lines of 9 bytes: in the log they are five times as long. */
-static pid_t print_short_lines(int fd, unsigned n, size_t at_once) {
-        pid_t pid = fork();
-        char *block;
-
-        if (pid != 0)
-                return pid;
-        block = malloc(at_once * 9 + 1);
-        for (unsigned i = 0; i < n; i += at_once) {
-                for (unsigned k = 0; k < at_once; k++)
-                        snprintf(block + k * 9, 10, "%08u\n", i + k);
-                for (size_t done = 0; done < at_once * 9;)
-                        done += (size_t)write(fd, block + done, at_once * 9 - done);
-        }
-        _exit(0);
-}
-
-/* Kills reader after reader until one came to the end, or KILLS_MAX times: the last one is left to finish. */
-static unsigned kill_readers(int fd, const struct log_limits *limits, pid_t printer) {
-        pid_t reader = start_reader(fd, limits);
-        unsigned kills = 0;
-        int status = 0;
-
-        srand(1);
-        while (kills < KILLS_MAX) {
-                usleep((useconds_t)(rand() % 1000));
-                if (waitpid(reader, &status, WNOHANG) == reader)
-                        break;
-                kill(reader, SIGKILL);
-                waitpid(reader, NULL, 0);
-                reader = start_reader(fd, limits);
-                kills++;
-        }
-        if (kills == KILLS_MAX)
-                waitpid(reader, &status, 0);
-        assert_int_equal(status, 0);
-        waitpid(printer, &status, 0);
-        return kills;
-}
-
-static void test_killed_readers(void **state) {
-        static const struct {
-                struct log_limits limits;
-                unsigned lines;
-                size_t at_once;
-                int pipe;
-        } cases[] = {
-                { { 0 }, 60000, 1, 0 },
-                { { 0 }, 1000000, 50000, 1024 * 1024 },
-                { { .size = 1500000, .files = 60 }, 1000000, 50000, 1024 * 1024 },
-        };
-
-        for (size_t i = 0; i < ELEMENTS(cases); i++) {
-                unsigned next = 0;
-                char *names[64];
-                size_t n_names;
-                pid_t printer;
-                int p[2];
-
-                assert_int_equal(pipe(p), 0);
-                if (cases[i].pipe > 0)
-                        fcntl(p[0], F_SETPIPE_SZ, cases[i].pipe);
-                printer = print_short_lines(p[1], cases[i].lines, cases[i].at_once);
-                close(p[1]);
-                assert_true(kill_readers(p[0], &cases[i].limits, printer) >= 3);
-                close(p[0]);
-
-                n_names = scratch_list(&dir, names);
-                for (size_t k = 1; k <= n_names; k++) {
-                        _cleanup_free_ char *text = scratch_read(&dir, names[k % n_names], NULL);
-
-                        for (const char *line = text; *line; line = strchr(line, '\n') + 1)
-                                if (strtoul(line + TIME_SIZE + 9, NULL, 10) != next++)
-                                        fail_msg("case %zu: %.60s instead of %u", i, line, next - 1);
-                }
-                assert_int_equal(next, cases[i].lines);
-                for (size_t k = 0; k < n_names; k++) {
-                        unlinkat(dir.fd, names[k], 0);
-                        free(names[k]);
-                }
-        }
-}
-
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_lines, setup, teardown),
@@ -568,8 +422,6 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_without_log, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_pipe_size, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_resume, setup, teardown),
-                cmocka_unit_test_setup_teardown(test_killed_readers, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
