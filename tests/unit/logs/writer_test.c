@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <sys/epoll.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -410,6 +411,37 @@ static void test_pipe_size(void **state) {
         free(block);
 }
 
+/* More than the pipe takes, in one go behind the beginning of a line: its writer sleeps until somebody reads, and wakes
+ * that one only where the pipe was empty before. */
+static void test_full_pipe_behind_a_part(void **state) {
+        struct epoll_event event = { .events = EPOLLIN | EPOLLET };
+        _cleanup_close_ int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        const size_t size = 200000;
+        struct log_writer w;
+        struct log_stream s;
+        int p[2], status;
+        pid_t pid;
+
+        assert_int_equal(pipe(p), 0);
+        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }, -EBADF), 0);
+        log_stream_init(&s, p[0], LOG_STDOUT, &w);
+        assert_int_equal(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, p[0], &event), 0);
+        print(&s, p[1], "the beginning of a line");
+        epoll_wait(epoll_fd, &event, 1, 0);
+        pid = fork();
+        if (pid == 0)
+                _exit(write(p[1], calloc(1, size), size) != (ssize_t)size);
+        close(p[1]);
+        do
+                assert_int_equal(epoll_wait(epoll_fd, &event, 1, 60000), 1);
+        while (log_stream_read(&s, &arena) != LOG_ENDED);
+        waitpid(pid, &status, 0);
+        assert_int_equal(status, 0);
+        log_stream_end(&s, &arena);
+        close(p[0]);
+        log_writer_close(&w);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_lines, setup, teardown),
@@ -422,6 +454,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_full_disk, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_without_log, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_pipe_size, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_full_pipe_behind_a_part, setup, teardown),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
