@@ -167,11 +167,9 @@ static size_t batch_lines(struct batch *b, const char *data, size_t size) {
 static void batch_init(struct batch *b, struct log_stream *s, struct log_arena *arena) {
         struct log_intent *in = &arena->journal->intents[s->name];
 
-        *b = (struct batch){ .stream = s,
-                             .arena = arena,
-                             .intent = in,
-                             .output = log_arena_output(arena),
-                             .carried = in->part_size };
+        *b = (struct batch){
+                .stream = s, .arena = arena, .intent = in, .output = log_arena_output(arena), .carried = in->part_size
+        };
         log_prefix(s->writer, s->name, b->prefix);
         batch_reset(b);
 }

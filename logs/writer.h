@@ -6,9 +6,9 @@
  * (what one read took) carry the same time, and times do not go back unless the clock is set back by more than
  * LOG_CLOCK_STEP_SECONDS.
  *
- * A pipe's output is looked at with tee(2), logged, and only then taken off the pipe. How far that has come stands in the
- * writer's journal (logs/writer_journal.h), a file that outlives the shim: the next one calls log_stream_resume(), and
- * no byte is lost or doubled. Of a terminal, which cannot be looked at, what was read and not yet logged is lost.
+ * A pipe's output is looked at with tee(2), logged, and only then taken off the pipe. How far that has come stands in
+ * the writer's journal (logs/writer_journal.h), a file that outlives the shim: the next one calls log_stream_resume(),
+ * and no byte is lost or doubled. Of a terminal, which cannot be looked at, what was read and not yet logged is lost.
  *
  * The pipe is always emptied: a beginning of a line that stayed in it would keep a writer that fills the pipe in one go
  * from waking anybody.
@@ -126,8 +126,8 @@ void log_stream_init(struct log_stream *stream, int fd, enum log_stream_name nam
  * the first log_stream_read(). */
 void log_stream_resume(struct log_stream *stream, struct log_arena *arena);
 
-/* Call when stream->fd is readable or hung up, and again after LOG_MORE. Takes at most LOG_TURN_MAX. A terminal without a
- * slave (EIO) has ended. Never fails: output that cannot be logged is dropped and counted. */
+/* Call when stream->fd is readable or hung up, and again after LOG_MORE. Takes at most LOG_TURN_MAX. A terminal without
+ * a slave (EIO) has ended. Never fails: output that cannot be logged is dropped and counted. */
 enum log_state log_stream_read(struct log_stream *stream, struct log_arena *arena);
 
 /* The container has exited: takes what is still in the pipe (at most LOG_DRAIN_MAX, since a descendant may hold it and

@@ -1,9 +1,9 @@
 /* What a writer has under way, in memory that outlives its process: a file that the next one maps as well.
  *
- * A batch is written to the log before it is taken off its pipe, and the beginning of a line that has no end yet is kept
- * here. Before each step stands what it is about to do; after a kill that, the size of the log and one byte that only
- * the kernel sets say how far it came. All of it is one thread's, and a killed thread has done its stores up to one of
- * them: the order in which they are made is all that counts.
+ * A batch is written to the log before it is taken off its pipe, and the beginning of a line that has no end yet is
+ * kept here. Before each step stands what it is about to do; after a kill that, the size of the log and one byte that
+ * only the kernel sets say how far it came. All of it is one thread's, and a killed thread has done its stores up to
+ * one of them: the order in which they are made is all that counts.
  */
 #pragma once
 

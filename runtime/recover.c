@@ -211,7 +211,8 @@ static int adopt(struct runtime *runtime, const char *sandbox, int dir, const st
         _cleanup_plan_ struct plan plan = { 0 };
         struct wire_request request;
         uint32_t flags = 0;
-        int in = -EBADF, out = -EBADF, error = -EBADF, journal = -EBADF, kept = runtime_kept(runtime, sandbox, s->id, &flags);
+        int in = -EBADF, out = -EBADF, error = -EBADF, journal = -EBADF,
+            kept = runtime_kept(runtime, sandbox, s->id, &flags);
 
         client_request(&request, WIRE_ADOPT, s->id);
         if (s->hint.terminal) {

@@ -93,10 +93,10 @@ struct wire_request {
         char id[RUNTIME_ID_MAX];
         char target[RUNTIME_ID_MAX];
         char log_name[WIRE_LOG_NAME_MAX];
-        int32_t shm_fd;    /* WIRE_SETUP: an existing /dev/shm, as a detached mount */
-        int32_t holder_fd; /* WIRE_SETUP: pidfd of an existing holder */
-        int32_t late_task; /* WIRE_START: which of the tasks files the plan writes itself; their number: it joins
-                              cgroup_fd; -1: none */
+        int32_t shm_fd;     /* WIRE_SETUP: an existing /dev/shm, as a detached mount */
+        int32_t holder_fd;  /* WIRE_SETUP: pidfd of an existing holder */
+        int32_t late_task;  /* WIRE_START: which of the tasks files the plan writes itself; their number: it joins
+                               cgroup_fd; -1: none */
         int32_t journal_fd; /* of the log's writer: kept beside the FIFOs for the next shim */
 };
 

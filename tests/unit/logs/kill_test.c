@@ -39,10 +39,16 @@ static const struct print {
         { "the same line", { 0 }, false, { { "tick\n", 3 }, { "tick\n", 1 }, { "tick\n", 2 } } },
         { "lines in parts", { 0 }, false, { { "a", 1 }, { "a", 2 }, { "a\na", 1 }, { "\n", 1 }, { "a", 1 } } },
         { "parts of more than a page", { 0 }, false, { { "long ", 1200 }, { "long ", 1200 }, { "\n", 2 } } },
-        { "more than an entry", { 0 }, false, { { "x", 20000 }, { "x", 20000 }, { "x", LOG_LINE_MAX }, { "x\nx", 1 } } },
+        { "more than an entry",
+          { 0 },
+          false,
+          { { "x", 20000 }, { "x", 20000 }, { "x", LOG_LINE_MAX }, { "x\nx", 1 } } },
         { "just an entry", { 0 }, false, { { "x", LOG_LINE_MAX }, { "\n", 1 }, { "x", LOG_LINE_MAX } } },
         { "more than a batch", { 0 }, false, { { "\n", 30000 }, { "x", 1 } } },
-        { "rotated", { .size = 150, .files = 50 }, false, { { "tick\n", 8 }, { "ti", 1 }, { "ck\n", 1 }, { "tick\n", 3 } } },
+        { "rotated",
+          { .size = 150, .files = 50 },
+          false,
+          { { "tick\n", 8 }, { "ti", 1 }, { "ck\n", 1 }, { "tick\n", 3 } } },
         { "two streams", { 0 }, true, { { "tick\nti", 1 }, { "tick\nti", 1 }, { "ck\n", 1 }, { "ck", 1 } } },
 };
 
@@ -197,7 +203,8 @@ static void tear(struct run *run, unsigned quarters) {
                 const struct log_intent *in = &run->journal->intents[i];
 
                 if (in->phase == LOG_PHASE_WRITING && lseek(fd, 0, SEEK_END) == (off_t)in->after)
-                        assert_int_equal(ftruncate(fd, (off_t)(in->before + (in->after - in->before) * (quarters - 1) / 4)), 0);
+                        assert_int_equal(
+                                ftruncate(fd, (off_t)(in->before + (in->after - in->before) * (quarters - 1) / 4)), 0);
         }
         close(fd);
 }

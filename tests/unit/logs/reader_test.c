@@ -192,7 +192,8 @@ static void test_follow(void **state) {
         options.follow = true;
         assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
         assert_int_equal(pipe(p), 0);
-        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 200, .files = 100 }, -EBADF), 0);
+        assert_int_equal(
+                log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 200, .files = 100 }, -EBADF), 0);
         log_stream_init(&s, p[0], LOG_STDOUT, &w);
         for (unsigned i = 0; i < 200; i++) {
                 struct log_entry e;

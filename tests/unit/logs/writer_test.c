@@ -189,7 +189,8 @@ static void test_rotation_loses_nothing(void **state) {
         pid_t pid;
 
         assert_int_equal(pipe(p), 0);
-        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 500000, .files = 40 }, -EBADF), 0);
+        assert_int_equal(
+                log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 500000, .files = 40 }, -EBADF), 0);
         log_stream_init(&s, p[0], LOG_STDOUT, &w);
         pid = print_lines(p[1], n);
         close(p[1]);
@@ -232,7 +233,8 @@ static void test_rotation_keeps_count(void **state) {
         scratch_write(&dir, "0.logs.20260101-000000", "another's");
         scratch_write(&dir, "0.log.20200101-000000.gz", "the oldest");
         assert_int_equal(pipe(p), 0);
-        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 60, .files = 3 }, -EBADF), 0);
+        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 60, .files = 3 }, -EBADF),
+                         0);
         log_stream_init(&s, p[0], LOG_STDOUT, &w);
         for (unsigned i = 0; i < 9; i++)
                 print(&s, p[1], "one line of text\n");
