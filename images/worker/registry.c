@@ -31,8 +31,27 @@ int registry_open(const struct image_transfer_request *request, const struct ima
 
 void registry_close(struct registry *registry) {
         endpoints_clear(&registry->endpoints);
-        http_free(registry->http);
-        registry->http = NULL;
+        while (registry->n_idle > 0)
+                http_free(registry->idle[--registry->n_idle]);
+}
+
+/* One whose connection is open, or a new one; NULL without memory. */
+static struct http *take_http(struct registry *registry) {
+        struct http *http = NULL;
+
+        pthread_mutex_lock(&registry->lock);
+        if (registry->n_idle > 0)
+                http = registry->idle[--registry->n_idle];
+        pthread_mutex_unlock(&registry->lock);
+        return http ?: http_new();
+}
+
+static void give_back(struct registry *registry, struct http *http) {
+        pthread_mutex_lock(&registry->lock);
+        if (registry->n_idle < REGISTRY_IDLE_MAX)
+                registry->idle[registry->n_idle++] = TAKE_PTR(http);
+        pthread_mutex_unlock(&registry->lock);
+        http_free(http);
 }
 
 char *registry_url(const struct registry *registry, const struct endpoint *e, const char *what) {
@@ -126,16 +145,32 @@ static int perform_as(struct http *http, struct http_request *q, const char *aut
         return r;
 }
 
-/* A server on loopback that speaks no TLS is taken as it is; the first request to it finds out. */
-static int try_plain(struct registry *registry, struct endpoint *e, struct http_request *q, char **ret_url) {
-        size_t n = strlen(e->base);
+/* A server on loopback that speaks no TLS is taken as it is. A request without anything secret finds out: it needs no
+ * certificates, which take longer to read than a small layer. */
+static void find_scheme(struct registry *registry, struct endpoint *e, struct http *http) {
+        _cleanup_response_ struct http_response response = { 0 };
+        const struct http_tls tls = { .skip_verify = true };
+        struct http_request q = { .method = "HEAD", .url = e->base, .tls = &tls };
+        int r = http_perform(http, &q, &response, NULL);
 
-        if (!e->try_plain || strncmp(e->base, "https:", 6) != 0 || asprintf(ret_url, "http%s", q->url + 5) < 0)
-                return -EINVAL;
+        if (r < 0 && !http_was_plain(http))
+                return; /* the real one says what is wrong */
         pthread_mutex_lock(&registry->lock);
-        memmove(e->base + 4, e->base + 5, n - 4);
+        if (r < 0 && e->try_plain)
+                memmove(e->base + 4, e->base + 5, strlen(e->base) - 4);
         e->try_plain = false;
         pthread_mutex_unlock(&registry->lock);
+}
+
+static int settle_scheme(struct registry *registry, struct endpoint *e, struct http *http, struct http_request *q,
+                         char **ret_url) {
+        if (!e->try_plain)
+                return 0;
+        find_scheme(registry, e, http);
+        if (strncmp(e->base, "http:", 5) != 0)
+                return 0;
+        if (asprintf(ret_url, "http%s", q->url + 5) < 0)
+                return -ENOMEM;
         q->url = *ret_url;
         return 0;
 }
@@ -164,14 +199,12 @@ int registry_perform(struct registry *registry, struct endpoint *e, struct http 
         struct err *cause = NULL;
         int r;
 
+        if (settle_scheme(registry, e, http, q, &plain_url) < 0)
+                return err_set(err, ENOMEM, "out of memory");
         q->tls = &e->tls;
         for (size_t i = 0; i < e->n_headers; i++)
                 q->headers[q->n_headers++] = e->headers[i];
         r = perform_authorized(registry, e, http, q, response, &cause);
-        if (r < 0 && http_was_plain(http) && try_plain(registry, e, q, &plain_url) == 0) {
-                cause = err_free(cause);
-                r = perform_authorized(registry, e, http, q, response, &cause);
-        }
         if (r == 0 && (response->status < 200 || response->status > 299))
                 r = status_error(q, response, &cause);
         if (r == -EACCES && e->complaint) /* the reason, as likely as not */
@@ -207,15 +240,13 @@ static int get_from(struct registry *registry, struct endpoint *e, struct http *
         }
 }
 
-int registry_get(struct registry *registry, const char *what, const char *accept, size_t max,
-                 struct http_response *response, struct err **err) {
+static int get_from_any(struct registry *registry, struct http *http, const char *what, const char *accept, size_t max,
+                        struct http_response *response, struct err **err) {
         /* which bytes a tag stands for, only a server that may resolve is believed */
         bool resolves = strncmp(what, "manifests/", 10) == 0 && !strchr(what, ':'), passed_over = false;
         struct err *last = NULL;
         int r = -ENOENT;
 
-        if (!registry->http && !(registry->http = http_new()))
-                return err_set(err, ENOMEM, "out of memory");
         for (size_t i = 0; i < registry->endpoints.count; i++) {
                 struct endpoint *e = &registry->endpoints.items[(registry->preferred + i) % registry->endpoints.count];
 
@@ -225,7 +256,7 @@ int registry_get(struct registry *registry, const char *what, const char *accept
                 }
                 err_free(last);
                 last = NULL;
-                r = get_from(registry, e, registry->http, what, accept, max, response, &last);
+                r = get_from(registry, e, http, what, accept, max, response, &last);
                 if (r == 0 && !passed_over)
                         registry->preferred = (size_t)(e - registry->endpoints.items);
                 if (r == 0)
@@ -234,6 +265,18 @@ int registry_get(struct registry *registry, const char *what, const char *accept
         if (!last)
                 return err_set(err, ENOENT, "no server of registry %s may be pulled from", registry->host);
         return err_move(err, last);
+}
+
+int registry_get(struct registry *registry, const char *what, const char *accept, size_t max,
+                 struct http_response *response, struct err **err) {
+        struct http *http = take_http(registry);
+        int r;
+
+        if (!http)
+                return err_set(err, ENOMEM, "out of memory");
+        r = get_from_any(registry, http, what, accept, max, response, err);
+        give_back(registry, http);
+        return r;
 }
 
 /* Where a blob's bytes go. */
@@ -287,32 +330,28 @@ static int fetch_from(struct registry *registry, struct endpoint *e, struct http
         return r;
 }
 
-int registry_fetch(void *data, const struct descriptor *blob, uint64_t offset, int fd, struct feed *feed,
-                   struct err **err) {
-        _cleanup_(http_freep) struct http *http = http_new();
-        struct blob_sink sink = { .feed = feed, .offset = offset };
-        struct registry *registry = data;
+static int fetch_from_any(struct registry *registry, struct http *http, const struct descriptor *blob,
+                          struct blob_sink *sink, struct err **err) {
+        struct feed *feed = sink->feed;
         size_t n = registry->endpoints.count, tried = 0;
         unsigned attempt = 0;
         int r = -ENOENT;
 
-        if (!http)
-                return err_set(err, ENOMEM, "out of memory");
         while (tried < n) {
                 struct endpoint *e = &registry->endpoints.items[(registry->preferred + tried) % n];
                 _cleanup_err_ struct err *cause = NULL;
-                uint64_t before = sink.offset;
+                uint64_t before = sink->offset;
                 unsigned retry_after = 0;
 
                 if (!e->pull) {
                         tried++;
                         continue;
                 }
-                r = fetch_from(registry, e, http, blob, &sink, &retry_after, &cause);
+                r = fetch_from(registry, e, http, blob, sink, &retry_after, &cause);
                 if (r == 0)
                         return 0;
                 feed_flush(feed); /* the wait for a server may end with this process; an error comes again */
-                if (sink.offset > before)
+                if (sink->offset > before)
                         attempt = 0;
                 if (registry_is_transient(r) && attempt < REGISTRY_RETRIES_MAX) {
                         if (!feed_wait_failed(feed, registry_backoff(attempt++, retry_after)))
@@ -323,4 +362,18 @@ int registry_fetch(void *data, const struct descriptor *blob, uint64_t offset, i
                 attempt = 0;
         }
         return err_set(err, ENOENT, "no server of registry %s may be pulled from", registry->host);
+}
+
+int registry_fetch(void *data, const struct descriptor *blob, uint64_t offset, int fd, struct feed *feed,
+                   struct err **err) {
+        struct blob_sink sink = { .feed = feed, .offset = offset };
+        struct registry *registry = data;
+        struct http *http = take_http(registry);
+        int r;
+
+        if (!http)
+                return err_set(err, ENOMEM, "out of memory");
+        r = fetch_from_any(registry, http, blob, &sink, err);
+        give_back(registry, http);
+        return r;
 }

@@ -23,16 +23,18 @@ struct err;
 #define REGISTRY_BACKOFF_MS 250             /* doubles each time, */
 #define REGISTRY_BACKOFF_MAX_MS 8000        /* up to this */
 #define REGISTRY_RETRY_AFTER_MAX_SECONDS 30 /* a server that asks for more is asked again after this */
-#define REGISTRY_TOKEN_MAX 65536            /* bytes of a token server's answer */
+#define REGISTRY_IDLE_MAX 4
+#define REGISTRY_TOKEN_MAX 65536 /* bytes of a token server's answer */
 
 struct registry {
         char host[IMAGE_NAME_MAX + 1];
         const char *path; /* of the image; borrowed from the reference */
         bool push;
         struct endpoints endpoints;
-        size_t preferred;     /* the endpoint that had the manifest */
-        struct http *http;    /* of registry_get(), whose requests follow each other on one connection */
-        pthread_mutex_t lock; /* guards the endpoints' authorization */
+        size_t preferred;                     /* the endpoint that had the manifest */
+        pthread_mutex_t lock;                 /* guards the endpoints' authorization, and what follows */
+        struct http *idle[REGISTRY_IDLE_MAX]; /* connections for the next document or blob */
+        size_t n_idle;
 };
 
 /* @reference must outlive the registry. Close with registry_close(). */
