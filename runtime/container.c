@@ -264,11 +264,15 @@ int container_start(struct runtime *runtime, const char *sandbox, const char *id
         if (r == 0)
                 r = open_streams(dir, id, spec, io, &streams, err);
         if (r == 0)
+                runtime_keep_output(runtime, sandbox, dir, id);
+        if (r == 0)
                 r = (spec->delegate ? start_delegated : start_own)(runtime, sandbox, dir, id, spec, io, &streams,
                                                                    &state, err);
         if (r < 0) {
-                if (dir >= 0 && r != -EEXIST)
+                if (dir >= 0 && r != -EEXIST) {
+                        runtime_forget(runtime, sandbox, id, UINT32_MAX);
                         fifo_remove_all(dir, id);
+                }
                 return r;
         }
         *ret_state = state;
@@ -317,12 +321,18 @@ static int list(struct runtime *runtime, const char *sandbox, const char *id, st
 int container_list(struct runtime *runtime, const char *sandbox, struct container_state **ret_states, size_t *ret_n,
                    struct err **err) {
         struct list all = { .runtime = runtime, .sandbox = sandbox };
+        _cleanup_close_ int dir = -EBADF;
         int r = list(runtime, sandbox, "", &all, err);
 
+        if (r == 0)
+                r = runtime_open_sandbox(runtime, sandbox, &dir, err);
         if (r < 0) {
                 free(all.states);
                 return r;
         }
+        for (size_t i = 0; i < all.n; i++)
+                if (all.states[i].phase == CONTAINER_RUNNING)
+                        runtime_keep_output(runtime, sandbox, dir, all.states[i].id);
         *ret_states = all.states;
         *ret_n = all.n;
         return 0;
@@ -378,7 +388,7 @@ int container_reopen_log(struct runtime *runtime, const char *sandbox, const cha
 int container_close_stdin(struct runtime *runtime, const char *sandbox, const char *id, struct err **err) {
         struct wire_request request;
 
-        runtime_forget(runtime, sandbox, id);
+        runtime_forget(runtime, sandbox, id, WIRE_R_STDIN);
         client_request(&request, WIRE_CLOSE_STDIN, id);
         return call(runtime, sandbox, &request, "close the input of", err);
 }
@@ -421,7 +431,7 @@ int container_delete(struct runtime *runtime, const char *sandbox, const char *i
         r = client_call(runtime, sandbox, &request, NULL, NULL, NULL, &refused);
         if (r < 0 && r != -ENOENT && r != -RUNTIME_NO_SHIM)
                 return err_wrap(&refused, "delete container %s", id), err_move(err, TAKE_PTR(refused));
-        runtime_forget(runtime, sandbox, id);
+        runtime_forget(runtime, sandbox, id, UINT32_MAX);
         if (runtime_open_sandbox(runtime, sandbox, &dir, NULL) < 0)
                 return 0;
         /* What the other runtime keeps is in the container's directory and cgroup, which go in any case. */

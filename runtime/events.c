@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -24,6 +25,8 @@ struct orphan {
 
 struct shim_watch {
         uv_poll_t poll; /* first: freed through it */
+        struct runtime *runtime;
+        char sandbox[RUNTIME_ID_MAX];
         int socket;
         struct orphan *orphans;
         struct shim_watch_callbacks callbacks;
@@ -127,8 +130,10 @@ static void watch_ready(uv_poll_t *poll, int status, int events) {
                 return;
         if (reply.head.flags & WIRE_R_ADOPTED && reply.head.phase == WIRE_PHASE_RUNNING)
                 watch_orphan(watch, &reply.head);
-        else if (reply.head.phase != WIRE_PHASE_RUNNING)
+        else if (reply.head.phase != WIRE_PHASE_RUNNING) {
+                runtime_forget(watch->runtime, watch->sandbox, reply.head.id, KEPT_OUTPUT); /* all is logged */
                 collect_orphan(watch, reply.head.id);
+        }
         client_convert(&reply.head, &state);
         watch->callbacks.changed(watch->data, &state);
 }
@@ -151,6 +156,8 @@ int shim_watch_new(uv_loop_t *loop, struct runtime *runtime, const char *sandbox
         r = client_send(socket, &request, NULL, err);
         if (r < 0)
                 return r;
+        watch->runtime = runtime;
+        snprintf(watch->sandbox, sizeof(watch->sandbox), "%s", sandbox);
         watch->callbacks = *callbacks;
         watch->data = data;
         r = uv_poll_init(loop, &watch->poll, socket);

@@ -13,11 +13,12 @@
 #define CLIENT_TIMEOUT_SECONDS 120 /* a shim answers at once; a container's root may be on a slow disk */
 #define HINT_SIZE_MAX (64 * 1024)
 
-/* A terminal's master or the writing end of a standard input, held so that they outlive their shim. */
+/* A terminal's master, the writing end of a standard input or the reading end of a FIFO, held so that they, and what is
+ * in them, outlive the shim and the container. */
 struct kept_fd {
         struct kept_fd *next;
         int fd;
-        uint32_t flags; /* WIRE_R_MASTER or WIRE_R_STDIN */
+        uint32_t kind; /* WIRE_R_MASTER, WIRE_R_STDIN, KEPT_STDOUT or KEPT_STDERR */
         char sandbox[RUNTIME_ID_MAX];
         char id[RUNTIME_ID_MAX];
 };
@@ -38,12 +39,19 @@ int runtime_check_id(const char *what, const char *id, struct err **err);
 /* RUN/sandboxes/ID, or -ENOENT. */
 int runtime_open_sandbox(struct runtime *runtime, const char *id, int *ret_dir, struct err **err);
 
-/* Takes @fd over; replaces one of the same container. */
+#define KEPT_INPUT (WIRE_R_MASTER | WIRE_R_STDIN) /* what containers read from, and shims are given again */
+#define KEPT_STDOUT (1u << 30)
+#define KEPT_STDERR (1u << 31)
+#define KEPT_OUTPUT (KEPT_STDOUT | KEPT_STDERR)
+
+/* Takes @fd over; replaces one of the same container and kind. @flags has one kind, and may have others of WIRE_R_*. */
 void runtime_keep(struct runtime *runtime, const char *sandbox, const char *id, uint32_t flags, int fd);
-/* A duplicate, or -EBADF. */
-int runtime_kept(struct runtime *runtime, const char *sandbox, const char *id, uint32_t *ret_flags);
+/* The container's FIFOs, by their names in the sandbox's directory @dir. */
+void runtime_keep_output(struct runtime *runtime, const char *sandbox, int dir, const char *id);
+/* A duplicate of one of these kinds, or -EBADF. */
+int runtime_kept(struct runtime *runtime, const char *sandbox, const char *id, uint32_t kinds);
 /* All of the sandbox with @id NULL. */
-void runtime_forget(struct runtime *runtime, const char *sandbox, const char *id);
+void runtime_forget(struct runtime *runtime, const char *sandbox, const char *id, uint32_t kinds);
 
 /* client.c */
 void client_request(struct wire_request *request, enum wire_request_type type, const char *id);

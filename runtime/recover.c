@@ -210,9 +210,8 @@ static uint64_t now(void) {
 static int adopt(struct runtime *runtime, const char *sandbox, int dir, const struct survivor *s, struct err **err) {
         _cleanup_plan_ struct plan plan = { 0 };
         struct wire_request request;
-        uint32_t flags = 0;
         int in = -EBADF, out = -EBADF, error = -EBADF, journal = -EBADF,
-            kept = runtime_kept(runtime, sandbox, s->id, &flags);
+            kept = runtime_kept(runtime, sandbox, s->id, KEPT_INPUT);
 
         client_request(&request, WIRE_ADOPT, s->id);
         if (s->hint.terminal) {
@@ -220,6 +219,7 @@ static int adopt(struct runtime *runtime, const char *sandbox, int dir, const st
                 request.flags = WIRE_F_TERMINAL;
         } else {
                 in = kept;
+                runtime_keep_output(runtime, sandbox, dir, s->id);
                 fifo_open(dir, s->id, "stdout", &out);
                 fifo_open(dir, s->id, "stderr", &error);
         }

@@ -211,7 +211,7 @@ void runtime_free(struct runtime *runtime) {
                 umount2(path, MNT_DETACH);
                 rmdir(path);
         }
-        runtime_forget(runtime, NULL, NULL);
+        runtime_forget(runtime, NULL, NULL, UINT32_MAX);
         close_fd(runtime->sandboxes_fd);
         close_fd(runtime->shim_fd);
         close_fd(runtime->template_fd);
@@ -235,24 +235,26 @@ int runtime_open_sandbox(struct runtime *runtime, const char *id, int *ret_dir, 
 
 /* ---- kept descriptors ---- */
 
-static struct kept_fd **find_kept(struct runtime *runtime, const char *sandbox, const char *id) {
+static struct kept_fd **find_kept(struct runtime *runtime, const char *sandbox, const char *id, uint32_t kinds) {
         struct kept_fd **p = &runtime->kept;
 
-        while (*p && ((sandbox && strcmp((*p)->sandbox, sandbox) != 0) || (id && strcmp((*p)->id, id) != 0)))
+        while (*p && (!((*p)->kind & kinds) || (sandbox && strcmp((*p)->sandbox, sandbox) != 0) ||
+                      (id && strcmp((*p)->id, id) != 0)))
                 p = &(*p)->next;
         return p;
 }
 
 void runtime_keep(struct runtime *runtime, const char *sandbox, const char *id, uint32_t flags, int fd) {
         struct kept_fd *kept = calloc(1, sizeof(*kept));
+        uint32_t kind = flags & (KEPT_INPUT | KEPT_OUTPUT);
 
         if (!kept || fd < 0) {
                 free(kept);
                 close_fd(fd);
                 return;
         }
-        runtime_forget(runtime, sandbox, id);
-        *kept = (struct kept_fd){ .fd = fd, .flags = flags };
+        runtime_forget(runtime, sandbox, id, kind);
+        *kept = (struct kept_fd){ .fd = fd, .kind = kind };
         snprintf(kept->sandbox, sizeof(kept->sandbox), "%s", sandbox);
         snprintf(kept->id, sizeof(kept->id), "%s", id);
         pthread_mutex_lock(&runtime->lock);
@@ -261,25 +263,32 @@ void runtime_keep(struct runtime *runtime, const char *sandbox, const char *id, 
         pthread_mutex_unlock(&runtime->lock);
 }
 
-int runtime_kept(struct runtime *runtime, const char *sandbox, const char *id, uint32_t *ret_flags) {
+void runtime_keep_output(struct runtime *runtime, const char *sandbox, int dir, const char *id) {
+        int fd;
+
+        if (fifo_open(dir, id, "stdout", &fd) == 0)
+                runtime_keep(runtime, sandbox, id, KEPT_STDOUT, fd);
+        if (fifo_open(dir, id, "stderr", &fd) == 0)
+                runtime_keep(runtime, sandbox, id, KEPT_STDERR, fd);
+}
+
+int runtime_kept(struct runtime *runtime, const char *sandbox, const char *id, uint32_t kinds) {
         struct kept_fd *kept;
         int fd = -EBADF;
 
         pthread_mutex_lock(&runtime->lock);
-        kept = *find_kept(runtime, sandbox, id);
-        if (kept) {
+        kept = *find_kept(runtime, sandbox, id, kinds);
+        if (kept)
                 fd = fcntl(kept->fd, F_DUPFD_CLOEXEC, 3);
-                *ret_flags = kept->flags;
-        }
         pthread_mutex_unlock(&runtime->lock);
         return fd < 0 ? -EBADF : fd;
 }
 
-void runtime_forget(struct runtime *runtime, const char *sandbox, const char *id) {
+void runtime_forget(struct runtime *runtime, const char *sandbox, const char *id, uint32_t kinds) {
         struct kept_fd **p;
 
         pthread_mutex_lock(&runtime->lock);
-        while (*(p = find_kept(runtime, sandbox, id))) {
+        while (*(p = find_kept(runtime, sandbox, id, kinds))) {
                 struct kept_fd *kept = *p;
 
                 *p = kept->next;

@@ -199,7 +199,7 @@ int sandbox_delete(struct runtime *runtime, const char *id, struct err **err) {
                 return r;
         client_request(&request, WIRE_SHUTDOWN, "");
         client_call(runtime, id, &request, NULL, NULL, NULL, NULL);
-        runtime_forget(runtime, id, NULL);
+        runtime_forget(runtime, id, NULL, UINT32_MAX);
 
         sandbox_netns_path(runtime, id, path);
         if (umount2(path, MNT_DETACH) < 0 && errno != EINVAL && errno != ENOENT)

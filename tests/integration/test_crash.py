@@ -1,6 +1,7 @@
 """Crash-only: kill -9 of the agent and of shims at random moments, ROUNDS times (`make soak` raises it to 1,000)."""
 import contextlib
 import os
+import pathlib
 import random
 import re
 import signal
@@ -83,6 +84,43 @@ def test_kill_shims(new_node):
     for name in kept:
         node.exec(node.running(name), "true")
     assert node.process.poll() is None
+
+
+SAME = "i=0; while [ $i -lt 4000 ]; do echo the same; i=$((i+1)); done; printf %s $(seq 1 3000); while ! [ -e /share/go ]; do sleep 0.05; done; seq 3001 6000 | tr -d '\\n'; echo; echo the end"
+
+
+def test_same_lines_survive_the_shim(new_node, tmp_path):
+    """Lines that cannot be told apart, and one of 25 KB in two halves, whose first is there when the shim is killed."""
+    node, rng = new_node(), random.Random(13)
+    node.write("same.yaml", pod("same", {"name": "same", "command": ["sh", "-c", SAME], "volumeMounts": [{"name": "s", "mountPath": "/share"}]},
+                                restartPolicy="Never", volumes=[{"name": "s", "hostPath": {"path": str(tmp_path)}}]))
+    c = node.running("same")
+    for _ in range(ROUNDS):
+        kill_one(node, rng)
+        time.sleep(rng.random() * 0.1)
+    (tmp_path / "go").touch()
+    wait_for("end", lambda: node.inspect(c)["status"]["state"] == "CONTAINER_EXITED")
+    long = "".join(str(n) for n in range(1, 6001))
+    assert node.nacelle("logs", c["id"]) == "the same\n" * 4000 + long + "\nthe end\n"
+
+
+def test_last_words_without_a_shim(new_node, tmp_path):
+    """A container that prints and ends while its shim is dead and nobody has made a new one."""
+    node = new_node()
+    script = "while ! [ -e /share/go ]; do sleep 0.05; done; echo the last words; exit 7"
+    node.write("last.yaml", pod("last", {"name": "last", "command": ["sh", "-c", script], "volumeMounts": [{"name": "s", "mountPath": "/share"}]},
+                                restartPolicy="Never", volumes=[{"name": "s", "hostPath": {"path": str(tmp_path)}}]))
+    c = node.running("last")
+    process = pathlib.Path(f"/proc/{node.inspect(c)['info']['pid']}/stat")
+    os.kill(node.process.pid, signal.SIGSTOP)
+    try:
+        os.kill(node.shims().pop(), signal.SIGKILL)
+        (tmp_path / "go").touch()
+        wait_for("end of the process", lambda: process.read_text().rsplit(")", 1)[1].split()[0] == "Z")
+    finally:
+        os.kill(node.process.pid, signal.SIGCONT)
+    wait_for("exit code", lambda: node.inspect(c)["status"].get("exitCode") == 7)
+    assert node.nacelle("logs", c["id"]) == "the last words\n"
 
 
 def test_exit_code_survives_the_shim(new_node):
