@@ -184,7 +184,7 @@ static void drain(struct node *node, bool (*busy)(struct node *node), uint64_t m
 
 /* The threads of calls under way still use cri. */
 static bool calls_under_way(struct node *node) {
-        return node->cri && cri_calls_under_way(node->cri) + image_transfers_asking() > 0;
+        return node->cri && (image_transfers_leave() || cri_calls_under_way(node->cri) > 0);
 }
 
 static bool spans_wait(struct node *node) {
@@ -200,8 +200,8 @@ void node_free(struct node *node) {
         streaming_cri_free(node->streaming);
         drain(node, calls_under_way, NODE_DRAIN_SECONDS * 1000);
         if (calls_under_way(node)) {
-                log_warning("%u calls have not ended in %d s and are left behind",
-                            cri_calls_under_way(node->cri) + image_transfers_asking(), NODE_DRAIN_SECONDS);
+                log_warning("%u calls have not ended in %d s and are left behind", cri_calls_under_way(node->cri),
+                            NODE_DRAIN_SECONDS);
                 return;
         }
         cri_free(node->cri);

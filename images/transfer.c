@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -29,6 +30,7 @@ struct image_transfer {
         void *data;
         struct message *request;        /* until it was sent, then wiped: it holds credentials */
         struct transfer_helper *helper; /* while it is asked, before all else */
+        LIST_ENTRY(image_transfer) asking;
         char *worker;
         int socket, pidfd;
         pid_t pid;
@@ -46,9 +48,11 @@ struct image_transfer {
 
 /* The processes of this program: its one loop's thread owns it. */
 static struct {
-        unsigned running, asking;
+        unsigned running;
         struct image_transfer *first;
 } queue;
+
+static LIST_HEAD(, image_transfer) asking;
 
 static void wipe_request(struct image_transfer *t) {
         if (t->request)
@@ -298,7 +302,7 @@ static void on_helped(void *data, const struct credentials *credentials, const s
         struct image_transfer *t = data;
 
         t->helper = NULL;
-        queue.asking--;
+        LIST_REMOVE(t, asking);
         if (t->cancelled)
                 return finish(t);
         if (err)
@@ -380,17 +384,14 @@ int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *r
                 transfer_free(t);
                 return r;
         }
-        queue.asking += t->helper != NULL;
+        if (t->helper)
+                LIST_INSERT_HEAD(&asking, t, asking);
         uv_timer_init(loop, &t->timer);
         t->timer.data = t;
         t->handles++;
         if (ret_transfer)
                 *ret_transfer = t;
         return 0;
-}
-
-unsigned image_transfers_asking(void) {
-        return queue.asking;
 }
 
 void image_transfer_cancel(struct image_transfer *t) {
@@ -412,4 +413,12 @@ void image_transfer_cancel(struct image_transfer *t) {
         if (*at)
                 *at = t->next;
         uv_timer_start(&t->timer, on_timer, 0, 0);
+}
+
+bool image_transfers_leave(void) {
+        struct image_transfer *t;
+
+        LIST_FOREACH (t, &asking, asking)
+                image_transfer_cancel(t);
+        return !LIST_EMPTY(&asking);
 }

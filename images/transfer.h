@@ -95,5 +95,5 @@ int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *r
 /* Kills the worker; done() comes later with ECANCELED. */
 void image_transfer_cancel(struct image_transfer *transfer);
 
-/* Transfers that wait for a job on their request's pool, which must not be freed before. */
-unsigned image_transfers_asking(void);
+/* Before the pools of requests are freed: cancels the transfers that wait for a job there. True while some still do. */
+bool image_transfers_leave(void);
