@@ -114,10 +114,10 @@ class Machine:
              "-device", "virtio-rng-pci"],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
 
-    def lines(self, seconds):
-        """What the console says, line by line, until it ends or the time is over; no line at all when nothing came in BOOT_SECONDS."""
-        begin = time.monotonic()
-        end = begin + seconds
+    def lines(self, seconds, boot_seconds=BOOT_SECONDS):
+        """What the console says, line by line, until it ends or `seconds` are over since it first said something; no line at all when nothing
+        came in `boot_seconds`."""
+        end = time.monotonic() + boot_seconds
         os.set_blocking(self.process.stdout.fileno(), False)
         text, heard = b"", False
         with open(self.console, "ab") as log:
@@ -126,17 +126,17 @@ class Machine:
                 if data == b"":
                     return
                 if not data:
-                    if not heard and time.monotonic() > begin + BOOT_SECONDS:
-                        return
                     time.sleep(0.02)
                     continue
-                heard |= bool(data.strip())
+                if data.strip() and not heard:
+                    heard, end = True, time.monotonic() + seconds
                 log.write(data)
                 text += data
                 *whole, text = text.split(b"\n")
                 for line in whole:
                     yield line.decode(errors="replace").strip()
-        yield "timeout"
+        if heard:
+            yield "timeout"
 
     def cut_power(self):
         self.process.send_signal(signal.SIGKILL)
