@@ -29,11 +29,11 @@ $(BUILD)/tests/unit/runtime/%.o: CPPFLAGS += -DNACELLE_TEST_SHIM='"$(abspath $(B
                                      -DNACELLE_TEST_OCI='"$(abspath $(BUILD))/nacelle-oci"'
 $(BUILD)/tests/unit/runtime/%_test: | $(BUILD)/nacelle-shim $(BUILD)/nacelle-oci
 
-# The OCI runtime command line: runtime/ without the agent. Static, since it runs once a call: the loader would take as long as the rest
-# of its user time (the sanitizers have no static form).
+# The OCI runtime command line: runtime/ without the agent. Static and at a fixed address, since it runs once a call: the loader, or
+# relocating itself, would take longer than the rest of its user time (the sanitizers have no static form).
 OCI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/oci/*.c))
 ifeq ($(SANITIZE),)
-OCI_LIBS    := -static-pie -lprotobuf-c -lseccomp -lcap -lyajl_s -lm -lpthread
+OCI_LIBS    := -static -no-pie -lprotobuf-c -lseccomp -lcap -lyajl_s -lm -lpthread
 else
 OCI_LIBS     = $(shell pkg-config --libs libuv libprotobuf-c libseccomp libcap libbpf yajl yaml-0.1) -lm -lpthread
 endif
