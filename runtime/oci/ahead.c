@@ -78,8 +78,7 @@ int ahead_take(struct ahead *ahead, struct container_spec *spec, struct err **er
                 return err_errno(err, ahead->code, "make namespaces 0x%x", (unsigned)ahead->flags);
         for (size_t i = 0; i < AHEAD_NAMESPACES; i++)
                 if (ahead->fds[i] >= 0)
-                        spec->namespaces[namespaces[i].type] =
-                                (struct namespace_spec){ NAMESPACE_JOIN, ahead->fds[i] };
+                        spec->namespaces[namespaces[i].type] = (struct namespace_spec){ NAMESPACE_JOIN, ahead->fds[i] };
         return 0;
 }
 

@@ -1,5 +1,5 @@
-/* The container's new namespaces, made in a thread of their own while cgroups and the plan are: a network namespace alone
- * takes as long as all the rest. */
+/* The container's new namespaces, made in a thread of their own while cgroups and the plan are: a network namespace
+ * alone takes as long as all the rest. */
 #pragma once
 
 #include <pthread.h>
@@ -19,7 +19,10 @@ struct ahead {
         int fds[AHEAD_NAMESPACES]; /* -EBADF: not made */
         int code;                  /* errno of the thread */
 };
-#define AHEAD_NONE { .fds = { -EBADF, -EBADF, -EBADF } }
+#define AHEAD_NONE                                                                                                     \
+        {                                                                                                              \
+                .fds = { -EBADF, -EBADF, -EBADF }                                                                      \
+        }
 
 /* Starts to make what @spec wants; nothing when that is little, or belongs to a user namespace. Without a thread, or a
  * CPU for it, the container's process makes them itself. */
