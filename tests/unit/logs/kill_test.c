@@ -25,9 +25,12 @@
 #define CUTS_AFTER 60 /* of the second reader: its start and what it makes up for */
 
 struct piece {
-        const char *text; /* printed so many times over */
-        size_t times;
+        const char *text;
+        size_t size;
+        size_t times; /* printed so many times over */
 };
+#define PIECE(text, times)                                                                                             \
+        { text, sizeof(text) - 1, times }
 
 /* What a container prints; the reader comes to rest between the pieces. */
 static const struct print {
@@ -36,20 +39,27 @@ static const struct print {
         bool both; /* stdout and stderr take turns */
         struct piece pieces[PIECES_MAX];
 } prints[] = {
-        { "the same line", { 0 }, false, { { "tick\n", 3 }, { "tick\n", 1 }, { "tick\n", 2 } } },
-        { "lines in parts", { 0 }, false, { { "a", 1 }, { "a", 2 }, { "a\na", 1 }, { "\n", 1 }, { "a", 1 } } },
-        { "parts of more than a page", { 0 }, false, { { "long ", 1200 }, { "long ", 1200 }, { "\n", 2 } } },
+        { "the same line", { 0 }, false, { PIECE("tick\n", 3), PIECE("tick\n", 1), PIECE("tick\n", 2) } },
+        { "lines in parts",
+          { 0 },
+          false,
+          { PIECE("a", 1), PIECE("a", 2), PIECE("a\na", 1), PIECE("\n", 1), PIECE("a", 1) } },
+        { "binary", { 0 }, false, { PIECE("\0\n\0", 2), PIECE("\xff\r\n\0\0", 2), PIECE("\0", 1) } },
+        { "parts of more than a page", { 0 }, false, { PIECE("long ", 1200), PIECE("long ", 1200), PIECE("\n", 2) } },
         { "more than an entry",
           { 0 },
           false,
-          { { "x", 20000 }, { "x", 20000 }, { "x", LOG_LINE_MAX }, { "x\nx", 1 } } },
-        { "just an entry", { 0 }, false, { { "x", LOG_LINE_MAX }, { "\n", 1 }, { "x", LOG_LINE_MAX } } },
-        { "more than a batch", { 0 }, false, { { "\n", 30000 }, { "x", 1 } } },
+          { PIECE("x", 20000), PIECE("x", 20000), PIECE("x", LOG_LINE_MAX), PIECE("x\nx", 1) } },
+        { "just an entry", { 0 }, false, { PIECE("x", LOG_LINE_MAX), PIECE("\n", 1), PIECE("x", LOG_LINE_MAX) } },
+        { "more than a batch", { 0 }, false, { PIECE("\n", 30000), PIECE("x", 1) } },
         { "rotated",
           { .size = 150, .files = 50 },
           false,
-          { { "tick\n", 8 }, { "ti", 1 }, { "ck\n", 1 }, { "tick\n", 3 } } },
-        { "two streams", { 0 }, true, { { "tick\nti", 1 }, { "tick\nti", 1 }, { "ck\n", 1 }, { "ck", 1 } } },
+          { PIECE("tick\n", 8), PIECE("ti", 1), PIECE("ck\n", 1), PIECE("tick\n", 3) } },
+        { "two streams",
+          { 0 },
+          true,
+          { PIECE("tick\nti", 1), PIECE("tick\nti", 1), PIECE("ck\n", 1), PIECE("ck", 1) } },
 };
 
 /* One container with its log; what stays while its readers come and go. */
@@ -89,22 +99,26 @@ static void run_end(struct run *run) {
         scratch_remove(&run->dir);
 }
 
+static size_t repeat(char *to, const struct piece *piece) {
+        for (size_t i = 0; i < piece->times; i++)
+                to = mempcpy(to, piece->text, piece->size);
+        return piece->size * piece->times;
+}
+
 /* The next piece; after the last the container is gone. */
 static void print_next(struct run *run) {
         const struct piece *piece = &run->print->pieces[run->printed];
         int fd = run->pipes[run->print->both ? run->printed % 2 : 0][1];
         static char text[65536]; /* a pipe's size */
-        size_t n;
+        size_t size;
 
         if (run->printed == PIECES_MAX || !piece->text) {
                 for (int i = 0; i < 2; i++)
                         run->pipes[i][1] = close_fd(run->pipes[i][1]);
                 return;
         }
-        n = strlen(piece->text);
-        for (size_t i = 0; i < piece->times; i++)
-                memcpy(text + i * n, piece->text, n);
-        assert_int_equal(write(fd, text, n * piece->times), n * piece->times);
+        size = repeat(text, piece);
+        assert_int_equal(write(fd, text, size), size);
         run->printed++;
 }
 
@@ -267,10 +281,10 @@ static void assert_printed(const struct print *print, const struct outcome *outc
                 const char *end = outcome->log + outcome->size, *newline;
                 _cleanup_free_ char *text = calloc(1, 1 << 20), *logged = calloc(1, 1 << 20);
                 char *to = logged;
+                size_t size = 0;
 
                 for (int i = stream; i < PIECES_MAX && print->pieces[i].text; i += 1 + print->both)
-                        for (size_t n = 0; n < print->pieces[i].times; n++)
-                                strcpy(text + strlen(text), print->pieces[i].text);
+                        size += repeat(text + size, &print->pieces[i]);
                 for (const char *line = outcome->log; line < end; line = newline + 1) {
                         newline = memchr(line, '\n', (size_t)(end - line));
                         if (memcmp(line, stream == 0 ? "stdout " : "stderr ", 7) != 0)
@@ -279,7 +293,8 @@ static void assert_printed(const struct print *print, const struct outcome *outc
                         if (line[7] == 'F')
                                 *to++ = '\n';
                 }
-                assert_string_equal(logged, text);
+                assert_int_equal(to - logged, size);
+                assert_memory_equal(logged, text, size);
         }
 }
 
@@ -347,7 +362,7 @@ static void test_renamed(void **state) {
 
 /* Every instruction at which the journal changes. */
 static void test_at_each_store(void **state) {
-        static const struct print print = { "stores", { 0 }, false, { { "a\na", 1 }, { "a\n", 1 } } };
+        static const struct print print = { "stores", { 0 }, false, { PIECE("a\na", 1), PIECE("a\n", 1) } };
         struct outcome whole, found = { .cut = true };
         unsigned cuts = 0;
 
