@@ -45,7 +45,7 @@ void log_stream_init(struct log_stream *s, int fd, enum log_stream_name name, st
 
         if (flags >= 0 && !(flags & O_NONBLOCK))
                 fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-        *s = (struct log_stream){ .fd = fd, .name = name, .writer = writer };
+        *s = (struct log_stream){ .fd = fd, .relay_fd = -EBADF, .name = name, .writer = writer };
 }
 
 /* Copies from @from until a newline or @limit, and says which by returning how much; a few bytes more may be read and
@@ -209,10 +209,10 @@ static void take(struct log_stream *s, struct log_arena *arena, size_t size) {
  * (pipe-user-pages-soft), and beyond that other processes of the user get tiny ones. */
 static void adapt_pipe(struct log_stream *s, struct log_arena *arena, size_t taken) {
         if (!s->grown && taken >= LOG_PIPE_DEFAULT / 2) {
-                s->grown = fcntl(s->fd, F_SETPIPE_SZ, LOG_PIPE_MAX) > 0;
+                s->grown = fcntl(log_stream_pipe(s), F_SETPIPE_SZ, LOG_PIPE_MAX) > 0;
                 if (s->grown && arena->has_peek)
                         fcntl(arena->peek[1], F_SETPIPE_SZ, LOG_INPUT_SIZE);
-        } else if (s->grown && taken <= PIPE_QUIET && fcntl(s->fd, F_SETPIPE_SZ, LOG_PIPE_DEFAULT) > 0) {
+        } else if (s->grown && taken <= PIPE_QUIET && fcntl(log_stream_pipe(s), F_SETPIPE_SZ, LOG_PIPE_DEFAULT) > 0) {
                 s->grown = false;
                 if (arena->has_peek)
                         fcntl(arena->peek[1], F_SETPIPE_SZ, LOG_PIPE_DEFAULT);
@@ -258,7 +258,7 @@ static ssize_t peek(struct log_stream *s, struct log_arena *arena) {
                 errno = EINVAL;
                 return -1;
         }
-        n = tee(s->fd, arena->peek[1], LOG_INPUT_SIZE, SPLICE_F_NONBLOCK);
+        n = tee(log_stream_pipe(s), arena->peek[1], LOG_INPUT_SIZE, SPLICE_F_NONBLOCK);
         while (n > 0 && got < (size_t)n) {
                 ssize_t more = read(arena->peek[0], log_arena_input(arena) + got, (size_t)n - got);
 
@@ -267,6 +267,16 @@ static ssize_t peek(struct log_stream *s, struct log_arena *arena) {
                 got += more > 0 ? (size_t)more : 0;
         }
         return n > 0 ? (ssize_t)got : n;
+}
+
+/* As peek(), of what the terminal has when nothing is in its relay any more. */
+static ssize_t look(struct log_stream *s, struct log_arena *arena) {
+        ssize_t n = peek(s, arena);
+
+        if (s->relay_fd < 0 || n >= 0 || errno != EAGAIN)
+                return n;
+        n = splice(s->fd, NULL, s->relay_fd, NULL, LOG_PIPE_DEFAULT, SPLICE_F_NONBLOCK);
+        return n > 0 ? peek(s, arena) : n;
 }
 
 /* One look at what there is, and its entries. Returns as read() does. */
@@ -278,9 +288,10 @@ static ssize_t read_once(struct log_stream *s, struct log_arena *arena) {
                 return read_and_drop(s);
         if (s->no_peek || !logs)
                 return read_plain(s, arena);
-        n = peek(s, arena);
+        n = look(s, arena);
         if (n < 0 && errno == EINVAL) {
                 s->no_peek = true;
+                s->relay_fd = -EBADF;
                 return read_plain(s, arena);
         }
         if (n > 0) {

@@ -8,7 +8,8 @@
  *
  * A pipe's output is looked at with tee(2), logged, and only then taken off the pipe. How far that has come stands in
  * the writer's journal (logs/writer_journal.h), a file that outlives the shim: the next one calls log_stream_resume(),
- * and no byte is lost or doubled. Of a terminal, which cannot be looked at, what was read and not yet logged is lost.
+ * and no byte is lost or doubled. A terminal
+ * cannot be looked at: what it has is moved to a FIFO of its own first (relay_fd).
  *
  * The pipe is always emptied: a beginning of a line that stayed in it would keep a writer that fills the pipe in one go
  * from waking anybody.
@@ -95,7 +96,9 @@ typedef void (*log_tap)(void *userdata, enum log_stream_name name, const char *d
 
 /* One pipe or terminal of a container. */
 struct log_stream {
-        int fd; /* the caller's, made non-blocking; -EBADF: none */
+        int fd;       /* the caller's, made non-blocking; -EBADF: none */
+        int relay_fd; /* the caller's too: a FIFO, open both ways, that a terminal's output goes through; -EBADF: none
+                       */
         enum log_stream_name name;
         log_tap tap; /* may be NULL; may change between calls */
         void *userdata;
@@ -119,11 +122,12 @@ int log_writer_reopen(struct log_writer *writer);
 
 void log_writer_close(struct log_writer *writer);
 
-/* Prepares @stream to read @fd. @writer and the stream stay where they are until log_stream_end(). */
+/* Prepares @stream to read @fd. @writer and the stream stay where they are until log_stream_end(). The caller may set
+ * relay_fd then: without it, what was read from a terminal and not yet logged is lost with this process. */
 void log_stream_init(struct log_stream *stream, int fd, enum log_stream_name name, struct log_writer *writer);
 
-/* After the process that had this stream and its journal before was killed: ends what that had begun. Call once, before
- * the first log_stream_read(). */
+/* After the process that had this stream and its journal before was killed: ends what that had begun. Call once, for
+ * each stream of a writer before the first log_stream_read() of any. */
 void log_stream_resume(struct log_stream *stream, struct log_arena *arena);
 
 /* Call when stream->fd is readable or hung up, and again after LOG_MORE. Takes at most LOG_TURN_MAX. A terminal without

@@ -38,6 +38,11 @@ void log_writer_drop(struct log_writer *writer, uint64_t lines, int error);
 /* Maps the arena where it is not; false when there is no memory. */
 bool log_arena_take(struct log_arena *arena);
 
+/* What is looked at and taken off. */
+static inline int log_stream_pipe(const struct log_stream *stream) {
+        return stream->relay_fd >= 0 ? stream->relay_fd : stream->fd;
+}
+
 static inline char *log_arena_input(const struct log_arena *arena) {
         return arena->memory + LOG_LINE_MAX;
 }

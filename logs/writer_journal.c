@@ -121,7 +121,7 @@ static void read_off(const struct log_stream *s, const struct log_arena *arena, 
         if (in->rest > 1)
                 v[n++] = (struct iovec){ part, in->rest - 1 };
         v[n++] = (struct iovec){ &in->marker, 1 };
-        while (readv(s->fd, v, n) < 0 && errno == EINTR)
+        while (readv(log_stream_pipe(s), v, n) < 0 && errno == EINTR)
                 ;
 }
 

@@ -32,6 +32,7 @@ void client_request(struct wire_request *request, enum wire_request_type type, c
                 .holder_fd = -1,
                 .late_task = -1,
                 .journal_fd = -1,
+                .relay_fd = -1,
         };
         snprintf(request->id, sizeof(request->id), "%s", id ? id : "");
 }

@@ -28,6 +28,7 @@ struct streams {
         int read[2]; /* the shim's ends of stdout and stderr */
         int stdin_write;
         int log_dir, journal;
+        int relay; /* a terminal's */
         char log_name[WIRE_LOG_NAME_MAX];
 };
 
@@ -40,6 +41,7 @@ static void streams_close(struct streams *s) {
         close_fd(s->stdin_write);
         close_fd(s->log_dir);
         close_fd(s->journal);
+        close_fd(s->relay);
 }
 
 static int open_log(const char *path, struct streams *s, struct err **err) {
@@ -54,6 +56,16 @@ static int open_log(const char *path, struct streams *s, struct err **err) {
         snprintf(s->log_name, sizeof(s->log_name), "%s", name + 1);
         s->log_dir = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         return s->log_dir < 0 ? err_errno(err, errno, "log directory of %s", path) : 0;
+}
+
+/* Nobody but us opens it. */
+static int make_relay(int dir, const char *id, int *ret_fd, struct err **err) {
+        _cleanup_close_ int reader = -EBADF, both = -EBADF;
+        int r = fifo_make(dir, id, "stdout", 0, 0, &reader, &both, err);
+
+        if (r == 0) /* the reader's file, which does not block */
+                r = fifo_open(dir, id, "stdout", O_RDWR, ret_fd);
+        return r < 0 && err && !*err ? err_errno(err, -r, "container %s: its terminal's FIFO", id) : r;
 }
 
 static int open_streams(int dir, const char *id, const struct container_spec *spec, const struct container_io *io,
@@ -73,7 +85,7 @@ static int open_streams(int dir, const char *id, const struct container_spec *sp
         if (r == 0 && io->log_path)
                 r = fifo_journal(dir, id, O_TRUNC, &s->journal, err);
         if (spec->process.terminal)
-                return r;
+                return r == 0 && io->log_path ? make_relay(dir, id, &s->relay, err) : r;
         for (int i = 0; i < 2 && r == 0; i++)
                 r = fifo_make(dir, id, names[i], uid, gid, &s->read[i], ends[i], err);
         if (r == 0 && io->stdin_open) {
@@ -115,6 +127,7 @@ static void fill_request(const char *id, const struct container_spec *spec, cons
         request->stderr_fd = plan_take_fd(plan, TAKE_FD(s->read[1]));
         request->log_dir_fd = plan_take_fd(plan, TAKE_FD(s->log_dir));
         request->journal_fd = plan_take_fd(plan, TAKE_FD(s->journal));
+        request->relay_fd = plan_take_fd(plan, TAKE_FD(s->relay));
         snprintf(request->log_name, sizeof(request->log_name), "%s", s->log_name);
         request->log_max_size = io->log_max_size;
         request->log_max_files = io->log_max_files;
@@ -252,6 +265,7 @@ int container_start(struct runtime *runtime, const char *sandbox, const char *id
                 .stdin_write = -EBADF,
                 .log_dir = -EBADF,
                 .journal = -EBADF,
+                .relay = -EBADF,
         };
         _cleanup_close_ int dir = -EBADF;
         struct container_state state = { 0 };

@@ -31,18 +31,18 @@ int fifo_make(int dir, const char *id, const char *name, uint32_t uid, uint32_t 
         return 0;
 }
 
-int fifo_open(int dir, const char *id, const char *name, int *ret_read) {
+int fifo_open(int dir, const char *id, const char *name, int flags, int *ret_fd) {
         _cleanup_close_ int own = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         _cleanup_close_ int fd = -EBADF;
         struct stat st;
 
         if (own >= 0)
-                fd = openat(own, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+                fd = openat(own, name, O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC | flags);
         if (fd < 0 || fstat(fd, &st) < 0)
                 return -errno;
         if (!S_ISFIFO(st.st_mode))
                 return -EINVAL;
-        *ret_read = TAKE_FD(fd);
+        *ret_fd = TAKE_FD(fd);
         return 0;
 }
 

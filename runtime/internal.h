@@ -110,8 +110,8 @@ uint64_t hint_start_ticks(pid_t pid);
  * that a write never fails for want of a shim. */
 int fifo_make(int dir, const char *id, const char *name, uint32_t uid, uint32_t gid, int *ret_read, int *ret_write,
               struct err **err);
-/* As above, of one that is there. */
-int fifo_open(int dir, const char *id, const char *name, int *ret_read);
+/* Opens one that is there, O_RDONLY or O_RDWR, without blocking. */
+int fifo_open(int dir, const char *id, const char *name, int flags, int *ret_fd);
 /* Beside them, what the writer of the log has under way; made where it is not there yet, emptied with O_TRUNC. */
 int fifo_journal(int dir, const char *id, int flags, int *ret_fd, struct err **err);
 int fifo_remove_all(int dir, const char *id);

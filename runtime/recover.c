@@ -210,18 +210,20 @@ static uint64_t now(void) {
 static int adopt(struct runtime *runtime, const char *sandbox, int dir, const struct survivor *s, struct err **err) {
         _cleanup_plan_ struct plan plan = { 0 };
         struct wire_request request;
-        int in = -EBADF, out = -EBADF, error = -EBADF, journal = -EBADF,
+        int in = -EBADF, out = -EBADF, error = -EBADF, journal = -EBADF, relay,
             kept = runtime_kept(runtime, sandbox, s->id, KEPT_INPUT);
 
         client_request(&request, WIRE_ADOPT, s->id);
+        runtime_keep_output(runtime, sandbox, dir, s->id);
         if (s->hint.terminal) {
                 out = kept;
                 request.flags = WIRE_F_TERMINAL;
+                if (fifo_open(dir, s->id, "stdout", O_RDWR, &relay) == 0)
+                        request.relay_fd = plan_take_fd(&plan, relay);
         } else {
                 in = kept;
-                runtime_keep_output(runtime, sandbox, dir, s->id);
-                fifo_open(dir, s->id, "stdout", &out);
-                fifo_open(dir, s->id, "stderr", &error);
+                fifo_open(dir, s->id, "stdout", O_RDONLY, &out);
+                fifo_open(dir, s->id, "stderr", O_RDONLY, &error);
         }
         fifo_journal(dir, s->id, 0, &journal, NULL);
         request.journal_fd = plan_take_fd(&plan, journal);

@@ -266,9 +266,9 @@ void runtime_keep(struct runtime *runtime, const char *sandbox, const char *id, 
 void runtime_keep_output(struct runtime *runtime, const char *sandbox, int dir, const char *id) {
         int fd;
 
-        if (fifo_open(dir, id, "stdout", &fd) == 0)
+        if (fifo_open(dir, id, "stdout", O_RDONLY, &fd) == 0)
                 runtime_keep(runtime, sandbox, id, KEPT_STDOUT, fd);
-        if (fifo_open(dir, id, "stderr", &fd) == 0)
+        if (fifo_open(dir, id, "stderr", O_RDONLY, &fd) == 0)
                 runtime_keep(runtime, sandbox, id, KEPT_STDERR, fd);
 }
 

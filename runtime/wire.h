@@ -98,6 +98,7 @@ struct wire_request {
         int32_t late_task;  /* WIRE_START: which of the tasks files the plan writes itself; their number: it joins
                                cgroup_fd; -1: none */
         int32_t journal_fd; /* of the log's writer: kept beside the FIFOs for the next shim */
+        int32_t relay_fd;   /* a FIFO, open both ways, that a terminal's output goes through to the log */
 };
 
 struct wire_reply {

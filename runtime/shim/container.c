@@ -65,6 +65,7 @@ static void end_streams(struct container *container) {
         /* A terminal's other side may still be held by somebody's attach; nothing can come any more. */
         container->master_fd = close_fd(container->master_fd);
         container->stdin_fd = close_fd(container->stdin_fd);
+        container->relay_fd = close_fd(container->relay_fd);
         log_writer_close(&container->writer);
 }
 
@@ -77,6 +78,7 @@ static int watch_stream(struct container *container, enum log_stream_name name, 
         stream->container = container;
         log_stream_init(&stream->log, fd, name, &container->writer);
         stream->log.userdata = container;
+        stream->log.relay_fd = container->relay_fd;
         return source_add(container->shim, &stream->source, fd, STREAM_EVENTS);
 }
 
@@ -207,6 +209,7 @@ static struct container *container_new(struct shim *shim, struct request *reques
         c->adopted = (struct source){ .fd = -EBADF };
         c->streams[0].source.fd = c->streams[1].source.fd = -EBADF;
         c->pid_fd = c->master_fd = -EBADF;
+        c->relay_fd = request_take(request, head->relay_fd);
         c->stdin_fd = request_take(request, head->stdin_fd);
         c->cgroup_fd = request_take(request, head->cgroup_fd);
         for (unsigned i = 0; i < head->n_tasks && i < SHIM_TASKS_MAX; i++)
@@ -336,6 +339,16 @@ static int take_child(struct container *container, int pid_fd) {
         return waitid((idtype_t)3 /* P_PIDFD */, (id_t)pid_fd, &info, WEXITED | WNOHANG | WNOWAIT) < 0 ? -ESRCH : 0;
 }
 
+/* What the shim before had begun, of both streams before more is logged of one. All that a terminal said may be in the
+ * relay already, and its own descriptor tells nothing of that. */
+static void resume_streams(struct container *container) {
+        for (int i = 0; i < 2; i++)
+                if (container->streams[i].source.fd >= 0)
+                        log_stream_resume(&container->streams[i].log, &container->shim->arena);
+        if (container->relay_fd >= 0 && container->streams[0].source.fd >= 0)
+                stream_ready(&container->streams[0].source, 0);
+}
+
 int container_adopt(struct connection *connection, struct request *request) {
         const struct wire_request *head = &request->head;
         struct shim *shim = connection->shim;
@@ -361,9 +374,8 @@ int container_adopt(struct connection *connection, struct request *request) {
                         container_free(container);
                 return r;
         }
-        for (int i = 0; i < 2 && r == 0; i++)
-                if (container->streams[i].source.fd >= 0)
-                        log_stream_resume(&container->streams[i].log, &shim->arena);
+        if (r == 0)
+                resume_streams(container);
         fd = request_take(request, head->pid_fd);
         if (r == 0 && fd >= 0) {
                 container->pid_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);

@@ -7,6 +7,8 @@ import re
 import signal
 import time
 
+import pytest
+
 from support.node import pod, wait_for
 
 ROUNDS = int(os.environ.get("ROUNDS", "25"))
@@ -89,10 +91,11 @@ def test_kill_shims(new_node):
 SAME = "i=0; while [ $i -lt 4000 ]; do echo the same; i=$((i+1)); done; printf %s $(seq 1 3000); while ! [ -e /share/go ]; do sleep 0.05; done; seq 3001 6000 | tr -d '\\n'; echo; echo the end"
 
 
-def test_same_lines_survive_the_shim(new_node, tmp_path):
+@pytest.mark.parametrize("tty", [False, True])
+def test_same_lines_survive_the_shim(new_node, tmp_path, tty):
     """Lines that cannot be told apart, and one of 25 KB in two halves, whose first is there when the shim is killed."""
     node, rng = new_node(), random.Random(13)
-    node.write("same.yaml", pod("same", {"name": "same", "command": ["sh", "-c", SAME], "volumeMounts": [{"name": "s", "mountPath": "/share"}]},
+    node.write("same.yaml", pod("same", {"name": "same", "tty": tty, "command": ["sh", "-c", SAME], "volumeMounts": [{"name": "s", "mountPath": "/share"}]},
                                 restartPolicy="Never", volumes=[{"name": "s", "hostPath": {"path": str(tmp_path)}}]))
     c = node.running("same")
     for _ in range(ROUNDS):
@@ -101,7 +104,8 @@ def test_same_lines_survive_the_shim(new_node, tmp_path):
     (tmp_path / "go").touch()
     wait_for("end", lambda: node.inspect(c)["status"]["state"] == "CONTAINER_EXITED")
     long = "".join(str(n) for n in range(1, 6001))
-    assert node.nacelle("logs", c["id"]) == "the same\n" * 4000 + long + "\nthe end\n"
+    expected = "the same\n" * 4000 + long + "\nthe end\n"
+    assert node.nacelle("logs", c["id"]).replace("\r\n", "\n") == expected
 
 
 def test_last_words_without_a_shim(new_node, tmp_path):

@@ -3,6 +3,7 @@
 #include "logs/writer_journal.h"
 
 #include <errno.h>
+#include <pty.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -36,30 +37,34 @@ struct piece {
 static const struct print {
         const char *name;
         struct log_limits limits;
-        bool both; /* stdout and stderr take turns */
+        enum { PIPE, PIPES, TERMINAL } from; /* PIPES: stdout and stderr take turns */
         struct piece pieces[PIECES_MAX];
 } prints[] = {
-        { "the same line", { 0 }, false, { PIECE("tick\n", 3), PIECE("tick\n", 1), PIECE("tick\n", 2) } },
+        { "the same line", { 0 }, PIPE, { PIECE("tick\n", 3), PIECE("tick\n", 1), PIECE("tick\n", 2) } },
         { "lines in parts",
           { 0 },
-          false,
+          PIPE,
           { PIECE("a", 1), PIECE("a", 2), PIECE("a\na", 1), PIECE("\n", 1), PIECE("a", 1) } },
-        { "binary", { 0 }, false, { PIECE("\0\n\0", 2), PIECE("\xff\r\n\0\0", 2), PIECE("\0", 1) } },
-        { "parts of more than a page", { 0 }, false, { PIECE("long ", 1200), PIECE("long ", 1200), PIECE("\n", 2) } },
+        { "binary", { 0 }, PIPE, { PIECE("\0\n\0", 2), PIECE("\xff\r\n\0\0", 2), PIECE("\0", 1) } },
+        { "parts of more than a page", { 0 }, PIPE, { PIECE("long ", 1200), PIECE("long ", 1200), PIECE("\n", 2) } },
         { "more than an entry",
           { 0 },
-          false,
+          PIPE,
           { PIECE("x", 20000), PIECE("x", 20000), PIECE("x", LOG_LINE_MAX), PIECE("x\nx", 1) } },
-        { "just an entry", { 0 }, false, { PIECE("x", LOG_LINE_MAX), PIECE("\n", 1), PIECE("x", LOG_LINE_MAX) } },
-        { "more than a batch", { 0 }, false, { PIECE("\n", 30000), PIECE("x", 1) } },
+        { "just an entry", { 0 }, PIPE, { PIECE("x", LOG_LINE_MAX), PIECE("\n", 1), PIECE("x", LOG_LINE_MAX) } },
+        { "more than a batch", { 0 }, PIPE, { PIECE("\n", 30000), PIECE("x", 1) } },
         { "rotated",
           { .size = 150, .files = 50 },
-          false,
+          PIPE,
           { PIECE("tick\n", 8), PIECE("ti", 1), PIECE("ck\n", 1), PIECE("tick\n", 3) } },
         { "two streams",
           { 0 },
-          true,
+          PIPES,
           { PIECE("tick\nti", 1), PIECE("tick\nti", 1), PIECE("ck\n", 1), PIECE("ck", 1) } },
+        { "a terminal",
+          { 0 },
+          TERMINAL,
+          { PIECE("tick\n", 3), PIECE("ti", 1), PIECE("ck\ntick\n", 1), PIECE("long ", 700), PIECE("tick", 1) } },
 };
 
 /* One container with its log; what stays while its readers come and go. */
@@ -68,7 +73,7 @@ struct run {
         struct scratch dir;
         struct log_journal *journal;
         int journal_fd;
-        int pipes[2][2];
+        int pipes[2][2]; /* of a terminal, the first is its two sides and the second the relay */
         unsigned printed;
 };
 
@@ -80,6 +85,24 @@ struct harm {
         bool stepping;           /* stops are stores to the journal instead of system calls */
 };
 
+/* One that adds nothing to what is printed. */
+static void run_terminal(struct run *run) {
+        struct termios raw;
+        char path[64];
+
+        for (int i = 0; i < 2; i++)
+                close(run->pipes[0][i]);
+        assert_int_equal(openpty(&run->pipes[0][0], &run->pipes[0][1], NULL, NULL, NULL), 0);
+        assert_int_equal(tcgetattr(run->pipes[0][1], &raw), 0);
+        cfmakeraw(&raw);
+        assert_int_equal(tcsetattr(run->pipes[0][1], TCSANOW, &raw), 0);
+        /* The relay is open both ways. */
+        snprintf(path, sizeof(path), "/proc/self/fd/%d", run->pipes[1][1]);
+        close(run->pipes[1][0]);
+        run->pipes[1][0] = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+        assert_true(run->pipes[1][0] >= 0);
+}
+
 static void run_begin(struct run *run, const struct print *print) {
         *run = (struct run){ .print = print };
         scratch_make(&run->dir);
@@ -89,6 +112,8 @@ static void run_begin(struct run *run, const struct print *print) {
         assert_ptr_not_equal(run->journal, MAP_FAILED);
         for (int i = 0; i < 2; i++)
                 assert_int_equal(pipe2(run->pipes[i], O_CLOEXEC), 0);
+        if (print->from == TERMINAL)
+                run_terminal(run);
 }
 
 static void run_end(struct run *run) {
@@ -108,7 +133,7 @@ static size_t repeat(char *to, const struct piece *piece) {
 /* The next piece; after the last the container is gone. */
 static void print_next(struct run *run) {
         const struct piece *piece = &run->print->pieces[run->printed];
-        int fd = run->pipes[run->print->both ? run->printed % 2 : 0][1];
+        int fd = run->pipes[run->print->from == PIPES ? run->printed % 2 : 0][1];
         static char text[65536]; /* a pipe's size */
         size_t size;
 
@@ -127,15 +152,18 @@ static void read_all(const struct run *run) {
         static struct log_writer w;
         static struct log_stream streams[2];
         static struct log_arena arena;
-        bool ended[2] = { false, false };
+        bool terminal = run->print->from == TERMINAL, ended[2] = { false, terminal };
 
         if (log_writer_open(&w, run->dir.fd, "0.log", &run->print->limits, run->journal_fd) < 0)
                 _exit(1);
         for (int i = 0; i < 2; i++) {
                 close_fd(run->pipes[i][1]);
                 log_stream_init(&streams[i], run->pipes[i][0], (enum log_stream_name)i, &w);
-                log_stream_resume(&streams[i], &arena);
         }
+        if (terminal)
+                streams[0].relay_fd = run->pipes[1][0];
+        for (int i = 0; i < 2 - terminal; i++)
+                log_stream_resume(&streams[i], &arena);
         while (!ended[0] || !ended[1]) {
                 for (int i = 0; i < 2; i++)
                         if (!ended[i] && log_stream_read(&streams[i], &arena) == LOG_ENDED) {
@@ -143,7 +171,7 @@ static void read_all(const struct run *run) {
                                 ended[i] = true;
                         }
                 log_arena_release(&arena);
-                if (!ended[0] && !ended[1])
+                if (!ended[0] && (!ended[1] || terminal))
                         raise(SIGSTOP);
         }
         log_writer_close(&w);
@@ -277,13 +305,13 @@ static struct outcome suffer(const struct print *print, const struct harm *harm)
 
 /* Each stream's entries say what was printed to it. */
 static void assert_printed(const struct print *print, const struct outcome *outcome) {
-        for (int stream = 0; stream < 1 + print->both; stream++) {
+        for (int stream = 0; stream < 1 + (print->from == PIPES); stream++) {
                 const char *end = outcome->log + outcome->size, *newline;
                 _cleanup_free_ char *text = calloc(1, 1 << 20), *logged = calloc(1, 1 << 20);
                 char *to = logged;
                 size_t size = 0;
 
-                for (int i = stream; i < PIECES_MAX && print->pieces[i].text; i += 1 + print->both)
+                for (int i = stream; i < PIECES_MAX && print->pieces[i].text; i += 1 + (print->from == PIPES))
                         size += repeat(text + size, &print->pieces[i]);
                 for (const char *line = outcome->log; line < end; line = newline + 1) {
                         newline = memchr(line, '\n', (size_t)(end - line));
@@ -362,7 +390,7 @@ static void test_renamed(void **state) {
 
 /* Every instruction at which the journal changes. */
 static void test_at_each_store(void **state) {
-        static const struct print print = { "stores", { 0 }, false, { PIECE("a\na", 1), PIECE("a\n", 1) } };
+        static const struct print print = { "stores", { 0 }, PIPE, { PIECE("a\na", 1), PIECE("a\n", 1) } };
         struct outcome whole, found = { .cut = true };
         unsigned cuts = 0;
 
