@@ -52,7 +52,7 @@ static const struct print {
           PIPE,
           { PIECE("x", 20000), PIECE("x", 20000), PIECE("x", LOG_LINE_MAX), PIECE("x\nx", 1) } },
         { "just an entry", { 0 }, PIPE, { PIECE("x", LOG_LINE_MAX), PIECE("\n", 1), PIECE("x", LOG_LINE_MAX) } },
-        { "more than a batch", { 0 }, PIPE, { PIECE("\n", 30000), PIECE("x", 1) } },
+        { "more than a batch", { 0 }, PIPE, { PIECE("\n", 13000), PIECE("x", 1) } },
         { "rotated",
           { .size = 150, .files = 50 },
           PIPE,
