@@ -33,7 +33,7 @@ $(BUILD)/tests/unit/runtime/%_test: | $(BUILD)/nacelle-shim $(BUILD)/nacelle-oci
 # relocating itself, would take longer than the rest of its user time (the sanitizers have no static form).
 OCI_OBJECTS := $(patsubst %.c,$(BUILD)/%.o,$(wildcard runtime/oci/*.c))
 ifeq ($(SANITIZE),)
-OCI_LIBS    := -static -no-pie -lprotobuf-c -lseccomp -lcap -lyajl_s -lm -lpthread
+OCI_LIBS    := -static -lprotobuf-c -lseccomp -lcap -lyajl_s -lm -lpthread
 else
 OCI_LIBS     = $(shell pkg-config --libs libuv libprotobuf-c libseccomp libcap libbpf yajl yaml-0.1) -lm -lpthread
 endif
