@@ -4,13 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "images/document.h"
 #include "images/reference.h"
 #include "images/store.h"
 #include "images/strings.h"
-#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/json.h"
 #include "lib/value.h"
 
 /* null and missing are the same; anything else must be a string. */
@@ -102,7 +101,8 @@ static int get_diff_ids(const struct value *root, struct image_config *config, s
         return 0;
 }
 
-static int read_config(const struct value *root, struct image_config *c, struct err **err) {
+static int read_config(const struct value *root, void *data, struct err **err) {
+        struct image_config *c = data;
         const struct value *run = value_get(root, "config");
         const struct {
                 const struct value *map;
@@ -120,8 +120,6 @@ static int read_config(const struct value *root, struct image_config *c, struct 
         };
         int r;
 
-        if (!value_is(root, VALUE_MAP))
-                return err_set(err, EINVAL, "it is %s, not a map", value_kind_name(root));
         for (size_t i = 0; i < ELEMENTS(texts); i++) {
                 r = get_text(texts[i].map, texts[i].key, texts[i].text, err);
                 if (r < 0)
@@ -136,27 +134,18 @@ static int read_config(const struct value *root, struct image_config *c, struct 
         return get_diff_ids(root, c, err);
 }
 
-int image_config_parse(const char *text, size_t n, struct image_config *ret_config, struct err **err) {
-        const struct value_options options = { .bytes_max = IMAGE_CONFIG_SIZE_MAX };
-        _cleanup_arena_ struct arena *arena = arena_new();
-        struct image_config config = { 0 };
-        const struct value *root;
-        struct err *cause = NULL;
-        int r;
+static void clear(void *data) {
+        image_config_clear(data);
+}
 
-        if (!arena)
-                return err_set(err, ENOMEM, "out of memory");
-        r = json_parse(arena, text, n, &options, &root, &cause);
+int image_config_parse(const char *text, size_t n, struct image_config *ret_config, struct err **err) {
+        static const struct document_kind kind = { "image config", IMAGE_CONFIG_SIZE_MAX, read_config, clear };
+        struct image_config config = { 0 };
+        int r = document_parse(&kind, text, n, &config, err);
+
         if (r == 0)
-                r = read_config(root, &config, &cause);
-        if (r < 0) {
-                image_config_clear(&config);
-                err_wrap(&cause, "image config");
-                err_move(err, cause);
-                return r;
-        }
-        *ret_config = config;
-        return 0;
+                *ret_config = config;
+        return r;
 }
 
 void image_config_clear(struct image_config *c) {

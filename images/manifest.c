@@ -6,11 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "images/document.h"
 #include "images/image.h"
-#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/json.h"
 #include "lib/value.h"
 
 /* Copies a text of bounded length; what is longer counts as not there, for no name we know is. */
@@ -99,12 +98,11 @@ static int read_layers(const struct value *list, struct manifest *m, struct err 
         return 0;
 }
 
-static int read_manifest(const struct value *root, struct manifest *m, struct err **err) {
+static int read_manifest(const struct value *root, void *data, struct err **err) {
+        struct manifest *m = data;
         int64_t version;
         int r;
 
-        if (!value_is(root, VALUE_MAP))
-                return err_set(err, EINVAL, "it is %s, not a map", value_kind_name(root));
         if (value_get(root, "fsLayers"))
                 return err_set(err, EINVAL,
                                "docker's schema 1 is not supported; push the image again with a newer docker");
@@ -125,27 +123,18 @@ static int read_manifest(const struct value *root, struct manifest *m, struct er
         return read_layers(value_get(root, "layers"), m, err);
 }
 
-int manifest_parse(const char *text, size_t n, struct manifest *ret_manifest, struct err **err) {
-        const struct value_options options = { .bytes_max = IMAGE_MANIFEST_SIZE_MAX };
-        _cleanup_arena_ struct arena *arena = arena_new();
-        struct manifest m = { .entries = NULL };
-        const struct value *root;
-        struct err *cause = NULL;
-        int r;
+static void clear(void *data) {
+        manifest_clear(data);
+}
 
-        if (!arena)
-                return err_set(err, ENOMEM, "out of memory");
-        r = json_parse(arena, text, n, &options, &root, &cause);
+int manifest_parse(const char *text, size_t n, struct manifest *ret_manifest, struct err **err) {
+        static const struct document_kind kind = { "manifest", IMAGE_MANIFEST_SIZE_MAX, read_manifest, clear };
+        struct manifest m = { 0 };
+        int r = document_parse(&kind, text, n, &m, err);
+
         if (r == 0)
-                r = read_manifest(root, &m, &cause);
-        if (r < 0) {
-                manifest_clear(&m);
-                err_wrap(&cause, "manifest");
-                err_move(err, cause);
-                return r;
-        }
-        *ret_manifest = m;
-        return 0;
+                *ret_manifest = m;
+        return r;
 }
 
 void manifest_clear(struct manifest *m) {

@@ -1,0 +1,31 @@
+#include "images/document.h"
+
+#include <errno.h>
+
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/value.h"
+
+int document_parse(const struct document_kind *kind, const char *text, size_t n, void *data, struct err **err) {
+        const struct value_options options = { .bytes_max = kind->size_max };
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const struct value *root;
+        struct err *cause = NULL;
+        int r;
+
+        if (!arena)
+                return err_set(err, ENOMEM, "out of memory");
+        r = json_parse(arena, text, n, &options, &root, &cause);
+        if (r == 0 && !value_is(root, VALUE_MAP))
+                r = err_set(&cause, EINVAL, "it is %s, not a map", value_kind_name(root));
+        if (r == 0)
+                r = kind->read(root, data, &cause);
+        if (r < 0) {
+                kind->clear(data);
+                err_wrap(&cause, "%s", kind->name);
+                err_move(err, cause);
+        }
+        return r;
+}
