@@ -8,11 +8,10 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include <nghttp2/nghttp2.h>
-
 #include "cri/api.pb-c.h"
 #include "lib/cleanup.h"
 #include "lib/grpc_client.h"
+#include "tests/fuzz/frames.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -66,24 +65,7 @@ static void turn(int n) {
                 uv_run(&loop, UV_RUN_NOWAIT);
 }
 
-static size_t add_frames(const uint8_t *data, size_t size, uint8_t *out, size_t room) {
-        size_t n = 0;
-
-        while (size >= 4 && n + 9 + 255 < room) {
-                size_t length = data[3] < size - 4 ? data[3] : size - 4;
-                const uint8_t head[9] = { 0, 0, (uint8_t)length, data[0] % 10, data[1], 0, 0, 0, data[2] % 8 };
-
-                memcpy(out + n, head, 9);
-                memcpy(out + n + 9, data + 4, length);
-                n += 9 + length;
-                data += 4 + length;
-                size -= 4 + length;
-        }
-        return n;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        static const uint8_t settings[9] = { 0, 0, 0, NGHTTP2_SETTINGS };
         static uint8_t out[1 << 16];
         struct one ones[2] = {};
         size_t n = 0;
@@ -103,10 +85,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         fd = accept(listener, NULL, NULL);
         turn(2);
         if (data[0] & SETTINGS_FIRST) {
-                memcpy(out, settings, sizeof(settings));
-                n = sizeof(settings);
+                memcpy(out, frames_settings, sizeof(frames_settings));
+                n = sizeof(frames_settings);
         }
-        n += add_frames(data + 1, size - 1, out + n, sizeof(out) - n);
+        n += frames_make(data + 1, size - 1, 8, out + n, sizeof(out) - n);
         send(fd, out, n, MSG_DONTWAIT | MSG_NOSIGNAL);
         turn(4);
         if (data[0] & CANCEL_LATE && ones[0].call)

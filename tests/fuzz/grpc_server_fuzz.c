@@ -11,6 +11,7 @@
 
 #include "cri/api.pb-c.h"
 #include "lib/grpc_server.h"
+#include "tests/fuzz/frames.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -44,34 +45,17 @@ static void setup(void) {
                 abort();
 }
 
-static size_t add_frames(const uint8_t *data, size_t size, uint8_t *out, size_t room) {
-        size_t n = 0;
-
-        while (size >= 4 && n + 9 + 255 < room) {
-                size_t length = data[3] < size - 4 ? data[3] : size - 4;
-                const uint8_t head[9] = { 0, 0, (uint8_t)length, data[0] % 10, data[1], 0, 0, 0, data[2] };
-
-                memcpy(out + n, head, 9);
-                memcpy(out + n + 9, data + 4, length);
-                n += 9 + length;
-                data += 4 + length;
-                size -= 4 + length;
-        }
-        return n;
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static uint8_t out[1 << 16];
-        static const uint8_t settings[9] = { 0, 0, 0, NGHTTP2_SETTINGS };
         size_t n = NGHTTP2_CLIENT_MAGIC_LEN;
         int fd;
 
         if (!server)
                 setup();
         memcpy(out, NGHTTP2_CLIENT_MAGIC, n);
-        memcpy(out + n, settings, sizeof(settings));
-        n += sizeof(settings);
-        n += add_frames(data, size, out + n, sizeof(out) - n);
+        memcpy(out + n, frames_settings, sizeof(frames_settings));
+        n += sizeof(frames_settings);
+        n += frames_make(data, size, 256, out + n, sizeof(out) - n);
         fd = socket(AF_UNIX, SOCK_STREAM, 0);
         if (connect(fd, (struct sockaddr *)&address, address_size) < 0)
                 abort();

@@ -1,5 +1,6 @@
 /* What a container prints, in pieces of any size and with rotation at any size, is what a reader gets back. */
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <stdlib.h>
