@@ -126,8 +126,17 @@ void feed_advance(struct feed *f, uint64_t n) {
         f->ready += n;
         if (!f->memory)
                 f->stored = f->ready;
-        pthread_cond_broadcast(&f->changed);
+        if (f->ready >= f->wanted)
+                pthread_cond_broadcast(&f->changed);
         pthread_mutex_unlock(&f->lock);
+}
+
+static uint64_t end_of(const struct feed *f, uint64_t offset, size_t min) {
+        return offset >= f->size || min >= f->size - offset ? f->size : offset + min;
+}
+
+bool feed_has(struct feed *f, uint64_t offset, size_t min) {
+        return feed_ready(f) >= end_of(f, offset, min);
 }
 
 static ssize_t read_file(struct feed *f, uint64_t offset, size_t n, uint8_t *buffer, struct err **err) {
@@ -143,13 +152,14 @@ static ssize_t read_file(struct feed *f, uint64_t offset, size_t n, uint8_t *buf
 
 ssize_t feed_get(struct feed *f, uint64_t offset, size_t min, size_t n, uint8_t *buffer, const uint8_t **ret_bytes,
                  struct err **err) {
-        uint64_t there, window, wanted = min < f->size - offset ? offset + min : f->size;
+        uint64_t there, window;
         int r = 0;
 
         if (offset >= f->size)
                 return 0;
         pthread_mutex_lock(&f->lock);
-        while (f->ready < wanted && !f->error)
+        f->wanted = end_of(f, offset, min);
+        while (f->ready < f->wanted && !f->error)
                 pthread_cond_wait(&f->changed, &f->lock);
         there = f->ready;
         window = f->window;
@@ -172,17 +182,13 @@ ssize_t feed_get(struct feed *f, uint64_t offset, size_t min, size_t n, uint8_t 
         return (ssize_t)(n < straight ? n : straight);
 }
 
-bool feed_release(struct feed *f, uint64_t offset) {
-        bool more;
-
+void feed_release(struct feed *f, uint64_t offset) {
         pthread_mutex_lock(&f->lock);
         if (offset > f->released) {
                 f->released = offset;
                 pthread_cond_broadcast(&f->changed);
         }
-        more = f->ready > offset;
         pthread_mutex_unlock(&f->lock);
-        return more;
 }
 
 uint64_t feed_ready(struct feed *f) {

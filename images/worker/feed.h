@@ -33,6 +33,7 @@ struct feed {
         uint64_t window;   /* bytes from here on are in memory */
         uint64_t released; /* bytes up to here are read no more */
         uint64_t ready;    /* bytes that are there */
+        uint64_t wanted;   /* the reader waits for so many */
         struct err *error; /* why no more will come */
 };
 
@@ -56,8 +57,12 @@ void feed_advance(struct feed *feed, uint64_t n);
 ssize_t feed_get(struct feed *feed, uint64_t offset, size_t min, size_t n, uint8_t *buffer, const uint8_t **ret_bytes,
                  struct err **err);
 
-/* The bytes up to @offset are read no more. Returns whether there are more. */
-bool feed_release(struct feed *feed, uint64_t offset);
+/* Whether that would not wait. */
+bool feed_has(struct feed *feed, uint64_t offset, size_t min);
+
+/* The bytes up to @offset are read no more. Before a feed_get() that waits, at least all but @min of the window must be
+ * released. */
+void feed_release(struct feed *feed, uint64_t offset);
 
 /* Bytes that are there. */
 uint64_t feed_ready(struct feed *feed);

@@ -9,11 +9,16 @@
 /* Of a stream that is alone; then another may have come to go with it. */
 #define ALONE_STEP (64 * 1024)
 
+/* Pieces that are waited for before the thread wakes, so that it sleeps and wakes seldom and finds two streams. */
+#define BATCH 6
+
 struct hasher {
         pthread_t thread;
         pthread_mutex_t lock; /* guards what follows, and the streams' counts */
         pthread_cond_t work, done;
         struct hash_stream *streams; /* whoever was hashed last is last */
+        size_t n_pieces;             /* of all streams, that wait */
+        size_t n_waiting;            /* threads that need one of them now */
         bool ending;
 };
 
@@ -45,18 +50,18 @@ static void give_back(struct hasher *h, struct hash_stream *s, size_t n) {
         piece->bytes += n;
         piece->n -= n;
         s->done += n;
-        if (piece->n == 0)
+        if (piece->n == 0) {
                 s->n_done++;
+                h->n_pieces--;
+        }
 }
 
-/* Hashes what two streams have, or one when there is only one. Returns false when there is nothing. */
-static bool hash_some(struct hasher *h) {
-        struct hash_stream *a = take(h), *b = a ? take(h) : NULL;
+/* Hashes what two streams have, or one when there is only one. */
+static void hash_some(struct hasher *h) {
+        struct hash_stream *a = take(h), *b = take(h);
         const struct hash_piece *piece_a, *piece_b;
         size_t n;
 
-        if (!a)
-                return false;
         pthread_mutex_unlock(&h->lock);
         piece_a = &a->pieces[a->n_done % HASH_PIECES_MAX];
         if (b) {
@@ -71,17 +76,20 @@ static bool hash_some(struct hasher *h) {
         give_back(h, a, n);
         if (b)
                 give_back(h, b, n);
-        pthread_cond_broadcast(&h->done);
-        return true;
+        if (h->n_waiting > 0)
+                pthread_cond_broadcast(&h->done);
 }
 
 static void *hasher_main(void *data) {
         struct hasher *h = data;
 
         pthread_mutex_lock(&h->lock);
-        while (!h->ending)
-                if (!hash_some(h))
+        while (!h->ending) {
+                while (h->n_pieces > 0 && !h->ending)
+                        hash_some(h);
+                while (!h->ending && (h->n_pieces == 0 || (h->n_pieces < BATCH && h->n_waiting == 0)))
                         pthread_cond_wait(&h->work, &h->lock);
+        }
         pthread_mutex_unlock(&h->lock);
         return NULL;
 }
@@ -118,6 +126,14 @@ void hasher_free(struct hasher *h) {
         free(h);
 }
 
+/* Waits, with the lock held, until something was hashed. */
+static void wait_for_some(struct hasher *h) {
+        h->n_waiting++;
+        pthread_cond_signal(&h->work); /* each: another who waits may be about to go, and the thread to sleep */
+        pthread_cond_wait(&h->done, &h->lock);
+        h->n_waiting--;
+}
+
 int hash_stream_init(struct hash_stream *s, struct hasher *h) {
         int r;
 
@@ -141,10 +157,11 @@ void hash_stream_clear(struct hash_stream *s) {
                 return;
         pthread_mutex_lock(&h->lock);
         while (s->busy)
-                pthread_cond_wait(&h->done, &h->lock);
+                wait_for_some(h);
         for (at = &h->streams; *at != s; at = &(*at)->next)
                 ;
         *at = s->next;
+        h->n_pieces -= s->n_put - s->n_done;
         pthread_mutex_unlock(&h->lock);
         sha256_clear(&s->sha);
         s->hasher = NULL;
@@ -157,10 +174,11 @@ void hash_stream_put(struct hash_stream *s, const void *bytes, size_t n) {
                 return;
         pthread_mutex_lock(&h->lock);
         while (s->n_put - s->n_done == HASH_PIECES_MAX)
-                pthread_cond_wait(&h->done, &h->lock);
+                wait_for_some(h);
         s->pieces[s->n_put++ % HASH_PIECES_MAX] = (struct hash_piece){ .bytes = bytes, .n = n };
         s->put += n;
-        pthread_cond_signal(&h->work);
+        if (++h->n_pieces == BATCH)
+                pthread_cond_signal(&h->work);
         pthread_mutex_unlock(&h->lock);
 }
 
@@ -178,7 +196,7 @@ void hash_stream_wait(struct hash_stream *s, uint64_t n) {
 
         pthread_mutex_lock(&h->lock);
         while (s->done < n)
-                pthread_cond_wait(&h->done, &h->lock);
+                wait_for_some(h);
         pthread_mutex_unlock(&h->lock);
 }
 

@@ -13,7 +13,8 @@
 #include "lib/err.h"
 
 #define INPUT_SIZE (256 * 1024)
-#define INPUTS 4 /* buffers for what is in the file; one is read while others are still hashed */
+#define INPUT_MIN (128 * 1024) /* waited for, so that a thread wakes seldom */
+#define INPUTS 4               /* buffers for what is in the file; one is read while others are still hashed */
 
 static void format_digest(const uint8_t bytes[SHA256_SIZE], char ret[IMAGE_DIGEST_LENGTH + 1]) {
         strcpy(ret, "sha256:");
@@ -48,11 +49,12 @@ struct pipe {
         uint64_t n_buffers; /* of the ring, ever filled */
 };
 
-/* Lets go of what was hashed; when there is nothing more to read yet, of all. */
-static void release_input(struct pipe *p) {
+/* Lets go of what was hashed; when there is not enough to read yet, of all. */
+static void release_input(struct pipe *p, size_t min) {
         struct feed *feed = p->unpack->feed;
 
-        if (!feed_release(feed, hash_stream_done(&p->compressed))) {
+        feed_release(feed, hash_stream_done(&p->compressed));
+        if (!feed_has(feed, p->offset, min)) {
                 hash_stream_wait(&p->compressed, p->offset);
                 feed_release(feed, p->offset);
         }
@@ -63,7 +65,7 @@ static ssize_t read_input(struct pipe *p, size_t min, const uint8_t **ret_bytes,
         uint8_t *buffer;
         ssize_t n;
 
-        release_input(p);
+        release_input(p, min);
         p->input = (p->input + 1) % INPUTS;
         hash_stream_wait(&p->compressed, p->ends[p->input]);
         buffer = p->inputs + p->input * INPUT_SIZE;
@@ -103,7 +105,7 @@ static int fill_buffer(struct pipe *p, uint8_t *buffer, const uint8_t **in, size
                         break;
                 if (*n_in > 0)
                         return err_set(err, EBADMSG, "the compressed data makes no progress");
-                ssize_t n = read_input(p, 1, in, err);
+                ssize_t n = read_input(p, INPUT_MIN, in, err);
                 if (n < 0)
                         return (int)n;
                 if (n == 0) {

@@ -1,5 +1,6 @@
 #include "images/worker/sha256.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -147,10 +148,41 @@ static void test_given_up(void **state) {
         hasher_free(NULL);
 }
 
+struct waiter {
+        struct hasher *hasher;
+        size_t rounds;
+};
+
+static void *wait_main(void *data) {
+        struct waiter *w = data;
+        struct hash_stream stream;
+
+        assert_int_equal(hash_stream_init(&stream, w->hasher), 0);
+        for (size_t i = 1; i <= w->rounds; i++) {
+                hash_stream_put(&stream, bytes, 64);
+                hash_stream_wait(&stream, 64 * i);
+        }
+        hash_stream_clear(&stream);
+        return NULL;
+}
+
+/* Few pieces, each waited for by several at once: nobody is forgotten. */
+static void test_waiters(void **state) {
+        struct waiter w = { .hasher = NULL, .rounds = 20000 };
+        pthread_t threads[STREAMS];
+
+        assert_int_equal(hasher_new(&w.hasher, NULL), 0);
+        for (size_t i = 0; i < STREAMS; i++)
+                assert_int_equal(pthread_create(&threads[i], NULL, wait_main, &w), 0);
+        for (size_t i = 0; i < STREAMS; i++)
+                pthread_join(threads[i], NULL);
+        hasher_free(w.hasher);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_known),  cmocka_unit_test(test_lengths),  cmocka_unit_test(test_two),
-                cmocka_unit_test(test_hasher), cmocka_unit_test(test_given_up),
+                cmocka_unit_test(test_hasher), cmocka_unit_test(test_given_up), cmocka_unit_test(test_waiters),
         };
 
         fill();
