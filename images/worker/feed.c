@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "images/worker/pages.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
@@ -35,7 +36,7 @@ void feed_clear(struct feed *f) {
 static int open_window(struct feed *f) {
         char path[64];
 
-        f->memory = aligned_alloc(FEED_ALIGN, FEED_WINDOW);
+        f->memory = huge_pages(FEED_WINDOW);
         if (!f->memory)
                 return -ENOMEM;
         snprintf(path, sizeof(path), "/proc/self/fd/%d", f->fd);

@@ -3,10 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "images/worker/pages.h"
 #include "lib/err.h"
 
 int ring_init(struct ring *ring) {
-        *ring = (struct ring){ .memory = aligned_alloc(4096, (size_t)RING_BUFFERS * RING_BUFFER_SIZE) };
+        *ring = (struct ring){ .memory = huge_pages((size_t)RING_BUFFERS * RING_BUFFER_SIZE) };
         if (!ring->memory)
                 return -ENOMEM;
         pthread_mutex_init(&ring->lock, NULL);
