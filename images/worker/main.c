@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -33,6 +34,14 @@ static void raise_limits(void) {
                 limit.rlim_cur = limit.rlim_max;
                 setrlimit(RLIMIT_NOFILE, &limit);
         }
+}
+
+/* The threads hand work to each other in small pieces. None of them, nor what the node is for, is to be interrupted for
+ * a piece that can wait for the next. */
+static void be_batch(void) {
+        const struct sched_param none = { 0 };
+
+        sched_setscheduler(0, SCHED_BATCH, &none);
 }
 
 /* The transfer ends when nobody waits for it any more. What it has begun is swept by the next one. */
@@ -139,6 +148,7 @@ int main(int argc, char **argv) {
                 ask_helper(&request.transfer);
         umask(0);
         raise_limits();
+        be_batch();
         report = report_new(by_agent ? IMAGE_SOCKET_FD : -EBADF);
         if (!report) {
                 fputs("nacelle-image: out of memory\n", stderr);
