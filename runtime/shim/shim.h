@@ -85,7 +85,7 @@ struct container {
         struct init_report failure;
         int pid_fd;
         int stdin_fd, master_fd;
-        int relay_fd; /* the terminal's */
+        int relay_fd;        /* the terminal's */
         uint64_t join_flags; /* for an exec: namespaces that are the container's own */
         bool own_pid;
         int tasks[SHIM_TASKS_MAX];
