@@ -136,10 +136,6 @@ static uint64_t end_of(const struct feed *f, uint64_t offset, size_t min) {
         return offset >= f->size || min >= f->size - offset ? f->size : offset + min;
 }
 
-bool feed_has(struct feed *f, uint64_t offset, size_t min) {
-        return feed_ready(f) >= end_of(f, offset, min);
-}
-
 static ssize_t read_file(struct feed *f, uint64_t offset, size_t n, uint8_t *buffer, struct err **err) {
         ssize_t got;
 

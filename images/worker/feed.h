@@ -57,9 +57,6 @@ void feed_advance(struct feed *feed, uint64_t n);
 ssize_t feed_get(struct feed *feed, uint64_t offset, size_t min, size_t n, uint8_t *buffer, const uint8_t **ret_bytes,
                  struct err **err);
 
-/* Whether that would not wait. */
-bool feed_has(struct feed *feed, uint64_t offset, size_t min);
-
 /* The bytes up to @offset are read no more. Before a feed_get() that waits, at least all but @min of the window must be
  * released. */
 void feed_release(struct feed *feed, uint64_t offset);

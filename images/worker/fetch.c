@@ -12,7 +12,6 @@
 
 #include "images/files.h"
 #include "images/worker/blob.h"
-#include "images/worker/hasher.h"
 #include "images/worker/report.h"
 #include "images/worker/unpack.h"
 #include "lib/cleanup.h"
@@ -35,7 +34,6 @@ struct layer {
 
 struct job {
         struct fetch *fetch;
-        struct hasher *hasher;
         struct layer *layers;
         size_t n, n_distinct;
         size_t *distinct; /* indexes of layers, each diff id once */
@@ -94,7 +92,6 @@ static int write_info(int dir, const struct layer_result *result, const struct d
 static int unpack_to(struct job *job, struct layer *layer, struct blob *blob, int dir, struct err **err) {
         struct download d = { .job = job, .blob = blob };
         struct unpack u = { .feed = &d.feed,
-                            .hasher = job->hasher,
                             .digest = blob->descriptor->digest,
                             .diff_id = layer->diff_id,
                             .limits = job->fetch->limits,
@@ -367,8 +364,6 @@ static int fetch_layers(struct fetch *f, struct err **err) {
                 }
                 r = find_distinct(&job, err);
                 if (r == 0)
-                        r = hasher_new(&job.hasher, err);
-                if (r == 0)
                         r = run_threads(&job, err);
                 if (r == 0)
                         r = settle_all(&job, err);
@@ -381,7 +376,6 @@ static int fetch_layers(struct fetch *f, struct err **err) {
                 }
                 layer_needs_clear(&job.layers[i].result.needs);
         }
-        hasher_free(job.hasher);
         free(job.layers);
         free(job.distinct);
         return r;

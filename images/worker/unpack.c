@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "images/worker/hasher.h"
+#include <openssl/evp.h>
+
 #include "images/worker/inflate.h"
 #include "images/worker/ring.h"
 #include "images/worker/tar.h"
@@ -14,26 +15,26 @@
 
 #define INPUT_SIZE (256 * 1024)
 #define INPUT_MIN (128 * 1024) /* waited for, so that a thread wakes seldom */
-#define INPUTS 4               /* buffers for what is in the file; one is read while others are still hashed */
 
-static void format_digest(const uint8_t bytes[SHA256_SIZE], char ret[IMAGE_DIGEST_LENGTH + 1]) {
+static void finish_digest(EVP_MD_CTX *hash, char ret[IMAGE_DIGEST_LENGTH + 1]) {
+        unsigned char bytes[EVP_MAX_MD_SIZE];
+
+        EVP_DigestFinal_ex(hash, bytes, NULL);
         strcpy(ret, "sha256:");
-        for (size_t i = 0; i < SHA256_SIZE; i++)
+        for (size_t i = 0; i < 32; i++)
                 snprintf(ret + 7 + 2 * i, 3, "%02x", bytes[i]);
 }
 
 int digest_of(const void *bytes, size_t n, char ret_digest[IMAGE_DIGEST_LENGTH + 1]) {
-        uint8_t digest[SHA256_SIZE];
-        struct sha256 sha;
-        int r = sha256_init(&sha);
+        EVP_MD_CTX *hash = EVP_MD_CTX_new();
+        int r = -ENOMEM;
 
-        if (r < 0)
-                return r;
-        sha256_add(&sha, bytes, n);
-        sha256_finish(&sha, digest);
-        sha256_clear(&sha);
-        format_digest(digest, ret_digest);
-        return 0;
+        if (hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) && EVP_DigestUpdate(hash, bytes, n)) {
+                finish_digest(hash, ret_digest);
+                r = 0;
+        }
+        EVP_MD_CTX_free(hash);
+        return r;
 }
 
 /* The inflating thread's side. */
@@ -41,53 +42,26 @@ struct pipe {
         struct unpack *unpack;
         struct ring ring;
         struct inflater *inflater;
-        struct hash_stream compressed, plain;
-        uint8_t *inputs;       /* INPUTS of INPUT_SIZE */
-        uint64_t ends[INPUTS]; /* where in the blob their bytes end */
-        size_t input;          /* the one that was read last */
+        EVP_MD_CTX *compressed, *plain;
+        uint8_t *input; /* for what the feed has in its file */
         uint64_t offset;
-        uint64_t n_buffers; /* of the ring, ever filled */
 };
 
-/* Lets go of what was hashed; when there is not enough to read yet, of all. */
-static void release_input(struct pipe *p, size_t min) {
-        struct feed *feed = p->unpack->feed;
-
-        feed_release(feed, hash_stream_done(&p->compressed));
-        if (!feed_has(feed, p->offset, min)) {
-                hash_stream_wait(&p->compressed, p->offset);
-                feed_release(feed, p->offset);
-        }
-}
-
-/* Reads the next input, @min bytes if the blob has them. Returns its size, 0 at the blob's end. */
+/* Reads the next input, @min bytes if the blob has them, once the one before was used up. Returns its size, 0 at the
+ * blob's end. */
 static ssize_t read_input(struct pipe *p, size_t min, const uint8_t **ret_bytes, struct err **err) {
-        uint8_t *buffer;
+        struct feed *feed = p->unpack->feed;
         ssize_t n;
 
-        release_input(p, min);
-        p->input = (p->input + 1) % INPUTS;
-        hash_stream_wait(&p->compressed, p->ends[p->input]);
-        buffer = p->inputs + p->input * INPUT_SIZE;
-        n = feed_get(p->unpack->feed, p->offset, min, INPUT_SIZE, buffer, ret_bytes, err);
+        feed_release(feed, p->offset);
+        n = feed_get(feed, p->offset, min, INPUT_SIZE, p->input, ret_bytes, err);
         if (n <= 0)
                 return n;
-        hash_stream_put(&p->compressed, *ret_bytes, (size_t)n);
+        EVP_DigestUpdate(p->compressed, *ret_bytes, (size_t)n);
         p->offset += (uint64_t)n;
-        p->ends[p->input] = *ret_bytes == buffer ? p->offset : 0;
         if (p->unpack->progress)
                 p->unpack->progress(p->unpack->data, p->offset);
         return n;
-}
-
-/* An empty buffer of the ring, when what it held was hashed too; NULL when the writer is gone. */
-static uint8_t *next_buffer(struct pipe *p) {
-        uint8_t *buffer = ring_buffer(&p->ring);
-
-        if (buffer && p->n_buffers >= RING_BUFFERS)
-                hash_stream_wait(&p->plain, (p->n_buffers - RING_BUFFERS + 1) * RING_BUFFER_SIZE);
-        p->n_buffers++;
-        return buffer;
 }
 
 /* Fills one buffer of the ring as far as the blob allows, so that tar's blocks never straddle two. */
@@ -115,7 +89,7 @@ static int fill_buffer(struct pipe *p, uint8_t *buffer, const uint8_t **in, size
                 *n_in = (size_t)n;
         }
         *ret_n = RING_BUFFER_SIZE - room;
-        hash_stream_put(&p->plain, buffer, *ret_n);
+        EVP_DigestUpdate(p->plain, buffer, *ret_n);
         return 0;
 }
 
@@ -127,13 +101,10 @@ static int check_digest(const char *what, const char *wanted, const char *got, s
 
 static int check_digests(struct pipe *p, struct err **err) {
         struct unpack *u = p->unpack;
-        uint8_t digest[SHA256_SIZE];
         int r;
 
-        hash_stream_finish(&p->compressed, digest);
-        format_digest(digest, u->ret_digest);
-        hash_stream_finish(&p->plain, digest);
-        format_digest(digest, u->ret_diff_id);
+        finish_digest(p->compressed, u->ret_digest);
+        finish_digest(p->plain, u->ret_diff_id);
         r = check_digest("the blob's digest", u->digest, u->ret_digest, err);
         if (r == 0)
                 r = inflater_finish(p->inflater, err);
@@ -141,7 +112,7 @@ static int check_digests(struct pipe *p, struct err **err) {
 }
 
 static int inflate_all(struct pipe *p, struct err **err) {
-        const uint8_t *in = p->inputs;
+        const uint8_t *in = p->input;
         /* the first bytes tell the compression; a slow network may bring them one by one */
         ssize_t first = read_input(p, 16, &in, err);
         size_t n_in, n = 0;
@@ -151,7 +122,7 @@ static int inflate_all(struct pipe *p, struct err **err) {
                 return (int)first;
         n_in = (size_t)first;
         while (!end) {
-                uint8_t *buffer = next_buffer(p);
+                uint8_t *buffer = ring_buffer(&p->ring);
                 int r;
 
                 if (!buffer) /* the writer has failed and says why */
@@ -203,18 +174,22 @@ static int run(struct pipe *p, int root, struct err **err) {
 }
 
 int unpack_blob(struct unpack *u, int root, struct err **err) {
-        struct pipe p = { .unpack = u, .inflater = inflater_new(), .inputs = malloc(INPUTS * INPUT_SIZE) };
+        struct pipe p = { .unpack = u,
+                          .inflater = inflater_new(),
+                          .compressed = EVP_MD_CTX_new(),
+                          .plain = EVP_MD_CTX_new(),
+                          .input = malloc(INPUT_SIZE) };
         int r = ring_init(&p.ring);
 
-        if (r == 0 && p.inflater && p.inputs && hash_stream_init(&p.compressed, u->hasher) == 0 &&
-            hash_stream_init(&p.plain, u->hasher) == 0)
+        if (r == 0 && p.inflater && p.input && p.compressed && p.plain &&
+            EVP_DigestInit_ex(p.compressed, EVP_sha256(), NULL) && EVP_DigestInit_ex(p.plain, EVP_sha256(), NULL))
                 r = run(&p, root, err);
         else
                 r = err_set(err, ENOMEM, "out of memory");
-        hash_stream_clear(&p.compressed);
-        hash_stream_clear(&p.plain);
         ring_clear(&p.ring);
         inflater_free(p.inflater);
-        free(p.inputs);
+        EVP_MD_CTX_free(p.compressed);
+        EVP_MD_CTX_free(p.plain);
+        free(p.input);
         return r;
 }

@@ -1,5 +1,4 @@
-/* One blob to one directory: read as it arrives, hashed, inflated, hashed again, applied; two threads of work beside
- * the hasher's. */
+/* One blob to one directory: read as it arrives, hashed, inflated, hashed again, applied; two threads of work. */
 #pragma once
 
 #include "images/reference.h"
@@ -7,11 +6,9 @@
 #include "images/worker/layer.h"
 
 struct err;
-struct hasher;
 
 struct unpack {
         struct feed *feed;
-        struct hasher *hasher;
         const char *digest;  /* what the blob's must be, or NULL */
         const char *diff_id; /* what the uncompressed stream's must be, or NULL */
         struct layer_limits limits;
