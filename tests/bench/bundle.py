@@ -1,4 +1,5 @@
-"""What OCI runtimes are measured with: a bundle as `runc spec` makes it, and a static program that only ends."""
+"""What OCI runtimes are measured with: a bundle as `runc spec` makes it, a static program that only ends, and a stopwatch."""
+import os
 import shutil
 import subprocess
 
@@ -6,9 +7,18 @@ SETS = ("bounding", "effective", "permitted")
 MASKED = ["acpi", "asound", "kcore", "keys", "latency_stats", "timer_list", "timer_stats", "sched_debug", "scsi"]
 
 
-def small_program(path):
+def static_program(path, source):
     compiler = shutil.which("musl-gcc") or "gcc"
-    subprocess.run([compiler, "-x", "c", "-static", "-Os", "-s", "-o", path, "-"], input="int main(void) { return 0; }", text=True, check=True)
+    subprocess.run([compiler, "-x", "c", "-static", "-Os", "-s", "-o", path, "-"], input=source, text=True, check=True)
+
+
+def small_program(path):
+    static_program(path, "int main(void) { return 0; }")
+
+
+def stopwatch(path):
+    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "stopwatch.c")) as f:
+        static_program(path, f.read())
 
 
 def bundle_config(args, limit=None):
