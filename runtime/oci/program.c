@@ -1,20 +1,12 @@
 #include <errno.h>
-#include <linux/memfd.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "runtime/init_part.h"
 #include "runtime/oci/oci.h"
+#include "runtime/sealed.h"
 #include "runtime/sys.h"
-
-#ifndef MFD_EXEC
-#define MFD_EXEC 0x10u
-#endif
-
-#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 /* nacelle-init as it was built. */
 __asm__(".pushsection .rodata\n"
@@ -24,27 +16,9 @@ __asm__(".pushsection .rodata\n"
         ".popsection\n");
 extern const char init_program[], init_program_end[];
 
-static int open_copy(void) {
-        size_t size = (size_t)(init_program_end - init_program);
-        _cleanup_close_ int copy = memfd_create(INIT_PROGRAM, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC);
-
-        if (copy < 0 && errno == EINVAL) /* before Linux 6.3 all can be executed */
-                copy = memfd_create(INIT_PROGRAM, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-        if (copy < 0)
-                return -errno;
-        for (size_t done = 0; done < size;) {
-                ssize_t n = write(copy, init_program + done, size - done);
-
-                if (n < 0)
-                        return -errno;
-                done += (size_t)n;
-        }
-        return fcntl(copy, F_ADD_SEALS, SEALS) < 0 ? -errno : TAKE_FD(copy);
-}
-
 /* Where nothing in memory may be executed (vm.memfd_noexec): this program itself, on a read-only mount without a path.
  */
-static int open_readonly(void) {
+static int open_readonly(int *ret_fd) {
         _cleanup_close_ int exe = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), tree = -EBADF;
         struct sys_mount_attr attr = { .attr_set = MOUNT_ATTR_RDONLY };
 
@@ -52,18 +26,17 @@ static int open_readonly(void) {
                 tree = sys_open_tree(exe, "", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
         if (tree < 0 || sys_mount_setattr(tree, "", AT_EMPTY_PATH, &attr) < 0)
                 return -errno;
-        return TAKE_FD(tree);
+        *ret_fd = TAKE_FD(tree);
+        return 0;
 }
 
 int oci_program_open(int *ret_fd, struct err **err) {
-        int fd = open_copy();
+        size_t size = (size_t)(init_program_end - init_program);
+        int r = sealed_copy(INIT_PROGRAM, init_program, size, true, ret_fd);
 
-        if (fd == -EACCES)
-                fd = open_readonly();
-        if (fd < 0)
-                return err_errno(err, -fd, "a copy of " INIT_PROGRAM " that the container cannot write to");
-        *ret_fd = fd;
-        return 0;
+        if (r == -EACCES)
+                r = open_readonly(ret_fd);
+        return r < 0 ? err_errno(err, -r, "a copy of " INIT_PROGRAM " that the container cannot write to") : 0;
 }
 
 int oci_program_run(int program, int socket, unsigned preserve) {
