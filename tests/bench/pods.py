@@ -139,17 +139,20 @@ def cpu_ms(pid):
     return (int(fields[11]) + int(fields[12])) * 10
 
 
-def switches(pid):
-    return sum(int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", open(path).read(), re.M).group(1)) for path in glob.glob(f"/proc/{pid}/task/*/status"))
+def switches(pids):
+    """{thread: how often it has waited}."""
+    return {path: int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", open(path).read(), re.M).group(1))
+            for pid in pids for path in glob.glob(f"/proc/{pid}/task/*/status")}
 
 
 def daemons_at_rest(daemons, shims, seconds=10):
     """What pods cost in memory, and their daemons while nothing happens."""
     time.sleep(12)  # the agent's pool threads end
-    before, cpu = sum(map(switches, daemons)), sum(map(cpu_ms, daemons))
+    before, cpu = switches(daemons), sum(map(cpu_ms, daemons))
     time.sleep(seconds)
+    woken = sum(n - before.get(thread, 0) for thread, n in switches(daemons).items())
     return {"shims": sum(map(rollup, shims)), "pss": sum(map(rollup, daemons)), "rss": sum(rollup(p, "Rss") for p in daemons),
-            "switches": (sum(map(switches, daemons)) - before) / seconds, "cpu": (sum(map(cpu_ms, daemons)) - cpu) / 10 / seconds}
+            "switches": woken / seconds, "cpu": (sum(map(cpu_ms, daemons)) - cpu) / 10 / seconds}
 
 
 def at_rest(node):
