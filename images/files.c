@@ -14,6 +14,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 
 /* Below this depth directories are moved up before they are emptied, so that neither stack nor descriptors run out. */
 #define REMOVE_DEPTH_MAX 32
@@ -76,20 +77,6 @@ const char *file_temporary_name(const char *prefix, char ret_name[FILE_TEMPORARY
         return ret_name;
 }
 
-static int write_all(int fd, const char *text, size_t n) {
-        while (n > 0) {
-                ssize_t put = write(fd, text, n);
-
-                if (put < 0 && errno == EINTR)
-                        continue;
-                if (put < 0)
-                        return -errno;
-                text += put;
-                n -= (size_t)put;
-        }
-        return fsync(fd) < 0 ? -errno : 0;
-}
-
 int file_write(int dir, const char *name, const void *text, size_t n, struct err **err) {
         char temporary[FILE_TEMPORARY_MAX];
         _cleanup_close_ int fd = -EBADF;
@@ -99,7 +86,9 @@ int file_write(int dir, const char *name, const void *text, size_t n, struct err
         fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return err_errno(err, errno, "create %s", name);
-        r = write_all(fd, text, n);
+        r = files_write_all(fd, text, n);
+        if (r == 0 && fsync(fd) < 0)
+                r = -errno;
         if (r == 0 && renameat(dir, temporary, dir, name) < 0)
                 r = -errno;
         if (r < 0) {

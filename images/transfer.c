@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,8 +20,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"
-
-extern char **environ;
+#include "lib/program.h"
 
 struct image_transfer {
         uv_loop_t *loop;
@@ -212,28 +210,19 @@ static int find_worker(char **ret_path, struct err **err) {
         return err_set(err, ENOENT, "no program " IMAGE_WORKER " in %s or ../libexec/nacelle", self);
 }
 
+/* A terminal's ^C is for the agent, which then ends the worker: it has a process group of its own. */
 static int spawn(const char *path, int socket, pid_t *ret_pid, struct err **err) {
         char *const argv[] = { (char *)IMAGE_WORKER, NULL };
         posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none, all;
         int r;
 
-        sigemptyset(&none);
-        sigfillset(&all);
         posix_spawn_file_actions_init(&actions);
-        posix_spawnattr_init(&attributes);
         posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDWR, 0);
         posix_spawn_file_actions_adddup2(&actions, STDIN_FILENO, STDOUT_FILENO);
         posix_spawn_file_actions_adddup2(&actions, socket, IMAGE_SOCKET_FD);
-        posix_spawnattr_setsigmask(&attributes, &none);
-        posix_spawnattr_setsigdefault(&attributes, &all);
-        posix_spawnattr_setpgroup(&attributes, 0); /* a terminal's ^C is for the agent; its end is the worker's */
-        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
-        r = posix_spawn(ret_pid, path, &actions, &attributes, argv, environ);
+        r = program_spawn(path, argv, NULL, &actions, ret_pid, err);
         posix_spawn_file_actions_destroy(&actions);
-        posix_spawnattr_destroy(&attributes);
-        return r != 0 ? err_errno(err, r, "start %s", path) : 0;
+        return r;
 }
 
 /* Starts the process; on failure nothing of it is left. */

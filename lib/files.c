@@ -79,15 +79,17 @@ int files_read(const char *path, size_t max, char **ret_data, size_t *ret_size, 
         return 0;
 }
 
-static int write_all(int fd, const char *data, size_t size) {
+int files_write_all(int fd, const void *data, size_t size) {
+        const char *from = data;
+
         while (size > 0) {
-                ssize_t n = write(fd, data, size);
+                ssize_t n = write(fd, from, size);
 
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0)
                         return -errno;
-                data += n;
+                from += n;
                 size -= (size_t)n;
         }
         return 0;
@@ -104,7 +106,7 @@ int files_replace(const char *path, const void *data, size_t size, mode_t mode, 
         fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
         if (fd < 0)
                 return err_errno(err, errno, "create %s", path);
-        r = write_all(fd, data, size);
+        r = files_write_all(fd, data, size);
         if (r >= 0 && fchmod(fd, mode) < 0) /* whatever the umask is */
                 r = -errno;
         if (r >= 0 && rename(temporary, path) < 0)

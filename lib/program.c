@@ -16,6 +16,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 
 extern char **environ;
 
@@ -29,52 +30,51 @@ struct process {
 /* A file in memory: unlike a pipe it takes all of the input at once, whether it is read or not. */
 static int make_input(const struct program_call *call, int *ret_fd, struct err **err) {
         _cleanup_close_ int fd = memfd_create("input", MFD_CLOEXEC);
+        int r;
 
         if (fd < 0)
                 return err_errno(err, errno, "make a file for the input");
-        for (size_t done = 0; done < call->n_input;) {
-                ssize_t n = write(fd, call->input + done, call->n_input - done);
-
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n <= 0)
-                        return err_errno(err, n < 0 ? errno : ENOSPC, "write the input");
-                done += (size_t)n;
-        }
+        r = files_write_all(fd, call->input, call->n_input);
+        if (r < 0)
+                return err_errno(err, -r, "write the input");
         if (lseek(fd, 0, SEEK_SET) < 0)
                 return err_errno(err, errno, "write the input");
         *ret_fd = TAKE_FD(fd);
         return 0;
 }
 
-/* In a process group of its own, so that a timeout ends what it started too; signals as by default. */
+int program_spawn(const char *path, char *const *arguments, char *const *environment,
+                  const posix_spawn_file_actions_t *actions, pid_t *ret_pid, struct err **err) {
+        posix_spawnattr_t attributes;
+        sigset_t none, all;
+        int r = posix_spawnattr_init(&attributes);
+
+        if (r != 0)
+                return err_errno(err, r, "start %s", path);
+        sigemptyset(&none);
+        sigfillset(&all);
+        posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+        posix_spawnattr_setsigmask(&attributes, &none);
+        posix_spawnattr_setsigdefault(&attributes, &all);
+        r = posix_spawn(ret_pid, path, actions, &attributes, arguments, environment ?: environ);
+        posix_spawnattr_destroy(&attributes);
+        return r == 0 ? 0 : err_errno(err, r, "start %s", path);
+}
+
 static int spawn(struct process *process, const int fds[3], struct err **err) {
         const struct program_call *call = process->call;
         posix_spawn_file_actions_t actions;
-        posix_spawnattr_t attributes;
-        sigset_t none, all;
-        int r;
+        int r = posix_spawn_file_actions_init(&actions);
 
-        sigemptyset(&none);
-        sigfillset(&all);
-        r = posix_spawnattr_init(&attributes);
         if (r != 0)
                 return err_errno(err, r, "start %s", call->path);
-        r = posix_spawn_file_actions_init(&actions);
-        if (r == 0) {
-                posix_spawnattr_setflags(&attributes,
-                                         POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-                posix_spawnattr_setsigmask(&attributes, &none);
-                posix_spawnattr_setsigdefault(&attributes, &all);
-                for (int i = 0; i < 3 && r == 0; i++)
-                        r = posix_spawn_file_actions_adddup2(&actions, fds[i], i);
-                if (r == 0)
-                        r = posix_spawn(&process->pid, call->path, &actions, &attributes,
-                                        (char *const *)(uintptr_t)call->arguments, call->environment ?: environ);
-                posix_spawn_file_actions_destroy(&actions);
-        }
-        posix_spawnattr_destroy(&attributes);
-        return r == 0 ? 0 : err_errno(err, r, "start %s", call->path);
+        for (int i = 0; i < 3 && r == 0; i++)
+                r = posix_spawn_file_actions_adddup2(&actions, fds[i], i);
+        r = r != 0 ? err_errno(err, r, "start %s", call->path) :
+                     program_spawn(call->path, (char *const *)(uintptr_t)call->arguments, call->environment, &actions,
+                                   &process->pid, err);
+        posix_spawn_file_actions_destroy(&actions);
+        return r;
 }
 
 static int start(struct process *process, struct err **err) {

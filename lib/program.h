@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <spawn.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -32,6 +33,11 @@ struct program_result {
         struct program_output out, error;
         int status; /* as waitpid(2) has it */
 };
+
+/* Only starts one: in a process group of its own, so that whoever ends it can end what it has started too, and with the
+ * signals' defaults. @environment NULL: ours. */
+int program_spawn(const char *path, char *const *arguments, char *const *environment,
+                  const posix_spawn_file_actions_t *actions, pid_t *ret_pid, struct err **err);
 
 /* Returns 0 when the program ended, however; -ETIMEDOUT or -ECANCELED when it was killed; else the errno of starting
  * it. Clear the result in each case. */

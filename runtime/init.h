@@ -80,6 +80,9 @@ int init_join(struct init *init, int fd, int flags);
 /* Moves the calling process into a cgroup by its cgroup.procs or tasks file. */
 int init_cgroup(struct init *init, int fd);
 
+/* init_dev.c: whether it is open, and the null device. */
+bool init_is_null(int fd);
+
 /* init_path.c: an O_PATH descriptor of @path inside the root, or a negative errno. */
 int init_open(struct init *init, const char *path, bool nofollow);
 /* Makes it when missing, as a directory or an empty file, with the directories above. Links are followed in the root,

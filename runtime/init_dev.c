@@ -20,6 +20,12 @@
 #define TIOCGPTPEER _IO('T', 0x41)
 #endif
 
+bool init_is_null(int fd) {
+        struct stat st;
+
+        return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
+}
+
 static const struct {
         const char *name;
         unsigned minor, major;

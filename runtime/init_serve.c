@@ -4,8 +4,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "lib/cleanup.h"
 #include "runtime/init.h"
@@ -48,12 +46,10 @@ static int receive(struct init *init) {
 
 /* By its path in the mount namespace that was made or joined: a descriptor of another one's could not be cloned. */
 static int find_null(struct init *init) {
-        struct stat st;
-
         if (init->null_fd >= 0)
                 return 0;
         init->null_fd = open("/dev/null", O_PATH | O_NOFOLLOW | O_CLOEXEC);
-        if (init->null_fd < 0 || fstat(init->null_fd, &st) < 0 || !S_ISCHR(st.st_mode) || st.st_rdev != makedev(1, 3))
+        if (!init_is_null(init->null_fd))
                 return init_fail(init, ENODEV, "/dev/null of the mount namespace");
         return 0;
 }

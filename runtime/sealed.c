@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/files.h"
 
 #ifndef MFD_EXEC
 #define MFD_EXEC 0x10u
@@ -16,20 +17,17 @@
 
 int sealed_copy(const char *name, const void *data, size_t size, bool executable, int *ret_fd) {
         _cleanup_close_ int fd = memfd_create(name, FLAGS | (executable ? MFD_EXEC : 0));
+        int r;
 
         if (fd < 0 && errno == EINVAL && executable) /* before Linux 6.3 all can be executed */
                 fd = memfd_create(name, FLAGS);
         if (fd < 0)
                 return -errno;
-        for (size_t done = 0; done < size;) {
-                ssize_t n = write(fd, (const char *)data + done, size - done);
-
-                if (n < 0)
-                        return -errno;
-                done += (size_t)n;
-        }
-        if (fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-                return -errno;
+        r = files_write_all(fd, data, size);
+        if (r == 0 && fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+                r = -errno;
+        if (r < 0)
+                return r;
         *ret_fd = TAKE_FD(fd);
         return 0;
 }

@@ -10,7 +10,6 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <sys/vfs.h>
 #include <sys/wait.h>
@@ -26,12 +25,6 @@
 #include "runtime/sys.h"
 #include "runtime/wire.h"
 
-static bool is_null(int fd) {
-        struct stat st;
-
-        return fstat(fd, &st) == 0 && S_ISCHR(st.st_mode) && st.st_rdev == makedev(1, 3);
-}
-
 /* The host's /proc and null device, and not what somebody mounted or linked in their place. */
 static int open_host(int *ret_proc, int *ret_null, struct err **err) {
         _cleanup_close_ int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -40,7 +33,7 @@ static int open_host(int *ret_proc, int *ret_null, struct err **err) {
 
         if (proc < 0 || fstatfs(proc, &fs) < 0 || fs.f_type != PROC_SUPER_MAGIC)
                 return err_set(err, ENOTSUP, "/proc is not the proc file system");
-        if (null < 0 || !is_null(null))
+        if (!init_is_null(null))
                 return err_set(err, ENOTSUP, "/dev/null is not the null device");
         *ret_proc = TAKE_FD(proc);
         *ret_null = TAKE_FD(null);
