@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <linux/keyctl.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,7 @@ void init_prepare(struct init *init, const char *plan, size_t size, const int *f
                 .n_fds = n_fds,
                 .proc_fd = -EBADF,
                 .report_fd = -EBADF,
+                .start_fd = -EBADF,
                 .null_fd = -EBADF,
                 .empty_fd = -EBADF,
                 .shm_fd = -EBADF,
@@ -192,13 +194,12 @@ static int step_args(struct init *init, const struct plan_step *step) {
  */
 static int step_wait(struct init *init, const struct plan_step *step) {
         const struct init_report report = { .kind = INIT_WAITS };
-        _cleanup_close_ int fd = -EBADF;
         char path[64];
 
         send(init->report_fd, &report, sizeof(report), MSG_NOSIGNAL);
         snprintf(path, sizeof(path), "self/fd/%d", init_fd(init, step->fd));
-        fd = openat(init->proc_fd, path, O_WRONLY | O_CLOEXEC);
-        if (fd < 0 || write(fd, "0", 1) != 1)
+        init->start_fd = openat(init->proc_fd, path, O_WRONLY | O_CLOEXEC);
+        if (init->start_fd < 0 || write(init->start_fd, "0", 1) != 1)
                 return init_fail(init, errno, "wait for the start");
         return 0;
 }
@@ -277,9 +278,13 @@ void init_hide(void) {
 }
 
 _Noreturn void init_give_up(struct init *init) {
-        /* After `create` nobody listens any more: what fails then, the container's own error output says. */
-        if (init->report_fd >= 0 && send(init->report_fd, &init->error, sizeof(init->error), MSG_NOSIGNAL) < 0)
-                dprintf(2, "nacelle: %s\n", init->error.text);
+        const struct init_report *error = &init->error;
+
+        /* `create` has gone when `start` comes; should that have gone too, the container's own error output says it. */
+        signal(SIGPIPE, SIG_IGN);
+        if (init->report_fd >= 0 && send(init->report_fd, error, sizeof(*error), MSG_NOSIGNAL) < 0 &&
+            write(init->start_fd, error, sizeof(*error)) < 0)
+                dprintf(2, "nacelle: %s\n", error->text);
         _exit(127);
 }
 

@@ -38,6 +38,7 @@ struct init {
         size_t n_fds;
         int proc_fd;   /* the host's /proc */
         int report_fd; /* a SOCK_SEQPACKET socket, -EBADF: failures stay in error */
+        int start_fd;  /* the FIFO that `start` reads, once it does: an init_report, or its end at execve(); -EBADF */
         int null_fd;   /* the null device and an empty directory outside of the root, to mask with; without the latter a
                         * new   file system hides a directory */
         int empty_fd;
@@ -60,7 +61,7 @@ int init_walk(struct init *init);
 /* Closes the process to others, until its execve(). */
 void init_hide(void);
 
-/* Reports init->error to report_fd and exits with status 127. */
+/* Reports init->error to report_fd or start_fd and exits with status 127. */
 _Noreturn void init_give_up(struct init *init);
 
 /* The three, for a plan that ends in PLAN_EXEC. */

@@ -54,7 +54,7 @@ enum plan_step_kind {
         PLAN_ENV,      /* data: strings */
         PLAN_EXEC,     /* the end */
         PLAN_LOOKUP,   /* nacelle-oci: the command is there and may be run, so that `create` can say so */
-        PLAN_WAIT,     /* nacelle-oci: open the FIFO that fd names, which blocks until `start` reads from it */
+        PLAN_WAIT,     /* nacelle-oci: open the FIFO that fd names, once `start` reads from it; failures go there */
         PLAN_SYNC,     /* nacelle-oci: tell the parent, and go on when it says so (hooks in the runtime's namespaces) */
         PLAN_HOOK, /* nacelle-oci: run a program; a, b: numbers of args and env, c: seconds; strings: path, what goes to
                     * its standard input, args, env */

@@ -13,6 +13,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
+#include "runtime/init.h"
 #include "runtime/oci/creation.h"
 #include "runtime/plan.h"
 #include "runtime/prepare.h"
@@ -344,10 +345,25 @@ static int poststart(struct oci *oci, const struct oci_state *state, struct err 
                              err);
 }
 
-int oci_start(struct oci_call *call, struct err **err) {
-        _cleanup_close_ int fifo = -EBADF;
-        struct oci_state state;
+/* Lets the process go on that waits at the FIFO, and sees it become the container's program. */
+static int release(const struct oci_state *state, struct err **err) {
+        _cleanup_close_ int fifo = openat(state->dir, "exec.fifo", O_RDONLY | O_CLOEXEC);
+        struct init_report report;
+        ssize_t n;
         char byte;
+
+        if (fifo < 0 || read(fifo, &byte, 1) < 0 || unlinkat(state->dir, "exec.fifo", 0) < 0)
+                return err_errno(err, errno, "container %s: start", state->id);
+        n = read(fifo, &report, sizeof(report));
+        if (n == 0)
+                return 0;
+        if (n != sizeof(report))
+                return err_errno(err, n < 0 ? errno : EBADMSG, "container %s: its start", state->id);
+        return err_set(err, report.code, "container %s: %.*s", state->id, INIT_TEXT_MAX, report.text);
+}
+
+int oci_start(struct oci_call *call, struct err **err) {
+        struct oci_state state;
         int r;
 
         if (call->argc != 2)
@@ -357,10 +373,8 @@ int oci_start(struct oci_call *call, struct err **err) {
                 return r;
         if (strcmp(state.status, "created") != 0)
                 return err_set(err, EINVAL, "cannot start a container that is %s", state.status);
-        fifo = openat(state.dir, "exec.fifo", O_RDONLY | O_CLOEXEC);
-        if (fifo < 0 || read(fifo, &byte, 1) < 0 || unlinkat(state.dir, "exec.fifo", 0) < 0)
-                return err_errno(err, errno, "container %s: start", state.id);
-        return poststart(call->oci, &state, err);
+        r = release(&state, err);
+        return r < 0 ? r : poststart(call->oci, &state, err);
 }
 
 static int remove_container(struct creation *c, struct err **err) {

@@ -257,6 +257,30 @@ def test_hook_failure(bundle):
     assert "/bin/sleep" in bundle.refused(hooks={"createRuntime": [slow]})
 
 
+def test_start_sees_the_program(bundle):
+    """`start` ends when the program runs, or says why it does not."""
+    for i in range(20):
+        bundle.configure("sleep", "1000")
+        assert bundle.call("create", "c").returncode == 0
+        pid = json.loads(bundle.call("state", "c").stdout)["pid"]
+        assert bundle.call("start", "c").returncode == 0
+        with open(f"/proc/{pid}/cmdline") as f:
+            assert f.read() == "sleep\0" "1000\0"
+        assert bundle.call("delete", "--force", "c").returncode == 0
+    with open(bundle.root + "/script", "w") as f:
+        f.write("#!/nowhere\n")
+    os.chmod(bundle.root + "/script", 0o755)
+    hook = {"startContainer": [{"path": "/bin/busybox", "args": ["false"]}]}
+    for args, hooks, error in ((["/script"], {}, 'container c: exec "/script": No such file or directory'),
+                               (["sleep", "1000"], hook, "container c: hook /bin/busybox: exit status 1")):
+        bundle.configure(*args, hooks=hooks)
+        assert bundle.call("create", "c").returncode == 0
+        started = bundle.call("start", "c")
+        assert started.returncode == 1 and error in started.stderr
+        wait_for("its end", lambda: bundle.state() == "stopped")
+        assert bundle.call("delete", "c").returncode == 0
+
+
 def test_without_rights(bundle):
     """A user makes containers in a user namespace of their own, without cgroups."""
     path, _ = copy_of_program(bundle)
