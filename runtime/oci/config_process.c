@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -139,6 +140,29 @@ static int read_seccomp(const struct value *json, struct process_spec *process, 
                                        err);
 }
 
+static const struct security_module {
+        const char *name, *field;
+        const char *state; /* a file of one letter, N where the module sleeps */
+} apparmor = { "AppArmor", "apparmorProfile", "/sys/module/apparmor/parameters/enabled" },
+  selinux = { "SELinux", "selinuxLabel", "/sys/fs/selinux/enforce" };
+
+/* What is to be confined is not made where nothing confines it: the kernel's own refusal comes with the start only. */
+static int read_label(const struct value *json, const struct security_module *module, const char **ret_label,
+                      struct err **err) {
+        const char *label = value_string(value_get(json, module->field));
+        _cleanup_close_ int fd = -EBADF;
+        char state = 'N';
+
+        *ret_label = label && label[0] ? label : NULL;
+        if (!*ret_label)
+                return 0;
+        fd = open(module->state, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || read(fd, &state, 1) != 1 || state == 'N')
+                return err_set(err, ENOTSUP, "process.%s: \"%s\": this kernel does not run %s", module->field, label,
+                               module->name);
+        return 0;
+}
+
 int oci_config_process(struct oci *oci, const struct value *json, const struct value *seccomp,
                        struct process_spec *process, struct err **err) {
         int64_t n;
@@ -163,13 +187,11 @@ int oci_config_process(struct oci *oci, const struct value *json, const struct v
                 process->oom_score_adj = (int)n;
                 process->set_oom_score_adj = true;
         }
-        process->apparmor = value_string(value_get(json, "apparmorProfile"));
-        process->selinux = value_string(value_get(json, "selinuxLabel"));
-        if (process->apparmor && !process->apparmor[0])
-                process->apparmor = NULL;
-        if (process->selinux && !process->selinux[0])
-                process->selinux = NULL;
-        r = read_user(oci, value_get(json, "user"), process, err);
+        r = read_label(json, &apparmor, &process->apparmor, err);
+        if (r == 0)
+                r = read_label(json, &selinux, &process->selinux, err);
+        if (r == 0)
+                r = read_user(oci, value_get(json, "user"), process, err);
         if (r == 0)
                 r = read_capabilities(value_get(json, "capabilities"), &process->capabilities, err);
         if (r == 0)

@@ -329,6 +329,9 @@ REFUSED = [
     ({"mounts": [{"destination": "/data", "type": "nofs", "source": "x"}]}, "file system type nofs"),
     ({"vm": {"kernel": {"path": "/x"}}}, "vm: not supported"),
 ]
+for _name, _field, _home in ("AppArmor", "apparmorProfile", "/sys/module/apparmor"), ("SELinux", "selinuxLabel", "/sys/fs/selinux"):
+    if not os.path.exists(_home):
+        REFUSED.append(({"process": {_field: "x"}}, f'process.{_field}: "x": this kernel does not run {_name}'))
 
 
 @pytest.mark.parametrize("config,says", REFUSED, ids=[s for _, s in REFUSED])
