@@ -12,6 +12,7 @@
 
 #include "images/files.h"
 #include "images/worker/blob.h"
+#include "images/worker/hash.h"
 #include "images/worker/report.h"
 #include "images/worker/unpack.h"
 #include "lib/cleanup.h"

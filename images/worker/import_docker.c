@@ -4,13 +4,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/evp.h>
-
 #include "images/store.h"
 #include "images/worker/fetch.h"
+#include "images/worker/hash.h"
 #include "images/worker/import_internal.h"
 #include "images/worker/stored.h"
-#include "images/worker/unpack.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -37,12 +35,11 @@ static int fetch_region(void *data, const struct descriptor *blob, uint64_t offs
 /* The digest of a compressed layer, which the archive does not tell. */
 static int hash_region(const struct region *region, char ret[IMAGE_DIGEST_LENGTH + 1], struct err **err) {
         _cleanup_free_ uint8_t *buffer = malloc(1 << 20);
-        EVP_MD_CTX *hash = EVP_MD_CTX_new();
-        unsigned char bytes[EVP_MAX_MD_SIZE];
+        struct hash *hash = hash_new();
         uint64_t at = 0;
         int r = 0;
 
-        if (!buffer || !hash || !EVP_DigestInit_ex(hash, EVP_sha256(), NULL))
+        if (!buffer || !hash)
                 r = err_set(err, ENOMEM, "out of memory");
         while (r == 0 && at < region->size) {
                 uint64_t left = region->size - at;
@@ -53,16 +50,12 @@ static int hash_region(const struct region *region, char ret[IMAGE_DIGEST_LENGTH
                         r = err_errno(err, n < 0 ? errno : EBADMSG, "read the archive");
                         break;
                 }
-                EVP_DigestUpdate(hash, buffer, (size_t)n);
+                hash_add(hash, buffer, (size_t)n);
                 at += (uint64_t)n;
         }
-        if (r == 0) {
-                EVP_DigestFinal_ex(hash, bytes, NULL);
-                strcpy(ret, "sha256:");
-                for (size_t i = 0; i < 32; i++)
-                        snprintf(ret + 7 + 2 * i, 3, "%02x", bytes[i]);
-        }
-        EVP_MD_CTX_free(hash);
+        if (r == 0)
+                hash_finish(hash, ret);
+        hash_free(hash);
         return r;
 }
 

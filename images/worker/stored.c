@@ -11,7 +11,7 @@
 #include "images/files.h"
 #include "images/store.h"
 #include "images/worker/archive.h"
-#include "images/worker/unpack.h"
+#include "images/worker/hash.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/json_writer.h"

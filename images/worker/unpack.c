@@ -1,12 +1,10 @@
 #include "images/worker/unpack.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
+#include "images/worker/hash.h"
 #include "images/worker/inflate.h"
 #include "images/worker/ring.h"
 #include "images/worker/tar.h"
@@ -16,33 +14,12 @@
 #define INPUT_SIZE (256 * 1024)
 #define INPUT_MIN (128 * 1024) /* waited for, so that a thread wakes seldom */
 
-static void finish_digest(EVP_MD_CTX *hash, char ret[IMAGE_DIGEST_LENGTH + 1]) {
-        unsigned char bytes[EVP_MAX_MD_SIZE];
-
-        EVP_DigestFinal_ex(hash, bytes, NULL);
-        strcpy(ret, "sha256:");
-        for (size_t i = 0; i < 32; i++)
-                snprintf(ret + 7 + 2 * i, 3, "%02x", bytes[i]);
-}
-
-int digest_of(const void *bytes, size_t n, char ret_digest[IMAGE_DIGEST_LENGTH + 1]) {
-        EVP_MD_CTX *hash = EVP_MD_CTX_new();
-        int r = -ENOMEM;
-
-        if (hash && EVP_DigestInit_ex(hash, EVP_sha256(), NULL) && EVP_DigestUpdate(hash, bytes, n)) {
-                finish_digest(hash, ret_digest);
-                r = 0;
-        }
-        EVP_MD_CTX_free(hash);
-        return r;
-}
-
 /* The inflating thread's side. */
 struct pipe {
         struct unpack *unpack;
         struct ring ring;
         struct inflater *inflater;
-        EVP_MD_CTX *compressed, *plain;
+        struct hash *compressed, *plain;
         uint8_t *input; /* for what the feed has in its file */
         uint64_t offset;
 };
@@ -57,7 +34,7 @@ static ssize_t read_input(struct pipe *p, size_t min, const uint8_t **ret_bytes,
         n = feed_get(feed, p->offset, min, INPUT_SIZE, p->input, ret_bytes, err);
         if (n <= 0)
                 return n;
-        EVP_DigestUpdate(p->compressed, *ret_bytes, (size_t)n);
+        hash_add(p->compressed, *ret_bytes, (size_t)n);
         p->offset += (uint64_t)n;
         if (p->unpack->progress)
                 p->unpack->progress(p->unpack->data, p->offset);
@@ -89,7 +66,7 @@ static int fill_buffer(struct pipe *p, uint8_t *buffer, const uint8_t **in, size
                 *n_in = (size_t)n;
         }
         *ret_n = RING_BUFFER_SIZE - room;
-        EVP_DigestUpdate(p->plain, buffer, *ret_n);
+        hash_add(p->plain, buffer, *ret_n);
         return 0;
 }
 
@@ -103,8 +80,8 @@ static int check_digests(struct pipe *p, struct err **err) {
         struct unpack *u = p->unpack;
         int r;
 
-        finish_digest(p->compressed, u->ret_digest);
-        finish_digest(p->plain, u->ret_diff_id);
+        hash_finish(p->compressed, u->ret_digest);
+        hash_finish(p->plain, u->ret_diff_id);
         r = check_digest("the blob's digest", u->digest, u->ret_digest, err);
         if (r == 0)
                 r = inflater_finish(p->inflater, err);
@@ -176,20 +153,19 @@ static int run(struct pipe *p, int root, struct err **err) {
 int unpack_blob(struct unpack *u, int root, struct err **err) {
         struct pipe p = { .unpack = u,
                           .inflater = inflater_new(),
-                          .compressed = EVP_MD_CTX_new(),
-                          .plain = EVP_MD_CTX_new(),
+                          .compressed = hash_new(),
+                          .plain = hash_new(),
                           .input = malloc(INPUT_SIZE) };
         int r = ring_init(&p.ring);
 
-        if (r == 0 && p.inflater && p.input && p.compressed && p.plain &&
-            EVP_DigestInit_ex(p.compressed, EVP_sha256(), NULL) && EVP_DigestInit_ex(p.plain, EVP_sha256(), NULL))
+        if (r == 0 && p.inflater && p.input && p.compressed && p.plain)
                 r = run(&p, root, err);
         else
                 r = err_set(err, ENOMEM, "out of memory");
         ring_clear(&p.ring);
         inflater_free(p.inflater);
-        EVP_MD_CTX_free(p.compressed);
-        EVP_MD_CTX_free(p.plain);
+        hash_free(p.compressed);
+        hash_free(p.plain);
         free(p.input);
         return r;
 }

@@ -24,6 +24,3 @@ struct unpack {
  * errno
  * (-EBADMSG: refused), and the directory holds what came until then. */
 int unpack_blob(struct unpack *unpack, int root, struct err **err);
-
-/* Computes a SHA-256 digest, "sha256:HEX". Returns 0 or -ENOMEM. */
-int digest_of(const void *bytes, size_t n, char ret_digest[IMAGE_DIGEST_LENGTH + 1]);
