@@ -22,6 +22,7 @@ enum field_kind {
         FIELD_BYTES, /* a quantity such as 10Mi */
         FIELD_DNS,
         FIELD_RUNTIMES,
+        FIELD_NAMES, /* a list of texts without commas, joined by them */
         FIELD_ENDPOINT,
         FIELD_CRASH_BACK_OFF,
         FIELD_SERIAL_PULLS,
@@ -46,6 +47,7 @@ static const struct field {
         { "clusterDomain", FIELD_TEXT, AT(cluster_domain) },
         { "clusterDNS", FIELD_DNS, 0 },
         { "runtimes", FIELD_RUNTIMES, 0 }, /* our own, beside kubelet's */
+        { "allowedUnsafeSysctls", FIELD_NAMES, AT(unsafe_sysctls) },
         { "resolvConf", FIELD_TEXT, AT(resolv_conf) },
         { "address", FIELD_TEXT, AT(read_only_address) },
         { "readOnlyPort", FIELD_COUNT, AT(read_only_port) },
@@ -129,6 +131,29 @@ static int set_dns(const struct value *value, const char *name, struct options *
         for (uint32_t i = 0; i < value_count(value) && i < OPTIONS_DNS_MAX; i++)
                 if ((r = set_text(value_at(value, i), name, &o->cluster_dns[i], err)) < 0)
                         return r;
+        return 0;
+}
+
+static int set_names(const struct value *value, const char *name, char **field, struct err **err) {
+        _cleanup_free_ char *all = strdup("");
+
+        if (!value_is(value, VALUE_LIST))
+                return want(value, name, "a list", err);
+        for (uint32_t i = 0; all && i < value_count(value); i++) {
+                const char *one = value_string(value_at(value, i));
+                char *longer = NULL;
+
+                if (!one || !*one || strchr(one, ','))
+                        return want(value_at(value, i), name, "a name", err);
+                if (asprintf(&longer, "%s%s%s", all, *all ? "," : "", one) < 0)
+                        longer = NULL;
+                free(all);
+                all = longer;
+        }
+        if (!all)
+                return err_set(err, ENOMEM, "out of memory");
+        free(*field);
+        *field = TAKE_PTR(all);
         return 0;
 }
 
@@ -228,6 +253,8 @@ static int set_field(const struct field *field, const struct value *value, struc
                 return set_dns(value, field->name, o, err);
         case FIELD_RUNTIMES:
                 return set_runtimes(value, field->name, o, err);
+        case FIELD_NAMES:
+                return set_names(value, field->name, at, err);
         case FIELD_ENDPOINT:
                 if (!value_string(value))
                         return want(value, field->name, "a string", err);

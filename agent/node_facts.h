@@ -1,14 +1,21 @@
 /* What pods may ask of the node they run on. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/ip.h"
 
 struct node_facts {
-        int64_t memory_bytes, cpu_milli;
+        int64_t memory_bytes, cpu_milli, disk_bytes;
         char ip[IP_TEXT_MAX]; /* "": no default route */
+        char arch[32];        /* "amd64": as Kubernetes calls it */
+        bool apparmor;        /* the kernel runs it */
 };
 
-/* @ip: the address given by the user, or NULL for the one that the default route leaves by. */
-void node_facts_read(const char *ip, struct node_facts *ret_facts);
+/* @ip: the address given by the user, or NULL for the one that the default route leaves by. @root_dir: on the file
+ * system that pods share. */
+void node_facts_read(const char *ip, const char *root_dir, struct node_facts *ret_facts);
+
+/* Bytes of the host's huge pages for resource @name ("hugepages-2Mi"), at this moment; 0: it has none of that size. */
+int64_t node_huge_pages(const char *name);

@@ -38,6 +38,7 @@ static const struct flag {
         { "cluster-domain", FLAG_TEXT, AT(cluster_domain) },
         { "resolv-conf", FLAG_PATH, AT(resolv_conf) },
         { "runtimes", FLAG_TEXT, AT(runtimes) },
+        { "allowed-unsafe-sysctls", FLAG_TEXT, AT(unsafe_sysctls) },
         { "registries", FLAG_PATH, AT(registries) },
         { "registry-hosts-dir", FLAG_PATH, AT(registry_hosts_dir) },
         { "registry-auth-file", FLAG_PATH, AT(auth_file) },
@@ -75,6 +76,8 @@ static const char help_text[] =
         "  --cluster-domain NAME     search domain of pods with dnsPolicy ClusterFirst\n"
         "  --resolv-conf FILE        the node's resolver configuration (/etc/resolv.conf)\n"
         "  --runtimes NAME=PATH,...  other OCI runtimes, as handlers of RuntimeClasses\n"
+        "  --allowed-unsafe-sysctls NAME,PREFIX*,...\n"
+        "                            sysctls that pods may set beside the safe ones\n"
         "  --registries FILE         mirrors and credentials, as k3s' registries.yaml\n"
         "  --registry-hosts-dir DIR  mirrors and certificates, as containerd's hosts.toml\n"
         "  --registry-auth-file FILE credentials, as docker's config.json\n"
@@ -370,7 +373,7 @@ void options_deinit(struct options *o) {
                 &o->seccomp_dir,      &o->registries,     &o->registry_hosts_dir,
                 &o->runtimes,         &o->trace_endpoint, &o->cni_conf_dir,
                 &o->cni_bin_dir,      &o->auth_file,      &o->provider_config,
-                &o->provider_bin_dir,
+                &o->provider_bin_dir, &o->unsafe_sysctls,
         };
 
         for (size_t i = 0; i < ELEMENTS(fields); i++) {

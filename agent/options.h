@@ -29,6 +29,7 @@ struct options {
         char *resolv_conf;
         char *read_only_address; /* for read_only_port */
         char *runtimes;          /* HANDLER=PATH,... */
+        char *unsafe_sysctls;    /* NAME,PREFIX*,... that pods may set beside the safe ones; NULL: none */
         char *trace_endpoint;    /* where spans are sent; NULL: no traces are made */
         char *seccomp_dir, *registries, *registry_hosts_dir, *cni_conf_dir, *cni_bin_dir, *auth_file;
         char *provider_config, *provider_bin_dir; /* of image credential providers; NULL: none */

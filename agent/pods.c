@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/admission.h"
 #include "agent/desired.h"
 #include "agent/endpoint.h"
 #include "agent/events.h"
@@ -244,6 +245,28 @@ static struct found_pod *found_by_name(struct pods *pods, const struct pod *pod)
         return NULL;
 }
 
+/* Starts the pod, if the node takes it. */
+static void start(struct pods *pods, struct pod *pod) {
+        _cleanup_free_ const struct pod **others = calloc(count_slots(pods) + 1, sizeof(*others));
+        struct admission_node node = { .name = pods->options->node_name,
+                                       .unsafe_sysctls = pods->options->unsafe_sysctls,
+                                       .facts = &pods->facts,
+                                       .pods = others };
+        struct rejection rejection;
+        struct slot *made;
+
+        for (const struct slot *slot = pods->slots; slot && others; slot = slot->next)
+                if (worker_holds(slot->worker))
+                        others[node.n_pods++] = worker_pod(slot->worker);
+        made = others ? make_slot(pods, pod) : NULL;
+        if (!made)
+                return;
+        if (admission_ask(&node, pod, &rejection))
+                worker_start(made->worker);
+        else
+                worker_reject(made->worker, rejection.reason, rejection.message);
+}
+
 /* Brings one wanted pod forward: it runs, or what stands in its way is ended first. */
 static void want(struct pods *pods, struct desired *d) {
         struct slot *slot = slot_by_uid(pods, d->pod->metadata.uid);
@@ -271,8 +294,7 @@ static void want(struct pods *pods, struct desired *d) {
                 d->refused_said = true;
                 return;
         }
-        if ((slot = make_slot(pods, d->pod)))
-                worker_start(slot->worker);
+        start(pods, d->pod);
 }
 
 /* A sandbox that no worker has: RemovePodSandbox ends what runs in it. */
@@ -490,7 +512,7 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
         pods->options = options;
         pods->clock_base = wall.tv_sec * 1000 + wall.tv_nsec / 1000000 - (int64_t)(uv_hrtime() / 1000000);
         pods->ops = real_ops;
-        node_facts_read(options->node_ip, &pods->facts);
+        node_facts_read(options->node_ip, options->root_dir, &pods->facts);
         pods->node = (struct worker_node){
                 .ops = &pods->ops,
                 .data = pods,

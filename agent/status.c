@@ -95,6 +95,13 @@ static void update(struct worker *w, struct arena *arena) {
                 .containers = w->statuses + w->n_init,
         };
 
+        if (w->rejected) { /* all that kubelet says, too */
+                w->status = (struct pod_status){
+                        .phase = PHASE_FAILED, .reason = w->reason, .message = w->message, .start_time = w->start_time
+                };
+                w->has_status = true;
+                return;
+        }
         for (size_t i = 0; i < w->n_members; i++)
                 fill(arena, &w->members[i], &w->statuses[i]);
         next.phase = w->terminal ? PHASE_FAILED : pod_phase(w->pod, next.init, next.containers, false);

@@ -86,6 +86,9 @@ struct worker *worker_new(struct worker_node *node, struct pod *pod);
 
 void worker_start(struct worker *worker);
 
+/* In place of worker_start(): the pod has failed before anything of it was made. @reason is a literal. */
+void worker_reject(struct worker *worker, const char *reason, const char *message);
+
 /* Goes on with what runs, in place of worker_start(). */
 void worker_take_up(struct worker *worker, const struct worker_found *found);
 
@@ -108,6 +111,7 @@ bool worker_deleting(const struct worker *worker);
 /* It holds nothing that runs any more: a pod that replaces it may start. */
 bool worker_stopped(const struct worker *worker);
 const char *worker_sandbox(const struct worker *worker); /* its id; NULL: none */
+bool worker_holds(const struct worker *worker); /* what the pod asks of the node: until its containers have ended */
 
 /* Writes the pod with its status as the API's JSON. */
 int worker_write(struct worker *worker, struct json_writer *writer);

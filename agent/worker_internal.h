@@ -155,6 +155,7 @@ struct worker {
         const char *reason;    /* "DeadlineExceeded", "Evicted"; literals */
         char *message;
         bool terminal;       /* over for a reason other than its containers' ends */
+        bool rejected;       /* by the node: nothing of it was ever made */
         bool limits_watched; /* some emptyDir has a size limit on disk */
         int64_t usage_due;
 

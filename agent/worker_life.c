@@ -1,5 +1,6 @@
 /* A worker from worker_new() to worker_free(): how it begins, is taken up, hears of cri, and ends. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -66,6 +67,16 @@ static void set_deadline(struct worker *w) {
 void worker_start(struct worker *w) {
         set_deadline(w);
         worker_event(w, WORKER_EVENT_START);
+}
+
+void worker_reject(struct worker *w, const char *reason, const char *message) {
+        worker_say(w, NULL, true, reason, "%s", message);
+        w->reason = reason;
+        if (asprintf(&w->message, "Pod was rejected: %s", message) < 0)
+                w->message = NULL;
+        w->terminal = w->rejected = true;
+        w->state = WORKER_RESTING;
+        worker_step(w);
 }
 
 static struct member *find_member(struct worker *w, const char *name) {
@@ -215,6 +226,10 @@ bool worker_deleting(const struct worker *w) {
 
 bool worker_stopped(const struct worker *w) {
         return w->state == WORKER_GONE || (w->deleting && w->state >= WORKER_REMOVING);
+}
+
+bool worker_holds(const struct worker *w) {
+        return w->state < WORKER_RESTING;
 }
 
 const char *worker_sandbox(const struct worker *w) {

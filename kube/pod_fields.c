@@ -95,7 +95,7 @@ static const struct object_type claim_type = OBJECT_TYPE(pod_claim, claim_type_f
 
 static const struct field pod_spec_type_fields[] = {
         ROW("activeDeadlineSeconds", OPT_INT64, 0, pod_spec, active_deadline),
-        ROW("affinity", VALUE, FIELD_UNSUPPORTED, pod_spec, affinity),
+        ROW("affinity", VALUE, 0, pod_spec, affinity),
         ROW("automountServiceAccountToken", TRI, 0, pod_spec, automount_service_account_token),
         ROW_OF("containers", LIST, FIELD_ALWAYS, pod_spec, containers, container_type),
         ROW_OF("dnsConfig", OBJECT, 0, pod_spec, dns_config, dns_config_type),
@@ -112,7 +112,7 @@ static const struct field pod_spec_type_fields[] = {
         ROW_OF("imagePullSecrets", LIST, 0, pod_spec, image_pull_secrets, name_ref_type),
         ROW_OF("initContainers", LIST, 0, pod_spec, init_containers, container_type),
         ROW("nodeName", STRING, 0, pod_spec, node_name),
-        ROW("nodeSelector", STRING_MAP, FIELD_UNSUPPORTED, pod_spec, node_selector),
+        ROW("nodeSelector", STRING_MAP, 0, pod_spec, node_selector),
         ROW_OF("os", OBJECT, 0, pod_spec, os, name_ref_type),
         ROW("overhead", RESOURCES, 0, pod_spec, overhead),
         ROW("preemptionPolicy", STRING, 0, pod_spec, preemption_policy),

@@ -183,6 +183,7 @@ static void check_host_users(struct check *c) {
 
 static void check_scalars(struct check *c) {
         static const char *const policies[] = { "Never", "PreemptLowerPriority", NULL };
+        static const char *const systems[] = { "linux", "windows", NULL };
         const struct pod_spec *spec = &c->pod->spec;
         int64_t deadline = spec->active_deadline.value;
 
@@ -195,8 +196,8 @@ static void check_scalars(struct check *c) {
         if (spec->preemption_policy && !is(spec->preemption_policy, policies[0]) &&
             !is(spec->preemption_policy, policies[1]))
                 check_unsupported(c, ".preemptionPolicy", spec->preemption_policy, policies);
-        if (spec->os && !is(spec->os->name, "linux"))
-                check_invalid(c, ".os.name", spec->os->name, "this node runs linux");
+        if (spec->os && !is(spec->os->name, systems[0]) && !is(spec->os->name, systems[1]))
+                check_unsupported(c, ".os.name", spec->os->name ?: "", systems);
         check_labels(c, ".nodeSelector", &spec->node_selector);
 }
 

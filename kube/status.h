@@ -56,7 +56,8 @@ struct pod_status {
         const char *const *pod_ips; /* the first is podIP */
         uint32_t n_pod_ips;
         int64_t start_time;
-        struct pod_container_status *init, *containers, *ephemeral; /* in the spec's order, one each; written by name */
+        struct pod_container_status *init, *containers, *ephemeral; /* in the spec's order, one each; written by name;
+                                                                     * NULL: nothing of the pod was ever made */
         struct pod_condition conditions[POD_CONDITIONS_MAX];
         uint32_t n_conditions;
 };

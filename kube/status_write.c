@@ -228,7 +228,7 @@ int pod_status_write(const struct pod *pod, const struct pod_status *status, str
             write_containers(w, "containerStatuses", status->containers, pod->spec.containers.count, true) < 0 ||
             write_containers(w, "ephemeralContainerStatuses", status->ephemeral, pod->spec.ephemeral_containers.count,
                              true) < 0 ||
-            write_pod_resources(w, pod) < 0)
+            (status->containers && write_pod_resources(w, pod) < 0))
                 return -ENOMEM;
         json_add_string(w, "qosClass", pod_qos_name(pod_qos(pod)));
         json_end_map(w);
