@@ -8,6 +8,7 @@
 
 #include "agent/admission_internal.h"
 #include "agent/node_facts.h"
+#include "kube/names.h"
 #include "kube/node_selector.h"
 #include "lib/cleanup.h"
 
@@ -33,15 +34,6 @@ static const char safe_sysctls[] = "kernel.shm_rmid_forced,net.ipv4.ip_local_por
                                    "net.ipv4.tcp_fin_timeout,net.ipv4.tcp_keepalive_intvl,"
                                    "net.ipv4.tcp_keepalive_probes,net.ipv4.tcp_rmem,net.ipv4.tcp_wmem";
 
-/* Either of dots and slashes may divide a sysctl's name, as the first of them does (sysctl.d(5)). */
-static void normalize(const char *name, char *ret, size_t size) {
-        const char *first = strpbrk(name, "./");
-
-        snprintf(ret, size, "%s", name);
-        for (char *p = ret; first && *first == '/' && *p; p++)
-                *p = *p == '/' ? '.' : *p == '.' ? '/' : *p;
-}
-
 static bool is_listed(const char *name, const char *list) {
         for (const char *p = list; p && *p;) {
                 size_t n = strcspn(p, ",");
@@ -55,10 +47,10 @@ static bool is_listed(const char *name, const char *list) {
 }
 
 static bool ask_sysctls(const struct admission_node *node, const struct pod *pod, struct rejection *ret) {
-        char name[256];
+        char name[SYSCTL_NAME_MAX + 1];
 
         list_for_each (sysctl, &pod->spec.security->sysctls) {
-                normalize(sysctl->name, name, sizeof(name));
+                sysctl_name(sysctl->name, name);
                 if (!is_listed(name, safe_sysctls) && !is_listed(name, node->unsafe_sysctls))
                         return reject(ret, "SysctlForbidden", "forbidden sysctl: \"%s\" not allowlisted", name);
         }

@@ -11,6 +11,7 @@
 #include "agent/worker_internal.h"
 #include "kube/env.h"
 #include "kube/resource_list.h"
+#include "kube/names.h"
 #include "kube/resources.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -171,12 +172,13 @@ static Cri__LinuxPodSandboxConfig *make_linux(struct arena *arena, const struct 
                 return config;
         config->sysctls = arena_alloc_array(arena, security->sysctls.count, sizeof(*config->sysctls));
         list_for_each (sysctl, &security->sysctls) {
+                char name[SYSCTL_NAME_MAX + 1];
                 Cri__LinuxPodSandboxConfig__SysctlsEntry *entry =
                         NEW(arena, Cri__LinuxPodSandboxConfig__SysctlsEntry,
                             cri__linux_pod_sandbox_config__sysctls_entry__init);
                 if (!entry || !config->sysctls)
                         return NULL;
-                entry->key = (char *)sysctl->name;
+                entry->key = arena_strdup(arena, sysctl_name(sysctl->name, name));
                 entry->value = (char *)sysctl->value;
                 config->sysctls[config->n_sysctls++] = entry;
         }
@@ -233,6 +235,14 @@ static const char *ports_json(struct arena *arena, const struct pod_container *c
         return json_writer_finish(&w, &text, NULL) < 0 ? NULL : arena_strdup(arena, text);
 }
 
+static const char *handler_json(struct arena *arena, const struct pod_handler *handler) {
+        struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_free_ char *text = NULL;
+
+        pod_handler_write(handler, &w);
+        return json_writer_finish(&w, &text, NULL) < 0 ? NULL : arena_strdup(arena, text);
+}
+
 static uint32_t fnv1a(uint32_t hash, const char *text) {
         for (const char *p = text; *p; p++)
                 hash = (hash ^ (unsigned char)*p) * 16777619u;
@@ -270,6 +280,9 @@ static void set_container_labels(struct arena *arena, const struct member *m, ui
         if (pod->spec.termination_grace_period.set)
                 add_pair(&notes, "io.kubernetes.pod.terminationGracePeriod",
                          arena_printf(arena, "%lld", (long long)pod->spec.termination_grace_period.value));
+        if (m->spec->lifecycle && m->spec->lifecycle->pre_stop)
+                add_pair(&notes, "io.kubernetes.container.preStopHandler",
+                         handler_json(arena, m->spec->lifecycle->pre_stop));
         if (m->spec->ports.count)
                 add_pair(&notes, "io.kubernetes.container.ports", ports_json(arena, m->spec));
         config->labels = (void *)labels.items;

@@ -3,6 +3,8 @@
 
 #include "kube/types.h"
 
+struct json_writer;
+
 enum pod_pull_policy { PULL_UNSET, PULL_ALWAYS, PULL_NEVER, PULL_IF_NOT_PRESENT };
 enum pod_restart_policy { RESTART_UNSET, RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
 enum pod_protocol { PROTOCOL_UNSET, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP };
@@ -132,6 +134,9 @@ struct pod_handler { /* exactly one is given */
         struct pod_tcp_socket *tcp_socket;
         struct pod_sleep *sleep;
 };
+
+/* As the API's JSON object. */
+void pod_handler_write(const struct pod_handler *handler, struct json_writer *w);
 
 struct pod_lifecycle {
         struct pod_handler *post_start, *pre_stop;

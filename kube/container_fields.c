@@ -189,6 +189,10 @@ static const struct field handler_type_fields[] = {
 };
 static const struct object_type handler_type = OBJECT_TYPE(pod_handler, handler_type_fields);
 
+void pod_handler_write(const struct pod_handler *handler, struct json_writer *w) {
+        object_write(w, &handler_type, handler);
+}
+
 static const struct field lifecycle_type_fields[] = {
         ROW_OF("postStart", OBJECT, 0, pod_lifecycle, post_start, handler_type),
         ROW_OF("preStop", OBJECT, 0, pod_lifecycle, pre_stop, handler_type),

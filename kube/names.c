@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
@@ -159,4 +160,13 @@ const char *name_problem(enum name_rule rule, const char *name) {
         };
 
         return rules[rule](name);
+}
+
+const char *sysctl_name(const char *name, char ret[SYSCTL_NAME_MAX + 1]) {
+        const char *first = strpbrk(name, "./");
+
+        snprintf(ret, SYSCTL_NAME_MAX + 1, "%s", name);
+        for (char *p = ret; first && *first == '/' && *p; p++)
+                *p = (char)(*p == '/' ? '.' : *p == '.' ? '/' : *p);
+        return ret;
 }

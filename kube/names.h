@@ -12,5 +12,11 @@ enum name_rule {
         NAME_LABEL_VALUE,
 };
 
+#define SYSCTL_NAME_MAX 253
+
+/* @name with dots between its parts: either of dots and slashes may divide them, as the first does (sysctl.d(5)); cut
+ * at SYSCTL_NAME_MAX. Returns ret. */
+const char *sysctl_name(const char *name, char ret[SYSCTL_NAME_MAX + 1]);
+
 /* NULL when @name follows @rule, else what is wrong with it (a static text). */
 const char *name_problem(enum name_rule rule, const char *name);

@@ -59,7 +59,7 @@ static const struct {
         const char *name;
         bool (*holds)(const char *label, const struct value *values); /* @label NULL: the node has none */
 } operators[] = {
-        { "In", in }, { "NotIn", not_in },  { "Exists", exists }, { "DoesNotExist", does_not_exist },
+        { "In", in },      { "NotIn", not_in }, { "Exists", exists }, { "DoesNotExist", does_not_exist },
         { "Gt", greater }, { "Lt", less },
 };
 
@@ -81,8 +81,7 @@ static bool all_hold(const struct value *expressions, const string_map *labels) 
 }
 
 static bool term_matches(const struct value *term, const string_map *labels, const char *name) {
-        const struct value *expressions = value_get(term, "matchExpressions"),
-                           *fields = value_get(term, "matchFields");
+        const struct value *expressions = value_get(term, "matchExpressions"), *fields = value_get(term, "matchFields");
         struct string_pair pair = { "metadata.name", name };
         const string_map own = { &pair, 1 };
 

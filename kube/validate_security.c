@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "kube/check.h"
+#include "kube/names.h"
 
-#define SYSCTL_LENGTH_MAX 253
 #define SYSCTL_SEGMENT "abcdefghijklmnopqrstuvwxyz0123456789-_"
 
 void check_profile(struct check *c, const char *child, const struct pod_profile *profile, const char *kind) {
@@ -59,7 +59,7 @@ void check_container_security(struct check *c, const struct pod_container_securi
 /* Segments of lower case letters, digits, "-" and "_", beginning and ending with a letter or digit, divided by "." or
  * "/". */
 static bool is_sysctl_name(const char *name) {
-        if (strlen(name) > SYSCTL_LENGTH_MAX)
+        if (strlen(name) > SYSCTL_NAME_MAX)
                 return false;
         for (;;) {
                 size_t n = strspn(name, SYSCTL_SEGMENT);
@@ -76,12 +76,9 @@ static bool is_sysctl_name(const char *name) {
 
 /* A sysctl of a namespace that the pod shares with the host is the host's. */
 static void check_host_sysctl(struct check *c, const char *name) {
-        char dotted[SYSCTL_LENGTH_MAX + 1];
+        char dotted[SYSCTL_NAME_MAX + 1];
 
-        snprintf(dotted, sizeof(dotted), "%s", name);
-        for (char *p = dotted; *p; p++)
-                if (*p == '/')
-                        *p = '.';
+        sysctl_name(name, dotted);
         if (c->pod->spec.host_network && strncmp(dotted, "net.", 4) == 0)
                 check_invalid(c, ".name", name, "may not be specified when 'hostNetwork' is true");
         if (c->pod->spec.host_ipc &&

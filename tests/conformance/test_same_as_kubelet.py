@@ -29,6 +29,11 @@ def exec_probe(command, **fields):
     return {"exec": {"command": ["sh", "-c", command]}, "periodSeconds": 1, **fields}
 
 
+def affinity(*expressions):
+    """Each in a term of its own."""
+    return {"nodeAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": [{"matchExpressions": [e]} for e in expressions]}}}
+
+
 def main_state(status, kind="containerStatuses", index=0):
     return (status.get(kind) or [{}] * (index + 1))[index].get("state", {})
 
@@ -146,6 +151,22 @@ CASES = {
     "stop-signal": (pod("stop-signal", {"command": ["sh", "-c", SLEEP], "lifecycle": {"stopSignal": "SIGINT"}}, os={"name": "linux"}), ready),
     "one-ends": (pod("one-ends", "exit 1", SLEEP, restartPolicy="Never"), lambda s: "running" in main_state(s) and "terminated" in main_state(s, index=1)),
     "grace": (pod("grace", SLEEP, terminationGracePeriodSeconds=7, priorityClassName="system-node-critical", priority=2000001000), ready),
+    "pre-stop": (pod("pre-stop", {"command": ["sh", "-c", SLEEP], "lifecycle": {"preStop": {"exec": {"command": ["echo", "<&>"]}}}},
+                     {"command": ["sh", "-c", SLEEP], "lifecycle": {"preStop": {"httpGet": {"port": 9, "httpHeaders": [{"name": "A", "value": "b"}]}}}},
+                     initContainers=[init("car", SLEEP, restartPolicy="Always", lifecycle={"preStop": {"sleep": {"seconds": 1}}})]), ready),
+    # What a kubelet does not admit.
+    "selected": (pod("selected", SLEEP, nodeSelector={"kubernetes.io/os": "linux", "kubernetes.io/hostname": "stock"}), ready),
+    "not-selected": (pod("not-selected", SLEEP, nodeSelector={"disk": "ssd"}), ended),
+    "affine": (pod("affine", SLEEP, affinity=affinity({"key": "zone", "operator": "Exists"}, {"key": "kubernetes.io/os", "operator": "In", "values": ["linux", "x"]})), ready),
+    "not-affine": (pod("not-affine", SLEEP, affinity=affinity({"key": "kubernetes.io/hostname", "operator": "NotIn", "values": ["stock"]})), ended),
+    "other-os": (pod("other-os", SLEEP, os={"name": "windows"}), ended),
+    "cpus": (pod("cpus", {"command": ["true"], "resources": {"requests": {"cpu": "1000"}}}), ended),
+    "memory": (pod("memory", {"command": ["true"], "resources": {"requests": {"memory": "4Ti", "cpu": "900", "ephemeral-storage": "900Ti"}}}), ended),
+    "huge-pages": (pod("huge-pages", {"command": ["true"], "resources": {"requests": {"cpu": "1m"}, "limits": {"hugepages-2Mi": "4Ti"}}}), ended),
+    "elsewhere": (pod("elsewhere", {"command": ["sh", "-c", SLEEP], "resources": {"limits": {"example.org/gpu": "1"}}}), ready),
+    "unsafe-sysctl": (pod("unsafe-sysctl", SLEEP, securityContext={"sysctls": [{"name": "net/core/somaxconn", "value": "300"}]}), ended),
+    "safe-sysctl": (pod("safe-sysctl", SLEEP, securityContext={"sysctls": [{"name": "kernel/shm_rmid_forced", "value": "1"}]}), ready),
+    "confined": (pod("confined", {"command": ["true"], "securityContext": {"appArmorProfile": {"type": "Localhost", "localhostProfile": "none"}}}), ended),
     "crash": (pod("crash", "exit 3"), back_off),
     "finished": (pod("finished", "exit 0"), back_off),
     "init-crash": (pod("init-crash", SLEEP, initContainers=[init("one", "exit 4")]), back_off),
@@ -258,6 +279,7 @@ def plain(text, side):
     text = text.replace("/run/nacelle-test-shared", "SHARED")
     text = re.sub(r"rpc error: code = \w+ desc = ", "", text)  # what a socket between the two adds
     text = re.sub(r"(?<=/containers/)(\w[\w-]*)/(\w+)$", r"\1/N", text)  # the file of the termination message
+    text = re.sub(r"(?<=, q: )\d+", "N", text)  # what is lacking beside the other pods, and a threshold of the kubelet's
     text = re.sub(r"peak \d+[KM]i(, limit hit \d+ times)?", "peak", text)
     return re.sub(r"\b10\.213\.\d+\.\d+\b|fd00:213:[0-9a-f:]+", "IP", text)
 
@@ -320,6 +342,9 @@ def test_status(sides, name):
 def orderless(record, side):
     """Without what the kubelet puts in a random order, or asks of every container: no huge pages, of any size."""
     record = normal(record, side)
+    hook = record.get("annotations", {}).get("io.kubernetes.container.preStopHandler")
+    if hook:
+        record["annotations"]["io.kubernetes.container.preStopHandler"] = json.loads(hook)
     record["envs"] = {e["key"]: e.get("value") for e in record.get("envs", [])}
     record.get("dns_config", {}).get("options", []).sort()
     resources = record.get("linux", {}).get("resources", {})

@@ -4,6 +4,7 @@
 
 #include "kube/env.h"
 #include "kube/pod.h"
+#include "kube/node_selector.h"
 #include "kube/problem.h"
 #include "kube/resources.h"
 #include "lib/arena.h"
@@ -27,6 +28,7 @@ static void use(const struct pod *pod) {
         free(text);
         pod_limit(pod, "memory", &limit);
         pod_request(pod, "cpu");
+        pod_fits_node(&pod->spec, &pod->metadata.labels, "n");
         list_for_each (c, &pod->spec.containers) {
                 pod_oom_score_adj(pod, c, (int64_t)1 << 30);
                 if (pod_environment(arena, pod, c, &facts, &made, NULL) >= 0)

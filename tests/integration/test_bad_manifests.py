@@ -63,7 +63,7 @@ BROKEN = {
     "deadline": (spec("activeDeadlineSeconds: 0"), 8, "activeDeadlineSeconds: Invalid value: 0"),
     "dns": (spec("dnsPolicy: None"), 4, "spec.dnsConfig: Required value"),
     "alias": (spec("hostAliases: [{ip: here, hostnames: [a]}]"), 8, "must be a valid IP address"),
-    "windows": (spec("os: {name: windows}"), 8, "this node runs linux"),
+    "os": (spec("os: {name: plan9}"), 8, "os.name: Unsupported value"),
     "label": (HEAD.replace("{name: x}", "{name: x, labels: {'a b': c}}"), 3, 'metadata.labels: Invalid value: "a b"'),
     "host-users": (spec("hostUsers: false\n  hostNetwork: true"), 9, "spec.hostNetwork: Forbidden"),
     "share": (spec("hostPID: true\n  shareProcessNamespace: true"), 9, "cannot both be enabled"),

@@ -74,12 +74,20 @@ def _try(f):
 
 
 def test_taken_host_port_is_named(node):
+    """A pod whose port another has is refused, as kubelet refuses it; UDP and another address are other ports."""
     port = free_port()
     node.write("one.yaml", pod("one", {"name": "one", "command": ["sleep", "1000"], "ports": [{"containerPort": 80, "hostPort": port}]}))
     node.running("one")
     node.write("two.yaml", pod("two", {"name": "two", "command": ["sleep", "1000"], "ports": [{"containerPort": 80, "hostPort": port}]}))
-    wait_for("message", lambda: [line for line in node.log().splitlines() if str(port) in line and "two" in line])
+    wait_for("message", lambda: [line for line in node.log().splitlines() if f"pod default/one-{node.name} has port {port}" in line and "NodePorts" in line])
     assert node.container("two", "running") is None
+    node.write("three.yaml", pod("three", {"name": "three", "command": ["sleep", "1000"], "ports": [{"containerPort": 80, "hostPort": port, "protocol": "UDP"}]}))
+    node.running("three")
+    # The port is free again; what was refused stays refused until it is written anew.
+    node.remove("one.yaml")
+    wait_for("its end", lambda: node.container("one", "running") is None)
+    node.write("two.yaml", pod("two", {"name": "two", "command": ["sleep", "1001"], "ports": [{"containerPort": 80, "hostPort": port}]}))
+    node.running("two")
 
 
 def test_name_files(node):

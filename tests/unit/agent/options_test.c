@@ -99,6 +99,7 @@ static void test_config(void **state) {
         _cleanup_free_ char *path =
                 write_config(KIND "staticPodPath: /m\npodCIDR: 10.1.0.0/16\ncontainerLogMaxSize: 1Mi\n"
                                   "containerLogMaxFiles: 3\nclusterDNS: [10.0.0.10]\nclusterDomain: c.local\n"
+                                  "allowedUnsafeSysctls: [net.core.somaxconn, 'kernel.msg*']\n"
                                   "maxPods: 7\nserializeImagePulls: true\n"
                                   "crashLoopBackOff: {maxContainerRestartPeriod: 1m}\n"
                                   "tracing: {endpoint: 'collector:1', samplingRatePerMillion: 1000000}\n");
@@ -111,6 +112,7 @@ static void test_config(void **state) {
         assert_int_equal(o.log_max_size, 1 << 20);
         assert_int_equal(o.log_max_files, 3);
         assert_string_equal(o.cluster_dns[0], "10.0.0.10");
+        assert_string_equal(o.unsafe_sysctls, "net.core.somaxconn,kernel.msg*");
         assert_int_equal(o.max_pods, 7);
         assert_string_equal(o.trace_endpoint, "collector:1");
         assert_int_equal(o.trace_per_million, 1000000);
@@ -131,6 +133,8 @@ static void test_config_refusals(void **state) {
                 { KIND "runtimes: [{handler: runc, path: runc}]\n",
                   "line 3: runtimes: wants a handler's name and a program's absolute path" },
                 { KIND "runtimes: x\n", "line 3: runtimes: wants a list, not a string" },
+                { KIND "allowedUnsafeSysctls: x\n", "line 3: allowedUnsafeSysctls: wants a list, not a string" },
+                { KIND "allowedUnsafeSysctls: ['a,b']\n", "line 3: allowedUnsafeSysctls: wants a name, not a string" },
                 { KIND "clusterDNS: x\n", "line 3: clusterDNS: wants a list, not a string" },
                 { KIND "containerLogMaxSize: big\n",
                   "line 3: containerLogMaxSize: wants a size like 10Mi, not a string" },

@@ -317,7 +317,7 @@ static const struct {
         { ONE "  hostname: a.b\n", "spec.hostname: Invalid value" },
         { ONE "  tolerations: [{operator: Equal}]\n", "operator must be Exists when `key` is empty" },
         { ONE "  hostUsers: false\n  hostIPC: true\n", "when `hostUsers` is false" },
-        { ONE "  os: {name: windows}\n", "this node runs linux" },
+        { ONE "  os: {name: plan9}\n", "spec.os.name: Unsupported value: \"plan9\"" },
         { ONE "  serviceAccountName: x\n",
           "web.yaml:7: spec.serviceAccountName: static pods may not reference serviceaccounts" },
         { ONE "  serviceAccount: x\n", "static pods may not reference serviceaccounts" },
@@ -354,8 +354,8 @@ static const struct {
 } warnings[] = {
         { ONE "  containerz: []\n", "web.yaml:7: spec.containerz: unknown field" },
         { ONE "  hostnetwork: true\n", "spec.hostnetwork: unknown field; it is written hostNetwork" },
-        { ONE "  nodeSelector: {a: b}\n", "web.yaml:7: spec.nodeSelector: not supported, has no effect" },
-        { ONE "  affinity: {}\n", "spec.affinity: not supported, has no effect" },
+        { ONE "  topologySpreadConstraints: []\n",
+          "web.yaml:7: spec.topologySpreadConstraints: not supported, has no effect" },
         { OPEN "restartPolicy: Never\n    restartPolicyRules:\n"
                "    - {action: RestartAllContainers, exitCodes: {operator: In, values: [1]}}\n",
           "RestartAllContainers is not supported" },

@@ -1,0 +1,104 @@
+#include "agent/admission.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/node_facts.h"
+#include "kube/problem.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+
+static struct pod *make(const char *name, const char *spec) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct pod_static_options how = { .file = name, .node_name = "node" };
+        struct problems problems;
+        struct pod *pod = NULL;
+        char text[1024];
+
+        snprintf(text, sizeof(text), "apiVersion: v1\nkind: Pod\nmetadata: {name: %s}\nspec:\n  %s\n", name, spec);
+        problems_init(&problems, arena, name, NULL);
+        assert_int_equal(pod_read_static(text, strlen(text), &how, &problems, &pod, NULL), 0);
+        return pod;
+}
+
+#define ONE "containers: [{name: c, image: i}]\n  "
+#define ASKS(what) "containers: [{name: c, image: i, resources: {requests: {" what "}}}]"
+#define PORT(what) "containers: [{name: c, image: i, ports: [{containerPort: 1, " what "}]}]"
+#define SYSCTL(name) ONE "securityContext: {sysctls: [{name: " name ", value: '1'}]}"
+
+/* On a node of 4 CPUs and 1 GiB, beside a pod that has 3 of them, 512 MiB and the ports 80 and 127.0.0.1:81. */
+static const char other[] = "containers: [{name: c, image: i, resources: {requests: {cpu: 3, memory: 512Mi}}, ports: ["
+                            "{containerPort: 1, hostPort: 80}, {containerPort: 2, hostPort: 81, hostIP: 127.0.0.1}]}]";
+
+static const struct {
+        const char *spec, *reason, *says;
+} cases[] = {
+        { ONE, NULL, NULL },
+        { ASKS("cpu: 1, memory: 512Mi"), NULL, NULL },
+        { "containers: [{name: c, image: i, resources: {limits: {example.org/gpu: 3}}}]", NULL, NULL },
+        { ASKS("cpu: 1001m"), "UnexpectedAdmissionError", "[(res: cpu, q: 1), ]" },
+        { ASKS("memory: 1Gi, cpu: 2"), "UnexpectedAdmissionError",
+          "[(res: cpu, q: 1000), (res: memory, q: 536870912), ]" },
+        { ASKS("ephemeral-storage: 1001"), "UnexpectedAdmissionError", "[(res: ephemeral-storage, q: 1), ]" },
+        { "containers: [{name: c, image: i, resources: {requests: {cpu: 1m}, limits: {hugepages-3Mi: 3Mi}}}]",
+          "UnexpectedAdmissionError", "[(res: hugepages-3Mi, q: 3145728), ]" },
+        { PORT("hostPort: 82"), NULL, NULL },
+        { PORT("hostPort: 80, protocol: UDP"), NULL, NULL },
+        { PORT("hostPort: 80"), "NodePorts", "pod default/other-node has port 80" },
+        { PORT("hostPort: 80, hostIP: 127.0.0.1"), "NodePorts", "port 80" },
+        { PORT("hostPort: 81, hostIP: 127.0.0.2"), NULL, NULL },
+        { PORT("hostPort: 81, hostIP: 127.0.0.1"), "NodePorts", "port 81" },
+        { PORT("hostPort: 81"), "NodePorts", "port 81" },
+        { SYSCTL("net.ipv4.tcp_rmem"), NULL, NULL },
+        { SYSCTL("net/ipv4/tcp_rmem"), NULL, NULL },
+        { SYSCTL("net.ipv4.tcp_rmem2"), "SysctlForbidden", "forbidden sysctl: \"net.ipv4.tcp_rmem2\" not allowlisted" },
+        { SYSCTL("net/core/somaxconn"), "SysctlForbidden", "\"net.core.somaxconn\"" },
+        { SYSCTL("kernel.msgmax"), NULL, NULL },
+        { SYSCTL("fs.mqueue.msg_max"), NULL, NULL },
+        { SYSCTL("fs.mqueue.msg_maxx"), "SysctlForbidden", "" },
+        { ONE "os: {name: linux}", NULL, NULL },
+        { ONE "os: {name: windows}", "PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS" },
+        { ONE "nodeSelector: {kubernetes.io/arch: amd64, kubernetes.io/hostname: node}", NULL, NULL },
+        { ONE "nodeSelector: {kubernetes.io/arch: arm64}", "NodeAffinity", "Predicate NodeAffinity failed" },
+        { ONE "securityContext: {appArmorProfile: {type: Unconfined}}", NULL, NULL },
+        { ONE "securityContext: {appArmorProfile: {type: RuntimeDefault}}", "AppArmor", "not enabled on the host" },
+};
+
+static void test_cases(void **state) {
+        const struct node_facts facts = {
+                .cpu_milli = 4000, .memory_bytes = 1 << 30, .disk_bytes = 1000, .arch = "amd64"
+        };
+        struct pod *others[] = { make("other", other) };
+        const struct admission_node node = { .name = "node",
+                                             .unsafe_sysctls = "kernel.msg*,fs.mqueue.msg_max",
+                                             .facts = &facts,
+                                             .pods = (const struct pod *const *)others,
+                                             .n_pods = 1 };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct pod *pod = make("asks", cases[i].spec);
+                struct rejection rejection = { .reason = NULL };
+
+                if (admission_ask(&node, pod, &rejection) != !cases[i].reason)
+                        fail_msg("row %zu: %s", i, rejection.reason ? rejection.message : "admitted");
+                if (cases[i].reason) {
+                        assert_string_equal(rejection.reason, cases[i].reason);
+                        assert_non_null(strstr(rejection.message, cases[i].says));
+                }
+                pod_unref(pod);
+        }
+        pod_unref(others[0]);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_cases) };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
