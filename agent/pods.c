@@ -245,6 +245,13 @@ static struct found_pod *found_by_name(struct pods *pods, const struct pod *pod)
         return NULL;
 }
 
+static void count_burstable(struct pods *pods) {
+        pods->node.burstable_milli = 0;
+        for (struct slot *slot = pods->slots; slot; slot = slot->next)
+                if (worker_holds(slot->worker) && pod_qos(worker_pod(slot->worker)) == QOS_BURSTABLE)
+                        pods->node.burstable_milli += quantity_milli(pod_request(worker_pod(slot->worker), "cpu"));
+}
+
 /* Starts the pod, if the node takes it. */
 static void start(struct pods *pods, struct pod *pod) {
         _cleanup_free_ const struct pod **others = calloc(count_slots(pods) + 1, sizeof(*others));
@@ -261,10 +268,12 @@ static void start(struct pods *pods, struct pod *pod) {
         made = others ? make_slot(pods, pod) : NULL;
         if (!made)
                 return;
-        if (admission_ask(&node, pod, &rejection))
+        if (admission_ask(&node, pod, &rejection)) {
                 worker_start(made->worker);
-        else
-                worker_reject(made->worker, rejection.reason, rejection.message);
+                return;
+        }
+        worker_reject(made->worker, rejection.reason, rejection.message);
+        count_burstable(pods);
 }
 
 /* Brings one wanted pod forward: it runs, or what stands in its way is ended first. */
@@ -347,13 +356,6 @@ static void end_orphans(struct pods *pods) {
                 else if (asprintf(&path, "%s/pods/%s", pods->options->root_dir, found->uid) > 0)
                         pod_tree_remove(path, NULL);
         }
-}
-
-static void count_burstable(struct pods *pods) {
-        pods->node.burstable_milli = 0;
-        for (struct slot *slot = pods->slots; slot; slot = slot->next)
-                if (pod_qos(worker_pod(slot->worker)) == QOS_BURSTABLE)
-                        pods->node.burstable_milli += quantity_milli(pod_request(worker_pod(slot->worker), "cpu"));
 }
 
 /* Only of files that stay: an editor's copy becomes the file itself in a moment. */
