@@ -48,7 +48,7 @@ bool admission_resources(const struct admission_node *node, const struct pod *po
         char list[ADMISSION_TEXT_MAX / 2] = "";
         resource_list wanted = { 0 };
 
-        if (!arena || !pod_requests(arena, pod, &wanted))
+        if (!arena || !pod_requests(arena, pod, &wanted) || !pod_add_overhead(arena, pod, false, &wanted))
                 return reject(ret_rejection, "UnexpectedAdmissionError", "out of memory");
         for (size_t place = 0; place < 4; place++)
                 list_for_each (r, &wanted) {

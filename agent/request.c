@@ -150,6 +150,7 @@ static Cri__LinuxContainerResources *pod_overhead(struct arena *arena, const str
         if (r && overhead->count > 0) {
                 r->cpu_shares = (int64_t)pod_cpu_shares(units(overhead, "cpu"));
                 r->cpu_period = POD_CPU_PERIOD_DEFAULT;
+                r->cpu_quota = pod_cpu_quota(units(overhead, "cpu"), r->cpu_period);
                 r->memory_limit_in_bytes = units(overhead, "memory");
         }
         return r;

@@ -118,6 +118,19 @@ static bool with_pod_level(struct arena *arena, const struct pod *pod, bool limi
         return true;
 }
 
+/* Overhead is asked for beside all else, and widens the limits that there are. */
+bool pod_add_overhead(struct arena *arena, const struct pod *pod, bool limits, resource_list *list) {
+        list_for_each (r, &pod->spec.overhead) {
+                struct quantity *amount = (struct quantity *)resource_get(list, r->name);
+
+                if (amount && (!limits || quantity_sign(*amount) > 0))
+                        *amount = quantity_add(*amount, r->amount);
+                else if (!amount && !limits && !resource_list_add(arena, list, r->name, r->amount))
+                        return false;
+        }
+        return true;
+}
+
 bool pod_requests(struct arena *arena, const struct pod *pod, resource_list *list) {
         return pod_container_requests(arena, pod, list) && with_pod_level(arena, pod, false, list);
 }

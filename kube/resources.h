@@ -38,9 +38,12 @@ struct quantity pod_containers_request(const struct pod *pod, const char *name);
 bool pod_container_requests(struct arena *arena, const struct pod *pod, resource_list *list);
 bool pod_container_limits(struct arena *arena, const struct pod *pod, resource_list *list);
 
-/* The same with pod-level resources in the place of the containers' where those say something: what the pod has. */
+/* The same with pod-level resources in the place of the containers' where those say something. */
 bool pod_requests(struct arena *arena, const struct pod *pod, resource_list *list);
 bool pod_limits(struct arena *arena, const struct pod *pod, resource_list *list);
+
+/* Adds the pod's overhead to such requests or limits: what the pod takes of the node. False without memory. */
+bool pod_add_overhead(struct arena *arena, const struct pod *pod, bool limits, resource_list *list);
 
 /* A container's own; false when it has none. */
 bool pod_container_request(const struct pod_container *container, const char *name, struct quantity *ret_request);

@@ -99,6 +99,23 @@ static void write_resources(struct json_writer *w, const struct pod_resources *r
         object_write(w, &resources_type, resources);
 }
 
+/* While it runs, the limit of memory is what the runtime has: bytes, without the spelling of the spec. */
+static int write_container_resources(struct json_writer *w, const struct pod_container_status *s) {
+        struct pod_resources resources = s->container->resources;
+        _cleanup_free_ struct resource_amount *limits = calloc(resources.limits.count + 1, sizeof(*limits));
+
+        if (!limits)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < resources.limits.count; i++) {
+                limits[i] = resources.limits.items[i];
+                if (s->state.kind == STATE_RUNNING && strcmp(limits[i].name, "memory") == 0)
+                        limits[i].amount = quantity_restyle(limits[i].amount, QUANTITY_BINARY);
+        }
+        resources.limits.items = limits;
+        write_resources(w, &resources);
+        return 0;
+}
+
 static void write_mounts(struct json_writer *w, const struct pod_container *c) {
         json_key(w, "volumeMounts");
         json_begin_list(w);
@@ -116,7 +133,9 @@ static void write_mounts(struct json_writer *w, const struct pod_container *c) {
         json_end_list(w);
 }
 
-static void write_container(struct json_writer *w, const struct pod_container_status *s) {
+static int write_container(struct json_writer *w, const struct pod_container_status *s) {
+        int r = 0;
+
         json_begin_map(w);
         json_add_string(w, "name", s->container->name);
         write_state(w, "state", &s->state);
@@ -129,13 +148,14 @@ static void write_container(struct json_writer *w, const struct pod_container_st
         if (s->started != TRI_UNSET)
                 json_add_bool(w, "started", s->started == TRI_TRUE);
         if (s->exists)
-                write_resources(w, &s->container->resources);
+                r = write_container_resources(w, s);
         if (s->container->volume_mounts.count > 0)
                 write_mounts(w, s->container);
         if (s->has_user)
                 write_user(w, s);
         json_add_string_if(w, "stopSignal", s->stop_signal);
         json_end_map(w);
+        return r;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -161,7 +181,8 @@ static int write_containers(struct json_writer *w, const char *key, const struct
         json_key(w, key);
         json_begin_list(w);
         for (uint32_t i = 0; i < count; i++)
-                write_container(w, order[i]);
+                if (write_container(w, order[i]) < 0)
+                        return -ENOMEM;
         json_end_list(w);
         return 0;
 }
@@ -202,7 +223,9 @@ static int write_pod_resources(struct json_writer *w, const struct pod *pod) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct pod_resources sums = { 0 };
 
-        if (!arena || !pod_requests(arena, pod, &sums.requests) || !pod_limits(arena, pod, &sums.limits))
+        if (!arena || !pod_requests(arena, pod, &sums.requests) ||
+            !pod_add_overhead(arena, pod, false, &sums.requests) || !pod_limits(arena, pod, &sums.limits) ||
+            !pod_add_overhead(arena, pod, true, &sums.limits))
                 return -ENOMEM;
         write_resources(w, &sums);
         return 0;

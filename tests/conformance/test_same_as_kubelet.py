@@ -167,6 +167,8 @@ CASES = {
     "unsafe-sysctl": (pod("unsafe-sysctl", SLEEP, securityContext={"sysctls": [{"name": "net/core/somaxconn", "value": "300"}]}), ended),
     "safe-sysctl": (pod("safe-sysctl", SLEEP, securityContext={"sysctls": [{"name": "kernel/shm_rmid_forced", "value": "1"}]}), ready),
     "confined": (pod("confined", {"command": ["true"], "securityContext": {"appArmorProfile": {"type": "Localhost", "localhostProfile": "none"}}}), ended),
+    "spelled": (pod("spelled", {"command": ["sh", "-c", SLEEP], "resources": {"limits": {"cpu": "0.15", "memory": "1e8"}}},
+                    {"command": ["sh", "-c", SLEEP], "resources": {"limits": {"memory": "20M"}}}, overhead={"cpu": "25m", "memory": "10Mi"}), ready),
     "crash": (pod("crash", "exit 3"), back_off),
     "finished": (pod("finished", "exit 0"), back_off),
     "init-crash": (pod("init-crash", SLEEP, initContainers=[init("one", "exit 4")]), back_off),
