@@ -85,7 +85,7 @@ def test_lifecycle_hooks_and_grace(node):
                                  terminationGracePeriodSeconds=10))
     node.running("main")
     log = node.dir + "/hooks/log"
-    wait_for("postStart", lambda: open(log).read() == "post\n")
+    wait_for("postStart", lambda: os.path.exists(log) and open(log).read() == "post\n")
     node.remove("hooks.yaml")
     wait_for("end", lambda: not node.pods())
     assert open(log).read() == "post\npre\nterm\n"
