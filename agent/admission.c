@@ -1,7 +1,5 @@
 #include "agent/admission.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -46,7 +46,7 @@ static const struct field {
         { "cgroupRoot", FIELD_TEXT, AT(cgroup_root) },
         { "clusterDomain", FIELD_TEXT, AT(cluster_domain) },
         { "clusterDNS", FIELD_DNS, 0 },
-        { "runtimes", FIELD_RUNTIMES, 0 }, /* our own, beside kubelet's */
+        { "runtimes", FIELD_RUNTIMES, AT(runtimes) }, /* our own, beside kubelet's */
         { "allowedUnsafeSysctls", FIELD_NAMES, AT(unsafe_sysctls) },
         { "resolvConf", FIELD_TEXT, AT(resolv_conf) },
         { "address", FIELD_TEXT, AT(read_only_address) },
@@ -134,18 +134,43 @@ static int set_dns(const struct value *value, const char *name, struct options *
         return 0;
 }
 
-static int set_names(const struct value *value, const char *name, char **field, struct err **err) {
+static int name_text(const struct value *one, const char *name, char **ret_text, struct err **err) {
+        const char *text = value_string(one);
+
+        if (!text || !*text || strchr(text, ','))
+                return want(one, name, "a name", err);
+        *ret_text = strdup(text);
+        return 0;
+}
+
+/* {handler: NAME, path: PATH}, as --runtimes has it. */
+static int runtime_text(const struct value *one, const char *name, char **ret_text, struct err **err) {
+        const char *handler = value_string(value_get(one, "handler")), *path = value_string(value_get(one, "path"));
+
+        if (!handler || !path || !*handler || path[0] != '/' || strpbrk(handler, "=,") || strchr(path, ','))
+                return err_set(err, EINVAL, "line %u: %s: wants a handler's name and a program's absolute path",
+                               one->line, name);
+        if (asprintf(ret_text, "%s=%s", handler, path) < 0)
+                *ret_text = NULL;
+        return 0;
+}
+
+/* A list as one text with commas, as the flag has it; @item makes an item's text, NULL without memory. */
+static int set_joined(const struct value *value, const char *name, char **field,
+                      int (*item)(const struct value *one, const char *name, char **ret_text, struct err **err),
+                      struct err **err) {
         _cleanup_free_ char *all = strdup("");
 
         if (!value_is(value, VALUE_LIST))
                 return want(value, name, "a list", err);
         for (uint32_t i = 0; all && i < value_count(value); i++) {
-                const char *one = value_string(value_at(value, i));
+                _cleanup_free_ char *text = NULL;
                 char *longer = NULL;
+                int r = item(value_at(value, i), name, &text, err);
 
-                if (!one || !*one || strchr(one, ','))
-                        return want(value_at(value, i), name, "a name", err);
-                if (asprintf(&longer, "%s%s%s", all, *all ? "," : "", one) < 0)
+                if (r < 0)
+                        return r;
+                if (!text || asprintf(&longer, "%s%s%s", all, *all ? "," : "", text) < 0)
                         longer = NULL;
                 free(all);
                 all = longer;
@@ -154,33 +179,6 @@ static int set_names(const struct value *value, const char *name, char **field, 
                 return err_set(err, ENOMEM, "out of memory");
         free(*field);
         *field = TAKE_PTR(all);
-        return 0;
-}
-
-/* [{handler: NAME, path: PATH}], as the text of --runtimes. */
-static int set_runtimes(const struct value *value, const char *name, struct options *o, struct err **err) {
-        _cleanup_free_ char *all = strdup("");
-
-        if (!value_is(value, VALUE_LIST))
-                return want(value, name, "a list", err);
-        for (uint32_t i = 0; all && i < value_count(value); i++) {
-                const struct value *one = value_at(value, i);
-                const char *handler = value_string(value_get(one, "handler")),
-                           *path = value_string(value_get(one, "path"));
-                char *longer = NULL;
-
-                if (!handler || !path || !*handler || path[0] != '/' || strpbrk(handler, "=,") || strchr(path, ','))
-                        return err_set(err, EINVAL, "line %u: %s: wants a handler's name and a program's absolute path",
-                                       one->line, name);
-                if (asprintf(&longer, "%s%s%s=%s", all, *all ? "," : "", handler, path) < 0)
-                        longer = NULL;
-                free(all);
-                all = longer;
-        }
-        if (!all)
-                return err_set(err, ENOMEM, "out of memory");
-        free(o->runtimes);
-        o->runtimes = TAKE_PTR(all);
         return 0;
 }
 
@@ -252,9 +250,9 @@ static int set_field(const struct field *field, const struct value *value, struc
         case FIELD_DNS:
                 return set_dns(value, field->name, o, err);
         case FIELD_RUNTIMES:
-                return set_runtimes(value, field->name, o, err);
+                return set_joined(value, field->name, at, runtime_text, err);
         case FIELD_NAMES:
-                return set_names(value, field->name, at, err);
+                return set_joined(value, field->name, at, name_text, err);
         case FIELD_ENDPOINT:
                 if (!value_string(value))
                         return want(value, field->name, "a string", err);
