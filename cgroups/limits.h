@@ -70,6 +70,11 @@ struct cgroup_limits {
  * that is missing is a warning (see cgroup.h), except that unified and hugetlb entries fail with -EOPNOTSUPP. */
 int cgroup_apply(const struct cgroups *cgroups, const char *path, const struct cgroup_limits *limits, struct err **err);
 
+/* As cgroup_apply(), of a cgroup in use: in an order in which the kernel takes each step, and either all of it or,
+ * after a failure, nothing. */
+int cgroup_update(const struct cgroups *cgroups, const char *path, const struct cgroup_limits *limits,
+                  struct err **err);
+
 /* cpu.weight (1 to 10000) of cpu.shares (2 to 262144); 0 for 0. The curve through (2, 1), (1024, 100), (262144, 10000)
  * that KEP-2254 was amended to. */
 uint64_t cgroup_weight_of_shares(uint64_t shares);

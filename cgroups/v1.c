@@ -11,11 +11,12 @@
 #define USER_HZ 100
 #define NS_PER_SECOND UINT64_C(1000000000)
 
-static int set_number(const struct hierarchy *h, const char *rel, const char *file, int64_t value, struct err **err) {
+static int set_number(struct cg_change *c, const struct hierarchy *h, const char *file, int64_t value,
+                      struct err **err) {
         char text[32];
 
         snprintf(text, sizeof(text), "%" PRId64, value); /* v1 has -1 for "no limit" as well */
-        return value ? cg_set(h, rel, file, text, err) : 0;
+        return value ? cg_change_set(c, h, file, text, err) : 0;
 }
 
 /* The inverse of v1's linear scale, for those who give a v2 weight. */
@@ -23,91 +24,114 @@ static uint64_t shares_of_weight(uint64_t weight) {
         return 2 + (weight - 1) * 262142 / 9999;
 }
 
-int cg_v1_set_cpu(const struct hierarchy *h, const char *rel, const struct cgroup_limits *l, struct err **err) {
+static int set_quota(struct cg_change *c, const struct hierarchy *h, int64_t quota, struct err **err) {
+        return set_number(c, h, "cpu.cfs_quota_us", quota, err);
+}
+
+/* Neither period nor quota alone may ask for more than the cgroup above has, or for less than one below: the one that
+ * goes first is found by asking; should it be neither, there is no quota for a moment. */
+static int set_bandwidth(struct cg_change *c, const struct hierarchy *h, const struct cgroup_limits *l,
+                         struct err **err) {
+        char period[32];
+        int r;
+
+        if (l->cpu_period_us == 0)
+                return set_quota(c, h, l->cpu_quota_us, err);
+        snprintf(period, sizeof(period), "%" PRIu64, l->cpu_period_us);
+        if (l->cpu_quota_us == 0)
+                return cg_change_set(c, h, "cpu.cfs_period_us", period, err);
+        r = cg_change_write(c, h, "cpu.cfs_period_us", period);
+        if (r != -EINVAL)
+                return r < 0 ? err_errno(err, -r, "cgroup %s: write \"%s\" to cpu.cfs_period_us", c->rel, period) :
+                               set_quota(c, h, l->cpu_quota_us, err);
+        if (set_quota(c, h, l->cpu_quota_us, NULL) == 0)
+                return cg_change_set(c, h, "cpu.cfs_period_us", period, err);
+        r = set_quota(c, h, CGROUP_UNLIMITED, err);
+        if (r == 0)
+                r = cg_change_set(c, h, "cpu.cfs_period_us", period, err);
+        return r < 0 ? r : set_quota(c, h, l->cpu_quota_us, err);
+}
+
+int cg_v1_set_cpu(struct cg_change *c, const struct hierarchy *h, const struct cgroup_limits *l, struct err **err) {
         uint64_t shares = l->cpu_shares ?: l->cpu_weight ? shares_of_weight(l->cpu_weight) : 0;
-        int r = set_number(h, rel, "cpu.shares", (int64_t)shares, err);
+        int r = set_number(c, h, "cpu.shares", (int64_t)shares, err);
 
-        if (r == 0 && l->cpu_period_us) {
-                char text[32];
-
-                /* A period shorter than the old quota allows is taken once the new quota is in place. */
-                snprintf(text, sizeof(text), "%" PRIu64, l->cpu_period_us);
-                r = cg_write(h, rel, "cpu.cfs_period_us", text);
-                if (r == -EINVAL && l->cpu_quota_us) {
-                        r = set_number(h, rel, "cpu.cfs_quota_us", l->cpu_quota_us, err);
-                        if (r == 0)
-                                r = cg_set(h, rel, "cpu.cfs_period_us", text, err);
-                } else if (r < 0) {
-                        err_errno(err, -r, "cgroup %s: write \"%s\" to cpu.cfs_period_us", rel, text);
-                }
-        }
+        if (r == 0 && (l->cpu_period_us || l->cpu_quota_us))
+                r = set_bandwidth(c, h, l, err);
         if (r == 0)
-                r = set_number(h, rel, "cpu.cfs_quota_us", l->cpu_quota_us, err);
-        if (r == 0)
-                r = set_number(h, rel, "cpu.cfs_burst_us", (int64_t)l->cpu_burst_us, err);
+                r = set_number(c, h, "cpu.cfs_burst_us", (int64_t)l->cpu_burst_us, err);
         if (r == 0 && l->cpu_idle)
-                r = cg_set(h, rel, "cpu.idle", "1", err);
+                r = cg_change_set(c, h, "cpu.idle", "1", err);
         return r;
+}
+
+static int write_swap(struct cg_change *c, const struct hierarchy *h, int64_t swap, struct err **err) {
+        char text[32];
+        int r;
+
+        snprintf(text, sizeof(text), "%" PRId64, swap);
+        r = swap ? cg_change_write(c, h, "memory.memsw.limit_in_bytes", text) : 0;
+        if (r == -ENOENT) /* a kernel that does not account swap */
+                return 0;
+        return r < 0 ? err_errno(err, -r, "cgroup %s: write \"%s\" to memory.memsw.limit_in_bytes", c->rel, text) : 0;
 }
 
 /* The limit of memory may not pass that of memory and swap at any moment: growing, the latter goes first. */
-static int set_max(const struct hierarchy *h, const char *rel, const struct cgroup_limits *l, struct err **err) {
-        char memory[32], swap[32];
+static int set_max(struct cg_change *c, const struct hierarchy *h, const struct cgroup_limits *l, struct err **err) {
+        int64_t swap = l->memory_swap ?: l->memory_max == CGROUP_UNLIMITED ? CGROUP_UNLIMITED : 0, memory;
+        char text[32];
         int r = 0;
 
-        snprintf(memory, sizeof(memory), "%" PRId64, l->memory_max);
-        snprintf(swap, sizeof(swap), "%" PRId64, l->memory_swap);
-        if (l->memory_max) {
-                r = cg_write(h, rel, "memory.limit_in_bytes", memory);
-                if (r == -EINVAL) {
-                        r = cg_write(h, rel, "memory.memsw.limit_in_bytes", l->memory_swap ? swap : "-1");
-                        if (r == 0 || r == -ENOENT)
-                                r = cg_write(h, rel, "memory.limit_in_bytes", memory);
-                }
-                if (r < 0)
-                        return err_errno(err, -r, "cgroup %s: write \"%s\" to memory.limit_in_bytes", rel, memory);
-        }
-        if (l->memory_swap) {
-                if (l->memory_swap > 0 && l->memory_max <= 0)
-                        return err_set(err, EINVAL, "cgroup %s: a limit of memory and swap needs one of memory", rel);
-                if (l->memory_swap > 0 && l->memory_swap < l->memory_max)
-                        return err_set(err, EINVAL, "cgroup %s: limit of memory and swap %s is below that of memory %s",
-                                       rel, swap, memory);
-                r = cg_write(h, rel, "memory.memsw.limit_in_bytes", swap);
-                if (r < 0 && r != -ENOENT)
-                        return err_errno(err, -r, "cgroup %s: write \"%s\" to memory.memsw.limit_in_bytes", rel, swap);
-        }
-        return 0;
+        if (swap > 0)
+                r = cg_swap_base(c, h, "memory.limit_in_bytes", l, &memory, err);
+        if (r < 0 || l->memory_max == 0)
+                return r < 0 ? r : write_swap(c, h, swap, err);
+        snprintf(text, sizeof(text), "%" PRId64, l->memory_max);
+        r = cg_change_write(c, h, "memory.limit_in_bytes", text);
+        if (r == 0)
+                return write_swap(c, h, swap, err);
+        if (r == -EINVAL && swap == 0)
+                return err_set(err, EINVAL,
+                               "cgroup %s: limit of memory %s is above that of memory and swap, which has to be given "
+                               "with it",
+                               c->rel, text);
+        if (r != -EINVAL)
+                return err_errno(err, -r, "cgroup %s: write \"%s\" to memory.limit_in_bytes", c->rel, text);
+        r = write_swap(c, h, swap, err);
+        return r < 0 ? r : cg_change_set(c, h, "memory.limit_in_bytes", text, err);
 }
 
-int cg_v1_set_memory(const struct hierarchy *h, const char *rel, const struct cgroup_limits *l, struct err **err) {
-        int r = set_max(h, rel, l, err);
+int cg_v1_set_memory(struct cg_change *c, const struct hierarchy *h, const struct cgroup_limits *l, struct err **err) {
+        int r = set_max(c, h, l, err);
 
         if (r == 0)
-                r = set_number(h, rel, "memory.soft_limit_in_bytes", l->memory_low, err);
+                r = set_number(c, h, "memory.soft_limit_in_bytes", l->memory_low, err);
         if (r == 0 && l->oom_kill_disable)
-                r = cg_set(h, rel, "memory.oom_control", "1", err);
+                r = cg_change_set(c, h, "memory.oom_control", "1", err);
         if (r == 0 && l->memory_swappiness)
-                r = set_number(h, rel, "memory.swappiness", l->memory_swappiness - 1, err);
+                r = set_number(c, h, "memory.swappiness", l->memory_swappiness - 1, err);
         return r;
 }
 
-static int set_io_weight(const struct hierarchy *h, const char *rel, const struct cgroup_limits *l, struct err **err) {
+static int set_io_weight(struct cg_change *c, const struct hierarchy *h, const struct cgroup_limits *l,
+                         struct err **err) {
         char text[16];
         int r;
 
         if (l->io_weight < 10 || l->io_weight > 1000)
-                return err_set(err, EINVAL, "cgroup %s: block io weight %u is not from 10 to 1000", rel, l->io_weight);
+                return err_set(err, EINVAL, "cgroup %s: block io weight %u is not from 10 to 1000", c->rel,
+                               l->io_weight);
         snprintf(text, sizeof(text), "%u", l->io_weight);
-        r = cg_write(h, rel, "blkio.bfq.weight", text);
+        r = cg_change_write(c, h, "blkio.bfq.weight", text);
         if (r == -ENOENT)
-                r = cg_write(h, rel, "blkio.weight", text);
+                r = cg_change_write(c, h, "blkio.weight", text);
         /* Neither is there unless an IO scheduler with weights is in the kernel: as good as no controller. */
-        return r < 0 && r != -ENOENT ? err_errno(err, -r, "cgroup %s: write \"%s\" as block io weight", rel, text) : 0;
+        return r < 0 && r != -ENOENT ? err_errno(err, -r, "cgroup %s: write \"%s\" as block io weight", c->rel, text) :
+                                       0;
 }
 
-int cg_v1_set_io(const struct hierarchy *h, const char *rel, const struct cgroup_limits *l, struct err **err) {
-        int r = l->io_weight ? set_io_weight(h, rel, l, err) : 0;
+int cg_v1_set_io(struct cg_change *c, const struct hierarchy *h, const struct cgroup_limits *l, struct err **err) {
+        int r = l->io_weight ? set_io_weight(c, h, l, err) : 0;
 
         for (size_t i = 0; i < l->n_io && r == 0; i++) {
                 const struct cgroup_io *io = &l->io[i];
@@ -126,7 +150,7 @@ int cg_v1_set_io(const struct hierarchy *h, const char *rel, const struct cgroup
 
                         snprintf(text, sizeof(text), "%u:%u %" PRIu64, io->major, io->minor, limits[j].value);
                         if (limits[j].value)
-                                r = cg_set(h, rel, limits[j].file, text, err);
+                                r = cg_change_set(c, h, limits[j].file, text, err);
                 }
         }
         return r;

@@ -364,7 +364,7 @@ static int update_work(struct cri_call *call, struct err **err) {
                 return err_set(err, ENOMEM, "out of memory");
         r = resources_to_limits(arena, merged, &limits, err);
         if (r >= 0 && container->phase == PHASE_RUNNING)
-                r = cgroup_apply(call->cri->cgroups, container->cgroup, &limits, err);
+                r = cgroup_update(call->cri->cgroups, container->cgroup, &limits, err);
         if (r >= 0)
                 r = record_write(call->cri, RECORD_CONTAINER, container->id, &record->base, err);
         return r;

@@ -144,7 +144,7 @@ static int update_work(struct cri_call *call, struct err **err) {
         struct cgroup_limits limits;
         int r = resources_to_limits(call->arena, request->resources, &limits, err);
 
-        return r < 0 ? r : cgroup_apply(call->cri->cgroups, call->sandbox->cgroup, &limits, err);
+        return r < 0 ? r : cgroup_update(call->cri->cgroups, call->sandbox->cgroup, &limits, err);
 }
 
 static void update_turn(struct cri_call *call) {
