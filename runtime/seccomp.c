@@ -108,7 +108,7 @@ static int profile_rules(struct seccomp_build *build, const char *name, const ch
         r = json_parse(arena, json, length, &options, &value, err);
         if (r < 0)
                 return r;
-        return seccomp_profile_rules(build, name, value, bounding, err);
+        return seccomp_profile_rules(build, name, arena, value, bounding, err);
 }
 
 /* @json NULL: RuntimeDefault. */

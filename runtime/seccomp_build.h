@@ -4,6 +4,7 @@
 #include <seccomp.h>
 #include <stdint.h>
 
+struct arena;
 struct err;
 struct json_writer;
 struct seccomp_filter;
@@ -36,6 +37,6 @@ void seccomp_build_end_oci(struct seccomp_build *build);
 /* Frees what begin made; fine after a failed begin. */
 void seccomp_build_free(struct seccomp_build *build);
 
-/* Fills a filter from a profile's JSON: seccomp_profile.c. */
-int seccomp_profile_rules(struct seccomp_build *build, const char *name, const struct value *profile, uint64_t bounding,
-                          struct err **err);
+/* Fills a filter from a profile's JSON, read strictly: seccomp_profile.c. What is read stays in @arena. */
+int seccomp_profile_rules(struct seccomp_build *build, const char *name, struct arena *arena,
+                          const struct value *profile, uint64_t bounding, struct err **err);

@@ -12,6 +12,7 @@
 #include "lib/value.h"
 #include "runtime/capability.h"
 #include "runtime/seccomp_build.h"
+#include "runtime/seccomp_document.h"
 
 static const struct {
         const char *name;
@@ -57,34 +58,25 @@ static const struct {
         { "s390x", "s390x" },  { "riscv64", "riscv64" }, { "ppc64le", "ppc64le" },
 };
 
-#define ARGUMENTS_MAX 6
-
-/* The action @key of @from with the errno @errno_key, or @fallback when there is none. */
-static int read_action(const char *profile, const struct value *from, const char *key, const char *errno_key,
+/* The action @name with @number as its errno, where that is given and the action has one. */
+static int read_action(const char *profile, const char *key, const char *name, const struct member_number *number,
                        uint32_t *ret_action, struct err **err) {
-        const char *name = value_string(value_get(from, key));
-        int64_t number = EPERM;
-
         if (!name)
-                return err_set(err, EINVAL, "seccomp profile %s:%u: %s is missing", profile, from->line, key);
-        if (value_get(from, errno_key) &&
-            (!value_integer(value_get(from, errno_key), &number) || number < 0 || number > 4095))
-                return err_set(err, EINVAL, "seccomp profile %s:%u: %s is not an error number", profile, from->line,
-                               errno_key);
+                return err_set(err, EINVAL, "seccomp profile %s: %s is missing", profile, key);
         for (size_t i = 0; i < ELEMENTS(actions); i++) {
                 if (strcmp(actions[i].name, name) != 0)
                         continue;
                 bool numbered = actions[i].action == SCMP_ACT_ERRNO(0) || actions[i].action == SCMP_ACT_TRACE(0);
-                *ret_action = actions[i].action | (numbered ? (uint32_t)number : 0);
+                uint32_t code = number->set ? (uint32_t)number->u : EPERM;
+                *ret_action = actions[i].action | (numbered ? code : 0);
                 return 0;
         }
-        return err_set(err, EINVAL, "seccomp profile %s:%u: %s \"%s\" is not supported", profile, from->line, key,
-                       name);
+        return err_set(err, EINVAL, "seccomp profile %s: %s \"%s\" is not supported", profile, key, name);
 }
 
-static int read_flags(struct seccomp_build *build, const struct value *list, struct err **err) {
-        for (uint32_t i = 0; i < value_count(list); i++) {
-                const char *name = value_string_or(value_at(list, i), "");
+static int read_flags(struct seccomp_build *build, const struct member_list *list, struct err **err) {
+        for (size_t i = 0; i < list->n; i++) {
+                const char *name = *MEMBER_AT(*list, const char *, i);
                 bool known = false;
 
                 for (size_t j = 0; j < ELEMENTS(flags); j++)
@@ -93,27 +85,27 @@ static int read_flags(struct seccomp_build *build, const struct value *list, str
                                 known = true;
                         }
                 if (!known)
-                        return err_set(err, EINVAL, "seccomp profile %s:%u: flag \"%s\" is not supported", build->name,
-                                       list->line, name);
+                        return err_set(err, EINVAL, "seccomp profile %s: flag \"%s\" is not supported", build->name,
+                                       name);
         }
         return 0;
 }
 
-static bool lists_capability(const struct value *list, uint64_t bounding) {
-        for (uint32_t i = 0; i < value_count(list); i++) {
+static bool lists_capability(const struct member_list *list, uint64_t bounding) {
+        for (size_t i = 0; i < list->n; i++) {
                 uint64_t mask = 0;
 
-                if (capability_parse(value_string_or(value_at(list, i), ""), &mask, NULL) == 0 && (mask & bounding))
+                if (capability_parse(*MEMBER_AT(*list, const char *, i), &mask, NULL) == 0 && (mask & bounding))
                         return true;
         }
         return false;
 }
 
-static bool lists_architecture(const struct value *list, const char *machine) {
-        for (uint32_t i = 0; i < value_count(list); i++)
+static bool lists_architecture(const struct member_list *list, const char *machine) {
+        for (size_t i = 0; i < list->n; i++)
                 for (size_t j = 0; j < ELEMENTS(architectures); j++)
                         if (strcmp(architectures[j].machine, machine) == 0 &&
-                            strcmp(architectures[j].name, value_string_or(value_at(list, i), "")) == 0)
+                            strcmp(architectures[j].name, *MEMBER_AT(*list, const char *, i)) == 0)
                                 return true;
         return false;
 }
@@ -127,49 +119,31 @@ static bool at_least(const char *release, const char *wanted) {
 }
 
 /* Docker's conditions on a rule: everything that @includes names, nothing that @excludes names. */
-static bool applies(const struct value *rule, uint64_t bounding) {
-        const struct value *includes = value_get(rule, "includes"), *excludes = value_get(rule, "excludes");
+static bool applies(const struct seccomp_document_rule *rule, uint64_t bounding) {
+        const struct seccomp_document_conditions *includes = &rule->includes, *excludes = &rule->excludes;
         struct utsname host;
 
         uname(&host);
-        if (value_count(value_get(includes, "caps")) && !lists_capability(value_get(includes, "caps"), bounding))
+        if (includes->caps.n > 0 && !lists_capability(&includes->caps, bounding))
                 return false;
-        if (value_count(value_get(includes, "arches")) &&
-            !lists_architecture(value_get(includes, "arches"), host.machine))
+        if (includes->arches.n > 0 && !lists_architecture(&includes->arches, host.machine))
                 return false;
-        if (value_string(value_get(includes, "minKernel")) &&
-            !at_least(host.release, value_string(value_get(includes, "minKernel"))))
+        if (includes->min_kernel && !at_least(host.release, includes->min_kernel))
                 return false;
-        return !lists_capability(value_get(excludes, "caps"), bounding) &&
-               !lists_architecture(value_get(excludes, "arches"), host.machine);
+        return !lists_capability(&excludes->caps, bounding) && !lists_architecture(&excludes->arches, host.machine);
 }
 
-/* Numbers beyond int64 are kept as text by the reader. */
-static uint64_t read_u64(const struct value *value) {
-        int64_t number;
-
-        if (value_integer(value, &number))
-                return (uint64_t)number;
-        return value_is(value, VALUE_NUMBER) ? strtoull(value->text, NULL, 10) : 0;
-}
-
-static int read_condition(const char *profile, const struct value *arg, struct scmp_arg_cmp *ret_condition,
-                          struct err **err) {
-        const char *op = value_string_or(value_get(arg, "op"), "");
-        int64_t index = -1;
-
-        if (!value_integer(value_get(arg, "index"), &index) || index < 0 || index >= ARGUMENTS_MAX)
-                return err_set(err, EINVAL, "seccomp profile %s:%u: index of an argument is 0 to 5", profile,
-                               arg->line);
+static int read_condition(const char *profile, const struct seccomp_document_argument *arg,
+                          struct scmp_arg_cmp *ret_condition, struct err **err) {
         for (size_t i = 0; i < ELEMENTS(operators); i++)
-                if (strcmp(operators[i].name, op) == 0) {
-                        *ret_condition = (struct scmp_arg_cmp){ .arg = (unsigned)index,
+                if (strcmp(operators[i].name, arg->op) == 0) {
+                        *ret_condition = (struct scmp_arg_cmp){ .arg = (unsigned)arg->index.u,
                                                                 .op = operators[i].compare,
-                                                                .datum_a = read_u64(value_get(arg, "value")),
-                                                                .datum_b = read_u64(value_get(arg, "valueTwo")) };
+                                                                .datum_a = arg->value.u,
+                                                                .datum_b = arg->value_two.u };
                         return 0;
                 }
-        return err_set(err, EINVAL, "seccomp profile %s:%u: operator \"%s\" is not known", profile, arg->line, op);
+        return err_set(err, EINVAL, "seccomp profile %s: operator \"%s\" is not known", profile, arg->op);
 }
 
 /* Conditions on one argument twice are alternatives (the kernel's library refuses them in one rule): each becomes a
@@ -196,32 +170,31 @@ static int add_rule(struct seccomp_build *build, uint32_t action, const char *na
         return r;
 }
 
-static int read_rule(struct seccomp_build *build, const struct value *rule, uint64_t bounding, struct err **err) {
-        const struct value *names = value_get(rule, "names"), *args = value_get(rule, "args");
-        struct scmp_arg_cmp conditions[ARGUMENTS_MAX];
-        const char *single = value_string(value_get(rule, "name"));
-        uint32_t action;
+static int read_rule(struct seccomp_build *build, const struct seccomp_document_rule *rule, uint64_t bounding,
+                     struct err **err) {
+        struct scmp_arg_cmp conditions[SECCOMP_ARGUMENTS_MAX];
+        uint32_t action, n = (uint32_t)rule->args.n;
         int r;
 
         if (!applies(rule, bounding))
                 return 0;
-        r = read_action(build->name, rule, "action", "errnoRet", &action, err);
-        if (r == 0 && value_count(args) > ARGUMENTS_MAX)
-                r = err_set(err, EINVAL, "seccomp profile %s:%u: more than %d arguments", build->name, rule->line,
-                            ARGUMENTS_MAX);
-        for (uint32_t i = 0; i < value_count(args) && r == 0; i++)
-                r = read_condition(build->name, value_at(args, i), &conditions[i], err);
-        if (r == 0 && single)
-                r = add_rule(build, action, single, conditions, value_count(args), err);
-        for (uint32_t i = 0; i < value_count(names) && r == 0; i++)
-                r = add_rule(build, action, value_string_or(value_at(names, i), ""), conditions, value_count(args),
-                             err);
+        r = read_action(build->name, "action", rule->action, &rule->errno_ret, &action, err);
+        if (r == 0 && n > SECCOMP_ARGUMENTS_MAX)
+                r = err_set(err, EINVAL, "seccomp profile %s: more than %d arguments", build->name,
+                            SECCOMP_ARGUMENTS_MAX);
+        for (uint32_t i = 0; i < n && r == 0; i++)
+                r = read_condition(build->name, MEMBER_AT(rule->args, struct seccomp_document_argument, i),
+                                   &conditions[i], err);
+        if (r == 0 && rule->name)
+                r = add_rule(build, action, rule->name, conditions, n, err);
+        for (size_t i = 0; i < rule->names.n && r == 0; i++)
+                r = add_rule(build, action, *MEMBER_AT(rule->names, const char *, i), conditions, n, err);
         return r;
 }
 
-int seccomp_profile_rules(struct seccomp_build *build, const char *name, const struct value *profile, uint64_t bounding,
-                          struct err **err) {
-        const struct value *rules;
+int seccomp_profile_rules(struct seccomp_build *build, const char *name, struct arena *arena,
+                          const struct value *profile, uint64_t bounding, struct err **err) {
+        struct seccomp_document document = { 0 };
         uint32_t action;
         int r;
 
@@ -230,18 +203,18 @@ int seccomp_profile_rules(struct seccomp_build *build, const char *name, const s
                 profile = value_find(profile, "linux.seccomp");
         if (!value_is(profile, VALUE_MAP))
                 return err_set(err, EINVAL, "seccomp profile %s: is %s, not a map", name, value_kind_name(profile));
-        if (value_get(profile, "listenerPath"))
-                return err_set(err, EINVAL, "seccomp profile %s: listenerPath is not supported", name);
-        r = read_action(name, profile, "defaultAction", "defaultErrnoRet", &action, err);
+        r = members_read(arena, name, "", profile, &seccomp_document, &document, err);
+        if (r < 0)
+                return err_wrap(err, "seccomp profile"), r;
+        r = read_action(name, "defaultAction", document.default_action, &document.default_errno, &action, err);
         if (r == 0)
                 r = seccomp_build_begin(build, name, action, err);
         if (r == 0)
-                r = read_flags(build, value_get(profile, "flags"), err);
-        rules = value_get(profile, "syscalls");
-        for (uint32_t i = 0; i < value_count(rules) && r == 0; i++)
-                r = read_rule(build, value_at(rules, i), bounding, err);
+                r = read_flags(build, &document.flags, err);
+        for (size_t i = 0; i < document.rules.n && r == 0; i++)
+                r = read_rule(build, MEMBER_AT(document.rules, struct seccomp_document_rule, i), bounding, err);
         /* Where all is allowed but what is listed, newer calls are allowed too. */
-        if (action == SCMP_ACT_ALLOW || action == SCMP_ACT_LOG)
+        if (r == 0 && (action == SCMP_ACT_ALLOW || action == SCMP_ACT_LOG))
                 build->highest = -1;
         return r;
 }
