@@ -247,6 +247,7 @@ static const init_step steps[PLAN_KINDS] = {
         [PLAN_CWD] = init_cwd,
         [PLAN_ARGS] = step_args,
         [PLAN_ENV] = step_args,
+        [PLAN_HOME] = init_home,
         [PLAN_EXEC] = init_exec,
         [PLAN_LOOKUP] = init_lookup,
         [PLAN_WAIT] = step_wait,

@@ -48,6 +48,7 @@ struct init {
         int root_fd;
         int devpts_fd;
         const struct plan_step *args, *env;
+        const char *home;         /* "HOME=...": goes in the place of an empty one; NULL: none */
         struct init_report error; /* the last failure */
 };
 
@@ -90,6 +91,9 @@ int init_open(struct init *init, const char *path, bool nofollow);
  * also those whose end is missing. */
 int init_open_target(struct init *init, const char *path, bool directory, bool nofollow);
 
+/* init_home.c: the home directory of user @uid by @text, which is an /etc/passwd; "/" when that has none. */
+void init_home_find(const char *text, uint32_t uid, char *ret_home, size_t size);
+
 /* init_copy.c: copies what directory @target holds to the root of the mount @tree. */
 int init_copy_up(struct init *init, int target, int tree, const char *destination);
 
@@ -112,6 +116,7 @@ int init_identity(struct init *init, const struct plan_step *step);
 int init_capabilities(struct init *init, const struct plan_step *step);
 int init_seccomp(struct init *init, const struct plan_step *step);
 int init_cwd(struct init *init, const struct plan_step *step);
+int init_home(struct init *init, const struct plan_step *step);
 int init_exec(struct init *init, const struct plan_step *step);
 int init_lookup(struct init *init, const struct plan_step *step);
 int init_hook(struct init *init, const struct plan_step *step);

@@ -201,10 +201,22 @@ static int try_access(const char *path, char *const *args, char *const *env) {
         return !S_ISREG(st.st_mode) || !(st.st_mode & 0111) ? EACCES : 0;
 }
 
-static char *all_args[ARGS_MAX], *all_env[ARGS_MAX];
+static char *all_args[ARGS_MAX], *all_env[ARGS_MAX + 1];
+
+/* Behind all, or in the place of an empty one. */
+static void set_home(const char *home, char **env) {
+        if (!home)
+                return;
+        while (*env && strcmp(*env, "HOME=") != 0)
+                env++;
+        if (!*env)
+                env[1] = NULL;
+        *env = (char *)(uintptr_t)home;
+}
 
 static int split_all(struct init *init) {
         split(init->env, all_env, ARGS_MAX);
+        set_home(init->home, all_env);
         return split(init->args, all_args, ARGS_MAX) > 0 ? 0 : init_fail(init, EINVAL, "no command");
 }
 

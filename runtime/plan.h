@@ -52,10 +52,11 @@ enum plan_step_kind {
         PLAN_CWD,      /* string 0 */
         PLAN_ARGS,     /* data: strings */
         PLAN_ENV,      /* data: strings */
-        PLAN_EXEC,     /* the end */
-        PLAN_LOOKUP,   /* nacelle-oci: the command is there and may be run, so that `create` can say so */
-        PLAN_WAIT,     /* nacelle-oci: open the FIFO that fd names, once `start` reads from it; failures go there */
-        PLAN_SYNC,     /* nacelle-oci: tell the parent, and go on when it says so (hooks in the runtime's namespaces) */
+        PLAN_HOME,   /* nacelle-oci: HOME, where PLAN_ENV has none, is that of user a in the container's /etc/passwd */
+        PLAN_EXEC,   /* the end */
+        PLAN_LOOKUP, /* nacelle-oci: the command is there and may be run, so that `create` can say so */
+        PLAN_WAIT,   /* nacelle-oci: open the FIFO that fd names, once `start` reads from it; failures go there */
+        PLAN_SYNC,   /* nacelle-oci: tell the parent, and go on when it says so (hooks in the runtime's namespaces) */
         PLAN_HOOK, /* nacelle-oci: run a program; a, b: numbers of args and env, c: seconds; strings: path, what goes to
                     * its standard input, args, env */
         PLAN_GO,   /* nacelle-oci: go on when the parent says so, which it may have done long ago */

@@ -340,10 +340,23 @@ static int add_hooks(const struct container_spec *spec, const struct hook_spec *
         return 0;
 }
 
+static bool has_home(const char *const *env) {
+        for (; env && *env; env++)
+                if (strncmp(*env, "HOME=", 5) == 0 && (*env)[5] != '\0')
+                        return true;
+        return false;
+}
+
+static void add_command(const struct process_spec *process, struct plan *plan) {
+        plan_add_strings(plan, PLAN_ARGS, -1, process->args, count(process->args));
+        plan_add_strings(plan, PLAN_ENV, -1, process->env, count(process->env));
+        if (process->fill_home && !has_home(process->env))
+                plan_add(plan, PLAN_HOME, -1, NULL, 0)->a = process->uid;
+}
+
 /* The process is complete but for its rights: here it waits for `start`, when there is one. */
 static void add_start(const struct container_spec *spec, struct plan *plan) {
-        plan_add_strings(plan, PLAN_ARGS, -1, spec->process.args, count(spec->process.args));
-        plan_add_strings(plan, PLAN_ENV, -1, spec->process.env, count(spec->process.env));
+        add_command(&spec->process, plan);
         if (spec->start_fd >= 0) {
                 plan_add(plan, PLAN_LOOKUP, -1, NULL, 0);
                 plan_add(plan, PLAN_WAIT, plan_dup_fd(plan, spec->start_fd), NULL, 0);
@@ -489,8 +502,7 @@ int prepare_exec(const struct process_spec *process, const struct prepare_stdio 
         else
                 add_stdio(stdio, plan);
         add_cwd(process, 0, plan);
-        plan_add_strings(plan, PLAN_ARGS, -1, process->args, count(process->args));
-        plan_add_strings(plan, PLAN_ENV, -1, process->env, count(process->env));
+        add_command(process, plan);
         add_identity(process, plan);
         return finish(plan, err);
 }

@@ -83,6 +83,7 @@ struct rlimit_spec {
 struct process_spec {
         const char *const *args; /* NULL-terminated, at least one */
         const char *const *env;  /* NULL-terminated; NULL: empty */
+        bool fill_home;          /* HOME, where it is missing or empty, is the user's in the container's /etc/passwd */
         const char *cwd;         /* NULL: "/" */
         uint32_t uid;            /* in the container */
         uint32_t gid;

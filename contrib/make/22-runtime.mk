@@ -3,7 +3,7 @@
 
 SHIM_CC      ?= $(shell command -v musl-gcc || echo $(CC))
 shim_object   = $(patsubst %.c,$(BUILD)/shim-objects/%.o,$(1))
-WALK_OBJECTS := $(call shim_object,runtime/init.c runtime/init_path.c runtime/init_mount.c runtime/init_dev.c runtime/init_process.c \
+WALK_OBJECTS := $(call shim_object,runtime/init.c runtime/init_path.c runtime/init_mount.c runtime/init_dev.c runtime/init_process.c runtime/init_home.c \
                 runtime/init_hook.c runtime/init_copy.c runtime/plan_read.c runtime/wire.c)
 SHIM_OBJECTS := $(call shim_object,$(wildcard runtime/shim/*.c) logs/writer.c logs/writer_file.c logs/writer_journal.c) $(WALK_OBJECTS)
 INIT_OBJECTS := $(call shim_object,$(wildcard runtime/oci/init/*.c) runtime/init_serve.c) $(WALK_OBJECTS)
