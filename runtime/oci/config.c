@@ -11,19 +11,6 @@
 #include "lib/json.h"
 #include "runtime/oci/oci.h"
 
-/* Fields that would silently change what a container is, if they were passed over. */
-static const char *const refused[] = {
-        "linux.intelRdt",
-        "linux.personality",
-        "linux.timeOffsets",
-        "linux.netDevices",
-        "linux.memoryPolicy",
-        "windows",
-        "vm",
-        "solaris",
-        "zos",
-};
-
 static const struct {
         const char *name;
         enum namespace_type type;
@@ -43,27 +30,35 @@ static const struct {
         { "unbindable", MS_UNBINDABLE }, { "runbindable", MS_UNBINDABLE | MS_REC },
 };
 
-int oci_config_namespaces(struct oci *oci, const struct value *list, struct container_spec *spec, struct err **err) {
-        spec->namespaces[NAMESPACE_MOUNT].mode = NAMESPACE_INHERIT;
-        for (uint32_t i = 0; i < value_count(list); i++) {
-                const char *type = value_string_or(value_find(value_at(list, i), "type"), "");
-                const char *path = value_string(value_find(value_at(list, i), "path"));
-                struct namespace_spec *ns;
-                size_t k = 0;
+static int read_namespace(const struct oci_document_namespace *from, size_t i, struct container_spec *spec,
+                          struct err **err) {
+        const char *type = from->type ?: "";
+        struct namespace_spec *ns;
+        size_t k = 0;
 
-                while (k < ELEMENTS(namespaces) && strcmp(namespaces[k].name, type) != 0)
-                        k++;
-                if (k == ELEMENTS(namespaces))
-                        return err_set(err, EINVAL, "linux.namespaces[%u].type \"%s\": unknown", i, type);
-                ns = &spec->namespaces[namespaces[k].type];
-                if (ns->mode != NAMESPACE_INHERIT)
-                        return err_set(err, EINVAL, "linux.namespaces: %s is there twice", type);
-                ns->mode = path && path[0] ? NAMESPACE_JOIN : NAMESPACE_NEW;
-                if (ns->mode == NAMESPACE_JOIN) {
-                        ns->fd = open(path, O_RDONLY | O_CLOEXEC);
-                        if (ns->fd < 0)
-                                return err_errno(err, errno, "linux.namespaces: %s", path);
-                }
+        while (k < ELEMENTS(namespaces) && strcmp(namespaces[k].name, type) != 0)
+                k++;
+        if (k == ELEMENTS(namespaces))
+                return err_set(err, EINVAL, "linux.namespaces[%zu].type \"%s\": unknown", i, type);
+        ns = &spec->namespaces[namespaces[k].type];
+        if (ns->mode != NAMESPACE_INHERIT)
+                return err_set(err, EINVAL, "linux.namespaces: %s is there twice", type);
+        ns->mode = from->path && from->path[0] ? NAMESPACE_JOIN : NAMESPACE_NEW;
+        if (ns->mode == NAMESPACE_JOIN) {
+                ns->fd = open(from->path, O_RDONLY | O_CLOEXEC);
+                if (ns->fd < 0)
+                        return err_errno(err, errno, "linux.namespaces: %s", from->path);
+        }
+        return 0;
+}
+
+static int read_namespaces(const struct member_list *list, struct container_spec *spec, struct err **err) {
+        spec->namespaces[NAMESPACE_MOUNT].mode = NAMESPACE_INHERIT;
+        for (size_t i = 0; i < list->n; i++) {
+                int r = read_namespace(MEMBER_AT(*list, struct oci_document_namespace, i), i, spec, err);
+
+                if (r < 0)
+                        return r;
         }
         if (spec->namespaces[NAMESPACE_MOUNT].mode == NAMESPACE_INHERIT)
                 return err_set(
@@ -72,48 +67,49 @@ int oci_config_namespaces(struct oci *oci, const struct value *list, struct cont
         return 0;
 }
 
-static int read_devices(struct oci *oci, const struct value *list, struct container_spec *spec, struct err **err) {
-        uint32_t n = value_count(list);
-        struct device_spec *devices = arena_alloc_array(oci->arena, n + 1, sizeof(*devices));
+static mode_t device_type(char type) {
+        return type == 'b' ? S_IFBLK : type == 'p' ? S_IFIFO : S_IFCHR;
+}
+
+static int read_devices(struct oci *oci, const struct member_list *list, struct container_spec *spec,
+                        struct err **err) {
+        struct device_spec *devices = arena_alloc_array(oci->arena, list->n + 1, sizeof(*devices));
 
         if (!devices)
                 return err_set(err, ENOMEM, "out of memory");
-        for (uint32_t i = 0; i < n; i++) {
-                const struct value *json = value_at(list, i);
-                const char *type = value_string_or(value_get(json, "type"), "");
-                int64_t major = 0, minor = 0, mode = 0666, uid = 0, gid = 0;
+        for (size_t i = 0; i < list->n; i++) {
+                const struct oci_document_device *from = MEMBER_AT(*list, struct oci_document_device, i);
+                const char *type = from->type ?: "";
 
-                value_integer(value_get(json, "major"), &major);
-                value_integer(value_get(json, "minor"), &minor);
-                value_integer(value_get(json, "fileMode"), &mode);
-                value_integer(value_get(json, "uid"), &uid);
-                value_integer(value_get(json, "gid"), &gid);
                 if (!strchr("cubp", type[0]) || type[0] == '\0' || type[1] != '\0')
-                        return err_set(err, EINVAL, "linux.devices[%u].type \"%s\": unknown", i, type);
+                        return err_set(err, EINVAL, "linux.devices[%zu].type \"%s\": unknown", i, type);
                 devices[i] = (struct device_spec){
-                        .path = value_string_or(value_get(json, "path"), ""),
-                        .mode = (mode_t)((mode & 07777) | (type[0] == 'b' ? S_IFBLK :
-                                                           type[0] == 'p' ? S_IFIFO :
-                                                                            S_IFCHR)),
-                        .major = (uint32_t)major,
-                        .minor = (uint32_t)minor,
-                        .uid = (uint32_t)uid,
-                        .gid = (uint32_t)gid,
+                        .path = from->path ?: "",
+                        .mode = (mode_t)((from->mode.set ? from->mode.u : 0666) & 07777) | device_type(type[0]),
+                        .major = (uint32_t)from->major.u,
+                        .minor = (uint32_t)from->minor.u,
+                        .uid = (uint32_t)from->uid.u,
+                        .gid = (uint32_t)from->gid.u,
                 };
         }
         spec->devices = devices;
-        spec->n_devices = n;
+        spec->n_devices = list->n;
         return 0;
 }
 
-static int read_sysctls(struct oci *oci, const struct value *map, struct container_spec *spec) {
-        struct key_value *list = arena_alloc_array(oci->arena, value_count(map) + 1, sizeof(*list));
+static int read_sysctls(struct oci *oci, const struct member_list *map, struct container_spec *spec, struct err **err) {
+        struct key_value *list = arena_alloc_array(oci->arena, map->n + 1, sizeof(*list));
 
-        for (uint32_t i = 0; list && i < value_count(map); i++)
-                list[i] = (struct key_value){ map->members[i].key, value_string_or(&map->members[i].value, "") };
+        if (!list)
+                return err_set(err, ENOMEM, "out of memory");
+        for (size_t i = 0; i < map->n; i++) {
+                const struct member_pair *pair = MEMBER_AT(*map, struct member_pair, i);
+
+                list[i] = (struct key_value){ pair->key, pair->value };
+        }
         spec->sysctls = list;
-        spec->n_sysctls = value_count(map);
-        return list ? 0 : -ENOMEM;
+        spec->n_sysctls = map->n;
+        return 0;
 }
 
 /* systemd's place of a slice: "a-b.slice" lies in "a.slice"; "" is where system services are, "-.slice" the root. */
@@ -152,11 +148,8 @@ static const char *systemd_path(struct oci *oci, const char *path) {
         return arena_printf(oci->arena, "%s/%.*s-%s.scope", slice, (int)(second - first - 1), first + 1, second + 1);
 }
 
-static int read_cgroup(struct oci *oci, const struct value *json, const char *id, struct oci_config *config,
-                       struct err **err) {
-        const char *path = value_string_or(value_find(json, "linux.cgroupsPath"), "");
-
-        if (path[0] == '\0')
+static int read_cgroup(struct oci *oci, const char *path, const char *id, struct oci_config *config, struct err **err) {
+        if (!path || path[0] == '\0')
                 path = arena_printf(oci->arena, "/%s", id);
         else if (path[0] != '/' && systemd_path(oci, path))
                 path = systemd_path(oci, path);
@@ -172,92 +165,54 @@ static int read_cgroup(struct oci *oci, const struct value *json, const char *id
         return path ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
-static int64_t device_number(const struct value *value) {
-        int64_t n = -1;
+static int read_device_rule(const struct oci_document_device_rule *from, size_t i, struct cgroup_device *rule,
+                            struct err **err) {
+        const char *type = from->type && from->type[0] ? from->type : "a",
+                   *access = from->access && from->access[0] ? from->access : "rwm";
 
-        value_integer(value, &n);
-        return n;
+        if (!strchr("abc", type[0]) || type[1] != '\0')
+                return err_set(err, EINVAL, "linux.resources.devices[%zu].type \"%s\": a, b or c", i, type);
+        if (access[strspn(access, "rwm")] != '\0')
+                return err_set(err, EINVAL, "linux.resources.devices[%zu].access \"%s\": r, w and m", i, access);
+        *rule = (struct cgroup_device){
+                .allow = from->allow,
+                .type = type[0],
+                .major = from->major.set ? from->major.i : -1,
+                .minor = from->minor.set ? from->minor.i : -1,
+                .read = strchr(access, 'r'),
+                .write = strchr(access, 'w'),
+                .mknod = strchr(access, 'm'),
+        };
+        return 0;
 }
 
-static int read_device_rules(struct oci *oci, const struct value *list, struct oci_config *config, struct err **err) {
-        uint32_t n = value_count(list);
-        struct cgroup_device *rules = arena_alloc_array(oci->arena, n + cgroup_n_default_devices + 1, sizeof(*rules));
+static int read_device_rules(struct oci *oci, const struct member_list *list, struct oci_config *config,
+                             struct err **err) {
+        struct cgroup_device *rules =
+                arena_alloc_array(oci->arena, list->n + cgroup_n_default_devices + 1, sizeof(*rules));
 
         if (!rules)
                 return err_set(err, ENOMEM, "out of memory");
-        for (uint32_t i = 0; i < n; i++) {
-                const struct value *json = value_at(list, i);
-                const char *access = value_string_or(value_get(json, "access"), "rwm");
-
-                rules[i] = (struct cgroup_device){
-                        .allow = value_bool_or(value_get(json, "allow"), false),
-                        .type = value_string_or(value_get(json, "type"), "a")[0],
-                        .major = device_number(value_get(json, "major")),
-                        .minor = device_number(value_get(json, "minor")),
-                        .read = strchr(access, 'r'),
-                        .write = strchr(access, 'w'),
-                        .mknod = strchr(access, 'm'),
-                };
-        }
-        memcpy(rules + n, cgroup_default_devices, cgroup_n_default_devices * sizeof(*rules));
-        config->devices = rules;
-        config->n_devices = n + cgroup_n_default_devices;
-        return 0;
-}
-
-int oci_parse_hooks(struct oci *oci, const struct value *list, struct oci_hooks *hooks, struct err **err) {
-        uint32_t n = value_count(list);
-
-        hooks->list = arena_alloc_array(oci->arena, n + 1, sizeof(*hooks->list));
-        hooks->n = n;
-        if (!hooks->list)
-                return err_set(err, ENOMEM, "out of memory");
-        for (uint32_t i = 0; i < n; i++) {
-                const struct value *json = value_at(list, i);
-                int64_t timeout = 0;
-
-                value_integer(value_get(json, "timeout"), &timeout);
-                hooks->list[i] = (struct hook_spec){ value_string_or(value_get(json, "path"), ""),
-                                                     oci_strings(oci, value_get(json, "args")),
-                                                     oci_strings(oci, value_get(json, "env")),
-                                                     timeout > 0 ? (unsigned)timeout : 0 };
-                if (hooks->list[i].path[0] != '/')
-                        return err_set(err, EINVAL, "hooks: path \"%s\" must be absolute", hooks->list[i].path);
-        }
-        return 0;
-}
-
-static int read_hooks(struct oci *oci, const struct value *json, struct oci_config *config, struct err **err) {
-        const struct {
-                const char *name;
-                struct oci_hooks *hooks;
-        } all[] = {
-                { "prestart", &config->prestart },
-                { "createRuntime", &config->create_runtime },
-                { "createContainer", &config->create_container },
-                { "startContainer", &config->start_container },
-                { "poststart", &config->poststart },
-                { "poststop", &config->poststop },
-        };
-
-        for (size_t i = 0; i < ELEMENTS(all); i++) {
-                int r = oci_parse_hooks(oci, value_get(value_get(json, "hooks"), all[i].name), all[i].hooks, err);
+        for (size_t i = 0; i < list->n; i++) {
+                int r = read_device_rule(MEMBER_AT(*list, struct oci_document_device_rule, i), i, &rules[i], err);
 
                 if (r < 0)
                         return r;
         }
+        memcpy(rules + list->n, cgroup_default_devices, cgroup_n_default_devices * sizeof(*rules));
+        config->devices = rules;
+        config->n_devices = list->n + cgroup_n_default_devices;
         return 0;
 }
 
-static int read_root(struct oci *oci, const struct value *json, const char *bundle, struct container_spec *spec,
-                     struct err **err) {
-        const char *path = value_string_or(value_find(json, "root.path"), ""),
-                   *propagation = value_string(value_find(json, "linux.rootfsPropagation"));
+static int read_root(struct oci *oci, const struct oci_document *document, const char *bundle,
+                     struct container_spec *spec, struct err **err) {
+        const char *path = document->root.path ?: "", *propagation = document->platform.rootfs_propagation;
         struct stat st;
 
         spec->root.path = path[0] == '/' ? path : arena_printf(oci->arena, "%s/%s", bundle, path);
         spec->root.owned = true;
-        spec->root.readonly = value_bool_or(value_find(json, "root.readonly"), false);
+        spec->root.readonly = document->root.readonly;
         if (path[0] == '\0' || stat(spec->root.path, &st) < 0 || !S_ISDIR(st.st_mode))
                 return err_set(err, ENOENT, "root.path \"%s\": not a directory", path);
         for (size_t i = 0; propagation && propagation[0]; i++) {
@@ -271,62 +226,66 @@ static int read_root(struct oci *oci, const struct value *json, const char *bund
         return 0;
 }
 
-static int read_linux(struct oci *oci, const struct value *json, struct oci_config *config, struct err **err) {
-        const struct value *platform = value_get(json, "linux");
+static int read_linux(struct oci *oci, const struct oci_document_linux *from, struct oci_config *config,
+                      struct err **err) {
         struct container_spec *spec = &config->spec;
         int r;
 
-        r = oci_config_namespaces(oci, value_get(platform, "namespaces"), spec, err);
+        r = read_namespaces(&from->namespaces, spec, err);
         if (r == 0)
-                r = oci_config_mappings(oci, platform, &spec->mappings);
+                r = oci_config_mappings(oci, &from->uid_mappings, &from->gid_mappings, &spec->mappings, err);
         if (r == 0)
-                r = read_devices(oci, value_get(platform, "devices"), spec, err);
+                r = read_devices(oci, &from->devices, spec, err);
         if (r == 0)
-                r = read_sysctls(oci, value_get(platform, "sysctl"), spec);
+                r = read_sysctls(oci, &from->sysctls, spec, err);
         if (r == 0)
-                r = read_device_rules(oci, value_find(platform, "resources.devices"), config, err);
+                r = oci_config_mount_label(from->mount_label, err);
         if (r == 0)
-                r = oci_config_limits(oci, value_get(platform, "resources"), &config->limits, err);
-        spec->masked_paths = oci_strings(oci, value_get(platform, "maskedPaths"));
-        spec->readonly_paths = oci_strings(oci, value_get(platform, "readonlyPaths"));
+                r = read_device_rules(oci, &from->resources.devices, config, err);
+        if (r == 0)
+                r = oci_config_limits(oci, &from->resources, &config->limits, err);
+        spec->masked_paths = oci_strings(&from->masked_paths);
+        spec->readonly_paths = oci_strings(&from->readonly_paths);
         return r;
+}
+
+int oci_document_load(struct oci *oci, const char *path, const char *name, const struct member_type *type,
+                      void *ret_document, struct err **err) {
+        const struct value_options options = { .name = name };
+        _cleanup_free_ char *text = NULL;
+        const struct value *json;
+        size_t size;
+        int r = files_read(path, OCI_CONFIG_MAX, &text, &size, err);
+
+        if (r == 0)
+                r = json_parse(oci->arena, text, size, &options, &json, err);
+        return r < 0 ? r : members_read(oci->arena, name, "", json, type, ret_document, err);
 }
 
 int oci_config_load(struct oci *oci, const char *bundle, const char *id, struct oci_config *ret_config,
                     struct err **err) {
         const char *path = arena_printf(oci->arena, "%s/config.json", bundle);
-        const struct value_options options = { .name = "config.json" };
         struct oci_config *config = ret_config;
-        _cleanup_free_ char *text = NULL;
-        size_t size;
+        struct oci_document *document = &config->document;
         int r;
 
         *config = (struct oci_config){ 0 };
         spec_init(&config->spec);
-        r = files_read(path, OCI_CONFIG_MAX, &text, &size, err);
+        r = oci_document_load(oci, path, "config.json", &oci_document, document, err);
         if (r == 0)
-                r = json_parse(oci->arena, text, size, &options, &config->json, err);
-        if (r < 0)
-                return r;
-        if (!value_string(value_get(config->json, "ociVersion")))
-                return err_set(err, EINVAL, "ociVersion: missing");
-        for (size_t i = 0; i < ELEMENTS(refused); i++)
-                if (!value_is_null(value_find(config->json, refused[i])))
-                        return err_set(err, ENOTSUP, "%s: not supported", refused[i]);
-        r = read_root(oci, config->json, bundle, &config->spec, err);
+                r = read_root(oci, document, bundle, &config->spec, err);
         if (r == 0)
-                r = oci_config_process(oci, value_get(config->json, "process"),
-                                       value_find(config->json, "linux.seccomp"), &config->spec.process, err);
+                r = oci_config_process(oci, &document->process, document->platform.seccomp, &config->spec.process, err);
         if (r == 0)
-                r = oci_config_mounts(oci, config->json, bundle, &config->spec, err);
+                r = oci_config_mounts(oci, &document->mounts, bundle, &config->spec, err);
         if (r == 0)
-                r = read_linux(oci, config->json, config, err);
+                r = read_linux(oci, &document->platform, config, err);
         if (r == 0)
-                r = read_cgroup(oci, config->json, id, config, err);
+                r = read_cgroup(oci, document->platform.cgroups_path, id, config, err);
         if (r == 0)
-                r = read_hooks(oci, config->json, config, err);
-        config->spec.hostname = value_string(value_get(config->json, "hostname"));
-        config->spec.domainname = value_string(value_get(config->json, "domainname"));
+                r = oci_config_hooks(oci, &document->hooks, &config->hooks, err);
+        config->spec.hostname = document->hostname;
+        config->spec.domainname = document->domainname;
         config->spec.default_devices = true;
         config->spec.own_mounts = true;
         return r < 0 ? r : spec_check(&config->spec, err);

@@ -87,12 +87,12 @@ static bool apply_option(struct mount_spec *mount, const char *option, bool *bin
         return false;
 }
 
-static int read_options(struct oci *oci, const struct value *list, struct mount_spec *mount, bool *bind,
+static int read_options(struct oci *oci, const struct member_list *list, struct mount_spec *mount, bool *bind,
                         struct err **err) {
         const char *data = "";
 
-        for (uint32_t i = 0; i < value_count(list); i++) {
-                const char *option = value_string_or(value_at(list, i), "");
+        for (size_t i = 0; i < list->n; i++) {
+                const char *option = *MEMBER_AT(*list, const char *, i);
 
                 if (strcmp(option, "tmpcopyup") == 0) {
                         mount->copy_up = true;
@@ -111,45 +111,43 @@ static int read_options(struct oci *oci, const struct value *list, struct mount_
         return 0;
 }
 
-static int read_mappings(struct oci *oci, const struct value *list, const struct id_mapping **ret_map, size_t *ret_n) {
-        uint32_t n = value_count(list);
-        struct id_mapping *map = arena_alloc_array(oci->arena, n + 1, sizeof(*map));
+static int read_mappings(struct oci *oci, const struct member_list *list, const struct id_mapping **ret_map,
+                         size_t *ret_n, struct err **err) {
+        struct id_mapping *map = arena_alloc_array(oci->arena, list->n + 1, sizeof(*map));
 
-        for (uint32_t i = 0; map && i < n; i++) {
-                int64_t a = 0, b = 0, c = 0;
+        if (!map)
+                return err_set(err, ENOMEM, "out of memory");
+        for (size_t i = 0; i < list->n; i++) {
+                const struct oci_document_mapping *from = MEMBER_AT(*list, struct oci_document_mapping, i);
 
-                value_integer(value_find(value_at(list, i), "containerID"), &a);
-                value_integer(value_find(value_at(list, i), "hostID"), &b);
-                value_integer(value_find(value_at(list, i), "size"), &c);
-                map[i] = (struct id_mapping){ (uint32_t)a, (uint32_t)b, (uint32_t)c };
+                map[i] = (struct id_mapping){ (uint32_t)from->container.u, (uint32_t)from->host.u,
+                                              (uint32_t)from->size.u };
         }
         *ret_map = map;
-        *ret_n = map ? n : 0;
-        return map ? 0 : -ENOMEM;
+        *ret_n = list->n;
+        return 0;
 }
 
-int oci_config_mappings(struct oci *oci, const struct value *json, struct id_mappings *mappings) {
-        return read_mappings(oci, value_get(json, "uidMappings"), &mappings->uids, &mappings->n_uids) < 0 ||
-                               read_mappings(oci, value_get(json, "gidMappings"), &mappings->gids, &mappings->n_gids) <
-                                       0 ?
-                       -ENOMEM :
-                       0;
+int oci_config_mappings(struct oci *oci, const struct member_list *uids, const struct member_list *gids,
+                        struct id_mappings *mappings, struct err **err) {
+        int r = read_mappings(oci, uids, &mappings->uids, &mappings->n_uids, err);
+
+        return r < 0 ? r : read_mappings(oci, gids, &mappings->gids, &mappings->n_gids, err);
 }
 
-static int read_mount(struct oci *oci, const struct value *json, const char *bundle, struct mount_spec *mount,
-                      struct err **err) {
-        const char *source = value_string(value_get(json, "source")),
-                   *destination = value_string_or(value_get(json, "destination"), "");
+static int read_mount(struct oci *oci, const struct oci_document_mount *from, const char *bundle,
+                      struct mount_spec *mount, struct err **err) {
+        const char *destination = from->destination ?: "";
         bool bind = false;
         int r;
 
         mount_spec_init(mount);
         mount->destination = destination[0] == '/' ? destination : arena_printf(oci->arena, "/%s", destination);
-        mount->type = value_string(value_get(json, "type"));
-        mount->source = source;
-        r = read_options(oci, value_get(json, "options"), mount, &bind, err);
+        mount->type = from->type;
+        mount->source = from->source;
+        r = read_options(oci, &from->options, mount, &bind, err);
         if (r == 0)
-                r = oci_config_mappings(oci, json, &mount->mappings);
+                r = oci_config_mappings(oci, &from->uid_mappings, &from->gid_mappings, &mount->mappings, err);
         if (r < 0)
                 return r;
         mount->idmap |= mount->mappings.n_uids > 0;
@@ -157,29 +155,27 @@ static int read_mount(struct oci *oci, const struct value *json, const char *bun
                 return err_set(err, EINVAL, "mount option tmpcopyup of %s: for a tmpfs only", mount->destination);
         if (bind || !mount->type || strcmp(mount->type, "bind") == 0 || strcmp(mount->type, "none") == 0) {
                 mount->type = NULL;
-                if (source && source[0] != '/')
-                        mount->source = arena_printf(oci->arena, "%s/%s", bundle, source);
+                if (mount->source && mount->source[0] != '/')
+                        mount->source = arena_printf(oci->arena, "%s/%s", bundle, mount->source);
         } else if (strcmp(mount->type, "cgroup2") == 0) {
                 mount->type = "cgroup";
         }
         return 0;
 }
 
-int oci_config_mounts(struct oci *oci, const struct value *json, const char *bundle, struct container_spec *spec,
+int oci_config_mounts(struct oci *oci, const struct member_list *list, const char *bundle, struct container_spec *spec,
                       struct err **err) {
-        const struct value *list = value_get(json, "mounts");
-        uint32_t n = value_count(list);
-        struct mount_spec *mounts = arena_alloc_array(oci->arena, n + 1, sizeof(*mounts));
+        struct mount_spec *mounts = arena_alloc_array(oci->arena, list->n + 1, sizeof(*mounts));
 
         if (!mounts)
                 return err_set(err, ENOMEM, "out of memory");
-        for (uint32_t i = 0; i < n; i++) {
-                int r = read_mount(oci, value_at(list, i), bundle, &mounts[i], err);
+        for (size_t i = 0; i < list->n; i++) {
+                int r = read_mount(oci, MEMBER_AT(*list, struct oci_document_mount, i), bundle, &mounts[i], err);
 
                 if (r < 0)
                         return r;
         }
         spec->mounts = mounts;
-        spec->n_mounts = n;
+        spec->n_mounts = list->n;
         return 0;
 }

@@ -44,7 +44,8 @@ static int parse(struct oci_call *call, struct creation_options *o, struct err *
                 { NULL, 0, NULL, 0 },
         };
         const char *bundle = ".";
-        int c;
+        int64_t n;
+        int c, r;
 
         *o = (struct creation_options){ 0 };
         optind = 0;
@@ -63,7 +64,10 @@ static int parse(struct oci_call *call, struct creation_options *o, struct err *
                         o->no_new_keyring = true;
                         break;
                 case 'f':
-                        o->io.preserve_fds = (unsigned)atoi(optarg);
+                        r = oci_parse_number("preserve-fds", optarg, 0, OCI_PRESERVE_FDS_MAX, &n, err);
+                        if (r < 0)
+                                return r;
+                        o->io.preserve_fds = (unsigned)n;
                         break;
                 case 'd':
                         o->io.detach = true;
@@ -107,7 +111,7 @@ static int make_directory(struct creation *c, struct err **err) {
 
 /* A user who was given no cgroup to make others in has containers without, as long as they ask for no limits. */
 static bool may_do_without(const struct creation *c, int r) {
-        const struct value *resources = value_find(c->config.json, "linux.resources");
+        const struct value *resources = c->config.document.platform.resources_value;
 
         if (r != -EACCES && r != -EPERM && r != -EROFS)
                 return false;
@@ -167,20 +171,21 @@ static int join_last(struct creation *c, struct oci_spawn *how, struct err **err
 
 static const char *state_text(const struct creation *c, const char *status, pid_t pid) {
         return oci_state_text(c->oci, c->options->id, status, pid, c->options->bundle,
-                              value_get(c->config.json, "annotations"));
+                              c->config.document.annotations_value);
 }
 
 int creation_run_hooks(struct creation *c, pid_t pid, struct err **err) {
         /* The deprecated hook has another word for the same moment, as its users have come to expect. */
-        int r = oci_run_hooks(&c->config.prestart, "prestart", state_text(c, "created", pid), err);
+        int r = oci_run_hooks(&c->config.hooks.prestart, "prestart", state_text(c, "created", pid), err);
 
         return r < 0 ? r :
-                       oci_run_hooks(&c->config.create_runtime, "createRuntime", state_text(c, "creating", pid), err);
+                       oci_run_hooks(&c->config.hooks.create_runtime, "createRuntime", state_text(c, "creating", pid),
+                                     err);
 }
 
 int creation_record(struct creation *c, pid_t pid, struct err **err) {
         int r = oci_state_write(c->oci, c->dir, c->options->id, c->options->bundle, c->config.cgroup, pid,
-                                value_get(c->config.json, "annotations"), value_get(c->config.json, "hooks"), err);
+                                c->config.document.annotations_value, c->config.document.hooks_value, err);
 
         return r < 0 ? r : oci_write_pid(c->options->io.pid_file, pid, err);
 }
@@ -230,14 +235,14 @@ static void complete_spec(struct creation *c) {
         const struct oci_config *config = &c->config;
         struct container_spec *spec = &c->config.spec;
 
-        if (config->create_container.n + config->start_container.n > 0)
+        if (config->hooks.create_container.n + config->hooks.start_container.n > 0)
                 spec->hook_state = state_text(c, "creating", 0);
         spec->start_sync = c->runs;
-        spec->create_hooks = config->create_container.list;
-        spec->n_create_hooks = config->create_container.n;
-        spec->start_hooks = config->start_container.list;
-        spec->n_start_hooks = config->start_container.n;
-        spec->sync = config->prestart.n + config->create_runtime.n > 0;
+        spec->create_hooks = config->hooks.create_container.list;
+        spec->n_create_hooks = config->hooks.create_container.n;
+        spec->start_hooks = config->hooks.start_container.list;
+        spec->n_start_hooks = config->hooks.start_container.n;
+        spec->sync = config->hooks.prestart.n + config->hooks.create_runtime.n > 0;
         spec->no_new_keyring = c->options->no_new_keyring;
 }
 
@@ -334,12 +339,12 @@ int oci_create(struct oci_call *call, struct err **err) {
 }
 
 static int poststart(struct oci *oci, const struct oci_state *state, struct err **err) {
-        struct oci_hooks hooks;
-        int r = oci_parse_hooks(oci, value_find(state->json, "hooks.poststart"), &hooks, err);
+        struct oci_all_hooks hooks;
+        int r = oci_state_hooks(oci, value_get(state->json, "hooks"), &hooks, err);
 
-        if (r < 0 || hooks.n == 0)
+        if (r < 0 || hooks.poststart.n == 0)
                 return r;
-        return oci_run_hooks(&hooks, "poststart",
+        return oci_run_hooks(&hooks.poststart, "poststart",
                              oci_state_text(oci, state->id, "running", state->pid, state->bundle,
                                             value_get(state->json, "annotations")),
                              err);
@@ -379,7 +384,7 @@ int oci_start(struct oci_call *call, struct err **err) {
 
 static int remove_container(struct creation *c, struct err **err) {
         return oci_remove(c->oci, c->options->id, c->config.cgroup, c->options->bundle,
-                          value_get(c->config.json, "annotations"), value_get(c->config.json, "hooks"), err);
+                          c->config.document.annotations_value, c->config.document.hooks_value, err);
 }
 
 int creation_wait(struct creation *c, pid_t pid, int master, struct err **err) {
@@ -399,8 +404,8 @@ static int run(struct creation *c, struct err **err) {
         r = create(c, &pid, &master, err);
         if (r < 0)
                 return r;
-        if (c->config.poststart.n > 0)
-                r = oci_run_hooks(&c->config.poststart, "poststart", state_text(c, "running", pid), err);
+        if (c->config.hooks.poststart.n > 0)
+                r = oci_run_hooks(&c->config.hooks.poststart, "poststart", state_text(c, "running", pid), err);
         if (r < 0) {
                 kill(pid, SIGKILL);
                 waitpid(pid, NULL, 0);

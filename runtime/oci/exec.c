@@ -9,90 +9,120 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/files.h"
-#include "lib/json.h"
-#include "runtime/capability.h"
 #include "runtime/oci/oci.h"
 #include "runtime/plan.h"
 #include "runtime/prepare.h"
 #include "runtime/sys.h"
 
 struct options {
-        const char *id, *process, *cwd, *user;
-        const char *env[256];
-        unsigned n_env;
-        uint64_t capabilities;
-        bool terminal, no_new_privileges;
+        const char *id, *process, *cwd, *user, *apparmor, *selinux;
+        const char **env, **capabilities; /* as long as the command line; NULL behind the last */
+        struct member_number *groups;
+        size_t n_env, n_capabilities, n_groups;
+        bool terminal, no_new_privileges, ignore_paused;
         char **args;
         struct oci_io io;
 };
 
+static int parse_group(struct options *o, const char *text, struct err **err) {
+        int64_t gid;
+        int r = oci_parse_number("additional-gids", text, 0, OCI_ID_LAST, &gid, err);
+
+        if (r == 0)
+                o->groups[o->n_groups++] = (struct member_number){ .set = true, .i = gid };
+        return r;
+}
+
+static int parse_option(struct options *o, int c, struct err **err) {
+        int64_t n;
+        int r = 0;
+
+        switch (c) {
+        case 'p':
+                o->process = optarg;
+                break;
+        case 'S':
+                o->io.console_socket = optarg;
+                break;
+        case 'P':
+                o->io.pid_file = optarg;
+                break;
+        case 'd':
+                o->io.detach = true;
+                break;
+        case 't':
+                o->terminal = true;
+                break;
+        case 'w':
+                o->cwd = optarg;
+                break;
+        case 'e':
+                o->env[o->n_env++] = optarg;
+                break;
+        case 'u':
+                o->user = optarg;
+                break;
+        case 'g':
+                return parse_group(o, optarg, err);
+        case 'c':
+                o->capabilities[o->n_capabilities++] = optarg;
+                break;
+        case 'A':
+                o->apparmor = optarg;
+                break;
+        case 'L':
+                o->selinux = optarg;
+                break;
+        case 'N':
+                o->no_new_privileges = true;
+                break;
+        case 'f':
+                r = oci_parse_number("preserve-fds", optarg, 0, OCI_PRESERVE_FDS_MAX, &n, err);
+                o->io.preserve_fds = r == 0 ? (unsigned)n : 0;
+                break;
+        case 'i':
+                o->ignore_paused = true;
+                break;
+        default:
+                return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
+        }
+        return r;
+}
+
 static int parse(struct oci_call *call, struct options *o, struct err **err) {
         static const struct option long_options[] = {
                 { "process", 1, NULL, 'p' },
-                { "console-socket", 1, NULL, 'c' },
+                { "console-socket", 1, NULL, 'S' },
                 { "pid-file", 1, NULL, 'P' },
                 { "detach", 0, NULL, 'd' },
                 { "tty", 0, NULL, 't' },
                 { "cwd", 1, NULL, 'w' },
                 { "env", 1, NULL, 'e' },
                 { "user", 1, NULL, 'u' },
-                { "cap", 1, NULL, 'C' },
+                { "additional-gids", 1, NULL, 'g' },
+                { "cap", 1, NULL, 'c' },
+                { "apparmor", 1, NULL, 'A' },
+                { "process-label", 1, NULL, 'L' },
                 { "no-new-privs", 0, NULL, 'N' },
                 { "preserve-fds", 1, NULL, 'f' },
                 { "ignore-paused", 0, NULL, 'i' },
                 { NULL, 0, NULL, 0 },
         };
-        uint64_t mask;
-        int c, r;
+        size_t most = (size_t)call->argc + 1;
+        int c, r = 0;
 
-        *o = (struct options){ 0 };
+        *o = (struct options){
+                .env = arena_alloc_array(call->oci->arena, most, sizeof(*o->env)),
+                .capabilities = arena_alloc_array(call->oci->arena, most, sizeof(*o->capabilities)),
+                .groups = arena_alloc_array(call->oci->arena, most, sizeof(*o->groups)),
+        };
+        if (!o->env || !o->capabilities || !o->groups)
+                return err_set(err, ENOMEM, "out of memory");
         optind = 0;
-        while ((c = getopt_long(call->argc, call->argv, "+p:dte:u:c:", long_options, NULL)) >= 0) {
-                switch (c) {
-                case 'p':
-                        o->process = optarg;
-                        break;
-                case 'c':
-                        o->io.console_socket = optarg;
-                        break;
-                case 'P':
-                        o->io.pid_file = optarg;
-                        break;
-                case 'd':
-                        o->io.detach = true;
-                        break;
-                case 't':
-                        o->terminal = true;
-                        break;
-                case 'w':
-                        o->cwd = optarg;
-                        break;
-                case 'e':
-                        if (o->n_env < ELEMENTS(o->env) - 1)
-                                o->env[o->n_env++] = optarg;
-                        break;
-                case 'u':
-                        o->user = optarg;
-                        break;
-                case 'C':
-                        r = capability_parse(optarg, &mask, err);
-                        if (r < 0)
-                                return r;
-                        o->capabilities |= mask;
-                        break;
-                case 'N':
-                        o->no_new_privileges = true;
-                        break;
-                case 'f':
-                        o->io.preserve_fds = (unsigned)atoi(optarg);
-                        break;
-                case 'i':
-                        break;
-                default:
-                        return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
-                }
-        }
+        while (r == 0 && (c = getopt_long(call->argc, call->argv, "+p:dte:u:g:c:", long_options, NULL)) >= 0)
+                r = parse_option(o, c, err);
+        if (r < 0)
+                return r;
         if (optind >= call->argc || (!o->process && optind + 1 >= call->argc))
                 return err_set(err, EINVAL, "usage: nacelle-oci exec [OPTIONS] ID COMMAND [ARG...]");
         o->id = call->argv[optind];
@@ -100,36 +130,69 @@ static int parse(struct oci_call *call, struct options *o, struct err **err) {
         return 0;
 }
 
-static int load(struct oci *oci, const char *path, const struct value **ret_json, struct err **err) {
-        const struct value_options options = { .name = path };
-        _cleanup_free_ char *text = NULL;
-        size_t size;
-        int r = files_read(path, OCI_CONFIG_MAX, &text, &size, err);
+/* @list with what the options add behind it. */
+static int append(struct oci *oci, struct member_list *list, size_t size, const void *more, size_t n,
+                  struct err **err) {
+        char *all = arena_alloc_array(oci->arena, list->n + n + 1, size);
 
-        return r < 0 ? r : json_parse(oci->arena, text, size, &options, ret_json, err);
+        if (!all)
+                return err_set(err, ENOMEM, "out of memory");
+        if (list->n > 0)
+                memcpy(all, list->items, list->n * size);
+        memcpy(all + list->n * size, more, n * size);
+        *list = (struct member_list){ all, list->n + n };
+        return 0;
+}
+
+static int add_capabilities(struct oci *oci, const struct options *o, struct oci_document_capabilities *capabilities,
+                            struct err **err) {
+        struct member_list *sets[] = { &capabilities->bounding, &capabilities->effective, &capabilities->permitted };
+
+        for (size_t i = 0; i < ELEMENTS(sets) && o->n_capabilities > 0; i++) {
+                int r = append(oci, sets[i], sizeof(*o->capabilities), o->capabilities, o->n_capabilities, err);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* What the options change of the container's own process. */
+static int change_process(struct oci *oci, const struct options *o, struct oci_document_process *process,
+                          struct err **err) {
+        int r = add_capabilities(oci, o, &process->capabilities, err);
+
+        if (r == 0)
+                r = append(oci, &process->env, sizeof(*o->env), o->env, o->n_env, err);
+        if (r == 0)
+                r = append(oci, &process->user.groups, sizeof(*o->groups), o->groups, o->n_groups, err);
+        process->args = (struct member_list){ o->args, 1 };
+        process->terminal = o->terminal;
+        process->cwd = o->cwd ?: process->cwd;
+        process->apparmor = o->apparmor ?: process->apparmor;
+        process->selinux = o->selinux ?: process->selinux;
+        process->no_new_privileges |= o->no_new_privileges;
+        return r;
 }
 
 /* The container's own process with what the options change, or all of --process. */
 static int make_process(struct oci *oci, const struct oci_state *state, const struct options *o,
                         struct process_spec *process, struct err **err) {
-        const struct value *config, *json;
+        struct oci_document config = { 0 };
+        struct oci_document_process given = { 0 };
         unsigned uid, gid;
-        size_t n = 0;
-        int r = load(oci, arena_printf(oci->arena, "%s/config.json", state->bundle), &config, err);
+        int r = oci_document_load(oci, arena_printf(oci->arena, "%s/config.json", state->bundle), "config.json",
+                                  &oci_document, &config, err);
 
-        if (r < 0)
-                return r;
-        json = value_get(config, "process");
-        if (o->process)
-                r = load(oci, o->process, &json, err);
+        if (r == 0 && o->process)
+                r = oci_document_load(oci, o->process, o->process, &oci_document_process, &given, err);
+        else if (r == 0)
+                r = change_process(oci, o, &config.process, err);
         if (r == 0)
-                r = oci_config_process(oci, json, value_find(config, "linux.seccomp"), process, err);
+                r = oci_config_process(oci, o->process ? &given : &config.process, config.platform.seccomp, process,
+                                       err);
         if (r < 0 || o->process)
                 return r;
-        process->args = (const char *const *)(uintptr_t)o->args;
-        process->terminal = o->terminal;
-        process->cwd = o->cwd ? o->cwd : process->cwd;
-        process->no_new_privileges |= o->no_new_privileges;
         if (o->user) {
                 int fields = sscanf(o->user, "%u:%u", &uid, &gid);
 
@@ -137,21 +200,6 @@ static int make_process(struct oci *oci, const struct oci_state *state, const st
                         return err_set(err, EINVAL, "--user %s: UID[:GID] is expected", o->user);
                 process->uid = uid;
                 process->gid = fields == 2 ? gid : process->gid;
-        }
-        process->capabilities.bounding |= o->capabilities;
-        process->capabilities.effective |= o->capabilities;
-        process->capabilities.permitted |= o->capabilities;
-        if (o->n_env > 0) {
-                const char **env;
-
-                while (process->env[n])
-                        n++;
-                env = arena_alloc_array(oci->arena, n + o->n_env + 1, sizeof(*env));
-                if (!env)
-                        return err_set(err, ENOMEM, "out of memory");
-                memcpy(env, process->env, n * sizeof(*env));
-                memcpy(env + n, o->env, o->n_env * sizeof(*env));
-                process->env = env;
         }
         return 0;
 }
@@ -241,7 +289,8 @@ int oci_exec(struct oci_call *call, struct err **err) {
                 r = oci_state_open(call->oci, o.id, &state, err);
         if (r < 0)
                 return r;
-        if (strcmp(state.status, "running") != 0)
+        /* In a created one all is there but its program; in a paused one the process waits for its end. */
+        if (state.pid == 0 || (strcmp(state.status, "paused") == 0 && !o.ignore_paused))
                 return err_set(err, EINVAL, "cannot exec in a container that is %s", state.status);
         r = make_process(call->oci, &state, &o, &j.process, err);
         if (r == 0 && state.cgroup[0])

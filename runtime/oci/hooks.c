@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "lib/err.h"
 #include "runtime/oci/oci.h"
 #include "runtime/sys.h"
+
+#define HOOK_SECONDS_MAX (INT_MAX / 1000) /* poll(2) counts milliseconds in an int */
 
 static int run(const struct hook_spec *hook, const char *kind, const char *state, struct err **err) {
         static const char *const nothing[] = { NULL };
@@ -58,4 +61,54 @@ int oci_run_hooks(const struct oci_hooks *hooks, const char *kind, const char *s
                         return r;
         }
         return 0;
+}
+
+static int read_hooks(struct oci *oci, const struct member_list *list, struct oci_hooks *hooks, struct err **err) {
+        hooks->list = arena_alloc_array(oci->arena, list->n + 1, sizeof(*hooks->list));
+        hooks->n = list->n;
+        if (!hooks->list)
+                return err_set(err, ENOMEM, "out of memory");
+        for (size_t i = 0; i < list->n; i++) {
+                const struct oci_document_hook *from = MEMBER_AT(*list, struct oci_document_hook, i);
+
+                hooks->list[i] = (struct hook_spec){
+                        .path = from->path ?: "",
+                        .args = oci_strings(&from->args),
+                        .env = oci_strings(&from->env),
+                        .timeout = from->timeout.u > HOOK_SECONDS_MAX ? HOOK_SECONDS_MAX : (unsigned)from->timeout.u,
+                };
+                if (hooks->list[i].path[0] != '/')
+                        return err_set(err, EINVAL, "hooks: path \"%s\" must be absolute", hooks->list[i].path);
+        }
+        return 0;
+}
+
+int oci_config_hooks(struct oci *oci, const struct oci_document_hooks *from, struct oci_all_hooks *hooks,
+                     struct err **err) {
+        const struct {
+                const struct member_list *list;
+                struct oci_hooks *hooks;
+        } all[] = {
+                { &from->prestart, &hooks->prestart },
+                { &from->create_runtime, &hooks->create_runtime },
+                { &from->create_container, &hooks->create_container },
+                { &from->start_container, &hooks->start_container },
+                { &from->poststart, &hooks->poststart },
+                { &from->poststop, &hooks->poststop },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(all); i++) {
+                int r = read_hooks(oci, all[i].list, all[i].hooks, err);
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+int oci_state_hooks(struct oci *oci, const struct value *value, struct oci_all_hooks *hooks, struct err **err) {
+        struct oci_document_hooks document = { 0 };
+        int r = members_read(oci->arena, "state.json", "hooks", value, &oci_document_hooks, &document, err);
+
+        return r < 0 ? r : oci_config_hooks(oci, &document, hooks, err);
 }

@@ -14,11 +14,13 @@
 #include "cgroups/limits.h"
 #include "lib/arena.h"
 #include "lib/value.h"
+#include "runtime/oci/document.h"
 #include "runtime/spec.h"
 
 #define OCI_VERSION "1.2.0"
 #define OCI_CONFIG_MAX (4 * 1024 * 1024)
 #define OCI_ID_MAX 1024
+#define OCI_PRESERVE_FDS_MAX (1024 * 1024)
 
 struct err;
 
@@ -38,28 +40,44 @@ struct oci_hooks {
         size_t n;
 };
 
+struct oci_all_hooks {
+        struct oci_hooks prestart, create_runtime, create_container, start_container, poststart, poststop;
+};
+
 struct oci_config {
-        const struct value *json;
+        struct oci_document document;
         struct container_spec spec;
         const char *cgroup; /* path below the hierarchies' roots, "": none */
         struct cgroup_limits limits;
         struct cgroup_device *devices;
         size_t n_devices;
-        struct oci_hooks prestart, create_runtime, create_container, start_container, poststart, poststop;
+        struct oci_all_hooks hooks;
 };
 
 /* Reads and checks BUNDLE/config.json. What is not supported is refused with the field's name. */
 int oci_config_load(struct oci *oci, const char *bundle, const char *id, struct oci_config *ret_config,
                     struct err **err);
+/* Reads the file at @path, called @name in errors, into the zeroed @ret_document of @type. */
+int oci_document_load(struct oci *oci, const char *path, const char *name, const struct member_type *type,
+                      void *ret_document, struct err **err);
 /* The `process` object, also of an exec's process.json. */
-int oci_config_process(struct oci *oci, const struct value *json, const struct value *seccomp,
+int oci_config_process(struct oci *oci, const struct oci_document_process *from, const struct value *seccomp,
                        struct process_spec *process, struct err **err);
-int oci_config_limits(struct oci *oci, const struct value *resources, struct cgroup_limits *limits, struct err **err);
-int oci_config_mounts(struct oci *oci, const struct value *json, const char *bundle, struct container_spec *spec,
+/* Refuses a label that this kernel would not see to. */
+int oci_config_mount_label(const char *label, struct err **err);
+int oci_config_limits(struct oci *oci, const struct oci_document_resources *from, struct cgroup_limits *limits,
                       struct err **err);
-int oci_config_mappings(struct oci *oci, const struct value *json, struct id_mappings *mappings);
-int oci_config_namespaces(struct oci *oci, const struct value *list, struct container_spec *spec, struct err **err);
-const char **oci_strings(struct oci *oci, const struct value *list);
+int oci_config_mounts(struct oci *oci, const struct member_list *list, const char *bundle, struct container_spec *spec,
+                      struct err **err);
+int oci_config_mappings(struct oci *oci, const struct member_list *uids, const struct member_list *gids,
+                        struct id_mappings *mappings, struct err **err);
+int oci_config_hooks(struct oci *oci, const struct oci_document_hooks *from, struct oci_all_hooks *hooks,
+                     struct err **err);
+/* Both lists (NULL: none) as one environment, in which the last of a name counts, in the place of the first. */
+int oci_environment(struct oci *oci, const char *const *first, const char *const *second, const char *const **ret_env,
+                    struct err **err);
+/* A list of strings, which ends with NULL. */
+const char *const *oci_strings(const struct member_list *list);
 
 /* Whether this is a user's own affair: not root, or root of a user namespace alone. */
 bool oci_is_users(void);
@@ -96,7 +114,16 @@ int oci_own_cgroup(struct oci *oci, const struct oci_state *state, struct err **
 
 /* ---- running hooks in the runtime's namespaces ---- */
 int oci_run_hooks(const struct oci_hooks *hooks, const char *kind, const char *state, struct err **err);
-int oci_parse_hooks(struct oci *oci, const struct value *list, struct oci_hooks *hooks, struct err **err);
+/* Those that the state has kept. */
+int oci_state_hooks(struct oci *oci, const struct value *value, struct oci_all_hooks *hooks, struct err **err);
+
+/* ---- the command line ---- */
+
+/* A whole number of option @option, with nothing behind it. */
+int oci_parse_number(const char *option, const char *text, int64_t min, int64_t max, int64_t *ret_number,
+                     struct err **err);
+/* A size in bytes, as runc takes it: 65536, 64M, 1.5g, 1 KiB; -1 is no limit. */
+int oci_parse_size(const char *option, const char *text, int64_t *ret_bytes, struct err **err);
 
 /* ---- making processes ---- */
 

@@ -110,7 +110,7 @@ int oci_kill(struct oci_call *call, struct err **err) {
 int oci_remove(struct oci *oci, const char *id, const char *cgroup, const char *bundle, const struct value *annotations,
                const struct value *hooks, struct err **err) {
         const char *dir = arena_printf(oci->arena, "%s/%s", oci->root, id);
-        struct oci_hooks poststop;
+        struct oci_all_hooks all;
         int r = oci_cgroups(oci, err);
 
         if (r == 0 && cgroup[0])
@@ -119,10 +119,11 @@ int oci_remove(struct oci *oci, const char *id, const char *cgroup, const char *
         if (r == 0 && (unlink(arena_printf(oci->arena, "%s/state.json", dir)) < 0 || rmdir(dir) < 0))
                 r = files_remove_tree(dir, err);
         if (r == 0)
-                r = oci_parse_hooks(oci, value_get(hooks, "poststop"), &poststop, err);
-        if (r < 0 || poststop.n == 0)
+                r = oci_state_hooks(oci, hooks, &all, err);
+        if (r < 0 || all.poststop.n == 0)
                 return r;
-        return oci_run_hooks(&poststop, "poststop", oci_state_text(oci, id, "stopped", 0, bundle, annotations), err);
+        return oci_run_hooks(&all.poststop, "poststop", oci_state_text(oci, id, "stopped", 0, bundle, annotations),
+                             err);
 }
 
 int oci_delete(struct oci_call *call, struct err **err) {
@@ -260,83 +261,6 @@ int oci_pause(struct oci_call *call, struct err **err) {
 
 int oci_resume(struct oci_call *call, struct err **err) {
         return freeze(call, false, err);
-}
-
-/* Options that set one limit each, as members of the document that --resources gives. */
-static const struct {
-        const char *option, *path;
-} limits[] = {
-        { "memory", "memory.limit" },     { "memory-reservation", "memory.reservation" },
-        { "memory-swap", "memory.swap" }, { "cpu-shares", "cpu.shares" },
-        { "cpu-share", "cpu.shares" },    { "cpu-quota", "cpu.quota" },
-        { "cpu-period", "cpu.period" },   { "cpu-burst", "cpu.burst" },
-        { "cpuset-cpus", "cpu.cpus" },    { "cpuset-mems", "cpu.mems" },
-        { "pids-limit", "pids.limit" },   { "blkio-weight", "blockIO.weight" },
-};
-
-static int read_stdin(struct oci *oci, const char **ret_text, struct err **err) {
-        char *text = arena_alloc(oci->arena, OCI_CONFIG_MAX);
-        size_t n = text ? fread(text, 1, OCI_CONFIG_MAX - 1, stdin) : 0;
-
-        if (n == 0)
-                return err_set(err, EINVAL, "--resources -: nothing on standard input");
-        *ret_text = text;
-        return 0;
-}
-
-/* "memory.limit" and its value as one nested document; the last of several wins member by member. */
-static const char *document_of(struct oci *oci, const char *path, const char *value) {
-        bool number = value[strspn(value, "-0123456789")] == '\0';
-        int dot = (int)strcspn(path, ".");
-
-        return arena_printf(oci->arena, number ? "{\"%.*s\":{\"%s\":%s}}" : "{\"%.*s\":{\"%s\":\"%s\"}}", dot, path,
-                            path + dot + 1, value);
-}
-
-int oci_update(struct oci_call *call, struct err **err) {
-        struct option long_options[ELEMENTS(limits) + 2] = { 0 };
-        const char *documents[ELEMENTS(limits) + 1];
-        struct oci_state state;
-        size_t n = 0;
-        int c, r;
-
-        for (size_t i = 0; i < ELEMENTS(limits); i++)
-                long_options[i] = (struct option){ limits[i].option, 1, NULL, 256 + (int)i };
-        long_options[ELEMENTS(limits)] = (struct option){ "resources", 1, NULL, 'r' };
-        optind = 0;
-        while ((c = getopt_long(call->argc, call->argv, "r:", long_options, NULL)) >= 0) {
-                if (c == '?' || n == ELEMENTS(documents))
-                        return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
-                if (c == 'r' && strcmp(optarg, "-") == 0) {
-                        r = read_stdin(call->oci, &documents[n++], err);
-                } else if (c == 'r') {
-                        _cleanup_free_ char *text = NULL;
-
-                        r = files_read(optarg, OCI_CONFIG_MAX, &text, NULL, err);
-                        documents[n++] = text ? arena_strdup(call->oci->arena, text) : "";
-                } else {
-                        documents[n++] = document_of(call->oci, limits[c - 256].path, optarg);
-                        r = 0;
-                }
-                if (r < 0)
-                        return r;
-        }
-        if (optind >= call->argc)
-                return err_set(err, EINVAL, "usage: nacelle-oci update [OPTIONS] ID");
-        r = oci_state_open(call->oci, call->argv[optind], &state, err);
-        if (r == 0)
-                r = oci_own_cgroup(call->oci, &state, err);
-        for (size_t i = 0; i < n && r == 0; i++) {
-                struct cgroup_limits limit;
-                const struct value *json;
-
-                r = json_parse(call->oci->arena, documents[i], strlen(documents[i]), NULL, &json, err);
-                if (r == 0)
-                        r = oci_config_limits(call->oci, json, &limit, err);
-                if (r == 0)
-                        r = cgroup_apply(call->oci->cgroups, state.cgroup, &limit, err);
-        }
-        return r;
 }
 
 static void add_known(struct json_writer *w, const char *key, uint64_t n) {
