@@ -178,7 +178,7 @@ static void test_refusals(void **state) {
                 _cleanup_err_ struct err *err = NULL;
 
                 assert_int_equal(seccomp_profile_compile("p", cases[i].json, strlen(cases[i].json), 0, &filter, &err),
-                                 -(cases[i].code ?: EINVAL));
+                                 strstr(cases[i].says, ": not supported") ? -ENOTSUP : -EINVAL);
                 assert_non_null(strstr(err_text(err), cases[i].says));
                 assert_ptr_equal(filter, (void *)42);
         }
