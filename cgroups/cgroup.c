@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <linux/magic.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <sys/vfs.h>
 
 #include "cgroups/bpf.h"
+#include "cgroups/stats.h"
 #include "cgroups/tree.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -292,12 +294,37 @@ static int make_parents(const struct hierarchy *h, const char *rel) {
         return make_one(h, rel);
 }
 
+/* What the kernel keeps of a cgroup is charged to those above it: the one of them whose limit leaves the least. */
+static int no_memory(const struct cgroups *c, const struct hierarchy *h, const char *rel, struct err **err) {
+        const struct hierarchy *memory = c->by_controller[CGROUP_MEMORY];
+        const char *file = memory && memory->mount.v2 ? "memory.max" : "memory.limit_in_bytes";
+        char above[CGROUP_PATH_MAX], least[CGROUP_PATH_MAX] = "";
+        uint64_t lowest = CGROUP_UNKNOWN, limit;
+
+        strcpy(above, rel);
+        for (char *slash; (slash = strrchr(above, '/'));) {
+                *slash = '\0';
+                if (cg_read_u64(memory, above, file, &limit) == 0 && limit < lowest) {
+                        lowest = limit;
+                        strcpy(least, above);
+                }
+        }
+        if (lowest == CGROUP_UNKNOWN)
+                return err_errno(err, ENOMEM, "cgroup %s: make it in %s", rel, h->mount.path);
+        return err_set(err, ENOMEM,
+                       "cgroup %s: the memory limit of %s, %" PRIu64
+                       " bytes, is too small for anything to start; raise it",
+                       rel, least, lowest);
+}
+
 int cg_make(const struct cgroups *c, const struct hierarchy *h, const char *rel, uint32_t controllers,
             struct err **err) {
         int r = make_one(h, rel);
 
         if (r == -ENOENT)
                 r = make_parents(h, rel);
+        if (r == -ENOMEM)
+                return no_memory(c, h, rel, err);
         if (r < 0 && r != -EEXIST)
                 return err_errno(err, -r, "cgroup %s: make it in %s", rel, h->mount.path);
         controllers &= h->mount.controllers;

@@ -95,6 +95,9 @@ static int set_max(struct cg_change *c, const struct hierarchy *h, const struct 
                                "cgroup %s: limit of memory %s is above that of memory and swap, which has to be given "
                                "with it",
                                c->rel, text);
+        if (r == -EBUSY)
+                return err_set(err, EBUSY, "cgroup %s: limit of memory %s is below what is in use and cannot be freed",
+                               c->rel, text);
         if (r != -EINVAL)
                 return err_errno(err, -r, "cgroup %s: write \"%s\" to memory.limit_in_bytes", c->rel, text);
         r = write_swap(c, h, swap, err);

@@ -8,6 +8,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -87,6 +88,9 @@ bool init_is_null(int fd);
 
 /* init_path.c: an O_PATH descriptor of @path inside the root, or a negative errno. */
 int init_open(struct init *init, const char *path, bool nofollow);
+/* @path from the root on without what says nothing: "." and empty parts, also at its end, where they would make a
+ * file's name a directory's. -ENAMETOOLONG. */
+int init_clean(const char *path, char ret_path[PATH_MAX]);
 /* Makes it when missing, as a directory or an empty file, with the directories above. Links are followed in the root,
  * also those whose end is missing. */
 int init_open_target(struct init *init, const char *path, bool directory, bool nofollow);

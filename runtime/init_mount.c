@@ -70,14 +70,16 @@ static int mount_error(int error, int tree, int target) {
 
 static int attach(struct init *init, int tree, const char *destination, unsigned flags) {
         _cleanup_close_ int target = -EBADF;
+        char clean[PATH_MAX];
         bool proc = false;
 
         target = init_open_target(init, destination, flags & PLAN_F_DIRECTORY, flags & PLAN_F_NOFOLLOW);
         if (target < 0)
                 return init_fail(init, -target, "mount point %s", destination);
         if (is_on(target, PROC_SUPER_MAGIC) && !is_on(tree, PROC_SUPER_MAGIC)) {
+                init_clean(destination, clean);
                 for (size_t i = 0; i < ELEMENTS(proc_files); i++)
-                        proc |= strcmp(destination, proc_files[i]) == 0;
+                        proc |= strcmp(clean, proc_files[i]) == 0;
                 if (!proc)
                         return init_fail(init, EPERM, "mount point %s lies inside /proc", destination);
         }

@@ -118,14 +118,31 @@ static int make_missing(int root, char path[PATH_MAX], bool directory) {
         }
 }
 
-int init_open_target(struct init *init, const char *path, bool directory, bool nofollow) {
-        char work[PATH_MAX] = { 0 };
-        int fd = init_open(init, path, nofollow), r;
+int init_clean(const char *path, char ret_path[PATH_MAX]) {
+        size_t used = 0;
 
+        for (size_t n; path += strspn(path, "/"), n = strcspn(path, "/"), n > 0; path += n) {
+                if (n == 1 && path[0] == '.')
+                        continue;
+                if (used + 1 + n >= PATH_MAX)
+                        return -ENAMETOOLONG;
+                ret_path[used++] = '/';
+                memcpy(ret_path + used, path, n);
+                used += n;
+        }
+        strcpy(ret_path + used, used > 0 ? "" : "/");
+        return 0;
+}
+
+int init_open_target(struct init *init, const char *path, bool directory, bool nofollow) {
+        char work[PATH_MAX];
+        int r = init_clean(path, work), fd;
+
+        if (r < 0)
+                return r;
+        fd = init_open(init, work, nofollow);
         if (fd != -ENOENT)
                 return fd;
-        if (snprintf(work, sizeof(work), "%s", path) >= (int)sizeof(work))
-                return -ENAMETOOLONG;
         for (int links = 0; links < LINKS_MAX; links++) {
                 r = make_missing(init->root_fd, work, directory);
                 if (r < 0)

@@ -357,12 +357,12 @@ static void add_command(const struct process_spec *process, struct plan *plan) {
 /* The process is complete but for its rights: here it waits for `start`, when there is one. */
 static void add_start(const struct container_spec *spec, struct plan *plan) {
         add_command(&spec->process, plan);
-        if (spec->start_fd >= 0) {
+        if (spec->start_fd >= 0)
                 plan_add(plan, PLAN_LOOKUP, -1, NULL, 0);
-                plan_add(plan, PLAN_WAIT, plan_dup_fd(plan, spec->start_fd), NULL, 0);
-        } else if (spec->start_sync) {
+        if (spec->start_sync)
                 plan_add(plan, PLAN_GO, -1, NULL, 0);
-        }
+        if (spec->start_fd >= 0)
+                plan_add(plan, PLAN_WAIT, plan_dup_fd(plan, spec->start_fd), NULL, 0);
         add_hooks(spec, spec->start_hooks, spec->n_start_hooks, plan);
 }
 

@@ -32,7 +32,7 @@ static int check_mounts(const struct container_spec *spec, struct err **err) {
                 const struct mount_spec *m = &spec->mounts[i];
                 const char *to = m->destination ? m->destination : "";
 
-                if (to[0] != '/' || to[strspn(to, "/")] == '\0')
+                if (to[0] != '/' || to[strspn(to, "/.")] == '\0')
                         return err_set(err, EINVAL, "mounts[%zu].destination \"%s\": must be an absolute path below /",
                                        i, to);
                 if ((!m->type || strcmp(m->type, "bind") == 0) && !m->source && m->source_fd < 0)

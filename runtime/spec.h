@@ -202,7 +202,7 @@ struct container_spec {
         const char *hook_state;
         bool sync;
         int start_fd;
-        bool start_sync; /* in its place: a stop where the process is complete */
+        bool start_sync; /* a stop before that, where the process is complete */
         bool own_mounts; /* the new mount namespace is a copy of the host's: made private first */
         bool no_new_keyring;
         bool default_devices; /* make /dev's usual nodes and links (after the mounts) */

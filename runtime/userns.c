@@ -53,7 +53,7 @@ void userns_close(struct userns *userns) {
 
 int userns_open(const struct id_mappings *mappings, uint64_t flags, struct userns *ret_userns, struct err **err) {
         struct userns ns = USERNS_NONE;
-        pid_t pid;
+        pid_t parent = getpid(), pid;
         int r;
 
         /* Only system calls in the child: other threads may have held any lock when it was cloned. */
@@ -62,6 +62,8 @@ int userns_open(const struct id_mappings *mappings, uint64_t flags, struct usern
                 return err_errno(err, errno, "make a user namespace");
         if (pid == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+                if (getppid() != parent)
+                        _exit(0); /* it was killed before */
                 for (;;)
                         pause();
         }

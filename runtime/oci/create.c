@@ -30,10 +30,7 @@ int creation_target(struct oci_call *call, const char *bundle, struct creation_o
         if (!realpath(bundle, path))
                 return err_errno(err, errno, "bundle %s", bundle);
         o->bundle = arena_strdup(call->oci->arena, path);
-        if (strlen(o->id) >= NAME_MAX || o->id[0] == '.' || o->id[0] == '\0' ||
-            strspn(o->id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.") != strlen(o->id))
-                return err_set(err, EINVAL, "container id \"%s\": letters, digits, _, +, - and . only", o->id);
-        return 0;
+        return oci_check_id(o->id, err);
 }
 
 static int parse(struct oci_call *call, struct creation_options *o, struct err **err) {
@@ -99,6 +96,8 @@ static int make_directory(struct creation *c, struct err **err) {
                 return errno == EEXIST ? err_set(err, EEXIST, "container with id exists: %s", c->options->id) :
                                          err_errno(err, errno, "%s", path);
         c->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (c->dir >= 0 && symlinkat(c->config.cgroup, c->dir, OCI_CGROUP_LINK) < 0)
+                return err_errno(err, errno, "%s/" OCI_CGROUP_LINK, path);
         if (c->dir >= 0 && c->runs)
                 return 0;
         /* Whoever root is in the container writes to it; that nobody else does is the directory's matter. */
@@ -184,8 +183,16 @@ int creation_run_hooks(struct creation *c, pid_t pid, struct err **err) {
 }
 
 int creation_record(struct creation *c, pid_t pid, struct err **err) {
-        int r = oci_state_write(c->oci, c->dir, c->options->id, c->options->bundle, c->config.cgroup, pid,
-                                c->config.document.annotations_value, c->config.document.hooks_value, err);
+        const struct oci_record record = {
+                .id = c->options->id,
+                .bundle = c->options->bundle,
+                .cgroup = c->config.cgroup,
+                .pid = pid,
+                .shares_pids = c->config.spec.namespaces[NAMESPACE_PID].mode != NAMESPACE_NEW,
+                .annotations = c->config.document.annotations_value,
+                .hooks = c->config.document.hooks_value,
+        };
+        int r = oci_state_write(c->oci, c->dir, &record, err);
 
         return r < 0 ? r : oci_write_pid(c->options->io.pid_file, pid, err);
 }
@@ -237,7 +244,7 @@ static void complete_spec(struct creation *c) {
 
         if (config->hooks.create_container.n + config->hooks.start_container.n > 0)
                 spec->hook_state = state_text(c, "creating", 0);
-        spec->start_sync = c->runs;
+        spec->start_sync = true;
         spec->create_hooks = config->hooks.create_container.list;
         spec->n_create_hooks = config->hooks.create_container.n;
         spec->start_hooks = config->hooks.start_container.list;
@@ -260,7 +267,7 @@ static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, 
                 .lead = lead,
                 .prepare = prepare,
                 .beside = filter_devices,
-                .start = c->runs ? record : NULL,
+                .start = record,
                 .data = c,
         };
         int r;
@@ -271,7 +278,15 @@ static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, 
         if (r < 0)
                 return r;
         r = oci_spawn(&how, &c->options->io, ret_pid, ret_master, err);
-        return r < 0 || c->runs ? r : creation_record(c, *ret_pid, err);
+        if (r < 0)
+                return r;
+        r = oci_check_started(c->oci, c->options->id, c->config.cgroup, *ret_pid, err);
+        if (r < 0) {
+                kill(*ret_pid, SIGKILL);
+                waitpid(*ret_pid, NULL, 0);
+                *ret_master = close_fd(*ret_master);
+        }
+        return r;
 }
 
 void creation_undo(struct creation *c) {
@@ -351,7 +366,7 @@ static int poststart(struct oci *oci, const struct oci_state *state, struct err 
 }
 
 /* Lets the process go on that waits at the FIFO, and sees it become the container's program. */
-static int release(const struct oci_state *state, struct err **err) {
+static int release(struct oci *oci, const struct oci_state *state, struct err **err) {
         _cleanup_close_ int fifo = openat(state->dir, "exec.fifo", O_RDONLY | O_CLOEXEC);
         struct init_report report;
         ssize_t n;
@@ -361,7 +376,7 @@ static int release(const struct oci_state *state, struct err **err) {
                 return err_errno(err, errno, "container %s: start", state->id);
         n = read(fifo, &report, sizeof(report));
         if (n == 0)
-                return 0;
+                return oci_check_started(oci, state->id, state->cgroup, state->pid, err);
         if (n != sizeof(report))
                 return err_errno(err, n < 0 ? errno : EBADMSG, "container %s: its start", state->id);
         return err_set(err, report.code, "container %s: %.*s", state->id, INIT_TEXT_MAX, report.text);
@@ -378,7 +393,7 @@ int oci_start(struct oci_call *call, struct err **err) {
                 return r;
         if (strcmp(state.status, "created") != 0)
                 return err_set(err, EINVAL, "cannot start a container that is %s", state.status);
-        r = release(&state, err);
+        r = release(call->oci, &state, err);
         return r < 0 ? r : poststart(call->oci, &state, err);
 }
 
@@ -391,6 +406,8 @@ int creation_wait(struct creation *c, pid_t pid, int master, struct err **err) {
         int code = oci_wait(pid, master), r = 0;
 
         close_fd(master);
+        if (code == 128 + SIGKILL)
+                oci_warn_of_oom(c->oci, c->options->id, c->config.cgroup);
         if (!c->options->keep)
                 r = remove_container(c, err);
         return r < 0 ? r : code;

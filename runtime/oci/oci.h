@@ -93,13 +93,26 @@ struct oci_state {
         const char *id, *bundle, *cgroup /* "": none */, *status; /* created, running, paused, stopped */
         pid_t pid;                                                /* 0 once stopped */
         uint64_t start_ticks;
+        bool shares_pids;         /* its pid namespace is not its own: its first process is not all's end */
         const struct value *json; /* state.json */
         int dir;                  /* ROOT/ID */
 };
 
+/* In a container's directory from the first on: where its cgroup is, should there never be a state. */
+#define OCI_CGROUP_LINK "cgroup"
+
+/* An id is a file's name. */
+int oci_check_id(const char *id, struct err **err);
+/* -ENOENT without a state, -EBADMSG for one that cannot be read. */
 int oci_state_open(struct oci *oci, const char *id, struct oci_state *ret_state, struct err **err);
-int oci_state_write(struct oci *oci, int dir, const char *id, const char *bundle, const char *cgroup, pid_t pid,
-                    const struct value *annotations, const struct value *hooks, struct err **err);
+/* What a container's state is made of. */
+struct oci_record {
+        const char *id, *bundle, *cgroup;
+        pid_t pid;
+        bool shares_pids;
+        const struct value *annotations, *hooks;
+};
+int oci_state_write(struct oci *oci, int dir, const struct oci_record *record, struct err **err);
 /* As the spec's state document. */
 char *oci_state_text(struct oci *oci, const char *id, const char *status, pid_t pid, const char *bundle,
                      const struct value *annotations);
@@ -111,6 +124,12 @@ int oci_remove(struct oci *oci, const char *id, const char *cgroup, const char *
 int oci_cgroups(struct oci *oci, struct err **err);
 /* As oci_cgroups(), -ENOTSUP for a container without one. */
 int oci_own_cgroup(struct oci *oci, const struct oci_state *state, struct err **err);
+
+/* Of the process @pid that has nothing more to report: -ENOMEM, with the limit, when it was killed for its memory
+ * instead of becoming its program. */
+int oci_check_started(struct oci *oci, const char *id, const char *cgroup, pid_t pid, struct err **err);
+/* The same as a warning, of one that ended later. */
+void oci_warn_of_oom(struct oci *oci, const char *id, const char *cgroup);
 
 /* ---- running hooks in the runtime's namespaces ---- */
 int oci_run_hooks(const struct oci_hooks *hooks, const char *kind, const char *state, struct err **err);

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,19 +49,41 @@ static const struct {
         { "/sys/fs/cgroup/freezer", "freezer.state", "F" },
 };
 
-static bool is_paused(struct oci *oci, const char *cgroup) {
-        char full[CGROUP_PATH_MAX], path[CGROUP_PATH_MAX + 64];
+/* Its path is the hierarchies' own: that saves looking for them. */
+static bool is_paused(const char *cgroup) {
+        char path[CGROUP_PATH_MAX + 64];
 
-        if (!cgroup[0] || oci_cgroups(oci, NULL) < 0 || cgroup_full_path(oci->cgroups, cgroup, full, NULL) < 0)
-                return false;
-        for (size_t i = 0; i < ELEMENTS(freezers); i++) {
+        for (size_t i = 0; i < ELEMENTS(freezers) && cgroup[0]; i++) {
                 _cleanup_free_ char *text = NULL;
 
-                snprintf(path, sizeof(path), "%s%s/%s", freezers[i].hierarchy, full, freezers[i].file);
+                snprintf(path, sizeof(path), "%s%s/%s", freezers[i].hierarchy, cgroup, freezers[i].file);
                 if (files_read(path, 64, &text, NULL, NULL) == 0)
                         return strncmp(text, freezers[i].frozen, 1) == 0;
         }
         return false;
+}
+
+int oci_check_id(const char *id, struct err **err) {
+        if (strlen(id) >= NAME_MAX || id[0] == '.' || id[0] == '\0' ||
+            strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.") != strlen(id))
+                return err_set(err, EINVAL, "container id \"%s\": letters, digits, _, +, - and . only", id);
+        return 0;
+}
+
+static bool has_processes(struct oci *oci, const char *cgroup) {
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0;
+
+        return oci_cgroups(oci, NULL) == 0 && cgroup_pids(oci->cgroups, cgroup, true, &pids, &n, NULL) == 0 && n > 0;
+}
+
+/* What is paused is so whatever else it is: created, or without its first process. */
+static const char *status_of(struct oci *oci, const struct oci_state *state) {
+        if (is_paused(state->cgroup) && (state->pid > 0 || has_processes(oci, state->cgroup)))
+                return "paused";
+        if (state->pid == 0)
+                return "stopped";
+        return faccessat(state->dir, "exec.fifo", F_OK, AT_SYMLINK_NOFOLLOW) == 0 ? "created" : "running";
 }
 
 int oci_state_open(struct oci *oci, const char *id, struct oci_state *ret_state, struct err **err) {
@@ -69,16 +92,17 @@ int oci_state_open(struct oci *oci, const char *id, struct oci_state *ret_state,
         struct oci_state state = { .id = id, .dir = -EBADF };
         struct stat st;
         int64_t n = 0;
-        int r = -ENOENT;
+        int r = oci_check_id(id, err);
 
-        /* What runc's callers look for in the message. */
-        if (dir && stat(dir, &st) == 0)
-                r = files_read(arena_printf(oci->arena, "%s/state.json", dir), OCI_CONFIG_MAX, &text, NULL, NULL);
         if (r < 0)
+                return r;
+        if (!dir || stat(dir, &st) < 0 ||
+            files_read(arena_printf(oci->arena, "%s/state.json", dir), OCI_CONFIG_MAX, &text, NULL, NULL) < 0)
+                /* What runc's callers look for in the message. */
                 return err_set(err, ENOENT, "container %s does not exist", id);
         r = json_parse(oci->arena, text, strlen(text), NULL, &state.json, err);
         if (r < 0)
-                return err_wrap(err, "container %s: its state", id), r;
+                return err_wrap(err, "container %s: its state", id), -EBADMSG;
         state.bundle = value_string_or(value_get(state.json, "bundle"), "");
         state.cgroup = value_string_or(value_get(state.json, "cgroup"), "");
         value_integer(value_get(state.json, "pid"), &n);
@@ -87,45 +111,41 @@ int oci_state_open(struct oci *oci, const char *id, struct oci_state *ret_state,
         value_integer(value_get(state.json, "startTicks"), &n);
         state.start_ticks = (uint64_t)n;
         state.dir = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (!is_running(state.pid, state.start_ticks)) {
+        state.shares_pids = value_bool_or(value_get(state.json, "sharesPids"), false);
+        if (!is_running(state.pid, state.start_ticks))
                 state.pid = 0;
-                state.status = "stopped";
-        } else if (faccessat(state.dir, "exec.fifo", F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
-                state.status = "created";
-        } else {
-                state.status = is_paused(oci, state.cgroup) ? "paused" : "running";
-        }
+        state.status = status_of(oci, &state);
         *ret_state = state;
         return 0;
 }
 
-int oci_state_write(struct oci *oci, int dir, const char *id, const char *bundle, const char *cgroup, pid_t pid,
-                    const struct value *annotations, const struct value *hooks, struct err **err) {
+int oci_state_write(struct oci *oci, int dir, const struct oci_record *record, struct err **err) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
         _cleanup_close_ int fd = -EBADF;
         size_t length;
 
         json_begin_map(&w);
-        json_add_string(&w, "id", id);
-        json_add_string(&w, "bundle", bundle);
-        json_add_string(&w, "cgroup", cgroup);
-        json_add_int(&w, "pid", pid);
-        json_add_int(&w, "startTicks", (int64_t)hint_start_ticks(pid));
-        if (annotations) {
+        json_add_string(&w, "id", record->id);
+        json_add_string(&w, "bundle", record->bundle);
+        json_add_string(&w, "cgroup", record->cgroup);
+        json_add_int(&w, "pid", record->pid);
+        json_add_int(&w, "startTicks", (int64_t)hint_start_ticks(record->pid));
+        json_add_bool(&w, "sharesPids", record->shares_pids);
+        if (record->annotations) {
                 json_key(&w, "annotations");
-                json_value(&w, annotations);
+                json_value(&w, record->annotations);
         }
-        if (hooks) {
+        if (record->hooks) {
                 json_key(&w, "hooks");
-                json_value(&w, hooks);
+                json_value(&w, record->hooks);
         }
         json_end_map(&w);
         if (json_writer_finish(&w, &text, &length) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         fd = openat(dir, "state.new", O_CREAT | O_TRUNC | O_WRONLY | O_CLOEXEC, 0600);
         if (fd < 0 || write(fd, text, length) != (ssize_t)length || renameat(dir, "state.new", dir, "state.json") < 0)
-                return err_errno(err, errno, "container %s: write its state", id);
+                return err_errno(err, errno, "container %s: write its state", record->id);
         return 0;
 }
 

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -58,14 +59,15 @@ static int read_map(struct oci *oci, pid_t pid, const char *file, const struct i
 static int read_mappings(struct oci *oci, int fd, struct id_mappings *mappings, struct err **err) {
         char answer = 0;
         int pipes[2], r;
-        pid_t pid;
+        pid_t parent = getpid(), pid;
 
         if (pipe2(pipes, O_CLOEXEC) < 0)
                 return err_errno(err, errno, "pipe");
         pid = sys_clone(0, -EBADF, NULL);
         if (pid == 0) {
                 answer = setns(fd, CLONE_NEWUSER) < 0 ? (char)errno : 0;
-                if (write(pipes[1], &answer, 1) == 1)
+                prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+                if (getppid() == parent && write(pipes[1], &answer, 1) == 1)
                         pause();
                 _exit(0);
         }

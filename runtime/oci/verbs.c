@@ -2,11 +2,9 @@
 #include <errno.h>
 #include <getopt.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "cgroups/stats.h"
@@ -17,8 +15,6 @@
 #include "lib/json_writer.h"
 #include "runtime/oci/oci.h"
 #include "runtime/sys.h"
-
-#define END_MILLISECONDS 10000
 
 static int finish_print(struct json_writer *w, struct err **err) {
         _cleanup_free_ char *text = NULL;
@@ -43,116 +39,6 @@ int oci_state(struct oci_call *call, struct err **err) {
                 puts(oci_state_text(call->oci, state.id, state.status, state.pid, state.bundle,
                                     value_get(state.json, "annotations")));
         return r;
-}
-
-/* ---- signals ---- */
-
-static int parse_signal(const char *text) {
-        char *end;
-        long n = strtol(text, &end, 10);
-
-        if (*end == '\0' && n >= 0 && n < 65)
-                return (int)n;
-        if (strncasecmp(text, "SIG", 3) == 0)
-                text += 3;
-        for (int i = 1; i < NSIG; i++)
-                if (sigabbrev_np(i) && strcasecmp(sigabbrev_np(i), text) == 0)
-                        return i;
-        if (strncasecmp(text, "RTMIN+", 6) == 0)
-                return SIGRTMIN + atoi(text + 6);
-        return -1;
-}
-
-static int kill_all(struct oci *oci, const struct oci_state *state, int signal, struct err **err) {
-        pid_t *pids = NULL;
-        size_t n = 0;
-        int r = oci_own_cgroup(oci, state, err);
-
-        if (r == 0 && signal == SIGKILL)
-                return cgroup_kill(oci->cgroups, state->cgroup, err);
-        if (r == 0)
-                r = cgroup_pids(oci->cgroups, state->cgroup, true, &pids, &n, err);
-        for (size_t i = 0; r == 0 && i < n; i++)
-                kill(pids[i], signal);
-        free(pids);
-        return r;
-}
-
-static int kill_first(const struct oci_state *state, int signal, struct err **err) {
-        _cleanup_close_ int pidfd = state->pid > 0 ? sys_pidfd_open(state->pid) : -EBADF;
-
-        /* The message callers look for. */
-        if (pidfd < 0)
-                return err_set(err, ESRCH, "container not running");
-        return sys_pidfd_send_signal(pidfd, signal) < 0 ? err_errno(err, errno, "signal %d", signal) : 0;
-}
-
-int oci_kill(struct oci_call *call, struct err **err) {
-        static const struct option long_options[] = { { "all", 0, NULL, 'a' }, { NULL, 0, NULL, 0 } };
-        struct oci_state state;
-        bool all = false;
-        int c, signal, r;
-
-        optind = 0;
-        while ((c = getopt_long(call->argc, call->argv, "a", long_options, NULL)) >= 0)
-                all |= c == 'a';
-        if (optind >= call->argc)
-                return err_set(err, EINVAL, "usage: nacelle-oci kill [--all] ID [SIGNAL]");
-        signal = parse_signal(optind + 1 < call->argc ? call->argv[optind + 1] : "TERM");
-        if (signal < 0)
-                return err_set(err, EINVAL, "unknown signal \"%s\"", call->argv[optind + 1]);
-        r = oci_state_open(call->oci, call->argv[optind], &state, err);
-        if (r < 0)
-                return r;
-        return all && state.cgroup[0] ? kill_all(call->oci, &state, signal, err) : kill_first(&state, signal, err);
-}
-
-int oci_remove(struct oci *oci, const char *id, const char *cgroup, const char *bundle, const struct value *annotations,
-               const struct value *hooks, struct err **err) {
-        const char *dir = arena_printf(oci->arena, "%s/%s", oci->root, id);
-        struct oci_all_hooks all;
-        int r = oci_cgroups(oci, err);
-
-        if (r == 0 && cgroup[0])
-                r = cgroup_remove(oci->cgroups, cgroup, err);
-        /* Mostly there is but one file. */
-        if (r == 0 && (unlink(arena_printf(oci->arena, "%s/state.json", dir)) < 0 || rmdir(dir) < 0))
-                r = files_remove_tree(dir, err);
-        if (r == 0)
-                r = oci_state_hooks(oci, hooks, &all, err);
-        if (r < 0 || all.poststop.n == 0)
-                return r;
-        return oci_run_hooks(&all.poststop, "poststop", oci_state_text(oci, id, "stopped", 0, bundle, annotations),
-                             err);
-}
-
-int oci_delete(struct oci_call *call, struct err **err) {
-        static const struct option long_options[] = { { "force", 0, NULL, 'f' }, { NULL, 0, NULL, 0 } };
-        struct oci *oci = call->oci;
-        struct oci_state state;
-        bool force = false;
-        int c, r;
-
-        optind = 0;
-        while ((c = getopt_long(call->argc, call->argv, "f", long_options, NULL)) >= 0)
-                force |= c == 'f';
-        if (optind >= call->argc)
-                return err_set(err, EINVAL, "usage: nacelle-oci delete [--force] ID");
-        r = oci_state_open(oci, call->argv[optind], &state, err);
-        if (r < 0)
-                return force && r == -ENOENT ? 0 : r;
-        if (state.pid > 0 && !force && strcmp(state.status, "created") != 0)
-                return err_set(err, EBUSY, "cannot delete container %s that is not stopped: %s", state.id,
-                               state.status);
-        if (state.pid > 0) {
-                struct pollfd ended = { .fd = sys_pidfd_open(state.pid), .events = POLLIN };
-
-                kill_first(&state, SIGKILL, NULL);
-                poll(&ended, 1, END_MILLISECONDS);
-                close_fd(ended.fd);
-        }
-        return oci_remove(oci, state.id, state.cgroup, state.bundle, value_get(state.json, "annotations"),
-                          value_get(state.json, "hooks"), err);
 }
 
 /* ---- lists ---- */
@@ -248,8 +134,8 @@ static int freeze(struct oci_call *call, bool frozen, struct err **err) {
 
         if (r < 0)
                 return r;
-        if (strcmp(state.status, frozen ? "running" : "paused") != 0 &&
-            !(frozen && strcmp(state.status, "created") == 0))
+        if (frozen ? strcmp(state.status, "running") != 0 && strcmp(state.status, "created") != 0 :
+                     strcmp(state.status, "paused") != 0)
                 return err_set(err, EINVAL, "container %s is %s", state.id, state.status);
         r = oci_own_cgroup(call->oci, &state, err);
         return r < 0 ? r : cgroup_freeze(call->oci->cgroups, state.cgroup, frozen, err);
@@ -326,6 +212,8 @@ int oci_events(struct oci_call *call, struct err **err) {
         if (optind >= call->argc)
                 return err_set(err, EINVAL, "usage: nacelle-oci events [--stats] [--interval SECONDS] ID");
         r = oci_state_open(call->oci, call->argv[optind], &state, err);
+        if (r == 0 && strcmp(state.status, "stopped") == 0)
+                r = err_set(err, ESRCH, "container with id %s is not running", state.id);
         if (r == 0)
                 r = oci_own_cgroup(call->oci, &state, err);
         while (r == 0) {
