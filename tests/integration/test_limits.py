@@ -36,6 +36,14 @@ def test_oom_kill_is_reported_with_usage_and_limit(node):
     assert lines and ("16" in lines[0])
 
 
+def test_limit_too_small_to_start_is_named(node):
+    """128m are milli-bytes, a mistake that many make; the kernel has no room for as much as a cgroup then."""
+    for name, limit in ("milli", "128m"), ("page", "4096"):
+        node.write(f"{name}.yaml", pod(name, {"command": ["sleep", "1000"], "resources": {"limits": {"memory": limit}}}, restartPolicy="Never"))
+        state = wait_for("its failure", lambda: (node.status(name).get("containerStatuses") or [{}])[0].get("state", {}).get("terminated"))
+        assert state["reason"] == "StartError" and "the memory limit of " in state["message"] and "is too small for anything to start" in state["message"]
+
+
 def test_pids_limit(new_node):
     node = new_node(config="apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\npodPidsLimit: 32\n")
     node.write("pids.yaml", pod("pids", "sleep 1000"))

@@ -171,7 +171,7 @@ static const struct {
           "5000 10000",
           "cpu.cfs_period_us",
           "10000" },
-        { CGROUP_CPU, { .cpu_quota_us = CGROUP_UNLIMITED }, "cpu.max", "max 100000", "cpu.cfs_quota_us", "-1" },
+        { CGROUP_CPU, { .cpu_quota_us = CGROUP_UNLIMITED }, "cpu.max", "max 10000", "cpu.cfs_quota_us", "-1" },
         { CGROUP_CPUSET, { .cpuset_cpus = "0" }, "cpuset.cpus", "0", "cpuset.cpus", "0" },
         { CGROUP_MEMORY, { .memory_max = 64 << 20 }, "memory.max", "67108864", "memory.limit_in_bytes", "67108864" },
         { CGROUP_MEMORY,
