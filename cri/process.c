@@ -62,10 +62,13 @@ static void set_env(Record__Container *record, char *entry) {
         record->env[record->n_env++] = entry;
 }
 
-static bool has_env(const Record__Container *record, const char *name) {
+/* Whether @name has a value: an empty one is as good as none to the OCI runtimes where they fill in HOME. */
+static bool says_env(const Record__Container *record, const char *name) {
+        size_t n = strlen(name);
+
         for (size_t i = 0; i < record->n_env; i++)
                 if (same_name(name, record->env[i]))
-                        return true;
+                        return record->env[i][n] == '=' && record->env[i][n + 1] != '\0';
         return false;
 }
 
@@ -86,7 +89,7 @@ static int decide_env(struct arena *arena, const Cri__ContainerConfig *config, c
         for (size_t i = 0; i < config->n_envs; i++)
                 set_env(record, arena_printf(arena, "%s=%.*s", config->envs[i]->key, (int)config->envs[i]->value.len,
                                              (const char *)config->envs[i]->value.data));
-        if (!has_env(record, "HOME"))
+        if (!says_env(record, "HOME"))
                 set_env(record, arena_printf(arena, "HOME=%s", text_empty(record->home) ? "/" : record->home));
         for (size_t i = 0; i < record->n_env; i++)
                 if (!record->env[i])

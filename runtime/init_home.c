@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,7 @@ enum passwd_field { PASSWD_UID = 2, PASSWD_HOME = 5 };
 
 /* Field @index of the line at @line; its length, 0 when it has none. */
 static size_t field(const char *line, unsigned index, const char **ret_field) {
+        *ret_field = "";
         for (; index > 0; index--) {
                 line += strcspn(line, ":\n");
                 if (*line != ':')
@@ -28,16 +30,26 @@ static size_t field(const char *line, unsigned index, const char **ret_field) {
         return strcspn(line, ":\n");
 }
 
+static bool is_number(const char *text, size_t n, uint32_t number) {
+        uint64_t sum = 0;
+
+        for (size_t i = 0; i < n && sum <= UINT32_MAX; i++) {
+                if (text[i] < '0' || text[i] > '9')
+                        return false;
+                sum = 10 * sum + (uint64_t)(text[i] - '0');
+        }
+        return n > 0 && sum == number;
+}
+
 void init_home_find(const char *text, uint32_t uid, char *ret_home, size_t size) {
-        char number[16];
-        size_t digits = (size_t)snprintf(number, sizeof(number), "%u", uid), n;
         const char *at;
+        size_t n;
 
         snprintf(ret_home, size, "/");
         for (const char *line = text; line; line = strchr(line, '\n')) {
                 line += *line == '\n';
                 n = field(line, PASSWD_UID, &at);
-                if (n != digits || memcmp(at, number, n) != 0)
+                if (!is_number(at, n, uid))
                         continue;
                 n = field(line, PASSWD_HOME, &at);
                 if (n > 0 && n < size)

@@ -3,8 +3,8 @@
 
 SHIM_CC      ?= $(shell command -v musl-gcc || echo $(CC))
 shim_object   = $(patsubst %.c,$(BUILD)/shim-objects/%.o,$(1))
-WALK_OBJECTS := $(call shim_object,runtime/init.c runtime/init_path.c runtime/init_mount.c runtime/init_dev.c runtime/init_process.c runtime/init_home.c \
-                runtime/init_hook.c runtime/init_copy.c runtime/plan_read.c runtime/wire.c)
+WALK_OBJECTS := $(call shim_object,runtime/init.c runtime/init_path.c runtime/init_mount.c runtime/init_dev.c runtime/init_process.c \
+                runtime/init_home.c runtime/init_hook.c runtime/init_copy.c runtime/plan_read.c runtime/wire.c)
 SHIM_OBJECTS := $(call shim_object,$(wildcard runtime/shim/*.c) logs/writer.c logs/writer_file.c logs/writer_journal.c) $(WALK_OBJECTS)
 INIT_OBJECTS := $(call shim_object,$(wildcard runtime/oci/init/*.c) runtime/init_serve.c) $(WALK_OBJECTS)
 SHIM_HEADERS := $(foreach d,/usr/include /usr/include/$(shell $(CC) -print-multiarch),-idirafter $(d))
@@ -44,3 +44,9 @@ $(BUILD)/runtime/oci/program.o: $(BUILD)/nacelle-init
 
 $(BUILD)/nacelle-oci: $(OCI_OBJECTS) $(foreach f,runtime cgroups logs lib,$(call archive,$(f)))
 	$(CC) $(CFLAGS) $(filter-out $(if $(SANITIZE),,-pie),$(LDHARDEN)) $^ $(OCI_LIBS) -o $@
+
+# The fuzz target of its configuration has the tables as well.
+OCI_DOCUMENT := runtime/oci/document.o runtime/oci/document_resources.o
+$(BUILD)/fuzz/oci_document: $(BUILD)/tests/fuzz/oci_document_fuzz.o $(addprefix $(BUILD)/,$(OCI_DOCUMENT)) $(ARCHIVES)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDHARDEN) $^ $(WORKER_LIBS) -o $@

@@ -27,7 +27,7 @@ static const struct {
         { "state", oci_state, "ID" },
         { "kill", oci_kill, "[--all] ID [SIGNAL]" },
         { "delete", oci_delete, "[--force] ID" },
-        { "exec", oci_exec, "[--process F] [--tty] [--detach] [--user U[:G]] [--env K=V] [--cwd DIR] ID COMMAND..." },
+        { "exec", oci_exec, "[--process F] [--tty] [--detach] [--user U[:G]] [--env K=V] [--cwd DIR] ... ID COMMAND..." },
         { "ps", oci_ps, "[--format table|json] ID" },
         { "list", oci_list, "[--quiet] [--format table|json]" },
         { "pause", oci_pause, "ID" },

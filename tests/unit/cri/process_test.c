@@ -108,6 +108,12 @@ static void test_environment(void **state) {
         assert_string_equal(record.cwd, "/work");
         assert_int_equal(record.stop_signal, SIGQUIT);
 
+        /* One that is empty is filled as well. */
+        record.n_env = 0;
+        c.key = (char *)(uintptr_t) "HOME";
+        assert_int_equal(process_decide(arena, &config, &image, &pod, &record, &err), 0);
+        assert_string_equal(env_of(&record, "HOME"), "/home/web");
+
         c.key = (char *)(uintptr_t) "X=Y";
         assert_int_equal(process_decide(arena, &config, &image, &pod, &record, &err), -EINVAL);
         assert_non_null(strstr(err_text(err), "\"X=Y\" is no name"));
