@@ -83,7 +83,7 @@ int members_read(struct arena *arena, const char *document, const char *path, co
                  const struct member_type *type, void *object, struct err **err);
 
 /* Item @i of a list of @type. */
-#define MEMBER_AT(list, type, i) (&((const type *)(list).items)[i])
+#define MEMBER_AT(list, type, i) (&((type const *)(list).items)[i])
 
 /* Rows: name, kind, flags, struct and field; with bounds, or with the table below. */
 #define MEMBER_ROW(json, kind_, flags_, owner, field)                                                                  \

@@ -142,6 +142,7 @@ static int remove_remains(struct oci *oci, const char *id, struct err **err) {
         cgroup[n > 0 ? n : 0] = '\0';
         if (r == 0 && n > 0)
                 r = cgroup_remove(oci->cgroups, cgroup, err);
+        rmdir(arena_printf(oci->arena, "%s/.%s", oci->root, id)); /* a `restore` had criu's root there */
         return r < 0 ? r : files_remove_tree(dir, err);
 }
 
