@@ -11,9 +11,9 @@ import tarfile
 import threading
 
 import pytest
+from support.bundle import Bundle, bundle  # noqa: F401
 from support.cri import Client
 from support.node import Node, pod, wait_for
-from test_oci import Bundle, bundle  # noqa: F401
 
 FAKE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "support/fake_criu.py")
 COUNT = "echo up; while :; do sleep 0.05; done"
