@@ -62,8 +62,8 @@ int userns_open(const struct id_mappings *mappings, uint64_t flags, struct usern
                 return err_errno(err, errno, "make a user namespace");
         if (pid == 0) {
                 prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-                if (getppid() != parent)
-                        _exit(0); /* it was killed before */
+                if (getppid() != parent && getppid() != 0)
+                        _exit(0); /* it was killed before; 0 is one outside of a pid namespace that was joined */
                 for (;;)
                         pause();
         }

@@ -1,13 +1,13 @@
 /* Whether a container's process became its program, or was killed for its memory on the way. */
 #include <errno.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cgroups/oom.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 #include "lib/log.h"
 #include "runtime/init_part.h"
 #include "runtime/oci/oci.h"
@@ -15,12 +15,14 @@
 
 #define END_MILLISECONDS 10000
 
-/* A process that ends has no executable any more; one that waits for `start` has ours. */
-static bool is_ending(pid_t pid) {
-        char path[64], exe[64];
+/* A process that ends has no executable any more, but still the name of the last one. */
+static bool ends_as_init(struct oci *oci, pid_t pid) {
+        _cleanup_free_ char *name = NULL;
+        char exe[64];
 
-        snprintf(path, sizeof(path), "/proc/%d/exe", pid);
-        return readlink(path, exe, sizeof(exe)) < 0 && errno == ENOENT;
+        return readlink(arena_printf(oci->arena, "/proc/%d/exe", pid), exe, sizeof(exe)) < 0 && errno == ENOENT &&
+               files_read(arena_printf(oci->arena, "/proc/%d/comm", pid), sizeof(exe), &name, NULL, NULL) == 0 &&
+               strcmp(name, INIT_PROGRAM "\n") == 0;
 }
 
 static bool was_killed(struct oci *oci, const char *cgroup, char text[OOM_TEXT_MAX]) {
@@ -37,7 +39,7 @@ int oci_check_started(struct oci *oci, const char *id, const char *cgroup, pid_t
         struct pollfd ended = { .fd = -1, .events = POLLIN };
         char text[OOM_TEXT_MAX];
 
-        if (!is_ending(pid))
+        if (!ends_as_init(oci, pid))
                 return 0;
         ended.fd = sys_pidfd_open(pid);
         if (ended.fd >= 0)

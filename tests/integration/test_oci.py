@@ -81,6 +81,21 @@ def test_idmapped(bundle):
     assert bundle.run("stat -c %u:%g /data", mounts=[mount]) == ["2000:2000"]
 
 
+def test_idmapped_in_a_joined_pid_namespace(bundle):
+    """Whoever holds the mapping is made in that namespace, where its maker has no number."""
+    os.mkdir(bundle.dir + "/source")
+    os.chown(bundle.dir + "/source", 1000, 1000)
+    ids = [{"containerID": 1000, "hostID": 2000, "size": 1}]
+    other = subprocess.Popen(["unshare", "--pid", "--fork", "--kill-child", "sleep", "1000"])
+    try:
+        child = wait_for("the namespace", lambda: open(f"/proc/{other.pid}/task/{other.pid}/children").read().split())[0]
+        assert bundle.run("stat -c %u:%g /data", mounts=[{**bind(bundle.dir + "/source"), "uidMappings": ids, "gidMappings": ids}], linux={"namespaces": [
+            {"type": "pid", "path": f"/proc/{child}/ns/pid"}, *({"type": t} for t in ("mount", "uts", "ipc", "network"))]}) == ["2000:2000"]
+    finally:
+        other.kill()
+        other.wait()
+
+
 def test_user_namespace(bundle):
     ids = [{"containerID": 0, "hostID": 100000, "size": 65536}]
     mounts = [bind(bundle.dir + "/source", "idmap"), {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs"}]
