@@ -150,7 +150,7 @@ static void keep_image(struct member *m, const Cri__Image *image) {
         free(m->image_user);
         m->image_id = strdup(image->id);
         m->image_user = image->username && image->username[0] ? strdup(image->username) : NULL;
-        m->image_uid = image->uid ? image->uid->value : -1;
+        m->image_uid = image->uid ? image->uid->value : 0;
 }
 
 static void never_pulled(struct member *m, const struct wanted *wanted) {

@@ -90,7 +90,7 @@ static int check_user(const struct member *m, struct err **err) {
                                "container has runAsNonRoot and image has non-numeric user (%s), cannot verify user is "
                                "non-root",
                                m->image_user);
-        if (m->image_uid <= 0)
+        if (m->image_uid == 0)
                 return err_set(
                         err, EINVAL,
                         "container has runAsNonRoot and image will run as root (pod: \"%s_%s(%s)\", container: %s)",

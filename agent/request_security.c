@@ -161,8 +161,7 @@ static void set_user(struct arena *arena, const struct member *m, Cri__LinuxCont
         if (m->image_user)
                 s->run_as_username = arena_strdup(arena, m->image_user);
         else
-                s->run_as_user =
-                        number(arena, &(struct opt_int){ .set = true, .value = m->image_uid > 0 ? m->image_uid : 0 });
+                s->run_as_user = number(arena, &(struct opt_int){ .set = true, .value = m->image_uid });
 }
 
 static Cri__Capability *capabilities(struct arena *arena, const struct pod_capabilities *wanted) {

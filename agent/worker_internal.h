@@ -102,7 +102,7 @@ struct member {
         int64_t pull_began;
         char *image_id;    /* what the image's name stood for */
         char *image_user;  /* NULL or empty: image_uid counts */
-        int64_t image_uid; /* -1: none */
+        int64_t image_uid; /* as the image has it, whether it is an id or not; 0: none */
         char *log_path;    /* relative to the pod's log directory */
 
         const char *waiting_reason; /* a literal; NULL: nothing special */

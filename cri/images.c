@@ -8,6 +8,7 @@
 #include "images/reference.h"
 #include "images/store.h"
 #include "images/transfer.h"
+#include "lib/id.h"
 #include "lib/json_writer.h"
 #include "lib/log.h"
 
@@ -32,24 +33,24 @@ static char **copy_texts(struct arena *arena, char *const *texts, size_t *ret_n)
         return copy;
 }
 
-/* "1000:100" is uid 1000; anything but a number is a name. */
+/* "1000:100" is uid 1000; anything but a number is a name. A number that is no id is told as it is, for whoever runs
+ * the image to refuse. */
 static int fill_user(struct arena *arena, const char *text, Cri__Image *image) {
-        char *user = arena_strndup(arena, text, strcspn(text, ":")), *end;
-        Cri__Int64Value *uid;
-        long long number;
+        char *user = arena_strndup(arena, text, strcspn(text, ":"));
+        uint32_t id;
+        int r;
 
         if (!user)
                 return -ENOMEM;
-        number = strtoll(user, &end, 10);
-        if (end == user || *end) {
+        r = id_parse(user, &id);
+        if (r == -EINVAL) {
                 image->username = user;
                 return 0;
         }
-        uid = arena_message(arena, &cri__int64_value__descriptor);
-        if (!uid)
+        image->uid = arena_message(arena, &cri__int64_value__descriptor);
+        if (!image->uid)
                 return -ENOMEM;
-        uid->value = number;
-        image->uid = uid;
+        image->uid->value = r == 0 ? id : strtoll(user, NULL, 10);
         return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "cri/resources.h"
 #include "cri/sandbox.h"
 #include "cri/sync.h"
+#include "cri/user.h"
 #include "lib/files.h"
 #include "lib/handle.h"
 #include "lib/log.h"
@@ -23,13 +24,17 @@ struct run {
 
 static int check_config(const struct cri *cri, const Cri__RunPodSandboxRequest *request, struct err **err) {
         const Cri__PodSandboxConfig *config = request->config;
+        int r;
 
         if (!config || !config->metadata)
                 return err_set(err, EINVAL, "sandbox config must include metadata");
         if (text_empty(config->metadata->name) || text_empty(config->metadata->namespace_) ||
             text_empty(config->metadata->uid))
                 return err_set(err, EINVAL, "sandbox metadata must include name, namespace and uid");
-        return handler_check(cri, request->runtime_handler, config, err);
+        r = config->linux && config->linux->security_context ?
+                    user_check_sandbox(config->linux->security_context, err) :
+                    0;
+        return r < 0 ? r : handler_check(cri, request->runtime_handler, config, err);
 }
 
 /* The pod's cgroup: the one that is asked for, or one of ours, named by the id. */

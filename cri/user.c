@@ -1,6 +1,5 @@
 #include "cri/user.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/id.h"
 
 /* One line of passwd or group, cut at its colons in place. */
 #define FIELDS_MAX 7
@@ -36,80 +36,91 @@ static bool next_line(char **text, struct line *ret_line) {
         return true;
 }
 
-static bool parse_id(const char *text, uint32_t *ret_id) {
-        uint64_t id = 0;
-
-        if (!*text)
-                return false;
-        for (; *text; text++) {
-                if (!isdigit((unsigned char)*text) || (id = id * 10 + (uint64_t)(*text - '0')) > INT32_MAX)
-                        return false;
-        }
-        *ret_id = (uint32_t)id;
-        return true;
-}
-
-struct wanted {
-        const char *user;  /* name or number; NULL: 0 */
-        const char *group; /* name or number; NULL: passwd's */
+/* Numbers are ids, and are not looked for among the names: what an image calls "1000" in its passwd is for the image to
+ * say, what 1000 is is not. */
+struct who {
+        const char *name; /* NULL: the number */
+        uint32_t id;
 };
 
-/* A CRI id fits into 31 bits, as the OCI runtimes take it. */
-static int number_text(struct arena *arena, const char *what, const Cri__Int64Value *value, const char **ret_text,
-                       struct err **err) {
-        if (value->value < 0 || value->value > INT32_MAX)
-                return err_set(err, EINVAL, "%s %" PRId64 " is no id", what, value->value);
-        *ret_text = arena_printf(arena, "%" PRId64, value->value);
-        return *ret_text ? 0 : err_set(err, ENOMEM, "out of memory");
+struct wanted {
+        struct who user, group;
+        bool has_user, has_group;
+};
+
+static int who_of_text(const char *what, const char *text, struct who *ret_who, struct err **err) {
+        uint32_t id;
+        int r = id_parse(text, &id);
+
+        if (r == -ERANGE)
+                return err_set(err, EINVAL, "%s %s is no id: 0 to %u are", what, text, ID_MAX);
+        *ret_who = r < 0 ? (struct who){ .name = text } : (struct who){ .id = id };
+        return 0;
+}
+
+static int who_of_number(const char *what, int64_t id, struct who *ret_who, struct err **err) {
+        if (id < 0 || id > ID_MAX)
+                return err_set(err, EINVAL, "%s %" PRId64 " is no id: 0 to %u are", what, id, ID_MAX);
+        *ret_who = (struct who){ .id = (uint32_t)id };
+        return 0;
+}
+
+/* "USER" or "USER:GROUP" of an image's config. */
+static int want_image(struct arena *arena, const char *image_user, struct wanted *wanted, struct err **err) {
+        char *user = arena_strdup(arena, image_user), *group = user ? strchr(user, ':') : NULL;
+        int r;
+
+        if (!user)
+                return err_set(err, ENOMEM, "out of memory");
+        if (group)
+                *group++ = '\0';
+        if (!*user || (group && (!*group || strchr(group, ':'))))
+                return err_set(err, EINVAL, "the image's user \"%s\": USER or USER:GROUP is expected", image_user);
+        r = who_of_text("user", user, &wanted->user, err);
+        if (r >= 0 && group)
+                r = who_of_text("group", group, &wanted->group, err);
+        wanted->has_user = true;
+        wanted->has_group = group;
+        return r;
 }
 
 static int want(struct arena *arena, const Cri__LinuxContainerSecurityContext *security, const char *image_user,
                 struct wanted *ret_wanted, struct err **err) {
         struct wanted wanted = { 0 };
-        char *colon;
         int r = 0;
 
+        wanted.has_user = true;
         if (security->run_as_username && *security->run_as_username)
-                wanted.user = security->run_as_username;
+                r = who_of_text("user", security->run_as_username, &wanted.user, err);
         else if (security->run_as_user)
-                r = number_text(arena, "user", security->run_as_user, &wanted.user, err);
-        if (r < 0)
-                return r;
-        if (security->run_as_group) {
-                if (!wanted.user)
+                r = who_of_number("user", security->run_as_user->value, &wanted.user, err);
+        else
+                wanted.has_user = false;
+        if (r >= 0 && security->run_as_group) {
+                if (!wanted.has_user)
                         return err_set(err, EINVAL, "user group \"%" PRId64 "\" is specified without user",
                                        security->run_as_group->value);
-                r = number_text(arena, "group", security->run_as_group, &wanted.group, err);
-                if (r < 0)
-                        return r;
+                r = who_of_number("group", security->run_as_group->value, &wanted.group, err);
+                wanted.has_group = true;
         }
-        if (!wanted.user && image_user && *image_user) {
-                wanted.user = arena_strdup(arena, image_user);
-                if (!wanted.user)
-                        return err_set(err, ENOMEM, "out of memory");
-                colon = strchr(wanted.user, ':');
-                if (colon) {
-                        *colon = '\0';
-                        wanted.group = colon[1] ? colon + 1 : NULL;
-                }
-        }
-        *ret_wanted = wanted;
-        return 0;
+        if (r >= 0 && !wanted.has_user && image_user && *image_user)
+                r = want_image(arena, image_user, &wanted, err);
+        if (r >= 0)
+                *ret_wanted = wanted;
+        return r;
 }
 
 /* Fills uid, gid and home from passwd; @ret_name is the user's name in @passwd, for group's lists. */
-static int find_user(struct arena *arena, const struct wanted *wanted, char *passwd, struct user *user,
+static int find_user(struct arena *arena, const struct who *wanted, char *passwd, struct user *user,
                      const char **ret_name, struct err **err) {
-        const char *text = wanted->user && *wanted->user ? wanted->user : "0";
-        uint32_t number = 0, uid, gid;
-        bool is_number = parse_id(text, &number);
         struct line line;
+        uint32_t uid, gid;
 
         *ret_name = NULL;
         while (next_line(&passwd, &line)) {
-                if (line.n < 4 || !parse_id(line.fields[2], &uid) || !parse_id(line.fields[3], &gid))
+                if (line.n < 4 || id_parse(line.fields[2], &uid) < 0 || id_parse(line.fields[3], &gid) < 0)
                         continue;
-                if (strcmp(line.fields[0], text) != 0 && !(is_number && uid == number))
+                if (wanted->name ? strcmp(line.fields[0], wanted->name) != 0 : uid != wanted->id)
                         continue;
                 user->uid = uid;
                 user->gid = gid;
@@ -118,21 +129,24 @@ static int find_user(struct arena *arena, const struct wanted *wanted, char *pas
                         user->home = arena_strdup(arena, line.fields[5]);
                 return 0;
         }
-        if (!is_number)
-                return err_set(err, EINVAL, "unable to find user %s: no matching entries in passwd file", text);
-        user->uid = number;
+        if (wanted->name)
+                return err_set(err, EINVAL, "unable to find user %s: no matching entries in passwd file", wanted->name);
+        user->uid = wanted->id;
         user->gid = 0;
         return 0;
 }
 
-static int find_group(const char *text, char *groups, uint32_t *ret_gid, struct err **err) {
-        bool is_number = parse_id(text, ret_gid);
+static int find_group(const struct who *wanted, char *groups, uint32_t *ret_gid, struct err **err) {
         struct line line;
 
-        while (!is_number && next_line(&groups, &line))
-                if (line.n >= 3 && strcmp(line.fields[0], text) == 0 && parse_id(line.fields[2], ret_gid))
+        if (!wanted->name) {
+                *ret_gid = wanted->id;
+                return 0;
+        }
+        while (next_line(&groups, &line))
+                if (line.n >= 3 && strcmp(line.fields[0], wanted->name) == 0 && id_parse(line.fields[2], ret_gid) == 0)
                         return 0;
-        return is_number ? 0 : err_set(err, EINVAL, "unable to find group %s: no matching entries in group file", text);
+        return err_set(err, EINVAL, "unable to find group %s: no matching entries in group file", wanted->name);
 }
 
 static bool listed(const char *members, const char *name) {
@@ -174,14 +188,15 @@ static int fill_groups(struct arena *arena, const Cri__LinuxContainerSecurityCon
                 return err_set(err, ENOMEM, "out of memory");
         add_group(user, user->gid, room);
         while (merge && name && next_line(&groups, &line))
-                if (line.n >= 4 && parse_id(line.fields[2], &gid) && listed(line.fields[3], name))
+                if (line.n >= 4 && id_parse(line.fields[2], &gid) == 0 && listed(line.fields[3], name))
                         add_group(user, gid, room);
         for (size_t i = 0; i < security->n_supplemental_groups; i++) {
-                int64_t group = security->supplemental_groups[i];
+                struct who group = { 0 };
+                int r = who_of_number("supplemental group", security->supplemental_groups[i], &group, err);
 
-                if (group < 0 || group > INT32_MAX)
-                        return err_set(err, EINVAL, "supplemental group %" PRId64 " is no id", group);
-                add_group(user, (uint32_t)group, room);
+                if (r < 0)
+                        return r;
+                add_group(user, group.id, room);
         }
         return 0;
 }
@@ -216,12 +231,25 @@ int user_resolve(struct arena *arena, const Cri__LinuxContainerSecurityContext *
         if (r >= 0 && !(scratch = strdup(group))) /* each look cuts the text into pieces */
                 r = err_set(err, ENOMEM, "out of memory");
         if (r >= 0)
-                r = find_user(arena, &wanted, passwd, &user, &name, err);
-        if (r >= 0 && wanted.group)
-                r = find_group(wanted.group, scratch, &user.gid, err);
+                r = find_user(arena, &wanted.user, passwd, &user, &name, err);
+        if (r >= 0 && wanted.has_group)
+                r = find_group(&wanted.group, scratch, &user.gid, err);
         if (r >= 0)
                 r = fill_groups(arena, security, name, group, &user, err);
         if (r >= 0)
                 *ret_user = user;
+        return r;
+}
+
+int user_check_sandbox(const Cri__LinuxSandboxSecurityContext *security, struct err **err) {
+        struct who ignored;
+        int r = 0;
+
+        if (security->run_as_user)
+                r = who_of_number("user", security->run_as_user->value, &ignored, err);
+        if (r >= 0 && security->run_as_group)
+                r = who_of_number("group", security->run_as_group->value, &ignored, err);
+        for (size_t i = 0; r >= 0 && i < security->n_supplemental_groups; i++)
+                r = who_of_number("supplemental group", security->supplemental_groups[i], &ignored, err);
         return r;
 }

@@ -2,7 +2,9 @@
  *
  * The files are found in the image's layers as overlayfs would show them, without mounting it; an image is foreign
  * data, so links are resolved inside it, only regular files are read, and of those at most USER_FILE_MAX bytes. Rules:
- * OCI image-spec config.md "User"; CRI SupplementalGroupsPolicy (KEP-3619); what is open as containerd does it.
+ * OCI image-spec config.md "User"; CRI SupplementalGroupsPolicy (KEP-3619); what is open as containerd does it: a text
+ * of digits is an id wherever it stands (lib/id.h), and an entry of passwd or group that has digits for a name is not
+ * found by them.
  */
 #pragma once
 
@@ -27,9 +29,13 @@ struct user {
 };
 
 /* Resolves @security's user, or @image_user ("", "1000", "name", "name:group") when it names none. @layers:
- * directories, topmost first. -EINVAL with the name that is not there, or that the image's file cannot be used. */
+ * directories, topmost first. -EINVAL with the name that is not there, the number that is no id, or that the image's
+ * file cannot be used. */
 int user_resolve(struct arena *arena, const Cri__LinuxContainerSecurityContext *security, const char *image_user,
                  char *const *layers, size_t n_layers, struct user *ret_user, struct err **err);
+
+/* -EINVAL when an id of the sandbox's is none. A sandbox has no process that they would be for. */
+int user_check_sandbox(const Cri__LinuxSandboxSecurityContext *security, struct err **err);
 
 /* Reads the regular file @path ("etc/passwd") out of layers. Returns 0 with *@ret_data allocated and NUL-terminated;
  * -ENOENT when the image has none; -EFBIG; -ELOOP. */

@@ -9,6 +9,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/id.h"
 #include "runtime/oci/oci.h"
 #include "runtime/plan.h"
 #include "runtime/prepare.h"
@@ -175,12 +176,22 @@ static int change_process(struct oci *oci, const struct options *o, struct oci_d
         return r;
 }
 
+static int set_user(struct process_spec *process, const char *text, struct err **err) {
+        uint32_t uid;
+        int64_t gid;
+
+        if (id_parse_pair(text, &uid, &gid) < 0)
+                return err_set(err, EINVAL, "--user %s: UID[:GID] is expected, each from 0 to %u", text, ID_MAX);
+        process->uid = uid;
+        process->gid = gid < 0 ? process->gid : (uint32_t)gid;
+        return 0;
+}
+
 /* The container's own process with what the options change, or all of --process. */
 static int make_process(struct oci *oci, const struct oci_state *state, const struct options *o,
                         struct process_spec *process, struct err **err) {
         struct oci_document config = { 0 };
         struct oci_document_process given = { 0 };
-        unsigned uid, gid;
         int r = oci_document_load(oci, arena_printf(oci->arena, "%s/config.json", state->bundle), "config.json",
                                   &oci_document, &config, err);
 
@@ -193,15 +204,7 @@ static int make_process(struct oci *oci, const struct oci_state *state, const st
                                        err);
         if (r < 0 || o->process)
                 return r;
-        if (o->user) {
-                int fields = sscanf(o->user, "%u:%u", &uid, &gid);
-
-                if (fields < 1)
-                        return err_set(err, EINVAL, "--user %s: UID[:GID] is expected", o->user);
-                process->uid = uid;
-                process->gid = fields == 2 ? gid : process->gid;
-        }
-        return 0;
+        return o->user ? set_user(process, o->user, err) : 0;
 }
 
 static bool differs(pid_t pid, const char *name) {

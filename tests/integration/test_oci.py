@@ -290,6 +290,24 @@ def test_refused_calls(bundle, args, says):
     assert done.returncode == 1 and says in done.stderr
 
 
+@pytest.mark.parametrize("user", ["-1", "1000x", "1000:", ":1000", "a:b:c", "1:2:3", "1:-1", "4294967295", "1:4294967295", "99999999999", "0x5", " 1", "", "web"])
+def test_exec_user_refused(bundle, user):
+    bundle.configure("sleep", "100")
+    assert bundle.call("create", "c").returncode == 0 and bundle.call("start", "c").returncode == 0
+    done = bundle.call("exec", "--user", user, "c", "true")
+    assert done.returncode != 0 and f"--user {user}: UID[:GID] is expected" in done.stderr
+
+
+def test_exec_user(bundle):
+    bundle.configure("sleep", "100", process={"user": {"uid": 5, "gid": 6}})
+    with open(bundle.root + "/etc/passwd", "w") as f:
+        f.write("1000:x:0:0::/:/bin/sh\n")
+    assert bundle.call("create", "c").returncode == 0 and bundle.call("start", "c").returncode == 0
+    for user, ids in {"1000": "1000:6", "1000:1000": "1000:1000", "4294967294:4294967294": "4294967294:4294967294"}.items():
+        done = bundle.call("exec", "--user", user, "c", "sh", "-c", "echo $(id -u):$(id -g)")
+        assert done.stdout.strip() == ids, done.stderr
+
+
 # ---- ways out ----
 
 def copy_of_program(bundle):

@@ -40,9 +40,13 @@ static int setup(void **state) {
                 assert_true(asprintf(&layers[i], "%s/%d", top, i) > 0);
                 assert_int_equal(mkdir(layers[i], 0755), 0);
         }
-        put(layers[1], "etc/passwd", "root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1001::/home/web:\nodd:x:zz:1::/:\n");
+        put(layers[1], "etc/passwd",
+            "root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1001::/home/web:\nodd:x:zz:1::/:\n"
+            "1234:x:0:0::/evil:/bin/sh\n+1235:x:0:0::/:\n-1:x:0:0::/:\n4294967295:x:0:0::/:\n0001236:x:0:0::/:\n"
+            "all:x:4294967295:4294967295::/:\nneg:x:-1:-1::/:\nhigh:x:4294967294:4294967294::/:\n1237x:x:12:13::/:\n");
         put(layers[1], "etc/group",
-            "root:x:0:\nweb:x:1001:\nextra:x:50000:web,other\nprefix:x:7:webmaster\nstaff:x:50:root,web\n");
+            "root:x:0:\nweb:x:1001:\nextra:x:50000:web,other\nprefix:x:7:webmaster\nstaff:x:50:root,web\n"
+            "1234:x:0:\n+1235:x:0:\n-1:x:0:\nall:x:4294967295:web\nneg:x:-1:web\nroot2:x:0:1234\n");
         return 0;
 }
 
@@ -85,9 +89,40 @@ static const struct {
         { "web:none", "", -9, -9, false, -9, NULL, "unable to find group none" },
         { "odd", "", -9, -9, false, -9, NULL, "unable to find user odd" },
         { "", "", -9, 5, false, -9, NULL, "user group \"5\" is specified without user" },
-        { "", "", 2147483648, -9, false, -9, NULL, "is no id" },
-        { "", "", -1, -9, false, -9, NULL, "is no id" },
-        { "", "", -9, -9, false, 2147483648, NULL, "is no id" },
+        /* Numbers are ids, whatever passwd and group call by them. */
+        { "1234", "", -9, -9, false, -9, "1234:0:0", NULL },
+        { "1234:1234", "", -9, -9, false, -9, "1234:1234:1234", NULL },
+        { "web:1234", "", -9, -9, false, -9, "1000:1234:1234,50000,50", NULL },
+        { "", "", 1234, -9, false, -9, "1234:0:0", NULL },
+        { "", "", 1234, 1234, false, -9, "1234:1234:1234", NULL },
+        { "", "1234", -9, -9, false, -9, "1234:0:0", NULL },
+        { "+1235", "", -9, -9, false, -9, "1235:0:0", NULL },
+        { "5:+1235", "", -9, -9, false, -9, "5:1235:1235", NULL },
+        { "0001236", "", -9, -9, false, -9, "1236:0:0", NULL },
+        { "1237x", "", -9, -9, false, -9, "12:13:13", NULL },
+        { "high", "", -9, -9, false, -9, "4294967294:4294967294:4294967294", NULL },
+        { "", "", 4294967294, 4294967294, true, 4294967294, "4294967294:4294967294:4294967294", NULL },
+        { "4294967294:4294967294", "", -9, -9, false, -9, "4294967294:4294967294:4294967294", NULL },
+        { "", "", 4294967295, -9, false, -9, NULL, "user 4294967295 is no id" },
+        { "", "", -1, -9, false, -9, NULL, "user -1 is no id" },
+        { "", "", 5, 4294967295, false, -9, NULL, "group 4294967295 is no id" },
+        { "", "", 5, -1, false, -9, NULL, "group -1 is no id" },
+        { "", "", -9, -9, false, 4294967295, NULL, "supplemental group 4294967295 is no id" },
+        { "", "", -9, -9, false, -1, NULL, "supplemental group -1 is no id" },
+        { "-1", "", -9, -9, false, -9, NULL, "user -1 is no id" },
+        { "4294967295", "", -9, -9, false, -9, NULL, "user 4294967295 is no id" },
+        { "99999999999999999999", "", -9, -9, false, -9, NULL, "is no id" },
+        { "5:-1", "", -9, -9, false, -9, NULL, "group -1 is no id" },
+        { "5:4294967295", "", -9, -9, false, -9, NULL, "group 4294967295 is no id" },
+        { "", "-1", -9, -9, false, -9, NULL, "user -1 is no id" },
+        { "", "4294967295", -9, -9, false, -9, NULL, "is no id" },
+        { "all", "", -9, -9, false, -9, NULL, "unable to find user all" },
+        { "neg", "", -9, -9, false, -9, NULL, "unable to find user neg" },
+        { "web:all", "", -9, -9, false, -9, NULL, "unable to find group all" },
+        { "1000:", "", -9, -9, false, -9, NULL, "USER or USER:GROUP is expected" },
+        { ":1000", "", -9, -9, false, -9, NULL, "USER or USER:GROUP is expected" },
+        { ":", "", -9, -9, false, -9, NULL, "USER or USER:GROUP is expected" },
+        { "web:web:web", "", -9, -9, false, -9, NULL, "USER or USER:GROUP is expected" },
 };
 
 static void test_rows(void **state) {

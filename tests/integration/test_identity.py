@@ -1,0 +1,108 @@
+"""Who a process is: ids as numbers and names, from manifests, images and the socket, whatever the image's passwd and group say."""
+import json
+
+import oci
+import pytest
+
+from support.node import pod, wait_for
+
+# To each number that is used here passwd and group have an entry of that name that is root's.
+NUMBERS = ("1000", "+1000", "2000", "-1", "4294967295", "99999999999999999999")
+PASSWD = "".join(f"{n}:x:0:0::/:/bin/sh\n" for n in NUMBERS) + "root:x:0:0::/root:/bin/sh\nweb:x:1001:1002::/home/web:/bin/sh\n"
+GROUP = "".join(f"{n}:x:0:\n" for n in NUMBERS) + "root:x:0:1000\nweb:x:1002:\nstaff:x:50:web\n"
+DEFAULT_CAPABILITIES = "00000000a80425fb"
+
+
+def image(node, tmp_path, user):
+    name = f"localhost/hostile-{abs(hash(user))}:test"
+    layer = oci.Layer().directory("etc").file("etc/passwd", PASSWD).file("etc/group", GROUP)
+    oci.Image([oci.busybox_layer(), layer.tar()], Cmd=["sleep", "1000"], User=user).write_docker_archive(str(tmp_path / "i.tar"), name)
+    node.nacelle("import", str(tmp_path / "i.tar"))
+    return name
+
+
+def identity(node, container):
+    """(uid, gid, groups, effective capabilities) of the first process, as the kernel has them."""
+    with open(f"/proc/{node.inspect(container)['info']['pid']}/status") as f:
+        status = dict(line.rstrip("\n").split(":\t", 1) for line in f)
+    return (*(int(status[k].split()[1]) for k in ("Uid", "Gid")), sorted(map(int, status["Groups"].split())), status["CapEff"])
+
+
+def waiting(node, name):
+    return ((node.status(name).get("containerStatuses") or [{}])[0].get("state") or {}).get("waiting") or {}
+
+
+@pytest.mark.parametrize("user,security,who", [
+    ("", {"runAsUser": 1000, "runAsNonRoot": True}, (1000, 0)),
+    ("", {"runAsUser": 1000, "runAsGroup": 2000, "runAsNonRoot": True}, (1000, 2000)),
+    ("1000", {"runAsNonRoot": True}, (1000, 0)),
+    ("+1000", {"runAsNonRoot": True}, (1000, 0)),
+    ("1000:2000", {"runAsNonRoot": True}, (1000, 0)),
+    ("web", {}, (1001, 1002)),
+    ("web:staff", {}, (1001, 1002)),  # kubelet passes on the user alone
+    ("4294967294", {"runAsNonRoot": True}, (4294967294, 0)),
+])
+def test_manifest(node, tmp_path, user, security, who):
+    node.write("m.yaml", pod("m", {"image": image(node, tmp_path, user), "securityContext": security}))
+    uid, gid, groups, effective = identity(node, node.running("main"))
+    assert (uid, gid) == who and effective == "0" * 16 and 0 not in set(groups) - {gid}
+
+
+@pytest.mark.parametrize("user,security,reason,says", [
+    ("-1", {}, "CreateContainerError", "user -1 is no id"),
+    ("-1", {"runAsNonRoot": True}, "CreateContainerError", "user -1 is no id"),
+    ("4294967295", {}, "CreateContainerError", "user 4294967295 is no id"),
+    ("99999999999999999999", {}, "CreateContainerError", "is no id"),
+    ("-0", {"runAsNonRoot": True}, "CreateContainerConfigError", "image will run as root"),
+    ("root", {"runAsNonRoot": True}, "CreateContainerConfigError", "non-numeric user (root)"),
+    ("1000x", {"runAsNonRoot": True}, "CreateContainerConfigError", "non-numeric user (1000x)"),
+    ("1000x", {}, "CreateContainerError", "unable to find user 1000x"),
+])
+def test_manifest_refused(node, tmp_path, user, security, reason, says):
+    node.write("r.yaml", pod("r", {"image": image(node, tmp_path, user), "securityContext": security}))
+    wait_for(reason, lambda: waiting(node, "r").get("reason") == reason)
+    assert says in waiting(node, "r")["message"]
+    assert not node.container("main", "running")
+
+
+def test_socket(node, tmp_path):
+    """The same by CRI itself, where no kubelet has looked before: what an image's USER is, and every form of the request."""
+    def create(user, **security):
+        name = tmp_path / "c.json"
+        name.write_text(json.dumps({"metadata": {"name": f"c{len(made)}"}, "image": {"image": image(node, tmp_path, user)},
+                                    "command": ["sleep", "1000"], "linux": {"security_context": security}}))
+        made.append(user)
+        return node.crictl("create", sandbox, str(name), str(tmp_path / "pod.json"), check=False)
+
+    made = []
+    (tmp_path / "pod.json").write_text(json.dumps({"metadata": {"name": "s", "namespace": "test", "uid": "u"}, "linux": {}}))
+    sandbox = node.crictl("runp", str(tmp_path / "pod.json")).strip()
+    number = lambda n: {"value": n}  # noqa: E731
+    for user, security, who in [
+        ("1000:2000", {}, (1000, 2000, [2000])),
+        ("web:2000", {}, (1001, 2000, [50, 2000])),
+        ("", {"run_as_user": number(1000), "run_as_group": number(2000)}, (1000, 2000, [2000])),
+        ("", {"run_as_username": "1000"}, (1000, 0, [0])),
+        ("", {"run_as_username": "web", "supplemental_groups": [4294967294]}, (1001, 1002, [50, 1002, 4294967294])),
+    ]:
+        done = create(user, **security)
+        assert done.returncode == 0, done.stderr
+        node.crictl("start", done.stdout.strip())
+        assert identity(node, done.stdout.strip()) == (*who, "0" * 16)
+    for user, security, says in [
+        ("-1", {}, "user -1 is no id"), ("1000:-1", {}, "group -1 is no id"), ("4294967295", {}, "is no id"),
+        ("1000:", {}, "USER or USER:GROUP is expected"), (":1000", {}, "USER or USER:GROUP is expected"),
+        ("1000:1000:1000", {}, "USER or USER:GROUP is expected"),
+        ("", {"run_as_user": number(-1)}, "user -1 is no id"), ("", {"run_as_user": number(4294967295)}, "is no id"),
+        ("", {"run_as_user": number(1), "run_as_group": number(-1)}, "group -1 is no id"),
+        ("", {"run_as_username": "-1"}, "user -1 is no id"),
+        ("", {"supplemental_groups": [-1]}, "supplemental group -1 is no id"),
+        ("", {"supplemental_groups": [4294967295]}, "is no id"),
+    ]:
+        done = create(user, **security)
+        assert done.returncode != 0 and says in done.stderr, (user, security, done.stderr)
+    for security in ({"run_as_user": number(-1)}, {"run_as_group": number(4294967295)}, {"supplemental_groups": [-1]}):
+        (tmp_path / "bad.json").write_text(json.dumps({"metadata": {"name": "b", "namespace": "test", "uid": "b"},
+                                                       "linux": {"security_context": security}}))
+        done = node.crictl("runp", str(tmp_path / "bad.json"), check=False)
+        assert done.returncode != 0 and "is no id" in done.stderr
