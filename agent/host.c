@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/cleanup.h"
+#include "lib/files.h"
 #include "lib/log.h"
 
 /* The agent is needed to free memory again: killed late, but before the kernel's own threads starve. */
@@ -74,10 +75,10 @@ int host_prepare(const struct options *o, struct host_locks *ret_locks, struct e
                 pods = NULL;
                 return err_set(err, ENOMEM, "out of memory");
         }
-        if ((r = make_dir(o->root_dir, 0711, err)) < 0 || (r = make_dir(o->run_dir, 0711, err)) < 0)
+        if ((r = make_dir(o->root_dir, 0700, err)) < 0 || (r = make_dir(o->run_dir, 0700, err)) < 0)
                 return r;
         if ((r = take_lock(o->root_dir, "--root-dir", &root, err)) < 0 ||
-            (r = take_lock(o->run_dir, "--run-dir", &run, err)) < 0 || (r = make_dir(pods, 0750, err)) < 0 ||
+            (r = take_lock(o->run_dir, "--run-dir", &run, err)) < 0 || (r = files_make_private(pods, err)) < 0 ||
             (r = make_dir(o->pod_logs_dir, 0755, err)) < 0)
                 return r;
         *ret_locks = (struct host_locks){ TAKE_FD(root), TAKE_FD(run) };

@@ -38,12 +38,12 @@ int record_prepare(const struct cri *cri, struct err **err) {
         for (size_t i = 0; i < ELEMENTS(dirs); i++) {
                 if (!dirs[i])
                         return err_set(err, ENOMEM, "out of memory");
-                r = files_make_dirs(dirs[i], 0711, err);
+                r = files_make_private(dirs[i], err);
                 if (r < 0)
                         return r;
         }
         run = record_run_dir(cri, arena, "");
-        return run ? scratch_make(run, 0711, err) : err_set(err, ENOMEM, "out of memory");
+        return run ? scratch_make(run, err) : err_set(err, ENOMEM, "out of memory");
 }
 
 void record_finish(const struct cri *cri) {
@@ -66,7 +66,7 @@ int record_write(const struct cri *cri, enum record_kind kind, const char *id, c
                 return err_set(err, ENOMEM, "write the record of %s: out of memory", id);
         if (data.len > CRI_RECORD_MAX)
                 return err_set(err, E2BIG, "the request is larger than %u bytes", CRI_RECORD_MAX);
-        if (mkdir(dir, 0711) < 0 && errno != EEXIST)
+        if (mkdir(dir, 0700) < 0 && errno != EEXIST)
                 return err_errno(err, errno, "make %s", dir);
         return files_replace(path, data.data, data.len, 0600, err);
 }

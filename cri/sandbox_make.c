@@ -71,7 +71,7 @@ int sandbox_make_files(const struct cri_sandbox *sandbox, const char *const *ips
         if (host || !*name)
                 gethostname(name, sizeof(name) - 1);
         hostname = hostname_format(name);
-        r = files_make_dirs(dir, 0711, err);
+        r = files_make_private(dir, err);
         if (r >= 0)
                 r = resolv_conf(sandbox->config->dns_config, &dns, err);
         if (r >= 0)

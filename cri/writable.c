@@ -10,10 +10,15 @@
 int writable_make(const struct cri_sandbox *sandbox, struct arena *arena, const char *dir, struct err **err) {
         const Cri__UserNamespace *users = sandbox_namespaces(sandbox->config)->userns_options;
         char *upper = arena_printf(arena, "%s/upper", dir), *work = arena_printf(arena, "%s/work", dir);
+        int r;
 
         if (!upper || !work)
                 return err_set(err, ENOMEM, "out of memory");
-        if ((mkdir(dir, 0711) < 0 && errno != EEXIST) || mkdir(upper, 0755) < 0 || mkdir(work, 0711) < 0)
+        /* The upper directory is the container's "/", whose mode it has to have: what shuts it off is the one above. */
+        r = files_make_private(dir, err);
+        if (r < 0)
+                return r;
+        if (mkdir(upper, 0755) < 0 || mkdir(work, 0700) < 0)
                 return err_errno(err, errno, "make %s", dir);
         if (users && users->mode == CRI__NAMESPACE_MODE__POD && users->n_uids > 0 && users->n_gids > 0 &&
             chown(upper, users->uids[0]->host_id, users->gids[0]->host_id) < 0)

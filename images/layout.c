@@ -18,29 +18,10 @@
 #include "images/files.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/files.h"
 #include "lib/log.h"
 
 #define INFO_SIZE_MAX 256
-
-/* mkdir -p of @path; only its last two components are usually missing. */
-static int make_parents(const char *path, struct err **err) {
-        char copy[PATH_MAX];
-        size_t n = strlen(path);
-
-        if (n >= sizeof(copy))
-                return err_set(err, ENAMETOOLONG, "%.100s...: path too long", path);
-        memcpy(copy, path, n + 1);
-        for (char *p = copy + 1; *p; p++)
-                if (*p == '/') {
-                        *p = '\0';
-                        if (mkdir(copy, 0755) < 0 && errno != EEXIST)
-                                return err_errno(err, errno, "make directory %s", copy);
-                        *p = '/';
-                }
-        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
-                return err_errno(err, errno, "make directory %s", copy);
-        return 0;
-}
 
 /* ext4 puts what is made in a directory near it, and looks at every inode that was freed there in the last minute: a
  * pull soon after a removal would take several times as long. With this flag each layer begins in a block group of its
@@ -77,7 +58,7 @@ int image_layout_open(const char *root_dir, struct image_layout *ret_layout, str
                 l.path = NULL;
                 return err_set(err, ENOMEM, "out of memory");
         }
-        r = make_parents(l.path, &cause);
+        r = files_make_private(l.path, &cause);
         if (r == 0) {
                 l.root = open(l.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
                 r = l.root < 0 ? err_errno(&cause, errno, "open") : open_parts(&l, &cause);

@@ -35,6 +35,34 @@ int files_make_dirs(const char *path, mode_t mode, struct err **err) {
         return S_ISDIR(st.st_mode) ? 0 : err_errno(err, ENOTDIR, "make %s", path);
 }
 
+int files_make_private(const char *path, struct err **err) {
+        char parent[PATH_MAX];
+        _cleanup_close_ int fd = -EBADF;
+        const char *slash;
+        struct stat st;
+        int r = 0;
+
+        if (mkdir(path, 0700) == 0)
+                return 0;
+        if (errno == ENOENT && (slash = strrchr(path, '/')) && slash > path && slash - path < PATH_MAX) {
+                memcpy(parent, path, (size_t)(slash - path));
+                parent[slash - path] = '\0';
+                r = files_make_dirs(parent, 0755, err);
+                if (r == 0 && mkdir(path, 0700) == 0)
+                        return 0;
+        }
+        if (r < 0)
+                return r;
+        if (errno != EEXIST)
+                return err_errno(err, errno, "make %s", path);
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || fstat(fd, &st) < 0)
+                return err_errno(err, errno, "open %s", path);
+        if ((st.st_mode & 077) && fchmod(fd, st.st_mode & 0700) < 0)
+                return err_errno(err, errno, "close %s to everybody but root", path);
+        return 0;
+}
+
 int files_read(const char *path, size_t max, char **ret_data, size_t *ret_size, struct err **err) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
         _cleanup_free_ char *data = NULL;

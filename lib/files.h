@@ -17,6 +17,10 @@ struct err;
 /* Makes @path and what is missing above it. One that exists is fine, -ENOTDIR when it is something else. */
 int files_make_dirs(const char *path, mode_t mode, struct err **err);
 
+/* Makes @path for root alone (0700; what is missing above it 0755), and takes from one that exists what group and
+ * others may: what containers leave behind in it, setuid programs among it, is nobody else's to reach. */
+int files_make_private(const char *path, struct err **err);
+
 /* Reads at most @max bytes into an allocated text with a NUL behind it. -EFBIG past it; an error names the path.
  * @ret_size may be NULL. */
 int files_read(const char *path, size_t max, char **ret_data, size_t *ret_size, struct err **err);

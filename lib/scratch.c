@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <linux/magic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/vfs.h>
@@ -27,14 +26,12 @@ static bool is_volatile(const char *dir) {
         return statfs(dir, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }
 
-int scratch_make(const char *dir, mode_t mode, struct err **err) {
-        char options[64];
-        int r = files_make_dirs(dir, mode, err);
+int scratch_make(const char *dir, struct err **err) {
+        int r = files_make_private(dir, err);
 
         if (r < 0 || is_volatile(dir) || !is_empty(dir))
                 return r;
-        snprintf(options, sizeof(options), "mode=%o,size=" SCRATCH_BYTES, mode);
-        if (mount("nacelle", dir, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, options) == 0)
+        if (mount("nacelle", dir, "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700,size=" SCRATCH_BYTES) == 0)
                 mount(NULL, dir, NULL, MS_PRIVATE, NULL);
         return 0;
 }

@@ -6,10 +6,10 @@
 
 #include "lib/err.h"
 
-/* Makes @dir and, where it is empty and not on a tmpfs yet, mounts a private one there (SCRATCH_BYTES at most): on a
- * disk every one of these short-lived files would cost an inode's search, and a power cut would leave them. A host that
- * refuses the mount gets the directory alone. */
-int scratch_make(const char *dir, mode_t mode, struct err **err);
+/* Makes @dir, root's alone, and, where it is empty and not on a tmpfs yet, mounts a private one there (SCRATCH_BYTES at
+ * most): on a disk every one of these short-lived files would cost an inode's search, and a power cut would leave them.
+ * A host that refuses the mount gets the directory alone. */
+int scratch_make(const char *dir, struct err **err);
 #define SCRATCH_BYTES "128m"
 
 /* Takes @dir away with its tmpfs where nothing is in it; false when something is. */

@@ -153,13 +153,13 @@ static int make_directories(struct runtime *runtime, struct err **err) {
         int r;
 
         snprintf(path, sizeof(path), "%s/netns", runtime->run_dir);
-        r = files_make_dirs(path, 0755, err);
+        r = files_make_private(path, err);
         if (r == 0)
                 r = make_private(path, err);
         if (r < 0)
                 return r;
         snprintf(path, sizeof(path), "%s/sandboxes", runtime->run_dir);
-        r = scratch_make(path, 0700, err);
+        r = scratch_make(path, err);
         if (r < 0)
                 return r;
         runtime->sandboxes_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

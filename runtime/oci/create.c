@@ -88,7 +88,7 @@ static int parse(struct oci_call *call, struct creation_options *o, struct err *
 
 static int make_directory(struct creation *c, struct err **err) {
         const char *path = arena_printf(c->oci->arena, "%s/%s", c->oci->root, c->options->id);
-        int r = files_make_dirs(c->oci->root, 0711, err), fifo;
+        int r = files_make_dirs(c->oci->root, 0700, err), fifo;
 
         if (r < 0)
                 return r;

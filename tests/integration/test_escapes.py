@@ -131,3 +131,56 @@ def test_a_sub_path_that_is_swapped_all_the_time(node, tmp_path, secret):
                      [line for line in node.log().splitlines() if f"v{i}-{node.name}" in line and "subPath" in line])
         if isinstance(c, dict):
             assert "the host's secret" not in node.crictl("logs", c["id"])
+
+
+def reachable(tops, gid):
+    """What of all below `tops` a user of the host in the group `gid` can look at, or go into, or run."""
+    below = [os.path.join(d, name) for top in tops for d, dirs, files in os.walk(top) for name in dirs + files]
+    r, w = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(r)
+        os.setgroups([]), os.setgid(gid), os.setuid(1000)
+        found = []
+        for path in [*tops, *below]:
+            try:
+                os.stat(path, follow_symlinks=False)
+            except PermissionError:
+                continue
+            if os.access(path, os.X_OK) or os.access(path, os.R_OK) or os.access(path, os.W_OK):
+                found.append(path)
+        with os.fdopen(w, "w") as out:
+            json.dump(found, out)
+        os._exit(0)
+    os.close(w)
+    with os.fdopen(r) as f:
+        found = json.load(f)
+    os.waitpid(child, 0)
+    assert len(below) > 50
+    return found
+
+
+def test_what_a_container_leaves_is_nobody_else_s(new_node):
+    """CVE-2021-41091, CVE-2021-41103: a setuid program that root of a container leaves, run by a user of the host."""
+    node = new_node()
+    os.chmod(node.dir, 0o755)  # which tempfile has shut
+    leave = "for d in / /e /e/deep /etc /tmp; do mkdir -p $d; cp /bin/busybox $d/evil; chmod 6755 $d/evil; chmod 777 $d; done; chmod 777 /; sleep 1000"
+    node.write("l.yaml", pod("l", {"command": ["sh", "-c", leave], "volumeMounts": [{"name": "e", "mountPath": "/e"}]},
+                             volumes=[{"name": "e", "emptyDir": {}}]))
+    wait_for("programs", lambda: node.exec(node.running("main"), "ls", "/tmp/evil", check=False).returncode == 0)
+    evil = [os.path.join(d, "evil") for d, _, files in os.walk(node.root) if "evil" in files]
+    assert len(evil) == 5 and all(os.stat(path).st_mode & 0o6000 == 0o6000 for path in evil)
+    for gid in (1000, 0):
+        assert reachable((node.root, node.run), gid) == []
+    # Where ROOT and RUN are older than the agent, or the administrator's own, what is in them is shut all the same.
+    os.chmod(node.root, 0o755), os.chmod(node.run, 0o755)
+    for top in (node.root, node.run):
+        for name in os.listdir(top):
+            if os.path.isdir(f"{top}/{name}"):
+                os.chmod(f"{top}/{name}", 0o711)
+    node.restart()
+    for gid in (1000, 0):
+        found = set(reachable((node.root, node.run), gid))
+        assert {node.root, node.run} <= found
+        found -= {node.root, node.run}
+        assert {os.path.basename(path) for path in found} <= ({"nacelle.sock", "kubelet.sock"} if gid == 0 else set()), found

@@ -87,6 +87,31 @@ static void test_directories(void **state) {
         assert_int_equal(files_remove_tree(in_top("a"), NULL), 0);
 }
 
+static mode_t mode_of(const char *path) {
+        struct stat st;
+
+        assert_int_equal(stat(path, &st), 0);
+        return st.st_mode & 07777;
+}
+
+/* Also what an earlier version left open, or whoever made it before us. */
+static void test_private(void **state) {
+        (void)state;
+        assert_int_equal(files_make_private(in_top("p/q/r"), NULL), 0);
+        assert_int_equal(mode_of(in_top("p/q/r")), 0700);
+        assert_int_equal(mode_of(in_top("p/q")), 0755);
+        for (mode_t mode = 0700; mode <= 0777; mode++) {
+                assert_int_equal(chmod(in_top("p/q/r"), mode | 02000), 0);
+                assert_int_equal(files_make_private(in_top("p/q/r"), NULL), 0);
+                assert_int_equal(mode_of(in_top("p/q/r")) & 0777, 0700);
+        }
+        assert_int_equal(mode_of(in_top("p/q")), 0755);
+        assert_int_equal(files_replace(in_top("p/file"), "x", 1, 0600, NULL), 0);
+        assert_int_equal(files_make_private(in_top("p/file"), NULL), -ENOTDIR);
+        assert_int_equal(files_make_private(in_top("p/file/d"), NULL), -ENOTDIR);
+        assert_int_equal(files_remove_tree(in_top("p"), NULL), 0);
+}
+
 static void test_usage(void **state) {
         uint64_t bytes, entries;
         char data[8192] = { 1 };
@@ -128,6 +153,7 @@ int main(void) {
                 cmocka_unit_test(test_read_and_replace),
                 cmocka_unit_test(test_read_proc),
                 cmocka_unit_test(test_directories),
+                cmocka_unit_test(test_private),
                 cmocka_unit_test(test_usage),
                 cmocka_unit_test(test_deep),
         };
