@@ -43,7 +43,8 @@ static void pair_close(struct pair *pair) {
         pair->theirs = close_fd(pair->theirs);
 }
 
-static int open_pipe(bool wanted, bool for_input, struct pair *pair, struct err **err) {
+/* Both ends are @uid's, so that its process can open /dev/stdout anew. */
+static int open_pipe(bool wanted, bool for_input, uint32_t uid, struct pair *pair, struct err **err) {
         int fds[2];
 
         if (!wanted)
@@ -52,6 +53,8 @@ static int open_pipe(bool wanted, bool for_input, struct pair *pair, struct err 
                 return err_errno(err, errno, "make a pipe");
         pair->ours = fds[for_input ? 1 : 0];
         pair->theirs = fds[for_input ? 0 : 1];
+        if (fchown(pair->theirs, uid, (gid_t)-1) < 0)
+                return err_errno(err, errno, "give a pipe to user %u", uid);
         fcntl(pair->ours, F_SETFL, O_NONBLOCK); /* only our end: the two have their own flags */
         return 0;
 }
@@ -74,17 +77,18 @@ struct ends {
 
 static int open_ends(const struct cri_container *container, const struct cri_exec_request *request,
                      struct cri_exec *exec, struct ends *ends, struct err **err) {
+        uint32_t uid = host_uid(container);
         int r;
 
         if (!request->tty) {
-                r = open_pipe(request->in, true, &ends->in, err);
+                r = open_pipe(request->in, true, uid, &ends->in, err);
                 if (r >= 0)
-                        r = open_pipe(request->out, false, &ends->out, err);
+                        r = open_pipe(request->out, false, uid, &ends->out, err);
                 if (r >= 0)
-                        r = open_pipe(request->err, false, &ends->err, err);
+                        r = open_pipe(request->err, false, uid, &ends->err, err);
                 return r;
         }
-        r = exec_open_terminal(host_uid(container), request->rows, request->columns, &exec->master, &ends->slave, err);
+        r = exec_open_terminal(uid, request->rows, request->columns, &exec->master, &ends->slave, err);
         if (r < 0)
                 return r;
         fcntl(exec->master, F_SETFL, fcntl(exec->master, F_GETFL) | O_NONBLOCK);

@@ -263,6 +263,7 @@ static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, 
                 .pid_ns_fd = pid->mode == NAMESPACE_JOIN ? pid->fd : -EBADF,
                 .cgroup_fd = c->join.dir_fd,
                 .user_fd = c->userns.user_fd,
+                .stdio_uid = spec->process.terminal ? UINT32_MAX : prepare_host_uid(&spec->mappings, spec->process.uid),
                 .own_mounts = mount->mode != NAMESPACE_INHERIT,
                 .lead = lead,
                 .prepare = prepare,
@@ -403,7 +404,7 @@ static int remove_container(struct creation *c, struct err **err) {
 }
 
 int creation_wait(struct creation *c, pid_t pid, int master, struct err **err) {
-        int code = oci_wait(pid, master), r = 0;
+        int code = oci_wait(pid, master, &c->options->io), r = 0;
 
         close_fd(master);
         if (code == 128 + SIGKILL)

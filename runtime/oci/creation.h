@@ -14,7 +14,7 @@ struct creation_options {
 
 struct creation {
         struct oci *oci;
-        const struct creation_options *options;
+        struct creation_options *options;
         struct oci_config config;
         struct cgroup_join join;
         struct userns userns;

@@ -257,19 +257,23 @@ static int prepare(void *data, struct plan *plan, struct err **err) {
         return prepare_exec(&j->process, &inherited, -EBADF, plan, err);
 }
 
-static int spawn_process(struct joining *j, pid_t target, const struct oci_io *io, struct err **err) {
+static int spawn_process(struct oci *oci, struct joining *j, pid_t target, struct oci_io *io, struct err **err) {
         struct oci_spawn how = {
                 .pid_ns_fd = -EBADF,
                 .cgroup_fd = j->cgroup.dir_fd,
                 .user_fd = -EBADF,
+                .stdio_uid = UINT32_MAX,
                 .lead = lead,
                 .prepare = prepare,
                 .data = j,
         };
+        struct id_mappings mappings = { 0 };
         _cleanup_close_ int master = -EBADF;
         pid_t pid;
         int r;
 
+        if (!j->process.terminal && oci_mappings_of(oci, target, &mappings, NULL) == 0)
+                how.stdio_uid = prepare_host_uid(&mappings, j->process.uid);
         j->pidfd = sys_pidfd_open(target);
         j->flags = namespaces_of(target);
         if (j->pidfd < 0)
@@ -279,7 +283,7 @@ static int spawn_process(struct joining *j, pid_t target, const struct oci_io *i
         r = oci_spawn(&how, io, &pid, &master, err);
         if (r == 0)
                 r = oci_write_pid(io->pid_file, pid, err);
-        return r < 0 || io->detach ? r : oci_wait(pid, master);
+        return r < 0 || io->detach ? r : oci_wait(pid, master, io);
 }
 
 int oci_exec(struct oci_call *call, struct err **err) {
@@ -301,7 +305,7 @@ int oci_exec(struct oci_call *call, struct err **err) {
         if (r == 0 && state.cgroup[0])
                 r = cgroup_join_open(call->oci->cgroups, state.cgroup, &j.cgroup, err);
         if (r == 0)
-                r = spawn_process(&j, state.pid, &o.io, err);
+                r = spawn_process(call->oci, &j, state.pid, &o.io, err);
         close_fd(j.pidfd);
         cgroup_join_close(&j.cgroup);
         return r;

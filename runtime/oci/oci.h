@@ -82,6 +82,9 @@ const char *const *oci_strings(const struct member_list *list);
 /* Whether this is a user's own affair: not root, or root of a user namespace alone. */
 bool oci_is_users(void);
 
+/* How the user namespace of process @pid counts, seen from ours: without mappings when it is our own. */
+int oci_mappings_of(struct oci *oci, pid_t pid, struct id_mappings *ret_mappings, struct err **err);
+
 struct userns;
 /* Makes or joins the user namespace that the configuration asks for; completes the mappings, and turns the new
  * namespaces that it owns into ones to join. */
@@ -146,11 +149,28 @@ int oci_parse_size(const char *option, const char *text, int64_t *ret_bytes, str
 
 /* ---- making processes ---- */
 
+/* Pipes in place of standard streams that are copied; all zero: none. */
+struct oci_streams {
+        bool open;
+        int theirs[3], ours[3]; /* -EBADF: passed on as it is */
+};
+
+/* Makes 0, 1 and 2 ready for a process of the user @uid (as we count; -1: they stay as they are). @waits: for its end,
+ * with oci_streams_copy(). Close with oci_streams_close(). */
+int oci_streams_open(struct oci_streams *streams, uint32_t uid, bool waits, unsigned preserve, struct err **err);
+/* In the child; and in the parent once the child is there. */
+void oci_streams_take(const struct oci_streams *streams);
+void oci_streams_passed(struct oci_streams *streams);
+/* Copies until the process has ended. */
+void oci_streams_copy(struct oci_streams *streams, int pidfd);
+void oci_streams_close(struct oci_streams *streams);
+
 struct oci_io {
         const char *console_socket;
         const char *pid_file;
         bool detach;
         unsigned preserve_fds;
+        struct oci_streams streams; /* oci_spawn() opens them, oci_wait() copies and closes them */
 };
 
 struct plan;
@@ -160,6 +180,7 @@ struct plan;
 struct oci_spawn {
         uint64_t clone_flags;
         int pid_ns_fd, cgroup_fd, user_fd; /* -EBADF: none */
+        uint32_t stdio_uid;                /* whose the standard streams are to be, as we count; -1: as they are */
         bool own_mounts;                   /* its mount namespace is not the caller's once the lead was walked */
         int (*lead)(void *data, struct plan *plan, struct err **err);
         int (*prepare)(void *data, struct plan *plan, struct err **err);
@@ -171,10 +192,11 @@ struct oci_spawn {
         void *data;
 };
 /* Forwards the terminal; returns when the process waits or has become its program. */
-int oci_spawn(const struct oci_spawn *how, const struct oci_io *io, pid_t *ret_pid, int *ret_master, struct err **err);
+int oci_spawn(const struct oci_spawn *how, struct oci_io *io, pid_t *ret_pid, int *ret_master, struct err **err);
 /* Steps that join the cgroup where that is done by files; but for the one of index @late, -1: for all. */
 void oci_add_cgroups(struct plan *plan, const struct cgroup_join *join, int late);
-int oci_wait(pid_t pid, int master);
+/* Until the process has ended: its exit code, as a shell has it. */
+int oci_wait(pid_t pid, int master, struct oci_io *io);
 /* Hands a terminal's master to whoever listens at @path. */
 int oci_send_master(const char *path, int master, struct err **err);
 int oci_write_pid(const char *path, pid_t pid, struct err **err);

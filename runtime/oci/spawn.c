@@ -46,10 +46,11 @@ void oci_add_cgroups(struct plan *plan, const struct cgroup_join *join, int late
                         plan_add(plan, PLAN_CGROUP, plan_dup_fd(plan, join->tasks[i]), NULL, 0);
 }
 
-static _Noreturn void child(int program, int report, unsigned preserve) {
+static _Noreturn void child(int program, int report, const struct oci_io *io) {
         static struct init_report failure = { .kind = INIT_ERROR };
 
-        failure.code = -oci_program_run(program, report, preserve);
+        oci_streams_take(&io->streams);
+        failure.code = -oci_program_run(program, report, io->preserve_fds);
         snprintf(failure.text, sizeof(failure.text), "execute " INIT_PROGRAM ": %s", strerror(failure.code));
         send(report, &failure, sizeof(failure), MSG_NOSIGNAL);
         _exit(127);
@@ -175,11 +176,11 @@ static int clone_child(const struct oci_spawn *how, const struct oci_io *io, int
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         *ret_pid = sys_clone(how->clone_flags, how->cgroup_fd, NULL);
         if (*ret_pid == 0)
-                child(program, report, io->preserve_fds);
+                child(program, report, io);
         return *ret_pid < 0 ? err_errno(err, errno, "make the container's process") : 0;
 }
 
-int oci_spawn(const struct oci_spawn *how, const struct oci_io *io, pid_t *ret_pid, int *ret_master, struct err **err) {
+int oci_spawn(const struct oci_spawn *how, struct oci_io *io, pid_t *ret_pid, int *ret_master, struct err **err) {
         _cleanup_close_ int ours = -EBADF, theirs = -EBADF, proc = -EBADF, null = -EBADF;
         struct listen listener = { .how = how, .io = io, .master = -EBADF };
         int pair[2], r = open_host(&proc, &null, err);
@@ -190,9 +191,14 @@ int oci_spawn(const struct oci_spawn *how, const struct oci_io *io, pid_t *ret_p
                 return err_errno(err, errno, "socketpair");
         listener.report = ours = pair[0];
         theirs = pair[1];
-        r = clone_child(how, io, theirs, &listener.pid, err);
-        if (r < 0)
+        r = oci_streams_open(&io->streams, how->stdio_uid, !io->detach, io->preserve_fds, err);
+        if (r == 0)
+                r = clone_child(how, io, theirs, &listener.pid, err);
+        oci_streams_passed(&io->streams);
+        if (r < 0) {
+                oci_streams_close(&io->streams);
                 return r;
+        }
         theirs = close_fd(theirs);
         r = send_lead(how, ours, proc, null, io->preserve_fds, err);
         if (r == 0)
@@ -207,6 +213,7 @@ int oci_spawn(const struct oci_spawn *how, const struct oci_io *io, pid_t *ret_p
                 kill(listener.pid, SIGKILL);
                 waitpid(listener.pid, NULL, 0);
                 close_fd(listener.master);
+                oci_streams_close(&io->streams);
                 return r;
         }
         *ret_pid = listener.pid;
@@ -260,12 +267,14 @@ static void proxy(int master, int pidfd) {
                 tcsetattr(0, TCSANOW, &before);
 }
 
-int oci_wait(pid_t pid, int master) {
+int oci_wait(pid_t pid, int master, struct oci_io *io) {
         _cleanup_close_ int pidfd = sys_pidfd_open(pid);
         int status;
 
         if (master >= 0)
                 proxy(master, pidfd);
+        oci_streams_copy(&io->streams, pidfd);
+        oci_streams_close(&io->streams);
         while (waitpid(pid, &status, 0) < 0)
                 if (errno != EINTR)
                         return 255;

@@ -55,6 +55,29 @@ static int read_map(struct oci *oci, pid_t pid, const char *file, const struct i
         return 0;
 }
 
+static int read_maps(struct oci *oci, pid_t pid, struct id_mappings *mappings, struct err **err) {
+        int r = read_map(oci, pid, "uid_map", &mappings->uids, &mappings->n_uids, err);
+
+        return r < 0 ? r : read_map(oci, pid, "gid_map", &mappings->gids, &mappings->n_gids, err);
+}
+
+int oci_mappings_of(struct oci *oci, pid_t pid, struct id_mappings *ret_mappings, struct err **err) {
+        struct id_mappings mappings = { 0 };
+        _cleanup_close_ int fd = -EBADF;
+        char path[64];
+        int r = 0;
+
+        snprintf(path, sizeof(path), "/proc/%d/ns/user", pid);
+        fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0)
+                return err_errno(err, errno, "%s", path);
+        if (!is_own(fd))
+                r = read_maps(oci, pid, &mappings, err);
+        if (r == 0)
+                *ret_mappings = mappings;
+        return r;
+}
+
 /* Only a process in the namespace has files that tell its mappings. */
 static int read_mappings(struct oci *oci, int fd, struct id_mappings *mappings, struct err **err) {
         char answer = 0;
@@ -77,9 +100,7 @@ static int read_mappings(struct oci *oci, int fd, struct id_mappings *mappings, 
         close(pipes[0]);
         r = answer ? err_errno(err, answer, "linux.namespaces: join the user namespace") : 0;
         if (r == 0)
-                r = read_map(oci, pid, "uid_map", &mappings->uids, &mappings->n_uids, err);
-        if (r == 0)
-                r = read_map(oci, pid, "gid_map", &mappings->gids, &mappings->n_gids, err);
+                r = read_maps(oci, pid, mappings, err);
         if (pid > 0) {
                 kill(pid, SIGKILL);
                 waitpid(pid, NULL, 0);

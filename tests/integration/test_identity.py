@@ -106,3 +106,25 @@ def test_socket(node, tmp_path):
                                                        "linux": {"security_context": security}}))
         done = node.crictl("runp", str(tmp_path / "bad.json"), check=False)
         assert done.returncode != 0 and "is no id" in done.stderr
+
+
+STREAMS = "echo out > /dev/stdout && echo err > /dev/stderr && echo again > /proc/self/fd/1"
+
+
+@pytest.mark.parametrize("spec", [{}, {"hostUsers": False}], ids=["host users", "user namespace"])
+def test_a_user_opens_its_own_streams(node, tmp_path, spec):
+    """What /dev/stdout and its like lead to belongs to the process's user: its own, exec's, probes', hooks'."""
+    probe = {"exec": {"command": ["sh", "-c", STREAMS]}, "periodSeconds": 1}
+    node.write("s.yaml", pod("s", {"command": ["sh", "-c", f"{STREAMS}; sleep 1000"], "readinessProbe": probe,
+                                   "lifecycle": {"postStart": {"exec": {"command": ["sh", "-c", f"{STREAMS} && touch /tmp/hook"]}}},
+                                   "securityContext": {"runAsUser": 1000, "runAsGroup": 2000, "capabilities": {"drop": ["ALL"]}}}, **spec))
+    c = node.running("main")
+    wait_for("readiness", lambda: (node.status("s").get("containerStatuses") or [{}])[0].get("ready"))
+    wait_for("hook", lambda: node.exec(c, "ls", "/tmp/hook", check=False).returncode == 0)
+    wait_for("output", lambda: node.crictl("logs", c["id"]).count("again") == 1)
+    done = node.crictl("exec", "-s", c["id"], "sh", "-c", STREAMS, check=False)
+    assert done.returncode == 0 and sorted(done.stdout.split()) == ["again", "err", "out"], done.stderr
+    done = node.crictl("exec", c["id"], "sh", "-c", STREAMS, check=False)
+    assert done.returncode == 0 and done.stdout.split() == ["out", "again"], done.stderr
+    done = node.crictl("exec", "-i", c["id"], "sh", "-c", "cat /dev/stdin > /dev/stdout", check=False, input="through\n")
+    assert done.stdout == "through\n", done.stderr

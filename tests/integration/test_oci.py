@@ -308,6 +308,102 @@ def test_exec_user(bundle):
         assert done.stdout.strip() == ids, done.stderr
 
 
+# ---- whose the standard streams are: as with runc ----
+
+STREAMS = "echo out >> /dev/stdout && echo again >> /proc/self/fd/1 && echo err >> /dev/stderr && echo $(id -u)"
+
+
+class Stream:
+    """What to give as stdout and stderr, and what comes out of it in the end."""
+
+    def __init__(self, kind, path):
+        self.kind, self.path = kind, path
+        if kind == "terminal":
+            self.reader, self.fd = os.openpty()
+        elif kind == "pipe":
+            self.reader, self.fd = os.pipe()
+        else:
+            self.reader = self.fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+
+    def owner(self):
+        st = os.fstat(self.fd)
+        return st.st_uid, st.st_gid
+
+    def words(self, n):
+        text = b""
+        if self.kind == "file":
+            text = wait_for("output", lambda: self.path.read_bytes() if len(self.path.read_bytes().split()) >= n else None)
+        while len(text.split()) < n:
+            text += os.read(self.reader, 4096)
+        for fd in {self.reader, self.fd}:
+            os.close(fd)
+        if self.kind == "file":
+            self.path.unlink()
+        return sorted(text.split())
+
+
+@pytest.mark.parametrize("users", [False, True], ids=["", "userns"])
+@pytest.mark.parametrize("kind", ["pipe", "terminal", "file"])
+@pytest.mark.parametrize("verb", [["run"], ["run", "-d"], ["exec"], ["exec", "-d"]], ids=["run", "run-d", "exec", "exec-d"])
+def test_streams_are_the_user_s(bundle, tmp_path, verb, kind, users):
+    mapping = [{"containerID": 0, "hostID": 200000, "size": 65536}]
+    linux = {"uidMappings": mapping, "gidMappings": mapping} if users else {}
+    results = {}
+    for program in (PROGRAM, "runc"):
+        if users and program == "runc":
+            continue  # it gives nothing across a user namespace
+        shell = ["sh", "-c", STREAMS] if verb[0] == "run" else ["sleep", "100"]
+        bundle.configure(*shell, process={"user": {"uid": 1000, "gid": 1000}}, linux=linux, namespaces=["user"] if users else [])
+        base = [program, "--root", f"{bundle.dir}/state-{os.path.basename(program)}"]
+        quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "cwd": bundle.dir}
+        if verb[0] == "exec":
+            subprocess.run([*base, "run", "-d", "c"], check=True, **quiet)
+        stream = Stream(kind, tmp_path / "file")
+        command = [*base, *verb, "c", *([] if verb[0] == "run" else ["sh", "-c", STREAMS])]
+        done = subprocess.run(command, **{**quiet, "stdout": stream.fd, "stderr": stream.fd})
+        # A pipe is given in either way: that it is runc's own while it waits cannot be seen from within.
+        owner = None if kind == "pipe" and "-d" not in verb else stream.owner()
+        results[program] = done.returncode, owner, stream.words(4)
+        subprocess.run([*base, "delete", "-f", "c"], **quiet)
+    assert results[PROGRAM][0] == 0 and results[PROGRAM][2] == [b"1000", b"again", b"err", b"out"]
+    assert users or results[PROGRAM] == results["runc"]
+
+
+@pytest.mark.parametrize("size", [0, 1, 4096, 300000])
+def test_streams_are_copied_whole(bundle, tmp_path, size):
+    """In and out of a process of another user through files, and its end is the end."""
+    data = os.urandom(size)
+    (tmp_path / "in").write_bytes(data)
+    os.chmod(tmp_path / "in", 0o600)
+    bundle.configure("sh", "-c", "sleep 1000 & cat /dev/stdin > /dev/stdout; exit 3", process={"user": {"uid": 1000, "gid": 1000}})
+    with open(tmp_path / "in") as stdin, open(tmp_path / "out", "wb") as stdout:
+        done = subprocess.run([PROGRAM, "--root", bundle.dir + "/state", "run", "c"], cwd=bundle.dir, stdin=stdin, stdout=stdout, timeout=30)
+    assert done.returncode == 3 and (tmp_path / "out").read_bytes() == data
+    assert {os.stat(tmp_path / name).st_uid for name in ("in", "out")} == {0}
+    # What is not read stays where it is, and nobody waits for it.
+    bundle.configure("true", process={"user": {"uid": 1000, "gid": 1000}})
+    with open(tmp_path / "in") as stdin, open("/dev/full", "wb") as stdout:
+        done = subprocess.run([PROGRAM, "--root", bundle.dir + "/state", "run", "c"], cwd=bundle.dir, stdin=stdin, stdout=stdout, timeout=30)
+    assert done.returncode == 0
+
+
+def test_streams_that_stay_their_owner_s(bundle, tmp_path):
+    """Devices are everybody's; a file that is only read could be written once it is the user's (runc gives it away)."""
+    (tmp_path / "in").write_text("read\n")
+    bundle.configure("sh", "-c", "cat && ! echo changed > /dev/stdin; echo out", process={"user": {"uid": 1000, "gid": 1000}})
+    devices = [os.stat(f"/dev/{name}") for name in ("zero", "null")]
+    for verb in (["run"], ["run", "-d"]):
+        r, w = os.pipe()
+        with open(tmp_path / "in") as stdin, open("/dev/zero", "w") as stderr:
+            done = subprocess.run([PROGRAM, "--root", bundle.dir + "/state", *verb, "c"], cwd=bundle.dir, stdin=stdin, stdout=w, stderr=stderr)
+        os.close(w)
+        with os.fdopen(r) as out:
+            assert done.returncode == 0 and out.read() == "read\nout\n"
+        assert (tmp_path / "in").read_text() == "read\n" and os.stat(tmp_path / "in").st_uid == 0
+        assert [os.stat(f"/dev/{name}").st_uid for name in ("zero", "null")] == [st.st_uid for st in devices]
+        bundle.call("delete", "-f", "c")
+
+
 # ---- ways out ----
 
 def copy_of_program(bundle):
