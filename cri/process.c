@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cri/seccomp.h"
+#include "lib/environment.h"
 #include "runtime/capability.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -46,55 +47,68 @@ static int decide_args(struct arena *arena, const Cri__ContainerConfig *config, 
         return 0;
 }
 
-static bool same_name(const char *a, const char *b) {
-        size_t n = strcspn(a, "=");
+/* Room for what nobody asks for: PATH, TERM, HOSTNAME, HOME. */
+#define OWN_ENV_MAX 4
 
-        return strncmp(a, b, n) == 0 && (b[n] == '=' || b[n] == '\0');
-}
-
-/* Sets NAME=VALUE in place of an earlier one, or behind all. */
-static void set_env(Record__Container *record, char *entry) {
-        for (size_t i = 0; i < record->n_env; i++)
-                if (same_name(entry, record->env[i])) {
-                        record->env[i] = entry;
-                        return;
-                }
-        record->env[record->n_env++] = entry;
-}
-
-/* Whether @name has a value: an empty one is as good as none to the OCI runtimes where they fill in HOME. */
-static bool says_env(const Record__Container *record, const char *name) {
-        size_t n = strlen(name);
-
-        for (size_t i = 0; i < record->n_env; i++)
-                if (same_name(name, record->env[i]))
-                        return record->env[i][n] == '=' && record->env[i][n + 1] != '\0';
+/* An empty one is none, as runc has it. The last counts. */
+static bool has_home(const char *const *env, size_t n) {
+        while (n-- > 0)
+                if (strncmp(env[n], "HOME=", 5) == 0)
+                        return env[n][5];
         return false;
 }
 
+/* The image's over ours, the request's over the image's. -ENOMEM. */
 static int decide_env(struct arena *arena, const Cri__ContainerConfig *config, const struct image_config *image,
                       const Cri__PodSandboxConfig *pod, Record__Container *record) {
-        size_t n = count(image->env);
+        size_t n_image = count(image->env), n = 0;
+        const char **env = arena_alloc_array(arena, n_image + config->n_envs + OWN_ENV_MAX, sizeof(*env));
+        long left;
 
-        record->env = arena_alloc_array(arena, n + config->n_envs + 4, sizeof(*record->env));
-        if (!record->env)
+        if (!env)
                 return -ENOMEM;
-        record->env[record->n_env++] = (char *)(uintptr_t)DEFAULT_PATH;
+        env[n++] = DEFAULT_PATH;
         if (config->tty)
-                record->env[record->n_env++] = (char *)(uintptr_t) "TERM=xterm";
+                env[n++] = "TERM=xterm";
         if (!text_empty(pod->hostname))
-                set_env(record, arena_printf(arena, "HOSTNAME=%s", pod->hostname));
-        for (size_t i = 0; i < n; i++)
-                set_env(record, arena_strdup(arena, image->env[i]));
+                env[n++] = arena_printf(arena, "HOSTNAME=%s", pod->hostname);
+        for (size_t i = 0; i < n_image; i++)
+                env[n++] = arena_strdup(arena, image->env[i]);
         for (size_t i = 0; i < config->n_envs; i++)
-                set_env(record, arena_printf(arena, "%s=%.*s", config->envs[i]->key, (int)config->envs[i]->value.len,
-                                             (const char *)config->envs[i]->value.data));
-        if (!says_env(record, "HOME"))
-                set_env(record, arena_printf(arena, "HOME=%s", text_empty(record->home) ? "/" : record->home));
-        for (size_t i = 0; i < record->n_env; i++)
-                if (!record->env[i])
+                env[n++] = arena_printf(arena, "%s=%.*s", config->envs[i]->key, (int)config->envs[i]->value.len,
+                                        (const char *)config->envs[i]->value.data);
+        for (size_t i = 0; i < n; i++)
+                if (!env[i])
                         return -ENOMEM;
+        if (!has_home(env, n))
+                env[n++] = arena_printf(arena, "HOME=%s", text_empty(record->home) ? "/" : record->home);
+        if (!env[n - 1] || (left = environment_merge(env, n)) < 0)
+                return -ENOMEM;
+        record->env = (char **)(uintptr_t)env;
+        record->n_env = (size_t)left;
         return 0;
+}
+
+/* Said here, and not by the kernel when the container starts, again and again. */
+static int check_size(const Record__Container *record, struct err **err) {
+        const char *const *env = (const char *const *)record->env, *const *args = (const char *const *)record->args;
+        size_t size = environment_exec_size(env, record->n_env) + environment_exec_size(args, record->n_args),
+               max = environment_exec_max();
+
+        for (size_t i = 0; i < record->n_env; i++)
+                if (strlen(env[i]) >= ENVIRONMENT_STRING_MAX)
+                        return err_set(err, EINVAL, "environment: %.*s: %zu bytes; a program can be given %zu",
+                                       (int)(strcspn(env[i], "=") < 64 ? strcspn(env[i], "=") : 64), env[i],
+                                       strlen(env[i]), ENVIRONMENT_STRING_MAX - 1);
+        for (size_t i = 0; i < record->n_args; i++)
+                if (strlen(args[i]) >= ENVIRONMENT_STRING_MAX)
+                        return err_set(err, EINVAL, "args[%zu]: %zu bytes; a program can be given %zu", i,
+                                       strlen(args[i]), ENVIRONMENT_STRING_MAX - 1);
+        return size <= max ? 0 :
+                             err_set(err, EINVAL,
+                                     "the command and its environment, the image's with the request's, are %zu "
+                                     "variables and %zu bytes; a program can be given %zu bytes (ARG_MAX)",
+                                     record->n_env, size, max);
 }
 
 int process_decide(struct arena *arena, const Cri__ContainerConfig *config, const struct image_config *image,
@@ -117,7 +131,8 @@ int process_decide(struct arena *arena, const Cri__ContainerConfig *config, cons
                 record->stop_signal = signal_of_text(image->stop_signal);
         if (record->stop_signal <= 0)
                 record->stop_signal = 15;
-        return decide_env(arena, config, image, pod, record) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+        return decide_env(arena, config, image, pod, record) < 0 ? err_set(err, ENOMEM, "out of memory") :
+                                                                   check_size(record, err);
 }
 
 static bool names_all(char *const *names, size_t n) {

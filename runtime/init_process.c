@@ -221,8 +221,14 @@ static int split_all(struct init *init) {
 }
 
 static int fail_exec(struct init *init, int code) {
-        return init_fail(init, code, "exec \"%s\"%s", all_args[0],
-                         code == ENOENT && !strchr(all_args[0], '/') ? ": executable file not found in $PATH" : "");
+        const char *why = "";
+
+        if (code == ENOENT && !strchr(all_args[0], '/'))
+                why = ": executable file not found in $PATH";
+        else if (code == E2BIG)
+                why = ": its arguments and environment take more than a quarter of RLIMIT_STACK, or one of them 128 "
+                      "KiB";
+        return init_fail(init, code, "exec \"%s\"%s", all_args[0], why);
 }
 
 int init_lookup(struct init *init, const struct plan_step *step) {

@@ -27,6 +27,21 @@ static int check_count(const char *what, size_t n, size_t max, struct err **err)
         return n <= max ? 0 : err_set(err, EINVAL, "%zu %s; %zu are supported", n, what, max);
 }
 
+/* Beyond this the kernel takes none, whatever the stack's limit is; below, it says so itself. */
+static int check_strings(const struct process_spec *process, struct err **err) {
+        const char *const *lists[] = { process->args, process->env };
+        size_t size = 0;
+
+        for (size_t l = 0; l < 2; l++)
+                for (size_t i = 0; lists[l] && lists[l][i]; i++)
+                        size += environment_exec_size(lists[l] + i, 1);
+        return size <= ENVIRONMENT_EXEC_MAX ?
+                       0 :
+                       err_set(err, EINVAL,
+                               "process: args and env take %zu bytes; a program can be given %zu at most (ARG_MAX)",
+                               size, ENVIRONMENT_EXEC_MAX);
+}
+
 static int check_mounts(const struct container_spec *spec, struct err **err) {
         for (size_t i = 0; i < spec->n_mounts; i++) {
                 const struct mount_spec *m = &spec->mounts[i];
@@ -43,14 +58,11 @@ static int check_mounts(const struct container_spec *spec, struct err **err) {
 
 int spec_check(const struct container_spec *spec, struct err **err) {
         const struct process_spec *process = &spec->process;
-        size_t n_args = 0;
         int r;
 
-        while (process->args && process->args[n_args] && n_args <= SPEC_ARGS_MAX)
-                n_args++;
-        if (n_args == 0 || process->args[0][0] == '\0')
+        if (!process->args || !process->args[0] || process->args[0][0] == '\0')
                 return err_set(err, EINVAL, "process.args: there is no command");
-        r = check_count("arguments", n_args, SPEC_ARGS_MAX, err);
+        r = check_strings(process, err);
         if (r == 0)
                 r = check_count("mounts", spec->n_mounts, SPEC_MOUNTS_MAX, err);
         if (r == 0)

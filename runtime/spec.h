@@ -14,12 +14,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/environment.h"
+
 struct cgroup_device;
 struct cgroup_mount;
 struct err;
 struct seccomp_filter;
 
-#define SPEC_ARGS_MAX 65536
+/* Arguments, and variables of the environment: as many as execve(2) takes (lib/environment.h). */
+#define SPEC_ARGS_MAX ((size_t)ENVIRONMENT_EXEC_MAX / (sizeof(char *) + 1))
 #define SPEC_MOUNTS_MAX 4096
 #define SPEC_LAYERS_MAX 500
 #define SPEC_GROUPS_MAX 65536

@@ -1,5 +1,7 @@
 """Who a process is: ids as numbers and names, from manifests, images and the socket, whatever the image's passwd and group say."""
 import json
+import os
+import resource
 
 import oci
 import pytest
@@ -128,3 +130,51 @@ def test_a_user_opens_its_own_streams(node, tmp_path, spec):
     assert done.returncode == 0 and done.stdout.split() == ["out", "again"], done.stderr
     done = node.crictl("exec", "-i", c["id"], "sh", "-c", "cat /dev/stdin > /dev/stdout", check=False, input="through\n")
     assert done.stdout == "through\n", done.stderr
+
+
+def cpu_seconds(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def env_image(node, tmp_path, name, env):
+    oci.Image([oci.busybox_layer()], Cmd=["sleep", "1000"], Env=env).write_docker_archive(str(tmp_path / "e.tar"), name)
+    node.nacelle("import", str(tmp_path / "e.tar"))
+    return name
+
+
+def test_an_image_with_very_many_variables(node, tmp_path):
+    """100,000 variables, then each a second time: the later ones count, and it takes no more time than reading them."""
+    many = [f"V{i}=a" for i in range(100000)]
+    name = env_image(node, tmp_path, "localhost/many:test", ["PATH=/bin"] + many + [v + "b" for v in many])
+    before = cpu_seconds(node.process.pid)
+    node.write("e.yaml", pod("e", {"image": name, "command": ["sleep", "1000"], "env": [{"name": "V5", "value": "mine"}]}))
+    c = node.running("main")
+    with open(f"/proc/{node.inspect(c)['info']['pid']}/environ") as f:
+        seen = f.read().split("\0")
+    assert len([v for v in seen if v.startswith("V")]) == 100000
+    assert "V99999=ab" in seen and "V5=mine" in seen
+    assert node.exec(c, "sh", "-c", "echo $V99999 $V5").split() == ["ab", "mine"]
+    assert cpu_seconds(node.process.pid) - before < 4
+
+
+def test_more_than_a_program_can_be_given(node, tmp_path):
+    """Just below the kernel's own maximum it runs; past it the container says what is too large, and nothing is left."""
+    most = max(min(resource.prlimit(node.process.pid, resource.RLIMIT_STACK)[0] // 4, 6 << 20), 128 << 10)
+    piece = 50000
+    for size, says in ((most - 4096, None), (most, f"a program can be given {most} bytes (ARG_MAX)")):
+        name = env_image(node, tmp_path, "localhost/large:test", ["PATH=/bin"] + [f"V{i:08}={'x' * (piece - 19)}" for i in range(size // piece)] +
+                         [f"W={'x' * (size % piece)}"])
+        node.write("l.yaml", pod("l", {"image": name, "command": ["sleep", "1000"]}))
+        if not says:
+            node.running("main")
+        else:
+            wait_for("refusal", lambda: waiting(node, "l").get("reason") == "CreateContainerError")
+            assert says in waiting(node, "l")["message"]
+        node.remove("l.yaml")
+        wait_for("end", lambda: not node.pods())
+    name = env_image(node, tmp_path, "localhost/long:test", ["PATH=/bin", f"LONG={'x' * (128 << 10)}"])
+    node.write("l.yaml", pod("l", {"image": name, "command": ["sleep", "1000"]}))
+    wait_for("refusal", lambda: waiting(node, "l").get("reason") == "CreateContainerError")
+    assert "environment: LONG: 131077 bytes; a program can be given 131071" in waiting(node, "l")["message"]
