@@ -22,18 +22,28 @@ struct run {
         Record__Sandbox *record;
 };
 
+static int check_linux(const struct cri *cri, const Cri__LinuxPodSandboxConfig *config, struct err **err) {
+        char path[CGROUP_PATH_MAX];
+        int r = 0;
+
+        if (config->security_context)
+                r = user_check_sandbox(config->security_context, err);
+        if (r >= 0 && !text_empty(config->cgroup_parent))
+                r = cgroup_full_path(cri->cgroups, config->cgroup_parent, path, err);
+        return r;
+}
+
 static int check_config(const struct cri *cri, const Cri__RunPodSandboxRequest *request, struct err **err) {
         const Cri__PodSandboxConfig *config = request->config;
-        int r;
+        int r = 0;
 
         if (!config || !config->metadata)
                 return err_set(err, EINVAL, "sandbox config must include metadata");
         if (text_empty(config->metadata->name) || text_empty(config->metadata->namespace_) ||
             text_empty(config->metadata->uid))
                 return err_set(err, EINVAL, "sandbox metadata must include name, namespace and uid");
-        r = config->linux && config->linux->security_context ?
-                    user_check_sandbox(config->linux->security_context, err) :
-                    0;
+        if (config->linux)
+                r = check_linux(cri, config->linux, err);
         return r < 0 ? r : handler_check(cri, request->runtime_handler, config, err);
 }
 

@@ -18,6 +18,7 @@ struct json_writer;
 struct problems;
 struct value;
 
+#define POD_UID_MAX 128
 #define POD_MANIFEST_BYTES_MAX ((size_t)1 << 20) /* as large as etcd takes an object, about */
 
 enum pod_dns_policy {

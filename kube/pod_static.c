@@ -123,7 +123,7 @@ static int identify(struct pod *pod, const struct pod_static_options *options) {
 
         if (r < 0)
                 return r;
-        if (!meta->uid)
+        if (!meta->uid || !*meta->uid)
                 meta->uid = arena_strdup(pod->arena, hash);
         name = arena_printf(pod->arena, "%s-%s", meta->name, options->node_name);
         pod->spec.node_name = arena_strdup(pod->arena, options->node_name);

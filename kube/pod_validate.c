@@ -29,6 +29,19 @@ static void check_annotations(struct check *c, const string_map *annotations) {
                               ANNOTATIONS_SIZE_MAX);
 }
 
+/* A kubelet looks at none; here as there it is a directory's name, in ROOT, in /var/log/pods and in each cgroup. */
+static void check_uid(struct check *c, const char *uid) {
+        if (!uid)
+                return;
+        for (const char *p = uid; *p; p++)
+                if (*p == '/' || (unsigned char)*p < ' ' || *p == 0x7f) {
+                        check_invalid(c, ".uid", uid, "must not contain '/' or control characters");
+                        return;
+                }
+        if (!*uid || strcmp(uid, ".") == 0 || strcmp(uid, "..") == 0 || strlen(uid) > POD_UID_MAX)
+                check_invalid(c, ".uid", uid, "must be a directory's name of at most 128 bytes");
+}
+
 static void check_metadata(struct check *c) {
         const struct object_meta *meta = &c->pod->metadata;
         size_t before = check_enter(c, "metadata");
@@ -39,6 +52,7 @@ static void check_metadata(struct check *c) {
         if (!meta->namespace)
                 check_required(c, ".namespace", "");
         check_name_if(c, ".namespace", NAME_LABEL, meta->namespace);
+        check_uid(c, meta->uid);
         check_labels(c, ".labels", &meta->labels);
         check_annotations(c, &meta->annotations);
         check_leave(c, before);

@@ -1,10 +1,5 @@
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/prctl.h>
-#include <sys/wait.h>
 
 #include "lib/cleanup.h"
 #include "runtime/shim/shim.h"
@@ -32,35 +27,6 @@ static int mount_shm(const struct request *request) {
         return sys_move_mount(given, "", AT_FDCWD, "/shm", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-/* Process 1 of the pod's pid namespace: reaps, and ends with the pod. */
-static _Noreturn void hold(void) {
-        sigset_t all;
-        int signal;
-
-        prctl(PR_SET_NAME, "nacelle-pause", 0, 0, 0);
-        sigfillset(&all);
-        sigprocmask(SIG_SETMASK, &all, NULL);
-        sys_close_range(0, ~0U, 0);
-        for (;;) {
-                while (waitpid(-1, NULL, WNOHANG) > 0)
-                        ;
-                sigwait(&all, &signal);
-        }
-}
-
-static int start_holder(struct shim *shim, pid_t *ret_pid) {
-        int pid_fd = -EBADF;
-        pid_t pid = sys_clone(CLONE_NEWPID, -EBADF, &pid_fd);
-
-        if (pid < 0)
-                return -errno;
-        if (pid == 0)
-                hold();
-        shim->holder_fd = pid_fd;
-        *ret_pid = pid;
-        return 0;
-}
-
 int setup(struct connection *connection, struct request *request) {
         struct shim *shim = connection->shim;
         static struct init init;
@@ -85,7 +51,7 @@ int setup(struct connection *connection, struct request *request) {
         if (request->head.flags & WIRE_F_HOLDER && shim->holder_fd < 0) {
                 struct wire_reply reply = { .type = WIRE_DONE, .pid = getpid() };
 
-                r = start_holder(shim, &reply.holder_pid);
+                r = holder_start(&shim->holder_fd, &reply.holder_pid);
                 if (r < 0)
                         return r;
                 connection_send(connection, &reply, NULL, 0);

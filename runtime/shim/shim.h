@@ -176,3 +176,6 @@ int spawn_report(int fd, struct init_report *report, int *ret_fd);
 
 /* setup.c */
 int setup(struct connection *connection, struct request *request);
+
+/* Clones process 1 of a pid namespace: it reaps, and ends with the pod. 0 or a negative errno. */
+int holder_start(int *ret_pid_fd, pid_t *ret_pid);

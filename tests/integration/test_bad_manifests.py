@@ -30,6 +30,7 @@ BROKEN = {
     "version": (HEAD.replace("v1", "v2", 1), 1, 'apiVersion: Invalid value: "v2"'),
     "no-name": (HEAD.replace("{name: x}", "{}"), 3, "metadata.name: Required value"),
     "bad-name": (HEAD.replace("{name: x}", "{name: UPPER_case}"), 3, "metadata.name: Invalid value"),
+    "uid": (HEAD.replace("{name: x}", "{name: x, uid: ../images}"), 3, "metadata.uid: Invalid value"),
     "no-containers": ("apiVersion: v1\nkind: Pod\nmetadata: {name: x}\nspec: {}\n", 4, "spec.containers: Required value"),
     "no-image": (HEAD.replace("    image: i\n", ""), 6, "spec.containers[0].image: Required value"),
     "name-twice": (HEAD + "  - name: main\n    image: i\n", 8, 'spec.containers[1].name: Duplicate value: "main"'),

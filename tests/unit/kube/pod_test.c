@@ -168,6 +168,27 @@ static void test_json_and_own_uid(void **state) {
         done(&r);
 }
 
+/* It is a directory's name: at its length's maximum, one past it, and none, which is as if it were not there. */
+static void test_uids(void **state) {
+        char text[512], uid[POD_UID_MAX + 2];
+
+        for (size_t n = 0; n < sizeof(uid); n += n == 0 ? POD_UID_MAX : 1) {
+                struct result r;
+
+                memset(uid, 'u', n);
+                uid[n] = '\0';
+                snprintf(text, sizeof(text),
+                         "apiVersion: v1\nkind: Pod\nmetadata: {name: w, uid: \"%s\"}\n"
+                         "spec: {containers: [{name: a, image: i}]}",
+                         uid);
+                read_text(&r, text, "n");
+                assert_int_equal(r.r, n > POD_UID_MAX ? -EINVAL : 0);
+                if (r.r == 0)
+                        assert_int_equal(strlen(r.pod->metadata.uid), n ? n : 32);
+                done(&r);
+        }
+}
+
 /* What is written reads as the same pod. */
 static void test_write(void **state) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT, v = JSON_WRITER_INIT;
@@ -205,6 +226,12 @@ static const struct {
         { "apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, image: i}]}", "metadata.name: Required value" },
         { "apiVersion: v1\nkind: Pod\nmetadata: {name: Web_1}\nspec: {containers: [{name: a, image: i}]}",
           "web.yaml:3: metadata.name: Invalid value: \"Web_1-n\": a lowercase RFC 1123 subdomain must consist of" },
+        { "apiVersion: v1\nkind: Pod\nmetadata: {name: w, uid: ../../x}\nspec: {containers: [{name: a, image: i}]}",
+          "metadata.uid: Invalid value: \"../../x\": must not contain '/'" },
+        { "apiVersion: v1\nkind: Pod\nmetadata: {name: w, uid: ..}\nspec: {containers: [{name: a, image: i}]}",
+          "metadata.uid: Invalid value: \"..\": must be a directory's name" },
+        { "apiVersion: v1\nkind: Pod\nmetadata: {name: w, uid: \"a\\nb\"}\nspec: {containers: [{name: a, image: i}]}",
+          "metadata.uid: Invalid value" },
         { HEAD "  containers: []\n", "web.yaml:5: spec.containers: Required value" },
         { HEAD "  containers:\n  - name: a\n", "web.yaml:6: spec.containers[0].image: Required value" },
         { HEAD "  containers:\n  - image: i\n", "web.yaml:6: spec.containers[0].name: Required value" },
@@ -414,7 +441,7 @@ static void test_size_bound(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_defaults),         cmocka_unit_test(test_identity),
-                cmocka_unit_test(test_json_and_own_uid), cmocka_unit_test(test_write),
+                cmocka_unit_test(test_json_and_own_uid), cmocka_unit_test(test_uids), cmocka_unit_test(test_write),
                 cmocka_unit_test(test_refusals),         cmocka_unit_test(test_warnings),
                 cmocka_unit_test(test_many_errors),      cmocka_unit_test(test_size_bound),
         };
