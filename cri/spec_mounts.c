@@ -166,7 +166,8 @@ static int add_image_mount(struct filler *f, const Cri__Mount *from, struct moun
         if (r < 0)
                 return r;
         mount->detached = true;
-        mount->attributes |= MOUNT_ATTR_RDONLY;
+        /* Another image's files, not the container's own: they give it neither users nor devices. */
+        mount->attributes |= MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;
         return 0;
 }
 

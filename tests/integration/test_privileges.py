@@ -123,16 +123,17 @@ def test_setuid_and_file_capabilities(node, tmp_path, programs):
 def test_devices_of_an_image(node, tmp_path, programs):
     """Nodes for the host's disk and memory in a layer open nothing, for root neither, nor in an exec."""
     node.write("d.yaml", pod("d", {"image": image(node, tmp_path, programs), "command": ["sleep", "1000"]},
-                             {"name": "volume", "command": ["sleep", "1000"], "volumeMounts": [{"name": "i", "mountPath": "/i"}]},
+                             {"name": "volume", "command": ["sleep", "1000"], "securityContext": {"runAsUser": 1000}, "volumeMounts": [{"name": "i", "mountPath": "/i"}]},
                              volumes=[{"name": "i", "image": {"reference": "localhost/privileges:test", "pullPolicy": "Never"}}]))
     c = node.running("main")
     for device in ("disk", "memory", "messages"):
         done = node.exec(c, "sh", "-c", f"head -c 1 /own/{device}; echo > /own/{device}; true", check=False)
         assert done.stdout.lower().count("not permitted") == 2, done.stdout
-    # An image volume gives neither devices nor setuid programs, nor anything to run.
+    # An image volume gives neither devices nor setuid programs.
     c = node.running("volume")
     flags = next(line.split()[3] for line in node.exec(c, "cat", "/proc/mounts").splitlines() if line.split()[1] == "/i").split(",")
-    assert "ro" in flags
+    assert {"ro", "nosuid", "nodev"} <= set(flags)
+    assert run(node, c, "/i/own/root")["Uid"] == [1000] * 4 and run(node, c, "/i/own/bind")["CapEff"] == [0]
     done = node.exec(c, "sh", "-c", "head -c 1 /i/own/disk; true", check=False).stdout.lower()
     assert "denied" in done or "not permitted" in done
 
