@@ -12,17 +12,21 @@ struct builder {
         const struct pod_container *container;
         const struct pod_facts *facts;
         string_map made; /* has room for all of the container's variables */
-        size_t size;     /* of all values so far */
+        struct env_index names;
+        size_t size; /* of all values so far */
 };
 
 /* The latest of a name counts, in the place of the first. */
-static void set(struct builder *b, const char *name, const char *value) {
-        list_for_each (pair, &b->made)
-                if (strcmp(pair->key, name) == 0) {
-                        pair->value = value;
-                        return;
-                }
-        b->made.items[b->made.count++] = (struct string_pair){ name, value };
+static int set(struct builder *b, const char *name, const char *value) {
+        struct string_pair *pair = env_index_find(&b->names, name, strlen(name));
+
+        if (pair) {
+                pair->value = value;
+                return 0;
+        }
+        pair = &b->made.items[b->made.count++];
+        *pair = (struct string_pair){ name, value };
+        return env_index_add(&b->names, pair);
 }
 
 /* A reference to an API object: nothing when it is optional, which then is as if the object were missing. */
@@ -74,7 +78,7 @@ static int add(struct builder *b, const struct pod_env *env, struct err **err) {
         int r = 0;
 
         if (env->value) {
-                value = env_expand(b->arena, env->value, &b->made);
+                value = env_expand(b->arena, env->value, &b->names);
                 if (!value)
                         r = err_set(err, E2BIG, "out of memory, or its value is longer than %zu bytes", ENV_VALUE_MAX);
         } else if (env->value_from) {
@@ -89,20 +93,14 @@ static int add(struct builder *b, const struct pod_env *env, struct err **err) {
         b->size += strlen(value);
         if (b->size > ENV_TOTAL_MAX)
                 return err_set(err, E2BIG, "the environment is larger than %zu bytes", ENV_TOTAL_MAX);
-        set(b, env->name, value);
-        return 0;
+        return set(b, env->name, value) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
 }
 
-int pod_environment(struct arena *arena, const struct pod *pod, const struct pod_container *container,
-                    const struct pod_facts *facts, string_map *ret_environment, struct err **err) {
-        struct builder b = { .arena = arena, .pod = pod, .container = container, .facts = facts };
+static int add_all(struct builder *b, struct err **err) {
         const char *value;
         int r;
 
-        b.made.items = arena_alloc_array(arena, container->env.count, sizeof(*b.made.items));
-        if (!b.made.items)
-                return err_set(err, ENOMEM, "out of memory");
-        list_for_each (from, &container->env_from) {
+        list_for_each (from, &b->container->env_from) {
                 const struct pod_object_ref *ref = from->config_map_ref ?: from->secret_ref;
 
                 if (!ref)
@@ -111,11 +109,27 @@ int pod_environment(struct arena *arena, const struct pod *pod, const struct pod
                 if (r < 0)
                         return r;
         }
-        list_for_each (env, &container->env) {
-                r = add(&b, env, err);
+        list_for_each (env, &b->container->env) {
+                r = add(b, env, err);
                 if (r < 0)
                         return r;
         }
-        *ret_environment = b.made;
         return 0;
+}
+
+int pod_environment(struct arena *arena, const struct pod *pod, const struct pod_container *container,
+                    const struct pod_facts *facts, string_map *ret_environment, struct err **err) {
+        struct builder b = {
+                .arena = arena, .pod = pod, .container = container, .facts = facts, .names = { .arena = arena }
+        };
+        int r;
+
+        b.made.items = arena_alloc_array(arena, container->env.count, sizeof(*b.made.items));
+        if (!b.made.items)
+                return err_set(err, ENOMEM, "out of memory");
+        r = add_all(&b, err);
+        env_index_clear(&b.names);
+        if (r == 0)
+                *ret_environment = b.made;
+        return r;
 }

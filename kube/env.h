@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include "kube/env_index.h"
 #include "kube/pod.h"
 
 /* The longest value after expansion; execve(2) takes no longer string. */
@@ -27,7 +28,7 @@ struct pod_facts {
 
 /* @text with references to @variables expanded; in @arena (or @text itself when there is none). NULL without
  * memory, or when it comes out longer than ENV_VALUE_MAX. */
-const char *env_expand(struct arena *arena, const char *text, const string_map *variables);
+const char *env_expand(struct arena *arena, const char *text, const struct env_index *variables);
 
 /* The value of field @path ("metadata.name", "metadata.labels['app']", "status.podIP"; "metadata.labels" gives all,
  * as a downward API file has them). In @arena. -EINVAL for a path that is not supported, -EAGAIN when the field is not

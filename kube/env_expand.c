@@ -37,31 +37,26 @@ static struct piece next_piece(const char **p) {
         return (struct piece){ begin, (size_t)(*p - begin), false };
 }
 
-static const char *find(const string_map *variables, const struct piece *piece) {
-        list_for_each (v, variables)
-                if (strncmp(v->key, piece->text, piece->length) == 0 && v->key[piece->length] == '\0')
-                        return v->value;
-        return NULL;
-}
-
 /* Writes the expansion to @out, if that is not NULL, and returns its length. A reference to nothing stays as it is and
  * goes to *@ret_missing. */
-static size_t write_expansion(const char *text, const string_map *variables, char *out, struct piece *ret_missing) {
+static size_t write_expansion(const char *text, const struct env_index *variables, char *out,
+                              struct piece *ret_missing) {
         size_t total = 0;
 
         while (*text) {
-                const char *begin = text, *value = NULL;
+                const char *begin = text;
                 struct piece piece = next_piece(&text);
 
                 if (piece.variable) {
-                        value = find(variables, &piece);
-                        if (!value) {
+                        const struct string_pair *variable = env_index_find(variables, piece.text, piece.length);
+
+                        if (!variable) {
                                 *ret_missing = piece;
                                 piece.text = begin;
                                 piece.length = (size_t)(text - begin);
                         } else {
-                                piece.text = value;
-                                piece.length = strlen(value);
+                                piece.text = variable->value;
+                                piece.length = strlen(variable->value);
                         }
                 }
                 if (out)
@@ -71,7 +66,7 @@ static size_t write_expansion(const char *text, const string_map *variables, cha
         return total;
 }
 
-static const char *expand(struct arena *arena, const char *text, const string_map *variables,
+static const char *expand(struct arena *arena, const char *text, const struct env_index *variables,
                           struct piece *ret_missing) {
         size_t length;
         char *out;
@@ -87,20 +82,28 @@ static const char *expand(struct arena *arena, const char *text, const string_ma
         return out;
 }
 
-const char *env_expand(struct arena *arena, const char *text, const string_map *variables) {
+const char *env_expand(struct arena *arena, const char *text, const struct env_index *variables) {
         struct piece missing;
 
         return expand(arena, text, variables, &missing);
 }
 
+static int index_all(struct env_index *index, const string_map *variables) {
+        list_for_each (pair, variables)
+                if (env_index_add(index, pair) == -ENOMEM)
+                        return -ENOMEM;
+        return 0;
+}
+
 int env_expand_list(struct arena *arena, const string_list *words, const string_map *variables,
                     string_list *ret_words) {
         const char **items = arena_alloc_array(arena, words->count, sizeof(*items));
+        _cleanup_env_index_ struct env_index index = { .arena = arena };
 
-        if (!items)
+        if (!items || index_all(&index, variables) < 0)
                 return -ENOMEM;
         for (uint32_t i = 0; i < words->count; i++) {
-                items[i] = env_expand(arena, words->items[i], variables);
+                items[i] = env_expand(arena, words->items[i], &index);
                 if (!items[i])
                         return -ENOMEM;
         }
@@ -118,8 +121,9 @@ static bool has_backsteps(const char *path) {
 
 int env_expand_sub_path(struct arena *arena, const char *expression, const string_map *variables, const char **ret_path,
                         struct err **err) {
+        _cleanup_env_index_ struct env_index index = { .arena = arena };
         struct piece missing = { .text = NULL };
-        const char *path = expand(arena, expression, variables, &missing);
+        const char *path = index_all(&index, variables) < 0 ? NULL : expand(arena, expression, &index, &missing);
 
         if (!path)
                 return err_set(err, ENOMEM, "subPathExpr: out of memory");

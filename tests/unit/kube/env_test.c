@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -44,9 +45,11 @@ static const struct {
 
 static void test_expand(void **state) {
         struct string_pair pairs[] = { { "A", "a" }, { "B", "b" }, { "EMPTY", "" } };
-        const string_map variables = { pairs, 3 };
         _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_env_index_ struct env_index variables = { .arena = arena };
 
+        for (size_t i = 0; i < ELEMENTS(pairs); i++)
+                assert_int_equal(env_index_add(&variables, &pairs[i]), 0);
         for (size_t i = 0; i < ELEMENTS(expansions); i++)
                 assert_string_equal(env_expand(arena, expansions[i].text, &variables), expansions[i].expanded);
 }
@@ -193,6 +196,38 @@ static void test_bomb(void **state) {
         assert_non_null(strstr(err_text(err), "env V14: "));
 }
 
+/* As many variables as a manifest has room for, each naming the one before, and each twice: read in no time. */
+static void test_many(void **state) {
+        enum { N = 20000 };
+        static struct pod_env env[2 * N];
+        static char names[N][12], values[N][16];
+        struct pod_container container = { .env = { env, 2 * N } };
+        _cleanup_pod_ struct pod *pod = read_pod(manifest);
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const struct pod_facts facts = { 0 };
+        const char *words[] = { "$(V0)$(V19999)" };
+        const string_list list = { words, 1 };
+        struct timespec begin, end;
+        string_list expanded;
+        string_map made;
+
+        for (int i = 0; i < N; i++) {
+                snprintf(names[i], sizeof(names[i]), "V%d", i);
+                snprintf(values[i], sizeof(values[i]), "$(V%d)", i > 0 ? i - 1 : N);
+                env[i] = env[N + i] = (struct pod_env){ .name = names[i], .value = values[i] };
+        }
+        env[0].value = "x";
+        env[N].value = "y";
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+        assert_int_equal(pod_environment(arena, pod, &container, &facts, &made, NULL), 0);
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+        assert_true(end.tv_sec - begin.tv_sec < 2);
+        assert_int_equal(made.count, N);
+        assert_string_equal(made.items[N - 1].key, "V19999");
+        assert_int_equal(env_expand_list(arena, &list, &made, &expanded), 0);
+        assert_string_equal(expanded.items[0], "yy");
+}
+
 static const struct {
         const char *expression, *path, *says;
 } sub_paths[] = {
@@ -223,6 +258,7 @@ int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_expand), cmocka_unit_test(test_environment), cmocka_unit_test(test_not_known_yet),
                 cmocka_unit_test(test_maps),   cmocka_unit_test(test_bomb),        cmocka_unit_test(test_sub_path),
+                cmocka_unit_test(test_many),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

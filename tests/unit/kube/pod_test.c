@@ -440,10 +440,15 @@ static void test_size_bound(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_defaults),         cmocka_unit_test(test_identity),
-                cmocka_unit_test(test_json_and_own_uid), cmocka_unit_test(test_uids), cmocka_unit_test(test_write),
-                cmocka_unit_test(test_refusals),         cmocka_unit_test(test_warnings),
-                cmocka_unit_test(test_many_errors),      cmocka_unit_test(test_size_bound),
+                cmocka_unit_test(test_defaults),
+                cmocka_unit_test(test_identity),
+                cmocka_unit_test(test_json_and_own_uid),
+                cmocka_unit_test(test_uids),
+                cmocka_unit_test(test_write),
+                cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_warnings),
+                cmocka_unit_test(test_many_errors),
+                cmocka_unit_test(test_size_bound),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
