@@ -5,7 +5,6 @@
  * needs to wait.
  */
 #include <errno.h>
-#include <grp.h>
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
@@ -80,18 +79,23 @@ static int give_up_rights(void) {
             syscall(SYS_setresuid, HOLDER_ID, HOLDER_ID, HOLDER_ID) < 0 || syscall(SYS_capset, &header, none) < 0 ||
             prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
                 return -errno;
-        return confine_calls();
+        return 0;
 }
 
-static _Noreturn void hold(void) {
+/* Says on @ready when it is nobody; what it then still may do, it cannot say any more. */
+static _Noreturn void hold(int ready) {
         sigset_t all;
         int signal;
 
         prctl(PR_SET_NAME, "nacelle-pause", 0, 0, 0);
         sigfillset(&all);
         sigprocmask(SIG_SETMASK, &all, NULL);
-        sys_close_range(0, ~0U, 0);
-        if (give_up_rights() < 0)
+        dup2(ready, 0);
+        sys_close_range(1, ~0U, 0);
+        if (give_up_rights() < 0 || write(0, "", 1) != 1)
+                _exit(1);
+        close(0);
+        if (confine_calls() < 0)
                 _exit(1);
         for (;;) {
                 while (waitpid(-1, NULL, WNOHANG) > 0)
@@ -101,14 +105,24 @@ static _Noreturn void hold(void) {
 }
 
 int holder_start(int *ret_pid_fd, pid_t *ret_pid) {
-        int pid_fd = -EBADF;
-        pid_t pid = sys_clone(CLONE_NEWPID, -EBADF, &pid_fd);
+        _cleanup_close_ int ready = -EBADF, theirs = -EBADF, pid_fd = -EBADF;
+        int pipes[2];
+        pid_t pid;
+        char byte;
 
+        if (pipe2(pipes, O_CLOEXEC) < 0)
+                return -errno;
+        ready = pipes[0];
+        theirs = pipes[1];
+        pid = sys_clone(CLONE_NEWPID, -EBADF, &pid_fd);
         if (pid < 0)
                 return -errno;
         if (pid == 0)
-                hold();
-        *ret_pid_fd = pid_fd;
+                hold(theirs);
+        theirs = close_fd(theirs);
+        if (read(ready, &byte, 1) != 1)
+                return -EPERM;
+        *ret_pid_fd = TAKE_FD(pid_fd);
         *ret_pid = pid;
         return 0;
 }
