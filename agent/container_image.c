@@ -91,15 +91,21 @@ static void begin_pull(struct worker_node *node, struct op *op) {
         op_call(op, CRI_PULL_IMAGE, op->pointer);
 }
 
+/* Lets those that wait begin. One that ends at once leaves its place to the next, which begins here and not within it:
+ * all of a node's pods may wait. */
 static void end_pull(struct worker_node *node) {
-        struct op *next = node->pull_first;
+        struct op *next;
 
         node->pulls--;
-        if (!next)
+        if (node->pulls_begin)
                 return;
-        if (!(node->pull_first = next->waiting))
-                node->pull_last = NULL;
-        begin_pull(node, next);
+        node->pulls_begin = true;
+        while (node->pulls < (unsigned)node->options->max_parallel_pulls && (next = node->pull_first)) {
+                if (!(node->pull_first = next->waiting))
+                        node->pull_last = NULL;
+                begin_pull(node, next);
+        }
+        node->pulls_begin = false;
 }
 
 static void on_pulled(struct op *op, const ProtobufCMessage *response, const struct err *err) {

@@ -64,6 +64,7 @@ struct worker_node {
         int64_t burstable_milli;                 /* CPU requests of all burstable pods: their QoS cgroup's shares */
         uint64_t userns[WORKER_USERNS_MAX / 64]; /* blocks of ids taken by pods with a user namespace, a bit each */
         unsigned pulls;                          /* under way on the node */
+        bool pulls_begin;                        /* those that waited for one to end */
         struct op *pull_first, **pull_last;      /* those that wait for one of them to end */
 };
 

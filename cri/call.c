@@ -191,40 +191,6 @@ bool call_find_container(struct cri_call *call, const char *id) {
         return true;
 }
 
-void call_take_turn(struct cri_call *call, void (*then)(struct cri_call *call)) {
-        struct cri_call **at = &call->sandbox->waiting;
-
-        call->then = then;
-        if (!call->sandbox->turn) {
-                call->sandbox->turn = call;
-                call->has_turn = true;
-                then(call);
-                return;
-        }
-        call->turn_span = span_child(call->span, "wait_for_turn");
-        while (*at)
-                at = &(*at)->next;
-        call->next = NULL;
-        *at = call;
-}
-
-void call_give_turn(struct cri_call *call) {
-        struct cri_sandbox *sandbox = call->sandbox;
-        struct cri_call *next;
-
-        if (!call->has_turn)
-                return;
-        call->has_turn = false;
-        next = sandbox->waiting;
-        sandbox->turn = next;
-        if (!next)
-                return;
-        sandbox->waiting = next->next;
-        next->has_turn = true;
-        span_done(TAKE_PTR(next->turn_span), 0, NULL);
-        next->then(next);
-}
-
 static void job_work(struct pool_job *job) {
         struct cri_call *call = (struct cri_call *)job;
 

@@ -18,11 +18,11 @@ struct cri_call {
         struct cri_sandbox *sandbox;           /* a reference; what the call is about */
         struct cri_container *container;       /* likewise */
         bool has_turn;                         /* of @sandbox */
-        struct cri_call *next;                 /* in the sandbox's queue */
+        struct cri_call *next;                 /* in a queue */
         LIST_ENTRY(cri_call) under_way;        /* in cri's calls */
         void (*cancel)(struct cri_call *call); /* the answer is not wanted any more; it is still due. NULL: goes on */
         bool cancelled;
-        void (*then)(struct cri_call *call);                  /* when the turn came */
+        void (*then)(struct cri_call *call);                  /* when what it waits for came */
         int (*work)(struct cri_call *call, struct err **err); /* on the pool */
         void (*after)(struct cri_call *call);                 /* on the loop, when work gave 0 */
         void (*failed)(struct cri_call *call);                /* on the loop, when it did not; default: call_fail() */
@@ -44,6 +44,12 @@ bool call_find_container(struct cri_call *call, const char *id); /* and its sand
 /* Goes on with @then once no other call works on call->sandbox. */
 void call_take_turn(struct cri_call *call, void (*then)(struct cri_call *call));
 void call_give_turn(struct cri_call *call);
+
+/* Waits in @queue until somebody lets that go on. However many wait, they go on one after the other, not one within the
+ * other, in their order, and the loop sees to other things in between: calls_go_on() and call_give_turn() may return
+ * before the last has gone on. */
+void call_await(struct cri_call *call, struct cri_queue *queue, void (*then)(struct cri_call *call));
+void calls_go_on(struct cri *cri, struct cri_queue *queue);
 
 /* Runs @work on the pool and goes on with @after. */
 void call_run(struct cri_call *call, int (*work)(struct cri_call *call, struct err **err),

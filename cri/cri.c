@@ -13,6 +13,7 @@
 #include "cri/spec.h"
 #include "cri/sync.h"
 #include "images/store.h"
+#include "lib/handle.h"
 #include "lib/log.h"
 #include "runtime/runtime.h"
 
@@ -114,6 +115,7 @@ void cri_free(struct cri *cri) {
                 sandbox_remove(cri->first_sandbox);
         }
         exits_close(cri);
+        handle_free(cri->ready_timer);
         sync_free(cri->sync);
         record_finish(cri);
         runtime_free(cri->runtime);

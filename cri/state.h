@@ -26,6 +26,11 @@ struct runtime;
 struct seccomp_filter;
 struct shim_watch;
 
+/* Calls that wait, by cri_call.next; empty when zeroed. */
+struct cri_queue {
+        struct cri_call *first, *last;
+};
+
 struct cri_sandbox {
         struct table_node by_id, by_name;
         struct cri_sandbox *older, *newer;
@@ -45,11 +50,12 @@ struct cri_sandbox {
         uint64_t recovered;        /* when, by uv_now() */
         unsigned recoveries;       /* in a row: each soon after the one before */
         bool starting;             /* a container, through the shim: recovery waits for its end */
-        struct cri_call *awaiting; /* calls that go on when recovery has ended */
+        struct cri_queue awaiting; /* calls that go on when recovery has ended */
         struct shim_watch *watch;
         pid_t shim_pid;
         struct cri_container *containers; /* oldest first, by next_in_sandbox */
-        struct cri_call *turn, *waiting;  /* who works on it, who is next */
+        struct cri_call *turn;            /* who works on it */
+        struct cri_queue waiting;         /* who is next */
         uint64_t cpu_ns, cpu_time;        /* of the last stats */
 };
 
@@ -116,6 +122,9 @@ struct cri {
         struct cri_sync *sync;
         unsigned calls;
         LIST_HEAD(, cri_call) under_way; /* the same ones */
+        struct cri_queue ready;          /* those that waited and may go on */
+        bool going_on;                   /* they are being called */
+        uv_timer_t *ready_timer;         /* when the loop comes first; NULL until that was so */
         unsigned creating; /* CreateContainer under way: an image may be in use that no container names yet */
         bool restoring;    /* before the loop runs: what would go to the pool is done at once */
         struct cri_counters counters;

@@ -66,15 +66,6 @@ static void lose(struct cri_sandbox *sandbox) {
         emit_sandbox(sandbox, CRI_EVENT_SANDBOX_NOTREADY);
 }
 
-static void release_awaiting(struct cri_sandbox *sandbox) {
-        struct cri_call *call = TAKE_PTR(sandbox->awaiting), *next;
-
-        for (; call; call = next) {
-                next = TAKE_PTR(call->next);
-                call->then(call);
-        }
-}
-
 static void on_timer_closed(uv_handle_t *handle) {
         struct recovery *recovery = handle->data;
 
@@ -87,7 +78,7 @@ static void recovery_end(struct recovery *recovery) {
         struct cri_sandbox *sandbox = recovery->sandbox;
 
         sandbox->recovery = NULL;
-        release_awaiting(sandbox);
+        calls_go_on(sandbox->cri, &sandbox->awaiting);
         uv_close((uv_handle_t *)&recovery->timer, on_timer_closed);
 }
 
@@ -162,22 +153,12 @@ void sandbox_start_ended(struct cri_sandbox *sandbox) {
                 recovery_begin(recovery);
 }
 
-static void await(struct cri_call *call, void (*then)(struct cri_call *call)) {
-        struct cri_call **at = &call->sandbox->awaiting;
-
-        while (*at)
-                at = &(*at)->next;
-        call->then = then;
-        call->next = NULL;
-        *at = call;
-}
-
 void sandbox_await_shim(struct cri_call *call, pid_t met, void (*then)(struct cri_call *call)) {
         struct cri_sandbox *sandbox = call->sandbox;
 
         /* With a watch, the death is told to it yet. */
         if (sandbox->recovery || (sandbox->watch && sandbox->shim_pid == met))
-                await(call, then);
+                call_await(call, &sandbox->awaiting, then);
         else
                 then(call);
 }
@@ -191,7 +172,7 @@ void sandbox_end_recovery(struct cri_call *call, void (*then)(struct cri_call *c
                 return;
         }
         recovery->cancelled = true;
-        await(call, then);
+        call_await(call, &call->sandbox->awaiting, then);
         if (recovery->working)
                 return;
         uv_timer_stop(&recovery->timer);
@@ -204,7 +185,7 @@ static void on_gone(void *data) {
 
         sandbox->watch = shim_watch_free(sandbox->watch);
         if (!sandbox->ready || sandbox->removed || sandbox->recovery) {
-                release_awaiting(sandbox);
+                calls_go_on(sandbox->cri, &sandbox->awaiting);
                 return;
         }
         log_warning("pod %s/%s: its shim died; starting another", sandbox->config->metadata->namespace_,
@@ -217,7 +198,7 @@ static void on_gone(void *data) {
                 log_error("pod %s/%s: no memory to start another shim; it is given up",
                           sandbox->config->metadata->namespace_, sandbox->config->metadata->name);
                 lose(sandbox);
-                release_awaiting(sandbox);
+                calls_go_on(sandbox->cri, &sandbox->awaiting);
                 return;
         }
         sandbox->recovery = recovery;
@@ -237,5 +218,5 @@ int sandbox_watch(struct cri_sandbox *sandbox, struct err **err) {
 void sandbox_unwatch(struct cri_sandbox *sandbox) {
         sandbox->watch = shim_watch_free(sandbox->watch);
         if (!sandbox->recovery)
-                release_awaiting(sandbox);
+                calls_go_on(sandbox->cri, &sandbox->awaiting);
 }
