@@ -55,9 +55,12 @@ static int take_lock(const char *dir, const char *flag, int *ret_lock, struct er
         /* Not flock(): a child that a killed agent made, and that has not reached its execve() yet, would go on holding
          * it. */
         if (fcntl(fd, F_SETLK, &whole) < 0) {
-                if (errno == EAGAIN || errno == EACCES)
-                        return err_set(err, EBUSY, "another nacelle-agent holds %s; give this one a %s of its own", dir,
-                                       flag);
+                if (errno == EAGAIN || errno == EACCES) {
+                        fcntl(fd, F_GETLK, &whole);
+                        return err_set(err, EBUSY,
+                                       "another nacelle-agent holds %s (process %d); give this one a %s of its own",
+                                       dir, whole.l_pid, flag);
+                }
                 return err_errno(err, errno, "cannot lock %s", path);
         }
         *ret_lock = TAKE_FD(fd);
@@ -79,9 +82,10 @@ int host_prepare(const struct options *o, struct host_locks *ret_locks, struct e
                 return r;
         if ((r = take_lock(o->root_dir, "--root-dir", &root, err)) < 0 ||
             (r = take_lock(o->run_dir, "--run-dir", &run, err)) < 0 || (r = files_make_private(pods, err)) < 0 ||
-            (r = make_dir(o->pod_logs_dir, 0755, err)) < 0)
+            (r = make_dir(o->pod_logs_dir, 0755, err)) < 0 || (r = claims_take(o, &ret_locks->claims, err)) < 0)
                 return r;
-        *ret_locks = (struct host_locks){ TAKE_FD(root), TAKE_FD(run) };
+        ret_locks->root = TAKE_FD(root);
+        ret_locks->run = TAKE_FD(run);
         return 0;
 }
 

@@ -2,14 +2,17 @@
  */
 #pragma once
 
+#include "agent/claims.h"
 #include "agent/options.h"
 
-/* Record locks on ROOT/lock and RUN/lock: closing them gives the directories up. */
+/* Record locks on ROOT/lock and RUN/lock, and what else is this agent's alone: given up with the process. */
 struct host_locks {
         int root, run;
+        struct claims claims;
 };
 
-/* Makes the directories that @options name, refuses when not root or when another agent holds one of them. */
+/* Makes the directories that @options name, refuses when not root or when another agent holds one of them, or anything
+ * else that two cannot share. */
 int host_prepare(const struct options *options, struct host_locks *ret_locks, struct err **err);
 
 /* Becomes child subreaper, raises RLIMIT_NOFILE, sets umask, OOM score and malloc's limits. What the host refuses

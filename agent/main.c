@@ -6,6 +6,7 @@
 #include <string.h>
 #include <uv.h>
 
+#include "agent/claims.h"
 #include "agent/host.h"
 #include "agent/node.h"
 #include "agent/options.h"
@@ -23,7 +24,7 @@ static void on_walk(uv_handle_t *handle, void *data) {
                 uv_close(handle, NULL);
 }
 
-static int run(const struct options *o, struct err **err) {
+static int run(const struct options *o, bool cni_shared, struct err **err) {
         static const int signals[] = { SIGTERM, SIGINT };
         uv_signal_t handles[ELEMENTS(signals)];
         struct node *node = NULL;
@@ -35,7 +36,7 @@ static int run(const struct options *o, struct err **err) {
                 uv_signal_init(&loop, &handles[i]);
                 uv_signal_start(&handles[i], on_signal, signals[i]);
         }
-        r = node_new(&loop, o, &node, err);
+        r = node_new(&loop, o, cni_shared, &node, err);
         if (r == 0) {
                 log_info("nacelle-agent %s ready: CRI at unix://%s, pods from %s", NACELLE_VERSION, o->socket,
                          o->runtime_only ? "CRI only" : o->manifest_dir);
@@ -56,7 +57,7 @@ static int run(const struct options *o, struct err **err) {
 int main(int argc, char **argv) {
         _cleanup_(options_deinit) struct options options = { 0 };
         _cleanup_err_ struct err *err = NULL;
-        struct host_locks locks; /* held until the process ends */
+        static struct host_locks locks; /* held until the process ends */
 
         log_init("agent", LOG_LEVEL_INFO);
         if (options_parse(argc, argv, &options, &err) < 0) {
@@ -77,9 +78,10 @@ int main(int argc, char **argv) {
                 return 1;
         }
         host_set_process();
-        if (run(&options, &err) < 0) {
+        if (run(&options, locks.claims.cni_shared, &err) < 0) {
                 log_error("%s", err_text(err));
                 return 1;
         }
+        claims_drop(&locks.claims);
         return 0;
 }

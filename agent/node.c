@@ -69,7 +69,7 @@ static int make_credential_providers(struct node *node, const struct options *o,
                                     0;
 }
 
-static int make_cri(struct node *node, const struct options *o, struct err **err) {
+static int make_cri(struct node *node, const struct options *o, bool cni_shared, struct err **err) {
         const char *bin_dirs[] = { o->cni_bin_dir, "/usr/lib/cni", NULL };
         _cleanup_free_ char *cache = NULL, *shim = NULL;
         struct ip_cidr cidrs[CIDRS_MAX];
@@ -90,6 +90,7 @@ static int make_cri(struct node *node, const struct options *o, struct err **err
                 .conf_dir = o->cni_conf_dir,
                 .bin_dirs = bin_dirs,
                 .cache_dir = cache,
+                .conf_dir_shared = cni_shared,
         };
         struct cri_options options = {
                 .root_dir = o->root_dir,
@@ -122,7 +123,7 @@ static void start_endpoint(struct node *node, const struct options *o) {
                 log_error("%s", err_text(err));
 }
 
-int node_new(uv_loop_t *loop, const struct options *o, struct node **ret_node, struct err **err) {
+int node_new(uv_loop_t *loop, const struct options *o, bool cni_shared, struct node **ret_node, struct err **err) {
         struct node *node = calloc(1, sizeof(*node));
         int r;
 
@@ -136,7 +137,7 @@ int node_new(uv_loop_t *loop, const struct options *o, struct node **ret_node, s
         if (r == 0)
                 r = make_credential_providers(node, o, err);
         if (r == 0)
-                r = make_cri(node, o, err);
+                r = make_cri(node, o, cni_shared, err);
         if (r == 0 && !o->runtime_only)
                 r = pods_new(loop, node->pool, node->cri, o, &node->pods, err);
         if (r == 0)

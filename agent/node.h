@@ -9,8 +9,8 @@
 struct node;
 
 /* Makes pool, cri, its socket and, unless runtime_only, the pods of the watched directory. @options must outlive the
- * node. On failure nothing stays but what cri keeps on disk. */
-int node_new(uv_loop_t *loop, const struct options *options, struct node **ret_node, struct err **err);
+ * node. @cni_shared: as network_options.conf_dir_shared. On failure nothing stays but what cri keeps on disk. */
+int node_new(uv_loop_t *loop, const struct options *options, bool cni_shared, struct node **ret_node, struct err **err);
 
 /* Takes it down and leaves pods running. Runs the loop until the calls under way have ended, for at most
  * NODE_DRAIN_SECONDS. NULL is fine. */

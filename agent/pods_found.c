@@ -247,7 +247,7 @@ void found_pods_clear(struct found_pods *pods) {
         *pods = (struct found_pods){ 0 };
 }
 
-/* ---- cgroups that a pod's cut-off making left ---- */
+/* ---- cgroups that a pod's cut-off making left: of pods that have a directory, which is there before all else ---- */
 
 struct use {
         const char *cgroup;
@@ -275,8 +275,7 @@ static void sweep_folder(struct cri *cri, const struct cgroups *cgroups, const c
                         strncmp(names[i], "pod", 3) == 0 ? found_pods_get(pods, names[i] + 3) : NULL;
                 struct use use = { 0 };
 
-                if (strncmp(names[i], "pod", 3) == 0 && !(pod && (pod->pod || pod->found.sandbox_id)) &&
-                    asprintf(&path, "%s/%s", folder, names[i]) >= 0) {
+                if (pod && !pod->pod && !pod->found.sandbox_id && asprintf(&path, "%s/%s", folder, names[i]) >= 0) {
                         use = (struct use){ .cgroup = path, .length = strlen(path) };
                         cri_each_sandbox(cri, on_use, &use);
                         if (!use.used && cgroup_remove(cgroups, path, &err) < 0)

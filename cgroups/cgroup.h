@@ -64,7 +64,7 @@ int cgroup_create(const struct cgroups *cgroups, const char *path, struct err **
 int cgroup_remove(const struct cgroups *cgroups, const char *path, struct err **err);
 #define CGROUP_KILL_SECONDS 10
 
-/* Removes the cgroup and those below it as far as nothing runs in them; what has processes stays, which is no error. */
+/* Removes the cgroup where nothing is in it, neither processes nor cgroups; else it stays, which is no error. */
 int cgroup_prune(const struct cgroups *cgroups, const char *path, struct err **err);
 
 /* SIGKILL to every process in the cgroup and below: cgroup.kill, or under the freezer. Does not wait. */

@@ -206,18 +206,16 @@ static int remove_all(const struct cgroups *c, const char *rel) {
         return busy;
 }
 
-static int prune_one(const struct hierarchy *h, const char *rel, void *userdata) {
-        return unlinkat(h->fd, rel, AT_REMOVEDIR) < 0 && errno != ENOENT && errno != EBUSY ? -errno : 0;
-}
-
 int cgroup_prune(const struct cgroups *c, const char *path, struct err **err) {
         char rel[CGROUP_PATH_MAX];
         int r = cg_resolve(c, path, rel, err);
 
         for (size_t i = 0; i < c->n && r == 0; i++) {
-                r = cg_walk(&c->hierarchies[i], rel, prune_one, NULL);
+                r = remove_one(&c->hierarchies[i], rel, NULL);
+                if (r == -EBUSY || r == -ENOTEMPTY)
+                        r = 0;
                 if (r < 0)
-                        err_errno(err, -r, "cgroup %s: remove what is empty in %s", rel, c->hierarchies[i].mount.path);
+                        err_errno(err, -r, "cgroup %s: remove it from %s", rel, c->hierarchies[i].mount.path);
         }
         return r;
 }

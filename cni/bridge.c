@@ -89,6 +89,31 @@ bool bridge_present(const struct bridge *bridge) {
         return if_nametoindex(bridge->name) > 0;
 }
 
+struct search {
+        const char *bridge;
+        int master;
+        bool found;
+};
+
+static int find_port(const struct link *link, void *data) {
+        struct search *search = data;
+
+        search->found |= link->master == search->master && bridge_owns_device(search->bridge, link->name);
+        return 0;
+}
+
+bool bridge_used(const char *name) {
+        _cleanup_netlink_ struct netlink host = NETLINK_NONE;
+        struct search search = { .bridge = name };
+
+        if (netlink_open(NETLINK_ROUTE, &host, NULL) < 0)
+                return false;
+        search.master = link_index(&host, name);
+        if (search.master > 0)
+                link_for_each(&host, find_port, &search, NULL);
+        return search.found;
+}
+
 /* Said once: what the user sees otherwise is pods that reach each other and nothing else. */
 static void warn_of_others(struct bridge *bridge) {
         char chain[256];

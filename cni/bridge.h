@@ -23,6 +23,9 @@ int bridge_ensure(struct bridge *bridge, struct err **err);
 /* Whether the interface is there: left by an earlier run, or made by bridge_ensure(). */
 bool bridge_present(const struct bridge *bridge);
 
+/* As network_bridge_used(). */
+bool bridge_used(const char *name);
+
 int bridge_adopt(struct bridge *bridge, const char *id, const struct ip *addresses, size_t n_addresses,
                  struct err **err);
 int bridge_retain(struct bridge *bridge, bool (*keep)(const char *id, const void *data), const void *data,

@@ -167,6 +167,7 @@ static int copy_options(struct network *network, const struct network_options *o
         network->plugins.timeout_ms =
                 options->plugin_timeout_ms ? options->plugin_timeout_ms : NETWORK_PLUGIN_TIMEOUT_MS;
         network->plugins.bin_dirs = (const char *const *)network->bin_dirs;
+        network->plugins.shared = options->conf_dir_shared;
         if (!options->conf_dir)
                 return 0;
         if (!options->cache_dir)
@@ -203,6 +204,10 @@ int network_open(const struct network_options *options, struct network **ret_net
                 log_warning("network: %s", err_text(error));
         *ret_network = network;
         return 0;
+}
+
+bool network_bridge_used(const char *bridge) {
+        return bridge_used(bridge);
 }
 
 void network_free(struct network *network) {

@@ -49,6 +49,7 @@ struct network_options {
         const char *const *bin_dirs; /* NULL-ended; NULL: /opt/cni/bin, /usr/lib/cni */
         const char *cache_dir;       /* results of plugins, kept for DEL; created. Needed with conf_dir */
         int plugin_timeout_ms;       /* for each call of a plugin; 0: NETWORK_PLUGIN_TIMEOUT_MS */
+        bool conf_dir_shared;        /* with other agents: no GC, which would take their pods for garbage */
 };
 
 struct network_port {
@@ -87,6 +88,9 @@ struct network_result {
 /* Makes or takes up bridge, table and sysctls. What the node refuses (no CAP_NET_ADMIN, nftables missing) is no
  * failure here: network_status() says it, and each attach tries again. Returns 0, -EINVAL (options), -ENOMEM. */
 int network_open(const struct network_options *options, struct network **ret_network, struct err **err);
+
+/* Whether pods are attached to the bridge of this name, whoever's they are. */
+bool network_bridge_used(const char *bridge);
 
 /* Frees the memory; pods keep their network. NULL is fine. */
 void network_free(struct network *network);

@@ -363,6 +363,20 @@ static int retain_one(const char *id, void *data) {
         return 0;
 }
 
+/* Where libcni, which other runtimes call, keeps what it attached: NETWORK-CONTAINER-INTERFACE. */
+#define LIBCNI_RESULTS "/var/lib/cni/results"
+
+static bool others_attached(const char *network) {
+        _cleanup_closedir_ DIR *dir = opendir(LIBCNI_RESULTS);
+        size_t n = strlen(network);
+        struct dirent *entry;
+
+        while (dir && (entry = readdir(dir)))
+                if (strncmp(entry->d_name, network, n) == 0 && entry->d_name[n] == '-')
+                        return true;
+        return false;
+}
+
 int plugins_retain(const struct plugins_options *options, const struct conflist *conflist,
                    bool (*keep)(const char *id, const void *data), const void *data, const char *const *ids,
                    size_t n_ids, struct err **err) {
@@ -372,7 +386,8 @@ int plugins_retain(const struct plugins_options *options, const struct conflist 
 
         if (r < 0 && retain.result == 0)
                 retain.result = r;
-        if (!conflist || conflist->version < CNI_1_1_0 || conflist->disable_gc)
+        if (!conflist || conflist->version < CNI_1_1_0 || conflist->disable_gc || options->shared ||
+            others_attached(conflist->name))
                 return retain.result;
         for (size_t i = 0; i < conflist->n_plugins; i++) {
                 struct step step = { .options = options,

@@ -16,6 +16,7 @@ struct plugins_options {
         const char *const *bin_dirs; /* NULL-ended */
         const char *cache_dir;
         int timeout_ms; /* of each plugin's call */
+        bool shared;    /* another agent's sandboxes may be attached by the same configurations */
 };
 
 /* Asks each plugin for its VERSION. -ENOENT: not installed; -EPROTONOSUPPORT: it does not know the list's version. */
@@ -36,7 +37,8 @@ int plugins_check(const struct plugins_options *options, const char *id, const c
 int plugins_delete(const struct plugins_options *options, const struct conflist *conflist, const char *id,
                    const char *netns, struct err **err);
 
-/* DEL for each recorded sandbox that @keep refuses, then GC of the plugins with @ids, where the version has it. */
+/* DEL for each recorded sandbox that @keep refuses, then GC of the plugins with @ids, where the version has it and
+ * nobody else has sandboxes in the network: to a plugin, all that GC does not name is garbage. */
 int plugins_retain(const struct plugins_options *options, const struct conflist *conflist,
                    bool (*keep)(const char *id, const void *data), const void *data, const char *const *ids,
                    size_t n_ids, struct err **err);

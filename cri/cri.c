@@ -98,10 +98,12 @@ int cri_new(uv_loop_t *loop, struct pool *pool, const struct cri_options *option
         return 0;
 }
 
-/* With no sandbox left, the host gets back what held them. */
+/* With no sandbox left, the host gets back what held them: the agent's own, where nobody else has made anything. */
 static void prune(struct cri *cri) {
-        if (cri->sandboxes.n == 0 && cri->cgroups)
-                cgroup_prune(cri->cgroups, "", NULL);
+        static const char *const own[] = { "kubepods/burstable", "kubepods/besteffort", "kubepods", "" };
+
+        for (size_t i = 0; i < ELEMENTS(own) && cri->sandboxes.n == 0 && cri->cgroups; i++)
+                cgroup_prune(cri->cgroups, own[i], NULL);
 }
 
 void cri_free(struct cri *cri) {

@@ -54,11 +54,23 @@ void record_finish(const struct cri *cri) {
                 scratch_drop(run);
 }
 
+static int make_dir(const char *dir, struct err **err) {
+        return mkdir(dir, 0700) < 0 && errno != EEXIST ? err_errno(err, errno, "make %s", dir) : 0;
+}
+
+int record_begin(const struct cri *cri, enum record_kind kind, const char *id, struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const char *dir = arena ? record_dir(cri, arena, kind, id) : NULL;
+
+        return dir ? make_dir(dir, err) : err_set(err, ENOMEM, "out of memory");
+}
+
 int record_write(const struct cri *cri, enum record_kind kind, const char *id, const ProtobufCMessage *message,
                  struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         ProtobufCBinaryData data;
         char *dir, *path;
+        int r;
 
         dir = arena ? record_dir(cri, arena, kind, id) : NULL;
         path = dir ? arena_printf(arena, "%s/%s", dir, kinds[kind].file) : NULL;
@@ -66,9 +78,8 @@ int record_write(const struct cri *cri, enum record_kind kind, const char *id, c
                 return err_set(err, ENOMEM, "write the record of %s: out of memory", id);
         if (data.len > CRI_RECORD_MAX)
                 return err_set(err, E2BIG, "the request is larger than %u bytes", CRI_RECORD_MAX);
-        if (mkdir(dir, 0700) < 0 && errno != EEXIST)
-                return err_errno(err, errno, "make %s", dir);
-        return files_replace(path, data.data, data.len, 0600, err);
+        r = make_dir(dir, err);
+        return r < 0 ? r : files_replace(path, data.data, data.len, 0600, err);
 }
 
 int record_read(const struct cri *cri, enum record_kind kind, const char *id, struct arena *arena, void *ret_message,

@@ -21,6 +21,9 @@ char *record_run_dir(const struct cri *cri, struct arena *arena, const char *id)
 int record_prepare(const struct cri *cri, struct err **err);
 void record_finish(const struct cri *cri); /* gives back what holds nothing */
 
+/* Makes the object's directory, without a record in it: what a creation that is cut off leaves is found by it. */
+int record_begin(const struct cri *cri, enum record_kind kind, const char *id, struct err **err);
+
 /* Writes @message (the record type of @kind) of the object @id, whose directory is made when missing. -E2BIG past
  * CRI_RECORD_MAX. */
 int record_write(const struct cri *cri, enum record_kind kind, const char *id, const ProtobufCMessage *message,

@@ -26,12 +26,14 @@ static void set_aside(struct cri *cri, enum record_kind kind, const char *id, co
         record_set_aside(cri, kind, id);
 }
 
-/* A directory without a record is what a creation that was cut off left. */
+/* A directory without a record is what a creation that was cut off left. It was there before all else of a sandbox, and
+ * goes last: of no other id is anything ours. */
 static void sweep_half(struct cri *cri, enum record_kind kind, const char *id) {
         _cleanup_err_ struct err *err = NULL;
 
         log_info("%s %s was never finished; removing it", kind == RECORD_SANDBOX ? "sandbox" : "container", id);
-        if (record_remove(cri, kind, id, &err) < 0)
+        if ((kind == RECORD_SANDBOX && cgroup_remove(cri->cgroups, id, &err) < 0) ||
+            record_remove(cri, kind, id, &err) < 0)
                 log_warning("%s", err_text(err));
 }
 
@@ -263,23 +265,22 @@ static void sweep_runtime(struct cri *cri) {
                         continue;
                 log_warning("sandbox %s has no record; removing what is left of it", ids[i]);
                 if (network_detach(cri->network, ids[i], NULL, &why) < 0 ||
-                    sandbox_delete(cri->runtime, ids[i], &why) < 0 || record_remove_run_dir(cri, ids[i], &why) < 0)
+                    sandbox_delete(cri->runtime, ids[i], &why) < 0 || cgroup_remove(cri->cgroups, ids[i], &why) < 0 ||
+                    record_remove_run_dir(cri, ids[i], &why) < 0)
                         log_warning("sandbox %s: %s", ids[i], err_text(why));
         }
 }
 
-static void sweep_cgroups(struct cri *cri) {
-        _cleanup_err_ struct err *err = NULL;
+/* What looks like a sandbox's cgroup, and is no sandbox's that we know of. */
+static void tell_cgroups(struct cri *cri) {
         char **names = NULL;
 
         if (cgroup_children(cri->cgroups, "", &names, NULL) < 0)
                 return;
         for (size_t i = 0; names && names[i]; i++) {
-                if (is_id(names[i]) && !table_find(&cri->sandboxes, names[i]) &&
-                    cgroup_remove(cri->cgroups, names[i], &err) < 0) {
-                        log_warning("%s", err_text(err));
-                        err = err_free(err);
-                }
+                if (is_id(names[i]) && !table_find(&cri->sandboxes, names[i]))
+                        log_warning("cgroup %s/%s is no pod's of this agent and left alone", cri->options.cgroup_root,
+                                    names[i]);
                 free(names[i]);
         }
         free(names);
@@ -312,7 +313,7 @@ int cri_restore(struct cri *cri, struct err **err) {
                 if (s->ready)
                         connect_sandbox(s);
         sweep_runtime(cri);
-        sweep_cgroups(cri);
+        tell_cgroups(cri);
         sweep_network(cri);
         if (cri->sandboxes.n > 0)
                 log_info("took up %zu sandboxes and %zu containers", cri->sandboxes.n, cri->containers.n);

@@ -83,9 +83,9 @@ static int run_cgroup(const struct cri_sandbox *sandbox, struct err **err) {
 static int run_work(struct cri_call *call, struct err **err) {
         struct cri_sandbox *sandbox = call->sandbox;
         struct run *run = call->state;
-        int r = 0;
+        int r = record_begin(call->cri, RECORD_SANDBOX, sandbox->id, err);
 
-        if (!text_empty(sandbox->config->log_directory))
+        if (r >= 0 && !text_empty(sandbox->config->log_directory))
                 r = files_make_dirs(sandbox->config->log_directory, 0755, err);
         if (r >= 0)
                 r = SPAN_STEP(call->span, "cgroup_create", run_cgroup(sandbox, err), err);

@@ -19,7 +19,8 @@ def refused(tmp_path, *options, before=(), config=None):
         options = ("--config", str(tmp_path / "config.yaml"), *options)
     os.chmod(tmp_path, 0o755)
     done = subprocess.run([*before, BUILD + "/nacelle-agent", "--root-dir", f"{tmp_path}/root", "--run-dir", f"{tmp_path}/run",
-                           "--pod-manifest-path", f"{tmp_path}/manifests", "--cgroup-root", "/nacelle-test-refused", "--bridge", "nctrefused", *options],
+                           "--pod-manifest-path", f"{tmp_path}/manifests", "--cgroup-root", f"/nacelle-test-refused-{os.getpid()}", "--bridge", f"ncr{os.getpid()}",
+                           "--pod-cidr", f"10.214.{os.getpid() % 256}.0/24", *options],
                           capture_output=True, text=True, timeout=20)
     assert done.returncode in (1, 2)
     return done.stdout + done.stderr
@@ -63,8 +64,9 @@ def test_unknown_configuration_is_named(new_node):
 
 
 def test_second_agent_in_the_same_directories(node, tmp_path):
-    assert "another nacelle-agent holds " + node.root + "; give this one a --root-dir of its own" in refused(tmp_path, "--root-dir", node.root)
-    assert "another nacelle-agent holds " + node.run + "; give this one a --run-dir of its own" in refused(tmp_path, "--run-dir", node.run)
+    by = f"(process {node.process.pid}); give this one a"
+    assert f"another nacelle-agent holds {node.root} {by} --root-dir of its own" in refused(tmp_path, "--root-dir", node.root)
+    assert f"another nacelle-agent holds {node.run} {by} --run-dir of its own" in refused(tmp_path, "--run-dir", node.run)
     assert node.socket + ": another process listens there" in refused(tmp_path, "--container-runtime-endpoint", "unix://" + node.socket)
     node.write("after.yaml", pod("after", "sleep 1000"))
     node.running("main")

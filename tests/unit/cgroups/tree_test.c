@@ -610,10 +610,14 @@ static void check_prune(void) {
         pid = start(WEB, sleep_long);
         wait_for_processes(1);
         assert_ok(cgroup_prune(c, POD, &err));
+        assert_ok(cgroup_prune(c, WEB, &err));
         assert_true(cgroup_exists(c, WEB));
+        assert_true(cgroup_exists(c, POD "/db"));
+        assert_ok(cgroup_prune(c, POD "/db", &err));
         assert_false(cgroup_exists(c, POD "/db"));
         assert_ok(cgroup_remove(c, WEB, &err));
         end(pid);
+        assert_ok(cgroup_prune(c, POD, &err));
         assert_ok(cgroup_prune(c, "burstable", &err));
         assert_false(cgroup_exists(c, "burstable"));
         assert_ok(cgroup_prune(c, "burstable", &err));
