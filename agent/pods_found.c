@@ -247,7 +247,7 @@ void found_pods_clear(struct found_pods *pods) {
         *pods = (struct found_pods){ 0 };
 }
 
-/* ---- cgroups that a pod's cut-off making left: of pods that have a directory, which is there before all else ---- */
+/* ---- cgroups that a pod's cut-off making left ---- */
 
 struct use {
         const char *cgroup;
@@ -263,6 +263,21 @@ static bool on_use(void *data, const struct cri_sandbox_info *info) {
         return !use->used;
 }
 
+/* Of a pod that has a directory, which is there before all else and goes last, it was its own to the last process; of
+ * another, nothing says whose the processes are, and only what has none goes. */
+static int sweep_cgroup(const struct cgroups *cgroups, const char *path, bool known, struct err **err) {
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0;
+
+        if (known)
+                return cgroup_remove(cgroups, path, err);
+        if (cgroup_pids(cgroups, path, true, &pids, &n, err) < 0)
+                return -EIO;
+        if (n > 0)
+                return err_set(err, EBUSY, "cgroup %s is no pod's of this agent and left alone", path);
+        return cgroup_prune(cgroups, path, err);
+}
+
 static void sweep_folder(struct cri *cri, const struct cgroups *cgroups, const char *folder, struct found_pods *pods) {
         char **names = NULL;
 
@@ -275,10 +290,11 @@ static void sweep_folder(struct cri *cri, const struct cgroups *cgroups, const c
                         strncmp(names[i], "pod", 3) == 0 ? found_pods_get(pods, names[i] + 3) : NULL;
                 struct use use = { 0 };
 
-                if (pod && !pod->pod && !pod->found.sandbox_id && asprintf(&path, "%s/%s", folder, names[i]) >= 0) {
+                if (strncmp(names[i], "pod", 3) == 0 && !(pod && (pod->pod || pod->found.sandbox_id)) &&
+                    asprintf(&path, "%s/%s", folder, names[i]) >= 0) {
                         use = (struct use){ .cgroup = path, .length = strlen(path) };
                         cri_each_sandbox(cri, on_use, &use);
-                        if (!use.used && cgroup_remove(cgroups, path, &err) < 0)
+                        if (!use.used && sweep_cgroup(cgroups, path, pod != NULL, &err) < 0)
                                 log_warning("%s", err_text(err));
                 }
                 free(names[i]);

@@ -271,16 +271,25 @@ static void sweep_runtime(struct cri *cri) {
         }
 }
 
-/* What looks like a sandbox's cgroup, and is no sandbox's that we know of. */
-static void tell_cgroups(struct cri *cri) {
+/* What looks like a sandbox's cgroup, and is no sandbox's that we know of: with processes it stays. */
+static void sweep_cgroup(struct cri *cri, const char *name) {
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0;
+
+        if (cgroup_pids(cri->cgroups, name, true, &pids, &n, NULL) == 0 && n == 0)
+                cgroup_prune(cri->cgroups, name, NULL);
+        else
+                log_warning("cgroup %s/%s is no pod's of this agent and left alone", cri->options.cgroup_root, name);
+}
+
+static void sweep_cgroups(struct cri *cri) {
         char **names = NULL;
 
         if (cgroup_children(cri->cgroups, "", &names, NULL) < 0)
                 return;
         for (size_t i = 0; names && names[i]; i++) {
                 if (is_id(names[i]) && !table_find(&cri->sandboxes, names[i]))
-                        log_warning("cgroup %s/%s is no pod's of this agent and left alone", cri->options.cgroup_root,
-                                    names[i]);
+                        sweep_cgroup(cri, names[i]);
                 free(names[i]);
         }
         free(names);
@@ -313,7 +322,7 @@ int cri_restore(struct cri *cri, struct err **err) {
                 if (s->ready)
                         connect_sandbox(s);
         sweep_runtime(cri);
-        tell_cgroups(cri);
+        sweep_cgroups(cri);
         sweep_network(cri);
         if (cri->sandboxes.n > 0)
                 log_info("took up %zu sandboxes and %zu containers", cri->sandboxes.n, cri->containers.n);
