@@ -19,8 +19,8 @@
 
 #define MOUNTINFO_MAX (1024 * 1024)
 
-/* Those that every cgroup gets: what is limited or measured for each container. */
-#define V1_ALWAYS (CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUACCT) | CG_BIT(CGROUP_MEMORY) | CG_BIT(CGROUP_PIDS))
+/* Those without which a container would be neither limited nor measured. */
+#define V1_REQUIRED (CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUACCT) | CG_BIT(CGROUP_MEMORY) | CG_BIT(CGROUP_PIDS))
 #define V1_WITHOUT_V2 (CG_BIT(CGROUP_FREEZER) | CG_BIT(CGROUP_DEVICES))
 #define V2_CONTROLLERS                                                                                                 \
         (CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUSET) | CG_BIT(CGROUP_MEMORY) | CG_BIT(CGROUP_PIDS) |                    \
@@ -91,10 +91,10 @@ static void decide_use(struct cgroups *c) {
         c->bpf_devices = c->v2 && cg_bpf_usable(c->v2->mount.path);
         for (size_t i = 0; i < c->n; i++) {
                 struct hierarchy *h = &c->hierarchies[i];
-                uint32_t wanted =
-                        V1_ALWAYS | (c->v2 ? 0 : V1_WITHOUT_V2) | (c->bpf_devices ? 0 : CG_BIT(CGROUP_DEVICES));
+                uint32_t required =
+                        V1_REQUIRED | (c->v2 ? 0 : V1_WITHOUT_V2) | (c->bpf_devices ? 0 : CG_BIT(CGROUP_DEVICES));
 
-                h->used = h->mount.v2 || (h->mount.controllers & wanted);
+                h->required = h->mount.v2 || (h->mount.controllers & required);
         }
 }
 
@@ -254,11 +254,14 @@ static void enable(const struct cgroups *c, const struct hierarchy *h, const cha
         }
 }
 
-/* A new v1 cpuset is empty and takes no process until it has its parent's CPUs and memory nodes. */
+/* A new v1 cpuset is empty and takes no process until it has its parent's CPUs and memory nodes. Those below it have
+ * them by themselves from then on. */
 static void inherit_cpuset(const struct hierarchy *h, const char *rel) {
         static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
-        char parent[CGROUP_PATH_MAX], *slash;
+        char parent[CGROUP_PATH_MAX], own[16], *slash;
 
+        if (cg_read(h, rel, files[0], own, sizeof(own)) == 0 && own[0] != '\n' && own[0] != '\0')
+                return;
         strcpy(parent, rel);
         slash = strrchr(parent, '/');
         *(slash ?: parent) = '\0';
@@ -268,6 +271,7 @@ static void inherit_cpuset(const struct hierarchy *h, const char *rel) {
                 if (cg_read(h, parent, files[i], value, sizeof(value)) == 0)
                         cg_write(h, rel, files[i], value);
         }
+        cg_write(h, rel, "cgroup.clone_children", "1");
 }
 
 static int make_one(const struct hierarchy *h, const char *rel) {
@@ -333,6 +337,10 @@ int cg_make(const struct cgroups *c, const struct hierarchy *h, const char *rel,
         return 0;
 }
 
+static bool is_no_right(int r) {
+        return r == -EACCES || r == -EPERM || r == -EROFS;
+}
+
 int cgroup_create(const struct cgroups *c, const char *path, struct err **err) {
         char rel[CGROUP_PATH_MAX];
         int r = cg_resolve(c, path, rel, err);
@@ -342,8 +350,9 @@ int cgroup_create(const struct cgroups *c, const char *path, struct err **err) {
                 /* On hybrid, v2 has hugetlb at most, which few ask for: then it is enabled. */
                 uint32_t wanted = c->mode == CGROUP_V2 ? V2_CONTROLLERS : 0;
 
-                if (h->used)
-                        r = cg_make(c, h, rel, wanted, err);
+                r = cg_make(c, h, rel, wanted, h->required ? err : NULL);
+                if (r < 0 && !h->required)
+                        r = is_no_right(r) ? 0 : cg_make(c, h, rel, wanted, err);
         }
         return r;
 }
@@ -353,7 +362,7 @@ static const struct hierarchy *main_hierarchy(const struct cgroups *c) {
         if (c->v2)
                 return c->v2;
         for (size_t i = 0; i < c->n; i++)
-                if (c->hierarchies[i].used)
+                if (c->hierarchies[i].required)
                         return &c->hierarchies[i];
         return &c->hierarchies[0];
 }

@@ -5,9 +5,9 @@
  * roots only, so a thousand pods cost none. `pod1/web` lies under the root given to cgroups_open(), `/kubepods/pod1`
  * (as a kubelet's cgroup_parent) under the hierarchy's root. "." and ".." and empty parts are refused with -EINVAL.
  *
- * With v1 hierarchies and cgroup2 side by side (hybrid) a cgroup is made in those that hold cpu, cpuacct, memory and
- * pids, in cpuset and blkio when a limit asks for them, and in cgroup2: freezing, killing, the device filter and CPU
- * times come from there, as on pure v2. Only without cgroup2 are v1's devices and freezer used.
+ * With v1 hierarchies and cgroup2 side by side (hybrid) a cgroup is made in all of them, so that a container sees
+ * itself in each as it does under runc. Freezing, killing, the device filter and CPU times come from cgroup2, as on
+ * pure v2; only without it are v1's devices and freezer used.
  *
  * All functions block (mostly for microseconds) and may be called from several threads at once. A controller that is
  * missing, or may not be enabled, costs one feature: it is logged as one warning per struct cgroups, the rest goes on.
@@ -24,7 +24,7 @@ struct err;
 
 #define CGROUP_PATH_MAX 1024 /* with its NUL */
 #define CGROUP_PIDS_MAX (4 * 1024 * 1024)
-#define CGROUP_HIERARCHIES_MAX 10
+#define CGROUP_HIERARCHIES_MAX 20
 
 enum cgroup_mode {
         CGROUP_V2,     /* cgroup2 alone */
@@ -55,8 +55,8 @@ void cgroups_freep(struct cgroups **cgroups);
 enum cgroup_mode cgroups_mode(const struct cgroups *cgroups);
 bool cgroups_has(const struct cgroups *cgroups, enum cgroup_controller controller);
 
-/* Makes the cgroup and those above it in each hierarchy that is used, with all controllers enabled for it. One that
- * exists is fine. */
+/* Makes the cgroup and those above it in each hierarchy, with all controllers enabled for it; those that neither limit
+ * nor measure are left out where we have no right to them. One that exists is fine. */
 int cgroup_create(const struct cgroups *cgroups, const char *path, struct err **err);
 
 /* Kills what runs in the cgroup and below, and removes it with all below. Waits for the processes' end, at most
@@ -91,7 +91,7 @@ int cgroup_full_path(const struct cgroups *cgroups, const char *path, char ret_p
  * where the process is: unshare(CLONE_NEWCGROUP) comes after that, and not as a flag of the clone. */
 struct cgroup_join {
         int dir_fd;                        /* of the v2 cgroup */
-        int tasks[CGROUP_HIERARCHIES_MAX]; /* opened for writing, one for each v1 hierarchy that is used */
+        int tasks[CGROUP_HIERARCHIES_MAX]; /* opened for writing, one for each v1 hierarchy that it is in */
         size_t n_tasks;
         int memory; /* which of `tasks` is a hierarchy of memory alone; -1: none. It may be joined last, so that what it
                      * costs to make a container is not charged to it */
@@ -105,10 +105,12 @@ int cgroup_attach(const struct cgroups *cgroups, const char *path, pid_t pid, st
 
 /* What to mount so that a container sees its own cgroup at /sys/fs/cgroup. With a cgroup namespace of its own the
  * runtime mounts cgroup2 (v2) or, on v1 and hybrid, a tmpfs holding one mount per row: fs type "cgroup" with `options`,
- * or "cgroup2" where options is empty, at /sys/fs/cgroup/`name`. Without a namespace it binds `source` there. */
+ * at /sys/fs/cgroup/`name`. Without a namespace it binds `source` there. The cgroup2 of a hybrid host is not shown:
+ * what looks for it takes the host for pure v2. */
 struct cgroup_mount {
-        char name[64];                /* directory below /sys/fs/cgroup; empty on v2: /sys/fs/cgroup itself */
-        char options[64];             /* "cpu,cpuacct", "name=systemd"; empty for cgroup2 */
+        char name[64];    /* directory below /sys/fs/cgroup; empty on v2: /sys/fs/cgroup itself */
+        char options[64]; /* "cpu,cpuacct", "name=systemd"; empty for cgroup2. Each of several controllers gets
+                           * a link to the directory */
         char source[CGROUP_PATH_MAX]; /* the host's directory of this cgroup */
 };
 int cgroup_mounts(const struct cgroups *cgroups, const char *path,

@@ -8,9 +8,8 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
-/* A cgroup is in the hierarchies that are always used and, once a limit asked for it, in cpuset's or blkio's. */
 static bool is_in(const struct hierarchy *h, const char *rel) {
-        return h->used || faccessat(h->fd, rel, F_OK, 0) == 0;
+        return h->required || faccessat(h->fd, rel, F_OK, 0) == 0;
 }
 
 int cgroup_join_open(const struct cgroups *c, const char *path, struct cgroup_join *ret_join, struct err **err) {
@@ -22,9 +21,9 @@ int cgroup_join_open(const struct cgroups *c, const char *path, struct cgroup_jo
                 const struct hierarchy *h = &c->hierarchies[i];
                 int fd;
 
-                if (!is_in(h, rel))
-                        continue;
                 fd = h->mount.v2 ? cg_open(h, rel, "", O_RDONLY | O_DIRECTORY) : cg_open(h, rel, "tasks", O_WRONLY);
+                if (fd < 0 && !h->required)
+                        continue;
                 if (fd < 0)
                         r = err_errno(err, -fd, "cgroup %s: join it in %s", rel, h->mount.path);
                 else if (h->mount.v2)
@@ -66,7 +65,7 @@ int cg_make_late(const struct cgroups *c, const struct hierarchy *h, const char 
         size_t n = 0;
         int r;
 
-        if (h->used || is_in(h, rel))
+        if (is_in(h, rel))
                 return 0;
         r = cg_make(c, h, rel, 0, err);
         if (r < 0)
@@ -84,6 +83,13 @@ int cg_make_late(const struct cgroups *c, const struct hierarchy *h, const char 
         return r;
 }
 
+/* The directory that the hierarchy is mounted at has the name that all know it by. */
+static const char *name_of(const struct hierarchy *h) {
+        const char *slash = strrchr(h->mount.path, '/');
+
+        return slash ? slash + 1 : h->mount.path;
+}
+
 int cgroup_mounts(const struct cgroups *c, const char *path, struct cgroup_mount ret_mounts[CGROUP_HIERARCHIES_MAX],
                   size_t *ret_n, struct err **err) {
         char rel[CGROUP_PATH_MAX];
@@ -96,13 +102,13 @@ int cgroup_mounts(const struct cgroups *c, const char *path, struct cgroup_mount
                 const struct hierarchy *h = &c->hierarchies[i];
                 struct cgroup_mount *m = &ret_mounts[n];
 
-                if (!is_in(h, rel))
+                if ((h->mount.v2 && c->mode == CGROUP_HYBRID) || !is_in(h, rel))
                         continue;
                 *m = (struct cgroup_mount){ 0 };
-                if (c->mode != CGROUP_V2)
-                        snprintf(m->name, sizeof(m->name), "%s", h->mount.v2 ? "unified" : h->mount.options);
-                if (!h->mount.v2)
+                if (!h->mount.v2) {
+                        snprintf(m->name, sizeof(m->name), "%.63s", name_of(h));
                         snprintf(m->options, sizeof(m->options), "%s", h->mount.options);
+                }
                 if ((size_t)snprintf(m->source, sizeof(m->source), "%s/%s", h->mount.path, rel) >= sizeof(m->source))
                         return err_errno(err, ENAMETOOLONG, "cgroup %s", rel);
                 n++;

@@ -21,19 +21,29 @@ static uint32_t controller_bit(const char *name, size_t size) {
         return 0;
 }
 
-/* The controllers among a v1 mount's super block options "rw,cpu,cpuacct"; the text of them goes to @ret_text. */
+/* What a v1 hierarchy's super block options have besides its controllers. */
+static bool is_flag(const char *option, size_t size) {
+        static const char *const flags[] = { "rw",       "ro",           "xattr",          "noprefix",
+                                             "seclabel", "favordynmods", "clone_children", "cpuset_v2_mode" };
+
+        for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+                if (strlen(flags[i]) == size && memcmp(flags[i], option, size) == 0)
+                        return true;
+        return strncmp(option, "release_agent=", 14) == 0;
+}
+
+/* The controllers and the name among a v1 mount's super block options "rw,cpu,cpuacct": their text goes to @ret_text.
+ * One that is not in the table of controllers is a part of the text only. */
 static uint32_t controllers_of(const char *options, char *ret_text, size_t size) {
         uint32_t all = 0;
 
         ret_text[0] = '\0';
         for (const char *p = options; *p;) {
-                size_t n = strcspn(p, ",");
-                uint32_t bit = controller_bit(p, n);
-                size_t used = strlen(ret_text);
+                size_t n = strcspn(p, ","), used = strlen(ret_text);
 
-                if (bit && used + n + 2 < size) {
+                if (!is_flag(p, n) && used + n + 2 < size) {
                         snprintf(ret_text + used, size - used, "%s%.*s", used ? "," : "", (int)n, p);
-                        all |= bit;
+                        all |= controller_bit(p, n);
                 }
                 p += n + (p[n] == ',');
         }
@@ -63,13 +73,12 @@ static bool parse_line(const char *line, struct cg_mount *ret_mount) {
 
 static bool known(const struct cg_mount *mounts, size_t n, const struct cg_mount *mount) {
         for (size_t i = 0; i < n; i++)
-                if (mounts[i].v2 == mount->v2 && mounts[i].controllers == mount->controllers &&
-                    (mount->v2 || mount->controllers || strcmp(mounts[i].path, mount->path) == 0))
+                if (mounts[i].v2 == mount->v2 && strcmp(mounts[i].options, mount->options) == 0)
                         return true;
         return false;
 }
 
-static size_t parse(const char *mountinfo, bool ours, struct cg_mount *ret_mounts, size_t max) {
+size_t cg_mounts_parse(const char *mountinfo, struct cg_mount *ret_mounts, size_t max) {
         size_t n = 0;
 
         for (const char *p = mountinfo; *p && n < max;) {
@@ -79,20 +88,10 @@ static size_t parse(const char *mountinfo, bool ours, struct cg_mount *ret_mount
                 if (size < sizeof(line)) {
                         memcpy(line, p, size);
                         line[size] = '\0';
-                        if (parse_line(line, &ret_mounts[n]) &&
-                            ours == (ret_mounts[n].v2 || ret_mounts[n].controllers) &&
-                            !known(ret_mounts, n, &ret_mounts[n]))
+                        if (parse_line(line, &ret_mounts[n]) && !known(ret_mounts, n, &ret_mounts[n]))
                                 n++;
                 }
                 p += size + (p[size] == '\n');
         }
         return n;
-}
-
-size_t cg_mounts_parse(const char *mountinfo, struct cg_mount *ret_mounts, size_t max) {
-        return parse(mountinfo, true, ret_mounts, max);
-}
-
-size_t cg_mounts_parse_others(const char *mountinfo, struct cg_mount *ret_mounts, size_t max) {
-        return parse(mountinfo, false, ret_mounts, max);
 }

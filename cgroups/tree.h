@@ -22,8 +22,8 @@ struct err;
 
 struct hierarchy {
         struct cg_mount mount;
-        int fd;    /* the mount point, O_PATH */
-        bool used; /* every cgroup is made here */
+        int fd;        /* the mount point, O_PATH */
+        bool required; /* a cgroup that is not here is broken; in another it may be missing, for want of rights */
 };
 
 struct cgroups {
@@ -47,7 +47,7 @@ int cg_resolve(const struct cgroups *cgroups, const char *path, char ret_rel[CGR
 int cg_make(const struct cgroups *cgroups, const struct hierarchy *h, const char *rel, uint32_t controllers,
             struct err **err);
 
-/* Makes the cgroup in a v1 hierarchy that is used on demand (cpuset, blkio) and moves its processes there. */
+/* Makes the cgroup in a v1 hierarchy where it was left out, and moves its processes there. */
 int cg_make_late(const struct cgroups *cgroups, const struct hierarchy *h, const char *rel, struct err **err);
 
 /* One warning for each controller. */

@@ -72,9 +72,9 @@ static int cover(struct work *work, const char path[CG_MOUNT_PATH_MAX]) {
         return r < 0 ? fail(work, -r, "hide the cgroup hierarchies that are not its own") : 0;
 }
 
-/* crun refuses a cgroup2 with controllers beside v1 hierarchies, and both make cgroups in each hierarchy they find:
- * those that we do not use, and cgroup2 in which the container's place is ours to give, they do not see. */
-static int hide_hierarchies(struct work *work) {
+/* crun refuses a cgroup2 with controllers beside v1 hierarchies, and the container's place in it is ours to give: it is
+ * not seen. */
+static int hide_cgroup2(struct work *work) {
         _cleanup_free_ char *text = NULL;
         struct cg_mount mounts[HIERARCHIES_MAX];
         bool v1 = false;
@@ -89,9 +89,6 @@ static int hide_hierarchies(struct work *work) {
         for (size_t i = 0; i < n && v1 && r == 0; i++)
                 if (mounts[i].v2)
                         r = cover(work, mounts[i].path);
-        n = cg_mounts_parse_others(text, mounts, HIERARCHIES_MAX);
-        for (size_t i = 0; i < n && v1 && r == 0; i++)
-                r = cover(work, mounts[i].path);
         return r;
 }
 
@@ -156,7 +153,7 @@ static void *run(void *data) {
                 return NULL;
         if (unshare(CLONE_NEWNS) < 0)
                 return fail(work, errno, "make a mount namespace"), NULL;
-        if (hide_hierarchies(work) < 0)
+        if (hide_cgroup2(work) < 0)
                 return NULL;
         if (work->place->rootfs >= 0) {
                 int r = make_private(work->place->bundle);

@@ -254,6 +254,7 @@ static const init_step steps[PLAN_KINDS] = {
         [PLAN_SYNC] = step_sync,
         [PLAN_HOOK] = init_hook,
         [PLAN_GO] = step_sync,
+        [PLAN_LINK] = init_link,
 };
 
 int init_walk(struct init *init) {

@@ -106,6 +106,7 @@ int init_root(struct init *init, const struct plan_step *step);
 int init_mount(struct init *init, const struct plan_step *step);
 int init_mount_new(struct init *init, const struct plan_step *step);
 int init_mount_shm(struct init *init, const struct plan_step *step);
+int init_link(struct init *init, const struct plan_step *step);
 int init_mask(struct init *init, const struct plan_step *step);
 int init_readonly(struct init *init, const struct plan_step *step);
 int init_pivot(struct init *init, const struct plan_step *step);

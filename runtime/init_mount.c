@@ -236,6 +236,15 @@ static bool is_mount_root(int fd) {
         return syscall(SYS_statx, fd, "", AT_EMPTY_PATH, 0, &st) == 0 && st.stx_attributes & STATX_ATTR_MOUNT_ROOT;
 }
 
+int init_link(struct init *init, const struct plan_step *step) {
+        const char *directory = plan_string(step, 0), *name = plan_string(step, 1);
+        _cleanup_close_ int dir = init_open(init, directory, false);
+
+        if (dir < 0 || symlinkat(plan_string(step, 2), dir, name) < 0)
+                return init_fail(init, dir < 0 ? -dir : errno, "make the link %s/%s", directory, name);
+        return 0;
+}
+
 int init_readonly(struct init *init, const struct plan_step *step) {
         const char *path = plan_string(step, 0);
         _cleanup_close_ int target = -EBADF, tree = -EBADF;

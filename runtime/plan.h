@@ -60,6 +60,7 @@ enum plan_step_kind {
         PLAN_HOOK, /* nacelle-oci: run a program; a, b: numbers of args and env, c: seconds; strings: path, what goes to
                     * its standard input, args, env */
         PLAN_GO,   /* nacelle-oci: go on when the parent says so, which it may have done long ago */
+        PLAN_LINK, /* string 1 in the directory string 0 becomes a link to string 2 */
         PLAN_KINDS,
 };
 

@@ -159,6 +159,21 @@ static void add_new(const struct container_spec *spec, const struct mount_spec *
         step->flags = mount->copy_up ? PLAN_F_COPY_UP : 0;
 }
 
+/* A hierarchy of several controllers is found by each of their names. */
+static void add_cgroup_links(const struct mount_spec *mount, const struct cgroup_mount *cgroup, struct plan *plan) {
+        char options[sizeof(cgroup->options)], *save = NULL;
+
+        if (!strchr(cgroup->options, ','))
+                return;
+        snprintf(options, sizeof(options), "%s", cgroup->options);
+        for (char *one = strtok_r(options, ",", &save); one; one = strtok_r(NULL, ",", &save)) {
+                const char *strings[] = { mount->destination, one, cgroup->name };
+
+                if (!strchr(one, '=') && strcmp(one, cgroup->name) != 0)
+                        plan_add_strings(plan, PLAN_LINK, -1, strings, ELEMENTS(strings));
+        }
+}
+
 /* The container's cgroups by binds of their directories: as the mounts of a cgroup namespace would look, and the same
  * without one. */
 static int add_cgroups(const struct container_spec *spec, const struct mount_spec *mount, struct plan *plan,
@@ -166,7 +181,7 @@ static int add_cgroups(const struct container_spec *spec, const struct mount_spe
         const struct mount_spec place = { .type = "tmpfs",
                                           .source = "tmpfs",
                                           .destination = mount->destination,
-                                          .options = "mode=755,size=0",
+                                          .options = "mode=755",
                                           .attributes = mount->attributes & ~(uint64_t)MOUNT_ATTR_RDONLY };
         bool hybrid = spec->n_cgroup_mounts > 0 && spec->cgroup_mounts[0].name[0] != '\0';
         int r = 0;
@@ -183,6 +198,8 @@ static int add_cgroups(const struct container_spec *spec, const struct mount_spe
                 snprintf(path, sizeof(path), "%s%s%s", mount->destination, hybrid ? "/" : "",
                          spec->cgroup_mounts[i].name);
                 r = add_bind(spec, &bind, -EBADF, plan, err);
+                if (r == 0)
+                        add_cgroup_links(mount, &spec->cgroup_mounts[i], plan);
         }
         if (hybrid && r == 0 && mount->attributes & MOUNT_ATTR_RDONLY)
                 plan_add_string(plan, PLAN_READONLY, mount->destination);

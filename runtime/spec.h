@@ -26,7 +26,7 @@ struct seccomp_filter;
 #define SPEC_MOUNTS_MAX 4096
 #define SPEC_LAYERS_MAX 500
 #define SPEC_GROUPS_MAX 65536
-#define SPEC_CGROUPS_MAX 16
+#define SPEC_CGROUPS_MAX 20
 
 enum namespace_type {
         NAMESPACE_MOUNT,

@@ -17,7 +17,7 @@
 #define SHIM_CONTAINERS_MAX 512
 #define SHIM_CONNECTIONS_MAX 256
 #define SHIM_FDS_MAX 4500 /* in one request */
-#define SHIM_TASKS_MAX 16
+#define SHIM_TASKS_MAX 20
 #define SHIM_TAPS_MAX 16     /* attached at once to one container */
 #define SHIM_QUIT_SECONDS 10 /* how long killed processes are waited for at the end */
 

@@ -20,7 +20,7 @@
 static const struct {
         const char *mountinfo;
         size_t n;
-        struct cg_mount mounts[3];
+        struct cg_mount mounts[5];
 } mounts[] = {
         { "25 30 0:23 / /sys rw,nosuid - sysfs sysfs rw\n"
           "35 25 0:30 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw,nsdelegate\n",
@@ -31,12 +31,15 @@ static const struct {
           "37 31 0:34 / /sys/fs/cgroup/freezer rw - cgroup cgroup rw,freezer\n"
           "38 31 0:36 / /sys/fs/cgroup/net_cls rw - cgroup cgroup rw,net_cls,net_prio\n"
           "40 31 0:37 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,xattr,name=systemd\n"
-          "41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
-          3,
+          "41 31 0:37 / /mnt rw - cgroup cgroup rw,xattr,release_agent=/lib/agent,name=systemd\n"
+          "42 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw",
+          5,
           { { .path = "/sys/fs/cgroup/cpu,cpuacct",
               .options = "cpu,cpuacct",
               .controllers = CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUACCT) },
             { .path = "/sys/fs/cgroup/freezer", .options = "freezer", .controllers = CG_BIT(CGROUP_FREEZER) },
+            { .path = "/sys/fs/cgroup/net_cls", .options = "net_cls,net_prio" },
+            { .path = "/sys/fs/cgroup/systemd", .options = "name=systemd" },
             { .path = "/sys/fs/cgroup/unified", .v2 = true } } },
         /* A container's view of its own cgroup, and a second mount of one hierarchy. */
         { "35 25 0:30 /pod /run/somewhere rw - cgroup2 cgroup2 rw\n"
