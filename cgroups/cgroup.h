@@ -70,6 +70,11 @@ int cgroup_prune(const struct cgroups *cgroups, const char *path, struct err **e
 /* SIGKILL to every process in the cgroup and below: cgroup.kill, or under the freezer. Does not wait. */
 int cgroup_kill(const struct cgroups *cgroups, const char *path, struct err **err);
 
+/* Kills what is in the cgroup and below, which stays, and waits until it is empty, at most CGROUP_END_SECONDS: then
+ * -EBUSY names a process that stays. One that is empty, or does not exist, costs next to nothing. */
+int cgroup_end(const struct cgroups *cgroups, const char *path, struct err **err);
+#define CGROUP_END_SECONDS 2
+
 bool cgroup_exists(const struct cgroups *cgroups, const char *path);
 
 /* Names of the cgroups directly below @path, NULL-terminated; free each and the array. */

@@ -183,6 +183,19 @@ int cgroup_kill(const struct cgroups *c, const char *path, struct err **err) {
         return r < 0 ? err_errno(err, -r, "cgroup %s: kill its processes", rel) : 0;
 }
 
+/* Whether processes are in the cgroup or below. */
+static bool is_populated(const struct cgroups *c, const char *rel) {
+        char path[CGROUP_PATH_MAX + 1], text[256];
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0;
+
+        if (c->v2)
+                return cg_read(c->v2, rel, "cgroup.events", text, sizeof(text)) == 0 &&
+                       cg_field(text, "populated") == 1;
+        snprintf(path, sizeof(path), "/%s", rel);
+        return cgroup_pids(c, path, true, &pids, &n, NULL) == 0 && n > 0;
+}
+
 static int remove_one(const struct hierarchy *h, const char *rel, void *userdata) {
         return unlinkat(h->fd, rel, AT_REMOVEDIR) < 0 && errno != ENOENT ? -errno : 0;
 }
@@ -220,7 +233,7 @@ int cgroup_prune(const struct cgroups *c, const char *path, struct err **err) {
         return r;
 }
 
-static int still_busy(const struct cgroups *c, const char *rel, struct err **err) {
+static int still_busy(const struct cgroups *c, const char *rel, int seconds, struct err **err) {
         char path[CGROUP_PATH_MAX + 1];
         _cleanup_free_ pid_t *pids = NULL;
         size_t n = 0;
@@ -229,7 +242,7 @@ static int still_busy(const struct cgroups *c, const char *rel, struct err **err
         cgroup_pids(c, path, true, &pids, &n, NULL);
         if (n > 0)
                 return err_set(err, EBUSY, "cgroup %s: process %d does not end within %d s of SIGKILL", rel, pids[0],
-                               CGROUP_KILL_SECONDS);
+                               seconds);
         return err_set(err, EBUSY, "cgroup %s: cannot be removed though it has no processes", rel);
 }
 
@@ -254,7 +267,27 @@ int cgroup_remove(const struct cgroups *c, const char *path, struct err **err) {
                 if (remove_all(c, rel) == 0)
                         return 0;
                 if (now_ms() >= deadline_ms)
-                        return still_busy(c, rel, err);
+                        return still_busy(c, rel, CGROUP_KILL_SECONDS, err);
                 pause_v1(); /* the last process is on its way out of the other hierarchies */
         }
+}
+
+int cgroup_end(const struct cgroups *c, const char *path, struct err **err) {
+        int64_t deadline_ms = now_ms() + CGROUP_END_SECONDS * 1000;
+        char rel[CGROUP_PATH_MAX];
+        int r = cg_resolve(c, path, rel, err);
+
+        if (r < 0 || !is_populated(c, rel))
+                return r;
+        r = cgroup_kill(c, path, err);
+        if (r < 0)
+                return r;
+        if (c->v2)
+                wait_event(c->v2, rel, "populated", 0, deadline_ms);
+        while (is_populated(c, rel)) {
+                if (now_ms() >= deadline_ms)
+                        return still_busy(c, rel, CGROUP_END_SECONDS, err);
+                pause_v1();
+        }
+        return 0;
 }

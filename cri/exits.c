@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "cgroups/cgroup.h"
 #include "cgroups/oom.h"
 #include "cri/call.h"
 #include "cri/emit.h"
@@ -51,6 +52,13 @@ static void take_oom(struct cri_container *container, const struct oom_state *st
         emit_oom(container, state);
 }
 
+void exits_end_rest(const struct cri_container *container) {
+        _cleanup_err_ struct err *err = NULL;
+
+        if (cgroup_end(container->sandbox->cri->cgroups, container->cgroup, &err) < 0)
+                log_warning("container %s: %s", container->id, err_text(err));
+}
+
 struct end_job {
         struct pool_job job; /* first */
         struct cri_container *container;
@@ -72,6 +80,7 @@ static void end_work(struct pool_job *job) {
                 if (asprintf(&message, "killed for its memory: %s", oom_explain(&end->oom, text)) >= 0)
                         end->exit.message = message;
         }
+        exits_end_rest(container);
         if (record_write(cri, RECORD_EXIT, container->id, &end->exit.base, &err) < 0)
                 log_warning("container %s: its exit code is not on disk: %s", container->id, err_text(err));
 }

@@ -11,9 +11,13 @@
 /* The container's process runs; its STARTING or CREATED phase ends. */
 void container_started(struct cri_container *container, const struct container_state *state);
 
-/* Its process has ended, or never ran. Writes that down on the pool; then the phase is EXITED and whoever waits is
- * told. */
+/* Its process has ended, or never ran. What is left of it is killed and its end written down, on the pool; then the
+ * phase is EXITED and whoever waits is told. */
 void container_ended(struct cri_container *container, const struct container_state *state);
+
+/* Ends what a container's first process left behind in its cgroup: in a pid namespace that is not the container's own
+ * (the host's, the pod's, another container's) children and execs outlive it. Blocks. */
+void exits_end_rest(const struct cri_container *container);
 
 /* Its start failed with @err. */
 void container_start_failed(struct cri_container *container, const struct err *err);

@@ -148,6 +148,7 @@ static void lose_sandbox(struct cri_sandbox *sandbox) {
         for (struct cri_container *c = sandbox->containers; c; c = c->next_in_sandbox) {
                 if (c->phase == PHASE_EXITED)
                         continue;
+                exits_end_rest(c);
                 c->phase = PHASE_EXITED;
                 c->exit_code = EXIT_CODE_UNKNOWN;
                 c->reason = "Unknown";

@@ -75,8 +75,8 @@ static int open_v1_tree(void **state) {
         for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
                 if (c->by_controller[i] == last)
                         c->by_controller[i] = NULL;
-        c->by_controller[CGROUP_FREEZER]->used = true;
-        c->by_controller[CGROUP_DEVICES]->used = true;
+        c->by_controller[CGROUP_FREEZER]->required = true;
+        c->by_controller[CGROUP_DEVICES]->required = true;
         return cgroup_create(c, "", NULL);
 }
 
@@ -286,20 +286,23 @@ static void check_join(void) {
         while (fgets(text, sizeof(text), f))
                 in += strcmp(strrchr(text, ':') + 1, full) == 0;
         fclose(f);
-        size_t used = 0;
-        for (size_t i = 0; i < c->n; i++)
-                used += c->hierarchies[i].used;
-        assert_int_equal(in, used);
+        assert_int_equal(in, c->n);
         assert_ok(cgroup_kill(c, WEB, &err));
         assert_int_equal(end(pid), SIGKILL);
 }
 
 /* Limits on demand take the processes that run already along. */
 static void check_late_cpuset(void) {
+        const struct hierarchy *h = c->by_controller[CGROUP_CPUSET];
         struct cgroup_limits l = { .cpuset_cpus = "0" };
-        pid_t pid = start(WEB, sleep_long);
+        char rel[CGROUP_PATH_MAX];
         cpu_set_t cpus;
+        pid_t pid;
 
+        assert_ok(cg_resolve(c, WEB, rel, &err));
+        if (h && !h->mount.v2)
+                assert_int_equal(unlinkat(h->fd, rel, AT_REMOVEDIR), 0);
+        pid = start(WEB, sleep_long);
         wait_for_processes(1);
         assert_ok(cgroup_apply(c, WEB, &l, &err));
         assert_int_equal(sched_getaffinity(pid, sizeof(cpus), &cpus), 0);
@@ -631,10 +634,34 @@ static void check_mounts(void) {
         assert_true(n >= 1);
         for (size_t i = 0; i < n; i++)
                 assert_int_equal(access(m[i].source, F_OK), 0);
-        if (c->mode == CGROUP_V2)
+        if (c->mode == CGROUP_V2) {
+                assert_int_equal(n, 1);
                 assert_string_equal(m[0].name, "");
-        else
-                assert_string_not_equal(m[0].name, "");
+                return;
+        }
+        assert_int_equal(n, c->n - (c->mode == CGROUP_HYBRID));
+        for (size_t i = 0; i < n; i++) {
+                assert_string_not_equal(m[i].name, "");
+                assert_string_not_equal(m[i].options, "");
+        }
+}
+
+/* What is left in a cgroup whose first process has gone. */
+static void check_end(void) {
+        pid_t pid = start(WEB, fork_and_sleep);
+        pid_t *pids;
+        size_t n;
+
+        wait_for_processes(21);
+        kill(pid, SIGKILL);
+        end(pid);
+        assert_ok(cgroup_end(c, WEB, &err));
+        assert_ok(cgroup_pids(c, WEB, true, &pids, &n, &err));
+        assert_int_equal(n, 0);
+        free(pids);
+        assert_true(cgroup_exists(c, WEB));
+        assert_ok(cgroup_end(c, WEB, &err));
+        assert_ok(cgroup_end(c, POD "/none", &err));
 }
 
 static double ms(void) {
@@ -695,6 +722,7 @@ TEST(stats)
 TEST(hugetlb)
 TEST(io)
 TEST(children)
+TEST(end)
 TEST(prune)
 TEST(mounts)
 TEST(cost)
@@ -703,9 +731,12 @@ TEST(cost)
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                EACH(limits), EACH(refusals), EACH(unified),         EACH(join),   EACH(late_cpuset), EACH(pids_limit),
-                EACH(freeze), EACH(devices),  EACH(device_refusals), EACH(oom),    EACH(stats),       EACH(hugetlb),
-                EACH(io),     EACH(children), EACH(prune),           EACH(mounts), EACH(cost),
+                EACH(limits), EACH(refusals),    EACH(unified),
+                EACH(join),   EACH(late_cpuset), EACH(pids_limit),
+                EACH(freeze), EACH(devices),     EACH(device_refusals),
+                EACH(oom),    EACH(stats),       EACH(hugetlb),
+                EACH(io),     EACH(children),    EACH(end),
+                EACH(prune),  EACH(mounts),      EACH(cost),
         };
         int failed = cmocka_run_group_tests_name("as the machine is", tests, open_tree, close_tree);
 
