@@ -20,6 +20,7 @@ struct cri_exec {
 
 static void exec_free(struct cri_exec *exec) {
         close_fd(exec->master);
+        exec->container->sandbox->execs--;
         container_unref(exec->container);
         free(exec);
 }
@@ -133,6 +134,15 @@ static int check_running(const struct cri_container *container, struct err **err
         return err_set(err, EINVAL, "container is in %s state", states[container_state(container)]);
 }
 
+static int check_number(const struct cri_sandbox *sandbox, struct err **err) {
+        const Cri__PodSandboxMetadata *pod = sandbox->config->metadata;
+
+        if (sandbox->execs < CRI_EXECS_MAX)
+                return 0;
+        return err_set(err, ENOBUFS, "%d processes are executed in pod %s/%s at once; no more are possible",
+                       CRI_EXECS_MAX, pod->namespace_, pod->name);
+}
+
 static int start(struct cri_exec *exec, const struct cri_exec_request *request, struct ends *ends, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct cri *cri = exec->container->sandbox->cri;
@@ -167,6 +177,8 @@ int cri_exec_start(struct cri *cri, const struct cri_exec_request *request, cri_
         r = container_find(cri, request->container_id, &container, err);
         if (r >= 0)
                 r = check_running(container, err);
+        if (r >= 0)
+                r = check_number(container->sandbox, err);
         if (r >= 0 && (!request->args || !request->args[0]))
                 r = err_set(err, EINVAL, "no command to run");
         if (r < 0)
@@ -177,6 +189,7 @@ int cri_exec_start(struct cri *cri, const struct cri_exec_request *request, cri_
         *exec = (struct cri_exec){
                 .container = container_ref(container), .done = done, .data = data, .master = -EBADF
         };
+        container->sandbox->execs++;
         r = start(exec, request, &ends, err);
         if (r >= 0) {
                 *ret_streams =
@@ -206,6 +219,11 @@ void cri_exec_hang_up(struct cri_exec *exec) {
 
 void cri_exec_kill(struct cri_exec *exec) {
         exec_kill(exec->exec);
+}
+
+void cri_exec_abandon(struct cri_exec *exec) {
+        exec_cancel(exec->exec);
+        exec_free(exec);
 }
 
 void cri_set_streaming(struct cri *cri, const struct cri_streaming *streaming) {

@@ -10,6 +10,7 @@
 #include "cri/cri.h"
 
 #define CRI_EXEC_ARGS_MAX 4096
+#define CRI_EXECS_MAX 1024 /* at once in all containers of a sandbox; one more is refused (ENOBUFS) */
 
 /* The caller's ends, non-blocking and close-on-exec; they are the caller's to close. With a terminal, out and in are
  * the same terminal's descriptors (two duplicates) and err is -EBADF. -EBADF: not asked for, or not there. */
@@ -33,8 +34,8 @@ struct cri_exec;
 typedef void (*cri_exec_done_fn)(void *data, int exit_code, const struct err *err);
 
 /* Runs a process in a running container with its user, environment, capabilities and limits. Everything of @request is
- * copied. Returns 0 with the streams; -ENOENT (no such container) or -EINVAL (it is not running).
- * Then @done is not called. */
+ * copied. Returns 0 with the streams; -ENOENT (no such container), -EINVAL (it is not running) or -ENOBUFS
+ * (CRI_EXECS_MAX). Then @done is not called. */
 int cri_exec_start(struct cri *cri, const struct cri_exec_request *request, cri_exec_done_fn done, void *data,
                    struct cri_streams *ret_streams, struct cri_exec **ret_exec, struct err **err);
 int cri_exec_resize(struct cri_exec *exec, uint16_t rows, uint16_t columns);
@@ -43,6 +44,8 @@ int cri_exec_resize(struct cri_exec *exec, uint16_t rows, uint16_t columns);
 void cri_exec_hang_up(struct cri_exec *exec);
 /* SIGKILL to the process and its session; @done comes as usual. */
 void cri_exec_kill(struct cri_exec *exec);
+/* Kills it without waiting for that: @exec is gone, and @done is not called. */
+void cri_exec_abandon(struct cri_exec *exec);
 
 /* Attach is done on the pool, and called back: with @streams, the caller's, or with @err. */
 typedef void (*cri_streams_fn)(void *data, const struct cri_streams *streams, const struct err *err);

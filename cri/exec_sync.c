@@ -12,6 +12,7 @@
 #define OUTPUT_MAX (CRI_EXEC_SYNC_OUTPUT_MAX - 4096)
 #define READ_SIZE 65536
 #define TIMEOUT_SECONDS_MAX (365 * 24 * 3600ll)
+#define KILL_SECONDS 5 /* how long a killed process may take to end */
 
 struct output {
         uv_poll_t poll; /* first */
@@ -139,20 +140,35 @@ static void on_done(void *data, int exit_code, const struct err *err) {
         uv_close((uv_handle_t *)&sync->timer, on_closed);
 }
 
+/* A shim that does not answer, because somebody stopped it, holds up nobody. */
+static void on_not_killed(uv_timer_t *timer) {
+        struct sync *sync = timer->data;
+        _cleanup_err_ struct err *err = NULL;
+
+        if (!sync->exec)
+                return;
+        err_set(&err, ETIMEDOUT, "it was not killed within %d s", KILL_SECONDS);
+        cri_exec_abandon(sync->exec);
+        on_done(sync, -1, err);
+}
+
+static void end_it(struct sync *sync) {
+        if (!sync->exec)
+                return;
+        cri_exec_kill(sync->exec);
+        uv_timer_start(&sync->timer, on_not_killed, KILL_SECONDS * 1000, 0);
+}
+
 static void on_timeout(uv_timer_t *timer) {
         struct sync *sync = timer->data;
 
         sync->timed_out = true;
-        if (sync->exec)
-                cri_exec_kill(sync->exec);
+        end_it(sync);
 }
 
 /* The client has gone. */
 static void cancel(struct cri_call *call) {
-        struct sync *sync = call->state;
-
-        if (sync->exec)
-                cri_exec_kill(sync->exec);
+        end_it(call->state);
 }
 
 static void output_open(struct sync *sync, struct output *output, int fd) {

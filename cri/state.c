@@ -4,6 +4,8 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "lib/handle.h"
+
 const char *entry_find(void *const *entries, size_t n, const char *key) {
         for (size_t i = 0; i < n; i++) {
                 const struct cri_entry *entry = entries[i];
@@ -201,6 +203,7 @@ struct cri_sandbox *sandbox_ref(struct cri_sandbox *sandbox) {
 
 struct cri_sandbox *sandbox_unref(struct cri_sandbox *sandbox) {
         if (sandbox && --sandbox->refs == 0) {
+                handle_free(sandbox->await_timer);
                 arena_free(sandbox->arena);
                 free(sandbox);
         }

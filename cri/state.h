@@ -51,9 +51,11 @@ struct cri_sandbox {
         unsigned recoveries;       /* in a row: each soon after the one before */
         bool starting;             /* a container, through the shim: recovery waits for its end */
         struct cri_queue awaiting; /* calls that go on when recovery has ended */
+        uv_timer_t *await_timer;   /* of those that wait for a recovery to begin; NULL until some did */
         struct shim_watch *watch;
         pid_t shim_pid;
         struct cri_container *containers; /* oldest first, by next_in_sandbox */
+        unsigned execs;                   /* under way in them */
         struct cri_call *turn;            /* who works on it */
         struct cri_queue waiting;         /* who is next */
         uint64_t cpu_ns, cpu_time;        /* of the last stats */

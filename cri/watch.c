@@ -6,6 +6,7 @@
 #include "cri/exits.h"
 #include "cri/record.h"
 #include "cri/sandbox.h"
+#include "lib/handle.h"
 #include "lib/log.h"
 #include "runtime/events.h"
 
@@ -30,6 +31,9 @@ static void on_changed(void *data, const struct container_state *state) {
 #define RECOVERY_DELAY_MS 50
 #define RECOVERY_DELAY_MAX_MS 3200
 #define RECOVERY_FAILURES_MAX 20
+
+/* How long after a shim was met dead its death is told at the latest. */
+#define DEATH_SECONDS 5
 
 struct recovery {
         struct pool_job job; /* first */
@@ -153,11 +157,31 @@ void sandbox_start_ended(struct cri_sandbox *sandbox) {
                 recovery_begin(recovery);
 }
 
+/* Nobody told of a death: there was none, and nothing is coming that could be waited for. */
+static void on_await_over(uv_timer_t *timer) {
+        struct cri_sandbox *sandbox = timer->data;
+
+        if (!sandbox->recovery)
+                calls_go_on(sandbox->cri, &sandbox->awaiting);
+}
+
+/* With a watch, the death is told to it yet. */
+static bool await_death(struct cri_sandbox *sandbox, pid_t met) {
+        if (!sandbox->watch || sandbox->shim_pid != met)
+                return false;
+        if (!sandbox->await_timer)
+                sandbox->await_timer = handle_timer(sandbox->cri->loop, sandbox);
+        if (!sandbox->await_timer)
+                return false;
+        if (!uv_is_active((uv_handle_t *)sandbox->await_timer))
+                uv_timer_start(sandbox->await_timer, on_await_over, DEATH_SECONDS * 1000, 0);
+        return true;
+}
+
 void sandbox_await_shim(struct cri_call *call, pid_t met, void (*then)(struct cri_call *call)) {
         struct cri_sandbox *sandbox = call->sandbox;
 
-        /* With a watch, the death is told to it yet. */
-        if (sandbox->recovery || (sandbox->watch && sandbox->shim_pid == met))
+        if (sandbox->recovery || await_death(sandbox, met))
                 call_await(call, &sandbox->awaiting, then);
         else
                 then(call);

@@ -37,7 +37,14 @@ void client_request(struct wire_request *request, enum wire_request_type type, c
         snprintf(request->id, sizeof(request->id), "%s", id ? id : "");
 }
 
-int client_connect(struct runtime *runtime, const char *sandbox, int *ret_socket, struct err **err) {
+static int connect_failed(const char *sandbox, int code, struct err **err) {
+        if (code == EAGAIN)
+                return err_set(err, ENOBUFS, "sandbox %s: its shim has more requests waiting than it takes", sandbox);
+        return err_set(err, code == ECONNREFUSED || code == ENOENT ? RUNTIME_NO_SHIM : code,
+                       "sandbox %s: its shim does not answer: %s", sandbox, strerror(code));
+}
+
+int client_connect(struct runtime *runtime, const char *sandbox, int flags, int *ret_socket, struct err **err) {
         const struct timeval timeout = { .tv_sec = CLIENT_TIMEOUT_SECONDS };
         struct sockaddr_un address = { .sun_family = AF_UNIX };
         _cleanup_close_ int dir = -EBADF, fd = -EBADF;
@@ -45,17 +52,28 @@ int client_connect(struct runtime *runtime, const char *sandbox, int *ret_socket
 
         if (r < 0)
                 return r;
-        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+        fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
         if (fd < 0)
                 return err_errno(err, errno, "socket");
+        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+        setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &timeout, sizeof(timeout));
         /* By the directory's descriptor: a socket's path may have 107 bytes only. */
         snprintf(address.sun_path, sizeof(address.sun_path), "/proc/self/fd/%d/shim.sock", dir);
         if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return err_set(err, errno == ECONNREFUSED || errno == ENOENT ? RUNTIME_NO_SHIM : errno,
-                               "sandbox %s: its shim does not answer: %s", sandbox, strerror(errno));
-        setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &timeout, sizeof(timeout));
+                return connect_failed(sandbox, errno, err);
         *ret_socket = TAKE_FD(fd);
         return 0;
+}
+
+/* A shim that cannot serve a connection says why before it ends it; one that says nothing has died. */
+static int take_refusal(int socket, struct err **err) {
+        struct client_reply reply;
+        int r = client_receive(socket, &reply, err);
+
+        if (r < 0)
+                return r;
+        close_fd(reply.fd);
+        return err_set(err, reply.head.code ? reply.head.code : EIO, "%s", reply.head.text);
 }
 
 int client_send(int socket, struct wire_request *request, struct plan *plan, struct err **err) {
@@ -69,7 +87,7 @@ int client_send(int socket, struct wire_request *request, struct plan *plan, str
                 r = plan_send(socket, p, &(struct plan_packet){ request, sizeof(*request), request->plan_fd },
                               &(struct plan_packet){ &more, sizeof(more), -1 });
         if (r == -EPIPE || r == -ECONNRESET)
-                return err_set(err, RUNTIME_NO_SHIM, "the shim died");
+                return take_refusal(socket, err);
         return r < 0 ? err_errno(err, -r, "send to the shim") : 0;
 }
 
@@ -78,6 +96,9 @@ int client_receive(int socket, struct client_reply *ret_reply, struct err **err)
         size_t n_fds = 0;
         ssize_t n = wire_receive(socket, &reply.head, sizeof(reply.head), &reply.fd, 1, &n_fds);
 
+        /* Its end is told first, once, where a request stayed unread; what it said before is behind that. */
+        if (n == -ECONNRESET)
+                n = wire_receive(socket, &reply.head, sizeof(reply.head), &reply.fd, 1, &n_fds);
         if (n < 0 && n != -ECONNRESET) {
                 close_fd(n_fds ? reply.fd : -EBADF);
                 return n == -EAGAIN ?
@@ -98,7 +119,7 @@ int client_receive(int socket, struct client_reply *ret_reply, struct err **err)
 int client_call(struct runtime *runtime, const char *sandbox, struct wire_request *request, struct plan *plan,
                 client_state state, void *data, struct err **err) {
         _cleanup_close_ int socket = -EBADF;
-        int r = client_connect(runtime, sandbox, &socket, err), result = 0;
+        int r = client_connect(runtime, sandbox, 0, &socket, err), result = 0;
 
         if (r == 0)
                 r = client_send(socket, request, plan, err);

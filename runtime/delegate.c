@@ -119,7 +119,7 @@ static int call_shim(struct delegated *d, const struct container_spec *spec, str
         r = plan_check(plan);
         if (r < 0)
                 return err_errno(err, -r, "run %s", d->program);
-        r = client_connect(d->runtime, d->sandbox, &socket, err);
+        r = client_connect(d->runtime, d->sandbox, 0, &socket, err);
         if (r == 0)
                 r = client_send(socket, &request, plan, err);
         while (r == 0) {

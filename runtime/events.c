@@ -148,11 +148,10 @@ int shim_watch_new(uv_loop_t *loop, struct runtime *runtime, const char *sandbox
 
         if (!watch)
                 return err_set(err, ENOMEM, "out of memory");
-        r = client_connect(runtime, sandbox, &socket, err);
+        r = client_connect(runtime, sandbox, SOCK_NONBLOCK, &socket, err);
         if (r < 0)
                 return r;
         client_request(&request, WIRE_SUBSCRIBE, "");
-        fcntl(socket, F_SETFL, O_NONBLOCK);
         r = client_send(socket, &request, NULL, err);
         if (r < 0)
                 return r;

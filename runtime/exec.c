@@ -112,11 +112,9 @@ int exec_start(uv_loop_t *loop, struct runtime *runtime, const char *sandbox, co
                 return err_set(err, EINVAL, "exec: there is no command");
         r = plan_exec(runtime, sandbox, container, spec, &plan, &request, &document, err);
         if (r == 0)
-                r = client_connect(runtime, sandbox, &socket, err);
-        if (r == 0) {
-                fcntl(socket, F_SETFL, O_NONBLOCK);
+                r = client_connect(runtime, sandbox, SOCK_NONBLOCK, &socket, err);
+        if (r == 0)
                 r = client_send(socket, &request, &plan, err);
-        }
         if (r == 0 && (r = uv_poll_init(loop, &exec->poll, socket)) < 0)
                 err_set(err, -r, "exec in %s: %s", container, uv_strerror(r));
         if (r < 0) {

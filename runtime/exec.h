@@ -31,8 +31,8 @@ typedef void (*exec_done)(void *data, const struct exec_result *result);
 
 void exec_spec_init(struct exec_spec *spec);
 
-/* -ENOENT: no shim. On failure @done is not called. What the shim finds (no such container, it does not run, no such
- * program) comes as the result's error. */
+/* -ENOENT: no shim; -ENOBUFS: more are executed than it takes. On failure @done is not called. What the shim finds (no
+ * such container, it does not run, no such program) comes as the result's error. */
 int exec_start(uv_loop_t *loop, struct runtime *runtime, const char *sandbox, const char *container,
                const struct exec_spec *spec, exec_done done, void *data, struct exec **ret_exec, struct err **err);
 

@@ -15,7 +15,7 @@
 #include "runtime/sys.h"
 
 #define CHILD_STACK (32 * 1024)
-#define BACKLOG 128
+#define BACKLOG 2048 /* of execs that come at once; more than a shim serves */
 
 struct start {
         const struct runtime *runtime;

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
@@ -64,11 +65,16 @@ static int tap_open(struct container *container, enum log_stream_name name, int 
         return 0;
 }
 
+static unsigned count_free(const struct container *container) {
+        return SHIM_TAPS_MAX - container->n_taps;
+}
+
 int container_attach(struct connection *connection, struct request *request) {
         struct container *container = container_find(connection->shim, request->head.id);
         static const enum log_stream_name names[2] = { LOG_STDOUT, LOG_STDERR };
         const int indexes[2] = { request->head.stdout_fd, request->head.stderr_fd };
         struct wire_reply reply;
+        char text[96];
         int in;
 
         if (!container)
@@ -79,6 +85,12 @@ int container_attach(struct connection *connection, struct request *request) {
                 container->taps = shim_map(SHIM_TAPS_MAX * sizeof(struct tap));
         if (!container->taps)
                 return -ENOMEM;
+        if (count_free(container) < ELEMENTS(indexes)) {
+                snprintf(text, sizeof(text), "%d clients are attached to the container; no more are possible",
+                         SHIM_TAPS_MAX / 2);
+                connection_answer(connection, ENOBUFS, text);
+                return 1;
+        }
         for (int i = 0; i < 2; i++) {
                 int fd = request_take(request, indexes[i]), r = tap_open(container, names[i], fd);
 

@@ -328,6 +328,27 @@ static void connection_ready(struct source *source, uint32_t events) {
         shim_unmap(packet, WIRE_PACKET_MAX);
 }
 
+/* Whoever comes when no more can be served is told so: a connection that only ends looks like a shim's death. */
+static void refuse(int fd) {
+        struct wire_reply reply = { .magic = WIRE_MAGIC, .type = WIRE_DONE, .size = sizeof(reply), .code = ENOBUFS };
+
+        snprintf(reply.text, sizeof(reply.text), "the pod's shim has %d requests and execs under way",
+                 SHIM_CONNECTIONS_MAX);
+        if (fd >= 0)
+                wire_send(fd, &reply, sizeof(reply), NULL, 0, NULL, 0);
+}
+
+/* Left in the backlog, a connection would be offered again at once. */
+static void refuse_without_fds(struct shim *shim) {
+        _cleanup_close_ int fd = -EBADF;
+
+        close_fd(shim->spare_fd);
+        fd = accept4(shim->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        refuse(fd);
+        fd = close_fd(fd);
+        shim->spare_fd = fcntl(shim->proc_fd, F_DUPFD_CLOEXEC, 3);
+}
+
 void connection_accept(struct source *source, uint32_t events) {
         struct shim *shim = (struct shim *)((char *)source - offsetof(struct shim, listener));
         _cleanup_close_ int fd = -EBADF;
@@ -337,9 +358,14 @@ void connection_accept(struct source *source, uint32_t events) {
 
         (void)events;
         fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-        if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != 0 ||
-            shim->n_connections >= SHIM_CONNECTIONS_MAX)
+        if (fd < 0 && (errno == EMFILE || errno == ENFILE))
+                refuse_without_fds(shim);
+        if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.uid != 0)
                 return;
+        if (shim->n_connections >= SHIM_CONNECTIONS_MAX) {
+                refuse(fd);
+                return;
+        }
         connection = calloc(1, sizeof(*connection));
         if (!connection)
                 return;

@@ -241,12 +241,20 @@ static int open_streams(struct container *container, struct request *request) {
         return r;
 }
 
-static int check_new(struct shim *shim, const char *id) {
+static int check_new(struct connection *connection, const char *id) {
+        struct shim *shim = connection->shim;
+        char text[96];
+
         if (id[0] == '\0')
                 return -EINVAL;
         if (container_find(shim, id))
                 return -EEXIST;
-        return shim->n_containers < SHIM_CONTAINERS_MAX ? 0 : -EAGAIN;
+        if (shim->n_containers < SHIM_CONTAINERS_MAX)
+                return 0;
+        snprintf(text, sizeof(text), "the pod has %d containers, counting those that have ended; no more are possible",
+                 SHIM_CONTAINERS_MAX);
+        connection_answer(connection, ENOBUFS, text);
+        return 1;
 }
 
 int container_start(struct connection *connection, struct request *request) {
@@ -256,14 +264,14 @@ int container_start(struct connection *connection, struct request *request) {
                 .clone_flags = head->clone_flags, .pid_ns_fd = -EBADF, .join_fd = -EBADF, .late_task = head->late_task
         };
         struct container *container, *target = NULL;
-        int r = check_new(shim, head->id), report = -EBADF;
+        int r = check_new(connection, head->id), report = -EBADF;
         pid_t pid = 0;
 
         if (r == 0 && head->pid_mode == NAMESPACE_TARGET) {
                 target = container_find(shim, head->target);
                 r = target && !target->exited ? 0 : -ESRCH;
         }
-        if (r < 0)
+        if (r != 0)
                 return r;
         container = container_new(shim, request);
         if (!container)
@@ -353,9 +361,9 @@ int container_adopt(struct connection *connection, struct request *request) {
         const struct wire_request *head = &request->head;
         struct shim *shim = connection->shim;
         struct container *container;
-        int r = check_new(shim, head->id), fd;
+        int r = check_new(connection, head->id), fd;
 
-        if (r < 0)
+        if (r != 0)
                 return r;
         container = container_new(shim, request);
         if (!container)

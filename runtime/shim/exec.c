@@ -16,6 +16,7 @@ void exec_free(struct exec *exec) {
         source_close(connection->shim, &exec->report);
         close_fd(exec->pid_fd);
         connection->exec = NULL;
+        connection->shim->n_execs--;
         exec->next = connection->shim->dead_execs;
         connection->shim->dead_execs = exec;
 }
@@ -118,6 +119,10 @@ static void join_container(const struct container *container, struct spawn *how)
         how->n_tasks = container->n_tasks;
 }
 
+#define TEXT_OF(number) #number
+#define TEXT_OF_MACRO(macro) TEXT_OF(macro)
+#define EXECS_TEXT TEXT_OF_MACRO(SHIM_EXECS_MAX) " processes are executed in this pod at once; no more are possible"
+
 int exec_start(struct connection *connection, struct request *request) {
         struct container *container = container_find(connection->shim, request->head.id);
         bool helper = request->head.flags & WIRE_F_HELPER;
@@ -129,6 +134,10 @@ int exec_start(struct connection *connection, struct request *request) {
                 return -ENOENT;
         if (container && (container->exited || !container->running))
                 return -ESRCH;
+        if (connection->shim->n_execs >= SHIM_EXECS_MAX) {
+                connection_answer(connection, ENOBUFS, EXECS_TEXT);
+                return 1;
+        }
         exec = calloc(1, sizeof(*exec));
         if (!exec)
                 return -ENOMEM;
@@ -147,6 +156,7 @@ int exec_start(struct connection *connection, struct request *request) {
         }
         exec->connection = connection;
         connection->exec = exec;
+        connection->shim->n_execs++;
         exec->report = (struct source){ .ready = report_ready, .fd = -EBADF };
         fcntl(report, F_SETFL, O_NONBLOCK);
         r = source_add(connection->shim, &exec->report, report, EPOLLIN);

@@ -15,10 +15,11 @@
 #include "runtime/wire.h"
 
 #define SHIM_CONTAINERS_MAX 512
-#define SHIM_CONNECTIONS_MAX 256
-#define SHIM_FDS_MAX 4500 /* in one request */
+#define SHIM_EXECS_MAX 1024                         /* at once, in all containers */
+#define SHIM_CONNECTIONS_MAX (SHIM_EXECS_MAX + 256) /* an exec's is there until its end; the rest is for requests */
+#define SHIM_FDS_MAX 4500                           /* in one request */
 #define SHIM_TASKS_MAX 20
-#define SHIM_TAPS_MAX 16     /* attached at once to one container */
+#define SHIM_TAPS_MAX 128    /* outputs that are attached to, at once of one container: two each for 64 clients */
 #define SHIM_QUIT_SECONDS 10 /* how long killed processes are waited for at the end */
 
 /* Something in the epoll set; embedded. */
@@ -35,8 +36,9 @@ struct shim {
         int holder_fd;  /* pidfd of the holder of the pod's pid namespace, or none */
         struct source listener;
         struct source signals;
+        int spare_fd; /* given up for a moment to refuse who comes when there are no descriptors left */
         struct connection *connections;
-        unsigned n_connections;
+        unsigned n_connections, n_execs;
         struct container *containers;
         unsigned n_containers;
         struct container *dead_containers; /* until the end of the turn: an event of this turn may still name them */

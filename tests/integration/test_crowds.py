@@ -7,10 +7,14 @@ import subprocess
 
 import pytest
 
+from support import streams
 from support.cri import SERVICES, Client, api
 from support.node import wait_for
 
 CALLS_MAX = 8192  # GRPC_CALLS_MAX
+EXECS_MAX = 1024
+ATTACHED_MAX = 64
+CONTAINERS_MAX = 512
 CHANNELS = 36     # of 256 streams: more than that
 
 
@@ -41,7 +45,9 @@ def create(client, pod, name, *command, **fields):
 class Crowd:
     """Calls of one method over many connections."""
 
-    def __init__(self, node, n, name, timeout=120, **fields):
+    def __init__(self, node, n, name, timeout=120, request_timeout=None, **fields):
+        if request_timeout is not None:
+            fields["timeout"] = request_timeout
         self.clients = [Client(node.socket, **{"grpc.use_local_subchannel_pool": 1}) for _ in range(min(n, CHANNELS))]
         request = getattr(api, SERVICES[name][1].input_type.name)(**fields)
         methods = [c._method(name, False) for c in self.clients]
@@ -82,3 +88,128 @@ def test_calls_that_wait_for_one_container(node, client, pod, n):
     assert crowd.answers() == expected
     assert node.process.poll() is None
     client.call("RemoveContainer", container_id=container)
+
+
+@pytest.mark.parametrize("n", [300, EXECS_MAX, EXECS_MAX + 100])
+def test_execs_at_once(node, client, pod, n):
+    """As many as a pod takes run; the others are refused at once, and all of them are answered."""
+    container = create(client, pod, "one", "sleep", "1000")
+    client.call("StartContainer", container_id=container)
+    # Each runs until all are there.
+    crowd = Crowd(node, n, "ExecSync", container_id=container, cmd=["sh", "-c", "while [ ! -e /go ]; do sleep 1; done"])
+    try:
+        wait_for("all of them", lambda: begun_execs(container, node) == min(n, EXECS_MAX), timeout=60, interval=0.2)
+        if n > EXECS_MAX:
+            refused = wait_for("the refusals", lambda: (lambda done: done if len(done) == n - EXECS_MAX else None)([f for f in crowd.futures if f.done()]))
+            assert {f.exception().code().name for f in refused} == {"RESOURCE_EXHAUSTED"}
+            assert f"{EXECS_MAX} processes are executed in pod default/crowd at once" in refused[0].exception().details()
+            said = node.crictl("exec", container, "true", check=False, timeout=20)
+            assert said.returncode != 0 and f"{EXECS_MAX} processes are executed" in said.stderr
+        # What is no exec is served as before.
+        other = create(client, pod, "other", "sleep", "1000")
+        client.call("StartContainer", container_id=other)
+        client.call("StopContainer", container_id=other)
+    finally:
+        pid = node.inspect(container)["info"]["pid"]
+        open(f"/proc/{pid}/root/go", "w").close()
+    answers = crowd.answers()
+    assert answers == {"OK": min(n, EXECS_MAX), **({"RESOURCE_EXHAUSTED": n - EXECS_MAX} if n > EXECS_MAX else {})}
+    assert client.call("ExecSync", container_id=container, cmd=["echo", "again"]).stdout == b"again\n"
+
+
+def begun_execs(container, node):
+    """Processes of the container's cgroup that wait in its execs."""
+    for path in (f"/sys/fs/cgroup/pids{node.cgroup}", f"/sys/fs/cgroup{node.cgroup}"):
+        for top, _, files in os.walk(path):
+            if top.endswith(container) and "cgroup.procs" in files:
+                with open(top + "/cgroup.procs") as f:
+                    count = 0
+                    for pid in f.read().split():
+                        try:
+                            with open(f"/proc/{pid}/cmdline") as c:
+                                count += "/go" in c.read()
+                        except OSError:
+                            pass
+                    return count
+    return 0
+
+
+def test_a_stopped_container_with_execs_at_once(node, client, pod):
+    """Nobody waits for an exec whose container has ended, and the end needs no exec's place."""
+    container = create(client, pod, "one", "sleep", "1000")
+    client.call("StartContainer", container_id=container)
+    crowd = Crowd(node, EXECS_MAX, "ExecSync", container_id=container, cmd=["sh", "-c", "while [ ! -e /go ]; do sleep 1; done"])
+    wait_for("all of them", lambda: begun_execs(container, node) == EXECS_MAX, timeout=60, interval=0.2)
+    assert client.code("StopContainer", container_id=container, timeout=0)[0] == "OK"
+    assert sum(crowd.answers().values()) == EXECS_MAX
+    assert begun_execs(container, node) == 0
+
+
+def test_a_shim_that_does_not_answer(node, client, pod):
+    """Its execs are answered when their time is over, and the agent serves others."""
+    container = create(client, pod, "one", "sleep", "1000")
+    client.call("StartContainer", container_id=container)
+    os.kill(pod[2], signal.SIGSTOP)
+    try:
+        crowd = Crowd(node, 300, "ExecSync", container_id=container, cmd=["true"], request_timeout=1)
+        assert client.call("Version").runtime_name == "nacelle"
+        assert crowd.answers() == {"DEADLINE_EXCEEDED": 300}
+    finally:
+        os.kill(pod[2], signal.SIGCONT)
+    assert client.call("ExecSync", container_id=container, cmd=["echo", "again"]).stdout == b"again\n"
+
+
+def test_a_shim_that_is_not_found(node, client, pod):
+    """It lives, so that no death is told and no other comes: whoever waited for that is answered all the same."""
+    container = create(client, pod, "one", "sleep", "1000")
+    client.call("StartContainer", container_id=container)
+    path = f"{node.run}/sandboxes/{pod[1]}/shim.sock"
+    os.rename(path, path + ".away")
+    try:
+        crowd = Crowd(node, 20, "ExecSync", container_id=container, cmd=["true"])
+        assert crowd.answers() == {"UNAVAILABLE": 20}
+    finally:
+        os.rename(path + ".away", path)
+    assert client.call("ExecSync", container_id=container, cmd=["echo", "again"]).stdout == b"again\n"
+
+
+def test_clients_attached_at_once(node, client, pod):
+    container = create(client, pod, "one", "sleep", "1000")
+    client.call("StartContainer", container_id=container)
+    attached = []
+    for _ in range(ATTACHED_MAX):
+        attached.append(streams.WebSocket(client.attach_url(container), "v5.channel.k8s.io"))
+        assert refusal(attached[-1]) == ""
+    one_more = streams.WebSocket(client.attach_url(container), "v5.channel.k8s.io")
+    assert f"{ATTACHED_MAX} clients are attached to the container" in refusal(one_more)
+    for c in [one_more, *attached]:
+        c.close()
+    wait_for("room for another", lambda: "are attached" not in attach_and_leave(client, container))
+
+
+def refusal(connection):
+    """What a session says that does not begin; one that does says nothing."""
+    connection.socket.settimeout(0.1)
+    try:
+        return str(connection.rest())
+    except TimeoutError:
+        return ""
+
+
+def attach_and_leave(client, container):
+    with streams.WebSocket(client.attach_url(container), "v5.channel.k8s.io") as c:
+        return refusal(c)
+
+
+def test_containers_of_a_pod(node, client, pod):
+    """Those that have ended are counted until they are removed."""
+    made = []
+    for i in range(CONTAINERS_MAX):
+        made.append(create(client, pod, f"c{i}", "true"))
+        client.call("StartContainer", container_id=made[-1])
+    last = create(client, pod, "last", "true")
+    code, text = client.code("StartContainer", container_id=last)
+    assert code == "RESOURCE_EXHAUSTED" and f"the pod has {CONTAINERS_MAX} containers, counting those that have ended" in text
+    client.call("RemoveContainer", container_id=made[0])
+    another = create(client, pod, "another", "true")
+    client.call("StartContainer", container_id=another)
