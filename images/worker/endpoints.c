@@ -107,6 +107,10 @@ static bool list_has(const char *list, const char *host) {
         return false;
 }
 
+bool endpoint_may_be_plain(const char *host, const char *insecure) {
+        return is_loopback(host) || list_has(insecure, host);
+}
+
 struct endpoint *endpoints_add(struct endpoints *e, const char *url, bool whole_path, struct err **err) {
         const char *scheme = strstr(url, "://"), *rest = scheme ? scheme + 3 : url;
         struct endpoint *item = &e->items[e->count];
@@ -168,6 +172,20 @@ static bool is_server(const char *server, const char *host) {
         return n == strlen(host) && strncmp(server, host, n) == 0;
 }
 
+static void free_secret(char *text) {
+        if (text)
+                explicit_bzero(text, strlen(text));
+        free(text);
+}
+
+void endpoint_forget_auth(struct endpoint *e) {
+        free(e->username);
+        free_secret(e->password);
+        free_secret(e->identity_token);
+        free_secret(e->registry_token);
+        e->username = e->password = e->identity_token = e->registry_token = NULL;
+}
+
 /* What the request itself brings is for the registry, not for its mirrors. */
 static int set_request_auth(const struct image_auth *auth, const char *host, struct endpoint *origin,
                             struct err **err) {
@@ -177,9 +195,7 @@ static int set_request_auth(const struct image_auth *auth, const char *host, str
 
         if (!any || (is_given(auth->server) && !is_server(auth->server, host)))
                 return 0;
-        free(origin->username);
-        free(origin->password);
-        origin->username = origin->password = NULL;
+        endpoint_forget_auth(origin);
         if (is_given(auth->auth))
                 r = config_decode_auth(auth->auth, &origin->username, &origin->password);
         if (r == -EINVAL)
@@ -217,12 +233,12 @@ static int fill(const struct image_transfer_request *q, const char *host, const 
                 if (!endpoints_add_origin(e, host, q->insecure, err))
                         return -EINVAL;
         }
-        r = q->registries ? registries_read_configs(q->registries, e, err) : 0;
+        r = q->registries ? registries_read_configs(q->registries, e->items, e->count, false, err) : 0;
         for (size_t i = 0; i < e->count && r == 0; i++)
                 if (e->items[i].origin)
                         r = set_helped_auth(q, &e->items[i], err);
         if (r == 0 && q->docker_config)
-                r = docker_config_read(q->docker_config, path, e, err);
+                r = docker_config_read(q->docker_config, path, e->items, e->count, err);
         for (size_t i = 0; i < e->count && r == 0; i++) {
                 struct endpoint *item = &e->items[i];
 
@@ -246,31 +262,26 @@ int endpoints_find(const struct image_transfer_request *q, const char *host, con
         return r;
 }
 
-static void free_secret(char *text) {
-        if (text)
-                explicit_bzero(text, strlen(text));
-        free(text);
+void endpoint_clear(struct endpoint *e) {
+        char *texts[] = { e->base, e->host, e->ca_file, e->cert_file, e->key_file, e->username };
+        char *secrets[] = { e->password, e->identity_token, e->registry_token, e->authorization };
+
+        for (size_t i = 0; i < ELEMENTS(texts); i++)
+                free(texts[i]);
+        for (size_t i = 0; i < ELEMENTS(secrets); i++)
+                free_secret(secrets[i]);
+        for (size_t i = 0; i < e->n_headers; i++)
+                free(e->headers[i]);
+        for (size_t i = 0; i < e->n_rewrites; i++) {
+                regfree(&e->rewrites[i].pattern);
+                free(e->rewrites[i].replacement);
+        }
+        *e = (struct endpoint){ .base = NULL };
 }
 
 void endpoints_clear(struct endpoints *e) {
-        for (size_t i = 0; i < e->count; i++) {
-                struct endpoint *item = &e->items[i];
-                char *texts[] = {
-                        item->base, item->host, item->ca_file, item->cert_file, item->key_file, item->username
-                };
-                char *secrets[] = { item->password, item->identity_token, item->registry_token, item->authorization };
-
-                for (size_t j = 0; j < ELEMENTS(texts); j++)
-                        free(texts[j]);
-                for (size_t j = 0; j < ELEMENTS(secrets); j++)
-                        free_secret(secrets[j]);
-                for (size_t j = 0; j < item->n_headers; j++)
-                        free(item->headers[j]);
-                for (size_t j = 0; j < item->n_rewrites; j++) {
-                        regfree(&item->rewrites[j].pattern);
-                        free(item->rewrites[j].replacement);
-                }
-        }
+        for (size_t i = 0; i < e->count; i++)
+                endpoint_clear(&e->items[i]);
         e->count = 0;
 }
 

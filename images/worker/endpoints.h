@@ -52,6 +52,7 @@ struct endpoints {
 int endpoints_find(const struct image_transfer_request *request, const char *host, const char *path,
                    struct endpoints *ret_endpoints, struct err **err);
 void endpoints_clear(struct endpoints *endpoints);
+void endpoint_clear(struct endpoint *endpoint);
 
 /* The image's path as @endpoint has it, by its rewrites; free() it. NULL without memory. */
 char *endpoint_path(const struct endpoint *endpoint, const char *path);

@@ -27,8 +27,14 @@ int hosts_toml_read(const char *dir, const char *host, const char *insecure, str
 /* registries.yaml's mirrors for @host. */
 int registries_read_mirrors(const char *file, const char *host, struct endpoints *endpoints, struct err **err);
 
-/* registries.yaml's credentials and TLS files for the endpoints there are. */
-int registries_read_configs(const char *file, struct endpoints *endpoints, struct err **err);
+/* registries.yaml's credentials and TLS files for the @n endpoints @items; @by_name: not what it says of "*". */
+int registries_read_configs(const char *file, struct endpoint *items, size_t n, bool by_name, struct err **err);
 
-/* docker's config.json: credentials for those endpoints that have none, by host and @path. */
-int docker_config_read(const char *file, const char *path, struct endpoints *endpoints, struct err **err);
+/* docker's config.json: credentials for those of the @n endpoints @items that have none, by host and @path. */
+int docker_config_read(const char *file, const char *path, struct endpoint *items, size_t n, struct err **err);
+
+/* Whether @host ("host:5000") may be asked without TLS: one on loopback, or of @insecure's list. */
+bool endpoint_may_be_plain(const char *host, const char *insecure);
+
+/* Takes away all credentials. */
+void endpoint_forget_auth(struct endpoint *endpoint);

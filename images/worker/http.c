@@ -1,5 +1,6 @@
 #include "images/worker/http.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include <curl/curl.h>
 
+#include "images/worker/challenge.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
@@ -57,8 +59,8 @@ bool http_was_plain(const struct http *http) {
 void http_response_clear(struct http_response *r) {
         free(r->body);
         free(r->location);
-        for (size_t i = 0; i < ELEMENTS(r->authenticate); i++)
-                free(r->authenticate[i]);
+        free(r->url);
+        free(r->authenticate);
         *r = (struct http_response){ 0 };
 }
 
@@ -74,12 +76,41 @@ char *http_resolve(const char *base, const char *location) {
         char *whole = NULL, *copy = NULL;
 
         if (url && curl_url_set(url, CURLUPART_URL, base, 0) == CURLUE_OK &&
-            curl_url_set(url, CURLUPART_URL, location, 0) == CURLUE_OK &&
+            curl_url_set(url, CURLUPART_URL, location, CURLU_URLENCODE) == CURLUE_OK &&
             curl_url_get(url, CURLUPART_URL, &whole, 0) == CURLUE_OK && strncmp(whole, "http", 4) == 0)
                 copy = strdup(whole);
         curl_free(whole);
         curl_url_cleanup(url);
         return copy;
+}
+
+char *http_server(const char *text) {
+        CURLU *url = curl_url();
+        char *scheme = NULL, *host = NULL, *port = NULL, *server = NULL;
+
+        if (url && curl_url_set(url, CURLUPART_URL, text, 0) == CURLUE_OK &&
+            curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+            curl_url_get(url, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+            (curl_url_get(url, CURLUPART_PORT, &port, CURLU_NO_DEFAULT_PORT) == CURLUE_OK || !port) &&
+            asprintf(&server, "%s://%s%s%s", scheme, host, port ? ":" : "", port ?: "") < 0)
+                server = NULL;
+        for (char *p = server; p && *p; p++)
+                *p = (char)tolower((unsigned char)*p);
+        curl_free(scheme);
+        curl_free(host);
+        curl_free(port);
+        curl_url_cleanup(url);
+        return server;
+}
+
+const char *http_shown(const char *url, char ret_text[HTTP_SHOWN_MAX]) {
+        const char *scheme = strstr(url, "://"), *host = scheme ? scheme + 3 : url;
+        size_t n = strcspn(host, "/?#");
+        const char *user = memrchr(host, '@', n);
+
+        snprintf(ret_text, HTTP_SHOWN_MAX, "%.*s%.*s", (int)(host - url), url,
+                 (int)strcspn(user ? user + 1 : host, "?#"), user ? user + 1 : host);
+        return ret_text;
 }
 
 /* The value of header @line when its name is @name. */
@@ -101,11 +132,13 @@ static const char *header_value(const char *line, size_t n, const char *name, si
 }
 
 static void add_challenge(struct http_response *r, const char *value, size_t n) {
-        for (size_t i = 0; i < ELEMENTS(r->authenticate); i++)
-                if (!r->authenticate[i]) {
-                        r->authenticate[i] = strndup(value, n);
-                        return;
-                }
+        size_t have = r->authenticate ? strlen(r->authenticate) : 0;
+        char *longer = n < CHALLENGE_LINES_MAX - have ? realloc(r->authenticate, have + n + 2) : NULL;
+
+        if (!longer)
+                return;
+        r->authenticate = longer;
+        snprintf(longer + have, n + 2, "%.*s\n", (int)n, value);
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *data) {
@@ -193,7 +226,7 @@ static size_t on_send(char *buffer, size_t size, size_t count, void *data) {
         return n;
 }
 
-/* A redirect makes curl send the body again. */
+/* A connection that turns out to be closed makes curl send the body again. */
 static int on_seek(void *data, curl_off_t offset, int origin) {
         struct exchange *x = data;
 
@@ -250,8 +283,7 @@ static void set_options(struct exchange *x, struct curl_slist *headers) {
         curl_easy_setopt(curl, CURLOPT_URL, q->url);
         curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
         curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, https ? "https" : "http,https");
-        curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION,
-                         strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0 ? 1L : 0L);
+        curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, q->follow ? 1L : 0L);
         curl_easy_setopt(curl, CURLOPT_MAXREDIRS, (long)HTTP_REDIRECTS_MAX);
         curl_easy_setopt(curl, CURLOPT_HTTP_VERSION,
                          (long)CURL_HTTP_VERSION_1_1); /* one stream each: HTTP/2 only costs */
@@ -312,7 +344,8 @@ static int code_of(CURLcode code) {
 int http_perform(struct http *http, const struct http_request *q, struct http_response *r, struct err **err) {
         struct exchange x = { .http = http, .request = q, .response = r };
         struct curl_slist *headers = make_headers(q);
-        char text[CURL_ERROR_SIZE] = "";
+        char text[CURL_ERROR_SIZE] = "", url[HTTP_SHOWN_MAX];
+        const char *effective = NULL;
         CURLcode code;
 
         http_response_clear(r);
@@ -322,12 +355,15 @@ int http_perform(struct http *http, const struct http_request *q, struct http_re
         curl_easy_setopt(http->curl, CURLOPT_ERRORBUFFER, NULL);
         curl_slist_free_all(headers);
         curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &r->status);
+        curl_easy_getinfo(http->curl, CURLINFO_EFFECTIVE_URL, &effective);
+        r->url = strdup(effective ?: q->url);
         http->was_plain = code == CURLE_SSL_CONNECT_ERROR && strstr(text, "wrong version number");
+        http_shown(q->url, url);
         if (x.error == -E2BIG)
-                return err_set(err, E2BIG, "%s: an answer of more than %zu bytes", q->url, q->max);
+                return err_set(err, E2BIG, "%s: an answer of more than %zu bytes", url, q->max);
         if (x.error < 0)
-                return err_errno(err, -x.error, "%s", q->url);
+                return err_errno(err, -x.error, "%s", url);
         if (code != CURLE_OK)
-                return err_set(err, code_of(code), "%s: %s", q->url, *text ? text : curl_easy_strerror(code));
+                return err_set(err, code_of(code), "%s: %s", url, *text ? text : curl_easy_strerror(code));
         return 0;
 }

@@ -12,6 +12,7 @@ struct err;
 #define HTTP_STALL_SECONDS 45 /* without a byte, then it counts as cut */
 #define HTTP_REDIRECTS_MAX 8
 #define HTTP_ERROR_BODY_MAX 4096
+#define HTTP_SHOWN_MAX 1024 /* bytes of a URL in an error */
 
 /* Texts are borrowed, NULL where not set. */
 struct http_tls {
@@ -24,6 +25,7 @@ struct http_request {
         const char *url;
         const char *headers[HTTP_HEADERS_MAX]; /* "Name: value" */
         size_t n_headers;
+        bool follow; /* redirects of a GET or HEAD, never from https to http; "Authorization" is for the first server */
         const struct http_tls *tls;
         uint64_t offset; /* Range: bytes=OFFSET- */
         size_t max;      /* of a body that is kept; more is -E2BIG */
@@ -43,10 +45,11 @@ struct http_response {
         char *body; /* what was kept, NUL-terminated; the beginning of an error's body */
         size_t n_body;
         char content_type[128];
-        char digest[128];      /* Docker-Content-Digest */
-        char *authenticate[4]; /* WWW-Authenticate, one a header */
-        char *location;        /* as the server wrote it, maybe relative */
-        unsigned retry_after;  /* seconds; 0: not said */
+        char digest[128];     /* Docker-Content-Digest */
+        char *authenticate;   /* WWW-Authenticate as challenges_parse() takes it, NULL for none */
+        char *location;       /* as the server wrote it, maybe relative */
+        char *url;            /* that it came from */
+        unsigned retry_after; /* seconds; 0: not said */
 };
 
 struct http; /* one connection at a time, reused */
@@ -69,6 +72,13 @@ bool http_was_plain(const struct http *http);
 
 /* @location as seen from @base, whole; free() it. NULL when it is no URL of http or https, or without memory. */
 char *http_resolve(const char *base, const char *location);
+
+/* Who answers at @url, as "https://host:5000" in lower case, without the scheme's own port and without user and
+ * password; free() it. NULL when it is no URL, or without memory. */
+char *http_server(const char *url);
+
+/* @url for people, in @ret_text: without what may be secret, user, password and query. Returns @ret_text. */
+const char *http_shown(const char *url, char ret_text[HTTP_SHOWN_MAX]);
 
 /* Percent-encoded; free() it. NULL without memory. */
 char *http_escape(const char *text);

@@ -110,19 +110,19 @@ static int apply_config(const struct value *config, struct endpoint *e, struct e
         return 0;
 }
 
-int registries_read_configs(const char *file, struct endpoints *endpoints, struct err **err) {
+int registries_read_configs(const char *file, struct endpoint *items, size_t n, bool by_name, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct value *root, *configs;
         int r = arena ? read_yaml(arena, file, &root, err) : err_set(err, ENOMEM, "out of memory");
 
         configs = r == 0 ? value_get(root, "configs") : NULL;
-        for (size_t i = 0; i < endpoints->count && r == 0; i++) {
-                struct endpoint *e = &endpoints->items[i];
+        for (size_t i = 0; i < n && r == 0; i++) {
+                struct endpoint *e = &items[i];
                 const struct value *config = value_get(configs, e->host);
 
                 if (!config && strcmp(e->host, "registry-1.docker.io") == 0)
                         config = value_get(configs, "docker.io");
-                r = apply_config(config ?: value_get(configs, "*"), e, err);
+                r = apply_config(config || by_name ? config : value_get(configs, "*"), e, err);
                 if (r < 0)
                         err_wrap(err, "%s: configs of %s", file, e->host);
         }
@@ -143,13 +143,13 @@ static int apply_docker(const struct value *entry, struct endpoint *e, const cha
         return 0;
 }
 
-int docker_config_read(const char *file, const char *path, struct endpoints *endpoints, struct err **err) {
+int docker_config_read(const char *file, const char *path, struct endpoint *items, size_t n, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct value *root;
         int r = arena ? docker_config_load(file, arena, &root, err) : err_set(err, ENOMEM, "out of memory");
 
-        for (size_t i = 0; i < endpoints->count && r == 0; i++) {
-                struct endpoint *e = &endpoints->items[i];
+        for (size_t i = 0; i < n && r == 0; i++) {
+                struct endpoint *e = &items[i];
                 const struct value *entry =
                         e->username || e->identity_token ? NULL : docker_config_entry(root, e->host, path);
 

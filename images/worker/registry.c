@@ -8,12 +8,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "images/worker/auth.h"
-#include "lib/arena.h"
+#include "images/worker/elsewhere.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/json.h"
-#include "lib/value.h"
 
 #define GET_RETRIES_MAX 3
 
@@ -23,6 +20,7 @@ int registry_open(const struct image_transfer_request *request, const struct ima
 
         *ret = (struct registry){ .path = image_reference_path(reference),
                                   .push = push,
+                                  .request = request,
                                   .lock = PTHREAD_MUTEX_INITIALIZER };
         image_reference_host(reference, ret->host);
         r = endpoints_find(request, ret->host, ret->path, &ret->endpoints, err);
@@ -31,6 +29,8 @@ int registry_open(const struct image_transfer_request *request, const struct ima
 
 void registry_close(struct registry *registry) {
         endpoints_clear(&registry->endpoints);
+        while (registry->n_elsewhere > 0)
+                elsewhere_free(registry->elsewhere[--registry->n_elsewhere]);
         while (registry->n_idle > 0)
                 http_free(registry->idle[--registry->n_idle]);
 }
@@ -78,138 +78,6 @@ unsigned registry_backoff(unsigned attempt, unsigned retry_after) {
                                                                          REGISTRY_RETRY_AFTER_MAX_SECONDS) *
                        1000;
         return ms < REGISTRY_BACKOFF_MAX_MS ? ms : REGISTRY_BACKOFF_MAX_MS;
-}
-
-/* What the server wrote: distribution-spec's errors[0], or nothing. */
-static void server_says(const struct http_response *response, char *text, size_t size) {
-        _cleanup_arena_ struct arena *arena = arena_new();
-        const struct value *root;
-        const char *code, *message;
-
-        *text = '\0';
-        if (!arena || !response->body || json_parse(arena, response->body, response->n_body, NULL, &root, NULL) < 0)
-                return;
-        code = value_string(value_find(root, "errors[0].code"));
-        message = value_string(value_find(root, "errors[0].message"));
-        if (code || message)
-                snprintf(text, size, ": %.80s%s%.200s", code ?: "", code && message ? ": " : "", message ?: "");
-}
-
-static int status_error(const struct http_request *q, const struct http_response *response, struct err **err) {
-        long status = response->status;
-        char says[320];
-        int code = EPROTO;
-
-        if (status == 404)
-                code = ENOENT;
-        else if (status == 401 || status == 403)
-                code = EACCES;
-        else if (status == 408 || status == 429 || status >= 500)
-                code = EAGAIN;
-        server_says(response, says, sizeof(says));
-        return err_set(err, code, "%s %s: status %ld%s", q->method, q->url, status, says);
-}
-
-static char *saved_authorization(struct registry *registry, struct endpoint *e) {
-        char *value = NULL;
-
-        pthread_mutex_lock(&registry->lock);
-        if (e->authorization)
-                value = strdup(e->authorization);
-        pthread_mutex_unlock(&registry->lock);
-        return value;
-}
-
-static void save_authorization(struct registry *registry, struct endpoint *e, const char *value) {
-        pthread_mutex_lock(&registry->lock);
-        free(e->authorization);
-        e->authorization = strdup(value);
-        pthread_mutex_unlock(&registry->lock);
-}
-
-static int perform_as(struct http *http, struct http_request *q, const char *authorization,
-                      struct http_response *response, struct err **err) {
-        _cleanup_free_ char *header = NULL;
-        size_t n = q->n_headers;
-        int r;
-
-        if (authorization) {
-                if (asprintf(&header, "Authorization: %s", authorization) < 0) {
-                        header = NULL;
-                        return err_set(err, ENOMEM, "out of memory");
-                }
-                q->headers[q->n_headers++] = header;
-        }
-        r = http_perform(http, q, response, err);
-        q->n_headers = n;
-        return r;
-}
-
-/* A server on loopback that speaks no TLS is taken as it is. A request without anything secret finds out: it needs no
- * certificates, which take longer to read than a small layer. */
-static void find_scheme(struct registry *registry, struct endpoint *e, struct http *http) {
-        _cleanup_response_ struct http_response response = { 0 };
-        const struct http_tls tls = { .skip_verify = true };
-        struct http_request q = { .method = "HEAD", .url = e->base, .tls = &tls };
-        int r = http_perform(http, &q, &response, NULL);
-
-        if (r < 0 && !http_was_plain(http))
-                return; /* the real one says what is wrong */
-        pthread_mutex_lock(&registry->lock);
-        if (r < 0 && e->try_plain)
-                memmove(e->base + 4, e->base + 5, strlen(e->base) - 4);
-        e->try_plain = false;
-        pthread_mutex_unlock(&registry->lock);
-}
-
-static int settle_scheme(struct registry *registry, struct endpoint *e, struct http *http, struct http_request *q,
-                         char **ret_url) {
-        if (!e->try_plain)
-                return 0;
-        find_scheme(registry, e, http);
-        if (strncmp(e->base, "http:", 5) != 0)
-                return 0;
-        if (asprintf(ret_url, "http%s", q->url + 5) < 0)
-                return -ENOMEM;
-        q->url = *ret_url;
-        return 0;
-}
-
-static int perform_authorized(struct registry *registry, struct endpoint *e, struct http *http, struct http_request *q,
-                              struct http_response *response, struct err **err) {
-        _cleanup_free_ char *saved = saved_authorization(registry, e), *fresh = NULL;
-        char scope[IMAGE_NAME_MAX + 32];
-        int r = perform_as(http, q, saved, response, err);
-
-        if (r < 0 || response->status != 401)
-                return r;
-        snprintf(scope, sizeof(scope), "repository:%s:pull%s", registry->path, registry->push ? ",push" : "");
-        r = auth_answer(http, e, response, scope, &fresh, err);
-        if (r < 0)
-                return r;
-        r = perform_as(http, q, fresh, response, err);
-        if (r == 0 && response->status != 401)
-                save_authorization(registry, e, fresh);
-        return r;
-}
-
-int registry_perform(struct registry *registry, struct endpoint *e, struct http *http, struct http_request *q,
-                     struct http_response *response, struct err **err) {
-        _cleanup_free_ char *plain_url = NULL;
-        struct err *cause = NULL;
-        int r;
-
-        if (settle_scheme(registry, e, http, q, &plain_url) < 0)
-                return err_set(err, ENOMEM, "out of memory");
-        q->tls = &e->tls;
-        for (size_t i = 0; i < e->n_headers; i++)
-                q->headers[q->n_headers++] = e->headers[i];
-        r = perform_authorized(registry, e, http, q, response, &cause);
-        if (r == 0 && (response->status < 200 || response->status > 299))
-                r = status_error(q, response, &cause);
-        if (r == -EACCES && e->complaint) /* the reason, as likely as not */
-                err_wrap(&cause, "%s; without its credentials", e->complaint);
-        return r < 0 ? err_move(err, cause) : 0;
 }
 
 static void sleep_ms(unsigned ms) {

@@ -72,9 +72,9 @@ static int begin(struct upload *u, const struct descriptor *blob, char **ret_url
 
         if (r < 0)
                 return r;
-        whole = response.location ? http_resolve(q.url, response.location) : NULL;
-        if (!whole)
-                return err_set(err, EPROTO, "%s names no place for the blob", u->endpoint->host);
+        r = registry_lead(response.url, response.location, &whole, err);
+        if (r < 0)
+                return err_wrap(err, "the place for the blob") ?: r;
         if (asprintf(ret_url, "%s%cdigest=%s", whole, strchr(whole, '?') ? '&' : '?', blob->digest) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         return 0;

@@ -1,4 +1,4 @@
-/* Registry configuration: TOML, challenges, rewrites. */
+/* Registry configuration: TOML, rewrites, credentials. */
 #include <errno.h>
 #include <regex.h>
 #include <setjmp.h>
@@ -10,7 +10,6 @@
 
 #include <cmocka.h>
 
-#include "images/worker/auth.h"
 #include "images/worker/endpoints.h"
 #include "images/worker/registry.h"
 #include "images/worker/toml.h"
@@ -87,31 +86,6 @@ static void test_bad_toml(void **state) {
                         fail_msg("row %zu: %s", i, err_text(err));
         }
         fclose(f);
-}
-
-static void test_challenges(void **state) {
-        static const struct {
-                const char *challenge, *name, *value;
-        } rows[] = {
-                { "Bearer realm=\"https://a/t\",service=\"s\"", "realm", "https://a/t" },
-                { "Bearer realm=\"https://a/t\", service=\"s, with comma\"", "service", "s, with comma" },
-                { "Bearer Realm=plain,scope=x", "realm", "plain" },
-                { "Bearer realm=\"quote \\\" in\"", "realm", "quote \" in" },
-                { "Bearer realm=\"open", "realm", "open" },
-                { "Bearer", "realm", NULL },
-                { "Bearer realm", "realm", NULL },
-                { "Basic realm=\"x\"", "scope", NULL },
-        };
-
-        (void)state;
-        for (size_t i = 0; i < ELEMENTS(rows); i++) {
-                _cleanup_free_ char *value = auth_parameter(rows[i].challenge, rows[i].name);
-
-                if (rows[i].value)
-                        assert_string_equal(value, rows[i].value);
-                else
-                        assert_null(value);
-        }
 }
 
 static void test_rewrites(void **state) {
@@ -214,9 +188,11 @@ static void test_backoff(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_toml),       cmocka_unit_test(test_bad_toml),
-                cmocka_unit_test(test_challenges), cmocka_unit_test(test_rewrites),
-                cmocka_unit_test(test_defaults),   cmocka_unit_test(test_request_credentials),
+                cmocka_unit_test(test_toml),
+                cmocka_unit_test(test_bad_toml),
+                cmocka_unit_test(test_rewrites),
+                cmocka_unit_test(test_defaults),
+                cmocka_unit_test(test_request_credentials),
                 cmocka_unit_test(test_backoff),
         };
 
