@@ -7,6 +7,7 @@
 
 #include "agent/options.h"
 #include "agent/worker_internal.h"
+#include "images/reference.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 
@@ -54,14 +55,17 @@ void member_find_image(struct member *m) {
         next_image(m);
 }
 
-static const char *failure_reason(const struct err *err, const struct wanted *wanted) {
-        return err_code(err) == EINVAL ? "InvalidImageName" : "ErrImagePull";
+/* The name is to blame where it is none; not for what a registry or a configuration file says. */
+static bool is_no_name(const struct err *err, const struct wanted *wanted) {
+        struct image_reference reference;
+
+        return err_code(err) == EINVAL && image_reference_parse(wanted->image, &reference, NULL) < 0;
 }
 
 static void pull_failed(struct member *m, const struct wanted *wanted, const struct err *err) {
         int64_t now = worker_now(m->worker);
-        const char *reason = failure_reason(err, wanted);
-        bool invalid = strcmp(reason, "InvalidImageName") == 0;
+        bool invalid = is_no_name(err, wanted);
+        const char *reason = invalid ? "InvalidImageName" : "ErrImagePull";
 
         backoff_next(&m->pull, now, now);
         m->pull_failed_at = now;

@@ -25,7 +25,11 @@ int document_parse(const struct document_kind *kind, const char *text, size_t n,
         if (r < 0) {
                 kind->clear(data);
                 err_wrap(&cause, "%s", kind->name);
-                err_move(err, cause);
+                if (r == -EINVAL) /* the content is at fault, not who asks for it */
+                        r = err_set(err, EBADMSG, "%s", err_text(cause));
+                else
+                        err_move(err, TAKE_PTR(cause));
+                err_free(cause);
         }
         return r;
 }

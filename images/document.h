@@ -14,5 +14,6 @@ struct document_kind {
         void (*clear)(void *data);
 };
 
-/* Reads @n bytes of @text into @data, which is zeroed, and empty again after a failure. */
+/* Reads @n bytes of @text into @data, which is zeroed, and empty again after a failure. -EBADMSG for what is no such
+ * document, -E2BIG past a maximum, -ENOMEM. */
 int document_parse(const struct document_kind *kind, const char *text, size_t n, void *data, struct err **err);

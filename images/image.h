@@ -53,7 +53,7 @@ void image_freep(struct image **image);
 /* Frees an array as image_store_list() gives it. */
 void image_list_free(struct image **images, size_t n);
 
-/* Reads a config's JSON of @n bytes. Returns 0, or -EINVAL with *@err naming the field,
+/* Reads a config's JSON of @n bytes. Returns 0, or -EBADMSG with *@err naming the field,
  * -E2BIG past a maximum, -ENOMEM. The caller frees with image_config_clear(). */
 int image_config_parse(const char *text, size_t n, struct image_config *ret_config, struct err **err);
 void image_config_clear(struct image_config *config);

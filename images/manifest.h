@@ -47,7 +47,7 @@ struct manifest {
         size_t n_layers;
 };
 
-/* Reads either from @n bytes of JSON. Returns 0, or -EINVAL with *@err naming the field, -E2BIG past a maximum,
+/* Reads either from @n bytes of JSON. Returns 0, or -EBADMSG with *@err naming the field, -E2BIG past a maximum,
  * -ENOMEM. Free with manifest_clear(). */
 int manifest_parse(const char *text, size_t n, struct manifest *ret_manifest, struct err **err);
 void manifest_clear(struct manifest *manifest);

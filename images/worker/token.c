@@ -45,9 +45,9 @@ static int token_value(const struct http_response *response, const char *realm, 
 
         if (!arena)
                 return err_set(err, ENOMEM, "out of memory");
-        r = json_parse(arena, response->body ?: "", response->n_body, NULL, &root, err);
+        r = json_parse(arena, response->body ?: "", response->n_body, NULL, &root, NULL);
         if (r < 0)
-                return err_wrap(err, "token server %s", realm) ?: r;
+                return err_set(err, EPROTO, "token server %s: the answer is no JSON", realm);
         token = text_of(root, "token") ?: text_of(root, "access_token");
         if (!token || strpbrk(token, "\r\n"))
                 return err_set(err, EPROTO, "token server %s: the answer has no token", realm);

@@ -9,6 +9,7 @@ import pytest
 
 from support.node import pod, wait_for
 from support.registry import Registry
+from support.site import Site, serve_layout
 
 
 def small(*entries, **config):
@@ -133,3 +134,23 @@ def test_pull_backoff_is_reported(node):
     wait_for("ErrImagePull or ImagePullBackOff", lambda: (node.status("no").get("containerStatuses") or [{}])[0].get("state", {}).get("waiting", {}).get("reason") in ("ErrImagePull", "ImagePullBackOff"))
     node.write("never.yaml", pod("never", {"image": "localhost/absent:1", "imagePullPolicy": "Never", "command": ["true"]}))
     wait_for("ErrImageNeverPull", lambda: (node.status("never").get("containerStatuses") or [{}])[0].get("state", {}).get("waiting", {}).get("reason") == "ErrImageNeverPull")
+
+
+@pytest.mark.parametrize("damage", ["config {", "config []", 'config {"config":{"User":0}}', 'config {"rootfs":{"diff_ids":["x"]}}', "manifest {", "manifest []"])
+def test_a_damaged_image_is_no_invalid_name(node, tmp_path, damage):
+    """The reason says whether the manifest of the pod is at fault, or what the registry serves."""
+    what, text = damage.split(" ", 1)
+    image = oci.Image([oci.busybox_layer()])
+    if what == "config":
+        image.config = text.encode()
+    image.write_layout(str(tmp_path), "x")
+    served = serve_layout(str(tmp_path))
+    site = Site(lambda r: (200, {}, text.encode()) if what == "manifest" else served(r))
+    try:
+        node.write("d.yaml", pod("damaged", {"image": site.host + "/x:1", "imagePullPolicy": "IfNotPresent", "command": ["true"]}))
+        waiting = wait_for("the reason", lambda: (node.status("damaged").get("containerStatuses") or [{}])[0].get("state", {}).get("waiting", {}))
+        waiting = wait_for("the pull's", lambda: (w := node.status("damaged")["containerStatuses"][0]["state"]["waiting"]).get("message") and w)
+        assert waiting["reason"] in ("ErrImagePull", "ImagePullBackOff") and f"{what}: " in waiting["message"], waiting
+    finally:
+        node.remove("d.yaml")
+        site.stop()
