@@ -48,7 +48,8 @@ static int open_part(int root, const char *sub_path) {
         return part.tree;
 }
 
-int image_mount_open(char *const *layers, size_t n_layers, const char *sub_path, int *ret_fd, struct err **err) {
+int image_mount_open(char *const *layers, size_t n_layers, int user_fd, const char *sub_path, int *ret_fd,
+                     struct err **err) {
         const struct rootfs_spec all = { .lowers = (const char *const *)layers, .n_lowers = n_layers };
         _cleanup_close_ int root = -EBADF;
         bool whole = !sub_path || !*sub_path;
@@ -56,17 +57,10 @@ int image_mount_open(char *const *layers, size_t n_layers, const char *sub_path,
 
         if (n_layers == 0)
                 return err_set(err, EINVAL, "an image without layers cannot be mounted");
-        if (n_layers == 1) {
-                root = open(layers[0], O_PATH | O_DIRECTORY | O_CLOEXEC);
-                if (root < 0)
-                        return err_errno(err, errno, "open layer %s", layers[0]);
-                fd = open_below(root, whole ? "." : sub_path);
-        } else {
-                r = overlay_mount(&all, -EBADF, &root, err);
-                if (r < 0)
-                        return r;
-                fd = whole ? TAKE_FD(root) : open_part(root, sub_path);
-        }
+        r = overlay_mount(&all, user_fd, &root, err);
+        if (r < 0)
+                return r;
+        fd = whole ? TAKE_FD(root) : open_part(root, sub_path);
         if (fd < 0)
                 return err_errno(err, -fd, "path \"%s\" in the image volume", whole ? "." : sub_path);
         *ret_fd = fd;

@@ -12,8 +12,10 @@
 #include "cri/record.h"
 #include "cri/sandbox.h"
 #include "cri/spec.h"
+#include "lib/err.h"
 #include "lib/files.h"
 #include "runtime/defaults.h"
+#include "runtime/userns.h"
 
 struct filler {
         struct cri_container *container;
@@ -154,17 +156,23 @@ static int set_propagation(const Cri__Mount *from, struct mount_spec *mount, str
         }
 }
 
+/* An overlay cannot be idmapped, but its layers can. */
 static int add_image_mount(struct filler *f, const Cri__Mount *from, struct mount_spec *mount, struct err **err) {
         const Record__Container *record = f->container->record;
+        _cleanup_userns_ struct userns users = USERNS_NONE;
         const Record__ImageMount *image;
         int r;
 
         if (f->image_mounts >= record->n_image_mounts)
                 return err_set(err, EINVAL, "mount at %s: its image is not known", from->container_path);
         image = record->image_mounts[f->image_mounts++];
-        r = image_mount_open(image->layers, image->n_layers, from->image_sub_path, &mount->source_fd, err);
+        r = mount->idmap ? userns_open(&mount->mappings, 0, &users, err) : 0;
+        if (r == 0)
+                r = image_mount_open(image->layers, image->n_layers, users.user_fd, from->image_sub_path,
+                                     &mount->source_fd, err);
         if (r < 0)
-                return r;
+                return err_wrap(err, "mount at %s", from->container_path) ?: r;
+        mount->idmap = false;
         mount->detached = true;
         /* Another image's files, not the container's own: they give it neither users nor devices. */
         mount->attributes |= MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV;

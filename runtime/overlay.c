@@ -9,6 +9,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "runtime/overlay_layers.h"
 #include "runtime/sys.h"
 
 /* fsconfig() takes strings below 256 bytes, mount() a page. */
@@ -40,9 +41,10 @@ static int idmapped(const char *path, int user_fd) {
 }
 
 /* Opens the layers that a path cannot name: all when idmapped or @all, else those with long paths. */
-static int open_layers(const struct rootfs_spec *root, int user_fd, bool all, struct layers *layers, struct err **err) {
-        for (layers->n = 0; layers->n < root->n_lowers; layers->n++) {
-                const char *path = root->lowers[layers->n];
+static int open_layers(const struct overlay_layers *of, int user_fd, bool all, struct layers *layers,
+                       struct err **err) {
+        for (layers->n = 0; layers->n < of->n; layers->n++) {
+                const char *path = of->paths[layers->n];
                 int fd = -EBADF;
 
                 if (user_fd >= 0)
@@ -78,32 +80,44 @@ static int set_path(int fs, const char *key, const char *path, struct err **err)
         return set_string(fs, key, fd_path(fd, short_path), err);
 }
 
-static int kernel_says(int fs, int code, struct err **err) {
-        char message[512];
+static int kernel_says(int fs, int code, const struct overlay_layers *of, struct err **err) {
+        char message[512], names[OVERLAY_NAMES_MAX];
         ssize_t n = read(fs, message, sizeof(message) - 1);
 
         message[n > 0 ? n : 0] = '\0';
-        return err_errno(err, code, "mount the overlay %s", message);
+        message[strcspn(message, "\n")] = '\0';
+        return err_errno(err, code, "mount the overlay of %s%s%s", overlay_layers_name(of, names), *message ? ": " : "",
+                         message);
+}
+
+/* Adds the layers as lower directories: 0, -EOPNOTSUPP when the kernel does not take them so, or another errno. */
+static int add_layers(int fs, const struct overlay_layers *of, const struct layers *layers, struct err **err) {
+        _cleanup_close_ int empty = of->empty_below ? overlay_empty() : -EBADF;
+        char path[FD_PATH_MAX];
+
+        for (size_t i = 0; i < of->n; i++) {
+                const char *lower = layers->fds[i] < 0 ? of->paths[i] : fd_path(layers->fds[i], path);
+
+                if (sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", lower, 0) == 0)
+                        continue;
+                return errno == EINVAL && i == 0 ? -EOPNOTSUPP : err_errno(err, errno, "layer %s", of->paths[i]);
+        }
+        /* detached mounts are taken from Linux 6.15 on */
+        if (of->empty_below &&
+            (empty < 0 || sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", fd_path(empty, path), 0) < 0))
+                return -EOPNOTSUPP;
+        return 0;
 }
 
 /* 0, -EOPNOTSUPP when the kernel has no "lowerdir+" (before 6.8), or another errno. */
-static int mount_by_layers(const struct rootfs_spec *root, const struct layers *layers, int *ret_mount,
-                           struct err **err) {
+static int mount_by_layers(const struct rootfs_spec *root, const struct overlay_layers *of, const struct layers *layers,
+                           int *ret_mount, struct err **err) {
         _cleanup_close_ int fs = sys_fsopen("overlay", FSOPEN_CLOEXEC), mount = -EBADF;
-        char path[FD_PATH_MAX];
-        int r = 0;
+        int r;
 
         if (fs < 0)
                 return err_errno(err, errno, "overlayfs");
-        for (size_t i = 0; i < root->n_lowers && r == 0; i++) {
-                const char *lower = layers->fds[i] < 0 ? root->lowers[i] : fd_path(layers->fds[i], path);
-
-                if (sys_fsconfig(fs, FSCONFIG_SET_STRING, "lowerdir+", lower, 0) < 0) {
-                        if (errno == EINVAL && i == 0)
-                                return -EOPNOTSUPP;
-                        r = err_errno(err, errno, "layer %s", root->lowers[i]);
-                }
-        }
+        r = add_layers(fs, of, layers, err);
         if (r == 0 && root->upper) {
                 r = set_path(fs, "upperdir", root->upper, err);
                 if (r == 0)
@@ -117,7 +131,7 @@ static int mount_by_layers(const struct rootfs_spec *root, const struct layers *
             sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0) {
                 if (errno == EINVAL) /* before 6.5 options are collected, and looked at only now */
                         return -EOPNOTSUPP;
-                return kernel_says(fs, errno, err);
+                return kernel_says(fs, errno, of, err);
         }
         mount = sys_fsmount(fs, FSMOUNT_CLOEXEC, 0);
         if (mount < 0)
@@ -130,6 +144,7 @@ static int mount_by_layers(const struct rootfs_spec *root, const struct layers *
  * which is short, and idmapped ones can be attached, as those kernels ask for. */
 struct old_mount {
         const struct rootfs_spec *root;
+        const struct overlay_layers *of;
         int user_fd;
         int mount;
         int r;
@@ -153,17 +168,21 @@ static int attach_layers(const struct layers *layers, struct layers *attached) {
 
 static int mount_old(struct old_mount *job, const struct layers *layers, int upper, int work, char *options) {
         size_t page = (size_t)sysconf(_SC_PAGESIZE), n = 0;
+        char names[OVERLAY_NAMES_MAX];
 
         for (size_t i = 0; i < layers->n && n < page; i++)
                 n += (size_t)snprintf(options + n, page - n, "%s/proc/self/fd/%d",
                                       i ? ":" : "lowerdir=", layers->fds[i]);
+        if (job->of->empty_below && n < page)
+                n += (size_t)snprintf(options + n, page - n, ":/tmp/empty");
         if (upper >= 0 && n < page)
                 n += (size_t)snprintf(options + n, page - n, ",upperdir=/proc/self/fd/%d,workdir=/proc/self/fd/%d%s",
                                       upper, work, job->root->is_volatile ? ",volatile" : "");
         if (n >= page)
                 return err_set(&job->err, E2BIG, "%zu layers are more than this kernel takes", layers->n);
-        if (mkdir("/tmp/root", 0700) < 0 || mount("overlay", "/tmp/root", "overlay", 0, options) < 0)
-                return err_errno(&job->err, errno, "mount the overlay");
+        if (mkdir("/tmp/root", 0700) < 0 || mkdir("/tmp/empty", 0755) < 0 ||
+            mount("overlay", "/tmp/root", "overlay", 0, options) < 0)
+                return err_errno(&job->err, errno, "mount the overlay of %s", overlay_layers_name(job->of, names));
         job->mount = sys_open_tree(AT_FDCWD, "/tmp/root", OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
         return job->mount < 0 ? err_errno(&job->err, errno, "take the overlay") : 0;
 }
@@ -179,7 +198,7 @@ static void *old_thread(void *data) {
                 job->r = err_errno(&job->err, options ? errno : ENOMEM, "prepare the overlay");
                 return NULL;
         }
-        job->r = open_layers(job->root, job->user_fd, true, &layers, &job->err);
+        job->r = open_layers(job->of, job->user_fd, true, &layers, &job->err);
         if (job->r == 0 && job->root->upper) {
                 upper = open(job->root->upper, O_PATH | O_DIRECTORY | O_CLOEXEC);
                 work = open(job->root->work, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -201,9 +220,13 @@ static void *old_thread(void *data) {
 }
 
 int overlay_mount_old(const struct rootfs_spec *root, int user_fd, int *ret_mount, struct err **err) {
-        struct old_mount job = { .root = root, .user_fd = user_fd };
+        struct overlay_layers of;
+        struct old_mount job = { .root = root, .of = &of, .user_fd = user_fd };
         pthread_t thread;
+        int r = overlay_layers_of(root, &of, err);
 
+        if (r < 0)
+                return r;
         if (pthread_create(&thread, NULL, old_thread, &job) != 0)
                 return err_set(err, EAGAIN, "no thread to mount the overlay");
         pthread_join(thread, NULL);
@@ -215,11 +238,14 @@ int overlay_mount_old(const struct rootfs_spec *root, int user_fd, int *ret_moun
 
 int overlay_mount(const struct rootfs_spec *root, int user_fd, int *ret_mount, struct err **err) {
         struct layers layers = { 0 };
-        int r;
+        struct overlay_layers of;
+        int r = overlay_layers_of(root, &of, err);
 
-        r = open_layers(root, user_fd, false, &layers, err);
+        if (r < 0)
+                return r;
+        r = open_layers(&of, user_fd, false, &layers, err);
         if (r == 0)
-                r = mount_by_layers(root, &layers, ret_mount, err);
+                r = mount_by_layers(root, &of, &layers, ret_mount, err);
         layers_close(&layers);
         return r == -EOPNOTSUPP ? overlay_mount_old(root, user_fd, ret_mount, err) : r;
 }

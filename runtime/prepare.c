@@ -83,20 +83,16 @@ void prepare_namespaces(const struct container_spec *spec, struct plan *plan) {
 }
 
 int prepare_root(const struct container_spec *spec, int user_fd, int *ret_mount, struct err **err) {
-        /* overlayfs refuses to be one layer that cannot be written; that is a plain directory. */
-        bool single = spec->root.n_lowers == 1 && !spec->root.upper;
-        const struct mount_spec plain = { .source = single ? spec->root.lowers[0] : spec->root.path,
+        const struct mount_spec plain = { .source = spec->root.path,
                                           .source_fd = -EBADF,
                                           .destination = "/",
                                           .recursive = true,
                                           .idmap = user_fd >= 0 && !spec->root.owned,
-                                          .propagation = MS_SLAVE | MS_REC,
-                                          .attributes = single ? MOUNT_ATTR_RDONLY : 0 };
+                                          .propagation = MS_SLAVE | MS_REC };
         bool directory;
 
-        if (spec->root.n_lowers > 0 && !single)
-                return overlay_mount(&spec->root, user_fd, ret_mount, err);
-        return bind_open(&plain, user_fd, ret_mount, &directory, err);
+        return spec->root.n_lowers > 0 ? overlay_mount(&spec->root, user_fd, ret_mount, err) :
+                                         bind_open(&plain, user_fd, ret_mount, &directory, err);
 }
 
 static int add_root(const struct container_spec *spec, int user_fd, struct plan *plan, struct err **err) {

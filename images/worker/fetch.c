@@ -31,6 +31,7 @@ struct layer {
         char name[LAYER_NAME_MAX];          /* in layers/, or of its directory in ingest/ */
         char directory[FILE_TEMPORARY_MAX]; /* in ingest/, while it is unpacked; each try has another */
         struct layer_result result;
+        bool is_changed; /* by those below, so that it fits this image only */
 };
 
 struct job {
@@ -151,6 +152,7 @@ static int place_layer(const struct image_layout *l, const char *from, const cha
 
 /* What was unpacked becomes durable, then visible. */
 static int commit(struct job *job, struct layer *layer, struct blob *blob, struct err **err) {
+        const struct layer_needs *needs = &layer->result.needs;
         const struct image_layout *l = job->fetch->layout;
         int r;
 
@@ -159,7 +161,7 @@ static int commit(struct job *job, struct layer *layer, struct blob *blob, struc
         r = blob_store(blob, err);
         if (r < 0)
                 return r;
-        if (layer->result.needs.implied.count > 0 || layer->result.needs.links.count > 0) {
+        if (needs->implied.count > 0 || needs->links.count > 0 || needs->whiteouts.count > 0) {
                 /* settled when the layers below are there */
                 strcpy(layer->name, layer->directory);
                 layer->state = LAYER_UNSETTLED;
@@ -302,19 +304,27 @@ static int open_layer_root(const struct image_layout *l, const struct layer *lay
 }
 
 /* The directory of layer @i, which may be a repetition of an earlier one. */
-static const struct layer *representative(const struct job *job, size_t i) {
+static struct layer *representative(const struct job *job, size_t i) {
         for (size_t j = 0; j < i; j++)
                 if (strcmp(job->layers[j].diff_id, job->layers[i].diff_id) == 0)
                         return &job->layers[j];
         return &job->layers[i];
 }
 
-static int settle_layer(struct job *job, size_t i, struct err **err) {
+/* Whether the layer at @i comes no more above. */
+static bool is_topmost(const struct job *job, size_t i) {
+        for (size_t j = i + 1; j < job->n; j++)
+                if (strcmp(job->layers[j].diff_id, job->layers[i].diff_id) == 0)
+                        return false;
+        return true;
+}
+
+/* Does what @needs says to @layer with the layers below place @i. */
+static int settle_at(struct job *job, struct layer *layer, size_t i, const struct layer_needs *needs,
+                     struct err **err) {
         const struct image_layout *l = job->fetch->layout;
-        struct layer *layer = &job->layers[i];
         _cleanup_close_ int root = open_layer_root(l, layer);
         _cleanup_free_ int *lower = calloc(i + 1, sizeof(int));
-        char from[LAYER_NAME_MAX];
         size_t n = 0;
         int r = 0;
 
@@ -326,23 +336,51 @@ static int settle_layer(struct job *job, size_t i, struct err **err) {
                         r = err_errno(err, errno, "open the layer below");
         }
         if (r == 0)
-                r = layer_settle(root, &layer->result.needs, lower, i, err);
+                r = layer_settle(root, needs, lower, i, err);
         while (n > 0)
                 close_fd(lower[--n]);
         if (r < 0)
                 return r;
-        if (r > 0 && syncfs(l->ingest) < 0)
+        layer->is_changed |= r > 0;
+        return 0;
+}
+
+static int place_settled(struct job *job, struct layer *layer, struct err **err) {
+        const struct image_layout *l = job->fetch->layout;
+        char from[LAYER_NAME_MAX];
+
+        if (layer->is_changed && syncfs(l->ingest) < 0)
                 return err_errno(err, errno, "sync the file system");
         strcpy(from, layer->name);
-        snprintf(layer->name, sizeof(layer->name), "%s%s%s", digest_hex(layer->diff_id), r > 0 ? "." : "",
-                 r > 0 ? digest_hex(job->fetch->manifest.config.digest) : "");
+        snprintf(layer->name, sizeof(layer->name), "%s%s%s", digest_hex(layer->diff_id), layer->is_changed ? "." : "",
+                 layer->is_changed ? digest_hex(job->fetch->manifest.config.digest) : "");
         layer->state = LAYER_READY;
         return place_layer(l, from, layer->name, err);
 }
 
+/* Place @i of the image. A layer that comes twice has its links where it comes first, so that those above find them;
+ * what is implied and what is hidden is as its topmost place has it, which is the one that is mounted. */
+static int settle_place(struct job *job, size_t i, struct err **err) {
+        struct layer *layer = representative(job, i);
+        struct layer_needs needs = { .implied = layer->result.needs.implied };
+        bool first = layer == &job->layers[i], last = is_topmost(job, i);
+        int r = 0;
+
+        if (layer->state != LAYER_UNSETTLED || (!first && !last))
+                return 0;
+        if (first) {
+                needs.links = layer->result.needs.links;
+                needs.targets = layer->result.needs.targets;
+        }
+        if (last)
+                needs.whiteouts = layer->result.needs.whiteouts;
+        r = settle_at(job, layer, i, &needs, err);
+        return r == 0 && last ? place_settled(job, layer, err) : r;
+}
+
 static int settle_all(struct job *job, struct err **err) {
         for (size_t i = 0; i < job->n; i++) {
-                int r = job->layers[i].state == LAYER_UNSETTLED ? settle_layer(job, i, err) : 0;
+                int r = settle_place(job, i, err);
 
                 if (r < 0)
                         return err_wrap(err, "layer %.19s", job->layers[i].blob->digest) ?: r;

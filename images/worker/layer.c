@@ -373,9 +373,19 @@ static int put_link(struct layer_writer *w, const char *path, const struct tar_e
         return r < 0 ? r : remember_path(w, target, err);
 }
 
+/* Overlay lists the whiteouts of a directory that no other layer has. */
+static int remember_whiteout(struct layer_writer *w, const char *path, const char *hidden, struct err **err) {
+        const char *slash = strrchr(path, '/');
+        struct string_list *list = &w->result.needs.whiteouts;
+
+        if (string_list_addf(list, "%.*s%s", slash ? (int)(slash - path) + 1 : 0, path, hidden) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        return remember_path(w, list->items[list->count - 1], err);
+}
+
 /* A whiteout counts for the layers below only: what this layer has under that name stays. */
-static int put_whiteout(struct layer_writer *w, int parent, const char *hidden, const struct tar_entry *e,
-                        struct err **err) {
+static int put_whiteout(struct layer_writer *w, int parent, const char *hidden, const char *path,
+                        const struct tar_entry *e, struct err **err) {
         struct stat st;
         int r;
 
@@ -383,7 +393,7 @@ static int put_whiteout(struct layer_writer *w, int parent, const char *hidden, 
                 return err_set(err, EBADMSG, "%s: a whiteout of nothing", e->path);
         if (mknodat(parent, hidden, S_IFCHR, 0) == 0) {
                 w->result.inodes++;
-                return 0;
+                return remember_whiteout(w, path, hidden, err);
         }
         if (errno != EEXIST || fstatat(parent, hidden, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return err_errno(err, errno, "%s: make whiteout", e->path);
@@ -407,7 +417,7 @@ static int put_entry(struct layer_writer *w, struct tar_reader *tar, const struc
                 }
                 if (strncmp(name, ".wh..wh.", 8) == 0)
                         return 0; /* aufs' own files */
-                return put_whiteout(w, parent, name + strlen(WHITEOUT_PREFIX), e, err);
+                return put_whiteout(w, parent, name + strlen(WHITEOUT_PREFIX), path, e, err);
         }
         switch (e->type) {
         case TAR_FILE:
@@ -556,4 +566,5 @@ void layer_needs_clear(struct layer_needs *needs) {
         string_list_clear(&needs->implied);
         string_list_clear(&needs->links);
         string_list_clear(&needs->targets);
+        string_list_clear(&needs->whiteouts);
 }

@@ -28,6 +28,7 @@ struct layer_limits {
 struct layer_needs {
         struct string_list implied;        /* directories that came without an entry: metadata is the lower layer's */
         struct string_list links, targets; /* hard links into a lower layer, item by item */
+        struct string_list whiteouts;      /* what is hidden: where nothing is, the mark would show */
 };
 
 struct layer_result {

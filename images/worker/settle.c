@@ -22,7 +22,7 @@ struct settle {
         struct string_list implied; /* directories made here for the targets of links */
 };
 
-enum found { FOUND, ABSENT, HIDDEN };
+enum found { FOUND, ABSENT, HIDDEN, FAILED };
 
 static bool is_opaque(int fd) {
         char path[64], value[2];
@@ -32,7 +32,7 @@ static bool is_opaque(int fd) {
 }
 
 /* Looks for the clean @path in one layer. FOUND: *@ret_fd is an O_PATH descriptor of it. HIDDEN: layers below do not
- * count. */
+ * count. FAILED: errno says why it is not known. */
 static enum found find_in(int root, const char *path, int *ret_fd) {
         _cleanup_close_ int fd = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
         bool opaque = false;
@@ -46,11 +46,15 @@ static enum found find_in(int root, const char *path, int *ret_fd) {
                 memcpy(name, p, n);
                 name[n] = '\0';
                 next = openat(fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+                if (next < 0 && errno != ENOENT && errno != ENOTDIR)
+                        return FAILED;
                 if (next < 0)
                         return opaque || errno == ENOTDIR ? HIDDEN : ABSENT;
                 close(fd);
                 fd = next;
-                if (fstat(fd, &st) < 0 || layer_is_whiteout(&st))
+                if (fstat(fd, &st) < 0)
+                        return FAILED;
+                if (layer_is_whiteout(&st))
                         return HIDDEN;
                 p += n + (p[n] == '/');
                 if (*p && !S_ISDIR(st.st_mode))
@@ -58,12 +62,12 @@ static enum found find_in(int root, const char *path, int *ret_fd) {
                 opaque |= S_ISDIR(st.st_mode) && is_opaque(fd);
         }
         if (fd < 0)
-                return ABSENT;
+                return FAILED;
         *ret_fd = TAKE_FD(fd);
         return FOUND;
 }
 
-/* The O_PATH descriptor of @path as the layers below show it, or -ENOENT. */
+/* The O_PATH descriptor of @path as the layers below show it, -ENOENT, or why it is not known. */
 static int find_lower(const struct settle *s, const char *path) {
         for (size_t i = 0; i < s->n; i++) {
                 int fd = -EBADF;
@@ -75,6 +79,8 @@ static int find_lower(const struct settle *s, const char *path) {
                         return -ENOENT;
                 case ABSENT:
                         break;
+                case FAILED:
+                        return -errno;
                 }
         }
         return -ENOENT;
@@ -187,8 +193,10 @@ static int settle_link(struct settle *s, struct path_walk *walk, const char *pat
         struct stat st;
         int parent, r;
 
-        if (from < 0)
+        if (from == -ENOENT)
                 return err_set(err, EBADMSG, "%s: hard link to %s, which is in no layer", path, target);
+        if (from < 0)
+                return err_errno(err, -from, "%s: hard link to %s", path, target);
         r = path_walk_parent(walk, target, &parent, &name, err);
         if (r < 0)
                 return r;
@@ -217,6 +225,8 @@ static int settle_directory(struct settle *s, struct path_walk *walk, const char
         struct stat st;
         int parent, r;
 
+        if (from < 0 && from != -ENOENT)
+                return err_errno(err, -from, "%s", path);
         if (from < 0 || fstat(from, &st) < 0 || !S_ISDIR(st.st_mode))
                 return 0;
         r = path_walk_parent(walk, path, &parent, &name, err);
@@ -229,6 +239,46 @@ static int settle_directory(struct settle *s, struct path_walk *walk, const char
         return r < 0 ? err_wrap(err, "%s", path) ?: r : 1;
 }
 
+/* Whether @path lies in a directory of this layer that hides the layers below. */
+static bool is_below_opaque(int root, const char *path) {
+        _cleanup_close_ int fd = openat(root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        char name[NAME_MAX + 1];
+
+        for (const char *p = path, *slash; fd >= 0 && !is_opaque(fd) && (slash = strchr(p, '/')); p = slash + 1) {
+                int next;
+
+                snprintf(name, sizeof(name), "%.*s", (int)(slash - p), p);
+                next = openat(fd, name, O_PATH | O_NOFOLLOW | O_DIRECTORY | O_CLOEXEC);
+                close(fd);
+                fd = next;
+        }
+        return fd >= 0 && is_opaque(fd);
+}
+
+/* A whiteout of nothing goes: in a directory that only this layer has, overlay would list it. */
+static int settle_whiteout(struct settle *s, struct path_walk *walk, const char *path, struct err **err) {
+        _cleanup_close_ int hidden = is_below_opaque(s->root, path) ? -EBADF : find_lower(s, path), held = -EBADF;
+        struct stat st, directory;
+        const char *name;
+        int parent, r;
+
+        if (hidden >= 0)
+                return 0;
+        if (hidden != -ENOENT && hidden != -EBADF)
+                return err_errno(err, -hidden, "%s", path);
+        r = path_walk_parent(walk, path, &parent, &name, err);
+        if (r < 0)
+                return r;
+        if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0 || !layer_is_whiteout(&st))
+                return 0; /* a later entry took its place */
+        held = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (held < 0 || fstat(held, &directory) < 0 || unlinkat(held, name, 0) < 0)
+                return err_errno(err, errno, "%s: drop the whiteout", path);
+        struct timespec times[2] = { directory.st_atim, directory.st_mtim };
+
+        return futimens(held, times) < 0 ? err_errno(err, errno, "%s: set time", path) : 1;
+}
+
 static int settle_all(struct settle *s, struct path_walk *walk, const struct layer_needs *needs, struct err **err) {
         const struct string_list *lists[] = { &needs->implied, &s->implied };
         int changed = 0, r;
@@ -238,6 +288,12 @@ static int settle_all(struct settle *s, struct path_walk *walk, const struct lay
                 if (r < 0)
                         return r;
                 changed = 1;
+        }
+        for (size_t i = 0; i < needs->whiteouts.count; i++) {
+                r = settle_whiteout(s, walk, needs->whiteouts.items[i], err);
+                if (r < 0)
+                        return r;
+                changed |= r;
         }
         for (size_t l = 0; l < ELEMENTS(lists); l++)
                 for (size_t i = 0; i < lists[l]->count; i++) {

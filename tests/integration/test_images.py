@@ -154,3 +154,36 @@ def test_a_damaged_image_is_no_invalid_name(node, tmp_path, damage):
     finally:
         node.remove("d.yaml")
         site.stop()
+
+
+X, Y, EMPTY = (oci.Layer().directory("d", 0o750).file("d/x", "x").file("d/.wh.y").file("both", "x").tar(),
+               oci.Layer().directory("d").file("d/y", "y").file("d/.wh.x").file("both", "y").tar(), oci.Layer().tar())
+
+
+@pytest.mark.parametrize("layers,sees", [
+    ([X, X], "x x"), ([X, Y, X], "x x"), ([Y, X, Y, X, Y], "y y"), ([EMPTY, EMPTY], ""), ([X, EMPTY, Y, EMPTY], "y y"), ([X] * 60 + [Y, EMPTY] * 33, "y y")],
+    ids=["X X", "X y X", "many", "empty", "empty between", "127"])
+def test_the_same_layer_twice(node, tmp_path, layers, sees):
+    """The topmost counts: as an image, and as a volume."""
+    image = oci.Image([oci.busybox_layer()] + layers, Cmd=["sh"])
+    image.write_docker_archive(str(tmp_path / "a.tar"), "localhost/twice:test")
+    node.nacelle("import", str(tmp_path / "a.tar"))
+    node.write("t.yaml", pod("t", {"image": "localhost/twice:test", "command": ["sh", "-c", "touch /written; sleep 1000"], "volumeMounts": [{"name": "v", "mountPath": "/v"}]},
+                             volumes=[{"name": "v", "image": {"reference": "localhost/twice:test", "pullPolicy": "Never"}}]))
+    c = node.running("main")
+    for root in ("", "/v"):
+        assert node.exec(c, "sh", "-c", f"cd {root}/; cat both d/* 2>/dev/null | sed 's/./& /g'").split() == sees.split(), root
+
+
+@pytest.mark.parametrize("layers", [1, 2])
+def test_an_image_volume_shows_no_whiteouts(node, tmp_path, layers):
+    """Of one layer too, where there is nothing below it; parts of it as well."""
+    top = oci.Layer().file("a/file", "x").file("a/.wh.gone").file(".wh.root").file("a/b/.wh..wh..opq").file("a/b/c", "y")
+    oci.Image([oci.Layer().file("base").tar()] * (layers - 1) + [top.tar()]).write_docker_archive(str(tmp_path / "a.tar"), "localhost/whiteouts:test")
+    node.nacelle("import", str(tmp_path / "a.tar"))
+    node.write("w.yaml", pod("w", {"command": ["sleep", "1000"], "volumeMounts": [{"name": "v", "mountPath": "/v"}, {"name": "v", "mountPath": "/part", "subPath": "a"}]},
+                             volumes=[{"name": "v", "image": {"reference": "localhost/whiteouts:test", "pullPolicy": "Never"}}]))
+    c = node.running("main")
+    assert node.exec(c, "sh", "-c", "cd /v; find . | sort").split() == [".", "./a", "./a/b", "./a/b/c", "./a/file"] + ["./base"] * (layers - 1)
+    assert node.exec(c, "sh", "-c", "cd /part; find . | sort").split() == [".", "./b", "./b/c", "./file"]
+    assert "Read-only" in node.exec(c, "touch", "/v/x", check=False).stderr

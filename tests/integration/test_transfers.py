@@ -357,3 +357,17 @@ def test_repeated_and_empty_layers(store, registry, tmp_path):
     store.run("export", str(tmp_path / "out.tar"), ref)
     other = Store(tmp_path / "other")
     assert oci.digest(image.config) in other.run("import", str(tmp_path / "out.tar")).stdout
+
+
+def test_a_repeated_layer_that_needs_those_below(store, tmp_path):
+    """What it implies is as its topmost place has it; its links are there for the layers between."""
+    base = oci.Layer().directory("d", 0o711).file("tool", b"tool", 0o4755, 5, 6)
+    x = oci.Layer().file("d/x", b"x").hardlink("link", "tool")
+    y = oci.Layer().directory("d", 0o700, 7, 7).hardlink("another", "link")
+    image = oci.Image([base.tar(), x.tar(), y.tar(), x.tar()])
+    image.write_layout(str(tmp_path / "l"), "needs:1")
+    store.run("import", str(tmp_path / "l"))
+    top = f"{store.root}/images/layers/{oci.digest(image.layers[1])[7:]}.{oci.digest(image.config)[7:]}/fs"
+    st = os.stat(top + "/d")
+    assert (st.st_mode & 0o777, st.st_uid) == (0o700, 7) and os.stat(top + "/link").st_uid == 5
+    assert len(store.names("layers")) == 3

@@ -4,7 +4,7 @@
 #include "runtime/overlay.h"
 #include "runtime/userns.h"
 
-#define LAYERS 120
+#define LAYERS 127
 
 struct stack {
         char dir[64];
@@ -105,12 +105,138 @@ static void test_missing_layer(void **state) {
         }
 }
 
+static void check_repeated(struct stack *s, mount_function function, const char *what, bool writable) {
+        const char *lowers[LAYERS];
+        struct rootfs_spec root = { .lowers = lowers, .n_lowers = strlen(what) };
+        _cleanup_err_ struct err *err = NULL;
+        _cleanup_close_ int mount = -EBADF, made = -EBADF;
+        char name[32];
+        struct stat st;
+
+        for (size_t i = 0; what[i]; i++)
+                lowers[i] = s->lowers[what[i] - 'A'];
+        if (writable) {
+                root.upper = s->upper;
+                root.work = s->work;
+        }
+        if (function(&root, -EBADF, &mount, &err) < 0)
+                fail_msg("%s: %s", what, err_text(err));
+        for (size_t i = 0; what[i]; i++) {
+                snprintf(name, sizeof(name), "file%d", what[i] - 'A');
+                assert_int_equal(fstatat(mount, name, &st, 0), 0);
+        }
+        snprintf(name, sizeof(name), "is%c", what[0]);
+        assert_int_equal(fstatat(mount, name, &st, 0), 0);
+        for (char c = 'A'; c < 'F'; c++) { /* the topmost layer's whiteouts are no devices, and hide the others' */
+                snprintf(name, sizeof(name), "is%c", c);
+                assert_int_equal(fstatat(mount, name, &st, AT_SYMLINK_NOFOLLOW) == 0, c == what[0]);
+        }
+        made = openat(mount, "made", O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+        assert_int_equal(made >= 0, writable);
+        if (made < 0)
+                assert_int_equal(errno, EROFS);
+        else
+                assert_int_equal(unlinkat(mount, "made", 0), 0);
+}
+
+/* Each of the first layers has a file isLETTER of its own, and hides those of the others. */
+static void mark(struct stack *s) {
+        char path[512];
+
+        for (int i = 0; i < 5; i++)
+                for (int j = 0; j < 5; j++) {
+                        snprintf(path, sizeof(path), "%s/is%c", s->paths[i], 'A' + j);
+                        if (i == j)
+                                assert_int_equal(files_replace(path, "x", 1, 0644, NULL), 0);
+                        else
+                                assert_int_equal(mknod(path, S_IFCHR, 0), 0);
+                }
+}
+
+static void test_repeated(void **state) {
+        static const char *const stacks[] = { "A",    "AA",     "B",      "BB",         "ABA",  "BAB",
+                                              "AABB", "ABCABC", "EDCBAE", "ABABABABAB", "AAAAA" };
+        const mount_function functions[] = { overlay_mount, overlay_mount_old };
+        char all[LAYERS + 1];
+
+        mark(*state);
+        for (int f = 0; f < 2; f++)
+                for (int writable = 0; writable < 2; writable++) {
+                        for (size_t i = 0; i < sizeof(stacks) / sizeof(stacks[0]); i++)
+                                check_repeated(*state, functions[f], stacks[i], writable);
+                        for (int i = 0; i < LAYERS; i++)
+                                all[i] = (char)('A' + i % 5);
+                        all[LAYERS] = '\0';
+                        check_repeated(*state, functions[f], all, writable);
+                        memset(all, 'C', LAYERS);
+                        check_repeated(*state, functions[f], all, writable);
+                }
+}
+
+/* The same directory under another name is the same. */
+static void test_repeated_by_another_name(void **state) {
+        struct stack *s = *state;
+        char link[128], deep[512];
+        const char *lowers[] = { link, s->lowers[0], deep, s->lowers[1] };
+        const struct rootfs_spec root = { .lowers = lowers, .n_lowers = 4 };
+        const mount_function functions[] = { overlay_mount, overlay_mount_old };
+
+        snprintf(link, sizeof(link), "%s/link", s->dir);
+        snprintf(deep, sizeof(deep), "%s/../%s", s->lowers[0], strrchr(s->lowers[0], '/') + 1);
+        assert_int_equal(symlink(s->lowers[0], link), 0);
+        for (int i = 0; i < 2; i++) {
+                _cleanup_close_ int mount = -EBADF;
+
+                assert_int_equal(functions[i](&root, -EBADF, &mount, NULL), 0);
+        }
+}
+
+/* What the kernel refuses is said of layers that have names. */
+static void test_names_in_errors(void **state) {
+        struct stack *s = *state;
+        const char *lowers[LAYERS];
+        const struct rootfs_spec root = { .lowers = lowers, .n_lowers = LAYERS, .upper = s->upper, .work = s->work };
+        const mount_function functions[] = { overlay_mount, overlay_mount_old };
+        char parent[128];
+
+        memcpy(lowers, s->lowers, sizeof(lowers));
+        snprintf(parent, sizeof(parent), "%s", s->dir);
+        lowers[1] = parent; /* overlaps all others */
+        for (int i = 0; i < 2; i++) {
+                _cleanup_err_ struct err *err = NULL;
+                int mount;
+
+                assert_int_equal(functions[i](&root, -EBADF, &mount, &err), -ELOOP);
+                assert_non_null(strstr(err_text(err), s->lowers[0]));
+                if (!strstr(err_text(err), "127 layers (") || !strstr(err_text(err), " more)"))
+                        fail_msg("%s", err_text(err));
+        }
+}
+
+static void test_number(void **state) {
+        struct stack *s = *state;
+        const char *lowers[SPEC_LAYERS_MAX + 1];
+        struct rootfs_spec root = { .lowers = lowers, .n_lowers = SPEC_LAYERS_MAX, .upper = s->upper, .work = s->work };
+        _cleanup_close_ int mount = -EBADF;
+        int none;
+
+        for (int i = 0; i <= SPEC_LAYERS_MAX; i++)
+                lowers[i] = s->lowers[i % 3];
+        assert_int_equal(overlay_mount(&root, -EBADF, &mount, NULL), 0);
+        root.n_lowers++;
+        assert_int_equal(overlay_mount(&root, -EBADF, &none, NULL), -E2BIG);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_new, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_old, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_idmapped, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_missing_layer, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_repeated, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_repeated_by_another_name, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_names_in_errors, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_number, setup, teardown),
         };
         if (geteuid() != 0)
                 return 0;
