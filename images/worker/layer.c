@@ -321,17 +321,21 @@ static int put_special(struct layer_writer *w, int parent, const char *name, con
         return finish_special(parent, name, e, err);
 }
 
-/* Links to what this layer has. Returns 1 when the target is not here (yet). */
-static int try_link(struct layer_writer *w, const char *path, const char *target, struct err **err) {
+/* Links to what this layer has. Returns 1 when the target is not here (yet); @target is then without the links that
+ * are. */
+static int try_link(struct layer_writer *w, const char *path, char target[PATH_MAX], struct err **err) {
+        _cleanup_err_ struct err *cause = NULL;
         const char *name, *target_name;
         int parent, target_parent, r;
         struct stat st;
 
-        r = path_walk_parent(&w->targets, target, &target_parent, &target_name, err);
+        r = path_walk_resolve(&w->targets, target, &target_parent, &target_name, &cause);
         if (r == -ENOENT)
                 return 1;
         if (r < 0)
-                return r;
+                return err_move(err, TAKE_PTR(cause));
+        if (strcmp(path, target) == 0)
+                return 0;
         if (fstatat(target_parent, target_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return errno == ENOENT ? 1 : err_errno(err, errno, "%s", target);
         if (S_ISDIR(st.st_mode))
@@ -406,7 +410,7 @@ static int put_entry(struct layer_writer *w, struct tar_reader *tar, const struc
         const char *name;
         int parent, r = layer_path_clean(e->path, path, err);
 
-        if (r < 0 || (r = path_walk_parent(&w->walk, path, &parent, &name, err)) < 0)
+        if (r < 0 || (r = path_walk_resolve(&w->walk, path, &parent, &name, err)) < 0)
                 return r;
         if (*path == '\0' && e->type != TAR_DIRECTORY)
                 return err_set(err, EBADMSG, "\"%s\" is the root, but no directory", e->path);
@@ -472,9 +476,12 @@ static int finish_links(struct layer_writer *w, struct err **err) {
         int r = 0;
 
         for (size_t i = 0; i < needs->links.count && r >= 0; i++) {
-                r = try_link(w, needs->links.items[i], needs->targets.items[i], err);
+                char target[PATH_MAX];
+
+                snprintf(target, sizeof(target), "%s", needs->targets.items[i]);
+                r = try_link(w, needs->links.items[i], target, err);
                 if (r > 0 && (string_list_add(&open.links, needs->links.items[i]) < 0 ||
-                              string_list_add(&open.targets, needs->targets.items[i]) < 0))
+                              string_list_add(&open.targets, target) < 0))
                         r = err_set(err, ENOMEM, "out of memory");
         }
         string_list_clear(&needs->links);

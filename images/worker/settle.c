@@ -185,14 +185,67 @@ static int make_parent(void *data, int parent, const char *name, const char *pat
         return string_list_addf(&s->implied, "%.*s", (int)n, path) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
 }
 
+/* What @path is for a container: this layer's own, else as the layers below show it. */
+static int find_merged(const struct settle *s, const char *path) {
+        int fd = -EBADF;
+
+        switch (find_in(s->root, path, &fd)) {
+        case FOUND:
+                return fd;
+        case HIDDEN:
+                return -ENOENT;
+        case ABSENT:
+                return find_lower(s, path);
+        case FAILED:
+                break;
+        }
+        return -errno;
+}
+
+/* Takes the links that the layers below have out of the way to @path. */
+static int resolve_merged(const struct settle *s, char path[PATH_MAX], struct err **err) {
+        unsigned links = 0;
+
+        for (size_t begin = 0, end; path[end = begin + strcspn(path + begin, "/")] == '/';) {
+                _cleanup_close_ int fd = -EBADF;
+                char target[PATH_MAX];
+                ssize_t n;
+                int r;
+
+                path[end] = '\0';
+                fd = find_merged(s, path);
+                path[end] = '/';
+                n = fd < 0 ? -1 : readlinkat(fd, "", target, sizeof(target) - 1);
+                if (n < 0) {
+                        begin = end + 1;
+                        continue;
+                }
+                if (links++ == LAYER_LINKS_MAX)
+                        return err_set(err, EBADMSG, "%s: more than %d symbolic links on the way", path,
+                                       LAYER_LINKS_MAX);
+                target[n] = '\0';
+                r = layer_path_follow(path, begin, end, target, err);
+                if (r < 0)
+                        return r;
+                begin = 0;
+        }
+        return 0;
+}
+
 /* A hard link changes its target's link count, so the target becomes this layer's too. */
-static int settle_link(struct settle *s, struct path_walk *walk, const char *path, const char *target,
+static int settle_link(struct settle *s, struct path_walk *walk, const char *path, const char *named,
                        struct err **err) {
-        _cleanup_close_ int from = find_lower(s, target), held = -EBADF;
+        _cleanup_close_ int from = -EBADF, held = -EBADF;
+        char target[PATH_MAX];
         const char *name;
         struct stat st;
         int parent, r;
 
+        snprintf(target, sizeof(target), "%s", named);
+        r = resolve_merged(s, target, err);
+        if (r < 0)
+                return err_wrap(err, "%s", path) ?: r;
+        from = find_lower(s, target);
         if (from == -ENOENT)
                 return err_set(err, EBADMSG, "%s: hard link to %s, which is in no layer", path, target);
         if (from < 0)

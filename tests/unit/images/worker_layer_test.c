@@ -271,18 +271,11 @@ static const struct refusal {
         struct entry entries[4];
         const char *says;
 } refusals[] = {
-        { { { '0', .name = "../evil" } }, "holds \"..\"" },
-        { { { '0', .name = "a/../../evil" } }, "holds \"..\"" },
-        { { { '0', .name = "/../evil" } }, "holds \"..\"" },
-        { { { '2', .name = "l", .link = "/tmp" }, { '0', .name = "l/evil" } }, "is no directory" },
-        { { { '2', .name = "l", .link = ".." }, { '5', .name = "l/evil/" } }, "is no directory" },
-        { { { '5', .name = "d/" },
-            { '0', .name = "d/x" },
-            { '2', .name = "d", .link = "/tmp" },
-            { '0', .name = "d/evil" } },
-          "is no directory" },
-        { { { '2', .name = "l", .link = "/" }, { '1', .name = "h", .link = "l/etc/passwd" } }, "is no directory" },
-        { { { '1', .name = "h", .link = "../../etc/passwd" } }, "holds \"..\"" },
+        { { { '2', .name = "l", .link = "l" }, { '0', .name = "l/evil" } }, "more than 40 symbolic links" },
+        { { { '2', .name = "a", .link = "b/x" }, { '2', .name = "b", .link = "/a/y" }, { '5', .name = "a/b/c" } },
+          "more than 40 symbolic links" },
+        { { { '2', .name = "l", .link = "l/l" }, { '1', .name = "h", .link = "l/x" } }, "more than 40 symbolic links" },
+        { { { '2', .name = "l", .link = "f" }, { '0', .name = "f" }, { '0', .name = "l/x" } }, "is no directory" },
         { { { '1', .name = "h", .link = "" } }, "hard link to nothing" },
         { { { '5', .name = "d/" }, { '1', .name = "h", .link = "d" } }, "hard link to the directory" },
         { { { '0', .name = ".wh.x" }, { '1', .name = "h", .link = "x" } }, "which this layer removes" },
@@ -293,7 +286,6 @@ static const struct refusal {
         { { { '9', .name = "strange" } }, "unknown type" },
         { { { '2', .name = "./", .link = "/" } }, "is the root" },
         { { { 'x', "pax", .data = "999 path=x\n" } }, "malformed" },
-        { { { 'x', "pax", .data = "8 path=\n" }, { '0', .name = "a/" }, { '0', .name = "a/b/../c" } }, "holds \"..\"" },
         { { { 'x', "pax", .data = "14 size=99999\n" }, { '0', .name = "a" } }, "in the middle of an entry" },
         { { { 'x', "pax", .data = "12 uid=9999\n1" }, { '0', .name = "a" } }, "malformed" },
         { { { 'M', .name = "part" } }, "several volumes" },
@@ -312,6 +304,168 @@ static void test_refusals(void **state) {
                         fail_msg("row %zu was not refused: %s", i, err_text(err));
                 if (!strstr(err_text(err), refusals[i].says))
                         fail_msg("row %zu: %s", i, err_text(err));
+                remove_place(&p);
+        }
+}
+
+/* Links that an entry's path leads through: resolved, with the layer's root as the root of all. */
+static const struct through {
+        struct entry entries[6];
+        const char *file; /* where the content "in" is in the end, */
+        const char *none; /* and what is not there */
+} throughs[] = {
+        { { { '5', .name = "real/" }, { '2', .name = "l", .link = "real" }, { '0', "l/f", .data = "in" } },
+          "real/f",
+          "f" },
+        { { { '2', .name = "l", .link = "/real" }, { '5', .name = "real/" }, { '0', "l/f", .data = "in" } },
+          "real/f",
+          "f" },
+        { { { '2', .name = "a/b/l", .link = "../../real" }, { '0', "a/b/l/c/f", .data = "in" } }, "real/c/f", "a/b/c" },
+        { { { '2', .name = "l", .link = "dangling/deep" }, { '0', "l/f", .data = "in" } }, "dangling/deep/f", "f" },
+        { { { '2', .name = "l", .link = "../../../../up" }, { '0', "l/f", .data = "in" } }, "up/f", "f" },
+        { { { '2', .name = "l", .link = "/" }, { '0', "l/f", .data = "in" } }, "f", "l/l/l/x" },
+        { { { '2', .name = "l", .link = ".." }, { '0', "l/f", .data = "in" } }, "f", "l/x" },
+        { { { '2', .name = "l", .link = "/tmp/outside-of-the-layer" }, { '0', "l/f", .data = "in" } },
+          "tmp/outside-of-the-layer/f",
+          "f" },
+        { { { '2', .name = "a", .link = "b" }, { '2', .name = "b", .link = "/c/d/.." }, { '0', "a/f", .data = "in" } },
+          "c/f",
+          "c/d" },
+        { { { '2', .name = "a/l", .link = "../b/m" },
+            { '2', .name = "b/m", .link = "n" },
+            { '0', "a/l/f", .data = "in" } },
+          "b/n/f",
+          "n" },
+        /* the last part is not followed: it is what is made */
+        { { { '0', "real", .data = "no" }, { '2', .name = "l", .link = "real" }, { '0', "l", .data = "in" } },
+          "l",
+          "x" },
+        { { { '5', .name = "real/" },
+            { '2', .name = "l", .link = "real" },
+            { '5', .name = "l/" },
+            { '0', "l/f", .data = "in" } },
+          "l/f",
+          "real/f" },
+        /* what a link replaced, and what replaced a link */
+        { { { '0', .name = "d/x" }, { '2', .name = "d", .link = "/e" }, { '0', "d/f", .data = "in" } }, "e/f", "e/x" },
+        { { { '2', .name = "l", .link = "a" },
+            { '0', .name = "l/x" },
+            { '2', .name = "l", .link = "b" },
+            { '0', "l/f", .data = "in" } },
+          "b/f",
+          "a/f" },
+        /* hard links, in their own place and in their target's */
+        { { { '0', "real/t", .data = "in" },
+            { '2', .name = "l", .link = "real" },
+            { '1', .name = "h", .link = "l/t" } },
+          "h",
+          "t" },
+        { { { '0', "t", .data = "in" }, { '2', .name = "l", .link = "/real" }, { '1', .name = "l/h", .link = "t" } },
+          "real/h",
+          "h" },
+        { { { '2', .name = "l", .link = "../.." },
+            { '0', "t", .data = "in" },
+            { '1', .name = "l/h", .link = "l/l/t" } },
+          "h",
+          "x" },
+        { { { '1', .name = "h", .link = "l/t" },
+            { '2', .name = "l", .link = "real" },
+            { '0', "real/t", .data = "in" } },
+          "h",
+          "t" },
+        { { { '0', "d/f", .data = "in" }, { '2', .name = "l", .link = "d" }, { '1', .name = "l/f", .link = "d/f" } },
+          "d/f",
+          "f" },
+        /* "..", in names and in links' names */
+        { { { '0', "../f", .data = "in" } }, "f", "x" },
+        { { { '0', "a/../../f", .data = "in" } }, "f", "a" },
+        { { { '0', "/../../../f", .data = "in" } }, "f", "x" },
+        { { { '0', "a/b/../c/./f", .data = "in" } }, "a/c/f", "a/b" },
+        { { { '0', "t", .data = "in" }, { '1', .name = "a/../h", .link = "../../x/../t" } }, "h", "x" },
+};
+
+static void test_through_links(void **state) {
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(throughs); i++) {
+                _cleanup_err_ struct err *err = NULL;
+                struct place p = make_place();
+                size_t n = 0;
+
+                while (n < 6 && throughs[i].entries[n].name)
+                        n++;
+                if (apply(&p, throughs[i].entries, n, NULL, &err) < 0)
+                        fail_msg("row %zu: %s", i, err_text(err));
+                if (!S_ISREG(stat_of(&p, throughs[i].file).st_mode) || is_there(&p, throughs[i].none))
+                        fail_msg("row %zu", i);
+                assert_content(&p, throughs[i].file, "in");
+                remove_place(&p);
+        }
+        assert_int_equal(access("/tmp/outside-of-the-layer", F_OK), -1);
+        assert_int_equal(access("/tmp/up", F_OK), -1);
+}
+
+/* Everything that has a place of its own, through links: kinds, whiteouts, opaque directories, directories' modes. */
+static void test_all_through_links(void **state) {
+        static const struct entry entries[] = {
+                { '5', "real/", .mode = 0711, .uid = 3 },
+                { '2', .name = "l", .link = "/real" },
+                { '6', .name = "l/fifo" },
+                { '3', "l/null", .major = 1, .minor = 3 },
+                { '2', .name = "l/link", .link = "nowhere" },
+                { '5', "l/sub/", .mode = 0700, .uid = 5 },
+                { '0', .name = "l/.wh.gone" },
+                { '0', .name = "l/sub/.wh..wh..opq" },
+                { '2', .name = "other", .link = "l/made" },
+                { '0', .name = "other/.wh..wh..opq" },
+        };
+        struct place p = make_place();
+
+        (void)state;
+        assert_int_equal(apply(&p, entries, ELEMENTS(entries), NULL, NULL), 0);
+        assert_true(S_ISFIFO(stat_of(&p, "real/fifo").st_mode) && S_ISCHR(stat_of(&p, "real/null").st_mode));
+        assert_true(S_ISLNK(stat_of(&p, "real/link").st_mode) && S_ISLNK(stat_of(&p, "l").st_mode));
+        assert_int_equal(stat_of(&p, "real").st_mode & 07777, 0711);
+        assert_int_equal(stat_of(&p, "real/sub").st_mode & 07777, 0700);
+        assert_int_equal(stat_of(&p, "real/sub").st_uid, 5);
+        assert_true(S_ISCHR(stat_of(&p, "real/gone").st_mode));
+        assert_string_equal(p.result.needs.whiteouts.items[0], "real/gone");
+        assert_true(is_opaque(&p, "real/sub") && is_opaque(&p, "real/made"));
+        assert_string_equal(p.result.needs.implied.items[0], "real/made");
+        remove_place(&p);
+}
+
+/* A late mode is for the directory that had the name, not for one that a link leads to now. */
+static void test_late_modes(void **state) {
+        static const struct entry entries[] = {
+                { '5', "e/", .mode = 0755 },   { '5', "e/x/", .mode = 0700 },      { '5', "d/", .mode = 0755 },
+                { '5', "d/x/", .mode = 0777 }, { '2', .name = "d", .link = "/e" },
+        };
+        struct place p = make_place();
+
+        (void)state;
+        assert_int_equal(apply(&p, entries, ELEMENTS(entries), NULL, NULL), 0);
+        assert_int_equal(stat_of(&p, "e/x").st_mode & 07777, 0700);
+        remove_place(&p);
+}
+
+/* So many links as the kernel follows, and one more. */
+static void test_number_of_links(void **state) {
+        (void)state;
+        for (int n = 40; n <= 41; n++) {
+                struct stream s = { .bytes = NULL };
+                struct place p = make_place();
+                char name[16], link[16];
+
+                for (int i = 0; i < n; i++) {
+                        snprintf(name, sizeof(name), "l%d", i);
+                        snprintf(link, sizeof(link), "l%d", i + 1);
+                        add_entry(&s, &(struct entry){ '2', .name = name, .link = link });
+                }
+                add_entry(&s, &(struct entry){ '0', .name = "l0/f" });
+                add_block(&s, "", 1);
+                add_block(&s, "", 1);
+                assert_int_equal(apply_stream(&p, &s, NULL, NULL), n <= 40 ? 0 : -EBADMSG);
+                assert_int_equal(is_there(&p, "l40/f"), n <= 40);
                 remove_place(&p);
         }
 }
@@ -481,12 +635,83 @@ static void test_settle(void **state) {
         remove_place(&bad);
 }
 
+/* Hard links whose target the layers below have behind links of theirs. */
+static void test_settle_through_links(void **state) {
+        static const struct entry below[] = {
+                { '0', "usr/lib/tool", .mode = 0700, .data = "in" },
+                { '2', .name = "lib", .link = "usr/lib" },
+                { '2', .name = "usr/abs", .link = "/lib" },
+                { '2', .name = "loop", .link = "loop" },
+        };
+        static const struct entry above[] = {
+                { '1', .name = "one", .link = "lib/tool" },
+                { '1', .name = "two", .link = "usr/abs/tool" },
+                { '2', .name = "mine", .link = "usr/../lib" },
+                { '1', .name = "three", .link = "mine/tool" },
+        };
+        static const struct entry looped[] = { { '1', .name = "h", .link = "loop/tool" } };
+        struct place lower = make_place(), upper = make_place(), bad = make_place();
+
+        (void)state;
+        assert_int_equal(apply(&lower, below, ELEMENTS(below), NULL, NULL), 0);
+        assert_int_equal(apply(&upper, above, ELEMENTS(above), NULL, NULL), 0);
+        assert_int_equal(layer_settle(upper.root, &upper.result.needs, &lower.root, 1, NULL), 1);
+        assert_content(&upper, "one", "in");
+        assert_content(&upper, "two", "in");
+        assert_content(&upper, "three", "in");
+        assert_int_equal(stat_of(&upper, "usr/lib/tool").st_nlink, 4);
+        assert_false(is_there(&upper, "lib"));
+        assert_int_equal(apply(&bad, looped, ELEMENTS(looped), NULL, NULL), 0);
+        assert_int_equal(layer_settle(bad.root, &bad.result.needs, &lower.root, 1, NULL), -EBADMSG);
+        remove_place(&lower);
+        remove_place(&upper);
+        remove_place(&bad);
+}
+
+/* Whiteouts that hide something stay, others go, and the directory's time with them. */
+static void test_settle_whiteouts(void **state) {
+        static const struct entry below[] = { { '0', .name = "d/there" }, { '0', .name = "o/there" } };
+        static const struct entry above[] = {
+                { '0', .name = "d/.wh.there" },       { '0', .name = "d/.wh.not" },   { '5', .name = "e/" },
+                { '0', .name = "e/.wh.not" },         { '0', .name = "o/.wh.there" }, { '0', .name = "o/.wh..wh..opq" },
+                { '0', .name = "d/there/now/.wh.x" }, { '0', .name = ".wh.root" },
+        };
+        struct place lower = make_place(), upper = make_place(), lowest = make_place();
+
+        (void)state;
+        assert_int_equal(apply(&lower, below, ELEMENTS(below), NULL, NULL), 0);
+        assert_int_equal(apply(&upper, above, 6, NULL, NULL), 0);
+        assert_int_equal(layer_settle(upper.root, &upper.result.needs, &lower.root, 1, NULL), 1);
+        assert_true(is_there(&upper, "d/there"));
+        assert_false(is_there(&upper, "d/not") || is_there(&upper, "e/not") || is_there(&upper, "o/there"));
+        assert_int_equal(stat_of(&upper, "e").st_mtime, 1000000);
+        assert_int_equal(apply(&lowest, above, ELEMENTS(above), NULL, NULL), 0);
+        assert_int_equal(layer_settle(lowest.root, &lowest.result.needs, NULL, 0, NULL), 1);
+        assert_true(is_opaque(&lowest, "d/there") && is_there(&lowest, "d/there/now"));
+        assert_false(is_there(&lowest, "d/not") || is_there(&lowest, "root") || is_there(&lowest, "d/there/now/x"));
+        remove_place(&lower);
+        remove_place(&upper);
+        remove_place(&lowest);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_all_types), cmocka_unit_test(test_whiteouts),  cmocka_unit_test(test_replacement),
-                cmocka_unit_test(test_refusals),  cmocka_unit_test(test_limits),     cmocka_unit_test(test_truncation),
-                cmocka_unit_test(test_pax),       cmocka_unit_test(test_long_names), cmocka_unit_test(test_sparse),
+                cmocka_unit_test(test_all_types),
+                cmocka_unit_test(test_whiteouts),
+                cmocka_unit_test(test_replacement),
+                cmocka_unit_test(test_refusals),
+                cmocka_unit_test(test_limits),
+                cmocka_unit_test(test_truncation),
+                cmocka_unit_test(test_pax),
+                cmocka_unit_test(test_long_names),
+                cmocka_unit_test(test_sparse),
                 cmocka_unit_test(test_settle),
+                cmocka_unit_test(test_through_links),
+                cmocka_unit_test(test_all_through_links),
+                cmocka_unit_test(test_late_modes),
+                cmocka_unit_test(test_number_of_links),
+                cmocka_unit_test(test_settle_through_links),
+                cmocka_unit_test(test_settle_whiteouts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
