@@ -1,5 +1,5 @@
 /* An image archive opened for reading by member name: a tar file, compressed or not, or a directory with the same
- * content. Foreign: names never lead out of it, members that are links are followed within it once. */
+ * content. Foreign: names and links never lead out of it. */
 #pragma once
 
 #include <stdbool.h>

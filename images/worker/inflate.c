@@ -22,7 +22,7 @@ struct inflater {
 
 struct kind {
         const char *name;
-        uint8_t magic[6];
+        uint8_t magic[10], any[10]; /* any: bits that do not count */
         size_t n_magic;
         int (*begin)(struct inflater *inflater);
         int (*run)(struct inflater *inflater, const uint8_t **in, size_t *n_in, uint8_t **out, size_t *n_out,
@@ -117,19 +117,47 @@ static int unsupported(struct inflater *inflater) {
 }
 
 static const struct kind kinds[] = {
-        { "gzip", { 0x1f, 0x8b }, 2, gzip_begin, gzip_run },
-        { "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, 4, zstd_begin, zstd_run },
-        { "zstd", { 0x50, 0x2a, 0x4d, 0x18 }, 4, zstd_begin, zstd_run }, /* a skippable frame first */
-        { "xz", { 0xfd, '7', 'z', 'X', 'Z' }, 5, unsupported, NULL },
-        { "bzip2", { 'B', 'Z', 'h' }, 3, unsupported, NULL },
-        { "none", { 0 }, 0, none_begin, none_run },
+        { "gzip", { 0x1f, 0x8b }, { 0 }, 2, gzip_begin, gzip_run },
+        { "zstd", { 0x28, 0xb5, 0x2f, 0xfd }, { 0 }, 4, zstd_begin, zstd_run },
+        /* a skippable frame first, of any of the sixteen kinds: pzstd writes one before each of its own */
+        { "zstd", { 0x50, 0x2a, 0x4d, 0x18 }, { 0x0f }, 4, zstd_begin, zstd_run },
+        { "xz", { 0xfd, '7', 'z', 'X', 'Z', 0 }, { 0 }, 6, unsupported, NULL },
+        /* a tar may begin with a file's name: three letters alone are not enough */
+        { "bzip2",
+          { 'B', 'Z', 'h', '0', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59 },
+          { 0, 0, 0, 0x0f },
+          10,
+          unsupported,
+          NULL },
+        { "lz4", { 0x04, 0x22, 0x4d, 0x18 }, { 0 }, 4, unsupported, NULL },
+        { "lzip", { 'L', 'Z', 'I', 'P', 1 }, { 0 }, 5, unsupported, NULL },
+        { "none", { 0 }, { 0 }, 0, none_begin, none_run },
 };
 
-static int choose(struct inflater *inflater, const uint8_t *in, size_t n, struct err **err) {
+static bool begins_as(const struct kind *k, const uint8_t *in, size_t n) {
+        if (n < k->n_magic)
+                return false;
+        for (size_t i = 0; i < k->n_magic; i++)
+                if ((in[i] & ~k->any[i]) != (k->magic[i] & ~k->any[i]))
+                        return false;
+        return true;
+}
+
+static const struct kind *kind_of(const uint8_t *in, size_t n) {
         const struct kind *k = kinds;
 
-        while (n < k->n_magic || memcmp(in, k->magic, k->n_magic) != 0)
+        while (!begins_as(k, in, n))
                 k++;
+        return k;
+}
+
+const char *inflate_tell(const uint8_t *bytes, size_t n) {
+        return kind_of(bytes, n)->name;
+}
+
+static int choose(struct inflater *inflater, const uint8_t *in, size_t n, struct err **err) {
+        const struct kind *k = kind_of(in, n);
+
         switch (k->begin(inflater)) {
         case 0:
                 inflater->kind = k;

@@ -1,9 +1,9 @@
 /* A layer's tar stream becomes a directory that overlayfs takes as a lower one.
  *
  * Whiteouts become character devices 0:0, opaque directories get overlay's attribute. The stream is hostile: every step
- * is relative to an open directory and follows no link. Links that an entry's path or a hard link's target leads through
- * are read, and taken as a process with the layer as its root would; ".." ends at that root. More than the maxima is
- * refused. Parents are not looked at, so that layers unpack side by side; what needs them is left in struct
+ * is relative to an open directory and follows no link. Links that an entry's path or a hard link's target leads
+ * through are read, and taken as a process with the layer as its root would; ".." ends at that root. More than the
+ * maxima is refused. Parents are not looked at, so that layers unpack side by side; what needs them is left in struct
  * layer_needs, for layer_settle().
  *
  * OCI image-spec v1.1 "layer.md"; Documentation/filesystems/overlayfs.rst, "whiteouts and opaque directories".

@@ -65,18 +65,18 @@ int layer_path_clean(const char *path, char ret_path[PATH_MAX], struct err **err
 }
 
 int layer_path_follow(char path[PATH_MAX], size_t begin, size_t end, const char *target, struct err **err) {
+        const char *rest = path + end + (path[end] == '/');
         char text[PATH_MAX];
         struct cleaned c = { .text = text };
         int r = 0;
 
-        path[end] = '\0'; /* at the '/' behind the link's name */
         path[begin] = '\0';
         if (*target != '/')
                 r = add_path(&c, path, err);
         if (r == 0)
                 r = add_path(&c, target, err);
         if (r == 0)
-                r = add_path(&c, path + end + 1, err);
+                r = add_path(&c, rest, err);
         if (r < 0)
                 return r;
         memcpy(path, text, c.n);

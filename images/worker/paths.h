@@ -16,12 +16,12 @@ struct err;
  * deep. */
 int layer_path_clean(const char *path, char ret_path[PATH_MAX], struct err **err);
 
-/* Puts @target in the place of the link whose name lies from @begin to @end in the clean @path, before a '/'; an absolute
- * one begins at the root. @path is clean again. -E2BIG as above. */
+/* Puts @target in the place of the link whose name lies from @begin to @end in the clean @path; an absolute one begins
+ * at the root. @path is clean again. -E2BIG as above. */
 int layer_path_follow(char path[PATH_MAX], size_t begin, size_t end, const char *target, struct err **err);
 
-/* A walk through one tree in which each step is relative to an open directory, and the kernel follows no link. Neighbours
- * in an archive are neighbours in the tree, so most steps are free. */
+/* A walk through one tree in which each step is relative to an open directory, and the kernel follows no link.
+ * Neighbours in an archive are neighbours in the tree, so most steps are free. */
 struct path_walk {
         int root;            /* borrowed */
         char path[PATH_MAX]; /* of the innermost open directory */
@@ -44,8 +44,9 @@ void path_walk_clear(struct path_walk *walk);
 int path_walk_parent(struct path_walk *walk, const char *path, int *ret_parent, const char **ret_name,
                      struct err **err);
 
-/* The same through links, which are read and taken as if the tree were the root of all, never outside of it: @path becomes
- * the path without them, as far as it is known also after -ENOENT. -EBADMSG past LAYER_LINKS_MAX of them too. */
+/* The same through links, which are read and taken as if the tree were the root of all, never outside of it: @path
+ * becomes the path without them, as far as it is known also after -ENOENT. -EBADMSG past LAYER_LINKS_MAX of them too.
+ */
 int path_walk_resolve(struct path_walk *walk, char path[PATH_MAX], int *ret_parent, const char **ret_name,
                       struct err **err);
 

@@ -143,7 +143,7 @@ static int read_extension(struct tar_reader *r, uint64_t size, char **ret_text, 
         return 0;
 }
 
-static int read_long_name(struct tar_reader *r, uint64_t size, char *to, bool *has, struct err **err) {
+static int read_long_name(struct tar_reader *r, uint64_t size, char *to, bool *has, bool *is_long, struct err **err) {
         _cleanup_free_ char *text = NULL;
         int ret = read_extension(r, size, &text, err);
 
@@ -151,15 +151,28 @@ static int read_long_name(struct tar_reader *r, uint64_t size, char *to, bool *h
                 return ret;
         if (strlen(text) >= PATH_MAX)
                 return err_set(err, E2BIG, "a name of %zu bytes; at most %d are taken", strlen(text), PATH_MAX - 1);
+        if (*text == '\0') /* says nothing */
+                return 0;
         strcpy(to, text);
-        *has = true;
+        *has = *is_long = true;
         return 0;
 }
 
+static void forget_pax(struct tar_reader *r) {
+        r->has_path = r->long_path;
+        r->has_link = r->long_link;
+        r->has_size = r->has_uid = r->has_gid = r->has_mtime = r->has_sparse_size = false;
+        r->sparse_major = -1;
+        r->sparse_minor = 0;
+        r->n_pieces = 0;
+        r->entry.n_xattrs = 0;
+}
+
+/* Of two before an entry the last counts. */
 static int read_pax_header(struct tar_reader *r, uint64_t size, struct err **err) {
+        forget_pax(r);
         free(r->pax);
         r->pax = NULL;
-        r->entry.n_xattrs = 0;
         int ret = read_extension(r, size, &r->pax, err);
 
         return ret < 0 ? ret : tar_read_pax(r, (size_t)size, err);
@@ -180,10 +193,10 @@ static int take_extension(struct tar_reader *r, const struct tar_header *h, stru
                 ret = read_pax_header(r, size, err);
                 break;
         case 'L':
-                ret = read_long_name(r, size, r->entry.path, &r->has_path, err);
+                ret = read_long_name(r, size, r->entry.path, &r->has_path, &r->long_path, err);
                 break;
         case 'K':
-                ret = read_long_name(r, size, r->entry.link, &r->has_link, err);
+                ret = read_long_name(r, size, r->entry.link, &r->has_link, &r->long_link, err);
                 break;
         case 'M':
                 return err_set(err, EBADMSG, "a part of an archive of several volumes");
@@ -294,11 +307,9 @@ static int finish_sparse(struct tar_reader *r, struct err **err) {
 }
 
 static void forget_extensions(struct tar_reader *r) {
-        r->has_path = r->has_link = r->has_size = r->has_uid = r->has_gid = r->has_mtime = r->has_sparse_size = false;
-        r->sparse_major = -1;
-        r->sparse_minor = 0;
-        r->n_pieces = 0;
-        r->entry.n_xattrs = r->entry.n_pieces = 0;
+        r->long_path = r->long_link = false;
+        forget_pax(r);
+        r->entry.n_pieces = 0;
         r->entry.pieces = NULL;
         r->entry.xattrs = r->xattrs;
 }

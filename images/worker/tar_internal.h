@@ -18,6 +18,7 @@ struct tar_reader {
         struct tar_entry entry;
         /* set by extended headers for the entry that follows */
         bool has_path, has_link, has_size, has_uid, has_gid, has_mtime;
+        bool long_path, long_link; /* by GNU's headers, which count before pax's */
         uint64_t pax_size;
         char *pax; /* the last pax header's text; names and values of xattrs point into it */
         struct tar_xattr xattrs[TAR_XATTRS_MAX];

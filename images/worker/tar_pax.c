@@ -48,13 +48,20 @@ struct record {
         size_t n; /* bytes of value */
 };
 
+/* pax(1): a value without bytes takes back what an earlier record said, and the header's field counts. */
+static bool takes_back(const struct record *rec, bool *has) {
+        if (rec->n == 0)
+                *has = false;
+        return rec->n == 0;
+}
+
 static int bad_record(const struct record *rec, struct err **err) {
         return err_set(err, EBADMSG, "pax record %.64s has a bad value", rec->key);
 }
 
 static int take_name(const struct record *rec, char *to, bool *has, struct err **err) {
-        if (rec->n == 0)
-                return 0; /* an empty value takes an earlier one back */
+        if (takes_back(rec, has))
+                return 0;
         if (rec->n >= PATH_MAX)
                 return err_set(err, E2BIG, "a name of %zu bytes; at most %d are taken", rec->n, PATH_MAX - 1);
         if (memchr(rec->value, '\0', rec->n))
@@ -68,11 +75,12 @@ static int take_number(const struct record *rec, uint64_t max, uint64_t *to, boo
         const char *p = rec->value;
         uint64_t number;
 
+        if (takes_back(rec, has))
+                return 0;
         if (!tar_decimal(&p, rec->value + rec->n, &number) || p != rec->value + rec->n || number > max)
                 return bad_record(rec, err);
         *to = number;
-        if (has)
-                *has = true;
+        *has = true;
         return 0;
 }
 
@@ -80,7 +88,7 @@ static int take_owner(const struct record *rec, uint32_t *to, bool *has, struct 
         uint64_t number;
         int r = take_number(rec, UINT32_MAX - 1, &number, has, err);
 
-        if (r == 0)
+        if (r == 0 && *has)
                 *to = (uint32_t)number;
         return r;
 }
@@ -91,6 +99,8 @@ static int take_time(struct tar_reader *r, const struct record *rec, struct err 
         uint32_t nsec = 0, unit = 100000000;
         uint64_t seconds;
 
+        if (takes_back(rec, &r->has_mtime))
+                return 0;
         p += negative;
         if (!tar_decimal(&p, end, &seconds) || seconds > INT64_MAX)
                 return bad_record(rec, err);
@@ -133,6 +143,24 @@ static int take_map(struct tar_reader *r, const struct record *rec, struct err *
         return 0;
 }
 
+static int take_version(const struct record *rec, int *to, struct err **err) {
+        bool has = false;
+        uint64_t number;
+        int r = take_number(rec, INT64_MAX, &number, &has, err);
+
+        if (r == 0)
+                *to = !has ? -1 : number > 1 ? 2 : (int)number;
+        return r;
+}
+
+static int take_offset(struct tar_reader *r, const struct record *rec, uint64_t *ret_number, struct err **err) {
+        bool has = false;
+        int ret = take_number(rec, INT64_MAX, ret_number, &has, err);
+
+        r->sparse_major = 0;
+        return ret < 0 || has ? ret : bad_record(rec, err);
+}
+
 static int take_sparse(struct tar_reader *r, const struct record *rec, const char *key, struct err **err) {
         uint64_t number;
         int ret;
@@ -140,24 +168,21 @@ static int take_sparse(struct tar_reader *r, const struct record *rec, const cha
         if (strcmp(key, "name") == 0)
                 return take_name(rec, r->entry.path, &r->has_path, err);
         if (strcmp(key, "map") == 0) {
-                r->sparse_major = 0;
+                r->sparse_major = rec->n > 0 ? 0 : -1;
+                r->n_pieces = 0;
                 return take_map(r, rec, err);
         }
-        ret = take_number(rec, INT64_MAX, &number, NULL, err);
-        if (ret < 0)
-                return ret;
-        if (strcmp(key, "major") == 0) {
-                r->sparse_major = number > 1 ? 2 : (int)number;
-        } else if (strcmp(key, "minor") == 0) {
-                r->sparse_minor = number > 1 ? 2 : (int)number;
-        } else if (strcmp(key, "realsize") == 0 || strcmp(key, "size") == 0) {
-                r->sparse_size = number;
-                r->has_sparse_size = true;
-        } else if (strcmp(key, "offset") == 0) {
-                r->sparse_major = 0;
-                r->sparse_offset = number;
-        } else if (strcmp(key, "numbytes") == 0) {
-                return tar_add_piece(r, r->sparse_offset, number, err);
+        if (strcmp(key, "major") == 0)
+                return take_version(rec, &r->sparse_major, err);
+        if (strcmp(key, "minor") == 0)
+                return take_version(rec, &r->sparse_minor, err);
+        if (strcmp(key, "realsize") == 0 || strcmp(key, "size") == 0)
+                return take_number(rec, INT64_MAX, &r->sparse_size, &r->has_sparse_size, err);
+        if (strcmp(key, "offset") == 0)
+                return take_offset(r, rec, &r->sparse_offset, err);
+        if (strcmp(key, "numbytes") == 0) {
+                ret = take_offset(r, rec, &number, err);
+                return ret < 0 ? ret : tar_add_piece(r, r->sparse_offset, number, err);
         }
         return 0;
 }
@@ -166,9 +191,11 @@ static int take_record(struct tar_reader *r, const struct record *rec, struct er
         struct tar_entry *e = &r->entry;
 
         if (strcmp(rec->key, "path") == 0) /* GNU.sparse.name is the file's real one */
-                return r->sparse_major >= 0 && r->has_path ? 0 : take_name(rec, e->path, &r->has_path, err);
+                return r->long_path || (r->sparse_major >= 0 && r->has_path) ?
+                               0 :
+                               take_name(rec, e->path, &r->has_path, err);
         if (strcmp(rec->key, "linkpath") == 0)
-                return take_name(rec, e->link, &r->has_link, err);
+                return r->long_link ? 0 : take_name(rec, e->link, &r->has_link, err);
         if (strcmp(rec->key, "size") == 0)
                 return take_number(rec, INT64_MAX, &r->pax_size, &r->has_size, err);
         if (strcmp(rec->key, "uid") == 0)

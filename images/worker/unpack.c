@@ -91,7 +91,7 @@ static int check_digests(struct pipe *p, struct err **err) {
 static int inflate_all(struct pipe *p, struct err **err) {
         const uint8_t *in = p->input;
         /* the first bytes tell the compression; a slow network may bring them one by one */
-        ssize_t first = read_input(p, 16, &in, err);
+        ssize_t first = read_input(p, INFLATE_TELL_MAX, &in, err);
         size_t n_in, n = 0;
         bool end = false;
 

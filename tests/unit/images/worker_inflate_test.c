@@ -133,13 +133,61 @@ static void test_damage(void **state) {
         free(out);
 }
 
+/* A frame to be skipped comes first, between or last, of each of the sixteen kinds, empty or not. */
+static void test_skippable_frames(void **state) {
+        uint8_t *packed = malloc(2 * PLAIN), *out = malloc(PLAIN + 8192);
+
+        (void)state;
+        for (unsigned kind = 0; kind < 16; kind++)
+                for (uint8_t content = 0; content < 40; content += 13) {
+                        const uint8_t frame[48] = { (uint8_t)(0x50 + kind), 0x2a, 0x4d, 0x18, content };
+                        _cleanup_err_ struct err *err = NULL;
+                        size_t n = 0, got, part = PLAIN / 2;
+
+                        for (int i = 0; i < 2; i++) {
+                                memcpy(packed + n, frame, 8 + (size_t)content);
+                                n += 8 + (size_t)content;
+                                n += ZSTD_compress(packed + n, PLAIN, plain + (size_t)i * part, part, 3);
+                        }
+                        memcpy(packed + n, frame, 8 + (size_t)content);
+                        n += 8 + (size_t)content;
+                        assert_string_equal(inflate_tell(packed, INFLATE_TELL_MAX), "zstd");
+                        if (unpack(packed, n, 7, 4096, out, &got, &err) < 0)
+                                fail_msg("kind %u of %u bytes: %s", kind, content, err_text(err));
+                        assert_int_equal(got, 2 * part);
+                        assert_memory_equal(out, plain, got);
+                }
+        free(packed);
+        free(out);
+}
+
+/* What begins nearly so is a tar: its first bytes are a file's name. */
+static void test_names_that_look_compressed(void **state) {
+        static const char *const names[] = {
+                "BZh.txt", "BZh9", "BZh91AY&S", "LZIP", "7zXZ", "\x40\x2a\x4d\x18", "\x60\x2a\x4d\x18", ""
+        };
+
+        (void)state;
+        for (size_t i = 0; i < ELEMENTS(names); i++) {
+                uint8_t first[INFLATE_TELL_MAX] = { 0 };
+
+                memcpy(first, names[i], strlen(names[i]));
+                assert_string_equal(inflate_tell(first, sizeof(first)), "none");
+                assert_string_equal(inflate_tell(first, strlen(names[i])), "none");
+        }
+}
+
 static void test_unsupported(void **state) {
         static const struct {
                 const char *bytes, *says;
         } rows[] = { { "\xfd"
                        "7zXZ\0aaaaaaaaaaaa",
                        "xz compression is not supported" },
-                     { "BZh9aaaaaaaaaaaaa", "bzip2 compression is not supported" } };
+                     { "BZh91AY&SYaaaaaa", "bzip2 compression is not supported" },
+                     { "\x04\x22\x4d\x18"
+                       "aaaaaaaaaaaa",
+                       "lz4 compression is not supported" },
+                     { "LZIP\001aaaaaaaaaaa", "lzip compression is not supported" } };
         uint8_t out[64];
 
         (void)state;
@@ -157,8 +205,8 @@ static void test_unsupported(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_any_boundaries),
-                cmocka_unit_test(test_damage),
+                cmocka_unit_test(test_any_boundaries),   cmocka_unit_test(test_damage),
+                cmocka_unit_test(test_skippable_frames), cmocka_unit_test(test_names_that_look_compressed),
                 cmocka_unit_test(test_unsupported),
         };
 
