@@ -1,6 +1,5 @@
 """Layers as others unpack them: what a container sees of an image, beside containerd and umoci."""
 import os
-import shutil
 import stat
 import subprocess
 
@@ -9,8 +8,6 @@ import pytest
 
 from support.containerd import Containerd
 from test_transfers import Store
-
-WHITEOUT = {"type": b"0"}
 
 
 def layer(*entries):
@@ -60,25 +57,40 @@ CASES = {
     "directory, then file": [[("directory", "f"), ("file", "f/g", b"y"), ("file", "f", b"x")]],
     "the same layer twice": [[("file", "d/x", b"x"), ("file", "d/.wh.y", b"")], [("file", "d/y", b"y")], [("file", "d/x", b"x"), ("file", "d/.wh.y", b"")]],
     "empty layers": [[], [("file", "f", b"x")], []],
+    "whiteouts of nothing": [[("file", "base", b"x")], [("directory", "d"), ("file", "d/f", b"x"), ("file", "d/.wh.none", b""), ("file", ".wh.none", b"")]],
+    "implied directories": [[("directory", "a", 0o711, 5, 6), ("directory", "a/b", 0o750, 7, 8)], [("file", "a/b/c/f", b"x")]],
+    "nodes": [[("entry", "d/null", b"", {"type": b"3", "devmajor": 1, "devminor": 3, "mode": 0o666}), ("entry", "d/sda", b"", {"type": b"4", "devmajor": 8})]],
+    "owners": [[("file", "suid", b"x", 0o4755, 0, 0), ("file", "big", b"x", 0o600, 4294967, 4294967)]],
+    "no owner said": [[("entry", "f", b"x", {"uid": 5, "gid": 6, "pax_headers": {"uid": "", "gid": "", "size": "", "path": "", "linkpath": ""}})]],
+    "link's name by pax": [[("file", "t", b"x"), ("entry", "h", b"", {"type": b"1", "linkname": "no", "pax_headers": {"linkpath": "../../t"}}),
+                            ("entry", "s", b"", {"type": b"2", "linkname": "no", "mode": 0o777, "pax_headers": {"linkpath": "../../t"}})]],
+    "name by pax": [[("entry", "no", b"x", {"pax_headers": {"path": "../../a/../yes"}})]],
+    "long names": [[("file", "/".join(["x" * 90] * 4) + "/../y", b"x"), ("symlink", "l", "../" * 60 + "z" * 90)]],
     "mtime taken back": [[("entry", "f", b"x", {"mtime": 5, "pax_headers": {"mtime": ""}})]],
 }
-# Where containerd, or umoci, is another way, and why.
-CONTAINERD = {
-    "hard link to itself later": None,
+# Where the reference is another way, and what it does there.
+OTHERS = {
+    # what umoci unpacks into one tree goes through links of the layers below; overlayfs' layers have a directory there
+    ("umoci", "link in an earlier layer"): "follows",
+    ("umoci", "link in an earlier layer, whiteout"): "follows",
 }
-UMOCI = {}
 
 
 def tree(root):
-    """Everything but times: {path: (kind, mode, uid, gid, content or target, names of the same file)}."""
-    seen, found = {}, {}
+    """{path: (kind and mode, uid, gid, a file's time, content or target)}, and which names are one file. "listed": what is in a
+    directory, but not there: overlayfs lists the whiteouts of a directory that is in one layer only."""
+    seen, found = {}, {"listed": []}
     for directory, names, files in os.walk(root):
         for name in names + files:
             path = os.path.join(directory, name)
-            st = os.lstat(path)
-            content = os.readlink(path) if stat.S_ISLNK(st.st_mode) else open(path, "rb").read() if stat.S_ISREG(st.st_mode) else st.st_rdev
             short = os.path.relpath(path, root)
-            found[short] = (oct(st.st_mode), st.st_uid, st.st_gid, content)
+            try:
+                st = os.lstat(path)
+            except FileNotFoundError:
+                found["listed"].append(short)
+                continue
+            content = os.readlink(path) if stat.S_ISLNK(st.st_mode) else open(path, "rb").read() if stat.S_ISREG(st.st_mode) else st.st_rdev
+            found[short] = (oct(st.st_mode), st.st_uid, st.st_gid, None if stat.S_ISDIR(st.st_mode) else st.st_mtime, content)
             if not stat.S_ISDIR(st.st_mode):
                 seen.setdefault(st.st_ino, []).append(short)
     found["hard links"] = sorted(sorted(names) for names in seen.values() if len(names) > 1)
@@ -136,7 +148,11 @@ def test_beside_containerd_and_umoci(containerd, tmp_path, name):
     image = oci.Image([layer(*entries) for entries in CASES[name]])
     image.write_layout(str(tmp_path / "layout"), "x")
     mine = ours(image, tmp_path)
-    theirs = {"containerd": by_containerd(containerd, image, tmp_path, f"localhost/case-{abs(hash(name))}:1"), "umoci": by_umoci(tmp_path)}
+    theirs = {"containerd": by_containerd(containerd, image, tmp_path, f"localhost/{name.replace(' ', '-').replace(',', '')}:1".replace("'", "").lower()),
+              "umoci": by_umoci(tmp_path)}
     for who, other in theirs.items():
-        print(who, "same" if other == mine else f"ours {mine} theirs {other}")
+        if other:
+            other["listed"] = []
+        assert (other == mine) == ((who, name) not in OTHERS), f"{who}: {other}\nours: {mine}"
     assert not os.path.exists("/etc/nacelle-test-outside")
+    assert (mine is None) == (name in ("loop", "a file"))

@@ -237,12 +237,11 @@ def test_push_and_export_round_trip(store, registry, image, tmp_path):
 
 
 HOSTILE = {
-    "dotdot": (lambda l: l.file("a/../../evil", b"x"), 'holds ".."'),
     "absolute hard link": (lambda l: l.hardlink("h", "/etc/shadow"), "is in no layer"),
-    "dotdot hard link": (lambda l: l.hardlink("h", "../../../etc/shadow"), 'holds ".."'),
-    "through link": (lambda l: l.symlink("l", "/tmp").file("l/evil", b"x"), "is no directory"),
-    "swap": (lambda l: l.directory("d").file("d/x", b"x").symlink("d", "/tmp").file("d/evil", b"x"), "is no directory"),
-    "hard link through link": (lambda l: l.symlink("l", "/etc").hardlink("h", "l/shadow"), "is no directory"),
+    "dotdot hard link": (lambda l: l.hardlink("h", "../../../etc/shadow"), "is in no layer"),
+    "loop": (lambda l: l.symlink("l", "m").symlink("m", "l").file("l/evil", b"x"), "more than 40 symbolic links"),
+    "through a file": (lambda l: l.file("f", b"x").symlink("l", "f").file("l/evil", b"x"), "is no directory"),
+    "hard link through link": (lambda l: l.symlink("l", "/etc").hardlink("h", "l/shadow"), "is in no layer"),
     "whiteout out": (lambda l: l.file("d/.wh...", b""), "a whiteout of nothing"),
     "entries": (lambda l: [l.file(f"f{i}", b"") for i in range(101)][0], "too many entries"),
     "size": (lambda l: l.file("big", b"\0" * 2000001), "too large together"),
@@ -259,6 +258,23 @@ def test_hostile_layers_are_refused_and_leave_nothing(store, tmp_path, name, com
     p = store.run("import", "--max-layer-bytes", "2000000", "--max-layer-entries", "100", str(tmp_path / "l"), check=False)
     assert p.returncode != 0 and says in p.stderr, p.stderr
     store.assert_empty()
+
+
+@pytest.mark.parametrize("entries", [
+    lambda l, out: l.file(f"a/../../../../../..{out}/evil", b"x"), lambda l, out: l.symlink("l", out).file("l/evil", b"x"),
+    lambda l, out: l.directory("d").file("d/x", b"x").symlink("d", out).file("d/evil", b"x"), lambda l, out: l.symlink("l", "../" * 40 + out).hardlink("l/evil", "f").file("f", b"x"),
+    lambda l, out: l.symlink("a", "b/evil").symlink("b", out).directory("a/x"), lambda l, out: l.symlink("l", out).file("l/.wh..wh..opq").file("l/.wh.kept")],
+    ids=["names", "link", "swap", "hard link", "directory", "whiteout"])
+def test_nothing_is_made_outside_of_a_layer(store, tmp_path, entries):
+    """What leads out of the layer by its names and links ends within it."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "kept").write_text("")
+    layer = oci.Layer()
+    entries(layer, str(out))
+    oci.Image([layer.tar()]).write_layout(str(tmp_path / "l"), "hostile:1")
+    store.run("import", str(tmp_path / "l"))
+    assert os.listdir(out) == ["kept"] and not [n for n in os.listdir(out / "..") if n == "evil"]
 
 
 @pytest.mark.parametrize("damage", ["truncated", "flipped", "tail"])
@@ -371,3 +387,96 @@ def test_a_repeated_layer_that_needs_those_below(store, tmp_path):
     st = os.stat(top + "/d")
     assert (st.st_mode & 0o777, st.st_uid) == (0o700, 7) and os.stat(top + "/link").st_uid == 5
     assert len(store.names("layers")) == 3
+
+
+SKIPPABLE = [bytes([0x50 + kind]) + b"\x2a\x4d\x18\x03\0\0\0abc" for kind in range(16)]
+
+
+def zstd(data):
+    return subprocess.run(["zstd", "-q", "-c"], input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+def pzstd(data):
+    return subprocess.run(["pzstd", "-q", "-c", "-p", "2"], input=data, stdout=subprocess.PIPE, check=True).stdout
+
+
+@pytest.mark.parametrize("compress", [lambda d: SKIPPABLE[0] + zstd(d), lambda d: b"".join(SKIPPABLE) + zstd(d), lambda d: SKIPPABLE[15] + zstd(d) + SKIPPABLE[7], pzstd],
+                         ids=["first", "all kinds", "last kind", "pzstd"])
+@pytest.mark.parametrize("what", ["layer", "archive", "layer in an archive"])
+def test_skippable_frames(store, tmp_path, what, compress):
+    image = oci.Image([oci.Layer().file("part0", RNG.randbytes(300000)).tar()])
+    if what == "layer":
+        layer = ("application/vnd.oci.image.layer.v1.tar+zstd", compress(image.layers[0]))
+        manifest = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "layers": [oci.descriptor(*layer)],
+                    "config": oci.descriptor("application/vnd.oci.image.config.v1+json", image.config)}
+        all_blobs = [(manifest["mediaType"], json.dumps(manifest).encode()), ("application/vnd.oci.image.config.v1+json", image.config), layer]
+        image.blobs = lambda: all_blobs
+        image.write_layout(str(tmp_path / "a"), "x:1")
+    else:
+        image.write_docker_archive(str(tmp_path / "plain"), "localhost/x:1")
+        data = (tmp_path / "plain").read_bytes()
+        if what == "layer in an archive":
+            out, old = oci.Layer(), tarfile.open(tmp_path / "plain")
+            for m in old:
+                content = old.extractfile(m).read()
+                out.file(m.name, compress(content) if m.name.endswith("layer.tar") else content)
+            data = out.tar()
+        (tmp_path / "a").write_bytes(compress(data) if what == "archive" else data)
+    store.run("import", str(tmp_path / "a"))
+    assert store.file(image, "part0") == image_file(image, 0)
+
+
+@pytest.mark.parametrize("program,says", [("xz", "xz compression is not supported; gzip, zstd and none are"), ("bzip2", "bzip2 compression is not supported"),
+                                          ("lz4", "lz4 compression is not supported"), ("lzip", "lzip compression is not supported")])
+@pytest.mark.parametrize("what", ["archive", "layer in an archive"])
+def test_compressions_that_are_not_supported(store, tmp_path, program, says, what):
+    magic = {"lz4": b"\x04\x22\x4d\x18" + b"a" * 600, "lzip": b"LZIP\x01" + b"a" * 600}
+    image = oci.Image([oci.Layer().file("f", b"x").tar()])
+    out = oci.Layer()
+    packed = magic.get(program) or subprocess.run([program, "-c"], input=image.layers[0], stdout=subprocess.PIPE, check=True).stdout
+    out.file("layer.tar", packed).file("c.json", image.config).file("manifest.json", json.dumps([{"Config": "c.json", "RepoTags": ["x:1"], "Layers": ["layer.tar"]}]))
+    (tmp_path / "a").write_bytes(packed if what == "archive" else out.tar())
+    p = store.run("import", str(tmp_path / "a"), check=False)
+    assert p.returncode != 0 and says in p.stderr, p.stderr
+    store.assert_empty()
+
+
+def docker_archive(path, image, members, layers):
+    """A docker save archive whose layers are found by the entries in `members`: functions of an oci.Layer."""
+    out = oci.Layer()
+    for member in members:
+        member(out)
+    out.file("config.json", image.config)
+    out.file("manifest.json", json.dumps([{"Config": "config.json", "RepoTags": ["localhost/linked:1"], "Layers": layers}]))
+    path.write_bytes(out.tar())
+
+
+@pytest.mark.parametrize("members,layer", [
+    (lambda t: [lambda l: l.file("one/layer.tar", t), lambda l: l.symlink("two/layer.tar", "../one/layer.tar")], "two/layer.tar"),
+    (lambda t: [lambda l: l.symlink("a/b/c/layer.tar", "../../../x/y/layer.tar"), lambda l: l.file("x/y/layer.tar", t)], "a/b/c/layer.tar"),
+    (lambda t: [lambda l: l.symlink("3/layer.tar", "../2/layer.tar"), lambda l: l.symlink("2/layer.tar", "../1/layer.tar"), lambda l: l.file("1/layer.tar", t)], "3/layer.tar"),
+    (lambda t: [lambda l: l.file("real/layer.tar", t), lambda l: l.symlink("dir", "real")], "dir/layer.tar"),
+    (lambda t: [lambda l: l.file("real/layer.tar", t), lambda l: l.symlink("a/dir", "../real"), lambda l: l.symlink("layer", "/a/dir/layer.tar")], "layer"),
+    (lambda t: [lambda l: l.file("a/layer.tar", t), lambda l: l.hardlink("b/c/layer.tar", "a/layer.tar")], "b/c/layer.tar"),
+    (lambda t: [lambda l: l.file("a/layer.tar", t), lambda l: l.hardlink("b", "a/layer.tar"), lambda l: l.symlink("c/d/layer.tar", "../../../../b")], "./c/d/../d/layer.tar"),
+    (lambda t: [lambda l: l.file("l.tar", b"an older one"), lambda l: l.file("l.tar", t)], "l.tar"),
+    (lambda t: [lambda l: l.file("l0.tar", t)] + [(lambda i: lambda l: l.symlink(f"l{i}.tar", f"l{i - 1}.tar"))(i) for i in range(1, 41)], "l40.tar")],
+    ids=["docker's", "up", "link to link", "directory", "absolute", "hard", "all", "twice", "as many as may be"])
+def test_archives_with_links(store, tmp_path, members, layer):
+    image = oci.Image([oci.Layer().file("f", b"found").tar()])
+    docker_archive(tmp_path / "a.tar", image, members(image.layers[0]), [layer])
+    store.run("import", str(tmp_path / "a.tar"))
+    assert store.file(image, "f") == b"found"
+
+
+@pytest.mark.parametrize("members,says", [
+    ([lambda l: l.symlink("l.tar", "m.tar"), lambda l: l.symlink("m.tar", "l.tar")], "more than 40 links"), ([lambda l: l.symlink("l.tar", "none")], "the archive has no l.tar"),
+    ([lambda l: l.symlink("l.tar", "/etc/passwd")], "the archive has no l.tar"), ([lambda l: l.symlink("l.tar", "../../../../etc/passwd")], "the archive has no l.tar"),
+    ([lambda l: l.hardlink("l.tar", "l.tar")], "more than 40 links"),
+    ([lambda l: l.symlink("l.tar", "l0"), lambda l: [l.symlink(f"l{i}", f"l{i + 1}") for i in range(40)], lambda l: l.file("l40", b"x")], "more than 40 links")])
+def test_archives_with_links_to_nowhere(store, tmp_path, members, says):
+    image = oci.Image([oci.Layer().file("f", b"found").tar()])
+    docker_archive(tmp_path / "a.tar", image, members, ["l.tar"])
+    p = store.run("import", str(tmp_path / "a.tar"), check=False)
+    assert p.returncode != 0 and says in p.stderr, p.stderr
+    store.assert_empty()
