@@ -41,14 +41,25 @@ static void fix_checksums(uint8_t *bytes, size_t n) {
         }
 }
 
-/* No clean path may leave the root. */
-static void check_path(const char *path) {
-        char clean[PATH_MAX];
+static void check_clean(const char *clean) {
+        if (clean[0] == '/' || strncmp(clean, "../", 3) == 0 || strstr(clean, "/../") || strstr(clean, "//") ||
+            strcmp(clean, "..") == 0)
+                abort();
+}
+
+/* No clean path may leave the root, with @link in the place of any of its parts neither. */
+static void check_path(const char *path, const char *link) {
+        char clean[PATH_MAX], followed[PATH_MAX];
 
         if (layer_path_clean(path, clean, NULL) < 0)
                 return;
-        if (clean[0] == '/' || strncmp(clean, "../", 3) == 0 || strstr(clean, "/../") || strcmp(clean, "..") == 0)
-                abort();
+        check_clean(clean);
+        for (size_t begin = 0, end; clean[begin]; begin = end + (clean[end] == '/')) {
+                end = begin + strcspn(clean + begin, "/");
+                strcpy(followed, clean);
+                if (layer_path_follow(followed, begin, end, link, NULL) == 0)
+                        check_clean(followed);
+        }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -65,8 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         memcpy(in.bytes, data, size);
         fix_checksums(in.bytes, size);
         for (int i = 0; i < ENTRIES_MAX && tar_next(tar, &e, NULL) > 0; i++) {
-                check_path(e->path);
-                check_path(e->link);
+                check_path(e->path, e->link);
+                check_path(e->link, e->path);
                 while (tar_read(tar, &bytes, &n, NULL) > 0)
                         total += n + bytes[n - 1] % 1;
         }
