@@ -21,10 +21,14 @@ static void elsewhere_freep(struct elsewhere **e) {
         elsewhere_free(*e);
 }
 
+/* Whether @server is @e's. One asked by plain HTTP may well answer by TLS: what it is told already, it may be told so.
+ */
 static bool is_at(const struct endpoint *e, const char *server) {
         _cleanup_free_ char *own = http_server(e->base);
 
-        return own && strcmp(own, server) == 0;
+        return own &&
+               (strcmp(own, server) == 0 || (strncmp(own, "http://", 7) == 0 && strncmp(server, "https://", 8) == 0 &&
+                                             strcmp(own + 7, server + 8) == 0));
 }
 
 /* What files say of the host by its name. */
