@@ -64,6 +64,12 @@ void member_reset(struct member *m) {
         m->retry_at = 0;
 }
 
+void member_condemn(struct member *m, const char *reason, int64_t grace) {
+        m->kill_reason = reason;
+        m->stop_wanted = true;
+        m->stop_deadline = later(worker_now(m->worker), grace);
+}
+
 /* -- actions ----------------------------------------------------------------------------------------------- */
 
 static void not_starting(struct member *m) {
@@ -174,13 +180,11 @@ static void hook_passed(struct member *m) {
         m->started = m->probers[SCHEDULE_STARTUP].spec == NULL;
 }
 
+/* It gets its whole grace period and its preStop hook; the others' starts wait for its end. */
 static void hook_failed(struct member *m) {
-        not_starting(m);
         worker_say(m->worker, m, true, "FailedPostStartHook", "PostStartHook failed: %s", err_text(m->worker->failure));
-        m->kill_reason = "FailedPostStartHook";
-        m->stop_deadline = worker_now(m->worker) + WORKER_STOP_MIN_S * 1000;
-        m->stop_wanted = true;
-        member_stop(m);
+        member_condemn(m, "FailedPostStartHook", worker_grace(m->worker));
+        member_pre_stop(m);
 }
 
 static void stop_in_hook(struct member *m) {
@@ -189,14 +193,24 @@ static void stop_in_hook(struct member *m) {
         member_pre_stop(m);
 }
 
+static void await_turn(struct member *m) {
+        if (!worker_others_need(m))
+                member_event(m, MEMBER_EVENT_OK);
+}
+
 static void late_hook(struct member *m) {
         hook_cancel(m);
-        member_stop(m);
+        await_turn(m);
+}
+
+static void late_post_start(struct member *m) {
+        hook_cancel(m);
+        hook_failed(m);
 }
 
 static void pre_stop_failed(struct member *m) {
         worker_say(m->worker, m, true, "FailedPreStopHook", "PreStopHook failed: %s", err_text(m->worker->failure));
-        member_stop(m);
+        await_turn(m);
 }
 
 static void ended(struct member *m) {
@@ -260,18 +274,21 @@ static const struct {
                                 [MEMBER_EVENT_FAILED] = { start_failed, MEMBER_EXITED } } },
         [MEMBER_POST_START] = { "postStart",
                                 { [MEMBER_EVENT_OK] = { hook_passed, MEMBER_RUNNING },
-                                  [MEMBER_EVENT_FAILED] = { hook_failed, MEMBER_STOPPING },
-                                  [MEMBER_EVENT_LATE] = { hook_failed, MEMBER_STOPPING },
+                                  [MEMBER_EVENT_FAILED] = { hook_failed, MEMBER_PRE_STOP },
+                                  [MEMBER_EVENT_LATE] = { late_post_start, MEMBER_PRE_STOP },
                                   [MEMBER_EVENT_EXITED] = { ended, MEMBER_EXITED },
                                   [MEMBER_EVENT_STOP] = { stop_in_hook, MEMBER_PRE_STOP } } },
         [MEMBER_RUNNING] = { "running",
                              { [MEMBER_EVENT_EXITED] = { ended, MEMBER_EXITED },
                                [MEMBER_EVENT_STOP] = { member_pre_stop, MEMBER_PRE_STOP } } },
         [MEMBER_PRE_STOP] = { "preStop",
-                              { [MEMBER_EVENT_OK] = { member_stop, MEMBER_STOPPING },
-                                [MEMBER_EVENT_FAILED] = { pre_stop_failed, MEMBER_STOPPING },
-                                [MEMBER_EVENT_LATE] = { late_hook, MEMBER_STOPPING },
+                              { [MEMBER_EVENT_OK] = { await_turn, MEMBER_TURN },
+                                [MEMBER_EVENT_FAILED] = { pre_stop_failed, MEMBER_TURN },
+                                [MEMBER_EVENT_LATE] = { late_hook, MEMBER_TURN },
                                 [MEMBER_EVENT_EXITED] = { ended, MEMBER_EXITED } } },
+        [MEMBER_TURN] = { "waiting for its turn to end",
+                          { [MEMBER_EVENT_OK] = { member_stop, MEMBER_STOPPING },
+                            [MEMBER_EVENT_EXITED] = { ended, MEMBER_EXITED } } },
         [MEMBER_STOPPING] = { "stopping",
                               { [MEMBER_EVENT_OK] = { stop_done, KEEP },
                                 [MEMBER_EVENT_FAILED] = { stop_failed, KEEP },

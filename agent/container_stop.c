@@ -11,20 +11,28 @@
 #include "agent/options.h"
 #include "agent/pod_files.h"
 #include "agent/worker_internal.h"
+#include "kube/restart.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "logs/reader.h"
 
+static void say_killing(struct member *m) {
+        const char *reason = m->kill_reason ?: "";
+        bool again = pod_restart_policy(m->worker->pod, m->spec) != RESTART_NEVER;
+
+        if (strcmp(reason, "liveness") == 0 || strcmp(reason, "startup") == 0)
+                worker_say(m->worker, m, false, "Killing", "Container %s failed %s probe%s", m->spec->name, reason,
+                           again ? ", will be restarted" : "");
+        else if (reason[0])
+                worker_say(m->worker, m, false, "Killing", "%s", reason);
+        else
+                worker_say(m->worker, m, false, "Killing", "Stopping container %s", m->spec->name);
+}
+
 void member_pre_stop(struct member *m) {
         const struct pod_lifecycle *lifecycle = m->spec->lifecycle;
 
-        worker_say(m->worker, m, false, "Killing",
-                   m->kill_reason && strcmp(m->kill_reason, "liveness") == 0 ?
-                           "Container %s failed liveness probe, will be restarted" :
-                   m->kill_reason && strcmp(m->kill_reason, "startup") == 0 ?
-                           "Container %s failed startup probe, will be restarted" :
-                           "Stopping container %s",
-                   m->spec->name);
+        say_killing(m);
         if (lifecycle && lifecycle->pre_stop && worker_now(m->worker) < m->stop_deadline)
                 hook_run(m, lifecycle->pre_stop, m->stop_deadline);
         else

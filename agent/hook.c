@@ -99,7 +99,7 @@ static void run_http(struct member *m, const struct pod_http_get *get, int64_t d
 
 /* Only a sleep ends well by its time running out; see member_event(MEMBER_EVENT_LATE) for the others. */
 static void run_sleep(struct member *m, const struct pod_sleep *sleep, int64_t deadline) {
-        int64_t until = worker_now(m->worker) + sleep->seconds * 1000;
+        int64_t until = later(worker_now(m->worker), sleep->seconds);
 
         m->sleeping = until <= deadline;
         m->hook_deadline = earlier(until, deadline);

@@ -77,15 +77,11 @@ void probers_end(struct member *m) {
 }
 
 static void kill_member(struct member *m, const struct prober *p, const char *reason) {
-        const struct pod *pod = m->worker->pod;
-        const struct opt_int *own = &p->spec->termination_grace_period, *shared = &pod->spec.termination_grace_period;
-        int64_t grace = own->set ? own->value : shared->set ? shared->value : 30;
+        const struct opt_int *own = &p->spec->termination_grace_period;
 
         if (m->stop_wanted || m->state < MEMBER_POST_START || m->state > MEMBER_RUNNING)
                 return;
-        m->kill_reason = reason;
-        m->stop_wanted = true;
-        m->stop_deadline = worker_now(m->worker) + grace * 1000;
+        member_condemn(m, reason, own->set ? own->value : worker_grace(m->worker));
         member_event(m, MEMBER_EVENT_STOP);
 }
 
@@ -231,7 +227,7 @@ static void run(struct prober *p) {
 
 void probers_run(struct member *m, int64_t *wake) {
         if (m->state != MEMBER_RUNNING && m->state != MEMBER_POST_START && m->state != MEMBER_PRE_STOP &&
-            m->state != MEMBER_STOPPING)
+            m->state != MEMBER_TURN && m->state != MEMBER_STOPPING)
                 return;
         for (int i = 0; i < PROBERS; i++) {
                 struct prober *p = &m->probers[i];

@@ -325,10 +325,10 @@ static void renewed(struct worker *w) {
         enter(w, is_ending(w) ? WORKER_RELEASING : WORKER_PREPARING);
 }
 
-static int64_t grace_period(const struct worker *w) {
+int64_t worker_grace(const struct worker *w) {
         const struct opt_int *grace = &w->pod->spec.termination_grace_period;
 
-        return (grace->set ? grace->value : 30) * 1000;
+        return grace->set ? grace->value : 30;
 }
 
 static void stop(struct worker *w) {
@@ -387,8 +387,14 @@ static void on_enter_sweeping(struct worker *w) {
         run_files_job(w, "sweep_pod", sweep_work);
 }
 
+/* The end of a pod takes a second at least, so that its hooks run (pod_workers.go, calculateEffectiveGracePeriod());
+ * the end of one container, or of a sandbox that died, need not. */
 void worker_enter_stopping(struct worker *w) {
-        w->stop_deadline = worker_now(w) + grace_period(w);
+        int64_t grace = worker_grace(w);
+
+        if (w->state == WORKER_STOPPING && grace < WORKER_GRACE_MIN_S)
+                grace = WORKER_GRACE_MIN_S;
+        w->stop_deadline = later(worker_now(w), grace);
         w->renewing = false;
         for (size_t i = 0; i < w->n_members; i++)
                 probers_end(&w->members[i]);

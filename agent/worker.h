@@ -30,6 +30,7 @@ struct worker;
 #define WORKER_NEVER INT64_MAX /* no time */
 #define WORKER_RETRY_MS                                                                                                \
         (10 * 1000)             /* after a sandbox, volume or container could not be made: kubelet's backOffPeriod */
+#define WORKER_GRACE_MIN_S 1    /* of the end of a pod: its hooks have that long at least */
 #define WORKER_STOP_MIN_S 2     /* what is left of the grace period for a container at least, after hooks */
 #define WORKER_USERNS_MAX 1024  /* pods with a user namespace of their own */
 #define WORKER_USERNS_IDS 65536 /* ids of each, as kubelet gives them; the first block is the host's */

@@ -46,6 +46,7 @@ enum member_state {
         MEMBER_POST_START, /* runs; its hook has not ended */
         MEMBER_RUNNING,
         MEMBER_PRE_STOP, /* runs; its hook has not ended */
+        MEMBER_TURN,     /* runs; its hook has ended, but not yet those that it serves */
         MEMBER_STOPPING, /* StopContainer */
         MEMBER_EXITED,
         _MEMBER_STATES,
@@ -182,15 +183,18 @@ struct member *worker_next_start(struct worker *w, int64_t *wake);
 bool worker_is_finished(const struct worker *w);
 void worker_stop_members(struct worker *w, int64_t *wake); /* those whose turn to end has come */
 bool worker_members_stopped(const struct worker *w);
+bool worker_others_need(const struct member *m); /* while the pod ends: a sidecar outlives those that it serves */
+int64_t worker_grace(const struct worker *w);    /* seconds, as the manifest says; may be 0 */
 
 /* container.c */
 void member_event(struct member *m, enum member_event event);
 bool member_runs(const struct member *m); /* has a process, or may have one soon */
 void member_set_waiting(struct member *m, const char *reason, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
-void member_clear(struct member *m);                /* frees what it holds */
-bool member_should_restart(const struct member *m); /* by restartPolicy and exit code */
-void member_reset(struct member *m);                /* its sandbox is gone: what ran is history */
+void member_clear(struct member *m);                                      /* frees what it holds */
+void member_condemn(struct member *m, const char *reason, int64_t grace); /* MEMBER_EVENT_STOP comes next */
+bool member_should_restart(const struct member *m);                       /* by restartPolicy and exit code */
+void member_reset(struct member *m);                                      /* its sandbox is gone: what ran is history */
 void member_take_exit(struct member *m, const struct cri_container_info *info);
 
 /* container_image.c, container_start.c, container_stop.c: what the states do */
@@ -229,6 +233,13 @@ void worker_update_status(struct worker *w);
 /* hint.c: what a restart of the agent would lose, in ROOT/pods/UID/. Written on the pool, read while taking up. */
 void worker_write_hint(struct worker *w);
 void worker_read_hint(struct worker *w);
+
+/* @seconds after @time; at most WORKER_NEVER - 1, a time that is one and never comes. */
+static inline int64_t later(int64_t time, int64_t seconds) {
+        if (seconds <= 0)
+                return time;
+        return seconds > (WORKER_NEVER - 1 - time) / 1000 ? WORKER_NEVER - 1 : time + seconds * 1000;
+}
 
 static inline int64_t earlier(int64_t a, int64_t b) {
         return a < b ? a : b;

@@ -61,7 +61,7 @@ static void set_deadline(struct worker *w) {
         const struct opt_int *seconds = &w->pod->spec.active_deadline;
 
         if (seconds->set)
-                w->deadline = w->start_time + seconds->value * 1000;
+                w->deadline = later(w->start_time, seconds->value);
 }
 
 void worker_start(struct worker *w) {

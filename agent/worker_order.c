@@ -165,10 +165,22 @@ static void want_stop(struct member *m, int64_t deadline) {
         member_event(m, MEMBER_EVENT_STOP);
 }
 
-/* While the pod ends: containers at once, then the sidecars from the last to the first, each when those after it
- * have ended or the grace period is over. While it runs: only the retries of stops that failed. */
+static bool is_ending(const struct worker *w) {
+        return w->state == WORKER_STOPPING || w->state == WORKER_RENEWING;
+}
+
+bool worker_others_need(const struct member *m) {
+        const struct worker *w = m->worker;
+
+        return is_ending(w) && m->role == MEMBER_SIDECAR && others_run(w, (size_t)(m - w->members)) &&
+               worker_now(w) < w->stop_deadline;
+}
+
+/* While the pod ends: preStop hooks of all at once, then containers at once, and the sidecars from the last to the
+ * first, each when those after it have ended or the grace period is over. While it runs: only the retries of stops that
+ * failed.
+ */
 void worker_stop_members(struct worker *w, int64_t *wake) {
-        bool ending = w->state == WORKER_STOPPING || w->state == WORKER_RENEWING;
         int64_t now = worker_now(w);
 
         for (size_t i = w->n_members; i-- > 0;) {
@@ -180,13 +192,14 @@ void worker_stop_members(struct worker *w, int64_t *wake) {
                         else
                                 *wake = earlier(*wake, m->retry_at);
                 }
-                if (!ending || m->stop_wanted)
+                if (is_ending(w))
+                        want_stop(m, w->stop_deadline);
+                if (m->state != MEMBER_TURN)
                         continue;
-                if (m->role == MEMBER_SIDECAR && member_runs(m) && others_run(w, i) && now < w->stop_deadline) {
+                if (worker_others_need(m))
                         *wake = earlier(*wake, w->stop_deadline);
-                        continue;
-                }
-                want_stop(m, w->stop_deadline);
+                else
+                        member_event(m, MEMBER_EVENT_OK);
         }
 }
 

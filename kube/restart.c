@@ -20,12 +20,14 @@ static bool any_rule_matches(const struct pod_container *container, int exit_cod
         return false;
 }
 
+enum pod_restart_policy pod_restart_policy(const struct pod *pod, const struct pod_container *container) {
+        return container->restart_policy != RESTART_UNSET ? container->restart_policy : pod->spec.restart_policy;
+}
+
 bool pod_should_restart(const struct pod *pod, const struct pod_container *container, int exit_code) {
-        enum pod_restart_policy policy = container->restart_policy;
+        enum pod_restart_policy policy = pod_restart_policy(pod, container);
 
         if (any_rule_matches(container, exit_code))
                 return true;
-        if (policy == RESTART_UNSET)
-                policy = pod->spec.restart_policy;
         return policy == RESTART_NEVER ? false : policy == RESTART_ON_FAILURE ? exit_code != 0 : true;
 }

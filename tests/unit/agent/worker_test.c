@@ -176,8 +176,97 @@ static void test_failed_post_start_kills(void **state) {
         w->exec_exit = 1;
         begin(w, POD("\"restartPolicy\":\"Never\",\"containers\":[" C(
                          "a", ",\"lifecycle\":{\"postStart\":{\"exec\":{\"command\":[\"up\"]}}}") "]"));
-        world_expect(w, "run s0; start a#0; exec up; stop a 2; stop sandbox");
+        world_expect(w, "run s0; start a#0; exec up; stop a 30; stop sandbox");
         world_expect_status(w, "\"phase\":\"Failed\"");
+}
+
+/* As kubelet does: the container's preStop and the whole grace; what is to start after it waits. */
+static void test_failed_post_start_runs_pre_stop(void **state) {
+        struct world *w = *state;
+
+        w->exec_exit = 1;
+        begin(w, POD("\"terminationGracePeriodSeconds\":20,\"restartPolicy\":\"Never\",\"containers\":[" C(
+                         "a", ",\"lifecycle\":{\"postStart\":{\"exec\":{\"command\":[\"up\"]}},"
+                              "\"preStop\":{\"sleep\":{\"seconds\":5}}}") "," C("b", "") "]"));
+        world_expect(w, "run s0; start a#0; exec up");
+        world_pass(w, 4999);
+        world_expect(w, "");
+        world_pass(w, 1);
+        world_expect(w, "stop a 15; start b#0");
+}
+
+/* The end of a pod has a second for its hooks, the end of a container that failed a probe or its hook has not. */
+static void test_grace_of_zero_with_hooks(void **state) {
+        static const char json[] = POD("\"terminationGracePeriodSeconds\":0,\"containers\":[" C(
+                "a", ",\"lifecycle\":{\"preStop\":{\"exec\":{\"command\":[\"down\"]}}}"
+                     ",\"livenessProbe\":{\"exec\":{\"command\":[\"live\"]},\"failureThreshold\":1}") "]");
+        struct world *w = *state;
+
+        begin(w, json);
+        worker_delete(w->worker);
+        world_run(w);
+        world_expect(w, "run s0; start a#0; exec live; exec down; stop a 2; stop sandbox; rm sandbox");
+        worker_free(w->worker);
+        w->exec_exit = 1;
+        begin(w, json);
+        world_expect(w, "run s1; start a#0; exec live; stop a 2; start a#1; exec live; stop a 2");
+}
+
+/* Times that a clock of milliseconds cannot say never come. */
+static void test_grace_without_end(void **state) {
+        static const char *const huge[] = { "9223372036854775807", "9223372036854776", "9223372036854775" };
+
+        for (size_t i = 0; i < ELEMENTS(huge); i++) {
+                struct world *w = world_new();
+                char json[512];
+
+                snprintf(json, sizeof(json),
+                         POD("\"terminationGracePeriodSeconds\":%s,\"containers\":[" C(
+                                 "a", ",\"lifecycle\":{\"preStop\":{\"sleep\":{\"seconds\":%s}}}") "]"),
+                         huge[i], i % 2 ? "7" : huge[i]);
+                begin(w, json);
+                worker_delete(w->worker);
+                world_run(w);
+                world_expect(w, "run s0; start a#0");
+                world_pass(w, 7000);
+                if (i % 2)
+                        assert_non_null(strstr(w->log, "stop a 9223372035"));
+                else
+                        assert_string_equal(w->log, "");
+                world_free(w);
+        }
+}
+
+/* Every preStop hook runs at once when the pod ends; only the stops have an order. */
+static void test_pre_stop_of_sidecars_does_not_wait(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"terminationGracePeriodSeconds\":9,\"initContainers\":[" C(
+                         "car", ",\"restartPolicy\":\"Always\",\"lifecycle\":{\"preStop\":{\"exec\":{\"command\":["
+                                "\"down\"]}}}") "],\"containers\":[" C("a", "") "]"));
+        w->hold_stops = true;
+        worker_delete(w->worker);
+        world_run(w);
+        world_expect(w, "run s0; start car#0; start a#0; stop a 9; exec down");
+        world_pass(w, 2000);
+        world_exit(w, "a", 0);
+        world_expect(w, "stop car 7");
+        world_exit(w, "car", 0);
+        world_expect(w, "stop sandbox; rm sandbox");
+}
+
+static void test_sidecar_does_not_outwait_the_grace_period(void **state) {
+        struct world *w = *state;
+
+        begin(w, POD("\"terminationGracePeriodSeconds\":9,\"initContainers\":[" C(
+                         "car", ",\"restartPolicy\":\"Always\"") "],\"containers\":[" C("a", "") "]"));
+        w->hold_stops = true;
+        worker_delete(w->worker);
+        world_run(w);
+        world_pass(w, 8999);
+        world_expect(w, "run s0; start car#0; start a#0; stop a 9");
+        world_pass(w, 1);
+        world_expect(w, "stop car 2");
 }
 
 static void test_sidecars_end_last_in_reverse(void **state) {
@@ -400,6 +489,11 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_pre_stop_uses_the_grace_period, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_hooks_by_exec, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_failed_post_start_kills, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_failed_post_start_runs_pre_stop, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_grace_of_zero_with_hooks, setup, teardown),
+                cmocka_unit_test(test_grace_without_end),
+                cmocka_unit_test_setup_teardown(test_pre_stop_of_sidecars_does_not_wait, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_sidecar_does_not_outwait_the_grace_period, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_sidecars_end_last_in_reverse, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_finished_pod_ends_its_sidecars_and_rests, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_image_pull_back_off, setup, teardown),
