@@ -29,7 +29,7 @@
 #include "lib/log.h"
 #include "lib/pool.h"
 
-/* How long a second file for a pod may be there without a word. */
+/* How long a second file for a pod may be there without a word, and a file away before its pod is another's. */
 #define SETTLE_MS 300
 
 /* A pod that has a worker. */
@@ -358,17 +358,30 @@ static void end_orphans(struct pods *pods) {
         }
 }
 
-/* Only of files that stay: an editor's copy becomes the file itself in a moment. */
-static void tell_duplicates(uv_timer_t *timer) {
+static void tell_duplicate(const struct pods *pods, const struct desired *d) {
+        const struct object_meta *own = &d->pod->metadata, *held = &d->holder->pod->metadata;
+
+        if (pod_same_name(d->pod, d->holder->pod))
+                log_error("%s/%s: pod %s/%s is wanted by %s already; this file has no effect",
+                          pods->options->manifest_dir, d->file, own->namespace, own->name, d->holder->file);
+        else
+                log_error("%s/%s: pod %s/%s has the uid of pod %s/%s of %s; this file has no effect",
+                          pods->options->manifest_dir, d->file, own->namespace, own->name, held->namespace, held->name,
+                          d->holder->file);
+}
+
+/* Files are told of, and gone ones give their pods to others, only when they stay so: an editor's copy becomes the file
+ * itself in a moment, and one that is written by renames is away for a moment. */
+static void on_settled(uv_timer_t *timer) {
         struct pods *pods = timer->data;
 
+        desired_bury(&pods->desired);
+        reconcile(pods);
         for (size_t i = 0; i < pods->desired.n; i++) {
                 struct desired *d = &pods->desired.items[i];
 
                 if (d->duplicate && !d->duplicate_said)
-                        log_error("%s/%s: pod %s/%s is wanted by %s already; this file has no effect",
-                                  pods->options->manifest_dir, d->file, d->pod->metadata.namespace,
-                                  d->pod->metadata.name, desired_first(&pods->desired, d->pod)->file);
+                        tell_duplicate(pods, d);
                 d->duplicate_said |= d->duplicate;
         }
 }
@@ -376,6 +389,7 @@ static void tell_duplicates(uv_timer_t *timer) {
 static void reconcile(struct pods *pods) {
         if (pods->leaving)
                 return;
+        desired_resolve(&pods->desired);
         count_burstable(pods);
         for (struct slot *slot = pods->slots, *next; slot; slot = next) {
                 next = slot->next;
@@ -385,10 +399,10 @@ static void reconcile(struct pods *pods) {
         for (size_t i = 0; i < pods->desired.n; i++) {
                 struct desired *d = &pods->desired.items[i];
 
-                if (!d->duplicate)
+                if (!d->duplicate && !d->gone)
                         want(pods, d);
-                else if (!d->duplicate_said && !uv_is_active((uv_handle_t *)pods->settle))
-                        uv_timer_start(pods->settle, tell_duplicates, SETTLE_MS, 0);
+                else if ((d->gone || !d->duplicate_said) && !uv_is_active((uv_handle_t *)pods->settle))
+                        uv_timer_start(pods->settle, on_settled, SETTLE_MS, 0);
         }
 }
 
@@ -416,29 +430,36 @@ static int decode(const char *file, const char *text, size_t length, const void 
 }
 
 static void on_pod(void *data, const char *file, struct pod *pod) {
-        desired_set(&((struct pods *)data)->desired, file, pod);
+        struct pods *pods = data;
+
+        desired_set(&pods->desired, file, pod, found_pods_claim(&pods->found, file, pod));
 }
 
 /* A pod that the file held before goes on, also when that was before the agent's start. */
+static void on_unread(void *data, const char *file) {
+        struct pods *pods = data;
+        const struct found_pod *found =
+                desired_find(&pods->desired, file) ? NULL : found_pods_of_file(&pods->found, file);
+
+        if (found)
+                desired_set(&pods->desired, file, pod_ref(found->pod), CLAIM_POD);
+}
+
 static void on_broken(void *data, const char *file, const char *text) {
         struct pods *pods = data;
-        struct desired *d = desired_find(&pods->desired, file);
+        const struct desired *d;
 
-        for (size_t i = 0; i < pods->found.n && !d; i++) {
-                struct found_pod *found = &pods->found.items[i];
-                const char *slash = found->file ? strrchr(found->file, '/') : NULL;
-
-                if (found->taken || !found->pod || !slash || strcmp(slash + 1, file) != 0)
-                        continue;
-                desired_set(&pods->desired, file, pod_ref(found->pod));
-                d = desired_find(&pods->desired, file);
-        }
+        on_unread(data, file);
+        d = desired_find(&pods->desired, file);
         log_error("%s%s%s", text, d ? "; going on with the pod that it held before: " : "",
                   d ? d->pod->metadata.name : "");
 }
 
 static void on_gone(void *data, const char *file) {
-        desired_drop(&((struct pods *)data)->desired, file);
+        struct pods *pods = data;
+
+        if (desired_drop(&pods->desired, file))
+                uv_timer_start(pods->settle, on_settled, SETTLE_MS, 0);
 }
 
 static void on_looked(void *data) {
@@ -549,6 +570,7 @@ void pods_start(struct pods *pods) {
                 .decode_data = pods->options,
                 .pod = on_pod,
                 .broken = on_broken,
+                .unread = on_unread,
                 .gone = on_gone,
                 .looked = on_looked,
                 .discard = discard,

@@ -1,6 +1,7 @@
 /* All pods of the node: what the watched directory wants, a worker for each, and what is told of them.
  *
- * A pod is known by its uid. Two files that want one name are reported, the first by name wins. An edit is
+ * A pod is known by its uid. Of two files that want one pod the one that runs keeps it (agent/desired.h), the
+ * other is reported. An edit is
  * another uid: the old pod ends with its grace period, then the new one starts. Pods that cri knows from before a
  * restart are taken up; those that no file wants any more are ended.
  */

@@ -31,6 +31,36 @@ struct found_pod *found_pods_get(struct found_pods *pods, const char *uid) {
         return NULL;
 }
 
+/* By its name alone: the directory may have been moved. */
+static bool is_of_file(const struct found_pod *found, const char *file) {
+        const char *slash = found->file ? strrchr(found->file, '/') : NULL;
+
+        return slash && strcmp(slash + 1, file) == 0;
+}
+
+struct found_pod *found_pods_of_file(struct found_pods *pods, const char *file) {
+        for (size_t i = 0; i < pods->n; i++)
+                if (!pods->items[i].taken && pods->items[i].pod && is_of_file(&pods->items[i], file))
+                        return &pods->items[i];
+        return NULL;
+}
+
+enum desired_claim found_pods_claim(const struct found_pods *pods, const char *file, const struct pod *pod) {
+        enum desired_claim best = CLAIM_NONE;
+
+        for (size_t i = 0; i < pods->n; i++) {
+                const struct found_pod *found = &pods->items[i];
+
+                if (found->taken)
+                        continue;
+                if (strcmp(found->uid, pod->metadata.uid) == 0 && (!found->file || is_of_file(found, file)))
+                        return CLAIM_POD;
+                if (found->pod && pod_same_name(found->pod, pod) && is_of_file(found, file))
+                        best = CLAIM_FILE;
+        }
+        return best;
+}
+
 static struct found_pod *add_pod(struct found_pods *pods, const char *uid) {
         struct found_pod *more;
 

@@ -3,6 +3,7 @@
 
 #include <stddef.h>
 
+#include "agent/desired.h"
 #include "agent/worker.h"
 
 struct cgroups;
@@ -32,6 +33,12 @@ struct found_pods {
 void found_pods_read(struct cri *cri, const struct options *options, struct found_pods *ret_pods);
 void found_pods_clear(struct found_pods *pods);
 struct found_pod *found_pods_get(struct found_pods *pods, const char *uid);
+
+/* The pod that this file of the directory held; NULL: none that is known and not taken. */
+struct found_pod *found_pods_of_file(struct found_pods *pods, const char *file);
+
+/* What the pods of before say for giving @pod to @file rather than to another file that wants it, too. */
+enum desired_claim found_pods_claim(const struct found_pods *pods, const char *file, const struct pod *pod);
 
 /* Removes the cgroups of pods that are none of these nor any sandbox's parent: an agent that was killed between making
  * a pod's cgroup and its hint left them. Blocks (start only). */

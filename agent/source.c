@@ -355,6 +355,7 @@ static void take_finding(struct source *s, struct finding *f) {
                 log_warning("%s/%s: %s; it is tried again", s->dir, f->name, err_text(f->err));
                 if (file || (file = add_file(s, f->name)))
                         file->dirty = true;
+                s->events.unread(s->events.data, f->name);
                 retry_later(s);
                 return;
         }

@@ -32,6 +32,7 @@ struct source_events {
         const void *decode_data;
         void (*pod)(void *data, const char *file, struct pod *pod);     /* new or changed; the pod is the callee's */
         void (*broken)(void *data, const char *file, const char *text); /* could not be read; said once a content */
+        void (*unread)(void *data, const char *file); /* is there, and will be read later: nothing is known of it */
         void (*gone)(void *data, const char *file);
         void (*looked)(
                 void *data); /* after what one look found was told; the first comes also when there is no directory */

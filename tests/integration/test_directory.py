@@ -235,6 +235,65 @@ def test_two_files_of_one_name(node):
     wait_for("the other's turn", lambda: (node.container("same", "running") or first)["id"] != first["id"])
 
 
+def ours(node, name="same"):
+    return [c["id"] for c in node.containers() if c["metadata"]["name"] == name and c["state"] == "CONTAINER_RUNNING"]
+
+
+def stray(node, file, text, link=None):
+    """A file that was put there without any care, or a link."""
+    path = os.path.join(node.manifests, file)
+    if link:
+        link(os.path.join(node.manifests, text), path)
+    else:
+        with open(path, "w") as f:
+            f.write(text)
+
+
+@pytest.mark.parametrize("signal", [9, 15])
+def test_the_pod_that_runs_stays(node, signal):
+    """However its copies are called, whatever they say, and however often the agent starts."""
+    node.write("b.yaml", sleeper("same"))
+    first = node.running("same")["id"]
+    other = json.dumps(sleeper("same", "2000"))
+    stray(node, "a copy.yaml", json.dumps(sleeper("same")))
+    stray(node, "a.txt", other)
+    node.restart(signal)
+    stray(node, "README", other)
+    stray(node, "aa.yaml", "b.yaml", os.link)
+    stray(node, "ab.yaml", "b.yaml", os.symlink)
+    for file in ("a copy.yaml", "a.txt", "README", "aa.yaml", "ab.yaml"):
+        wait_for("message", lambda: f"{file}: pod default/same-" in node.log())
+    node.kill(signal)
+    stray(node, "0.yaml", other)  # while nobody looks
+    node.start()
+    wait_for("message", lambda: "0.yaml: pod default/same-" in node.log())
+    assert ours(node) == [first]
+    node.kill(signal)  # an edit meanwhile is one: of this file, no other
+    node.write("b.yaml", sleeper("same", "1234"))
+    node.start()
+    edited = wait_for("the edit", lambda: [c for c in ours(node) if c != first])
+    assert node.exec({"id": edited[0]}, "cat", "/proc/1/cmdline").split("\0")[1] == "1234"
+    os.rename(f"{node.manifests}/b.yaml", f"{node.manifests}/b.yaml~")  # as emacs and vim write
+    time.sleep(0.05)
+    stray(node, "b.yaml", json.dumps(sleeper("same", "1235")))
+    again = wait_for("the next edit", lambda: [c for c in ours(node) if c != edited[0]])
+    time.sleep(0.5)
+    assert ours(node) == again
+    assert not [line for line in node.log().splitlines() if "/b.yaml: pod default/same-" in line]
+
+
+def test_one_uid_in_two_manifests(node):
+    node.write("one.yaml", {**sleeper("first"), "metadata": {"name": "first", "uid": "one-and-the-same"}})
+    first = node.running("first")["id"]
+    node.write("another.yaml", {**sleeper("second"), "metadata": {"name": "second", "uid": "one-and-the-same"}})
+    wait_for("message", lambda: "another.yaml: pod default/second-" in node.log() and "of one.yaml; this file has no effect" in node.log())
+    node.restart()
+    time.sleep(0.3)
+    assert ours(node, "first") == [first] and not ours(node, "second")
+    node.remove("one.yaml")
+    wait_for("its turn", lambda: ours(node, "second") and not ours(node, "first"))
+
+
 def test_name_uid_and_annotations_of_a_static_pod(node):
     """kubelet's rules: NAME-NODE; a UID that the manifest, the node and the file make, the same after a restart."""
     node.write("id.yaml", sleeper("id"))

@@ -48,6 +48,10 @@ static void on_broken(void *data, const char *file, const char *text) {
         note(data, "broken", file, "");
 }
 
+static void on_unread(void *data, const char *file) {
+        note(data, "unread", file, "");
+}
+
 static void on_gone(void *data, const char *file) {
         note(data, "gone", file, "");
 }
@@ -96,6 +100,7 @@ static void watch(struct scene *s, const char *below) {
         struct source_events events = { .decode = decode,
                                         .pod = on_pod,
                                         .broken = on_broken,
+                                        .unread = on_unread,
                                         .gone = on_gone,
                                         .looked = on_looked,
                                         .discard = discard,
