@@ -44,6 +44,35 @@ void member_clear(struct member *m) {
         free(m->waiting_message);
 }
 
+void member_removed(struct member *m, const char *reason, const char *message) {
+        m->restarts++;
+        if (m->waiting_reason) /* what ended before goes on to be told */
+                return;
+        clear_ending(&m->end);
+        clear_ending(&m->last);
+        m->last = (struct ending){
+                .set = true,
+                .reason = strdup(reason),
+                .message = strdup(message),
+                .exit_code = 137,
+                .started_at = -1,
+        };
+}
+
+void member_lost(struct member *m) {
+        clear_ending(&m->end);
+        m->end = (struct ending){
+                .set = true,
+                .reason = strdup("Completed"),
+                .message = strdup(
+                        "Unable to get init container status from container runtime and pod has been initialized, "
+                        "treat it as exited normally"),
+                .started_at = -1,
+        };
+        m->state = MEMBER_EXITED;
+        m->lost = true;
+}
+
 void member_reset(struct member *m) {
         m->round++;
         hook_cancel(m);
@@ -58,7 +87,7 @@ void member_reset(struct member *m) {
         free(m->previous_id);
         m->id = m->previous_id = NULL;
         m->state = MEMBER_WAITING;
-        m->stop_wanted = false;
+        m->stop_wanted = m->lost = false;
         m->started = m->ready = false;
         m->kill_reason = NULL;
         m->retry_at = 0;
@@ -140,7 +169,7 @@ static bool has_exited(struct member *m) {
 
 static void runs(struct member *m) {
         member_set_waiting(m, NULL, "%s", "");
-        m->worker->initialized |= m->role == MEMBER_MAIN;
+        m->worker->initialized |= m->role == MEMBER_MAIN && m->worker->state != WORKER_RESTARTING;
         if (has_exited(m)) {
                 member_event(m, MEMBER_EVENT_EXITED);
                 return;

@@ -55,7 +55,7 @@ static void fill(struct arena *arena, struct member *m, struct pod_container_sta
         *s = (struct pod_container_status){
                 .container = m->spec,
                 .exists = m->id != NULL,
-                .restart_count = m->restarts,
+                .restart_count = m->lost && m->restarts ? m->restarts - 1 : m->restarts, /* no next one is meant */
                 .container_id = container_id(arena, m->id),
                 .ready = m->role == MEMBER_INIT ? m->state == MEMBER_EXITED && m->end.set && m->end.exit_code == 0 :
                                                   running && m->started && m->ready,
@@ -91,6 +91,8 @@ static void update(struct worker *w, struct arena *arena) {
                 .pod_ips = (const char *const *)w->ips,
                 .n_pod_ips = (uint32_t)w->n_ips,
                 .start_time = w->start_time,
+                .restarting_all =
+                        w->state == WORKER_RESTARTING || (w->state == WORKER_RUNNING && worker_wants_restart(w)),
                 .init = w->statuses,
                 .containers = w->statuses + w->n_init,
         };

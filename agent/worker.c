@@ -307,6 +307,14 @@ static void run(struct worker *w) {
         /* worker_step() does the work of this state: it has the next time to return. */
 }
 
+static void restart_all(struct worker *w) {
+        enter(w, WORKER_RESTARTING);
+}
+
+static void restarted_all(struct worker *w) {
+        enter(w, WORKER_RUNNING);
+}
+
 static void renew(struct worker *w) {
         if (worker_is_finished(w)) {
                 worker_event(w, WORKER_EVENT_STOP);
@@ -416,7 +424,14 @@ static const struct worker_row {
         [WORKER_WAITING] = { "waiting",
                              NULL,
                              { [WORKER_EVENT_TICK] = retry_if_due, [WORKER_EVENT_STOP] = sandbox_stopped } },
-        [WORKER_RUNNING] = { "running", run, { [WORKER_EVENT_SANDBOX_DIED] = renew, [WORKER_EVENT_STOP] = stop } },
+        [WORKER_RUNNING] = { "running",
+                             run,
+                             { [WORKER_EVENT_SANDBOX_DIED] = renew,
+                               [WORKER_EVENT_RESTART_ALL] = restart_all,
+                               [WORKER_EVENT_STOP] = stop } },
+        [WORKER_RESTARTING] = { "restarting all containers",
+                                worker_enter_restarting,
+                                { [WORKER_EVENT_OK] = restarted_all, [WORKER_EVENT_STOP] = stop } },
         [WORKER_RENEWING] = { "renewing",
                               worker_enter_stopping,
                               { [WORKER_EVENT_OK] = renewed,
@@ -493,19 +508,28 @@ static void check_hooks(struct worker *w, int64_t *wake) {
         }
 }
 
+/* What the pod as a whole has come to; none: it goes on running. */
+static enum worker_event turn(struct worker *w, bool restart, int64_t *wake) {
+        if (!restart && worker_is_finished(w))
+                return WORKER_EVENT_STOP;
+        if (!w->sandbox_ready)
+                return WORKER_EVENT_SANDBOX_DIED;
+        if (restart && worker_may_restart(w, wake))
+                return WORKER_EVENT_RESTART_ALL;
+        return WORKER_EVENT_TICK;
+}
+
 static void step_running(struct worker *w, int64_t *wake) {
+        bool restart = worker_wants_restart(w);
+        enum worker_event event = turn(w, restart, wake);
         struct member *next;
 
-        if (worker_is_finished(w)) {
-                worker_event(w, WORKER_EVENT_STOP);
-                return;
-        }
-        if (!w->sandbox_ready) {
-                worker_event(w, WORKER_EVENT_SANDBOX_DIED);
+        if (event != WORKER_EVENT_TICK) {
+                worker_event(w, event);
                 return;
         }
         worker_stop_members(w, wake);
-        if (!w->starting && (next = worker_next_start(w, wake))) {
+        if (!w->starting && !restart && (next = worker_next_start(w, wake))) {
                 w->starting = next;
                 member_event(next, MEMBER_EVENT_BEGIN);
         }
@@ -536,6 +560,8 @@ static void step_once(struct worker *w, int64_t *wake) {
         worker_event(w, WORKER_EVENT_TICK);
         if (w->state == WORKER_RUNNING)
                 step_running(w, wake);
+        else if (w->state == WORKER_RESTARTING)
+                worker_step_restarting(w, wake);
         else if (w->state == WORKER_STOPPING || w->state == WORKER_RENEWING)
                 step_stopping(w, wake);
         *wake = earlier(*wake, w->retry_at);

@@ -11,12 +11,13 @@
 /* The pod's states; agent/worker.c has the table. */
 enum worker_state {
         WORKER_NEW,
-        WORKER_PREPARING, /* directories, cgroup, volumes: on the pool */
-        WORKER_SANDBOX,   /* RunPodSandbox */
-        WORKER_WAITING,   /* one of them failed; again at retry_at */
-        WORKER_RUNNING,   /* containers are started and restarted */
-        WORKER_RENEWING,  /* the sandbox died: containers end, then it is made anew */
-        WORKER_STOPPING,  /* all containers end */
+        WORKER_PREPARING,  /* directories, cgroup, volumes: on the pool */
+        WORKER_SANDBOX,    /* RunPodSandbox */
+        WORKER_WAITING,    /* one of them failed; again at retry_at */
+        WORKER_RUNNING,    /* containers are started and restarted */
+        WORKER_RESTARTING, /* RestartAllContainers: containers end and are removed, then all start again */
+        WORKER_RENEWING,   /* the sandbox died: containers end, then it is made anew */
+        WORKER_STOPPING,   /* all containers end */
         WORKER_STOPPING_SANDBOX,
         WORKER_RELEASING, /* volumes and cgroup go: on the pool */
         WORKER_RESTING,   /* ended; dead containers stay for their logs until the pod is deleted */
@@ -32,6 +33,7 @@ enum worker_event {
         WORKER_EVENT_FAILED, /* or failed; worker->failure says why */
         WORKER_EVENT_TICK,   /* a container changed, or time passed */
         WORKER_EVENT_SANDBOX_DIED,
+        WORKER_EVENT_RESTART_ALL,
         WORKER_EVENT_STOP, /* the pod is over, deleted or not */
         _WORKER_EVENTS,
 };
@@ -111,6 +113,8 @@ struct member {
         bool started; /* postStart done, startup probe passed */
         bool ready;
 
+        bool lost; /* counts as ended well, without a container to show for it */
+
         bool stop_wanted;
         int64_t stop_deadline;          /* when its grace period ends */
         int64_t hook_deadline;          /* of a hook under way; WORKER_NEVER: none */
@@ -159,6 +163,8 @@ struct worker {
         bool rejected;       /* by the node: nothing of it was ever made */
         bool limits_watched; /* some emptyDir has a size limit on disk */
         int64_t usage_due;
+        int64_t restarted_at; /* the last RestartAllContainers; 0: none */
+        unsigned removals;    /* of its containers under way */
 
         struct pod_container_status *statuses; /* n_members, in members' order */
         struct pod_status status;
@@ -186,6 +192,12 @@ bool worker_members_stopped(const struct worker *w);
 bool worker_others_need(const struct member *m); /* while the pod ends: a sidecar outlives those that it serves */
 int64_t worker_grace(const struct worker *w);    /* seconds, as the manifest says; may be 0 */
 
+/* worker_restart.c: RestartAllContainers */
+bool worker_wants_restart(const struct worker *w);
+bool worker_may_restart(struct worker *w, int64_t *wake); /* not too soon after the last one */
+void worker_enter_restarting(struct worker *w);
+void worker_step_restarting(struct worker *w, int64_t *wake);
+
 /* container.c */
 void member_event(struct member *m, enum member_event event);
 bool member_runs(const struct member *m); /* has a process, or may have one soon */
@@ -196,6 +208,9 @@ void member_condemn(struct member *m, const char *reason, int64_t grace); /* MEM
 bool member_should_restart(const struct member *m);                       /* by restartPolicy and exit code */
 void member_reset(struct member *m);                                      /* its sandbox is gone: what ran is history */
 void member_take_exit(struct member *m, const struct cri_container_info *info);
+void member_removed(struct member *m, const char *reason,
+                    const char *message); /* its container was, by the pod's doing */
+void member_lost(struct member *m);       /* its container's record is gone, and must have ended well */
 
 /* container_image.c, container_start.c, container_stop.c: what the states do */
 void member_find_image(struct member *m);

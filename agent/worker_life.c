@@ -117,6 +117,20 @@ static void take_up_container(struct worker *w, const struct worker_found_contai
         }
 }
 
+/* Init containers without a record have done their part when others that come after them were made, as kubelet takes it
+ * (kuberuntime_container.go, computeInitContainerActions()). */
+static void find_lost(struct worker *w) {
+        bool later = w->initialized;
+
+        for (size_t i = w->n_init; i-- > 0;) {
+                struct member *m = &w->members[i];
+
+                if (m->role == MEMBER_INIT && !m->id && later)
+                        member_lost(m);
+                later |= m->id != NULL;
+        }
+}
+
 void worker_take_up(struct worker *w, const struct worker_found *found) {
         w->taken_up = true;
         w->sandbox_attempt = found->sandbox_attempt + 1;
@@ -125,6 +139,7 @@ void worker_take_up(struct worker *w, const struct worker_found *found) {
         for (size_t i = 0; i < found->n_containers; i++)
                 take_up_container(w, &found->containers[i]);
         worker_read_hint(w);
+        find_lost(w);
         set_deadline(w);
         if (!w->sandbox_id) {
                 w->sandbox_attempt = 0;

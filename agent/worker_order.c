@@ -166,7 +166,7 @@ static void want_stop(struct member *m, int64_t deadline) {
 }
 
 static bool is_ending(const struct worker *w) {
-        return w->state == WORKER_STOPPING || w->state == WORKER_RENEWING;
+        return w->state == WORKER_STOPPING || w->state == WORKER_RENEWING || w->state == WORKER_RESTARTING;
 }
 
 bool worker_others_need(const struct member *m) {

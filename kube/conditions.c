@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kube/restart.h"
 #include "kube/status.h"
 #include "lib/cleanup.h"
 
@@ -46,7 +47,14 @@ static bool any_started(const struct pod *pod, const struct pod_status *status) 
         return false;
 }
 
-static int add_initialized(const struct pod *pod, struct pod_status *status) {
+/* What was initialized stays so, also while its init containers run again. */
+static bool was_initialized(const struct pod_status *before) {
+        const struct pod_condition *c = before ? pod_status_condition(before, "Initialized") : NULL;
+
+        return c && c->status;
+}
+
+static int add_initialized(const struct pod *pod, struct pod_status *status, const struct pod_status *before) {
         struct names incomplete = { .text = "" };
 
         for (uint32_t i = 0; i < pod->spec.init_containers.count; i++) {
@@ -58,7 +66,7 @@ static int add_initialized(const struct pod *pod, struct pod_status *status) {
         }
         if (status->phase == PHASE_SUCCEEDED)
                 add(status, "Initialized", true, "PodCompleted");
-        else if (incomplete.count == 0 || any_started(pod, status))
+        else if (incomplete.count == 0 || any_started(pod, status) || was_initialized(before))
                 add(status, "Initialized", true, NULL);
         else
                 return set_message(add(status, "Initialized", false, "ContainersNotInitialized"), "incomplete",
@@ -94,6 +102,18 @@ static int add_ready(const struct pod *pod, struct pod_status *status, const cha
         }
         *ret_condition = add(status, type, false, "ContainersNotReady");
         return set_message(*ret_condition, "unready", &unready);
+}
+
+static void add_restarting(struct pod_status *status) {
+        bool over = pod_phase_is_final(status->phase);
+        struct pod_condition *c = add(status, "AllContainersRestarting", status->restarting_all && !over, NULL);
+
+        if (over) {
+                c->reason = status->phase == PHASE_FAILED ? "PodFailed" : "PodCompleted";
+        } else if (status->restarting_all) {
+                c->reason = "RestartAllContainersStarted";
+                c->message = "container exited with restart policy rule";
+        }
 }
 
 /* Gates are conditions that somebody else sets; without an API nobody does. */
@@ -137,7 +157,7 @@ int pod_status_conditions(const struct pod *pod, struct pod_status *status, bool
 
         pod_status_done(status);
         add(status, "PodReadyToStartContainers", sandbox_ready, NULL);
-        r = add_initialized(pod, status);
+        r = add_initialized(pod, status, before);
         if (r >= 0)
                 r = add_ready(pod, status, "Ready", &ready);
         if (r >= 0)
@@ -149,6 +169,8 @@ int pod_status_conditions(const struct pod *pod, struct pod_status *status, bool
                 return r;
         }
         add(status, "PodScheduled", true, NULL);
+        if (pod_may_restart_all(pod))
+                add_restarting(status);
         set_transitions(status, before, now);
         return 0;
 }

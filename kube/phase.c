@@ -1,6 +1,15 @@
 /* The phase of a pod: getPhase() in pkg/kubelet/kubelet_pods.go. */
+#include <string.h>
+
 #include "kube/restart.h"
 #include "kube/status.h"
+
+/* One that was ended for RestartAllContainers starts again whatever its policy. */
+static bool starts_again(const struct pod *pod, const struct pod_container *container,
+                         const struct pod_container_state *end) {
+        return (end->reason && strcmp(end->reason, RESTARTING_ALL_REASON) == 0) ||
+               pod_should_restart(pod, container, end->exit_code);
+}
 
 /* How many containers are in each of the situations that count. */
 struct tally {
@@ -23,7 +32,7 @@ static void count_init(const struct pod *pod, const struct pod_container_status 
 
         if (!end)
                 t->init_pending++;
-        else if (end->exit_code != 0 && !pod_should_restart(pod, s->container, end->exit_code))
+        else if (end->exit_code != 0 && !starts_again(pod, s->container, end))
                 t->init_failed_for_good++;
 }
 
@@ -50,7 +59,7 @@ static void count_container(const struct pod *pod, const struct pod_container_st
                 return;
         }
         t->stopped++;
-        t->stopped_for_good += !pod_should_restart(pod, s->container, end->exit_code);
+        t->stopped_for_good += !starts_again(pod, s->container, end);
         t->succeeded += s->state.kind == STATE_TERMINATED && end->exit_code == 0;
 }
 

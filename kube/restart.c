@@ -1,5 +1,7 @@
 #include "kube/restart.h"
 
+#include <string.h>
+
 static bool matches(const struct pod_exit_codes *codes, int exit_code) {
         bool in = false;
 
@@ -10,14 +12,34 @@ static bool matches(const struct pod_exit_codes *codes, int exit_code) {
         return codes->operator== EXIT_CODES_IN ? in : !in;
 }
 
-/* Every rule's action restarts at least this container. */
-static bool any_rule_matches(const struct pod_container *container, int exit_code) {
+/* The first counts; NULL: none. */
+static const struct pod_restart_rule *matching_rule(const struct pod_container *container, int exit_code) {
         if (container->restart_policy == RESTART_UNSET)
-                return false;
+                return NULL;
         list_for_each (rule, &container->restart_policy_rules)
                 if (matches(rule->exit_codes, exit_code))
-                        return true;
+                        return rule;
+        return NULL;
+}
+
+static bool is_for_all(const struct pod_restart_rule *rule) {
+        return rule && rule->action && strcmp(rule->action, RESTART_ALL_ACTION) == 0;
+}
+
+bool pod_restarts_all(const struct pod_container *container, int exit_code) {
+        return is_for_all(matching_rule(container, exit_code));
+}
+
+static bool any_may_restart_all(const pod_container_list *containers) {
+        list_for_each (container, containers)
+                list_for_each (rule, &container->restart_policy_rules)
+                        if (is_for_all(rule))
+                                return true;
         return false;
+}
+
+bool pod_may_restart_all(const struct pod *pod) {
+        return any_may_restart_all(&pod->spec.init_containers) || any_may_restart_all(&pod->spec.containers);
 }
 
 enum pod_restart_policy pod_restart_policy(const struct pod *pod, const struct pod_container *container) {
@@ -27,7 +49,7 @@ enum pod_restart_policy pod_restart_policy(const struct pod *pod, const struct p
 bool pod_should_restart(const struct pod *pod, const struct pod_container *container, int exit_code) {
         enum pod_restart_policy policy = pod_restart_policy(pod, container);
 
-        if (any_rule_matches(container, exit_code))
+        if (matching_rule(container, exit_code)) /* every action restarts at least this container */
                 return true;
         return policy == RESTART_NEVER ? false : policy == RESTART_ON_FAILURE ? exit_code != 0 : true;
 }

@@ -1,7 +1,11 @@
-/* Whether a container that ended runs again: restartPolicy of pod and container, restartPolicyRules (KEP-5307). */
+/* Whether a container that ended runs again: restartPolicy of pod and container, restartPolicyRules (KEP-5307), and
+ * whether all others do with it (KEP-5532). */
 #pragma once
 
 #include "kube/pod.h"
+
+#define RESTART_ALL_ACTION "RestartAllContainers"
+#define RESTARTING_ALL_REASON "RestartingAllContainers" /* of a container that ended for another's sake */
 
 /* True when @container is to be started again after @exit_code. For an init container without a policy of its own, a
  * success always means done: ask only after a failure. */
@@ -9,3 +13,10 @@ bool pod_should_restart(const struct pod *pod, const struct pod_container *conta
 
 /* The container's own policy, else its pod's. */
 enum pod_restart_policy pod_restart_policy(const struct pod *pod, const struct pod_container *container);
+
+/* True when @container's end with @exit_code restarts all containers of its pod: the first rule that matches says so.
+ */
+bool pod_restarts_all(const struct pod_container *container, int exit_code);
+
+/* True when some container's end might. */
+bool pod_may_restart_all(const struct pod *pod);

@@ -17,10 +17,10 @@ enum pod_state_kind { STATE_WAITING, STATE_RUNNING, STATE_TERMINATED };
 
 struct pod_container_state {
         enum pod_state_kind kind;
-        const char *reason, *message; /* waiting, terminated */
-        int exit_code, signal;        /* terminated; signal 0: none */
-        int64_t started_at, finished_at;
-        const char *container_id; /* terminated: "nacelle://ID" */
+        const char *reason, *message;    /* waiting, terminated */
+        int exit_code, signal;           /* terminated; signal 0: none */
+        int64_t started_at, finished_at; /* started_at -1: not known of one that did start */
+        const char *container_id;        /* terminated: "nacelle://ID" */
 };
 
 struct pod_container_status {
@@ -56,6 +56,7 @@ struct pod_status {
         const char *const *pod_ips; /* the first is podIP */
         uint32_t n_pod_ips;
         int64_t start_time;
+        bool restarting_all; /* RestartAllContainers has been asked for, and is not done */
         struct pod_container_status *init, *containers, *ephemeral; /* in the spec's order, one each; written by name;
                                                                      * NULL: nothing of the pod was ever made */
         struct pod_condition conditions[POD_CONDITIONS_MAX];
@@ -72,9 +73,10 @@ const char *pod_phase_name(enum pod_phase phase);
 /* True when no container of a finished phase may start again, so the pod's sandbox can go. */
 bool pod_phase_is_final(enum pod_phase phase);
 
-/* Computes @status->conditions (PodReadyToStartContainers, Initialized, Ready, ContainersReady, PodScheduled) at time
- * @now from its phase and container statuses; @sandbox_ready: sandbox and network are up. @before, the status computed
- * last, lends the transition times of what did not change; may be NULL. -ENOMEM or 0. */
+/* Computes @status->conditions (PodReadyToStartContainers, Initialized, Ready, ContainersReady, PodScheduled, and
+ * AllContainersRestarting where that may come) at time @now from its phase and container statuses; @sandbox_ready:
+ * sandbox and network are up. @before, the status computed last, lends the transition times of what did not change; may
+ * be NULL. -ENOMEM or 0. */
 int pod_status_conditions(const struct pod *pod, struct pod_status *status, bool sandbox_ready,
                           const struct pod_status *before, int64_t now);
 

@@ -33,7 +33,8 @@ static void add_time(struct json_writer *w, const char *key, int64_t millisecond
 static void add_start(struct json_writer *w, int64_t milliseconds) {
         char text[KUBE_TIME_MAX];
 
-        json_add_string(w, "startedAt", kube_time(milliseconds, text));
+        if (milliseconds >= 0)
+                json_add_string(w, "startedAt", kube_time(milliseconds, text));
 }
 
 static void write_terminated(struct json_writer *w, const struct pod_container_state *s) {

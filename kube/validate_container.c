@@ -146,9 +146,6 @@ static void check_restart_rules(struct check *c, const struct pod_container *con
 
                 if (!rule->action || (strcmp(rule->action, actions[0]) != 0 && strcmp(rule->action, actions[1]) != 0))
                         check_unsupported(c, ".action", rule->action, actions);
-                else if (strcmp(rule->action, actions[1]) == 0)
-                        problem_warning(c->problems, c->path,
-                                        "RestartAllContainers is not supported; it restarts this container alone");
                 if (!rule->exit_codes)
                         check_required(c, ".exitCodes", "must be specified");
                 else if (rule->exit_codes->operator== EXIT_CODES_UNSET)

@@ -79,6 +79,14 @@ def ended_times(status):
     return None
 
 
+RESTART_ALL = [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}]
+ONCE = "[ -e /v/there ] && { " + SLEEP + "; }; > /v/there; exit 42"
+
+
+def restarted(status):
+    return ready(status) and all(c["restartCount"] == 1 for c in status["containerStatuses"])
+
+
 # name: (pod, when both are to be compared); those that take longest are last.
 CASES = {
     "plain": (pod("plain", SLEEP, metadata={"labels": {"app": "x", "tier": "y"}, "annotations": {"note": "kept"}}), ready),
@@ -169,6 +177,11 @@ CASES = {
     "confined": (pod("confined", {"command": ["true"], "securityContext": {"appArmorProfile": {"type": "Localhost", "localhostProfile": "none"}}}), ended),
     "spelled": (pod("spelled", {"command": ["sh", "-c", SLEEP], "resources": {"limits": {"cpu": "0.15", "memory": "1e8"}}},
                     {"command": ["sh", "-c", SLEEP], "resources": {"limits": {"memory": "20M"}}}, overhead={"cpu": "25m", "memory": "10Mi"}), ready),
+    "restart-all": (pod("restart-all", {"command": ["sh", "-c", ONCE], "restartPolicy": "Never", "restartPolicyRules": RESTART_ALL,
+                                        "volumeMounts": [{"name": "v", "mountPath": "/v"}]}, SLEEP,
+                        volumes=[{"name": "v", "emptyDir": {}}], initContainers=[init("one", "true"), init("car", SLEEP, restartPolicy="Always")]), restarted),
+    "restart-all-not": (pod("restart-all-not", {"command": ["sh", "-c", "exit 1"], "restartPolicy": "Never", "restartPolicyRules": RESTART_ALL},
+                            restartPolicy="Never"), ended),
     "crash": (pod("crash", "exit 3"), back_off),
     "finished": (pod("finished", "exit 0"), back_off),
     "init-crash": (pod("init-crash", SLEEP, initContainers=[init("one", "exit 4")]), back_off),

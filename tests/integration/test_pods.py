@@ -170,3 +170,41 @@ def test_sidecar_is_restarted_and_serves_init_containers(node):
     os.kill(node.inspect(car)["info"]["pid"], signal.SIGKILL)
     wait_for("restart", lambda: node.container("car", "running", attempt=1))
     assert node.status("serve")["phase"] == "Running"
+
+
+def test_failed_post_start_runs_pre_stop_and_grants_the_grace(node):
+    """The container traps TERM and takes its time: longer than the two seconds that are left when no grace is."""
+    share = {"volumeMounts": [{"name": "s", "mountPath": "/s"}]}
+    slow = "trap 'sleep 3; echo trapped >> /s/log; exit 0' TERM; echo up >> /s/log; while :; do sleep 0.05; done"
+    hooks = {"postStart": {"exec": {"command": ["sh", "-c", "until [ -s /s/log ]; do sleep 0.02; done; exit 1"]}},
+             "preStop": {"exec": {"command": ["sh", "-c", "echo hook >> /s/log"]}}}
+    after = {"command": ["sh", "-c", "echo after >> /s/log; sleep 1000"], **share}
+    node.write("h.yaml", pod("h", {"command": ["sh", "-c", slow], "lifecycle": hooks, "restartPolicy": "Never", **share}, after,
+                             volumes=[{"name": "s", "emptyDir": {}}], terminationGracePeriodSeconds=20))
+    last = node.running("c1", timeout=30)
+    assert node.exec(last, "cat", "/s/log").split() == ["up", "hook", "trapped", "after"]
+    assert node.container("main")["state"] == "CONTAINER_EXITED"
+
+
+def test_restart_all_containers(node):
+    """KEP-5532: one sandbox, one address, volumes kept; init containers run again; counts go on, logs of before stay."""
+    share = {"volumeMounts": [{"name": "s", "mountPath": "/s"}]}
+    asks = "echo asks; n=$(wc -l < /s/init); [ $n -ge 3 ] && sleep 1000; exit 42"
+    rule = {"restartPolicy": "Never", "restartPolicyRules": [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}]}
+    node.write("r.yaml", pod("r", {"command": ["sh", "-c", asks], **rule, **share}, {"command": ["sh", "-c", "echo other; sleep 1000"]},
+                             volumes=[{"name": "s", "emptyDir": {}}], terminationGracePeriodSeconds=30,
+                             initContainers=[{"name": "init", "image": "localhost/busybox:test", "imagePullPolicy": "Never",
+                                              "command": ["sh", "-c", "echo run >> /s/init"], **share}]))
+
+    def thrice():
+        status = node.status("r")
+        counts = [c["restartCount"] for k in ("initContainerStatuses", "containerStatuses") for c in status.get(k, [])]
+        return status if counts == [2, 2, 2] and all("running" in c["state"] for c in status["containerStatuses"]) else None
+    status = wait_for("two restarts", thrice, timeout=30)
+    assert [c["lastState"]["terminated"]["reason"] for c in status["containerStatuses"]] == ["RestartingAllContainers"] * 2
+    assert len(node.pods()) == 1 and len(node.containers()) == 3
+    logs = f"{node.logs}/default_r-{node.name}_{node.pods()[0]['metadata']['uid']}"
+    assert sorted(os.listdir(logs + "/c1")) == ["0.log", "1.log", "2.log"]
+    node.restart()
+    time.sleep(0.5)
+    assert thrice() and len(node.containers()) == 3

@@ -96,6 +96,26 @@ def test_damaged_state_files_do_not_keep_it_from_starting(new_node):
             raise AssertionError(f"after damage to {path} ({len(keep)} bytes):\n{node.log()[-3000:]}") from None
 
 
+def test_records_of_init_containers_gone(new_node):
+    """What came after them is there: they count as done, as kubelet takes it, and the pod is no Pending one."""
+    node = new_node()
+    steps = [{"name": n, "image": "localhost/busybox:test", "imagePullPolicy": "Never", "command": ["true"]} for n in ("one", "two")]
+    node.write("i.yaml", pod("i", "sleep 1000", initContainers=steps))
+    main = node.running("main")
+    node.crictl("rm", node.container("one")["id"])
+    for hint in (True, False):
+        node.kill()
+        if not hint:
+            os.unlink(f"{node.root}/pods/{main['labels']['io.kubernetes.pod.uid']}/state")
+        node.start()
+        status = wait_for("Running", lambda: (lambda s: s if s.get("phase") == "Running" else None)(node.status("i")))
+        state = status["initContainerStatuses"][0]
+        assert state["state"]["terminated"]["reason"] == "Completed" and state["state"]["terminated"]["exitCode"] == 0
+        assert "treat it as exited normally" in state["state"]["terminated"]["message"]
+        assert state["ready"] and state["restartCount"] == 0 and {c["status"] for c in status["conditions"]} == {"True"}
+        assert node.running("main")["id"] == main["id"] and not node.container("one")
+
+
 def test_shim_killed(new_node):
     node = new_node()
     node.write("s.yaml", pod("s", COUNT))

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/tree.h"
 #include "lib/cleanup.h"
 
 #define POD(spec) "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",\"metadata\":{\"name\":\"p\"},\"spec\":{" spec "}}"
@@ -476,6 +477,161 @@ static void test_take_up_of_a_finished_pod(void **state) {
         world_expect_status(w, "\"phase\":\"Succeeded\"");
 }
 
+#define RULE(codes, action)                                                                                            \
+        ",\"restartPolicy\":\"Never\",\"restartPolicyRules\":[{\"action\":\"" action                                   \
+        "\",\"exitCodes\":{\"operator\":\"In\",\"values\":[" codes "]}}]"
+
+static const char restart_all[] = POD("\"restartPolicy\":\"Never\",\"initContainers\":[" C("i", "") "," C(
+        "car",
+        ",\"restartPolicy\":\"Always\"") "],\"containers\":[" C("a",
+                                                                RULE("42",
+                                                                     "RestartAllContainers")) "," C("b",
+                                                                                                    ",\"lifecycle"
+                                                                                                    "\":{"
+                                                                                                    "\"preStop\":"
+                                                                                                    "{\"exec\":{"
+                                                                                                    "\"command\":"
+                                                                                                    "[\"down\"]}}"
+                                                                                                    "}") "," C("d"
+                                                                                                               "o"
+                                                                                                               "n"
+                                                                                                               "e",
+                                                                                                               "") "]");
+
+static void begin_restart_all(struct world *w) {
+        begin(w, restart_all);
+        world_expect(w, "run s0; start i#0");
+        world_exit(w, "i", 0);
+        world_expect(w, "start car#0; start a#0; start b#0; start done#0");
+        world_exit(w, "done", 1);
+        world_expect_status(w, "\"AllContainersRestarting\",\"status\":\"False\"");
+}
+
+/* Without grace and hooks, in the same sandbox; who asked is removed last; then all from the beginning. */
+static void test_restart_all_containers(void **state) {
+        struct world *w = *state;
+
+        begin_restart_all(w);
+        world_exit(w, "a", 42);
+        world_expect(w, "stop b 2; stop car 2; rm i#0; rm car#0; rm b#0; rm done#0; rm a#0; start i#1");
+        world_expect_status(w, "\"phase\":\"Pending\"");
+        world_expect_status(w, "\"Initialized\",\"status\":\"True\"");
+        world_expect_status(w, "\"lastState\":{\"terminated\":{\"exitCode\":137,\"reason\":\"RestartingAllContainers\","
+                               "\"message\":\"The container is removed because RestartAllContainers in place\"}}");
+        world_exit(w, "i", 0);
+        world_expect(w, "start car#1; start a#1; start b#1; start done#1");
+        world_expect_status(w, "\"phase\":\"Running\"");
+        world_exit(w, "a", 42); /* a second is between two restarts */
+        world_expect(w, "");
+        world_expect_status(w, "\"AllContainersRestarting\",\"status\":\"True\"");
+        world_pass(w, 999);
+        world_expect(w, "");
+        world_pass(w, 1);
+        world_expect(w, "stop done 2; stop b 2; stop car 2; rm i#1; rm car#1; rm b#1; rm done#1; rm a#1; start i#2");
+        world_exit(w, "i", 3); /* no rule: the pod's own policy */
+        world_expect_status(w, "\"phase\":\"Failed\"");
+}
+
+/* Another code, or a rule before it, is no reason; the pod ends as it would. */
+static void test_restart_all_is_not_asked_for(void **state) {
+        struct world *w = *state;
+
+        begin_restart_all(w);
+        world_exit(w, "a", 41);
+        world_expect(w, "");
+        world_exit(w, "b", 42);
+        world_expect(w, "stop car 30; stop sandbox");
+        world_expect_status(w, "\"AllContainersRestarting\",\"status\":\"False\",\"lastProbeTime\":null");
+        world_expect_status(w, "\"phase\":\"Failed\"");
+}
+
+/* An agent that died in between finds the container that asked, and goes on; its hint says that nothing is initialized.
+ */
+static void test_take_up_of_a_restart(void **state) {
+        struct worker_found_container containers[] = { { "a", "s0-a-0", 0 } };
+        struct worker_found found = { .sandbox_id = "s0", .containers = containers, .n_containers = 1 };
+        struct world *w = *state;
+
+        begin_restart_all(w);
+        world_exit(w, "b", 0);
+        w->hold_stops = true;
+        world_exit(w, "a", 42);
+        world_expect(w, "stop car 2");
+        worker_free(w->worker);
+        world_pod(w, restart_all);
+        worker_take_up(w->worker, &found);
+        world_run(w);
+        world_expect(w, "rm a#0; start i#1");
+}
+
+/* What was just being started does not make the pod an initialized one. */
+static void test_restart_all_during_a_start(void **state) {
+        struct world *w = *state;
+
+        begin(w, restart_all);
+        world_expect(w, "run s0; start i#0");
+        world_exit_quietly(w, "i", 0);
+        for (int i = 0; i < 3; i++) { /* car, a, b */
+                world_run_until(w, CRI_START_CONTAINER);
+                if (i < 2)
+                        world_run_one(w);
+        }
+        world_expect(w, "start car#0; start a#0");
+        world_exit_quietly(w, "a", 42);
+        world_run(w);
+        world_expect(w, "start b#0; stop car 2; stop b 2; rm i#0; rm car#0; rm b#0; rm a#0; start i#1");
+}
+
+static void test_delete_while_all_restart(void **state) {
+        struct world *w = *state;
+
+        begin_restart_all(w);
+        w->hold_stops = true;
+        world_exit(w, "a", 42);
+        world_expect(w, "stop b 2; stop car 2");
+        worker_delete(w->worker);
+        world_exit(w, "b", 0);
+        world_exit(w, "car", 0);
+        world_expect(w, "stop sandbox; rm sandbox");
+        assert_true(w->gone);
+}
+
+/* Records of init containers that have gone: they were done when something came after them. */
+static void test_take_up_without_records(void **state) {
+        static const char json[] = POD("\"initContainers\":[" C("i", "") "," C(
+                "car", ",\"restartPolicy\":\"Always\"") "," C("k", "") "],\"containers\":[" C("a", "") "]");
+        static const struct {
+                const char *name, *id, *then, *status;
+        } cases[] = {
+                { "a", "s0-a-0", "start car#0", "\"phase\":\"Running\"" },
+                { "k", "s0-k-0", "start car#0; start a#0", "treat it as exited normally" },
+                { "car", "s0-car-0", "start k#0", "\"phase\":\"Pending\"" },
+                { NULL, NULL, "start i#0", "\"phase\":\"Pending\"" },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct worker_found_container container = { cases[i].name, cases[i].id, 0 };
+                struct worker_found found = { .sandbox_id = "s0",
+                                              .containers = &container,
+                                              .n_containers = cases[i].name != NULL };
+                struct world *w = world_new();
+
+                begin(w, json);
+                world_exit(w, "i", 0);
+                world_exit(w, "k", 0);
+                world_expect(w, "run s0; start i#0; start car#0; start k#0; start a#0");
+                worker_free(w->worker);
+                pod_tree_remove(w->root, NULL); /* its hint, too */
+                world_pod(w, json);
+                worker_take_up(w->worker, &found);
+                world_run(w);
+                world_expect(w, cases[i].then);
+                world_expect_status(w, cases[i].status);
+                world_expect_status(w, "\"restartCount\":0");
+                world_free(w);
+        }
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_containers_start_in_order, setup, teardown),
@@ -507,6 +663,12 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_startup_gates_the_others, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_take_up, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_take_up_of_a_finished_pod, setup, teardown),
+                cmocka_unit_test(test_take_up_without_records),
+                cmocka_unit_test_setup_teardown(test_restart_all_containers, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_restart_all_is_not_asked_for, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_take_up_of_a_restart, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_restart_all_during_a_start, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_delete_while_all_restart, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

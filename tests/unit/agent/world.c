@@ -293,20 +293,23 @@ void world_run(struct world *w) {
         world_run_until(w, CRI_METHODS);
 }
 
+void world_run_one(struct world *w) {
+        struct world_call call = w->pending[0];
+
+        memmove(w->pending, w->pending + 1, --w->n_pending * sizeof(call));
+        if (call.job) {
+                call.job->work(call.job);
+                call.job->done(call.job);
+        } else {
+                answer(w, &call);
+        }
+}
+
 void world_run_until(struct world *w, enum cri_method method) {
         for (int rounds = 0; w->n_pending > 0 && rounds < 1000; rounds++) {
                 if (!w->pending[0].job && w->pending[0].method == method)
                         return;
-
-                struct world_call call = w->pending[0];
-
-                memmove(w->pending, w->pending + 1, --w->n_pending * sizeof(call));
-                if (call.job) {
-                        call.job->work(call.job);
-                        call.job->done(call.job);
-                } else {
-                        answer(w, &call);
-                }
+                world_run_one(w);
         }
 }
 
@@ -337,15 +340,19 @@ static void answer_held(struct world *w, const struct world_container *c) {
         }
 }
 
-void world_exit(struct world *w, const char *name, int code) {
+void world_exit_quietly(struct world *w, const char *name, int code) {
         for (size_t i = w->n_containers; i-- > 0;)
                 if (strcmp(w->containers[i].name, name) == 0) {
                         end_container(w, &w->containers[i], code);
                         answer_held(w, &w->containers[i]);
-                        world_run(w);
                         return;
                 }
         fail_msg("no container %s", name);
+}
+
+void world_exit(struct world *w, const char *name, int code) {
+        world_exit_quietly(w, name, code);
+        world_run(w);
 }
 
 void world_sandbox_dies(struct world *w) {

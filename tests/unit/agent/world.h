@@ -67,11 +67,16 @@ void world_run(struct world *world);
 /* As world_run(), but leaves off where @method is to be answered next. */
 void world_run_until(struct world *world, enum cri_method method);
 
+/* Answers what comes next alone. */
+void world_run_one(struct world *world);
+
 /* Lets time pass, ticking and answering. */
 void world_pass(struct world *world, int64_t ms);
 
 /* Ends the newest container of that name. */
 void world_exit(struct world *world, const char *name, int code);
+
+void world_exit_quietly(struct world *world, const char *name, int code); /* and answers nothing */
 
 /* The sandbox dies, all in it is killed. */
 void world_sandbox_dies(struct world *world);

@@ -383,9 +383,6 @@ static const struct {
         { ONE "  hostnetwork: true\n", "spec.hostnetwork: unknown field; it is written hostNetwork" },
         { ONE "  topologySpreadConstraints: []\n",
           "web.yaml:7: spec.topologySpreadConstraints: not supported, has no effect" },
-        { OPEN "restartPolicy: Never\n    restartPolicyRules:\n"
-               "    - {action: RestartAllContainers, exitCodes: {operator: In, values: [1]}}\n",
-          "RestartAllContainers is not supported" },
         { ONE "  volumes: [{name: x, nfs: {server: s, path: /}}]\n", "volumes of type nfs are not supported" },
         { OPEN "livenessProbe: {httpGet: {port: web}}\n", "no port of container a is named \"web\"" },
 };
