@@ -80,7 +80,7 @@ def ended_times(status):
 
 
 RESTART_ALL = [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}]
-ONCE = "[ -e /v/there ] && { " + SLEEP + "; }; > /v/there; exit 42"
+ONCE = "[ -e /v/there ] && { " + SLEEP + "; }; > /v/there; sleep 2; exit 42"  # when both have started all
 
 
 def restarted(status):
