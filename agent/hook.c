@@ -66,6 +66,8 @@ static void on_probe(void *data, enum probe_outcome outcome, const char *message
 
         m->hook_probe = NULL;
         m->hook_deadline = WORKER_NEVER;
+        if (outcome == PROBE_WARNING)
+                worker_say(m->worker, m, true, "LifecycleHTTPFallback", "%s", message);
         if (outcome == PROBE_SUCCESS || outcome == PROBE_WARNING) {
                 member_event(m, MEMBER_EVENT_OK);
                 return;
@@ -86,11 +88,17 @@ static void run_http(struct member *m, const struct pod_http_get *get, int64_t d
                 .headers = (const struct probe_header *)get->http_headers.items,
                 .n_headers = get->http_headers.count,
                 .user_agent = "kube-lifecycle/1.36",
+                .hook = true,
                 .timeout = deadline == WORKER_NEVER ? HOOK_HTTP_MS : (uint64_t)(deadline - worker_now(w)),
         };
         _cleanup_err_ struct err *err = NULL;
 
         _Static_assert(sizeof(struct probe_header) == sizeof(struct pod_http_header), "one layout");
+        if (target.port == 0) {
+                set_failure(m, "its port is none of the container's");
+                member_event(m, MEMBER_EVENT_FAILED);
+                return;
+        }
         if (w->node->ops->probe_start(w->node->data, &target, on_probe, m, &m->hook_probe, &err) < 0) {
                 set_failure(m, err_text(err));
                 member_event(m, MEMBER_EVENT_FAILED);

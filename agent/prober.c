@@ -221,6 +221,10 @@ static void run(struct prober *p) {
                 return;
         }
         fill_target(p, &target);
+        if (target.port == 0) { /* says nothing of the container, so it counts for nothing */
+                take_result(p, PROBE_UNKNOWN, "its port is none of the container's");
+                return;
+        }
         if (node->ops->probe_start(node->data, &target, on_probe, p, &p->probe, &err) < 0)
                 take_result(p, PROBE_UNKNOWN, err_text(err));
 }

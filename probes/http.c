@@ -1,5 +1,4 @@
 /* HTTP and HTTPS probes: pkg/probe/http. */
-#include <ctype.h>
 #include <errno.h>
 #include <http_parser.h>
 #include <stdio.h>
@@ -7,105 +6,75 @@
 #include <string.h>
 #include <strings.h>
 
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "probes/http_url.h"
-#include "probes/internal.h"
-
-struct http_exchange {
-        http_parser parser;
-        struct http_url url; /* where the request under way goes */
-        char *host_header;   /* NULL: host and port of the URL */
-        char *headers;       /* lines of the request that stay the same, each with its CRLF */
-        char *body;          /* PROBE_MESSAGE_MAX + 1 when there is one */
-        size_t body_length;
-        char *location;
-        size_t location_length;
-        bool in_location; /* the header whose value comes is Location */
-        bool answered;    /* the headers of a final answer are there */
-        unsigned redirects;
-};
+#include "probes/http_exchange.h"
 
 void http_free(struct http_exchange *http) {
         if (!http)
                 return;
-        free(http->host_header);
-        free(http->headers);
+        arena_free(http->arena);
         free(http->body);
         free(http->location);
         free(http);
 }
 
+static bool is_tls(const struct url *url) {
+        return strcmp(url->scheme, "https") == 0;
+}
+
 bool http_wants_tls(const struct http_exchange *http) {
-        return http->url.tls;
+        return is_tls(&http->url);
 }
 
-/* A header that could smuggle in another one. */
-static bool is_plain(const char *text) {
-        for (; *text; text++)
-                if ((unsigned char)*text < ' ' && *text != '\t')
-                        return false;
-        return true;
-}
-
-/* All headers of the manifest but Host, and kubelet's own where the manifest has none. */
-static int make_headers(struct http_exchange *http, const struct probe_target *target, struct err **err) {
-        bool agent = false, accept = false;
-        size_t size = 0;
-        FILE *f = open_memstream(&http->headers, &size);
-
-        if (!f)
-                return err_set(err, ENOMEM, "out of memory");
-        for (size_t i = 0; i < target->n_headers; i++) {
-                const struct probe_header *h = &target->headers[i];
-
-                if (!is_plain(h->name) || !is_plain(h->value)) {
-                        fclose(f);
-                        return err_set(err, EINVAL, "http header \"%.64s\" has a control character", h->name);
-                }
-                if (strcasecmp(h->name, "Host") == 0) {
-                        free(http->host_header);
-                        http->host_header = strdup(h->value);
-                        continue;
-                }
-                agent |= strcasecmp(h->name, "User-Agent") == 0;
-                accept |= strcasecmp(h->name, "Accept") == 0;
-                if (*h->value) /* an empty one takes the default away */
-                        fprintf(f, "%s: %s\r\n", h->name, h->value);
-        }
-        if (!agent)
-                fprintf(f, "User-Agent: %s\r\n", target->user_agent ?: "kube-probe/1.36");
-        if (!accept)
-                fputs("Accept: */*\r\n", f);
-        fputs("Connection: close\r\n\r\n", f);
-        if (fclose(f) != 0)
-                return err_set(err, ENOMEM, "out of memory");
-        return size > PROBE_REQUEST_MAX ? err_set(err, E2BIG, "http headers larger than 64 KiB") : 0;
+bool http_is_refused(const struct http_exchange *http) {
+        return http->refusal != NULL;
 }
 
 int http_start(struct probe *probe, const struct probe_target *target, struct err **err) {
         struct http_exchange *http = probe->http = calloc(1, sizeof(*http));
+        int r;
 
-        if (!http)
+        if (!http || !(http->arena = arena_new()))
                 return err_set(err, ENOMEM, "out of memory");
-        http->url.tls = target->tls;
-        http->url.port = target->port;
-        if (!http_url_set_path(&http->url, target->path ?: "/"))
-                return err_set(err, EINVAL, "http path is longer than %d bytes", PROBE_URL_MAX);
-        return make_headers(http, target, err);
+        http->hook = target->hook;
+        r = url_of_path(http->arena, target->tls, target->address, target->port, target->path ?: "/", &http->url, err);
+        if (r >= 0)
+                r = http_take_headers(http, target, err);
+        if (r < 0)
+                return r;
+        http->first_host = url_host_name(http->arena, &http->url);
+        if (!http->first_host)
+                return err_set(err, ENOMEM, "out of memory");
+        if (!http->url.host[0])
+                http->refusal = "http: no Host in request URL";
+        return 0;
 }
 
 /* `Get "http://10.0.0.1:80/": `, as Go begins its errors. */
-static void fail(struct probe *probe, const char *what) {
-        const struct http_url *url = &probe->http->url;
-        bool six = strchr(probe->host, ':');
+static void fail_at(struct probe *probe, const char *where, const char *what) {
+        probe_finish(probe, PROBE_FAILURE, "Get \"%.768s\": %s", where, what);
+}
 
-        probe_finish(probe, PROBE_FAILURE, "Get \"%s://%s%.256s%s:%u%.512s\": %s", url->tls ? "https" : "http",
-                     six ? "[" : "", probe->host, six ? "]" : "", url->port, url->path, what);
+static void fail(struct probe *probe, const char *what) {
+        fail_at(probe, url_format(probe->http->arena, &probe->http->url, true) ?: "", what);
 }
 
 void http_timed_out(struct probe *probe) {
-        fail(probe, "context deadline exceeded (Client.Timeout exceeded while awaiting headers)");
+        fail(probe,
+             probe->http->refusal ?: "context deadline exceeded (Client.Timeout exceeded while awaiting headers)");
+}
+
+static void finish_hook(struct probe *probe) {
+        const struct http_exchange *http = probe->http;
+
+        if (http->fell_back)
+                probe_finish(probe, PROBE_WARNING,
+                             "request to HTTPS lifecycle hook %s got HTTP response, retry with HTTP succeeded",
+                             http->url.host);
+        else
+                probe_finish(probe, PROBE_SUCCESS, "%s", "");
 }
 
 static void finish_answer(struct probe *probe) {
@@ -113,7 +82,9 @@ static void finish_answer(struct probe *probe) {
         unsigned code = http->parser.status_code;
         const char *body = http->body ?: "";
 
-        if (code >= 300 && code < 400)
+        if (http->hook)
+                finish_hook(probe);
+        else if (code >= 300 && code < 400)
                 probe_finish(probe, PROBE_WARNING, "Probe terminated redirects, Response body: %s", body);
         else if (code >= 200 && code < 400)
                 probe_finish(probe, PROBE_SUCCESS, "%s", body);
@@ -149,9 +120,10 @@ void http_ended(struct probe *probe, int error) {
 }
 
 static int on_header_field(http_parser *parser, const char *at, size_t length) {
-        struct probe *probe = parser->data;
+        struct http_exchange *http = ((struct probe *)parser->data)->http;
 
-        probe->http->in_location = length == 8 && strncasecmp(at, "Location", 8) == 0;
+        http->has_location |= http->in_location; /* the first one counts */
+        http->in_location = !http->has_location && length == 8 && strncasecmp(at, "Location", 8) == 0;
         return 0;
 }
 
@@ -161,7 +133,7 @@ static int on_header_value(http_parser *parser, const char *at, size_t length) {
 
         if (!http->in_location)
                 return 0;
-        if (http->location_length + length > PROBE_URL_MAX)
+        if (http->location_length + length > URL_TEXT_MAX)
                 return -1;
         location = realloc(http->location, http->location_length + length + 1);
         if (!location)
@@ -203,33 +175,93 @@ static bool is_redirect(unsigned code) {
         return code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
 }
 
-/* Follows a redirect on the same host. False when the answer is the one that counts. */
-static bool follow(struct probe *probe) {
+/* A request to where the URL says now. */
+static void connect_again(struct probe *probe) {
         struct http_exchange *http = probe->http;
-        struct http_url url = http->url;
-        int r;
+        int r = url_port(&http->url, &probe->port);
 
-        if (!is_redirect(http->parser.status_code) || !http->location || !*http->location)
-                return false;
-        if (!http_url_resolve(&url, probe->host, http->location))
-                return false;
-        if (++http->redirects >= PROBE_REDIRECTS_MAX) {
-                fail(probe, "stopped after 10 redirects");
-                return true;
+        if (r < 0) {
+                fail(probe, "dial tcp: invalid port");
+                return;
         }
-        http->url = url;
-        probe->port = url.port;
         probe_disconnect(probe);
-        http->answered = false;
+        http->answered = http->in_location = http->has_location = false;
         http->body_length = http->location_length = 0;
         if (probe->address.ss_family == AF_INET6)
-                ((struct sockaddr_in6 *)&probe->address)->sin6_port = htons(url.port);
+                ((struct sockaddr_in6 *)&probe->address)->sin6_port = htons(probe->port);
         else
-                ((struct sockaddr_in *)&probe->address)->sin_port = htons(url.port);
-        r = probe_connect(probe, url.tls);
+                ((struct sockaddr_in *)&probe->address)->sin_port = htons(probe->port);
+        r = probe_connect(probe, is_tls(&http->url));
         if (r < 0)
                 http_ended(probe, r);
+}
+
+/* Where the request comes from, unless that was secret. */
+static void set_referer(struct http_exchange *http, const struct url *next) {
+        struct url last = http->url;
+
+        last.user = last.password = NULL;
+        http->referer = is_tls(&last) && !is_tls(next) ? NULL : url_format(http->arena, &last, false);
+}
+
+/* The manifest's Host goes along as long as a redirect names no other. */
+static void follow_to(struct probe *probe, const struct url *next) {
+        struct http_exchange *http = probe->http;
+        size_t scheme = strcspn(http->location, ":/?#");
+
+        if (http->location[scheme] == ':' || (http->host_header && strcmp(http->host_header, http->url.host) == 0))
+                http->host_header = NULL;
+        set_referer(http, next);
+        if (++http->redirects >= PROBE_REDIRECTS_MAX) {
+                fail_at(probe, http->location, "stopped after 10 redirects");
+                return;
+        }
+        http->url = *next;
+        if (!is_tls(next) && strcmp(next->scheme, "http") != 0)
+                fail(probe, "unsupported protocol scheme");
+        else
+                connect_again(probe);
+}
+
+/* Goes where a redirect leads on the same host. False when the answer is the one that counts. */
+static bool follow(struct probe *probe) {
+        struct http_exchange *http = probe->http;
+        _cleanup_err_ struct err *err = NULL;
+        const char *host;
+        struct url next;
+        char text[1024];
+
+        if (!is_redirect(http->parser.status_code) || !http->location || !http->location_length)
+                return false;
+        while (http->location_length > 0 && strchr(" \t", http->location[http->location_length - 1]))
+                http->location[--http->location_length] = '\0';
+        if (!http->location_length)
+                return false;
+        if (url_resolve(http->arena, &http->url, http->location, &next, &err) < 0) {
+                snprintf(text, sizeof(text), "failed to parse Location header \"%.256s\": parse \"%.256s\": %s",
+                         http->location, http->location, err_text(err));
+                fail(probe, text);
+                return true;
+        }
+        host = url_host_name(http->arena, &next);
+        if (!host || strcmp(host, http->first_host) != 0)
+                return false;
+        follow_to(probe, &next);
         return true;
+}
+
+/* The server of an https hook answers in plain HTTP: kubelet asks it so, without the manifest's credentials. */
+void http_got_plain(struct probe *probe) {
+        struct http_exchange *http = probe->http;
+
+        if (!http->hook || http->fell_back) {
+                fail(probe, "http: server gave HTTP response to HTTPS client");
+                return;
+        }
+        http->fell_back = true;
+        http->url.scheme = "http";
+        http_drop_credentials(http);
+        connect_again(probe);
 }
 
 void http_received(struct probe *probe, const char *data, size_t length) {
@@ -245,6 +277,10 @@ void http_received(struct probe *probe, const char *data, size_t length) {
         settings.on_message_complete = on_message_complete;
         http_parser_execute(&http->parser, &settings, data, length);
         error = HTTP_PARSER_ERRNO(&http->parser);
+        if (http->hook && http->answered && !is_redirect(http->parser.status_code)) {
+                finish_hook(probe);
+                return;
+        }
         if (error == HPE_OK)
                 return;
         if (error != HPE_PAUSED)
@@ -256,24 +292,18 @@ void http_received(struct probe *probe, const char *data, size_t length) {
 void http_connected(struct probe *probe) {
         struct http_exchange *http = probe->http;
         _cleanup_free_ char *request = NULL;
-        bool six = strchr(probe->host, ':');
-        int n, r;
+        size_t length = 0;
+        int r;
 
         http_parser_init(&http->parser, HTTP_RESPONSE);
         http->parser.data = probe;
-        if (http->host_header)
-                n = asprintf(&request, "GET %s HTTP/1.1\r\nHost: %s\r\n%s", http->url.path, http->host_header,
-                             http->headers);
-        else
-                n = asprintf(&request, "GET %s HTTP/1.1\r\nHost: %s%s%s:%u\r\n%s", http->url.path, six ? "[" : "",
-                             probe->host, six ? "]" : "", http->url.port, http->headers);
-        if (n < 0) {
-                request = NULL;
+        request = http_write_request(http, &length);
+        if (!request) {
                 http_ended(probe, -ENOMEM);
                 return;
         }
-        r = probe_send(probe, request, (size_t)n);
-        if (r >= 0 && !http->url.tls) /* with TLS it reads since the handshake */
+        r = probe_send(probe, request, length);
+        if (r >= 0 && !is_tls(&http->url)) /* with TLS it reads since the handshake */
                 r = probe_receive(probe);
         if (r < 0)
                 http_ended(probe, r);

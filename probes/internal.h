@@ -8,7 +8,6 @@
 
 #include "probes/probe.h"
 
-#define PROBE_URL_MAX 4096 /* of a path, or of a redirect's Location */
 #define PROBE_REQUEST_MAX ((size_t)64 * 1024)
 #define PROBE_READ_SIZE ((size_t)16 * 1024)
 
@@ -42,7 +41,9 @@ struct probe_stream {
         uv_connect_t connect;
         struct probe *probe; /* NULL: the probe has dropped it */
         struct tls *tls;
-        char *buffer; /* PROBE_READ_SIZE, while reading */
+        char *buffer;  /* PROBE_READ_SIZE, while reading */
+        char begin[5]; /* the first bytes that came */
+        uint8_t n_begin;
 };
 
 /* Ends the probe: tells the caller, lets go of all it has. Does nothing the second time. */
@@ -74,6 +75,12 @@ void http_timed_out(struct probe *probe);
 
 /* Where the exchange wants to go next: true with TLS. */
 bool http_wants_tls(const struct http_exchange *http);
+
+/* Nothing can be sent: http_timed_out() says why. */
+bool http_is_refused(const struct http_exchange *http);
+
+/* What came in place of a handshake is an HTTP answer. */
+void http_got_plain(struct probe *probe);
 
 /* PROBE_GRPC. */
 int grpc_probe_start(struct probe *probe, const struct probe_target *target, struct err **err);

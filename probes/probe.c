@@ -186,6 +186,15 @@ static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
         *buf = uv_buf_init(stream->buffer, stream->buffer ? PROBE_READ_SIZE : 0);
 }
 
+/* Whether the first bytes that came are those of an HTTP answer. */
+static bool is_plain_http(struct probe_stream *stream, const char *data, size_t n) {
+        if (stream->n_begin == sizeof(stream->begin))
+                return false;
+        while (n-- > 0 && stream->n_begin < sizeof(stream->begin))
+                stream->begin[stream->n_begin++] = *data++;
+        return stream->n_begin == sizeof(stream->begin) && memcmp(stream->begin, "HTTP/", sizeof(stream->begin)) == 0;
+}
+
 /* The probe may end within any of these calls: it is held meanwhile. */
 static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf) {
         struct probe_stream *stream = uv->data;
@@ -196,6 +205,8 @@ static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf) {
         probe_hold(probe);
         if (n < 0) {
                 http_ended(probe, n == UV_EOF ? 0 : (int)n);
+        } else if (stream->tls && is_plain_http(stream, buf->base, (size_t)n)) {
+                http_got_plain(probe);
         } else if (stream->tls) {
                 if (tls_feed(stream->tls, buf->base, (size_t)n) < 0)
                         http_ended(probe, -ENOMEM);
@@ -339,6 +350,10 @@ static int start_kind(struct probe *probe, const struct probe_target *target, st
                 r = http_start(probe, target, err);
         if (r < 0)
                 return r;
+        if (probe->kind == PROBE_HTTP && http_is_refused(probe->http)) {
+                uv_timer_start(&probe->timer, on_timeout, 0, 0);
+                return 0;
+        }
         if (uv_ip4_addr(probe->host, probe->port, (struct sockaddr_in *)&probe->address) == 0 ||
             uv_ip6_addr(probe->host, probe->port, (struct sockaddr_in6 *)&probe->address) == 0) {
                 begin(probe);

@@ -1,8 +1,9 @@
 /* One probe of a container: TCP connect, HTTP or HTTPS GET, gRPC health check. On the caller's loop, nothing blocks.
  *
  * As kubelet's probers do (pkg/probe): HTTP succeeds on status 200 to 399, follows redirects on the same host only,
- * does not verify certificates; gRPC calls grpc.health.v1.Health/Check; all end at their timeout with a failure. Exec
- * probes run in the container and are the agent's (CRI ExecSync); probe_exec_result() says what their end means.
+ * does not verify certificates (probes/url.h has what becomes of paths that are no URLs); gRPC calls
+ * grpc.health.v1.Health/Check; all end at their timeout with a failure. Exec probes run in the container and are the
+ * agent's (CRI ExecSync); probe_exec_result() says what their end means.
  *
  * The network namespace is the caller's: pods are reached by their addresses.
  */
@@ -41,6 +42,8 @@ struct probe_target {
         const char *service;                /* PROBE_GRPC; NULL: "" */
         const struct probe_header *headers; /* PROBE_HTTP; "Host" replaces the header's default */
         size_t n_headers;
+        bool hook; /* PROBE_HTTP of a lifecycle hook: any answer is a success; one in plain HTTP to an HTTPS
+                    * request makes it ask so, which is a warning */
         const char *user_agent; /* NULL: "kube-probe/1.36" */
         uint64_t timeout;       /* milliseconds, of the whole probe */
 };
