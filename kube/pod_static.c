@@ -251,19 +251,28 @@ static void check_references(const struct pod *pod, struct problems *problems) {
                 problem_error(problems, reference.path, "static pods may not reference %s", reference.resource);
 }
 
-static int parse(struct arena *arena, const char *text, size_t length, const char *file, const struct value **ret_value,
-                 struct err **err) {
-        const struct value_options options = { .name = file, .bytes_max = POD_MANIFEST_BYTES_MAX };
+/* A text is read anew after what YAML's reader did not know: what was said of it is said once. */
+static void on_warning(void *data, uint32_t line, const char *text) {
+        struct problems *problems = data;
+
+        for (uint32_t i = 0; i < problems->count; i++)
+                if (problems->items[i].line == line && strcmp(problems->items[i].text, text) == 0)
+                        return;
+        problem_add(problems, true, line, "", "%s", text);
+}
+
+/* What begins with a brace is JSON, never YAML's flow style, as for kubelet (util/yaml, ToJSON()). */
+static int parse(struct arena *arena, const char *text, size_t length, struct problems *problems, const char *file,
+                 const struct value **ret_value, struct err **err) {
+        const struct value_options options = {
+                .name = file, .bytes_max = POD_MANIFEST_BYTES_MAX, .warn = on_warning, .warn_data = problems
+        };
         size_t skip = 0;
 
         while (skip < length && isspace((unsigned char)text[skip]))
                 skip++;
-        if (skip < length && text[skip] == '{') {
-                int r = json_parse(arena, text, length, &options, ret_value, NULL);
-
-                if (r >= 0) /* what is no JSON may still be YAML's flow style, whose reader then says what is wrong */
-                        return r;
-        }
+        if (skip < length && text[skip] == '{')
+                return json_parse(arena, text, length, &options, ret_value, err);
         return yaml_parse(arena, text, length, &options, ret_value, err);
 }
 
@@ -293,11 +302,11 @@ int pod_read_static(const char *text, size_t length, const struct pod_static_opt
 
         if (!arena)
                 return err_set(err, ENOMEM, "%s: out of memory", options->file);
-        r = parse(arena, text, length, options->file, &value, err);
+        problems->file = options->file;
+        r = parse(arena, text, length, problems, options->file, &value, err);
         if (r < 0)
                 return r;
         problems->source = value;
-        problems->file = options->file;
         r = pod_decode(value, problems, &pod);
         if (r >= 0)
                 r = finish(pod, options, problems);

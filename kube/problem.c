@@ -70,7 +70,7 @@ static void add(struct problems *problems, bool warning, uint32_t line, const ch
                 problems->warnings++;
         else
                 problems->errors++;
-        if (problems->count == PROBLEMS_MAX)
+        if (problems->count == PROBLEMS_MAX || (warning && problems->warnings > PROBLEMS_MAX / 2))
                 return;
         problem = &problems->items[problems->count++];
         vsnprintf(text, sizeof(text), format, ap);

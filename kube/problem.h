@@ -13,7 +13,7 @@ struct arena;
 struct err;
 struct value;
 
-/* More than these are counted, not kept. */
+/* More than these, and than half of them of warnings, are counted, not kept. */
 #define PROBLEMS_MAX 64
 
 /* The longest path of a field, with its NUL. */

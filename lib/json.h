@@ -1,7 +1,7 @@
 /* Reading of JSON (RFC 8259) into values.
  *
- * Strict: no comments, nothing behind the document, valid UTF-8, each key once in a map, no NUL in a string. Depth,
- * size and number of values are bounded by the maxima of lib/value.h.
+ * Strict: no comments, nothing behind the document, valid UTF-8, each key once in a map (but see value_options), no NUL
+ * in a string. Depth, size and number of values are bounded by the maxima of lib/value.h.
  */
 #pragma once
 

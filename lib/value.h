@@ -2,7 +2,7 @@
  *
  * A value is immutable and lives in the arena it was read into. Each knows the line and column it was read from, so
  * that whoever finds it wrong can say where. Strings hold no NUL character (the readers refuse it) and end with one.
- * Maps keep the order of the document; a key occurs once. All accessors take NULL for "not there" and answer
+ * Maps have about the order of the document; a key occurs once. All accessors take NULL for "not there" and answer
  * accordingly, so look-ups chain: value_string(value_get(value_get(config, "metadata"), "name")).
  *
  * Readers: lib/json.h, lib/yaml.h. Writer: lib/json_writer.h.
@@ -50,14 +50,21 @@ struct value_member {
         const char *key;
         uint32_t line; /* of the key */
         uint16_t column;
+        bool merged; /* it came by a YAML merge key */
         struct value value;
 };
+
+/* Told of what a reader passes over; @line is in the document, @text valid during the call. */
+typedef void (*value_warn)(void *data, uint32_t line, const char *text);
 
 /* For the readers; NULL there means the defaults, and no name. */
 struct value_options {
         const char *name;   /* goes before the line in errors: `web.yaml:3: ...`; without it `line 3: ...` */
         size_t bytes_max;   /* 0: VALUE_BYTES_MAX */
         uint32_t nodes_max; /* 0: VALUE_NODES_MAX */
+        value_warn warn;    /* reads as kubelet reads manifests: of a key that is there twice the last one counts, of
+                             * several    documents the first, and this hears of it; NULL: both are errors */
+        void *warn_data;
 };
 
 /* The member of map @value; NULL when there is none or @value is no map. A member that is null is returned. */

@@ -7,8 +7,12 @@
 #include <string.h>
 
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/utf8.h"
+
+/* The kind of a member that is to go. */
+#define VALUE_DROPPED UINT8_MAX
 
 int value_error(const struct value_options *options, uint32_t line, struct err **err, int code, const char *format,
                 ...) {
@@ -150,6 +154,20 @@ int value_builder_add(struct value_builder *b, struct value value, uint32_t node
         return 0;
 }
 
+bool value_builder_warn(struct value_builder *b, uint32_t line, const char *format, ...) {
+        char text[ERR_TEXT_MAX];
+        va_list ap;
+
+        if (!b->options || !b->options->warn)
+                return false;
+        va_start(ap, format);
+        vsnprintf(text, sizeof(text), format, ap);
+        va_end(ap);
+        b->options->warn(b->options->warn_data, line, text);
+        return true;
+}
+
+/* By key, and those of one key by place. */
 static int compare_keys(const void *a, const void *b) {
         const struct value_member *const *x = a, *const *y = b;
         int c = strcmp((*x)->key, (*y)->key);
@@ -157,43 +175,78 @@ static int compare_keys(const void *a, const void *b) {
         return c ? c : (*x > *y) - (*x < *y);
 }
 
-/* Finds a key that occurs twice: pairwise in the usual small map, by sorting in a large one. */
-static int find_duplicate(struct value_builder *b, const struct value_member *members, uint32_t count,
-                          const struct value_member **ret_again) {
-        const struct value_member **sorted;
+/* False when it surely has none: looked at pairwise in the usual small map, a large one is sorted. */
+static bool may_have_duplicate(const struct value_member *members, uint32_t count) {
+        for (uint32_t i = 1; i < count && count <= 24; i++)
+                for (uint32_t j = 0; j < i; j++)
+                        if (strcmp(members[i].key, members[j].key) == 0)
+                                return true;
+        return count > 24;
+}
 
-        *ret_again = NULL;
-        if (count <= 24) {
-                for (uint32_t i = 1; i < count && !*ret_again; i++)
-                        for (uint32_t j = 0; j < i; j++)
-                                if (strcmp(members[i].key, members[j].key) == 0)
-                                        *ret_again = &members[i];
-                return 0;
+/* Of one key: merged ones give way, and come in, without a word. */
+static bool is_second(const struct value_member *a, const struct value_member *b) {
+        return strcmp(a->key, b->key) == 0 && !a->merged && !b->merged;
+}
+
+/* Takes each but the last of a key out of @members; @sorted has them by key. */
+static uint32_t keep_last(struct value_builder *b, struct value_member *members, uint32_t count,
+                          struct value_member *const *sorted) {
+        uint32_t n = 0;
+
+        for (uint32_t i = 1; i < count; i++) {
+                if (strcmp(sorted[i]->key, sorted[i - 1]->key) != 0)
+                        continue;
+                if (is_second(sorted[i - 1], sorted[i]))
+                        value_builder_warn(b, sorted[i]->line,
+                                           "key \"%.100s\" already set in map, at line %u; this one counts",
+                                           sorted[i]->key, sorted[i - 1]->line);
+                sorted[i - 1]->value.kind = VALUE_DROPPED;
         }
-        sorted = reallocarray(NULL, count, sizeof(*sorted));
+        for (uint32_t i = 0; i < count; i++)
+                if (members[i].value.kind != VALUE_DROPPED)
+                        members[n++] = members[i];
+        return n;
+}
+
+/* The first key in the document that is there a second time; NULL: none is, but by merges. */
+static const struct value_member *find_second(struct value_member *const *sorted, uint32_t count) {
+        const struct value_member *first = NULL;
+
+        for (uint32_t i = 1; i < count; i++)
+                if (is_second(sorted[i - 1], sorted[i]) && (!first || sorted[i] < first))
+                        first = sorted[i];
+        return first;
+}
+
+/* Makes the keys of the open map unique. */
+static int make_unique(struct value_builder *b, struct err **err) {
+        struct value_frame *frame = &b->frames[b->depth - 1];
+        struct value_member *members = b->stack ? b->stack + frame->first : NULL;
+        uint32_t count = b->count - frame->first;
+        _cleanup_free_ struct value_member **sorted = NULL;
+        const struct value_member *second;
+
+        if (!may_have_duplicate(members, count))
+                return 0;
+        sorted = calloc(count, sizeof(struct value_member *));
         if (!sorted)
-                return -ENOMEM;
+                return no_memory(b, frame->open.line, err);
         for (uint32_t i = 0; i < count; i++)
                 sorted[i] = &members[i];
-        qsort(sorted, count, sizeof(*sorted), compare_keys);
-        for (uint32_t i = 1; i < count && !*ret_again; i++)
-                if (strcmp(sorted[i]->key, sorted[i - 1]->key) == 0)
-                        *ret_again = sorted[i];
-        free(sorted);
+        qsort(sorted, count, sizeof(struct value_member *), compare_keys);
+        second = find_second(sorted, count);
+        if (second && (!b->options || !b->options->warn))
+                return value_error(b->options, second->line, err, EINVAL, "key \"%.100s\" already set in map",
+                                   second->key);
+        b->count = frame->first + keep_last(b, members, count, sorted);
         return 0;
 }
 
 static int take_members(struct value_builder *b, const struct value_member *from, struct value *value,
                         struct err **err) {
-        const struct value_member *again;
-        struct value_member *members;
+        struct value_member *members = arena_alloc_array(b->arena, value->count, sizeof(*members));
 
-        if (find_duplicate(b, from, value->count, &again) < 0)
-                return no_memory(b, value->line, err);
-        if (again)
-                return value_error(b->options, again->line, err, EINVAL, "key \"%.100s\" already set in map",
-                                   again->key);
-        members = arena_alloc_array(b->arena, value->count, sizeof(*members));
         if (!members)
                 return no_memory(b, value->line, err);
         if (value->count > 0)
@@ -216,9 +269,12 @@ static int take_items(struct value_builder *b, const struct value_member *from, 
 int value_builder_end(struct value_builder *b, struct err **err) {
         struct value_frame *frame = &b->frames[b->depth - 1];
         struct value value = frame->open;
-        const struct value_member *from = b->stack ? b->stack + frame->first : NULL;
-        int r;
+        const struct value_member *from;
+        int r = value.kind == VALUE_MAP ? make_unique(b, err) : 0;
 
+        if (r < 0)
+                return r;
+        from = b->stack ? b->stack + frame->first : NULL;
         value.count = b->count - frame->first;
         if (value.kind == VALUE_MAP)
                 r = take_members(b, from, &value, err);

@@ -36,11 +36,15 @@ void value_builder_init(struct value_builder *b, struct arena *arena, const stru
 void value_builder_done(struct value_builder *b);
 #define _cleanup_value_builder_ __attribute__((cleanup(value_builder_done)))
 
-/* All return 0 or a negative errno with *err set: -EINVAL, -E2BIG, -ENOMEM. */
+/* All that return int give 0 or a negative errno with *err set: -EINVAL, -E2BIG, -ENOMEM. */
 int value_builder_begin(struct value_builder *b, struct value open, struct err **err);
 int value_builder_end(struct value_builder *b, struct err **err);
 int value_builder_key(struct value_builder *b, const char *key, size_t length, uint32_t line, uint16_t column,
                       struct err **err);
+
+/* Tells of something at @line where the options want to hear it. True when they do. */
+bool value_builder_warn(struct value_builder *b, uint32_t line, const char *format, ...)
+        __attribute__((format(printf, 3, 4)));
 
 /* Adds a finished value that stands for @nodes values (1, or more for an alias). */
 int value_builder_add(struct value_builder *b, struct value value, uint32_t nodes, struct err **err);

@@ -93,7 +93,7 @@ static bool is_float(const char *text, bool *ret_json) {
         return *p == '\0';
 }
 
-/* What JSON has no like spelling for, as Go writes it: whole numbers as such, others with as few digits as say the
+/* A float as Go writes it: whole numbers as such, others with as few digits as say the
  * same. */
 static void respell(double n, struct value *value, char number[YAML_NUMBER_MAX]) {
         if (n >= -0x1p63 && n < 0x1p63 && n == (double)(int64_t)n) {
@@ -126,7 +126,7 @@ static bool resolve_number(const char *text, struct value *value, char number[YA
         if (!is_float(plain, &json) || !isfinite(strtod(plain, NULL)))
                 return false;
         value->kind = VALUE_NUMBER;
-        if (json)
+        if (json && plain[strspn(plain, "-0123456789")] == '\0') /* a whole number past the largest */
                 memcpy(number, plain, n + 1);
         else
                 respell(strtod(plain, NULL), value, number);

@@ -218,8 +218,7 @@ static const struct {
         const char *text, *says;
 } refusals[] = {
         { "", "web.yaml:1: holds no document" },
-        { "kind: Pod\nkind: Pod\n", "web.yaml:2: key \"kind\" already set in map" },
-        { ONE "---\n" ONE, "web.yaml:8: a second document" },
+        { "{\"kind\": \"Pod\",}", "web.yaml:1: not JSON" },
         { "[]", "expected a map, found a list" },
         { "kind: Pod\n", "apiVersion: Required value" },
         { "apiVersion: v1\nkind: Deployment\n", "web.yaml:2: kind: Invalid value: \"Deployment\": must be Pod" },
@@ -384,6 +383,10 @@ static const struct {
         { ONE "  topologySpreadConstraints: []\n",
           "web.yaml:7: spec.topologySpreadConstraints: not supported, has no effect" },
         { ONE "  volumes: [{name: x, nfs: {server: s, path: /}}]\n", "volumes of type nfs are not supported" },
+        { ONE "  hostNetwork: false\n  hostNetwork: true\n",
+          "web.yaml:8: key \"hostNetwork\" already set in map, at line 7; this one counts" },
+        { ONE "---\nkind: ConfigMap\n",
+          "web.yaml:8: a second document: the first of a file counts, the rest is not read" },
         { OPEN "livenessProbe: {httpGet: {port: web}}\n", "no port of container a is named \"web\"" },
 };
 

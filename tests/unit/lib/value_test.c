@@ -32,7 +32,8 @@ static const struct {
         { "9223372036854775808", "9223372036854775808" },
         { "0.5", "0.5" },
         { ".5", "0.5" },
-        { "1e3", "1e3" },
+        { "1e3", "1000" },
+        { "1e18", "1000000000000000000" },
         { "0000016338083404309288", "16338083404309288" },
         { "1.", "1" },
         { "12:30:45", "\"12:30:45\"" },
@@ -44,13 +45,20 @@ static const struct {
         { "- a\n- [b, {c: d}]\n", "[\"a\",[\"b\",{\"c\":\"d\"}]]" },
         { "a: &x {k: v}\nb: *x\nc: [*x]", "{\"a\":{\"k\":\"v\"},\"b\":{\"k\":\"v\"},\"c\":[{\"k\":\"v\"}]}" },
         { "a: &x {k: v, l: w}\nb:\n  <<: *x\n  l: own",
-          "{\"a\":{\"k\":\"v\",\"l\":\"w\"},\"b\":{\"l\":\"own\",\"k\":\"v\"}}" },
+          "{\"a\":{\"k\":\"v\",\"l\":\"w\"},\"b\":{\"k\":\"v\",\"l\":\"own\"}}" },
         { "a: &x {k: 1}\nc: &y {k: 2, m: 3}\nb: {<<: [*x, *y]}",
-          "{\"a\":{\"k\":1},\"c\":{\"k\":2,\"m\":3},\"b\":{\"k\":1,\"m\":3}}" },
+          "{\"a\":{\"k\":1},\"c\":{\"k\":2,\"m\":3},\"b\":{\"m\":3,\"k\":1}}" },
+        { "a: &x {k: 1}\nb: {k: 2, <<: *x}\nc: {<<: {k: 3}, <<: {l: 4}}",
+          "{\"a\":{\"k\":1},\"b\":{\"k\":1},\"c\":{\"k\":3,\"l\":4}}" },
+        { "a: &k b\nc: {*k : d}", "{\"a\":\"b\",\"c\":{\"b\":\"d\"}}" },
         { "a: |\n  two\n  lines\n", "{\"a\":\"two\\nlines\\n\"}" },
         { "a: !!str 5\nb: ! 6\nc: !!int \"7\"", "{\"a\":\"5\",\"b\":\"6\",\"c\":7}" },
-        { "{\"a\": [1, \"x\", true, null, -2.5e-3]}", "{\"a\":[1,\"x\",true,null,-2.5e-3]}" },
+        { "{\"a\": [1, \"x\", true, null, -2.5e-3]}", "{\"a\":[1,\"x\",true,null,-0.0025]}" },
         { "---\na: 1\n---\n", "{\"a\":1}" },
+        { "a: !!binary aGk=\nb: !!binary |\n  aG\n  k=\nc: !!binary /2k=\nd: !!binary ''",
+          "{\"a\":\"hi\",\"b\":\"hi\",\"c\":\"\xef\xbf\xbdi\",\"d\":\"\"}" },
+        { "a: !foo 5\nb: !!timestamp 2001-01-01\nc: !!set {? x}\nd: !foo [1]",
+          "{\"a\":\"5\",\"b\":\"2001-01-01\",\"c\":{\"x\":null},\"d\":[1]}" },
 };
 
 static void test_yaml(void **state) {
@@ -80,7 +88,14 @@ static const struct {
         { "\ta: 1", EINVAL, "f.yaml:1: not YAML: " },
         { "a: *b", EINVAL, "unknown anchor 'b' referenced" },
         { "a: &a [*a]", EINVAL, "anchor 'a' value contains itself" },
-        { "a: !!binary aGk=", EINVAL, "tag \"tag:yaml.org,2002:binary\" is not supported" },
+        { "a: !!binary aGk", EINVAL, "f.yaml:1: !!binary value contains invalid base64 data" },
+        { "a: !!binary 'aG k='", EINVAL, "invalid base64 data" },
+        { "a: !!binary AA==", EINVAL, "or a NUL" },
+        { "a: !!null x", EINVAL, "cannot decode `x` as a null" },
+        { "a: !!int 1.5", EINVAL, "cannot decode `1.5` as a int" },
+        { "~: x", EINVAL, "null as a key is not supported" },
+        { "%YAML 1.2\n---\na: b", EINVAL, "it is read as YAML 1.1 alone" },
+        { "a: \"it\\'s\"", EINVAL, "unknown escape character" },
         { "a: .inf", EINVAL, ".inf is no number that JSON can hold" },
         { "? [a]\n: b", EINVAL, "a list or map as a key is not supported" },
         { "<<: 5\n", EINVAL, "map merge requires map" },
@@ -102,6 +117,64 @@ static void test_yaml_refusals(void **state) {
                 if (!strstr(err_text(err), yaml_refusals[i].says))
                         fail_msg("%s: %s", yaml_refusals[i].text, err_text(err));
                 assert_null(value);
+        }
+}
+
+static void hear(void *data, uint32_t line, const char *text) {
+        char *heard = data;
+        size_t n = strlen(heard);
+
+        snprintf(heard + n, 256 - n, "%u: %.40s; ", line, text);
+}
+
+/* As kubelet reads: the last of a key, the first of the documents. */
+static const struct {
+        const char *text, *json, *heard;
+} lenient[] = {
+        { "a: 1\nb: 2\na: {c: 3}", "{\"b\":2,\"a\":{\"c\":3}}", "3: key \"a\" already set in map, at line 1; t; " },
+        { "a: 1\n'a': 2\na: 3", "{\"a\":3}",
+          "2: key \"a\" already set in map, at line 1; t; 3: key \"a\" already set in map, at line 2; t; " },
+        { "{\"a\": 1, \"a\": 2}", "{\"a\":2}", "1: key \"a\" already set in map, at line 1; t; " },
+        { "a: 1\n---\nb: 2\n", "{\"a\":1}", "3: a second document: the first of a file c; " },
+        { "a: 1\n---\n# none\n---\n{{{", "{\"a\":1}", "5: a second document: the first of a file c; " },
+        { "a: 1\n---\n\t%", "{\"a\":1}", "3: a second document: the first of a file c; " },
+        { "a: 1\n---\n", "{\"a\":1}", "" },
+        { "a: &x {k: 1}\nb: {k: 2, <<: *x}", "{\"a\":{\"k\":1},\"b\":{\"k\":1}}", "" },
+        { "a: \"it\\'s \\\\\\'\\\"\"\nb: \"\xc3\xbc\\'\"\na: '\\'''", "{\"b\":\"\xc3\xbc'\",\"a\":\"\\\\'\"}",
+          "3: key \"a\" already set in map, at line 1; t; " },
+};
+
+static void test_lenient(void **state) {
+        for (size_t i = 0; i < ELEMENTS(lenient); i++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                _cleanup_err_ struct err *err = NULL;
+                _cleanup_free_ char *json = NULL;
+                char heard[256] = "";
+                const struct value_options options = { .warn = hear, .warn_data = heard };
+                const struct value *value;
+
+                if (yaml_parse(arena, lenient[i].text, strlen(lenient[i].text), &options, &value, &err) < 0)
+                        fail_msg("%s: %s", lenient[i].text, err_text(err));
+                assert_int_equal(json_format(value, false, &json, NULL), 0);
+                assert_string_equal(json, lenient[i].json);
+                assert_string_equal(heard, lenient[i].heard);
+        }
+}
+
+/* A document with an empty one before it is not the first; texts with a \\' are bounded, as it is read anew after each.
+ */
+static void test_lenient_refusals(void **state) {
+        const struct value_options options = { .warn = hear, .warn_data = (char[256]){ "" } };
+
+        for (int extra = 0; extra < 2; extra++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                char text[1024] = "";
+                const struct value *value;
+
+                for (int i = 0; i < 100 + extra; i++)
+                        strcat(text, "- \"\\'\"\n");
+                assert_int_equal(yaml_parse(arena, text, strlen(text), &options, &value, NULL), extra ? -EINVAL : 0);
+                assert_int_equal(yaml_parse(arena, "---\n---\na: 1", 12, &options, &value, NULL), -ENODATA);
         }
 }
 
@@ -323,6 +396,7 @@ static void test_writer_bound(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_yaml),          cmocka_unit_test(test_yaml_refusals),
+                cmocka_unit_test(test_lenient),       cmocka_unit_test(test_lenient_refusals),
                 cmocka_unit_test(test_laughs),        cmocka_unit_test(test_depth),
                 cmocka_unit_test(test_merge_bound),   cmocka_unit_test(test_alias_depth),
                 cmocka_unit_test(test_sizes),         cmocka_unit_test(test_all_documents),
