@@ -162,6 +162,7 @@ struct pod_container_security {
         struct pod_selinux *selinux;
         struct opt_int run_as_user, run_as_group;
         enum pod_proc_mount proc_mount;
+        const struct value *windows_options;
         struct pod_profile *seccomp, *apparmor;
 };
 

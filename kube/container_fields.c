@@ -1,6 +1,7 @@
 #include "kube/pod_fields.h"
 
 #include "kube/pod.h"
+#include "kube/shape.h"
 
 const char *const pull_policies[] = { "Always", "Never", "IfNotPresent", NULL };
 const char *const restart_policies[] = { "Always", "OnFailure", "Never", NULL };
@@ -22,7 +23,7 @@ const struct object_type field_ref_type = OBJECT_TYPE(pod_field_ref, field_ref_t
 
 static const struct field resource_ref_type_fields[] = {
         ROW("containerName", STRING, 0, pod_resource_ref, container_name),
-        ROW("divisor", QUANTITY, 0, pod_resource_ref, divisor),
+        ROW("divisor", QUANTITY, FIELD_DEFAULTED, pod_resource_ref, divisor),
         ROW("resource", STRING, FIELD_ALWAYS, pod_resource_ref, resource),
 };
 const struct object_type resource_ref_type = OBJECT_TYPE(pod_resource_ref, resource_ref_type_fields);
@@ -59,7 +60,7 @@ static const struct object_type key_ref_type = OBJECT_TYPE(pod_key_ref, key_ref_
 
 static const struct field file_key_ref_type_fields[] = {
         ROW("key", STRING, FIELD_ALWAYS, pod_file_key_ref, key),
-        ROW("optional", TRI, 0, pod_file_key_ref, optional),
+        ROW("optional", TRI, FIELD_DEFAULTED, pod_file_key_ref, optional),
         ROW("path", STRING, FIELD_ALWAYS, pod_file_key_ref, path),
         ROW("volumeName", STRING, FIELD_ALWAYS, pod_file_key_ref, volume_name),
 };
@@ -218,7 +219,8 @@ static const struct field container_security_type_fields[] = {
         ROW("runAsUser", OPT_INT64, 0, pod_container_security, run_as_user),
         ROW_OF("seLinuxOptions", OBJECT, 0, pod_container_security, selinux, selinux_type),
         ROW_OF("seccompProfile", OBJECT, 0, pod_container_security, seccomp, profile_type),
-        ROW("windowsOptions", IGNORED, FIELD_UNSUPPORTED, pod_container_security, proc_mount),
+        ROW_SHAPE("windowsOptions", VALUE, FIELD_UNSUPPORTED, pod_container_security, windows_options,
+                  shape_windows_options),
 };
 static const struct object_type container_security_type =
         OBJECT_TYPE(pod_container_security, container_security_type_fields);

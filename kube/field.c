@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "kube/problem.h"
+#include "kube/shape.h"
 #include "kube/types.h"
 #include "lib/arena.h"
 #include "lib/err.h"
@@ -292,6 +293,35 @@ static const struct value *keep_value(struct decoder *d, const struct value *val
         return copy;
 }
 
+static const struct value *shape_value(struct decoder *d, const struct value *value, const struct shape *shape) {
+        const struct value *shaped = shape ? shape_read(d->arena, value, shape, d->path, d->problems) : NULL;
+
+        if (!shape)
+                return keep_value(d, value);
+        if (!shaped)
+                d->no_memory = true;
+        return shaped;
+}
+
+/* NULL for an empty list. */
+static const struct value *shape_values(struct decoder *d, const struct value *value, const struct shape *shape) {
+        struct value *list, *items;
+
+        if (!is_list(d, value) || value->count == 0 || !(list = take(d, 1, sizeof(*list))) ||
+            !(items = take(d, value->count, sizeof(*items))))
+                return NULL;
+        for (uint32_t i = 0; i < value->count; i++) {
+                size_t before = enter(d, "[%u]", i);
+                const struct value *item = shape_value(d, &value->items[i], shape);
+
+                if (item)
+                        items[i] = *item;
+                leave(d, before);
+        }
+        *list = (struct value){ .kind = VALUE_LIST, .line = value->line, .count = value->count, .items = items };
+        return list;
+}
+
 static void read_scalar(struct decoder *d, const struct value *value, const struct field *field, void *at) {
         bool boolean;
 
@@ -359,10 +389,17 @@ static void read_field(struct decoder *d, const struct value *value, const struc
                 read_list(d, value, field->type, at);
                 break;
         case FIELD_VALUE:
-                *(const struct value **)at = keep_value(d, value);
+                *(const struct value **)at = shape_value(d, value, field->shape);
+                break;
+        case FIELD_VALUES:
+                *(const struct value **)at = shape_values(d, value, field->shape);
                 break;
         case FIELD_NAMED_VALUE:
-                *(struct named_value *)at = (struct named_value){ field->name, keep_value(d, value) };
+                *(struct named_value *)at =
+                        (struct named_value){ field->name, shape_value(d, value, shape_of_volume(field->name)) };
+                break;
+        case FIELD_IGNORED_MAP:
+                is_map(d, value);
                 break;
         case FIELD_IGNORED:
                 break;

@@ -32,17 +32,21 @@ enum field_kind {
         FIELD_OBJECT,        /* pointer to @type */
         FIELD_EMBED,         /* @type itself */
         FIELD_LIST,          /* LIST_OF(@type) */
-        FIELD_VALUE,         /* const struct value *, any shape */
+        FIELD_VALUE,         /* const struct value *, of @shape */
+        FIELD_VALUES,        /* the same, a list of such */
         FIELD_NAMED_VALUE,   /* struct named_value; several rows may share it, the last one given counts */
         FIELD_IGNORED,       /* known, of no use here */
+        FIELD_IGNORED_MAP,   /* the same, but a map */
 };
 
 enum {
         FIELD_ALWAYS = 1 << 0,      /* written also when empty (required in the API) */
         FIELD_UNSUPPORTED = 1 << 1, /* read, but without effect: a warning where given */
+        FIELD_DEFAULTED = 1 << 2,   /* its empty value is its default: written, but by object_write_given() */
 };
 
 struct object_type;
+struct shape;
 
 struct field {
         const char *name;
@@ -51,6 +55,7 @@ struct field {
         union {
                 const struct object_type *type;
                 const char *const *names; /* ends with NULL */
+                const struct shape *shape;
         };
 };
 
@@ -69,7 +74,11 @@ bool object_decode(struct arena *arena, const struct value *value, const struct 
 /* Writes @object as a JSON map; fields not given are left out. */
 void object_write(struct json_writer *w, const struct object_type *type, const void *object);
 
-/* Rows of a table: JSON name, kind, flags, struct and member; ROW_OF with the type below, ROW_ENUM with the names. */
+/* The same without the defaults that are empty values: what was read, as it was read. */
+void object_write_given(struct json_writer *w, const struct object_type *type, const void *object);
+
+/* Rows of a table: JSON name, kind, flags, struct and member; ROW_OF with the type below, ROW_ENUM with the names,
+ * ROW_SHAPE with the shape. */
 #define ROW(json, kind_, flags_, owner, member)                                                                        \
         {                                                                                                              \
                 (json), FIELD_##kind_, (flags_), offsetof(struct owner, member), {                                     \
@@ -80,6 +89,12 @@ void object_write(struct json_writer *w, const struct object_type *type, const v
         {                                                                                                              \
                 (json), FIELD_##kind_, (flags_), offsetof(struct owner, member), {                                     \
                         .type = &(below)                                                                               \
+                }                                                                                                      \
+        }
+#define ROW_SHAPE(json, kind_, flags_, owner, member, shape_)                                                          \
+        {                                                                                                              \
+                (json), FIELD_##kind_, (flags_), offsetof(struct owner, member), {                                     \
+                        .shape = &(shape_)                                                                             \
                 }                                                                                                      \
         }
 #define ROW_ENUM(json, flags_, owner, member, names_)                                                                  \

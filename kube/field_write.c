@@ -11,6 +11,7 @@ static bool is_empty(const struct field *field, const void *at) {
         case FIELD_STRING:
         case FIELD_OBJECT:
         case FIELD_VALUE:
+        case FIELD_VALUES:
                 return !*(const void *const *)at;
         case FIELD_BOOL:
                 return !*(const bool *)at;
@@ -41,6 +42,7 @@ static bool is_empty(const struct field *field, const void *at) {
                 return !named->name || strcmp(named->name, field->name) != 0;
         }
         case FIELD_IGNORED:
+        case FIELD_IGNORED_MAP:
                 return true;
         }
         return true;
@@ -82,14 +84,16 @@ static void write_resources(struct json_writer *w, const resource_list *list) {
         json_end_map(w);
 }
 
-static void write_list(struct json_writer *w, const struct object_type *type, const struct list *list) {
+static void write_object(struct json_writer *w, const struct object_type *type, const void *object, uint8_t shown);
+
+static void write_list(struct json_writer *w, const struct object_type *type, const struct list *list, uint8_t shown) {
         json_begin_list(w);
         for (uint32_t i = 0; i < list->count; i++)
-                object_write(w, type, (const char *)list->items + i * type->size);
+                write_object(w, type, (const char *)list->items + i * type->size, shown);
         json_end_list(w);
 }
 
-static void write_field(struct json_writer *w, const struct field *field, const void *at) {
+static void write_field(struct json_writer *w, const struct field *field, const void *at, uint8_t shown) {
         const struct int_or_string *port = at;
 
         switch ((enum field_kind)field->kind) {
@@ -137,36 +141,47 @@ static void write_field(struct json_writer *w, const struct field *field, const 
                 write_resources(w, at);
                 break;
         case FIELD_OBJECT:
-                object_write(w, field->type, *(const void *const *)at);
+                write_object(w, field->type, *(const void *const *)at, shown);
                 break;
         case FIELD_EMBED:
-                object_write(w, field->type, at);
+                write_object(w, field->type, at, shown);
                 break;
         case FIELD_LIST:
-                write_list(w, field->type, at);
+                write_list(w, field->type, at, shown);
                 break;
         case FIELD_VALUE:
+        case FIELD_VALUES:
                 json_value(w, *(const struct value *const *)at);
                 break;
         case FIELD_NAMED_VALUE:
                 json_value(w, ((const struct named_value *)at)->value);
                 break;
         case FIELD_IGNORED:
+        case FIELD_IGNORED_MAP:
                 json_null(w);
                 break;
         }
 }
 
-void object_write(struct json_writer *w, const struct object_type *type, const void *object) {
+/* @shown: flags of what is written although it is empty. */
+static void write_object(struct json_writer *w, const struct object_type *type, const void *object, uint8_t shown) {
         json_begin_map(w);
         for (size_t i = 0; i < type->n_fields; i++) {
                 const struct field *field = &type->fields[i];
                 const void *at = (const char *)object + field->offset;
 
-                if (is_empty(field, at) && !(field->flags & FIELD_ALWAYS))
+                if (is_empty(field, at) && !(field->flags & shown))
                         continue;
                 json_key(w, field->name);
-                write_field(w, field, at);
+                write_field(w, field, at, shown);
         }
         json_end_map(w);
+}
+
+void object_write(struct json_writer *w, const struct object_type *type, const void *object) {
+        write_object(w, type, object, FIELD_ALWAYS | FIELD_DEFAULTED);
+}
+
+void object_write_given(struct json_writer *w, const struct object_type *type, const void *object) {
+        write_object(w, type, object, FIELD_ALWAYS);
 }

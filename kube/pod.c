@@ -59,15 +59,24 @@ void pod_unrefp(struct pod **pod) {
         *pod = pod_unref(*pod);
 }
 
-void pod_write(const struct pod *pod, struct json_writer *w) {
+static void write_by(const struct pod *pod, struct json_writer *w,
+                     void (*write)(struct json_writer *w, const struct object_type *type, const void *object)) {
         json_begin_map(w);
         json_add_string(w, "apiVersion", "v1");
         json_add_string(w, "kind", "Pod");
         json_key(w, "metadata");
-        object_write(w, &object_meta_type, &pod->metadata);
+        write(w, &object_meta_type, &pod->metadata);
         json_key(w, "spec");
-        object_write(w, &pod_spec_type, &pod->spec);
+        write(w, &pod_spec_type, &pod->spec);
         json_end_map(w);
+}
+
+void pod_write(const struct pod *pod, struct json_writer *w) {
+        write_by(pod, w, object_write);
+}
+
+void pod_write_given(const struct pod *pod, struct json_writer *w) {
+        write_by(pod, w, object_write_given);
 }
 
 static const struct pod_container *find_in(const pod_container_list *list, const char *name) {

@@ -37,6 +37,7 @@ struct pod_sysctl {
 
 struct pod_security {
         struct pod_selinux *selinux;
+        const struct value *windows_options;
         const char *selinux_change_policy;
         struct opt_int run_as_user, run_as_group, fs_group;
         enum tri run_as_non_root;
@@ -147,6 +148,7 @@ void pod_unrefp(struct pod **pod);
 
 /* Writes the pod as the API's JSON, apiVersion and kind first, without status. */
 void pod_write(const struct pod *pod, struct json_writer *w);
+void pod_write_given(const struct pod *pod, struct json_writer *w); /* without defaults that are empty values */
 
 /* The container of that name among all three lists; NULL when there is none. */
 const struct pod_container *pod_find_container(const struct pod *pod, const char *name);

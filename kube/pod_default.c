@@ -7,6 +7,7 @@
 #include "kube/pod.h"
 #include "kube/resource_list.h"
 #include "kube/resources.h"
+#include "kube/shape.h"
 #include "lib/arena.h"
 
 #define GRACE_PERIOD_DEFAULT 30
@@ -113,6 +114,12 @@ static bool has_source(const struct pod_volume *v) {
                v->secret || v->persistent_volume_claim || v->other.name;
 }
 
+static bool default_other(struct arena *arena, struct named_value *other) {
+        const struct shape *shape = other->name ? shape_of_volume(other->name) : NULL;
+
+        return !shape || (other->value = shape_default(arena, other->value, shape));
+}
+
 static bool default_volume(struct arena *arena, struct pod_volume *v) {
         if (!has_source(v)) {
                 v->empty_dir = arena_new_of(arena, struct pod_empty_dir);
@@ -134,7 +141,7 @@ static bool default_volume(struct arena *arena, struct pod_volume *v) {
                 default_opt_int(&v->secret->default_mode, POD_VOLUME_MODE_DEFAULT);
         if (v->image)
                 default_pull_policy(&v->image->pull_policy, v->image->reference);
-        return true;
+        return default_other(arena, &v->other);
 }
 
 static bool is_pod_level(const char *name) {

@@ -1,6 +1,7 @@
 #include "kube/pod_fields.h"
 
 #include "kube/pod.h"
+#include "kube/shape.h"
 
 static const char *const dns_policies[] = { "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None", NULL };
 static const char *const fs_group_policies[] = { "Always", "OnRootMismatch", NULL };
@@ -15,10 +16,10 @@ static const struct field object_meta_type_fields[] = {
         ROW("generateName", STRING, 0, object_meta, generate_name),
         ROW("generation", INT64, 0, object_meta, generation),
         ROW("labels", STRING_MAP, 0, object_meta, labels),
-        ROW("managedFields", VALUE, 0, object_meta, managed_fields),
+        ROW_SHAPE("managedFields", VALUES, 0, object_meta, managed_fields, shape_managed_fields),
         ROW("name", STRING, 0, object_meta, name),
         ROW("namespace", STRING, 0, object_meta, namespace),
-        ROW("ownerReferences", VALUE, 0, object_meta, owner_references),
+        ROW_SHAPE("ownerReferences", VALUES, 0, object_meta, owner_references, shape_owner_reference),
         ROW("resourceVersion", STRING, 0, object_meta, resource_version),
         ROW("selfLink", STRING, 0, object_meta, self_link),
         ROW("uid", STRING, 0, object_meta, uid),
@@ -44,7 +45,7 @@ static const struct field security_type_fields[] = {
         ROW("supplementalGroups", INTS, 0, pod_security, supplemental_groups),
         ROW_ENUM("supplementalGroupsPolicy", 0, pod_security, supplemental_groups_policy, groups_policies),
         ROW_OF("sysctls", LIST, 0, pod_security, sysctls, sysctl_type),
-        ROW("windowsOptions", IGNORED, FIELD_UNSUPPORTED, pod_security, selinux),
+        ROW_SHAPE("windowsOptions", VALUE, FIELD_UNSUPPORTED, pod_security, windows_options, shape_windows_options),
 };
 static const struct object_type security_type = OBJECT_TYPE(pod_security, security_type_fields);
 
@@ -95,7 +96,7 @@ static const struct object_type claim_type = OBJECT_TYPE(pod_claim, claim_type_f
 
 static const struct field pod_spec_type_fields[] = {
         ROW("activeDeadlineSeconds", OPT_INT64, 0, pod_spec, active_deadline),
-        ROW("affinity", VALUE, 0, pod_spec, affinity),
+        ROW_SHAPE("affinity", VALUE, 0, pod_spec, affinity, shape_affinity),
         ROW("automountServiceAccountToken", TRI, 0, pod_spec, automount_service_account_token),
         ROW_OF("containers", LIST, FIELD_ALWAYS, pod_spec, containers, container_type),
         ROW_OF("dnsConfig", OBJECT, 0, pod_spec, dns_config, dns_config_type),
@@ -125,7 +126,7 @@ static const struct field pod_spec_type_fields[] = {
         ROW("runtimeClassName", STRING, 0, pod_spec, runtime_class_name),
         ROW("schedulerName", STRING, 0, pod_spec, scheduler_name),
         ROW_OF("schedulingGates", LIST, 0, pod_spec, scheduling_gates, name_ref_type),
-        ROW("schedulingGroup", VALUE, FIELD_UNSUPPORTED, pod_spec, scheduling_group),
+        ROW_SHAPE("schedulingGroup", VALUE, FIELD_UNSUPPORTED, pod_spec, scheduling_group, shape_scheduling_group),
         ROW_OF("securityContext", OBJECT, 0, pod_spec, security, security_type),
         ROW("serviceAccount", STRING, 0, pod_spec, service_account),
         ROW("serviceAccountName", STRING, 0, pod_spec, service_account_name),
@@ -134,7 +135,8 @@ static const struct field pod_spec_type_fields[] = {
         ROW("subdomain", STRING, 0, pod_spec, subdomain),
         ROW("terminationGracePeriodSeconds", OPT_INT64, 0, pod_spec, termination_grace_period),
         ROW_OF("tolerations", LIST, 0, pod_spec, tolerations, toleration_type),
-        ROW("topologySpreadConstraints", VALUE, FIELD_UNSUPPORTED, pod_spec, topology_spread_constraints),
+        ROW_SHAPE("topologySpreadConstraints", VALUES, FIELD_UNSUPPORTED, pod_spec, topology_spread_constraints,
+                  shape_topology_spread_constraint),
         ROW_OF("volumes", LIST, 0, pod_spec, volumes, volume_type),
 };
 const struct object_type pod_spec_type = OBJECT_TYPE(pod_spec, pod_spec_type_fields);
@@ -144,6 +146,6 @@ static const struct field pod_type_fields[] = {
         ROW("kind", IGNORED, 0, pod, metadata),
         ROW_OF("metadata", EMBED, 0, pod, metadata, object_meta_type),
         ROW_OF("spec", EMBED, 0, pod, spec, pod_spec_type),
-        ROW("status", IGNORED, 0, pod, metadata),
+        ROW("status", IGNORED_MAP, 0, pod, metadata),
 };
 const struct object_type pod_type = OBJECT_TYPE(pod, pod_type_fields);

@@ -37,7 +37,7 @@ static int hash_pod(const struct pod *pod, const struct pod_static_options *opti
         size_t length;
         int r;
 
-        pod_write(pod, &w);
+        pod_write_given(pod, &w);
         r = json_writer_finish(&w, &text, &length);
         if (r < 0)
                 return r;
@@ -215,6 +215,8 @@ static bool projected_refers(const struct pod_projected *projected, uint32_t i, 
 static bool volume_refers(const struct pod_volume *v, uint32_t i, struct reference *ret) {
         const char *resource = api_resource(v->other.name);
 
+        if (v->other.name && value_is(value_get(v->other.value, "secretRef"), VALUE_MAP))
+                return refers(ret, "secrets", "spec.volumes[%u].%s.secretRef", i, v->other.name);
         if (v->config_map)
                 return refers(ret, "configmaps", "spec.volumes[%u].configMap", i);
         if (v->secret)

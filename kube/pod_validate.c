@@ -136,7 +136,7 @@ static bool is(const char *text, const char *word) {
 }
 
 static void check_toleration(struct check *c, const struct pod_toleration *t) {
-        static const char *const operators[] = { "Equal", "Exists", "Lt", "Gt", NULL };
+        static const char *const operators[] = { "Equal", "Exists", NULL }; /* Gt and Lt have a gate, which is closed */
         static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute", NULL };
 
         check_name_if(c, ".key", NAME_QUALIFIED, t->key);
@@ -149,7 +149,7 @@ static void check_toleration(struct check *c, const struct pod_toleration *t) {
                 check_name_if(c, ".operator", NAME_LABEL_VALUE, t->value);
         else if (is(t->operator, "Exists") && t->value)
                 check_invalid(c, ".operator", t->value, "value must be empty when `operator` is 'Exists'");
-        else if (!is(t->operator, "Exists") && !is(t->operator, "Lt") && !is(t->operator, "Gt"))
+        else if (!is(t->operator, "Exists"))
                 check_unsupported(c, ".operator", t->operator, operators);
         if (t->effect && !is(t->effect, effects[0]) && !is(t->effect, effects[1]) && !is(t->effect, effects[2]))
                 check_unsupported(c, ".effect", t->effect, effects);

@@ -172,6 +172,7 @@ static void check_one_source(struct check *c, const struct pod_volume *v) {
         else
                 problem_warning(c->problems, c->path, "volumes of type %s are not supported; the pod will not start",
                                 v->other.name);
+        check_other_volume(c, &v->other);
 }
 
 void check_volumes(struct check *c) {

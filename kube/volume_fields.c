@@ -14,7 +14,7 @@ static const struct object_type empty_dir_type = OBJECT_TYPE(pod_empty_dir, empt
 
 static const struct field host_path_type_fields[] = {
         ROW("path", STRING, FIELD_ALWAYS, pod_host_path, path),
-        ROW_ENUM("type", 0, pod_host_path, type, host_path_types),
+        ROW_ENUM("type", FIELD_DEFAULTED, pod_host_path, type, host_path_types),
 };
 static const struct object_type host_path_type = OBJECT_TYPE(pod_host_path, host_path_type_fields);
 
@@ -91,7 +91,7 @@ static const struct object_type projection_type = OBJECT_TYPE(pod_projection, pr
 
 static const struct field projected_type_fields[] = {
         ROW("defaultMode", OPT_INT32, 0, pod_projected, default_mode),
-        ROW_OF("sources", LIST, 0, pod_projected, sources, projection_type),
+        ROW_OF("sources", LIST, FIELD_DEFAULTED, pod_projected, sources, projection_type),
 };
 static const struct object_type projected_type = OBJECT_TYPE(pod_projected, projected_type_fields);
 
