@@ -117,16 +117,31 @@ static bool read_bool(struct decoder *d, const struct value *value, bool *ret) {
         return true;
 }
 
+/* Blanks around a quantity are none of it. */
+static const char *trimmed(struct decoder *d, const char *text) {
+        size_t n;
+
+        text += strspn(text, " \t\n\r");
+        n = strlen(text);
+        while (n > 0 && strchr(" \t\n\r", text[n - 1]))
+                n--;
+        text = arena_strndup(d->arena, text, n);
+        d->no_memory |= !text;
+        return text;
+}
+
 static void read_quantity(struct decoder *d, const struct value *value, struct quantity *ret) {
         struct err *err = NULL;
         char digits[24];
-        const char *text = value->text;
+        const char *text;
 
         if (value->kind == VALUE_INT) {
                 snprintf(digits, sizeof(digits), "%" PRId64, value->integer);
                 text = digits;
         } else if (value->kind != VALUE_STRING && value->kind != VALUE_NUMBER) {
                 expected(d, value, "a quantity");
+                return;
+        } else if (!(text = trimmed(d, value->text))) {
                 return;
         }
         if (quantity_parse(text, ret, &err) < 0)

@@ -215,7 +215,7 @@ static bool projected_refers(const struct pod_projected *projected, uint32_t i, 
 static bool volume_refers(const struct pod_volume *v, uint32_t i, struct reference *ret) {
         const char *resource = api_resource(v->other.name);
 
-        if (v->other.name && value_is(value_get(v->other.value, "secretRef"), VALUE_MAP))
+        if (value_string_or(value_find(v->other.value, "secretRef.name"), "")[0])
                 return refers(ret, "secrets", "spec.volumes[%u].%s.secretRef", i, v->other.name);
         if (v->config_map)
                 return refers(ret, "configmaps", "spec.volumes[%u].configMap", i);

@@ -61,6 +61,22 @@ static struct value read_text(struct reading *r, const struct value *value) {
         return keep(r, value);
 }
 
+static struct value read_name(struct reading *r, const struct value *value, const char *const *names) {
+        struct value text = read_text(r, value);
+        char all[256] = "";
+        size_t n = 0;
+
+        for (size_t i = 0; names && names[i]; i++) {
+                if (strcmp(names[i], text.text) == 0)
+                        return text;
+                n += (size_t)snprintf(all + n, sizeof(all) - n, "%s\"%s\"", n ? ", " : "", names[i]);
+        }
+        if (names && value->kind == VALUE_STRING)
+                problem_add(r->problems, false, value->line, r->path,
+                            "Unsupported value: \"%.64s\": supported values: %s", text.text, all);
+        return text;
+}
+
 static struct value read_integer(struct reading *r, const struct value *value, bool narrow) {
         if (!fits(r, value, VALUE_INT, "a whole number"))
                 return (struct value){ .kind = VALUE_INT };
@@ -138,7 +154,7 @@ static struct value read_list(struct reading *r, const struct value *value, cons
 static struct value read_field(struct reading *r, const struct value *value, const struct shape_field *field) {
         switch ((enum shape_kind)field->kind) {
         case SHAPE_STRING:
-                return read_text(r, value);
+                return read_name(r, value, field->names);
         case SHAPE_BOOL:
                 return fits(r, value, VALUE_BOOL, "a boolean (true or false)") ? *value :
                                                                                  (struct value){ .kind = VALUE_BOOL };

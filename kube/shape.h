@@ -32,7 +32,8 @@ struct shape_field {
         const char *name;
         uint8_t kind, flags;
         const struct shape *below;
-        const char *fallback; /* its default, a string or "false"; NULL: none */
+        const char *fallback;     /* its default, a string or "false"; NULL: none */
+        const char *const *names; /* all that a string may be, ends with NULL; NULL: anything */
 };
 
 struct shape {

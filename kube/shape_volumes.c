@@ -5,168 +5,168 @@
 #include "lib/cleanup.h"
 
 static const struct shape_field local_object_reference_fields[] = {
-        { "name", SHAPE_STRING, 0, NULL, NULL },
+        { "name", SHAPE_STRING, 0, NULL, NULL, NULL },
 };
 static const struct shape local_object_reference = SHAPE(local_object_reference_fields);
 
 static const struct shape_field aws_elastic_block_store_fields[] = {
-        { "fsType", SHAPE_STRING, 0, NULL, NULL },
-        { "partition", SHAPE_INT32, 0, NULL, NULL },
-        { "readOnly", SHAPE_BOOL, 0, NULL, NULL },
-        { "volumeID", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
+        { "fsType", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "partition", SHAPE_INT32, 0, NULL, NULL, NULL },
+        { "readOnly", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "volumeID", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
 };
 static const struct shape aws_elastic_block_store = SHAPE(aws_elastic_block_store_fields);
 
 static const struct shape_field azure_disk_fields[] = {
-        { "cachingMode", SHAPE_STRING, SHAPE_KEPT, NULL, "ReadWrite" },
-        { "diskName", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
-        { "diskURI", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
-        { "fsType", SHAPE_STRING, SHAPE_KEPT, NULL, "ext4" },
-        { "kind", SHAPE_STRING, SHAPE_KEPT, NULL, "Shared" },
-        { "readOnly", SHAPE_BOOL, SHAPE_KEPT, NULL, "false" },
+        { "cachingMode", SHAPE_STRING, SHAPE_KEPT, NULL, "ReadWrite", NULL },
+        { "diskName", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "diskURI", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "fsType", SHAPE_STRING, SHAPE_KEPT, NULL, "ext4", NULL },
+        { "kind", SHAPE_STRING, SHAPE_KEPT, NULL, "Shared", NULL },
+        { "readOnly", SHAPE_BOOL, SHAPE_KEPT, NULL, "false", NULL },
 };
 static const struct shape azure_disk = SHAPE(azure_disk_fields);
 
 static const struct shape_field ceph_fs_fields[] = {
-        { "monitors", SHAPE_STRINGS, SHAPE_ALWAYS, NULL, NULL },
-        { "path", SHAPE_STRING, 0, NULL, NULL },
-        { "readOnly", SHAPE_BOOL, 0, NULL, NULL },
-        { "secretFile", SHAPE_STRING, 0, NULL, NULL },
-        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL },
-        { "user", SHAPE_STRING, 0, NULL, NULL },
+        { "monitors", SHAPE_STRINGS, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "path", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "readOnly", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "secretFile", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL, NULL },
+        { "user", SHAPE_STRING, 0, NULL, NULL, NULL },
 };
 static const struct shape ceph_fs = SHAPE(ceph_fs_fields);
 
 static const struct shape_field cinder_fields[] = {
-        { "fsType", SHAPE_STRING, 0, NULL, NULL },
-        { "readOnly", SHAPE_BOOL, 0, NULL, NULL },
-        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL },
-        { "volumeID", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
+        { "fsType", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "readOnly", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL, NULL },
+        { "volumeID", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
 };
 static const struct shape cinder = SHAPE(cinder_fields);
 
 static const struct shape_field fc_fields[] = {
-        { "fsType", SHAPE_STRING, 0, NULL, NULL }, { "lun", SHAPE_INT32, SHAPE_KEPT, NULL, NULL },
-        { "readOnly", SHAPE_BOOL, 0, NULL, NULL }, { "targetWWNs", SHAPE_STRINGS, 0, NULL, NULL },
-        { "wwids", SHAPE_STRINGS, 0, NULL, NULL },
+        { "fsType", SHAPE_STRING, 0, NULL, NULL, NULL }, { "lun", SHAPE_INT32, SHAPE_KEPT, NULL, NULL, NULL },
+        { "readOnly", SHAPE_BOOL, 0, NULL, NULL, NULL }, { "targetWWNs", SHAPE_STRINGS, 0, NULL, NULL, NULL },
+        { "wwids", SHAPE_STRINGS, 0, NULL, NULL, NULL },
 };
 static const struct shape fc = SHAPE(fc_fields);
 
 static const struct shape_field flex_fields[] = {
-        { "driver", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
-        { "fsType", SHAPE_STRING, 0, NULL, NULL },
-        { "options", SHAPE_STRING_MAP, 0, NULL, NULL },
-        { "readOnly", SHAPE_BOOL, 0, NULL, NULL },
-        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL },
+        { "driver", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "fsType", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "options", SHAPE_STRING_MAP, 0, NULL, NULL, NULL },
+        { "readOnly", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL, NULL },
 };
 static const struct shape flex = SHAPE(flex_fields);
 
 static const struct shape_field flocker_fields[] = {
-        { "datasetName", SHAPE_STRING, 0, NULL, NULL },
-        { "datasetUUID", SHAPE_STRING, 0, NULL, NULL },
+        { "datasetName", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "datasetUUID", SHAPE_STRING, 0, NULL, NULL, NULL },
 };
 static const struct shape flocker = SHAPE(flocker_fields);
 
 static const struct shape_field gce_persistent_disk_fields[] = {
-        { "fsType", SHAPE_STRING, 0, NULL, NULL },
-        { "partition", SHAPE_INT32, 0, NULL, NULL },
-        { "pdName", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
-        { "readOnly", SHAPE_BOOL, 0, NULL, NULL },
+        { "fsType", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "partition", SHAPE_INT32, 0, NULL, NULL, NULL },
+        { "pdName", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "readOnly", SHAPE_BOOL, 0, NULL, NULL, NULL },
 };
 static const struct shape gce_persistent_disk = SHAPE(gce_persistent_disk_fields);
 
 static const struct shape_field git_repo_fields[] = {
-        { "directory", SHAPE_STRING, 0, NULL, NULL },
-        { "repository", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
-        { "revision", SHAPE_STRING, 0, NULL, NULL },
+        { "directory", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "repository", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "revision", SHAPE_STRING, 0, NULL, NULL, NULL },
 };
 static const struct shape git_repo = SHAPE(git_repo_fields);
 
 static const struct shape_field iscsi_fields[] = {
-        { "chapAuthDiscovery", SHAPE_BOOL, 0, NULL, NULL },
-        { "chapAuthSession", SHAPE_BOOL, 0, NULL, NULL },
-        { "fsType", SHAPE_STRING, 0, NULL, NULL },
-        { "initiatorName", SHAPE_STRING, SHAPE_KEPT, NULL, NULL },
-        { "iqn", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
-        { "iscsiInterface", SHAPE_STRING, 0, NULL, "default" },
-        { "lun", SHAPE_INT32, SHAPE_ALWAYS, NULL, NULL },
-        { "portals", SHAPE_STRINGS, 0, NULL, NULL },
-        { "readOnly", SHAPE_BOOL, 0, NULL, NULL },
-        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL },
-        { "targetPortal", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
+        { "chapAuthDiscovery", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "chapAuthSession", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "fsType", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "initiatorName", SHAPE_STRING, SHAPE_KEPT, NULL, NULL, NULL },
+        { "iqn", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "iscsiInterface", SHAPE_STRING, 0, NULL, "default", NULL },
+        { "lun", SHAPE_INT32, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "portals", SHAPE_STRINGS, 0, NULL, NULL, NULL },
+        { "readOnly", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL, NULL },
+        { "targetPortal", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
 };
 static const struct shape iscsi = SHAPE(iscsi_fields);
 
 static const struct shape_field nfs_fields[] = {
-        { "path", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
-        { "readOnly", SHAPE_BOOL, 0, NULL, NULL },
-        { "server", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
+        { "path", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "readOnly", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "server", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
 };
 static const struct shape nfs = SHAPE(nfs_fields);
 
 static const struct shape_field photon_persistent_disk_fields[] = {
-        { "fsType", SHAPE_STRING, 0, NULL, NULL },
-        { "pdID", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
+        { "fsType", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "pdID", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
 };
 static const struct shape photon_persistent_disk = SHAPE(photon_persistent_disk_fields);
 
 static const struct shape_field portworx_fields[] = {
-        { "fsType", SHAPE_STRING, 0, NULL, NULL },
-        { "readOnly", SHAPE_BOOL, 0, NULL, NULL },
-        { "volumeID", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
+        { "fsType", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "readOnly", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "volumeID", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
 };
 static const struct shape portworx = SHAPE(portworx_fields);
 
 static const struct shape_field quobyte_fields[] = {
-        { "group", SHAPE_STRING, 0, NULL, NULL },
-        { "readOnly", SHAPE_BOOL, 0, NULL, NULL },
-        { "registry", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
-        { "tenant", SHAPE_STRING, 0, NULL, NULL },
-        { "user", SHAPE_STRING, 0, NULL, NULL },
-        { "volume", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
+        { "group", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "readOnly", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "registry", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "tenant", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "user", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "volume", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
 };
 static const struct shape quobyte = SHAPE(quobyte_fields);
 
 static const struct shape_field rbd_fields[] = {
-        { "fsType", SHAPE_STRING, 0, NULL, NULL },
-        { "image", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
-        { "keyring", SHAPE_STRING, 0, NULL, "/etc/ceph/keyring" },
-        { "monitors", SHAPE_STRINGS, SHAPE_ALWAYS, NULL, NULL },
-        { "pool", SHAPE_STRING, 0, NULL, "rbd" },
-        { "readOnly", SHAPE_BOOL, 0, NULL, NULL },
-        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL },
-        { "user", SHAPE_STRING, 0, NULL, "admin" },
+        { "fsType", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "image", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "keyring", SHAPE_STRING, 0, NULL, "/etc/ceph/keyring", NULL },
+        { "monitors", SHAPE_STRINGS, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "pool", SHAPE_STRING, 0, NULL, "rbd", NULL },
+        { "readOnly", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL, NULL },
+        { "user", SHAPE_STRING, 0, NULL, "admin", NULL },
 };
 static const struct shape rbd = SHAPE(rbd_fields);
 
 static const struct shape_field scale_io_fields[] = {
-        { "fsType", SHAPE_STRING, 0, NULL, "xfs" },
-        { "gateway", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
-        { "protectionDomain", SHAPE_STRING, 0, NULL, NULL },
-        { "readOnly", SHAPE_BOOL, 0, NULL, NULL },
-        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL },
-        { "sslEnabled", SHAPE_BOOL, 0, NULL, NULL },
-        { "storageMode", SHAPE_STRING, 0, NULL, "ThinProvisioned" },
-        { "storagePool", SHAPE_STRING, 0, NULL, NULL },
-        { "system", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
-        { "volumeName", SHAPE_STRING, 0, NULL, NULL },
+        { "fsType", SHAPE_STRING, 0, NULL, "xfs", NULL },
+        { "gateway", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "protectionDomain", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "readOnly", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL, NULL },
+        { "sslEnabled", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "storageMode", SHAPE_STRING, 0, NULL, "ThinProvisioned", NULL },
+        { "storagePool", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "system", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
+        { "volumeName", SHAPE_STRING, 0, NULL, NULL, NULL },
 };
 static const struct shape scale_io = SHAPE(scale_io_fields);
 
 static const struct shape_field storage_os_fields[] = {
-        { "fsType", SHAPE_STRING, 0, NULL, NULL },
-        { "readOnly", SHAPE_BOOL, 0, NULL, NULL },
-        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL },
-        { "volumeName", SHAPE_STRING, 0, NULL, NULL },
-        { "volumeNamespace", SHAPE_STRING, 0, NULL, NULL },
+        { "fsType", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "readOnly", SHAPE_BOOL, 0, NULL, NULL, NULL },
+        { "secretRef", SHAPE_OBJECT, 0, &local_object_reference, NULL, NULL },
+        { "volumeName", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "volumeNamespace", SHAPE_STRING, 0, NULL, NULL, NULL },
 };
 static const struct shape storage_os = SHAPE(storage_os_fields);
 
 static const struct shape_field vsphere_virtual_disk_fields[] = {
-        { "fsType", SHAPE_STRING, 0, NULL, NULL },
-        { "storagePolicyID", SHAPE_STRING, 0, NULL, NULL },
-        { "storagePolicyName", SHAPE_STRING, 0, NULL, NULL },
-        { "volumePath", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL },
+        { "fsType", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "storagePolicyID", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "storagePolicyName", SHAPE_STRING, 0, NULL, NULL, NULL },
+        { "volumePath", SHAPE_STRING, SHAPE_ALWAYS, NULL, NULL, NULL },
 };
 static const struct shape vsphere_virtual_disk = SHAPE(vsphere_virtual_disk_fields);
 

@@ -163,7 +163,15 @@ static void check_azure_disk(struct check *c, const struct value *v) {
                 check_unsupported(c, ".diskURI", text(v, "diskURI"), blobs);
 }
 
+static void check_secret(struct check *c, const struct value *v) {
+        const struct value *secret = value_get(v, "secretRef");
+
+        if (secret && !text(secret, "name")[0])
+                check_required(c, ".secretRef.name", "");
+}
+
 static void check_storage_os(struct check *c, const struct value *v) {
+        check_secret(c, v);
         if (text(v, "volumeName")[0])
                 check_name(c, ".volumeName", NAME_LABEL, text(v, "volumeName"));
         if (text(v, "volumeNamespace")[0])
@@ -202,7 +210,7 @@ static const struct {
         { "awsElasticBlockStore", { "volumeID" }, check_partition },
         { "azureDisk", { "diskName", "diskURI" }, check_azure_disk },
         { "cephfs", { "monitors" }, NULL },
-        { "cinder", { "volumeID" }, NULL },
+        { "cinder", { "volumeID" }, check_secret },
         { "fc", { NULL }, check_fc },
         { "flexVolume", { "driver" }, check_flex },
         { "flocker", { NULL }, check_flocker },

@@ -12,8 +12,12 @@ $(BUILD)/tests/unit/agent/worker_test: $(BUILD)/tests/unit/agent/world.o
 $(BUILD)/tests/unit/cli/%_test: $(BUILD)/tests/unit/cli/%_test.o $(BUILD)/cli.a $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -lcmocka -o $@
 
+# What tests/conformance/test_manifests_as_kubelet.py asks.
+$(BUILD)/tests/conformance/read_manifests: $(BUILD)/tests/conformance/read_manifests.o $(ARCHIVES)
+	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
+
 # Some tests start the real programs.
-unit-build: $(UNIT_PROGRAMS) $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
+unit-build: $(UNIT_PROGRAMS) $(BUILD)/tests/conformance/read_manifests $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
 
 unit: unit-build ## build and run the unit tests (UNIT=folder for one folder's)
 	@tests/run-unit $(if $(UNIT),$(filter $(BUILD)/tests/unit/$(UNIT)/%,$(UNIT_PROGRAMS)),$(UNIT_PROGRAMS))
