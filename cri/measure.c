@@ -100,8 +100,7 @@ static int measure_work(struct cri_call *call, struct err **err) {
                     cgroup_pids(call->cri->cgroups, c->container->cgroup, true, &pids, &n, NULL) >= 0)
                         c->processes = n;
                 if (c->measure_layer)
-                        c->layer_known = files_usage(c->layer, MEASURE_ENTRIES_MAX, &c->layer_bytes, &c->layer_inodes,
-                                                     NULL) >= 0;
+                        c->layer_known = disk_usage_read(c->layer, 0, &c->layer_usage, NULL) >= 0;
         }
         for (size_t i = 0; i < measure->n_sandboxes; i++) {
                 struct sandbox_measure *s = &measure->sandboxes[i];
@@ -120,8 +119,8 @@ static void measure_done(struct cri_call *call) {
                 struct container_measure *c = &measure->containers[i];
 
                 if (c->layer_known) {
-                        c->container->layer_bytes = c->layer_bytes;
-                        c->container->layer_inodes = c->layer_inodes;
+                        c->container->layer_bytes = c->layer_usage.bytes;
+                        c->container->layer_inodes = c->layer_usage.inodes;
                         c->container->layer_time = (uint64_t)cri_now();
                 }
         }

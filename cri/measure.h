@@ -3,10 +3,10 @@
 
 #include "cgroups/stats.h"
 #include "cri/call.h"
+#include "lib/disk_usage.h"
 
 /* A writable layer is measured at most this often: it means looking at every file. */
 #define MEASURE_LAYER_SECONDS 10
-#define MEASURE_ENTRIES_MAX 200000
 
 struct net_device {
         char name[32];
@@ -21,7 +21,7 @@ struct container_measure {
         bool measure_layer;
         bool known; /* @stats was read */
         struct cgroup_stats stats;
-        uint64_t layer_bytes, layer_inodes;
+        struct disk_usage layer_usage;
         bool layer_known;
         uint64_t processes; /* with measure.count_processes */
 };

@@ -10,8 +10,7 @@
 
 struct err;
 
-/* Directories nested deeper than this are not measured, and removed in several goes: a descriptor is open for each
- * level. */
+/* Directories nested deeper than this are removed in several goes: a descriptor is open for each level. */
 #define FILES_DEPTH_MAX 64
 
 /* Makes @path and what is missing above it. One that exists is fine, -ENOTDIR when it is something else. */
@@ -34,6 +33,3 @@ int files_replace(const char *path, const void *data, size_t size, mode_t mode, 
 /* Removes @path and, when it is a directory, all in it, without following links and without leaving its file system's
  * mounts: a mount point in it is -EBUSY. One that is not there is fine. */
 int files_remove_tree(const char *path, struct err **err);
-
-/* Bytes allocated and entries of @path and all below, at most @entries_max looked at (-E2BIG past it). */
-int files_usage(const char *path, uint64_t entries_max, uint64_t *ret_bytes, uint64_t *ret_entries, struct err **err);

@@ -112,23 +112,8 @@ static void test_private(void **state) {
         assert_int_equal(files_remove_tree(in_top("p"), NULL), 0);
 }
 
-static void test_usage(void **state) {
-        uint64_t bytes, entries;
-        char data[8192] = { 1 };
-
-        (void)state;
-        assert_int_equal(files_make_dirs(in_top("u/d"), 0755, NULL), 0);
-        assert_int_equal(files_replace(in_top("u/one"), data, sizeof(data), 0600, NULL), 0);
-        assert_int_equal(files_replace(in_top("u/d/two"), data, sizeof(data), 0600, NULL), 0);
-        assert_int_equal(files_usage(in_top("u"), 4, &bytes, &entries, NULL), 0);
-        assert_int_equal(entries, 4); /* itself, d, one, two */
-        assert_int_equal(files_usage(in_top("u"), 3, &bytes, &entries, NULL), -E2BIG);
-        assert_int_equal(files_usage(in_top("none"), 3, &bytes, &entries, NULL), -ENOENT);
-}
-
 /* As a container can make it, and far deeper than any path is long. */
 static void test_deep(void **state) {
-        uint64_t bytes, entries;
         int fd, next;
 
         (void)state;
@@ -143,7 +128,6 @@ static void test_deep(void **state) {
         }
         close(fd);
         assert_int_equal(files_make_dirs(in_top("deep/.deep-0/d"), 0755, NULL), 0);
-        assert_int_equal(files_usage(in_top("deep"), 1000000, &bytes, &entries, NULL), -E2BIG);
         assert_int_equal(files_remove_tree(in_top("deep"), NULL), 0);
         assert_int_equal(access(in_top("deep"), F_OK), -1);
 }
@@ -154,7 +138,6 @@ int main(void) {
                 cmocka_unit_test(test_read_proc),
                 cmocka_unit_test(test_directories),
                 cmocka_unit_test(test_private),
-                cmocka_unit_test(test_usage),
                 cmocka_unit_test(test_deep),
         };
         return cmocka_run_group_tests(tests, setup, teardown);
