@@ -11,6 +11,7 @@
 
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/duration.h"
 #include "lib/tracer.h"
 #include "lib/value.h"
 #include "lib/yaml.h"
@@ -27,6 +28,11 @@ enum field_kind {
         FIELD_CRASH_BACK_OFF,
         FIELD_SERIAL_PULLS,
         FIELD_TRACING,
+        FIELD_BOOL,
+        FIELD_SIGNED,
+        FIELD_DURATION, /* milliseconds; 0s means the default, as kubelet has it */
+        FIELD_EVICTION, /* a map of texts; the offset is an enum eviction_map */
+        FIELD_ENFORCE,
         FIELD_KNOWN, /* right as it is for this agent, whatever it says */
 };
 
@@ -59,6 +65,22 @@ static const struct field {
         { "serializeImagePulls", FIELD_SERIAL_PULLS, 0 },
         { "crashLoopBackOff", FIELD_CRASH_BACK_OFF, 0 },
         { "tracing", FIELD_TRACING, 0 },
+        { "evictionHard", FIELD_EVICTION, EVICTION_HARD },
+        { "evictionSoft", FIELD_EVICTION, EVICTION_SOFT },
+        { "evictionSoftGracePeriod", FIELD_EVICTION, EVICTION_SOFT_GRACE },
+        { "evictionMinimumReclaim", FIELD_EVICTION, EVICTION_MINIMUM_RECLAIM },
+        { "evictionPressureTransitionPeriod", FIELD_DURATION, AT(eviction.transition_ms) },
+        { "evictionMaxPodGracePeriod", FIELD_SIGNED, AT(eviction.max_pod_grace) },
+        { "mergeDefaultEvictionSettings", FIELD_BOOL, AT(eviction.merge_defaults) },
+        { "localStorageCapacityIsolation", FIELD_BOOL, AT(eviction.local_storage) },
+        { "imageGCHighThresholdPercent", FIELD_SIGNED, AT(eviction.image_high_percent) },
+        { "imageGCLowThresholdPercent", FIELD_SIGNED, AT(eviction.image_low_percent) },
+        { "imageMinimumGCAge", FIELD_DURATION, AT(eviction.image_min_age_ms) },
+        { "imageMaximumGCAge", FIELD_DURATION, AT(eviction.image_max_age_ms) },
+        { "systemReserved", FIELD_EVICTION, EVICTION_SYSTEM_RESERVED },
+        { "kubeReserved", FIELD_EVICTION, EVICTION_KUBE_RESERVED },
+        { "enforceNodeAllocatable", FIELD_ENFORCE, 0 },
+        { "kernelMemcgNotification", FIELD_KNOWN, 0 },
         { "cgroupDriver", FIELD_KNOWN, 0 },
         { "failCgroupV1", FIELD_KNOWN, 0 },
         { "fileCheckFrequency", FIELD_KNOWN, 0 },
@@ -231,6 +253,65 @@ static int set_tracing(const struct value *value, struct options *o, struct err 
         return 0;
 }
 
+static int set_bool(const struct value *value, const char *name, bool *field, struct err **err) {
+        if (!value_is(value, VALUE_BOOL))
+                return want(value, name, "true or false", err);
+        *field = value_bool_or(value, false);
+        return 0;
+}
+
+static int set_signed(const struct value *value, const char *name, int *field, struct err **err) {
+        int64_t number;
+
+        if (!value_integer(value, &number))
+                return want(value, name, "a number", err);
+        if (number < INT_MIN || number > INT_MAX)
+                return err_set(err, EINVAL, "line %u: %s: %lld is out of range", value->line, name, (long long)number);
+        *field = (int)number;
+        return 0;
+}
+
+static int set_duration(const struct value *value, const char *name, int64_t *field, struct err **err) {
+        const char *text = value_string(value);
+        int64_t ns;
+
+        if (!text)
+                return want(value, name, "a duration like 1m30s", err);
+        if (duration_parse(text, &ns) < 0 || ns < 0)
+                return err_set(err, EINVAL, "line %u: %s: \"%s\" is not a duration like 1m30s", value->line, name, text);
+        if (ns > 0)
+                *field = ns / 1000000;
+        return 0;
+}
+
+static int set_eviction(const struct value *value, const char *name, enum eviction_map map, struct options *o,
+                        struct err **err) {
+        if (!value_is(value, VALUE_MAP))
+                return want(value, name, "a map", err);
+        eviction_settings_clear(&o->eviction, map);
+        for (uint32_t i = 0; i < value->count; i++) {
+                const struct value_member *member = &value->members[i];
+                const char *text = value_string(&member->value);
+
+                if (!text)
+                        return want(&member->value, name, "a string for each key", err);
+                if (eviction_settings_put(&o->eviction, map, member->key, text, err) < 0)
+                        return err_wrap(err, "line %u: %s", member->line, name);
+        }
+        return 0;
+}
+
+/* enforceNodeAllocatable: whether "pods" is among them; other levels are cgroups that somebody else makes. */
+static int set_enforce(const struct value *value, const char *name, struct options *o, struct err **err) {
+        if (!value_is(value, VALUE_LIST))
+                return want(value, name, "a list", err);
+        o->eviction.enforce = false;
+        for (uint32_t i = 0; i < value_count(value); i++)
+                if (strcmp(value_string_or(value_at(value, i), ""), "pods") == 0)
+                        o->eviction.enforce = true;
+        return 0;
+}
+
 static int set_field(const struct field *field, const struct value *value, struct options *o, struct err **err) {
         void *at = (char *)o + field->offset;
         int64_t number;
@@ -265,6 +346,16 @@ static int set_field(const struct field *field, const struct value *value, struc
                 return 0;
         case FIELD_TRACING:
                 return set_tracing(value, o, err);
+        case FIELD_BOOL:
+                return set_bool(value, field->name, at, err);
+        case FIELD_SIGNED:
+                return set_signed(value, field->name, at, err);
+        case FIELD_DURATION:
+                return set_duration(value, field->name, at, err);
+        case FIELD_EVICTION:
+                return set_eviction(value, field->name, (enum eviction_map)field->offset, o, err);
+        case FIELD_ENFORCE:
+                return set_enforce(value, field->name, o, err);
         case FIELD_KNOWN:
                 return 0;
         }

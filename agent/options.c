@@ -12,8 +12,20 @@
 
 #include "agent/config.h"
 #include "lib/cleanup.h"
+#include "lib/duration.h"
 
-enum flag_kind { FLAG_TEXT, FLAG_PATH, FLAG_BOOL, FLAG_NUMBER, FLAG_LEVEL, FLAG_VERBOSITY, FLAG_ENDPOINT };
+enum flag_kind {
+        FLAG_TEXT,
+        FLAG_PATH,
+        FLAG_BOOL,
+        FLAG_NUMBER,
+        FLAG_SIGNED,
+        FLAG_DURATION, /* milliseconds */
+        FLAG_LEVEL,
+        FLAG_VERBOSITY,
+        FLAG_ENDPOINT,
+        FLAG_EVICTION, /* its offset is an enum eviction_map */
+};
 
 #define AT(member) offsetof(struct options, member)
 
@@ -49,6 +61,17 @@ static const struct flag {
         { "cni-bin-dir", FLAG_PATH, AT(cni_bin_dir) },
         { "read-only-port", FLAG_NUMBER, AT(read_only_port) },
         { "max-pods", FLAG_NUMBER, AT(max_pods) },
+        { "eviction-hard", FLAG_EVICTION, EVICTION_HARD },
+        { "eviction-soft", FLAG_EVICTION, EVICTION_SOFT },
+        { "eviction-soft-grace-period", FLAG_EVICTION, EVICTION_SOFT_GRACE },
+        { "eviction-minimum-reclaim", FLAG_EVICTION, EVICTION_MINIMUM_RECLAIM },
+        { "eviction-pressure-transition-period", FLAG_DURATION, AT(eviction.transition_ms) },
+        { "eviction-max-pod-grace-period", FLAG_SIGNED, AT(eviction.max_pod_grace) },
+        { "image-gc-high-threshold", FLAG_NUMBER, AT(eviction.image_high_percent) },
+        { "image-gc-low-threshold", FLAG_NUMBER, AT(eviction.image_low_percent) },
+        { "minimum-image-ttl-duration", FLAG_DURATION, AT(eviction.image_min_age_ms) },
+        { "system-reserved", FLAG_EVICTION, EVICTION_SYSTEM_RESERVED },
+        { "kube-reserved", FLAG_EVICTION, EVICTION_KUBE_RESERVED },
         { "runtime-only", FLAG_BOOL, AT(runtime_only) },
         { "log-level", FLAG_LEVEL, AT(log_level) },
         { "v", FLAG_VERBOSITY, AT(log_level) },
@@ -91,6 +114,33 @@ static const char help_text[] =
         "  --libexec-dir DIR         where nacelle-shim is (beside the agent, or its libexec)\n"
         "  --max-pods N              pods at most (250)\n"
         "  --read-only-port PORT     RUN-DIR/kubelet.sock's /pods, /events, /metrics, /healthz over TCP (off)\n"
+        "  --eviction-hard SIGNAL<AMOUNT,...\n"
+        "                            pods are evicted when less is left; signals are memory.available,\n"
+        "                            nodefs.available, nodefs.inodesFree, imagefs.available,\n"
+        "                            imagefs.inodesFree, pid.available (memory.available<100Mi,\n"
+        "                            nodefs.available<10%,nodefs.inodesFree<5%,\n"
+        "                            imagefs.available<15%,imagefs.inodesFree<5%)\n"
+        "  --eviction-soft SIGNAL<AMOUNT,...\n"
+        "                            or when it is so for longer (none)\n"
+        "  --eviction-soft-grace-period SIGNAL=DURATION,...\n"
+        "                            for how long\n"
+        "  --eviction-minimum-reclaim SIGNAL=AMOUNT,...\n"
+        "                            how much more than the threshold is freed then\n"
+        "  --eviction-pressure-transition-period DURATION\n"
+        "                            how long the node says it was under pressure (5m)\n"
+        "  --eviction-max-pod-grace-period SECONDS\n"
+        "                            for pods that a soft threshold evicts (0); -1: their own\n"
+        "  --image-gc-high-threshold PERCENT\n"
+        "                            disk usage from which unused images are deleted (85)\n"
+        "  --image-gc-low-threshold PERCENT\n"
+        "                            and down to which (80)\n"
+        "  --minimum-image-ttl-duration DURATION\n"
+        "                            images younger than that stay (2m)\n"
+        "  --system-reserved RESOURCE=AMOUNT,...\n"
+        "                            cpu, memory, ephemeral-storage and pid that pods do not get\n"
+        "                            (pid: an eighth of the host's)\n"
+        "  --kube-reserved RESOURCE=AMOUNT,...\n"
+        "                            added to it\n"
         "  --log-level LEVEL         error, warning, info or debug (info)\n"
         "  --v N                     kubelet's verbosity: 4 and more is debug\n"
         "  --version, --help\n";
@@ -117,6 +167,26 @@ static int set_number(const char *name, const char *value, int *ret_number, stru
         if (errno || end == value || *end || number < 0 || number > INT_MAX)
                 return err_set(err, EINVAL, "--%s: \"%s\" is not a number", name, value);
         *ret_number = (int)number;
+        return 0;
+}
+
+static int set_signed(const char *name, const char *value, int *ret_number, struct err **err) {
+        char *end;
+
+        errno = 0;
+        long number = strtol(value, &end, 10);
+        if (errno || end == value || *end || number < INT_MIN || number > INT_MAX)
+                return err_set(err, EINVAL, "--%s: \"%s\" is not a number", name, value);
+        *ret_number = (int)number;
+        return 0;
+}
+
+static int set_duration(const char *name, const char *value, int64_t *ret_ms, struct err **err) {
+        int64_t ns;
+
+        if (duration_parse(value, &ns) < 0 || ns < 0)
+                return err_set(err, EINVAL, "--%s: \"%s\" is not a duration like 1m30s", name, value);
+        *ret_ms = ns / 1000000;
         return 0;
 }
 
@@ -161,6 +231,15 @@ static int set_flag(struct options *o, const struct flag *flag, const char *valu
                 return set_bool(flag->name, value, field, err);
         case FLAG_NUMBER:
                 return set_number(flag->name, value, field, err);
+        case FLAG_SIGNED:
+                return set_signed(flag->name, value, field, err);
+        case FLAG_DURATION:
+                return set_duration(flag->name, value, field, err);
+        case FLAG_EVICTION:
+                if (flag->offset == EVICTION_HARD)
+                        o->eviction.merge_defaults = false; /* that is about the file's */
+                r = eviction_settings_put_list(&o->eviction, (enum eviction_map)flag->offset, value, err);
+                return r < 0 ? err_wrap(err, "--%s", flag->name) : 0;
         case FLAG_LEVEL:
                 return set_level(value, field, err);
         case FLAG_VERBOSITY:
@@ -349,13 +428,15 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
         };
         int r;
 
+        eviction_settings_init(&o.eviction);
         if ((r = read_flags(argc, argv, "config", &o, err)) < 0)
                 return r;
         if (o.config && (r = config_read(o.config, &o, err)) < 0)
                 return err_wrap(err, "%s", o.config);
         if ((r = read_flags(argc, argv, NULL, &o, err)) < 0)
                 return r;
-        if (!o.show_help && !o.show_version && ((r = fill_defaults(&o, err)) < 0 || (r = check(&o, err)) < 0))
+        if (!o.show_help && !o.show_version && ((r = fill_defaults(&o, err)) < 0 || (r = check(&o, err)) < 0 ||
+                                                  (r = eviction_settings_finish(&o.eviction, err)) < 0))
                 return r;
         *ret_options = o;
         o = (struct options){ 0 };

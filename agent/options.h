@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "agent/eviction_settings.h"
 #include "lib/err.h"
 #include "lib/log.h"
 
@@ -41,6 +42,7 @@ struct options {
         int max_pods;
         int read_only_port;    /* 0: only the Unix socket */
         int trace_per_million; /* of the traces that begin here */
+        struct eviction_settings eviction;
         enum log_level log_level;
         bool runtime_only, show_help, show_version;
 };
