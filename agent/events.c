@@ -11,7 +11,7 @@
 
 struct event {
         char *namespace_, *name, *uid, *field, *text;
-        const char *reason;
+        const char *kind, *reason;
         int64_t first, last; /* seconds since 1970 */
         uint32_t count;
         bool warning;
@@ -85,8 +85,11 @@ void events_add(struct events *events, const struct event_object *o, bool warnin
                 e->count++;
                 return;
         }
-        log_write(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "pod %s/%s%s%s: %s: %s", o->namespace_, o->name,
-                  o->container ? ": container " : "", o->container ? o->container : "", reason, text);
+        if (o->kind)
+                log_write(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s %s: %s: %s", o->kind, o->name, reason, text);
+        else
+                log_write(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "pod %s/%s%s%s: %s: %s", o->namespace_, o->name,
+                          o->container ? ": container " : "", o->container ? o->container : "", reason, text);
         e = &events->rows[events->added++ % EVENTS_MAX];
         clear(e);
         *e = (struct event){
@@ -95,6 +98,7 @@ void events_add(struct events *events, const struct event_object *o, bool warnin
                 .uid = strdup(o->uid),
                 .field = strdup(field),
                 .text = strdup(text),
+                .kind = o->kind ?: "Pod",
                 .reason = reason,
                 .first = time(NULL),
                 .last = time(NULL),
@@ -121,13 +125,14 @@ static void write_event(const struct events *events, const struct event *e, uint
         json_key(w, "metadata");
         json_begin_map(w);
         json_add_string(w, "name", name);
-        json_add_string(w, "namespace", e->namespace_);
+        json_add_string(w, "namespace", e->namespace_ && *e->namespace_ ? e->namespace_ : "default");
         add_time(w, "creationTimestamp", e->first);
         json_end_map(w);
         json_key(w, "involvedObject");
         json_begin_map(w);
-        json_add_string(w, "kind", "Pod");
-        json_add_string(w, "namespace", e->namespace_);
+        json_add_string(w, "kind", e->kind);
+        if (e->namespace_ && *e->namespace_)
+                json_add_string(w, "namespace", e->namespace_);
         json_add_string(w, "name", e->name);
         json_add_string(w, "uid", e->uid);
         json_add_string(w, "apiVersion", "v1");

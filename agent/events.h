@@ -1,4 +1,4 @@
-/* Events as Kubernetes has them: what happened to a pod, in kubelet's reasons and words, for the log and for /events.
+/* Events as Kubernetes has them: what happened to a pod or the node, in kubelet's reasons and words, for the log and for /events.
  *
  * An event that repeats (same object, reason and text) is one row with a count, as kubelet's correlator does it; it
  * is logged when it is new. The ring holds the newest EVENTS_MAX rows.
@@ -15,6 +15,7 @@ struct events;
 struct json_writer;
 
 struct event_object {
+        const char *kind; /* a literal; NULL: "Pod" */
         const char *namespace_, *name, *uid;
         const char *container; /* NULL: the pod itself */
         bool init;             /* the container is an init container */

@@ -259,9 +259,14 @@ static bool container_over_limit(const struct eviction_pod *p, char ret_text[EVI
         return false;
 }
 
-bool eviction_over_limit(const struct eviction_pod *pod, char ret_text[EVICTION_MESSAGE_MAX]) {
-        return pod->known && (volume_over_limit(pod, ret_text) || pod_over_limit(pod, ret_text) ||
-                              container_over_limit(pod, ret_text));
+enum eviction_limit eviction_over_limit(const struct eviction_pod *pod, char ret_text[EVICTION_MESSAGE_MAX]) {
+        if (!pod->known)
+                return LIMIT_NONE;
+        if (volume_over_limit(pod, ret_text))
+                return LIMIT_EMPTY_DIR;
+        if (pod_over_limit(pod, ret_text))
+                return LIMIT_POD;
+        return container_over_limit(pod, ret_text) ? LIMIT_CONTAINER : LIMIT_NONE;
 }
 
 /* -- admission --------------------------------------------------------------------------------------------- */

@@ -61,8 +61,10 @@ void eviction_message(const struct eviction_pod *pod, enum eviction_signal signa
  * ephemeral-storage. */
 bool eviction_has_limits(const struct pod *pod);
 
-/* Whether it uses more than a limit of its own; then *ret_text says which. */
-bool eviction_over_limit(const struct eviction_pod *pod, char ret_text[EVICTION_MESSAGE_MAX]);
+enum eviction_limit { LIMIT_NONE, LIMIT_EMPTY_DIR, LIMIT_POD, LIMIT_CONTAINER, _EVICTION_LIMITS };
+
+/* Which limit of its own it uses more than; then *ret_text says so. */
+enum eviction_limit eviction_over_limit(const struct eviction_pod *pod, char ret_text[EVICTION_MESSAGE_MAX]);
 
 /* Whether a node with @conditions (bits, not 0) takes the pod; else *ret_text says why not. */
 bool eviction_admits(const struct pod *pod, uint32_t conditions, char ret_text[EVICTION_MESSAGE_MAX]);

@@ -20,6 +20,21 @@
 
 /* -- write ------------------------------------------------------------------------------------------------- */
 
+static void write_end(const struct member *m, struct json_writer *out) {
+        const struct ending *end = &m->end;
+
+        json_key(out, "end");
+        json_begin_map(out);
+        json_add_string_if(out, "id", end->id);
+        json_add_string_if(out, "reason", end->reason);
+        json_add_string_if(out, "message", end->message);
+        json_add_string_if(out, "imageID", m->image_id);
+        json_add_int(out, "exitCode", end->exit_code);
+        json_add_int(out, "startedAt", end->started_at);
+        json_add_int(out, "finishedAt", end->finished_at);
+        json_end_map(out);
+}
+
 static void write_member(const struct member *m, struct json_writer *out) {
         static const char *const names[PROBERS] = { "liveness", "readiness", "startup" };
 
@@ -29,6 +44,8 @@ static void write_member(const struct member *m, struct json_writer *out) {
         json_add_int(out, "restarts", m->restarts);
         json_add_int(out, "backOff", m->crash.delay_ms);
         json_add_int(out, "backOffSet", m->crash.updated_ms);
+        if (m->state == MEMBER_EXITED && m->end.set)
+                write_end(m, out);
         json_add_bool(out, "started", m->started);
         json_add_bool(out, "ready", m->ready);
         for (int i = 0; i < PROBERS; i++) {
@@ -55,6 +72,8 @@ static char *hint_text(const struct worker *w, size_t *ret_length) {
         json_add_int(&out, "startTime", w->start_time);
         json_add_string_if(&out, "reason", w->reason);
         json_add_string_if(&out, "message", w->message);
+        json_add_bool(&out, "disrupted", w->disrupted);
+        json_add_bool(&out, "over", w->state >= WORKER_RESTING);
         json_add_bool(&out, "initialized", w->initialized);
         if (w->userns >= 0)
                 json_add_int(&out, "userns", w->userns);
@@ -163,6 +182,30 @@ static void read_probers(struct member *m, const struct value *value) {
         }
 }
 
+static char *copy_of(const struct value *value) {
+        const char *text = value_string(value);
+
+        return text ? strdup(text) : NULL;
+}
+
+/* How a container ended that cri does not know any more. */
+static void read_end(struct member *m, const struct value *end) {
+        if (m->id || !value_is(end, VALUE_MAP))
+                return;
+        m->id = copy_of(value_get(end, "id"));
+        m->image_id = copy_of(value_get(end, "imageID"));
+        m->state = MEMBER_EXITED;
+        m->end = (struct ending){
+                .set = true,
+                .id = copy_of(value_get(end, "id")),
+                .reason = copy_of(value_get(end, "reason")),
+                .message = copy_of(value_get(end, "message")),
+                .exit_code = (int)integer(value_get(end, "exitCode"), 0),
+                .started_at = integer(value_get(end, "startedAt"), 0),
+                .finished_at = integer(value_get(end, "finishedAt"), 0),
+        };
+}
+
 static void read_member(struct worker *w, const struct value *value) {
         const char *name = value_string_or(value_get(value, "name"), ""), *id = value_string(value_get(value, "id"));
         int64_t restarts = integer(value_get(value, "restarts"), 0);
@@ -178,6 +221,10 @@ static void read_member(struct worker *w, const struct value *value) {
                         m->restarts = (uint32_t)restarts + (id ? 1 : 0);
                 if (m->id && id && strcmp(m->id, id) == 0)
                         read_probers(m, value);
+                if (w->over) {
+                        read_end(m, value_get(value, "end"));
+                        m->restarts = (uint32_t)(restarts >= 0 && restarts < INT32_MAX ? restarts : 0);
+                }
         }
 }
 
@@ -187,6 +234,8 @@ static void read_value(struct worker *w, const struct value *hint) {
 
         w->start_time = integer(value_get(hint, "startTime"), w->start_time);
         worker_take_userns(w, (int)integer(value_get(hint, "userns"), -1));
+        w->over = !w->sandbox_id && value_bool_or(value_get(hint, "over"), false);
+        w->disrupted = value_bool_or(value_get(hint, "disrupted"), false);
         w->initialized |= value_bool_or(value_get(hint, "initialized"), false) && w->sandbox_id;
         for (uint32_t i = 0; i < value_count(containers); i++)
                 read_member(w, value_at(containers, i));

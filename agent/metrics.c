@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/eviction.h"
 #include "cri/cri.h"
 #include "lib/cleanup.h"
 #include "lib/files.h"
@@ -175,7 +176,31 @@ static void write_tracer(FILE *f, const struct tracer *tracer) {
         write_one(f, "nacelle_trace_spans_waiting", "gauge", "Spans that wait to be sent.", t.waiting);
 }
 
-char *metrics_text(struct cri *cri, unsigned pods) {
+/* Series appear with their first event, as kubelet's do. */
+static void write_evictions(FILE *f, const struct eviction_counters *c) {
+        static const char name[] = "kubelet_evictions", images[] = "kubelet_image_garbage_collected_total";
+        static const char *const limits[_EVICTION_LIMITS] = {
+                [LIMIT_EMPTY_DIR] = "emptydirfs.limit",
+                [LIMIT_POD] = "ephemeralpodfs.limit",
+                [LIMIT_CONTAINER] = "ephemeralcontainerfs.limit",
+        };
+
+        write_head(f, name, "counter", "Pods evicted, by what was short or over its limit.");
+        for (int i = 0; i < _EVICTION_SIGNALS; i++)
+                if (c->evictions[i])
+                        fprintf(f, "%s{eviction_signal=\"%s\"} %" PRIu64 "\n", name,
+                                eviction_signal_name((enum eviction_signal)i), c->evictions[i]);
+        for (int i = LIMIT_EMPTY_DIR; i < _EVICTION_LIMITS; i++)
+                if (c->by_limit[i])
+                        fprintf(f, "%s{eviction_signal=\"%s\"} %" PRIu64 "\n", name, limits[i], c->by_limit[i]);
+        write_head(f, images, "counter", "Unused images deleted, by the reason.");
+        if (c->images_by_age)
+                fprintf(f, "%s{reason=\"age\"} %" PRIu64 "\n", images, c->images_by_age);
+        if (c->images_by_space)
+                fprintf(f, "%s{reason=\"space\"} %" PRIu64 "\n", images, c->images_by_space);
+}
+
+char *metrics_text(struct cri *cri, unsigned pods, const struct eviction_counters *evictions) {
         struct cri_counters c;
         size_t length = 0;
         char *text = NULL;
@@ -185,6 +210,8 @@ char *metrics_text(struct cri *cri, unsigned pods) {
                 return NULL;
         cri_get_counters(cri, &c);
         write_all(f, &c, pods);
+        if (evictions)
+                write_evictions(f, evictions);
         if (cri_tracer(cri))
                 write_tracer(f, cri_tracer(cri));
         if (fclose(f) != 0) {

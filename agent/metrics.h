@@ -2,6 +2,8 @@
 #pragma once
 
 struct cri;
+struct eviction_counters;
 
-/* @pods: those that the watched directory has running. Allocated; NULL without memory. */
-char *metrics_text(struct cri *cri, unsigned pods);
+/* @pods: those that the watched directory has running. @evictions: NULL without a directory. Allocated; NULL without
+ * memory. */
+char *metrics_text(struct cri *cri, unsigned pods, const struct eviction_counters *evictions);

@@ -112,7 +112,7 @@ static int make_cri(struct node *node, const struct options *o, bool cni_shared,
 }
 
 static char *write_metrics(void *data) {
-        return metrics_text(((struct node *)data)->cri, 0);
+        return metrics_text(((struct node *)data)->cri, 0, NULL);
 }
 
 static void start_endpoint(struct node *node, const struct options *o) {

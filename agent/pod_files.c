@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "agent/dns.h"
+#include "agent/eviction.h"
 #include "agent/file_key.h"
 #include "agent/options.h"
 #include "agent/subpath.h"
@@ -133,6 +134,24 @@ static int make_cgroup(const struct pod_files *f, struct err **err) {
         return cgroup_apply(f->cgroups, f->cgroup, &limits, err);
 }
 
+int pod_files_make_root(const struct cgroups *cgroups, const struct options *options, int64_t node_memory,
+                        struct err **err) {
+        struct cgroup_limits limits = { 0 };
+        _cleanup_free_ char *path = NULL;
+        int64_t pids, memory;
+
+        eviction_pods_limits(options, node_memory, &pids, &memory);
+        limits.pids_max = pids > 0 ? pids : CGROUP_UNLIMITED;
+        limits.memory_max = memory > 0 ? memory : CGROUP_UNLIMITED;
+        if (asprintf(&path, "%s/kubepods", strcmp(options->cgroup_root, "/") == 0 ? "" : options->cgroup_root) < 0) {
+                path = NULL;
+                return err_set(err, ENOMEM, "out of memory");
+        }
+        if (cgroup_create(cgroups, path, err) < 0)
+                return -EIO;
+        return cgroup_apply(cgroups, path, &limits, err);
+}
+
 /* -- steps ------------------------------------------------------------------------------------------------- */
 
 /* The pod itself, so that an agent that finds it without its manifest can end it as it was meant. */
@@ -251,53 +270,12 @@ int pod_files_release(struct pod_files *f, struct err **err) {
         return f->cgroups ? cgroup_remove(f->cgroups, f->cgroup, err) : 0;
 }
 
+int pod_files_drop_logs(struct pod_files *f, struct err **err) {
+        return pod_tree_remove(f->logs, err);
+}
+
 int pod_files_sweep(struct pod_files *f, struct err **err) {
         int r = pod_tree_remove(f->dir, err);
 
         return r < 0 ? r : pod_tree_remove(f->logs, err);
-}
-
-/* -- usage ------------------------------------------------------------------------------------------------- */
-
-static int usage_work(struct op *op, struct err **err) {
-        char *message = NULL;
-        int r = volumes_over_limit(op->input, &message, err);
-
-        if (message)
-                op->text = arena_strdup(op->arena, message);
-        free(message);
-        return r;
-}
-
-static void on_usage(struct op *op, const ProtobufCMessage *response, const struct err *err) {
-        struct worker *w = op->worker;
-
-        w->usage_due = worker_now(w) + POD_USAGE_MS;
-        if (op->text) {
-                worker_say(w, NULL, true, "Evicted", "%s", op->text);
-                worker_fail(w, "Evicted", op->text);
-        }
-        worker_step(w);
-}
-
-void pod_files_watch_usage(struct worker *w, int64_t *wake) {
-        struct op *op;
-
-        if (!w->limits_watched)
-                return;
-        if (worker_now(w) < w->usage_due) {
-                *wake = earlier(*wake, w->usage_due);
-                return;
-        }
-        if (w->usage_due == WORKER_NEVER || !(op = op_new(w, NULL)))
-                return;
-        w->usage_due = WORKER_NEVER; /* until it is known */
-        op->work = usage_work;
-        op->done = on_usage;
-        op->aside = true;
-        if (!(op->input = pod_files_new(op->arena, w))) {
-                op_drop(op);
-                return;
-        }
-        op_run(op);
 }

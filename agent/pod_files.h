@@ -52,7 +52,12 @@ int pod_files_keep(const char *path, const char *text, size_t length, struct err
 int pod_files_prepare(struct pod_files *files, struct err **err);
 int pod_files_prepare_container(struct pod_files *files, struct err **err);
 int pod_files_release(struct pod_files *files, struct err **err); /* volumes and cgroup */
-int pod_files_sweep(struct pod_files *files, struct err **err);   /* the rest */
+int pod_files_drop_logs(struct pod_files *files, struct err **err);
+int pod_files_sweep(struct pod_files *files, struct err **err); /* the rest */
+
+/* Makes the cgroup of all pods and keeps them from what is reserved for the node. */
+int pod_files_make_root(const struct cgroups *cgroups, const struct options *options, int64_t node_memory,
+                        struct err **err);
 
 /* Paths, in @arena; NULL without memory. */
 const char *pod_files_volume(struct arena *arena, const struct worker *w, const struct pod_volume *volume);
@@ -61,7 +66,3 @@ const char *pod_files_path(struct arena *arena, const struct worker *w, const ch
 const char *pod_files_logs(struct arena *arena, const struct worker *w);
 const char *pod_files_cgroup(struct arena *arena, const struct worker *w); /* CRI's cgroup_parent */
 const char *pod_files_subpath(struct arena *arena, const struct member *m, const char *volume, size_t index);
-
-/* Looks at emptyDirs with a size limit every POD_USAGE_MS, as kubelet's eviction manager; one over it ends the pod. */
-#define POD_USAGE_MS 10000
-void pod_files_watch_usage(struct worker *w, int64_t *wake);

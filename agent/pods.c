@@ -10,8 +10,10 @@
 #include "agent/desired.h"
 #include "agent/endpoint.h"
 #include "agent/events.h"
+#include "agent/eviction.h"
 #include "agent/metrics.h"
 #include "agent/node_facts.h"
+#include "agent/pod_files.h"
 #include "agent/pods_found.h"
 #include "agent/source.h"
 #include "agent/tree.h"
@@ -52,6 +54,7 @@ struct pods {
         struct node_facts facts;
         int64_t clock_base; /* wall minus monotonic time at the start, ms */
         struct cri_subscription *subscription;
+        struct eviction *eviction;
         struct source *source;
         struct endpoint *endpoint;
         struct desired_pods desired;
@@ -139,6 +142,7 @@ static void op_probe_cancel(void *data, struct probe *probe) {
 }
 
 static void op_changed(void *data, struct worker *worker) {
+        eviction_changed(((struct pods *)data)->eviction, worker);
 }
 
 /* Called from inside the worker: it is freed on the loop's next turn. */
@@ -259,6 +263,7 @@ static void start(struct pods *pods, struct pod *pod) {
                                        .unsafe_sysctls = pods->options->unsafe_sysctls,
                                        .facts = &pods->facts,
                                        .pods = others };
+        char pressure[EVICTION_MESSAGE_MAX];
         struct rejection rejection;
         struct slot *made;
 
@@ -268,11 +273,13 @@ static void start(struct pods *pods, struct pod *pod) {
         made = others ? make_slot(pods, pod) : NULL;
         if (!made)
                 return;
-        if (admission_ask(&node, pod, &rejection)) {
+        if (!eviction_admit(pods->eviction, pod, pressure)) {
+                worker_reject(made->worker, "Evicted", pressure);
+        } else if (admission_ask(&node, pod, &rejection)) {
                 worker_start(made->worker);
                 return;
-        }
-        worker_reject(made->worker, rejection.reason, rejection.message);
+        } else
+                worker_reject(made->worker, rejection.reason, rejection.message);
         count_burstable(pods);
 }
 
@@ -506,17 +513,57 @@ static int write_events(void *data, struct json_writer *w) {
 }
 
 static char *write_metrics(void *data) {
+        struct eviction_counters evictions;
         struct pods *pods = data;
 
-        return metrics_text(pods->cri, (unsigned)count_slots(pods));
+        eviction_get_counters(pods->eviction, &evictions);
+        return metrics_text(pods->cri, (unsigned)count_slots(pods), &evictions);
+}
+
+static int write_node(void *data, struct json_writer *w) {
+        return eviction_write_node(((struct pods *)data)->eviction, w);
 }
 
 static const struct endpoint_route routes[] = {
         { "/pods", write_pods, NULL },
         { "/events", write_events, NULL },
+        { "/node", write_node, NULL },
         { "/metrics", NULL, write_metrics },
         { NULL, NULL, NULL },
 };
+
+/* -- eviction ---------------------------------------------------------------------------------------------- */
+
+static void each_worker(void *data, bool (*each)(void *each_data, struct worker *worker), void *each_data) {
+        for (struct slot *slot = ((struct pods *)data)->slots; slot; slot = slot->next)
+                if (!slot->gone && !each(each_data, slot->worker))
+                        return;
+}
+
+static int make_eviction(struct pods *pods, struct err **err) {
+        const struct eviction_world world = {
+                .loop = pods->loop,
+                .pool = pods->pool,
+                .cri = pods->cri,
+                .options = pods->options,
+                .cgroups = pods->cgroups,
+                .events = pods->node.events,
+                .data = pods,
+                .now = op_now,
+                .each_worker = each_worker,
+        };
+
+        return eviction_new(&world, &pods->eviction, err);
+}
+
+/* What pods may ask for: the node without what is reserved of it. */
+static void take_reserved(struct pods *pods) {
+        const struct eviction_settings *s = &pods->options->eviction;
+
+        pods->facts.cpu_milli -= eviction_reserved(s, RESERVED_CPU);
+        pods->facts.memory_bytes -= eviction_reserved(s, RESERVED_MEMORY);
+        pods->facts.disk_bytes -= eviction_reserved(s, RESERVED_STORAGE);
+}
 
 /* -- all --------------------------------------------------------------------------------------------------- */
 
@@ -546,12 +593,17 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
                 .memory_bytes = pods->facts.memory_bytes,
                 .cpu_milli = pods->facts.cpu_milli,
         };
+        take_reserved(pods);
         pods->settle = handle_timer(loop, pods);
         if (!pods->node.events || !pods->settle)
                 r = err_set(err, ENOMEM, "out of memory");
         if (r == 0)
                 r = cgroups_open(options->cgroup_root, &pods->cgroups, err);
         pods->node.cgroups = pods->cgroups;
+        if (r == 0 && (r = pod_files_make_root(pods->cgroups, options, pods->node.memory_bytes, err)) < 0)
+                err_wrap(err, "cannot make the cgroup of all pods");
+        if (r == 0)
+                r = make_eviction(pods, err);
         if (r == 0 && (r = cri_subscribe(cri, on_cri_event, pods, &pods->subscription)) < 0)
                 err_errno(err, -r, "cannot hear cri's events");
         if (r < 0) {
@@ -581,6 +633,7 @@ void pods_start(struct pods *pods) {
         if (source_new(pods->loop, pods->pool, pods->options->manifest_dir, &heard, &pods->source, &err) < 0)
                 log_error("%s", err_text(err));
         err = err_free(err);
+        eviction_start(pods->eviction);
         if (endpoint_new(pods->loop, pods->options, routes, pods, &pods->endpoint, &err) < 0)
                 log_error("%s", err_text(err));
 }
@@ -589,6 +642,7 @@ void pods_stop(struct pods *pods) {
         if (!pods || pods->leaving)
                 return;
         pods->leaving = true;
+        eviction_stop(pods->eviction);
         if (pods->settle)
                 uv_timer_stop(pods->settle);
         source_free(pods->source);
@@ -602,6 +656,7 @@ void pods_free(struct pods *pods) {
         if (!pods)
                 return;
         pods_stop(pods);
+        eviction_free(pods->eviction);
         desired_clear(&pods->desired);
         handle_free(pods->settle);
         found_pods_clear(&pods->found);

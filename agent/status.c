@@ -87,6 +87,7 @@ static void update(struct worker *w, struct arena *arena) {
         struct pod_status next = {
                 .reason = w->reason,
                 .message = w->message,
+                .disruption = w->disrupted ? w->message : NULL,
                 .host_ip = w->node->host_ip,
                 .pod_ips = (const char *const *)w->ips,
                 .n_pod_ips = (uint32_t)w->n_ips,

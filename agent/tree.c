@@ -100,7 +100,6 @@ struct walk {
         int (*leave)(struct walk *walk, int parent, const char *name, const struct stat *st, struct err **err);
         gid_t gid;
         bool readonly;
-        uint64_t bytes;
 };
 
 static int walk_dir(struct walk *walk, int parent, const char *name, unsigned depth, struct err **err);
@@ -197,18 +196,4 @@ int pod_tree_set_group(const char *path, gid_t gid, bool readonly, bool on_misma
             (st.st_mode & 07777) == group_mode(&walk, st.st_mode))
                 return 0;
         return walk_tree(&walk, path, err);
-}
-
-static int leave_usage(struct walk *walk, int parent, const char *name, const struct stat *st, struct err **err) {
-        walk->bytes += (uint64_t)st->st_blocks * 512 / (st->st_nlink && !S_ISDIR(st->st_mode) ? st->st_nlink : 1);
-        return 0;
-}
-
-int pod_tree_usage(const char *path, uint64_t *ret_bytes, struct err **err) {
-        struct walk walk = { .leave = leave_usage };
-        int r = walk_tree(&walk, path, err);
-
-        if (r == 0)
-                *ret_bytes = walk.bytes;
-        return r;
 }

@@ -21,6 +21,3 @@ int pod_tree_remove(const char *path, struct err **err);
 /* Gives the tree to group @gid as kubelet does for fsGroup: group read and write (read alone with @readonly), and
  * setgid on directories. With @on_mismatch only when the root is not so already. */
 int pod_tree_set_group(const char *path, gid_t gid, bool readonly, bool on_mismatch, struct err **err);
-
-/* Bytes that the files below @path take on disk; other file systems are not entered. */
-int pod_tree_usage(const char *path, uint64_t *ret_bytes, struct err **err);

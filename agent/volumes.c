@@ -221,37 +221,3 @@ int volumes_make(const struct pod_files *files, struct err **err) {
                         return err_wrap(err, "MountVolume.SetUp failed for volume \"%s\" ", volume->name);
         return 0;
 }
-
-static bool is_limited(const struct pod_volume *volume) {
-        const struct pod_empty_dir *e = volume->empty_dir;
-
-        return e && (!e->medium || !e->medium[0]) && quantity_sign(e->size_limit) > 0;
-}
-
-bool volumes_have_limit(const struct pod *pod) {
-        list_for_each (volume, &pod->spec.volumes)
-                if (is_limited(volume))
-                        return true;
-        return false;
-}
-
-int volumes_over_limit(const struct pod_files *files, char **ret_message, struct err **err) {
-        _cleanup_arena_ struct arena *arena = arena_new();
-
-        *ret_message = NULL;
-        list_for_each (volume, &files->pod->spec.volumes) {
-                const char *path;
-                uint64_t bytes;
-                char text[QUANTITY_TEXT_MAX];
-
-                if (!arena || !is_limited(volume) || !(path = volumes_path(arena, files->dir, volume)) ||
-                    pod_tree_usage(path, &bytes, NULL) < 0 ||
-                    bytes <= (uint64_t)quantity_units(volume->empty_dir->size_limit))
-                        continue;
-                if (asprintf(ret_message, "Usage of EmptyDir volume \"%s\" exceeds the limit \"%s\". ", volume->name,
-                             quantity_format(volume->empty_dir->size_limit, text)) < 0)
-                        return err_set(err, ENOMEM, "out of memory");
-                return 0;
-        }
-        return 0;
-}

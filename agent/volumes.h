@@ -10,9 +10,3 @@ int volumes_make(const struct pod_files *files, struct err **err);
 
 /* The directory of @volume below the pod's @dir; NULL without memory. A hostPath's is its own path. */
 const char *volumes_path(struct arena *arena, const char *dir, const struct pod_volume *volume);
-
-/* Whether some emptyDir on disk has a size limit. */
-bool volumes_have_limit(const struct pod *pod);
-
-/* The first emptyDir over its limit as kubelet's message (allocated), or NULL. */
-int volumes_over_limit(const struct pod_files *files, char **ret_message, struct err **err);

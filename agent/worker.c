@@ -52,6 +52,15 @@ void worker_fail(struct worker *w, const char *reason, const char *message) {
         worker_event(w, WORKER_EVENT_STOP);
 }
 
+void worker_evict(struct worker *w, const char *message, int64_t grace_seconds, bool disruption) {
+        if (is_ending(w))
+                return;
+        w->eviction_grace = grace_seconds;
+        w->disrupted = disruption;
+        worker_say(w, NULL, true, "Evicted", "%s", message);
+        worker_fail(w, "Evicted", message);
+}
+
 /* -- operations of the states ------------------------------------------------------------------------------ */
 
 static void take_failure(struct worker *w, const struct err *err) {
@@ -243,6 +252,10 @@ static int sweep_work(struct op *op, struct err **err) {
         return pod_files_sweep(op->input, err);
 }
 
+static int drop_work(struct op *op, struct err **err) {
+        return pod_files_drop_logs(op->input, err);
+}
+
 static void run_files_job(struct worker *w, const char *step, int (*work)(struct op *op, struct err **err)) {
         struct op *op = op_new(w, NULL);
 
@@ -336,6 +349,8 @@ static void renewed(struct worker *w) {
 int64_t worker_grace(const struct worker *w) {
         const struct opt_int *grace = &w->pod->spec.termination_grace_period;
 
+        if (w->eviction_grace > 0)
+                return w->eviction_grace;
         return grace->set ? grace->value : 30;
 }
 
@@ -352,8 +367,32 @@ static void sandbox_stopped(struct worker *w) {
         enter(w, WORKER_RELEASING);
 }
 
-static void released(struct worker *w) {
+static bool is_evicted(const struct worker *w) {
+        return w->terminal && !w->rejected && w->reason && strcmp(w->reason, "Evicted") == 0;
+}
+
+static void rest(struct worker *w) {
         enter(w, w->deleting ? WORKER_REMOVING : WORKER_RESTING);
+        if (!w->deleting)
+                worker_write_hint(w); /* says that it is over, and how each container ended */
+}
+
+static void released(struct worker *w) {
+        if (is_evicted(w) && !w->deleting)
+                enter(w, WORKER_DISCARDING);
+        else
+                rest(w);
+}
+
+static void discard(struct worker *w) {
+        enter(w, WORKER_DISCARDING);
+}
+
+static void discarded(struct worker *w) {
+        if (is_evicted(w) && !w->deleting)
+                enter(w, WORKER_DROPPING);
+        else
+                rest(w);
 }
 
 static void remove_rest(struct worker *w) {
@@ -389,6 +428,10 @@ static void on_enter_preparing(struct worker *w) {
 
 static void on_enter_releasing(struct worker *w) {
         run_files_job(w, "release_pod", release_work);
+}
+
+static void on_enter_dropping(struct worker *w) {
+        run_files_job(w, "drop_logs", drop_work);
 }
 
 static void on_enter_sweeping(struct worker *w) {
@@ -448,7 +491,19 @@ static const struct worker_row {
                                { [WORKER_EVENT_OK] = released,
                                  [WORKER_EVENT_FAILED] = try_again,
                                  [WORKER_EVENT_TICK] = reenter_if_due } },
-        [WORKER_RESTING] = { "resting", NULL, { [WORKER_EVENT_STOP] = remove_rest } },
+        [WORKER_RESTING] = { "resting",
+                             NULL,
+                             { [WORKER_EVENT_STOP] = remove_rest, [WORKER_EVENT_DISCARD] = discard } },
+        [WORKER_DISCARDING] = { "discarding",
+                                remove_sandbox,
+                                { [WORKER_EVENT_OK] = discarded,
+                                  [WORKER_EVENT_FAILED] = try_again,
+                                  [WORKER_EVENT_TICK] = reenter_if_due } },
+        [WORKER_DROPPING] = { "dropping logs",
+                              on_enter_dropping,
+                              { [WORKER_EVENT_OK] = rest,
+                                [WORKER_EVENT_FAILED] = try_again,
+                                [WORKER_EVENT_TICK] = reenter_if_due } },
         [WORKER_REMOVING] = { "removing",
                               remove_sandbox,
                               { [WORKER_EVENT_OK] = removed,
@@ -535,7 +590,6 @@ static void step_running(struct worker *w, int64_t *wake) {
         }
         for (size_t i = 0; i < w->n_members; i++)
                 probers_run(&w->members[i], wake);
-        pod_files_watch_usage(w, wake);
 }
 
 static void step_stopping(struct worker *w, int64_t *wake) {

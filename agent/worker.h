@@ -94,6 +94,23 @@ void worker_reject(struct worker *worker, const char *reason, const char *messag
 /* Goes on with what runs, in place of worker_start(). */
 void worker_take_up(struct worker *worker, const struct worker_found *found);
 
+/* Whether the pod can be evicted: it has not ended and is not ending. */
+bool worker_is_active(const struct worker *worker);
+
+/* Whether it has limits that its disk usage is held against, and may be evicted for them. */
+bool worker_has_limits(const struct worker *worker);
+
+/* True once: whoever watches what pods use has not heard of it before. */
+bool worker_begin_watch(struct worker *worker);
+
+/* Ends the pod as evicted, with @grace_seconds: it has failed for good, and its containers and logs go, as they may be
+ * what the node is short of. @disruption: the node's shortage is the cause, not a limit of the pod's own. */
+void worker_evict(struct worker *worker, const char *message, int64_t grace_seconds, bool disruption);
+
+/* Removes what is left of an ended pod's containers, if anything is; its status stays. Whether it began to. */
+bool worker_discard(struct worker *worker);
+bool worker_is_discarding(const struct worker *worker);
+
 /* Ends the pod with its grace period; ops->gone when nothing is left. Again: no effect. */
 void worker_delete(struct worker *worker);
 

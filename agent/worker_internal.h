@@ -19,10 +19,12 @@ enum worker_state {
         WORKER_RENEWING,   /* the sandbox died: containers end, then it is made anew */
         WORKER_STOPPING,   /* all containers end */
         WORKER_STOPPING_SANDBOX,
-        WORKER_RELEASING, /* volumes and cgroup go: on the pool */
-        WORKER_RESTING,   /* ended; dead containers stay for their logs until the pod is deleted */
-        WORKER_REMOVING,  /* RemovePodSandbox */
-        WORKER_SWEEPING,  /* the pod's directory and logs go: on the pool */
+        WORKER_RELEASING,  /* volumes and cgroup go: on the pool */
+        WORKER_RESTING,    /* ended; dead containers stay for their logs until the pod is deleted */
+        WORKER_DISCARDING, /* RemovePodSandbox, though the pod is not deleted: it was evicted, or the disk is short */
+        WORKER_DROPPING,   /* an evicted pod's logs go: on the pool */
+        WORKER_REMOVING,   /* RemovePodSandbox */
+        WORKER_SWEEPING,   /* the pod's directory and logs go: on the pool */
         WORKER_GONE,
         _WORKER_STATES,
 };
@@ -35,6 +37,7 @@ enum worker_event {
         WORKER_EVENT_SANDBOX_DIED,
         WORKER_EVENT_RESTART_ALL,
         WORKER_EVENT_STOP, /* the pod is over, deleted or not */
+        WORKER_EVENT_DISCARD,
         _WORKER_EVENTS,
 };
 
@@ -159,12 +162,15 @@ struct worker {
         int64_t timer;         /* as last set */
         const char *reason;    /* "DeadlineExceeded", "Evicted"; literals */
         char *message;
-        bool terminal;       /* over for a reason other than its containers' ends */
-        bool rejected;       /* by the node: nothing of it was ever made */
-        bool limits_watched; /* some emptyDir has a size limit on disk */
-        int64_t usage_due;
-        int64_t restarted_at; /* the last RestartAllContainers; 0: none */
-        unsigned removals;    /* of its containers under way */
+        bool terminal;          /* over for a reason other than its containers' ends */
+        bool rejected;          /* by the node: nothing of it was ever made */
+        int64_t restarted_at;   /* the last RestartAllContainers; 0: none */
+        unsigned removals;      /* of its containers under way */
+        bool over;              /* its containers ended before the agent was started, and are gone */
+        bool limited, watched;  /* worker_has_limits(), worker_begin_watch() */
+        bool disrupted;         /* evicted for the node's shortage */
+        int64_t eviction_grace; /* seconds; 0: the pod's own */
+        uint64_t scanned_ns;    /* its CPU time when its files were counted last */
 
         struct pod_container_status *statuses; /* n_members, in members' order */
         struct pod_status status;
@@ -190,7 +196,7 @@ bool worker_is_finished(const struct worker *w);
 void worker_stop_members(struct worker *w, int64_t *wake); /* those whose turn to end has come */
 bool worker_members_stopped(const struct worker *w);
 bool worker_others_need(const struct member *m); /* while the pod ends: a sidecar outlives those that it serves */
-int64_t worker_grace(const struct worker *w);    /* seconds, as the manifest says; may be 0 */
+int64_t worker_grace(const struct worker *w);    /* seconds, as the manifest or an eviction says; may be 0 */
 
 /* worker_restart.c: RestartAllContainers */
 bool worker_wants_restart(const struct worker *w);

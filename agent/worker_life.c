@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "agent/dns.h"
+#include "agent/eviction_rank.h"
 #include "agent/options.h"
-#include "agent/volumes.h"
 #include "agent/worker_internal.h"
 #include "lib/cleanup.h"
 
@@ -53,7 +53,7 @@ struct worker *worker_new(struct worker_node *node, struct pod *pod) {
                 return NULL;
         }
         init_members(w);
-        w->limits_watched = volumes_have_limit(pod);
+        w->limited = eviction_has_limits(pod) && !eviction_is_critical(pod);
         return w;
 }
 
@@ -143,7 +143,7 @@ void worker_take_up(struct worker *w, const struct worker_found *found) {
         set_deadline(w);
         if (!w->sandbox_id) {
                 w->sandbox_attempt = 0;
-                worker_event(w, WORKER_EVENT_START);
+                worker_event(w, w->terminal || w->over ? WORKER_EVENT_STOP : WORKER_EVENT_START);
                 return;
         }
         worker_look_at_sandbox(w);
@@ -237,6 +237,32 @@ void *worker_owner(const struct worker *w) {
 
 bool worker_deleting(const struct worker *w) {
         return w->deleting;
+}
+
+bool worker_is_active(const struct worker *w) {
+        return !w->deleting && !w->terminal && w->state != WORKER_NEW && w->state < WORKER_STOPPING;
+}
+
+bool worker_has_limits(const struct worker *w) {
+        return w->limited;
+}
+
+bool worker_begin_watch(struct worker *w) {
+        bool before = w->watched;
+
+        w->watched = true;
+        return !before;
+}
+
+bool worker_discard(struct worker *w) {
+        if (w->state != WORKER_RESTING || !w->sandbox_id || w->hint_under_way)
+                return false;
+        worker_event(w, WORKER_EVENT_DISCARD);
+        return true;
+}
+
+bool worker_is_discarding(const struct worker *w) {
+        return w->state == WORKER_DISCARDING || w->state == WORKER_DROPPING;
 }
 
 bool worker_stopped(const struct worker *w) {

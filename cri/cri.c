@@ -171,7 +171,7 @@ static const char *signal_name(int signal) {
 }
 
 static void fill_container(const struct cri_container *c, struct cri_container_info *info) {
-        static char root[64], log_path[4096];
+        static char root[64], log_path[4096], layer[4096];
         const char *dir = c->sandbox->config->log_directory;
 
         *info = (struct cri_container_info){
@@ -187,6 +187,7 @@ static void fill_container(const struct cri_container *c, struct cri_container_i
                 .image_ref = c->record->image_ref,
                 .image_id = c->record->image_id,
                 .log_path = log_path,
+                .layer = layer,
                 .cgroup = c->cgroup,
                 .uid = c->record->uid,
                 .gid = c->record->gid,
@@ -194,6 +195,7 @@ static void fill_container(const struct cri_container *c, struct cri_container_i
                 .n_groups = c->record->n_groups,
                 .stop_signal = signal_name(c->record->stop_signal),
         };
+        record_layer(c->sandbox->cri, c->id, layer, sizeof(layer));
         log_path[0] = '\0';
         if (!text_empty(c->config->log_path) && !text_empty(dir))
                 snprintf(log_path, sizeof(log_path), "%s/%s", dir, c->config->log_path);
@@ -223,6 +225,14 @@ int cri_container_get(struct cri *cri, const char *id, struct cri_container_info
                 return -ENOENT;
         fill_container(container, ret_info);
         return 0;
+}
+
+void cri_each_used_image(struct cri *cri, void (*each)(void *data, const char *image_id), void *data) {
+        for (const struct cri_container *c = cri->first_container; c; c = c->newer) {
+                each(data, c->record->image_id);
+                for (size_t i = 0; i < c->record->n_image_mounts; i++)
+                        each(data, c->record->image_mounts[i]->image_id);
+        }
 }
 
 struct tracer *cri_tracer(const struct cri *cri) {

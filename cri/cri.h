@@ -115,6 +115,7 @@ struct cri_container_info {
         const char *image_id;  /* "sha256:HEX" */
         const char *log_path;  /* absolute; "" without a log */
         const char *root;      /* the container's root as the host can open it, /proc/PID/root; NULL unless running */
+        const char *layer;   /* the directory of its writable layer */
         const char *cgroup;
         uint32_t uid, gid; /* of its first process */
         const uint32_t *groups;
@@ -137,6 +138,10 @@ const char *cri_container_annotation(struct cri *cri, const char *id, const char
 void cri_each_sandbox(struct cri *cri, bool (*each)(void *data, const struct cri_sandbox_info *info), void *data);
 void cri_each_container(struct cri *cri, const char *sandbox_id,
                         bool (*each)(void *data, const struct cri_container_info *info), void *data);
+
+/* Calls @each for the id ("sha256:HEX") of every image that a container has for its root or a volume, some more than
+ * once. */
+void cri_each_used_image(struct cri *cri, void (*each)(void *data, const char *image_id), void *data);
 
 /* Counters since the start, for metrics. */
 #define CRI_BUCKETS 14

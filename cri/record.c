@@ -21,6 +21,10 @@ char *record_dir(const struct cri *cri, struct arena *arena, enum record_kind ki
         return arena_printf(arena, "%s/%s/%s", cri->options.root_dir, kinds[kind].folder, id);
 }
 
+void record_layer(const struct cri *cri, const char *id, char *ret_path, size_t size) {
+        snprintf(ret_path, size, "%s/%s/%s/upper", cri->options.root_dir, kinds[RECORD_CONTAINER].folder, id);
+}
+
 char *record_run_dir(const struct cri *cri, struct arena *arena, const char *id) {
         return arena_printf(arena, "%s/pods/%s", cri->options.run_dir, id);
 }

@@ -13,6 +13,9 @@
 
 enum record_kind { RECORD_SANDBOX, RECORD_CONTAINER, RECORD_EXIT };
 
+/* The directory of a container's writable layer. */
+void record_layer(const struct cri *cri, const char *id, char *ret_path, size_t size);
+
 /* ROOT/sandboxes/ID and so on, in @arena; NULL without memory. */
 char *record_dir(const struct cri *cri, struct arena *arena, enum record_kind kind, const char *id);
 char *record_run_dir(const struct cri *cri, struct arena *arena, const char *id);

@@ -171,6 +171,8 @@ int pod_status_conditions(const struct pod *pod, struct pod_status *status, bool
         add(status, "PodScheduled", true, NULL);
         if (pod_may_restart_all(pod))
                 add_restarting(status);
+        if (status->disruption)
+                add(status, "DisruptionTarget", true, "TerminationByKubelet")->message = status->disruption;
         set_transitions(status, before, now);
         return 0;
 }

@@ -52,6 +52,7 @@ struct pod_condition {
 struct pod_status {
         enum pod_phase phase;
         const char *reason, *message; /* "Evicted", "DeadlineExceeded"; NULL */
+        const char *disruption;       /* the message of a condition DisruptionTarget; NULL: none */
         const char *host_ip;
         const char *const *pod_ips; /* the first is podIP */
         uint32_t n_pod_ips;
@@ -73,10 +74,10 @@ const char *pod_phase_name(enum pod_phase phase);
 /* True when no container of a finished phase may start again, so the pod's sandbox can go. */
 bool pod_phase_is_final(enum pod_phase phase);
 
-/* Computes @status->conditions (PodReadyToStartContainers, Initialized, Ready, ContainersReady, PodScheduled, and
- * AllContainersRestarting where that may come) at time @now from its phase and container statuses; @sandbox_ready:
- * sandbox and network are up. @before, the status computed last, lends the transition times of what did not change; may
- * be NULL. -ENOMEM or 0. */
+/* Computes @status->conditions (PodReadyToStartContainers, Initialized, Ready, ContainersReady, PodScheduled, and where
+ * they may come AllContainersRestarting and DisruptionTarget) at time @now from its phase and container statuses;
+ * @sandbox_ready: sandbox and network are up. @before, the status computed last, lends the transition times of what did
+ * not change; may be NULL. -ENOMEM or 0. */
 int pod_status_conditions(const struct pod *pod, struct pod_status *status, bool sandbox_ready,
                           const struct pod_status *before, int64_t now);
 

@@ -192,6 +192,11 @@ class Node:
     def remove(self, file):
         os.unlink(os.path.join(self.manifests, file))
 
+    def get(self, path):
+        """What the agent's read-only endpoint answers."""
+        return subprocess.run(["curl", "-s", "--unix-socket", self.run + "/kubelet.sock", "http://localhost" + path], check=True,
+                              capture_output=True, text=True).stdout
+
     def pod_list(self):
         """The pods of the watched directory as the agent reports them: the API's objects."""
         out = subprocess.run(["curl", "-s", "--unix-socket", self.run + "/kubelet.sock", "http://localhost/pods"], capture_output=True, text=True).stdout
