@@ -297,18 +297,17 @@ static void on_collected(void *data, const struct collected *c) {
                 return;
         }
         tell_images(e, c);
-        e->images_at = now + EVICTION_IMAGES_MS;
-        if (c->freed < c->wanted)
-                e->images_at = sooner(e->images_at,
-                                      image_records_due(collector_records(e->collector), e->settings, now));
+        e->images_at = sooner(now + EVICTION_IMAGES_MS, image_records_due(collector_records(e->collector), e->settings,
+                                                                         c->freed < c->wanted, now));
         act(e);
 }
 
-/* Whether images are due: by their period, or since their file system has just become too full. */
+/* Whether images are due: by their period, since there are others, or their file system has just become too full. */
 static bool images_are_due(const struct eviction *e, int percent_before) {
         int percent = collector_percent(&e->seen[EVICTION_IMAGEFS]), high = e->settings->image_high_percent;
 
         return e->world.now(e->world.data) >= e->images_at ||
+               e->images_changed != observer_images_changed(&e->observer) ||
                (images_are_collected(e) && percent >= high && percent_before < high);
 }
 
@@ -389,9 +388,10 @@ static void look(struct eviction *e) {
                 return;
         e->busy = true;
         observe(e);
-        if (images_are_due(e, percent))
+        if (images_are_due(e, percent)) {
+                e->images_changed = observer_images_changed(&e->observer);
                 collector_run(e->collector, false);
-        else
+        } else
                 act(e);
 }
 

@@ -152,10 +152,14 @@ static void on_list(void *data, const ProtobufCMessage *response, const struct e
                 return;
         }
         image_records_begin(&c->records, c->at);
-        for (size_t i = 0; i < list->n_images; i++)
-                if (image_records_see(&c->records, list->images[i]->id, (int64_t)list->images[i]->size,
-                                      list->images[i]->pinned, c->at) < 0)
+        for (size_t i = 0; i < list->n_images; i++) {
+                const Cri__Image *image = list->images[i];
+                int64_t came = observer_image_came(c->observer, image->id);
+
+                if (image_records_see(&c->records, image->id, (int64_t)image->size, image->pinned,
+                                      came > 0 && came < c->at ? came : c->at) < 0)
                         break;
+        }
         cri_each_used_image(c->cri, on_used, c);
         image_records_end(&c->records);
         go_on(c);

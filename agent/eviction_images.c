@@ -21,7 +21,7 @@ static struct image_record *find(struct image_records *r, const char *id) {
         return NULL;
 }
 
-int image_records_see(struct image_records *r, const char *id, int64_t size, bool pinned, int64_t now) {
+int image_records_see(struct image_records *r, const char *id, int64_t size, bool pinned, int64_t came) {
         struct image_record *record = find(r, id), *more;
 
         if (!record) {
@@ -31,7 +31,7 @@ int image_records_see(struct image_records *r, const char *id, int64_t size, boo
                         return -ENOMEM;
                 r->items = more;
                 record = &r->items[r->n++];
-                *record = (struct image_record){ .id = TAKE_PTR(copy), .detected = now };
+                *record = (struct image_record){ .id = TAKE_PTR(copy), .detected = came };
         }
         record->there = true;
         record->size = size;
@@ -97,13 +97,23 @@ struct image_record *image_records_next(struct image_records *r, const struct ev
         return NULL;
 }
 
-int64_t image_records_due(const struct image_records *r, const struct eviction_settings *s, int64_t now) {
-        int64_t due = INT64_MAX;
+static int64_t later(int64_t a, int64_t b) {
+        return a > b ? a : b;
+}
+
+int64_t image_records_due(const struct image_records *r, const struct eviction_settings *s, bool space, int64_t now) {
+        int64_t due = INT64_MAX, at;
 
         for (size_t i = 0; i < r->n; i++) {
-                int64_t at = r->items[i].detected + s->image_min_age_ms;
+                const struct image_record *record = &r->items[i];
 
-                if (may_go(&r->items[i]) && at > now && at < due)
+                if (!may_go(record))
+                        continue;
+                at = record->detected + s->image_min_age_ms;
+                if (space && at > now && at < due)
+                        due = at;
+                at = later(r->began, record->used_at) + s->image_max_age_ms + 1;
+                if (s->image_max_age_ms > 0 && at > now && at < due)
                         due = at;
         }
         return due;

@@ -14,7 +14,7 @@ struct eviction_settings;
 
 struct image_record {
         char *id;
-        int64_t detected, used_at; /* seen first; in use when looked at last, 0: never */
+        int64_t detected, used_at; /* since when it is there; when it was seen in use last, 0: never */
         int64_t size;
         bool pinned, used, there, tried;
 };
@@ -27,7 +27,7 @@ struct image_records {
 
 /* A look: begin, each image that there is, each that is used, end. */
 void image_records_begin(struct image_records *records, int64_t now);
-int image_records_see(struct image_records *records, const char *id, int64_t size, bool pinned, int64_t now);
+int image_records_see(struct image_records *records, const char *id, int64_t size, bool pinned, int64_t came);
 void image_records_use(struct image_records *records, const char *id, int64_t now);
 void image_records_end(struct image_records *records);
 
@@ -37,7 +37,9 @@ struct image_record *image_records_next_old(struct image_records *records, const
 struct image_record *image_records_next(struct image_records *records, const struct eviction_settings *settings,
                                         int64_t now);
 
-/* When an unused image that is too young now may go; INT64_MAX: there is none. */
-int64_t image_records_due(const struct image_records *records, const struct eviction_settings *settings, int64_t now);
+/* When an unused image will be too old, or with @space, when one that is too young now may go to free some. INT64_MAX:
+ * there is none. */
+int64_t image_records_due(const struct image_records *records, const struct eviction_settings *settings, bool space,
+                          int64_t now);
 
 void image_records_clear(struct image_records *records);

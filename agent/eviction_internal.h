@@ -29,7 +29,8 @@ struct eviction {
         bool told_stuck; /* that no pod can be evicted */
         char *evicted_uid; /* NULL: none; else its end is waited for */
         int64_t wait_until;
-        int64_t images_at; /* when they are looked at next */
+        int64_t images_at;      /* when they are looked at next */
+        int64_t images_changed; /* observer_images_changed() when they were looked at last */
         unsigned images_failed; /* times in a row that they did not free enough */
         int64_t timer_at;
         struct eviction_counters counters;

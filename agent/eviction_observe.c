@@ -123,6 +123,27 @@ void observer_read(const struct observer *o, struct eviction_observation ret[_EV
         read_tasks(&ret[EVICTION_PIDS]);
 }
 
+/* Every image has a manifest and a config of its own among the blobs. */
+int64_t observer_images_changed(const struct observer *o) {
+        struct stat st;
+
+        return fstatat(o->imagefs, "blobs/sha256", &st, AT_SYMLINK_NOFOLLOW) < 0 ?
+                       0 :
+                       st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
+}
+
+int64_t observer_image_came(const struct observer *o, const char *id) {
+        const char *hex = strchr(id, ':');
+        char path[128];
+        struct stat st;
+
+        if (!hex || strchr(hex, '/') ||
+            snprintf(path, sizeof(path), "blobs/sha256/%s", hex + 1) >= (int)sizeof(path) ||
+            fstatat(o->imagefs, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+                return 0;
+        return st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+}
+
 void observer_read_files(const struct observer *o, struct observed_files *ret) {
         const int fds[] = { o->nodefs, o->logs };
         struct statvfs st;

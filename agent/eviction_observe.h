@@ -23,6 +23,12 @@ int observer_open(const char *root_dir, const char *logs_dir, struct observer *r
 void observer_close(struct observer *observer);
 
 void observer_read(const struct observer *observer, struct eviction_observation ret_observations[_EVICTION_SIGNALS]);
+/* When content was last added to the image store or taken away; 0: not known. */
+int64_t observer_images_changed(const struct observer *observer);
+
+/* When the image @id ("sha256:HEX") came, in milliseconds since 1970; 0: not known. */
+int64_t observer_image_came(const struct observer *observer, const char *id);
+
 void observer_read_files(const struct observer *observer, struct observed_files *ret_files);
 
 /* The most tasks that the host can have at a time. */

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import time
 
@@ -133,10 +134,11 @@ def small_disk(busybox_archive):
             for name in os.listdir(node.manifests):
                 os.unlink(os.path.join(node.manifests, name))
             wait_for("end of the pods", lambda: not node.pods(), timeout=40)
+            print(node.log()[-3000:])
             node.stop()
         finally:
             subprocess.run(["umount", "-l", node.dir], check=False)
-            os.rmdir(node.dir)
+            shutil.rmtree(node.dir)
 
 
 def filled(size, **fields):
@@ -167,8 +169,8 @@ def test_the_pod_that_fills_the_disk_goes(small_disk):
     node.write("hog.yaml", pod("hog", filled(80 << 20, name="hog")))
     status = evicted(node, "hog")
     message = re.fullmatch(r"The node was low on resource: ephemeral-storage. Threshold quantity: 64Mi, available: (\d+)Ki. "
-                           r"Container hog was using (\d+)Ki, request is 0, has larger consumption of ephemeral-storage. ", status["message"])
-    assert message and int(message[1]) < 64 * 1024 and 80 * 1024 <= int(message[2]) < 90 * 1024, status["message"]
+                           r"Container hog was using 8\d(?:Mi|\d{3}Ki), request is 0, has larger consumption of ephemeral-storage. ", status["message"])
+    assert message and int(message[1]) < 64 * 1024, status["message"]
     assert condition(status, "DisruptionTarget") == {**condition(status, "DisruptionTarget"), "status": "True", "reason": "TerminationByKubelet",
                                                      "message": status["message"]}
     pressure = node_conditions(node)["DiskPressure"]
@@ -194,7 +196,7 @@ def test_the_pod_that_takes_the_inodes_goes(small_disk):
     node.write("files.yaml", pod("files", {"name": "files", "command": ["sh", "-c", f"cd /d; for i in $(seq 18000); do : > $i; done; {SLEEP}"],
                                            "volumeMounts": MOUNT}, volumes=EMPTY_DIR))
     status = evicted(node, "files")
-    assert re.fullmatch(r"The node was low on resource: inodes. Threshold quantity: 6k, available: \d+. ", status["message"]), status["message"]
+    assert re.fullmatch(r"The node was low on resource: inodes. Threshold quantity: 6000, available: \d+. ", status["message"]), status["message"]
     assert node.status("few")["phase"] == "Running"
 
 
@@ -279,7 +281,7 @@ def test_under_pressure_dead_containers_go_first_then_images_then_pods(small_dis
 
 def test_order_of_evictions_for_memory(new_node):
     """More than was asked for goes first, then the lower priority, then what uses most; one at a time, the critical pod never."""
-    node = new_node(config=KIND + "evictionHard: {memory.available: 99%}\nevictionPressureTransitionPeriod: 1s\n")
+    node = new_node(config=KIND + "evictionHard: {}\n")
     held = "x=$(head -c {} /dev/zero | tr '\\0' x); sleep 1000"
     pods = {"large": {"command": ["sh", "-c", held.format(30000000)]}, "small": {"command": ["sh", "-c", held.format(5000000)]},
             "important": {"command": ["sh", "-c", held.format(40000000)]},
@@ -288,8 +290,11 @@ def test_order_of_evictions_for_memory(new_node):
     fields = {"important": {"priority": 1000}, "critical": {"priority": 2000000000}}
     for name, container in pods.items():
         node.write(name + ".yaml", pod(name, {"name": name, **container}, **fields.get(name, {})))
+        node.running(name)
+    node.config = KIND + "evictionHard: {memory.available: 99%}\n"
+    node.restart()
     status = evicted(node, "asked", timeout=90)
-    assert re.fullmatch(r"The node was low on resource: memory. Threshold quantity: \d+Ki, available: \d+Ki. ", status["message"]), status["message"]
+    assert re.fullmatch(r"The node was low on resource: memory. Threshold quantity: \d+, available: \d+Ki. ", status["message"]), status["message"]
     assert re.fullmatch(r"The node was low on resource: memory. .* Container large was using \d+Ki, request is 0, has larger consumption of memory. ",
                         node.status("large")["message"])
     order = [e["involvedObject"]["name"].rsplit("-", 1)[0] for e in json.loads(node.get("/events"))["items"] if e["reason"] == "Evicted"]
@@ -336,5 +341,5 @@ def test_a_fork_bomb_is_evicted(new_node):
     node.running("calm")
     node.write("bomb.yaml", pod("bomb", {"name": "bomb", "command": ["sh", "-c", "for i in $(seq 2500); do sleep 1000 & done; wait"]}))
     status = evicted(node, "bomb")
-    assert re.fullmatch(r"The node was low on resource: pids. Threshold quantity: \d+, available: \d+. ", status["message"]), status["message"]
+    assert re.fullmatch(r"The node was low on resource: pids. Threshold quantity: \d+k?, available: \d+. ", status["message"]), status["message"]
     assert node.status("calm")["phase"] == "Running"
