@@ -17,8 +17,8 @@ struct collector {
         collector_done done;
         void *data;
         struct image_records records;
-        bool all, ageing; /* ageing: still at those that are too old */
-        int64_t at;       /* when this run began */
+        bool ageing; /* still at those that are too old */
+        int64_t at;  /* when this run began */
         struct collected collected;
 
         /* the removal under way */
@@ -73,10 +73,6 @@ static void measure(struct collector *c) {
         struct eviction_observation seen[_EVICTION_SIGNALS];
         const struct eviction_observation *space = &seen[EVICTION_IMAGEFS];
 
-        if (c->all) {
-                c->collected.wanted = INT64_MAX;
-                return;
-        }
         observer_read(c->observer, seen);
         c->collected.percent = collector_percent(space);
         c->collected.capacity = space->capacity;
@@ -168,9 +164,8 @@ static void on_list(void *data, const ProtobufCMessage *response, const struct e
 void collector_run(struct collector *c, bool all) {
         static const Cri__ListImagesRequest request = CRI__LIST_IMAGES_REQUEST__INIT;
 
-        c->all = all;
         c->ageing = !all;
         c->at = c->now(c->data);
-        c->collected = (struct collected){ 0 };
+        c->collected = (struct collected){ .wanted = all ? INT64_MAX : 0 };
         cri_call(c->cri, CRI_LIST_IMAGES, &request.base, on_list, c);
 }

@@ -258,7 +258,7 @@ def test_old_images_go(small_disk, heavy_archive):
 
 def test_under_pressure_dead_containers_go_first_then_images_then_pods(small_disk, heavy_archive):
     """A pod that is done keeps its status, and is not run again after a restart."""
-    node = small_disk("evictionHard: {nodefs.available: 40%}\nimageGCHighThresholdPercent: 100\nimageMinimumGCAge: 1s\n")
+    node = small_disk("evictionHard: {nodefs.available: 40%}\nimageGCHighThresholdPercent: 100\nimageMinimumGCAge: 50ms\n")
     node.write("done.yaml", pod("done", {"name": "done", "command": ["sh", "-c", "head -c 90000000 /dev/zero > /x; echo ran; exit 0"]}, restartPolicy="Never"))
     wait_for("its end", lambda: node.status("done").get("phase") == "Succeeded")
     before = node.status("done")
