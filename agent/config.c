@@ -278,7 +278,8 @@ static int set_duration(const struct value *value, const char *name, int64_t *fi
         if (!text)
                 return want(value, name, "a duration like 1m30s", err);
         if (duration_parse(text, &ns) < 0 || ns < 0)
-                return err_set(err, EINVAL, "line %u: %s: \"%s\" is not a duration like 1m30s", value->line, name, text);
+                return err_set(err, EINVAL, "line %u: %s: \"%s\" is not a duration like 1m30s", value->line, name,
+                               text);
         if (ns > 0)
                 *field = ns / 1000000;
         return 0;

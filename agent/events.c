@@ -86,7 +86,8 @@ void events_add(struct events *events, const struct event_object *o, bool warnin
                 return;
         }
         if (o->kind)
-                log_write(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s %s: %s: %s", o->kind, o->name, reason, text);
+                log_write(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s %s: %s: %s", o->kind, o->name, reason,
+                          text);
         else
                 log_write(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "pod %s/%s%s%s: %s: %s", o->namespace_, o->name,
                           o->container ? ": container " : "", o->container ? o->container : "", reason, text);

@@ -1,4 +1,5 @@
-/* Events as Kubernetes has them: what happened to a pod or the node, in kubelet's reasons and words, for the log and for /events.
+/* Events as Kubernetes has them: what happened to a pod or the node, in kubelet's reasons and words, for the log and
+ * for /events.
  *
  * An event that repeats (same object, reason and text) is one row with a count, as kubelet's correlator does it; it
  * is logged when it is new. The ring holds the newest EVENTS_MAX rows.

@@ -196,8 +196,8 @@ struct adding {
 static bool on_add(void *data, struct worker *w) {
         struct adding *adding = data;
 
-        if (!worker_is_active(w) || (adding->limited && (!worker_has_limits(w) || !worker_sandbox(w) ||
-                                                         eviction_is_critical(worker_pod(w)))))
+        if (!worker_is_active(w) ||
+            (adding->limited && (!worker_has_limits(w) || !worker_sandbox(w) || eviction_is_critical(worker_pod(w)))))
                 return true;
         adding->n++;
         return survey_add(adding->survey, w) == 0;
@@ -298,7 +298,7 @@ static void on_collected(void *data, const struct collected *c) {
         }
         tell_images(e, c);
         e->images_at = sooner(now + EVICTION_IMAGES_MS, image_records_due(collector_records(e->collector), e->settings,
-                                                                         c->freed < c->wanted, now));
+                                                                          c->freed < c->wanted, now));
         act(e);
 }
 

@@ -1,6 +1,6 @@
-/* Keeps the node from running out of memory, disk space and tasks, as kubelet's eviction manager does: pods that use more
- * than a limit of their own are evicted, and when the node is short of something, what nothing uses is deleted and then
- * pods go, one at a time.
+/* Keeps the node from running out of memory, disk space and tasks, as kubelet's eviction manager does: pods that use
+ * more than a limit of their own are evicted, and when the node is short of something, what nothing uses is deleted and
+ * then pods go, one at a time.
  *
  *   eviction_settings   what is configured             eviction_observe   what the node has left
  *   eviction_decide     which threshold acts           eviction_survey    what pods use
@@ -35,8 +35,8 @@ struct pod;
 struct pool;
 struct worker;
 
-#define EVICTION_CLEANUP_MS (30 * 1000)       /* how long an evicted pod's end is waited for before the next may go */
-#define EVICTION_IMAGES_MS (5 * 60 * 1000)    /* between two looks at images */
+#define EVICTION_CLEANUP_MS (30 * 1000)    /* how long an evicted pod's end is waited for before the next may go */
+#define EVICTION_IMAGES_MS (5 * 60 * 1000) /* between two looks at images */
 
 /* What it needs of the rest; all outlives it. */
 struct eviction_world {

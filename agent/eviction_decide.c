@@ -99,8 +99,7 @@ void eviction_decide(const struct eviction_settings *s, const struct eviction_ob
         struct eviction_verdict verdict = { .threshold = -1, .next = INT64_MAX };
 
         for (int i = 0; i < EVICTION_THRESHOLDS; i++) {
-                bool met = is_met(s, observations, i, false) ||
-                           (state->acts[i] && is_met(s, observations, i, true));
+                bool met = is_met(s, observations, i, false) || (state->acts[i] && is_met(s, observations, i, true));
 
                 if (!met)
                         state->first_met[i] = 0;
@@ -110,9 +109,9 @@ void eviction_decide(const struct eviction_settings *s, const struct eviction_ob
                         state->condition_met[signals[eviction_threshold_signal(i)].condition] = now;
                 state->acts[i] = met && grace_is_over(s, i, state->first_met[i], now, &verdict);
                 /* memory goes before all else */
-                if (state->acts[i] && (verdict.threshold < 0 ||
-                                       (eviction_threshold_signal(i) == EVICTION_MEMORY &&
-                                        eviction_threshold_signal(verdict.threshold) != EVICTION_MEMORY)))
+                if (state->acts[i] &&
+                    (verdict.threshold < 0 || (eviction_threshold_signal(i) == EVICTION_MEMORY &&
+                                               eviction_threshold_signal(verdict.threshold) != EVICTION_MEMORY)))
                         verdict.threshold = i;
         }
         decide_conditions(s, now, state, &verdict);
@@ -145,8 +144,7 @@ void eviction_met(const struct eviction_settings *s, const struct eviction_state
         enum eviction_signal signal;
 
         for (int i = 0; i < threshold; i++)
-                if (state->acts[i] &&
-                    strcmp(eviction_signal_resource(eviction_threshold_signal(i)), resource) == 0) {
+                if (state->acts[i] && strcmp(eviction_signal_resource(eviction_threshold_signal(i)), resource) == 0) {
                         threshold = i;
                         break;
                 }

@@ -56,7 +56,8 @@ bool eviction_is_hard(const struct eviction_settings *settings, int threshold);
 /* The grace period in seconds for a pod whose own is @own_seconds. */
 int64_t eviction_grace(const struct eviction_settings *settings, int threshold, int64_t own_seconds);
 
-/* The threshold's quantity and what is left, for the message: of the first acting threshold of @threshold's resource. */
+/* The threshold's quantity and what is left, for the message: of the first acting threshold of @threshold's resource.
+ */
 void eviction_met(const struct eviction_settings *settings, const struct eviction_state *state,
                   const struct eviction_observation *observations, int threshold, struct quantity *ret_quantity,
                   struct quantity *ret_available);

@@ -20,13 +20,13 @@ struct eviction {
         struct eviction_state state;
         struct eviction_verdict verdict;
         int64_t changed_at[_EVICTION_CONDITIONS]; /* when the condition last changed */
-        struct observed_files counted; /* when pods' files were counted last */
+        struct observed_files counted;            /* when pods' files were counted last */
         bool ever_counted, count_again;
 
         bool busy;       /* between a look and its end */
         bool reclaiming; /* images are deleted because of pressure, not for their own sake */
         bool stopped;
-        bool told_stuck; /* that no pod can be evicted */
+        bool told_stuck;   /* that no pod can be evicted */
         char *evicted_uid; /* NULL: none; else its end is waited for */
         int64_t wait_until;
         int64_t images_at;      /* when they are looked at next */

@@ -17,8 +17,8 @@ static const struct words {
         [DISK_PRESSURE] = { "KubeletHasDiskPressure", "kubelet has disk pressure", "NodeHasDiskPressure",
                             "KubeletHasNoDiskPressure", "kubelet has no disk pressure", "NodeHasNoDiskPressure" },
         [PID_PRESSURE] = { "KubeletHasInsufficientPID", "kubelet has insufficient PID available",
-                           "NodeHasInsufficientPID", "KubeletHasSufficientPID",
-                           "kubelet has sufficient PID available", "NodeHasSufficientPID" },
+                           "NodeHasInsufficientPID", "KubeletHasSufficientPID", "kubelet has sufficient PID available",
+                           "NodeHasSufficientPID" },
 };
 
 void eviction_say(struct eviction *e, bool warning, const char *reason, const char *format, ...) {

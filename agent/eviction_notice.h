@@ -1,5 +1,6 @@
-/* A notice that tasks have to wait for memory: the kernel's pressure stall information (Documentation/accounting/psi.rst).
- * Memory can run out much faster than anybody looks; with this nobody has to look often.
+/* A notice that tasks have to wait for memory: the kernel's pressure stall information
+ * (Documentation/accounting/psi.rst). Memory can run out much faster than anybody looks; with this nobody has to look
+ * often.
  */
 #pragma once
 

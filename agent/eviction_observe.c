@@ -137,8 +137,7 @@ int64_t observer_image_came(const struct observer *o, const char *id) {
         char path[128];
         struct stat st;
 
-        if (!hex || strchr(hex, '/') ||
-            snprintf(path, sizeof(path), "blobs/sha256/%s", hex + 1) >= (int)sizeof(path) ||
+        if (!hex || strchr(hex, '/') || snprintf(path, sizeof(path), "blobs/sha256/%s", hex + 1) >= (int)sizeof(path) ||
             fstatat(o->imagefs, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
                 return 0;
         return st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;

@@ -34,5 +34,6 @@ void observer_read_files(const struct observer *observer, struct observed_files 
 /* The most tasks that the host can have at a time. */
 int64_t observer_pids_max(void);
 
-/* MemTotal, and what is free or holds files that can go: kubelet's working set is the difference. From /proc/meminfo. */
+/* MemTotal, and what is free or holds files that can go: kubelet's working set is the difference. From /proc/meminfo.
+ */
 int observer_parse_memory(const char *text, struct eviction_observation *ret_memory);

@@ -10,8 +10,8 @@
 #include "lib/err.h"
 
 static const char *const signal_names[_EVICTION_SIGNALS] = {
-        [EVICTION_MEMORY] = "memory.available",          [EVICTION_NODEFS] = "nodefs.available",
-        [EVICTION_NODEFS_INODES] = "nodefs.inodesFree",  [EVICTION_IMAGEFS] = "imagefs.available",
+        [EVICTION_MEMORY] = "memory.available",           [EVICTION_NODEFS] = "nodefs.available",
+        [EVICTION_NODEFS_INODES] = "nodefs.inodesFree",   [EVICTION_IMAGEFS] = "imagefs.available",
         [EVICTION_IMAGEFS_INODES] = "imagefs.inodesFree", [EVICTION_PIDS] = "pid.available",
 };
 
@@ -255,8 +255,7 @@ int eviction_settings_finish(struct eviction_settings *s, struct err **err) {
                     (r = put_threshold(signal_names[i], default_hard[i], &s->hard[i], err)) < 0)
                         return r;
                 if (s->soft[i].kind != AMOUNT_NONE && s->soft_grace_ms[i] < 0)
-                        return err_set(err, EINVAL,
-                                       "grace period must be specified for the soft eviction threshold %s",
+                        return err_set(err, EINVAL, "grace period must be specified for the soft eviction threshold %s",
                                        signal_names[i]);
         }
         return check_images(s, err);

@@ -52,7 +52,7 @@ struct eviction_settings {
         bool has_hard;       /* evictionHard was given at all */
         bool merge_defaults; /* mergeDefaultEvictionSettings */
         int64_t transition_ms;
-        int max_pod_grace; /* seconds; negative: the pod's own */
+        int max_pod_grace;                                /* seconds; negative: the pod's own */
         struct quantity reserved[2][_RESERVED_RESOURCES]; /* the system's and kubelet's */
         bool pids_reserved;                               /* one of them says how many */
         int image_high_percent, image_low_percent;

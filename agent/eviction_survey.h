@@ -14,8 +14,8 @@ struct cgroups;
 struct survey;
 struct worker;
 
-/* @changed_only: pods that used no CPU time since their files were counted last are left out (known is false): they have
- * written nothing. NULL without memory. */
+/* @changed_only: pods that used no CPU time since their files were counted last are left out (known is false): they
+ * have written nothing. NULL without memory. */
 struct survey *survey_new(const struct cgroups *cgroups, bool changed_only);
 
 /* Adds the worker's pod. -ENOMEM or 0. */

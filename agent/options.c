@@ -435,8 +435,9 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
                 return err_wrap(err, "%s", o.config);
         if ((r = read_flags(argc, argv, NULL, &o, err)) < 0)
                 return r;
-        if (!o.show_help && !o.show_version && ((r = fill_defaults(&o, err)) < 0 || (r = check(&o, err)) < 0 ||
-                                                  (r = eviction_settings_finish(&o.eviction, err)) < 0))
+        if (!o.show_help && !o.show_version &&
+            ((r = fill_defaults(&o, err)) < 0 || (r = check(&o, err)) < 0 ||
+             (r = eviction_settings_finish(&o.eviction, err)) < 0))
                 return r;
         *ret_options = o;
         o = (struct options){ 0 };

@@ -525,10 +525,8 @@ static int write_node(void *data, struct json_writer *w) {
 }
 
 static const struct endpoint_route routes[] = {
-        { "/pods", write_pods, NULL },
-        { "/events", write_events, NULL },
-        { "/node", write_node, NULL },
-        { "/metrics", NULL, write_metrics },
+        { "/pods", write_pods, NULL }, { "/events", write_events, NULL },
+        { "/node", write_node, NULL }, { "/metrics", NULL, write_metrics },
         { NULL, NULL, NULL },
 };
 

@@ -115,7 +115,7 @@ struct cri_container_info {
         const char *image_id;  /* "sha256:HEX" */
         const char *log_path;  /* absolute; "" without a log */
         const char *root;      /* the container's root as the host can open it, /proc/PID/root; NULL unless running */
-        const char *layer;   /* the directory of its writable layer */
+        const char *layer;     /* the directory of its writable layer */
         const char *cgroup;
         uint32_t uid, gid; /* of its first process */
         const uint32_t *groups;

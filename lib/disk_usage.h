@@ -1,5 +1,5 @@
-/* What a directory and all below it take on the disk, as du counts it: allocated blocks, a file with several links once,
- * nothing of other file systems.
+/* What a directory and all below it take on the disk, as du counts it: allocated blocks, a file with several links
+ * once, nothing of other file systems.
  *
  * For trees that a container may be writing to: no link is followed, nothing outside the tree is counted, and neither
  * its depth nor the length of its paths hides anything. Blocks.
@@ -19,6 +19,6 @@ struct disk_usage {
         bool partial;           /* there is more than was looked at: the figures are a lower bound */
 };
 
-/* Adds up @path, a directory or a file, looking at @inodes_max entries at most (0: DISK_USAGE_INODES_MAX). What vanishes
- * meanwhile is left out. Returns 0, or a negative errno when @path itself cannot be opened. */
+/* Adds up @path, a directory or a file, looking at @inodes_max entries at most (0: DISK_USAGE_INODES_MAX). What
+ * vanishes meanwhile is left out. Returns 0, or a negative errno when @path itself cannot be opened. */
 int disk_usage_read(const char *path, uint64_t inodes_max, struct disk_usage *ret_usage, struct err **err);
