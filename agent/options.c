@@ -113,7 +113,7 @@ static const char help_text[] =
         "  --cni-bin-dir DIR         CNI plugins (/opt/cni/bin)\n"
         "  --libexec-dir DIR         where nacelle-shim is (beside the agent, or its libexec)\n"
         "  --max-pods N              pods at most (250)\n"
-        "  --read-only-port PORT     RUN-DIR/kubelet.sock's /pods, /events, /metrics, /healthz over TCP (off)\n"
+        "  --read-only-port PORT     RUN-DIR/kubelet.sock's /pods, /events, /node, /metrics, /healthz over TCP (off)\n"
         "  --eviction-hard SIGNAL<AMOUNT,...\n"
         "                            pods are evicted when less is left; signals are memory.available,\n"
         "                            nodefs.available, nodefs.inodesFree, imagefs.available,\n"

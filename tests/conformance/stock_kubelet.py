@@ -56,7 +56,8 @@ def make_cgroup(path):
 
 
 class Kubelet:
-    def __init__(self, node, config=""):
+    def __init__(self, node, config="", without=(), flags=()):
+        """@config: further lines; @without: fields of CONFIG that are left out."""
         self.node = node
         make_cgroup(node.cgroup)
         self.dir = tempfile.mkdtemp(prefix="nacelle-kubelet-", dir="/var/tmp")
@@ -64,10 +65,12 @@ class Kubelet:
         os.makedirs(self.static)
         self.port = free_port()
         with open(self.dir + "/config.yaml", "w") as f:
-            f.write(CONFIG.format(dir=self.dir, socket=node.socket, cgroup=node.cgroup, port=self.port) + config)
+            kept = [line for line in CONFIG.splitlines(True) if line.split(":")[0] not in without]
+            f.write("".join(kept).format(dir=self.dir, socket=node.socket, cgroup=node.cgroup, port=self.port) + config)
         self.log = open(self.dir + "/log", "wb")
         self.process = subprocess.Popen([PEERS + "/kubelet", "--config", self.dir + "/config.yaml", "--root-dir", self.dir + "/root",
-                                         "--cert-dir", self.dir + "/pki", "--hostname-override", "stock", "--v=2"], stdout=self.log, stderr=self.log)
+                                         "--cert-dir", self.dir + "/pki", "--hostname-override", "stock", "--v=2", *flags],
+                                        stdout=self.log, stderr=self.log)
 
     def get(self, path):
         url = f"https://127.0.0.1:{self.port}{path}"

@@ -71,6 +71,13 @@ static void test_refusals(void **state) {
                   "--hostname-override: \"Upper\" is not a lowercase RFC 1123 subdomain" },
                 { { "--read-only-port", "65536" }, "--read-only-port: 65536 is not a port" },
                 { { "--read-only-port", "x" }, "--read-only-port: \"x\" is not a number" },
+                { { "--eviction-hard", "memory.available>1" }, "--eviction-hard: \"memory.available>1\" has no <" },
+                { { "--eviction-soft-grace-period", "x=1s" },
+                  "--eviction-soft-grace-period: unsupported eviction signal x" },
+                { { "--eviction-max-pod-grace-period", "1s" },
+                  "--eviction-max-pod-grace-period: \"1s\" is not a number" },
+                { { "--minimum-image-ttl-duration", "2" },
+                  "--minimum-image-ttl-duration: \"2\" is not a duration like 1m30s" },
                 { { "--log-level", "loud" }, "--log-level: \"loud\" is none of error, warning, info, debug" },
                 { { "--runtime-only=maybe" }, "--runtime-only: \"maybe\" is neither true nor false" },
         };
@@ -102,6 +109,12 @@ static void test_config(void **state) {
                                   "allowedUnsafeSysctls: [net.core.somaxconn, 'kernel.msg*']\n"
                                   "maxPods: 7\nserializeImagePulls: true\n"
                                   "crashLoopBackOff: {maxContainerRestartPeriod: 1m}\n"
+                                  "evictionHard: {memory.available: 1Gi}\nevictionSoft: {pid.available: 5%}\n"
+                                  "evictionSoftGracePeriod: {pid.available: 1m}\nevictionMaxPodGracePeriod: -1\n"
+                                  "evictionPressureTransitionPeriod: 30s\nmergeDefaultEvictionSettings: true\n"
+                                  "imageGCHighThresholdPercent: 70\nimageGCLowThresholdPercent: 60\n"
+                                  "imageMinimumGCAge: 0s\nimageMaximumGCAge: 24h\nsystemReserved: {pid: '100'}\n"
+                                  "localStorageCapacityIsolation: false\nenforceNodeAllocatable: [none]\n"
                                   "tracing: {endpoint: 'collector:1', samplingRatePerMillion: 1000000}\n");
         const char *args[] = { "--pod-cidr", "10.2.0.0/16", "--config", path, NULL };
         struct options o;
@@ -118,6 +131,17 @@ static void test_config(void **state) {
         assert_int_equal(o.trace_per_million, 1000000);
         assert_int_equal(o.max_parallel_pulls, 1);
         assert_int_equal(o.crash_back_off_max, 60);
+        assert_int_equal(quantity_units(o.eviction.hard[EVICTION_MEMORY].quantity), 1 << 30);
+        assert_int_equal(o.eviction.hard[EVICTION_NODEFS].kind, AMOUNT_SHARE); /* merged */
+        assert_int_equal(o.eviction.soft_grace_ms[EVICTION_PIDS], 60000);
+        assert_int_equal(o.eviction.max_pod_grace, -1);
+        assert_int_equal(o.eviction.transition_ms, 30000);
+        assert_int_equal(o.eviction.image_high_percent, 70);
+        assert_int_equal(o.eviction.image_min_age_ms, 120000); /* 0s is the default */
+        assert_int_equal(o.eviction.image_max_age_ms, 24 * 3600 * 1000);
+        assert_int_equal(eviction_reserved(&o.eviction, RESERVED_PIDS), 100);
+        assert_false(o.eviction.local_storage);
+        assert_false(o.eviction.enforce);
         options_deinit(&o);
         unlink(path);
 }
@@ -138,6 +162,15 @@ static void test_config_refusals(void **state) {
                 { KIND "clusterDNS: x\n", "line 3: clusterDNS: wants a list, not a string" },
                 { KIND "containerLogMaxSize: big\n",
                   "line 3: containerLogMaxSize: wants a size like 10Mi, not a string" },
+                { KIND "evictionHard: [x]\n", "line 3: evictionHard: wants a map, not a list" },
+                { KIND "evictionHard: {memory.available: 5}\n",
+                  "line 3: evictionHard: wants a string for each key, not a number" },
+                { KIND "evictionSoft:\n  disk: 1Gi\n", "line 4: evictionSoft: unsupported eviction signal disk" },
+                { KIND "evictionSoft: {memory.available: 1Gi}\n", "grace period must be specified for the soft" },
+                { KIND "imageMinimumGCAge: 5\n",
+                  "line 3: imageMinimumGCAge: wants a duration like 1m30s, not a number" },
+                { KIND "imageGCHighThresholdPercent: 101\n", "101 must be between 0 and 100" },
+                { KIND "mergeDefaultEvictionSettings: 1\n", "wants true or false, not a number" },
                 { KIND "tracing: on\n", "line 3: tracing: wants a map, not " },
                 { KIND "tracing: {endpoint: 1}\n", "line 3: tracing.endpoint: wants a string, not a number" },
                 { KIND "tracing: {endpoint: 'http://x:1'}\n",

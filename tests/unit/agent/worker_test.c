@@ -481,22 +481,12 @@ static void test_take_up_of_a_finished_pod(void **state) {
         ",\"restartPolicy\":\"Never\",\"restartPolicyRules\":[{\"action\":\"" action                                   \
         "\",\"exitCodes\":{\"operator\":\"In\",\"values\":[" codes "]}}]"
 
-static const char restart_all[] = POD("\"restartPolicy\":\"Never\",\"initContainers\":[" C("i", "") "," C(
-        "car",
-        ",\"restartPolicy\":\"Always\"") "],\"containers\":[" C("a",
-                                                                RULE("42",
-                                                                     "RestartAllContainers")) "," C("b",
-                                                                                                    ",\"lifecycle"
-                                                                                                    "\":{"
-                                                                                                    "\"preStop\":"
-                                                                                                    "{\"exec\":{"
-                                                                                                    "\"command\":"
-                                                                                                    "[\"down\"]}}"
-                                                                                                    "}") "," C("d"
-                                                                                                               "o"
-                                                                                                               "n"
-                                                                                                               "e",
-                                                                                                               "") "]");
+/* clang-format off */
+static const char restart_all[] = POD("\"restartPolicy\":\"Never\","
+        "\"initContainers\":[" C("i", "") "," C("car", ",\"restartPolicy\":\"Always\"") "],"
+        "\"containers\":[" C("a", RULE("42", "RestartAllContainers")) ","
+        C("b", ",\"lifecycle\":{\"preStop\":{\"exec\":{\"command\":[\"down\"]}}}") "," C("done", "") "]");
+/* clang-format on */
 
 static void begin_restart_all(struct world *w) {
         begin(w, restart_all);
@@ -630,6 +620,62 @@ static void test_take_up_without_records(void **state) {
                 world_expect_status(w, "\"restartCount\":0");
                 world_free(w);
         }
+/* Ends within the eviction's grace; its containers and logs go, its status stays, after a restart too. */
+static void test_eviction(void **state) {
+        static const char json[] = POD("\"terminationGracePeriodSeconds\":60,\"containers\":[" C("a", "") "]");
+        struct worker_found nothing = { .sandbox_id = NULL };
+        struct world *w = *state;
+
+        begin(w, json);
+        assert_true(worker_is_active(w->worker));
+        worker_evict(w->worker, "The node was low on resource: x. ", 7, true);
+        assert_false(worker_is_active(w->worker));
+        worker_evict(w->worker, "Again. ", 1, false); /* it ends already */
+        world_run(w);
+        world_expect(w, "run s0; start a#0; stop a 7; stop sandbox; rm sandbox");
+        assert_null(worker_sandbox(w->worker));
+        world_expect_status(w, "\"phase\":\"Failed\"");
+        world_expect_status(w, "\"reason\":\"Evicted\"");
+        world_expect_status(w, "\"type\":\"DisruptionTarget\"");
+        world_expect_status(w, "\"terminated\"");
+
+        worker_free(w->worker);
+        world_pod(w, json);
+        worker_take_up(w->worker, &nothing);
+        world_run(w);
+        world_expect(w, "");
+        world_expect_status(w, "\"message\":\"The node was low on resource: x. \"");
+        world_expect_status(w, "\"reason\":\"TerminationByKubelet\"");
+        world_expect_status(w, "\"terminated\"");
+        worker_delete(w->worker);
+        world_run(w);
+        assert_true(w->gone);
+}
+
+/* What is left of a pod that is done may go before the pod does; it is not run again for that. */
+static void test_discarding_a_finished_pod(void **state) {
+        static const char json[] = POD("\"restartPolicy\":\"Never\",\"containers\":[" C("a", "") "]");
+        struct worker_found nothing = { .sandbox_id = NULL };
+        struct world *w = *state;
+
+        begin(w, json);
+        assert_false(worker_discard(w->worker));
+        world_exit(w, "a", 0);
+        assert_true(worker_discard(w->worker));
+        assert_true(worker_is_discarding(w->worker));
+        world_run(w);
+        assert_false(worker_is_discarding(w->worker));
+        assert_false(worker_discard(w->worker));
+        world_expect(w, "run s0; start a#0; stop sandbox; rm sandbox");
+        world_expect_status(w, "\"phase\":\"Succeeded\"");
+
+        worker_free(w->worker);
+        world_pod(w, json);
+        worker_take_up(w->worker, &nothing);
+        world_run(w);
+        world_expect(w, "");
+        world_expect_status(w, "\"phase\":\"Succeeded\"");
+        world_expect_status(w, "\"reason\":\"Completed\"");
 }
 
 int main(void) {
@@ -661,6 +707,8 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_liveness_restarts, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_readiness_decides_ready, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_startup_gates_the_others, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_eviction, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_discarding_a_finished_pod, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_take_up, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_take_up_of_a_finished_pod, setup, teardown),
                 cmocka_unit_test(test_take_up_without_records),
