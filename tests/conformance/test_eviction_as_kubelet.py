@@ -137,7 +137,7 @@ def test_under_pressure_for_memory():
     """Both are short of it from the beginning, and act a minute later: the same words, and the same order of those that a request or
     their usage tell apart."""
     sides = Sides(PRESSURE)
-    held = "x=$(head -c {} /dev/zero | tr '\\0' x); sleep 1000"
+    held = "x=$(head -c {} /dev/zero | tr '\\0' x); sleep 1000; :"
     names = ["large", "small", "asked"]
     try:
         for name, size, asks in (("large", 50000000, {}), ("small", 2000000, {}), ("asked", 60000000, {"requests": {"memory": "1Gi"}})):

@@ -282,7 +282,7 @@ def test_under_pressure_dead_containers_go_first_then_images_then_pods(small_dis
 def test_order_of_evictions_for_memory(new_node):
     """More than was asked for goes first, then the lower priority, then what uses most; one at a time, the critical pod never."""
     node = new_node(config=KIND + "evictionHard: {}\n")
-    held = "x=$(head -c {} /dev/zero | tr '\\0' x); sleep 1000"
+    held = "x=$(head -c {} /dev/zero | tr '\\0' x); sleep 1000; :"
     pods = {"large": {"command": ["sh", "-c", held.format(30000000)]}, "small": {"command": ["sh", "-c", held.format(5000000)]},
             "important": {"command": ["sh", "-c", held.format(40000000)]},
             "asked": {"command": ["sh", "-c", held.format(50000000)], "resources": {"requests": {"memory": "1Gi"}}},
