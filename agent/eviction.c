@@ -9,7 +9,6 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/handle.h"
-#include "lib/log.h"
 
 static void look(struct eviction *e);
 
@@ -17,10 +16,6 @@ static int64_t now_of(void *data) {
         struct eviction *e = data;
 
         return e->world.now(e->world.data);
-}
-
-static void each_worker(struct eviction *e, bool (*each)(void *data, struct worker *worker), void *data) {
-        e->world.each_worker(e->world.data, each, data);
 }
 
 /* -- when to look ------------------------------------------------------------------------------------------ */
@@ -33,7 +28,7 @@ static void on_timer(uv_timer_t *timer) {
 }
 
 static void set_timer(struct eviction *e, int64_t at) {
-        int64_t now = now_of(e);
+        int64_t now = eviction_now(e);
 
         if (e->stopped || at == e->timer_at)
                 return;
@@ -42,14 +37,8 @@ static void set_timer(struct eviction *e, int64_t at) {
         uv_timer_start(e->timer, on_timer, at > now ? (uint64_t)(at - now) : 0, 0);
 }
 
-/* Whether some pod can be evicted, and whether one has limits of its own. */
-struct watched {
-        bool active, limited;
-        bool hold; /* held to their limits at all */
-};
-
 static bool on_watched(void *data, struct worker *w) {
-        struct watched *watched = data;
+        struct eviction_watched *watched = data;
 
         if (worker_is_active(w)) {
                 watched->active = true;
@@ -58,19 +47,11 @@ static bool on_watched(void *data, struct worker *w) {
         return !watched->limited;
 }
 
-static struct watched find_watched(struct eviction *e) {
-        struct watched watched = { .hold = e->settings->local_storage };
+struct eviction_watched eviction_watched(struct eviction *e) {
+        struct eviction_watched watched = { .hold = e->settings->local_storage };
 
-        each_worker(e, on_watched, &watched);
+        eviction_each_worker(e, on_watched, &watched);
         return watched;
-}
-
-static int64_t sooner(int64_t a, int64_t b) {
-        return a < b ? a : b;
-}
-
-static bool images_are_collected(const struct eviction *e) {
-        return e->settings->image_high_percent < 100 || e->settings->image_max_age_ms > 0;
 }
 
 /* How long the images' file system cannot reach its high threshold. */
@@ -78,26 +59,27 @@ static int64_t images_rest(const struct eviction *e) {
         const struct eviction_observation *space = &e->seen[EVICTION_IMAGEFS];
         int64_t left = space->available - space->capacity / 100 * (101 - e->settings->image_high_percent);
 
-        if (!images_are_collected(e) || !space->known || left < 0)
+        if (!eviction_collects_images(e) || !space->known || left < 0)
                 return EVICTION_REST_MS;
         return left / EVICTION_BYTES_PER_MS < EVICTION_LOOK_MS ? EVICTION_LOOK_MS : left / EVICTION_BYTES_PER_MS;
 }
 
 static void schedule(struct eviction *e) {
-        struct watched watched = find_watched(e);
-        int64_t now = now_of(e), next = e->images_at;
+        struct eviction_watched watched = eviction_watched(e);
+        int64_t now = eviction_now(e), next = e->images_at;
 
         if (watched.limited || e->verdict.conditions)
-                next = sooner(next, now + EVICTION_LOOK_MS);
+                next = eviction_sooner(next, now + EVICTION_LOOK_MS);
         else if (watched.active)
-                next = sooner(next, now + sooner(eviction_rest(e->settings, e->seen), images_rest(e)));
-        next = sooner(next, e->verdict.next);
+                next = eviction_sooner(next,
+                                       now + eviction_sooner(eviction_rest(e->settings, e->seen), images_rest(e)));
+        next = eviction_sooner(next, e->verdict.next);
         if (e->evicted_uid)
-                next = sooner(next, e->wait_until);
+                next = eviction_sooner(next, e->wait_until);
         set_timer(e, next < now ? now : next);
 }
 
-static void finish(struct eviction *e) {
+void eviction_finish(struct eviction *e) {
         e->busy = e->reclaiming = false;
         schedule(e);
 }
@@ -107,292 +89,36 @@ static void on_notice(void *data) {
         look(data);
 }
 
-/* -- pods go ----------------------------------------------------------------------------------------------- */
-
-struct find {
-        const char *uid;
-        struct worker *found;
-};
-
-static bool on_find(void *data, struct worker *w) {
-        struct find *find = data;
-
-        if (strcmp(worker_pod(w)->metadata.uid, find->uid) == 0)
-                find->found = w;
-        return !find->found;
-}
-
-static struct worker *find_worker(struct eviction *e, const char *uid) {
-        struct find find = { .uid = uid };
-
-        each_worker(e, on_find, &find);
-        return find.found;
-}
-
-/* Evicts it and waits for its end before anything else is done. */
-static bool evict(struct eviction *e, const struct pod *pod, const char *message, int64_t grace, bool disruption) {
-        struct worker *w = find_worker(e, pod->metadata.uid);
-
-        if (!w || !worker_is_active(w) || eviction_is_critical(pod))
-                return false;
-        free(e->evicted_uid);
-        e->evicted_uid = strdup(pod->metadata.uid);
-        e->wait_until = now_of(e) + grace * 1000 + EVICTION_CLEANUP_MS;
-        worker_evict(w, message, grace, disruption);
-        return true;
-}
-
-static bool is_waiting(struct eviction *e) {
-        struct worker *w = e->evicted_uid ? find_worker(e, e->evicted_uid) : NULL;
-
-        if (w && (worker_holds(w) || worker_is_discarding(w)) && now_of(e) < e->wait_until)
-                return true;
-        free(TAKE_PTR(e->evicted_uid));
-        return false;
-}
-
-static void evict_first(struct eviction *e, struct survey *survey) {
-        enum eviction_signal signal = eviction_threshold_signal(e->verdict.threshold);
-        struct quantity quantity, available;
-        char message[EVICTION_MESSAGE_MAX];
-        size_t n = 0;
-        struct eviction_pod *pods = survey_pods(survey, &n);
-
-        eviction_rank(pods, n, signal, e->observer.layout);
-        eviction_met(e->settings, &e->state, e->seen, e->verdict.threshold, &quantity, &available);
-        for (size_t i = 0; i < n; i++) {
-                const struct opt_int *own = &pods[i].pod->spec.termination_grace_period;
-                int64_t grace = eviction_grace(e->settings, e->verdict.threshold, own->set ? own->value : 30);
-
-                eviction_message(&pods[i], signal, quantity, available, message);
-                if (!evict(e, pods[i].pod, message, grace, true))
-                        continue;
-                e->counters.evictions[signal]++;
-                return;
-        }
-        if (!e->told_stuck)
-                log_warning("the node is low on %s, but there is no pod that could be evicted",
-                            eviction_signal_resource(signal));
-        e->told_stuck = true;
-}
-
-static void on_ranked(void *data, struct survey *survey) {
-        struct eviction *e = data;
-
-        if (!e->stopped && e->verdict.threshold >= 0)
-                evict_first(e, survey);
-        survey_free(survey);
-        if (!e->stopped)
-                finish(e);
-}
-
-struct adding {
-        struct eviction *e;
-        struct survey *survey;
-        bool limited;
-        size_t n;
-};
-
-static bool on_add(void *data, struct worker *w) {
-        struct adding *adding = data;
-
-        if (!worker_is_active(w) ||
-            (adding->limited && (!worker_has_limits(w) || !worker_sandbox(w) || eviction_is_critical(worker_pod(w)))))
-                return true;
-        adding->n++;
-        return survey_add(adding->survey, w) == 0;
-}
-
-/* Measures the pods in question and goes on with @done. False: there are none. */
-static bool measure_pods(struct eviction *e, bool limited, void (*done)(void *data, struct survey *survey)) {
-        struct adding adding = { e, survey_new(e->world.cgroups, limited), limited, 0 };
-
-        if (!adding.survey)
-                return false;
-        each_worker(e, on_add, &adding);
-        if (adding.n == 0) {
-                survey_free(adding.survey);
-                return false;
-        }
-        survey_run(adding.survey, e->world.pool, done, e);
-        return true;
-}
-
-static void choose_pod(struct eviction *e) {
-        if (!measure_pods(e, false, on_ranked))
-                finish(e);
-}
-
-/* -- what nothing uses goes first -------------------------------------------------------------------------- */
-
-static bool is_disk(enum eviction_signal signal) {
-        return signal != EVICTION_MEMORY && signal != EVICTION_PIDS;
-}
-
-static bool on_discard(void *data, struct worker *w) {
-        bool *any = data;
-
-        *any |= worker_discard(w);
-        return true;
-}
-
-/* After images were deleted for the pressure's sake: if that was enough, no pod has to go. */
-static void reclaimed(struct eviction *e) {
-        struct eviction_observation seen[_EVICTION_SIGNALS];
-
-        observer_read(&e->observer, seen);
-        if (eviction_resolved(e->settings, seen)) {
-                log_info("the node's pressure was reduced without evicting pods");
-                finish(e);
-                return;
-        }
-        choose_pod(e);
-}
-
-/* Where images are on a disk of their own, each file system gets back what is on it. */
-static void reclaim(struct eviction *e) {
-        enum eviction_signal signal = eviction_threshold_signal(e->verdict.threshold);
-        bool apart = e->observer.layout == LAYOUT_IMAGES_APART, containers = false;
-        bool images = signal == EVICTION_IMAGEFS || signal == EVICTION_IMAGEFS_INODES;
-
-        eviction_say(e, true, "EvictionThresholdMet", "Attempting to reclaim %s", eviction_signal_resource(signal));
-        if (is_disk(signal) && (!apart || !images))
-                each_worker(e, on_discard, &containers);
-        if (containers)
-                finish(e); /* their layers go now, and then more images are unused: the next look sees what that gave */
-        else if (is_disk(signal) && (!apart || images)) {
-                e->reclaiming = true;
-                collector_run(e->collector, true);
-        } else
-                choose_pod(e);
-}
-
-/* -- images ------------------------------------------------------------------------------------------------ */
-
-static void tell_images(struct eviction *e, const struct collected *c) {
-        if (c->wanted == 0 || c->freed >= c->wanted) {
-                e->images_failed = 0;
-                return;
-        }
-        eviction_say(e, true, "FreeDiskSpaceFailed",
-                     "Insufficient free disk space on the node's image filesystem (%d%% of %.1f GiB used). Failed to "
-                     "free sufficient space by deleting unused images (freed %lld bytes). Investigate disk usage, as "
-                     "it could be used by active images, logs, volumes, or other data.",
-                     c->percent, (double)c->capacity / (double)(1 << 30), (long long)c->freed);
-        if (e->images_failed++ > 0)
-                eviction_say(e, true, "ImageGCFailed", "unused images do not free enough of the image filesystem");
-}
-
-static void act(struct eviction *e);
-
-/* Those that are too young now are looked at when they are not, if they could help. */
-static void on_collected(void *data, const struct collected *c) {
-        struct eviction *e = data;
-        int64_t now = now_of(e);
-
-        e->counters.images_by_age += c->by_age;
-        e->counters.images_by_space += c->by_space;
-        if (e->reclaiming) {
-                reclaimed(e);
-                return;
-        }
-        tell_images(e, c);
-        e->images_at = sooner(now + EVICTION_IMAGES_MS, image_records_due(collector_records(e->collector), e->settings,
-                                                                          c->freed < c->wanted, now));
-        act(e);
-}
-
-/* Whether images are due: by their period, since there are others, or their file system has just become too full. */
-static bool images_are_due(const struct eviction *e, int percent_before) {
-        int percent = collector_percent(&e->seen[EVICTION_IMAGEFS]), high = e->settings->image_high_percent;
-
-        return e->world.now(e->world.data) >= e->images_at ||
-               e->images_changed != observer_images_changed(&e->observer) ||
-               (images_are_collected(e) && percent >= high && percent_before < high);
-}
-
 /* -- a look ------------------------------------------------------------------------------------------------ */
 
-static bool evict_over_limits(struct eviction *e, struct survey *survey) {
-        char message[EVICTION_MESSAGE_MAX];
-        enum eviction_limit limit;
-        bool any = false;
-        size_t n = 0;
-        const struct eviction_pod *pods = survey_pods(survey, &n);
+/* Whether images are due: by their period, since there are others, or their file system has just become too full. */
+static bool images_are_due(struct eviction *e) {
+        int before = e->images_percent, high = e->settings->image_high_percent;
 
-        for (size_t i = 0; i < n; i++) {
-                struct worker *w = find_worker(e, pods[i].pod->metadata.uid);
-
-                if (w && pods[i].known)
-                        survey_note(survey, w);
-                limit = eviction_over_limit(&pods[i], message);
-                if (limit == LIMIT_NONE || !evict(e, pods[i].pod, message, 1, false))
-                        continue;
-                e->counters.by_limit[limit]++;
-                any = true;
-        }
-        return any;
-}
-
-static void on_counted(void *data, struct survey *survey) {
-        struct eviction *e = data;
-        bool evicted = !e->stopped && evict_over_limits(e, survey);
-
-        survey_free(survey);
-        if (e->stopped)
-                return;
-        if (evicted || e->verdict.threshold < 0)
-                finish(e);
-        else
-                reclaim(e);
-}
-
-static bool files_have_changed(struct eviction *e) {
-        struct observed_files files;
-        bool changed;
-
-        observer_read_files(&e->observer, &files);
-        changed = !e->ever_counted || memcmp(&files, &e->counted, sizeof(files)) != 0;
-        e->counted = files;
-        e->ever_counted = true;
-        return changed;
-}
-
-/* What the look found is acted upon: pods over limits of their own first. */
-static void act(struct eviction *e) {
-        if (is_waiting(e)) {
-                finish(e);
-                return;
-        }
-        if (find_watched(e).limited && files_have_changed(e) && measure_pods(e, true, on_counted))
-                return;
-        if (e->verdict.threshold >= 0)
-                reclaim(e);
-        else
-                finish(e);
+        e->images_percent = collector_percent(&e->seen[EVICTION_IMAGEFS]);
+        return eviction_now(e) >= e->images_at || e->images_changed != observer_images_changed(&e->observer) ||
+               (eviction_collects_images(e) && e->images_percent >= high && before < high);
 }
 
 static void observe(struct eviction *e) {
         uint32_t before = e->verdict.conditions;
 
         observer_read(&e->observer, e->seen);
-        eviction_decide(e->settings, e->seen, now_of(e), &e->state, &e->verdict);
+        eviction_decide(e->settings, e->seen, eviction_now(e), &e->state, &e->verdict);
         eviction_tell_conditions(e, before);
         e->told_stuck &= e->verdict.threshold >= 0;
 }
 
 static void look(struct eviction *e) {
-        int percent = collector_percent(&e->seen[EVICTION_IMAGEFS]);
-
         if (e->stopped || e->busy)
                 return;
         e->busy = true;
         observe(e);
-        if (images_are_due(e, percent)) {
+        if (images_are_due(e)) {
                 e->images_changed = observer_images_changed(&e->observer);
                 collector_run(e->collector, false);
         } else
-                act(e);
+                eviction_act(e);
 }
 
 /* -- from outside ------------------------------------------------------------------------------------------ */
@@ -409,7 +135,7 @@ int eviction_new(const struct eviction_world *world, struct eviction **ret_evict
         e->observer = (struct observer){ -EBADF, -EBADF, -EBADF, LAYOUT_SINGLE };
         e->verdict.threshold = -1;
         e->timer = handle_timer(world->loop, e);
-        e->collector = collector_new(world->cri, e->settings, &e->observer, now_of, on_collected, e);
+        e->collector = collector_new(world->cri, e->settings, &e->observer, now_of, eviction_collected, e);
         if (!e->timer || !e->collector)
                 r = err_set(err, ENOMEM, "out of memory");
         if (r == 0)
@@ -437,13 +163,13 @@ void eviction_changed(struct eviction *e, struct worker *w) {
         if (e->evicted_uid) {
                 if (strcmp(worker_pod(w)->metadata.uid, e->evicted_uid) == 0 && !worker_holds(w) &&
                     !worker_is_discarding(w))
-                        set_timer(e, now_of(e));
+                        set_timer(e, eviction_now(e));
                 return;
         }
         /* The next look was chosen for the pods that there were then. */
         if (!worker_is_active(w) || !worker_begin_watch(w))
                 return;
-        now = now_of(e);
+        now = eviction_now(e);
         if (e->timer_at > now + EVICTION_LOOK_MS)
                 set_timer(e, now + EVICTION_LOOK_MS);
 }
@@ -454,7 +180,7 @@ bool eviction_admit(struct eviction *e, const struct pod *pod, char ret_text[EVI
         if (!e->busy) {
                 observe(e);
                 if (e->verdict.threshold >= 0)
-                        set_timer(e, now_of(e));
+                        set_timer(e, eviction_now(e));
         }
         return e->verdict.conditions == 0 || eviction_admits(pod, e->verdict.conditions, ret_text);
 }

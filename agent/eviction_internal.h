@@ -29,6 +29,7 @@ struct eviction {
         bool told_stuck;   /* that no pod can be evicted */
         char *evicted_uid; /* NULL: none; else its end is waited for */
         int64_t wait_until;
+        int images_percent;     /* of their file system used, at the last look */
         int64_t images_at;      /* when they are looked at next */
         int64_t images_changed; /* observer_images_changed() when they were looked at last */
         unsigned images_failed; /* times in a row that they did not free enough */
@@ -45,4 +46,35 @@ void eviction_tell_conditions(struct eviction *e, uint32_t before);
 
 static inline bool eviction_under(const struct eviction *e, enum eviction_condition condition) {
         return e->verdict.conditions & 1u << condition;
+}
+
+/* eviction.c: the end of what a look began; the next is scheduled. */
+void eviction_finish(struct eviction *e);
+
+/* Whether some pod can be evicted, and whether one has limits of its own that it is held to. */
+struct eviction_watched {
+        bool active, limited;
+        bool hold; /* held to their limits at all */
+};
+struct eviction_watched eviction_watched(struct eviction *e);
+
+/* eviction_act.c: does what the last look calls for, and finishes. */
+void eviction_act(struct eviction *e);
+void eviction_collected(void *data, const struct collected *collected); /* of the collector */
+
+static inline int64_t eviction_now(const struct eviction *e) {
+        return e->world.now(e->world.data);
+}
+
+static inline void eviction_each_worker(struct eviction *e, bool (*each)(void *data, struct worker *worker),
+                                        void *data) {
+        e->world.each_worker(e->world.data, each, data);
+}
+
+static inline int64_t eviction_sooner(int64_t a, int64_t b) {
+        return a < b ? a : b;
+}
+
+static inline bool eviction_collects_images(const struct eviction *e) {
+        return e->settings->image_high_percent < 100 || e->settings->image_max_age_ms > 0;
 }

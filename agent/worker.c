@@ -52,15 +52,6 @@ void worker_fail(struct worker *w, const char *reason, const char *message) {
         worker_event(w, WORKER_EVENT_STOP);
 }
 
-void worker_evict(struct worker *w, const char *message, int64_t grace_seconds, bool disruption) {
-        if (is_ending(w))
-                return;
-        w->eviction_grace = grace_seconds;
-        w->disrupted = disruption;
-        worker_say(w, NULL, true, "Evicted", "%s", message);
-        worker_fail(w, "Evicted", message);
-}
-
 /* -- operations of the states ------------------------------------------------------------------------------ */
 
 static void take_failure(struct worker *w, const struct err *err) {

@@ -243,6 +243,15 @@ bool worker_is_active(const struct worker *w) {
         return !w->deleting && !w->terminal && w->state != WORKER_NEW && w->state < WORKER_STOPPING;
 }
 
+void worker_evict(struct worker *w, const char *message, int64_t grace_seconds, bool disruption) {
+        if (w->deleting || w->terminal)
+                return;
+        w->eviction_grace = grace_seconds;
+        w->disrupted = disruption;
+        worker_say(w, NULL, true, "Evicted", "%s", message);
+        worker_fail(w, "Evicted", message);
+}
+
 bool worker_has_limits(const struct worker *w) {
         return w->limited;
 }
