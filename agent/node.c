@@ -104,7 +104,8 @@ static int make_cri(struct node *node, const struct options *o, bool cni_shared,
                 .docker_config = o->auth_file,
                 .credential_providers = node->credential_providers,
                 .seccomp_dir = o->seccomp_dir,
-                .log_max_size = (uint64_t)o->log_max_size,
+                /* a kubelet above rotates by its own settings */
+                .log_max_size = o->runtime_only ? 0 : (uint64_t)o->log_max_size,
                 .log_max_files = (unsigned)o->log_max_files,
                 .tracer = node->tracer,
         };
