@@ -114,6 +114,9 @@ static int print_log(struct cli *cli, const char *id, struct log_reader *reader,
                         return 0;
                 if (r < 0)
                         return r;
+                if (log_reader_missed(reader))
+                        fprintf(stderr, "nacelle: lines may be missing here: the log's files were removed sooner than "
+                                        "they could be read\n");
                 if (r > 0) {
                         if (fwrite(entry.data, 1, entry.size, entry.is_stderr ? stderr : stdout) != entry.size)
                                 return err_errno(err, errno, "write");

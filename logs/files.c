@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "lib/cleanup.h"
@@ -58,22 +59,11 @@ static void keep_youngest(struct log_files *files) {
         files->n -= extra;
 }
 
-/* In the middle of a rotation, or after one that was cut off there, the current file has a second name. */
-static void drop_second_name(struct log_files *files, int dir_fd, const struct stat *current) {
-        ssize_t i = current->st_nlink > 1 ? log_files_find(files, dir_fd, current->st_dev, current->st_ino) : -1;
-
-        if (i < 0)
-                return;
-        files->n--;
-        memmove(files->names + i, files->names + i + 1, (files->n - (size_t)i) * sizeof(*files->names));
-}
-
-int log_files_list(int dir_fd, const char *name, struct log_files *ret_files) {
+static int list_once(int dir_fd, const char *name, struct log_files *ret_files) {
         _cleanup_log_files_ struct log_files files = { 0 };
         _cleanup_closedir_ DIR *dir = NULL;
         size_t allocated = 0;
         struct dirent *d;
-        struct stat st;
         int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r;
 
         if (fd < 0)
@@ -97,14 +87,63 @@ int log_files_list(int dir_fd, const char *name, struct log_files *ret_files) {
         if (files.n > 0)
                 qsort(files.names, files.n, sizeof(*files.names), by_name);
         keep_youngest(&files);
-        if (fstatat(dir_fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-                drop_second_name(&files, dir_fd, &st);
-                r = add(&files, &allocated, name);
-                if (r < 0)
-                        return r;
-        }
         *ret_files = files;
         files = (struct log_files){ 0 };
+        return 0;
+}
+
+/* Of files that are made while readdir(3) runs it may show a younger one and not an older. All that are older than what
+ * was seen there already when a second look begins. */
+static int list_rotated(int dir_fd, const char *name, struct log_files *ret_files) {
+        _cleanup_log_files_ struct log_files before = { 0 };
+        const char *youngest;
+        int r = list_once(dir_fd, name, &before);
+
+        if (r < 0)
+                return r;
+        *ret_files = (struct log_files){ 0 };
+        if (before.n == 0)
+                return 0;
+        r = list_once(dir_fd, name, ret_files);
+        if (r < 0)
+                return r;
+        youngest = before.names[before.n - 1];
+        while (ret_files->n > 0 && strcmp(ret_files->names[ret_files->n - 1], youngest) > 0)
+                ret_files->n--;
+        return 0;
+}
+
+/* Leaves what was rotated before @current: that itself may have got a name among them meanwhile, or has two names after
+ * a rotation that was cut off. */
+static void keep_older(struct log_files *files, int dir_fd, const struct stat *current) {
+        size_t n = 0;
+        struct stat st;
+
+        for (size_t i = 0; i < files->n; i++) {
+                if (fstatat(dir_fd, files->names[i], &st, AT_SYMLINK_NOFOLLOW) < 0 || st.st_size == 0)
+                        continue;
+                if (current && st.st_dev == current->st_dev && st.st_ino == current->st_ino)
+                        break;
+                memmove(files->names[n++], files->names[i], sizeof(*files->names));
+        }
+        files->n = n;
+}
+
+int log_files_list(int dir_fd, const char *name, struct log_files *ret_files, int *ret_current) {
+        /* Before the list: so all that is in front of it is in the list. */
+        _cleanup_close_ int fd = log_files_open(dir_fd, name);
+        struct stat st;
+        int r;
+
+        if (fd < 0 && fd != -ENOENT)
+                return fd;
+        if (fd >= 0 && fstat(fd, &st) < 0)
+                return -errno;
+        r = list_rotated(dir_fd, name, ret_files);
+        if (r < 0)
+                return r;
+        keep_older(ret_files, dir_fd, fd >= 0 ? &st : NULL);
+        *ret_current = TAKE_FD(fd);
         return 0;
 }
 
@@ -132,4 +171,14 @@ ssize_t log_files_find(const struct log_files *files, int dir_fd, dev_t dev, ino
                     st.st_ino == ino)
                         return (ssize_t)i;
         return -1;
+}
+
+int log_files_hold(int fd) {
+        struct stat st;
+        int r;
+
+        do
+                r = flock(fd, LOCK_SH); /* waits for a rotation's look at it, no longer */
+        while (r < 0 && errno == EINTR);
+        return fstat(fd, &st) == 0 && st.st_nlink > 0 ? 0 : -ENOENT;
 }

@@ -14,12 +14,19 @@
 #include "logs/files.h"
 #include "logs/tail.h"
 
+/* How often the beginning is looked for while rotation takes it away. */
+#define FIRST_TRIES 16
+
 struct log_reader {
         struct log_options options;
         int dir_fd;
         int fd; /* the file being read; -EBADF: none yet */
         dev_t dev;
         ino_t ino;
+        int next;               /* the file after it, where one is there already; negative: none known */
+        struct log_files queue; /* those behind, from queued on; none of them is removed while fd is held */
+        size_t queued;
+        bool missed; /* files were removed before they were read */
         int inotify;
         bool at_end;     /* of what there was at the last call: the descriptor is to be emptied before looking again */
         bool within[2];  /* the stream's last entry was a part */
@@ -32,16 +39,15 @@ struct log_reader {
         char buffer[LOG_READER_BUFFER];
 };
 
-static int open_file(struct log_reader *r, const char *name, off_t offset) {
-        _cleanup_close_ int fd = log_files_open(r->dir_fd, name);
+/* Reads on in @fd, which becomes the reader's. The hold on the file before ends only then. */
+static int use_file(struct log_reader *r, int fd, off_t offset) {
+        _cleanup_close_ int file = fd;
         struct stat st;
 
-        if (fd < 0)
-                return fd;
-        if (fstat(fd, &st) < 0 || lseek(fd, offset, SEEK_SET) < 0)
+        if (fstat(file, &st) < 0 || lseek(file, offset, SEEK_SET) < 0)
                 return -errno;
         close_fd(r->fd);
-        r->fd = TAKE_FD(fd);
+        r->fd = TAKE_FD(file);
         r->dev = st.st_dev;
         r->ino = st.st_ino;
         r->begin = r->end = 0;
@@ -54,57 +60,97 @@ static size_t skip_old(const struct log_reader *r, const struct log_files *files
         size_t i = 0;
         struct stat st;
 
-        for (; i + 1 < files->n; i++)
+        for (; i < files->n; i++)
                 if (fstatat(r->dir_fd, files->names[i], &st, AT_SYMLINK_NOFOLLOW) < 0 ||
                     st.st_mtim.tv_sec * INT64_C(1000000000) + st.st_mtim.tv_nsec >= r->options.since_ns)
                         break;
         return i;
 }
 
-/* Goes to where the output begins. -ENOENT when there is no file at all. */
-static int open_first(struct log_reader *r) {
-        _cleanup_log_files_ struct log_files files = { 0 };
-        off_t offset = 0;
-        size_t i = 0;
-        int e = log_files_list(r->dir_fd, r->name, &files);
+/* Makes @files the ones to read next, from @i on. */
+static void queue_set(struct log_reader *r, struct log_files *files, size_t i) {
+        log_files_done(&r->queue);
+        r->queue = *files;
+        r->queued = i;
+        *files = (struct log_files){ 0 };
+}
 
-        if (e < 0)
-                return e;
-        if (r->options.tail_lines >= 0)
-                e = log_tail_find(&files, r->dir_fd, &r->options, r->buffer, sizeof(r->buffer), &i, &offset);
-        else if (r->options.since_ns > 0)
-                i = skip_old(r, &files);
-        if (e < 0)
-                return e;
-        for (; i < files.n; i++, offset = 0) {
-                e = open_file(r, files.names[i], offset);
-                if (e != -ENOENT) /* removed since by rotation: the next one is the oldest then */
-                        return e;
+/* Opens the first of the queue that is there still. Returns -ENOENT when there is none. */
+static int queue_take(struct log_reader *r, bool *ret_removed) {
+        while (r->queued < r->queue.n) {
+                int fd = log_files_open(r->dir_fd, r->queue.names[r->queued++]);
+
+                if (fd >= 0 && log_files_hold(fd) == 0)
+                        return fd;
+                if (fd < 0 && fd != -ENOENT)
+                        return fd;
+                close_fd(fd);
+                *ret_removed = true;
         }
         return -ENOENT;
 }
 
-/* Goes on with the file after the one that was read to its end. Returns 1 when there is one, else 0. */
-static int open_next(struct log_reader *r) {
+/* Goes to where the output begins. -ENOENT when there is no file at all, -EAGAIN when it was removed meanwhile. */
+static int open_first_now(struct log_reader *r) {
         _cleanup_log_files_ struct log_files files = { 0 };
-        ssize_t at;
-        int e = log_files_list(r->dir_fd, r->name, &files);
+        _cleanup_close_ int current = -EBADF;
+        bool removed = false;
+        off_t offset = 0;
+        size_t i = 0, n;
+        int e = log_files_list(r->dir_fd, r->name, &files, &current), fd;
 
         if (e < 0)
                 return e;
-        at = r->fd < 0 ? -1 : log_files_find(&files, r->dir_fd, r->dev, r->ino);
-        for (size_t i = (size_t)(at + 1); i < files.n; i++) {
-                struct stat st;
+        if (r->options.tail_lines >= 0)
+                e = log_tail_find(&files, r->dir_fd, current, &r->options, r->buffer, sizeof(r->buffer), &i, &offset);
+        else if (r->options.since_ns > 0)
+                i = skip_old(r, &files);
+        if (e < 0)
+                return e;
+        n = files.n;
+        queue_set(r, &files, i);
+        fd = i < n ? queue_take(r, &removed) : TAKE_FD(current);
+        if (fd == -ENOENT)
+                return current >= 0 || removed ? -EAGAIN : -ENOENT;
+        if (fd < 0)
+                return fd;
+        e = use_file(r, fd, removed ? 0 : offset);
+        return e == 0 && log_files_hold(r->fd) < 0 ? -EAGAIN : e;
+}
 
-                /* In the middle of a rotation one file has two names. */
-                if (fstatat(r->dir_fd, files.names[i], &st, AT_SYMLINK_NOFOLLOW) < 0 ||
-                    (r->fd >= 0 && st.st_dev == r->dev && st.st_ino == r->ino))
-                        continue;
-                e = open_file(r, files.names[i], 0);
-                if (e != -ENOENT)
-                        return e < 0 ? e : 1;
+static int open_first(struct log_reader *r) {
+        int e = -EAGAIN;
+
+        for (unsigned i = 0; i < FIRST_TRIES && e == -EAGAIN; i++)
+                e = open_first_now(r);
+        return e == -EAGAIN ? 0 : e;
+}
+
+/* The file behind the one that is read. While that one is held, the writer removes none that is younger; so what is
+ * listed can be opened later. Returns -ENOENT when there is none (yet). */
+static int find_next(struct log_reader *r) {
+        _cleanup_log_files_ struct log_files files = { 0 };
+        _cleanup_close_ int current = -EBADF;
+        bool removed = false;
+        struct stat st;
+        ssize_t at;
+        int fd = queue_take(r, &removed), e;
+
+        if (fd == -ENOENT) {
+                e = log_files_list(r->dir_fd, r->name, &files, &current);
+                if (e < 0)
+                        return e;
+                at = r->fd < 0 ? -1 : log_files_find(&files, r->dir_fd, r->dev, r->ino);
+                queue_set(r, &files, (size_t)(at + 1));
+                fd = queue_take(r, &removed);
+                if (fd == -ENOENT && current >= 0 && fstat(current, &st) == 0 &&
+                    (r->fd < 0 || st.st_dev != r->dev || st.st_ino != r->ino)) {
+                        fd = TAKE_FD(current);
+                        log_files_hold(fd);
+                }
         }
-        return 0;
+        r->missed |= removed;
+        return fd;
 }
 
 /* Reads on in the current file. Returns the number of bytes, 0 at its end. */
@@ -137,18 +183,25 @@ static bool is_current(const struct log_reader *r) {
 
 /* Gets more bytes, from the next file where this one is done. Returns 1, 0 at the end of all, or a negative errno. */
 static int more(struct log_reader *r) {
-        ssize_t n = fill(r);
+        struct stat st;
+        ssize_t n;
+        int e;
 
-        if (n != 0)
-                return n < 0 ? (int)n : 1;
-        if (is_current(r))
-                return 0;
-        /* Rotated: what the writer added between our last read and its rename comes first. */
-        n = fill(r);
+        /* Nothing is added to a file any more once there is a next one, but before that there may have been: the last
+         * look at it comes after the next one was found. */
+        while ((n = fill(r)) == 0 && r->next < 0) {
+                if (is_current(r))
+                        return 0;
+                r->next = find_next(r);
+                if (r->next < 0)
+                        return r->next == -ENOENT ? 0 : r->next;
+        }
         if (n != 0)
                 return n < 0 ? (int)n : 1;
         r->skipped += r->end > r->begin; /* torn */
-        return open_next(r);
+        r->missed |= r->fd >= 0 && fstat(r->fd, &st) == 0 && st.st_nlink == 0;
+        e = use_file(r, TAKE_FD(r->next), 0);
+        return e < 0 ? e : 1;
 }
 
 /* The next raw line: up to a newline, or LOG_ENTRY_MAX of one that is longer. Returns 1, 0 at the end, or an errno. */
@@ -280,7 +333,7 @@ int log_reader_open(int dir_fd, const char *name, const struct log_options *opti
                 return err_errno(err, ENOMEM, "log %s", name);
         /* Not the buffer: its pages come with what is read. */
         memset(r, 0, offsetof(struct log_reader, buffer));
-        r->fd = r->inotify = -EBADF;
+        r->fd = r->next = r->inotify = -EBADF;
         r->options = *options;
         r->bytes_left = options->limit_bytes;
         strcpy(r->name, name);
@@ -302,6 +355,13 @@ int log_reader_fd(const struct log_reader *r) {
         return r->inotify;
 }
 
+bool log_reader_missed(struct log_reader *r) {
+        bool missed = r->missed;
+
+        r->missed = false;
+        return missed;
+}
+
 uint64_t log_reader_skipped(const struct log_reader *r) {
         return r->skipped;
 }
@@ -310,6 +370,8 @@ void log_reader_free(struct log_reader *r) {
         if (!r)
                 return;
         close_fd(r->fd);
+        close_fd(r->next);
+        log_files_done(&r->queue);
         close_fd(r->dir_fd);
         close_fd(r->inotify);
         free(r);

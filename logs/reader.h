@@ -5,8 +5,9 @@
  * however long the log is. Which attempt's log is read (`--previous`) is the caller's choice of NAME.
  *
  * Blocking functions; a reader belongs to one thread at a time. Entries that do not parse are passed over and counted.
- * The directory's content may change at any moment by the writer's rotation: no line is lost or doubled by that,
- * unless the writer has removed files that were not read yet.
+ * The directory's content may change at any moment by a rotation: no line is lost or doubled by that. The file that is
+ * read is held by a shared flock(2), for which the writer keeps it and the younger ones (logs/writer.h says how long);
+ * log_reader_missed() tells when files went all the same.
  */
 #pragma once
 
@@ -21,9 +22,6 @@ struct log_reader;
 
 /* Entries longer than this (no writer of the format makes them) are read in parts. */
 #define LOG_ENTRY_MAX (64 * 1024)
-
-/* Rotated files of one log that are looked at. */
-#define LOG_ROTATED_MAX 1000
 
 struct log_options {
         int64_t tail_lines;  /* only the last so many lines; negative: all */
@@ -62,6 +60,10 @@ int log_reader_next(struct log_reader *reader, struct log_entry *ret_entry, stru
 /* The descriptor (inotify) that becomes readable when there may be more; -EBADF when not following. The reader empties
  * it by itself in log_reader_next(). */
 int log_reader_fd(const struct log_reader *reader);
+
+/* Whether files were removed before they were read since this was asked last, so that lines may be missing before the
+ * entry given last. */
+bool log_reader_missed(struct log_reader *reader);
 
 /* Lines that were not in the format and left out. */
 uint64_t log_reader_skipped(const struct log_reader *reader);

@@ -1,6 +1,7 @@
 #include "logs/tail.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -93,19 +94,20 @@ static int count_file(struct counter *c, int fd, char *buffer, size_t size, off_
         return 0;
 }
 
-int log_tail_find(const struct log_files *files, int dir_fd, const struct log_options *options, char *buffer,
-                  size_t size, size_t *ret_file, off_t *ret_offset) {
+int log_tail_find(const struct log_files *files, int dir_fd, int current, const struct log_options *options,
+                  char *buffer, size_t size, size_t *ret_file, off_t *ret_offset) {
         struct counter c = { .options = options };
 
-        for (size_t i = files->n; i-- > 0;) {
-                _cleanup_close_ int fd = log_files_open(dir_fd, files->names[i]);
+        for (size_t i = files->n + 1; i-- > 0;) {
+                _cleanup_close_ int fd =
+                        i < files->n ? log_files_open(dir_fd, files->names[i]) : fcntl(current, F_DUPFD_CLOEXEC, 3);
                 off_t offset = 0;
                 int r;
 
-                if (fd == -ENOENT)
+                if (fd == -ENOENT || (i == files->n && current < 0))
                         continue;
                 if (fd < 0)
-                        return fd;
+                        return i < files->n ? fd : -errno;
                 r = count_file(&c, fd, buffer, size, &offset);
                 if (r < 0)
                         return r;

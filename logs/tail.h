@@ -7,7 +7,8 @@
 #include "logs/files.h"
 #include "logs/reader.h"
 
-/* Finds the file and the offset in it from which on options->tail_lines lines of the wanted streams follow (the first
- * file's begin when there are fewer). @buffer is for reading, of @size bytes, at least LOG_ENTRY_MAX. */
-int log_tail_find(const struct log_files *files, int dir_fd, const struct log_options *options, char *buffer,
-                  size_t size, size_t *ret_file, off_t *ret_offset);
+/* Finds the file, an index of @files or files->n for @current, and the offset in it from which on options->tail_lines
+ * lines of the wanted streams follow (the first file's begin when there are fewer). @buffer is for reading, of @size
+ * bytes, at least LOG_ENTRY_MAX. */
+int log_tail_find(const struct log_files *files, int dir_fd, int current, const struct log_options *options,
+                  char *buffer, size_t size, size_t *ret_file, off_t *ret_offset);

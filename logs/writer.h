@@ -22,6 +22,10 @@
  * finer clock, so that names sort by age) and a new NAME takes its place, always between two entries. Without it the
  * caller of the CRI rotates by renaming and calls log_writer_reopen().
  *
+ * What is beyond log_limits.files is removed, oldest first, unless a reader has not come past it (a shared flock(2) on
+ * the file): then it stays until the reader has, for LOG_BEHIND_SECONDS after it was written, which is as long as a
+ * kubelet takes to look whether a log is to be rotated, and up to LOG_BEHIND_BYTES in all.
+ *
  * When the file system takes no more (ENOSPC, EDQUOT, EIO, …) the container goes on and its output is dropped by
  * whole lines; the first batch that can be written again begins with an entry that says how many lines were lost
  * and why. What was written stays whole: a half-written entry is cut off again.
@@ -48,6 +52,10 @@
 
 /* Rotated files a writer keeps at most, whatever log_limits.files says. */
 #define LOG_FILES_MAX 1000
+
+/* What is kept for readers beyond the limits. */
+#define LOG_BEHIND_SECONDS 10
+#define LOG_BEHIND_BYTES (256 * 1024 * 1024)
 
 enum log_stream_name { LOG_STDOUT, LOG_STDERR };
 
@@ -84,10 +92,14 @@ struct log_writer {
         uint64_t dropped;       /* lines lost since the last entry that said so */
         int dropped_error;      /* why */
         uint64_t time_ns;       /* of the last entry */
+        uint64_t rotated_ns;    /* in the name of the file rotated last */
         uint64_t dropped_total; /* lines lost since log_writer_open() */
         uint32_t part_reserved[2];
         bool journal_ready;
         bool open;
+        bool swept;          /* what a rotation left that was cut off is removed */
+        bool behind;         /* there are files for a reader's sake only */
+        uint64_t trimmed_ns; /* when that was last looked at */
         char name[NAME_MAX + 1];
 };
 

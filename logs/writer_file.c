@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -146,9 +147,9 @@ static const char *next_name(struct listing *l) {
         return d->d_name;
 }
 
-/* Counts the rotated files and finds the oldest. One without entries is what a rotation left that was killed: removed.
- */
-static size_t scan_rotated(const struct log_writer *w, char ret_oldest[NAME_MAX + 1]) {
+/* Counts the rotated files and finds the oldest. One without entries is what a rotation left that was killed, before
+ * this writer: removed at its first look. */
+static size_t scan_rotated(struct log_writer *w, char ret_oldest[NAME_MAX + 1]) {
         _cleanup_close_ int fd = openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         struct listing l = { .fd = fd };
         const char *name;
@@ -156,12 +157,13 @@ static size_t scan_rotated(const struct log_writer *w, char ret_oldest[NAME_MAX 
 
         ret_oldest[0] = '\0';
         while ((name = next_name(&l))) {
-                if (!log_is_rotated(name, w->name) || (is_empty(fd, name) && unlinkat(fd, name, 0) == 0))
+                if (!log_is_rotated(name, w->name) || (!w->swept && is_empty(fd, name) && unlinkat(fd, name, 0) == 0))
                         continue;
                 n_files++;
                 if (!ret_oldest[0] || strcmp(name, ret_oldest) < 0)
                         snprintf(ret_oldest, NAME_MAX + 1, "%.*s", NAME_MAX, name);
         }
+        w->swept = true;
         return n_files;
 }
 
@@ -183,12 +185,39 @@ int log_writer_find(const struct log_writer *w, uint64_t dev, uint64_t ino) {
         return -ENOENT;
 }
 
-static void remove_oldest(const struct log_writer *w) {
+/* Whether somebody reads the log who has come no further than this file (log_files_hold()), and has not let it lie. */
+static bool is_held(const struct log_writer *w, const char *name) {
+        _cleanup_close_ int fd = openat(w->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+        uint64_t written;
+        struct stat st;
+
+        if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0 || fstat(fd, &st) < 0)
+                return false;
+        written = (uint64_t)st.st_mtim.tv_sec * NS_PER_SECOND + (uint64_t)st.st_mtim.tv_nsec;
+        return w->time_ns < written + LOG_BEHIND_SECONDS * NS_PER_SECOND;
+}
+
+/* How many rotated files there may be for somebody's sake who reads. */
+static size_t behind_max(const struct log_writer *w) {
+        uint64_t more = w->limits.size > 0 ? LOG_BEHIND_BYTES / w->limits.size : 0;
+
+        return more < LOG_ROTATED_MAX - w->limits.files ? w->limits.files + (size_t)more : LOG_ROTATED_MAX - 1;
+}
+
+static void remove_oldest(struct log_writer *w) {
         char oldest[NAME_MAX + 1];
 
-        for (unsigned tries = 0; tries < LOG_FILES_MAX; tries++)
-                if (scan_rotated(w, oldest) < w->limits.files || unlinkat(w->dir_fd, oldest, 0) < 0)
+        w->behind = false;
+        w->trimmed_ns = w->time_ns;
+        for (unsigned tries = 0; tries < LOG_ROTATED_MAX; tries++) {
+                size_t n = scan_rotated(w, oldest);
+
+                if (n < w->limits.files)
                         return;
+                w->behind = n < behind_max(w) && is_held(w, oldest);
+                if (w->behind || unlinkat(w->dir_fd, oldest, 0) < 0)
+                        return;
+        }
 }
 
 /* The writer goes on in this file. */
@@ -211,22 +240,27 @@ static int open_log(const struct log_writer *w, const char *name, int flags) {
         return fd < 0 ? -errno : fd;
 }
 
-static void rotated_name(const struct log_writer *w, unsigned nth, char ret_name[NAME_MAX + 1]) {
+static void rotated_name(const struct log_writer *w, uint64_t time_ns, char ret_name[NAME_MAX + 1]) {
         char stamp[128];
         struct tm tm;
 
-        utc(w->time_ns, &tm);
+        utc(time_ns, &tm);
         snprintf(stamp, sizeof(stamp), ".%04d%02d%02d-%02d%02d%02d.%09u", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-                 tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(w->time_ns % NS_PER_SECOND) + nth);
+                 tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(time_ns % NS_PER_SECOND));
         memccpy(mempcpy(ret_name, w->name, strlen(w->name)), stamp, '\0', SUFFIX_SIZE + 2);
 }
 
-/* Makes the next file under the name that the full one is to have. */
-static int make_fresh(const struct log_writer *w, char ret_name[NAME_MAX + 1]) {
+/* Makes the next file under the name that the full one is to have: later than every name before it, also where one
+ * batch fills several files and the first of them are gone again. */
+static int make_fresh(struct log_writer *w, char ret_name[NAME_MAX + 1]) {
+        uint64_t time_ns = w->time_ns;
         int fd = -EEXIST;
 
-        for (unsigned nth = 0; nth < LOG_FILES_MAX && fd == -EEXIST; nth++) {
-                rotated_name(w, nth, ret_name);
+        if (time_ns <= w->rotated_ns && w->rotated_ns - time_ns < LOG_CLOCK_STEP_SECONDS * NS_PER_SECOND)
+                time_ns = w->rotated_ns + 1;
+        for (unsigned tries = 0; tries < LOG_FILES_MAX && fd == -EEXIST; tries++) {
+                rotated_name(w, time_ns, ret_name);
+                w->rotated_ns = time_ns++;
                 fd = open_log(w, ret_name, O_EXCL);
         }
         return fd;
@@ -265,6 +299,8 @@ void log_writer_append(struct log_writer *w, struct log_intent *intent, const ch
         if (size > log_writer_room(w) && w->size > 0 && rotate(w) < 0)
                 /* go on in this file and try again a while later */
                 w->rotate_at = w->size + size + w->limits.size / 8;
+        if (w->behind && w->time_ns - w->trimmed_ns >= NS_PER_SECOND)
+                remove_oldest(w);
         if (w->dropped > 0 && write_notice(w) < 0) {
                 log_writer_drop(w, count_lines(data, size), w->dropped_error);
                 return;
@@ -368,6 +404,8 @@ void log_writer_close(struct log_writer *w) {
                 return;
         if (w->dropped > 0)
                 write_notice(w);
+        if (w->behind)
+                remove_oldest(w);
         w->fd = close_fd(w->fd);
         w->dir_fd = close_fd(w->dir_fd);
         w->journal_fd = close_fd(w->journal_fd);

@@ -1,9 +1,12 @@
 """Container logs: the CRI format, partial lines, rotation without a lost line, reading."""
 import glob
+import json
+import os
 import re
+import subprocess
 import time
 
-from support.node import pod, wait_for
+from support.node import BUILD, pod, wait_for
 
 CONFIG = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\ncontainerLogMaxSize: 64Ki\ncontainerLogMaxFiles: 5\n"
 
@@ -37,6 +40,45 @@ def test_rotation_loses_nothing(new_node):
     assert 3 <= len(files) <= 5
     numbers = [int(m) for m in re.findall(r"line (\d+) ", node.nacelle("logs", c["id"]))]
     assert numbers == list(range(numbers[0], 4001))
+
+
+def test_follow_through_fast_rotation(new_node):
+    """Two hundred files of 100 KiB, of which the limits keep two, written as fast as it goes while somebody follows."""
+    node = new_node(config=CONFIG.replace("64Ki", "100Ki").replace("Files: 5", "Files: 2"))
+    node.write("q.yaml", pod("q", "until [ -e /tmp/go ]; do sleep 0.1; done; seq 400000; sleep 1000"))
+    c = node.running("main")
+    follow = subprocess.Popen([BUILD + "/nacelle", "-r", "unix://" + node.socket, "logs", "-f", c["id"]], stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, text=True)
+    time.sleep(0.3)
+    node.exec(c, "touch", "/tmp/go")
+    for i, line in enumerate(follow.stdout, 1):
+        assert line == f"{i}\n"
+        if i == 400000:
+            break
+    follow.terminate()
+    assert follow.communicate()[1] == ""
+
+
+def test_a_kubelet_above_rotates(new_node):
+    """With --runtime-only the log is the caller's: nothing is rotated before ReopenContainerLog, whatever the configuration says."""
+    node = new_node("--runtime-only", config=CONFIG)
+    spec = {"metadata": {"name": "r", "namespace": "default", "uid": "u1"}, "log_directory": node.dir + "/cri", "linux": {}}
+    container = {"metadata": {"name": "main"}, "image": {"image": "localhost/busybox:test"}, "log_path": "main.log", "linux": {},
+                 "command": ["sh", "-c", "seq 40000; sleep 1000"]}
+    for name, value in (("pod", spec), ("container", container)):
+        with open(f"{node.dir}/{name}.json", "w") as f:
+            json.dump(value, f)
+    sandbox = node.crictl("runp", node.dir + "/pod.json").strip()
+    c = node.crictl("create", sandbox, node.dir + "/container.json", node.dir + "/pod.json").strip()
+    node.crictl("start", c)
+    path = node.dir + "/cri/main.log"
+    wait_for("output", lambda: node.nacelle("logs", "--tail", "1", c) == "40000\n")
+    assert os.path.getsize(path) > 1500000 and glob.glob(path + "*") == [path]
+    os.rename(path, path + ".20261121-104700")
+    node.nacelle("logs", "-r", c)
+    assert os.path.exists(path)
+    assert node.nacelle("logs", c) == "".join(f"{i}\n" for i in range(1, 40001))
+    node.crictl("rmp", "-f", sandbox)
 
 
 def test_tail_since_timestamps_previous(node):

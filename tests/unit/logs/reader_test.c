@@ -3,10 +3,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -77,6 +81,19 @@ static char *read_all(struct log_reader *reader) {
                 used += e.size;
         }
         return text;
+}
+
+static void follow_text(struct log_reader *reader, const char *expected) {
+        _cleanup_free_ char *text = read_all(reader);
+
+        assert_string_equal(text, expected);
+}
+
+static void append_text(const char *name, const char *text) {
+        int fd = openat(dir.fd, name, O_WRONLY | O_APPEND | O_CLOEXEC);
+
+        assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+        close(fd);
 }
 
 #define T(second) "2026-11-21T10:47:1" #second ".000000000Z"
@@ -220,6 +237,152 @@ static void test_follow(void **state) {
         log_arena_release(&arena);
 }
 
+/* A writer that rotates at 100 KiB and keeps two files prints @n numbered lines as fast as it goes, and one more, @n,
+ * once it was told to. */
+static pid_t write_numbers(unsigned n, int go) {
+        const struct log_limits limits = { .size = 100 * 1024, .files = 2 };
+        struct log_arena arena = { 0 };
+        struct log_writer w;
+        struct log_stream s;
+        pid_t pid = fork();
+        int p[2];
+        char c;
+
+        if (pid != 0)
+                return pid;
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (pipe(p) < 0 || log_writer_open(&w, dir.fd, "0.log", &limits, -EBADF) < 0)
+                _exit(1);
+        log_stream_init(&s, p[0], LOG_STDOUT, &w);
+        for (unsigned i = 0; i < n; i++) {
+                dprintf(p[1], "%u\n", i);
+                if (i % 500 == 499)
+                        log_stream_read(&s, &arena);
+        }
+        log_stream_read(&s, &arena);
+        if (read(go, &c, 1) != 1)
+                _exit(1);
+        dprintf(p[1], "%u\n", n);
+        log_stream_read(&s, &arena);
+        _exit(0);
+}
+
+static void follow_numbers(struct log_reader *reader, unsigned from, unsigned to) {
+        struct log_entry e;
+
+        while (from < to) {
+                struct pollfd p = { .fd = log_reader_fd(reader), .events = POLLIN };
+                int r = log_reader_next(reader, &e, NULL);
+
+                assert_true(r >= 0);
+                if (r == 0)
+                        assert_int_equal(poll(&p, 1, 10000), 1);
+                else
+                        assert_int_equal(strtoul(e.data, NULL, 10), from++);
+                if (from % 50000 == 1)
+                        usleep(20000);
+        }
+        assert_false(log_reader_missed(reader));
+}
+
+static size_t count_files(void) {
+        char *names[64];
+        size_t n = scratch_list(&dir, names);
+
+        for (size_t i = 0; i < n; i++)
+                free(names[i]);
+        return n;
+}
+
+/* The directory is listed, a file found in the list and opened while the writer is several rotations further on: no
+ * file is passed over, none is read twice, and a reader that is slower is waited for. What was kept for it goes with
+ * the next output a second later. */
+static void test_follow_keeps_up(void **state) {
+        const unsigned n = 300000;
+        struct log_options options = LOG_OPTIONS_ALL;
+        _cleanup_log_reader_ struct log_reader *reader = NULL;
+        int go[2], status;
+        pid_t pid;
+
+        options.follow = true;
+        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+        assert_int_equal(pipe(go), 0);
+        pid = write_numbers(n, go[0]);
+        follow_numbers(reader, 0, n);
+        sleep(1);
+        assert_int_equal(write(go[1], "", 1), 1);
+        follow_numbers(reader, n, n + 1);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(status, 0);
+        assert_int_equal(count_files(), 2);
+        close(go[0]);
+        close(go[1]);
+}
+
+/* A log that is not read on is not kept for longer than LOG_BEHIND_SECONDS, and the reader is told. */
+static void test_held_for_a_while(void **state) {
+        const struct timespec times[2] = { { .tv_sec = time(NULL) - LOG_BEHIND_SECONDS - 1 },
+                                           { .tv_sec = time(NULL) - LOG_BEHIND_SECONDS - 1 } };
+        struct log_options options = LOG_OPTIONS_ALL;
+        _cleanup_log_reader_ struct log_reader *reader = NULL;
+        struct log_arena arena = { 0 };
+        struct log_writer w;
+        struct log_stream s;
+        struct log_entry e;
+        char *names[64];
+        int p[2];
+
+        assert_int_equal(pipe(p), 0);
+        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 60, .files = 2 }, -EBADF),
+                         0);
+        log_stream_init(&s, p[0], LOG_STDOUT, &w);
+        options.follow = true;
+        for (unsigned i = 0; i < 10; i++) {
+                dprintf(p[1], "line %u\n", i);
+                log_stream_read(&s, &arena);
+                if (i == 0)
+                        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+        }
+        assert_int_equal(count_files(), 10);
+        assert_int_equal(scratch_list(&dir, names), 10);
+        for (unsigned i = 0; i < 10; i++) {
+                assert_int_equal(utimensat(dir.fd, names[i], times, 0), 0);
+                free(names[i]);
+        }
+        dprintf(p[1], "line 10\n");
+        log_stream_read(&s, &arena);
+        assert_int_equal(count_files(), 2);
+        assert_int_equal(log_reader_next(reader, &e, NULL), 1);
+        assert_memory_equal(e.data, "line 0\n", e.size);
+        assert_false(log_reader_missed(reader));
+        assert_int_equal(log_reader_next(reader, &e, NULL), 1);
+        assert_true(log_reader_missed(reader));
+        assert_memory_equal(e.data, "line 9\n", e.size);
+        assert_int_equal(log_reader_next(reader, &e, NULL), 1);
+        assert_memory_equal(e.data, "line 10\n", e.size);
+        assert_false(log_reader_missed(reader));
+        log_writer_close(&w);
+        log_arena_release(&arena);
+        close(p[0]);
+        close(p[1]);
+}
+
+/* A caller of the CRI renames the log, which is written to until it is opened anew. */
+static void test_rename_and_reopen(void **state) {
+        struct log_options options = LOG_OPTIONS_ALL;
+        _cleanup_log_reader_ struct log_reader *reader = NULL;
+
+        scratch_write(&dir, "0.log", T(1) " stdout F one\n");
+        options.follow = true;
+        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+        follow_text(reader, "one\n");
+        assert_int_equal(renameat(dir.fd, "0.log", dir.fd, "0.log.20261121-104711"), 0);
+        follow_text(reader, "");
+        append_text("0.log.20261121-104711", T(2) " stdout F two\n");
+        scratch_write(&dir, "0.log", T(3) " stdout F three\n");
+        follow_text(reader, "two\nthree\n");
+}
+
 /* A line longer than any buffer comes in pieces, and a tail ends before it. */
 static void test_long_line(void **state) {
         const size_t n = 700000;
@@ -278,6 +441,9 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_skipped, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_two_names, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_follow, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_follow_keeps_up, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_held_for_a_while, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_rename_and_reopen, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_long_line, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_tail_text, setup, teardown),
         };
