@@ -8,7 +8,10 @@
  *
  * Protocols: SPDY/3.1 with X-Stream-Protocol-Version v5..v1.channel (k8s.io/apimachinery httpstream, kubelet's
  * remotecommand) and portforward.k8s.io; WebSocket (RFC 6455) with v5.channel.k8s.io, v4 and v1 in their binary and
- * base64 forms, and SPDY/3.1+portforward.k8s.io tunnelled in WebSocket.
+ * base64 forms, SPDY/3.1+portforward.k8s.io tunnelled in WebSocket, and port-forward in its plain WebSocket form (none,
+ * v4 or v4.base64): for the request's i-th port channel 2i has its data and 2i+1 its error, and the first message on
+ * each is the port in two bytes, the lower first. Of several protocols the first known one of the client's list is
+ * taken.
  *
  * All functions are for the loop's thread. Nothing blocks.
  */
@@ -28,6 +31,8 @@ struct streaming_connection;
 #define STREAMING_ID_MAX 256
 #define STREAMING_CLIENTS_MAX 512
 #define STREAMING_BUFFER_MAX (256 * 1024)    /* bytes a session holds for its client, and for its process */
+#define STREAMING_PORTS_MAX 127              /* of a request, for plain WebSocket: two channels each, and 255 is none */
+#define STREAMING_BASE64_PORTS_MAX 40        /* there the channel is a character, from '0' on */
 #define STREAMING_FORWARDS_MAX 256           /* connections of one port-forward at a time */
 #define STREAMING_IDLE_SECONDS (4 * 60 * 60) /* without a byte: the session is closed, as kubelet has it */
 
@@ -36,8 +41,10 @@ enum streaming_kind { STREAMING_EXEC, STREAMING_ATTACH, STREAMING_PORT_FORWARD }
 /* What a token stands for. Copied by streaming_url(). */
 struct streaming_request {
         enum streaming_kind kind;
-        const char *id;         /* the container's, for port-forward the sandbox's; at most STREAMING_ID_MAX bytes */
-        char *const *command;   /* exec: NULL-terminated */
+        const char *id;       /* the container's, for port-forward the sandbox's; at most STREAMING_ID_MAX bytes */
+        char *const *command; /* exec: NULL-terminated */
+        const int32_t *ports; /* port-forward: those of plain WebSocket; SPDY's streams name their own */
+        size_t n_ports;
         bool tty, in, out, err; /* which streams are wanted; with a tty stderr is part of stdout */
 };
 

@@ -211,7 +211,9 @@ static int attach_url(void *data, const Cri__AttachRequest *request, char **ret_
 static int forward_url(void *data, const Cri__PortForwardRequest *request, char **ret_url, struct err **err) {
         struct streaming_cri *streaming = data;
         const struct streaming_request streaming_request = { .kind = STREAMING_PORT_FORWARD,
-                                                             .id = request->pod_sandbox_id };
+                                                             .id = request->pod_sandbox_id,
+                                                             .ports = request->port,
+                                                             .n_ports = request->n_port };
 
         return streaming_url(streaming->streaming, &streaming_request, ret_url, err);
 }

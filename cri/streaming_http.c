@@ -8,24 +8,34 @@
 
 #define VALUE_MAX 512
 
-/* A remote command protocol: its name behind "vN" and what it means. */
+/* A protocol: its name behind "vN" and what it means. */
 struct protocol {
         const char *name;
         unsigned version;
-        bool base64, websocket, tunnel;
+        bool base64, websocket;
+        const struct wire *wire;
 };
 
-/* In the order of preference. */
+/* First those of clients that name none, over WebSocket and over SPDY. */
 static const struct protocol exec_protocols[] = {
-        { "v5.channel.k8s.io", 5, false, true, false },       { "v4.channel.k8s.io", 4, false, true, false },
-        { "v4.base64.channel.k8s.io", 4, true, true, false }, { "channel.k8s.io", 1, false, true, false },
-        { "base64.channel.k8s.io", 1, true, true, false },    { "v4.channel.k8s.io", 4, false, false, false },
-        { "v3.channel.k8s.io", 3, false, false, false },      { "v2.channel.k8s.io", 2, false, false, false },
-        { "channel.k8s.io", 1, false, false, false },
+        { "", 1, false, true, &websocket_wire },
+        { "", 1, false, false, &spdy_wire },
+        { "v5.channel.k8s.io", 5, false, true, &websocket_wire },
+        { "v4.channel.k8s.io", 4, false, true, &websocket_wire },
+        { "v4.base64.channel.k8s.io", 4, true, true, &websocket_wire },
+        { "channel.k8s.io", 1, false, true, &websocket_wire },
+        { "base64.channel.k8s.io", 1, true, true, &websocket_wire },
+        { "v4.channel.k8s.io", 4, false, false, &spdy_wire },
+        { "v3.channel.k8s.io", 3, false, false, &spdy_wire },
+        { "v2.channel.k8s.io", 2, false, false, &spdy_wire },
+        { "channel.k8s.io", 1, false, false, &spdy_wire },
 };
 static const struct protocol forward_protocols[] = {
-        { "portforward.k8s.io", 1, false, false, false },
-        { "SPDY/3.1+portforward.k8s.io", 1, false, true, true },
+        { "", 4, false, true, &websocket_forward_wire },
+        { "portforward.k8s.io", 1, false, false, &spdy_wire },
+        { "SPDY/3.1+portforward.k8s.io", 1, false, true, &tunnel_wire },
+        { "v4.channel.k8s.io", 4, false, true, &websocket_forward_wire },
+        { "v4.base64.channel.k8s.io", 4, true, true, &websocket_forward_wire },
 };
 
 /* The value of the @index-th header @name of the request; false when there is none. */
@@ -45,22 +55,31 @@ static bool get_header(const char *head, const char *name, unsigned index, char 
         return false;
 }
 
-/* Whether @word is in the list, separated by commas, of any header @name. */
-static bool header_has(const char *head, const char *name, const char *word) {
+/* The @index-th item of the lists, separated by commas, of all headers @name; false when there is none. */
+static bool get_item(const char *head, const char *name, unsigned index, char ret_item[VALUE_MAX]) {
         char value[VALUE_MAX];
 
         for (unsigned i = 0; get_header(head, name, i, value); i++) {
                 char *rest = value, *item;
 
                 while ((item = strsep(&rest, ","))) {
-                        size_t n;
-
                         item += strspn(item, " \t");
-                        n = strcspn(item, " \t");
-                        if (n == strlen(word) && strncasecmp(item, word, n) == 0)
-                                return true;
+                        item[strcspn(item, " \t")] = '\0';
+                        if (!*item || index-- > 0)
+                                continue;
+                        strcpy(ret_item, item);
+                        return true;
                 }
         }
+        return false;
+}
+
+static bool header_has(const char *head, const char *name, const char *word) {
+        char item[VALUE_MAX];
+
+        for (unsigned i = 0; get_item(head, name, i, item); i++)
+                if (strcasecmp(item, word) == 0)
+                        return true;
         return false;
 }
 
@@ -75,19 +94,21 @@ static void refuse(struct client *client, const char *status, const char *text) 
         client_close_after_flush(client);
 }
 
-/* The first of our protocols that the client offers. A client that offers none means the first version there was. */
+/* The first protocol of the client's list that is known. A client that offers none means the first version there was.
+ */
 static const struct protocol *choose(const char *head, bool forward, bool websocket) {
-        static const struct protocol first = { "", 1, false, true, false };
         const char *header = websocket ? "Sec-WebSocket-Protocol" : "X-Stream-Protocol-Version";
         const struct protocol *protocols = forward ? forward_protocols : exec_protocols;
         size_t n = forward ? ELEMENTS(forward_protocols) : ELEMENTS(exec_protocols);
-        char value[VALUE_MAX];
+        char item[VALUE_MAX];
 
-        if (!get_header(head, header, 0, value))
-                return forward && websocket ? NULL : forward ? &forward_protocols[0] : &first;
-        for (size_t i = 0; i < n; i++)
-                if (protocols[i].websocket == websocket && header_has(head, header, protocols[i].name))
-                        return &protocols[i];
+        if (!get_header(head, header, 0, item))
+                return &protocols[websocket ? 0 : 1];
+        for (unsigned k = 0; get_item(head, header, k, item); k++)
+                for (size_t i = 0; i < n; i++)
+                        if (protocols[i].websocket == websocket && *protocols[i].name &&
+                            strcasecmp(protocols[i].name, item) == 0)
+                                return &protocols[i];
         return NULL;
 }
 
@@ -98,7 +119,7 @@ static void accept_spdy(struct client *client, const struct protocol *protocol) 
                          *protocol->name ? "X-Stream-Protocol-Version: " : "", protocol->name,
                          *protocol->name ? "\r\n" : "");
 
-        client->wire = &spdy_wire;
+        client->wire = protocol->wire;
         client_write(client, answer, (size_t)n);
 }
 
@@ -112,8 +133,30 @@ static void accept_websocket(struct client *client, const struct protocol *proto
                      "websocket\r\nSec-WebSocket-Accept: %s\r\n%s%s%s\r\n",
                      accept, *protocol->name ? "Sec-WebSocket-Protocol: " : "", protocol->name,
                      *protocol->name ? "\r\n" : "");
-        client->wire = protocol->tunnel ? &tunnel_wire : &websocket_wire;
+        client->wire = protocol->wire;
         client_write(client, answer, (size_t)n);
+}
+
+/* Whether each of the request's ports has its channels. */
+static bool check_ports(struct client *client, const struct protocol *protocol) {
+        const struct streaming_request *request = &client->session->request;
+        size_t most = protocol->base64 ? STREAMING_BASE64_PORTS_MAX : STREAMING_PORTS_MAX;
+        char text[128];
+
+        if (protocol->wire != &websocket_forward_wire)
+                return true;
+        for (size_t i = 0; i < request->n_ports; i++) {
+                if (i == most)
+                        snprintf(text, sizeof(text), "%zu ports: this protocol has room for %zu\n", request->n_ports,
+                                 most);
+                else if (request->ports[i] < 1 || request->ports[i] > UINT16_MAX)
+                        snprintf(text, sizeof(text), "port %d is not between 1 and 65535\n", request->ports[i]);
+                else
+                        continue;
+                refuse(client, "400 Bad Request", text);
+                return false;
+        }
+        return true;
 }
 
 /* Everything about the request is known to be right but its session. */
@@ -125,6 +168,8 @@ static void upgrade(struct client *client, enum streaming_kind kind, const char 
         client->session->client = client;
         client->version = protocol->version;
         client->base64 = protocol->base64;
+        if (!check_ports(client, protocol))
+                return;
         client_set_timer(client, STREAMS_SECONDS);
         if (key)
                 accept_websocket(client, protocol, key);

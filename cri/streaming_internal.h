@@ -22,7 +22,7 @@ enum channel { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERR, CHANNEL_STATUS, CHANNEL_RES
 struct client;
 struct websocket_decoder;
 
-/* @id is an enum channel for exec and attach; for port-forward a SPDY stream. */
+/* @id is an enum channel for exec and attach; for port-forward a SPDY stream, or a channel's number and one. */
 struct wire {
         int (*begin)(struct client *client); /* after the answer to the upgrade; negative errno: close */
         int (*receive)(struct client *client, uint8_t *data, size_t n);
@@ -32,7 +32,7 @@ struct wire {
         void (*done)(struct client *client);             /* frees client->wire_state */
 };
 
-extern const struct wire spdy_wire, websocket_wire, tunnel_wire;
+extern const struct wire spdy_wire, websocket_wire, websocket_forward_wire, tunnel_wire;
 
 struct client {
         union {

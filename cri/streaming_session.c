@@ -36,6 +36,14 @@ static char **command_copy(char *const *command) {
         return copy;
 }
 
+static int32_t *ports_copy(const struct streaming_request *request) {
+        int32_t *copy = calloc(request->n_ports + 1, sizeof(*copy));
+
+        if (copy && request->n_ports > 0)
+                memcpy(copy, request->ports, request->n_ports * sizeof(*copy));
+        return copy;
+}
+
 static void on_room(void *data) {
         struct streaming_session *session = data;
 
@@ -51,12 +59,14 @@ struct streaming_session *session_new(struct streaming *streaming, const struct 
         session->streaming = streaming;
         session->request = *request;
         session->request.command = NULL;
+        session->request.ports = ports_copy(request);
         LIST_INIT(&session->connections);
         session->request.id = strndup(request->id, STREAMING_ID_MAX);
         if (request->command)
                 session->request.command = command_copy(request->command);
         session->in = pump_sink_new(streaming->loop, STREAMING_BUFFER_MAX, on_room, session);
-        if (!session->request.id || !session->in || (request->command && !session->request.command)) {
+        if (!session->request.id || !session->in || !session->request.ports ||
+            (request->command && !session->request.command)) {
                 session_free(session);
                 return NULL;
         }
@@ -77,6 +87,7 @@ void session_free(struct streaming_session *session) {
         release_descriptors(session);
         forwards_free(session);
         command_free((char **)(uintptr_t)session->request.command);
+        free((int32_t *)(uintptr_t)session->request.ports);
         free((char *)(uintptr_t)session->request.id);
         free(session);
 }

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ struct websocket_state {
         struct websocket_decoder decoder;
         struct base64_decoder base64;
         int channel; /* of the message under way; -1 before its first byte */
+        size_t open; /* port-forward: channels that have not ended */
 };
 
 static void send_frame(struct client *client, enum websocket_opcode opcode, const void *first, size_t n_first,
@@ -99,7 +101,9 @@ static void wire_done(struct client *client) {
 static void give_input(struct client *client, int channel, const void *data, size_t n) {
         if (n == 0)
                 return;
-        if (channel == CHANNEL_IN)
+        if (client->session->request.kind == STREAMING_PORT_FORWARD)
+                forward_input(client->session, (uint32_t)channel + 1, data, n);
+        else if (channel == CHANNEL_IN)
                 session_input(client->session, data, n);
         else if (channel == CHANNEL_RESIZE)
                 session_resize(client->session, data, n);
@@ -176,6 +180,62 @@ const struct wire websocket_wire = {
         .receive = websocket_receive,
         .send = websocket_send,
         .end = websocket_end,
+        .finish = websocket_finish,
+        .done = wire_done,
+};
+
+static void forward_send(struct client *client, uint32_t stream, const void *data, size_t n) {
+        websocket_send(client, stream - 1, data, n);
+}
+
+/* Nothing says that a channel has ended; the connection ends with the last of them. */
+static void forward_end(struct client *client, uint32_t stream) {
+        struct websocket_state *state = client->wire_state;
+
+        if (--state->open > 0)
+                return;
+        send_close(client);
+        client_close_after_flush(client);
+}
+
+/* Connects to the @i-th port, whose channels begin with its number. */
+static int forward_port(struct client *client, uint32_t i) {
+        struct streaming_session *session = client->session;
+        uint16_t port = (uint16_t)session->request.ports[i];
+        const uint8_t bytes[2] = { (uint8_t)(port & 255), (uint8_t)(port >> 8) };
+        char text[8], id[16];
+        int r;
+
+        snprintf(text, sizeof(text), "%u", port);
+        snprintf(id, sizeof(id), "%u", i);
+        forward_send(client, 2 * i + 1, bytes, sizeof(bytes));
+        forward_send(client, 2 * i + 2, bytes, sizeof(bytes));
+        r = forward_stream(session, 2 * i + 1, false, text, id);
+        return r < 0 ? r : forward_stream(session, 2 * i + 2, true, text, id);
+}
+
+static int forward_begin(struct client *client) {
+        const struct streaming_request *request = &client->session->request;
+        struct websocket_state *state;
+        int r = state_new(client);
+
+        if (r < 0)
+                return r;
+        state = client->wire_state;
+        state->open = 2 * request->n_ports + 1; /* and one that ends when all were begun */
+        session_start(client->session);
+        for (size_t i = 0; r == 0 && i < request->n_ports; i++)
+                r = forward_port(client, (uint32_t)i);
+        if (r == 0)
+                forward_end(client, 0);
+        return r;
+}
+
+const struct wire websocket_forward_wire = {
+        .begin = forward_begin,
+        .receive = websocket_receive,
+        .send = forward_send,
+        .end = forward_end,
         .finish = websocket_finish,
         .done = wire_done,
 };

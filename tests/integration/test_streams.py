@@ -137,7 +137,7 @@ def test_spdy_versions(world, version):
 
 @pytest.mark.parametrize("offered,chosen", [
     (WEBSOCKETS, WEBSOCKETS[0]), (["v9.channel.k8s.io", "v4.channel.k8s.io"], "v4.channel.k8s.io"),
-    (["channel.k8s.io", "v5.channel.k8s.io"], "v5.channel.k8s.io"), ([], None)])
+    (["channel.k8s.io", "v5.channel.k8s.io"], "channel.k8s.io"), ([], None)])
 def test_websocket_chooses(world, offered, chosen):
     with WebSocket(world.url("echo x"), *offered) as w:
         assert w.status == 101 and w.protocol == chosen
@@ -480,6 +480,32 @@ def test_forward_tunnelled(world):
         error, data = s.forward(7, 0)
         s.write(data, b"through both", fin=True)
         assert s.rest(error, data)[data] == b"through both"
+
+
+@pytest.mark.parametrize("protocols,chosen", [
+    ([], None), (["v4.channel.k8s.io"], "v4.channel.k8s.io"), (["v4.base64.channel.k8s.io"], "v4.base64.channel.k8s.io"),
+    (["v4.base64.channel.k8s.io", "v4.channel.k8s.io"], "v4.base64.channel.k8s.io")])
+def test_forward_over_plain_websocket(world, protocols, chosen):
+    """Two channels a port, data and error, each of which begins with the port, little endian."""
+    with WebSocket(world.cri.forward_url(world.sandbox, 7, 9, 8080), *protocols) as w:
+        assert w.status == 101 and w.protocol == chosen
+        w.send(0, b"there and back")
+        w.send(4, b"GET / HTTP/1.0\r\n\r\n")
+        got = {channel: b"" for channel in range(6)}
+        while not (got[0].endswith(b"back") and got[4].endswith(b"hello\n") and got[3].endswith(b"efused")):
+            channel, data = w.message()
+            got[channel] += data
+        assert [got[channel][:2] for channel in range(6)] == [b"\x07\0", b"\x07\0", b"\x09\0", b"\x09\0", b"\x90\x1f", b"\x90\x1f"]
+        assert got[0][2:] == b"there and back" and got[3][2:].startswith(b"error forwarding port 9 to pod")
+        assert got[1][2:] == got[2][2:] == got[5][2:] == b""
+
+
+def test_plain_websocket_ends_with_its_last_port(world):
+    with WebSocket(world.cri.forward_url(world.sandbox, 9, 9)) as w:
+        while w.message():
+            pass
+    with WebSocket(world.cri.forward_url(world.sandbox)) as w:
+        assert w.status == 101 and w.message() is None
 
 
 def test_a_slow_forward_holds_up_no_other(world):

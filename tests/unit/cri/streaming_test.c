@@ -33,6 +33,7 @@ struct fixture {
         unsigned gone, input_ended, connects;
         uint16_t columns, rows, port;
         bool refuse;
+        uint16_t refused_port;
         int pod; /* the pod's end of a forwarded connection */
         /* the client */
         int fd;
@@ -82,7 +83,7 @@ static void connect_port(void *data, struct streaming_session *session, const st
 
         f->connects++;
         f->port = port;
-        if (f->refuse) {
+        if (f->refuse || port == f->refused_port) {
                 err_set(&err, ECONNREFUSED, "connection refused");
                 return streaming_connected(connection, NULL, err);
         }
@@ -203,6 +204,7 @@ static const struct {
         { WEBSOCKET "Sec-WebSocket-Protocol: v9, v5.channel.k8s.io\r\n", 101 },
         { WEBSOCKET, 101 },
         { WEBSOCKET "Sec-WebSocket-Protocol: v9\r\n", 403 },
+        { WEBSOCKET "Sec-WebSocket-Protocol: v9,, channel.k8s.io\r\n", 101 },
         { "Connection: Upgrade\r\nUpgrade: websocket\r\n", 400 },
         { "Upgrade: SPDY/3.1\r\n", 400 },
         { "", 400 },
@@ -611,6 +613,123 @@ static void test_tunnelled_port_forward(void **state) {
         spdy_done(&spdy);
 }
 
+static char *forward_url(const int32_t *ports, size_t n_ports) {
+        const struct streaming_request r = {
+                .kind = STREAMING_PORT_FORWARD, .id = "c1", .ports = ports, .n_ports = n_ports
+        };
+        char *url = NULL;
+
+        assert_int_equal(streaming_url(f->streaming, &r, &url, NULL), 0);
+        return url;
+}
+
+static void wait_for_text(struct ws_seen *seen, bool base64, int channel, const char *text) {
+        for (int i = 0; i < TURNS && strcmp(seen->text[channel], text) != 0; i++)
+                ws_look(seen, base64);
+        assert_string_equal(seen->text[channel], text);
+}
+
+/* Plain WebSocket: 8080 is 0x1f90, 9 would have a zero byte, 2571 is 0x0a0b. */
+static const struct {
+        const char *headers;
+        bool base64;
+        const char *ports[2], *request, *answer, *refusal;
+} plain_forwards[] = {
+        { WEBSOCKET,
+          false,
+          { "\x90\x1f", "\x0b\x0a" },
+          "",
+          "answer",
+          "error forwarding port 2571 to pod c1: connection refused" },
+        { WEBSOCKET "Sec-WebSocket-Protocol: v9.channel.k8s.io, v4.channel.k8s.io, v4.base64.channel.k8s.io\r\n",
+          false,
+          { "\x90\x1f", "\x0b\x0a" },
+          "",
+          "answer",
+          "error forwarding port 2571 to pod c1: connection refused" },
+        { WEBSOCKET "Sec-WebSocket-Protocol: v4.base64.channel.k8s.io, v4.channel.k8s.io\r\n",
+          true,
+          { "kB8=", "Cwo=" },
+          "",
+          "YW5zd2Vy",
+          "ZXJyb3IgZm9yd2FyZGluZyBwb3J0IDI1NzEgdG8gcG9kIGMxOiBjb25uZWN0aW9uIHJlZnVzZWQ=" },
+};
+
+static void plain_forward(size_t i) {
+        static const int32_t ports[] = { 8080, 2571 };
+        _cleanup_free_ char *url = forward_url(ports, 2);
+        struct ws_seen seen = { .decoder.client = true };
+        bool base64 = plain_forwards[i].base64;
+        char text[32] = "", expected[256];
+        ssize_t n = -1;
+
+        f->refused_port = 2571;
+        assert_int_equal(request(url, plain_forwards[i].headers), 101);
+        for (int channel = 0; channel < 3; channel++)
+                wait_for_text(&seen, base64, channel, plain_forwards[i].ports[channel / 2]);
+        snprintf(expected, sizeof(expected), "%s%s", plain_forwards[i].ports[1], plain_forwards[i].refusal);
+        wait_for_text(&seen, base64, 3, expected);
+
+        ws_put(base64 ? WEBSOCKET_TEXT : WEBSOCKET_BINARY, base64 ? "0cmVxdWVzdA==" : "\0request", base64 ? 13 : 8);
+        ws_put(base64 ? WEBSOCKET_TEXT : WEBSOCKET_BINARY, base64 ? "2eA==" : "\2x", base64 ? 5 : 2); /* refused */
+        ws_put(base64 ? WEBSOCKET_TEXT : WEBSOCKET_BINARY, base64 ? "7eA==" : "\7x", base64 ? 5 : 2); /* no port's */
+        for (int k = 0; k < TURNS && n < 0; k++) {
+                turn();
+                n = read(f->pod, text, sizeof(text) - 1);
+        }
+        assert_string_equal(text, "request");
+        assert_int_equal(write(f->pod, "answer", 6), 6);
+        snprintf(expected, sizeof(expected), "%s%s", plain_forwards[i].ports[0], plain_forwards[i].answer);
+        wait_for_text(&seen, base64, 0, expected);
+        assert_false(seen.closed);
+        f->pod = close_fd(f->pod); /* the last of them */
+        for (int k = 0; k < TURNS && !f->closed; k++)
+                ws_look(&seen, base64);
+        assert_true(seen.closed && f->closed);
+}
+
+static void test_plain_port_forward(void **state) {
+        for (size_t i = 0; i < ELEMENTS(plain_forwards); i++)
+                plain_forward(i);
+}
+
+#define BASE64_FORWARD WEBSOCKET "Sec-WebSocket-Protocol: v4.base64.channel.k8s.io\r\n"
+
+static const struct {
+        const char *headers;
+        int32_t port;
+        size_t n;
+        int status;
+} plain_requests[] = {
+        { WEBSOCKET, 80, STREAMING_PORTS_MAX, 101 },
+        { WEBSOCKET, 80, STREAMING_PORTS_MAX + 1, 400 },
+        { BASE64_FORWARD, 80, STREAMING_BASE64_PORTS_MAX, 101 },
+        { BASE64_FORWARD, 80, STREAMING_BASE64_PORTS_MAX + 1, 400 },
+        { WEBSOCKET, 65535, 1, 101 },
+        { WEBSOCKET, 65536, 1, 400 },
+        { WEBSOCKET, 0, 1, 400 },
+        { WEBSOCKET, 1, 1, 101 },
+        { WEBSOCKET, 0, 0, 101 },
+        { WEBSOCKET "Sec-WebSocket-Protocol: channel.k8s.io, v5.channel.k8s.io\r\n", 80, 1, 403 },
+        { SPDY "X-Stream-Protocol-Version: portforward.k8s.io\r\n", 0, STREAMING_PORTS_MAX + 1, 101 },
+};
+
+static void test_plain_ports_are_bounded(void **state) {
+        for (size_t i = 0; i < ELEMENTS(plain_requests); i++) {
+                int32_t ports[STREAMING_PORTS_MAX + 1];
+                _cleanup_free_ char *url = NULL;
+
+                f->refuse = true;
+                for (size_t k = 0; k < plain_requests[i].n; k++)
+                        ports[k] = plain_requests[i].port;
+                url = forward_url(ports, plain_requests[i].n);
+                if (request(url, plain_requests[i].headers) != plain_requests[i].status)
+                        fail_msg("request %zu", i);
+                if (i + 1 < ELEMENTS(plain_requests))
+                        UNTIL(f->closed); /* refused, or no port is left */
+        }
+}
+
 static void test_forwards_are_bounded(void **state) {
         _cleanup_free_ char *url = url_of(STREAMING_PORT_FORWARD, false);
         struct spdy_seen seen = {};
@@ -683,6 +802,8 @@ int main(void) {
                 TEST(test_attach_ends_with_the_output),
                 TEST(test_port_forward),
                 TEST(test_tunnelled_port_forward),
+                TEST(test_plain_port_forward),
+                TEST(test_plain_ports_are_bounded),
                 TEST(test_forwards_are_bounded),
                 TEST(test_garbage_closes),
                 TEST(test_addresses),
