@@ -11,6 +11,7 @@
 #include "agent/dns.h"
 #include "agent/eviction.h"
 #include "agent/file_key.h"
+#include "agent/log_links.h"
 #include "agent/options.h"
 #include "agent/subpath.h"
 #include "agent/tree.h"
@@ -277,5 +278,6 @@ int pod_files_drop_logs(struct pod_files *f, struct err **err) {
 int pod_files_sweep(struct pod_files *f, struct err **err) {
         int r = pod_tree_remove(f->dir, err);
 
+        log_links_sweep(f->logs);
         return r < 0 ? r : pod_tree_remove(f->logs, err);
 }

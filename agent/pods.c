@@ -11,6 +11,7 @@
 #include "agent/endpoint.h"
 #include "agent/events.h"
 #include "agent/eviction.h"
+#include "agent/log_links.h"
 #include "agent/metrics.h"
 #include "agent/node_facts.h"
 #include "agent/pod_files.h"
@@ -168,15 +169,20 @@ static const struct worker_ops real_ops = {
 
 static void on_cri_event(void *data, const struct cri_event *event) {
         struct pods *pods = data;
+        struct cri_container_info info;
+        bool known = event->container_id && cri_container_get(pods->cri, event->container_id, &info) == 0;
+        struct slot *slot = pods->slots;
 
-        for (struct slot *slot = pods->slots; slot; slot = slot->next) {
+        for (; slot; slot = slot->next) {
                 const char *sandbox = worker_sandbox(slot->worker);
 
-                if (!slot->gone && sandbox && strcmp(sandbox, event->sandbox_id) == 0) {
-                        worker_heard(slot->worker, event);
-                        return;
-                }
+                if (!slot->gone && sandbox && strcmp(sandbox, event->sandbox_id) == 0)
+                        break;
         }
+        log_links_heard(pods->pool, slot ? worker_pod(slot->worker) : NULL, event, known ? &info : NULL,
+                        pods->options->pod_logs_dir);
+        if (slot)
+                worker_heard(slot->worker, event);
 }
 
 /* -- slots ------------------------------------------------------------------------------------------------- */
@@ -568,6 +574,7 @@ static void take_reserved(struct pods *pods) {
 int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct options *options, struct pods **ret_pods,
              struct err **err) {
         struct pods *pods = calloc(1, sizeof(*pods));
+        _cleanup_err_ struct err *missing = NULL;
         struct timespec wall;
         int r = 0;
 
@@ -608,6 +615,8 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
                 pods_free(pods);
                 return r;
         }
+        if (log_links_prepare(options->pod_logs_dir, &missing) < 0)
+                log_warning("%s; there will be no links to containers' logs", err_text(missing));
         found_pods_read(cri, options, &pods->found);
         found_pods_sweep_cgroups(cri, pods->cgroups, options->cgroup_root, &pods->found);
         *ret_pods = pods;

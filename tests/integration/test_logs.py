@@ -6,6 +6,7 @@ import re
 import subprocess
 import time
 
+from support.leaks import log_links
 from support.node import BUILD, pod, wait_for
 
 CONFIG = "apiVersion: kubelet.config.k8s.io/v1beta1\nkind: KubeletConfiguration\ncontainerLogMaxSize: 64Ki\ncontainerLogMaxFiles: 5\n"
@@ -79,6 +80,32 @@ def test_a_kubelet_above_rotates(new_node):
     assert os.path.exists(path)
     assert node.nacelle("logs", c) == "".join(f"{i}\n" for i in range(1, 40001))
     node.crictl("rmp", "-f", sandbox)
+
+
+def test_links_where_kubelet_makes_them(node):
+    """POD_NAMESPACE_CONTAINER-ID.log, made with the start and removed with the container: of a container that restarts, the one
+    that runs and the one before it have a link and a log."""
+    node.write("k.yaml", pod("k", "until [ -e /tmp/end ]; do sleep 0.1; done; exit 1", {"name": "side", "command": ["sleep", "1000"]},
+                             metadata={"namespace": "other"}))
+    main, side = node.running("main"), node.running("side")
+
+    def link(c):
+        return f"k-{node.name}_other_{c['metadata']['name']}-{c['id']}.log", node.inspect(c)["status"]["logPath"]
+    wait_for("links", lambda: log_links(node) == dict([link(main), link(side)]))
+    log = link(main)[1]
+    for attempt in (1, 2):
+        node.exec(node.running("main"), "touch", "/tmp/end")
+        wait_for("restart", lambda: node.container("main", "running", attempt=attempt), timeout=40)
+    main = [c for c in node.containers() if c["metadata"]["name"] == "main"]
+    assert sorted(c["metadata"]["attempt"] for c in main) == [1, 2]
+    wait_for("links of two attempts", lambda: log_links(node) == dict([link(side), *map(link, main)]))
+    assert sorted(os.listdir(os.path.dirname(log))) == ["1.log", "2.log"]
+    dead = f"/var/log/containers/dead-{node.name}.log"
+    os.symlink(node.logs + "/nowhere/0.log", dead)
+    node.restart()
+    assert not os.path.lexists(dead) and log_links(node) == dict([link(side), *map(link, main)])
+    node.remove("k.yaml")
+    wait_for("no link", lambda: not log_links(node))
 
 
 def test_tail_since_timestamps_previous(node):

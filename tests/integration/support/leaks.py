@@ -40,6 +40,17 @@ def mounts(node):
         return [line.split()[4] for line in f if node.run + "/" in line or node.dir + "/" in line]
 
 
+def log_links(node, where="/var/log/containers"):
+    """{name: target} of the node's own links to logs; others' come and go meanwhile."""
+    found = {}
+    for name in os.listdir(where) if os.path.isdir(where) else []:
+        try:
+            found[name] = os.readlink(f"{where}/{name}")
+        except OSError:
+            continue
+    return {name: target for name, target in found.items() if target.startswith(node.logs + "/")}
+
+
 def leaked(node):
     """{kind: [what]} of what is left of a node without pods; {} is clean."""
     left = {
@@ -47,6 +58,7 @@ def leaked(node):
         "links": [link["ifname"] for link in _json("ip", "-j", "link") if link.get("master") == node.bridge],
         "rules": [e for e in _rules("nacelle_" + node.bridge) if "pods" not in str(e)],
         "cgroups": _cgroups(node.cgroup),
+        "links of logs": list(log_links(node)),
         "processes": [line for pid, line in processes(r"nacelle-(shim|image)").items() if pid in node.children],
     }
     return {kind: what for kind, what in left.items() if what}
