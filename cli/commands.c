@@ -24,7 +24,7 @@ const struct cli_command cli_commands[] = {
         { "rmp", NULL, "POD...", "Remove pods", cli_rmp_options, 0, -1, false, cli_rmp },
         { "pull", NULL, "IMAGE", "Pull an image from its registry", cli_pull_options, 1, 1, false, cli_pull },
         { "import", "load", "FILE", "Import images from a docker save or OCI archive, or an OCI layout",
-          cli_import_options, 1, 1, false, cli_import },
+          cli_import_options, 0, 1, false, cli_import },
         { "save", "export", "IMAGE", "Write an image to an OCI archive", cli_save_options, 1, 1, false, cli_save },
         { "push", NULL, "IMAGE", "Push an image to its registry", cli_pull_options, 1, 1, false, cli_push },
         { "login", NULL, "REGISTRY", "Try credentials on a registry and keep them", cli_login_options, 1, 1, false,

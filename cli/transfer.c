@@ -34,13 +34,15 @@ const struct cli_option cli_pull_options[] = {
         {},
 };
 const struct cli_option cli_import_options[] = {
+        { "input", 'i', CLI_TEXT, &options.file, "FILE", "the archive, in place of the argument" },
         { "name", 'n', CLI_TEXT, &options.name, "NAME", "for an image that brings none" },
         { "platform", 0, CLI_TEXT, &options.platform, "OS/ARCH", "in place of the node's" },
         { "quiet", 'q', CLI_FLAG, &options.quiet, NULL, "show no progress" },
         {},
 };
 const struct cli_option cli_save_options[] = {
-        { "file", 'f', CLI_TEXT, &options.file, "FILE", "where to (needed)" },
+        { "output", 'o', CLI_TEXT, &options.file, "FILE", "where to (needed)" },
+        { "file", 'f', CLI_TEXT, &options.file, "FILE", "the same" },
         { "quiet", 'q', CLI_FLAG, &options.quiet, NULL, "show no progress" },
         {},
 };
@@ -206,7 +208,11 @@ int cli_import(struct cli *cli, char **arguments, int n, struct err **err) {
         char path[PATH_MAX];
         int r;
 
-        r = absolute(arguments[0], path, err);
+        if ((n == 0) == !options.file) {
+                err_set(err, EINVAL, "usage: nacelle import [OPTIONS] FILE, or nacelle load --input FILE");
+                return CLI_USAGE_EXIT;
+        }
+        r = absolute(n > 0 ? arguments[0] : options.file, path, err);
         if (r < 0)
                 return r;
         request.file = path;
@@ -227,7 +233,7 @@ int cli_save(struct cli *cli, char **arguments, int n, struct err **err) {
         int r;
 
         if (!options.file) {
-                err_set(err, EINVAL, "usage: nacelle save --file FILE IMAGE");
+                err_set(err, EINVAL, "usage: nacelle save --output FILE IMAGE");
                 return CLI_USAGE_EXIT;
         }
         r = absolute(options.file, path, err);

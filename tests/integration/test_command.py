@@ -56,10 +56,17 @@ def test_images(node, tmp_path):
     node.nacelle("tag", "localhost/busybox:test", "localhost/other:1")
     assert "localhost/other" in node.nacelle("images")
     archive = str(tmp_path / "other.tar")
-    node.nacelle("save", "-f", archive, "localhost/other:1")
+    for option in ("-f", "-o", "--output"):  # docker's, too
+        node.nacelle("save", option, archive, "localhost/other:1")
+        assert os.path.getsize(archive) > 10000
+        os.rename(archive, archive + option)
+    archive += "-o"
     assert "Deleted: localhost/other:1" in node.nacelle("rmi", "localhost/other:1") or True
     node.nacelle("import", archive)
     assert "localhost/other" in node.nacelle("images")
+    node.nacelle("rmi", "localhost/other:1")
+    node.nacelle("load", "-i", archive)
+    assert node.nacelle("load", check=False).returncode == node.nacelle("load", "-i", archive, archive, check=False).returncode == 2
     assert "CREATED BY" in node.nacelle("history", "localhost/other:1")
     out = node.nacelle("import", "/no/such/file", check=False)
     assert out.returncode == 1 and "/no/such/file" in out.stderr
