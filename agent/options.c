@@ -92,7 +92,7 @@ static const char help_text[] =
         "  --runtime-only            serve CRI, run no pods of our own\n"
         "  --node-ip IP              the node's address (the default route's)\n"
         "  --hostname-override NAME  the node's name (the host's)\n"
-        "  --pod-cidr CIDR[,CIDR]    pods' addresses (10.88.0.0/16)\n"
+        "  --pod-cidr CIDR[,CIDR]    pods' addresses (" OPTIONS_POD_CIDR ")\n"
         "  --bridge NAME             the pods' bridge (nacelle0)\n"
         "  --cgroup-root PATH        cgroup of all pods (/nacelle)\n"
         "  --pod-logs-dir DIR        containers' logs (/var/log/pods)\n"
@@ -330,7 +330,7 @@ static int fill_defaults(struct options *o, struct err **err) {
         r |= default_text(&o->run_dir, "/run/nacelle");
         r |= default_text(&o->manifest_dir, "/etc/nacelle/manifests");
         r |= default_text(&o->pod_logs_dir, "/var/log/pods");
-        r |= default_text(&o->pod_cidr, "10.88.0.0/16");
+        r |= default_text(&o->pod_cidr, OPTIONS_POD_CIDR);
         r |= default_text(&o->bridge, "nacelle0");
         r |= default_text(&o->cgroup_root, "/nacelle");
         r |= default_text(&o->resolv_conf, "/etc/resolv.conf");
@@ -378,7 +378,7 @@ static int check_cidr(const char *text, struct err **err) {
                 long bits = slash && slash[1] ? strtol(slash + 1, &end, 10) : -1;
                 if (inet_pton(family, one, address) != 1 || !end || *end || bits < 1 ||
                     bits > (family == AF_INET ? 30 : 126))
-                        return err_set(err, EINVAL, "--pod-cidr: \"%s\" is not a network like 10.88.0.0/16", text);
+                        return err_set(err, EINVAL, "--pod-cidr: \"%s\" is not a network like " OPTIONS_POD_CIDR, text);
         }
         return 0;
 }

@@ -43,12 +43,12 @@ int ip_cidr_parse(const char *text, struct ip_cidr *ret_cidr, struct err **err) 
         char address[IP_TEXT_MAX];
 
         if (!slash || (size_t)(slash - text) >= sizeof(address))
-                return err_set(err, EINVAL, "\"%.64s\" is not a CIDR such as 10.88.0.0/16 or fd00:88::/64", text);
+                return err_set(err, EINVAL, "\"%.64s\" is not a CIDR such as 10.62.0.0/16 or fd00:88::/64", text);
         memcpy(address, text, (size_t)(slash - text));
         address[slash - text] = '\0';
         if (ip_parse(address, &cidr.ip, NULL) < 0 ||
             !parse_prefix(slash + 1, (unsigned)ip_size(cidr.ip.family) * 8, &cidr.prefix))
-                return err_set(err, EINVAL, "\"%.64s\" is not a CIDR such as 10.88.0.0/16 or fd00:88::/64", text);
+                return err_set(err, EINVAL, "\"%.64s\" is not a CIDR such as 10.62.0.0/16 or fd00:88::/64", text);
         *ret_cidr = cidr;
         return 0;
 }

@@ -34,7 +34,7 @@ def test_without_root(tmp_path):
 @pytest.mark.parametrize("options,words", [
     (["--nonsense"], 'unknown flag "--nonsense"; see --help'),
     (["stray"], 'unexpected argument "stray"; see --help'),
-    (["--pod-cidr", "10.0.0.0/33"], '--pod-cidr: "10.0.0.0/33" is not a network like 10.88.0.0/16'),
+    (["--pod-cidr", "10.0.0.0/33"], '--pod-cidr: "10.0.0.0/33" is not a network like 10.62.0.0/16'),
     (["--node-ip", "here"], '--node-ip: "here" is not an address'),
     (["--bridge", "a-name-that-is-too-long"], "is not a network interface's name"),
     (["--cgroup-root", "relative"], "is not a cgroup's path like /nacelle"),

@@ -1,4 +1,5 @@
 """What a new user does first: make help, make demo, make install; each program's --help and man page say the same."""
+import ipaddress
 import os
 import re
 import shutil
@@ -75,11 +76,23 @@ def test_the_unit_and_the_example_configuration_are_right(tmp_path):
     unit = tmp_path / "nacelle-agent.service"
     with open(TOP + "/contrib/systemd/nacelle-agent.service") as f:
         unit.write_text(f.read().replace("/usr/bin/nacelle-agent", BUILD + "/nacelle-agent"))
+    assert re.search(r"^\[Unit\](?:\n(?!\[).*)*\nStartLimitIntervalSec=0$", unit.read_text(), re.M), "it is started again however often it ends"
     done = subprocess.run(["systemd-analyze", "verify", "--man=no", str(unit)], capture_output=True, text=True)
     assert done.returncode == 0 and "nacelle" not in done.stderr, done.stderr
     # The agent reads the example without a word; it stops at the directory that cannot be made.
     status, text = said("nacelle-agent", "--config", TOP + "/contrib/config.yaml", "--root-dir", "/dev/null/x", "--run-dir", str(tmp_path))
     assert status != 0 and "config.yaml" not in text and "/dev/null/x" in text
+
+
+def test_one_default_of_the_pod_cidr():
+    """In the example, the help and the manual the same one, which no other tool has for its own."""
+    default = re.search(r"pods' addresses \((\S+)\)", said("nacelle-agent", "--help")[1])[1]
+    with open(TOP + "/contrib/config.yaml") as f:
+        assert f"podCIDR: {default}\n" in f.read()
+    assert f"Default {default}." in manual("nacelle-agent")
+    others = ["10.0.0.0/24", "10.1.0.0/16", "10.4.0.0/24", "10.22.0.0/16", "10.32.0.0/12", "10.42.0.0/15", "10.85.0.0/16", "10.88.0.0/16", "10.89.0.0/16",
+              "10.90.0.0/15", "10.92.0.0/14", "10.96.0.0/11", "10.128.0.0/9", "172.16.0.0/12", "192.168.0.0/16"]
+    assert not any(ipaddress.ip_network(default).overlaps(ipaddress.ip_network(other)) for other in others)
 
 
 def test_demo_and_demo_stop(tmp_path):

@@ -146,7 +146,7 @@ def test_websocket_chooses(world, offered, chosen):
 
 def test_spdy_chooses(world):
     with Spdy(world.url("true"), "v9.channel.k8s.io", "v3.channel.k8s.io", "v4.channel.k8s.io") as s:
-        assert s.header("X-Stream-Protocol-Version") == "v4.channel.k8s.io"
+        assert s.header("X-Stream-Protocol-Version") == "v3.channel.k8s.io"
 
 
 def test_a_message_in_fragments_and_pings_between(world):
