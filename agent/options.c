@@ -13,6 +13,7 @@
 #include "agent/config.h"
 #include "lib/cleanup.h"
 #include "lib/duration.h"
+#include "lib/nearest.h"
 
 enum flag_kind {
         FLAG_TEXT,
@@ -266,6 +267,20 @@ static const struct flag *find_flag(const char *name, size_t length) {
         return NULL;
 }
 
+static int unknown(const char *name, size_t length, const char *text, struct err **err) {
+        _cleanup_free_ char *copy = strndup(name, length);
+        struct nearest nearest;
+
+        if (!copy)
+                return err_set(err, ENOMEM, "out of memory");
+        nearest = nearest_to(copy);
+        for (size_t i = 0; i < ELEMENTS(flags); i++)
+                nearest_try(&nearest, flags[i].name);
+        if (nearest.name)
+                return err_set(err, EINVAL, "unknown flag \"%s\"; did you mean --%s? See --help", text, nearest.name);
+        return err_set(err, EINVAL, "unknown flag \"%s\"; see --help", text);
+}
+
 /* Reads the flags into @o; with @only, that flag alone. */
 static int read_flags(int argc, char **argv, const char *only, struct options *o, struct err **err) {
         for (int i = 1; i < argc; i++) {
@@ -285,7 +300,7 @@ static int read_flags(int argc, char **argv, const char *only, struct options *o
                 if (!flag && length == 1 && name[0] == 'h')
                         flag = find_flag("help", 4);
                 if (!flag)
-                        return err_set(err, EINVAL, "unknown flag \"%s\"; see --help", argv[i]);
+                        return unknown(name, length, argv[i], err);
                 if (equals)
                         value = equals + 1;
                 else if (flag->kind != FLAG_BOOL) {

@@ -2,7 +2,7 @@
  *
  * A verb is a row in a table: name, synopsis, options, function. Options are read into the verb's own variables before
  * the function runs. A function returns the program's exit code, or a negative errno with *err set, which main()
- * prints: `nacelle: TEXT` and exit code 1 (2 for wrong usage).
+ * prints: `nacelle: TEXT` and exit code 1, or `nacelle VERB: TEXT` and 2 for wrong usage.
  */
 #pragma once
 
@@ -48,6 +48,7 @@ struct cli {
         uint64_t timeout_ms; /* of a call; 0: none */
         bool timeout_given;
         struct grpc_client *client; /* made by the first call */
+        const char *command;        /* the verb; NULL before it is known */
 };
 
 struct cli_command {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "lib/nearest.h"
 
 static const char *endpoint;
 static const char *image_endpoint; /* taken for crictl's sake: one socket serves both */
@@ -32,6 +33,36 @@ static void print_command_help(const struct cli_command *command) {
         printf("Usage: nacelle %s [OPTIONS]%s%s\n\n%s\n\nOptions:\n", command->name, *command->arguments ? " " : "",
                command->arguments, command->help);
         cli_options_help(command->options);
+}
+
+/* What others call it. */
+static const struct {
+        const char *text, *name;
+} elsewhere[] = {
+        { "get", "pods" },  { "ls", "ps" },        { "list", "ps" },
+        { "top", "stats" }, { "kill", "stop" },    { "delete", "rmp" },
+        { "remove", "rm" }, { "run", "pods" },     { "sh", "exec" },
+        { "log", "logs" },  { "container", "ps" }, { "containers", "ps" },
+        { "pod", "pods" },  { "img", "images" },   { "describep", "describe" },
+};
+
+static int unknown_command(const char *text, struct err **err) {
+        struct nearest nearest = nearest_to(text);
+
+        for (const struct cli_command *c = cli_commands; c->name; c++) {
+                nearest_try(&nearest, c->name);
+                if (c->alias)
+                        nearest_try(&nearest, c->alias);
+        }
+        for (size_t i = 0; i < ELEMENTS(elsewhere); i++)
+                if (strcmp(elsewhere[i].text, text) == 0)
+                        nearest.name = elsewhere[i].name;
+        if (nearest.name)
+                err_set(err, EINVAL, "unknown command \"%s\"; did you mean \"%s\"? `nacelle --help` lists them", text,
+                        nearest.name);
+        else
+                err_set(err, EINVAL, "unknown command \"%s\"; `nacelle --help` lists them", text);
+        return CLI_USAGE_EXIT;
 }
 
 static const struct cli_command *find_command(const char *name) {
@@ -63,22 +94,22 @@ static int run(struct cli *cli, char **arguments, int n, struct err **err) {
         const struct cli_command *command;
         int r;
 
-        if (n > 0 && strcmp(arguments[0], "help") == 0) {
-                command = n > 1 ? find_command(arguments[1]) : NULL;
-                if (command)
-                        print_command_help(command);
-                else
-                        print_help();
+        bool help = n > 0 && strcmp(arguments[0], "help") == 0;
+
+        arguments += help;
+        n -= help;
+        if (n == 0) {
+                print_help();
+                return help ? 0 : CLI_USAGE_EXIT;
+        }
+        command = find_command(arguments[0]);
+        if (!command)
+                return unknown_command(arguments[0], err);
+        if (help) {
+                print_command_help(command);
                 return 0;
         }
-        command = n > 0 ? find_command(arguments[0]) : NULL;
-        if (!command) {
-                if (n > 0)
-                        err_set(err, EINVAL, "unknown command \"%s\"; `nacelle --help` lists them", arguments[0]);
-                else
-                        print_help();
-                return CLI_USAGE_EXIT;
-        }
+        cli->command = command->name;
         r = cli_options_read(command->options, arguments + 1, n - 1, command->rest, &n, err);
         if (r > 0) {
                 print_command_help(command);
@@ -149,7 +180,8 @@ int main(int argc, char **argv) {
                 finish(&cli);
         }
         if (err)
-                fprintf(stderr, "nacelle: %s\n", err_text(err));
+                fprintf(stderr, "nacelle%s%s: %s\n", r == CLI_USAGE_EXIT && cli.command ? " " : "",
+                        r == CLI_USAGE_EXIT && cli.command ? cli.command : "", err_text(err));
         if (fflush(stdout) != 0 && r == 0)
                 r = 1;
         return r < 0 ? 1 : r;

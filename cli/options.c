@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "lib/nearest.h"
 
 const struct cli_option cli_no_options[] = { {} };
 
@@ -19,6 +20,20 @@ static const struct cli_option *find_letter(const struct cli_option *options, ch
                 if (o->letter == letter)
                         return o;
         return NULL;
+}
+
+static int unknown(const struct cli_option *options, const char *text, struct err **err) {
+        _cleanup_free_ char *name = strndup(text, strcspn(text, "="));
+        struct nearest nearest;
+
+        if (!name)
+                return err_set(err, ENOMEM, "out of memory");
+        nearest = nearest_to(name);
+        for (const struct cli_option *o = options; o->name; o++)
+                nearest_try(&nearest, o->name);
+        if (nearest.name)
+                return err_set(err, EINVAL, "unknown option --%s; did you mean --%s?", name, nearest.name);
+        return err_set(err, EINVAL, "unknown option --%s; see --help", name);
 }
 
 static int set(const struct cli_option *option, const char *value, struct err **err) {
@@ -57,7 +72,7 @@ static int read_long(const struct cli_option *options, const char *text, const c
         const struct cli_option *option = find_long(options, text, equals ? (size_t)(equals - text) : strlen(text));
 
         if (!option)
-                return err_set(err, EINVAL, "unknown option --%s", text);
+                return unknown(options, text, err);
         if (!value && option->kind != CLI_FLAG) {
                 if (!next)
                         return err_set(err, EINVAL, "--%s needs a value", text);
@@ -75,7 +90,7 @@ static int read_letters(const struct cli_option *options, const char *text, cons
                 int r;
 
                 if (!option)
-                        return err_set(err, EINVAL, "unknown option -%c", *text);
+                        return err_set(err, EINVAL, "unknown option -%c; see --help", *text);
                 if (option->kind == CLI_FLAG) {
                         r = set(option, NULL, err);
                         if (r < 0)

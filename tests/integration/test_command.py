@@ -73,8 +73,11 @@ def test_images(node, tmp_path):
 
 
 @pytest.mark.parametrize("args,says", [
-    ((), None), (("nosuch",), "unknown command"), (("ps", "--nosuch"), "unknown option --nosuch"), (("ps", "-n"), "-n needs a value"),
-    (("ps", "-n", "x"), "no whole number"), (("inspect",), "usage: nacelle inspect"), (("tag", "a"), "usage: nacelle tag")])
+    ((), None), (("nosuch",), 'nacelle: unknown command "nosuch"'), (("ps", "--nosuch"), "nacelle ps: unknown option --nosuch"),
+    (("ps", "-n"), "nacelle ps: -n needs a value"), (("ps", "-n", "x"), "no whole number"), (("stpo", "x"), 'did you mean "stop"?'),
+    (("help", "lgos"), 'did you mean "logs"?'), (("get", "pods"), 'did you mean "pods"?'), (("logs", "--folow", "x"), "nacelle logs: unknown option --folow; did you mean --follow?"),
+    (("exec", "-x", "y", "z"), "nacelle exec: unknown option -x"), (("--runtime-endpont=x", "ps"), "did you mean --runtime-endpoint?"),
+    (("logs", "--tial=5", "x"), "did you mean --tail?"), (("inspect",), "usage: nacelle inspect"), (("tag", "a"), "usage: nacelle tag")])
 def test_wrong_usage(args, says):
     done = subprocess.run([BUILD + "/nacelle", *args], capture_output=True, text=True)
     assert done.returncode == 2
