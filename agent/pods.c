@@ -12,6 +12,7 @@
 #include "agent/events.h"
 #include "agent/eviction.h"
 #include "agent/log_links.h"
+#include "agent/manifest_files.h"
 #include "agent/metrics.h"
 #include "agent/node_facts.h"
 #include "agent/pod_files.h"
@@ -22,6 +23,7 @@
 #include "cgroups/cgroup.h"
 #include "cri/cri.h"
 #include "cri/events.h"
+#include "cri/node.h"
 #include "kube/pod.h"
 #include "kube/problem.h"
 #include "kube/resources.h"
@@ -59,7 +61,9 @@ struct pods {
         struct source *source;
         struct endpoint *endpoint;
         struct desired_pods desired;
-        uv_timer_t *settle; /* until duplicates are told */
+        struct broken_files broken;
+        struct cri_node told; /* to the command */
+        uv_timer_t *settle;   /* until duplicates are told */
         struct slot *slots;
         struct found_pods found;
         bool synced, leaving;
@@ -316,6 +320,7 @@ static void want(struct pods *pods, struct desired *d) {
                 d->refused_said = true;
                 return;
         }
+        d->refused_said = false;
         start(pods, d->pod);
 }
 
@@ -445,6 +450,7 @@ static int decode(const char *file, const char *text, size_t length, const void 
 static void on_pod(void *data, const char *file, struct pod *pod) {
         struct pods *pods = data;
 
+        broken_files_drop(&pods->broken, file);
         desired_set(&pods->desired, file, pod, found_pods_claim(&pods->found, file, pod));
 }
 
@@ -464,6 +470,7 @@ static void on_broken(void *data, const char *file, const char *text) {
 
         on_unread(data, file);
         d = desired_find(&pods->desired, file);
+        broken_files_set(&pods->broken, file, text);
         log_error("%s%s%s", text, d ? "; going on with the pod that it held before: " : "",
                   d ? d->pod->metadata.name : "");
 }
@@ -471,6 +478,7 @@ static void on_broken(void *data, const char *file, const char *text) {
 static void on_gone(void *data, const char *file) {
         struct pods *pods = data;
 
+        broken_files_drop(&pods->broken, file);
         if (desired_drop(&pods->desired, file))
                 uv_timer_start(pods->settle, on_settled, SETTLE_MS, 0);
 }
@@ -518,6 +526,13 @@ static int write_events(void *data, struct json_writer *w) {
         return 0;
 }
 
+static int write_files(void *data, struct json_writer *w) {
+        struct pods *pods = data;
+
+        manifest_files_write(pods->options, &pods->desired, &pods->broken, w);
+        return 0;
+}
+
 static char *write_metrics(void *data) {
         struct eviction_counters evictions;
         struct pods *pods = data;
@@ -531,10 +546,41 @@ static int write_node(void *data, struct json_writer *w) {
 }
 
 static const struct endpoint_route routes[] = {
-        { "/pods", write_pods, NULL }, { "/events", write_events, NULL },
-        { "/node", write_node, NULL }, { "/metrics", NULL, write_metrics },
-        { NULL, NULL, NULL },
+        { "/pods", write_pods, NULL }, { "/events", write_events, NULL },   { "/files", write_files, NULL },
+        { "/node", write_node, NULL }, { "/metrics", NULL, write_metrics }, { NULL, NULL, NULL },
 };
+
+/* -- for the command --------------------------------------------------------------------------------------- */
+
+struct telling {
+        void (*part)(void *data, enum cri_node_part kind, const char *json);
+        void *data;
+};
+
+static void tell_part(const struct telling *t, enum cri_node_part kind, int (*write)(void *data, struct json_writer *w),
+                      void *data) {
+        struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_free_ char *text = NULL;
+        int r = write(data, &w);
+
+        if (json_writer_finish(&w, &text, NULL) == 0 && r == 0)
+                t->part(t->data, kind, text);
+}
+
+static int write_slot(void *data, struct json_writer *w) {
+        return worker_write(((struct slot *)data)->worker, w);
+}
+
+static void tell(void *data, void (*part)(void *data, enum cri_node_part kind, const char *json), void *part_data) {
+        const struct telling telling = { part, part_data };
+        struct pods *pods = data;
+
+        tell_part(&telling, CRI_NODE_FILES, write_files, pods);
+        for (struct slot *slot = pods->slots; slot; slot = slot->next)
+                if (!slot->gone)
+                        tell_part(&telling, CRI_NODE_POD, write_slot, slot);
+        tell_part(&telling, CRI_NODE_EVENTS, write_events, pods);
+}
 
 /* -- eviction ---------------------------------------------------------------------------------------------- */
 
@@ -609,6 +655,7 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
                 err_wrap(err, "cannot make the cgroup of all pods");
         if (r == 0)
                 r = make_eviction(pods, err);
+        pods->told = (struct cri_node){ tell, pods };
         if (r == 0 && (r = cri_subscribe(cri, on_cri_event, pods, &pods->subscription)) < 0)
                 err_errno(err, -r, "cannot hear cri's events");
         if (r < 0) {
@@ -637,6 +684,7 @@ void pods_start(struct pods *pods) {
         };
         _cleanup_err_ struct err *err = NULL;
 
+        cri_set_node(pods->cri, &pods->told);
         if (source_new(pods->loop, pods->pool, pods->options->manifest_dir, &heard, &pods->source, &err) < 0)
                 log_error("%s", err_text(err));
         err = err_free(err);
@@ -650,6 +698,7 @@ void pods_stop(struct pods *pods) {
                 return;
         pods->leaving = true;
         eviction_stop(pods->eviction);
+        cri_set_node(pods->cri, NULL);
         if (pods->settle)
                 uv_timer_stop(pods->settle);
         source_free(pods->source);
@@ -665,6 +714,7 @@ void pods_free(struct pods *pods) {
         pods_stop(pods);
         eviction_free(pods->eviction);
         desired_clear(&pods->desired);
+        broken_files_clear(&pods->broken);
         handle_free(pods->settle);
         found_pods_clear(&pods->found);
         events_free(pods->node.events);

@@ -8,6 +8,7 @@
 #include "cri/cri.h"
 #include "cri/events.h"
 #include "cri/server_images.h"
+#include "cri/server_node.h"
 #include "cri/streaming_cri.h"
 #include "cri/trace.h"
 #include "lib/cleanup.h"
@@ -31,6 +32,7 @@ struct cri_server {
         struct binding bindings[CRI_METHODS];
         struct grpc_method methods[CRI_METHODS];
         struct server_images *images;
+        struct server_node *node;
         struct streaming_cri *streaming;
 };
 
@@ -159,6 +161,8 @@ static int serve(struct cri_server *server, uv_loop_t *loop, const char *path, s
         if (r == 0)
                 r = server_images_new(server->grpc, server->cri, &server->images, err);
         if (r == 0)
+                r = server_node_new(server->grpc, server->cri, &server->node, err);
+        if (r == 0)
                 r = streaming_cri_new(loop, server->cri, NULL, &server->streaming, err);
         if (r == 0)
                 r = listen_unix(path, CRI_SERVER_SOCKET_MODE, &fd, err);
@@ -201,6 +205,7 @@ static void on_grpc_gone(void *data) {
         struct cri_server *server = data;
 
         server_images_free(server->images);
+        server_node_free(server->node);
         free(server);
 }
 

@@ -16,6 +16,7 @@
 struct cgroups;
 struct cri_call;
 struct cri_container;
+struct cri_node;
 struct cri_streaming;
 struct cri_sync;
 struct image_store;
@@ -121,6 +122,7 @@ struct cri {
         unsigned n_subscriptions;
         unsigned telling; /* events are being told: subscriptions stay in the list */
         const struct cri_streaming *streaming;
+        const struct cri_node *node;
         struct cri_sync *sync;
         unsigned calls;
         LIST_HEAD(, cri_call) under_way; /* the same ones */
