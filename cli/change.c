@@ -3,6 +3,7 @@
 
 #include "cli/cli.h"
 #include "cli/list.h"
+#include "cli/resolve.h"
 
 /* Stopping takes the container's grace period and then some. */
 #define STOP_MARGIN_MS 30000
@@ -39,20 +40,21 @@ static char *text(const char *text) {
         return (char *)(uintptr_t)text;
 }
 
-/* Does @change to each id, prints @done and the id, and reports what failed. */
-static int each(struct cli *cli, char **ids, int n, int (*change)(struct cli *cli, const char *id, struct err **err),
-                const char *done) {
+/* Does @change to each that is named, prints @done and the name, and reports what failed. */
+static int each(struct cli *cli, char **names, int n, resolve_fn *resolve,
+                int (*change)(struct cli *cli, const char *id, struct err **err), const char *done) {
         int result = 0;
 
         for (int i = 0; i < n; i++) {
                 _cleanup_err_ struct err *err = NULL;
+                char id[RESOLVE_ID_MAX + 1];
 
-                if (change(cli, ids[i], &err) < 0) {
-                        fprintf(stderr, "nacelle: %s: %s\n", ids[i], err_text(err));
+                if (resolve(cli, names[i], id, &err) < 0 || change(cli, id, &err) < 0) {
+                        fprintf(stderr, "nacelle: %s: %s\n", names[i], err_text(err));
                         result = 1;
                         continue;
                 }
-                printf("%s%s\n", done, ids[i]);
+                printf("%s%s\n", done, names[i]);
         }
         return result;
 }
@@ -167,19 +169,25 @@ int cli_checkpoint(struct cli *cli, char **arguments, int n, struct err **err) {
                 err_set(err, EINVAL, "--export: the archive's path is needed");
                 return CLI_USAGE_EXIT;
         }
-        return each(cli, arguments, n, checkpoint, "");
+        return each(cli, arguments, n, resolve_container, checkpoint, "");
 }
 
 int cli_start(struct cli *cli, char **arguments, int n, struct err **err) {
-        return each(cli, arguments, n, start, "");
+        return each(cli, arguments, n, resolve_container, start, "");
 }
 
 int cli_stop(struct cli *cli, char **arguments, int n, struct err **err) {
-        return each(cli, arguments, n, stop, "");
+        return each(cli, arguments, n, resolve_container, stop, "");
 }
 
 int cli_stopp(struct cli *cli, char **arguments, int n, struct err **err) {
-        return each(cli, arguments, n, stopp, "Stopped sandbox ");
+        return each(cli, arguments, n, resolve_pod, stopp, "Stopped sandbox ");
+}
+
+/* Of a list. */
+static int take_id(struct cli *cli, const char *text, char ret_id[RESOLVE_ID_MAX + 1], struct err **err) {
+        snprintf(ret_id, RESOLVE_ID_MAX + 1, "%s", text);
+        return 0;
 }
 
 static int usage(const char *verb, const char *what, struct err **err) {
@@ -194,7 +202,7 @@ int cli_rm(struct cli *cli, char **arguments, int n, struct err **err) {
         int r;
 
         if (!options.all)
-                return n > 0 ? each(cli, arguments, n, rm, "") : usage("rm", "CONTAINER", err);
+                return n > 0 ? each(cli, arguments, n, resolve_container, rm, "") : usage("rm", "CONTAINER", err);
         r = list_containers(cli, NULL, &unpacked, err);
         if (r < 0)
                 return r;
@@ -202,7 +210,7 @@ int cli_rm(struct cli *cli, char **arguments, int n, struct err **err) {
         ids = calloc(answer->n_containers + 1, sizeof(*ids));
         for (size_t i = 0; ids && i < answer->n_containers; i++)
                 ids[i] = answer->containers[i]->id;
-        return ids ? each(cli, ids, (int)answer->n_containers, rm, "") : err_set(err, ENOMEM, "out of memory");
+        return ids ? each(cli, ids, (int)answer->n_containers, take_id, rm, "") : err_set(err, ENOMEM, "out of memory");
 }
 
 int cli_rmp(struct cli *cli, char **arguments, int n, struct err **err) {
@@ -212,7 +220,7 @@ int cli_rmp(struct cli *cli, char **arguments, int n, struct err **err) {
         int r;
 
         if (!options.all)
-                return n > 0 ? each(cli, arguments, n, rmp, "Removed sandbox ") : usage("rmp", "POD", err);
+                return n > 0 ? each(cli, arguments, n, resolve_pod, rmp, "Removed sandbox ") : usage("rmp", "POD", err);
         r = list_pods(cli, NULL, &unpacked, err);
         if (r < 0)
                 return r;
@@ -220,6 +228,6 @@ int cli_rmp(struct cli *cli, char **arguments, int n, struct err **err) {
         ids = calloc(answer->n_items + 1, sizeof(*ids));
         for (size_t i = 0; ids && i < answer->n_items; i++)
                 ids[i] = answer->items[i]->id;
-        return ids ? each(cli, ids, (int)answer->n_items, rmp, "Removed sandbox ") :
+        return ids ? each(cli, ids, (int)answer->n_items, take_id, rmp, "Removed sandbox ") :
                      err_set(err, ENOMEM, "out of memory");
 }

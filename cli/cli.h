@@ -21,6 +21,7 @@
 #define CLI_VALUES_MAX 64 /* of an option that may be repeated */
 
 #define CLI_USAGE_EXIT 2
+#define CLI_UNWELL_EXIT 3 /* of `pods`: one is not as it should be */
 
 #define RUNTIME(name) "/runtime.v1.RuntimeService/" name
 #define IMAGE(name) "/runtime.v1.ImageService/" name
@@ -91,6 +92,7 @@ static inline void cli_unpacked_freep(struct grpc_unpacked *message) {
 /* The verbs, by file. */
 int cli_ps(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_pods(struct cli *cli, char **arguments, int n, struct err **err);
+int cli_describe(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_images(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_inspect(struct cli *cli, char **arguments, int n, struct err **err);
 int cli_inspectp(struct cli *cli, char **arguments, int n, struct err **err);

@@ -2,7 +2,10 @@
 
 const struct cli_command cli_commands[] = {
         { "ps", NULL, "", "List containers", cli_ps_options, 0, 0, false, cli_ps },
-        { "pods", NULL, "", "List pods", cli_pods_options, 0, 0, false, cli_pods },
+        { "pods", NULL, "[POD...]", "List pods, and say why they do not run", cli_pods_options, 0, -1, false,
+          cli_pods },
+        { "describe", NULL, "POD...", "Tell all about pods of the watched directory, with their events", cli_no_options,
+          1, -1, false, cli_describe },
         { "images", "image", "[NAME]", "List images", cli_images_options, 0, 1, false, cli_images },
         { "logs", NULL, "CONTAINER", "Show a container's log", cli_logs_options, 1, 1, false, cli_logs },
         { "exec", NULL, "CONTAINER COMMAND [ARGUMENT...]", "Run a command in a container", cli_exec_options, 2, -1,

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/resolve.h"
 #include "cli/stream.h"
 
 /* Beyond the command's own time-out. */
@@ -58,12 +59,17 @@ static int run(const char *url, const struct stream_options *stream_options, str
 int cli_exec(struct cli *cli, char **arguments, int n, struct err **err) {
         const struct stream_options stream_options = { .in = options.interactive, .tty = options.tty };
         Cri__ExecRequest request = CRI__EXEC_REQUEST__INIT;
+        char id[RESOLVE_ID_MAX + 1];
         _cleanup_unpacked_ struct grpc_unpacked answer = {};
         int r;
 
+        r = resolve_container(cli, arguments[0], id, err);
+        if (r < 0)
+                return r;
+        arguments[0] = id;
         if (options.sync)
                 return exec_sync(cli, arguments, n, err);
-        request.container_id = arguments[0];
+        request.container_id = id;
         request.n_cmd = (size_t)(n - 1);
         request.cmd = arguments + 1;
         request.tty = options.tty;
@@ -81,10 +87,14 @@ int cli_attach(struct cli *cli, char **arguments, int n, struct err **err) {
                                                        .tty = options.tty,
                                                        .detach = options.tty };
         Cri__AttachRequest request = CRI__ATTACH_REQUEST__INIT;
+        char id[RESOLVE_ID_MAX + 1];
         _cleanup_unpacked_ struct grpc_unpacked answer = {};
         int r;
 
-        request.container_id = arguments[0];
+        r = resolve_container(cli, arguments[0], id, err);
+        if (r < 0)
+                return r;
+        request.container_id = id;
         request.tty = options.tty;
         request.stdin = options.interactive;
         request.stdout = true;

@@ -30,6 +30,21 @@ void pattern_done(struct pattern *pattern) {
         pattern->set = false;
 }
 
+int names_init(struct names *names, const char *name, const char *namespace, struct err **err) {
+        int r = pattern_init(&names->name, "name", name, err);
+
+        return r < 0 ? r : pattern_init(&names->namespace, "namespace", namespace, err);
+}
+
+bool names_match(const struct names *names, const char *name, const char *namespace) {
+        return pattern_matches(&names->name, name) && pattern_matches(&names->namespace, namespace);
+}
+
+void names_done(struct names *names) {
+        pattern_done(&names->name);
+        pattern_done(&names->namespace);
+}
+
 int labels_read(const struct cli_values *values, const ProtobufCMessageDescriptor *type, struct label **ret_labels,
                 void **ret_entries, struct err **err) {
         _cleanup_free_ struct label *labels = calloc(values->n + 1, sizeof(*labels));

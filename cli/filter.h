@@ -16,6 +16,15 @@ int pattern_init(struct pattern *pattern, const char *option, const char *text, 
 bool pattern_matches(const struct pattern *pattern, const char *text);
 void pattern_done(struct pattern *pattern);
 
+/* A name and a namespace: what servers have no filter for. */
+struct names {
+        struct pattern name, namespace;
+};
+
+int names_init(struct names *names, const char *name, const char *namespace, struct err **err);
+bool names_match(const struct names *names, const char *name, const char *namespace);
+void names_done(struct names *names);
+
 /* Reads "key=value" texts into entries of a map field, whose messages are those of @type (any map<string, string>
  * entry). The texts are cut in two in place. Free *@ret_entries with labels_free(). */
 struct label {

@@ -47,6 +47,32 @@ const char *format_age(int64_t then, int64_t now, char ret_text[FORMAT_MAX]) {
         return ret_text;
 }
 
+/* HumanDuration() in k8s.io/apimachinery/pkg/util/duration. */
+const char *format_duration(int64_t seconds, char ret_text[FORMAT_MAX]) {
+        static const struct {
+                int64_t below, unit, part;    /* seconds */
+                const char *name, *part_name; /* NULL: the unit alone */
+        } steps[] = {
+                { 120, 1, 0, "s", NULL },           { 600, 60, 1, "m", "s" },
+                { 3 * 3600, 60, 0, "m", NULL },     { 8 * 3600, 3600, 60, "h", "m" },
+                { 48 * 3600, 3600, 0, "h", NULL },  { 8 * 86400, 86400, 3600, "d", "h" },
+                { INT64_MAX, 86400, 0, "d", NULL },
+        };
+        int64_t rest;
+        size_t i = 0;
+        int n;
+
+        if (seconds < 0)
+                seconds = 0;
+        while (seconds >= steps[i].below)
+                i++;
+        n = snprintf(ret_text, FORMAT_MAX, "%" PRId64 "%s", seconds / steps[i].unit, steps[i].name);
+        rest = steps[i].part ? seconds % steps[i].unit / steps[i].part : 0;
+        if (rest > 0)
+                snprintf(ret_text + n, FORMAT_MAX - (size_t)n, "%" PRId64 "%s", rest, steps[i].part_name);
+        return ret_text;
+}
+
 const char *format_size(uint64_t bytes, char ret_text[FORMAT_MAX]) {
         static const char *const units[] = { "B", "kB", "MB", "GB", "TB", "PB", "EB" };
         double n = (double)bytes;

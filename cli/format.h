@@ -11,6 +11,9 @@
 /* "About a minute ago", "3 hours ago" for @then, both in ns since 1970. */
 const char *format_age(int64_t then, int64_t now, char ret_text[FORMAT_MAX]);
 
+/* "45s", "3m10s", "2h", "4d": as kubectl has ages. */
+const char *format_duration(int64_t seconds, char ret_text[FORMAT_MAX]);
+
 /* "1.24MB": three digits, powers of a thousand. */
 const char *format_size(uint64_t bytes, char ret_text[FORMAT_MAX]);
 

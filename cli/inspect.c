@@ -5,6 +5,7 @@
 #include "cli/columns.h"
 #include "cli/format.h"
 #include "cli/output.h"
+#include "cli/resolve.h"
 #include "lib/json_writer.h"
 
 static struct {
@@ -23,8 +24,9 @@ const struct cli_option cli_output_options[] = {
         {},
 };
 
-/* How one kind of thing is asked for. */
+/* How one kind of thing is found and asked for. */
 struct kind {
+        resolve_fn *resolve; /* NULL: the name is the id */
         int (*ask)(struct cli *cli, const char *id, struct grpc_unpacked *ret_answer, struct err **err);
 };
 
@@ -79,8 +81,10 @@ static int inspect(struct cli *cli, char **arguments, int n, const struct kind *
         for (int i = 0; i < n; i++) {
                 _cleanup_unpacked_ struct grpc_unpacked answer = {};
                 _cleanup_err_ struct err *one = NULL;
+                char id[RESOLVE_ID_MAX + 1];
 
-                if (kind->ask(cli, arguments[i], &answer, &one) < 0) {
+                if ((kind->resolve && kind->resolve(cli, arguments[i], id, &one) < 0) ||
+                    kind->ask(cli, kind->resolve ? id : arguments[i], &answer, &one) < 0) {
                         fprintf(stderr, "nacelle: %s: %s\n", arguments[i], err_text(one));
                         continue;
                 }
@@ -95,19 +99,19 @@ static int inspect(struct cli *cli, char **arguments, int n, const struct kind *
 }
 
 int cli_inspect(struct cli *cli, char **arguments, int n, struct err **err) {
-        static const struct kind kind = { ask_container };
+        static const struct kind kind = { resolve_container, ask_container };
 
         return inspect(cli, arguments, n, &kind, err);
 }
 
 int cli_inspectp(struct cli *cli, char **arguments, int n, struct err **err) {
-        static const struct kind kind = { ask_pod };
+        static const struct kind kind = { resolve_pod, ask_pod };
 
         return inspect(cli, arguments, n, &kind, err);
 }
 
 int cli_inspecti(struct cli *cli, char **arguments, int n, struct err **err) {
-        static const struct kind kind = { ask_image };
+        static const struct kind kind = { NULL, ask_image };
 
         return inspect(cli, arguments, n, &kind, err);
 }

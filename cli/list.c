@@ -9,6 +9,7 @@
 #include "cli/filter.h"
 #include "cli/format.h"
 #include "cli/output.h"
+#include "cli/resolve.h"
 
 static struct {
         bool all, latest, no_trunc, quiet;
@@ -29,24 +30,10 @@ const struct cli_option cli_ps_options[] = {
         { "namespace", 0, CLI_TEXT, &options.namespace, "REGEX", "only containers whose pod's namespace matches" },
         { "no-trunc", 0, CLI_FLAG, &options.no_trunc, NULL, "show whole ids" },
         { "output", 'o', CLI_TEXT, &options.output, "FORM", "json, yaml or table [table]" },
-        { "pod", 'p', CLI_TEXT, &options.pod, "ID", "only containers of this pod" },
+        { "pod", 'p', CLI_TEXT, &options.pod, "POD", "only containers of this pod" },
         { "quiet", 'q', CLI_FLAG, &options.quiet, NULL, "show only ids" },
         { "resolve-image-path", 'r', CLI_FLAG, &options.resolve, NULL, "show images by name instead of id" },
         { "state", 's', CLI_TEXT, &options.state, "STATE", "created, running, exited or unknown" },
-        {},
-};
-
-const struct cli_option cli_pods_options[] = {
-        { "id", 0, CLI_TEXT, &options.id, "ID", "only the pod with this id" },
-        { "label", 0, CLI_LIST, &options.labels, "KEY=VALUE", "only pods with this label" },
-        { "last", 'n', CLI_NUMBER, &options.last, "N", "only the last N made" },
-        { "latest", 'l', CLI_FLAG, &options.latest, NULL, "only the last one made" },
-        { "name", 0, CLI_TEXT, &options.name, "REGEX", "only pods whose name matches" },
-        { "namespace", 0, CLI_TEXT, &options.namespace, "REGEX", "only pods whose namespace matches" },
-        { "no-trunc", 0, CLI_FLAG, &options.no_trunc, NULL, "show whole ids" },
-        { "output", 'o', CLI_TEXT, &options.output, "FORM", "json, yaml or table [table]" },
-        { "quiet", 'q', CLI_FLAG, &options.quiet, NULL, "show only ids" },
-        { "state", 's', CLI_TEXT, &options.state, "STATE", "ready or notready" },
         {},
 };
 
@@ -126,26 +113,6 @@ static int read_container_state(const char *text, Cri__ContainerStateValue *ret_
         return err_set(err, EINVAL, "--state: \"%s\" is none of created, running, exited, unknown", text);
 }
 
-/* What the server has no filter for. */
-struct names {
-        struct pattern name, namespace;
-};
-
-static void names_done(struct names *names) {
-        pattern_done(&names->name);
-        pattern_done(&names->namespace);
-}
-
-static int names_init(struct names *names, struct err **err) {
-        int r = pattern_init(&names->name, "name", options.name, err);
-
-        return r < 0 ? r : pattern_init(&names->namespace, "namespace", options.namespace, err);
-}
-
-static bool names_match(const struct names *names, const char *name, const char *namespace) {
-        return pattern_matches(&names->name, name) && pattern_matches(&names->namespace, namespace);
-}
-
 static void narrow_containers(ProtobufCMessage *message, const struct names *names) {
         Cri__ListContainersResponse *answer = (Cri__ListContainersResponse *)message;
         size_t n = 0;
@@ -199,18 +166,24 @@ static int ask_containers(struct cli *cli, struct grpc_unpacked *ret_answer, str
         Cri__ContainerStateValue state = CRI__CONTAINER_STATE_VALUE__INIT;
         _cleanup_free_ struct label *labels = NULL;
         _cleanup_free_ void *entries = NULL;
+        char id[RESOLVE_ID_MAX + 1], pod[RESOLVE_ID_MAX + 1];
+        const char *wanted_id, *wanted_pod;
         int r;
 
         r = labels_read(&options.labels, &cri__container_filter__label_selector_entry__descriptor, &labels, &entries,
                         err);
         if (r == 0 && options.state)
                 r = read_container_state(options.state, &state, err);
+        if (r == 0)
+                r = resolve_filter(cli, options.id, resolve_container, id, &wanted_id, err);
+        if (r == 0)
+                r = resolve_filter(cli, options.pod, resolve_pod, pod, &wanted_pod, err);
         if (r < 0)
                 return r;
         filter.n_label_selector = options.labels.n;
         filter.label_selector = entries;
-        filter.id = (char *)(uintptr_t)(options.id ? options.id : "");
-        filter.pod_sandbox_id = (char *)(uintptr_t)(options.pod ? options.pod : "");
+        filter.id = (char *)(uintptr_t)(wanted_id ? wanted_id : "");
+        filter.pod_sandbox_id = (char *)(uintptr_t)(wanted_pod ? wanted_pod : "");
         if (!options.state)
                 state.state = CRI__CONTAINER_STATE__CONTAINER_RUNNING;
         if (options.state || !(options.all || options.latest || options.last > 0))
@@ -218,14 +191,7 @@ static int ask_containers(struct cli *cli, struct grpc_unpacked *ret_answer, str
         return list_containers(cli, &filter, ret_answer, err);
 }
 
-/* A list is asked for, narrowed to what was wanted, and printed. */
-struct listing {
-        int (*ask)(struct cli *cli, struct grpc_unpacked *ret_answer, struct err **err);
-        void (*narrow)(ProtobufCMessage *answer, const struct names *names);
-        void (*print)(const ProtobufCMessage *answer); /* a table, or ids */
-};
-
-static int show(struct cli *cli, const struct listing *listing, struct err **err) {
+int cli_ps(struct cli *cli, char **arguments, int n, struct err **err) {
         _cleanup_unpacked_ struct grpc_unpacked unpacked = {};
         _cleanup_(names_done) struct names names = {};
         enum output output;
@@ -233,90 +199,14 @@ static int show(struct cli *cli, const struct listing *listing, struct err **err
 
         r = output_parse(options.output, OUTPUT_TABLE, &output, err);
         if (r == 0)
-                r = names_init(&names, err);
+                r = names_init(&names, options.name, options.namespace, err);
         if (r == 0)
-                r = listing->ask(cli, &unpacked, err);
+                r = ask_containers(cli, &unpacked, err);
         if (r < 0)
                 return r;
-        listing->narrow(unpacked.message, &names);
+        narrow_containers(unpacked.message, &names);
         if (output != OUTPUT_TABLE)
                 return output_whole(unpacked.message, output, false, err);
-        listing->print(unpacked.message);
+        print_containers(unpacked.message);
         return 0;
-}
-
-int cli_ps(struct cli *cli, char **arguments, int n, struct err **err) {
-        static const struct listing containers = { ask_containers, narrow_containers, print_containers };
-
-        return show(cli, &containers, err);
-}
-
-static void narrow_pods(ProtobufCMessage *message, const struct names *names) {
-        Cri__ListPodSandboxResponse *answer = (Cri__ListPodSandboxResponse *)message;
-        size_t n = 0;
-
-        for (size_t i = 0; i < answer->n_items && n < limit(); i++) {
-                Cri__PodSandbox *pod = answer->items[i];
-
-                if (names_match(names, pod->metadata ? pod->metadata->name : "",
-                                pod->metadata ? pod->metadata->namespace_ : ""))
-                        answer->items[n++] = pod;
-        }
-        answer->n_items = n;
-}
-
-static void print_pods(const ProtobufCMessage *message) {
-        const Cri__ListPodSandboxResponse *answer = (const Cri__ListPodSandboxResponse *)message;
-        struct columns columns;
-        int64_t now = now_ns();
-
-        for (size_t i = 0; options.quiet && i < answer->n_items; i++)
-                printf("%s\n", answer->items[i]->id);
-        if (options.quiet)
-                return;
-
-        columns_begin(&columns, "POD ID\tCREATED\tSTATE\tNAME\tNAMESPACE\tATTEMPT\tRUNTIME");
-        for (size_t i = 0; i < answer->n_items; i++) {
-                const Cri__PodSandbox *pod = answer->items[i];
-                const Cri__PodSandboxMetadata *metadata = pod->metadata;
-                char id[FORMAT_MAX], age[FORMAT_MAX];
-
-                columns_row(&columns, "%s\t%s\t%s\t%s\t%s\t%u\t%s", id_text(pod->id, id),
-                            format_age(pod->created_at, now, age),
-                            pod->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY ? "Ready" : "NotReady",
-                            metadata ? metadata->name : "", metadata ? metadata->namespace_ : "",
-                            metadata ? metadata->attempt : 0,
-                            *pod->runtime_handler ? pod->runtime_handler : "(default)");
-        }
-        columns_end(&columns, stdout);
-}
-
-static int ask_pods(struct cli *cli, struct grpc_unpacked *ret_answer, struct err **err) {
-        Cri__PodSandboxFilter filter = CRI__POD_SANDBOX_FILTER__INIT;
-        Cri__PodSandboxStateValue state = CRI__POD_SANDBOX_STATE_VALUE__INIT;
-        _cleanup_free_ struct label *labels = NULL;
-        _cleanup_free_ void *entries = NULL;
-        int r;
-
-        r = labels_read(&options.labels, &cri__pod_sandbox_filter__label_selector_entry__descriptor, &labels, &entries,
-                        err);
-        if (r < 0)
-                return r;
-        filter.n_label_selector = options.labels.n;
-        filter.label_selector = entries;
-        filter.id = (char *)(uintptr_t)(options.id ? options.id : "");
-        if (options.state) {
-                if (strcasecmp(options.state, "ready") != 0 && strcasecmp(options.state, "notready") != 0)
-                        return err_set(err, EINVAL, "--state: \"%s\" is neither ready nor notready", options.state);
-                state.state = strcasecmp(options.state, "ready") == 0 ? CRI__POD_SANDBOX_STATE__SANDBOX_READY :
-                                                                        CRI__POD_SANDBOX_STATE__SANDBOX_NOTREADY;
-                filter.state = &state;
-        }
-        return list_pods(cli, &filter, ret_answer, err);
-}
-
-int cli_pods(struct cli *cli, char **arguments, int n, struct err **err) {
-        static const struct listing pods = { ask_pods, narrow_pods, print_pods };
-
-        return show(cli, &pods, err);
 }

@@ -6,6 +6,7 @@
 #include "cli/cli.h"
 #include "cli/format.h"
 #include "cli/list.h"
+#include "cli/resolve.h"
 #include "logs/reader.h"
 
 /* After a container has ended, its log may still get the last lines for this long. */
@@ -141,15 +142,18 @@ int cli_logs(struct cli *cli, char **arguments, int n, struct err **err) {
         _cleanup_unpacked_ struct grpc_unpacked answer = {};
         _cleanup_log_reader_ struct log_reader *reader = NULL;
         struct log_options log_options;
-        char previous[4096];
+        char previous[4096], id[RESOLVE_ID_MAX + 1];
         const char *path;
         int r;
 
-        if (options.reopen)
-                return reopen(cli, arguments[0], err);
         r = fill_options(&log_options, err);
         if (r == 0)
-                r = ask(cli, arguments[0], &answer, err);
+                r = resolve_container(cli, arguments[0], id, err);
+        if (r < 0)
+                return r;
+        if (options.reopen)
+                return reopen(cli, id, err);
+        r = ask(cli, id, &answer, err);
         if (r < 0)
                 return r;
         path = status_of(&answer)->log_path;

@@ -9,6 +9,7 @@
 #include "cli/format.h"
 #include "cli/list.h"
 #include "cli/output.h"
+#include "cli/resolve.h"
 
 static struct {
         bool all, watch;
@@ -28,6 +29,8 @@ const struct cli_option cli_stats_options[] = {
         {},
 };
 
+static const char *wanted_pod; /* --pod as an id */
+
 static int ask_containers(struct cli *cli, const char *id, struct grpc_unpacked *ret_answer, struct err **err) {
         Cri__ListContainerStatsRequest request = CRI__LIST_CONTAINER_STATS_REQUEST__INIT;
         Cri__ContainerStatsFilter filter = CRI__CONTAINER_STATS_FILTER__INIT;
@@ -42,7 +45,7 @@ static int ask_containers(struct cli *cli, const char *id, struct grpc_unpacked 
         filter.n_label_selector = options.labels.n;
         filter.label_selector = entries;
         filter.id = (char *)(uintptr_t)(id ? id : "");
-        filter.pod_sandbox_id = (char *)(uintptr_t)(options.pod ? options.pod : "");
+        filter.pod_sandbox_id = (char *)(uintptr_t)(wanted_pod ? wanted_pod : "");
         request.filter = &filter;
         return cli_call(cli, RUNTIME("ListContainerStats"), &request.base,
                         &cri__list_container_stats_response__descriptor, ret_answer, err);
@@ -175,10 +178,29 @@ static int show(struct cli *cli, const char *id, ask_fn *ask, print_fn *print, s
         return r;
 }
 
+/* The one that is named has to be there; a filter may find nothing. */
+static int find(struct cli *cli, char **arguments, int n, resolve_fn *resolve, char buffer[RESOLVE_ID_MAX + 1],
+                const char **ret_id, struct err **err) {
+        if (n == 0)
+                return resolve_filter(cli, options.id, resolve, buffer, ret_id, err);
+        *ret_id = buffer;
+        return resolve(cli, arguments[0], buffer, err);
+}
+
 int cli_stats(struct cli *cli, char **arguments, int n, struct err **err) {
-        return show(cli, n > 0 ? arguments[0] : options.id, ask_containers, print_containers, err);
+        char id[RESOLVE_ID_MAX + 1], pod[RESOLVE_ID_MAX + 1];
+        const char *found;
+        int r = find(cli, arguments, n, resolve_container, id, &found, err);
+
+        if (r == 0)
+                r = resolve_filter(cli, options.pod, resolve_pod, pod, &wanted_pod, err);
+        return r < 0 ? r : show(cli, found, ask_containers, print_containers, err);
 }
 
 int cli_statsp(struct cli *cli, char **arguments, int n, struct err **err) {
-        return show(cli, n > 0 ? arguments[0] : options.id, ask_pods, print_pods, err);
+        char id[RESOLVE_ID_MAX + 1];
+        const char *found;
+        int r = find(cli, arguments, n, resolve_pod, id, &found, err);
+
+        return r < 0 ? r : show(cli, found, ask_pods, print_pods, err);
 }
