@@ -13,9 +13,10 @@
 #include "lib/err.h"
 #include "lib/log.h"
 
-#define OPTIONS_DNS_MAX 3              /* name servers a resolv.conf may have; what kubelet keeps of clusterDNS */
-/* In no other tool's default: 10.85 is CRI-O's, 10.88 podman's and containerd's, 10.89 and more podman's networks, 10.42
- * k3s's, 10.244 flannel's and kubeadm's, 10.96 the services', 10.217 Cilium's, 10.1 MicroK8s's, 10.4 nerdctl's. */
+#define OPTIONS_DNS_MAX 3 /* name servers a resolv.conf may have; what kubelet keeps of clusterDNS */
+/* In no other tool's default: 10.85 is CRI-O's, 10.88 podman's and containerd's, 10.89 and more podman's
+ * networks, 10.42 k3s's, 10.244 flannel's and kubeadm's, 10.96 the services', 10.217 Cilium's, 10.1 MicroK8s's, 10.4
+ * nerdctl's. */
 #define OPTIONS_POD_CIDR "10.62.0.0/16"
 #define OPTIONS_FILE_MAX (1024 * 1024) /* bytes of a configuration file */
 
