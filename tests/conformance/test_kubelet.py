@@ -1,4 +1,5 @@
 """A stock kubelet on the CRI socket, without an API server: static pods, probes, logs, exec, stats, restarts."""
+import json
 import os
 import ssl
 import urllib.request
@@ -11,6 +12,7 @@ import oci  # noqa: E402
 from support.leaks import leaked  # noqa: E402
 from support.node import Node, pod, wait_for  # noqa: E402
 from support.otlp import SERVER, Collector  # noqa: E402
+from support.streams import WebSocket  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +80,28 @@ def test_static_pod_probes_logs_exec_stats(kubelet):
     out = urllib.request.urlopen(urllib.request.Request(f"https://127.0.0.1:{kubelet.port}/run/default/web-stock/main?cmd=hostname", method="POST"),
                                  context=ssl._create_unverified_context(), timeout=10).read().decode()
     assert out == "web-stock\n"
+
+
+@pytest.mark.parametrize("protocols", [[], ["v4.channel.k8s.io"], ["v4.base64.channel.k8s.io"]])
+def test_port_forward_over_plain_websocket(kubelet, protocols):
+    """As an API server asks a kubelet, which passes it on to the CRI's streaming server."""
+    wait_for("ready", lambda: container(kubelet.status("web")).get("ready"), timeout=60)
+    with WebSocket(f"https://127.0.0.1:{kubelet.port}/portForward/default/web-stock?port=8080&port=9", *protocols) as w:
+        assert w.status == 101
+        w.send(0, b"GET /index.html HTTP/1.0\r\n\r\n")
+        got = {channel: b"" for channel in range(4)}
+        while not (got[0].endswith(b"hello\n") and got[3].endswith(b"efused")):
+            channel, data = w.message()
+            got[channel] += data
+        assert got[0].startswith(b"\x90\x1fHTTP/1.") and got[1] == b"\x90\x1f" and got[2] == b"\x09\0"
+        assert got[3].startswith(b"\x09\0error forwarding port 9 to pod")
+
+
+def test_links_to_logs_are_kubelets(kubelet):
+    """What test_logs.py asks of the agent's own links, here of kubelet's."""
+    c = wait_for("container", lambda: container(kubelet.status("web")).get("containerID"), timeout=60).split("://")[1]
+    target = os.readlink(f"/var/log/containers/web-stock_default_main-{c}.log")
+    assert target == json.loads(kubelet.node.crictl("inspect", c))["status"]["logPath"] and target.startswith(kubelet.dir + "/pods/")
 
 
 def test_restart_and_termination_message(kubelet):

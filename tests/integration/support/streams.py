@@ -3,6 +3,7 @@ import base64
 import json
 import os
 import socket
+import ssl
 import struct
 import urllib.parse
 import zlib
@@ -31,8 +32,10 @@ class Connection:
     def __init__(self, url, headers, method="GET"):
         parts = urllib.parse.urlsplit(url)
         self.socket = socket.create_connection((parts.hostname, parts.port), timeout=30)
+        if parts.scheme == "https":
+            self.socket = ssl._create_unverified_context().wrap_socket(self.socket)
         self.buffer = b""
-        lines = [f"{method} {parts.path} HTTP/1.1", f"Host: {parts.netloc}", *(f"{k}: {v}" for k, v in headers)]
+        lines = [f"{method} {parts.path}{'?' + parts.query if parts.query else ''} HTTP/1.1", f"Host: {parts.netloc}", *(f"{k}: {v}" for k, v in headers)]
         self.socket.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
         while b"\r\n\r\n" not in self.buffer:
             more = self.socket.recv(65536)
