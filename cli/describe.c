@@ -300,10 +300,10 @@ static int describe(struct cli *cli, const struct node_view *view, const char *t
         else if (file)
                 describe_file(view, file);
         else
-                return err_set(err, ENOENT,
-                               "no such pod: none of the directory %s has this for its name, file or id; `nacelle "
-                               "inspectp` shows pods that others made",
-                               view_text(view->files, "directory"));
+                return err_set(
+                        err, ENOENT,
+                        "not found among the pods and files of %s; `nacelle inspectp` shows pods that others made",
+                        view_text(view->files, "directory"));
         return 0;
 }
 

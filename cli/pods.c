@@ -171,8 +171,7 @@ static int check_arguments(const struct table *table, const struct node_view *vi
                 for (size_t k = 0; k < table->n && !found; k++)
                         found = is_called(view, &table->rows[k], arguments[i]);
                 if (!found)
-                        return err_set(err, ENOENT, "no such pod: none has \"%s\" for its name, file or id",
-                                       arguments[i]);
+                        return err_set(err, ENOENT, "pod \"%s\" not found, nor a file of this name", arguments[i]);
         }
         return 0;
 }

@@ -227,8 +227,7 @@ static int finish(struct search *s, const struct by_id *ids, const char *what, c
         if (ids->n > 1)
                 return err_set(err, EINVAL, "\"%s\" is ambiguous: the ids of %zu %ss begin so", s->text, ids->n, what);
         if (ids->n == 0)
-                return err_set(err, ENOENT, "no such %s: none has \"%s\" for its name or id; `nacelle %s` lists them",
-                               what, s->text, verb);
+                return err_set(err, ENOENT, "%s \"%s\" not found; `nacelle %s` lists them", what, s->text, verb);
         return take(&ids->first, ret_id);
 }
 

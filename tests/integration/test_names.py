@@ -79,7 +79,7 @@ def test_what_hits_nothing_fails(world, verb, name):
 
 def test_one_of_several_is_missing(world):
     done = world.nacelle("inspect", "db", "nosuch", check=False)
-    assert done.returncode == 1 and "nosuch: no such container" in done.stderr
+    assert done.returncode == 1 and 'nosuch: container "nosuch" not found' in done.stderr
     assert json.loads(done.stdout)[0]["status"]["metadata"]["name"] == "main"
 
 
@@ -205,7 +205,7 @@ def test_other_runtimes_have_no_directory(tmp_path, new_node):
             return subprocess.run([BUILD + "/nacelle", "-r", f"unix://{tmp_path}/cri.sock", *args], capture_output=True, text=True, timeout=20)
         done = run("pods")
         assert done.returncode == 0 and done.stdout.startswith("POD ID") and done.stderr == ""
-        assert "no such pod" in run("inspectp", "x").stderr and "runs no pods of a directory" in run("describe", "x").stderr
+        assert 'pod "x" not found' in run("inspectp", "x").stderr and "runs no pods of a directory" in run("describe", "x").stderr
     finally:
         server.stop(None)
     node = new_node("--runtime-only")
