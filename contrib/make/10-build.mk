@@ -1,8 +1,9 @@
 # How sources become objects, archives and programs.
-# Each folder's .c files (its main.c and its sub-programs' folders apart) are one archive.
+# Each folder's .c files and those of its rooms (its main.c and its sub-programs' folders apart) are one archive.
 
 program_dirs := runtime/shim runtime/oci images/worker
-folder_sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c))
+rooms = $(filter-out $(program_dirs),$(patsubst %/,%,$(wildcard $(1)/*/)))
+folder_sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(addsuffix /*.c,$(call rooms,$(1)))))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 archive = $(BUILD)/$(1).a
 

@@ -1,0 +1,50 @@
+/* What the transport's files share: the stream, and how bytes pass between it and its socket. */
+#pragma once
+
+#include "lib/transport/queue.h"
+#include "lib/transport/tls.h"
+#include "lib/transport/transport.h"
+
+enum transport_state {
+        TRANSPORT_CONNECTING,  /* the socket's connect() is under way */
+        TRANSPORT_HANDSHAKING, /* of TLS; for plain streams until opened() was called from the loop */
+        TRANSPORT_OPEN,
+        TRANSPORT_CLOSING, /* closed() is to come */
+};
+
+/* How a kind of stream moves bytes. Each returns bytes moved, -EAGAIN, another negative errno; read 0 at the end. */
+struct transport_kind {
+        ssize_t (*read)(struct transport *stream, void *buffer, size_t size);
+        ssize_t (*write)(struct transport *stream, const struct iovec *ranges, unsigned n);
+        int (*handshake)(struct transport *stream); /* 0: done */
+        int (*shutdown)(struct transport *stream);  /* of output */
+        bool (*buffered)(
+                const struct transport *stream); /* bytes were read from the socket that read() has not given */
+};
+
+extern const struct transport_kind transport_plain, transport_in_tls;
+
+struct transport {
+        uv_poll_t poll;
+        const struct transport_kind *kind;
+        const struct transport_events *events;
+        void *data;
+        struct queue out;
+        struct ssl_st *ssl;
+        struct tls_context *tls;
+        uv_timer_t *handshake_timer; /* while one is under way */
+        char *why;
+        int fd;
+        int error;
+        int polled; /* what poll waits for */
+        uint8_t state;
+        bool paused, in_ended;
+        bool finishing, finished; /* output is to end; has ended */
+        bool wants_read;          /* the kind's write or handshake waits for the peer's bytes, */
+        bool wants_write;         /* and its read or handshake for the socket's room (TLS) */
+        bool turn;                /* the next turn of the loop is wanted though the socket has nothing */
+        bool polling;             /* @poll is initialized */
+};
+
+/* Sets what the loop is to wait for by the stream's state. */
+void transport_watch(struct transport *stream);

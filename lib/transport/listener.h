@@ -1,0 +1,23 @@
+/* Connections from a listening socket, one call each. Several loops may share a socket: each takes what it gets. */
+#pragma once
+
+#include <sys/un.h>
+#include <uv.h>
+
+struct err;
+struct listener;
+
+/* Has @on_connection called with each connected, non-blocking, close-on-exec socket, which is its to close. @fd, which
+ * listens, is taken over also on failure. Returns 0 or a negative errno. */
+int listener_new(uv_loop_t *loop, int fd, void (*on_connection)(void *data, int fd), void *data,
+                 struct listener **ret_listener);
+
+/* Stops and closes the socket; not from within on_connection(). NULL is fine. */
+void listener_free(struct listener *listener);
+
+/* Listens on TCP at @address, "127.0.0.1:0" or "[::1]:8080". Returns 0 with a non-blocking descriptor, or a negative
+ * errno with *@err. */
+int listener_tcp(const char *address, int *ret_fd, struct err **err);
+
+/* The port that a TCP socket listens on. */
+int listener_port(int fd);

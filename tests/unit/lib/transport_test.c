@@ -1,0 +1,445 @@
+#include "lib/transport/transport.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
+
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/transport/address.h"
+#include "lib/transport/listener.h"
+#include "lib/transport/tls.h"
+
+/* One end of a stream, and what it saw. */
+struct end {
+        struct transport *stream;
+        bool opened, ended, closed, finish_when_opened, echo;
+        int error;
+        char why[TLS_WHY_MAX];
+        size_t received, drained;
+        char last[64];
+};
+
+static uv_loop_t loop;
+static struct end client, server;
+
+static void on_opened(void *data) {
+        struct end *end = data;
+
+        end->opened = true;
+        if (end->finish_when_opened)
+                transport_finish(end->stream);
+}
+
+static void on_received(void *data, uint8_t *bytes, size_t n) {
+        struct end *end = data;
+
+        end->received += n;
+        snprintf(end->last, sizeof(end->last), "%.*s", (int)n, (char *)bytes);
+        if (end->echo)
+                assert_int_equal(transport_write(end->stream, &(struct iovec){ bytes, n }, 1), 0);
+}
+
+static void on_ended(void *data) {
+        ((struct end *)data)->ended = true;
+}
+
+static void on_drained(void *data) {
+        ((struct end *)data)->drained++;
+}
+
+static void on_closed(void *data, int error, const char *why) {
+        struct end *end = data;
+
+        end->closed = true;
+        end->error = error;
+        end->stream = NULL;
+        snprintf(end->why, sizeof(end->why), "%s", why ?: "");
+}
+
+static const struct transport_events events = { on_opened, on_received, on_ended, on_drained, on_closed };
+
+/* --- certificates --- */
+
+struct identity {
+        char *certificate, *key;
+};
+
+static char *bio_text(BIO *bio) {
+        char *data;
+        long n = BIO_get_mem_data(bio, &data);
+        char *text = strndup(data, (size_t)n);
+
+        BIO_free(bio);
+        return text;
+}
+
+static struct identity make_identity(const char *name) {
+        struct identity identity;
+        EVP_PKEY *key = EVP_EC_gen("P-256");
+        X509 *cert = X509_new();
+        X509_EXTENSION *ext;
+        char san[128];
+        BIO *bio;
+
+        snprintf(san, sizeof(san), "DNS:%s,IP:127.0.0.1", name);
+        X509_set_version(cert, 2);
+        ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
+        X509_gmtime_adj(X509_getm_notBefore(cert), -60);
+        X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
+        X509_set_pubkey(cert, key);
+        X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1,
+                                   0);
+        X509_set_issuer_name(cert, X509_get_subject_name(cert));
+        ext = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san);
+        X509_add_ext(cert, ext, -1);
+        X509_EXTENSION_free(ext);
+        assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
+        bio = BIO_new(BIO_s_mem());
+        PEM_write_bio_X509(bio, cert);
+        identity.certificate = bio_text(bio);
+        bio = BIO_new(BIO_s_mem());
+        PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
+        identity.key = bio_text(bio);
+        X509_free(cert);
+        EVP_PKEY_free(key);
+        return identity;
+}
+
+static void identity_done(struct identity *identity) {
+        free(identity->certificate);
+        free(identity->key);
+}
+
+static const char *const both[] = { "h2", "http/1.1", NULL }, *const old[] = { "http/1.1", NULL },
+                         *const other[] = { "spdy/3", NULL };
+
+static struct tls_context *make_tls(int side, enum tls_verify verify, const struct identity *own, const char *trust,
+                                    const char *const *protocols) {
+        struct tls_config config = { .side = side,
+                                     .verify = verify,
+                                     .certificate = own ? own->certificate : NULL,
+                                     .key = own ? own->key : NULL,
+                                     .authorities = trust,
+                                     .protocols = protocols };
+        struct tls_context *tls = NULL;
+        _cleanup_err_ struct err *err = NULL;
+
+        if (tls_context_new(&config, &tls, &err) < 0)
+                fail_msg("%s", err_text(err));
+        return tls;
+}
+
+/* --- a pair --- */
+
+static void run_until(const bool *what) {
+        for (int i = 0; i < 2000 && !*what; i++)
+                uv_run(&loop, UV_RUN_ONCE);
+        assert_true(*what);
+}
+
+static void connect_pair(struct tls_context *server_tls, struct tls_context *client_tls, const char *name) {
+        struct transport_target target = { .tls = client_tls, .name = name };
+        struct sockaddr_storage address;
+        char text[64];
+        int fd, accepted;
+
+        assert_int_equal(listener_tcp("127.0.0.1:0", &fd, NULL), 0);
+        snprintf(text, sizeof(text), "127.0.0.1:%d", listener_port(fd));
+        assert_int_equal(address_parse(text, &address, &target.n_address, NULL), 0);
+        target.address = (const struct sockaddr *)&address;
+        assert_int_equal(transport_connect(&loop, &target, &events, &client, &client.stream), 0);
+        do
+                accepted = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        while (accepted < 0);
+        close(fd);
+        assert_int_equal(transport_accept(&loop, accepted, server_tls, &events, &server, &server.stream), 0);
+}
+
+static int set_up(void **state) {
+        memset(&client, 0, sizeof(client));
+        memset(&server, 0, sizeof(server));
+        return uv_loop_init(&loop);
+}
+
+static int tear_down(void **state) {
+        if (client.stream)
+                transport_close(client.stream, 0);
+        if (server.stream)
+                transport_close(server.stream, 0);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        return uv_loop_close(&loop);
+}
+
+static void say(struct end *end, const char *text) {
+        struct iovec ranges[2] = { { (void *)(uintptr_t)text, 1 },
+                                   { (void *)(uintptr_t)(text + 1), strlen(text) - 1 } };
+
+        assert_int_equal(transport_write(end->stream, ranges, 2), 0);
+}
+
+/* What both kinds of stream have in common: echo, half-close either way, a clean end. */
+static void check_conversation(void) {
+        run_until(&client.opened);
+        run_until(&server.opened);
+        server.echo = true;
+        say(&client, "hello");
+        while (client.received < 5)
+                uv_run(&loop, UV_RUN_ONCE);
+        assert_string_equal(server.last, "hello");
+        transport_finish(client.stream);
+        run_until(&server.ended);
+        assert_false(client.ended);
+        say(&server, "still here");
+        while (client.received < 15)
+                uv_run(&loop, UV_RUN_ONCE);
+        assert_string_equal(client.last, "still here");
+        assert_int_equal(transport_write(client.stream, &(struct iovec){ client.last, 1 }, 1), -EPIPE);
+        transport_finish(server.stream);
+        run_until(&client.ended);
+}
+
+static void test_plain(void **state) {
+        size_t n;
+
+        connect_pair(NULL, NULL, NULL);
+        check_conversation();
+        assert_null(transport_protocol(client.stream, &n));
+}
+
+static void test_tls(void **state) {
+        struct identity own = make_identity("api.test");
+        struct tls_context *s = make_tls(TLS_SERVER, TLS_VERIFY_NONE, &own, NULL, both),
+                           *c = make_tls(TLS_CLIENT, TLS_VERIFY_REQUIRED, NULL, own.certificate, old);
+        size_t n;
+
+        connect_pair(s, c, "api.test");
+        check_conversation();
+        assert_memory_equal(transport_protocol(server.stream, &n), "http/1.1", 8);
+        assert_int_equal(n, 8);
+        assert_string_equal(SSL_get_servername(transport_tls(server.stream), TLSEXT_NAMETYPE_host_name), "api.test");
+        tls_context_unref(s);
+        tls_context_unref(c);
+        identity_done(&own);
+}
+
+/* By address, the peer is checked and no name is sent. */
+static void test_tls_address(void **state) {
+        struct identity own = make_identity("api.test");
+        struct tls_context *s = make_tls(TLS_SERVER, TLS_VERIFY_NONE, &own, NULL, NULL),
+                           *c = make_tls(TLS_CLIENT, TLS_VERIFY_REQUIRED, NULL, own.certificate, NULL);
+
+        connect_pair(s, c, "127.0.0.1");
+        check_conversation();
+        assert_null(SSL_get_servername(transport_tls(server.stream), TLSEXT_NAMETYPE_host_name));
+        tls_context_unref(s);
+        tls_context_unref(c);
+        identity_done(&own);
+}
+
+static void expect_refusal(struct tls_context *s, struct tls_context *c, const char *name, struct end *who,
+                           const char *why) {
+        connect_pair(s, c, name);
+        run_until(&who->closed);
+        assert_int_equal(who->error, -EPROTO);
+        if (!strstr(who->why, why))
+                fail_msg("\"%s\" does not say \"%s\"", who->why, why);
+        tear_down(NULL);
+        set_up(NULL);
+        tls_context_unref(c);
+}
+
+static void test_tls_refusals(void **state) {
+        struct identity own = make_identity("api.test"), foreign = make_identity("api.test");
+        struct tls_context *s = make_tls(TLS_SERVER, TLS_VERIFY_REQUIRED, &own, own.certificate, both);
+
+        expect_refusal(s, make_tls(TLS_CLIENT, TLS_VERIFY_REQUIRED, NULL, own.certificate, NULL), "other.test", &client,
+                       "mismatch");
+        expect_refusal(s, make_tls(TLS_CLIENT, TLS_VERIFY_REQUIRED, NULL, own.certificate, NULL), "10.0.0.1", &client,
+                       "mismatch");
+        expect_refusal(s, make_tls(TLS_CLIENT, TLS_VERIFY_REQUIRED, NULL, foreign.certificate, NULL), "api.test",
+                       &client, "self-signed");
+        expect_refusal(s, make_tls(TLS_CLIENT, TLS_VERIFY_REQUIRED, NULL, own.certificate, NULL), "api.test", &server,
+                       "did not return a certificate");
+        expect_refusal(s, make_tls(TLS_CLIENT, TLS_VERIFY_REQUIRED, &foreign, own.certificate, NULL), "api.test",
+                       &server, "self-signed");
+        expect_refusal(s, make_tls(TLS_CLIENT, TLS_VERIFY_REQUIRED, &own, own.certificate, other), "api.test", &server,
+                       "");
+        tls_context_unref(s);
+        identity_done(&own);
+        identity_done(&foreign);
+}
+
+static void test_client_certificate_and_resumption(void **state) {
+        struct identity own = make_identity("api.test");
+        struct tls_context *s = make_tls(TLS_SERVER, TLS_VERIFY_REQUIRED, &own, own.certificate, both),
+                           *c = make_tls(TLS_CLIENT, TLS_VERIFY_REQUIRED, &own, own.certificate, both);
+
+        for (int round = 0; round < 3; round++) {
+                X509 *peer;
+
+                connect_pair(s, c, "api.test");
+                check_conversation();
+                assert_int_equal(SSL_session_reused(transport_tls(client.stream)), round > 0);
+                peer = SSL_get1_peer_certificate(transport_tls(server.stream));
+                assert_non_null(peer);
+                X509_free(peer);
+                tear_down(NULL);
+                set_up(NULL);
+        }
+        tls_context_unref(s);
+        tls_context_unref(c);
+        identity_done(&own);
+}
+
+static void test_bad_configurations(void **state) {
+        static const struct tls_config configs[] = {
+                { .side = TLS_SERVER, .certificate = "nonsense", .key = "nonsense" },
+                { .side = TLS_CLIENT, .verify = TLS_VERIFY_REQUIRED, .authorities = "nonsense" },
+        };
+        struct identity a = make_identity("a"), b = make_identity("b");
+        struct tls_config mixed = { .side = TLS_SERVER, .certificate = a.certificate, .key = b.key };
+        struct tls_context *tls = NULL;
+
+        for (size_t i = 0; i < ELEMENTS(configs); i++) {
+                _cleanup_err_ struct err *err = NULL;
+
+                assert_int_equal(tls_context_new(&configs[i], &tls, &err), -EINVAL);
+                assert_non_null(strstr(err_text(err), "certificate"));
+        }
+        assert_int_equal(tls_context_new(&mixed, &tls, NULL), -EINVAL);
+        assert_null(tls);
+        identity_done(&a);
+        identity_done(&b);
+}
+
+/* More than sockets hold, by reference and by copy, to a reader that pauses. */
+static void check_much(void) {
+        const size_t size = (size_t)8 << 20;
+        struct bytes *much = bytes_new(size);
+
+        run_until(&client.opened);
+        run_until(&server.opened);
+        memset(much->data, 'x', size);
+        transport_pause(client.stream);
+        assert_int_equal(transport_write_bytes(server.stream, much, 0), 0);
+        assert_int_equal(transport_write(server.stream, &(struct iovec){ much->data, size }, 1), 0);
+        bytes_unref(much);
+        for (int i = 0; i < 50; i++)
+                uv_run(&loop, UV_RUN_NOWAIT);
+        assert_int_equal(client.received, 0);
+        assert_true(transport_pending(server.stream) > size);
+        assert_int_equal(server.drained, 0);
+        transport_finish(server.stream);
+        transport_resume(client.stream);
+        run_until(&client.ended);
+        assert_int_equal(client.received, 2 * size);
+        assert_int_equal(server.drained, 1);
+        assert_int_equal(transport_pending(server.stream), 0);
+}
+
+static void test_much(void **state) {
+        struct identity own = make_identity("api.test");
+        struct tls_context *s = make_tls(TLS_SERVER, TLS_VERIFY_NONE, &own, NULL, both),
+                           *c = make_tls(TLS_CLIENT, TLS_VERIFY_NONE, NULL, NULL, both);
+
+        connect_pair(NULL, NULL, NULL);
+        check_much();
+        tear_down(NULL);
+        set_up(NULL);
+        connect_pair(s, c, "api.test");
+        check_much();
+        tls_context_unref(s);
+        tls_context_unref(c);
+        identity_done(&own);
+}
+
+/* A stream cut off without close_notify is an error, and so is a client that speaks no TLS. */
+static void test_truncation_and_nonsense(void **state) {
+        struct identity own = make_identity("api.test");
+        struct tls_context *s = make_tls(TLS_SERVER, TLS_VERIFY_NONE, &own, NULL, both),
+                           *c = make_tls(TLS_CLIENT, TLS_VERIFY_NONE, NULL, NULL, both);
+
+        connect_pair(s, c, "api.test");
+        run_until(&client.opened);
+        run_until(&server.opened);
+        transport_close(client.stream, -ECANCELED);
+        run_until(&server.closed);
+        assert_true(server.error < 0);
+        assert_false(server.ended);
+        tear_down(NULL);
+        set_up(NULL);
+        connect_pair(s, NULL, NULL);
+        run_until(&client.opened);
+        say(&client, "GET / HTTP/1.1\r\n\r\n");
+        run_until(&server.closed);
+        assert_int_equal(server.error, -EPROTO);
+        assert_string_equal(server.why, "http request");
+        tls_context_unref(s);
+        tls_context_unref(c);
+        identity_done(&own);
+}
+
+static void test_refused_connection(void **state) {
+        struct transport_target target = { 0 };
+        struct sockaddr_storage address;
+
+        assert_int_equal(address_parse("127.0.0.1:1", &address, &target.n_address, NULL), 0);
+        target.address = (const struct sockaddr *)&address;
+        assert_int_equal(transport_connect(&loop, &target, &events, &client, &client.stream), 0);
+        run_until(&client.closed);
+        assert_int_equal(client.error, -ECONNREFUSED);
+        assert_false(client.opened);
+}
+
+static void test_addresses(void **state) {
+        static const char *const bad[] = { "",
+                                           ":",
+                                           "127.0.0.1",
+                                           "127.0.0.1:",
+                                           "127.0.0.1:65536",
+                                           "127.0.0.1:+1",
+                                           "::1:80",
+                                           "[127.0.0.1]:80",
+                                           "[::1]",
+                                           "localhost:80",
+                                           "[::1]x:80" };
+        struct sockaddr_storage address;
+        socklen_t size;
+
+        for (size_t i = 0; i < ELEMENTS(bad); i++)
+                assert_int_equal(address_parse(bad[i], &address, &size, NULL), -EINVAL);
+        assert_int_equal(address_parse("[::1]:65535", &address, &size, NULL), 0);
+        assert_int_equal(address.ss_family, AF_INET6);
+        assert_int_equal(address_parse("unix:///run/x.sock", &address, &size, NULL), 0);
+        assert_int_equal(address.ss_family, AF_UNIX);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_plain, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_tls, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_tls_address, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_tls_refusals, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_client_certificate_and_resumption, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_bad_configurations, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_much, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_truncation_and_nonsense, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_refused_connection, set_up, tear_down),
+                cmocka_unit_test(test_addresses),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
