@@ -1,0 +1,68 @@
+/* An HTTP client of one server: HTTP/2 on one connection that all exchanges share, or HTTP/1.1 on a few that are kept.
+ *
+ * Which one is ALPN's to say, or, without TLS, the configuration's. A request that finds its kept connection closed by
+ * the server is not repeated: whether it may be is its maker's to know; http_client_fresh() tells.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <sys/socket.h>
+#include <uv.h>
+
+#include "lib/http/exchange.h"
+
+struct err;
+struct http_client;
+struct tls_context;
+
+#define HTTP_CLIENT_EXCHANGES_MAX 1024 /* under way at a time; one more is refused */
+#define HTTP_CLIENT_IDLE_MAX 8         /* HTTP/1.1 connections kept without an exchange */
+#define HTTP_CLIENT_IDLE_MS 60000      /* and for how long */
+#define HTTP_CLIENT_STREAMS_MAX 256    /* of an HTTP/2 connection */
+#define HTTP_CLIENT_CONNECTIONS_MAX 64 /* HTTP/1.1: exchanges beyond wait for one */
+
+enum http_version {
+        HTTP_VERSION_ANY, /* with TLS by ALPN; without, HTTP/1.1 */
+        HTTP_VERSION_1,
+        HTTP_VERSION_2, /* without TLS by prior knowledge (RFC 9113, 3.3) */
+};
+
+struct http_client_config {
+        const struct sockaddr *address;
+        socklen_t n_address;
+        const char *authority;   /* Host: "example.test:8443" */
+        struct tls_context *tls; /* NULL: plain; a reference is taken */
+        const char *name;        /* whom its certificate must name */
+        enum http_version version;
+        unsigned connections_max, idle_max; /* 0: as above */
+};
+
+/* Connects at the first request. @config is copied. 0 or -ENOMEM. */
+int http_client_new(uv_loop_t *loop, const struct http_client_config *config, struct http_client **ret_client);
+
+/* Exchanges end with closed(-ECANCELED). Memory goes once the loop has closed the handles. NULL is fine. */
+void http_client_free(struct http_client *client);
+
+enum {
+        HTTP_REQUEST_BODY = 1 << 0,  /* http_send() and http_end() follow; without, the request ends with its head */
+        HTTP_REQUEST_ALONE = 1 << 1, /* on a connection of its own (long-lived ones over HTTP/1.1 get one anyway) */
+};
+
+struct http_client_request {
+        const char *method, *target;
+        const char *authority;           /* NULL: the configuration's */
+        const char *upgrade;             /* asks for this protocol: Upgrade, or CONNECT with :protocol */
+        const struct http_field *fields; /* names in lower case */
+        size_t n_fields;
+        int64_t length; /* of the body; -1: chunks. Counts with HTTP_REQUEST_BODY */
+        unsigned flags;
+};
+
+/* Begins an exchange; all of @request is copied. Events come from the loop. 0, -EBUSY past the maximum, -EINVAL for
+ * what no head may hold, -ENOMEM; then no event comes. */
+int http_client_request(struct http_client *client, const struct http_client_request *request,
+                        const struct http_events *events, void *data, struct http_exchange **ret_x);
+
+/* Whether the exchange's connection was made for it: if not, and it failed before its response's head, the server may
+ * just have closed a kept connection. */
+bool http_client_fresh(const struct http_exchange *x);

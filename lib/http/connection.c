@@ -1,0 +1,89 @@
+#include <errno.h>
+#include <string.h>
+
+#include "lib/http/internal.h"
+
+/* How an HTTP/2 connection begins (RFC 9113, 3.4): no HTTP/1 request can begin so. */
+static const char preface[] = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+static void start(struct http_connection *connection, const struct http_driver *driver) {
+        int r;
+
+        connection->driver = driver;
+        r = driver->start(connection);
+        if (r < 0)
+                connection_close(connection, r, NULL);
+}
+
+static void on_opened(void *data) {
+        struct http_connection *connection = data;
+        size_t n;
+        const char *protocol = transport_protocol(connection->stream, &n);
+
+        connection->opened = true;
+        if (connection->driver)
+                start(connection, connection->driver);
+        else if (protocol || !connection->server)
+                start(connection,
+                      protocol && n == 2 && memcmp(protocol, "h2", 2) == 0 ? &http_driver_2 : &http_driver_1);
+        if (!connection->closing && connection->owner->opened)
+                connection->owner->opened(connection);
+}
+
+static void on_received(void *data, uint8_t *bytes, size_t n) {
+        struct http_connection *connection = data;
+
+        /* A preface that comes in smaller pieces is seen by HTTP/1's driver. */
+        if (!connection->driver)
+                start(connection, n >= sizeof(preface) - 1 && memcmp(bytes, preface, sizeof(preface) - 1) == 0 ?
+                                          &http_driver_2 :
+                                          &http_driver_1);
+        if (!connection->closing)
+                connection->driver->received(connection, bytes, n);
+        if (!connection->closing)
+                connection->owner->progress(connection);
+}
+
+static void on_ended(void *data) {
+        struct http_connection *connection = data;
+
+        if (connection->driver)
+                connection->driver->ended(connection);
+        else
+                connection_close(connection, 0, NULL);
+}
+
+static void on_drained(void *data) {
+        struct http_connection *connection = data;
+
+        if (connection->driver)
+                connection->driver->drained(connection);
+        if (!connection->closing)
+                connection->owner->progress(connection);
+}
+
+static void finish_all(struct http_connection *connection, int error, const char *why) {
+        struct http_exchange *x;
+
+        while ((x = TAILQ_FIRST(&connection->exchanges)))
+                exchange_finish(x, error, why);
+}
+
+static void on_closed(void *data, int error, const char *why) {
+        struct http_connection *connection = data;
+
+        finish_all(connection, error < 0 ? error : -ECONNRESET, why);
+        if (connection->driver && connection->state)
+                connection->driver->stop(connection);
+        connection->owner->closed(connection, error, why);
+}
+
+const struct transport_events http_connection_events = { on_opened, on_received, on_ended, on_drained, on_closed };
+
+void connection_close(struct http_connection *connection, int error, const char *why) {
+        if (connection->closing)
+                return;
+        connection->closing = true;
+        finish_all(connection, error < 0 ? error : -ECONNRESET, why);
+        transport_close(connection->stream, error);
+}

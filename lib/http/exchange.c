@@ -1,0 +1,211 @@
+#include "lib/http/exchange.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/http/internal.h"
+
+void http_set_events(struct http_exchange *x, const struct http_events *events, void *data) {
+        x->events = events;
+        x->data = data;
+}
+
+void *http_data(const struct http_exchange *x) {
+        return x->data;
+}
+
+struct arena *http_arena(struct http_exchange *x) {
+        return x->arena;
+}
+
+const struct http_request *http_request_of(const struct http_exchange *x) {
+        return &x->request;
+}
+
+struct transport *http_transport(const struct http_exchange *x) {
+        return x->connection ? x->connection->stream : NULL;
+}
+
+void exchange_head(struct http_exchange *x) {
+        if (!x->finished && x->events && x->events->head)
+                x->events->head(x, &x->response);
+}
+
+void exchange_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
+        if (!x->finished && x->events && x->events->data && n > 0)
+                x->events->data(x, bytes, n);
+}
+
+void exchange_end(struct http_exchange *x) {
+        if (x->finished || x->in_ended)
+                return;
+        x->in_ended = true;
+        if (x->events && x->events->end)
+                x->events->end(x, &x->trailers_in);
+}
+
+void exchange_open_tunnel(struct http_exchange *x) {
+        x->tunnel = true;
+        x->out_ended = x->out_done = x->has_body_left = false;
+}
+
+void exchange_drained(struct http_exchange *x) {
+        if (x->finished || !x->waited || http_pending(x) > 0)
+                return;
+        x->waited = false;
+        if (x->events && x->events->drained)
+                x->events->drained(x);
+}
+
+int exchange_add_trailers(struct http_exchange *x, const struct http_field *trailers, size_t n) {
+        for (size_t i = 0; i < n; i++) {
+                int r = http_fields_add(&x->trailers_out, x->arena, trailers[i].name, strlen(trailers[i].name),
+                                        trailers[i].value, strlen(trailers[i].value));
+
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* Statuses whose responses have no body (RFC 9110, 6.4.1); HEAD's have none either. */
+static bool is_bodiless(const struct http_exchange *x) {
+        int status = x->response.status;
+
+        return status == 204 || status == 304 || strcmp(x->request.method, "HEAD") == 0;
+}
+
+static int set_response(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                        int64_t length) {
+        x->response.status = status;
+        x->response.length = length;
+        for (size_t i = 0; i < n; i++) {
+                int r = http_fields_add(&x->response.fields, x->arena, fields[i].name, strlen(fields[i].name),
+                                        fields[i].value, strlen(fields[i].value));
+
+                if (r < 0)
+                        return r;
+        }
+        x->discards = is_bodiless(x);
+        x->has_body_left = length >= 0 && !x->discards && !x->tunnel;
+        x->body_left = length;
+        return 0;
+}
+
+static int respond(struct http_exchange *x, int status, const struct http_field *fields, size_t n, int64_t length,
+                   struct http_piece *piece) {
+        int r;
+
+        if (x->head_out)
+                return -EALREADY;
+        if (x->finished)
+                return -EPIPE;
+        r = set_response(x, status, fields, n, length);
+        if (r < 0)
+                return r;
+        x->head_out = true;
+        if (x->discards)
+                piece->size = 0;
+        if (x->has_body_left)
+                x->body_left -= (int64_t)piece->size;
+        x->out_ended = piece->end;
+        return x->connection->driver->respond(x, piece);
+}
+
+int http_respond(struct http_exchange *x, int status, const struct http_field *fields, size_t n, int64_t length) {
+        return respond(x, status, fields, n, length, &(struct http_piece){ 0 });
+}
+
+int http_reply(struct http_exchange *x, int status, const char *content_type, const void *body, size_t size) {
+        struct http_field field = { "content-type", content_type };
+
+        return respond(x, status, &field, content_type ? 1 : 0, (int64_t)size,
+                       &(struct http_piece){ .data = body, .size = size, .end = true });
+}
+
+int http_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n) {
+        if (x->finished)
+                return -EPIPE;
+        if (x->head_out || x->request.version < 11)
+                return 0;
+        return x->connection->driver->inform(x, status, fields, n);
+}
+
+/* A body of known length is never longer: what is behind it would be taken for the next message. */
+static int check_send(struct http_exchange *x, size_t size) {
+        if (x->finished || x->out_ended)
+                return -EPIPE;
+        assert(x->head_out);
+        if (!x->has_body_left)
+                return 0;
+        if ((int64_t)size > x->body_left)
+                return -EMSGSIZE;
+        x->body_left -= (int64_t)size;
+        return 0;
+}
+
+static void note_waiting(struct http_exchange *x) {
+        if (x->finished || http_pending(x) == 0)
+                return;
+        x->waited = true;
+        x->connection->owner->progress(x->connection);
+}
+
+int http_send(struct http_exchange *x, const void *data, size_t size) {
+        int r = check_send(x, size);
+
+        if (r < 0 || size == 0 || x->discards)
+                return r;
+        r = x->connection->driver->send(x, &(struct http_piece){ .data = data, .size = size }, NULL);
+        note_waiting(x);
+        return r;
+}
+
+int http_send_bytes(struct http_exchange *x, struct bytes *bytes) {
+        int r = check_send(x, bytes->size);
+
+        if (r < 0 || bytes->size == 0 || x->discards)
+                return r;
+        r = x->connection->driver->send(x, &(struct http_piece){ .data = bytes->data, .size = bytes->size }, bytes);
+        note_waiting(x);
+        return r;
+}
+
+/* A message that ends before its length is not whole: the peer must not take it for one. */
+int http_end(struct http_exchange *x, const struct http_field *trailers, size_t n) {
+        if (x->finished || x->out_ended)
+                return -EPIPE;
+        assert(x->head_out);
+        if (x->has_body_left && x->body_left > 0) {
+                http_reset(x, -EMSGSIZE);
+                return -EMSGSIZE;
+        }
+        x->out_ended = true;
+        return x->connection->driver->end(x, trailers, n);
+}
+
+size_t http_pending(const struct http_exchange *x) {
+        return x->connection ? x->connection->driver->pending(x) : 0;
+}
+
+void http_pause(struct http_exchange *x) {
+        if (x->finished || x->paused)
+                return;
+        x->paused = true;
+        x->connection->driver->pause(x, true);
+}
+
+void http_resume(struct http_exchange *x) {
+        if (x->finished || !x->paused)
+                return;
+        x->paused = false;
+        x->connection->driver->pause(x, false);
+}
+
+void http_reset(struct http_exchange *x, int error) {
+        if (!x->finished)
+                x->connection->driver->reset(x, error);
+}

@@ -1,0 +1,40 @@
+/* What the two files of the HTTP/1.1 driver share: h1.c takes messages in, h1_write.c sends them. */
+#pragma once
+
+#include "lib/http/internal.h"
+#include "lib/http/parse.h"
+
+enum h1_state {
+        H1_HEAD, /* between messages, or in a head */
+        H1_BODY, /* of the peer's message */
+        H1_WAIT, /* the peer's message is in; ours is not yet out */
+        H1_TUNNEL,
+        H1_DISCARD, /* nothing more is answered: what comes is thrown away until the peer closes (RFC 9112, 9.6) */
+};
+
+struct h1 {
+        char *in; /* a head that is not complete, or what came behind what could be taken */
+        size_t n_in;
+        size_t scanned; /* of a head: without its end */
+        struct http_exchange *x;
+        struct http_parsed parsed;
+        struct http_chunks chunks;
+        int64_t left; /* of a body of known length: to come */
+        enum h1_state state;
+        bool keep_alive, chunked_out, continue_due, served;
+};
+
+/* Takes in what waits in h1->in. */
+void h1_take_waiting(struct http_connection *connection);
+
+/* Our message of h1->x is sent: goes on when the peer's is in, too. */
+void h1_sent(struct http_connection *connection);
+
+int h1_request(struct http_exchange *x);
+int h1_respond(struct http_exchange *x, const struct http_piece *piece);
+int h1_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n);
+int h1_send(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
+int h1_end(struct http_exchange *x, const struct http_field *trailers, size_t n);
+
+/* Refuses what is no request, or one that cannot be served: a response without an exchange. */
+void h1_refuse(struct http_connection *connection, int status, const char *why);

@@ -1,0 +1,32 @@
+/* What the two files of the HTTP/2 driver share: h2.c takes frames in, h2_write.c sends them. RFC 9113, by nghttp2. */
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include "lib/http/internal.h"
+
+struct h2 {
+        nghttp2_session *session;
+        bool busy;       /* inside nghttp2: it must not be entered again */
+        bool reading;    /* the transport is not paused by us */
+        int failed;      /* a negative errno that ends the connection once nghttp2 is left */
+        uint64_t resets; /* streams the peer has reset lately, as a level that sinks with time: in milliseconds */
+        uint64_t resets_at;
+};
+
+/* Writes what the session has to send; may be called from anywhere, then it happens after what nghttp2 is doing. */
+void h2_flush(struct http_connection *connection);
+
+/* nghttp2's answer to something submitted: without memory for it the connection ends. */
+int h2_submitted(struct http_connection *connection, int r);
+
+int h2_request(struct http_exchange *x);
+int h2_respond(struct http_exchange *x, const struct http_piece *piece);
+int h2_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n);
+int h2_send(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
+int h2_end(struct http_exchange *x, const struct http_field *trailers, size_t n);
+size_t h2_pending(const struct http_exchange *x);
+
+/* A response's or request's stream is open for more of our body. */
+ssize_t h2_read_body(nghttp2_session *session, int32_t stream_id, uint8_t *buffer, size_t size, uint32_t *flags,
+                     nghttp2_data_source *source, void *user_data);

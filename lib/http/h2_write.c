@@ -1,0 +1,268 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/http/h2.h"
+
+/* Given to the transport at once. */
+#define WRITE_SIZE ((size_t)64 << 10)
+
+/* While more than this waits for the socket, nothing is taken from the session, and nothing new from the peer. */
+#define WAITING_MAX ((size_t)256 << 10)
+
+/* Where frames are gathered. One a thread that writes, used within one call only. */
+static _Thread_local uint8_t *write_buffer;
+
+int h2_submitted(struct http_connection *connection, int r) {
+        struct h2 *h2 = connection->state;
+
+        if (r == NGHTTP2_ERR_NOMEM)
+                h2->failed = -ENOMEM;
+        return r == NGHTTP2_ERR_NOMEM ? -ENOMEM : r < 0 ? -EPROTO : 0;
+}
+
+/* Gathers frames, which are small, into writes, which are not. Returns how many bytes, or a negative errno. */
+static ssize_t gather(struct h2 *h2, const uint8_t **rest, size_t *n_rest) {
+        size_t filled = 0;
+
+        for (;;) {
+                const uint8_t *data = *rest;
+                ssize_t n = (ssize_t)*n_rest;
+
+                if (n == 0)
+                        n = nghttp2_session_mem_send(h2->session, &data);
+                if (n < 0)
+                        return n == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO;
+                *rest = data;
+                *n_rest = (size_t)n;
+                if (n == 0 || filled + (size_t)n > WRITE_SIZE)
+                        return (ssize_t)filled;
+                memcpy(write_buffer + filled, data, (size_t)n);
+                filled += (size_t)n;
+                *n_rest = 0;
+        }
+}
+
+static int write_frames(struct http_connection *connection) {
+        struct h2 *h2 = connection->state;
+        const uint8_t *rest = NULL;
+        size_t n_rest = 0;
+
+        if (!write_buffer)
+                write_buffer = malloc(WRITE_SIZE);
+        if (!write_buffer)
+                return -ENOMEM;
+        while (n_rest > 0 || transport_pending(connection->stream) < WAITING_MAX) {
+                ssize_t filled = gather(h2, &rest, &n_rest);
+                int r;
+
+                if (filled <= 0 || h2->failed)
+                        return h2->failed ?: (int)filled;
+                r = transport_write(connection->stream, &(struct iovec){ write_buffer, (size_t)filled }, 1);
+                if (r < 0)
+                        return r;
+        }
+        return 0;
+}
+
+/* A peer that does not read its answers cannot ask for more. */
+static void balance(struct http_connection *connection) {
+        struct h2 *h2 = connection->state;
+        size_t waits = transport_pending(connection->stream);
+
+        if (h2->reading != (waits < WAITING_MAX)) {
+                h2->reading = !h2->reading;
+                if (h2->reading)
+                        transport_resume(connection->stream);
+                else
+                        transport_pause(connection->stream);
+        }
+        if (waits > 0)
+                connection->owner->progress(connection);
+}
+
+void h2_flush(struct http_connection *connection) {
+        struct h2 *h2 = connection->state;
+        int r;
+
+        if (h2->busy || connection->closing)
+                return;
+        h2->busy = true;
+        r = h2->failed ?: write_frames(connection);
+        h2->busy = false;
+        if (r < 0)
+                return connection_close(connection, r, NULL);
+        balance(connection);
+        if (!nghttp2_session_want_read(h2->session) && !nghttp2_session_want_write(h2->session) &&
+            transport_pending(connection->stream) == 0)
+                connection_close(connection, 0, NULL);
+}
+
+static nghttp2_nv pair(const char *name, const char *value) {
+        return (nghttp2_nv){ .name = (uint8_t *)(uintptr_t)name,
+                             .value = (uint8_t *)(uintptr_t)value,
+                             .namelen = strlen(name),
+                             .valuelen = strlen(value) };
+}
+
+/* Fields of HTTP/1's connections have no place here (RFC 9113, 8.2.2). */
+static bool is_of_connection(const char *name) {
+        return strcmp(name, "connection") == 0 || strcmp(name, "upgrade") == 0 || strcmp(name, "keep-alive") == 0 ||
+               strcmp(name, "transfer-encoding") == 0 || strcmp(name, "proxy-connection") == 0;
+}
+
+#define PAIRS_MAX (HTTP_FIELDS_MAX + 8)
+
+static size_t add_pairs(nghttp2_nv *pairs, size_t n, const struct http_field *fields, size_t n_fields) {
+        for (size_t i = 0; i < n_fields && n < PAIRS_MAX; i++)
+                if (!is_of_connection(fields[i].name))
+                        pairs[n++] = pair(fields[i].name, fields[i].value);
+        return n;
+}
+
+/* Ends the stream with trailers, which nghttp2 takes from within the body's end. */
+static int submit_trailers(struct http_exchange *x) {
+        nghttp2_nv pairs[PAIRS_MAX];
+        size_t n = add_pairs(pairs, 0, x->trailers_out.items, x->trailers_out.count);
+        struct h2 *h2 = x->connection->state;
+
+        return h2_submitted(x->connection, nghttp2_submit_trailer(h2->session, x->stream_id, pairs, n));
+}
+
+ssize_t h2_read_body(nghttp2_session *session, int32_t stream_id, uint8_t *buffer, size_t size, uint32_t *flags,
+                     nghttp2_data_source *source, void *user_data) {
+        struct http_exchange *x = source->ptr;
+        size_t n;
+
+        if (x->finished || nghttp2_session_get_stream_user_data(session, stream_id) != x)
+                return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        n = queue_take(&x->out, buffer, size);
+        if (queue_empty(&x->out))
+                exchange_dry(x);
+        if (queue_empty(&x->out) && x->out_ended) {
+                *flags |= NGHTTP2_DATA_FLAG_EOF;
+                if (x->trailers_out.count > 0) {
+                        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+                        submit_trailers(x);
+                }
+                return (ssize_t)n;
+        }
+        if (n == 0) {
+                x->deferred = true;
+                return NGHTTP2_ERR_DEFERRED;
+        }
+        return (ssize_t)n;
+}
+
+static int wake(struct http_exchange *x) {
+        struct h2 *h2 = x->connection->state;
+        int r = 0;
+
+        if (x->deferred) {
+                x->deferred = false;
+                r = h2_submitted(x->connection, nghttp2_session_resume_data(h2->session, x->stream_id));
+        }
+        h2_flush(x->connection);
+        return r;
+}
+
+/* With a body to come, or trailers, a provider; without, the head ends the stream. */
+static const nghttp2_data_provider *provide(struct http_exchange *x, nghttp2_data_provider *provider) {
+        *provider = (nghttp2_data_provider){ .source.ptr = x, .read_callback = h2_read_body };
+        return x->out_ended && queue_empty(&x->out) && x->trailers_out.count == 0 ? NULL : provider;
+}
+
+int h2_respond(struct http_exchange *x, const struct http_piece *piece) {
+        struct http_connection *connection = x->connection;
+        struct h2 *h2 = connection->state;
+        nghttp2_nv pairs[PAIRS_MAX];
+        nghttp2_data_provider provider;
+        char status[8], length[24];
+        size_t n = 0;
+        int r = queue_add_copy(&x->out, piece->data, piece->size);
+
+        if (r < 0)
+                return r;
+        snprintf(status, sizeof(status), "%d", x->response.status == 101 ? 200 : x->response.status);
+        snprintf(length, sizeof(length), "%lld", (long long)x->response.length);
+        pairs[n++] = pair(":status", status);
+        n = add_pairs(pairs, n, x->response.fields.items, x->response.fields.count);
+        pairs[n++] = pair("date", hub_date(connection->hub));
+        if (x->response.length >= 0 && !x->tunnel && x->response.status != 204 && x->response.status != 304)
+                pairs[n++] = pair("content-length", length);
+        r = h2_submitted(connection,
+                         nghttp2_submit_response(h2->session, x->stream_id, pairs, n, provide(x, &provider)));
+        h2_flush(connection);
+        return r;
+}
+
+int h2_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n_fields) {
+        struct h2 *h2 = x->connection->state;
+        nghttp2_nv pairs[PAIRS_MAX];
+        char text[8];
+        size_t n = 0;
+        int r;
+
+        snprintf(text, sizeof(text), "%d", status);
+        pairs[n++] = pair(":status", text);
+        n = add_pairs(pairs, n, fields, n_fields);
+        r = h2_submitted(x->connection,
+                         nghttp2_submit_headers(h2->session, NGHTTP2_FLAG_NONE, x->stream_id, NULL, pairs, n, NULL));
+        h2_flush(x->connection);
+        return r;
+}
+
+int h2_request(struct http_exchange *x) {
+        struct http_connection *connection = x->connection;
+        const struct http_request *request = &x->request;
+        struct h2 *h2 = connection->state;
+        nghttp2_nv pairs[PAIRS_MAX];
+        nghttp2_data_provider provider;
+        char length[24];
+        bool plain_connect = strcmp(request->method, "CONNECT") == 0 && !request->upgrade;
+        size_t n = 0;
+        int32_t id;
+
+        if (request->upgrade || plain_connect)
+                x->out_ended = false; /* the tunnel's end is to come */
+        pairs[n++] = pair(":method", request->upgrade ? "CONNECT" : request->method);
+        if (!plain_connect) {
+                pairs[n++] = pair(":scheme", transport_tls(connection->stream) ? "https" : "http");
+                pairs[n++] = pair(":path", request->target);
+        }
+        pairs[n++] = pair(":authority", request->authority);
+        if (request->upgrade)
+                pairs[n++] = pair(":protocol", request->upgrade);
+        n = add_pairs(pairs, n, request->fields.items, request->fields.count);
+        snprintf(length, sizeof(length), "%lld", (long long)request->length);
+        if (request->length > 0)
+                pairs[n++] = pair("content-length", length);
+        id = nghttp2_submit_request(h2->session, NULL, pairs, n, provide(x, &provider), x);
+        if (id < 0)
+                return h2_submitted(connection, id) ?: -EPROTO;
+        x->stream_id = id;
+        x->head_out = true;
+        h2_flush(connection);
+        return 0;
+}
+
+int h2_send(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes) {
+        int r = bytes ? queue_add(&x->out, bytes_ref(bytes), 0) : queue_add_copy(&x->out, piece->data, piece->size);
+
+        return r < 0 ? r : wake(x);
+}
+
+int h2_end(struct http_exchange *x, const struct http_field *trailers, size_t n) {
+        int r = exchange_add_trailers(x, trailers, n);
+
+        if (r < 0)
+                return r;
+        return wake(x);
+}
+
+size_t h2_pending(const struct http_exchange *x) {
+        return x->out.size;
+}

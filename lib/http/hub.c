@@ -1,0 +1,135 @@
+#include <stdlib.h>
+#include <time.h>
+
+#include "lib/arena.h"
+#include "lib/http/internal.h"
+
+static void exchange_free(struct http_exchange *x) {
+        queue_clear(&x->out);
+        x->hub->n_exchanges--;
+        arena_free(x->arena);
+        free(x);
+}
+
+static void tell_finished(struct http_hub *hub) {
+        struct http_exchange *x;
+
+        while ((x = TAILQ_FIRST(&hub->finished))) {
+                TAILQ_REMOVE(&hub->finished, x, link);
+                if (x->events && x->events->closed)
+                        x->events->closed(x, x->error, x->why);
+                exchange_free(x);
+        }
+}
+
+static void tell_dry(struct http_hub *hub) {
+        struct http_exchange *x;
+
+        while ((x = STAILQ_FIRST(&hub->dry))) {
+                STAILQ_REMOVE_HEAD(&hub->dry, dry_link);
+                x->dry = false;
+                exchange_drained(x);
+        }
+}
+
+static void on_later(uv_idle_t *idle) {
+        struct http_hub *hub = idle->data;
+
+        uv_idle_stop(idle);
+        tell_dry(hub);
+        tell_finished(hub);
+        if (hub->turn)
+                hub->turn(hub);
+}
+
+void hub_wake(struct http_hub *hub) {
+        if (!uv_is_closing((uv_handle_t *)&hub->later))
+                uv_idle_start(&hub->later, on_later);
+}
+
+void hub_init(struct http_hub *hub, uv_loop_t *loop) {
+        hub->loop = loop;
+        TAILQ_INIT(&hub->finished);
+        STAILQ_INIT(&hub->dry);
+        uv_idle_init(loop, &hub->later);
+        hub->later.data = hub;
+}
+
+static void on_idle_closed(uv_handle_t *handle) {
+        struct http_hub *hub = handle->data;
+
+        hub->on_closed(hub);
+}
+
+void hub_close(struct http_hub *hub, void (*on_closed)(struct http_hub *hub)) {
+        hub->on_closed = on_closed;
+        tell_finished(hub);
+        uv_close((uv_handle_t *)&hub->later, on_idle_closed);
+}
+
+const char *hub_date(struct http_hub *hub) {
+        struct timespec now;
+        struct tm tm;
+
+        clock_gettime(CLOCK_REALTIME_COARSE, &now);
+        if (now.tv_sec != hub->date_second || !hub->date[0]) {
+                hub->date_second = now.tv_sec;
+                gmtime_r(&now.tv_sec, &tm);
+                strftime(hub->date, sizeof(hub->date), "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        }
+        return hub->date;
+}
+
+struct http_exchange *exchange_new(struct http_connection *connection) {
+        struct http_exchange *x = calloc(1, sizeof(*x));
+
+        if (!x)
+                return NULL;
+        x->arena = arena_new();
+        if (!x->arena) {
+                free(x);
+                return NULL;
+        }
+        x->connection = connection;
+        x->hub = connection->hub;
+        queue_init(&x->out);
+        TAILQ_INSERT_TAIL(&connection->exchanges, x, link);
+        connection->n_exchanges++;
+        x->hub->n_exchanges++;
+        return x;
+}
+
+static void leave_connection(struct http_exchange *x) {
+        struct http_connection *connection = x->connection;
+
+        if (!connection)
+                return;
+        TAILQ_REMOVE(&connection->exchanges, x, link);
+        x->connection = NULL;
+        connection->active = uv_now(connection->hub->loop);
+        if (--connection->n_exchanges == 0 && !connection->closing)
+                connection->owner->progress(connection);
+}
+
+void exchange_finish(struct http_exchange *x, int error, const char *why) {
+        if (x->finished)
+                return;
+        x->finished = true;
+        x->error = error;
+        x->why = why ? arena_strdup(x->arena, why) : NULL;
+        leave_connection(x);
+        queue_clear(&x->out);
+        if (x->dry)
+                STAILQ_REMOVE(&x->hub->dry, x, http_exchange, dry_link);
+        x->dry = false;
+        TAILQ_INSERT_TAIL(&x->hub->finished, x, link);
+        hub_wake(x->hub);
+}
+
+void exchange_dry(struct http_exchange *x) {
+        if (!x->waited || x->dry || x->finished)
+                return;
+        x->dry = true;
+        STAILQ_INSERT_TAIL(&x->hub->dry, x, dry_link);
+        hub_wake(x->hub);
+}

@@ -1,0 +1,168 @@
+/* What the HTTP layer's files share: the hub of a server or client, its connections, and exchanges on them.
+ *
+ * A driver (h1.c, h2.c) speaks a protocol's bytes; server.c and client.c decide what exchanges there are. An exchange
+ * is ended once, by exchange_finish(), and told so from the hub's idle handle: no owner is called back from within its
+ * own call, and no driver loses an exchange under its hands.
+ */
+#pragma once
+
+#include <sys/queue.h>
+#include <uv.h>
+
+#include "lib/http/exchange.h"
+#include "lib/transport/queue.h"
+#include "lib/transport/transport.h"
+
+#define HTTP_PARAMS_MAX 8
+#define HTTP_DATE_SIZE 32
+
+struct http_connection;
+struct http_route;
+
+TAILQ_HEAD(http_exchanges, http_exchange);
+
+struct http_hub {
+        uv_loop_t *loop;
+        uv_idle_t later;
+        struct http_exchanges finished;     /* their closed() is to come */
+        STAILQ_HEAD(, http_exchange) dry;   /* their drained() is to come */
+        void (*turn)(struct http_hub *hub); /* after them; may be NULL */
+        void (*on_closed)(struct http_hub *hub);
+        unsigned n_exchanges; /* not yet freed */
+        time_t date_second;
+        char date[HTTP_DATE_SIZE];
+};
+
+void hub_init(struct http_hub *hub, uv_loop_t *loop);
+
+/* Tells what is finished, then closes the handle and calls @on_closed from the loop. */
+void hub_close(struct http_hub *hub, void (*on_closed)(struct http_hub *hub));
+
+/* Has closed(), drained() and turn() called from the loop. */
+void hub_wake(struct http_hub *hub);
+
+/* The time as Date has it (RFC 9110, 5.6.7). */
+const char *hub_date(struct http_hub *hub);
+
+/* A part of a message's body to come or to go with its head. */
+struct http_piece {
+        const void *data;
+        size_t size;
+        bool end; /* the message ends with it */
+};
+
+struct http_driver {
+        /* Begins on an opened stream; 0 or a negative errno. */
+        int (*start)(struct http_connection *connection);
+        void (*received)(struct http_connection *connection, uint8_t *bytes, size_t n);
+        void (*ended)(struct http_connection *connection);
+        void (*drained)(struct http_connection *connection);
+        /* Frees what start() made; exchanges that are left were finished before. */
+        void (*stop)(struct http_connection *connection);
+        /* No new exchanges; closes when none is left. */
+        void (*drain)(struct http_connection *connection);
+        /* Clients: sends the request of @x. */
+        int (*request)(struct http_exchange *x);
+        /* Servers: the head (x->response), with what is there of the body. */
+        int (*respond)(struct http_exchange *x, const struct http_piece *piece);
+        int (*inform)(struct http_exchange *x, int status, const struct http_field *fields, size_t n);
+        int (*send)(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
+        int (*end)(struct http_exchange *x, const struct http_field *trailers, size_t n);
+        size_t (*pending)(const struct http_exchange *x);
+        void (*pause)(struct http_exchange *x, bool pause);
+        void (*reset)(struct http_exchange *x, int error);
+};
+
+extern const struct http_driver http_driver_1, http_driver_2;
+
+/* What the connection's owner is told. */
+struct http_owner {
+        void (*opened)(struct http_connection *connection); /* clients */
+        void (*begun)(struct http_connection *connection,
+                      struct http_exchange *x); /* servers: a request's head is there */
+        void (*progress)(
+                struct http_connection *connection); /* something changed that idle() or a timer may depend on */
+        void (*closed)(struct http_connection *connection, int error, const char *why); /* all is gone; free it */
+};
+
+struct http_connection {
+        struct http_hub *hub;
+        const struct http_owner *owner;
+        const struct http_driver *driver; /* NULL until it is known */
+        struct transport *stream;
+        struct http_exchanges exchanges;
+        unsigned n_exchanges;
+        void *state;           /* the driver's */
+        uint64_t active;       /* uv_now() when it last had an exchange */
+        uint64_t head_since;   /* uv_now() when a head began to come that is not all there; 0: none */
+        uint64_t output_since; /* since when output waits and none of it went; 0: none waits */
+        size_t output_left;    /* how much waited then */
+        bool server, opened, closing, draining;
+        bool multiplexed; /* several exchanges at a time */
+        unsigned streams_max;
+        int error;
+        const char *why;
+};
+
+/* The events of a stream whose data is a connection. */
+extern const struct transport_events http_connection_events;
+
+/* Closes; owner->closed() comes from the loop. Exchanges are finished with @error. */
+void connection_close(struct http_connection *connection, int error, const char *why);
+
+struct http_exchange {
+        TAILQ_ENTRY(http_exchange) link; /* of its connection, or of the hub's finished ones */
+        STAILQ_ENTRY(http_exchange) dry_link;
+        struct http_connection *connection; /* NULL: gone */
+        struct http_hub *hub;
+        const struct http_events *events;
+        void *data;
+        struct arena *arena;
+        struct http_request request;
+        struct http_response response; /* received, or to send */
+        struct http_fields trailers_in, trailers_out;
+        struct queue out; /* HTTP/2: body bytes that wait for the window */
+        void *owner_data; /* the server's or client's */
+        const char *why;
+        int32_t stream_id;
+        int error;
+        size_t head_bytes; /* HTTP/2: of the head as it comes in */
+        size_t unconsumed; /* HTTP/2: bytes given while paused, whose window is not yet opened again */
+        int64_t body_left; /* of a body of known length: still to be sent */
+        bool has_body_left;
+        bool head_out, out_ended, out_done; /* sent: the head; all by the owner; all by the driver */
+        bool in_ended, paused, tunnel;
+        bool upgrading; /* servers: it asks for a tunnel, and its route may give one */
+        bool fresh;     /* the connection was made for it */
+        bool discards;  /* what is sent is not transmitted: a response to HEAD, 204, 304 */
+        bool deferred;  /* HTTP/2: the data provider waits for more */
+        bool finished;
+        bool head_in; /* the final head is there */
+        bool waited;  /* output waits; drained() is due */
+        bool dry;     /* in the hub's list */
+        struct {
+                const char *name, *value;
+        } params[HTTP_PARAMS_MAX];
+        unsigned n_params;
+};
+
+/* NULL without memory. */
+struct http_exchange *exchange_new(struct http_connection *connection);
+
+/* Nothing goes any more; closed() comes from the loop. Calling it again is fine. */
+void exchange_finish(struct http_exchange *x, int error, const char *why);
+
+/* Remembers trailers to be sent. 0, -ENOMEM, -E2BIG. */
+int exchange_add_trailers(struct http_exchange *x, const struct http_field *trailers, size_t n);
+
+/* Clients: the server has agreed to a tunnel; the request that asked for it had ended, the tunnel's output has not. */
+void exchange_open_tunnel(struct http_exchange *x);
+
+/* Events, for the drivers; nothing happens with a finished exchange. */
+void exchange_head(struct http_exchange *x);
+void exchange_data(struct http_exchange *x, uint8_t *bytes, size_t n);
+void exchange_end(struct http_exchange *x);
+void exchange_drained(struct http_exchange *x);
+
+/* As exchange_drained(), later, from the loop. */
+void exchange_dry(struct http_exchange *x);

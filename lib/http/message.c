@@ -1,0 +1,233 @@
+#include "lib/http/message.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/arena.h"
+
+#define FIELDS_FIRST 16
+
+static int grow(struct http_fields *fields, struct arena *arena) {
+        uint32_t size = fields->size ? fields->size * 2 : FIELDS_FIRST;
+        struct http_field *items = arena_alloc_array(arena, size, sizeof(*items));
+
+        if (!items)
+                return -ENOMEM;
+        if (fields->count > 0)
+                memcpy(items, fields->items, fields->count * sizeof(*items));
+        fields->items = items;
+        fields->size = size;
+        return 0;
+}
+
+static char *copy_lower(struct arena *arena, const char *name, size_t n) {
+        char *copy = arena_strndup(arena, name, n);
+
+        for (char *c = copy; c && *c; c++)
+                if (*c >= 'A' && *c <= 'Z')
+                        *c |= 0x20;
+        return copy;
+}
+
+int http_fields_add(struct http_fields *fields, struct arena *arena, const char *name, size_t n_name, const char *value,
+                    size_t n_value) {
+        struct http_field field;
+
+        if (fields->count == HTTP_FIELDS_MAX)
+                return -E2BIG;
+        if (fields->count == fields->size && grow(fields, arena) < 0)
+                return -ENOMEM;
+        field = (struct http_field){ copy_lower(arena, name, n_name), arena_strndup(arena, value, n_value) };
+        if (!field.name || !field.value)
+                return -ENOMEM;
+        fields->items[fields->count++] = field;
+        return 0;
+}
+
+const char *http_fields_get(const struct http_fields *fields, const char *name) {
+        for (uint32_t i = 0; i < fields->count; i++)
+                if (strcmp(fields->items[i].name, name) == 0)
+                        return fields->items[i].value;
+        return NULL;
+}
+
+const char *http_fields_only(const struct http_fields *fields, const char *name) {
+        const char *found = NULL;
+
+        for (uint32_t i = 0; i < fields->count; i++) {
+                if (strcmp(fields->items[i].name, name) != 0)
+                        continue;
+                if (found)
+                        return NULL;
+                found = fields->items[i].value;
+        }
+        return found;
+}
+
+static bool list_has(const char *list, const char *token) {
+        size_t n = strlen(token);
+
+        while (*list) {
+                size_t item;
+
+                list += strspn(list, ", \t");
+                item = strcspn(list, ",; \t");
+                if (item == n && strncasecmp(list, token, n) == 0)
+                        return true;
+                list += strcspn(list, ",");
+        }
+        return false;
+}
+
+bool http_fields_list(const struct http_fields *fields, const char *name, const char *token) {
+        for (uint32_t i = 0; i < fields->count; i++)
+                if (strcmp(fields->items[i].name, name) == 0 && list_has(fields->items[i].value, token))
+                        return true;
+        return false;
+}
+
+static bool is_token_byte(unsigned char c) {
+        return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') ||
+               (c && strchr("!#$%&'*+-.^_`|~", c));
+}
+
+bool http_is_token(const char *text, size_t size) {
+        for (size_t i = 0; i < size; i++)
+                if (!is_token_byte((unsigned char)text[i]))
+                        return false;
+        return size > 0;
+}
+
+static bool is_blank(char c) {
+        return c == ' ' || c == '\t';
+}
+
+bool http_is_value(const char *text, size_t size) {
+        for (size_t i = 0; i < size; i++)
+                if (((unsigned char)text[i] < 0x20 && text[i] != '\t') || text[i] == 0x7f)
+                        return false;
+        return size == 0 || (!is_blank(text[0]) && !is_blank(text[size - 1]));
+}
+
+bool http_is_target(const char *text, size_t size) {
+        for (size_t i = 0; i < size; i++)
+                if ((unsigned char)text[i] <= 0x20 || text[i] == 0x7f || text[i] == '#')
+                        return false;
+        return size > 0 && size <= HTTP_TARGET_MAX;
+}
+
+const char *http_reason(int status) {
+        static const struct {
+                int status;
+                const char *reason;
+        } reasons[] = {
+                { 100, "Continue" },
+                { 101, "Switching Protocols" },
+                { 103, "Early Hints" },
+                { 200, "OK" },
+                { 201, "Created" },
+                { 202, "Accepted" },
+                { 204, "No Content" },
+                { 206, "Partial Content" },
+                { 301, "Moved Permanently" },
+                { 302, "Found" },
+                { 303, "See Other" },
+                { 304, "Not Modified" },
+                { 307, "Temporary Redirect" },
+                { 308, "Permanent Redirect" },
+                { 400, "Bad Request" },
+                { 401, "Unauthorized" },
+                { 403, "Forbidden" },
+                { 404, "Not Found" },
+                { 405, "Method Not Allowed" },
+                { 406, "Not Acceptable" },
+                { 408, "Request Timeout" },
+                { 409, "Conflict" },
+                { 410, "Gone" },
+                { 411, "Length Required" },
+                { 412, "Precondition Failed" },
+                { 413, "Content Too Large" },
+                { 414, "URI Too Long" },
+                { 415, "Unsupported Media Type" },
+                { 416, "Range Not Satisfiable" },
+                { 417, "Expectation Failed" },
+                { 421, "Misdirected Request" },
+                { 422, "Unprocessable Content" },
+                { 426, "Upgrade Required" },
+                { 428, "Precondition Required" },
+                { 429, "Too Many Requests" },
+                { 431, "Request Header Fields Too Large" },
+                { 500, "Internal Server Error" },
+                { 501, "Not Implemented" },
+                { 502, "Bad Gateway" },
+                { 503, "Service Unavailable" },
+                { 504, "Gateway Timeout" },
+                { 505, "HTTP Version Not Supported" },
+                { 507, "Insufficient Storage" },
+        };
+
+        for (size_t i = 0; i < sizeof(reasons) / sizeof(reasons[0]); i++)
+                if (reasons[i].status == status)
+                        return reasons[i].reason;
+        return "";
+}
+
+int64_t http_length(const char *text) {
+        int64_t length = 0;
+
+        if (!*text)
+                return -1;
+        for (; *text; text++)
+                if (*text < '0' || *text > '9' || __builtin_mul_overflow(length, 10, &length) ||
+                    __builtin_add_overflow(length, *text - '0', &length))
+                        return -1;
+        return length;
+}
+
+static int hex_digit(char c) {
+        if (c >= '0' && c <= '9')
+                return c - '0';
+        c |= 0x20;
+        return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* The byte that the three characters at @text stand for; -1: none, or NUL. */
+static int decode_byte(const char *text, size_t left) {
+        int high = left >= 3 ? hex_digit(text[1]) : -1, low = left >= 3 ? hex_digit(text[2]) : -1;
+
+        return high < 0 || low < 0 || (high == 0 && low == 0) ? -1 : high << 4 | low;
+}
+
+char *http_decode(struct arena *arena, const char *text, size_t size, bool plus) {
+        char *decoded = arena_alloc(arena, size + 1);
+        size_t n = 0;
+
+        if (!decoded)
+                return NULL;
+        for (size_t i = 0; i < size; i++) {
+                int byte = plus && text[i] == '+' ? ' ' : (unsigned char)text[i];
+
+                if (byte == '%') {
+                        byte = decode_byte(text + i, size - i);
+                        i += 2;
+                }
+                if (byte < 0)
+                        return NULL;
+                decoded[n++] = (char)byte;
+        }
+        decoded[n] = '\0';
+        return decoded;
+}
+
+const char *http_query(struct arena *arena, const char *query, const char *name) {
+        while (*query) {
+                size_t n = strcspn(query, "&"), n_name = strcspn(query, "&=");
+                const char *key = http_decode(arena, query, n_name, true);
+
+                if (key && strcmp(key, name) == 0)
+                        return n_name == n ? "" : http_decode(arena, query + n_name + 1, n - n_name - 1, true);
+                query += n + (query[n] == '&');
+        }
+        return NULL;
+}

@@ -1,0 +1,345 @@
+#include "lib/http/server.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/err.h"
+#include "lib/http/internal.h"
+#include "lib/http/route.h"
+#include "lib/log.h"
+#include "lib/transport/listener.h"
+#include "lib/transport/tls.h"
+
+struct listening {
+        struct listener *listener;
+        LIST_ENTRY(listening) link;
+};
+
+struct served {
+        struct http_connection connection; /* first: see served_of() */
+        struct http_server *server;
+        uv_timer_t timer;
+        TAILQ_ENTRY(served) link;
+};
+
+TAILQ_HEAD(served_list, served);
+
+struct http_server {
+        struct http_hub hub; /* first: see on_hub_closed() */
+        struct http_server_config config;
+        LIST_HEAD(, listening) listenings;
+        struct served_list connections; /* in the order of their last request */
+        unsigned n_connections;
+        bool draining, closing;
+        void (*on_gone)(void *data);
+        void *gone_data;
+};
+
+static struct served *served_of(struct http_connection *connection) {
+        return (struct served *)connection;
+}
+
+/* --- time: a connection has one timer, which looks at what is due --- */
+
+/* When the connection's patience ends; UINT64_MAX: never. */
+static uint64_t deadline(const struct served *served) {
+        const struct http_connection *connection = &served->connection;
+        const struct http_server_config *config = &served->server->config;
+        uint64_t due = UINT64_MAX, idle = connection->active + config->idle_ms;
+
+        if (connection->head_since > 0)
+                due = connection->head_since + HTTP_HEAD_MS;
+        if (connection->output_since > 0 && connection->output_since + HTTP_STALL_MS < due)
+                due = connection->output_since + HTTP_STALL_MS;
+        if (connection->n_exchanges == 0 && config->idle_ms != UINT_MAX && idle < due)
+                due = idle;
+        return due;
+}
+
+static void on_timer(uv_timer_t *timer);
+
+/* Armed for the earliest time that matters, and left alone when that moves away: on_timer() looks again. */
+static void arm(struct served *served) {
+        uint64_t due = deadline(served), now = uv_now(served->server->hub.loop);
+
+        if (due == UINT64_MAX || served->connection.closing)
+                return;
+        if (uv_is_active((uv_handle_t *)&served->timer) && now + uv_timer_get_due_in(&served->timer) <= due)
+                return;
+        uv_timer_start(&served->timer, on_timer, due > now ? due - now : 0, 0);
+}
+
+/* Whether output moves: what waits is measured against what waited before. */
+static void watch_output(struct http_connection *connection) {
+        size_t waits = transport_pending(connection->stream);
+
+        if (waits == 0)
+                connection->output_since = 0;
+        else if (connection->output_since == 0 || waits < connection->output_left)
+                connection->output_since = uv_now(connection->hub->loop);
+        connection->output_left = waits;
+}
+
+static void on_timer(uv_timer_t *timer) {
+        struct served *served = timer->data;
+
+        watch_output(&served->connection);
+        if (deadline(served) <= uv_now(timer->loop))
+                return connection_close(&served->connection, -ETIMEDOUT, NULL);
+        arm(served);
+}
+
+static void on_progress(struct http_connection *connection) {
+        watch_output(connection);
+        arm(served_of(connection));
+}
+
+/* --- requests --- */
+
+static void refuse(struct http_exchange *x, int status) {
+        const char *reason = http_reason(status);
+        size_t n = strlen(reason);
+        char text[64];
+
+        memcpy(text, reason, n);
+        text[n] = '\n';
+        if (http_reply(x, status, "text/plain; charset=utf-8", text, n + 1) < 0)
+                http_reset(x, -ENOMEM);
+}
+
+static void refuse_method(struct http_exchange *x) {
+        const struct http_server *server = x->owner_data;
+        struct http_field fields[] = {
+                { "allow", route_methods(server->config.routes, server->config.n_routes, x) },
+                { "content-type", "text/plain; charset=utf-8" },
+        };
+        static const char text[] = "Method Not Allowed\n";
+
+        if (http_respond(x, 405, fields, 2, sizeof(text) - 1) < 0 || http_send(x, text, sizeof(text) - 1) < 0 ||
+            http_end(x, NULL, 0) < 0)
+                http_reset(x, -ENOMEM);
+}
+
+static void on_begun(struct http_connection *connection, struct http_exchange *x) {
+        struct served *served = served_of(connection);
+        struct http_server *server = served->server;
+        const struct http_route *route;
+        int status;
+
+        TAILQ_REMOVE(&server->connections, served, link);
+        TAILQ_INSERT_TAIL(&server->connections, served, link);
+        connection->active = uv_now(server->hub.loop);
+        x->owner_data = server;
+        if (server->config.host && !server->config.host(server->config.data, x->request.authority))
+                return refuse(x, 403);
+        route = route_find(server->config.routes, server->config.n_routes, x, &status);
+        if (!route && status == 405)
+                return refuse_method(x);
+        if (!route)
+                return refuse(x, status);
+        if (route->flags & HTTP_ROUTE_UPGRADE) {
+                if (!x->request.upgrade)
+                        return refuse(x, 426);
+                x->upgrading = true;
+        }
+        route->handle(x, server->config.data);
+}
+
+int http_accept_upgrade(struct http_exchange *x, const struct http_field *fields, size_t n) {
+        if (!x->upgrading)
+                return -EINVAL;
+        x->tunnel = true;
+        return http_respond(x, 101, fields, n, -1);
+}
+
+/* --- connections --- */
+
+static void on_hub_closed(struct http_hub *hub) {
+        struct http_server *server = (struct http_server *)hub;
+
+        if (server->on_gone)
+                server->on_gone(server->gone_data);
+        tls_context_unref(server->config.tls);
+        free(server);
+}
+
+static void maybe_gone(struct http_server *server) {
+        if (server->closing && server->n_connections == 0)
+                hub_close(&server->hub, on_hub_closed);
+}
+
+static void on_timer_closed(uv_handle_t *handle) {
+        struct served *served = handle->data;
+        struct http_server *server = served->server;
+
+        free(served);
+        server->n_connections--;
+        maybe_gone(server);
+}
+
+static void on_closed(struct http_connection *connection, int error, const char *why) {
+        struct served *served = served_of(connection);
+
+        if (error < 0 && error != -ECONNRESET && error != -EPIPE && error != -ECANCELED)
+                log_debug("HTTP connection: %s", why ?: strerror(-error));
+        TAILQ_REMOVE(&served->server->connections, served, link);
+        uv_close((uv_handle_t *)&served->timer, on_timer_closed);
+}
+
+static const struct http_owner owner = { .begun = on_begun, .progress = on_progress, .closed = on_closed };
+
+/* Makes room for one more. False when all have work. */
+static bool make_room(struct http_server *server) {
+        struct served *served;
+
+        if (server->n_connections < server->config.connections_max)
+                return true;
+        TAILQ_FOREACH (served, &server->connections, link) {
+                if (served->connection.n_exchanges > 0 || served->connection.closing)
+                        continue;
+                connection_close(&served->connection, 0, NULL);
+                return true;
+        }
+        return false;
+}
+
+int http_server_accept(struct http_server *server, int fd) {
+        struct served *served = make_room(server) ? calloc(1, sizeof(*served)) : NULL;
+        struct http_connection *connection = &served->connection;
+        int r;
+
+        if (!served) {
+                close(fd);
+                return -ENOMEM;
+        }
+        served->server = server;
+        *connection = (struct http_connection){ .hub = &server->hub,
+                                                .owner = &owner,
+                                                .server = true,
+                                                .active = uv_now(server->hub.loop),
+                                                .streams_max = server->config.streams_max };
+        TAILQ_INIT(&connection->exchanges);
+        r = transport_accept(server->hub.loop, fd, server->config.tls, &http_connection_events, connection,
+                             &connection->stream);
+        if (r < 0) {
+                free(served);
+                return r;
+        }
+        uv_timer_init(server->hub.loop, &served->timer);
+        served->timer.data = served;
+        TAILQ_INSERT_TAIL(&server->connections, served, link);
+        server->n_connections++;
+        arm(served);
+        return 0;
+}
+
+static void on_connection(void *data, int fd) {
+        int r = http_server_accept(data, fd);
+
+        if (r < 0)
+                log_debug("HTTP connection: %s", strerror(-r));
+}
+
+/* --- the server --- */
+
+static int check_routes(const struct http_server_config *config, struct err **err) {
+        if (config->n_routes > HTTP_ROUTES_MAX)
+                return err_set(err, EINVAL, "more than %d routes", HTTP_ROUTES_MAX);
+        for (size_t i = 0; i < config->n_routes; i++)
+                if (!route_is_valid(config->routes[i].path))
+                        return err_set(err, EINVAL, "route %s: no path of segments and {names}",
+                                       config->routes[i].path);
+        return 0;
+}
+
+int http_server_new(uv_loop_t *loop, const struct http_server_config *config, struct http_server **ret_server,
+                    struct err **err) {
+        struct http_server *server;
+        int r = check_routes(config, err);
+
+        if (r < 0)
+                return r;
+        server = calloc(1, sizeof(*server));
+        if (!server)
+                return err_set(err, ENOMEM, "out of memory");
+        server->config = *config;
+        server->config.connections_max = config->connections_max ?: HTTP_CONNECTIONS_MAX;
+        server->config.streams_max = config->streams_max ?: HTTP_STREAMS_MAX;
+        server->config.idle_ms = config->idle_ms ?: HTTP_IDLE_MS;
+        if (config->tls)
+                tls_context_ref(config->tls);
+        LIST_INIT(&server->listenings);
+        TAILQ_INIT(&server->connections);
+        hub_init(&server->hub, loop);
+        *ret_server = server;
+        return 0;
+}
+
+int http_server_listen(struct http_server *server, int fd) {
+        struct listening *listening = calloc(1, sizeof(*listening));
+        int r;
+
+        if (!listening) {
+                close(fd);
+                return -ENOMEM;
+        }
+        r = listener_new(server->hub.loop, fd, on_connection, server, &listening->listener);
+        if (r < 0) {
+                free(listening);
+                return r;
+        }
+        LIST_INSERT_HEAD(&server->listenings, listening, link);
+        return 0;
+}
+
+void http_server_set_tls(struct http_server *server, struct tls_context *tls) {
+        if (tls)
+                tls_context_ref(tls);
+        tls_context_unref(server->config.tls);
+        server->config.tls = tls;
+}
+
+static void stop_listening(struct http_server *server) {
+        struct listening *listening;
+
+        while ((listening = LIST_FIRST(&server->listenings))) {
+                LIST_REMOVE(listening, link);
+                listener_free(listening->listener);
+                free(listening);
+        }
+}
+
+void http_server_drain(struct http_server *server) {
+        struct served *served, *next;
+
+        stop_listening(server);
+        server->draining = true;
+        for (served = TAILQ_FIRST(&server->connections); served; served = next) {
+                next = TAILQ_NEXT(served, link);
+                if (served->connection.driver && served->connection.state)
+                        served->connection.driver->drain(&served->connection);
+                else
+                        connection_close(&served->connection, 0, NULL);
+        }
+}
+
+void http_server_free(struct http_server *server, void (*on_gone)(void *data), void *data) {
+        struct served *served;
+
+        if (!server)
+                return;
+        stop_listening(server);
+        server->on_gone = on_gone;
+        server->gone_data = data;
+        server->closing = true;
+        TAILQ_FOREACH (served, &server->connections, link)
+                connection_close(&served->connection, -ECANCELED, NULL);
+        maybe_gone(server);
+}
+
+unsigned http_server_connections(const struct http_server *server) {
+        return server->n_connections;
+}

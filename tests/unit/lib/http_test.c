@@ -1,0 +1,480 @@
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/http/client.h"
+#include "lib/http/server.h"
+#include "lib/transport/address.h"
+#include "lib/transport/listener.h"
+
+/* A server with one table of routes, and clients of both protocols: each test runs over each. */
+static uv_loop_t loop;
+static struct http_server *server;
+static struct http_client *client;
+static enum http_version version;
+static bool gone;
+static struct http_exchange *held; /* a request that its handler keeps */
+static int held_closed;
+static unsigned held_drained;
+
+static void echo_done(struct http_exchange *x, int error, const void *body, size_t size, void *data) {
+        if (error == -EMSGSIZE)
+                assert_int_equal(http_reply(x, 413, NULL, NULL, 0), 0);
+        else if (error == 0)
+                assert_int_equal(http_reply(x, 200, "application/octet-stream", body, size), 0);
+}
+
+static void handle_echo(struct http_exchange *x, void *data) {
+        http_collect(x, (size_t)1 << 20, echo_done, NULL);
+}
+
+static void handle_hello(struct http_exchange *x, void *data) {
+        char text[256];
+
+        snprintf(text, sizeof(text), "%s %s %s", http_request_of(x)->method, http_param(x, "name"),
+                 http_query(http_arena(x), http_request_of(x)->query, "q") ?: "-");
+        assert_int_equal(http_reply(x, 200, "text/plain", text, strlen(text)), 0);
+}
+
+static void handle_rest(struct http_exchange *x, void *data) {
+        const char *rest = http_param(x, "rest");
+
+        assert_int_equal(http_reply(x, 200, "text/plain", rest, strlen(rest)), 0);
+}
+
+/* A body of unknown length in pieces, a shared one among them, with a trailer. */
+static void handle_stream(struct http_exchange *x, void *data) {
+        static const struct http_field type = { "content-type", "text/plain" }, trailer = { "x-sum", "42" };
+        struct bytes *shared = bytes_copy("shared ", 7);
+
+        assert_int_equal(http_respond(x, 200, &type, 1, -1), 0);
+        assert_int_equal(http_respond(x, 500, NULL, 0, 0), -EALREADY);
+        assert_int_equal(http_send(x, "one ", 4), 0);
+        assert_int_equal(http_send_bytes(x, shared), 0);
+        assert_int_equal(http_send_bytes(x, shared), 0);
+        bytes_unref(shared);
+        assert_int_equal(http_end(x, &trailer, 1), 0);
+        assert_int_equal(http_send(x, "late", 4), -EPIPE);
+}
+
+static void on_held_closed(struct http_exchange *x, int error, const char *why) {
+        held = NULL;
+        held_closed = error ?: 1;
+}
+
+static void on_held_drained(struct http_exchange *x) {
+        held_drained++;
+}
+
+static void handle_hold(struct http_exchange *x, void *data) {
+        static const struct http_events events = { .closed = on_held_closed, .drained = on_held_drained };
+
+        http_set_events(x, &events, NULL);
+        held = x;
+}
+
+static void on_tunnel_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
+        assert_int_equal(http_send(x, bytes, n), 0);
+}
+
+static void on_tunnel_end(struct http_exchange *x, const struct http_fields *trailers) {
+        assert_int_equal(http_send(x, "bye", 3), 0);
+        assert_int_equal(http_end(x, NULL, 0), 0);
+}
+
+static void handle_tunnel(struct http_exchange *x, void *data) {
+        static const struct http_events events = { .data = on_tunnel_data, .end = on_tunnel_end };
+        static const struct http_field field = { "x-tunnel", "yes" };
+
+        http_set_events(x, &events, NULL);
+        assert_string_equal(http_request_of(x)->upgrade, "echo");
+        assert_int_equal(http_accept_upgrade(x, &field, 1), 0);
+}
+
+/* More than it has promised, and less. */
+static void handle_wrong(struct http_exchange *x, void *data) {
+        assert_int_equal(http_respond(x, 200, NULL, 0, 4), 0);
+        assert_int_equal(http_send(x, "abc", 3), 0);
+        assert_int_equal(http_send(x, "de", 2), -EMSGSIZE);
+        assert_int_equal(http_end(x, NULL, 0), -EMSGSIZE);
+}
+
+static const struct http_route routes[] = {
+        { "POST", "/echo", handle_echo, 0 },
+        { "PUT", "/echo", handle_echo, 0 },
+        { "GET", "/hello/{name}", handle_hello, 0 },
+        { NULL, "/any/{rest...}", handle_rest, 0 },
+        { "GET", "/stream", handle_stream, 0 },
+        { "GET", "/hold", handle_hold, 0 },
+        { "GET", "/tunnel", handle_tunnel, HTTP_ROUTE_UPGRADE },
+        { "GET", "/wrong", handle_wrong, 0 },
+};
+
+static void on_gone(void *data) {
+        gone = true;
+}
+
+static int set_up(void **state) {
+        struct http_server_config config = { .routes = routes, .n_routes = ELEMENTS(routes) };
+        struct http_client_config to = { .authority = "test.local" };
+        struct sockaddr_storage address;
+        char text[64];
+        int fd;
+
+        version = *state ? HTTP_VERSION_2 : HTTP_VERSION_1;
+        held = NULL;
+        held_closed = 0;
+        held_drained = 0;
+        gone = false;
+        uv_loop_init(&loop);
+        assert_int_equal(http_server_new(&loop, &config, &server, NULL), 0);
+        assert_int_equal(listener_tcp("127.0.0.1:0", &fd, NULL), 0);
+        snprintf(text, sizeof(text), "127.0.0.1:%d", listener_port(fd));
+        assert_int_equal(http_server_listen(server, fd), 0);
+        assert_int_equal(address_parse(text, &address, &to.n_address, NULL), 0);
+        to.address = (const struct sockaddr *)&address;
+        to.version = version;
+        return http_client_new(&loop, &to, &client);
+}
+
+static int tear_down(void **state) {
+        http_client_free(client);
+        http_server_free(server, on_gone, NULL);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_true(gone);
+        return uv_loop_close(&loop);
+}
+
+/* --- a request, and what came of it --- */
+
+struct seen {
+        int status, error;
+        char body[256], trailer[64], type[64], tunnel[8];
+        size_t size;
+        bool ended, closed, drained, pause_at_head;
+        struct http_exchange *x;
+};
+
+static void on_head(struct http_exchange *x, const struct http_response *response) {
+        struct seen *seen = http_data(x);
+
+        seen->status = response->status;
+        snprintf(seen->type, sizeof(seen->type), "%s", http_fields_get(&response->fields, "content-type") ?: "");
+        snprintf(seen->tunnel, sizeof(seen->tunnel), "%s", http_fields_get(&response->fields, "x-tunnel") ?: "");
+        if (seen->pause_at_head)
+                http_pause(x);
+}
+
+static void on_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
+        struct seen *seen = http_data(x);
+
+        for (size_t i = 0; i < n && seen->size + i + 1 < sizeof(seen->body); i++)
+                seen->body[seen->size + i] = (char)bytes[i];
+        seen->size += n;
+}
+
+static void on_end(struct http_exchange *x, const struct http_fields *trailers) {
+        struct seen *seen = http_data(x);
+
+        seen->ended = true;
+        snprintf(seen->trailer, sizeof(seen->trailer), "%s", http_fields_get(trailers, "x-sum") ?: "");
+}
+
+static void on_drained(struct http_exchange *x) {
+        ((struct seen *)http_data(x))->drained = true;
+}
+
+static void on_closed(struct http_exchange *x, int error, const char *why) {
+        struct seen *seen = http_data(x);
+
+        seen->closed = true;
+        seen->error = error;
+        seen->x = NULL;
+}
+
+static const struct http_events events = { on_head, on_data, on_end, on_drained, on_closed };
+
+static void turn(void) {
+        uv_run(&loop, UV_RUN_ONCE);
+}
+
+static void run_until(const bool *what) {
+        for (int i = 0; i < 5000 && !*what; i++)
+                turn();
+        assert_true(*what);
+}
+
+static struct seen ask(const char *method, const char *target, const void *body, size_t size) {
+        struct http_client_request request = {
+                .method = method, .target = target, .length = (int64_t)size, .flags = body ? HTTP_REQUEST_BODY : 0
+        };
+        struct seen seen = { 0 };
+
+        assert_int_equal(http_client_request(client, &request, &events, &seen, &seen.x), 0);
+        if (body) {
+                assert_int_equal(http_send(seen.x, body, size), 0);
+                assert_int_equal(http_end(seen.x, NULL, 0), 0);
+        }
+        run_until(&seen.closed);
+        return seen;
+}
+
+static void test_requests(void **state) {
+        struct seen seen = ask("GET", "/hello/w%6frld?a=1&q=x+%26y", NULL, 0);
+
+        assert_int_equal(seen.error, 0);
+        assert_int_equal(seen.status, 200);
+        assert_string_equal(seen.type, "text/plain");
+        assert_string_equal(seen.body, "GET world x &y");
+        seen = ask("HEAD", "/hello/x", NULL, 0);
+        assert_int_equal(seen.error, 0);
+        assert_int_equal(seen.status, 200);
+        assert_int_equal(seen.size, 0);
+        assert_string_equal(ask("POST", "/echo", "body", 4).body, "body");
+        assert_string_equal(ask("PUT", "/echo", "", 0).body, "");
+        assert_string_equal(ask("DELETE", "/any/a/b%2fc/", NULL, 0).body, "a/b%2fc/");
+        assert_string_equal(ask("GET", "/any/", NULL, 0).body, "");
+}
+
+static void test_refusals(void **state) {
+        static const struct {
+                const char *method, *target;
+                int status;
+        } cases[] = {
+                { "GET", "/", 404 },          { "GET", "/hello", 404 },     { "GET", "/hello/", 404 },
+                { "GET", "/hello/a/b", 404 }, { "GET", "/hellox/a", 404 },  { "GET", "/echo", 405 },
+                { "POST", "/hello/x", 405 },  { "GET", "/hello/%zz", 400 }, { "GET", "/hello/%00", 400 },
+                { "GET", "/hello/%", 400 },   { "GET", "/tunnel", 426 },    { "get", "/hello/x", 405 },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(cases); i++) {
+                struct seen seen = ask(cases[i].method, cases[i].target, NULL, 0);
+
+                if (seen.status != cases[i].status)
+                        fail_msg("%s %s: %d", cases[i].method, cases[i].target, seen.status);
+        }
+}
+
+static void test_stream_with_trailers(void **state) {
+        struct seen seen = ask("GET", "/stream", NULL, 0);
+
+        assert_int_equal(seen.error, 0);
+        assert_string_equal(seen.body, "one shared shared ");
+        assert_string_equal(seen.trailer, "42");
+}
+
+static void test_large_bodies(void **state) {
+        const size_t max = (size_t)1 << 20;
+        char *body = malloc(max + 1);
+
+        memset(body, 'b', max + 1);
+        assert_int_equal(ask("POST", "/echo", body, max).size, max);
+        assert_int_equal(ask("POST", "/echo", body, max + 1).status, 413);
+        assert_int_equal(ask("POST", "/echo", body, 3).size, 3);
+        free(body);
+}
+
+/* A body of no known length, from the client. */
+static void test_chunks_upwards(void **state) {
+        struct http_client_request request = {
+                .method = "POST", .target = "/echo", .length = -1, .flags = HTTP_REQUEST_BODY
+        };
+        struct seen seen = { 0 };
+
+        assert_int_equal(http_client_request(client, &request, &events, &seen, &seen.x), 0);
+        for (int i = 0; i < 10; i++) {
+                assert_int_equal(http_send(seen.x, "0123456789", 10), 0);
+                if (i % 3 == 0)
+                        turn();
+        }
+        assert_int_equal(http_end(seen.x, NULL, 0), 0);
+        run_until(&seen.closed);
+        assert_int_equal(seen.size, 100);
+}
+
+static void wait_for_held(void) {
+        for (int i = 0; i < 1000 && !held; i++)
+                turn();
+        assert_non_null(held);
+}
+
+static void begin(const char *target, struct seen *seen) {
+        struct http_client_request request = { .method = "GET", .target = target };
+
+        *seen = (struct seen){ .pause_at_head = seen->pause_at_head };
+        assert_int_equal(http_client_request(client, &request, &events, seen, &seen->x), 0);
+}
+
+/* Whoever holds a request is told when its client goes. */
+static void test_client_goes(void **state) {
+        struct seen seen = { 0 };
+
+        begin("/hold", &seen);
+        wait_for_held();
+        http_reset(seen.x, -ECANCELED);
+        for (int i = 0; i < 1000 && !held_closed; i++)
+                turn();
+        assert_true(held_closed < 0);
+        run_until(&seen.closed);
+        assert_int_equal(seen.error, -ECANCELED);
+        assert_string_equal(ask("GET", "/hello/again", NULL, 0).body, "GET again -");
+}
+
+static void test_server_gives_up(void **state) {
+        struct seen seen = { 0 };
+
+        begin("/hold", &seen);
+        wait_for_held();
+        http_reset(held, -EIO);
+        run_until(&seen.closed);
+        assert_true(seen.error < 0);
+        assert_int_equal(held_closed, -EIO);
+        assert_int_equal(ask("GET", "/wrong", NULL, 0).ended, false);
+}
+
+/* A reader that pauses stops the sender's bytes, which wait and are told of when gone. */
+static void test_back_pressure(void **state) {
+        const size_t size = (size_t)24 << 20;
+        struct bytes *much = bytes_new(size);
+        struct seen seen = { .pause_at_head = true };
+
+        memset(much->data, 'm', size);
+        begin("/hold", &seen);
+        wait_for_held();
+        assert_int_equal(http_respond(held, 200, NULL, 0, (int64_t)size), 0);
+        assert_int_equal(http_send_bytes(held, much), 0);
+        bytes_unref(much);
+        for (int i = 0; i < 200; i++)
+                uv_run(&loop, UV_RUN_NOWAIT);
+        assert_true(http_pending(held) > 0);
+        assert_int_equal(held_drained, 0);
+        assert_true(seen.size < size / 2);
+        http_end(held, NULL, 0);
+        http_resume(seen.x);
+        run_until(&seen.closed);
+        assert_int_equal(seen.error, 0);
+        assert_int_equal(seen.size, size);
+}
+
+static void test_tunnel(void **state) {
+        struct http_client_request request = { .method = "GET", .target = "/tunnel", .upgrade = "echo" };
+        struct seen seen = { 0 };
+
+        assert_int_equal(http_client_request(client, &request, &events, &seen, &seen.x), 0);
+        for (int i = 0; i < 1000 && !seen.status; i++)
+                turn();
+        assert_int_equal(seen.status, version == HTTP_VERSION_1 ? 101 : 200);
+        assert_string_equal(seen.tunnel, "yes");
+        assert_int_equal(http_send(seen.x, "ping", 4), 0);
+        while (seen.size < 4)
+                turn();
+        assert_memory_equal(seen.body, "ping", 4);
+        assert_int_equal(http_end(seen.x, NULL, 0), 0);
+        run_until(&seen.closed);
+        assert_true(seen.ended);
+        assert_int_equal(seen.error, 0);
+        assert_string_equal(seen.body, "pingbye");
+}
+
+/* Connections are kept: one for all in HTTP/2, for HTTP/1.1 as many as are needed at a time. */
+static void test_many_at_a_time(void **state) {
+        static struct seen seen[100];
+
+        memset(seen, 0, sizeof(seen));
+        for (size_t i = 0; i < ELEMENTS(seen); i++)
+                begin("/hello/many", &seen[i]);
+        for (size_t i = 0; i < ELEMENTS(seen); i++) {
+                run_until(&seen[i].closed);
+                assert_int_equal(seen[i].error, 0);
+                assert_string_equal(seen[i].body, "GET many -");
+        }
+        assert_true(http_server_connections(server) <= (version == HTTP_VERSION_2 ? 1 : HTTP_CLIENT_CONNECTIONS_MAX));
+        for (int i = 0; i < 20; i++)
+                uv_run(&loop, UV_RUN_NOWAIT);
+        assert_true(http_server_connections(server) <= (version == HTTP_VERSION_2 ? 1 : HTTP_CLIENT_IDLE_MAX));
+}
+
+static void test_bad_requests_are_not_sent(void **state) {
+        static const struct http_field split = { "x", "a\r\nhost: b" }, blank = { "x", " a" }, name = { "x y", "a" };
+        static const struct http_client_request requests[] = {
+                { .method = "GET", .target = "/a b" },
+                { .method = "GET", .target = "" },
+                { .method = "GET\r\n", .target = "/" },
+                { .method = "GET", .target = "/", .fields = &split, .n_fields = 1 },
+                { .method = "GET", .target = "/", .fields = &blank, .n_fields = 1 },
+                { .method = "GET", .target = "/", .fields = &name, .n_fields = 1 },
+                { .method = "GET", .target = "/", .authority = "a b" },
+        };
+        struct http_exchange *x = NULL;
+
+        for (size_t i = 0; i < ELEMENTS(requests); i++)
+                assert_int_equal(http_client_request(client, &requests[i], &events, NULL, &x), -EINVAL);
+        assert_null(x);
+}
+
+static void test_server_ends_with_requests_held(void **state) {
+        struct seen seen = { 0 };
+
+        begin("/hold", &seen);
+        wait_for_held();
+        http_server_drain(server);
+        assert_non_null(held);
+        assert_int_equal(http_reply(held, 200, NULL, "last", 4), 0);
+        run_until(&seen.closed);
+        assert_int_equal(seen.error, 0);
+        assert_string_equal(seen.body, "last");
+        for (int i = 0; i < 50 && http_server_connections(server) > 0; i++)
+                uv_run(&loop, UV_RUN_NOWAIT);
+        assert_int_equal(http_server_connections(server), 0);
+        begin("/hold", &seen);
+        run_until(&seen.closed);
+        assert_int_equal(seen.error, -ECONNREFUSED);
+}
+
+static void test_routes_are_checked(void **state) {
+        static const struct http_route bad[] = { { "GET", "no/slash", handle_hello, 0 },
+                                                 { "GET", "/{a...}/b", handle_hello, 0 } };
+        struct http_server *none = NULL;
+
+        for (size_t i = 0; i < ELEMENTS(bad); i++) {
+                struct http_server_config config = { .routes = &bad[i], .n_routes = 1 };
+
+                assert_int_equal(http_server_new(&loop, &config, &none, NULL), -EINVAL);
+        }
+        assert_null(none);
+}
+
+#define BOTH(test)                                                                                                     \
+        { #test " (HTTP/1.1)", test, set_up, tear_down, NULL }, {                                                      \
+#test " (HTTP/2)", test, set_up, tear_down, &loop                                                      \
+        }
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                BOTH(test_requests),
+                BOTH(test_refusals),
+                BOTH(test_stream_with_trailers),
+                BOTH(test_large_bodies),
+                BOTH(test_chunks_upwards),
+                BOTH(test_client_goes),
+                BOTH(test_server_gives_up),
+                BOTH(test_back_pressure),
+                BOTH(test_tunnel),
+                BOTH(test_many_at_a_time),
+                BOTH(test_bad_requests_are_not_sent),
+                BOTH(test_server_ends_with_requests_held),
+                BOTH(test_routes_are_checked),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
