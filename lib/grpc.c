@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/arena.h"
+#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/utf8.h"
 
@@ -142,21 +143,20 @@ int grpc_timeout_parse(const char *value, size_t size, uint64_t *ret_ms) {
         return -EINVAL;
 }
 
-int grpc_pack(const ProtobufCMessage *message, uint8_t **ret_data, size_t *ret_size) {
+int grpc_pack(const ProtobufCMessage *message, struct bytes **ret_bytes) {
         size_t size = protobuf_c_message_get_packed_size(message);
-        uint8_t *data;
+        struct bytes *bytes;
 
         if (size > GRPC_MESSAGE_MAX)
                 return -EMSGSIZE;
-        data = malloc(GRPC_PREFIX_SIZE + size);
-        if (!data)
+        bytes = bytes_new(GRPC_PREFIX_SIZE + size);
+        if (!bytes)
                 return -ENOMEM;
-        data[0] = 0;
+        bytes->data[0] = 0;
         for (int i = 0; i < 4; i++)
-                data[1 + i] = (uint8_t)(size >> (24 - 8 * i));
-        protobuf_c_message_pack(message, data + GRPC_PREFIX_SIZE);
-        *ret_data = data;
-        *ret_size = GRPC_PREFIX_SIZE + size;
+                bytes->data[1 + i] = (uint8_t)(size >> (24 - 8 * i));
+        protobuf_c_message_pack(message, bytes->data + GRPC_PREFIX_SIZE);
+        *ret_bytes = bytes;
         return 0;
 }
 

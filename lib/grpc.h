@@ -23,6 +23,7 @@
 #define GRPC_PREFIX_SIZE 5
 
 struct arena;
+struct bytes;
 
 enum grpc_code {
         GRPC_OK = 0,
@@ -63,8 +64,8 @@ char *grpc_message_decode(const char *value, size_t size);
 /* Reads a grpc-timeout value ("100m", "5S"). Returns 0, or -EINVAL. Milliseconds are rounded up. */
 int grpc_timeout_parse(const char *value, size_t size, uint64_t *ret_ms);
 
-/* Packs @message behind its prefix. Returns 0 with a buffer to free, -ENOMEM, or -EMSGSIZE past GRPC_MESSAGE_MAX. */
-int grpc_pack(const ProtobufCMessage *message, uint8_t **ret_data, size_t *ret_size);
+/* Packs @message behind its prefix. Returns 0 with a reference, -ENOMEM, or -EMSGSIZE past GRPC_MESSAGE_MAX. */
+int grpc_pack(const ProtobufCMessage *message, struct bytes **ret_bytes);
 
 /* A message unpacked into one arena, freed by grpc_unpacked_free(); .message is NULL when there is none. */
 struct grpc_unpacked {

@@ -40,7 +40,7 @@ static struct http_client *client_of(struct http_hub *hub) {
         return (struct http_client *)hub;
 }
 
-static void open_link(struct http_client *client, struct http_exchange *alone);
+static bool open_link(struct http_client *client, struct http_exchange *alone);
 
 /* --- connections that are kept --- */
 
@@ -85,6 +85,7 @@ static void begin_on(struct http_exchange *x, struct link *link) {
 
         lobby_leave(x, connection);
         x->fresh = !link->used;
+        x->placed = true;
         link->used = true;
         uv_timer_stop(&link->timer);
         r = connection->driver->request(x);
@@ -130,8 +131,8 @@ static void serve(struct http_client *client) {
                 else
                         n_waiting++;
         }
-        while (n_waiting > 0 && wants_link(client, n_waiting))
-                open_link(client, NULL);
+        while (n_waiting > 0 && wants_link(client, n_waiting) && open_link(client, NULL))
+                ;
 }
 
 static void on_turn(struct http_hub *hub) {
@@ -223,26 +224,33 @@ static int connect_link(struct http_client *client, struct link *link) {
                                            .name = client->name };
         struct http_connection *connection = &link->connection;
 
-        *connection = (struct http_connection){ .hub = &client->hub,
-                                                .owner = &owner,
-                                                .streams_max = HTTP_CLIENT_STREAMS_MAX };
+        *connection = (struct http_connection){
+                .hub = &client->hub, .owner = &owner, .streams_max = HTTP_CLIENT_STREAMS_MAX, .head_max = HTTP_HEAD_MAX
+        };
         if (!client->tls)
                 connection->driver = client->version == HTTP_VERSION_2 ? &http_driver_2 : &http_driver_1;
         TAILQ_INIT(&connection->exchanges);
         return transport_connect(client->hub.loop, &target, &http_connection_events, connection, &connection->stream);
 }
 
-static void open_link(struct http_client *client, struct http_exchange *alone) {
+/* Who waited for a connection that could not even be begun. */
+static void fail_unbegun(struct http_client *client, struct http_exchange *alone, int error) {
+        struct link none = { 0 };
+
+        if (alone)
+                exchange_finish(alone, error, NULL);
+        else
+                fail_waiting(client, &none, error, NULL);
+}
+
+static bool open_link(struct http_client *client, struct http_exchange *alone) {
         struct link *link = calloc(1, sizeof(*link));
         int r = link ? connect_link(client, link) : -ENOMEM;
 
         if (r < 0) {
-                struct link none = { .alone = alone != NULL };
-
                 free(link);
-                if (alone)
-                        return exchange_finish(alone, r, NULL);
-                return fail_waiting(client, &none, r, NULL);
+                fail_unbegun(client, alone, r);
+                return false;
         }
         link->client = client;
         link->alone = alone != NULL;
@@ -253,6 +261,7 @@ static void open_link(struct http_client *client, struct http_exchange *alone) {
         TAILQ_INSERT_HEAD(&client->links, link, entry);
         client->n_links++;
         client->n_connecting += !alone;
+        return true;
 }
 
 /* --- the client --- */
@@ -359,6 +368,8 @@ int http_client_request(struct http_client *client, const struct http_client_req
         x->head_out = true; /* it will be: the owner may send */
         if (request->flags & HTTP_REQUEST_ALONE)
                 open_link(client, x);
+        else if (!find_free(client) && wants_link(client, client->lobby.n_exchanges))
+                open_link(client, NULL);
         hub_wake(&client->hub);
         *ret_x = x;
         return 0;
@@ -366,4 +377,8 @@ int http_client_request(struct http_client *client, const struct http_client_req
 
 bool http_client_fresh(const struct http_exchange *x) {
         return x->fresh;
+}
+
+bool http_client_sent(const struct http_exchange *x) {
+        return x->placed;
 }

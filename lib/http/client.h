@@ -66,3 +66,6 @@ int http_client_request(struct http_client *client, const struct http_client_req
 /* Whether the exchange's connection was made for it: if not, and it failed before its response's head, the server may
  * just have closed a kept connection. */
 bool http_client_fresh(const struct http_exchange *x);
+
+/* Whether a connection was there that took its request: if not, the server has seen nothing of it. */
+bool http_client_sent(const struct http_exchange *x);

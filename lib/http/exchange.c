@@ -96,7 +96,7 @@ static int set_response(struct http_exchange *x, int status, const struct http_f
 }
 
 static int respond(struct http_exchange *x, int status, const struct http_field *fields, size_t n, int64_t length,
-                   struct http_piece *piece) {
+                   struct http_piece *piece, struct bytes *bytes) {
         int r;
 
         if (x->head_out)
@@ -112,18 +112,28 @@ static int respond(struct http_exchange *x, int status, const struct http_field 
         if (x->has_body_left)
                 x->body_left -= (int64_t)piece->size;
         x->out_ended = piece->end;
-        return x->connection->driver->respond(x, piece);
+        return x->connection->driver->respond(x, piece, piece->size > 0 ? bytes : NULL);
 }
 
 int http_respond(struct http_exchange *x, int status, const struct http_field *fields, size_t n, int64_t length) {
-        return respond(x, status, fields, n, length, &(struct http_piece){ 0 });
+        return respond(x, status, fields, n, length, &(struct http_piece){ 0 }, NULL);
+}
+
+int http_respond_whole(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                       struct bytes *body, const struct http_field *trailers, size_t n_trailers) {
+        struct http_piece piece = { .data = body ? body->data : NULL, .size = body ? body->size : 0, .end = true };
+        int r = x->head_out ? 0 : exchange_add_trailers(x, trailers, n_trailers);
+
+        if (r < 0)
+                return r;
+        return respond(x, status, fields, n, n_trailers > 0 ? -1 : (int64_t)piece.size, &piece, body);
 }
 
 int http_reply(struct http_exchange *x, int status, const char *content_type, const void *body, size_t size) {
         struct http_field field = { "content-type", content_type };
 
         return respond(x, status, &field, content_type ? 1 : 0, (int64_t)size,
-                       &(struct http_piece){ .data = body, .size = size, .end = true });
+                       &(struct http_piece){ .data = body, .size = size, .end = true }, NULL);
 }
 
 int http_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n) {

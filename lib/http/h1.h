@@ -31,7 +31,7 @@ void h1_take_waiting(struct http_connection *connection);
 void h1_sent(struct http_connection *connection);
 
 int h1_request(struct http_exchange *x);
-int h1_respond(struct http_exchange *x, const struct http_piece *piece);
+int h1_respond(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
 int h1_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n);
 int h1_send(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
 int h1_end(struct http_exchange *x, const struct http_field *trailers, size_t n);

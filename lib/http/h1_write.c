@@ -87,6 +87,18 @@ static int write_piece(struct http_connection *connection, const struct head *he
         return n > 0 ? write_ranges(connection, ranges, n) : 0;
 }
 
+/* The last chunk, and the trailers behind it. */
+static int write_end(struct http_connection *connection, const struct http_field *trailers, size_t n) {
+        _cleanup_head_ struct head text = { 0 };
+        struct iovec all;
+
+        add(&text, "0\r\n", 3);
+        add_fields(&text, trailers, n);
+        add(&text, "\r\n", 2);
+        all = range(text.text, text.n);
+        return text.failed ? -ENOMEM : write_ranges(connection, &all, 1);
+}
+
 /* How the body of a response ends (RFC 9112, 6): by its length, by chunks, or, for HTTP/1.0, by the connection's end.
  */
 static void add_framing(struct head *head, struct http_exchange *x, struct h1 *h1) {
@@ -126,10 +138,11 @@ static void open_tunnel(struct http_connection *connection) {
         h1_take_waiting(connection);
 }
 
-int h1_respond(struct http_exchange *x, const struct http_piece *piece) {
+int h1_respond(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes) {
         struct http_connection *connection = x->connection;
         struct h1 *h1 = connection->state;
         _cleanup_head_ struct head head = { 0 };
+        struct http_piece whole = *piece;
         int r;
 
         if (x->upgrading && !x->tunnel)
@@ -140,11 +153,14 @@ int h1_respond(struct http_exchange *x, const struct http_piece *piece) {
         h1->chunked_out = false;
         begin_response(&head, x->response.status);
         add_fields(&head, x->response.fields.items, x->response.fields.count);
-        if (x->response.status >= 200)
+        if (x->response.status >= 200 && !connection->no_date)
                 add_field(&head, "date", hub_date(connection->hub));
         add_framing(&head, x, h1);
         add(&head, "\r\n", 2);
-        r = head.failed ? -ENOMEM : write_piece(connection, &head, piece);
+        whole.end = piece->end && x->trailers_out.count == 0;
+        r = head.failed ? -ENOMEM : write_piece(connection, &head, &whole);
+        if (r == 0 && piece->end && !whole.end && h1->chunked_out)
+                r = write_end(connection, x->trailers_out.items, x->trailers_out.count);
         if (r == 0 && x->tunnel)
                 open_tunnel(connection);
         else if (r == 0 && piece->end)
@@ -199,18 +215,6 @@ static void add_request_framing(struct head *head, struct http_exchange *x, stru
         h1->chunked_out = request->length < 0;
         if (h1->chunked_out)
                 add_field(head, "transfer-encoding", "chunked");
-}
-
-/* The last chunk, and the trailers behind it. */
-static int write_end(struct http_connection *connection, const struct http_field *trailers, size_t n) {
-        _cleanup_head_ struct head text = { 0 };
-        struct iovec all;
-
-        add(&text, "0\r\n", 3);
-        add_fields(&text, trailers, n);
-        add(&text, "\r\n", 2);
-        all = range(text.text, text.n);
-        return text.failed ? -ENOMEM : write_ranges(connection, &all, 1);
 }
 
 /* What was sent before there was a connection. */

@@ -67,8 +67,10 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         if (!x || frame->hd.type != NGHTTP2_HEADERS)
                 return 0;
         x->head_bytes += n_name + n_value + 32;
-        if (x->head_bytes > HTTP_HEAD_MAX)
-                return connection->server && !x->head_in ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        if (x->head_bytes > connection->head_max)
+                return connection->server && !x->head_in && !connection->reset_large_heads ?
+                               0 :
+                               NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         fields = x->head_in ? &x->trailers_in : connection->server ? &x->request.fields : &x->response.fields;
         if (n_name > 0 && name[0] == ':')
                 r = take_pseudo(x, connection->server, (const char *)name, (const char *)value, n_value);
@@ -109,7 +111,7 @@ static void begin_request(struct http_connection *connection, struct http_exchan
                 return;
         }
         x->head_in = true;
-        if (x->head_bytes > HTTP_HEAD_MAX || x->request.fields.count == HTTP_FIELDS_MAX) {
+        if (x->head_bytes > connection->head_max || x->request.fields.count == HTTP_FIELDS_MAX) {
                 http_reply(x, 431, "text/plain", TOO_LARGE, strlen(TOO_LARGE));
                 return;
         }
@@ -137,6 +139,8 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
         struct http_exchange *x;
         bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
 
+        if (frame->hd.type == NGHTTP2_GOAWAY)
+                connection->draining = true;
         if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
                 return 0;
         x = exchange_of(session, frame->hd.stream_id);
@@ -191,6 +195,21 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         return 0;
 }
 
+/* A request that could not be sent any more: its server goes. Nobody closes the stream that it never had. */
+static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *frame, int error, void *user_data) {
+        struct http_connection *connection = user_data;
+        struct http_exchange *x;
+
+        if (frame->hd.type != NGHTTP2_HEADERS || connection->server)
+                return 0;
+        TAILQ_FOREACH (x, &connection->exchanges, link)
+                if (x->stream_id == frame->hd.stream_id) {
+                        exchange_finish(x, -EAGAIN, "the server is closing the connection");
+                        break;
+                }
+        return 0;
+}
+
 /* Streams that are opened only to be reset cost us more than the peer (CVE-2023-44487). */
 static void count_reset(struct http_connection *connection) {
         struct h2 *h2 = connection->state;
@@ -228,6 +247,7 @@ static void make_callbacks(void) {
         nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
+        nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
         /* Closed streams are of no use here, and kept ones cost memory. */
@@ -239,7 +259,7 @@ static int make_session(struct http_connection *connection, struct h2 *h2) {
         static pthread_once_t once = PTHREAD_ONCE_INIT;
         const nghttp2_settings_entry settings[] = {
                 { NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, connection->streams_max },
-                { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, HTTP_HEAD_MAX },
+                { NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)connection->head_max },
                 { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP_WINDOW },
                 { NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 }, /* RFC 8441; the server's to say */
         };

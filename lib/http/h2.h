@@ -21,7 +21,7 @@ void h2_flush(struct http_connection *connection);
 int h2_submitted(struct http_connection *connection, int r);
 
 int h2_request(struct http_exchange *x);
-int h2_respond(struct http_exchange *x, const struct http_piece *piece);
+int h2_respond(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
 int h2_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n);
 int h2_send(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
 int h2_end(struct http_exchange *x, const struct http_field *trailers, size_t n);

@@ -175,14 +175,14 @@ static const nghttp2_data_provider *provide(struct http_exchange *x, nghttp2_dat
         return x->out_ended && queue_empty(&x->out) && x->trailers_out.count == 0 ? NULL : provider;
 }
 
-int h2_respond(struct http_exchange *x, const struct http_piece *piece) {
+int h2_respond(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes) {
         struct http_connection *connection = x->connection;
         struct h2 *h2 = connection->state;
         nghttp2_nv pairs[PAIRS_MAX];
         nghttp2_data_provider provider;
         char status[8], length[24];
         size_t n = 0;
-        int r = queue_add_copy(&x->out, piece->data, piece->size);
+        int r = bytes ? queue_add(&x->out, bytes_ref(bytes), 0) : queue_add_copy(&x->out, piece->data, piece->size);
 
         if (r < 0)
                 return r;
@@ -190,7 +190,8 @@ int h2_respond(struct http_exchange *x, const struct http_piece *piece) {
         snprintf(length, sizeof(length), "%lld", (long long)x->response.length);
         pairs[n++] = pair(":status", status);
         n = add_pairs(pairs, n, x->response.fields.items, x->response.fields.count);
-        pairs[n++] = pair("date", hub_date(connection->hub));
+        if (!connection->no_date)
+                pairs[n++] = pair("date", hub_date(connection->hub));
         if (x->response.length >= 0 && !x->tunnel && x->response.status != 204 && x->response.status != 304)
                 pairs[n++] = pair("content-length", length);
         r = h2_submitted(connection,

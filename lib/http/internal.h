@@ -63,8 +63,8 @@ struct http_driver {
         void (*drain)(struct http_connection *connection);
         /* Clients: sends the request of @x. */
         int (*request)(struct http_exchange *x);
-        /* Servers: the head (x->response), with what is there of the body. */
-        int (*respond)(struct http_exchange *x, const struct http_piece *piece);
+        /* Servers: the head (x->response), with what is there of the body; @bytes, if not NULL, holds the piece. */
+        int (*respond)(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
         int (*inform)(struct http_exchange *x, int status, const struct http_field *fields, size_t n);
         int (*send)(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
         int (*end)(struct http_exchange *x, const struct http_field *trailers, size_t n);
@@ -98,10 +98,10 @@ struct http_connection {
         uint64_t output_since; /* since when output waits and none of it went; 0: none waits */
         size_t output_left;    /* how much waited then */
         bool server, opened, closing, draining;
-        bool multiplexed; /* several exchanges at a time */
+        bool multiplexed;                /* several exchanges at a time */
+        bool no_date, reset_large_heads; /* of struct http_server_config */
         unsigned streams_max;
-        int error;
-        const char *why;
+        size_t head_max;
 };
 
 /* The events of a stream whose data is a connection. */
@@ -133,6 +133,7 @@ struct http_exchange {
         bool head_out, out_ended, out_done; /* sent: the head; all by the owner; all by the driver */
         bool in_ended, paused, tunnel;
         bool upgrading; /* servers: it asks for a tunnel, and its route may give one */
+        bool placed;    /* clients: a connection has it */
         bool fresh;     /* the connection was made for it */
         bool discards;  /* what is sent is not transmitted: a response to HEAD, 204, 304 */
         bool deferred;  /* HTTP/2: the data provider waits for more */

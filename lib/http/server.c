@@ -33,7 +33,7 @@ struct http_server {
         LIST_HEAD(, listening) listenings;
         struct served_list connections; /* in the order of their last request */
         unsigned n_connections;
-        bool draining, closing;
+        bool closing;
         void (*on_gone)(void *data);
         void *gone_data;
 };
@@ -216,11 +216,17 @@ int http_server_accept(struct http_server *server, int fd) {
                 return -ENOMEM;
         }
         served->server = server;
-        *connection = (struct http_connection){ .hub = &server->hub,
-                                                .owner = &owner,
-                                                .server = true,
-                                                .active = uv_now(server->hub.loop),
-                                                .streams_max = server->config.streams_max };
+        *connection =
+                (struct http_connection){ .hub = &server->hub,
+                                          .owner = &owner,
+                                          .server = true,
+                                          .active = uv_now(server->hub.loop),
+                                          .streams_max = server->config.streams_max,
+                                          .head_max = server->config.head_max,
+                                          .no_date = server->config.flags & HTTP_SERVER_NO_DATE,
+                                          .reset_large_heads = server->config.flags & HTTP_SERVER_RESET_LARGE_HEADS };
+        if (server->config.flags & HTTP_SERVER_ONLY_2)
+                connection->driver = &http_driver_2;
         TAILQ_INIT(&connection->exchanges);
         r = transport_accept(server->hub.loop, fd, server->config.tls, &http_connection_events, connection,
                              &connection->stream);
@@ -268,6 +274,7 @@ int http_server_new(uv_loop_t *loop, const struct http_server_config *config, st
         server->config = *config;
         server->config.connections_max = config->connections_max ?: HTTP_CONNECTIONS_MAX;
         server->config.streams_max = config->streams_max ?: HTTP_STREAMS_MAX;
+        server->config.head_max = config->head_max ?: HTTP_HEAD_MAX;
         server->config.idle_ms = config->idle_ms ?: HTTP_IDLE_MS;
         if (config->tls)
                 tls_context_ref(config->tls);
@@ -312,18 +319,23 @@ static void stop_listening(struct http_server *server) {
         }
 }
 
-void http_server_drain(struct http_server *server) {
-        struct served *served, *next;
+/* A connection that is closed leaves the list only later, from the loop. */
+static void drain_all(struct http_server *server) {
+        struct served *served;
 
-        stop_listening(server);
-        server->draining = true;
-        for (served = TAILQ_FIRST(&server->connections); served; served = next) {
-                next = TAILQ_NEXT(served, link);
-                if (served->connection.driver && served->connection.state)
+        TAILQ_FOREACH (served, &server->connections, link) {
+                if (served->connection.closing)
+                        continue;
+                if (served->connection.state)
                         served->connection.driver->drain(&served->connection);
                 else
                         connection_close(&served->connection, 0, NULL);
         }
+}
+
+void http_server_drain(struct http_server *server) {
+        stop_listening(server);
+        drain_all(server);
 }
 
 void http_server_free(struct http_server *server, void (*on_gone)(void *data), void *data) {
@@ -335,6 +347,7 @@ void http_server_free(struct http_server *server, void (*on_gone)(void *data), v
         server->on_gone = on_gone;
         server->gone_data = data;
         server->closing = true;
+        drain_all(server);
         TAILQ_FOREACH (served, &server->connections, link)
                 connection_close(&served->connection, -ECANCELED, NULL);
         maybe_gone(server);

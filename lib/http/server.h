@@ -40,6 +40,12 @@ struct http_route {
         unsigned flags;
 };
 
+enum {
+        HTTP_SERVER_NO_DATE = 1 << 0,           /* responses go without Date */
+        HTTP_SERVER_RESET_LARGE_HEADS = 1 << 1, /* in place of 431, for HTTP/2's clients that know no statuses */
+        HTTP_SERVER_ONLY_2 = 1 << 2,            /* HTTP/2 by prior knowledge, nothing else */
+};
+
 struct http_server_config {
         const struct http_route *routes; /* live as long as the server */
         size_t n_routes;
@@ -48,6 +54,8 @@ struct http_server_config {
         unsigned connections_max; /* 0: HTTP_CONNECTIONS_MAX */
         unsigned streams_max;     /* 0: HTTP_STREAMS_MAX */
         unsigned idle_ms;         /* 0: HTTP_IDLE_MS; UINT_MAX: for ever */
+        unsigned head_max;        /* bytes of a request's head over HTTP/2; 0: HTTP_HEAD_MAX */
+        unsigned flags;
         /* Whether requests with this Host are served; NULL: all. Against DNS rebinding, of servers without credentials.
          */
         bool (*host)(void *data, const char *authority);

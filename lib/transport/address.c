@@ -78,3 +78,14 @@ int address_parse(const char *text, struct sockaddr_storage *ret_address, sockle
         set_ip(&ip, port, ret_address, ret_size);
         return 0;
 }
+
+uint16_t address_port(const struct sockaddr_storage *address) {
+        switch (address->ss_family) {
+        case AF_INET:
+                return ntohs(((const struct sockaddr_in *)address)->sin_port);
+        case AF_INET6:
+                return ntohs(((const struct sockaddr_in6 *)address)->sin6_port);
+        default:
+                return 0;
+        }
+}

@@ -112,6 +112,5 @@ int listener_port(int fd) {
         socklen_t size = sizeof(storage);
 
         getsockname(fd, (struct sockaddr *)&storage, &size);
-        return ntohs(storage.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&storage)->sin6_port :
-                                                     ((struct sockaddr_in *)&storage)->sin_port);
+        return address_port(&storage);
 }

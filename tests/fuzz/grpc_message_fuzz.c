@@ -4,6 +4,7 @@
 
 #include "cri/api.pb-c.h"
 #include "cri/extension.pb-c.h"
+#include "lib/bytes.h"
 #include "lib/grpc.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -17,16 +18,15 @@ static const ProtobufCMessageDescriptor *const types[] = {
 
 static void check(const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t size) {
         struct grpc_unpacked message = {}, again = {};
-        uint8_t *packed;
-        size_t n;
+        struct bytes *packed;
 
         if (grpc_unpack(type, data, size, &message) < 0)
                 return;
-        if (grpc_pack(message.message, &packed, &n) == 0) {
-                if (grpc_unpack(type, packed + GRPC_PREFIX_SIZE, n - GRPC_PREFIX_SIZE, &again) < 0)
+        if (grpc_pack(message.message, &packed) == 0) {
+                if (grpc_unpack(type, packed->data + GRPC_PREFIX_SIZE, packed->size - GRPC_PREFIX_SIZE, &again) < 0)
                         abort();
                 grpc_unpacked_free(&again);
-                free(packed);
+                bytes_unref(packed);
         }
         grpc_unpacked_free(&message);
 }

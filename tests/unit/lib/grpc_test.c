@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "cri/api.pb-c.h"
+#include "lib/bytes.h"
 #include "lib/cleanup.h"
 
 static const struct {
@@ -213,16 +214,15 @@ static void test_unpack_is_bounded(void **state) {
 static void test_pack(void **state) {
         Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
         _cleanup_free_ char *text = calloc(1, GRPC_MESSAGE_MAX + 1);
-        _cleanup_free_ uint8_t *data = NULL;
-        size_t size = 0;
+        _cleanup_bytes_ struct bytes *message = NULL;
 
         request.version = (char *)"v1";
-        assert_int_equal(grpc_pack(&request.base, &data, &size), 0);
-        assert_int_equal(size, 9);
-        assert_memory_equal(data, "\0\0\0\0\4\x0a\x02v1", 9);
+        assert_int_equal(grpc_pack(&request.base, &message), 0);
+        assert_int_equal(message->size, 9);
+        assert_memory_equal(message->data, "\0\0\0\0\4\x0a\x02v1", 9);
         memset(text, 'x', GRPC_MESSAGE_MAX);
         request.version = text;
-        assert_int_equal(grpc_pack(&request.base, &data, &size), -EMSGSIZE);
+        assert_int_equal(grpc_pack(&request.base, &message), -EMSGSIZE);
 }
 
 int main(void) {
