@@ -11,7 +11,8 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 
-#define BACKLOG 128
+/* Past it, a client of a Unix socket gets EAGAIN at once. */
+#define BACKLOG 1024
 
 const char *listen_unix_path(const char *endpoint) {
         const char *path = strncmp(endpoint, "unix://", 7) == 0 ? endpoint + 7 :
