@@ -1,5 +1,5 @@
 /* The agent's read-only HTTP endpoint, as kubelet's read-only port: GET on RUN/kubelet.sock, and on a TCP port where
- * one is configured. /healthz is its own; the rest are routes that write JSON or text. One request a connection.
+ * one is configured. /healthz is its own; the rest are routes that write JSON or text. Over HTTP/1.1 and HTTP/2.
  */
 #pragma once
 
@@ -10,9 +10,7 @@
 struct endpoint;
 struct json_writer;
 
-#define ENDPOINT_CLIENTS_MAX 64   /* at a time; more are closed */
-#define ENDPOINT_REQUEST_MAX 8192 /* bytes of a request */
-#define ENDPOINT_SECONDS 10       /* for a client to send its request and read the answer */
+#define ENDPOINT_CLIENTS_MAX 64 /* at a time; one more, and the one that is idle for the longest is closed */
 
 struct endpoint_route {
         const char *path;                                     /* NULL ends the table */
