@@ -21,17 +21,36 @@ struct arena *arena_new(void) {
         return calloc(1, sizeof(struct arena));
 }
 
-struct arena *arena_free(struct arena *arena) {
+static void free_chunks(struct chunk *chunk) {
         struct chunk *next;
 
-        if (!arena)
-                return NULL;
-        for (struct chunk *chunk = arena->current; chunk; chunk = next) {
+        for (; chunk; chunk = next) {
                 next = chunk->next;
                 free(chunk);
         }
+}
+
+struct arena *arena_free(struct arena *arena) {
+        if (!arena)
+                return NULL;
+        free_chunks(arena->current);
         free(arena);
         return NULL;
+}
+
+void arena_reset(struct arena *arena) {
+        struct chunk *kept = arena->current;
+
+        if (kept && kept->size > ARENA_CHUNK_KEPT) {
+                free_chunks(kept);
+                kept = NULL;
+        } else if (kept) {
+                free_chunks(kept->next);
+                kept->next = NULL;
+                kept->used = 0;
+        }
+        arena->current = kept;
+        arena->total = kept ? sizeof(*kept) + kept->size : 0;
 }
 
 void arena_freep(struct arena **arena) {

@@ -18,6 +18,11 @@ struct arena *arena_new(void);
 /* Frees the arena and all that came from it; NULL is fine. Returns NULL. */
 struct arena *arena_free(struct arena *arena);
 
+/* Forgets all that came from it, and keeps a small chunk for what comes next: for arenas that are used again and again.
+ */
+void arena_reset(struct arena *arena);
+#define ARENA_CHUNK_KEPT ((size_t)8 * 1024)
+
 void arena_freep(struct arena **arena);
 #define _cleanup_arena_ __attribute__((cleanup(arena_freep)))
 

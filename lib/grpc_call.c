@@ -60,7 +60,10 @@ static size_t status_fields(struct grpc_call *call, enum grpc_code code, const c
                             struct http_field ret_fields[4]) {
         size_t n = 0;
 
-        snprintf(code_text, 8, "%d", code);
+        if (code < 10)
+                memcpy(code_text, (char[]){ (char)('0' + code), '\0' }, 2);
+        else
+                memcpy(code_text, (char[]){ '1', (char)('0' + code % 10), '\0' }, 3);
         ret_fields[n++] = (struct http_field){ "grpc-status", code_text };
         if (text)
                 ret_fields[n++] = (struct http_field){ "grpc-message", text };
@@ -280,16 +283,6 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
         cancel(call, GRPC_CANCELLED);
 }
 
-/* By SO_PEERCRED, what it was when the connection was made. */
-static struct ucred peer_of(struct http_exchange *x) {
-        struct ucred peer;
-        socklen_t size = sizeof(peer);
-
-        if (getsockopt(transport_fd(http_transport(x)), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 || peer.pid == 0)
-                peer = (struct ucred){ .uid = (uid_t)-1, .gid = (gid_t)-1 };
-        return peer;
-}
-
 void grpc_call_begin(struct http_exchange *x, void *data) {
         static const struct http_events events = {
                 .data = on_data, .end = on_end, .drained = on_drained, .closed = on_closed
@@ -301,7 +294,6 @@ void grpc_call_begin(struct http_exchange *x, void *data) {
                 return http_reset(x, -ENOMEM);
         call->server = server;
         call->x = x;
-        call->peer = peer_of(x);
         call->buffer_max = GRPC_CALL_BUFFER_MAX;
         server->n_calls++;
         http_set_events(x, &events, call);
@@ -326,8 +318,14 @@ void *grpc_call_data(const struct grpc_call *call) {
         return call->method->data;
 }
 
-const struct ucred *grpc_call_peer(const struct grpc_call *call) {
-        return &call->peer;
+struct ucred grpc_call_peer(const struct grpc_call *call) {
+        struct ucred peer;
+        socklen_t size = sizeof(peer);
+
+        if (!call->x || getsockopt(transport_fd(http_transport(call->x)), SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0 ||
+            peer.pid == 0)
+                return (struct ucred){ .uid = (uid_t)-1, .gid = (gid_t)-1 };
+        return peer;
 }
 
 const struct trace_parent *grpc_call_trace_parent(const struct grpc_call *call) {

@@ -18,7 +18,6 @@ struct grpc_call {
         struct http_exchange *x;             /* NULL when it is over: nobody waits for the answer */
         STAILQ_ENTRY(grpc_call) cancel_link; /* in the server's cancelled */
         const struct grpc_method *method;
-        struct ucred peer;
 
         /* The request, as it comes in. */
         size_t held;

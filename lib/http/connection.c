@@ -42,6 +42,7 @@ static void on_received(void *data, uint8_t *bytes, size_t n) {
                 connection->driver->received(connection, bytes, n);
         if (!connection->closing)
                 connection->owner->progress(connection);
+        hub_settle(connection->hub);
 }
 
 static void on_ended(void *data) {
@@ -60,6 +61,7 @@ static void on_drained(void *data) {
                 connection->driver->drained(connection);
         if (!connection->closing)
                 connection->owner->progress(connection);
+        hub_settle(connection->hub);
 }
 
 static void finish_all(struct http_connection *connection, int error, const char *why) {

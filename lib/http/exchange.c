@@ -78,23 +78,7 @@ static bool is_bodiless(const struct http_exchange *x) {
         return status == 204 || status == 304 || strcmp(x->request.method, "HEAD") == 0;
 }
 
-static int set_response(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
-                        int64_t length) {
-        x->response.status = status;
-        x->response.length = length;
-        for (size_t i = 0; i < n; i++) {
-                int r = http_fields_add(&x->response.fields, x->arena, fields[i].name, strlen(fields[i].name),
-                                        fields[i].value, strlen(fields[i].value));
-
-                if (r < 0)
-                        return r;
-        }
-        x->discards = is_bodiless(x);
-        x->has_body_left = length >= 0 && !x->discards && !x->tunnel;
-        x->body_left = length;
-        return 0;
-}
-
+/* @fields are lent for the time of the driver's call, which is all that it needs them. */
 static int respond(struct http_exchange *x, int status, const struct http_field *fields, size_t n, int64_t length,
                    struct http_piece *piece, struct bytes *bytes) {
         int r;
@@ -103,16 +87,21 @@ static int respond(struct http_exchange *x, int status, const struct http_field 
                 return -EALREADY;
         if (x->finished)
                 return -EPIPE;
-        r = set_response(x, status, fields, n, length);
-        if (r < 0)
-                return r;
+        if (n > HTTP_FIELDS_MAX)
+                return -E2BIG;
         x->head_out = true;
+        x->response = (struct http_response){ .status = status,
+                                              .length = length,
+                                              .fields = { (struct http_field *)(uintptr_t)fields, (uint32_t)n, 0 } };
+        x->discards = is_bodiless(x);
         if (x->discards)
                 piece->size = 0;
-        if (x->has_body_left)
-                x->body_left -= (int64_t)piece->size;
+        x->has_body_left = length >= 0 && !x->discards && !x->tunnel;
+        x->body_left = x->has_body_left ? length - (int64_t)piece->size : 0;
         x->out_ended = piece->end;
-        return x->connection->driver->respond(x, piece, piece->size > 0 ? bytes : NULL);
+        r = x->connection->driver->respond(x, piece, piece->size > 0 ? bytes : NULL);
+        x->response.fields = (struct http_fields){ 0 };
+        return r;
 }
 
 int http_respond(struct http_exchange *x, int status, const struct http_field *fields, size_t n, int64_t length) {

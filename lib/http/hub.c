@@ -4,11 +4,53 @@
 #include "lib/arena.h"
 #include "lib/http/internal.h"
 
+/* One that is over goes to the next request, with its memory. */
 static void exchange_free(struct http_exchange *x) {
+        struct http_hub *hub = x->hub;
+        struct arena *arena = x->arena;
+
         queue_clear(&x->out);
-        x->hub->n_exchanges--;
-        arena_free(x->arena);
+        hub->n_exchanges--;
+        if (hub->n_spare == HTTP_SPARE_MAX) {
+                arena_free(arena);
+                free(x);
+                return;
+        }
+        arena_reset(arena);
+        *x = (struct http_exchange){ .arena = arena };
+        TAILQ_INSERT_HEAD(&hub->spare, x, link);
+        hub->n_spare++;
+}
+
+static struct http_exchange *take_spare(struct http_hub *hub) {
+        struct http_exchange *x = TAILQ_FIRST(&hub->spare);
+
+        if (x) {
+                TAILQ_REMOVE(&hub->spare, x, link);
+                hub->n_spare--;
+        }
+        return x;
+}
+
+static void free_spare(struct http_hub *hub) {
+        struct http_exchange *x;
+
+        while ((x = take_spare(hub))) {
+                arena_free(x->arena);
+                free(x);
+        }
+}
+
+static struct http_exchange *make_exchange(void) {
+        struct http_exchange *x = calloc(1, sizeof(*x));
+
+        if (!x)
+                return NULL;
+        x->arena = arena_new();
+        if (x->arena)
+                return x;
         free(x);
+        return NULL;
 }
 
 static void tell_finished(struct http_hub *hub) {
@@ -32,14 +74,18 @@ static void tell_dry(struct http_hub *hub) {
         }
 }
 
-static void on_later(uv_idle_t *idle) {
-        struct http_hub *hub = idle->data;
-
-        uv_idle_stop(idle);
+void hub_settle(struct http_hub *hub) {
+        if (!uv_is_active((uv_handle_t *)&hub->later))
+                return;
+        uv_idle_stop(&hub->later);
         tell_dry(hub);
         tell_finished(hub);
         if (hub->turn)
                 hub->turn(hub);
+}
+
+static void on_later(uv_idle_t *idle) {
+        hub_settle(idle->data);
 }
 
 void hub_wake(struct http_hub *hub) {
@@ -51,6 +97,7 @@ void hub_init(struct http_hub *hub, uv_loop_t *loop) {
         hub->loop = loop;
         TAILQ_INIT(&hub->finished);
         STAILQ_INIT(&hub->dry);
+        TAILQ_INIT(&hub->spare);
         uv_idle_init(loop, &hub->later);
         hub->later.data = hub;
 }
@@ -64,6 +111,7 @@ static void on_idle_closed(uv_handle_t *handle) {
 void hub_close(struct http_hub *hub, void (*on_closed)(struct http_hub *hub)) {
         hub->on_closed = on_closed;
         tell_finished(hub);
+        free_spare(hub);
         uv_close((uv_handle_t *)&hub->later, on_idle_closed);
 }
 
@@ -81,15 +129,10 @@ const char *hub_date(struct http_hub *hub) {
 }
 
 struct http_exchange *exchange_new(struct http_connection *connection) {
-        struct http_exchange *x = calloc(1, sizeof(*x));
+        struct http_exchange *x = take_spare(connection->hub) ?: make_exchange();
 
         if (!x)
                 return NULL;
-        x->arena = arena_new();
-        if (!x->arena) {
-                free(x);
-                return NULL;
-        }
         x->connection = connection;
         x->hub = connection->hub;
         queue_init(&x->out);

@@ -6,7 +6,7 @@
 
 #include "lib/arena.h"
 
-#define FIELDS_FIRST 16
+#define FIELDS_FIRST 8
 
 static int grow(struct http_fields *fields, struct arena *arena) {
         uint32_t size = fields->size ? fields->size * 2 : FIELDS_FIRST;

@@ -232,7 +232,7 @@ static void test_disconnect(void **state) {
                          0);
         while (!f->held)
                 uv_run(&f->loop, UV_RUN_ONCE);
-        assert_int_equal(grpc_call_peer(f->held)->pid, getpid());
+        assert_int_equal(grpc_call_peer(f->held).pid, getpid());
         grpc_client_free(TAKE_PTR(f->client));
         assert_int_equal(code, GRPC_CANCELLED);
         while (!f->cancelled)
