@@ -59,11 +59,19 @@ static void next_message(struct http_connection *connection) {
         h1_take_waiting(connection);
 }
 
+static bool body_is_empty(const struct http_parsed *parsed) {
+        return parsed->framing == HTTP_NO_BODY || (parsed->framing == HTTP_BY_LENGTH && parsed->length == 0);
+}
+
+bool h1_is_whole(const struct h1 *h1) {
+        return h1->x->in_ended || (h1->state == H1_BODY && body_is_empty(&h1->parsed));
+}
+
 /* The exchange is over, and with it perhaps the connection. */
 static void finish_exchange(struct http_connection *connection) {
         struct h1 *h1 = connection->state;
         struct http_exchange *x = h1->x;
-        bool whole = x->in_ended, tunnel = x->tunnel;
+        bool whole = h1_is_whole(h1), tunnel = x->tunnel;
 
         exchange_finish(x, 0, NULL);
         h1->x = NULL;
@@ -100,10 +108,6 @@ static void end_input(struct http_connection *connection) {
         exchange_end(x);
         if (h1->x == x && !x->finished && x->out_done)
                 finish_exchange(connection);
-}
-
-static bool body_is_empty(const struct http_parsed *parsed) {
-        return parsed->framing == HTTP_NO_BODY || (parsed->framing == HTTP_BY_LENGTH && parsed->length == 0);
 }
 
 static void begin_body(struct http_connection *connection) {

@@ -24,6 +24,9 @@ struct h1 {
         bool keep_alive, chunked_out, continue_due, served;
 };
 
+/* Whether nothing of the peer's message is still to come. */
+bool h1_is_whole(const struct h1 *h1);
+
 /* Takes in what waits in h1->in. */
 void h1_take_waiting(struct http_connection *connection);
 
