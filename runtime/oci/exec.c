@@ -16,7 +16,7 @@
 #include "runtime/sys.h"
 
 struct options {
-        const char *id, *process, *cwd, *user, *apparmor, *selinux;
+        const char *id, *process, *cwd, *user, *apparmor, *selinux, *cgroup;
         const char **env, **capabilities; /* as long as the command line; NULL behind the last */
         struct member_number *groups;
         size_t n_env, n_capabilities, n_groups;
@@ -81,6 +81,9 @@ static int parse_option(struct options *o, int c, struct err **err) {
                 r = oci_parse_number("preserve-fds", optarg, 0, OCI_PRESERVE_FDS_MAX, &n, err);
                 o->io.preserve_fds = r == 0 ? (unsigned)n : 0;
                 break;
+        case 'G':
+                o->cgroup = optarg;
+                break;
         case 'i':
                 o->ignore_paused = true;
                 break;
@@ -106,6 +109,7 @@ static int parse(struct oci_call *call, struct options *o, struct err **err) {
                 { "process-label", 1, NULL, 'L' },
                 { "no-new-privs", 0, NULL, 'N' },
                 { "preserve-fds", 1, NULL, 'f' },
+                { "cgroup", 1, NULL, 'G' },
                 { "ignore-paused", 0, NULL, 'i' },
                 { NULL, 0, NULL, 0 },
         };
@@ -286,6 +290,22 @@ static int spawn_process(struct oci *oci, struct joining *j, pid_t target, struc
         return r < 0 || io->detach ? r : oci_wait(pid, master, io);
 }
 
+/* The container's cgroup, or one that was made below it. */
+static int open_cgroup(struct oci *oci, const struct oci_state *state, const char *below, struct cgroup_join *join,
+                       struct err **err) {
+        const char *path = state->cgroup;
+        int r = oci_own_cgroup(oci, state, err);
+
+        below += strspn(below, "/");
+        if (below[0] != '\0')
+                path = arena_printf(oci->arena, "%s/%s", state->cgroup, below);
+        if (r == 0 && strchr(below, ':'))
+                r = err_set(err, ENOTSUP, "--cgroup %s: one for all controllers is expected", below);
+        if (r == 0 && !cgroup_exists(oci->cgroups, path))
+                r = err_set(err, ENOENT, "--cgroup %s: there is none below the container's", below);
+        return r < 0 ? r : cgroup_join_open(oci->cgroups, path, join, err);
+}
+
 int oci_exec(struct oci_call *call, struct err **err) {
         struct joining j = { .cgroup = CGROUP_JOIN_NONE, .pidfd = -EBADF };
         struct oci_state state;
@@ -300,10 +320,8 @@ int oci_exec(struct oci_call *call, struct err **err) {
         if (state.pid == 0 || (strcmp(state.status, "paused") == 0 && !o.ignore_paused))
                 return err_set(err, EINVAL, "cannot exec in a container that is %s", state.status);
         r = make_process(call->oci, &state, &o, &j.process, err);
-        if (r == 0 && state.cgroup[0])
-                r = oci_cgroups(call->oci, err);
-        if (r == 0 && state.cgroup[0])
-                r = cgroup_join_open(call->oci->cgroups, state.cgroup, &j.cgroup, err);
+        if (r == 0 && (state.cgroup[0] || o.cgroup))
+                r = open_cgroup(call->oci, &state, o.cgroup ?: "", &j.cgroup, err);
         if (r == 0)
                 r = spawn_process(call->oci, &j, state.pid, &o.io, err);
         close_fd(j.pidfd);

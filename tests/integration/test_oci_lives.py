@@ -255,6 +255,29 @@ def test_exec_options(bundle, program, calls):
         assert "a whole number from 0 to" in calls("exec", "--preserve-fds", "5x", "c", "true").stderr
 
 
+@each
+def test_exec_in_a_cgroup_below(bundle, program, calls):
+    running(bundle, calls)
+    made = [path + "/below" for path in cgroups_of(bundle)]
+    for path in made:
+        os.mkdir(path)
+        for name in ("cpus", "mems"):
+            if os.path.exists(f"{path}/cpuset.{name}"):
+                shutil.copyfile(f"{os.path.dirname(path)}/cpuset.{name}", f"{path}/cpuset.{name}")
+    try:
+        for name in ("below", "/below"):
+            lines = calls("exec", "--cgroup", name, "c", "cat", "/proc/self/cgroup").stdout.splitlines()
+            assert [line for line in lines if ":memory:" in line or line.startswith("0::")] and all(
+                line.endswith("/below") for line in lines if os.path.basename(bundle.dir) in line)
+        for name in ("nothere", "../x", ".."):
+            assert calls("exec", "--cgroup", name, "c", "true").returncode != 0 or (program != PROGRAM and name != "nothere")
+    finally:
+        calls("kill", "c", "KILL")
+        for path in made:
+            wait_for("the cgroup to be empty", lambda: not open(path + "/cgroup.procs").read())
+            os.rmdir(path)
+
+
 PASSWD = [
     ("root:x:0:0::/rooty:/bin/sh\nother:x:7:7::/other:\n", 0, "/rooty"), ("root:x:0:0::/rooty:/bin/sh\nother:x:7:7::/other:\n", 7, "/other"),
     ("root:x:0:0::/rooty:/bin/sh\nother:x:7:7::/other:\n", 8, "/"), ("# a comment\n\nfirst:x:7:7::/first:\nsecond:x:7:7::/second:\n", 7, "/first"),
