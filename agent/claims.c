@@ -244,7 +244,7 @@ static int take_cidrs(struct claims *claims, const struct options *o, struct err
 
 /* The file of a directory of CNI configurations lists the ROOTs of all that used it. */
 static int note_cni(struct claims *claims, const struct options *o, struct err **err) {
-        char name[PATH_MAX], prefix[64], path[128], text[RECORD_MAX], *save = NULL;
+        char name[PATH_MAX], prefix[64], *path = claims->cni_path, text[RECORD_MAX], *save = NULL;
         _cleanup_close_ int fd = -EBADF;
         bool noted = false;
         ssize_t n;
@@ -254,6 +254,7 @@ static int note_cni(struct claims *claims, const struct options *o, struct err *
         if (write_prefix(KIND_CNI, prefix, err) < 0)
                 return -EIO;
         write_path(prefix, name, path);
+        snprintf(claims->cni_records, sizeof(claims->cni_records), "%s/cni", o->root_dir);
         fd = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW, 0600);
         n = fd < 0 ? -1 : pread(fd, text, sizeof(text) - 1, 0);
         if (n < 0)
@@ -300,21 +301,41 @@ static int enter(int *ret_dir, struct err **err) {
         return 0;
 }
 
+static bool is_empty(const char *path) {
+        _cleanup_closedir_ DIR *dir = opendir(path);
+        struct dirent *entry;
+
+        while (dir && (entry = readdir(dir)))
+                if (entry->d_name[0] != '.')
+                        return false;
+        return true;
+}
+
+static void drop(struct claims *claims) {
+        for (size_t i = 0; i < claims->n; i++)
+                if (!claims->held[i].in_use(claims->held[i].name, claims->bridge))
+                        unlink(claims->held[i].path);
+        if (!claims->cni_shared && is_empty(claims->cni_records))
+                unlink(claims->cni_path);
+}
+
 int claims_take(const struct options *o, struct claims *ret_claims, struct err **err) {
         _cleanup_close_ int dir = -EBADF;
         int r = enter(&dir, err);
 
         *ret_claims = (struct claims){ .n = 0 };
         snprintf(ret_claims->bridge, sizeof(ret_claims->bridge), "%s", o->bridge);
-        return r < 0 ? r : take_all(ret_claims, o, err);
+        if (r < 0)
+                return r;
+        r = take_all(ret_claims, o, err);
+        if (r < 0)
+                drop(ret_claims);
+        return r;
 }
 
 void claims_drop(struct claims *claims) {
         _cleanup_close_ int dir = -EBADF;
 
-        if (enter(&dir, NULL) < 0)
-                return;
-        for (size_t i = 0; i < claims->n; i++)
-                if (!claims->held[i].in_use(claims->held[i].name, claims->bridge))
-                        unlink(claims->held[i].path);
+        if (enter(&dir, NULL) == 0)
+                drop(claims);
 }

@@ -29,10 +29,12 @@ struct claims {
         } held[CLAIMS_MAX];
         char bridge[16];
         bool cni_shared; /* another agent has used the same CNI configurations since the host was booted */
+        char cni_path[128],
+                cni_records[4096]; /* the file that says so; where what plugins attached for us is written down */
 };
 
-/* -EBUSY: another agent has one of them, *@err says which and who. What this one claimed before that stays locked until
- * its process ends. */
+/* -EBUSY: another agent has one of them, *@err says which and who. The locks of what this one claimed before that go
+ * with its process. */
 int claims_take(const struct options *options, struct claims *ret_claims, struct err **err);
 
 /* Removes the files of what none of our pods lives on any more. The locks go with the process. */

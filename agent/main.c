@@ -80,6 +80,7 @@ int main(int argc, char **argv) {
         host_set_process();
         if (run(&options, locks.claims.cni_shared, &err) < 0) {
                 log_error("%s", err_text(err));
+                claims_drop(&locks.claims);
                 return 1;
         }
         claims_drop(&locks.claims);

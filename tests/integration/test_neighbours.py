@@ -87,8 +87,8 @@ def test_claims_go_with_the_agent(busybox_archive):
     node = Node().start()
 
     def files():
-        return [f for f in os.listdir(CLAIMS) if node.root in open(f"{CLAIMS}/{f}").read() and not f.startswith("cni-")]
-    assert len(files()) == 5
+        return [f for f in os.listdir(CLAIMS) if node.root in open(f"{CLAIMS}/{f}").read()]
+    assert len(files()) == 6
     node.kill(signal.SIGTERM)
     assert files() == []
     node.start()
