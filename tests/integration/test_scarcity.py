@@ -41,7 +41,7 @@ def numbers(node, container):
 
 def test_full_disk(small_disk, busybox_archive):
     other = tempfile.mkdtemp(prefix="nacelle-beside-")
-    node = Node(root=small_disk + "/node")
+    node = Node("--eviction-hard=", "--image-gc-high-threshold=100", root=small_disk + "/node")  # else it would evict the pods
     node.manifests, node.log_path = other + "/manifests", other + "/agent.log"
     os.mkdir(node.manifests)
     large = oci.Image([oci.Layer().file("data", os.urandom(3 << 20)).tar()], Cmd=["x"])
