@@ -31,11 +31,13 @@ const char *eviction_condition_name(enum eviction_condition condition) {
 }
 
 struct quantity eviction_quantity(const struct eviction_amount *amount, int64_t capacity) {
+        double part = (double)capacity * (double)amount->share;
+
         if (amount->kind == AMOUNT_QUANTITY)
                 return amount->quantity;
-        return quantity_from_units(amount->kind == AMOUNT_SHARE ? (int64_t)((double)capacity * (double)amount->share) :
-                                                                  0,
-                                   QUANTITY_BINARY);
+        if (amount->kind == AMOUNT_NONE)
+                part = 0;
+        return quantity_from_units(part < (double)INT64_MAX ? (int64_t)part : INT64_MAX, QUANTITY_BINARY);
 }
 
 static const struct eviction_amount *value_of(const struct eviction_settings *s, int threshold) {
