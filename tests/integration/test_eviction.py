@@ -279,6 +279,32 @@ def test_under_pressure_dead_containers_go_first_then_images_then_pods(small_dis
     assert node.status("a")["phase"] == "Running"
 
 
+def test_images_on_a_disk_of_their_own(busybox_archive, heavy_archive):
+    """When theirs is short, unused ones go and no pod's files do; a pod that asked for nothing stays as long as that is enough."""
+    node = Node(config=KIND + "evictionHard: {imagefs.available: 40%}\nimageGCHighThresholdPercent: 100\nimageMinimumGCAge: 50ms\n")
+    images = node.root + "/images"
+    os.makedirs(images)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=200m", "images", images], check=True)
+    try:
+        node.start()
+        node.nacelle("import", busybox_archive)
+        node.write("done.yaml", pod("done", {"name": "done", "command": ["true"]}, restartPolicy="Never"))
+        node.write("a.yaml", pod("a", filled(5 << 20, name="a")))
+        node.running("a")
+        node.nacelle("import", heavy_archive("heavy"))
+        wait_for("deletion of the unused image", lambda: not has_image(node, "heavy"), timeout=40)
+        time.sleep(11)
+        assert node.status("a")["phase"] == "Running" and node.container("done") and has_image(node, "busybox")
+    finally:
+        print(node.log()[-2000:])
+        for name in os.listdir(node.manifests):
+            os.unlink(os.path.join(node.manifests, name))
+        wait_for("end of the pods", lambda: not node.pods(), timeout=40)
+        node.kill(15)
+        subprocess.run(["umount", "-l", images], check=True)
+        node.start().stop()
+
+
 def test_order_of_evictions_for_memory(new_node):
     """More than was asked for goes first, then the lower priority, then what uses most; one at a time, the critical pod never."""
     node = new_node(config=KIND + "evictionHard: {}\n")
