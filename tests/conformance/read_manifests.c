@@ -1,4 +1,5 @@
-/* What the agent makes of manifests: a line of JSON for each file, for tests/conformance/test_manifests_as_kubelet.py. */
+/* What the agent makes of manifests: a line of JSON for each file, for tests/conformance/test_manifests_as_kubelet.py.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 
