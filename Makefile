@@ -34,15 +34,31 @@ CFLAGS   := -std=gnu17 $(OPTIMIZE) $(WARNINGS) $(HARDEN) $(EXTRA_CFLAGS)
 DEPFLAGS  = -MMD -MP -MF $(@:.o=.d)
 PKG_CFLAGS := $(shell pkg-config --cflags $(PACKAGES) $(WORKER_PACKAGES) 2>/dev/null | sed 's/-I/-isystem /g')
 
+MAKEFLAGS += --no-print-directory
+
+# Whatever is run rather than built first installs what it needs; then a make of its own builds, which knows what was installed.
+PEERS ?= $(HOME)/.cache/nacelle-peers
+export PEERS BUILD
+install_packages = @contrib/install-packages
+build_peers      = @contrib/install-packages peers && tests/peers/build $(PEERS)
+E2E_PEERS       := agnhost coredns crictl e2e.test etcd ginkgo kube-apiserver kube-controller-manager kube-proxy kube-scheduler \
+                   kubectl kubelet sample-apiserver
+
 include $(wildcard contrib/make/*.mk)
+
+ifneq ($(filter all programs install,$(or $(MAKECMDGOALS),all)),)
+MISSING := $(shell for p in $(PACKAGES) $(WORKER_PACKAGES); do pkg-config --exists $$p 2>/dev/null || echo $$p; done)
+$(if $(MISSING),$(error pkg-config does not find $(MISSING): `make deps` installs what building needs))
+endif
 
 all: programs ## build every program (the default)
 
 .PHONY: all programs clean help
 programs: $(PROGRAMS)
+	@:
 
 help: ## this list
-	@awk -F':.*## ' '/^[a-z][a-z-]*:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z][a-z0-9-]*:.*## /{printf "  make %-21s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 clean: ## remove what was built
 	rm -rf $(BUILD)

@@ -19,11 +19,14 @@ $(BUILD)/tests/conformance/read_manifests: $(BUILD)/tests/conformance/read_manif
 # Some tests start the real programs.
 unit-build: $(UNIT_PROGRAMS) $(BUILD)/tests/conformance/read_manifests $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
 
-unit: unit-build ## build and run the unit tests (UNIT=folder for one folder's)
+unit: ## build and run the unit tests (UNIT=folder for one folder's)
+	$(install_packages) build unit
+	@$(MAKE) unit-build
 	@tests/run-unit $(if $(UNIT),$(filter $(BUILD)/tests/unit/$(UNIT)/%,$(UNIT_PROGRAMS)),$(UNIT_PROGRAMS))
 
-unit-%: 
-	@$(MAKE) --no-print-directory $(filter $(BUILD)/tests/unit/$*/%,$(UNIT_PROGRAMS))
+unit-%:
+	$(install_packages) build unit
+	@$(MAKE) $(filter $(BUILD)/tests/unit/$*/%,$(UNIT_PROGRAMS))
 	@tests/run-unit $(filter $(BUILD)/tests/unit/$*/%,$(UNIT_PROGRAMS))
 
 .PHONY: unit unit-build

@@ -6,11 +6,9 @@ mandir     := $(PREFIX)/share/man
 unitdir    := /lib/systemd/system
 compdir    := $(PREFIX)/share/bash-completion/completions
 
-demo-deps:
-	@contrib/install-packages build demo
-
-demo: demo-deps ## build, start an agent of its own, run a pod and show it
-	@$(MAKE) --no-print-directory -j2 all
+demo: ## build, start an agent of its own, run a pod and show it
+	$(install_packages) build demo
+	@$(MAKE) -j2 all
 	@BUILD=$(BUILD) contrib/demo/run
 
 demo-stop: ## remove the demo's pods, agent and state
@@ -27,4 +25,4 @@ install: programs ## install programs, man pages, unit and example configuration
 	install -m 644 contrib/completion/nacelle.bash $(DESTDIR)$(compdir)/nacelle
 	[ -e $(DESTDIR)/etc/nacelle/config.yaml ] || install -m 644 contrib/config.yaml $(DESTDIR)/etc/nacelle
 
-.PHONY: demo-deps demo demo-stop install
+.PHONY: demo demo-stop install

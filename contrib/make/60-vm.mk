@@ -2,10 +2,15 @@
 
 VM_UNITS := cgroups/text_test cgroups/tree_test logs/writer_test logs/reader_test
 
-vm: programs $(VM_UNITS:%=$(BUILD)/tests/unit/%) ## boot a cgroup v2 machine, run pods in it, cut its power, look again
+vm-build: programs $(VM_UNITS:%=$(BUILD)/tests/unit/%)
+
+vm: ## boot a cgroup v2 machine, run pods in it, cut its power, look again
+	$(install_packages) build vm
+	$(build_peers) kubelet
+	@$(MAKE) vm-build
 	tests/vm/run $(PART)
 
-soak-power: programs $(VM_UNITS:%=$(BUILD)/tests/unit/%) ## cut the power of that machine 1,000 times (takes about two hours)
-	CUTS=1000 tests/vm/run pods cuts
+soak-power: ## cut the power of that machine 1,000 times (takes about two hours)
+	@CUTS=1000 $(MAKE) vm PART='pods cuts'
 
-.PHONY: vm soak-power
+.PHONY: vm vm-build soak-power

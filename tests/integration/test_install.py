@@ -1,4 +1,5 @@
 """What a new user does first: make help, make demo, make install; each program's --help and man page say the same."""
+import glob
 import ipaddress
 import os
 import re
@@ -53,8 +54,30 @@ def test_the_shim_has_a_manual():
 
 
 def test_make_help_names_the_targets():
-    listed = re.findall(r"^  make ([a-z-]+)  .*\S$", make("help").stdout, re.M)
+    listed = re.findall(r"^  make ([a-z0-9-]+)  .*\S$", make("help").stdout, re.M)
     assert {"all", "check", "demo", "demo-stop", "install", "bench", "fuzz", "help", "vm", "soak"} <= set(listed)
+
+
+def targets():
+    """What `make help` lists and what runs something."""
+    with open(TOP + "/Makefile") as f:
+        text = f.read() + "".join(open(path).read() for path in sorted(glob.glob(TOP + "/contrib/make/*.mk")))
+    return sorted(set(re.findall(r"^([a-z][a-z0-9-]*):.*## ", text, re.M)) - {"all", "clean", "demo-stop", "deps", "help", "install"})
+
+
+@pytest.mark.parametrize("target", targets())
+def test_a_target_installs_what_it_needs_before_it_builds_or_runs(target):
+    lines = make("-n", target).stdout.splitlines()
+    installs = [i for i, line in enumerate(lines) if line.startswith("contrib/install-packages ")]
+    works = [i for i, line in enumerate(lines) if re.match(r"(gcc|clang|\S*musl-gcc|/usr/bin/python3|tests/(?!peers)|contrib/demo|git) ?", line)]
+    assert installs and (not works or installs[0] < works[0])
+    if target in ("bench", "check", "conformance", "conformance-handlers", "e2e-cri", "faults", "integration", "soak", "soak-power", "vm"):
+        assert any("tests/peers/build" in line for line in lines[:works[0]])
+
+
+def test_packages_have_sections():
+    done = subprocess.run([TOP + "/contrib/install-packages", "nonsense"], capture_output=True, text=True)
+    assert done.returncode == 2 and "no section [nonsense]" in done.stderr
 
 
 def test_install(tmp_path):
