@@ -3,6 +3,7 @@
 A layer is a list of entries; an image is layers and a config. Written as an OCI layout directory, an OCI archive
 or a `docker save` archive.
 """
+import functools
 import gzip
 import hashlib
 import io
@@ -77,6 +78,7 @@ def digest(data):
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
+@functools.lru_cache(maxsize=4)  # images share layers
 def compress(data, how):
     if how == "gzip":
         return gzip.compress(data, 6, mtime=0)

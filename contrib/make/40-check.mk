@@ -62,7 +62,7 @@ conformance-handlers: integration-ready ## run critest with containers that runc
 	tests/conformance/run --handler=runc $(CRITEST)
 	tests/conformance/run --handler=crun $(CRITEST)
 
-e2e-cri: integration-ready ## run Kubernetes' end-to-end suite on its own cluster above the agent (FOCUS='regex' SKIP='regex' PROCS=2)
+e2e-cri: integration-ready ## run Kubernetes' end-to-end suite on its own cluster above the agent (FOCUS='regex' SKIP='regex' PROCS=3)
 	$(build_peers) $(E2E_PEERS)
 	tests/e2e/run
 

@@ -1,6 +1,6 @@
 """Images equal in behaviour to those that critest names, from Debian packages, pushed to a registry on loopback.
 
-`debian_tree()` is one tree with nginx, redis and python; it is made once and kept in the cache directory.
+`debian_tree()` is by default one with nginx, redis and python; each tree is made once and kept in the cache directory.
 """
 import os
 import subprocess
@@ -48,13 +48,13 @@ http {{ access_log /dev/stdout; server {{ listen {port}; listen [::]:{port}; roo
 """
 
 
-def debian_tree():
-    """A tar of Debian with nginx-light, redis-server and python3-minimal."""
+def debian_tree(name="debian", packages=("nginx-light", "redis-server", "python3-minimal", "procps")):
+    """A tar of Debian with those packages, kept by its name."""
     os.makedirs(CACHE, exist_ok=True)
-    path = CACHE + "/debian.tar"
+    path = f"{CACHE}/{name}.tar"
     if not os.path.exists(path):
         excludes = [f"--dpkgopt=path-exclude=/usr/share/{d}/*" for d in ("doc", "man", "locale")]
-        subprocess.run(["mmdebstrap", "--quiet", "--format=tar", "--variant=essential", "--include=nginx-light,redis-server,python3-minimal,procps",
+        subprocess.run(["mmdebstrap", "--quiet", "--format=tar", "--variant=essential", "--include=" + ",".join(packages),
                         *excludes, "bookworm", path + ".new"], check=True)
         os.rename(path + ".new", path)
     with open(path, "rb") as f:

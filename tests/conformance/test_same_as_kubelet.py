@@ -278,7 +278,7 @@ def stop_both(theirs, ours, kubelet):
         kubelet.stop()
         for p in theirs.pods():
             theirs.crictl("rmp", "-f", p["id"], check=False)
-        remove_cgroups(theirs)
+        remove_cgroups(theirs.cgroup)
         theirs.stop()
 
 

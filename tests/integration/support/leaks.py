@@ -70,13 +70,13 @@ def remove_own(node):
     subprocess.run(["nft", "delete", "table", "inet", "nacelle_" + node.bridge], capture_output=True)
     for mount in own_mounts(node):
         subprocess.run(["umount", "-l", mount], capture_output=True)
-    remove_cgroups(node)
+    remove_cgroups(node.cgroup)
 
 
-def remove_cgroups(node):
-    """Its empty cgroups, in all hierarchies."""
+def remove_cgroups(root):
+    """Empty cgroups from @root downwards, in all hierarchies."""
     for hierarchy in os.listdir("/sys/fs/cgroup"):
-        for top, dirs, _ in os.walk(f"/sys/fs/cgroup/{hierarchy}{node.cgroup}", topdown=False):
+        for top, dirs, _ in os.walk(f"/sys/fs/cgroup/{hierarchy}{root}", topdown=False):
             try:
                 os.rmdir(top)
             except OSError:

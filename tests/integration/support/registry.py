@@ -9,14 +9,15 @@ from .node import free_port, wait_for
 
 
 class Registry:
-    """`auth`: an htpasswd line; `tls`: (certificate, key) files; `client_ca`: clients must bring a certificate of it."""
+    """`auth`: an htpasswd line; `tls`: (certificate, key) files; `client_ca`: clients must bring a certificate of it; `data`: a directory
+    that keeps the images for the next one."""
 
-    def __init__(self, auth=None, tls=None, client_ca=None):
+    def __init__(self, auth=None, tls=None, client_ca=None, data=None):
         self.dir = tempfile.mkdtemp(prefix="nacelle-registry-")
         self.port = free_port()
         self.host = f"127.0.0.1:{self.port}"
         self.tls = tls
-        config = f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {self.dir}/data}}, delete: {{enabled: true}}}}\nhttp:\n  addr: {self.host}\n"
+        config = f"version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\nstorage: {{filesystem: {{rootdirectory: {data or self.dir + '/data'}}}, delete: {{enabled: true}}}}\nhttp:\n  addr: {self.host}\n"
         if tls:
             clients = f", clientcas: [{client_ca}]" if client_ca else ""
             config += f"  tls: {{certificate: {tls[0]}, key: {tls[1]}{clients}}}\n"
