@@ -25,5 +25,5 @@ int plan_send(int socket, const struct plan *plan, const struct plan_packet *las
                 r = wire_send(socket, before->head, before->size, NULL, 0, plan->fds + at, WIRE_PACKET_FDS);
         return r < 0 ? r :
                        wire_send(socket, last->head, last->size, behind ? plan->data : NULL, behind ? plan->size : 0,
-                                 plan->fds + at, plan->n_fds - at);
+                                 at < plan->n_fds ? plan->fds + at : NULL, plan->n_fds - at);
 }
