@@ -26,7 +26,7 @@ void broken_files_set(struct broken_files *files, const char *file, const char *
 void broken_files_drop(struct broken_files *files, const char *file);
 void broken_files_clear(struct broken_files *files);
 
-/* {directory, nodeName, podLogsDir, items: [{file, namespace, name, uid, reason, message}]}: the pod where one is known; reason and
- * message where the file is refused. */
+/* {directory, nodeName, podLogsDir, items: [{file, namespace, name, uid, reason, message}]}: the pod where one is
+ * known; reason and message where the file is refused. */
 void manifest_files_write(const struct options *options, const struct desired_pods *desired,
                           const struct broken_files *broken, struct json_writer *writer);

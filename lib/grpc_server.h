@@ -74,8 +74,8 @@ unsigned grpc_server_calls(const struct grpc_server *server);
 const struct grpc_method *grpc_call_method(const struct grpc_call *call);
 void *grpc_call_data(const struct grpc_call *call);
 
-/* Who calls: pid, uid and gid by SO_PEERCRED when the connection was made; pid 0 and uid and gid -1 over TCP, and once the
- * client has gone. */
+/* Who calls: pid, uid and gid by SO_PEERCRED when the connection was made; pid 0 and uid and gid -1 over TCP, and once
+ * the client has gone. */
 struct ucred grpc_call_peer(const struct grpc_call *call);
 
 /* The span that the client says its call is a part of (the traceparent header); none when it says nothing valid. */

@@ -620,6 +620,8 @@ static void test_take_up_without_records(void **state) {
                 world_expect_status(w, "\"restartCount\":0");
                 world_free(w);
         }
+}
+
 /* Ends within the eviction's grace; its containers and logs go, its status stays, after a restart too. */
 static void test_eviction(void **state) {
         static const char json[] = POD("\"terminationGracePeriodSeconds\":60,\"containers\":[" C("a", "") "]");
