@@ -22,7 +22,7 @@ BROKEN = {
     "empty": ("", 1, "holds no document"),
     "tab": ("apiVersion: v1\n\tkind: Pod\n", 2, "tab character"),
     "unclosed": ("apiVersion: v1\nkind: Pod\nmetadata: {name: x\n", 4, "did not find expected ',' or '}'"),
-    "json-cut": ('{"apiVersion": "v1", "kind": "Pod", "metadata": {"name"', 2, "did not find expected"),
+    "json-cut": ('{"apiVersion": "v1", "kind": "Pod", "metadata": {"name"', 1, "not JSON: parse error: premature EOF"),
     "scalar": ("hello\n", 1, "expected a map, found a string"),
     "list": ("- a\n", 1, "expected a map, found a list"),
     "kind": ("apiVersion: v1\nkind: Service\nmetadata: {name: x}\n", 2, 'kind: Invalid value: "Service": must be Pod'),

@@ -552,6 +552,7 @@ static void test_take_up_of_a_restart(void **state) {
         worker_take_up(w->worker, &found);
         world_run(w);
         world_expect(w, "rm a#0; start i#1");
+        world_exit_quietly(w, "car", 137); /* what the first agent waited for */
 }
 
 /* What was just being started does not make the pod an initialized one. */
