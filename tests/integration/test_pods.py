@@ -189,12 +189,12 @@ def test_failed_post_start_runs_pre_stop_and_grants_the_grace(node):
 def test_restart_all_containers(node):
     """KEP-5532: one sandbox, one address, volumes kept; init containers run again; counts go on, logs of before stay."""
     share = {"volumeMounts": [{"name": "s", "mountPath": "/s"}]}
-    asks = "echo asks; n=$(wc -l < /s/init); [ $n -ge 3 ] && sleep 1000; exit 42"
+    asks = "n=$(wc -l < /s/init); until [ $(wc -l < /s/other) -ge $n ]; do sleep 0.05; done; [ $n -ge 3 ] && sleep 1000; exit 42"
     rule = {"restartPolicy": "Never", "restartPolicyRules": [{"action": "RestartAllContainers", "exitCodes": {"operator": "In", "values": [42]}}]}
-    node.write("r.yaml", pod("r", {"command": ["sh", "-c", asks], **rule, **share}, {"command": ["sh", "-c", "echo other; sleep 1000"]},
+    node.write("r.yaml", pod("r", {"command": ["sh", "-c", asks], **rule, **share}, {"command": ["sh", "-c", "echo run >> /s/other; sleep 1000"], **share},
                              volumes=[{"name": "s", "emptyDir": {}}], terminationGracePeriodSeconds=30,
                              initContainers=[{"name": "init", "image": "localhost/busybox:test", "imagePullPolicy": "Never",
-                                              "command": ["sh", "-c", "echo run >> /s/init"], **share}]))
+                                              "command": ["sh", "-c", "echo run >> /s/init; touch /s/other"], **share}]))
 
     def thrice():
         status = node.status("r")

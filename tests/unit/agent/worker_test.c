@@ -268,6 +268,9 @@ static void test_sidecar_does_not_outwait_the_grace_period(void **state) {
         world_expect(w, "run s0; start car#0; start a#0; stop a 9");
         world_pass(w, 1);
         world_expect(w, "stop car 2");
+        world_exit(w, "car", 137);
+        world_exit(w, "a", 137);
+        world_expect(w, "stop sandbox; rm sandbox");
 }
 
 static void test_sidecars_end_last_in_reverse(void **state) {
