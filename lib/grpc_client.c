@@ -1,6 +1,7 @@
 #include "lib/grpc_client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,7 +41,7 @@ struct grpc_client_call {
 };
 
 int grpc_client_new(uv_loop_t *loop, const char *target, struct grpc_client **ret_client, struct err **err) {
-        struct http_client_config config = { .authority = "localhost", .version = HTTP_VERSION_2 };
+        struct http_client_config config = { .authority = "localhost", .version = HTTP_VERSION_2, .idle_ms = UINT_MAX };
         struct grpc_client *client;
         struct sockaddr_storage address;
         int r;

@@ -1,6 +1,7 @@
 #include "lib/http/client.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ struct http_client {
         char *authority, *name;
         struct tls_context *tls;
         enum http_version version; /* HTTP_VERSION_ANY: not known yet */
-        unsigned connections_max, idle_max;
+        unsigned connections_max, idle_max, idle_ms;
         TAILQ_HEAD(, link) links;
         unsigned n_links, n_connecting; /* alone ones apart in the second */
         bool closing;
@@ -72,8 +73,8 @@ static void tend_idle(struct http_client *client) {
                         continue;
                 if (++n > client->idle_max || (link->alone && link->used))
                         connection_close(&link->connection, 0, NULL);
-                else if (!uv_is_active((uv_handle_t *)&link->timer))
-                        uv_timer_start(&link->timer, on_idle_too_long, HTTP_CLIENT_IDLE_MS, 0);
+                else if (client->idle_ms != UINT_MAX && !uv_is_active((uv_handle_t *)&link->timer))
+                        uv_timer_start(&link->timer, on_idle_too_long, client->idle_ms, 0);
         }
 }
 
@@ -285,6 +286,7 @@ int http_client_new(uv_loop_t *loop, const struct http_client_config *config, st
         client->version = config->tls || config->version != HTTP_VERSION_ANY ? config->version : HTTP_VERSION_1;
         client->connections_max = config->connections_max ?: HTTP_CLIENT_CONNECTIONS_MAX;
         client->idle_max = config->idle_max ?: HTTP_CLIENT_IDLE_MAX;
+        client->idle_ms = config->idle_ms ?: HTTP_CLIENT_IDLE_MS;
         TAILQ_INIT(&client->links);
         hub_init(&client->hub, loop);
         client->hub.turn = on_turn;

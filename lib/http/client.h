@@ -35,6 +35,7 @@ struct http_client_config {
         const char *name;        /* whom its certificate must name */
         enum http_version version;
         unsigned connections_max, idle_max; /* 0: as above */
+        unsigned idle_ms;                   /* 0: HTTP_CLIENT_IDLE_MS; UINT_MAX: for ever, without a timer */
 };
 
 /* Connects at the first request. @config is copied. 0 or -ENOMEM. */

@@ -52,7 +52,6 @@ static const struct {
         { RULE("{key: cores, operator: Lt, values: ['16']}"), false },
         { RULE("{key: disk, operator: Lt, values: ['16']}"), false },
         { RULE("{key: cores, operator: Gt, values: [few]}"), false },
-        { RULE("{key: disk, operator: Near, values: [ssd]}"), false },
         { RULE("{key: disk, operator: Exists}, {key: zone, operator: Exists}"), false },
         { TERM("{matchExpressions: [{key: zone, operator: Exists}]}, {matchExpressions: [{key: disk, operator: "
                "Exists}]}"),
