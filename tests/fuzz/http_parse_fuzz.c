@@ -1,0 +1,66 @@
+/* Heads and chunked bodies of any bytes. What is taken as a request says only what a head may hold. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/arena.h"
+#include "lib/http/parse.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_fields(const struct http_fields *fields) {
+        if (fields->count > HTTP_FIELDS_MAX)
+                abort();
+        for (uint32_t i = 0; i < fields->count; i++)
+                if (!http_is_token(fields->items[i].name, strlen(fields->items[i].name)) ||
+                    !http_is_value(fields->items[i].value, strlen(fields->items[i].value)))
+                        abort();
+}
+
+static void parse_head(const char *text, size_t size) {
+        struct arena *arena = arena_new();
+        struct http_request request;
+        struct http_response response;
+        struct http_parsed parsed;
+
+        if (http_parse_request(arena, text, size, &request, &parsed) == 0) {
+                check_fields(&request.fields);
+                if (parsed.framing == HTTP_BY_CLOSE || (*request.target && !strchr("/*", *request.target)))
+                        abort();
+        }
+        if (http_parse_response(arena, text, size, "GET", &response, &parsed) == 0)
+                check_fields(&response.fields);
+        arena_free(arena);
+}
+
+/* Taken in one piece and in many, a body is the same. */
+static size_t take(const uint8_t *data, size_t size, size_t step) {
+        struct arena *arena = arena_new();
+        struct http_fields trailers = { 0 };
+        struct http_chunks chunks = { 0 };
+        size_t total = 0;
+        int r = 0;
+
+        for (size_t at = 0; at < size && r >= 0 && chunks.state != HTTP_CHUNKS_DONE; at += step) {
+                size_t n = size - at < step ? size - at : step, n_data;
+                uint8_t *p = (uint8_t *)(uintptr_t)(data + at), *piece;
+
+                while (n > 0 && chunks.state != HTTP_CHUNKS_DONE &&
+                       (r = http_chunks_take(&chunks, arena, &p, &n, &piece, &n_data, &trailers)) >= 0)
+                        total += r > 0 ? n_data : 0;
+        }
+        check_fields(&trailers);
+        http_chunks_done(&chunks);
+        arena_free(arena);
+        return r < 0 ? SIZE_MAX : total;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        ssize_t head = http_parse_find((const char *)data, size, 0);
+
+        if (head > 0)
+                parse_head((const char *)data, (size_t)head);
+        if (take(data, size, size ? size : 1) != take(data, size, 3))
+                abort();
+        return 0;
+}
