@@ -53,8 +53,8 @@ static int decide_args(struct arena *arena, const Cri__ContainerConfig *config, 
 /* An empty one is none, as runc has it. The last counts. */
 static bool has_home(const char *const *env, size_t n) {
         while (n-- > 0)
-                if (strncmp(env[n], "HOME=", 5) == 0)
-                        return env[n][5];
+                if (strncmp(env[n], "HOME", 4) == 0 && (env[n][4] == '=' || env[n][4] == '\0'))
+                        return env[n][4] && env[n][5];
         return false;
 }
 

@@ -114,6 +114,13 @@ static void test_environment(void **state) {
         assert_int_equal(process_decide(arena, &config, &image, &pod, &record, &err), 0);
         assert_string_equal(env_of(&record, "HOME"), "/home/web");
 
+        /* And so is a name alone, which takes an earlier one's place. */
+        image_env[0] = "HOME=/image";
+        image_env[1] = "HOME";
+        c.key = (char *)(uintptr_t) "C";
+        assert_int_equal(process_decide(arena, &config, &image, &pod, &record, &err), 0);
+        assert_string_equal(env_of(&record, "HOME"), "/home/web");
+
         c.key = (char *)(uintptr_t) "X=Y";
         assert_int_equal(process_decide(arena, &config, &image, &pod, &record, &err), -EINVAL);
         assert_non_null(strstr(err_text(err), "\"X=Y\" is no name"));
