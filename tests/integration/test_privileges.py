@@ -146,13 +146,15 @@ def test_every_way_in_gets_the_container_s_own(node, security):
     """exec, probes and hooks run as the container's process does: ids, capabilities, seccomp, namespaces, cgroups, descriptors."""
     look = ("cat /proc/self/status; for n in cgroup ipc mnt net pid user uts; do readlink /proc/self/ns/$n; done; "
             "cat /proc/self/cgroup; ls /proc/self/fd | wc -l; echo umask $(umask); ulimit -n; ulimit -c; pwd; env | sort | grep -v ^SHLVL | grep -v ^_=")
-    hook = {"postStart": {"exec": {"command": ["sh", "-c", f"({look}) > /e/hook"]}}}
-    probe = {"exec": {"command": ["sh", "-c", f"({look}) > /e/probe"]}, "periodSeconds": 1}
-    node.write("w.yaml", pod("w", {"command": ["sh", "-c", f"({look}) > /e/main; sleep 1000"], "securityContext": security, "lifecycle": hook,
+
+    def write(name):
+        return ["sh", "-c", f"({look}) > /e/{name}.new; mv /e/{name}.new /e/{name}; [ {name} != main ] || sleep 1000"]
+    hook, probe = {"postStart": {"exec": {"command": write("hook")}}}, {"exec": {"command": write("probe")}, "periodSeconds": 1}
+    node.write("w.yaml", pod("w", {"command": write("main"), "securityContext": security, "lifecycle": hook,
                                    "readinessProbe": probe, "volumeMounts": [{"name": "e", "mountPath": "/e"}]},
                              volumes=[{"name": "e", "emptyDir": {}}], securityContext={"fsGroup": 3000}))
     c = node.running("main")
-    wait_for("readiness", lambda: (node.status("w").get("containerStatuses") or [{}])[0].get("ready"))
+    wait_for("files", lambda: {"main", "hook", "probe"} <= set(node.exec(c, "ls", "/e").split()))
     seen = {way: node.exec(c, "cat", f"/e/{way}") for way in ("main", "hook", "probe")}
     seen["exec"] = node.exec(c, "sh", "-c", f"({look})")
 

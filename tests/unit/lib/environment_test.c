@@ -52,7 +52,7 @@ static void test_merge(void **state) {
 
 /* Every name twice: what takes as many comparisons as there are pairs takes minutes. */
 static void test_many(void **state) {
-        char(*texts)[16] = malloc(MANY * sizeof(*texts));
+        char(*texts)[48] = malloc(MANY * sizeof(*texts));
         const char **list = malloc(MANY * sizeof(*list));
         struct timespec begin, end;
 
