@@ -11,7 +11,8 @@ static void exchange_free(struct http_exchange *x) {
 
         queue_clear(&x->out);
         hub->n_exchanges--;
-        if (hub->n_spare == HTTP_SPARE_MAX) {
+        /* It may be the one whose closed() has closed the hub. */
+        if (hub->n_spare == HTTP_SPARE_MAX || uv_is_closing((uv_handle_t *)&hub->later)) {
                 arena_free(arena);
                 free(x);
                 return;
