@@ -1,4 +1,5 @@
-/* nacelle-agent: runs the pods of a watched directory and serves CRI. See agent/options.h for its command line. */
+/* nacelle-agent: runs the pods of a watched directory and serves CRI. See agent/config/options.h for its command line.
+ */
 #include <errno.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -6,10 +7,10 @@
 #include <string.h>
 #include <uv.h>
 
-#include "agent/claims.h"
-#include "agent/host.h"
+#include "agent/config/claims.h"
+#include "agent/config/host.h"
 #include "agent/node.h"
-#include "agent/options.h"
+#include "agent/config/options.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"

@@ -5,13 +5,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/endpoint.h"
-#include "agent/metrics.h"
-#include "agent/pods.h"
+#include "agent/node/endpoint.h"
+#include "agent/node/metrics.h"
+#include "agent/pod/pods.h"
 #include "cni/network.h"
 #include "cri/cri.h"
-#include "cri/server.h"
-#include "cri/streaming_cri.h"
+#include "cri/server/server.h"
+#include "cri/streaming/cri.h"
 #include "images/credential_provider.h"
 #include "images/transfer.h"
 #include "lib/cleanup.h"

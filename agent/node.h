@@ -4,7 +4,7 @@
 
 #include <uv.h>
 
-#include "agent/options.h"
+#include "agent/config/options.h"
 
 struct node;
 

@@ -10,7 +10,7 @@ struct arena;
 struct node_view {
         struct arena *arena;
         bool known;                /* the endpoint is an agent's that runs pods of a directory */
-        const struct value *files; /* {directory, nodeName, items}: agent/manifest_files.h */
+        const struct value *files; /* {directory, nodeName, items}: agent/directory/manifest_files.h */
         const struct value *events;
         const struct value **pods;
         size_t n_pods, allocated;

@@ -18,7 +18,7 @@
 #include <uv.h>
 
 #include "cri/api.pb-c.h"
-#include "cri/methods.h"
+#include "cri/call/methods.h"
 #include "lib/span.h"
 
 struct cri;

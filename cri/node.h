@@ -4,7 +4,7 @@
 struct cri;
 
 enum cri_node_part {
-        CRI_NODE_FILES,  /* the watched directory's files (agent/manifest_files.h) */
+        CRI_NODE_FILES,  /* the watched directory's files (agent/directory/manifest_files.h) */
         CRI_NODE_POD,    /* one pod of the directory with its status, as the API has it */
         CRI_NODE_EVENTS, /* a v1 EventList */
 };

@@ -25,7 +25,7 @@ define folder_archive
 $(call archive,$(1)): $(call objects,$(call folder_sources,$(1))) $$(ARCHIVE_EXTRA_$(1))
 	@mkdir -p $$(@D)
 	@rm -f $$@
-	ar rcs $$@ $$^
+	ar qcs $$@ $$^
 endef
 ARCHIVE_EXTRA_cri := $(foreach p,api extension record,$(BUILD)/gen/cri/$(p).pb-c.o)
 ARCHIVE_EXTRA_runtime := $(BUILD)/gen/runtime/criu.pb-c.o

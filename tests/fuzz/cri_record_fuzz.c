@@ -2,11 +2,11 @@
  * read, checked, told again. */
 #include <stdint.h>
 
-#include "cri/process.h"
-#include "cri/resources.h"
-#include "cri/sandbox.h"
-#include "cri/spec.h"
-#include "cri/status.h"
+#include "cri/container/process.h"
+#include "cri/container/resources.h"
+#include "cri/sandbox/sandbox.h"
+#include "cri/container/spec.h"
+#include "cri/state/status.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cri/user.h"
+#include "cri/container/user.h"
 #include "lib/arena.h"
 #include "lib/files.h"
 

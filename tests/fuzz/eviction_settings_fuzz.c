@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/eviction_decide.h"
+#include "agent/eviction/decide.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

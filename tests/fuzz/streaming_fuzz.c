@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cri/streaming.h"
+#include "cri/streaming/streaming.h"
 #include "lib/cleanup.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -1,4 +1,4 @@
-#include "agent/admission.h"
+#include "agent/admission/admission.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "agent/node_facts.h"
+#include "agent/node/facts.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"

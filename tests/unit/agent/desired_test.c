@@ -1,4 +1,4 @@
-#include "agent/desired.h"
+#include "agent/directory/desired.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

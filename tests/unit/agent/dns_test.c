@@ -1,5 +1,5 @@
 /* The names a pod goes by. */
-#include "agent/dns.h"
+#include "agent/node/dns.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "agent/options.h"
+#include "agent/config/options.h"
 #include "kube/pod.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"

@@ -1,4 +1,4 @@
-#include "agent/eviction_decide.h"
+#include "agent/eviction/decide.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "agent/eviction_images.h"
-#include "agent/eviction_observe.h"
+#include "agent/eviction/images.h"
+#include "agent/eviction/observe.h"
 #include "lib/cleanup.h"
 
 #define MI ((int64_t)1 << 20)

@@ -1,4 +1,4 @@
-#include "agent/eviction_rank.h"
+#include "agent/eviction/rank.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-#include "agent/eviction_settings.h"
+#include "agent/eviction/settings.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

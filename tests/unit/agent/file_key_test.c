@@ -1,4 +1,4 @@
-#include "agent/file_key.h"
+#include "agent/container/file_key.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "agent/pod_files.h"
-#include "agent/volumes.h"
+#include "agent/pod/files.h"
+#include "agent/volumes/volumes.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"

@@ -1,4 +1,4 @@
-#include "agent/log_links.h"
+#include "agent/pod/log_links.h"
 
 #include <limits.h>
 #include <setjmp.h>

@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/options.h"
+#include "agent/config/options.h"
 #include "lib/cleanup.h"
 
 static int parse(struct options *o, struct err **err, const char *const *args) {

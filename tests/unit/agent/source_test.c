@@ -10,8 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/source.h"
-#include "agent/tree.h"
+#include "agent/directory/source.h"
+#include "agent/volumes/tree.h"
 #include "lib/cleanup.h"
 
 struct scene {

@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/atomic_writer.h"
-#include "agent/subpath.h"
-#include "agent/tree.h"
+#include "agent/volumes/atomic_writer.h"
+#include "agent/volumes/subpath.h"
+#include "agent/volumes/tree.h"
 #include "lib/cleanup.h"
 
 static char top[64];

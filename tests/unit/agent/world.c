@@ -6,8 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/events.h"
-#include "agent/tree.h"
+#include "agent/node/events.h"
+#include "agent/volumes/tree.h"
 #include "kube/pod.h"
 #include "kube/problem.h"
 #include "lib/arena.h"

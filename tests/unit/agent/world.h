@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "agent/options.h"
-#include "agent/worker.h"
+#include "agent/config/options.h"
+#include "agent/pod/worker.h"
 
 #define WORLD_CONTAINERS 64
 #define WORLD_PENDING 256

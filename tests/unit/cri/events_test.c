@@ -1,4 +1,4 @@
-#include "cri/events.h"
+#include "cri/state/events.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "cri/emit.h"
+#include "cri/state/emit.h"
 #include "tests/unit/cri/made_up.h"
 
 struct seen {

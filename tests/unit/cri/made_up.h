@@ -1,8 +1,8 @@
 /* A cri without runtime, network and disk: what the calls answer from memory, and refuse. */
 #pragma once
 
-#include "cri/call.h"
-#include "cri/exits.h"
+#include "cri/call/call.h"
+#include "cri/state/exits.h"
 
 static inline struct cri_sandbox *made_up_sandbox(struct cri *cri, const char *id, const char *name,
                                                   const char *label) {

@@ -1,4 +1,4 @@
-#include "cri/process.h"
+#include "cri/container/process.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-#include "cri/record.h"
+#include "cri/state/record.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-#include "cri/server.h"
+#include "cri/server/server.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -10,7 +10,7 @@
 
 #include "cri/api.pb-c.h"
 #include "cri/extension.pb-c.h"
-#include "cri/methods.h"
+#include "cri/call/methods.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 

@@ -1,4 +1,4 @@
-#include "cri/spec.h"
+#include "cri/container/spec.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "cri/resources.h"
-#include "cri/sandbox.h"
+#include "cri/container/resources.h"
+#include "cri/sandbox/sandbox.h"
 #include "lib/files.h"
 
 /* One mount as a request has it, and how it is refused; NULL: it is not. */

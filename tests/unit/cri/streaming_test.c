@@ -1,4 +1,4 @@
-#include "cri/streaming.h"
+#include "cri/streaming/streaming.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "cri/streaming_internal.h"
+#include "cri/streaming/internal.h"
 #include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"

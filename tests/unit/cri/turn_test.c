@@ -12,7 +12,7 @@
 
 /* Nested in each other, so many would need more than any stack. */
 #define CALLS 100000
-#define READY_AT_ONCE 64 /* as cri/turn.c has it */
+#define READY_AT_ONCE 64 /* as cri/state/turn.c has it */
 
 static struct cri cri;
 static struct cri_sandbox *sandbox;

@@ -1,4 +1,4 @@
-#include "cri/user.h"
+#include "cri/container/user.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,0 +1,67 @@
+/* What the pods of a node ask for together, and what it has. */
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/admission/internal.h"
+#include "agent/node/facts.h"
+#include "kube/resources.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+
+/* The node's amount, and how requests are counted; negative: not one of the node's, which somebody else gives. */
+static int64_t capacity(const struct node_facts *facts, const char *name) {
+        if (strcmp(name, "cpu") == 0)
+                return facts->cpu_milli;
+        if (strcmp(name, "memory") == 0)
+                return facts->memory_bytes;
+        if (strcmp(name, "ephemeral-storage") == 0)
+                return facts->disk_bytes;
+        return strncmp(name, "hugepages-", 10) == 0 ? node_huge_pages(name) : -1;
+}
+
+static int64_t amount(const char *name, struct quantity quantity) {
+        return strcmp(name, "cpu") == 0 ? quantity_milli(quantity) : quantity_units(quantity);
+}
+
+/* How much of @name is lacking; 0: nothing. */
+static int64_t lacking(const struct admission_node *node, const char *name, int64_t wanted) {
+        int64_t left = capacity(node->facts, name);
+
+        if (left < 0 || wanted <= 0)
+                return 0;
+        for (size_t i = 0; i < node->n_pods; i++)
+                left -= amount(name, pod_request(node->pods[i], name));
+        return wanted > left ? wanted - left : 0;
+}
+
+static size_t rank(const char *name) {
+        static const char *const first[] = { "cpu", "memory", "ephemeral-storage" };
+        size_t i = 0;
+
+        while (i < ELEMENTS(first) && strcmp(first[i], name) != 0)
+                i++;
+        return i;
+}
+
+bool admission_resources(const struct admission_node *node, const struct pod *pod, struct rejection *ret_rejection) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        char list[ADMISSION_TEXT_MAX / 2] = "";
+        resource_list wanted = { 0 };
+
+        if (!arena || !pod_requests(arena, pod, &wanted) || !pod_add_overhead(arena, pod, false, &wanted))
+                return reject(ret_rejection, "UnexpectedAdmissionError", "out of memory");
+        for (size_t place = 0; place < 4; place++)
+                list_for_each (r, &wanted) {
+                        int64_t n = rank(r->name) == place ? lacking(node, r->name, amount(r->name, r->amount)) : 0;
+                        size_t at = strlen(list);
+
+                        if (n > 0)
+                                snprintf(list + at, sizeof(list) - at, "(res: %s, q: %lld), ", r->name, (long long)n);
+                }
+        if (!list[0])
+                return true;
+        return reject(ret_rejection, "UnexpectedAdmissionError",
+                      "Unexpected error while attempting to recover from admission failure: preemption: error finding "
+                      "a set of pods to preempt: no set of running pods found to reclaim resources: [%s]",
+                      list);
+}

@@ -1,0 +1,480 @@
+#include "agent/config/options.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "agent/config/config.h"
+#include "lib/cleanup.h"
+#include "lib/duration.h"
+#include "lib/nearest.h"
+
+enum flag_kind {
+        FLAG_TEXT,
+        FLAG_PATH,
+        FLAG_BOOL,
+        FLAG_NUMBER,
+        FLAG_SIGNED,
+        FLAG_DURATION, /* milliseconds */
+        FLAG_LEVEL,
+        FLAG_VERBOSITY,
+        FLAG_ENDPOINT,
+        FLAG_EVICTION, /* its offset is an enum eviction_map */
+};
+
+#define AT(member) offsetof(struct options, member)
+
+/* Every flag; a row's help is what --help prints. */
+static const struct flag {
+        const char *name;
+        enum flag_kind kind;
+        size_t offset;
+} flags[] = {
+        { "config", FLAG_PATH, AT(config) },
+        { "root-dir", FLAG_PATH, AT(root_dir) },
+        { "run-dir", FLAG_PATH, AT(run_dir) },
+        { "libexec-dir", FLAG_PATH, AT(libexec_dir) },
+        { "pod-manifest-path", FLAG_PATH, AT(manifest_dir) },
+        { "pod-logs-dir", FLAG_PATH, AT(pod_logs_dir) },
+        { "container-runtime-endpoint", FLAG_ENDPOINT, AT(socket) },
+        { "node-ip", FLAG_TEXT, AT(node_ip) },
+        { "pod-cidr", FLAG_TEXT, AT(pod_cidr) },
+        { "bridge", FLAG_TEXT, AT(bridge) },
+        { "cgroup-root", FLAG_TEXT, AT(cgroup_root) },
+        { "hostname-override", FLAG_TEXT, AT(node_name) },
+        { "cluster-domain", FLAG_TEXT, AT(cluster_domain) },
+        { "resolv-conf", FLAG_PATH, AT(resolv_conf) },
+        { "runtimes", FLAG_TEXT, AT(runtimes) },
+        { "allowed-unsafe-sysctls", FLAG_TEXT, AT(unsafe_sysctls) },
+        { "registries", FLAG_PATH, AT(registries) },
+        { "registry-hosts-dir", FLAG_PATH, AT(registry_hosts_dir) },
+        { "registry-auth-file", FLAG_PATH, AT(auth_file) },
+        { "image-credential-provider-config", FLAG_PATH, AT(provider_config) },
+        { "image-credential-provider-bin-dir", FLAG_PATH, AT(provider_bin_dir) },
+        { "seccomp-dir", FLAG_PATH, AT(seccomp_dir) },
+        { "cni-conf-dir", FLAG_PATH, AT(cni_conf_dir) },
+        { "cni-bin-dir", FLAG_PATH, AT(cni_bin_dir) },
+        { "read-only-port", FLAG_NUMBER, AT(read_only_port) },
+        { "max-pods", FLAG_NUMBER, AT(max_pods) },
+        { "eviction-hard", FLAG_EVICTION, EVICTION_HARD },
+        { "eviction-soft", FLAG_EVICTION, EVICTION_SOFT },
+        { "eviction-soft-grace-period", FLAG_EVICTION, EVICTION_SOFT_GRACE },
+        { "eviction-minimum-reclaim", FLAG_EVICTION, EVICTION_MINIMUM_RECLAIM },
+        { "eviction-pressure-transition-period", FLAG_DURATION, AT(eviction.transition_ms) },
+        { "eviction-max-pod-grace-period", FLAG_SIGNED, AT(eviction.max_pod_grace) },
+        { "image-gc-high-threshold", FLAG_NUMBER, AT(eviction.image_high_percent) },
+        { "image-gc-low-threshold", FLAG_NUMBER, AT(eviction.image_low_percent) },
+        { "minimum-image-ttl-duration", FLAG_DURATION, AT(eviction.image_min_age_ms) },
+        { "system-reserved", FLAG_EVICTION, EVICTION_SYSTEM_RESERVED },
+        { "kube-reserved", FLAG_EVICTION, EVICTION_KUBE_RESERVED },
+        { "runtime-only", FLAG_BOOL, AT(runtime_only) },
+        { "log-level", FLAG_LEVEL, AT(log_level) },
+        { "v", FLAG_VERBOSITY, AT(log_level) },
+        { "version", FLAG_BOOL, AT(show_version) },
+        { "help", FLAG_BOOL, AT(show_help) },
+};
+
+static const char help_text[] =
+        "usage: nacelle-agent [--FLAG VALUE | --FLAG=VALUE]...\n"
+        "Runs the pods of a watched directory, and serves CRI v1 on a Unix socket.\n"
+        "\n"
+        "  --pod-manifest-path DIR   watched directory, a pod a file (/etc/nacelle/manifests)\n"
+        "  --root-dir DIR            images, containers, volumes (/var/lib/nacelle)\n"
+        "  --run-dir DIR             sockets, network namespaces; a tmpfs (/run/nacelle)\n"
+        "  --container-runtime-endpoint unix://PATH\n"
+        "                            where CRI is served (unix://RUN-DIR/nacelle.sock)\n"
+        "  --config FILE             a KubeletConfiguration; flags outrank it\n"
+        "  --runtime-only            serve CRI, run no pods of our own\n"
+        "  --node-ip IP              the node's address (the default route's)\n"
+        "  --hostname-override NAME  the node's name (the host's)\n"
+        "  --pod-cidr CIDR[,CIDR]    pods' addresses (" OPTIONS_POD_CIDR ")\n"
+        "  --bridge NAME             the pods' bridge (nacelle0)\n"
+        "  --cgroup-root PATH        cgroup of all pods (/nacelle)\n"
+        "  --pod-logs-dir DIR        containers' logs (/var/log/pods)\n"
+        "  --cluster-domain NAME     search domain of pods with dnsPolicy ClusterFirst\n"
+        "  --resolv-conf FILE        the node's resolver configuration (/etc/resolv.conf)\n"
+        "  --runtimes NAME=PATH,...  other OCI runtimes, as handlers of RuntimeClasses\n"
+        "  --allowed-unsafe-sysctls NAME,PREFIX*,...\n"
+        "                            sysctls that pods may set beside the safe ones\n"
+        "  --registries FILE         mirrors and credentials, as k3s' registries.yaml\n"
+        "  --registry-hosts-dir DIR  mirrors and certificates, as containerd's hosts.toml\n"
+        "  --registry-auth-file FILE credentials, as docker's config.json\n"
+        "  --image-credential-provider-config FILE\n"
+        "                            programs that give credentials, as kubelet's\n"
+        "  --image-credential-provider-bin-dir DIR\n"
+        "                            where those programs are\n"
+        "  --seccomp-dir DIR         Localhost seccomp profiles (ROOT-DIR/seccomp)\n"
+        "  --cni-conf-dir DIR        CNI configurations (/etc/cni/net.d)\n"
+        "  --cni-bin-dir DIR         CNI plugins (/opt/cni/bin)\n"
+        "  --libexec-dir DIR         where nacelle-shim is (beside the agent, or its libexec)\n"
+        "  --max-pods N              pods at most (250)\n"
+        "  --read-only-port PORT     RUN-DIR/kubelet.sock's /pods, /events, /node, /metrics, /healthz over TCP (off)\n"
+        "  --eviction-hard SIGNAL<AMOUNT,...\n"
+        "                            pods are evicted when less is left; signals are memory.available,\n"
+        "                            nodefs.available, nodefs.inodesFree, imagefs.available,\n"
+        "                            imagefs.inodesFree, pid.available (memory.available<100Mi,\n"
+        "                            nodefs.available<10%,nodefs.inodesFree<5%,\n"
+        "                            imagefs.available<15%,imagefs.inodesFree<5%)\n"
+        "  --eviction-soft SIGNAL<AMOUNT,...\n"
+        "                            or when it is so for longer (none)\n"
+        "  --eviction-soft-grace-period SIGNAL=DURATION,...\n"
+        "                            for how long\n"
+        "  --eviction-minimum-reclaim SIGNAL=AMOUNT,...\n"
+        "                            how much more than the threshold is freed then\n"
+        "  --eviction-pressure-transition-period DURATION\n"
+        "                            how long the node says it was under pressure (5m)\n"
+        "  --eviction-max-pod-grace-period SECONDS\n"
+        "                            for pods that a soft threshold evicts (0); -1: their own\n"
+        "  --image-gc-high-threshold PERCENT\n"
+        "                            disk usage from which unused images are deleted (85)\n"
+        "  --image-gc-low-threshold PERCENT\n"
+        "                            and down to which (80)\n"
+        "  --minimum-image-ttl-duration DURATION\n"
+        "                            images younger than that stay (2m)\n"
+        "  --system-reserved RESOURCE=AMOUNT,...\n"
+        "                            cpu, memory, ephemeral-storage and pid that pods do not get\n"
+        "                            (pid: an eighth of the host's)\n"
+        "  --kube-reserved RESOURCE=AMOUNT,...\n"
+        "                            added to it\n"
+        "  --log-level LEVEL         error, warning, info or debug (info)\n"
+        "  --v N                     kubelet's verbosity: 4 and more is debug\n"
+        "  --version, --help\n";
+
+const char *options_help(void) {
+        return help_text;
+}
+
+static int replace(char **field, const char *value) {
+        char *copy = strdup(value);
+
+        if (!copy)
+                return -ENOMEM;
+        free(*field);
+        *field = copy;
+        return 0;
+}
+
+static int set_number(const char *name, const char *value, int *ret_number, struct err **err) {
+        char *end;
+
+        errno = 0;
+        long number = strtol(value, &end, 10);
+        if (errno || end == value || *end || number < 0 || number > INT_MAX)
+                return err_set(err, EINVAL, "--%s: \"%s\" is not a number", name, value);
+        *ret_number = (int)number;
+        return 0;
+}
+
+static int set_signed(const char *name, const char *value, int *ret_number, struct err **err) {
+        char *end;
+
+        errno = 0;
+        long number = strtol(value, &end, 10);
+        if (errno || end == value || *end || number < INT_MIN || number > INT_MAX)
+                return err_set(err, EINVAL, "--%s: \"%s\" is not a number", name, value);
+        *ret_number = (int)number;
+        return 0;
+}
+
+static int set_duration(const char *name, const char *value, int64_t *ret_ms, struct err **err) {
+        int64_t ns;
+
+        if (duration_parse(value, &ns) < 0 || ns < 0)
+                return err_set(err, EINVAL, "--%s: \"%s\" is not a duration like 1m30s", name, value);
+        *ret_ms = ns / 1000000;
+        return 0;
+}
+
+static int set_level(const char *value, enum log_level *ret_level, struct err **err) {
+        static const char *const names[] = { "error", "warning", "info", "debug" };
+
+        for (size_t i = 0; i < ELEMENTS(names); i++)
+                if (strcmp(value, names[i]) == 0) {
+                        *ret_level = (enum log_level)i;
+                        return 0;
+                }
+        return err_set(err, EINVAL, "--log-level: \"%s\" is none of error, warning, info, debug", value);
+}
+
+static int set_bool(const char *name, const char *value, bool *ret_bool, struct err **err) {
+        if (!value || strcmp(value, "true") == 0)
+                *ret_bool = true;
+        else if (strcmp(value, "false") == 0)
+                *ret_bool = false;
+        else
+                return err_set(err, EINVAL, "--%s: \"%s\" is neither true nor false", name, value);
+        return 0;
+}
+
+int options_set_endpoint(char **field, const char *name, const char *value, struct err **err) {
+        const char *path = strncmp(value, "unix://", 7) == 0 ? value + 7 : value;
+
+        if (path[0] != '/')
+                return err_set(err, EINVAL, "%s: \"%s\" is not unix:// and an absolute path", name, value);
+        if (strlen(path) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+                return err_set(err, ENAMETOOLONG, "%s: \"%s\" is longer than a socket's path may be (%zu)", name, value,
+                               sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+        return replace(field, path);
+}
+
+static int set_flag(struct options *o, const struct flag *flag, const char *value, struct err **err) {
+        void *field = (char *)o + flag->offset;
+        int number, r;
+
+        switch (flag->kind) {
+        case FLAG_BOOL:
+                return set_bool(flag->name, value, field, err);
+        case FLAG_NUMBER:
+                return set_number(flag->name, value, field, err);
+        case FLAG_SIGNED:
+                return set_signed(flag->name, value, field, err);
+        case FLAG_DURATION:
+                return set_duration(flag->name, value, field, err);
+        case FLAG_EVICTION:
+                if (flag->offset == EVICTION_HARD)
+                        o->eviction.merge_defaults = false; /* that is about the file's */
+                r = eviction_settings_put_list(&o->eviction, (enum eviction_map)flag->offset, value, err);
+                return r < 0 ? err_wrap(err, "--%s", flag->name) : 0;
+        case FLAG_LEVEL:
+                return set_level(value, field, err);
+        case FLAG_VERBOSITY:
+                if ((r = set_number(flag->name, value, &number, err)) < 0)
+                        return r;
+                *(enum log_level *)field = number >= 4 ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO;
+                return 0;
+        case FLAG_ENDPOINT:
+                return options_set_endpoint(field, "--container-runtime-endpoint", value, err);
+        case FLAG_PATH:
+                if (!value[0])
+                        return err_set(err, EINVAL, "--%s: the path is empty", flag->name);
+                /* fallthrough */
+        case FLAG_TEXT:
+                return replace(field, value) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+        }
+        return 0;
+}
+
+static const struct flag *find_flag(const char *name, size_t length) {
+        for (size_t i = 0; i < ELEMENTS(flags); i++)
+                if (strlen(flags[i].name) == length && memcmp(flags[i].name, name, length) == 0)
+                        return &flags[i];
+        return NULL;
+}
+
+static int unknown(const char *name, size_t length, const char *text, struct err **err) {
+        _cleanup_free_ char *copy = strndup(name, length);
+        struct nearest nearest;
+
+        if (!copy)
+                return err_set(err, ENOMEM, "out of memory");
+        nearest = nearest_to(copy);
+        for (size_t i = 0; i < ELEMENTS(flags); i++)
+                nearest_try(&nearest, flags[i].name);
+        if (nearest.name)
+                return err_set(err, EINVAL, "unknown flag \"%s\"; did you mean --%s? See --help", text, nearest.name);
+        return err_set(err, EINVAL, "unknown flag \"%s\"; see --help", text);
+}
+
+/* Reads the flags into @o; with @only, that flag alone. */
+static int read_flags(int argc, char **argv, const char *only, struct options *o, struct err **err) {
+        for (int i = 1; i < argc; i++) {
+                const char *name = argv[i], *value = NULL;
+                int r;
+
+                if (strncmp(name, "--", 2) == 0)
+                        name += 2;
+                else if (name[0] == '-' && name[1])
+                        name += 1;
+                else
+                        return err_set(err, EINVAL, "unexpected argument \"%s\"; see --help", argv[i]);
+
+                const char *equals = strchr(name, '=');
+                size_t length = equals ? (size_t)(equals - name) : strlen(name);
+                const struct flag *flag = find_flag(name, length);
+                if (!flag && length == 1 && name[0] == 'h')
+                        flag = find_flag("help", 4);
+                if (!flag)
+                        return unknown(name, length, argv[i], err);
+                if (equals)
+                        value = equals + 1;
+                else if (flag->kind != FLAG_BOOL) {
+                        if (i + 1 >= argc)
+                                return err_set(err, EINVAL, "--%s wants a value; see --help", flag->name);
+                        value = argv[++i];
+                }
+                if (only && strcmp(only, flag->name) != 0)
+                        continue;
+                if ((r = set_flag(o, flag, value, err)) < 0)
+                        return r;
+        }
+        return 0;
+}
+
+static char *host_name(void) {
+        char name[HOST_NAME_MAX + 1] = "";
+
+        if (gethostname(name, sizeof(name) - 1) < 0 || !name[0])
+                return NULL;
+        for (char *p = name; *p; p++)
+                *p = (char)tolower((unsigned char)*p);
+        return strdup(name);
+}
+
+static int default_text(char **field, const char *value) {
+        if (*field)
+                return 0;
+        return (*field = strdup(value)) ? 0 : -ENOMEM;
+}
+
+static int default_below(char **field, const char *folder, const char *name) {
+        if (*field)
+                return 0;
+        return asprintf(field, "%s/%s", folder, name) < 0 ? (*field = NULL, -ENOMEM) : 0;
+}
+
+static int fill_defaults(struct options *o, struct err **err) {
+        int r = 0;
+
+        r |= default_text(&o->root_dir, "/var/lib/nacelle");
+        r |= default_text(&o->run_dir, "/run/nacelle");
+        r |= default_text(&o->manifest_dir, "/etc/nacelle/manifests");
+        r |= default_text(&o->pod_logs_dir, "/var/log/pods");
+        r |= default_text(&o->pod_cidr, OPTIONS_POD_CIDR);
+        r |= default_text(&o->bridge, "nacelle0");
+        r |= default_text(&o->cgroup_root, "/nacelle");
+        r |= default_text(&o->resolv_conf, "/etc/resolv.conf");
+        r |= default_text(&o->read_only_address, "127.0.0.1");
+        r |= default_text(&o->cni_conf_dir, "/etc/cni/net.d");
+        r |= default_text(&o->cni_bin_dir, "/opt/cni/bin");
+        if (r)
+                return err_set(err, ENOMEM, "out of memory");
+        if (default_below(&o->socket, o->run_dir, "nacelle.sock") < 0 ||
+            default_below(&o->seccomp_dir, o->root_dir, "seccomp") < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        if (!o->node_name && !(o->node_name = host_name()))
+                return err_set(err, ENOENT, "the host has no name; use --hostname-override");
+        return 0;
+}
+
+static int check_absolute(const char *flag, const char *path, struct err **err) {
+        if (path && path[0] != '/')
+                return err_set(err, EINVAL, "--%s: \"%s\" is not an absolute path", flag, path);
+        return 0;
+}
+
+static int check_node_name(const char *name, struct err **err) {
+        size_t length = strlen(name);
+
+        if (length == 0 || length > 253 || strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-.") != length ||
+            !isalnum((unsigned char)name[0]) || !isalnum((unsigned char)name[length - 1]))
+                return err_set(err, EINVAL, "--hostname-override: \"%s\" is not a lowercase RFC 1123 subdomain", name);
+        return 0;
+}
+
+static int check_cidr(const char *text, struct err **err) {
+        _cleanup_free_ char *copy = strdup(text);
+        char *rest = copy, *one;
+        unsigned char address[16];
+
+        if (!copy)
+                return err_set(err, ENOMEM, "out of memory");
+        while ((one = strsep(&rest, ","))) {
+                char *slash = strchr(one, '/'), *end = NULL;
+                int family = strchr(one, ':') ? AF_INET6 : AF_INET;
+
+                if (slash)
+                        *slash = '\0';
+                long bits = slash && slash[1] ? strtol(slash + 1, &end, 10) : -1;
+                if (inet_pton(family, one, address) != 1 || !end || *end || bits < 1 ||
+                    bits > (family == AF_INET ? 30 : 126))
+                        return err_set(err, EINVAL, "--pod-cidr: \"%s\" is not a network like " OPTIONS_POD_CIDR, text);
+        }
+        return 0;
+}
+
+/* A cgroup below the root of the tree: "/", "." and ".." in it would reach the host's own. */
+static int check_cgroup_root(const char *path, struct err **err) {
+        if (path[0] != '/' || strstr(path, "/../") || strstr(path, "/./") || strstr(path, "//"))
+                return err_set(err, EINVAL, "--cgroup-root: \"%s\" is not a cgroup's path like /nacelle", path);
+        return 0;
+}
+
+static int check(const struct options *o, struct err **err) {
+        unsigned char address[16];
+        int r;
+
+        if ((r = check_absolute("root-dir", o->root_dir, err)) < 0 ||
+            (r = check_absolute("run-dir", o->run_dir, err)) < 0 ||
+            (r = check_absolute("libexec-dir", o->libexec_dir, err)) < 0 ||
+            (r = check_absolute("pod-manifest-path", o->manifest_dir, err)) < 0 ||
+            (r = check_absolute("image-credential-provider-bin-dir", o->provider_bin_dir, err)) < 0 ||
+            (r = check_absolute("pod-logs-dir", o->pod_logs_dir, err)) < 0 ||
+            (r = check_node_name(o->node_name, err)) < 0 || (r = check_cidr(o->pod_cidr, err)) < 0 ||
+            (r = check_cgroup_root(o->cgroup_root, err)) < 0)
+                return r;
+        if (o->node_ip && inet_pton(AF_INET, o->node_ip, address) != 1 && inet_pton(AF_INET6, o->node_ip, address) != 1)
+                return err_set(err, EINVAL, "--node-ip: \"%s\" is not an address", o->node_ip);
+        if (!o->provider_config != !o->provider_bin_dir)
+                return err_set(
+                        err, EINVAL,
+                        "--image-credential-provider-config and --image-credential-provider-bin-dir go together");
+        if (!o->bridge[0] || strlen(o->bridge) > 15 || strpbrk(o->bridge, "/ \t\n"))
+                return err_set(err, EINVAL, "--bridge: \"%s\" is not a network interface's name", o->bridge);
+        if (o->read_only_port > 65535)
+                return err_set(err, EINVAL, "--read-only-port: %d is not a port", o->read_only_port);
+        return 0;
+}
+
+int options_parse(int argc, char **argv, struct options *ret_options, struct err **err) {
+        _cleanup_(options_deinit) struct options o = {
+                .log_max_size = 10 * 1024 * 1024,
+                .log_max_files = 5,
+                .pod_pids_limit = -1,
+                .crash_back_off_max = 300,
+                .max_parallel_pulls = 4,
+                .max_pods = 250,
+                .log_level = LOG_LEVEL_INFO,
+        };
+        int r;
+
+        eviction_settings_init(&o.eviction);
+        if ((r = read_flags(argc, argv, "config", &o, err)) < 0)
+                return r;
+        if (o.config && (r = config_read(o.config, &o, err)) < 0)
+                return err_wrap(err, "%s", o.config);
+        if ((r = read_flags(argc, argv, NULL, &o, err)) < 0)
+                return r;
+        if (!o.show_help && !o.show_version &&
+            ((r = fill_defaults(&o, err)) < 0 || (r = check(&o, err)) < 0 ||
+             (r = eviction_settings_finish(&o.eviction, err)) < 0))
+                return r;
+        *ret_options = o;
+        o = (struct options){ 0 };
+        return 0;
+}
+
+void options_deinit(struct options *o) {
+        char **fields[] = {
+                &o->config,           &o->root_dir,       &o->run_dir,
+                &o->manifest_dir,     &o->pod_logs_dir,   &o->libexec_dir,
+                &o->socket,           &o->node_ip,        &o->pod_cidr,
+                &o->bridge,           &o->cgroup_root,    &o->node_name,
+                &o->cluster_domain,   &o->resolv_conf,    &o->read_only_address,
+                &o->cluster_dns[0],   &o->cluster_dns[1], &o->cluster_dns[2],
+                &o->seccomp_dir,      &o->registries,     &o->registry_hosts_dir,
+                &o->runtimes,         &o->trace_endpoint, &o->cni_conf_dir,
+                &o->cni_bin_dir,      &o->auth_file,      &o->provider_config,
+                &o->provider_bin_dir, &o->unsafe_sysctls,
+        };
+
+        for (size_t i = 0; i < ELEMENTS(fields); i++) {
+                free(*fields[i]);
+                *fields[i] = NULL;
+        }
+}

@@ -1,0 +1,94 @@
+#include "agent/node/dns_policy.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "cni/files.h"
+#include "lib/cleanup.h"
+#include "lib/files.h"
+
+struct dns_choice {
+        struct dns_config config;
+        unsigned warnings;
+};
+
+int dns_policy_choose(const struct dns_wish *wish, struct dns_choice **ret_choice, struct err **err) {
+        _cleanup_dns_config_ struct dns_config node = { 0 };
+        _cleanup_free_ char *text = NULL;
+        struct dns_choice *choice;
+        size_t size = 0;
+        int r;
+
+        _Static_assert(sizeof(struct dns_option) == sizeof(struct dns_option_pair), "one layout");
+        struct dns_request request = {
+                .host_network = wish->host_network,
+                .pod_namespace = wish->pod_namespace,
+                .servers = wish->servers,
+                .searches = wish->searches,
+                .options = (const struct dns_option *)wish->options,
+                .n_options = wish->n_options,
+                .cluster_servers = wish->cluster_servers,
+                .cluster_domain = wish->cluster_domain,
+        };
+        if ((r = dns_policy_parse(wish->policy, &request.policy, err)) < 0)
+                return r;
+        if (wish->resolv_conf && wish->resolv_conf[0]) {
+                if ((r = files_read(wish->resolv_conf, RESOLV_CONF_MAX, &text, &size, err)) < 0 ||
+                    (r = resolv_conf_parse(text, size, &node, err)) < 0)
+                        return r;
+                request.node = &node;
+        }
+        if (!(choice = calloc(1, sizeof(*choice))))
+                return err_set(err, ENOMEM, "out of memory");
+        if ((r = dns_form(&request, &choice->config, &choice->warnings, err)) < 0) {
+                free(choice);
+                return r;
+        }
+        *ret_choice = choice;
+        return 0;
+}
+
+void dns_choice_free(struct dns_choice *choice) {
+        if (choice)
+                dns_config_clear(&choice->config);
+        free(choice);
+}
+
+void dns_choice_lists(const struct dns_choice *choice, char ***ret_servers, size_t *ret_n_servers, char ***ret_searches,
+                      size_t *ret_n_searches, char ***ret_options, size_t *ret_n_options) {
+        *ret_servers = choice->config.servers.items;
+        *ret_n_servers = choice->config.servers.n;
+        *ret_searches = choice->config.searches.items;
+        *ret_n_searches = choice->config.searches.n;
+        *ret_options = choice->config.options.items;
+        *ret_n_options = choice->config.options.n;
+}
+
+const char *dns_choice_warning(const struct dns_choice *choice) {
+        if (choice->warnings & DNS_SERVERS_CUT)
+                return "Nameserver limits were exceeded, some nameservers have been omitted";
+        if (choice->warnings & DNS_SEARCHES_CUT)
+                return "Search Line limits were exceeded, some search paths have been omitted";
+        return NULL;
+}
+
+int dns_policy_hosts(bool host_network, const char *const *ips, const char *hostname, const char *domain,
+                     const struct hosts_alias_pair *aliases, size_t n_aliases, char **ret_text, struct err **err) {
+        _cleanup_free_ char *node = NULL;
+
+        _Static_assert(sizeof(struct hosts_alias) == sizeof(struct hosts_alias_pair), "one layout");
+        if (host_network && files_read("/etc/hosts", RESOLV_CONF_MAX, &node, NULL, NULL) < 0)
+                node = NULL;
+
+        static const char *const nobody[] = { NULL };
+        struct hosts_options options = {
+                .node_hosts = node,
+                .ips = ips ? ips : nobody,
+                .hostname = hostname,
+                .domain = domain,
+                .aliases = (const struct hosts_alias *)aliases,
+                .n_aliases = n_aliases,
+        };
+        *ret_text = hosts_format(&options);
+        return *ret_text ? 0 : err_set(err, ENOMEM, "out of memory");
+}

@@ -1,0 +1,171 @@
+#include "agent/node/events.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/json_writer.h"
+#include "lib/log.h"
+
+struct event {
+        char *namespace_, *name, *uid, *field, *text;
+        const char *kind, *reason;
+        int64_t first, last; /* seconds since 1970 */
+        uint32_t count;
+        bool warning;
+};
+
+struct events {
+        char *node_name;
+        uint64_t added; /* rows ever: the next goes to added % EVENTS_MAX */
+        struct event rows[EVENTS_MAX];
+};
+
+struct events *events_new(const char *node_name) {
+        struct events *events = calloc(1, sizeof(*events));
+
+        if (events && !(events->node_name = strdup(node_name))) {
+                free(events);
+                return NULL;
+        }
+        return events;
+}
+
+static void clear(struct event *e) {
+        free(e->namespace_);
+        free(e->name);
+        free(e->uid);
+        free(e->field);
+        free(e->text);
+        *e = (struct event){ 0 };
+}
+
+void events_free(struct events *events) {
+        if (!events)
+                return;
+        for (size_t i = 0; i < EVENTS_MAX; i++)
+                clear(&events->rows[i]);
+        free(events->node_name);
+        free(events);
+}
+
+static bool same_text(const char *a, const char *b) {
+        return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static struct event *find(struct events *events, const struct event_object *o, const char *field, const char *reason,
+                          const char *text) {
+        for (size_t i = 0; i < EVENTS_MAX; i++) {
+                struct event *e = &events->rows[i];
+
+                if (e->reason && strcmp(e->reason, reason) == 0 && same_text(e->uid, o->uid) &&
+                    same_text(e->field, field) && same_text(e->text, text))
+                        return e;
+        }
+        return NULL;
+}
+
+void events_add(struct events *events, const struct event_object *o, bool warning, const char *reason,
+                const char *format, ...) {
+        char text[EVENT_TEXT_MAX], field[320] = "";
+        struct event *e;
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        if (o->container)
+                snprintf(field, sizeof(field), "spec.%s{%s}", o->init ? "initContainers" : "containers", o->container);
+
+        e = find(events, o, field, reason, text);
+        if (e) {
+                e->last = time(NULL);
+                e->count++;
+                return;
+        }
+        if (o->kind)
+                log_write(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "%s %s: %s: %s", o->kind, o->name, reason,
+                          text);
+        else
+                log_write(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "pod %s/%s%s%s: %s: %s", o->namespace_, o->name,
+                          o->container ? ": container " : "", o->container ? o->container : "", reason, text);
+        e = &events->rows[events->added++ % EVENTS_MAX];
+        clear(e);
+        *e = (struct event){
+                .namespace_ = strdup(o->namespace_),
+                .name = strdup(o->name),
+                .uid = strdup(o->uid),
+                .field = strdup(field),
+                .text = strdup(text),
+                .kind = o->kind ?: "Pod",
+                .reason = reason,
+                .first = time(NULL),
+                .last = time(NULL),
+                .count = 1,
+                .warning = warning,
+        };
+}
+
+static void add_time(struct json_writer *w, const char *key, int64_t seconds) {
+        time_t t = (time_t)seconds;
+        char text[32];
+        struct tm tm;
+
+        gmtime_r(&t, &tm);
+        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
+        json_add_string(w, key, text);
+}
+
+static void write_event(const struct events *events, const struct event *e, uint64_t number, struct json_writer *w) {
+        char name[320];
+
+        snprintf(name, sizeof(name), "%s.%016llx", e->name ? e->name : "", (unsigned long long)number);
+        json_begin_map(w);
+        json_key(w, "metadata");
+        json_begin_map(w);
+        json_add_string(w, "name", name);
+        json_add_string(w, "namespace", e->namespace_ && *e->namespace_ ? e->namespace_ : "default");
+        add_time(w, "creationTimestamp", e->first);
+        json_end_map(w);
+        json_key(w, "involvedObject");
+        json_begin_map(w);
+        json_add_string(w, "kind", e->kind);
+        if (e->namespace_ && *e->namespace_)
+                json_add_string(w, "namespace", e->namespace_);
+        json_add_string(w, "name", e->name);
+        json_add_string(w, "uid", e->uid);
+        json_add_string(w, "apiVersion", "v1");
+        json_add_string_if(w, "fieldPath", e->field);
+        json_end_map(w);
+        json_add_string(w, "reason", e->reason);
+        json_add_string(w, "message", e->text);
+        json_key(w, "source");
+        json_begin_map(w);
+        json_add_string(w, "component", "nacelle");
+        json_add_string(w, "host", events->node_name);
+        json_end_map(w);
+        add_time(w, "firstTimestamp", e->first);
+        add_time(w, "lastTimestamp", e->last);
+        json_add_int(w, "count", e->count);
+        json_add_string(w, "type", e->warning ? "Warning" : "Normal");
+        json_end_map(w);
+}
+
+void events_write(const struct events *events, struct json_writer *w) {
+        uint64_t from = events->added > EVENTS_MAX ? events->added - EVENTS_MAX : 0;
+
+        json_begin_map(w);
+        json_add_string(w, "kind", "EventList");
+        json_add_string(w, "apiVersion", "v1");
+        json_key(w, "metadata");
+        json_begin_map(w);
+        json_end_map(w);
+        json_key(w, "items");
+        json_begin_list(w);
+        for (uint64_t i = from; i < events->added; i++)
+                write_event(events, &events->rows[i % EVENTS_MAX], i, w);
+        json_end_list(w);
+        json_end_map(w);
+}

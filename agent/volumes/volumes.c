@@ -1,0 +1,223 @@
+#include "agent/volumes/volumes.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "agent/volumes/atomic_writer.h"
+#include "agent/config/options.h"
+#include "agent/volumes/tree.h"
+#include "kube/resources.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+
+/* -- hostPath ---------------------------------------------------------------------------------------------- */
+
+static const struct host_type {
+        mode_t type;
+        const char *what; /* kubelet's words */
+} host_types[] = {
+        [HOST_PATH_DIRECTORY_OR_CREATE] = { S_IFDIR, "a directory" },
+        [HOST_PATH_DIRECTORY] = { S_IFDIR, "a directory" },
+        [HOST_PATH_FILE_OR_CREATE] = { S_IFREG, "a file" },
+        [HOST_PATH_FILE] = { S_IFREG, "a file" },
+        [HOST_PATH_SOCKET] = { S_IFSOCK, "a socket file" },
+        [HOST_PATH_CHAR_DEVICE] = { S_IFCHR, "a character device" },
+        [HOST_PATH_BLOCK_DEVICE] = { S_IFBLK, "a block device" },
+};
+
+static int check_host_path(const struct pod_host_path *wanted, struct err **err) {
+        struct stat st;
+
+        if (wanted->type == HOST_PATH_UNSET)
+                return 0;
+        if (stat(wanted->path, &st) < 0) {
+                if (errno != ENOENT)
+                        return err_errno(err, errno, "hostPath type check failed: %s", wanted->path);
+                if (wanted->type == HOST_PATH_DIRECTORY_OR_CREATE)
+                        return pod_tree_make(wanted->path, 0755, err);
+                if (wanted->type == HOST_PATH_FILE_OR_CREATE) {
+                        int fd = open(wanted->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+                        if (fd < 0)
+                                return err_errno(err, errno, "cannot create the file %s", wanted->path);
+                        close(fd);
+                        return 0;
+                }
+                return err_set(err, ENOENT, "hostPath type check failed: %s does not exist", wanted->path);
+        }
+        if ((st.st_mode & S_IFMT) != host_types[wanted->type].type)
+                return err_set(err, EINVAL, "hostPath type check failed: %s is not %s", wanted->path,
+                               host_types[wanted->type].what);
+        return 0;
+}
+
+/* -- emptyDir ---------------------------------------------------------------------------------------------- */
+
+static bool is_mounted(const char *path) {
+        struct stat st, above;
+        _cleanup_free_ char *parent = NULL;
+
+        return asprintf(&parent, "%s/..", path) > 0 && stat(path, &st) == 0 && stat(parent, &above) == 0 &&
+               st.st_dev != above.st_dev;
+}
+
+/* A tmpfs counts against the pod's memory: its size is the limit given, or the pod's, or the node's. */
+static int64_t tmpfs_size(const struct pod_files *files, const struct pod_empty_dir *wanted) {
+        int64_t size = files->node_memory, given = quantity_units(wanted->size_limit);
+        struct quantity limit;
+
+        if (pod_limit(files->pod, "memory", &limit) && quantity_units(limit) < size)
+                size = quantity_units(limit);
+        return given > 0 && given < size ? given : size;
+}
+
+static int make_tmpfs(const struct pod_files *files, const struct pod_empty_dir *wanted, const char *path,
+                      struct err **err) {
+        char options[64];
+
+        if (is_mounted(path))
+                return 0;
+        snprintf(options, sizeof(options), "mode=0777,size=%lld", (long long)tmpfs_size(files, wanted));
+        if (mount("tmpfs", path, "tmpfs", MS_NODEV | MS_NOSUID, options) < 0)
+                return err_errno(err, errno, "cannot mount a tmpfs (%s) at %s", options, path);
+        return 0;
+}
+
+static int make_hugepages(const struct pod_files *files, const struct pod_empty_dir *wanted, const char *path,
+                          struct err **err) {
+        char options[64] = "";
+
+        if (is_mounted(path))
+                return 0;
+        if (wanted->medium[strlen("HugePages")] == '-')
+                snprintf(options, sizeof(options), "pagesize=%.*s", (int)strlen(wanted->medium + 10) - 1,
+                         wanted->medium + 10);
+        if (mount("nodev", path, "hugetlbfs", 0, options) < 0)
+                return err_errno(err, errno, "cannot mount hugetlbfs (%s) at %s", options, path);
+        return 0;
+}
+
+static int set_group(const struct pod_files *files, const char *path, struct err **err) {
+        const struct pod_security *security = files->pod->spec.security;
+
+        if (!security || !security->fs_group.set)
+                return 0;
+        return pod_tree_set_group(path, (gid_t)security->fs_group.value, false,
+                                  security->fs_group_change_policy == FS_GROUP_ON_ROOT_MISMATCH, err);
+}
+
+static int make_empty_dir(const struct pod_files *files, const struct pod_empty_dir *wanted, const char *path,
+                          struct err **err) {
+        int r = pod_tree_make(path, 0777, err);
+
+        if (r == 0 && wanted->medium && strcmp(wanted->medium, "Memory") == 0)
+                r = make_tmpfs(files, wanted, path, err);
+        else if (r == 0 && wanted->medium && strncmp(wanted->medium, "HugePages", 9) == 0)
+                r = make_hugepages(files, wanted, path, err);
+        return r < 0 ? r : set_group(files, path, err);
+}
+
+/* -- downwardAPI and projected ----------------------------------------------------------------------------- */
+
+static int downward_text(const struct pod_files *files, struct arena *arena, const struct pod_downward_file *item,
+                         const char **ret_text, struct err **err) {
+        const struct pod_container *container;
+
+        if (item->field_ref)
+                return pod_field_value(arena, files->pod, &files->facts, item->field_ref->field_path, ret_text, err);
+        if (!item->resource_field_ref)
+                return err_set(err, EINVAL, "file %s has no source", item->path);
+        container = item->resource_field_ref->container_name ?
+                            pod_find_container(files->pod, item->resource_field_ref->container_name) :
+                            NULL;
+        if (!container)
+                return err_set(err, EINVAL, "no container %s", item->resource_field_ref->container_name);
+        return pod_resource_value(arena, files->pod, container, item->resource_field_ref, &files->facts, ret_text, err);
+}
+
+/* Mode of a file: its own, or the volume's; readable for the group when there is an fsGroup. */
+static mode_t file_mode(const struct pod_files *files, const struct opt_int *own, const struct opt_int *shared) {
+        mode_t mode = own->set ? (mode_t)own->value : shared->set ? (mode_t)shared->value : POD_VOLUME_MODE_DEFAULT;
+
+        return files->pod->spec.security && files->pod->spec.security->fs_group.set ? mode | 0440 : mode;
+}
+
+static int add_downward(const struct pod_files *files, struct arena *arena, const struct pod_downward *source,
+                        const struct opt_int *mode, struct atomic_file *list, size_t *n, struct err **err) {
+        list_for_each (item, &source->items) {
+                const char *text = NULL;
+                int r;
+
+                if (*n == ATOMIC_FILES_MAX)
+                        return err_set(err, E2BIG, "more than %d files", ATOMIC_FILES_MAX);
+                if ((r = downward_text(files, arena, item, &text, err)) < 0)
+                        return r;
+                list[(*n)++] = (struct atomic_file){ .path = item->path,
+                                                     .data = text,
+                                                     .length = strlen(text),
+                                                     .mode = file_mode(files, &item->mode, mode) };
+        }
+        return 0;
+}
+
+static int make_written(const struct pod_files *files, const struct pod_volume *volume, const char *path,
+                        struct err **err) {
+        const struct pod_security *security = files->pod->spec.security;
+        gid_t gid = security && security->fs_group.set ? (gid_t)security->fs_group.value : (gid_t)-1;
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct atomic_file *list;
+        size_t n = 0;
+        int r = 0;
+
+        if (!arena || !(list = arena_alloc_array(arena, ATOMIC_FILES_MAX, sizeof(*list))))
+                return err_set(err, ENOMEM, "out of memory");
+        if (volume->downward_api)
+                r = add_downward(files, arena, volume->downward_api, &volume->downward_api->default_mode, list, &n,
+                                 err);
+        else
+                list_for_each (source, &volume->projected->sources)
+                        if (r == 0 && source->downward_api)
+                                r = add_downward(files, arena, source->downward_api, &volume->projected->default_mode,
+                                                 list, &n, err);
+        if (r == 0)
+                r = pod_tree_make(path, 0777, err);
+        return r < 0 ? r : atomic_write(path, list, n, gid, err);
+}
+
+/* -- all --------------------------------------------------------------------------------------------------- */
+
+const char *volumes_path(struct arena *arena, const char *dir, const struct pod_volume *volume) {
+        const char *plugin = volume->downward_api ? "downward-api" : volume->projected ? "projected" : "empty-dir";
+
+        if (volume->host_path)
+                return volume->host_path->path;
+        return arena_printf(arena, "%s/volumes/kubernetes.io~%s/%s", dir, plugin, volume->name);
+}
+
+static int make_one(const struct pod_files *files, const struct pod_volume *volume, struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const char *path = arena ? volumes_path(arena, files->dir, volume) : NULL;
+
+        if (!path)
+                return err_set(err, ENOMEM, "out of memory");
+        if (volume->host_path)
+                return check_host_path(volume->host_path, err);
+        if (volume->empty_dir)
+                return make_empty_dir(files, volume->empty_dir, path, err);
+        if (volume->downward_api || volume->projected)
+                return make_written(files, volume, path, err);
+        if (volume->image)
+                return 0; /* cri mounts it */
+        return err_set(err, EOPNOTSUPP, "nothing here mounts volumes of type %s", volume->other.name ?: "unknown");
+}
+
+int volumes_make(const struct pod_files *files, struct err **err) {
+        list_for_each (volume, &files->pod->spec.volumes)
+                if (make_one(files, volume, err) < 0)
+                        return err_wrap(err, "MountVolume.SetUp failed for volume \"%s\" ", volume->name);
+        return 0;
+}

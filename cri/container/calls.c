@@ -1,0 +1,431 @@
+/* StartContainer, StopContainer, RemoveContainer, UpdateContainerResources, ReopenContainerLog. */
+#include <signal.h>
+#include <string.h>
+
+#include "cgroups/cgroup.h"
+#include "cri/call/call.h"
+#include "cri/state/emit.h"
+#include "cri/state/exits.h"
+#include "cri/call/handler.h"
+#include "cri/call/handlers.h"
+#include "cri/state/record.h"
+#include "cri/container/resources.h"
+#include "cri/sandbox/sandbox.h"
+#include "cri/container/spec.h"
+#include "cri/state/sync.h"
+#include "cri/container/writable.h"
+#include "lib/log.h"
+
+/* Shims that may die under one start. */
+#define START_ATTEMPTS_MAX 10
+
+/* Making a container takes about 200 KiB of the kernel's memory. */
+#define SMALL_MEMORY (2 << 20)
+
+#define STOP_SECONDS_MAX (10 * 365 * 24 * 3600ll)
+
+/* How long after SIGKILL StopContainer and RemoveContainer wait before they say that it does not work. */
+#define KILL_SECONDS 120
+
+/* A signal that found no shim (another is being started) is tried again after this. */
+#define SIGNAL_RETRY_MS 200
+#define SIGNAL_RETRIES_MAX (KILL_SECONDS * 1000 / SIGNAL_RETRY_MS)
+
+static const char *const state_names[] = { "CONTAINER_CREATED", "CONTAINER_RUNNING", "CONTAINER_EXITED",
+                                           "CONTAINER_UNKNOWN" };
+
+/* What the container sees at /sys/fs/cgroup: its own cgroup. */
+static int show_cgroup(struct cri_container *container, struct arena *arena, struct container_spec *spec,
+                       struct err **err) {
+        struct cgroup_mount *mounts = arena_alloc_array(arena, CGROUP_HIERARCHIES_MAX, sizeof(*mounts));
+
+        if (!mounts)
+                return err_errno(err, ENOMEM, "container %s", container->id);
+        spec->cgroup_mounts = mounts;
+        return cgroup_mounts(container->sandbox->cri->cgroups, container->cgroup, mounts, &spec->n_cgroup_mounts, err);
+}
+
+/* The cgroup with its limits and devices, opened for the process to be. */
+static int start_cgroup(struct cri_container *container, struct arena *arena, struct container_spec *spec,
+                        struct cgroup_join *ret_join, struct err **err) {
+        struct cri *cri = container->sandbox->cri;
+        struct cgroup_limits limits = { 0 };
+        struct cgroup_device *rules;
+        size_t n_rules;
+        int r;
+
+        r = spec_fill_devices(container, arena, spec, &rules, &n_rules, err);
+        if (r >= 0 && container->resources)
+                r = resources_to_limits(arena, container->resources, &limits, err);
+        if (r >= 0)
+                r = cgroup_create(cri->cgroups, container->cgroup, err);
+        if (r >= 0 && container->resources)
+                r = cgroup_apply(cri->cgroups, container->cgroup, &limits, err);
+        if (r >= 0)
+                r = cgroup_set_devices(cri->cgroups, container->cgroup, rules, n_rules, err);
+        if (r >= 0)
+                r = show_cgroup(container, arena, spec, err);
+        if (r >= 0)
+                r = handler_fill(container, arena, rules, n_rules, spec, err);
+        if (r >= 0)
+                r = cgroup_join_open(cri->cgroups, container->cgroup, ret_join, err);
+        return r;
+}
+
+struct start {
+        struct container_state state; /* first */
+        pid_t shim_pid;               /* that was there when it began */
+        unsigned attempts;
+};
+
+/* Memory is charged to a container from its execve() on where that costs nothing; moving a process within cgroup2 takes
+ * the kernel milliseconds, which only a limit is worth that making a container would eat up. */
+static int late_cgroup(const struct cri_container *container, const struct cgroup_join *join) {
+        int64_t limit = container->resources ? container->resources->memory_limit_in_bytes : 0;
+
+        if (join->memory >= 0)
+                return join->memory;
+        return join->n_tasks == 0 && limit > 0 && limit < SMALL_MEMORY ? 0 : -1;
+}
+
+static int start_work(struct cri_call *call, struct err **err) {
+        struct cri_container *container = call->container;
+        struct container_state *state = &((struct start *)call->state)->state;
+        struct cgroup_join join = CGROUP_JOIN_NONE;
+        struct container_spec spec;
+        struct container_io io;
+        char *dir = record_dir(call->cri, call->arena, RECORD_CONTAINER, container->id);
+        int r;
+
+        r = dir ? writable_renew(call->sandbox, call->arena, dir, err) : err_set(err, ENOMEM, "out of memory");
+        if (r < 0)
+                return r;
+        r = spec_fill(container, call->arena, &spec, err);
+        if (r >= 0)
+                r = spec_fill_io(container, call->arena, &io, err);
+        if (r >= 0)
+                r = SPAN_STEP(call->span, "cgroup_create", start_cgroup(container, call->arena, &spec, &join, err),
+                              err);
+        if (r >= 0) {
+                spec.cgroup_fd = join.dir_fd;
+                spec.cgroup_procs_fds = join.tasks;
+                spec.n_cgroup_procs_fds = join.n_tasks;
+                spec.late_cgroup = late_cgroup(container, &join);
+                r = SPAN_STEP(
+                        call->span, "container_start",
+                        container_start(call->cri->runtime, call->sandbox->id, container->id, &spec, &io, state, err),
+                        err);
+        }
+        cgroup_join_close(&join);
+        spec_close(&spec);
+        if (r < 0)
+                cgroup_remove(call->cri->cgroups, container->cgroup, NULL);
+        return r;
+}
+
+static void start_turn(struct cri_call *call);
+
+static void start_done(struct cri_call *call) {
+        container_started(call->container, call->state);
+        sandbox_start_ended(call->sandbox);
+        call_reply_empty(call);
+}
+
+/* What a shim that died had made of the container is gone with its cgroup: the next shim begins anew. */
+static void start_failed(struct cri_call *call) {
+        struct start *start = call->state;
+
+        if (call->result == -RUNTIME_NO_SHIM && ++start->attempts < START_ATTEMPTS_MAX && call->sandbox->ready) {
+                call->container->phase = PHASE_CREATED;
+                call->err = err_free(call->err);
+                sandbox_start_ended(call->sandbox);
+                sandbox_await_shim(call, start->shim_pid, start_turn);
+                return;
+        }
+        container_start_failed(call->container, call->err);
+        sandbox_start_ended(call->sandbox);
+        call_fail(call);
+}
+
+static void start_turn(struct cri_call *call) {
+        struct start *start = call->state;
+        struct cri_container *container = call->container;
+
+        if (container->removed || container->phase != PHASE_CREATED) {
+                call_refuse(call, EINVAL, "container \"%s\" is in %s state", container->id,
+                            state_names[container_state(container)]);
+                return;
+        }
+        if (!call->sandbox->ready) {
+                call_refuse(call, EINVAL, "sandbox container \"%s\" is not running", call->sandbox->id);
+                return;
+        }
+        if (call->sandbox->recovery) {
+                sandbox_await_shim(call, 0, start_turn);
+                return;
+        }
+        if (!start && !(call->state = start = call_alloc(call, sizeof(*start))))
+                return;
+        start->shim_pid = call->sandbox->shim_pid;
+        call->sandbox->starting = true;
+        container->phase = PHASE_STARTING;
+        call->failed = start_failed;
+        call_run(call, start_work, start_done);
+}
+
+void handle_start_container(struct cri_call *call) {
+        const Cri__StartContainerRequest *request = (const Cri__StartContainerRequest *)call->request;
+
+        if (call_find_container(call, request->container_id))
+                call_take_turn(call, start_turn);
+}
+
+/* Ending a container: a signal, the grace, SIGKILL. Nothing waits on a thread, and others may use the sandbox
+ * meanwhile. */
+struct end {
+        struct cri_waiter waiter; /* first */
+        struct cri_call *call;
+        uv_timer_t timer;
+        int64_t grace; /* seconds left before SIGKILL */
+        int signal;
+        bool killed; /* SIGKILL was sent */
+        bool ended;  /* while a signal is on its way */
+        bool sending;
+        bool missed; /* there was no shim to send it, or no way to reach it: to be tried again */
+        unsigned retries;
+        void (*then)(struct cri_call *call);
+};
+
+static void end_timer_closed(uv_handle_t *handle) {
+        struct end *end = handle->data;
+
+        end->then(end->call);
+}
+
+static void end_finish(struct end *end) {
+        uv_timer_stop(&end->timer);
+        uv_close((uv_handle_t *)&end->timer, end_timer_closed);
+}
+
+static void end_came(struct cri_waiter *waiter) {
+        struct end *end = (struct end *)waiter;
+
+        end->ended = true;
+        if (!end->sending)
+                end_finish(end);
+}
+
+static int end_signal(struct cri_call *call, struct err **err) {
+        struct end *end = call->state;
+        int r = container_kill(call->cri->runtime, call->sandbox->id, call->container->id, end->signal, err);
+
+        end->missed = r == -ENOENT || r == -RUNTIME_NO_SHIM;
+        return r == -ESRCH || end->missed ? 0 : r; /* gone already: the end comes by itself */
+}
+
+static void end_send(struct cri_call *call, int signal);
+
+static void end_timeout(uv_timer_t *timer) {
+        struct end *end = timer->data;
+
+        if (end->missed && end->retries++ < SIGNAL_RETRIES_MAX) {
+                end_send(end->call, end->signal);
+                return;
+        }
+        if (!end->killed) {
+                end->killed = true;
+                end_send(end->call, SIGKILL);
+                return;
+        }
+        container_unwait(end->call->container, &end->waiter);
+        err_set(&end->call->err, ETIMEDOUT, "container \"%s\" did not end within %d s of SIGKILL",
+                end->call->container->id, KILL_SECONDS);
+        end->then = call_fail;
+        end_finish(end);
+}
+
+static void end_sent(struct cri_call *call) {
+        struct end *end = call->state;
+
+        end->sending = false;
+        call->err = err_free(call->err);
+        if (end->ended)
+                end_finish(end);
+        else
+                uv_timer_start(
+                        &end->timer, end_timeout,
+                        end->missed ? SIGNAL_RETRY_MS : (uint64_t)(end->killed ? KILL_SECONDS : end->grace) * 1000, 0);
+}
+
+static void end_not_sent(struct cri_call *call) {
+        log_warning("container %s: %s", call->container->id, err_text(call->err));
+        ((struct end *)call->state)->missed = true;
+        end_sent(call);
+}
+
+static void end_send(struct cri_call *call, int signal) {
+        struct end *end = call->state;
+
+        end->signal = signal;
+        end->sending = true;
+        call->failed = end_not_sent;
+        call_run(call, end_signal, end_sent);
+}
+
+/* Ends call->container within @grace seconds and goes on with @then; at once when it does not run. */
+static void end_begin(struct cri_call *call, int64_t grace, void (*then)(struct cri_call *call)) {
+        struct end *end = call_alloc(call, sizeof(*end));
+
+        if (!end)
+                return;
+        call->state = end;
+        *end = (struct end){ .waiter.ended = end_came, .call = call, .grace = grace, .then = then };
+        if (!container_wait(call->container, &end->waiter)) {
+                then(call);
+                return;
+        }
+        uv_timer_init(call->cri->loop, &end->timer);
+        end->timer.data = end;
+        end->killed = grace <= 0;
+        end_send(call, end->killed ? SIGKILL : call->container->record->stop_signal);
+}
+
+static void stop_turn(struct cri_call *call) {
+        const Cri__StopContainerRequest *request = (const Cri__StopContainerRequest *)call->request;
+        int64_t grace = request->timeout > STOP_SECONDS_MAX ? STOP_SECONDS_MAX : request->timeout;
+
+        call_give_turn(call);
+        end_begin(call, grace, call_reply_empty);
+}
+
+void handle_stop_container(struct cri_call *call) {
+        const Cri__StopContainerRequest *request = (const Cri__StopContainerRequest *)call->request;
+        struct cri_container *container;
+
+        if (container_find(call->cri, request->container_id, &container, NULL) == -ENOENT)
+                call_reply_empty(call);
+        else if (call_find_container(call, request->container_id))
+                call_take_turn(call, stop_turn);
+}
+
+static int remove_work(struct cri_call *call, struct err **err) {
+        struct cri_container *container = call->container;
+        struct cri *cri = call->cri;
+        int r = 0;
+
+        if (call->sandbox->ready)
+                r = SPAN_STEP(call->span, "container_delete",
+                              container_delete(cri->runtime, call->sandbox->id, container->id, err), err);
+        if (r >= 0)
+                r = SPAN_STEP(call->span, "cgroup_remove", cgroup_remove(cri->cgroups, container->cgroup, err), err);
+        if (r >= 0)
+                r = record_remove(cri, RECORD_CONTAINER, container->id, err);
+        return r;
+}
+
+static void remove_done(struct cri_call *call) {
+        container_remove(call->container);
+        emit_container(call->container, CRI_EVENT_CONTAINER_DELETED);
+        call_reply_empty(call);
+}
+
+static void remove_ended(struct cri_call *call) {
+        call->failed = NULL;
+        call_run(call, remove_work, remove_done);
+}
+
+static void remove_turn(struct cri_call *call) {
+        if (call->container->removed)
+                call_reply_empty(call);
+        else
+                end_begin(call, 0, remove_ended);
+}
+
+void handle_remove_container(struct cri_call *call) {
+        const Cri__RemoveContainerRequest *request = (const Cri__RemoveContainerRequest *)call->request;
+        struct cri_container *container;
+
+        if (container_find(call->cri, request->container_id, &container, NULL) == -ENOENT)
+                call_reply_empty(call);
+        else if (call_find_container(call, request->container_id))
+                call_take_turn(call, remove_turn);
+}
+
+static int update_work(struct cri_call *call, struct err **err) {
+        struct cri_container *container = call->container;
+        const Cri__LinuxContainerResources *merged = call->state;
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct cgroup_limits limits;
+        Record__Container *record;
+        int r = 0;
+
+        if (!arena || !(record = record_of_container(arena, container)) ||
+            pack_into(arena, &merged->base, &record->resources) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        r = resources_to_limits(arena, merged, &limits, err);
+        if (r >= 0 && container->phase == PHASE_RUNNING)
+                r = cgroup_update(call->cri->cgroups, container->cgroup, &limits, err);
+        if (r >= 0)
+                r = record_write(call->cri, RECORD_CONTAINER, container->id, &record->base, err);
+        return r;
+}
+
+static void update_done(struct cri_call *call) {
+        const Cri__LinuxContainerResources *merged = call->state;
+        struct cri_container *container = call->container;
+        struct arena *arena = arena_new();
+        Cri__LinuxContainerResources *kept = arena ? message_copy(arena, &merged->base) : NULL;
+
+        if (kept) {
+                arena_free(container->resources_arena);
+                container->resources_arena = arena;
+                container->resources = kept;
+        } else
+                arena_free(arena);
+        sync_later(call->cri, RECORD_CONTAINER, call->container->id);
+        call_reply_empty(call);
+}
+
+static void update_turn(struct cri_call *call) {
+        const Cri__UpdateContainerResourcesRequest *request =
+                (const Cri__UpdateContainerResourcesRequest *)call->request;
+
+        if (call->container->removed || call->container->phase == PHASE_EXITED) {
+                call_refuse(call, EINVAL, "container \"%s\" is in %s state", call->container->id,
+                            state_names[container_state(call->container)]);
+                return;
+        }
+        if (!request->linux) {
+                call_reply_empty(call);
+                return;
+        }
+        call->state = resources_merge(call->arena, call->container->resources, request->linux);
+        if (!call->state)
+                call_refuse(call, ENOMEM, "out of memory");
+        else
+                call_run(call, update_work, update_done);
+}
+
+void handle_update_container_resources(struct cri_call *call) {
+        const Cri__UpdateContainerResourcesRequest *request =
+                (const Cri__UpdateContainerResourcesRequest *)call->request;
+
+        if (call_find_container(call, request->container_id))
+                call_take_turn(call, update_turn);
+}
+
+static int reopen_work(struct cri_call *call, struct err **err) {
+        return container_reopen_log(call->cri->runtime, call->sandbox->id, call->container->id, err);
+}
+
+void handle_reopen_container_log(struct cri_call *call) {
+        const Cri__ReopenContainerLogRequest *request = (const Cri__ReopenContainerLogRequest *)call->request;
+
+        if (!call_find_container(call, request->container_id))
+                return;
+        if (call->container->phase != PHASE_RUNNING) {
+                call_refuse(call, EINVAL, "container is not running");
+                return;
+        }
+        call_run(call, reopen_work, call_reply_empty);
+}

@@ -1,0 +1,139 @@
+/* Making and unmaking of a sandbox: what blocks. */
+#include <limits.h>
+#include <string.h>
+
+#include "cgroups/cgroup.h"
+#include "cni/files.h"
+#include "cri/state/record.h"
+#include "cri/sandbox/sandbox.h"
+#include "lib/files.h"
+#include "lib/log.h"
+
+#define HOSTS_MAX (1 << 20)
+
+static int write_file(const char *dir, const char *name, const char *text, struct err **err) {
+        char path[PATH_MAX];
+
+        if (!text)
+                return err_set(err, ENOMEM, "out of memory");
+        if (snprintf(path, sizeof(path), "%s/%s", dir, name) >= (int)sizeof(path))
+                return err_set(err, ENAMETOOLONG, "%s/%s: the path is too long", dir, name);
+        return files_replace(path, text, strlen(text), 0644, err);
+}
+
+static int fill_list(struct dns_list *list, char *const *texts, size_t n) {
+        for (size_t i = 0; i < n; i++)
+                if (dns_list_add(list, texts[i]) < 0)
+                        return -ENOMEM;
+        return 0;
+}
+
+/* The text of resolv.conf: what the configuration says, or the node's own when it says nothing. */
+static int resolv_conf(const Cri__DNSConfig *dns, char **ret_text, struct err **err) {
+        _cleanup_dns_config_ struct dns_config config = { 0 };
+
+        if (!dns || dns->n_servers + dns->n_searches + dns->n_options == 0) {
+                if (files_read("/etc/resolv.conf", RESOLV_CONF_MAX, ret_text, NULL, NULL) < 0)
+                        *ret_text = strdup("");
+                return *ret_text ? 0 : err_set(err, ENOMEM, "out of memory");
+        }
+        if (fill_list(&config.servers, dns->servers, dns->n_servers) < 0 ||
+            fill_list(&config.searches, dns->searches, dns->n_searches) < 0 ||
+            fill_list(&config.options, dns->options, dns->n_options) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        *ret_text = resolv_conf_format(&config);
+        return *ret_text ? 0 : err_set(err, ENOMEM, "out of memory");
+}
+
+static int make_hosts(const char *dir, const char *hostname, bool host_network, const char *const *ips,
+                      struct err **err) {
+        struct hosts_options options = { .ips = ips, .hostname = hostname };
+        _cleanup_free_ char *node = NULL, *text = NULL;
+
+        if (host_network && files_read("/etc/hosts", HOSTS_MAX, &node, NULL, NULL) < 0)
+                node = strdup("");
+        options.node_hosts = node;
+        text = hosts_format(&options);
+        return write_file(dir, "hosts", text, err);
+}
+
+int sandbox_make_files(const struct cri_sandbox *sandbox, const char *const *ips, struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        char *dir = arena ? record_run_dir(sandbox->cri, arena, sandbox->id) : NULL;
+        _cleanup_free_ char *dns = NULL, *hostname = NULL;
+        char name[HOST_NAME_MAX + 1] = "";
+        bool host = sandbox_host_network(sandbox);
+        int r;
+
+        if (!dir)
+                return err_set(err, ENOMEM, "out of memory");
+        snprintf(name, sizeof(name), "%s", sandbox->config->hostname);
+        if (host || !*name)
+                gethostname(name, sizeof(name) - 1);
+        hostname = hostname_format(name);
+        r = files_make_private(dir, err);
+        if (r >= 0)
+                r = resolv_conf(sandbox->config->dns_config, &dns, err);
+        if (r >= 0)
+                r = write_file(dir, "resolv.conf", dns, err);
+        if (r >= 0)
+                r = write_file(dir, "hostname", hostname, err);
+        if (r >= 0)
+                r = make_hosts(dir, name, host, ips, err);
+        return r;
+}
+
+/* Namespaces and shim are there; the network is what is missing. */
+static int make_network(struct cri_sandbox *sandbox, struct arena *arena, struct span *span, struct sandbox_made *made,
+                        struct err **err) {
+        struct network_request request;
+        int r;
+
+        if (sandbox_host_network(sandbox))
+                return 0;
+        r = sandbox_fill_network(sandbox, arena, &request, err);
+        if (r >= 0)
+                r = SPAN_STEP(span, "network_attach",
+                              network_attach(sandbox->cri->network, &request, &made->network, err), err);
+        return r;
+}
+
+int sandbox_make(struct cri_sandbox *sandbox, struct span *span, struct sandbox_made *ret_made, struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const char **ips = NULL;
+        struct sandbox_spec spec;
+        int r;
+
+        *ret_made = (struct sandbox_made){ 0 };
+        if (!arena)
+                return err_set(err, ENOMEM, "out of memory");
+        r = sandbox_fill_spec(sandbox, arena, &spec, err);
+        if (r >= 0)
+                r = SPAN_STEP(span, "sandbox_create",
+                              sandbox_create(sandbox->cri->runtime, sandbox->id, &spec, &ret_made->info, err), err);
+        if (r < 0)
+                return r;
+        r = make_network(sandbox, arena, span, ret_made, err);
+        if (r >= 0) {
+                ips = sandbox_ips(arena, &ret_made->network);
+                r = ips ? sandbox_make_files(sandbox, ips, err) : err_set(err, ENOMEM, "out of memory");
+        }
+        if (r < 0)
+                sandbox_unmake(sandbox, span, NULL);
+        return r;
+}
+
+int sandbox_unmake(const struct cri_sandbox *sandbox, struct span *span, struct err **err) {
+        struct cri *cri = sandbox->cri;
+        char path[SANDBOX_PATH_MAX];
+        int r = 0, q;
+
+        sandbox_netns_path(cri->runtime, sandbox->id, path);
+        if (!sandbox_host_network(sandbox))
+                r = SPAN_STEP(span, "network_detach", network_detach(cri->network, sandbox->id, path, err), err);
+        q = SPAN_STEP(span, "sandbox_delete", sandbox_delete(cri->runtime, sandbox->id, r < 0 ? NULL : err),
+                      r < 0 ? NULL : err);
+        r = r < 0 ? r : q;
+        q = record_remove_run_dir(cri, sandbox->id, r < 0 ? NULL : err);
+        return r < 0 ? r : q;
+}

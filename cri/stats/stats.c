@@ -1,0 +1,420 @@
+/* ContainerStats, PodSandboxStats and their lists. */
+#include <string.h>
+
+#include "cri/call/handlers.h"
+#include "cri/stats/measure.h"
+#include "cri/state/record.h"
+
+#define STREAM_CHUNK 200
+
+/* A value that is known; NULL, which leaves the field out, when it is not. */
+static Cri__UInt64Value *value_of(struct arena *arena, uint64_t number) {
+        Cri__UInt64Value *value =
+                number == CGROUP_UNKNOWN ? NULL : arena_message(arena, &cri__uint64_value__descriptor);
+
+        if (value)
+                value->value = number;
+        return value;
+}
+
+static Cri__PsiData *psi_data(struct arena *arena, const struct cgroup_pressure_line *line) {
+        Cri__PsiData *data = arena_message(arena, &cri__psi_data__descriptor);
+
+        if (!data)
+                return NULL;
+        data->total = line->total_us * 1000;
+        data->avg10 = line->avg10 / 100.0;
+        data->avg60 = line->avg60 / 100.0;
+        data->avg300 = line->avg300 / 100.0;
+        return data;
+}
+
+static Cri__PsiStats *psi_of(struct arena *arena, const struct cgroup_stats *stats,
+                             const struct cgroup_pressure *pressure) {
+        Cri__PsiStats *psi = stats->has_pressure ? arena_message(arena, &cri__psi_stats__descriptor) : NULL;
+
+        if (psi) {
+                psi->full = psi_data(arena, &pressure->full);
+                psi->some = psi_data(arena, &pressure->some);
+        }
+        return psi;
+}
+
+/* CPUs in use, in billionths, between the reading before and this one; the readings are kept with the object. */
+static uint64_t nano_cores(const struct cgroup_stats *stats, uint64_t *cpu_ns, uint64_t *cpu_time) {
+        uint64_t cores = 0;
+
+        if (*cpu_time && stats->time_ns > *cpu_time && stats->cpu_ns >= *cpu_ns)
+                cores = (uint64_t)((double)(stats->cpu_ns - *cpu_ns) * 1e9 / (double)(stats->time_ns - *cpu_time));
+        if (stats->time_ns > *cpu_time) {
+                *cpu_ns = stats->cpu_ns;
+                *cpu_time = stats->time_ns;
+        }
+        return cores;
+}
+
+static Cri__CpuUsage *cpu_of(struct arena *arena, const struct cgroup_stats *stats, uint64_t cores) {
+        Cri__CpuUsage *cpu = arena_message(arena, &cri__cpu_usage__descriptor);
+
+        if (!cpu)
+                return NULL;
+        cpu->timestamp = (int64_t)stats->time_ns;
+        cpu->usage_core_nano_seconds = value_of(arena, stats->cpu_ns);
+        cpu->usage_nano_cores = value_of(arena, cores);
+        cpu->psi = psi_of(arena, stats, &stats->cpu_pressure);
+        return cpu;
+}
+
+static Cri__MemoryUsage *memory_of(struct arena *arena, const struct cgroup_stats *stats) {
+        Cri__MemoryUsage *memory = arena_message(arena, &cri__memory_usage__descriptor);
+
+        if (!memory)
+                return NULL;
+        memory->timestamp = (int64_t)stats->time_ns;
+        memory->working_set_bytes = value_of(arena, stats->memory_working_set);
+        memory->available_bytes =
+                value_of(arena, stats->memory_available == CGROUP_UNKNOWN ? 0 : stats->memory_available);
+        memory->usage_bytes = value_of(arena, stats->memory_usage);
+        memory->rss_bytes = value_of(arena, stats->memory_rss);
+        memory->page_faults = value_of(arena, stats->page_faults);
+        memory->major_page_faults = value_of(arena, stats->major_page_faults);
+        memory->psi = psi_of(arena, stats, &stats->memory_pressure);
+        return memory;
+}
+
+static Cri__IoUsage *io_of(struct arena *arena, const struct cgroup_stats *stats) {
+        Cri__IoUsage *io = stats->has_pressure ? arena_message(arena, &cri__io_usage__descriptor) : NULL;
+
+        if (io) {
+                io->timestamp = (int64_t)stats->time_ns;
+                io->psi = psi_of(arena, stats, &stats->io_pressure);
+        }
+        return io;
+}
+
+static Cri__FilesystemUsage *layer_of(struct arena *arena, const struct cri_container *container) {
+        Cri__FilesystemUsage *usage = arena_message(arena, &cri__filesystem_usage__descriptor);
+
+        if (!usage || !(usage->fs_id = arena_message(arena, &cri__filesystem_identifier__descriptor)))
+                return NULL;
+        usage->timestamp = container->layer_time ? (int64_t)container->layer_time : cri_now();
+        usage->fs_id->mountpoint = record_dir(container->sandbox->cri, arena, RECORD_CONTAINER, "");
+        usage->used_bytes = value_of(arena, container->layer_bytes);
+        usage->inodes_used = value_of(arena, container->layer_inodes);
+        return usage->fs_id->mountpoint ? usage : NULL;
+}
+
+Cri__ContainerStats *stats_of_container(struct arena *arena, const struct container_measure *measure) {
+        Cri__ContainerStats *stats = arena_message(arena, &cri__container_stats__descriptor);
+        Cri__ContainerAttributes *attributes = arena_message(arena, &cri__container_attributes__descriptor);
+        struct cri_container *container = measure->container;
+        Cri__SwapUsage *swap;
+
+        if (!stats || !attributes)
+                return NULL;
+        attributes->id = (char *)(uintptr_t)container->id;
+        attributes->metadata = container->config->metadata;
+        BORROW_MAP(attributes, container->config, labels);
+        BORROW_MAP(attributes, container->config, annotations);
+        stats->attributes = attributes;
+        stats->writable_layer = layer_of(arena, container);
+        if (!measure->known || container->phase != PHASE_RUNNING)
+                return stats;
+        stats->cpu =
+                cpu_of(arena, &measure->stats, nano_cores(&measure->stats, &container->cpu_ns, &container->cpu_time));
+        stats->memory = memory_of(arena, &measure->stats);
+        stats->io = io_of(arena, &measure->stats);
+        swap = arena_message(arena, &cri__swap_usage__descriptor);
+        if (swap) {
+                swap->timestamp = (int64_t)measure->stats.time_ns;
+                swap->swap_usage_bytes = value_of(arena, measure->stats.swap_usage);
+                swap->swap_available_bytes = value_of(arena, measure->stats.swap_available);
+                stats->swap = swap;
+        }
+        return stats;
+}
+
+static Cri__NetworkInterfaceUsage *device_of(struct arena *arena, const struct net_device *device) {
+        Cri__NetworkInterfaceUsage *usage = arena_message(arena, &cri__network_interface_usage__descriptor);
+
+        if (!usage || !(usage->name = arena_strdup(arena, device->name)))
+                return NULL;
+        usage->rx_bytes = value_of(arena, device->rx_bytes);
+        usage->rx_errors = value_of(arena, device->rx_errors);
+        usage->tx_bytes = value_of(arena, device->tx_bytes);
+        usage->tx_errors = value_of(arena, device->tx_errors);
+        return usage;
+}
+
+static Cri__NetworkUsage *network_of(struct arena *arena, const struct sandbox_measure *measure) {
+        Cri__NetworkUsage *network = arena_message(arena, &cri__network_usage__descriptor);
+
+        if (!network)
+                return NULL;
+        network->timestamp = cri_now();
+        network->interfaces = arena_alloc_array(arena, measure->n_devices + 1, sizeof(*network->interfaces));
+        for (size_t i = 0; i < measure->n_devices && network->interfaces; i++) {
+                Cri__NetworkInterfaceUsage *usage = device_of(arena, &measure->devices[i]);
+
+                if (!usage)
+                        break;
+                if (strcmp(usage->name, "eth0") == 0)
+                        network->default_interface = usage;
+                else
+                        network->interfaces[network->n_interfaces++] = usage;
+        }
+        return network;
+}
+
+static Cri__LinuxPodSandboxStats *linux_of(struct arena *arena, const struct measure *measure,
+                                           const struct sandbox_measure *s) {
+        Cri__LinuxPodSandboxStats *stats = arena_message(arena, &cri__linux_pod_sandbox_stats__descriptor);
+
+        if (!stats)
+                return NULL;
+        stats->containers = arena_alloc_array(arena, s->n + 1, sizeof(*stats->containers));
+        if (!stats->containers)
+                return NULL;
+        for (size_t i = 0; i < s->n; i++) {
+                stats->containers[i] = stats_of_container(arena, &measure->containers[s->first + i]);
+                if (!stats->containers[stats->n_containers++])
+                        return NULL;
+        }
+        if (!s->known)
+                return stats;
+        stats->cpu = cpu_of(arena, &s->stats, nano_cores(&s->stats, &s->sandbox->cpu_ns, &s->sandbox->cpu_time));
+        stats->memory = memory_of(arena, &s->stats);
+        stats->io = io_of(arena, &s->stats);
+        stats->network = network_of(arena, s);
+        stats->process = arena_message(arena, &cri__process_usage__descriptor);
+        if (stats->process) {
+                stats->process->timestamp = (int64_t)s->stats.time_ns;
+                stats->process->process_count = value_of(arena, s->stats.pids);
+        }
+        return stats;
+}
+
+Cri__PodSandboxStats *stats_of_sandbox(struct arena *arena, const struct measure *measure,
+                                       const struct sandbox_measure *s) {
+        Cri__PodSandboxStats *stats = arena_message(arena, &cri__pod_sandbox_stats__descriptor);
+        Cri__PodSandboxAttributes *attributes = arena_message(arena, &cri__pod_sandbox_attributes__descriptor);
+
+        if (!stats || !attributes)
+                return NULL;
+        attributes->id = (char *)(uintptr_t)s->sandbox->id;
+        attributes->metadata = s->sandbox->config->metadata;
+        BORROW_MAP(attributes, s->sandbox->config, labels);
+        BORROW_MAP(attributes, s->sandbox->config, annotations);
+        stats->attributes = attributes;
+        stats->linux = linux_of(arena, measure, s);
+        return stats->linux ? stats : NULL;
+}
+
+static void out_of_memory(struct cri_call *call) {
+        call_refuse(call, ENOMEM, "out of memory");
+}
+
+static void container_done(struct cri_call *call) {
+        Cri__ContainerStatsResponse response = CRI__CONTAINER_STATS_RESPONSE__INIT;
+        struct measure *measure = call->state;
+
+        response.stats = stats_of_container(call->arena, &measure->containers[0]);
+        if (!response.stats) {
+                out_of_memory(call);
+                return;
+        }
+        call_reply(call, &response.base);
+}
+
+void handle_container_stats(struct cri_call *call) {
+        const Cri__ContainerStatsRequest *request = (const Cri__ContainerStatsRequest *)call->request;
+        struct measure *measure;
+
+        if (!call_find_container(call, request->container_id) || !(measure = measure_new(call)))
+                return;
+        if (measure_add_container(call, measure, call->container) < 0)
+                out_of_memory(call);
+        else
+                measure_run(call, container_done);
+}
+
+static void list_containers(struct cri_call *call, const Cri__ContainerStatsFilter *filter,
+                            void (*done)(struct cri_call *call)) {
+        struct measure *measure = measure_new(call);
+        const char *id = NULL, *sandbox_id = NULL;
+
+        if (!measure)
+                return;
+        if (filter && !text_empty(filter->id) && !(id = container_filter_id(call->cri, filter->id)))
+                id = filter->id; /* matches none */
+        if (filter && !text_empty(filter->pod_sandbox_id) &&
+            !(sandbox_id = sandbox_filter_id(call->cri, filter->pod_sandbox_id)))
+                sandbox_id = filter->pod_sandbox_id;
+        for (struct cri_container *c = call->cri->first_container; c; c = c->newer) {
+                if (c->phase != PHASE_RUNNING || (id && strcmp(id, c->id) != 0) ||
+                    (sandbox_id && strcmp(sandbox_id, c->sandbox->id) != 0))
+                        continue;
+                if (filter && !entries_match((void *const *)filter->label_selector, filter->n_label_selector,
+                                             (void *const *)c->config->labels, c->config->n_labels))
+                        continue;
+                if (measure_add_container(call, measure, c) < 0) {
+                        out_of_memory(call);
+                        return;
+                }
+        }
+        measure_run(call, done);
+}
+
+static Cri__ContainerStats **all_containers(struct cri_call *call) {
+        struct measure *measure = call->state;
+        Cri__ContainerStats **all = arena_alloc_array(call->arena, measure->n_containers + 1, sizeof(*all));
+
+        for (size_t i = 0; all && i < measure->n_containers; i++) {
+                all[i] = stats_of_container(call->arena, &measure->containers[i]);
+                if (!all[i])
+                        return NULL;
+        }
+        return all;
+}
+
+static void list_containers_done(struct cri_call *call) {
+        Cri__ListContainerStatsResponse response = CRI__LIST_CONTAINER_STATS_RESPONSE__INIT;
+        struct measure *measure = call->state;
+
+        response.stats = all_containers(call);
+        response.n_stats = measure->n_containers;
+        if (!response.stats) {
+                out_of_memory(call);
+                return;
+        }
+        call_reply(call, &response.base);
+}
+
+void handle_list_container_stats(struct cri_call *call) {
+        list_containers(call, ((const Cri__ListContainerStatsRequest *)call->request)->filter, list_containers_done);
+}
+
+static void stream_containers_done(struct cri_call *call) {
+        struct measure *measure = call->state;
+        Cri__ContainerStats **all = all_containers(call);
+
+        if (!all) {
+                out_of_memory(call);
+                return;
+        }
+        for (size_t i = 0; i < measure->n_containers; i += STREAM_CHUNK) {
+                Cri__StreamContainerStatsResponse response = CRI__STREAM_CONTAINER_STATS_RESPONSE__INIT;
+
+                response.container_stats = all + i;
+                response.n_container_stats =
+                        measure->n_containers - i < STREAM_CHUNK ? measure->n_containers - i : STREAM_CHUNK;
+                call_send(call, &response.base);
+        }
+        call_end(call);
+}
+
+void handle_stream_container_stats(struct cri_call *call) {
+        list_containers(call, ((const Cri__StreamContainerStatsRequest *)call->request)->filter,
+                        stream_containers_done);
+}
+
+static void sandbox_done(struct cri_call *call) {
+        Cri__PodSandboxStatsResponse response = CRI__POD_SANDBOX_STATS_RESPONSE__INIT;
+        struct measure *measure = call->state;
+
+        response.stats = stats_of_sandbox(call->arena, measure, &measure->sandboxes[0]);
+        if (response.stats)
+                call_reply(call, &response.base);
+        else
+                out_of_memory(call);
+}
+
+void handle_pod_sandbox_stats(struct cri_call *call) {
+        const Cri__PodSandboxStatsRequest *request = (const Cri__PodSandboxStatsRequest *)call->request;
+        struct measure *measure;
+
+        if (!call_find_sandbox(call, request->pod_sandbox_id))
+                return;
+        if (!call->sandbox->ready) {
+                call_refuse(call, EINVAL, "sandbox \"%s\" is not ready", call->sandbox->id);
+                return;
+        }
+        measure = measure_new(call);
+        if (measure && measure_add_sandbox(call, measure, call->sandbox) < 0)
+                out_of_memory(call);
+        else if (measure)
+                measure_run(call, sandbox_done);
+}
+
+static void list_sandboxes(struct cri_call *call, const Cri__PodSandboxStatsFilter *filter,
+                           void (*done)(struct cri_call *call)) {
+        struct measure *measure = measure_new(call);
+        const char *id = NULL;
+
+        if (!measure)
+                return;
+        if (filter && !text_empty(filter->id) && !(id = sandbox_filter_id(call->cri, filter->id)))
+                id = filter->id;
+        for (struct cri_sandbox *s = call->cri->first_sandbox; s; s = s->newer) {
+                if (!s->ready || s->hidden || (id && strcmp(id, s->id) != 0))
+                        continue;
+                if (filter && !entries_match((void *const *)filter->label_selector, filter->n_label_selector,
+                                             (void *const *)s->config->labels, s->config->n_labels))
+                        continue;
+                if (measure_add_sandbox(call, measure, s) < 0) {
+                        out_of_memory(call);
+                        return;
+                }
+        }
+        measure_run(call, done);
+}
+
+static Cri__PodSandboxStats **all_sandboxes(struct cri_call *call) {
+        struct measure *measure = call->state;
+        Cri__PodSandboxStats **all = arena_alloc_array(call->arena, measure->n_sandboxes + 1, sizeof(*all));
+
+        for (size_t i = 0; all && i < measure->n_sandboxes; i++) {
+                all[i] = stats_of_sandbox(call->arena, measure, &measure->sandboxes[i]);
+                if (!all[i])
+                        return NULL;
+        }
+        return all;
+}
+
+static void list_sandboxes_done(struct cri_call *call) {
+        Cri__ListPodSandboxStatsResponse response = CRI__LIST_POD_SANDBOX_STATS_RESPONSE__INIT;
+
+        response.stats = all_sandboxes(call);
+        response.n_stats = ((struct measure *)call->state)->n_sandboxes;
+        if (response.stats)
+                call_reply(call, &response.base);
+        else
+                out_of_memory(call);
+}
+
+void handle_list_pod_sandbox_stats(struct cri_call *call) {
+        list_sandboxes(call, ((const Cri__ListPodSandboxStatsRequest *)call->request)->filter, list_sandboxes_done);
+}
+
+static void stream_sandboxes_done(struct cri_call *call) {
+        struct measure *measure = call->state;
+        Cri__PodSandboxStats **all = all_sandboxes(call);
+
+        if (!all) {
+                out_of_memory(call);
+                return;
+        }
+        for (size_t i = 0; i < measure->n_sandboxes; i += STREAM_CHUNK) {
+                Cri__StreamPodSandboxStatsResponse response = CRI__STREAM_POD_SANDBOX_STATS_RESPONSE__INIT;
+
+                response.pod_sandbox_stats = all + i;
+                response.n_pod_sandbox_stats =
+                        measure->n_sandboxes - i < STREAM_CHUNK ? measure->n_sandboxes - i : STREAM_CHUNK;
+                call_send(call, &response.base);
+        }
+        call_end(call);
+}
+
+void handle_stream_pod_sandbox_stats(struct cri_call *call) {
+        list_sandboxes(call, ((const Cri__StreamPodSandboxStatsRequest *)call->request)->filter, stream_sandboxes_done);
+}

@@ -1,0 +1,260 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cri/streaming/internal.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+#define REQUEST_ID_MAX 64
+
+/* One connection: the client has a data and an error stream for it, the pod a socket. */
+struct streaming_connection {
+        struct streaming_session *session; /* NULL when it was freed while the backend connects */
+        LIST_ENTRY(streaming_connection) link;
+        uint32_t data_stream, error_stream; /* 0: not opened yet */
+        char request_id[REQUEST_ID_MAX];
+        uint16_t port;
+        bool connecting, connected;
+        struct pump_sink *sink;
+        struct pump_source *source;
+        bool input_done, output_done;
+};
+
+static struct streaming_connection *find(struct streaming_session *session, uint32_t stream) {
+        struct streaming_connection *connection;
+
+        LIST_FOREACH (connection, &session->connections, link)
+                if (connection->data_stream == stream || connection->error_stream == stream)
+                        return connection;
+        return NULL;
+}
+
+static struct streaming_connection *find_request(struct streaming_session *session, const char *request_id) {
+        struct streaming_connection *connection;
+
+        LIST_FOREACH (connection, &session->connections, link)
+                if (strcmp(connection->request_id, request_id) == 0)
+                        return connection;
+        return NULL;
+}
+
+/* All connections come over one stream of bytes: it is read when none of them has too much already. */
+static void resume_input(struct streaming_session *session) {
+        struct streaming_connection *connection;
+
+        LIST_FOREACH (connection, &session->connections, link)
+                if (pump_sink_full(connection->sink))
+                        return;
+        if (session->client)
+                client_resume(session->client);
+}
+
+static void connection_free(struct streaming_connection *connection) {
+        struct streaming_session *session = connection->session;
+
+        LIST_REMOVE(connection, link);
+        session->n_connections--;
+        connection->session = NULL;
+        resume_input(session);
+        pump_sink_free(TAKE_PTR(connection->sink));
+        pump_source_free(TAKE_PTR(connection->source));
+        if (!connection->connecting)
+                free(connection); /* else streaming_connected() does */
+}
+
+void forwards_free(struct streaming_session *session) {
+        struct streaming_connection *connection;
+
+        while ((connection = LIST_FIRST(&session->connections)))
+                connection_free(connection);
+}
+
+bool forwards_full(const struct streaming_session *session) {
+        return session->n_connections >= STREAMING_FORWARDS_MAX;
+}
+
+/* Both directions are done: the streams end. */
+static void maybe_finish(struct streaming_connection *connection) {
+        if (connection->input_done && connection->output_done)
+                connection_free(connection);
+}
+
+static void end_output(struct streaming_connection *connection, const char *error) {
+        struct client *client = connection->session->client;
+
+        if (connection->output_done)
+                return;
+        connection->output_done = true;
+        if (error)
+                client->wire->send(client, connection->error_stream, error, strlen(error));
+        client->wire->end(client, connection->error_stream);
+        client->wire->end(client, connection->data_stream);
+}
+
+static void on_room(void *data) {
+        struct streaming_connection *connection = data;
+
+        if (connection->session)
+                resume_input(connection->session);
+}
+
+static void on_output(void *data, const char *bytes, size_t n) {
+        struct streaming_connection *connection = data;
+        struct client *client = connection->session->client;
+
+        client->active = uv_now(connection->session->streaming->loop);
+        client->wire->send(client, connection->data_stream, bytes, n);
+        if (client_pending(client) >= STREAMING_BUFFER_MAX)
+                pump_source_pause(connection->source);
+}
+
+/* The pod has closed its side; what the client still sends is of no use to anybody. */
+static void on_output_end(void *data) {
+        struct streaming_connection *connection = data;
+
+        end_output(connection, NULL);
+        connection->input_done = true;
+        maybe_finish(connection);
+}
+
+static void on_input_end(void *data) {
+        struct streaming_connection *connection = data;
+
+        connection->input_done = true;
+        maybe_finish(connection);
+}
+
+void forward_drained(struct streaming_session *session) {
+        struct streaming_connection *connection;
+
+        LIST_FOREACH (connection, &session->connections, link)
+                pump_source_resume(connection->source);
+}
+
+static void start(struct streaming_connection *connection) {
+        struct streaming_session *session = connection->session;
+        const struct streaming *streaming = session->streaming;
+
+        connection->connecting = true;
+        streaming->backend->connect(streaming->data, session, &session->request, connection->port, connection);
+}
+
+static int parse_port(const char *text, uint16_t *ret_port) {
+        char *end;
+        long port = text ? strtol(text, &end, 10) : 0;
+
+        if (port < 1 || port > UINT16_MAX || *end)
+                return -EPROTO;
+        *ret_port = (uint16_t)port;
+        return 0;
+}
+
+static struct streaming_connection *connection_new(struct streaming_session *session, uint16_t port,
+                                                   const char *request_id) {
+        struct streaming_connection *connection = calloc(1, sizeof(*connection));
+
+        if (!connection)
+                return NULL;
+        connection->sink = pump_sink_new(session->streaming->loop, STREAMING_BUFFER_MAX, on_room, connection);
+        if (!connection->sink) {
+                free(connection);
+                return NULL;
+        }
+        connection->session = session;
+        connection->port = port;
+        snprintf(connection->request_id, sizeof(connection->request_id), "%s", request_id);
+        LIST_INSERT_HEAD(&session->connections, connection, link);
+        session->n_connections++;
+        return connection;
+}
+
+int forward_stream(struct streaming_session *session, uint32_t stream, bool is_error, const char *port,
+                   const char *request_id) {
+        char number[16];
+        struct streaming_connection *connection;
+        uint32_t *slot;
+        uint16_t n;
+
+        if (parse_port(port, &n) < 0)
+                return -EPROTO;
+        /* Old clients give no id: their data stream's number follows the error stream's. */
+        if (!request_id) {
+                snprintf(number, sizeof(number), "%u", is_error ? stream : stream - 2);
+                request_id = number;
+        }
+        if (strlen(request_id) >= REQUEST_ID_MAX)
+                return -EPROTO;
+        connection = find_request(session, request_id);
+        if (!connection)
+                connection = connection_new(session, n, request_id);
+        if (!connection)
+                return -ENOMEM;
+        slot = is_error ? &connection->error_stream : &connection->data_stream;
+        if (*slot != 0)
+                return -EPROTO;
+        *slot = stream;
+        if (connection->data_stream != 0 && connection->error_stream != 0)
+                start(connection);
+        return 0;
+}
+
+void forward_input(struct streaming_session *session, uint32_t stream, const void *data, size_t n) {
+        struct streaming_connection *connection = find(session, stream);
+
+        if (!connection || connection->data_stream != stream)
+                return;
+        pump_sink_write(connection->sink, data, n);
+        connection = find(session, stream); /* the write may have been its end */
+        if (connection && pump_sink_full(connection->sink))
+                client_pause(session->client);
+}
+
+void forward_input_end(struct streaming_session *session, uint32_t stream) {
+        struct streaming_connection *connection = find(session, stream);
+
+        if (connection && connection->data_stream == stream)
+                pump_sink_end(connection->sink);
+}
+
+void forward_reset(struct streaming_session *session, uint32_t stream) {
+        struct streaming_connection *connection = find(session, stream);
+
+        if (connection)
+                connection_free(connection);
+}
+
+static void fail(struct streaming_connection *connection, const struct err *err) {
+        char text[ERR_TEXT_MAX + 128];
+
+        snprintf(text, sizeof(text), "error forwarding port %u to pod %s: %s", connection->port,
+                 connection->session->request.id, err_text(err));
+        end_output(connection, text);
+        connection_free(connection);
+}
+
+void streaming_connected(struct streaming_connection *connection, const struct streaming_process *process,
+                         const struct err *err) {
+        struct streaming_session *session = connection->session;
+
+        connection->connecting = false;
+        if (!session) { /* the client has gone */
+                if (process) {
+                        close_fd(process->in);
+                        close_fd(process->out);
+                }
+                free(connection);
+                return;
+        }
+        if (err || !process)
+                return fail(connection, err);
+        connection->connected = true;
+        connection->source =
+                pump_source_new(session->streaming->loop, process->out, on_output, on_output_end, connection);
+        if (!connection->source) {
+                close_fd(process->in);
+                return fail(connection, NULL);
+        }
+        pump_sink_open(connection->sink, process->in, on_input_end);
+}

@@ -1,0 +1,289 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cri/streaming/internal.h"
+#include "cri/streaming/tunnel.h"
+#include "lib/base64.h"
+#include "lib/cleanup.h"
+#include "lib/websocket.h"
+
+/* The first byte of a message; in version 5 this one says that the channel in the second byte has ended. */
+#define CHANNEL_CLOSE 255
+
+#define CLOSE_NORMAL 1000
+
+/* Output is encoded piece by piece: a source reads no more at once. */
+#define PIECE_MAX (48u << 10)
+
+struct websocket_state {
+        struct websocket_decoder decoder;
+        struct base64_decoder base64;
+        int channel; /* of the message under way; -1 before its first byte */
+        size_t open; /* port-forward: channels that have not ended */
+};
+
+static void send_frame(struct client *client, enum websocket_opcode opcode, const void *first, size_t n_first,
+                       const void *data, size_t n) {
+        uint8_t header[WEBSOCKET_HEADER_MAX + 1];
+        size_t size = websocket_header(header, opcode, n_first + n, NULL);
+
+        if (n_first > 0)
+                memcpy(header + size, first, n_first);
+        client_write_framed(client, header, size + n_first, data, n);
+}
+
+static void send_close(struct client *client) {
+        static const uint8_t code[2] = { CLOSE_NORMAL >> 8, CLOSE_NORMAL & 255 };
+
+        if (client->close_sent)
+                return;
+        client->close_sent = true;
+        send_frame(client, WEBSOCKET_CLOSE, NULL, 0, code, sizeof(code));
+}
+
+static void websocket_send(struct client *client, uint32_t id, const void *data, size_t n) {
+        const uint8_t *p = data;
+
+        do {
+                size_t piece = n < PIECE_MAX ? n : PIECE_MAX;
+
+                if (client->base64) {
+                        char text[BASE64_LENGTH(PIECE_MAX) + 1], channel = (char)('0' + id);
+
+                        base64_encode(p, piece, text);
+                        send_frame(client, WEBSOCKET_TEXT, &channel, 1, text, BASE64_LENGTH(piece));
+                } else {
+                        uint8_t channel = (uint8_t)id;
+
+                        send_frame(client, WEBSOCKET_BINARY, &channel, 1, p, piece);
+                }
+                p += piece;
+                n -= piece;
+        } while (n > 0);
+}
+
+/* Channels have no end of their own towards the client: the close frame ends all. */
+static void websocket_end(struct client *client, uint32_t id) {
+}
+
+static void websocket_finish(struct client *client) {
+        send_close(client);
+}
+
+static int state_new(struct client *client) {
+        struct websocket_state *state = calloc(1, sizeof(*state));
+
+        if (!state)
+                return -ENOMEM;
+        state->channel = -1;
+        client->wire_state = state;
+        return 0;
+}
+
+/* Clients wait for a first message, empty, before they take the stream for open. */
+static int websocket_begin(struct client *client) {
+        const struct streaming_request *request = &client->session->request;
+
+        if (state_new(client) < 0)
+                return -ENOMEM;
+        if (request->out || request->err)
+                websocket_send(client, request->out ? CHANNEL_OUT : CHANNEL_ERR, "", 0);
+        session_start(client->session);
+        return 0;
+}
+
+static void wire_done(struct client *client) {
+        free(TAKE_PTR(client->wire_state));
+}
+
+static void give_input(struct client *client, int channel, const void *data, size_t n) {
+        if (n == 0)
+                return;
+        if (client->session->request.kind == STREAMING_PORT_FORWARD)
+                forward_input(client->session, (uint32_t)channel + 1, data, n);
+        else if (channel == CHANNEL_IN)
+                session_input(client->session, data, n);
+        else if (channel == CHANNEL_RESIZE)
+                session_resize(client->session, data, n);
+        else if (channel == CHANNEL_CLOSE && client->version >= 5 && *(const uint8_t *)data == CHANNEL_IN)
+                session_input_end(client->session);
+}
+
+/* A piece of a message. */
+static int on_message(struct client *client, const struct websocket_event *event) {
+        struct websocket_state *state = client->wire_state;
+        const uint8_t *data = event->data;
+        size_t n = event->size;
+        int64_t decoded;
+
+        if (event->begin) {
+                state->channel = -1;
+                state->base64 = (struct base64_decoder){};
+        }
+        if (state->channel < 0 && n > 0) {
+                state->channel = client->base64 ? *data - '0' : *data;
+                data++;
+                n--;
+        }
+        if (!client->base64) {
+                give_input(client, state->channel, data, n);
+                return 0;
+        }
+        decoded = base64_decode(&state->base64, data, n, (uint8_t *)(uintptr_t)data);
+        if (decoded < 0)
+                return (int)decoded;
+        give_input(client, state->channel, data, (size_t)decoded);
+        return 0;
+}
+
+static int on_event(struct client *client, const struct websocket_event *event,
+                    int (*message)(struct client *client, const struct websocket_event *event)) {
+        switch (event->opcode) {
+        case WEBSOCKET_PING:
+                send_frame(client, WEBSOCKET_PONG, NULL, 0, event->data, event->size);
+                return 0;
+        case WEBSOCKET_CLOSE:
+                send_close(client);
+                client_close_after_flush(client);
+                return 0;
+        case WEBSOCKET_TEXT:
+        case WEBSOCKET_BINARY:
+                return message(client, event);
+        default:
+                return 0;
+        }
+}
+
+static int receive(struct client *client, struct websocket_decoder *decoder, uint8_t *data, size_t n,
+                   int (*message)(struct client *client, const struct websocket_event *event)) {
+        struct websocket_event event;
+        int r;
+
+        while ((r = websocket_decode(decoder, &data, &n, &event)) > 0) {
+                r = on_event(client, &event, message);
+                if (r < 0 || client->finishing || client->doomed)
+                        break;
+        }
+        return r < 0 ? r : 0;
+}
+
+static int websocket_receive(struct client *client, uint8_t *data, size_t n) {
+        struct websocket_state *state = client->wire_state;
+
+        return receive(client, &state->decoder, data, n, on_message);
+}
+
+const struct wire websocket_wire = {
+        .begin = websocket_begin,
+        .receive = websocket_receive,
+        .send = websocket_send,
+        .end = websocket_end,
+        .finish = websocket_finish,
+        .done = wire_done,
+};
+
+static void forward_send(struct client *client, uint32_t stream, const void *data, size_t n) {
+        websocket_send(client, stream - 1, data, n);
+}
+
+/* Nothing says that a channel has ended; the connection ends with the last of them. */
+static void forward_end(struct client *client, uint32_t stream) {
+        struct websocket_state *state = client->wire_state;
+
+        if (--state->open > 0)
+                return;
+        send_close(client);
+        client_close_after_flush(client);
+}
+
+/* Connects to the @i-th port, whose channels begin with its number. */
+static int forward_port(struct client *client, uint32_t i) {
+        struct streaming_session *session = client->session;
+        uint16_t port = (uint16_t)session->request.ports[i];
+        const uint8_t bytes[2] = { (uint8_t)(port & 255), (uint8_t)(port >> 8) };
+        char text[8], id[16];
+        int r;
+
+        snprintf(text, sizeof(text), "%u", port);
+        snprintf(id, sizeof(id), "%u", i);
+        forward_send(client, 2 * i + 1, bytes, sizeof(bytes));
+        forward_send(client, 2 * i + 2, bytes, sizeof(bytes));
+        r = forward_stream(session, 2 * i + 1, false, text, id);
+        return r < 0 ? r : forward_stream(session, 2 * i + 2, true, text, id);
+}
+
+static int forward_begin(struct client *client) {
+        const struct streaming_request *request = &client->session->request;
+        struct websocket_state *state;
+        int r = state_new(client);
+
+        if (r < 0)
+                return r;
+        state = client->wire_state;
+        state->open = 2 * request->n_ports + 1; /* and one that ends when all were begun */
+        session_start(client->session);
+        for (size_t i = 0; r == 0 && i < request->n_ports; i++)
+                r = forward_port(client, (uint32_t)i);
+        if (r == 0)
+                forward_end(client, 0);
+        return r;
+}
+
+const struct wire websocket_forward_wire = {
+        .begin = forward_begin,
+        .receive = websocket_receive,
+        .send = forward_send,
+        .end = forward_end,
+        .finish = websocket_finish,
+        .done = wire_done,
+};
+
+void tunnel_write(struct client *client, const void *head, size_t n_head, const void *data, size_t n) {
+        uint8_t header[WEBSOCKET_HEADER_MAX];
+
+        if (client->tunnel)
+                client_write(client, header, websocket_header(header, WEBSOCKET_BINARY, n_head + n, NULL));
+        client_write_framed(client, head, n_head, data, n);
+}
+
+static int tunnel_begin(struct client *client) {
+        client->tunnel = calloc(1, sizeof(*client->tunnel));
+        return client->tunnel ? spdy_wire.begin(client) : -ENOMEM;
+}
+
+static int on_tunnelled(struct client *client, const struct websocket_event *event) {
+        return spdy_wire.receive(client, (uint8_t *)(uintptr_t)event->data, event->size);
+}
+
+static int tunnel_receive(struct client *client, uint8_t *data, size_t n) {
+        return receive(client, client->tunnel, data, n, on_tunnelled);
+}
+
+static void tunnel_send(struct client *client, uint32_t id, const void *data, size_t n) {
+        spdy_wire.send(client, id, data, n);
+}
+
+static void tunnel_end(struct client *client, uint32_t id) {
+        spdy_wire.end(client, id);
+}
+
+static void tunnel_finish(struct client *client) {
+        spdy_wire.finish(client);
+        send_close(client);
+}
+
+static void tunnel_done(struct client *client) {
+        spdy_wire.done(client);
+        free(TAKE_PTR(client->tunnel));
+}
+
+const struct wire tunnel_wire = {
+        .begin = tunnel_begin,
+        .receive = tunnel_receive,
+        .send = tunnel_send,
+        .end = tunnel_end,
+        .finish = tunnel_finish,
+        .done = tunnel_done,
+};
