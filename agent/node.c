@@ -47,7 +47,7 @@ static int parse_cidrs(const char *text, struct ip_cidr *cidrs, size_t *ret_n, s
                 if (n == CIDRS_MAX)
                         return err_set(err, EINVAL, "--pod-cidr: more than one network a family");
                 if ((r = ip_cidr_parse(one, &cidrs[n++], err)) < 0)
-                        return err_wrap(err, "--pod-cidr");
+                        return err_wrap(err, r, "--pod-cidr");
         }
         *ret_n = n;
         return 0;

@@ -62,9 +62,7 @@ int cgroup_set_devices(const struct cgroups *c, const char *path, const struct c
                 if (dir < 0)
                         return err_errno(err, -dir, "cgroup %s", rel);
                 r = cg_bpf_attach(c->programs, dir, rules, n_rules, err);
-                if (r < 0)
-                        err_wrap(err, "cgroup %s", rel);
-                return r;
+                return r < 0 ? err_wrap(err, r, "cgroup %s", rel) : r;
         }
         if (v1)
                 return cg_v1_set_devices(v1, rel, rules, n_rules, err);

@@ -174,7 +174,7 @@ static int remove_many(struct cli *cli, bool only_unused, struct err **err) {
                         continue;
                 r = remove_image(cli, image->id, err);
                 if (r < 0)
-                        return err_wrap(err, "image %s", image->id);
+                        return err_wrap(err, r, "image %s", image->id);
         }
         return 0;
 }

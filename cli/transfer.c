@@ -329,7 +329,7 @@ int cli_history(struct cli *cli, char **arguments, int n, struct err **err) {
         answer = (const Nacelle__ConfigResponse *)unpacked.message;
         r = json_parse(arena, answer->config, strlen(answer->config), NULL, &config, err);
         if (r < 0)
-                return err_wrap(err, "config of %s", answer->image_id);
+                return err_wrap(err, r, "config of %s", answer->image_id);
         print_history(config);
         return 0;
 }

@@ -140,9 +140,7 @@ int bridge_ensure(struct bridge *bridge, struct err **err) {
         if (r == 0)
                 warn_of_others(bridge);
         pthread_mutex_unlock(&bridge->lock);
-        if (r < 0)
-                err_wrap(err, "bridge %s", bridge->name);
-        return r;
+        return r < 0 ? err_wrap(err, r, "bridge %s", bridge->name) : r;
 }
 
 int bridge_status(struct bridge *bridge, struct err **err) {

@@ -148,10 +148,8 @@ int conflist_parse(const char *path, const char *text, size_t length, struct con
         conflist->text[length] = '\0';
         conflist->length = length;
         r = read_document(conflist, err);
-        if (r < 0) {
-                err_wrap(err, "%s", path);
-                return r;
-        }
+        if (r < 0)
+                return err_wrap(err, r, "%s", path);
         *ret_conflist = TAKE_PTR(conflist);
         return 0;
 }

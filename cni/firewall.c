@@ -164,9 +164,7 @@ static int install(struct firewall *firewall, struct err **err) {
         for (size_t i = 0; i < firewall->n; i++)
                 put_translation(firewall, netlink, &firewall->translations[i], true);
         r = nft_commit(netlink, err);
-        if (r < 0)
-                err_wrap(err, "nftables table %s", firewall->rules.table);
-        return r;
+        return r < 0 ? err_wrap(err, r, "nftables table %s", firewall->rules.table) : r;
 }
 
 int firewall_install(struct firewall *firewall, struct err **err) {

@@ -262,10 +262,8 @@ int link_get(struct netlink *netlink, const char *name, struct link *ret_link, s
         mnl_attr_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
         netlink_end(netlink, message);
         r = netlink_dump(netlink, copy_link, &link, err);
-        if (r < 0) {
-                err_wrap(err, "interface %s", name);
-                return r;
-        }
+        if (r < 0)
+                return err_wrap(err, r, "interface %s", name);
         *ret_link = link;
         return 0;
 }

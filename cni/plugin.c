@@ -85,8 +85,7 @@ static int report(const struct plugin_call *call, struct program_result *result,
                                call->command, message, details[0] ? "; " : "", details, code);
         message = program_complaint(&result->error, COMPLAINT_MAX);
         program_failed(result, message, ECANCELED, err);
-        err_wrap(err, "CNI plugin %s: %s", call->type, call->command);
-        return -ECANCELED;
+        return err_wrap(err, -ECANCELED, "CNI plugin %s: %s", call->type, call->command);
 }
 
 int plugin_run(const struct plugin_call *call, char **ret_output, size_t *ret_length, struct err **err) {
@@ -109,7 +108,7 @@ int plugin_run(const struct plugin_call *call, char **ret_output, size_t *ret_le
                 return err_errno(err, ENOMEM, "CNI plugin %s", call->type);
         r = program_run(&program, &result, err);
         if (r < 0)
-                return err_wrap(err, "CNI plugin %s: %s", call->type, call->command) ?: r;
+                return err_wrap(err, r, "CNI plugin %s: %s", call->type, call->command);
         if (result.status != 0)
                 return report(call, &result, err);
         if (result.out.cut)

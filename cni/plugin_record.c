@@ -117,10 +117,8 @@ int plugin_record_read(const char *directory, const char *id, struct arena *aren
         if (r < 0)
                 return r;
         r = json_parse(arena, text, length, &options, &document, err);
-        if (r < 0) {
-                err_wrap(err, "%s", path);
-                return r;
-        }
+        if (r < 0)
+                return err_wrap(err, r, "%s", path);
         record.id = arena_strdup(arena, id);
         record.netns = value_string_or(value_get(document, "netns"), "");
         record.interface = value_string_or(value_get(document, "ifName"), "eth0");

@@ -93,10 +93,8 @@ int plugin_result_read(const struct value *document, enum cni_version version, c
         }
         if (r == 0 && result.n_addresses == 0)
                 r = err_set(err, EINVAL, "no address for %s", interface);
-        if (r < 0) {
-                err_wrap(err, "result of the CNI plugins");
-                return r;
-        }
+        if (r < 0)
+                return err_wrap(err, r, "result of the CNI plugins");
         *ret_result = result;
         return 0;
 }

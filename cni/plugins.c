@@ -128,9 +128,7 @@ static int run(const struct step *step, struct arena *arena, const struct value 
         if (r < 0 || !ret_answer)
                 return r;
         r = json_parse(arena, output, length, NULL, ret_answer, err);
-        if (r < 0)
-                err_wrap(err, "CNI plugin %s: answer to %s", call.type, call.command);
-        return r;
+        return r < 0 ? err_wrap(err, r, "CNI plugin %s: answer to %s", call.type, call.command) : r;
 }
 
 static bool lists(const struct value *list, const char *text) {
@@ -152,10 +150,8 @@ int plugins_validate(const struct plugins_options *options, const struct conflis
                 if (r == 0 && !lists(value_get(answer, "supportedVersions"), version))
                         r = err_set(err, EPROTONOSUPPORT, "CNI plugin %s does not support version %s",
                                     conflist_type(conflist, i), version);
-                if (r < 0) {
-                        err_wrap(err, "%s", conflist->path);
-                        return r;
-                }
+                if (r < 0)
+                        return err_wrap(err, r, "%s", conflist->path);
         }
         return 0;
 }

@@ -114,10 +114,9 @@ static int run(const struct credential_helper *helper, const char *verb, const c
 }
 
 static int wrap(const struct credential_helper *helper, const char *verb, int r, struct err **err) {
-        if (r < 0)
-                err_wrap(err, "%s: %s: " CREDENTIAL_HELPER_PREFIX "%.80s %s", helper->file, helper->field, helper->name,
-                         verb);
-        return r;
+        return r < 0 ? err_wrap(err, r, "%s: %s: " CREDENTIAL_HELPER_PREFIX "%.80s %s", helper->file, helper->field,
+                                helper->name, verb) :
+                       r;
 }
 
 /* As Go reads it: the case of a key does not count. */

@@ -272,7 +272,7 @@ static int ask_one(struct credential_providers *p, const struct provider *provid
         if (r == 0)
                 r = take_answer(p, provider, q, kept ?: result.out.text ?: "", !kept, best, err);
         free_secret(kept);
-        return r < 0 ? err_wrap(err, "image credential provider %.80s", provider->name) ?: r : 0;
+        return r < 0 ? err_wrap(err, r, "image credential provider %.80s", provider->name) : 0;
 }
 
 static bool is_for(const struct provider *provider, const struct question *q) {

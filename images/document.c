@@ -24,7 +24,7 @@ int document_parse(const struct document_kind *kind, const char *text, size_t n,
                 r = kind->read(root, data, &cause);
         if (r < 0) {
                 kind->clear(data);
-                err_wrap(&cause, "%s", kind->name);
+                err_wrap(&cause, r, "%s", kind->name);
                 if (r == -EINVAL) /* the content is at fault, not who asks for it */
                         r = err_set(err, EBADMSG, "%s", err_text(cause));
                 else

@@ -64,7 +64,7 @@ int image_layout_open(const char *root_dir, struct image_layout *ret_layout, str
                 r = l.root < 0 ? err_errno(&cause, errno, "open") : open_parts(&l, &cause);
         }
         if (r < 0) {
-                err_wrap(&cause, "image store %s", l.path);
+                err_wrap(&cause, r, "image store %s", l.path);
                 return err_move(err, cause);
         }
         *ret_layout = l;

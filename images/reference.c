@@ -192,7 +192,7 @@ int image_reference_parse(const char *text, struct image_reference *ret_referenc
         int r = parse(text, &ref, &cause);
 
         if (r < 0) {
-                err_wrap(&cause, "image reference \"%.*s\"", IMAGE_REFERENCE_MAX, text);
+                err_wrap(&cause, r, "image reference \"%.*s\"", IMAGE_REFERENCE_MAX, text);
                 return err_move(err, cause);
         }
         *ret_reference = ref;

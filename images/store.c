@@ -223,7 +223,7 @@ static int load_named(struct image_store *store, const struct name *names, size_
         if (r == 0)
                 r = set_names(image, names, n);
         if (r < 0) {
-                err_wrap(&first, "image %s (%s)", names[0].ref.image_id, names[0].text ?: "without a name");
+                err_wrap(&first, r, "image %s (%s)", names[0].ref.image_id, names[0].text ?: "without a name");
                 if (!first)
                         return err_set(err, ENOMEM, "out of memory");
                 err_move(err, first);
@@ -358,11 +358,11 @@ int image_store_layers(struct image_store *store, const char *image_id, char ***
                 return err_set(err, EINVAL, "\"%.100s\" is no image's id", image_id);
         r = read_config(store, image_id, &config, &size, err);
         if (r < 0)
-                return err_wrap(err, "image %s", image_id) ?: r;
+                return err_wrap(err, r, "image %s", image_id);
         r = find_layers(store, image_id, &config, &layers, &size, err);
         image_config_clear(&config);
         if (r < 0)
-                return err_wrap(err, "image %s", image_id) ?: r;
+                return err_wrap(err, r, "image %s", image_id);
         *ret_layers = string_list_take(&layers);
         return *ret_layers ? 0 : err_set(err, ENOMEM, "out of memory");
 }

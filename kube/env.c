@@ -84,10 +84,8 @@ static int add(struct builder *b, const struct pod_env *env, struct err **err) {
         } else if (env->value_from) {
                 r = resolve(b, env->value_from, &value, err);
         }
-        if (r < 0) {
-                err_wrap(err, "env %.128s", env->name);
-                return r;
-        }
+        if (r < 0)
+                return err_wrap(err, r, "env %.128s", env->name);
         if (!value)
                 return 0;
         b->size += strlen(value);

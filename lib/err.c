@@ -1,5 +1,6 @@
 #include "lib/err.h"
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,26 +59,27 @@ int err_errno(struct err **err, int code, const char *format, ...) {
         return -code;
 }
 
-int err_wrap(struct err **err, const char *format, ...) {
+int err_wrap(struct err **err, int code, const char *format, ...) {
         char text[ERR_TEXT_MAX];
         struct err *wrapped;
         va_list ap;
         int n;
 
+        assert(code < 0);
         if (!err || !*err)
-                return 0;
+                return code;
         va_start(ap, format);
         n = vsnprintf(text, sizeof(text), format, ap);
         va_end(ap);
         if (n < 0 || (size_t)n >= sizeof(text))
-                return -(*err)->code;
+                return code;
         snprintf(text + n, sizeof(text) - (size_t)n, ": %s", err_text(*err));
         wrapped = err_new((*err)->code, text);
         if (wrapped != &no_memory) { /* without memory the inner text alone says more */
                 err_free(*err);
                 *err = wrapped;
         }
-        return -(*err)->code;
+        return code;
 }
 
 const char *err_text(const struct err *err) {

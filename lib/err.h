@@ -23,9 +23,9 @@ int err_set(struct err **err, int code, const char *format, ...) __attribute__((
 /* As err_set(), with ": " and the text of errno value @code appended. */
 int err_errno(struct err **err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* Puts the formatted text and ": " in front of *@err's text. Returns the error's negative code; 0 when there
- * is no error to wrap. */
-int err_wrap(struct err **err, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Puts the formatted text and ": " in front of *@err's text, where there is one. Returns @code, which is negative: the
+ * caller's result, whether or not anybody wanted the text. */
+int err_wrap(struct err **err, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The text, never NULL; valid until the error is changed or freed. @err may be NULL: "no error text". */
 const char *err_text(const struct err *err);

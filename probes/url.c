@@ -209,9 +209,7 @@ int url_of_path(struct arena *arena, bool tls, const char *host, uint16_t port, 
         if (!url.path || !url.host || !(text = url_format(arena, &url, false)))
                 return err_set(err, ENOMEM, "out of memory");
         r = parse_reference(arena, text, ret_url, err);
-        if (r < 0)
-                err_wrap(err, "parse \"%.256s\"", text);
-        return r;
+        return r < 0 ? err_wrap(err, r, "parse \"%.256s\"", text) : r;
 }
 
 /* -- resolution -------------------------------------------------------------------------------------------- */

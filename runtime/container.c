@@ -369,9 +369,7 @@ static int call(struct runtime *runtime, const char *sandbox, struct wire_reques
                 struct err **err) {
         int r = client_call(runtime, sandbox, request, NULL, NULL, NULL, err);
 
-        if (r < 0)
-                err_wrap(err, "%s container %s", what, request->id);
-        return r;
+        return r < 0 ? err_wrap(err, r, "%s container %s", what, request->id) : r;
 }
 
 int container_kill(struct runtime *runtime, const char *sandbox, const char *id, int signal, struct err **err) {
@@ -428,7 +426,7 @@ int container_attach(struct runtime *runtime, const char *sandbox, const char *i
         r = client_call(runtime, sandbox, &request, &plan, take_stdin, &fd, err);
         if (r < 0) {
                 close_fd(fd);
-                err_wrap(err, "attach to container %s", id);
+                err_wrap(err, r, "attach to container %s", id);
                 return r;
         }
         *ret_stdin = fd;
@@ -444,7 +442,7 @@ int container_delete(struct runtime *runtime, const char *sandbox, const char *i
         client_request(&request, WIRE_DELETE, id);
         r = client_call(runtime, sandbox, &request, NULL, NULL, NULL, &refused);
         if (r < 0 && r != -ENOENT && r != -RUNTIME_NO_SHIM)
-                return err_wrap(&refused, "delete container %s", id), err_move(err, TAKE_PTR(refused));
+                return err_wrap(&refused, r, "delete container %s", id), err_move(err, TAKE_PTR(refused));
         runtime_forget(runtime, sandbox, id, UINT32_MAX);
         if (runtime_open_sandbox(runtime, sandbox, &dir, NULL) < 0)
                 return 0;

@@ -322,7 +322,7 @@ int sandbox_recover(struct runtime *runtime, const char *id, const struct sandbo
         if (r < 0) {
                 if (info.shim_pid > 0)
                         shim_process_kill(info.shim_pid);
-                return err_wrap(err, "sandbox %s: start a new shim", id), r;
+                return err_wrap(err, r, "sandbox %s: start a new shim", id);
         }
         *ret_info = info;
         return 0;

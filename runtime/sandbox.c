@@ -65,7 +65,7 @@ int sandbox_create(struct runtime *runtime, const char *id, const struct sandbox
                 return err_errno(err, errno, "sandbox %s", id);
         r = create(runtime, id, spec, &info, err);
         if (r < 0) {
-                err_wrap(err, "sandbox %s", id);
+                err_wrap(err, r, "sandbox %s", id);
                 sandbox_delete(runtime, id, NULL);
                 return r;
         }

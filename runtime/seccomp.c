@@ -202,7 +202,7 @@ int seccomp_profile_load(const char *path, uint64_t bounding, const struct secco
         size_t length;
         int r = files_read(path, SECCOMP_PROFILE_MAX, &json, &length, err);
 
-        return r < 0 ? err_wrap(err, "seccomp profile") ?: r :
+        return r < 0 ? err_wrap(err, r, "seccomp profile") :
                        seccomp_profile_compile(path, json, length, bounding, ret_filter, err);
 }
 
@@ -214,5 +214,5 @@ int seccomp_oci(const char *path, uint64_t bounding, char **ret_oci, struct err 
         if (!path)
                 return write_oci("RuntimeDefault", NULL, 0, bounding, ret_oci, err);
         r = files_read(path, SECCOMP_PROFILE_MAX, &json, &length, err);
-        return r < 0 ? err_wrap(err, "seccomp profile") ?: r : write_oci(path, json, length, bounding, ret_oci, err);
+        return r < 0 ? err_wrap(err, r, "seccomp profile") : write_oci(path, json, length, bounding, ret_oci, err);
 }

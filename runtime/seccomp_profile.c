@@ -205,7 +205,7 @@ int seccomp_profile_rules(struct seccomp_build *build, const char *name, struct 
                 return err_set(err, EINVAL, "seccomp profile %s: is %s, not a map", name, value_kind_name(profile));
         r = members_read(arena, name, "", profile, &seccomp_document, &document, err);
         if (r < 0)
-                return err_wrap(err, "seccomp profile"), r;
+                return err_wrap(err, r, "seccomp profile");
         r = read_action(name, "defaultAction", document.default_action, &document.default_errno, &action, err);
         if (r == 0)
                 r = seccomp_build_begin(build, name, action, err);

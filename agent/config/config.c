@@ -247,8 +247,8 @@ static int set_tracing(const struct value *value, struct options *o, struct err 
         if (endpoint && !value_is_null(endpoint) &&
             (r = set_text(endpoint, "tracing.endpoint", &o->trace_endpoint, err)) < 0)
                 return r;
-        if (tracer_check_endpoint(o->trace_endpoint, err) < 0)
-                return err_wrap(err, "line %u: tracing.endpoint", endpoint ? endpoint->line : value->line);
+        if ((r = tracer_check_endpoint(o->trace_endpoint, err)) < 0)
+                return err_wrap(err, r, "line %u: tracing.endpoint", endpoint ? endpoint->line : value->line);
         o->trace_per_million = (int)per_million;
         return 0;
 }
@@ -293,11 +293,12 @@ static int set_eviction(const struct value *value, const char *name, enum evicti
         for (uint32_t i = 0; i < value->count; i++) {
                 const struct value_member *member = &value->members[i];
                 const char *text = value_string(&member->value);
+                int r;
 
                 if (!text)
                         return want(&member->value, name, "a string for each key", err);
-                if (eviction_settings_put(&o->eviction, map, member->key, text, err) < 0)
-                        return err_wrap(err, "line %u: %s", member->line, name);
+                if ((r = eviction_settings_put(&o->eviction, map, member->key, text, err)) < 0)
+                        return err_wrap(err, r, "line %u: %s", member->line, name);
         }
         return 0;
 }

@@ -240,7 +240,7 @@ static int set_flag(struct options *o, const struct flag *flag, const char *valu
                 if (flag->offset == EVICTION_HARD)
                         o->eviction.merge_defaults = false; /* that is about the file's */
                 r = eviction_settings_put_list(&o->eviction, (enum eviction_map)flag->offset, value, err);
-                return r < 0 ? err_wrap(err, "--%s", flag->name) : 0;
+                return r < 0 ? err_wrap(err, r, "--%s", flag->name) : 0;
         case FLAG_LEVEL:
                 return set_level(value, field, err);
         case FLAG_VERBOSITY:
@@ -447,7 +447,7 @@ int options_parse(int argc, char **argv, struct options *ret_options, struct err
         if ((r = read_flags(argc, argv, "config", &o, err)) < 0)
                 return r;
         if (o.config && (r = config_read(o.config, &o, err)) < 0)
-                return err_wrap(err, "%s", o.config);
+                return err_wrap(err, r, "%s", o.config);
         if ((r = read_flags(argc, argv, NULL, &o, err)) < 0)
                 return r;
         if (!o.show_help && !o.show_version &&

@@ -198,7 +198,7 @@ static void look_at_file(struct look *look, int dir, struct finding *f) {
         f->again |= is_want(err_code(f->err));
         /* An unreadable file counts as changed once: its text stands for its content. */
         if (f->err && !f->again) {
-                err_wrap(&f->err, "%s/%s", look->dir, f->name);
+                err_wrap(&f->err, -err_code(f->err), "%s/%s", look->dir, f->name);
                 f->hash = hash_bytes(err_text(f->err), strlen(err_text(f->err)));
                 f->changed = !f->old_known || f->hash != f->old_hash;
         }

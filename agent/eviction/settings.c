@@ -50,6 +50,7 @@ static int parse_share(const char *text, float *ret_share) {
 
 static int parse_amount(const char *key, const char *text, struct eviction_amount *ret_amount, struct err **err) {
         size_t length = strlen(text);
+        int r;
 
         if (length > 0 && text[length - 1] == '%') {
                 float share = 0;
@@ -60,8 +61,8 @@ static int parse_amount(const char *key, const char *text, struct eviction_amoun
                 return 0;
         }
         *ret_amount = (struct eviction_amount){ .kind = AMOUNT_QUANTITY };
-        if (quantity_parse(text, &ret_amount->quantity, err) < 0)
-                return err_wrap(err, "%s", key);
+        if ((r = quantity_parse(text, &ret_amount->quantity, err)) < 0)
+                return err_wrap(err, r, "%s", key);
         return 0;
 }
 
@@ -162,11 +163,12 @@ static int put_reserved(struct eviction_settings *s, enum eviction_map map, cons
                         struct err **err) {
         int i = find(reserved_names, _RESERVED_RESOURCES, key);
         struct quantity quantity;
+        int r;
 
         if (i < 0)
                 return err_set(err, EINVAL, "cannot reserve \"%s\": only cpu, memory, ephemeral-storage and pid", key);
-        if (quantity_parse(text, &quantity, err) < 0)
-                return err_wrap(err, "%s", key);
+        if ((r = quantity_parse(text, &quantity, err)) < 0)
+                return err_wrap(err, r, "%s", key);
         if (quantity_sign(quantity) < 0)
                 return err_set(err, EINVAL, "resource quantity for \"%s\" cannot be negative: %s", key, text);
         s->reserved[map - EVICTION_SYSTEM_RESERVED][i] = quantity;

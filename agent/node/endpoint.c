@@ -87,10 +87,8 @@ static int listen_port(struct endpoint *e, const char *address, int port, struct
 
         snprintf(text, sizeof(text), strchr(address, ':') ? "[%s]:%d" : "%s:%d", address, port);
         r = listener_tcp(text, &fd, err);
-        if (r < 0) {
-                err_wrap(err, "the read-only port");
-                return r;
-        }
+        if (r < 0)
+                return err_wrap(err, r, "the read-only port");
         r = http_server_listen(e->server, fd);
         return r < 0 ? err_errno(err, -r, "the read-only port %s", text) : 0;
 }

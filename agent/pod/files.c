@@ -190,7 +190,7 @@ int pod_files_prepare(struct pod_files *f, struct err **err) {
         if ((r = pod_tree_make(f->dir, 0750, err)) < 0 || (r = pod_tree_make(f->logs, 0755, err)) < 0)
                 return r;
         if ((r = make_cgroup(f, err)) < 0)
-                return err_wrap(err, "cannot make the pod's cgroup");
+                return err_wrap(err, r, "cannot make the pod's cgroup");
         if ((r = volumes_make(f, err)) < 0)
                 return r;
         return dns_choose(f->pod, f->options, &f->dns, err);
@@ -249,7 +249,7 @@ int pod_files_prepare_container(struct pod_files *f, struct err **err) {
                 return r;
         for (size_t i = 0; i < f->n_subpaths; i++)
                 if ((r = subpath_mount(f->subpaths[i].volume, f->subpaths[i].path, f->subpaths[i].target, err)) < 0)
-                        return err_wrap(err, "failed to prepare subPath for volumeMount of container \"%s\"",
+                        return err_wrap(err, r, "failed to prepare subPath for volumeMount of container \"%s\"",
                                         f->container);
         return 0;
 }

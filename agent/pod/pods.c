@@ -652,7 +652,7 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
                 r = cgroups_open(options->cgroup_root, &pods->cgroups, err);
         pods->node.cgroups = pods->cgroups;
         if (r == 0 && (r = pod_files_make_root(pods->cgroups, options, pods->node.memory_bytes, err)) < 0)
-                err_wrap(err, "cannot make the cgroup of all pods");
+                err_wrap(err, r, "cannot make the cgroup of all pods");
         if (r == 0)
                 r = make_eviction(pods, err);
         pods->told = (struct cri_node){ tell, pods };

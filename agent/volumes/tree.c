@@ -142,11 +142,13 @@ static int walk_dir(struct walk *walk, int parent, const char *name, unsigned de
 
 static int walk_tree(struct walk *walk, const char *path, struct err **err) {
         struct stat st;
+        int r;
 
         if (lstat(path, &st) < 0)
                 return errno == ENOENT ? 0 : err_errno(err, errno, "%s", path);
         walk->device = st.st_dev;
-        return walk_entry(walk, AT_FDCWD, path, 0, err) < 0 ? err_wrap(err, "%s", path) : 0;
+        r = walk_entry(walk, AT_FDCWD, path, 0, err);
+        return r < 0 ? err_wrap(err, r, "%s", path) : 0;
 }
 
 static int leave_remove(struct walk *walk, int parent, const char *name, const struct stat *st, struct err **err) {

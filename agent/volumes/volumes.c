@@ -216,8 +216,10 @@ static int make_one(const struct pod_files *files, const struct pod_volume *volu
 }
 
 int volumes_make(const struct pod_files *files, struct err **err) {
+        int r;
+
         list_for_each (volume, &files->pod->spec.volumes)
-                if (make_one(files, volume, err) < 0)
-                        return err_wrap(err, "MountVolume.SetUp failed for volume \"%s\" ", volume->name);
+                if ((r = make_one(files, volume, err)) < 0)
+                        return err_wrap(err, r, "MountVolume.SetUp failed for volume \"%s\" ", volume->name);
         return 0;
 }

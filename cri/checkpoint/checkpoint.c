@@ -118,9 +118,7 @@ static int write_diff(struct checkpoint *c, struct err **err) {
         r = checkpoint_tree(diff, upper, "", true, err);
         if (r == 0)
                 r = tar_write_end(diff, err);
-        if (r < 0)
-                err_wrap(err, CHECKPOINT_DIFF);
-        return r;
+        return r < 0 ? err_wrap(err, r, CHECKPOINT_DIFF) : r;
 }
 
 /* A file that may be missing. */
@@ -216,9 +214,7 @@ static int checkpoint_work(struct cri_call *call, struct err **err) {
         close_fd(c->dir_fd);
         if (c->staging)
                 files_remove_tree(c->staging, NULL);
-        if (r < 0)
-                err_wrap(err, "checkpoint of container \"%s\"", call->container->id);
-        return r;
+        return r < 0 ? err_wrap(err, r, "checkpoint of container \"%s\"", call->container->id) : r;
 }
 
 static void checkpoint_turn(struct cri_call *call) {

@@ -118,7 +118,7 @@ static int create_work(struct cri_call *call, struct err **err) {
         r = SPAN_STEP(call->span, "image_store_find",
                       image_store_find(call->cri->images, request->config->image->image, &image, err), err);
         if (r < 0)
-                return err_wrap(err, "failed to resolve image \"%s\"", request->config->image->image), r;
+                return err_wrap(err, r, "failed to resolve image \"%s\"", request->config->image->image);
         if (!dir || take_image(call->arena, image, record) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         r = take_user(call->arena, request->config, image, record, err);

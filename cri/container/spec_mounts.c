@@ -171,7 +171,7 @@ static int add_image_mount(struct filler *f, const Cri__Mount *from, struct moun
                 r = image_mount_open(image->layers, image->n_layers, users.user_fd, from->image_sub_path,
                                      &mount->source_fd, err);
         if (r < 0)
-                return err_wrap(err, "mount at %s", from->container_path) ?: r;
+                return err_wrap(err, r, "mount at %s", from->container_path);
         mount->idmap = false;
         mount->detached = true;
         /* Another image's files, not the container's own: they give it neither users nor devices. */

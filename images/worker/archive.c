@@ -131,7 +131,7 @@ int archive_open(const char *path, int scratch, struct archive **ret_archive, st
                         r = archive_members_read(&a->members, a->fd, &cause);
         }
         if (r < 0) {
-                err_wrap(&cause, "%s", path);
+                err_wrap(&cause, r, "%s", path);
                 return err_move(err, cause);
         }
         *ret_archive = TAKE_PTR(a);

@@ -226,5 +226,5 @@ int transfer_export(const struct image_layout *l, const struct request *q, struc
                 stored_image_clear(&x->images[i]);
         string_list_clear(&x->written);
         free(x);
-        return r < 0 ? err_wrap(err, "export %s", q->transfer.reference) ?: r : 0;
+        return r < 0 ? err_wrap(err, r, "export %s", q->transfer.reference) : 0;
 }

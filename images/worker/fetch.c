@@ -238,7 +238,7 @@ static int fetch_layer(struct job *job, struct layer *layer, struct err **err) {
 }
 
 static void fail(struct job *job, const struct layer *layer, struct err *error) {
-        err_wrap(&error, "layer %.19s", layer->blob->digest);
+        err_wrap(&error, -err_code(error), "layer %.19s", layer->blob->digest);
         pthread_mutex_lock(&job->lock);
         /* what the first failure did to the others is not the cause */
         if (!job->error)
@@ -383,7 +383,7 @@ static int settle_all(struct job *job, struct err **err) {
                 int r = settle_place(job, i, err);
 
                 if (r < 0)
-                        return err_wrap(err, "layer %.19s", job->layers[i].blob->digest) ?: r;
+                        return err_wrap(err, r, "layer %.19s", job->layers[i].blob->digest);
         }
         return 0;
 }

@@ -211,7 +211,7 @@ int hosts_toml_read(const char *dir, const char *host, const char *insecure, str
                 r = toml_parse(text, take_entry, f, err);
                 if (r == 0)
                         r = add_endpoints(f, host, insecure, endpoints, err);
-                r = r < 0 ? err_wrap(err, "%s", path) ?: r : 1;
+                r = r < 0 ? err_wrap(err, r, "%s", path) : 1;
                 file_clear(f);
         }
         free(f);

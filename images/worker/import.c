@@ -169,7 +169,7 @@ static int import_layout(const struct import *im, struct archive *a, struct err 
         if (r == 0)
                 r = manifest_parse(text, n, &index, err);
         if (r < 0)
-                return err_wrap(err, "index.json") ?: r;
+                return err_wrap(err, r, "index.json");
         if (!manifest_is_index(&index))
                 return err_set(err, EBADMSG, "index.json is no index");
         for (size_t i = 0; i < index.n_entries; i++) {
@@ -215,7 +215,7 @@ int import_run(const struct import *im, struct err **err) {
         else
                 r = err_set(&cause, EBADMSG, "no image archive: it has neither index.json nor manifest.json");
         if (r < 0) {
-                err_wrap(&cause, "%s", strcmp(im->file, "-") == 0 ? "standard input" : im->file);
+                err_wrap(&cause, r, "%s", strcmp(im->file, "-") == 0 ? "standard input" : im->file);
                 return err_move(err, cause);
         }
         return 0;

@@ -165,7 +165,7 @@ int import_docker(const struct import *im, struct archive *a, struct err **err) 
                 return err_set(err, ENOMEM, "out of memory");
         r = json_parse(arena, text, n, NULL, &list, err);
         if (r < 0)
-                return err_wrap(err, "manifest.json") ?: r;
+                return err_wrap(err, r, "manifest.json");
         if (value_count(list) == 0 || !value_is(list, VALUE_LIST))
                 return err_set(err, EBADMSG, "manifest.json has no image");
         for (uint32_t i = 0; i < value_count(list); i++) {

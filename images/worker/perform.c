@@ -221,6 +221,6 @@ int registry_perform(struct registry *registry, struct endpoint *e, struct http 
         if (r == 0 && (response->status < 200 || response->status > 299))
                 r = status_error(q, response, &cause);
         if (r == -EACCES && server->complaint) /* the reason, as likely as not */
-                err_wrap(&cause, "%s; without its credentials", server->complaint);
+                err_wrap(&cause, r, "%s; without its credentials", server->complaint);
         return r < 0 ? err_move(err, cause) : 0;
 }

@@ -110,7 +110,7 @@ int transfer_pull(const struct image_layout *layout, const struct request *q, st
         fetch_clear(&p.fetch);
         registry_close(&p.registry);
         if (r < 0) {
-                err_wrap(&cause, "pull %s", image_reference_format(&p.reference, text));
+                err_wrap(&cause, r, "pull %s", image_reference_format(&p.reference, text));
                 return err_move(err, cause);
         }
         return 0;

@@ -67,7 +67,7 @@ int transfer_push(const struct image_layout *l, const struct request *q, struct 
                 return r;
         r = push(l, q, &reference, report, &cause);
         if (r < 0) {
-                err_wrap(&cause, "push %s", q->transfer.reference);
+                err_wrap(&cause, r, "push %s", q->transfer.reference);
                 return err_move(err, cause);
         }
         return 0;
@@ -97,5 +97,5 @@ int transfer_login(const struct image_layout *l, const struct request *q, struct
 
         r = registry_perform(&registry, origin, http, &request, &response, err);
         registry_close(&registry);
-        return r < 0 ? err_wrap(err, "login to %s", q->transfer.reference) ?: r : 0;
+        return r < 0 ? err_wrap(err, r, "login to %s", q->transfer.reference) : 0;
 }

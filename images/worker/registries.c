@@ -81,7 +81,7 @@ int registries_read_mirrors(const char *file, const char *host, struct endpoints
         mirrors = value_get(root, "mirrors");
         mirror = value_get(mirrors, host) ?: value_get(mirrors, "*");
         r = add_mirrors(mirror, endpoints, err);
-        return r < 0 ? err_wrap(err, "%s: mirrors of %s", file, host) ?: r : 0;
+        return r < 0 ? err_wrap(err, r, "%s: mirrors of %s", file, host) : 0;
 }
 
 static int apply_config(const struct value *config, struct endpoint *e, struct err **err) {
@@ -124,7 +124,7 @@ int registries_read_configs(const char *file, struct endpoint *items, size_t n, 
                         config = value_get(configs, "docker.io");
                 r = apply_config(config || by_name ? config : value_get(configs, "*"), e, err);
                 if (r < 0)
-                        err_wrap(err, "%s: configs of %s", file, e->host);
+                        err_wrap(err, r, "%s: configs of %s", file, e->host);
         }
         return r;
 }

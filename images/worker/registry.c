@@ -24,7 +24,7 @@ int registry_open(const struct image_transfer_request *request, const struct ima
                                   .lock = PTHREAD_MUTEX_INITIALIZER };
         image_reference_host(reference, ret->host);
         r = endpoints_find(request, ret->host, ret->path, &ret->endpoints, err);
-        return r < 0 ? err_wrap(err, "registry %s", ret->host) ?: r : 0;
+        return r < 0 ? err_wrap(err, r, "registry %s", ret->host) : 0;
 }
 
 void registry_close(struct registry *registry) {

@@ -244,7 +244,7 @@ static int settle_link(struct settle *s, struct path_walk *walk, const char *pat
         snprintf(target, sizeof(target), "%s", named);
         r = resolve_merged(s, target, err);
         if (r < 0)
-                return err_wrap(err, "%s", path) ?: r;
+                return err_wrap(err, r, "%s", path);
         from = find_lower(s, target);
         if (from == -ENOENT)
                 return err_set(err, EBADMSG, "%s: hard link to %s, which is in no layer", path, target);
@@ -256,7 +256,7 @@ static int settle_link(struct settle *s, struct path_walk *walk, const char *pat
         if (fstatat(parent, name, &st, AT_SYMLINK_NOFOLLOW) < 0) { /* else another link brought it up */
                 r = copy_up(from, parent, name, err);
                 if (r < 0)
-                        return err_wrap(err, "%s: hard link to %s", path, target) ?: r;
+                        return err_wrap(err, r, "%s: hard link to %s", path, target);
         }
         held = openat(parent, ".", O_PATH | O_DIRECTORY | O_CLOEXEC); /* the walk goes on */
         if (held < 0)
@@ -289,7 +289,7 @@ static int settle_directory(struct settle *s, struct path_walk *walk, const char
         if (to < 0)
                 return 0; /* replaced by something else since */
         r = copy_metadata(from, to, err);
-        return r < 0 ? err_wrap(err, "%s", path) ?: r : 1;
+        return r < 0 ? err_wrap(err, r, "%s", path) : 1;
 }
 
 /* Whether @path lies in a directory of this layer that hides the layers below. */

@@ -65,7 +65,7 @@ static int ask(struct http *http, struct http_request *q, const char *realm, lon
         r = http_perform(http, q, &response, err);
         *ret_status = response.status;
         if (r < 0)
-                return err_wrap(err, "token server") ?: r;
+                return err_wrap(err, r, "token server");
         http_shown(realm, shown);
         if (response.status == 401 || response.status == 403 || response.status == 400)
                 return err_set(err, EACCES, "token server %s refuses the credentials (status %ld)", shown,

@@ -74,7 +74,7 @@ static int begin(struct upload *u, const struct descriptor *blob, char **ret_url
                 return r;
         r = registry_lead(response.url, response.location, &whole, err);
         if (r < 0)
-                return err_wrap(err, "the place for the blob") ?: r;
+                return err_wrap(err, r, "the place for the blob");
         if (asprintf(ret_url, "%s%cdigest=%s", whole, strchr(whole, '?') ? '&' : '?', blob->digest) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         return 0;

@@ -57,7 +57,7 @@ int oci_checkpoint(struct oci_call *call, struct err **err) {
         if (r == 0)
                 r = dump(call->oci, &options, &state, err);
         if (r < 0)
-                err_wrap(err, "checkpoint of container %s", options.container.id ? options.container.id : "");
+                err_wrap(err, r, "checkpoint of container %s", options.container.id ? options.container.id : "");
         if (r == 0 && !options.request.leave_running)
                 r = forget(call->oci, &state, err);
         close_fd(state.dir);

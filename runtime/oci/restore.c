@@ -309,7 +309,7 @@ int oci_restore(struct oci_call *call, struct err **err) {
         if (result == 0)
                 result = restore(&r, &pid, &master, err);
         if (result < 0)
-                err_wrap(err, "restore of container %s", options.container.id ? options.container.id : "");
+                err_wrap(err, result, "restore of container %s", options.container.id ? options.container.id : "");
         else if (!options.container.io.detach)
                 result = creation_wait(&r.creation, pid, TAKE_FD(master), err);
         close_fd(master);

@@ -102,7 +102,7 @@ int oci_state_open(struct oci *oci, const char *id, struct oci_state *ret_state,
                 return err_set(err, ENOENT, "container %s does not exist", id);
         r = json_parse(oci->arena, text, strlen(text), NULL, &state.json, err);
         if (r < 0)
-                return err_wrap(err, "container %s: its state", id), -EBADMSG;
+                return err_wrap(err, -EBADMSG, "container %s: its state", id);
         state.bundle = value_string_or(value_get(state.json, "bundle"), "");
         state.cgroup = value_string_or(value_get(state.json, "cgroup"), "");
         value_integer(value_get(state.json, "pid"), &n);

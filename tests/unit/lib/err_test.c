@@ -12,7 +12,7 @@ static void test_set_and_wrap(void **state) {
         _cleanup_err_ struct err *err = NULL;
 
         assert_int_equal(err_set(&err, EINVAL, "field %s", "a"), -EINVAL);
-        assert_int_equal(err_wrap(&err, "pod %d", 7), -EINVAL);
+        assert_int_equal(err_wrap(&err, -EINVAL, "pod %d", 7), -EINVAL);
         assert_string_equal(err_text(err), "pod 7: field a");
         assert_int_equal(err_code(err), EINVAL);
 }
@@ -37,8 +37,8 @@ static void test_nobody_wants_it(void **state) {
 
         assert_int_equal(err_set(NULL, EPERM, "x"), -EPERM);
         assert_int_equal(err_errno(NULL, EPERM, "x"), -EPERM);
-        assert_int_equal(err_wrap(NULL, "x"), 0);
-        assert_int_equal(err_wrap(&none, "x"), 0);
+        assert_int_equal(err_wrap(NULL, -EPERM, "x"), -EPERM);
+        assert_int_equal(err_wrap(&none, -EPERM, "x"), -EPERM);
         assert_int_equal(err_code(NULL), 0);
         assert_string_equal(err_text(NULL), "no error text");
 }
@@ -51,11 +51,11 @@ static void test_bounds(void **state) {
         longest[sizeof(longest) - 1] = '\0';
         err_set(&err, EINVAL, "%s", longest);
         assert_int_equal(strlen(err_text(err)), ERR_TEXT_MAX - 1);
-        assert_int_equal(err_wrap(&err, "%s", "outer"), -EINVAL);
+        assert_int_equal(err_wrap(&err, -EINVAL, "%s", "outer"), -EINVAL);
         assert_int_equal(strlen(err_text(err)), ERR_TEXT_MAX - 1);
         assert_memory_equal(err_text(err), "outer: xxx", 10);
         /* A prefix that alone is too long is left out: what happened says more than where. */
-        assert_int_equal(err_wrap(&err, "%s", longest), -EINVAL);
+        assert_int_equal(err_wrap(&err, -EINVAL, "%s", longest), -EINVAL);
         assert_memory_equal(err_text(err), "outer: ", 7);
 }
 
