@@ -13,7 +13,7 @@
 #include "cri/state/record.h"
 #include "cri/container/spec.h"
 #include "lib/files.h"
-#include "lib/tar_writer.h"
+#include "images/tar_writer.h"
 #include "runtime/criu.h"
 #include "runtime/sys.h"
 

@@ -9,7 +9,7 @@
 #include "cri/checkpoint/checkpoint.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/tar_writer.h"
+#include "images/tar_writer.h"
 
 struct walk {
         int archive;

@@ -16,7 +16,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/json_writer.h"
-#include "lib/tar_writer.h"
+#include "images/tar_writer.h"
 
 #define EXPORT_IMAGES_MAX 64
 

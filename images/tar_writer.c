@@ -1,4 +1,4 @@
-#include "lib/tar_writer.h"
+#include "images/tar_writer.h"
 
 #include <errno.h>
 #include <stdarg.h>
