@@ -18,7 +18,7 @@
 #include "lib/ip.h"
 #include "lib/log.h"
 #include "lib/pool.h"
-#include "lib/tracer.h"
+#include "lib/trace/tracer.h"
 
 struct node {
         uv_loop_t *loop;

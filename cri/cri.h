@@ -19,7 +19,7 @@
 
 #include "cri/api.pb-c.h"
 #include "cri/call/methods.h"
-#include "lib/span.h"
+#include "lib/trace/span.h"
 
 struct cri;
 struct credential_providers;

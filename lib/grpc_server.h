@@ -14,7 +14,7 @@
 #include <uv.h>
 
 #include "lib/grpc.h"
-#include "lib/span.h"
+#include "lib/trace/span.h"
 
 /* One connection more, and the one that has been without a call for the longest time is closed; when all have calls,
  * the new one. Streams beyond theirs are refused (REFUSED_STREAM: clients wait). */

@@ -12,7 +12,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/duration.h"
-#include "lib/tracer.h"
+#include "lib/trace/tracer.h"
 #include "lib/value.h"
 #include "lib/yaml.h"
 

@@ -14,7 +14,7 @@
 #include "cri/cri.h"
 #include "lib/cleanup.h"
 #include "lib/files.h"
-#include "lib/tracer.h"
+#include "lib/trace/tracer.h"
 
 #define OPERATION_MAX 64
 #define PROC_MAX 4096

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include "lib/span.h"
+#include "lib/trace/span.h"
 
 struct err;
 struct op;

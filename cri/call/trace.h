@@ -2,7 +2,7 @@
 #pragma once
 
 #include "cri/call/call.h"
-#include "lib/span.h"
+#include "lib/trace/span.h"
 
 /* NULL when it is not to be traced. */
 struct span *trace_begin(struct cri *cri, enum cri_method method, enum span_kind kind,

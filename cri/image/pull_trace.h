@@ -2,7 +2,7 @@
 #pragma once
 
 #include "images/transfer.h"
-#include "lib/span.h"
+#include "lib/trace/span.h"
 
 struct arena;
 

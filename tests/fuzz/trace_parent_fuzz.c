@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/span.h"
+#include "lib/trace/span.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -1,4 +1,4 @@
-#include "lib/span.h"
+#include "lib/trace/span.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -15,10 +15,10 @@
 #include "lib/grpc_server.h"
 #include "lib/listen.h"
 #include "lib/log.h"
-#include "lib/otlp.pb-c.h"
+#include "lib/trace/otlp.pb-c.h"
 #include "lib/pool.h"
-#include "lib/tracer.h"
-#include "lib/tracer_internal.h"
+#include "lib/trace/tracer.h"
+#include "lib/trace/internal.h"
 
 #define ID "0af7651916cd43dd8448eb211c80319c"
 #define SPAN "b7ad6b7169203331"

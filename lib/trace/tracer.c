@@ -1,4 +1,4 @@
-#include "lib/tracer.h"
+#include "lib/trace/tracer.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -9,9 +9,9 @@
 #include "lib/err.h"
 #include "lib/grpc_client.h"
 #include "lib/log.h"
-#include "lib/otlp.pb-c.h"
+#include "lib/trace/otlp.pb-c.h"
 #include "lib/resolve.h"
-#include "lib/tracer_internal.h"
+#include "lib/trace/internal.h"
 
 #define EXPORT_PATH "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 

@@ -3,7 +3,7 @@
 
 #include <sys/queue.h>
 
-#include "lib/span.h"
+#include "lib/trace/span.h"
 
 /* A span that has ended, packed. */
 struct span_record {

@@ -1,8 +1,8 @@
 /* Spans as OpenTelemetry has them: how long a request and each step of it took, and whose step it was.
  *
  * A span is begun and ended by whoever does the work; NULL is a span that nobody wants, and costs nothing. Ending one
- * that is no child hands it and all that was done below it to the tracer (lib/tracer.h), which is the loop's thread's
- * to do. A child is begun and ended by whoever works on its parent at that moment, on any thread.
+ * that is no child hands it and all that was done below it to the tracer (lib/trace/tracer.h), which is the loop's
+ * thread's to do. A child is begun and ended by whoever works on its parent at that moment, on any thread.
  */
 #pragma once
 

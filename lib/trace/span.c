@@ -1,4 +1,4 @@
-#include "lib/span.h"
+#include "lib/trace/span.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,8 +7,8 @@
 #include <time.h>
 
 #include "lib/err.h"
-#include "lib/otlp.pb-c.h"
-#include "lib/tracer_internal.h"
+#include "lib/trace/otlp.pb-c.h"
+#include "lib/trace/internal.h"
 #include "lib/utf8.h"
 
 /* Span.flags: the trace's flags, and whether the parent is known to be in another process. */
