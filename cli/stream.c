@@ -23,7 +23,7 @@
 #include "lib/json.h"
 #include "lib/sigpipe.h"
 #include "lib/value.h"
-#include "lib/websocket.h"
+#include "lib/stream/websocket.h"
 
 #define PROTOCOL "v5.channel.k8s.io"
 #define HEAD_MAX 8192

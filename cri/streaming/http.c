@@ -4,7 +4,7 @@
 
 #include "cri/streaming/internal.h"
 #include "lib/cleanup.h"
-#include "lib/websocket.h"
+#include "lib/stream/websocket.h"
 
 #define VALUE_MAX 512
 

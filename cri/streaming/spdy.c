@@ -5,7 +5,7 @@
 #include "cri/streaming/internal.h"
 #include "cri/streaming/tunnel.h"
 #include "lib/cleanup.h"
-#include "lib/spdy.h"
+#include "lib/stream/spdy.h"
 
 /* A data frame's length has 24 bits; what is sent at once is far below it. */
 #define DATA_MAX (1u << 20)

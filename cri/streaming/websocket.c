@@ -7,7 +7,7 @@
 #include "cri/streaming/tunnel.h"
 #include "lib/base64.h"
 #include "lib/cleanup.h"
-#include "lib/websocket.h"
+#include "lib/stream/websocket.h"
 
 /* The first byte of a message; in version 5 this one says that the channel in the second byte has ended. */
 #define CHANNEL_CLOSE 255

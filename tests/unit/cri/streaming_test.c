@@ -17,8 +17,8 @@
 #include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "lib/spdy.h"
-#include "lib/websocket.h"
+#include "lib/stream/spdy.h"
+#include "lib/stream/websocket.h"
 
 #define TURNS 400 /* of the loop, before something is taken not to come */
 

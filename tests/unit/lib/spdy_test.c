@@ -1,4 +1,4 @@
-#include "lib/spdy.h"
+#include "lib/stream/spdy.h"
 
 #include <errno.h>
 #include <setjmp.h>

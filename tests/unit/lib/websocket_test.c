@@ -1,4 +1,4 @@
-#include "lib/websocket.h"
+#include "lib/stream/websocket.h"
 
 #include <errno.h>
 #include <setjmp.h>
