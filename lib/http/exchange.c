@@ -173,6 +173,21 @@ int http_send_bytes(struct http_exchange *x, struct bytes *bytes) {
         return r;
 }
 
+int http_send_ranges(struct http_exchange *x, const struct iovec *ranges, unsigned n) {
+        size_t size = 0;
+        int r;
+
+        assert(n <= HTTP_RANGES_MAX);
+        for (unsigned i = 0; i < n; i++)
+                size += ranges[i].iov_len;
+        r = check_send(x, size);
+        if (r < 0 || size == 0 || x->discards)
+                return r;
+        r = x->connection->driver->send_ranges(x, ranges, n);
+        note_waiting(x);
+        return r;
+}
+
 /* A message that ends before its length is not whole: the peer must not take it for one. */
 int http_end(struct http_exchange *x, const struct http_field *trailers, size_t n) {
         if (x->finished || x->out_ended)

@@ -4,12 +4,17 @@
  * sends waits while the peer does not take it: http_pending() says how much, drained() when nothing waits any more.
  * What it is given and not done with, it holds back with http_pause(): HTTP/2's window closes, HTTP/1's socket fills.
  *
- * After an upgrade (101, or 2xx to CONNECT, RFC 8441 included) the same functions carry the tunnel's bytes.
+ * After an upgrade (101, or 2xx to CONNECT, RFC 8441 included) the same functions carry the tunnel's bytes, with the
+ * same back-pressure. Its two directions end apart: http_end() is the end of this side's bytes (FIN, END_STREAM) behind
+ * what waits, and lets the peer's go on; end() is the peer's, after which there is still sending; closed(0) comes when
+ * both have ended. How long a tunnel may stand still is its owner's to say: no time-out of a server counts in it.
  *
  * An exchange lives until closed() was called, which happens exactly once, from the loop or from within a function that
  * brings it about, but never from within a call of its own owner's. All functions are for the loop's thread.
  */
 #pragma once
+
+#include <sys/uio.h>
 
 #include "lib/http/message.h"
 
@@ -23,7 +28,8 @@ struct transport;
 struct http_events {
         /* Clients: the response's head. 1xx heads but 101 are not told. */
         void (*head)(struct http_exchange *x, const struct http_response *response);
-        /* A piece of the peer's body; gone after the call. Not called while paused. */
+        /* A piece of the peer's body; gone after the call. While paused only what was on its way already: over HTTP/2
+         * HTTP_WINDOW bytes at most. */
         void (*data)(struct http_exchange *x, uint8_t *bytes, size_t n);
         /* The peer's message ended well; @trailers may be empty. */
         void (*end)(struct http_exchange *x, const struct http_fields *trailers);
@@ -39,7 +45,8 @@ struct http_request {
         size_t n_path;         /* of @target, before the "?" */
         const char *query;     /* behind it; "" without one */
         const char *authority; /* Host, or :authority; "" for none (HTTP/1.0) */
-        const char *upgrade;   /* "websocket", "SPDY/3.1": Upgrade, or CONNECT's :protocol; NULL without */
+        const char *upgrade;   /* "websocket", "SPDY/3.1": Upgrade, or CONNECT's :protocol; servers: NULL unless it can
+                                * be accepted */
         int64_t length;        /* of the body; -1: not known; 0: none */
         int version;           /* 10, 11, 20 */
         struct http_fields fields;
@@ -77,6 +84,10 @@ int http_inform(struct http_exchange *x, int status, const struct http_field *fi
  * once the peer takes no more (closed() has come or will come). */
 int http_send(struct http_exchange *x, const void *data, size_t size);
 int http_send_bytes(struct http_exchange *x, struct bytes *bytes);
+
+/* The same for up to HTTP_RANGES_MAX ranges that go as one piece, such as a frame's head and its payload. */
+#define HTTP_RANGES_MAX 8
+int http_send_ranges(struct http_exchange *x, const struct iovec *ranges, unsigned n);
 
 /* Ends the message; @trailers are dropped where they cannot be sent (HTTP/1 with a length). */
 int http_end(struct http_exchange *x, const struct http_field *trailers, size_t n);

@@ -67,6 +67,17 @@ bool h1_is_whole(const struct h1 *h1) {
         return h1->x->in_ended || (h1->state == H1_BODY && body_is_empty(&h1->parsed));
 }
 
+/* Closes once what waits has gone: a tunnel's last bytes, or an answer to who has shut down his side behind the
+ * request.
+ */
+static void close_drained(struct http_connection *connection) {
+        struct h1 *h1 = connection->state;
+
+        h1->state = H1_DISCARD;
+        if (h1->in_closed && transport_pending(connection->stream) == 0)
+                connection_close(connection, 0, NULL);
+}
+
 /* The exchange is over, and with it perhaps the connection. */
 static void finish_exchange(struct http_connection *connection) {
         struct h1 *h1 = connection->state;
@@ -75,7 +86,10 @@ static void finish_exchange(struct http_connection *connection) {
 
         exchange_finish(x, 0, NULL);
         h1->x = NULL;
-        if (tunnel || (!connection->server && !h1->keep_alive))
+        connection->tunnel = false;
+        if (tunnel)
+                return close_drained(connection);
+        if (!connection->server && !h1->keep_alive)
                 return connection_close(connection, 0, NULL);
         if (whole && h1->keep_alive && !connection->draining) {
                 next_message(connection);
@@ -171,6 +185,7 @@ static void begin_response(struct http_connection *connection, const char *head,
                 return connection_close(connection, -EPROTO, "the server switches protocols unasked");
         if (response.status == 101 || (response.status < 300 && strcmp(x->request.method, "CONNECT") == 0)) {
                 exchange_open_tunnel(x);
+                connection->tunnel = true;
                 h1->chunked_out = false;
         }
         h1->keep_alive = h1->parsed.keep_alive && !x->tunnel;
@@ -344,6 +359,7 @@ static void received(struct http_connection *connection, uint8_t *bytes, size_t 
 static void ended(struct http_connection *connection) {
         struct h1 *h1 = connection->state;
 
+        h1->in_closed = true;
         switch (h1->state) {
         case H1_TUNNEL:
                 return end_input(connection);
@@ -356,7 +372,7 @@ static void ended(struct http_connection *connection) {
                         return connection_close(connection, 0, NULL);
                 break;
         case H1_DISCARD:
-                return connection_close(connection, 0, NULL);
+                return close_drained(connection);
         case H1_WAIT:
                 break;
         }
@@ -368,6 +384,8 @@ static void drained(struct http_connection *connection) {
 
         if (h1->x)
                 exchange_drained(h1->x);
+        else if (h1->state == H1_DISCARD)
+                close_drained(connection);
 }
 
 static void drain(struct http_connection *connection) {
@@ -409,6 +427,7 @@ const struct http_driver http_driver_1 = {
         .respond = h1_respond,
         .inform = h1_inform,
         .send = h1_send,
+        .send_ranges = h1_send_ranges,
         .end = h1_end,
         .pending = pending,
         .pause = pause_input,

@@ -22,6 +22,7 @@ struct h1 {
         int64_t left; /* of a body of known length: to come */
         enum h1_state state;
         bool keep_alive, chunked_out, continue_due, served;
+        bool in_closed; /* the peer sends nothing further at all */
 };
 
 /* Whether nothing of the peer's message is still to come. */
@@ -37,6 +38,7 @@ int h1_request(struct http_exchange *x);
 int h1_respond(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
 int h1_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n);
 int h1_send(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
+int h1_send_ranges(struct http_exchange *x, const struct iovec *ranges, unsigned n);
 int h1_end(struct http_exchange *x, const struct http_field *trailers, size_t n);
 
 /* Refuses what is no request, or one that cannot be served: a response without an exchange. */

@@ -134,6 +134,7 @@ static void open_tunnel(struct http_connection *connection) {
         struct h1 *h1 = connection->state;
 
         h1->state = H1_TUNNEL;
+        connection->tunnel = true;
         transport_resume(connection->stream);
         h1_take_waiting(connection);
 }
@@ -273,6 +274,25 @@ int h1_send(struct http_exchange *x, const struct http_piece *piece, struct byte
         if (r == 0 && h1->chunked_out)
                 r = write_ranges(connection, &end, 1);
         return r;
+}
+
+int h1_send_ranges(struct http_exchange *x, const struct iovec *ranges, unsigned n) {
+        struct http_connection *connection = x->connection;
+        const struct h1 *h1 = connection->state;
+        struct iovec all[HTTP_RANGES_MAX + 2];
+        char line[CHUNK_LINE];
+        unsigned count = 0;
+        size_t size = 0;
+
+        for (unsigned i = 0; i < n; i++)
+                size += ranges[i].iov_len;
+        if (h1->chunked_out)
+                all[count++] = range(line, (size_t)snprintf(line, sizeof(line), "%zx\r\n", size));
+        memcpy(all + count, ranges, n * sizeof(*ranges));
+        count += n;
+        if (h1->chunked_out)
+                all[count++] = range("\r\n", 2);
+        return write_ranges(connection, all, count);
 }
 
 int h1_end(struct http_exchange *x, const struct http_field *trailers, size_t n) {

@@ -190,7 +190,7 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
         if (!x)
                 return 0;
         x->out_done = true;
-        if (connection->server && !x->in_ended)
+        if (connection->server && !x->in_ended && !x->tunnel)
                 nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
         return 0;
 }
@@ -230,7 +230,7 @@ static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t
         if (!x)
                 return 0;
         nghttp2_session_set_stream_user_data(session, stream_id, NULL);
-        if (x->out_done && (x->in_ended || connection->server))
+        if (x->out_done && (x->in_ended || (connection->server && !x->tunnel)))
                 exchange_finish(x, 0, NULL);
         else if (error == NGHTTP2_REFUSED_STREAM)
                 exchange_finish(x, -EAGAIN, "the peer refuses the stream");
@@ -365,6 +365,7 @@ const struct http_driver http_driver_2 = {
         .respond = h2_respond,
         .inform = h2_inform,
         .send = h2_send,
+        .send_ranges = h2_send_ranges,
         .end = h2_end,
         .pending = h2_pending,
         .pause = pause_input,

@@ -24,6 +24,7 @@ int h2_request(struct http_exchange *x);
 int h2_respond(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
 int h2_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n);
 int h2_send(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
+int h2_send_ranges(struct http_exchange *x, const struct iovec *ranges, unsigned n);
 int h2_end(struct http_exchange *x, const struct http_field *trailers, size_t n);
 size_t h2_pending(const struct http_exchange *x);
 

@@ -268,6 +268,14 @@ int h2_send(struct http_exchange *x, const struct http_piece *piece, struct byte
         return r < 0 ? r : wake(x);
 }
 
+int h2_send_ranges(struct http_exchange *x, const struct iovec *ranges, unsigned n) {
+        int r = 0;
+
+        for (unsigned i = 0; i < n && r == 0; i++)
+                r = queue_add_copy(&x->out, ranges[i].iov_base, ranges[i].iov_len);
+        return r < 0 ? r : wake(x);
+}
+
 int h2_end(struct http_exchange *x, const struct http_field *trailers, size_t n) {
         int r = exchange_add_trailers(x, trailers, n);
 

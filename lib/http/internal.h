@@ -73,6 +73,7 @@ struct http_driver {
         int (*respond)(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
         int (*inform)(struct http_exchange *x, int status, const struct http_field *fields, size_t n);
         int (*send)(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
+        int (*send_ranges)(struct http_exchange *x, const struct iovec *ranges, unsigned n);
         int (*end)(struct http_exchange *x, const struct http_field *trailers, size_t n);
         size_t (*pending)(const struct http_exchange *x);
         void (*pause)(struct http_exchange *x, bool pause);
@@ -105,6 +106,7 @@ struct http_connection {
         size_t output_left;    /* how much waited then */
         bool server, opened, closing, draining;
         bool multiplexed;                /* several exchanges at a time */
+        bool tunnel;                     /* all of it is one exchange's, who says how long it may stand still */
         bool no_date, reset_large_heads; /* of struct http_server_config */
         unsigned streams_max;
         size_t head_max;

@@ -88,14 +88,16 @@ static enum match match_path(struct http_exchange *x, const char *pattern) {
         return path == end ? MATCH_YES : MATCH_NO;
 }
 
-/* HEAD asks for what GET answers, without its body; a tunnel over HTTP/2 is asked for by CONNECT (RFC 8441, 4). */
+/* HEAD asks for what GET answers, without its body, which a tunnel is; over HTTP/2 that is asked for by CONNECT (RFC
+ * 8441, 4). */
 static bool fits_method(const struct http_route *route, const struct http_request *request) {
         if (!route->method)
                 return true;
-        if (request->version == 20 && request->upgrade && (route->flags & HTTP_ROUTE_UPGRADE))
+        if (request->version == 20 && request->upgrade && (route->flags & ROUTE_UPGRADES))
                 return strcmp(request->method, "CONNECT") == 0;
         return strcmp(route->method, request->method) == 0 ||
-               (strcmp(request->method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
+               (strcmp(request->method, "HEAD") == 0 && strcmp(route->method, "GET") == 0 &&
+                !(route->flags & HTTP_ROUTE_UPGRADE));
 }
 
 const struct http_route *route_find(const struct http_route *routes, size_t n, struct http_exchange *x,

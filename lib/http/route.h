@@ -4,6 +4,8 @@
 #include "lib/http/internal.h"
 #include "lib/http/server.h"
 
+#define ROUTE_UPGRADES (HTTP_ROUTE_UPGRADE | HTTP_ROUTE_MAY_UPGRADE)
+
 /* Whether @path is one that a route may have. */
 bool route_is_valid(const char *path);
 

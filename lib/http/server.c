@@ -76,7 +76,7 @@ static void arm(struct served *served) {
 static void watch_output(struct http_connection *connection) {
         size_t waits = transport_pending(connection->stream);
 
-        if (waits == 0)
+        if (waits == 0 || connection->tunnel)
                 connection->output_since = 0;
         else if (connection->output_since == 0 || waits < connection->output_left)
                 connection->output_since = uv_now(connection->hub->loop);
@@ -140,11 +140,12 @@ static void on_begun(struct http_connection *connection, struct http_exchange *x
                 return refuse_method(x);
         if (!route)
                 return refuse(x, status);
-        if (route->flags & HTTP_ROUTE_UPGRADE) {
-                if (!x->request.upgrade)
-                        return refuse(x, 426);
-                x->upgrading = true;
-        }
+        x->upgrading = x->request.upgrade && (route->flags & ROUTE_UPGRADES) &&
+                       (x->request.version == 20 || x->request.length == 0);
+        if (!x->upgrading)
+                x->request.upgrade = NULL;
+        if (!x->upgrading && (route->flags & HTTP_ROUTE_UPGRADE))
+                return refuse(x, 426);
         route->handle(x, server->config.data);
 }
 

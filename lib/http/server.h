@@ -24,11 +24,15 @@ struct tls_context;
 #define HTTP_RESETS_MS 30000
 #define HTTP_HEAD_MS 10000  /* for a request's head to come, from its first byte on */
 #define HTTP_IDLE_MS 120000 /* without a request: closed */
-#define HTTP_STALL_MS 60000 /* output waits, and the peer takes none of it: closed */
+#define HTTP_STALL_MS 60000 /* output waits, and the peer takes none of it: closed, unless the connection is a tunnel  \
+                             */
 #define HTTP_ROUTES_MAX 256
 
 enum {
-        HTTP_ROUTE_UPGRADE = 1 << 0, /* takes requests to upgrade; others get 426. Without it, Upgrade is ignored */
+        /* Takes requests to upgrade, by its method or CONNECT with :protocol. A body before the tunnel has no place:
+         * with one, and on routes without these flags, Upgrade is ignored. */
+        HTTP_ROUTE_UPGRADE = 1 << 0,     /* others get 426 */
+        HTTP_ROUTE_MAY_UPGRADE = 1 << 1, /* takes others, too */
 };
 
 /* One row of the table of routes; the first that fits counts. */

@@ -26,6 +26,8 @@ static bool gone;
 static struct http_exchange *held; /* a request that its handler keeps */
 static int held_closed;
 static unsigned held_drained;
+static size_t held_size; /* bytes that it got */
+static bool held_ended;
 
 static void echo_done(struct http_exchange *x, int error, const void *body, size_t size, void *data) {
         if (error == -EMSGSIZE)
@@ -76,8 +78,18 @@ static void on_held_drained(struct http_exchange *x) {
         held_drained++;
 }
 
+static void on_held_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
+        held_size += n;
+}
+
+static void on_held_end(struct http_exchange *x, const struct http_fields *trailers) {
+        held_ended = true;
+}
+
 static void handle_hold(struct http_exchange *x, void *data) {
-        static const struct http_events events = { .closed = on_held_closed, .drained = on_held_drained };
+        static const struct http_events events = {
+                .data = on_held_data, .end = on_held_end, .closed = on_held_closed, .drained = on_held_drained
+        };
 
         http_set_events(x, &events, NULL);
         held = x;
@@ -101,6 +113,17 @@ static void handle_tunnel(struct http_exchange *x, void *data) {
         assert_int_equal(http_accept_upgrade(x, &field, 1), 0);
 }
 
+/* Whoever asks for a tunnel gets one; the exchange is then the test's. */
+static void handle_may(struct http_exchange *x, void *data) {
+        if (!http_request_of(x)->upgrade) {
+                assert_int_equal(http_accept_upgrade(x, NULL, 0), -EINVAL);
+                assert_int_equal(http_reply(x, 200, "text/plain", "plain", 5), 0);
+                return;
+        }
+        handle_hold(x, data);
+        assert_int_equal(http_accept_upgrade(x, NULL, 0), 0);
+}
+
 /* More than it has promised, and less. */
 static void handle_wrong(struct http_exchange *x, void *data) {
         assert_int_equal(http_respond(x, 200, NULL, 0, 4), 0);
@@ -117,6 +140,7 @@ static const struct http_route routes[] = {
         { "GET", "/stream", handle_stream, 0 },
         { "GET", "/hold", handle_hold, 0 },
         { "GET", "/tunnel", handle_tunnel, HTTP_ROUTE_UPGRADE },
+        { "POST", "/may", handle_may, HTTP_ROUTE_MAY_UPGRADE },
         { "GET", "/wrong", handle_wrong, 0 },
 };
 
@@ -135,6 +159,8 @@ static int set_up(void **state) {
         held = NULL;
         held_closed = 0;
         held_drained = 0;
+        held_size = 0;
+        held_ended = false;
         gone = false;
         uv_loop_init(&loop);
         assert_int_equal(http_server_new(&loop, &config, &server, NULL), 0);
@@ -255,6 +281,7 @@ static void test_refusals(void **state) {
                 { "GET", "/hello/a/b", 404 }, { "GET", "/hellox/a", 404 },  { "GET", "/echo", 405 },
                 { "POST", "/hello/x", 405 },  { "GET", "/hello/%zz", 400 }, { "GET", "/hello/%00", 400 },
                 { "GET", "/hello/%", 400 },   { "GET", "/tunnel", 426 },    { "get", "/hello/x", 405 },
+                { "HEAD", "/tunnel", 405 },
         };
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
@@ -386,6 +413,110 @@ static void test_tunnel(void **state) {
         assert_string_equal(seen.body, "pingbye");
 }
 
+static void open_tunnel(struct seen *seen) {
+        struct http_client_request request = { .method = "POST", .target = "/may", .upgrade = "x" };
+
+        *seen = (struct seen){ .pause_at_head = seen->pause_at_head };
+        assert_int_equal(http_client_request(client, &request, &events, seen, &seen->x), 0);
+        for (int i = 0; i < 1000 && !seen->status; i++)
+                turn();
+        assert_int_equal(seen->status, version == HTTP_VERSION_1 ? 101 : 200);
+        assert_non_null(held);
+}
+
+#define TUNNELLED ((size_t)8 << 20)
+
+/* Much, in ranges, while the other side does not take it, and at once the end: all of it arrives before that. */
+static void send_much(struct http_exchange *x) {
+        static uint8_t block[1 << 20];
+        const struct iovec ranges[] = { { block, 3 }, { block + 3, 0 }, { block + 3, sizeof(block) - 3 } };
+
+        for (size_t i = 0; i < TUNNELLED / sizeof(block); i++)
+                assert_int_equal(http_send_ranges(x, ranges, 3), 0);
+        assert_true(http_pending(x) > 0);
+        assert_int_equal(http_end(x, NULL, 0), 0);
+        assert_int_equal(http_send_ranges(x, ranges, 1), -EPIPE);
+}
+
+static void test_tunnel_whose_server_ends_first(void **state) {
+        struct seen seen = { .pause_at_head = true };
+
+        open_tunnel(&seen);
+        send_much(held);
+        for (int i = 0; i < 50; i++)
+                uv_run(&loop, UV_RUN_NOWAIT);
+        assert_true(!seen.ended && seen.size < TUNNELLED);
+        /* over HTTP/2 the connection is not the tunnel's alone, and who reads none of it is gone */
+        assert_true(version == HTTP_VERSION_2 || uv_backend_timeout(&loop) > HTTP_STALL_MS);
+        http_resume(seen.x);
+        run_until(&seen.ended);
+        assert_int_equal(seen.size, TUNNELLED);
+        assert_non_null(held); /* it ended its own side only */
+        assert_int_equal(http_send(seen.x, "later", 5), 0);
+        while (held_size < 5)
+                turn();
+        assert_false(held_ended || seen.closed);
+        assert_int_equal(http_end(seen.x, NULL, 0), 0);
+        run_until(&seen.closed);
+        for (int i = 0; i < 100 && held; i++)
+                turn();
+        assert_true(held_ended);
+        assert_int_equal(held_closed, 1);
+        assert_int_equal(seen.error, 0);
+}
+
+static void test_tunnel_whose_client_ends_first(void **state) {
+        struct seen seen = { .pause_at_head = true };
+
+        open_tunnel(&seen);
+        http_pause(held);
+        send_much(seen.x);
+        http_resume(held);
+        run_until(&held_ended);
+        assert_int_equal(held_size, TUNNELLED);
+        assert_false(seen.closed);
+        send_much(held);
+        http_resume(seen.x);
+        run_until(&seen.closed);
+        assert_int_equal(seen.error, 0);
+        assert_true(seen.ended);
+        assert_int_equal(seen.size, TUNNELLED);
+        for (int i = 0; i < 100 && held; i++)
+                turn();
+        assert_int_equal(held_closed, 1);
+}
+
+static void test_tunnel_that_is_reset(void **state) {
+        struct seen seen = { 0 };
+
+        open_tunnel(&seen);
+        assert_int_equal(http_end(held, NULL, 0), 0);
+        run_until(&seen.ended);
+        http_reset(seen.x, -ECANCELED);
+        for (int i = 0; i < 1000 && held; i++)
+                turn();
+        assert_true(held_closed < 0 || version == HTTP_VERSION_1); /* there a close is an end */
+}
+
+/* A route that may: a plain request, and one whose body leaves no place for a tunnel. */
+static void test_upgrade_or_not(void **state) {
+        struct http_client_request request = {
+                .method = "POST", .target = "/may", .upgrade = "x", .length = 4, .flags = HTTP_REQUEST_BODY
+        };
+        struct seen seen = { 0 };
+
+        assert_string_equal(ask("POST", "/may", NULL, 0).body, "plain");
+        assert_string_equal(ask("POST", "/may", "body", 4).body, "plain");
+        assert_int_equal(ask("GET", "/may", NULL, 0).status, 405);
+        if (version == HTTP_VERSION_2) /* CONNECT has no body */
+                return;
+        assert_int_equal(http_client_request(client, &request, &events, &seen, &seen.x), 0);
+        assert_int_equal(http_send(seen.x, "body", 4), 0);
+        assert_int_equal(http_end(seen.x, NULL, 0), 0);
+        run_until(&seen.closed);
+        assert_string_equal(seen.body, "plain");
+}
+
 /* Connections are kept: one for all in HTTP/2, for HTTP/1.1 as many as are needed at a time. */
 static void test_many_at_a_time(void **state) {
         static struct seen seen[100];
@@ -470,6 +601,10 @@ int main(void) {
                 BOTH(test_server_gives_up),
                 BOTH(test_back_pressure),
                 BOTH(test_tunnel),
+                BOTH(test_tunnel_whose_server_ends_first),
+                BOTH(test_tunnel_whose_client_ends_first),
+                BOTH(test_tunnel_that_is_reset),
+                BOTH(test_upgrade_or_not),
                 BOTH(test_many_at_a_time),
                 BOTH(test_bad_requests_are_not_sent),
                 BOTH(test_server_ends_with_requests_held),
