@@ -9,7 +9,6 @@
 #include "cri/state/events.h"
 #include "cri/server/images.h"
 #include "cri/server/node.h"
-#include "cri/streaming/cri.h"
 #include "cri/call/trace.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -33,7 +32,6 @@ struct cri_server {
         struct grpc_method methods[CRI_METHODS];
         struct server_images *images;
         struct server_node *node;
-        struct streaming_cri *streaming;
 };
 
 static void on_unary_done(void *data, const ProtobufCMessage *response, const struct err *err) {
@@ -154,7 +152,7 @@ static void bind_methods(struct cri_server *server) {
         }
 }
 
-static int serve(struct cri_server *server, uv_loop_t *loop, const char *path, struct err **err) {
+static int serve(struct cri_server *server, const char *path, struct err **err) {
         int fd, r;
 
         r = grpc_server_add(server->grpc, server->methods, CRI_METHODS, err);
@@ -162,8 +160,6 @@ static int serve(struct cri_server *server, uv_loop_t *loop, const char *path, s
                 r = server_images_new(server->grpc, server->cri, &server->images, err);
         if (r == 0)
                 r = server_node_new(server->grpc, server->cri, &server->node, err);
-        if (r == 0)
-                r = streaming_cri_new(loop, server->cri, NULL, &server->streaming, err);
         if (r == 0)
                 r = listen_unix(path, CRI_SERVER_SOCKET_MODE, &fd, err);
         if (r < 0)
@@ -192,7 +188,7 @@ int cri_server_new(uv_loop_t *loop, struct cri *cri, const char *endpoint, struc
         bind_methods(server);
         r = grpc_server_new(loop, &server->grpc);
         if (r == 0)
-                r = serve(server, loop, path, err);
+                r = serve(server, path, err);
         if (r < 0) {
                 cri_server_free(server);
                 return r;
@@ -215,7 +211,6 @@ void cri_server_free(struct cri_server *server) {
         if (server->path)
                 unlink(server->path);
         free(TAKE_PTR(server->path));
-        streaming_cri_free(TAKE_PTR(server->streaming));
         if (!server->grpc)
                 return on_grpc_gone(server);
         grpc_server_on_gone(server->grpc, on_grpc_gone, server);

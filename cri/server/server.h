@@ -1,5 +1,6 @@
 /* The CRI socket: every method of cri/call/methods.h as gRPC on a Unix socket, nacelle's own image service beside it,
- * and the streaming server (cri/streaming/cri.h) that Exec, Attach and PortForward send their clients to.
+ * and no more: Exec, Attach and PortForward answer with the URLs of the streaming server (cri/streaming/cri.h), if cri
+ * has been given one.
  *
  * A request becomes cri_call(); its answer or error goes back as message or status (grpc_code_from_errno()). Methods
  * whose answer is a stream send one message for each call of their callback until it ends with none.

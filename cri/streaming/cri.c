@@ -6,6 +6,7 @@
 
 #include "cri/exec/exec.h"
 #include "cri/state/state.h"
+#include "cri/streaming/server.h"
 #include "cri/streaming/streaming.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -13,6 +14,7 @@
 struct streaming_cri {
         struct cri *cri;
         struct streaming *streaming;
+        struct streaming_server *server;
         struct cri_streaming hooks;
 };
 
@@ -157,7 +159,7 @@ static void connect_port(void *data, struct streaming_session *session, const st
         cri_connect_port(streaming->cri, request->id, port, on_connected, connection);
 }
 
-static const struct streaming_backend backend = {
+static const struct streaming_source source = {
         .start = start,
         .resize = resize,
         .gone = gone,
@@ -187,7 +189,7 @@ static int exec_url(void *data, const Cri__ExecRequest *request, char **ret_url,
         if (request->tty && request->stderr)
                 return err_set(err, EINVAL, "tty and stderr cannot both be true");
         memcpy(command, request->cmd, request->n_cmd * sizeof(*command));
-        return streaming_url(streaming->streaming, &streaming_request, ret_url, err);
+        return streaming_server_url(streaming->server, &streaming_request, ret_url, err);
 }
 
 static int attach_url(void *data, const Cri__AttachRequest *request, char **ret_url, struct err **err) {
@@ -205,7 +207,7 @@ static int attach_url(void *data, const Cri__AttachRequest *request, char **ret_
                 return err_set(err, EINVAL, "one of stdin, stdout, stderr must be wanted");
         if (request->tty && request->stderr)
                 return err_set(err, EINVAL, "tty and stderr cannot both be true");
-        return streaming_url(streaming->streaming, &streaming_request, ret_url, err);
+        return streaming_server_url(streaming->server, &streaming_request, ret_url, err);
 }
 
 static int forward_url(void *data, const Cri__PortForwardRequest *request, char **ret_url, struct err **err) {
@@ -215,7 +217,7 @@ static int forward_url(void *data, const Cri__PortForwardRequest *request, char 
                                                              .ports = request->port,
                                                              .n_ports = request->n_port };
 
-        return streaming_url(streaming->streaming, &streaming_request, ret_url, err);
+        return streaming_server_url(streaming->server, &streaming_request, ret_url, err);
 }
 
 int streaming_cri_new(uv_loop_t *loop, struct cri *cri, const char *address, struct streaming_cri **ret_streaming,
@@ -226,9 +228,14 @@ int streaming_cri_new(uv_loop_t *loop, struct cri *cri, const char *address, str
         if (!streaming)
                 return err_set(err, ENOMEM, "out of memory");
         streaming->cri = cri;
-        r = streaming_new(loop, address ? address : STREAMING_CRI_ADDRESS, &backend, streaming, &streaming->streaming,
-                          err);
+        r = streaming_new(loop, &source, streaming, &streaming->streaming);
+        if (r < 0)
+                err_set(err, ENOMEM, "out of memory");
+        else
+                r = streaming_server_new(loop, address ? address : STREAMING_CRI_ADDRESS, streaming->streaming,
+                                         &streaming->server, err);
         if (r < 0) {
+                streaming_free(streaming->streaming);
                 free(streaming);
                 return r;
         }
@@ -245,5 +252,6 @@ void streaming_cri_free(struct streaming_cri *streaming) {
                 return;
         cri_set_streaming(streaming->cri, NULL);
         streaming_free(streaming->streaming);
+        streaming_server_free(streaming->server);
         free(streaming);
 }

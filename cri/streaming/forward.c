@@ -11,7 +11,7 @@
 
 /* One connection: the client has a data and an error stream for it, the pod a socket. */
 struct streaming_connection {
-        struct streaming_session *session; /* NULL when it was freed while the backend connects */
+        struct streaming_session *session; /* NULL when it was freed while the source connects */
         LIST_ENTRY(streaming_connection) link;
         uint32_t data_stream, error_stream; /* 0: not opened yet */
         char request_id[REQUEST_ID_MAX];
@@ -45,10 +45,10 @@ static void resume_input(struct streaming_session *session) {
         struct streaming_connection *connection;
 
         LIST_FOREACH (connection, &session->connections, link)
-                if (pump_sink_full(connection->sink))
+                if (streaming_pump_sink_full(connection->sink))
                         return;
         if (session->client)
-                client_resume(session->client);
+                streaming_client_resume(session->client, CLIENT_INPUT_WAITS);
 }
 
 static void connection_free(struct streaming_connection *connection) {
@@ -58,20 +58,20 @@ static void connection_free(struct streaming_connection *connection) {
         session->n_connections--;
         connection->session = NULL;
         resume_input(session);
-        pump_sink_free(TAKE_PTR(connection->sink));
-        pump_source_free(TAKE_PTR(connection->source));
+        streaming_pump_sink_free(TAKE_PTR(connection->sink));
+        streaming_pump_source_free(TAKE_PTR(connection->source));
         if (!connection->connecting)
                 free(connection); /* else streaming_connected() does */
 }
 
-void forwards_free(struct streaming_session *session) {
+void streaming_forwards_free(struct streaming_session *session) {
         struct streaming_connection *connection;
 
         while ((connection = LIST_FIRST(&session->connections)))
                 connection_free(connection);
 }
 
-bool forwards_full(const struct streaming_session *session) {
+bool streaming_forwards_full(const struct streaming_session *session) {
         return session->n_connections >= STREAMING_FORWARDS_MAX;
 }
 
@@ -88,9 +88,9 @@ static void end_output(struct streaming_connection *connection, const char *erro
                 return;
         connection->output_done = true;
         if (error)
-                client->wire->send(client, connection->error_stream, error, strlen(error));
-        client->wire->end(client, connection->error_stream);
-        client->wire->end(client, connection->data_stream);
+                client->protocol->wire->send(client, connection->error_stream, error, strlen(error));
+        client->protocol->wire->end(client, connection->error_stream);
+        client->protocol->wire->end(client, connection->data_stream);
 }
 
 static void on_room(void *data) {
@@ -105,9 +105,9 @@ static void on_output(void *data, const char *bytes, size_t n) {
         struct client *client = connection->session->client;
 
         client->active = uv_now(connection->session->streaming->loop);
-        client->wire->send(client, connection->data_stream, bytes, n);
-        if (client_pending(client) >= STREAMING_BUFFER_MAX)
-                pump_source_pause(connection->source);
+        client->protocol->wire->send(client, connection->data_stream, bytes, n);
+        if (streaming_client_pending(client) >= STREAMING_BUFFER_MAX)
+                streaming_pump_source_pause(connection->source);
 }
 
 /* The pod has closed its side; what the client still sends is of no use to anybody. */
@@ -126,11 +126,11 @@ static void on_input_end(void *data) {
         maybe_finish(connection);
 }
 
-void forward_drained(struct streaming_session *session) {
+void streaming_forward_drained(struct streaming_session *session) {
         struct streaming_connection *connection;
 
         LIST_FOREACH (connection, &session->connections, link)
-                pump_source_resume(connection->source);
+                streaming_pump_source_resume(connection->source);
 }
 
 static void start(struct streaming_connection *connection) {
@@ -138,7 +138,7 @@ static void start(struct streaming_connection *connection) {
         const struct streaming *streaming = session->streaming;
 
         connection->connecting = true;
-        streaming->backend->connect(streaming->data, session, &session->request, connection->port, connection);
+        streaming->source->connect(streaming->data, session, &session->request, connection->port, connection);
 }
 
 static int parse_port(const char *text, uint16_t *ret_port) {
@@ -157,7 +157,7 @@ static struct streaming_connection *connection_new(struct streaming_session *ses
 
         if (!connection)
                 return NULL;
-        connection->sink = pump_sink_new(session->streaming->loop, STREAMING_BUFFER_MAX, on_room, connection);
+        connection->sink = streaming_pump_sink_new(session->streaming->loop, STREAMING_BUFFER_MAX, on_room, connection);
         if (!connection->sink) {
                 free(connection);
                 return NULL;
@@ -170,8 +170,8 @@ static struct streaming_connection *connection_new(struct streaming_session *ses
         return connection;
 }
 
-int forward_stream(struct streaming_session *session, uint32_t stream, bool is_error, const char *port,
-                   const char *request_id) {
+int streaming_forward_stream(struct streaming_session *session, uint32_t stream, bool is_error, const char *port,
+                             const char *request_id) {
         char number[16];
         struct streaming_connection *connection;
         uint32_t *slot;
@@ -200,25 +200,25 @@ int forward_stream(struct streaming_session *session, uint32_t stream, bool is_e
         return 0;
 }
 
-void forward_input(struct streaming_session *session, uint32_t stream, const void *data, size_t n) {
+void streaming_forward_input(struct streaming_session *session, uint32_t stream, const void *data, size_t n) {
         struct streaming_connection *connection = find(session, stream);
 
         if (!connection || connection->data_stream != stream)
                 return;
-        pump_sink_write(connection->sink, data, n);
+        streaming_pump_sink_write(connection->sink, data, n);
         connection = find(session, stream); /* the write may have been its end */
-        if (connection && pump_sink_full(connection->sink))
-                client_pause(session->client);
+        if (connection && streaming_pump_sink_full(connection->sink))
+                streaming_client_pause(session->client, CLIENT_INPUT_WAITS);
 }
 
-void forward_input_end(struct streaming_session *session, uint32_t stream) {
+void streaming_forward_input_end(struct streaming_session *session, uint32_t stream) {
         struct streaming_connection *connection = find(session, stream);
 
         if (connection && connection->data_stream == stream)
-                pump_sink_end(connection->sink);
+                streaming_pump_sink_end(connection->sink);
 }
 
-void forward_reset(struct streaming_session *session, uint32_t stream) {
+void streaming_forward_reset(struct streaming_session *session, uint32_t stream) {
         struct streaming_connection *connection = find(session, stream);
 
         if (connection)
@@ -251,10 +251,10 @@ void streaming_connected(struct streaming_connection *connection, const struct s
                 return fail(connection, err);
         connection->connected = true;
         connection->source =
-                pump_source_new(session->streaming->loop, process->out, on_output, on_output_end, connection);
+                streaming_pump_source_new(session->streaming->loop, process->out, on_output, on_output_end, connection);
         if (!connection->source) {
                 close_fd(process->in);
                 return fail(connection, NULL);
         }
-        pump_sink_open(connection->sink, process->in, on_input_end);
+        streaming_pump_sink_open(connection->sink, process->in, on_input_end);
 }

@@ -84,8 +84,9 @@ static void source_poll(struct pump_source *source, bool on) {
                 uv_poll_stop(source->poll);
 }
 
-struct pump_source *pump_source_new(uv_loop_t *loop, int fd, void (*on_data)(void *data, const char *bytes, size_t n),
-                                    void (*on_end)(void *data), void *data) {
+struct pump_source *streaming_pump_source_new(uv_loop_t *loop, int fd,
+                                              void (*on_data)(void *data, const char *bytes, size_t n),
+                                              void (*on_end)(void *data), void *data) {
         struct pump_source *source = calloc(1, sizeof(*source));
 
         if (source)
@@ -103,21 +104,21 @@ struct pump_source *pump_source_new(uv_loop_t *loop, int fd, void (*on_data)(voi
         return source;
 }
 
-void pump_source_pause(struct pump_source *source) {
+void streaming_pump_source_pause(struct pump_source *source) {
         if (source)
                 source_poll(source, false);
 }
 
-void pump_source_resume(struct pump_source *source) {
+void streaming_pump_source_resume(struct pump_source *source) {
         if (source && !source->ended)
                 source_poll(source, true);
 }
 
-bool pump_source_ended(const struct pump_source *source) {
+bool streaming_pump_source_ended(const struct pump_source *source) {
         return !source || source->ended;
 }
 
-void pump_source_free(struct pump_source *source) {
+void streaming_pump_source_free(struct pump_source *source) {
         if (!source)
                 return;
         handle_free(source->poll);
@@ -125,7 +126,7 @@ void pump_source_free(struct pump_source *source) {
         free(source);
 }
 
-struct pump_sink *pump_sink_new(uv_loop_t *loop, size_t room, void (*on_room)(void *data), void *data) {
+struct pump_sink *streaming_pump_sink_new(uv_loop_t *loop, size_t room, void (*on_room)(void *data), void *data) {
         struct pump_sink *sink = calloc(1, sizeof(*sink));
 
         if (!sink)
@@ -209,7 +210,7 @@ static void on_writable(uv_poll_t *poll, int status, int events) {
         flush(sink);
 }
 
-void pump_sink_open(struct pump_sink *sink, int fd, void (*on_end)(void *data)) {
+void streaming_pump_sink_open(struct pump_sink *sink, int fd, void (*on_end)(void *data)) {
         sink->fd = fd;
         sink->on_end = on_end;
         sink->poll = watch_new(sink->loop, fd, sink);
@@ -236,7 +237,7 @@ static bool append(struct pump_sink *sink, const void *bytes, size_t n) {
         return true;
 }
 
-void pump_sink_write(struct pump_sink *sink, const void *bytes, size_t n) {
+void streaming_pump_sink_write(struct pump_sink *sink, const void *bytes, size_t n) {
         if (sink->broken || sink->ending)
                 return;
         if (!append(sink, bytes, n))
@@ -246,11 +247,11 @@ void pump_sink_write(struct pump_sink *sink, const void *bytes, size_t n) {
                 flush(sink);
 }
 
-bool pump_sink_full(const struct pump_sink *sink) {
+bool streaming_pump_sink_full(const struct pump_sink *sink) {
         return sink->n >= sink->room;
 }
 
-void pump_sink_end(struct pump_sink *sink) {
+void streaming_pump_sink_end(struct pump_sink *sink) {
         if (sink->broken || sink->ending)
                 return;
         sink->ending = true;
@@ -258,7 +259,7 @@ void pump_sink_end(struct pump_sink *sink) {
                 sink_finish(sink);
 }
 
-void pump_sink_free(struct pump_sink *sink) {
+void streaming_pump_sink_free(struct pump_sink *sink) {
         if (!sink)
                 return;
         sink_close(sink);

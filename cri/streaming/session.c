@@ -15,59 +15,23 @@
 
 static void maybe_finish(struct streaming_session *session);
 
-static void command_free(char **command) {
-        for (size_t i = 0; command && command[i]; i++)
-                free(command[i]);
-        free(command);
-}
-
-static char **command_copy(char *const *command) {
-        size_t n = 0;
-        char **copy;
-
-        while (command[n])
-                n++;
-        copy = calloc(n + 1, sizeof(*copy));
-        for (size_t i = 0; copy && i < n; i++)
-                if (!(copy[i] = strdup(command[i]))) {
-                        command_free(copy);
-                        return NULL;
-                }
-        return copy;
-}
-
-static int32_t *ports_copy(const struct streaming_request *request) {
-        int32_t *copy = calloc(request->n_ports + 1, sizeof(*copy));
-
-        if (copy && request->n_ports > 0)
-                memcpy(copy, request->ports, request->n_ports * sizeof(*copy));
-        return copy;
-}
-
 static void on_room(void *data) {
         struct streaming_session *session = data;
 
         if (session->client)
-                client_resume(session->client);
+                streaming_client_resume(session->client, CLIENT_INPUT_WAITS);
 }
 
-struct streaming_session *session_new(struct streaming *streaming, const struct streaming_request *request) {
+struct streaming_session *streaming_session_new(struct streaming *streaming, const struct streaming_request *request) {
         struct streaming_session *session = calloc(1, sizeof(*session));
 
         if (!session)
                 return NULL;
         session->streaming = streaming;
-        session->request = *request;
-        session->request.command = NULL;
-        session->request.ports = ports_copy(request);
         LIST_INIT(&session->connections);
-        session->request.id = strndup(request->id, STREAMING_ID_MAX);
-        if (request->command)
-                session->request.command = command_copy(request->command);
-        session->in = pump_sink_new(streaming->loop, STREAMING_BUFFER_MAX, on_room, session);
-        if (!session->request.id || !session->in || !session->request.ports ||
-            (request->command && !session->request.command)) {
-                session_free(session);
+        session->in = streaming_pump_sink_new(streaming->loop, STREAMING_BUFFER_MAX, on_room, session);
+        if (!session->in || streaming_request_copy(request, &session->request) < 0) {
+                streaming_session_free(session);
                 return NULL;
         }
         return session;
@@ -75,33 +39,31 @@ struct streaming_session *session_new(struct streaming *streaming, const struct 
 
 /* Lets go of the process's descriptors. */
 static void release_descriptors(struct streaming_session *session) {
-        pump_source_free(session->out);
-        pump_source_free(session->err);
-        pump_sink_free(session->in);
+        streaming_pump_source_free(session->out);
+        streaming_pump_source_free(session->err);
+        streaming_pump_sink_free(session->in);
         session->out = session->err = NULL;
         session->in = NULL;
         handle_free(TAKE_PTR(session->drain));
 }
 
-void session_free(struct streaming_session *session) {
+void streaming_session_free(struct streaming_session *session) {
         release_descriptors(session);
-        forwards_free(session);
-        command_free((char **)(uintptr_t)session->request.command);
-        free((int32_t *)(uintptr_t)session->request.ports);
-        free((char *)(uintptr_t)session->request.id);
+        streaming_forwards_free(session);
+        streaming_request_done(&session->request);
         free(session);
 }
 
-void session_start(struct streaming_session *session) {
+void streaming_session_start(struct streaming_session *session) {
         struct streaming *streaming = session->streaming;
 
         session->started = true;
-        client_set_timer(session->client, STREAMING_IDLE_SECONDS);
+        streaming_client_set_timer(session->client, STREAMING_IDLE_SECONDS);
         if (session->request.kind != STREAMING_PORT_FORWARD)
-                streaming->backend->start(streaming->data, session, &session->request);
+                streaming->source->start(streaming->data, session, &session->request);
 }
 
-void session_client_gone(struct streaming_session *session) {
+void streaming_session_client_gone(struct streaming_session *session) {
         const struct streaming *streaming = session->streaming;
         bool tell = session->started && !session->released && session->request.kind != STREAMING_PORT_FORWARD;
 
@@ -109,8 +71,8 @@ void session_client_gone(struct streaming_session *session) {
         session->client = NULL;
         release_descriptors(session);
         if (tell)
-                streaming->backend->gone(streaming->data, session);
-        session_free(session);
+                streaming->source->gone(streaming->data, session);
+        streaming_session_free(session);
 }
 
 /* The Status object of Kubernetes' API that ends a remote command, from version 4 on. */
@@ -170,24 +132,24 @@ static void finish(struct streaming_session *session, const char *failure) {
         if (session->finished || !client)
                 return;
         session->finished = true;
-        client->wire->end(client, CHANNEL_OUT);
-        client->wire->end(client, CHANNEL_ERR);
-        status = client->version >= 4 ? status_json(session, failure) : status_text(session, failure);
+        client->protocol->wire->end(client, CHANNEL_OUT);
+        client->protocol->wire->end(client, CHANNEL_ERR);
+        status = client->protocol->version >= 4 ? status_json(session, failure) : status_text(session, failure);
         if (status)
-                client->wire->send(client, CHANNEL_STATUS, status, strlen(status));
-        client->wire->end(client, CHANNEL_STATUS);
-        client->wire->finish(client);
-        client_close_after_flush(client);
+                client->protocol->wire->send(client, CHANNEL_STATUS, status, strlen(status));
+        client->protocol->wire->end(client, CHANNEL_STATUS);
+        client->protocol->wire->finish(client, 0);
+        streaming_client_finish(client);
 }
 
 static void send_output(struct streaming_session *session, enum channel channel, const char *bytes, size_t n) {
         struct client *client = session->client;
 
         client->active = uv_now(session->streaming->loop);
-        client->wire->send(client, channel, bytes, n);
-        if (client_pending(client) >= STREAMING_BUFFER_MAX) {
-                pump_source_pause(session->out);
-                pump_source_pause(session->err);
+        client->protocol->wire->send(client, channel, bytes, n);
+        if (streaming_client_pending(client) >= STREAMING_BUFFER_MAX) {
+                streaming_pump_source_pause(session->out);
+                streaming_pump_source_pause(session->err);
         }
 }
 
@@ -203,15 +165,25 @@ static void on_output_end(void *data) {
         maybe_finish(data);
 }
 
-void session_drained(struct streaming_session *session) {
-        pump_source_resume(session->out);
-        pump_source_resume(session->err);
-        forward_drained(session);
+/* A client that has not read all that came so far gets its time when it has: see streaming_session_drained(). */
+static void on_drain_over(uv_timer_t *timer) {
+        struct streaming_session *session = timer->data;
+
+        if (streaming_client_pending(session->client) == 0)
+                finish(session, NULL);
+}
+
+void streaming_session_drained(struct streaming_session *session) {
+        if (session->drain)
+                uv_timer_start(session->drain, on_drain_over, STREAMING_DRAIN_SECONDS * 1000, 0);
+        streaming_pump_source_resume(session->out);
+        streaming_pump_source_resume(session->err);
+        streaming_forward_drained(session);
 }
 
 /* The process has ended and all it wrote was read; or, attached, its output has ended, which is the same. */
 static void maybe_finish(struct streaming_session *session) {
-        bool outputs_ended = pump_source_ended(session->out) && pump_source_ended(session->err);
+        bool outputs_ended = streaming_pump_source_ended(session->out) && streaming_pump_source_ended(session->err);
         bool by_output = session->request.kind == STREAMING_ATTACH && (session->out || session->err);
 
         if (!session->running || !outputs_ended || !(session->exited || by_output))
@@ -223,8 +195,8 @@ static void on_input_written(void *data) {
         struct streaming_session *session = data;
         const struct streaming *streaming = session->streaming;
 
-        if (!session->released && streaming->backend->input_ended)
-                streaming->backend->input_ended(streaming->data, session);
+        if (!session->released && streaming->source->input_ended)
+                streaming->source->input_ended(streaming->data, session);
 }
 
 static void close_process(const struct streaming_process *process) {
@@ -241,13 +213,13 @@ void streaming_started(struct streaming_session *session, const struct streaming
                 return close_process(process);
         session->running = true;
         if (session->columns > 0)
-                streaming->backend->resize(streaming->data, session, session->columns, session->rows);
+                streaming->source->resize(streaming->data, session, session->columns, session->rows);
         if (process->out >= 0)
-                session->out = pump_source_new(loop, process->out, on_out, on_output_end, session);
+                session->out = streaming_pump_source_new(loop, process->out, on_out, on_output_end, session);
         if (process->err >= 0)
-                session->err = pump_source_new(loop, process->err, on_err, on_output_end, session);
+                session->err = streaming_pump_source_new(loop, process->err, on_err, on_output_end, session);
         if (process->in >= 0)
-                pump_sink_open(session->in, process->in, on_input_written);
+                streaming_pump_sink_open(session->in, process->in, on_input_written);
         if ((process->out >= 0 && !session->out) || (process->err >= 0 && !session->err))
                 finish(session, "out of memory");
 }
@@ -255,10 +227,6 @@ void streaming_started(struct streaming_session *session, const struct streaming
 void streaming_failed(struct streaming_session *session, const struct err *err) {
         session->released = true;
         finish(session, err_text(err));
-}
-
-static void on_drain_over(uv_timer_t *timer) {
-        finish(timer->data, NULL);
 }
 
 void streaming_exited(struct streaming_session *session, int code) {
@@ -280,17 +248,17 @@ void streaming_detached(struct streaming_session *session) {
         finish(session, NULL);
 }
 
-void session_input(struct streaming_session *session, const void *data, size_t n) {
+void streaming_session_input(struct streaming_session *session, const void *data, size_t n) {
         if (!session->request.in || session->finished)
                 return;
-        pump_sink_write(session->in, data, n);
-        if (pump_sink_full(session->in))
-                client_pause(session->client);
+        streaming_pump_sink_write(session->in, data, n);
+        if (streaming_pump_sink_full(session->in))
+                streaming_client_pause(session->client, CLIENT_INPUT_WAITS);
 }
 
-void session_input_end(struct streaming_session *session) {
+void streaming_session_input_end(struct streaming_session *session) {
         if (session->request.in && !session->finished)
-                pump_sink_end(session->in);
+                streaming_pump_sink_end(session->in);
 }
 
 static void resize(struct streaming_session *session, const char *text, size_t n) {
@@ -306,11 +274,11 @@ static void resize(struct streaming_session *session, const char *text, size_t n
         session->columns = (uint16_t)columns;
         session->rows = (uint16_t)rows;
         if (session->running && !session->released)
-                streaming->backend->resize(streaming->data, session, session->columns, session->rows);
+                streaming->source->resize(streaming->data, session, session->columns, session->rows);
 }
 
 /* Objects come one behind the other, in any pieces. */
-void session_resize(struct streaming_session *session, const void *data, size_t n) {
+void streaming_session_resize(struct streaming_session *session, const void *data, size_t n) {
         const char *p = data;
 
         for (size_t i = 0; i < n; i++) {

@@ -11,6 +11,7 @@
 #define DATA_MAX (1u << 20)
 
 #define REFUSED_STREAM 3 /* RST_STREAM's status (SPDY 3.1, 2.6.3) */
+#define PROTOCOL_ERROR 1 /* GOAWAY's (2.6.6) */
 
 struct spdy_state {
         struct spdy spdy;
@@ -19,7 +20,7 @@ struct spdy_state {
 };
 
 static void write_frame(struct client *client, const void *data, size_t n) {
-        tunnel_write(client, data, n, "", 0);
+        streaming_tunnel_write(client, data, n, "", 0);
 }
 
 static int spdy_begin(struct client *client) {
@@ -34,7 +35,7 @@ static int spdy_begin(struct client *client) {
         }
         client->wire_state = state;
         if (client->session->request.kind == STREAMING_PORT_FORWARD)
-                session_start(client->session);
+                streaming_session_start(client->session);
         return 0;
 }
 
@@ -55,7 +56,7 @@ static void send_data(struct client *client, uint32_t stream, const void *data, 
                 size_t piece = n < DATA_MAX ? n : DATA_MAX;
 
                 spdy_data_header(head, stream, piece == n ? flags : 0, (uint32_t)piece);
-                tunnel_write(client, head, sizeof(head), p, piece);
+                streaming_tunnel_write(client, head, sizeof(head), p, piece);
                 n -= piece;
                 p += piece;
         } while (n > 0);
@@ -84,11 +85,11 @@ static void spdy_end(struct client *client, uint32_t id) {
                 send_data(client, stream, "", 0, SPDY_FIN);
 }
 
-static void spdy_finish(struct client *client) {
+static void spdy_finish(struct client *client, int error) {
         struct spdy_state *state = client->wire_state;
         uint8_t frame[SPDY_REPLY_MAX];
 
-        write_frame(client, frame, spdy_goaway(state->last, frame));
+        write_frame(client, frame, spdy_goaway(state->last, error ? PROTOCOL_ERROR : 0, frame));
 }
 
 static const char *const channel_names[CHANNELS] = { "stdin", "stdout", "stderr", "error", "resize" };
@@ -104,7 +105,7 @@ static bool channel_wanted(const struct client *client, enum channel channel) {
         case CHANNEL_ERR:
                 return request->err && !request->tty;
         case CHANNEL_RESIZE:
-                return request->tty && client->version >= 3;
+                return request->tty && client->protocol->version >= 3;
         default:
                 return true;
         }
@@ -124,7 +125,7 @@ static int open_channel(struct client *client, uint32_t stream, const char *type
                 if (channel_wanted(client, (enum channel)i) && state->streams[i] == 0)
                         return 0;
         if (!client->session->started)
-                session_start(client->session);
+                streaming_session_start(client->session);
         return 0;
 }
 
@@ -138,17 +139,17 @@ static int on_stream(struct client *client, const struct spdy_event *event) {
         if (!type || event->stream <= state->last)
                 return -EPROTO;
         state->last = event->stream;
-        if (session->request.kind == STREAMING_PORT_FORWARD && forwards_full(session)) {
+        if (session->request.kind == STREAMING_PORT_FORWARD && streaming_forwards_full(session)) {
                 write_frame(client, frame, spdy_reset(event->stream, REFUSED_STREAM, frame));
                 return 0;
         }
         write_frame(client, frame, spdy_syn_reply(&state->spdy, event->stream, frame));
         if (session->request.kind != STREAMING_PORT_FORWARD)
                 return open_channel(client, event->stream, type);
-        r = forward_stream(session, event->stream, strcmp(type, "error") == 0, spdy_header(&state->spdy, "port"),
-                           spdy_header(&state->spdy, "requestid"));
+        r = streaming_forward_stream(session, event->stream, strcmp(type, "error") == 0,
+                                     spdy_header(&state->spdy, "port"), spdy_header(&state->spdy, "requestid"));
         if (r == 0 && event->fin)
-                forward_input_end(session, event->stream);
+                streaming_forward_input_end(session, event->stream);
         return r;
 }
 
@@ -158,16 +159,16 @@ static void on_data(struct client *client, const struct spdy_event *event) {
 
         if (session->request.kind == STREAMING_PORT_FORWARD) {
                 if (event->size > 0)
-                        forward_input(session, event->stream, event->data, event->size);
+                        streaming_forward_input(session, event->stream, event->data, event->size);
                 if (event->fin)
-                        forward_input_end(session, event->stream);
+                        streaming_forward_input_end(session, event->stream);
         } else if (event->stream == state->streams[CHANNEL_IN]) {
                 if (event->size > 0)
-                        session_input(session, event->data, event->size);
+                        streaming_session_input(session, event->data, event->size);
                 if (event->fin)
-                        session_input_end(session);
+                        streaming_session_input_end(session);
         } else if (event->stream == state->streams[CHANNEL_RESIZE])
-                session_resize(session, event->data, event->size);
+                streaming_session_resize(session, event->data, event->size);
 }
 
 static int on_event(struct client *client, const struct spdy_event *event) {
@@ -182,9 +183,9 @@ static int on_event(struct client *client, const struct spdy_event *event) {
                 return 0;
         case SPDY_RESET:
                 if (client->session->request.kind == STREAMING_PORT_FORWARD)
-                        forward_reset(client->session, event->stream);
+                        streaming_forward_reset(client->session, event->stream);
                 else if (event->stream == state->streams[CHANNEL_IN])
-                        session_input_end(client->session);
+                        streaming_session_input_end(client->session);
                 return 0;
         case SPDY_PING:
                 if (event->stream & 1) /* the client's own, not an answer to one */
@@ -204,13 +205,13 @@ static int spdy_receive(struct client *client, uint8_t *data, size_t n) {
 
         while ((r = spdy_decode(&state->spdy, &p, &n, &event)) > 0) {
                 r = on_event(client, &event);
-                if (r < 0 || client->finishing || client->doomed)
+                if (r < 0 || client->finishing)
                         break;
         }
         return r < 0 ? r : 0;
 }
 
-const struct wire spdy_wire = {
+const struct wire streaming_spdy_wire = {
         .begin = spdy_begin,
         .receive = spdy_receive,
         .send = spdy_send,

@@ -1,17 +1,16 @@
-/* The streaming server: exec, attach and port-forward for crictl and kubectl over SPDY/3.1 and WebSocket.
+/* Exec, attach and port-forward for crictl and kubectl, over SPDY/3.1 and WebSocket, on any HTTP server.
  *
- * CRI's Exec, Attach and PortForward answer with a URL of this server: http://127.0.0.1:PORT/KIND/TOKEN. A token is 128
- * random bits, works once and for STREAMING_TOKEN_SECONDS. When a client claims it, the backend is asked for the
- * process's descriptors, and bytes go between them and the client's streams; the backend says when the process ended.
- * What a client does not read waits in the pipe, up to STREAMING_BUFFER_MAX on this side, and goes away with the
- * client: a slow or vanished one never blocks the loop or another client.
+ * A route's handler that knows what its client may have gives the exchange to streaming_serve(): it is upgraded, the
+ * source is asked for the process's descriptors, and bytes go between them and the client's streams; the source says
+ * when the process ended. What a client does not read waits in the pipe, up to STREAMING_BUFFER_MAX on this side, and
+ * goes away with the client: a slow or vanished one never blocks the loop or another client.
  *
- * Protocols: SPDY/3.1 with X-Stream-Protocol-Version v5..v1.channel (k8s.io/apimachinery httpstream, kubelet's
- * remotecommand) and portforward.k8s.io; WebSocket (RFC 6455) with v5.channel.k8s.io, v4 and v1 in their binary and
- * base64 forms, SPDY/3.1+portforward.k8s.io tunnelled in WebSocket, and port-forward in its plain WebSocket form (none,
- * v4 or v4.base64): for the request's i-th port channel 2i has its data and 2i+1 its error, and the first message on
- * each is the port in two bytes, the lower first. Of several protocols the first known one of the client's list is
- * taken.
+ * Protocols: SPDY/3.1 with X-Stream-Protocol-Version v4..v1.channel (k8s.io/apimachinery httpstream, kubelet's
+ * remotecommand) and portforward.k8s.io; WebSocket (RFC 6455, and over HTTP/2 RFC 8441) with v5.channel.k8s.io, v4 and
+ * v1 in their binary and base64 forms, SPDY/3.1+portforward.k8s.io tunnelled in WebSocket, and port-forward in its
+ * plain WebSocket form (none, v4 or v4.base64): for the request's i-th port channel 2i has its data and 2i+1 its error,
+ * and the first message on each is the port in two bytes, the lower first. Of several protocols the first known one of
+ * the client's list is taken.
  *
  * All functions are for the loop's thread. Nothing blocks.
  */
@@ -22,14 +21,13 @@
 #include <uv.h>
 
 struct err;
+struct http_exchange;
 struct streaming;
 struct streaming_session;
 struct streaming_connection;
 
-#define STREAMING_TOKEN_SECONDS 60
-#define STREAMING_TOKENS_MAX 1000 /* unclaimed; one more is refused (ENOBUFS) */
 #define STREAMING_ID_MAX 256
-#define STREAMING_CLIENTS_MAX 512
+#define STREAMING_CLIENTS_MAX 512            /* at a time; one more gets 503 */
 #define STREAMING_BUFFER_MAX (256 * 1024)    /* bytes a session holds for its client, and for its process */
 #define STREAMING_PORTS_MAX 127              /* of a request, for plain WebSocket: two channels each, and 255 is none */
 #define STREAMING_BASE64_PORTS_MAX 40        /* there the channel is a character, from '0' on */
@@ -38,7 +36,7 @@ struct streaming_connection;
 
 enum streaming_kind { STREAMING_EXEC, STREAMING_ATTACH, STREAMING_PORT_FORWARD };
 
-/* What a token stands for. Copied by streaming_url(). */
+/* What a client wants. */
 struct streaming_request {
         enum streaming_kind kind;
         const char *id;       /* the container's, for port-forward the sandbox's; at most STREAMING_ID_MAX bytes */
@@ -56,8 +54,8 @@ struct streaming_process {
 };
 
 /* What really runs the processes. @data is streaming_new()'s. */
-struct streaming_backend {
-        /* A client has claimed the request's URL and opened its streams. Answered, then or later, with
+struct streaming_source {
+        /* A client has opened its streams. Answered, then or later, with
          * streaming_started() or streaming_failed(). @request lives as long as the session. */
         void (*start)(void *data, struct streaming_session *session, const struct streaming_request *request);
         /* The process's terminal is to be resized. */
@@ -73,29 +71,29 @@ struct streaming_backend {
         void (*input_ended)(void *data, struct streaming_session *session);
 };
 
-/* Listens on @address, "127.0.0.1:0" for a free port. Returns 0, or a negative errno with *@err. */
-int streaming_new(uv_loop_t *loop, const char *address, const struct streaming_backend *backend, void *data,
-                  struct streaming **ret_streaming, struct err **err);
+/* Returns 0 or -ENOMEM. @source lives as long. */
+int streaming_new(uv_loop_t *loop, const struct streaming_source *source, void *data, struct streaming **ret_streaming);
 
-/* Closes everything; sessions end with gone(). Memory goes once the loop has closed the handles. NULL is fine. */
+/* Ends all sessions, with gone(). Memory goes when their exchanges have closed. NULL is fine. */
 void streaming_free(struct streaming *streaming);
 
-/* Makes a token for @request. Returns 0 with the URL (free it), -ENOBUFS past STREAMING_TOKENS_MAX, or -ENOMEM. */
-int streaming_url(struct streaming *streaming, const struct streaming_request *request, char **ret_url,
-                  struct err **err);
+/* Answers @x, a request just received on a route that may upgrade (lib/http/server.h): with the upgrade, or with 400,
+ * 403 or 503 and why not. @request is copied. From here on the exchange is the client's. */
+void streaming_serve(struct streaming *streaming, struct http_exchange *x, const struct streaming_request *request);
 
 /* The process runs; its descriptors are the session's now. */
 void streaming_started(struct streaming_session *session, const struct streaming_process *process);
 
-/* It could not be started: the client gets the text. The session is gone for the backend. @err stays the caller's. */
+/* It could not be started: the client gets the text. The session is gone for the source. @err stays the caller's. */
 void streaming_failed(struct streaming_session *session, const struct err *err);
 
 /* The process ended (for an attach: the container did) with @code: the client gets what is still to be read from the
- * descriptors, for at most STREAMING_DRAIN_SECONDS, then the exit code. The session is gone for the backend. */
+ * descriptors, for at most STREAMING_DRAIN_SECONDS after it has read what there is, then the exit code. The session is
+ * gone for the source. */
 void streaming_exited(struct streaming_session *session, int code);
 #define STREAMING_DRAIN_SECONDS 5
 
-/* An attached client has left: its streams end with success at once. The session is gone for the backend. */
+/* An attached client has left: its streams end with success at once. The session is gone for the source. */
 void streaming_detached(struct streaming_session *session);
 
 /* Answers connect() with descriptors (taken over), or with @err. Also when the session was told gone() meanwhile: a
@@ -103,9 +101,9 @@ void streaming_detached(struct streaming_session *session);
 void streaming_connected(struct streaming_connection *connection, const struct streaming_process *process,
                          const struct err *err);
 
-/* The backend's own pointer with a session, NULL at first. */
+/* The source's own pointer with a session, NULL at first. */
 void streaming_session_set_data(struct streaming_session *session, void *data);
 void *streaming_session_data(const struct streaming_session *session);
 
-/* Clients that are connected, for metrics and tests. */
+/* Clients whose exchanges have not closed, for metrics and tests. */
 unsigned streaming_clients(const struct streaming *streaming);

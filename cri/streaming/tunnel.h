@@ -6,4 +6,4 @@
 struct client;
 
 /* Writes a frame of SPDY, its head and its data, as it is, or in a binary message for a client that tunnels. */
-void tunnel_write(struct client *client, const void *head, size_t n_head, const void *data, size_t n);
+void streaming_tunnel_write(struct client *client, const void *head, size_t n_head, const void *data, size_t n);

@@ -12,7 +12,13 @@
 /* The first byte of a message; in version 5 this one says that the channel in the second byte has ended. */
 #define CHANNEL_CLOSE 255
 
-#define CLOSE_NORMAL 1000
+/* Why a connection ends (RFC 6455, 7.4.1). */
+enum close_code {
+        CLOSE_NORMAL = 1000,
+        CLOSE_PROTOCOL_ERROR = 1002,
+        CLOSE_TOO_BIG = 1009,
+        CLOSE_INTERNAL_ERROR = 1011,
+};
 
 /* Output is encoded piece by piece: a source reads no more at once. */
 #define PIECE_MAX (48u << 10)
@@ -26,21 +32,35 @@ struct websocket_state {
 
 static void send_frame(struct client *client, enum websocket_opcode opcode, const void *first, size_t n_first,
                        const void *data, size_t n) {
-        uint8_t header[WEBSOCKET_HEADER_MAX + 1];
-        size_t size = websocket_header(header, opcode, n_first + n, NULL);
+        uint8_t header[WEBSOCKET_HEADER_MAX];
+        const struct iovec ranges[] = { { header, websocket_header(header, opcode, n_first + n, NULL) },
+                                        { (void *)(uintptr_t)first, n_first },
+                                        { (void *)(uintptr_t)data, n } };
 
-        if (n_first > 0)
-                memcpy(header + size, first, n_first);
-        client_write_framed(client, header, size + n_first, data, n);
+        streaming_client_send(client, ranges, ELEMENTS(ranges));
 }
 
-static void send_close(struct client *client) {
-        static const uint8_t code[2] = { CLOSE_NORMAL >> 8, CLOSE_NORMAL & 255 };
+static enum close_code close_code(int error) {
+        switch (error) {
+        case 0:
+                return CLOSE_NORMAL;
+        case -EMSGSIZE:
+                return CLOSE_TOO_BIG;
+        case -ENOMEM:
+                return CLOSE_INTERNAL_ERROR;
+        default:
+                return CLOSE_PROTOCOL_ERROR;
+        }
+}
+
+static void send_close(struct client *client, int error) {
+        enum close_code code = close_code(error);
+        const uint8_t bytes[2] = { (uint8_t)(code >> 8), (uint8_t)(code & 255) };
 
         if (client->close_sent)
                 return;
         client->close_sent = true;
-        send_frame(client, WEBSOCKET_CLOSE, NULL, 0, code, sizeof(code));
+        send_frame(client, WEBSOCKET_CLOSE, NULL, 0, bytes, sizeof(bytes));
 }
 
 static void websocket_send(struct client *client, uint32_t id, const void *data, size_t n) {
@@ -49,7 +69,7 @@ static void websocket_send(struct client *client, uint32_t id, const void *data,
         do {
                 size_t piece = n < PIECE_MAX ? n : PIECE_MAX;
 
-                if (client->base64) {
+                if (client->protocol->base64) {
                         char text[BASE64_LENGTH(PIECE_MAX) + 1], channel = (char)('0' + id);
 
                         base64_encode(p, piece, text);
@@ -68,8 +88,8 @@ static void websocket_send(struct client *client, uint32_t id, const void *data,
 static void websocket_end(struct client *client, uint32_t id) {
 }
 
-static void websocket_finish(struct client *client) {
-        send_close(client);
+static void websocket_finish(struct client *client, int error) {
+        send_close(client, error);
 }
 
 static int state_new(struct client *client) {
@@ -90,7 +110,7 @@ static int websocket_begin(struct client *client) {
                 return -ENOMEM;
         if (request->out || request->err)
                 websocket_send(client, request->out ? CHANNEL_OUT : CHANNEL_ERR, "", 0);
-        session_start(client->session);
+        streaming_session_start(client->session);
         return 0;
 }
 
@@ -102,13 +122,13 @@ static void give_input(struct client *client, int channel, const void *data, siz
         if (n == 0)
                 return;
         if (client->session->request.kind == STREAMING_PORT_FORWARD)
-                forward_input(client->session, (uint32_t)channel + 1, data, n);
+                streaming_forward_input(client->session, (uint32_t)channel + 1, data, n);
         else if (channel == CHANNEL_IN)
-                session_input(client->session, data, n);
+                streaming_session_input(client->session, data, n);
         else if (channel == CHANNEL_RESIZE)
-                session_resize(client->session, data, n);
-        else if (channel == CHANNEL_CLOSE && client->version >= 5 && *(const uint8_t *)data == CHANNEL_IN)
-                session_input_end(client->session);
+                streaming_session_resize(client->session, data, n);
+        else if (channel == CHANNEL_CLOSE && client->protocol->version >= 5 && *(const uint8_t *)data == CHANNEL_IN)
+                streaming_session_input_end(client->session);
 }
 
 /* A piece of a message. */
@@ -123,11 +143,11 @@ static int on_message(struct client *client, const struct websocket_event *event
                 state->base64 = (struct base64_decoder){};
         }
         if (state->channel < 0 && n > 0) {
-                state->channel = client->base64 ? *data - '0' : *data;
+                state->channel = client->protocol->base64 ? *data - '0' : *data;
                 data++;
                 n--;
         }
-        if (!client->base64) {
+        if (!client->protocol->base64) {
                 give_input(client, state->channel, data, n);
                 return 0;
         }
@@ -145,8 +165,9 @@ static int on_event(struct client *client, const struct websocket_event *event,
                 send_frame(client, WEBSOCKET_PONG, NULL, 0, event->data, event->size);
                 return 0;
         case WEBSOCKET_CLOSE:
-                send_close(client);
-                client_close_after_flush(client);
+                if (event->size == 1) /* half a code */
+                        return -EPROTO;
+                streaming_client_fail(client, 0);
                 return 0;
         case WEBSOCKET_TEXT:
         case WEBSOCKET_BINARY:
@@ -163,7 +184,7 @@ static int receive(struct client *client, struct websocket_decoder *decoder, uin
 
         while ((r = websocket_decode(decoder, &data, &n, &event)) > 0) {
                 r = on_event(client, &event, message);
-                if (r < 0 || client->finishing || client->doomed)
+                if (r < 0 || client->finishing)
                         break;
         }
         return r < 0 ? r : 0;
@@ -175,7 +196,7 @@ static int websocket_receive(struct client *client, uint8_t *data, size_t n) {
         return receive(client, &state->decoder, data, n, on_message);
 }
 
-const struct wire websocket_wire = {
+const struct wire streaming_websocket_wire = {
         .begin = websocket_begin,
         .receive = websocket_receive,
         .send = websocket_send,
@@ -194,8 +215,8 @@ static void forward_end(struct client *client, uint32_t stream) {
 
         if (--state->open > 0)
                 return;
-        send_close(client);
-        client_close_after_flush(client);
+        send_close(client, 0);
+        streaming_client_finish(client);
 }
 
 /* Connects to the @i-th port, whose channels begin with its number. */
@@ -210,8 +231,8 @@ static int forward_port(struct client *client, uint32_t i) {
         snprintf(id, sizeof(id), "%u", i);
         forward_send(client, 2 * i + 1, bytes, sizeof(bytes));
         forward_send(client, 2 * i + 2, bytes, sizeof(bytes));
-        r = forward_stream(session, 2 * i + 1, false, text, id);
-        return r < 0 ? r : forward_stream(session, 2 * i + 2, true, text, id);
+        r = streaming_forward_stream(session, 2 * i + 1, false, text, id);
+        return r < 0 ? r : streaming_forward_stream(session, 2 * i + 2, true, text, id);
 }
 
 static int forward_begin(struct client *client) {
@@ -223,7 +244,7 @@ static int forward_begin(struct client *client) {
                 return r;
         state = client->wire_state;
         state->open = 2 * request->n_ports + 1; /* and one that ends when all were begun */
-        session_start(client->session);
+        streaming_session_start(client->session);
         for (size_t i = 0; r == 0 && i < request->n_ports; i++)
                 r = forward_port(client, (uint32_t)i);
         if (r == 0)
@@ -231,7 +252,7 @@ static int forward_begin(struct client *client) {
         return r;
 }
 
-const struct wire websocket_forward_wire = {
+const struct wire streaming_websocket_forward_wire = {
         .begin = forward_begin,
         .receive = websocket_receive,
         .send = forward_send,
@@ -240,21 +261,23 @@ const struct wire websocket_forward_wire = {
         .done = wire_done,
 };
 
-void tunnel_write(struct client *client, const void *head, size_t n_head, const void *data, size_t n) {
+void streaming_tunnel_write(struct client *client, const void *head, size_t n_head, const void *data, size_t n) {
         uint8_t header[WEBSOCKET_HEADER_MAX];
+        size_t n_header = client->tunnel ? websocket_header(header, WEBSOCKET_BINARY, n_head + n, NULL) : 0;
+        const struct iovec ranges[] = { { header, n_header },
+                                        { (void *)(uintptr_t)head, n_head },
+                                        { (void *)(uintptr_t)data, n } };
 
-        if (client->tunnel)
-                client_write(client, header, websocket_header(header, WEBSOCKET_BINARY, n_head + n, NULL));
-        client_write_framed(client, head, n_head, data, n);
+        streaming_client_send(client, ranges, ELEMENTS(ranges));
 }
 
 static int tunnel_begin(struct client *client) {
         client->tunnel = calloc(1, sizeof(*client->tunnel));
-        return client->tunnel ? spdy_wire.begin(client) : -ENOMEM;
+        return client->tunnel ? streaming_spdy_wire.begin(client) : -ENOMEM;
 }
 
 static int on_tunnelled(struct client *client, const struct websocket_event *event) {
-        return spdy_wire.receive(client, (uint8_t *)(uintptr_t)event->data, event->size);
+        return streaming_spdy_wire.receive(client, (uint8_t *)(uintptr_t)event->data, event->size);
 }
 
 static int tunnel_receive(struct client *client, uint8_t *data, size_t n) {
@@ -262,24 +285,23 @@ static int tunnel_receive(struct client *client, uint8_t *data, size_t n) {
 }
 
 static void tunnel_send(struct client *client, uint32_t id, const void *data, size_t n) {
-        spdy_wire.send(client, id, data, n);
+        streaming_spdy_wire.send(client, id, data, n);
 }
 
 static void tunnel_end(struct client *client, uint32_t id) {
-        spdy_wire.end(client, id);
+        streaming_spdy_wire.end(client, id);
 }
 
-static void tunnel_finish(struct client *client) {
-        spdy_wire.finish(client);
-        send_close(client);
+static void tunnel_finish(struct client *client, int error) {
+        streaming_spdy_wire.finish(client, error);
+        send_close(client, error);
 }
 
 static void tunnel_done(struct client *client) {
-        spdy_wire.done(client);
-        free(TAKE_PTR(client->tunnel));
+        streaming_spdy_wire.done(client);
 }
 
-const struct wire tunnel_wire = {
+const struct wire streaming_tunnel_wire = {
         .begin = tunnel_begin,
         .receive = tunnel_receive,
         .send = tunnel_send,

@@ -201,6 +201,10 @@ int http_end(struct http_exchange *x, const struct http_field *trailers, size_t 
         return x->connection->driver->end(x, trailers, n);
 }
 
+bool http_is_tunnel(const struct http_exchange *x) {
+        return x->tunnel;
+}
+
 size_t http_pending(const struct http_exchange *x) {
         return x->connection ? x->connection->driver->pending(x) : 0;
 }

@@ -100,6 +100,9 @@ int http_respond_whole(struct http_exchange *x, int status, const struct http_fi
 /* The same from bytes that are copied. */
 int http_reply(struct http_exchange *x, int status, const char *content_type, const void *body, size_t size);
 
+/* Whether it is a tunnel by now: the upgrade that was asked for was accepted. */
+bool http_is_tunnel(const struct http_exchange *x);
+
 /* Bytes that wait to be sent. */
 size_t http_pending(const struct http_exchange *x);
 

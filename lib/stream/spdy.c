@@ -7,9 +7,13 @@
 #define VERSION 3
 #define DICTIONARY_SIZE 1423
 
-/* Headers are few and short: a small window costs the server 10 KB in place of 256. */
-#define DEFLATE_WINDOW_BITS 11
-#define DEFLATE_MEMORY 1
+/* A block of headers that goes out is stored (RFC 1951, 3.2.4): few and short as they are, compressing them would only
+ * cost each client 10 KB. Behind it goes an empty block, as Z_SYNC_FLUSH makes it: what readers give out their bytes
+ * at. */
+static const uint8_t zlib_head[] = { 0x78, 0x01 }; /* RFC 1950, 2.2: no dictionary */
+static const uint8_t flushed[] = { 0, 0, 0, 0xff, 0xff };
+#define STORED_HEAD 5
+#define STORED_MAX 0xffff
 
 enum {
         TYPE_SYN_STREAM = 1,
@@ -69,23 +73,13 @@ static void make_dictionary(uint8_t ret_dictionary[DICTIONARY_SIZE]) {
 }
 
 int spdy_init(struct spdy *spdy) {
-        uint8_t dictionary[DICTIONARY_SIZE];
-
         *spdy = (struct spdy){};
-        if (inflateInit(&spdy->inflate) != Z_OK ||
-            deflateInit2(&spdy->deflate, Z_BEST_SPEED, Z_DEFLATED, DEFLATE_WINDOW_BITS, DEFLATE_MEMORY,
-                         Z_DEFAULT_STRATEGY) != Z_OK)
-                return -ENOMEM;
-        make_dictionary(dictionary);
-        deflateSetDictionary(&spdy->deflate, dictionary, sizeof(dictionary));
-        return 0;
+        return inflateInit(&spdy->inflate) == Z_OK ? 0 : -ENOMEM;
 }
 
 void spdy_done(struct spdy *spdy) {
         if (spdy->inflate.state)
                 inflateEnd(&spdy->inflate);
-        if (spdy->deflate.state)
-                deflateEnd(&spdy->deflate);
         free(spdy->control);
         free(spdy->headers);
         *spdy = (struct spdy){};
@@ -155,14 +149,17 @@ static int parse_fields(struct spdy *spdy, uint8_t *p, const uint8_t *end) {
 }
 
 static int read_headers(struct spdy *spdy, const uint8_t *block, size_t size) {
-        int64_t n;
+        char headers[SPDY_HEADERS_MAX];
+        int64_t n = decompress(spdy, block, size, headers, sizeof(headers));
+        char *kept;
 
-        if (!spdy->headers && !(spdy->headers = malloc(SPDY_HEADERS_MAX)))
-                return -ENOMEM;
-        n = decompress(spdy, block, size, spdy->headers, SPDY_HEADERS_MAX);
         if (n < 0)
                 return (int)n;
-        return parse_fields(spdy, (uint8_t *)spdy->headers, (uint8_t *)spdy->headers + n);
+        kept = realloc(spdy->headers, (size_t)n + 1);
+        if (!kept)
+                return -ENOMEM;
+        spdy->headers = memcpy(kept, headers, (size_t)n);
+        return parse_fields(spdy, (uint8_t *)kept, (uint8_t *)kept + n);
 }
 
 /* A whole control frame is in spdy->control, behind its 8 bytes of head. Returns 1 when it makes an event. */
@@ -199,7 +196,9 @@ static int handle_control(struct spdy *spdy, struct spdy_event *ret_event) {
         case TYPE_GOAWAY:
                 ret_event->kind = SPDY_GOAWAY;
                 return 1;
-        default: /* SETTINGS, WINDOW_UPDATE, and what a later version may add */
+        case TYPE_WINDOW_UPDATE: /* of flow control that is not there: what it adds up to does not matter */
+                return size < 8 || (get32(p + 4) & 0x7fffffff) == 0 ? -EPROTO : 0;
+        default: /* SETTINGS, and what a later version may add */
                 return 0;
         }
 }
@@ -301,20 +300,28 @@ static void control_header(uint8_t *frame, uint8_t type, uint8_t flags, size_t s
         frame[4] = flags;
 }
 
-static size_t compress_block(struct spdy *spdy, uint8_t *block, size_t size, uint8_t *out, size_t room) {
-        z_stream *z = &spdy->deflate;
+/* Writes a block of headers as the other side's inflate() takes it; 0 when there is no room. */
+static size_t store_block(struct spdy *spdy, const uint8_t *block, size_t size, uint8_t *out, size_t room) {
+        size_t n = spdy->headers_sent ? 0 : sizeof(zlib_head);
 
-        z->next_in = block;
-        z->avail_in = (uInt)size;
-        z->next_out = out;
-        z->avail_out = (uInt)room;
-        deflate(z, Z_SYNC_FLUSH);
-        return z->avail_out == 0 ? 0 : room - z->avail_out;
+        if (size > STORED_MAX || n + STORED_HEAD + size + sizeof(flushed) > room)
+                return 0;
+        memcpy(out, zlib_head, n);
+        spdy->headers_sent = true;
+        out += n;
+        out[0] = 0; /* not the last block; stored */
+        out[1] = (uint8_t)size;
+        out[2] = (uint8_t)(size >> 8);
+        out[3] = (uint8_t)~out[1];
+        out[4] = (uint8_t)~out[2];
+        memcpy(out + STORED_HEAD, block, size);
+        memcpy(out + STORED_HEAD + size, flushed, sizeof(flushed));
+        return n + STORED_HEAD + size + sizeof(flushed);
 }
 
 size_t spdy_syn_reply(struct spdy *spdy, uint32_t stream, uint8_t ret_frame[SPDY_REPLY_MAX]) {
         uint8_t none[4] = {};
-        size_t n = compress_block(spdy, none, sizeof(none), ret_frame + 12, SPDY_REPLY_MAX - 12);
+        size_t n = store_block(spdy, none, sizeof(none), ret_frame + 12, SPDY_REPLY_MAX - 12);
 
         control_header(ret_frame, TYPE_SYN_REPLY, 0, 4 + n);
         put32(ret_frame + 8, stream);
@@ -334,10 +341,10 @@ size_t spdy_reset(uint32_t stream, uint32_t status, uint8_t ret_frame[SPDY_REPLY
         return 16;
 }
 
-size_t spdy_goaway(uint32_t last_stream, uint8_t ret_frame[SPDY_REPLY_MAX]) {
+size_t spdy_goaway(uint32_t last_stream, uint32_t status, uint8_t ret_frame[SPDY_REPLY_MAX]) {
         control_header(ret_frame, TYPE_GOAWAY, 0, 8);
         put32(ret_frame + 8, last_stream);
-        put32(ret_frame + 12, 0);
+        put32(ret_frame + 12, status);
         return 16;
 }
 
@@ -359,7 +366,7 @@ size_t spdy_syn_stream(struct spdy *spdy, uint32_t stream, const char *const (*h
         }
         if (room < 19)
                 return 0;
-        size = compress_block(spdy, block, size, ret_frame + 18, room - 18);
+        size = store_block(spdy, block, size, ret_frame + 18, room - 18);
         control_header(ret_frame, TYPE_SYN_STREAM, 0, 10 + size);
         put32(ret_frame + 8, stream);
         put32(ret_frame + 12, 0);

@@ -30,7 +30,8 @@ struct spdy_event {
 };
 
 struct spdy {
-        z_stream inflate, deflate; /* one context for all headers of a direction */
+        z_stream inflate;  /* one context for all headers that come in; those that go out are not compressed */
+        bool headers_sent; /* the first of them has zlib's own head in front */
         uint8_t head[8];
         uint8_t n_head;
         uint32_t left; /* of a data frame's payload */
@@ -64,7 +65,7 @@ void spdy_data_header(uint8_t ret_head[SPDY_DATA_HEADER_SIZE], uint32_t stream, 
 size_t spdy_syn_reply(struct spdy *spdy, uint32_t stream, uint8_t ret_frame[SPDY_REPLY_MAX]);
 size_t spdy_ping(uint32_t id, uint8_t ret_frame[SPDY_REPLY_MAX]);
 size_t spdy_reset(uint32_t stream, uint32_t status, uint8_t ret_frame[SPDY_REPLY_MAX]);
-size_t spdy_goaway(uint32_t last_stream, uint8_t ret_frame[SPDY_REPLY_MAX]);
+size_t spdy_goaway(uint32_t last_stream, uint32_t status, uint8_t ret_frame[SPDY_REPLY_MAX]);
 
 /* For clients and tests: opens a stream with @n headers. Returns the length, 0 when it does not fit @room. */
 size_t spdy_syn_stream(struct spdy *spdy, uint32_t stream, const char *const (*headers)[2], unsigned n,
