@@ -78,19 +78,20 @@ static const struct protocol *choose(const struct http_request *request, bool fo
         return found;
 }
 
-static void refuse(struct http_exchange *x, int status, const char *text) {
+static int refuse(struct http_exchange *x, int status, const char *text) {
         if (http_reply(x, status, "text/plain; charset=utf-8", text, strlen(text)) < 0)
                 http_reset(x, -ENOMEM);
+        return -EPROTO;
 }
 
-/* Whether each of the request's ports has its channels. */
-static bool check_ports(struct http_exchange *x, const struct streaming_request *request,
-                        const struct protocol *protocol) {
+/* Whether each of the request's ports has its channels; refuses it if not. */
+static int check_ports(struct http_exchange *x, const struct streaming_request *request,
+                       const struct protocol *protocol) {
         size_t most = protocol->base64 ? STREAMING_BASE64_PORTS_MAX : STREAMING_PORTS_MAX;
         char text[128];
 
         if (protocol->wire != &streaming_websocket_forward_wire)
-                return true;
+                return 0;
         for (size_t i = 0; i < request->n_ports; i++) {
                 if (i == most)
                         snprintf(text, sizeof(text), "%zu ports: this protocol has room for %zu\n", request->n_ports,
@@ -99,10 +100,9 @@ static bool check_ports(struct http_exchange *x, const struct streaming_request 
                         snprintf(text, sizeof(text), "port %d is not between 1 and 65535\n", request->ports[i]);
                 else
                         continue;
-                refuse(x, 400, text);
-                return false;
+                return refuse(x, 400, text);
         }
-        return true;
+        return 0;
 }
 
 static int accept_upgrade(struct http_exchange *x, const struct protocol *protocol) {
@@ -114,8 +114,8 @@ static int accept_upgrade(struct http_exchange *x, const struct protocol *protoc
 }
 
 /* Nothing of what came behind the request's head is looked at before the wire is ready for it. */
-static void upgrade(struct streaming *streaming, struct http_exchange *x, const struct streaming_request *request,
-                    const struct protocol *protocol) {
+static int upgrade(struct streaming *streaming, struct http_exchange *x, const struct streaming_request *request,
+                   const struct protocol *protocol) {
         struct client *client;
         int r;
 
@@ -123,20 +123,21 @@ static void upgrade(struct streaming *streaming, struct http_exchange *x, const 
                 return refuse(x, 503, "out of memory\n");
         http_pause(x);
         r = accept_upgrade(x, protocol);
-        if (r == -EPROTO)
-                client->finishing = true; /* refused */
-        else if (r < 0)
-                streaming_client_reset(client, r);
-        else
+        if (r == 0)
                 streaming_client_begin(client);
+        else if (r != -EPROTO)
+                streaming_client_reset(client, r);
+        client->finishing |= r < 0;
         if (client->pauses == 0)
                 http_resume(x);
+        return r;
 }
 
-void streaming_serve(struct streaming *streaming, struct http_exchange *x, const struct streaming_request *request) {
+int streaming_serve(struct streaming *streaming, struct http_exchange *x, const struct streaming_request *request) {
         const struct http_request *http = http_request_of(x);
         bool websocket = websocket_is_wanted(x), spdy = http->upgrade && strcasecmp(http->upgrade, "SPDY/3.1") == 0;
         const struct protocol *protocol;
+        int r;
 
         if (!websocket && !spdy)
                 return refuse(x, 400, "an upgrade to SPDY/3.1 or websocket is needed\n");
@@ -145,6 +146,6 @@ void streaming_serve(struct streaming *streaming, struct http_exchange *x, const
                 return refuse(x, 403, "none of the stream protocols offered is known\n");
         if (streaming->n_clients >= STREAMING_CLIENTS_MAX)
                 return refuse(x, 503, "too many clients\n");
-        if (check_ports(x, request, protocol))
-                upgrade(streaming, x, request, protocol);
+        r = check_ports(x, request, protocol);
+        return r < 0 ? r : upgrade(streaming, x, request, protocol);
 }

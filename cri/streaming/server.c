@@ -75,31 +75,28 @@ static bool token_equal(const char *a, const char *b) {
         return difference == 0;
 }
 
-/* Takes the token away; NULL: unknown, too old, or of another kind. */
-static struct streaming_token *claim(struct streaming_server *server, enum streaming_kind kind, const char *text) {
+/* NULL: unknown, too old, or of another kind. */
+static struct streaming_token *find(struct streaming_server *server, enum streaming_kind kind, const char *text) {
         struct streaming_token *token;
 
         expire_tokens(server);
         if (strlen(text) != STREAMING_TOKEN_LENGTH)
                 return NULL;
-        TAILQ_FOREACH (token, &server->tokens, link) {
-                if (!token_equal(token->text, text) || token->request.kind != kind)
-                        continue;
-                forget(server, token);
-                return token;
-        }
+        TAILQ_FOREACH (token, &server->tokens, link)
+                if (token_equal(token->text, text) && token->request.kind == kind)
+                        return token;
         return NULL;
 }
 
 static void handle(struct http_exchange *x, struct streaming_server *server, enum streaming_kind kind) {
         static const char text[] = "the token is unknown, used or too old\n";
-        struct streaming_token *token = claim(server, kind, http_param(x, "token"));
+        struct streaming_token *token = find(server, kind, http_param(x, "token"));
 
-        if (token) {
-                streaming_serve(server->streaming, x, &token->request);
-                return token_free(token);
+        if (token && streaming_serve(server->streaming, x, &token->request) == 0) {
+                forget(server, token);
+                token_free(token);
         }
-        if (http_reply(x, 404, "text/plain; charset=utf-8", text, sizeof(text) - 1) < 0)
+        if (!token && http_reply(x, 404, "text/plain; charset=utf-8", text, sizeof(text) - 1) < 0)
                 http_reset(x, -ENOMEM);
 }
 

@@ -77,9 +77,10 @@ int streaming_new(uv_loop_t *loop, const struct streaming_source *source, void *
 /* Ends all sessions, with gone(). Memory goes when their exchanges have closed. NULL is fine. */
 void streaming_free(struct streaming *streaming);
 
-/* Answers @x, a request just received on a route that may upgrade (lib/http/server.h): with the upgrade, or with 400,
- * 403 or 503 and why not. @request is copied. From here on the exchange is the client's. */
-void streaming_serve(struct streaming *streaming, struct http_exchange *x, const struct streaming_request *request);
+/* Answers @x, a request just received on a route that may upgrade (lib/http/server.h). 0: it is upgraded, and the
+ * client's from here on; @request is copied. Else it was refused with 400, 403 or 503, saying why: -EPROTO or -ENOMEM.
+ */
+int streaming_serve(struct streaming *streaming, struct http_exchange *x, const struct streaming_request *request);
 
 /* The process runs; its descriptors are the session's now. */
 void streaming_started(struct streaming_session *session, const struct streaming_process *process);

@@ -1,6 +1,5 @@
 /* The streaming server and a client that sends any bytes behind a right handshake: sessions and descriptors go with it.
  * The first byte chooses the protocol and the kind. */
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -11,11 +10,13 @@
 
 #include "cri/streaming/streaming.h"
 #include "lib/cleanup.h"
+#include "lib/http/server.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static uv_loop_t loop;
 static struct streaming *streaming;
+static struct http_server *server;
 
 static void start(void *data, struct streaming_session *session, const struct streaming_request *request) {
         struct streaming_process process = { .err = -EBADF };
@@ -52,75 +53,86 @@ static void connect_port(void *data, struct streaming_session *session, const st
         streaming_connected(connection, &process, NULL);
 }
 
-static const struct streaming_backend backend = { start, resize, gone, connect_port, NULL };
+static const struct streaming_source source = { start, resize, gone, connect_port, NULL };
 
-static const struct {
-        enum streaming_kind kind;
-        const char *headers;
-} handshakes[] = {
-        { STREAMING_EXEC, "Upgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n" },
-        { STREAMING_PORT_FORWARD, "Upgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: portforward.k8s.io\r\n" },
-        { STREAMING_ATTACH,
-          "Upgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Protocol: v5.channel.k8s.io\r\n" },
-        { STREAMING_EXEC,
-          "Upgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Protocol: v4.base64.channel.k8s.io\r\n" },
-        { STREAMING_PORT_FORWARD,
-          "Upgrade: websocket\r\nSec-WebSocket-Key: x\r\nSec-WebSocket-Protocol: SPDY/3.1+portforward.k8s.io\r\n" },
-        { STREAMING_EXEC, "" },
-};
+static void serve_kind(struct http_exchange *x, enum streaming_kind kind) {
+        static char *const command[] = { (char *)"x", NULL };
+        static const int32_t ports[] = { 1, 2 };
+        const struct streaming_request request = { .kind = kind,
+                                                   .id = "c",
+                                                   .command = command,
+                                                   .ports = ports,
+                                                   .n_ports = 2,
+                                                   .tty = true,
+                                                   .in = true,
+                                                   .out = true };
 
-static void serve(void) {
-        if (!streaming && uv_loop_init(&loop) < 0)
-                abort();
-        streaming_free(streaming);
-        streaming = NULL;
-        for (int i = 0; i < 4; i++) /* the old one's memory goes with its handles */
-                uv_run(&loop, UV_RUN_NOWAIT);
-        if (streaming_new(&loop, "127.0.0.1:0", &backend, NULL, &streaming, NULL) < 0)
-                abort();
+        streaming_serve(streaming, x, &request);
 }
 
-/* Requests that are refused leave their tokens unclaimed: a server that has too many of them is replaced. */
-static char *make_url(const struct streaming_request *request) {
-        char *url;
+static void handle_exec(struct http_exchange *x, void *data) {
+        serve_kind(x, STREAMING_EXEC);
+}
 
-        if (streaming && streaming_url(streaming, request, &url, NULL) == 0)
-                return url;
-        serve();
-        if (streaming_url(streaming, request, &url, NULL) < 0)
+static void handle_attach(struct http_exchange *x, void *data) {
+        serve_kind(x, STREAMING_ATTACH);
+}
+
+static void handle_forward(struct http_exchange *x, void *data) {
+        serve_kind(x, STREAMING_PORT_FORWARD);
+}
+
+static const struct http_route routes[] = {
+        { "GET", "/exec", handle_exec, HTTP_ROUTE_MAY_UPGRADE },
+        { "GET", "/attach", handle_attach, HTTP_ROUTE_MAY_UPGRADE },
+        { "GET", "/forward", handle_forward, HTTP_ROUTE_MAY_UPGRADE },
+};
+
+#define SPDY "Upgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: "
+#define WEBSOCKET "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+#define PROTOCOL "Sec-WebSocket-Protocol: "
+
+static const struct {
+        const char *path, *headers;
+} handshakes[] = {
+        { "/exec", SPDY "v4.channel.k8s.io\r\n" },
+        { "/forward", SPDY "portforward.k8s.io\r\n" },
+        { "/attach", WEBSOCKET PROTOCOL "v5.channel.k8s.io\r\n" },
+        { "/exec", WEBSOCKET PROTOCOL "v4.base64.channel.k8s.io\r\n" },
+        { "/forward", WEBSOCKET PROTOCOL "SPDY/3.1+portforward.k8s.io\r\n" },
+        { "/exec", "" },
+        { "/forward", WEBSOCKET PROTOCOL "v4.channel.k8s.io\r\n" },
+};
+
+static void set_up(void) {
+        const struct http_server_config config = { .routes = routes, .n_routes = ELEMENTS(routes) };
+
+        if (uv_loop_init(&loop) < 0 || streaming_new(&loop, &source, NULL, &streaming) < 0 ||
+            http_server_new(&loop, &config, &server, NULL) < 0)
                 abort();
-        return url;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        static char *const command[] = { (char *)"x", NULL };
-        struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-        struct streaming_request request = { .id = "c", .command = command, .tty = true, .in = true, .out = true };
-        size_t which = size > 0 ? data[0] % (sizeof(handshakes) / sizeof(handshakes[0])) : 0;
-        char head[512], *url;
-        int fd, n;
+        size_t which = size > 0 ? data[0] % ELEMENTS(handshakes) : 0;
+        char head[512];
+        int fds[2], n;
 
-        request.kind = handshakes[which].kind;
-        url = make_url(&request);
-        address.sin_port = htons((uint16_t)atoi(strrchr(url, ':') + 1));
-        n = snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nConnection: Upgrade\r\n%s\r\n", strchr(url + 7, '/'),
-                     handshakes[which].headers);
-        free(url);
-        fd = socket(AF_INET, SOCK_STREAM, 0);
-        while (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                if (errno != EINTR) /* libFuzzer's alarm */
-                        abort();
-        send(fd, head, (size_t)n, MSG_NOSIGNAL);
+        if (!server)
+                set_up();
+        n = snprintf(head, sizeof(head), "GET %s HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n%s\r\n",
+                     handshakes[which].path, handshakes[which].headers);
+        if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds) < 0 ||
+            http_server_accept(server, fds[0]) < 0)
+                abort();
+        send(fds[1], head, (size_t)n, MSG_NOSIGNAL);
         if (size > 1)
-                send(fd, data + 1, size - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+                send(fds[1], data + 1, size - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
         for (int i = 0; i < 6; i++)
                 uv_run(&loop, UV_RUN_NOWAIT);
-        setsockopt(fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 },
-                   sizeof(struct linger)); /* no TIME_WAIT */
-        close(fd);
-        for (int i = 0; i < 1000 && streaming_clients(streaming) > 0; i++)
+        close(fds[1]);
+        for (int i = 0; i < 1000 && http_server_connections(server) > 0; i++)
                 uv_run(&loop, UV_RUN_NOWAIT);
-        if (streaming_clients(streaming) > 0)
+        if (http_server_connections(server) > 0 || streaming_clients(streaming) > 0)
                 abort();
         return 0;
 }
