@@ -1,67 +1,58 @@
 #include "cli/stream.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
-#include <sys/socket.h>
 #include <termios.h>
+#include <unistd.h>
 
+#include "cli/input.h"
 #include "lib/arena.h"
-#include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/handle.h"
 #include "lib/json.h"
 #include "lib/sigpipe.h"
+#include "lib/stream/handshake.h"
+#include "lib/transport/address.h"
 #include "lib/value.h"
-#include "lib/stream/websocket.h"
 
 #define PROTOCOL "v5.channel.k8s.io"
-#define HEAD_MAX 8192
-#define CHUNK (64 * 1024)
 #define STATUS_MAX 65536
-#define DETACH_FIRST 0x10  /* Ctrl-P */
-#define DETACH_SECOND 0x11 /* Ctrl-Q */
+#define DETACH_FIRST 0x10               /* Ctrl-P */
+#define DETACH_SECOND 0x11              /* Ctrl-Q */
+#define PENDING_MAX ((size_t)256 << 10) /* bytes of input on their way: no more is read */
 
 struct stream {
-        int fd, signals;
         const struct stream_options *options;
+        uv_loop_t loop;
+        struct http_client *client;
+        struct http_exchange *x; /* NULL once it has closed */
+        struct websocket_offer offer;
         struct websocket_decoder decoder;
-        uint8_t channel;
-        bool in_open, ended;
+        struct cli_input *input; /* NULL when none is wanted, or it has ended */
+        uv_signal_t *resized;
+        struct termios saved;
+        bool raw;          /* the terminal is not as @saved */
         bool detach_armed; /* Ctrl-P was read */
+        bool over;         /* nothing more is of interest */
+        uint8_t channel;
         char *status;
         size_t n_status;
+        struct err *err;
 };
 
-/* "http://127.0.0.1:1234/path" in three. */
-static int split_url(const char *url, struct sockaddr_in *ret_address, const char **ret_path, struct err **err) {
-        char host[64];
-        const char *path;
-        unsigned port;
-
-        if (strncmp(url, "http://", 7) != 0 || !(path = strchr(url + 7, '/')) ||
-            (size_t)(path - url - 7) >= sizeof(host))
-                return err_set(err, EPROTO, "the streaming URL %s is not understood", url);
-        memcpy(host, url + 7, (size_t)(path - url - 7));
-        host[path - url - 7] = '\0';
-        if (!strchr(host, ':') || sscanf(strchr(host, ':') + 1, "%u", &port) != 1 || port > 65535)
-                return err_set(err, EPROTO, "the streaming URL %s has no port", url);
-        *strchr(host, ':') = '\0';
-        *ret_address = (struct sockaddr_in){ .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
-        if (inet_pton(AF_INET, host, &ret_address->sin_addr) != 1)
-                return err_set(err, EPROTO, "the streaming URL %s has no IPv4 address", url);
-        *ret_path = path;
-        return 0;
+/* The end, with the first error that there was. */
+static void stop(struct stream *stream, int error, const char *text) {
+        if (!stream->over && error < 0)
+                err_set(&stream->err, -error, "%s", text ?: strerror(-error));
+        stream->over = true;
+        if (stream->x)
+                http_reset(stream->x, -ECANCELED);
 }
 
 static int write_all(int fd, const void *data, size_t n) {
@@ -86,78 +77,42 @@ static int write_all(int fd, const void *data, size_t n) {
         return 0;
 }
 
-/* Reads the answer's head, byte by byte so that nothing of the frames behind it is taken. */
-static int read_head(int fd, char ret_head[HEAD_MAX], struct err **err) {
-        size_t n = 0;
-
-        while (n + 1 < HEAD_MAX) {
-                ssize_t r = read(fd, ret_head + n, 1);
-
-                if (r < 0 && errno == EINTR)
-                        continue;
-                if (r <= 0)
-                        return err_set(err, EPROTO, "the streaming server closed the connection");
-                ret_head[++n] = '\0';
-                if (n >= 4 && memcmp(ret_head + n - 4, "\r\n\r\n", 4) == 0)
-                        return 0;
-        }
-        return err_set(err, EPROTO, "the streaming server's answer is too long");
-}
-
-static int upgrade(int fd, const char *path, struct err **err) {
-        char request[1024], head[HEAD_MAX], key[BASE64_LENGTH(16) + 1], accept[WEBSOCKET_ACCEPT_LENGTH + 1], want[128];
-        uint8_t nonce[16];
-        int n, r;
-
-        if (getrandom(nonce, sizeof(nonce), 0) != sizeof(nonce))
-                return err_errno(err, errno, "random numbers");
-        base64_encode(nonce, sizeof(nonce), key);
-        websocket_accept(key, strlen(key), accept);
-        n = snprintf(request, sizeof(request),
-                     "GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-                     "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: %s\r\nSec-WebSocket-Protocol: " PROTOCOL
-                     "\r\n\r\n",
-                     path, key);
-        r = (size_t)n < sizeof(request) ? write_all(fd, request, (size_t)n) : -E2BIG;
-        if (r < 0)
-                return err_errno(err, -r, "streaming server");
-        r = read_head(fd, head, err);
-        if (r < 0)
-                return r;
-        snprintf(want, sizeof(want), "Sec-WebSocket-Accept: %s\r\n", accept);
-        if (strncmp(head, "HTTP/1.1 101 ", 13) != 0 || !strcasestr(head, want))
-                return err_set(err, EPROTO, "the streaming server answered: %.*s", (int)strcspn(head, "\r\n"), head);
-        return 0;
-}
-
-static int send_frame(struct stream *stream, enum websocket_opcode opcode, const uint8_t *prefix, size_t n_prefix,
-                      const void *data, size_t n) {
-        uint8_t frame[WEBSOCKET_HEADER_MAX + 2 + CHUNK], mask[4];
-        size_t at;
+/* A frame of a client is masked (RFC 6455, 5.3): in place. */
+static void send_frame(struct stream *stream, enum websocket_opcode opcode, uint8_t *prefix, size_t n_prefix,
+                       uint8_t *data, size_t n) {
+        uint8_t header[WEBSOCKET_HEADER_MAX], mask[4];
+        struct iovec ranges[] = { { header, 0 }, { prefix, n_prefix }, { data, n } };
+        int r;
 
         if (getrandom(mask, sizeof(mask), 0) != sizeof(mask))
-                return -errno;
-        at = websocket_header(frame, opcode, n_prefix + n, mask);
-        if (n_prefix > 0)
-                memcpy(frame + at, prefix, n_prefix);
-        if (n > 0)
-                memcpy(frame + at + n_prefix, data, n);
-        websocket_mask(frame + at, n_prefix + n, mask, 0);
-        return write_all(stream->fd, frame, at + n_prefix + n);
+                return stop(stream, -errno, NULL);
+        ranges[0].iov_len = websocket_header(header, opcode, n_prefix + n, mask);
+        websocket_mask(prefix, n_prefix, mask, 0);
+        websocket_mask(data, n, mask, n_prefix);
+        r = http_send_ranges(stream->x, ranges, ELEMENTS(ranges));
+        if (r == -ENOMEM)
+                stop(stream, r, NULL);
 }
 
-static int send_channel(struct stream *stream, uint8_t channel, const void *data, size_t n) {
-        return send_frame(stream, WEBSOCKET_BINARY, &channel, 1, data, n);
+static void send_channel(struct stream *stream, uint8_t channel, uint8_t *data, size_t n) {
+        send_frame(stream, WEBSOCKET_BINARY, &channel, 1, data, n);
 }
 
-static int send_size(struct stream *stream) {
+static void send_size(struct stream *stream) {
         struct winsize size;
         char text[64];
 
         if (ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0)
-                return 0;
+                return;
         snprintf(text, sizeof(text), "{\"Width\":%u,\"Height\":%u}", size.ws_col, size.ws_row);
-        return send_channel(stream, STREAM_RESIZE, text, strlen(text));
+        send_channel(stream, STREAM_RESIZE, (uint8_t *)text, strlen(text));
+}
+
+static void on_resized(uv_signal_t *signal, int number) {
+        struct stream *stream = signal->data;
+
+        if (!stream->over)
+                send_size(stream);
 }
 
 /* Whether the keys that leave an attached terminal were pressed. */
@@ -172,22 +127,25 @@ static bool wants_to_leave(struct stream *stream, const uint8_t *data, size_t n)
         return false;
 }
 
-static int on_input(struct stream *stream) {
-        static const uint8_t closed[2] = { STREAM_CLOSE, STREAM_IN };
-        uint8_t data[CHUNK];
-        ssize_t n = read(STDIN_FILENO, data, sizeof(data));
+static void on_input(void *data, uint8_t *bytes, size_t n) {
+        struct stream *stream = data;
+        uint8_t closed[2] = { STREAM_CLOSE, STREAM_IN };
 
-        if (n < 0)
-                return errno == EINTR || errno == EAGAIN ? 0 : -errno;
+        if (stream->over)
+                return;
         if (n == 0) {
-                stream->in_open = false;
+                cli_input_free(TAKE_PTR(stream->input));
                 return send_frame(stream, WEBSOCKET_BINARY, closed, 2, NULL, 0);
         }
-        if (wants_to_leave(stream, data, (size_t)n)) {
-                stream->ended = true;
-                return 0;
-        }
-        return send_channel(stream, STREAM_IN, data, (size_t)n);
+        if (wants_to_leave(stream, bytes, n))
+                return stop(stream, 0, NULL);
+        send_channel(stream, STREAM_IN, bytes, n);
+        if (http_pending(stream->x) >= PENDING_MAX)
+                cli_input_pause(stream->input);
+}
+
+static void on_drained(struct http_exchange *x) {
+        cli_input_resume(((struct stream *)http_data(x))->input);
 }
 
 static int on_payload(struct stream *stream, const uint8_t *data, size_t n) {
@@ -215,13 +173,16 @@ static int on_payload(struct stream *stream, const uint8_t *data, size_t n) {
 }
 
 static int on_event(struct stream *stream, const struct websocket_event *event) {
+        uint8_t copy[WEBSOCKET_CONTROL_MAX];
         const uint8_t *data = event->data;
         size_t n = event->size;
 
-        if (event->opcode == WEBSOCKET_PING)
-                return send_frame(stream, WEBSOCKET_PONG, NULL, 0, data, n);
+        if (event->opcode == WEBSOCKET_PING) {
+                memcpy(copy, data, n);
+                send_frame(stream, WEBSOCKET_PONG, NULL, 0, copy, n);
+        }
         if (event->opcode == WEBSOCKET_CLOSE)
-                stream->ended = true;
+                stop(stream, 0, NULL);
         if (event->opcode != WEBSOCKET_BINARY && event->opcode != WEBSOCKET_TEXT)
                 return 0;
         if (event->begin && n == 0)
@@ -233,43 +194,68 @@ static int on_event(struct stream *stream, const struct websocket_event *event) 
         return on_payload(stream, data, n);
 }
 
-static int on_socket(struct stream *stream) {
+static void on_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
+        struct stream *stream = http_data(x);
         struct websocket_event event;
-        uint8_t data[CHUNK], *p = data;
-        ssize_t got = read(stream->fd, data, sizeof(data));
-        size_t n = got > 0 ? (size_t)got : 0;
         int r = 0;
 
-        if (got < 0)
-                return errno == EINTR ? 0 : -errno;
-        stream->ended = got == 0;
-        while (r == 0 && (r = websocket_decode(&stream->decoder, &p, &n, &event)) > 0)
+        while (!stream->over && r == 0 && (r = websocket_decode(&stream->decoder, &bytes, &n, &event)) > 0)
                 r = on_event(stream, &event);
-        return r;
+        if (r < 0)
+                stop(stream, r, NULL);
 }
 
-static int move(struct stream *stream) {
+static void on_end(struct http_exchange *x, const struct http_fields *trailers) {
+        stop(http_data(x), 0, NULL);
+}
+
+static void on_closed(struct http_exchange *x, int error, const char *why) {
+        struct stream *stream = http_data(x);
+
+        stream->x = NULL;
+        stop(stream, error, why);
+}
+
+static int follow_size(struct stream *stream) {
+        stream->resized = malloc(sizeof(*stream->resized));
+        if (!stream->resized)
+                return -ENOMEM;
+        uv_signal_init(&stream->loop, stream->resized);
+        stream->resized->data = stream;
+        uv_signal_start(stream->resized, on_resized, SIGWINCH);
+        send_size(stream);
+        return 0;
+}
+
+static void make_raw(struct stream *stream) {
+        struct termios raw;
+
+        if (tcgetattr(STDIN_FILENO, &stream->saved) < 0)
+                return;
+        raw = stream->saved;
+        cfmakeraw(&raw);
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
+        stream->raw = true;
+}
+
+static void on_head(struct http_exchange *x, const struct http_response *response) {
+        struct stream *stream = http_data(x);
+        const struct stream_options *options = stream->options;
+        char text[64];
         int r = 0;
 
-        while (r >= 0 && !stream->ended) {
-                struct pollfd fds[] = { { .fd = stream->fd, .events = POLLIN },
-                                        { .fd = stream->in_open ? STDIN_FILENO : -1, .events = POLLIN },
-                                        { .fd = stream->signals, .events = POLLIN } };
-
-                if (poll(fds, 3, -1) < 0)
-                        continue;
-                if (fds[0].revents)
-                        r = on_socket(stream);
-                if (r >= 0 && !stream->ended && fds[1].revents)
-                        r = on_input(stream);
-                if (r >= 0 && fds[2].revents) {
-                        struct signalfd_siginfo info;
-
-                        if (read(stream->signals, &info, sizeof(info)) > 0)
-                                r = send_size(stream);
-                }
-        }
-        return r;
+        snprintf(text, sizeof(text), "the streaming server answered: %d %s", response->status,
+                 http_reason(response->status));
+        if (websocket_check_answer(&stream->offer, x, response) < 0)
+                return stop(stream, -EPROTO, text);
+        if (options->tty && options->in)
+                make_raw(stream);
+        if (options->tty)
+                r = follow_size(stream);
+        if (r == 0 && options->in)
+                r = cli_input_new(&stream->loop, on_input, stream, &stream->input);
+        if (r < 0)
+                stop(stream, r, NULL);
 }
 
 /* The Status object on the error channel, as kubelet writes it. */
@@ -296,51 +282,51 @@ static int read_status(const struct stream *stream, int *ret_code, struct err **
         return err_set(err, EPROTO, "%s", value_string_or(value_get(status, "message"), "the command failed"));
 }
 
-static int watch_size(struct stream *stream) {
-        sigset_t set;
+/* "http://127.0.0.1:1234/path" */
+static int connect_to(struct stream *stream, const char *url, struct err **err) {
+        static const struct http_events events = { on_head, on_data, on_end, on_drained, on_closed };
+        const char *host = strncmp(url, "http://", 7) == 0 ? url + 7 : NULL, *path = host ? strchr(host, '/') : NULL;
+        _cleanup_free_ char *authority = path ? strndup(host, (size_t)(path - host)) : NULL;
+        struct http_client_config config = { .authority = authority };
+        struct sockaddr_storage address;
+        int r;
 
-        sigemptyset(&set);
-        sigaddset(&set, SIGWINCH);
-        sigprocmask(SIG_BLOCK, &set, NULL);
-        stream->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        return send_size(stream);
+        if (!authority || address_parse(authority, &address, &config.n_address, NULL) < 0)
+                return err_set(err, EPROTO, "the streaming URL %s is not understood", url);
+        config.address = (const struct sockaddr *)&address;
+        r = http_client_new(&stream->loop, &config, &stream->client);
+        if (r == 0)
+                r = websocket_request(stream->client, path, PROTOCOL, &events, stream, &stream->offer, &stream->x);
+        return r < 0 ? err_errno(err, -r, "streaming server") : 0;
+}
+
+static void clean_up(struct stream *stream) {
+        if (stream->raw)
+                tcsetattr(STDIN_FILENO, TCSADRAIN, &stream->saved);
+        cli_input_free(stream->input);
+        handle_free(stream->resized);
+        http_client_free(stream->client);
+        uv_run(&stream->loop, UV_RUN_DEFAULT);
+        uv_loop_close(&stream->loop);
 }
 
 int stream_run(const char *url, const struct stream_options *options, int *ret_code, struct err **err) {
-        struct stream stream = {
-                .fd = -EBADF, .signals = -1, .options = options, .decoder.client = true, .in_open = options->in
-        };
-        _cleanup_close_ int fd = -EBADF, signals = -EBADF;
-        struct sockaddr_in address;
-        struct termios saved, raw;
-        bool terminal;
-        const char *path = NULL;
+        struct stream stream = { .options = options, .decoder.client = true };
         int r;
 
         sigpipe_survive();
-        r = split_url(url, &address, &path, err);
+        r = uv_loop_init(&stream.loop);
         if (r < 0)
-                return r;
-        fd = stream.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-                return err_errno(err, errno, "connect to %s", url);
-        r = upgrade(fd, path, err);
-        if (r < 0)
-                return r;
-        terminal = options->tty && options->in && tcgetattr(STDIN_FILENO, &saved) == 0;
-        if (terminal) {
-                raw = saved;
-                cfmakeraw(&raw);
-                tcsetattr(STDIN_FILENO, TCSADRAIN, &raw);
-        }
-        if (options->tty)
-                r = watch_size(&stream);
-        signals = stream.signals;
-        if (r >= 0)
-                r = move(&stream);
-        if (terminal)
-                tcsetattr(STDIN_FILENO, TCSADRAIN, &saved);
-        r = r < 0 ? err_errno(err, -r, "stream") : read_status(&stream, ret_code, err);
+                return err_errno(err, -r, "event loop");
+        r = connect_to(&stream, url, err);
+        while (stream.x)
+                uv_run(&stream.loop, UV_RUN_ONCE);
+        clean_up(&stream);
+        if (r == 0 && stream.err)
+                r = err_set(err, err_code(stream.err), "stream %s: %s", url, err_text(stream.err));
+        else if (r == 0)
+                r = read_status(&stream, ret_code, err);
+        err_free(stream.err);
         free(stream.status);
         return r;
 }
