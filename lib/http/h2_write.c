@@ -6,6 +6,7 @@
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/http/h2.h"
+#include "lib/thread_buffer.h"
 
 /* Given to the transport at once. */
 #define WRITE_SIZE ((size_t)64 << 10)
@@ -14,7 +15,7 @@
 #define WAITING_MAX ((size_t)256 << 10)
 
 /* Where frames are gathered. One a thread that writes, used within one call only. */
-static _Thread_local uint8_t *write_buffer;
+static struct thread_buffer write_buffer = THREAD_BUFFER(WRITE_SIZE);
 
 int h2_submitted(struct http_connection *connection, int r) {
         struct h2 *h2 = connection->state;
@@ -25,7 +26,7 @@ int h2_submitted(struct http_connection *connection, int r) {
 }
 
 /* Gathers frames, which are small, into writes, which are not. Returns how many bytes, or a negative errno. */
-static ssize_t gather(struct h2 *h2, const uint8_t **rest, size_t *n_rest) {
+static ssize_t gather(struct h2 *h2, uint8_t *buffer, const uint8_t **rest, size_t *n_rest) {
         size_t filled = 0;
 
         for (;;) {
@@ -40,7 +41,7 @@ static ssize_t gather(struct h2 *h2, const uint8_t **rest, size_t *n_rest) {
                 *n_rest = (size_t)n;
                 if (n == 0 || filled + (size_t)n > WRITE_SIZE)
                         return (ssize_t)filled;
-                memcpy(write_buffer + filled, data, (size_t)n);
+                memcpy(buffer + filled, data, (size_t)n);
                 filled += (size_t)n;
                 *n_rest = 0;
         }
@@ -48,20 +49,19 @@ static ssize_t gather(struct h2 *h2, const uint8_t **rest, size_t *n_rest) {
 
 static int write_frames(struct http_connection *connection) {
         struct h2 *h2 = connection->state;
+        uint8_t *buffer = thread_buffer(&write_buffer);
         const uint8_t *rest = NULL;
         size_t n_rest = 0;
 
-        if (!write_buffer)
-                write_buffer = malloc(WRITE_SIZE);
-        if (!write_buffer)
+        if (!buffer)
                 return -ENOMEM;
         while (n_rest > 0 || transport_pending(connection->stream) < WAITING_MAX) {
-                ssize_t filled = gather(h2, &rest, &n_rest);
+                ssize_t filled = gather(h2, buffer, &rest, &n_rest);
                 int r;
 
                 if (filled <= 0 || h2->failed)
                         return h2->failed ?: (int)filled;
-                r = transport_write(connection->stream, &(struct iovec){ write_buffer, (size_t)filled }, 1);
+                r = transport_write(connection->stream, &(struct iovec){ buffer, (size_t)filled }, 1);
                 if (r < 0)
                         return r;
         }

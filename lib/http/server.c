@@ -36,6 +36,8 @@ struct http_server {
         bool closing;
         void (*on_gone)(void *data);
         void *gone_data;
+        void (*on_drained)(void *data);
+        void *drained_data;
 };
 
 static struct served *served_of(struct http_connection *connection) {
@@ -149,6 +151,12 @@ static void on_begun(struct http_connection *connection, struct http_exchange *x
         route->handle(x, server->config.data);
 }
 
+unsigned http_loop(const struct http_exchange *x) {
+        const struct http_server *server = x->owner_data;
+
+        return server->config.loop;
+}
+
 int http_accept_upgrade(struct http_exchange *x, const struct http_field *fields, size_t n) {
         if (!x->upgrading)
                 return -EINVAL;
@@ -167,6 +175,20 @@ static void on_hub_closed(struct http_hub *hub) {
         free(server);
 }
 
+/* Others look on: see http_server_connections(). */
+static void count(struct http_server *server, int change) {
+        __atomic_store_n(&server->n_connections, server->n_connections + (unsigned)change, __ATOMIC_RELAXED);
+}
+
+static void maybe_drained(struct http_server *server) {
+        void (*on_drained)(void *data) = server->on_drained;
+
+        if (!on_drained || server->n_connections > 0)
+                return;
+        server->on_drained = NULL;
+        on_drained(server->drained_data);
+}
+
 static void maybe_gone(struct http_server *server) {
         if (server->closing && server->n_connections == 0)
                 hub_close(&server->hub, on_hub_closed);
@@ -177,7 +199,8 @@ static void on_timer_closed(uv_handle_t *handle) {
         struct http_server *server = served->server;
 
         free(served);
-        server->n_connections--;
+        count(server, -1);
+        maybe_drained(server);
         maybe_gone(server);
 }
 
@@ -238,7 +261,7 @@ int http_server_accept(struct http_server *server, int fd) {
         uv_timer_init(server->hub.loop, &served->timer);
         served->timer.data = served;
         TAILQ_INSERT_TAIL(&server->connections, served, link);
-        server->n_connections++;
+        count(server, 1);
         arm(served);
         return 0;
 }
@@ -334,9 +357,12 @@ static void drain_all(struct http_server *server) {
         }
 }
 
-void http_server_drain(struct http_server *server) {
+void http_server_drain(struct http_server *server, void (*on_drained)(void *data), void *data) {
+        server->on_drained = on_drained;
+        server->drained_data = data;
         stop_listening(server);
         drain_all(server);
+        maybe_drained(server);
 }
 
 void http_server_free(struct http_server *server, void (*on_gone)(void *data), void *data) {
@@ -347,6 +373,7 @@ void http_server_free(struct http_server *server, void (*on_gone)(void *data), v
         stop_listening(server);
         server->on_gone = on_gone;
         server->gone_data = data;
+        server->on_drained = NULL;
         server->closing = true;
         drain_all(server);
         TAILQ_FOREACH (served, &server->connections, link)
@@ -355,5 +382,5 @@ void http_server_free(struct http_server *server, void (*on_gone)(void *data), v
 }
 
 unsigned http_server_connections(const struct http_server *server) {
-        return server->n_connections;
+        return __atomic_load_n(&server->n_connections, __ATOMIC_RELAXED);
 }

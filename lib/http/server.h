@@ -1,7 +1,6 @@
 /* An HTTP server: HTTP/1.1 and HTTP/2 on the same sockets, told apart by ALPN or, without TLS, by HTTP/2's preface.
  *
- * A server belongs to one loop. For several loops make a server for each, with the same routes and a dup() of the same
- * listening socket.
+ * A server belongs to one loop; several loops with a server each are lib/http/loops.h's.
  *
  * Peers are not trusted: all that they can have us hold has a maximum here, and all that they can have us wait for a
  * time.
@@ -60,6 +59,7 @@ struct http_server_config {
         unsigned streams_max;     /* 0: HTTP_STREAMS_MAX */
         unsigned idle_ms;         /* 0: HTTP_IDLE_MS; UINT_MAX: for ever */
         unsigned head_max;        /* bytes of a request's head over HTTP/2; 0: HTTP_HEAD_MAX */
+        unsigned loop;            /* which of several it is: for http_loop() */
         unsigned flags;
         /* Whether requests with this Host are served; NULL: all. Against DNS rebinding, of servers without credentials.
          */
@@ -79,15 +79,19 @@ int http_server_accept(struct http_server *server, int fd);
 /* New connections are made with @tls, those that are there go on with their own. */
 void http_server_set_tls(struct http_server *server, struct tls_context *tls);
 
-/* Takes no more connections and requests; what is under way may end (GOAWAY, "Connection: close"). */
-void http_server_drain(struct http_server *server);
+/* Takes no more connections and requests; what is under way may end (GOAWAY, "Connection: close"). @on_drained (may be
+ * NULL) is called when no connection is left, perhaps at once; not after http_server_free(). */
+void http_server_drain(struct http_server *server, void (*on_drained)(void *data), void *data);
 
 /* Closes all. Exchanges end with closed(); memory goes once the loop has closed the handles, then @on_gone (may be
  * NULL) is called. NULL is fine. */
 void http_server_free(struct http_server *server, void (*on_gone)(void *data), void *data);
 
-/* Connections at this moment, for metrics and tests. */
+/* Connections at this moment, for metrics and tests. From any thread. */
 unsigned http_server_connections(const struct http_server *server);
+
+/* The number of the server's loop, of its configuration. */
+unsigned http_loop(const struct http_exchange *x);
 
 /* What the route's {NAME} stood for, decoded; NULL when it is not in the route. "{path...}" is not decoded. */
 const char *http_param(struct http_exchange *x, const char *name);

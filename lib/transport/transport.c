@@ -14,13 +14,14 @@
 #include "lib/cleanup.h"
 #include "lib/handle.h"
 #include "lib/sigpipe.h"
+#include "lib/thread_buffer.h"
 #include "lib/transport/internal.h"
 
 /* Reads in one turn of the loop, before other streams have theirs. */
 #define READS_MAX 4
 
 /* Where bytes come in. One a thread that reads, made when it first does; used within one callback only. */
-static _Thread_local uint8_t *read_buffer;
+static struct thread_buffer read_buffer = THREAD_BUFFER(TRANSPORT_READ_SIZE);
 
 static void on_closed(uv_handle_t *handle) {
         struct transport *stream = handle->data;
@@ -102,12 +103,12 @@ static bool wants_input(const struct transport *stream) {
 }
 
 static void on_readable(struct transport *stream) {
-        if (!read_buffer)
-                read_buffer = malloc(TRANSPORT_READ_SIZE);
-        if (!read_buffer)
+        uint8_t *buffer = thread_buffer(&read_buffer);
+
+        if (!buffer)
                 return transport_close(stream, -ENOMEM);
         for (unsigned i = 0; i < READS_MAX && wants_input(stream); i++) {
-                ssize_t n = stream->kind->read(stream, read_buffer, TRANSPORT_READ_SIZE);
+                ssize_t n = stream->kind->read(stream, buffer, TRANSPORT_READ_SIZE);
 
                 if (n == -EAGAIN)
                         return;
@@ -117,7 +118,7 @@ static void on_readable(struct transport *stream) {
                         stream->in_ended = true;
                         return stream->events->ended(stream->data);
                 }
-                stream->events->received(stream->data, read_buffer, (size_t)n);
+                stream->events->received(stream->data, buffer, (size_t)n);
                 /* A socket that gave less has no more: the call that would say so is saved. */
                 if (!stream->ssl && (size_t)n < TRANSPORT_READ_SIZE)
                         return;

@@ -558,7 +558,7 @@ static void test_server_ends_with_requests_held(void **state) {
 
         begin("/hold", &seen);
         wait_for_held();
-        http_server_drain(server);
+        http_server_drain(server, NULL, NULL);
         assert_non_null(held);
         assert_int_equal(http_reply(held, 200, NULL, "last", 4), 0);
         run_until(&seen.closed);
