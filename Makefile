@@ -13,8 +13,8 @@ SANITIZE ?=
 FOLDERS := lib kube cgroups logs images probes cni runtime cri agent
 
 PACKAGES := libuv libnghttp2 libprotobuf-c libseccomp libcap libnl-3.0 libnl-route-3.0 libmnl libnftnl yajl \
-            yaml-0.1 libbpf openssl zlib
-WORKER_PACKAGES := libcurl libzstd libisal
+            yaml-0.1 libbpf openssl zlib libisal
+WORKER_PACKAGES := libcurl libzstd
 
 WARNINGS := -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wwrite-strings -Wvla -Wundef -Wno-unused-parameter

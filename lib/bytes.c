@@ -24,6 +24,13 @@ struct bytes *bytes_copy(const void *data, size_t size) {
         return bytes;
 }
 
+struct bytes *bytes_shrink(struct bytes *bytes, size_t size) {
+        struct bytes *smaller = realloc(bytes, sizeof(*bytes) + size) ?: bytes;
+
+        smaller->size = size;
+        return smaller;
+}
+
 struct bytes *bytes_ref(struct bytes *bytes) {
         __atomic_add_fetch(&bytes->refs, 1, __ATOMIC_RELAXED);
         return bytes;

@@ -17,6 +17,9 @@ struct bytes *bytes_new(size_t size);
 /* A copy of @size bytes at @data; NULL without memory. */
 struct bytes *bytes_copy(const void *data, size_t size);
 
+/* @bytes, which is not yet shared, made smaller; memory behind its end is given back. */
+struct bytes *bytes_shrink(struct bytes *bytes, size_t size);
+
 /* One reference more; returns @bytes. */
 struct bytes *bytes_ref(struct bytes *bytes);
 

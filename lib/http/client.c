@@ -327,6 +327,14 @@ static int copy_request(struct http_client *client, const struct http_client_req
                 if (r < 0)
                         return r;
         }
+        if (from->flags & HTTP_REQUEST_GZIP) {
+                int r = http_fields_add(&to->fields, x->arena, "accept-encoding", 15, "gzip", 4);
+
+                if (r < 0)
+                        return r;
+                x->decodes = true;
+                x->decoded_max = from->decoded_max ?: HTTP_DECODED_MAX;
+        }
         x->out_ended = !(from->flags & HTTP_REQUEST_BODY);
         to->length = x->out_ended ? 0 : from->length;
         x->has_body_left = to->length >= 0;

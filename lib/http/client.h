@@ -20,6 +20,7 @@ struct tls_context;
 #define HTTP_CLIENT_IDLE_MS 60000      /* and for how long */
 #define HTTP_CLIENT_STREAMS_MAX 256    /* of an HTTP/2 connection */
 #define HTTP_CLIENT_CONNECTIONS_MAX 64 /* HTTP/1.1: exchanges beyond wait for one */
+#define HTTP_DECODED_MAX ((size_t)256 << 20)
 
 enum http_version {
         HTTP_VERSION_ANY, /* with TLS by ALPN; without, HTTP/1.1 */
@@ -46,6 +47,7 @@ void http_client_free(struct http_client *client);
 
 enum {
         HTTP_REQUEST_BODY = 1 << 0,  /* http_send() and http_end() follow; without, the request ends with its head */
+        HTTP_REQUEST_GZIP = 1 << 2,  /* takes gzip, and gives the answer's body as it was before */
         HTTP_REQUEST_ALONE = 1 << 1, /* on a connection of its own (long-lived ones over HTTP/1.1 get one anyway) */
 };
 
@@ -57,6 +59,8 @@ struct http_client_request {
         size_t n_fields;
         int64_t length; /* of the body; -1: chunks. Counts with HTTP_REQUEST_BODY */
         unsigned flags;
+        size_t decoded_max; /* with HTTP_REQUEST_GZIP: bytes of a decompressed body, past which the exchange ends with
+                               -EMSGSIZE; 0: HTTP_DECODED_MAX */
 };
 
 /* Begins an exchange; all of @request is copied. Events come from the loop. 0, -EBUSY past the maximum, -EINVAL for

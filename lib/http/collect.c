@@ -2,10 +2,14 @@
 #include <string.h>
 
 #include "lib/arena.h"
+#include "lib/http/gunzip.h"
 #include "lib/http/internal.h"
 #include "lib/http/server.h"
 
 #define FIRST_SIZE ((size_t)4 << 10)
+
+/* Decompressed at once. */
+#define INFLATE_SIZE ((size_t)16 << 10)
 
 /* In the exchange's arena, and so are the bytes: they go with it. */
 struct collector {
@@ -13,12 +17,14 @@ struct collector {
         void *data;
         uint8_t *body;
         size_t size, room, max;
+        struct http_gunzip *gunzip; /* of a body that comes compressed */
 };
 
 static void finish(struct http_exchange *x, int error) {
         struct collector *collector = http_data(x);
 
         http_set_events(x, NULL, NULL);
+        http_gunzip_free(collector->gunzip);
         collector->done(x, error,
                         error < 0       ? NULL :
                         collector->body ?:
@@ -44,9 +50,33 @@ static bool reserve(struct http_exchange *x, struct collector *collector, size_t
         return true;
 }
 
+/* What decompresses to more than there may be is found out with one byte past it. */
+static int inflate_data(struct http_exchange *x, struct collector *collector, const uint8_t *bytes, size_t n) {
+        for (;;) {
+                size_t left = collector->max - collector->size, room = left < INFLATE_SIZE ? left + 1 : INFLATE_SIZE;
+                ssize_t n_out;
+
+                if (!reserve(x, collector, room))
+                        return -ENOMEM;
+                n_out = http_gunzip_put(collector->gunzip, &bytes, &n, collector->body + collector->size, room);
+                if (n_out < 0)
+                        return (int)n_out;
+                if ((size_t)n_out > left)
+                        return -EMSGSIZE;
+                collector->size += (size_t)n_out;
+                if ((size_t)n_out < room && n == 0)
+                        return 0;
+        }
+}
+
 static void on_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
         struct collector *collector = http_data(x);
+        int r = collector->gunzip ? inflate_data(x, collector, bytes, n) : 0;
 
+        if (r < 0)
+                return finish(x, r);
+        if (collector->gunzip)
+                return;
         if (collector->size + n > collector->max)
                 return finish(x, -EMSGSIZE);
         if (!reserve(x, collector, n))
@@ -56,7 +86,9 @@ static void on_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
 }
 
 static void on_end(struct http_exchange *x, const struct http_fields *trailers) {
-        finish(x, 0);
+        const struct collector *collector = http_data(x);
+
+        finish(x, collector->gunzip && !http_gunzip_ended(collector->gunzip) ? -EBADMSG : 0);
 }
 
 static void on_closed(struct http_exchange *x, int error, const char *why) {
@@ -68,6 +100,7 @@ void http_collect(struct http_exchange *x, size_t max,
                   void *data) {
         static const struct http_events events = { .data = on_data, .end = on_end, .closed = on_closed };
         struct collector *collector = arena_new_of(x->arena, struct collector);
+        enum http_coding coding = http_coding_of(&x->request.fields);
         int64_t length = x->request.length;
 
         if (!collector)
@@ -76,6 +109,13 @@ void http_collect(struct http_exchange *x, size_t max,
         http_set_events(x, &events, collector);
         if (length > 0 && (uint64_t)length > max)
                 return finish(x, -EMSGSIZE);
+        if (length != 0 && !x->in_ended && coding == HTTP_CODING_OTHER)
+                return finish(x, -EOPNOTSUPP);
+        if (length != 0 && !x->in_ended && coding == HTTP_CODING_GZIP) {
+                collector->gunzip = http_gunzip_new();
+                if (!collector->gunzip)
+                        return finish(x, -ENOMEM);
+        }
         if (length == 0 || x->in_ended)
                 finish(x, 0);
 }

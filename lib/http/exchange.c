@@ -6,6 +6,7 @@
 
 #include "lib/arena.h"
 #include "lib/bytes.h"
+#include "lib/http/gunzip.h"
 #include "lib/http/internal.h"
 
 void http_set_events(struct http_exchange *x, const struct http_events *events, void *data) {
@@ -30,11 +31,21 @@ struct transport *http_transport(const struct http_exchange *x) {
 }
 
 void exchange_head(struct http_exchange *x) {
+        int r = x->decodes && !x->finished ? exchange_begin_decoding(x) : 0;
+
+        if (r < 0)
+                return http_reset(x, r);
         if (!x->finished && x->events && x->events->head)
                 x->events->head(x, &x->response);
 }
 
 void exchange_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
+        int r = x->gunzip && !x->finished ? exchange_decode(x, bytes, n) : 0;
+
+        if (r < 0)
+                return http_reset(x, r);
+        if (x->gunzip)
+                return;
         if (!x->finished && x->events && x->events->data && n > 0)
                 x->events->data(x, bytes, n);
 }
@@ -42,6 +53,8 @@ void exchange_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
 void exchange_end(struct http_exchange *x) {
         if (x->finished || x->in_ended)
                 return;
+        if (x->gunzip && !http_gunzip_ended(x->gunzip))
+                return http_reset(x, -EBADMSG);
         x->in_ended = true;
         if (x->events && x->events->end)
                 x->events->end(x, &x->trailers_in);
@@ -207,6 +220,11 @@ bool http_is_tunnel(const struct http_exchange *x) {
 
 size_t http_pending(const struct http_exchange *x) {
         return x->connection ? x->connection->driver->pending(x) : 0;
+}
+
+void http_again(struct http_exchange *x) {
+        x->waited = true;
+        exchange_dry(x);
 }
 
 void http_pause(struct http_exchange *x) {

@@ -106,6 +106,10 @@ bool http_is_tunnel(const struct http_exchange *x);
 /* Bytes that wait to be sent. */
 size_t http_pending(const struct http_exchange *x);
 
+/* Has drained() called from the loop's next turn, or, when something waits, once it has gone: for what is made in
+ * slices. */
+void http_again(struct http_exchange *x);
+
 void http_pause(struct http_exchange *x);
 void http_resume(struct http_exchange *x);
 

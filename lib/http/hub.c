@@ -2,6 +2,7 @@
 #include <time.h>
 
 #include "lib/arena.h"
+#include "lib/http/gunzip.h"
 #include "lib/http/internal.h"
 
 /* One that is over goes to the next request, with its memory. */
@@ -10,6 +11,7 @@ static void exchange_free(struct http_exchange *x) {
         struct arena *arena = x->arena;
 
         queue_clear(&x->out);
+        http_gunzip_free(x->gunzip);
         hub->n_exchanges--;
         /* It may be the one whose closed() has closed the hub. */
         if (hub->n_spare == HTTP_SPARE_MAX || uv_is_closing((uv_handle_t *)&hub->later)) {
@@ -65,10 +67,14 @@ static void tell_finished(struct http_hub *hub) {
         }
 }
 
+/* Those of this turn; who is added meanwhile is the next one's. */
 static void tell_dry(struct http_hub *hub) {
         struct http_exchange *x;
+        unsigned n = 0;
 
-        while ((x = STAILQ_FIRST(&hub->dry))) {
+        STAILQ_FOREACH (x, &hub->dry, dry_link)
+                n++;
+        while (n-- > 0 && (x = STAILQ_FIRST(&hub->dry))) {
                 STAILQ_REMOVE_HEAD(&hub->dry, dry_link);
                 x->dry = false;
                 exchange_drained(x);

@@ -129,8 +129,10 @@ struct http_exchange {
         struct http_request request;
         struct http_response response; /* received, or to send */
         struct http_fields trailers_in, trailers_out;
-        struct queue out; /* HTTP/2: body bytes that wait for the window */
-        void *owner_data; /* the server's or client's */
+        struct queue out;           /* HTTP/2: body bytes that wait for the window */
+        void *owner_data;           /* the server's or client's */
+        struct http_gunzip *gunzip; /* clients: the answer comes compressed, and is given as it was */
+        size_t decoded_max;         /* and how large it may be */
         const char *why;
         int32_t stream_id;
         int error;
@@ -141,6 +143,7 @@ struct http_exchange {
         bool head_out, out_ended, out_done; /* sent: the head; all by the owner; all by the driver */
         bool in_ended, paused, tunnel;
         bool upgrading; /* servers: it asks for a tunnel, and its route may give one */
+        bool decodes;   /* clients: takes gzip */
         bool placed;    /* clients: a connection has it */
         bool fresh;     /* the connection was made for it */
         bool discards;  /* what is sent is not transmitted: a response to HEAD, 204, 304 */
@@ -172,6 +175,11 @@ void exchange_head(struct http_exchange *x);
 void exchange_data(struct http_exchange *x, uint8_t *bytes, size_t n);
 void exchange_end(struct http_exchange *x);
 void exchange_drained(struct http_exchange *x);
+
+/* Clients: the answer to a request that takes gzip: has exchange_decode() called if it is in gzip. Both are 0 or a
+ * negative errno that ends the exchange. */
+int exchange_begin_decoding(struct http_exchange *x);
+int exchange_decode(struct http_exchange *x, const uint8_t *bytes, size_t n);
 
 /* As exchange_drained(), later, from the loop. */
 void exchange_dry(struct http_exchange *x);

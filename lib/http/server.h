@@ -96,7 +96,8 @@ unsigned http_loop(const struct http_exchange *x);
 /* What the route's {NAME} stood for, decoded; NULL when it is not in the route. "{path...}" is not decoded. */
 const char *http_param(struct http_exchange *x, const char *name);
 
-/* Collects the request's body and then calls @done: with 0, or -EMSGSIZE past @max, or a negative errno when the client
+/* Collects the request's body, decompressed when it comes in gzip, and then calls @done: with 0; -EMSGSIZE when it is
+ * larger than @max; -EBADMSG for what is no gzip, -EOPNOTSUPP for other codings; or a negative errno when the client
  * has gone or there is no memory. @done comes once, from the loop or, when all is there, at once. */
 void http_collect(struct http_exchange *x, size_t max,
                   void (*done)(struct http_exchange *x, int error, const void *body, size_t size, void *data),

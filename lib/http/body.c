@@ -1,0 +1,201 @@
+#include "lib/http/body.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/http/gzip.h"
+#include "lib/http/internal.h"
+#include "lib/thread_buffer.h"
+
+/* Compressed in one turn of a loop: half a millisecond. */
+#define SLICE ((size_t)64 << 10)
+
+/* While more than this waits for the client, nothing is compressed for it. */
+#define WAITING_MAX ((size_t)256 << 10)
+
+struct http_body {
+        uint32_t refs;
+        struct bytes *plain;
+        struct bytes *gzip; /* NULL until it was made: set once */
+};
+
+struct http_body *http_body_new(struct bytes *plain) {
+        struct http_body *body = malloc(sizeof(*body));
+
+        if (body)
+                *body = (struct http_body){ 1, bytes_ref(plain), NULL };
+        return body;
+}
+
+struct http_body *http_body_ref(struct http_body *body) {
+        __atomic_add_fetch(&body->refs, 1, __ATOMIC_RELAXED);
+        return body;
+}
+
+struct http_body *http_body_unref(struct http_body *body) {
+        if (!body || __atomic_sub_fetch(&body->refs, 1, __ATOMIC_ACQ_REL) > 0)
+                return NULL;
+        bytes_unref(body->plain);
+        bytes_unref(body->gzip);
+        free(body);
+        return NULL;
+}
+
+static struct bytes *gzip_of(const struct http_body *body) {
+        return __atomic_load_n(&body->gzip, __ATOMIC_ACQUIRE);
+}
+
+size_t http_body_size(const struct http_body *body) {
+        struct bytes *gzip = gzip_of(body);
+
+        return body->plain->size + (gzip ? gzip->size : 0);
+}
+
+/* Who comes second has made it in vain. */
+static void publish(struct http_body *body, struct bytes *gzip) {
+        struct bytes *none = NULL;
+
+        if (!__atomic_compare_exchange_n(&body->gzip, &none, gzip, false, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED))
+                bytes_unref(gzip);
+}
+
+/* --- the form as it is made --- */
+
+struct maker {
+        struct http_body *body;
+        struct http_gzip *gzip;
+        struct bytes *made; /* all so far, in memory for as much as the plain form; NULL: it is not kept */
+        size_t taken;       /* of the plain form */
+        size_t n_made;
+        bool done;
+};
+
+static int begin(struct maker *maker, struct http_body *body) {
+        *maker = (struct maker){ .body = http_body_ref(body),
+                                 .gzip = http_gzip_new(),
+                                 .made = bytes_new(body->plain->size) };
+        return maker->gzip && maker->made ? 0 : -ENOMEM;
+}
+
+static void give_up(struct maker *maker) {
+        http_gzip_free(maker->gzip);
+        bytes_unref(maker->made);
+        http_body_unref(maker->body);
+        *maker = (struct maker){ 0 };
+}
+
+static void keep(struct maker *maker, const uint8_t *bytes, size_t n) {
+        if (!maker->made)
+                return;
+        if (maker->made->size - maker->n_made < n) {
+                maker->made = bytes_unref(maker->made); /* it does not become smaller */
+                return;
+        }
+        memcpy(maker->made->data + maker->n_made, bytes, n);
+        maker->n_made += n;
+}
+
+/* Compresses up to a slice into @out, of which it returns how much. */
+static size_t make_slice(struct maker *maker, uint8_t *out, size_t room) {
+        const struct bytes *plain = maker->body->plain;
+        const uint8_t *from = plain->data + maker->taken;
+        size_t left = plain->size - maker->taken, n = left < SLICE ? left : SLICE, n_out;
+        bool last = n == left;
+
+        n_out = http_gzip_put(maker->gzip, &from, &n, last, out, room);
+        maker->taken = (size_t)(from - plain->data);
+        maker->done = last && n == 0 && n_out < room;
+        keep(maker, out, n_out);
+        if (maker->done && maker->made) {
+                publish(maker->body, bytes_shrink(maker->made, maker->n_made));
+                maker->made = NULL;
+        }
+        return n_out;
+}
+
+static struct thread_buffer buffer = THREAD_BUFFER(2 * SLICE);
+
+int http_body_compress(struct http_body *body) {
+        uint8_t *out = thread_buffer(&buffer);
+        struct maker maker;
+        int r;
+
+        if (body->plain->size <= HTTP_GZIP_ABOVE || gzip_of(body))
+                return 0;
+        r = begin(&maker, body);
+        if (r == 0 && !out)
+                r = -ENOMEM;
+        while (r == 0 && !maker.done && maker.made)
+                make_slice(&maker, out, 2 * SLICE);
+        give_up(&maker);
+        return r;
+}
+
+/* --- responses --- */
+
+static void send_slices(struct http_exchange *x) {
+        struct maker *maker = http_data(x);
+        uint8_t *out = thread_buffer(&buffer);
+        int r = out ? 0 : -ENOMEM;
+
+        if (maker->done || http_pending(x) > WAITING_MAX)
+                return;
+        if (r == 0)
+                r = http_send(x, out, make_slice(maker, out, 2 * SLICE));
+        if (r == 0 && maker->done)
+                r = http_end(x, NULL, 0);
+        else if (r == 0)
+                http_again(x);
+        if (r < 0)
+                http_reset(x, r);
+}
+
+static void on_closed(struct http_exchange *x, int error, const char *why) {
+        give_up(http_data(x));
+}
+
+static int respond_making(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                          struct http_body *body) {
+        static const struct http_events events = { .drained = send_slices, .closed = on_closed };
+        struct maker *maker = arena_new_of(http_arena(x), struct maker);
+        int r = maker ? begin(maker, body) : -ENOMEM;
+
+        if (r == 0)
+                r = http_respond(x, status, fields, n, -1);
+        if (r < 0) {
+                if (maker)
+                        give_up(maker);
+                return r;
+        }
+        http_set_events(x, &events, maker);
+        if (x->discards) {
+                maker->done = true;
+                return http_end(x, NULL, 0);
+        }
+        http_again(x);
+        return 0;
+}
+
+int http_respond_body(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                      struct http_body *body) {
+        struct http_field all[HTTP_FIELDS_MAX];
+        size_t n_all = n;
+        struct bytes *gzip = gzip_of(body);
+        bool large = body->plain->size > HTTP_GZIP_ABOVE, takes = http_accepts_gzip(&http_request_of(x)->fields);
+
+        if (n + 2 > HTTP_FIELDS_MAX)
+                return -E2BIG;
+        memcpy(all, fields, n * sizeof(*all));
+        if (large)
+                all[n_all++] = (struct http_field){ "vary", "Accept-Encoding" };
+        if (!large || !takes)
+                return http_respond_whole(x, status, all, n_all, body->plain, NULL, 0);
+        all[n_all++] = (struct http_field){ "content-encoding", "gzip" };
+        if (gzip)
+                return http_respond_whole(x, status, all, n_all, gzip, NULL, 0);
+        return respond_making(x, status, all, n_all, body);
+}

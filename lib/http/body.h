@@ -1,0 +1,33 @@
+/* A response's body that many responses share, with its gzip form: made once, handed out as shared bytes.
+ *
+ * The first client that takes gzip gets it while it is made, a slice in each turn of the loop, so that a large one does
+ * not hold up the loop's other clients; the next ones get it whole.
+ */
+#pragma once
+
+#include "lib/http/exchange.h"
+
+/* Bodies up to this many bytes go as they are, as kube-apiserver's do. */
+#define HTTP_GZIP_ABOVE ((size_t)128 << 10)
+
+struct http_body;
+
+/* A body of @plain, of which a reference is taken. Counted, and safe across threads. NULL without memory. */
+struct http_body *http_body_new(struct bytes *plain);
+
+struct http_body *http_body_ref(struct http_body *body);
+
+/* NULL is fine. Returns NULL. */
+struct http_body *http_body_unref(struct http_body *body);
+
+/* Makes the gzip form now, unless it is there or the body is small; for any thread. 0 or -ENOMEM. */
+int http_body_compress(struct http_body *body);
+
+/* Bytes that the body holds, in both forms. */
+size_t http_body_size(const struct http_body *body);
+
+/* Servers: a whole response, in gzip when the request takes it and the body is large, with Content-Encoding and Vary
+ * besides @fields. The exchange's events are the layer's from then on. 0; -ENOMEM, -EALREADY, -EPIPE as
+ * http_respond(). */
+int http_respond_body(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                      struct http_body *body);
