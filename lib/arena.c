@@ -41,7 +41,7 @@ struct arena *arena_free(struct arena *arena) {
 void arena_reset(struct arena *arena) {
         struct chunk *kept = arena->current;
 
-        if (kept && kept->size > ARENA_CHUNK_KEPT) {
+        if (kept && sizeof(*kept) + kept->size > ARENA_CHUNK_KEPT) {
                 free_chunks(kept);
                 kept = NULL;
         } else if (kept) {
@@ -58,11 +58,12 @@ void arena_freep(struct arena **arena) {
 }
 
 static struct chunk *add_chunk(struct arena *arena, size_t needed) {
-        size_t size = arena->current ? arena->current->size * 2 : ARENA_CHUNK_FIRST;
+        size_t size = arena->current ? (sizeof(*arena->current) + arena->current->size) * 2 : ARENA_CHUNK_FIRST;
         struct chunk *chunk;
 
         if (size > ARENA_CHUNK_LAST)
                 size = ARENA_CHUNK_LAST;
+        size -= sizeof(*chunk);
         if (size < needed)
                 size = needed;
         chunk = malloc(sizeof(*chunk) + size);
@@ -72,7 +73,7 @@ static struct chunk *add_chunk(struct arena *arena, size_t needed) {
         arena->total += sizeof(*chunk) + size;
 
         /* A chunk made for one large object is full at once; the current one still has room. */
-        if (arena->current && size == needed && size > ARENA_CHUNK_LAST) {
+        if (arena->current && size == needed && sizeof(*chunk) + size > ARENA_CHUNK_LAST) {
                 chunk->next = arena->current->next;
                 arena->current->next = chunk;
         } else {

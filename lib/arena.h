@@ -1,7 +1,7 @@
 /* Memory that is freed as one: objects of one lifetime (a manifest, a pod) share an arena.
  *
- * Allocation is a pointer's move in the current chunk; chunks double from ARENA_CHUNK_FIRST to ARENA_CHUNK_LAST,
- * so a small object costs little and a large one few calls. Not for several threads at once.
+ * Allocation is a pointer's move in the current chunk; chunks double from ARENA_CHUNK_FIRST to ARENA_CHUNK_LAST bytes
+ * in all, so a small object costs little and a large one few calls. Not for several threads at once.
  */
 #pragma once
 

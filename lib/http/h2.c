@@ -57,25 +57,42 @@ static int take_pseudo(struct http_exchange *x, bool server, const char *name, c
         return *to ? 0 : -ENOMEM;
 }
 
-static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t n_name,
-                     const uint8_t *value, size_t n_value, uint8_t flags, void *user_data) {
+/* Names of HPACK's static table (RFC 7541, A) are there for ever, and need no copy. */
+static const char *keep_name(struct arena *arena, nghttp2_rcbuf *name, nghttp2_vec text) {
+        return nghttp2_rcbuf_is_static(name) ? (const char *)text.base :
+                                               arena_strndup(arena, (const char *)text.base, text.len);
+}
+
+static int add_field(struct http_fields *fields, struct arena *arena, nghttp2_rcbuf *name, nghttp2_rcbuf *value) {
+        nghttp2_vec text = nghttp2_rcbuf_get_buf(value);
+
+        if (fields->count == HTTP_FIELDS_MAX)
+                return -E2BIG;
+        return http_fields_put(fields, arena, keep_name(arena, name, nghttp2_rcbuf_get_buf(name)),
+                               arena_strndup(arena, (const char *)text.base, text.len));
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, nghttp2_rcbuf *name, nghttp2_rcbuf *value,
+                     uint8_t flags, void *user_data) {
         struct http_connection *connection = user_data;
+        nghttp2_vec name_text = nghttp2_rcbuf_get_buf(name), value_text = nghttp2_rcbuf_get_buf(value);
         struct http_exchange *x = exchange_of(session, frame->hd.stream_id);
         struct http_fields *fields;
         int r;
 
         if (!x || frame->hd.type != NGHTTP2_HEADERS)
                 return 0;
-        x->head_bytes += n_name + n_value + 32;
+        x->head_bytes += name_text.len + value_text.len + 32;
         if (x->head_bytes > connection->head_max)
                 return connection->server && !x->head_in && !connection->reset_large_heads ?
                                0 :
                                NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         fields = x->head_in ? &x->trailers_in : connection->server ? &x->request.fields : &x->response.fields;
-        if (n_name > 0 && name[0] == ':')
-                r = take_pseudo(x, connection->server, (const char *)name, (const char *)value, n_value);
+        if (name_text.len > 0 && name_text.base[0] == ':')
+                r = take_pseudo(x, connection->server, (const char *)name_text.base, (const char *)value_text.base,
+                                value_text.len);
         else
-                r = http_fields_add(fields, x->arena, (const char *)name, n_name, (const char *)value, n_value);
+                r = add_field(fields, x->arena, name, value);
         if (r == -E2BIG && connection->server && !x->head_in)
                 return 0; /* answered when the head is all there */
         return r < 0 ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : 0;
@@ -244,7 +261,7 @@ static void make_callbacks(void) {
         if (nghttp2_session_callbacks_new(&callbacks) < 0 || nghttp2_option_new(&options) < 0)
                 return;
         nghttp2_session_callbacks_set_on_begin_headers_callback(callbacks, on_begin_headers);
-        nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
+        nghttp2_session_callbacks_set_on_header_callback2(callbacks, on_header);
         nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_frame_recv);
         nghttp2_session_callbacks_set_on_frame_send_callback(callbacks, on_frame_send);
         nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
@@ -263,13 +280,15 @@ static int make_session(struct http_connection *connection, struct h2 *h2) {
                 { NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, HTTP_WINDOW },
                 { NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1 }, /* RFC 8441; the server's to say */
         };
+        nghttp2_mem memory = { &connection->hub->memory, h2_memory_malloc, h2_memory_free, h2_memory_calloc,
+                               h2_memory_realloc };
         int r;
 
         pthread_once(&once, make_callbacks);
         if (!callbacks || !options)
                 return -ENOMEM;
-        r = connection->server ? nghttp2_session_server_new2(&h2->session, callbacks, connection, options) :
-                                 nghttp2_session_client_new2(&h2->session, callbacks, connection, options);
+        r = connection->server ? nghttp2_session_server_new3(&h2->session, callbacks, connection, options, &memory) :
+                                 nghttp2_session_client_new3(&h2->session, callbacks, connection, options, &memory);
         if (r < 0)
                 return -ENOMEM;
         if (nghttp2_submit_settings(h2->session, NGHTTP2_FLAG_NONE, settings, connection->server ? 4 : 3) < 0 ||

@@ -42,6 +42,7 @@ static void free_spare(struct http_hub *hub) {
                 arena_free(x->arena);
                 free(x);
         }
+        h2_memory_clear(&hub->memory);
 }
 
 static struct http_exchange *make_exchange(void) {

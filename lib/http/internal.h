@@ -10,12 +10,13 @@
 #include <uv.h>
 
 #include "lib/http/exchange.h"
+#include "lib/http/h2_memory.h"
 #include "lib/transport/queue.h"
 #include "lib/transport/transport.h"
 
 #define HTTP_PARAMS_MAX 8
 #define HTTP_DATE_SIZE 32
-#define HTTP_SPARE_MAX 16 /* exchanges that wait for the next request */
+#define HTTP_SPARE_MAX 64 /* exchanges that wait for the next request */
 
 struct http_connection;
 struct http_route;
@@ -32,6 +33,7 @@ struct http_hub {
         struct http_exchanges spare;
         unsigned n_spare;
         unsigned n_exchanges; /* not yet freed */
+        struct h2_memory memory;
         time_t date_second;
         char date[HTTP_DATE_SIZE];
 };
@@ -153,7 +155,9 @@ struct http_exchange {
         bool waited;  /* output waits; drained() is due */
         bool dry;     /* in the hub's list */
         struct {
-                const char *name, *value;
+                const char *name; /* in the route's pattern */
+                size_t n_name;
+                const char *value;
         } params[HTTP_PARAMS_MAX];
         unsigned n_params;
 };

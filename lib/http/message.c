@@ -30,24 +30,33 @@ static char *copy_lower(struct arena *arena, const char *name, size_t n) {
         return copy;
 }
 
-int http_fields_add(struct http_fields *fields, struct arena *arena, const char *name, size_t n_name, const char *value,
-                    size_t n_value) {
-        struct http_field field;
-
+int http_fields_put(struct http_fields *fields, struct arena *arena, const char *name, const char *value) {
+        if (!name || !value)
+                return -ENOMEM;
         if (fields->count == HTTP_FIELDS_MAX)
                 return -E2BIG;
         if (fields->count == fields->size && grow(fields, arena) < 0)
                 return -ENOMEM;
-        field = (struct http_field){ copy_lower(arena, name, n_name), arena_strndup(arena, value, n_value) };
-        if (!field.name || !field.value)
-                return -ENOMEM;
-        fields->items[fields->count++] = field;
+        fields->items[fields->count++] = (struct http_field){ name, value };
         return 0;
+}
+
+int http_fields_add(struct http_fields *fields, struct arena *arena, const char *name, size_t n_name, const char *value,
+                    size_t n_value) {
+        return fields->count == HTTP_FIELDS_MAX ?
+                       -E2BIG :
+                       http_fields_put(fields, arena, copy_lower(arena, name, n_name),
+                                       arena_strndup(arena, value, n_value));
+}
+
+/* Most names differ in their first letter. */
+static bool is_named(const struct http_field *field, const char *name) {
+        return field->name[0] == name[0] && strcmp(field->name, name) == 0;
 }
 
 const char *http_fields_get(const struct http_fields *fields, const char *name) {
         for (uint32_t i = 0; i < fields->count; i++)
-                if (strcmp(fields->items[i].name, name) == 0)
+                if (is_named(&fields->items[i], name))
                         return fields->items[i].value;
         return NULL;
 }
@@ -56,7 +65,7 @@ const char *http_fields_only(const struct http_fields *fields, const char *name)
         const char *found = NULL;
 
         for (uint32_t i = 0; i < fields->count; i++) {
-                if (strcmp(fields->items[i].name, name) != 0)
+                if (!is_named(&fields->items[i], name))
                         continue;
                 if (found)
                         return NULL;
@@ -82,7 +91,7 @@ static bool list_has(const char *list, const char *token) {
 
 bool http_fields_list(const struct http_fields *fields, const char *name, const char *token) {
         for (uint32_t i = 0; i < fields->count; i++)
-                if (strcmp(fields->items[i].name, name) == 0 && list_has(fields->items[i].value, token))
+                if (is_named(&fields->items[i], name) && list_has(fields->items[i].value, token))
                         return true;
         return false;
 }

@@ -39,11 +39,11 @@ bool route_is_valid(const char *path) {
 enum match { MATCH_NO, MATCH_YES, MATCH_BAD, MATCH_NO_MEMORY };
 
 static enum match set_param(struct http_exchange *x, const char *name, size_t n_name, const char *value) {
-        x->params[x->n_params].name = arena_strndup(x->arena, name, n_name);
-        x->params[x->n_params].value = value;
-        if (!x->params[x->n_params].name)
+        if (!value)
                 return MATCH_NO_MEMORY;
-        x->n_params++;
+        x->params[x->n_params].name = name;
+        x->params[x->n_params].n_name = n_name;
+        x->params[x->n_params++].value = value;
         return MATCH_YES;
 }
 
@@ -74,9 +74,10 @@ static enum match match_path(struct http_exchange *x, const char *pattern) {
                 if (path == end || *path != '/')
                         return MATCH_NO;
                 if (is_rest(pattern + 1, n_pattern)) {
-                        const char *rest = arena_strndup(x->arena, path + 1, (size_t)(end - path - 1));
+                        const char *rest =
+                                *end ? arena_strndup(x->arena, path + 1, (size_t)(end - path - 1)) : path + 1;
 
-                        return rest ? set_param(x, pattern + 2, n_pattern - 5, rest) : MATCH_NO_MEMORY;
+                        return set_param(x, pattern + 2, n_pattern - 5, rest);
                 }
                 n = segment(path + 1, end);
                 match = match_segment(x, pattern + 1, n_pattern, path + 1, n);
@@ -134,7 +135,7 @@ const char *route_methods(const struct http_route *routes, size_t n, struct http
 
 const char *http_param(struct http_exchange *x, const char *name) {
         for (unsigned i = 0; i < x->n_params; i++)
-                if (strcmp(x->params[i].name, name) == 0)
+                if (strlen(name) == x->params[i].n_name && memcmp(x->params[i].name, name, x->params[i].n_name) == 0)
                         return x->params[i].value;
         return NULL;
 }
