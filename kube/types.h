@@ -56,6 +56,53 @@ typedef LIST_OF(struct resource_amount) resource_list;
 struct int_or_string {
         const char *text; /* NULL: @number counts */
         int32_t number;
+        bool set; /* it was given */
+};
+
+struct opt_double {
+        double value;
+        bool set;
+};
+
+struct opt_quantity {
+        struct quantity amount;
+        bool set;
+};
+
+/* A point in time, UTC; of a micro time @nanoseconds are whole microseconds. */
+struct kube_time {
+        int64_t seconds; /* since 1970 */
+        int32_t nanoseconds;
+        bool set;
+};
+
+struct kube_bytes {
+        const uint8_t *data; /* NULL: not given */
+        uint32_t length;
+};
+
+/* Any JSON, as compact text. */
+struct kube_raw {
+        const char *text; /* ends with NUL; NULL: not given */
+        uint32_t length;
+};
+
+/* Entries of the maps whose values are no objects; string_pair and resource_amount are the others. */
+struct kube_bytes_entry {
+        const char *key;
+        struct kube_bytes value;
+};
+struct kube_raw_entry {
+        const char *key;
+        struct kube_raw value;
+};
+struct kube_time_entry {
+        const char *key;
+        struct kube_time value;
+};
+struct kube_strings_entry {
+        const char *key;
+        string_list value;
 };
 
 /* A member of which only the presence counts, with all that was in it. */

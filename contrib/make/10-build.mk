@@ -7,7 +7,7 @@ folder_sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(addsuffix /*.c,$
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 archive = $(BUILD)/$(1).a
 
-GENERATED := $(foreach p,cri/api cri/extension cri/record runtime/criu,$(BUILD)/gen/$(p).pb-c.h)
+GENERATED := $(foreach p,cri/api cri/extension cri/record runtime/criu,$(BUILD)/gen/$(p).pb-c.h) $(KIND_HEADERS)
 .SECONDARY: $(GENERATED)
 
 $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h &: %.proto
