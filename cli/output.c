@@ -110,7 +110,7 @@ static void write_value(struct json_writer *w, const ProtobufCFieldDescriptor *f
         case PROTOBUF_C_TYPE_DOUBLE:
                 snprintf(text, sizeof(text), "%.17g",
                          field->type == PROTOBUF_C_TYPE_FLOAT ? (double)*(const float *)value : *(const double *)value);
-                return json_raw(w, text);
+                return json_raw(w, text, strlen(text));
         }
 }
 

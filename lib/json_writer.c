@@ -1,7 +1,6 @@
 #include "lib/json_writer.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +9,7 @@
 #include "lib/utf8.h"
 #include "lib/value.h"
 
-static bool reserve(struct json_writer *w, size_t n) {
+static bool grow(struct json_writer *w, size_t n) {
         size_t max = w->size_max ? w->size_max : JSON_WRITER_SIZE_MAX, size = w->size ? w->size : 256;
         char *text;
 
@@ -34,11 +33,24 @@ static bool reserve(struct json_writer *w, size_t n) {
         return true;
 }
 
-static void put(struct json_writer *w, const char *text, size_t n) {
+/* Room for @n bytes and a NUL. What fits the memory that is there fits the maximum too, but for a smaller one of the
+ * caller's. */
+static inline bool reserve(struct json_writer *w, size_t n) {
+        if (w->error == 0 && n < w->size - w->length && w->size > 0 && w->size_max == 0)
+                return true;
+        return grow(w, n);
+}
+
+static inline void put(struct json_writer *w, const char *text, size_t n) {
         if (!reserve(w, n))
                 return;
         memcpy(w->text + w->length, text, n);
         w->length += n;
+}
+
+static inline void put_char(struct json_writer *w, char c) {
+        if (reserve(w, 1))
+                w->text[w->length++] = c;
 }
 
 static void newline(struct json_writer *w) {
@@ -50,46 +62,46 @@ static void newline(struct json_writer *w) {
 }
 
 /* What stands before a value or a key: nothing behind a key, else a comma where one is due. */
-static void before(struct json_writer *w) {
+static inline void before(struct json_writer *w) {
         if (w->keyed) {
                 w->keyed = false;
                 return;
         }
         if (w->comma)
-                put(w, ",", 1);
+                put_char(w, ',');
         if (w->depth > 0)
                 newline(w);
 }
 
-static void begin(struct json_writer *w, const char *bracket) {
+static void begin(struct json_writer *w, char bracket) {
         before(w);
-        put(w, bracket, 1);
+        put_char(w, bracket);
         w->depth++;
         w->comma = false;
 }
 
-static void end(struct json_writer *w, const char *bracket) {
+static void end(struct json_writer *w, char bracket) {
         w->depth--;
         if (w->comma)
                 newline(w);
-        put(w, bracket, 1);
+        put_char(w, bracket);
         w->comma = true;
 }
 
 void json_begin_map(struct json_writer *w) {
-        begin(w, "{");
+        begin(w, '{');
 }
 
 void json_end_map(struct json_writer *w) {
-        end(w, "}");
+        end(w, '}');
 }
 
 void json_begin_list(struct json_writer *w) {
-        begin(w, "[");
+        begin(w, '[');
 }
 
 void json_end_list(struct json_writer *w) {
-        end(w, "]");
+        end(w, ']');
 }
 
 static void put_escape(struct json_writer *w, unsigned char c) {
@@ -104,27 +116,68 @@ static void put_escape(struct json_writer *w, unsigned char c) {
         put(w, text, strlen(text));
 }
 
+#define ONES UINT64_C(0x0101010101010101)
+#define TOPS UINT64_C(0x8080808080808080)
+
+/* A top bit for each of eight bytes that is @c, and maybe for one above such a byte. */
+static inline uint64_t equals(uint64_t eight, char c) {
+        return (eight ^ ONES * (uint8_t)c) - ONES;
+}
+
+/* The first byte that does not go out as it is. */
+static size_t plain_length(const unsigned char *p, size_t length, bool go) {
+        size_t i = 0;
+        uint64_t eight, found;
+
+        for (; length - i >= 8; i += 8) {
+                memcpy(&eight, p + i, sizeof(eight));
+                found = eight | (eight - ONES * 0x20) | equals(eight, '"') | equals(eight, '\\');
+                if (go)
+                        found |= equals(eight, '<') | equals(eight, '>') | equals(eight, '&');
+                if (found & TOPS)
+                        break;
+        }
+        while (i < length && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\' &&
+               !(go && (p[i] == '<' || p[i] == '>' || p[i] == '&')))
+                i++;
+        return i;
+}
+
+/* Line and paragraph separator, which are U+2028 and U+2029. */
+static bool is_separator(const unsigned char *p, size_t n) {
+        return n == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] & 0xfe) == 0xa8;
+}
+
+/* Of one character that is not plain; returns its length. */
+static size_t put_special(struct json_writer *w, const unsigned char *p, size_t length) {
+        size_t n = utf8_character(p, length);
+
+        if (n == 0) {
+                put(w, "\xef\xbf\xbd", 3);
+                return 1;
+        }
+        if (n == 1)
+                put_escape(w, *p);
+        else if (w->go_escapes && is_separator(p, n))
+                put(w, p[2] == 0xa8 ? "\\u2028" : "\\u2029", 6);
+        else
+                put(w, (const char *)p, n);
+        return n;
+}
+
 static void put_string(struct json_writer *w, const char *text, size_t length) {
         const unsigned char *p = (const unsigned char *)text;
-        size_t plain = 0;
 
-        put(w, "\"", 1);
+        put_char(w, '"');
         for (size_t i = 0; i < length;) {
-                size_t n = utf8_character(p + i, length - i);
+                size_t n = plain_length(p + i, length - i, w->go_escapes);
 
-                if (n > 0 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\') {
-                        i += n;
-                        continue;
-                }
-                put(w, text + plain, i - plain);
-                if (n == 0)
-                        put(w, "\xef\xbf\xbd", 3);
-                else
-                        put_escape(w, p[i]);
-                plain = ++i;
+                put(w, text + i, n);
+                i += n;
+                if (i < length)
+                        i += put_special(w, p + i, length - i);
         }
-        put(w, text + plain, length - plain);
-        put(w, "\"", 1);
+        put_char(w, '"');
 }
 
 void json_key(struct json_writer *w, const char *key) {
@@ -135,9 +188,49 @@ void json_key(struct json_writer *w, const char *key) {
         w->comma = true;
 }
 
-void json_raw(struct json_writer *w, const char *text) {
+/* A key of which nothing needs an escape goes out in one piece. */
+void json_key_plain(struct json_writer *w, const char *key, size_t length) {
         before(w);
-        put(w, text, strlen(text));
+        if (reserve(w, length + 3)) {
+                char *to = w->text + w->length;
+
+                *to++ = '"';
+                to = mempcpy(to, key, length);
+                *to++ = '"';
+                *to++ = ':';
+                w->length += length + 3;
+        }
+        if (w->indent)
+                put_char(w, ' ');
+        w->keyed = true;
+        w->comma = true;
+}
+
+void json_raw(struct json_writer *w, const char *text, size_t length) {
+        before(w);
+        put(w, text, length);
+        w->comma = true;
+}
+
+/* What go_escapes is about stands within strings alone. */
+void json_document(struct json_writer *w, const char *text, size_t length) {
+        const unsigned char *p = (const unsigned char *)text;
+        size_t plain = 0;
+
+        before(w);
+        for (size_t i = 0; w->go_escapes && i < length; i++) {
+                bool separator = p[i] == 0xe2 && length - i >= 3 && is_separator(p + i, 3);
+
+                if (p[i] != '<' && p[i] != '>' && p[i] != '&' && !separator)
+                        continue;
+                put(w, text + plain, i - plain);
+                if (separator)
+                        i += put_special(w, p + i, 3) - 1;
+                else
+                        put_escape(w, p[i]);
+                plain = i + 1;
+        }
+        put(w, text + plain, length - plain);
         w->comma = true;
 }
 
@@ -154,26 +247,35 @@ void json_string(struct json_writer *w, const char *text) {
                 json_null(w);
 }
 
-void json_int(struct json_writer *w, int64_t number) {
-        char text[24];
+/* The digits of @number up to @end; returns where they begin. */
+static char *put_digits(char *end, uint64_t number) {
+        do
+                *--end = (char)('0' + number % 10);
+        while ((number /= 10) > 0);
+        return end;
+}
 
-        snprintf(text, sizeof(text), "%" PRId64, number);
-        json_raw(w, text);
+void json_int(struct json_writer *w, int64_t number) {
+        char text[24], *end = text + sizeof(text),
+                       *at = put_digits(end, number < 0 ? -(uint64_t)number : (uint64_t)number);
+
+        if (number < 0)
+                *--at = '-';
+        json_raw(w, at, (size_t)(end - at));
 }
 
 void json_uint(struct json_writer *w, uint64_t number) {
-        char text[24];
+        char text[24], *end = text + sizeof(text), *at = put_digits(end, number);
 
-        snprintf(text, sizeof(text), "%" PRIu64, number);
-        json_raw(w, text);
+        json_raw(w, at, (size_t)(end - at));
 }
 
 void json_bool(struct json_writer *w, bool boolean) {
-        json_raw(w, boolean ? "true" : "false");
+        json_raw(w, boolean ? "true" : "false", boolean ? 4 : 5);
 }
 
 void json_null(struct json_writer *w) {
-        json_raw(w, "null");
+        json_raw(w, "null", 4);
 }
 
 void json_value(struct json_writer *w, const struct value *value) {
@@ -188,7 +290,7 @@ void json_value(struct json_writer *w, const struct value *value) {
                 json_int(w, value->integer);
                 break;
         case VALUE_NUMBER:
-                json_raw(w, value->text);
+                json_raw(w, value->text, value->count);
                 break;
         case VALUE_STRING:
                 json_string_length(w, value->text, value->count);
@@ -228,6 +330,11 @@ void json_add_int(struct json_writer *w, const char *key, int64_t number) {
 void json_add_bool(struct json_writer *w, const char *key, bool boolean) {
         json_key(w, key);
         json_bool(w, boolean);
+}
+
+void json_writer_fail(struct json_writer *w, int error) {
+        if (w->error == 0)
+                w->error = error;
 }
 
 int json_writer_finish(struct json_writer *w, char **ret_text, size_t *ret_length) {

@@ -26,10 +26,11 @@ struct json_writer {
         size_t length, size;
         size_t size_max; /* 0: JSON_WRITER_SIZE_MAX */
         uint16_t depth;
-        bool indent; /* two blanks a level; false: compact */
-        bool comma;  /* the next thing at this level needs one before it */
-        bool keyed;  /* a key was written, its value is next */
-        int error;   /* negative errno that sticks */
+        bool indent;     /* two blanks a level; false: compact */
+        bool go_escapes; /* as Go's encoder, also of <, >, & and U+2028, U+2029 */
+        bool comma;      /* the next thing at this level needs one before it */
+        bool keyed;      /* a key was written, its value is next */
+        int error;       /* negative errno that sticks */
 };
 
 #define JSON_WRITER_INIT                                                                                               \
@@ -51,8 +52,14 @@ void json_uint(struct json_writer *w, uint64_t number);
 void json_bool(struct json_writer *w, bool boolean);
 void json_null(struct json_writer *w);
 
-/* @text as it is: it must be valid JSON (a number's text, a document made before). */
-void json_raw(struct json_writer *w, const char *text);
+/* @length bytes of @text as they are: they must be valid JSON (a number's text, a document made before). */
+void json_raw(struct json_writer *w, const char *text, size_t length);
+
+/* The same, with what go_escapes asks for. */
+void json_document(struct json_writer *w, const char *text, size_t length);
+
+/* A key in which nothing is to be escaped. */
+void json_key_plain(struct json_writer *w, const char *key, size_t length);
 
 /* @value and all below it, in its own order. */
 void json_value(struct json_writer *w, const struct value *value);
@@ -64,6 +71,9 @@ void json_add_bool(struct json_writer *w, const char *key, bool boolean);
 
 /* Nothing at all when @text is NULL or empty (Go's omitempty). */
 void json_add_string_if(struct json_writer *w, const char *key, const char *text);
+
+/* What the caller writes cannot be had: @error, a negative errno, sticks. */
+void json_writer_fail(struct json_writer *w, int error);
 
 /* Hands the text over, NUL-terminated; the caller frees it. @ret_length may be NULL. Returns 0, -ENOMEM or -E2BIG. */
 int json_writer_finish(struct json_writer *w, char **ret_text, size_t *ret_length);

@@ -293,7 +293,7 @@ static void add_linux(struct json_writer *w, const struct container_spec *spec, 
         json_add_string_if(w, "rootfsPropagation", root_propagation(spec));
         if (spec->delegate->seccomp) {
                 json_key(w, "seccomp");
-                json_raw(w, spec->delegate->seccomp);
+                json_raw(w, spec->delegate->seccomp, strlen(spec->delegate->seccomp));
         }
         json_end_map(w);
 }

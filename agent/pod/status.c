@@ -145,6 +145,6 @@ int worker_write(struct worker *w, struct json_writer *out) {
                 joined = NULL;
                 return -ENOMEM;
         }
-        json_raw(out, joined);
+        json_raw(out, joined, strlen(joined));
         return 0;
 }

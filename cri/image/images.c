@@ -164,7 +164,7 @@ static char *info_of_image(struct cri_call *call, const struct image *image) {
         json_add_string(&w, "manifest", image->manifest);
         if (image_store_read_config(call->cri->images, image->id, &config, &n, NULL) >= 0) {
                 json_key(&w, "imageSpec");
-                json_raw(&w, config);
+                json_raw(&w, config, strlen(config));
         }
         json_end_map(&w);
         return json_writer_finish(&w, &text, &n) < 0 ? NULL : arena_strndup(call->arena, text, n);
