@@ -103,8 +103,12 @@ static void *take(struct arena *arena, size_t size, size_t align) {
         return p;
 }
 
+void *arena_alloc_uncleared(struct arena *arena, size_t size) {
+        return take(arena, size ? size : 1, _Alignof(max_align_t));
+}
+
 void *arena_alloc(struct arena *arena, size_t size) {
-        void *p = take(arena, size ? size : 1, _Alignof(max_align_t));
+        void *p = arena_alloc_uncleared(arena, size);
 
         if (p)
                 memset(p, 0, size);

@@ -29,6 +29,9 @@ void arena_freep(struct arena **arena);
 /* Zeroed memory, aligned for every type, that lives as long as the arena; NULL without memory. */
 void *arena_alloc(struct arena *arena, size_t size);
 
+/* The same, not zeroed. */
+void *arena_alloc_uncleared(struct arena *arena, size_t size);
+
 /* As arena_alloc(), for @count elements; NULL also when the product overflows. */
 void *arena_alloc_array(struct arena *arena, size_t count, size_t size);
 
