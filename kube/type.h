@@ -66,6 +66,9 @@ enum {                              /* kube_field.flags */
 
 struct kube_type;
 
+/* A type has at most so many fields; the generator holds to it. */
+#define KUBE_FIELDS_MAX 64
+
 struct kube_field {
         const char *name;             /* in JSON */
         const struct kube_type *type; /* of KUBE_OBJECT; NULL for all else */

@@ -136,7 +136,8 @@ def type_rows(types, type_):
         yield from wire.arrays
         yield Wire.array(f"{owner}_wire", wire.entries)
         members += [f"        .wire = {owner}_wire,", f"        .n_wire = {len(wire.entries)},"]
-    flags = [f"KUBE_{mark.upper()}" for mark in type_.marks]
+    # WatchEvent is registered as a kind and is none: it does not say of what kind it is.
+    flags = [f"KUBE_{mark.upper()}" for mark in type_.marks if mark != "kind" or fields[0].name == "kind"]
     if wire.entries or not fields:
         flags.append("KUBE_MESSAGE")
     if flags:

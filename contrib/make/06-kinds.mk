@@ -18,3 +18,10 @@ $(KIND_HEADERS) $(KIND_SOURCES): $(BUILD)/gen/kube/stamp ;
 
 $(KIND_OBJECTS): %.o: %.c | $(KIND_HEADERS)
 	$(CC) $(CPPFLAGS) $(CFLAGS) $(DEPFLAGS) -c $< -o $@
+
+kinds-golden: ## make tests/golden/kinds anew with Kubernetes' own codecs
+	$(build_peers) kinds
+	rm -f tests/golden/kinds/*.json tests/golden/kinds/*.pb
+	$(PEERS)/kinds golden tests/golden/kinds <tests/golden/kinds/sample
+
+.PHONY: kinds-golden

@@ -10,7 +10,7 @@ deps: ## install the Debian packages that building needs
 
 check: ## install what the tests need and run all of them
 	$(install_packages) build unit clang integration vm
-	$(build_peers) critest kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
+	$(build_peers) critest kinds kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
 	@tests/run-all
 
 integration-ready:

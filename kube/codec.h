@@ -1,0 +1,76 @@
+/* Typed objects from and to JSON and Kubernetes' protobuf form, by the rows of their type (kube/type.h).
+ *
+ * An @object is a C struct of @type with a size; readers want it zeroed and put what it points to into @arena. Nothing
+ * of the source is kept. An enum's value that is not known is text as any other: a newer server's objects are read.
+ * What a failed read left in object and arena is not to be used.
+ *
+ * Of hostile input: nesting is bounded by KUBE_DEPTH_MAX, and memory by KUBE_MEMORY_BASE and so many times the input's
+ * size; lists and maps of any length fit in between.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct arena;
+struct err;
+struct json_writer;
+struct kube_type;
+struct problems;
+struct value;
+
+#define KUBE_DEPTH_MAX 100
+#define KUBE_MEMORY_BASE ((size_t)1 << 20)
+#define KUBE_MEMORY_FACTOR 64
+#define KUBE_INPUT_MAX ((size_t)1 << 30)
+
+/* Reads JSON without making a tree of it. Returns 0, -EINVAL (not JSON, or a field of another kind than its row says),
+ * -E2BIG (past a maximum) or -ENOMEM. *@ret_odd, which may be NULL: fields that have no row, or stand twice, were
+ * passed over. There are no words: for these json_parse() and kube_value_read() read again what was refused or is odd.
+ */
+int kube_json_read(struct arena *arena, const struct kube_type *type, const char *text, size_t length, bool *ret_odd,
+                   void *object);
+
+/* Reads a tree. What does not fit its row is an error in @problems, what has no row a warning, each with its path (from
+ * @path, "" for the root) and line. Returns 0, also with errors in @problems, or -ENOMEM. */
+int kube_value_read(struct arena *arena, const struct kube_type *type, const struct value *value, const char *path,
+                    struct problems *problems, void *object);
+
+/* Writes what is given, in the order and with the rules of Go's encoder: the same bytes as kube-apiserver's when @w has
+ * .go_escapes. */
+void kube_json_write(struct json_writer *w, const struct kube_type *type, const void *object);
+
+/* A message without its envelope. Unknown fields are passed over. -EINVAL (not protobuf, or a field of another wire
+ * type), -E2BIG, -ENOMEM. */
+int kube_proto_read(struct arena *arena, const struct kube_type *type, const void *data, size_t size, void *object);
+
+/* The other way. The caller frees *@ret_data. -ENOMEM, or -E2BIG past KUBE_INPUT_MAX. */
+int kube_proto_write(const struct kube_type *type, const void *object, uint8_t **ret_data, size_t *ret_size);
+
+/* application/vnd.kubernetes.protobuf: the magic `k8s\0` and a runtime.Unknown with the message in it. */
+#define KUBE_PROTO_MEDIA_TYPE "application/vnd.kubernetes.protobuf"
+#define KUBE_NAME_BYTES_MAX 512 /* of apiVersion and kind */
+
+struct kube_envelope {
+        const char *api_version, *kind; /* "" when not given */
+        const void *message;            /* of the caller's data */
+        size_t size;
+        bool encoded; /* contentEncoding or contentType is not empty: the message is not protobuf */
+};
+
+/* Opens an envelope; its texts are in @arena. -EINVAL (no magic, not protobuf), -E2BIG, -ENOMEM. */
+int kube_envelope_read(struct arena *arena, const void *data, size_t size, struct kube_envelope *ret_envelope);
+
+/* Reads an object of @type, a KUBE_KIND, from its envelope, and writes one; kind and apiVersion are its members.
+ * Returns as the two above. */
+int kube_envelope_read_object(struct arena *arena, const struct kube_type *type, const void *data, size_t size,
+                              void *object);
+int kube_envelope_write_object(const struct kube_type *type, const void *object, uint8_t **ret_data, size_t *ret_size);
+
+/* A tree from an envelope and back, for who has no struct in hand: by way of the type's struct.
+ * kube_value_to_envelope() adds to @problems as kube_value_read() does, and is -EINVAL when there are errors. */
+int kube_value_from_envelope(struct arena *arena, const struct kube_type *type, const void *data, size_t size,
+                             const struct value **ret_value, struct err **err);
+int kube_value_to_envelope(const struct kube_type *type, const struct value *value, struct problems *problems,
+                           uint8_t **ret_data, size_t *ret_size);
