@@ -43,10 +43,9 @@ int http_fields_put(struct http_fields *fields, struct arena *arena, const char 
 
 int http_fields_add(struct http_fields *fields, struct arena *arena, const char *name, size_t n_name, const char *value,
                     size_t n_value) {
-        return fields->count == HTTP_FIELDS_MAX ?
-                       -E2BIG :
-                       http_fields_put(fields, arena, copy_lower(arena, name, n_name),
-                                       arena_strndup(arena, value, n_value));
+        return fields->count == HTTP_FIELDS_MAX ? -E2BIG :
+                                                  http_fields_put(fields, arena, copy_lower(arena, name, n_name),
+                                                                  arena_strndup(arena, value, n_value));
 }
 
 /* Most names differ in their first letter. */

@@ -28,8 +28,8 @@ struct http_fields {
 int http_fields_add(struct http_fields *fields, struct arena *arena, const char *name, size_t n_name, const char *value,
                     size_t n_value);
 
-/* Adds a field that is not copied: @name, in lower case, and @value live as long as @arena. Either may be NULL, which is
- * -ENOMEM. */
+/* Adds a field that is not copied: @name, in lower case, and @value live as long as @arena. Either may be NULL, which
+ * is -ENOMEM. */
 int http_fields_put(struct http_fields *fields, struct arena *arena, const char *name, const char *value);
 
 /* The value of the first field @name (lower case); NULL when there is none. */
