@@ -5,11 +5,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "lib/cleanup.h"
 #include "lib/handle.h"
+#include "lib/transport/queue.h"
 
-#define READ_SIZE (32u << 10)
+#define READ_SIZE (64u << 10) /* a pipe's */
+#define RANGES_MAX 16
 
 struct pump_source {
         uv_poll_t *poll;
@@ -25,8 +29,8 @@ struct pump_sink {
         uv_loop_t *loop;
         int fd;
         bool polling, ending, broken, was_full;
-        char *bytes;
-        size_t n, allocated, room;
+        struct queue waiting;
+        size_t room; /* past it, it is full */
         void (*on_room)(void *data);
         void (*on_end)(void *data);
         void *data;
@@ -134,6 +138,7 @@ struct pump_sink *streaming_pump_sink_new(uv_loop_t *loop, size_t room, void (*o
         sink->loop = loop;
         sink->fd = -EBADF;
         sink->room = room;
+        queue_init(&sink->waiting);
         sink->on_room = on_room;
         sink->data = data;
         return sink;
@@ -152,7 +157,7 @@ static void sink_poll(struct pump_sink *sink, bool on) {
 }
 
 static void tell_room(struct pump_sink *sink) {
-        if (!sink->was_full || sink->n >= sink->room / 2)
+        if (!sink->was_full || sink->waiting.size >= sink->room / 2)
                 return;
         sink->was_full = false;
         sink->on_room(sink->data);
@@ -170,7 +175,7 @@ static void sink_close(struct pump_sink *sink) {
 static void sink_finish(struct pump_sink *sink) {
         void (*on_end)(void *data) = sink->on_end;
 
-        sink->n = 0;
+        queue_clear(&sink->waiting);
         sink->broken = true;
         sink_close(sink);
         sink->on_end = NULL;
@@ -179,25 +184,29 @@ static void sink_finish(struct pump_sink *sink) {
                 on_end(sink->data);
 }
 
-static void flush(struct pump_sink *sink) {
-        while (sink->n > 0) {
-                ssize_t n = write(sink->fd, sink->bytes, sink->n);
+/* Returns bytes written, -EAGAIN, or the end. */
+static ssize_t write_ranges(const struct pump_sink *sink, const struct iovec *ranges, unsigned n) {
+        ssize_t written;
 
-                if (n < 0 && errno == EINTR)
-                        continue;
-                if (n < 0 && errno == EAGAIN)
+        do
+                written = writev(sink->fd, ranges, (int)n);
+        while (written < 0 && errno == EINTR);
+        return written < 0 ? -errno : written;
+}
+
+static void flush(struct pump_sink *sink) {
+        while (!queue_empty(&sink->waiting)) {
+                struct iovec ranges[RANGES_MAX];
+                ssize_t n = write_ranges(sink, ranges, queue_peek(&sink->waiting, ranges, RANGES_MAX));
+
+                if (n == -EAGAIN)
                         break;
                 if (n < 0)
                         return sink_finish(sink);
-                sink->n -= (size_t)n;
-                memmove(sink->bytes, sink->bytes + n, sink->n);
+                queue_drop(&sink->waiting, (size_t)n);
         }
-        sink_poll(sink, sink->n > 0);
-        if (sink->n == 0) {
-                free(TAKE_PTR(sink->bytes));
-                sink->allocated = 0;
-        }
-        if (sink->n == 0 && sink->ending)
+        sink_poll(sink, !queue_empty(&sink->waiting));
+        if (queue_empty(&sink->waiting) && sink->ending)
                 return sink_finish(sink);
         tell_room(sink);
 }
@@ -219,43 +228,32 @@ void streaming_pump_sink_open(struct pump_sink *sink, int fd, void (*on_end)(voi
         flush(sink);
 }
 
-static bool append(struct pump_sink *sink, const void *bytes, size_t n) {
-        if (sink->n + n > sink->allocated) {
-                size_t size = sink->allocated ? sink->allocated : 4096;
-                char *more;
-
-                while (size < sink->n + n)
-                        size *= 2;
-                more = realloc(sink->bytes, size);
-                if (!more)
-                        return false;
-                sink->bytes = more;
-                sink->allocated = size;
-        }
-        memcpy(sink->bytes + sink->n, bytes, n);
-        sink->n += n;
-        return true;
-}
-
 void streaming_pump_sink_write(struct pump_sink *sink, const void *bytes, size_t n) {
+        const struct iovec range = { (void *)(uintptr_t)bytes, n };
+        ssize_t written = 0;
+
         if (sink->broken || sink->ending)
                 return;
-        if (!append(sink, bytes, n))
+        if (sink->poll && queue_empty(&sink->waiting))
+                written = write_ranges(sink, &range, 1);
+        if (written == -EAGAIN)
+                written = 0;
+        if (written < 0 || queue_add_copy(&sink->waiting, (const char *)bytes + written, n - (size_t)written) < 0)
                 return sink_finish(sink);
-        sink->was_full |= sink->n >= sink->room;
-        if (sink->poll && !sink->polling)
-                flush(sink);
+        sink->was_full |= streaming_pump_sink_full(sink);
+        if (sink->poll)
+                sink_poll(sink, !queue_empty(&sink->waiting));
 }
 
 bool streaming_pump_sink_full(const struct pump_sink *sink) {
-        return sink->n >= sink->room;
+        return sink->waiting.size >= sink->room;
 }
 
 void streaming_pump_sink_end(struct pump_sink *sink) {
         if (sink->broken || sink->ending)
                 return;
         sink->ending = true;
-        if (sink->poll && sink->n == 0)
+        if (sink->poll && queue_empty(&sink->waiting))
                 sink_finish(sink);
 }
 
@@ -263,6 +261,6 @@ void streaming_pump_sink_free(struct pump_sink *sink) {
         if (!sink)
                 return;
         sink_close(sink);
-        free(sink->bytes);
+        queue_clear(&sink->waiting);
         free(sink);
 }

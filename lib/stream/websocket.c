@@ -138,8 +138,20 @@ size_t websocket_header(uint8_t ret_header[WEBSOCKET_HEADER_MAX], enum websocket
 }
 
 void websocket_mask(uint8_t *data, size_t size, const uint8_t mask[4], uint64_t at) {
-        for (size_t i = 0; i < size; i++)
-                data[i] ^= mask[(at + i) & 3];
+        uint8_t turned[sizeof(uint64_t)];
+        uint64_t word, key;
+        size_t i = 0;
+
+        for (size_t k = 0; k < sizeof(turned); k++)
+                turned[k] = mask[(at + k) & 3];
+        memcpy(&key, turned, sizeof(key));
+        for (; i + sizeof(word) <= size; i += sizeof(word)) {
+                memcpy(&word, data + i, sizeof(word));
+                word ^= key;
+                memcpy(data + i, &word, sizeof(word));
+        }
+        for (; i < size; i++)
+                data[i] ^= turned[i & 7];
 }
 
 void websocket_accept(const char *key, size_t size, char ret_accept[WEBSOCKET_ACCEPT_LENGTH + 1]) {

@@ -11,9 +11,7 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <openssl/pem.h>
 #include <openssl/ssl.h>
-#include <openssl/x509v3.h>
 
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
@@ -21,6 +19,7 @@
 #include "lib/transport/address.h"
 #include "lib/transport/listener.h"
 #include "lib/transport/tls.h"
+#include "tests/unit/identity.h"
 
 /* One end of a stream, and what it saw. */
 struct end {
@@ -72,56 +71,6 @@ static void on_closed(void *data, int error, const char *why) {
 static const struct transport_events events = { on_opened, on_received, on_ended, on_drained, on_closed };
 
 /* --- certificates --- */
-
-struct identity {
-        char *certificate, *key;
-};
-
-static char *bio_text(BIO *bio) {
-        char *data;
-        long n = BIO_get_mem_data(bio, &data);
-        char *text = strndup(data, (size_t)n);
-
-        BIO_free(bio);
-        return text;
-}
-
-static struct identity make_identity(const char *name) {
-        struct identity identity;
-        EVP_PKEY *key = EVP_EC_gen("P-256");
-        X509 *cert = X509_new();
-        X509_EXTENSION *ext;
-        char san[128];
-        BIO *bio;
-
-        snprintf(san, sizeof(san), "DNS:%s,IP:127.0.0.1", name);
-        X509_set_version(cert, 2);
-        ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-        X509_gmtime_adj(X509_getm_notBefore(cert), -60);
-        X509_gmtime_adj(X509_getm_notAfter(cert), 3600);
-        X509_set_pubkey(cert, key);
-        X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC, (const unsigned char *)name, -1, -1,
-                                   0);
-        X509_set_issuer_name(cert, X509_get_subject_name(cert));
-        ext = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san);
-        X509_add_ext(cert, ext, -1);
-        X509_EXTENSION_free(ext);
-        assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-        bio = BIO_new(BIO_s_mem());
-        PEM_write_bio_X509(bio, cert);
-        identity.certificate = bio_text(bio);
-        bio = BIO_new(BIO_s_mem());
-        PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL);
-        identity.key = bio_text(bio);
-        X509_free(cert);
-        EVP_PKEY_free(key);
-        return identity;
-}
-
-static void identity_done(struct identity *identity) {
-        free(identity->certificate);
-        free(identity->key);
-}
 
 static const char *const both[] = { "h2", "http/1.1", NULL }, *const old[] = { "http/1.1", NULL },
                          *const other[] = { "spdy/3", NULL };

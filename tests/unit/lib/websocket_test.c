@@ -146,6 +146,20 @@ static void test_pieces(void **state) {
         }
 }
 
+/* From any place in the payload on, at any length and address. */
+static void test_mask(void **state) {
+        static const uint8_t mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
+
+        for (size_t at = 0; at < 9; at++)
+                for (size_t size = 0; size < 40; size++) {
+                        uint8_t bytes[64] = { 0 };
+
+                        websocket_mask(bytes + at, size, mask, at + ((uint64_t)1 << 33));
+                        for (size_t i = 0; i < sizeof(bytes); i++)
+                                assert_int_equal(bytes[i], i >= at && i < at + size ? mask[i & 3] : 0);
+                }
+}
+
 /* Headers at the lengths where their form changes. */
 static void test_headers(void **state) {
         static const struct {
@@ -164,8 +178,9 @@ static void test_headers(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_sha1),   cmocka_unit_test(test_base64), cmocka_unit_test(test_accept),
-                cmocka_unit_test(test_frames), cmocka_unit_test(test_pieces), cmocka_unit_test(test_headers),
+                cmocka_unit_test(test_sha1),    cmocka_unit_test(test_base64), cmocka_unit_test(test_accept),
+                cmocka_unit_test(test_frames),  cmocka_unit_test(test_mask),   cmocka_unit_test(test_pieces),
+                cmocka_unit_test(test_headers),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
