@@ -14,8 +14,9 @@ import grpc
 import pytest
 
 from support.cri import Client, api
+from support.http2 import DATA, END_HEADERS, END_STREAM, HEADERS, Raw, frame
 from support.node import Node, pod, wait_for
-from support.streams import ERR, OUT, STATUS, Connection, Spdy, WebSocket, exit_code
+from support.streams import ERR, OUT, STATUS, Connection, Spdy, WebSocket, exit_code, masked_frame
 
 MB = 1 << 20
 WEBSOCKETS = ["v5.channel.k8s.io", "v4.channel.k8s.io", "v4.base64.channel.k8s.io", "channel.k8s.io", "base64.channel.k8s.io"]
@@ -168,6 +169,30 @@ def test_a_message_in_fragments_and_pings_between(world):
         assert pong == b"are you there" and seen == b"one two three"
 
 
+def test_websocket_over_http2(world):
+    """Two execs side by side on one connection, by extended CONNECT (RFC 8441): no key, no proof, the same frames."""
+    urls = [urllib.parse.urlsplit(world.url(f"cat; exit {code}", stdin=True)) for code in (7, 8)]
+    with Raw((urls[0].hostname, urls[0].port)) as r:
+        data, ended, statuses = {1: b"", 3: b""}, set(), {}
+        for stream, url in zip(data, urls):
+            r.send(frame(HEADERS, stream, r.encoder.encode([
+                (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", "http"), (":path", url.path), (":authority", url.netloc),
+                ("sec-websocket-version", "13"), ("sec-websocket-protocol", "v5.channel.k8s.io")]), END_HEADERS))
+        for stream in data:
+            r.send(frame(DATA, stream, masked_frame(2, b"\0to %d" % stream) + masked_frame(2, bytes([255, 0]))))
+        while len(ended) < 2:
+            kind, flags, stream, payload = r.receive()
+            if kind == HEADERS:
+                statuses[stream] = dict(r.decoder.decode(payload))
+            elif kind == DATA:
+                data[stream] += payload
+                ended |= {stream} if flags & END_STREAM else set()
+        for stream, code in zip(data, (7, 8)):
+            assert statuses[stream][":status"] == "200" and statuses[stream]["sec-websocket-protocol"] == "v5.channel.k8s.io"
+            assert b"\x05\1to %d" % stream in data[stream] and data[stream].endswith(b"\x88\x02\x03\xe8")
+            assert b'"reason":"ExitCode","message":"%d"' % code in data[stream]
+
+
 # --- refusals ---
 
 def test_tokens(world):
@@ -212,12 +237,29 @@ def test_heads_are_bounded(world):
             pass  # reset: what is meant
 
 
+def listening(pid):
+    """The TCP ports that a process listens on."""
+    inodes = set()
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            inodes.add(os.readlink(f"/proc/{pid}/fd/{name}"))
+        except OSError:
+            pass
+    ports = set()
+    for table in ("tcp", "tcp6"):
+        with open(f"/proc/{pid}/net/{table}") as f:
+            rows = [line.split() for line in list(f)[1:]]
+        ports |= {int(row[1].rpartition(":")[2], 16) for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in inodes}
+    return ports
+
+
 def test_listens_on_loopback_only(world):
     host, _, port = world.address.rpartition(":")
     assert host == "127.0.0.1"
     gateway = f"10.213.{world.node.number}.1"
     with pytest.raises(OSError):
         socket.create_connection((gateway, int(port)), timeout=5).close()
+    assert listening(world.node.process.pid) == {int(port)}, "one streaming server, and nothing else on TCP"
 
 
 def test_a_head_that_never_ends_is_given_up(world):
@@ -292,6 +334,19 @@ def test_a_slow_reader_gets_everything(world):
                 assert other.rest()[OUT] == b"quick\n"
         assert private() - before < 3000
         n = len(w.buffer) + 1024
+        while (more := w.socket.recv(MB)):
+            n += len(more)
+        assert n > 20000000
+
+
+def test_a_reader_that_rests_at_the_end_gets_everything(world):
+    """The process has ended, and more is still to come than the kernel holds: what waits keeps for as long as its reader does."""
+    with WebSocket(world.url("head -c 20000000 /dev/zero"), "v5.channel.k8s.io") as w:
+        n = 0
+        while any("head" in p for p in world.processes()):
+            n += len(w.take(MB // 2))
+        time.sleep(6)
+        n += len(w.buffer)
         while (more := w.socket.recv(MB)):
             n += len(more)
         assert n > 20000000

@@ -14,8 +14,10 @@ def frame(kind, stream=0, payload=b"", flags=0):
 
 
 class Raw:
+    """A connection to a Unix socket's path, or to a TCP address."""
+
     def __init__(self, path, settings=b"", preface=True):
-        self.socket = socket.socket(socket.AF_UNIX)
+        self.socket = socket.socket(socket.AF_UNIX if isinstance(path, str) else socket.AF_INET)
         self.socket.settimeout(20)
         self.socket.connect(path)
         self.encoder, self.decoder, self.buffer = hpack.Encoder(), hpack.Decoder(), b""

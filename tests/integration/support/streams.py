@@ -73,6 +73,17 @@ class Connection:
         self.close()
 
 
+def masked_frame(opcode, payload, fin=True):
+    """A client's frame of WebSocket."""
+    mask = os.urandom(4)
+    n = len(payload)
+    size = bytes([0x80 | n]) if n < 126 else b"\xfe" + struct.pack(">H", n) if n < 65536 else b"\xff" + struct.pack(">Q", n)
+    if n:
+        key = int.from_bytes((mask * (n // 4 + 1))[:n], "big")
+        payload = (int.from_bytes(payload, "big") ^ key).to_bytes(n, "big")
+    return bytes([opcode | (0x80 if fin else 0)]) + size + mask + payload
+
+
 class WebSocket(Connection):
     def __init__(self, url, *protocols):
         headers = [("Connection", "Upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13"),
@@ -84,13 +95,7 @@ class WebSocket(Connection):
         self.base64 = "base64" in (self.protocol or "")
 
     def frame(self, opcode, payload, fin=True):
-        mask = os.urandom(4)
-        n = len(payload)
-        size = bytes([0x80 | n]) if n < 126 else b"\xfe" + struct.pack(">H", n) if n < 65536 else b"\xff" + struct.pack(">Q", n)
-        if n:
-            key = int.from_bytes((mask * (n // 4 + 1))[:n], "big")
-            payload = (int.from_bytes(payload, "big") ^ key).to_bytes(n, "big")
-        self.socket.sendall(bytes([opcode | (0x80 if fin else 0)]) + size + mask + payload)
+        self.socket.sendall(masked_frame(opcode, payload, fin))
 
     def send(self, channel, data=b""):
         if self.base64:
