@@ -20,7 +20,7 @@ enum close_code {
         CLOSE_INTERNAL_ERROR = 1011,
 };
 
-/* Output is encoded piece by piece: a source reads no more at once. */
+/* Output in base64 is encoded piece by piece. */
 #define PIECE_MAX (48u << 10)
 
 struct websocket_state {
@@ -63,25 +63,25 @@ static void send_close(struct client *client, int error) {
         send_frame(client, WEBSOCKET_CLOSE, NULL, 0, bytes, sizeof(bytes));
 }
 
-static void websocket_send(struct client *client, uint32_t id, const void *data, size_t n) {
-        const uint8_t *p = data;
+static void send_base64(struct client *client, uint32_t id, const uint8_t *data, size_t n) {
+        char text[BASE64_LENGTH(PIECE_MAX) + 1], channel = (char)('0' + id);
 
         do {
                 size_t piece = n < PIECE_MAX ? n : PIECE_MAX;
 
-                if (client->protocol->base64) {
-                        char text[BASE64_LENGTH(PIECE_MAX) + 1], channel = (char)('0' + id);
-
-                        base64_encode(p, piece, text);
-                        send_frame(client, WEBSOCKET_TEXT, &channel, 1, text, BASE64_LENGTH(piece));
-                } else {
-                        uint8_t channel = (uint8_t)id;
-
-                        send_frame(client, WEBSOCKET_BINARY, &channel, 1, p, piece);
-                }
-                p += piece;
+                base64_encode(data, piece, text);
+                send_frame(client, WEBSOCKET_TEXT, &channel, 1, text, BASE64_LENGTH(piece));
+                data += piece;
                 n -= piece;
         } while (n > 0);
+}
+
+static void websocket_send(struct client *client, uint32_t id, const void *data, size_t n) {
+        uint8_t channel = (uint8_t)id;
+
+        if (client->protocol->base64)
+                return send_base64(client, id, data, n);
+        send_frame(client, WEBSOCKET_BINARY, &channel, 1, data, n);
 }
 
 /* Channels have no end of their own towards the client: the close frame ends all. */
