@@ -67,9 +67,7 @@ bool h1_is_whole(const struct h1 *h1) {
         return h1->x->in_ended || (h1->state == H1_BODY && body_is_empty(&h1->parsed));
 }
 
-/* Closes once what waits has gone: a tunnel's last bytes, or an answer to who has shut down his side behind the
- * request.
- */
+/* Closes once what waits has gone: a tunnel's last bytes, or an answer to who has ended his side behind the request. */
 static void close_drained(struct http_connection *connection) {
         struct h1 *h1 = connection->state;
 

@@ -23,9 +23,7 @@ struct tls_context;
 #define HTTP_RESETS_MS 30000
 #define HTTP_HEAD_MS 10000  /* for a request's head to come, from its first byte on */
 #define HTTP_IDLE_MS 120000 /* without a request: closed */
-#define HTTP_STALL_MS                                                                                                  \
-        60000 /* output waits, and the peer takes none of it: closed, unless the connection is a tunnel                \
-               */
+#define HTTP_STALL_MS 60000 /* output waits, and the peer takes none of it: closed, but for tunnels */
 #define HTTP_ROUTES_MAX 256
 
 enum {
