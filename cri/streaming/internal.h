@@ -126,6 +126,10 @@ void streaming_client_pause(struct client *client, enum streaming_client_pause w
 void streaming_client_resume(struct client *client, enum streaming_client_pause why);
 void streaming_client_set_timer(struct client *client, unsigned seconds);
 
+/* websocket.c. Writes a frame of SPDY, its head and its data, as it is, or in a binary message for a client that
+ * tunnels. */
+void streaming_tunnel_write(struct client *client, const void *head, size_t n_head, const void *data, size_t n);
+
 /* request.c */
 int streaming_request_copy(const struct streaming_request *request, struct streaming_request *ret_copy);
 void streaming_request_done(struct streaming_request *request);

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "cri/streaming/internal.h"
-#include "cri/streaming/tunnel.h"
 #include "lib/cleanup.h"
 #include "lib/stream/spdy.h"
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "cri/streaming/internal.h"
-#include "cri/streaming/tunnel.h"
 #include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/stream/websocket.h"

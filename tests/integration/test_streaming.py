@@ -59,6 +59,26 @@ def test_much_data_both_ways(shell, name):
     assert run(shell, name, "exec", "-i", c, "cat", input=data).stdout == data
 
 
+@pytest.mark.parametrize("kind", ["file", "nothing", "terminal"])
+def test_input_of_every_kind(shell, tmp_path, kind):
+    """What cannot be waited for is read all the same; and whoever else holds it finds it as it was, waiting for its reads."""
+    c = shell.running("main")["id"]
+    command, _ = client(shell, "nacelle")
+    (tmp_path / "file").write_bytes(os.urandom(3 << 20))
+    master, slave = pty.openpty()
+    try:
+        stdin = open({"file": tmp_path / "file", "nothing": os.devnull, "terminal": os.ttyname(slave)}[kind], "r+b", buffering=0)
+        os.write(master, b"typed\n\4")
+        flags = fcntl.fcntl(stdin, fcntl.F_GETFL)
+        with stdin:
+            done = subprocess.run([*command, "exec", "-i", c, "wc", "-c"], stdin=stdin, capture_output=True, timeout=30)
+            assert fcntl.fcntl(stdin, fcntl.F_GETFL) == flags
+        assert (done.returncode, int(done.stdout)) == (0, {"file": 3 << 20, "nothing": 0, "terminal": 6}[kind])
+    finally:
+        os.close(master)
+        os.close(slave)
+
+
 class Terminal:
     """A client on a terminal of its own."""
 
