@@ -42,6 +42,7 @@ struct transport {
         bool finishing, finished; /* output is to end; has ended */
         bool wants_read;          /* the kind's write or handshake waits for the peer's bytes, */
         bool wants_write;         /* and its read or handshake for the socket's room (TLS) */
+        bool in_event;            /* the loop's call about it is under way: what it waits for is set at its end */
         bool turn;                /* the next turn of the loop is wanted though the socket has nothing */
         bool polling;             /* @poll is initialized */
 };

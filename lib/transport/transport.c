@@ -158,24 +158,28 @@ static void on_connected(struct transport *stream) {
         open_stream(stream);
 }
 
-static void on_event(uv_poll_t *poll, int status, int events) {
-        struct transport *stream = poll->data;
+static void take_event(struct transport *stream, int events) {
         bool turn = stream->turn;
 
         stream->turn = false;
+        if (stream->state == TRANSPORT_CONNECTING)
+                return on_connected(stream);
+        if (stream->state == TRANSPORT_HANDSHAKING)
+                open_stream(stream);
+        else if ((events & UV_WRITABLE) || stream->wants_read)
+                on_writable(stream);
+        if (wants_input(stream) && ((events & UV_READABLE) || turn || (stream->wants_write && (events & UV_WRITABLE))))
+                on_readable(stream);
+}
+
+static void on_event(uv_poll_t *poll, int status, int events) {
+        struct transport *stream = poll->data;
+
         if (status < 0) /* epoll(7) reports an error; libuv calls each EBADF */
                 return transport_close(stream, -(socket_error(stream) ?: ECONNRESET));
-        if (stream->state == TRANSPORT_CONNECTING)
-                on_connected(stream);
-        else if (stream->state == TRANSPORT_HANDSHAKING)
-                open_stream(stream);
-        else {
-                if ((events & UV_WRITABLE) || stream->wants_read)
-                        on_writable(stream);
-                if (stream->state == TRANSPORT_OPEN &&
-                    ((events & UV_READABLE) || turn || (stream->wants_write && (events & UV_WRITABLE))))
-                        on_readable(stream);
-        }
+        stream->in_event = true;
+        take_event(stream, events);
+        stream->in_event = false;
         transport_watch(stream);
 }
 
@@ -186,7 +190,7 @@ static int wanted_events(const struct transport *stream) {
         case TRANSPORT_CONNECTING:
                 return UV_WRITABLE;
         case TRANSPORT_HANDSHAKING:
-                return stream->wants_read ? UV_READABLE : UV_WRITABLE;
+                return stream->wants_read ? UV_READABLE : UV_WRITABLE | (stream->ssl ? 0 : UV_READABLE);
         case TRANSPORT_OPEN:
                 return (wants_input(stream) || stream->wants_read ? UV_READABLE : 0) |
                        ((output && !stream->wants_read) || stream->wants_write || stream->turn ? UV_WRITABLE : 0);
@@ -198,7 +202,7 @@ static int wanted_events(const struct transport *stream) {
 void transport_watch(struct transport *stream) {
         int events = wanted_events(stream), r;
 
-        if (stream->state == TRANSPORT_CLOSING || events == stream->polled)
+        if (stream->in_event || stream->state == TRANSPORT_CLOSING || events == stream->polled)
                 return;
         stream->polled = events;
         r = events ? uv_poll_start(&stream->poll, events, on_event) : uv_poll_stop(&stream->poll);
