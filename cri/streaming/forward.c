@@ -100,14 +100,23 @@ static void on_room(void *data) {
                 resume_input(connection->session);
 }
 
+/* What one of them owes the client, it owes for all: they share its stream of bytes. */
+static void pause_outputs(struct streaming_session *session) {
+        struct streaming_connection *connection;
+
+        if (streaming_client_pending(session->client) < STREAMING_BUFFER_MAX)
+                return;
+        LIST_FOREACH (connection, &session->connections, link)
+                streaming_pump_source_pause(connection->source);
+}
+
 static void on_output(void *data, const char *bytes, size_t n) {
         struct streaming_connection *connection = data;
         struct client *client = connection->session->client;
 
         client->active = uv_now(connection->session->streaming->loop);
         client->protocol->wire->send(client, connection->data_stream, bytes, n);
-        if (streaming_client_pending(client) >= STREAMING_BUFFER_MAX)
-                streaming_pump_source_pause(connection->source);
+        pause_outputs(connection->session);
 }
 
 /* The pod has closed its side; what the client still sends is of no use to anybody. */
@@ -256,5 +265,6 @@ void streaming_connected(struct streaming_connection *connection, const struct s
                 close_fd(process->in);
                 return fail(connection, NULL);
         }
+        pause_outputs(session);
         streaming_pump_sink_open(connection->sink, process->in, on_input_end);
 }

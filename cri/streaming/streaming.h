@@ -12,7 +12,7 @@
  * and the first message on each is the port in two bytes, the lower first. Of several protocols the first known one of
  * the client's list is taken.
  *
- * All functions are for the loop's thread. Nothing blocks.
+ * All functions are for the loop's thread, which the servers whose exchanges come here share. Nothing blocks.
  */
 #pragma once
 

@@ -25,6 +25,9 @@ static struct http_server *server;
 static struct streaming_session *session;
 static unsigned started, gone;
 static int process_out; /* written by the process */
+#define PODS 100
+static int pods[PODS]; /* what connections lead to, from this one on */
+static unsigned n_pods;
 static int fd;
 static char received[1 << 20];
 static size_t n_received;
@@ -50,7 +53,16 @@ static void on_gone(void *data, struct streaming_session *s) {
 
 static void connect_port(void *data, struct streaming_session *s, const struct streaming_request *request,
                          uint16_t port, struct streaming_connection *connection) {
-        streaming_connected(connection, NULL, NULL);
+        struct streaming_process process = { .err = -EBADF };
+        int fds[2];
+
+        if (n_pods == PODS)
+                return streaming_connected(connection, NULL, NULL);
+        assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, fds), 0);
+        pods[n_pods++] = fds[0];
+        process.in = fds[1];
+        process.out = fcntl(fds[1], F_DUPFD_CLOEXEC, 0);
+        streaming_connected(connection, &process, NULL);
 }
 
 static const struct streaming_source source = { start, resize, on_gone, connect_port, NULL };
@@ -81,6 +93,7 @@ static int set_up(void **state) {
         const struct http_server_config config = { .routes = routes, .n_routes = ELEMENTS(routes) };
 
         started = gone = 0;
+        n_pods = PODS; /* nowhere */
         session = NULL;
         fd = process_out = -EBADF;
         uv_loop_init(&loop);
@@ -381,11 +394,47 @@ static void test_streams_unread(void **state) {
         spdy_done(&spdy);
 }
 
+/* Many connections whose pods send at once, all over one client that does not read. */
+static void test_forwards_unread(void **state) {
+        static uint8_t block[PODS * 512];
+        static char much[1 << 20];
+        struct client *client;
+        size_t size = 0;
+        struct spdy spdy;
+
+        assert_int_equal(spdy_init(&spdy), 0);
+        open_stream("/forward", FORWARD);
+        n_pods = 0;
+        for (uint32_t i = 0; i < PODS; i++) {
+                size += syn_stream(&spdy, 4 * i + 1, "error", block + size);
+                size += syn_stream(&spdy, 4 * i + 3, "data", block + size);
+        }
+        for (size_t at = 0; n_pods < PODS;) {
+                ssize_t n = send(fd, block + at, size - at, MSG_DONTWAIT);
+
+                at += n > 0 ? (size_t)n : 0;
+                turn();
+        }
+        client = LIST_FIRST(&streaming->clients);
+        for (unsigned round = 0; round < 20; round++) {
+                for (unsigned i = 0; i < PODS; i++)
+                        assert_true(send(pods[i], much, sizeof(much), MSG_DONTWAIT) > 0 || errno == EAGAIN);
+                uv_run(&loop, UV_RUN_NOWAIT);
+                assert_true(streaming_client_pending(client) <= OWED_MAX);
+        }
+        assert_true(streaming_client_pending(client) >= STREAMING_BUFFER_MAX);
+        for (unsigned i = 0; i < PODS; i++)
+                close_fd(pods[i]);
+        spdy_done(&spdy);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         const struct CMUnitTest tests[] = {
-                TEST(test_handshakes), TEST(test_clients_are_bounded), TEST(test_half_open),      TEST(test_frames),
-                TEST(test_streams),    TEST(test_pings_unread),        TEST(test_streams_unread),
+                TEST(test_handshakes),     TEST(test_clients_are_bounded),
+                TEST(test_half_open),      TEST(test_frames),
+                TEST(test_streams),        TEST(test_pings_unread),
+                TEST(test_streams_unread), TEST(test_forwards_unread),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
