@@ -58,7 +58,8 @@ static size_t gather(const struct iovec *ranges, unsigned n_ranges, uint8_t *buf
         for (unsigned i = 0; i < n_ranges && size < RECORD_MAX; i++) {
                 size_t n = ranges[i].iov_len < RECORD_MAX - size ? ranges[i].iov_len : RECORD_MAX - size;
 
-                memcpy(buffer + size, ranges[i].iov_base, n);
+                if (n > 0) /* a range of nothing has perhaps no address */
+                        memcpy(buffer + size, ranges[i].iov_base, n);
                 size += n;
         }
         *ret_data = buffer;
