@@ -7,7 +7,7 @@
 
 #include "agent/node/endpoint.h"
 #include "agent/node/metrics.h"
-#include "agent/pod/pods.h"
+#include "agent/pods/pods.h"
 #include "cni/network.h"
 #include "cri/cri.h"
 #include "cri/server/server.h"

@@ -1,310 +1,281 @@
+#include "agent/container/container.h"
+
+#include <assert.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/pod/internal.h"
+#include "agent/container/internal.h"
+#include "agent/node/events.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
-bool member_runs(const struct member *m) {
-        return m->state >= MEMBER_PREPARING && m->state <= MEMBER_STOPPING;
+/* -- said and kept ----------------------------------------------------------------------------------------- */
+
+void member_say(const struct member *m, bool warning, const char *reason, const char *format, ...) {
+        const struct object_meta *pod = &m->host->pod->metadata;
+        struct event_object object = {
+                .namespace_ = pod->namespace,
+                .name = pod->name,
+                .uid = pod->uid,
+                .container = m->spec->name,
+                .init = m->role != MEMBER_MAIN,
+        };
+        char text[EVENT_TEXT_MAX];
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        events_add(m->host->world->events, &object, warning, reason, "%s", text);
 }
 
 void member_set_waiting(struct member *m, const char *reason, const char *format, ...) {
+        char *message = NULL;
         va_list args;
 
-        m->waiting_reason = reason;
-        free(m->waiting_message);
-        m->waiting_message = NULL;
-        if (!reason)
-                return;
-        va_start(args, format);
-        if (vasprintf(&m->waiting_message, format, args) < 0)
-                m->waiting_message = NULL;
-        va_end(args);
-}
-
-static void clear_ending(struct ending *e) {
-        free(e->id);
-        free(e->reason);
-        free(e->message);
-        *e = (struct ending){ 0 };
-}
-
-void member_clear(struct member *m) {
-        clear_ending(&m->end);
-        clear_ending(&m->last);
-        free(m->id);
-        free(m->previous_id);
-        free(m->image_id);
-        free(m->image_user);
-        free(m->log_path);
-        free(m->waiting_message);
-}
-
-void member_removed(struct member *m, const char *reason, const char *message) {
-        m->restarts++;
-        if (m->waiting_reason) /* what ended before goes on to be told */
-                return;
-        clear_ending(&m->end);
-        clear_ending(&m->last);
-        m->last = (struct ending){
-                .set = true,
-                .reason = strdup(reason),
-                .message = strdup(message),
-                .exit_code = 137,
-                .started_at = -1,
-        };
-}
-
-void member_lost(struct member *m) {
-        clear_ending(&m->end);
-        m->end = (struct ending){
-                .set = true,
-                .reason = strdup("Completed"),
-                .message = strdup(
-                        "Unable to get init container status from container runtime and pod has been initialized, "
-                        "treat it as exited normally"),
-                .started_at = -1,
-        };
-        m->state = MEMBER_EXITED;
-        m->lost = true;
-}
-
-void member_reset(struct member *m) {
-        m->round++;
-        hook_cancel(m);
-        if (m->end.set) {
-                clear_ending(&m->last);
-                m->last = m->end;
-                m->end = (struct ending){ 0 };
+        if (reason) {
+                va_start(args, format);
+                if (vasprintf(&message, format, args) < 0)
+                        message = NULL; /* the event has it; the reason is what counts */
+                va_end(args);
         }
-        if (m->id)
-                m->restarts++;
-        free(m->id);
-        free(m->previous_id);
-        m->id = m->previous_id = NULL;
-        m->state = MEMBER_WAITING;
-        m->stop_wanted = m->lost = false;
-        m->started = m->ready = false;
-        m->kill_reason = NULL;
-        m->retry_at = 0;
+        free(m->waiting_message);
+        m->waiting_message = message;
+        m->waiting_reason = reason;
 }
 
-void member_condemn(struct member *m, const char *reason, int64_t grace) {
-        m->kill_reason = reason;
-        m->stop_wanted = true;
-        m->stop_deadline = later(worker_now(m->worker), grace);
+enum member_event member_failed(struct member *m, const struct err *err) {
+        m->failure = err_free(m->failure);
+        err_set(&m->failure, err_code(err) ? err_code(err) : ENOMEM, "%s", err ? err_text(err) : "out of memory");
+        return MEMBER_EVENT_FAILED;
 }
 
-/* -- actions ----------------------------------------------------------------------------------------------- */
+enum member_event member_failed_because(struct member *m, const char *reason, const struct err *err) {
+        enum member_event event = member_failed(m, err);
 
-static void not_starting(struct member *m) {
-        if (m->worker->starting == m)
-                m->worker->starting = NULL;
+        member_say(m, true, "Failed", "Error: %s", err_text(m->failure));
+        member_set_waiting(m, reason, "%s", err_text(m->failure));
+        return event;
 }
 
-static void begin(struct member *m) {
-        m->round++;
+uint32_t member_next_attempt(const struct member *m) {
+        return m->id[0] ? m->restarts + 1 : m->restarts;
+}
+
+/* -- actions: each returns what came of it at once --------------------------------------------------------- */
+
+static enum member_event nothing(struct member *m) {
+        return MEMBER_EVENT_NONE;
+}
+
+static enum member_event begin(struct member *m) {
+        assert(m->hook.state == HOOK_NONE);
+        m->scope.round++;
         m->images_done = 0;
         m->retry_at = 0;
-        m->stop_wanted = false;
         m->kill_reason = NULL;
         m->started = m->ready = false;
-        member_find_image(m);
+        m->starting = true;
+        return member_find_image(m);
+}
+
+/* Nothing is made of this start: it waits, or is what it was before. */
+static enum member_event settle(struct member *m) {
+        if (m->end.set)
+                m->state = MEMBER_EXITED;
+        m->starting = false;
+        return MEMBER_EVENT_NONE;
 }
 
 /* Its pod ends while its image is fetched: the pull may go on, nobody waits for it. */
-static void abandon(struct member *m) {
-        m->round++;
-        m->state = m->end.set ? MEMBER_EXITED : MEMBER_WAITING;
-        not_starting(m);
+static enum member_event abandon(struct member *m) {
+        m->scope.round++;
+        return settle(m);
 }
 
-/* Before its process runs, a stop only keeps the next step from being made. */
-static bool called_off(struct member *m) {
-        if (!m->stop_wanted)
-                return false;
-        m->state = m->end.set ? MEMBER_EXITED : MEMBER_WAITING;
-        not_starting(m);
-        return true;
-}
-
-static void have_image(struct member *m) {
+static enum member_event have_images(struct member *m) {
         m->pull = (struct backoff){ 0 };
         m->pull_failed_at = 0;
-        member_prepare(m);
-}
-
-static void prepared(struct member *m) {
-        if (!called_off(m))
-                member_create(m);
-}
-
-static void created(struct member *m) {
-        if (!called_off(m))
-                member_start(m);
-}
-
-static void image_failed(struct member *m) {
-        m->state = m->end.set ? MEMBER_EXITED : MEMBER_WAITING;
-        not_starting(m);
+        return member_prepare(m);
 }
 
 /* Could not be made: reason and text are set by who failed. Again after kubelet's back-off. */
-static void create_failed(struct member *m) {
-        m->state = m->end.set ? MEMBER_EXITED : MEMBER_WAITING;
-        m->retry_at = worker_now(m->worker) + WORKER_RETRY_MS;
-        not_starting(m);
+static enum member_event create_failed(struct member *m) {
+        m->retry_at = node_now(m->host->world) + NODE_RETRY_MS;
+        return settle(m);
 }
 
-static bool has_exited(struct member *m) {
+static bool get_exit(const struct member *m, struct cri_container_info *ret_info) {
+        return m->id[0] && node_container_get(m->host->world, m->id, ret_info) == 0 &&
+               ret_info->state == CRI__CONTAINER_STATE__CONTAINER_EXITED;
+}
+
+static bool has_exited(const struct member *m) {
         struct cri_container_info info;
 
-        return m->id && m->worker->node->ops->container_get(m->worker->node->data, m->id, &info) == 0 &&
-               info.state == CRI__CONTAINER_STATE__CONTAINER_EXITED;
+        return get_exit(m, &info);
 }
 
-static void runs(struct member *m) {
+static enum member_event runs(struct member *m) {
         member_set_waiting(m, NULL, "%s", "");
-        m->worker->initialized |= m->role == MEMBER_MAIN && m->worker->state != WORKER_RESTARTING;
-        if (has_exited(m)) {
-                member_event(m, MEMBER_EVENT_EXITED);
-                return;
-        }
-        if (m->stop_wanted) {
-                not_starting(m);
-                m->state = MEMBER_RUNNING;
-                member_event(m, MEMBER_EVENT_STOP);
-                return;
-        }
-        probers_begin(m, worker_now(m->worker), false);
-        member_post_start(m);
+        m->host->ops->runs(m->host->data, m);
+        if (has_exited(m))
+                return MEMBER_EVENT_EXITED;
+        probers_begin(m, node_now(m->host->world), false);
+        return member_post_start(m);
+}
+
+static enum member_event runs_to_end(struct member *m) {
+        m->starting = false;
+        member_set_waiting(m, NULL, "%s", "");
+        m->host->ops->runs(m->host->data, m);
+        return has_exited(m) ? MEMBER_EVENT_EXITED : MEMBER_EVENT_STOP;
 }
 
 /* StartContainer failed: the container is there and counts as one that ended. */
-static void start_failed(struct member *m) {
+static enum member_event start_failed(struct member *m) {
         struct cri_container_info info;
 
-        not_starting(m);
-        if (m->worker->node->ops->container_get(m->worker->node->data, m->id, &info) == 0 &&
-            info.state == CRI__CONTAINER_STATE__CONTAINER_EXITED) {
+        m->starting = false;
+        if (get_exit(m, &info)) {
                 member_take_exit(m, &info);
-        } else {
-                m->end = (struct ending){
-                        .set = true,
-                        .id = strdup(m->id),
-                        .reason = strdup("StartError"),
-                        .message = strdup(m->waiting_message ? m->waiting_message : ""),
-                        .exit_code = 128,
-                        .finished_at = worker_now(m->worker),
-                };
+                return MEMBER_EVENT_NONE;
         }
+        ending_set(&m->end, m->id, "StartError");
+        m->end.message = strdup(err_text(m->failure)); /* without memory: waiting_message is told all the same */
+        m->end.exit_code = 128;
+        m->end.finished_at = node_now(m->host->world);
+        return MEMBER_EVENT_NONE;
 }
 
-static void hook_passed(struct member *m) {
-        not_starting(m);
+static enum member_event hook_passed(struct member *m) {
+        m->starting = false;
         m->started = m->probers[SCHEDULE_STARTUP].spec == NULL;
+        return MEMBER_EVENT_NONE;
 }
 
 /* It gets its whole grace period and its preStop hook; the others' starts wait for its end. */
-static void hook_failed(struct member *m) {
-        worker_say(m->worker, m, true, "FailedPostStartHook", "PostStartHook failed: %s", err_text(m->worker->failure));
-        member_condemn(m, "FailedPostStartHook", worker_grace(m->worker));
-        member_pre_stop(m);
+static enum member_event hook_failed(struct member *m) {
+        member_say(m, true, "FailedPostStartHook", "PostStartHook failed: %s", err_text(m->failure));
+        m->kill_reason = "FailedPostStartHook";
+        m->stop_deadline = node_later(node_now(m->host->world), m->host->ops->grace(m->host->data));
+        return member_pre_stop(m);
 }
 
-static void stop_in_hook(struct member *m) {
+static enum member_event stop_in_hook(struct member *m) {
         hook_cancel(m);
-        not_starting(m);
-        member_pre_stop(m);
+        m->starting = false;
+        return member_pre_stop(m);
 }
 
-static void await_turn(struct member *m) {
-        if (!worker_others_need(m))
-                member_event(m, MEMBER_EVENT_OK);
+static enum member_event await_turn(struct member *m) {
+        return m->host->ops->needed_until(m->host->data, m) ? MEMBER_EVENT_NONE : MEMBER_EVENT_OK;
 }
 
-static void late_hook(struct member *m) {
-        hook_cancel(m);
-        await_turn(m);
+static enum member_event pre_stop_failed(struct member *m) {
+        member_say(m, true, "FailedPreStopHook", "PreStopHook failed: %s", err_text(m->failure));
+        return await_turn(m);
 }
 
-static void late_post_start(struct member *m) {
-        hook_cancel(m);
-        hook_failed(m);
-}
-
-static void pre_stop_failed(struct member *m) {
-        worker_say(m->worker, m, true, "FailedPreStopHook", "PreStopHook failed: %s", err_text(m->worker->failure));
-        await_turn(m);
-}
-
-static void ended(struct member *m) {
+static enum member_event ended(struct member *m) {
         struct cri_container_info info;
 
-        m->round++;
+        m->scope.round++;
         hook_cancel(m);
-        not_starting(m);
         probers_stop(m);
-        m->started = m->ready = false;
+        m->started = m->ready = m->starting = false;
         m->retry_at = 0;
         member_set_waiting(m, NULL, "%s", "");
-        if (m->worker->node->ops->container_get(m->worker->node->data, m->id, &info) < 0)
+        if (node_container_get(m->host->world, m->id, &info) < 0)
                 info = (struct cri_container_info){ .exit_code = 137, .reason = "ContainerStatusUnknown", .id = m->id };
         member_take_exit(m, &info);
+        return MEMBER_EVENT_NONE;
 }
 
-/* StopContainer came back: the exit was heard before, or is there now. */
-static void stop_done(struct member *m) {
+/* StopContainer came back: the exit was heard before, or is there now; else it is asked for again. */
+static enum member_event stop_done(struct member *m) {
         struct cri_container_info info;
 
-        if (m->worker->node->ops->container_get(m->worker->node->data, m->id, &info) < 0 ||
-            info.state == CRI__CONTAINER_STATE__CONTAINER_EXITED)
-                member_event(m, MEMBER_EVENT_EXITED);
-        else
-                m->retry_at = worker_now(m->worker) + 1000;
+        if (get_exit(m, &info) || node_container_get(m->host->world, m->id, &info) < 0)
+                return MEMBER_EVENT_EXITED;
+        m->retry_at = node_now(m->host->world) + 1000;
+        return MEMBER_EVENT_NONE;
 }
 
-static void stop_failed(struct member *m) {
-        log_warning("pod %s/%s: container %s: cannot stop it, trying again: %s", m->worker->pod->metadata.namespace,
-                    m->worker->pod->metadata.name, m->spec->name, err_text(m->worker->failure));
-        m->retry_at = worker_now(m->worker) + WORKER_RETRY_MS;
+static enum member_event cannot(struct member *m, const char *what) {
+        log_warning("pod %s/%s: container %s: cannot %s it, trying again in %d s: %s", m->host->pod->metadata.namespace,
+                    m->host->pod->metadata.name, m->spec->name, what, NODE_RETRY_MS / 1000, err_text(m->failure));
+        m->retry_at = node_now(m->host->world) + NODE_RETRY_MS;
+        return MEMBER_EVENT_NONE;
+}
+
+static enum member_event stop_failed(struct member *m) {
+        return cannot(m, "stop");
+}
+
+static enum member_event remove_failed(struct member *m) {
+        return cannot(m, "remove");
+}
+
+static enum member_event all_removed(struct member *m) {
+        member_set_waiting(m, NULL, "%s", "");
+        member_reset(m);
+        return MEMBER_EVENT_NONE;
 }
 
 /* -- the table --------------------------------------------------------------------------------------------- */
 
-#define KEEP _MEMBER_STATES /* the action decides */
-
 struct cell {
-        void (*action)(struct member *m); /* NULL: the event means nothing here */
-        enum member_state next;           /* set before the action, which may change it */
+        enum member_event (*action)(struct member *m); /* NULL: the event means nothing here */
+        enum member_state next;                        /* set before the action; settle() alone sets another */
 };
 
 static const struct {
         const char *name;
         struct cell on[_MEMBER_EVENTS];
 } table[_MEMBER_STATES] = {
-        [MEMBER_WAITING] = { "waiting", { [MEMBER_EVENT_BEGIN] = { begin, MEMBER_IMAGE } } },
-        [MEMBER_IMAGE] = { "image",
-                           { [MEMBER_EVENT_OK] = { have_image, MEMBER_PREPARING },
-                             [MEMBER_EVENT_FAILED] = { image_failed, MEMBER_WAITING },
-                             [MEMBER_EVENT_STOP] = { abandon, MEMBER_WAITING } } },
+        [MEMBER_WAITING] = { "waiting",
+                             { [MEMBER_EVENT_BEGIN] = { begin, MEMBER_FINDING },
+                               [MEMBER_EVENT_REMOVE] = { member_remove_next, MEMBER_REMOVING } } },
+        [MEMBER_FINDING] = { "finding its image",
+                             { [MEMBER_EVENT_FOUND] = { member_find_image, MEMBER_FINDING },
+                               [MEMBER_EVENT_OK] = { have_images, MEMBER_PREPARING },
+                               [MEMBER_EVENT_MISSING] = { member_pull_image, MEMBER_PULLING },
+                               [MEMBER_EVENT_FAILED] = { settle, MEMBER_WAITING },
+                               [MEMBER_EVENT_STOP] = { abandon, MEMBER_WAITING } } },
+        [MEMBER_PULLING] = { "pulling its image",
+                             { [MEMBER_EVENT_OK] = { member_look_at_pulled, MEMBER_PULLED },
+                               [MEMBER_EVENT_FAILED] = { settle, MEMBER_WAITING },
+                               [MEMBER_EVENT_STOP] = { abandon, MEMBER_WAITING } } },
+        [MEMBER_PULLED] = { "looking at what was pulled",
+                            { [MEMBER_EVENT_FOUND] = { member_find_image, MEMBER_FINDING },
+                              [MEMBER_EVENT_MISSING] = { member_pull_image, MEMBER_PULLING },
+                              [MEMBER_EVENT_FAILED] = { settle, MEMBER_WAITING },
+                              [MEMBER_EVENT_STOP] = { abandon, MEMBER_WAITING } } },
         [MEMBER_PREPARING] = { "preparing",
-                               { [MEMBER_EVENT_OK] = { prepared, MEMBER_CREATING },
-                                 [MEMBER_EVENT_FAILED] = { create_failed, MEMBER_WAITING } } },
+                               { [MEMBER_EVENT_OK] = { member_create, MEMBER_CREATING },
+                                 [MEMBER_EVENT_FAILED] = { create_failed, MEMBER_WAITING },
+                                 [MEMBER_EVENT_STOP] = { nothing, MEMBER_CALLED_OFF } } },
         [MEMBER_CREATING] = { "creating",
-                              { [MEMBER_EVENT_OK] = { created, MEMBER_STARTING },
-                                [MEMBER_EVENT_FAILED] = { create_failed, MEMBER_WAITING } } },
+                              { [MEMBER_EVENT_OK] = { member_start, MEMBER_STARTING },
+                                [MEMBER_EVENT_FAILED] = { create_failed, MEMBER_WAITING },
+                                [MEMBER_EVENT_STOP] = { nothing, MEMBER_CALLED_OFF } } },
+        [MEMBER_CALLED_OFF] = { "called off",
+                                { [MEMBER_EVENT_OK] = { settle, MEMBER_WAITING },
+                                  [MEMBER_EVENT_FAILED] = { create_failed, MEMBER_WAITING } } },
         [MEMBER_STARTING] = { "starting",
                               { [MEMBER_EVENT_OK] = { runs, MEMBER_POST_START },
-                                [MEMBER_EVENT_FAILED] = { start_failed, MEMBER_EXITED } } },
+                                [MEMBER_EVENT_FAILED] = { start_failed, MEMBER_EXITED },
+                                [MEMBER_EVENT_STOP] = { nothing, MEMBER_STARTING_TO_END } } },
+        [MEMBER_STARTING_TO_END] = { "starting, to end then",
+                                     { [MEMBER_EVENT_OK] = { runs_to_end, MEMBER_RUNNING },
+                                       [MEMBER_EVENT_FAILED] = { start_failed, MEMBER_EXITED } } },
         [MEMBER_POST_START] = { "postStart",
                                 { [MEMBER_EVENT_OK] = { hook_passed, MEMBER_RUNNING },
                                   [MEMBER_EVENT_FAILED] = { hook_failed, MEMBER_PRE_STOP },
-                                  [MEMBER_EVENT_LATE] = { late_post_start, MEMBER_PRE_STOP },
                                   [MEMBER_EVENT_EXITED] = { ended, MEMBER_EXITED },
                                   [MEMBER_EVENT_STOP] = { stop_in_hook, MEMBER_PRE_STOP } } },
         [MEMBER_RUNNING] = { "running",
@@ -313,27 +284,128 @@ static const struct {
         [MEMBER_PRE_STOP] = { "preStop",
                               { [MEMBER_EVENT_OK] = { await_turn, MEMBER_TURN },
                                 [MEMBER_EVENT_FAILED] = { pre_stop_failed, MEMBER_TURN },
-                                [MEMBER_EVENT_LATE] = { late_hook, MEMBER_TURN },
+                                [MEMBER_EVENT_LATE] = { await_turn, MEMBER_TURN },
                                 [MEMBER_EVENT_EXITED] = { ended, MEMBER_EXITED } } },
         [MEMBER_TURN] = { "waiting for its turn to end",
                           { [MEMBER_EVENT_OK] = { member_stop, MEMBER_STOPPING },
                             [MEMBER_EVENT_EXITED] = { ended, MEMBER_EXITED } } },
         [MEMBER_STOPPING] = { "stopping",
-                              { [MEMBER_EVENT_OK] = { stop_done, KEEP },
-                                [MEMBER_EVENT_FAILED] = { stop_failed, KEEP },
+                              { [MEMBER_EVENT_OK] = { stop_done, MEMBER_STOP_AGAIN },
+                                [MEMBER_EVENT_FAILED] = { stop_failed, MEMBER_STOP_AGAIN },
                                 [MEMBER_EVENT_EXITED] = { ended, MEMBER_EXITED } } },
-        [MEMBER_EXITED] = { "exited", { [MEMBER_EVENT_BEGIN] = { begin, MEMBER_IMAGE } } },
+        [MEMBER_STOP_AGAIN] = { "to be stopped again",
+                                { [MEMBER_EVENT_DUE] = { member_stop, MEMBER_STOPPING },
+                                  [MEMBER_EVENT_EXITED] = { ended, MEMBER_EXITED } } },
+        [MEMBER_EXITED] = { "exited",
+                            { [MEMBER_EVENT_BEGIN] = { begin, MEMBER_FINDING },
+                              [MEMBER_EVENT_REMOVE] = { member_remove_next, MEMBER_REMOVING } } },
+        [MEMBER_PRESUMED_DONE] = { "presumed done",
+                                   { [MEMBER_EVENT_REMOVE] = { member_remove_next, MEMBER_REMOVING } } },
+        [MEMBER_REMOVING] = { "removing",
+                              { [MEMBER_EVENT_OK] = { member_remove_next, MEMBER_REMOVING },
+                                [MEMBER_EVENT_MISSING] = { all_removed, MEMBER_WAITING },
+                                [MEMBER_EVENT_FAILED] = { remove_failed, MEMBER_REMOVE_AGAIN } } },
+        [MEMBER_REMOVE_AGAIN] = { "to be removed again",
+                                  { [MEMBER_EVENT_DUE] = { member_remove_next, MEMBER_REMOVING } } },
 };
 
+/* One event leads to another until nothing more comes of it at once. */
 void member_event(struct member *m, enum member_event event) {
-        const struct cell *cell = &table[m->state].on[event];
+        while (event != MEMBER_EVENT_NONE) {
+                const struct cell *cell = &table[m->state].on[event];
 
-        if (cell->action) {
-                if (cell->next != KEEP)
-                        m->state = cell->next;
-                cell->action(m);
-                log_debug("pod %s/%s: container %s: %s", m->worker->pod->metadata.namespace,
-                          m->worker->pod->metadata.name, m->spec->name, table[m->state].name);
+                if (!cell->action)
+                        break;
+                log_debug("pod %s/%s: container %s: %s -> %s", m->host->pod->metadata.namespace,
+                          m->host->pod->metadata.name, m->spec->name, table[m->state].name, table[cell->next].name);
+                m->state = cell->next;
+                event = cell->action(m);
         }
-        worker_step(m->worker);
+        m->host->ops->changed(m->host->data);
+}
+
+/* -- what a pod may ask of it ------------------------------------------------------------------------------ */
+
+void member_stop_by(struct member *m, int64_t deadline) {
+        if (!table[m->state].on[MEMBER_EVENT_STOP].action)
+                return;
+        m->stop_deadline = deadline;
+        member_event(m, MEMBER_EVENT_STOP);
+}
+
+void member_set_kill_reason(struct member *m, const char *reason) {
+        m->kill_reason = reason;
+}
+
+void member_condemn(struct member *m, const char *reason, int64_t grace) {
+        if (m->state != MEMBER_POST_START && m->state != MEMBER_RUNNING)
+                return;
+        m->kill_reason = reason;
+        member_stop_by(m, node_later(node_now(m->host->world), grace));
+}
+
+void member_begin(struct member *m) {
+        if (m->end.set && m->state == MEMBER_EXITED) {
+                backoff_next(&m->crash, m->end.finished_at, node_now(m->host->world));
+                m->host->ops->keep(m->host->data);
+        }
+        member_event(m, MEMBER_EVENT_BEGIN);
+}
+
+bool member_heard_exit(struct member *m, const char *id) {
+        if (strcmp(m->id, id) != 0)
+                return false;
+        if (has_exited(m))
+                member_event(m, MEMBER_EVENT_EXITED);
+        return true;
+}
+
+void member_remove(struct member *m) {
+        member_event(m, MEMBER_EVENT_REMOVE);
+}
+
+void member_presume_done(struct member *m) {
+        static const char text[] =
+                "Unable to get init container status from container runtime and pod has been initialized, "
+                "treat it as exited normally";
+
+        ending_set(&m->end, "", "Completed");
+        m->end.message = strdup(text);
+        m->end.started_at = -1;
+        m->state = MEMBER_PRESUMED_DONE;
+}
+
+void member_reset(struct member *m) {
+        m->scope.round++;
+        hook_cancel(m);
+        if (m->end.set)
+                member_keep_end(m);
+        if (m->id[0])
+                m->restarts++;
+        m->id[0] = m->previous_id[0] = m->leftover_id[0] = '\0';
+        m->state = MEMBER_WAITING;
+        m->started = m->ready = m->starting = false;
+        m->kill_reason = NULL;
+        m->retry_at = 0;
+}
+
+static enum member_event due(struct member *m, int64_t now) {
+        if (m->state == MEMBER_TURN)
+                return m->host->ops->needed_until(m->host->data, m) ? MEMBER_EVENT_NONE : MEMBER_EVENT_OK;
+        if ((m->state == MEMBER_STOP_AGAIN || m->state == MEMBER_REMOVE_AGAIN) && now >= m->retry_at)
+                return MEMBER_EVENT_DUE;
+        return hook_tick(m);
+}
+
+int64_t member_tick(struct member *m) {
+        int64_t now = node_now(m->host->world), wake = member_do_chores(m), until;
+        enum member_event event = due(m, now);
+
+        if (event != MEMBER_EVENT_NONE)
+                member_event(m, event);
+        if (m->state == MEMBER_TURN && (until = m->host->ops->needed_until(m->host->data, m)))
+                wake = node_earlier(wake, until);
+        if (m->state == MEMBER_STOP_AGAIN || m->state == MEMBER_REMOVE_AGAIN)
+                wake = node_earlier(wake, m->retry_at);
+        return m->hook.state == HOOK_NONE ? wake : node_earlier(wake, m->hook.due);
 }

@@ -4,84 +4,95 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/pod/internal.h"
-#include "lib/arena.h"
+#include "agent/container/internal.h"
 #include "lib/cleanup.h"
-#include "lib/log.h"
 
 /* An HTTP hook without a deadline of its own; Go's client has none, a pod that never starts helps nobody. */
 #define HOOK_HTTP_MS (10 * 60 * 1000)
 
-static void set_failure(struct member *m, const char *text) {
-        m->worker->failure = err_free(m->worker->failure);
-        err_set(&m->worker->failure, EIO, "%s", text);
+static enum member_event failed(struct member *m, const char *text) {
+        m->failure = err_free(m->failure);
+        err_set(&m->failure, EIO, "%s", text);
+        return MEMBER_EVENT_FAILED;
 }
+
+/* There is no memory to begin it: nothing that the hook is to blame for. */
+static enum member_event again_later(struct member *m) {
+        int64_t at = node_now(m->host->world) + NODE_RETRY_MS;
+
+        member_say(m, true, "Failed", "Error: cannot begin a lifecycle hook, trying again in %d s: out of memory",
+                   NODE_RETRY_MS / 1000);
+        m->hook.state = HOOK_AGAIN;
+        m->hook.due = node_earlier(at, m->hook.deadline);
+        return MEMBER_EVENT_NONE;
+}
+
+static void ended(struct member *m, enum member_event event) {
+        m->hook.probe = NULL;
+        hook_cancel(m);
+        member_event(m, event);
+}
+
+/* -- exec -------------------------------------------------------------------------------------------------- */
 
 static void on_exec(struct op *op, const ProtobufCMessage *response, const struct err *err) {
         const Cri__ExecSyncResponse *result = (const void *)response;
-        struct member *m = op->member;
+        struct member *m = op->scope->data;
         char text[512];
 
-        if (m->state != MEMBER_POST_START && m->state != MEMBER_PRE_STOP)
+        if (op->number != m->hook.round)
                 return;
-        m->hook_deadline = WORKER_NEVER;
-        if (!err && result->exit_code == 0) {
-                member_event(m, MEMBER_EVENT_OK);
-                return;
-        }
-        if (err)
-                set_failure(m, err_text(err));
-        else {
+        if (err) {
+                ended(m, failed(m, err_text(err)));
+        } else if (result->exit_code == 0) {
+                ended(m, MEMBER_EVENT_OK);
+        } else {
                 const ProtobufCBinaryData *out = result->stderr.len ? &result->stderr : &result->stdout;
 
                 snprintf(text, sizeof(text), "command '%s' exited with %d: %.*s", op->text, result->exit_code,
                          (int)(out->len < 256 ? out->len : 256), (const char *)out->data);
-                set_failure(m, text);
+                ended(m, failed(m, text));
         }
-        member_event(m, MEMBER_EVENT_FAILED);
 }
 
-static void run_exec(struct member *m, const struct pod_exec *exec, int64_t deadline) {
-        struct op *op = op_new(m->worker, m);
-        Cri__ExecSyncRequest *request = op ? arena_new_of(op->arena, Cri__ExecSyncRequest) : NULL;
+static enum member_event run_exec(struct member *m, const struct pod_exec *exec) {
+        Cri__ExecSyncRequest *request;
+        _cleanup_op_ struct op *op = OP_NEW(&m->scope, &request, cri__exec_sync_request__init);
 
-        if (!request) {
-                if (op)
-                        op_drop(op);
-                return;
-        }
-        cri__exec_sync_request__init(request);
-        request->container_id = arena_strdup(op->arena, m->id);
+        if (!op || !(request->container_id = arena_strdup(op->arena, m->id)))
+                return again_later(m);
         request->n_cmd = exec->command.count;
         request->cmd = (char **)exec->command.items;
-        if (deadline != WORKER_NEVER)
-                request->timeout = (deadline - worker_now(m->worker) + 999) / 1000;
+        if (m->hook.deadline != NODE_NEVER)
+                request->timeout = (m->hook.deadline - node_now(m->host->world) + 999) / 1000;
         op->text = exec->command.count ? exec->command.items[0] : "";
+        op->number = m->hook.round;
         op->done = on_exec;
-        op_call(op, CRI_EXEC_SYNC, request);
+        op_call(TAKE_PTR(op), CRI_EXEC_SYNC, request);
+        return MEMBER_EVENT_NONE;
 }
+
+/* -- httpGet ----------------------------------------------------------------------------------------------- */
 
 static void on_probe(void *data, enum probe_outcome outcome, const char *message) {
         struct member *m = data;
 
-        m->hook_probe = NULL;
-        m->hook_deadline = WORKER_NEVER;
         if (outcome == PROBE_WARNING)
-                worker_say(m->worker, m, true, "LifecycleHTTPFallback", "%s", message);
-        if (outcome == PROBE_SUCCESS || outcome == PROBE_WARNING) {
-                member_event(m, MEMBER_EVENT_OK);
-                return;
-        }
-        set_failure(m, message ? message : "the request failed");
-        member_event(m, MEMBER_EVENT_FAILED);
+                member_say(m, true, "LifecycleHTTPFallback", "%s", message);
+        if (outcome == PROBE_SUCCESS || outcome == PROBE_WARNING)
+                ended(m, MEMBER_EVENT_OK);
+        else
+                ended(m, failed(m, message ?: "the request failed"));
 }
 
-static void run_http(struct member *m, const struct pod_http_get *get, int64_t deadline) {
-        struct worker *w = m->worker;
-        const char *address = get->host && get->host[0] ? get->host : w->n_ips ? w->ips[0] : "127.0.0.1";
+static enum member_event run_http(struct member *m, const struct pod_http_get *get) {
+        const struct node_world *world = m->host->world;
+        const struct pod_addresses *own = &m->host->sandbox->addresses;
         struct probe_target target = {
                 .kind = PROBE_HTTP,
-                .address = address,
+                .address = get->host && get->host[0] ? get->host :
+                           own->n                    ? own->list[0] :
+                                                       "127.0.0.1",
                 .port = pod_resolve_port(m->spec, &get->port),
                 .tls = get->scheme == SCHEME_HTTPS,
                 .path = get->path,
@@ -89,51 +100,72 @@ static void run_http(struct member *m, const struct pod_http_get *get, int64_t d
                 .n_headers = get->http_headers.count,
                 .user_agent = "kube-lifecycle/1.36",
                 .hook = true,
-                .timeout = deadline == WORKER_NEVER ? HOOK_HTTP_MS : (uint64_t)(deadline - worker_now(w)),
+                .timeout =
+                        m->hook.deadline == NODE_NEVER ? HOOK_HTTP_MS : (uint64_t)(m->hook.deadline - node_now(world)),
         };
         _cleanup_err_ struct err *err = NULL;
+        int r;
 
         _Static_assert(sizeof(struct probe_header) == sizeof(struct pod_http_header), "one layout");
-        if (target.port == 0) {
-                set_failure(m, "its port is none of the container's");
-                member_event(m, MEMBER_EVENT_FAILED);
-                return;
-        }
-        if (w->node->ops->probe_start(w->node->data, &target, on_probe, m, &m->hook_probe, &err) < 0) {
-                set_failure(m, err_text(err));
-                member_event(m, MEMBER_EVENT_FAILED);
-        }
+        if (target.port == 0)
+                return failed(m, "its port is none of the container's");
+        r = world->ops->probe_start(world->data, &target, on_probe, m, &m->hook.probe, &err);
+        if (r == -ENOMEM)
+                return again_later(m);
+        return r < 0 ? failed(m, err_text(err)) : MEMBER_EVENT_NONE;
 }
 
-/* Only a sleep ends well by its time running out; see member_event(MEMBER_EVENT_LATE) for the others. */
-static void run_sleep(struct member *m, const struct pod_sleep *sleep, int64_t deadline) {
-        int64_t until = later(worker_now(m->worker), sleep->seconds);
+/* -- all --------------------------------------------------------------------------------------------------- */
 
-        m->sleeping = until <= deadline;
-        m->hook_deadline = earlier(until, deadline);
-        worker_step(m->worker);
+static enum member_event begin(struct member *m) {
+        const struct pod_handler *handler = m->hook.handler;
+        int64_t until;
+
+        m->hook.state = HOOK_RUNS;
+        m->hook.due = m->hook.deadline;
+        if (handler->exec)
+                return run_exec(m, handler->exec);
+        if (handler->http_get)
+                return run_http(m, handler->http_get);
+        if (!handler->sleep)
+                return failed(m, "invalid handler: tcpSocket is not supported for lifecycle hooks");
+        until = node_later(node_now(m->host->world), handler->sleep->seconds);
+        if (until <= m->hook.deadline) {
+                m->hook.state = HOOK_SLEEPS;
+                m->hook.due = until;
+        }
+        return MEMBER_EVENT_NONE;
 }
 
-void hook_run(struct member *m, const struct pod_handler *handler, int64_t deadline) {
-        m->hook_deadline = deadline;
-        m->sleeping = false;
-        if (handler->exec) {
-                run_exec(m, handler->exec, deadline);
-        } else if (handler->http_get) {
-                run_http(m, handler->http_get, deadline);
-        } else if (handler->sleep) {
-                run_sleep(m, handler->sleep, deadline);
-        } else {
-                set_failure(m, "invalid handler: tcpSocket is not supported for lifecycle hooks");
-                member_event(m, MEMBER_EVENT_FAILED);
-        }
+/* What ended it at once leaves nothing under way. */
+static enum member_event settle(struct member *m, enum member_event event) {
+        if (event != MEMBER_EVENT_NONE)
+                hook_cancel(m);
+        return event;
+}
+
+enum member_event hook_run(struct member *m, const struct pod_handler *handler, int64_t deadline) {
+        hook_cancel(m);
+        m->hook.handler = handler;
+        m->hook.deadline = deadline;
+        return settle(m, begin(m));
+}
+
+enum member_event hook_tick(struct member *m) {
+        enum hook_state state = m->hook.state;
+        int64_t now = node_now(m->host->world);
+
+        if (state == HOOK_NONE || now < m->hook.due)
+                return MEMBER_EVENT_NONE;
+        if (state == HOOK_AGAIN && now < m->hook.deadline)
+                return settle(m, begin(m));
+        return settle(m, state == HOOK_SLEEPS ? MEMBER_EVENT_OK : MEMBER_EVENT_LATE);
 }
 
 void hook_cancel(struct member *m) {
-        if (m->hook_probe) {
-                m->worker->node->ops->probe_cancel(m->worker->node->data, m->hook_probe);
-                m->hook_probe = NULL;
-        }
-        m->hook_deadline = WORKER_NEVER;
-        m->sleeping = false;
+        const struct node_world *world = m->host->world;
+
+        if (m->hook.probe)
+                world->ops->probe_cancel(world->data, m->hook.probe);
+        m->hook = (struct hook){ .deadline = NODE_NEVER, .due = NODE_NEVER, .round = m->hook.round + 1 };
 }

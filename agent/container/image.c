@@ -5,10 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/config/options.h"
-#include "agent/pod/internal.h"
+#include "agent/container/internal.h"
+#include "agent/container/pulls.h"
 #include "images/reference.h"
-#include "lib/arena.h"
 #include "lib/cleanup.h"
 
 struct wanted {
@@ -23,7 +22,7 @@ static bool image_at(const struct member *m, size_t index, struct wanted *ret) {
                 return true;
         }
         list_for_each (mount, &m->spec->volume_mounts) {
-                const struct pod_volume *volume = pod_find_volume(m->worker->pod, mount->name);
+                const struct pod_volume *volume = pod_find_volume(m->host->pod, mount->name);
 
                 if (!volume || !volume->image || --index)
                         continue;
@@ -33,27 +32,7 @@ static bool image_at(const struct member *m, size_t index, struct wanted *ret) {
         return false;
 }
 
-static void look_up(struct member *m, const struct wanted *wanted);
-static void pull(struct member *m, const struct wanted *wanted);
-
-static void next_image(struct member *m) {
-        struct wanted wanted;
-
-        if (!image_at(m, m->images_done, &wanted)) {
-                member_event(m, MEMBER_EVENT_OK);
-                return;
-        }
-        /* What was pulled a moment ago for this start is only looked at. */
-        if (wanted.policy == PULL_ALWAYS && !m->pulling)
-                pull(m, &wanted);
-        else
-                look_up(m, &wanted);
-}
-
-void member_find_image(struct member *m) {
-        m->pulling = false;
-        next_image(m);
-}
+/* -- failures ---------------------------------------------------------------------------------------------- */
 
 /* The name is to blame where it is none; not for what a registry or a configuration file says. */
 static bool is_no_name(const struct err *err, const struct wanted *wanted) {
@@ -62,15 +41,20 @@ static bool is_no_name(const struct err *err, const struct wanted *wanted) {
         return err_code(err) == EINVAL && image_reference_parse(wanted->image, &reference, NULL) < 0;
 }
 
-static void pull_failed(struct member *m, const struct wanted *wanted, const struct err *err) {
-        int64_t now = worker_now(m->worker);
-        bool invalid = is_no_name(err, wanted);
-        const char *reason = invalid ? "InvalidImageName" : "ErrImagePull";
+static void count_failure(struct member *m) {
+        int64_t now = node_now(m->host->world);
 
         backoff_next(&m->pull, now, now);
         m->pull_failed_at = now;
-        worker_say(m->worker, m, true, "Failed", "Failed to pull image \"%s\": %s", wanted->image, err_text(err));
-        worker_say(m->worker, m, true, "Failed", "Error: %s", reason);
+}
+
+static enum member_event pull_failed(struct member *m, const struct wanted *wanted, const struct err *err) {
+        bool invalid = is_no_name(err, wanted);
+        const char *reason = invalid ? "InvalidImageName" : "ErrImagePull";
+
+        count_failure(m);
+        member_say(m, true, "Failed", "Failed to pull image \"%s\": %s", wanted->image, err_text(err));
+        member_say(m, true, "Failed", "Error: %s", reason);
         if (invalid)
                 member_set_waiting(m, reason,
                                    "Failed to apply default image tag \"%s\": couldn't parse image name \"%s\": "
@@ -78,150 +62,126 @@ static void pull_failed(struct member *m, const struct wanted *wanted, const str
                                    wanted->image, wanted->image, err_text(err));
         else
                 member_set_waiting(m, reason, "%s", err_text(err));
-        member_event(m, MEMBER_EVENT_FAILED);
+        return member_failed(m, err);
 }
 
-/* Starts @op, or lets it wait for one of the node's other pulls. */
-static void begin_pull(struct worker_node *node, struct op *op) {
-        int most = node->options->max_parallel_pulls;
-
-        if (most > 0 && node->pulls >= (unsigned)most) {
-                op->waiting = NULL;
-                *(node->pull_last ? node->pull_last : &node->pull_first) = op;
-                node->pull_last = &op->waiting;
-                return;
-        }
-        node->pulls++;
-        op_call(op, CRI_PULL_IMAGE, op->pointer);
-}
-
-/* Lets those that wait begin. One that ends at once leaves its place to the next, which begins here and not within it:
- * all of a node's pods may wait. */
-static void end_pull(struct worker_node *node) {
-        struct op *next;
-
-        node->pulls--;
-        if (node->pulls_begin)
-                return;
-        node->pulls_begin = true;
-        while (node->pulls < (unsigned)node->options->max_parallel_pulls && (next = node->pull_first)) {
-                if (!(node->pull_first = next->waiting))
-                        node->pull_last = NULL;
-                begin_pull(node, next);
-        }
-        node->pulls_begin = false;
-}
-
-static void on_pulled(struct op *op, const ProtobufCMessage *response, const struct err *err) {
-        struct member *m = op->member;
-        struct wanted wanted;
-
-        end_pull(m->worker->node);
-        if (m->round != op->round || m->state != MEMBER_IMAGE || !image_at(m, m->images_done, &wanted))
-                return;
-        if (err) {
-                pull_failed(m, &wanted, err);
-                return;
-        }
-        m->pulling = true;
-        look_up(m, &wanted);
-}
-
-static void pull(struct member *m, const struct wanted *wanted) {
-        struct op *op = op_new(m->worker, m);
-        Cri__PullImageRequest *request;
-        _cleanup_err_ struct err *err = NULL;
-
-        if (!op)
-                return;
-        request = arena_new_of(op->arena, Cri__PullImageRequest);
-        Cri__ImageSpec *spec = arena_new_of(op->arena, Cri__ImageSpec);
-        Cri__PodSandboxConfig *config = request_sandbox(op->arena, m->worker, &err);
-        if (!request || !spec || !config) {
-                op_drop(op);
-                pull_failed(m, wanted, err);
-                return;
-        }
-        cri__pull_image_request__init(request);
-        cri__image_spec__init(spec);
-        spec->image = (char *)wanted->image;
-        request->image = spec;
-        request->sandbox_config = config;
-        worker_say(m->worker, m, false, "Pulling", "Pulling image \"%s\"", wanted->image);
-        m->pull_began = worker_now(m->worker);
-        op->heard_always = true;
-        op->done = on_pulled;
-        op->pointer = request;
-        begin_pull(m->worker->node, op);
-}
-
-static void keep_image(struct member *m, const Cri__Image *image) {
-        free(m->image_id);
-        free(m->image_user);
-        m->image_id = strdup(image->id);
-        m->image_user = image->username && image->username[0] ? strdup(image->username) : NULL;
-        m->image_uid = image->uid ? image->uid->value : 0;
-}
-
-static void never_pulled(struct member *m, const struct wanted *wanted) {
-        int64_t now = worker_now(m->worker);
-
-        backoff_next(&m->pull, now, now);
-        m->pull_failed_at = now;
-        worker_say(m->worker, m, true, "ErrImageNeverPull",
-                   "Container image \"%s\" is not present with pull policy of Never", wanted->image);
-        worker_say(m->worker, m, true, "Failed", "Error: ErrImageNeverPull");
+static enum member_event never_pulled(struct member *m, const struct wanted *wanted) {
+        count_failure(m);
+        member_say(m, true, "ErrImageNeverPull", "Container image \"%s\" is not present with pull policy of Never",
+                   wanted->image);
+        member_say(m, true, "Failed", "Error: ErrImageNeverPull");
         member_set_waiting(m, "ErrImageNeverPull", "Container image \"%s\" is not present with pull policy of Never",
                            wanted->image);
-        member_event(m, MEMBER_EVENT_FAILED);
+        return MEMBER_EVENT_FAILED;
 }
 
-static void have(struct member *m, const struct wanted *wanted, const Cri__Image *image) {
-        if (m->pulling)
-                worker_say(m->worker, m, false, "Pulled",
-                           "Successfully pulled image \"%s\" in %.3fs. Image size: %llu bytes.", wanted->image,
-                           (double)(worker_now(m->worker) - m->pull_began) / 1000, (unsigned long long)image->size);
+/* Says nothing of the image: it is tried again like what else could not be made. */
+static enum member_event no_memory(struct member *m) {
+        m->retry_at = node_now(m->host->world) + NODE_RETRY_MS;
+        return member_failed_because(m, "CreateContainerError", NULL);
+}
+
+/* -- pull -------------------------------------------------------------------------------------------------- */
+
+static void on_pulled(struct op *op, const ProtobufCMessage *response, const struct err *err) {
+        struct member *m = op->scope->data;
+        struct wanted wanted;
+
+        if (m->state != MEMBER_PULLING || !image_at(m, m->images_done, &wanted))
+                return;
+        member_event(m, err ? pull_failed(m, &wanted, err) : MEMBER_EVENT_OK);
+}
+
+enum member_event member_pull_image(struct member *m) {
+        Cri__PullImageRequest *request;
+        _cleanup_op_ struct op *op = OP_NEW(&m->scope, &request, cri__pull_image_request__init);
+        Cri__ImageSpec *spec = op ? arena_new_of(op->arena, Cri__ImageSpec) : NULL;
+        _cleanup_err_ struct err *err = NULL;
+        struct wanted wanted;
+
+        if (!spec || !image_at(m, m->images_done, &wanted))
+                return no_memory(m);
+        cri__image_spec__init(spec);
+        spec->image = (char *)wanted.image;
+        request->image = spec;
+        request->sandbox_config = m->host->ops->sandbox_config(m->host->data, op->arena, &err);
+        if (!request->sandbox_config)
+                return err_code(err) == ENOMEM ? no_memory(m) : pull_failed(m, &wanted, err);
+        member_say(m, false, "Pulling", "Pulling image \"%s\"", wanted.image);
+        m->pull_began = node_now(m->host->world);
+        op->done = on_pulled;
+        pull_queue_add(m->host->pulls, TAKE_PTR(op), request);
+        return MEMBER_EVENT_NONE;
+}
+
+/* -- look -------------------------------------------------------------------------------------------------- */
+
+static int keep_image(struct member *m, const Cri__Image *image) {
+        bool named = image->username && image->username[0];
+        _cleanup_free_ char *id = strdup(image->id), *user = named ? strdup(image->username) : NULL;
+
+        if (!id || (named && !user))
+                return -ENOMEM;
+        free(m->image_id);
+        free(m->image_user);
+        m->image_id = TAKE_PTR(id);
+        m->image_user = TAKE_PTR(user);
+        m->image_uid = image->uid ? image->uid->value : 0;
+        return 0;
+}
+
+static enum member_event found(struct member *m, const struct wanted *wanted, const Cri__Image *image) {
+        if (m->images_done == 0 && keep_image(m, image) < 0)
+                return no_memory(m);
+        if (m->state == MEMBER_PULLED)
+                member_say(m, false, "Pulled", "Successfully pulled image \"%s\" in %.3fs. Image size: %llu bytes.",
+                           wanted->image, (double)(node_now(m->host->world) - m->pull_began) / 1000,
+                           (unsigned long long)image->size);
         else
-                worker_say(m->worker, m, false, "Pulled", "Container image \"%s\" already present on machine",
-                           wanted->image);
-        if (m->images_done == 0)
-                keep_image(m, image);
+                member_say(m, false, "Pulled", "Container image \"%s\" already present on machine", wanted->image);
         m->images_done++;
-        m->pulling = false;
-        next_image(m);
+        return MEMBER_EVENT_FOUND;
 }
 
 static void on_looked_up(struct op *op, const ProtobufCMessage *response, const struct err *err) {
-        const Cri__ImageStatusResponse *found = (const void *)response;
-        struct member *m = op->member;
+        const Cri__ImageStatusResponse *answer = (const void *)response;
+        struct member *m = op->scope->data;
         struct wanted wanted;
 
-        if (m->state != MEMBER_IMAGE || !image_at(m, m->images_done, &wanted))
+        if ((m->state != MEMBER_FINDING && m->state != MEMBER_PULLED) || !image_at(m, m->images_done, &wanted))
                 return;
-        if (err)
-                pull_failed(m, &wanted, err);
-        else if (found->image)
-                have(m, &wanted, found->image);
-        else if (wanted.policy == PULL_NEVER)
-                never_pulled(m, &wanted);
-        else
-                pull(m, &wanted);
+        member_event(m, err                         ? pull_failed(m, &wanted, err) :
+                        answer->image               ? found(m, &wanted, answer->image) :
+                        wanted.policy == PULL_NEVER ? never_pulled(m, &wanted) :
+                                                      MEMBER_EVENT_MISSING);
 }
 
-static void look_up(struct member *m, const struct wanted *wanted) {
-        struct op *op = op_new(m->worker, m);
-        Cri__ImageStatusRequest *request = op ? arena_new_of(op->arena, Cri__ImageStatusRequest) : NULL;
+static enum member_event look_up(struct member *m, const struct wanted *wanted) {
+        Cri__ImageStatusRequest *request;
+        _cleanup_op_ struct op *op = OP_NEW(&m->scope, &request, cri__image_status_request__init);
         Cri__ImageSpec *spec = op ? arena_new_of(op->arena, Cri__ImageSpec) : NULL;
 
-        if (!request || !spec) {
-                if (op)
-                        op_drop(op);
-                return;
-        }
-        cri__image_status_request__init(request);
+        if (!spec)
+                return no_memory(m);
         cri__image_spec__init(spec);
         spec->image = (char *)wanted->image;
         request->image = spec;
         op->done = on_looked_up;
-        op_call(op, CRI_IMAGE_STATUS, request);
+        op_call(TAKE_PTR(op), CRI_IMAGE_STATUS, request);
+        return MEMBER_EVENT_NONE;
+}
+
+enum member_event member_find_image(struct member *m) {
+        struct wanted wanted;
+
+        if (!image_at(m, m->images_done, &wanted))
+                return MEMBER_EVENT_OK;
+        return wanted.policy == PULL_ALWAYS ? MEMBER_EVENT_MISSING : look_up(m, &wanted);
+}
+
+/* What was pulled a moment ago for this start is only looked at. */
+enum member_event member_look_at_pulled(struct member *m) {
+        struct wanted wanted;
+
+        return image_at(m, m->images_done, &wanted) ? look_up(m, &wanted) : MEMBER_EVENT_FOUND;
 }

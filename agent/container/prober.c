@@ -5,10 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/pod/internal.h"
-#include "lib/arena.h"
+#include "agent/container/internal.h"
 #include "lib/cleanup.h"
-#include "lib/log.h"
 
 static const char *const names[PROBERS] = {
         [SCHEDULE_LIVENESS] = "Liveness",
@@ -40,8 +38,10 @@ void probers_init(struct member *m) {
 }
 
 static void cancel(struct prober *p) {
+        const struct node_world *world = p->member->host->world;
+
         if (p->probe)
-                p->member->worker->node->ops->probe_cancel(p->member->worker->node->data, p->probe);
+                world->ops->probe_cancel(world->data, p->probe);
         p->probe = NULL;
         p->exec = false;
         p->round++;
@@ -56,7 +56,7 @@ void probers_begin(struct member *m, int64_t started_at, bool take_up) {
                 if (!p->spec)
                         continue;
                 cancel(p);
-                schedule_begin(&p->schedule, worker_now(m->worker), started_at, gated, take_up, (uint32_t)rand());
+                schedule_begin(&p->schedule, node_now(m->host->world), started_at, gated, take_up, (uint32_t)rand());
         }
         m->started = !gated && (take_up || m->state == MEMBER_RUNNING);
         m->ready = !gated && !m->probers[SCHEDULE_READINESS].spec;
@@ -70,26 +70,23 @@ void probers_stop(struct member *m) {
                 }
 }
 
-void probers_end(struct member *m) {
+void member_end_probes(struct member *m) {
         for (int i = 0; i < PROBERS; i++)
                 if (m->probers[i].spec)
                         schedule_end(&m->probers[i].schedule);
 }
 
-static void kill_member(struct member *m, const struct prober *p, const char *reason) {
+static void condemn(struct member *m, const struct prober *p, const char *reason) {
         const struct opt_int *own = &p->spec->termination_grace_period;
 
-        if (m->stop_wanted || m->state < MEMBER_POST_START || m->state > MEMBER_RUNNING)
-                return;
-        member_condemn(m, reason, own->set ? own->value : worker_grace(m->worker));
-        member_event(m, MEMBER_EVENT_STOP);
+        member_condemn(m, reason, own->set ? own->value : m->host->ops->grace(m->host->data));
 }
 
 static void open_others(struct member *m) {
         m->started = true;
         for (int i = 0; i < PROBERS; i++)
                 if (m->probers[i].spec)
-                        schedule_open(&m->probers[i].schedule, worker_now(m->worker));
+                        schedule_open(&m->probers[i].schedule, node_now(m->host->world));
         m->ready = !m->probers[SCHEDULE_READINESS].spec;
 }
 
@@ -106,11 +103,11 @@ static void apply(struct prober *p) {
                 if (success && !m->started)
                         open_others(m);
                 else if (p->schedule.value == VALUE_IS_FAILURE)
-                        kill_member(m, p, "startup");
+                        condemn(m, p, "startup");
                 break;
         case SCHEDULE_LIVENESS:
                 if (p->schedule.value == VALUE_IS_FAILURE)
-                        kill_member(m, p, "liveness");
+                        condemn(m, p, "liveness");
                 break;
         }
 }
@@ -122,16 +119,16 @@ static void take_result(struct prober *p, enum probe_outcome outcome, const char
         p->probe = NULL;
         p->exec = false;
         if (outcome == PROBE_FAILURE)
-                worker_say(m->worker, m, true, "Unhealthy", "%s probe failed: %s", name, message);
+                member_say(m, true, "Unhealthy", "%s probe failed: %s", name, message);
         else if (outcome == PROBE_UNKNOWN)
-                worker_say(m->worker, m, true, "Unhealthy", "%s probe errored: %s", name, message);
+                member_say(m, true, "Unhealthy", "%s probe errored: %s", name, message);
         else if (outcome == PROBE_WARNING)
-                worker_say(m->worker, m, true, "ProbeWarning", "%s probe warning: %s", name, message);
-        if (schedule_result(&p->schedule, worker_now(m->worker), outcome)) {
+                member_say(m, true, "ProbeWarning", "%s probe warning: %s", name, message);
+        if (schedule_result(&p->schedule, node_now(m->host->world), outcome)) {
                 apply(p);
-                worker_write_hint(m->worker);
+                m->host->ops->keep(m->host->data);
         }
-        worker_step(m->worker);
+        m->host->ops->changed(m->host->data);
 }
 
 static void on_probe(void *data, enum probe_outcome outcome, const char *message) {
@@ -144,7 +141,7 @@ static void on_exec(struct op *op, const ProtobufCMessage *response, const struc
         bool timed_out = err && err_code(err) == ETIMEDOUT;
         char text[1024];
 
-        if (op->probe_round != p->round || !p->exec)
+        if (op->number != p->round || !p->exec)
                 return;
         if (timed_out)
                 snprintf(text, sizeof(text), "command timed out: \"%s\" timed out after %ds", op->text,
@@ -160,31 +157,28 @@ static void on_exec(struct op *op, const ProtobufCMessage *response, const struc
 
 static void run_exec(struct prober *p) {
         struct member *m = p->member;
-        struct op *op = op_new(m->worker, m);
-        Cri__ExecSyncRequest *request = op ? arena_new_of(op->arena, Cri__ExecSyncRequest) : NULL;
+        Cri__ExecSyncRequest *request;
+        _cleanup_op_ struct op *op = OP_NEW(&m->scope, &request, cri__exec_sync_request__init);
 
-        if (!request) {
-                if (op)
-                        op_drop(op);
+        if (!op || !(request->container_id = arena_strdup(op->arena, m->id))) {
+                take_result(p, PROBE_UNKNOWN, "out of memory"); /* the next one is due a period later */
                 return;
         }
-        cri__exec_sync_request__init(request);
-        request->container_id = arena_strdup(op->arena, m->id);
         request->n_cmd = p->spec->exec->command.count;
         request->cmd = (char **)p->spec->exec->command.items;
         request->timeout = p->spec->timeout;
         op->text = request->n_cmd ? request->cmd[0] : "";
         op->pointer = p;
-        op->probe_round = p->round;
+        op->number = p->round;
         op->done = on_exec;
         op->aside = true;
         p->exec = true;
-        op_call(op, CRI_EXEC_SYNC, request);
+        op_call(TAKE_PTR(op), CRI_EXEC_SYNC, request);
 }
 
 static void fill_target(const struct prober *p, struct probe_target *target) {
         const struct member *m = p->member;
-        const struct worker *w = m->worker;
+        const struct pod_addresses *own = &m->host->sandbox->addresses;
         const char *host = NULL;
 
         target->timeout = (uint64_t)p->spec->timeout * 1000;
@@ -207,15 +201,15 @@ static void fill_target(const struct prober *p, struct probe_target *target) {
                 target->port = (uint16_t)p->spec->grpc->port;
                 target->service = p->spec->grpc->service;
         }
-        target->address = host && host[0] ? host : w->n_ips ? w->ips[0] : "127.0.0.1";
+        target->address = host && host[0] ? host : own->n ? own->list[0] : "127.0.0.1";
 }
 
 static void run(struct prober *p) {
-        const struct worker_node *node = p->member->worker->node;
+        const struct node_world *world = p->member->host->world;
         _cleanup_err_ struct err *err = NULL;
         struct probe_target target = { 0 };
 
-        schedule_probing(&p->schedule, worker_now(p->member->worker));
+        schedule_probing(&p->schedule, node_now(world));
         if (p->spec->exec) {
                 run_exec(p);
                 return;
@@ -225,17 +219,16 @@ static void run(struct prober *p) {
                 take_result(p, PROBE_UNKNOWN, "its port is none of the container's");
                 return;
         }
-        if (node->ops->probe_start(node->data, &target, on_probe, p, &p->probe, &err) < 0)
+        if (world->ops->probe_start(world->data, &target, on_probe, p, &p->probe, &err) < 0)
                 take_result(p, PROBE_UNKNOWN, err_text(err));
 }
 
-void probers_run(struct member *m, int64_t *wake) {
-        if (m->state != MEMBER_RUNNING && m->state != MEMBER_POST_START && m->state != MEMBER_PRE_STOP &&
-            m->state != MEMBER_TURN && m->state != MEMBER_STOPPING)
-                return;
-        for (int i = 0; i < PROBERS; i++) {
+int64_t member_probe(struct member *m) {
+        int64_t wake = NODE_NEVER;
+
+        for (int i = 0; i < PROBERS && member_has_process(m); i++) {
                 struct prober *p = &m->probers[i];
-                int64_t now = worker_now(m->worker), wait;
+                int64_t now = node_now(m->host->world), wait;
 
                 if (!p->spec)
                         continue;
@@ -245,6 +238,7 @@ void probers_run(struct member *m, int64_t *wake) {
                         wait = schedule_wait(&p->schedule, now);
                 }
                 if (wait > 0)
-                        *wake = earlier(*wake, now + wait);
+                        wake = node_earlier(wake, now + wait);
         }
+        return wake;
 }

@@ -1,29 +1,12 @@
 /* The steps of a container's start, in kubelet's order (kuberuntime_container.go, startContainer()). */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/pod/files.h"
-#include "agent/pod/internal.h"
-#include "lib/arena.h"
+#include "agent/config/options.h"
+#include "agent/container/files.h"
+#include "agent/container/internal.h"
 #include "lib/cleanup.h"
-
-static uint32_t next_attempt(const struct member *m) {
-        return m->id ? m->restarts + 1 : m->restarts;
-}
-
-static void take_failure(struct member *m, const struct err *err) {
-        m->worker->failure = err_free(m->worker->failure);
-        err_set(&m->worker->failure, err_code(err) ? err_code(err) : EIO, "%s", err_text(err));
-}
-
-static void failed(struct member *m, const char *reason, const struct err *err) {
-        take_failure(m, err);
-        worker_say(m->worker, m, true, "Failed", "Error: %s", err_text(err));
-        member_set_waiting(m, reason, "%s", err_text(err));
-        member_event(m, MEMBER_EVENT_FAILED);
-}
 
 /* -- files ------------------------------------------------------------------------------------------------- */
 
@@ -35,30 +18,39 @@ static int expand_sub_path(struct arena *arena, const struct pod_files *files, c
         *ret_path = mount->sub_path;
         if (!mount->sub_path_expr || !mount->sub_path_expr[0])
                 return 0;
-        r = pod_environment(arena, m->worker->pod, m->spec, &files->facts, &environment, err);
-        return r < 0 ? r : env_expand_sub_path(arena, mount->sub_path_expr, &environment, ret_path, err);
+        r = pod_environment(arena, m->host->pod, m->spec, &files->facts, &environment, err);
+        if (r < 0)
+                return r;
+        return env_expand_sub_path(arena, mount->sub_path_expr, &environment, ret_path, err);
 }
 
-static int collect_subpaths(struct arena *arena, struct pod_files *files, struct member *m, struct err **err) {
+static int collect_subpaths(struct arena *arena, struct member_files *files, struct member *m, struct err **err) {
+        const struct options *options = m->host->world->options;
+        const struct pod *pod = m->host->pod;
         size_t index = 0;
 
         files->subpaths = arena_alloc_array(arena, m->spec->volume_mounts.count + 1, sizeof(*files->subpaths));
         if (!files->subpaths)
                 return err_set(err, ENOMEM, "out of memory");
         list_for_each (mount, &m->spec->volume_mounts) {
-                const struct pod_volume *volume = pod_find_volume(m->worker->pod, mount->name);
+                const struct pod_volume *volume = pod_find_volume(pod, mount->name);
+                struct subpath_mount_job *job = &files->subpaths[files->n_subpaths];
                 const char *path = NULL;
-                int r = expand_sub_path(arena, files, m, mount, &path, err);
+                int r = expand_sub_path(arena, files->pod, m, mount, &path, err);
 
                 if (r < 0)
                         return r;
-                if (volume && !volume->image && path && path[0])
-                        files->subpaths[files->n_subpaths++] = (struct subpath_mount_job){
-                                .volume = pod_files_volume(arena, m->worker, volume),
-                                .path = path,
-                                .target = pod_files_subpath(arena, m, mount->name, index),
-                        };
                 index++;
+                if (!volume || volume->image || !path || !path[0])
+                        continue;
+                *job = (struct subpath_mount_job){
+                        .volume = pod_files_volume(arena, options, pod, volume),
+                        .path = path,
+                        .target = pod_files_subpath(arena, options, pod, m->spec->name, mount, index - 1),
+                };
+                if (!job->volume || !job->target)
+                        return err_set(err, ENOMEM, "out of memory");
+                files->n_subpaths++;
         }
         return 0;
 }
@@ -66,7 +58,8 @@ static int collect_subpaths(struct arena *arena, struct pod_files *files, struct
 /* kubelet's check of runAsNonRoot against the user that the image names (security_context.go). */
 static int check_user(const struct member *m, struct err **err) {
         const struct pod_container_security *own = m->spec->security;
-        const struct pod_security *shared = m->worker->pod->spec.security;
+        const struct pod_security *shared = m->host->pod->spec.security;
+        const struct object_meta *pod = &m->host->pod->metadata;
         enum tri wanted = own && own->run_as_non_root ? own->run_as_non_root :
                           shared                      ? shared->run_as_non_root :
                                                         TRI_UNSET;
@@ -77,13 +70,11 @@ static int check_user(const struct member *m, struct err **err) {
         if (wanted != TRI_TRUE)
                 return 0;
         if (uid && uid->set) {
-                if (uid->value == 0)
-                        return err_set(
-                                err, EINVAL,
-                                "container's runAsUser breaks non-root policy (pod: \"%s_%s(%s)\", container: %s)",
-                                m->worker->pod->metadata.name, m->worker->pod->metadata.namespace,
-                                m->worker->pod->metadata.uid, m->spec->name);
-                return 0;
+                if (uid->value != 0)
+                        return 0;
+                return err_set(err, EINVAL,
+                               "container's runAsUser breaks non-root policy (pod: \"%s_%s(%s)\", container: %s)",
+                               pod->name, pod->namespace, pod->uid, m->spec->name);
         }
         if (m->image_user)
                 return err_set(err, EINVAL,
@@ -94,133 +85,110 @@ static int check_user(const struct member *m, struct err **err) {
                 return err_set(
                         err, EINVAL,
                         "container has runAsNonRoot and image will run as root (pod: \"%s_%s(%s)\", container: %s)",
-                        m->worker->pod->metadata.name, m->worker->pod->metadata.namespace, m->worker->pod->metadata.uid,
-                        m->spec->name);
+                        pod->name, pod->namespace, pod->uid, m->spec->name);
         return 0;
 }
 
 static int prepare_work(struct op *op, struct err **err) {
-        return pod_files_prepare_container(op->input, err);
+        return member_files_prepare(op->input, err);
 }
 
 static void on_prepared(struct op *op, const ProtobufCMessage *response, const struct err *err) {
-        if (err)
-                failed(op->member, "CreateContainerConfigError", err);
-        else
-                member_event(op->member, MEMBER_EVENT_OK);
+        struct member *m = op->scope->data;
+
+        member_event(m, err ? member_failed_because(m, "CreateContainerConfigError", err) : MEMBER_EVENT_OK);
 }
 
-void member_prepare(struct member *m) {
-        struct op *op = op_new(m->worker, m);
-        struct pod_files *files = op ? pod_files_new(op->arena, m->worker) : NULL;
+enum member_event member_prepare(struct member *m) {
+        const struct node_world *world = m->host->world;
+        _cleanup_op_ struct op *op = op_new(&m->scope);
+        struct member_files *files = op ? arena_new_of(op->arena, struct member_files) : NULL;
         _cleanup_err_ struct err *err = NULL;
 
-        if (!files) {
-                if (op)
-                        op_drop(op);
-                return;
-        }
+        if (!files)
+                return member_failed_because(m, "CreateContainerConfigError", NULL);
         files->container = m->spec->name;
-        files->message_file = pod_files_message(op->arena, m, next_attempt(m));
-        if (check_user(m, &err) < 0 || collect_subpaths(op->arena, files, m, &err) < 0) {
-                op_drop(op);
-                failed(m, "CreateContainerConfigError", err);
-                return;
-        }
+        files->pod = pod_files_new(op->arena, world, m->host->pod, &m->host->sandbox->addresses);
+        files->message_file =
+                pod_files_message(op->arena, world->options, m->host->pod, m->spec->name, member_next_attempt(m));
+        if (!files->pod || !files->message_file || check_user(m, &err) < 0 ||
+            collect_subpaths(op->arena, files, m, &err) < 0)
+                return member_failed_because(m, "CreateContainerConfigError", err);
         op->input = files;
         op->work = prepare_work;
         op->step = "prepare_container";
         op->done = on_prepared;
-        op_run(op);
+        op_run(TAKE_PTR(op));
+        return MEMBER_EVENT_NONE;
 }
 
 /* -- create ------------------------------------------------------------------------------------------------ */
 
 static void on_created(struct op *op, const ProtobufCMessage *response, const struct err *err) {
-        struct member *m = op->member;
+        const Cri__CreateContainerResponse *made = (const void *)response;
+        struct member *m = op->scope->data;
 
         if (err) {
-                failed(m, "CreateContainerError", err);
+                member_event(m, member_failed_because(m, "CreateContainerError", err));
                 return;
         }
         /* The one before stays for its log, the one before that goes: kubelet's MaxPerPodContainer of 1. */
-        if (m->previous_id)
-                member_remove_dead(m, m->previous_id, m->restarts ? m->restarts - 1 : 0);
-        free(m->previous_id);
-        m->restarts = next_attempt(m);
-        m->previous_id = TAKE_PTR(m->id);
-        m->id = strdup(((const Cri__CreateContainerResponse *)response)->container_id);
-        if (m->end.set) {
-                free(m->last.id);
-                free(m->last.reason);
-                free(m->last.message);
-                m->last = m->end;
-                m->end = (struct ending){ 0 };
-        }
-        worker_say(m->worker, m, false, "Created", "Created container: %s", m->spec->name);
+        if (m->previous_id[0])
+                member_discard(m, m->previous_id);
+        m->restarts = member_next_attempt(m);
+        memcpy(m->previous_id, m->id, sizeof(m->previous_id));
+        memset(m->id, 0, sizeof(m->id));
+        strncpy(m->id, made->container_id, sizeof(m->id) - 1);
+        if (m->end.set)
+                member_keep_end(m);
+        member_say(m, false, "Created", "Created container: %s", m->spec->name);
         member_event(m, MEMBER_EVENT_OK);
 }
 
-void member_create(struct member *m) {
-        struct op *op = op_new(m->worker, m);
-        _cleanup_err_ struct err *err = NULL;
+enum member_event member_create(struct member *m) {
         Cri__CreateContainerRequest *request;
+        _cleanup_op_ struct op *op = OP_NEW(&m->scope, &request, cri__create_container_request__init);
+        _cleanup_err_ struct err *err = NULL;
 
-        if (!op)
-                return;
-        request = arena_new_of(op->arena, Cri__CreateContainerRequest);
-        if (request) {
-                cri__create_container_request__init(request);
-                request->pod_sandbox_id = arena_strdup(op->arena, m->worker->sandbox_id);
-                request->config = request_container(op->arena, m, &err);
-                request->sandbox_config = request_sandbox(op->arena, m->worker, err ? NULL : &err);
-        }
-        if (!request || !request->config || !request->sandbox_config) {
-                op_drop(op);
-                failed(m, "CreateContainerConfigError", err);
-                return;
-        }
+        if (!op || !(request->pod_sandbox_id = arena_strdup(op->arena, m->host->sandbox->id)) ||
+            !(request->config = member_request(op->arena, m, &err)) ||
+            !(request->sandbox_config = m->host->ops->sandbox_config(m->host->data, op->arena, &err)))
+                return member_failed_because(m, "CreateContainerConfigError", err);
         op->done = on_created;
-        op_call(op, CRI_CREATE_CONTAINER, request);
+        op_call(TAKE_PTR(op), CRI_CREATE_CONTAINER, request);
+        return MEMBER_EVENT_NONE;
 }
 
 /* -- start ------------------------------------------------------------------------------------------------- */
 
 static void on_started(struct op *op, const ProtobufCMessage *response, const struct err *err) {
-        struct member *m = op->member;
+        struct member *m = op->scope->data;
         struct cri_container_info info;
 
         if (err) {
-                failed(m, "RunContainerError", err);
+                member_event(m, member_failed_because(m, "RunContainerError", err));
                 return;
         }
-        m->started_at = worker_now(m->worker);
-        if (m->worker->node->ops->container_get(m->worker->node->data, m->id, &info) == 0 && info.started_at)
+        m->started_at = node_now(m->host->world);
+        if (node_container_get(m->host->world, m->id, &info) == 0 && info.started_at)
                 m->started_at = info.started_at / 1000000;
-        worker_say(m->worker, m, false, "Started", "Started container %s", m->spec->name);
+        member_say(m, false, "Started", "Started container %s", m->spec->name);
         member_event(m, MEMBER_EVENT_OK);
 }
 
-void member_start(struct member *m) {
-        struct op *op = op_new(m->worker, m);
-        Cri__StartContainerRequest *request = op ? arena_new_of(op->arena, Cri__StartContainerRequest) : NULL;
+enum member_event member_start(struct member *m) {
+        Cri__StartContainerRequest *request;
+        _cleanup_op_ struct op *op = OP_NEW(&m->scope, &request, cri__start_container_request__init);
 
-        if (!request) {
-                if (op)
-                        op_drop(op);
-                return;
-        }
-        cri__start_container_request__init(request);
-        request->container_id = arena_strdup(op->arena, m->id);
+        if (!op || !(request->container_id = arena_strdup(op->arena, m->id)))
+                return member_failed_because(m, "RunContainerError", NULL);
         op->done = on_started;
-        op_call(op, CRI_START_CONTAINER, request);
+        op_call(TAKE_PTR(op), CRI_START_CONTAINER, request);
+        return MEMBER_EVENT_NONE;
 }
 
-void member_post_start(struct member *m) {
+enum member_event member_post_start(struct member *m) {
         const struct pod_lifecycle *lifecycle = m->spec->lifecycle;
 
-        if (lifecycle && lifecycle->post_start)
-                hook_run(m, lifecycle->post_start, WORKER_NEVER);
-        else
-                member_event(m, MEMBER_EVENT_OK);
+        return lifecycle && lifecycle->post_start ? hook_run(m, lifecycle->post_start, NODE_NEVER) : MEMBER_EVENT_OK;
 }

@@ -33,13 +33,17 @@ static struct worker *find_worker(struct eviction *e, const char *uid) {
 /* Evicts it and waits for its end before anything else is done. */
 static bool evict(struct eviction *e, const struct pod *pod, const char *message, int64_t grace, bool disruption) {
         struct worker *w = find_worker(e, pod->metadata.uid);
+        char *uid;
 
         if (!w || !worker_is_active(w) || eviction_is_critical(pod))
                 return false;
+        if (!(uid = strdup(pod->metadata.uid)) || !worker_evict(w, message, grace, disruption)) {
+                free(uid);
+                return false;
+        }
         free(e->evicted_uid);
-        e->evicted_uid = strdup(pod->metadata.uid);
+        e->evicted_uid = uid;
         e->wait_until = eviction_now(e) + grace * 1000 + EVICTION_CLEANUP_MS;
-        worker_evict(w, message, grace, disruption);
         return true;
 }
 
@@ -97,8 +101,7 @@ struct adding {
 static bool on_add(void *data, struct worker *w) {
         struct adding *adding = data;
 
-        if (!worker_is_active(w) ||
-            (adding->limited && (!worker_has_limits(w) || !worker_sandbox(w) || eviction_is_critical(worker_pod(w)))))
+        if (!worker_is_active(w) || (adding->limited && (!eviction_is_held(w) || !worker_sandbox(w))))
                 return true;
         adding->n++;
         return survey_add(adding->survey, w) == 0;
@@ -106,7 +109,7 @@ static bool on_add(void *data, struct worker *w) {
 
 /* Measures the pods in question and goes on with @done. False: there are none. */
 static bool measure_pods(struct eviction *e, bool limited, void (*done)(void *data, struct survey *survey)) {
-        struct adding adding = { e, survey_new(e->world.cgroups, limited), limited, 0 };
+        struct adding adding = { e, survey_new(e->world.cgroups, e->world.options, limited), limited, 0 };
 
         if (!adding.survey)
                 return false;

@@ -37,12 +37,21 @@ static void set_timer(struct eviction *e, int64_t at) {
         uv_timer_start(e->timer, on_timer, at > now ? (uint64_t)(at - now) : 0, 0);
 }
 
+bool eviction_is_held(struct worker *w) {
+        struct worker_mark *mark = worker_mark(w);
+
+        if (mark->held == TRI_UNSET)
+                mark->held = eviction_has_limits(worker_pod(w)) && !eviction_is_critical(worker_pod(w)) ? TRI_TRUE :
+                                                                                                          TRI_FALSE;
+        return mark->held == TRI_TRUE;
+}
+
 static bool on_watched(void *data, struct worker *w) {
         struct eviction_watched *watched = data;
 
         if (worker_is_active(w)) {
                 watched->active = true;
-                watched->limited |= watched->hold && worker_has_limits(w);
+                watched->limited |= watched->hold && eviction_is_held(w);
         }
         return !watched->limited;
 }
@@ -167,8 +176,9 @@ void eviction_changed(struct eviction *e, struct worker *w) {
                 return;
         }
         /* The next look was chosen for the pods that there were then. */
-        if (!worker_is_active(w) || !worker_begin_watch(w))
+        if (!worker_is_active(w) || worker_mark(w)->watched)
                 return;
+        worker_mark(w)->watched = true;
         now = eviction_now(e);
         if (e->timer_at > now + EVICTION_LOOK_MS)
                 set_timer(e, now + EVICTION_LOOK_MS);

@@ -5,8 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "agent/pod/files.h"
-#include "agent/pod/internal.h"
+#include "agent/volumes/files.h"
+#include "agent/pod/worker.h"
 #include "cgroups/stats.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -29,6 +29,7 @@ struct survey {
         struct pool_job job; /* first */
         struct arena *arena;
         const struct cgroups *cgroups;
+        const struct options *options;
         bool changed_only;
         struct target *targets;
         struct eviction_pod *pods;
@@ -37,7 +38,7 @@ struct survey {
         void *data;
 };
 
-struct survey *survey_new(const struct cgroups *cgroups, bool changed_only) {
+struct survey *survey_new(const struct cgroups *cgroups, const struct options *options, bool changed_only) {
         struct survey *s = calloc(1, sizeof(*s));
 
         if (!s || !(s->arena = arena_new())) {
@@ -45,6 +46,7 @@ struct survey *survey_new(const struct cgroups *cgroups, bool changed_only) {
                 return NULL;
         }
         s->cgroups = cgroups;
+        s->options = options;
         s->changed_only = changed_only;
         return s;
 }
@@ -77,56 +79,79 @@ static int grow(struct survey *s) {
         return 0;
 }
 
-static bool add_container(struct survey *s, const struct worker *w, const struct member *m, struct target *target,
-                          struct eviction_pod *pod) {
-        struct cri_container_info info;
-        struct place *place = &target->containers[pod->n_containers];
+/* A pod that is being added. */
+struct adding {
+        struct survey *survey;
+        struct target target;
+        struct eviction_pod pod;
+};
 
-        if (!m->id || !member_runs(m) || w->node->ops->container_get(w->node->data, m->id, &info) < 0 || !info.layer)
+static bool add_container(void *data, const char *name, const struct cri_container_info *info) {
+        struct adding *a = data;
+        struct arena *arena = a->survey->arena;
+        struct place *place = &a->target.containers[a->pod.n_containers];
+        const char *logs = pod_files_logs(arena, a->survey->options, a->pod.pod);
+
+        if (!info->layer)
                 return true;
         *place = (struct place){
-                .cgroup = arena_strdup(s->arena, info.cgroup ? info.cgroup : ""),
-                .layer = arena_strdup(s->arena, info.layer),
-                .logs = arena_printf(s->arena, "%s/%s", pod_files_logs(s->arena, w), m->spec->name),
+                .cgroup = arena_strdup(arena, info->cgroup ?: ""),
+                .layer = arena_strdup(arena, info->layer),
+                .logs = logs ? arena_printf(arena, "%s/%s", logs, name) : NULL,
         };
-        pod->containers[pod->n_containers++].name = m->spec->name;
+        a->pod.containers[a->pod.n_containers++].name = name;
         return place->cgroup && place->layer && place->logs;
 }
 
-static bool add_volumes(struct survey *s, const struct worker *w, struct target *target, struct eviction_pod *pod) {
-        list_for_each (volume, &w->pod->spec.volumes) {
+static bool add_volumes(struct adding *a) {
+        struct survey *s = a->survey;
+
+        list_for_each (volume, &a->pod.pod->spec.volumes) {
                 const struct pod_empty_dir *e = volume->empty_dir;
+                const char *path;
 
                 if (!e || (e->medium && e->medium[0]))
                         continue;
-                if (!(target->volumes[pod->n_volumes] = pod_files_volume(s->arena, w, volume)))
+                if (!(path = pod_files_volume(s->arena, s->options, a->pod.pod, volume)))
                         return false;
-                pod->volumes[pod->n_volumes++].name = volume->name;
+                a->target.volumes[a->pod.n_volumes] = path;
+                a->pod.volumes[a->pod.n_volumes++].name = volume->name;
         }
         return true;
 }
 
-int survey_add(struct survey *s, struct worker *w) {
-        struct target target = { .uid = arena_strdup(s->arena, w->pod->metadata.uid), .scanned_ns = w->scanned_ns };
-        struct eviction_pod pod = { .pod = w->pod };
+static size_t count_containers(const struct pod *pod) {
+        return pod->spec.init_containers.count + pod->spec.containers.count;
+}
 
-        target.cgroup = pod_files_cgroup(s->arena, w);
-        target.hosts = pod_files_path(s->arena, w, "etc-hosts");
-        target.containers = arena_alloc_array(s->arena, w->n_members + 1, sizeof(*target.containers));
-        target.volumes = arena_alloc_array(s->arena, w->pod->spec.volumes.count + 1, sizeof(*target.volumes));
-        pod.containers = arena_alloc_array(s->arena, w->n_members + 1, sizeof(*pod.containers));
-        pod.volumes = arena_alloc_array(s->arena, w->pod->spec.volumes.count + 1, sizeof(*pod.volumes));
-        if (!target.uid || !target.cgroup || !target.hosts || !target.containers || !target.volumes ||
-            !pod.containers || !pod.volumes || !add_volumes(s, w, &target, &pod))
+static bool begin_adding(struct adding *a) {
+        const struct pod *pod = a->pod.pod;
+        struct arena *arena = a->survey->arena;
+        size_t containers = count_containers(pod) + 1, volumes = pod->spec.volumes.count + 1;
+
+        return (a->target.uid = arena_strdup(arena, pod->metadata.uid)) &&
+               (a->target.cgroup = pod_files_cgroup(arena, a->survey->options, pod)) &&
+               (a->target.hosts = pod_files_path(arena, a->survey->options, pod, "etc-hosts")) &&
+               (a->target.containers = arena_alloc_array(arena, containers, sizeof(*a->target.containers))) &&
+               (a->target.volumes = arena_alloc_array(arena, volumes, sizeof(*a->target.volumes))) &&
+               (a->pod.containers = arena_alloc_array(arena, containers, sizeof(*a->pod.containers))) &&
+               (a->pod.volumes = arena_alloc_array(arena, volumes, sizeof(*a->pod.volumes)));
+}
+
+int survey_add(struct survey *s, struct worker *w) {
+        struct adding a = {
+                .survey = s,
+                .target.scanned_ns = worker_mark(w)->scanned_ns,
+                .pod.pod = worker_pod(w),
+        };
+
+        if (!begin_adding(&a) || !add_volumes(&a) || !worker_each_running(w, add_container, &a))
                 return -ENOMEM;
-        for (size_t i = 0; i < w->n_members; i++)
-                if (!add_container(s, w, &w->members[i], &target, &pod))
-                        return -ENOMEM;
         if (s->n == s->room && grow(s) < 0)
                 return -ENOMEM;
-        pod_ref(w->pod);
-        s->targets[s->n] = target;
-        s->pods[s->n++] = pod;
+        pod_ref((struct pod *)a.pod.pod);
+        s->targets[s->n] = a.target;
+        s->pods[s->n++] = a.pod;
         return 0;
 }
 
@@ -208,6 +233,6 @@ struct eviction_pod *survey_pods(struct survey *s, size_t *ret_n) {
 
 void survey_note(const struct survey *s, struct worker *w) {
         for (size_t i = 0; i < s->n; i++)
-                if (s->targets[i].measured && strcmp(s->targets[i].uid, w->pod->metadata.uid) == 0)
-                        w->scanned_ns = s->targets[i].cpu_ns;
+                if (s->targets[i].measured && strcmp(s->targets[i].uid, worker_pod(w)->metadata.uid) == 0)
+                        worker_mark(w)->scanned_ns = s->targets[i].cpu_ns;
 }

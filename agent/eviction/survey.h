@@ -11,12 +11,13 @@
 #include "lib/pool.h"
 
 struct cgroups;
+struct options;
 struct survey;
 struct worker;
 
 /* @changed_only: pods that used no CPU time since their files were counted last are left out (known is false): they
  * have written nothing. NULL without memory. */
-struct survey *survey_new(const struct cgroups *cgroups, bool changed_only);
+struct survey *survey_new(const struct cgroups *cgroups, const struct options *options, bool changed_only);
 
 /* Adds the worker's pod. -ENOMEM or 0. */
 int survey_add(struct survey *survey, struct worker *worker);

@@ -1,59 +1,64 @@
 /* A worker from worker_new() to worker_free(): how it begins, is taken up, hears of cri, and ends. */
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/node/dns.h"
-#include "agent/eviction/rank.h"
-#include "agent/config/options.h"
 #include "agent/pod/internal.h"
 #include "lib/cleanup.h"
 
-static void init_members(struct worker *w) {
+/* -- begin ------------------------------------------------------------------------------------------------- */
+
+static int make_members(struct worker *w) {
         const struct pod_spec *spec = &w->pod->spec;
         size_t i = 0;
 
-        list_for_each (c, &spec->init_containers) {
-                w->members[i++] = (struct member){
-                        .spec = c,
-                        .role = pod_container_is_sidecar(c) ? MEMBER_SIDECAR : MEMBER_INIT,
-                };
-        }
+        list_for_each (c, &spec->init_containers)
+                if (!(w->members[i++] =
+                              member_new(&w->host, c, pod_container_is_sidecar(c) ? MEMBER_SIDECAR : MEMBER_INIT)))
+                        return -ENOMEM;
         w->n_init = i;
         list_for_each (c, &spec->containers)
-                w->members[i++] = (struct member){ .spec = c, .role = MEMBER_MAIN };
-        for (i = 0; i < w->n_members; i++) {
-                struct member *m = &w->members[i];
+                if (!(w->members[i++] = member_new(&w->host, c, MEMBER_MAIN)))
+                        return -ENOMEM;
+        return 0;
+}
 
-                m->worker = w;
-                m->hook_deadline = WORKER_NEVER;
-                m->image_uid = -1;
-                m->crash.max_ms = w->node->options->crash_back_off_max * 1000;
-                probers_init(m);
-        }
+static void destroy(struct op_owner *owner);
+
+static void init(struct worker *w, struct worker_node *node, struct pod *pod) {
+        w->node = node;
+        w->pod = pod_ref(pod);
+        w->ops = (struct op_owner){ .world = &node->world, .pod = &pod->metadata, .drained = destroy };
+        w->scope = (struct op_scope){ .owner = &w->ops, .data = w };
+        w->host = (struct member_host){ .ops = &worker_host_ops,
+                                        .data = w,
+                                        .world = &node->world,
+                                        .pod = pod,
+                                        .sandbox = &w->sandbox,
+                                        .owner = &w->ops,
+                                        .pulls = &node->pulls };
+        w->sandbox.userns = -1;
+        w->retry_at = w->wake = w->timer = w->deadline = NODE_NEVER;
+        w->start_time = worker_now(w);
 }
 
 struct worker *worker_new(struct worker_node *node, struct pod *pod) {
+        size_t n = pod->spec.init_containers.count + pod->spec.containers.count;
         struct worker *w = calloc(1, sizeof(*w));
 
         if (!w)
                 return NULL;
-        w->node = node;
-        w->pod = pod_ref(pod);
-        w->n_members = pod->spec.init_containers.count + pod->spec.containers.count;
-        w->members = calloc(w->n_members, sizeof(*w->members));
-        w->statuses = calloc(w->n_members, sizeof(*w->statuses));
-        w->retry_at = w->timer = WORKER_NEVER;
-        w->userns = -1;
-        w->start_time = worker_now(w);
-        w->deadline = WORKER_NEVER;
-        if (!w->members || !w->statuses) {
+        init(w, node, pod);
+        w->members = calloc(n + 1, sizeof(struct member *));
+        w->statuses = calloc(n + 1, sizeof(*w->statuses));
+        w->n_members = w->members ? n : 0;
+        if (!w->members || !w->statuses || make_members(w) < 0) {
                 worker_free(w);
                 return NULL;
         }
-        init_members(w);
-        w->limited = eviction_has_limits(pod) && !eviction_is_critical(pod);
         return w;
 }
 
@@ -61,60 +66,34 @@ static void set_deadline(struct worker *w) {
         const struct opt_int *seconds = &w->pod->spec.active_deadline;
 
         if (seconds->set)
-                w->deadline = later(w->start_time, seconds->value);
+                w->deadline = node_later(w->start_time, seconds->value);
 }
 
 void worker_start(struct worker *w) {
+        assert(w->state == WORKER_NEW);
         set_deadline(w);
         worker_event(w, WORKER_EVENT_START);
 }
 
-void worker_reject(struct worker *w, const char *reason, const char *message) {
-        worker_say(w, NULL, true, reason, "%s", message);
-        w->reason = reason;
-        if (asprintf(&w->message, "Pod was rejected: %s", message) < 0)
-                w->message = NULL;
-        w->terminal = w->rejected = true;
-        w->state = WORKER_RESTING;
-        worker_step(w);
+int worker_reject(struct worker *w, const char *reason, const char *message) {
+        char *text = NULL;
+
+        assert(w->state == WORKER_NEW);
+        if (asprintf(&text, "Pod was rejected: %s", message) < 0)
+                return -ENOMEM;
+        worker_say(w, true, reason, "%s", message);
+        worker_judge(w, WORKER_REJECTED, reason, text);
+        worker_event(w, WORKER_EVENT_REJECT);
+        return 0;
 }
 
-static struct member *find_member(struct worker *w, const char *name) {
+/* -- take up ----------------------------------------------------------------------------------------------- */
+
+static int take_up_container(struct worker *w, const struct worker_found_container *found) {
         for (size_t i = 0; i < w->n_members; i++)
-                if (strcmp(w->members[i].spec->name, name) == 0)
-                        return &w->members[i];
-        return NULL;
-}
-
-static void take_up_container(struct worker *w, const struct worker_found_container *found) {
-        struct member *m = find_member(w, found->name);
-        struct cri_container_info info;
-
-        if (!m || w->node->ops->container_get(w->node->data, found->id, &info) < 0)
-                return;
-        if (info.state == CRI__CONTAINER_STATE__CONTAINER_CREATED) {
-                member_remove_dead(m, found->id, found->restarts);
-                return;
-        }
-        if (m->id) {
-                free(m->previous_id);
-                m->previous_id = TAKE_PTR(m->id);
-                m->last = m->end;
-                m->end = (struct ending){ 0 };
-        }
-        m->id = strdup(found->id);
-        m->restarts = found->restarts;
-        free(m->image_id);
-        m->image_id = info.image_id ? strdup(info.image_id) : NULL;
-        m->started_at = info.started_at / 1000000;
-        w->initialized |= m->role == MEMBER_MAIN;
-        if (info.state == CRI__CONTAINER_STATE__CONTAINER_RUNNING) {
-                m->state = MEMBER_RUNNING;
-                probers_begin(m, m->started_at, true);
-        } else {
-                m->state = MEMBER_EXITED;
-                member_take_exit(m, &info);
-        }
+                if (strcmp(member_spec(w->members[i])->name, found->name) == 0)
+                        return member_take_up(w->members[i], found->id, found->restarts);
+        return 0;
 }
 
 /* Init containers without a record have done their part when others that come after them were made, as kubelet takes it
@@ -123,105 +102,127 @@ static void find_lost(struct worker *w) {
         bool later = w->initialized;
 
         for (size_t i = w->n_init; i-- > 0;) {
-                struct member *m = &w->members[i];
+                struct member *m = w->members[i];
 
-                if (m->role == MEMBER_INIT && !m->id && later)
-                        member_lost(m);
-                later |= m->id != NULL;
+                if (member_role(m) == MEMBER_INIT && !member_id(m) && later)
+                        member_presume_done(m);
+                later |= member_id(m) != NULL;
         }
 }
 
-void worker_take_up(struct worker *w, const struct worker_found *found) {
-        w->taken_up = true;
-        w->sandbox_attempt = found->sandbox_attempt + 1;
-        if (found->sandbox_id)
-                w->sandbox_id = strdup(found->sandbox_id);
+static int take_up_containers(struct worker *w, const struct worker_found *found) {
         for (size_t i = 0; i < found->n_containers; i++)
-                take_up_container(w, &found->containers[i]);
-        worker_read_hint(w);
+                if (take_up_container(w, &found->containers[i]) < 0)
+                        return -ENOMEM;
+        for (size_t i = w->n_init; i < w->n_members; i++)
+                w->initialized |= member_id(w->members[i]) != NULL;
+        return 0;
+}
+
+int worker_take_up(struct worker *w, const struct worker_found *found) {
+        bool over = false;
+
+        assert(w->state == WORKER_NEW);
+        if (found->sandbox_id) {
+                w->sandbox_attempt = found->sandbox_attempt + 1;
+                strncpy(w->sandbox.id, found->sandbox_id, sizeof(w->sandbox.id) - 1);
+        }
+        if (take_up_containers(w, found) < 0 || worker_read_hint(w, &over) < 0)
+                return -ENOMEM;
         find_lost(w);
         set_deadline(w);
-        if (!w->sandbox_id) {
-                w->sandbox_attempt = 0;
-                worker_event(w, w->terminal || w->over ? WORKER_EVENT_STOP : WORKER_EVENT_START);
-                return;
-        }
-        worker_look_at_sandbox(w);
-        w->state = w->terminal ? WORKER_STOPPING : WORKER_RUNNING;
-        if (w->state == WORKER_STOPPING)
-                worker_enter_stopping(w);
-        worker_step(w);
+        if (w->sandbox.id[0])
+                worker_event(w, WORKER_EVENT_TAKE_UP);
+        else
+                worker_event(w, w->verdict || over ? WORKER_EVENT_STOP : WORKER_EVENT_START);
+        return 0;
 }
 
+/* -- what is asked and heard ------------------------------------------------------------------------------- */
+
 void worker_delete(struct worker *w) {
-        if (w->deleting)
+        if (w->goal == WORKER_TO_GO)
                 return;
-        w->deleting = true;
+        w->goal = WORKER_TO_GO;
         worker_event(w, WORKER_EVENT_STOP);
 }
 
-void worker_heard(struct worker *w, const struct cri_event *event) {
-        struct cri_container_info info;
+bool worker_evict(struct worker *w, const char *message, int64_t grace_seconds, bool disruption) {
+        char *copy = w->goal == WORKER_TO_RUN ? strdup(message) : NULL;
 
+        if (!copy)
+                return false;
+        w->eviction_grace = grace_seconds;
+        worker_say(w, true, "Evicted", "%s", message);
+        worker_judge(w, disruption ? WORKER_DISRUPTED : WORKER_EVICTED, "Evicted", copy);
+        worker_keep_hint(w);
+        worker_event(w, WORKER_EVENT_STOP);
+        return true;
+}
+
+bool worker_discard(struct worker *w) {
+        if (w->state != WORKER_RESTING || !w->sandbox.id[0] || !worker_hint_is_kept(w))
+                return false;
+        worker_event(w, WORKER_EVENT_DISCARD);
+        return true;
+}
+
+void worker_heard(struct worker *w, const struct cri_event *event) {
         switch (event->type) {
         case CRI_EVENT_CONTAINER_STOPPED:
-                for (size_t i = 0; i < w->n_members; i++) {
-                        struct member *m = &w->members[i];
-
-                        if (!m->id || strcmp(m->id, event->container_id) != 0 || m->state == MEMBER_EXITED ||
-                            w->node->ops->container_get(w->node->data, m->id, &info) < 0 ||
-                            info.state != CRI__CONTAINER_STATE__CONTAINER_EXITED)
-                                continue;
-                        member_event(m, MEMBER_EVENT_EXITED);
-                }
+                for (size_t i = 0; i < w->n_members && !member_heard_exit(w->members[i], event->container_id); i++)
+                        ;
                 return;
         case CRI_EVENT_SANDBOX_NOTREADY:
         case CRI_EVENT_SANDBOX_DELETED:
-                if (!w->sandbox_id || strcmp(w->sandbox_id, event->sandbox_id) != 0)
+                if (strcmp(w->sandbox.id, event->sandbox_id) != 0)
                         return;
                 w->sandbox_ready = false;
                 worker_step(w);
                 return;
         case CRI_EVENT_OOM:
-                worker_say(w, NULL, true, "OOMKilling",
-                           "Memory limit reached in container %s: usage %lluKi, limit %lluKi", event->container_name,
-                           (unsigned long long)event->oom_usage / 1024, (unsigned long long)event->oom_limit / 1024);
+                worker_say(w, true, "OOMKilling", "Memory limit reached in container %s: usage %lluKi, limit %lluKi",
+                           event->container_name, (unsigned long long)event->oom_usage / 1024,
+                           (unsigned long long)event->oom_limit / 1024);
                 return;
         default:
                 return;
         }
 }
 
-void worker_free(struct worker *w) {
-        if (!w)
-                return;
-        if (!w->dead) {
-                w->dead = true;
-                if (w->timer != WORKER_NEVER)
-                        w->node->ops->set_timer(w->node->data, w, WORKER_NEVER);
-                for (size_t i = 0; w->members && i < w->n_members; i++) {
-                        probers_stop(&w->members[i]);
-                        hook_cancel(&w->members[i]);
-                }
-        }
-        sync_trace_leave(w);
-        if (w->ops)
-                return;
+/* -- end --------------------------------------------------------------------------------------------------- */
+
+static void destroy(struct op_owner *owner) {
+        struct worker *w = (struct worker *)((char *)owner - offsetof(struct worker, ops));
+
         worker_give_userns(w);
-        for (size_t i = 0; w->members && i < w->n_members; i++)
-                member_clear(&w->members[i]);
+        for (size_t i = 0; i < w->n_members; i++)
+                member_free(w->members[i]);
         if (w->has_status)
                 pod_status_done(&w->status);
-        worker_forget_ips(w);
+        pod_addresses_clear(&w->sandbox.addresses);
         dns_choice_free(w->dns);
         err_free(w->failure);
         free(w->message);
-        free(w->sandbox_id);
         free(w->members);
         free(w->statuses);
         pod_unref(w->pod);
         free(w);
 }
+
+void worker_free(struct worker *w) {
+        if (!w)
+                return;
+        assert(!w->ops.closed);
+        if (w->timer != NODE_NEVER)
+                w->node->ops->set_timer(w->node->data, w, NODE_NEVER);
+        for (size_t i = 0; i < w->n_members; i++)
+                if (w->members[i])
+                        member_leave(w->members[i]);
+        op_owner_close(&w->ops);
+}
+
+/* -- what it is in ----------------------------------------------------------------------------------------- */
 
 const struct pod *worker_pod(const struct worker *w) {
         return w->pod;
@@ -235,47 +236,16 @@ void *worker_owner(const struct worker *w) {
         return w->owner;
 }
 
-bool worker_deleting(const struct worker *w) {
-        return w->deleting;
+struct worker_mark *worker_mark(struct worker *w) {
+        return &w->mark;
 }
 
 bool worker_is_active(const struct worker *w) {
-        return !w->deleting && !w->terminal && w->state != WORKER_NEW && w->state < WORKER_STOPPING;
-}
-
-void worker_evict(struct worker *w, const char *message, int64_t grace_seconds, bool disruption) {
-        if (w->deleting || w->terminal)
-                return;
-        w->eviction_grace = grace_seconds;
-        w->disrupted = disruption;
-        worker_say(w, NULL, true, "Evicted", "%s", message);
-        worker_fail(w, "Evicted", message);
-}
-
-bool worker_has_limits(const struct worker *w) {
-        return w->limited;
-}
-
-bool worker_begin_watch(struct worker *w) {
-        bool before = w->watched;
-
-        w->watched = true;
-        return !before;
-}
-
-bool worker_discard(struct worker *w) {
-        if (w->state != WORKER_RESTING || !w->sandbox_id || w->hint_under_way)
-                return false;
-        worker_event(w, WORKER_EVENT_DISCARD);
-        return true;
+        return w->goal == WORKER_TO_RUN && w->state != WORKER_NEW && w->state < WORKER_STOPPING;
 }
 
 bool worker_is_discarding(const struct worker *w) {
         return w->state == WORKER_DISCARDING || w->state == WORKER_DROPPING;
-}
-
-bool worker_stopped(const struct worker *w) {
-        return w->state == WORKER_GONE || (w->deleting && w->state >= WORKER_REMOVING);
 }
 
 bool worker_holds(const struct worker *w) {
@@ -283,5 +253,19 @@ bool worker_holds(const struct worker *w) {
 }
 
 const char *worker_sandbox(const struct worker *w) {
-        return w->sandbox_id;
+        return w->sandbox.id[0] ? w->sandbox.id : NULL;
+}
+
+bool worker_each_running(const struct worker *w,
+                         bool (*each)(void *data, const char *name, const struct cri_container_info *info),
+                         void *data) {
+        for (size_t i = 0; i < w->n_members; i++) {
+                const struct member *m = w->members[i];
+                struct cri_container_info info;
+
+                if (member_id(m) && member_runs(m) && node_container_get(&w->node->world, member_id(m), &info) == 0 &&
+                    !each(data, member_spec(m)->name, &info))
+                        return false;
+        }
+        return true;
 }

@@ -1,211 +1,146 @@
 /* Which container is next: kubelet's computePodActions() and termination order (kuberuntime_manager.go,
- * kuberuntime_termination_order.go; KEP-753 for sidecars). */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
+ * kuberuntime_termination_order.go; KEP-753 for sidecars), and the restart of all (KEP-5532): a container's end for
+ * which a rule asks so ends all others, without grace, and all start again in the same sandbox. */
 #include "agent/pod/internal.h"
-#include "kube/restart.h"
-#include "lib/cleanup.h"
 
-static bool is_done(const struct member *m) {
-        return m->state == MEMBER_EXITED && m->end.set && m->end.exit_code == 0;
+/* -- starts ------------------------------------------------------------------------------------------------ */
+
+/* One at a time, as kubelet starts them. */
+static bool someone_starts(const struct worker *w) {
+        for (size_t i = 0; i < w->n_members; i++)
+                if (member_is_starting(w->members[i]))
+                        return true;
+        return false;
 }
 
-bool member_should_restart(const struct member *m) {
-        if (m->role == MEMBER_SIDECAR)
-                return true;
-        if (m->role == MEMBER_INIT && m->end.exit_code == 0)
-                return false;
-        return pod_should_restart(m->worker->pod, m->spec, m->end.exit_code);
-}
-
-/* kubelet shows the failure until its next look at the pod, then the back-off. */
-#define PULL_ERROR_SHOWN_MS 2000
-
-static void tell_pull_back_off(struct member *m, int64_t now, int64_t *wake) {
-        _cleanup_free_ char *message = NULL;
-
-        if (!m->waiting_reason || strcmp(m->waiting_reason, "ErrImagePull") != 0)
-                return;
-        if (now < m->pull_failed_at + PULL_ERROR_SHOWN_MS) {
-                *wake = earlier(*wake, m->pull_failed_at + PULL_ERROR_SHOWN_MS);
-                return;
-        }
-        message = TAKE_PTR(m->waiting_message);
-        member_set_waiting(m, "ImagePullBackOff", "Back-off pulling image \"%s\": ErrImagePull: %s", m->spec->image,
-                           message ? message : "");
-        worker_say(m->worker, m, false, "BackOff", "Back-off pulling image \"%s\"", m->spec->image);
-        worker_say(m->worker, m, true, "Failed", "Error: ImagePullBackOff");
-}
-
-/* Whether @m may be started now: not in a back-off of its image or of its crashes. */
-static bool may_start(struct member *m, int64_t *wake) {
-        int64_t now = worker_now(m->worker), left;
-        char text[BACKOFF_TEXT_MAX];
-
-        if (m->retry_at > now) {
-                *wake = earlier(*wake, m->retry_at);
-                return false;
-        }
-        if (m->pull_failed_at && (left = backoff_left(&m->pull, m->pull_failed_at, now)) > 0) {
-                *wake = earlier(*wake, now + left);
-                tell_pull_back_off(m, now, wake);
-                return false;
-        }
-        if (m->end.set && (left = backoff_left(&m->crash, m->end.finished_at, now)) > 0) {
-                const struct pod *pod = m->worker->pod;
-
-                *wake = earlier(*wake, now + left);
-                if (m->waiting_reason && strcmp(m->waiting_reason, "CrashLoopBackOff") == 0)
-                        return false;
-                member_set_waiting(m, "CrashLoopBackOff", "back-off %s restarting failed container=%s pod=%s_%s(%s)",
-                                   backoff_format(m->crash.delay_ms, text), m->spec->name, pod->metadata.name,
-                                   pod->metadata.namespace, pod->metadata.uid);
-                worker_say(m->worker, m, true, "BackOff", "Back-off restarting failed container %s in pod %s_%s(%s)",
-                           m->spec->name, pod->metadata.name, pod->metadata.namespace, pod->metadata.uid);
-                return false;
-        }
-        return true;
-}
-
-static bool can_begin(const struct member *m) {
-        return m->state == MEMBER_WAITING || (m->state == MEMBER_EXITED && member_should_restart(m));
-}
-
-/* Counts a restart and lets @m begin. */
-static struct member *begin(struct member *m) {
-        if (m->end.set && m->state == MEMBER_EXITED) {
-                backoff_next(&m->crash, m->end.finished_at, worker_now(m->worker));
-                worker_write_hint(m->worker);
-        }
-        return m;
+static bool has_done_its_part(const struct member *m) {
+        return member_role(m) == MEMBER_SIDECAR ? member_is_up(m) : member_is_done(m);
 }
 
 /* The init containers in their order; *ret_open when the others may start. */
-static struct member *next_init(struct worker *w, bool *ret_open, int64_t *wake) {
+static struct member *next_init(struct worker *w, bool *ret_open) {
         *ret_open = false;
         for (size_t i = 0; i < w->n_init; i++) {
-                struct member *m = &w->members[i];
+                struct member *m = w->members[i];
 
-                if (m->role == MEMBER_INIT && is_done(m))
-                        continue;
-                if (m->role == MEMBER_SIDECAR && m->state == MEMBER_RUNNING && m->started)
-                        continue;
-                if (can_begin(m) && may_start(m, wake))
-                        return begin(m);
-                return NULL;
+                if (!has_done_its_part(m))
+                        return member_may_begin(m, &w->wake) ? m : NULL;
         }
         *ret_open = true;
         return NULL;
 }
 
 /* Sidecars are restarted while the pod lives, in whatever state the others are. */
-static struct member *next_sidecar(struct worker *w, int64_t *wake) {
-        for (size_t i = 0; i < w->n_init; i++) {
-                struct member *m = &w->members[i];
-
-                if (m->role == MEMBER_SIDECAR && can_begin(m) && may_start(m, wake))
-                        return begin(m);
-        }
+static struct member *next_sidecar(struct worker *w) {
+        for (size_t i = 0; i < w->n_init; i++)
+                if (member_role(w->members[i]) == MEMBER_SIDECAR && member_may_begin(w->members[i], &w->wake))
+                        return w->members[i];
         return NULL;
 }
 
-struct member *worker_next_start(struct worker *w, int64_t *wake) {
+static struct member *next_start(struct worker *w) {
         struct member *next;
-        bool open;
+        bool open = true;
 
-        if (!w->initialized) {
-                next = next_init(w, &open, wake);
-                if (next || !open)
-                        return next;
-                w->initialized = true;
-        } else if ((next = next_sidecar(w, wake))) {
+        next = w->initialized ? next_sidecar(w) : next_init(w, &open);
+        if (next || !open)
                 return next;
-        }
-        for (size_t i = w->n_init; i < w->n_members; i++) {
-                struct member *m = &w->members[i];
-
-                if (can_begin(m) && may_start(m, wake))
-                        return begin(m);
-        }
+        w->initialized = true;
+        for (size_t i = w->n_init; i < w->n_members; i++)
+                if (member_may_begin(w->members[i], &w->wake))
+                        return w->members[i];
         return NULL;
+}
+
+void worker_start_next(struct worker *w) {
+        struct member *next = someone_starts(w) ? NULL : next_start(w);
+
+        if (next)
+                member_begin(next);
 }
 
 /* Over by itself: an init container failed for good, or every container ended and none starts again. */
 bool worker_is_finished(const struct worker *w) {
-        for (size_t i = 0; i < w->n_init; i++) {
-                const struct member *m = &w->members[i];
+        for (size_t i = 0; i < w->n_init && !w->initialized; i++) {
+                const struct member *m = w->members[i];
 
-                if (m->role == MEMBER_INIT && !w->initialized && m->state == MEMBER_EXITED && m->end.set &&
-                    m->end.exit_code != 0 && !member_should_restart(m))
+                if (member_role(m) == MEMBER_INIT && member_is_over(m) && !member_is_done(m))
                         return true;
         }
-        for (size_t i = w->n_init; i < w->n_members; i++) {
-                const struct member *m = &w->members[i];
-
-                if (m->state != MEMBER_EXITED || !m->end.set || member_should_restart(m))
+        for (size_t i = w->n_init; i < w->n_members; i++)
+                if (!member_is_over(w->members[i]))
                         return false;
-        }
         return w->n_members > w->n_init;
 }
 
-static bool others_run(const struct worker *w, size_t sidecar) {
-        for (size_t i = sidecar + 1; i < w->n_members; i++)
-                if ((w->members[i].role == MEMBER_SIDECAR || i >= w->n_init) && member_runs(&w->members[i]))
-                        return true;
-        return false;
-}
+/* -- ends -------------------------------------------------------------------------------------------------- */
 
-static void want_stop(struct member *m, int64_t deadline) {
-        if (m->stop_wanted)
-                return;
-        m->stop_wanted = true;
-        m->stop_deadline = deadline;
-        member_event(m, MEMBER_EVENT_STOP);
-}
-
-static bool is_ending(const struct worker *w) {
+bool worker_ends_members(const struct worker *w) {
         return w->state == WORKER_STOPPING || w->state == WORKER_RENEWING || w->state == WORKER_RESTARTING;
 }
 
-bool worker_others_need(const struct member *m) {
-        const struct worker *w = m->worker;
-
-        return is_ending(w) && m->role == MEMBER_SIDECAR && others_run(w, (size_t)(m - w->members)) &&
-               worker_now(w) < w->stop_deadline;
+/* While the pod ends: preStop hooks of all at once, then containers at once, and the sidecars from the last to the
+ * first, each when those after it have ended or the grace period is over. */
+void worker_tick_members(struct worker *w) {
+        for (size_t i = w->n_members; i-- > 0;) {
+                if (worker_ends_members(w))
+                        member_stop_by(w->members[i], w->stop_deadline);
+                worker_wake_at(w, member_tick(w->members[i]));
+        }
 }
 
-/* While the pod ends: preStop hooks of all at once, then containers at once, and the sidecars from the last to the
- * first, each when those after it have ended or the grace period is over. While it runs: only the retries of stops that
- * failed.
- */
-void worker_stop_members(struct worker *w, int64_t *wake) {
-        int64_t now = worker_now(w);
-
-        for (size_t i = w->n_members; i-- > 0;) {
-                struct member *m = &w->members[i];
-
-                if (m->state == MEMBER_STOPPING && m->retry_at) {
-                        if (now >= m->retry_at)
-                                member_stop(m);
-                        else
-                                *wake = earlier(*wake, m->retry_at);
-                }
-                if (is_ending(w))
-                        want_stop(m, w->stop_deadline);
-                if (m->state != MEMBER_TURN)
-                        continue;
-                if (worker_others_need(m))
-                        *wake = earlier(*wake, w->stop_deadline);
-                else
-                        member_event(m, MEMBER_EVENT_OK);
-        }
+void worker_probe_members(struct worker *w) {
+        for (size_t i = 0; i < w->n_members; i++)
+                worker_wake_at(w, member_probe(w->members[i]));
 }
 
 bool worker_members_stopped(const struct worker *w) {
         for (size_t i = 0; i < w->n_members; i++)
-                if (member_runs(&w->members[i]))
+                if (member_runs(w->members[i]))
                         return false;
+        return true;
+}
+
+/* -- the restart of all ------------------------------------------------------------------------------------ */
+
+/* Between two restarts: kubelet looks at its pods once a second, and has no back-off here either. */
+#define RESTART_ALL_MS 1000
+
+bool worker_wants_restart(const struct worker *w) {
+        for (size_t i = 0; i < w->n_members; i++)
+                if (member_asks_for_all(w->members[i]))
+                        return true;
+        return false;
+}
+
+bool worker_may_restart(struct worker *w) {
+        int64_t due = w->restarted_at + RESTART_ALL_MS;
+
+        if (!w->restarted_at || worker_now(w) >= due)
+                return true;
+        worker_wake_at(w, due);
+        return false;
+}
+
+/* The containers that asked for it are removed last: an agent that dies in between finds them, and goes on. True when
+ * nothing of these is left. */
+static bool clear(struct worker *w, bool those_that_asked) {
+        bool clear = true;
+
+        for (size_t i = 0; i < w->n_members; i++) {
+                struct member *m = w->members[i];
+
+                if (member_id(m) && member_asks_for_all(m) == those_that_asked && !member_is_removing(m))
+                        member_remove(m);
+                clear &= !member_is_removing(m);
+        }
+        return clear;
+}
+
+bool worker_clear_members(struct worker *w) {
+        if (!clear(w, false) || !clear(w, true))
+                return false;
+        for (size_t i = 0; i < w->n_members; i++) /* those that no container was made for, too */
+                member_remove(w->members[i]);
         return true;
 }

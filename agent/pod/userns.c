@@ -8,7 +8,7 @@ static bool is_taken(const struct worker_node *node, int block) {
 }
 
 bool worker_take_userns(struct worker *w, int wanted) {
-        if (w->pod->spec.host_users != TRI_FALSE || w->userns >= 0)
+        if (w->pod->spec.host_users != TRI_FALSE || w->sandbox.userns >= 0)
                 return true;
         if (wanted < 0 || wanted >= WORKER_USERNS_MAX || is_taken(w->node, wanted))
                 for (wanted = 0; wanted < WORKER_USERNS_MAX && is_taken(w->node, wanted); wanted++)
@@ -16,12 +16,12 @@ bool worker_take_userns(struct worker *w, int wanted) {
         if (wanted == WORKER_USERNS_MAX)
                 return false;
         w->node->userns[wanted / 64] |= UINT64_C(1) << (wanted % 64);
-        w->userns = wanted;
+        w->sandbox.userns = wanted;
         return true;
 }
 
 void worker_give_userns(struct worker *w) {
-        if (w->userns >= 0)
-                w->node->userns[w->userns / 64] &= ~(UINT64_C(1) << (w->userns % 64));
-        w->userns = -1;
+        if (w->sandbox.userns >= 0)
+                w->node->userns[w->sandbox.userns / 64] &= ~(UINT64_C(1) << (w->sandbox.userns % 64));
+        w->sandbox.userns = -1;
 }

@@ -1,10 +1,13 @@
 /* The worker of one pod: from its manifest to running containers, and back to nothing.
  *
- * Two tables run it, both on the loop: the pod's (agent/pod/worker.c: prepare, sandbox, running, stopping, gone) and
- * one for each container (agent/container/container.c: image, create, start, running, stop). Nothing in them waits:
- * what takes time is a CRI call or a job on the pool (agent/pod/op.h), whose end is an event. What is due later is
- * found by looking at the clock: a worker has one timer, set to the nearest of all that it waits for (back-off, probes,
- * deadlines).
+ * Two kinds of machine run it, both on the loop: the pod's own (agent/pod/worker.c has its table: prepare, sandbox,
+ * running, stopping, gone) and one for each container (agent/container/container.h). The pod asks its containers
+ * through that header, they ask and tell the pod through agent/container/host.h. Nothing in them waits: what takes time
+ * is a CRI call or a job on the pool (agent/op/op.h), whose end is an event. What is due later is found by looking at
+ * the clock: a worker has one timer, set to the nearest of all that it waits for (back-off, probes, deadlines).
+ *
+ * What fails, for want of memory too, is told and tried again after NODE_RETRY_MS, until it succeeds or is not wanted
+ * any more.
  *
  * Order and timing are kubelet's: pkg/kubelet/kuberuntime and pkg/kubelet/pod_workers.go.
  */
@@ -14,60 +17,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cri/cri.h"
+#include "agent/container/pulls.h"
+#include "agent/node/world.h"
 #include "cri/state/events.h"
 #include "kube/pod.h"
 #include "lib/err.h"
-#include "lib/pool.h"
-#include "probes/probe.h"
 
-struct cgroups;
-struct events;
 struct json_writer;
-struct op;
-struct options;
 struct worker;
 
-#define WORKER_NEVER INT64_MAX /* no time */
-#define WORKER_RETRY_MS                                                                                                \
-        (10 * 1000)             /* after a sandbox, volume or container could not be made: kubelet's backOffPeriod */
-#define WORKER_GRACE_MIN_S 1    /* of the end of a pod: its hooks have that long at least */
-#define WORKER_STOP_MIN_S 2     /* what is left of the grace period for a container at least, after hooks */
-#define WORKER_USERNS_MAX 1024  /* pods with a user namespace of their own */
-#define WORKER_USERNS_IDS 65536 /* ids of each, as kubelet gives them; the first block is the host's */
-#define WORKER_MESSAGE_MAX 4096 /* bytes of a termination message */
+#define WORKER_GRACE_MIN_S 1   /* of the end of a pod: its hooks have that long at least */
+#define WORKER_USERNS_MAX 1024 /* pods with a user namespace of their own */
 
-/* What a worker reaches of the world: real in agent/pod/pods.c, made up in tests. */
+/* What a worker tells of itself to whoever has it. */
 struct worker_ops {
-        void (*call)(void *data, enum cri_method method, const ProtobufCMessage *request,
-                     const struct trace_parent *parent, cri_done_fn done, void *done_data);
-        int (*sandbox_get)(void *data, const char *id, struct cri_sandbox_info *ret_info);
-        int (*container_get)(void *data, const char *id, struct cri_container_info *ret_info);
-        void (*submit)(void *data, struct pool_job *job);
-        int64_t (*now)(void *data);                                       /* milliseconds since 1970, never backwards */
-        void (*set_timer)(void *data, struct worker *worker, int64_t at); /* worker_tick() at @at; WORKER_NEVER: off */
-        int (*probe_start)(void *data, const struct probe_target *target, probe_done done, void *done_data,
-                           struct probe **ret_probe, struct err **err);
-        void (*probe_cancel)(void *data, struct probe *probe);
+        void (*set_timer)(void *data, struct worker *worker, int64_t at); /* worker_tick() at @at; NODE_NEVER: off */
         void (*changed)(void *data, struct worker *worker); /* what the worker waits for or tells is another */
         void (*gone)(void *data, struct worker *worker);    /* nothing of the pod is left: worker_free() it, later */
 };
 
 /* What all workers of a node share. */
 struct worker_node {
+        struct node_world world;
         const struct worker_ops *ops;
         void *data; /* of ops */
-        const struct options *options;
-        const struct cgroups *cgroups; /* NULL: pod cgroups are left to cri */
-        struct events *events;
-        struct tracer *tracer;                   /* NULL: no traces are made */
-        const char *host_ip;                     /* NULL: not known */
-        int64_t memory_bytes, cpu_milli;         /* the node's */
+        struct pull_queue pulls;
         int64_t burstable_milli;                 /* CPU requests of all burstable pods: their QoS cgroup's shares */
         uint64_t userns[WORKER_USERNS_MAX / 64]; /* blocks of ids taken by pods with a user namespace, a bit each */
-        unsigned pulls;                          /* under way on the node */
-        bool pulls_begin;                        /* those that waited for one to end */
-        struct op *pull_first, **pull_last;      /* those that wait for one of them to end */
 };
 
 /* What was found of a pod after a restart of the agent. */
@@ -89,24 +65,31 @@ struct worker *worker_new(struct worker_node *node, struct pod *pod);
 
 void worker_start(struct worker *worker);
 
-/* In place of worker_start(): the pod has failed before anything of it was made. @reason is a literal. */
-void worker_reject(struct worker *worker, const char *reason, const char *message);
+/* In place of worker_start(): the pod has failed before anything of it was made. @reason is a literal. -ENOMEM. */
+int worker_reject(struct worker *worker, const char *reason, const char *message);
 
-/* Goes on with what runs, in place of worker_start(). */
-void worker_take_up(struct worker *worker, const struct worker_found *found);
+/* Goes on with what runs, in place of worker_start(). -ENOMEM: it is to be freed, and taken up anew later. */
+int worker_take_up(struct worker *worker, const struct worker_found *found);
 
 /* Whether the pod can be evicted: it has not ended and is not ending. */
 bool worker_is_active(const struct worker *worker);
 
-/* Whether it has limits that its disk usage is held against, and may be evicted for them. */
-bool worker_has_limits(const struct worker *worker);
-
-/* True once: whoever watches what pods use has not heard of it before. */
-bool worker_begin_watch(struct worker *worker);
+/* What the eviction manager notes of a pod; the worker only keeps it. Zeroed at first. */
+struct worker_mark {
+        bool watched;        /* it has heard of the pod */
+        enum tri held;       /* to limits of its own; TRI_UNSET: not looked at yet */
+        uint64_t scanned_ns; /* the pod's CPU time when its files were counted last */
+};
+struct worker_mark *worker_mark(struct worker *worker);
 
 /* Ends the pod as evicted, with @grace_seconds: it has failed for good, and its containers and logs go, as they may be
- * what the node is short of. @disruption: the node's shortage is the cause, not a limit of the pod's own. */
-void worker_evict(struct worker *worker, const char *message, int64_t grace_seconds, bool disruption);
+ * what the node is short of. @disruption: the node's shortage is the cause, not a limit of the pod's own. False: it
+ * ends already, or there is no memory. */
+bool worker_evict(struct worker *worker, const char *message, int64_t grace_seconds, bool disruption);
+
+/* Calls @each for each container that runs, with what cri says of it; stops, and returns false, when that does. */
+bool worker_each_running(const struct worker *worker,
+                         bool (*each)(void *data, const char *name, const struct cri_container_info *info), void *data);
 
 /* Removes what is left of an ended pod's containers, if anything is; its status stays. Whether it began to. */
 bool worker_discard(struct worker *worker);
@@ -127,11 +110,8 @@ void worker_free(struct worker *worker);
 const struct pod *worker_pod(const struct worker *worker);
 void worker_set_owner(struct worker *worker, void *owner); /* the caller's own pointer */
 void *worker_owner(const struct worker *worker);
-bool worker_deleting(const struct worker *worker);
-/* It holds nothing that runs any more: a pod that replaces it may start. */
-bool worker_stopped(const struct worker *worker);
 const char *worker_sandbox(const struct worker *worker); /* its id; NULL: none */
 bool worker_holds(const struct worker *worker); /* what the pod asks of the node: until its containers have ended */
 
-/* Writes the pod with its status as the API's JSON. */
+/* Writes the pod with its status as the API's JSON. -ENOMEM. */
 int worker_write(struct worker *worker, struct json_writer *writer);

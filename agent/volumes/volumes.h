@@ -3,7 +3,7 @@
  */
 #pragma once
 
-#include "agent/pod/files.h"
+#include "agent/volumes/files.h"
 
 /* Makes each volume, or refuses one with `MountVolume.SetUp failed for volume "x" : why`. Safe to repeat. */
 int volumes_make(const struct pod_files *files, struct err **err);

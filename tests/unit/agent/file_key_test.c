@@ -1,4 +1,4 @@
-#include "agent/container/file_key.h"
+#include "agent/volumes/file_key.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "agent/pod/files.h"
+#include "agent/volumes/files.h"
 #include "agent/volumes/volumes.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"

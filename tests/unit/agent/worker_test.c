@@ -361,7 +361,7 @@ static void test_sandbox_failure_is_tried_again(void **state) {
         begin(w, POD("\"containers\":[" C("a", "") "]"));
         world_expect(w, "run fails");
         world_expect_status(w, "\"phase\":\"Pending\"");
-        world_pass(w, WORKER_RETRY_MS);
+        world_pass(w, NODE_RETRY_MS);
         world_expect(w, "run s0; start a#0");
 }
 
@@ -451,7 +451,7 @@ static void test_take_up(void **state) {
         world_expect(w, "run s0; start a#0; start b#0; start b#1");
         worker_free(w->worker);
         world_pod(w, json);
-        worker_take_up(w->worker, &found);
+        assert_int_equal(worker_take_up(w->worker, &found), 0);
         world_run(w);
         world_expect(w, "");
         world_expect_status(w, "\"restartCount\":1");
@@ -474,7 +474,7 @@ static void test_take_up_of_a_finished_pod(void **state) {
         world_expect(w, "run s0; start a#0; stop sandbox");
         worker_free(w->worker);
         world_pod(w, json);
-        worker_take_up(w->worker, &found);
+        assert_int_equal(worker_take_up(w->worker, &found), 0);
         world_run(w);
         world_expect(w, "stop sandbox");
         world_expect_status(w, "\"phase\":\"Succeeded\"");
@@ -552,7 +552,7 @@ static void test_take_up_of_a_restart(void **state) {
         world_expect(w, "stop car 2");
         worker_free(w->worker);
         world_pod(w, restart_all);
-        worker_take_up(w->worker, &found);
+        assert_int_equal(worker_take_up(w->worker, &found), 0);
         world_run(w);
         world_expect(w, "rm a#0; start i#1");
         world_exit_quietly(w, "car", 137); /* what the first agent waited for */
@@ -617,7 +617,7 @@ static void test_take_up_without_records(void **state) {
                 worker_free(w->worker);
                 pod_tree_remove(w->root, NULL); /* its hint, too */
                 world_pod(w, json);
-                worker_take_up(w->worker, &found);
+                assert_int_equal(worker_take_up(w->worker, &found), 0);
                 world_run(w);
                 world_expect(w, cases[i].then);
                 world_expect_status(w, cases[i].status);
@@ -647,7 +647,7 @@ static void test_eviction(void **state) {
 
         worker_free(w->worker);
         world_pod(w, json);
-        worker_take_up(w->worker, &nothing);
+        assert_int_equal(worker_take_up(w->worker, &nothing), 0);
         world_run(w);
         world_expect(w, "");
         world_expect_status(w, "\"message\":\"The node was low on resource: x. \"");
@@ -677,7 +677,7 @@ static void test_discarding_a_finished_pod(void **state) {
 
         worker_free(w->worker);
         world_pod(w, json);
-        worker_take_up(w->worker, &nothing);
+        assert_int_equal(worker_take_up(w->worker, &nothing), 0);
         world_run(w);
         world_expect(w, "");
         world_expect_status(w, "\"phase\":\"Succeeded\"");

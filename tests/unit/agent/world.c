@@ -319,7 +319,7 @@ void world_pass(struct world *w, int64_t ms) {
         world_run(w);
         while (w->timer <= end && !w->gone) {
                 w->now = w->timer > w->now ? w->timer : w->now;
-                w->timer = WORKER_NEVER;
+                w->timer = NODE_NEVER;
                 worker_tick(w->worker);
                 world_run(w);
         }
@@ -413,25 +413,28 @@ struct world *world_new(void) {
                                        .node_name = (char *)"node",
                                        .cgroup_root = (char *)"/test",
                                        .resolv_conf = (char *)"",
-                                       .crash_back_off_max = 300,
-                                       .max_parallel_pulls = 4 };
+                                       .crash_back_off_max = 300 };
         w->now = 1000000000;
-        w->timer = WORKER_NEVER;
-        w->ops = (struct worker_ops){ op_call,      op_sandbox_get, op_container_get, op_submit,  op_now,
-                                      op_set_timer, op_probe_start, op_probe_cancel,  op_changed, op_gone };
-        w->node = (struct worker_node){ .ops = &w->ops,
+        w->timer = NODE_NEVER;
+        w->world_ops = (struct node_world_ops){ op_call, op_sandbox_get, op_container_get, op_submit,
+                                                op_now,  op_probe_start, op_probe_cancel };
+        w->ops = (struct worker_ops){ op_set_timer, op_changed, op_gone };
+        w->node = (struct worker_node){ .world = { .ops = &w->world_ops,
+                                                   .data = w,
+                                                   .options = &w->options,
+                                                   .events = events_new("node"),
+                                                   .host_ip = "192.168.0.1",
+                                                   .memory_bytes = 1LL << 32,
+                                                   .cpu_milli = 2000 },
+                                        .ops = &w->ops,
                                         .data = w,
-                                        .options = &w->options,
-                                        .events = events_new("node"),
-                                        .host_ip = "192.168.0.1",
-                                        .memory_bytes = 1LL << 32,
-                                        .cpu_milli = 2000 };
+                                        .pulls.most = 4 };
         return w;
 }
 
 void world_free(struct world *w) {
         worker_free(w->worker);
-        events_free(w->node.events);
+        events_free(w->node.world.events);
         pod_tree_remove(w->dir, NULL);
         free(w);
 }

@@ -33,6 +33,7 @@ struct world_call {
 struct world {
         char dir[64], root[80], logs[80];
         struct options options;
+        struct node_world_ops world_ops;
         struct worker_ops ops;
         struct worker_node node;
         struct worker *worker;

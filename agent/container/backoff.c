@@ -1,4 +1,4 @@
-#include "agent/pod/backoff.h"
+#include "agent/container/backoff.h"
 
 #include <stdio.h>
 

@@ -1,4 +1,4 @@
-#include "agent/pod/log_links.h"
+#include "agent/container/log_links.h"
 
 #include <dirent.h>
 #include <errno.h>

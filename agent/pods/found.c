@@ -1,4 +1,4 @@
-#include "agent/pod/found.h"
+#include "agent/pods/found.h"
 
 #include <dirent.h>
 #include <errno.h>

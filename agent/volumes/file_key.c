@@ -1,4 +1,4 @@
-#include "agent/container/file_key.h"
+#include "agent/volumes/file_key.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "agent/pod/files.h"
+#include "agent/volumes/files.h"
 #include "agent/volumes/volumes.h"
 #include "kube/env_file.h"
 #include "lib/arena.h"

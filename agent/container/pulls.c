@@ -1,0 +1,42 @@
+#include "agent/container/pulls.h"
+
+#include <assert.h>
+
+#include "agent/op/op.h"
+
+static bool has_room(const struct pull_queue *queue) {
+        return queue->most == 0 || queue->under_way < queue->most;
+}
+
+/* Those that wait begin. One that ends at once leaves its place to the next, which begins here and not within it: all
+ * of a node's pods may wait. */
+static void ended(struct op *op) {
+        struct pull_queue *queue = op->input;
+        struct op *next;
+
+        assert(queue->under_way > 0);
+        queue->under_way--;
+        if (queue->beginning)
+                return;
+        queue->beginning = true;
+        while (has_room(queue) && (next = queue->first)) {
+                if (!(queue->first = next->waiting))
+                        queue->last = NULL;
+                pull_queue_add(queue, next, next->pointer);
+        }
+        queue->beginning = false;
+}
+
+void pull_queue_add(struct pull_queue *queue, struct op *op, const Cri__PullImageRequest *request) {
+        op->input = queue;
+        op->pointer = (void *)request;
+        if (!has_room(queue)) {
+                op->waiting = NULL;
+                *(queue->last ? queue->last : &queue->first) = op;
+                queue->last = &op->waiting;
+                return;
+        }
+        queue->under_way++;
+        op->dispose = ended;
+        op_call(op, CRI_PULL_IMAGE, request);
+}

@@ -1,0 +1,21 @@
+/* The image pulls of a node: at most so many at once, the others wait for their turn. One queue, shared by all
+ * containers of all pods. */
+#pragma once
+
+#include <stdbool.h>
+
+#include "cri/cri.h"
+
+struct op;
+
+/* Zeroed memory with @most is an empty queue. */
+struct pull_queue {
+        unsigned most; /* 0: no limit */
+        unsigned under_way;
+        bool beginning;           /* those that waited for one to end */
+        struct op *first, **last; /* those that wait */
+};
+
+/* Calls PullImage with @request, which lies in op->arena, now or when it is its turn. The operation's end makes room
+ * for the next, heard or not. */
+void pull_queue_add(struct pull_queue *queue, struct op *op, const Cri__PullImageRequest *request);

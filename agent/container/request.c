@@ -1,0 +1,146 @@
+/* A container as CRI's message: what kubelet's generateContainerConfig() makes of it. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/config/options.h"
+#include "agent/container/request_internal.h"
+#include "kube/env.h"
+#include "kube/resources.h"
+#include "lib/cleanup.h"
+
+static bool set_hugepages(struct arena *arena, const struct member *m, Cri__LinuxContainerResources *r) {
+        r->hugepage_limits = arena_alloc_array(arena, m->spec->resources.limits.count + 1, sizeof(*r->hugepage_limits));
+        if (!r->hugepage_limits)
+                return false;
+        list_for_each (limit, &m->spec->resources.limits) {
+                Cri__HugepageLimit *page;
+
+                if (strncmp(limit->name, "hugepages-", 10) != 0)
+                        continue;
+                if (!(page = REQUEST_NEW(arena, Cri__HugepageLimit, cri__hugepage_limit__init)))
+                        return false;
+                /* "hugepages-2Mi" is "2MB" for the kernel. */
+                page->page_size = arena_printf(arena, "%.*sB", (int)strlen(limit->name + 10) - 1, limit->name + 10);
+                if (!page->page_size)
+                        return false;
+                page->limit = (uint64_t)quantity_units(limit->amount);
+                r->hugepage_limits[r->n_hugepage_limits++] = page;
+        }
+        return true;
+}
+
+Cri__LinuxContainerResources *member_request_resources(struct arena *arena, const struct member *m) {
+        Cri__LinuxContainerResources *r =
+                REQUEST_NEW(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
+        const struct pod *pod = m->host->pod;
+        struct quantity amount;
+        int64_t milli = 0;
+
+        if (!r)
+                return NULL;
+        r->cpu_period = POD_CPU_PERIOD_DEFAULT;
+        if (pod_container_bound(pod, m->spec, "cpu", &amount)) {
+                milli = quantity_milli(amount);
+                r->cpu_quota = pod_cpu_quota(milli, POD_CPU_PERIOD_DEFAULT);
+        }
+        if (pod_container_request(m->spec, "cpu", &amount))
+                milli = quantity_milli(amount);
+        r->cpu_shares = (int64_t)pod_cpu_shares(milli);
+        if (pod_container_bound(pod, m->spec, "memory", &amount)) {
+                r->memory_limit_in_bytes = quantity_units(amount);
+                r->memory_swap_limit_in_bytes = r->memory_limit_in_bytes; /* of both together: no swap */
+        }
+        r->oom_score_adj = pod_oom_score_adj(pod, m->spec, m->host->world->memory_bytes);
+        return set_hugepages(arena, m, r) ? r : NULL;
+}
+
+static int set_environment(struct arena *arena, const struct member *m, Cri__ContainerConfig *config,
+                           struct err **err) {
+        const struct pod_files *files =
+                pod_files_new(arena, m->host->world, m->host->pod, &m->host->sandbox->addresses);
+        string_list command = { 0 }, args = { 0 };
+        string_map environment = { 0 };
+        int r;
+
+        if (!files)
+                return err_set(err, ENOMEM, "out of memory");
+        if ((r = pod_environment(arena, m->host->pod, m->spec, &files->facts, &environment, err)) < 0)
+                return r;
+        if ((r = env_expand_list(arena, &m->spec->command, &environment, &command)) < 0 ||
+            (r = env_expand_list(arena, &m->spec->args, &environment, &args)) < 0)
+                return err_set(err, -r,
+                               "command and arguments with their variables: out of memory, or longer than %zu bytes",
+                               ENV_VALUE_MAX);
+        config->command = (char **)command.items;
+        config->n_command = command.count;
+        config->args = (char **)args.items;
+        config->n_args = args.count;
+        if (!(config->envs = arena_alloc_array(arena, environment.count + 1, sizeof(*config->envs))))
+                return err_set(err, ENOMEM, "out of memory");
+        list_for_each (variable, &environment) {
+                Cri__KeyValue *pair = REQUEST_NEW(arena, Cri__KeyValue, cri__key_value__init);
+
+                if (!pair)
+                        return err_set(err, ENOMEM, "out of memory");
+                pair->key = (char *)variable->key;
+                pair->value.data = (uint8_t *)variable->value;
+                pair->value.len = strlen(variable->value);
+                config->envs[config->n_envs++] = pair;
+        }
+        return 0;
+}
+
+static Cri__Signal stop_signal(const struct pod_container *c) {
+        const ProtobufCEnumValue *value = c->lifecycle && c->lifecycle->stop_signal ?
+                                                  protobuf_c_enum_descriptor_get_value_by_name(
+                                                          &cri__signal__descriptor, c->lifecycle->stop_signal) :
+                                                  NULL;
+
+        return value ? (Cri__Signal)value->value : CRI__SIGNAL__RUNTIME_DEFAULT;
+}
+
+static bool set_identity(struct arena *arena, const struct member *m, Cri__ContainerConfig *config) {
+        Cri__ContainerMetadata *metadata = REQUEST_NEW(arena, Cri__ContainerMetadata, cri__container_metadata__init);
+        Cri__ImageSpec *image = REQUEST_NEW(arena, Cri__ImageSpec, cri__image_spec__init);
+
+        if (!metadata || !image)
+                return false;
+        metadata->name = (char *)m->spec->name;
+        metadata->attempt = member_next_attempt(m);
+        image->image = arena_strdup(arena, m->image_id ?: m->spec->image);
+        image->user_specified_image = (char *)m->spec->image;
+        config->metadata = metadata;
+        config->image = image;
+        config->log_path = arena_printf(arena, "%s/%u.log", m->spec->name, metadata->attempt);
+        return image->image && config->log_path;
+}
+
+static bool set_linux(struct arena *arena, const struct member *m, Cri__ContainerConfig *config) {
+        config->linux = REQUEST_NEW(arena, Cri__LinuxContainerConfig, cri__linux_container_config__init);
+        return config->linux && (config->linux->resources = member_request_resources(arena, m)) &&
+               (config->linux->security_context = member_request_security(arena, m));
+}
+
+Cri__ContainerConfig *member_request(struct arena *arena, const struct member *m, struct err **err) {
+        Cri__ContainerConfig *config = REQUEST_NEW(arena, Cri__ContainerConfig, cri__container_config__init);
+
+        if (!config || !set_identity(arena, m, config) || !set_linux(arena, m, config) ||
+            !member_request_labels(arena, m, config)) {
+                err_set(err, ENOMEM, "out of memory");
+                return NULL;
+        }
+        config->working_dir = (char *)(m->spec->working_dir ?: "");
+        config->stdin = m->spec->stdin_open;
+        config->stdin_once = m->spec->stdin_once;
+        config->tty = m->spec->tty;
+        config->stop_signal = stop_signal(m->spec);
+        if (set_environment(arena, m, config, err) < 0)
+                return NULL;
+        if (!member_request_mounts(arena, m, config)) {
+                err_set(err, ENOMEM, "out of memory");
+                return NULL;
+        }
+        return config;
+}

@@ -1,0 +1,13 @@
+/* Between the files that make a container's configuration. */
+#pragma once
+
+#include "agent/container/internal.h"
+#include "agent/container/request.h"
+
+/* NULL without memory. */
+Cri__LinuxContainerSecurityContext *member_request_security(struct arena *arena, const struct member *m);
+Cri__LinuxContainerResources *member_request_resources(struct arena *arena, const struct member *m);
+
+/* Fill in what they name; false without memory. */
+bool member_request_labels(struct arena *arena, const struct member *m, Cri__ContainerConfig *config);
+bool member_request_mounts(struct arena *arena, const struct member *m, Cri__ContainerConfig *config);

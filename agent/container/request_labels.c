@@ -1,0 +1,96 @@
+/* What a container is known by: labels and annotations, as kubelet sets them (kuberuntime/labels.go). */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/container/request_internal.h"
+#include "lib/cleanup.h"
+#include "lib/json_writer.h"
+
+static const char *ports_json(struct arena *arena, const struct pod_container *c) {
+        static const char *const protocols[] = { "TCP", "TCP", "UDP", "SCTP" };
+        struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_free_ char *text = NULL;
+
+        json_begin_list(&w);
+        list_for_each (port, &c->ports) {
+                json_begin_map(&w);
+                json_add_string_if(&w, "name", port->name);
+                if (port->host_port)
+                        json_add_int(&w, "hostPort", port->host_port);
+                json_add_int(&w, "containerPort", port->container_port);
+                json_add_string(&w, "protocol", protocols[port->protocol]);
+                json_add_string_if(&w, "hostIP", port->host_ip);
+                json_end_map(&w);
+        }
+        json_end_list(&w);
+        return json_writer_finish(&w, &text, NULL) < 0 ? NULL : arena_strdup(arena, text);
+}
+
+static const char *handler_json(struct arena *arena, const struct pod_handler *handler) {
+        struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_free_ char *text = NULL;
+
+        pod_handler_write(handler, &w);
+        return json_writer_finish(&w, &text, NULL) < 0 ? NULL : arena_strdup(arena, text);
+}
+
+static uint32_t fnv1a(uint32_t hash, const char *text) {
+        for (const char *p = text; *p; p++)
+                hash = (hash ^ (unsigned char)*p) * 16777619u;
+        return hash;
+}
+
+/* As kubelet's HashContainer(): FNV-1a of how Go prints the bytes of the JSON of image and name. */
+static const char *hash_text(struct arena *arena, const struct member *m) {
+        const char *json = arena_printf(arena, "{\"image\":\"%s\",\"name\":\"%s\"}", m->spec->image, m->spec->name);
+        uint32_t hash = fnv1a(2166136261u, "([]uint8)[");
+        char number[8];
+
+        if (!json)
+                return NULL;
+        for (const char *p = json; *p; p++) {
+                snprintf(number, sizeof(number), p == json ? "%u" : " %u", (unsigned char)*p);
+                hash = fnv1a(hash, number);
+        }
+        return arena_printf(arena, "%x", fnv1a(hash, "]"));
+}
+
+/* What only some containers have. */
+static void add_own(struct request_pairs *notes, const struct member *m) {
+        const struct opt_int *grace = &m->host->pod->spec.termination_grace_period;
+
+        if (m->spec->termination_message_path)
+                request_pairs_add(notes, "io.kubernetes.container.terminationMessagePath",
+                                  m->spec->termination_message_path);
+        if (grace->set)
+                request_pairs_add(notes, "io.kubernetes.pod.terminationGracePeriod",
+                                  arena_printf(notes->arena, "%lld", (long long)grace->value));
+        if (m->spec->lifecycle && m->spec->lifecycle->pre_stop)
+                request_pairs_add(notes, "io.kubernetes.container.preStopHandler",
+                                  handler_json(notes->arena, m->spec->lifecycle->pre_stop));
+        if (m->spec->ports.count)
+                request_pairs_add(notes, "io.kubernetes.container.ports", ports_json(notes->arena, m->spec));
+}
+
+bool member_request_labels(struct arena *arena, const struct member *m, Cri__ContainerConfig *config) {
+        struct request_pairs labels =
+                request_pairs_new(arena, &cri__container_config__labels_entry__descriptor, REQUEST_POD_LABELS + 1);
+        struct request_pairs notes = request_pairs_new(arena, &cri__container_config__annotations_entry__descriptor, 8);
+
+        request_pairs_add(&labels, "io.kubernetes.container.name", m->spec->name);
+        request_pairs_add_pod(&labels, m->host->pod);
+        request_pairs_add(&notes, "io.kubernetes.container.hash", hash_text(arena, m));
+        request_pairs_add(&notes, "io.kubernetes.container.restartCount",
+                          arena_printf(arena, "%u", member_next_attempt(m)));
+        request_pairs_add(&notes, "io.kubernetes.container.terminationMessagePolicy",
+                          m->spec->termination_message_policy == MESSAGE_FALLBACK_TO_LOGS ? "FallbackToLogsOnError" :
+                                                                                            "File");
+        add_own(&notes, m);
+        config->labels = labels.items;
+        config->n_labels = labels.n;
+        config->annotations = notes.items;
+        config->n_annotations = notes.n;
+        return !labels.failed && !notes.failed;
+}

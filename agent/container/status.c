@@ -1,0 +1,89 @@
+/* A container's status from what it is in (kubelet_pods.go, convertToAPIContainerStatuses()). */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "agent/container/internal.h"
+#include "lib/cleanup.h"
+
+/* As the API names containers; the bare id without @arena, for statuses that are only compared. NULL without memory. */
+static const char *container_id(struct arena *arena, const char *id) {
+        return arena ? arena_printf(arena, CRI_RUNTIME_NAME "://%s", id) : id;
+}
+
+static int terminated(struct arena *arena, const struct ending *e, struct pod_container_state *ret) {
+        *ret = (struct pod_container_state){
+                .kind = STATE_TERMINATED,
+                .reason = e->reason,
+                .message = e->message,
+                .exit_code = e->exit_code,
+                .started_at = e->started_at,
+                .finished_at = e->finished_at,
+                .container_id = e->id[0] ? container_id(arena, e->id) : NULL,
+        };
+        return e->id[0] && !ret->container_id ? -ENOMEM : 0;
+}
+
+/* What only cri knows: borrowed from its record, for as long as the container is. */
+static void fill_from_runtime(const struct member *m, struct pod_container_status *s) {
+        struct cri_container_info info;
+
+        s->image_id = m->image_id;
+        if (node_container_get(m->host->world, m->id, &info) < 0)
+                return;
+        s->image_id = info.image_ref ?: m->image_id;
+        s->has_user = true;
+        s->stop_signal = info.stop_signal;
+        s->uid = info.uid;
+        s->gid = info.gid;
+        s->supplemental_groups = info.groups;
+        s->n_supplemental_groups = (uint32_t)info.n_groups;
+}
+
+static struct pod_container_state waiting(const struct member *m) {
+        const char *first = m->host->pod->spec.init_containers.count > 0 ? "PodInitializing" : "ContainerCreating";
+
+        return (struct pod_container_state){
+                .kind = STATE_WAITING,
+                .reason = m->waiting_reason ?: first,
+                .message = m->waiting_reason ? m->waiting_message : NULL,
+        };
+}
+
+static int set_states(const struct member *m, struct arena *arena, bool over, struct pod_container_status *s) {
+        const struct ending *last = &m->last;
+        int r;
+
+        if (member_has_process(m)) {
+                s->state = (struct pod_container_state){ .kind = STATE_RUNNING, .started_at = m->started_at };
+        } else if (m->end.set && (!m->waiting_reason || over)) {
+                if ((r = terminated(arena, &m->end, &s->state)) < 0)
+                        return r;
+        } else {
+                s->state = waiting(m);
+                last = m->end.set ? &m->end : last;
+        }
+        s->has_last = last->set;
+        return last->set ? terminated(arena, last, &s->last_state) : 0;
+}
+
+int member_status(const struct member *m, struct arena *arena, bool over, struct pod_container_status *ret_status) {
+        bool running = member_has_process(m), next_meant = m->state != MEMBER_PRESUMED_DONE || m->restarts == 0;
+        struct pod_container_status s = {
+                .container = m->spec,
+                .exists = m->id[0],
+                .restart_count = next_meant ? m->restarts : m->restarts - 1,
+                .container_id = m->id[0] ? container_id(arena, m->id) : NULL,
+                .ready = m->role == MEMBER_INIT ? member_is_done(m) : running && m->started && m->ready,
+                .started = running && m->started ? TRI_TRUE : TRI_FALSE,
+        };
+        int r;
+
+        if (m->id[0] && !s.container_id)
+                return -ENOMEM;
+        if (arena && m->id[0])
+                fill_from_runtime(m, &s);
+        if ((r = set_states(m, arena, over, &s)) < 0)
+                return r;
+        *ret_status = s;
+        return 0;
+}

@@ -1,0 +1,82 @@
+/* What the files of this room share. Nobody else includes it. */
+#pragma once
+
+#include "agent/directory/desired.h"
+#include "agent/directory/manifest_files.h"
+#include "agent/node/facts.h"
+#include "agent/pod/worker.h"
+#include "agent/pods/found.h"
+#include "agent/pods/pods.h"
+#include "cri/node.h"
+
+struct cri_event;
+struct endpoint;
+struct eviction;
+struct source;
+
+/* How long a second file for a pod may be there without a word, and a file away before its pod is another's. */
+#define PODS_SETTLE_MS 300
+
+/* A pod that has a worker. */
+struct pods_slot {
+        struct pods *pods;
+        struct pods_slot *next;
+        struct worker *worker;
+        uv_timer_t timer;
+        bool gone;
+};
+
+struct pods {
+        uv_loop_t *loop;
+        struct pool *pool;
+        struct cri *cri;
+        const struct options *options;
+        struct cgroups *cgroups;
+        struct worker_node node;
+        struct node_facts facts;
+        int64_t clock_base; /* wall minus monotonic time at the start, ms */
+        struct cri_subscription *subscription;
+        struct eviction *eviction;
+        struct source *source;
+        struct endpoint *endpoint;
+        struct desired_pods desired;
+        struct broken_files broken;
+        struct cri_node told; /* to the command */
+        uv_timer_t *settle;   /* until duplicates are told */
+        uv_timer_t *retry;    /* until what there was no memory for is tried again */
+        struct pods_slot *slots;
+        struct found_pods found;
+        bool synced, leaving;
+};
+
+/* slots.c: the pods that have a worker */
+struct pods_slot *pods_slot_new(struct pods *pods, struct pod *pod); /* NULL without memory, which it tells */
+void pods_slot_drop(struct pods_slot *slot);
+struct pods_slot *pods_slot_by_uid(struct pods *pods, const char *uid);
+struct pods_slot *pods_slot_by_name(struct pods *pods, const struct pod *pod);
+size_t pods_count(const struct pods *pods);
+void pods_count_burstable(struct pods *pods);
+void pods_each_worker(void *data, bool (*each)(void *each_data, struct worker *worker), void *each_data);
+
+/* world.c: what workers reach */
+void pods_set_world(struct pods *pods, struct events *events);
+int64_t pods_now(void *data);
+void pods_heard(void *data, const struct cri_event *event);
+
+/* want.c: brings the workers to what is wanted; may be called again at any time. */
+void pods_reconcile(struct pods *pods);
+void pods_settle_later(struct pods *pods); /* files that change are looked at again in PODS_SETTLE_MS */
+void pods_retry_later(struct pods *pods);
+
+/* leftovers.c: what was found from before and nobody wants */
+void pods_end_orphans(struct pods *pods);
+
+/* want.c: goes on with what was found of a pod. */
+void pods_take_up(struct pods *pods, struct found_pod *found, struct pod *pod, bool wanted);
+
+/* watch.c: the directory */
+int pods_watch(struct pods *pods, struct err **err);
+
+/* tell.c: what others may know */
+int pods_serve(struct pods *pods, struct err **err); /* the endpoint */
+void pods_tell(void *data, void (*part)(void *data, enum cri_node_part kind, const char *json), void *part_data);

@@ -1,0 +1,146 @@
+#include "agent/pods/pods.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "agent/config/options.h"
+#include "agent/container/log_links.h"
+#include "agent/directory/source.h"
+#include "agent/eviction/eviction.h"
+#include "agent/node/endpoint.h"
+#include "agent/node/events.h"
+#include "agent/pod/files.h"
+#include "agent/pods/internal.h"
+#include "cgroups/cgroup.h"
+#include "cri/state/events.h"
+#include "lib/cleanup.h"
+#include "lib/handle.h"
+#include "lib/log.h"
+
+static int make_eviction(struct pods *pods, struct err **err) {
+        const struct eviction_world world = {
+                .loop = pods->loop,
+                .pool = pods->pool,
+                .cri = pods->cri,
+                .options = pods->options,
+                .cgroups = pods->cgroups,
+                .events = pods->node.world.events,
+                .data = pods,
+                .now = pods_now,
+                .each_worker = pods_each_worker,
+        };
+
+        return eviction_new(&world, &pods->eviction, err);
+}
+
+/* What pods may ask for: the node without what is reserved of it. */
+static void take_reserved(struct pods *pods) {
+        const struct eviction_settings *s = &pods->options->eviction;
+
+        pods->facts.cpu_milli -= eviction_reserved(s, RESERVED_CPU);
+        pods->facts.memory_bytes -= eviction_reserved(s, RESERVED_MEMORY);
+        pods->facts.disk_bytes -= eviction_reserved(s, RESERVED_STORAGE);
+}
+
+static int make_cgroups(struct pods *pods, struct err **err) {
+        int64_t pids = 0, memory = 0;
+        int r;
+
+        if ((r = cgroups_open(pods->options->cgroup_root, &pods->cgroups, err)) < 0)
+                return r;
+        pods->node.world.cgroups = pods->cgroups;
+        eviction_pods_limits(pods->options, pods->node.world.memory_bytes, &pids, &memory);
+        if ((r = pod_files_make_root(pods->cgroups, pods->options, pids, memory, err)) < 0)
+                return err_wrap(err, r, "cannot make the cgroup of all pods");
+        return 0;
+}
+
+static int make_parts(struct pods *pods, struct err **err) {
+        struct events *events = events_new(pods->options->node_name);
+        int r;
+
+        pods_set_world(pods, events);
+        pods->settle = handle_timer(pods->loop, pods);
+        pods->retry = handle_timer(pods->loop, pods);
+        if (!events || !pods->settle || !pods->retry)
+                return err_set(err, ENOMEM, "out of memory");
+        if ((r = make_cgroups(pods, err)) < 0 || (r = make_eviction(pods, err)) < 0)
+                return r;
+        if ((r = cri_subscribe(pods->cri, pods_heard, pods, &pods->subscription)) < 0)
+                return err_errno(err, -r, "cannot hear cri's events");
+        return 0;
+}
+
+int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct options *options, struct pods **ret_pods,
+             struct err **err) {
+        struct pods *pods = calloc(1, sizeof(*pods));
+        _cleanup_err_ struct err *missing = NULL;
+        struct timespec wall;
+        int r;
+
+        if (!pods)
+                return err_set(err, ENOMEM, "out of memory");
+        clock_gettime(CLOCK_REALTIME, &wall);
+        pods->loop = loop;
+        pods->pool = pool;
+        pods->cri = cri;
+        pods->options = options;
+        pods->clock_base = wall.tv_sec * 1000 + wall.tv_nsec / 1000000 - (int64_t)(uv_hrtime() / 1000000);
+        pods->told = (struct cri_node){ pods_tell, pods };
+        node_facts_read(options->node_ip, options->root_dir, &pods->facts);
+        if ((r = make_parts(pods, err)) < 0) {
+                pods_free(pods);
+                return r;
+        }
+        take_reserved(pods);
+        if (log_links_prepare(options->pod_logs_dir, &missing) < 0)
+                log_warning("%s; there will be no links to containers' logs", err_text(missing));
+        found_pods_read(cri, options, &pods->found);
+        found_pods_sweep_cgroups(cri, pods->cgroups, options->cgroup_root, &pods->found);
+        *ret_pods = pods;
+        return 0;
+}
+
+void pods_start(struct pods *pods) {
+        _cleanup_err_ struct err *unwatched = NULL, *unserved = NULL;
+
+        cri_set_node(pods->cri, &pods->told);
+        if (pods_watch(pods, &unwatched) < 0)
+                log_error("%s", err_text(unwatched));
+        eviction_start(pods->eviction);
+        if (pods_serve(pods, &unserved) < 0)
+                log_error("%s", err_text(unserved));
+}
+
+void pods_stop(struct pods *pods) {
+        if (!pods || pods->leaving)
+                return;
+        pods->leaving = true;
+        eviction_stop(pods->eviction);
+        cri_set_node(pods->cri, NULL);
+        if (pods->settle)
+                uv_timer_stop(pods->settle);
+        if (pods->retry)
+                uv_timer_stop(pods->retry);
+        source_free(pods->source);
+        endpoint_free(pods->endpoint);
+        cri_unsubscribe(pods->subscription);
+        while (pods->slots)
+                pods_slot_drop(pods->slots);
+}
+
+void pods_free(struct pods *pods) {
+        if (!pods)
+                return;
+        pods_stop(pods);
+        eviction_free(pods->eviction);
+        desired_clear(&pods->desired);
+        broken_files_clear(&pods->broken);
+        handle_free(pods->settle);
+        handle_free(pods->retry);
+        found_pods_clear(&pods->found);
+        events_free(pods->node.world.events);
+        cgroups_free(pods->cgroups);
+        free(pods);
+}

@@ -1,0 +1,76 @@
+/* The pods that have a worker. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/pods/internal.h"
+#include "kube/resources.h"
+#include "lib/log.h"
+
+static void on_slot_closed(uv_handle_t *handle) {
+        free(handle->data);
+}
+
+void pods_slot_drop(struct pods_slot *slot) {
+        struct pods_slot **at = &slot->pods->slots;
+
+        while (*at != slot)
+                at = &(*at)->next;
+        *at = slot->next;
+        worker_free(slot->worker);
+        uv_close((uv_handle_t *)&slot->timer, on_slot_closed);
+}
+
+struct pods_slot *pods_slot_by_uid(struct pods *pods, const char *uid) {
+        for (struct pods_slot *slot = pods->slots; slot; slot = slot->next)
+                if (strcmp(worker_pod(slot->worker)->metadata.uid, uid) == 0)
+                        return slot;
+        return NULL;
+}
+
+struct pods_slot *pods_slot_by_name(struct pods *pods, const struct pod *pod) {
+        for (struct pods_slot *slot = pods->slots; slot; slot = slot->next)
+                if (pod_same_name(worker_pod(slot->worker), pod))
+                        return slot;
+        return NULL;
+}
+
+size_t pods_count(const struct pods *pods) {
+        size_t n = 0;
+
+        for (const struct pods_slot *slot = pods->slots; slot; slot = slot->next)
+                n++;
+        return n;
+}
+
+/* CPU that burstable pods ask for while they hold it: their cgroup's shares. */
+void pods_count_burstable(struct pods *pods) {
+        pods->node.burstable_milli = 0;
+        for (struct pods_slot *slot = pods->slots; slot; slot = slot->next)
+                if (worker_holds(slot->worker) && pod_qos(worker_pod(slot->worker)) == QOS_BURSTABLE)
+                        pods->node.burstable_milli += quantity_milli(pod_request(worker_pod(slot->worker), "cpu"));
+}
+
+struct pods_slot *pods_slot_new(struct pods *pods, struct pod *pod) {
+        struct pods_slot *slot = calloc(1, sizeof(*slot));
+
+        if (!slot || !(slot->worker = worker_new(&pods->node, pod))) {
+                log_error("pod %s/%s: out of memory", pod->metadata.namespace, pod->metadata.name);
+                free(slot);
+                return NULL;
+        }
+        slot->pods = pods;
+        slot->timer.data = slot;
+        uv_timer_init(pods->loop, &slot->timer);
+        worker_set_owner(slot->worker, slot);
+        slot->next = pods->slots;
+        pods->slots = slot;
+        if (pod_qos(pod) == QOS_BURSTABLE)
+                pods->node.burstable_milli += quantity_milli(pod_request(pod, "cpu"));
+        return slot;
+}
+
+void pods_each_worker(void *data, bool (*each)(void *each_data, struct worker *worker), void *each_data) {
+        for (struct pods_slot *slot = ((struct pods *)data)->slots; slot; slot = slot->next)
+                if (!slot->gone && !each(each_data, slot->worker))
+                        return;
+}

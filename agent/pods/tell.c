@@ -1,0 +1,95 @@
+/* What others may know of the node's pods: the read-only endpoint, the `nacelle` command. */
+#include <stdlib.h>
+
+#include "agent/eviction/eviction.h"
+#include "agent/node/endpoint.h"
+#include "agent/node/events.h"
+#include "agent/node/metrics.h"
+#include "agent/pods/internal.h"
+#include "lib/cleanup.h"
+#include "lib/json_writer.h"
+
+static int write_pods(void *data, struct json_writer *w) {
+        struct pods *pods = data;
+        int r = 0;
+
+        json_begin_map(w);
+        json_add_string(w, "kind", "PodList");
+        json_add_string(w, "apiVersion", "v1");
+        json_key(w, "metadata");
+        json_begin_map(w);
+        json_end_map(w);
+        json_key(w, "items");
+        json_begin_list(w);
+        for (struct pods_slot *slot = pods->slots; slot && r == 0; slot = slot->next)
+                if (!slot->gone)
+                        r = worker_write(slot->worker, w);
+        json_end_list(w);
+        json_end_map(w);
+        return r;
+}
+
+static int write_events(void *data, struct json_writer *w) {
+        events_write(((struct pods *)data)->node.world.events, w);
+        return 0;
+}
+
+static int write_files(void *data, struct json_writer *w) {
+        struct pods *pods = data;
+
+        manifest_files_write(pods->options, &pods->desired, &pods->broken, w);
+        return 0;
+}
+
+static char *write_metrics(void *data) {
+        struct eviction_counters evictions;
+        struct pods *pods = data;
+
+        eviction_get_counters(pods->eviction, &evictions);
+        return metrics_text(pods->cri, (unsigned)pods_count(pods), &evictions);
+}
+
+static int write_node(void *data, struct json_writer *w) {
+        return eviction_write_node(((struct pods *)data)->eviction, w);
+}
+
+static const struct endpoint_route routes[] = {
+        { "/pods", write_pods, NULL }, { "/events", write_events, NULL },   { "/files", write_files, NULL },
+        { "/node", write_node, NULL }, { "/metrics", NULL, write_metrics }, { NULL, NULL, NULL },
+};
+
+int pods_serve(struct pods *pods, struct err **err) {
+        return endpoint_new(pods->loop, pods->options, routes, pods, &pods->endpoint, err);
+}
+
+/* -- for the command --------------------------------------------------------------------------------------- */
+
+struct telling {
+        void (*part)(void *data, enum cri_node_part kind, const char *json);
+        void *data;
+};
+
+static void tell_part(const struct telling *t, enum cri_node_part kind, int (*write)(void *data, struct json_writer *w),
+                      void *data) {
+        struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_free_ char *text = NULL;
+        int r = write(data, &w);
+
+        if (json_writer_finish(&w, &text, NULL) == 0 && r == 0)
+                t->part(t->data, kind, text);
+}
+
+static int write_slot(void *data, struct json_writer *w) {
+        return worker_write(((struct pods_slot *)data)->worker, w);
+}
+
+void pods_tell(void *data, void (*part)(void *data, enum cri_node_part kind, const char *json), void *part_data) {
+        const struct telling telling = { part, part_data };
+        struct pods *pods = data;
+
+        tell_part(&telling, CRI_NODE_FILES, write_files, pods);
+        for (struct pods_slot *slot = pods->slots; slot; slot = slot->next)
+                if (!slot->gone)
+                        tell_part(&telling, CRI_NODE_POD, write_slot, slot);
+        tell_part(&telling, CRI_NODE_EVENTS, write_events, pods);
+}
