@@ -2,68 +2,11 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/container/internal.h"
-#include "agent/node/events.h"
-#include "lib/cleanup.h"
 #include "lib/log.h"
-
-/* -- said and kept ----------------------------------------------------------------------------------------- */
-
-void member_say(const struct member *m, bool warning, const char *reason, const char *format, ...) {
-        const struct object_meta *pod = &m->host->pod->metadata;
-        struct event_object object = {
-                .namespace_ = pod->namespace,
-                .name = pod->name,
-                .uid = pod->uid,
-                .container = m->spec->name,
-                .init = m->role != MEMBER_MAIN,
-        };
-        char text[EVENT_TEXT_MAX];
-        va_list args;
-
-        va_start(args, format);
-        vsnprintf(text, sizeof(text), format, args);
-        va_end(args);
-        events_add(m->host->world->events, &object, warning, reason, "%s", text);
-}
-
-void member_set_waiting(struct member *m, const char *reason, const char *format, ...) {
-        char *message = NULL;
-        va_list args;
-
-        if (reason) {
-                va_start(args, format);
-                if (vasprintf(&message, format, args) < 0)
-                        message = NULL; /* the event has it; the reason is what counts */
-                va_end(args);
-        }
-        free(m->waiting_message);
-        m->waiting_message = message;
-        m->waiting_reason = reason;
-}
-
-enum member_event member_failed(struct member *m, const struct err *err) {
-        m->failure = err_free(m->failure);
-        err_set(&m->failure, err_code(err) ? err_code(err) : ENOMEM, "%s", err ? err_text(err) : "out of memory");
-        return MEMBER_EVENT_FAILED;
-}
-
-enum member_event member_failed_because(struct member *m, const char *reason, const struct err *err) {
-        enum member_event event = member_failed(m, err);
-
-        member_say(m, true, "Failed", "Error: %s", err_text(m->failure));
-        member_set_waiting(m, reason, "%s", err_text(m->failure));
-        return event;
-}
-
-uint32_t member_next_attempt(const struct member *m) {
-        return m->id[0] ? m->restarts + 1 : m->restarts;
-}
 
 /* -- actions: each returns what came of it at once --------------------------------------------------------- */
 
@@ -108,21 +51,10 @@ static enum member_event create_failed(struct member *m) {
         return settle(m);
 }
 
-static bool get_exit(const struct member *m, struct cri_container_info *ret_info) {
-        return m->id[0] && node_container_get(m->host->world, m->id, ret_info) == 0 &&
-               ret_info->state == CRI__CONTAINER_STATE__CONTAINER_EXITED;
-}
-
-static bool has_exited(const struct member *m) {
-        struct cri_container_info info;
-
-        return get_exit(m, &info);
-}
-
 static enum member_event runs(struct member *m) {
         member_set_waiting(m, NULL, "%s", "");
         m->host->ops->runs(m->host->data, m);
-        if (has_exited(m))
+        if (member_has_exited(m))
                 return MEMBER_EVENT_EXITED;
         probers_begin(m, node_now(m->host->world), false);
         return member_post_start(m);
@@ -132,7 +64,7 @@ static enum member_event runs_to_end(struct member *m) {
         m->starting = false;
         member_set_waiting(m, NULL, "%s", "");
         m->host->ops->runs(m->host->data, m);
-        return has_exited(m) ? MEMBER_EVENT_EXITED : MEMBER_EVENT_STOP;
+        return member_has_exited(m) ? MEMBER_EVENT_EXITED : MEMBER_EVENT_STOP;
 }
 
 /* StartContainer failed: the container is there and counts as one that ended. */
@@ -140,7 +72,7 @@ static enum member_event start_failed(struct member *m) {
         struct cri_container_info info;
 
         m->starting = false;
-        if (get_exit(m, &info)) {
+        if (member_get_exit(m, &info)) {
                 member_take_exit(m, &info);
                 return MEMBER_EVENT_NONE;
         }
@@ -199,7 +131,7 @@ static enum member_event ended(struct member *m) {
 static enum member_event stop_done(struct member *m) {
         struct cri_container_info info;
 
-        if (get_exit(m, &info) || node_container_get(m->host->world, m->id, &info) < 0)
+        if (member_get_exit(m, &info) || node_container_get(m->host->world, m->id, &info) < 0)
                 return MEMBER_EVENT_EXITED;
         m->retry_at = node_now(m->host->world) + 1000;
         return MEMBER_EVENT_NONE;
@@ -324,88 +256,6 @@ void member_event(struct member *m, enum member_event event) {
         m->host->ops->changed(m->host->data);
 }
 
-/* -- what a pod may ask of it ------------------------------------------------------------------------------ */
-
-void member_stop_by(struct member *m, int64_t deadline) {
-        if (!table[m->state].on[MEMBER_EVENT_STOP].action)
-                return;
-        m->stop_deadline = deadline;
-        member_event(m, MEMBER_EVENT_STOP);
-}
-
-void member_set_kill_reason(struct member *m, const char *reason) {
-        m->kill_reason = reason;
-}
-
-void member_condemn(struct member *m, const char *reason, int64_t grace) {
-        if (m->state != MEMBER_POST_START && m->state != MEMBER_RUNNING)
-                return;
-        m->kill_reason = reason;
-        member_stop_by(m, node_later(node_now(m->host->world), grace));
-}
-
-void member_begin(struct member *m) {
-        if (m->end.set && m->state == MEMBER_EXITED) {
-                backoff_next(&m->crash, m->end.finished_at, node_now(m->host->world));
-                m->host->ops->keep(m->host->data);
-        }
-        member_event(m, MEMBER_EVENT_BEGIN);
-}
-
-bool member_heard_exit(struct member *m, const char *id) {
-        if (strcmp(m->id, id) != 0)
-                return false;
-        if (has_exited(m))
-                member_event(m, MEMBER_EVENT_EXITED);
-        return true;
-}
-
-void member_remove(struct member *m) {
-        member_event(m, MEMBER_EVENT_REMOVE);
-}
-
-void member_presume_done(struct member *m) {
-        static const char text[] =
-                "Unable to get init container status from container runtime and pod has been initialized, "
-                "treat it as exited normally";
-
-        ending_set(&m->end, "", "Completed");
-        m->end.message = strdup(text);
-        m->end.started_at = -1;
-        m->state = MEMBER_PRESUMED_DONE;
-}
-
-void member_reset(struct member *m) {
-        m->scope.round++;
-        hook_cancel(m);
-        if (m->end.set)
-                member_keep_end(m);
-        if (m->id[0])
-                m->restarts++;
-        m->id[0] = m->previous_id[0] = m->leftover_id[0] = '\0';
-        m->state = MEMBER_WAITING;
-        m->started = m->ready = m->starting = false;
-        m->kill_reason = NULL;
-        m->retry_at = 0;
-}
-
-static enum member_event due(struct member *m, int64_t now) {
-        if (m->state == MEMBER_TURN)
-                return m->host->ops->needed_until(m->host->data, m) ? MEMBER_EVENT_NONE : MEMBER_EVENT_OK;
-        if ((m->state == MEMBER_STOP_AGAIN || m->state == MEMBER_REMOVE_AGAIN) && now >= m->retry_at)
-                return MEMBER_EVENT_DUE;
-        return hook_tick(m);
-}
-
-int64_t member_tick(struct member *m) {
-        int64_t now = node_now(m->host->world), wake = member_do_chores(m), until;
-        enum member_event event = due(m, now);
-
-        if (event != MEMBER_EVENT_NONE)
-                member_event(m, event);
-        if (m->state == MEMBER_TURN && (until = m->host->ops->needed_until(m->host->data, m)))
-                wake = node_earlier(wake, until);
-        if (m->state == MEMBER_STOP_AGAIN || m->state == MEMBER_REMOVE_AGAIN)
-                wake = node_earlier(wake, m->retry_at);
-        return m->hook.state == HOOK_NONE ? wake : node_earlier(wake, m->hook.due);
+bool member_can(const struct member *m, enum member_event event) {
+        return table[m->state].on[event].action;
 }

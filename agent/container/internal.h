@@ -122,14 +122,21 @@ struct member {
 
 /* container.c */
 void member_event(struct member *m, enum member_event event);
+bool member_can(const struct member *m, enum member_event event); /* the event means something now */
+
+/* life.c */
+bool member_get_exit(const struct member *m, struct cri_container_info *ret_info); /* cri says that it has exited */
+bool member_has_exited(const struct member *m);
 bool member_has_process(const struct member *m);
 uint32_t member_next_attempt(const struct member *m);
-bool member_should_restart(const struct member *m); /* after the end that is set */
+bool member_should_restart(const struct member *m);                       /* after the end that is set */
+void member_condemn(struct member *m, const char *reason, int64_t grace); /* ask.c: if it runs and is not to end yet */
+
+/* tell.c */
 void member_set_waiting(struct member *m, const char *reason, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
 void member_say(const struct member *m, bool warning, const char *reason, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
-void member_condemn(struct member *m, const char *reason, int64_t grace); /* if it runs and is not to end yet */
 
 /* Keeps why, for MEMBER_EVENT_FAILED, which they return. @err NULL: there was no memory. */
 enum member_event member_failed(struct member *m, const struct err *err);

@@ -86,6 +86,10 @@ const char *member_id(const struct member *m) {
         return m->id[0] ? m->id : NULL;
 }
 
+uint32_t member_next_attempt(const struct member *m) {
+        return m->id[0] ? m->restarts + 1 : m->restarts;
+}
+
 bool member_runs(const struct member *m) {
         return m->state >= MEMBER_PREPARING && m->state <= MEMBER_STOP_AGAIN;
 }
@@ -128,6 +132,17 @@ bool member_is_removing(const struct member *m) {
 
 bool member_asks_for_all(const struct member *m) {
         return m->state == MEMBER_EXITED && m->end.set && pod_restarts_all(m->spec, m->end.exit_code);
+}
+
+bool member_get_exit(const struct member *m, struct cri_container_info *ret_info) {
+        return m->id[0] && node_container_get(m->host->world, m->id, ret_info) == 0 &&
+               ret_info->state == CRI__CONTAINER_STATE__CONTAINER_EXITED;
+}
+
+bool member_has_exited(const struct member *m) {
+        struct cri_container_info info;
+
+        return member_get_exit(m, &info);
 }
 
 /* -- whether it may begin ---------------------------------------------------------------------------------- */

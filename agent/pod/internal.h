@@ -106,6 +106,8 @@ struct worker {
 
 /* worker.c */
 void worker_event(struct worker *w, enum worker_event event);
+
+/* look.c */
 void worker_step(struct worker *w); /* looks at everything again; may be called from anywhere */
 void worker_say(struct worker *w, bool warning, const char *reason, const char *format, ...)
         __attribute__((format(printf, 4, 5)));

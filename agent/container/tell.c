@@ -1,0 +1,57 @@
+/* What a container tells: events, what it waits for, why something failed. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/container/internal.h"
+#include "agent/node/events.h"
+#include "lib/log.h"
+
+void member_say(const struct member *m, bool warning, const char *reason, const char *format, ...) {
+        const struct object_meta *pod = &m->host->pod->metadata;
+        struct event_object object = {
+                .namespace_ = pod->namespace,
+                .name = pod->name,
+                .uid = pod->uid,
+                .container = m->spec->name,
+                .init = m->role != MEMBER_MAIN,
+        };
+        char text[EVENT_TEXT_MAX];
+        va_list args;
+
+        va_start(args, format);
+        vsnprintf(text, sizeof(text), format, args);
+        va_end(args);
+        events_add(m->host->world->events, &object, warning, reason, "%s", text);
+}
+
+void member_set_waiting(struct member *m, const char *reason, const char *format, ...) {
+        char *message = NULL;
+        va_list args;
+
+        if (reason) {
+                va_start(args, format);
+                if (vasprintf(&message, format, args) < 0)
+                        message = NULL; /* the event has it; the reason is what counts */
+                va_end(args);
+        }
+        free(m->waiting_message);
+        m->waiting_message = message;
+        m->waiting_reason = reason;
+}
+
+enum member_event member_failed(struct member *m, const struct err *err) {
+        m->failure = err_free(m->failure);
+        err_set(&m->failure, err_code(err) ? err_code(err) : ENOMEM, "%s", err ? err_text(err) : "out of memory");
+        return MEMBER_EVENT_FAILED;
+}
+
+enum member_event member_failed_because(struct member *m, const char *reason, const struct err *err) {
+        enum member_event event = member_failed(m, err);
+
+        member_say(m, true, "Failed", "Error: %s", err_text(m->failure));
+        member_set_waiting(m, reason, "%s", err_text(m->failure));
+        return event;
+}
