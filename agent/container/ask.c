@@ -70,7 +70,7 @@ void member_reset(struct member *m) {
 static enum member_event due(struct member *m, int64_t now) {
         if (m->state == MEMBER_TURN)
                 return m->host->ops->needed_until(m->host->data, m) ? MEMBER_EVENT_NONE : MEMBER_EVENT_OK;
-        if ((m->state == MEMBER_STOP_AGAIN || m->state == MEMBER_REMOVE_AGAIN) && now >= m->retry_at)
+        if (member_can(m, MEMBER_EVENT_DUE) && now >= m->retry_at)
                 return MEMBER_EVENT_DUE;
         return hook_tick(m);
 }
@@ -83,7 +83,7 @@ int64_t member_tick(struct member *m) {
                 member_event(m, event);
         if (m->state == MEMBER_TURN && (until = m->host->ops->needed_until(m->host->data, m)))
                 wake = node_earlier(wake, until);
-        if (m->state == MEMBER_STOP_AGAIN || m->state == MEMBER_REMOVE_AGAIN)
+        if (member_can(m, MEMBER_EVENT_DUE))
                 wake = node_earlier(wake, m->retry_at);
         return m->hook.state == HOOK_NONE ? wake : node_earlier(wake, m->hook.due);
 }

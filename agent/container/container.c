@@ -51,6 +51,12 @@ static enum member_event create_failed(struct member *m) {
         return settle(m);
 }
 
+/* The container is there: it is no other attempt that starts it later. */
+static enum member_event start_later(struct member *m) {
+        m->retry_at = node_now(m->host->world) + NODE_RETRY_MS;
+        return MEMBER_EVENT_NONE;
+}
+
 static enum member_event runs(struct member *m) {
         member_set_waiting(m, NULL, "%s", "");
         m->host->ops->runs(m->host->data, m);
@@ -86,6 +92,7 @@ static enum member_event start_failed(struct member *m) {
 static enum member_event hook_passed(struct member *m) {
         m->starting = false;
         m->started = m->probers[SCHEDULE_STARTUP].spec == NULL;
+        m->host->ops->keep(m->host->data);
         return MEMBER_EVENT_NONE;
 }
 
@@ -198,9 +205,13 @@ static const struct {
         [MEMBER_CALLED_OFF] = { "called off",
                                 { [MEMBER_EVENT_OK] = { settle, MEMBER_WAITING },
                                   [MEMBER_EVENT_FAILED] = { create_failed, MEMBER_WAITING } } },
+        [MEMBER_START_AGAIN] = { "to be started again",
+                                 { [MEMBER_EVENT_DUE] = { member_start, MEMBER_STARTING },
+                                   [MEMBER_EVENT_STOP] = { settle, MEMBER_WAITING } } },
         [MEMBER_STARTING] = { "starting",
                               { [MEMBER_EVENT_OK] = { runs, MEMBER_POST_START },
                                 [MEMBER_EVENT_FAILED] = { start_failed, MEMBER_EXITED },
+                                [MEMBER_EVENT_AGAIN] = { start_later, MEMBER_START_AGAIN },
                                 [MEMBER_EVENT_STOP] = { nothing, MEMBER_STARTING_TO_END } } },
         [MEMBER_STARTING_TO_END] = { "starting, to end then",
                                      { [MEMBER_EVENT_OK] = { runs_to_end, MEMBER_RUNNING },

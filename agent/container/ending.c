@@ -74,56 +74,48 @@ static void dispose_message(struct op *op) {
         free(((struct message_job *)op->input)->text);
 }
 
-static void message_later(struct member *m) {
-        m->message_waits = true;
+static void message_later(struct member *m, struct ending *e) {
+        e->message_waits = true;
         m->chores_at = node_now(m->host->world) + NODE_RETRY_MS;
 }
 
 static void on_message(struct op *op, const ProtobufCMessage *response, const struct err *err) {
         struct message_job *job = op->input;
         struct member *m = op->scope->data;
+        struct ending *e = m->end.set && strcmp(m->end.id, op->text) == 0 ? &m->end : &m->last;
 
-        if (!m->end.set || strcmp(m->end.id, op->text) != 0)
+        if (!e->set || strcmp(e->id, op->text) != 0)
                 return;
         if (err)
-                message_later(m);
+                message_later(m, e);
         if (job->text && job->text[0]) {
-                free(m->end.message);
-                m->end.message = TAKE_PTR(job->text);
+                free(e->message);
+                e->message = TAKE_PTR(job->text);
         }
         m->host->ops->changed(m->host->data);
 }
 
 /* What the runtime says of its end; -ENOMEM. */
-static int keep_runtime_message(struct member *m) {
+static int keep_runtime_message(const struct member *m, struct ending *e) {
         struct cri_container_info info;
 
-        if (m->end.message || node_container_get(m->host->world, m->end.id, &info) < 0 || !info.message ||
-            !info.message[0])
+        if (e->message || node_container_get(m->host->world, e->id, &info) < 0 || !info.message || !info.message[0])
                 return 0;
-        return (m->end.message = strdup(info.message)) ? 0 : -ENOMEM;
+        return (e->message = strdup(info.message)) ? 0 : -ENOMEM;
 }
 
-void member_read_message(struct member *m) {
+static bool begin_reading(struct member *m, struct ending *e) {
         const struct options *options = m->host->world->options;
+        const struct pod *pod = m->host->pod;
         _cleanup_op_ struct op *op = op_new(&m->scope);
         struct message_job *job = op ? arena_new_of(op->arena, struct message_job) : NULL;
 
-        if (!job || keep_runtime_message(m) < 0) {
-                message_later(m);
-                return;
-        }
-        *job = (struct message_job){
-                .file = pod_files_message(op->arena, options, m->host->pod, m->spec->name, m->restarts),
-                .log = pod_files_log(op->arena, options, m->host->pod, m->spec->name, m->restarts),
-                .failed = m->end.exit_code != 0,
-                .from_log = m->spec->termination_message_policy == MESSAGE_FALLBACK_TO_LOGS,
-        };
-        op->text = arena_strdup(op->arena, m->end.id);
-        if (!job->file || !job->log || !op->text) {
-                message_later(m);
-                return;
-        }
+        if (!job || keep_runtime_message(m, e) < 0 || !(op->text = arena_strdup(op->arena, e->id)) ||
+            !(job->file = pod_files_message(op->arena, options, pod, m->spec->name, e->attempt)) ||
+            !(job->log = pod_files_log(op->arena, options, pod, m->spec->name, e->attempt)))
+                return false;
+        job->failed = e->exit_code != 0;
+        job->from_log = m->spec->termination_message_policy == MESSAGE_FALLBACK_TO_LOGS;
         op->input = job;
         op->work = message_work;
         op->done = on_message;
@@ -131,6 +123,13 @@ void member_read_message(struct member *m) {
         op->heard_always = true;
         op->aside = true;
         op_run(TAKE_PTR(op));
+        return true;
+}
+
+static void read_message(struct member *m, struct ending *e) {
+        e->message_waits = false;
+        if (!begin_reading(m, e))
+                message_later(m, e);
 }
 
 void member_take_exit(struct member *m, const struct cri_container_info *info) {
@@ -141,7 +140,8 @@ void member_take_exit(struct member *m, const struct cri_container_info *info) {
         m->end.exit_code = info->exit_code;
         m->end.started_at = info->started_at / 1000000;
         m->end.finished_at = info->finished_at ? info->finished_at / 1000000 : node_now(m->host->world);
-        member_read_message(m);
+        m->end.attempt = m->restarts;
+        read_message(m, &m->end);
 }
 
 /* -- removal ----------------------------------------------------------------------------------------------- */
@@ -177,10 +177,10 @@ int64_t member_do_chores(struct member *m) {
         if (now < m->chores_at)
                 return m->chores_at;
         m->chores_at = 0;
-        if (m->message_waits && m->end.set) {
-                m->message_waits = false;
-                member_read_message(m);
-        }
+        if (m->end.message_waits)
+                read_message(m, &m->end);
+        if (m->last.message_waits)
+                read_message(m, &m->last);
         if (m->leftover_id[0] && !remove_leftover(m))
                 m->chores_at = now + NODE_RETRY_MS;
         return m->chores_at ?: NODE_NEVER;

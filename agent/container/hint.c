@@ -74,6 +74,7 @@ static void read_probers(struct member *m, const struct value *value) {
         }
         if (m->state != MEMBER_RUNNING)
                 return;
+        m->ready = value_bool_or(value_get(value, "ready"), false) || m->ready;
         if (value_bool_or(value_get(value, "started"), false)) {
                 m->started = true;
                 for (int i = 0; i < PROBERS; i++)
@@ -81,7 +82,6 @@ static void read_probers(struct member *m, const struct value *value) {
                                 schedule_open(&m->probers[i].schedule, node_now(m->host->world));
                 if (m->probers[SCHEDULE_READINESS].spec)
                         m->probers[SCHEDULE_READINESS].schedule.gated = false;
-                m->ready = value_bool_or(value_get(value, "ready"), false);
         }
 }
 

@@ -15,6 +15,7 @@ enum member_state {
         MEMBER_PREPARING,       /* files and subPaths: on the pool */
         MEMBER_CREATING,        /* CreateContainer */
         MEMBER_CALLED_OFF,      /* one of these two ends, and nothing follows */
+        MEMBER_START_AGAIN,     /* there was no memory for what comes next; again at retry_at */
         MEMBER_STARTING,        /* StartContainer */
         MEMBER_STARTING_TO_END, /* the same; it is to end then */
         MEMBER_POST_START,      /* runs; its hook has not ended */
@@ -39,6 +40,7 @@ enum member_event {
         MEMBER_EVENT_MISSING, /* there is none of what the state looks for */
         MEMBER_EVENT_EXITED,  /* its process ended */
         MEMBER_EVENT_STOP,    /* it is to end */
+        MEMBER_EVENT_AGAIN,   /* what the state does could not be begun: there was no memory */
         MEMBER_EVENT_LATE,    /* the hook's time is over */
         MEMBER_EVENT_DUE,     /* it is time to try again */
         MEMBER_EVENT_REMOVE,
@@ -51,7 +53,9 @@ enum member_event {
 struct ending {
         bool set;
         char id[NODE_ID_MAX + 1], reason[MEMBER_REASON_MAX];
-        char *message; /* owned; NULL: none */
+        char *message;      /* owned; NULL: none */
+        bool message_waits; /* to be read: there was no memory */
+        uint32_t attempt;
         int exit_code;
         int64_t started_at, finished_at; /* ms since 1970; started_at -1: not known */
 };
@@ -100,8 +104,7 @@ struct member {
 
         struct backoff crash, pull;
         int64_t pull_failed_at, retry_at; /* 0: none */
-        int64_t chores_at;                /* leftover_id and the termination message; 0: nothing waits */
-        bool message_waits;               /* it could not be read for want of memory */
+        int64_t chores_at;                /* leftover_id and termination messages; 0: nothing waits */
         size_t images_done;               /* of its own image and image volumes */
         int64_t pull_began;
         char *image_id;    /* what the image's name stood for */
@@ -147,8 +150,7 @@ void ending_clear(struct ending *e);
 void ending_set(struct ending *e, const char *id, const char *reason);
 void member_keep_end(struct member *m);                                         /* it becomes the one before */
 void member_take_exit(struct member *m, const struct cri_container_info *info); /* and reads its message */
-void member_read_message(struct member *m);
-void member_discard(struct member *m, const char *id); /* a dead container's record goes */
+void member_discard(struct member *m, const char *id);                          /* a dead container's record goes */
 int64_t member_do_chores(struct member *m);
 
 /* image.c, start.c, stop.c: what the states do. They return what came of it at once. */

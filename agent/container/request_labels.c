@@ -10,7 +10,7 @@
 
 static const char *ports_json(struct arena *arena, const struct pod_container *c) {
         static const char *const protocols[] = { "TCP", "TCP", "UDP", "SCTP" };
-        struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
 
         json_begin_list(&w);
@@ -29,7 +29,7 @@ static const char *ports_json(struct arena *arena, const struct pod_container *c
 }
 
 static const char *handler_json(struct arena *arena, const struct pod_handler *handler) {
-        struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
 
         pod_handler_write(handler, &w);

@@ -180,8 +180,10 @@ enum member_event member_start(struct member *m) {
         Cri__StartContainerRequest *request;
         _cleanup_op_ struct op *op = OP_NEW(&m->scope, &request, cri__start_container_request__init);
 
-        if (!op || !(request->container_id = arena_strdup(op->arena, m->id)))
-                return member_failed_because(m, "RunContainerError", NULL);
+        if (!op || !(request->container_id = arena_strdup(op->arena, m->id))) {
+                member_failed_because(m, "RunContainerError", NULL);
+                return MEMBER_EVENT_AGAIN;
+        }
         op->done = on_started;
         op_call(TAKE_PTR(op), CRI_START_CONTAINER, request);
         return MEMBER_EVENT_NONE;

@@ -32,7 +32,7 @@ static void reply_text(struct http_exchange *x, int status, const char *text) {
 
 static void reply_route(struct http_exchange *x, const struct endpoint *e, const struct endpoint_route *route) {
         const char *type = route->text ? "text/plain; version=0.0.4; charset=utf-8" : "application/json";
-        struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
         size_t length = 0;
         int r = 0;

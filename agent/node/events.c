@@ -67,6 +67,19 @@ static struct event *find(struct events *events, const struct event_object *o, c
         return NULL;
 }
 
+/* Takes the row's texts. Without memory for them the log alone has told it. */
+static void add(struct events *events, struct event *new) {
+        struct event *e = &events->rows[events->added % EVENTS_MAX];
+
+        if (!new->namespace_ || !new->name || !new->uid || !new->field || !new->text) {
+                clear(new);
+                return;
+        }
+        clear(e);
+        *e = *new;
+        events->added++;
+}
+
 void events_add(struct events *events, const struct event_object *o, bool warning, const char *reason,
                 const char *format, ...) {
         char text[EVENT_TEXT_MAX], field[320] = "";
@@ -91,21 +104,19 @@ void events_add(struct events *events, const struct event_object *o, bool warnin
         else
                 log_write(warning ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, "pod %s/%s%s%s: %s: %s", o->namespace_, o->name,
                           o->container ? ": container " : "", o->container ? o->container : "", reason, text);
-        e = &events->rows[events->added++ % EVENTS_MAX];
-        clear(e);
-        *e = (struct event){
-                .namespace_ = strdup(o->namespace_),
-                .name = strdup(o->name),
-                .uid = strdup(o->uid),
-                .field = strdup(field),
-                .text = strdup(text),
-                .kind = o->kind ?: "Pod",
-                .reason = reason,
-                .first = time(NULL),
-                .last = time(NULL),
-                .count = 1,
-                .warning = warning,
-        };
+        add(events, &(struct event){
+                            .namespace_ = strdup(o->namespace_),
+                            .name = strdup(o->name),
+                            .uid = strdup(o->uid),
+                            .field = strdup(field),
+                            .text = strdup(text),
+                            .kind = o->kind ?: "Pod",
+                            .reason = reason,
+                            .first = time(NULL),
+                            .last = time(NULL),
+                            .count = 1,
+                            .warning = warning,
+                    });
 }
 
 static void add_time(struct json_writer *w, const char *key, int64_t seconds) {

@@ -78,7 +78,7 @@ int pod_files_make_root(const struct cgroups *cgroups, const struct options *opt
 
 /* The pod itself, so that an agent that finds it without its manifest can end it as it was meant. */
 int pod_files_write_pod(const struct pod_files *f, struct err **err) {
-        struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL, *path = NULL;
         size_t length = 0;
 

@@ -20,7 +20,7 @@
 /* -- write ------------------------------------------------------------------------------------------------- */
 
 static char *hint_text(const struct worker *w, size_t *ret_length) {
-        struct json_writer out = JSON_WRITER_INIT;
+        _cleanup_json_writer_ struct json_writer out = JSON_WRITER_INIT;
         char *text = NULL;
 
         json_begin_map(&out);

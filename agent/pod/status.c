@@ -61,7 +61,7 @@ int worker_update_status(struct worker *w) {
 
 /* The pod's JSON and its status's, joined: the status becomes the object's last member. */
 int worker_write(struct worker *w, struct json_writer *out) {
-        struct json_writer pod = JSON_WRITER_INIT, status = JSON_WRITER_INIT;
+        _cleanup_json_writer_ struct json_writer pod = JSON_WRITER_INIT, status = JSON_WRITER_INIT;
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_free_ char *pod_text = NULL, *status_text = NULL, *joined = NULL;
         struct pod_container_status *statuses =

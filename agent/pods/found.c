@@ -153,7 +153,7 @@ static int read_hint(struct found_pod *pod, const char *path, struct err **err) 
 /* A pod as far as its containers tell: enough to end it. */
 static void make_pod(struct cri *cri, struct found_pod *found) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
         _cleanup_err_ struct err *err = NULL;
         const struct value *value = NULL;

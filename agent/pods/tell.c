@@ -71,7 +71,7 @@ struct telling {
 
 static void tell_part(const struct telling *t, enum cri_node_part kind, int (*write)(void *data, struct json_writer *w),
                       void *data) {
-        struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
         int r = write(data, &w);
 

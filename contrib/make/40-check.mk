@@ -29,6 +29,12 @@ faults: integration-ready ## make every call of the kernel's fail in turn (takes
 soak: integration-ready ## kill the agent and shims 1,000 times each (takes about 20 minutes)
 	ROUNDS=1000 /usr/bin/python3 -m pytest -q tests/integration/test_crash.py
 
+SWEEPS = $(filter %memory_test,$(UNIT_PROGRAMS))
+sweep: ## make every allocation fail in turn, where `make unit` tries some (takes a few minutes)
+	$(install_packages) build unit
+	@$(MAKE) $(SWEEPS)
+	@NACELLE_SWEEP=all UNIT_TIMEOUT=1800 tests/run-unit $(SWEEPS)
+
 $(BUILD)/tests/faults.so: tests/faults/faults.c
 	@mkdir -p $(@D)
 	$(CC) -std=gnu17 -D_GNU_SOURCE -O2 -g $(WARNINGS) -fPIC -shared $< -o $@

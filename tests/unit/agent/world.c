@@ -34,6 +34,10 @@ static void push(struct world *w, struct world_call call) {
 
 static void op_call(void *data, enum cri_method method, const ProtobufCMessage *request,
                     const struct trace_parent *parent, cri_done_fn done, void *done_data) {
+        struct world *w = data;
+
+        if (w->on_request)
+                w->on_request(method, request);
         push(data, (struct world_call){ .method = method, .request = request, .done = done, .data = done_data });
 }
 
@@ -352,6 +356,14 @@ void world_exit_quietly(struct world *w, const char *name, int code) {
 
 void world_exit(struct world *w, const char *name, int code) {
         world_exit_quietly(w, name, code);
+        world_run(w);
+}
+
+void world_exit_of(struct world *w, const char *name, int code) {
+        for (size_t i = w->n_containers; i-- > 0;)
+                if (strcmp(w->containers[i].name, name) == 0 &&
+                    w->containers[i].state == CRI__CONTAINER_STATE__CONTAINER_RUNNING)
+                        end_container(w, &w->containers[i], code);
         world_run(w);
 }
 

@@ -54,6 +54,7 @@ struct world {
         int exec_exit;             /* of ExecSync */
         enum probe_outcome probe_outcome;
         bool image_there;
+        void (*on_request)(enum cri_method method, const ProtobufCMessage *request); /* sees all calls; NULL: nobody */
 };
 
 struct world *world_new(void);
@@ -76,6 +77,9 @@ void world_pass(struct world *world, int64_t ms);
 
 /* Ends the newest container of that name. */
 void world_exit(struct world *world, const char *name, int code);
+
+/* As world_exit(), if it runs at all. */
+void world_exit_of(struct world *world, const char *name, int code);
 
 void world_exit_quietly(struct world *world, const char *name, int code); /* and answers nothing */
 
