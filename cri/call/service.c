@@ -31,10 +31,10 @@ static int status_work(struct cri_call *call, struct err **err) {
         struct status *status = call->state;
         _cleanup_err_ struct err *why = NULL;
 
-        (void)err;
-        if (network_status(call->cri->network, &why) < 0)
-                status->network_text = arena_strdup(call->arena, err_text(why));
-        return 0;
+        if (network_status(call->cri->network, &why) >= 0)
+                return 0;
+        status->network_text = arena_strdup(call->arena, err_text(why));
+        return status->network_text ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
 /* Where it looks for what an administrator may have written. */
@@ -110,12 +110,16 @@ static void status_done(struct cri_call *call) {
         response.status = &runtime_status;
         response.runtime_handlers = handlers_status(call->cri, call->arena, &response.n_runtime_handlers);
         response.features = &whole;
-        if (((const Cri__StatusRequest *)call->request)->verbose && (info.value = info_of_cri(call))) {
+        if (((const Cri__StatusRequest *)call->request)->verbose) {
                 info.key = (char *)(uintptr_t) "config";
+                info.value = info_of_cri(call);
                 response.info = infos;
                 response.n_info = 1;
         }
-        call_reply(call, &response.base);
+        if (response.runtime_handlers && info.value)
+                call_reply(call, &response.base);
+        else
+                call_refuse(call, ENOMEM, "out of memory");
 }
 
 void handle_status(struct cri_call *call) {

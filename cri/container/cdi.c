@@ -49,7 +49,8 @@ static int add_env(struct edits *e, const char *text) {
                 return err_set(e->err, EINVAL, "env \"%s\" has no value", text ? text : "");
         if (!envs || !env || !(env->key = arena_strndup(e->arena, text, (size_t)(equals - text))))
                 return -ENOMEM;
-        env->value.data = (uint8_t *)arena_strdup(e->arena, equals + 1);
+        if (!(env->value.data = (uint8_t *)arena_strdup(e->arena, equals + 1)))
+                return -ENOMEM;
         env->value.len = strlen(equals + 1);
         envs[e->config->n_envs++] = env;
         e->config->envs = envs;
@@ -118,8 +119,10 @@ static int add_groups(struct edits *e, const struct value *groups) {
 
         if (value_count(groups) == 0)
                 return 0;
-        if (!security || value_count(groups) + security->n_supplemental_groups > CDI_EDITS_MAX)
-                return err_set(e->err, ENOMEM, "too many edits");
+        if (!security)
+                return -ENOMEM;
+        if (value_count(groups) + security->n_supplemental_groups > CDI_EDITS_MAX)
+                return err_set(e->err, E2BIG, "it has more than %d groups", CDI_EDITS_MAX);
         all = arena_alloc_array(e->arena, value_count(groups) + security->n_supplemental_groups, sizeof(*all));
         if (!all)
                 return -ENOMEM;
@@ -138,23 +141,27 @@ static int apply(struct edits *e, const struct value *edits) {
         static const char *const refused[] = { "intelRdt", "netDevices" };
         const struct value *env = value_get(edits, "env"), *nodes = value_get(edits, "deviceNodes"),
                            *mounts = value_get(edits, "mounts");
-        int r = 0;
+        int r;
 
         if (value_count(value_get(edits, "hooks")) > 0)
                 return err_set(e->err, EOPNOTSUPP, "it has hooks, which are not run here");
         for (size_t i = 0; i < ELEMENTS(refused); i++)
                 if (value_get(edits, refused[i]))
                         return err_set(e->err, EOPNOTSUPP, "it has %s, which is not supported", refused[i]);
-        for (uint32_t i = 0; i < value_count(env) && r >= 0; i++)
-                r = add_env(e, value_string(value_at(env, i)));
-        for (uint32_t i = 0; i < value_count(nodes) && r >= 0; i++)
-                r = add_node(e, value_at(nodes, i));
-        for (uint32_t i = 0; i < value_count(mounts) && r >= 0; i++)
-                r = add_mount(e, value_at(mounts, i));
-        return r < 0 ? r : add_groups(e, value_get(edits, "additionalGids"));
+        for (uint32_t i = 0; i < value_count(env); i++)
+                if ((r = add_env(e, value_string(value_at(env, i)))) < 0)
+                        return r;
+        for (uint32_t i = 0; i < value_count(nodes); i++)
+                if ((r = add_node(e, value_at(nodes, i))) < 0)
+                        return r;
+        for (uint32_t i = 0; i < value_count(mounts); i++)
+                if ((r = add_mount(e, value_at(mounts, i))) < 0)
+                        return r;
+        return add_groups(e, value_get(edits, "additionalGids"));
 }
 
-static const struct value *read_spec(struct arena *arena, const char *path) {
+/* One that is broken is a warning, and describes nothing. -ENOMEM. */
+static int read_spec(struct arena *arena, const char *path, const struct value **ret_spec) {
         size_t length = strlen(path), size;
         _cleanup_err_ struct err *err = NULL;
         _cleanup_free_ char *text = NULL;
@@ -165,9 +172,12 @@ static const struct value *read_spec(struct arena *arena, const char *path) {
                 r = json_parse(arena, text, size, NULL, &spec, &err);
         else if (r >= 0)
                 r = yaml_parse(arena, text, size, NULL, &spec, &err);
+        if (r == -ENOMEM)
+                return r;
         if (r < 0)
                 log_warning("CDI %s: %s", path, err_text(err));
-        return r < 0 ? NULL : spec;
+        *ret_spec = r < 0 ? NULL : spec;
+        return 0;
 }
 
 /* The device @name of @kind in one file. */
@@ -188,13 +198,17 @@ struct device {
         const char *path; /* of the file */
 };
 
-static void look_in(struct arena *arena, const char *dir_path, const char *name, struct device *found) {
+/* The last file that describes it counts. -ENOMEM. */
+static int look_in(struct arena *arena, const char *dir_path, const char *name, struct device *found) {
         const char *equals = strchr(name, '=');
         _cleanup_closedir_ DIR *dir = opendir(dir_path);
         const struct dirent *entry;
         char path[PATH_MAX];
+        int r;
 
-        while (dir && (entry = readdir(dir))) {
+        if (!dir)
+                return errno == ENOMEM ? -ENOMEM : 0;
+        while ((entry = readdir(dir))) {
                 const char *dot = strrchr(entry->d_name, '.');
                 const struct value *spec, *device;
 
@@ -202,19 +216,22 @@ static void look_in(struct arena *arena, const char *dir_path, const char *name,
                         continue;
                 if (snprintf(path, sizeof(path), "%s/%s", dir_path, entry->d_name) >= (int)sizeof(path))
                         continue;
-                spec = read_spec(arena, path);
-                device = device_in(spec, name, (size_t)(equals - name), equals + 1);
-                if (device)
-                        *found = (struct device){ spec, device, arena_strdup(arena, path) };
+                if ((r = read_spec(arena, path, &spec)) < 0)
+                        return r;
+                if (!(device = device_in(spec, name, (size_t)(equals - name), equals + 1)))
+                        continue;
+                *found = (struct device){ spec, device, arena_strdup(arena, path) };
+                if (!found->path)
+                        return -ENOMEM;
         }
+        return 0;
 }
 
 static bool is_new_file(struct edits *e, const char *path) {
         for (size_t i = 0; i < e->n_files; i++)
-                if (path && strcmp(e->files[i], path) == 0)
+                if (strcmp(e->files[i], path) == 0)
                         return false;
-        if (path)
-                e->files[e->n_files++] = path; /* at most one a device */
+        e->files[e->n_files++] = path; /* at most one a device */
         return true;
 }
 
@@ -227,11 +244,13 @@ static int add_device(const struct cri *cri, struct edits *e, const char *name) 
                 return err_set(e->err, EINVAL, "not of the form VENDOR/CLASS=NAME");
         snprintf(dirs, sizeof(dirs), "%s", cri->options.cdi_dirs);
         for (char *dir = strtok_r(dirs, ":", &save); dir; dir = strtok_r(NULL, ":", &save))
-                look_in(e->arena, dir, name, &found);
+                if ((r = look_in(e->arena, dir, name, &found)) < 0)
+                        return r;
         if (!found.device)
                 return err_set(e->err, ENODEV, "no file in %s describes it", cri->options.cdi_dirs);
-        r = is_new_file(e, found.path) ? apply(e, value_get(found.spec, "containerEdits")) : 0;
-        return r < 0 ? r : apply(e, value_get(found.device, "containerEdits"));
+        if (is_new_file(e, found.path) && (r = apply(e, value_get(found.spec, "containerEdits"))) < 0)
+                return r;
+        return apply(e, value_get(found.device, "containerEdits"));
 }
 
 int spec_add_cdi(const struct cri *cri, struct arena *arena, Cri__ContainerConfig *config, struct err **err) {

@@ -121,11 +121,11 @@ int process_decide(struct arena *arena, const Cri__ContainerConfig *config, cons
                 if (text_empty(config->envs[i]->key) || strchr(config->envs[i]->key, '=') ||
                     config->envs[i]->value.len > INT_MAX)
                         return err_set(err, EINVAL, "environment: \"%s\" is no name", config->envs[i]->key);
-        record->cwd = !text_empty(config->working_dir) ? config->working_dir :
-                      image->workdir                   ? arena_strdup(arena, image->workdir) :
-                                                         NULL;
-        if (text_empty(record->cwd))
-                record->cwd = (char *)(uintptr_t) "/";
+        record->cwd = (char *)(uintptr_t) "/";
+        if (!text_empty(config->working_dir))
+                record->cwd = config->working_dir;
+        else if (!text_empty(image->workdir) && !(record->cwd = arena_strdup(arena, image->workdir)))
+                return err_set(err, ENOMEM, "out of memory");
         record->stop_signal = signal_of_cri(config->stop_signal);
         if (record->stop_signal == 0 && image->stop_signal)
                 record->stop_signal = signal_of_text(image->stop_signal);

@@ -23,6 +23,7 @@ struct filler {
         struct mount_spec *mounts;
         size_t n;
         size_t image_mounts; /* used of the record's */
+        const char **asked;  /* where the container's own mounts go, as clean paths */
 };
 
 static const char *clean_path(struct arena *arena, const char *path) {
@@ -46,24 +47,30 @@ static const char *clean_path(struct arena *arena, const char *path) {
         return clean;
 }
 
-static bool asks_for(const Cri__ContainerConfig *config, struct arena *arena, const char *destination) {
-        for (size_t i = 0; i < config->n_mounts; i++) {
-                const char *path = clean_path(arena, config->mounts[i]->container_path);
+/* Where the container's own mounts go; NULL without memory. */
+static const char **asked_paths(const Cri__ContainerConfig *config, struct arena *arena) {
+        const char **asked = arena_alloc_array(arena, config->n_mounts + 1, sizeof(*asked));
 
-                if (path && strcmp(path, destination) == 0)
+        for (size_t i = 0; asked && i < config->n_mounts; i++)
+                if (!(asked[i] = clean_path(arena, config->mounts[i]->container_path)))
+                        return NULL;
+        return asked;
+}
+
+static bool asks_for(const struct filler *f, const char *destination) {
+        for (size_t i = 0; i < f->container->config->n_mounts; i++)
+                if (strcmp(f->asked[i], destination) == 0)
                         return true;
-        }
         return false;
 }
 
 static void add_defaults(struct filler *f) {
-        const struct cri_container *container = f->container;
-        bool privileged = container_security(container->config)->privileged;
+        bool privileged = container_security(f->container->config)->privileged;
 
         for (size_t i = 0; i < defaults_mounts_n; i++) {
                 struct mount_spec mount = defaults_mounts[i];
 
-                if (asks_for(container->config, f->arena, mount.destination))
+                if (asks_for(f, mount.destination))
                         continue;
                 mount.source_fd = -EBADF;
                 if (privileged && strncmp(mount.destination, "/sys", 4) == 0)
@@ -85,7 +92,9 @@ static int remake_pod_files(struct cri_sandbox *sandbox, const char *dir, struct
         for (size_t i = 0; i < ELEMENTS(names); i++) {
                 const char *path = arena_printf(arena, "%s/%s", dir, names[i]);
 
-                missing |= path && access(path, F_OK) < 0;
+                if (!path)
+                        return err_set(err, ENOMEM, "out of memory");
+                missing |= access(path, F_OK) < 0;
         }
         return missing ? sandbox_make_files(sandbox, ips, err) : 0;
 }
@@ -106,7 +115,7 @@ static int add_pod_files(struct filler *f, struct err **err) {
         for (size_t i = 0; i < ELEMENTS(files); i++) {
                 struct mount_spec *mount = &f->mounts[f->n];
 
-                if (asks_for(container->config, f->arena, files[i].destination))
+                if (asks_for(f, files[i].destination))
                         continue;
                 mount_spec_init(mount);
                 mount->type = "bind";
@@ -179,16 +188,15 @@ static int add_image_mount(struct filler *f, const Cri__Mount *from, struct moun
         return 0;
 }
 
-static int add_mount(struct filler *f, const Cri__Mount *from, struct err **err) {
+static int add_mount(struct filler *f, size_t index, struct err **err) {
+        const Cri__Mount *from = f->container->config->mounts[index];
         struct mount_spec *mount = &f->mounts[f->n];
         int r;
 
         mount_spec_init(mount);
         mount->type = "bind";
-        mount->destination = clean_path(f->arena, from->container_path);
+        mount->destination = f->asked[index];
         mount->recursive = true;
-        if (!mount->destination)
-                return err_set(err, ENOMEM, "out of memory");
         if (from->readonly)
                 mount->attributes |= MOUNT_ATTR_RDONLY;
         mount->recursive_attributes = from->recursive_read_only;
@@ -236,12 +244,13 @@ int spec_fill_mounts(struct cri_container *container, struct arena *arena, struc
         int r;
 
         f.mounts = arena_alloc_array(arena, defaults_mounts_n + 3 + config->n_mounts, sizeof(*f.mounts));
-        if (!f.mounts)
+        f.asked = asked_paths(config, arena);
+        if (!f.mounts || !f.asked)
                 return err_set(err, ENOMEM, "out of memory");
         add_defaults(&f);
         r = add_pod_files(&f, err);
         for (size_t i = 0; i < config->n_mounts && r >= 0; i++)
-                r = add_mount(&f, config->mounts[i], err);
+                r = add_mount(&f, i, err);
         /* Also after a failure: spec_close() closes what the mounts hold. */
         sort_by_depth(f.mounts, f.n);
         spec->mounts = f.mounts;

@@ -125,8 +125,8 @@ static int find_user(struct arena *arena, const struct who *wanted, char *passwd
                 user->uid = uid;
                 user->gid = gid;
                 *ret_name = line.fields[0];
-                if (line.n > 5 && *line.fields[5] == '/')
-                        user->home = arena_strdup(arena, line.fields[5]);
+                if (line.n > 5 && *line.fields[5] == '/' && !(user->home = arena_strdup(arena, line.fields[5])))
+                        return err_set(err, ENOMEM, "out of memory");
                 return 0;
         }
         if (wanted->name)

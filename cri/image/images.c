@@ -28,8 +28,9 @@ static char **copy_texts(struct arena *arena, char *const *texts, size_t *ret_n)
                 n++;
         copy = arena_alloc_array(arena, n + 1, sizeof(*copy));
         for (size_t i = 0; copy && i < n; i++)
-                copy[i] = arena_strdup(arena, texts[i]);
-        *ret_n = copy ? n : 0;
+                if (!(copy[i] = arena_strdup(arena, texts[i])))
+                        return NULL;
+        *ret_n = n;
         return copy;
 }
 
@@ -158,11 +159,14 @@ static char *info_of_image(struct cri_call *call, const struct image *image) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *config = NULL, *text = NULL;
         size_t n;
+        int r;
 
         json_begin_map(&w);
         json_add_string(&w, "chainID", image->n_layers > 0 ? image->layers[0] : "");
         json_add_string(&w, "manifest", image->manifest);
-        if (image_store_read_config(call->cri->images, image->id, &config, &n, NULL) >= 0) {
+        if ((r = image_store_read_config(call->cri->images, image->id, &config, &n, NULL)) == -ENOMEM)
+                return NULL;
+        if (r >= 0) {
                 json_key(&w, "imageSpec");
                 json_raw(&w, config, strlen(config));
         }
@@ -181,9 +185,9 @@ static int status_work(struct cri_call *call, struct err **err) {
         if (r < 0)
                 return r;
         status->image = message_of(call->arena, image);
-        if (request->verbose)
-                status->info = info_of_image(call, image);
-        return status->image ? 0 : err_set(err, ENOMEM, "out of memory");
+        if (!status->image || (request->verbose && !(status->info = info_of_image(call, image))))
+                return err_set(err, ENOMEM, "out of memory");
+        return 0;
 }
 
 static void status_done(struct cri_call *call) {
@@ -307,36 +311,39 @@ static int remove_work(struct cri_call *call, struct err **err) {
         return 0;
 }
 
+/* All images that containers have; NULL-ended, and so none may be left out: what is not in it goes. */
+static char **images_in_use(struct arena *arena, const struct cri *cri) {
+        char **in_use;
+        size_t n = 0;
+
+        for (const struct cri_container *c = cri->first_container; c; c = c->newer)
+                n += 1 + c->record->n_image_mounts;
+        in_use = arena_alloc_array(arena, n + 1, sizeof(*in_use));
+        n = 0;
+        for (const struct cri_container *c = cri->first_container; c && in_use; c = c->newer) {
+                if (!(in_use[n++] = arena_strdup(arena, c->record->image_id)))
+                        return NULL;
+                for (size_t i = 0; i < c->record->n_image_mounts; i++)
+                        if (!(in_use[n++] = arena_strdup(arena, c->record->image_mounts[i]->image_id)))
+                                return NULL;
+        }
+        return in_use;
+}
+
 void handle_remove_image(struct cri_call *call) {
         const Cri__RemoveImageRequest *request = (const Cri__RemoveImageRequest *)call->request;
         struct removal *removal = call_alloc(call, sizeof(*removal));
-        size_t n = 0;
 
         if (!removal)
                 return;
         call->state = removal;
         removal->collect = call->cri->creating == 0; /* else the next removal does it */
-        if (text_empty(spec_of(request->image)->image)) {
+        if (text_empty(spec_of(request->image)->image))
                 call_refuse(call, EINVAL, "image reference is empty");
-                return;
-        }
-        for (const struct cri_container *c = call->cri->first_container; c; c = c->newer)
-                n += 1 + c->record->n_image_mounts;
-        removal->in_use = call_alloc(call, (n + 1) * sizeof(*removal->in_use));
-        if (!removal->in_use)
-                return;
-        n = 0;
-        for (const struct cri_container *c = call->cri->first_container; c; c = c->newer) {
-                removal->in_use[n++] = arena_strdup(call->arena, c->record->image_id);
-                for (size_t i = 0; i < c->record->n_image_mounts; i++)
-                        removal->in_use[n++] = arena_strdup(call->arena, c->record->image_mounts[i]->image_id);
-        }
-        for (size_t i = 0; i < n; i++)
-                if (!removal->in_use[i]) {
-                        call_refuse(call, ENOMEM, "out of memory");
-                        return;
-                }
-        call_run(call, remove_work, call_reply_empty);
+        else if (!(removal->in_use = images_in_use(call->arena, call->cri)))
+                call_refuse(call, ENOMEM, "out of memory");
+        else
+                call_run(call, remove_work, call_reply_empty);
 }
 
 struct usage {

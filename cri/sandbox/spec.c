@@ -85,7 +85,8 @@ int sandbox_fill_spec(const struct cri_sandbox *sandbox, struct arena *arena, st
                         char name[256] = "";
 
                         gethostname(name, sizeof(name) - 1);
-                        spec.hostname = arena_strdup(arena, name);
+                        if (!(spec.hostname = arena_strdup(arena, name)))
+                                return err_set(err, ENOMEM, "out of memory");
                 }
         }
         if (fill_sysctls(config, arena, spec.host_network, spec.mappings.n_uids > 0, &spec) < 0)
@@ -162,7 +163,6 @@ static int fill_ports(const Cri__PodSandboxConfig *config, struct arena *arena, 
         return 0;
 }
 
-/* NULL-terminated for whoever below wants it so. */
 /* Addresses that the pod asks its CNI plugins for: annotations cni.nacelle/ips (with commas) and cni.nacelle/mac. */
 static int fill_wishes(const Cri__PodSandboxConfig *config, struct arena *arena, struct network_request *request,
                        struct err **err) {
@@ -199,6 +199,8 @@ int sandbox_fill_network(const struct cri_sandbox *sandbox, struct arena *arena,
         int r;
 
         request.netns = arena_strdup(arena, sandbox_netns_path(sandbox->cri->runtime, sandbox->id, path));
+        if (!request.netns)
+                return err_set(err, ENOMEM, "out of memory");
         request.pod_namespace = config->metadata->namespace_;
         request.pod_name = config->metadata->name;
         request.pod_uid = config->metadata->uid;
@@ -206,17 +208,15 @@ int sandbox_fill_network(const struct cri_sandbox *sandbox, struct arena *arena,
                 request.dns_servers = arena_list(arena, dns->servers, dns->n_servers);
                 request.dns_searches = arena_list(arena, dns->searches, dns->n_searches);
                 request.dns_options = arena_list(arena, dns->options, dns->n_options);
+                if (!request.dns_servers || !request.dns_searches || !request.dns_options)
+                        return err_set(err, ENOMEM, "out of memory");
         }
-        r = fill_wishes(config, arena, &request, err);
-        if (r >= 0)
-                r = fill_ports(config, arena, &request, err);
-        if (r >= 0)
-                r = parse_bandwidth(ingress, MAP_FIND(config, annotations, ingress), &request.ingress_bits, err);
-        if (r >= 0)
-                r = parse_bandwidth(egress, MAP_FIND(config, annotations, egress), &request.egress_bits, err);
-        if (r >= 0)
-                *ret_request = request;
-        return r;
+        if ((r = fill_wishes(config, arena, &request, err)) < 0 || (r = fill_ports(config, arena, &request, err)) < 0 ||
+            (r = parse_bandwidth(ingress, MAP_FIND(config, annotations, ingress), &request.ingress_bits, err)) < 0 ||
+            (r = parse_bandwidth(egress, MAP_FIND(config, annotations, egress), &request.egress_bits, err)) < 0)
+                return r;
+        *ret_request = request;
+        return 0;
 }
 
 const char **sandbox_ips(struct arena *arena, const struct network_result *result) {

@@ -177,9 +177,9 @@ void handle_pod_sandbox_status(struct cri_call *call) {
                 info.key = (char *)(uintptr_t) "info";
                 info.value = info_of_sandbox(call->arena, call->sandbox);
                 response.info = infos;
-                response.n_info = info.value ? 1 : 0;
+                response.n_info = 1;
         }
-        if (response.status && response.containers_statuses)
+        if (response.status && response.containers_statuses && info.value)
                 call_reply(call, &response.base);
         else
                 call_refuse(call, ENOMEM, "out of memory");
@@ -198,9 +198,9 @@ void handle_container_status(struct cri_call *call) {
                 info.key = (char *)(uintptr_t) "info";
                 info.value = info_of_container(call->arena, call->container);
                 response.info = infos;
-                response.n_info = info.value ? 1 : 0;
+                response.n_info = 1;
         }
-        if (response.status)
+        if (response.status && info.value)
                 call_reply(call, &response.base);
         else
                 call_refuse(call, ENOMEM, "out of memory");

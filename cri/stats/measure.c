@@ -63,14 +63,18 @@ int measure_add_sandbox(struct cri_call *call, struct measure *measure, struct c
 }
 
 /* The lines of /proc/PID/net/dev: "  eth0: 1 2 3 4 5 6 7 8 9 ...". */
-static size_t read_devices(pid_t pid, struct net_device devices[MEASURE_DEVICES_MAX]) {
+static int read_devices(pid_t pid, struct net_device devices[MEASURE_DEVICES_MAX], size_t *ret_n) {
         _cleanup_free_ char *text = NULL;
         char path[64], *save = NULL;
         size_t n = 0;
+        int r;
 
+        *ret_n = 0;
         snprintf(path, sizeof(path), "/proc/%d/net/dev", pid);
-        if (pid <= 0 || files_read(path, NET_DEV_MAX, &text, NULL, NULL) < 0)
+        if (pid <= 0)
                 return 0;
+        if ((r = files_read(path, NET_DEV_MAX, &text, NULL, NULL)) < 0)
+                return r == -ENOMEM ? r : 0;
         for (char *line = strtok_r(text, "\n", &save); line && n < MEASURE_DEVICES_MAX;
              line = strtok_r(NULL, "\n", &save)) {
                 struct net_device *d = &devices[n];
@@ -83,32 +87,54 @@ static size_t read_devices(pid_t pid, struct net_device devices[MEASURE_DEVICES_
                     strcmp(d->name, "lo") != 0)
                         n++;
         }
-        return n;
+        *ret_n = n;
+        return 0;
+}
+
+/* What cannot be read is not known, since it may have gone; without memory nothing is said: -ENOMEM. */
+static int measure_container(struct cri_call *call, struct container_measure *c) {
+        const struct measure *measure = call->state;
+        _cleanup_free_ pid_t *pids = NULL;
+        size_t n = 0;
+        int r;
+
+        r = cgroup_get_stats(call->cri->cgroups, c->container->cgroup, &c->stats, NULL);
+        if (r == -ENOMEM)
+                return r;
+        c->known = r >= 0;
+        if (measure->count_processes) {
+                r = cgroup_pids(call->cri->cgroups, c->container->cgroup, true, &pids, &n, NULL);
+                if (r == -ENOMEM)
+                        return r;
+                c->processes = r >= 0 ? n : 0;
+        }
+        if (!c->measure_layer)
+                return 0;
+        r = disk_usage_read(c->layer, 0, &c->layer_usage, NULL);
+        c->layer_known = r >= 0;
+        return r == -ENOMEM ? r : 0;
+}
+
+static int measure_sandbox(struct cri_call *call, struct sandbox_measure *s) {
+        int r = cgroup_get_stats(call->cri->cgroups, s->sandbox->cgroup, &s->stats, NULL);
+
+        if (r == -ENOMEM)
+                return r;
+        s->known = r >= 0;
+        if (sandbox_host_network(s->sandbox))
+                return 0;
+        return read_devices(s->sandbox->shim_pid, s->devices, &s->n_devices);
 }
 
 static int measure_work(struct cri_call *call, struct err **err) {
         struct measure *measure = call->state;
 
-        (void)err;
-        for (size_t i = 0; i < measure->n_containers; i++) {
-                struct container_measure *c = &measure->containers[i];
-                _cleanup_free_ pid_t *pids = NULL;
-                size_t n = 0;
-
-                c->known = cgroup_get_stats(call->cri->cgroups, c->container->cgroup, &c->stats, NULL) >= 0;
-                if (measure->count_processes &&
-                    cgroup_pids(call->cri->cgroups, c->container->cgroup, true, &pids, &n, NULL) >= 0)
-                        c->processes = n;
-                if (c->measure_layer)
-                        c->layer_known = disk_usage_read(c->layer, 0, &c->layer_usage, NULL) >= 0;
-        }
-        for (size_t i = 0; i < measure->n_sandboxes; i++) {
-                struct sandbox_measure *s = &measure->sandboxes[i];
-
-                s->known = cgroup_get_stats(call->cri->cgroups, s->sandbox->cgroup, &s->stats, NULL) >= 0;
-                if (!sandbox_host_network(s->sandbox))
-                        s->n_devices = read_devices(s->sandbox->shim_pid, s->devices);
-        }
+        for (size_t i = 0; i < measure->n_containers; i++)
+                if (measure_container(call, &measure->containers[i]) < 0)
+                        return err_set(err, ENOMEM, "out of memory");
+        for (size_t i = 0; i < measure->n_sandboxes; i++)
+                if (measure_sandbox(call, &measure->sandboxes[i]) < 0)
+                        return err_set(err, ENOMEM, "out of memory");
         return 0;
 }
 

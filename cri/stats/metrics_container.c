@@ -165,8 +165,8 @@ static void add(struct writer *w, const struct family *family, uint64_t value, c
                 labels[n++] = arena_strdup(w->arena, second);
         metric = metrics_make(w->arena, family->name, family->type, value == CGROUP_UNKNOWN ? 0 : value, w->time,
                               labels, n);
-        w->failed = !metric || !labels[n - 1];
-        if (metric)
+        w->failed = !metric || (first && !labels[LABELS]) || (second && !labels[n - 1]);
+        if (!w->failed)
                 w->metrics->metrics[w->metrics->n_metrics++] = metric;
 }
 

@@ -2,6 +2,7 @@
  * that it asks of cri as it would have been, its status whole, and nothing left of it. */
 #include "tests/unit/agent/world.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,13 +155,12 @@ static void need_status(struct world *w, const char *part) {
 
 static void write_message(struct world *w, const char *text) {
         char path[256];
-        FILE *f;
+        int fd;
 
         snprintf(path, sizeof(path), "%s/pods/u/containers/a/%u", w->root, w->containers[w->n_containers - 1].attempt);
-        if ((f = fopen(path, "we"))) {
-                fputs(text, f);
-                fclose(f);
-        }
+        fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+        need(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text), "no termination message");
+        close(fd);
 }
 
 /* As agent/pods does: what has no memory to begin is begun again. */
@@ -247,7 +247,7 @@ static unsigned one(struct pod *pod, const char *how, unsigned n, unsigned lengt
         char path[128];
         unsigned asked;
 
-        log_init("test", LOG_LEVEL_ERROR + 1);
+        log_init("test", LOG_LEVEL_ERROR);
         w->on_request = on_request;
         w->probe_outcome = PROBE_SUCCESS;
         trial = n;
