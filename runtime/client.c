@@ -116,13 +116,12 @@ int client_receive(int socket, struct client_reply *ret_reply, struct err **err)
         return 0;
 }
 
-int client_call(struct runtime *runtime, const char *sandbox, struct wire_request *request, struct plan *plan,
-                client_state state, void *data, struct err **err) {
+int client_call(struct runtime *runtime, const char *sandbox, const struct client_exchange *x, struct err **err) {
         _cleanup_close_ int socket = -EBADF;
         int r = client_connect(runtime, sandbox, 0, &socket, err), result = 0;
 
         if (r == 0)
-                r = client_send(socket, request, plan, err);
+                r = client_send(socket, x->request, x->plan, err);
         while (r == 0) {
                 struct client_reply reply;
 
@@ -130,9 +129,9 @@ int client_call(struct runtime *runtime, const char *sandbox, struct wire_reques
                 if (r < 0)
                         break;
                 if (reply.head.type == WIRE_WARNING)
-                        log_warning("container %s: %s", request->id, reply.head.text);
-                if (state && result == 0 && (reply.head.type == WIRE_STATE || reply.head.type == WIRE_DONE))
-                        result = state(data, &reply);
+                        log_warning("container %s: %s", x->request->id, reply.head.text);
+                if (x->state && result == 0 && (reply.head.type == WIRE_STATE || reply.head.type == WIRE_DONE))
+                        result = x->state(x->data, &reply);
                 close_fd(reply.fd);
                 if (reply.head.type == WIRE_DONE)
                         return reply.head.code == 0 ?

@@ -32,6 +32,12 @@ struct streams {
         char log_name[WIRE_LOG_NAME_MAX];
 };
 
+#define STREAMS_NONE                                                                                                   \
+        {                                                                                                              \
+                .stdio = { -EBADF, -EBADF, -EBADF }, .read = { -EBADF, -EBADF }, .stdin_write = -EBADF,                \
+                .log_dir = -EBADF, .journal = -EBADF, .relay = -EBADF                                                  \
+        }
+
 static void streams_close(struct streams *s) {
         close_fd(s->stdio.in);
         close_fd(s->stdio.out);
@@ -60,43 +66,61 @@ static int open_log(const char *path, struct streams *s, struct err **err) {
 
 /* Nobody but us opens it. */
 static int make_relay(int dir, const char *id, int *ret_fd, struct err **err) {
-        _cleanup_close_ int reader = -EBADF, both = -EBADF;
-        int r = fifo_make(dir, id, "stdout", 0, 0, &reader, &both, err);
+        struct fifo fifo = { .name = "stdout" };
+        int r = fifo_make(dir, id, &fifo, err);
 
-        if (r == 0) /* the reader's file, which does not block */
-                r = fifo_open(dir, id, "stdout", O_RDWR, ret_fd);
-        return r < 0 && err && !*err ? err_errno(err, -r, "container %s: its terminal's FIFO", id) : r;
+        if (r < 0)
+                return r;
+        r = fifo_open(dir, id, "stdout", O_RDWR, ret_fd); /* the reader's file, which does not block */
+        close(fifo.read);
+        close(fifo.write);
+        return r < 0 ? err_errno(err, -r, "container %s: its terminal's FIFO", id) : 0;
+}
+
+static int make_output(int dir, const char *id, struct fifo fifo, int *ret_read, int *ret_write, struct err **err) {
+        int r = fifo_make(dir, id, &fifo, err);
+
+        if (r < 0)
+                return r;
+        *ret_read = fifo.read;
+        *ret_write = fifo.write;
+        return 0;
+}
+
+static int make_input(struct streams *s, uint32_t uid, uint32_t gid, struct err **err) {
+        int pipes[2];
+
+        if (pipe2(pipes, O_CLOEXEC) < 0)
+                return err_errno(err, errno, "standard input");
+        s->stdio.in = pipes[0];
+        s->stdin_write = pipes[1];
+        if (fchown(pipes[0], uid, gid) < 0)
+                return err_errno(err, errno, "standard input");
+        return 0;
 }
 
 static int open_streams(int dir, const char *id, const struct container_spec *spec, const struct container_io *io,
                         struct streams *s, struct err **err) {
-        static const char *const names[2] = { "stdout", "stderr" };
-        int *ends[2] = { &s->stdio.out, &s->stdio.err }, pipes[2], r = 0;
+        int r;
         uint32_t uid = prepare_host_uid(&spec->mappings, spec->process.uid);
         uint32_t gid = prepare_host_gid(&spec->mappings, spec->process.gid);
 
         if (uid == UINT32_MAX || gid == UINT32_MAX)
                 return err_set(err, EINVAL, "user %u:%u is not in the user namespace's mappings", spec->process.uid,
                                spec->process.gid);
-        if (io->log_path)
-                r = open_log(io->log_path, s, err);
+        if (io->log_path && (r = open_log(io->log_path, s, err)) < 0)
+                return r;
         if (mkdirat(dir, id, 0700) < 0 && errno != EEXIST)
                 return err_errno(err, errno, "container %s: its directory", id);
-        if (r == 0 && io->log_path)
-                r = fifo_journal(dir, id, O_TRUNC, &s->journal, err);
+        if (io->log_path && (r = fifo_journal(dir, id, O_TRUNC, &s->journal, err)) < 0)
+                return r;
         if (spec->process.terminal)
-                return r == 0 && io->log_path ? make_relay(dir, id, &s->relay, err) : r;
-        for (int i = 0; i < 2 && r == 0; i++)
-                r = fifo_make(dir, id, names[i], uid, gid, &s->read[i], ends[i], err);
-        if (r == 0 && io->stdin_open) {
-                if (pipe2(pipes, O_CLOEXEC) < 0)
-                        return err_errno(err, errno, "standard input");
-                s->stdio.in = pipes[0];
-                s->stdin_write = pipes[1];
-                if (fchown(pipes[0], uid, gid) < 0)
-                        return err_errno(err, errno, "standard input");
-        }
-        return r;
+                return io->log_path ? make_relay(dir, id, &s->relay, err) : 0;
+        if ((r = make_output(dir, id, (struct fifo){ "stdout", uid, gid, 0, 0 }, &s->read[0], &s->stdio.out, err)) <
+                    0 ||
+            (r = make_output(dir, id, (struct fifo){ "stderr", uid, gid, 0, 0 }, &s->read[1], &s->stdio.err, err)) < 0)
+                return r;
+        return io->stdin_open ? make_input(s, uid, gid, err) : 0;
 }
 
 static uint64_t clone_flags(const struct container_spec *spec) {
@@ -104,9 +128,22 @@ static uint64_t clone_flags(const struct container_spec *spec) {
                (spec->namespaces[NAMESPACE_PID].mode == NAMESPACE_NEW ? CLONE_NEWPID : 0);
 }
 
-static void fill_request(const char *id, const struct container_spec *spec, const struct container_io *io,
-                         struct streams *s, struct plan *plan, struct wire_request *request) {
-        client_request(request, WIRE_START, id);
+/* A start under way. */
+struct start {
+        const struct container_at *at;
+        int dir; /* of the sandbox */
+        const struct container_spec *spec;
+        const struct container_io *io;
+        struct streams streams;
+        struct container_state state; /* of what was started */
+};
+
+static void fill_request(struct start *start, struct plan *plan, struct wire_request *request) {
+        const struct container_spec *spec = start->spec;
+        const struct container_io *io = start->io;
+        struct streams *s = &start->streams;
+
+        client_request(request, WIRE_START, start->at->id);
         request->flags = (spec->process.terminal ? WIRE_F_TERMINAL : 0) | (io->stdin_once ? WIRE_F_STDIN_ONCE : 0) |
                          (spec->namespaces[NAMESPACE_CGROUP].mode == NAMESPACE_NEW ? WIRE_F_CGROUP_NS : 0);
         request->clone_flags = clone_flags(spec);
@@ -134,8 +171,10 @@ static void fill_request(const char *id, const struct container_spec *spec, cons
 }
 
 /* For the day the shim is killed. A failure costs only that. */
-static void remember(int dir, const char *id, const struct container_spec *spec, const struct container_io *io,
-                     const struct wire_request *request, const struct container_state *state) {
+static void remember(const struct start *start, const struct wire_request *request) {
+        const struct container_state *state = &start->state;
+        const struct container_spec *spec = start->spec;
+        const struct container_io *io = start->io;
         _cleanup_hint_ struct hint hint = {
                 .pid = state->pid,
                 .start_ticks = hint_start_ticks(state->pid),
@@ -154,7 +193,7 @@ static void remember(int dir, const char *id, const struct container_spec *spec,
         for (size_t i = 0; i < spec->n_cgroup_procs_fds; i++)
                 if ((hint.tasks[hint.n_tasks] = hint_fd_path(spec->cgroup_procs_fds[i])))
                         hint.n_tasks++;
-        if (hint_write(dir, id, &hint, &err) < 0)
+        if (hint_write(start->dir, start->at->id, &hint, &err) < 0)
                 log_warning("%s", err_text(err));
 }
 
@@ -165,131 +204,128 @@ static uint64_t realtime_now(void) {
         return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-struct started {
-        struct runtime *runtime;
-        const char *sandbox;
-        struct container_state *state;
-};
-
 static int take_started(void *data, struct client_reply *reply) {
-        struct started *started = data;
+        struct start *start = data;
 
         if (reply->head.type != WIRE_STATE)
                 return 0;
-        client_convert(&reply->head, started->state);
+        client_convert(&reply->head, &start->state);
         if (reply->fd >= 0)
-                runtime_keep(started->runtime, started->sandbox, reply->head.id, reply->head.flags, TAKE_FD(reply->fd));
+                runtime_keep(start->at->runtime, start->at->sandbox, reply->head.id, reply->head.flags,
+                             TAKE_FD(reply->fd));
         return 0;
 }
 
 /* Made by another runtime, up to the moment before its program runs: the shim takes it up as its own child. */
-static int create_delegated(struct runtime *runtime, const char *sandbox, int dir, const char *id,
-                            const struct container_spec *spec, const struct container_io *io, struct streams *streams,
-                            struct plan *plan, struct wire_request *request, struct err **err) {
-        _cleanup_close_ int master = -EBADF;
-        pid_t pid;
-        int r = delegate_create(runtime, sandbox, dir, id, spec, &streams->stdio, &pid, &master, err);
+static int create_delegated(struct start *start, struct plan *plan, struct wire_request *request, struct err **err) {
+        const struct container_at *at = start->at;
+        struct streams *streams = &start->streams;
+        struct delegate_created created;
+        int r = delegate_create(at, start->dir, start->spec, &streams->stdio, &created, err);
 
         if (r < 0)
                 return r;
-        if (master >= 0) {
-                streams->read[0] = fcntl(master, F_DUPFD_CLOEXEC, 3);
-                runtime_keep(runtime, sandbox, id, WIRE_R_MASTER, TAKE_FD(master));
+        if (created.master >= 0) {
+                streams->read[0] = fcntl(created.master, F_DUPFD_CLOEXEC, 3);
+                runtime_keep(at->runtime, at->sandbox, at->id, WIRE_R_MASTER, created.master);
         } else if (streams->stdin_write >= 0)
-                runtime_keep(runtime, sandbox, id, WIRE_R_STDIN, fcntl(streams->stdin_write, F_DUPFD_CLOEXEC, 3));
-        fill_request(id, spec, io, streams, plan, request);
+                runtime_keep(at->runtime, at->sandbox, at->id, WIRE_R_STDIN,
+                             fcntl(streams->stdin_write, F_DUPFD_CLOEXEC, 3));
+        fill_request(start, plan, request);
         request->type = WIRE_ADOPT;
         request->flags |= WIRE_F_CHILD;
-        request->pid = pid;
-        request->pid_fd = plan_take_fd(plan, sys_pidfd_open(pid));
+        request->pid = created.pid;
+        request->pid_fd = plan_take_fd(plan, sys_pidfd_open(created.pid));
         request->clone_flags = CLONE_NEWNS;
         request->started_at = realtime_now();
         if (request->pid_fd < 0)
-                return err_set(err, ESRCH, "%s create: its process %d is gone", spec->delegate->path, pid);
+                return err_set(err, ESRCH, "%s create: its process %d is gone", start->spec->delegate->path,
+                               created.pid);
         return 0;
 }
 
-static int start_delegated(struct runtime *runtime, const char *sandbox, int dir, const char *id,
-                           const struct container_spec *spec, const struct container_io *io, struct streams *streams,
-                           struct container_state *ret_state, struct err **err) {
+static int adopt_delegated(struct start *start, struct plan *plan, struct wire_request *request, struct err **err) {
+        const struct container_at *at = start->at;
+        int r = client_call(at->runtime, at->sandbox, &(struct client_exchange){ .request = request, .plan = plan },
+                            err);
+
+        if (r < 0)
+                return r;
+        start->state = (struct container_state){ .phase = CONTAINER_RUNNING,
+                                                 .pid = request->pid,
+                                                 .started_at = request->started_at };
+        snprintf(start->state.id, sizeof(start->state.id), "%s", at->id);
+        remember(start, request);
+        return delegate_start(at, start->dir, err);
+}
+
+static int start_delegated(struct start *start, struct err **err) {
+        const struct container_at *at = start->at;
         _cleanup_plan_ struct plan plan = { 0 };
         struct wire_request request = { .pid_fd = -1 };
-        int r = create_delegated(runtime, sandbox, dir, id, spec, io, streams, &plan, &request, err);
+        int r;
 
-        if (r == 0)
-                r = client_call(runtime, sandbox, &request, &plan, NULL, NULL, err);
-        if (r == 0) {
-                *ret_state = (struct container_state){ .phase = CONTAINER_RUNNING,
-                                                       .pid = request.pid,
-                                                       .started_at = request.started_at };
-                snprintf(ret_state->id, sizeof(ret_state->id), "%s", id);
-                remember(dir, id, spec, io, &request, ret_state);
-                r = delegate_start(runtime, sandbox, dir, id, err);
-        }
-        if (r < 0) {
-                delegate_delete(runtime, sandbox, dir, id, NULL);
-                if (request.pid_fd >= 0)
-                        poll(&(struct pollfd){ .fd = plan.fds[request.pid_fd], .events = POLLIN }, 1, END_MILLISECONDS);
-                container_delete(runtime, sandbox, id, NULL);
-        }
+        if ((r = create_delegated(start, &plan, &request, err)) >= 0 &&
+            (r = adopt_delegated(start, &plan, &request, err)) >= 0)
+                return 0;
+        delegate_delete(at, start->dir, NULL);
+        if (request.pid_fd >= 0)
+                poll(&(struct pollfd){ .fd = plan.fds[request.pid_fd], .events = POLLIN }, 1, END_MILLISECONDS);
+        container_delete(at->runtime, at->sandbox, at->id, NULL);
         return r;
 }
 
-static int start_own(struct runtime *runtime, const char *sandbox, int dir, const char *id,
-                     const struct container_spec *spec, const struct container_io *io, struct streams *streams,
-                     struct container_state *ret_state, struct err **err) {
-        struct started started = { .runtime = runtime, .sandbox = sandbox, .state = ret_state };
+static int start_own(struct start *start, struct err **err) {
         _cleanup_plan_ struct plan plan = { 0 };
         struct wire_request request;
         int r;
 
-        prepare_namespaces(spec, &plan);
-        r = prepare_container(spec, &streams->stdio, &plan, err);
+        prepare_namespaces(start->spec, &plan);
+        if ((r = prepare_container(start->spec, &start->streams.stdio, &plan, err)) < 0)
+                return r;
+        fill_request(start, &plan, &request);
+        if ((r = plan_check(&plan)) < 0)
+                return err_errno(err, -r, "the container's plan");
+        r = client_call(
+                start->at->runtime, start->at->sandbox,
+                &(struct client_exchange){ .request = &request, .plan = &plan, .state = take_started, .data = start },
+                err);
         if (r < 0)
                 return r;
-        fill_request(id, spec, io, streams, &plan, &request);
-        r = plan_check(&plan);
-        if (r < 0)
-                return err_errno(err, -r, "the container's plan");
-        r = client_call(runtime, sandbox, &request, &plan, take_started, &started, err);
-        if (r == 0)
-                remember(dir, id, spec, io, &request, ret_state);
+        remember(start, &request);
+        return 0;
+}
+
+/* In the sandbox's directory, which is open. */
+static int start_in(struct start *start, struct err **err) {
+        const struct container_at *at = start->at;
+        int r = open_streams(start->dir, at->id, start->spec, start->io, &start->streams, err);
+
+        if (r >= 0) {
+                runtime_keep_output(at->runtime, at->sandbox, start->dir, at->id);
+                r = (start->spec->delegate ? start_delegated : start_own)(start, err);
+        }
+        if (r < 0 && r != -EEXIST) {
+                runtime_forget(at->runtime, at->sandbox, at->id, UINT32_MAX);
+                fifo_remove_all(start->dir, at->id);
+        }
         return r;
 }
 
-int container_start(struct runtime *runtime, const char *sandbox, const char *id, const struct container_spec *spec,
-                    const struct container_io *io, struct container_state *ret_state, struct err **err) {
-        _cleanup_(streams_close) struct streams streams = {
-                .stdio = { -EBADF, -EBADF, -EBADF },
-                .read = { -EBADF, -EBADF },
-                .stdin_write = -EBADF,
-                .log_dir = -EBADF,
-                .journal = -EBADF,
-                .relay = -EBADF,
-        };
-        _cleanup_close_ int dir = -EBADF;
-        struct container_state state = { 0 };
-        int r = runtime_check_id("container", id, err);
+int container_start(const struct container_at *at, const struct container_spec *spec, const struct container_io *io,
+                    struct container_state *ret_state, struct err **err) {
+        struct start start = { .at = at, .dir = -EBADF, .spec = spec, .io = io, .streams = STREAMS_NONE };
+        int r;
 
-        if (r == 0)
-                r = spec_check(spec, err);
-        if (r == 0)
-                r = runtime_open_sandbox(runtime, sandbox, &dir, err);
-        if (r == 0)
-                r = open_streams(dir, id, spec, io, &streams, err);
-        if (r == 0)
-                runtime_keep_output(runtime, sandbox, dir, id);
-        if (r == 0)
-                r = (spec->delegate ? start_delegated : start_own)(runtime, sandbox, dir, id, spec, io, &streams,
-                                                                   &state, err);
-        if (r < 0) {
-                if (dir >= 0 && r != -EEXIST) {
-                        runtime_forget(runtime, sandbox, id, UINT32_MAX);
-                        fifo_remove_all(dir, id);
-                }
+        if ((r = runtime_check_id("container", at->id, err)) < 0 || (r = spec_check(spec, err)) < 0 ||
+            (r = runtime_open_sandbox(at->runtime, at->sandbox, &start.dir, err)) < 0)
                 return r;
-        }
-        *ret_state = state;
+        r = start_in(&start, err);
+        streams_close(&start.streams);
+        close_fd(start.dir);
+        if (r < 0)
+                return r;
+        *ret_state = start.state;
         return 0;
 }
 
@@ -328,7 +364,8 @@ static int list(struct runtime *runtime, const char *sandbox, const char *id, st
 
         client_request(&request, WIRE_LIST, id);
         request.flags = WIRE_F_FDS;
-        r = client_call(runtime, sandbox, &request, NULL, take_listed, list, err);
+        r = client_call(runtime, sandbox,
+                        &(struct client_exchange){ .request = &request, .state = take_listed, .data = list }, err);
         return r == -ENOMEM && err && !*err ? err_set(err, ENOMEM, "out of memory") : r;
 }
 
@@ -367,7 +404,7 @@ int container_status(struct runtime *runtime, const char *sandbox, const char *i
 
 static int call(struct runtime *runtime, const char *sandbox, struct wire_request *request, const char *what,
                 struct err **err) {
-        int r = client_call(runtime, sandbox, request, NULL, NULL, NULL, err);
+        int r = client_call(runtime, sandbox, &(struct client_exchange){ .request = request }, err);
 
         return r < 0 ? err_wrap(err, r, "%s container %s", what, request->id) : r;
 }
@@ -411,23 +448,23 @@ static int take_stdin(void *data, struct client_reply *reply) {
         return 0;
 }
 
-int container_attach(struct runtime *runtime, const char *sandbox, const char *id, int stdout_fd, int stderr_fd,
-                     int *ret_stdin, struct err **err) {
+int container_attach(const struct container_at *at, int stdout_fd, int stderr_fd, int *ret_stdin, struct err **err) {
         _cleanup_plan_ struct plan plan = { 0 };
         struct wire_request request;
         int fd = -EBADF, r;
 
-        client_request(&request, WIRE_ATTACH, id);
+        client_request(&request, WIRE_ATTACH, at->id);
         request.stdout_fd = plan_dup_fd(&plan, stdout_fd);
         request.stderr_fd = plan_dup_fd(&plan, stderr_fd);
         r = plan_check(&plan);
         if (r < 0)
-                return err_errno(err, -r, "attach to container %s", id);
-        r = client_call(runtime, sandbox, &request, &plan, take_stdin, &fd, err);
+                return err_errno(err, -r, "attach to container %s", at->id);
+        r = client_call(
+                at->runtime, at->sandbox,
+                &(struct client_exchange){ .request = &request, .plan = &plan, .state = take_stdin, .data = &fd }, err);
         if (r < 0) {
                 close_fd(fd);
-                err_wrap(err, r, "attach to container %s", id);
-                return r;
+                return err_wrap(err, r, "attach to container %s", at->id);
         }
         *ret_stdin = fd;
         return 0;
@@ -440,14 +477,14 @@ int container_delete(struct runtime *runtime, const char *sandbox, const char *i
         int r;
 
         client_request(&request, WIRE_DELETE, id);
-        r = client_call(runtime, sandbox, &request, NULL, NULL, NULL, &refused);
+        r = client_call(runtime, sandbox, &(struct client_exchange){ .request = &request }, &refused);
         if (r < 0 && r != -ENOENT && r != -RUNTIME_NO_SHIM)
                 return err_wrap(&refused, r, "delete container %s", id), err_move(err, TAKE_PTR(refused));
         runtime_forget(runtime, sandbox, id, UINT32_MAX);
         if (runtime_open_sandbox(runtime, sandbox, &dir, NULL) < 0)
                 return 0;
         /* What the other runtime keeps is in the container's directory and cgroup, which go in any case. */
-        if (delegate_is(dir, id) && delegate_delete(runtime, sandbox, dir, id, &refused) < 0)
+        if (delegate_is(dir, id) && delegate_delete(&(struct container_at){ runtime, sandbox, id }, dir, &refused) < 0)
                 log_warning("container %s: %s", id, err_text(refused));
         fifo_remove_all(dir, id);
         return 0;

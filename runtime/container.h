@@ -34,8 +34,8 @@ struct container_state {
  * sentence about the stage it came from: `exec "/bin/foo": no such file or directory`. -EEXIST: the shim knows this id
  * already; -ENOENT: no shim; the code of execve() is passed on (ENOENT, EACCES, ENOEXEC).
  * What failed softly (an oom_score_adj or rlimit that this agent may not set) is logged as a warning. */
-int container_start(struct runtime *runtime, const char *sandbox, const char *id, const struct container_spec *spec,
-                    const struct container_io *io, struct container_state *ret_state, struct err **err);
+int container_start(const struct container_at *at, const struct container_spec *spec, const struct container_io *io,
+                    struct container_state *ret_state, struct err **err);
 
 /* All containers the shim knows; an array of @ret_n, free() it. -ENOENT: no shim. */
 int container_list(struct runtime *runtime, const char *sandbox, struct container_state **ret_states, size_t *ret_n,
@@ -61,8 +61,7 @@ int container_reopen_log(struct runtime *runtime, const char *sandbox, const cha
  * closed after this call so that the readers see the end. A reader that is slower than the container by more than its
  * pipe holds is cut off; closing the read ends detaches. @ret_stdin is a descriptor to write the container's input to
  * (-EBADF: it has none; the terminal itself with a tty), the caller's to close. */
-int container_attach(struct runtime *runtime, const char *sandbox, const char *id, int stdout_fd, int stderr_fd,
-                     int *ret_stdin, struct err **err);
+int container_attach(const struct container_at *at, int stdout_fd, int stderr_fd, int *ret_stdin, struct err **err);
 
 /* With stdin_once, after an attached client's input has ended: the container reads an end of file. */
 int container_close_stdin(struct runtime *runtime, const char *sandbox, const char *id, struct err **err);

@@ -31,8 +31,7 @@
 
 /* Of one delegated container. */
 struct delegated {
-        struct runtime *runtime;
-        const char *sandbox, *id;
+        const struct container_at *at;
         int dir; /* of the sandbox */
         char program[DELEGATE_PATH_MAX];
         char base[DELEGATE_PATH_MAX - 64]; /* RUN/sandboxes/ID/CID */
@@ -59,21 +58,18 @@ void delegate_forget(int dir, const char *id) {
         }
 }
 
-static int open_delegated(struct runtime *runtime, const char *sandbox, int dir, const char *id, struct delegated *d,
-                          struct err **err) {
+static int open_delegated(const struct container_at *at, int dir, struct delegated *d, struct err **err) {
         char name[RUNTIME_ID_MAX + 16];
         ssize_t n;
 
-        d->runtime = runtime;
-        d->sandbox = sandbox;
-        d->id = id;
+        d->at = at;
         d->dir = dir;
-        snprintf(name, sizeof(name), "%s/runtime", id);
+        snprintf(name, sizeof(name), "%s/runtime", at->id);
         n = readlinkat(dir, name, d->program, sizeof(d->program) - 1);
         if (n < 0)
-                return err_errno(err, errno, "container %s: its runtime", id);
+                return err_errno(err, errno, "container %s: its runtime", at->id);
         d->program[n] = '\0';
-        snprintf(d->base, sizeof(d->base), "%s/sandboxes/%s/%s", runtime->run_dir, sandbox, id);
+        snprintf(d->base, sizeof(d->base), "%s/sandboxes/%s/%s", at->runtime->run_dir, at->sandbox, at->id);
         snprintf(d->oci, sizeof(d->oci), "%s/oci", d->base);
         snprintf(d->log, sizeof(d->log), "%s/runtime.log", d->base);
         snprintf(d->bundle, sizeof(d->bundle), "%s/bundle", d->base);
@@ -119,7 +115,7 @@ static int call_shim(struct delegated *d, const struct container_spec *spec, str
         r = plan_check(plan);
         if (r < 0)
                 return err_errno(err, -r, "run %s", d->program);
-        r = client_connect(d->runtime, d->sandbox, 0, &socket, err);
+        r = client_connect(d->at->runtime, d->at->sandbox, 0, &socket, err);
         if (r == 0)
                 r = client_send(socket, &request, plan, err);
         while (r == 0) {
@@ -273,7 +269,7 @@ static int pid_namespace(const struct delegated *d, const struct container_spec 
                 pid = sandbox_read_pid(d->dir, "holder");
                 break;
         case NAMESPACE_TARGET:
-                r = container_status(d->runtime, d->sandbox, spec->pid_target, &target, err);
+                r = container_status(d->at->runtime, d->at->sandbox, spec->pid_target, &target, err);
                 if (r < 0)
                         return r;
                 pid = target.pid;
@@ -296,7 +292,7 @@ static int make_bundle(struct delegated *d, const struct container_spec *spec, c
 
         /* As our own runtime has it: what may not be set is left. */
         if (given.process.oom_score_adj < 0 && prctl(PR_CAPBSET_READ, CAP_SYS_RESOURCE) == 0) {
-                log_warning("container %s: oom_score_adj %d: not permitted", d->id, given.process.oom_score_adj);
+                log_warning("container %s: oom_score_adj %d: not permitted", d->at->id, given.process.oom_score_adj);
                 given.process.set_oom_score_adj = false;
         }
         if (r == 0)
@@ -318,7 +314,7 @@ static int listen_console(const struct delegated *d, int own, char *ret_path, si
         snprintf(ret_path, size, "/proc/%d/fd/%d/console", getpid(), own);
         snprintf(address.sun_path, sizeof(address.sun_path), "%s", ret_path);
         if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 || listen(fd, 1) < 0)
-                return err_errno(err, errno, "container %s: its terminal's socket", d->id);
+                return err_errno(err, errno, "container %s: its terminal's socket", d->at->id);
         *ret_fd = TAKE_FD(fd);
         return 0;
 }
@@ -351,103 +347,112 @@ static int read_pid(const struct delegated *d, pid_t *ret_pid, struct err **err)
 }
 
 static int create(struct delegated *d, int own, const struct container_spec *spec, const struct prepare_stdio *stdio,
-                  pid_t *ret_pid, int *ret_master, struct err **err) {
+                  struct delegate_created *ret_created, struct err **err) {
         _cleanup_(sources_free) struct sources *sources = NULL;
         _cleanup_close_ int rootfs = -EBADF, listener = -EBADF;
         char console[64];
-        const char *command[] = { "create", "--bundle", d->bundle, "--pid-file", d->pid_file, d->id, NULL, NULL, NULL };
+        const char *command[] = { "create",  "--bundle", d->bundle, "--pid-file", d->pid_file,
+                                  d->at->id, NULL,       NULL,      NULL };
+        struct delegate_created created = { .master = -EBADF };
         struct delegate_place place = { .bundle = d->bundle };
-        int ns, r = open_sources(d, spec, &sources, err);
+        int ns, r;
 
-        if (r == 0)
-                r = prepare_root(spec, -EBADF, &rootfs, err);
-        if (r == 0)
-                r = make_bundle(d, spec, sources, err);
-        if (r == 0 && spec->process.terminal) {
-                r = listen_console(d, own, console, sizeof(console), &listener, err);
+        if ((r = open_sources(d, spec, &sources, err)) < 0 || (r = prepare_root(spec, -EBADF, &rootfs, err)) < 0 ||
+            (r = make_bundle(d, spec, sources, err)) < 0)
+                return r;
+        if (spec->process.terminal) {
+                if ((r = listen_console(d, own, console, sizeof(console), &listener, err)) < 0)
+                        return r;
                 command[5] = "--console-socket";
                 command[6] = console;
-                command[7] = d->id;
+                command[7] = d->at->id;
         }
-        if (r < 0)
-                return r;
         place.rootfs = rootfs;
         place.sources = sources->fds;
         place.n_sources = sources->n;
         place.shim = sources->shm ? sandbox_read_pid(d->dir, "pid") : 0;
-        r = delegate_place(&place, &ns, err);
-        if (r == 0)
-                r = run(d, ns, spec, stdio, command, err);
-        if (r == 0)
-                r = read_pid(d, ret_pid, err);
-        if (r == 0 && spec->process.terminal)
-                r = take_console(d, listener, ret_master, err);
-        return r;
+        if ((r = delegate_place(&place, &ns, err)) < 0 || (r = run(d, ns, spec, stdio, command, err)) < 0 ||
+            (r = read_pid(d, &created.pid, err)) < 0)
+                return r;
+        if (spec->process.terminal && (r = take_console(d, listener, &created.master, err)) < 0)
+                return r;
+        *ret_created = created;
+        return 0;
 }
 
-int delegate_create(struct runtime *runtime, const char *sandbox, int dir, const char *id,
-                    const struct container_spec *spec, const struct prepare_stdio *stdio, pid_t *ret_pid,
-                    int *ret_master, struct err **err) {
-        _cleanup_close_ int own = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+int delegate_create(const struct container_at *at, int dir, const struct container_spec *spec,
+                    const struct prepare_stdio *stdio, struct delegate_created *ret_created, struct err **err) {
+        _cleanup_close_ int own = openat(dir, at->id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         struct delegated d;
         int r = delegate_check(spec, err);
 
         if (r < 0)
                 return r;
         if (own < 0 || (symlinkat(spec->delegate->path, own, "runtime") < 0 && errno != EEXIST))
-                return err_errno(err, errno, "container %s: its directory", id);
-        r = open_delegated(runtime, sandbox, dir, id, &d, err);
-        if (r == 0)
-                r = create(&d, own, spec, stdio, ret_pid, ret_master, err);
-        return r;
+                return err_errno(err, errno, "container %s: its directory", at->id);
+        if ((r = open_delegated(at, dir, &d, err)) < 0)
+                return r;
+        return create(&d, own, spec, stdio, ret_created, err);
 }
 
-int delegate_start(struct runtime *runtime, const char *sandbox, int dir, const char *id, struct err **err) {
-        const char *command[] = { "start", id, NULL };
+int delegate_start(const struct container_at *at, int dir, struct err **err) {
+        const char *command[] = { "start", at->id, NULL };
         struct delegated d;
-        int r = open_delegated(runtime, sandbox, dir, id, &d, err);
+        int r = open_delegated(at, dir, &d, err);
 
         return r < 0 ? r : run_plain(&d, command, err);
 }
 
-int delegate_delete(struct runtime *runtime, const char *sandbox, int dir, const char *id, struct err **err) {
-        const char *command[] = { "delete", "--force", id, NULL };
+int delegate_delete(const struct container_at *at, int dir, struct err **err) {
+        const char *command[] = { "delete", "--force", at->id, NULL };
         struct delegated d;
-        int r = open_delegated(runtime, sandbox, dir, id, &d, err);
+        int r = open_delegated(at, dir, &d, err);
 
         return r < 0 ? r : run_plain(&d, command, err);
 }
 
 /* ---- exec ---- */
 
-int delegate_exec(struct runtime *runtime, const char *sandbox, int dir, const char *id,
-                  const struct process_spec *process, const struct prepare_stdio *stdio, int terminal_fd,
-                  struct plan *plan, char **ret_document, struct err **err) {
+/* The document of the process, in a file of its own; allocated. */
+static int write_process(const struct delegated *d, const struct process_spec *process, char **ret_path,
+                         struct err **err) {
         static atomic_uint number;
-        const struct delegate_place place = { .rootfs = -EBADF };
-        _cleanup_free_ char *json = NULL, *document = malloc(DELEGATE_PATH_MAX);
-        struct delegated d;
-        const char *args[] = { d.program, "--root", d.oci, "exec", "--process", document, id, NULL };
-        int ns, r = document ? open_delegated(runtime, sandbox, dir, id, &d, err) :
-                               err_set(err, ENOMEM, "out of memory");
+        _cleanup_free_ char *json = NULL, *path = malloc(DELEGATE_PATH_MAX);
+        int r;
 
-        if (r == 0)
-                r = delegate_process(process, &json, err);
-        if (r < 0)
+        if (!path)
+                return err_set(err, ENOMEM, "out of memory");
+        if ((r = delegate_process(process, &json, err)) < 0)
                 return r;
-        snprintf(document, DELEGATE_PATH_MAX, "%.4000s/exec-%u.json", d.oci, number++);
-        r = files_replace(document, json, strlen(json), 0600, err);
-        if (r == 0)
-                r = delegate_place(&place, &ns, err);
-        if (r < 0) {
+        snprintf(path, DELEGATE_PATH_MAX, "%.4000s/exec-%u.json", d->oci, number++);
+        if ((r = files_replace(path, json, strlen(json), 0600, err)) < 0) {
+                unlink(path);
+                return r;
+        }
+        *ret_path = TAKE_PTR(path);
+        return 0;
+}
+
+int delegate_exec(const struct container_at *at, int dir, const struct exec_spec *spec, struct plan *plan,
+                  char **ret_document, struct err **err) {
+        const struct prepare_stdio stdio = { spec->stdin_fd, spec->stdout_fd, spec->stderr_fd };
+        const struct delegate_place place = { .rootfs = -EBADF };
+        _cleanup_free_ char *document = NULL;
+        struct delegated d;
+        int ns, r;
+
+        if ((r = open_delegated(at, dir, &d, err)) < 0 || (r = write_process(&d, spec->process, &document, err)) < 0)
+                return r;
+        if ((r = delegate_place(&place, &ns, err)) < 0) {
                 unlink(document);
                 return r;
         }
-        plan_program(plan, ns, args);
-        if (terminal_fd >= 0)
-                plan_add(plan, PLAN_TERMINAL, plan_dup_fd(plan, terminal_fd), NULL, 0);
+        plan_program(plan, ns,
+                     (const char *const[]){ d.program, "--root", d.oci, "exec", "--process", document, at->id, NULL });
+        if (spec->process->terminal)
+                plan_add(plan, PLAN_TERMINAL, plan_dup_fd(plan, spec->terminal_fd), NULL, 0);
         else
-                plan_stdio(plan, stdio);
+                plan_stdio(plan, &stdio);
         plan_add(plan, PLAN_EXEC, -1, NULL, 0);
         *ret_document = TAKE_PTR(document);
         return 0;

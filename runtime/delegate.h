@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include "runtime/exec.h"
 #include "runtime/internal.h"
 #include "runtime/plan.h"
 #include "runtime/prepare.h"
@@ -24,22 +25,25 @@
 /* What cannot be handed over: user namespaces. */
 int delegate_check(const struct container_spec *spec, struct err **err);
 
-/* `create`: afterwards the container's process exists and waits. With a terminal, its master. @dir is the sandbox's. */
-int delegate_create(struct runtime *runtime, const char *sandbox, int dir, const char *id,
-                    const struct container_spec *spec, const struct prepare_stdio *stdio, pid_t *ret_pid,
-                    int *ret_master, struct err **err);
+struct delegate_created {
+        pid_t pid;
+        int master; /* of its terminal; -EBADF: it has none */
+};
+
+/* `create`: afterwards the container's process exists and waits. @dir is the sandbox's. */
+int delegate_create(const struct container_at *at, int dir, const struct container_spec *spec,
+                    const struct prepare_stdio *stdio, struct delegate_created *ret_created, struct err **err);
 
 /* `start`, and `delete --force`. */
-int delegate_start(struct runtime *runtime, const char *sandbox, int dir, const char *id, struct err **err);
-int delegate_delete(struct runtime *runtime, const char *sandbox, int dir, const char *id, struct err **err);
+int delegate_start(const struct container_at *at, int dir, struct err **err);
+int delegate_delete(const struct container_at *at, int dir, struct err **err);
 
 /* Whether the container is delegated. */
 bool delegate_is(int dir, const char *id);
 
 /* Appends an `exec` to @plan; the file at *@ret_document (allocated) is to be removed when it has ended. */
-int delegate_exec(struct runtime *runtime, const char *sandbox, int dir, const char *id,
-                  const struct process_spec *process, const struct prepare_stdio *stdio, int terminal_fd,
-                  struct plan *plan, char **ret_document, struct err **err);
+int delegate_exec(const struct container_at *at, int dir, const struct exec_spec *spec, struct plan *plan,
+                  char **ret_document, struct err **err);
 
 /* Removes the files of a container that has gone. */
 void delegate_forget(int dir, const char *id);

@@ -30,7 +30,6 @@ struct shim_watch {
         int socket;
         struct orphan *orphans;
         struct shim_watch_callbacks callbacks;
-        void *data;
 };
 
 static void free_orphan(uv_handle_t *handle) {
@@ -109,7 +108,7 @@ static void lost(struct shim_watch *watch) {
         uv_poll_stop(&watch->poll);
         while (watch->orphans)
                 drop_orphan(watch->orphans);
-        watch->callbacks.gone(watch->data);
+        watch->callbacks.gone(watch->callbacks.data);
 }
 
 /* One packet a turn: the callback may free the watch. libuv calls again while there are more. */
@@ -135,12 +134,11 @@ static void watch_ready(uv_poll_t *poll, int status, int events) {
                 collect_orphan(watch, reply.head.id);
         }
         client_convert(&reply.head, &state);
-        watch->callbacks.changed(watch->data, &state);
+        watch->callbacks.changed(watch->callbacks.data, &state);
 }
 
 int shim_watch_new(uv_loop_t *loop, struct runtime *runtime, const char *sandbox,
-                   const struct shim_watch_callbacks *callbacks, void *data, struct shim_watch **ret_watch,
-                   struct err **err) {
+                   const struct shim_watch_callbacks *callbacks, struct shim_watch **ret_watch, struct err **err) {
         _cleanup_free_ struct shim_watch *watch = calloc(1, sizeof(*watch));
         _cleanup_close_ int socket = -EBADF;
         struct wire_request request;
@@ -158,7 +156,6 @@ int shim_watch_new(uv_loop_t *loop, struct runtime *runtime, const char *sandbox
         watch->runtime = runtime;
         snprintf(watch->sandbox, sizeof(watch->sandbox), "%s", sandbox);
         watch->callbacks = *callbacks;
-        watch->data = data;
         r = uv_poll_init(loop, &watch->poll, socket);
         if (r < 0)
                 return err_set(err, -r, "watch the shim of %s: %s", sandbox, uv_strerror(r));

@@ -19,12 +19,12 @@ struct shim_watch_callbacks {
         /* The shim is gone and was not told to go: sandbox_recover() is next. No callback after this one; the watch
          * must still be freed (from inside the callback is fine). */
         void (*gone)(void *data);
+        void *data;
 };
 
 /* Only on the loop's thread; does not block. -ENOENT: no shim there. */
 int shim_watch_new(uv_loop_t *loop, struct runtime *runtime, const char *sandbox,
-                   const struct shim_watch_callbacks *callbacks, void *data, struct shim_watch **ret_watch,
-                   struct err **err);
+                   const struct shim_watch_callbacks *callbacks, struct shim_watch **ret_watch, struct err **err);
 
 /* Ends it without a callback. NULL is fine. Returns NULL. */
 struct shim_watch *shim_watch_free(struct shim_watch *watch);

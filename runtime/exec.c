@@ -20,7 +20,7 @@ struct exec {
         uv_poll_t poll; /* first: freed through it */
         int socket;
         char *document; /* of a delegated exec: removed at the end */
-        exec_done done;
+        void (*done)(void *data, const struct exec_result *result);
         void *data;
         struct err *err;
 };
@@ -43,7 +43,7 @@ static void free_exec(uv_handle_t *handle) {
 }
 
 static void finish(struct exec *exec, struct exec_result result) {
-        exec_done done = exec->done;
+        void (*done)(void *data, const struct exec_result *result) = exec->done;
 
         uv_poll_stop(&exec->poll);
         exec->done = NULL;
@@ -80,25 +80,24 @@ static void exec_ready(uv_poll_t *poll, int status, int events) {
         }
 }
 
-static int plan_exec(struct runtime *runtime, const char *sandbox, const char *container, const struct exec_spec *spec,
-                     struct plan *plan, struct wire_request *request, char **ret_document, struct err **err) {
+static int plan_exec(const struct container_at *at, const struct exec_spec *spec, struct plan *plan,
+                     struct wire_request *request, char **ret_document, struct err **err) {
         const struct prepare_stdio stdio = { spec->stdin_fd, spec->stdout_fd, spec->stderr_fd };
         int terminal = spec->process->terminal ? spec->terminal_fd : -EBADF, r;
         _cleanup_close_ int dir = -EBADF;
 
-        client_request(request, WIRE_EXEC, container);
-        r = runtime_open_sandbox(runtime, sandbox, &dir, err);
+        client_request(request, WIRE_EXEC, at->id);
+        r = runtime_open_sandbox(at->runtime, at->sandbox, &dir, err);
         if (r < 0)
                 return r;
-        if (!delegate_is(dir, container))
+        if (!delegate_is(dir, at->id))
                 return prepare_exec(spec->process, &stdio, terminal, plan, err);
         request->flags = WIRE_F_HELPER;
-        return delegate_exec(runtime, sandbox, dir, container, spec->process, &stdio, terminal, plan, ret_document,
-                             err);
+        return delegate_exec(at, dir, spec, plan, ret_document, err);
 }
 
-int exec_start(uv_loop_t *loop, struct runtime *runtime, const char *sandbox, const char *container,
-               const struct exec_spec *spec, exec_done done, void *data, struct exec **ret_exec, struct err **err) {
+int exec_start(uv_loop_t *loop, const struct container_at *at, const struct exec_spec *spec, struct exec **ret_exec,
+               struct err **err) {
         _cleanup_free_ struct exec *exec = calloc(1, sizeof(*exec));
         _cleanup_free_ char *document = NULL;
         _cleanup_plan_ struct plan plan = { 0 };
@@ -110,20 +109,20 @@ int exec_start(uv_loop_t *loop, struct runtime *runtime, const char *sandbox, co
                 return err_set(err, ENOMEM, "out of memory");
         if (!spec->process->args || !spec->process->args[0])
                 return err_set(err, EINVAL, "exec: there is no command");
-        r = plan_exec(runtime, sandbox, container, spec, &plan, &request, &document, err);
+        r = plan_exec(at, spec, &plan, &request, &document, err);
         if (r == 0)
-                r = client_connect(runtime, sandbox, SOCK_NONBLOCK, &socket, err);
+                r = client_connect(at->runtime, at->sandbox, SOCK_NONBLOCK, &socket, err);
         if (r == 0)
                 r = client_send(socket, &request, &plan, err);
         if (r == 0 && (r = uv_poll_init(loop, &exec->poll, socket)) < 0)
-                err_set(err, -r, "exec in %s: %s", container, uv_strerror(r));
+                err_set(err, -r, "exec in %s: %s", at->id, uv_strerror(r));
         if (r < 0) {
                 if (document)
                         unlink(document);
                 return r;
         }
-        exec->done = done;
-        exec->data = data;
+        exec->done = spec->done;
+        exec->data = spec->data;
         exec->document = TAKE_PTR(document);
         exec->socket = TAKE_FD(socket);
         uv_poll_start(&exec->poll, UV_READABLE | UV_DISCONNECT, exec_ready);

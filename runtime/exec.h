@@ -11,12 +11,17 @@
 
 struct exec;
 
+struct exec_result;
+
 struct exec_spec {
         const struct process_spec *process; /* oom_score_adj and rlimits as the container's */
         /* Descriptors for 0, 1 and 2 (borrowed: duplicated before exec_start() returns), -EBADF: /dev/null. With
          * process->terminal, @terminal_fd is the slave that becomes the controlling terminal and all three. */
         int stdin_fd, stdout_fd, stderr_fd;
         int terminal_fd;
+        /* Called once, on the loop; the exec is freed after it returns. */
+        void (*done)(void *data, const struct exec_result *result);
+        void *data;
 };
 
 struct exec_result {
@@ -26,20 +31,17 @@ struct exec_result {
                 *err; /* it could not be started, or the shim died; NULL otherwise. The callee's to read only */
 };
 
-/* Called once, on the loop; @exec is freed after it returns. */
-typedef void (*exec_done)(void *data, const struct exec_result *result);
-
 void exec_spec_init(struct exec_spec *spec);
 
-/* -ENOENT: no shim; -ENOBUFS: more are executed than it takes. On failure @done is not called. What the shim finds (no
+/* -ENOENT: no shim; -ENOBUFS: more are executed than it takes. On failure done() is not called. What the shim finds (no
  * such container, it does not run, no such program) comes as the result's error. */
-int exec_start(uv_loop_t *loop, struct runtime *runtime, const char *sandbox, const char *container,
-               const struct exec_spec *spec, exec_done done, void *data, struct exec **ret_exec, struct err **err);
+int exec_start(uv_loop_t *loop, const struct container_at *at, const struct exec_spec *spec, struct exec **ret_exec,
+               struct err **err);
 
-/* Sends SIGKILL to the process and all of its session; @done comes as usual. */
+/* Sends SIGKILL to the process and all of its session; done() comes as usual. */
 void exec_kill(struct exec *exec);
 
-/* Kills it and frees @exec without calling @done. NULL is fine. */
+/* Kills it and frees @exec without calling done(). NULL is fine. */
 void exec_cancel(struct exec *exec);
 
 /* Makes a terminal: @ret_master for the caller, @ret_slave for exec_spec.terminal_fd. The slave belongs to @uid (on the

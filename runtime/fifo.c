@@ -11,23 +11,23 @@
 
 static const char *const files[] = { "stdout", "stderr", "journal", "state", "state.new" };
 
-int fifo_make(int dir, const char *id, const char *name, uint32_t uid, uint32_t gid, int *ret_read, int *ret_write,
-              struct err **err) {
+int fifo_make(int dir, const char *id, struct fifo *fifo, struct err **err) {
         _cleanup_close_ int own = -EBADF, reader = -EBADF, writer = -EBADF;
 
         own = openat(dir, id, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (own < 0)
                 return err_errno(err, errno, "container %s: its directory", id);
-        unlinkat(own, name, 0);
+        unlinkat(own, fifo->name, 0);
         /* The container's user owns it, so that programs can open /dev/stdout anew. */
-        if (mkfifoat(own, name, 0600) < 0 || fchownat(own, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-                return err_errno(err, errno, "container %s: its %s", id, name);
-        writer = openat(own, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-        reader = openat(own, name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
+        if (mkfifoat(own, fifo->name, 0600) < 0 ||
+            fchownat(own, fifo->name, fifo->uid, fifo->gid, AT_SYMLINK_NOFOLLOW) < 0)
+                return err_errno(err, errno, "container %s: its %s", id, fifo->name);
+        writer = openat(own, fifo->name, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+        reader = openat(own, fifo->name, O_RDONLY | O_NONBLOCK | O_NOFOLLOW | O_CLOEXEC);
         if (writer < 0 || reader < 0)
-                return err_errno(err, errno, "container %s: open its %s", id, name);
-        *ret_read = TAKE_FD(reader);
-        *ret_write = TAKE_FD(writer);
+                return err_errno(err, errno, "container %s: open its %s", id, fifo->name);
+        fifo->read = TAKE_FD(reader);
+        fifo->write = TAKE_FD(writer);
         return 0;
 }
 

@@ -67,12 +67,15 @@ struct client_reply {
 };
 int client_receive(int socket, struct client_reply *ret_reply, struct err **err);
 
-/* Called for each WIRE_STATE; may take reply->fd. */
-typedef int (*client_state)(void *data, struct client_reply *reply);
+struct client_exchange {
+        struct wire_request *request;
+        struct plan *plan;                                    /* NULL: none */
+        int (*state)(void *data, struct client_reply *reply); /* called for each WIRE_STATE; may take reply->fd */
+        void *data;
+};
 
-/* Connects, sends, and receives until WIRE_DONE. Warnings are logged with @id in front. */
-int client_call(struct runtime *runtime, const char *sandbox, struct wire_request *request, struct plan *plan,
-                client_state state, void *data, struct err **err);
+/* Connects, sends, and receives until WIRE_DONE. Warnings are logged with the request's id in front. */
+int client_call(struct runtime *runtime, const char *sandbox, const struct client_exchange *exchange, struct err **err);
 void client_convert(const struct wire_reply *reply, struct container_state *state);
 
 /* shim_process.c: listens in @dir and starts a shim there. */
@@ -107,10 +110,14 @@ char *hint_fd_path(int fd);
 uint64_t hint_start_ticks(pid_t pid);
 
 /* fifo.c */
-/* Makes the FIFO @name in RUN/sandboxes/ID/CID, and opens it. The container's end is open for both directions, so
+/* Makes the FIFO in RUN/sandboxes/ID/CID, and opens it. The container's end is open for both directions, so
  * that a write never fails for want of a shim. */
-int fifo_make(int dir, const char *id, const char *name, uint32_t uid, uint32_t gid, int *ret_read, int *ret_write,
-              struct err **err);
+struct fifo {
+        const char *name;
+        uint32_t uid, gid; /* its owner */
+        int read, write;   /* made */
+};
+int fifo_make(int dir, const char *id, struct fifo *fifo, struct err **err);
 /* Opens one that is there, O_RDONLY or O_RDWR, without blocking. */
 int fifo_open(int dir, const char *id, const char *name, int flags, int *ret_fd);
 /* Beside them, what the writer of the log has under way; made where it is not there yet, emptied with O_TRUNC. */

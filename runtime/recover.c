@@ -240,7 +240,7 @@ static int adopt(struct runtime *runtime, const char *sandbox, int dir, const st
         /* Without a process nobody can say how it ended. */
         request.exit_code = -1;
         request.exited_at = now();
-        return client_call(runtime, sandbox, &request, &plan, NULL, NULL, err);
+        return client_call(runtime, sandbox, &(struct client_exchange){ .request = &request, .plan = &plan }, err);
 }
 
 /* The old one may have been told to stop, not to die, or be our zombie. */

@@ -30,3 +30,9 @@ int runtime_new(const struct runtime_config *config, struct runtime **ret_runtim
 
 /* Pods stay as they are. NULL is fine. */
 void runtime_free(struct runtime *runtime);
+
+/* A container of a pod, over the pod's shim. */
+struct container_at {
+        struct runtime *runtime;
+        const char *sandbox, *id;
+};

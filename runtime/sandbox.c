@@ -85,7 +85,8 @@ int sandbox_probe(struct runtime *runtime, const char *id, struct sandbox_info *
         int r;
 
         client_request(&request, WIRE_LIST, "");
-        r = client_call(runtime, id, &request, NULL, probed, &info, err);
+        r = client_call(runtime, id, &(struct client_exchange){ .request = &request, .state = probed, .data = &info },
+                        err);
         if (r == 0)
                 *ret_info = info;
         return r;
@@ -198,7 +199,7 @@ int sandbox_delete(struct runtime *runtime, const char *id, struct err **err) {
         if (r < 0)
                 return r;
         client_request(&request, WIRE_SHUTDOWN, "");
-        client_call(runtime, id, &request, NULL, NULL, NULL, NULL);
+        client_call(runtime, id, &(struct client_exchange){ .request = &request }, NULL);
         runtime_forget(runtime, id, NULL, UINT32_MAX);
 
         sandbox_netns_path(runtime, id, path);

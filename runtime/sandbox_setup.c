@@ -91,7 +91,9 @@ int sandbox_setup(struct runtime *runtime, const char *id, const struct sandbox_
         r = plan_check(&plan);
         if (r < 0)
                 return err_errno(err, -r, "the sandbox's plan");
-        r = client_call(runtime, id, &request, &plan, made, &reply, err);
+        r = client_call(runtime, id,
+                        &(struct client_exchange){ .request = &request, .plan = &plan, .state = made, .data = &reply },
+                        err);
         if (r == 0)
                 r = runtime_open_sandbox(runtime, id, &dir, err);
         if (r == 0)

@@ -1,4 +1,5 @@
 /* StartContainer, StopContainer, RemoveContainer, UpdateContainerResources, ReopenContainerLog. */
+#include <assert.h>
 #include <signal.h>
 #include <string.h>
 
@@ -54,22 +55,15 @@ static int start_cgroup(struct cri_container *container, struct arena *arena, st
         size_t n_rules;
         int r;
 
-        r = spec_fill_devices(container, arena, spec, &rules, &n_rules, err);
-        if (r >= 0 && container->resources)
-                r = resources_to_limits(arena, container->resources, &limits, err);
-        if (r >= 0)
-                r = cgroup_create(cri->cgroups, container->cgroup, err);
-        if (r >= 0 && container->resources)
-                r = cgroup_apply(cri->cgroups, container->cgroup, &limits, err);
-        if (r >= 0)
-                r = cgroup_set_devices(cri->cgroups, container->cgroup, rules, n_rules, err);
-        if (r >= 0)
-                r = show_cgroup(container, arena, spec, err);
-        if (r >= 0)
-                r = handler_fill(container, arena, rules, n_rules, spec, err);
-        if (r >= 0)
-                r = cgroup_join_open(cri->cgroups, container->cgroup, ret_join, err);
-        return r;
+        if ((r = spec_fill_devices(container, arena, spec, &rules, &n_rules, err)) < 0 ||
+            (container->resources && (r = resources_to_limits(arena, container->resources, &limits, err)) < 0) ||
+            (r = cgroup_create(cri->cgroups, container->cgroup, err)) < 0 ||
+            (container->resources && (r = cgroup_apply(cri->cgroups, container->cgroup, &limits, err)) < 0) ||
+            (r = cgroup_set_devices(cri->cgroups, container->cgroup, rules, n_rules, err)) < 0 ||
+            (r = show_cgroup(container, arena, spec, err)) < 0 ||
+            (r = handler_fill(container, arena, rules, n_rules, spec, err)) < 0)
+                return r;
+        return cgroup_join_open(cri->cgroups, container->cgroup, ret_join, err);
 }
 
 struct start {
@@ -88,38 +82,43 @@ static int late_cgroup(const struct cri_container *container, const struct cgrou
         return join->n_tasks == 0 && limit > 0 && limit < SMALL_MEMORY ? 0 : -1;
 }
 
-static int start_work(struct cri_call *call, struct err **err) {
+/* With @spec, which the caller closes, and @join likewise. */
+static int start_with(struct cri_call *call, struct container_spec *spec, struct cgroup_join *join, struct err **err) {
         struct cri_container *container = call->container;
+        const struct container_at at = { call->cri->runtime, call->sandbox->id, container->id };
         struct container_state *state = &((struct start *)call->state)->state;
-        struct cgroup_join join = CGROUP_JOIN_NONE;
-        struct container_spec spec;
         struct container_io io;
-        char *dir = record_dir(call->cri, call->arena, RECORD_CONTAINER, container->id);
         int r;
 
-        r = dir ? writable_renew(call->sandbox, call->arena, dir, err) : err_set(err, ENOMEM, "out of memory");
+        if ((r = spec_fill(container, call->arena, spec, err)) < 0 ||
+            (r = spec_fill_io(container, call->arena, &io, err)) < 0)
+                return r;
+        r = SPAN_STEP(call->span, "cgroup_create", start_cgroup(container, call->arena, spec, join, err), err);
         if (r < 0)
                 return r;
-        r = spec_fill(container, call->arena, &spec, err);
-        if (r >= 0)
-                r = spec_fill_io(container, call->arena, &io, err);
-        if (r >= 0)
-                r = SPAN_STEP(call->span, "cgroup_create", start_cgroup(container, call->arena, &spec, &join, err),
-                              err);
-        if (r >= 0) {
-                spec.cgroup_fd = join.dir_fd;
-                spec.cgroup_procs_fds = join.tasks;
-                spec.n_cgroup_procs_fds = join.n_tasks;
-                spec.late_cgroup = late_cgroup(container, &join);
-                r = SPAN_STEP(
-                        call->span, "container_start",
-                        container_start(call->cri->runtime, call->sandbox->id, container->id, &spec, &io, state, err),
-                        err);
-        }
+        spec->cgroup_fd = join->dir_fd;
+        spec->cgroup_procs_fds = join->tasks;
+        spec->n_cgroup_procs_fds = join->n_tasks;
+        spec->late_cgroup = late_cgroup(container, join);
+        return SPAN_STEP(call->span, "container_start", container_start(&at, spec, &io, state, err), err);
+}
+
+static int start_work(struct cri_call *call, struct err **err) {
+        char *dir = record_dir(call->cri, call->arena, RECORD_CONTAINER, call->container->id);
+        struct cgroup_join join = CGROUP_JOIN_NONE;
+        struct container_spec spec;
+        int r;
+
+        assert(call->has_turn && call->container->phase == PHASE_STARTING);
+        if (!dir)
+                return err_set(err, ENOMEM, "out of memory");
+        if ((r = writable_renew(call->sandbox, call->arena, dir, err)) < 0)
+                return r;
+        r = start_with(call, &spec, &join, err);
         cgroup_join_close(&join);
         spec_close(&spec);
         if (r < 0)
-                cgroup_remove(call->cri->cgroups, container->cgroup, NULL);
+                cgroup_remove(call->cri->cgroups, call->container->cgroup, NULL);
         return r;
 }
 

@@ -24,10 +24,10 @@ struct attach {
 static void attach_work(struct pool_job *job) {
         struct attach *a = (struct attach *)job;
         struct cri_container *c = a->container;
+        const struct container_at at = { c->sandbox->cri->runtime, c->sandbox->id, c->id };
         int in = -EBADF;
 
-        a->result = container_attach(c->sandbox->cri->runtime, c->sandbox->id, c->id, a->write_out, a->write_err, &in,
-                                     &a->error);
+        a->result = container_attach(&at, a->write_out, a->write_err, &in, &a->error);
         a->streams.in = a->in ? TAKE_FD(in) : -EBADF;
         close_fd(in);
         close_fd(a->write_out);

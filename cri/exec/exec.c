@@ -147,15 +147,14 @@ static int start(struct cri_exec *exec, const struct cri_exec_request *request, 
         _cleanup_arena_ struct arena *arena = arena_new();
         struct cri *cri = exec->container->sandbox->cri;
         struct process_spec process;
+        const struct container_at at = { cri->runtime, exec->container->sandbox->id, exec->container->id };
         struct exec_spec spec;
         int r;
 
         if (!arena)
                 return err_set(err, ENOMEM, "out of memory");
-        r = open_ends(exec->container, request, exec, ends, err);
-        if (r >= 0)
-                r = fill_process(exec->container, request, arena, &process, err);
-        if (r < 0)
+        if ((r = open_ends(exec->container, request, exec, ends, err)) < 0 ||
+            (r = fill_process(exec->container, request, arena, &process, err)) < 0)
                 return r;
         exec_spec_init(&spec);
         spec.process = &process;
@@ -163,8 +162,9 @@ static int start(struct cri_exec *exec, const struct cri_exec_request *request, 
         spec.stdout_fd = ends->out.theirs;
         spec.stderr_fd = ends->err.theirs;
         spec.terminal_fd = ends->slave;
-        return exec_start(cri->loop, cri->runtime, exec->container->sandbox->id, exec->container->id, &spec, on_done,
-                          exec, &exec->exec, err);
+        spec.done = on_done;
+        spec.data = exec;
+        return exec_start(cri->loop, &at, &spec, &exec->exec, err);
 }
 
 int cri_exec_start(struct cri *cri, const struct cri_exec_request *request, cri_exec_done_fn done, void *data,

@@ -233,10 +233,9 @@ static void on_gone(void *data) {
 }
 
 int sandbox_watch(struct cri_sandbox *sandbox, struct err **err) {
-        static const struct shim_watch_callbacks callbacks = { .changed = on_changed, .gone = on_gone };
+        const struct shim_watch_callbacks callbacks = { .changed = on_changed, .gone = on_gone, .data = sandbox };
 
-        return shim_watch_new(sandbox->cri->loop, sandbox->cri->runtime, sandbox->id, &callbacks, sandbox,
-                              &sandbox->watch, err);
+        return shim_watch_new(sandbox->cri->loop, sandbox->cri->runtime, sandbox->id, &callbacks, &sandbox->watch, err);
 }
 
 void sandbox_unwatch(struct cri_sandbox *sandbox) {

@@ -44,7 +44,7 @@ static double exec_once(struct fixture *f, const struct process_spec *process) {
 
         exec_spec_init(&spec);
         spec.process = process;
-        require(exec_start(&f->loop, f->runtime, "pod", "c", &spec, exec_ended, &ended, &exec, &failure));
+        require(fixture_exec(f, "c", &spec, exec_ended, &ended, &exec, &failure));
         while (!ended)
                 uv_run(&f->loop, UV_RUN_ONCE);
         return now_us() - begin;
@@ -66,7 +66,8 @@ static void pods_in_memory(struct fixture *f, int pods) {
                 c.spec.root.upper = c.spec.root.work = NULL;
                 c.spec.root.readonly = true;
                 c.io.log_path = f->log;
-                require(container_start(f->runtime, id, "c", &c.spec, &c.io, &state, &failure));
+                require(container_start(&(struct container_at){ f->runtime, id, "c" }, &c.spec, &c.io, &state,
+                                        &failure));
         }
         for (int i = 0; i < pods; i++) {
                 char path[64], line[256];

@@ -81,8 +81,7 @@ static void test_2019_5736(void **state) {
 
                 exec_spec_init(&spec);
                 spec.process = &process;
-                assert_int_equal(exec_start(&f->loop, f->runtime, "pod", "c", &spec, count_ended, &done, &exec, NULL),
-                                 0);
+                assert_int_equal(fixture_exec(f, "c", &spec, count_ended, &done, &exec, NULL), 0);
         }
         while (done < 20)
                 uv_run(&f->loop, UV_RUN_ONCE);
@@ -242,8 +241,7 @@ static void test_2024_21626(void **state) {
                 process.cwd = cwd;
                 exec_spec_init(&spec);
                 spec.process = &process;
-                assert_int_equal(exec_start(&f->loop, f->runtime, "pod", "c", &spec, exec_failed, text, &exec, NULL),
-                                 0);
+                assert_int_equal(fixture_exec(f, "c", &spec, exec_failed, text, &exec, NULL), 0);
                 while (!text[0])
                         uv_run(&f->loop, UV_RUN_ONCE);
                 assert_has(text, "working directory");

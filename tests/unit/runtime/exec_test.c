@@ -59,7 +59,7 @@ static char *run_exec(struct fixture *f, const char *container, const char *scri
         spec.process = &p;
         spec.stdout_fd = spec.stderr_fd = pipes[1];
         *ran = (struct ran){ 0 };
-        assert_int_equal(exec_start(&f->loop, f->runtime, "pod", container, &spec, ended, ran, &exec, NULL), 0);
+        assert_int_equal(fixture_exec(f, container, &spec, ended, ran, &exec, NULL), 0);
         close(pipes[1]);
         wait_ended(f, ran);
         assert_true(read(pipes[0], text, 65535) >= 0);
@@ -134,7 +134,7 @@ static void test_exec_failure(void **state) {
         start_sleeper(f, &c);
         exec_spec_init(&spec);
         spec.process = &p;
-        assert_int_equal(exec_start(&f->loop, f->runtime, "pod", "c", &spec, ended, &ran, &exec, NULL), 0);
+        assert_int_equal(fixture_exec(f, "c", &spec, ended, &ran, &exec, NULL), 0);
         wait_ended(f, &ran);
         assert_int_equal(ran.code, -1);
         assert_has(ran.error, "exec \"nothere\": executable file not found in $PATH");
@@ -153,7 +153,7 @@ static void test_exec_kill(void **state) {
         start_sleeper(f, &c);
         exec_spec_init(&spec);
         spec.process = &p;
-        assert_int_equal(exec_start(&f->loop, f->runtime, "pod", "c", &spec, ended, &ran, &exec, NULL), 0);
+        assert_int_equal(fixture_exec(f, "c", &spec, ended, &ran, &exec, NULL), 0);
         for (int i = 0; i < 100; i++) {
                 struct ran other;
                 _cleanup_free_ char *text = run_exec(f, "c", "ps | grep -v grep | grep -c 'sleep 4321'", &other);
@@ -207,7 +207,8 @@ static void test_terminal(void **state) {
         if (fixture_start(f, "c", &c, &err) < 0)
                 fail_msg("%s", err_text(err));
         assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-        assert_int_equal(container_attach(f->runtime, "pod", "c", pipes[1], -EBADF, &in, NULL), 0);
+        assert_int_equal(
+                container_attach(&(struct container_at){ f->runtime, "pod", "c" }, pipes[1], -EBADF, &in, NULL), 0);
         close(pipes[1]);
         assert_true(in >= 0);
         assert_int_equal(write(in, "hello\n", 6), 6);
@@ -238,7 +239,8 @@ static void test_stdin(void **state) {
         c.io.stdin_open = c.io.stdin_once = true;
         assert_int_equal(fixture_start(f, "c", &c, NULL), 0);
         assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-        assert_int_equal(container_attach(f->runtime, "pod", "c", pipes[1], -EBADF, &in, NULL), 0);
+        assert_int_equal(
+                container_attach(&(struct container_at){ f->runtime, "pod", "c" }, pipes[1], -EBADF, &in, NULL), 0);
         close(pipes[1]);
         assert_int_equal(write(in, "line\n", 5), 5);
         read_until(pipes[0], "line");
@@ -264,7 +266,8 @@ static void test_slow_reader(void **state) {
         c.io.stdin_open = true;
         assert_int_equal(fixture_start(f, "c", &c, NULL), 0);
         assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-        assert_int_equal(container_attach(f->runtime, "pod", "c", pipes[1], -EBADF, &in, NULL), 0);
+        assert_int_equal(
+                container_attach(&(struct container_at){ f->runtime, "pod", "c" }, pipes[1], -EBADF, &in, NULL), 0);
         close(pipes[1]);
         assert_int_equal(write(in, "\n", 1), 1);
         close(in);
@@ -277,7 +280,7 @@ static void test_slow_reader(void **state) {
 /* ---- a killed shim ---- */
 
 static struct sandbox_info kill_shim(struct fixture *f, const struct sandbox_spec *spec) {
-        static const struct shim_watch_callbacks callbacks = { fixture_changed, fixture_gone };
+        const struct shim_watch_callbacks callbacks = { fixture_changed, fixture_gone, f };
         struct sandbox_info info, recovered;
         _cleanup_err_ struct err *err = NULL;
 
@@ -292,7 +295,7 @@ static struct sandbox_info kill_shim(struct fixture *f, const struct sandbox_spe
         if (sandbox_recover(f->runtime, "pod", spec, &recovered, &err) < 0)
                 fail_msg("%s", err_text(err));
         assert_int_not_equal(recovered.shim_pid, info.shim_pid);
-        assert_int_equal(shim_watch_new(&f->loop, f->runtime, "pod", &callbacks, f, &f->watch, NULL), 0);
+        assert_int_equal(shim_watch_new(&f->loop, f->runtime, "pod", &callbacks, &f->watch, NULL), 0);
         return recovered;
 }
 
@@ -350,7 +353,7 @@ static void test_recover_exec(void **state) {
         start_sleeper(f, &c);
         exec_spec_init(&spec);
         spec.process = &p;
-        assert_int_equal(exec_start(&f->loop, f->runtime, "pod", "c", &spec, ended, &ran, &exec, NULL), 0);
+        assert_int_equal(fixture_exec(f, "c", &spec, ended, &ran, &exec, NULL), 0);
         do {
                 free(before);
                 before = run_exec(f, "c", "ps | grep -v grep | grep 'sleep 4322'", &other);
@@ -385,8 +388,8 @@ static void test_recover_exited(void **state) {
         f->watch = shim_watch_free(f->watch);
         memset(&f->last, 0, sizeof(f->last));
         assert_int_equal(sandbox_recover(f->runtime, "pod", &spec, &info, NULL), 0);
-        static const struct shim_watch_callbacks callbacks = { fixture_changed, fixture_gone };
-        assert_int_equal(shim_watch_new(&f->loop, f->runtime, "pod", &callbacks, f, &f->watch, NULL), 0);
+        const struct shim_watch_callbacks callbacks = { fixture_changed, fixture_gone, f };
+        assert_int_equal(shim_watch_new(&f->loop, f->runtime, "pod", &callbacks, &f->watch, NULL), 0);
         assert_int_equal(fixture_wait(f, "c"), 5);
         free(fixture_log(f));
 }
@@ -452,7 +455,8 @@ static void test_recover_terminal(void **state) {
         assert_int_equal(fixture_start(f, "c", &c, NULL), 0);
         kill_shim(f, &spec);
         assert_int_equal(pipe2(pipes, O_CLOEXEC), 0);
-        assert_int_equal(container_attach(f->runtime, "pod", "c", pipes[1], -EBADF, &in, NULL), 0);
+        assert_int_equal(
+                container_attach(&(struct container_at){ f->runtime, "pod", "c" }, pipes[1], -EBADF, &in, NULL), 0);
         close(pipes[1]);
         assert_int_equal(write(in, "one\n", 4), 4);
         read_until(pipes[0], "got one");

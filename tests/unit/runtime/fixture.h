@@ -124,13 +124,13 @@ static inline void fixture_gone(void *data) {
 }
 
 static inline void fixture_sandbox(struct fixture *f, const struct sandbox_spec *spec) {
-        static const struct shim_watch_callbacks callbacks = { fixture_changed, fixture_gone };
+        const struct shim_watch_callbacks callbacks = { fixture_changed, fixture_gone, f };
         _cleanup_err_ struct err *err = NULL;
         struct sandbox_info info;
 
         if (sandbox_create(f->runtime, "pod", spec, &info, &err) < 0)
                 fail_msg("%s", err_text(err));
-        if (shim_watch_new(&f->loop, f->runtime, "pod", &callbacks, f, &f->watch, &err) < 0)
+        if (shim_watch_new(&f->loop, f->runtime, "pod", &callbacks, &f->watch, &err) < 0)
                 fail_msg("%s", err_text(err));
 }
 
@@ -166,7 +166,15 @@ static inline void fixture_container(struct fixture *f, const char *script, stru
 static inline int fixture_start(struct fixture *f, const char *id, struct fixture_container *c, struct err **err) {
         struct container_state state;
 
-        return container_start(f->runtime, "pod", id, &c->spec, &c->io, &state, err);
+        return container_start(&(struct container_at){ f->runtime, "pod", id }, &c->spec, &c->io, &state, err);
+}
+
+static inline int fixture_exec(struct fixture *f, const char *id, struct exec_spec *spec,
+                               void (*done)(void *data, const struct exec_result *result), void *data,
+                               struct exec **ret_exec, struct err **err) {
+        spec->done = done;
+        spec->data = data;
+        return exec_start(&f->loop, &(struct container_at){ f->runtime, "pod", id }, spec, ret_exec, err);
 }
 
 static inline void fixture_timeout(uv_timer_t *timer) {

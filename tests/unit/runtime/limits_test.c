@@ -25,7 +25,7 @@ static int start(struct fixture *f, const char *id, const char *script, struct e
         c.spec.root.upper = c.spec.root.work = NULL;
         c.spec.root.readonly = true;
         c.io.log_path = NULL;
-        return container_start(f->runtime, "pod", id, &c.spec, &c.io, &state, err);
+        return container_start(&(struct container_at){ f->runtime, "pod", id }, &c.spec, &c.io, &state, err);
 }
 
 static void test_containers(void **state) {
@@ -74,7 +74,7 @@ static void execute(struct fixture *f, const char *const *args, struct running *
 
         exec_spec_init(&spec);
         spec.process = &process;
-        if (exec_start(&f->loop, f->runtime, "pod", "c", &spec, ended, running, &exec, &err) < 0)
+        if (fixture_exec(f, "c", &spec, ended, running, &exec, &err) < 0)
                 fail_msg("%s", err_text(err));
 }
 
@@ -122,7 +122,7 @@ static int attach(struct fixture *f, int ret_read[2], struct err **err) {
 
         assert_int_equal(pipe2(out, O_CLOEXEC), 0);
         assert_int_equal(pipe2(errors, O_CLOEXEC), 0);
-        r = container_attach(f->runtime, "pod", "c", out[1], errors[1], &in, err);
+        r = container_attach(&(struct container_at){ f->runtime, "pod", "c" }, out[1], errors[1], &in, err);
         close(out[1]);
         close(errors[1]);
         ret_read[0] = out[0];
