@@ -73,10 +73,14 @@ typedef void (*cri_done_fn)(void *data, const ProtobufCMessage *response, const 
 /* Calls @method. @request is of the method's request type and must live until the last @done. */
 void cri_call(struct cri *cri, enum cri_method method, const ProtobufCMessage *request, cri_done_fn done, void *data);
 
-/* As cri_call(), with a span that says who called: a client of the socket (SPAN_SERVER) or the agent itself, for
- * @parent (NULL: for nobody's trace). */
-void cri_call_traced(struct cri *cri, enum cri_method method, const ProtobufCMessage *request, enum span_kind kind,
-                     const struct trace_parent *parent, cri_done_fn done, void *data);
+struct cri_caller {
+        enum span_kind kind;               /* a client of the socket (SPAN_SERVER), or the agent itself */
+        const struct trace_parent *parent; /* NULL: it is nobody's trace */
+};
+
+/* As cri_call(), with a span that says who called. */
+void cri_call_traced(struct cri *cri, enum cri_method method, const ProtobufCMessage *request,
+                     const struct cri_caller *caller, cri_done_fn done, void *data);
 
 /* Nobody waits for the answer to the call that was made with @data: a process of ExecSync is killed, a pull given up.
  * The answer comes as usual, soon; other calls take their course. */

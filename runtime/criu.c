@@ -182,7 +182,7 @@ static int send_request(int socket, const Criu__Request *message, struct err **e
         if (!data)
                 return err_set(err, ENOMEM, "out of memory");
         criu__request__pack(message, data);
-        r = wire_send(socket, data, size, NULL, 0, NULL, 0);
+        r = wire_send(socket, &(struct wire_packet){ .head = data, .head_size = size });
         return r < 0 ? err_errno(err, -r, "criu") : 0;
 }
 

@@ -60,22 +60,31 @@ static int bind_node(int dir, const char *name, mode_t mode, dev_t device) {
                        0;
 }
 
-static int make_node(struct init *init, int dir, const char *name, mode_t mode, dev_t device, uid_t uid, gid_t gid) {
+struct node {
+        const char *name; /* in the directory */
+        mode_t mode;
+        dev_t device;
+        uid_t uid;
+        gid_t gid;
+};
+
+static int make_node(struct init *init, int dir, const struct node *node) {
         struct stat st;
 
-        if (mknodat(dir, name, mode, device) < 0) {
+        if (mknodat(dir, node->name, node->mode, node->device) < 0) {
                 int code = errno;
 
-                if (code == EPERM && bind_node(dir, name, mode, device) == 0)
+                if (code == EPERM && bind_node(dir, node->name, node->mode, node->device) == 0)
                         return 0;
 
-                if (code == EEXIST && fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-                    (st.st_mode & S_IFMT) == (mode & S_IFMT) && st.st_rdev == device)
+                if (code == EEXIST && fstatat(dir, node->name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+                    (st.st_mode & S_IFMT) == (node->mode & S_IFMT) && st.st_rdev == node->device)
                         return 0;
-                return init_fail(init, code, "device %s", name);
+                return init_fail(init, code, "device %s", node->name);
         }
-        if ((uid != 0 || gid != 0) && fchownat(dir, name, uid, gid, AT_SYMLINK_NOFOLLOW) < 0)
-                return init_fail(init, errno, "owner of device %s", name);
+        if ((node->uid != 0 || node->gid != 0) &&
+            fchownat(dir, node->name, node->uid, node->gid, AT_SYMLINK_NOFOLLOW) < 0)
+                return init_fail(init, errno, "owner of device %s", node->name);
         return 0;
 }
 
@@ -85,8 +94,12 @@ int init_devices(struct init *init, const struct plan_step *step) {
         if (dir < 0)
                 return init_fail(init, -dir, "open /dev");
         for (size_t i = 0; i < ELEMENTS(nodes); i++) {
-                int r = make_node(init, dir, nodes[i].name, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor),
-                                  (uid_t)step->a, (gid_t)step->b);
+                int r = make_node(init, dir,
+                                  &(struct node){ .name = nodes[i].name,
+                                                  .mode = S_IFCHR | 0666,
+                                                  .device = makedev(nodes[i].major, nodes[i].minor),
+                                                  .uid = (uid_t)step->a,
+                                                  .gid = (gid_t)step->b });
 
                 if (r < 0)
                         return r;
@@ -109,8 +122,12 @@ int init_device(struct init *init, const struct plan_step *step) {
         dir = init_open_target(init, parent[0] ? parent : "/", true, false);
         if (dir < 0)
                 return init_fail(init, -dir, "open %s", parent);
-        return make_node(init, dir, name + 1, (mode_t)step->a, makedev((unsigned)(step->b >> 32), (unsigned)step->b),
-                         (uid_t)(step->c >> 32), (gid_t)step->c);
+        return make_node(init, dir,
+                         &(struct node){ .name = name + 1,
+                                         .mode = (mode_t)step->a,
+                                         .device = makedev((unsigned)(step->b >> 32), (unsigned)step->b),
+                                         .uid = (uid_t)(step->c >> 32),
+                                         .gid = (gid_t)step->c });
 }
 
 static int send_console(int socket, int fd) {

@@ -22,8 +22,16 @@ int plan_send(int socket, const struct plan *plan, const struct plan_packet *las
         int r = 0;
 
         for (; plan->n_fds - at > WIRE_PACKET_FDS && r == 0; at += WIRE_PACKET_FDS)
-                r = wire_send(socket, before->head, before->size, NULL, 0, plan->fds + at, WIRE_PACKET_FDS);
-        return r < 0 ? r :
-                       wire_send(socket, last->head, last->size, behind ? plan->data : NULL, behind ? plan->size : 0,
-                                 at < plan->n_fds ? plan->fds + at : NULL, plan->n_fds - at);
+                r = wire_send(socket, &(struct wire_packet){ .head = before->head,
+                                                             .head_size = before->size,
+                                                             .fds = plan->fds + at,
+                                                             .n_fds = WIRE_PACKET_FDS });
+        if (r < 0)
+                return r;
+        return wire_send(socket, &(struct wire_packet){ .head = last->head,
+                                                        .head_size = last->size,
+                                                        .tail = behind ? plan->data : NULL,
+                                                        .tail_size = behind ? plan->size : 0,
+                                                        .fds = at < plan->n_fds ? plan->fds + at : NULL,
+                                                        .n_fds = plan->n_fds - at });
 }

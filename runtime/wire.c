@@ -6,17 +6,17 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-int wire_send(int socket, const void *head, size_t head_size, const void *tail, size_t tail_size, const int *fds,
-              size_t n_fds) {
+int wire_send(int socket, const struct wire_packet *packet) {
         union {
                 struct cmsghdr header;
                 char space[CMSG_SPACE(WIRE_PACKET_FDS * sizeof(int))];
         } control;
         struct iovec iov[2] = {
-                { .iov_base = (void *)(uintptr_t)head, .iov_len = head_size },
-                { .iov_base = (void *)(uintptr_t)tail, .iov_len = tail_size },
+                { .iov_base = (void *)(uintptr_t)packet->head, .iov_len = packet->head_size },
+                { .iov_base = (void *)(uintptr_t)packet->tail, .iov_len = packet->tail_size },
         };
-        struct msghdr message = { .msg_iov = iov, .msg_iovlen = tail_size > 0 ? 2 : 1 };
+        struct msghdr message = { .msg_iov = iov, .msg_iovlen = packet->tail_size > 0 ? 2 : 1 };
+        size_t n_fds = packet->n_fds;
         ssize_t n;
 
         if (n_fds > WIRE_PACKET_FDS)
@@ -30,7 +30,7 @@ int wire_send(int socket, const void *head, size_t head_size, const void *tail, 
                 header->cmsg_level = SOL_SOCKET;
                 header->cmsg_type = SCM_RIGHTS;
                 header->cmsg_len = CMSG_LEN(n_fds * sizeof(int));
-                memcpy(CMSG_DATA(header), fds, n_fds * sizeof(int));
+                memcpy(CMSG_DATA(header), packet->fds, n_fds * sizeof(int));
         }
         do
                 n = sendmsg(socket, &message, MSG_NOSIGNAL);

@@ -124,9 +124,16 @@ enum {
         WIRE_R_STDIN = 1 << 2,   /* ... the writing end of the standard input */
 };
 
-/* Sends one packet with up to WIRE_PACKET_FDS descriptors. 0 or a negative errno; never SIGPIPE. */
-int wire_send(int socket, const void *head, size_t head_size, const void *tail, size_t tail_size, const int *fds,
-              size_t n_fds);
+/* A packet to send: @head and, behind it, @tail, with up to WIRE_PACKET_FDS descriptors. */
+struct wire_packet {
+        const void *head, *tail;
+        size_t head_size, tail_size;
+        const int *fds;
+        size_t n_fds;
+};
+
+/* Sends one packet. 0 or a negative errno; never SIGPIPE. */
+int wire_send(int socket, const struct wire_packet *packet);
 
 /* Receives one packet. Its descriptors are appended to @fds, which has room for @max of which *@n_fds are used (the
  * others are closed, and -E2BIG returned). Returns its size, 0 at the end of the connection, or a negative errno. */

@@ -9,7 +9,8 @@
 
 static void op_call_cri(void *data, enum cri_method method, const ProtobufCMessage *request,
                         const struct trace_parent *parent, cri_done_fn done, void *done_data) {
-        cri_call_traced(((struct pods *)data)->cri, method, request, SPAN_INTERNAL, parent, done, done_data);
+        cri_call_traced(((struct pods *)data)->cri, method, request, &(struct cri_caller){ SPAN_INTERNAL, parent },
+                        done, done_data);
 }
 
 static int op_sandbox_get(void *data, const char *id, struct cri_sandbox_info *ret_info) {

@@ -14,11 +14,11 @@ static uint64_t monotonic(void) {
 }
 
 void cri_call(struct cri *cri, enum cri_method method, const ProtobufCMessage *request, cri_done_fn done, void *data) {
-        cri_call_traced(cri, method, request, SPAN_INTERNAL, NULL, done, data);
+        cri_call_traced(cri, method, request, &(struct cri_caller){ .kind = SPAN_INTERNAL }, done, data);
 }
 
-void cri_call_traced(struct cri *cri, enum cri_method method, const ProtobufCMessage *request, enum span_kind kind,
-                     const struct trace_parent *parent, cri_done_fn done, void *data) {
+void cri_call_traced(struct cri *cri, enum cri_method method, const ProtobufCMessage *request,
+                     const struct cri_caller *caller, cri_done_fn done, void *data) {
         const struct cri_method_row *row = &cri_methods[method];
         struct cri_call *call = calloc(1, sizeof(*call));
         _cleanup_err_ struct err *err = NULL;
@@ -37,7 +37,7 @@ void cri_call_traced(struct cri *cri, enum cri_method method, const ProtobufCMes
         call->done = done;
         call->data = data;
         call->begun = monotonic();
-        call->span = trace_begin(cri, method, kind, parent);
+        call->span = trace_begin(cri, method, caller->kind, caller->parent);
         cri->calls++;
         LIST_INSERT_HEAD(&cri->under_way, call, under_way);
         cri->counters.calls[method]++;

@@ -63,8 +63,8 @@ static int take_image(struct arena *arena, const struct image *image, Record__Co
 static int take_user(struct arena *arena, const Cri__ContainerConfig *config, const struct image *image,
                      Record__Container *record, struct err **err) {
         struct user user;
-        int r = user_resolve(arena, container_security(config), image->config.user, image->layers, image->n_layers,
-                             &user, err);
+        const struct user_image from = { image->config.user, image->layers, image->n_layers };
+        int r = user_resolve(arena, container_security(config), &from, &user, err);
 
         if (r < 0)
                 return r;

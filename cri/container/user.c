@@ -215,30 +215,26 @@ static int read_or_empty(char *const *layers, size_t n_layers, const char *path,
         return r < 0 ? err_set(err, EINVAL, "%s", err_text(why)) : 0;
 }
 
-int user_resolve(struct arena *arena, const Cri__LinuxContainerSecurityContext *security, const char *image_user,
-                 char *const *layers, size_t n_layers, struct user *ret_user, struct err **err) {
+int user_resolve(struct arena *arena, const Cri__LinuxContainerSecurityContext *security,
+                 const struct user_image *image, struct user *ret_user, struct err **err) {
         _cleanup_free_ char *passwd = NULL, *group = NULL, *scratch = NULL;
         struct user user = { 0 };
         struct wanted wanted = { 0 };
         const char *name;
         int r;
 
-        r = want(arena, security, image_user, &wanted, err);
-        if (r >= 0)
-                r = read_or_empty(layers, n_layers, "etc/passwd", &passwd, err);
-        if (r >= 0)
-                r = read_or_empty(layers, n_layers, "etc/group", &group, err);
-        if (r >= 0 && !(scratch = strdup(group))) /* each look cuts the text into pieces */
-                r = err_set(err, ENOMEM, "out of memory");
-        if (r >= 0)
-                r = find_user(arena, &wanted.user, passwd, &user, &name, err);
-        if (r >= 0 && wanted.has_group)
-                r = find_group(&wanted.group, scratch, &user.gid, err);
-        if (r >= 0)
-                r = fill_groups(arena, security, name, group, &user, err);
-        if (r >= 0)
-                *ret_user = user;
-        return r;
+        if ((r = want(arena, security, image->user, &wanted, err)) < 0 ||
+            (r = read_or_empty(image->layers, image->n_layers, "etc/passwd", &passwd, err)) < 0 ||
+            (r = read_or_empty(image->layers, image->n_layers, "etc/group", &group, err)) < 0)
+                return r;
+        if (!(scratch = strdup(group))) /* each look cuts the text into pieces */
+                return err_set(err, ENOMEM, "out of memory");
+        if ((r = find_user(arena, &wanted.user, passwd, &user, &name, err)) < 0 ||
+            (wanted.has_group && (r = find_group(&wanted.group, scratch, &user.gid, err)) < 0) ||
+            (r = fill_groups(arena, security, name, group, &user, err)) < 0)
+                return r;
+        *ret_user = user;
+        return 0;
 }
 
 int user_check_sandbox(const Cri__LinuxSandboxSecurityContext *security, struct err **err) {

@@ -28,11 +28,17 @@ struct user {
         const char *home; /* in the arena; NULL: passwd has none */
 };
 
-/* Resolves @security's user, or @image_user ("", "1000", "name", "name:group") when it names none. @layers:
- * directories, topmost first. -EINVAL with the name that is not there, the number that is no id, or that the image's
- * file cannot be used. */
-int user_resolve(struct arena *arena, const Cri__LinuxContainerSecurityContext *security, const char *image_user,
-                 char *const *layers, size_t n_layers, struct user *ret_user, struct err **err);
+/* What an image says of users. */
+struct user_image {
+        const char *user;    /* "", "1000", "name", "name:group" */
+        char *const *layers; /* directories, topmost first: with its passwd and group */
+        size_t n_layers;
+};
+
+/* Resolves @security's user, or the image's when it names none. -EINVAL with the name that is not there, the number
+ * that is no id, or that the image's file cannot be used. */
+int user_resolve(struct arena *arena, const Cri__LinuxContainerSecurityContext *security,
+                 const struct user_image *image, struct user *ret_user, struct err **err);
 
 /* -EINVAL when an id of the sandbox's is none. A sandbox has no process that they would be for. */
 int user_check_sandbox(const Cri__LinuxSandboxSecurityContext *security, struct err **err);

@@ -53,8 +53,8 @@ static void handle_unary(struct grpc_call *call, const ProtobufCMessage *request
         struct binding *binding = grpc_call_data(call);
 
         grpc_call_on_cancel(call, on_unary_cancel, NULL);
-        cri_call_traced(binding->server->cri, binding->method, request, SPAN_SERVER, grpc_call_trace_parent(call),
-                        on_unary_done, call);
+        cri_call_traced(binding->server->cri, binding->method, request,
+                        &(struct cri_caller){ SPAN_SERVER, grpc_call_trace_parent(call) }, on_unary_done, call);
 }
 
 static void on_list_done(void *data, const ProtobufCMessage *response, const struct err *err) {
@@ -74,8 +74,8 @@ static void handle_list(struct grpc_call *call, const ProtobufCMessage *request)
         struct binding *binding = grpc_call_data(call);
 
         grpc_call_set_buffer(call, LIST_BUFFER_MAX);
-        cri_call_traced(binding->server->cri, binding->method, request, SPAN_SERVER, grpc_call_trace_parent(call),
-                        on_list_done, call);
+        cri_call_traced(binding->server->cri, binding->method, request,
+                        &(struct cri_caller){ SPAN_SERVER, grpc_call_trace_parent(call) }, on_list_done, call);
 }
 
 /* One GetContainerEvents stream; it ends only by its client. */

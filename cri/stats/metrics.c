@@ -54,10 +54,13 @@ static int network_metrics(struct arena *arena, const struct sandbox_measure *s,
                 labels[1] = s->sandbox->config->metadata->name;
                 labels[2] = s->sandbox->config->metadata->namespace_;
                 for (size_t i = 0; i < ELEMENTS(net_rows); i++) {
-                        Cri__Metric *metric =
-                                metrics_make(arena, net_rows[i].name, CRI__METRIC_TYPE__COUNTER,
-                                             *(const uint64_t *)((const char *)&s->devices[d] + net_rows[i].offset),
-                                             cri_now(), labels, ELEMENTS(pod_labels));
+                        const struct metrics_sample sample = {
+                                .name = net_rows[i].name,
+                                .type = CRI__METRIC_TYPE__COUNTER,
+                                .value = *(const uint64_t *)((const char *)&s->devices[d] + net_rows[i].offset),
+                                .time = cri_now(),
+                        };
+                        Cri__Metric *metric = metrics_make(arena, &sample, labels, ELEMENTS(pod_labels));
 
                         if (!metric)
                                 return -ENOMEM;

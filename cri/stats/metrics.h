@@ -15,5 +15,10 @@ Cri__ContainerMetrics *metrics_of_container(struct arena *arena, const struct co
 /* For families of other objects. */
 Cri__MetricDescriptor *metrics_descriptor(struct arena *arena, const char *name, const char *help,
                                           const char *const *labels, size_t n);
-Cri__Metric *metrics_make(struct arena *arena, const char *name, Cri__MetricType type, uint64_t value, int64_t time,
-                          char **labels, size_t n_labels);
+struct metrics_sample {
+        const char *name;
+        Cri__MetricType type;
+        uint64_t value;
+        int64_t time;
+};
+Cri__Metric *metrics_make(struct arena *arena, const struct metrics_sample *sample, char **labels, size_t n_labels);

@@ -123,17 +123,16 @@ size_t metrics_container_descriptors(struct arena *arena,
         return n;
 }
 
-Cri__Metric *metrics_make(struct arena *arena, const char *name, Cri__MetricType type, uint64_t number, int64_t time,
-                          char **labels, size_t n_labels) {
+Cri__Metric *metrics_make(struct arena *arena, const struct metrics_sample *sample, char **labels, size_t n_labels) {
         Cri__Metric *metric = arena_message(arena, &cri__metric__descriptor);
         Cri__UInt64Value *value = arena_message(arena, &cri__uint64_value__descriptor);
 
         if (!metric || !value)
                 return NULL;
-        value->value = number;
-        metric->name = (char *)(uintptr_t)name;
-        metric->timestamp = time;
-        metric->metric_type = type;
+        value->value = sample->value;
+        metric->name = (char *)(uintptr_t)sample->name;
+        metric->timestamp = sample->time;
+        metric->metric_type = sample->type;
         metric->label_values = labels;
         metric->n_label_values = n_labels;
         metric->value = value;
@@ -163,7 +162,11 @@ static void add(struct writer *w, const struct family *family, uint64_t value, c
                 labels[n++] = arena_strdup(w->arena, first);
         if (second)
                 labels[n++] = arena_strdup(w->arena, second);
-        metric = metrics_make(w->arena, family->name, family->type, value == CGROUP_UNKNOWN ? 0 : value, w->time,
+        metric = metrics_make(w->arena,
+                              &(struct metrics_sample){ .name = family->name,
+                                                        .type = family->type,
+                                                        .value = value == CGROUP_UNKNOWN ? 0 : value,
+                                                        .time = w->time },
                               labels, n);
         w->failed = !metric || (first && !labels[LABELS]) || (second && !labels[n - 1]);
         if (!w->failed)

@@ -34,8 +34,13 @@ static int dump(struct oci *oci, struct checkpoint_options *o, const struct oci_
 
 /* criu has killed what it wrote down: the container is no more. */
 static int forget(struct oci *oci, const struct oci_state *state, struct err **err) {
-        return oci_remove(oci, state->id, state->cgroup, state->bundle, value_get(state->json, "annotations"),
-                          value_get(state->json, "hooks"), err);
+        return oci_remove(oci,
+                          &(struct oci_removal){ .id = state->id,
+                                                 .cgroup = state->cgroup,
+                                                 .bundle = state->bundle,
+                                                 .annotations = value_get(state->json, "annotations"),
+                                                 .hooks = value_get(state->json, "hooks") },
+                          err);
 }
 
 int oci_checkpoint(struct oci_call *call, struct err **err) {

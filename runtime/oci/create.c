@@ -399,8 +399,13 @@ int oci_start(struct oci_call *call, struct err **err) {
 }
 
 static int remove_container(struct creation *c, struct err **err) {
-        return oci_remove(c->oci, c->options->id, c->config.cgroup, c->options->bundle,
-                          c->config.document.annotations_value, c->config.document.hooks_value, err);
+        return oci_remove(c->oci,
+                          &(struct oci_removal){ .id = c->options->id,
+                                                 .cgroup = c->config.cgroup,
+                                                 .bundle = c->options->bundle,
+                                                 .annotations = c->config.document.annotations_value,
+                                                 .hooks = c->config.document.hooks_value },
+                          err);
 }
 
 int creation_wait(struct creation *c, pid_t pid, int master, struct err **err) {

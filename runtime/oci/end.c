@@ -115,21 +115,19 @@ static int remove_directory(struct oci *oci, const char *dir, struct err **err) 
         return files_remove_tree(dir, err);
 }
 
-int oci_remove(struct oci *oci, const char *id, const char *cgroup, const char *bundle, const struct value *annotations,
-               const struct value *hooks, struct err **err) {
+int oci_remove(struct oci *oci, const struct oci_removal *o, struct err **err) {
         struct oci_all_hooks all;
-        int r = oci_cgroups(oci, err);
+        int r;
 
-        if (r == 0 && cgroup[0])
-                r = cgroup_remove(oci->cgroups, cgroup, err);
-        if (r == 0)
-                r = remove_directory(oci, arena_printf(oci->arena, "%s/%s", oci->root, id), err);
-        if (r == 0)
-                r = oci_state_hooks(oci, hooks, &all, err);
-        if (r < 0 || all.poststop.n == 0)
+        if ((r = oci_cgroups(oci, err)) < 0 ||
+            (o->cgroup[0] && (r = cgroup_remove(oci->cgroups, o->cgroup, err)) < 0) ||
+            (r = remove_directory(oci, arena_printf(oci->arena, "%s/%s", oci->root, o->id), err)) < 0 ||
+            (r = oci_state_hooks(oci, o->hooks, &all, err)) < 0)
                 return r;
-        return oci_run_hooks(&all.poststop, "poststop", oci_state_text(oci, id, "stopped", 0, bundle, annotations),
-                             err);
+        if (all.poststop.n == 0)
+                return 0;
+        return oci_run_hooks(&all.poststop, "poststop",
+                             oci_state_text(oci, o->id, "stopped", 0, o->bundle, o->annotations), err);
 }
 
 /* What a `create` left that was killed before it wrote the state: the directory, and the cgroup by its link. */
@@ -186,6 +184,11 @@ int oci_delete(struct oci_call *call, struct err **err) {
                 poll(&ended, 1, END_MILLISECONDS);
                 close_fd(ended.fd);
         }
-        return oci_remove(oci, state.id, state.cgroup, state.bundle, value_get(state.json, "annotations"),
-                          value_get(state.json, "hooks"), err);
+        return oci_remove(oci,
+                          &(struct oci_removal){ .id = state.id,
+                                                 .cgroup = state.cgroup,
+                                                 .bundle = state.bundle,
+                                                 .annotations = value_get(state.json, "annotations"),
+                                                 .hooks = value_get(state.json, "hooks") },
+                          err);
 }

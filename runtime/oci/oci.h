@@ -120,9 +120,13 @@ int oci_state_write(struct oci *oci, int dir, const struct oci_record *record, s
 char *oci_state_text(struct oci *oci, const char *id, const char *status, pid_t pid, const char *bundle,
                      const struct value *annotations);
 
-/* Kills what is left in the cgroup, removes that and the state, and runs the poststop hooks among @hooks. */
-int oci_remove(struct oci *oci, const char *id, const char *cgroup, const char *bundle, const struct value *annotations,
-               const struct value *hooks, struct err **err);
+struct oci_removal {
+        const char *id, *cgroup, *bundle;
+        const struct value *annotations, *hooks;
+};
+
+/* Kills what is left in the cgroup, removes that and the state, and runs the poststop hooks. */
+int oci_remove(struct oci *oci, const struct oci_removal *removal, struct err **err);
 
 int oci_cgroups(struct oci *oci, struct err **err);
 /* As oci_cgroups(), -ENOTSUP for a container without one. */

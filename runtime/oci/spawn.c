@@ -66,7 +66,8 @@ int oci_send_master(const char *path, int master, struct err **err) {
         strcpy(address.sun_path, path);
         if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
                 return err_errno(err, errno, "console socket %s", path);
-        r = wire_send(fd, "/dev/ptmx", sizeof("/dev/ptmx"), NULL, 0, &master, 1);
+        r = wire_send(fd, &(struct wire_packet){
+                                  .head = "/dev/ptmx", .head_size = sizeof("/dev/ptmx"), .fds = &master, .n_fds = 1 });
         return r < 0 ? err_errno(err, -r, "console socket %s", path) : 0;
 }
 

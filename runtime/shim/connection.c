@@ -33,7 +33,8 @@ void connection_send(struct connection *connection, const struct wire_reply *rep
         if (connection->source.fd < 0)
                 return;
         /* Who does not read loses the connection, and asks again with a new one. */
-        if (wire_send(connection->source.fd, &out, sizeof(out), NULL, 0, fds, n_fds) < 0)
+        if (wire_send(connection->source.fd,
+                      &(struct wire_packet){ .head = &out, .head_size = sizeof(out), .fds = fds, .n_fds = n_fds }) < 0)
                 connection_close(connection);
 }
 
@@ -335,7 +336,7 @@ static void refuse(int fd) {
         snprintf(reply.text, sizeof(reply.text), "the pod's shim has %d requests and execs under way",
                  SHIM_CONNECTIONS_MAX);
         if (fd >= 0)
-                wire_send(fd, &reply, sizeof(reply), NULL, 0, NULL, 0);
+                wire_send(fd, &(struct wire_packet){ .head = &reply, .head_size = sizeof(reply) });
 }
 
 /* Left in the backlog, a connection would be offered again at once. */

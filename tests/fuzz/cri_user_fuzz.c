@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++) {
                 arena = arena_new();
                 if (arena)
-                        user_resolve(arena, &security, users[i], layers, 1, &user, NULL);
+                        user_resolve(arena, &security, &(struct user_image){ users[i], layers, 1 }, &user, NULL);
                 arena_free(arena);
         }
         return 0;

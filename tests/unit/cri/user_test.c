@@ -146,7 +146,7 @@ static void test_rows(void **state) {
                 security.n_supplemental_groups = extra != -9;
                 if (rows[i].strict)
                         security.supplemental_groups_policy = CRI__SUPPLEMENTAL_GROUPS_POLICY__Strict;
-                r = user_resolve(arena, &security, rows[i].image, layers, 2, &user, &err);
+                r = user_resolve(arena, &security, &(struct user_image){ rows[i].image, layers, 2 }, &user, &err);
                 if (rows[i].says) {
                         assert_int_equal(r, -EINVAL);
                         assert_non_null(strstr(err_text(err), rows[i].says));
