@@ -181,6 +181,23 @@ static void test_failed_post_start_kills(void **state) {
         world_expect_status(w, "\"phase\":\"Failed\"");
 }
 
+/* What postStart says when its container is to end already is not preStop's answer. */
+static void test_late_answer_of_a_hook(void **state) {
+        struct world *w = *state;
+
+        world_pod(w, POD("\"containers\":[" C("a", ",\"lifecycle\":{\"postStart\":{\"exec\":{\"command\":[\"up\"]}},"
+                                                   "\"preStop\":{\"exec\":{\"command\":[\"down\"]}}}") "]"));
+        worker_start(w->worker);
+        world_run_until(w, CRI_EXEC_SYNC);
+        worker_delete(w->worker);
+        world_run_one(w);
+        world_expect(w, "run s0; start a#0; exec up");
+        world_run_until(w, CRI_STOP_CONTAINER);
+        world_expect(w, "exec down");
+        world_run(w);
+        world_expect(w, "stop a 30; stop sandbox; rm sandbox");
+}
+
 /* As kubelet does: the container's preStop and the whole grace; what is to start after it waits. */
 static void test_failed_post_start_runs_pre_stop(void **state) {
         struct world *w = *state;
@@ -354,6 +371,22 @@ static void test_deletion_during_a_pull(void **state) {
         assert_true(w->gone);
 }
 
+/* Its place among the node's pulls is free when the pull ends, also when nobody hears of that any more. */
+static void test_pull_of_a_forgotten_pod(void **state) {
+        static const char json[] = POD("\"containers\":[{\"name\":\"a\",\"image\":\"missing:1\"}]");
+        struct world *w = *state;
+
+        w->node.pulls.most = 1;
+        world_pod(w, json);
+        worker_start(w->worker);
+        world_run_until(w, CRI_PULL_IMAGE);
+        worker_free(w->worker);
+        world_run(w);
+        world_expect(w, "run s0; pull missing:1");
+        begin(w, json);
+        world_expect(w, "run s1; pull missing:1");
+}
+
 static void test_sandbox_failure_is_tried_again(void **state) {
         struct world *w = *state;
 
@@ -461,6 +494,30 @@ static void test_take_up(void **state) {
         world_expect(w, "rm b#0; start b#2");
         world_exit(w, "a", 1);
         world_expect(w, "start a#1");
+}
+
+/* Ready before the agent's restart, ready after it: also when the probe passed while postStart ran. */
+static void test_take_up_of_a_ready_container(void **state) {
+        static const char json[] =
+                POD("\"containers\":[" C("a", ",\"readinessProbe\":{\"tcpSocket\":{\"port\":80},\"periodSeconds\":5},"
+                                              "\"lifecycle\":{\"postStart\":{\"exec\":{\"command\":[\"up\"]}}}") "]");
+        struct worker_found_container containers[] = { { "a", "s0-a-0", 0 } };
+        struct worker_found found = { .sandbox_id = "s0", .containers = containers, .n_containers = 1 };
+        struct world *w = *state;
+
+        world_pod(w, json);
+        worker_start(w->worker);
+        world_run_until(w, CRI_EXEC_SYNC);
+        worker_tick(w->worker);
+        world_pass(w, 1);
+        world_expect_status(w, "\"type\":\"Ready\",\"status\":\"True\"");
+        worker_free(w->worker);
+        world_pod(w, json);
+        assert_int_equal(worker_take_up(w->worker, &found), 0);
+        world_run(w);
+        world_expect_status(w, "\"type\":\"Ready\",\"status\":\"True\"");
+        world_pass(w, 60000);
+        world_expect_status(w, "\"type\":\"Ready\",\"status\":\"True\"");
 }
 
 static void test_take_up_of_a_finished_pod(void **state) {
@@ -698,6 +755,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_hooks_by_exec, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_failed_post_start_kills, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_failed_post_start_runs_pre_stop, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_late_answer_of_a_hook, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_grace_of_zero_with_hooks, setup, teardown),
                 cmocka_unit_test(test_grace_without_end),
                 cmocka_unit_test_setup_teardown(test_pre_stop_of_sidecars_does_not_wait, setup, teardown),
@@ -707,6 +765,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_image_pull_back_off, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_image_never_and_always, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_deletion_during_a_pull, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_pull_of_a_forgotten_pod, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_sandbox_failure_is_tried_again, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_sandbox_death_starts_all_anew, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_active_deadline, setup, teardown),
@@ -716,6 +775,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_eviction, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_discarding_a_finished_pod, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_take_up, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_take_up_of_a_ready_container, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_take_up_of_a_finished_pod, setup, teardown),
                 cmocka_unit_test(test_take_up_without_records),
                 cmocka_unit_test_setup_teardown(test_restart_all_containers, setup, teardown),
