@@ -24,7 +24,8 @@ static inline struct cri_sandbox *made_up_sandbox(struct cri *cri, const char *i
         record.id = (char *)(uintptr_t)id;
         record.cgroup = (char *)(uintptr_t) "pod";
         record.created_at = cri_creation_time(cri);
-        if (!arena || pack_into(arena, &config.base, &record.config) < 0 || sandbox_new(cri, &record, &sandbox, NULL) < 0)
+        if (!arena || pack_into(arena, &config.base, &record.config) < 0 ||
+            sandbox_new(cri, &record, &sandbox, NULL) < 0)
                 return NULL;
         sandbox->ready = true;
         return sandbox;
@@ -45,7 +46,8 @@ static inline struct cri_container *made_up_container(struct cri_sandbox *sandbo
         record.id = (char *)(uintptr_t)id;
         record.sandbox_id = (char *)(uintptr_t)sandbox->id;
         record.created_at = cri_creation_time(sandbox->cri);
-        if (!arena || pack_into(arena, &config.base, &record.config) < 0 || container_new(sandbox, &record, &container, NULL) < 0)
+        if (!arena || pack_into(arena, &config.base, &record.config) < 0 ||
+            container_new(sandbox, &record, &container, NULL) < 0)
                 return NULL;
         return container;
 }
