@@ -124,6 +124,19 @@ static void start_endpoint(struct node *node, const struct options *o) {
                 log_error("%s", err_text(err));
 }
 
+static int make_parts(struct node *node, const struct options *o, bool cni_shared, struct err **err) {
+        int r;
+
+        if ((r = pool_new(node->loop, &node->pool)) < 0)
+                return err_errno(err, -r, "cannot make the thread pool");
+        if ((r = make_tracer(node, o, err)) < 0 || (r = make_credential_providers(node, o, err)) < 0 ||
+            (r = make_cri(node, o, cni_shared, err)) < 0 ||
+            (!o->runtime_only && (r = pods_new(node->loop, node->pool, node->cri, o, &node->pods, err)) < 0) ||
+            (r = streaming_cri_new(node->loop, node->cri, NULL, &node->streaming, err)) < 0)
+                return r;
+        return cri_server_new(node->loop, node->cri, o->socket, &node->server, err);
+}
+
 int node_new(uv_loop_t *loop, const struct options *o, bool cni_shared, struct node **ret_node, struct err **err) {
         struct node *node = calloc(1, sizeof(*node));
         int r;
@@ -131,21 +144,7 @@ int node_new(uv_loop_t *loop, const struct options *o, bool cni_shared, struct n
         if (!node)
                 return err_set(err, ENOMEM, "out of memory");
         node->loop = loop;
-        if ((r = pool_new(loop, &node->pool)) < 0)
-                err_errno(err, -r, "cannot make the thread pool");
-        if (r == 0)
-                r = make_tracer(node, o, err);
-        if (r == 0)
-                r = make_credential_providers(node, o, err);
-        if (r == 0)
-                r = make_cri(node, o, cni_shared, err);
-        if (r == 0 && !o->runtime_only)
-                r = pods_new(loop, node->pool, node->cri, o, &node->pods, err);
-        if (r == 0)
-                r = streaming_cri_new(loop, node->cri, NULL, &node->streaming, err);
-        if (r == 0)
-                r = cri_server_new(loop, node->cri, o->socket, &node->server, err);
-        if (r < 0) {
+        if ((r = make_parts(node, o, cni_shared, err)) < 0) {
                 node_free(node);
                 return r;
         }

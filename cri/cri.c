@@ -57,22 +57,15 @@ static int open_all(struct cri *cri, const struct cri_options *options, struct e
         _cleanup_err_ struct err *why = NULL;
         int r;
 
-        r = record_prepare(cri, err);
-        if (r >= 0)
-                r = handlers_read(cri, err);
-        if (r >= 0)
-                r = cgroups_open(cri->options.cgroup_root, &cri->cgroups, err);
-        if (r >= 0)
-                r = image_store_open(cri->options.root_dir, &cri->images, err);
-        if (r >= 0)
-                r = network_open(options->network ? options->network : &no_network, &cri->network, err);
-        if (r >= 0)
-                r = runtime_new(&runtime, &cri->runtime, err);
-        if (r >= 0)
-                r = sync_new(cri, &cri->sync, err);
-        if (r >= 0 && exits_open(cri, &why) < 0)
+        if ((r = record_prepare(cri, err)) < 0 || (r = handlers_read(cri, err)) < 0 ||
+            (r = cgroups_open(cri->options.cgroup_root, &cri->cgroups, err)) < 0 ||
+            (r = image_store_open(cri->options.root_dir, &cri->images, err)) < 0 ||
+            (r = network_open(options->network ? options->network : &no_network, &cri->network, err)) < 0 ||
+            (r = runtime_new(&runtime, &cri->runtime, err)) < 0 || (r = sync_new(cri, &cri->sync, err)) < 0)
+                return r;
+        if (exits_open(cri, &why) < 0)
                 log_warning("OOM kills are seen only when a container ends: %s", err_text(why));
-        return r;
+        return 0;
 }
 
 int cri_new(uv_loop_t *loop, struct pool *pool, const struct cri_options *options, struct cri **ret_cri,

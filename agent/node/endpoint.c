@@ -108,12 +108,9 @@ int endpoint_new(uv_loop_t *loop, const struct options *options, const struct en
         }
         e->routes = routes;
         e->data = data;
-        r = http_server_new(loop, &config, &e->server, err);
-        if (r == 0)
-                r = listen_path(e, err);
-        if (r == 0 && options->read_only_port)
-                r = listen_port(e, options->read_only_address, options->read_only_port, err);
-        if (r < 0) {
+        if ((r = http_server_new(loop, &config, &e->server, err)) < 0 || (r = listen_path(e, err)) < 0 ||
+            (options->read_only_port &&
+             (r = listen_port(e, options->read_only_address, options->read_only_port, err)) < 0)) {
                 endpoint_free(e);
                 return r;
         }

@@ -58,11 +58,10 @@ static int check_host_path(const struct pod_host_path *wanted, struct err **err)
 /* -- emptyDir ---------------------------------------------------------------------------------------------- */
 
 static bool is_mounted(const char *path) {
+        _cleanup_close_ int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
         struct stat st, above;
-        _cleanup_free_ char *parent = NULL;
 
-        return asprintf(&parent, "%s/..", path) > 0 && stat(path, &st) == 0 && stat(parent, &above) == 0 &&
-               st.st_dev != above.st_dev;
+        return fd >= 0 && fstat(fd, &st) == 0 && fstatat(fd, "..", &above, 0) == 0 && st.st_dev != above.st_dev;
 }
 
 /* A tmpfs counts against the pod's memory: its size is the limit given, or the pod's, or the node's. */
@@ -112,13 +111,14 @@ static int set_group(const struct pod_files *files, const char *path, struct err
 
 static int make_empty_dir(const struct pod_files *files, const struct pod_empty_dir *wanted, const char *path,
                           struct err **err) {
-        int r = pod_tree_make(path, 0777, err);
+        const char *medium = wanted->medium ?: "";
+        int r;
 
-        if (r == 0 && wanted->medium && strcmp(wanted->medium, "Memory") == 0)
-                r = make_tmpfs(files, wanted, path, err);
-        else if (r == 0 && wanted->medium && strncmp(wanted->medium, "HugePages", 9) == 0)
-                r = make_hugepages(files, wanted, path, err);
-        return r < 0 ? r : set_group(files, path, err);
+        if ((r = pod_tree_make(path, 0777, err)) < 0 ||
+            (strcmp(medium, "Memory") == 0 && (r = make_tmpfs(files, wanted, path, err)) < 0) ||
+            (strncmp(medium, "HugePages", 9) == 0 && (r = make_hugepages(files, wanted, path, err)) < 0))
+                return r;
+        return set_group(files, path, err);
 }
 
 /* -- downwardAPI and projected ----------------------------------------------------------------------------- */
@@ -164,6 +164,20 @@ static int add_downward(const struct pod_files *files, struct arena *arena, cons
         return 0;
 }
 
+static int add_sources(const struct pod_files *files, struct arena *arena, const struct pod_volume *volume,
+                       struct atomic_file *list, size_t *n, struct err **err) {
+        int r;
+
+        if (volume->downward_api)
+                return add_downward(files, arena, volume->downward_api, &volume->downward_api->default_mode, list, n,
+                                    err);
+        list_for_each (source, &volume->projected->sources)
+                if (source->downward_api && (r = add_downward(files, arena, source->downward_api,
+                                                              &volume->projected->default_mode, list, n, err)) < 0)
+                        return r;
+        return 0;
+}
+
 static int make_written(const struct pod_files *files, const struct pod_volume *volume, const char *path,
                         struct err **err) {
         const struct pod_security *security = files->pod->spec.security;
@@ -171,21 +185,13 @@ static int make_written(const struct pod_files *files, const struct pod_volume *
         _cleanup_arena_ struct arena *arena = arena_new();
         struct atomic_file *list;
         size_t n = 0;
-        int r = 0;
+        int r;
 
         if (!arena || !(list = arena_alloc_array(arena, ATOMIC_FILES_MAX, sizeof(*list))))
                 return err_set(err, ENOMEM, "out of memory");
-        if (volume->downward_api)
-                r = add_downward(files, arena, volume->downward_api, &volume->downward_api->default_mode, list, &n,
-                                 err);
-        else
-                list_for_each (source, &volume->projected->sources)
-                        if (r == 0 && source->downward_api)
-                                r = add_downward(files, arena, source->downward_api, &volume->projected->default_mode,
-                                                 list, &n, err);
-        if (r == 0)
-                r = pod_tree_make(path, 0777, err);
-        return r < 0 ? r : atomic_write(path, list, n, gid, err);
+        if ((r = add_sources(files, arena, volume, list, &n, err)) < 0 || (r = pod_tree_make(path, 0777, err)) < 0)
+                return r;
+        return atomic_write(path, list, n, gid, err);
 }
 
 /* -- all --------------------------------------------------------------------------------------------------- */

@@ -75,11 +75,12 @@ int handler_fill(struct cri_container *container, struct arena *arena, const str
                 return err_set(err, ENOMEM, "out of memory");
         *delegate =
                 (struct delegate_spec){ .path = handler->path, .cgroup = cgroup, .rules = rules, .n_rules = n_rules };
-        r = cgroup_full_path(cri->cgroups, container->cgroup, cgroup, err);
-        if (r >= 0)
-                r = seccomp_choose_oci(container, spec->process.capabilities.bounding, arena, &delegate->seccomp, err);
+        if ((r = cgroup_full_path(cri->cgroups, container->cgroup, cgroup, err)) < 0 ||
+            (r = seccomp_choose_oci(container, spec->process.capabilities.bounding, arena, &delegate->seccomp, err)) <
+                    0)
+                return r;
         spec->delegate = delegate;
-        return r;
+        return 0;
 }
 
 Cri__RuntimeHandler **handlers_status(const struct cri *cri, struct arena *arena, size_t *ret_n) {

@@ -121,17 +121,14 @@ static int create_work(struct cri_call *call, struct err **err) {
                 return err_wrap(err, r, "failed to resolve image \"%s\"", request->config->image->image);
         if (!dir || take_image(call->arena, image, record) < 0)
                 return err_set(err, ENOMEM, "out of memory");
-        r = take_user(call->arena, request->config, image, record, err);
-        if (r >= 0)
-                r = spec_add_cdi(call->cri, call->arena, create->config, err);
-        if (r >= 0)
-                r = process_decide(call->arena, create->config, &image->config, call->sandbox->config, record, err);
-        if (r >= 0)
-                r = take_image_mounts(call->cri, call->arena, create->config, record, err);
-        if (r >= 0 && pack_into(call->arena, &create->config->base, &record->config) < 0)
-                r = err_set(err, ENOMEM, "out of memory");
-        if (r >= 0)
-                r = SPAN_STEP(call->span, "writable_make", writable_make(call->sandbox, call->arena, dir, err), err);
+        if ((r = take_user(call->arena, request->config, image, record, err)) < 0 ||
+            (r = spec_add_cdi(call->cri, call->arena, create->config, err)) < 0 ||
+            (r = process_decide(call->arena, create->config, &image->config, call->sandbox->config, record, err)) < 0 ||
+            (r = take_image_mounts(call->cri, call->arena, create->config, record, err)) < 0)
+                return r;
+        if (pack_into(call->arena, &create->config->base, &record->config) < 0)
+                return err_set(err, ENOMEM, "out of memory");
+        r = SPAN_STEP(call->span, "writable_make", writable_make(call->sandbox, call->arena, dir, err), err);
         if (r >= 0)
                 r = SPAN_STEP(call->span, "record_write",
                               record_write(call->cri, RECORD_CONTAINER, record->id, &record->base, err), err);

@@ -57,19 +57,17 @@ int spec_check_config(const Cri__ContainerConfig *config, const Cri__PodSandboxC
 
         if (config->n_mounts > SPEC_MOUNTS_MAX - 64)
                 return err_set(err, EINVAL, "%zu mounts are too many", config->n_mounts);
-        for (size_t i = 0; i < config->n_mounts && r >= 0; i++)
-                r = check_mount(config->mounts[i], err);
-        if (r >= 0)
-                r = process_capabilities(config, &sets, err);
-        if (r >= 0)
-                r = seccomp_check(config, err);
-        if (r >= 0)
-                r = check_apparmor(container_security(config), err);
-        if (r >= 0 && container_security(config)->privileged && !sandbox_security(pod)->privileged)
-                r = err_set(err, EINVAL, "no privileged container allowed in sandbox");
-        if (r >= 0 && leads_up(config->log_path))
-                r = err_set(err, EINVAL, "log path \"%s\" leads out of the log directory", config->log_path);
-        return r;
+        for (size_t i = 0; i < config->n_mounts; i++)
+                if ((r = check_mount(config->mounts[i], err)) < 0)
+                        return r;
+        if ((r = process_capabilities(config, &sets, err)) < 0 || (r = seccomp_check(config, err)) < 0 ||
+            (r = check_apparmor(container_security(config), err)) < 0)
+                return r;
+        if (container_security(config)->privileged && !sandbox_security(pod)->privileged)
+                return err_set(err, EINVAL, "no privileged container allowed in sandbox");
+        if (leads_up(config->log_path))
+                return err_set(err, EINVAL, "log path \"%s\" leads out of the log directory", config->log_path);
+        return 0;
 }
 
 /* Namespaces but net, ipc, uts and user, which are the pod's. */
@@ -127,14 +125,11 @@ int spec_fill(struct cri_container *container, struct arena *arena, struct conta
                 if (!spec->masked_paths || !spec->readonly_paths)
                         return err_set(err, ENOMEM, "out of memory");
         }
-        r = fill_namespaces(container, spec, err);
-        if (r >= 0)
-                r = sandbox_fill_mappings(container->sandbox->config, arena, &spec->mappings, err);
-        if (r >= 0)
-                r = process_fill(container, arena, &spec->process, err);
-        if (r >= 0)
-                r = spec_fill_mounts(container, arena, spec, err);
-        return r;
+        if ((r = fill_namespaces(container, spec, err)) < 0 ||
+            (r = sandbox_fill_mappings(container->sandbox->config, arena, &spec->mappings, err)) < 0 ||
+            (r = process_fill(container, arena, &spec->process, err)) < 0)
+                return r;
+        return spec_fill_mounts(container, arena, spec, err);
 }
 
 char *container_log_path(struct arena *arena, const struct cri_container *container) {

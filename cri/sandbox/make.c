@@ -31,9 +31,11 @@ static int fill_list(struct dns_list *list, char *const *texts, size_t n) {
 /* The text of resolv.conf: what the configuration says, or the node's own when it says nothing. */
 static int resolv_conf(const Cri__DNSConfig *dns, char **ret_text, struct err **err) {
         _cleanup_dns_config_ struct dns_config config = { 0 };
+        int r;
 
         if (!dns || dns->n_servers + dns->n_searches + dns->n_options == 0) {
-                if (files_read("/etc/resolv.conf", RESOLV_CONF_MAX, ret_text, NULL, NULL) < 0)
+                r = files_read("/etc/resolv.conf", RESOLV_CONF_MAX, ret_text, NULL, NULL);
+                if (r < 0 && r != -ENOMEM)
                         *ret_text = strdup("");
                 return *ret_text ? 0 : err_set(err, ENOMEM, "out of memory");
         }
@@ -50,8 +52,10 @@ static int make_hosts(const char *dir, const char *hostname, bool host_network, 
         struct hosts_options options = { .ips = ips, .hostname = hostname };
         _cleanup_free_ char *node = NULL, *text = NULL;
 
-        if (host_network && files_read("/etc/hosts", HOSTS_MAX, &node, NULL, NULL) < 0)
-                node = strdup("");
+        if (host_network && files_read("/etc/hosts", HOSTS_MAX, &node, NULL, NULL) == -ENOMEM)
+                return err_set(err, ENOMEM, "out of memory");
+        if (host_network && !node && !(node = strdup("")))
+                return err_set(err, ENOMEM, "out of memory");
         options.node_hosts = node;
         text = hosts_format(&options);
         return write_file(dir, "hosts", text, err);
@@ -71,16 +75,10 @@ int sandbox_make_files(const struct cri_sandbox *sandbox, const char *const *ips
         if (host || !*name)
                 gethostname(name, sizeof(name) - 1);
         hostname = hostname_format(name);
-        r = files_make_private(dir, err);
-        if (r >= 0)
-                r = resolv_conf(sandbox->config->dns_config, &dns, err);
-        if (r >= 0)
-                r = write_file(dir, "resolv.conf", dns, err);
-        if (r >= 0)
-                r = write_file(dir, "hostname", hostname, err);
-        if (r >= 0)
-                r = make_hosts(dir, name, host, ips, err);
-        return r;
+        if ((r = files_make_private(dir, err)) < 0 || (r = resolv_conf(sandbox->config->dns_config, &dns, err)) < 0 ||
+            (r = write_file(dir, "resolv.conf", dns, err)) < 0 || (r = write_file(dir, "hostname", hostname, err)) < 0)
+                return r;
+        return make_hosts(dir, name, host, ips, err);
 }
 
 /* Namespaces and shim are there; the network is what is missing. */
@@ -91,11 +89,10 @@ static int make_network(struct cri_sandbox *sandbox, struct arena *arena, struct
 
         if (sandbox_host_network(sandbox))
                 return 0;
-        r = sandbox_fill_network(sandbox, arena, &request, err);
-        if (r >= 0)
-                r = SPAN_STEP(span, "network_attach",
-                              network_attach(sandbox->cri->network, &request, &made->network, err), err);
-        return r;
+        if ((r = sandbox_fill_network(sandbox, arena, &request, err)) < 0)
+                return r;
+        return SPAN_STEP(span, "network_attach", network_attach(sandbox->cri->network, &request, &made->network, err),
+                         err);
 }
 
 int sandbox_make(struct cri_sandbox *sandbox, struct span *span, struct sandbox_made *ret_made, struct err **err) {
