@@ -76,7 +76,8 @@ static size_t status_fields(struct grpc_call *call, enum grpc_code code, const c
  * at all, as the only head ("Trailers-Only"). A client that cannot be answered is not left to wait for ever. */
 static void answer_http(struct grpc_call *call, enum grpc_code code, const char *text, int http_status,
                         struct bytes *last) {
-        _cleanup_free_ char *encoded = text && *text ? grpc_message_encode(text) : NULL;
+        bool says = text && *text;
+        _cleanup_free_ char *encoded = says ? grpc_message_encode(text) : NULL;
         struct http_field fields[5] = { grpc_type };
         char code_text[8];
         size_t n;
@@ -85,7 +86,7 @@ static void answer_http(struct grpc_call *call, enum grpc_code code, const char 
         if (call->answered || !call->x)
                 return;
         call->answered = true;
-        n = status_fields(call, code, encoded, code_text, fields + 1);
+        n = status_fields(call, code, encoded ?: says ? "out of memory" : NULL, code_text, fields + 1);
         if (!call->owned)
                 release_request(call);
         if (call->headers_sent) {

@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "agent/config/options.h"
-#include "agent/volumes/tree.h"
-#include "cgroups/cgroup.h"
 #include "cri/cri.h"
 #include "kube/pod.h"
 #include "kube/problem.h"
@@ -22,6 +20,7 @@
 struct reading {
         struct cri *cri;
         struct found_pods *pods;
+        bool failed; /* for want of memory */
 };
 
 struct found_pod *found_pods_get(struct found_pods *pods, const char *uid) {
@@ -72,8 +71,7 @@ static struct found_pod *add_pod(struct found_pods *pods, const char *uid) {
 }
 
 /* Ours are those of the watched directory; a kubelet's or crictl's on the same socket are left alone. */
-static bool on_sandbox(void *data, const struct cri_sandbox_info *info) {
-        struct reading *r = data;
+static bool add_sandbox(struct reading *r, const struct cri_sandbox_info *info) {
         const char *source = cri_sandbox_annotation(r->cri, info->id, "kubernetes.io/config.source");
         const char *uid = cri_sandbox_label(r->cri, info->id, "io.kubernetes.pod.uid");
         struct found_pod *pod;
@@ -81,21 +79,27 @@ static bool on_sandbox(void *data, const struct cri_sandbox_info *info) {
         if (!source || strcmp(source, "file") != 0 || !uid)
                 return true;
         if (!(pod = found_pods_get(r->pods, uid)) && !(pod = add_pod(r->pods, uid)))
-                return true;
+                return r->pods->n == FOUND_MAX;
         if (pod->found.sandbox_id && pod->n_older < ELEMENTS(pod->older_sandboxes))
                 pod->older_sandboxes[pod->n_older++] = (char *)pod->found.sandbox_id;
         pod->found.sandbox_id = strdup(info->id);
         pod->found.sandbox_attempt = info->attempt;
-        if (!pod->name) {
+        if (!pod->name)
                 pod->name = strdup(info->name);
+        if (!pod->namespace_)
                 pod->namespace_ = strdup(info->namespace_);
-        }
-        return true;
+        return pod->found.sandbox_id && pod->name && pod->namespace_;
 }
 
-static bool on_container(void *data, const struct cri_container_info *info) {
+static bool on_sandbox(void *data, const struct cri_sandbox_info *info) {
         struct reading *r = data;
-        struct worker_found_container *more;
+
+        r->failed = !add_sandbox(r, info);
+        return !r->failed;
+}
+
+static bool add_container(struct reading *r, const struct cri_container_info *info) {
+        struct worker_found_container *more, *added;
         const char *restarts;
 
         for (size_t i = 0; i < r->pods->n; i++) {
@@ -108,14 +112,22 @@ static bool on_container(void *data, const struct cri_container_info *info) {
                         return false;
                 pod->containers = more;
                 restarts = cri_container_annotation(r->cri, info->id, "io.kubernetes.container.restartCount");
-                pod->containers[pod->n_containers++] = (struct worker_found_container){
+                added = &pod->containers[pod->n_containers++];
+                *added = (struct worker_found_container){
                         .name = strdup(info->name),
                         .id = strdup(info->id),
                         .restarts = restarts ? (uint32_t)strtoul(restarts, NULL, 10) : info->attempt,
                 };
-                return true;
+                return added->name && added->id;
         }
         return true;
+}
+
+static bool on_container(void *data, const struct cri_container_info *info) {
+        struct reading *r = data;
+
+        r->failed = !add_container(r, info);
+        return !r->failed;
 }
 
 /* -- the pod's hint ---------------------------------------------------------------------------------------- */
@@ -146,12 +158,13 @@ static int read_hint(struct found_pod *pod, const char *path, struct err **err) 
         }
         pod_default(pod->pod);
         file = value_string(value_get(hint, "file"));
-        pod->file = file && file[0] ? strdup(file) : NULL;
+        if (file && file[0] && !(pod->file = strdup(file)))
+                return err_set(err, ENOMEM, "out of memory");
         return 0;
 }
 
 /* A pod as far as its containers tell: enough to end it. */
-static void make_pod(struct cri *cri, struct found_pod *found) {
+static int make_pod(struct cri *cri, struct found_pod *found) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
@@ -159,6 +172,7 @@ static void make_pod(struct cri *cri, struct found_pod *found) {
         const struct value *value = NULL;
         struct problems problems;
         size_t length = 0;
+        int r;
 
         json_begin_map(&w);
         json_add_string(&w, "apiVersion", "v1");
@@ -196,57 +210,77 @@ static void make_pod(struct cri *cri, struct found_pod *found) {
         json_end_list(&w);
         json_end_map(&w);
         json_end_map(&w);
-        if (json_writer_finish(&w, &text, &length) < 0 || !arena ||
-            json_parse(arena, text, length, NULL, &value, NULL) < 0)
-                return;
+        if (json_writer_finish(&w, &text, &length) < 0 || !arena)
+                return -ENOMEM;
+        if ((r = json_parse(arena, text, length, NULL, &value, NULL)) < 0)
+                return r == -ENOMEM ? r : 0;
         problems_init(&problems, arena, NULL, value);
-        if (pod_decode(value, &problems, &found->pod) == 0)
+        r = pod_decode(value, &problems, &found->pod);
+        if (r == -ENOMEM)
+                return r;
+        if (r == 0)
                 pod_default(found->pod);
         else if (problems_err(&problems, &err) < 0)
                 log_warning("pod %s/%s: cannot be told from its containers: %s", found->namespace_, found->name,
                             err_text(err));
+        return 0;
 }
 
 /* A pod's directory without a sandbox: its manifest is still wanted or not; the caller sees. */
-static void read_directories(const struct options *options, struct found_pods *pods) {
+static int read_directories(const struct options *options, struct found_pods *pods) {
         _cleanup_free_ char *path = NULL;
         _cleanup_closedir_ DIR *dir = NULL;
         struct dirent *entry;
 
         if (asprintf(&path, "%s/pods", options->root_dir) < 0) {
                 path = NULL;
-                return;
+                return -ENOMEM;
         }
         if (!(dir = opendir(path)))
-                return;
+                return errno == ENOMEM ? -ENOMEM : 0;
         while ((entry = readdir(dir)))
-                if (entry->d_name[0] != '.' && !found_pods_get(pods, entry->d_name))
-                        add_pod(pods, entry->d_name);
+                if (entry->d_name[0] != '.' && !found_pods_get(pods, entry->d_name) && !add_pod(pods, entry->d_name) &&
+                    pods->n < FOUND_MAX)
+                        return -ENOMEM;
+        return 0;
 }
 
-void found_pods_read(struct cri *cri, const struct options *options, struct found_pods *ret_pods) {
-        struct reading reading = { cri, ret_pods };
+/* The pod from its hint, else as its containers tell. */
+static int find_pod(struct cri *cri, const struct options *options, struct found_pod *pod) {
+        _cleanup_err_ struct err *err = NULL;
+        _cleanup_free_ char *path = NULL;
+        int r;
+
+        if (asprintf(&path, "%s/pods/%s/pod.json", options->root_dir, pod->uid) < 0) {
+                path = NULL;
+                return -ENOMEM;
+        }
+        r = read_hint(pod, path, &err);
+        if (r == 0 || r == -ENOMEM)
+                return r;
+        if (!pod->found.sandbox_id) {
+                log_warning("%s/pods/%s holds no pod that is known, and is removed: %s", options->root_dir, pod->uid,
+                            err_text(err));
+                return 0;
+        }
+        log_warning("pod %s/%s: going on without its hint: %s", pod->namespace_, pod->name, err_text(err));
+        return make_pod(cri, pod);
+}
+
+int found_pods_read(struct cri *cri, const struct options *options, struct found_pods *ret_pods) {
+        struct reading reading = { .cri = cri, .pods = ret_pods };
+        int r;
 
         *ret_pods = (struct found_pods){ 0 };
         cri_each_sandbox(cri, on_sandbox, &reading);
-        cri_each_container(cri, NULL, on_container, &reading);
-        read_directories(options, ret_pods);
-        for (size_t i = 0; i < ret_pods->n; i++) {
-                struct found_pod *pod = &ret_pods->items[i];
-                _cleanup_err_ struct err *err = NULL;
-                _cleanup_free_ char *path = NULL;
-
-                if (asprintf(&path, "%s/pods/%s/pod.json", options->root_dir, pod->uid) < 0 ||
-                    read_hint(pod, path, &err) == 0)
-                        continue;
-                if (!pod->found.sandbox_id) {
-                        log_warning("%s/pods/%s holds no pod that is known, and is removed: %s", options->root_dir,
-                                    pod->uid, err_text(err));
-                        continue;
-                }
-                log_warning("pod %s/%s: going on without its hint: %s", pod->namespace_, pod->name, err_text(err));
-                make_pod(cri, pod);
-        }
+        if (!reading.failed)
+                cri_each_container(cri, NULL, on_container, &reading);
+        if (reading.failed || (r = read_directories(options, ret_pods)) < 0)
+                return -ENOMEM;
+        for (size_t i = 0; i < ret_pods->n; i++)
+                if ((r = find_pod(cri, options, &ret_pods->items[i])) < 0)
+                        return r;
+        return 0;
 }
 
 const struct worker_found *found_pod_worker(struct found_pod *pod) {
@@ -275,75 +309,4 @@ void found_pods_clear(struct found_pods *pods) {
         }
         free(pods->items);
         *pods = (struct found_pods){ 0 };
-}
-
-/* ---- cgroups that a pod's cut-off making left ---- */
-
-struct use {
-        const char *cgroup;
-        size_t length;
-        bool used;
-};
-
-static bool on_use(void *data, const struct cri_sandbox_info *info) {
-        struct use *use = data;
-
-        use->used = info->cgroup && strncmp(info->cgroup, use->cgroup, use->length) == 0 &&
-                    info->cgroup[use->length] == '/';
-        return !use->used;
-}
-
-/* Of a pod that has a directory, which is there before all else and goes last, it was its own to the last process; of
- * another, nothing says whose the processes are, and only what has none goes. */
-static int sweep_cgroup(const struct cgroups *cgroups, const char *path, bool known, struct err **err) {
-        _cleanup_free_ pid_t *pids = NULL;
-        size_t n = 0;
-
-        if (known)
-                return cgroup_remove(cgroups, path, err);
-        if (cgroup_pids(cgroups, path, true, &pids, &n, err) < 0)
-                return -EIO;
-        if (n > 0)
-                return err_set(err, EBUSY, "cgroup %s is no pod's of this agent and left alone", path);
-        return cgroup_prune(cgroups, path, err);
-}
-
-static void sweep_folder(struct cri *cri, const struct cgroups *cgroups, const char *folder, struct found_pods *pods) {
-        char **names = NULL;
-
-        if (cgroup_children(cgroups, folder, &names, NULL) < 0)
-                return;
-        for (size_t i = 0; names[i]; i++) {
-                _cleanup_free_ char *path = NULL;
-                _cleanup_err_ struct err *err = NULL;
-                const struct found_pod *pod =
-                        strncmp(names[i], "pod", 3) == 0 ? found_pods_get(pods, names[i] + 3) : NULL;
-                struct use use = { 0 };
-
-                if (strncmp(names[i], "pod", 3) == 0 && !(pod && (pod->pod || pod->found.sandbox_id)) &&
-                    asprintf(&path, "%s/%s", folder, names[i]) >= 0) {
-                        use = (struct use){ .cgroup = path, .length = strlen(path) };
-                        cri_each_sandbox(cri, on_use, &use);
-                        if (!use.used && sweep_cgroup(cgroups, path, pod != NULL, &err) < 0)
-                                log_warning("%s", err_text(err));
-                }
-                free(names[i]);
-        }
-        free(names);
-}
-
-void found_pods_sweep_cgroups(struct cri *cri, const struct cgroups *cgroups, const char *root,
-                              struct found_pods *pods) {
-        static const char *const folders[] = { "", "/burstable", "/besteffort" };
-
-        if (strcmp(root, "/") == 0)
-                return; /* a kubelet's pods may lie there too */
-        for (size_t i = 0; i < ELEMENTS(folders); i++) {
-                _cleanup_free_ char *path = NULL;
-
-                if (asprintf(&path, "%s/kubepods%s", root, folders[i]) < 0)
-                        path = NULL;
-                else
-                        sweep_folder(cri, cgroups, path, pods);
-        }
 }

@@ -29,8 +29,9 @@ struct found_pods {
         size_t n;
 };
 
-/* Reads cri's state and ROOT/pods. Blocks (start only). What is broken is a warning. */
-void found_pods_read(struct cri *cri, const struct options *options, struct found_pods *ret_pods);
+/* Reads cri's state and ROOT/pods. Blocks (start only). What is broken is a warning. -ENOMEM: what is left out would be
+ * run a second time, so there is nothing to go on with; @ret_pods is to be cleared all the same. */
+int found_pods_read(struct cri *cri, const struct options *options, struct found_pods *ret_pods);
 void found_pods_clear(struct found_pods *pods);
 struct found_pod *found_pods_get(struct found_pods *pods, const char *uid);
 

@@ -96,7 +96,10 @@ int pods_new(uv_loop_t *loop, struct pool *pool, struct cri *cri, const struct o
         take_reserved(pods);
         if (log_links_prepare(options->pod_logs_dir, &missing) < 0)
                 log_warning("%s; there will be no links to containers' logs", err_text(missing));
-        found_pods_read(cri, options, &pods->found);
+        if ((r = found_pods_read(cri, options, &pods->found)) < 0) {
+                pods_free(pods);
+                return err_set(err, -r, "cannot read what there is of pods from before: out of memory");
+        }
         found_pods_sweep_cgroups(cri, pods->cgroups, options->cgroup_root, &pods->found);
         *ret_pods = pods;
         return 0;
