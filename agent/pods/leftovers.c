@@ -23,39 +23,56 @@ static void on_leftover_removed(void *data, const ProtobufCMessage *response, co
         arena_free(l->arena);
 }
 
-static void remove_leftover(struct pods *pods, const char *id) {
+/* False without memory: again later. */
+static bool remove_leftover(struct pods *pods, const char *id) {
         struct arena *arena = arena_new();
         struct leftover *l = arena ? arena_new_of(arena, struct leftover) : NULL;
         Cri__RemovePodSandboxRequest *request = arena ? arena_new_of(arena, Cri__RemovePodSandboxRequest) : NULL;
 
         if (!l || !request || !(l->id = arena_strdup(arena, id))) {
+                log_error("sandbox %s, left from before, is not removed yet: out of memory", id);
                 arena_free(arena);
-                return;
+                pods_retry_later(pods);
+                return false;
         }
         log_info("sandbox %s, left from before, is removed", id);
         l->arena = arena;
         cri__remove_pod_sandbox_request__init(request);
         request->pod_sandbox_id = l->id;
         cri_call(pods->cri, CRI_REMOVE_POD_SANDBOX, &request->base, on_leftover_removed, l);
+        return true;
+}
+
+static void remove_older(struct pods *pods, struct found_pod *found) {
+        while (found->n_older > 0 && remove_leftover(pods, found->older_sandboxes[found->n_older - 1]))
+                free(found->older_sandboxes[--found->n_older]);
+}
+
+/* What nothing is known of but its directory. */
+static bool remove_directory(struct pods *pods, const struct found_pod *found) {
+        _cleanup_free_ char *path = NULL;
+
+        if (asprintf(&path, "%s/pods/%s", pods->options->root_dir, found->uid) < 0) {
+                path = NULL;
+                pods_retry_later(pods);
+                return false;
+        }
+        pod_tree_remove(path, NULL);
+        return true;
 }
 
 void pods_end_orphans(struct pods *pods) {
         for (size_t i = 0; i < pods->found.n; i++) {
                 struct found_pod *found = &pods->found.items[i];
-                _cleanup_free_ char *path = NULL;
 
-                for (size_t k = 0; k < found->n_older; k++)
-                        remove_leftover(pods, found->older_sandboxes[k]);
+                remove_older(pods, found);
                 if (found->taken)
                         continue;
-                if (found->pod) {
+                if (found->pod)
                         pods_take_up(pods, found, found->pod, false);
-                        continue;
-                }
-                found->taken = true;
-                if (found->found.sandbox_id)
-                        remove_leftover(pods, found->found.sandbox_id);
-                else if (asprintf(&path, "%s/pods/%s", pods->options->root_dir, found->uid) > 0)
-                        pod_tree_remove(path, NULL);
+                else if (found->found.sandbox_id)
+                        found->taken = remove_leftover(pods, found->found.sandbox_id);
+                else
+                        found->taken = remove_directory(pods, found);
         }
 }
