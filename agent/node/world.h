@@ -1,4 +1,4 @@
-/* What pods and their containers reach of the node around them: real in agent/pod/pods_world.c, made up in tests.
+/* What pods and their containers reach of the node around them: real in agent/pods/world.c, made up in tests.
  *
  * All functions are for the loop's thread. Times are milliseconds since 1970 of a clock that never goes backwards.
  */
