@@ -4,15 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/hash.h"
+
 #define BUCKETS_FIRST 32
 
-/* FNV-1a. Keys are ids that this program made or names that root gave, so no secret goes into it. */
 static uint32_t hash_of(const char *key) {
-        uint32_t hash = 2166136261u;
-
-        for (const unsigned char *p = (const unsigned char *)key; *p; p++)
-                hash = (hash ^ *p) * 16777619u;
-        return hash;
+        return (uint32_t)hash_bytes(key, strlen(key));
 }
 
 static struct table_node **bucket_of(const struct table *table, uint32_t hash) {
