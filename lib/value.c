@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/arena.h"
+#include "lib/value_keys.h"
 
 bool value_is(const struct value *value, enum value_kind kind) {
         return value && value->kind == kind;
@@ -106,11 +107,21 @@ const char *value_kind_name(const struct value *value) {
         return value ? names[value->kind] : "nothing";
 }
 
+/* Most often two maps have their members in one order; where not, a large one is asked by its hashed keys. */
 static bool members_equal(const struct value *a, const struct value *b) {
-        for (uint32_t i = 0; i < a->count; i++)
-                if (strcmp(a->members[i].key, b->members[i].key) != 0 ||
-                    !value_equal(&a->members[i].value, &b->members[i].value))
+        _cleanup_value_keys_ struct value_keys keys = { 0 };
+
+        for (uint32_t i = 0; i < a->count; i++) {
+                uint32_t at = i;
+
+                if (strcmp(a->members[i].key, b->members[i].key) != 0) {
+                        if (!keys.map)
+                                value_keys_init(&keys, b);
+                        at = value_keys_find(&keys, a->members[i].key);
+                }
+                if (at == VALUE_NONE || !value_equal(&a->members[i].value, &b->members[at].value))
                         return false;
+        }
         return true;
 }
 
@@ -138,6 +149,17 @@ bool value_equal(const struct value *a, const struct value *b) {
                 return a->count == b->count && members_equal(a, b);
         }
         return false;
+}
+
+uint32_t value_depth(const struct value *value) {
+        uint32_t n = value_count(value), deepest = 0;
+
+        for (uint32_t i = 0; i < n; i++) {
+                uint32_t d = value_depth(value->kind == VALUE_MAP ? &value->members[i].value : &value->items[i]);
+
+                deepest = d > deepest ? d : deepest;
+        }
+        return deepest + (value_is(value, VALUE_LIST) || value_is(value, VALUE_MAP));
 }
 
 static bool copy_into(struct arena *arena, struct value *value);

@@ -5,7 +5,7 @@
  * Maps have about the order of the document; a key occurs once. All accessors take NULL for "not there" and answer
  * accordingly, so look-ups chain: value_string(value_get(value_get(config, "metadata"), "name")).
  *
- * Readers: lib/json.h, lib/yaml.h. Writer: lib/json_writer.h.
+ * Readers: lib/json.h, lib/yaml.h. Writer: lib/json_writer.h. Changed trees are made by lib/value_edit.h.
  */
 #pragma once
 
@@ -37,6 +37,7 @@ struct value {
         uint16_t column; /* from 1, in bytes, up to UINT16_MAX */
         uint8_t kind;    /* enum value_kind */
         uint32_t count;  /* items of a list, members of a map, bytes of a string or number without the NUL */
+        uint32_t room;   /* for lib/value_edit.c; 0 in every tree that is given out */
         union {
                 bool boolean;
                 int64_t integer;
@@ -103,7 +104,11 @@ uint32_t value_count(const struct value *value);
 /* "a string", "a list": for messages. NULL reads "nothing". */
 const char *value_kind_name(const struct value *value);
 
+/* The order of members counts for nothing, that of items does. Numbers are equal when they are written alike. */
 bool value_equal(const struct value *a, const struct value *b);
+
+/* How many lists and maps are one in the other: 0 for a scalar, 1 for a list of them. */
+uint32_t value_depth(const struct value *value);
 
 /* Copies @value and all below it into @arena; NULL without memory. Strings are shared only within the copy's arena,
  * so the source's arena may be freed. */
