@@ -17,6 +17,14 @@ static uint32_t *slot_of(const struct value_keys *keys, const char *key) {
         return &keys->slots[at];
 }
 
+/* Where a key is there twice, as it is in no map that was read, the first is found. */
+static void take_slot(struct value_keys *keys, uint32_t at) {
+        uint32_t *slot = slot_of(keys, keys->map->members[at].key);
+
+        if (*slot == 0)
+                *slot = at + 1;
+}
+
 void value_keys_init(struct value_keys *keys, const struct value *map) {
         uint32_t size = LOOKED_THROUGH * 4;
 
@@ -28,7 +36,7 @@ void value_keys_init(struct value_keys *keys, const struct value *map) {
         keys->slots = calloc(size, sizeof(*keys->slots));
         keys->mask = size - 1;
         for (uint32_t i = 0; keys->slots && i < map->count; i++)
-                *slot_of(keys, map->members[i].key) = i + 1;
+                take_slot(keys, i);
 }
 
 uint32_t value_keys_find(const struct value_keys *keys, const char *key) {
