@@ -1,0 +1,55 @@
+"""Whether kube/patch answers as Kubernetes' own libraries do. Usage: compare.py APPLY_PATCHES < ANSWERED_CASES
+
+Error texts are compared to where Go prints what ours cuts, and with what only Go's JSON reader says left out.
+"""
+import collections
+import json
+import subprocess
+import sys
+
+SHOWN = 10
+
+
+def number(text):
+    return ("number", float(text))
+
+
+def read(text):
+    """Numbers are the same when they say the same; 1 and 1.0 are."""
+    return json.loads(text, parse_int=number, parse_float=number)
+
+
+def same_error(theirs, ours):
+    theirs = theirs.replace("%!w(<nil>)", "").rstrip(": ")
+    if "cannot unmarshal" in theirs and "cannot unmarshal" in ours:
+        return theirs.split(":")[0] == ours.split(":")[0]
+    if theirs.startswith("list element types are not identical"):
+        return ours.startswith("list element types are not identical")
+    if theirs.startswith("patch:\n"):
+        return ours.startswith("patch:\n")
+    return theirs[:900] == ours[:900]
+
+
+def main():
+    lines = sys.stdin.read().splitlines()
+    done = subprocess.run([sys.argv[1]], input="\n".join(lines) + "\n", capture_output=True, text=True)
+    answers = done.stdout.splitlines()
+    counts, wrong = collections.Counter(), 0
+    for line, answer in zip(lines, answers):
+        case, ours = read(line), read(answer)
+        if "error" in case or "error" in ours:
+            good = same_error(case.get("error", ""), ours.get("error", ""))
+        else:
+            good = case["value"] == ours["value"]
+        counts[case["op"], "error" if "error" in case else "value"] += 1
+        if not good:
+            wrong += 1
+            if wrong <= SHOWN:
+                print(f"{line}\n  ours: {answer}")
+    print(", ".join(f"{op} {what}: {n}" for (op, what), n in sorted(counts.items())))
+    wrong += len(lines) - len(answers)
+    print(f"patches: {len(lines) - wrong} passed, {wrong} failed")
+    sys.exit(wrong > 0)
+
+
+main()
