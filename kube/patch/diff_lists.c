@@ -14,11 +14,13 @@ struct keyed {
         uint32_t at;
 };
 
+/* Equal ones stand the other way round: Go's sort, told that they are less than each other, leaves a dozen of them so.
+ */
 static int by_text(const void *a, const void *b) {
         const struct keyed *x = a, *y = b;
         int c = strcmp(x->text, y->text);
 
-        return c ? c : (x->at > y->at) - (x->at < y->at);
+        return c ? c : (x->at < y->at) - (x->at > y->at);
 }
 
 static int sort_by_text(struct patch_diff *d, const struct value *list, const char *key, struct keyed **ret_keyed) {

@@ -137,10 +137,12 @@ static int interleave(struct patch_work *w, const char *key, const struct value 
 
 static int check_partition(struct patch_work *w, const char *key, const struct value *merged,
                            const struct value *wanted) {
-        for (uint32_t i = 0; i < value_count(wanted); i++)
+        int r = check_merge_key(w, key, merged);
+
+        for (uint32_t i = 0; r >= 0 && i < value_count(wanted); i++)
                 if (value_count(merged) > 0 && wanted->items[i].kind != VALUE_MAP)
                         return patch_inconsistent(w, "value for key %u is not a map", i);
-        return check_merge_key(w, key, merged);
+        return r;
 }
 
 /* Divides @merged into what is in @wanted and what is not. */

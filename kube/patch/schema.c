@@ -30,10 +30,14 @@ struct patch_schema patch_schema_of(const struct kube_type *type) {
 }
 
 static struct patch_schema element_schema(const struct kube_field *field) {
-        if (field->element == KUBE_OBJECT)
-                return patch_schema_of(field->type);
-        return (struct patch_schema){ .go_kind = go_types[field->element].kind,
-                                      .go_name = go_types[field->element].name };
+        const bool object = field->element == KUBE_OBJECT;
+
+        return (struct patch_schema){
+                .type = object ? field->type : NULL,
+                .go_kind = object ? "struct" : go_types[field->element].kind,
+                .go_name = object ? NULL : go_types[field->element].name,
+                .pointer = field->form == KUBE_OPTIONAL,
+        };
 }
 
 static bool is_map(const struct kube_field *field) {
@@ -81,7 +85,8 @@ int patch_lookup(const struct patch_schema *schema, const char *key, bool list, 
                                "unable to find api field in struct %s for the json field \"%.200s\"",
                                short_name(schema), key);
         if (list && field->form != KUBE_LIST && field->form != KUBE_OPTIONAL)
-                return err_set(err, PATCH_INCONSISTENT, "expected slice or array type, but got: %s", schema->go_kind);
+                return err_set(err, PATCH_INCONSISTENT, "expected slice or array type, but got: %s",
+                               schema->pointer ? "ptr" : schema->go_kind);
         *ret_field = (struct patch_field){
                 .below = list ? element_schema(field) : field_schema(field),
                 .merge_key = field->patch_key,

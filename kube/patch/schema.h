@@ -12,6 +12,7 @@ struct patch_schema {
         const struct kube_type *type; /* NULL: no object */
         const char *go_kind;          /* Go's word for it: "struct", "map", "slice", "string" */
         const char *go_name;          /* of a struct without fields of its own: "Quantity"; NULL otherwise */
+        bool pointer;                 /* Go has a pointer to it */
 };
 
 struct patch_field {

@@ -3,6 +3,7 @@
 Usage: cases.py SEED COUNT
 Objects are made from kube/facts: some of their fields, with few different values, so that what meets is often the same.
 """
+import copy
 import json
 import os
 import random
@@ -154,7 +155,7 @@ class Maker:
                 del patch[f.name]
         if self.strategy(f) and self.chance(0.4):
             listed = [{key: i[key]} if key and isinstance(i, dict) and key in i else i for i in items if not isinstance(i, dict) or "$patch" not in i]
-            listed += [{key: w} if key else w for w in self.random.sample(WORDS[:6], self.random.choice([0, 1, 2]))] if key != "port" else []
+            listed += [{key: w} if key else w for w in self.random.sample(WORDS[:6], self.random.choice([0, 1, 2]))]
             if self.chance(0.1):
                 self.random.shuffle(listed)
             patch[("$setElementOrder/" if self.chance(0.98) else "$setElementOrder") + f.name * self.chance(0.99)] = listed
@@ -205,10 +206,9 @@ class Maker:
         if case["op"] == "json":
             case["b"] = self.operations(a)
         elif case["op"] == "merge":
-            case["b"] = self.spoil(name, self.make(name)) if self.chance(0.95) else self.random.choice([[], 1, "a", None, {}, [{"a": None}]])
+            case["b"] = self.spoil(name, self.make(name)) if self.chance(0.95) else self.random.choice([1, "a", None, {}])
         elif case["op"] == "strategic":
-            case["b"] = self.spoil(name, self.change(name, a) if self.chance(0.4) else self.make(name))
-            case["b"] = json.loads(json.dumps(case["b"]))
+            case["b"] = self.spoil(name, copy.deepcopy(self.change(name, a)) if self.chance(0.4) else self.make(name))
         else:
             case["b"] = self.change(name, a)
             if case["op"].startswith("three"):
