@@ -68,8 +68,21 @@ conformance-handlers: integration-ready ## run critest with containers that runc
 	tests/conformance/run --handler=runc $(CRITEST)
 	tests/conformance/run --handler=crun $(CRITEST)
 
+PATCHES_SEED ?= 1
+PATCHES      ?= 5000
+
+patches: ## compare patches with what Kubernetes' own libraries make of them (PATCHES=5000 PATCHES_SEED=1)
+	$(install_packages) build integration
+	$(build_peers) kube-patch
+	@$(MAKE) $(BUILD)/tests/conformance/apply_patches
+	@python3 tests/conformance/kube_patch/cases.py $(PATCHES_SEED) $(PATCHES) | $(PEERS)/kube-patch >$(BUILD)/tests/conformance/patches.jsonl
+	@python3 tests/conformance/kube_patch/compare.py $(BUILD)/tests/conformance/apply_patches <$(BUILD)/tests/conformance/patches.jsonl
+
+patches-sample: patches ## write the sample that the unit test has anew
+	python3 tests/conformance/kube_patch/sample.py <$(BUILD)/tests/conformance/patches.jsonl >tests/unit/kube/patch_cases.jsonl
+
 e2e-cri: integration-ready ## run Kubernetes' end-to-end suite on its own cluster above the agent (FOCUS='regex' SKIP='regex' PROCS=3)
 	$(build_peers) $(E2E_PEERS)
 	tests/e2e/run
 
-.PHONY: deps check integration-ready integration-build integration faults soak sanitize clang format fuzz fuzz-build conformance conformance-handlers e2e-cri
+.PHONY: deps check integration-ready integration-build integration faults soak sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample e2e-cri

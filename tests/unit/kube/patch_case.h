@@ -18,16 +18,16 @@ struct patch_answer {
 };
 
 static inline const struct kube_type *patch_case_type(const struct value *test) {
-        struct kube_registry *registry = kube_registry_new(kube_kinds, kube_kinds_count);
-        const struct kube_kind *kind = NULL;
+        const char *kind = value_string_or(value_get(test, "kind"), "Pod"), *version;
         char group[256];
-        const char *version;
 
-        if (kube_split_api_version(value_string_or(value_get(test, "group"), "v1"), group, sizeof(group), &version) ==
-            0)
-                kind = kube_registry_kind(registry, group, version, value_string_or(value_get(test, "kind"), "Pod"));
-        kube_registry_free(registry);
-        return kind ? kind->type : NULL;
+        if (kube_split_api_version(value_string_or(value_get(test, "group"), "v1"), group, sizeof(group), &version) < 0)
+                return NULL;
+        for (size_t i = 0; i < kube_kinds_count; i++)
+                if (strcmp(kube_kinds[i].kind, kind) == 0 && strcmp(kube_kinds[i].group, group) == 0 &&
+                    strcmp(kube_kinds[i].version, version) == 0)
+                        return kube_kinds[i].type;
+        return NULL;
 }
 
 static inline struct patch_answer patch_case_run(struct arena *arena, const struct value *test) {

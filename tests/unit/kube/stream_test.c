@@ -17,6 +17,7 @@
 #include "kube/stream/watch.h"
 #include "lib/bytes.h"
 #include "lib/err.h"
+#include "tests/unit/failing_malloc.h"
 
 #define MANY 50000
 
@@ -219,12 +220,34 @@ static void test_frame_bounds(void **state) {
         assert_int_equal(kube_frames_end(&frames, NULL), -E2BIG);
 }
 
+static int count_item(void *data, const struct value *item, const char *text, size_t length, struct err **err) {
+        return 0;
+}
+
+static int read_list(void) {
+        static const char text[] = "{\"kind\":\"L\",\"items\":[{\"a\":[1,2]},{\"b\":\"c\"}],\"metadata\":{\"a\":1}}";
+        struct kube_list_reader reader;
+        int r = kube_list_reader_init(&reader, count_item, NULL);
+
+        for (size_t i = 0; r >= 0 && i < sizeof(text) - 1; i++)
+                r = kube_list_reader_feed(&reader, text + i, 1, NULL);
+        if (r >= 0)
+                r = kube_list_reader_end(&reader, NULL, NULL);
+        kube_list_reader_done(&reader);
+        return r;
+}
+
+static void test_allocations(void **state) {
+        assert_true(fail_each_allocation(read_list) > 10);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_endless_list),   cmocka_unit_test(test_head_behind_items),
                 cmocka_unit_test(test_bad_item),       cmocka_unit_test(test_shared_items),
                 cmocka_unit_test(test_writer_failure), cmocka_unit_test(test_watch),
                 cmocka_unit_test(test_frames),         cmocka_unit_test(test_frame_bounds),
+                cmocka_unit_test(test_allocations),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
