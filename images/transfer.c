@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -19,6 +18,7 @@
 #include "images/transfer_helper.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/list.h"
 #include "lib/log.h"
 #include "lib/program.h"
 
@@ -28,7 +28,6 @@ struct image_transfer {
         void *data;
         struct message *request;        /* until it was sent, then wiped: it holds credentials */
         struct transfer_helper *helper; /* while it is asked, before all else */
-        LIST_ENTRY(image_transfer) asking;
         char *worker;
         int socket, pidfd;
         pid_t pid;
@@ -41,16 +40,17 @@ struct image_transfer {
         char image[IMAGE_DIGEST_LENGTH + 1], manifest[IMAGE_DIGEST_LENGTH + 1];
         struct string_list references;
         struct err *error;
-        struct image_transfer *next; /* in the queue */
+        struct list_node waiting; /* in the queue, or for its helper */
 };
+
+LIST_DEFINE(transfers, struct image_transfer, waiting)
 
 /* The processes of this program: its one loop's thread owns it. */
 static struct {
         unsigned running;
-        struct image_transfer *first;
+        struct transfers waiting;
+        struct transfers asking; /* their helpers */
 } queue;
-
-static LIST_HEAD(, image_transfer) asking;
 
 static void wipe_request(struct image_transfer *t) {
         if (t->request)
@@ -270,20 +270,9 @@ static int start(struct image_transfer *t, struct err **err) {
 static void start_queued(void) {
         struct image_transfer *t;
 
-        while (queue.running < IMAGE_TRANSFERS_MAX && (t = queue.first)) {
-                queue.first = t->next;
-                t->next = NULL;
+        while (queue.running < IMAGE_TRANSFERS_MAX && (t = transfers_pop(&queue.waiting)))
                 if (start(t, &t->error) < 0)
                         finish(t);
-        }
-}
-
-static void enqueue(struct image_transfer *t) {
-        struct image_transfer **at = &queue.first;
-
-        while (*at)
-                at = &(*at)->next;
-        *at = t;
 }
 
 /* Without a helper's credentials the transfer goes on, as docker's does; should the registry refuse it, it says why. */
@@ -291,7 +280,7 @@ static void on_helped(void *data, const struct credentials *credentials, const s
         struct image_transfer *t = data;
 
         t->helper = NULL;
-        LIST_REMOVE(t, asking);
+        transfers_remove(t);
         if (t->cancelled)
                 return finish(t);
         if (err)
@@ -303,7 +292,7 @@ static void on_helped(void *data, const struct credentials *credentials, const s
         if (t->request->full)
                 err_set(&t->error, EINVAL, "a request of more than %d bytes", IMAGE_MESSAGE_MAX);
         else if (queue.running >= IMAGE_TRANSFERS_MAX)
-                return enqueue(t);
+                return transfers_append(&queue.waiting, t);
         if (t->error || start(t, &t->error) < 0)
                 finish(t);
 }
@@ -368,13 +357,13 @@ int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *r
         else if (r == 0 && queue.running < IMAGE_TRANSFERS_MAX)
                 r = start(t, err);
         else if (r == 0)
-                enqueue(t);
+                transfers_append(&queue.waiting, t);
         if (r < 0) {
                 transfer_free(t);
                 return r;
         }
         if (t->helper)
-                LIST_INSERT_HEAD(&asking, t, asking);
+                transfers_append(&queue.asking, t);
         uv_timer_init(loop, &t->timer);
         t->timer.data = t;
         t->handles++;
@@ -384,8 +373,6 @@ int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *r
 }
 
 void image_transfer_cancel(struct image_transfer *t) {
-        struct image_transfer **at = &queue.first;
-
         if (t->cancelled)
                 return;
         t->cancelled = true;
@@ -397,17 +384,13 @@ void image_transfer_cancel(struct image_transfer *t) {
                 syscall(SYS_pidfd_send_signal, t->pidfd, SIGKILL, NULL, 0);
                 return;
         }
-        while (*at && *at != t)
-                at = &(*at)->next;
-        if (*at)
-                *at = t->next;
+        if (transfers_contains(t))
+                transfers_remove(t);
         uv_timer_start(&t->timer, on_timer, 0, 0);
 }
 
 bool image_transfers_leave(void) {
-        struct image_transfer *t;
-
-        LIST_FOREACH (t, &asking, asking)
+        LIST_EACH (transfers, t, &queue.asking)
                 image_transfer_cancel(t);
-        return !LIST_EMPTY(&asking);
+        return !transfers_is_empty(&queue.asking);
 }

@@ -12,17 +12,19 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/list.h"
 #include "lib/value_builder.h"
 
 /* yajl takes for granted that there is memory: what it gets is kept in a list, and a failure leaves it by longjmp(). */
 struct block {
-        _Alignas(max_align_t) struct block *next;
-        struct block **at;
+        _Alignas(max_align_t) struct list_node in_list;
 };
+
+LIST_DEFINE(blocks, struct block, in_list)
 
 struct reader {
         struct value_builder builder;
-        struct block *blocks;
+        struct blocks blocks;
         jmp_buf no_memory;
         yajl_handle yajl;
         const char *text;
@@ -176,24 +178,10 @@ static int run(struct reader *r) {
         return 0;
 }
 
-static void link_block(struct reader *r, struct block *block) {
-        block->next = r->blocks;
-        block->at = &r->blocks;
-        if (block->next)
-                block->next->at = &block->next;
-        r->blocks = block;
-}
-
-static void unlink_block(struct block *block) {
-        *block->at = block->next;
-        if (block->next)
-                block->next->at = block->at;
-}
-
 static void yajl_give(void *data, void *p) {
         if (!p)
                 return;
-        unlink_block((struct block *)p - 1);
+        blocks_remove((struct block *)p - 1);
         free((struct block *)p - 1);
 }
 
@@ -202,13 +190,14 @@ static void *yajl_resize(void *data, void *p, size_t size) {
         struct reader *r = data;
 
         if (old)
-                unlink_block(old);
+                blocks_remove(old);
         block = size > SIZE_MAX - sizeof(*block) ? NULL : realloc(old, sizeof(*block) + size);
         if (!block && old)
-                link_block(r, old);
+                blocks_append(&r->blocks, old);
         if (!block)
                 longjmp(r->no_memory, 1);
-        link_block(r, block);
+        block->in_list = (struct list_node){ 0 };
+        blocks_append(&r->blocks, block);
         return block + 1;
 }
 
@@ -251,8 +240,8 @@ int json_parse(struct arena *arena, const char *text, size_t length, const struc
                         error = err_set(err, ENOMEM, "out of memory");
                 }
         }
-        while (r->blocks)
-                yajl_give(r, r->blocks + 1);
+        LIST_EACH (blocks, block, &r->blocks)
+                yajl_give(r, block + 1);
         value_builder_done(&r->builder);
         return error;
 }

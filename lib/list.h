@@ -44,6 +44,18 @@ static inline void list_unlink(struct list_node *node) {
         *node = (struct list_node){ 0 };
 }
 
+static inline void list_splice(struct list_node *to, struct list_node *from) {
+        if (!to->next)
+                to->next = to->previous = to;
+        if (!from->next || from->next == from)
+                return;
+        from->next->previous = to->previous;
+        from->previous->next = to;
+        to->previous->next = from->next;
+        to->previous = from->previous;
+        from->next = from->previous = from;
+}
+
 static inline bool list_linked(const struct list_node *node) {
         return node->next;
 }
@@ -64,11 +76,19 @@ static inline void *list_object(const struct list_node *head, const struct list_
  *     pop                     the first, removed; NULL when the list is empty
  *     is_empty
  *     take(to, from)          moves all of @from to the end of @to
+ *
+ * Where @type is not complete yet, LIST_TYPE makes the list's type and LIST_FUNCTIONS, later, what works on it.
  */
 #define LIST_DEFINE(name, type, member)                                                                                \
+        LIST_TYPE(name);                                                                                               \
+        LIST_FUNCTIONS(name, type, member)
+
+#define LIST_TYPE(name)                                                                                                \
         struct name {                                                                                                  \
                 struct list_node head;                                                                                 \
-        };                                                                                                             \
+        }
+
+#define LIST_FUNCTIONS(name, type, member)                                                                             \
         LIST_FUNCTION(void) name##_append(struct name *list, type *object) {                                           \
                 list_link(&list->head, &list->head, &object->member);                                                  \
         }                                                                                                              \
@@ -107,8 +127,7 @@ static inline void *list_object(const struct list_node *head, const struct list_
                 return object;                                                                                         \
         }                                                                                                              \
         LIST_FUNCTION(void) name##_take(struct name *to, struct name *from) {                                          \
-                for (type * object; (object = name##_pop(from));)                                                      \
-                        name##_append(to, object);                                                                     \
+                list_splice(&to->head, &from->head);                                                                   \
         }
 
 #define LIST_FUNCTION(result) __attribute__((unused)) static inline result

@@ -8,16 +8,14 @@
 #include <sys/mman.h>
 #include <time.h>
 
-struct queue {
-        struct pool_job *first, **last;
-};
+LIST_DEFINE(jobs, struct pool_job, in_queue)
 
 struct pool {
         uv_timer_t retry;     /* when no thread could be started and jobs wait */
         uv_async_t async;     /* wakes the loop for @done; unref'd while no job is under way */
         pthread_mutex_t lock; /* guards all below */
         pthread_cond_t wake, ended;
-        struct queue waiting, done;
+        struct jobs waiting, done;
         unsigned threads, idle, under_way;
         struct thread *last; /* the newest that has ended, not yet joined */
         bool stop;
@@ -35,25 +33,6 @@ struct thread {
 
 static void on_retry(uv_timer_t *retry);
 
-static void queue_init(struct queue *q) {
-        q->first = NULL;
-        q->last = &q->first;
-}
-
-static void queue_push(struct queue *q, struct pool_job *job) {
-        job->next = NULL;
-        *q->last = job;
-        q->last = &job->next;
-}
-
-static struct pool_job *queue_pop(struct queue *q) {
-        struct pool_job *job = q->first;
-
-        if (job && !(q->first = job->next))
-                q->last = &q->first;
-        return job;
-}
-
 /* Waits for a job under the lock; NULL when the thread is to end. */
 static struct pool_job *next_job(struct pool *pool) {
         struct timespec until;
@@ -62,10 +41,10 @@ static struct pool_job *next_job(struct pool *pool) {
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += POOL_IDLE_SECONDS;
         pool->idle++;
-        while (!pool->waiting.first && !pool->stop && r != ETIMEDOUT)
+        while (jobs_is_empty(&pool->waiting) && !pool->stop && r != ETIMEDOUT)
                 r = pthread_cond_timedwait(&pool->wake, &pool->lock, &until);
         pool->idle--;
-        return queue_pop(&pool->waiting);
+        return jobs_pop(&pool->waiting);
 }
 
 /* Waits the last moments of an ended thread, and frees it. */
@@ -87,7 +66,7 @@ static void *thread_main(void *data) {
                 pthread_mutex_unlock(&pool->lock);
                 job->work(job);
                 pthread_mutex_lock(&pool->lock);
-                queue_push(&pool->done, job);
+                jobs_append(&pool->done, job);
                 uv_async_send(&pool->async);
         }
         /* Each buries the one before it, so that one dead thread is left at most. */
@@ -143,8 +122,9 @@ static void start_thread(struct pool *pool) {
 static unsigned count_waiting(const struct pool *pool) {
         unsigned n = 0;
 
-        for (const struct pool_job *job = pool->waiting.first; job && n <= pool->idle; job = job->next)
-                n++;
+        LIST_EACH (jobs, job, &pool->waiting)
+                if (n++ == pool->idle)
+                        break;
         return n;
 }
 
@@ -162,26 +142,23 @@ static void on_retry(uv_timer_t *retry) {
         struct pool *pool = retry->data;
 
         pthread_mutex_lock(&pool->lock);
-        if (pool->waiting.first && pool->idle == 0 && pool->threads < POOL_THREADS_MAX)
+        if (!jobs_is_empty(&pool->waiting) && pool->idle == 0 && pool->threads < POOL_THREADS_MAX)
                 start_or_retry(pool);
         pthread_mutex_unlock(&pool->lock);
 }
 
 static void on_async(uv_async_t *async) {
         struct pool *pool = async->data;
-        struct queue done;
+        struct jobs done = { 0 };
         struct pool_job *job;
 
         pthread_mutex_lock(&pool->lock);
-        done = pool->done;
-        if (!done.first)
-                done.last = &done.first;
-        queue_init(&pool->done);
-        if (pool->waiting.first && pool->threads == 0)
+        jobs_take(&done, &pool->done);
+        if (!jobs_is_empty(&pool->waiting) && pool->threads == 0)
                 start_or_retry(pool);
         pthread_mutex_unlock(&pool->lock);
 
-        while ((job = queue_pop(&done))) {
+        while ((job = jobs_pop(&done))) {
                 if (--pool->under_way == 0)
                         uv_unref((uv_handle_t *)async);
                 job->done(job);
@@ -204,8 +181,6 @@ int pool_new(uv_loop_t *loop, struct pool **ret_pool) {
         pool->retry.data = pool;
         pool->async.data = pool;
         uv_unref((uv_handle_t *)&pool->async);
-        queue_init(&pool->waiting);
-        queue_init(&pool->done);
         pthread_mutex_init(&pool->lock, NULL);
         pthread_condattr_init(&attr);
         pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -246,7 +221,8 @@ void pool_submit(struct pool *pool, struct pool_job *job) {
         if (pool->under_way++ == 0)
                 uv_ref((uv_handle_t *)&pool->async);
         pthread_mutex_lock(&pool->lock);
-        queue_push(&pool->waiting, job);
+        job->in_queue = (struct list_node){ 0 }; /* whatever the caller's memory held */
+        jobs_append(&pool->waiting, job);
         if (count_waiting(pool) > pool->idle && pool->threads < POOL_THREADS_MAX)
                 start_or_retry(pool);
         pthread_cond_signal(&pool->wake);

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <uv.h>
 
+#include "lib/list.h"
+
 #define POOL_THREADS_MAX 64
 #define POOL_IDLE_SECONDS 10
 #define POOL_STACK_SIZE (1024 * 1024) /* of address space; thread-local data of all modules lies in it too */
@@ -20,7 +22,7 @@ struct pool;
 struct pool_job {
         void (*work)(struct pool_job *job); /* on a pool thread */
         void (*done)(struct pool_job *job); /* on the loop; may free the job */
-        struct pool_job *next;              /* the pool's */
+        struct list_node in_queue;          /* the pool's */
 };
 
 /* Creates a pool whose jobs end on @loop. Returns 0, or -ENOMEM or the negative errno of uv_async_init(). */

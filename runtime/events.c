@@ -10,25 +10,28 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/list.h"
 #include "runtime/internal.h"
 #include "runtime/sys.h"
 
 /* A container that lost its shim is the agent's child: its end is collected here, and told to the new shim. */
 struct orphan {
         uv_poll_t poll; /* first: freed through it */
-        struct orphan *next;
+        struct list_node in_orphans;
         struct shim_watch *watch;
         pid_t pid;
         int pidfd;
         char id[RUNTIME_ID_MAX];
 };
 
+LIST_DEFINE(orphans, struct orphan, in_orphans)
+
 struct shim_watch {
         uv_poll_t poll; /* first: freed through it */
         struct runtime *runtime;
         char sandbox[RUNTIME_ID_MAX];
         int socket;
-        struct orphan *orphans;
+        struct orphans orphans;
         struct shim_watch_callbacks callbacks;
 };
 
@@ -40,11 +43,7 @@ static void free_orphan(uv_handle_t *handle) {
 }
 
 static void drop_orphan(struct orphan *orphan) {
-        for (struct orphan **p = &orphan->watch->orphans; *p; p = &(*p)->next)
-                if (*p == orphan) {
-                        *p = orphan->next;
-                        break;
-                }
+        orphans_remove(orphan);
         uv_close((uv_handle_t *)&orphan->poll, free_orphan);
 }
 
@@ -77,7 +76,7 @@ static void orphan_ended(uv_poll_t *poll, int status, int events) {
 /* The shim has told the end of a container: only now is it collected, so that one killed before leaves it to the next.
  */
 static void collect_orphan(struct shim_watch *watch, const char *id) {
-        for (struct orphan *orphan = watch->orphans; orphan; orphan = orphan->next)
+        LIST_EACH (orphans, orphan, &watch->orphans)
                 if (strcmp(orphan->id, id) == 0) {
                         waitid((idtype_t)P_PIDFD, (id_t)orphan->pidfd, NULL, WEXITED | WNOHANG);
                         drop_orphan(orphan);
@@ -99,15 +98,14 @@ static void watch_orphan(struct shim_watch *watch, const struct wire_reply *stat
                 free(orphan);
                 return;
         }
-        orphan->next = watch->orphans;
-        watch->orphans = orphan;
+        orphans_append(&watch->orphans, orphan);
         uv_poll_start(&orphan->poll, UV_READABLE, orphan_ended);
 }
 
 static void lost(struct shim_watch *watch) {
         uv_poll_stop(&watch->poll);
-        while (watch->orphans)
-                drop_orphan(watch->orphans);
+        LIST_EACH (orphans, orphan, &watch->orphans)
+                drop_orphan(orphan);
         watch->callbacks.gone(watch->callbacks.data);
 }
 
@@ -174,8 +172,8 @@ static void free_watch(uv_handle_t *handle) {
 
 struct shim_watch *shim_watch_free(struct shim_watch *watch) {
         if (watch) {
-                while (watch->orphans)
-                        drop_orphan(watch->orphans);
+                LIST_EACH (orphans, orphan, &watch->orphans)
+                        drop_orphan(orphan);
                 uv_close((uv_handle_t *)&watch->poll, free_watch);
         }
         return NULL;

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdint.h>
 
+#include "lib/list.h"
 #include "runtime/container.h"
 #include "runtime/plan.h"
 #include "runtime/runtime.h"
@@ -16,12 +17,14 @@
 /* A terminal's master, the writing end of a standard input or the reading end of a FIFO, held so that they, and what is
  * in them, outlive the shim and the container. */
 struct kept_fd {
-        struct kept_fd *next;
+        struct list_node in_kept;
         int fd;
         uint32_t kind; /* WIRE_R_MASTER, WIRE_R_STDIN, KEPT_STDOUT or KEPT_STDERR */
         char sandbox[RUNTIME_ID_MAX];
         char id[RUNTIME_ID_MAX];
 };
+
+LIST_DEFINE(kept_fds, struct kept_fd, in_kept)
 
 struct runtime {
         char *run_dir;
@@ -30,7 +33,7 @@ struct runtime {
         int template_fd;  /* the mount namespace that shims start in */
         int proc_fd;
         pthread_mutex_t lock; /* kept */
-        struct kept_fd *kept;
+        struct kept_fds kept;
 };
 
 /* 0, or -EINVAL: an id is a plain file name of [A-Za-z0-9_.-]. */

@@ -235,13 +235,12 @@ int runtime_open_sandbox(struct runtime *runtime, const char *id, int *ret_dir, 
 
 /* ---- kept descriptors ---- */
 
-static struct kept_fd **find_kept(struct runtime *runtime, const char *sandbox, const char *id, uint32_t kinds) {
-        struct kept_fd **p = &runtime->kept;
-
-        while (*p && (!((*p)->kind & kinds) || (sandbox && strcmp((*p)->sandbox, sandbox) != 0) ||
-                      (id && strcmp((*p)->id, id) != 0)))
-                p = &(*p)->next;
-        return p;
+static struct kept_fd *find_kept(struct runtime *runtime, const char *sandbox, const char *id, uint32_t kinds) {
+        LIST_EACH (kept_fds, kept, &runtime->kept)
+                if (kept->kind & kinds && (!sandbox || strcmp(kept->sandbox, sandbox) == 0) &&
+                    (!id || strcmp(kept->id, id) == 0))
+                        return kept;
+        return NULL;
 }
 
 void runtime_keep(struct runtime *runtime, const char *sandbox, const char *id, uint32_t flags, int fd) {
@@ -258,8 +257,7 @@ void runtime_keep(struct runtime *runtime, const char *sandbox, const char *id, 
         snprintf(kept->sandbox, sizeof(kept->sandbox), "%s", sandbox);
         snprintf(kept->id, sizeof(kept->id), "%s", id);
         pthread_mutex_lock(&runtime->lock);
-        kept->next = runtime->kept;
-        runtime->kept = kept;
+        kept_fds_prepend(&runtime->kept, kept);
         pthread_mutex_unlock(&runtime->lock);
 }
 
@@ -277,7 +275,7 @@ int runtime_kept(struct runtime *runtime, const char *sandbox, const char *id, u
         int fd = -EBADF;
 
         pthread_mutex_lock(&runtime->lock);
-        kept = *find_kept(runtime, sandbox, id, kinds);
+        kept = find_kept(runtime, sandbox, id, kinds);
         if (kept)
                 fd = fcntl(kept->fd, F_DUPFD_CLOEXEC, 3);
         pthread_mutex_unlock(&runtime->lock);
@@ -285,13 +283,11 @@ int runtime_kept(struct runtime *runtime, const char *sandbox, const char *id, u
 }
 
 void runtime_forget(struct runtime *runtime, const char *sandbox, const char *id, uint32_t kinds) {
-        struct kept_fd **p;
+        struct kept_fd *kept;
 
         pthread_mutex_lock(&runtime->lock);
-        while (*(p = find_kept(runtime, sandbox, id, kinds))) {
-                struct kept_fd *kept = *p;
-
-                *p = kept->next;
+        while ((kept = find_kept(runtime, sandbox, id, kinds))) {
+                kept_fds_remove(kept);
                 close_fd(kept->fd);
                 free(kept);
         }

@@ -18,7 +18,7 @@ struct cri_call {
         struct cri_sandbox *sandbox;           /* a reference; what the call is about */
         struct cri_container *container;       /* likewise */
         bool has_turn;                         /* of @sandbox */
-        struct cri_call *next;                 /* in a queue */
+        struct list_node in_queue;             /* that it waits in */
         LIST_ENTRY(cri_call) under_way;        /* in cri's calls */
         void (*cancel)(struct cri_call *call); /* the answer is not wanted any more; it is still due. NULL: goes on */
         bool cancelled;
@@ -33,6 +33,8 @@ struct cri_call {
         uint64_t begun;                /* CLOCK_MONOTONIC ns */
         struct span *span, *turn_span; /* of the call, and of its wait for the turn; NULL: not traced */
 };
+
+LIST_FUNCTIONS(cri_queue, struct cri_call, in_queue)
 
 /* Zeroed memory in the call's arena; fails the call and returns NULL without memory. */
 void *call_alloc(struct cri_call *call, size_t size);

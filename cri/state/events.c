@@ -8,7 +8,7 @@
 #include "lib/log.h"
 
 struct cri_subscription {
-        struct cri_subscription *next;
+        struct list_node in_subscriptions;
         struct cri *cri;
         void (*called)(void *data, const struct cri_event *event);
         void *data;
@@ -16,17 +16,21 @@ struct cri_subscription {
         bool ended;                    /* while events are told: freed afterwards */
 };
 
+LIST_FUNCTIONS(cri_subscriptions, struct cri_subscription, in_subscriptions)
+
 struct queued {
-        struct queued *next;
+        struct list_node in_queue;
         size_t size;
         uint8_t data[]; /* the message, packed: its objects may be gone when it is read */
 };
+
+LIST_DEFINE(queued_events, struct queued, in_queue)
 
 struct cri_event_queue {
         struct cri_subscription *subscription;
         void (*ready)(void *data);
         void *data;
-        struct queued *first, **last;
+        struct queued_events events;
         size_t n;
         uint64_t dropped;
         struct arena *arena;                  /* of @message */
@@ -43,8 +47,7 @@ static int subscribe(struct cri *cri, struct cri_subscription **ret_subscription
         if (!subscription)
                 return -ENOMEM;
         subscription->cri = cri;
-        subscription->next = cri->subscriptions;
-        cri->subscriptions = subscription;
+        cri_subscriptions_prepend(&cri->subscriptions, subscription);
         cri->n_subscriptions++;
         *ret_subscription = subscription;
         return 0;
@@ -63,20 +66,14 @@ int cri_subscribe(struct cri *cri, void (*called)(void *data, const struct cri_e
 
 /* Out of the list while nobody walks it; the walk itself does it otherwise. */
 static void sweep(struct cri *cri) {
-        struct cri_subscription **at = &cri->subscriptions, *gone;
-
         if (cri->telling > 0)
                 return;
-        while (*at) {
-                if (!(*at)->ended) {
-                        at = &(*at)->next;
-                        continue;
+        LIST_EACH (cri_subscriptions, s, &cri->subscriptions)
+                if (s->ended) {
+                        cri_subscriptions_remove(s);
+                        cri->n_subscriptions--;
+                        free(s);
                 }
-                gone = *at;
-                *at = gone->next;
-                cri->n_subscriptions--;
-                free(gone);
-        }
 }
 
 void cri_unsubscribe(struct cri_subscription *subscription) {
@@ -100,19 +97,13 @@ int cri_event_queue_new(struct cri *cri, void (*ready)(void *data), void *data, 
         queue->subscription->queue = queue;
         queue->ready = ready;
         queue->data = data;
-        queue->last = &queue->first;
         *ret_queue = queue;
         return 0;
 }
 
 static void drop_first(struct cri_event_queue *queue) {
-        struct queued *first = queue->first;
-
-        queue->first = first->next;
-        if (!queue->first)
-                queue->last = &queue->first;
+        free(queued_events_pop(&queue->events));
         queue->n--;
-        free(first);
 }
 
 static void forget_message(struct cri_event_queue *queue) {
@@ -122,14 +113,16 @@ static void forget_message(struct cri_event_queue *queue) {
 }
 
 const Cri__ContainerEventResponse *cri_event_queue_peek(struct cri_event_queue *queue) {
+        const struct queued *first = queued_events_first(&queue->events);
+
         if (queue->taken)
                 forget_message(queue);
-        if (queue->message || !queue->first)
+        if (queue->message || !first)
                 return queue->message;
         queue->arena = arena_new();
         if (queue->arena)
-                queue->message = unpack_into(queue->arena, &cri__container_event_response__descriptor,
-                                             queue->first->data, queue->first->size);
+                queue->message =
+                        unpack_into(queue->arena, &cri__container_event_response__descriptor, first->data, first->size);
         if (!queue->message) /* without memory: it stays for later */
                 queue->arena = arena_free(queue->arena);
         return queue->message;
@@ -150,7 +143,7 @@ void cri_event_queue_free(struct cri_event_queue *queue) {
                 return;
         queue->subscription->queue = NULL;
         cri_unsubscribe(queue->subscription);
-        while (queue->first)
+        while (queue->n > 0)
                 drop_first(queue);
         forget_message(queue);
         free(queue);
@@ -165,11 +158,10 @@ static void enqueue(struct cri_event_queue *queue, const ProtobufCBinaryData *pa
                                     CRI_EVENT_QUEUE_MAX);
                 return;
         }
-        queued->next = NULL;
+        queued->in_queue = (struct list_node){ 0 };
         queued->size = packed->len;
         memcpy(queued->data, packed->data, packed->len);
-        *queue->last = queued;
-        queue->last = &queued->next;
+        queued_events_append(&queue->events, queued);
         if (queue->n++ == 0)
                 queue->ready(queue->data);
 }
@@ -204,7 +196,7 @@ static void tell_queues(struct cri_sandbox *sandbox, const struct cri_event *eve
         _cleanup_arena_ struct arena *arena = NULL;
         ProtobufCBinaryData packed = { 0 };
 
-        for (struct cri_subscription *s = sandbox->cri->subscriptions; s; s = s->next) {
+        LIST_EACH (cri_subscriptions, s, &sandbox->cri->subscriptions) {
                 if (!s->queue || s->ended)
                         continue;
                 if (!arena && (!(arena = arena_new()) || pack_event(arena, sandbox, event, type, &packed) < 0))
@@ -224,7 +216,7 @@ static void tell(struct cri_sandbox *sandbox, struct cri_event *event) {
                 tell_queues(sandbox, event, CRI__CONTAINER_EVENT_TYPE__CONTAINER_CREATED_EVENT);
         if (cri_types[event->type] >= 0)
                 tell_queues(sandbox, event, (Cri__ContainerEventType)cri_types[event->type]);
-        for (struct cri_subscription *s = cri->subscriptions; s; s = s->next)
+        LIST_EACH (cri_subscriptions, s, &cri->subscriptions)
                 if (s->called && !s->ended)
                         s->called(s->data, event);
         cri->telling--;

@@ -88,10 +88,8 @@ static void end_work(struct pool_job *job) {
 static void tell_waiters(struct cri_container *container) {
         struct cri_waiter *waiter;
 
-        while ((waiter = container->waiters)) {
-                container->waiters = waiter->next;
+        while ((waiter = cri_waiters_pop(&container->waiters)))
                 waiter->ended(waiter);
-        }
 }
 
 static void end_done(struct pool_job *job) {
@@ -195,17 +193,13 @@ void container_start_failed(struct cri_container *container, const struct err *e
 bool container_wait(struct cri_container *container, struct cri_waiter *waiter) {
         if (container->phase != PHASE_RUNNING && !container->ending)
                 return false;
-        waiter->next = container->waiters;
-        container->waiters = waiter;
+        cri_waiters_append(&container->waiters, waiter);
         return true;
 }
 
 void container_unwait(struct cri_container *container, struct cri_waiter *waiter) {
-        for (struct cri_waiter **at = &container->waiters; *at; at = &(*at)->next)
-                if (*at == waiter) {
-                        *at = waiter->next;
-                        return;
-                }
+        if (cri_waiters_contains(waiter))
+                cri_waiters_remove(waiter);
 }
 
 struct oom_job {

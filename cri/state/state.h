@@ -10,6 +10,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/list.h"
 #include "lib/pool.h"
 #include "lib/table.h"
 
@@ -27,10 +28,9 @@ struct runtime;
 struct seccomp_filter;
 struct shim_watch;
 
-/* Calls that wait, by cri_call.next; empty when zeroed. */
-struct cri_queue {
-        struct cri_call *first, *last;
-};
+/* Calls that wait, and who hears of events. */
+LIST_TYPE(cri_queue);
+LIST_TYPE(cri_subscriptions);
 
 struct cri_sandbox {
         struct table_node by_id, by_name;
@@ -66,9 +66,11 @@ enum container_phase_cri { PHASE_CREATED, PHASE_STARTING, PHASE_RUNNING, PHASE_E
 
 /* Waits for a container's end. */
 struct cri_waiter {
-        struct cri_waiter *next;
+        struct list_node in_waiters;
         void (*ended)(struct cri_waiter *waiter);
 };
+
+LIST_DEFINE(cri_waiters, struct cri_waiter, in_waiters)
 
 struct cri_container {
         struct table_node by_id, by_name;
@@ -96,7 +98,7 @@ struct cri_container {
         uint64_t oom_kills;
         bool seccomp_known;
         const struct seccomp_filter *seccomp;
-        struct cri_waiter *waiters;
+        struct cri_waiters waiters;
         uint64_t cpu_ns, cpu_time;
         uint64_t layer_bytes, layer_inodes, layer_time; /* of the writable layer, when measured */
 };
@@ -118,7 +120,7 @@ struct cri {
         struct table sandbox_names, container_names;      /* reserved */
         struct cri_sandbox *first_sandbox, *last_sandbox; /* by creation */
         struct cri_container *first_container, *last_container;
-        struct cri_subscription *subscriptions;
+        struct cri_subscriptions subscriptions;
         unsigned n_subscriptions;
         unsigned telling; /* events are being told: subscriptions stay in the list */
         const struct cri_streaming *streaming;

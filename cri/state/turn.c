@@ -10,23 +10,6 @@
 /* Calls that go on before the loop looks at something else. */
 #define READY_AT_ONCE 64
 
-static void push(struct cri_queue *queue, struct cri_call *call) {
-        call->next = NULL;
-        if (queue->first)
-                queue->last->next = call;
-        else
-                queue->first = call;
-        queue->last = call;
-}
-
-static struct cri_call *pop(struct cri_queue *queue) {
-        struct cri_call *call = queue->first;
-
-        if (call)
-                queue->first = TAKE_PTR(call->next);
-        return call;
-}
-
 static void go_on(struct cri *cri);
 
 static void on_later(uv_timer_t *timer) {
@@ -46,8 +29,8 @@ static void go_on(struct cri *cri) {
         if (cri->going_on || (cri->ready_timer && uv_is_active((uv_handle_t *)cri->ready_timer)))
                 return;
         cri->going_on = true;
-        for (unsigned n = 0; cri->ready.first && (n < READY_AT_ONCE || !put_off(cri)); n++) {
-                call = pop(&cri->ready);
+        for (unsigned n = 0; !cri_queue_is_empty(&cri->ready) && (n < READY_AT_ONCE || !put_off(cri)); n++) {
+                call = cri_queue_pop(&cri->ready);
                 call->then(call);
         }
         cri->going_on = false;
@@ -59,7 +42,7 @@ void call_take_turn(struct cri_call *call, void (*then)(struct cri_call *call)) 
         call->then = then;
         if (sandbox->turn) {
                 call->turn_span = span_child(call->span, "wait_for_turn");
-                push(&sandbox->waiting, call);
+                cri_queue_append(&sandbox->waiting, call);
                 return;
         }
         sandbox->turn = call;
@@ -74,24 +57,21 @@ void call_give_turn(struct cri_call *call) {
         if (!call->has_turn)
                 return;
         call->has_turn = false;
-        sandbox->turn = next = pop(&sandbox->waiting);
+        sandbox->turn = next = cri_queue_pop(&sandbox->waiting);
         if (!next)
                 return;
         next->has_turn = true;
         span_done(TAKE_PTR(next->turn_span), 0, NULL);
-        push(&call->cri->ready, next);
+        cri_queue_append(&call->cri->ready, next);
         go_on(call->cri);
 }
 
 void call_await(struct cri_call *call, struct cri_queue *queue, void (*then)(struct cri_call *call)) {
         call->then = then;
-        push(queue, call);
+        cri_queue_append(queue, call);
 }
 
 void calls_go_on(struct cri *cri, struct cri_queue *queue) {
-        struct cri_call *call;
-
-        while ((call = pop(queue)))
-                push(&cri->ready, call);
+        cri_queue_take(&cri->ready, queue);
         go_on(cri);
 }

@@ -128,11 +128,11 @@ static void test_ranges(void **state) {
 
         for (uint32_t i = 0; i < 5000; i++)
                 assert_int_equal(index_add(&index, &objects[(i * 7919) % 5000]), 0);
-        INDEX_EACH(struct object, each, &index, name_prefix, "o0012")
-        assert_ptr_equal(each, &objects[1200 + n++]);
+        INDEX_EACH (struct object, each, &index, name_prefix, "o0012")
+                assert_ptr_equal(each, &objects[1200 + n++]);
         assert_int_equal(n, 100);
-        INDEX_EACH(struct object, each, &index, name_prefix, "p")
-        fail();
+        INDEX_EACH (struct object, each, &index, name_prefix, "p")
+                fail();
         cursor = index_seek(&index, name_key, "o001200x");
         assert_ptr_equal(index_at(&cursor), &objects[1201]);
         assert_ptr_equal(index_previous(&cursor), &objects[1200]);
@@ -158,11 +158,11 @@ static void test_pairs(void **state) {
                 snprintf(objects[i].name, sizeof(objects[i].name), "o%06u", i / 3);
                 assert_int_equal(index_add(&index, &objects[i]), 0);
         }
-        INDEX_EACH(struct object, each, &index, place_key, &one)
-        assert_ptr_equal(each, &objects[3 * n++ + 1]);
+        INDEX_EACH (struct object, each, &index, place_key, &one)
+                assert_ptr_equal(each, &objects[3 * n++ + 1]);
         assert_int_equal(n, 1000);
-        INDEX_EACH(struct object, each, &index, place_key, &all)
-        n++;
+        INDEX_EACH (struct object, each, &index, place_key, &all)
+                n++;
         assert_int_equal(n, 4000);
         assert_ptr_equal(index_find(&index, place_key, &exact), &objects[302]);
         assert_int_equal(index_rank(&index, place_key, &exact), 2100);

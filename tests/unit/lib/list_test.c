@@ -24,8 +24,8 @@ static const char *names(const struct row *row) {
         static char text[16];
         size_t n = 0;
 
-        LIST_EACH(row, thing, row)
-        text[n++] = thing->name;
+        LIST_EACH (row, thing, row)
+                text[n++] = thing->name;
         text[n] = '\0';
         for (struct thing *thing = row_last(row); thing; thing = row_previous(row, thing))
                 assert_int_equal(text[--n], thing->name);
@@ -72,11 +72,11 @@ static void test_removal_while_walking(void **state) {
                 things[i].name = (char)('0' + i);
                 row_append(&row, &things[i]);
         }
-        LIST_EACH(row, thing, &row)
-        if (thing->name % 2) {
-                row_remove(thing);
-                memset(thing, 0xff, sizeof(*thing));
-        }
+        LIST_EACH (row, thing, &row)
+                if (thing->name % 2) {
+                        row_remove(thing);
+                        memset(thing, 0xff, sizeof(*thing));
+                }
         assert_string_equal(names(&row), "0246");
 }
 

@@ -45,7 +45,9 @@ static void test_every_job_ends_on_the_loop(void **state) {
         uv_loop_init(&loop);
         assert_int_equal(pool_new(&loop, &pool), 0);
         for (int i = 0; i < JOBS; i++) {
-                jobs[i] = (struct job){ .job = { work, done, NULL }, .working = &working, .most = &most, .done = &n };
+                jobs[i] = (struct job){
+                        .job = { .work = work, .done = done }, .working = &working, .most = &most, .done = &n
+                };
                 pool_submit(pool, &jobs[i].job);
         }
         uv_run(&loop, UV_RUN_DEFAULT);
@@ -67,7 +69,9 @@ static void test_hung_jobs_hold_only_their_thread(void **state) {
         uv_loop_init(&loop);
         assert_int_equal(pool_new(&loop, &pool), 0);
         for (int i = 0; i < POOL_THREADS_MAX + 10; i++) {
-                jobs[i] = (struct job){ .job = { work, done, NULL }, .working = &working, .most = &most, .done = &n };
+                jobs[i] = (struct job){
+                        .job = { .work = work, .done = done }, .working = &working, .most = &most, .done = &n
+                };
                 jobs[i].hold = i < POOL_THREADS_MAX - 1 ? &hold : NULL;
                 pool_submit(pool, &jobs[i].job);
         }
