@@ -48,21 +48,23 @@ bool patch_is_text(const struct value *value, const char *text) {
         return value_is(value, VALUE_STRING) && strcmp(value->text, text) == 0;
 }
 
-/* The kind goes before the text: "1" is not 1. */
+/* A string is its own text. All else begins with a byte that no UTF-8 has: 1 is not "1". */
+#define NO_ID "\xff"
+
 static const char *id_of(struct patch_work *w, const struct value *value) {
         double number;
 
         switch ((enum value_kind)value->kind) {
         case VALUE_STRING:
-                return arena_printf(w->arena, "s%s", value->text);
+                return value->text;
         case VALUE_INT:
-                return arena_printf(w->arena, "i%" PRId64, value->integer);
+                return arena_printf(w->arena, NO_ID "i%" PRId64, value->integer);
         case VALUE_NUMBER:
-                return value_double(value, &number) ? arena_printf(w->arena, "f%a", number) : NULL;
+                return value_double(value, &number) ? arena_printf(w->arena, NO_ID "%a", number) : NULL;
         case VALUE_BOOL:
-                return value->boolean ? "b1" : "b0";
+                return value->boolean ? NO_ID "true" : NO_ID "false";
         default:
-                return "n";
+                return NO_ID "null";
         }
 }
 
@@ -79,7 +81,7 @@ int patch_identify(struct patch_work *w, const struct value *list, const char *k
         for (uint32_t i = 0; i < n; i++) {
                 const struct value *value = key ? value_get(&list->items[i], key) : &list->items[i];
 
-                members[i].key = "";
+                members[i].key = NO_ID;
                 if (!value)
                         continue;
                 if (value->kind == VALUE_MAP || value->kind == VALUE_LIST)
@@ -99,7 +101,7 @@ const char *patch_id(const struct patch_ids *ids, uint32_t i) {
 }
 
 uint32_t patch_first(const struct patch_ids *ids, const char *id) {
-        return *id ? value_keys_find(&ids->keys, id) : VALUE_NONE;
+        return strcmp(id, NO_ID) == 0 ? VALUE_NONE : value_keys_find(&ids->keys, id);
 }
 
 int patch_common_kind(struct patch_work *w, const struct value *a, const struct value *b, enum value_kind *ret_kind) {

@@ -86,21 +86,14 @@ static int retain(struct patch_work *w, struct draft *d, const struct value *kep
                 return patch_malformed(w, "retainKeys");
         r = patch_identify(w, kept, NULL, &ids);
         for (uint32_t i = 0; r >= 0 && i < d->patch->count; i++) {
-                const char *id = arena_printf(w->arena, "s%s", d->patch->members[i].key);
+                const struct value_member *member = &d->patch->members[i];
 
-                if (!id)
-                        return patch_no_memory(w);
-                if (!d->done[i] && !may_be_left_out(&d->patch->members[i]) && patch_first(&ids, id) == VALUE_NONE)
+                if (!d->done[i] && !may_be_left_out(member) && patch_first(&ids, member->key) == VALUE_NONE)
                         return patch_malformed(w, "retainKeys");
         }
-        for (uint32_t i = 0; r >= 0 && i < d->map->count; i++) {
-                const char *id = arena_printf(w->arena, "s%s", d->map->members[i].key);
-
-                if (!id)
-                        return patch_no_memory(w);
-                if (patch_first(&ids, id) == VALUE_NONE)
+        for (uint32_t i = 0; r >= 0 && i < d->map->count; i++)
+                if (patch_first(&ids, d->map->members[i].key) == VALUE_NONE)
                         d->members[i].key = NULL;
-        }
         return r;
 }
 

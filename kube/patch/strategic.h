@@ -23,7 +23,8 @@ struct patch_work {
         bool combine; /* two patches become one: directives and nulls are kept. Else a patch goes into a document */
 };
 
-/* Scalars, or items by their merge key, so that equal ones are found. The texts are as good as the values. */
+/* Scalars, or items by their merge key, so that equal ones are found. The texts are as good as the values; that of a
+ * string is the string itself. */
 struct patch_ids {
         struct value map; /* member i is item i, its key the text */
         struct value_keys keys;
