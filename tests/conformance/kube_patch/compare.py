@@ -37,7 +37,7 @@ def unordered(value):
     if isinstance(value, dict):
         return {k: unordered(v) for k, v in value.items()}
     if isinstance(value, list):
-        return sorted((unordered(v) for v in value), key=str)
+        return sorted((unordered(v) for v in value), key=lambda v: json.dumps(v, sort_keys=True))
     return value
 
 
