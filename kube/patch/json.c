@@ -28,6 +28,7 @@ struct operation {
 struct patching {
         struct value_edit edit;
         size_t copied;
+        uint64_t steps; /* values that were looked at or moved */
         struct err **err;
 };
 
@@ -57,6 +58,38 @@ static int edit_failed(struct patching *p, int error) {
         if (error == -ENOMEM)
                 return no_memory(p);
         return err_set(p->err, PATCH_TOO_LARGE, "the patch makes a document that is too large or too deep");
+}
+
+static bool is_parent(const struct value *value) {
+        return value_is(value, VALUE_MAP) || value_is(value, VALUE_LIST);
+}
+
+/* Few operations on a large document may take long: what they look at is counted. */
+static int take_steps(struct patching *p, uint64_t steps) {
+        p->steps += steps;
+        if (p->steps <= PATCH_STEPS_MAX)
+                return 0;
+        return err_set(p->err, PATCH_TOO_LARGE,
+                       "the operations look at more than %d values of the document, all together", PATCH_STEPS_MAX);
+}
+
+/* Whether @value may stand below @depth lists and maps. Recursion is bounded by VALUE_DEPTH_MAX. */
+static bool fits(struct patching *p, const struct value *value, uint32_t depth) {
+        uint32_t n = value_count(value);
+
+        p->steps++;
+        if (is_parent(value) && ++depth > VALUE_DEPTH_MAX)
+                return false;
+        for (uint32_t i = 0; i < n; i++)
+                if (!fits(p, value->kind == VALUE_MAP ? &value->members[i].value : &value->items[i], depth))
+                        return false;
+        return depth <= VALUE_DEPTH_MAX;
+}
+
+static int check_depth(struct patching *p, const struct value *value, const struct place *place) {
+        if (!fits(p, value, place->depth + 1))
+                return edit_failed(p, -E2BIG);
+        return take_steps(p, place->parent->count);
 }
 
 /* ---- indexes ---- */
@@ -107,10 +140,6 @@ static const struct value *child(const struct value *parent, uint32_t at) {
         return parent->kind == VALUE_MAP ? &parent->members[at].value : &parent->items[at];
 }
 
-static bool is_parent(const struct value *value) {
-        return value_is(value, VALUE_MAP) || value_is(value, VALUE_LIST);
-}
-
 /* ---- places ---- */
 
 static int find(struct patching *p, const char *path, struct place *ret_place) {
@@ -131,6 +160,8 @@ static int find(struct patching *p, const char *path, struct place *ret_place) {
                 token += n;
                 if (!*token)
                         break;
+                if (value_is(value, VALUE_MAP) && take_steps(p, value->count) < 0)
+                        return -PATCH_TOO_LARGE;
                 if (!is_parent(value) ||
                     !child_place(p->edit.arena, value, text, &ret_place->on_the_way[ret_place->depth], &why))
                         return 0;
@@ -138,7 +169,7 @@ static int find(struct patching *p, const char *path, struct place *ret_place) {
         }
         ret_place->token = text;
         ret_place->parent = is_parent(value) ? value : NULL;
-        return 0;
+        return value_is(value, VALUE_MAP) ? take_steps(p, value->count) : 0;
 }
 
 /* The parent at @place, to be changed. */
@@ -160,8 +191,9 @@ static int put_in(struct patching *p, const struct place *place, const struct va
         int r;
 
         *ret_why = NULL;
-        if (place->depth + 1 + value_depth(value) > VALUE_DEPTH_MAX)
-                return edit_failed(p, -E2BIG);
+        r = check_depth(p, value, place);
+        if (r < 0)
+                return r;
         if (place->parent->kind == VALUE_LIST && strcmp(place->token, "-") != 0 &&
             !to_place(p->edit.arena, place->token, at + 1, &at, ret_why)) {
                 int64_t number;
@@ -194,7 +226,9 @@ static int take_out(struct patching *p, const struct place *place, struct value 
                 return *ret_why ? -PATCH_UNFIT : no_memory(p);
         }
         *ret_why = NULL;
-        r = own(p, place, &parent);
+        r = take_steps(p, place->parent->count);
+        if (r >= 0)
+                r = own(p, place, &parent);
         if (r < 0)
                 return r;
         value_edit_take(parent, at, ret_value);
@@ -272,9 +306,9 @@ static int replace(struct patching *p, const struct operation *o) {
                 return unfit(p, "replace operation does not apply: doc is missing key: %s: " MISSING, o->path);
         if (place.parent->kind == VALUE_MAP)
                 return put_in(p, &place, o->value, &why);
-        if (place.depth + 1 + value_depth(o->value) > VALUE_DEPTH_MAX)
-                return edit_failed(p, -E2BIG);
-        r = own(p, &place, &parent);
+        r = check_depth(p, o->value, &place);
+        if (r >= 0)
+                r = own(p, &place, &parent);
         if (r < 0)
                 return r;
         value_edit_take(parent, at, NULL);

@@ -26,6 +26,8 @@ struct value;
 #define PATCH_OPERATIONS_MAX 10000                     /* of a JSON Patch */
 #define PATCH_COPY_BYTES_MAX ((size_t)3 * 1024 * 1024) /* of JSON that its "copy" operations add, all together */
 
+#define PATCH_STEPS_MAX 100000000 /* values that the operations of a JSON Patch look at or move, all together */
+
 /* Beside -ENOMEM, what functions return is one of these, negative. */
 enum {
         PATCH_MALFORMED = EINVAL,    /* no patch of its kind: 400 */

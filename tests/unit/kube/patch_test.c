@@ -224,6 +224,26 @@ static void test_operations_max(void **state) {
         }
 }
 
+/* 10,000 operations at the front of a list of so many. */
+static void test_steps_max(void **state) {
+        char *patch = many_operations(PATCH_OPERATIONS_MAX);
+
+        for (int n = 4000; n <= 6000; n += 2000) {
+                char *text = calloc(1, (size_t)n * 2 + 16);
+                const struct value *value;
+
+                assert_non_null(text);
+                strcpy(text, "{\"l\":[");
+                for (int i = 0; i < n; i++)
+                        strcpy(text + 6 + 2 * i, i < n - 1 ? "0," : "0]}");
+                assert_int_equal(patch_json(arena, read_text(text), read_text(patch), &value, NULL),
+                                 n == 4000 ? 0 : -PATCH_TOO_LARGE);
+                free(text);
+                arena_reset(arena);
+        }
+        free(patch);
+}
+
 /* At the maximum, and one byte past it. */
 static void test_copy_max(void **state) {
         for (size_t more = 0; more <= 1; more++) {
@@ -306,8 +326,8 @@ static void test_statuses(void **state) {
 int main(void) {
         const struct CMUnitTest tests[] = {
                 TEST(test_as_kubernetes), TEST(test_documents_stay), TEST(test_rfc_6902), TEST(test_rfc_7386),
-                TEST(test_sharing),       TEST(test_operations_max), TEST(test_copy_max), TEST(test_depth_max),
-                TEST(test_long_lists),    TEST(test_statuses),
+                TEST(test_sharing),       TEST(test_operations_max), TEST(test_copy_max), TEST(test_steps_max),
+                TEST(test_depth_max),     TEST(test_long_lists),     TEST(test_statuses),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
