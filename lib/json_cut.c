@@ -81,12 +81,15 @@ static const char *find_end(struct json_cut *cut, const char *p, const char *end
         return NULL;
 }
 
+static int too_long(struct json_cut *cut, struct err **err) {
+        return cut->error = err_set(err, E2BIG, "a value of more than %zu bytes", cut->value_max ?: VALUE_BYTES_MAX);
+}
+
+/* @n bytes more of a value, which it may have. */
 static int keep(struct json_cut *cut, const char *from, size_t n, struct err **err) {
-        size_t max = cut->value_max ?: VALUE_BYTES_MAX, size = cut->size ?: 1024;
+        size_t size = cut->size ?: 1024;
         char *text;
 
-        if (n > max - cut->length)
-                return cut->error = err_set(err, E2BIG, "a value of more than %zu bytes", max);
         while (size < cut->length + n)
                 size *= 2;
         if (size > cut->size) {
@@ -102,12 +105,9 @@ static int keep(struct json_cut *cut, const char *from, size_t n, struct err **e
 }
 
 static int hand_out(struct json_cut *cut, const char *text, size_t length, struct err **err) {
-        size_t max = cut->value_max ?: VALUE_BYTES_MAX;
         bool member = cut->state == IN_MEMBER;
         int r;
 
-        if (length > max)
-                return cut->error = err_set(err, E2BIG, "a value of more than %zu bytes", max);
         cut->length = 0;
         cut->bare = false;
         cut->state = member ? AFTER_MEMBER : cut->state == IN_ITEM ? AFTER_ITEM : BEFORE_VALUE;
@@ -119,9 +119,23 @@ static int hand_out(struct json_cut *cut, const char *text, size_t length, struc
         return r;
 }
 
+/* The end of the value within [@p, @end), and within the bytes that it may have: so that what is wrong with it is the
+ * same in whatever pieces it comes. NULL: not there, or an error. */
+static const char *find_end_within(struct json_cut *cut, const char *p, const char *end, struct err **err) {
+        size_t left = (cut->value_max ?: VALUE_BYTES_MAX) - cut->length;
+        const char *last = (size_t)(end - p) > left ? p + left : end, *behind = find_end(cut, p, last, err);
+
+        if (behind || cut->error < 0 || last == end)
+                return behind;
+        if (cut->bare && !is_bare(*last))
+                return last;
+        too_long(cut, err);
+        return NULL;
+}
+
 /* The value's bytes from @p on; a value that lies within one piece is not copied. NULL: an error. */
 static const char *take_value(struct json_cut *cut, const char *p, const char *end, struct err **err) {
-        const char *behind = find_end(cut, p, end, err);
+        const char *behind = find_end_within(cut, p, end, err);
         int r;
 
         if (!behind)

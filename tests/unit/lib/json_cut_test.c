@@ -118,6 +118,9 @@ static void test_bounds(void **state) {
         for (size_t n = 1; n <= 16; n++) {
                 assert_int_equal(cut_up(JSON_CUT_SEQUENCE, "[12345678]", n, 10, &seen), 0);
                 assert_int_equal(cut_up(JSON_CUT_SEQUENCE, "[123456789]", n, 10, &seen), -E2BIG);
+                assert_int_equal(cut_up(JSON_CUT_SEQUENCE, "[123456789}", n, 10, &seen), -E2BIG);
+                assert_int_equal(cut_up(JSON_CUT_SEQUENCE, "1234567890 1234567890", n, 10, &seen), 0);
+                assert_int_equal(cut_up(JSON_CUT_SEQUENCE, "12345678901 ", n, 10, &seen), -E2BIG);
                 assert_int_equal(cut_up(JSON_CUT_LIST, "{\"items\":[[12345678],1]}", n, 10, &seen), 0);
         }
         memset(text, '[', VALUE_DEPTH_MAX);
