@@ -39,7 +39,7 @@ void cri_call_traced(struct cri *cri, enum cri_method method, const ProtobufCMes
         call->begun = monotonic();
         call->span = trace_begin(cri, method, caller->kind, caller->parent);
         cri->calls++;
-        LIST_INSERT_HEAD(&cri->under_way, call, under_way);
+        cri_calls_append(&cri->under_way, call);
         cri->counters.calls[method]++;
         if (!row->handle)
                 call_refuse(call, EOPNOTSUPP, "%s is not served this way", row->name);
@@ -48,9 +48,7 @@ void cri_call_traced(struct cri *cri, enum cri_method method, const ProtobufCMes
 }
 
 void cri_cancel(struct cri *cri, const void *data) {
-        struct cri_call *call;
-
-        LIST_FOREACH (call, &cri->under_way, under_way)
+        LIST_EACH (cri_calls, call, &cri->under_way)
                 if (call->data == data && !call->cancelled) {
                         call->cancelled = true;
                         if (call->cancel)
@@ -102,7 +100,7 @@ static void finish(struct cri_call *call, const ProtobufCMessage *response, cons
         call_give_turn(call);
         call->done(call->data, response, err);
         cri->calls--;
-        LIST_REMOVE(call, under_way);
+        cri_calls_remove(call);
         call_free(call);
 }
 

@@ -19,7 +19,7 @@ struct cri_call {
         struct cri_container *container;       /* likewise */
         bool has_turn;                         /* of @sandbox */
         struct list_node in_queue;             /* that it waits in */
-        LIST_ENTRY(cri_call) under_way;        /* in cri's calls */
+        struct list_node under_way;            /* in cri's calls */
         void (*cancel)(struct cri_call *call); /* the answer is not wanted any more; it is still due. NULL: goes on */
         bool cancelled;
         void (*then)(struct cri_call *call);                  /* when what it waits for came */
@@ -35,6 +35,7 @@ struct cri_call {
 };
 
 LIST_FUNCTIONS(cri_queue, struct cri_call, in_queue)
+LIST_FUNCTIONS(cri_calls, struct cri_call, under_way)
 
 /* Zeroed memory in the call's arena; fails the call and returns NULL without memory. */
 void *call_alloc(struct cri_call *call, size_t size);

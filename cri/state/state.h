@@ -3,8 +3,6 @@
  */
 #pragma once
 
-#include <sys/queue.h>
-
 #include "cri/cri.h"
 #include "cri/record.pb-c.h"
 #include "lib/arena.h"
@@ -28,8 +26,9 @@ struct runtime;
 struct seccomp_filter;
 struct shim_watch;
 
-/* Calls that wait, and who hears of events. */
+/* Calls that wait, those under way, and who hears of events. */
 LIST_TYPE(cri_queue);
+LIST_TYPE(cri_calls);
 LIST_TYPE(cri_subscriptions);
 
 struct cri_sandbox {
@@ -127,12 +126,12 @@ struct cri {
         const struct cri_node *node;
         struct cri_sync *sync;
         unsigned calls;
-        LIST_HEAD(, cri_call) under_way; /* the same ones */
-        struct cri_queue ready;          /* those that waited and may go on */
-        bool going_on;                   /* they are being called */
-        uv_timer_t *ready_timer;         /* when the loop comes first; NULL until that was so */
-        unsigned creating; /* CreateContainer under way: an image may be in use that no container names yet */
-        bool restoring;    /* before the loop runs: what would go to the pool is done at once */
+        struct cri_calls under_way; /* the same ones */
+        struct cri_queue ready;     /* those that waited and may go on */
+        bool going_on;              /* they are being called */
+        uv_timer_t *ready_timer;    /* when the loop comes first; NULL until that was so */
+        unsigned creating;          /* CreateContainer under way: an image may be in use that no container names yet */
+        bool restoring;             /* before the loop runs: what would go to the pool is done at once */
         struct cri_counters counters;
         int64_t last_created; /* makes creation times differ */
 };
