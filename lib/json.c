@@ -150,6 +150,23 @@ static const yajl_callbacks callbacks = {
         .yajl_end_array = on_end,
 };
 
+static size_t skip(const struct reader *r, size_t at, const char *characters) {
+        while (at < r->length && r->text[at] && strchr(characters, r->text[at]))
+                at++;
+        return at;
+}
+
+/* yajl passes over a token that is not complete behind the document: a quote, "tru". What ends with a bracket or a
+ * quote has its end there; a number or word is all that there is. */
+static bool ends_well(const struct reader *r, const struct value *document) {
+        static const char space[] = " \t\r\n";
+        size_t at = r->at;
+
+        if (document->kind != VALUE_MAP && document->kind != VALUE_LIST && document->kind != VALUE_STRING)
+                at = skip(r, skip(r, 0, space), "+-.0123456789Eaeflnrstu");
+        return skip(r, at, space) == r->length;
+}
+
 /* yajl's own sentence ("lexical error: ...\n", "parse error: ..."), at the line it stopped. */
 static int refuse(struct reader *r) {
         unsigned char *text = yajl_get_error(r->yajl, 0, NULL, 0);
@@ -175,6 +192,9 @@ static int run(struct reader *r) {
                 return refuse(r);
         if (!value_builder_last(&r->builder))
                 return value_error(r->builder.options, r->line, r->err, EINVAL, "not JSON: nothing there");
+        if (!ends_well(r, value_builder_last(&r->builder)))
+                return value_error(r->builder.options, r->line, r->err, EINVAL,
+                                   "not JSON: something stands behind the document");
         return 0;
 }
 

@@ -285,7 +285,26 @@ static const struct {
         { "\"a\\u0000b\"", "NUL" },
         { "\"\xff\"", "not JSON" },
         { "{\"a\":\n  tru}", "f.json:2: not JSON" },
+        { "{}\"", "not JSON" },
+        { "[1] \"}]", "not JSON" },
+        { "\"a\"tru", "not JSON" },
+        { "12 \"12", "not JSON" },
+        { "null f", "not JSON" },
+        { "{}\n-", "not JSON" },
 };
+
+/* What may stand around a document. */
+static void test_json_accepted(void **state) {
+        static const char *const texts[] = { " 12 ",  "-1.5e+3\n", "\t null\r\n", "true",
+                                             "false", "\"x\" ",    " {} \n",      "[ ]" };
+
+        for (size_t i = 0; i < ELEMENTS(texts); i++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                const struct value *value;
+
+                assert_int_equal(json_parse(arena, texts[i], strlen(texts[i]), NULL, &value, NULL), 0);
+        }
+}
 
 static void test_json_refusals(void **state) {
         const struct value_options options = { .name = "f.json" };
@@ -400,9 +419,10 @@ int main(void) {
                 cmocka_unit_test(test_laughs),        cmocka_unit_test(test_depth),
                 cmocka_unit_test(test_merge_bound),   cmocka_unit_test(test_alias_depth),
                 cmocka_unit_test(test_sizes),         cmocka_unit_test(test_all_documents),
-                cmocka_unit_test(test_json_refusals), cmocka_unit_test(test_places),
-                cmocka_unit_test(test_numbers),       cmocka_unit_test(test_copy),
-                cmocka_unit_test(test_writer),        cmocka_unit_test(test_writer_bound),
+                cmocka_unit_test(test_json_refusals), cmocka_unit_test(test_json_accepted),
+                cmocka_unit_test(test_places),        cmocka_unit_test(test_numbers),
+                cmocka_unit_test(test_copy),          cmocka_unit_test(test_writer),
+                cmocka_unit_test(test_writer_bound),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
