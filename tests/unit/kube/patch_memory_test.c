@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "tests/unit/failing_malloc.h"
+#include "tests/unit/support/each_allocation.h"
 #include "tests/unit/kube/patch_case.h"
 
 #define LINE_MAX_ ((size_t)16 * 1024)

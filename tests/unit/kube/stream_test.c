@@ -17,7 +17,7 @@
 #include "kube/stream/watch.h"
 #include "lib/bytes.h"
 #include "lib/err.h"
-#include "tests/unit/failing_malloc.h"
+#include "tests/unit/support/each_allocation.h"
 
 #define MANY 50000
 

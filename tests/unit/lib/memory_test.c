@@ -7,7 +7,7 @@
 #include "lib/json.h"
 #include "lib/value_edit.h"
 #include "lib/work.h"
-#include "tests/unit/failing_malloc.h"
+#include "tests/unit/support/each_allocation.h"
 
 #define OBJECTS 3000
 
