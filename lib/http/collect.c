@@ -24,6 +24,7 @@ static void finish(struct http_exchange *x, int error) {
         struct collector *collector = http_data(x);
 
         http_set_events(x, NULL, NULL);
+        exchange_uncollect(x);
         http_gunzip_free(collector->gunzip);
         collector->done(x, error,
                         error < 0       ? NULL :
@@ -95,6 +96,10 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
         finish(x, error < 0 ? error : -ECANCELED);
 }
 
+static void on_late(struct http_exchange *x) {
+        finish(x, -ETIMEDOUT);
+}
+
 void http_collect(struct http_exchange *x, size_t max,
                   void (*done)(struct http_exchange *x, int error, const void *body, size_t size, void *data),
                   void *data) {
@@ -118,4 +123,6 @@ void http_collect(struct http_exchange *x, size_t max,
         }
         if (length == 0 || x->in_ended)
                 finish(x, 0);
+        else if (exchange_collect(x, on_late) < 0)
+                finish(x, -ENOMEM);
 }

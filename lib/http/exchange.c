@@ -114,6 +114,10 @@ static int respond(struct http_exchange *x, int status, const struct http_field 
         x->out_ended = piece->end;
         r = x->connection->driver->respond(x, piece, piece->size > 0 ? bytes : NULL);
         x->response.fields = (struct http_fields){ 0 };
+        if (!x->finished && !queue_empty(&x->out)) {
+                exchange_watch_stall(x);
+                x->connection->owner->progress(x->connection);
+        }
         return r;
 }
 
@@ -159,10 +163,23 @@ static int check_send(struct http_exchange *x, size_t size) {
         return 0;
 }
 
+/* A stream whose window stays closed, while the connection moves: of a connection as a whole, the server sees it. */
+void exchange_watch_stall(struct http_exchange *x) {
+        struct http_connection *connection = x->connection;
+
+        if (!connection->multiplexed || !connection->server || x->tunnel || queue_empty(&x->out))
+                return;
+        if (x->out_since == 0)
+                x->out_since = uv_now(x->hub->loop);
+        if (connection->stall_check == 0)
+                connection->stall_check = x->out_since + connection->stall_ms;
+}
+
 static void note_waiting(struct http_exchange *x) {
         if (x->finished || http_pending(x) == 0)
                 return;
         x->waited = true;
+        exchange_watch_stall(x);
         x->connection->owner->progress(x->connection);
 }
 

@@ -67,11 +67,18 @@ bool h1_is_whole(const struct h1 *h1) {
         return h1->x->in_ended || (h1->state == H1_BODY && body_is_empty(&h1->parsed));
 }
 
-/* Closes once what waits has gone: a tunnel's last bytes, or an answer to who has ended his side behind the request. */
-static void close_drained(struct http_connection *connection) {
+void h1_discard(struct http_connection *connection) {
         struct h1 *h1 = connection->state;
 
         h1->state = H1_DISCARD;
+        connection->linger_since = uv_now(connection->hub->loop) ?: 1;
+}
+
+/* Closes once what waits has gone: a tunnel's last bytes, or an answer to who has ended his side behind the request. */
+static void close_drained(struct http_connection *connection) {
+        const struct h1 *h1 = connection->state;
+
+        h1_discard(connection);
         if (h1->in_closed && transport_pending(connection->stream) == 0)
                 connection_close(connection, 0, NULL);
 }
@@ -93,7 +100,7 @@ static void finish_exchange(struct http_connection *connection) {
                 next_message(connection);
                 return connection->owner->progress(connection);
         }
-        h1->state = H1_DISCARD;
+        h1_discard(connection);
         forget(h1);
         transport_resume(connection->stream);
         transport_finish(connection->stream);
@@ -394,6 +401,12 @@ static void drain(struct http_connection *connection) {
                 connection_close(connection, 0, NULL);
 }
 
+static void late(struct http_connection *connection) {
+        connection->head_since = 0;
+        forget(connection->state);
+        h1_refuse(connection, 408, "the request's head takes too long");
+}
+
 static size_t pending(const struct http_exchange *x) {
         return transport_pending(x->connection->stream);
 }
@@ -421,6 +434,7 @@ const struct http_driver http_driver_1 = {
         .drained = drained,
         .stop = stop,
         .drain = drain,
+        .late = late,
         .request = h1_request,
         .respond = h1_respond,
         .inform = h1_inform,

@@ -31,6 +31,9 @@ bool h1_is_whole(const struct h1 *h1);
 /* Takes in what waits in h1->in. */
 void h1_take_waiting(struct http_connection *connection);
 
+/* Nothing more is answered. */
+void h1_discard(struct http_connection *connection);
+
 /* Our message of h1->x is sent: goes on when the peer's is in, too. */
 void h1_sent(struct http_connection *connection);
 

@@ -186,7 +186,7 @@ void h1_refuse(struct http_connection *connection, int status, const char *why) 
         struct iovec ranges[2];
 
         h1->keep_alive = false;
-        h1->state = H1_DISCARD;
+        h1_discard(connection);
         begin_response(&head, status);
         add_field(&head, "content-type", "text/plain; charset=utf-8");
         add_field(&head, "date", hub_date(connection->hub));
@@ -200,6 +200,7 @@ void h1_refuse(struct http_connection *connection, int status, const char *why) 
         if (head.failed || write_ranges(connection, ranges, 1) < 0)
                 return connection_close(connection, -ENOMEM, NULL);
         transport_finish(connection->stream);
+        connection->owner->progress(connection);
 }
 
 static void add_request_framing(struct head *head, struct http_exchange *x, struct h1 *h1) {

@@ -12,9 +12,6 @@
  */
 #define CONNECTION_WINDOW ((int32_t)16 << 20)
 
-/* What a reset weighs, in milliseconds of the time that HTTP_RESETS_MAX of them are spread over. */
-#define RESET_WEIGHT (HTTP_RESETS_MS / HTTP_RESETS_MAX)
-
 static nghttp2_session_callbacks *callbacks;
 static nghttp2_option *options;
 
@@ -31,6 +28,8 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         x = exchange_new(connection);
         if (!x)
                 return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        if (connection->head_since == 0)
+                connection->head_since = uv_now(connection->hub->loop) ?: 1;
         x->stream_id = frame->hd.stream_id;
         x->request.version = 20;
         x->request.length = -1;
@@ -151,6 +150,33 @@ static void begin_response(struct http_exchange *x) {
         exchange_head(x);
 }
 
+/* What costs us more than the peer may come now and then: a level that rises with each and sinks with time, and a peer
+ * that reaches the brim is sent away. @weight is in thousandths of a millisecond of the time that it sinks in. */
+static void count_cost(struct http_connection *connection, uint64_t weight) {
+        struct h2 *h2 = connection->state;
+        uint64_t now = uv_now(connection->hub->loop), passed = (now - h2->cost_at) * 1000;
+
+        h2->cost = (h2->cost > passed ? h2->cost - passed : 0) + weight;
+        h2->cost_at = now;
+        if (h2->cost > (uint64_t)HTTP_RESETS_MS * 1000)
+                nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+/* Streams that are opened only to be reset (CVE-2023-44487), by either side (CVE-2025-8671). */
+static void count_reset(struct http_connection *connection) {
+        count_cost(connection, (uint64_t)HTTP_RESETS_MS * 1000 / HTTP_RESETS_MAX);
+}
+
+/* Frames that bring nothing (CVE-2019-9512, -9515, -9518). */
+static void count_empty(struct http_connection *connection, const nghttp2_frame *frame) {
+        bool ends = frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
+        uint8_t type = frame->hd.type;
+
+        if (type == NGHTTP2_PING || type == NGHTTP2_SETTINGS || type == NGHTTP2_PRIORITY ||
+            (type == NGHTTP2_DATA && frame->hd.length - frame->data.padlen == 0 && !ends))
+                count_cost(connection, (uint64_t)HTTP_RESETS_MS * 1000 / HTTP_EMPTY_FRAMES_MAX);
+}
+
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *user_data) {
         struct http_connection *connection = user_data;
         struct http_exchange *x;
@@ -158,8 +184,12 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
 
         if (frame->hd.type == NGHTTP2_GOAWAY)
                 connection->draining = true;
+        if (connection->server)
+                count_empty(connection, frame);
         if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
                 return 0;
+        if (frame->hd.type == NGHTTP2_HEADERS)
+                connection->head_since = 0;
         x = exchange_of(session, frame->hd.stream_id);
         if (!x)
                 return 0;
@@ -225,17 +255,6 @@ static int on_frame_not_send(nghttp2_session *session, const nghttp2_frame *fram
                         break;
                 }
         return 0;
-}
-
-/* Streams that are opened only to be reset cost us more than the peer (CVE-2023-44487). */
-static void count_reset(struct http_connection *connection) {
-        struct h2 *h2 = connection->state;
-        uint64_t now = uv_now(connection->hub->loop), passed = now - h2->resets_at;
-
-        h2->resets = (h2->resets > passed ? h2->resets - passed : 0) + RESET_WEIGHT;
-        h2->resets_at = now;
-        if (h2->resets > HTTP_RESETS_MS)
-                nghttp2_session_terminate_session(h2->session, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t stream_id, uint32_t error, void *user_data) {
@@ -353,6 +372,10 @@ static void drain(struct http_connection *connection) {
         h2_flush(connection);
 }
 
+static void late(struct http_connection *connection) {
+        connection_close(connection, -ETIMEDOUT, NULL);
+}
+
 static void pause_input(struct http_exchange *x, bool pause) {
         struct h2 *h2 = x->connection->state;
 
@@ -380,6 +403,7 @@ const struct http_driver http_driver_2 = {
         .drained = drained,
         .stop = stop,
         .drain = drain,
+        .late = late,
         .request = h2_request,
         .respond = h2_respond,
         .inform = h2_inform,

@@ -7,11 +7,11 @@
 
 struct h2 {
         nghttp2_session *session;
-        bool busy;       /* inside nghttp2: it must not be entered again */
-        bool reading;    /* the transport is not paused by us */
-        int failed;      /* a negative errno that ends the connection once nghttp2 is left */
-        uint64_t resets; /* streams the peer has reset lately, as a level that sinks with time: in milliseconds */
-        uint64_t resets_at;
+        bool busy;     /* inside nghttp2: it must not be entered again */
+        bool reading;  /* the transport is not paused by us */
+        int failed;    /* a negative errno that ends the connection once nghttp2 is left */
+        uint64_t cost; /* of what the peer has sent without use, lately: see count_cost() */
+        uint64_t cost_at;
 };
 
 /* Writes what the session has to send; may be called from anywhere, then it happens after what nghttp2 is doing. */

@@ -154,6 +154,7 @@ ssize_t h2_read_body(nghttp2_session *session, int32_t stream_id, uint8_t *buffe
         if (x->finished || nghttp2_session_get_stream_user_data(session, stream_id) != x)
                 return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
         n = queue_take(&x->out, buffer, size);
+        x->out_since = queue_empty(&x->out) ? 0 : uv_now(x->hub->loop);
         if (queue_empty(&x->out))
                 exchange_dry(x);
         if (queue_empty(&x->out) && x->out_ended) {

@@ -1,7 +1,9 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "lib/arena.h"
+#include "lib/handle.h"
 #include "lib/http/gunzip.h"
 #include "lib/http/internal.h"
 
@@ -104,6 +106,7 @@ void hub_wake(struct http_hub *hub) {
 void hub_init(struct http_hub *hub, uv_loop_t *loop) {
         hub->loop = loop;
         TAILQ_INIT(&hub->finished);
+        TAILQ_INIT(&hub->collecting);
         STAILQ_INIT(&hub->dry);
         TAILQ_INIT(&hub->spare);
         uv_idle_init(loop, &hub->later);
@@ -116,10 +119,60 @@ static void on_idle_closed(uv_handle_t *handle) {
         hub->on_closed(hub);
 }
 
+static void on_collecting_late(uv_timer_t *timer);
+
+/* All wait equally long: the first one is the first to have waited too long. */
+static void arm_collecting(struct http_hub *hub) {
+        const struct http_exchange *x = TAILQ_FIRST(&hub->collecting);
+        uint64_t now = uv_now(hub->loop), due;
+
+        if (!x || uv_is_active((uv_handle_t *)hub->collecting_timer))
+                return;
+        due = x->collect_since + x->connection->body_ms;
+        uv_timer_start(hub->collecting_timer, on_collecting_late, due > now ? due - now : 0, 0);
+}
+
+static void on_collecting_late(uv_timer_t *timer) {
+        struct http_hub *hub = timer->data;
+        struct http_exchange *x;
+
+        while ((x = TAILQ_FIRST(&hub->collecting)) && x->collect_since + x->connection->body_ms <= uv_now(hub->loop)) {
+                void (*late)(struct http_exchange *) = x->collect_late;
+
+                exchange_uncollect(x);
+                late(x);
+        }
+        arm_collecting(hub);
+        hub_settle(hub);
+}
+
+int exchange_collect(struct http_exchange *x, void (*late)(struct http_exchange *x)) {
+        struct http_hub *hub = x->hub;
+
+        if (!hub->collecting_timer)
+                hub->collecting_timer = handle_timer(hub->loop, hub);
+        if (!hub->collecting_timer)
+                return -ENOMEM;
+        x->collect_late = late;
+        x->collect_since = uv_now(hub->loop);
+        TAILQ_INSERT_TAIL(&hub->collecting, x, collect_link);
+        arm_collecting(hub);
+        return 0;
+}
+
+void exchange_uncollect(struct http_exchange *x) {
+        if (x->collect_late)
+                TAILQ_REMOVE(&x->hub->collecting, x, collect_link);
+        x->collect_late = NULL;
+        if (TAILQ_EMPTY(&x->hub->collecting) && x->hub->collecting_timer)
+                uv_timer_stop(x->hub->collecting_timer); /* a server at rest has no timer */
+}
+
 void hub_close(struct http_hub *hub, void (*on_closed)(struct http_hub *hub)) {
         hub->on_closed = on_closed;
         tell_finished(hub);
         free_spare(hub);
+        handle_free(hub->collecting_timer);
         uv_close((uv_handle_t *)&hub->later, on_idle_closed);
 }
 
@@ -168,6 +221,8 @@ void exchange_finish(struct http_exchange *x, int error, const char *why) {
         x->finished = true;
         x->error = error;
         x->why = why ? arena_strdup(x->arena, why) : NULL;
+        if (x->collect_late)
+                exchange_uncollect(x);
         leave_connection(x);
         queue_clear(&x->out);
         if (x->dry)

@@ -34,6 +34,8 @@ struct http_hub {
         unsigned n_spare;
         unsigned n_exchanges; /* not yet freed */
         struct h2_memory memory;
+        struct http_exchanges collecting; /* whose bodies are waited for, the first one longest */
+        uv_timer_t *collecting_timer;     /* NULL until it is needed */
         time_t date_second;
         char date[HTTP_DATE_SIZE];
 };
@@ -69,6 +71,8 @@ struct http_driver {
         void (*stop)(struct http_connection *connection);
         /* No new exchanges; closes when none is left. */
         void (*drain)(struct http_connection *connection);
+        /* Servers: a head that has begun has not come in time. */
+        void (*late)(struct http_connection *connection);
         /* Clients: sends the request of @x. */
         int (*request)(struct http_exchange *x);
         /* Servers: the head (x->response), with what is there of the body; @bytes, if not NULL, holds the piece. */
@@ -103,6 +107,8 @@ struct http_connection {
         unsigned n_exchanges;
         void *state;           /* the driver's */
         uint64_t active;       /* uv_now() when it last had an exchange */
+        uint64_t linger_since; /* uv_now() when the last answer was sent, and only the peer's end is waited for; 0 */
+        uint64_t stall_check;  /* when streams whose output waits are to be looked at; 0: none */
         uint64_t head_since;   /* uv_now() when a head began to come that is not all there; 0: none */
         uint64_t output_since; /* since when output waits and none of it went; 0: none waits */
         size_t output_left;    /* how much waited then */
@@ -110,7 +116,7 @@ struct http_connection {
         bool multiplexed;                /* several exchanges at a time */
         bool tunnel;                     /* all of it is one exchange's, who says how long it may stand still */
         bool no_date, reset_large_heads; /* of struct http_server_config */
-        unsigned streams_max;
+        unsigned streams_max, body_ms, stall_ms;
         size_t head_max;
 };
 
@@ -121,7 +127,10 @@ extern const struct transport_events http_connection_events;
 void connection_close(struct http_connection *connection, int error, const char *why);
 
 struct http_exchange {
-        TAILQ_ENTRY(http_exchange) link; /* of its connection, or of the hub's finished ones */
+        TAILQ_ENTRY(http_exchange) link;         /* of its connection, or of the hub's finished ones */
+        TAILQ_ENTRY(http_exchange) collect_link; /* of the hub's collecting */
+        uint64_t collect_since;
+        uint64_t out_since; /* HTTP/2: since when nothing of @out went */
         STAILQ_ENTRY(http_exchange) dry_link;
         struct http_connection *connection; /* NULL: gone */
         struct http_hub *hub;
@@ -133,6 +142,7 @@ struct http_exchange {
         struct http_fields trailers_in, trailers_out;
         struct queue out;           /* HTTP/2: body bytes that wait for the window */
         void *owner_data;           /* the server's or client's */
+        void (*collect_late)(struct http_exchange *x); /* not NULL: in the hub's collecting */
         struct http_gunzip *gunzip; /* clients: the answer comes compressed, and is given as it was */
         size_t decoded_max;         /* and how large it may be */
         const char *why;
@@ -173,6 +183,14 @@ int exchange_add_trailers(struct http_exchange *x, const struct http_field *trai
 
 /* Clients: the server has agreed to a tunnel; the request that asked for it had ended, the tunnel's output has not. */
 void exchange_open_tunnel(struct http_exchange *x);
+
+/* Servers: the exchange's body is waited for, until exchange_uncollect() or, when it takes too long, @late. 0 or
+ * -ENOMEM. */
+int exchange_collect(struct http_exchange *x, void (*late)(struct http_exchange *x));
+void exchange_uncollect(struct http_exchange *x);
+
+/* Output of a stream waits. */
+void exchange_watch_stall(struct http_exchange *x);
 
 /* Events, for the drivers; nothing happens with a finished exchange. */
 void exchange_head(struct http_exchange *x);

@@ -18,10 +18,14 @@ struct listening {
         LIST_ENTRY(listening) link;
 };
 
+/* Where a connection stands; each list has first who has stood there longest. */
+enum standing { HANDSHAKING, IDLE, BUSY, N_STANDINGS };
+
 struct served {
         struct http_connection connection; /* first: see served_of() */
         struct http_server *server;
         uv_timer_t timer;
+        enum standing standing;
         TAILQ_ENTRY(served) link;
 };
 
@@ -31,8 +35,8 @@ struct http_server {
         struct http_hub hub; /* first: see on_hub_closed() */
         struct http_server_config config;
         LIST_HEAD(, listening) listenings;
-        struct served_list connections; /* in the order of their last request */
-        unsigned n_connections;
+        struct served_list connections[N_STANDINGS];
+        unsigned n_handshakes, n_connections;
         bool closing;
         void (*on_gone)(void *data);
         void *gone_data;
@@ -46,18 +50,25 @@ static struct served *served_of(struct http_connection *connection) {
 
 /* --- time: a connection has one timer, which looks at what is due --- */
 
+static void sooner(uint64_t *due, uint64_t since, unsigned ms) {
+        if (since > 0 && ms != UINT_MAX && since + ms < *due)
+                *due = since + ms;
+}
+
 /* When the connection's patience ends; UINT64_MAX: never. */
 static uint64_t deadline(const struct served *served) {
         const struct http_connection *connection = &served->connection;
         const struct http_server_config *config = &served->server->config;
-        uint64_t due = UINT64_MAX, idle = connection->active + config->idle_ms;
+        uint64_t due = UINT64_MAX;
 
-        if (connection->head_since > 0)
-                due = connection->head_since + HTTP_HEAD_MS;
-        if (connection->output_since > 0 && connection->output_since + HTTP_STALL_MS < due)
-                due = connection->output_since + HTTP_STALL_MS;
-        if (connection->n_exchanges == 0 && config->idle_ms != UINT_MAX && idle < due)
-                due = idle;
+        sooner(&due, connection->head_since, config->head_ms);
+        sooner(&due, connection->output_since, config->stall_ms);
+        sooner(&due, connection->stall_check, 0);
+        sooner(&due, connection->linger_since, config->linger_ms);
+        if (!connection->opened)
+                sooner(&due, connection->active ?: 1, config->handshake_ms);
+        if (connection->n_exchanges == 0)
+                sooner(&due, connection->active ?: 1, config->idle_ms);
         return due;
 }
 
@@ -85,18 +96,70 @@ static void watch_output(struct http_connection *connection) {
         connection->output_left = waits;
 }
 
+/* Streams whose output the peer has not taken for too long, though it may take others'. */
+static void end_stalled(struct http_connection *connection) {
+        struct http_exchange *x, *next;
+        uint64_t now = uv_now(connection->hub->loop), check = 0;
+
+        for (x = TAILQ_FIRST(&connection->exchanges); x; x = next) {
+                next = TAILQ_NEXT(x, link);
+                if (x->out_since == 0 || x->tunnel)
+                        continue;
+                if (x->out_since + connection->stall_ms <= now)
+                        http_reset(x, -ETIMEDOUT);
+                else if (check == 0 || x->out_since + connection->stall_ms < check)
+                        check = x->out_since + connection->stall_ms;
+                if (connection->closing)
+                        return;
+        }
+        connection->stall_check = check;
+}
+
+static bool is_due(uint64_t since, unsigned ms, uint64_t now) {
+        return since > 0 && since + ms <= now;
+}
+
 static void on_timer(uv_timer_t *timer) {
         struct served *served = timer->data;
+        struct http_connection *connection = &served->connection;
+        uint64_t now = uv_now(timer->loop);
 
-        watch_output(&served->connection);
-        if (deadline(served) <= uv_now(timer->loop))
-                return connection_close(&served->connection, -ETIMEDOUT, NULL);
+        watch_output(connection);
+        if (is_due(connection->stall_check, 0, now))
+                end_stalled(connection);
+        if (!connection->closing && is_due(connection->head_since, served->server->config.head_ms, now))
+                connection->driver->late(connection);
+        if (!connection->closing && deadline(served) <= now)
+                connection_close(connection, -ETIMEDOUT, NULL);
         arm(served);
+        hub_settle(connection->hub);
+}
+
+/* --- where connections stand --- */
+
+static void stand(struct served *served, enum standing standing) {
+        struct http_server *server = served->server;
+
+        TAILQ_REMOVE(&server->connections[served->standing], served, link);
+        server->n_handshakes -= served->standing == HANDSHAKING;
+        served->standing = standing;
+        TAILQ_INSERT_TAIL(&server->connections[standing], served, link);
+        server->n_handshakes += standing == HANDSHAKING;
+}
+
+static void on_opened(struct http_connection *connection) {
+        connection->active = uv_now(connection->hub->loop);
+        stand(served_of(connection), IDLE);
+        arm(served_of(connection));
 }
 
 static void on_progress(struct http_connection *connection) {
+        struct served *served = served_of(connection);
+
+        if (served->standing == BUSY && connection->n_exchanges == 0)
+                stand(served, IDLE);
         watch_output(connection);
-        arm(served_of(connection));
+        arm(served);
 }
 
 /* --- requests --- */
@@ -131,8 +194,8 @@ static void on_begun(struct http_connection *connection, struct http_exchange *x
         const struct http_route *route;
         int status;
 
-        TAILQ_REMOVE(&server->connections, served, link);
-        TAILQ_INSERT_TAIL(&server->connections, served, link);
+        if (served->standing != BUSY)
+                stand(served, BUSY);
         connection->active = uv_now(server->hub.loop);
         x->owner_data = server;
         if (server->config.host && !server->config.host(server->config.data, x->request.authority))
@@ -209,25 +272,34 @@ static void on_closed(struct http_connection *connection, int error, const char 
 
         if (error < 0 && error != -ECONNRESET && error != -EPIPE && error != -ECANCELED)
                 log_debug("HTTP connection: %s", why ?: strerror(-error));
-        TAILQ_REMOVE(&served->server->connections, served, link);
+        TAILQ_REMOVE(&served->server->connections[served->standing], served, link);
+        served->server->n_handshakes -= served->standing == HANDSHAKING;
         uv_close((uv_handle_t *)&served->timer, on_timer_closed);
 }
 
-static const struct http_owner owner = { .begun = on_begun, .progress = on_progress, .closed = on_closed };
+static const struct http_owner owner = {
+        .opened = on_opened, .begun = on_begun, .progress = on_progress, .closed = on_closed
+};
 
-/* Makes room for one more. False when all have work. */
-static bool make_room(struct http_server *server) {
+/* Closes who has stood there longest. */
+static bool close_first(struct http_server *server, enum standing standing) {
         struct served *served;
 
-        if (server->n_connections < server->config.connections_max)
-                return true;
-        TAILQ_FOREACH (served, &server->connections, link) {
-                if (served->connection.n_exchanges > 0 || served->connection.closing)
-                        continue;
+        TAILQ_FOREACH (served, &server->connections[standing], link) {
+                if (served->connection.closing)
+                        continue; /* gone with the loop's next turn */
                 connection_close(&served->connection, 0, NULL);
                 return true;
         }
         return false;
+}
+
+/* Makes room for one more. False when all have work. */
+static bool make_room(struct http_server *server) {
+        if (server->n_handshakes >= server->config.handshakes_max)
+                close_first(server, HANDSHAKING);
+        return server->n_connections < server->config.connections_max || close_first(server, IDLE) ||
+               close_first(server, HANDSHAKING);
 }
 
 int http_server_accept(struct http_server *server, int fd) {
@@ -246,6 +318,8 @@ int http_server_accept(struct http_server *server, int fd) {
                                           .server = true,
                                           .active = uv_now(server->hub.loop),
                                           .streams_max = server->config.streams_max,
+                                          .body_ms = server->config.body_ms,
+                                          .stall_ms = server->config.stall_ms,
                                           .head_max = server->config.head_max,
                                           .no_date = server->config.flags & HTTP_SERVER_NO_DATE,
                                           .reset_large_heads = server->config.flags & HTTP_SERVER_RESET_LARGE_HEADS };
@@ -260,7 +334,9 @@ int http_server_accept(struct http_server *server, int fd) {
         }
         uv_timer_init(server->hub.loop, &served->timer);
         served->timer.data = served;
-        TAILQ_INSERT_TAIL(&server->connections, served, link);
+        served->standing = HANDSHAKING;
+        TAILQ_INSERT_TAIL(&server->connections[HANDSHAKING], served, link);
+        server->n_handshakes++;
         count(server, 1);
         arm(served);
         return 0;
@@ -285,6 +361,19 @@ static int check_routes(const struct http_server_config *config, struct err **er
         return 0;
 }
 
+static void set_defaults(struct http_server_config *config) {
+        config->connections_max = config->connections_max ?: HTTP_CONNECTIONS_MAX;
+        config->streams_max = config->streams_max ?: HTTP_STREAMS_MAX;
+        config->handshakes_max = config->handshakes_max ?: HTTP_HANDSHAKES_MAX;
+        config->head_max = config->head_max ?: HTTP_HEAD_MAX;
+        config->idle_ms = config->idle_ms ?: HTTP_IDLE_MS;
+        config->handshake_ms = config->handshake_ms ?: HTTP_HANDSHAKE_MS;
+        config->head_ms = config->head_ms ?: HTTP_HEAD_MS;
+        config->body_ms = config->body_ms ?: HTTP_BODY_MS;
+        config->stall_ms = config->stall_ms ?: HTTP_STALL_MS;
+        config->linger_ms = config->linger_ms ?: HTTP_LINGER_MS;
+}
+
 int http_server_new(uv_loop_t *loop, const struct http_server_config *config, struct http_server **ret_server,
                     struct err **err) {
         struct http_server *server;
@@ -296,14 +385,12 @@ int http_server_new(uv_loop_t *loop, const struct http_server_config *config, st
         if (!server)
                 return err_set(err, ENOMEM, "out of memory");
         server->config = *config;
-        server->config.connections_max = config->connections_max ?: HTTP_CONNECTIONS_MAX;
-        server->config.streams_max = config->streams_max ?: HTTP_STREAMS_MAX;
-        server->config.head_max = config->head_max ?: HTTP_HEAD_MAX;
-        server->config.idle_ms = config->idle_ms ?: HTTP_IDLE_MS;
+        set_defaults(&server->config);
         if (config->tls)
                 tls_context_ref(config->tls);
         LIST_INIT(&server->listenings);
-        TAILQ_INIT(&server->connections);
+        for (unsigned i = 0; i < N_STANDINGS; i++)
+                TAILQ_INIT(&server->connections[i]);
         hub_init(&server->hub, loop);
         *ret_server = server;
         return 0;
@@ -343,18 +430,24 @@ static void stop_listening(struct http_server *server) {
         }
 }
 
-/* A connection that is closed leaves the list only later, from the loop. */
-static void drain_all(struct http_server *server) {
-        struct served *served;
+static void drain_one(struct http_connection *connection) {
+        if (connection->closing)
+                return;
+        if (connection->state)
+                connection->driver->drain(connection);
+        else
+                connection_close(connection, 0, NULL);
+}
 
-        TAILQ_FOREACH (served, &server->connections, link) {
-                if (served->connection.closing)
-                        continue;
-                if (served->connection.state)
-                        served->connection.driver->drain(&served->connection);
-                else
-                        connection_close(&served->connection, 0, NULL);
-        }
+/* A connection that is closed, or whose last exchange ends, may change lists meanwhile, but only later in the order. */
+static void drain_all(struct http_server *server) {
+        struct served *served, *next;
+
+        for (unsigned i = N_STANDINGS; i-- > 0;)
+                for (served = TAILQ_FIRST(&server->connections[i]); served; served = next) {
+                        next = TAILQ_NEXT(served, link);
+                        drain_one(&served->connection);
+                }
 }
 
 void http_server_drain(struct http_server *server, void (*on_drained)(void *data), void *data) {
@@ -376,8 +469,9 @@ void http_server_free(struct http_server *server, void (*on_gone)(void *data), v
         server->on_drained = NULL;
         server->closing = true;
         drain_all(server);
-        TAILQ_FOREACH (served, &server->connections, link)
-                connection_close(&served->connection, -ECANCELED, NULL);
+        for (unsigned i = 0; i < N_STANDINGS; i++)
+                TAILQ_FOREACH (served, &server->connections[i], link)
+                        connection_close(&served->connection, -ECANCELED, NULL);
         maybe_gone(server);
 }
 

@@ -21,9 +21,15 @@ struct tls_context;
 #define HTTP_WINDOW ((uint32_t)256 << 10) /* bytes of a stream that may be on their way (RFC 9113, 5.2) */
 #define HTTP_RESETS_MAX 200               /* streams that a peer may reset in HTTP_RESETS_MS, then it is sent away */
 #define HTTP_RESETS_MS 30000
-#define HTTP_HEAD_MS 10000  /* for a request's head to come, from its first byte on */
-#define HTTP_IDLE_MS 120000 /* without a request: closed */
-#define HTTP_STALL_MS 60000 /* output waits, and the peer takes none of it: closed, but for tunnels */
+#define HTTP_EMPTY_FRAMES_MAX 10000 /* frames that bring nothing, in HTTP_RESETS_MS; the same */
+#define HTTP_HANDSHAKES_MAX 1000    /* TLS handshakes under way: past it, the oldest is closed */
+#define HTTP_HANDSHAKE_MS 10000     /* for a handshake to be done; then the same */
+#define HTTP_HEAD_MS 10000          /* for a request's head to come, from its first byte on: 408, and closed */
+#define HTTP_BODY_MS 60000          /* for a body that http_collect() waits for: -ETIMEDOUT */
+#define HTTP_IDLE_MS 120000         /* without a request: closed */
+/* Output waits, and the peer takes none of it: its stream is reset, or all is closed; not a tunnel. */
+#define HTTP_STALL_MS 60000
+#define HTTP_LINGER_MS 5000 /* for a client to read its last answer, and close */
 #define HTTP_ROUTES_MAX 256
 
 enum {
@@ -51,13 +57,15 @@ enum {
 struct http_server_config {
         const struct http_route *routes; /* live as long as the server */
         size_t n_routes;
-        void *data;               /* for handle() */
-        struct tls_context *tls;  /* NULL: plain; a reference is taken */
-        unsigned connections_max; /* 0: HTTP_CONNECTIONS_MAX */
-        unsigned streams_max;     /* 0: HTTP_STREAMS_MAX */
-        unsigned idle_ms;         /* 0: HTTP_IDLE_MS; UINT_MAX: for ever */
-        unsigned head_max;        /* bytes of a request's head over HTTP/2; 0: HTTP_HEAD_MAX */
-        unsigned loop;            /* which of several it is: for http_loop() */
+        void *data;                                                   /* for handle() */
+        struct tls_context *tls;                                      /* NULL: plain; a reference is taken */
+        unsigned connections_max;                                     /* 0: HTTP_CONNECTIONS_MAX */
+        unsigned streams_max;                                         /* 0: HTTP_STREAMS_MAX */
+        unsigned handshakes_max;                                      /* 0: HTTP_HANDSHAKES_MAX */
+        unsigned idle_ms;                                             /* 0: HTTP_IDLE_MS; UINT_MAX: for ever */
+        unsigned handshake_ms, head_ms, body_ms, stall_ms, linger_ms; /* 0: as above */
+        unsigned head_max; /* bytes of a request's head over HTTP/2; 0: HTTP_HEAD_MAX */
+        unsigned loop;     /* which of several it is: for http_loop() */
         unsigned flags;
         /* Whether requests with this Host are served; NULL: all. Against DNS rebinding, of servers without credentials.
          */
@@ -95,8 +103,9 @@ unsigned http_loop(const struct http_exchange *x);
 const char *http_param(struct http_exchange *x, const char *name);
 
 /* Collects the request's body, decompressed when it comes in gzip, and then calls @done: with 0; -EMSGSIZE when it is
- * larger than @max; -EBADMSG for what is no gzip, -EOPNOTSUPP for other codings; or a negative errno when the client
- * has gone or there is no memory. @done comes once, from the loop or, when all is there, at once. */
+ * larger than @max; -ETIMEDOUT when it was not there in time; -EBADMSG for what is no gzip, -EOPNOTSUPP for other
+ * codings; or a negative errno when the client has gone or there is no memory. @done comes once, from the loop or, when
+ * all is there, at once. */
 void http_collect(struct http_exchange *x, size_t max,
                   void (*done)(struct http_exchange *x, int error, const void *body, size_t size, void *data),
                   void *data);

@@ -59,7 +59,12 @@ static void on_collected(struct http_exchange *x, int error, const void *body, s
         if (error == 0)
                 http_reply(x, 200, "application/octet-stream", body, size);
         else if (error != -ECANCELED)
-                reply(x, error == -EMSGSIZE ? 413 : error == -EOPNOTSUPP ? 415 : 400, strerror(-error));
+                reply(x,
+                      error == -EMSGSIZE   ? 413 :
+                      error == -EOPNOTSUPP ? 415 :
+                      error == -ETIMEDOUT  ? 408 :
+                                             400,
+                      strerror(-error));
 }
 
 static void handle_echo(struct http_exchange *x, void *data) {
@@ -215,7 +220,13 @@ static void set_limit(struct http_server_config *config, const char *text) {
         } limits[] = {
                 { "connections", &config->connections_max },
                 { "streams", &config->streams_max },
+                { "handshakes", &config->handshakes_max },
+                { "handshake_ms", &config->handshake_ms },
+                { "head_ms", &config->head_ms },
+                { "body_ms", &config->body_ms },
                 { "idle_ms", &config->idle_ms },
+                { "stall_ms", &config->stall_ms },
+                { "linger_ms", &config->linger_ms },
         };
         size_t n = strcspn(text, "=");
 
