@@ -18,7 +18,7 @@ integration-ready:
 	$(build_peers) agnhost crictl critest kubectl
 	@$(MAKE) integration-build
 
-integration-build: programs $(BUILD)/tests/faults.so
+integration-build: programs $(BUILD)/tests/faults.so $(BUILD)/tests/http/server
 
 integration: integration-ready ## run the integration tests (TESTS='-k name' for some)
 	/usr/bin/python3 -m pytest -q -x tests/integration $(TESTS)

@@ -8,6 +8,9 @@
 /* As a head, what HTTP/2 begins with (RFC 9113, 3.4). */
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\n";
 
+/* While more than this waits for the socket, no further request is taken. */
+#define WAITING_MAX ((size_t)256 << 10)
+
 static int start(struct http_connection *connection) {
         struct h1 *h1 = calloc(1, sizeof(*h1));
 
@@ -322,14 +325,22 @@ static size_t take_body(struct http_connection *connection, uint8_t *bytes, size
         }
 }
 
-/* Takes what it can of @n bytes; what comes behind a message that is not yet answered, or for an owner that has paused,
- * is kept, and the socket read no more. */
+/* Whether what comes has to wait: for the answer to what came before, for its owner, or, from a peer that asks and does
+ * not read, until it has read. */
+static bool must_wait(const struct http_connection *connection) {
+        const struct h1 *h1 = connection->state;
+
+        return h1->state == H1_WAIT || (h1->x && h1->x->paused) ||
+               (connection->server && h1->state == H1_HEAD && transport_pending(connection->stream) > WAITING_MAX);
+}
+
+/* Takes what it can of @n bytes; what must wait is kept, and the socket read no more. */
 static void take(struct http_connection *connection, uint8_t *bytes, size_t n) {
         while (n > 0 && !connection->closing && connection->driver == &http_driver_1) {
                 struct h1 *h1 = connection->state;
                 size_t taken = n;
 
-                if (h1->state == H1_WAIT || (h1->x && h1->x->paused)) {
+                if (must_wait(connection)) {
                         if (keep(h1, bytes, n) < 0)
                                 return connection_close(connection, -ENOMEM, NULL);
                         return transport_pause(connection->stream);
@@ -388,9 +399,13 @@ static void drained(struct http_connection *connection) {
         struct h1 *h1 = connection->state;
 
         if (h1->x)
-                exchange_drained(h1->x);
-        else if (h1->state == H1_DISCARD)
-                close_drained(connection);
+                return exchange_drained(h1->x);
+        if (h1->state == H1_DISCARD)
+                return close_drained(connection);
+        if (connection->server && h1->state == H1_HEAD) {
+                transport_resume(connection->stream);
+                h1_take_waiting(connection);
+        }
 }
 
 static void drain(struct http_connection *connection) {

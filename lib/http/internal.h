@@ -140,8 +140,8 @@ struct http_exchange {
         struct http_request request;
         struct http_response response; /* received, or to send */
         struct http_fields trailers_in, trailers_out;
-        struct queue out;           /* HTTP/2: body bytes that wait for the window */
-        void *owner_data;           /* the server's or client's */
+        struct queue out;                              /* HTTP/2: body bytes that wait for the window */
+        void *owner_data;                              /* the server's or client's */
         void (*collect_late)(struct http_exchange *x); /* not NULL: in the hub's collecting */
         struct http_gunzip *gunzip; /* clients: the answer comes compressed, and is given as it was */
         size_t decoded_max;         /* and how large it may be */

@@ -64,9 +64,11 @@ static uint64_t deadline(const struct served *served) {
         sooner(&due, connection->head_since, config->head_ms);
         sooner(&due, connection->output_since, config->stall_ms);
         sooner(&due, connection->stall_check, 0);
-        sooner(&due, connection->linger_since, config->linger_ms);
         if (!connection->opened)
                 sooner(&due, connection->active ?: 1, config->handshake_ms);
+        if (connection->output_since > 0)
+                return due; /* the last answer is on its way */
+        sooner(&due, connection->linger_since, config->linger_ms);
         if (connection->n_exchanges == 0)
                 sooner(&due, connection->active ?: 1, config->idle_ms);
         return due;
@@ -89,6 +91,8 @@ static void arm(struct served *served) {
 static void watch_output(struct http_connection *connection) {
         size_t waits = transport_pending(connection->stream);
 
+        if (waits == 0 && connection->output_since > 0)
+                connection->active = uv_now(connection->hub->loop);
         if (waits == 0 || connection->tunnel)
                 connection->output_since = 0;
         else if (connection->output_since == 0 || waits < connection->output_left)
@@ -130,7 +134,8 @@ static void on_timer(uv_timer_t *timer) {
         if (!connection->closing && is_due(connection->head_since, served->server->config.head_ms, now))
                 connection->driver->late(connection);
         if (!connection->closing && deadline(served) <= now)
-                connection_close(connection, -ETIMEDOUT, NULL);
+                connection_close(connection, connection->output_since > 0 || !connection->opened ? -ETIMEDOUT : 0,
+                                 NULL);
         arm(served);
         hub_settle(connection->hub);
 }

@@ -42,6 +42,9 @@ static void end_handshake_timer(struct transport *stream) {
 
 /* The descriptor may go only once the loop does not watch it any more. */
 static void let_go(struct transport *stream) {
+        /* Who takes nothing is not waited for by the kernel either, with all that it was given. */
+        if (stream->error == -ETIMEDOUT)
+                setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
         end_handshake_timer(stream);
         queue_clear(&stream->out);
         uv_poll_stop(&stream->poll);

@@ -80,7 +80,8 @@ void transport_finish(struct transport *stream);
 void transport_pause(struct transport *stream);
 void transport_resume(struct transport *stream);
 
-/* Drops what waits and closes; no event but closed() comes after this. Calling it again is fine. */
+/* Drops what waits and closes; no event but closed() comes after this. With -ETIMEDOUT what the kernel still has is
+ * dropped, too, and the peer is reset. Calling it again is fine. */
 void transport_close(struct transport *stream, int error);
 
 /* The socket, for getsockopt(); stays the stream's. */

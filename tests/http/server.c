@@ -270,7 +270,7 @@ int main(int argc, char **argv) {
         const char *address;
         struct err *err = NULL;
         sigset_t signals;
-        int fd, signal_number;
+        int fd, port, signal_number;
 
         log_init("server", LOG_LEVEL_WARNING);
         sigemptyset(&signals);
@@ -283,10 +283,11 @@ int main(int argc, char **argv) {
                 fprintf(stderr, "%s\n", err_text(err));
                 return 1;
         }
-        printf("%d\n", listener_port(fd));
-        fflush(stdout);
+        port = listener_port(fd);
         if (http_loops_listen(loops, fd) < 0 || http_loops_start(loops) < 0)
                 return 1;
+        printf("%d\n", port);
+        fflush(stdout);
         while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGTERM)
                 http_loops_drain(loops, on_drained, NULL);
         http_loops_free(loops);
