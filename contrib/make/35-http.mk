@@ -1,4 +1,6 @@
-# What the tests of lib/http with other programs' clients and the measurements talk to.
+# A server and a client on lib/http: other programs' clients and servers are their peers in tests and measurements.
 
-$(BUILD)/tests/http/server: $(BUILD)/tests/http/server.o $(BUILD)/lib.a
+HTTP_PROGRAMS := $(BUILD)/tests/http/server $(BUILD)/tests/http/client
+
+$(HTTP_PROGRAMS): %: %.o $(BUILD)/lib.a
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(LIBS) -o $@

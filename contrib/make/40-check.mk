@@ -10,15 +10,15 @@ deps: ## install the Debian packages that building needs
 
 check: ## install what the tests need and run all of them
 	$(install_packages) build unit clang integration vm
-	$(build_peers) critest kinds kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
+	$(build_peers) critest http-peer kinds kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
 	@tests/run-all
 
 integration-ready:
 	$(install_packages) build integration
-	$(build_peers) agnhost crictl critest kubectl
+	$(build_peers) agnhost crictl critest http-peer kubectl
 	@$(MAKE) integration-build
 
-integration-build: programs $(BUILD)/tests/faults.so $(BUILD)/tests/http/server
+integration-build: programs $(BUILD)/tests/faults.so $(HTTP_PROGRAMS)
 
 integration: integration-ready ## run the integration tests (TESTS='-k name' for some)
 	/usr/bin/python3 -m pytest -q -x tests/integration $(TESTS)

@@ -150,6 +150,16 @@ static void begin_response(struct http_exchange *x) {
         exchange_head(x);
 }
 
+#define DRAIN_PING "draining"
+
+static void send_goaway(struct http_connection *connection) {
+        struct h2 *h2 = connection->state;
+
+        connection->drain_since = 0;
+        nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2->session),
+                              NGHTTP2_NO_ERROR, NULL, 0);
+}
+
 /* What costs us more than the peer may come now and then: a level that rises with each and sinks with time, and a peer
  * that reaches the brim is sent away. @weight is in thousandths of a millisecond of the time that it sinks in. */
 static void count_cost(struct http_connection *connection, uint64_t weight) {
@@ -186,6 +196,9 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
                 connection->draining = true;
         if (connection->server)
                 count_empty(connection, frame);
+        if (frame->hd.type == NGHTTP2_PING && (frame->hd.flags & NGHTTP2_FLAG_ACK) && connection->drain_since > 0 &&
+            memcmp(frame->ping.opaque_data, DRAIN_PING, sizeof(frame->ping.opaque_data)) == 0)
+                send_goaway(connection);
         if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
                 return 0;
         if (frame->hd.type == NGHTTP2_HEADERS)
@@ -363,12 +376,19 @@ static void drained(struct http_connection *connection) {
         h2_flush(connection);
 }
 
+/* In two steps (RFC 9113, 6.8): the client is told to begin no more streams, and those that it had begun by then, which
+ * come before its answer to a PING, are served. A client that does not answer is not waited for: the second call. */
 static void drain(struct http_connection *connection) {
         struct h2 *h2 = connection->state;
 
+        if (connection->draining || !connection->server)
+                send_goaway(connection);
+        else {
+                nghttp2_submit_shutdown_notice(h2->session);
+                nghttp2_submit_ping(h2->session, NGHTTP2_FLAG_NONE, (const uint8_t *)DRAIN_PING);
+                connection->drain_since = uv_now(connection->hub->loop) ?: 1;
+        }
         connection->draining = true;
-        nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2->session),
-                              NGHTTP2_NO_ERROR, NULL, 0);
         h2_flush(connection);
 }
 

@@ -107,6 +107,7 @@ struct http_connection {
         unsigned n_exchanges;
         void *state;           /* the driver's */
         uint64_t active;       /* uv_now() when it last had an exchange */
+        uint64_t drain_since;  /* the peer knows that it is to go, and may still send what it had begun; 0 */
         uint64_t linger_since; /* uv_now() when the last answer was sent, and only the peer's end is waited for; 0 */
         uint64_t stall_check;  /* when streams whose output waits are to be looked at; 0: none */
         uint64_t head_since;   /* uv_now() when a head began to come that is not all there; 0: none */

@@ -64,6 +64,7 @@ static uint64_t deadline(const struct served *served) {
         sooner(&due, connection->head_since, config->head_ms);
         sooner(&due, connection->output_since, config->stall_ms);
         sooner(&due, connection->stall_check, 0);
+        sooner(&due, connection->drain_since, config->linger_ms);
         if (!connection->opened)
                 sooner(&due, connection->active ?: 1, config->handshake_ms);
         if (connection->output_since > 0)
@@ -131,6 +132,8 @@ static void on_timer(uv_timer_t *timer) {
         watch_output(connection);
         if (is_due(connection->stall_check, 0, now))
                 end_stalled(connection);
+        if (!connection->closing && is_due(connection->drain_since, served->server->config.linger_ms, now))
+                connection->driver->drain(connection);
         if (!connection->closing && is_due(connection->head_since, served->server->config.head_ms, now))
                 connection->driver->late(connection);
         if (!connection->closing && deadline(served) <= now)
@@ -442,6 +445,7 @@ static void drain_one(struct http_connection *connection) {
                 connection->driver->drain(connection);
         else
                 connection_close(connection, 0, NULL);
+        arm(served_of(connection));
 }
 
 /* A connection that is closed, or whose last exchange ends, may change lists meanwhile, but only later in the order. */
