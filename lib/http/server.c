@@ -158,6 +158,7 @@ static void stand(struct served *served, enum standing standing) {
 static void on_opened(struct http_connection *connection) {
         connection->active = uv_now(connection->hub->loop);
         stand(served_of(connection), IDLE);
+        uv_timer_stop(&served_of(connection)->timer); /* the handshake's */
         arm(served_of(connection));
 }
 

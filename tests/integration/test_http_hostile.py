@@ -15,7 +15,7 @@ from support.node import wait_for
 
 MEMORY_MAX = 24 << 20
 CALM = ("goaway", 11)
-SHORT = ("head_ms=500", "body_ms=700", "idle_ms=900", "stall_ms=800", "handshake_ms=600", "linger_ms=400")
+SHORT = ("head_ms=500", "body_ms=700", "idle_ms=900", "stall_ms=1500", "handshake_ms=600", "linger_ms=400")
 GET = b"GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
 
 
@@ -139,7 +139,7 @@ def test_a_reader_that_does_not_read(short, path):
     with short.connect() as s:
         s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         s.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        time.sleep(2.2)
+        time.sleep(3)
         s.settimeout(10)
         answer = read_all(s)
     assert answer is not None and 0 < len(answer) < 12 << 20
@@ -159,7 +159,7 @@ def test_a_stream_whose_window_stays_closed(short):
                 break
             assert time.monotonic() - begin < 5
             time.sleep(0.05)
-        assert time.monotonic() - begin > 0.7
+        assert time.monotonic() - begin > 1.4
         assert r.reaction() != "closed"
 
 
@@ -181,12 +181,15 @@ def test_a_slow_reader_is_served(short):
 def test_connections_past_the_maximum():
     with Server("connections=10") as server:
         held = [server.connect() for _ in range(10)]
+        watch = b"GET /watch HTTP/1.1\r\nHost: x\r\n\r\n"
         for s in held[:9]:  # with work; the tenth is idle
-            s.sendall(b"GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
+            s.sendall(watch)
+            assert s.recv(100)
         held[9].sendall(GET)
         assert held[9].recv(100)
         with server.connect() as more:
-            more.sendall(b"GET /hold HTTP/1.1\r\nHost: x\r\n\r\n")
+            more.sendall(watch)
+            assert more.recv(100)
             assert read_all(held[9]) is not None  # made room
             with server.connect() as refused:  # nobody can
                 assert read_all(refused) == b""
