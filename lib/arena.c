@@ -15,10 +15,19 @@ struct chunk {
 struct arena {
         struct chunk *current; /* the one that new objects come from; older and oversized ones follow */
         size_t total;
+        size_t first; /* bytes of the first chunk */
 };
 
+struct arena *arena_new_small(size_t first) {
+        struct arena *arena = calloc(1, sizeof(*arena));
+
+        if (arena)
+                arena->first = first;
+        return arena;
+}
+
 struct arena *arena_new(void) {
-        return calloc(1, sizeof(struct arena));
+        return arena_new_small(ARENA_CHUNK_FIRST);
 }
 
 static void free_chunks(struct chunk *chunk) {
@@ -58,7 +67,7 @@ void arena_freep(struct arena **arena) {
 }
 
 static struct chunk *add_chunk(struct arena *arena, size_t needed) {
-        size_t size = arena->current ? (sizeof(*arena->current) + arena->current->size) * 2 : ARENA_CHUNK_FIRST;
+        size_t size = arena->current ? (sizeof(*arena->current) + arena->current->size) * 2 : arena->first;
         struct chunk *chunk;
 
         if (size > ARENA_CHUNK_LAST)

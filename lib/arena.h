@@ -15,6 +15,9 @@ struct arena;
 /* A new empty arena, or NULL without memory. Nothing beyond its head is allocated before first use. */
 struct arena *arena_new(void);
 
+/* The same with a first chunk of @first bytes, 64 at least: for what there are thousands of. */
+struct arena *arena_new_small(size_t first);
+
 /* Frees the arena and all that came from it; NULL is fine. Returns NULL. */
 struct arena *arena_free(struct arena *arena);
 

@@ -52,7 +52,7 @@ static struct http_exchange *make_exchange(void) {
 
         if (!x)
                 return NULL;
-        x->arena = arena_new();
+        x->arena = arena_new_small(HTTP_ARENA_FIRST);
         if (x->arena)
                 return x;
         free(x);

@@ -127,6 +127,14 @@ extern const struct transport_events http_connection_events;
 /* Closes; owner->closed() comes from the loop. Exchanges are finished with @error. */
 void connection_close(struct http_connection *connection, int error, const char *why);
 
+struct http_param {
+        const char *name; /* in the route's pattern */
+        size_t n_name;
+        const char *value;
+};
+
+#define HTTP_ARENA_FIRST 512 /* bytes: a request's head with a few fields */
+
 struct http_exchange {
         TAILQ_ENTRY(http_exchange) link;         /* of its connection, or of the hub's finished ones */
         TAILQ_ENTRY(http_exchange) collect_link; /* of the hub's collecting */
@@ -162,14 +170,10 @@ struct http_exchange {
         bool discards;  /* what is sent is not transmitted: a response to HEAD, 204, 304 */
         bool deferred;  /* HTTP/2: the data provider waits for more */
         bool finished;
-        bool head_in; /* the final head is there */
-        bool waited;  /* output waits; drained() is due */
-        bool dry;     /* in the hub's list */
-        struct {
-                const char *name; /* in the route's pattern */
-                size_t n_name;
-                const char *value;
-        } params[HTTP_PARAMS_MAX];
+        bool head_in;              /* the final head is there */
+        bool waited;               /* output waits; drained() is due */
+        bool dry;                  /* in the hub's list */
+        struct http_param *params; /* HTTP_PARAMS_MAX, of which */
         unsigned n_params;
 };
 

@@ -39,7 +39,9 @@ bool route_is_valid(const char *path) {
 enum match { MATCH_NO, MATCH_YES, MATCH_BAD, MATCH_NO_MEMORY };
 
 static enum match set_param(struct http_exchange *x, const char *name, size_t n_name, const char *value) {
-        if (!value)
+        if (!x->params)
+                x->params = arena_alloc_array(x->arena, HTTP_PARAMS_MAX, sizeof(*x->params));
+        if (!value || !x->params)
                 return MATCH_NO_MEMORY;
         x->params[x->n_params].name = name;
         x->params[x->n_params].n_name = n_name;
