@@ -189,7 +189,8 @@ int http_respond_body(struct http_exchange *x, int status, const struct http_fie
 
         if (n + 2 > HTTP_FIELDS_MAX)
                 return -E2BIG;
-        memcpy(all, fields, n * sizeof(*all));
+        if (n > 0)
+                memcpy(all, fields, n * sizeof(*all));
         if (large)
                 all[n_all++] = (struct http_field){ "vary", "Accept-Encoding" };
         if (!large || !takes)
