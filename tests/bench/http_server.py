@@ -9,13 +9,25 @@ from support.node import PEERS
 CONNECTIONS = 1000
 
 
-def rate(url, *args):
-    """Requests a second; the best of three."""
+def load(pid, n, url, *args):
+    """Requests a second, and the server's CPU for one in microseconds; the best of three."""
     def once():
-        out = subprocess.run(["h2load", "-t1", *args, url], capture_output=True, text=True, check=True).stdout
+        before = cpu(pid)
+        out = subprocess.run(["h2load", "-t1", f"-n{n}", *args, url], capture_output=True, text=True, check=True).stdout
         assert re.search(r" 0 failed", out), out
-        return float(re.search(r"([\d.]+) req/s", out)[1])
-    return max(once() for _ in range(3))
+        return float(re.search(r"([\d.]+) req/s", out)[1]), (cpu(pid) - before) / n * 1e6
+    runs = [once() for _ in range(3)]
+    return max(r[0] for r in runs), min(r[1] for r in runs)
+
+
+def cpu(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        fields = f.read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+SMALL = [("HTTP/2 in TLS, 16 × 16 at once", 40000, ["-c16", "-m16"]), ("HTTP/1.1 in TLS, 16 at once", 20000, ["-c16", "--h1"])]
+LISTS = [("a list of 14 MB, HTTP/2 in TLS", []), ("the same with gzip", ["-Haccept-encoding: gzip"])]
 
 
 def go_server(directory, processors):
@@ -31,15 +43,17 @@ def bench_http(row, directory):
         name = f"on {loops} {'loop' if loops == 1 else 'loops'}"
         go, url = go_server(directory, loops)
         try:
-            peer = [rate(url + "/hello", "-n40000", "-c16", "-m16"), rate(url + "/hello", "-n20000", "-c16", "--h1")]
+            peers = [load(go.pid, n, url + "/hello", *args) for _, n, args in SMALL]
         finally:
             go.kill()
             go.wait()
         with Server("--loops", loops, *tls) as server:
-            row(f"HTTP/2 in TLS, 16 × 16 at once, {name}", peer[0], rate(server.url + "/hello", "-n40000", "-c16", "-m16"), "requests/s", "")
-            row(f"HTTP/1.1 in TLS, 16 at once, {name}", peer[1], rate(server.url + "/hello", "-n20000", "-c16", "--h1"), "requests/s", "")
-            row(f"a list of 14 MB, HTTP/2 in TLS, {name}", None, rate(server.url + "/list", "-n40", "-c4"), "lists/s", "")
-            row(f"the same with gzip, {name}", None, rate(server.url + "/list", "-n40", "-c4", "-Haccept-encoding: gzip"), "lists/s", "")
+            for (what, n, args), peer in zip(SMALL, peers):
+                ours = load(server.process.pid, n, server.url + "/hello", *args)
+                row(f"{what}, {name}", peer[0], ours[0], "requests/s", "")
+                row(f"{what}, {name}: CPU each", peer[1], ours[1], "µs", "")
+            for what, args in LISTS:
+                row(f"{what}, {name}", None, load(server.process.pid, 40, server.url + "/list", "-c4", *args)[0], "lists/s", "")
     with Server("connections=2000", *tls) as server:
         def grown(request):
             before, held = server.memory(), [tls_connect(server, directory + "/ca.pem") for _ in range(CONNECTIONS)]
