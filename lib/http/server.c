@@ -313,13 +313,14 @@ static bool make_room(struct http_server *server) {
 
 int http_server_accept(struct http_server *server, int fd) {
         struct served *served = make_room(server) ? calloc(1, sizeof(*served)) : NULL;
-        struct http_connection *connection = &served->connection;
+        struct http_connection *connection;
         int r;
 
         if (!served) {
                 close(fd);
                 return -ENOMEM;
         }
+        connection = &served->connection;
         served->server = server;
         *connection =
                 (struct http_connection){ .hub = &server->hub,

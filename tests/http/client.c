@@ -72,11 +72,14 @@ static int begin(char **argv, struct result *result) {
 static struct tls_context *make_tls(const char *authorities) {
         static const char *const both[] = { "h2", "http/1.1", NULL };
         struct tls_config config = { .side = TLS_CLIENT, .verify = TLS_VERIFY_REQUIRED, .protocols = both };
+        _cleanup_free_ char *pem = NULL;
         struct tls_context *tls = NULL;
         size_t n;
 
-        if (files_read(authorities, PEM_MAX, (char **)(uintptr_t)&config.authorities, &n, NULL) < 0 ||
-            tls_context_new(&config, &tls, NULL) < 0)
+        if (files_read(authorities, PEM_MAX, &pem, &n, NULL) < 0)
+                exit(1);
+        config.authorities = pem;
+        if (tls_context_new(&config, &tls, NULL) < 0)
                 exit(1);
         return tls;
 }

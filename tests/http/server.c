@@ -195,16 +195,22 @@ static struct http_body *make_list(void) {
 
 static struct tls_context *make_tls(const char *chain, const char *key, const char *authorities) {
         static const char *const protocols[] = { "h2", "http/1.1", NULL };
-        struct tls_config config = { .side = TLS_SERVER, .protocols = protocols };
+        _cleanup_free_ char *chain_pem = NULL, *key_pem = NULL, *authorities_pem = NULL;
+        struct tls_config config = { .side = TLS_SERVER,
+                                     .verify = authorities ? TLS_VERIFY_OPTIONAL : TLS_VERIFY_NONE,
+                                     .protocols = protocols };
         struct tls_context *tls = NULL;
         struct err *err = NULL;
         size_t n;
+        int r = files_read(chain, PEM_MAX, &chain_pem, &n, &err) ?: files_read(key, PEM_MAX, &key_pem, &n, &err);
 
-        if (files_read(chain, PEM_MAX, (char **)(uintptr_t)&config.certificate, &n, &err) < 0 ||
-            files_read(key, PEM_MAX, (char **)(uintptr_t)&config.key, &n, &err) < 0 ||
-            (authorities && files_read(authorities, PEM_MAX, (char **)(uintptr_t)&config.authorities, &n, &err) < 0) ||
-            (config.verify = authorities ? TLS_VERIFY_OPTIONAL : TLS_VERIFY_NONE,
-             tls_context_new(&config, &tls, &err) < 0)) {
+        if (r == 0 && authorities)
+                r = files_read(authorities, PEM_MAX, &authorities_pem, &n, &err);
+        config.certificate = chain_pem;
+        config.key = key_pem;
+        config.authorities = authorities_pem;
+        r = r ?: tls_context_new(&config, &tls, &err);
+        if (r < 0) {
                 fprintf(stderr, "%s\n", err_text(err));
                 exit(1);
         }
@@ -291,5 +297,6 @@ int main(int argc, char **argv) {
         while (sigwait(&signals, &signal_number) == 0 && signal_number == SIGTERM)
                 http_loops_drain(loops, on_drained, NULL);
         http_loops_free(loops);
+        tls_context_unref(config.server.tls);
         return 0;
 }
