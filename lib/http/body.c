@@ -21,13 +21,14 @@ struct http_body {
         uint32_t refs;
         struct bytes *plain;
         struct bytes *gzip; /* NULL until it was made: set once */
+        bool kept;          /* somebody makes it to be kept: the others do not keep theirs */
 };
 
 struct http_body *http_body_new(struct bytes *plain) {
         struct http_body *body = malloc(sizeof(*body));
 
         if (body)
-                *body = (struct http_body){ 1, bytes_ref(plain), NULL };
+                *body = (struct http_body){ .refs = 1, .plain = bytes_ref(plain) };
         return body;
 }
 
@@ -69,19 +70,24 @@ struct maker {
         struct http_body *body;
         struct http_gzip *gzip;
         struct bytes *made; /* all so far, in memory for as much as the plain form; NULL: it is not kept */
+        bool keeps;         /* it has set the body's */
         size_t taken;       /* of the plain form */
         size_t n_made;
         bool done;
 };
 
 static int begin(struct maker *maker, struct http_body *body) {
-        *maker = (struct maker){ .body = http_body_ref(body),
-                                 .gzip = http_gzip_new(),
-                                 .made = bytes_new(body->plain->size) };
-        return maker->gzip && maker->made ? 0 : -ENOMEM;
+        *maker = (struct maker){ .body = http_body_ref(body), .gzip = http_gzip_new() };
+        maker->keeps = !__atomic_exchange_n(&body->kept, true, __ATOMIC_ACQ_REL);
+        if (maker->keeps)
+                maker->made = bytes_new(body->plain->size);
+        return maker->gzip && (maker->made || !maker->keeps) ? 0 : -ENOMEM;
 }
 
+/* Who has not come to the end leaves it to the next one. */
 static void give_up(struct maker *maker) {
+        if (maker->keeps && !maker->done)
+                __atomic_store_n(&maker->body->kept, false, __ATOMIC_RELEASE);
         http_gzip_free(maker->gzip);
         bytes_unref(maker->made);
         http_body_unref(maker->body);
@@ -129,7 +135,7 @@ int http_body_compress(struct http_body *body) {
         r = begin(&maker, body);
         if (r == 0 && !out)
                 r = -ENOMEM;
-        while (r == 0 && !maker.done && maker.made)
+        while (r == 0 && !maker.done && maker.made) /* another's will be there, or what was made is too large */
                 make_slice(&maker, out, 2 * SLICE);
         give_up(&maker);
         return r;
@@ -142,7 +148,7 @@ static void send_slices(struct http_exchange *x) {
         uint8_t *out = thread_buffer(&buffer);
         int r = out ? 0 : -ENOMEM;
 
-        if (maker->done || http_pending(x) > WAITING_MAX)
+        if (maker->done || x->discards || http_pending(x) > WAITING_MAX)
                 return;
         if (r == 0)
                 r = http_send(x, out, make_slice(maker, out, 2 * SLICE));
@@ -155,6 +161,7 @@ static void send_slices(struct http_exchange *x) {
 }
 
 static void on_closed(struct http_exchange *x, int error, const char *why) {
+        x->hub->n_compressing--;
         give_up(http_data(x));
 }
 
@@ -172,10 +179,9 @@ static int respond_making(struct http_exchange *x, int status, const struct http
                 return r;
         }
         http_set_events(x, &events, maker);
-        if (x->discards) {
-                maker->done = true;
+        x->hub->n_compressing++;
+        if (x->discards)
                 return http_end(x, NULL, 0);
-        }
         http_again(x);
         return 0;
 }
@@ -185,7 +191,8 @@ int http_respond_body(struct http_exchange *x, int status, const struct http_fie
         struct http_field all[HTTP_FIELDS_MAX];
         size_t n_all = n;
         struct bytes *gzip = gzip_of(body);
-        bool large = body->plain->size > HTTP_GZIP_ABOVE, takes = http_accepts_gzip(&http_request_of(x)->fields);
+        bool large = body->plain->size > HTTP_GZIP_ABOVE, takes = http_accepts_gzip(&http_request_of(x)->fields) &&
+                                                                  (gzip || x->hub->n_compressing < HTTP_GZIP_AT_ONCE);
 
         if (n + 2 > HTTP_FIELDS_MAX)
                 return -E2BIG;

@@ -10,6 +10,9 @@
 /* Bodies up to this many bytes go as they are, as kube-apiserver's do. */
 #define HTTP_GZIP_ABOVE ((size_t)128 << 10)
 
+/* Answers of one server that are compressed at a time, 400 KB of memory each; one more goes as it is. */
+#define HTTP_GZIP_AT_ONCE 16
+
 struct http_body;
 
 /* A body of @plain, of which a reference is taken. Counted, and safe across threads. NULL without memory. */
@@ -20,7 +23,7 @@ struct http_body *http_body_ref(struct http_body *body);
 /* NULL is fine. Returns NULL. */
 struct http_body *http_body_unref(struct http_body *body);
 
-/* Makes the gzip form now, unless it is there or the body is small; for any thread. 0 or -ENOMEM. */
+/* Makes the gzip form now, unless it is there, somebody is at it, or the body is small; for any thread. 0 or -ENOMEM. */
 int http_body_compress(struct http_body *body);
 
 /* Bytes that the body holds, in both forms. */

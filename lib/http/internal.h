@@ -34,6 +34,7 @@ struct http_hub {
         unsigned n_spare;
         unsigned n_exchanges; /* not yet freed */
         struct h2_memory memory;
+        unsigned n_compressing;           /* up to HTTP_GZIP_AT_ONCE */
         struct http_exchanges collecting; /* whose bodies are waited for, the first one longest */
         uv_timer_t *collecting_timer;     /* NULL until it is needed */
         time_t date_second;

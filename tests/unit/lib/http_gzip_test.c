@@ -342,6 +342,53 @@ static void test_noise(void **state) {
         assert_int_equal(http_body_size(noise), LARGE);
 }
 
+/* Many ask at once before it is there: some get it as it is made, and memory stays bounded; all get it right. */
+static void test_many_first_ones(void **state) {
+        struct http_field accept = { "accept-encoding", "gzip" };
+        struct http_client_request request = {
+                .method = "GET", .target = "/body/large", .fields = &accept, .n_fields = 1
+        };
+        static struct seen seen[3 * HTTP_GZIP_AT_ONCE];
+        unsigned compressed = 0;
+        struct http_exchange *x;
+
+        memset(seen, 0, sizeof(seen));
+        for (size_t i = 0; i < ELEMENTS(seen); i++)
+                assert_int_equal(http_client_request(client, &request, &events, &seen[i], &x), 0);
+        for (size_t i = 0; i < ELEMENTS(seen); i++) {
+                while (!seen[i].closed)
+                        uv_run(&loop, UV_RUN_ONCE);
+                assert_int_equal(seen[i].error, 0);
+                compressed += strcmp(seen[i].coding, "gzip") == 0;
+                if (!*seen[i].coding)
+                        assert_int_equal(seen[i].size, LARGE);
+        }
+        assert_in_range(compressed, HTTP_GZIP_AT_ONCE, ELEMENTS(seen) - 1);
+        assert_true(http_body_size(body) > LARGE);
+}
+
+/* The one that keeps it goes before it has all: the next one does. */
+static void test_a_first_one_that_goes(void **state) {
+        struct http_field accept = { "accept-encoding", "gzip" };
+        struct http_client_request request = {
+                .method = "GET", .target = "/body/large", .fields = &accept, .n_fields = 1
+        };
+        struct seen seen = { 0 };
+        struct http_exchange *x;
+
+        assert_int_equal(http_client_request(client, &request, &events, &seen, &x), 0);
+        while (seen.size == 0)
+                uv_run(&loop, UV_RUN_ONCE);
+        http_reset(x, -ECANCELED);
+        while (!seen.closed)
+                uv_run(&loop, UV_RUN_ONCE);
+        for (int i = 0; i < 100; i++)
+                uv_run(&loop, UV_RUN_NOWAIT);
+        assert_int_equal(http_body_size(body), LARGE);
+        get_raw("GET", "/body/large");
+        assert_true(http_body_size(body) > LARGE);
+}
+
 static void test_made_beforehand(void **state) {
         assert_int_equal(http_body_compress(body), 0);
         assert_int_equal(http_body_compress(body), 0);
@@ -415,6 +462,8 @@ int main(void) {
                 BOTH(test_responses),
                 BOTH(test_the_wire),
                 BOTH(test_noise),
+                BOTH(test_many_first_ones),
+                BOTH(test_a_first_one_that_goes),
                 BOTH(test_made_beforehand),
                 BOTH(test_the_client_bounds_what_it_decodes),
                 BOTH(test_uploads),
