@@ -23,7 +23,8 @@ struct http_body *http_body_ref(struct http_body *body);
 /* NULL is fine. Returns NULL. */
 struct http_body *http_body_unref(struct http_body *body);
 
-/* Makes the gzip form now, unless it is there, somebody is at it, or the body is small; for any thread. 0 or -ENOMEM. */
+/* Makes the gzip form now, unless it is there, somebody is at it, or the body is small; for any thread. 0 or -ENOMEM.
+ */
 int http_body_compress(struct http_body *body);
 
 /* Bytes that the body holds, in both forms. */
