@@ -105,9 +105,6 @@ int cgroup_join_open(const struct cgroups *cgroups, const char *path, struct cgr
 void cgroup_join_close(struct cgroup_join *join);
 #define CGROUP_JOIN_NONE ((struct cgroup_join){ .dir_fd = -EBADF, .memory = -1 })
 
-/* Moves a running process with all its threads. */
-int cgroup_attach(const struct cgroups *cgroups, const char *path, pid_t pid, struct err **err);
-
 /* What to mount so that a container sees its own cgroup at /sys/fs/cgroup. With a cgroup namespace of its own the
  * runtime mounts cgroup2 (v2) or, on v1 and hybrid, a tmpfs holding one mount per row: fs type "cgroup" with `options`,
  * at /sys/fs/cgroup/`name`. Without a namespace it binds `source` there. The cgroup2 of a hybrid host is not shown:

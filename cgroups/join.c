@@ -48,17 +48,6 @@ void cgroup_join_close(struct cgroup_join *join) {
                 close_fd(join->tasks[--join->n_tasks]);
 }
 
-int cgroup_attach(const struct cgroups *c, const char *path, pid_t pid, struct err **err) {
-        char rel[CGROUP_PATH_MAX], value[16];
-        int r = cg_resolve(c, path, rel, err);
-
-        snprintf(value, sizeof(value), "%d", pid);
-        for (size_t i = 0; i < c->n && r == 0; i++)
-                if (is_in(&c->hierarchies[i], rel))
-                        r = cg_set(&c->hierarchies[i], rel, "cgroup.procs", value, err);
-        return r;
-}
-
 int cg_make_late(const struct cgroups *c, const struct hierarchy *h, const char *rel, struct err **err) {
         _cleanup_free_ pid_t *pids = NULL;
         char path[CGROUP_PATH_MAX + 1], value[16];

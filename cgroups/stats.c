@@ -169,28 +169,3 @@ int cgroup_get_stats(const struct cgroups *c, const char *path, struct cgroup_st
                 cg_v1_get_io(io, rel, s);
         return 0;
 }
-
-int cgroup_get_usage(const struct cgroups *c, const char *path, uint64_t *ret_cpu_ns, uint64_t *ret_working_set,
-                     struct err **err) {
-        const struct hierarchy *memory = c->by_controller[CGROUP_MEMORY];
-        struct cgroup_stats s;
-        char rel[CGROUP_PATH_MAX], text[CG_FILE_MAX];
-        int r = cg_resolve(c, path, rel, err);
-
-        if (r < 0)
-                return r;
-        if (!cgroup_exists(c, path))
-                return err_errno(err, ENOENT, "cgroup %s", rel);
-        s.cpu_ns = s.memory_usage = *ret_working_set = CGROUP_UNKNOWN;
-        if (c->v2)
-                get_cpu(c->v2, rel, &s);
-        else
-                cg_read_u64(c->by_controller[CGROUP_CPUACCT], rel, "cpuacct.usage", &s.cpu_ns);
-        *ret_cpu_ns = s.cpu_ns;
-        cg_read_u64(memory, rel, memory && memory->mount.v2 ? "memory.current" : "memory.usage_in_bytes",
-                    &s.memory_usage);
-        if (memory && cg_read(memory, rel, "memory.stat", text, sizeof(text)) == 0)
-                *ret_working_set = minus(s.memory_usage,
-                                         cg_field(text, memory->mount.v2 ? "inactive_file" : "total_inactive_file"));
-        return 0;
-}

@@ -59,7 +59,3 @@ struct cgroup_stats {
 
 /* Returns 0; -ENOENT when there is no such cgroup. */
 int cgroup_get_stats(const struct cgroups *cgroups, const char *path, struct cgroup_stats *ret_stats, struct err **err);
-
-/* CPU time and memory working set alone: what summaries of a thousand pods ask for. */
-int cgroup_get_usage(const struct cgroups *cgroups, const char *path, uint64_t *ret_cpu_ns, uint64_t *ret_working_set,
-                     struct err **err);

@@ -39,7 +39,7 @@ const struct cli_option cli_ps_options[] = {
 
 static const char *const state_names[] = { "Created", "Running", "Exited", "Unknown" };
 
-const char *container_state_name(Cri__ContainerState state) {
+static const char *container_state_name(Cri__ContainerState state) {
         return (unsigned)state < ELEMENTS(state_names) ? state_names[state] : "Unknown";
 }
 

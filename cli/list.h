@@ -8,5 +8,3 @@ int list_containers(struct cli *cli, Cri__ContainerFilter *filter, struct grpc_u
 
 /* All pods, newest first. */
 int list_pods(struct cli *cli, Cri__PodSandboxFilter *filter, struct grpc_unpacked *ret_answer, struct err **err);
-
-const char *container_state_name(Cri__ContainerState state);

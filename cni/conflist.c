@@ -24,7 +24,8 @@ const char *cni_version_text(enum cni_version version) {
         return versions[version];
 }
 
-int cni_version_parse(const char *text, enum cni_version *ret_version) {
+/* -EINVAL for a version that is not known. */
+static int cni_version_parse(const char *text, enum cni_version *ret_version) {
         for (enum cni_version i = 0; i < CNI_VERSIONS; i++) {
                 if (strcmp(versions[i], text) == 0) {
                         *ret_version = i;

@@ -43,9 +43,6 @@ struct conflist {
 /* "1.1.0" */
 const char *cni_version_text(enum cni_version version);
 
-/* -EINVAL for a version that is not known. */
-int cni_version_parse(const char *text, enum cni_version *ret_version);
-
 /* The first configuration of @directory; *ret_conflist is NULL when there is none, or no directory. -EINVAL names file
  * and field. */
 int conflist_load(const char *directory, struct conflist **ret_conflist, struct err **err);

@@ -355,12 +355,3 @@ int firewall_retain(struct firewall *firewall, bool (*keep)(const char *id, cons
         pthread_mutex_unlock(&firewall->lock);
         return r;
 }
-
-size_t firewall_count(struct firewall *firewall, const char *id) {
-        size_t n;
-
-        pthread_mutex_lock(&firewall->lock);
-        n = count(firewall, id);
-        pthread_mutex_unlock(&firewall->lock);
-        return n;
-}

@@ -53,6 +53,3 @@ int firewall_remove(struct firewall *firewall, const char *id, struct err **err)
 /* Removes the host ports of every sandbox that @keep refuses. */
 int firewall_retain(struct firewall *firewall, bool (*keep)(const char *id, const void *data), const void *data,
                     struct err **err);
-
-/* How many translations there are, and whether @id has any. */
-size_t firewall_count(struct firewall *firewall, const char *id);

@@ -203,12 +203,3 @@ void leases_retain(struct leases *leases, bool (*keep)(const char *id, const voi
         }
         pthread_mutex_unlock(&leases->lock);
 }
-
-bool leases_has(struct leases *leases, const char *id) {
-        bool has;
-
-        pthread_mutex_lock(&leases->lock);
-        has = *find(leases, id) != NULL;
-        pthread_mutex_unlock(&leases->lock);
-        return has;
-}

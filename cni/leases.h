@@ -39,6 +39,3 @@ void leases_give(struct leases *leases, const char *id);
 
 /* Gives back the addresses of every sandbox that @keep refuses. */
 void leases_retain(struct leases *leases, bool (*keep)(const char *id, const void *data), const void *data);
-
-/* Whether @id holds addresses. */
-bool leases_has(struct leases *leases, const char *id);

@@ -333,10 +333,6 @@ const struct trace_parent *grpc_call_trace_parent(const struct grpc_call *call) 
         return &call->trace_parent;
 }
 
-uint64_t grpc_call_deadline(const struct grpc_call *call) {
-        return call->deadline ? call->deadline->at : 0;
-}
-
 void grpc_call_on_cancel(struct grpc_call *call,
                          void (*on_cancel)(struct grpc_call *call, enum grpc_code code, void *data), void *data) {
         call->on_cancel = on_cancel;
@@ -345,10 +341,6 @@ void grpc_call_on_cancel(struct grpc_call *call,
                 call->cancelled = false;
                 cancel(call, call->cancel_code);
         }
-}
-
-bool grpc_call_cancelled(const struct grpc_call *call) {
-        return call->cancelled;
 }
 
 void grpc_call_set_buffer(struct grpc_call *call, size_t bytes) {

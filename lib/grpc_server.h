@@ -81,17 +81,11 @@ struct ucred grpc_call_peer(const struct grpc_call *call);
 /* The span that the client says its call is a part of (the traceparent header); none when it says nothing valid. */
 const struct trace_parent *grpc_call_trace_parent(const struct grpc_call *call);
 
-/* The call's deadline in milliseconds of uv_now(), 0 when it has none. */
-uint64_t grpc_call_deadline(const struct grpc_call *call);
-
 /* Has @on_cancel called, once, when nobody waits for the answer any more: @code is CANCELLED (reset, disconnected)
  * or DEADLINE_EXCEEDED. Called from the loop, never from within this function or grpc_call_send(). The handler still
  * has to answer the call. */
 void grpc_call_on_cancel(struct grpc_call *call,
                          void (*on_cancel)(struct grpc_call *call, enum grpc_code code, void *data), void *data);
-
-/* Nobody waits for the answer any more. */
-bool grpc_call_cancelled(const struct grpc_call *call);
 
 /* Streams one message of the method's response type; copied before it returns. Returns 0, -ENOBUFS while more than
  * GRPC_CALL_BUFFER_MAX bytes wait for the reader (nothing was sent: wait for on_drain), -ECANCELED when cancelled,

@@ -45,7 +45,7 @@ int init_fail(struct init *init, int code, const char *format, ...) {
         return -code;
 }
 
-void init_warn(struct init *init, int code, const char *format, ...) {
+static void init_warn(struct init *init, int code, const char *format, ...) {
         struct init_report report = { .kind = INIT_WARNING, .code = code };
         va_list args;
         size_t n;

@@ -73,7 +73,6 @@ _Noreturn void init_run(struct init *init);
 
 /* Notes the failure and returns -@code. */
 int init_fail(struct init *init, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
-void init_warn(struct init *init, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* The descriptor of index @index, -EBADF for -1. */
 int init_fd(const struct init *init, int64_t index);

@@ -135,7 +135,5 @@ struct sandbox_join {
 int sandbox_setup(struct runtime *runtime, const char *id, const struct sandbox_spec *spec,
                   const struct sandbox_join *join, struct sandbox_info *ret_info, struct err **err);
 int sandbox_pin_netns(struct runtime *runtime, const char *id, pid_t pid, struct err **err);
-/* RUN/sandboxes/ID/NAME holding "pid start_ticks": written, and read back as the pid if it is that process still, else
- * 0. */
-int sandbox_write_pid(int dir, const char *name, pid_t pid, struct err **err);
+/* The pid of RUN/sandboxes/ID/NAME, "pid start_ticks", if it is that process still, else 0. */
 pid_t sandbox_read_pid(int dir, const char *name);

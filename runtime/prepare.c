@@ -243,7 +243,9 @@ static void add_strings_each(struct plan *plan, enum plan_step_kind kind, const 
                 plan_add_string(plan, kind, *strings);
 }
 
-int prepare_sysctl_key(const char *key, char *ret_key, size_t size) {
+/* A sysctl's path below /proc/sys. Keys as sysctl(8) and Kubernetes take them: the first separator, dot or slash, is
+ * the one; the other is then part of a name (net.ipv4.conf.eth0/100.forwarding). -EINVAL: not a key. */
+static int prepare_sysctl_key(const char *key, char *ret_key, size_t size) {
         bool dots = key[strcspn(key, "./")] == '.';
 
         if (strlen(key) >= size || strstr(key, "..") || key[0] == '\0')

@@ -28,10 +28,6 @@ int prepare_exec(const struct process_spec *process, const struct prepare_stdio 
 uint32_t prepare_host_uid(const struct id_mappings *mappings, uint32_t id);
 uint32_t prepare_host_gid(const struct id_mappings *mappings, uint32_t id);
 
-/* A sysctl's path below /proc/sys. Keys as sysctl(8) and Kubernetes take them: the first separator, dot or slash, is
- * the one; the other is then part of a name (net.ipv4.conf.eth0/100.forwarding). -EINVAL: not a key. */
-int prepare_sysctl_key(const char *key, char *ret_key, size_t size);
-
 /* Appends a step for each. -EINVAL: not a key; -EPERM: it is not of one of the namespaces @own (bits CLONE_NEWNET,
  * CLONE_NEWIPC, CLONE_NEWUTS) and so would be the host's. */
 int prepare_sysctls(const struct key_value *sysctls, size_t n, uint64_t own, struct plan *plan, struct err **err);

@@ -64,6 +64,14 @@ static int made(void *data, struct client_reply *reply) {
         return 0;
 }
 
+static int write_pid(int dir, const char *name, pid_t pid, struct err **err) {
+        _cleanup_close_ int fd = openat(dir, name, O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+        if (fd < 0 || dprintf(fd, "%d %llu\n", pid, (unsigned long long)hint_start_ticks(pid)) < 0)
+                return err_errno(err, errno, "write the sandbox's %s file", name);
+        return 0;
+}
+
 int sandbox_setup(struct runtime *runtime, const char *id, const struct sandbox_spec *spec,
                   const struct sandbox_join *given, struct sandbox_info *ret_info, struct err **err) {
         _cleanup_plan_ struct plan plan = { 0 };
@@ -97,9 +105,9 @@ int sandbox_setup(struct runtime *runtime, const char *id, const struct sandbox_
         if (r == 0)
                 r = runtime_open_sandbox(runtime, id, &dir, err);
         if (r == 0)
-                r = sandbox_write_pid(dir, "pid", reply.pid, err);
+                r = write_pid(dir, "pid", reply.pid, err);
         if (r == 0 && reply.holder_pid > 0)
-                r = sandbox_write_pid(dir, "holder", reply.holder_pid, err);
+                r = write_pid(dir, "holder", reply.holder_pid, err);
         if (r == 0)
                 ret_info->shim_pid = reply.pid;
         return r;
@@ -121,14 +129,6 @@ int sandbox_pin_netns(struct runtime *runtime, const char *id, pid_t pid, struct
                 unlink(path);
                 return err_errno(err, code, "pin the network namespace at %s", path);
         }
-        return 0;
-}
-
-int sandbox_write_pid(int dir, const char *name, pid_t pid, struct err **err) {
-        _cleanup_close_ int fd = openat(dir, name, O_CREAT | O_TRUNC | O_WRONLY | O_NOFOLLOW | O_CLOEXEC, 0600);
-
-        if (fd < 0 || dprintf(fd, "%d %llu\n", pid, (unsigned long long)hint_start_ticks(pid)) < 0)
-                return err_errno(err, errno, "write the sandbox's %s file", name);
         return 0;
 }
 

@@ -138,7 +138,7 @@ int archive_open(const char *path, int scratch, struct archive **ret_archive, st
         return 0;
 }
 
-void archive_close(struct archive *a) {
+static void archive_close(struct archive *a) {
         if (!a)
                 return;
         close_fd(a->fd);

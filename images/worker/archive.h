@@ -24,7 +24,6 @@ struct region {
 /* Opens @path; a compressed archive, or one that cannot be sought in, is first written to an unnamed file in directory
  * @scratch. */
 int archive_open(const char *path, int scratch, struct archive **ret_archive, struct err **err);
-void archive_close(struct archive *archive);
 void archive_closep(struct archive **archive);
 
 /* Finds member @name ("blobs/sha256/HEX"). Returns 0, -ENOENT, or another negative errno. */

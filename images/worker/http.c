@@ -64,13 +64,6 @@ void http_response_clear(struct http_response *r) {
         *r = (struct http_response){ 0 };
 }
 
-char *http_escape(const char *text) {
-        char *escaped = curl_easy_escape(NULL, text, 0), *copy = escaped ? strdup(escaped) : NULL;
-
-        curl_free(escaped);
-        return copy;
-}
-
 char *http_resolve(const char *base, const char *location) {
         CURLU *url = curl_url();
         char *whole = NULL, *copy = NULL;

@@ -79,6 +79,3 @@ char *http_server(const char *url);
 
 /* @url for people, in @ret_text: without what may be secret, user, password and query. Returns @ret_text. */
 const char *http_shown(const char *url, char ret_text[HTTP_SHOWN_MAX]);
-
-/* Percent-encoded; free() it. NULL without memory. */
-char *http_escape(const char *text);

@@ -202,7 +202,3 @@ int inflater_run(struct inflater *inflater, const uint8_t **in, size_t *n_in, ui
 int inflater_finish(const struct inflater *inflater, struct err **err) {
         return inflater->kind && inflater->between ? 0 : err_set(err, EBADMSG, "the compressed data ends too early");
 }
-
-const char *inflater_kind(const struct inflater *inflater) {
-        return inflater->kind ? inflater->kind->name : NULL;
-}

@@ -28,6 +28,3 @@ int inflater_run(struct inflater *inflater, const uint8_t **in, size_t *n_in, ui
 
 /* Call at the end of input: -EBADMSG when the data stops in the middle. */
 int inflater_finish(const struct inflater *inflater, struct err **err);
-
-/* "gzip", "zstd" or "none"; NULL before the first input. */
-const char *inflater_kind(const struct inflater *inflater);

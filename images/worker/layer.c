@@ -48,7 +48,8 @@ bool layer_is_whiteout(const struct stat *st) {
         return S_ISCHR(st->st_mode) && st->st_rdev == 0;
 }
 
-int layer_set_opaque(int parent, const char *name) {
+/* Marks the directory @name in @parent as hiding those below. Returns 0 or a negative errno. */
+static int layer_set_opaque(int parent, const char *name) {
         _cleanup_close_ int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
         if (fd < 0 || fsetxattr(fd, "trusted.overlay.opaque", "y", 1, 0) < 0)

@@ -25,7 +25,7 @@ static void tap_ready(struct source *source, uint32_t events) {
 }
 
 /* Nobody waits for a reader: what its pipe does not take ends its attach. */
-void container_tap(void *userdata, enum log_stream_name name, const char *data, size_t size) {
+static void container_tap(void *userdata, enum log_stream_name name, const char *data, size_t size) {
         struct container *container = userdata;
 
         for (unsigned i = 0; i < SHIM_TAPS_MAX && container->taps; i++) {

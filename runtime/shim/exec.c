@@ -10,7 +10,7 @@
 #include "runtime/shim/shim.h"
 #include "runtime/sys.h"
 
-void exec_free(struct exec *exec) {
+static void exec_free(struct exec *exec) {
         struct connection *connection = exec->connection;
 
         source_close(connection->shim, &exec->report);

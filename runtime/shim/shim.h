@@ -139,7 +139,6 @@ void container_exited(struct container *container, int status);
 void container_reaped(struct container *container, int code, int signal, uint64_t at);
 void container_lost(struct container *container);
 void container_free(struct container *container);
-void container_tap(void *userdata, enum log_stream_name name, const char *data, size_t size);
 int container_attach(struct connection *connection, struct request *request);
 void container_detach_all(struct container *container);
 
@@ -156,7 +155,6 @@ struct exec {
 };
 int exec_start(struct connection *connection, struct request *request);
 void exec_kill(struct exec *exec);
-void exec_free(struct exec *exec);
 bool exec_exited(struct shim *shim, pid_t pid, int status);
 
 /* spawn.c */

@@ -520,7 +520,6 @@ static void burn(void) {
 static void check_stats(void) {
         struct cgroup_limits l = { .memory_max = 64 << 20 };
         struct cgroup_stats s = { 0 };
-        uint64_t cpu = 0, memory = 0;
         pid_t pid;
 
         assert_ok(cgroup_apply(c, WEB, &l, &err));
@@ -539,9 +538,6 @@ static void check_stats(void) {
                 assert_true(s.page_faults > 0 && s.page_faults != CGROUP_UNKNOWN);
         }
         assert_int_equal(s.has_pressure, c->v2 && access("/proc/pressure/cpu", R_OK) == 0);
-        assert_ok(cgroup_get_usage(c, WEB, &cpu, &memory, &err));
-        assert_true(cpu >= s.cpu_ns);
-        assert_true(memory == CGROUP_UNKNOWN || memory > 0);
         assert_ok(cgroup_remove(c, POD, &err));
         end(pid);
         assert_int_equal(cgroup_get_stats(c, POD, &s, NULL), -ENOENT);
