@@ -64,8 +64,8 @@ static int make_tracer(struct node *node, const struct options *o, struct err **
 }
 
 static int make_credential_providers(struct node *node, const struct options *o, struct err **err) {
-        return o->provider_config ? credential_providers_new(o->provider_config, o->provider_bin_dir,
-                                                             &node->credential_providers, err) :
+        return o->provider_config ? image_credential_providers_new(o->provider_config, o->provider_bin_dir,
+                                                                   &node->credential_providers, err) :
                                     0;
 }
 
@@ -211,7 +211,7 @@ void node_free(struct node *node) {
         tracer_free(node->tracer);
         pool_free(node->pool);
         uv_run(node->loop, UV_RUN_NOWAIT);
-        credential_providers_free(node->credential_providers);
+        image_credential_providers_free(node->credential_providers);
         pods_free(node->pods);
         free(node);
 }

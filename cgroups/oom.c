@@ -11,9 +11,9 @@
 #include "cgroups/v1.h"
 #include "lib/err.h"
 
-int oom_read(const struct cgroups *c, const char *path, struct oom_state *ret_state, struct err **err) {
+int cgroup_oom_read(const struct cgroups *c, const char *path, struct cgroup_oom_state *ret_state, struct err **err) {
         const struct hierarchy *h = c->by_controller[CGROUP_MEMORY];
-        struct oom_state state = { .usage = CGROUP_UNKNOWN, .peak = CGROUP_UNKNOWN, .limit = CGROUP_UNKNOWN };
+        struct cgroup_oom_state state = { .usage = CGROUP_UNKNOWN, .peak = CGROUP_UNKNOWN, .limit = CGROUP_UNKNOWN };
         char rel[CGROUP_PATH_MAX], text[512];
         int r = cg_resolve(c, path, rel, err);
 
@@ -56,7 +56,7 @@ static const char *bytes(uint64_t n, char ret_text[32]) {
         return ret_text;
 }
 
-const char *oom_explain(const struct oom_state *state, char ret_text[OOM_TEXT_MAX]) {
+const char *cgroup_oom_explain(const struct cgroup_oom_state *state, char ret_text[OOM_TEXT_MAX]) {
         uint64_t used = state->peak != CGROUP_UNKNOWN ? state->peak : state->usage;
         /* Some kernels with v1 count kills but not hits. */
         bool counted = state->failcnt > 0 && state->failcnt != CGROUP_UNKNOWN;

@@ -20,18 +20,18 @@ struct watch {
         int fd;
 };
 
-struct oom_watcher {
+struct cgroup_oom_watcher {
         const struct cgroups *cgroups;
         int epoll;
         struct watch *buckets[BUCKETS];
 };
 
-static struct watch **bucket(struct oom_watcher *w, const void *key) {
+static struct watch **bucket(struct cgroup_oom_watcher *w, const void *key) {
         return &w->buckets[((uintptr_t)key >> 4) % BUCKETS];
 }
 
-int oom_watcher_new(const struct cgroups *c, struct oom_watcher **ret_watcher, struct err **err) {
-        struct oom_watcher *w = calloc(1, sizeof(*w));
+int cgroup_oom_watcher_new(const struct cgroups *c, struct cgroup_oom_watcher **ret_watcher, struct err **err) {
+        struct cgroup_oom_watcher *w = calloc(1, sizeof(*w));
 
         if (!w)
                 return err_errno(err, ENOMEM, "OOM watcher");
@@ -45,17 +45,17 @@ int oom_watcher_new(const struct cgroups *c, struct oom_watcher **ret_watcher, s
         return 0;
 }
 
-void oom_watcher_free(struct oom_watcher *w) {
+void cgroup_oom_watcher_free(struct cgroup_oom_watcher *w) {
         if (!w)
                 return;
         for (size_t i = 0; i < BUCKETS; i++)
                 while (w->buckets[i])
-                        oom_watcher_remove(w, w->buckets[i]->key);
+                        cgroup_oom_watcher_remove(w, w->buckets[i]->key);
         close_fd(w->epoll);
         free(w);
 }
 
-int oom_watcher_fd(const struct oom_watcher *w) {
+int cgroup_oom_watcher_fd(const struct cgroup_oom_watcher *w) {
         return w->epoll;
 }
 
@@ -83,7 +83,7 @@ static int open_v2(const struct hierarchy *h, const char *rel) {
         return fd;
 }
 
-int oom_watcher_add(struct oom_watcher *w, const char *path, void *key, struct err **err) {
+int cgroup_oom_watcher_add(struct cgroup_oom_watcher *w, const char *path, void *key, struct err **err) {
         const struct hierarchy *h = w->cgroups->by_controller[CGROUP_MEMORY];
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ struct watch *watch = calloc(1, sizeof(*watch));
@@ -109,7 +109,7 @@ int oom_watcher_add(struct oom_watcher *w, const char *path, void *key, struct e
         return 0;
 }
 
-void oom_watcher_remove(struct oom_watcher *w, void *key) {
+void cgroup_oom_watcher_remove(struct cgroup_oom_watcher *w, void *key) {
         for (struct watch **p = bucket(w, key); *p; p = &(*p)->next) {
                 struct watch *watch = *p;
 
@@ -124,7 +124,7 @@ void oom_watcher_remove(struct oom_watcher *w, void *key) {
         }
 }
 
-void *oom_watcher_next(struct oom_watcher *w) {
+void *cgroup_oom_watcher_next(struct cgroup_oom_watcher *w) {
         struct epoll_event event;
         struct watch *watch;
         char text[512];

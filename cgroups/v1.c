@@ -323,8 +323,8 @@ void cg_v1_get_io(const struct hierarchy *h, const char *rel, struct cgroup_stat
                 add_io(s, text, false);
 }
 
-int cg_v1_get_oom(const struct hierarchy *h, const char *rel, struct oom_state *ret_state) {
-        struct oom_state state;
+int cg_v1_get_oom(const struct hierarchy *h, const char *rel, struct cgroup_oom_state *ret_state) {
+        struct cgroup_oom_state state;
         char text[256];
         int r = cg_read(h, rel, "memory.oom_control", text, sizeof(text));
 

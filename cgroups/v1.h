@@ -25,4 +25,4 @@ void cg_v1_get_cpu(const struct hierarchy *cpu, const struct hierarchy *cpuacct,
                    struct cgroup_stats *stats);
 void cg_v1_get_memory(const struct hierarchy *h, const char *rel, struct cgroup_stats *stats);
 void cg_v1_get_io(const struct hierarchy *h, const char *rel, struct cgroup_stats *stats);
-int cg_v1_get_oom(const struct hierarchy *h, const char *rel, struct oom_state *ret_state);
+int cg_v1_get_oom(const struct hierarchy *h, const char *rel, struct cgroup_oom_state *ret_state);

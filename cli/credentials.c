@@ -93,18 +93,18 @@ static int config_open(struct config *config, struct err **err) {
         if (r < 0)
                 return r;
         snprintf(config->path, sizeof(config->path), "%s/config.json", config->directory);
-        return docker_config_load(config->path, config->arena, &config->root, err);
+        return image_docker_config_load(config->path, config->arena, &config->root, err);
 }
 
 static bool find_helper(const struct config *config, const char *registry, struct credential_helper *ret) {
         *ret = (struct credential_helper){ .file = config->path, .cancel_fd = -EBADF };
-        ret->name = docker_config_helper(config->root, registry, &ret->field);
+        ret->name = image_docker_config_helper(config->root, registry, &ret->field);
         return ret->name;
 }
 
 /* Returns 1, or 0 when there was nothing to remove. */
 static int change(const struct config *config, const char *registry, const char *auth, struct err **err) {
-        const char *server = docker_config_server(registry);
+        const char *server = image_docker_config_server(registry);
         int r;
 
         if (!auth && !value_get(value_get(config->root, "auths"), server))
@@ -142,7 +142,7 @@ int credentials_save(const char *registry, const char *username, const char *pas
                 r = save_in_file(&config, registry, username, password, err);
                 return r < 0 ? r : 0;
         }
-        r = credential_helper_store(&helper, docker_config_server(registry), username, password, err);
+        r = image_credential_helper_store(&helper, image_docker_config_server(registry), username, password, err);
         if (r == 0)
                 r = change(&config, registry, "", err); /* so docker knows that there was a login */
         return r < 0 ? r : 0;
@@ -154,7 +154,7 @@ int credentials_remove(const char *registry, struct err **err) {
         int r = config_open(&config, err), erased = 0;
 
         if (r == 0 && find_helper(&config, registry, &helper))
-                r = erased = credential_helper_erase(&helper, docker_config_server(registry), err);
+                r = erased = image_credential_helper_erase(&helper, image_docker_config_server(registry), err);
         if (r < 0)
                 return r;
         r = change(&config, registry, NULL, err);
@@ -196,12 +196,12 @@ int credentials_find(const char *reference, char **ret_auth, struct credentials 
         if (find_helper(&config, host, &helper)) {
                 _cleanup_err_ struct err *why = NULL;
 
-                r = credential_helper_get(&helper, docker_config_server(host), ret_credentials, &why);
+                r = image_credential_helper_get(&helper, image_docker_config_server(host), ret_credentials, &why);
                 if (r > 0)
                         return r;
                 if (why) /* a public image needs none */
                         fprintf(stderr, "nacelle: warning: %s\n", err_text(why));
         }
-        entry = docker_config_entry(config.root, host, image_reference_path(&parsed));
+        entry = image_docker_config_entry(config.root, host, image_reference_path(&parsed));
         return entry ? copy_entry(entry, ret_auth, ret_credentials, err) : 0;
 }

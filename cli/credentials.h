@@ -18,6 +18,6 @@ int credentials_remove(const char *registry, struct err **err);
 
 /* Credentials for image @reference: those of the helper, else of the file's entry for it. Returns 1, 0 when there are
  * none, or a negative errno. *@ret_auth, to be freed, is base64 of USERNAME:PASSWORD where the entry has that; what it
- * has besides, or the helper gave, is in @ret_credentials, for credentials_clear() in each case. A helper that fails is
- * told on standard error. */
+ * has besides, or the helper gave, is in @ret_credentials, for image_credentials_clear() in each case. A helper that
+ * fails is told on standard error. */
 int credentials_find(const char *reference, char **ret_auth, struct credentials *ret_credentials, struct err **err);

@@ -77,7 +77,7 @@ void describe_time(unsigned level, const char *key, const char *text) {
         struct tm tm;
         time_t t;
 
-        if (!*text || parse_since(text, 0, &ns) < 0)
+        if (!*text || format_parse_since(text, 0, &ns) < 0)
                 return;
         t = (time_t)(ns / 1000000000);
         gmtime_r(&t, &tm);
@@ -90,26 +90,26 @@ void describe_time(unsigned level, const char *key, const char *text) {
 /* The file that the pod comes from, and files that would have it, too. */
 static void describe_manifests(const struct node_view *view, const struct value *pod) {
         const struct value *files = value_get(view->files, "items");
-        const char *directory = view_text(view->files, "directory");
+        const char *directory = node_view_text(view->files, "directory");
 
         for (uint32_t i = 0; i < value_count(files); i++) {
                 const struct value *file = value_at(files, i);
 
-                if (strcmp(view_text(file, "uid"), view_text(pod, "metadata.uid")) != 0 &&
-                    (strcmp(view_text(file, "name"), view_text(pod, "metadata.name")) != 0 ||
-                     strcmp(view_text(file, "namespace"), view_text(pod, "metadata.namespace")) != 0))
+                if (strcmp(node_view_text(file, "uid"), node_view_text(pod, "metadata.uid")) != 0 &&
+                    (strcmp(node_view_text(file, "name"), node_view_text(pod, "metadata.name")) != 0 ||
+                     strcmp(node_view_text(file, "namespace"), node_view_text(pod, "metadata.namespace")) != 0))
                         continue;
-                describe_field(0, "Manifest", "%s/%s", directory, view_text(file, "file"));
-                describe_if(0, "Refused", view_text(file, "message"));
+                describe_field(0, "Manifest", "%s/%s", directory, node_view_text(file, "file"));
+                describe_if(0, "Refused", node_view_text(file, "message"));
         }
 }
 
 static void describe_addresses(const struct value *status) {
         const struct value *ips = value_get(status, "podIPs");
 
-        describe_field(0, "IP", "%s", *view_text(status, "podIP") ? view_text(status, "podIP") : "<none>");
+        describe_field(0, "IP", "%s", *node_view_text(status, "podIP") ? node_view_text(status, "podIP") : "<none>");
         for (uint32_t i = 1; i < value_count(ips); i++)
-                describe_field(1, "IP", "%s", view_text(value_at(ips, i), "ip"));
+                describe_field(1, "IP", "%s", node_view_text(value_at(ips, i), "ip"));
 }
 
 static void describe_conditions(const struct value *conditions) {
@@ -122,8 +122,8 @@ static void describe_conditions(const struct value *conditions) {
         for (uint32_t i = 0; i < value_count(conditions); i++) {
                 const struct value *c = value_at(conditions, i);
 
-                columns_row(&columns, "  %s\t%s\t%s\t%s", view_text(c, "type"), view_text(c, "status"),
-                            view_text(c, "reason"), view_text(c, "message"));
+                columns_row(&columns, "  %s\t%s\t%s\t%s", node_view_text(c, "type"), node_view_text(c, "status"),
+                            node_view_text(c, "reason"), node_view_text(c, "message"));
         }
         columns_end(&columns, stdout);
 }
@@ -136,10 +136,10 @@ static void describe_volumes(const struct value *volumes) {
         for (uint32_t i = 0; i < value_count(volumes); i++) {
                 const struct value *volume = value_at(volumes, i);
 
-                describe_field(1, view_text(volume, "name"), "%s", "");
+                describe_field(1, node_view_text(volume, "name"), "%s", "");
                 for (uint32_t k = 0; k < value_count(volume); k++) {
                         const struct value_member *member = &volume->members[k];
-                        const char *path = view_text(&member->value, "path");
+                        const char *path = node_view_text(&member->value, "path");
 
                         if (value_is(&member->value, VALUE_MAP))
                                 describe_field(2, "Type", "%s", member->key);
@@ -151,25 +151,27 @@ static void describe_volumes(const struct value *volumes) {
 /* -- events -------------------------------------------------------------------------------------------------- */
 
 static const char *since(const char *time, char buffer[FORMAT_MAX]) {
-        int64_t now = now_ns(), ns;
+        int64_t now = format_now_ns(), ns;
 
-        return *time && parse_since(time, now, &ns) == 0 ? format_duration((now - ns) / 1000000000, buffer) :
-                                                           "<unknown>";
+        return *time && format_parse_since(time, now, &ns) == 0 ? format_duration((now - ns) / 1000000000, buffer) :
+                                                                  "<unknown>";
 }
 
 static void add_event(struct columns *columns, const struct value *event) {
-        const char *field = view_text(event, "involvedObject.fieldPath");
+        const char *field = node_view_text(event, "involvedObject.fieldPath");
         char last[FORMAT_MAX], first[FORMAT_MAX], age[3 * FORMAT_MAX];
         int64_t n = 0;
 
         value_integer(value_get(event, "count"), &n);
         if (n > 1)
-                snprintf(age, sizeof(age), "%s (x%" PRId64 " over %s)", since(view_text(event, "lastTimestamp"), last),
-                         n, since(view_text(event, "firstTimestamp"), first));
+                snprintf(age, sizeof(age), "%s (x%" PRId64 " over %s)",
+                         since(node_view_text(event, "lastTimestamp"), last), n,
+                         since(node_view_text(event, "firstTimestamp"), first));
         else
-                snprintf(age, sizeof(age), "%s", since(view_text(event, "firstTimestamp"), first));
-        columns_row(columns, "  %s\t%s\t%s\t%s\t%s%s%s", view_text(event, "type"), view_text(event, "reason"), age,
-                    view_text(event, "source.component"), field, *field ? ": " : "", view_text(event, "message"));
+                snprintf(age, sizeof(age), "%s", since(node_view_text(event, "firstTimestamp"), first));
+        columns_row(columns, "  %s\t%s\t%s\t%s\t%s%s%s", node_view_text(event, "type"), node_view_text(event, "reason"),
+                    age, node_view_text(event, "source.component"), field, *field ? ": " : "",
+                    node_view_text(event, "message"));
 }
 
 static void describe_events(const struct node_view *view, const char *uid) {
@@ -180,7 +182,7 @@ static void describe_events(const struct node_view *view, const char *uid) {
         for (uint32_t i = 0; i < value_count(items); i++) {
                 const struct value *event = value_at(items, i);
 
-                if (strcmp(view_text(event, "involvedObject.uid"), uid) != 0)
+                if (strcmp(node_view_text(event, "involvedObject.uid"), uid) != 0)
                         continue;
                 if (!any) {
                         describe_field(0, "Events", "%s", "");
@@ -201,41 +203,41 @@ static void describe_events(const struct node_view *view, const char *uid) {
 static void describe_pod(const struct node_view *view, const struct value *pod) {
         const struct value *metadata = value_get(pod, "metadata"), *spec = value_get(pod, "spec");
         const struct value *status = value_get(pod, "status");
-        const char *directory = view_text(view->files, "podLogsDir");
+        const char *directory = node_view_text(view->files, "podLogsDir");
         char logs[1024] = "";
 
         if (*directory)
-                snprintf(logs, sizeof(logs), "%s/%s_%s_%s", directory, view_text(metadata, "namespace"),
-                         view_text(metadata, "name"), view_text(metadata, "uid"));
-        describe_field(0, "Name", "%s", view_text(metadata, "name"));
-        describe_field(0, "Namespace", "%s", view_text(metadata, "namespace"));
-        describe_if(0, "Runtime Class", view_text(spec, "runtimeClassName"));
-        describe_field(0, "Node", "%s/%s", view_text(view->files, "nodeName"), view_text(status, "hostIP"));
-        describe_time(0, "Start Time", view_text(status, "startTime"));
+                snprintf(logs, sizeof(logs), "%s/%s_%s_%s", directory, node_view_text(metadata, "namespace"),
+                         node_view_text(metadata, "name"), node_view_text(metadata, "uid"));
+        describe_field(0, "Name", "%s", node_view_text(metadata, "name"));
+        describe_field(0, "Namespace", "%s", node_view_text(metadata, "namespace"));
+        describe_if(0, "Runtime Class", node_view_text(spec, "runtimeClassName"));
+        describe_field(0, "Node", "%s/%s", node_view_text(view->files, "nodeName"), node_view_text(status, "hostIP"));
+        describe_time(0, "Start Time", node_view_text(status, "startTime"));
         describe_map(0, "Labels", value_get(metadata, "labels"), "=");
         describe_map(0, "Annotations", value_get(metadata, "annotations"), ": ");
         describe_manifests(view, pod);
-        describe_field(0, "Status", "%s", view_text(status, "phase"));
-        describe_if(0, "Reason", view_text(status, "reason"));
-        describe_if(0, "Message", view_text(status, "message"));
+        describe_field(0, "Status", "%s", node_view_text(status, "phase"));
+        describe_if(0, "Reason", node_view_text(status, "reason"));
+        describe_if(0, "Message", node_view_text(status, "message"));
         describe_addresses(status);
         describe_containers("Init Containers", value_get(spec, "initContainers"),
                             value_get(status, "initContainerStatuses"), logs);
         describe_containers("Containers", value_get(spec, "containers"), value_get(status, "containerStatuses"), logs);
         describe_conditions(value_get(status, "conditions"));
         describe_volumes(value_get(spec, "volumes"));
-        describe_if(0, "QoS Class", view_text(status, "qosClass"));
+        describe_if(0, "QoS Class", node_view_text(status, "qosClass"));
         describe_map(0, "Node-Selectors", value_get(spec, "nodeSelector"), "=");
-        describe_events(view, view_text(metadata, "uid"));
+        describe_events(view, node_view_text(metadata, "uid"));
 }
 
 static void describe_file(const struct node_view *view, const struct value *file) {
-        describe_field(0, "Manifest", "%s/%s", view_text(view->files, "directory"), view_text(file, "file"));
-        describe_if(0, "Name", view_text(file, "name"));
-        describe_if(0, "Namespace", view_text(file, "namespace"));
+        describe_field(0, "Manifest", "%s/%s", node_view_text(view->files, "directory"), node_view_text(file, "file"));
+        describe_if(0, "Name", node_view_text(file, "name"));
+        describe_if(0, "Namespace", node_view_text(file, "namespace"));
         describe_field(0, "Status", "Refused");
-        describe_field(0, "Reason", "%s", view_text(file, "reason"));
-        describe_field(0, "Message", "%s", view_text(file, "message"));
+        describe_field(0, "Reason", "%s", node_view_text(file, "reason"));
+        describe_field(0, "Message", "%s", node_view_text(file, "message"));
 }
 
 /* -- what is meant ------------------------------------------------------------------------------------------- */
@@ -258,7 +260,7 @@ static const struct value *find_file(const struct node_view *view, const char *t
         const struct value *files = value_get(view->files, "items");
 
         for (uint32_t i = 0; i < value_count(files); i++)
-                if (*view_text(value_at(files, i), "reason") && node_view_is_file(value_at(files, i), text))
+                if (*node_view_text(value_at(files, i), "reason") && node_view_is_file(value_at(files, i), text))
                         return value_at(files, i);
         return NULL;
 }
@@ -271,14 +273,15 @@ static int find_by_name(const struct node_view *view, const char *text, const st
                 for (size_t i = 0; i < view->n_pods; i++) {
                         const struct value *pod = view->pods[i];
 
-                        if (!node_view_is_pod(view, text, view_text(pod, "metadata.namespace"),
-                                              view_text(pod, "metadata.name"), whole))
+                        if (!node_view_is_pod(view, text, node_view_text(pod, "metadata.namespace"),
+                                              node_view_text(pod, "metadata.name"), whole))
                                 continue;
                         if (found)
                                 return err_set(err, EINVAL, "it is ambiguous: it may be %s/%s or %s/%s",
-                                               view_text(found, "metadata.namespace"),
-                                               view_text(found, "metadata.name"), view_text(pod, "metadata.namespace"),
-                                               view_text(pod, "metadata.name"));
+                                               node_view_text(found, "metadata.namespace"),
+                                               node_view_text(found, "metadata.name"),
+                                               node_view_text(pod, "metadata.namespace"),
+                                               node_view_text(pod, "metadata.name"));
                         found = pod;
                 }
         *ret_pod = found;
@@ -303,7 +306,7 @@ static int describe(struct cli *cli, const struct node_view *view, const char *t
                 return err_set(
                         err, ENOENT,
                         "not found among the pods and files of %s; `nacelle inspectp` shows pods that others made",
-                        view_text(view->files, "directory"));
+                        node_view_text(view->files, "directory"));
         return 0;
 }
 

@@ -44,13 +44,13 @@ static void describe_lines(const char *key, const struct value *list) {
 }
 
 static void describe_terminated(const struct value *terminated) {
-        describe_if(3, "Reason", view_text(terminated, "reason"));
-        describe_if(3, "Message", view_text(terminated, "message"));
+        describe_if(3, "Reason", node_view_text(terminated, "reason"));
+        describe_if(3, "Message", node_view_text(terminated, "message"));
         describe_field(3, "Exit Code", "%" PRId64, number(terminated, "exitCode"));
         if (number(terminated, "signal") > 0)
                 describe_field(3, "Signal", "%" PRId64, number(terminated, "signal"));
-        describe_time(3, "Started", view_text(terminated, "startedAt"));
-        describe_time(3, "Finished", view_text(terminated, "finishedAt"));
+        describe_time(3, "Started", node_view_text(terminated, "startedAt"));
+        describe_time(3, "Finished", node_view_text(terminated, "finishedAt"));
 }
 
 static void describe_state(const char *key, const struct value *state) {
@@ -59,12 +59,12 @@ static void describe_state(const char *key, const struct value *state) {
 
         describe_field(2, key, "%s", running ? "Running" : terminated ? "Terminated" : "Waiting");
         if (running)
-                describe_time(3, "Started", view_text(running, "startedAt"));
+                describe_time(3, "Started", node_view_text(running, "startedAt"));
         else if (terminated)
                 describe_terminated(terminated);
         else {
-                describe_if(3, "Reason", view_text(waiting, "reason"));
-                describe_if(3, "Message", view_text(waiting, "message")); /* kubectl leaves out the best of it */
+                describe_if(3, "Reason", node_view_text(waiting, "reason"));
+                describe_if(3, "Message", node_view_text(waiting, "message")); /* kubectl leaves out the best of it */
         }
 }
 
@@ -84,13 +84,15 @@ static void probe_target(const struct value *probe, char *ret_text, size_t size)
 
         if (http)
                 snprintf(ret_text, size, "http-get %s://%s:%s%s",
-                         strcmp(view_text(http, "scheme"), "HTTPS") == 0 ? "https" : "http", view_text(http, "host"),
-                         port_text(value_get(http, "port"), port), view_text(http, "path"));
+                         strcmp(node_view_text(http, "scheme"), "HTTPS") == 0 ? "https" : "http",
+                         node_view_text(http, "host"), port_text(value_get(http, "port"), port),
+                         node_view_text(http, "path"));
         else if (tcp)
-                snprintf(ret_text, size, "tcp-socket %s:%s", view_text(tcp, "host"),
+                snprintf(ret_text, size, "tcp-socket %s:%s", node_view_text(tcp, "host"),
                          port_text(value_get(tcp, "port"), port));
         else if (grpc)
-                snprintf(ret_text, size, "grpc <pod>:%" PRId64 " %s", number(grpc, "port"), view_text(grpc, "service"));
+                snprintf(ret_text, size, "grpc <pod>:%" PRId64 " %s", number(grpc, "port"),
+                         node_view_text(grpc, "service"));
         else {
                 n = snprintf(ret_text, size, "exec [");
                 for (uint32_t i = 0; i < value_count(command) && (size_t)n < size; i++)
@@ -118,15 +120,15 @@ static void describe_environment(const struct value *env) {
         describe_field(2, "Environment", "%s", value_count(env) > 0 ? "" : "<none>");
         for (uint32_t i = 0; i < value_count(env); i++) {
                 const struct value *variable = value_at(env, i);
-                const char *field = view_text(variable, "valueFrom.fieldRef.fieldPath");
-                const char *resource = view_text(variable, "valueFrom.resourceFieldRef.resource");
+                const char *field = node_view_text(variable, "valueFrom.fieldRef.fieldPath");
+                const char *resource = node_view_text(variable, "valueFrom.resourceFieldRef.resource");
 
                 if (*field || *resource)
-                        describe_field(3, view_text(variable, "name"), "(%s)", *field ? field : resource);
+                        describe_field(3, node_view_text(variable, "name"), "(%s)", *field ? field : resource);
                 else if (value_get(variable, "valueFrom"))
-                        describe_field(3, view_text(variable, "name"), "<set from elsewhere>");
+                        describe_field(3, node_view_text(variable, "name"), "<set from elsewhere>");
                 else
-                        describe_field(3, view_text(variable, "name"), "%s", view_text(variable, "value"));
+                        describe_field(3, node_view_text(variable, "name"), "%s", node_view_text(variable, "value"));
         }
 }
 
@@ -134,9 +136,10 @@ static void describe_mounts(const struct value *mounts) {
         describe_field(2, "Mounts", "%s", value_count(mounts) > 0 ? "" : "<none>");
         for (uint32_t i = 0; i < value_count(mounts); i++) {
                 const struct value *mount = value_at(mounts, i);
-                const char *path = view_text(mount, "subPath");
+                const char *path = node_view_text(mount, "subPath");
 
-                describe_field(3, "", "%s from %s (%s%s%s%s)", view_text(mount, "mountPath"), view_text(mount, "name"),
+                describe_field(3, "", "%s from %s (%s%s%s%s)", node_view_text(mount, "mountPath"),
+                               node_view_text(mount, "name"),
                                value_bool_or(value_get(mount, "readOnly"), false) ? "ro" : "rw",
                                *path ? ",path=\"" : "", path, *path ? "\"" : "");
         }
@@ -144,20 +147,20 @@ static void describe_mounts(const struct value *mounts) {
 
 static const struct value *status_of(const struct value *statuses, const char *name) {
         for (uint32_t i = 0; i < value_count(statuses); i++)
-                if (strcmp(view_text(value_at(statuses, i), "name"), name) == 0)
+                if (strcmp(node_view_text(value_at(statuses, i), "name"), name) == 0)
                         return value_at(statuses, i);
         return NULL;
 }
 
 static void describe_container(const struct value *container, const struct value *status, const char *logs) {
-        const char *name = view_text(container, "name");
+        const char *name = node_view_text(container, "name");
 
         describe_field(1, name, "%s", "");
         if (status)
-                describe_field(2, "Container ID", "%s", view_text(status, "containerID"));
-        describe_field(2, "Image", "%s", view_text(container, "image"));
+                describe_field(2, "Container ID", "%s", node_view_text(status, "containerID"));
+        describe_field(2, "Image", "%s", node_view_text(container, "image"));
         if (status)
-                describe_field(2, "Image ID", "%s", view_text(status, "imageID"));
+                describe_field(2, "Image ID", "%s", node_view_text(status, "imageID"));
         describe_ports(value_get(container, "ports"), "Ports", "containerPort");
         describe_lines("Command", value_get(container, "command"));
         describe_lines("Args", value_get(container, "args"));
@@ -183,5 +186,5 @@ void describe_containers(const char *title, const struct value *containers, cons
         describe_field(0, title, "%s", "");
         for (uint32_t i = 0; i < value_count(containers); i++)
                 describe_container(value_at(containers, i),
-                                   status_of(statuses, view_text(value_at(containers, i), "name")), logs);
+                                   status_of(statuses, node_view_text(value_at(containers, i), "name")), logs);
 }

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int pattern_init(struct pattern *pattern, const char *option, const char *text, struct err **err) {
+int filter_pattern_init(struct pattern *pattern, const char *option, const char *text, struct err **err) {
         char reason[128];
         int r;
 
@@ -20,33 +20,33 @@ int pattern_init(struct pattern *pattern, const char *option, const char *text, 
         return 0;
 }
 
-bool pattern_matches(const struct pattern *pattern, const char *text) {
+bool filter_pattern_matches(const struct pattern *pattern, const char *text) {
         return !pattern->set || regexec(&pattern->regex, text, 0, NULL, 0) == 0;
 }
 
-void pattern_done(struct pattern *pattern) {
+void filter_pattern_done(struct pattern *pattern) {
         if (pattern->set)
                 regfree(&pattern->regex);
         pattern->set = false;
 }
 
-int names_init(struct names *names, const char *name, const char *namespace, struct err **err) {
-        int r = pattern_init(&names->name, "name", name, err);
+int filter_names_init(struct names *names, const char *name, const char *namespace, struct err **err) {
+        int r = filter_pattern_init(&names->name, "name", name, err);
 
-        return r < 0 ? r : pattern_init(&names->namespace, "namespace", namespace, err);
+        return r < 0 ? r : filter_pattern_init(&names->namespace, "namespace", namespace, err);
 }
 
-bool names_match(const struct names *names, const char *name, const char *namespace) {
-        return pattern_matches(&names->name, name) && pattern_matches(&names->namespace, namespace);
+bool filter_names_match(const struct names *names, const char *name, const char *namespace) {
+        return filter_pattern_matches(&names->name, name) && filter_pattern_matches(&names->namespace, namespace);
 }
 
-void names_done(struct names *names) {
-        pattern_done(&names->name);
-        pattern_done(&names->namespace);
+void filter_names_done(struct names *names) {
+        filter_pattern_done(&names->name);
+        filter_pattern_done(&names->namespace);
 }
 
-int labels_read(const struct cli_values *values, const ProtobufCMessageDescriptor *type, struct label **ret_labels,
-                void **ret_entries, struct err **err) {
+int filter_labels_read(const struct cli_values *values, const ProtobufCMessageDescriptor *type,
+                       struct label **ret_labels, void **ret_entries, struct err **err) {
         _cleanup_free_ struct label *labels = calloc(values->n + 1, sizeof(*labels));
         void **entries = calloc(values->n + 1, sizeof(*entries));
 
@@ -72,7 +72,7 @@ int labels_read(const struct cli_values *values, const ProtobufCMessageDescripto
         return 0;
 }
 
-const char *label_get(void *const *entries, size_t n, const char *key, const char *fallback) {
+const char *filter_label_get(void *const *entries, size_t n, const char *key, const char *fallback) {
         for (size_t i = 0; i < n; i++) {
                 const struct label *label = entries[i];
 

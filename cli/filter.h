@@ -12,18 +12,18 @@ struct pattern {
         regex_t regex;
 };
 
-int pattern_init(struct pattern *pattern, const char *option, const char *text, struct err **err);
-bool pattern_matches(const struct pattern *pattern, const char *text);
-void pattern_done(struct pattern *pattern);
+int filter_pattern_init(struct pattern *pattern, const char *option, const char *text, struct err **err);
+bool filter_pattern_matches(const struct pattern *pattern, const char *text);
+void filter_pattern_done(struct pattern *pattern);
 
 /* A name and a namespace: what servers have no filter for. */
 struct names {
         struct pattern name, namespace;
 };
 
-int names_init(struct names *names, const char *name, const char *namespace, struct err **err);
-bool names_match(const struct names *names, const char *name, const char *namespace);
-void names_done(struct names *names);
+int filter_names_init(struct names *names, const char *name, const char *namespace, struct err **err);
+bool filter_names_match(const struct names *names, const char *name, const char *namespace);
+void filter_names_done(struct names *names);
 
 /* Reads "key=value" texts into entries of a map field, whose messages are those of @type (any map<string, string>
  * entry). The texts are cut in two in place. Free *@ret_entries with labels_free(). */
@@ -32,10 +32,10 @@ struct label {
         char *key, *value;
 };
 
-int labels_read(const struct cli_values *values, const ProtobufCMessageDescriptor *type, struct label **ret_labels,
-                void **ret_entries, struct err **err);
+int filter_labels_read(const struct cli_values *values, const ProtobufCMessageDescriptor *type,
+                       struct label **ret_labels, void **ret_entries, struct err **err);
 
 /* The value of @key among the entries of a map<string, string>; @fallback when it has none. */
-const char *label_get(void *const *entries, size_t n, const char *key, const char *fallback);
+const char *filter_label_get(void *const *entries, size_t n, const char *key, const char *fallback);
 #define LABEL_GET(message, key, fallback)                                                                              \
-        label_get((void *const *)(message)->labels, (message)->n_labels, (key), (fallback))
+        filter_label_get((void *const *)(message)->labels, (message)->n_labels, (key), (fallback))

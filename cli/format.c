@@ -10,7 +10,7 @@
 
 #define SECOND INT64_C(1000000000)
 
-int64_t now_ns(void) {
+int64_t format_now_ns(void) {
         struct timespec now;
 
         clock_gettime(CLOCK_REALTIME, &now);
@@ -159,7 +159,7 @@ static int parse_zone(const char *p, int64_t *ret_ns) {
         return *p ? -EINVAL : 0;
 }
 
-int parse_since(const char *text, int64_t now, int64_t *ret_ns) {
+int format_parse_since(const char *text, int64_t now, int64_t *ret_ns) {
         static const char *const forms[] = { "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%d" };
         int64_t ns;
 

@@ -24,7 +24,7 @@ const char *format_id(const char *id, char ret_text[FORMAT_MAX]);
 const char *format_time(int64_t ns, char ret_text[FORMAT_MAX]);
 
 /* Reads "2026-11-21T10:00:00Z", "2026-11-21", or "42m", "1h30m": so long before @now. Returns 0 or -EINVAL. */
-int parse_since(const char *text, int64_t now, int64_t *ret_ns);
+int format_parse_since(const char *text, int64_t now, int64_t *ret_ns);
 
 /* Now, in ns since 1970. */
-int64_t now_ns(void);
+int64_t format_now_ns(void);

@@ -120,8 +120,8 @@ static void narrow_containers(ProtobufCMessage *message, const struct names *nam
         for (size_t i = 0; i < answer->n_containers && n < limit(); i++) {
                 Cri__Container *c = answer->containers[i];
 
-                if (names_match(names, c->metadata ? c->metadata->name : "",
-                                LABEL_GET(c, "io.kubernetes.pod.namespace", "")) &&
+                if (filter_names_match(names, c->metadata ? c->metadata->name : "",
+                                       LABEL_GET(c, "io.kubernetes.pod.namespace", "")) &&
                     image_matches(c))
                         answer->containers[n++] = c;
         }
@@ -139,7 +139,7 @@ static const char *image_text(const Cri__Container *c, char buffer[FORMAT_MAX]) 
 static void print_containers(const ProtobufCMessage *message) {
         const Cri__ListContainersResponse *answer = (const Cri__ListContainersResponse *)message;
         struct columns columns;
-        int64_t now = now_ns();
+        int64_t now = format_now_ns();
 
         for (size_t i = 0; options.quiet && i < answer->n_containers; i++)
                 printf("%s\n", answer->containers[i]->id);
@@ -170,8 +170,8 @@ static int ask_containers(struct cli *cli, struct grpc_unpacked *ret_answer, str
         const char *wanted_id, *wanted_pod;
         int r;
 
-        r = labels_read(&options.labels, &cri__container_filter__label_selector_entry__descriptor, &labels, &entries,
-                        err);
+        r = filter_labels_read(&options.labels, &cri__container_filter__label_selector_entry__descriptor, &labels,
+                               &entries, err);
         if (r == 0 && options.state)
                 r = read_container_state(options.state, &state, err);
         if (r == 0)
@@ -193,13 +193,13 @@ static int ask_containers(struct cli *cli, struct grpc_unpacked *ret_answer, str
 
 int cli_ps(struct cli *cli, char **arguments, int n, struct err **err) {
         _cleanup_unpacked_ struct grpc_unpacked unpacked = {};
-        _cleanup_(names_done) struct names names = {};
+        _cleanup_(filter_names_done) struct names names = {};
         enum output output;
         int r;
 
         r = output_parse(options.output, OUTPUT_TABLE, &output, err);
         if (r == 0)
-                r = names_init(&names, options.name, options.namespace, err);
+                r = filter_names_init(&names, options.name, options.namespace, err);
         if (r == 0)
                 r = ask_containers(cli, &unpacked, err);
         if (r < 0)

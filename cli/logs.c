@@ -73,10 +73,10 @@ static int previous_path(const char *path, char ret_path[4096], struct err **err
         return 0;
 }
 
-static int fill_options(struct log_options *ret_options, struct err **err) {
+static int fill_options(struct logs_options *ret_options, struct err **err) {
         int r;
 
-        *ret_options = LOG_OPTIONS_ALL;
+        *ret_options = LOGS_OPTIONS_ALL;
         ret_options->tail_lines = options.tail;
         ret_options->limit_bytes = options.limit_bytes;
         ret_options->follow = options.follow;
@@ -86,7 +86,7 @@ static int fill_options(struct log_options *ret_options, struct err **err) {
         ret_options->no_stderr = options.stream && strcmp(options.stream, "stdout") == 0;
         ret_options->no_stdout = options.stream && strcmp(options.stream, "stderr") == 0;
         if (options.since) {
-                r = parse_since(options.since, now_ns(), &ret_options->since_ns);
+                r = format_parse_since(options.since, format_now_ns(), &ret_options->since_ns);
                 if (r < 0)
                         return err_set(err, EINVAL, "--since: \"%s\" is neither a time nor a duration", options.since);
         }
@@ -104,18 +104,18 @@ static bool wait_for_more(struct cli *cli, const char *id, int fd, bool *last_lo
         return true;
 }
 
-static int print_log(struct cli *cli, const char *id, struct log_reader *reader, struct err **err) {
-        struct log_entry entry;
+static int print_log(struct cli *cli, const char *id, struct logs_reader *reader, struct err **err) {
+        struct logs_entry entry;
         bool last_look = false;
         int r;
 
         for (;;) {
-                r = log_reader_next(reader, &entry, err);
+                r = logs_reader_next(reader, &entry, err);
                 if (r == -ENODATA) /* --limit-bytes is used up */
                         return 0;
                 if (r < 0)
                         return r;
-                if (log_reader_missed(reader))
+                if (logs_reader_missed(reader))
                         fprintf(stderr, "nacelle: lines may be missing here: the log's files were removed sooner than "
                                         "they could be read\n");
                 if (r > 0) {
@@ -124,7 +124,7 @@ static int print_log(struct cli *cli, const char *id, struct log_reader *reader,
                         continue;
                 }
                 fflush(stdout);
-                if (!options.follow || !wait_for_more(cli, id, log_reader_fd(reader), &last_look))
+                if (!options.follow || !wait_for_more(cli, id, logs_reader_fd(reader), &last_look))
                         return 0;
         }
 }
@@ -140,13 +140,13 @@ static int reopen(struct cli *cli, const char *id, struct err **err) {
 
 int cli_logs(struct cli *cli, char **arguments, int n, struct err **err) {
         _cleanup_unpacked_ struct grpc_unpacked answer = {};
-        _cleanup_log_reader_ struct log_reader *reader = NULL;
-        struct log_options log_options;
+        _cleanup_log_reader_ struct logs_reader *reader = NULL;
+        struct logs_options logs_options;
         char previous[4096], id[RESOLVE_ID_MAX + 1];
         const char *path;
         int r;
 
-        r = fill_options(&log_options, err);
+        r = fill_options(&logs_options, err);
         if (r == 0)
                 r = resolve_container(cli, arguments[0], id, err);
         if (r < 0)
@@ -165,7 +165,7 @@ int cli_logs(struct cli *cli, char **arguments, int n, struct err **err) {
                         return r;
                 path = previous;
         }
-        r = log_reader_open_path(path, &log_options, &reader, err);
+        r = logs_reader_open_path(path, &logs_options, &reader, err);
         if (r < 0)
                 return r;
         return print_log(cli, status_of(&answer)->id, reader, err);

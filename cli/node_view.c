@@ -80,13 +80,13 @@ void node_view_done(struct node_view *view) {
 
 const struct value *node_view_pod(const struct node_view *view, const char *uid) {
         for (size_t i = 0; i < view->n_pods; i++)
-                if (strcmp(view_text(view->pods[i], "metadata.uid"), uid) == 0)
+                if (strcmp(node_view_text(view->pods[i], "metadata.uid"), uid) == 0)
                         return view->pods[i];
         return NULL;
 }
 
 bool node_view_names(const struct node_view *view, const char *text, size_t n_text, const char *name) {
-        const char *node = view->known ? view_text(view->files, "nodeName") : "";
+        const char *node = view->known ? node_view_text(view->files, "nodeName") : "";
 
         if (strncmp(name, text, n_text) != 0)
                 return false;
@@ -104,12 +104,12 @@ bool node_view_is_pod(const struct node_view *view, const char *text, const char
 }
 
 bool node_view_is_file(const struct value *file, const char *text) {
-        const char *name = view_text(file, "file");
+        const char *name = node_view_text(file, "file");
         size_t n = strlen(text);
 
         return n > 0 && strncmp(name, text, n) == 0 && (name[n] == '\0' || name[n] == '.');
 }
 
-const char *view_text(const struct value *value, const char *path) {
+const char *node_view_text(const struct value *value, const char *path) {
         return value_string_or(value_find(value, path), "");
 }

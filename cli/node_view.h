@@ -36,4 +36,4 @@ bool node_view_is_pod(const struct node_view *view, const char *text, const char
 bool node_view_is_file(const struct value *file, const char *text);
 
 /* "metadata.name" and the like; "" where it is not there. */
-const char *view_text(const struct value *value, const char *path);
+const char *node_view_text(const struct value *value, const char *path);

@@ -29,13 +29,13 @@ static void set(struct pod_state *state, const char *prefix, const char *reason,
 
 static void add_last_exit(struct pod_state *state, const struct value *status) {
         const struct value *last = value_find(status, "lastState.terminated");
-        const char *message = view_text(last, "message");
+        const char *message = node_view_text(last, "message");
         size_t used = strlen(state->message);
 
         if (last)
                 snprintf(state->message + used, sizeof(state->message) - used,
                          "%slast time it ended with exit code %" PRId64 " (%s)%s%s", used ? "; " : "",
-                         exit_code_of(last), view_text(last, "reason"), *message ? ": " : "", message);
+                         exit_code_of(last), node_view_text(last, "reason"), *message ? ": " : "", message);
 }
 
 /* Whether the container keeps the pod from where it should be; then that is the reason. */
@@ -44,16 +44,16 @@ static bool is_in_the_way(struct pod_state *state, const struct value *status, c
         const struct value *terminated = value_find(status, "state.terminated");
         char message[256];
 
-        if (waiting && !is_beginning(view_text(waiting, "reason"))) {
-                set(state, prefix, view_text(waiting, "reason"), view_text(waiting, "message"));
+        if (waiting && !is_beginning(node_view_text(waiting, "reason"))) {
+                set(state, prefix, node_view_text(waiting, "reason"), node_view_text(waiting, "message"));
                 add_last_exit(state, status);
                 return true;
         }
         if (terminated && exit_code_of(terminated) != 0) {
                 snprintf(message, sizeof(message), "container %s ended with exit code %" PRId64,
-                         view_text(status, "name"), exit_code_of(terminated));
-                set(state, prefix, view_text(terminated, "reason"),
-                    *view_text(terminated, "message") ? view_text(terminated, "message") : message);
+                         node_view_text(status, "name"), exit_code_of(terminated));
+                set(state, prefix, node_view_text(terminated, "reason"),
+                    *node_view_text(terminated, "message") ? node_view_text(terminated, "message") : message);
                 return true;
         }
         return false;
@@ -70,7 +70,7 @@ static const struct value *condition(const struct value *pod, const char *type) 
         const struct value *conditions = value_find(pod, "status.conditions");
 
         for (uint32_t i = 0; i < value_count(conditions); i++)
-                if (text_is(view_text(value_at(conditions, i), "type"), type))
+                if (text_is(node_view_text(value_at(conditions, i), "type"), type))
                         return value_at(conditions, i);
         return NULL;
 }
@@ -82,10 +82,11 @@ static const struct value *last_warning(const struct node_view *view, const char
         for (uint32_t i = 0; i < value_count(items); i++) {
                 const struct value *event = value_at(items, i);
 
-                if (!text_is(view_text(event, "type"), "Warning") ||
-                    !text_is(view_text(event, "involvedObject.uid"), uid))
+                if (!text_is(node_view_text(event, "type"), "Warning") ||
+                    !text_is(node_view_text(event, "involvedObject.uid"), uid))
                         continue;
-                if (!found || strcmp(view_text(event, "lastTimestamp"), view_text(found, "lastTimestamp")) >= 0)
+                if (!found ||
+                    strcmp(node_view_text(event, "lastTimestamp"), node_view_text(found, "lastTimestamp")) >= 0)
                         found = event;
         }
         return found;
@@ -93,15 +94,15 @@ static const struct value *last_warning(const struct node_view *view, const char
 
 /* Nothing is in the way by its status: the beginning takes long, or a probe fails. */
 static void explain_unready(const struct node_view *view, const struct value *pod, struct pod_state *state) {
-        const struct value *warning = last_warning(view, view_text(pod, "metadata.uid")), *ready;
+        const struct value *warning = last_warning(view, node_view_text(pod, "metadata.uid")), *ready;
         const struct value *statuses = value_find(pod, "status.containerStatuses");
 
         if (warning) {
-                set(state, "", view_text(warning, "reason"), view_text(warning, "message"));
+                set(state, "", node_view_text(warning, "reason"), node_view_text(warning, "message"));
                 return;
         }
         for (uint32_t i = 0; i < value_count(statuses); i++) {
-                const char *reason = view_text(value_at(statuses, i), "state.waiting.reason");
+                const char *reason = node_view_text(value_at(statuses, i), "state.waiting.reason");
 
                 if (*reason) {
                         set(state, "", reason, "");
@@ -109,7 +110,7 @@ static void explain_unready(const struct node_view *view, const struct value *po
                 }
         }
         ready = condition(pod, "Ready");
-        set(state, "", view_text(ready, "reason"), view_text(ready, "message"));
+        set(state, "", node_view_text(ready, "reason"), node_view_text(ready, "message"));
 }
 
 static void count(const struct value *pod, struct pod_state *state) {
@@ -122,13 +123,13 @@ static void count(const struct value *pod, struct pod_state *state) {
 
 static void explain(const struct node_view *view, const struct value *pod, struct pod_state *ret_state) {
         const struct value *status = value_get(pod, "status");
-        bool ready = text_is(view_text(condition(pod, "Ready"), "status"), "True");
+        bool ready = text_is(node_view_text(condition(pod, "Ready"), "status"), "True");
 
         *ret_state = (struct pod_state){ .phase = value_string_or(value_get(status, "phase"), "Pending") };
         count(pod, ret_state);
         ret_state->well = text_is(ret_state->phase, "Succeeded") || (text_is(ret_state->phase, "Running") && ready);
-        if (*view_text(status, "reason"))
-                set(ret_state, "", view_text(status, "reason"), view_text(status, "message"));
+        if (*node_view_text(status, "reason"))
+                set(ret_state, "", node_view_text(status, "reason"), node_view_text(status, "message"));
         else if (ret_state->well)
                 return;
         else if (!any_in_the_way(ret_state, value_get(status, "initContainerStatuses"), "Init:") &&

@@ -54,8 +54,8 @@ static int ask(struct cli *cli, struct grpc_unpacked *ret_answer, struct err **e
         const char *wanted;
         int r;
 
-        r = labels_read(&options.labels, &cri__pod_sandbox_filter__label_selector_entry__descriptor, &labels, &entries,
-                        err);
+        r = filter_labels_read(&options.labels, &cri__pod_sandbox_filter__label_selector_entry__descriptor, &labels,
+                               &entries, err);
         if (r == 0)
                 r = resolve_filter(cli, options.id, resolve_pod, id, &wanted, err);
         if (r < 0)
@@ -104,7 +104,7 @@ static void narrow(ProtobufCMessage *message, const struct node_view *view, cons
                                          .name = pod->metadata ? pod->metadata->name : "",
                                          .namespace = pod->metadata ? pod->metadata->namespace_ : "" };
 
-                if (names_match(names, row.name, row.namespace) && is_wanted(view, &row, arguments, n_arguments))
+                if (filter_names_match(names, row.name, row.namespace) && is_wanted(view, &row, arguments, n_arguments))
                         answer->items[n++] = pod;
         }
         answer->n_items = n;
@@ -142,21 +142,21 @@ static void add_others(struct table *table, const struct node_view *view, const 
                 return;
         for (size_t i = 0; i < view->n_pods; i++) {
                 struct row row = { .pod = view->pods[i],
-                                   .name = view_text(view->pods[i], "metadata.name"),
-                                   .namespace = view_text(view->pods[i], "metadata.namespace") };
+                                   .name = node_view_text(view->pods[i], "metadata.name"),
+                                   .namespace = node_view_text(view->pods[i], "metadata.namespace") };
 
-                if (!has_pod(table, row.pod) && names_match(names, row.name, row.namespace) &&
+                if (!has_pod(table, row.pod) && filter_names_match(names, row.name, row.namespace) &&
                     is_wanted(view, &row, arguments, n_arguments))
                         table->rows[table->n++] = row;
         }
         for (uint32_t i = 0; i < value_count(files); i++) {
                 const struct value *file = value_at(files, i);
-                const char *name = view_text(file, "name");
+                const char *name = node_view_text(file, "name");
                 struct row row = { .file = file,
-                                   .name = *name ? name : view_text(file, "file"),
-                                   .namespace = view_text(file, "namespace") };
+                                   .name = *name ? name : node_view_text(file, "file"),
+                                   .namespace = node_view_text(file, "namespace") };
 
-                if (*view_text(file, "reason") && names_match(names, row.name, row.namespace) &&
+                if (*node_view_text(file, "reason") && filter_names_match(names, row.name, row.namespace) &&
                     is_wanted(view, &row, arguments, n_arguments))
                         table->rows[table->n++] = row;
         }
@@ -192,7 +192,7 @@ static bool print_row(struct columns *columns, const struct node_view *view, con
         const char *phase = "Refused";
 
         if (sandbox) {
-                format_age(sandbox->created_at, now_ns(), age);
+                format_age(sandbox->created_at, format_now_ns(), age);
                 phase = sandbox->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY ? "Ready" : "NotReady";
         }
         if (row->pod) {
@@ -201,8 +201,8 @@ static bool print_row(struct columns *columns, const struct node_view *view, con
                 snprintf(ready, sizeof(ready), "%u/%u", state.ready, state.containers);
         } else if (row->file) {
                 state.well = false;
-                snprintf(state.reason, sizeof(state.reason), "%s", view_text(row->file, "reason"));
-                snprintf(state.message, sizeof(state.message), "%s", view_text(row->file, "message"));
+                snprintf(state.reason, sizeof(state.reason), "%s", node_view_text(row->file, "reason"));
+                snprintf(state.message, sizeof(state.message), "%s", node_view_text(row->file, "message"));
         }
         columns_row(columns, "%s\t%s\t%s\t%s\t%s\t%u\t%s\t%s\t%s\t%s", id_text(row, id), age, phase, row->name,
                     *row->namespace ? row->namespace : "-",
@@ -222,7 +222,7 @@ static int print_table(const struct node_view *view, const struct table *table) 
         columns_end(&columns, stdout);
         if (table->n == 0 && view->known)
                 fprintf(stderr, "nacelle: no pods; they come from manifests in %s\n",
-                        view_text(view->files, "directory"));
+                        node_view_text(view->files, "directory"));
         return well ? 0 : CLI_UNWELL_EXIT;
 }
 
@@ -248,14 +248,14 @@ static int show(const struct node_view *view, const Cri__ListPodSandboxResponse 
 
 int cli_pods(struct cli *cli, char **arguments, int n, struct err **err) {
         _cleanup_unpacked_ struct grpc_unpacked unpacked = {};
-        _cleanup_(names_done) struct names names = {};
+        _cleanup_(filter_names_done) struct names names = {};
         _cleanup_node_view_ struct node_view view = {};
         enum output output;
         int r;
 
         r = output_parse(options.output, OUTPUT_TABLE, &output, err);
         if (r == 0)
-                r = names_init(&names, options.name, options.namespace, err);
+                r = filter_names_init(&names, options.name, options.namespace, err);
         if (r == 0)
                 r = ask(cli, &unpacked, err);
         if (r == 0 && (n > 0 || (output == OUTPUT_TABLE && !options.quiet)))

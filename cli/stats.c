@@ -38,8 +38,8 @@ static int ask_containers(struct cli *cli, const char *id, struct grpc_unpacked 
         _cleanup_free_ void *entries = NULL;
         int r;
 
-        r = labels_read(&options.labels, &cri__container_stats_filter__label_selector_entry__descriptor, &labels,
-                        &entries, err);
+        r = filter_labels_read(&options.labels, &cri__container_stats_filter__label_selector_entry__descriptor, &labels,
+                               &entries, err);
         if (r < 0)
                 return r;
         filter.n_label_selector = options.labels.n;
@@ -58,8 +58,8 @@ static int ask_pods(struct cli *cli, const char *id, struct grpc_unpacked *ret_a
         _cleanup_free_ void *entries = NULL;
         int r;
 
-        r = labels_read(&options.labels, &cri__pod_sandbox_stats_filter__label_selector_entry__descriptor, &labels,
-                        &entries, err);
+        r = filter_labels_read(&options.labels, &cri__pod_sandbox_stats_filter__label_selector_entry__descriptor,
+                               &labels, &entries, err);
         if (r < 0)
                 return r;
         filter.n_label_selector = options.labels.n;

@@ -294,7 +294,7 @@ int cli_tag(struct cli *cli, char **arguments, int n, struct err **err) {
 
 static void print_history(const struct value *config) {
         const struct value *history = value_get(config, "history");
-        int64_t now = now_ns(), created;
+        int64_t now = format_now_ns(), created;
         struct columns columns;
 
         columns_begin(&columns, "CREATED\tCREATED BY\tCOMMENT");
@@ -304,7 +304,7 @@ static void print_history(const struct value *config) {
                 char age[FORMAT_MAX];
 
                 columns_row(&columns, "%s\t%.80s%s\t%s",
-                            parse_since(time, now, &created) == 0 ? format_age(created, now, age) : "unknown",
+                            format_parse_since(time, now, &created) == 0 ? format_age(created, now, age) : "unknown",
                             value_string_or(value_get(step, "created_by"), ""),
                             value_bool_or(value_get(step, "empty_layer"), false) ? " (no layer)" : "",
                             value_string_or(value_get(step, "comment"), ""));

@@ -16,7 +16,7 @@ struct addresses {
         uint64_t taken[]; /* a bit for each offset below end */
 };
 
-int addresses_new(const struct ip_cidr *cidr, uint32_t limit, struct addresses **ret_addresses, struct err **err) {
+int cni_addresses_new(const struct ip_cidr *cidr, uint32_t limit, struct addresses **ret_addresses, struct err **err) {
         unsigned bits = (unsigned)ip_size(cidr->ip.family) * 8 - cidr->prefix;
         uint64_t size = bits > 31 ? (uint64_t)1 << 32 : (uint64_t)1 << bits;
         uint64_t end = size - (cidr->ip.family == AF_INET && size > 0);
@@ -37,15 +37,15 @@ int addresses_new(const struct ip_cidr *cidr, uint32_t limit, struct addresses *
         return 0;
 }
 
-void addresses_free(struct addresses *addresses) {
+void cni_addresses_free(struct addresses *addresses) {
         free(addresses);
 }
 
-struct ip_cidr addresses_cidr(const struct addresses *addresses) {
+struct ip_cidr cni_addresses_cidr(const struct addresses *addresses) {
         return addresses->cidr;
 }
 
-struct ip_cidr addresses_gateway(const struct addresses *addresses) {
+struct ip_cidr cni_addresses_gateway(const struct addresses *addresses) {
         return (struct ip_cidr){ .ip = ip_add(&addresses->cidr.ip, 1), .prefix = addresses->cidr.prefix };
 }
 
@@ -59,7 +59,7 @@ static void take(struct addresses *pool, uint32_t offset) {
         pool->next = offset + 1 < pool->end ? offset + 1 : FIRST_POD;
 }
 
-int addresses_take(struct addresses *addresses, struct ip *ret_ip, struct err **err) {
+int cni_addresses_take(struct addresses *addresses, struct ip *ret_ip, struct err **err) {
         uint32_t room = addresses->end - FIRST_POD, offset = addresses->next;
         char text[IP_CIDR_TEXT_MAX];
 
@@ -73,7 +73,7 @@ int addresses_take(struct addresses *addresses, struct ip *ret_ip, struct err **
         return 0;
 }
 
-int addresses_mark(struct addresses *addresses, const struct ip *ip, struct err **err) {
+int cni_addresses_mark(struct addresses *addresses, const struct ip *ip, struct err **err) {
         char text[IP_TEXT_MAX], cidr[IP_CIDR_TEXT_MAX];
         uint32_t offset;
 
@@ -87,7 +87,7 @@ int addresses_mark(struct addresses *addresses, const struct ip *ip, struct err 
         return 0;
 }
 
-void addresses_give(struct addresses *addresses, const struct ip *ip) {
+void cni_addresses_give(struct addresses *addresses, const struct ip *ip) {
         uint32_t offset = ip_cidr_contains(&addresses->cidr, ip) ? ip_distance(&addresses->cidr.ip, ip) : 0;
 
         if (offset < FIRST_POD || offset >= addresses->end || !is_taken(addresses, offset))
@@ -96,6 +96,6 @@ void addresses_give(struct addresses *addresses, const struct ip *ip) {
         addresses->used--;
 }
 
-uint32_t addresses_used(const struct addresses *addresses) {
+uint32_t cni_addresses_used(const struct addresses *addresses) {
         return addresses->used;
 }

@@ -15,23 +15,23 @@ struct addresses;
 
 /* A pool over @cidr. Its first address (network, subnet-router anycast), the second (the bridge's own, a pod's
  * gateway), IPv4's last (broadcast) and those past @limit are never given out. -EINVAL: fewer than one is left. */
-int addresses_new(const struct ip_cidr *cidr, uint32_t limit, struct addresses **ret_addresses, struct err **err);
+int cni_addresses_new(const struct ip_cidr *cidr, uint32_t limit, struct addresses **ret_addresses, struct err **err);
 
-void addresses_free(struct addresses *addresses);
+void cni_addresses_free(struct addresses *addresses);
 
 /* The CIDR, its host bits cleared. */
-struct ip_cidr addresses_cidr(const struct addresses *addresses);
+struct ip_cidr cni_addresses_cidr(const struct addresses *addresses);
 
 /* The bridge's own address with the CIDR's prefix. */
-struct ip_cidr addresses_gateway(const struct addresses *addresses);
+struct ip_cidr cni_addresses_gateway(const struct addresses *addresses);
 
 /* Takes the next free address. -ENOSPC with CIDR and count. */
-int addresses_take(struct addresses *addresses, struct ip *ret_ip, struct err **err);
+int cni_addresses_take(struct addresses *addresses, struct ip *ret_ip, struct err **err);
 
 /* Takes exactly @ip. -EADDRINUSE: taken already; -ERANGE: not one that is given out. */
-int addresses_mark(struct addresses *addresses, const struct ip *ip, struct err **err);
+int cni_addresses_mark(struct addresses *addresses, const struct ip *ip, struct err **err);
 
 /* Gives @ip back; one that is not taken is left alone. */
-void addresses_give(struct addresses *addresses, const struct ip *ip);
+void cni_addresses_give(struct addresses *addresses, const struct ip *ip);
 
-uint32_t addresses_used(const struct addresses *addresses);
+uint32_t cni_addresses_used(const struct addresses *addresses);

@@ -37,7 +37,7 @@ struct bridge {
         struct reaper *reaper;
 };
 
-int bridge_new(const struct network_options *options, struct bridge **ret_bridge, struct err **err) {
+int cni_bridge_new(const struct network_options *options, struct bridge **ret_bridge, struct err **err) {
         const char *name = options->bridge ? options->bridge : NETWORK_BRIDGE_DEFAULT;
         struct firewall_options firewall = { .bridge = name,
                                              .pod_cidrs = options->pod_cidrs,
@@ -57,35 +57,35 @@ int bridge_new(const struct network_options *options, struct bridge **ret_bridge
                 return err_errno(err, ENOMEM, "bridge %s", name);
         pthread_mutex_init(&bridge->lock, NULL);
         snprintf(bridge->name, sizeof(bridge->name), "%s", name);
-        bridge->mtu = options->mtu ? options->mtu : bridge_uplink_mtu();
-        r = leases_new(options->pod_cidrs, options->n_pod_cidrs, NETWORK_POOL_MAX, &bridge->leases, err);
+        bridge->mtu = options->mtu ? options->mtu : cni_bridge_uplink_mtu();
+        r = cni_leases_new(options->pod_cidrs, options->n_pod_cidrs, NETWORK_POOL_MAX, &bridge->leases, err);
         if (r == 0)
-                r = firewall_new(&firewall, &bridge->firewall, err);
+                r = cni_firewall_new(&firewall, &bridge->firewall, err);
         if (r == 0)
-                r = reaper_new(bridge_group(name), &bridge->reaper, err);
+                r = cni_reaper_new(cni_bridge_group(name), &bridge->reaper, err);
         if (r < 0) {
-                bridge_free(bridge);
+                cni_bridge_free(bridge);
                 return r;
         }
         *ret_bridge = bridge;
         return 0;
 }
 
-void bridge_free(struct bridge *bridge) {
+void cni_bridge_free(struct bridge *bridge) {
         if (!bridge)
                 return;
-        reaper_free(bridge->reaper);
-        firewall_free(bridge->firewall);
-        leases_free(bridge->leases);
+        cni_reaper_free(bridge->reaper);
+        cni_firewall_free(bridge->firewall);
+        cni_leases_free(bridge->leases);
         pthread_mutex_destroy(&bridge->lock);
         free(bridge);
 }
 
-const char *bridge_name(const struct bridge *bridge) {
+const char *cni_bridge_name(const struct bridge *bridge) {
         return bridge->name;
 }
 
-bool bridge_present(const struct bridge *bridge) {
+bool cni_bridge_present(const struct bridge *bridge) {
         return if_nametoindex(bridge->name) > 0;
 }
 
@@ -98,19 +98,19 @@ struct search {
 static int find_port(const struct link *link, void *data) {
         struct search *search = data;
 
-        search->found |= link->master == search->master && bridge_owns_device(search->bridge, link->name);
+        search->found |= link->master == search->master && cni_bridge_owns_device(search->bridge, link->name);
         return 0;
 }
 
-bool bridge_used(const char *name) {
+bool cni_bridge_used(const char *name) {
         _cleanup_netlink_ struct netlink host = NETLINK_NONE;
         struct search search = { .bridge = name };
 
-        if (netlink_open(NETLINK_ROUTE, &host, NULL) < 0)
+        if (cni_netlink_open(NETLINK_ROUTE, &host, NULL) < 0)
                 return false;
-        search.master = link_index(&host, name);
+        search.master = cni_link_index(&host, name);
         if (search.master > 0)
-                link_for_each(&host, find_port, &search, NULL);
+                cni_link_for_each(&host, find_port, &search, NULL);
         return search.found;
 }
 
@@ -118,7 +118,7 @@ bool bridge_used(const char *name) {
 static void warn_of_others(struct bridge *bridge) {
         char chain[256];
 
-        if (bridge->warned || !foreign_forward_drop(chain, sizeof(chain)))
+        if (bridge->warned || !cni_foreign_forward_drop(chain, sizeof(chain)))
                 return;
         bridge->warned = true;
         log_warning("network: another firewall drops forwarded packets (%s has policy drop): unless a rule there "
@@ -127,15 +127,15 @@ static void warn_of_others(struct bridge *bridge) {
                     chain, bridge->name);
 }
 
-int bridge_ensure(struct bridge *bridge, struct err **err) {
+int cni_bridge_ensure(struct bridge *bridge, struct err **err) {
         struct lease gateways;
         int r;
 
         pthread_mutex_lock(&bridge->lock);
-        leases_gateways(bridge->leases, &gateways);
-        r = bridge_setup(bridge->name, bridge->mtu, &gateways, err);
+        cni_leases_gateways(bridge->leases, &gateways);
+        r = cni_bridge_setup(bridge->name, bridge->mtu, &gateways, err);
         if (r == 0)
-                r = firewall_install(bridge->firewall, err);
+                r = cni_firewall_install(bridge->firewall, err);
         bridge->ready = r == 0;
         if (r == 0)
                 warn_of_others(bridge);
@@ -143,22 +143,23 @@ int bridge_ensure(struct bridge *bridge, struct err **err) {
         return r < 0 ? err_wrap(err, r, "bridge %s", bridge->name) : r;
 }
 
-int bridge_status(struct bridge *bridge, struct err **err) {
+int cni_bridge_status(struct bridge *bridge, struct err **err) {
         _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
-        int r = netlink_open(NETLINK_ROUTE, &netlink, err);
+        int r = cni_netlink_open(NETLINK_ROUTE, &netlink, err);
 
         if (r < 0)
                 return r;
-        if (bridge->ready && link_index(&netlink, bridge->name) >= 0 && firewall_check(bridge->firewall, NULL) == 0)
+        if (bridge->ready && cni_link_index(&netlink, bridge->name) >= 0 &&
+            cni_firewall_check(bridge->firewall, NULL) == 0)
                 return 0;
         if (bridge->ready)
                 log_warning("network: bridge %s or its rules are missing; set up again", bridge->name);
-        return bridge_ensure(bridge, err);
+        return cni_bridge_ensure(bridge, err);
 }
 
-int bridge_adopt(struct bridge *bridge, const char *id, const struct ip *addresses, size_t n_addresses,
-                 struct err **err) {
-        return leases_mark(bridge->leases, id, addresses, n_addresses, err);
+int cni_bridge_adopt(struct bridge *bridge, const char *id, const struct ip *addresses, size_t n_addresses,
+                     struct err **err) {
+        return cni_leases_mark(bridge->leases, id, addresses, n_addresses, err);
 }
 
 /* The pod's namespace, seen from outside. */
@@ -169,8 +170,8 @@ struct pod {
 };
 
 static void pod_done(struct pod *pod) {
-        netlink_close(&pod->netlink);
-        netlink_close(&pod->watch);
+        cni_netlink_close(&pod->netlink);
+        cni_netlink_close(&pod->watch);
 }
 
 /* Runs inside the pod's namespace, before it has an interface. Router advertisements would let one pod become the
@@ -179,45 +180,45 @@ static int enter(void *data, struct err **err) {
         struct pod *pod = data;
         int r;
 
-        sysctl_set("net/ipv6/conf/default/accept_ra", "0", NULL);
-        sysctl_set("net/ipv6/conf/default/accept_dad", "0", NULL);
-        r = netlink_open(NETLINK_ROUTE, &pod->netlink, err);
+        cni_sysctl_set("net/ipv6/conf/default/accept_ra", "0", NULL);
+        cni_sysctl_set("net/ipv6/conf/default/accept_dad", "0", NULL);
+        r = cni_netlink_open(NETLINK_ROUTE, &pod->netlink, err);
         if (r == 0 && pod->ipv6)
-                r = link_watch_addresses(&pod->watch, err);
+                r = cni_link_watch_addresses(&pod->watch, err);
         return r;
 }
 
 /* lo and eth0 up, addresses, default routes: one batch inside the pod. */
 static int configure(struct pod *pod, const struct lease *lease, struct err **err) {
-        int index = link_index(&pod->netlink, POD_INTERFACE), r;
+        int index = cni_link_index(&pod->netlink, POD_INTERFACE), r;
 
         if (index < 0)
                 return err_errno(err, -index, "%s in the pod", POD_INTERFACE);
-        link_put_up(&pod->netlink, LOOPBACK_INDEX);
-        link_put_up(&pod->netlink, index);
+        cni_link_put_up(&pod->netlink, LOOPBACK_INDEX);
+        cni_link_put_up(&pod->netlink, index);
         for (size_t i = 0; i < lease->n; i++) {
-                link_put_address(&pod->netlink, index, &lease->addresses[i]);
-                link_put_default_route(&pod->netlink, index, &lease->gateways[i]);
+                cni_link_put_address(&pod->netlink, index, &lease->addresses[i]);
+                cni_link_put_default_route(&pod->netlink, index, &lease->gateways[i]);
         }
-        r = netlink_run(&pod->netlink, err);
+        r = cni_netlink_run(&pod->netlink, err);
         if (r == 0)
-                r = link_wait_up(&pod->netlink, POD_INTERFACE, UP_TIMEOUT_MS, err);
+                r = cni_link_wait_up(&pod->netlink, POD_INTERFACE, UP_TIMEOUT_MS, err);
         /* Late is no failure: it only costs a neighbour its first try. */
-        if (r == 0 && pod->ipv6 && link_wait_addresses(&pod->watch, index, 1, UP_TIMEOUT_MS, NULL) < 0)
+        if (r == 0 && pod->ipv6 && cni_link_wait_addresses(&pod->watch, index, 1, UP_TIMEOUT_MS, NULL) < 0)
                 log_warning("network: an IPv6 address is not up after %d ms", UP_TIMEOUT_MS);
         return r;
 }
 
 static int create_pair(struct bridge *bridge, struct netlink *host, struct veth *veth, struct err **err) {
-        veth->bridge_index = link_index(host, bridge->name);
+        veth->bridge_index = cni_link_index(host, bridge->name);
         if (veth->bridge_index < 0)
                 return err_errno(err, -veth->bridge_index, "bridge %s", bridge->name);
         /* The pair of the same sandbox's earlier attachment may still be on its way out. */
-        if (link_index(host, veth->name) >= 0)
-                reaper_wait(bridge->reaper);
-        link_put_veth(host, veth);
-        link_put_port(host, veth->name);
-        return netlink_run(host, err);
+        if (cni_link_index(host, veth->name) >= 0)
+                cni_reaper_wait(bridge->reaper);
+        cni_link_put_veth(host, veth);
+        cni_link_put_port(host, veth->name);
+        return cni_netlink_run(host, err);
 }
 
 /* What an attach holds until it is complete. */
@@ -236,11 +237,11 @@ static int connect_pod(struct attachment *attachment, int netns_fd, struct err *
                              .peer_name = POD_INTERFACE,
                              .netns_fd = netns_fd,
                              .mtu = attachment->bridge->mtu };
-        struct shape shape = { .veth = attachment->veth,
-                               .ifb = attachment->ifb,
-                               .mtu = attachment->bridge->mtu,
-                               .ingress_bits = request->ingress_bits,
-                               .egress_bits = request->egress_bits };
+        struct cni_shape shape = { .veth = attachment->veth,
+                                   .ifb = attachment->ifb,
+                                   .mtu = attachment->bridge->mtu,
+                                   .ingress_bits = request->ingress_bits,
+                                   .egress_bits = request->egress_bits };
         _cleanup_netlink_ struct netlink host = NETLINK_NONE;
         _cleanup_(pod_done) struct pod pod = { .netlink = NETLINK_NONE, .watch = NETLINK_NONE };
         int r;
@@ -248,25 +249,25 @@ static int connect_pod(struct attachment *attachment, int netns_fd, struct err *
         for (size_t i = 0; i < attachment->lease.n; i++)
                 pod.ipv6 |= attachment->lease.gateways[i].family == AF_INET6;
         memcpy(veth.mac, attachment->mac, sizeof(veth.mac));
-        r = netlink_open(NETLINK_ROUTE, &host, err);
+        r = cni_netlink_open(NETLINK_ROUTE, &host, err);
         if (r == 0)
-                r = netns_run(netns_fd, enter, &pod, err);
+                r = cni_netns_run(netns_fd, enter, &pod, err);
         if (r < 0)
                 return r;
         r = create_pair(attachment->bridge, &host, &veth, err);
         if (r == 0)
                 r = configure(&pod, &attachment->lease, err);
         if (r == 0)
-                r = link_wait_up(&host, attachment->veth, UP_TIMEOUT_MS, err);
+                r = cni_link_wait_up(&host, attachment->veth, UP_TIMEOUT_MS, err);
         /* The bridge's own carrier comes with its first port. */
         if (r == 0)
-                r = link_wait_up(&host, attachment->bridge->name, UP_TIMEOUT_MS, err);
+                r = cni_link_wait_up(&host, attachment->bridge->name, UP_TIMEOUT_MS, err);
         if (r == 0 && (request->ingress_bits || request->egress_bits))
-                r = shape_apply(&host, &shape, err);
+                r = cni_shape_apply(&host, &shape, err);
         if (r < 0) {
-                link_put_delete(&host, attachment->veth);
-                link_put_delete(&host, attachment->ifb);
-                netlink_run(&host, NULL);
+                cni_link_put_delete(&host, attachment->veth);
+                cni_link_put_delete(&host, attachment->ifb);
+                cni_netlink_run(&host, NULL);
         }
         return r;
 }
@@ -279,8 +280,8 @@ static int publish_ports(struct attachment *attachment, struct err **err) {
                 return err_set(err, E2BIG, "%zu host ports: at most %d", request->n_ports, NETWORK_PORTS_MAX);
         for (size_t i = 0; i < attachment->lease.n; i++)
                 ips[i] = attachment->lease.addresses[i].ip;
-        return firewall_add(attachment->bridge->firewall, request->id, ips, attachment->lease.n, request->ports,
-                            request->n_ports, err);
+        return cni_firewall_add(attachment->bridge->firewall, request->id, ips, attachment->lease.n, request->ports,
+                                request->n_ports, err);
 }
 
 static void describe(const struct attachment *attachment, struct network_result *ret_result) {
@@ -295,70 +296,70 @@ static void describe(const struct attachment *attachment, struct network_result 
         *ret_result = result;
 }
 
-int bridge_attach(struct bridge *bridge, const struct network_request *request, struct network_result *ret_result,
-                  struct err **err) {
+int cni_bridge_attach(struct bridge *bridge, const struct network_request *request, struct network_result *ret_result,
+                      struct err **err) {
         struct attachment attachment = { .bridge = bridge, .request = request };
         _cleanup_close_ int netns_fd = -EBADF;
         int r;
 
-        r = bridge_status(bridge, err);
+        r = cni_bridge_status(bridge, err);
         if (r == 0)
-                r = netns_open(request->netns, &netns_fd, err);
+                r = cni_netns_open(request->netns, &netns_fd, err);
         if (r == 0)
-                r = leases_take(bridge->leases, request->id, &attachment.lease, err);
+                r = cni_leases_take(bridge->leases, request->id, &attachment.lease, err);
         if (r < 0)
                 return r;
-        bridge_device_name(bridge->name, request->id, BRIDGE_VETH, attachment.veth);
-        bridge_device_name(bridge->name, request->id, BRIDGE_IFB, attachment.ifb);
-        bridge_mac(&attachment.lease.addresses[0].ip, attachment.mac);
+        cni_bridge_device_name(bridge->name, request->id, BRIDGE_VETH, attachment.veth);
+        cni_bridge_device_name(bridge->name, request->id, BRIDGE_IFB, attachment.ifb);
+        cni_bridge_mac(&attachment.lease.addresses[0].ip, attachment.mac);
 
         /* Ports first: a taken one is found before anything is made. */
         r = publish_ports(&attachment, err);
         if (r == 0) {
                 r = connect_pod(&attachment, netns_fd, err);
                 if (r < 0)
-                        firewall_remove(bridge->firewall, request->id, NULL);
+                        cni_firewall_remove(bridge->firewall, request->id, NULL);
         }
         if (r < 0) {
-                leases_give(bridge->leases, request->id);
+                cni_leases_give(bridge->leases, request->id);
                 return r;
         }
         describe(&attachment, ret_result);
         return 0;
 }
 
-int bridge_detach(struct bridge *bridge, const char *id, struct err **err) {
+int cni_bridge_detach(struct bridge *bridge, const char *id, struct err **err) {
         static const enum bridge_device devices[] = { BRIDGE_VETH, BRIDGE_IFB };
         _cleanup_netlink_ struct netlink host = NETLINK_NONE;
-        int r = firewall_remove(bridge->firewall, id, err);
+        int r = cni_firewall_remove(bridge->firewall, id, err);
         bool blind;
 
         if (r < 0)
                 return r;
         /* Without a descriptor to look with, they go to the reaper, which has its own, whether they are there or not.
          */
-        blind = netlink_open(NETLINK_ROUTE, &host, NULL) < 0;
+        blind = cni_netlink_open(NETLINK_ROUTE, &host, NULL) < 0;
         for (size_t i = 0; i < ELEMENTS(devices); i++) {
                 char name[IFNAMSIZ];
 
-                bridge_device_name(bridge->name, id, devices[i], name);
-                if (blind || link_index(&host, name) >= 0)
-                        reaper_remove(bridge->reaper, name);
+                cni_bridge_device_name(bridge->name, id, devices[i], name);
+                if (blind || cni_link_index(&host, name) >= 0)
+                        cni_reaper_remove(bridge->reaper, name);
         }
-        leases_give(bridge->leases, id);
+        cni_leases_give(bridge->leases, id);
         return 0;
 }
 
-int bridge_check(struct bridge *bridge, const char *id, struct err **err) {
+int cni_bridge_check(struct bridge *bridge, const char *id, struct err **err) {
         _cleanup_netlink_ struct netlink host = NETLINK_NONE;
         char name[IFNAMSIZ];
         struct link link;
-        int r = netlink_open(NETLINK_ROUTE, &host, err);
+        int r = cni_netlink_open(NETLINK_ROUTE, &host, err);
 
-        bridge_device_name(bridge->name, id, BRIDGE_VETH, name);
+        cni_bridge_device_name(bridge->name, id, BRIDGE_VETH, name);
         if (r == 0)
-                r = link_get(&host, name, &link, err);
-        if (r == 0 && link.master != link_index(&host, bridge->name))
+                r = cni_link_get(&host, name, &link, err);
+        if (r == 0 && link.master != cni_link_index(&host, bridge->name))
                 r = err_set(err, ENOTCONN, "interface %s is no port of bridge %s", name, bridge->name);
         return r;
 }
@@ -380,7 +381,7 @@ static int sweep_init(struct sweep *sweep, const char *const *ids, size_t n_ids,
         if (!sweep->names)
                 return err_errno(err, ENOMEM, "sweep of bridge %s", sweep->bridge->name);
         for (; sweep->n < n_ids; sweep->n++)
-                bridge_device_name(sweep->bridge->name, ids[sweep->n], BRIDGE_VETH, sweep->names[sweep->n]);
+                cni_bridge_device_name(sweep->bridge->name, ids[sweep->n], BRIDGE_VETH, sweep->names[sweep->n]);
         qsort(sweep->names, sweep->n, sizeof(*sweep->names), compare_names);
         return 0;
 }
@@ -389,35 +390,35 @@ static int sweep_link(const struct link *link, void *data) {
         struct sweep *sweep = data;
         char veth[IFNAMSIZ];
 
-        if (!bridge_owns_device(sweep->bridge->name, link->name) ||
+        if (!cni_bridge_owns_device(sweep->bridge->name, link->name) ||
             (strcmp(link->kind, "ifb") != 0 && link->master != sweep->master))
                 return 0;
-        bridge_veth_of(link->name, veth);
+        cni_bridge_veth_of(link->name, veth);
         if (bsearch(veth, sweep->names, sweep->n, sizeof(*sweep->names), compare_names))
                 return 0;
         log_info("network: interface %s belongs to no sandbox; removed", link->name);
-        reaper_remove(sweep->bridge->reaper, link->name);
+        cni_reaper_remove(sweep->bridge->reaper, link->name);
         return 0;
 }
 
-int bridge_retain(struct bridge *bridge, bool (*keep)(const char *id, const void *data), const void *data,
-                  const char *const *ids, size_t n_ids, struct err **err) {
+int cni_bridge_retain(struct bridge *bridge, bool (*keep)(const char *id, const void *data), const void *data,
+                      const char *const *ids, size_t n_ids, struct err **err) {
         _cleanup_netlink_ struct netlink host = NETLINK_NONE;
         struct sweep sweep = { .bridge = bridge };
         _cleanup_err_ struct err *error = NULL;
         int r, result;
 
-        result = firewall_retain(bridge->firewall, keep, data, &error);
-        leases_retain(bridge->leases, keep, data);
-        reaper_wait(bridge->reaper);
+        result = cni_firewall_retain(bridge->firewall, keep, data, &error);
+        cni_leases_retain(bridge->leases, keep, data);
+        cni_reaper_wait(bridge->reaper);
         r = sweep_init(&sweep, ids, n_ids, &error);
         if (r == 0)
-                r = netlink_open(NETLINK_ROUTE, &host, &error);
+                r = cni_netlink_open(NETLINK_ROUTE, &host, &error);
         if (r == 0) {
-                sweep.master = link_index(&host, bridge->name);
-                r = link_for_each(&host, sweep_link, &sweep, &error);
+                sweep.master = cni_link_index(&host, bridge->name);
+                r = cni_link_for_each(&host, sweep_link, &sweep, &error);
         }
-        reaper_wait(bridge->reaper);
+        cni_reaper_wait(bridge->reaper);
         free(sweep.names);
         if (result == 0)
                 result = r;

@@ -12,30 +12,30 @@
 
 struct bridge;
 
-int bridge_new(const struct network_options *options, struct bridge **ret_bridge, struct err **err);
+int cni_bridge_new(const struct network_options *options, struct bridge **ret_bridge, struct err **err);
 
 /* Waits for what is being removed. NULL is fine. */
-void bridge_free(struct bridge *bridge);
+void cni_bridge_free(struct bridge *bridge);
 
 /* Makes interface, sysctls and rules as they should be, where they are not. */
-int bridge_ensure(struct bridge *bridge, struct err **err);
+int cni_bridge_ensure(struct bridge *bridge, struct err **err);
 
-/* Whether the interface is there: left by an earlier run, or made by bridge_ensure(). */
-bool bridge_present(const struct bridge *bridge);
+/* Whether the interface is there: left by an earlier run, or made by cni_bridge_ensure(). */
+bool cni_bridge_present(const struct bridge *bridge);
 
 /* As network_bridge_used(). */
-bool bridge_used(const char *name);
+bool cni_bridge_used(const char *name);
 
-int bridge_adopt(struct bridge *bridge, const char *id, const struct ip *addresses, size_t n_addresses,
-                 struct err **err);
-int bridge_retain(struct bridge *bridge, bool (*keep)(const char *id, const void *data), const void *data,
-                  const char *const *ids, size_t n_ids, struct err **err);
-int bridge_attach(struct bridge *bridge, const struct network_request *request, struct network_result *ret_result,
-                  struct err **err);
-int bridge_detach(struct bridge *bridge, const char *id, struct err **err);
-int bridge_check(struct bridge *bridge, const char *id, struct err **err);
+int cni_bridge_adopt(struct bridge *bridge, const char *id, const struct ip *addresses, size_t n_addresses,
+                     struct err **err);
+int cni_bridge_retain(struct bridge *bridge, bool (*keep)(const char *id, const void *data), const void *data,
+                      const char *const *ids, size_t n_ids, struct err **err);
+int cni_bridge_attach(struct bridge *bridge, const struct network_request *request, struct network_result *ret_result,
+                      struct err **err);
+int cni_bridge_detach(struct bridge *bridge, const char *id, struct err **err);
+int cni_bridge_check(struct bridge *bridge, const char *id, struct err **err);
 
 /* 0 when interface and rules are there, else puts them back. */
-int bridge_status(struct bridge *bridge, struct err **err);
+int cni_bridge_status(struct bridge *bridge, struct err **err);
 
-const char *bridge_name(const struct bridge *bridge);
+const char *cni_bridge_name(const struct bridge *bridge);

@@ -27,19 +27,19 @@ static void write_hash(char *to, uint64_t h, int n) {
                 to[i] = "abcdefghijklmnopqrstuvwxyz234567"[h & 31];
 }
 
-void bridge_device_name(const char *bridge, const char *id, enum bridge_device device, char ret_name[IFNAMSIZ]) {
+void cni_bridge_device_name(const char *bridge, const char *id, enum bridge_device device, char ret_name[IFNAMSIZ]) {
         memcpy(ret_name, prefixes[device], 2);
         write_hash(ret_name + 2, hash(bridge), BRIDGE_CHARS);
         write_hash(ret_name + 2 + BRIDGE_CHARS, hash(id), SANDBOX_CHARS);
         ret_name[2 + BRIDGE_CHARS + SANDBOX_CHARS] = '\0';
 }
 
-void bridge_veth_of(const char *name, char ret_veth[IFNAMSIZ]) {
+void cni_bridge_veth_of(const char *name, char ret_veth[IFNAMSIZ]) {
         snprintf(ret_veth, IFNAMSIZ, "%s", name);
         memcpy(ret_veth, prefixes[BRIDGE_VETH], 2);
 }
 
-bool bridge_owns_device(const char *bridge, const char *name) {
+bool cni_bridge_owns_device(const char *bridge, const char *name) {
         char own[BRIDGE_CHARS];
 
         write_hash(own, hash(bridge), BRIDGE_CHARS);
@@ -48,6 +48,6 @@ bool bridge_owns_device(const char *bridge, const char *name) {
                memcmp(name + 2, own, BRIDGE_CHARS) == 0;
 }
 
-uint32_t bridge_group(const char *bridge) {
+uint32_t cni_bridge_group(const char *bridge) {
         return GROUP_BASE | (uint32_t)(hash(bridge) & 0xfffff);
 }

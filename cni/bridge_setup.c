@@ -11,7 +11,7 @@
 
 #define MTU_DEFAULT 1500
 
-uint32_t bridge_uplink_mtu(void) {
+uint32_t cni_bridge_uplink_mtu(void) {
         static const uint8_t families[] = { AF_INET, AF_INET6 };
 
         for (size_t i = 0; i < ELEMENTS(families); i++) {
@@ -20,15 +20,16 @@ uint32_t bridge_uplink_mtu(void) {
                 struct link link;
                 int index;
 
-                if (netlink_open(NETLINK_ROUTE, &netlink, NULL) == 0 &&
-                    link_uplink(&netlink, families[i], &index, NULL) == 0 && if_indextoname((unsigned)index, name) &&
-                    link_get(&netlink, name, &link, NULL) == 0 && link.mtu > 0)
+                if (cni_netlink_open(NETLINK_ROUTE, &netlink, NULL) == 0 &&
+                    cni_link_uplink(&netlink, families[i], &index, NULL) == 0 &&
+                    if_indextoname((unsigned)index, name) && cni_link_get(&netlink, name, &link, NULL) == 0 &&
+                    link.mtu > 0)
                         return link.mtu;
         }
         return MTU_DEFAULT;
 }
 
-void bridge_mac(const struct ip *ip, uint8_t ret_mac[6]) {
+void cni_bridge_mac(const struct ip *ip, uint8_t ret_mac[6]) {
         ret_mac[0] = 0x0a;
         ret_mac[1] = 0x58;
         memcpy(ret_mac + 2, ip->bytes + ip_size(ip->family) - 4, 4);
@@ -41,12 +42,12 @@ static void keep_advertised_route(void) {
         char interface[IFNAMSIZ], name[96], value[16];
         int index;
 
-        if (netlink_open(NETLINK_ROUTE, &netlink, NULL) < 0 || link_uplink(&netlink, AF_INET6, &index, NULL) < 0 ||
-            !if_indextoname((unsigned)index, interface))
+        if (cni_netlink_open(NETLINK_ROUTE, &netlink, NULL) < 0 ||
+            cni_link_uplink(&netlink, AF_INET6, &index, NULL) < 0 || !if_indextoname((unsigned)index, interface))
                 return;
         snprintf(name, sizeof(name), "net/ipv6/conf/%s/accept_ra", interface);
-        if (sysctl_get(name, value, sizeof(value), NULL) == 0 && strcmp(value, "1") == 0)
-                sysctl_set(name, "2", NULL);
+        if (cni_sysctl_get(name, value, sizeof(value), NULL) == 0 && strcmp(value, "1") == 0)
+                cni_sysctl_set(name, "2", NULL);
 }
 
 static const struct setting {
@@ -75,7 +76,7 @@ static int set_all(const char *bridge, uint8_t family, struct err **err) {
                         continue;
                 snprintf(name, sizeof(name), "%.*s%s%s", mark ? (int)(mark - settings[i].name) : 95, settings[i].name,
                          mark ? bridge : "", mark ? mark + 2 : "");
-                r = sysctl_set(name, settings[i].value, err);
+                r = cni_sysctl_set(name, settings[i].value, err);
                 if (r < 0)
                         return r;
         }
@@ -84,34 +85,34 @@ static int set_all(const char *bridge, uint8_t family, struct err **err) {
 
 static int check_kind(struct netlink *netlink, const char *name, struct err **err) {
         struct link link;
-        int r = link_get(netlink, name, &link, err);
+        int r = cni_link_get(netlink, name, &link, err);
 
         if (r == 0 && strcmp(link.kind, "bridge") != 0)
                 r = err_set(err, EEXIST, "interface %s exists and is no bridge", name);
         return r;
 }
 
-int bridge_setup(const char *name, uint32_t mtu, const struct lease *gateways, struct err **err) {
+int cni_bridge_setup(const char *name, uint32_t mtu, const struct lease *gateways, struct err **err) {
         _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
         uint8_t mac[MAC_SIZE];
         int r, index;
 
-        r = netlink_open(NETLINK_ROUTE, &netlink, err);
+        r = cni_netlink_open(NETLINK_ROUTE, &netlink, err);
         if (r < 0)
                 return r;
-        bridge_mac(&gateways->gateways[0], mac);
-        link_put_bridge(&netlink, name, mac, mtu);
-        r = netlink_run(&netlink, err);
+        cni_bridge_mac(&gateways->gateways[0], mac);
+        cni_link_put_bridge(&netlink, name, mac, mtu);
+        r = cni_netlink_run(&netlink, err);
         if (r == 0)
                 r = check_kind(&netlink, name, err);
         if (r < 0)
                 return r;
-        index = link_index(&netlink, name);
+        index = cni_link_index(&netlink, name);
         /* Before the addresses: duplicate address detection is looked at when they are added. */
         for (size_t i = 0; i < gateways->n && r == 0; i++)
                 r = set_all(name, gateways->gateways[i].family, err);
-        link_put_up(&netlink, index);
+        cni_link_put_up(&netlink, index);
         for (size_t i = 0; i < gateways->n; i++)
-                link_put_address(&netlink, index, &gateways->addresses[i]);
-        return r < 0 ? r : netlink_run(&netlink, err);
+                cni_link_put_address(&netlink, index, &gateways->addresses[i]);
+        return r < 0 ? r : cni_netlink_run(&netlink, err);
 }

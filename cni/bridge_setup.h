@@ -8,11 +8,11 @@
 struct err;
 
 /* The MTU of the interface with the default route, else 1500. */
-uint32_t bridge_uplink_mtu(void);
+uint32_t cni_bridge_uplink_mtu(void);
 
 /* Creates or completes the bridge @name with the addresses @gateways, and sets forwarding. -EEXIST: another kind of
  * interface has the name. */
-int bridge_setup(const char *name, uint32_t mtu, const struct lease *gateways, struct err **err);
+int cni_bridge_setup(const char *name, uint32_t mtu, const struct lease *gateways, struct err **err);
 
 /* The hardware address that goes with @ip. */
-void bridge_mac(const struct ip *ip, uint8_t ret_mac[6]);
+void cni_bridge_mac(const struct ip *ip, uint8_t ret_mac[6]);

@@ -30,7 +30,7 @@ static void write_ports(struct json_writer *w, const struct network_request *req
                 json_begin_map(w);
                 json_add_int(w, "hostPort", port->host_port);
                 json_add_int(w, "containerPort", port->container_port);
-                json_add_string(w, "protocol", host_port_protocol(port->protocol));
+                json_add_string(w, "protocol", cni_host_port_protocol(port->protocol));
                 json_add_string_if(w, "hostIP", ip_format(&port->host_ip, text));
                 json_end_map(w);
         }
@@ -61,7 +61,7 @@ static bool has(const char *const *texts) {
         return texts && *texts;
 }
 
-int capabilities_make(const struct network_request *request, struct arena *arena, const struct value **ret_map) {
+int cni_capabilities_make(const struct network_request *request, struct arena *arena, const struct value **ret_map) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
         size_t length;

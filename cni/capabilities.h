@@ -7,4 +7,4 @@ struct arena;
 struct value;
 
 /* A map in @arena with portMappings, bandwidth and dns, each where the request has it. Returns 0 or -ENOMEM. */
-int capabilities_make(const struct network_request *request, struct arena *arena, const struct value **ret_map);
+int cni_capabilities_make(const struct network_request *request, struct arena *arena, const struct value **ret_map);

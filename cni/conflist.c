@@ -35,7 +35,7 @@ static int cni_version_parse(const char *text, enum cni_version *ret_version) {
         return -EINVAL;
 }
 
-struct conflist *conflist_free(struct conflist *conflist) {
+struct conflist *cni_conflist_free(struct conflist *conflist) {
         if (conflist) {
                 arena_free(conflist->arena);
                 free(conflist->text);
@@ -44,11 +44,11 @@ struct conflist *conflist_free(struct conflist *conflist) {
         return NULL;
 }
 
-void conflist_freep(struct conflist **conflist) {
-        conflist_free(*conflist);
+void cni_conflist_freep(struct conflist **conflist) {
+        cni_conflist_free(*conflist);
 }
 
-const char *conflist_type(const struct conflist *conflist, size_t plugin) {
+const char *cni_conflist_type(const struct conflist *conflist, size_t plugin) {
         return value_string(value_get(conflist->plugins[plugin], "type"));
 }
 
@@ -133,8 +133,8 @@ static int read_document(struct conflist *conflist, struct err **err) {
         return r < 0 ? r : read_plugins(document, conflist, err);
 }
 
-int conflist_parse(const char *path, const char *text, size_t length, struct conflist **ret_conflist,
-                   struct err **err) {
+int cni_conflist_parse(const char *path, const char *text, size_t length, struct conflist **ret_conflist,
+                       struct err **err) {
         _cleanup_conflist_ struct conflist *conflist = calloc(1, sizeof(*conflist));
         int r;
 
@@ -155,8 +155,8 @@ int conflist_parse(const char *path, const char *text, size_t length, struct con
         return 0;
 }
 
-void conflist_stamp(const char *directory, const struct conflist *conflist, struct conflist_stamp *ret_stamp) {
-        struct conflist_stamp stamp;
+void cni_conflist_stamp(const char *directory, const struct conflist *conflist, struct cni_conflist_stamp *ret_stamp) {
+        struct cni_conflist_stamp stamp;
         struct stat status;
 
         /* Compared byte by byte. */
@@ -188,7 +188,7 @@ static int by_bytes(const struct dirent **a, const struct dirent **b) {
         return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-int conflist_load(const char *directory, struct conflist **ret_conflist, struct err **err) {
+int cni_conflist_load(const char *directory, struct conflist **ret_conflist, struct err **err) {
         _cleanup_free_ char *text = NULL;
         struct dirent **entries;
         char path[PATH_MAX];
@@ -209,5 +209,5 @@ int conflist_load(const char *directory, struct conflist **ret_conflist, struct 
                 free(entries[i]);
         free(entries);
         r = files_read(path, CONFLIST_FILE_MAX, &text, &length, err);
-        return r < 0 ? r : conflist_parse(path, text, length, ret_conflist, err);
+        return r < 0 ? r : cni_conflist_parse(path, text, length, ret_conflist, err);
 }

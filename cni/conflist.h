@@ -45,25 +45,26 @@ const char *cni_version_text(enum cni_version version);
 
 /* The first configuration of @directory; *ret_conflist is NULL when there is none, or no directory. -EINVAL names file
  * and field. */
-int conflist_load(const char *directory, struct conflist **ret_conflist, struct err **err);
+int cni_conflist_load(const char *directory, struct conflist **ret_conflist, struct err **err);
 
 /* What tells one state of a directory of configurations from another: its own and its chosen file's status. */
-struct conflist_stamp {
+struct cni_conflist_stamp {
         struct timespec directory, file;
         uint64_t inode, size;
 };
 
 /* The stamp of @directory, whose configuration in use is @conflist or NULL. Zero where there is nothing. */
-void conflist_stamp(const char *directory, const struct conflist *conflist, struct conflist_stamp *ret_stamp);
+void cni_conflist_stamp(const char *directory, const struct conflist *conflist, struct cni_conflist_stamp *ret_stamp);
 
 /* A configuration from its text; @path is for messages. */
-int conflist_parse(const char *path, const char *text, size_t length, struct conflist **ret_conflist, struct err **err);
+int cni_conflist_parse(const char *path, const char *text, size_t length, struct conflist **ret_conflist,
+                       struct err **err);
 
 /* Returns NULL; NULL is fine. */
-struct conflist *conflist_free(struct conflist *conflist);
+struct conflist *cni_conflist_free(struct conflist *conflist);
 
-void conflist_freep(struct conflist **conflist);
-#define _cleanup_conflist_ __attribute__((cleanup(conflist_freep)))
+void cni_conflist_freep(struct conflist **conflist);
+#define _cleanup_conflist_ __attribute__((cleanup(cni_conflist_freep)))
 
 /* "bridge" */
-const char *conflist_type(const struct conflist *conflist, size_t plugin);
+const char *cni_conflist_type(const struct conflist *conflist, size_t plugin);

@@ -15,14 +15,14 @@ static const struct {
         const char *text;
         enum dns_policy policy;
 } policies[] = {
-        { "", DNS_CLUSTER_FIRST },
-        { "ClusterFirst", DNS_CLUSTER_FIRST },
-        { "ClusterFirstWithHostNet", DNS_CLUSTER_FIRST_WITH_HOST_NET },
-        { "Default", DNS_DEFAULT },
-        { "None", DNS_NONE },
+        { "", CNI_DNS_CLUSTER_FIRST },
+        { "ClusterFirst", CNI_DNS_CLUSTER_FIRST },
+        { "ClusterFirstWithHostNet", CNI_DNS_CLUSTER_FIRST_WITH_HOST_NET },
+        { "Default", CNI_DNS_DEFAULT },
+        { "None", CNI_DNS_NONE },
 };
 
-int dns_policy_parse(const char *text, enum dns_policy *ret_policy, struct err **err) {
+int cni_dns_policy_parse(const char *text, enum dns_policy *ret_policy, struct err **err) {
         for (size_t i = 0; i < ELEMENTS(policies); i++) {
                 if (strcmp(policies[i].text, text) == 0) {
                         *ret_policy = policies[i].policy;
@@ -37,7 +37,7 @@ static int add_all(struct dns_list *list, const char *const *texts) {
         int r = 0;
 
         for (; texts && *texts && r == 0; texts++)
-                r = dns_list_add_new(list, *texts);
+                r = cni_dns_list_add_new(list, *texts);
         return r;
 }
 
@@ -45,7 +45,7 @@ static int copy_list(struct dns_list *to, const struct dns_list *from) {
         int r = 0;
 
         for (size_t i = 0; i < from->n && r == 0; i++)
-                r = dns_list_add(to, from->items[i]);
+                r = cni_dns_list_add(to, from->items[i]);
         return r;
 }
 
@@ -54,8 +54,8 @@ static int form_default(const struct dns_request *request, struct dns_config *co
         int r;
 
         if (!request->node) {
-                r = dns_list_add(&config->servers, request->node_is_ipv6 ? "::1" : "127.0.0.1");
-                return r < 0 ? r : dns_list_add(&config->searches, ".");
+                r = cni_dns_list_add(&config->servers, request->node_is_ipv6 ? "::1" : "127.0.0.1");
+                return r < 0 ? r : cni_dns_list_add(&config->searches, ".");
         }
         r = copy_list(&config->servers, &request->node->servers);
         if (r == 0)
@@ -71,28 +71,28 @@ static int form_cluster(const struct dns_request *request, struct dns_config *co
         int r;
 
         for (const char *const *server = request->cluster_servers; *server; server++)
-                if (dns_list_add(&config->servers, *server) < 0)
+                if (cni_dns_list_add(&config->servers, *server) < 0)
                         return -ENOMEM;
-        r = dns_list_add(&config->options, CLUSTER_OPTION);
+        r = cni_dns_list_add(&config->options, CLUSTER_OPTION);
         if (r == 0 && domain && domain[0]) {
                 snprintf(name, sizeof(name), "%s.svc.%s", request->pod_namespace, domain);
-                r = dns_list_add_new(&config->searches, name);
+                r = cni_dns_list_add_new(&config->searches, name);
                 snprintf(name, sizeof(name), "svc.%s", domain);
                 if (r == 0)
-                        r = dns_list_add_new(&config->searches, name);
+                        r = cni_dns_list_add_new(&config->searches, name);
                 if (r == 0)
-                        r = dns_list_add_new(&config->searches, domain);
+                        r = cni_dns_list_add_new(&config->searches, domain);
         }
         for (size_t i = 0; request->node && i < request->node->searches.n && r == 0; i++)
-                r = dns_list_add_new(&config->searches, request->node->searches.items[i]);
+                r = cni_dns_list_add_new(&config->searches, request->node->searches.items[i]);
         return r;
 }
 
 static int form_base(const struct dns_request *request, struct dns_config *config, unsigned *warnings) {
-        bool cluster = request->policy == DNS_CLUSTER_FIRST_WITH_HOST_NET ||
-                       (request->policy == DNS_CLUSTER_FIRST && !request->host_network);
+        bool cluster = request->policy == CNI_DNS_CLUSTER_FIRST_WITH_HOST_NET ||
+                       (request->policy == CNI_DNS_CLUSTER_FIRST && !request->host_network);
 
-        if (request->policy == DNS_NONE)
+        if (request->policy == CNI_DNS_NONE)
                 return 0;
         if (cluster && request->cluster_servers && request->cluster_servers[0])
                 return form_cluster(request, config);
@@ -114,7 +114,7 @@ static int add_pod_config(const struct dns_request *request, struct dns_config *
                 if (asprintf(&text, "%s%s%s", option->name, option->value && option->value[0] ? ":" : "",
                              option->value ? option->value : "") < 0)
                         return -ENOMEM;
-                r = dns_list_set_option(&config->options, text);
+                r = cni_dns_list_set_option(&config->options, text);
         }
         return r;
 }
@@ -132,7 +132,7 @@ static bool cut_searches(struct dns_list *searches) {
         bool cut = searches->n > DNS_SEARCHES_MAX;
         size_t kept = 0;
 
-        dns_list_cut(searches, DNS_SEARCHES_MAX);
+        cni_dns_list_cut(searches, DNS_SEARCHES_MAX);
         for (size_t i = 0; i < searches->n; i++) {
                 if (strlen(searches->items[i]) > DNS_SEARCH_NAME_MAX) {
                         free(searches->items[i]);
@@ -143,21 +143,21 @@ static bool cut_searches(struct dns_list *searches) {
         }
         searches->n = kept;
         while (joined_size(searches) > DNS_SEARCH_CHARS_MAX) {
-                dns_list_cut(searches, searches->n - 1);
+                cni_dns_list_cut(searches, searches->n - 1);
                 cut = true;
         }
         return cut;
 }
 
-int dns_form(const struct dns_request *request, struct dns_config *ret_config, unsigned *ret_warnings,
-             struct err **err) {
+int cni_dns_form(const struct dns_request *request, struct dns_config *ret_config, unsigned *ret_warnings,
+                 struct err **err) {
         _cleanup_dns_config_ struct dns_config config = { 0 };
         unsigned warnings = 0;
 
         if (form_base(request, &config, &warnings) < 0 || add_pod_config(request, &config) < 0)
                 return err_errno(err, ENOMEM, "DNS configuration");
         if (config.servers.n > DNS_SERVERS_MAX) {
-                dns_list_cut(&config.servers, DNS_SERVERS_MAX);
+                cni_dns_list_cut(&config.servers, DNS_SERVERS_MAX);
                 warnings |= DNS_SERVERS_CUT;
         }
         if (cut_searches(&config.searches))

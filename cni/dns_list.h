@@ -4,10 +4,10 @@
 #include "cni/files.h"
 
 /* Appends @text unless the list holds it. */
-int dns_list_add_new(struct dns_list *list, const char *text);
+int cni_dns_list_add_new(struct dns_list *list, const char *text);
 
 /* Puts the option "name" or "name:value" in the place of one with its name, else at the end. */
-int dns_list_set_option(struct dns_list *list, const char *option);
+int cni_dns_list_set_option(struct dns_list *list, const char *option);
 
 /* Removes what is behind the first @n. */
-void dns_list_cut(struct dns_list *list, size_t n);
+void cni_dns_list_cut(struct dns_list *list, size_t n);

@@ -30,11 +30,11 @@ struct dns_config {
         struct dns_list servers, searches, options; /* options as written: "ndots:5", "edns0" */
 };
 
-void dns_config_clear(struct dns_config *config);
-#define _cleanup_dns_config_ __attribute__((cleanup(dns_config_clear)))
+void cni_dns_config_clear(struct dns_config *config);
+#define _cleanup_dns_config_ __attribute__((cleanup(cni_dns_config_clear)))
 
 /* Appends a copy. Returns 0 or -ENOMEM. */
-int dns_list_add(struct dns_list *list, const char *text);
+int cni_dns_list_add(struct dns_list *list, const char *text);
 
 struct hosts_alias {
         const char *ip;
@@ -51,22 +51,22 @@ struct hosts_options {
 };
 
 /* The text of /etc/hosts; the caller frees it. NULL: out of memory. */
-char *hosts_format(const struct hosts_options *options);
+char *cni_hosts_format(const struct hosts_options *options);
 
 /* hostname and a newline; the caller frees it. NULL: out of memory. */
-char *hostname_format(const char *hostname);
+char *cni_hostname_format(const char *hostname);
 
 /* Reads a resolv.conf: nameservers gather, the last search line wins, options merge by name, the last one winning.
  * Returns 0, -EINVAL ("nameserver" without an address), -EFBIG or -ENOMEM. */
-int resolv_conf_parse(const char *text, size_t n, struct dns_config *ret_config, struct err **err);
+int cni_resolv_conf_parse(const char *text, size_t n, struct dns_config *ret_config, struct err **err);
 
 /* The text of resolv.conf; "" when @config is empty. The caller frees it. NULL: out of memory. */
-char *resolv_conf_format(const struct dns_config *config);
+char *cni_resolv_conf_format(const struct dns_config *config);
 
-enum dns_policy { DNS_CLUSTER_FIRST, DNS_CLUSTER_FIRST_WITH_HOST_NET, DNS_DEFAULT, DNS_NONE };
+enum dns_policy { CNI_DNS_CLUSTER_FIRST, CNI_DNS_CLUSTER_FIRST_WITH_HOST_NET, CNI_DNS_DEFAULT, CNI_DNS_NONE };
 
 /* Kubernetes' word for a policy; "" is ClusterFirst. -EINVAL quotes @text. */
-int dns_policy_parse(const char *text, enum dns_policy *ret_policy, struct err **err);
+int cni_dns_policy_parse(const char *text, enum dns_policy *ret_policy, struct err **err);
 
 struct dns_option {
         const char *name, *value; /* value NULL: none */
@@ -93,5 +93,5 @@ enum dns_warning {
 };
 
 /* The pod's DNS configuration as kubelet forms it. Returns 0 or -ENOMEM; @ret_warnings gets the bits. */
-int dns_form(const struct dns_request *request, struct dns_config *ret_config, unsigned *ret_warnings,
-             struct err **err);
+int cni_dns_form(const struct dns_request *request, struct dns_config *ret_config, unsigned *ret_warnings,
+                 struct err **err);

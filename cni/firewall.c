@@ -30,7 +30,7 @@ struct firewall {
         size_t n, size;
 };
 
-int firewall_new(const struct firewall_options *options, struct firewall **ret_firewall, struct err **err) {
+int cni_firewall_new(const struct firewall_options *options, struct firewall **ret_firewall, struct err **err) {
         struct firewall *firewall;
 
         if (options->n_no_masquerade > FIREWALL_EXEMPT_MAX)
@@ -54,10 +54,10 @@ int firewall_new(const struct firewall_options *options, struct firewall **ret_f
         return 0;
 }
 
-void firewall_free(struct firewall *firewall) {
+void cni_firewall_free(struct firewall *firewall) {
         if (!firewall)
                 return;
-        netlink_close(&firewall->netlink);
+        cni_netlink_close(&firewall->netlink);
         pthread_mutex_destroy(&firewall->lock);
         free(firewall->translations);
         free(firewall);
@@ -65,7 +65,7 @@ void firewall_free(struct firewall *firewall) {
 
 /* The socket, opened at first use; the caller holds the lock. */
 static int open_socket(struct firewall *firewall, struct err **err) {
-        return firewall->netlink.fd >= 0 ? 0 : netlink_open(NETLINK_NETFILTER, &firewall->netlink, err);
+        return firewall->netlink.fd >= 0 ? 0 : cni_netlink_open(NETLINK_NETFILTER, &firewall->netlink, err);
 }
 
 /* The pod's own end of a translation, an element of `targets`. */
@@ -80,13 +80,13 @@ static struct nft_port target_of(const struct translation *translation) {
 static void put_translation(const struct firewall *firewall, struct netlink *netlink,
                             const struct translation *translation, bool add) {
         const struct nft_port *port = &translation->port;
-        enum firewall_set which = port->ip.family ? FIREWALL_ADDRESS : FIREWALL_ANY;
+        enum cni_firewall_set which = port->ip.family ? FIREWALL_ADDRESS : FIREWALL_ANY;
         const char *table = firewall->rules.table;
         struct nft_port target = target_of(translation);
 
-        nft_put_port(netlink, table, firewall_set(port->target.family, which), port, add);
+        cni_nft_put_port(netlink, table, cni_firewall_set(port->target.family, which), port, add);
         if (!translation->repeats)
-                nft_put_port(netlink, table, firewall_set(port->target.family, FIREWALL_TARGETS), &target, add);
+                cni_nft_put_port(netlink, table, cni_firewall_set(port->target.family, FIREWALL_TARGETS), &target, add);
 }
 
 static bool same_target(const struct nft_port *a, const struct nft_port *b) {
@@ -128,18 +128,18 @@ static int take_up_all(struct firewall *firewall, struct err **err) {
         static const uint8_t families[] = { AF_INET, AF_INET6 };
 
         for (size_t i = 0; i < ELEMENTS(families); i++) {
-                for (enum firewall_set which = FIREWALL_ANY; which <= FIREWALL_ADDRESS; which++) {
+                for (enum cni_firewall_set which = FIREWALL_ANY; which <= FIREWALL_ADDRESS; which++) {
                         _cleanup_err_ struct err *error = NULL;
                         int r = open_socket(firewall, err);
 
                         if (r < 0)
                                 return r;
-                        r = nft_for_each_port(&firewall->netlink, firewall->rules.table,
-                                              firewall_set(families[i], which), take_up, firewall, &error);
+                        r = cni_nft_for_each_port(&firewall->netlink, firewall->rules.table,
+                                                  cni_firewall_set(families[i], which), take_up, firewall, &error);
                         if (r == 0 || r == -ENOENT)
                                 continue;
                         /* The rest of the answer may still be in the socket. */
-                        netlink_close(&firewall->netlink);
+                        cni_netlink_close(&firewall->netlink);
                         firewall->n = 0;
                         return error ? err_move(err, TAKE_PTR(error)) : r;
                 }
@@ -155,19 +155,19 @@ static int install(struct firewall *firewall, struct err **err) {
 
         if (r < 0)
                 return r;
-        nft_transaction(netlink);
-        r = firewall_rules_put(&firewall->rules, netlink);
+        cni_nft_transaction(netlink);
+        r = cni_firewall_rules_put(&firewall->rules, netlink);
         if (r < 0) {
-                netlink_close(netlink);
+                cni_netlink_close(netlink);
                 return err_errno(err, -r, "nftables rules");
         }
         for (size_t i = 0; i < firewall->n; i++)
                 put_translation(firewall, netlink, &firewall->translations[i], true);
-        r = nft_commit(netlink, err);
+        r = cni_nft_commit(netlink, err);
         return r < 0 ? err_wrap(err, r, "nftables table %s", firewall->rules.table) : r;
 }
 
-int firewall_install(struct firewall *firewall, struct err **err) {
+int cni_firewall_install(struct firewall *firewall, struct err **err) {
         int r = 0;
 
         pthread_mutex_lock(&firewall->lock);
@@ -179,13 +179,13 @@ int firewall_install(struct firewall *firewall, struct err **err) {
         return r;
 }
 
-int firewall_check(struct firewall *firewall, struct err **err) {
+int cni_firewall_check(struct firewall *firewall, struct err **err) {
         int r;
 
         pthread_mutex_lock(&firewall->lock);
         r = open_socket(firewall, err);
         if (r == 0)
-                r = nft_has_table(&firewall->netlink, firewall->rules.table, err);
+                r = cni_nft_has_table(&firewall->netlink, firewall->rules.table, err);
         pthread_mutex_unlock(&firewall->lock);
         return r;
 }
@@ -204,9 +204,9 @@ static int check_free(const struct firewall *firewall, const struct nft_port *po
 
                 if (collide(port, other))
                         return err_set(err, EADDRINUSE, "host port %u/%s is taken by sandbox %s", port->port,
-                                       host_port_protocol(port->protocol), other->comment);
+                                       cni_host_port_protocol(port->protocol), other->comment);
         }
-        return host_port_probe(port->protocol, port->ip.family ? &port->ip : &any, port->port, err);
+        return cni_host_port_probe(port->protocol, port->ip.family ? &port->ip : &any, port->port, err);
 }
 
 /* An address that stands for all of its family is any; one of a family the pod lacks is left out. */
@@ -252,7 +252,7 @@ static void forget_flows(struct firewall *firewall, size_t from, const char *id)
                 const struct nft_port *port = &firewall->translations[i].port;
 
                 if (port->protocol == IPPROTO_UDP && (!id || strcmp(port->comment, id) == 0))
-                        host_port_forget_flows(&firewall->netlink, port->target.family, port->port);
+                        cni_host_port_forget_flows(&firewall->netlink, port->target.family, port->port);
         }
 }
 
@@ -262,18 +262,18 @@ static int add_locked(struct firewall *firewall, size_t before, struct err **err
 
         if (r < 0)
                 return r;
-        nft_transaction(&firewall->netlink);
+        cni_nft_transaction(&firewall->netlink);
         for (size_t i = before; i < firewall->n; i++)
                 put_translation(firewall, &firewall->netlink, &firewall->translations[i], true);
-        r = nft_commit(&firewall->netlink, &error);
+        r = cni_nft_commit(&firewall->netlink, &error);
         /* Someone flushed the rules: put all of them back, these among them. */
         if (r == -ENOENT)
                 return install(firewall, err);
         return r < 0 ? err_move(err, TAKE_PTR(error)) : 0;
 }
 
-int firewall_add(struct firewall *firewall, const char *id, const struct ip *ips, size_t n_ips,
-                 const struct network_port *ports, size_t n_ports, struct err **err) {
+int cni_firewall_add(struct firewall *firewall, const char *id, const struct ip *ips, size_t n_ips,
+                     const struct network_port *ports, size_t n_ports, struct err **err) {
         size_t before;
         int r;
 
@@ -317,11 +317,11 @@ static int remove_locked(struct firewall *firewall, const char *id, struct err *
         r = open_socket(firewall, err);
         if (r < 0)
                 return r;
-        nft_transaction(&firewall->netlink);
+        cni_nft_transaction(&firewall->netlink);
         for (size_t i = 0; i < firewall->n; i++)
                 if (strcmp(firewall->translations[i].port.comment, id) == 0)
                         put_translation(firewall, &firewall->netlink, &firewall->translations[i], false);
-        r = nft_commit(&firewall->netlink, &error);
+        r = cni_nft_commit(&firewall->netlink, &error);
         if (r < 0 && r != -ENOENT)
                 return err_move(err, TAKE_PTR(error));
         forget_flows(firewall, 0, id);
@@ -329,7 +329,7 @@ static int remove_locked(struct firewall *firewall, const char *id, struct err *
         return r == -ENOENT ? install(firewall, err) : 0;
 }
 
-int firewall_remove(struct firewall *firewall, const char *id, struct err **err) {
+int cni_firewall_remove(struct firewall *firewall, const char *id, struct err **err) {
         int r;
 
         pthread_mutex_lock(&firewall->lock);
@@ -338,8 +338,8 @@ int firewall_remove(struct firewall *firewall, const char *id, struct err **err)
         return r;
 }
 
-int firewall_retain(struct firewall *firewall, bool (*keep)(const char *id, const void *data), const void *data,
-                    struct err **err) {
+int cni_firewall_retain(struct firewall *firewall, bool (*keep)(const char *id, const void *data), const void *data,
+                        struct err **err) {
         int r = 0;
 
         pthread_mutex_lock(&firewall->lock);

@@ -32,24 +32,24 @@ struct firewall_options {
 };
 
 /* Copies the options; touches nothing. -EINVAL: more than FIREWALL_EXEMPT_MAX (cni/firewall_rules.h) no_masquerade. */
-int firewall_new(const struct firewall_options *options, struct firewall **ret_firewall, struct err **err);
+int cni_firewall_new(const struct firewall_options *options, struct firewall **ret_firewall, struct err **err);
 
-void firewall_free(struct firewall *firewall);
+void cni_firewall_free(struct firewall *firewall);
 
 /* Takes up the host ports that the kernel holds and puts the table as it should be, in one transaction. Also to be
  * called when the table was lost. */
-int firewall_install(struct firewall *firewall, struct err **err);
+int cni_firewall_install(struct firewall *firewall, struct err **err);
 
 /* 0 when the table is there. */
-int firewall_check(struct firewall *firewall, struct err **err);
+int cni_firewall_check(struct firewall *firewall, struct err **err);
 
 /* Leads @ports to the addresses @ips of sandbox @id. All or nothing. -EADDRINUSE names port and holder. */
-int firewall_add(struct firewall *firewall, const char *id, const struct ip *ips, size_t n_ips,
-                 const struct network_port *ports, size_t n_ports, struct err **err);
+int cni_firewall_add(struct firewall *firewall, const char *id, const struct ip *ips, size_t n_ips,
+                     const struct network_port *ports, size_t n_ports, struct err **err);
 
 /* Removes the host ports of @id. 0 also when it has none. */
-int firewall_remove(struct firewall *firewall, const char *id, struct err **err);
+int cni_firewall_remove(struct firewall *firewall, const char *id, struct err **err);
 
 /* Removes the host ports of every sandbox that @keep refuses. */
-int firewall_retain(struct firewall *firewall, bool (*keep)(const char *id, const void *data), const void *data,
-                    struct err **err);
+int cni_firewall_retain(struct firewall *firewall, bool (*keep)(const char *id, const void *data), const void *data,
+                        struct err **err);

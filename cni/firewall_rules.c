@@ -32,12 +32,12 @@ static const struct ip_cidr loopback6 = { .ip = { AF_INET6, { [15] = 1 } }, .pre
 static const struct ip_cidr multicast4 = { .ip = { AF_INET, { 224 } }, .prefix = 4 };
 static const struct ip_cidr multicast6 = { .ip = { AF_INET6, { 0xff } }, .prefix = 8 };
 
-const struct nft_ports *firewall_set(uint8_t family, enum firewall_set which) {
+const struct nft_ports *cni_firewall_set(uint8_t family, enum cni_firewall_set which) {
         return &sets[family == AF_INET6][which];
 }
 
 static struct rule begin(const struct firewall_rules *rules, const char *chain) {
-        return rule_begin(rules->table, chain);
+        return cni_rule_begin(rules->table, chain);
 }
 
 static int put_guard(const struct firewall_rules *rules, struct netlink *netlink) {
@@ -46,11 +46,11 @@ static int put_guard(const struct firewall_rules *rules, struct netlink *netlink
         for (enum rule_side side = RULE_SOURCE; side <= RULE_DESTINATION && r == 0; side++) {
                 struct rule rule = begin(rules, "guard");
 
-                rule_match_input(&rule, rules->bridge);
-                rule_match_family(&rule, AF_INET);
-                rule_match_cidr(&rule, side, &loopback4, true);
-                rule_drop(&rule);
-                r = rule_put(&rule, netlink);
+                cni_rule_match_input(&rule, rules->bridge);
+                cni_rule_match_family(&rule, AF_INET);
+                cni_rule_match_cidr(&rule, side, &loopback4, true);
+                cni_rule_drop(&rule);
+                r = cni_rule_put(&rule, netlink);
         }
         return r;
 }
@@ -59,7 +59,7 @@ static int put_guard(const struct firewall_rules *rules, struct netlink *netlink
 static int put_translations(const struct firewall_rules *rules, struct netlink *netlink) {
         static const struct {
                 uint8_t family;
-                enum firewall_set set;
+                enum cni_firewall_set set;
         } order[] = {
                 { AF_INET, FIREWALL_ADDRESS },
                 { AF_INET, FIREWALL_ANY },
@@ -72,20 +72,20 @@ static int put_translations(const struct firewall_rules *rules, struct netlink *
         for (size_t i = 0; i < ELEMENTS(order) && r == 0; i++) {
                 struct rule rule = begin(rules, "host_ports");
 
-                rule_match_family(&rule, order[i].family);
+                cni_rule_match_family(&rule, order[i].family);
                 /* From ::1 no packet comes back: refused at once is better, as clients then try 127.0.0.1. */
                 if (order[i].family == AF_INET6)
-                        rule_match_cidr(&rule, RULE_DESTINATION, &loopback6, false);
-                rule_translate_port(&rule, firewall_set(order[i].family, order[i].set)->name, order[i].family,
-                                    order[i].set == FIREWALL_ADDRESS);
-                r = rule_put(&rule, netlink);
+                        cni_rule_match_cidr(&rule, RULE_DESTINATION, &loopback6, false);
+                cni_rule_translate_port(&rule, cni_firewall_set(order[i].family, order[i].set)->name, order[i].family,
+                                        order[i].set == FIREWALL_ADDRESS);
+                r = cni_rule_put(&rule, netlink);
         }
         for (size_t i = 0; i < ELEMENTS(entries) && r == 0; i++) {
                 struct rule rule = begin(rules, entries[i]);
 
-                rule_match_local_destination(&rule);
-                rule_jump(&rule, "host_ports");
-                r = rule_put(&rule, netlink);
+                cni_rule_match_local_destination(&rule);
+                cni_rule_jump(&rule, "host_ports");
+                r = cni_rule_put(&rule, netlink);
         }
         return r;
 }
@@ -95,29 +95,29 @@ static int put_hairpin(const struct firewall_rules *rules, struct netlink *netli
         uint8_t family = source->ip.family;
         struct rule rule = begin(rules, "postrouting");
 
-        rule_match_output(&rule, rules->bridge, true);
-        rule_match_family(&rule, family);
-        rule_match_cidr(&rule, RULE_SOURCE, source, true);
-        rule_match_translated(&rule);
-        rule_match_port(&rule, firewall_set(family, FIREWALL_TARGETS)->name, family);
-        rule_masquerade(&rule, false);
-        return rule_put(&rule, netlink);
+        cni_rule_match_output(&rule, rules->bridge, true);
+        cni_rule_match_family(&rule, family);
+        cni_rule_match_cidr(&rule, RULE_SOURCE, source, true);
+        cni_rule_match_translated(&rule);
+        cni_rule_match_port(&rule, cni_firewall_set(family, FIREWALL_TARGETS)->name, family);
+        cni_rule_masquerade(&rule, false);
+        return cni_rule_put(&rule, netlink);
 }
 
 static int put_masquerade(const struct firewall_rules *rules, struct netlink *netlink, const struct ip_cidr *cidr) {
         uint8_t family = cidr->ip.family;
         struct rule rule = begin(rules, "postrouting");
 
-        rule_match_output(&rule, rules->bridge, false);
-        rule_match_family(&rule, family);
-        rule_match_cidr(&rule, RULE_SOURCE, cidr, true);
-        rule_match_cidr(&rule, RULE_DESTINATION, cidr, false);
-        rule_match_cidr(&rule, RULE_DESTINATION, family == AF_INET ? &multicast4 : &multicast6, false);
+        cni_rule_match_output(&rule, rules->bridge, false);
+        cni_rule_match_family(&rule, family);
+        cni_rule_match_cidr(&rule, RULE_SOURCE, cidr, true);
+        cni_rule_match_cidr(&rule, RULE_DESTINATION, cidr, false);
+        cni_rule_match_cidr(&rule, RULE_DESTINATION, family == AF_INET ? &multicast4 : &multicast6, false);
         for (size_t i = 0; i < rules->n_exempt; i++)
                 if (rules->exempt[i].ip.family == family)
-                        rule_match_cidr(&rule, RULE_DESTINATION, &rules->exempt[i], false);
-        rule_masquerade(&rule, true);
-        return rule_put(&rule, netlink);
+                        cni_rule_match_cidr(&rule, RULE_DESTINATION, &rules->exempt[i], false);
+        cni_rule_masquerade(&rule, true);
+        return cni_rule_put(&rule, netlink);
 }
 
 static int put_all_rules(const struct firewall_rules *rules, struct netlink *netlink) {
@@ -138,14 +138,14 @@ static int put_all_rules(const struct firewall_rules *rules, struct netlink *net
         return r;
 }
 
-int firewall_rules_put(const struct firewall_rules *rules, struct netlink *netlink) {
-        nft_put_table(netlink, rules->table);
-        nft_put_delete_table(netlink, rules->table);
-        nft_put_table(netlink, rules->table);
+int cni_firewall_rules_put(const struct firewall_rules *rules, struct netlink *netlink) {
+        cni_nft_put_table(netlink, rules->table);
+        cni_nft_put_delete_table(netlink, rules->table);
+        cni_nft_put_table(netlink, rules->table);
         for (int family = 0; family < 2; family++)
                 for (int which = 0; which < FIREWALL_SETS; which++)
-                        nft_put_ports(netlink, rules->table, &sets[family][which]);
+                        cni_nft_put_ports(netlink, rules->table, &sets[family][which]);
         for (size_t i = 0; i < ELEMENTS(chains); i++)
-                nft_put_chain(netlink, rules->table, &chains[i]);
+                cni_nft_put_chain(netlink, rules->table, &chains[i]);
         return put_all_rules(rules, netlink);
 }

@@ -23,9 +23,9 @@ struct firewall_rules {
 };
 
 /* The table's sets of a family: host ports of any address, of one address, and the pods' own ends of them. */
-enum firewall_set { FIREWALL_ANY, FIREWALL_ADDRESS, FIREWALL_TARGETS, FIREWALL_SETS };
+enum cni_firewall_set { FIREWALL_ANY, FIREWALL_ADDRESS, FIREWALL_TARGETS, FIREWALL_SETS };
 
-const struct nft_ports *firewall_set(uint8_t family, enum firewall_set which);
+const struct nft_ports *cni_firewall_set(uint8_t family, enum cni_firewall_set which);
 
 /* Appends the table anew to @netlink's transaction: without the old one, with sets, chains and rules. -ENOMEM. */
-int firewall_rules_put(const struct firewall_rules *rules, struct netlink *netlink);
+int cni_firewall_rules_put(const struct firewall_rules *rules, struct netlink *netlink);

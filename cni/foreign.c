@@ -58,16 +58,16 @@ static int take_chain(const struct nlmsghdr *message, void *data) {
         return 0;
 }
 
-bool foreign_forward_drop(char *ret_text, size_t size) {
+bool cni_foreign_forward_drop(char *ret_text, size_t size) {
         _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
         struct search search = { .text = ret_text, .size = size };
         struct nlmsghdr *message;
 
-        if (netlink_open(NETLINK_NETFILTER, &netlink, NULL) < 0)
+        if (cni_netlink_open(NETLINK_NETFILTER, &netlink, NULL) < 0)
                 return false;
-        message = nft_begin(&netlink, NFT_MSG_GETCHAIN, NLM_F_DUMP, "list the chains", 0);
-        ((struct nfgenmsg *)netlink_extra(message))->nfgen_family = NFPROTO_UNSPEC;
-        netlink_end(&netlink, message);
-        netlink_dump(&netlink, take_chain, &search, NULL);
+        message = cni_nft_begin(&netlink, NFT_MSG_GETCHAIN, NLM_F_DUMP, "list the chains", 0);
+        ((struct nfgenmsg *)cni_netlink_extra(message))->nfgen_family = NFPROTO_UNSPEC;
+        cni_netlink_end(&netlink, message);
+        cni_netlink_dump(&netlink, take_chain, &search, NULL);
         return search.found;
 }

@@ -25,7 +25,7 @@
 #define FLOWS_MAX 4096
 #define TUPLE_MAX 96
 
-const char *host_port_protocol(uint8_t protocol) {
+const char *cni_host_port_protocol(uint8_t protocol) {
         switch (protocol) {
         case IPPROTO_TCP:
                 return "tcp";
@@ -37,7 +37,7 @@ const char *host_port_protocol(uint8_t protocol) {
         return "?";
 }
 
-int host_port_probe(uint8_t protocol, const struct ip *ip, uint16_t port, struct err **err) {
+int cni_host_port_probe(uint8_t protocol, const struct ip *ip, uint16_t port, struct err **err) {
         int type = protocol == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM, one = 1;
         _cleanup_close_ int fd = socket(ip->family, type | SOCK_CLOEXEC, protocol);
         struct sockaddr_in6 v6 = { .sin6_family = AF_INET6, .sin6_port = htons(port) };
@@ -59,7 +59,7 @@ int host_port_probe(uint8_t protocol, const struct ip *ip, uint16_t port, struct
         }
         if (r < 0 && errno == EADDRINUSE)
                 return err_set(err, EADDRINUSE, "host port %u/%s is in use by a process of the host", port,
-                               host_port_protocol(protocol));
+                               cni_host_port_protocol(protocol));
         return 0;
 }
 
@@ -109,10 +109,10 @@ static int take_flow(const struct nlmsghdr *message, void *data) {
 }
 
 static struct nlmsghdr *begin(struct netlink *netlink, uint16_t type, uint16_t flags, uint8_t family) {
-        struct nlmsghdr *message = netlink_begin(netlink, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type), flags,
-                                                 sizeof(struct nfgenmsg), "forget UDP flows", ENOENT);
+        struct nlmsghdr *message = cni_netlink_begin(netlink, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | type), flags,
+                                                     sizeof(struct nfgenmsg), "forget UDP flows", ENOENT);
 
-        ((struct nfgenmsg *)netlink_extra(message))->nfgen_family = family;
+        ((struct nfgenmsg *)cni_netlink_extra(message))->nfgen_family = family;
         return message;
 }
 
@@ -129,10 +129,10 @@ static void put_request(struct netlink *netlink, uint8_t family, uint16_t port) 
         mnl_attr_put_u32(message, CTA_FILTER_ORIG_FLAGS, FILTER_PROTOCOL | FILTER_DESTINATION_PORT);
         mnl_attr_put_u32(message, CTA_FILTER_REPLY_FLAGS, 0);
         mnl_attr_nest_end(message, filter);
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
-void host_port_forget_flows(struct netlink *netlink, uint8_t family, uint16_t port) {
+void cni_host_port_forget_flows(struct netlink *netlink, uint8_t family, uint16_t port) {
         _cleanup_free_ struct flows *flows = malloc(sizeof(*flows));
 
         if (!flows || netlink->fd < 0)
@@ -140,16 +140,16 @@ void host_port_forget_flows(struct netlink *netlink, uint8_t family, uint16_t po
         flows->port = port;
         flows->n = 0;
         put_request(netlink, family, port);
-        if (netlink_dump(netlink, take_flow, flows, NULL) < 0) {
+        if (cni_netlink_dump(netlink, take_flow, flows, NULL) < 0) {
                 /* The rest of the answer may still be in the socket. */
-                netlink_close(netlink);
+                cni_netlink_close(netlink);
                 return;
         }
         for (size_t i = 0; i < flows->n; i++) {
                 struct nlmsghdr *message = begin(netlink, IPCTNL_MSG_CT_DELETE, 0, flows->flows[i].family);
 
                 mnl_attr_put(message, CTA_TUPLE_ORIG | NLA_F_NESTED, flows->flows[i].size, flows->flows[i].tuple);
-                netlink_end(netlink, message);
+                cni_netlink_end(netlink, message);
         }
-        netlink_run(netlink, NULL);
+        cni_netlink_run(netlink, NULL);
 }

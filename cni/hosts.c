@@ -36,7 +36,7 @@ static void write_aliases(FILE *f, const struct hosts_options *options) {
         }
 }
 
-char *hosts_format(const struct hosts_options *options) {
+char *cni_hosts_format(const struct hosts_options *options) {
         char *text = NULL;
         size_t size;
         FILE *f = open_memstream(&text, &size);
@@ -58,7 +58,7 @@ char *hosts_format(const struct hosts_options *options) {
         return text;
 }
 
-char *hostname_format(const char *hostname) {
+char *cni_hostname_format(const char *hostname) {
         char *text;
 
         return asprintf(&text, "%s\n", hostname) < 0 ? NULL : text;

@@ -22,8 +22,8 @@ struct leases {
         struct holder *holders;
 };
 
-int leases_new(const struct ip_cidr *cidrs, size_t n_cidrs, uint32_t limit, struct leases **ret_leases,
-               struct err **err) {
+int cni_leases_new(const struct ip_cidr *cidrs, size_t n_cidrs, uint32_t limit, struct leases **ret_leases,
+                   struct err **err) {
         struct leases *leases;
 
         if (n_cidrs == 0 || n_cidrs > LEASES_CIDRS_MAX || (n_cidrs == 2 && cidrs[0].ip.family == cidrs[1].ip.family))
@@ -33,10 +33,10 @@ int leases_new(const struct ip_cidr *cidrs, size_t n_cidrs, uint32_t limit, stru
                 return err_errno(err, ENOMEM, "pod CIDRs");
         pthread_mutex_init(&leases->lock, NULL);
         for (size_t i = 0; i < n_cidrs; i++) {
-                int r = addresses_new(&cidrs[i], limit, &leases->pools[i], err);
+                int r = cni_addresses_new(&cidrs[i], limit, &leases->pools[i], err);
 
                 if (r < 0) {
-                        leases_free(leases);
+                        cni_leases_free(leases);
                         return r;
                 }
                 leases->n_pools++;
@@ -45,7 +45,7 @@ int leases_new(const struct ip_cidr *cidrs, size_t n_cidrs, uint32_t limit, stru
         return 0;
 }
 
-void leases_free(struct leases *leases) {
+void cni_leases_free(struct leases *leases) {
         if (!leases)
                 return;
         while (leases->holders) {
@@ -55,16 +55,16 @@ void leases_free(struct leases *leases) {
                 free(holder);
         }
         for (size_t i = 0; i < leases->n_pools; i++)
-                addresses_free(leases->pools[i]);
+                cni_addresses_free(leases->pools[i]);
         pthread_mutex_destroy(&leases->lock);
         free(leases);
 }
 
-void leases_gateways(const struct leases *leases, struct lease *ret_gateways) {
+void cni_leases_gateways(const struct leases *leases, struct lease *ret_gateways) {
         struct lease gateways = { .n = leases->n_pools };
 
         for (size_t i = 0; i < leases->n_pools; i++) {
-                gateways.addresses[i] = addresses_gateway(leases->pools[i]);
+                gateways.addresses[i] = cni_addresses_gateway(leases->pools[i]);
                 gateways.gateways[i] = gateways.addresses[i].ip;
         }
         *ret_gateways = gateways;
@@ -93,7 +93,7 @@ static void remove_holder(struct leases *leases, struct holder **p) {
 
         for (size_t i = 0; i < leases->n_pools; i++)
                 if (holder->ips[i].family)
-                        addresses_give(leases->pools[i], &holder->ips[i]);
+                        cni_addresses_give(leases->pools[i], &holder->ips[i]);
         *p = holder->next;
         free(holder);
 }
@@ -111,9 +111,9 @@ static int take(struct leases *leases, const char *id, struct lease *ret_lease, 
         holder->next = leases->holders;
         leases->holders = holder;
         for (size_t i = 0; i < leases->n_pools && r == 0; i++) {
-                struct ip_cidr gateway = addresses_gateway(leases->pools[i]);
+                struct ip_cidr gateway = cni_addresses_gateway(leases->pools[i]);
 
-                r = addresses_take(leases->pools[i], &holder->ips[i], err);
+                r = cni_addresses_take(leases->pools[i], &holder->ips[i], err);
                 lease.addresses[i] = (struct ip_cidr){ .ip = holder->ips[i], .prefix = gateway.prefix };
                 lease.gateways[i] = gateway.ip;
         }
@@ -125,7 +125,7 @@ static int take(struct leases *leases, const char *id, struct lease *ret_lease, 
         return 0;
 }
 
-int leases_take(struct leases *leases, const char *id, struct lease *ret_lease, struct err **err) {
+int cni_leases_take(struct leases *leases, const char *id, struct lease *ret_lease, struct err **err) {
         int r;
 
         pthread_mutex_lock(&leases->lock);
@@ -146,11 +146,11 @@ static int mark(struct leases *leases, struct holder *holder, const struct ip *i
         int r;
 
         for (size_t i = 0; i < leases->n_pools; i++) {
-                struct ip_cidr cidr = addresses_cidr(leases->pools[i]);
+                struct ip_cidr cidr = cni_addresses_cidr(leases->pools[i]);
 
                 if (!ip_cidr_contains(&cidr, ip) || holder->ips[i].family)
                         continue;
-                r = addresses_mark(leases->pools[i], ip, NULL);
+                r = cni_addresses_mark(leases->pools[i], ip, NULL);
                 if (r == 0)
                         holder->ips[i] = *ip;
                 if (r == -EADDRINUSE)
@@ -162,7 +162,7 @@ static int mark(struct leases *leases, struct holder *holder, const struct ip *i
         return err_set(err, ERANGE, "address %s is not one of the pod CIDRs'", ip_format(ip, text));
 }
 
-int leases_mark(struct leases *leases, const char *id, const struct ip *ips, size_t n_ips, struct err **err) {
+int cni_leases_mark(struct leases *leases, const char *id, const struct ip *ips, size_t n_ips, struct err **err) {
         struct holder **p, *holder;
         int result = 0;
 
@@ -183,7 +183,7 @@ int leases_mark(struct leases *leases, const char *id, const struct ip *ips, siz
         return result;
 }
 
-void leases_give(struct leases *leases, const char *id) {
+void cni_leases_give(struct leases *leases, const char *id) {
         struct holder **p;
 
         pthread_mutex_lock(&leases->lock);
@@ -193,7 +193,7 @@ void leases_give(struct leases *leases, const char *id) {
         pthread_mutex_unlock(&leases->lock);
 }
 
-void leases_retain(struct leases *leases, bool (*keep)(const char *id, const void *data), const void *data) {
+void cni_leases_retain(struct leases *leases, bool (*keep)(const char *id, const void *data), const void *data) {
         pthread_mutex_lock(&leases->lock);
         for (struct holder **p = &leases->holders; *p;) {
                 if (keep((*p)->id, data))

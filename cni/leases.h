@@ -19,23 +19,23 @@ struct lease {
 };
 
 /* Pools over @cidrs of up to @limit addresses each. -EINVAL: none, too many, two of one family, or too small. */
-int leases_new(const struct ip_cidr *cidrs, size_t n_cidrs, uint32_t limit, struct leases **ret_leases,
-               struct err **err);
+int cni_leases_new(const struct ip_cidr *cidrs, size_t n_cidrs, uint32_t limit, struct leases **ret_leases,
+                   struct err **err);
 
-void leases_free(struct leases *leases);
+void cni_leases_free(struct leases *leases);
 
 /* The bridge's own addresses. */
-void leases_gateways(const struct leases *leases, struct lease *ret_gateways);
+void cni_leases_gateways(const struct leases *leases, struct lease *ret_gateways);
 
 /* Takes an address of each CIDR for @id. -EEXIST: it has some; -ENOSPC: a CIDR is exhausted. */
-int leases_take(struct leases *leases, const char *id, struct lease *ret_lease, struct err **err);
+int cni_leases_take(struct leases *leases, const char *id, struct lease *ret_lease, struct err **err);
 
 /* Notes that @id has @ips already. Goes on after a failure and returns the first: -EADDRINUSE names the holder,
  * -ERANGE: in no CIDR. */
-int leases_mark(struct leases *leases, const char *id, const struct ip *ips, size_t n_ips, struct err **err);
+int cni_leases_mark(struct leases *leases, const char *id, const struct ip *ips, size_t n_ips, struct err **err);
 
 /* Gives @id's addresses back; nothing when it has none. */
-void leases_give(struct leases *leases, const char *id);
+void cni_leases_give(struct leases *leases, const char *id);
 
 /* Gives back the addresses of every sandbox that @keep refuses. */
-void leases_retain(struct leases *leases, bool (*keep)(const char *id, const void *data), const void *data);
+void cni_leases_retain(struct leases *leases, bool (*keep)(const char *id, const void *data), const void *data);

@@ -23,8 +23,8 @@
 /* Starts RTM_NEWLINK and the like; @up asks for IFF_UP. */
 static struct nlmsghdr *begin_link(struct netlink *netlink, uint16_t type, uint16_t flags, int index, bool up,
                                    const char *purpose, int tolerate) {
-        struct nlmsghdr *message = netlink_begin(netlink, type, flags, sizeof(struct ifinfomsg), purpose, tolerate);
-        struct ifinfomsg *header = netlink_extra(message);
+        struct nlmsghdr *message = cni_netlink_begin(netlink, type, flags, sizeof(struct ifinfomsg), purpose, tolerate);
+        struct ifinfomsg *header = cni_netlink_extra(message);
 
         header->ifi_index = index;
         header->ifi_flags = up ? IFF_UP : 0;
@@ -50,7 +50,7 @@ static void put_peer(struct nlmsghdr *message, const struct veth *veth) {
         mnl_attr_nest_end(message, peer);
 }
 
-void link_put_veth(struct netlink *netlink, const struct veth *veth) {
+void cni_link_put_veth(struct netlink *netlink, const struct veth *veth) {
         struct nlmsghdr *message =
                 begin_link(netlink, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, false, "create veth pair", 0);
         struct nlattr *info, *data;
@@ -65,7 +65,7 @@ void link_put_veth(struct netlink *netlink, const struct veth *veth) {
         put_peer(message, veth);
         mnl_attr_nest_end(message, data);
         mnl_attr_nest_end(message, info);
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
 static void put_no_ipv6_address(struct nlmsghdr *message) {
@@ -77,7 +77,7 @@ static void put_no_ipv6_address(struct nlmsghdr *message) {
         mnl_attr_nest_end(message, families);
 }
 
-void link_put_port(struct netlink *netlink, const char *name) {
+void cni_link_put_port(struct netlink *netlink, const char *name) {
         struct nlmsghdr *message = begin_link(netlink, RTM_NEWLINK, 0, 0, false, "set bridge port", 0);
         struct nlattr *info, *data;
 
@@ -89,11 +89,11 @@ void link_put_port(struct netlink *netlink, const char *name) {
         mnl_attr_nest_end(message, data);
         mnl_attr_nest_end(message, info);
         put_no_ipv6_address(message);
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 
         message = begin_link(netlink, RTM_NEWLINK, 0, 0, true, "bring up bridge port", 0);
         mnl_attr_put_strz(message, IFLA_IFNAME, name);
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
 /* Multicast snooping without a querier only drops the neighbour discovery of IPv6. */
@@ -119,32 +119,32 @@ static void put_device(struct netlink *netlink, const char *kind, const char *na
         if (strcmp(kind, "bridge") == 0)
                 put_bridge_data(message);
         mnl_attr_nest_end(message, info);
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
-void link_put_bridge(struct netlink *netlink, const char *name, const uint8_t mac[MAC_SIZE], uint32_t mtu) {
+void cni_link_put_bridge(struct netlink *netlink, const char *name, const uint8_t mac[MAC_SIZE], uint32_t mtu) {
         put_device(netlink, "bridge", name, mac, mtu, "create bridge", EEXIST);
 }
 
-void link_put_ifb(struct netlink *netlink, const char *name, uint32_t mtu) {
+void cni_link_put_ifb(struct netlink *netlink, const char *name, uint32_t mtu) {
         put_device(netlink, "ifb", name, NULL, mtu, "create ifb", 0);
 }
 
-void link_put_delete(struct netlink *netlink, const char *name) {
+void cni_link_put_delete(struct netlink *netlink, const char *name) {
         struct nlmsghdr *message = begin_link(netlink, RTM_DELLINK, 0, 0, false, "remove interface", ENODEV);
 
         mnl_attr_put_strz(message, IFLA_IFNAME, name);
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
-void link_put_up(struct netlink *netlink, int index) {
-        netlink_end(netlink, begin_link(netlink, RTM_NEWLINK, 0, index, true, "bring up interface", 0));
+void cni_link_put_up(struct netlink *netlink, int index) {
+        cni_netlink_end(netlink, begin_link(netlink, RTM_NEWLINK, 0, index, true, "bring up interface", 0));
 }
 
-void link_put_address(struct netlink *netlink, int index, const struct ip_cidr *address) {
-        struct nlmsghdr *message = netlink_begin(netlink, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
-                                                 sizeof(struct ifaddrmsg), "add address", EEXIST);
-        struct ifaddrmsg *header = netlink_extra(message);
+void cni_link_put_address(struct netlink *netlink, int index, const struct ip_cidr *address) {
+        struct nlmsghdr *message = cni_netlink_begin(netlink, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL,
+                                                     sizeof(struct ifaddrmsg), "add address", EEXIST);
+        struct ifaddrmsg *header = cni_netlink_extra(message);
         const struct ip *ip = &address->ip;
 
         header->ifa_family = ip->family;
@@ -160,13 +160,13 @@ void link_put_address(struct netlink *netlink, int index, const struct ip_cidr *
 
                 mnl_attr_put(message, IFA_BROADCAST, 4, broadcast.bytes);
         }
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
-void link_put_default_route(struct netlink *netlink, int index, const struct ip *gateway) {
-        struct nlmsghdr *message = netlink_begin(netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct rtmsg),
-                                                 "add default route", 0);
-        struct rtmsg *header = netlink_extra(message);
+void cni_link_put_default_route(struct netlink *netlink, int index, const struct ip *gateway) {
+        struct nlmsghdr *message = cni_netlink_begin(netlink, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL,
+                                                     sizeof(struct rtmsg), "add default route", 0);
+        struct rtmsg *header = cni_netlink_extra(message);
 
         header->rtm_family = gateway->family;
         header->rtm_table = RT_TABLE_MAIN;
@@ -175,10 +175,10 @@ void link_put_default_route(struct netlink *netlink, int index, const struct ip 
         header->rtm_type = RTN_UNICAST;
         mnl_attr_put(message, RTA_GATEWAY, ip_size(gateway->family), gateway->bytes);
         mnl_attr_put_u32(message, RTA_OIF, (uint32_t)index);
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
-int link_index(const struct netlink *netlink, const char *name) {
+int cni_link_index(const struct netlink *netlink, const char *name) {
         struct ifreq request = { 0 };
 
         snprintf(request.ifr_name, sizeof(request.ifr_name), "%s", name);
@@ -239,12 +239,12 @@ static int take_link(const struct nlmsghdr *message, void *data) {
         return each->call(&link, each->data);
 }
 
-int link_for_each(struct netlink *netlink, int (*each)(const struct link *link, void *data), void *data,
-                  struct err **err) {
+int cni_link_for_each(struct netlink *netlink, int (*each)(const struct link *link, void *data), void *data,
+                      struct err **err) {
         struct each_link state = { .call = each, .data = data };
 
-        netlink_end(netlink, begin_link(netlink, RTM_GETLINK, NLM_F_DUMP, 0, false, "list interfaces", 0));
-        return netlink_dump(netlink, take_link, &state, err);
+        cni_netlink_end(netlink, begin_link(netlink, RTM_GETLINK, NLM_F_DUMP, 0, false, "list interfaces", 0));
+        return cni_netlink_dump(netlink, take_link, &state, err);
 }
 
 static int copy_link(const struct nlmsghdr *message, void *data) {
@@ -253,15 +253,15 @@ static int copy_link(const struct nlmsghdr *message, void *data) {
         return 0;
 }
 
-int link_get(struct netlink *netlink, const char *name, struct link *ret_link, struct err **err) {
+int cni_link_get(struct netlink *netlink, const char *name, struct link *ret_link, struct err **err) {
         struct nlmsghdr *message = begin_link(netlink, RTM_GETLINK, 0, 0, false, "look up interface", 0);
         struct link link = { 0 };
         int r;
 
         mnl_attr_put_strz(message, IFLA_IFNAME, name);
         mnl_attr_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-        netlink_end(netlink, message);
-        r = netlink_dump(netlink, copy_link, &link, err);
+        cni_netlink_end(netlink, message);
+        r = cni_netlink_dump(netlink, copy_link, &link, err);
         if (r < 0)
                 return err_wrap(err, r, "interface %s", name);
         *ret_link = link;
@@ -297,20 +297,20 @@ static ssize_t next_event(int fd, int64_t deadline, char *buffer, size_t size) {
 }
 
 /* From Linux 6.9 on the look-up itself brings the state up to date; before, its change is an event. */
-int link_wait_up(struct netlink *netlink, const char *name, int timeout_ms, struct err **err) {
+int cni_link_wait_up(struct netlink *netlink, const char *name, int timeout_ms, struct err **err) {
         _cleanup_netlink_ struct netlink events = NETLINK_NONE;
         int64_t deadline = now_ms() + timeout_ms;
         struct link link;
         char event[4096];
 
         for (;;) {
-                int r = link_get(netlink, name, &link, err);
+                int r = cni_link_get(netlink, name, &link, err);
 
                 if (r < 0 || link.state == IF_OPER_UP)
                         return r;
                 if (events.fd < 0) {
                         /* First listen, then look again. */
-                        r = netlink_open(NETLINK_ROUTE, &events, err);
+                        r = cni_netlink_open(NETLINK_ROUTE, &events, err);
                         if (r == 0)
                                 r = subscribe(&events, RTNLGRP_LINK, err);
                         if (r < 0)
@@ -321,9 +321,9 @@ int link_wait_up(struct netlink *netlink, const char *name, int timeout_ms, stru
         }
 }
 
-int link_watch_addresses(struct netlink *ret_netlink, struct err **err) {
+int cni_link_watch_addresses(struct netlink *ret_netlink, struct err **err) {
         _cleanup_netlink_ struct netlink netlink = NETLINK_NONE;
-        int r = netlink_open(NETLINK_ROUTE, &netlink, err);
+        int r = cni_netlink_open(NETLINK_ROUTE, &netlink, err);
 
         if (r == 0)
                 r = subscribe(&netlink, RTNLGRP_IPV6_IFADDR, err);
@@ -334,7 +334,7 @@ int link_watch_addresses(struct netlink *ret_netlink, struct err **err) {
         return 0;
 }
 
-int link_wait_addresses(struct netlink *watch, int index, size_t n, int timeout_ms, struct err **err) {
+int cni_link_wait_addresses(struct netlink *watch, int index, size_t n, int timeout_ms, struct err **err) {
         int64_t deadline = now_ms() + timeout_ms;
         char buffer[4096];
 
@@ -369,15 +369,15 @@ static int take_default_route(const struct nlmsghdr *message, void *data) {
         return 0;
 }
 
-int link_uplink(struct netlink *netlink, uint8_t family, int *ret_index, struct err **err) {
+int cni_link_uplink(struct netlink *netlink, uint8_t family, int *ret_index, struct err **err) {
         struct nlmsghdr *message =
-                netlink_begin(netlink, RTM_GETROUTE, NLM_F_DUMP, sizeof(struct rtmsg), "list routes", 0);
-        struct rtmsg *header = netlink_extra(message);
+                cni_netlink_begin(netlink, RTM_GETROUTE, NLM_F_DUMP, sizeof(struct rtmsg), "list routes", 0);
+        struct rtmsg *header = cni_netlink_extra(message);
         int index = 0, r;
 
         header->rtm_family = family;
-        netlink_end(netlink, message);
-        r = netlink_dump(netlink, take_default_route, &index, err);
+        cni_netlink_end(netlink, message);
+        r = cni_netlink_dump(netlink, take_default_route, &index, err);
         if (r < 0)
                 return r;
         if (index == 0)

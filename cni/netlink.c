@@ -19,7 +19,7 @@ struct netlink_note {
         int tolerate;
 };
 
-int netlink_open(int protocol, struct netlink *ret_netlink, struct err **err) {
+int cni_netlink_open(int protocol, struct netlink *ret_netlink, struct err **err) {
         struct sockaddr_nl address = { .nl_family = AF_NETLINK };
         _cleanup_close_ int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, protocol);
         int one = 1;
@@ -33,7 +33,7 @@ int netlink_open(int protocol, struct netlink *ret_netlink, struct err **err) {
         return 0;
 }
 
-void netlink_close(struct netlink *netlink) {
+void cni_netlink_close(struct netlink *netlink) {
         close_fd(netlink->fd);
         free(netlink->buffer);
         free(netlink->notes);
@@ -63,8 +63,8 @@ static int reserve(struct netlink *netlink) {
         return 0;
 }
 
-struct nlmsghdr *netlink_begin(struct netlink *netlink, uint16_t type, uint16_t flags, size_t extra,
-                               const char *purpose, int tolerate) {
+struct nlmsghdr *cni_netlink_begin(struct netlink *netlink, uint16_t type, uint16_t flags, size_t extra,
+                                   const char *purpose, int tolerate) {
         static _Thread_local char scratch[NETLINK_MESSAGE_MAX];
         struct nlmsghdr *message;
 
@@ -81,11 +81,11 @@ struct nlmsghdr *netlink_begin(struct netlink *netlink, uint16_t type, uint16_t 
         return message;
 }
 
-void *netlink_extra(struct nlmsghdr *message) {
+void *cni_netlink_extra(struct nlmsghdr *message) {
         return mnl_nlmsg_get_payload(message);
 }
 
-void netlink_end(struct netlink *netlink, struct nlmsghdr *message) {
+void cni_netlink_end(struct netlink *netlink, struct nlmsghdr *message) {
         if (netlink->failed != 0)
                 return;
         netlink->used += MNL_ALIGN(message->nlmsg_len);
@@ -149,7 +149,7 @@ static int take_answer(struct netlink *netlink, const struct nlmsghdr *answer, s
         return err_errno(err, -error->error, "%s", netlink->notes[i].purpose);
 }
 
-int netlink_run(struct netlink *netlink, struct err **err) {
+int cni_netlink_run(struct netlink *netlink, struct err **err) {
         char buffer[8192];
         int r, result = 0;
         ssize_t n;
@@ -197,8 +197,8 @@ static int take_dump(struct netlink *netlink, char *buffer, size_t n,
         return 0;
 }
 
-int netlink_dump(struct netlink *netlink, int (*each)(const struct nlmsghdr *message, void *data), void *data,
-                 struct err **err) {
+int cni_netlink_dump(struct netlink *netlink, int (*each)(const struct nlmsghdr *message, void *data), void *data,
+                     struct err **err) {
         _cleanup_free_ char *buffer = malloc(READ_SIZE);
         int r = buffer ? send_batch(netlink, err) : err_errno(err, ENOMEM, "netlink dump");
         ssize_t n;

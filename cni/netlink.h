@@ -28,36 +28,36 @@ struct netlink {
         char *buffer;
         size_t size, used;
         struct netlink_note *notes;
-        int failed; /* -ENOMEM or -E2BIG from building; reported by netlink_run() */
+        int failed; /* -ENOMEM or -E2BIG from building; reported by cni_netlink_run() */
 };
 
 #define NETLINK_NONE ((struct netlink){ .fd = -EBADF })
 
 /* Opens a socket of @protocol (NETLINK_ROUTE, NETLINK_NETFILTER) in the thread's namespace. */
-int netlink_open(int protocol, struct netlink *ret_netlink, struct err **err);
+int cni_netlink_open(int protocol, struct netlink *ret_netlink, struct err **err);
 
 /* Closes and frees; NETLINK_NONE is fine, and what is left. */
-void netlink_close(struct netlink *netlink);
-#define _cleanup_netlink_ __attribute__((cleanup(netlink_close)))
+void cni_netlink_close(struct netlink *netlink);
+#define _cleanup_netlink_ __attribute__((cleanup(cni_netlink_close)))
 
 /* Starts a message of @type with @flags (NLM_F_REQUEST is added) and @extra zeroed bytes of its family's header.
- * Attributes are put with mnl_attr_put*() until netlink_end(); they must fit NETLINK_MESSAGE_MAX. Never NULL: after
+ * Attributes are put with mnl_attr_put*() until cni_netlink_end(); they must fit NETLINK_MESSAGE_MAX. Never NULL: after
  * a failure to grow it is a scratch message that is not sent. @tolerate: an errno that is no failure, or 0.
  * @purpose is constant text. */
-struct nlmsghdr *netlink_begin(struct netlink *netlink, uint16_t type, uint16_t flags, size_t extra,
-                               const char *purpose, int tolerate);
+struct nlmsghdr *cni_netlink_begin(struct netlink *netlink, uint16_t type, uint16_t flags, size_t extra,
+                                   const char *purpose, int tolerate);
 
 /* The family header of @message: the @extra bytes asked for. */
-void *netlink_extra(struct nlmsghdr *message);
+void *cni_netlink_extra(struct nlmsghdr *message);
 
-void netlink_end(struct netlink *netlink, struct nlmsghdr *message);
+void cni_netlink_end(struct netlink *netlink, struct nlmsghdr *message);
 
 /* Sends the batch and reads its answers; the batch is empty afterwards. Returns 0, or the first message's error that
  * was not tolerated: "PURPOSE: text (kernel's words)". Later messages may have been carried out all the same. */
-int netlink_run(struct netlink *netlink, struct err **err);
+int cni_netlink_run(struct netlink *netlink, struct err **err);
 
 /* Sends the batch, which is one dump or get, and calls @each for each message of the answer; a negative return ends
- * it and is returned. -EINTR: the dump was changed under way. After a failure only netlink_close() is left: answers may
- * still wait in the socket. */
-int netlink_dump(struct netlink *netlink, int (*each)(const struct nlmsghdr *message, void *data), void *data,
-                 struct err **err);
+ * it and is returned. -EINTR: the dump was changed under way. After a failure only cni_netlink_close() is left: answers
+ * may still wait in the socket. */
+int cni_netlink_dump(struct netlink *netlink, int (*each)(const struct nlmsghdr *message, void *data), void *data,
+                     struct err **err);

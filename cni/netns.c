@@ -47,7 +47,7 @@ static int visit(int netns_fd, int (*call)(void *data, struct err **err), void *
         return r;
 }
 
-int netns_run(int netns_fd, int (*call)(void *data, struct err **err), void *data, struct err **err) {
+int cni_netns_run(int netns_fd, int (*call)(void *data, struct err **err), void *data, struct err **err) {
         return netns_fd < 0 ? err_set(err, EBADF, "no network namespace given") : visit(netns_fd, call, data, err);
 }
 
@@ -81,8 +81,8 @@ static int loopback_inside(void *data, struct err **err) {
         return loopback_up(err);
 }
 
-int netns_loopback_up(int netns_fd, struct err **err) {
-        return netns_run(netns_fd, loopback_inside, NULL, err);
+int cni_netns_loopback_up(int netns_fd, struct err **err) {
+        return cni_netns_run(netns_fd, loopback_inside, NULL, err);
 }
 
 static int create_inside(void *data, struct err **err) {
@@ -91,15 +91,15 @@ static int create_inside(void *data, struct err **err) {
         return r < 0 ? r : bind_mount("/proc/thread-self/ns/net", data, err);
 }
 
-int netns_create(const char *path, struct err **err) {
+int cni_netns_create(const char *path, struct err **err) {
         return visit(-EBADF, create_inside, (void *)path, err);
 }
 
-int netns_pin(const char *source, const char *path, struct err **err) {
+int cni_netns_pin(const char *source, const char *path, struct err **err) {
         return bind_mount(source, path, err);
 }
 
-int netns_open(const char *path, int *ret_fd, struct err **err) {
+int cni_netns_open(const char *path, int *ret_fd, struct err **err) {
         _cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 
         if (fd < 0)
@@ -110,7 +110,7 @@ int netns_open(const char *path, int *ret_fd, struct err **err) {
         return 0;
 }
 
-int netns_remove(const char *path, struct err **err) {
+int cni_netns_remove(const char *path, struct err **err) {
         /* EINVAL: not a mount point; a crash may have come between file and mount. */
         if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) < 0 && errno != EINVAL && errno != ENOENT)
                 return err_errno(err, errno, "unpin network namespace %s", path);

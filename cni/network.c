@@ -29,11 +29,11 @@ struct network {
         char *conf_dir, *cache_dir; /* NULL: never plugins */
         char *bin_dirs[BIN_DIRS_MAX + 1];
         struct plugins_options plugins;
-        pthread_mutex_t lock;        /* what follows */
-        struct loaded *loaded;       /* NULL: built in */
-        struct err *broken;          /* why the configuration that is there now is not in use */
-        struct conflist_stamp stamp; /* of what was read last */
-        char descriptions[2][320];   /* the one told last, and the one before */
+        pthread_mutex_t lock;            /* what follows */
+        struct loaded *loaded;           /* NULL: built in */
+        struct err *broken;              /* why the configuration that is there now is not in use */
+        struct cni_conflist_stamp stamp; /* of what was read last */
+        char descriptions[2][320];       /* the one told last, and the one before */
         unsigned described;
 };
 
@@ -45,7 +45,7 @@ static void loaded_put(struct network *network, struct loaded *loaded) {
         pthread_mutex_unlock(&network->lock);
         if (!last)
                 return;
-        conflist_free(loaded->conflist);
+        cni_conflist_free(loaded->conflist);
         free(loaded);
 }
 
@@ -70,20 +70,20 @@ static void describe(struct network *network) {
         if (network->loaded)
                 snprintf(text, size, "CNI %s", network->loaded->conflist->name);
         else if (network->bridge)
-                snprintf(text, size, "bridge %s", bridge_name(network->bridge));
+                snprintf(text, size, "bridge %s", cni_bridge_name(network->bridge));
         else
                 snprintf(text, size, "none");
 }
 
-static void take_stamp(struct network *network, struct conflist_stamp *ret_stamp) {
+static void take_stamp(struct network *network, struct cni_conflist_stamp *ret_stamp) {
         memset(ret_stamp, 0, sizeof(*ret_stamp));
         if (network->conf_dir)
-                conflist_stamp(network->conf_dir, network->loaded ? network->loaded->conflist : NULL, ret_stamp);
+                cni_conflist_stamp(network->conf_dir, network->loaded ? network->loaded->conflist : NULL, ret_stamp);
 }
 
 /* Puts @loaded, or the failure @broken, in place. A failure leaves the configuration in use. */
 static void exchange(struct network *network, struct loaded *loaded, struct err *broken,
-                     const struct conflist_stamp *stamp) {
+                     const struct cni_conflist_stamp *stamp) {
         struct loaded *before = NULL;
 
         pthread_mutex_lock(&network->lock);
@@ -106,9 +106,9 @@ static int load(struct network *network, struct loaded **ret_loaded, struct err 
         int r = 0;
 
         if (network->conf_dir)
-                r = conflist_load(network->conf_dir, &conflist, err);
+                r = cni_conflist_load(network->conf_dir, &conflist, err);
         if (r == 0 && conflist)
-                r = plugins_validate(&network->plugins, conflist, err);
+                r = cni_plugins_validate(&network->plugins, conflist, err);
         if (r < 0 || !conflist) {
                 *ret_loaded = NULL;
                 return r;
@@ -124,7 +124,7 @@ static int load(struct network *network, struct loaded **ret_loaded, struct err 
 /* Reads the configuration again when it changed, or when it could not be used: what was missing may be there now. */
 static void refresh(struct network *network) {
         _cleanup_err_ struct err *error = NULL;
-        struct conflist_stamp now;
+        struct cni_conflist_stamp now;
         char before[ERR_TEXT_MAX];
         bool same;
 
@@ -140,14 +140,14 @@ static void refresh(struct network *network) {
 }
 
 int network_reload(struct network *network, struct err **err) {
-        struct conflist_stamp before = { 0 };
+        struct cni_conflist_stamp before = { 0 };
         struct loaded *loaded = NULL;
         struct err *error = NULL;
         int r;
 
         /* A change while it is read is a change after it. */
         if (network->conf_dir)
-                conflist_stamp(network->conf_dir, NULL, &before);
+                cni_conflist_stamp(network->conf_dir, NULL, &before);
         r = load(network, &loaded, &error);
         if (r < 0) {
                 err_set(err, -r, "%s", err_text(error));
@@ -155,8 +155,8 @@ int network_reload(struct network *network, struct err **err) {
                 return r;
         }
         /* The bridge only where it is used, now or by pods of before. */
-        if (network->bridge && (!loaded || bridge_present(network->bridge)))
-                r = bridge_ensure(network->bridge, err);
+        if (network->bridge && (!loaded || cni_bridge_present(network->bridge)))
+                r = cni_bridge_ensure(network->bridge, err);
         exchange(network, loaded, NULL, &before);
         return r;
 }
@@ -195,7 +195,7 @@ int network_open(const struct network_options *options, struct network **ret_net
         pthread_mutex_init(&network->lock, NULL);
         r = copy_options(network, options, err);
         if (r == 0 && options->n_pod_cidrs > 0)
-                r = bridge_new(options, &network->bridge, err);
+                r = cni_bridge_new(options, &network->bridge, err);
         if (r < 0) {
                 network_free(network);
                 return r;
@@ -207,7 +207,7 @@ int network_open(const struct network_options *options, struct network **ret_net
 }
 
 bool network_bridge_used(const char *bridge) {
-        return bridge_used(bridge);
+        return cni_bridge_used(bridge);
 }
 
 void network_free(struct network *network) {
@@ -215,7 +215,7 @@ void network_free(struct network *network) {
                 return;
         loaded_put(network, network->loaded);
         err_free(network->broken);
-        bridge_free(network->bridge);
+        cni_bridge_free(network->bridge);
         pthread_mutex_destroy(&network->lock);
         for (char **dir = network->bin_dirs; *dir; dir++)
                 free(*dir);
@@ -244,7 +244,7 @@ static int need_bridge(const struct network *network, struct err **err) {
 }
 
 static bool by_plugins(const struct network *network, const char *id) {
-        return network->cache_dir && plugins_have(&network->plugins, id);
+        return network->cache_dir && cni_plugins_have(&network->plugins, id);
 }
 
 int network_adopt(struct network *network, const char *id, const struct ip *addresses, size_t n_addresses,
@@ -253,7 +253,7 @@ int network_adopt(struct network *network, const char *id, const struct ip *addr
 
         if (r < 0 || !network->bridge || by_plugins(network, id))
                 return r;
-        return bridge_adopt(network->bridge, id, addresses, n_addresses, err);
+        return cni_bridge_adopt(network->bridge, id, addresses, n_addresses, err);
 }
 
 /* The ids of live sandboxes in order, to be searched. */
@@ -277,7 +277,8 @@ static int sweep_plugins(struct network *network, const struct live *live, struc
         int r;
 
         loaded_get(network, &loaded, NULL);
-        r = plugins_retain(&network->plugins, loaded ? loaded->conflist : NULL, is_live, live, live->ids, live->n, err);
+        r = cni_plugins_retain(&network->plugins, loaded ? loaded->conflist : NULL, is_live, live, live->ids, live->n,
+                               err);
         loaded_put(network, loaded);
         return r;
 }
@@ -295,7 +296,7 @@ int network_sweep(struct network *network, const char *const *ids, size_t n_ids,
         if (network->cache_dir)
                 result = sweep_plugins(network, &live, err);
         if (network->bridge)
-                r = bridge_retain(network->bridge, is_live, &live, ids, n_ids, result < 0 ? NULL : err);
+                r = cni_bridge_retain(network->bridge, is_live, &live, ids, n_ids, result < 0 ? NULL : err);
         return result < 0 ? result : r;
 }
 
@@ -311,12 +312,12 @@ int network_attach(struct network *network, const struct network_request *reques
         if (r < 0)
                 return r;
         if (loaded) {
-                r = plugins_add(&network->plugins, loaded->conflist, request, ret_result, err);
+                r = cni_plugins_add(&network->plugins, loaded->conflist, request, ret_result, err);
                 loaded_put(network, loaded);
                 return r;
         }
         r = need_bridge(network, err);
-        return r < 0 ? r : bridge_attach(network->bridge, request, ret_result, err);
+        return r < 0 ? r : cni_bridge_attach(network->bridge, request, ret_result, err);
 }
 
 int network_detach(struct network *network, const char *id, const char *netns, struct err **err) {
@@ -326,11 +327,11 @@ int network_detach(struct network *network, const char *id, const char *netns, s
                 struct loaded *loaded = NULL;
 
                 loaded_get(network, &loaded, NULL);
-                r = plugins_delete(&network->plugins, loaded ? loaded->conflist : NULL, id, netns, err);
+                r = cni_plugins_delete(&network->plugins, loaded ? loaded->conflist : NULL, id, netns, err);
                 loaded_put(network, loaded);
         }
         if (r == 0 && network->bridge)
-                r = bridge_detach(network->bridge, id, err);
+                r = cni_bridge_detach(network->bridge, id, err);
         return r;
 }
 
@@ -338,10 +339,10 @@ int network_check(struct network *network, const char *id, const char *netns, st
         int r = check_id(id, err);
 
         if (r == 0 && by_plugins(network, id))
-                return plugins_check(&network->plugins, id, netns, err);
+                return cni_plugins_check(&network->plugins, id, netns, err);
         if (r == 0)
                 r = need_bridge(network, err);
-        return r < 0 ? r : bridge_check(network->bridge, id, err);
+        return r < 0 ? r : cni_bridge_check(network->bridge, id, err);
 }
 
 int network_status(struct network *network, struct err **err) {
@@ -353,12 +354,12 @@ int network_status(struct network *network, struct err **err) {
         if (r < 0)
                 return r;
         if (loaded) {
-                r = plugins_status(&network->plugins, loaded->conflist, err);
+                r = cni_plugins_status(&network->plugins, loaded->conflist, err);
                 loaded_put(network, loaded);
                 return r;
         }
         r = need_bridge(network, err);
-        return r < 0 ? r : bridge_status(network->bridge, err);
+        return r < 0 ? r : cni_bridge_status(network->bridge, err);
 }
 
 const char *network_describe(const struct network *network) {

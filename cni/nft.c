@@ -22,8 +22,8 @@ enum { TYPE_IPV4 = 7, TYPE_IPV6 = 8, TYPE_PROTOCOL = 12, TYPE_SERVICE = 13, TYPE
 
 static struct nlmsghdr *begin(struct netlink *netlink, uint16_t type, uint16_t flags, uint8_t family, uint16_t id,
                               const char *purpose, int tolerate) {
-        struct nlmsghdr *message = netlink_begin(netlink, type, flags, sizeof(struct nfgenmsg), purpose, tolerate);
-        struct nfgenmsg *header = netlink_extra(message);
+        struct nlmsghdr *message = cni_netlink_begin(netlink, type, flags, sizeof(struct nfgenmsg), purpose, tolerate);
+        struct nfgenmsg *header = cni_netlink_extra(message);
 
         header->nfgen_family = family;
         header->version = NFNETLINK_V0;
@@ -31,37 +31,39 @@ static struct nlmsghdr *begin(struct netlink *netlink, uint16_t type, uint16_t f
         return message;
 }
 
-struct nlmsghdr *nft_begin(struct netlink *netlink, uint16_t type, uint16_t flags, const char *purpose, int tolerate) {
+struct nlmsghdr *cni_nft_begin(struct netlink *netlink, uint16_t type, uint16_t flags, const char *purpose,
+                               int tolerate) {
         return begin(netlink, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, NFPROTO_INET, 0, purpose, tolerate);
 }
 
-void nft_transaction(struct netlink *netlink) {
-        netlink_end(netlink, begin(netlink, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES, "nftables", 0));
+void cni_nft_transaction(struct netlink *netlink) {
+        cni_netlink_end(netlink,
+                        begin(netlink, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES, "nftables", 0));
 }
 
-int nft_commit(struct netlink *netlink, struct err **err) {
-        netlink_end(netlink, begin(netlink, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES, "nftables", 0));
-        return netlink_run(netlink, err);
+int cni_nft_commit(struct netlink *netlink, struct err **err) {
+        cni_netlink_end(netlink, begin(netlink, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES, "nftables", 0));
+        return cni_netlink_run(netlink, err);
 }
 
 static void put_table_message(struct netlink *netlink, uint16_t type, uint16_t flags, const char *table,
                               const char *purpose) {
-        struct nlmsghdr *message = nft_begin(netlink, type, flags, purpose, 0);
+        struct nlmsghdr *message = cni_nft_begin(netlink, type, flags, purpose, 0);
 
         mnl_attr_put_strz(message, NFTA_TABLE_NAME, table);
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
-void nft_put_table(struct netlink *netlink, const char *table) {
+void cni_nft_put_table(struct netlink *netlink, const char *table) {
         put_table_message(netlink, NFT_MSG_NEWTABLE, NLM_F_CREATE, table, "add nftables table");
 }
 
-void nft_put_delete_table(struct netlink *netlink, const char *table) {
+void cni_nft_put_delete_table(struct netlink *netlink, const char *table) {
         put_table_message(netlink, NFT_MSG_DELTABLE, 0, table, "remove nftables table");
 }
 
-void nft_put_chain(struct netlink *netlink, const char *table, const struct nft_chain *chain) {
-        struct nlmsghdr *message = nft_begin(netlink, NFT_MSG_NEWCHAIN, NLM_F_CREATE, "add nftables chain", 0);
+void cni_nft_put_chain(struct netlink *netlink, const char *table, const struct nft_chain *chain) {
+        struct nlmsghdr *message = cni_nft_begin(netlink, NFT_MSG_NEWCHAIN, NLM_F_CREATE, "add nftables chain", 0);
 
         mnl_attr_put_strz(message, NFTA_CHAIN_TABLE, table);
         mnl_attr_put_strz(message, NFTA_CHAIN_NAME, chain->name);
@@ -73,7 +75,7 @@ void nft_put_chain(struct netlink *netlink, const char *table, const struct nft_
                 mnl_attr_nest_end(message, hook);
                 mnl_attr_put_strz(message, NFTA_CHAIN_TYPE, chain->type);
         }
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
 static uint32_t address_type(uint8_t family) {
@@ -84,9 +86,9 @@ static uint32_t key_size(const struct nft_ports *ports) {
         return (ports->by_address ? (uint32_t)ip_size(ports->family) : 0) + 8;
 }
 
-void nft_put_ports(struct netlink *netlink, const char *table, const struct nft_ports *ports) {
+void cni_nft_put_ports(struct netlink *netlink, const char *table, const struct nft_ports *ports) {
         static _Thread_local uint32_t id;
-        struct nlmsghdr *message = nft_begin(netlink, NFT_MSG_NEWSET, NLM_F_CREATE, "add nftables set", 0);
+        struct nlmsghdr *message = cni_nft_begin(netlink, NFT_MSG_NEWSET, NLM_F_CREATE, "add nftables set", 0);
         uint32_t type = TYPE_PROTOCOL << TYPE_BITS | TYPE_SERVICE;
 
         if (ports->by_address)
@@ -102,7 +104,7 @@ void nft_put_ports(struct netlink *netlink, const char *table, const struct nft_
                                  htonl(address_type(ports->family) << TYPE_BITS | TYPE_SERVICE));
                 mnl_attr_put_u32(message, NFTA_SET_DATA_LEN, htonl((uint32_t)ip_size(ports->family) + 4));
         }
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
 /* A port in network order, filled up to a register. */
@@ -155,11 +157,11 @@ static void put_comment(struct nlmsghdr *message, const char *comment) {
         mnl_attr_put(message, NFTA_SET_ELEM_USERDATA, 2 + size, userdata);
 }
 
-void nft_put_port(struct netlink *netlink, const char *table, const struct nft_ports *ports,
-                  const struct nft_port *port, bool add) {
+void cni_nft_put_port(struct netlink *netlink, const char *table, const struct nft_ports *ports,
+                      const struct nft_port *port, bool add) {
         struct nlmsghdr *message =
-                nft_begin(netlink, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM, add ? NLM_F_CREATE | NLM_F_EXCL : 0,
-                          add ? "add host port" : "remove host port", 0);
+                cni_nft_begin(netlink, add ? NFT_MSG_NEWSETELEM : NFT_MSG_DELSETELEM,
+                              add ? NLM_F_CREATE | NLM_F_EXCL : 0, add ? "add host port" : "remove host port", 0);
         struct nlattr *list, *element;
 
         mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table);
@@ -173,7 +175,7 @@ void nft_put_port(struct netlink *netlink, const char *table, const struct nft_p
                 put_comment(message, port->comment);
         mnl_attr_nest_end(message, element);
         mnl_attr_nest_end(message, list);
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
 struct each_port {
@@ -256,22 +258,22 @@ static int take_elements(const struct nlmsghdr *message, void *data) {
         return 0;
 }
 
-int nft_for_each_port(struct netlink *netlink, const char *table, const struct nft_ports *ports,
-                      int (*each)(const struct nft_port *port, void *data), void *data, struct err **err) {
+int cni_nft_for_each_port(struct netlink *netlink, const char *table, const struct nft_ports *ports,
+                          int (*each)(const struct nft_port *port, void *data), void *data, struct err **err) {
         struct each_port state = { .ports = ports, .call = each, .data = data };
-        struct nlmsghdr *message = nft_begin(netlink, NFT_MSG_GETSETELEM, NLM_F_DUMP, "list host ports", 0);
+        struct nlmsghdr *message = cni_nft_begin(netlink, NFT_MSG_GETSETELEM, NLM_F_DUMP, "list host ports", 0);
 
         mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table);
         mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, ports->name);
-        netlink_end(netlink, message);
-        return netlink_dump(netlink, take_elements, &state, err);
+        cni_netlink_end(netlink, message);
+        return cni_netlink_dump(netlink, take_elements, &state, err);
 }
 
 static int take_nothing(const struct nlmsghdr *message, void *data) {
         return 0;
 }
 
-int nft_has_table(struct netlink *netlink, const char *table, struct err **err) {
+int cni_nft_has_table(struct netlink *netlink, const char *table, struct err **err) {
         put_table_message(netlink, NFT_MSG_GETTABLE, 0, table, "look up nftables table");
-        return netlink_dump(netlink, take_nothing, NULL, err);
+        return cni_netlink_dump(netlink, take_nothing, NULL, err);
 }

@@ -1,6 +1,6 @@
 /* Transactions of nftables (inet family): tables, chains, and the sets of host ports.
  *
- * nft_transaction() and nft_commit() bracket a batch: the kernel takes all of it or nothing.
+ * cni_nft_transaction() and cni_nft_commit() bracket a batch: the kernel takes all of it or nothing.
  */
 #pragma once
 
@@ -16,15 +16,16 @@ struct err;
 #define NFT_COMMENT_MAX 128
 
 /* Starts a message of nftables; the family header is set. */
-struct nlmsghdr *nft_begin(struct netlink *netlink, uint16_t type, uint16_t flags, const char *purpose, int tolerate);
+struct nlmsghdr *cni_nft_begin(struct netlink *netlink, uint16_t type, uint16_t flags, const char *purpose,
+                               int tolerate);
 
-void nft_transaction(struct netlink *netlink);
+void cni_nft_transaction(struct netlink *netlink);
 
 /* Ends the batch and runs it. */
-int nft_commit(struct netlink *netlink, struct err **err);
+int cni_nft_commit(struct netlink *netlink, struct err **err);
 
-void nft_put_table(struct netlink *netlink, const char *table);
-void nft_put_delete_table(struct netlink *netlink, const char *table);
+void cni_nft_put_table(struct netlink *netlink, const char *table);
+void cni_nft_put_delete_table(struct netlink *netlink, const char *table);
 
 struct nft_chain {
         const char *name;
@@ -33,7 +34,7 @@ struct nft_chain {
         int32_t priority;
 };
 
-void nft_put_chain(struct netlink *netlink, const char *table, const struct nft_chain *chain);
+void cni_nft_put_chain(struct netlink *netlink, const char *table, const struct nft_chain *chain);
 
 /* A set whose keys are [address .] protocol . port, as a map to address . port or as a plain set. */
 struct nft_ports {
@@ -43,7 +44,7 @@ struct nft_ports {
         bool map;
 };
 
-void nft_put_ports(struct netlink *netlink, const char *table, const struct nft_ports *ports);
+void cni_nft_put_ports(struct netlink *netlink, const char *table, const struct nft_ports *ports);
 
 struct nft_port {
         struct ip ip; /* of the key; unused without by_address */
@@ -55,12 +56,12 @@ struct nft_port {
 };
 
 /* Adds or removes the element @port of @ports. */
-void nft_put_port(struct netlink *netlink, const char *table, const struct nft_ports *ports,
-                  const struct nft_port *port, bool add);
+void cni_nft_put_port(struct netlink *netlink, const char *table, const struct nft_ports *ports,
+                      const struct nft_port *port, bool add);
 
 /* Calls @each for the elements of @ports; a negative return ends it. Returns -ENOENT when there is no such set. */
-int nft_for_each_port(struct netlink *netlink, const char *table, const struct nft_ports *ports,
-                      int (*each)(const struct nft_port *port, void *data), void *data, struct err **err);
+int cni_nft_for_each_port(struct netlink *netlink, const char *table, const struct nft_ports *ports,
+                          int (*each)(const struct nft_port *port, void *data), void *data, struct err **err);
 
 /* Whether @table exists: 0, -ENOENT, or what the kernel refuses. */
-int nft_has_table(struct netlink *netlink, const char *table, struct err **err);
+int cni_nft_has_table(struct netlink *netlink, const char *table, struct err **err);

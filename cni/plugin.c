@@ -88,7 +88,7 @@ static int report(const struct plugin_call *call, struct program_result *result,
         return err_wrap(err, -ECANCELED, "CNI plugin %s: %s", call->type, call->command);
 }
 
-int plugin_run(const struct plugin_call *call, char **ret_output, size_t *ret_length, struct err **err) {
+int cni_plugin_run(const struct plugin_call *call, char **ret_output, size_t *ret_length, struct err **err) {
         _cleanup_program_ struct program_result result = { .status = 0 };
         _cleanup_arena_ struct arena *arena = arena_new();
         char **environment = arena ? make_environment(arena, call) : NULL, path[PATH_MAX];

@@ -23,4 +23,4 @@ struct plugin_call {
 /* Runs the plugin. Returns 0 and its standard output, which the caller frees; -ENOENT: no such plugin in the
  * directories; -ETIMEDOUT: killed; -ECANCELED: it failed, and *@err holds its message and details, or what it wrote to
  * standard error. */
-int plugin_run(const struct plugin_call *call, char **ret_output, size_t *ret_length, struct err **err);
+int cni_plugin_run(const struct plugin_call *call, char **ret_output, size_t *ret_length, struct err **err);

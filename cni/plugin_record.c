@@ -41,7 +41,7 @@ static void write_arguments(struct json_writer *w, const char *arguments) {
         json_end_list(w);
 }
 
-int plugin_record_write(const char *directory, const struct plugin_record *record, struct err **err) {
+int cni_plugin_record_write(const char *directory, const struct plugin_record *record, struct err **err) {
         _cleanup_free_ char *config = malloc(BASE64_LENGTH(record->conflist->length) + 1), *text = NULL;
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         char path[PATH_MAX];
@@ -100,11 +100,11 @@ static int read_conflist(const char *path, const struct value *document, struct 
         n = base64_decode(&decoder, config, strlen(config), text);
         if (n < 0)
                 return err_set(err, EINVAL, "%s: config is not base64", path);
-        return conflist_parse(path, text, (size_t)n, ret_conflist, err);
+        return cni_conflist_parse(path, text, (size_t)n, ret_conflist, err);
 }
 
-int plugin_record_read(const char *directory, const char *id, struct arena *arena, struct plugin_record *ret_record,
-                       struct err **err) {
+int cni_plugin_record_read(const char *directory, const char *id, struct arena *arena, struct plugin_record *ret_record,
+                           struct err **err) {
         struct value_options options = { .bytes_max = PLUGIN_RECORD_MAX };
         struct plugin_record record = { 0 };
         const struct value *document;
@@ -134,7 +134,7 @@ int plugin_record_read(const char *directory, const char *id, struct arena *aren
         return 0;
 }
 
-int plugin_record_remove(const char *directory, const char *id, struct err **err) {
+int cni_plugin_record_remove(const char *directory, const char *id, struct err **err) {
         char path[PATH_MAX];
 
         if (unlink(path_of(directory, id, path)) < 0 && errno != ENOENT)
@@ -142,8 +142,8 @@ int plugin_record_remove(const char *directory, const char *id, struct err **err
         return 0;
 }
 
-int plugin_record_for_each(const char *directory, int (*each)(const char *id, void *data), void *data,
-                           struct err **err) {
+int cni_plugin_record_for_each(const char *directory, int (*each)(const char *id, void *data), void *data,
+                               struct err **err) {
         _cleanup_closedir_ DIR *dir = opendir(directory);
         const struct dirent *entry;
         int r = 0;

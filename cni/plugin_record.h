@@ -24,16 +24,16 @@ struct plugin_record {
 };
 
 /* Writes the record of record->id to @directory, which is made when missing. */
-int plugin_record_write(const char *directory, const struct plugin_record *record, struct err **err);
+int cni_plugin_record_write(const char *directory, const struct plugin_record *record, struct err **err);
 
 /* Reads the record of @id; its texts live in @arena, its conflist is the caller's to free. -ENOENT: there is none;
  * -EINVAL: it cannot be read. */
-int plugin_record_read(const char *directory, const char *id, struct arena *arena, struct plugin_record *ret_record,
-                       struct err **err);
+int cni_plugin_record_read(const char *directory, const char *id, struct arena *arena, struct plugin_record *ret_record,
+                           struct err **err);
 
 /* Removes the record; one that is not there is fine. */
-int plugin_record_remove(const char *directory, const char *id, struct err **err);
+int cni_plugin_record_remove(const char *directory, const char *id, struct err **err);
 
 /* Calls @each for the id of each record; a negative return ends it. */
-int plugin_record_for_each(const char *directory, int (*each)(const char *id, void *data), void *data,
-                           struct err **err);
+int cni_plugin_record_for_each(const char *directory, int (*each)(const char *id, void *data), void *data,
+                               struct err **err);

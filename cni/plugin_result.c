@@ -74,8 +74,8 @@ static int read_old_addresses(const struct value *document, struct network_resul
         return r;
 }
 
-int plugin_result_read(const struct value *document, enum cni_version version, const char *interface,
-                       struct network_result *ret_result, struct err **err) {
+int cni_plugin_result_read(const struct value *document, enum cni_version version, const char *interface,
+                           struct network_result *ret_result, struct err **err) {
         const struct value *interfaces = value_get(document, "interfaces"), *ips = value_get(document, "ips");
         struct network_result result = { 0 };
         int r = 0;

@@ -6,5 +6,5 @@
 
 /* Takes addresses, gateways, hardware address and the host's interface from @result of CNI @version, for the interface
  * @interface of the pod. -EINVAL names what is wrong. */
-int plugin_result_read(const struct value *result, enum cni_version version, const char *interface,
-                       struct network_result *ret_result, struct err **err);
+int cni_plugin_result_read(const struct value *result, enum cni_version version, const char *interface,
+                           struct network_result *ret_result, struct err **err);

@@ -107,7 +107,7 @@ static int make_config(const struct step *step, char **ret_text) {
 /* Runs the step; its answer is parsed into @arena when @ret_answer is not NULL and it wrote one. */
 static int run(const struct step *step, struct arena *arena, const struct value **ret_answer, struct err **err) {
         const struct plugin_record *record = step->record;
-        struct plugin_call call = { .type = conflist_type(step->conflist, step->plugin),
+        struct plugin_call call = { .type = cni_conflist_type(step->conflist, step->plugin),
                                     .bin_dirs = step->options->bin_dirs,
                                     .command = step->command,
                                     .timeout_ms = step->options->timeout_ms };
@@ -124,7 +124,7 @@ static int run(const struct step *step, struct arena *arena, const struct value 
                 call.interface = record->interface;
                 call.arguments = record->arguments;
         }
-        r = plugin_run(&call, &output, &length, err);
+        r = cni_plugin_run(&call, &output, &length, err);
         if (r < 0 || !ret_answer)
                 return r;
         r = json_parse(arena, output, length, NULL, ret_answer, err);
@@ -138,7 +138,7 @@ static bool lists(const struct value *list, const char *text) {
         return false;
 }
 
-int plugins_validate(const struct plugins_options *options, const struct conflist *conflist, struct err **err) {
+int cni_plugins_validate(const struct plugins_options *options, const struct conflist *conflist, struct err **err) {
         const char *version = cni_version_text(conflist->version);
 
         for (size_t i = 0; i < conflist->n_plugins; i++) {
@@ -149,14 +149,14 @@ int plugins_validate(const struct plugins_options *options, const struct conflis
 
                 if (r == 0 && !lists(value_get(answer, "supportedVersions"), version))
                         r = err_set(err, EPROTONOSUPPORT, "CNI plugin %s does not support version %s",
-                                    conflist_type(conflist, i), version);
+                                    cni_conflist_type(conflist, i), version);
                 if (r < 0)
                         return err_wrap(err, r, "%s", conflist->path);
         }
         return 0;
 }
 
-int plugins_status(const struct plugins_options *options, const struct conflist *conflist, struct err **err) {
+int cni_plugins_status(const struct plugins_options *options, const struct conflist *conflist, struct err **err) {
         int r = 0;
 
         for (size_t i = 0; i < conflist->n_plugins && conflist->version >= CNI_1_1_0 && r == 0; i++) {
@@ -167,7 +167,7 @@ int plugins_status(const struct plugins_options *options, const struct conflist 
         return r;
 }
 
-bool plugins_have(const struct plugins_options *options, const char *id) {
+bool cni_plugins_have(const struct plugins_options *options, const char *id) {
         char path[4096];
 
         snprintf(path, sizeof(path), "%s/%s.json", options->cache_dir, id);
@@ -220,9 +220,9 @@ static int complete(const struct plugins_options *options, struct plugin_record 
         int r = add_all(options, record, arena, err);
 
         if (r == 0)
-                r = plugin_result_read(record->result, record->conflist->version, record->interface, &result, err);
+                r = cni_plugin_result_read(record->result, record->conflist->version, record->interface, &result, err);
         if (r == 0)
-                r = plugin_record_write(options->cache_dir, record, err);
+                r = cni_plugin_record_write(options->cache_dir, record, err);
         if (r == 0)
                 *ret_result = result;
         return r;
@@ -240,13 +240,13 @@ static const char *make_arguments(const struct network_request *request, struct 
 /* Plugins leave lo to the runtime. */
 static int loopback(const char *netns, struct err **err) {
         _cleanup_close_ int fd = -EBADF;
-        int r = netns_open(netns, &fd, err);
+        int r = cni_netns_open(netns, &fd, err);
 
-        return r < 0 ? r : netns_loopback_up(fd, err);
+        return r < 0 ? r : cni_netns_loopback_up(fd, err);
 }
 
-int plugins_add(const struct plugins_options *options, const struct conflist *conflist,
-                const struct network_request *request, struct network_result *ret_result, struct err **err) {
+int cni_plugins_add(const struct plugins_options *options, const struct conflist *conflist,
+                    const struct network_request *request, struct network_result *ret_result, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct plugin_record record = { .id = request->id,
                                         .netns = request->netns,
@@ -254,15 +254,15 @@ int plugins_add(const struct plugins_options *options, const struct conflist *co
                                         .conflist = (struct conflist *)conflist };
         int r;
 
-        if (plugins_have(options, request->id))
+        if (cni_plugins_have(options, request->id))
                 return err_set(err, EEXIST, "the sandbox has a CNI network already");
         r = loopback(request->netns, err);
         if (r < 0)
                 return r;
         record.arguments = arena ? make_arguments(request, arena) : NULL;
-        if (!record.arguments || capabilities_make(request, arena, &record.capabilities) < 0)
+        if (!record.arguments || cni_capabilities_make(request, arena, &record.capabilities) < 0)
                 return err_errno(err, ENOMEM, "CNI network");
-        r = plugin_record_write(options->cache_dir, &record, err);
+        r = cni_plugin_record_write(options->cache_dir, &record, err);
         if (r < 0)
                 return r;
         r = complete(options, &record, arena, ret_result, err);
@@ -271,18 +271,18 @@ int plugins_add(const struct plugins_options *options, const struct conflist *co
 
                 /* What cannot be deleted stays recorded: the sandbox's end or the next sweep tries again. */
                 if (delete_all(options, &record, &error) == 0)
-                        plugin_record_remove(options->cache_dir, record.id, NULL);
+                        cni_plugin_record_remove(options->cache_dir, record.id, NULL);
                 else
                         log_warning("network of sandbox %s: after a failed ADD: %s", record.id, err_text(error));
         }
         return r;
 }
 
-int plugins_check(const struct plugins_options *options, const char *id, const char *netns, struct err **err) {
+int cni_plugins_check(const struct plugins_options *options, const char *id, const char *netns, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_conflist_ struct conflist *conflist = NULL;
         struct plugin_record record;
-        int r = arena ? plugin_record_read(options->cache_dir, id, arena, &record, err) :
+        int r = arena ? cni_plugin_record_read(options->cache_dir, id, arena, &record, err) :
                         err_errno(err, ENOMEM, "CNI network");
 
         if (r < 0)
@@ -306,8 +306,8 @@ int plugins_check(const struct plugins_options *options, const char *id, const c
         return r;
 }
 
-int plugins_delete(const struct plugins_options *options, const struct conflist *conflist, const char *id,
-                   const char *netns, struct err **err) {
+int cni_plugins_delete(const struct plugins_options *options, const struct conflist *conflist, const char *id,
+                       const char *netns, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_conflist_ struct conflist *own = NULL;
         _cleanup_err_ struct err *why = NULL;
@@ -316,7 +316,7 @@ int plugins_delete(const struct plugins_options *options, const struct conflist 
 
         if (!arena)
                 return err_errno(err, ENOMEM, "CNI network");
-        r = plugin_record_read(options->cache_dir, id, arena, &record, &why);
+        r = cni_plugin_record_read(options->cache_dir, id, arena, &record, &why);
         if (r == -ENOENT)
                 return 0;
         own = r == 0 ? record.conflist : NULL;
@@ -334,7 +334,7 @@ int plugins_delete(const struct plugins_options *options, const struct conflist 
         if (record.netns[0] && access(record.netns, F_OK) < 0)
                 record.netns = "";
         r = record.conflist ? delete_all(options, &record, err) : 0;
-        return r < 0 ? r : plugin_record_remove(options->cache_dir, id, err);
+        return r < 0 ? r : cni_plugin_record_remove(options->cache_dir, id, err);
 }
 
 struct retain {
@@ -353,7 +353,7 @@ static int retain_one(const char *id, void *data) {
         if (retain->keep(id, retain->data))
                 return 0;
         log_info("network: CNI attachment of %s belongs to no sandbox; deleted", id);
-        r = plugins_delete(retain->options, retain->conflist, id, NULL, retain->result < 0 ? NULL : retain->err);
+        r = cni_plugins_delete(retain->options, retain->conflist, id, NULL, retain->result < 0 ? NULL : retain->err);
         if (retain->result == 0)
                 retain->result = r;
         return 0;
@@ -373,12 +373,12 @@ static bool others_attached(const char *network) {
         return false;
 }
 
-int plugins_retain(const struct plugins_options *options, const struct conflist *conflist,
-                   bool (*keep)(const char *id, const void *data), const void *data, const char *const *ids,
-                   size_t n_ids, struct err **err) {
+int cni_plugins_retain(const struct plugins_options *options, const struct conflist *conflist,
+                       bool (*keep)(const char *id, const void *data), const void *data, const char *const *ids,
+                       size_t n_ids, struct err **err) {
         static const char *const none[] = { NULL };
         struct retain retain = { .options = options, .conflist = conflist, .keep = keep, .data = data, .err = err };
-        int r = plugin_record_for_each(options->cache_dir, retain_one, &retain, err);
+        int r = cni_plugin_record_for_each(options->cache_dir, retain_one, &retain, err);
 
         if (r < 0 && retain.result == 0)
                 retain.result = r;

@@ -20,25 +20,25 @@ struct plugins_options {
 };
 
 /* Asks each plugin for its VERSION. -ENOENT: not installed; -EPROTONOSUPPORT: it does not know the list's version. */
-int plugins_validate(const struct plugins_options *options, const struct conflist *conflist, struct err **err);
+int cni_plugins_validate(const struct plugins_options *options, const struct conflist *conflist, struct err **err);
 
 /* STATUS of each plugin, where the list's version has it. */
-int plugins_status(const struct plugins_options *options, const struct conflist *conflist, struct err **err);
+int cni_plugins_status(const struct plugins_options *options, const struct conflist *conflist, struct err **err);
 
-int plugins_add(const struct plugins_options *options, const struct conflist *conflist,
-                const struct network_request *request, struct network_result *ret_result, struct err **err);
+int cni_plugins_add(const struct plugins_options *options, const struct conflist *conflist,
+                    const struct network_request *request, struct network_result *ret_result, struct err **err);
 
 /* Whether plugins attached @id, or began to. */
-bool plugins_have(const struct plugins_options *options, const char *id);
+bool cni_plugins_have(const struct plugins_options *options, const char *id);
 
-int plugins_check(const struct plugins_options *options, const char *id, const char *netns, struct err **err);
+int cni_plugins_check(const struct plugins_options *options, const char *id, const char *netns, struct err **err);
 
 /* @netns may be NULL. A record that cannot be read is deleted with @conflist (NULL: only dropped, with a warning). */
-int plugins_delete(const struct plugins_options *options, const struct conflist *conflist, const char *id,
-                   const char *netns, struct err **err);
+int cni_plugins_delete(const struct plugins_options *options, const struct conflist *conflist, const char *id,
+                       const char *netns, struct err **err);
 
 /* DEL for each recorded sandbox that @keep refuses, then GC of the plugins with @ids, where the version has it and
  * nobody else has sandboxes in the network: to a plugin, all that GC does not name is garbage. */
-int plugins_retain(const struct plugins_options *options, const struct conflist *conflist,
-                   bool (*keep)(const char *id, const void *data), const void *data, const char *const *ids,
-                   size_t n_ids, struct err **err);
+int cni_plugins_retain(const struct plugins_options *options, const struct conflist *conflist,
+                       bool (*keep)(const char *id, const void *data), const void *data, const char *const *ids,
+                       size_t n_ids, struct err **err);

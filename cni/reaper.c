@@ -32,13 +32,13 @@ struct reaper {
         struct netlink netlink; /* the thread's while running */
 };
 
-int reaper_new(uint32_t group, struct reaper **ret_reaper, struct err **err) {
+int cni_reaper_new(uint32_t group, struct reaper **ret_reaper, struct err **err) {
         struct reaper *reaper = calloc(1, sizeof(*reaper));
         int r;
 
         if (!reaper)
                 return err_errno(err, ENOMEM, "interfaces to remove");
-        r = netlink_open(NETLINK_ROUTE, &reaper->netlink, err);
+        r = cni_netlink_open(NETLINK_ROUTE, &reaper->netlink, err);
         if (r < 0) {
                 free(reaper);
                 return r;
@@ -50,18 +50,18 @@ int reaper_new(uint32_t group, struct reaper **ret_reaper, struct err **err) {
         return 0;
 }
 
-void reaper_wait(struct reaper *reaper) {
+void cni_reaper_wait(struct reaper *reaper) {
         pthread_mutex_lock(&reaper->lock);
         while (reaper->running)
                 pthread_cond_wait(&reaper->idle, &reaper->lock);
         pthread_mutex_unlock(&reaper->lock);
 }
 
-void reaper_free(struct reaper *reaper) {
+void cni_reaper_free(struct reaper *reaper) {
         if (!reaper)
                 return;
-        reaper_wait(reaper);
-        netlink_close(&reaper->netlink);
+        cni_reaper_wait(reaper);
+        cni_netlink_close(&reaper->netlink);
         pthread_cond_destroy(&reaper->idle);
         pthread_mutex_destroy(&reaper->lock);
         free(reaper);
@@ -69,32 +69,32 @@ void reaper_free(struct reaper *reaper) {
 
 static void put_into_group(struct netlink *netlink, const char *name, uint32_t group) {
         struct nlmsghdr *message =
-                netlink_begin(netlink, RTM_NEWLINK, 0, sizeof(struct ifinfomsg), "mark interface", ENODEV);
+                cni_netlink_begin(netlink, RTM_NEWLINK, 0, sizeof(struct ifinfomsg), "mark interface", ENODEV);
 
         mnl_attr_put_strz(message, IFLA_IFNAME, name);
         mnl_attr_put_u32(message, IFLA_GROUP, group);
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
 static void put_delete_group(struct netlink *netlink, uint32_t group) {
         struct nlmsghdr *message =
-                netlink_begin(netlink, RTM_DELLINK, 0, sizeof(struct ifinfomsg), "remove interfaces", ENODEV);
+                cni_netlink_begin(netlink, RTM_DELLINK, 0, sizeof(struct ifinfomsg), "remove interfaces", ENODEV);
 
         mnl_attr_put_u32(message, IFLA_GROUP, group);
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
 static void remove_all(struct netlink *netlink, uint32_t group, interface_name *names, size_t n) {
         _cleanup_err_ struct err *error = NULL;
 
         if (n == 1) {
-                link_put_delete(netlink, names[0]);
+                cni_link_put_delete(netlink, names[0]);
         } else {
                 for (size_t i = 0; i < n; i++)
                         put_into_group(netlink, names[i], group);
                 put_delete_group(netlink, group);
         }
-        if (netlink_run(netlink, &error) < 0)
+        if (cni_netlink_run(netlink, &error) < 0)
                 log_warning("network: %s", err_text(error));
 }
 
@@ -137,7 +137,7 @@ static bool start(struct reaper *reaper) {
         return started;
 }
 
-void reaper_remove(struct reaper *reaper, const char *name) {
+void cni_reaper_remove(struct reaper *reaper, const char *name) {
         bool queued = false;
 
         pthread_mutex_lock(&reaper->lock);
@@ -153,7 +153,7 @@ void reaper_remove(struct reaper *reaper, const char *name) {
                 interface_name own;
 
                 snprintf(own, sizeof(own), "%s", name);
-                if (netlink_open(NETLINK_ROUTE, &netlink, NULL) == 0)
+                if (cni_netlink_open(NETLINK_ROUTE, &netlink, NULL) == 0)
                         remove_all(&netlink, reaper->group, &own, 1);
         }
 }

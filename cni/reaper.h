@@ -16,13 +16,13 @@ struct reaper;
 #define REAPER_QUEUE_MAX 1024
 
 /* @group is an interface group that nothing else uses. The namespace is that of the thread that calls this. */
-int reaper_new(uint32_t group, struct reaper **ret_reaper, struct err **err);
+int cni_reaper_new(uint32_t group, struct reaper **ret_reaper, struct err **err);
 
 /* Waits until all is removed. NULL is fine. */
-void reaper_free(struct reaper *reaper);
+void cni_reaper_free(struct reaper *reaper);
 
 /* Removes the interface @name, soon. Never fails for the caller: what remains is found by the next sweep. */
-void reaper_remove(struct reaper *reaper, const char *name);
+void cni_reaper_remove(struct reaper *reaper, const char *name);
 
 /* Waits until all is removed. */
-void reaper_wait(struct reaper *reaper);
+void cni_reaper_wait(struct reaper *reaper);

@@ -11,7 +11,7 @@
 /* What Go's strings.Fields takes for a blank in a line of ASCII. */
 #define BLANKS " \t\v\f\r"
 
-int dns_list_add(struct dns_list *list, const char *text) {
+int cni_dns_list_add(struct dns_list *list, const char *text) {
         char **items = reallocarray(list->items, list->n + 1, sizeof(*items));
 
         if (!items)
@@ -24,19 +24,19 @@ int dns_list_add(struct dns_list *list, const char *text) {
         return 0;
 }
 
-void dns_list_cut(struct dns_list *list, size_t n) {
+void cni_dns_list_cut(struct dns_list *list, size_t n) {
         while (list->n > n)
                 free(list->items[--list->n]);
 }
 
-int dns_list_add_new(struct dns_list *list, const char *text) {
+int cni_dns_list_add_new(struct dns_list *list, const char *text) {
         for (size_t i = 0; i < list->n; i++)
                 if (strcmp(list->items[i], text) == 0)
                         return 0;
-        return dns_list_add(list, text);
+        return cni_dns_list_add(list, text);
 }
 
-int dns_list_set_option(struct dns_list *list, const char *option) {
+int cni_dns_list_set_option(struct dns_list *list, const char *option) {
         size_t name = strcspn(option, ":");
 
         for (size_t i = 0; i < list->n; i++) {
@@ -50,16 +50,16 @@ int dns_list_set_option(struct dns_list *list, const char *option) {
                         return 0;
                 }
         }
-        return dns_list_add(list, option);
+        return cni_dns_list_add(list, option);
 }
 
 static void clear(struct dns_list *list) {
-        dns_list_cut(list, 0);
+        cni_dns_list_cut(list, 0);
         free(list->items);
         *list = (struct dns_list){ 0 };
 }
 
-void dns_config_clear(struct dns_config *config) {
+void cni_dns_config_clear(struct dns_config *config) {
         clear(&config->servers);
         clear(&config->searches);
         clear(&config->options);
@@ -83,22 +83,22 @@ static int parse_line(char *line, struct dns_config *config, struct err **err) {
                 word = strtok_r(NULL, BLANKS, &rest);
                 if (!word)
                         return err_set(err, EINVAL, "resolv.conf: a nameserver line without an address");
-                return dns_list_add(&config->servers, word);
+                return cni_dns_list_add(&config->servers, word);
         }
         if (strcmp(key, "search") == 0) {
-                dns_list_cut(&config->searches, 0);
+                cni_dns_list_cut(&config->searches, 0);
                 while (r == 0 && (word = strtok_r(NULL, BLANKS, &rest))) {
                         trim_dot(word);
-                        r = dns_list_add(&config->searches, word);
+                        r = cni_dns_list_add(&config->searches, word);
                 }
         }
         if (strcmp(key, "options") == 0)
                 while (r == 0 && (word = strtok_r(NULL, BLANKS, &rest)))
-                        r = dns_list_set_option(&config->options, word);
+                        r = cni_dns_list_set_option(&config->options, word);
         return r;
 }
 
-int resolv_conf_parse(const char *text, size_t n, struct dns_config *ret_config, struct err **err) {
+int cni_resolv_conf_parse(const char *text, size_t n, struct dns_config *ret_config, struct err **err) {
         _cleanup_dns_config_ struct dns_config config = { 0 };
         _cleanup_free_ char *copy = NULL;
         char *next;
@@ -130,7 +130,7 @@ static void write_list(FILE *f, const char *key, const struct dns_list *list) {
         fputc('\n', f);
 }
 
-char *resolv_conf_format(const struct dns_config *config) {
+char *cni_resolv_conf_format(const struct dns_config *config) {
         char *text = NULL;
         size_t size;
         FILE *f = open_memstream(&text, &size);

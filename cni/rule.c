@@ -17,7 +17,7 @@
 /* Registers are 4 bytes from NFT_REG32_00 on; keys and data of maps are runs of them. */
 #define REGISTER NFT_REG32_00
 
-struct rule rule_begin(const char *table, const char *chain) {
+struct rule cni_rule_begin(const char *table, const char *chain) {
         struct rule rule = { .nftnl = nftnl_rule_alloc() };
 
         if (!rule.nftnl) {
@@ -89,15 +89,15 @@ static void match_interface(struct rule *rule, uint32_t key, const char *name, b
         compare(rule, equal, padded, sizeof(padded));
 }
 
-void rule_match_input(struct rule *rule, const char *name) {
+void cni_rule_match_input(struct rule *rule, const char *name) {
         match_interface(rule, NFT_META_IIFNAME, name, true);
 }
 
-void rule_match_output(struct rule *rule, const char *name, bool equal) {
+void cni_rule_match_output(struct rule *rule, const char *name, bool equal) {
         match_interface(rule, NFT_META_OIFNAME, name, equal);
 }
 
-void rule_match_family(struct rule *rule, uint8_t family) {
+void cni_rule_match_family(struct rule *rule, uint8_t family) {
         uint8_t protocol = family == AF_INET ? NFPROTO_IPV4 : NFPROTO_IPV6;
 
         load_meta(rule, NFT_META_NFPROTO, REGISTER);
@@ -110,7 +110,7 @@ static void load_address(struct rule *rule, uint8_t family, enum rule_side side,
         load_payload(rule, NFT_PAYLOAD_NETWORK_HEADER, side == RULE_SOURCE ? source : source + size, size, reg);
 }
 
-void rule_match_cidr(struct rule *rule, enum rule_side side, const struct ip_cidr *cidr, bool equal) {
+void cni_rule_match_cidr(struct rule *rule, enum rule_side side, const struct ip_cidr *cidr, bool equal) {
         struct ip_cidr ones = { .ip.family = cidr->ip.family, .prefix = cidr->prefix };
         uint32_t size = (uint32_t)ip_size(cidr->ip.family);
         struct ip base = ip_cidr_base(cidr), bits;
@@ -122,7 +122,7 @@ void rule_match_cidr(struct rule *rule, enum rule_side side, const struct ip_cid
         compare(rule, equal, base.bytes, size);
 }
 
-void rule_match_local_destination(struct rule *rule) {
+void cni_rule_match_local_destination(struct rule *rule) {
         uint32_t local = RTN_LOCAL;
 
         ADD(rule, "fib", { NFTNL_EXPR_FIB_DREG, REGISTER }, { NFTNL_EXPR_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE },
@@ -130,7 +130,7 @@ void rule_match_local_destination(struct rule *rule) {
         compare(rule, true, &local, sizeof(local));
 }
 
-void rule_match_translated(struct rule *rule) {
+void cni_rule_match_translated(struct rule *rule) {
         uint32_t bits = IPS_DST_NAT, zero = 0;
 
         ADD(rule, "ct", { NFTNL_EXPR_CT_KEY, NFT_CT_STATUS }, { NFTNL_EXPR_CT_DREG, REGISTER });
@@ -150,7 +150,7 @@ static void load_port_key(struct rule *rule, uint8_t address_family) {
         load_payload(rule, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, reg + 1);
 }
 
-void rule_match_port(struct rule *rule, const char *set, uint8_t address_family) {
+void cni_rule_match_port(struct rule *rule, const char *set, uint8_t address_family) {
         struct nftnl_expr *expression;
 
         load_port_key(rule, address_family);
@@ -159,7 +159,7 @@ void rule_match_port(struct rule *rule, const char *set, uint8_t address_family)
                 rule->failed = true;
 }
 
-void rule_translate_port(struct rule *rule, const char *map, uint8_t family, bool by_address) {
+void cni_rule_translate_port(struct rule *rule, const char *map, uint8_t family, bool by_address) {
         struct nftnl_expr *expression;
 
         load_port_key(rule, by_address ? family : 0);
@@ -172,7 +172,7 @@ void rule_translate_port(struct rule *rule, const char *map, uint8_t family, boo
             { NFTNL_EXPR_NAT_REG_PROTO_MIN, REGISTER + (uint32_t)ip_size(family) / 4 });
 }
 
-void rule_masquerade(struct rule *rule, bool random) {
+void cni_rule_masquerade(struct rule *rule, bool random) {
         ADD(rule, "masq", { NFTNL_EXPR_MASQ_FLAGS, random ? NF_NAT_RANGE_PROTO_RANDOM_FULLY : 0 });
 }
 
@@ -181,26 +181,26 @@ static struct nftnl_expr *verdict(struct rule *rule, int code) {
                    { NFTNL_EXPR_IMM_VERDICT, (uint32_t)code });
 }
 
-void rule_drop(struct rule *rule) {
+void cni_rule_drop(struct rule *rule) {
         verdict(rule, NF_DROP);
 }
 
-void rule_jump(struct rule *rule, const char *chain) {
+void cni_rule_jump(struct rule *rule, const char *chain) {
         struct nftnl_expr *expression = verdict(rule, NFT_JUMP);
 
         if (expression && nftnl_expr_set_str(expression, NFTNL_EXPR_IMM_CHAIN, chain) < 0)
                 rule->failed = true;
 }
 
-int rule_put(struct rule *rule, struct netlink *netlink) {
+int cni_rule_put(struct rule *rule, struct netlink *netlink) {
         int r = rule->failed ? -ENOMEM : 0;
 
         if (r == 0) {
                 struct nlmsghdr *message =
-                        nft_begin(netlink, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "add nftables rule", 0);
+                        cni_nft_begin(netlink, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, "add nftables rule", 0);
 
                 nftnl_rule_nlmsg_build_payload(message, rule->nftnl);
-                netlink_end(netlink, message);
+                cni_netlink_end(netlink, message);
         }
         if (rule->nftnl)
                 nftnl_rule_free(rule->nftnl);

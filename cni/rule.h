@@ -1,7 +1,7 @@
 /* nftables rules, expression by expression: what nft(8) compiles its syntax to, for the inet family.
  *
  * A rule is begun, gets matches and then what to do, and is put into a batch. Failures (memory) are kept in the
- * rule and come out of rule_put(), so that a rule reads as one list.
+ * rule and come out of cni_rule_put(), so that a rule reads as one list.
  */
 #pragma once
 
@@ -20,35 +20,35 @@ struct rule {
 
 enum rule_side { RULE_SOURCE, RULE_DESTINATION };
 
-struct rule rule_begin(const char *table, const char *chain);
+struct rule cni_rule_begin(const char *table, const char *chain);
 
 /* meta iifname/oifname [!=] @name */
-void rule_match_input(struct rule *rule, const char *name);
-void rule_match_output(struct rule *rule, const char *name, bool equal);
+void cni_rule_match_input(struct rule *rule, const char *name);
+void cni_rule_match_output(struct rule *rule, const char *name, bool equal);
 
 /* meta nfproto ipv4/ipv6: comes before anything that reads an address. */
-void rule_match_family(struct rule *rule, uint8_t family);
+void cni_rule_match_family(struct rule *rule, uint8_t family);
 
 /* ip saddr/daddr [!=] @cidr */
-void rule_match_cidr(struct rule *rule, enum rule_side side, const struct ip_cidr *cidr, bool equal);
+void cni_rule_match_cidr(struct rule *rule, enum rule_side side, const struct ip_cidr *cidr, bool equal);
 
 /* fib daddr type local */
-void rule_match_local_destination(struct rule *rule);
+void cni_rule_match_local_destination(struct rule *rule);
 
 /* ct status dnat */
-void rule_match_translated(struct rule *rule);
+void cni_rule_match_translated(struct rule *rule);
 
 /* [ip daddr .] meta l4proto . th dport @set */
-void rule_match_port(struct rule *rule, const char *set, uint8_t address_family);
+void cni_rule_match_port(struct rule *rule, const char *set, uint8_t address_family);
 
 /* dnat ip to [ip daddr .] meta l4proto . th dport map @map, for maps to an address . port of @family. */
-void rule_translate_port(struct rule *rule, const char *map, uint8_t family, bool by_address);
+void cni_rule_translate_port(struct rule *rule, const char *map, uint8_t family, bool by_address);
 
 /* masquerade [fully-random] */
-void rule_masquerade(struct rule *rule, bool random);
+void cni_rule_masquerade(struct rule *rule, bool random);
 
-void rule_drop(struct rule *rule);
-void rule_jump(struct rule *rule, const char *chain);
+void cni_rule_drop(struct rule *rule);
+void cni_rule_jump(struct rule *rule, const char *chain);
 
 /* Appends the rule to @netlink's batch and frees it. Returns 0 or -ENOMEM. */
-int rule_put(struct rule *rule, struct netlink *netlink);
+int cni_rule_put(struct rule *rule, struct netlink *netlink);

@@ -22,8 +22,8 @@
 static struct nlmsghdr *begin(struct netlink *netlink, uint16_t type, int index, uint32_t handle, uint32_t parent,
                               const char *kind, const char *purpose) {
         struct nlmsghdr *message =
-                netlink_begin(netlink, type, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct tcmsg), purpose, 0);
-        struct tcmsg *header = netlink_extra(message);
+                cni_netlink_begin(netlink, type, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct tcmsg), purpose, 0);
+        struct tcmsg *header = cni_netlink_extra(message);
 
         header->tcm_ifindex = index;
         header->tcm_handle = handle;
@@ -47,7 +47,7 @@ static void put_token_bucket(struct netlink *netlink, int index, uint64_t bits, 
                 mnl_attr_put_u64(message, TCA_TBF_RATE64, rate);
         mnl_attr_put_u32(message, TCA_TBF_BURST, (uint32_t)bucket);
         mnl_attr_nest_end(message, nest);
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
 static void put_mirror(struct nlmsghdr *message, int target) {
@@ -72,33 +72,33 @@ static void put_redirect(struct netlink *netlink, int index, int target) {
                                          "ingress", "limit egress: ingress queue");
         struct nlattr *options;
 
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
         message = begin(netlink, RTM_NEWTFILTER, index, 0, TC_H_MAKE(TC_H_INGRESS, 0), "u32", "limit egress: redirect");
-        ((struct tcmsg *)netlink_extra(message))->tcm_info = TC_H_MAKE(1u << 16, htons(ETH_P_ALL));
+        ((struct tcmsg *)cni_netlink_extra(message))->tcm_info = TC_H_MAKE(1u << 16, htons(ETH_P_ALL));
         options = mnl_attr_nest_start(message, TCA_OPTIONS);
         memcpy(match, &selector, sizeof(selector));
         mnl_attr_put(message, TCA_U32_SEL, sizeof(match), match);
         put_mirror(message, target);
         mnl_attr_nest_end(message, options);
-        netlink_end(netlink, message);
+        cni_netlink_end(netlink, message);
 }
 
-int shape_apply(struct netlink *netlink, const struct shape *shape, struct err **err) {
-        int veth = link_index(netlink, shape->veth), ifb, r;
+int cni_shape_apply(struct netlink *netlink, const struct cni_shape *shape, struct err **err) {
+        int veth = cni_link_index(netlink, shape->veth), ifb, r;
 
         if (veth < 0)
                 return err_errno(err, -veth, "limit bandwidth of %s", shape->veth);
         if (shape->ingress_bits)
                 put_token_bucket(netlink, veth, shape->ingress_bits, "limit ingress");
         if (shape->egress_bits)
-                link_put_ifb(netlink, shape->ifb, shape->mtu);
-        r = netlink_run(netlink, err);
+                cni_link_put_ifb(netlink, shape->ifb, shape->mtu);
+        r = cni_netlink_run(netlink, err);
         if (r < 0 || !shape->egress_bits)
                 return r;
-        ifb = link_index(netlink, shape->ifb);
+        ifb = cni_link_index(netlink, shape->ifb);
         if (ifb < 0)
                 return err_errno(err, -ifb, "limit bandwidth of %s", shape->veth);
         put_token_bucket(netlink, ifb, shape->egress_bits, "limit egress");
         put_redirect(netlink, veth, ifb);
-        return netlink_run(netlink, err);
+        return cni_netlink_run(netlink, err);
 }

@@ -8,7 +8,7 @@
 struct err;
 struct netlink;
 
-struct shape {
+struct cni_shape {
         const char *veth; /* the host's end */
         const char *ifb;  /* the intermediate device's name; made only for egress_bits */
         uint32_t mtu;
@@ -16,4 +16,4 @@ struct shape {
 };
 
 /* Sets the limits in the socket's namespace. On failure the devices are the caller's to remove. */
-int shape_apply(struct netlink *netlink, const struct shape *shape, struct err **err);
+int cni_shape_apply(struct netlink *netlink, const struct cni_shape *shape, struct err **err);

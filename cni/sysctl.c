@@ -17,7 +17,7 @@ static int open_setting(const char *name, int flags) {
         return open(path, flags | O_CLOEXEC | O_NOFOLLOW);
 }
 
-int sysctl_get(const char *name, char *ret_value, unsigned size, struct err **err) {
+int cni_sysctl_get(const char *name, char *ret_value, unsigned size, struct err **err) {
         _cleanup_close_ int fd = open_setting(name, O_RDONLY);
         ssize_t n = fd < 0 ? -1 : read(fd, ret_value, size - 1);
 
@@ -28,10 +28,10 @@ int sysctl_get(const char *name, char *ret_value, unsigned size, struct err **er
         return 0;
 }
 
-int sysctl_set(const char *name, const char *value, struct err **err) {
+int cni_sysctl_set(const char *name, const char *value, struct err **err) {
         _cleanup_close_ int fd = -EBADF;
         char before[64];
-        int r = sysctl_get(name, before, sizeof(before), err);
+        int r = cni_sysctl_get(name, before, sizeof(before), err);
 
         if (r < 0 || strcmp(before, value) == 0)
                 return r;

@@ -24,11 +24,12 @@ static int mark_config(struct marked *marked, const char *config_digest) {
         _cleanup_free_ char *text = NULL;
         struct image_config config;
         size_t n;
-        int r = string_list_add(&marked->blobs, digest_hex(config_digest));
+        int r = image_string_list_add(&marked->blobs, digest_hex(config_digest));
 
         if (r < 0)
                 return r;
-        r = file_read(marked->store->layout.blobs, digest_hex(config_digest), IMAGE_CONFIG_SIZE_MAX, &text, &n, NULL);
+        r = image_file_read(marked->store->layout.blobs, digest_hex(config_digest), IMAGE_CONFIG_SIZE_MAX, &text, &n,
+                            NULL);
         if (r == 0)
                 r = image_config_parse(text, n, &config, NULL);
         if (r < 0)
@@ -42,10 +43,10 @@ static int mark_config(struct marked *marked, const char *config_digest) {
                 if (image_layout_find_layer(&marked->store->layout, config.diff_ids[i], config_digest, name, NULL,
                                             NULL) < 0)
                         continue;
-                r = string_list_add(&marked->layers, name);
+                r = image_string_list_add(&marked->layers, name);
                 /* a push sends this one when the image's own was never fetched, as the layer was there */
                 if (r == 0 && image_layout_layer_blob(&marked->store->layout, name, blob, &size) == 0)
-                        r = string_list_add(&marked->blobs, digest_hex(blob));
+                        r = image_string_list_add(&marked->blobs, digest_hex(blob));
         }
         image_config_clear(&config);
         return r;
@@ -59,16 +60,17 @@ static int mark_ref(void *data, const struct image_reference *reference, const s
         int r;
 
         (void)reference;
-        if ((r = string_list_add(&marked->blobs, digest_hex(ref->manifest))) < 0 ||
+        if ((r = image_string_list_add(&marked->blobs, digest_hex(ref->manifest))) < 0 ||
             (r = mark_config(marked, ref->image_id)) < 0)
                 return r;
-        r = file_read(marked->store->layout.blobs, digest_hex(ref->manifest), IMAGE_MANIFEST_SIZE_MAX, &text, &n, NULL);
+        r = image_file_read(marked->store->layout.blobs, digest_hex(ref->manifest), IMAGE_MANIFEST_SIZE_MAX, &text, &n,
+                            NULL);
         if (r == 0)
-                r = manifest_parse(text, n, &manifest, NULL);
+                r = image_manifest_parse(text, n, &manifest, NULL);
         if (r < 0)
                 return r == -ENOMEM ? r : 0;
         for (size_t i = 0; i < manifest.n_layers && r == 0; i++)
-                r = string_list_add(&marked->blobs, digest_hex(manifest.layers[i].digest));
+                r = image_string_list_add(&marked->blobs, digest_hex(manifest.layers[i].digest));
         return r;
 }
 
@@ -90,17 +92,17 @@ static uint64_t drop(const struct image_layout *l, int dir, const char *name) {
         if (dir == l->blobs) {
                 if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0)
                         bytes = (uint64_t)st.st_blocks * 512;
-                if (tree_remove(dir, name, &err) < 0)
+                if (image_tree_remove(dir, name, &err) < 0)
                         log_warning("image store %s: %s", l->path, err_text(err));
                 return bytes;
         }
-        file_temporary_name("gone", temporary);
+        image_file_temporary_name("gone", temporary);
         if (renameat(dir, name, l->ingest, temporary) < 0) {
                 log_warning("image store %s: remove layer %s: %s", l->path, name, strerrordesc_np(errno));
                 return 0;
         }
-        tree_usage(l->ingest, temporary, &bytes, &inodes);
-        if (tree_remove(l->ingest, temporary, &err) < 0)
+        image_tree_usage(l->ingest, temporary, &bytes, &inodes);
+        if (image_tree_remove(l->ingest, temporary, &err) < 0)
                 log_warning("image store %s: %s", l->path, err_text(err));
         return bytes;
 }
@@ -137,16 +139,16 @@ int image_store_collect(struct image_store *store, const char *const *in_use, ui
         if (r == 0)
                 r = mark_all(&marked, in_use, err);
         if (r == 0) {
-                string_list_sort(&marked.blobs);
-                string_list_sort(&marked.layers);
+                image_string_list_sort(&marked.blobs);
+                image_string_list_sort(&marked.layers);
                 freed = drop_unmarked(&store->layout, store->layout.layers, &marked.layers);
                 freed += drop_unmarked(&store->layout, store->layout.blobs, &marked.blobs);
                 image_layout_sweep(&store->layout);
                 if (ret_freed)
                         *ret_freed = freed;
         }
-        string_list_clear(&marked.blobs);
-        string_list_clear(&marked.layers);
+        image_string_list_clear(&marked.blobs);
+        image_string_list_clear(&marked.layers);
         return r;
 }
 
@@ -168,8 +170,8 @@ int image_store_usage(struct image_store *store, uint64_t *ret_bytes, uint64_t *
                 bytes += layer_bytes;
                 inodes += layer_inodes;
         }
-        tree_usage(l->blobs, ".", &bytes, &inodes);
-        tree_usage(l->ingest, ".", &bytes, &inodes);
+        image_tree_usage(l->blobs, ".", &bytes, &inodes);
+        image_tree_usage(l->ingest, ".", &bytes, &inodes);
         *ret_bytes = bytes;
         *ret_inodes = inodes;
         return 0;

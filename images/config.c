@@ -38,11 +38,11 @@ static int get_list(const struct value *map, const char *key, char ***ret_list, 
                 if (!text)
                         return err_set(err, EINVAL, "%s[%u] is %s, not a string", key, i,
                                        value_kind_name(value_at(value, i)));
-                if (string_list_add(&list, text) < 0)
+                if (image_string_list_add(&list, text) < 0)
                         return err_set(err, ENOMEM, "out of memory");
         }
         if (list.count > 0)
-                *ret_list = string_list_take(&list);
+                *ret_list = image_string_list_take(&list);
         return 0;
 }
 
@@ -56,10 +56,10 @@ static int get_set(const struct value *map, const char *key, char ***ret_list, s
         if (!value_is(value, VALUE_MAP))
                 return err_set(err, EINVAL, "%s is %s, not a map", key, value_kind_name(value));
         for (uint32_t i = 0; i < value_count(value); i++)
-                if (string_list_add(&list, value->members[i].key) < 0)
+                if (image_string_list_add(&list, value->members[i].key) < 0)
                         return err_set(err, ENOMEM, "out of memory");
         if (list.count > 0)
-                *ret_list = string_list_take(&list);
+                *ret_list = image_string_list_take(&list);
         return 0;
 }
 
@@ -141,7 +141,7 @@ static void clear(void *data) {
 int image_config_parse(const char *text, size_t n, struct image_config *ret_config, struct err **err) {
         static const struct document_kind kind = { "image config", IMAGE_CONFIG_SIZE_MAX, read_config, clear };
         struct image_config config = { 0 };
-        int r = document_parse(&kind, text, n, &config, err);
+        int r = image_document_parse(&kind, text, n, &config, err);
 
         if (r == 0)
                 *ret_config = config;

@@ -143,7 +143,7 @@ static int take(const char *username, const char *secret, struct credentials *re
                 c.password = strdup(secret);
         }
         if (!c.identity_token && (!c.username || !c.password)) {
-                credentials_clear(&c);
+                image_credentials_clear(&c);
                 return err_set(err, ENOMEM, "out of memory");
         }
         *ret = c;
@@ -171,8 +171,8 @@ static int read_answer(const struct program_output *out, struct credentials *ret
         return r;
 }
 
-int credential_helper_get(const struct credential_helper *helper, const char *server, struct credentials *ret,
-                          struct err **err) {
+int image_credential_helper_get(const struct credential_helper *helper, const char *server, struct credentials *ret,
+                                struct err **err) {
         _cleanup_program_ struct program_result result = { .status = 0 };
         int r = run(helper, "get", server, strlen(server), &result, err);
 
@@ -181,8 +181,8 @@ int credential_helper_get(const struct credential_helper *helper, const char *se
         return wrap(helper, "get", r, err);
 }
 
-int credential_helper_store(const struct credential_helper *helper, const char *server, const char *username,
-                            const char *password, struct err **err) {
+int image_credential_helper_store(const struct credential_helper *helper, const char *server, const char *username,
+                                  const char *password, struct err **err) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_program_ struct program_result result = { .status = 0 };
         _cleanup_free_ char *text = NULL;
@@ -204,26 +204,26 @@ int credential_helper_store(const struct credential_helper *helper, const char *
         return wrap(helper, "store", r < 0 ? r : 0, err);
 }
 
-int credential_helper_erase(const struct credential_helper *helper, const char *server, struct err **err) {
+int image_credential_helper_erase(const struct credential_helper *helper, const char *server, struct err **err) {
         _cleanup_program_ struct program_result result = { .status = 0 };
 
         return wrap(helper, "erase", run(helper, "erase", server, strlen(server), &result, err), err);
 }
 
-int credential_helper_ask(const char *file, const char *host, int cancel_fd, struct credentials *ret,
-                          struct err **err) {
+int image_credential_helper_ask(const char *file, const char *host, int cancel_fd, struct credentials *ret,
+                                struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct credential_helper helper = { .file = file, .cancel_fd = cancel_fd };
         const struct value *root;
-        int r = arena ? docker_config_load(file, arena, &root, err) : err_set(err, ENOMEM, "out of memory");
+        int r = arena ? image_docker_config_load(file, arena, &root, err) : err_set(err, ENOMEM, "out of memory");
 
         if (r < 0)
                 return r;
-        helper.name = docker_config_helper(root, host, &helper.field);
-        return helper.name ? credential_helper_get(&helper, docker_config_server(host), ret, err) : 0;
+        helper.name = image_docker_config_helper(root, host, &helper.field);
+        return helper.name ? image_credential_helper_get(&helper, image_docker_config_server(host), ret, err) : 0;
 }
 
-void credentials_clear(struct credentials *c) {
+void image_credentials_clear(struct credentials *c) {
         char *secrets[] = { c->username, c->password, c->identity_token };
 
         for (size_t i = 0; i < ELEMENTS(secrets); i++) {

@@ -33,22 +33,22 @@ struct credentials {
 
 /* Returns 1, 0 when the helper has none for @server, or a negative errno with an error that names file, field and
  * helper: -EINVAL (its name, its answer), -ENOENT (it is not installed), -E2BIG, -ETIMEDOUT, -ECANCELED, -EIO (it
- * failed). Clear the credentials with credentials_clear(). */
-int credential_helper_get(const struct credential_helper *helper, const char *server,
-                          struct credentials *ret_credentials, struct err **err);
+ * failed). Clear the credentials with image_credentials_clear(). */
+int image_credential_helper_get(const struct credential_helper *helper, const char *server,
+                                struct credentials *ret_credentials, struct err **err);
 
 /* Returns 0 or a negative errno, as above. */
-int credential_helper_store(const struct credential_helper *helper, const char *server, const char *username,
-                            const char *password, struct err **err);
+int image_credential_helper_store(const struct credential_helper *helper, const char *server, const char *username,
+                                  const char *password, struct err **err);
 
 /* Returns 1, 0 when there was nothing to erase, or a negative errno. */
-int credential_helper_erase(const struct credential_helper *helper, const char *server, struct err **err);
+int image_credential_helper_erase(const struct credential_helper *helper, const char *server, struct err **err);
 
-/* Asks the helper that docker's config @file names for @host, where it names one. Returns as credential_helper_get();
- * 0 also when there is no file or no helper in it. @cancel_fd as above. */
-int credential_helper_ask(const char *file, const char *host, int cancel_fd, struct credentials *ret_credentials,
-                          struct err **err);
+/* Asks the helper that docker's config @file names for @host, where it names one. Returns as
+ * image_credential_helper_get(); 0 also when there is no file or no helper in it. @cancel_fd as above. */
+int image_credential_helper_ask(const char *file, const char *host, int cancel_fd, struct credentials *ret_credentials,
+                                struct err **err);
 
 /* Wipes and frees. */
-void credentials_clear(struct credentials *credentials);
-#define _cleanup_credentials_ __attribute__((cleanup(credentials_clear)))
+void image_credentials_clear(struct credentials *credentials);
+#define _cleanup_credentials_ __attribute__((cleanup(image_credentials_clear)))

@@ -223,9 +223,9 @@ static int choose(const struct value *root, const struct question *q, struct cho
 
         for (uint32_t i = 0; i < value_count(auth) && value_is(auth, VALUE_MAP); i++) {
                 const struct value_member *m = &auth->members[i];
-                struct choice c = { .match = docker_config_match(m->key, q->host, q->path) };
+                struct choice c = { .match = image_docker_config_match(m->key, q->host, q->path) };
 
-                if (!docker_config_precedes(c.match, m->key, best->match, best->key ?: ""))
+                if (!image_docker_config_precedes(c.match, m->key, best->match, best->key ?: ""))
                         continue;
                 c.key = strdup(m->key);
                 c.username = strdup(value_string_or(value_get(&m->value, "username"), ""));
@@ -277,13 +277,13 @@ static int ask_one(struct credential_providers *p, const struct provider *provid
 
 static bool is_for(const struct provider *provider, const struct question *q) {
         for (size_t i = 0; provider->match_images[i] && !provider->never; i++)
-                if (docker_config_match(provider->match_images[i], q->host, q->path) != DOCKER_MATCH_NONE)
+                if (image_docker_config_match(provider->match_images[i], q->host, q->path) != DOCKER_MATCH_NONE)
                         return true;
         return false;
 }
 
-int credential_providers_ask(struct credential_providers *p, const char *name, size_t host_length, int cancel_fd,
-                             struct credentials *ret, struct err **err) {
+int image_credential_providers_ask(struct credential_providers *p, const char *name, size_t host_length, int cancel_fd,
+                                   struct credentials *ret, struct err **err) {
         struct question q = { .name = name, .path = name + host_length + 1, .cancel_fd = cancel_fd };
         struct choice best = { .match = DOCKER_MATCH_NONE };
         _cleanup_err_ struct err *first = NULL;
@@ -309,8 +309,8 @@ int credential_providers_ask(struct credential_providers *p, const char *name, s
         return 1;
 }
 
-int credential_providers_new(const char *config, const char *bin_dir, struct credential_providers **ret,
-                             struct err **err) {
+int image_credential_providers_new(const char *config, const char *bin_dir, struct credential_providers **ret,
+                                   struct err **err) {
         struct credential_providers *p = calloc(1, sizeof(*p));
         int r;
 
@@ -318,17 +318,17 @@ int credential_providers_new(const char *config, const char *bin_dir, struct cre
                 return err_set(err, ENOMEM, "out of memory");
         pthread_mutex_init(&p->lock, NULL);
         p->arena = arena_new();
-        r = p->arena ? provider_config_read(config, bin_dir, p->arena, &p->config, err) :
+        r = p->arena ? image_provider_config_read(config, bin_dir, p->arena, &p->config, err) :
                        err_set(err, ENOMEM, "out of memory");
         if (r < 0) {
-                credential_providers_free(p);
+                image_credential_providers_free(p);
                 return r;
         }
         *ret = p;
         return 0;
 }
 
-void credential_providers_free(struct credential_providers *p) {
+void image_credential_providers_free(struct credential_providers *p) {
         if (!p)
                 return;
         for (size_t i = 0; i < PROVIDER_CACHE_MAX; i++)

@@ -2,8 +2,8 @@
  *
  * The protocol is CredentialProviderRequest and CredentialProviderResponse of credentialprovider.kubelet.k8s.io/v1. All
  * providers whose matchImages have the image are asked; of their answers' keys that match, the first in
- * docker_config_precedes()'s order counts. An answer is kept for as long as it says, or defaultCacheDuration, for the
- * image, its registry or all images, by its cacheKeyType. In memory only, and wiped.
+ * image_docker_config_precedes()'s order counts. An answer is kept for as long as it says, or defaultCacheDuration, for
+ * the image, its registry or all images, by its cacheKeyType. In memory only, and wiped.
  */
 #pragma once
 
@@ -17,15 +17,15 @@ struct err;
 #define PROVIDER_CACHE_MAX 256 /* answers kept; the one that would end first goes for a new one */
 
 /* Reads the configuration (images/provider_config.h). Returns 0 or a negative errno. Blocks. */
-int credential_providers_new(const char *config, const char *bin_dir, struct credential_providers **ret_providers,
-                             struct err **err);
+int image_credential_providers_new(const char *config, const char *bin_dir, struct credential_providers **ret_providers,
+                                   struct err **err);
 
 /* NULL is fine. */
-void credential_providers_free(struct credential_providers *providers);
+void image_credential_providers_free(struct credential_providers *providers);
 
 /* Asks for image @name ("docker.io/library/nginx": neither tag nor digest), of which @host_length bytes are the
  * registry. Returns 1, 0 when no provider is for it or has any, or a negative errno with an error that names the
  * provider. Another that failed while one did not is logged. Blocks; safe for several threads. @cancel_fd as in struct
  * credential_helper. */
-int credential_providers_ask(struct credential_providers *providers, const char *name, size_t host_length,
-                             int cancel_fd, struct credentials *ret_credentials, struct err **err);
+int image_credential_providers_ask(struct credential_providers *providers, const char *name, size_t host_length,
+                                   int cancel_fd, struct credentials *ret_credentials, struct err **err);

@@ -16,7 +16,7 @@
 
 #define HUB_SERVER "https://index.docker.io/v1/"
 
-int docker_config_load(const char *file, struct arena *arena, const struct value **ret_root, struct err **err) {
+int image_docker_config_load(const char *file, struct arena *arena, const struct value **ret_root, struct err **err) {
         const struct value_options options = { .name = file };
         _cleanup_free_ char *text = NULL;
         struct err *cause = NULL;
@@ -46,7 +46,7 @@ static bool is_hub(const char *host) {
         return false;
 }
 
-const char *docker_config_server(const char *host) {
+const char *image_docker_config_server(const char *host) {
         return is_hub(host) ? HUB_SERVER : host;
 }
 
@@ -100,7 +100,7 @@ static const char *without_scheme(const char *key) {
         return strncmp(key, "https://", 8) == 0 ? key + 8 : strncmp(key, "http://", 7) == 0 ? key + 7 : key;
 }
 
-enum docker_match docker_config_match(const char *key, const char *host, const char *path) {
+enum docker_match image_docker_config_match(const char *key, const char *host, const char *path) {
         size_t n;
         const char *rest;
         bool found;
@@ -126,22 +126,23 @@ static bool has_credentials(const struct value *entry) {
         return false;
 }
 
-bool docker_config_precedes(enum docker_match match, const char *key, enum docker_match than_match, const char *than) {
+bool image_docker_config_precedes(enum docker_match match, const char *key, enum docker_match than_match,
+                                  const char *than) {
         if (match != than_match)
                 return match > than_match;
         return match != DOCKER_MATCH_NONE && strcmp(without_scheme(key), without_scheme(than)) > 0;
 }
 
-const struct value *docker_config_entry(const struct value *root, const char *host, const char *path) {
+const struct value *image_docker_config_entry(const struct value *root, const char *host, const char *path) {
         const struct value *auths = value_get(root, "auths"), *best = NULL;
         enum docker_match best_match = DOCKER_MATCH_NONE;
         const char *best_key = "";
 
         for (uint32_t i = 0; i < value_count(auths) && value_is(auths, VALUE_MAP); i++) {
                 const struct value_member *m = &auths->members[i];
-                enum docker_match match = docker_config_match(m->key, host, path);
+                enum docker_match match = image_docker_config_match(m->key, host, path);
 
-                if (!docker_config_precedes(match, m->key, best_match, best_key) || !has_credentials(&m->value))
+                if (!image_docker_config_precedes(match, m->key, best_match, best_key) || !has_credentials(&m->value))
                         continue;
                 best = &m->value;
                 best_match = match;
@@ -150,9 +151,9 @@ const struct value *docker_config_entry(const struct value *root, const char *ho
         return best;
 }
 
-const char *docker_config_helper(const struct value *root, const char *host, const char **ret_field) {
+const char *image_docker_config_helper(const struct value *root, const char *host, const char **ret_field) {
         const struct value *helpers = value_get(root, "credHelpers");
-        const char *name = value_string(value_get(helpers, docker_config_server(host)));
+        const char *name = value_string(value_get(helpers, image_docker_config_server(host)));
 
         if (!name && is_hub(host)) /* podman's name for it */
                 name = value_string(value_get(helpers, "docker.io"));

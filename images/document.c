@@ -8,7 +8,7 @@
 #include "lib/json.h"
 #include "lib/value.h"
 
-int document_parse(const struct document_kind *kind, const char *text, size_t n, void *data, struct err **err) {
+int image_document_parse(const struct document_kind *kind, const char *text, size_t n, void *data, struct err **err) {
         const struct value_options options = { .bytes_max = kind->size_max };
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct value *root;

@@ -16,4 +16,4 @@ struct document_kind {
 
 /* Reads @n bytes of @text into @data, which is zeroed, and empty again after a failure. -EBADMSG for what is no such
  * document, -E2BIG past a maximum, -ENOMEM. */
-int document_parse(const struct document_kind *kind, const char *text, size_t n, void *data, struct err **err);
+int image_document_parse(const struct document_kind *kind, const char *text, size_t n, void *data, struct err **err);

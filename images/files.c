@@ -37,7 +37,7 @@ static int read_all(int fd, char *text, size_t size, size_t *ret_n) {
         return 0;
 }
 
-int file_read(int dir, const char *name, size_t max, char **ret_text, size_t *ret_n, struct err **err) {
+int image_file_read(int dir, const char *name, size_t max, char **ret_text, size_t *ret_n, struct err **err) {
         _cleanup_close_ int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
         _cleanup_free_ char *text = NULL;
         struct stat st;
@@ -65,7 +65,7 @@ int file_read(int dir, const char *name, size_t max, char **ret_text, size_t *re
         return 0;
 }
 
-const char *file_temporary_name(const char *prefix, char ret_name[FILE_TEMPORARY_MAX]) {
+const char *image_file_temporary_name(const char *prefix, char ret_name[FILE_TEMPORARY_MAX]) {
         static atomic_uint count;
         struct timespec now;
 
@@ -77,12 +77,12 @@ const char *file_temporary_name(const char *prefix, char ret_name[FILE_TEMPORARY
         return ret_name;
 }
 
-int file_write(int dir, const char *name, const void *text, size_t n, struct err **err) {
+int image_file_write(int dir, const char *name, const void *text, size_t n, struct err **err) {
         char temporary[FILE_TEMPORARY_MAX];
         _cleanup_close_ int fd = -EBADF;
         int r;
 
-        file_temporary_name(".tmp", temporary);
+        image_file_temporary_name(".tmp", temporary);
         fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return err_errno(err, errno, "create %s", name);
@@ -100,7 +100,7 @@ int file_write(int dir, const char *name, const void *text, size_t n, struct err
         return 0;
 }
 
-int directory_open(int dir, const char *name, int *ret_fd, struct err **err) {
+int image_directory_open(int dir, const char *name, int *ret_fd, struct err **err) {
         int fd;
 
         if (mkdirat(dir, name, 0700) < 0 && errno != EEXIST)
@@ -129,7 +129,7 @@ static int remove_entry(int top, int dir, const char *name, unsigned char type, 
         if (errno != ENOTEMPTY && errno != EEXIST)
                 return -errno;
         if (depth >= REMOVE_DEPTH_MAX) {
-                file_temporary_name(".deep", temporary);
+                image_file_temporary_name(".deep", temporary);
                 return renameat(dir, name, top, temporary) < 0 ? -errno : 0;
         }
         fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -179,7 +179,7 @@ static int remove_rounds(int dir, const char *name) {
         }
 }
 
-int tree_remove(int dir, const char *name, struct err **err) {
+int image_tree_remove(int dir, const char *name, struct err **err) {
         int r;
 
         if (unlinkat(dir, name, 0) == 0 || errno == ENOENT)
@@ -215,7 +215,7 @@ static int usage_of_directory(int fd, unsigned depth, uint64_t *bytes, uint64_t 
         return 0;
 }
 
-int tree_usage(int dir, const char *name, uint64_t *bytes, uint64_t *inodes) {
+int image_tree_usage(int dir, const char *name, uint64_t *bytes, uint64_t *inodes) {
         int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
         return fd < 0 ? -errno : usage_of_directory(fd, 0, bytes, inodes);

@@ -39,14 +39,14 @@ static int open_parts(struct image_layout *l, struct err **err) {
         _cleanup_close_ int blobs = -EBADF;
         int r;
 
-        if ((r = directory_open(l->root, "blobs", &blobs, err)) < 0 ||
-            (r = directory_open(blobs, "sha256", &l->blobs, err)) < 0 ||
-            (r = directory_open(l->root, "layers", &l->layers, err)) < 0 ||
-            (r = directory_open(l->root, "refs", &l->refs, err)) < 0 ||
-            (r = directory_open(l->root, "ingest", &l->ingest, err)) < 0)
+        if ((r = image_directory_open(l->root, "blobs", &blobs, err)) < 0 ||
+            (r = image_directory_open(blobs, "sha256", &l->blobs, err)) < 0 ||
+            (r = image_directory_open(l->root, "layers", &l->layers, err)) < 0 ||
+            (r = image_directory_open(l->root, "refs", &l->refs, err)) < 0 ||
+            (r = image_directory_open(l->root, "ingest", &l->ingest, err)) < 0)
                 return r;
         spread_children(l->ingest);
-        return directory_open(l->root, "broken", &l->broken, err);
+        return image_directory_open(l->root, "broken", &l->broken, err);
 }
 
 int image_layout_open(const char *root_dir, struct image_layout *ret_layout, struct err **err) {
@@ -117,7 +117,7 @@ static void sweep_directory(const struct image_layout *l, int dir,
 
                 if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 || !stale(l, e->d_name))
                         continue;
-                if (tree_remove(dir, e->d_name, &err) < 0)
+                if (image_tree_remove(dir, e->d_name, &err) < 0)
                         log_warning("image store %s: %s", l->path, err_text(err));
         }
 }
@@ -154,7 +154,7 @@ void image_layout_sweep(const struct image_layout *l) {
 void image_layout_set_aside(const struct image_layout *l, int dir, const char *name, const char *why) {
         char temporary[FILE_TEMPORARY_MAX];
 
-        file_temporary_name(name, temporary);
+        image_file_temporary_name(name, temporary);
         if (renameat(dir, name, l->broken, temporary) < 0) {
                 if (errno != ENOENT)
                         log_warning("image store %s: %s: %s; cannot be set aside: %s", l->path, name, why,
@@ -168,7 +168,7 @@ static int read_info(const struct image_layout *l, const char *name, char **ret_
         char path[LAYER_NAME_MAX + 8];
 
         snprintf(path, sizeof(path), "%s/info", name);
-        return file_read(l->layers, path, INFO_SIZE_MAX, ret_text, NULL, NULL);
+        return image_file_read(l->layers, path, INFO_SIZE_MAX, ret_text, NULL, NULL);
 }
 
 int image_layout_layer_blob(const struct image_layout *l, const char *name, char ret_digest[IMAGE_DIGEST_LENGTH + 1],

@@ -124,20 +124,20 @@ static int read_manifest(const struct value *root, void *data, struct err **err)
 }
 
 static void clear(void *data) {
-        manifest_clear(data);
+        image_manifest_clear(data);
 }
 
-int manifest_parse(const char *text, size_t n, struct manifest *ret_manifest, struct err **err) {
+int image_manifest_parse(const char *text, size_t n, struct manifest *ret_manifest, struct err **err) {
         static const struct document_kind kind = { "manifest", IMAGE_MANIFEST_SIZE_MAX, read_manifest, clear };
         struct manifest m = { 0 };
-        int r = document_parse(&kind, text, n, &m, err);
+        int r = image_document_parse(&kind, text, n, &m, err);
 
         if (r == 0)
                 *ret_manifest = m;
         return r;
 }
 
-void manifest_clear(struct manifest *m) {
+void image_manifest_clear(struct manifest *m) {
         for (size_t i = 0; i < m->n_entries; i++)
                 free(m->entries[i].reference);
         free(m->entries);

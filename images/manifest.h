@@ -48,10 +48,10 @@ struct manifest {
 };
 
 /* Reads either from @n bytes of JSON. Returns 0, or -EBADMSG with *@err naming the field, -E2BIG past a maximum,
- * -ENOMEM. Free with manifest_clear(). */
-int manifest_parse(const char *text, size_t n, struct manifest *ret_manifest, struct err **err);
-void manifest_clear(struct manifest *manifest);
-#define _cleanup_manifest_ __attribute__((cleanup(manifest_clear)))
+ * -ENOMEM. Free with image_manifest_clear(). */
+int image_manifest_parse(const char *text, size_t n, struct manifest *ret_manifest, struct err **err);
+void image_manifest_clear(struct manifest *manifest);
+#define _cleanup_manifest_ __attribute__((cleanup(image_manifest_clear)))
 
 /* Whether it is an index. */
 static inline int manifest_is_index(const struct manifest *manifest) {
@@ -59,15 +59,15 @@ static inline int manifest_is_index(const struct manifest *manifest) {
 }
 
 /* Reads "linux/arm64/v8"; NULL: this machine's. Returns 0 or -EINVAL. */
-int platform_parse(const char *text, struct platform *ret_platform, struct err **err);
+int image_platform_parse(const char *text, struct platform *ret_platform, struct err **err);
 
 /* Writes "linux/arm64/v8" to @ret_text (PLATFORM_TEXT_MAX bytes) and returns it. */
 #define PLATFORM_TEXT_MAX 96
-const char *platform_format(const struct platform *platform, char ret_text[PLATFORM_TEXT_MAX]);
+const char *image_platform_format(const struct platform *platform, char ret_text[PLATFORM_TEXT_MAX]);
 
 /* The entry of index @manifest that fits @wanted best: its own variant, else the nearest lower one; on amd64 that means
  * v1 where there is no better, on arm64 v8. Returns NULL when none fits. */
-const struct manifest_entry *manifest_choose(const struct manifest *manifest, const struct platform *wanted);
+const struct manifest_entry *image_manifest_choose(const struct manifest *manifest, const struct platform *wanted);
 
 /* Whether an image of (@os, @architecture, @variant), each of which may be NULL, runs on @wanted. */
-int platform_fits(const struct platform *wanted, const char *os, const char *architecture, const char *variant);
+int image_platform_fits(const struct platform *wanted, const char *os, const char *architecture, const char *variant);

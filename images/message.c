@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void message_add(struct message *m, const char *key, const char *value) {
+void image_message_add(struct message *m, const char *key, const char *value) {
         size_t n_key = strlen(key) + 1, n_value = value ? strlen(value) + 1 : 0;
 
         if (!value)
@@ -17,14 +17,14 @@ void message_add(struct message *m, const char *key, const char *value) {
         m->n += n_key + n_value;
 }
 
-void message_add_number(struct message *m, const char *key, unsigned long long value) {
+void image_message_add_number(struct message *m, const char *key, unsigned long long value) {
         char text[24];
 
         snprintf(text, sizeof(text), "%llu", value);
-        message_add(m, key, text);
+        image_message_add(m, key, text);
 }
 
-bool message_next(const struct message *m, size_t *at, const char **ret_key, const char **ret_value) {
+bool image_message_next(const struct message *m, size_t *at, const char **ret_key, const char **ret_value) {
         const char *key, *value;
 
         if (*at >= m->n)
@@ -37,16 +37,16 @@ bool message_next(const struct message *m, size_t *at, const char **ret_key, con
         return true;
 }
 
-const char *message_get(const struct message *m, const char *key) {
+const char *image_message_get(const struct message *m, const char *key) {
         const char *k, *value;
 
-        for (size_t at = 0; message_next(m, &at, &k, &value);)
+        for (size_t at = 0; image_message_next(m, &at, &k, &value);)
                 if (strcmp(k, key) == 0)
                         return value;
         return NULL;
 }
 
-bool message_valid(const struct message *m) {
+bool image_message_valid(const struct message *m) {
         size_t nuls = 0;
 
         if (m->n == 0 || m->n > sizeof(m->bytes) || m->bytes[m->n - 1] != '\0')

@@ -20,15 +20,15 @@ struct message {
 };
 
 /* Appends a pair; nothing when @value is NULL. */
-void message_add(struct message *message, const char *key, const char *value);
-void message_add_number(struct message *message, const char *key, unsigned long long value);
+void image_message_add(struct message *message, const char *key, const char *value);
+void image_message_add_number(struct message *message, const char *key, unsigned long long value);
 
 /* The value of the first pair with @key; NULL when there is none. Points into the message, which must have come whole
- * (message_valid()). */
-const char *message_get(const struct message *message, const char *key);
+ * (image_message_valid()). */
+const char *image_message_get(const struct message *message, const char *key);
 
 /* Steps through the pairs: *@at starts at 0. False at the end. */
-bool message_next(const struct message *message, size_t *at, const char **ret_key, const char **ret_value);
+bool image_message_next(const struct message *message, size_t *at, const char **ret_key, const char **ret_value);
 
 /* Whether the bytes are whole pairs. */
-bool message_valid(const struct message *message);
+bool image_message_valid(const struct message *message);

@@ -37,7 +37,7 @@ int image_store_tag(struct image_store *store, const char *name, const char *tex
         if (*reference.digest)
                 return err_set(err, EINVAL, "image reference \"%s\": a new name has a tag, not a digest", text);
         if ((r = image_layout_lock(&store->layout, IMAGE_LOCK_SHARED, &lock, err)) < 0 ||
-            (r = store_resolve(store, name, id, err)) < 0 ||
+            (r = image_store_resolve(store, name, id, err)) < 0 ||
             (r = image_refs(&store->layout, count_record, &search, err)) < 0)
                 return r;
         if (search.count == 0)
@@ -85,7 +85,7 @@ int image_store_remove(struct image_store *store, const char *name, struct err *
         char id[IMAGE_DIGEST_LENGTH + 1];
         struct removal removal = { .store = store, .id = id, .err = err };
         struct err *cause = NULL;
-        int r = store_resolve(store, name, id, &cause);
+        int r = image_store_resolve(store, name, id, &cause);
 
         if (r == -ENOENT) {
                 err_free(cause);

@@ -34,7 +34,7 @@ static void this_machine(struct platform *ret) {
         snprintf(ret->architecture, sizeof(ret->architecture), "%.31s", name.machine);
 }
 
-int platform_parse(const char *text, struct platform *ret, struct err **err) {
+int image_platform_parse(const char *text, struct platform *ret, struct err **err) {
         struct platform p = { .os = "" };
         char rest[2];
         int n;
@@ -55,7 +55,7 @@ int platform_parse(const char *text, struct platform *ret, struct err **err) {
         return 0;
 }
 
-const char *platform_format(const struct platform *p, char ret_text[PLATFORM_TEXT_MAX]) {
+const char *image_platform_format(const struct platform *p, char ret_text[PLATFORM_TEXT_MAX]) {
         snprintf(ret_text, PLATFORM_TEXT_MAX, "%s/%s%s%s", p->os, p->architecture, *p->variant ? "/" : "", p->variant);
         return ret_text;
 }
@@ -80,13 +80,13 @@ static int fitness(const struct platform *wanted, const char *os, const char *ar
         return have <= want ? 1 + have : 0;
 }
 
-int platform_fits(const struct platform *wanted, const char *os, const char *architecture, const char *variant) {
+int image_platform_fits(const struct platform *wanted, const char *os, const char *architecture, const char *variant) {
         return fitness(wanted, os && *os ? os : wanted->os,
                        architecture && *architecture ? architecture : wanted->architecture,
                        variant && *variant ? variant : NULL) > 0;
 }
 
-const struct manifest_entry *manifest_choose(const struct manifest *m, const struct platform *wanted) {
+const struct manifest_entry *image_manifest_choose(const struct manifest *m, const struct platform *wanted) {
         const struct manifest_entry *best = NULL;
         int best_fit = 0;
 

@@ -182,14 +182,14 @@ static int list_files(const char *path, struct string_list *files, struct err **
                 return err_errno(err, errno, "open %s", path);
         while ((entry = readdir(dir)))
                 if (is_config(entry->d_name) && entry->d_type != DT_DIR &&
-                    string_list_addf(files, "%s/%s", path, entry->d_name) < 0)
+                    image_string_list_addf(files, "%s/%s", path, entry->d_name) < 0)
                         return err_set(err, ENOMEM, "out of memory");
-        string_list_sort(files);
+        image_string_list_sort(files);
         return 0;
 }
 
-int provider_config_read(const char *path, const char *bin_dir, struct arena *arena, struct provider_config *ret_config,
-                         struct err **err) {
+int image_provider_config_read(const char *path, const char *bin_dir, struct arena *arena,
+                               struct provider_config *ret_config, struct err **err) {
         struct provider_config config = { .items = arena_alloc_array(arena, PROVIDERS_MAX, sizeof(*config.items)) };
         struct reader reader = { .bin_dir = bin_dir, .arena = arena, .config = &config };
         _cleanup_strings_ struct string_list files = { .items = NULL };
@@ -203,7 +203,7 @@ int provider_config_read(const char *path, const char *bin_dir, struct arena *ar
         if (S_ISDIR(st.st_mode))
                 r = list_files(path, &files, err);
         else
-                r = string_list_add(&files, path) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+                r = image_string_list_add(&files, path) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
         for (size_t i = 0; i < files.count && r == 0; i++)
                 r = read_file(&reader, files.items[i], err);
         if (r < 0)

@@ -18,7 +18,7 @@ struct err;
 
 struct provider {
         const char *name, *path, *api_version; /* of what it is told and answers */
-        const char *const *match_images;       /* NULL-ended, as docker_config_match() takes them */
+        const char *const *match_images;       /* NULL-ended, as image_docker_config_match() takes them */
         const char *const *arguments;          /* NULL-ended; the program's path first */
         const char *const *environment;        /* NULL-ended NAME=VALUE, besides ours */
         int64_t default_cache_ns;
@@ -33,5 +33,5 @@ struct provider_config {
 /* Reads and checks @path as kubelet does at its start; programs are looked for in @bin_dir. All of it lives in @arena.
  * Errors are EINVAL with file, line and field, ENOENT for a program that is missing, ENODATA for an empty file, or of
  * reading. */
-int provider_config_read(const char *path, const char *bin_dir, struct arena *arena, struct provider_config *ret_config,
-                         struct err **err);
+int image_provider_config_read(const char *path, const char *bin_dir, struct arena *arena,
+                               struct provider_config *ret_config, struct err **err);

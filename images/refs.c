@@ -42,7 +42,7 @@ static int parse_record(const char *text, struct image_ref *ret) {
 
 static int read_record(const struct image_layout *l, int dir, const char *leaf, struct image_ref *ret) {
         _cleanup_free_ char *text = NULL;
-        int r = file_read(dir, leaf, RECORD_SIZE_MAX, &text, NULL, NULL);
+        int r = image_file_read(dir, leaf, RECORD_SIZE_MAX, &text, NULL, NULL);
 
         /* What is no such record at all goes; one that cannot be read now stays. */
         if (r < 0 && r != -EINVAL && r != -E2BIG && r != -ELOOP)
@@ -76,17 +76,17 @@ static int write_record(const struct image_layout *l, const char *name, const ch
         char text[RECORD_SIZE_MAX];
         struct err *cause = NULL;
         int n = snprintf(text, sizeof(text), "%s %s\n", ref->manifest, ref->image_id);
-        int r = directory_open(l->refs, name, &dir, &cause);
+        int r = image_directory_open(l->refs, name, &dir, &cause);
 
         /* another thread may remove the empty directory in between: then make it anew */
         if (r == 0)
-                r = file_write(dir, leaf, text, (size_t)n, &cause);
+                r = image_file_write(dir, leaf, text, (size_t)n, &cause);
         if (r == -ENOENT) {
                 cause = err_free(cause);
                 dir = close_fd(dir);
-                r = directory_open(l->refs, name, &dir, &cause);
+                r = image_directory_open(l->refs, name, &dir, &cause);
                 if (r == 0)
-                        r = file_write(dir, leaf, text, (size_t)n, &cause);
+                        r = image_file_write(dir, leaf, text, (size_t)n, &cause);
         }
         if (r == 0 && fsync(l->refs) < 0)
                 r = err_errno(&cause, errno, "fsync");

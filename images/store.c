@@ -49,10 +49,10 @@ static int read_manifest(struct image_store *store, const char *digest, struct m
                          struct err **err) {
         _cleanup_free_ char *text = NULL;
         size_t n;
-        int r = file_read(store->layout.blobs, digest_hex(digest), IMAGE_MANIFEST_SIZE_MAX, &text, &n, err);
+        int r = image_file_read(store->layout.blobs, digest_hex(digest), IMAGE_MANIFEST_SIZE_MAX, &text, &n, err);
 
         if (r == 0)
-                r = manifest_parse(text, n, ret, err);
+                r = image_manifest_parse(text, n, ret, err);
         if (r == 0)
                 *size += n;
         return r;
@@ -62,7 +62,7 @@ static int read_config(struct image_store *store, const char *digest, struct ima
                        struct err **err) {
         _cleanup_free_ char *text = NULL;
         size_t n;
-        int r = file_read(store->layout.blobs, digest_hex(digest), IMAGE_CONFIG_SIZE_MAX, &text, &n, err);
+        int r = image_file_read(store->layout.blobs, digest_hex(digest), IMAGE_CONFIG_SIZE_MAX, &text, &n, err);
 
         if (r == 0)
                 r = image_config_parse(text, n, ret, err);
@@ -89,7 +89,7 @@ static int find_layers(struct image_store *store, const char *id, const struct i
                 if (r < 0)
                         return err_set(err, EBADMSG, "layer %s is not unpacked; pull the image again",
                                        config->diff_ids[n]);
-                if (string_list_addf(layers, "%s/layers/%s/fs", store->layout.path, name) < 0)
+                if (image_string_list_addf(layers, "%s/layers/%s/fs", store->layout.path, name) < 0)
                         return err_set(err, ENOMEM, "out of memory");
                 *size += bytes;
         }
@@ -118,7 +118,7 @@ static int load(struct image_store *store, const struct image_ref *ref, struct i
         if (r < 0)
                 return r;
         image->n_layers = layers.count;
-        image->layers = string_list_take(&layers);
+        image->layers = image_string_list_take(&layers);
         if (!image->layers)
                 return err_set(err, ENOMEM, "out of memory");
         *ret_image = TAKE_PTR(image);
@@ -189,20 +189,20 @@ static int set_names(struct image *image, const struct name *names, size_t n) {
                 if (!text)
                         continue;
                 if (names[i].digest) {
-                        r = string_list_add(&digests, text);
+                        r = image_string_list_add(&digests, text);
                 } else {
-                        r = string_list_add(&tags, text);
+                        r = image_string_list_add(&tags, text);
                         if (r == 0)
-                                r = string_list_addf(&digests, "%.*s@%s", (int)(strrchr(text, ':') - text), text,
-                                                     names[i].ref.manifest);
+                                r = image_string_list_addf(&digests, "%.*s@%s", (int)(strrchr(text, ':') - text), text,
+                                                           names[i].ref.manifest);
                 }
         }
         if (r < 0)
                 return r;
-        string_list_sort(&tags);
-        string_list_sort(&digests);
-        image->repo_tags = string_list_take(&tags);
-        image->repo_digests = string_list_take(&digests);
+        image_string_list_sort(&tags);
+        image_string_list_sort(&digests);
+        image->repo_tags = image_string_list_take(&tags);
+        image->repo_digests = image_string_list_take(&digests);
         return image->repo_tags && image->repo_digests ? 0 : -ENOMEM;
 }
 
@@ -299,7 +299,8 @@ static int match_id(void *data, const struct image_reference *reference, const s
         return 0;
 }
 
-int store_resolve(struct image_store *store, const char *name, char ret_id[IMAGE_DIGEST_LENGTH + 1], struct err **err) {
+int image_store_resolve(struct image_store *store, const char *name, char ret_id[IMAGE_DIGEST_LENGTH + 1],
+                        struct err **err) {
         struct match match = { .prefix = as_id_prefix(name) };
         struct image_reference reference;
         struct image_ref ref;
@@ -329,7 +330,7 @@ int store_resolve(struct image_store *store, const char *name, char ret_id[IMAGE
 int image_store_find(struct image_store *store, const char *name, struct image **ret_image, struct err **err) {
         _cleanup_(names_clear) struct names names = { .items = NULL };
         char id[IMAGE_DIGEST_LENGTH + 1];
-        int r = store_resolve(store, name, id, err);
+        int r = image_store_resolve(store, name, id, err);
 
         if (r == 0)
                 r = collect_names(store, id, &names, err);
@@ -345,7 +346,7 @@ int image_store_read_config(struct image_store *store, const char *image_id, cha
                             struct err **err) {
         if (!image_digest_valid(image_id))
                 return err_set(err, EINVAL, "\"%.100s\" is no image's id", image_id);
-        return file_read(store->layout.blobs, digest_hex(image_id), IMAGE_CONFIG_SIZE_MAX, ret_text, ret_n, err);
+        return image_file_read(store->layout.blobs, digest_hex(image_id), IMAGE_CONFIG_SIZE_MAX, ret_text, ret_n, err);
 }
 
 int image_store_layers(struct image_store *store, const char *image_id, char ***ret_layers, struct err **err) {
@@ -363,6 +364,6 @@ int image_store_layers(struct image_store *store, const char *image_id, char ***
         image_config_clear(&config);
         if (r < 0)
                 return err_wrap(err, r, "image %s", image_id);
-        *ret_layers = string_list_take(&layers);
+        *ret_layers = image_string_list_take(&layers);
         return *ret_layers ? 0 : err_set(err, ENOMEM, "out of memory");
 }

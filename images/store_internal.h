@@ -9,4 +9,5 @@ struct image_store {
 };
 
 /* The id of the image that @name means; as image_store_find(). */
-int store_resolve(struct image_store *store, const char *name, char ret_id[IMAGE_DIGEST_LENGTH + 1], struct err **err);
+int image_store_resolve(struct image_store *store, const char *name, char ret_id[IMAGE_DIGEST_LENGTH + 1],
+                        struct err **err);

@@ -27,11 +27,11 @@ static int add_owned(struct string_list *list, char *text) {
         return 0;
 }
 
-int string_list_add(struct string_list *list, const char *text) {
+int image_string_list_add(struct string_list *list, const char *text) {
         return add_owned(list, strdup(text));
 }
 
-int string_list_addf(struct string_list *list, const char *format, ...) {
+int image_string_list_addf(struct string_list *list, const char *format, ...) {
         va_list ap;
         char *text;
         int n;
@@ -46,7 +46,7 @@ static int compare(const void *a, const void *b) {
         return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
-void string_list_sort(struct string_list *list) {
+void image_string_list_sort(struct string_list *list) {
         size_t kept = 0;
 
         if (list->count < 2)
@@ -62,7 +62,7 @@ void string_list_sort(struct string_list *list) {
         list->count = kept;
 }
 
-char **string_list_take(struct string_list *list) {
+char **image_string_list_take(struct string_list *list) {
         char **items = list->items ? list->items : calloc(1, sizeof(*items));
 
         *list = (struct string_list){ 0 };
@@ -75,7 +75,7 @@ void image_strings_free(char **strings) {
         free(strings);
 }
 
-void string_list_clear(struct string_list *list) {
+void image_string_list_clear(struct string_list *list) {
         image_strings_free(list->items);
         *list = (struct string_list){ 0 };
 }

@@ -9,14 +9,14 @@ struct string_list {
 };
 
 /* Appends a copy of @text, or the formatted text. Returns 0 or -ENOMEM. */
-int string_list_add(struct string_list *list, const char *text);
-int string_list_addf(struct string_list *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int image_string_list_add(struct string_list *list, const char *text);
+int image_string_list_addf(struct string_list *list, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Sorts by bytes, and drops what occurs twice. */
-void string_list_sort(struct string_list *list);
+void image_string_list_sort(struct string_list *list);
 
 /* Hands the array over, never NULL unless without memory; the list is empty then. */
-char **string_list_take(struct string_list *list);
+char **image_string_list_take(struct string_list *list);
 
-void string_list_clear(struct string_list *list);
-#define _cleanup_strings_ __attribute__((cleanup(string_list_clear)))
+void image_string_list_clear(struct string_list *list);
+#define _cleanup_strings_ __attribute__((cleanup(image_string_list_clear)))

@@ -43,7 +43,7 @@ static int put(int fd, const void *bytes, size_t n, struct err **err) {
         return 0;
 }
 
-int tar_write_padding(int fd, uint64_t size, struct err **err) {
+int image_tar_write_padding(int fd, uint64_t size, struct err **err) {
         return put(fd, zeros, (BLOCK - size % BLOCK) % BLOCK, err);
 }
 
@@ -148,7 +148,7 @@ static int put_pax(int fd, const struct pax *pax, struct err **err) {
         r = put_header(fd, "PaxHeaders/entry", 'x', 0600, 0, 0, pax->length, 0, NULL, 0, err);
         if (r == 0)
                 r = put(fd, pax->text, pax->length, err);
-        return r < 0 ? r : tar_write_padding(fd, pax->length, err);
+        return r < 0 ? r : image_tar_write_padding(fd, pax->length, err);
 }
 
 /* ---- content ---- */
@@ -258,7 +258,7 @@ static int put_content(int fd, const struct tar_item *item, const struct content
 
         for (size_t i = 0; r == 0 && i < c->n; i++)
                 r = copy(fd, item->content, &c->pieces[i], err);
-        return r < 0 ? r : tar_write_padding(fd, c->size, err);
+        return r < 0 ? r : image_tar_write_padding(fd, c->size, err);
 }
 
 /* ---- entries ---- */
@@ -304,7 +304,7 @@ static void fill_pax(const struct tar_item *item, const struct content *c, struc
                 add_xattrs(pax, item->xattrs);
 }
 
-int tar_write(int fd, const struct tar_item *item, struct err **err) {
+int image_tar_write(int fd, const struct tar_item *item, struct err **err) {
         const struct stat *st = item->st;
         char type = type_of(st->st_mode);
         _cleanup_content_ struct content content = { 0 };
@@ -325,7 +325,7 @@ int tar_write(int fd, const struct tar_item *item, struct err **err) {
         return r < 0 || content.size == 0 ? r : put_content(fd, item, &content, err);
 }
 
-int tar_write_begin(int fd, const char *path, mode_t mode, uint64_t size, struct err **err) {
+int image_tar_write_begin(int fd, const char *path, mode_t mode, uint64_t size, struct err **err) {
         struct pax pax = { 0 };
         int r;
 
@@ -336,15 +336,15 @@ int tar_write_begin(int fd, const char *path, mode_t mode, uint64_t size, struct
         return r < 0 ? r : put_header(fd, path, '0', mode, 0, 0, size, 0, NULL, 0, err);
 }
 
-int tar_write_text(int fd, const char *path, mode_t mode, const char *text, size_t length, struct err **err) {
-        int r = tar_write_begin(fd, path, mode, length, err);
+int image_tar_write_text(int fd, const char *path, mode_t mode, const char *text, size_t length, struct err **err) {
+        int r = image_tar_write_begin(fd, path, mode, length, err);
 
         if (r == 0)
                 r = put(fd, text, length, err);
-        return r < 0 ? r : tar_write_padding(fd, length, err);
+        return r < 0 ? r : image_tar_write_padding(fd, length, err);
 }
 
-int tar_write_end(int fd, struct err **err) {
+int image_tar_write_end(int fd, struct err **err) {
         int r = put(fd, zeros, BLOCK, err);
 
         return r < 0 ? r : put(fd, zeros, BLOCK, err);

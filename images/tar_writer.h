@@ -24,14 +24,14 @@ struct tar_item {
 };
 
 /* Writes one entry at @fd's offset. A socket has no form in an archive: -ENOTSUP. */
-int tar_write(int fd, const struct tar_item *item, struct err **err);
+int image_tar_write(int fd, const struct tar_item *item, struct err **err);
 
 /* A file of root's with these bytes, dated 1970 so that the same content makes the same archive. */
-int tar_write_text(int fd, const char *path, mode_t mode, const char *text, size_t length, struct err **err);
+int image_tar_write_text(int fd, const char *path, mode_t mode, const char *text, size_t length, struct err **err);
 
 /* The same in parts: what goes before @size bytes of content, which the caller writes, and what fills their last block.
  * @path has at most 100 bytes. */
-int tar_write_begin(int fd, const char *path, mode_t mode, uint64_t size, struct err **err);
-int tar_write_padding(int fd, uint64_t size, struct err **err);
+int image_tar_write_begin(int fd, const char *path, mode_t mode, uint64_t size, struct err **err);
+int image_tar_write_padding(int fd, uint64_t size, struct err **err);
 
-int tar_write_end(int fd, struct err **err);
+int image_tar_write_end(int fd, struct err **err);

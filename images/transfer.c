@@ -64,7 +64,7 @@ static void transfer_free(struct image_transfer *t) {
         free(t->worker);
         close_fd(t->socket);
         close_fd(t->pidfd);
-        string_list_clear(&t->references);
+        image_string_list_clear(&t->references);
         err_free(t->error);
         free(t);
 }
@@ -101,15 +101,15 @@ static void finish(struct image_transfer *t) {
 }
 
 static uint64_t number_of(const struct message *m, const char *key) {
-        const char *text = message_get(m, key);
+        const char *text = image_message_get(m, key);
 
         return text ? strtoull(text, NULL, 10) : 0;
 }
 
 static void take_progress(struct image_transfer *t, const struct message *m) {
         const struct image_progress progress = {
-                .digest = message_get(m, "digest") ?: "",
-                .phase = message_get(m, "phase") ?: "",
+                .digest = image_message_get(m, "digest") ?: "",
+                .phase = image_message_get(m, "phase") ?: "",
                 .done = number_of(m, "done"),
                 .total = number_of(m, "total"),
         };
@@ -123,25 +123,26 @@ static void take_result(struct image_transfer *t, const struct message *m) {
         size_t at = 0;
 
         t->has_result = true;
-        snprintf(t->image, sizeof(t->image), "%s", message_get(m, "image") ?: "");
-        snprintf(t->manifest, sizeof(t->manifest), "%s", message_get(m, "manifest") ?: "");
+        snprintf(t->image, sizeof(t->image), "%s", image_message_get(m, "image") ?: "");
+        snprintf(t->manifest, sizeof(t->manifest), "%s", image_message_get(m, "manifest") ?: "");
         t->bytes = number_of(m, "bytes");
-        while (message_next(m, &at, &key, &value))
+        while (image_message_next(m, &at, &key, &value))
                 if (strcmp(key, "reference") == 0)
-                        string_list_add(&t->references, value);
+                        image_string_list_add(&t->references, value);
         if (!t->references.items)
-                t->references.items = string_list_take(&t->references);
+                t->references.items = image_string_list_take(&t->references);
 }
 
 static void take_message(struct image_transfer *t, const struct message *m) {
-        const char *kind = message_get(m, "kind");
+        const char *kind = image_message_get(m, "kind");
 
         if (strcmp(kind ?: "", "progress") == 0)
                 take_progress(t, m);
         else if (strcmp(kind ?: "", "result") == 0)
                 take_result(t, m);
         else if (strcmp(kind ?: "", "error") == 0 && !t->error)
-                err_set(&t->error, (int)number_of(m, "code") ?: EIO, "%s", message_get(m, "text") ?: "no error text");
+                err_set(&t->error, (int)number_of(m, "code") ?: EIO, "%s",
+                        image_message_get(m, "text") ?: "no error text");
 }
 
 static void drain(struct image_transfer *t) {
@@ -150,7 +151,7 @@ static void drain(struct image_transfer *t) {
 
         while ((n = recv(t->socket, m.bytes, sizeof(m.bytes), MSG_DONTWAIT | MSG_TRUNC)) > 0) {
                 m.n = (size_t)n <= sizeof(m.bytes) ? (size_t)n : 0;
-                if (message_valid(&m))
+                if (image_message_valid(&m))
                         take_message(t, &m);
         }
         if (n == 0 || errno != EAGAIN)
@@ -285,10 +286,10 @@ static void on_helped(void *data, const struct credentials *credentials, const s
                 return finish(t);
         if (err)
                 log_warning("%s", err_text(err));
-        message_add(t->request, "helped-username", credentials->username);
-        message_add(t->request, "helped-password", credentials->password);
-        message_add(t->request, "helped-identity-token", credentials->identity_token);
-        message_add(t->request, "helper-error", err ? err_text(err) : NULL);
+        image_message_add(t->request, "helped-username", credentials->username);
+        image_message_add(t->request, "helped-password", credentials->password);
+        image_message_add(t->request, "helped-identity-token", credentials->identity_token);
+        image_message_add(t->request, "helper-error", err ? err_text(err) : NULL);
         if (t->request->full)
                 err_set(&t->error, EINVAL, "a request of more than %d bytes", IMAGE_MESSAGE_MAX);
         else if (queue.running >= IMAGE_TRANSFERS_MAX)
@@ -323,7 +324,7 @@ static int fill_request(struct message *m, const struct image_transfer_request *
         };
 
         for (size_t i = 0; i < ELEMENTS(pairs); i++)
-                message_add(m, pairs[i].key, pairs[i].value);
+                image_message_add(m, pairs[i].key, pairs[i].value);
         return m->full ? -E2BIG : 0;
 }
 
@@ -352,8 +353,8 @@ int image_transfer_start(uv_loop_t *loop, const struct image_transfer_request *r
                 .loop = loop, .callbacks = *callbacks, .data = data, .socket = -EBADF, .pidfd = -EBADF
         };
         r = prepare(t, request, err);
-        if (r == 0 && request->pool && transfer_helper_wanted(request, &reference))
-                r = transfer_helper_start(request, on_helped, t, &t->helper, err);
+        if (r == 0 && request->pool && image_transfer_helper_wanted(request, &reference))
+                r = image_transfer_helper_start(request, on_helped, t, &t->helper, err);
         else if (r == 0 && queue.running < IMAGE_TRANSFERS_MAX)
                 r = start(t, err);
         else if (r == 0)
@@ -377,7 +378,7 @@ void image_transfer_cancel(struct image_transfer *t) {
                 return;
         t->cancelled = true;
         if (t->helper) {
-                transfer_helper_cancel(t->helper);
+                image_transfer_helper_cancel(t->helper);
                 return;
         }
         if (t->started) {

@@ -29,7 +29,7 @@ static bool is_given(const char *text) {
         return text && *text;
 }
 
-bool transfer_helper_wanted(const struct image_transfer_request *q, struct image_reference *ret_reference) {
+bool image_transfer_helper_wanted(const struct image_transfer_request *q, struct image_reference *ret_reference) {
         const struct image_auth *auth = &q->auth;
 
         if ((q->kind != IMAGE_PULL && q->kind != IMAGE_PUSH) || !q->reference ||
@@ -42,7 +42,7 @@ bool transfer_helper_wanted(const struct image_transfer_request *q, struct image
 
 static void helper_free(struct transfer_helper *helper) {
         close_fd(helper->cancel_fd);
-        credentials_clear(&helper->credentials);
+        image_credentials_clear(&helper->credentials);
         err_free(helper->err);
         free(helper->docker_config);
         free(helper);
@@ -57,12 +57,12 @@ static void on_pool(struct pool_job *job) {
         int r = 0;
 
         if (helper->providers)
-                r = credential_providers_ask(helper->providers, reference->name, reference->host_length,
-                                             helper->cancel_fd, &helper->credentials, &helper->err);
+                r = image_credential_providers_ask(helper->providers, reference->name, reference->host_length,
+                                                   helper->cancel_fd, &helper->credentials, &helper->err);
         if (r > 0 || !helper->docker_config)
                 return;
-        credential_helper_ask(helper->docker_config, image_reference_host(reference, host), helper->cancel_fd,
-                              &helper->credentials, &why);
+        image_credential_helper_ask(helper->docker_config, image_reference_host(reference, host), helper->cancel_fd,
+                                    &helper->credentials, &why);
         err_move(&helper->err, why);
 }
 
@@ -73,8 +73,8 @@ static void on_done(struct pool_job *job) {
         helper_free(helper);
 }
 
-int transfer_helper_start(const struct image_transfer_request *q, transfer_helper_fn done, void *data,
-                          struct transfer_helper **ret_helper, struct err **err) {
+int image_transfer_helper_start(const struct image_transfer_request *q, transfer_helper_fn done, void *data,
+                                struct transfer_helper **ret_helper, struct err **err) {
         struct transfer_helper *helper = calloc(1, sizeof(*helper));
         bool configured = is_given(q->docker_config);
 
@@ -98,6 +98,6 @@ int transfer_helper_start(const struct image_transfer_request *q, transfer_helpe
         return 0;
 }
 
-void transfer_helper_cancel(struct transfer_helper *helper) {
+void image_transfer_helper_cancel(struct transfer_helper *helper) {
         eventfd_write(helper->cancel_fd, 1);
 }

@@ -13,15 +13,15 @@ struct transfer_helper;
 
 /* Whether there is somebody to ask: @request is a pull or push with providers or a docker_config, and without
  * credentials of its own. Then @ret_reference is its reference. */
-bool transfer_helper_wanted(const struct image_transfer_request *request, struct image_reference *ret_reference);
+bool image_transfer_helper_wanted(const struct image_transfer_request *request, struct image_reference *ret_reference);
 
 /* @credentials are none when nobody was there to ask, had any, or it failed; then @err says why (NULL: it did not). */
 typedef void (*transfer_helper_fn)(void *data, const struct credentials *credentials, const struct err *err);
 
 /* Asks on the request's pool, and calls @done on the loop, once, whatever comes. Returns 0, or a negative errno and
  * @done is not called. @request's providers must outlive that. */
-int transfer_helper_start(const struct image_transfer_request *request, transfer_helper_fn done, void *data,
-                          struct transfer_helper **ret_helper, struct err **err);
+int image_transfer_helper_start(const struct image_transfer_request *request, transfer_helper_fn done, void *data,
+                                struct transfer_helper **ret_helper, struct err **err);
 
 /* Kills the helper; done() comes soon. */
-void transfer_helper_cancel(struct transfer_helper *helper);
+void image_transfer_helper_cancel(struct transfer_helper *helper);

@@ -90,7 +90,7 @@ static int read_bool(struct reading *r, const struct value *value, bool *ret) {
 }
 
 /* Only what is written as one is a whole number: neither 1.0 nor 1e3 is. */
-static bool is_within(const struct value *value, const struct member *member, uint64_t *ret) {
+static bool is_within(const struct value *value, const struct member_row *member, uint64_t *ret) {
         char *end;
 
         if (value->kind == VALUE_INT) {
@@ -104,7 +104,7 @@ static bool is_within(const struct value *value, const struct member *member, ui
         return errno == 0 && *ret <= member->max;
 }
 
-static int read_number(struct reading *r, const struct value *value, const struct member *member,
+static int read_number(struct reading *r, const struct value *value, const struct member_row *member,
                        struct member_number *ret) {
         char what[96];
         uint64_t n;
@@ -121,7 +121,7 @@ static int read_object(struct reading *r, const struct value *value, const struc
 
 /* ---- lists and maps ---- */
 
-static int read_item(struct reading *r, const struct value *value, const struct member *member, void *item) {
+static int read_item(struct reading *r, const struct value *value, const struct member_row *member, void *item) {
         switch ((enum member_kind)member->kind) {
         case MEMBER_STRINGS:
                 return read_string(r, value, item);
@@ -146,7 +146,7 @@ static const struct {
         [MEMBER_OBJECT_MAP] = { 0, true, "a map of maps" },
 };
 
-static int read_list(struct reading *r, const struct value *value, const struct member *member,
+static int read_list(struct reading *r, const struct value *value, const struct member_row *member,
                      struct member_list *ret) {
         bool map = lists[member->kind].map;
         size_t size = lists[member->kind].size ?: member->type->size;
@@ -175,7 +175,7 @@ static int read_list(struct reading *r, const struct value *value, const struct 
 
 /* ---- objects ---- */
 
-static int read_member(struct reading *r, const struct value *value, const struct member *member, void *at) {
+static int read_member(struct reading *r, const struct value *value, const struct member_row *member, void *at) {
         switch ((enum member_kind)member->kind) {
         case MEMBER_STRING:
                 return read_string(r, value, at);
@@ -207,7 +207,7 @@ static bool says(const struct value *value, enum member_kind kind) {
 static int read_rows(struct reading *r, const struct value_member *found, const struct member_type *type,
                      void *object) {
         for (size_t i = 0; i < type->n_members; i++) {
-                const struct member *member = &type->members[i];
+                const struct member_row *member = &type->members[i];
                 size_t before;
                 int error;
 

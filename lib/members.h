@@ -57,7 +57,7 @@ struct member_pair {
 
 struct member_type;
 
-struct member {
+struct member_row {
         const char *name;
         uint8_t kind, flags;
         uint16_t offset;
@@ -72,7 +72,7 @@ struct member {
 
 struct member_type {
         size_t size;
-        const struct member *members;
+        const struct member_row *members;
         size_t n_members;
 };
 

@@ -89,9 +89,9 @@ static bool parse_time(const char **p, const char *end, int64_t *ret_ns) {
         return true;
 }
 
-bool log_line_parse(const char *line, size_t size, struct log_line *ret_line) {
+bool logs_line_parse(const char *line, size_t size, struct logs_line *ret_line) {
         const char *p = line, *end = line + size;
-        struct log_line l = { 0 };
+        struct logs_line l = { 0 };
 
         if (!parse_time(&p, end, &l.time_ns))
                 return false;

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct log_line {
+struct logs_line {
         int64_t time_ns; /* since 1970, UTC */
         bool is_stderr;
         bool partial;
@@ -19,4 +19,4 @@ struct log_line {
 
 /* Takes the first @size bytes of @line apart, without the newline. Returns false, with *@ret_line untouched, when they
  * are not in the format. */
-bool log_line_parse(const char *line, size_t size, struct log_line *ret_line);
+bool logs_line_parse(const char *line, size_t size, struct logs_line *ret_line);

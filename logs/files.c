@@ -28,7 +28,7 @@ static bool unfinished(const char *name) {
 }
 
 /* Makes room for one more name. */
-static int grow(struct log_files *files, size_t *allocated) {
+static int grow(struct logs_files *files, size_t *allocated) {
         size_t more = *allocated ? *allocated * 2 : 8;
         void *names;
 
@@ -42,7 +42,7 @@ static int grow(struct log_files *files, size_t *allocated) {
         return 0;
 }
 
-static int add(struct log_files *files, size_t *allocated, const char *name) {
+static int add(struct logs_files *files, size_t *allocated, const char *name) {
         int r = grow(files, allocated);
 
         if (r == 0)
@@ -50,8 +50,8 @@ static int add(struct log_files *files, size_t *allocated, const char *name) {
         return r;
 }
 
-static void keep_youngest(struct log_files *files) {
-        size_t extra = files->n > LOG_ROTATED_MAX ? files->n - LOG_ROTATED_MAX : 0;
+static void keep_youngest(struct logs_files *files) {
+        size_t extra = files->n > LOGS_ROTATED_MAX ? files->n - LOGS_ROTATED_MAX : 0;
 
         if (extra == 0)
                 return;
@@ -59,8 +59,8 @@ static void keep_youngest(struct log_files *files) {
         files->n -= extra;
 }
 
-static int list_once(int dir_fd, const char *name, struct log_files *ret_files) {
-        _cleanup_log_files_ struct log_files files = { 0 };
+static int list_once(int dir_fd, const char *name, struct logs_files *ret_files) {
+        _cleanup_log_files_ struct logs_files files = { 0 };
         _cleanup_closedir_ DIR *dir = NULL;
         size_t allocated = 0;
         struct dirent *d;
@@ -74,9 +74,9 @@ static int list_once(int dir_fd, const char *name, struct log_files *ret_files) 
                 return -errno;
         }
         while ((d = readdir(dir))) {
-                if (!log_is_rotated(d->d_name, name) || compressed(d->d_name) || unfinished(d->d_name))
+                if (!logs_is_rotated(d->d_name, name) || compressed(d->d_name) || unfinished(d->d_name))
                         continue;
-                if (files.n >= 2 * LOG_ROTATED_MAX) { /* bounded even in a directory of a million files */
+                if (files.n >= 2 * LOGS_ROTATED_MAX) { /* bounded even in a directory of a million files */
                         qsort(files.names, files.n, sizeof(*files.names), by_name);
                         keep_youngest(&files);
                 }
@@ -88,20 +88,20 @@ static int list_once(int dir_fd, const char *name, struct log_files *ret_files) 
                 qsort(files.names, files.n, sizeof(*files.names), by_name);
         keep_youngest(&files);
         *ret_files = files;
-        files = (struct log_files){ 0 };
+        files = (struct logs_files){ 0 };
         return 0;
 }
 
 /* Of files that are made while readdir(3) runs it may show a younger one and not an older. All that are older than what
  * was seen there already when a second look begins. */
-static int list_rotated(int dir_fd, const char *name, struct log_files *ret_files) {
-        _cleanup_log_files_ struct log_files before = { 0 };
+static int list_rotated(int dir_fd, const char *name, struct logs_files *ret_files) {
+        _cleanup_log_files_ struct logs_files before = { 0 };
         const char *youngest;
         int r = list_once(dir_fd, name, &before);
 
         if (r < 0)
                 return r;
-        *ret_files = (struct log_files){ 0 };
+        *ret_files = (struct logs_files){ 0 };
         if (before.n == 0)
                 return 0;
         r = list_once(dir_fd, name, ret_files);
@@ -115,7 +115,7 @@ static int list_rotated(int dir_fd, const char *name, struct log_files *ret_file
 
 /* Leaves what was rotated before @current: that itself may have got a name among them meanwhile, or has two names after
  * a rotation that was cut off. */
-static void keep_older(struct log_files *files, int dir_fd, const struct stat *current) {
+static void keep_older(struct logs_files *files, int dir_fd, const struct stat *current) {
         size_t n = 0;
         struct stat st;
 
@@ -129,9 +129,9 @@ static void keep_older(struct log_files *files, int dir_fd, const struct stat *c
         files->n = n;
 }
 
-int log_files_list(int dir_fd, const char *name, struct log_files *ret_files, int *ret_current) {
+int logs_files_list(int dir_fd, const char *name, struct logs_files *ret_files, int *ret_current) {
         /* Before the list: so all that is in front of it is in the list. */
-        _cleanup_close_ int fd = log_files_open(dir_fd, name);
+        _cleanup_close_ int fd = logs_files_open(dir_fd, name);
         struct stat st;
         int r;
 
@@ -147,12 +147,12 @@ int log_files_list(int dir_fd, const char *name, struct log_files *ret_files, in
         return 0;
 }
 
-void log_files_done(struct log_files *files) {
+void logs_files_done(struct logs_files *files) {
         free(files->names);
-        *files = (struct log_files){ 0 };
+        *files = (struct logs_files){ 0 };
 }
 
-int log_files_open(int dir_fd, const char *name) {
+int logs_files_open(int dir_fd, const char *name) {
         _cleanup_close_ int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
         struct stat st;
 
@@ -163,7 +163,7 @@ int log_files_open(int dir_fd, const char *name) {
         return TAKE_FD(fd);
 }
 
-ssize_t log_files_find(const struct log_files *files, int dir_fd, dev_t dev, ino_t ino) {
+ssize_t logs_files_find(const struct logs_files *files, int dir_fd, dev_t dev, ino_t ino) {
         struct stat st;
 
         for (size_t i = 0; i < files->n; i++)
@@ -173,7 +173,7 @@ ssize_t log_files_find(const struct log_files *files, int dir_fd, dev_t dev, ino
         return -1;
 }
 
-int log_files_hold(int fd) {
+int logs_files_hold(int fd) {
         struct stat st;
         int r;
 

@@ -5,9 +5,9 @@
 #include <string.h>
 
 /* Rotated files of one log that are looked at, and that there are at most. */
-#define LOG_ROTATED_MAX 4096
+#define LOGS_ROTATED_MAX 4096
 
-static inline bool log_is_rotated(const char *entry, const char *name) {
+static inline bool logs_is_rotated(const char *entry, const char *name) {
         static const char pattern[] = ".dddddddd-dddddd";
         size_t n = strlen(name);
 

@@ -17,30 +17,30 @@
 /* How often the beginning is looked for while rotation takes it away. */
 #define FIRST_TRIES 16
 
-struct log_reader {
-        struct log_options options;
+struct logs_reader {
+        struct logs_options options;
         int dir_fd;
         int fd; /* the file being read; -EBADF: none yet */
         dev_t dev;
         ino_t ino;
-        int next;               /* the file after it, where one is there already; negative: none known */
-        struct log_files queue; /* those behind, from queued on; none of them is removed while fd is held */
+        int next;                /* the file after it, where one is there already; negative: none known */
+        struct logs_files queue; /* those behind, from queued on; none of them is removed while fd is held */
         size_t queued;
         bool missed; /* files were removed before they were read */
         int inotify;
         bool at_end;     /* of what there was at the last call: the descriptor is to be emptied before looking again */
         bool within[2];  /* the stream's last entry was a part */
         bool long_entry; /* the rest of an entry that did not fit the buffer comes next */
-        struct log_line long_line;
+        struct logs_line long_line;
         int64_t bytes_left;
         uint64_t skipped;
         size_t begin, end; /* what is not taken yet, in buffer */
         char name[NAME_MAX + 1];
-        char buffer[LOG_READER_BUFFER];
+        char buffer[LOGS_READER_BUFFER];
 };
 
 /* Reads on in @fd, which becomes the reader's. The hold on the file before ends only then. */
-static int use_file(struct log_reader *r, int fd, off_t offset) {
+static int use_file(struct logs_reader *r, int fd, off_t offset) {
         _cleanup_close_ int file = fd;
         struct stat st;
 
@@ -56,7 +56,7 @@ static int use_file(struct log_reader *r, int fd, off_t offset) {
 }
 
 /* Files that ended before the time asked for need not be read. */
-static size_t skip_old(const struct log_reader *r, const struct log_files *files) {
+static size_t skip_old(const struct logs_reader *r, const struct logs_files *files) {
         size_t i = 0;
         struct stat st;
 
@@ -68,19 +68,19 @@ static size_t skip_old(const struct log_reader *r, const struct log_files *files
 }
 
 /* Makes @files the ones to read next, from @i on. */
-static void queue_set(struct log_reader *r, struct log_files *files, size_t i) {
-        log_files_done(&r->queue);
+static void queue_set(struct logs_reader *r, struct logs_files *files, size_t i) {
+        logs_files_done(&r->queue);
         r->queue = *files;
         r->queued = i;
-        *files = (struct log_files){ 0 };
+        *files = (struct logs_files){ 0 };
 }
 
 /* Opens the first of the queue that is there still. Returns -ENOENT when there is none. */
-static int queue_take(struct log_reader *r, bool *ret_removed) {
+static int queue_take(struct logs_reader *r, bool *ret_removed) {
         while (r->queued < r->queue.n) {
-                int fd = log_files_open(r->dir_fd, r->queue.names[r->queued++]);
+                int fd = logs_files_open(r->dir_fd, r->queue.names[r->queued++]);
 
-                if (fd >= 0 && log_files_hold(fd) == 0)
+                if (fd >= 0 && logs_files_hold(fd) == 0)
                         return fd;
                 if (fd < 0 && fd != -ENOENT)
                         return fd;
@@ -91,18 +91,18 @@ static int queue_take(struct log_reader *r, bool *ret_removed) {
 }
 
 /* Goes to where the output begins. -ENOENT when there is no file at all, -EAGAIN when it was removed meanwhile. */
-static int open_first_now(struct log_reader *r) {
-        _cleanup_log_files_ struct log_files files = { 0 };
+static int open_first_now(struct logs_reader *r) {
+        _cleanup_log_files_ struct logs_files files = { 0 };
         _cleanup_close_ int current = -EBADF;
         bool removed = false;
         off_t offset = 0;
         size_t i = 0, n;
-        int e = log_files_list(r->dir_fd, r->name, &files, &current), fd;
+        int e = logs_files_list(r->dir_fd, r->name, &files, &current), fd;
 
         if (e < 0)
                 return e;
         if (r->options.tail_lines >= 0)
-                e = log_tail_find(&files, r->dir_fd, current, &r->options, r->buffer, sizeof(r->buffer), &i, &offset);
+                e = logs_tail_find(&files, r->dir_fd, current, &r->options, r->buffer, sizeof(r->buffer), &i, &offset);
         else if (r->options.since_ns > 0)
                 i = skip_old(r, &files);
         if (e < 0)
@@ -115,10 +115,10 @@ static int open_first_now(struct log_reader *r) {
         if (fd < 0)
                 return fd;
         e = use_file(r, fd, removed ? 0 : offset);
-        return e == 0 && log_files_hold(r->fd) < 0 ? -EAGAIN : e;
+        return e == 0 && logs_files_hold(r->fd) < 0 ? -EAGAIN : e;
 }
 
-static int open_first(struct log_reader *r) {
+static int open_first(struct logs_reader *r) {
         int e = -EAGAIN;
 
         for (unsigned i = 0; i < FIRST_TRIES && e == -EAGAIN; i++)
@@ -128,8 +128,8 @@ static int open_first(struct log_reader *r) {
 
 /* The file behind the one that is read. While that one is held, the writer removes none that is younger; so what is
  * listed can be opened later. Returns -ENOENT when there is none (yet). */
-static int find_next(struct log_reader *r) {
-        _cleanup_log_files_ struct log_files files = { 0 };
+static int find_next(struct logs_reader *r) {
+        _cleanup_log_files_ struct logs_files files = { 0 };
         _cleanup_close_ int current = -EBADF;
         bool removed = false;
         struct stat st;
@@ -137,16 +137,16 @@ static int find_next(struct log_reader *r) {
         int fd = queue_take(r, &removed), e;
 
         if (fd == -ENOENT) {
-                e = log_files_list(r->dir_fd, r->name, &files, &current);
+                e = logs_files_list(r->dir_fd, r->name, &files, &current);
                 if (e < 0)
                         return e;
-                at = r->fd < 0 ? -1 : log_files_find(&files, r->dir_fd, r->dev, r->ino);
+                at = r->fd < 0 ? -1 : logs_files_find(&files, r->dir_fd, r->dev, r->ino);
                 queue_set(r, &files, (size_t)(at + 1));
                 fd = queue_take(r, &removed);
                 if (fd == -ENOENT && current >= 0 && fstat(current, &st) == 0 &&
                     (r->fd < 0 || st.st_dev != r->dev || st.st_ino != r->ino)) {
                         fd = TAKE_FD(current);
-                        log_files_hold(fd);
+                        logs_files_hold(fd);
                 }
         }
         r->missed |= removed;
@@ -154,7 +154,7 @@ static int find_next(struct log_reader *r) {
 }
 
 /* Reads on in the current file. Returns the number of bytes, 0 at its end. */
-static ssize_t fill(struct log_reader *r) {
+static ssize_t fill(struct logs_reader *r) {
         ssize_t n;
 
         if (r->fd < 0)
@@ -174,7 +174,7 @@ static ssize_t fill(struct log_reader *r) {
 }
 
 /* Whether the file being read is still the one that is written to. */
-static bool is_current(const struct log_reader *r) {
+static bool is_current(const struct logs_reader *r) {
         struct stat st;
 
         return r->fd >= 0 && fstatat(r->dir_fd, r->name, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_dev == r->dev &&
@@ -182,7 +182,7 @@ static bool is_current(const struct log_reader *r) {
 }
 
 /* Gets more bytes, from the next file where this one is done. Returns 1, 0 at the end of all, or a negative errno. */
-static int more(struct log_reader *r) {
+static int more(struct logs_reader *r) {
         struct stat st;
         ssize_t n;
         int e;
@@ -204,8 +204,8 @@ static int more(struct log_reader *r) {
         return e < 0 ? e : 1;
 }
 
-/* The next raw line: up to a newline, or LOG_ENTRY_MAX of one that is longer. Returns 1, 0 at the end, or an errno. */
-static int next_line(struct log_reader *r, char **ret_line, size_t *ret_size, bool *ret_whole) {
+/* The next raw line: up to a newline, or LOGS_ENTRY_MAX of one that is longer. Returns 1, 0 at the end, or an errno. */
+static int next_line(struct logs_reader *r, char **ret_line, size_t *ret_size, bool *ret_whole) {
         size_t seen = 0;
 
         for (;;) {
@@ -214,9 +214,9 @@ static int next_line(struct log_reader *r, char **ret_line, size_t *ret_size, bo
                 char *newline = memchr(line + seen, '\n', have - seen);
                 int e;
 
-                if (newline || have >= LOG_ENTRY_MAX) {
-                        *ret_whole = newline && newline - line <= LOG_ENTRY_MAX;
-                        *ret_size = *ret_whole ? (size_t)(newline - line) : LOG_ENTRY_MAX;
+                if (newline || have >= LOGS_ENTRY_MAX) {
+                        *ret_whole = newline && newline - line <= LOGS_ENTRY_MAX;
+                        *ret_size = *ret_whole ? (size_t)(newline - line) : LOGS_ENTRY_MAX;
                         *ret_line = line;
                         r->begin += *ret_size + *ret_whole;
                         return 1;
@@ -231,13 +231,13 @@ static int next_line(struct log_reader *r, char **ret_line, size_t *ret_size, bo
 }
 
 /* Turns a line into an entry; false when it is not to be shown. */
-static bool make_entry(struct log_reader *r, char *text, size_t size, bool whole, struct log_entry *ret_entry) {
-        struct log_line line = r->long_line;
+static bool make_entry(struct logs_reader *r, char *text, size_t size, bool whole, struct logs_entry *ret_entry) {
+        struct logs_line line = r->long_line;
         bool begins;
 
         if (r->long_entry) {
                 line.text_at = 0;
-        } else if (!log_line_parse(text, size, &line)) {
+        } else if (!logs_line_parse(text, size, &line)) {
                 r->skipped++;
                 return false;
         }
@@ -250,7 +250,7 @@ static bool make_entry(struct log_reader *r, char *text, size_t size, bool whole
                 return false;
         r->within[line.is_stderr] = line.partial;
 
-        *ret_entry = (struct log_entry){
+        *ret_entry = (struct logs_entry){
                 .is_stderr = line.is_stderr,
                 .partial = line.partial || !whole,
                 .time_ns = line.time_ns,
@@ -269,15 +269,15 @@ static bool make_entry(struct log_reader *r, char *text, size_t size, bool whole
         return true;
 }
 
-static void empty_inotify(struct log_reader *r) {
+static void empty_inotify(struct logs_reader *r) {
         char events[4096];
 
         while (read(r->inotify, events, sizeof(events)) > 0)
                 ;
 }
 
-int log_reader_next(struct log_reader *r, struct log_entry *ret_entry, struct err **err) {
-        struct log_entry entry;
+int logs_reader_next(struct logs_reader *r, struct logs_entry *ret_entry, struct err **err) {
+        struct logs_entry entry;
 
         if (r->bytes_left == 0)
                 return -ENODATA;
@@ -309,7 +309,7 @@ int log_reader_next(struct log_reader *r, struct log_entry *ret_entry, struct er
 }
 
 /* Before the first look, so that nothing that comes after it is missed. */
-static int watch(struct log_reader *r) {
+static int watch(struct logs_reader *r) {
         char path[64];
 
         r->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
@@ -321,9 +321,9 @@ static int watch(struct log_reader *r) {
         return 0;
 }
 
-int log_reader_open(int dir_fd, const char *name, const struct log_options *options, struct log_reader **ret_reader,
-                    struct err **err) {
-        _cleanup_log_reader_ struct log_reader *r = NULL;
+int logs_reader_open(int dir_fd, const char *name, const struct logs_options *options, struct logs_reader **ret_reader,
+                     struct err **err) {
+        _cleanup_log_reader_ struct logs_reader *r = NULL;
         int e;
 
         if (!*name || strchr(name, '/') || strlen(name) > NAME_MAX)
@@ -332,7 +332,7 @@ int log_reader_open(int dir_fd, const char *name, const struct log_options *opti
         if (!r)
                 return err_errno(err, ENOMEM, "log %s", name);
         /* Not the buffer: its pages come with what is read. */
-        memset(r, 0, offsetof(struct log_reader, buffer));
+        memset(r, 0, offsetof(struct logs_reader, buffer));
         r->fd = r->next = r->inotify = -EBADF;
         r->options = *options;
         r->bytes_left = options->limit_bytes;
@@ -351,33 +351,33 @@ int log_reader_open(int dir_fd, const char *name, const struct log_options *opti
         return 0;
 }
 
-int log_reader_fd(const struct log_reader *r) {
+int logs_reader_fd(const struct logs_reader *r) {
         return r->inotify;
 }
 
-bool log_reader_missed(struct log_reader *r) {
+bool logs_reader_missed(struct logs_reader *r) {
         bool missed = r->missed;
 
         r->missed = false;
         return missed;
 }
 
-uint64_t log_reader_skipped(const struct log_reader *r) {
+uint64_t logs_reader_skipped(const struct logs_reader *r) {
         return r->skipped;
 }
 
-void log_reader_free(struct log_reader *r) {
+void logs_reader_free(struct logs_reader *r) {
         if (!r)
                 return;
         close_fd(r->fd);
         close_fd(r->next);
-        log_files_done(&r->queue);
+        logs_files_done(&r->queue);
         close_fd(r->dir_fd);
         close_fd(r->inotify);
         free(r);
 }
 
-void log_reader_freep(struct log_reader **r) {
-        log_reader_free(*r);
+void logs_reader_freep(struct logs_reader **r) {
+        logs_reader_free(*r);
         *r = NULL;
 }

@@ -28,12 +28,12 @@ static int open_parent(const char *path, const char **ret_name, struct err **err
         return fd;
 }
 
-int log_reader_open_path(const char *path, const struct log_options *options, struct log_reader **ret_reader,
-                         struct err **err) {
+int logs_reader_open_path(const char *path, const struct logs_options *options, struct logs_reader **ret_reader,
+                          struct err **err) {
         const char *name;
         _cleanup_close_ int fd = open_parent(path, &name, err);
 
-        return fd < 0 ? fd : log_reader_open(fd, name, options, ret_reader, err);
+        return fd < 0 ? fd : logs_reader_open(fd, name, options, ret_reader, err);
 }
 
 /* Appends to @text, which holds *@used of at most @limit bytes, letting go of its beginning where there is no room. */
@@ -50,22 +50,22 @@ static void append_last(char *text, size_t *used, size_t limit, const char *data
         *used += size - drop;
 }
 
-int log_tail(int dir_fd, const char *name, int64_t lines, size_t bytes, char **ret_text, struct err **err) {
-        struct log_options options = LOG_OPTIONS_ALL;
-        _cleanup_log_reader_ struct log_reader *reader = NULL;
+int logs_tail(int dir_fd, const char *name, int64_t lines, size_t bytes, char **ret_text, struct err **err) {
+        struct logs_options options = LOGS_OPTIONS_ALL;
+        _cleanup_log_reader_ struct logs_reader *reader = NULL;
         _cleanup_err_ struct err *missing = NULL;
         _cleanup_free_ char *text = calloc(1, bytes + 1);
-        struct log_entry entry;
+        struct logs_entry entry;
         size_t used = 0;
         int r;
 
         if (!text)
                 return err_errno(err, ENOMEM, "log %s", name);
         options.tail_lines = lines;
-        r = log_reader_open(dir_fd, name, &options, &reader, &missing);
+        r = logs_reader_open(dir_fd, name, &options, &reader, &missing);
         if (r < 0 && r != -ENOENT)
                 return err_move(err, TAKE_PTR(missing));
-        while (reader && (r = log_reader_next(reader, &entry, err)) > 0)
+        while (reader && (r = logs_reader_next(reader, &entry, err)) > 0)
                 append_last(text, &used, bytes, entry.data, entry.size);
         if (reader && r < 0)
                 return r;
@@ -74,9 +74,9 @@ int log_tail(int dir_fd, const char *name, int64_t lines, size_t bytes, char **r
         return 0;
 }
 
-int log_tail_path(const char *path, int64_t lines, size_t bytes, char **ret_text, struct err **err) {
+int logs_tail_path(const char *path, int64_t lines, size_t bytes, char **ret_text, struct err **err) {
         const char *name;
         _cleanup_close_ int fd = open_parent(path, &name, err);
 
-        return fd < 0 ? fd : log_tail(fd, name, lines, bytes, ret_text, err);
+        return fd < 0 ? fd : logs_tail(fd, name, lines, bytes, ret_text, err);
 }

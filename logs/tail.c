@@ -11,17 +11,17 @@
 /* Counts lines from the end: each F ends one; parts at the very end of a stream, whose F is not there yet, are one too.
  */
 struct counter {
-        const struct log_options *options;
+        const struct logs_options *options;
         int64_t lines;
         bool seen[2];
 };
 
 /* Takes the entry before the ones seen so far. Returns true when it belongs to a line more than wanted. */
 static bool count_entry(struct counter *c, const char *entry, size_t size) {
-        struct log_line line;
+        struct logs_line line;
         bool begins;
 
-        if (!log_line_parse(entry, size, &line))
+        if (!logs_line_parse(entry, size, &line))
                 return false;
         if (line.is_stderr ? c->options->no_stderr : c->options->no_stdout)
                 return false;
@@ -94,13 +94,13 @@ static int count_file(struct counter *c, int fd, char *buffer, size_t size, off_
         return 0;
 }
 
-int log_tail_find(const struct log_files *files, int dir_fd, int current, const struct log_options *options,
-                  char *buffer, size_t size, size_t *ret_file, off_t *ret_offset) {
+int logs_tail_find(const struct logs_files *files, int dir_fd, int current, const struct logs_options *options,
+                   char *buffer, size_t size, size_t *ret_file, off_t *ret_offset) {
         struct counter c = { .options = options };
 
         for (size_t i = files->n + 1; i-- > 0;) {
                 _cleanup_close_ int fd =
-                        i < files->n ? log_files_open(dir_fd, files->names[i]) : fcntl(current, F_DUPFD_CLOEXEC, 3);
+                        i < files->n ? logs_files_open(dir_fd, files->names[i]) : fcntl(current, F_DUPFD_CLOEXEC, 3);
                 off_t offset = 0;
                 int r;
 

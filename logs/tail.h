@@ -9,6 +9,6 @@
 
 /* Finds the file, an index of @files or files->n for @current, and the offset in it from which on options->tail_lines
  * lines of the wanted streams follow (the first file's begin when there are fewer). @buffer is for reading, of @size
- * bytes, at least LOG_ENTRY_MAX. */
-int log_tail_find(const struct log_files *files, int dir_fd, int current, const struct log_options *options,
-                  char *buffer, size_t size, size_t *ret_file, off_t *ret_offset);
+ * bytes, at least LOGS_ENTRY_MAX. */
+int logs_tail_find(const struct logs_files *files, int dir_fd, int current, const struct logs_options *options,
+                   char *buffer, size_t size, size_t *ret_file, off_t *ret_offset);

@@ -18,34 +18,34 @@
 #include "lib/cleanup.h"
 #include "logs/writer_file.h"
 
-#define ENTRY_SIZE (LOG_PREFIX_SIZE + LOG_LINE_MAX + 1)
+#define ENTRY_SIZE (LOGS_PREFIX_SIZE + LOGS_LINE_MAX + 1)
 #define PIPE_QUIET 4096
 
-bool log_arena_take(struct log_arena *arena) {
+bool logs_arena_take(struct logs_arena *arena) {
         if (!arena->memory) {
-                void *p = mmap(NULL, LOG_ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                void *p = mmap(NULL, LOGS_ARENA_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
                 if (p == MAP_FAILED)
                         return false;
                 arena->memory = p;
-                arena->size = LOG_ARENA_SIZE;
+                arena->size = LOGS_ARENA_SIZE;
         }
         return true;
 }
 
-void log_arena_release(struct log_arena *arena) {
-        log_journal_release(arena);
+void logs_arena_release(struct logs_arena *arena) {
+        logs_journal_release(arena);
         if (arena->memory)
                 munmap(arena->memory, arena->size);
         arena->memory = NULL;
 }
 
-void log_stream_init(struct log_stream *s, int fd, enum log_stream_name name, struct log_writer *writer) {
+void logs_stream_init(struct logs_stream *s, int fd, enum logs_stream_name name, struct logs_writer *writer) {
         int flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
 
         if (flags >= 0 && !(flags & O_NONBLOCK))
                 fcntl(fd, F_SETFL, flags | O_NONBLOCK);
-        *s = (struct log_stream){ .fd = fd, .relay_fd = -EBADF, .name = name, .writer = writer };
+        *s = (struct logs_stream){ .fd = fd, .relay_fd = -EBADF, .name = name, .writer = writer };
 }
 
 /* Copies from @from until a newline or @limit, and says which by returning how much; a few bytes more may be read and
@@ -77,29 +77,29 @@ static size_t copy_line(char *to, const char *from, size_t limit) {
 
 /* One batch on its way into the file. */
 struct batch {
-        struct log_stream *stream;
-        struct log_arena *arena;
-        struct log_intent *intent;
+        struct logs_stream *stream;
+        struct logs_arena *arena;
+        struct logs_intent *intent;
         char *output;
         size_t used, room; /* room: what the file takes before it is rotated, or the output's size */
         size_t covered;    /* input whose entries are in the output */
         size_t carried;    /* of the input yet to be covered: what is in the part */
         size_t taken;      /* input taken off the pipe */
-        char prefix[LOG_PREFIX_SIZE + 1];
+        char prefix[LOGS_PREFIX_SIZE + 1];
 };
 
 static void batch_reset(struct batch *b) {
         b->used = b->covered = 0;
-        b->room = log_writer_room(b->stream->writer);
-        if (b->room > LOG_OUTPUT_SIZE)
-                b->room = LOG_OUTPUT_SIZE;
+        b->room = logs_writer_room(b->stream->writer);
+        if (b->room > LOGS_OUTPUT_SIZE)
+                b->room = LOGS_OUTPUT_SIZE;
 }
 
 /* Appends the output, to one file, and takes off the pipe what that covers. The @rest bytes behind go to the part,
  * behind @part_at bytes that it keeps; the others in it are covered, since no entry ends within the part. */
 static void batch_commit(struct batch *b, size_t part_at, size_t rest) {
-        struct log_stream *s = b->stream;
-        struct log_intent *in = b->intent;
+        struct logs_stream *s = b->stream;
+        struct logs_intent *in = b->intent;
         size_t carried = b->covered < b->carried ? b->covered : b->carried;
         size_t taken = b->covered - carried + rest;
 
@@ -107,13 +107,13 @@ static void batch_commit(struct batch *b, size_t part_at, size_t rest) {
         in->rest = s->no_peek ? 0 : (uint32_t)rest;
         in->part_at = (uint32_t)part_at;
         if (in->taken > 0) {
-                in->last = (uint8_t)log_arena_input(b->arena)[b->taken + taken - 1];
+                in->last = (uint8_t)logs_arena_input(b->arena)[b->taken + taken - 1];
                 in->marker = (uint8_t)~in->last;
         }
         if (b->used > 0)
-                log_writer_append(s->writer, in, b->output, b->used);
-        log_intent_enter(in, LOG_PHASE_TAKING);
-        log_intent_take_off(s, b->arena);
+                logs_writer_append(s->writer, in, b->output, b->used);
+        logs_intent_enter(in, LOGS_PHASE_TAKING);
+        logs_intent_take_off(s, b->arena);
         b->carried -= carried;
         b->taken += taken;
         batch_reset(b);
@@ -121,39 +121,39 @@ static void batch_commit(struct batch *b, size_t part_at, size_t rest) {
 
 /* Where the next entry's text goes; its prefix is in front already. */
 static char *batch_begin_entry(struct batch *b) {
-        if (b->used + ENTRY_SIZE > LOG_OUTPUT_SIZE)
+        if (b->used + ENTRY_SIZE > LOGS_OUTPUT_SIZE)
                 batch_commit(b, 0, 0);
-        memcpy(b->output + b->used, b->prefix, LOG_PREFIX_SIZE);
-        return b->output + b->used + LOG_PREFIX_SIZE;
+        memcpy(b->output + b->used, b->prefix, LOGS_PREFIX_SIZE);
+        return b->output + b->used + LOGS_PREFIX_SIZE;
 }
 
 /* @taken: how much input the entry covers. */
 static void batch_end_entry(struct batch *b, size_t text_size, size_t taken, bool partial) {
         char *entry = b->output + b->used;
-        size_t size = LOG_PREFIX_SIZE + text_size + 1;
+        size_t size = LOGS_PREFIX_SIZE + text_size + 1;
 
         if (b->used > 0 && b->used + size > b->room) {
                 batch_commit(b, 0, 0);
                 entry = memmove(b->output, entry, size);
         }
         if (partial)
-                entry[LOG_PREFIX_SIZE - 2] = 'P';
+                entry[LOGS_PREFIX_SIZE - 2] = 'P';
         entry[size - 1] = '\n';
         b->used += size;
         b->covered += taken;
 }
 
-/* Makes entries of @data; returns how much of it stands without its end yet: at most LOG_LINE_MAX. */
+/* Makes entries of @data; returns how much of it stands without its end yet: at most LOGS_LINE_MAX. */
 static size_t batch_lines(struct batch *b, const char *data, size_t size) {
         while (size > 0) {
                 char *text = batch_begin_entry(b);
-                size_t limit = size < LOG_LINE_MAX ? size : LOG_LINE_MAX;
+                size_t limit = size < LOGS_LINE_MAX ? size : LOGS_LINE_MAX;
                 size_t n = copy_line(text, data, limit);
 
                 if (n < size && data[n] == '\n') {
                         batch_end_entry(b, n, n + 1, false);
                         n++;
-                } else if (size > LOG_LINE_MAX) {
+                } else if (size > LOGS_LINE_MAX) {
                         batch_end_entry(b, n, n, true);
                 } else {
                         return size;
@@ -164,24 +164,24 @@ static size_t batch_lines(struct batch *b, const char *data, size_t size) {
         return 0;
 }
 
-static void batch_init(struct batch *b, struct log_stream *s, struct log_arena *arena) {
-        struct log_intent *in = &arena->journal->intents[s->name];
+static void batch_init(struct batch *b, struct logs_stream *s, struct logs_arena *arena) {
+        struct logs_intent *in = &arena->journal->intents[s->name];
 
         *b = (struct batch){
-                .stream = s, .arena = arena, .intent = in, .output = log_arena_output(arena), .carried = in->part_size
+                .stream = s, .arena = arena, .intent = in, .output = logs_arena_output(arena), .carried = in->part_size
         };
-        log_prefix(s->writer, s->name, b->prefix);
+        logs_prefix(s->writer, s->name, b->prefix);
         batch_reset(b);
 }
 
 /* Keeps the beginning of a line, the last @rest bytes of @size in the input, of which the part has the first already
  * when all of it is one. */
 static void keep_rest(struct batch *b, size_t size, size_t rest) {
-        struct log_stream *s = b->stream;
-        const char *end = log_arena_input(b->arena) + size;
+        struct logs_stream *s = b->stream;
+        const char *end = logs_arena_input(b->arena) + size;
         size_t part_at = rest > size ? rest - size : 0;
 
-        if (rest > 0 && !log_journal_reserve(s->writer, s->name, rest)) { /* an entry of its own instead */
+        if (rest > 0 && !logs_journal_reserve(s->writer, s->name, rest)) { /* an entry of its own instead */
                 memcpy(batch_begin_entry(b), end - rest, rest);
                 batch_end_entry(b, rest, rest, true);
                 part_at = rest = 0;
@@ -195,60 +195,60 @@ static void keep_rest(struct batch *b, size_t size, size_t rest) {
 }
 
 /* Logs @size bytes that are in the arena's input, and takes them off the pipe. */
-static void take(struct log_stream *s, struct log_arena *arena, size_t size) {
+static void take(struct logs_stream *s, struct logs_arena *arena, size_t size) {
         struct batch b;
         char *data;
 
         batch_init(&b, s, arena);
-        data = log_arena_input(arena) - b.carried;
+        data = logs_arena_input(arena) - b.carried;
         memcpy(data, arena->journal->parts[s->name], b.carried);
         keep_rest(&b, size, batch_lines(&b, data, size + b.carried));
 }
 
 /* A pipe has its large buffer only while it needs it: what all pipes of a user hold together is limited
  * (pipe-user-pages-soft), and beyond that other processes of the user get tiny ones. */
-static void adapt_pipe(struct log_stream *s, struct log_arena *arena, size_t taken) {
-        if (!s->grown && taken >= LOG_PIPE_DEFAULT / 2) {
-                s->grown = fcntl(log_stream_pipe(s), F_SETPIPE_SZ, LOG_PIPE_MAX) > 0;
+static void adapt_pipe(struct logs_stream *s, struct logs_arena *arena, size_t taken) {
+        if (!s->grown && taken >= LOGS_PIPE_DEFAULT / 2) {
+                s->grown = fcntl(logs_stream_pipe(s), F_SETPIPE_SZ, LOGS_PIPE_MAX) > 0;
                 if (s->grown && arena->has_peek)
-                        fcntl(arena->peek[1], F_SETPIPE_SZ, LOG_INPUT_SIZE);
-        } else if (s->grown && taken <= PIPE_QUIET && fcntl(log_stream_pipe(s), F_SETPIPE_SZ, LOG_PIPE_DEFAULT) > 0) {
+                        fcntl(arena->peek[1], F_SETPIPE_SZ, LOGS_INPUT_SIZE);
+        } else if (s->grown && taken <= PIPE_QUIET && fcntl(logs_stream_pipe(s), F_SETPIPE_SZ, LOGS_PIPE_DEFAULT) > 0) {
                 s->grown = false;
                 if (arena->has_peek)
-                        fcntl(arena->peek[1], F_SETPIPE_SZ, LOG_PIPE_DEFAULT);
+                        fcntl(arena->peek[1], F_SETPIPE_SZ, LOGS_PIPE_DEFAULT);
         }
 }
 
 /* Without an arena what is printed is taken off the pipe all the same: the container must not stand still. */
-static ssize_t read_and_drop(struct log_stream *s) {
+static ssize_t read_and_drop(struct logs_stream *s) {
         char buffer[4096];
         ssize_t n = read(s->fd, buffer, sizeof(buffer));
 
         if (n > 0 && s->writer && s->writer->open)
-                log_writer_drop(s->writer, 1, ENOMEM);
+                logs_writer_drop(s->writer, 1, ENOMEM);
         return n;
 }
 
-static void tap(const struct log_stream *s, const char *data, size_t size) {
+static void tap(const struct logs_stream *s, const char *data, size_t size) {
         if (s->tap)
                 s->tap(s->userdata, s->name, data, size);
 }
 
 /* What cannot be looked at, or is not logged, is read. */
-static ssize_t read_plain(struct log_stream *s, struct log_arena *arena) {
-        ssize_t n = read(s->fd, log_arena_input(arena), LOG_INPUT_SIZE);
+static ssize_t read_plain(struct logs_stream *s, struct logs_arena *arena) {
+        ssize_t n = read(s->fd, logs_arena_input(arena), LOGS_INPUT_SIZE);
 
         if (n > 0) {
-                tap(s, log_arena_input(arena), (size_t)n);
+                tap(s, logs_arena_input(arena), (size_t)n);
                 if (s->writer && s->writer->open)
                         take(s, arena, (size_t)n);
         }
         return n;
 }
 
-/* Copies what is in the pipe, at most LOG_INPUT_SIZE, to the arena's input, where it stays in the pipe as well. Returns
- * as read() does; EINVAL: not a pipe. */
-static ssize_t peek(struct log_stream *s, struct log_arena *arena) {
+/* Copies what is in the pipe, at most LOGS_INPUT_SIZE, to the arena's input, where it stays in the pipe as well.
+ * Returns as read() does; EINVAL: not a pipe. */
+static ssize_t peek(struct logs_stream *s, struct logs_arena *arena) {
         size_t got = 0;
         ssize_t n;
 
@@ -258,9 +258,9 @@ static ssize_t peek(struct log_stream *s, struct log_arena *arena) {
                 errno = EINVAL;
                 return -1;
         }
-        n = tee(log_stream_pipe(s), arena->peek[1], LOG_INPUT_SIZE, SPLICE_F_NONBLOCK);
+        n = tee(logs_stream_pipe(s), arena->peek[1], LOGS_INPUT_SIZE, SPLICE_F_NONBLOCK);
         while (n > 0 && got < (size_t)n) {
-                ssize_t more = read(arena->peek[0], log_arena_input(arena) + got, (size_t)n - got);
+                ssize_t more = read(arena->peek[0], logs_arena_input(arena) + got, (size_t)n - got);
 
                 if (more <= 0 && errno != EINTR)
                         break;
@@ -270,21 +270,21 @@ static ssize_t peek(struct log_stream *s, struct log_arena *arena) {
 }
 
 /* As peek(), of what the terminal has when nothing is in its relay any more. */
-static ssize_t look(struct log_stream *s, struct log_arena *arena) {
+static ssize_t look(struct logs_stream *s, struct logs_arena *arena) {
         ssize_t n = peek(s, arena);
 
         if (s->relay_fd < 0 || n >= 0 || errno != EAGAIN)
                 return n;
-        n = splice(s->fd, NULL, s->relay_fd, NULL, LOG_PIPE_DEFAULT, SPLICE_F_NONBLOCK);
+        n = splice(s->fd, NULL, s->relay_fd, NULL, LOGS_PIPE_DEFAULT, SPLICE_F_NONBLOCK);
         return n > 0 ? peek(s, arena) : n;
 }
 
 /* One look at what there is, and its entries. Returns as read() does. */
-static ssize_t read_once(struct log_stream *s, struct log_arena *arena) {
+static ssize_t read_once(struct logs_stream *s, struct logs_arena *arena) {
         bool logs = s->writer && s->writer->open;
         ssize_t n;
 
-        if (!log_arena_take(arena) || (logs && !log_journal_take(arena, s->writer)))
+        if (!logs_arena_take(arena) || (logs && !logs_journal_take(arena, s->writer)))
                 return read_and_drop(s);
         if (s->no_peek || !logs)
                 return read_plain(s, arena);
@@ -295,37 +295,37 @@ static ssize_t read_once(struct log_stream *s, struct log_arena *arena) {
                 return read_plain(s, arena);
         }
         if (n > 0) {
-                tap(s, log_arena_input(arena), (size_t)n);
+                tap(s, logs_arena_input(arena), (size_t)n);
                 take(s, arena, (size_t)n);
         }
         return n;
 }
 
-enum log_state log_stream_read(struct log_stream *s, struct log_arena *arena) {
+enum logs_state logs_stream_read(struct logs_stream *s, struct logs_arena *arena) {
         size_t taken = 0;
 
         if (s->fd < 0)
-                return LOG_ENDED;
-        while (taken < LOG_TURN_MAX) {
+                return LOGS_ENDED;
+        while (taken < LOGS_TURN_MAX) {
                 ssize_t n = read_once(s, arena);
 
                 if (n < 0 && errno == EINTR)
                         continue;
                 if (n < 0 && errno == EAGAIN)
-                        return LOG_IDLE;
+                        return LOGS_IDLE;
                 if (n <= 0)
-                        return LOG_ENDED;
+                        return LOGS_ENDED;
                 adapt_pipe(s, arena, (size_t)n);
                 taken += (size_t)n;
         }
-        return LOG_MORE;
+        return LOGS_MORE;
 }
 
 /* What stands without its newline at the end. */
-static void end_part(struct log_stream *s, struct log_arena *arena) {
+static void end_part(struct logs_stream *s, struct logs_arena *arena) {
         struct batch b;
 
-        if (!log_arena_take(arena) || !log_journal_take(arena, s->writer))
+        if (!logs_arena_take(arena) || !logs_journal_take(arena, s->writer))
                 return;
         batch_init(&b, s, arena);
         if (b.carried > 0) {
@@ -333,13 +333,13 @@ static void end_part(struct log_stream *s, struct log_arena *arena) {
                 batch_end_entry(&b, b.carried, b.carried, true);
                 batch_commit(&b, 0, 0);
         }
-        log_journal_release(arena);
+        logs_journal_release(arena);
 }
 
-void log_stream_end(struct log_stream *s, struct log_arena *arena) {
+void logs_stream_end(struct logs_stream *s, struct logs_arena *arena) {
         size_t taken = 0;
 
-        while (s->fd >= 0 && taken < LOG_DRAIN_MAX) {
+        while (s->fd >= 0 && taken < LOGS_DRAIN_MAX) {
                 ssize_t n = read_once(s, arena);
 
                 if (n < 0 && errno == EINTR)

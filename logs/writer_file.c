@@ -24,7 +24,7 @@
 #define SUFFIX_SIZE 26
 
 /* How far back the last newline is looked for in a file that was torn. */
-#define TORN_MAX (LOG_LINE_MAX + 4096)
+#define TORN_MAX (LOGS_LINE_MAX + 4096)
 
 static void utc(uint64_t time_ns, struct tm *ret_tm) {
         time_t seconds = (time_t)(time_ns / NS_PER_SECOND);
@@ -32,17 +32,17 @@ static void utc(uint64_t time_ns, struct tm *ret_tm) {
         gmtime_r(&seconds, ret_tm);
 }
 
-static void advance_clock(struct log_writer *w) {
+static void advance_clock(struct logs_writer *w) {
         struct timespec ts;
         uint64_t now;
 
         clock_gettime(CLOCK_REALTIME, &ts);
         now = (uint64_t)ts.tv_sec * NS_PER_SECOND + (uint64_t)ts.tv_nsec;
-        if (now > w->time_ns || w->time_ns - now > LOG_CLOCK_STEP_SECONDS * NS_PER_SECOND)
+        if (now > w->time_ns || w->time_ns - now > LOGS_CLOCK_STEP_SECONDS * NS_PER_SECOND)
                 w->time_ns = now;
 }
 
-void log_prefix(struct log_writer *w, enum log_stream_name name, char ret_prefix[LOG_PREFIX_SIZE + 1]) {
+void logs_prefix(struct logs_writer *w, enum logs_stream_name name, char ret_prefix[LOGS_PREFIX_SIZE + 1]) {
         char text[80];
         struct tm tm;
 
@@ -50,9 +50,9 @@ void log_prefix(struct log_writer *w, enum log_stream_name name, char ret_prefix
         utc(w->time_ns, &tm);
         snprintf(text, sizeof(text), "%04d-%02d-%02dT%02d:%02d:%02d.%09uZ %s F ", tm.tm_year + 1900, tm.tm_mon + 1,
                  tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (unsigned)(w->time_ns % NS_PER_SECOND),
-                 name == LOG_STDERR ? "stderr" : "stdout");
-        memcpy(ret_prefix, text, LOG_PREFIX_SIZE);
-        ret_prefix[LOG_PREFIX_SIZE] = '\0';
+                 name == LOGS_STDERR ? "stderr" : "stdout");
+        memcpy(ret_prefix, text, LOGS_PREFIX_SIZE);
+        ret_prefix[LOGS_PREFIX_SIZE] = '\0';
 }
 
 static uint64_t count_lines(const char *data, size_t size) {
@@ -70,14 +70,14 @@ static uint64_t count_lines(const char *data, size_t size) {
         return n;
 }
 
-void log_writer_drop(struct log_writer *w, uint64_t lines, int error) {
+void logs_writer_drop(struct logs_writer *w, uint64_t lines, int error) {
         w->dropped += lines;
         w->dropped_total += lines;
         w->dropped_error = error;
 }
 
 /* Writes whole entries or, after a failure, as many whole entries as got there. Returns 0 or a negative errno. */
-static int write_entries(struct log_writer *w, const char *data, size_t size) {
+static int write_entries(struct logs_writer *w, const char *data, size_t size) {
         size_t done = 0;
 
         while (done < size) {
@@ -93,7 +93,7 @@ static int write_entries(struct log_writer *w, const char *data, size_t size) {
                         if (whole < done && ftruncate(w->fd, (off_t)(w->size + whole)) < 0)
                                 whole = done;
                         w->size += whole;
-                        log_writer_drop(w, count_lines(data + whole, size - whole), error);
+                        logs_writer_drop(w, count_lines(data + whole, size - whole), error);
                         return -error;
                 }
                 done += (size_t)n;
@@ -103,12 +103,12 @@ static int write_entries(struct log_writer *w, const char *data, size_t size) {
 }
 
 /* Says what was lost, now that there may be space again. */
-static int write_notice(struct log_writer *w) {
-        char text[LOG_PREFIX_SIZE + 256], prefix[LOG_PREFIX_SIZE + 1];
+static int write_notice(struct logs_writer *w) {
+        char text[LOGS_PREFIX_SIZE + 256], prefix[LOGS_PREFIX_SIZE + 1];
         uint64_t lost = w->dropped, total = w->dropped_total;
         int n, r, error = w->dropped_error;
 
-        log_prefix(w, LOG_STDERR, prefix);
+        logs_prefix(w, LOGS_STDERR, prefix);
         n = snprintf(text, sizeof(text), "%snacelle: %llu lines of output lost here: %s\n", prefix,
                      (unsigned long long)lost, strerror(error));
         w->dropped = 0;
@@ -149,7 +149,7 @@ static const char *next_name(struct listing *l) {
 
 /* Counts the rotated files and finds the oldest. One without entries is what a rotation left that was killed, before
  * this writer: removed at its first look. */
-static size_t scan_rotated(struct log_writer *w, char ret_oldest[NAME_MAX + 1]) {
+static size_t scan_rotated(struct logs_writer *w, char ret_oldest[NAME_MAX + 1]) {
         _cleanup_close_ int fd = openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         struct listing l = { .fd = fd };
         const char *name;
@@ -157,7 +157,7 @@ static size_t scan_rotated(struct log_writer *w, char ret_oldest[NAME_MAX + 1]) 
 
         ret_oldest[0] = '\0';
         while ((name = next_name(&l))) {
-                if (!log_is_rotated(name, w->name) || (!w->swept && is_empty(fd, name) && unlinkat(fd, name, 0) == 0))
+                if (!logs_is_rotated(name, w->name) || (!w->swept && is_empty(fd, name) && unlinkat(fd, name, 0) == 0))
                         continue;
                 n_files++;
                 if (!ret_oldest[0] || strcmp(name, ret_oldest) < 0)
@@ -167,7 +167,7 @@ static size_t scan_rotated(struct log_writer *w, char ret_oldest[NAME_MAX + 1]) 
         return n_files;
 }
 
-int log_writer_find(const struct log_writer *w, uint64_t dev, uint64_t ino) {
+int logs_writer_find(const struct logs_writer *w, uint64_t dev, uint64_t ino) {
         _cleanup_close_ int dir = openat(w->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         struct listing l = { .fd = dir };
         const char *name;
@@ -185,8 +185,8 @@ int log_writer_find(const struct log_writer *w, uint64_t dev, uint64_t ino) {
         return -ENOENT;
 }
 
-/* Whether somebody reads the log who has come no further than this file (log_files_hold()), and has not let it lie. */
-static bool is_held(const struct log_writer *w, const char *name) {
+/* Whether somebody reads the log who has come no further than this file (logs_files_hold()), and has not let it lie. */
+static bool is_held(const struct logs_writer *w, const char *name) {
         _cleanup_close_ int fd = openat(w->dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
         uint64_t written;
         struct stat st;
@@ -194,22 +194,22 @@ static bool is_held(const struct log_writer *w, const char *name) {
         if (fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0 || fstat(fd, &st) < 0)
                 return false;
         written = (uint64_t)st.st_mtim.tv_sec * NS_PER_SECOND + (uint64_t)st.st_mtim.tv_nsec;
-        return w->time_ns < written + LOG_BEHIND_SECONDS * NS_PER_SECOND;
+        return w->time_ns < written + LOGS_BEHIND_SECONDS * NS_PER_SECOND;
 }
 
 /* How many rotated files there may be for somebody's sake who reads. */
-static size_t behind_max(const struct log_writer *w) {
-        uint64_t more = w->limits.size > 0 ? LOG_BEHIND_BYTES / w->limits.size : 0;
+static size_t behind_max(const struct logs_writer *w) {
+        uint64_t more = w->limits.size > 0 ? LOGS_BEHIND_BYTES / w->limits.size : 0;
 
-        return more < LOG_ROTATED_MAX - w->limits.files ? w->limits.files + (size_t)more : LOG_ROTATED_MAX - 1;
+        return more < LOGS_ROTATED_MAX - w->limits.files ? w->limits.files + (size_t)more : LOGS_ROTATED_MAX - 1;
 }
 
-static void remove_oldest(struct log_writer *w) {
+static void remove_oldest(struct logs_writer *w) {
         char oldest[NAME_MAX + 1];
 
         w->behind = false;
         w->trimmed_ns = w->time_ns;
-        for (unsigned tries = 0; tries < LOG_ROTATED_MAX; tries++) {
+        for (unsigned tries = 0; tries < LOGS_ROTATED_MAX; tries++) {
                 size_t n = scan_rotated(w, oldest);
 
                 if (n < w->limits.files)
@@ -221,7 +221,7 @@ static void remove_oldest(struct log_writer *w) {
 }
 
 /* The writer goes on in this file. */
-static void use_file(struct log_writer *w, int fd, uint64_t size) {
+static void use_file(struct logs_writer *w, int fd, uint64_t size) {
         struct stat st = { 0 };
 
         fstat(fd, &st);
@@ -233,14 +233,14 @@ static void use_file(struct log_writer *w, int fd, uint64_t size) {
         w->rotate_at = w->limits.size;
 }
 
-static int open_log(const struct log_writer *w, const char *name, int flags) {
+static int open_log(const struct logs_writer *w, const char *name, int flags) {
         int fd = openat(w->dir_fd, name, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | flags,
                         0640);
 
         return fd < 0 ? -errno : fd;
 }
 
-static void rotated_name(const struct log_writer *w, uint64_t time_ns, char ret_name[NAME_MAX + 1]) {
+static void rotated_name(const struct logs_writer *w, uint64_t time_ns, char ret_name[NAME_MAX + 1]) {
         char stamp[128];
         struct tm tm;
 
@@ -252,13 +252,13 @@ static void rotated_name(const struct log_writer *w, uint64_t time_ns, char ret_
 
 /* Makes the next file under the name that the full one is to have: later than every name before it, also where one
  * batch fills several files and the first of them are gone again. */
-static int make_fresh(struct log_writer *w, char ret_name[NAME_MAX + 1]) {
+static int make_fresh(struct logs_writer *w, char ret_name[NAME_MAX + 1]) {
         uint64_t time_ns = w->time_ns;
         int fd = -EEXIST;
 
-        if (time_ns <= w->rotated_ns && w->rotated_ns - time_ns < LOG_CLOCK_STEP_SECONDS * NS_PER_SECOND)
+        if (time_ns <= w->rotated_ns && w->rotated_ns - time_ns < LOGS_CLOCK_STEP_SECONDS * NS_PER_SECOND)
                 time_ns = w->rotated_ns + 1;
-        for (unsigned tries = 0; tries < LOG_FILES_MAX && fd == -EEXIST; tries++) {
+        for (unsigned tries = 0; tries < LOGS_FILES_MAX && fd == -EEXIST; tries++) {
                 rotated_name(w, time_ns, ret_name);
                 w->rotated_ns = time_ns++;
                 fd = open_log(w, ret_name, O_EXCL);
@@ -268,7 +268,7 @@ static int make_fresh(struct log_writer *w, char ret_name[NAME_MAX + 1]) {
 
 /* The new file is there before the two swap their names in one step: whenever this ends, NAME is there, and no entry is
  * in two files. */
-static int rotate(struct log_writer *w) {
+static int rotate(struct logs_writer *w) {
         char rotated[NAME_MAX + 1];
         _cleanup_close_ int fd = make_fresh(w, rotated);
         int r;
@@ -287,22 +287,22 @@ static int rotate(struct log_writer *w) {
         return 0;
 }
 
-size_t log_writer_room(const struct log_writer *w) {
+size_t logs_writer_room(const struct logs_writer *w) {
         if (w->limits.size == 0)
                 return SIZE_MAX;
         return w->rotate_at > w->size ? (size_t)(w->rotate_at - w->size) : 0;
 }
 
-void log_writer_append(struct log_writer *w, struct log_intent *intent, const char *data, size_t size) {
+void logs_writer_append(struct logs_writer *w, struct logs_intent *intent, const char *data, size_t size) {
         off_t end;
 
-        if (size > log_writer_room(w) && w->size > 0 && rotate(w) < 0)
+        if (size > logs_writer_room(w) && w->size > 0 && rotate(w) < 0)
                 /* go on in this file and try again a while later */
                 w->rotate_at = w->size + size + w->limits.size / 8;
         if (w->behind && w->time_ns - w->trimmed_ns >= NS_PER_SECOND)
                 remove_oldest(w);
         if (w->dropped > 0 && write_notice(w) < 0) {
-                log_writer_drop(w, count_lines(data, size), w->dropped_error);
+                logs_writer_drop(w, count_lines(data, size), w->dropped_error);
                 return;
         }
         end = lseek(w->fd, 0, SEEK_END); /* somebody may have cut it */
@@ -312,7 +312,7 @@ void log_writer_append(struct log_writer *w, struct log_intent *intent, const ch
         intent->ino = w->ino;
         intent->before = w->size;
         intent->after = w->size + size;
-        log_intent_enter(intent, LOG_PHASE_WRITING);
+        logs_intent_enter(intent, LOGS_PHASE_WRITING);
         write_entries(w, data, size);
 }
 
@@ -334,7 +334,7 @@ static void cut_torn_entry(int fd, off_t *size) {
 }
 
 /* Opens NAME for appending, refusing what is not a regular file. */
-static int open_current(const struct log_writer *w, int *ret_fd, uint64_t *ret_size) {
+static int open_current(const struct logs_writer *w, int *ret_fd, uint64_t *ret_size) {
         _cleanup_close_ int fd = open_log(w, w->name, 0);
         struct stat st;
         off_t size;
@@ -357,20 +357,20 @@ static int open_current(const struct log_writer *w, int *ret_fd, uint64_t *ret_s
         return 0;
 }
 
-int log_writer_open(struct log_writer *w, int dir_fd, const char *name, const struct log_limits *limits,
-                    int journal_fd) {
+int logs_writer_open(struct logs_writer *w, int dir_fd, const char *name, const struct logs_limits *limits,
+                     int journal_fd) {
         size_t name_size = strlen(name);
         uint64_t size;
         int fd, r;
 
-        *w = (struct log_writer){ .dir_fd = -EBADF, .fd = -EBADF, .journal_fd = -EBADF, .limits = *limits };
+        *w = (struct logs_writer){ .dir_fd = -EBADF, .fd = -EBADF, .journal_fd = -EBADF, .limits = *limits };
         if (name_size == 0 || strchr(name, '/') || name[0] == '.' || name_size + SUFFIX_SIZE > NAME_MAX)
                 return -EINVAL;
         memcpy(w->name, name, name_size + 1);
         if (w->limits.files == 0)
                 w->limits.files = 1;
-        if (w->limits.files > LOG_FILES_MAX)
-                w->limits.files = LOG_FILES_MAX;
+        if (w->limits.files > LOGS_FILES_MAX)
+                w->limits.files = LOGS_FILES_MAX;
         w->dir_fd = fcntl(dir_fd, F_DUPFD_CLOEXEC, 3);
         if (w->dir_fd < 0)
                 return -errno;
@@ -386,7 +386,7 @@ int log_writer_open(struct log_writer *w, int dir_fd, const char *name, const st
         return 0;
 }
 
-int log_writer_reopen(struct log_writer *w) {
+int logs_writer_reopen(struct logs_writer *w) {
         uint64_t size;
         int fd, r;
 
@@ -399,7 +399,7 @@ int log_writer_reopen(struct log_writer *w) {
         return 0;
 }
 
-void log_writer_close(struct log_writer *w) {
+void logs_writer_close(struct logs_writer *w) {
         if (!w->open)
                 return;
         if (w->dropped > 0)

@@ -14,16 +14,16 @@
 #include "logs/writer.h"
 
 /* What is done in order; each step may be done again from its beginning. */
-enum log_phase {
-        LOG_PHASE_IDLE,    /* the pipe begins with what is not logged; the part holds what goes before it */
-        LOG_PHASE_WRITING, /* the file grows from before to after; nothing of that was taken off the pipe */
-        LOG_PHASE_TAKING,  /* logged: one read takes it off the pipe, the line's beginning behind it into the part */
+enum logs_phase {
+        LOGS_PHASE_IDLE,    /* the pipe begins with what is not logged; the part holds what goes before it */
+        LOGS_PHASE_WRITING, /* the file grows from before to after; nothing of that was taken off the pipe */
+        LOGS_PHASE_TAKING,  /* logged: one read takes it off the pipe, the line's beginning behind it into the part */
 };
 
-struct log_intent {
-        uint32_t phase;     /* enum log_phase */
+struct logs_intent {
+        uint32_t phase;     /* enum logs_phase */
         uint32_t part_size; /* of the part that is not logged */
-        uint64_t dev, ino;  /* LOG_PHASE_WRITING: the file */
+        uint64_t dev, ino;  /* LOGS_PHASE_WRITING: the file */
         uint64_t before, after;
         uint32_t taken;   /* bytes of the pipe that the batch is about */
         uint32_t rest;    /* the last of them that become part of the part ... */
@@ -32,23 +32,23 @@ struct log_intent {
         uint8_t marker;   /* then */
 };
 
-#define LOG_JOURNAL_MAGIC 0x6e6c6a31
+#define LOGS_JOURNAL_MAGIC 0x6e6c6a31
 
-struct log_journal {
+struct logs_journal {
         uint32_t magic;
         uint32_t reserved;
-        struct log_intent intents[2]; /* by enum log_stream_name */
-        _Alignas(4096) char parts[2][LOG_LINE_MAX];
+        struct logs_intent intents[2]; /* by enum logs_stream_name */
+        _Alignas(4096) char parts[2][LOGS_LINE_MAX];
 };
 
-/* Maps the writer's journal into the arena, where it stays until log_arena_release(). NULL: there is no memory. */
-struct log_journal *log_journal_take(struct log_arena *arena, struct log_writer *writer);
-void log_journal_release(struct log_arena *arena);
+/* Maps the writer's journal into the arena, where it stays until logs_arena_release(). NULL: there is no memory. */
+struct logs_journal *logs_journal_take(struct logs_arena *arena, struct logs_writer *writer);
+void logs_journal_release(struct logs_arena *arena);
 
 /* Makes sure that @size bytes of the stream's part have memory: writing to it cannot fail any more. */
-bool log_journal_reserve(struct log_writer *writer, enum log_stream_name name, size_t size);
+bool logs_journal_reserve(struct logs_writer *writer, enum logs_stream_name name, size_t size);
 
-void log_intent_enter(struct log_intent *intent, enum log_phase phase);
+void logs_intent_enter(struct logs_intent *intent, enum logs_phase phase);
 
-/* From LOG_PHASE_TAKING to LOG_PHASE_IDLE. */
-void log_intent_take_off(struct log_stream *stream, struct log_arena *arena);
+/* From LOGS_PHASE_TAKING to LOGS_PHASE_IDLE. */
+void logs_intent_take_off(struct logs_stream *stream, struct logs_arena *arena);

@@ -47,7 +47,7 @@ static void on_done(void *data, enum grpc_code code, const char *text) {
         probe_release(probe);
 }
 
-int grpc_probe_start(struct probe *probe, const struct probe_target *target, struct err **err) {
+int probe_grpc_start(struct probe *probe, const struct probe_target *target, struct err **err) {
         static const struct grpc_client_handlers handlers = { .message = on_message, .done = on_done };
         Health__HealthCheckRequest request = HEALTH__HEALTH_CHECK_REQUEST__INIT;
         bool six = strchr(probe->host, ':');
@@ -69,7 +69,7 @@ int grpc_probe_start(struct probe *probe, const struct probe_target *target, str
 }
 
 /* The call's end, which freeing the client brings, drops its hold. */
-void grpc_probe_stop(struct probe *probe) {
+void probe_grpc_stop(struct probe *probe) {
         struct grpc_client *client = probe->client;
 
         probe->client = NULL;

@@ -11,7 +11,7 @@
 #include "lib/err.h"
 #include "probes/http_exchange.h"
 
-void http_free(struct http_exchange *http) {
+void probe_http_free(struct probe_http_exchange *http) {
         if (!http)
                 return;
         arena_free(http->arena);
@@ -24,27 +24,28 @@ static bool is_tls(const struct url *url) {
         return strcmp(url->scheme, "https") == 0;
 }
 
-bool http_wants_tls(const struct http_exchange *http) {
+bool probe_http_wants_tls(const struct probe_http_exchange *http) {
         return is_tls(&http->url);
 }
 
-bool http_is_refused(const struct http_exchange *http) {
+bool probe_http_is_refused(const struct probe_http_exchange *http) {
         return http->refusal != NULL;
 }
 
-int http_start(struct probe *probe, const struct probe_target *target, struct err **err) {
-        struct http_exchange *http = probe->http = calloc(1, sizeof(*http));
+int probe_http_start(struct probe *probe, const struct probe_target *target, struct err **err) {
+        struct probe_http_exchange *http = probe->http = calloc(1, sizeof(*http));
         int r;
 
         if (!http || !(http->arena = arena_new()))
                 return err_set(err, ENOMEM, "out of memory");
         http->hook = target->hook;
-        r = url_of_path(http->arena, target->tls, target->address, target->port, target->path ?: "/", &http->url, err);
+        r = probe_url_of_path(http->arena, target->tls, target->address, target->port, target->path ?: "/", &http->url,
+                              err);
         if (r >= 0)
-                r = http_take_headers(http, target, err);
+                r = probe_http_take_headers(http, target, err);
         if (r < 0)
                 return r;
-        http->first_host = url_host_name(http->arena, &http->url);
+        http->first_host = probe_url_host_name(http->arena, &http->url);
         if (!http->first_host)
                 return err_set(err, ENOMEM, "out of memory");
         if (!http->url.host[0])
@@ -58,16 +59,16 @@ static void fail_at(struct probe *probe, const char *where, const char *what) {
 }
 
 static void fail(struct probe *probe, const char *what) {
-        fail_at(probe, url_format(probe->http->arena, &probe->http->url, true) ?: "", what);
+        fail_at(probe, probe_url_format(probe->http->arena, &probe->http->url, true) ?: "", what);
 }
 
-void http_timed_out(struct probe *probe) {
+void probe_http_timed_out(struct probe *probe) {
         fail(probe,
              probe->http->refusal ?: "context deadline exceeded (Client.Timeout exceeded while awaiting headers)");
 }
 
 static void finish_hook(struct probe *probe) {
-        const struct http_exchange *http = probe->http;
+        const struct probe_http_exchange *http = probe->http;
 
         if (http->fell_back)
                 probe_finish(probe, PROBE_WARNING,
@@ -78,7 +79,7 @@ static void finish_hook(struct probe *probe) {
 }
 
 static void finish_answer(struct probe *probe) {
-        struct http_exchange *http = probe->http;
+        struct probe_http_exchange *http = probe->http;
         unsigned code = http->parser.status_code;
         const char *body = http->body ?: "";
 
@@ -92,8 +93,8 @@ static void finish_answer(struct probe *probe) {
                 probe_finish(probe, PROBE_FAILURE, "HTTP probe failed with statuscode: %u", code);
 }
 
-void http_ended(struct probe *probe, int error) {
-        struct http_exchange *http = probe->http;
+void probe_http_ended(struct probe *probe, int error) {
+        struct probe_http_exchange *http = probe->http;
         char text[512];
 
         if (error == 0 && http->answered && http_should_keep_alive(&http->parser) == 0) {
@@ -120,7 +121,7 @@ void http_ended(struct probe *probe, int error) {
 }
 
 static int on_header_field(http_parser *parser, const char *at, size_t length) {
-        struct http_exchange *http = ((struct probe *)parser->data)->http;
+        struct probe_http_exchange *http = ((struct probe *)parser->data)->http;
 
         http->has_location |= http->in_location; /* the first one counts */
         http->in_location = !http->has_location && length == 8 && strncasecmp(at, "Location", 8) == 0;
@@ -128,7 +129,7 @@ static int on_header_field(http_parser *parser, const char *at, size_t length) {
 }
 
 static int on_header_value(http_parser *parser, const char *at, size_t length) {
-        struct http_exchange *http = ((struct probe *)parser->data)->http;
+        struct probe_http_exchange *http = ((struct probe *)parser->data)->http;
         char *location;
 
         if (!http->in_location)
@@ -151,7 +152,7 @@ static int on_headers_complete(http_parser *parser) {
 }
 
 static int on_body(http_parser *parser, const char *at, size_t length) {
-        struct http_exchange *http = ((struct probe *)parser->data)->http;
+        struct probe_http_exchange *http = ((struct probe *)parser->data)->http;
 
         if (!http->body && !(http->body = malloc(PROBE_MESSAGE_MAX + 1)))
                 return -1;
@@ -177,8 +178,8 @@ static bool is_redirect(unsigned code) {
 
 /* A request to where the URL says now. */
 static void connect_again(struct probe *probe) {
-        struct http_exchange *http = probe->http;
-        int r = url_port(&http->url, &probe->port);
+        struct probe_http_exchange *http = probe->http;
+        int r = probe_url_port(&http->url, &probe->port);
 
         if (r < 0) {
                 fail(probe, "dial tcp: invalid port");
@@ -193,20 +194,20 @@ static void connect_again(struct probe *probe) {
                 ((struct sockaddr_in *)&probe->address)->sin_port = htons(probe->port);
         r = probe_connect(probe, is_tls(&http->url));
         if (r < 0)
-                http_ended(probe, r);
+                probe_http_ended(probe, r);
 }
 
 /* Where the request comes from, unless that was secret. */
-static void set_referer(struct http_exchange *http, const struct url *next) {
+static void set_referer(struct probe_http_exchange *http, const struct url *next) {
         struct url last = http->url;
 
         last.user = last.password = NULL;
-        http->referer = is_tls(&last) && !is_tls(next) ? NULL : url_format(http->arena, &last, false);
+        http->referer = is_tls(&last) && !is_tls(next) ? NULL : probe_url_format(http->arena, &last, false);
 }
 
 /* The manifest's Host goes along as long as a redirect names no other. */
 static void follow_to(struct probe *probe, const struct url *next) {
-        struct http_exchange *http = probe->http;
+        struct probe_http_exchange *http = probe->http;
         size_t scheme = strcspn(http->location, ":/?#");
 
         if (http->location[scheme] == ':' || (http->host_header && strcmp(http->host_header, http->url.host) == 0))
@@ -225,7 +226,7 @@ static void follow_to(struct probe *probe, const struct url *next) {
 
 /* Goes where a redirect leads on the same host. False when the answer is the one that counts. */
 static bool follow(struct probe *probe) {
-        struct http_exchange *http = probe->http;
+        struct probe_http_exchange *http = probe->http;
         _cleanup_err_ struct err *err = NULL;
         const char *host;
         struct url next;
@@ -237,13 +238,13 @@ static bool follow(struct probe *probe) {
                 http->location[--http->location_length] = '\0';
         if (!http->location_length)
                 return false;
-        if (url_resolve(http->arena, &http->url, http->location, &next, &err) < 0) {
+        if (probe_url_resolve(http->arena, &http->url, http->location, &next, &err) < 0) {
                 snprintf(text, sizeof(text), "failed to parse Location header \"%.256s\": parse \"%.256s\": %s",
                          http->location, http->location, err_text(err));
                 fail(probe, text);
                 return true;
         }
-        host = url_host_name(http->arena, &next);
+        host = probe_url_host_name(http->arena, &next);
         if (!host || strcmp(host, http->first_host) != 0)
                 return false;
         follow_to(probe, &next);
@@ -251,8 +252,8 @@ static bool follow(struct probe *probe) {
 }
 
 /* The server of an https hook answers in plain HTTP: kubelet asks it so, without the manifest's credentials. */
-void http_got_plain(struct probe *probe) {
-        struct http_exchange *http = probe->http;
+void probe_http_got_plain(struct probe *probe) {
+        struct probe_http_exchange *http = probe->http;
 
         if (!http->hook || http->fell_back) {
                 fail(probe, "http: server gave HTTP response to HTTPS client");
@@ -260,12 +261,12 @@ void http_got_plain(struct probe *probe) {
         }
         http->fell_back = true;
         http->url.scheme = "http";
-        http_drop_credentials(http);
+        probe_http_drop_credentials(http);
         connect_again(probe);
 }
 
-void http_received(struct probe *probe, const char *data, size_t length) {
-        struct http_exchange *http = probe->http;
+void probe_http_received(struct probe *probe, const char *data, size_t length) {
+        struct probe_http_exchange *http = probe->http;
         http_parser_settings settings;
         enum http_errno error;
 
@@ -289,22 +290,22 @@ void http_received(struct probe *probe, const char *data, size_t length) {
                 finish_answer(probe);
 }
 
-void http_connected(struct probe *probe) {
-        struct http_exchange *http = probe->http;
+void probe_http_connected(struct probe *probe) {
+        struct probe_http_exchange *http = probe->http;
         _cleanup_free_ char *request = NULL;
         size_t length = 0;
         int r;
 
         http_parser_init(&http->parser, HTTP_RESPONSE);
         http->parser.data = probe;
-        request = http_write_request(http, &length);
+        request = probe_http_write_request(http, &length);
         if (!request) {
-                http_ended(probe, -ENOMEM);
+                probe_http_ended(probe, -ENOMEM);
                 return;
         }
         r = probe_send(probe, request, length);
         if (r >= 0 && !is_tls(&http->url)) /* with TLS it reads since the handshake */
                 r = probe_receive(probe);
         if (r < 0)
-                http_ended(probe, r);
+                probe_http_ended(probe, r);
 }

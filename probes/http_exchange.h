@@ -8,7 +8,7 @@
 
 struct arena;
 
-struct http_exchange {
+struct probe_http_exchange {
         http_parser parser;
         struct arena *arena;
         struct url url;               /* where the request under way goes */
@@ -32,10 +32,10 @@ struct http_exchange {
 };
 
 /* Takes the manifest's headers. -E2BIG, -ENOMEM. */
-int http_take_headers(struct http_exchange *http, const struct probe_target *target, struct err **err);
+int probe_http_take_headers(struct probe_http_exchange *http, const struct probe_target *target, struct err **err);
 
 /* The bytes of the request under way; NULL without memory. To be freed. */
-char *http_write_request(const struct http_exchange *http, size_t *ret_length);
+char *probe_http_write_request(const struct probe_http_exchange *http, size_t *ret_length);
 
 /* The fallback of a hook sends no credentials over plain HTTP. */
-void http_drop_credentials(struct http_exchange *http);
+void probe_http_drop_credentials(struct probe_http_exchange *http);

@@ -42,7 +42,7 @@ static const char *trimmed(struct arena *arena, const char *text) {
         return arena_strndup(arena, text, n);
 }
 
-static const struct probe_header *find(const struct http_exchange *http, const char *name) {
+static const struct probe_header *find(const struct probe_http_exchange *http, const char *name) {
         for (size_t i = 0; i < http->n_headers; i++)
                 if (strcmp(http->headers[i].name, name) == 0)
                         return &http->headers[i];
@@ -50,7 +50,7 @@ static const struct probe_header *find(const struct http_exchange *http, const c
 }
 
 /* Takes out all of that name. */
-static void drop(struct http_exchange *http, const char *name) {
+static void drop(struct probe_http_exchange *http, const char *name) {
         size_t n = 0;
 
         for (size_t i = 0; i < http->n_headers; i++)
@@ -59,7 +59,7 @@ static void drop(struct http_exchange *http, const char *name) {
         http->n_headers = n;
 }
 
-void http_drop_credentials(struct http_exchange *http) {
+void probe_http_drop_credentials(struct probe_http_exchange *http) {
         drop(http, "Authorization");
 }
 
@@ -75,7 +75,7 @@ static void sort(struct probe_header *headers, size_t n) {
 }
 
 /* What the manifest may say, and net/http writes itself: their first value counts, the rest is passed over. */
-static void take_own(struct http_exchange *http) {
+static void take_own(struct probe_http_exchange *http) {
         static const char *const unsent[] = { "Host", "User-Agent", "Content-Length", "Transfer-Encoding", "Trailer" };
         const struct probe_header *host = find(http, "Host"), *agent = find(http, "User-Agent"),
                                   *accept = find(http, "Accept");
@@ -92,7 +92,7 @@ static void take_own(struct http_exchange *http) {
                 drop(http, unsent[i]);
 }
 
-int http_take_headers(struct http_exchange *http, const struct probe_target *target, struct err **err) {
+int probe_http_take_headers(struct probe_http_exchange *http, const struct probe_target *target, struct err **err) {
         size_t size = 0;
 
         http->user_agent = arena_strdup(http->arena, target->user_agent ?: "kube-probe/1.36");
@@ -121,7 +121,7 @@ int http_take_headers(struct http_exchange *http, const struct probe_target *tar
 /* -- the request ------------------------------------------------------------------------------------------- */
 
 /* A Host that could not be one is sent empty. A zone is this host's business alone. */
-static void write_host(const struct http_exchange *http, FILE *f) {
+static void write_host(const struct probe_http_exchange *http, FILE *f) {
         const char *host = http->host_header ?: http->url.host, *zone, *end;
 
         for (const char *p = host; *p; p++)
@@ -151,13 +151,13 @@ static char *basic_authorization(const struct url *url) {
         return asprintf(&text, "Basic %s", encoded) < 0 ? NULL : text;
 }
 
-static bool closes(const struct http_exchange *http) {
+static bool closes(const struct probe_http_exchange *http) {
         const struct probe_header *connection = find(http, "Connection");
 
         return connection && strcasecmp(connection->value, "close") == 0;
 }
 
-static void write_all(const struct http_exchange *http, const struct probe_header *headers, size_t n, FILE *f) {
+static void write_all(const struct probe_http_exchange *http, const struct probe_header *headers, size_t n, FILE *f) {
         const char *path = http->url.path[0] ? http->url.path : "/";
 
         fprintf(f, "GET %s%s%s HTTP/1.1\r\n", path, http->url.asks ? "?" : "", http->url.query);
@@ -169,7 +169,7 @@ static void write_all(const struct http_exchange *http, const struct probe_heade
         fprintf(f, "%s\r\n", closes(http) ? "" : "Connection: close\r\n");
 }
 
-char *http_write_request(const struct http_exchange *http, size_t *ret_length) {
+char *probe_http_write_request(const struct probe_http_exchange *http, size_t *ret_length) {
         _cleanup_free_ struct probe_header *headers = calloc(http->n_headers + 2, sizeof(*headers));
         _cleanup_free_ char *authorization = NULL;
         size_t n = 0, length = 0;

@@ -11,7 +11,7 @@
 #define PROBE_REQUEST_MAX ((size_t)64 * 1024)
 #define PROBE_READ_SIZE ((size_t)16 * 1024)
 
-struct http_exchange;
+struct probe_http_exchange;
 struct probe_stream;
 struct tls;
 
@@ -26,9 +26,9 @@ struct probe {
         unsigned holds;
         int start_error; /* negative errno of a start that failed, told from the loop */
 
-        struct probe_stream *stream; /* the connection under way; NULL: none */
-        struct http_exchange *http;  /* PROBE_HTTP */
-        struct grpc_client *client;  /* PROBE_GRPC */
+        struct probe_stream *stream;      /* the connection under way; NULL: none */
+        struct probe_http_exchange *http; /* PROBE_HTTP */
+        struct grpc_client *client;       /* PROBE_GRPC */
         struct grpc_client_call *call;
         struct sockaddr_storage address;
         char *host; /* as in the target */
@@ -62,26 +62,26 @@ void probe_disconnect(struct probe *probe);
 /* Sends @data (copied). */
 int probe_send(struct probe *probe, const char *data, size_t length);
 
-/* Reads what comes to http_received(); to be called once, when connected. */
+/* Reads what comes to probe_http_received(); to be called once, when connected. */
 int probe_receive(struct probe *probe);
 
 /* PROBE_HTTP. */
-int http_start(struct probe *probe, const struct probe_target *target, struct err **err);
-void http_free(struct http_exchange *http);
-void http_connected(struct probe *probe);
-void http_received(struct probe *probe, const char *data, size_t length);
-void http_ended(struct probe *probe, int error); /* 0: end of file */
-void http_timed_out(struct probe *probe);
+int probe_http_start(struct probe *probe, const struct probe_target *target, struct err **err);
+void probe_http_free(struct probe_http_exchange *http);
+void probe_http_connected(struct probe *probe);
+void probe_http_received(struct probe *probe, const char *data, size_t length);
+void probe_http_ended(struct probe *probe, int error); /* 0: end of file */
+void probe_http_timed_out(struct probe *probe);
 
 /* Where the exchange wants to go next: true with TLS. */
-bool http_wants_tls(const struct http_exchange *http);
+bool probe_http_wants_tls(const struct probe_http_exchange *http);
 
-/* Nothing can be sent: http_timed_out() says why. */
-bool http_is_refused(const struct http_exchange *http);
+/* Nothing can be sent: probe_http_timed_out() says why. */
+bool probe_http_is_refused(const struct probe_http_exchange *http);
 
 /* What came in place of a handshake is an HTTP answer. */
-void http_got_plain(struct probe *probe);
+void probe_http_got_plain(struct probe *probe);
 
 /* PROBE_GRPC. */
-int grpc_probe_start(struct probe *probe, const struct probe_target *target, struct err **err);
-void grpc_probe_stop(struct probe *probe);
+int probe_grpc_start(struct probe *probe, const struct probe_target *target, struct err **err);
+void probe_grpc_stop(struct probe *probe);

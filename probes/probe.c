@@ -12,7 +12,7 @@
 #include "probes/tls.h"
 
 static void free_probe(struct probe *probe) {
-        http_free(probe->http);
+        probe_http_free(probe->http);
         free(probe->host);
         free(probe);
 }
@@ -34,7 +34,7 @@ static void on_timer_closed(uv_handle_t *handle) {
 static void stop(struct probe *probe) {
         probe->done = NULL;
         probe_disconnect(probe);
-        grpc_probe_stop(probe);
+        probe_grpc_stop(probe);
         if (!uv_is_closing((uv_handle_t *)&probe->timer))
                 uv_close((uv_handle_t *)&probe->timer, on_timer_closed);
 }
@@ -80,7 +80,7 @@ static void fail_to_connect(struct probe *probe, int error) {
         char text[300];
 
         if (probe->kind == PROBE_HTTP)
-                http_ended(probe, error);
+                probe_http_ended(probe, error);
         else
                 probe_finish(probe, PROBE_FAILURE, "dial tcp %s: connect: %s", endpoint(probe, text),
                              uv_strerror(error));
@@ -88,7 +88,7 @@ static void fail_to_connect(struct probe *probe, int error) {
 
 static void on_connected(struct probe *probe) {
         if (probe->kind == PROBE_HTTP)
-                http_connected(probe);
+                probe_http_connected(probe);
         else
                 probe_finish(probe, PROBE_SUCCESS, "%s", "");
 }
@@ -96,7 +96,7 @@ static void on_connected(struct probe *probe) {
 static void on_stream_closed(uv_handle_t *handle) {
         struct probe_stream *stream = handle->data;
 
-        tls_free(stream->tls);
+        probe_tls_free(stream->tls);
         free(stream->buffer);
         free(stream);
 }
@@ -142,7 +142,7 @@ static int flush_tls(struct probe_stream *stream) {
         size_t n;
         int r = 0;
 
-        while (r >= 0 && (n = tls_take(stream->tls, data, sizeof(data))) > 0)
+        while (r >= 0 && (n = probe_tls_take(stream->tls, data, sizeof(data))) > 0)
                 r = send_raw(stream, data, n);
         return r;
 }
@@ -153,29 +153,29 @@ int probe_send(struct probe *probe, const char *data, size_t length) {
 
         if (!stream->tls)
                 return send_raw(stream, data, length);
-        r = tls_write(stream->tls, data, length);
+        r = probe_tls_write(stream->tls, data, length);
         return r < 0 ? r : flush_tls(stream);
 }
 
 /* Takes the handshake on, and then plain text out, of what was fed to TLS. */
 static void drive_tls(struct probe *probe) {
         struct probe_stream *stream = probe->stream;
-        bool before = tls_is_open(stream->tls);
+        bool before = probe_tls_is_open(stream->tls);
         char data[4096];
-        int r = tls_handshake(stream->tls);
+        int r = probe_tls_handshake(stream->tls);
 
         if (flush_tls(stream) < 0 || (r < 0 && r != -EAGAIN)) {
-                http_ended(probe, r < 0 && r != -EAGAIN ? r : -EIO);
+                probe_http_ended(probe, r < 0 && r != -EAGAIN ? r : -EIO);
                 return;
         }
         if (r == -EAGAIN)
                 return;
         if (!before)
                 on_connected(probe);
-        while (probe->stream == stream && (r = tls_read(stream->tls, data, sizeof(data))) > 0)
-                http_received(probe, data, (size_t)r);
+        while (probe->stream == stream && (r = probe_tls_read(stream->tls, data, sizeof(data))) > 0)
+                probe_http_received(probe, data, (size_t)r);
         if (probe->stream == stream && r != -EAGAIN)
-                http_ended(probe, r);
+                probe_http_ended(probe, r);
 }
 
 static void on_allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buf) {
@@ -204,16 +204,16 @@ static void on_read(uv_stream_t *uv, ssize_t n, const uv_buf_t *buf) {
                 return;
         probe_hold(probe);
         if (n < 0) {
-                http_ended(probe, n == UV_EOF ? 0 : (int)n);
+                probe_http_ended(probe, n == UV_EOF ? 0 : (int)n);
         } else if (stream->tls && is_plain_http(stream, buf->base, (size_t)n)) {
-                http_got_plain(probe);
+                probe_http_got_plain(probe);
         } else if (stream->tls) {
-                if (tls_feed(stream->tls, buf->base, (size_t)n) < 0)
-                        http_ended(probe, -ENOMEM);
+                if (probe_tls_feed(stream->tls, buf->base, (size_t)n) < 0)
+                        probe_http_ended(probe, -ENOMEM);
                 else
                         drive_tls(probe);
         } else {
-                http_received(probe, buf->base, (size_t)n);
+                probe_http_received(probe, buf->base, (size_t)n);
         }
         probe_release(probe);
 }
@@ -260,7 +260,7 @@ int probe_connect(struct probe *probe, bool tls) {
         stream->probe = probe;
         probe->stream = stream;
         if (tls)
-                r = tls_new(probe->host, &stream->tls);
+                r = probe_tls_new(probe->host, &stream->tls);
         if (r >= 0)
                 r = uv_tcp_connect(&stream->connect, &stream->tcp, (struct sockaddr *)&probe->address, on_connect);
         if (r < 0)
@@ -275,7 +275,7 @@ static void on_timeout(uv_timer_t *timer) {
         if (probe->start_error < 0)
                 fail_to_connect(probe, probe->start_error);
         else if (probe->kind == PROBE_HTTP)
-                http_timed_out(probe);
+                probe_http_timed_out(probe);
         else if (probe->kind == PROBE_GRPC)
                 probe_finish(probe, PROBE_FAILURE, "timeout: health rpc did not complete within %gs",
                              (double)probe->timeout / 1000);
@@ -292,7 +292,7 @@ static void set_port(struct sockaddr_storage *address, uint16_t port) {
 
 /* Connects; what fails at once is told from the loop. */
 static void begin(struct probe *probe) {
-        bool tls = probe->kind == PROBE_HTTP && http_wants_tls(probe->http);
+        bool tls = probe->kind == PROBE_HTTP && probe_http_wants_tls(probe->http);
         int r;
 
         set_port(&probe->address, probe->port);
@@ -345,12 +345,12 @@ static int start_kind(struct probe *probe, const struct probe_target *target, st
         int r = 0;
 
         if (probe->kind == PROBE_GRPC)
-                return grpc_probe_start(probe, target, err);
+                return probe_grpc_start(probe, target, err);
         if (probe->kind == PROBE_HTTP)
-                r = http_start(probe, target, err);
+                r = probe_http_start(probe, target, err);
         if (r < 0)
                 return r;
-        if (probe->kind == PROBE_HTTP && http_is_refused(probe->http)) {
+        if (probe->kind == PROBE_HTTP && probe_http_is_refused(probe->http)) {
                 uv_timer_start(&probe->timer, on_timeout, 0, 0);
                 return 0;
         }
@@ -395,7 +395,7 @@ int probe_start(uv_loop_t *loop, const struct probe_target *target, probe_done d
 }
 
 void probe_cleanup(void) {
-        tls_cleanup();
+        probe_tls_cleanup();
 }
 
 enum probe_outcome probe_exec_result(int error, bool timed_out, int exit_code) {

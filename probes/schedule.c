@@ -11,7 +11,7 @@ static enum schedule_value initial_value(enum schedule_kind kind) {
         return values[kind];
 }
 
-void schedule_init(struct schedule *s, enum schedule_kind kind, const struct schedule_timing *timing) {
+void probe_schedule_init(struct schedule *s, enum schedule_kind kind, const struct schedule_timing *timing) {
         *s = (struct schedule){ .timing = *timing, .kind = kind, .value = initial_value(kind) };
 }
 
@@ -19,7 +19,8 @@ static int64_t seconds(uint32_t n) {
         return (int64_t)n * 1000;
 }
 
-void schedule_begin(struct schedule *s, int64_t now, int64_t started_at, bool gated, bool take_up, uint32_t random) {
+void probe_schedule_begin(struct schedule *s, int64_t now, int64_t started_at, bool gated, bool take_up,
+                          uint32_t random) {
         int64_t due = started_at + seconds(s->timing.initial_delay);
 
         s->value = initial_value(s->kind);
@@ -35,19 +36,20 @@ void schedule_begin(struct schedule *s, int64_t now, int64_t started_at, bool ga
         s->due = due;
 }
 
-void schedule_resume(struct schedule *s, enum schedule_value value, uint32_t run, enum probe_outcome last, bool hold) {
+void probe_schedule_resume(struct schedule *s, enum schedule_value value, uint32_t run, enum probe_outcome last,
+                           bool hold) {
         s->value = value;
         s->run = run;
         s->last = last;
         s->hold = hold || (s->kind == SCHEDULE_STARTUP && value == VALUE_IS_SUCCESS);
 }
 
-void schedule_stop(struct schedule *s) {
+void probe_schedule_stop(struct schedule *s) {
         s->running = s->probing = false;
         s->value = VALUE_IS_FAILURE;
 }
 
-void schedule_open(struct schedule *s, int64_t now) {
+void probe_schedule_open(struct schedule *s, int64_t now) {
         if (s->kind == SCHEDULE_STARTUP) {
                 s->hold = true;
                 return;
@@ -57,20 +59,20 @@ void schedule_open(struct schedule *s, int64_t now) {
         s->gated = false;
 }
 
-void schedule_end(struct schedule *s) {
+void probe_schedule_end(struct schedule *s) {
         if (s->kind == SCHEDULE_READINESS)
                 return;
         s->value = VALUE_IS_SUCCESS;
         s->ended = true;
 }
 
-int64_t schedule_wait(const struct schedule *s, int64_t now) {
+int64_t probe_schedule_wait(const struct schedule *s, int64_t now) {
         if (!s->running || s->gated || s->hold || s->probing || s->ended)
                 return -1;
         return s->due > now ? s->due - now : 0;
 }
 
-void schedule_probing(struct schedule *s, int64_t now) {
+void probe_schedule_probing(struct schedule *s, int64_t now) {
         s->probing = true;
         s->due = now + seconds(s->timing.period);
 }
@@ -80,7 +82,7 @@ static enum probe_outcome as_result(enum probe_outcome outcome) {
         return outcome == PROBE_WARNING ? PROBE_SUCCESS : outcome;
 }
 
-bool schedule_result(struct schedule *s, int64_t now, enum probe_outcome outcome) {
+bool probe_schedule_result(struct schedule *s, int64_t now, enum probe_outcome outcome) {
         enum schedule_value before = s->value;
         uint32_t threshold;
 

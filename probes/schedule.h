@@ -1,8 +1,8 @@
 /* When to probe a container, and what its results come to: kubelet's probe worker as a pure state machine.
  *
  * No clock, no timer, no I/O: the caller feeds what happens with the time (monotonic milliseconds) and sets one timer
- * to schedule_wait(). Rules: pkg/kubelet/prober/worker.go. A schedule starts at its container's start, so the first
- * probe comes initialDelaySeconds after it, not at the next tick of the pod's age.
+ * to probe_schedule_wait(). Rules: pkg/kubelet/prober/worker.go. A schedule starts at its container's start, so the
+ * first probe comes initialDelaySeconds after it, not at the next tick of the pod's age.
  *
  *     start ──► waiting ──tick──► probing ──result──► waiting ...
  *                  ▲                                     │ liveness or startup failed at its threshold
@@ -40,30 +40,32 @@ struct schedule {
         bool ended;              /* the pod ends: no more probes at all */
 };
 
-void schedule_init(struct schedule *s, enum schedule_kind kind, const struct schedule_timing *timing);
+void probe_schedule_init(struct schedule *s, enum schedule_kind kind, const struct schedule_timing *timing);
 
 /* A container runs that started at @started_at (may lie before @now, even be another agent's): results start anew.
  * @gated: it has a startup probe that has not passed. @take_up: the agent was restarted; then the first probe waits a
  * part of its period chosen by @random (any number), so that a node's probes do not come all at once. */
-void schedule_begin(struct schedule *s, int64_t now, int64_t started_at, bool gated, bool take_up, uint32_t random);
+void probe_schedule_begin(struct schedule *s, int64_t now, int64_t started_at, bool gated, bool take_up,
+                          uint32_t random);
 
-/* As schedule_begin(), going on with what was known of the same container before the agent's restart. */
-void schedule_resume(struct schedule *s, enum schedule_value value, uint32_t run, enum probe_outcome last, bool hold);
+/* As probe_schedule_begin(), going on with what was known of the same container before the agent's restart. */
+void probe_schedule_resume(struct schedule *s, enum schedule_value value, uint32_t run, enum probe_outcome last,
+                           bool hold);
 
 /* The container ended: what it counted for is a failure. */
-void schedule_stop(struct schedule *s);
+void probe_schedule_stop(struct schedule *s);
 
 /* The startup probe passed: the others go, at once if their initial delay is over. The startup schedule rests. */
-void schedule_open(struct schedule *s, int64_t now);
+void probe_schedule_open(struct schedule *s, int64_t now);
 
 /* The pod is being deleted: liveness and startup count as success and end, readiness goes on (kubelet's rule). */
-void schedule_end(struct schedule *s);
+void probe_schedule_end(struct schedule *s);
 
 /* Milliseconds until a probe is due (0: now), or -1 when there is nothing to wait for. */
-int64_t schedule_wait(const struct schedule *s, int64_t now);
+int64_t probe_schedule_wait(const struct schedule *s, int64_t now);
 
 /* A probe starts now: the next one is due a period later. */
-void schedule_probing(struct schedule *s, int64_t now);
+void probe_schedule_probing(struct schedule *s, int64_t now);
 
 /* The probe's result came in. True when the value changed. PROBE_UNKNOWN leaves all as it is. */
-bool schedule_result(struct schedule *s, int64_t now, enum probe_outcome outcome);
+bool probe_schedule_result(struct schedule *s, int64_t now, enum probe_outcome outcome);

@@ -81,7 +81,7 @@ static bool is_address(const char *host) {
         return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
 }
 
-int tls_new(const char *host, struct tls **ret_tls) {
+int probe_tls_new(const char *host, struct tls **ret_tls) {
         struct tls *tls;
         int r = load();
 
@@ -108,18 +108,18 @@ int tls_new(const char *host, struct tls **ret_tls) {
         return 0;
 }
 
-void tls_free(struct tls *tls) {
+void probe_tls_free(struct tls *tls) {
         if (!tls)
                 return;
         lib.SSL_free(tls->ssl); /* and both BIOs */
         free(tls);
 }
 
-int tls_feed(struct tls *tls, const char *data, size_t length) {
+int probe_tls_feed(struct tls *tls, const char *data, size_t length) {
         return lib.BIO_write(tls->in, data, (int)length) == (int)length ? 0 : -ENOMEM;
 }
 
-size_t tls_take(struct tls *tls, char *data, size_t size) {
+size_t probe_tls_take(struct tls *tls, char *data, size_t size) {
         int n = lib.BIO_read(tls->out, data, size > INT_MAX ? INT_MAX : (int)size);
 
         return n > 0 ? (size_t)n : 0;
@@ -140,31 +140,31 @@ static int outcome(const struct tls *tls, int result) {
         }
 }
 
-bool tls_is_open(const struct tls *tls) {
+bool probe_tls_is_open(const struct tls *tls) {
         return lib.SSL_is_init_finished(tls->ssl);
 }
 
-int tls_handshake(struct tls *tls) {
+int probe_tls_handshake(struct tls *tls) {
         int r;
 
-        if (tls_is_open(tls))
+        if (probe_tls_is_open(tls))
                 return 0;
         lib.ERR_clear_error();
         r = outcome(tls, lib.SSL_do_handshake(tls->ssl));
         return r > 0 ? 0 : r == 0 ? -EPROTO : r;
 }
 
-int tls_write(struct tls *tls, const char *data, size_t length) {
+int probe_tls_write(struct tls *tls, const char *data, size_t length) {
         lib.ERR_clear_error();
         return lib.SSL_write(tls->ssl, data, (int)length) == (int)length ? 0 : -EPROTO;
 }
 
-int tls_read(struct tls *tls, char *data, size_t size) {
+int probe_tls_read(struct tls *tls, char *data, size_t size) {
         lib.ERR_clear_error();
         return outcome(tls, lib.SSL_read(tls->ssl, data, (int)size));
 }
 
-void tls_cleanup(void) {
+void probe_tls_cleanup(void) {
         if (lib.context)
                 lib.SSL_CTX_free(lib.context);
         lib.context = NULL;

@@ -25,9 +25,9 @@ static int parse_literal(struct arena *arena, const char *text, const char **ret
 
         if (zone && !(name = arena_strndup(arena, text, (size_t)(zone - text))))
                 return err_set(err, ENOMEM, "out of memory");
-        r = url_unescape(arena, name, URL_HOST, &name, err);
+        r = probe_url_unescape(arena, name, URL_HOST, &name, err);
         if (r >= 0 && zone)
-                r = url_unescape(arena, zone, URL_ZONE, &decoded_zone, err);
+                r = probe_url_unescape(arena, zone, URL_ZONE, &decoded_zone, err);
         if (r < 0)
                 return r;
         if (inet_pton(AF_INET6, name, bytes) != 1 || (zone && !decoded_zone[1]))
@@ -66,7 +66,7 @@ static int parse_host(struct arena *arena, const char *scheme, const char *text,
                 return err_set(err, EINVAL, "invalid IP-literal");
         if (colon && !is_port(colon))
                 return err_set(err, EINVAL, "invalid port \"%s\" after host", colon);
-        return url_unescape(arena, text, URL_HOST, ret_host, err);
+        return probe_url_unescape(arena, text, URL_HOST, ret_host, err);
 }
 
 static bool is_userinfo(const char *text) {
@@ -84,8 +84,8 @@ static int parse_user(struct arena *arena, char *text, struct url *url, struct e
                 return err_set(err, EINVAL, "net/url: invalid userinfo");
         if (colon)
                 *colon = '\0';
-        r = url_unescape(arena, text, URL_USER, &url->user, err);
-        return r < 0 || !colon ? r : url_unescape(arena, colon + 1, URL_USER, &url->password, err);
+        r = probe_url_unescape(arena, text, URL_USER, &url->user, err);
+        return r < 0 || !colon ? r : probe_url_unescape(arena, colon + 1, URL_USER, &url->password, err);
 }
 
 static int parse_authority(struct arena *arena, char *text, struct url *url, struct err **err) {
@@ -137,13 +137,13 @@ static int parse_rest(struct arena *arena, char *text, struct url *url, struct e
         int r;
 
         if (!authority)
-                return url_spell_path(arena, path, &url->path, err);
+                return probe_url_spell_path(arena, path, &url->path, err);
         n = strcspn(text + 2, "/");
         path = text + 2 + n;
         if (!(host = arena_strndup(arena, text + 2, n)))
                 return err_set(err, ENOMEM, "out of memory");
         r = parse_authority(arena, host, url, err);
-        return r < 0 ? r : url_spell_path(arena, path, &url->path, err);
+        return r < 0 ? r : probe_url_spell_path(arena, path, &url->path, err);
 }
 
 static int parse(struct arena *arena, char *text, struct url *url, struct err **err) {
@@ -179,13 +179,13 @@ static int parse_reference(struct arena *arena, const char *text, struct url *re
                 *fragment++ = '\0';
         r = parse(arena, copy, &url, err);
         if (r >= 0 && fragment) /* it is never sent, but what is wrong in it counts */
-                r = url_unescape(arena, fragment, URL_FRAGMENT, &decoded, err);
+                r = probe_url_unescape(arena, fragment, URL_FRAGMENT, &decoded, err);
         if (r >= 0)
                 *ret_url = url;
         return r;
 }
 
-int url_parse(struct arena *arena, const char *text, struct url *ret_url, struct err **err) {
+int probe_url_parse(struct arena *arena, const char *text, struct url *ret_url, struct err **err) {
         if (strlen(text) > URL_TEXT_MAX)
                 return err_set(err, E2BIG, "longer than %d bytes", URL_TEXT_MAX);
         return parse_reference(arena, text, ret_url, err);
@@ -193,20 +193,20 @@ int url_parse(struct arena *arena, const char *text, struct url *ret_url, struct
 
 /* A path that is no URL goes as it is, all of it escaped, question marks and all. The user of one that is stays. The
  * result is read anew, as it is in kubelet, which finds a host that cannot be. */
-int url_of_path(struct arena *arena, bool tls, const char *host, uint16_t port, const char *path, struct url *ret_url,
-                struct err **err) {
+int probe_url_of_path(struct arena *arena, bool tls, const char *host, uint16_t port, const char *path,
+                      struct url *ret_url, struct err **err) {
         bool six = strchr(host, ':') != NULL;
         struct url url;
         const char *text;
-        int r = url_parse(arena, path, &url, NULL);
+        int r = probe_url_parse(arena, path, &url, NULL);
 
         if (r == -EINVAL)
-                url = (struct url){ .opaque = "", .path = url_escape(arena, path, URL_PATH), .query = "" };
+                url = (struct url){ .opaque = "", .path = probe_url_escape(arena, path, URL_PATH), .query = "" };
         else if (r < 0)
                 return err_set(err, -r, "http path: %s", r == -E2BIG ? "longer than 4096 bytes" : "out of memory");
         url.scheme = tls ? "https" : "http";
         url.host = arena_printf(arena, "%s%s%s:%u", six ? "[" : "", host, six ? "]" : "", port);
-        if (!url.path || !url.host || !(text = url_format(arena, &url, false)))
+        if (!url.path || !url.host || !(text = probe_url_format(arena, &url, false)))
                 return err_set(err, ENOMEM, "out of memory");
         r = parse_reference(arena, text, ret_url, err);
         return r < 0 ? err_wrap(err, r, "parse \"%.256s\"", text) : r;
@@ -260,9 +260,10 @@ static const char *join_paths(struct arena *arena, const char *base, const char 
         return text ? without_dots(arena, text) : NULL;
 }
 
-int url_resolve(struct arena *arena, const struct url *base, const char *text, struct url *ret_url, struct err **err) {
+int probe_url_resolve(struct arena *arena, const struct url *base, const char *text, struct url *ret_url,
+                      struct err **err) {
         struct url url;
-        int r = url_parse(arena, text, &url, err);
+        int r = probe_url_parse(arena, text, &url, err);
 
         if (r < 0)
                 return r;

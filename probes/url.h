@@ -25,21 +25,22 @@ struct url {
 };
 
 /* Takes @text apart, which may be a reference without a scheme. -EINVAL with what Go says of it, -E2BIG, -ENOMEM. */
-int url_parse(struct arena *arena, const char *text, struct url *ret_url, struct err **err);
+int probe_url_parse(struct arena *arena, const char *text, struct url *ret_url, struct err **err);
 
-/* Where @text leads from @base. As url_parse(). */
-int url_resolve(struct arena *arena, const struct url *base, const char *text, struct url *ret_url, struct err **err);
+/* Where @text leads from @base. As probe_url_parse(). */
+int probe_url_resolve(struct arena *arena, const struct url *base, const char *text, struct url *ret_url,
+                      struct err **err);
 
 /* The URL of a manifest's path, which may be anything, at @host (a name or address) and @port. */
-int url_of_path(struct arena *arena, bool tls, const char *host, uint16_t port, const char *path, struct url *ret_url,
-                struct err **err);
+int probe_url_of_path(struct arena *arena, bool tls, const char *host, uint16_t port, const char *path,
+                      struct url *ret_url, struct err **err);
 
 /* The whole URL, @shown with its password as "***"; what stands in a request line. NULL without memory. */
-const char *url_format(struct arena *arena, const struct url *url, bool shown);
-const char *url_request_target(struct arena *arena, const struct url *url);
+const char *probe_url_format(struct arena *arena, const struct url *url, bool shown);
+const char *probe_url_request_target(struct arena *arena, const struct url *url);
 
 /* The host's name or address without port and brackets; NULL without memory. */
-const char *url_host_name(struct arena *arena, const struct url *url);
+const char *probe_url_host_name(struct arena *arena, const struct url *url);
 
 /* The port, its scheme's where it has none. -EINVAL: no port a connection can have. */
-int url_port(const struct url *url, uint16_t *ret_port);
+int probe_url_port(const struct url *url, uint16_t *ret_port);

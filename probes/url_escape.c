@@ -32,7 +32,7 @@ static size_t write_byte(char *at, unsigned char c, enum url_part part) {
         return 3;
 }
 
-const char *url_escape(struct arena *arena, const char *text, enum url_part part) {
+const char *probe_url_escape(struct arena *arena, const char *text, enum url_part part) {
         char *escaped = arena_alloc(arena, 3 * strlen(text) + 1);
         size_t n = 0;
 
@@ -76,7 +76,8 @@ static int check(const char *text, enum url_part part, bool *ret_any, struct err
         return 0;
 }
 
-int url_unescape(struct arena *arena, const char *text, enum url_part part, const char **ret_text, struct err **err) {
+int probe_url_unescape(struct arena *arena, const char *text, enum url_part part, const char **ret_text,
+                       struct err **err) {
         char *decoded;
         size_t n = 0;
         bool any;
@@ -106,7 +107,7 @@ static bool is_valid_path(const char *text) {
         return true;
 }
 
-int url_spell_path(struct arena *arena, const char *text, const char **ret_text, struct err **err) {
+int probe_url_spell_path(struct arena *arena, const char *text, const char **ret_text, struct err **err) {
         char *spelled;
         size_t n = 0;
         bool any;

@@ -7,16 +7,16 @@
 #include "probes/url_escape.h"
 
 static const char *format_user(struct arena *arena, const struct url *url, bool shown) {
-        const char *user = url_escape(arena, url->user, URL_USER), *password = "";
+        const char *user = probe_url_escape(arena, url->user, URL_USER), *password = "";
 
         if (url->password)
-                password = shown ? "***" : url_escape(arena, url->password, URL_USER);
+                password = shown ? "***" : probe_url_escape(arena, url->password, URL_USER);
         return user && password ? arena_printf(arena, "%s%s%s@", user, url->password ? ":" : "", password) : NULL;
 }
 
-const char *url_format(struct arena *arena, const struct url *url, bool shown) {
+const char *probe_url_format(struct arena *arena, const struct url *url, bool shown) {
         const char *user = url->user ? format_user(arena, url, shown) : "",
-                   *host = url_escape(arena, url->host, URL_HOST);
+                   *host = probe_url_escape(arena, url->host, URL_HOST);
         bool slash = url->path[0] && url->path[0] != '/' && url->host[0];
         const char *ask = url->asks ? "?" : "";
 
@@ -29,7 +29,7 @@ const char *url_format(struct arena *arena, const struct url *url, bool shown) {
                             url->query);
 }
 
-const char *url_request_target(struct arena *arena, const struct url *url) {
+const char *probe_url_request_target(struct arena *arena, const struct url *url) {
         const char *path = url->path[0] ? url->path : "/";
 
         return arena_printf(arena, "%s%s%s", path, url->asks ? "?" : "", url->query);
@@ -42,7 +42,7 @@ static const char *find_port(const char *host) {
         return colon && colon[1 + strspn(colon + 1, "0123456789")] == '\0' ? colon : host + strlen(host);
 }
 
-const char *url_host_name(struct arena *arena, const struct url *url) {
+const char *probe_url_host_name(struct arena *arena, const struct url *url) {
         const char *host = url->host;
         size_t n = (size_t)(find_port(host) - host);
 
@@ -51,7 +51,7 @@ const char *url_host_name(struct arena *arena, const struct url *url) {
         return arena_strndup(arena, host, n);
 }
 
-int url_port(const struct url *url, uint16_t *ret_port) {
+int probe_url_port(const struct url *url, uint16_t *ret_port) {
         const char *port = find_port(url->host);
         unsigned long n = strcmp(url->scheme, "https") == 0 ? 443 : 80;
 

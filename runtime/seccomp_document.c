@@ -2,7 +2,7 @@
 
 #define ERRNO_MAX 4095 /* the kernel's MAX_ERRNO */
 
-static const struct member argument_members[] = {
+static const struct member_row argument_members[] = {
         MEMBER_ROW_NUMBER("index", NUMBER, MEMBER_REQUIRED, seccomp_document_argument, index, 0,
                           SECCOMP_ARGUMENTS_MAX - 1),
         MEMBER_ROW_NUMBER("value", NUMBER, 0, seccomp_document_argument, value, 0, UINT64_MAX),
@@ -11,14 +11,14 @@ static const struct member argument_members[] = {
 };
 static const struct member_type argument = MEMBER_TYPE(seccomp_document_argument, argument_members);
 
-static const struct member condition_members[] = {
+static const struct member_row condition_members[] = {
         MEMBER_ROW("caps", STRINGS, 0, seccomp_document_conditions, caps),
         MEMBER_ROW("arches", STRINGS, 0, seccomp_document_conditions, arches),
         MEMBER_ROW("minKernel", STRING, 0, seccomp_document_conditions, min_kernel),
 };
 static const struct member_type conditions = MEMBER_TYPE(seccomp_document_conditions, condition_members);
 
-static const struct member rule_members[] = {
+static const struct member_row rule_members[] = {
         MEMBER_ROW("name", STRING, 0, seccomp_document_rule, name),
         MEMBER_ROW("names", STRINGS, 0, seccomp_document_rule, names),
         MEMBER_ROW("action", STRING, 0, seccomp_document_rule, action),
@@ -36,13 +36,13 @@ struct arch_map {
         struct member_list sub_architectures;
 };
 
-static const struct member arch_map_members[] = {
+static const struct member_row arch_map_members[] = {
         MEMBER_ROW("architecture", STRING, 0, arch_map, architecture),
         MEMBER_ROW("subArchitectures", STRINGS, 0, arch_map, sub_architectures),
 };
 static const struct member_type arch_map = MEMBER_TYPE(arch_map, arch_map_members);
 
-static const struct member document_members[] = {
+static const struct member_row document_members[] = {
         MEMBER_ROW("defaultAction", STRING, 0, seccomp_document, default_action),
         MEMBER_ROW_NUMBER("defaultErrnoRet", NUMBER, 0, seccomp_document, default_errno, 0, ERRNO_MAX),
         MEMBER_ROW("architectures", STRINGS, 0, seccomp_document, architectures),

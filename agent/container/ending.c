@@ -66,7 +66,7 @@ static int message_work(struct op *op, struct err **err) {
                 return err_set(err, -r, "out of memory");
         if (job->text || !job->from_log || !job->failed)
                 return 0;
-        r = log_tail_path(job->log, LOG_TERMINATION_LINES, LOG_TERMINATION_BYTES, &job->text, NULL);
+        r = logs_tail_path(job->log, LOGS_TERMINATION_LINES, LOGS_TERMINATION_BYTES, &job->text, NULL);
         return r == -ENOMEM ? err_set(err, ENOMEM, "out of memory") : 0; /* without a log there is no message */
 }
 

@@ -69,8 +69,9 @@ static void read_probers(struct member *m, const struct value *value) {
                 if (!p->spec || m->state != MEMBER_RUNNING || verdict < VALUE_IS_UNKNOWN ||
                     verdict > VALUE_IS_FAILURE || last < PROBE_SUCCESS || last > PROBE_UNKNOWN)
                         continue;
-                schedule_resume(&p->schedule, (enum schedule_value)verdict, (uint32_t)integer(value_at(list, 1), 0),
-                                (enum probe_outcome)last, value_bool_or(value_at(list, 3), false));
+                probe_schedule_resume(&p->schedule, (enum schedule_value)verdict,
+                                      (uint32_t)integer(value_at(list, 1), 0), (enum probe_outcome)last,
+                                      value_bool_or(value_at(list, 3), false));
         }
         if (m->state != MEMBER_RUNNING)
                 return;
@@ -79,7 +80,7 @@ static void read_probers(struct member *m, const struct value *value) {
                 m->started = true;
                 for (int i = 0; i < PROBERS; i++)
                         if (m->probers[i].spec && i != SCHEDULE_READINESS)
-                                schedule_open(&m->probers[i].schedule, node_now(m->host->world));
+                                probe_schedule_open(&m->probers[i].schedule, node_now(m->host->world));
                 if (m->probers[SCHEDULE_READINESS].spec)
                         m->probers[SCHEDULE_READINESS].schedule.gated = false;
         }

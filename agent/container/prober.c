@@ -27,13 +27,13 @@ void probers_init(struct member *m) {
                 p->member = m;
                 if (m->role == MEMBER_INIT || !(p->spec = specs[i]))
                         continue;
-                schedule_init(&p->schedule, (enum schedule_kind)i,
-                              &(struct schedule_timing){
-                                      .initial_delay = (uint32_t)p->spec->initial_delay,
-                                      .period = (uint32_t)p->spec->period,
-                                      .success_threshold = (uint32_t)p->spec->success_threshold,
-                                      .failure_threshold = (uint32_t)p->spec->failure_threshold,
-                              });
+                probe_schedule_init(&p->schedule, (enum schedule_kind)i,
+                                    &(struct schedule_timing){
+                                            .initial_delay = (uint32_t)p->spec->initial_delay,
+                                            .period = (uint32_t)p->spec->period,
+                                            .success_threshold = (uint32_t)p->spec->success_threshold,
+                                            .failure_threshold = (uint32_t)p->spec->failure_threshold,
+                                    });
         }
 }
 
@@ -56,7 +56,8 @@ void probers_begin(struct member *m, int64_t started_at, bool take_up) {
                 if (!p->spec)
                         continue;
                 cancel(p);
-                schedule_begin(&p->schedule, node_now(m->host->world), started_at, gated, take_up, (uint32_t)rand());
+                probe_schedule_begin(&p->schedule, node_now(m->host->world), started_at, gated, take_up,
+                                     (uint32_t)rand());
         }
         m->started = !gated && (take_up || m->state == MEMBER_RUNNING);
         m->ready = !gated && !m->probers[SCHEDULE_READINESS].spec;
@@ -66,14 +67,14 @@ void probers_stop(struct member *m) {
         for (int i = 0; i < PROBERS; i++)
                 if (m->probers[i].spec) {
                         cancel(&m->probers[i]);
-                        schedule_stop(&m->probers[i].schedule);
+                        probe_schedule_stop(&m->probers[i].schedule);
                 }
 }
 
 void member_end_probes(struct member *m) {
         for (int i = 0; i < PROBERS; i++)
                 if (m->probers[i].spec)
-                        schedule_end(&m->probers[i].schedule);
+                        probe_schedule_end(&m->probers[i].schedule);
 }
 
 static void condemn(struct member *m, const struct prober *p, const char *reason) {
@@ -86,7 +87,7 @@ static void open_others(struct member *m) {
         m->started = true;
         for (int i = 0; i < PROBERS; i++)
                 if (m->probers[i].spec)
-                        schedule_open(&m->probers[i].schedule, node_now(m->host->world));
+                        probe_schedule_open(&m->probers[i].schedule, node_now(m->host->world));
         m->ready = !m->probers[SCHEDULE_READINESS].spec;
 }
 
@@ -124,7 +125,7 @@ static void take_result(struct prober *p, enum probe_outcome outcome, const char
                 member_say(m, true, "Unhealthy", "%s probe errored: %s", name, message);
         else if (outcome == PROBE_WARNING)
                 member_say(m, true, "ProbeWarning", "%s probe warning: %s", name, message);
-        if (schedule_result(&p->schedule, node_now(m->host->world), outcome)) {
+        if (probe_schedule_result(&p->schedule, node_now(m->host->world), outcome)) {
                 apply(p);
                 m->host->ops->keep(m->host->data);
         }
@@ -209,7 +210,7 @@ static void run(struct prober *p) {
         _cleanup_err_ struct err *err = NULL;
         struct probe_target target = { 0 };
 
-        schedule_probing(&p->schedule, node_now(world));
+        probe_schedule_probing(&p->schedule, node_now(world));
         if (p->spec->exec) {
                 run_exec(p);
                 return;
@@ -232,10 +233,10 @@ int64_t member_probe(struct member *m) {
 
                 if (!p->spec)
                         continue;
-                wait = schedule_wait(&p->schedule, now);
+                wait = probe_schedule_wait(&p->schedule, now);
                 if (wait == 0) {
                         run(p);
-                        wait = schedule_wait(&p->schedule, now);
+                        wait = probe_schedule_wait(&p->schedule, now);
                 }
                 if (wait > 0)
                         wake = node_earlier(wake, now + wait);

@@ -30,17 +30,17 @@ int dns_policy_choose(const struct dns_wish *wish, struct dns_choice **ret_choic
                 .cluster_servers = wish->cluster_servers,
                 .cluster_domain = wish->cluster_domain,
         };
-        if ((r = dns_policy_parse(wish->policy, &request.policy, err)) < 0)
+        if ((r = cni_dns_policy_parse(wish->policy, &request.policy, err)) < 0)
                 return r;
         if (wish->resolv_conf && wish->resolv_conf[0]) {
                 if ((r = files_read(wish->resolv_conf, RESOLV_CONF_MAX, &text, &size, err)) < 0 ||
-                    (r = resolv_conf_parse(text, size, &node, err)) < 0)
+                    (r = cni_resolv_conf_parse(text, size, &node, err)) < 0)
                         return r;
                 request.node = &node;
         }
         if (!(choice = calloc(1, sizeof(*choice))))
                 return err_set(err, ENOMEM, "out of memory");
-        if ((r = dns_form(&request, &choice->config, &choice->warnings, err)) < 0) {
+        if ((r = cni_dns_form(&request, &choice->config, &choice->warnings, err)) < 0) {
                 free(choice);
                 return r;
         }
@@ -50,7 +50,7 @@ int dns_policy_choose(const struct dns_wish *wish, struct dns_choice **ret_choic
 
 void dns_choice_free(struct dns_choice *choice) {
         if (choice)
-                dns_config_clear(&choice->config);
+                cni_dns_config_clear(&choice->config);
         free(choice);
 }
 
@@ -89,6 +89,6 @@ int dns_policy_hosts(bool host_network, const char *const *ips, const char *host
                 .aliases = (const struct hosts_alias *)aliases,
                 .n_aliases = n_aliases,
         };
-        *ret_text = hosts_format(&options);
+        *ret_text = cni_hosts_format(&options);
         return *ret_text ? 0 : err_set(err, ENOMEM, "out of memory");
 }

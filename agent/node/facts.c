@@ -62,7 +62,7 @@ void node_facts_read(const char *ip, const char *root_dir, struct node_facts *re
                 ret_facts->memory_bytes = (int64_t)info.totalram * info.mem_unit;
         if (statvfs(root_dir, &disk) == 0)
                 ret_facts->disk_bytes = (int64_t)(disk.f_blocks * disk.f_frsize);
-        if (platform_parse(NULL, &platform, NULL) == 0)
+        if (image_platform_parse(NULL, &platform, NULL) == 0)
                 memcpy(ret_facts->arch, platform.architecture, sizeof(ret_facts->arch));
         read_word("/sys/module/apparmor/parameters/enabled", enabled, sizeof(enabled));
         ret_facts->apparmor = enabled[0] == 'Y';

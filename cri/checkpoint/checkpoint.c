@@ -117,7 +117,7 @@ static int write_diff(struct checkpoint *c, struct err **err) {
                 return err_errno(err, errno, "make " CHECKPOINT_DIFF);
         r = checkpoint_tree(diff, upper, "", true, err);
         if (r == 0)
-                r = tar_write_end(diff, err);
+                r = image_tar_write_end(diff, err);
         return r < 0 ? err_wrap(err, r, CHECKPOINT_DIFF) : r;
 }
 
@@ -130,7 +130,7 @@ static int put_file(int archive, int dir, const char *path, const char *name, st
         if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
                 return 0;
         item.st = &st;
-        return tar_write(archive, &item, err);
+        return image_tar_write(archive, &item, err);
 }
 
 static int put_documents(struct checkpoint *c, int archive, struct err **err) {
@@ -140,8 +140,8 @@ static int put_documents(struct checkpoint *c, int archive, struct err **err) {
         if (r == 0)
                 r = checkpoint_spec(c->call->container, c->call->arena, &spec, err);
         if (r == 0)
-                r = tar_write_text(archive, "config.dump", 0600, config, strlen(config), err);
-        return r < 0 ? r : tar_write_text(archive, "spec.dump", 0600, spec, strlen(spec), err);
+                r = image_tar_write_text(archive, "config.dump", 0600, config, strlen(config), err);
+        return r < 0 ? r : image_tar_write_text(archive, "spec.dump", 0600, spec, strlen(spec), err);
 }
 
 static int put_all(struct checkpoint *c, int archive, struct err **err) {
@@ -153,7 +153,7 @@ static int put_all(struct checkpoint *c, int archive, struct err **err) {
         if (!log || fstat(c->images_fd, &st) < 0)
                 return err_errno(err, log ? errno : ENOMEM, "the checkpoint");
         directory.st = &st;
-        r = tar_write(archive, &directory, err);
+        r = image_tar_write(archive, &directory, err);
         if (r == 0)
                 r = checkpoint_tree(archive, c->images_fd, CHECKPOINT_DIRECTORY, false, err);
         if (r == 0)
@@ -166,7 +166,7 @@ static int put_all(struct checkpoint *c, int archive, struct err **err) {
                 r = put_file(archive, AT_FDCWD, log, "container.log", err);
         if (r == 0)
                 r = put_file(archive, c->staging_fd, CHECKPOINT_DIFF, CHECKPOINT_DIFF, err);
-        return r < 0 ? r : tar_write_end(archive, err);
+        return r < 0 ? r : image_tar_write_end(archive, err);
 }
 
 /* The archive appears whole or not at all. */

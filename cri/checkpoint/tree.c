@@ -24,7 +24,7 @@ static int put_mark(struct walk *w, size_t n, const char *prefix, const char *na
         if (n + strlen(prefix) + strlen(name) >= sizeof(w->path))
                 return err_errno(err, ENAMETOOLONG, "%s", w->path);
         sprintf(w->path + n, "%s%s", prefix, name);
-        return tar_write_text(w->archive, w->path, 0600, "", 0, err);
+        return image_tar_write_text(w->archive, w->path, 0600, "", 0, err);
 }
 
 static bool is_opaque(const char *proc) {
@@ -63,7 +63,7 @@ static int put_entry(struct walk *w, int parent, const char *name, size_t n, str
                         return err_errno(err, errno, "%s", w->path);
                 item.content = content;
         }
-        r = tar_write(w->archive, &item, err);
+        r = image_tar_write(w->archive, &item, err);
         if (r == 0 && w->layer && S_ISDIR(st.st_mode) && is_opaque(proc))
                 r = put_mark(w, strlen(w->path), "/", ".wh..wh..opq", err);
         return r < 0 || !S_ISDIR(st.st_mode) ? r : put_directory(w, parent, name, err);

@@ -217,8 +217,8 @@ static void dial_work(struct pool_job *job) {
                 return;
         }
         sandbox_netns_path(dial->sandbox->cri->runtime, dial->sandbox->id, path);
-        if (netns_open(path, &netns, &dial->error) >= 0)
-                netns_run(netns, dial_inside, dial, &dial->error);
+        if (cni_netns_open(path, &netns, &dial->error) >= 0)
+                cni_netns_run(netns, dial_inside, dial, &dial->error);
 }
 
 static void dial_done(struct pool_job *job) {

@@ -23,7 +23,7 @@ static int write_file(const char *dir, const char *name, const char *text, struc
 
 static int fill_list(struct dns_list *list, char *const *texts, size_t n) {
         for (size_t i = 0; i < n; i++)
-                if (dns_list_add(list, texts[i]) < 0)
+                if (cni_dns_list_add(list, texts[i]) < 0)
                         return -ENOMEM;
         return 0;
 }
@@ -43,7 +43,7 @@ static int resolv_conf(const Cri__DNSConfig *dns, char **ret_text, struct err **
             fill_list(&config.searches, dns->searches, dns->n_searches) < 0 ||
             fill_list(&config.options, dns->options, dns->n_options) < 0)
                 return err_set(err, ENOMEM, "out of memory");
-        *ret_text = resolv_conf_format(&config);
+        *ret_text = cni_resolv_conf_format(&config);
         return *ret_text ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
@@ -57,7 +57,7 @@ static int make_hosts(const char *dir, const char *hostname, bool host_network, 
         if (host_network && !node && !(node = strdup("")))
                 return err_set(err, ENOMEM, "out of memory");
         options.node_hosts = node;
-        text = hosts_format(&options);
+        text = cni_hosts_format(&options);
         return write_file(dir, "hosts", text, err);
 }
 
@@ -74,7 +74,7 @@ int sandbox_make_files(const struct cri_sandbox *sandbox, const char *const *ips
         snprintf(name, sizeof(name), "%s", sandbox->config->hostname);
         if (host || !*name)
                 gethostname(name, sizeof(name) - 1);
-        hostname = hostname_format(name);
+        hostname = cni_hostname_format(name);
         if ((r = files_make_private(dir, err)) < 0 || (r = resolv_conf(sandbox->config->dns_config, &dns, err)) < 0 ||
             (r = write_file(dir, "resolv.conf", dns, err)) < 0 || (r = write_file(dir, "hostname", hostname, err)) < 0)
                 return r;

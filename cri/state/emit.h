@@ -4,8 +4,8 @@
 #include "cri/state/events.h"
 #include "cri/state/state.h"
 
-struct oom_state;
+struct cgroup_oom_state;
 
 void emit_container(struct cri_container *container, enum cri_event_type type);
 void emit_sandbox(struct cri_sandbox *sandbox, enum cri_event_type type);
-void emit_oom(struct cri_container *container, const struct oom_state *state);
+void emit_oom(struct cri_container *container, const struct cgroup_oom_state *state);

@@ -240,7 +240,7 @@ void emit_container(struct cri_container *container, enum cri_event_type type) {
         container_unref(container);
 }
 
-void emit_oom(struct cri_container *container, const struct oom_state *state) {
+void emit_oom(struct cri_container *container, const struct cgroup_oom_state *state) {
         struct cri_event event = { .type = CRI_EVENT_OOM };
 
         container_ref(container);

@@ -40,7 +40,7 @@ static const char *pod_name(const struct cri_container *container, char text[512
 }
 
 /* Tells of kills that are new. */
-static void take_oom(struct cri_container *container, const struct oom_state *state) {
+static void take_oom(struct cri_container *container, const struct cgroup_oom_state *state) {
         char text[OOM_TEXT_MAX], pod[512];
 
         if (state->kills <= container->oom_kills)
@@ -48,7 +48,7 @@ static void take_oom(struct cri_container *container, const struct oom_state *st
         container->sandbox->cri->counters.oom_kills += state->kills - container->oom_kills;
         container->oom_kills = state->kills;
         log_warning("pod %s: container %s: killed for its memory: %s", pod_name(container, pod),
-                    container->config->metadata->name, oom_explain(state, text));
+                    container->config->metadata->name, cgroup_oom_explain(state, text));
         emit_oom(container, state);
 }
 
@@ -62,7 +62,7 @@ void exits_end_rest(const struct cri_container *container) {
 struct end_job {
         struct pool_job job; /* first */
         struct cri_container *container;
-        struct oom_state oom;
+        struct cgroup_oom_state oom;
         bool oom_known;
         Record__Exit exit;
 };
@@ -74,10 +74,10 @@ static void end_work(struct pool_job *job) {
         _cleanup_err_ struct err *err = NULL;
         char text[OOM_TEXT_MAX], *message;
 
-        end->oom_known = oom_read(cri->cgroups, container->cgroup, &end->oom, NULL) >= 0;
+        end->oom_known = cgroup_oom_read(cri->cgroups, container->cgroup, &end->oom, NULL) >= 0;
         if (end->oom_known && end->oom.kills > 0 && end->exit.exit_code != 0 && !*container->reason) {
                 end->exit.reason = (char *)(uintptr_t) "OOMKilled";
-                if (asprintf(&message, "killed for its memory: %s", oom_explain(&end->oom, text)) >= 0)
+                if (asprintf(&message, "killed for its memory: %s", cgroup_oom_explain(&end->oom, text)) >= 0)
                         end->exit.message = message;
         }
         exits_end_rest(container);
@@ -205,7 +205,7 @@ void container_unwait(struct cri_container *container, struct cri_waiter *waiter
 struct oom_job {
         struct pool_job job; /* first */
         struct cri_container *container;
-        struct oom_state state;
+        struct cgroup_oom_state state;
         int result;
 };
 
@@ -213,7 +213,7 @@ static void oom_work(struct pool_job *job) {
         struct oom_job *oom = (struct oom_job *)job;
         struct cri_container *container = oom->container;
 
-        oom->result = oom_read(container->sandbox->cri->cgroups, container->cgroup, &oom->state, NULL);
+        oom->result = cgroup_oom_read(container->sandbox->cri->cgroups, container->cgroup, &oom->state, NULL);
 }
 
 static void oom_done(struct pool_job *job) {
@@ -233,7 +233,7 @@ static void on_oom(uv_poll_t *poll, int status, int events) {
         (void)events;
         if (status < 0)
                 return;
-        while ((container = oom_watcher_next(cri->oom))) {
+        while ((container = cgroup_oom_watcher_next(cri->oom))) {
                 job = calloc(1, sizeof(*job));
                 if (!job)
                         continue;
@@ -244,14 +244,14 @@ static void on_oom(uv_poll_t *poll, int status, int events) {
 }
 
 int exits_open(struct cri *cri, struct err **err) {
-        int r = oom_watcher_new(cri->cgroups, &cri->oom, err);
+        int r = cgroup_oom_watcher_new(cri->cgroups, &cri->oom, err);
 
         if (r < 0)
                 return r;
         cri->oom_poll = calloc(1, sizeof(*cri->oom_poll));
         if (!cri->oom_poll)
                 return err_set(err, ENOMEM, "out of memory");
-        r = uv_poll_init(cri->loop, cri->oom_poll, oom_watcher_fd(cri->oom));
+        r = uv_poll_init(cri->loop, cri->oom_poll, cgroup_oom_watcher_fd(cri->oom));
         if (r < 0) {
                 free(TAKE_PTR(cri->oom_poll));
                 return err_errno(err, -r, "watch for OOM kills");
@@ -264,7 +264,7 @@ int exits_open(struct cri *cri, struct err **err) {
 
 void exits_close(struct cri *cri) {
         handle_free(TAKE_PTR(cri->oom_poll));
-        oom_watcher_free(TAKE_PTR(cri->oom));
+        cgroup_oom_watcher_free(TAKE_PTR(cri->oom));
 }
 
 void exits_watch_memory(struct cri_container *container) {
@@ -273,7 +273,7 @@ void exits_watch_memory(struct cri_container *container) {
 
         if (!cri->oom || container->watched)
                 return;
-        if (oom_watcher_add(cri->oom, container->cgroup, container, &err) < 0)
+        if (cgroup_oom_watcher_add(cri->oom, container->cgroup, container, &err) < 0)
                 log_warning("container %s: OOM kills that it survives will not be seen: %s", container->id,
                             err_text(err));
         else
@@ -284,5 +284,5 @@ void exits_unwatch_memory(struct cri_container *container) {
         if (!container->watched)
                 return;
         container->watched = false;
-        oom_watcher_remove(container->sandbox->cri->oom, container);
+        cgroup_oom_watcher_remove(container->sandbox->cri->oom, container);
 }

@@ -20,7 +20,7 @@ struct cri_streaming;
 struct cri_sync;
 struct image_store;
 struct network;
-struct oom_watcher;
+struct cgroup_oom_watcher;
 struct recovery;
 struct runtime;
 struct seccomp_filter;
@@ -113,7 +113,7 @@ struct cri {
         struct image_store *images;
         const struct cri_handler *handlers;
         size_t n_handlers;
-        struct oom_watcher *oom;
+        struct cgroup_oom_watcher *oom;
         uv_poll_t *oom_poll;
         struct table sandboxes, containers;               /* by id */
         struct table sandbox_names, container_names;      /* reserved */

@@ -24,7 +24,7 @@ static void elsewhere_freep(struct elsewhere **e) {
 /* Whether @server is @e's. One asked by plain HTTP may well answer by TLS: what it is told already, it may be told so.
  */
 static bool is_at(const struct endpoint *e, const char *server) {
-        _cleanup_free_ char *own = http_server(e->base);
+        _cleanup_free_ char *own = image_http_server(e->base);
 
         return own &&
                (strcmp(own, server) == 0 || (strncmp(own, "http://", 7) == 0 && strncmp(server, "https://", 8) == 0 &&
@@ -48,7 +48,7 @@ static int set_tls(struct endpoint *e, const struct endpoint *from) {
                    e->tls.skip_verify;
 
         if (!own) {
-                if (config_set(&e->ca_file, from->tls.ca_file) < 0)
+                if (registry_config_set(&e->ca_file, from->tls.ca_file) < 0)
                         return -ENOMEM;
                 e->tls.skip_verify = from->tls.skip_verify;
         }
@@ -101,7 +101,7 @@ static int find(struct registry *registry, const char *server, const struct endp
 
 int elsewhere_find(struct registry *registry, struct endpoint *endpoint, const char *url, struct endpoint **ret,
                    struct err **err) {
-        _cleanup_free_ char *server = http_server(url);
+        _cleanup_free_ char *server = image_http_server(url);
         struct endpoints *own = &registry->endpoints;
         int r;
 

@@ -13,7 +13,7 @@
 struct registry;
 
 struct elsewhere {
-        char *server;                /* as http_server() says */
+        char *server;                /* as image_http_server() says */
         const struct endpoint *from; /* that led to it; borrowed */
         struct endpoint endpoint;
 };

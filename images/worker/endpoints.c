@@ -16,7 +16,7 @@
 
 #define AUTH_MAX 65536
 
-int config_read(const char *path, char **ret_text, size_t *ret_n, struct err **err) {
+int registry_config_read(const char *path, char **ret_text, size_t *ret_n, struct err **err) {
         char *text = NULL;
         size_t n = 0;
         int fd = open(path, O_RDONLY | O_CLOEXEC), r; /* a link is followed: configuration directories have them */
@@ -55,7 +55,7 @@ int config_read(const char *path, char **ret_text, size_t *ret_n, struct err **e
         return 0;
 }
 
-int config_set(char **text, const char *value) {
+int registry_config_set(char **text, const char *value) {
         char *copy;
 
         if (!value || !*value)
@@ -68,7 +68,7 @@ int config_set(char **text, const char *value) {
         return 0;
 }
 
-int config_decode_auth(const char *auth, char **username, char **password) {
+int registry_config_decode_auth(const char *auth, char **username, char **password) {
         size_t n = strlen(auth);
         _cleanup_free_ unsigned char *plain = NULL;
         char *colon;
@@ -83,7 +83,7 @@ int config_decode_auth(const char *auth, char **username, char **password) {
         if (length < 0 || !(colon = strchr((char *)plain, ':')))
                 return -EINVAL;
         *colon = '\0';
-        if (config_set(username, (char *)plain) < 0 || config_set(password, colon + 1) < 0)
+        if (registry_config_set(username, (char *)plain) < 0 || registry_config_set(password, colon + 1) < 0)
                 return -ENOMEM;
         return 0;
 }
@@ -197,13 +197,13 @@ static int set_request_auth(const struct image_auth *auth, const char *host, str
                 return 0;
         endpoint_forget_auth(origin);
         if (is_given(auth->auth))
-                r = config_decode_auth(auth->auth, &origin->username, &origin->password);
+                r = registry_config_decode_auth(auth->auth, &origin->username, &origin->password);
         if (r == -EINVAL)
                 return err_set(err, EINVAL, "the credentials' auth is not the base64 of USERNAME:PASSWORD");
-        if (r < 0 || config_set(&origin->username, auth->username) < 0 ||
-            config_set(&origin->password, auth->password) < 0 ||
-            config_set(&origin->identity_token, auth->identity_token) < 0 ||
-            config_set(&origin->registry_token, auth->registry_token) < 0)
+        if (r < 0 || registry_config_set(&origin->username, auth->username) < 0 ||
+            registry_config_set(&origin->password, auth->password) < 0 ||
+            registry_config_set(&origin->identity_token, auth->identity_token) < 0 ||
+            registry_config_set(&origin->registry_token, auth->registry_token) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         return 0;
 }
@@ -213,9 +213,9 @@ static int set_helped_auth(const struct image_transfer_request *q, struct endpoi
         origin->complaint = q->helper_error;
         if (origin->username || origin->identity_token)
                 return 0;
-        if (config_set(&origin->username, q->helped.username) < 0 ||
-            config_set(&origin->password, q->helped.password) < 0 ||
-            config_set(&origin->identity_token, q->helped.identity_token) < 0)
+        if (registry_config_set(&origin->username, q->helped.username) < 0 ||
+            registry_config_set(&origin->password, q->helped.password) < 0 ||
+            registry_config_set(&origin->identity_token, q->helped.identity_token) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         return 0;
 }

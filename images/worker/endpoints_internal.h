@@ -12,13 +12,13 @@ struct endpoint *endpoints_add_origin(struct endpoints *endpoints, const char *h
                                       struct err **err);
 
 /* Reads a configuration file; *@ret_text is NULL when there is none. */
-int config_read(const char *path, char **ret_text, size_t *ret_n, struct err **err);
+int registry_config_read(const char *path, char **ret_text, size_t *ret_n, struct err **err);
 
 /* Replaces *@text by a copy of @value when that is neither NULL nor empty. */
-int config_set(char **text, const char *value);
+int registry_config_set(char **text, const char *value);
 
 /* Splits base64 @auth into *@username and *@password. -EINVAL when it is none. */
-int config_decode_auth(const char *auth, char **username, char **password);
+int registry_config_decode_auth(const char *auth, char **username, char **password);
 
 /* DIR/HOST/hosts.toml. Returns 1 when there was one, 0 when not, or a negative errno. */
 int hosts_toml_read(const char *dir, const char *host, const char *insecure, struct endpoints *endpoints,

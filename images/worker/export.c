@@ -30,7 +30,7 @@ struct export {
 };
 
 static int put_text(const struct export *x, const char *name, const char *text, size_t n, struct err **err) {
-        return tar_write_text(x->fd, name, 0644, text, n, err);
+        return image_tar_write_text(x->fd, name, 0644, text, n, err);
 }
 
 /* A blob's name in the archive; false when it was written for an earlier image. */
@@ -38,7 +38,7 @@ static bool is_new(struct export *x, const char *name) {
         for (size_t i = 0; i < x->written.count; i++)
                 if (strcmp(x->written.items[i], name) == 0)
                         return false;
-        return string_list_add(&x->written, name) == 0;
+        return image_string_list_add(&x->written, name) == 0;
 }
 
 static int put_blob(struct export *x, const struct descriptor *blob, struct err **err) {
@@ -51,7 +51,7 @@ static int put_blob(struct export *x, const struct descriptor *blob, struct err 
         if (!is_new(x, name))
                 return 0;
         if ((r = stored_blob_open(x->layout, blob, &fd, err)) < 0 ||
-            (r = tar_write_begin(x->fd, name, 0644, blob->size, err)) < 0)
+            (r = image_tar_write_begin(x->fd, name, 0644, blob->size, err)) < 0)
                 return r;
         while (left > 0) {
                 ssize_t n = sendfile(x->fd, fd, NULL, left < 4 << 20 ? (size_t)left : 4 << 20);
@@ -64,7 +64,7 @@ static int put_blob(struct export *x, const struct descriptor *blob, struct err 
                 report_progress(x->report, blob->digest, "writing", blob->size - left, blob->size);
         }
         report_progress(x->report, blob->digest, "done", blob->size, blob->size);
-        return tar_write_padding(x->fd, blob->size, err);
+        return image_tar_write_padding(x->fd, blob->size, err);
 }
 
 static int put_image(struct export *x, const struct stored_image *image, struct err **err) {
@@ -165,10 +165,10 @@ static int write_archive(struct export *x, struct err **err) {
                 r = put_image(x, &x->images[i], err);
                 report_image(x->report, x->images[i].manifest.config.digest, x->images[i].digest);
         }
-        return r < 0 ? r : tar_write_end(x->fd, err);
+        return r < 0 ? r : image_tar_write_end(x->fd, err);
 }
 
-static int find_images(struct export *x, const struct request *q, struct err **err) {
+static int find_images(struct export *x, const struct image_request *q, struct err **err) {
         for (const char *p = q->transfer.reference; *p;) {
                 char name[IMAGE_REFERENCE_MAX + 1];
                 size_t n = strcspn(p, ",");
@@ -211,7 +211,8 @@ static int write_file(struct export *x, const char *path, struct err **err) {
         return r;
 }
 
-int transfer_export(const struct image_layout *l, const struct request *q, struct report *report, struct err **err) {
+int transfer_export(const struct image_layout *l, const struct image_request *q, struct report *report,
+                    struct err **err) {
         struct export *x = calloc(1, sizeof(*x));
         int r;
 
@@ -224,7 +225,7 @@ int transfer_export(const struct image_layout *l, const struct request *q, struc
                 r = write_file(x, q->transfer.file, err);
         for (size_t i = 0; i < x->n_images; i++)
                 stored_image_clear(&x->images[i]);
-        string_list_clear(&x->written);
+        image_string_list_clear(&x->written);
         free(x);
         return r < 0 ? err_wrap(err, r, "export %s", q->transfer.reference) : 0;
 }

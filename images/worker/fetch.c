@@ -131,13 +131,13 @@ static int unpack_once(struct job *job, struct layer *layer, struct blob *blob, 
         _cleanup_close_ int dir = -EBADF;
         int r;
 
-        file_temporary_name("layer", layer->directory);
-        r = directory_open(l->ingest, layer->directory, &dir, err);
+        image_file_temporary_name("layer", layer->directory);
+        r = image_directory_open(l->ingest, layer->directory, &dir, err);
         if (r < 0)
                 return r;
         r = unpack_to(job, layer, blob, dir, err);
         if (r < 0)
-                tree_remove(l->ingest, layer->directory, NULL);
+                image_tree_remove(l->ingest, layer->directory, NULL);
         return r;
 }
 
@@ -146,7 +146,7 @@ static int place_layer(const struct image_layout *l, const char *from, const cha
         if (renameat(l->ingest, from, l->layers, to) == 0)
                 return 0;
         if (errno == ENOTEMPTY || errno == EEXIST)
-                return tree_remove(l->ingest, from, err);
+                return image_tree_remove(l->ingest, from, err);
         return err_errno(err, errno, "move the layer into the store");
 }
 
@@ -176,7 +176,7 @@ static int commit_or_drop(struct job *job, struct layer *layer, struct blob *blo
         int r = commit(job, layer, blob, err);
 
         if (r < 0) {
-                tree_remove(job->fetch->layout->ingest, layer->directory, NULL);
+                image_tree_remove(job->fetch->layout->ingest, layer->directory, NULL);
                 layer->state = LAYER_OPEN;
         }
         return r;
@@ -409,7 +409,7 @@ static int fetch_layers(struct fetch *f, struct err **err) {
         }
         for (size_t i = 0; job.layers && i < job.n; i++) {
                 if (r < 0 && job.layers[i].state == LAYER_UNSETTLED) {
-                        tree_remove(f->layout->ingest, job.layers[i].name, NULL);
+                        image_tree_remove(f->layout->ingest, job.layers[i].name, NULL);
                         if (r == -EBADMSG)
                                 unlinkat(f->layout->blobs, digest_hex(job.layers[i].blob->digest), 0);
                 }
@@ -424,10 +424,10 @@ int fetch_set_manifest(struct fetch *f, char *text, size_t n, struct err **err) 
         free(f->manifest_text);
         f->manifest_text = text;
         f->n_manifest = n;
-        manifest_clear(&f->manifest);
+        image_manifest_clear(&f->manifest);
         if (digest_of(text, n, f->manifest_digest) < 0)
                 return err_set(err, ENOMEM, "out of memory");
-        return manifest_parse(text, n, &f->manifest, err);
+        return image_manifest_parse(text, n, &f->manifest, err);
 }
 
 static int check_config(const struct fetch *f, const struct platform *platform, struct err **err) {
@@ -435,10 +435,10 @@ static int check_config(const struct fetch *f, const struct platform *platform, 
         char wanted[PLATFORM_TEXT_MAX];
         size_t n = 0;
 
-        if (!platform_fits(platform, c->os, c->architecture, c->variant))
+        if (!image_platform_fits(platform, c->os, c->architecture, c->variant))
                 return err_set(err, ENOEXEC, "the image is for %s/%s%s%s, this node needs %s", c->os ?: "?",
                                c->architecture ?: "?", c->variant ? "/" : "", c->variant ?: "",
-                               platform_format(platform, wanted));
+                               image_platform_format(platform, wanted));
         while (c->diff_ids && c->diff_ids[n])
                 n++;
         if (n != f->manifest.n_layers)
@@ -464,7 +464,7 @@ int fetch_set_config(struct fetch *f, char *text, size_t n, const struct platfor
 }
 
 static int store_text(const struct image_layout *l, const char *digest, const char *text, size_t n, struct err **err) {
-        return file_write(l->blobs, digest_hex(digest), text, n, err);
+        return image_file_write(l->blobs, digest_hex(digest), text, n, err);
 }
 
 int fetch_run(struct fetch *f, struct err **err) {
@@ -491,7 +491,7 @@ struct image_ref fetch_record(const struct fetch *f) {
 }
 
 void fetch_clear(struct fetch *f) {
-        manifest_clear(&f->manifest);
+        image_manifest_clear(&f->manifest);
         image_config_clear(&f->config);
         free(f->manifest_text);
         free(f->config_text);

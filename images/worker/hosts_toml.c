@@ -98,7 +98,7 @@ static int take_entry(void *data, const struct toml_entry *e, struct err **err) 
         struct host_table *t;
 
         if (e->n_keys == 1 && strcmp(e->keys[0], "server") == 0)
-                return config_set(&f->server, e->n_values > 0 ? e->values[0] : "") < 0 ?
+                return registry_config_set(&f->server, e->n_values > 0 ? e->values[0] : "") < 0 ?
                                err_set(err, ENOMEM, "out of memory") :
                                0;
         if (e->n_keys == 1)
@@ -183,7 +183,7 @@ static int find_file(const char *dir, const char *host, char **ret_dir, char **r
 
                 if (asprintf(&parent, "%s/%s", dir, names[i]) < 0 || asprintf(&path, "%s/hosts.toml", parent) < 0)
                         return err_set(err, ENOMEM, "out of memory");
-                r = config_read(path, ret_text, ret_n, err);
+                r = registry_config_read(path, ret_text, ret_n, err);
                 if (r < 0)
                         return r;
                 if (*ret_text) {

@@ -24,13 +24,13 @@ struct http {
 /* One request under way. */
 struct exchange {
         struct http *http;
-        const struct http_request *request;
-        struct http_response *response;
+        const struct image_http_request *request;
+        struct image_http_response *response;
         uint64_t sent;
         int error; /* the sink's, or ours */
 };
 
-struct http *http_new(void) {
+struct http *image_http_new(void) {
         struct http *http = calloc(1, sizeof(*http));
 
         if (http && !(http->curl = curl_easy_init())) {
@@ -40,31 +40,31 @@ struct http *http_new(void) {
         return http;
 }
 
-void http_free(struct http *http) {
+void image_http_free(struct http *http) {
         if (!http)
                 return;
         curl_easy_cleanup(http->curl);
         free(http);
 }
 
-void http_freep(struct http **http) {
-        http_free(*http);
+void image_http_freep(struct http **http) {
+        image_http_free(*http);
         *http = NULL;
 }
 
-bool http_was_plain(const struct http *http) {
+bool image_http_was_plain(const struct http *http) {
         return http->was_plain;
 }
 
-void http_response_clear(struct http_response *r) {
+void image_http_response_clear(struct image_http_response *r) {
         free(r->body);
         free(r->location);
         free(r->url);
         free(r->authenticate);
-        *r = (struct http_response){ 0 };
+        *r = (struct image_http_response){ 0 };
 }
 
-char *http_resolve(const char *base, const char *location) {
+char *image_http_resolve(const char *base, const char *location) {
         CURLU *url = curl_url();
         char *whole = NULL, *copy = NULL;
 
@@ -77,7 +77,7 @@ char *http_resolve(const char *base, const char *location) {
         return copy;
 }
 
-char *http_server(const char *text) {
+char *image_http_server(const char *text) {
         CURLU *url = curl_url();
         char *scheme = NULL, *host = NULL, *port = NULL, *server = NULL;
 
@@ -96,7 +96,7 @@ char *http_server(const char *text) {
         return server;
 }
 
-const char *http_shown(const char *url, char ret_text[HTTP_SHOWN_MAX]) {
+const char *image_http_shown(const char *url, char ret_text[HTTP_SHOWN_MAX]) {
         const char *scheme = strstr(url, "://"), *host = scheme ? scheme + 3 : url;
         size_t n = strcspn(host, "/?#");
         const char *user = memrchr(host, '@', n);
@@ -124,7 +124,7 @@ static const char *header_value(const char *line, size_t n, const char *name, si
         return line;
 }
 
-static void add_challenge(struct http_response *r, const char *value, size_t n) {
+static void add_challenge(struct image_http_response *r, const char *value, size_t n) {
         size_t have = r->authenticate ? strlen(r->authenticate) : 0;
         char *longer = n < CHALLENGE_LINES_MAX - have ? realloc(r->authenticate, have + n + 2) : NULL;
 
@@ -136,12 +136,12 @@ static void add_challenge(struct http_response *r, const char *value, size_t n) 
 
 static size_t on_header(char *line, size_t size, size_t count, void *data) {
         struct exchange *x = data;
-        struct http_response *r = x->response;
+        struct image_http_response *r = x->response;
         size_t n = size * count, length;
         const char *value;
 
         if (n > 5 && strncmp(line, "HTTP/", 5) == 0) /* of the last answer after redirects */
-                http_response_clear(r);
+                image_http_response_clear(r);
         else if ((value = header_value(line, n, "Content-Type", &length)))
                 snprintf(r->content_type, sizeof(r->content_type), "%.*s", (int)length, value);
         else if ((value = header_value(line, n, "Docker-Content-Digest", &length)))
@@ -156,7 +156,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *data) {
 }
 
 static size_t keep(struct exchange *x, const char *bytes, size_t n, size_t max, bool cut) {
-        struct http_response *r = x->response;
+        struct image_http_response *r = x->response;
         size_t room = max - r->n_body;
         char *body;
 
@@ -194,7 +194,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *data) {
 
 static size_t on_send(char *buffer, size_t size, size_t count, void *data) {
         struct exchange *x = data;
-        const struct http_request *q = x->request;
+        const struct image_http_request *q = x->request;
         uint64_t left = (q->body_size ?: q->n_body) - x->sent;
         size_t n = size * count;
 
@@ -246,7 +246,7 @@ static void set_tls(CURL *curl, const struct http_tls *tls) {
 }
 
 static void set_method(struct exchange *x) {
-        const struct http_request *q = x->request;
+        const struct image_http_request *q = x->request;
         uint64_t size = q->body_size ?: q->n_body;
         CURL *curl = x->http->curl;
 
@@ -268,7 +268,7 @@ static void set_method(struct exchange *x) {
 }
 
 static void set_options(struct exchange *x, struct curl_slist *headers) {
-        const struct http_request *q = x->request;
+        const struct image_http_request *q = x->request;
         bool https = strncmp(q->url, "https:", 6) == 0;
         CURL *curl = x->http->curl;
 
@@ -295,7 +295,7 @@ static void set_options(struct exchange *x, struct curl_slist *headers) {
         set_method(x);
 }
 
-static struct curl_slist *make_headers(const struct http_request *q) {
+static struct curl_slist *make_headers(const struct image_http_request *q) {
         struct curl_slist *list = NULL, *longer;
         char range[64];
 
@@ -334,14 +334,15 @@ static int code_of(CURLcode code) {
         }
 }
 
-int http_perform(struct http *http, const struct http_request *q, struct http_response *r, struct err **err) {
+int image_http_perform(struct http *http, const struct image_http_request *q, struct image_http_response *r,
+                       struct err **err) {
         struct exchange x = { .http = http, .request = q, .response = r };
         struct curl_slist *headers = make_headers(q);
         char text[CURL_ERROR_SIZE] = "", url[HTTP_SHOWN_MAX];
         const char *effective = NULL;
         CURLcode code;
 
-        http_response_clear(r);
+        image_http_response_clear(r);
         set_options(&x, headers);
         curl_easy_setopt(http->curl, CURLOPT_ERRORBUFFER, text);
         code = curl_easy_perform(http->curl);
@@ -351,7 +352,7 @@ int http_perform(struct http *http, const struct http_request *q, struct http_re
         curl_easy_getinfo(http->curl, CURLINFO_EFFECTIVE_URL, &effective);
         r->url = strdup(effective ?: q->url);
         http->was_plain = code == CURLE_SSL_CONNECT_ERROR && strstr(text, "wrong version number");
-        http_shown(q->url, url);
+        image_http_shown(q->url, url);
         if (x.error == -E2BIG)
                 return err_set(err, E2BIG, "%s: an answer of more than %zu bytes", url, q->max);
         if (x.error < 0)

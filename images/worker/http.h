@@ -20,7 +20,7 @@ struct http_tls {
         bool skip_verify;
 };
 
-struct http_request {
+struct image_http_request {
         const char *method; /* "GET", "HEAD", "POST", "PUT", "PATCH" */
         const char *url;
         const char *headers[HTTP_HEADERS_MAX]; /* "Name: value" */
@@ -40,7 +40,7 @@ struct http_request {
         int (*sent)(void *data, uint64_t bytes); /* progress of sending; may be NULL */
 };
 
-struct http_response {
+struct image_http_response {
         long status;
         char *body; /* what was kept, NUL-terminated; the beginning of an error's body */
         size_t n_body;
@@ -55,27 +55,27 @@ struct http_response {
 struct http; /* one connection at a time, reused */
 
 /* Returns NULL without memory. */
-struct http *http_new(void);
-void http_free(struct http *http);
-void http_freep(struct http **http);
+struct http *image_http_new(void);
+void image_http_free(struct http *http);
+void image_http_freep(struct http **http);
 
 /* Returns 0 for any answer at all. Else *@err and -ECONNREFUSED, -EHOSTUNREACH (no such host), -ETIMEDOUT, -ECONNRESET
  * (cut), -EPROTO (TLS or no HTTP), -E2BIG, or what the sink returned. @ret_response is filled as far as it came in any
- * case, and must be freed with http_response_clear(). */
-int http_perform(struct http *http, const struct http_request *request, struct http_response *ret_response,
-                 struct err **err);
-void http_response_clear(struct http_response *response);
-#define _cleanup_response_ __attribute__((cleanup(http_response_clear)))
+ * case, and must be freed with image_http_response_clear(). */
+int image_http_perform(struct http *http, const struct image_http_request *request,
+                       struct image_http_response *ret_response, struct err **err);
+void image_http_response_clear(struct image_http_response *response);
+#define _cleanup_response_ __attribute__((cleanup(image_http_response_clear)))
 
 /* Whether the last failure was a server that speaks no TLS. */
-bool http_was_plain(const struct http *http);
+bool image_http_was_plain(const struct http *http);
 
 /* @location as seen from @base, whole; free() it. NULL when it is no URL of http or https, or without memory. */
-char *http_resolve(const char *base, const char *location);
+char *image_http_resolve(const char *base, const char *location);
 
 /* Who answers at @url, as "https://host:5000" in lower case, without the scheme's own port and without user and
  * password; free() it. NULL when it is no URL, or without memory. */
-char *http_server(const char *url);
+char *image_http_server(const char *url);
 
 /* @url for people, in @ret_text: without what may be secret, user, password and query. Returns @ret_text. */
-const char *http_shown(const char *url, char ret_text[HTTP_SHOWN_MAX]);
+const char *image_http_shown(const char *url, char ret_text[HTTP_SHOWN_MAX]);

@@ -129,10 +129,10 @@ static int find_manifest(const struct import *im, const struct archive *a, const
                                        at.digest);
                 if (!manifest_is_index(&f->manifest))
                         return 0;
-                chosen = manifest_choose(&f->manifest, im->platform);
+                chosen = image_manifest_choose(&f->manifest, im->platform);
                 if (!chosen)
                         return err_set(err, ENOEXEC, "the index has no image for %s",
-                                       platform_format(im->platform, wanted));
+                                       image_platform_format(im->platform, wanted));
                 at = chosen->descriptor;
         }
         return err_set(err, EBADMSG, "indexes are nested more than %d times", NESTED_MAX);
@@ -167,7 +167,7 @@ static int import_layout(const struct import *im, struct archive *a, struct err 
         int r = archive_read(a, "index.json", IMAGE_MANIFEST_SIZE_MAX, &text, &n, err);
 
         if (r == 0)
-                r = manifest_parse(text, n, &index, err);
+                r = image_manifest_parse(text, n, &index, err);
         if (r < 0)
                 return err_wrap(err, r, "index.json");
         if (!manifest_is_index(&index))
@@ -176,11 +176,11 @@ static int import_layout(const struct import *im, struct archive *a, struct err 
                 const struct manifest_entry *e = &index.entries[i];
 
                 if (*e->platform.os &&
-                    !platform_fits(im->platform, e->platform.os, e->platform.architecture, e->platform.variant)) {
+                    !image_platform_fits(im->platform, e->platform.os, e->platform.architecture, e->platform.variant)) {
                         char has[PLATFORM_TEXT_MAX], wanted[PLATFORM_TEXT_MAX];
 
                         err_set(&other, ENOEXEC, "the image is for %s, this node needs %s",
-                                platform_format(&e->platform, has), platform_format(im->platform, wanted));
+                                image_platform_format(&e->platform, has), image_platform_format(im->platform, wanted));
                         continue;
                 }
                 _cleanup_err_ struct err *cause = NULL;

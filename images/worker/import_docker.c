@@ -124,7 +124,7 @@ static int prepare(const struct import *im, const struct archive *a, const struc
                 return r;
         descriptor.size = n;
         if (digest_of(text, n, descriptor.digest) < 0 ||
-            manifest_format(&descriptor, image->layers, image->n, &manifest, &n_manifest) < 0)
+            stored_manifest_format(&descriptor, image->layers, image->n, &manifest, &n_manifest) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         r = fetch_set_manifest(f, manifest, n_manifest, err);
         return r < 0 ? r : fetch_set_config(f, TAKE_PTR(text), n, im->platform, err);

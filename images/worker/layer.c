@@ -75,7 +75,7 @@ static int make_implied(void *data, int parent, const char *name, const char *pa
         w->result.bytes += BLOCK_SIZE;
         if (opaque)
                 return 0;
-        if (string_list_addf(&w->result.needs.implied, "%.*s", (int)n, path) < 0)
+        if (image_string_list_addf(&w->result.needs.implied, "%.*s", (int)n, path) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         return remember_path(w, w->result.needs.implied.items[w->result.needs.implied.count - 1], err);
 }
@@ -193,7 +193,7 @@ static int write_sparse(struct tar_reader *tar, int fd, const struct tar_entry *
 static int remove_old(struct layer_writer *w, int parent, const char *name, const char *path, struct err **err) {
         path_walk_forget(&w->walk, path);
         path_walk_forget(&w->targets, path);
-        return tree_remove(parent, name, err);
+        return image_tree_remove(parent, name, err);
 }
 
 static int put_file(struct layer_writer *w, struct tar_reader *tar, int parent, const char *name, const char *path,
@@ -372,7 +372,7 @@ static int put_link(struct layer_writer *w, const char *path, const struct tar_e
         r = try_link(w, path, target, err);
         if (r <= 0)
                 return r;
-        if (string_list_add(&needs->links, path) < 0 || string_list_add(&needs->targets, target) < 0)
+        if (image_string_list_add(&needs->links, path) < 0 || image_string_list_add(&needs->targets, target) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         r = remember_path(w, path, err);
         return r < 0 ? r : remember_path(w, target, err);
@@ -383,7 +383,7 @@ static int remember_whiteout(struct layer_writer *w, const char *path, const cha
         const char *slash = strrchr(path, '/');
         struct string_list *list = &w->result.needs.whiteouts;
 
-        if (string_list_addf(list, "%.*s%s", slash ? (int)(slash - path) + 1 : 0, path, hidden) < 0)
+        if (image_string_list_addf(list, "%.*s%s", slash ? (int)(slash - path) + 1 : 0, path, hidden) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         return remember_path(w, list->items[list->count - 1], err);
 }
@@ -481,12 +481,12 @@ static int finish_links(struct layer_writer *w, struct err **err) {
 
                 snprintf(target, sizeof(target), "%s", needs->targets.items[i]);
                 r = try_link(w, needs->links.items[i], target, err);
-                if (r > 0 && (string_list_add(&open.links, needs->links.items[i]) < 0 ||
-                              string_list_add(&open.targets, target) < 0))
+                if (r > 0 && (image_string_list_add(&open.links, needs->links.items[i]) < 0 ||
+                              image_string_list_add(&open.targets, target) < 0))
                         r = err_set(err, ENOMEM, "out of memory");
         }
-        string_list_clear(&needs->links);
-        string_list_clear(&needs->targets);
+        image_string_list_clear(&needs->links);
+        image_string_list_clear(&needs->targets);
         needs->links = open.links;
         needs->targets = open.targets;
         return r < 0 ? r : 0;
@@ -512,8 +512,8 @@ static int forget_late_implied(struct layer_writer *w, struct err **err) {
         qsort(came, w->n_late, sizeof(*came), compare_texts);
         for (size_t i = 0; i < implied->count && r == 0; i++)
                 if (!bsearch(&implied->items[i], came, w->n_late, sizeof(*came), compare_texts))
-                        r = string_list_add(&open, implied->items[i]);
-        string_list_clear(implied);
+                        r = image_string_list_add(&open, implied->items[i]);
+        image_string_list_clear(implied);
         *implied = open;
         return r < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
 }
@@ -571,8 +571,8 @@ int layer_apply(int root, struct tar_reader *tar, const struct layer_limits *lim
 }
 
 void layer_needs_clear(struct layer_needs *needs) {
-        string_list_clear(&needs->implied);
-        string_list_clear(&needs->links);
-        string_list_clear(&needs->targets);
-        string_list_clear(&needs->whiteouts);
+        image_string_list_clear(&needs->implied);
+        image_string_list_clear(&needs->links);
+        image_string_list_clear(&needs->targets);
+        image_string_list_clear(&needs->whiteouts);
 }

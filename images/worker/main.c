@@ -74,7 +74,8 @@ static int lock_store(const struct image_layout *l, int *ret_lock, struct err **
         return image_layout_lock(l, IMAGE_LOCK_SHARED, ret_lock, err);
 }
 
-static int import(const struct image_layout *l, const struct request *q, struct report *report, struct err **err) {
+static int import(const struct image_layout *l, const struct image_request *q, struct report *report,
+                  struct err **err) {
         const struct layer_limits limits = { .bytes = q->max_bytes, .entries = q->max_entries };
         struct platform platform;
         struct import im = { .layout = l,
@@ -83,7 +84,7 @@ static int import(const struct image_layout *l, const struct request *q, struct 
                              .platform = &platform,
                              .file = q->transfer.file,
                              .reference = q->transfer.reference };
-        int r = platform_parse(q->transfer.platform, &platform, err);
+        int r = image_platform_parse(q->transfer.platform, &platform, err);
 
         return r < 0 ? r : import_run(&im, err);
 }
@@ -96,9 +97,10 @@ static void ask_helper(struct image_transfer_request *q) {
         struct image_reference reference;
         char host[IMAGE_NAME_MAX + 1];
 
-        if (!transfer_helper_wanted(q, &reference))
+        if (!image_transfer_helper_wanted(q, &reference))
                 return;
-        credential_helper_ask(q->docker_config, image_reference_host(&reference, host), -EBADF, &credentials, &err);
+        image_credential_helper_ask(q->docker_config, image_reference_host(&reference, host), -EBADF, &credentials,
+                                    &err);
         if (err) {
                 log_warning("%s", err_text(err));
                 strcpy(text, err_text(err));
@@ -109,8 +111,8 @@ static void ask_helper(struct image_transfer_request *q) {
                                                 .identity_token = credentials.identity_token };
 }
 
-static int run(const struct request *q, struct report *report, struct err **err) {
-        static int (*const kinds[])(const struct image_layout *, const struct request *, struct report *,
+static int run(const struct image_request *q, struct report *report, struct err **err) {
+        static int (*const kinds[])(const struct image_layout *, const struct image_request *, struct report *,
                                     struct err **) = {
                 [IMAGE_PULL] = transfer_pull,     [IMAGE_IMPORT] = import,        [IMAGE_PUSH] = transfer_push,
                 [IMAGE_EXPORT] = transfer_export, [IMAGE_LOGIN] = transfer_login,
@@ -132,7 +134,7 @@ static int run(const struct request *q, struct report *report, struct err **err)
 }
 
 int main(int argc, char **argv) {
-        static struct request request = { .socket = -EBADF };
+        static struct image_request request = { .socket = -EBADF };
         _cleanup_err_ struct err *err = NULL;
         struct report *report;
         struct stat st;

@@ -13,7 +13,7 @@
 #include "lib/value.h"
 
 /* What the server wrote: distribution-spec's errors[0], or nothing. */
-static void server_says(const struct http_response *response, char *text, size_t size) {
+static void server_says(const struct image_http_response *response, char *text, size_t size) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct value *root;
         const char *code, *message;
@@ -27,7 +27,8 @@ static void server_says(const struct http_response *response, char *text, size_t
                 snprintf(text, size, ": %.80s%s%.200s", code ?: "", code && message ? ": " : "", message ?: "");
 }
 
-static int status_error(const struct http_request *q, const struct http_response *response, struct err **err) {
+static int status_error(const struct image_http_request *q, const struct image_http_response *response,
+                        struct err **err) {
         long status = response->status;
         char says[320], url[HTTP_SHOWN_MAX];
         int code = EPROTO;
@@ -39,8 +40,8 @@ static int status_error(const struct http_request *q, const struct http_response
         else if (status == 408 || status == 429 || status >= 500)
                 code = EAGAIN;
         server_says(response, says, sizeof(says));
-        return err_set(err, code, "%s %s: status %ld%s", q->method, http_shown(response->url ?: q->url, url), status,
-                       says);
+        return err_set(err, code, "%s %s: status %ld%s", q->method, image_http_shown(response->url ?: q->url, url),
+                       status, says);
 }
 
 static char *saved_authorization(struct registry *registry, struct endpoint *e) {
@@ -61,8 +62,8 @@ static void save_authorization(struct registry *registry, struct endpoint *e, co
 }
 
 /* With the headers that are configured for the server, but for one that an answered challenge takes the place of. */
-static int perform_as(const struct endpoint *server, struct http *http, struct http_request *q,
-                      const char *authorization, struct http_response *response, struct err **err) {
+static int perform_as(const struct endpoint *server, struct http *http, struct image_http_request *q,
+                      const char *authorization, struct image_http_response *response, struct err **err) {
         _cleanup_free_ char *header = NULL;
         size_t n = q->n_headers;
         int r;
@@ -78,7 +79,7 @@ static int perform_as(const struct endpoint *server, struct http *http, struct h
                 if (!header || strncasecmp(server->headers[i], "Authorization:", 14) != 0)
                         q->headers[q->n_headers++] = server->headers[i];
         q->tls = &server->tls;
-        r = http_perform(http, q, response, err);
+        r = image_http_perform(http, q, response, err);
         q->n_headers = n;
         return r;
 }
@@ -86,12 +87,12 @@ static int perform_as(const struct endpoint *server, struct http *http, struct h
 /* A server on loopback that speaks no TLS is taken as it is. A request without anything secret finds out: it needs no
  * certificates, which take longer to read than a small layer. */
 static void find_scheme(struct registry *registry, struct endpoint *e, struct http *http) {
-        _cleanup_response_ struct http_response response = { 0 };
+        _cleanup_response_ struct image_http_response response = { 0 };
         const struct http_tls tls = { .skip_verify = true };
-        struct http_request q = { .method = "HEAD", .url = e->base, .tls = &tls };
-        int r = http_perform(http, &q, &response, NULL);
+        struct image_http_request q = { .method = "HEAD", .url = e->base, .tls = &tls };
+        int r = image_http_perform(http, &q, &response, NULL);
 
-        if (r < 0 && !http_was_plain(http))
+        if (r < 0 && !image_http_was_plain(http))
                 return; /* the real one says what is wrong */
         pthread_mutex_lock(&registry->lock);
         if (r < 0 && e->try_plain)
@@ -100,7 +101,7 @@ static void find_scheme(struct registry *registry, struct endpoint *e, struct ht
         pthread_mutex_unlock(&registry->lock);
 }
 
-static int settle_scheme(struct registry *registry, struct endpoint *e, struct http *http, struct http_request *q,
+static int settle_scheme(struct registry *registry, struct endpoint *e, struct http *http, struct image_http_request *q,
                          char **ret_url) {
         if (!e->try_plain)
                 return 0;
@@ -113,13 +114,13 @@ static int settle_scheme(struct registry *registry, struct endpoint *e, struct h
         return 0;
 }
 
-static bool is_refused(const struct http_response *response) {
+static bool is_refused(const struct image_http_response *response) {
         return response->status == 401 || response->status == 403;
 }
 
 /* Answers @challenges of @server and asks again. */
-static int answer(struct registry *registry, struct endpoint *server, struct http *http, struct http_request *q,
-                  const char *challenges, const char *scope, struct http_response *response, struct err **err) {
+static int answer(struct registry *registry, struct endpoint *server, struct http *http, struct image_http_request *q,
+                  const char *challenges, const char *scope, struct image_http_response *response, struct err **err) {
         _cleanup_free_ char *value = NULL;
         int r = auth_answer(http, server, challenges, scope, &value, err);
 
@@ -132,8 +133,8 @@ static int answer(struct registry *registry, struct endpoint *server, struct htt
 }
 
 /* At one server. A challenge without a scope gets a token without one; where that opens nothing, one for the image. */
-static int perform_at(struct registry *registry, struct endpoint *server, struct http *http, struct http_request *q,
-                      struct http_response *response, struct err **err) {
+static int perform_at(struct registry *registry, struct endpoint *server, struct http *http,
+                      struct image_http_request *q, struct image_http_response *response, struct err **err) {
         _cleanup_free_ char *saved = saved_authorization(registry, server), *challenges = NULL;
         char scope[IMAGE_NAME_MAX + 32];
         int r = perform_as(server, http, q, saved, response, err);
@@ -150,21 +151,21 @@ static int perform_at(struct registry *registry, struct endpoint *server, struct
 
 int registry_lead(const char *url, const char *location, char **ret_url, struct err **err) {
         char from[HTTP_SHOWN_MAX], to[HTTP_SHOWN_MAX];
-        _cleanup_free_ char *whole = location ? http_resolve(url, location) : NULL;
+        _cleanup_free_ char *whole = location ? image_http_resolve(url, location) : NULL;
 
-        http_shown(url, from);
+        image_http_shown(url, from);
         if (!whole)
                 return err_set(err, EPROTO, "%s leads to %s, which is no URL of http or https", from,
-                               location ? http_shown(location, to) : "nowhere");
+                               location ? image_http_shown(location, to) : "nowhere");
         if (strncmp(url, "https:", 6) == 0 && strncmp(whole, "https:", 6) != 0)
                 return err_set(err, EPROTO, "%s leads to %s, from https to plain http, where nothing is sent", from,
-                               http_shown(whole, to));
+                               image_http_shown(whole, to));
         *ret_url = TAKE_PTR(whole);
         return 0;
 }
 
 /* A body goes on only where its method does. */
-static bool is_redirect(const struct http_request *q, const struct http_response *response) {
+static bool is_redirect(const struct image_http_request *q, const struct image_http_response *response) {
         bool reads = strcmp(q->method, "GET") == 0 || strcmp(q->method, "HEAD") == 0;
 
         switch (response->status) {
@@ -181,8 +182,8 @@ static bool is_redirect(const struct http_request *q, const struct http_response
 }
 
 /* Goes where the answers lead; *@ret_server is the last that was asked. */
-static int perform_all(struct registry *registry, struct endpoint *e, struct http *http, struct http_request *q,
-                       struct endpoint **ret_server, struct http_response *response, struct err **err) {
+static int perform_all(struct registry *registry, struct endpoint *e, struct http *http, struct image_http_request *q,
+                       struct endpoint **ret_server, struct image_http_response *response, struct err **err) {
         char *url = NULL;
         int r;
 
@@ -206,8 +207,8 @@ static int perform_all(struct registry *registry, struct endpoint *e, struct htt
         return r;
 }
 
-int registry_perform(struct registry *registry, struct endpoint *e, struct http *http, struct http_request *q,
-                     struct http_response *response, struct err **err) {
+int registry_perform(struct registry *registry, struct endpoint *e, struct http *http, struct image_http_request *q,
+                     struct image_http_response *response, struct err **err) {
         _cleanup_free_ char *plain_url = NULL;
         struct endpoint *server = e;
         const char *url = q->url;

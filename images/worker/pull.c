@@ -27,7 +27,7 @@ struct pull {
 
 /* Gets a manifest or index by tag or digest into the fetch; what has a digest is verified. */
 static int get_manifest(struct pull *p, const char *name, struct err **err) {
-        _cleanup_response_ struct http_response response = { 0 };
+        _cleanup_response_ struct image_http_response response = { 0 };
         char what[IMAGE_TAG_MAX + 32];
         int r;
 
@@ -54,10 +54,11 @@ static int find_manifest(struct pull *p, struct err **err) {
                 return r;
         strcpy(p->digest, p->fetch.manifest_digest);
         for (int depth = 0; manifest_is_index(&p->fetch.manifest); depth++) {
-                const struct manifest_entry *chosen = manifest_choose(&p->fetch.manifest, &p->platform);
+                const struct manifest_entry *chosen = image_manifest_choose(&p->fetch.manifest, &p->platform);
 
                 if (!chosen)
-                        return err_set(err, ENOEXEC, "there is no image for %s", platform_format(&p->platform, wanted));
+                        return err_set(err, ENOEXEC, "there is no image for %s",
+                                       image_platform_format(&p->platform, wanted));
                 if (depth == NESTED_MAX)
                         return err_set(err, EBADMSG, "indexes are nested more than %d times", NESTED_MAX);
                 strcpy(digest, chosen->descriptor.digest);
@@ -69,7 +70,7 @@ static int find_manifest(struct pull *p, struct err **err) {
 }
 
 static int get_config(struct pull *p, struct err **err) {
-        _cleanup_response_ struct http_response response = { 0 };
+        _cleanup_response_ struct image_http_response response = { 0 };
         char what[IMAGE_DIGEST_LENGTH + 16];
         int r;
 
@@ -82,7 +83,7 @@ static int get_config(struct pull *p, struct err **err) {
         return fetch_set_config(&p->fetch, TAKE_PTR(response.body), response.n_body, &p->platform, err);
 }
 
-static int pull(struct pull *p, const struct request *q, struct err **err) {
+static int pull(struct pull *p, const struct image_request *q, struct err **err) {
         struct image_ref ref;
         int r = registry_open(&q->transfer, &p->reference, false, &p->registry, err);
 
@@ -94,7 +95,8 @@ static int pull(struct pull *p, const struct request *q, struct err **err) {
         return store_names(p->fetch.layout, p->fetch.report, &p->reference, p->digest, &ref, err);
 }
 
-int transfer_pull(const struct image_layout *layout, const struct request *q, struct report *report, struct err **err) {
+int transfer_pull(const struct image_layout *layout, const struct image_request *q, struct report *report,
+                  struct err **err) {
         struct pull p = { .fetch = { .layout = layout,
                                      .report = report,
                                      .limits = { .bytes = q->max_bytes, .entries = q->max_entries } } };
@@ -103,7 +105,7 @@ int transfer_pull(const struct image_layout *layout, const struct request *q, st
         int r;
 
         if ((r = image_reference_parse(q->transfer.reference, &p.reference, err)) < 0 ||
-            (r = platform_parse(q->transfer.platform, &p.platform, err)) < 0)
+            (r = image_platform_parse(q->transfer.platform, &p.platform, err)) < 0)
                 return r;
         p.fetch.fetcher = (struct fetcher){ .fetch = registry_fetch, .data = &p.registry };
         r = pull(&p, q, &cause);

@@ -30,7 +30,7 @@ static int push_blobs(const struct image_layout *l, struct upload *u, const stru
         return 0;
 }
 
-static int push(const struct image_layout *l, const struct request *q, const struct image_reference *reference,
+static int push(const struct image_layout *l, const struct image_request *q, const struct image_reference *reference,
                 struct report *report, struct err **err) {
         struct stored_image image = { .text = NULL };
         struct upload upload = { .http = NULL };
@@ -58,7 +58,8 @@ static int push(const struct image_layout *l, const struct request *q, const str
         return r;
 }
 
-int transfer_push(const struct image_layout *l, const struct request *q, struct report *report, struct err **err) {
+int transfer_push(const struct image_layout *l, const struct image_request *q, struct report *report,
+                  struct err **err) {
         struct image_reference reference;
         struct err *cause = NULL;
         int r = image_reference_parse(q->transfer.reference, &reference, err);
@@ -73,9 +74,10 @@ int transfer_push(const struct image_layout *l, const struct request *q, struct 
         return 0;
 }
 
-int transfer_login(const struct image_layout *l, const struct request *q, struct report *report, struct err **err) {
-        _cleanup_response_ struct http_response response = { 0 };
-        _cleanup_(http_freep) struct http *http = http_new();
+int transfer_login(const struct image_layout *l, const struct image_request *q, struct report *report,
+                   struct err **err) {
+        _cleanup_response_ struct image_http_response response = { 0 };
+        _cleanup_(image_http_freep) struct http *http = image_http_new();
         struct image_reference reference;
         struct registry registry;
         char name[IMAGE_NAME_MAX + 8], url[IMAGE_NAME_MAX + 32];
@@ -93,7 +95,7 @@ int transfer_login(const struct image_layout *l, const struct request *q, struct
         struct endpoint *origin = &registry.endpoints.items[registry.endpoints.count - 1];
 
         snprintf(url, sizeof(url), "%s/", origin->base);
-        struct http_request request = { .method = "GET", .url = url, .max = REGISTRY_TOKEN_MAX };
+        struct image_http_request request = { .method = "GET", .url = url, .max = REGISTRY_TOKEN_MAX };
 
         r = registry_perform(&registry, origin, http, &request, &response, err);
         registry_close(&registry);

@@ -15,7 +15,7 @@ static int read_yaml(struct arena *arena, const char *file, const struct value *
         const struct value_options options = { .name = file };
         _cleanup_free_ char *text = NULL;
         size_t n;
-        int r = config_read(file, &text, &n, err);
+        int r = registry_config_read(file, &text, &n, err);
 
         *ret_root = NULL;
         if (r < 0 || !text)
@@ -99,12 +99,12 @@ static int apply_config(const struct value *config, struct endpoint *e, struct e
                 { tls, "key_file", &e->key_file },
         };
         const char *both = value_string(value_get(auth, "auth"));
-        int r = both ? config_decode_auth(both, &e->username, &e->password) : 0;
+        int r = both ? registry_config_decode_auth(both, &e->username, &e->password) : 0;
 
         if (r < 0)
                 return err_set(err, -r, "auth is not the base64 of USERNAME:PASSWORD");
         for (size_t i = 0; i < ELEMENTS(texts); i++)
-                if (config_set(texts[i].text, value_string(value_get(texts[i].map, texts[i].key))) < 0)
+                if (registry_config_set(texts[i].text, value_string(value_get(texts[i].map, texts[i].key))) < 0)
                         return err_set(err, ENOMEM, "out of memory");
         e->tls.skip_verify |= value_bool_or(value_get(tls, "insecure_skip_verify"), false);
         return 0;
@@ -131,14 +131,14 @@ int registries_read_configs(const char *file, struct endpoint *items, size_t n, 
 
 static int apply_docker(const struct value *entry, struct endpoint *e, const char *file, struct err **err) {
         const char *auth = value_string(value_get(entry, "auth"));
-        int r = auth && *auth ? config_decode_auth(auth, &e->username, &e->password) : 0;
+        int r = auth && *auth ? registry_config_decode_auth(auth, &e->username, &e->password) : 0;
 
         if (r < 0)
                 return err_set(err, -r, "%s: auth of %s is not the base64 of USERNAME:PASSWORD", file, e->host);
-        if (config_set(&e->username, value_string(value_get(entry, "username"))) < 0 ||
-            config_set(&e->password, value_string(value_get(entry, "password"))) < 0 ||
-            config_set(&e->identity_token, value_string(value_get(entry, "identitytoken"))) < 0 ||
-            config_set(&e->registry_token, value_string(value_get(entry, "registrytoken"))) < 0)
+        if (registry_config_set(&e->username, value_string(value_get(entry, "username"))) < 0 ||
+            registry_config_set(&e->password, value_string(value_get(entry, "password"))) < 0 ||
+            registry_config_set(&e->identity_token, value_string(value_get(entry, "identitytoken"))) < 0 ||
+            registry_config_set(&e->registry_token, value_string(value_get(entry, "registrytoken"))) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         return 0;
 }
@@ -146,12 +146,12 @@ static int apply_docker(const struct value *entry, struct endpoint *e, const cha
 int docker_config_read(const char *file, const char *path, struct endpoint *items, size_t n, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct value *root;
-        int r = arena ? docker_config_load(file, arena, &root, err) : err_set(err, ENOMEM, "out of memory");
+        int r = arena ? image_docker_config_load(file, arena, &root, err) : err_set(err, ENOMEM, "out of memory");
 
         for (size_t i = 0; i < n && r == 0; i++) {
                 struct endpoint *e = &items[i];
                 const struct value *entry =
-                        e->username || e->identity_token ? NULL : docker_config_entry(root, e->host, path);
+                        e->username || e->identity_token ? NULL : image_docker_config_entry(root, e->host, path);
 
                 if (entry)
                         r = apply_docker(entry, e, file, err);

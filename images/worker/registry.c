@@ -32,7 +32,7 @@ void registry_close(struct registry *registry) {
         while (registry->n_elsewhere > 0)
                 elsewhere_free(registry->elsewhere[--registry->n_elsewhere]);
         while (registry->n_idle > 0)
-                http_free(registry->idle[--registry->n_idle]);
+                image_http_free(registry->idle[--registry->n_idle]);
 }
 
 /* One whose connection is open, or a new one; NULL without memory. */
@@ -43,7 +43,7 @@ static struct http *take_http(struct registry *registry) {
         if (registry->n_idle > 0)
                 http = registry->idle[--registry->n_idle];
         pthread_mutex_unlock(&registry->lock);
-        return http ?: http_new();
+        return http ?: image_http_new();
 }
 
 static void give_back(struct registry *registry, struct http *http) {
@@ -51,7 +51,7 @@ static void give_back(struct registry *registry, struct http *http) {
         if (registry->n_idle < REGISTRY_IDLE_MAX)
                 registry->idle[registry->n_idle++] = TAKE_PTR(http);
         pthread_mutex_unlock(&registry->lock);
-        http_free(http);
+        image_http_free(http);
 }
 
 char *registry_url(const struct registry *registry, const struct endpoint *e, const char *what) {
@@ -87,15 +87,17 @@ static void sleep_ms(unsigned ms) {
 }
 
 static int get_once(struct registry *registry, struct endpoint *e, struct http *http, const char *what,
-                    const char *accept, size_t max, struct http_response *response, struct err **err) {
+                    const char *accept, size_t max, struct image_http_response *response, struct err **err) {
         _cleanup_free_ char *url = registry_url(registry, e, what);
-        struct http_request q = { .method = "GET", .url = url, .headers = { accept }, .n_headers = 1, .max = max };
+        struct image_http_request q = {
+                .method = "GET", .url = url, .headers = { accept }, .n_headers = 1, .max = max
+        };
 
         return url ? registry_perform(registry, e, http, &q, response, err) : err_set(err, ENOMEM, "out of memory");
 }
 
 static int get_from(struct registry *registry, struct endpoint *e, struct http *http, const char *what,
-                    const char *accept, size_t max, struct http_response *response, struct err **err) {
+                    const char *accept, size_t max, struct image_http_response *response, struct err **err) {
         for (unsigned attempt = 0;; attempt++) {
                 struct err *cause = NULL;
                 int r = get_once(registry, e, http, what, accept, max, response, &cause);
@@ -109,7 +111,7 @@ static int get_from(struct registry *registry, struct endpoint *e, struct http *
 }
 
 static int get_from_any(struct registry *registry, struct http *http, const char *what, const char *accept, size_t max,
-                        struct http_response *response, struct err **err) {
+                        struct image_http_response *response, struct err **err) {
         /* which bytes a tag stands for, only a server that may resolve is believed */
         bool resolves = strncmp(what, "manifests/", 10) == 0 && !strchr(what, ':'), passed_over = false;
         struct err *last = NULL;
@@ -136,7 +138,7 @@ static int get_from_any(struct registry *registry, struct http *http, const char
 }
 
 int registry_get(struct registry *registry, const char *what, const char *accept, size_t max,
-                 struct http_response *response, struct err **err) {
+                 struct image_http_response *response, struct err **err) {
         struct http *http = take_http(registry);
         int r;
 
@@ -178,7 +180,7 @@ static int on_blob(void *data, bool partial, const void *bytes, size_t n) {
 
 static int fetch_from(struct registry *registry, struct endpoint *e, struct http *http, const struct descriptor *blob,
                       struct blob_sink *sink, unsigned *ret_retry_after, struct err **err) {
-        _cleanup_response_ struct http_response response = { 0 };
+        _cleanup_response_ struct image_http_response response = { 0 };
         _cleanup_free_ char *url = NULL;
         char what[IMAGE_DIGEST_LENGTH + 16];
         int r;
@@ -187,7 +189,9 @@ static int fetch_from(struct registry *registry, struct endpoint *e, struct http
         url = registry_url(registry, e, what);
         if (!url)
                 return err_set(err, ENOMEM, "out of memory");
-        struct http_request q = { .method = "GET", .url = url, .offset = sink->offset, .sink = on_blob, .data = sink };
+        struct image_http_request q = {
+                .method = "GET", .url = url, .offset = sink->offset, .sink = on_blob, .data = sink
+        };
 
         sink->begun = false;
         r = registry_perform(registry, e, http, &q, &response, err);

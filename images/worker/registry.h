@@ -50,9 +50,9 @@ void registry_close(struct registry *registry);
  * completed. Each server on the way is told its own credentials and answered its own challenges, and no other's: the
  * endpoint's are for the endpoint. A body goes on by 307 and 308 alone, and nothing from https to http. Returns 0 for a
  * success (2xx). Otherwise -ENOENT (404), -EACCES (401, 403), -EAGAIN (429, 5xx), -EPROTO (any other), or
- * http_perform()'s, with what the server said. */
+ * image_http_perform()'s, with what the server said. */
 int registry_perform(struct registry *registry, struct endpoint *endpoint, struct http *http,
-                     struct http_request *request, struct http_response *ret_response, struct err **err);
+                     struct image_http_request *request, struct image_http_response *ret_response, struct err **err);
 
 /* Where @location (NULL: none was named) leads that an answer from @url names; free() *@ret_url. -EPROTO when it is no
  * URL of http or https, or leaves https. */
@@ -61,7 +61,7 @@ int registry_lead(const char *url, const char *location, char **ret_url, struct 
 /* Gets a small document, "manifests/latest" say, of at most @max bytes from the first server that has it. On one
  * thread. */
 int registry_get(struct registry *registry, const char *what, const char *accept, size_t max,
-                 struct http_response *ret_response, struct err **err);
+                 struct image_http_response *ret_response, struct err **err);
 
 /* Brings blob @blob from @offset on as struct fetcher wants it: retries, resumes, and goes from server to server. @data
  * is the registry. */

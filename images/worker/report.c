@@ -52,7 +52,7 @@ void report_free(struct report *r) {
         if (!r)
                 return;
         image_progress_board_free(r->board);
-        string_list_clear(&r->references);
+        image_string_list_clear(&r->references);
         pthread_mutex_destroy(&r->lock);
         free(r);
 }
@@ -102,11 +102,11 @@ void report_progress(struct report *r, const char *digest, const char *phase, ui
                 image_progress_board_update(r->board, &p);
         } else {
                 r->message.n = 0;
-                message_add(&r->message, "kind", "progress");
-                message_add(&r->message, "digest", digest);
-                message_add(&r->message, "phase", phase);
-                message_add_number(&r->message, "done", done);
-                message_add_number(&r->message, "total", total);
+                image_message_add(&r->message, "kind", "progress");
+                image_message_add(&r->message, "digest", digest);
+                image_message_add(&r->message, "phase", phase);
+                image_message_add_number(&r->message, "done", done);
+                image_message_add_number(&r->message, "total", total);
                 send_message(r, MSG_DONTWAIT); /* a busy reader misses a figure, no more */
         }
         pthread_mutex_unlock(&r->lock);
@@ -114,7 +114,7 @@ void report_progress(struct report *r, const char *digest, const char *phase, ui
 
 void report_reference(struct report *r, const char *reference) {
         pthread_mutex_lock(&r->lock);
-        string_list_add(&r->references, reference);
+        image_string_list_add(&r->references, reference);
         pthread_mutex_unlock(&r->lock);
 }
 
@@ -154,16 +154,16 @@ void report_end(struct report *r, const struct err *err) {
         }
         r->message.n = 0;
         r->message.full = false;
-        message_add(&r->message, "kind", err ? "error" : "result");
+        image_message_add(&r->message, "kind", err ? "error" : "result");
         if (err) {
-                message_add_number(&r->message, "code", (unsigned long long)err_code(err));
-                message_add(&r->message, "text", text);
+                image_message_add_number(&r->message, "code", (unsigned long long)err_code(err));
+                image_message_add(&r->message, "text", text);
         } else {
-                message_add(&r->message, "image", r->image);
-                message_add(&r->message, "manifest", r->manifest);
-                message_add_number(&r->message, "bytes", r->bytes);
+                image_message_add(&r->message, "image", r->image);
+                image_message_add(&r->message, "manifest", r->manifest);
+                image_message_add_number(&r->message, "bytes", r->bytes);
                 for (size_t i = 0; i < r->references.count; i++)
-                        message_add(&r->message, "reference", r->references.items[i]);
+                        image_message_add(&r->message, "reference", r->references.items[i]);
         }
         send_message(r, 0);
 }

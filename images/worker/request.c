@@ -62,7 +62,7 @@ static int find_kind(const char *name, enum image_transfer_kind *ret_kind) {
         return -EINVAL;
 }
 
-static int check(const struct request *q, struct err **err) {
+static int check(const struct image_request *q, struct err **err) {
         const struct image_transfer_request *t = &q->transfer;
 
         if (!t->root_dir)
@@ -74,7 +74,7 @@ static int check(const struct request *q, struct err **err) {
         return 0;
 }
 
-int request_receive(int fd, struct request *q, struct err **err) {
+int request_receive(int fd, struct image_request *q, struct err **err) {
         const char *key, *value;
         ssize_t n;
 
@@ -87,9 +87,10 @@ int request_receive(int fd, struct request *q, struct err **err) {
                 return err_set(err, E2BIG, "a request of %zd bytes; at most %zu are read", n, sizeof(q->message.bytes));
         q->message.n = (size_t)n;
         q->socket = fd;
-        if (!message_valid(&q->message) || find_kind(message_get(&q->message, "kind") ?: "", &q->transfer.kind) < 0)
+        if (!image_message_valid(&q->message) ||
+            find_kind(image_message_get(&q->message, "kind") ?: "", &q->transfer.kind) < 0)
                 return err_set(err, EINVAL, "a malformed request");
-        for (size_t at = 0; message_next(&q->message, &at, &key, &value);)
+        for (size_t at = 0; image_message_next(&q->message, &at, &key, &value);)
                 for (size_t i = 0; i < ELEMENTS(fields); i++)
                         if (strcmp(key, fields[i].key) == 0)
                                 *field(&q->transfer, fields[i].offset) = value;
@@ -114,7 +115,7 @@ static void help(void) {
 
 enum { OPTION_BYTES = 256, OPTION_ENTRIES, OPTION_HELP, OPTION_VERSION };
 
-static int parse_options(int argc, char **argv, struct request *q, struct err **err) {
+static int parse_options(int argc, char **argv, struct image_request *q, struct err **err) {
         struct option options[ELEMENTS(fields) + 5] = { { 0 } };
         size_t n = 0;
         int c;
@@ -149,7 +150,7 @@ static int parse_options(int argc, char **argv, struct request *q, struct err **
 }
 
 /* The only way for credentials on the command line's side that ps(1) does not show. */
-static void take_credentials(struct request *q) {
+static void take_credentials(struct image_request *q) {
         static char text[4096];
         const char *value = getenv("NACELLE_REGISTRY_AUTH");
         char *colon;
@@ -166,7 +167,7 @@ static void take_credentials(struct request *q) {
         q->transfer.auth.password = colon + 1;
 }
 
-int request_parse(int argc, char **argv, struct request *q, struct err **err) {
+int request_parse(int argc, char **argv, struct image_request *q, struct err **err) {
         int r, kind;
 
         q->socket = -EBADF;

@@ -182,7 +182,8 @@ static int make_parent(void *data, int parent, const char *name, const char *pat
                 return 0; /* the walk says what is wrong */
         if (mkdirat(parent, name, 0755) < 0)
                 return err_errno(err, errno, "make directory %.*s", (int)n, path);
-        return string_list_addf(&s->implied, "%.*s", (int)n, path) < 0 ? err_set(err, ENOMEM, "out of memory") : 0;
+        return image_string_list_addf(&s->implied, "%.*s", (int)n, path) < 0 ? err_set(err, ENOMEM, "out of memory") :
+                                                                               0;
 }
 
 /* What @path is for a container: this layer's own, else as the layers below show it. */
@@ -371,6 +372,6 @@ int layer_settle(int root, const struct layer_needs *needs, const int *lower, si
         r = settle_all(&s, walk, needs, err);
         path_walk_clear(walk);
         free(walk);
-        string_list_clear(&s.implied);
+        image_string_list_clear(&s.implied);
         return r;
 }

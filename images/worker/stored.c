@@ -24,8 +24,8 @@ static void add_descriptor(struct json_writer *w, const struct descriptor *d) {
         json_end_map(w);
 }
 
-int manifest_format(const struct descriptor *config, const struct descriptor *layers, size_t n_layers, char **ret_text,
-                    size_t *ret_n) {
+int stored_manifest_format(const struct descriptor *config, const struct descriptor *layers, size_t n_layers,
+                           char **ret_text, size_t *ret_n) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
 
         json_begin_map(&w);
@@ -85,7 +85,8 @@ static int complete(const struct image_layout *l, struct stored_image *s, const 
         s->text = NULL;
         strcpy(s->manifest.media_type, MEDIA_OCI_MANIFEST);
         strcpy(s->manifest.config.media_type, MEDIA_OCI_CONFIG);
-        if (manifest_format(&s->manifest.config, s->manifest.layers, s->manifest.n_layers, &s->text, &s->n) < 0 ||
+        if (stored_manifest_format(&s->manifest.config, s->manifest.layers, s->manifest.n_layers, &s->text, &s->n) <
+                    0 ||
             digest_of(s->text, s->n, s->digest) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         return 0;
@@ -105,9 +106,9 @@ int stored_image_read(const struct image_layout *l, const char *root_dir, const 
                 return r;
         *ret = (struct stored_image){ .text = NULL };
         strcpy(ret->digest, image->manifest);
-        r = file_read(l->blobs, digest_hex(ret->digest), IMAGE_MANIFEST_SIZE_MAX, &ret->text, &ret->n, err);
+        r = image_file_read(l->blobs, digest_hex(ret->digest), IMAGE_MANIFEST_SIZE_MAX, &ret->text, &ret->n, err);
         if (r == 0)
-                r = manifest_parse(ret->text, ret->n, &ret->manifest, err);
+                r = image_manifest_parse(ret->text, ret->n, &ret->manifest, err);
         if (r == 0 && ret->manifest.n_layers != image->n_layers)
                 r = err_set(err, EBADMSG, "manifest and config have different numbers of layers");
         if (r == 0)
@@ -122,7 +123,7 @@ int stored_image_read(const struct image_layout *l, const char *root_dir, const 
 
 void stored_image_clear(struct stored_image *image) {
         free(image->text);
-        manifest_clear(&image->manifest);
+        image_manifest_clear(&image->manifest);
         image_strings_free(image->tags);
         *image = (struct stored_image){ .text = NULL };
 }

@@ -23,5 +23,5 @@ void stored_image_clear(struct stored_image *image);
 int stored_blob_open(const struct image_layout *layout, const struct descriptor *blob, int *ret_fd, struct err **err);
 
 /* Writes a manifest; free() it. Returns 0 or -ENOMEM. */
-int manifest_format(const struct descriptor *config, const struct descriptor *layers, size_t n_layers, char **ret_text,
-                    size_t *ret_n);
+int stored_manifest_format(const struct descriptor *config, const struct descriptor *layers, size_t n_layers,
+                           char **ret_text, size_t *ret_n);

@@ -37,7 +37,7 @@ static const char *text_of(const struct value *root, const char *key) {
         return text && *text ? text : NULL;
 }
 
-static int token_value(const struct http_response *response, const char *realm, char **ret, struct err **err) {
+static int token_value(const struct image_http_response *response, const char *realm, char **ret, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct value *root;
         const char *token;
@@ -55,18 +55,18 @@ static int token_value(const struct http_response *response, const char *realm, 
 }
 
 /* *@ret_status: the answer's, 0 for none. */
-static int ask(struct http *http, struct http_request *q, const char *realm, long *ret_status, char **ret,
+static int ask(struct http *http, struct image_http_request *q, const char *realm, long *ret_status, char **ret,
                struct err **err) {
-        _cleanup_response_ struct http_response response = { 0 };
+        _cleanup_response_ struct image_http_response response = { 0 };
         char shown[HTTP_SHOWN_MAX];
         int r;
 
         q->max = REGISTRY_TOKEN_MAX;
-        r = http_perform(http, q, &response, err);
+        r = image_http_perform(http, q, &response, err);
         *ret_status = response.status;
         if (r < 0)
                 return err_wrap(err, r, "token server");
-        http_shown(realm, shown);
+        image_http_shown(realm, shown);
         if (response.status == 401 || response.status == 403 || response.status == 400)
                 return err_set(err, EACCES, "token server %s refuses the credentials (status %ld)", shown,
                                response.status);
@@ -103,13 +103,13 @@ static int ask_by_form(struct http *http, const struct token_request *t, long *r
         put_field(f, "&", "refresh_token", t->endpoint->identity_token, strlen(t->endpoint->identity_token));
         if (fclose(f) != 0)
                 return err_set(err, ENOMEM, "out of memory");
-        struct http_request q = { .method = "POST",
-                                  .url = t->realm,
-                                  .headers = { "Content-Type: application/x-www-form-urlencoded" },
-                                  .n_headers = 1,
-                                  .tls = &t->endpoint->tls,
-                                  .body = form,
-                                  .n_body = n };
+        struct image_http_request q = { .method = "POST",
+                                        .url = t->realm,
+                                        .headers = { "Content-Type: application/x-www-form-urlencoded" },
+                                        .n_headers = 1,
+                                        .tls = &t->endpoint->tls,
+                                        .body = form,
+                                        .n_body = n };
 
         return ask(http, &q, t->realm, ret_status, ret, err);
 }
@@ -149,7 +149,7 @@ static int ask_by_query(struct http *http, const struct token_request *t, char *
         const struct endpoint *e = t->endpoint;
         const char *password = e->password ?: e->identity_token;
         _cleanup_free_ char *url = query_url(t), *basic = NULL, *header = NULL;
-        struct http_request q = { .method = "GET", .url = url, .tls = &e->tls, .follow = true };
+        struct image_http_request q = { .method = "GET", .url = url, .tls = &e->tls, .follow = true };
         long status;
         int r;
 

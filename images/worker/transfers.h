@@ -4,13 +4,13 @@
 struct err;
 struct image_layout;
 struct report;
-struct request;
+struct image_request;
 
-int transfer_pull(const struct image_layout *layout, const struct request *request, struct report *report,
+int transfer_pull(const struct image_layout *layout, const struct image_request *request, struct report *report,
                   struct err **err);
-int transfer_push(const struct image_layout *layout, const struct request *request, struct report *report,
+int transfer_push(const struct image_layout *layout, const struct image_request *request, struct report *report,
                   struct err **err);
-int transfer_export(const struct image_layout *layout, const struct request *request, struct report *report,
+int transfer_export(const struct image_layout *layout, const struct image_request *request, struct report *report,
                     struct err **err);
-int transfer_login(const struct image_layout *layout, const struct request *request, struct report *report,
+int transfer_login(const struct image_layout *layout, const struct image_request *request, struct report *report,
                    struct err **err);

@@ -19,17 +19,17 @@ int upload_open(struct registry *registry, struct report *report, struct upload 
                         ret->endpoint = &registry->endpoints.items[i];
         if (!ret->endpoint)
                 return err_set(err, ENOENT, "no server of registry %s may be pushed to", registry->host);
-        ret->http = http_new();
+        ret->http = image_http_new();
         return ret->http ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
 void upload_close(struct upload *u) {
-        http_free(u->http);
+        image_http_free(u->http);
 }
 
 /* Whether the registry has the blob. */
 static int has_blob(struct upload *u, const struct descriptor *blob, struct err **err) {
-        _cleanup_response_ struct http_response response = { 0 };
+        _cleanup_response_ struct image_http_response response = { 0 };
         _cleanup_free_ char *url = NULL;
         struct err *cause = NULL;
         char what[IMAGE_DIGEST_LENGTH + 16];
@@ -37,7 +37,7 @@ static int has_blob(struct upload *u, const struct descriptor *blob, struct err 
 
         snprintf(what, sizeof(what), "blobs/%s", blob->digest);
         url = registry_url(u->registry, u->endpoint, what);
-        struct http_request q = { .method = "HEAD", .url = url };
+        struct image_http_request q = { .method = "HEAD", .url = url };
 
         r = url ? registry_perform(u->registry, u->endpoint, u->http, &q, &response, &cause) :
                   err_set(&cause, ENOMEM, "out of memory");
@@ -65,8 +65,8 @@ static int on_sent(void *data, uint64_t bytes) {
 /* Asks for a place to send to; @ret_url is where the blob is to be put, free() it. */
 static int begin(struct upload *u, const struct descriptor *blob, char **ret_url, struct err **err) {
         _cleanup_free_ char *url = registry_url(u->registry, u->endpoint, "blobs/uploads/"), *whole = NULL;
-        _cleanup_response_ struct http_response response = { 0 };
-        struct http_request q = { .method = "POST", .url = url, .body = "" };
+        _cleanup_response_ struct image_http_response response = { 0 };
+        struct image_http_request q = { .method = "POST", .url = url, .body = "" };
         int r = url ? registry_perform(u->registry, u->endpoint, u->http, &q, &response, err) :
                       err_set(err, ENOMEM, "out of memory");
 
@@ -81,22 +81,22 @@ static int begin(struct upload *u, const struct descriptor *blob, char **ret_url
 }
 
 static int send_once(struct upload *u, const struct descriptor *blob, int fd, struct err **err) {
-        _cleanup_response_ struct http_response response = { 0 };
+        _cleanup_response_ struct image_http_response response = { 0 };
         struct progress progress = { .upload = u, .blob = blob };
         _cleanup_free_ char *url = NULL;
         int r = begin(u, blob, &url, err);
 
         if (r < 0)
                 return r;
-        struct http_request q = { .method = "PUT",
-                                  .url = url,
-                                  .headers = { "Content-Type: application/octet-stream" },
-                                  .n_headers = 1,
-                                  .body = "",
-                                  .body_fd = fd,
-                                  .body_size = blob->size,
-                                  .sent = on_sent,
-                                  .data = &progress };
+        struct image_http_request q = { .method = "PUT",
+                                        .url = url,
+                                        .headers = { "Content-Type: application/octet-stream" },
+                                        .n_headers = 1,
+                                        .body = "",
+                                        .body_fd = fd,
+                                        .body_size = blob->size,
+                                        .sent = on_sent,
+                                        .data = &progress };
 
         return registry_perform(u->registry, u->endpoint, u->http, &q, &response, err);
 }
@@ -128,14 +128,14 @@ int upload_blob(struct upload *u, const struct descriptor *blob, int fd, struct 
 
 int upload_manifest(struct upload *u, const char *name, const char *media_type, const char *text, size_t n,
                     struct err **err) {
-        _cleanup_response_ struct http_response response = { 0 };
+        _cleanup_response_ struct image_http_response response = { 0 };
         char what[IMAGE_TAG_MAX + 32], type[MEDIA_TYPE_MAX + 32];
         _cleanup_free_ char *url = NULL;
 
         snprintf(what, sizeof(what), "manifests/%s", name);
         snprintf(type, sizeof(type), "Content-Type: %s", *media_type ? media_type : MEDIA_OCI_MANIFEST);
         url = registry_url(u->registry, u->endpoint, what);
-        struct http_request q = {
+        struct image_http_request q = {
                 .method = "PUT", .url = url, .headers = { type }, .n_headers = 1, .body = text, .n_body = n
         };
 

@@ -48,7 +48,7 @@ static bool other_cpus(cpu_set_t *ret_cpus) {
         return CPU_COUNT(ret_cpus) > 0;
 }
 
-void ahead_start(struct ahead *ahead, const struct container_spec *spec) {
+void oci_ahead_start(struct ahead *ahead, const struct container_spec *spec) {
         pthread_attr_t attributes;
         cpu_set_t cpus;
 
@@ -72,7 +72,7 @@ static void wait_for(struct ahead *ahead) {
         ahead->running = false;
 }
 
-int ahead_take(struct ahead *ahead, struct container_spec *spec, struct err **err) {
+int oci_ahead_take(struct ahead *ahead, struct container_spec *spec, struct err **err) {
         wait_for(ahead);
         if (ahead->code)
                 return err_errno(err, ahead->code, "make namespaces 0x%x", (unsigned)ahead->flags);
@@ -82,7 +82,7 @@ int ahead_take(struct ahead *ahead, struct container_spec *spec, struct err **er
         return 0;
 }
 
-void ahead_close(struct ahead *ahead) {
+void oci_ahead_close(struct ahead *ahead) {
         wait_for(ahead);
         for (size_t i = 0; i < AHEAD_NAMESPACES; i++)
                 close_fd(ahead->fds[i]);

@@ -26,10 +26,10 @@ struct ahead {
 
 /* Starts to make what @spec wants; nothing when that is little, or belongs to a user namespace. Without a thread, or a
  * CPU for it, the container's process makes them itself. */
-void ahead_start(struct ahead *ahead, const struct container_spec *spec);
+void oci_ahead_start(struct ahead *ahead, const struct container_spec *spec);
 
 /* Waits, and turns the namespaces of @spec into ones to join, by descriptors of @ahead's. */
-int ahead_take(struct ahead *ahead, struct container_spec *spec, struct err **err);
+int oci_ahead_take(struct ahead *ahead, struct container_spec *spec, struct err **err);
 
 /* Waits if nobody did, closes what was made. */
-void ahead_close(struct ahead *ahead);
+void oci_ahead_close(struct ahead *ahead);

@@ -46,7 +46,7 @@ static int forget(struct oci *oci, const struct oci_state *state, struct err **e
 int oci_checkpoint(struct oci_call *call, struct err **err) {
         struct oci_state state = { .dir = -EBADF };
         struct checkpoint_options options;
-        int r = checkpoint_parse(call, false, &options, err);
+        int r = oci_checkpoint_parse(call, false, &options, err);
 
         if (r == 0 && options.help) {
                 fputs(usage, stdout);
@@ -58,7 +58,7 @@ int oci_checkpoint(struct oci_call *call, struct err **err) {
                 r = err_set(err, EINVAL, "container %s is %s: only one that runs can be checkpointed", state.id,
                             state.status);
         if (r == 0)
-                r = checkpoint_open(call->oci, &options, err);
+                r = oci_checkpoint_open(call->oci, &options, err);
         if (r == 0)
                 r = dump(call->oci, &options, &state, err);
         if (r < 0)
@@ -66,6 +66,6 @@ int oci_checkpoint(struct oci_call *call, struct err **err) {
         if (r == 0 && !options.request.leave_running)
                 r = forget(call->oci, &state, err);
         close_fd(state.dir);
-        checkpoint_close(&options);
+        oci_checkpoint_close(&options);
         return r;
 }

@@ -12,12 +12,12 @@ struct checkpoint_options {
 };
 
 /* Options that would change what is asked of criu, and are not supported, are refused by name. */
-int checkpoint_parse(struct oci_call *call, bool restore, struct checkpoint_options *ret_options, struct err **err);
+int oci_checkpoint_parse(struct oci_call *call, bool restore, struct checkpoint_options *ret_options, struct err **err);
 
 /* -ENOTSUP: a user's. */
-int checkpoint_allowed(struct err **err);
+int oci_checkpoint_allowed(struct err **err);
 
 /* Finds criu, and opens (for a checkpoint: makes) the directories of its files and its log: ./checkpoint, and the same,
  * by default. */
-int checkpoint_open(struct oci *oci, struct checkpoint_options *options, struct err **err);
-void checkpoint_close(struct checkpoint_options *options);
+int oci_checkpoint_open(struct oci *oci, struct checkpoint_options *options, struct err **err);
+void oci_checkpoint_close(struct checkpoint_options *options);

@@ -108,7 +108,8 @@ static int check_verb(const struct checkpoint_options *o, struct err **err) {
         return 0;
 }
 
-int checkpoint_parse(struct oci_call *call, bool restore, struct checkpoint_options *ret_options, struct err **err) {
+int oci_checkpoint_parse(struct oci_call *call, bool restore, struct checkpoint_options *ret_options,
+                         struct err **err) {
         struct checkpoint_options *o = ret_options;
         int c, index = 0, r;
 
@@ -122,7 +123,7 @@ int checkpoint_parse(struct oci_call *call, bool restore, struct checkpoint_opti
                         return r;
         }
         r = check_verb(o, err);
-        return r < 0 ? r : creation_target(call, o->bundle ? o->bundle : ".", &o->container, err);
+        return r < 0 ? r : oci_creation_target(call, o->bundle ? o->bundle : ".", &o->container, err);
 }
 
 static int open_directory(const char *path, bool make, int *ret_fd, struct err **err) {
@@ -134,15 +135,15 @@ static int open_directory(const char *path, bool make, int *ret_fd, struct err *
         return *ret_fd < 0 ? err_errno(err, errno, "%s", path) : 0;
 }
 
-int checkpoint_allowed(struct err **err) {
+int oci_checkpoint_allowed(struct err **err) {
         return oci_is_users() ?
                        err_set(err, ENOTSUP, "checkpoint and restore are root's: criu cannot do them for a user") :
                        0;
 }
 
-int checkpoint_open(struct oci *oci, struct checkpoint_options *o, struct err **err) {
+int oci_checkpoint_open(struct oci *oci, struct checkpoint_options *o, struct err **err) {
         const char *images = o->image_path ? o->image_path : DEFAULT_IMAGE_PATH;
-        int r = checkpoint_allowed(err);
+        int r = oci_checkpoint_allowed(err);
 
         if (r == 0)
                 r = criu_find(oci->arena, &o->request.program, err);
@@ -153,7 +154,7 @@ int checkpoint_open(struct oci *oci, struct checkpoint_options *o, struct err **
         return r;
 }
 
-void checkpoint_close(struct checkpoint_options *o) {
+void oci_checkpoint_close(struct checkpoint_options *o) {
         o->request.images_fd = close_fd(o->request.images_fd);
         o->request.work_fd = close_fd(o->request.work_fd);
 }

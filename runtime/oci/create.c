@@ -21,7 +21,7 @@
 
 #define SMALL_MEMORY (1024 * 1024)
 
-int creation_target(struct oci_call *call, const char *bundle, struct creation_options *o, struct err **err) {
+int oci_creation_target(struct oci_call *call, const char *bundle, struct creation_options *o, struct err **err) {
         char path[PATH_MAX];
 
         if (optind != call->argc - 1)
@@ -81,7 +81,7 @@ static int parse(struct oci_call *call, struct creation_options *o, struct err *
                         return err_set(err, EINVAL, "unknown option; see nacelle-oci --help");
                 }
         }
-        return creation_target(call, bundle, o, err);
+        return oci_creation_target(call, bundle, o, err);
 }
 
 /* ---- the pieces ---- */
@@ -173,7 +173,7 @@ static const char *state_text(const struct creation *c, const char *status, pid_
                               c->config.document.annotations_value);
 }
 
-int creation_run_hooks(struct creation *c, pid_t pid, struct err **err) {
+int oci_creation_run_hooks(struct creation *c, pid_t pid, struct err **err) {
         /* The deprecated hook has another word for the same moment, as its users have come to expect. */
         int r = oci_run_hooks(&c->config.hooks.prestart, "prestart", state_text(c, "created", pid), err);
 
@@ -182,7 +182,7 @@ int creation_run_hooks(struct creation *c, pid_t pid, struct err **err) {
                                      err);
 }
 
-int creation_record(struct creation *c, pid_t pid, struct err **err) {
+int oci_creation_record(struct creation *c, pid_t pid, struct err **err) {
         const struct oci_record record = {
                 .id = c->options->id,
                 .bundle = c->options->bundle,
@@ -198,22 +198,22 @@ int creation_record(struct creation *c, pid_t pid, struct err **err) {
 }
 
 static int run_hooks(void *data, pid_t pid, struct err **err) {
-        return creation_run_hooks(data, pid, err);
+        return oci_creation_run_hooks(data, pid, err);
 }
 
 static int record(void *data, pid_t pid, struct err **err) {
-        return creation_record(data, pid, err);
+        return oci_creation_record(data, pid, err);
 }
 
 /* The kernel takes its time to check the filter, and nothing of the container's runs before it is told to. */
-int creation_filter_devices(struct creation *c, struct err **err) {
+int oci_creation_filter_devices(struct creation *c, struct err **err) {
         return !c->cgroup_made ? 0 :
                                  cgroup_set_devices(c->oci->cgroups, c->config.cgroup, c->config.devices,
                                                     c->config.n_devices, err);
 }
 
 static int filter_devices(void *data, struct err **err) {
-        return creation_filter_devices(data, err);
+        return oci_creation_filter_devices(data, err);
 }
 
 static int prepare(void *data, struct plan *plan, struct err **err) {
@@ -226,7 +226,7 @@ static int prepare(void *data, struct plan *plan, struct err **err) {
 static int lead(void *data, struct plan *plan, struct err **err) {
         struct creation *c = data;
         const struct namespace_spec *mount = &c->config.spec.namespaces[NAMESPACE_MOUNT];
-        int r = ahead_take(&c->ahead, &c->config.spec, err);
+        int r = oci_ahead_take(&c->ahead, &c->config.spec, err);
 
         if (r < 0)
                 return r;
@@ -290,7 +290,7 @@ static int spawn_container(struct creation *c, pid_t *ret_pid, int *ret_master, 
         return r;
 }
 
-void creation_undo(struct creation *c) {
+void oci_creation_undo(struct creation *c) {
         if (c->cgroup_made)
                 cgroup_remove(c->oci->cgroups, c->config.cgroup, NULL);
         if (c->dir >= 0)
@@ -307,21 +307,21 @@ static int check(const struct creation *c, struct err **err) {
         return 0;
 }
 
-void creation_done(struct creation *c) {
-        ahead_close(&c->ahead);
+void oci_creation_done(struct creation *c) {
+        oci_ahead_close(&c->ahead);
         cgroup_join_close(&c->join);
         userns_close(&c->userns);
         close_fd(c->dir);
         close_fd(c->late_fd);
 }
 
-int creation_begin(struct creation *c, struct err **err) {
+int oci_creation_begin(struct creation *c, struct err **err) {
         int r = oci_config_load(c->oci, c->options->bundle, c->options->id, &c->config, err);
 
         if (r == 0)
                 r = check(c, err);
         if (r == 0 && !c->restores)
-                ahead_start(&c->ahead, &c->config.spec);
+                oci_ahead_start(&c->ahead, &c->config.spec);
         if (r == 0)
                 r = make_directory(c, err);
         if (r == 0)
@@ -330,14 +330,14 @@ int creation_begin(struct creation *c, struct err **err) {
 }
 
 static int create(struct creation *c, pid_t *ret_pid, int *ret_master, struct err **err) {
-        int r = creation_begin(c, err);
+        int r = oci_creation_begin(c, err);
 
         if (r == 0)
                 r = oci_user_namespace(c->oci, &c->config.spec, &c->userns, err);
         if (r == 0)
                 r = spawn_container(c, ret_pid, ret_master, err);
         if (r < 0)
-                creation_undo(c);
+                oci_creation_undo(c);
         return r;
 }
 
@@ -350,7 +350,7 @@ int oci_create(struct oci_call *call, struct err **err) {
         options.io.detach = true;
         if (r == 0)
                 r = create(&c, &pid, &master, err);
-        creation_done(&c);
+        oci_creation_done(&c);
         return r;
 }
 
@@ -408,7 +408,7 @@ static int remove_container(struct creation *c, struct err **err) {
                           err);
 }
 
-int creation_wait(struct creation *c, pid_t pid, int master, struct err **err) {
+int oci_creation_wait(struct creation *c, pid_t pid, int master, struct err **err) {
         int code = oci_wait(pid, master, &c->options->io), r = 0;
 
         close_fd(master);
@@ -435,7 +435,7 @@ static int run(struct creation *c, struct err **err) {
                 remove_container(c, NULL);
                 return r;
         }
-        return c->options->io.detach ? 0 : creation_wait(c, pid, master, err);
+        return c->options->io.detach ? 0 : oci_creation_wait(c, pid, master, err);
 }
 
 int oci_run(struct oci_call *call, struct err **err) {
@@ -445,6 +445,6 @@ int oci_run(struct oci_call *call, struct err **err) {
 
         if (r == 0)
                 r = run(&c, err);
-        creation_done(&c);
+        oci_creation_done(&c);
         return r;
 }

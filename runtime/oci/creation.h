@@ -31,18 +31,18 @@ struct creation {
         }
 
 /* Sets the absolute bundle and the id, which is one argument. */
-int creation_target(struct oci_call *call, const char *bundle, struct creation_options *options, struct err **err);
+int oci_creation_target(struct oci_call *call, const char *bundle, struct creation_options *options, struct err **err);
 
 /* Reads and checks the configuration, makes ROOT/ID and the cgroup with its limits. */
-int creation_begin(struct creation *c, struct err **err);
+int oci_creation_begin(struct creation *c, struct err **err);
 /* Puts the device filter on the cgroup. */
-int creation_filter_devices(struct creation *c, struct err **err);
+int oci_creation_filter_devices(struct creation *c, struct err **err);
 /* prestart and createRuntime. */
-int creation_run_hooks(struct creation *c, pid_t pid, struct err **err);
+int oci_creation_run_hooks(struct creation *c, pid_t pid, struct err **err);
 /* Writes the state and the pid file. */
-int creation_record(struct creation *c, pid_t pid, struct err **err);
-/* After a failure: removes what creation_begin() made. */
-void creation_undo(struct creation *c);
+int oci_creation_record(struct creation *c, pid_t pid, struct err **err);
+/* After a failure: removes what oci_creation_begin() made. */
+void oci_creation_undo(struct creation *c);
 /* In the foreground: waits, removes the container unless it is kept, returns its exit code. Takes @master. */
-int creation_wait(struct creation *c, pid_t pid, int master, struct err **err);
-void creation_done(struct creation *c);
+int oci_creation_wait(struct creation *c, pid_t pid, int master, struct err **err);
+void oci_creation_done(struct creation *c);

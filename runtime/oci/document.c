@@ -2,13 +2,13 @@
 
 /* ---- process ---- */
 
-static const struct member console_members[] = {
+static const struct member_row console_members[] = {
         MEMBER_ROW_NUMBER("height", NUMBER, 0, oci_document_console, height, 0, UINT16_MAX),
         MEMBER_ROW_NUMBER("width", NUMBER, 0, oci_document_console, width, 0, UINT16_MAX),
 };
 static const struct member_type console = MEMBER_TYPE(oci_document_console, console_members);
 
-static const struct member user_members[] = {
+static const struct member_row user_members[] = {
         MEMBER_ROW_NUMBER("uid", NUMBER, 0, oci_document_user, uid, 0, OCI_ID_LAST),
         MEMBER_ROW_NUMBER("gid", NUMBER, 0, oci_document_user, gid, 0, OCI_ID_LAST),
         MEMBER_ROW_NUMBER("umask", NUMBER, 0, oci_document_user, umask, 0, UINT32_MAX),
@@ -17,7 +17,7 @@ static const struct member user_members[] = {
 };
 static const struct member_type user = MEMBER_TYPE(oci_document_user, user_members);
 
-static const struct member capability_members[] = {
+static const struct member_row capability_members[] = {
         MEMBER_ROW("bounding", STRINGS, 0, oci_document_capabilities, bounding),
         MEMBER_ROW("effective", STRINGS, 0, oci_document_capabilities, effective),
         MEMBER_ROW("permitted", STRINGS, 0, oci_document_capabilities, permitted),
@@ -26,14 +26,14 @@ static const struct member capability_members[] = {
 };
 static const struct member_type capabilities = MEMBER_TYPE(oci_document_capabilities, capability_members);
 
-static const struct member rlimit_members[] = {
+static const struct member_row rlimit_members[] = {
         MEMBER_ROW("type", STRING, 0, oci_document_rlimit, type),
         MEMBER_ROW_NUMBER("soft", NUMBER, 0, oci_document_rlimit, soft, 0, UINT64_MAX),
         MEMBER_ROW_NUMBER("hard", NUMBER, 0, oci_document_rlimit, hard, 0, UINT64_MAX),
 };
 static const struct member_type rlimit = MEMBER_TYPE(oci_document_rlimit, rlimit_members);
 
-static const struct member process_members[] = {
+static const struct member_row process_members[] = {
         MEMBER_ROW("terminal", BOOL, 0, oci_document_process, terminal),
         MEMBER_ROW_OF("consoleSize", OBJECT, 0, oci_document_process, console, console),
         MEMBER_ROW_OF("user", OBJECT, 0, oci_document_process, user, user),
@@ -55,7 +55,7 @@ const struct member_type oci_document_process = MEMBER_TYPE(oci_document_process
 
 /* ---- hooks ---- */
 
-static const struct member hook_members[] = {
+static const struct member_row hook_members[] = {
         MEMBER_ROW("path", STRING, 0, oci_document_hook, path),
         MEMBER_ROW("args", STRINGS, 0, oci_document_hook, args),
         MEMBER_ROW("env", STRINGS, 0, oci_document_hook, env),
@@ -64,7 +64,7 @@ static const struct member hook_members[] = {
 };
 static const struct member_type hook = MEMBER_TYPE(oci_document_hook, hook_members);
 
-static const struct member hooks_members[] = {
+static const struct member_row hooks_members[] = {
         MEMBER_ROW_OF("prestart", OBJECTS, 0, oci_document_hooks, prestart, hook),
         MEMBER_ROW_OF("createRuntime", OBJECTS, 0, oci_document_hooks, create_runtime, hook),
         MEMBER_ROW_OF("createContainer", OBJECTS, 0, oci_document_hooks, create_container, hook),
@@ -76,14 +76,14 @@ const struct member_type oci_document_hooks = MEMBER_TYPE(oci_document_hooks, ho
 
 /* ---- mounts ---- */
 
-static const struct member mapping_members[] = {
+static const struct member_row mapping_members[] = {
         MEMBER_ROW_NUMBER("containerID", NUMBER, 0, oci_document_mapping, container, 0, OCI_ID_LAST),
         MEMBER_ROW_NUMBER("hostID", NUMBER, 0, oci_document_mapping, host, 0, OCI_ID_LAST),
         MEMBER_ROW_NUMBER("size", NUMBER, 0, oci_document_mapping, size, 0, UINT32_MAX),
 };
 static const struct member_type mapping = MEMBER_TYPE(oci_document_mapping, mapping_members);
 
-static const struct member mount_members[] = {
+static const struct member_row mount_members[] = {
         MEMBER_ROW("destination", STRING, 0, oci_document_mount, destination),
         MEMBER_ROW("type", STRING, 0, oci_document_mount, type),
         MEMBER_ROW("source", STRING, 0, oci_document_mount, source),
@@ -95,14 +95,14 @@ const struct member_type oci_document_mount = MEMBER_TYPE(oci_document_mount, mo
 
 /* ---- linux ---- */
 
-static const struct member namespace_members[] = {
+static const struct member_row namespace_members[] = {
         MEMBER_ROW("type", STRING, 0, oci_document_namespace, type),
         MEMBER_ROW("path", STRING, 0, oci_document_namespace, path),
 };
 static const struct member_type namespace_ = MEMBER_TYPE(oci_document_namespace, namespace_members);
 
 /* Larger numbers would be other devices: the kernel's have 12 and 20 bits. */
-static const struct member device_members[] = {
+static const struct member_row device_members[] = {
         MEMBER_ROW("path", STRING, 0, oci_document_device, path),
         MEMBER_ROW("type", STRING, 0, oci_document_device, type),
         MEMBER_ROW_NUMBER("major", NUMBER, 0, oci_document_device, major, 0, (1 << 12) - 1),
@@ -114,7 +114,7 @@ static const struct member device_members[] = {
 static const struct member_type device = MEMBER_TYPE(oci_document_device, device_members);
 
 /* The filter itself is compiled from the value; here it is looked at, with its place in the document. */
-static const struct member linux_members[] = {
+static const struct member_row linux_members[] = {
         MEMBER_ROW_OF("uidMappings", OBJECTS, 0, oci_document_linux, uid_mappings, mapping),
         MEMBER_ROW_OF("gidMappings", OBJECTS, 0, oci_document_linux, gid_mappings, mapping),
         MEMBER_ROW("sysctl", STRING_MAP, 0, oci_document_linux, sysctls),
@@ -139,13 +139,13 @@ static const struct member_type platform = MEMBER_TYPE(oci_document_linux, linux
 
 /* ---- the whole ---- */
 
-static const struct member root_members[] = {
+static const struct member_row root_members[] = {
         MEMBER_ROW("path", STRING, 0, oci_document_root, path),
         MEMBER_ROW("readonly", BOOL, 0, oci_document_root, readonly),
 };
 static const struct member_type root = MEMBER_TYPE(oci_document_root, root_members);
 
-static const struct member members[] = {
+static const struct member_row members[] = {
         MEMBER_ROW("ociVersion", STRING, MEMBER_REQUIRED, oci_document, version),
         MEMBER_ROW_OF("process", OBJECT, MEMBER_REQUIRED, oci_document, process, oci_document_process),
         MEMBER_ROW_OF("root", OBJECT, MEMBER_REQUIRED, oci_document, root, root),

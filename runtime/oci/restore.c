@@ -235,18 +235,18 @@ static int check_namespaces(const struct restore *r, struct err **err) {
 /* ---- the whole ---- */
 
 static int made(void *data, pid_t pid, struct err **err) {
-        return creation_run_hooks(data, pid, err);
+        return oci_creation_run_hooks(data, pid, err);
 }
 
 static int prepare(struct restore *r, struct err **err) {
         int result = criu_externals_read(r->creation.oci->arena, r->options->request.images_fd, &r->externals, err);
 
         if (result == 0)
-                result = creation_begin(&r->creation, err);
+                result = oci_creation_begin(&r->creation, err);
         if (result == 0)
                 result = check_namespaces(r, err);
         if (result == 0)
-                result = creation_filter_devices(&r->creation, err);
+                result = oci_creation_filter_devices(&r->creation, err);
         if (result == 0)
                 result = mount_root(r, err);
         if (result == 0)
@@ -273,13 +273,13 @@ static int restore(struct restore *r, pid_t *ret_pid, int *ret_master, struct er
         if (result == 0 && console && master >= 0)
                 result = oci_send_master(console, master, err);
         if (result == 0)
-                result = creation_record(&r->creation, pid, err);
+                result = oci_creation_record(&r->creation, pid, err);
         if (result < 0) {
                 if (pid > 0) {
                         kill(pid, SIGKILL);
                         waitpid(pid, NULL, 0);
                 }
-                creation_undo(&r->creation);
+                oci_creation_undo(&r->creation);
                 return result;
         }
         *ret_pid = pid;
@@ -292,7 +292,7 @@ int oci_restore(struct oci_call *call, struct err **err) {
         struct restore r = { .creation = CREATION(call, &options.container),
                              .options = &options,
                              .init = { .root_fd = -EBADF } };
-        int master = -EBADF, result = checkpoint_parse(call, true, &options, err);
+        int master = -EBADF, result = oci_checkpoint_parse(call, true, &options, err);
         pid_t pid = 0;
 
         if (result == 0 && options.help) {
@@ -301,20 +301,20 @@ int oci_restore(struct oci_call *call, struct err **err) {
         }
         r.creation.runs = r.creation.restores = true;
         if (result == 0)
-                result = checkpoint_allowed(err);
+                result = oci_checkpoint_allowed(err);
         if (result == 0)
                 result = leave_mounts(err);
         if (result == 0)
-                result = checkpoint_open(call->oci, &options, err);
+                result = oci_checkpoint_open(call->oci, &options, err);
         if (result == 0)
                 result = restore(&r, &pid, &master, err);
         if (result < 0)
                 err_wrap(err, result, "restore of container %s", options.container.id ? options.container.id : "");
         else if (!options.container.io.detach)
-                result = creation_wait(&r.creation, pid, TAKE_FD(master), err);
+                result = oci_creation_wait(&r.creation, pid, TAKE_FD(master), err);
         close_fd(master);
         close_fd(r.init.root_fd);
-        checkpoint_close(&options);
-        creation_done(&r.creation);
+        oci_checkpoint_close(&options);
+        oci_creation_done(&r.creation);
         return result;
 }

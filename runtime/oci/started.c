@@ -26,12 +26,12 @@ static bool ends_as_init(struct oci *oci, pid_t pid) {
 }
 
 static bool was_killed(struct oci *oci, const char *cgroup, char text[OOM_TEXT_MAX]) {
-        struct oom_state oom;
+        struct cgroup_oom_state oom;
 
-        if (!cgroup[0] || oci_cgroups(oci, NULL) < 0 || oom_read(oci->cgroups, cgroup, &oom, NULL) < 0 ||
+        if (!cgroup[0] || oci_cgroups(oci, NULL) < 0 || cgroup_oom_read(oci->cgroups, cgroup, &oom, NULL) < 0 ||
             oom.kills == 0)
                 return false;
-        oom_explain(&oom, text);
+        cgroup_oom_explain(&oom, text);
         return true;
 }
 

@@ -10,7 +10,7 @@
 static void tap_close(struct tap *tap) {
         struct container *container = tap->container;
 
-        source_close(container->shim, &tap->source);
+        shim_source_close(container->shim, &tap->source);
         tap->container = NULL;
         if (--container->n_taps > 0)
                 return;
@@ -19,13 +19,13 @@ static void tap_close(struct tap *tap) {
 }
 
 /* The reader has gone. */
-static void tap_ready(struct source *source, uint32_t events) {
+static void tap_ready(struct shim_source *source, uint32_t events) {
         (void)events;
         tap_close((struct tap *)source);
 }
 
 /* Nobody waits for a reader: what its pipe does not take ends its attach. */
-static void container_tap(void *userdata, enum log_stream_name name, const char *data, size_t size) {
+static void container_tap(void *userdata, enum logs_stream_name name, const char *data, size_t size) {
         struct container *container = userdata;
 
         for (unsigned i = 0; i < SHIM_TAPS_MAX && container->taps; i++) {
@@ -40,7 +40,7 @@ static void container_tap(void *userdata, enum log_stream_name name, const char 
         }
 }
 
-static int tap_open(struct container *container, enum log_stream_name name, int fd) {
+static int tap_open(struct container *container, enum logs_stream_name name, int fd) {
         struct tap *tap = container->taps;
         int r;
 
@@ -51,10 +51,10 @@ static int tap_open(struct container *container, enum log_stream_name name, int 
         if (tap == container->taps + SHIM_TAPS_MAX)
                 return -EMFILE;
         fcntl(fd, F_SETFL, O_NONBLOCK | O_WRONLY);
-        fcntl(fd, F_SETPIPE_SZ, LOG_PIPE_MAX);
+        fcntl(fd, F_SETPIPE_SZ, LOGS_PIPE_MAX);
         tap->source.ready = tap_ready;
         /* Only the errors, which need not be asked for: room in the pipe is not waited for. */
-        r = source_add(container->shim, &tap->source, fd, 0);
+        r = shim_source_add(container->shim, &tap->source, fd, 0);
         if (r < 0)
                 return r;
         tap->container = container;
@@ -69,9 +69,9 @@ static unsigned count_free(const struct container *container) {
         return SHIM_TAPS_MAX - container->n_taps;
 }
 
-int container_attach(struct connection *connection, struct request *request) {
-        struct container *container = container_find(connection->shim, request->head.id);
-        static const enum log_stream_name names[2] = { LOG_STDOUT, LOG_STDERR };
+int shim_container_attach(struct connection *connection, struct shim_request *request) {
+        struct container *container = shim_container_find(connection->shim, request->head.id);
+        static const enum logs_stream_name names[2] = { LOGS_STDOUT, LOGS_STDERR };
         const int indexes[2] = { request->head.stdout_fd, request->head.stderr_fd };
         struct wire_reply reply;
         char text[96];
@@ -88,11 +88,11 @@ int container_attach(struct connection *connection, struct request *request) {
         if (count_free(container) < ELEMENTS(indexes)) {
                 snprintf(text, sizeof(text), "%d clients are attached to the container; no more are possible",
                          SHIM_TAPS_MAX / 2);
-                connection_answer(connection, ENOBUFS, text);
+                shim_connection_answer(connection, ENOBUFS, text);
                 return 1;
         }
         for (int i = 0; i < 2; i++) {
-                int fd = request_take(request, indexes[i]), r = tap_open(container, names[i], fd);
+                int fd = shim_request_take(request, indexes[i]), r = tap_open(container, names[i], fd);
 
                 if (r < 0) {
                         close_fd(fd);
@@ -103,11 +103,11 @@ int container_attach(struct connection *connection, struct request *request) {
         in = container->master_fd >= 0 ? container->master_fd : container->stdin_fd;
         if (in >= 0)
                 reply.flags |= container->master_fd >= 0 ? WIRE_R_MASTER : WIRE_R_STDIN;
-        connection_send(connection, &reply, &in, in >= 0);
+        shim_connection_send(connection, &reply, &in, in >= 0);
         return 0;
 }
 
-void container_detach_all(struct container *container) {
+void shim_container_detach_all(struct container *container) {
         for (unsigned i = 0; container->taps && i < SHIM_TAPS_MAX; i++)
                 if (container->taps[i].container)
                         tap_close(&container->taps[i]);

@@ -13,19 +13,19 @@
 /* Room for the states of all containers, when the agent is slow. */
 #define SUBSCRIBER_BUFFER (1024 * 1024)
 
-int request_peek(const struct request *request, int index) {
+int shim_request_peek(const struct shim_request *request, int index) {
         return index >= 0 && (size_t)index < request->n_fds ? request->fds[index] : -EBADF;
 }
 
-int request_take(struct request *request, int index) {
-        int fd = request_peek(request, index);
+int shim_request_take(struct shim_request *request, int index) {
+        int fd = shim_request_peek(request, index);
 
         if (fd >= 0)
                 request->fds[index] = -EBADF;
         return fd;
 }
 
-void connection_send(struct connection *connection, const struct wire_reply *reply, const int *fds, size_t n_fds) {
+void shim_connection_send(struct connection *connection, const struct wire_reply *reply, const int *fds, size_t n_fds) {
         struct wire_reply out = *reply;
 
         out.magic = WIRE_MAGIC;
@@ -35,22 +35,22 @@ void connection_send(struct connection *connection, const struct wire_reply *rep
         /* Who does not read loses the connection, and asks again with a new one. */
         if (wire_send(connection->source.fd,
                       &(struct wire_packet){ .head = &out, .head_size = sizeof(out), .fds = fds, .n_fds = n_fds }) < 0)
-                connection_close(connection);
+                shim_connection_close(connection);
 }
 
-void connection_answer(struct connection *connection, int code, const char *text) {
+void shim_connection_answer(struct connection *connection, int code, const char *text) {
         struct wire_reply reply = { .type = WIRE_DONE, .code = code, .pid = getpid() };
 
         snprintf(reply.text, sizeof(reply.text), "%s", text ? text : code ? strerror(code) : "");
-        connection_send(connection, &reply, NULL, 0);
+        shim_connection_send(connection, &reply, NULL, 0);
         if (!connection->subscribed && !connection->exec)
-                connection_close(connection);
+                shim_connection_close(connection);
 }
 
 void shim_publish(struct shim *shim, const struct wire_reply *state) {
         for (struct connection *c = shim->connections; c; c = c->next)
                 if (c->subscribed && !c->dead)
-                        connection_send(c, state, NULL, 0);
+                        shim_connection_send(c, state, NULL, 0);
 }
 
 static void drop_fds(struct connection *connection) {
@@ -61,21 +61,21 @@ static void drop_fds(struct connection *connection) {
         connection->n_fds = 0;
 }
 
-void connection_close(struct connection *connection) {
+void shim_connection_close(struct connection *connection) {
         if (connection->dead)
                 return;
         connection->dead = true;
-        source_close(connection->shim, &connection->source);
+        shim_source_close(connection->shim, &connection->source);
         drop_fds(connection);
         if (connection->starting)
                 connection->starting->starter = NULL;
         if (connection->shim->quitter == connection)
                 connection->shim->quitter = NULL;
         if (connection->exec)
-                exec_kill(connection->exec);
+                shim_exec_kill(connection->exec);
 }
 
-void connection_sweep(struct shim *shim) {
+void shim_connection_sweep(struct shim *shim) {
         while (shim->dead_containers) {
                 struct container *container = shim->dead_containers;
 
@@ -115,16 +115,16 @@ static int send_states(struct connection *connection, const char *id, bool with_
                 found = true;
                 if (with_fds && fd >= 0)
                         state.flags |= c->master_fd >= 0 ? WIRE_R_MASTER : WIRE_R_STDIN;
-                connection_send(connection, &state, &fd, with_fds && fd >= 0);
+                shim_connection_send(connection, &state, &fd, with_fds && fd >= 0);
         }
         return found || !*id ? 0 : -ENOENT;
 }
 
-static int handle_list(struct connection *connection, struct request *request) {
+static int handle_list(struct connection *connection, struct shim_request *request) {
         return send_states(connection, request->head.id, request->head.flags & WIRE_F_FDS);
 }
 
-static int handle_subscribe(struct connection *connection, struct request *request) {
+static int handle_subscribe(struct connection *connection, struct shim_request *request) {
         int size = SUBSCRIBER_BUFFER;
 
         (void)request;
@@ -133,8 +133,8 @@ static int handle_subscribe(struct connection *connection, struct request *reque
         return send_states(connection, "", false);
 }
 
-static int handle_kill(struct connection *connection, struct request *request) {
-        struct container *container = container_find(connection->shim, request->head.id);
+static int handle_kill(struct connection *connection, struct shim_request *request) {
+        struct container *container = shim_container_find(connection->shim, request->head.id);
 
         if (!container)
                 return -ENOENT;
@@ -143,8 +143,8 @@ static int handle_kill(struct connection *connection, struct request *request) {
         return sys_pidfd_send_signal(container->pid_fd, request->head.signal) < 0 ? -errno : 0;
 }
 
-static int handle_resize(struct connection *connection, struct request *request) {
-        struct container *container = container_find(connection->shim, request->head.id);
+static int handle_resize(struct connection *connection, struct shim_request *request) {
+        struct container *container = shim_container_find(connection->shim, request->head.id);
         struct {
                 unsigned short row, column, x, y;
         } size = { request->head.rows, request->head.columns, 0, 0 };
@@ -156,16 +156,16 @@ static int handle_resize(struct connection *connection, struct request *request)
         return syscall(SYS_ioctl, container->master_fd, 0x5414 /* TIOCSWINSZ */, &size) < 0 ? -errno : 0;
 }
 
-static int handle_reopen_log(struct connection *connection, struct request *request) {
-        struct container *container = container_find(connection->shim, request->head.id);
+static int handle_reopen_log(struct connection *connection, struct shim_request *request) {
+        struct container *container = shim_container_find(connection->shim, request->head.id);
 
         if (!container)
                 return -ENOENT;
-        return container->writer.open ? log_writer_reopen(&container->writer) : 0;
+        return container->writer.open ? logs_writer_reopen(&container->writer) : 0;
 }
 
-static int handle_close_stdin(struct connection *connection, struct request *request) {
-        struct container *container = container_find(connection->shim, request->head.id);
+static int handle_close_stdin(struct connection *connection, struct shim_request *request) {
+        struct container *container = shim_container_find(connection->shim, request->head.id);
 
         if (!container)
                 return -ENOENT;
@@ -173,8 +173,8 @@ static int handle_close_stdin(struct connection *connection, struct request *req
         return 0;
 }
 
-static int handle_delete(struct connection *connection, struct request *request) {
-        struct container *container = container_find(connection->shim, request->head.id);
+static int handle_delete(struct connection *connection, struct shim_request *request) {
+        struct container *container = shim_container_find(connection->shim, request->head.id);
 
         if (!container)
                 return -ENOENT;
@@ -183,36 +183,36 @@ static int handle_delete(struct connection *connection, struct request *request)
                 shim_reap(connection->shim);
         if (!container->exited)
                 return -EBUSY;
-        container_free(container);
+        shim_container_free(container);
         return 0;
 }
 
-static int handle_reaped(struct connection *connection, struct request *request) {
-        struct container *container = container_find(connection->shim, request->head.id);
+static int handle_reaped(struct connection *connection, struct shim_request *request) {
+        struct container *container = shim_container_find(connection->shim, request->head.id);
 
         if (!container)
                 return -ENOENT;
         if (container->exited)
                 return 0;
         if (request->head.exit_code < 0 && container->adopted.fd >= 0)
-                container_lost(container);
+                shim_container_lost(container);
         else
-                container_reaped(container, request->head.exit_code, request->head.exit_signal,
-                                 request->head.exited_at);
+                shim_container_reaped(container, request->head.exit_code, request->head.exit_signal,
+                                      request->head.exited_at);
         return 0;
 }
 
-static int handle_exec_kill(struct connection *connection, struct request *request) {
+static int handle_exec_kill(struct connection *connection, struct shim_request *request) {
         (void)request;
         if (!connection->exec)
                 return -ENOENT;
-        exec_kill(connection->exec);
+        shim_exec_kill(connection->exec);
         return 0;
 }
 
 /* Ends with its containers: those in a pid namespace of their own die by SIGKILL to their first process. The rest of
  * a pod in the host's pid namespace is the agent's to kill by its cgroup. */
-static int handle_shutdown(struct connection *connection, struct request *request) {
+static int handle_shutdown(struct connection *connection, struct shim_request *request) {
         struct shim *shim = connection->shim;
 
         (void)request;
@@ -223,7 +223,7 @@ static int handle_shutdown(struct connection *connection, struct request *reques
                 sys_pidfd_send_signal(shim->holder_fd, SIGKILL);
         for (struct connection *c = shim->connections; c; c = c->next)
                 if (c->exec)
-                        exec_kill(c->exec);
+                        shim_exec_kill(c->exec);
         shim->quitting = true;
         shim->quitter = connection;
         shim_reap(shim);
@@ -232,19 +232,19 @@ static int handle_shutdown(struct connection *connection, struct request *reques
 
 /* A handler returns 0 or a negative errno, which is the answer, or 1: it answers itself, now or later. */
 static const struct {
-        int (*handle)(struct connection *connection, struct request *request);
+        int (*handle)(struct connection *connection, struct shim_request *request);
         bool silent; /* no WIRE_DONE */
 } handlers[WIRE_REQUESTS] = {
-        [WIRE_SETUP] = { setup, false },
-        [WIRE_START] = { container_start, false },
-        [WIRE_EXEC] = { exec_start, false },
+        [WIRE_SETUP] = { shim_setup, false },
+        [WIRE_START] = { shim_container_start, false },
+        [WIRE_EXEC] = { shim_exec_start, false },
         [WIRE_EXEC_KILL] = { handle_exec_kill, true },
-        [WIRE_ADOPT] = { container_adopt, false },
+        [WIRE_ADOPT] = { shim_container_adopt, false },
         [WIRE_REAPED] = { handle_reaped, true },
         [WIRE_KILL] = { handle_kill, false },
         [WIRE_RESIZE] = { handle_resize, false },
         [WIRE_REOPEN_LOG] = { handle_reopen_log, false },
-        [WIRE_ATTACH] = { container_attach, false },
+        [WIRE_ATTACH] = { shim_container_attach, false },
         [WIRE_CLOSE_STDIN] = { handle_close_stdin, false },
         [WIRE_LIST] = { handle_list, false },
         [WIRE_SUBSCRIBE] = { handle_subscribe, true },
@@ -253,7 +253,7 @@ static const struct {
 };
 
 /* Fills @request from a packet of @size bytes; @ret_map is the plan's mapping. */
-static int parse(struct request *request, const char *packet, size_t size, void **ret_map) {
+static int parse(struct shim_request *request, const char *packet, size_t size, void **ret_map) {
         struct wire_request *head = &request->head;
         size_t head_size;
 
@@ -277,7 +277,7 @@ static int parse(struct request *request, const char *packet, size_t size, void 
         if (head->plan_size == 0 || head->plan_size > PLAN_SIZE_MAX)
                 return -EBADMSG;
         *ret_map = mmap(NULL, head->plan_size, PROT_READ | PROT_WRITE, MAP_PRIVATE,
-                        request_peek(request, head->plan_fd), 0);
+                        shim_request_peek(request, head->plan_fd), 0);
         if (*ret_map == MAP_FAILED) {
                 *ret_map = NULL;
                 return -errno;
@@ -287,7 +287,7 @@ static int parse(struct request *request, const char *packet, size_t size, void 
 }
 
 static void serve(struct connection *connection, const char *packet, size_t size) {
-        struct request request = { .fds = connection->fds, .n_fds = connection->n_fds };
+        struct shim_request request = { .fds = connection->fds, .n_fds = connection->n_fds };
         void *map = NULL;
         int r = parse(&request, packet, size, &map);
 
@@ -296,18 +296,18 @@ static void serve(struct connection *connection, const char *packet, size_t size
         if (r == 0 && !handlers[request.head.type].handle)
                 r = -EBADMSG;
         if (r < 0) {
-                connection_answer(connection, -r, "the request is malformed");
+                shim_connection_answer(connection, -r, "the request is malformed");
         } else {
                 r = handlers[request.head.type].handle(connection, &request);
                 if (r <= 0 && !handlers[request.head.type].silent)
-                        connection_answer(connection, -r, NULL);
+                        shim_connection_answer(connection, -r, NULL);
         }
         if (map)
                 munmap(map, request.head.plan_size);
         drop_fds(connection);
 }
 
-static void connection_ready(struct source *source, uint32_t events) {
+static void connection_ready(struct shim_source *source, uint32_t events) {
         struct connection *connection = (struct connection *)source;
         char *packet;
         ssize_t n;
@@ -318,14 +318,14 @@ static void connection_ready(struct source *source, uint32_t events) {
                 connection->fds = shim_map(SHIM_FDS_MAX * sizeof(int));
         if (!packet || !connection->fds) {
                 shim_unmap(packet, WIRE_PACKET_MAX);
-                connection_close(connection);
+                shim_connection_close(connection);
                 return;
         }
         n = wire_receive(source->fd, packet, WIRE_PACKET_MAX, connection->fds, SHIM_FDS_MAX, &connection->n_fds);
         if (n > 0)
                 serve(connection, packet, (size_t)n);
         else if (n != -EAGAIN)
-                connection_close(connection);
+                shim_connection_close(connection);
         shim_unmap(packet, WIRE_PACKET_MAX);
 }
 
@@ -350,7 +350,7 @@ static void refuse_without_fds(struct shim *shim) {
         shim->spare_fd = fcntl(shim->proc_fd, F_DUPFD_CLOEXEC, 3);
 }
 
-void connection_accept(struct source *source, uint32_t events) {
+void shim_connection_accept(struct shim_source *source, uint32_t events) {
         struct shim *shim = (struct shim *)((char *)source - offsetof(struct shim, listener));
         _cleanup_close_ int fd = -EBADF;
         struct connection *connection;
@@ -371,7 +371,7 @@ void connection_accept(struct source *source, uint32_t events) {
         if (!connection)
                 return;
         *connection = (struct connection){ .source = { .ready = connection_ready, .fd = -EBADF }, .shim = shim };
-        if (source_add(shim, &connection->source, fd, EPOLLIN) < 0) {
+        if (shim_source_add(shim, &connection->source, fd, EPOLLIN) < 0) {
                 free(connection);
                 return;
         }

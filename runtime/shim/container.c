@@ -16,7 +16,7 @@
 
 _Static_assert(sizeof(struct container) <= 4096, "a container's record is one page");
 
-struct container *container_find(struct shim *shim, const char *id) {
+struct container *shim_container_find(struct shim *shim, const char *id) {
         struct container *c = shim->containers;
 
         while (c && strcmp(c->state.id, id) != 0)
@@ -24,7 +24,7 @@ struct container *container_find(struct shim *shim, const char *id) {
         return c;
 }
 
-struct container *container_find_pid(struct shim *shim, pid_t pid) {
+struct container *shim_container_find_pid(struct shim *shim, pid_t pid) {
         struct container *c = shim->containers;
 
         while (c && (c->state.pid != pid || c->exited || c->adopted.fd >= 0))
@@ -34,22 +34,22 @@ struct container *container_find_pid(struct shim *shim, pid_t pid) {
 
 #define STREAM_EVENTS (EPOLLIN | EPOLLET)
 
-static void stream_ready(struct source *source, uint32_t events) {
+static void stream_ready(struct shim_source *source, uint32_t events) {
         struct stream *stream = (struct stream *)source;
         struct shim *shim = stream->container->shim;
 
         (void)events;
-        switch (log_stream_read(&stream->log, &shim->arena)) {
-        case LOG_IDLE:
+        switch (logs_stream_read(&stream->log, &shim->arena)) {
+        case LOGS_IDLE:
                 return;
-        case LOG_MORE: /* its edge is over, but not what came with it */
-                source_rearm(shim, source, STREAM_EVENTS);
+        case LOGS_MORE: /* its edge is over, but not what came with it */
+                shim_source_rearm(shim, source, STREAM_EVENTS);
                 return;
-        case LOG_ENDED:
+        case LOGS_ENDED:
                 break;
         }
-        log_stream_end(&stream->log, &shim->arena);
-        source_close(shim, source);
+        logs_stream_end(&stream->log, &shim->arena);
+        shim_source_close(shim, source);
 }
 
 static void end_streams(struct container *container) {
@@ -58,31 +58,31 @@ static void end_streams(struct container *container) {
 
                 if (stream->source.fd < 0)
                         continue;
-                log_stream_end(&stream->log, &container->shim->arena);
-                source_close(container->shim, &stream->source);
+                logs_stream_end(&stream->log, &container->shim->arena);
+                shim_source_close(container->shim, &stream->source);
         }
-        container_detach_all(container);
+        shim_container_detach_all(container);
         /* A terminal's other side may still be held by somebody's attach; nothing can come any more. */
         container->master_fd = close_fd(container->master_fd);
         container->stdin_fd = close_fd(container->stdin_fd);
         container->relay_fd = close_fd(container->relay_fd);
-        log_writer_close(&container->writer);
+        logs_writer_close(&container->writer);
 }
 
-static int watch_stream(struct container *container, enum log_stream_name name, int fd) {
+static int watch_stream(struct container *container, enum logs_stream_name name, int fd) {
         struct stream *stream = &container->streams[name];
 
         if (fd < 0)
                 return 0;
-        stream->source = (struct source){ .ready = stream_ready, .fd = -EBADF };
+        stream->source = (struct shim_source){ .ready = stream_ready, .fd = -EBADF };
         stream->container = container;
-        log_stream_init(&stream->log, fd, name, &container->writer);
+        logs_stream_init(&stream->log, fd, name, &container->writer);
         stream->log.userdata = container;
         stream->log.relay_fd = container->relay_fd;
-        return source_add(container->shim, &stream->source, fd, STREAM_EVENTS);
+        return shim_source_add(container->shim, &stream->source, fd, STREAM_EVENTS);
 }
 
-void container_free(struct container *container) {
+void shim_container_free(struct container *container) {
         struct shim *shim = container->shim;
 
         for (struct container **p = &shim->containers; *p; p = &(*p)->next)
@@ -92,8 +92,8 @@ void container_free(struct container *container) {
                         break;
                 }
         end_streams(container);
-        source_close(shim, &container->report);
-        source_close(shim, &container->adopted);
+        shim_source_close(shim, &container->report);
+        shim_source_close(shim, &container->adopted);
         close_fd(container->pid_fd);
         close_fd(container->cgroup_fd);
         for (unsigned i = 0; i < container->n_tasks; i++)
@@ -104,9 +104,9 @@ void container_free(struct container *container) {
         shim->dead_containers = container;
 }
 
-void container_reaped(struct container *container, int code, int signal, uint64_t at) {
+void shim_container_reaped(struct container *container, int code, int signal, uint64_t at) {
         container->exited = true;
-        source_close(container->shim, &container->adopted);
+        shim_source_close(container->shim, &container->adopted);
         container->state.phase = WIRE_PHASE_EXITED;
         container->state.exit_code = code;
         container->state.exit_signal = signal;
@@ -129,13 +129,13 @@ static void answer_start(struct container *container) {
         starter->starting = NULL;
         if (fd >= 0)
                 state.flags |= container->master_fd >= 0 ? WIRE_R_MASTER : WIRE_R_STDIN;
-        connection_send(starter, &state, &fd, fd >= 0);
-        connection_answer(starter, 0, NULL);
+        shim_connection_send(starter, &state, &fd, fd >= 0);
+        shim_connection_answer(starter, 0, NULL);
 }
 
 static void take_reports(struct container *container);
 
-void container_exited(struct container *container, int status) {
+void shim_container_exited(struct container *container, int status) {
         bool signalled = WIFSIGNALED(status);
 
         /* The end of the report socket may still be unread: whether it ever ran stands there. */
@@ -145,19 +145,19 @@ void container_exited(struct container *container, int status) {
                 /* Freed before it is told, so that the id can be used again at once. */
                 struct connection *starter = container->starter;
 
-                container_free(container);
+                shim_container_free(container);
                 if (starter)
-                        connection_answer(starter, container->failure.code, container->failure.text);
+                        shim_connection_answer(starter, container->failure.code, container->failure.text);
                 return;
         }
-        container_reaped(container, signalled ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
-                         signalled ? WTERMSIG(status) : 0, shim_now());
+        shim_container_reaped(container, signalled ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
+                              signalled ? WTERMSIG(status) : 0, shim_now());
 }
 
 /* execve() has worked; or the child was killed without a word (its memory limit), which then counts as the program's
  * end. */
 static void report_ended(struct container *container) {
-        source_close(container->shim, &container->report);
+        shim_source_close(container->shim, &container->report);
         if (container->failed)
                 return;
         container->running = true;
@@ -170,16 +170,16 @@ static void take_reports(struct container *container) {
         struct init_report report;
         int fd, r;
 
-        while ((r = spawn_report(container->report.fd, &report, &fd)) > 0) {
+        while ((r = shim_spawn_report(container->report.fd, &report, &fd)) > 0) {
                 if (report.kind == INIT_WARNING && container->starter) {
                         struct wire_reply warning = { .type = WIRE_WARNING, .code = report.code };
 
                         snprintf(warning.text, sizeof(warning.text), "%s", report.text);
-                        connection_send(container->starter, &warning, NULL, 0);
+                        shim_connection_send(container->starter, &warning, NULL, 0);
                 }
                 if (report.kind == INIT_CONSOLE && fd >= 0 && container->master_fd < 0) {
                         container->master_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
-                        watch_stream(container, LOG_STDOUT, TAKE_FD(fd));
+                        watch_stream(container, LOGS_STDOUT, TAKE_FD(fd));
                 }
                 if (report.kind == INIT_ERROR) {
                         container->failed = true;
@@ -191,12 +191,12 @@ static void take_reports(struct container *container) {
                 report_ended(container);
 }
 
-static void report_ready(struct source *source, uint32_t events) {
+static void report_ready(struct shim_source *source, uint32_t events) {
         (void)events;
         take_reports((struct container *)((char *)source - offsetof(struct container, report)));
 }
 
-static struct container *container_new(struct shim *shim, struct request *request) {
+static struct container *container_new(struct shim *shim, struct shim_request *request) {
         const struct wire_request *head = &request->head;
         struct container *c = shim_map(sizeof(*c));
 
@@ -205,29 +205,29 @@ static struct container *container_new(struct shim *shim, struct request *reques
         c->shim = shim;
         c->state = (struct wire_reply){ .type = WIRE_STATE, .phase = WIRE_PHASE_RUNNING };
         memcpy(c->state.id, head->id, sizeof(c->state.id));
-        c->report = (struct source){ .ready = report_ready, .fd = -EBADF };
-        c->adopted = (struct source){ .fd = -EBADF };
+        c->report = (struct shim_source){ .ready = report_ready, .fd = -EBADF };
+        c->adopted = (struct shim_source){ .fd = -EBADF };
         c->streams[0].source.fd = c->streams[1].source.fd = -EBADF;
         c->pid_fd = c->master_fd = -EBADF;
-        c->relay_fd = request_take(request, head->relay_fd);
-        c->stdin_fd = request_take(request, head->stdin_fd);
-        c->cgroup_fd = request_take(request, head->cgroup_fd);
+        c->relay_fd = shim_request_take(request, head->relay_fd);
+        c->stdin_fd = shim_request_take(request, head->stdin_fd);
+        c->cgroup_fd = shim_request_take(request, head->cgroup_fd);
         for (unsigned i = 0; i < head->n_tasks && i < SHIM_TASKS_MAX; i++)
-                c->tasks[c->n_tasks++] = request_take(request, head->tasks_fd + (int)i);
+                c->tasks[c->n_tasks++] = shim_request_take(request, head->tasks_fd + (int)i);
         c->next = shim->containers;
         shim->containers = c;
         shim->n_containers++;
         return c;
 }
 
-static int open_streams(struct container *container, struct request *request) {
+static int open_streams(struct container *container, struct shim_request *request) {
         const struct wire_request *head = &request->head;
-        const struct log_limits limits = { .size = head->log_max_size, .files = head->log_max_files };
-        int dir = request_peek(request, head->log_dir_fd), out = request_take(request, head->stdout_fd), r;
+        const struct logs_limits limits = { .size = head->log_max_size, .files = head->log_max_files };
+        int dir = shim_request_peek(request, head->log_dir_fd), out = shim_request_take(request, head->stdout_fd), r;
 
         if (dir >= 0) {
-                r = log_writer_open(&container->writer, dir, head->log_name, &limits,
-                                    request_peek(request, head->journal_fd));
+                r = logs_writer_open(&container->writer, dir, head->log_name, &limits,
+                                     shim_request_peek(request, head->journal_fd));
                 if (r < 0) {
                         close_fd(out);
                         return r;
@@ -235,9 +235,9 @@ static int open_streams(struct container *container, struct request *request) {
         }
         if (head->flags & WIRE_F_TERMINAL && out >= 0)
                 container->master_fd = fcntl(out, F_DUPFD_CLOEXEC, 3);
-        r = watch_stream(container, LOG_STDOUT, out);
+        r = watch_stream(container, LOGS_STDOUT, out);
         if (r == 0)
-                r = watch_stream(container, LOG_STDERR, request_take(request, head->stderr_fd));
+                r = watch_stream(container, LOGS_STDERR, shim_request_take(request, head->stderr_fd));
         return r;
 }
 
@@ -247,17 +247,17 @@ static int check_new(struct connection *connection, const char *id) {
 
         if (id[0] == '\0')
                 return -EINVAL;
-        if (container_find(shim, id))
+        if (shim_container_find(shim, id))
                 return -EEXIST;
         if (shim->n_containers < SHIM_CONTAINERS_MAX)
                 return 0;
         snprintf(text, sizeof(text), "the pod has %d containers, counting those that have ended; no more are possible",
                  SHIM_CONTAINERS_MAX);
-        connection_answer(connection, ENOBUFS, text);
+        shim_connection_answer(connection, ENOBUFS, text);
         return 1;
 }
 
-int container_start(struct connection *connection, struct request *request) {
+int shim_container_start(struct connection *connection, struct shim_request *request) {
         const struct wire_request *head = &request->head;
         struct shim *shim = connection->shim;
         struct spawn how = {
@@ -268,7 +268,7 @@ int container_start(struct connection *connection, struct request *request) {
         pid_t pid = 0;
 
         if (r == 0 && head->pid_mode == NAMESPACE_TARGET) {
-                target = container_find(shim, head->target);
+                target = shim_container_find(shim, head->target);
                 r = target && !target->exited ? 0 : -ESRCH;
         }
         if (r != 0)
@@ -289,16 +289,16 @@ int container_start(struct connection *connection, struct request *request) {
         how.tasks = container->tasks;
         how.n_tasks = container->n_tasks;
         if (r == 0)
-                r = spawn(shim, &how, request, &pid, &container->pid_fd, &report);
+                r = shim_spawn(shim, &how, request, &pid, &container->pid_fd, &report);
         if (r == 0) {
                 fcntl(report, F_SETFL, O_NONBLOCK);
-                r = source_add(shim, &container->report, report, EPOLLIN);
+                r = shim_source_add(shim, &container->report, report, EPOLLIN);
         }
         if (r < 0) {
                 close_fd(report);
                 if (container->pid_fd >= 0)
                         sys_pidfd_send_signal(container->pid_fd, SIGKILL);
-                container_free(container);
+                shim_container_free(container);
                 return r;
         }
         container->state.pid = pid;
@@ -309,7 +309,7 @@ int container_start(struct connection *connection, struct request *request) {
 
 /* The other shim's child: only its parent can collect it, and tells us. Without one it is init's, and the kernel keeps
  * the exit code for the pidfd (PIDFD_GET_INFO, since 6.15), else nobody knows. */
-void container_lost(struct container *container) {
+void shim_container_lost(struct container *container) {
         struct {
                 uint64_t mask, cgroup;
                 uint32_t ids[11];
@@ -319,22 +319,22 @@ void container_lost(struct container *container) {
 
         _Static_assert(sizeof(info) == 64, "PIDFD_INFO_SIZE_VER0");
         if (syscall(SYS_ioctl, container->adopted.fd, PIDFD_GET_INFO, &info) < 0) {
-                container_reaped(container, -1, 0, shim_now());
+                shim_container_reaped(container, -1, 0, shim_now());
                 return;
         }
         if (!(info.mask & PIDFD_INFO_EXIT))
                 return; /* not collected yet: EPOLLHUP will tell */
         status = info.exit_code;
-        container_reaped(container, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
-                         WIFSIGNALED(status) ? WTERMSIG(status) : 0, shim_now());
+        shim_container_reaped(container, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status),
+                              WIFSIGNALED(status) ? WTERMSIG(status) : 0, shim_now());
 }
 
-static void adopted_ready(struct source *source, uint32_t events) {
+static void adopted_ready(struct shim_source *source, uint32_t events) {
         struct container *container = (struct container *)((char *)source - offsetof(struct container, adopted));
         if (events & EPOLLHUP)
-                container_lost(container);
+                shim_container_lost(container);
         else /* dead, not yet collected: from now on only EPOLLHUP is told, where the kernel has that */
-                source_rearm(container->shim, source, 0);
+                shim_source_rearm(container->shim, source, 0);
 }
 
 /* A descendant that became our child when what made it ended: collected as the others, if nobody did that yet. */
@@ -352,12 +352,12 @@ static int take_child(struct container *container, int pid_fd) {
 static void resume_streams(struct container *container) {
         for (int i = 0; i < 2; i++)
                 if (container->streams[i].source.fd >= 0)
-                        log_stream_resume(&container->streams[i].log, &container->shim->arena);
+                        logs_stream_resume(&container->streams[i].log, &container->shim->arena);
         if (container->relay_fd >= 0 && container->streams[0].source.fd >= 0)
                 stream_ready(&container->streams[0].source, 0);
 }
 
-int container_adopt(struct connection *connection, struct request *request) {
+int shim_container_adopt(struct connection *connection, struct shim_request *request) {
         const struct wire_request *head = &request->head;
         struct shim *shim = connection->shim;
         struct container *container;
@@ -377,24 +377,24 @@ int container_adopt(struct connection *connection, struct request *request) {
         r = open_streams(container, request);
         if (head->flags & WIRE_F_CHILD) {
                 if (r == 0)
-                        r = take_child(container, request_take(request, head->pid_fd));
+                        r = take_child(container, shim_request_take(request, head->pid_fd));
                 if (r < 0)
-                        container_free(container);
+                        shim_container_free(container);
                 return r;
         }
         if (r == 0)
                 resume_streams(container);
-        fd = request_take(request, head->pid_fd);
+        fd = shim_request_take(request, head->pid_fd);
         if (r == 0 && fd >= 0) {
                 container->pid_fd = fcntl(fd, F_DUPFD_CLOEXEC, 3);
                 container->adopted.ready = adopted_ready;
-                r = source_add(shim, &container->adopted, fd, EPOLLIN);
+                r = shim_source_add(shim, &container->adopted, fd, EPOLLIN);
         } else if (r == 0) {
-                container_reaped(container, head->exit_code, head->exit_signal, head->exited_at);
+                shim_container_reaped(container, head->exit_code, head->exit_signal, head->exited_at);
         }
         if (r < 0) {
                 close_fd(fd);
-                container_free(container);
+                shim_container_free(container);
                 return r;
         }
         return 0;

@@ -10,10 +10,10 @@
 #include "runtime/shim/shim.h"
 #include "runtime/sys.h"
 
-static void exec_free(struct exec *exec) {
+static void shim_exec_free(struct exec *exec) {
         struct connection *connection = exec->connection;
 
-        source_close(connection->shim, &exec->report);
+        shim_source_close(connection->shim, &exec->report);
         close_fd(exec->pid_fd);
         connection->exec = NULL;
         connection->shim->n_execs--;
@@ -55,7 +55,7 @@ static void kill_session(struct shim *shim, pid_t session, bool children) {
         }
 }
 
-void exec_kill(struct exec *exec) {
+void shim_exec_kill(struct exec *exec) {
         struct shim *shim = exec->connection->shim;
 
         if (exec->helper)
@@ -70,27 +70,27 @@ static void take_reports(struct exec *exec) {
         struct init_report report;
         int fd, r;
 
-        while ((r = spawn_report(exec->report.fd, &report, &fd)) > 0) {
+        while ((r = shim_spawn_report(exec->report.fd, &report, &fd)) > 0) {
                 struct wire_reply reply = { .type = report.kind == INIT_ERROR ? WIRE_DONE : WIRE_WARNING,
                                             .code = report.code };
 
                 close_fd(fd);
                 snprintf(reply.text, sizeof(reply.text), "%s", report.text);
                 exec->failed |= report.kind == INIT_ERROR;
-                connection_send(exec->connection, &reply, NULL, 0);
+                shim_connection_send(exec->connection, &reply, NULL, 0);
         }
         if (r != 0)
                 return;
-        source_close(exec->connection->shim, &exec->report);
+        shim_source_close(exec->connection->shim, &exec->report);
         exec->running = !exec->failed;
 }
 
-static void report_ready(struct source *source, uint32_t events) {
+static void report_ready(struct shim_source *source, uint32_t events) {
         (void)events;
         take_reports((struct exec *)((char *)source - offsetof(struct exec, report)));
 }
 
-bool exec_exited(struct shim *shim, pid_t pid, int status) {
+bool shim_exec_exited(struct shim *shim, pid_t pid, int status) {
         struct connection *c = shim->connections;
         struct wire_reply reply = { .type = WIRE_EXITED, .exited_at = shim_now() };
 
@@ -103,10 +103,10 @@ bool exec_exited(struct shim *shim, pid_t pid, int status) {
         if (!c->exec->failed) {
                 reply.exit_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
                 reply.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-                connection_send(c, &reply, NULL, 0);
+                shim_connection_send(c, &reply, NULL, 0);
         }
-        exec_free(c->exec);
-        connection_close(c);
+        shim_exec_free(c->exec);
+        shim_connection_close(c);
         return true;
 }
 
@@ -123,8 +123,8 @@ static void join_container(const struct container *container, struct spawn *how)
 #define TEXT_OF_MACRO(macro) TEXT_OF(macro)
 #define EXECS_TEXT TEXT_OF_MACRO(SHIM_EXECS_MAX) " processes are executed in this pod at once; no more are possible"
 
-int exec_start(struct connection *connection, struct request *request) {
-        struct container *container = container_find(connection->shim, request->head.id);
+int shim_exec_start(struct connection *connection, struct shim_request *request) {
+        struct container *container = shim_container_find(connection->shim, request->head.id);
         bool helper = request->head.flags & WIRE_F_HELPER;
         struct spawn how = { .pid_ns_fd = -EBADF, .join_fd = -EBADF, .cgroup_fd = -EBADF, .late_task = -1 };
         struct exec *exec;
@@ -135,7 +135,7 @@ int exec_start(struct connection *connection, struct request *request) {
         if (container && (container->exited || !container->running))
                 return -ESRCH;
         if (connection->shim->n_execs >= SHIM_EXECS_MAX) {
-                connection_answer(connection, ENOBUFS, EXECS_TEXT);
+                shim_connection_answer(connection, ENOBUFS, EXECS_TEXT);
                 return 1;
         }
         exec = calloc(1, sizeof(*exec));
@@ -145,11 +145,11 @@ int exec_start(struct connection *connection, struct request *request) {
         if (!helper)
                 join_container(container, &how);
         else if (!container)
-                how.cgroup_fd = request_peek(request, request->head.cgroup_fd);
+                how.cgroup_fd = shim_request_peek(request, request->head.cgroup_fd);
         else if (container->n_tasks >
                  0) /* beside v1 hierarchies another runtime does not see the container's cgroup2 */
                 how.cgroup_fd = container->cgroup_fd;
-        r = spawn(connection->shim, &how, request, &exec->pid, &exec->pid_fd, &report);
+        r = shim_spawn(connection->shim, &how, request, &exec->pid, &exec->pid_fd, &report);
         if (r < 0) {
                 free(exec);
                 return r;
@@ -157,12 +157,12 @@ int exec_start(struct connection *connection, struct request *request) {
         exec->connection = connection;
         connection->exec = exec;
         connection->shim->n_execs++;
-        exec->report = (struct source){ .ready = report_ready, .fd = -EBADF };
+        exec->report = (struct shim_source){ .ready = report_ready, .fd = -EBADF };
         fcntl(report, F_SETFL, O_NONBLOCK);
-        r = source_add(connection->shim, &exec->report, report, EPOLLIN);
+        r = shim_source_add(connection->shim, &exec->report, report, EPOLLIN);
         if (r < 0) {
                 close_fd(report);
-                exec_kill(exec);
+                shim_exec_kill(exec);
         }
         return 1;
 }

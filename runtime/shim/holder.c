@@ -104,7 +104,7 @@ static _Noreturn void hold(int ready) {
         }
 }
 
-int holder_start(int *ret_pid_fd, pid_t *ret_pid) {
+int shim_holder_start(int *ret_pid_fd, pid_t *ret_pid) {
         _cleanup_close_ int ready = -EBADF, theirs = -EBADF, pid_fd = -EBADF;
         int pipes[2];
         pid_t pid;

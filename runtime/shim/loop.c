@@ -12,7 +12,7 @@
 
 #define EVENTS_MAX 16
 
-int source_add(struct shim *shim, struct source *source, int fd, uint32_t events) {
+int shim_source_add(struct shim *shim, struct shim_source *source, int fd, uint32_t events) {
         struct epoll_event event = { .events = events, .data.ptr = source };
 
         if (epoll_ctl(shim->epoll_fd, EPOLL_CTL_ADD, fd, &event) < 0)
@@ -21,13 +21,13 @@ int source_add(struct shim *shim, struct source *source, int fd, uint32_t events
         return 0;
 }
 
-void source_rearm(struct shim *shim, struct source *source, uint32_t events) {
+void shim_source_rearm(struct shim *shim, struct shim_source *source, uint32_t events) {
         struct epoll_event event = { .events = events, .data.ptr = source };
 
         epoll_ctl(shim->epoll_fd, EPOLL_CTL_MOD, source->fd, &event);
 }
 
-void source_close(struct shim *shim, struct source *source) {
+void shim_source_close(struct shim *shim, struct shim_source *source) {
         if (source->fd < 0)
                 return;
         epoll_ctl(shim->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
@@ -66,16 +66,16 @@ void shim_reap(struct shim *shim) {
                 if (info.si_pid == 0)
                         return;
                 status = info.si_code == CLD_EXITED ? info.si_status << 8 : info.si_status;
-                container = container_find_pid(shim, info.si_pid);
+                container = shim_container_find_pid(shim, info.si_pid);
                 if (container)
-                        container_exited(container, status);
+                        shim_container_exited(container, status);
                 else
-                        exec_exited(shim, info.si_pid, status);
+                        shim_exec_exited(shim, info.si_pid, status);
                 waitpid(info.si_pid, NULL, 0);
         }
 }
 
-static void signal_ready(struct source *source, uint32_t events) {
+static void signal_ready(struct shim_source *source, uint32_t events) {
         struct shim *shim = (struct shim *)((char *)source - offsetof(struct shim, signals));
         struct signalfd_siginfo info;
 
@@ -97,7 +97,7 @@ static int listen_signals(struct shim *shim) {
         if (fd < 0)
                 return -errno;
         shim->signals.ready = signal_ready;
-        return source_add(shim, &shim->signals, fd, EPOLLIN);
+        return shim_source_add(shim, &shim->signals, fd, EPOLLIN);
 }
 
 int shim_run(struct shim *shim) {
@@ -109,7 +109,7 @@ int shim_run(struct shim *shim) {
         while (!shim->quit) {
                 n = epoll_wait(shim->epoll_fd, events, EVENTS_MAX, 0);
                 if (n == 0) {
-                        log_arena_release(&shim->arena);
+                        logs_arena_release(&shim->arena);
                         n = epoll_wait(shim->epoll_fd, events, EVENTS_MAX,
                                        shim->quitting ? SHIM_QUIT_SECONDS * 1000 : -1);
                         if (n == 0)
@@ -118,15 +118,15 @@ int shim_run(struct shim *shim) {
                 if (n < 0 && errno != EINTR)
                         return -errno;
                 for (int i = 0; i < n; i++) {
-                        struct source *source = events[i].data.ptr;
+                        struct shim_source *source = events[i].data.ptr;
 
                         /* An earlier event of this turn may have closed it; its memory is there until the sweep. */
                         if (source->fd >= 0)
                                 source->ready(source, events[i].events);
                 }
-                connection_sweep(shim);
+                shim_connection_sweep(shim);
         }
         if (shim->quitter)
-                connection_answer(shim->quitter, 0, NULL);
+                shim_connection_answer(shim->quitter, 0, NULL);
         return 0;
 }

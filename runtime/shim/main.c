@@ -38,13 +38,13 @@ int main(int argc, char **argv) {
                 .user_fd = -EBADF,
                 .holder_fd = -EBADF,
                 .spare_fd = -EBADF,
-                .listener = { .fd = -EBADF, .ready = connection_accept },
+                .listener = { .fd = -EBADF, .ready = shim_connection_accept },
                 .signals = { .fd = -EBADF },
         };
         shim.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         shim.own_pid_fd = openat(PROC_FD, "self/ns/pid", O_RDONLY | O_CLOEXEC);
         shim.spare_fd = fcntl(PROC_FD, F_DUPFD_CLOEXEC, PROC_FD + 1);
-        if (shim.epoll_fd < 0 || shim.own_pid_fd < 0 || source_add(&shim, &shim.listener, LISTEN_FD, EPOLLIN) < 0)
+        if (shim.epoll_fd < 0 || shim.own_pid_fd < 0 || shim_source_add(&shim, &shim.listener, LISTEN_FD, EPOLLIN) < 0)
                 return 1;
         return shim_run(&shim) < 0;
 }

@@ -6,9 +6,9 @@
 #include "runtime/sys.h"
 
 /* The pod's /dev/shm, mounted in the shim's own mount namespace so that each container takes a clone of it. */
-static int mount_shm(const struct request *request) {
+static int mount_shm(const struct shim_request *request) {
         _cleanup_close_ int fs = -EBADF, made = -EBADF;
-        int given = request_peek(request, request->head.shm_fd);
+        int given = shim_request_peek(request, request->head.shm_fd);
         char size[32];
 
         if (given < 0) {
@@ -27,7 +27,7 @@ static int mount_shm(const struct request *request) {
         return sys_move_mount(given, "", AT_FDCWD, "/shm", MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
-int setup(struct connection *connection, struct request *request) {
+int shim_setup(struct connection *connection, struct shim_request *request) {
         struct shim *shim = connection->shim;
         static struct init init;
         int r;
@@ -36,26 +36,26 @@ int setup(struct connection *connection, struct request *request) {
         init.proc_fd = shim->proc_fd;
         r = init_walk(&init);
         if (r < 0) {
-                connection_answer(connection, -r, init.error.text);
+                shim_connection_answer(connection, -r, init.error.text);
                 return 1;
         }
         if (request->head.flags & WIRE_F_SHM) {
                 r = mount_shm(request);
                 if (r < 0) {
-                        connection_answer(connection, -r, "make the pod's shared memory");
+                        shim_connection_answer(connection, -r, "make the pod's shared memory");
                         return 1;
                 }
         }
-        shim->user_fd = request_take(request, request->head.user_fd);
-        shim->holder_fd = request_take(request, request->head.holder_fd);
+        shim->user_fd = shim_request_take(request, request->head.user_fd);
+        shim->holder_fd = shim_request_take(request, request->head.holder_fd);
         if (request->head.flags & WIRE_F_HOLDER && shim->holder_fd < 0) {
                 struct wire_reply reply = { .type = WIRE_DONE, .pid = getpid() };
 
-                r = holder_start(&shim->holder_fd, &reply.holder_pid);
+                r = shim_holder_start(&shim->holder_fd, &reply.holder_pid);
                 if (r < 0)
                         return r;
-                connection_send(connection, &reply, NULL, 0);
-                connection_close(connection);
+                shim_connection_send(connection, &reply, NULL, 0);
+                shim_connection_close(connection);
                 return 1;
         }
         return 0;

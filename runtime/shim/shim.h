@@ -23,8 +23,8 @@
 #define SHIM_QUIT_SECONDS 10 /* how long killed processes are waited for at the end */
 
 /* Something in the epoll set; embedded. */
-struct source {
-        void (*ready)(struct source *source, uint32_t events);
+struct shim_source {
+        void (*ready)(struct shim_source *source, uint32_t events);
         int fd; /* -EBADF: not in the set */
 };
 
@@ -34,8 +34,8 @@ struct shim {
         int user_fd;    /* the pod's user namespace, or none */
         int own_pid_fd; /* the shim's own pid namespace, to come back to */
         int holder_fd;  /* pidfd of the holder of the pod's pid namespace, or none */
-        struct source listener;
-        struct source signals;
+        struct shim_source listener;
+        struct shim_source signals;
         int spare_fd; /* given up for a moment to refuse who comes when there are no descriptors left */
         struct connection *connections;
         unsigned n_connections, n_execs;
@@ -43,7 +43,7 @@ struct shim {
         unsigned n_containers;
         struct container *dead_containers; /* until the end of the turn: an event of this turn may still name them */
         struct exec *dead_execs;
-        struct log_arena arena;
+        struct logs_arena arena;
         struct connection *quitter; /* asked for the end, and waits for it */
         bool quitting;              /* until the last child has gone */
         bool quit;
@@ -51,7 +51,7 @@ struct shim {
 
 /* A request under way or an exec or a subscriber. */
 struct connection {
-        struct source source;
+        struct shim_source source;
         struct connection *next;
         struct shim *shim;
         bool subscribed;
@@ -63,23 +63,23 @@ struct connection {
 };
 
 struct tap {
-        struct source source;        /* tells when the reader has gone; level of the pipe is not waited for */
+        struct shim_source source;   /* tells when the reader has gone; level of the pipe is not waited for */
         struct container *container; /* NULL: free */
-        enum log_stream_name name;
+        enum logs_stream_name name;
 };
 
 struct stream {
-        struct source source;
+        struct shim_source source;
         struct container *container;
-        struct log_stream log;
+        struct logs_stream log;
 };
 
 struct container {
         struct container *next;
         struct shim *shim;
         struct wire_reply state;
-        struct source report;       /* while it starts */
-        struct source adopted;      /* pidfd of one that another shim started */
+        struct shim_source report;  /* while it starts */
+        struct shim_source adopted; /* pidfd of one that another shim started */
         struct connection *starter; /* NULL: gone, or not starting */
         bool running;               /* execve() has worked */
         bool failed;                /* it told why it could not start: the starter is told when it has gone */
@@ -94,13 +94,13 @@ struct container {
         unsigned n_tasks;
         int cgroup_fd;
         struct stream streams[2];
-        struct log_writer writer;
+        struct logs_writer writer;
         struct tap *taps; /* SHIM_TAPS_MAX, mapped while somebody is attached */
         unsigned n_taps;
 };
 
 /* A request with what came with it. The fds are closed after the handler but for those set to -EBADF. */
-struct request {
+struct shim_request {
         struct wire_request head;
         const char *plan;
         int *fds;
@@ -108,54 +108,55 @@ struct request {
 };
 
 /* loop.c */
-int source_add(struct shim *shim, struct source *source, int fd, uint32_t events);
-void source_rearm(struct shim *shim, struct source *source, uint32_t events); /* told again of what is there already */
-void source_close(struct shim *shim, struct source *source);                  /* out of the set, and closes its fd */
-void *shim_map(size_t size); /* zeroed pages of their own, given back whole */
+int shim_source_add(struct shim *shim, struct shim_source *source, int fd, uint32_t events);
+void shim_source_rearm(struct shim *shim, struct shim_source *source,
+                       uint32_t events);                               /* told again of what is there already */
+void shim_source_close(struct shim *shim, struct shim_source *source); /* out of the set, and closes its fd */
+void *shim_map(size_t size);                                           /* zeroed pages of their own, given back whole */
 void shim_unmap(void *p, size_t size);
 uint64_t shim_now(void);
 void shim_reap(struct shim *shim);
 int shim_run(struct shim *shim);
 
 /* connection.c */
-void connection_accept(struct source *source, uint32_t events);
-void connection_close(struct connection *connection);
-void connection_sweep(struct shim *shim);
+void shim_connection_accept(struct shim_source *source, uint32_t events);
+void shim_connection_close(struct connection *connection);
+void shim_connection_sweep(struct shim *shim);
 /* Sends WIRE_DONE with @code and text, and closes but for subscribers and execs. */
-void connection_answer(struct connection *connection, int code, const char *text);
-void connection_send(struct connection *connection, const struct wire_reply *reply, const int *fds, size_t n_fds);
+void shim_connection_answer(struct connection *connection, int code, const char *text);
+void shim_connection_send(struct connection *connection, const struct wire_reply *reply, const int *fds, size_t n_fds);
 void shim_publish(struct shim *shim, const struct wire_reply *state);
 
 /* The descriptor of index @index, which the caller keeps from now on; -EBADF for -1. */
-int request_take(struct request *request, int index);
-int request_peek(const struct request *request, int index);
+int shim_request_take(struct shim_request *request, int index);
+int shim_request_peek(const struct shim_request *request, int index);
 
 /* container.c */
-struct container *container_find(struct shim *shim, const char *id);
-struct container *container_find_pid(struct shim *shim, pid_t pid);
-int container_start(struct connection *connection, struct request *request);
-int container_adopt(struct connection *connection, struct request *request);
-void container_exited(struct container *container, int status);
-void container_reaped(struct container *container, int code, int signal, uint64_t at);
-void container_lost(struct container *container);
-void container_free(struct container *container);
-int container_attach(struct connection *connection, struct request *request);
-void container_detach_all(struct container *container);
+struct container *shim_container_find(struct shim *shim, const char *id);
+struct container *shim_container_find_pid(struct shim *shim, pid_t pid);
+int shim_container_start(struct connection *connection, struct shim_request *request);
+int shim_container_adopt(struct connection *connection, struct shim_request *request);
+void shim_container_exited(struct container *container, int status);
+void shim_container_reaped(struct container *container, int code, int signal, uint64_t at);
+void shim_container_lost(struct container *container);
+void shim_container_free(struct container *container);
+int shim_container_attach(struct connection *connection, struct shim_request *request);
+void shim_container_detach_all(struct container *container);
 
 /* exec.c */
 struct exec {
         struct connection *connection;
         struct exec *next;
-        struct source report;
+        struct shim_source report;
         pid_t pid;
         int pid_fd;
         bool running;
         bool failed;
         bool helper; /* a program of the host */
 };
-int exec_start(struct connection *connection, struct request *request);
-void exec_kill(struct exec *exec);
-bool exec_exited(struct shim *shim, pid_t pid, int status);
+int shim_exec_start(struct connection *connection, struct shim_request *request);
+void shim_exec_kill(struct exec *exec);
+bool shim_exec_exited(struct shim *shim, pid_t pid, int status);
 
 /* spawn.c */
 struct spawn {
@@ -169,13 +170,13 @@ struct spawn {
         int late_task; /* which of them the plan writes; -1: none */
 };
 /* Clones a child that walks the request's plan. @ret_report is the shim's end of the report socket. */
-int spawn(struct shim *shim, const struct spawn *spawn, const struct request *request, pid_t *ret_pid, int *ret_pid_fd,
-          int *ret_report);
+int shim_spawn(struct shim *shim, const struct spawn *spawn, const struct shim_request *request, pid_t *ret_pid,
+               int *ret_pid_fd, int *ret_report);
 /* Reads one report: 1, 0 at the end (execve() worked, or the child is dead), -EAGAIN. A terminal comes as *@ret_fd. */
-int spawn_report(int fd, struct init_report *report, int *ret_fd);
+int shim_spawn_report(int fd, struct init_report *report, int *ret_fd);
 
 /* setup.c */
-int setup(struct connection *connection, struct request *request);
+int shim_setup(struct connection *connection, struct shim_request *request);
 
 /* Clones process 1 of a pid namespace: it reaps, and ends with the pod. 0 or a negative errno. */
-int holder_start(int *ret_pid_fd, pid_t *ret_pid);
+int shim_holder_start(int *ret_pid_fd, pid_t *ret_pid);

@@ -7,7 +7,8 @@
 #include "runtime/sys.h"
 
 /* In the child. */
-static _Noreturn void child(struct shim *shim, const struct spawn *spawn, const struct request *request, int report) {
+static _Noreturn void child(struct shim *shim, const struct spawn *spawn, const struct shim_request *request,
+                            int report) {
         static struct init init;
         bool failed = false;
 
@@ -31,8 +32,8 @@ static _Noreturn void child(struct shim *shim, const struct spawn *spawn, const 
         init_run(&init);
 }
 
-int spawn(struct shim *shim, const struct spawn *spawn, const struct request *request, pid_t *ret_pid, int *ret_pid_fd,
-          int *ret_report) {
+int shim_spawn(struct shim *shim, const struct spawn *spawn, const struct shim_request *request, pid_t *ret_pid,
+               int *ret_pid_fd, int *ret_report) {
         _cleanup_close_ int ours = -EBADF, theirs = -EBADF;
         int pair[2], pid_fd = -EBADF, code;
         pid_t pid;
@@ -57,7 +58,7 @@ int spawn(struct shim *shim, const struct spawn *spawn, const struct request *re
         return 0;
 }
 
-int spawn_report(int fd, struct init_report *report, int *ret_fd) {
+int shim_spawn_report(int fd, struct init_report *report, int *ret_fd) {
         int fds[1];
         size_t n_fds = 0;
         ssize_t n = wire_receive(fd, report, sizeof(*report), fds, 1, &n_fds);

@@ -53,7 +53,7 @@ static void measure(struct network *network, const char *name, int n, bool with_
                 request.id = id;
                 request.netns = host_netns(id);
                 begin = host_now();
-                require(netns_create(request.netns, &err), err);
+                require(cni_netns_create(request.netns, &err), err);
                 create_ms[i] = timed(&begin);
                 require(network_attach(network, &request, &result, &err), err);
                 attach_ms[i] = timed(&begin);

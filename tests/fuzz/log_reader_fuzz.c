@@ -36,22 +36,22 @@ static void make_directory(void) {
 }
 
 /* What is read never comes to more than was written, a newline for each entry and its time apart. */
-static void read_with(const struct log_options *options, size_t size) {
-        struct log_reader *reader;
-        struct log_entry entry;
+static void read_with(const struct logs_options *options, size_t size) {
+        struct logs_reader *reader;
+        struct logs_entry entry;
         size_t sum = 0;
 
-        if (log_reader_open(dir, "0.log", options, &reader, NULL) < 0)
+        if (logs_reader_open(dir, "0.log", options, &reader, NULL) < 0)
                 return;
-        while (log_reader_next(reader, &entry, NULL) > 0)
+        while (logs_reader_next(reader, &entry, NULL) > 0)
                 sum += entry.size;
         if (sum > size)
                 abort();
-        log_reader_free(reader);
+        logs_reader_free(reader);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-        struct log_options options = LOG_OPTIONS_ALL;
+        struct logs_options options = LOGS_OPTIONS_ALL;
         char *text;
         size_t cut;
 
@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         put("0.log.20261121-104715", data + 4, cut);
         put("0.log", data + 4 + cut, size - 4 - cut);
         read_with(&options, size);
-        if (log_tail(dir, "0.log", LOG_TERMINATION_LINES, LOG_TERMINATION_BYTES, &text, NULL) == 0)
+        if (logs_tail(dir, "0.log", LOGS_TERMINATION_LINES, LOGS_TERMINATION_BYTES, &text, NULL) == 0)
                 free(text);
         return 0;
 }

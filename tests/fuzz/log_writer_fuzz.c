@@ -40,27 +40,27 @@ static void make_directory(void) {
 }
 
 static void print(const uint8_t *data, size_t size, size_t piece, uint64_t rotate) {
-        struct log_limits limits = { .size = rotate, .files = LOG_FILES_MAX };
-        struct log_arena arena = { 0 };
-        struct log_writer writer;
-        struct log_stream stream;
+        struct logs_limits limits = { .size = rotate, .files = LOGS_FILES_MAX };
+        struct logs_arena arena = { 0 };
+        struct logs_writer writer;
+        struct logs_stream stream;
         int p[2];
 
-        if (pipe2(p, O_CLOEXEC) < 0 || log_writer_open(&writer, dir, "0.log", &limits, -EBADF) < 0)
+        if (pipe2(p, O_CLOEXEC) < 0 || logs_writer_open(&writer, dir, "0.log", &limits, -EBADF) < 0)
                 abort();
-        log_stream_init(&stream, p[0], LOG_STDOUT, &writer);
+        logs_stream_init(&stream, p[0], LOGS_STDOUT, &writer);
         for (size_t at = 0; at < size; at += piece) {
                 size_t n = size - at < piece ? size - at : piece;
 
                 if (write(p[1], data + at, n) != (ssize_t)n)
                         abort();
-                log_stream_read(&stream, &arena);
+                logs_stream_read(&stream, &arena);
         }
         close(p[1]);
-        log_stream_end(&stream, &arena);
+        logs_stream_end(&stream, &arena);
         close(p[0]);
-        log_writer_close(&writer);
-        log_arena_release(&arena);
+        logs_writer_close(&writer);
+        logs_arena_release(&arena);
         if (arena.has_peek) {
                 close(arena.peek[0]);
                 close(arena.peek[1]);
@@ -68,21 +68,21 @@ static void print(const uint8_t *data, size_t size, size_t piece, uint64_t rotat
 }
 
 static void compare(const uint8_t *data, size_t size) {
-        struct log_options options = LOG_OPTIONS_ALL;
-        struct log_reader *reader;
-        struct log_entry entry;
+        struct logs_options options = LOGS_OPTIONS_ALL;
+        struct logs_reader *reader;
+        struct logs_entry entry;
         size_t at = 0;
 
-        if (log_reader_open(dir, "0.log", &options, &reader, NULL) < 0)
+        if (logs_reader_open(dir, "0.log", &options, &reader, NULL) < 0)
                 abort();
-        while (log_reader_next(reader, &entry, NULL) > 0) {
+        while (logs_reader_next(reader, &entry, NULL) > 0) {
                 if (entry.size > size - at || memcmp(data + at, entry.data, entry.size) != 0)
                         abort();
                 at += entry.size;
         }
-        if (at != size || log_reader_skipped(reader) > 0)
+        if (at != size || logs_reader_skipped(reader) > 0)
                 abort();
-        log_reader_free(reader);
+        logs_reader_free(reader);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

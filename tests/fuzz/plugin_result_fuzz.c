@@ -17,7 +17,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 for (enum cni_version version = 0; version < CNI_VERSIONS; version++) {
                         struct network_result result;
                         struct err *err = NULL;
-                        int r = plugin_result_read(document, version, "eth0", &result, &err);
+                        int r = cni_plugin_result_read(document, version, "eth0", &result, &err);
 
                         if (r < 0 ? !err : result.n_addresses == 0 || result.n_addresses > NETWORK_ADDRESSES_MAX)
                                 abort();

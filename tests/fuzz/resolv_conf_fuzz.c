@@ -10,15 +10,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(const struct dns_config *config) {
         struct dns_config again;
-        char *text = resolv_conf_format(config), *twice;
+        char *text = cni_resolv_conf_format(config), *twice;
 
         if (config->servers.n > DNS_SERVERS_MAX || config->searches.n > DNS_SEARCHES_MAX ||
-            resolv_conf_parse(text, strlen(text), &again, NULL) < 0)
+            cni_resolv_conf_parse(text, strlen(text), &again, NULL) < 0)
                 abort();
-        twice = resolv_conf_format(&again);
+        twice = cni_resolv_conf_format(&again);
         if (again.servers.n != config->servers.n || strlen(twice) > strlen(text))
                 abort();
-        dns_config_clear(&again);
+        cni_dns_config_clear(&again);
         free(text);
         free(twice);
 }
@@ -27,9 +27,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const char *const cluster[] = { "10.96.0.10", NULL };
         struct dns_config node;
 
-        if (resolv_conf_parse((const char *)data, size, &node, NULL) < 0)
+        if (cni_resolv_conf_parse((const char *)data, size, &node, NULL) < 0)
                 return 0;
-        for (enum dns_policy policy = DNS_CLUSTER_FIRST; policy <= DNS_NONE; policy++) {
+        for (enum dns_policy policy = CNI_DNS_CLUSTER_FIRST; policy <= CNI_DNS_NONE; policy++) {
                 struct dns_request request = { .policy = policy,
                                                .pod_namespace = "default",
                                                .cluster_servers = cluster,
@@ -38,11 +38,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 struct dns_config config;
                 unsigned warnings;
 
-                if (dns_form(&request, &config, &warnings, NULL) < 0)
+                if (cni_dns_form(&request, &config, &warnings, NULL) < 0)
                         abort();
                 check(&config);
-                dns_config_clear(&config);
+                cni_dns_config_clear(&config);
         }
-        dns_config_clear(&node);
+        cni_dns_config_clear(&node);
         return 0;
 }

@@ -10,13 +10,13 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(struct arena *arena, const struct url *url) {
-        const char *target = url_request_target(arena, url), *text = url_format(arena, url, false);
+        const char *target = probe_url_request_target(arena, url), *text = probe_url_format(arena, url, false);
         struct url again;
 
         if (strpbrk(url->path, " \r\n\t?#") || strpbrk(target, "\r\n") || (url->host[0] && target[0] != '/'))
                 abort();
-        if (url->host[0] && url_parse(arena, text, &again, NULL) == 0 &&
-            strcmp(url_request_target(arena, &again), target) != 0)
+        if (url->host[0] && probe_url_parse(arena, text, &again, NULL) == 0 &&
+            strcmp(probe_url_request_target(arena, &again), target) != 0)
                 abort();
 }
 
@@ -25,11 +25,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         char *text = strndup((const char *)data, size);
         struct url base, url;
 
-        if (url_of_path(arena, false, "10.0.0.1", 80, "/a/b?c", &base, NULL) < 0)
+        if (probe_url_of_path(arena, false, "10.0.0.1", 80, "/a/b?c", &base, NULL) < 0)
                 abort();
-        if (url_of_path(arena, false, "10.0.0.1", 80, text, &url, NULL) == 0)
+        if (probe_url_of_path(arena, false, "10.0.0.1", 80, text, &url, NULL) == 0)
                 check(arena, &url);
-        if (url_resolve(arena, &base, text, &url, NULL) == 0)
+        if (probe_url_resolve(arena, &base, text, &url, NULL) == 0)
                 check(arena, &url);
         arena_free(arena);
         free(text);

@@ -129,7 +129,7 @@ static void test_fields(void **state) {
 }
 
 static const struct {
-        struct oom_state state;
+        struct cgroup_oom_state state;
         const char *text;
 } explanations[] = {
         { { .limit = 64 << 20, .peak = 64 << 20, .failcnt = 12 }, "memory limit 64Mi, peak 64Mi, limit hit 12 times" },
@@ -143,7 +143,7 @@ static void test_explanations(void **state) {
         for (size_t i = 0; i < ELEMENTS(explanations); i++) {
                 char text[OOM_TEXT_MAX];
 
-                assert_string_equal(oom_explain(&explanations[i].state, text), explanations[i].text);
+                assert_string_equal(cgroup_oom_explain(&explanations[i].state, text), explanations[i].text);
         }
 }
 

@@ -478,33 +478,33 @@ static void use_memory(void) {
 
 static void check_oom(void) {
         struct cgroup_limits l = { .memory_max = 8 << 20, .memory_swap = 8 << 20, .oom_group = true };
-        struct oom_watcher *watcher;
-        struct oom_state s;
+        struct cgroup_oom_watcher *watcher;
+        struct cgroup_oom_state s;
         char text[OOM_TEXT_MAX];
         int key;
 
         if (!cgroups_has(c, CGROUP_MEMORY))
                 skip();
         assert_ok(cgroup_apply(c, WEB, &l, &err));
-        assert_ok(oom_read(c, WEB, &s, &err));
+        assert_ok(cgroup_oom_read(c, WEB, &s, &err));
         assert_int_equal(s.kills, 0);
-        assert_ok(oom_watcher_new(c, &watcher, &err));
-        assert_ok(oom_watcher_add(watcher, WEB, &key, &err));
-        assert_null(oom_watcher_next(watcher));
+        assert_ok(cgroup_oom_watcher_new(c, &watcher, &err));
+        assert_ok(cgroup_oom_watcher_add(watcher, WEB, &key, &err));
+        assert_null(cgroup_oom_watcher_next(watcher));
 
         assert_int_equal(end(start(WEB, use_memory)), SIGKILL);
-        assert_int_equal(poll(&(struct pollfd){ .fd = oom_watcher_fd(watcher), .events = POLLIN }, 1, 5000), 1);
-        assert_ptr_equal(oom_watcher_next(watcher), &key);
-        assert_ok(oom_read(c, WEB, &s, &err));
+        assert_int_equal(poll(&(struct pollfd){ .fd = cgroup_oom_watcher_fd(watcher), .events = POLLIN }, 1, 5000), 1);
+        assert_ptr_equal(cgroup_oom_watcher_next(watcher), &key);
+        assert_ok(cgroup_oom_read(c, WEB, &s, &err));
         assert_true(s.kills >= 1); /* Linux 6.1 counts a victim twice when its group is killed */
         assert_int_equal(s.limit, 8 << 20);
         assert_true(s.failcnt > 0 || c->mode != CGROUP_V2);
         assert_true(s.peak == CGROUP_UNKNOWN || s.peak > 7 << 20);
-        assert_non_null(strstr(oom_explain(&s, text), "memory limit 8Mi"));
-        while (oom_watcher_next(watcher))
+        assert_non_null(strstr(cgroup_oom_explain(&s, text), "memory limit 8Mi"));
+        while (cgroup_oom_watcher_next(watcher))
                 ;
-        oom_watcher_remove(watcher, &key);
-        oom_watcher_free(watcher);
+        cgroup_oom_watcher_remove(watcher, &key);
+        cgroup_oom_watcher_free(watcher);
 }
 
 static void burn(void) {

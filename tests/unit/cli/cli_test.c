@@ -180,7 +180,7 @@ static void test_since(void **state) {
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
                 int64_t ns = 42;
 
-                if (parse_since(rows[i].text, SECONDS(10000), &ns) != rows[i].error)
+                if (format_parse_since(rows[i].text, SECONDS(10000), &ns) != rows[i].error)
                         fail_msg("%s", rows[i].text);
                 assert_int_equal(ns, rows[i].error ? 42 : rows[i].ns);
         }
@@ -240,20 +240,20 @@ static void test_labels_and_patterns(void **state) {
         _cleanup_free_ struct label *labels = NULL;
         _cleanup_free_ void *entries = NULL;
         _cleanup_err_ struct err *err = NULL;
-        _cleanup_(pattern_done) struct pattern pattern = {};
+        _cleanup_(filter_pattern_done) struct pattern pattern = {};
         const ProtobufCMessageDescriptor *type = &cri__container_filter__label_selector_entry__descriptor;
 
-        assert_int_equal(labels_read(&values, type, &labels, &entries, NULL), 0);
-        assert_string_equal(label_get(entries, 1, "a", "none"), "b=c");
-        assert_string_equal(label_get(entries, 1, "b", "none"), "none");
+        assert_int_equal(filter_labels_read(&values, type, &labels, &entries, NULL), 0);
+        assert_string_equal(filter_label_get(entries, 1, "a", "none"), "b=c");
+        assert_string_equal(filter_label_get(entries, 1, "b", "none"), "none");
         values.values[0] = bad;
-        assert_int_equal(labels_read(&values, type, &labels, &entries, &err), -EINVAL);
+        assert_int_equal(filter_labels_read(&values, type, &labels, &entries, &err), -EINVAL);
         assert_non_null(strstr(err_text(err), "key=value"));
-        assert_int_equal(pattern_init(&pattern, "name", "^we+b$", NULL), 0);
-        assert_true(pattern_matches(&pattern, "weeb"));
-        assert_false(pattern_matches(&pattern, "web-1"));
-        pattern_done(&pattern);
-        assert_int_equal(pattern_init(&pattern, "name", "(", NULL), -EINVAL);
+        assert_int_equal(filter_pattern_init(&pattern, "name", "^we+b$", NULL), 0);
+        assert_true(filter_pattern_matches(&pattern, "weeb"));
+        assert_false(filter_pattern_matches(&pattern, "web-1"));
+        filter_pattern_done(&pattern);
+        assert_int_equal(filter_pattern_init(&pattern, "name", "(", NULL), -EINVAL);
 }
 
 static void test_messages_as_json(void **state) {

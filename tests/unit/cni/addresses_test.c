@@ -15,7 +15,7 @@ static struct addresses *pool(const char *text, uint32_t limit) {
         struct ip_cidr cidr;
 
         assert_int_equal(ip_cidr_parse(text, &cidr, NULL), 0);
-        assert_int_equal(addresses_new(&cidr, limit, &addresses, NULL), 0);
+        assert_int_equal(cni_addresses_new(&cidr, limit, &addresses, NULL), 0);
         return addresses;
 }
 
@@ -23,7 +23,7 @@ static void take(struct addresses *addresses, const char *expected) {
         char text[IP_TEXT_MAX];
         struct ip ip;
 
-        assert_int_equal(addresses_take(addresses, &ip, NULL), 0);
+        assert_int_equal(cni_addresses_take(addresses, &ip, NULL), 0);
         assert_string_equal(ip_format(&ip, text), expected);
 }
 
@@ -31,20 +31,20 @@ static void give(struct addresses *addresses, const char *text) {
         struct ip ip;
 
         assert_int_equal(ip_parse(text, &ip, NULL), 0);
-        addresses_give(addresses, &ip);
+        cni_addresses_give(addresses, &ip);
 }
 
 static int mark(struct addresses *addresses, const char *text, struct err **err) {
         struct ip ip;
 
         assert_int_equal(ip_parse(text, &ip, NULL), 0);
-        return addresses_mark(addresses, &ip, err);
+        return cni_addresses_mark(addresses, &ip, err);
 }
 
 /* A just-freed address comes back last. */
 static void test_round_robin(void **state) {
         struct addresses *addresses = pool("10.1.7.9/29", 100);
-        struct ip_cidr gateway = addresses_gateway(addresses);
+        struct ip_cidr gateway = cni_addresses_gateway(addresses);
         char text[IP_CIDR_TEXT_MAX];
 
         assert_string_equal(ip_cidr_format(&gateway, text), "10.1.7.9/29");
@@ -55,8 +55,8 @@ static void test_round_robin(void **state) {
         take(addresses, "10.1.7.13");
         take(addresses, "10.1.7.14");
         take(addresses, "10.1.7.10");
-        assert_int_equal(addresses_used(addresses), 5);
-        addresses_free(addresses);
+        assert_int_equal(cni_addresses_used(addresses), 5);
+        cni_addresses_free(addresses);
 }
 
 static void test_exhausted(void **state) {
@@ -65,12 +65,12 @@ static void test_exhausted(void **state) {
         struct ip ip = { .family = 42 };
 
         take(addresses, "10.1.7.2");
-        assert_int_equal(addresses_take(addresses, &ip, &err), -ENOSPC);
+        assert_int_equal(cni_addresses_take(addresses, &ip, &err), -ENOSPC);
         assert_string_equal(err_text(err), "no free address in pod CIDR 10.1.7.0/30: all 1 are in use");
         assert_int_equal(ip.family, 42);
         give(addresses, "10.1.7.2");
         take(addresses, "10.1.7.2");
-        addresses_free(addresses);
+        cni_addresses_free(addresses);
 }
 
 static void test_marks(void **state) {
@@ -93,13 +93,13 @@ static void test_marks(void **state) {
         /* After the last one marked comes the first that is free. */
         take(addresses, "fd00::3");
         take(addresses, "fd00::4");
-        assert_int_equal(addresses_used(addresses), 4);
+        assert_int_equal(cni_addresses_used(addresses), 4);
         give(addresses, "fd00::ffff");
         give(addresses, "fd00::1");
         give(addresses, "fd00::4");
         give(addresses, "fd00::4");
-        assert_int_equal(addresses_used(addresses), 3);
-        addresses_free(addresses);
+        assert_int_equal(cni_addresses_used(addresses), 3);
+        cni_addresses_free(addresses);
 }
 
 static void test_sizes(void **state) {
@@ -117,10 +117,10 @@ static void test_sizes(void **state) {
                 struct ip_cidr cidr;
 
                 assert_int_equal(ip_cidr_parse(rows[i].cidr, &cidr, NULL), 0);
-                assert_int_equal(addresses_new(&cidr, 65536, &addresses, &err), -rows[i].error);
+                assert_int_equal(cni_addresses_new(&cidr, 65536, &addresses, &err), -rows[i].error);
                 if (rows[i].error)
                         assert_non_null(strstr(err_text(err), "has no room for a pod"));
-                addresses_free(addresses);
+                cni_addresses_free(addresses);
         }
 }
 

@@ -126,9 +126,9 @@ static void test_one_family(void **state) {
 static void test_uplink_keeps_its_route(void **state) {
         char value[8];
 
-        assert_int_equal(sysctl_get("net/ipv6/conf/up0/accept_ra", value, sizeof(value), NULL), 0);
+        assert_int_equal(cni_sysctl_get("net/ipv6/conf/up0/accept_ra", value, sizeof(value), NULL), 0);
         assert_string_equal(value, "2");
-        assert_int_equal(sysctl_get("net/ipv6/conf/all/forwarding", value, sizeof(value), NULL), 0);
+        assert_int_equal(cni_sysctl_get("net/ipv6/conf/all/forwarding", value, sizeof(value), NULL), 0);
         assert_string_equal(value, "1");
 }
 
@@ -151,7 +151,7 @@ static void test_user_namespace(void **state) {
         assert_int_equal(read(ready[0], &byte, 1), 1);
         close(ready[0]);
         snprintf(source, sizeof(source), "/proc/%d/ns/net", pid);
-        assert_int_equal(netns_pin(source, host_netns("a"), NULL), 0);
+        assert_int_equal(cni_netns_pin(source, host_netns("a"), NULL), 0);
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
         if (attach("a", NULL, 0, &result, &err) < 0)
@@ -513,16 +513,16 @@ static void test_threads(void **state) {
 static void test_names(void **state) {
         char a[IFNAMSIZ], b[IFNAMSIZ];
 
-        bridge_device_name("nacelle0", "a", BRIDGE_VETH, a);
-        bridge_device_name("nacelle1", "a", BRIDGE_VETH, b);
+        cni_bridge_device_name("nacelle0", "a", BRIDGE_VETH, a);
+        cni_bridge_device_name("nacelle1", "a", BRIDGE_VETH, b);
         assert_int_equal(strlen(a), IFNAMSIZ - 1);
         assert_string_not_equal(a, b);
-        assert_true(bridge_owns_device("nacelle0", a));
-        assert_false(bridge_owns_device("nacelle0", b));
-        assert_false(bridge_owns_device("nacelle0", "eth0"));
-        bridge_device_name("nacelle0", "a", BRIDGE_IFB, b);
+        assert_true(cni_bridge_owns_device("nacelle0", a));
+        assert_false(cni_bridge_owns_device("nacelle0", b));
+        assert_false(cni_bridge_owns_device("nacelle0", "eth0"));
+        cni_bridge_device_name("nacelle0", "a", BRIDGE_IFB, b);
         assert_string_equal(a + 2, b + 2);
-        assert_int_not_equal(bridge_group("nacelle0"), bridge_group("nacelle1"));
+        assert_int_not_equal(cni_bridge_group("nacelle0"), cni_bridge_group("nacelle1"));
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

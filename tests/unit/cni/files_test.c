@@ -48,17 +48,17 @@ static void test_hosts(void **state) {
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
-                _cleanup_free_ char *text = hosts_format(&rows[i].options);
+                _cleanup_free_ char *text = cni_hosts_format(&rows[i].options);
 
                 assert_string_equal(text, rows[i].text);
         }
-        _cleanup_free_ char *hostname = hostname_format("pod");
+        _cleanup_free_ char *hostname = cni_hostname_format("pod");
 
         assert_string_equal(hostname, "pod\n");
 }
 
 static const struct {
-        const char *text, *as; /* as resolv_conf_format() gives it back */
+        const char *text, *as; /* as cni_resolv_conf_format() gives it back */
 } resolv_confs[] = {
         { "", "" },
         { " ", "" },
@@ -90,9 +90,9 @@ static void test_resolv_conf(void **state) {
                 _cleanup_dns_config_ struct dns_config config = { 0 };
                 _cleanup_free_ char *text = NULL;
 
-                assert_int_equal(resolv_conf_parse(resolv_confs[i].text, strlen(resolv_confs[i].text), &config, NULL),
-                                 0);
-                text = resolv_conf_format(&config);
+                assert_int_equal(
+                        cni_resolv_conf_parse(resolv_confs[i].text, strlen(resolv_confs[i].text), &config, NULL), 0);
+                text = cni_resolv_conf_format(&config);
                 assert_string_equal(text, resolv_confs[i].as);
         }
 }
@@ -102,13 +102,13 @@ static void test_resolv_conf_refusals(void **state) {
         struct dns_config config = { .servers.n = 42 };
         _cleanup_free_ char *large = malloc(RESOLV_CONF_MAX + 1);
 
-        assert_int_equal(resolv_conf_parse("nameserver\n", 11, &config, &err), -EINVAL);
+        assert_int_equal(cni_resolv_conf_parse("nameserver\n", 11, &config, &err), -EINVAL);
         assert_string_equal(err_text(err), "resolv.conf: a nameserver line without an address");
         memset(large, '#', RESOLV_CONF_MAX + 1);
-        assert_int_equal(resolv_conf_parse(large, RESOLV_CONF_MAX + 1, &config, NULL), -EFBIG);
+        assert_int_equal(cni_resolv_conf_parse(large, RESOLV_CONF_MAX + 1, &config, NULL), -EFBIG);
         assert_int_equal(config.servers.n, 42);
-        assert_int_equal(resolv_conf_parse(large, RESOLV_CONF_MAX, &config, NULL), 0);
-        dns_config_clear(&config);
+        assert_int_equal(cni_resolv_conf_parse(large, RESOLV_CONF_MAX, &config, NULL), 0);
+        cni_dns_config_clear(&config);
 }
 
 static void test_policies(void **state) {
@@ -121,13 +121,13 @@ static void test_policies(void **state) {
                 const char *text;
                 unsigned warnings;
         } rows[] = {
-                { { .policy = DNS_DEFAULT, .node = &node },
+                { { .policy = CNI_DNS_DEFAULT, .node = &node },
                   "search node.example\nnameserver 9.9.9.9\noptions edns0 ndots:2\n",
                   0 },
-                { { .policy = DNS_DEFAULT }, "search .\nnameserver 127.0.0.1\n", 0 },
-                { { .policy = DNS_DEFAULT, .node_is_ipv6 = true }, "search .\nnameserver ::1\n", 0 },
-                { { .policy = DNS_NONE, .node = &node, .cluster_servers = cluster }, "", 0 },
-                { { .policy = DNS_NONE,
+                { { .policy = CNI_DNS_DEFAULT }, "search .\nnameserver 127.0.0.1\n", 0 },
+                { { .policy = CNI_DNS_DEFAULT, .node_is_ipv6 = true }, "search .\nnameserver ::1\n", 0 },
+                { { .policy = CNI_DNS_NONE, .node = &node, .cluster_servers = cluster }, "", 0 },
+                { { .policy = CNI_DNS_NONE,
                     .node = &node,
                     .servers = LIST("1.1.1.1"),
                     .searches = LIST("a", "b", "a"),
@@ -135,7 +135,7 @@ static void test_policies(void **state) {
                     .n_options = 2 },
                   "search a b\nnameserver 1.1.1.1\noptions ndots:3 debug\n",
                   0 },
-                { { .policy = DNS_CLUSTER_FIRST,
+                { { .policy = CNI_DNS_CLUSTER_FIRST,
                     .pod_namespace = "ns",
                     .cluster_servers = cluster,
                     .cluster_domain = "cluster.local",
@@ -143,10 +143,10 @@ static void test_policies(void **state) {
                   "search ns.svc.cluster.local svc.cluster.local cluster.local node.example\n"
                   "nameserver 10.96.0.10\noptions ndots:5\n",
                   0 },
-                { { .policy = DNS_CLUSTER_FIRST, .pod_namespace = "ns", .cluster_servers = cluster, .node = &node },
+                { { .policy = CNI_DNS_CLUSTER_FIRST, .pod_namespace = "ns", .cluster_servers = cluster, .node = &node },
                   "search node.example\nnameserver 10.96.0.10\noptions ndots:5\n",
                   0 },
-                { { .policy = DNS_CLUSTER_FIRST,
+                { { .policy = CNI_DNS_CLUSTER_FIRST,
                     .pod_namespace = "ns",
                     .cluster_servers = cluster,
                     .cluster_domain = "cluster.local",
@@ -159,40 +159,40 @@ static void test_policies(void **state) {
                   "nameserver 10.96.0.10\nnameserver 1.1.1.1\noptions ndots:3 debug edns0\n",
                   0 },
                 /* No cluster DNS: as Default, with a warning. */
-                { { .policy = DNS_CLUSTER_FIRST,
+                { { .policy = CNI_DNS_CLUSTER_FIRST,
                     .pod_namespace = "ns",
                     .cluster_domain = "cluster.local",
                     .node = &node },
                   "search node.example\nnameserver 9.9.9.9\noptions edns0 ndots:2\n",
                   DNS_MISSING_CLUSTER },
-                { { .policy = DNS_CLUSTER_FIRST_WITH_HOST_NET, .host_network = true, .node = &node },
+                { { .policy = CNI_DNS_CLUSTER_FIRST_WITH_HOST_NET, .host_network = true, .node = &node },
                   "search node.example\nnameserver 9.9.9.9\noptions edns0 ndots:2\n",
                   DNS_MISSING_CLUSTER },
-                { { .policy = DNS_CLUSTER_FIRST, .host_network = true, .cluster_servers = cluster, .node = &node },
+                { { .policy = CNI_DNS_CLUSTER_FIRST, .host_network = true, .cluster_servers = cluster, .node = &node },
                   "search node.example\nnameserver 9.9.9.9\noptions edns0 ndots:2\n",
                   0 },
-                { { .policy = DNS_CLUSTER_FIRST_WITH_HOST_NET,
+                { { .policy = CNI_DNS_CLUSTER_FIRST_WITH_HOST_NET,
                     .host_network = true,
                     .cluster_servers = cluster,
                     .node = &node },
                   "search node.example\nnameserver 10.96.0.10\noptions ndots:5\n",
                   0 },
-                { { .policy = DNS_NONE, .servers = LIST("1.1.1.1", "2.2.2.2", "3.3.3.3") },
+                { { .policy = CNI_DNS_NONE, .servers = LIST("1.1.1.1", "2.2.2.2", "3.3.3.3") },
                   "nameserver 1.1.1.1\nnameserver 2.2.2.2\nnameserver 3.3.3.3\n",
                   0 },
-                { { .policy = DNS_NONE, .servers = LIST("1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4") },
+                { { .policy = CNI_DNS_NONE, .servers = LIST("1.1.1.1", "2.2.2.2", "3.3.3.3", "4.4.4.4") },
                   "nameserver 1.1.1.1\nnameserver 2.2.2.2\nnameserver 3.3.3.3\n",
                   DNS_SERVERS_CUT },
         };
 
-        assert_int_equal(resolv_conf_parse(node_text, strlen(node_text), &node, NULL), 0);
+        assert_int_equal(cni_resolv_conf_parse(node_text, strlen(node_text), &node, NULL), 0);
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
                 _cleanup_dns_config_ struct dns_config config = { 0 };
                 _cleanup_free_ char *text = NULL;
                 unsigned warnings;
 
-                assert_int_equal(dns_form(&rows[i].request, &config, &warnings, NULL), 0);
-                text = resolv_conf_format(&config);
+                assert_int_equal(cni_dns_form(&rows[i].request, &config, &warnings, NULL), 0);
+                text = cni_resolv_conf_format(&config);
                 assert_string_equal(text, rows[i].text);
                 assert_int_equal(warnings, rows[i].warnings);
         }
@@ -212,8 +212,9 @@ static void check_searches(size_t n, size_t size, size_t expected, unsigned warn
                 names[i][size] = '\0';
                 list[i] = names[i];
         }
-        assert_int_equal(dns_form(&(struct dns_request){ .policy = DNS_NONE, .searches = list }, &config, &said, NULL),
-                         0);
+        assert_int_equal(
+                cni_dns_form(&(struct dns_request){ .policy = CNI_DNS_NONE, .searches = list }, &config, &said, NULL),
+                0);
         assert_int_equal(config.searches.n, expected);
         assert_int_equal(said, warnings);
 }
@@ -236,19 +237,19 @@ static void test_policy_names(void **state) {
                 int error;
                 enum dns_policy policy;
         } rows[] = {
-                { "", 0, DNS_CLUSTER_FIRST },
-                { "ClusterFirst", 0, DNS_CLUSTER_FIRST },
-                { "ClusterFirstWithHostNet", 0, DNS_CLUSTER_FIRST_WITH_HOST_NET },
-                { "Default", 0, DNS_DEFAULT },
-                { "None", 0, DNS_NONE },
-                { "default", EINVAL, DNS_NONE },
+                { "", 0, CNI_DNS_CLUSTER_FIRST },
+                { "ClusterFirst", 0, CNI_DNS_CLUSTER_FIRST },
+                { "ClusterFirstWithHostNet", 0, CNI_DNS_CLUSTER_FIRST_WITH_HOST_NET },
+                { "Default", 0, CNI_DNS_DEFAULT },
+                { "None", 0, CNI_DNS_NONE },
+                { "default", EINVAL, CNI_DNS_NONE },
         };
 
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
                 _cleanup_err_ struct err *err = NULL;
                 enum dns_policy policy = rows[i].policy;
 
-                assert_int_equal(dns_policy_parse(rows[i].text, &policy, &err), -rows[i].error);
+                assert_int_equal(cni_dns_policy_parse(rows[i].text, &policy, &err), -rows[i].error);
                 assert_int_equal(policy, rows[i].policy);
                 if (rows[i].error)
                         assert_non_null(strstr(err_text(err), "dnsPolicy \"default\": use ClusterFirst"));

@@ -97,12 +97,12 @@ HOST_FUNCTION const char *host_netns(const char *name) {
 HOST_FUNCTION void host_netns_create(const char *name) {
         _cleanup_err_ struct err *err = NULL;
 
-        if (netns_create(host_netns(name), &err) < 0)
+        if (cni_netns_create(host_netns(name), &err) < 0)
                 fail_msg("%s", err_text(err));
 }
 
 HOST_FUNCTION void host_netns_remove(const char *name) {
-        assert_int_equal(netns_remove(host_netns(name), NULL), 0);
+        assert_int_equal(cni_netns_remove(host_netns(name), NULL), 0);
 }
 
 /* Runs @call in the namespace @netns, or in the host for NULL. */
@@ -115,9 +115,9 @@ HOST_FUNCTION void host_inside(const char *netns, int (*call)(void *data, struct
                 assert_true(call(data, NULL) >= 0);
                 return;
         }
-        r = netns_open(host_netns(netns), &fd, &err);
+        r = cni_netns_open(host_netns(netns), &fd, &err);
         if (r == 0)
-                r = netns_run(fd, call, data, &err);
+                r = cni_netns_run(fd, call, data, &err);
         if (r < 0)
                 fail_msg("%s: %s", netns, err_text(err));
 }

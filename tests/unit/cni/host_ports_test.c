@@ -56,8 +56,8 @@ static void test_host_ports(void **state) {
                 struct network_result a;
 
                 /* Bridged frames past the rules of IP, and past them not: hosts have either. */
-                sysctl_set("net/bridge/bridge-nf-call-iptables", value, NULL);
-                sysctl_set("net/bridge/bridge-nf-call-ip6tables", value, NULL);
+                cni_sysctl_set("net/bridge/bridge-nf-call-iptables", value, NULL);
+                cni_sysctl_set("net/bridge/bridge-nf-call-ip6tables", value, NULL);
                 a = start("a", ports, ELEMENTS(ports));
                 start("b", NULL, 0);
                 host_serve("a", IPPROTO_TCP, 80);
@@ -218,16 +218,16 @@ static void test_repair(void **state) {
 static void test_foreign_drop(void **state) {
         char text[128] = "";
 
-        assert_false(foreign_forward_drop(text, sizeof(text)));
+        assert_false(cni_foreign_forward_drop(text, sizeof(text)));
         host_run("nft 'add table inet mine; add chain inet mine in { type filter hook input priority 0; policy drop; "
                  "}'");
-        assert_false(foreign_forward_drop(text, sizeof(text)));
+        assert_false(cni_foreign_forward_drop(text, sizeof(text)));
         host_run("nft 'add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy "
                  "drop; }'");
-        assert_true(foreign_forward_drop(text, sizeof(text)));
+        assert_true(cni_foreign_forward_drop(text, sizeof(text)));
         assert_string_equal(text, "table ip filter, chain FORWARD");
         host_run("nft 'chain ip filter FORWARD { policy accept; }'");
-        assert_false(foreign_forward_drop(text, sizeof(text)));
+        assert_false(cni_foreign_forward_drop(text, sizeof(text)));
         host_run("nft 'delete table ip filter; delete table inet mine'");
 }
 

@@ -176,7 +176,7 @@ static void test_debian_ptp_and_macvlan(void **state) {
                 b = start("b", NULL);
                 host_serve("a", IPPROTO_TCP, 80);
                 assert_int_equal(a.addresses[0].address.prefix, 24);
-                sysctl_set("net/ipv4/ip_forward", "1", NULL);
+                cni_sysctl_set("net/ipv4/ip_forward", "1", NULL);
                 assert_string_not_equal(host_ask("b", IPPROTO_TCP, address_of(&a), 80), "");
                 assert_int_equal(b.n_addresses, 1);
                 host_stop_servers();

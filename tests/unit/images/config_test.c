@@ -92,7 +92,7 @@ static void test_manifest(void **state) {
         _cleanup_manifest_ struct manifest m = { .entries = NULL };
 
         (void)state;
-        assert_int_equal(manifest_parse(text, strlen(text), &m, NULL), 0);
+        assert_int_equal(image_manifest_parse(text, strlen(text), &m, NULL), 0);
         assert_false(manifest_is_index(&m));
         assert_int_equal(m.n_layers, 2);
         assert_int_equal(m.layers[1].size, 7);
@@ -120,7 +120,7 @@ static void test_bad_manifests(void **state) {
                 _cleanup_err_ struct err *err = NULL;
                 struct manifest m;
 
-                int r = manifest_parse(bad_manifests[i].text, strlen(bad_manifests[i].text), &m, &err);
+                int r = image_manifest_parse(bad_manifests[i].text, strlen(bad_manifests[i].text), &m, &err);
 
                 assert_true(r < 0 && r != -EINVAL);
                 if (!strstr(err_text(err), bad_manifests[i].says))
@@ -142,9 +142,9 @@ static void test_layer_limit(void **state) {
                         fprintf(f, "," LAYER);
                 fprintf(f, "]}");
                 fclose(f);
-                assert_int_equal(manifest_parse(text, n, &m, NULL), over ? -E2BIG : 0);
+                assert_int_equal(image_manifest_parse(text, n, &m, NULL), over ? -E2BIG : 0);
                 if (!over)
-                        manifest_clear(&m);
+                        image_manifest_clear(&m);
         }
 }
 
@@ -170,14 +170,14 @@ static void test_choice(void **state) {
         _cleanup_manifest_ struct manifest m = { .entries = NULL };
 
         (void)state;
-        assert_int_equal(manifest_parse(text, strlen(text), &m, NULL), 0);
+        assert_int_equal(image_manifest_parse(text, strlen(text), &m, NULL), 0);
         assert_true(manifest_is_index(&m));
         for (size_t i = 0; i < ELEMENTS(choices); i++) {
                 const struct manifest_entry *e;
                 struct platform p;
 
-                assert_int_equal(platform_parse(choices[i].platform, &p, NULL), 0);
-                e = manifest_choose(&m, &p);
+                assert_int_equal(image_platform_parse(choices[i].platform, &p, NULL), 0);
+                e = image_manifest_choose(&m, &p);
                 assert_int_equal(e ? e->descriptor.digest[7] : '-', choices[i].chosen);
         }
 }
@@ -189,7 +189,7 @@ static void test_bad_platforms(void **state) {
 
         (void)state;
         for (size_t i = 0; i < ELEMENTS(texts); i++)
-                if (platform_parse(texts[i], &p, NULL) != -EINVAL)
+                if (image_platform_parse(texts[i], &p, NULL) != -EINVAL)
                         fail_msg("%s was taken", texts[i]);
 }
 

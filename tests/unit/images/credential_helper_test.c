@@ -135,7 +135,7 @@ static void test_entries(void **state) {
                         snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s\"%s\": {\"auth\": \"%d\"}",
                                  j > 0 ? ", " : "", rows[i].keys[j], j);
                 root = parse(arena, arena_printf(arena, "{\"auths\": {%s}}", text));
-                entry = docker_config_entry(root, rows[i].host, rows[i].path);
+                entry = image_docker_config_entry(root, rows[i].host, rows[i].path);
                 snprintf(expected, sizeof(expected), "%d", rows[i].taken);
                 if (rows[i].taken < 0 ? entry != NULL :
                                         !entry || strcmp(value_string(value_get(entry, "auth")), expected) != 0)
@@ -151,11 +151,11 @@ static void test_empty_entries(void **state) {
                                                 "\"b.test\": {\"auth\": \"\"}, \"c.test\": 5}}");
 
         (void)state;
-        assert_non_null(docker_config_entry(root, "a.test", "x"));
-        assert_null(docker_config_entry(root, "b.test", "x"));
-        assert_null(docker_config_entry(root, "c.test", "x"));
-        assert_null(docker_config_entry(parse(arena, "{\"auths\": []}"), "c.test", "x"));
-        assert_null(docker_config_entry(NULL, "c.test", "x"));
+        assert_non_null(image_docker_config_entry(root, "a.test", "x"));
+        assert_null(image_docker_config_entry(root, "b.test", "x"));
+        assert_null(image_docker_config_entry(root, "c.test", "x"));
+        assert_null(image_docker_config_entry(parse(arena, "{\"auths\": []}"), "c.test", "x"));
+        assert_null(image_docker_config_entry(NULL, "c.test", "x"));
 }
 
 static void test_which_helper(void **state) {
@@ -178,7 +178,8 @@ static void test_which_helper(void **state) {
         (void)state;
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
                 _cleanup_arena_ struct arena *arena = arena_new();
-                const char *field, *name = docker_config_helper(parse(arena, rows[i].config), rows[i].host, &field);
+                const char *field,
+                        *name = image_docker_config_helper(parse(arena, rows[i].config), rows[i].host, &field);
 
                 if (!rows[i].name) {
                         assert_null(name);
@@ -216,7 +217,7 @@ static void test_get(void **state) {
                 _cleanup_err_ struct err *err = NULL;
 
                 write_helper("t", rows[i].body);
-                if (credential_helper_get(&helper, "a.test", &c, &err) != rows[i].r)
+                if (image_credential_helper_get(&helper, "a.test", &c, &err) != rows[i].r)
                         fail_msg("row %zu: %s", i, err_text(err));
                 assert_string_equal(c.username ?: "", rows[i].username ?: "");
                 assert_string_equal(c.password ?: "", rows[i].password ?: "");
@@ -261,7 +262,7 @@ static void test_refusals(void **state) {
                 _cleanup_err_ struct err *err = NULL;
 
                 write_helper("t", rows[i].body ?: ":");
-                if (credential_helper_get(&helper, "a.test", &c, &err) != rows[i].r)
+                if (image_credential_helper_get(&helper, "a.test", &c, &err) != rows[i].r)
                         fail_msg("row %zu: %s", i, err_text(err));
                 if (!strstr(err_text(err), rows[i].says))
                         fail_msg("row %zu: %s", i, err_text(err));
@@ -285,11 +286,11 @@ static void test_limits(void **state) {
                 snprintf(body, sizeof(body), "printf '{\"Username\":\"me\",\"Secret\":\"%%0%dd\"}' 0",
                          CREDENTIAL_HELPER_OUTPUT_MAX - 29 + more);
                 write_helper(name, body);
-                assert_int_equal(credential_helper_get(&helper, "a.test", &c, NULL), more ? -E2BIG : 1);
+                assert_int_equal(image_credential_helper_get(&helper, "a.test", &c, NULL), more ? -E2BIG : 1);
         }
         name[CREDENTIAL_HELPER_NAME_MAX] = 'n';
         write_helper(name, body);
-        assert_int_equal(credential_helper_store(&helper, "a.test", "me", "x", NULL), -EINVAL);
+        assert_int_equal(image_credential_helper_store(&helper, "a.test", "me", "x", NULL), -EINVAL);
 }
 
 /* A secret never shows in an error, even of a helper that prints one and then fails. */
@@ -307,7 +308,7 @@ static void test_no_secret_in_errors(void **state) {
                 _cleanup_err_ struct err *err = NULL;
 
                 write_helper("t", bodies[i]);
-                assert_true(credential_helper_get(&helper, "a.test", &c, &err) < 0);
+                assert_true(image_credential_helper_get(&helper, "a.test", &c, &err) < 0);
                 assert_null(strstr(err_text(err), "hush"));
         }
 }
@@ -319,7 +320,7 @@ static void test_cancel(void **state) {
 
         (void)state;
         write_helper("t", "exec sleep 1000");
-        assert_int_equal(credential_helper_get(&helper, "a.test", &c, NULL), -ECANCELED);
+        assert_int_equal(image_credential_helper_get(&helper, "a.test", &c, NULL), -ECANCELED);
 }
 
 static void test_store_and_erase(void **state) {
@@ -329,16 +330,16 @@ static void test_store_and_erase(void **state) {
 
         (void)state;
         write_helper("t", "cat >$1");
-        assert_int_equal(credential_helper_store(&helper, "a.test", "me", "se\"cret", NULL), 0);
+        assert_int_equal(image_credential_helper_store(&helper, "a.test", "me", "se\"cret", NULL), 0);
         stored = read_back("store");
         assert_string_equal(stored, "{\"ServerURL\":\"a.test\",\"Username\":\"me\",\"Secret\":\"se\\\"cret\"}");
-        assert_int_equal(credential_helper_erase(&helper, "a.test", NULL), 1);
+        assert_int_equal(image_credential_helper_erase(&helper, "a.test", NULL), 1);
         erased = read_back("erase");
         assert_string_equal(erased, "a.test");
         write_helper("t", "echo credentials not found in native keychain; exit 1");
-        assert_int_equal(credential_helper_erase(&helper, "a.test", NULL), 0);
+        assert_int_equal(image_credential_helper_erase(&helper, "a.test", NULL), 0);
         write_helper("t", "echo the keyring is locked; exit 1");
-        assert_int_equal(credential_helper_store(&helper, "a.test", "me", "secret", &err), -EIO);
+        assert_int_equal(image_credential_helper_store(&helper, "a.test", "me", "secret", &err), -EIO);
         assert_string_equal(err_text(err), "f: c: docker-credential-t store: exit code 1: the keyring is locked");
 }
 
@@ -350,16 +351,16 @@ static void test_ask(void **state) {
         (void)state;
         snprintf(file, sizeof(file), "%s/config.json", directory);
         write_helper("t", "cat >server; echo '{\"Username\":\"me\",\"Secret\":\"x\"}'");
-        assert_int_equal(credential_helper_ask(file, "docker.io", -EBADF, &c, NULL), 0);
+        assert_int_equal(image_credential_helper_ask(file, "docker.io", -EBADF, &c, NULL), 0);
         write_file("config.json", "{\"credHelpers\": {\"a.test\": \"t\"}}", 0600);
-        assert_int_equal(credential_helper_ask(file, "docker.io", -EBADF, &c, NULL), 0);
+        assert_int_equal(image_credential_helper_ask(file, "docker.io", -EBADF, &c, NULL), 0);
         write_file("config.json", "{\"credsStore\": \"t\"}", 0600);
-        assert_int_equal(credential_helper_ask(file, "docker.io", -EBADF, &c, NULL), 1);
+        assert_int_equal(image_credential_helper_ask(file, "docker.io", -EBADF, &c, NULL), 1);
         assert_string_equal(c.username, "me");
         _cleanup_free_ char *server = read_back("server");
         assert_string_equal(server, "https://index.docker.io/v1/");
         write_file("config.json", "{", 0600);
-        assert_int_equal(credential_helper_ask(file, "docker.io", -EBADF, &c, NULL), -EINVAL);
+        assert_int_equal(image_credential_helper_ask(file, "docker.io", -EBADF, &c, NULL), -EINVAL);
 }
 
 int main(void) {

@@ -66,14 +66,14 @@ static struct credential_providers *make(const char *body) {
                    HEAD "{name: p, apiVersion: " API ", matchImages: ['*.test', 'docker.io'], defaultCacheDuration: 1m,"
                         " args: [one, 'two words'], env: [{name: OF, value: config}, {name: HOME, value: /x}]}]}",
                    0644);
-        if (credential_providers_new(path_of("config.yaml"), directory, &providers, &err) < 0)
+        if (image_credential_providers_new(path_of("config.yaml"), directory, &providers, &err) < 0)
                 fail_msg("%s", err_text(err));
         return providers;
 }
 
 static int ask(struct credential_providers *providers, const char *name, struct credentials *c, struct err **err) {
         *c = (struct credentials){ .username = NULL };
-        return credential_providers_ask(providers, name, strcspn(name, "/"), -EBADF, c, err);
+        return image_credential_providers_ask(providers, name, strcspn(name, "/"), -EBADF, c, err);
 }
 
 static unsigned times_asked(void) {
@@ -97,7 +97,7 @@ static void test_request(void **state) {
                                      "\",\"image\":\"a.test/team/app\"}");
         assert_int_equal(files_read(path_of("seen"), 4096, &seen, NULL, NULL), 0);
         assert_string_equal(seen, "2 one two words config /x\n");
-        credential_providers_free(providers);
+        image_credential_providers_free(providers);
 }
 
 /* Which of an answer's keys is taken, if any; whom it is not for is not asked. */
@@ -137,7 +137,7 @@ static void test_choice(void **state) {
                 if (rows[i].user)
                         assert_string_equal(c.username, rows[i].user);
                 assert_int_equal(times_asked(), rows[i].asked);
-                credential_providers_free(providers);
+                image_credential_providers_free(providers);
         }
 }
 
@@ -169,7 +169,7 @@ static void test_cache(void **state) {
                 }
                 if (times_asked() != rows[i].asked)
                         fail_msg("row %zu: asked %u times", i, times_asked());
-                credential_providers_free(providers);
+                image_credential_providers_free(providers);
         }
 }
 
@@ -182,17 +182,17 @@ static void test_cache_limit(void **state) {
         (void)state;
         for (unsigned i = 0; i <= PROVIDER_CACHE_MAX; i++) {
                 snprintf(name, sizeof(name), "a.test/%u", i);
-                credentials_clear(&c);
+                image_credentials_clear(&c);
                 assert_int_equal(ask(providers, name, &c, NULL), 1);
         }
         assert_int_equal(times_asked(), PROVIDER_CACHE_MAX + 1);
-        credentials_clear(&c);
+        image_credentials_clear(&c);
         assert_int_equal(ask(providers, name, &c, NULL), 1);
         assert_int_equal(times_asked(), PROVIDER_CACHE_MAX + 1);
-        credentials_clear(&c);
+        image_credentials_clear(&c);
         assert_int_equal(ask(providers, "a.test/0", &c, NULL), 1);
         assert_int_equal(times_asked(), PROVIDER_CACHE_MAX + 2);
-        credential_providers_free(providers);
+        image_credential_providers_free(providers);
 }
 
 static void test_bad_answers(void **state) {
@@ -223,7 +223,7 @@ static void test_bad_answers(void **state) {
                 if (!strstr(err_text(err), rows[i].says) || strstr(err_text(err), "secret"))
                         fail_msg("row %zu: %s", i, err_text(err));
                 assert_null(c.password);
-                credential_providers_free(providers);
+                image_credential_providers_free(providers);
         }
 }
 
@@ -245,14 +245,14 @@ static void test_several(void **state) {
         write_file("conf/3.yml", PROVIDER("general", ""), 0644);
         write_file("conf/4.yaml", PROVIDER("tokens", ", tokenAttributes: {requireServiceAccount: true}"), 0644);
         write_file("conf/5.txt", "not read", 0644);
-        assert_int_equal(credential_providers_new(path_of("conf"), directory, &providers, NULL), 0);
+        assert_int_equal(image_credential_providers_new(path_of("conf"), directory, &providers, NULL), 0);
         assert_int_equal(ask(providers, "a.test/x", &c, NULL), 1);
         assert_string_equal(c.username, "exact");
-        credentials_clear(&c);
+        image_credentials_clear(&c);
         assert_int_equal(ask(providers, "b.test/x", &c, NULL), 1);
         assert_string_equal(c.username, "general");
         assert_int_equal(access(path_of("tokens-asked"), F_OK), -1);
-        credential_providers_free(providers);
+        image_credential_providers_free(providers);
 }
 
 static void test_bad_configurations(void **state) {
@@ -293,13 +293,13 @@ static void test_bad_configurations(void **state) {
                 _cleanup_err_ struct err *err = NULL;
 
                 write_file("config.yaml", rows[i].text, 0644);
-                if (credential_providers_new(path_of("config.yaml"), directory, &providers, &err) != rows[i].r ||
+                if (image_credential_providers_new(path_of("config.yaml"), directory, &providers, &err) != rows[i].r ||
                     !strstr(err_text(err), rows[i].says))
                         fail_msg("row %zu: %s", i, err_text(err));
         }
         struct credential_providers *providers;
 
-        assert_int_equal(credential_providers_new(path_of("nosuch"), directory, &providers, NULL), -ENOENT);
+        assert_int_equal(image_credential_providers_new(path_of("nosuch"), directory, &providers, NULL), -ENOENT);
 }
 
 int main(void) {

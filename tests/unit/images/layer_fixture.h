@@ -107,7 +107,7 @@ static inline struct place make_place(void) {
 static inline void remove_place(struct place *p) {
         layer_needs_clear(&p->result.needs);
         close(p->root);
-        assert_int_equal(tree_remove(p->fd, "fs", NULL), 0);
+        assert_int_equal(image_tree_remove(p->fd, "fs", NULL), 0);
         close(p->fd);
         assert_int_equal(rmdir(p->path), 0);
 }
@@ -149,7 +149,7 @@ static inline bool is_there(const struct place *p, const char *name) {
 static inline void assert_content(const struct place *p, const char *name, const char *content) {
         _cleanup_free_ char *text = NULL;
 
-        assert_int_equal(file_read(p->root, name, 1 << 20, &text, NULL, NULL), 0);
+        assert_int_equal(image_file_read(p->root, name, 1 << 20, &text, NULL, NULL), 0);
         assert_string_equal(text, content);
 }
 

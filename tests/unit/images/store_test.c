@@ -54,23 +54,23 @@ static int teardown(void **state) {
 
         image_layout_close(&p->layout);
         image_store_close(p->store);
-        assert_int_equal(tree_remove(AT_FDCWD, p->path, NULL), 0);
+        assert_int_equal(image_tree_remove(AT_FDCWD, p->path, NULL), 0);
         free(p);
         return 0;
 }
 
 static void put_blob(struct place *p, const char *name, const char *text) {
-        assert_int_equal(file_write(p->layout.blobs, digest_hex(name), text, strlen(text), NULL), 0);
+        assert_int_equal(image_file_write(p->layout.blobs, digest_hex(name), text, strlen(text), NULL), 0);
 }
 
 static void put_layer(struct place *p, const char *name, const char *blob) {
         char info[256];
         int fd;
 
-        assert_int_equal(directory_open(p->layout.layers, name, &fd, NULL), 0);
+        assert_int_equal(image_directory_open(p->layout.layers, name, &fd, NULL), 0);
         assert_int_equal(mkdirat(fd, "fs", 0755), 0);
         snprintf(info, sizeof(info), "bytes 1000\ninodes 3\nblob %s 5\n", blob);
-        assert_int_equal(file_write(fd, "info", info, strlen(info), NULL), 0);
+        assert_int_equal(image_file_write(fd, "info", info, strlen(info), NULL), 0);
         close(fd);
 }
 
@@ -231,9 +231,9 @@ static void test_broken(void **state) {
         put_image(p, 'a', 'b', 'c', 'd', "app:1");
         put_image(p, 'e', 'f', '1', '2', "whole:1");
         put_blob(p, digest('b'), "{broken");
-        assert_int_equal(directory_open(p->layout.refs, "docker.io+library+bad", &fd, NULL), 0);
-        assert_int_equal(file_write(fd, "1", "nonsense", 8, NULL), 0);
-        assert_int_equal(file_write(fd, "no tag!", "nonsense", 8, NULL), 0);
+        assert_int_equal(image_directory_open(p->layout.refs, "docker.io+library+bad", &fd, NULL), 0);
+        assert_int_equal(image_file_write(fd, "1", "nonsense", 8, NULL), 0);
+        assert_int_equal(image_file_write(fd, "no tag!", "nonsense", 8, NULL), 0);
         close(fd);
         assert_int_equal(image_store_list(p->store, &images, &n, NULL), 0);
         assert_int_equal(n, 1);
@@ -241,7 +241,7 @@ static void test_broken(void **state) {
         assert_int_equal(image_store_find(p->store, "app:1", &image, NULL), -EBADMSG);
         assert_int_equal(image_store_find(p->store, "bad:1", &image, NULL), -ENOENT);
         assert_int_equal(image_store_collect(p->store, NULL, NULL, NULL), 0);
-        assert_int_equal(tree_remove(p->layout.layers, digest_hex(digest('2')), NULL), 0);
+        assert_int_equal(image_tree_remove(p->layout.layers, digest_hex(digest('2')), NULL), 0);
         assert_int_equal(image_store_find(p->store, "whole:1", &image, NULL), -EBADMSG);
 }
 
@@ -251,20 +251,20 @@ static void test_sweep(void **state) {
         struct timespec old[2] = { { .tv_sec = 1000 }, { .tv_sec = 1000 } };
         int fd;
 
-        assert_int_equal(file_write(p->layout.ingest, digest_hex(digest('1')), "partial", 7, NULL), 0);
-        assert_int_equal(file_write(p->layout.ingest, digest_hex(digest('2')), "old", 3, NULL), 0);
+        assert_int_equal(image_file_write(p->layout.ingest, digest_hex(digest('1')), "partial", 7, NULL), 0);
+        assert_int_equal(image_file_write(p->layout.ingest, digest_hex(digest('2')), "old", 3, NULL), 0);
         assert_int_equal(utimensat(p->layout.ingest, digest_hex(digest('2')), old, 0), 0);
-        assert_int_equal(directory_open(p->layout.ingest, "half.d", &fd, NULL), 0);
+        assert_int_equal(image_directory_open(p->layout.ingest, "half.d", &fd, NULL), 0);
         for (int i = 0, at = fd; i < 100; i++) { /* deeper than descriptors are held for */
-                assert_int_equal(directory_open(at, "deep", &at, NULL), 0);
+                assert_int_equal(image_directory_open(at, "deep", &at, NULL), 0);
                 if (i == 99)
                         close(at);
         }
-        assert_int_equal(file_write(fd, "file", "x", 1, NULL), 0);
+        assert_int_equal(image_file_write(fd, "file", "x", 1, NULL), 0);
         close(fd);
         put_image(p, 'a', 'b', 'c', 'd', "app:1");
-        assert_int_equal(directory_open(p->layout.refs, "docker.io+library+app", &fd, NULL), 0);
-        assert_int_equal(file_write(fd, ".tmp.1.2", "x", 1, NULL), 0);
+        assert_int_equal(image_directory_open(p->layout.refs, "docker.io+library+app", &fd, NULL), 0);
+        assert_int_equal(image_file_write(fd, ".tmp.1.2", "x", 1, NULL), 0);
         assert_int_equal(image_store_open(p->path, &again, NULL), 0);
         image_store_close(again);
         assert_false(has(fd, ".tmp.1.2"));

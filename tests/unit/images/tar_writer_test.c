@@ -47,7 +47,7 @@ static void test_names(void **state) {
 
                 memset(name, 'x', n);
                 name[n] = '\0';
-                assert_int_equal(tar_write(fd, &item, NULL), 0);
+                assert_int_equal(image_tar_write(fd, &item, NULL), 0);
                 assert_int_equal(lseek(fd, 0, SEEK_CUR), n == 100 ? BLOCK : 3 * BLOCK);
                 head = block_at(fd, 0, BLOCK);
                 assert_int_equal(head[156], n == 100 ? '5' : 'x');
@@ -73,7 +73,7 @@ static void test_owners(void **state) {
                 struct stat st = { .st_mode = S_IFIFO | 0600, .st_uid = owners[i].uid };
                 struct tar_item item = { .path = "pipe", .st = &st, .content = -EBADF };
 
-                assert_int_equal(tar_write(fd, &item, NULL), 0);
+                assert_int_equal(image_tar_write(fd, &item, NULL), 0);
                 if (owners[i].record)
                         assert_block(fd, 1, 0, owners[i].record);
                 assert_block(fd, owners[i].record ? 2 : 0, 108, owners[i].field);
@@ -95,8 +95,8 @@ static void test_changing_files(void **state) {
                 struct stat st = { .st_mode = S_IFREG | 0644, .st_size = size, .st_blocks = 8 };
                 struct tar_item item = { .path = "file", .st = &st, .content = file };
 
-                assert_int_equal(tar_write(fd, &item, NULL), 0);
-                assert_int_equal(tar_write_end(fd, NULL), 0);
+                assert_int_equal(image_tar_write(fd, &item, NULL), 0);
+                assert_int_equal(image_tar_write_end(fd, NULL), 0);
                 assert_int_equal(lseek(fd, 0, SEEK_CUR), 4 * BLOCK);
                 assert_block(fd, 0, 124, size == 3 ? "00000000003" : "00000000011");
                 assert_block(fd, 1, 0, size == 3 ? "tex" : "text");
@@ -113,7 +113,7 @@ static void test_holes(void **state) {
 
         assert_int_equal(fstat(file, &st), 0);
         item.st = &st;
-        assert_int_equal(tar_write(fd, &item, NULL), 0);
+        assert_int_equal(image_tar_write(fd, &item, NULL), 0);
         assert_true(lseek(fd, 0, SEEK_CUR) < 1 << 20);
         pax = block_at(fd, 1, BLOCK);
         assert_non_null(strstr(pax, "GNU.sparse.major=1\n"));
@@ -129,7 +129,7 @@ static void test_all_hole(void **state) {
 
         assert_int_equal(fstat(file, &st), 0);
         item.st = &st;
-        assert_int_equal(tar_write(fd, &item, NULL), 0);
+        assert_int_equal(image_tar_write(fd, &item, NULL), 0);
         assert_int_equal(lseek(fd, 0, SEEK_CUR), 4 * BLOCK);
         assert_block(fd, 3, 0, "0\n");
 }
@@ -140,9 +140,9 @@ static void test_refusals(void **state) {
         struct tar_item item = { .path = "socket", .st = &st, .content = -EBADF };
         _cleanup_err_ struct err *err = NULL;
 
-        assert_int_equal(tar_write(fd, &item, &err), -ENOTSUP);
+        assert_int_equal(image_tar_write(fd, &item, &err), -ENOTSUP);
         assert_string_equal(err_text(err), "socket: a socket");
-        assert_int_equal(tar_write_text(full, "text", 0600, "x", 1, NULL), -ENOSPC);
+        assert_int_equal(image_tar_write_text(full, "text", 0600, "x", 1, NULL), -ENOSPC);
 }
 
 /* ---- mountinfo ---- */

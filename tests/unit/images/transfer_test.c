@@ -32,28 +32,28 @@ static int be_worker(void) {
         if (n <= 0)
                 return 1;
         q.n = (size_t)n;
-        what = message_get(&q, "reference");
+        what = image_message_get(&q, "reference");
         if (strcmp(what, "hang") == 0)
                 pause();
         if (strcmp(what, "crash") == 0)
                 abort();
         if (strcmp(what, "silent") == 0)
                 return 0;
-        message_add(&m, "kind", "progress");
-        message_add(&m, "digest", "sha256:x");
-        message_add(&m, "phase", "downloading");
-        message_add_number(&m, "done", 5);
-        message_add_number(&m, "total", 10);
+        image_message_add(&m, "kind", "progress");
+        image_message_add(&m, "digest", "sha256:x");
+        image_message_add(&m, "phase", "downloading");
+        image_message_add_number(&m, "done", 5);
+        image_message_add_number(&m, "total", 10);
         answer(&m);
         if (strcmp(what, "fail") == 0) {
-                message_add(&m, "kind", "error");
-                message_add_number(&m, "code", ENOENT);
-                message_add(&m, "text", message_get(&q, "password"));
+                image_message_add(&m, "kind", "error");
+                image_message_add_number(&m, "code", ENOENT);
+                image_message_add(&m, "text", image_message_get(&q, "password"));
         } else {
-                message_add(&m, "kind", "result");
-                message_add(&m, "image", "sha256:id");
-                message_add(&m, "reference", "a");
-                message_add(&m, "reference", "b");
+                image_message_add(&m, "kind", "result");
+                image_message_add(&m, "image", "sha256:id");
+                image_message_add(&m, "reference", "a");
+                image_message_add(&m, "reference", "b");
         }
         answer(&m);
         return 0;
@@ -177,23 +177,23 @@ static void test_messages(void **state) {
 
         (void)state;
         m.n = 0;
-        assert_false(message_valid(&m));
-        message_add(&m, "a", "1");
-        message_add(&m, "b", NULL);
-        message_add(&m, "c", "");
-        assert_true(message_valid(&m));
-        assert_string_equal(message_get(&m, "c"), "");
-        assert_null(message_get(&m, "1")); /* a value is no key */
-        assert_true(message_next(&m, &at, &key, &value) && message_next(&m, &at, &key, &value));
-        assert_false(message_next(&m, &at, &key, &value));
+        assert_false(image_message_valid(&m));
+        image_message_add(&m, "a", "1");
+        image_message_add(&m, "b", NULL);
+        image_message_add(&m, "c", "");
+        assert_true(image_message_valid(&m));
+        assert_string_equal(image_message_get(&m, "c"), "");
+        assert_null(image_message_get(&m, "1")); /* a value is no key */
+        assert_true(image_message_next(&m, &at, &key, &value) && image_message_next(&m, &at, &key, &value));
+        assert_false(image_message_next(&m, &at, &key, &value));
         m.n--;
-        assert_false(message_valid(&m));
+        assert_false(image_message_valid(&m));
         m.bytes[m.n - 1] = 'x';
-        assert_false(message_valid(&m));
+        assert_false(image_message_valid(&m));
         m.n = sizeof(m.bytes) - 4;
-        message_add(&m, "k", "v");
+        image_message_add(&m, "k", "v");
         assert_false(m.full);
-        message_add(&m, "k", "v");
+        image_message_add(&m, "k", "v");
         assert_true(m.full);
 }
 

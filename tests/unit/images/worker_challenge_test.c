@@ -126,7 +126,7 @@ static void test_servers(void **state) {
 
         (void)state;
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
-                _cleanup_free_ char *server = http_server(rows[i].url);
+                _cleanup_free_ char *server = image_http_server(rows[i].url);
 
                 if (rows[i].server ? !server || strcmp(server, rows[i].server) != 0 : server != NULL)
                         fail_msg("%s: %s", rows[i].url, server ?: "none");
@@ -148,10 +148,10 @@ static void test_shown(void **state) {
 
         (void)state;
         for (size_t i = 0; i < ELEMENTS(rows); i++)
-                assert_string_equal(http_shown(rows[i].url, text), rows[i].shown);
+                assert_string_equal(image_http_shown(rows[i].url, text), rows[i].shown);
         memset(longest, 'x', sizeof(longest) - 1);
         longest[sizeof(longest) - 1] = '\0';
-        assert_int_equal(strlen(http_shown(longest, text)), HTTP_SHOWN_MAX - 1);
+        assert_int_equal(strlen(image_http_shown(longest, text)), HTTP_SHOWN_MAX - 1);
 }
 
 static void test_token_servers(void **state) {

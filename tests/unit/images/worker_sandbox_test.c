@@ -25,7 +25,7 @@ static int try_all(int inside, int outside) {
 
         if (sandbox_enter(inside, NULL) < 0)
                 return 1;
-        if (file_write(inside, "file", "x", 1, NULL) < 0 || mkdirat(inside, "dir", 0700) < 0)
+        if (image_file_write(inside, "file", "x", 1, NULL) < 0 || mkdirat(inside, "dir", 0700) < 0)
                 return 2;
         if (linkat(inside, "file", inside, "dir/link", 0) < 0 || renameat(inside, "file", inside, "dir/file") < 0)
                 return 3;
@@ -51,9 +51,9 @@ static void test_fence(void **state) {
         (void)state;
         assert_non_null(mkdtemp(path));
         top = open(path, O_RDONLY | O_DIRECTORY);
-        assert_int_equal(directory_open(top, "inside", &inside, NULL), 0);
-        assert_int_equal(directory_open(top, "outside", &outside, NULL), 0);
-        assert_int_equal(file_write(outside, "old", "content", 7, NULL), 0);
+        assert_int_equal(image_directory_open(top, "inside", &inside, NULL), 0);
+        assert_int_equal(image_directory_open(top, "outside", &outside, NULL), 0);
+        assert_int_equal(image_file_write(outside, "old", "content", 7, NULL), 0);
         pid = fork();
         if (pid == 0)
                 _exit(try_all(inside, outside));
@@ -63,7 +63,7 @@ static void test_fence(void **state) {
         close(inside);
         close(outside);
         close(top);
-        assert_int_equal(tree_remove(AT_FDCWD, path, NULL), 0);
+        assert_int_equal(image_tree_remove(AT_FDCWD, path, NULL), 0);
 }
 
 int main(void) {

@@ -28,13 +28,13 @@ struct outer {
         const struct value *any, *never;
 };
 
-static const struct member inner_members[] = {
+static const struct member_row inner_members[] = {
         MEMBER_ROW("name", STRING, MEMBER_REQUIRED, inner, name),
         MEMBER_ROW_NUMBER("number", NUMBER, 0, inner, number, 0, 9),
 };
 static const struct member_type inner = MEMBER_TYPE(inner, inner_members);
 
-static const struct member outer_members[] = {
+static const struct member_row outer_members[] = {
         MEMBER_ROW("text", STRING, 0, outer, text),
         MEMBER_ROW("flag", BOOL, 0, outer, flag),
         MEMBER_ROW_NUMBER("small", NUMBER, 0, outer, small, -1, 100),

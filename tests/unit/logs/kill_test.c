@@ -36,7 +36,7 @@ struct piece {
 /* What a container prints; the reader comes to rest between the pieces. */
 static const struct print {
         const char *name;
-        struct log_limits limits;
+        struct logs_limits limits;
         enum { PIPE, PIPES, TERMINAL } from; /* PIPES: stdout and stderr take turns */
         struct piece pieces[PIECES_MAX];
 } prints[] = {
@@ -50,8 +50,8 @@ static const struct print {
         { "more than an entry",
           { 0 },
           PIPE,
-          { PIECE("x", 20000), PIECE("x", 20000), PIECE("x", LOG_LINE_MAX), PIECE("x\nx", 1) } },
-        { "just an entry", { 0 }, PIPE, { PIECE("x", LOG_LINE_MAX), PIECE("\n", 1), PIECE("x", LOG_LINE_MAX) } },
+          { PIECE("x", 20000), PIECE("x", 20000), PIECE("x", LOGS_LINE_MAX), PIECE("x\nx", 1) } },
+        { "just an entry", { 0 }, PIPE, { PIECE("x", LOGS_LINE_MAX), PIECE("\n", 1), PIECE("x", LOGS_LINE_MAX) } },
         { "more than a batch", { 0 }, PIPE, { PIECE("\n", 13000), PIECE("x", 1) } },
         { "rotated",
           { .size = 150, .files = 50 },
@@ -71,7 +71,7 @@ static const struct print {
 struct run {
         const struct print *print;
         struct scratch dir;
-        struct log_journal *journal;
+        struct logs_journal *journal;
         int journal_fd;
         int pipes[2][2]; /* of a terminal, the first is its two sides and the second the relay */
         unsigned printed;
@@ -149,32 +149,32 @@ static void print_next(struct run *run) {
 
 /* As the shim does it; stops itself whenever there is nothing to read. */
 static void read_all(const struct run *run) {
-        static struct log_writer w;
-        static struct log_stream streams[2];
-        static struct log_arena arena;
+        static struct logs_writer w;
+        static struct logs_stream streams[2];
+        static struct logs_arena arena;
         bool terminal = run->print->from == TERMINAL, ended[2] = { false, terminal };
 
-        if (log_writer_open(&w, run->dir.fd, "0.log", &run->print->limits, run->journal_fd) < 0)
+        if (logs_writer_open(&w, run->dir.fd, "0.log", &run->print->limits, run->journal_fd) < 0)
                 _exit(1);
         for (int i = 0; i < 2; i++) {
                 close_fd(run->pipes[i][1]);
-                log_stream_init(&streams[i], run->pipes[i][0], (enum log_stream_name)i, &w);
+                logs_stream_init(&streams[i], run->pipes[i][0], (enum logs_stream_name)i, &w);
         }
         if (terminal)
                 streams[0].relay_fd = run->pipes[1][0];
         for (int i = 0; i < 2 - terminal; i++)
-                log_stream_resume(&streams[i], &arena);
+                logs_stream_resume(&streams[i], &arena);
         while (!ended[0] || !ended[1]) {
                 for (int i = 0; i < 2; i++)
-                        if (!ended[i] && log_stream_read(&streams[i], &arena) == LOG_ENDED) {
-                                log_stream_end(&streams[i], &arena);
+                        if (!ended[i] && logs_stream_read(&streams[i], &arena) == LOGS_ENDED) {
+                                logs_stream_end(&streams[i], &arena);
                                 ended[i] = true;
                         }
-                log_arena_release(&arena);
+                logs_arena_release(&arena);
                 if (!ended[0] && (!ended[1] || terminal))
                         raise(SIGSTOP);
         }
-        log_writer_close(&w);
+        logs_writer_close(&w);
         _exit(0);
 }
 
@@ -202,7 +202,7 @@ static int next_stop(const struct run *run, unsigned cut, bool stepping) {
 
 /* Runs a reader to its end or up to stop number @cut, where it is killed. Returns whether it was. */
 static bool drive(struct run *run, unsigned cut, bool stepping) {
-        struct log_intent before[2];
+        struct logs_intent before[2];
         pid_t pid = start_traced(run);
         int status;
 
@@ -232,7 +232,7 @@ static bool drive(struct run *run, unsigned cut, bool stepping) {
 
 static bool is_writing(const struct run *run) {
         for (int i = 0; i < 2; i++)
-                if (run->journal->intents[i].phase == LOG_PHASE_WRITING)
+                if (run->journal->intents[i].phase == LOGS_PHASE_WRITING)
                         return true;
         return false;
 }
@@ -242,9 +242,9 @@ static void tear(struct run *run, unsigned quarters) {
         int fd = openat(run->dir.fd, "0.log", O_WRONLY | O_CLOEXEC);
 
         for (int i = 0; i < 2; i++) {
-                const struct log_intent *in = &run->journal->intents[i];
+                const struct logs_intent *in = &run->journal->intents[i];
 
-                if (in->phase == LOG_PHASE_WRITING && lseek(fd, 0, SEEK_END) == (off_t)in->after)
+                if (in->phase == LOGS_PHASE_WRITING && lseek(fd, 0, SEEK_END) == (off_t)in->after)
                         assert_int_equal(
                                 ftruncate(fd, (off_t)(in->before + (in->after - in->before) * (quarters - 1) / 4)), 0);
         }

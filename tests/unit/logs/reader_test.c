@@ -58,9 +58,9 @@ static const struct {
 static void test_entries(void **state) {
         for (size_t i = 0; i < ELEMENTS(entries); i++) {
                 const char *line = entries[i].line;
-                struct log_line l;
+                struct logs_line l;
 
-                assert_int_equal(log_line_parse(line, strlen(line), &l), entries[i].text != NULL);
+                assert_int_equal(logs_line_parse(line, strlen(line), &l), entries[i].text != NULL);
                 if (!entries[i].text)
                         continue;
                 assert_int_equal(l.time_ns, entries[i].time_ns);
@@ -71,19 +71,19 @@ static void test_entries(void **state) {
 }
 
 /* Everything the reader has to give now. */
-static char *read_all(struct log_reader *reader) {
+static char *read_all(struct logs_reader *reader) {
         char *text = calloc(1, 1 << 20);
-        struct log_entry e;
+        struct logs_entry e;
         size_t used = 0;
 
-        while (log_reader_next(reader, &e, NULL) > 0) {
+        while (logs_reader_next(reader, &e, NULL) > 0) {
                 memcpy(text + used, e.data, e.size);
                 used += e.size;
         }
         return text;
 }
 
-static void follow_text(struct log_reader *reader, const char *expected) {
+static void follow_text(struct logs_reader *reader, const char *expected) {
         _cleanup_free_ char *text = read_all(reader);
 
         assert_string_equal(text, expected);
@@ -111,7 +111,7 @@ static void write_three_files(void) {
 }
 
 static const struct {
-        struct log_options options;
+        struct logs_options options;
         const char *text;
 } choices[] = {
         { { .tail_lines = -1, .limit_bytes = -1 }, "zero\none\ntwo\nthree\nfour\n" },
@@ -133,10 +133,10 @@ static const struct {
 static void test_choices(void **state) {
         write_three_files();
         for (size_t i = 0; i < ELEMENTS(choices); i++) {
-                _cleanup_log_reader_ struct log_reader *reader = NULL;
+                _cleanup_log_reader_ struct logs_reader *reader = NULL;
                 _cleanup_free_ char *text = NULL;
 
-                assert_int_equal(log_reader_open(dir.fd, "0.log", &choices[i].options, &reader, NULL), 0);
+                assert_int_equal(logs_reader_open(dir.fd, "0.log", &choices[i].options, &reader, NULL), 0);
                 text = read_all(reader);
                 assert_string_equal(text, choices[i].text);
         }
@@ -158,9 +158,9 @@ static void test_refusals(void **state) {
         assert_int_equal(mkfifoat(dir.fd, "fifo.log", 0600), 0);
         for (size_t i = 0; i < ELEMENTS(refusals); i++) {
                 _cleanup_err_ struct err *err = NULL;
-                struct log_reader *reader = NULL;
+                struct logs_reader *reader = NULL;
 
-                assert_int_equal(log_reader_open(dir.fd, refusals[i].name, &LOG_OPTIONS_ALL, &reader, &err),
+                assert_int_equal(logs_reader_open(dir.fd, refusals[i].name, &LOGS_OPTIONS_ALL, &reader, &err),
                                  -refusals[i].error);
                 assert_non_null(strstr(err_text(err), refusals[i].says));
                 assert_null(reader);
@@ -168,24 +168,24 @@ static void test_refusals(void **state) {
 }
 
 static void test_skipped(void **state) {
-        _cleanup_log_reader_ struct log_reader *reader = NULL;
+        _cleanup_log_reader_ struct logs_reader *reader = NULL;
 
         write_three_files();
-        assert_int_equal(log_reader_open(dir.fd, "0.log", &LOG_OPTIONS_ALL, &reader, NULL), 0);
+        assert_int_equal(logs_reader_open(dir.fd, "0.log", &LOGS_OPTIONS_ALL, &reader, NULL), 0);
         free(read_all(reader));
-        assert_int_equal(log_reader_skipped(reader), 1);
+        assert_int_equal(logs_reader_skipped(reader), 1);
 }
 
 /* A rotation that was cut off between its two steps. */
 static void test_two_names(void **state) {
-        struct log_options options = LOG_OPTIONS_ALL;
-        _cleanup_log_reader_ struct log_reader *reader = NULL;
+        struct logs_options options = LOGS_OPTIONS_ALL;
+        _cleanup_log_reader_ struct logs_reader *reader = NULL;
         _cleanup_free_ char *text = NULL;
 
         write_three_files();
         assert_int_equal(linkat(dir.fd, "0.log", dir.fd, "0.log.20261121-104730.000000001", 0), 0);
         options.tail_lines = 4;
-        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+        assert_int_equal(logs_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
         text = read_all(reader);
         assert_string_equal(text, "one\ntwo\nthree\nfour\n");
 }
@@ -198,29 +198,29 @@ static bool readable(int fd) {
 
 /* Follows through rotations, among them several between two looks. */
 static void test_follow(void **state) {
-        struct log_options options = LOG_OPTIONS_ALL;
-        _cleanup_log_reader_ struct log_reader *reader = NULL;
-        struct log_arena arena = { 0 };
-        struct log_writer w;
-        struct log_stream s;
+        struct logs_options options = LOGS_OPTIONS_ALL;
+        _cleanup_log_reader_ struct logs_reader *reader = NULL;
+        struct logs_arena arena = { 0 };
+        struct logs_writer w;
+        struct logs_stream s;
         unsigned next = 0;
         int p[2];
 
         options.follow = true;
-        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+        assert_int_equal(logs_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
         assert_int_equal(pipe(p), 0);
         assert_int_equal(
-                log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 200, .files = 100 }, -EBADF), 0);
-        log_stream_init(&s, p[0], LOG_STDOUT, &w);
+                logs_writer_open(&w, dir.fd, "0.log", &(struct logs_limits){ .size = 200, .files = 100 }, -EBADF), 0);
+        logs_stream_init(&s, p[0], LOGS_STDOUT, &w);
         for (unsigned i = 0; i < 200; i++) {
-                struct log_entry e;
+                struct logs_entry e;
 
                 dprintf(p[1], "line %u\n", i);
-                log_stream_read(&s, &arena);
+                logs_stream_read(&s, &arena);
                 if (i % 17 != 0)
                         continue;
-                assert_true(readable(log_reader_fd(reader)));
-                while (log_reader_next(reader, &e, NULL) > 0) {
+                assert_true(readable(logs_reader_fd(reader)));
+                while (logs_reader_next(reader, &e, NULL) > 0) {
                         char expected[32];
 
                         snprintf(expected, sizeof(expected), "line %u\n", next++);
@@ -228,22 +228,22 @@ static void test_follow(void **state) {
                         assert_memory_equal(e.data, expected, e.size);
                 }
                 assert_int_equal(next, i + 1);
-                assert_false(readable(log_reader_fd(reader)));
+                assert_false(readable(logs_reader_fd(reader)));
         }
         close(p[1]);
-        log_stream_end(&s, &arena);
+        logs_stream_end(&s, &arena);
         close(p[0]);
-        log_writer_close(&w);
-        log_arena_release(&arena);
+        logs_writer_close(&w);
+        logs_arena_release(&arena);
 }
 
 /* A writer that rotates at 100 KiB and keeps two files prints @n numbered lines as fast as it goes, and one more, @n,
  * once it was told to. */
 static pid_t write_numbers(unsigned n, int go) {
-        const struct log_limits limits = { .size = 100 * 1024, .files = 2 };
-        struct log_arena arena = { 0 };
-        struct log_writer w;
-        struct log_stream s;
+        const struct logs_limits limits = { .size = 100 * 1024, .files = 2 };
+        struct logs_arena arena = { 0 };
+        struct logs_writer w;
+        struct logs_stream s;
         pid_t pid = fork();
         int p[2];
         char c;
@@ -251,28 +251,28 @@ static pid_t write_numbers(unsigned n, int go) {
         if (pid != 0)
                 return pid;
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        if (pipe(p) < 0 || log_writer_open(&w, dir.fd, "0.log", &limits, -EBADF) < 0)
+        if (pipe(p) < 0 || logs_writer_open(&w, dir.fd, "0.log", &limits, -EBADF) < 0)
                 _exit(1);
-        log_stream_init(&s, p[0], LOG_STDOUT, &w);
+        logs_stream_init(&s, p[0], LOGS_STDOUT, &w);
         for (unsigned i = 0; i < n; i++) {
                 dprintf(p[1], "%u\n", i);
                 if (i % 500 == 499)
-                        log_stream_read(&s, &arena);
+                        logs_stream_read(&s, &arena);
         }
-        log_stream_read(&s, &arena);
+        logs_stream_read(&s, &arena);
         if (read(go, &c, 1) != 1)
                 _exit(1);
         dprintf(p[1], "%u\n", n);
-        log_stream_read(&s, &arena);
+        logs_stream_read(&s, &arena);
         _exit(0);
 }
 
-static void follow_numbers(struct log_reader *reader, unsigned from, unsigned to) {
-        struct log_entry e;
+static void follow_numbers(struct logs_reader *reader, unsigned from, unsigned to) {
+        struct logs_entry e;
 
         while (from < to) {
-                struct pollfd p = { .fd = log_reader_fd(reader), .events = POLLIN };
-                int r = log_reader_next(reader, &e, NULL);
+                struct pollfd p = { .fd = logs_reader_fd(reader), .events = POLLIN };
+                int r = logs_reader_next(reader, &e, NULL);
 
                 assert_true(r >= 0);
                 if (r == 0)
@@ -282,7 +282,7 @@ static void follow_numbers(struct log_reader *reader, unsigned from, unsigned to
                 if (from % 50000 == 1)
                         usleep(20000);
         }
-        assert_false(log_reader_missed(reader));
+        assert_false(logs_reader_missed(reader));
 }
 
 static size_t count_files(void) {
@@ -299,13 +299,13 @@ static size_t count_files(void) {
  * the next output a second later. */
 static void test_follow_keeps_up(void **state) {
         const unsigned n = 300000;
-        struct log_options options = LOG_OPTIONS_ALL;
-        _cleanup_log_reader_ struct log_reader *reader = NULL;
+        struct logs_options options = LOGS_OPTIONS_ALL;
+        _cleanup_log_reader_ struct logs_reader *reader = NULL;
         int go[2], status;
         pid_t pid;
 
         options.follow = true;
-        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+        assert_int_equal(logs_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
         assert_int_equal(pipe(go), 0);
         pid = write_numbers(n, go[0]);
         follow_numbers(reader, 0, n);
@@ -319,29 +319,29 @@ static void test_follow_keeps_up(void **state) {
         close(go[1]);
 }
 
-/* A log that is not read on is not kept for longer than LOG_BEHIND_SECONDS, and the reader is told. */
+/* A log that is not read on is not kept for longer than LOGS_BEHIND_SECONDS, and the reader is told. */
 static void test_held_for_a_while(void **state) {
-        const struct timespec times[2] = { { .tv_sec = time(NULL) - LOG_BEHIND_SECONDS - 1 },
-                                           { .tv_sec = time(NULL) - LOG_BEHIND_SECONDS - 1 } };
-        struct log_options options = LOG_OPTIONS_ALL;
-        _cleanup_log_reader_ struct log_reader *reader = NULL;
-        struct log_arena arena = { 0 };
-        struct log_writer w;
-        struct log_stream s;
-        struct log_entry e;
+        const struct timespec times[2] = { { .tv_sec = time(NULL) - LOGS_BEHIND_SECONDS - 1 },
+                                           { .tv_sec = time(NULL) - LOGS_BEHIND_SECONDS - 1 } };
+        struct logs_options options = LOGS_OPTIONS_ALL;
+        _cleanup_log_reader_ struct logs_reader *reader = NULL;
+        struct logs_arena arena = { 0 };
+        struct logs_writer w;
+        struct logs_stream s;
+        struct logs_entry e;
         char *names[64];
         int p[2];
 
         assert_int_equal(pipe(p), 0);
-        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 60, .files = 2 }, -EBADF),
+        assert_int_equal(logs_writer_open(&w, dir.fd, "0.log", &(struct logs_limits){ .size = 60, .files = 2 }, -EBADF),
                          0);
-        log_stream_init(&s, p[0], LOG_STDOUT, &w);
+        logs_stream_init(&s, p[0], LOGS_STDOUT, &w);
         options.follow = true;
         for (unsigned i = 0; i < 10; i++) {
                 dprintf(p[1], "line %u\n", i);
-                log_stream_read(&s, &arena);
+                logs_stream_read(&s, &arena);
                 if (i == 0)
-                        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+                        assert_int_equal(logs_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
         }
         assert_int_equal(count_files(), 10);
         assert_int_equal(scratch_list(&dir, names), 10);
@@ -350,31 +350,31 @@ static void test_held_for_a_while(void **state) {
                 free(names[i]);
         }
         dprintf(p[1], "line 10\n");
-        log_stream_read(&s, &arena);
+        logs_stream_read(&s, &arena);
         assert_int_equal(count_files(), 2);
-        assert_int_equal(log_reader_next(reader, &e, NULL), 1);
+        assert_int_equal(logs_reader_next(reader, &e, NULL), 1);
         assert_memory_equal(e.data, "line 0\n", e.size);
-        assert_false(log_reader_missed(reader));
-        assert_int_equal(log_reader_next(reader, &e, NULL), 1);
-        assert_true(log_reader_missed(reader));
+        assert_false(logs_reader_missed(reader));
+        assert_int_equal(logs_reader_next(reader, &e, NULL), 1);
+        assert_true(logs_reader_missed(reader));
         assert_memory_equal(e.data, "line 9\n", e.size);
-        assert_int_equal(log_reader_next(reader, &e, NULL), 1);
+        assert_int_equal(logs_reader_next(reader, &e, NULL), 1);
         assert_memory_equal(e.data, "line 10\n", e.size);
-        assert_false(log_reader_missed(reader));
-        log_writer_close(&w);
-        log_arena_release(&arena);
+        assert_false(logs_reader_missed(reader));
+        logs_writer_close(&w);
+        logs_arena_release(&arena);
         close(p[0]);
         close(p[1]);
 }
 
 /* A caller of the CRI renames the log, which is written to until it is opened anew. */
 static void test_rename_and_reopen(void **state) {
-        struct log_options options = LOG_OPTIONS_ALL;
-        _cleanup_log_reader_ struct log_reader *reader = NULL;
+        struct logs_options options = LOGS_OPTIONS_ALL;
+        _cleanup_log_reader_ struct logs_reader *reader = NULL;
 
         scratch_write(&dir, "0.log", T(1) " stdout F one\n");
         options.follow = true;
-        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+        assert_int_equal(logs_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
         follow_text(reader, "one\n");
         assert_int_equal(renameat(dir.fd, "0.log", dir.fd, "0.log.20261121-104711"), 0);
         follow_text(reader, "");
@@ -387,25 +387,25 @@ static void test_rename_and_reopen(void **state) {
 static void test_long_line(void **state) {
         const size_t n = 700000;
         _cleanup_free_ char *line = malloc(n + 100), *text = NULL;
-        struct log_options options = LOG_OPTIONS_ALL;
-        struct log_reader *reader = NULL;
+        struct logs_options options = LOGS_OPTIONS_ALL;
+        struct logs_reader *reader = NULL;
         char *p = stpcpy(line, T(1) " stdout F ");
 
         memset(p, 'x', n);
         strcpy(p + n, "\n" T(2) " stdout F short\n");
         scratch_write(&dir, "0.log", line);
-        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+        assert_int_equal(logs_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
         text = read_all(reader);
         assert_int_equal(strlen(text), n + 1 + 6);
         assert_string_equal(text + n, "\nshort\n");
-        log_reader_free(reader);
+        logs_reader_free(reader);
 
         options.tail_lines = 1;
         free(text);
-        assert_int_equal(log_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
+        assert_int_equal(logs_reader_open(dir.fd, "0.log", &options, &reader, NULL), 0);
         text = read_all(reader);
         assert_string_equal(text, "short\n");
-        log_reader_free(reader);
+        logs_reader_free(reader);
 }
 
 static void test_tail_text(void **state) {
@@ -426,10 +426,10 @@ static void test_tail_text(void **state) {
         for (size_t i = 0; i < ELEMENTS(tails); i++) {
                 _cleanup_free_ char *text = NULL;
 
-                assert_int_equal(log_tail(dir.fd, "0.log", tails[i].lines, tails[i].bytes, &text, NULL), 0);
+                assert_int_equal(logs_tail(dir.fd, "0.log", tails[i].lines, tails[i].bytes, &text, NULL), 0);
                 assert_string_equal(text, tails[i].text);
         }
-        assert_int_equal(log_tail(dir.fd, "7.log", 80, 2048, &none, NULL), 0);
+        assert_int_equal(logs_tail(dir.fd, "7.log", 80, 2048, &none, NULL), 0);
         assert_string_equal(none, "");
 }
 

@@ -19,7 +19,7 @@
 #include "scratch.h"
 
 static struct scratch dir;
-static struct log_arena arena;
+static struct logs_arena arena;
 
 static int setup(void **state) {
         scratch_make(&dir);
@@ -27,7 +27,7 @@ static int setup(void **state) {
 }
 
 static int teardown(void **state) {
-        log_arena_release(&arena);
+        logs_arena_release(&arena);
         scratch_remove(&dir);
         return 0;
 }
@@ -79,26 +79,26 @@ static const struct {
 
 static void test_lines(void **state) {
         for (size_t i = 0; i < ELEMENTS(lines); i++) {
-                struct log_writer w;
-                struct log_stream s;
+                struct logs_writer w;
+                struct logs_stream s;
                 int p[2];
 
                 unlinkat(dir.fd, "0.log", 0);
                 assert_int_equal(pipe(p), 0);
-                assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }, -EBADF), 0);
-                log_stream_init(&s, p[0], LOG_STDOUT, &w);
+                assert_int_equal(logs_writer_open(&w, dir.fd, "0.log", &(struct logs_limits){ 0 }, -EBADF), 0);
+                logs_stream_init(&s, p[0], LOGS_STDOUT, &w);
                 for (size_t j = 0; j < 4 && lines[i].pieces[j]; j++) {
                         size_t n = strlen(lines[i].pieces[j]);
 
                         assert_int_equal(write(p[1], lines[i].pieces[j], n), n);
-                        assert_int_equal(log_stream_read(&s, &arena), LOG_IDLE);
-                        log_arena_release(&arena);
+                        assert_int_equal(logs_stream_read(&s, &arena), LOGS_IDLE);
+                        logs_arena_release(&arena);
                 }
                 close(p[1]);
-                assert_int_equal(log_stream_read(&s, &arena), LOG_ENDED);
-                log_stream_end(&s, &arena);
+                assert_int_equal(logs_stream_read(&s, &arena), LOGS_ENDED);
+                logs_stream_end(&s, &arena);
                 close(p[0]);
-                log_writer_close(&w);
+                logs_writer_close(&w);
                 assert_log("0.log", lines[i].logged);
         }
 }
@@ -111,33 +111,33 @@ static const struct {
         size_t first;
         char first_tag, last_tag;
 } lengths[] = {
-        { LOG_LINE_MAX, true, 1, LOG_LINE_MAX, 'F', 'F' },
-        { LOG_LINE_MAX, false, 1, LOG_LINE_MAX, 'P', 'P' },
-        { LOG_LINE_MAX + 1, true, 2, LOG_LINE_MAX, 'P', 'F' },
-        { LOG_LINE_MAX + 1, false, 2, LOG_LINE_MAX, 'P', 'P' },
-        { 60000, true, 4, LOG_LINE_MAX, 'P', 'F' },
+        { LOGS_LINE_MAX, true, 1, LOGS_LINE_MAX, 'F', 'F' },
+        { LOGS_LINE_MAX, false, 1, LOGS_LINE_MAX, 'P', 'P' },
+        { LOGS_LINE_MAX + 1, true, 2, LOGS_LINE_MAX, 'P', 'F' },
+        { LOGS_LINE_MAX + 1, false, 2, LOGS_LINE_MAX, 'P', 'P' },
+        { 60000, true, 4, LOGS_LINE_MAX, 'P', 'F' },
 };
 
 static void test_lengths(void **state) {
         for (size_t i = 0; i < ELEMENTS(lengths); i++) {
                 _cleanup_free_ char *text = malloc(lengths[i].size + 1), *log = NULL, *plain = NULL;
                 size_t entries = 0, sum = 0;
-                struct log_writer w;
-                struct log_stream s;
+                struct logs_writer w;
+                struct logs_stream s;
                 int p[2];
 
                 memset(text, 'x', lengths[i].size);
                 text[lengths[i].size] = '\n';
                 unlinkat(dir.fd, "0.log", 0);
                 assert_int_equal(pipe(p), 0);
-                assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }, -EBADF), 0);
-                log_stream_init(&s, p[0], LOG_STDERR, &w);
+                assert_int_equal(logs_writer_open(&w, dir.fd, "0.log", &(struct logs_limits){ 0 }, -EBADF), 0);
+                logs_stream_init(&s, p[0], LOGS_STDERR, &w);
                 assert_int_equal(write(p[1], text, lengths[i].size + lengths[i].newline),
                                  lengths[i].size + lengths[i].newline);
                 close(p[1]);
-                log_stream_end(&s, &arena);
+                logs_stream_end(&s, &arena);
                 close(p[0]);
-                log_writer_close(&w);
+                logs_writer_close(&w);
 
                 log = scratch_read(&dir, "0.log", NULL);
                 plain = without_times(log);
@@ -181,8 +181,8 @@ static pid_t print_lines(int fd, unsigned n) {
 static void test_rotation_loses_nothing(void **state) {
         const unsigned n = 50000;
         unsigned next = 0;
-        struct log_writer w;
-        struct log_stream s;
+        struct logs_writer w;
+        struct logs_stream s;
         char *names[64];
         size_t n_names;
         int p[2], status;
@@ -190,14 +190,14 @@ static void test_rotation_loses_nothing(void **state) {
 
         assert_int_equal(pipe(p), 0);
         assert_int_equal(
-                log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 500000, .files = 40 }, -EBADF), 0);
-        log_stream_init(&s, p[0], LOG_STDOUT, &w);
+                logs_writer_open(&w, dir.fd, "0.log", &(struct logs_limits){ .size = 500000, .files = 40 }, -EBADF), 0);
+        logs_stream_init(&s, p[0], LOGS_STDOUT, &w);
         pid = print_lines(p[1], n);
         close(p[1]);
-        while (log_stream_read(&s, &arena) != LOG_ENDED)
+        while (logs_stream_read(&s, &arena) != LOGS_ENDED)
                 ;
-        log_stream_end(&s, &arena);
-        log_writer_close(&w);
+        logs_stream_end(&s, &arena);
+        logs_writer_close(&w);
         close(p[0]);
         waitpid(pid, &status, 0);
         assert_int_equal(status, 0);
@@ -218,14 +218,14 @@ static void test_rotation_loses_nothing(void **state) {
                 free(names[i]);
 }
 
-static void print(struct log_stream *s, int fd, const char *text) {
+static void print(struct logs_stream *s, int fd, const char *text) {
         assert_int_equal(write(fd, text, strlen(text)), strlen(text));
-        log_stream_read(s, &arena);
+        logs_stream_read(s, &arena);
 }
 
 static void test_rotation_keeps_count(void **state) {
-        struct log_writer w;
-        struct log_stream s;
+        struct logs_writer w;
+        struct logs_stream s;
         char *names[64];
         size_t n;
         int p[2];
@@ -233,14 +233,14 @@ static void test_rotation_keeps_count(void **state) {
         scratch_write(&dir, "0.logs.20260101-000000", "another's");
         scratch_write(&dir, "0.log.20200101-000000.gz", "the oldest");
         assert_int_equal(pipe(p), 0);
-        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ .size = 60, .files = 3 }, -EBADF),
+        assert_int_equal(logs_writer_open(&w, dir.fd, "0.log", &(struct logs_limits){ .size = 60, .files = 3 }, -EBADF),
                          0);
-        log_stream_init(&s, p[0], LOG_STDOUT, &w);
+        logs_stream_init(&s, p[0], LOGS_STDOUT, &w);
         for (unsigned i = 0; i < 9; i++)
                 print(&s, p[1], "one line of text\n");
         close(p[1]);
-        log_stream_end(&s, &arena);
-        log_writer_close(&w);
+        logs_stream_end(&s, &arena);
+        logs_writer_close(&w);
         close(p[0]);
         n = scratch_list(&dir, names);
         assert_int_equal(n, 4); /* three of ours and another's */
@@ -250,21 +250,21 @@ static void test_rotation_keeps_count(void **state) {
 }
 
 static void test_reopen(void **state) {
-        struct log_writer w;
-        struct log_stream s;
+        struct logs_writer w;
+        struct logs_stream s;
         int p[2];
 
         assert_int_equal(pipe(p), 0);
-        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }, -EBADF), 0);
-        log_stream_init(&s, p[0], LOG_STDOUT, &w);
+        assert_int_equal(logs_writer_open(&w, dir.fd, "0.log", &(struct logs_limits){ 0 }, -EBADF), 0);
+        logs_stream_init(&s, p[0], LOGS_STDOUT, &w);
         print(&s, p[1], "one\ntw");
         assert_int_equal(renameat(dir.fd, "0.log", dir.fd, "0.log.20260101-000000"), 0);
         print(&s, p[1], "o\n");
-        assert_int_equal(log_writer_reopen(&w), 0);
+        assert_int_equal(logs_writer_reopen(&w), 0);
         print(&s, p[1], "three\n");
         close(p[1]);
-        log_stream_end(&s, &arena);
-        log_writer_close(&w);
+        logs_stream_end(&s, &arena);
+        logs_writer_close(&w);
         close(p[0]);
         assert_log("0.log.20260101-000000", "stdout F one\nstdout F two\n");
         assert_log("0.log", "stdout F three\n");
@@ -284,12 +284,12 @@ static const struct {
 static void test_torn(void **state) {
         for (size_t i = 0; i < ELEMENTS(torn); i++) {
                 _cleanup_free_ char *log = NULL;
-                struct log_writer w;
+                struct logs_writer w;
 
                 scratch_write(&dir, "0.log", torn[i].before);
-                assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }, -EBADF), 0);
+                assert_int_equal(logs_writer_open(&w, dir.fd, "0.log", &(struct logs_limits){ 0 }, -EBADF), 0);
                 assert_int_equal(w.size, strlen(torn[i].after));
-                log_writer_close(&w);
+                logs_writer_close(&w);
                 log = scratch_read(&dir, "0.log", NULL);
                 assert_string_equal(log, torn[i].after);
         }
@@ -301,13 +301,13 @@ static void test_refusals(void **state) {
                 int error;
         } names[] = { { "", EINVAL },    { "a/b", EINVAL }, { "..", EINVAL },
                       { "link", ELOOP }, { "fifo", ENXIO }, { "dir", EISDIR } };
-        struct log_writer w;
+        struct logs_writer w;
 
         assert_int_equal(symlinkat("/tmp/elsewhere", dir.fd, "link"), 0);
         assert_int_equal(mkfifoat(dir.fd, "fifo", 0600), 0);
         assert_int_equal(mkdirat(dir.fd, "dir", 0700), 0);
         for (size_t i = 0; i < ELEMENTS(names); i++) {
-                assert_int_equal(log_writer_open(&w, dir.fd, names[i].name, &(struct log_limits){ 0 }, -EBADF),
+                assert_int_equal(logs_writer_open(&w, dir.fd, names[i].name, &(struct logs_limits){ 0 }, -EBADF),
                                  -names[i].error);
                 assert_false(w.open);
         }
@@ -326,8 +326,8 @@ static size_t count(const char *text, const char *what) {
 static void full_disk(void) {
         struct scratch full = { .fd = -EBADF };
         _cleanup_free_ char *log = NULL, *after = NULL;
-        struct log_writer w;
-        struct log_stream s;
+        struct logs_writer w;
+        struct logs_stream s;
         char line[1001];
         uint64_t lost;
         int p[2], filler;
@@ -339,8 +339,8 @@ static void full_disk(void) {
         memset(line, 'x', 999);
         strcpy(line + 999, "\n");
         assert_int_equal(pipe(p), 0);
-        assert_int_equal(log_writer_open(&w, full.fd, "0.log", &(struct log_limits){ 0 }, -EBADF), 0);
-        log_stream_init(&s, p[0], LOG_STDOUT, &w);
+        assert_int_equal(logs_writer_open(&w, full.fd, "0.log", &(struct logs_limits){ 0 }, -EBADF), 0);
+        logs_stream_init(&s, p[0], LOGS_STDOUT, &w);
         filler = openat(full.fd, "filler", O_WRONLY | O_CREAT, 0600);
         assert_int_equal(posix_fallocate(filler, 0, 32768), 0);
         for (unsigned i = 0; i < 60; i++)
@@ -375,37 +375,37 @@ static void test_full_disk(void **state) {
 
 static size_t tapped;
 
-static void count_tapped(void *userdata, enum log_stream_name name, const char *data, size_t size) {
+static void count_tapped(void *userdata, enum logs_stream_name name, const char *data, size_t size) {
         tapped += size;
 }
 
 static void test_without_log(void **state) {
-        struct log_stream s;
+        struct logs_stream s;
         int p[2];
 
         assert_int_equal(pipe(p), 0);
-        log_stream_init(&s, p[0], LOG_STDOUT, NULL);
+        logs_stream_init(&s, p[0], LOGS_STDOUT, NULL);
         s.tap = count_tapped;
         print(&s, p[1], "seen by those who attach\n");
         assert_int_equal(tapped, 25);
         close(p[1]);
-        log_stream_end(&s, &arena);
+        logs_stream_end(&s, &arena);
         close(p[0]);
 }
 
 /* The large pipe is for those who need it. */
 static void test_pipe_size(void **state) {
-        struct log_stream s;
+        struct logs_stream s;
         char *block = calloc(1, 65536);
         int p[2];
 
         assert_int_equal(pipe(p), 0);
-        log_stream_init(&s, p[0], LOG_STDOUT, NULL);
+        logs_stream_init(&s, p[0], LOGS_STDOUT, NULL);
         print(&s, p[1], "quiet\n");
         assert_int_equal(fcntl(p[0], F_GETPIPE_SZ), 65536);
         assert_int_equal(write(p[1], block, 65536), 65536);
-        log_stream_read(&s, &arena);
-        assert_int_equal(fcntl(p[0], F_GETPIPE_SZ), LOG_PIPE_MAX);
+        logs_stream_read(&s, &arena);
+        assert_int_equal(fcntl(p[0], F_GETPIPE_SZ), LOGS_PIPE_MAX);
         print(&s, p[1], "quiet\n");
         assert_int_equal(fcntl(p[0], F_GETPIPE_SZ), 65536);
         close(p[0]);
@@ -419,14 +419,14 @@ static void test_full_pipe_behind_a_part(void **state) {
         struct epoll_event event = { .events = EPOLLIN | EPOLLET };
         _cleanup_close_ int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
         const size_t size = 200000;
-        struct log_writer w;
-        struct log_stream s;
+        struct logs_writer w;
+        struct logs_stream s;
         int p[2], status;
         pid_t pid;
 
         assert_int_equal(pipe(p), 0);
-        assert_int_equal(log_writer_open(&w, dir.fd, "0.log", &(struct log_limits){ 0 }, -EBADF), 0);
-        log_stream_init(&s, p[0], LOG_STDOUT, &w);
+        assert_int_equal(logs_writer_open(&w, dir.fd, "0.log", &(struct logs_limits){ 0 }, -EBADF), 0);
+        logs_stream_init(&s, p[0], LOGS_STDOUT, &w);
         assert_int_equal(epoll_ctl(epoll_fd, EPOLL_CTL_ADD, p[0], &event), 0);
         print(&s, p[1], "the beginning of a line");
         epoll_wait(epoll_fd, &event, 1, 0);
@@ -436,12 +436,12 @@ static void test_full_pipe_behind_a_part(void **state) {
         close(p[1]);
         do
                 assert_int_equal(epoll_wait(epoll_fd, &event, 1, 60000), 1);
-        while (log_stream_read(&s, &arena) != LOG_ENDED);
+        while (logs_stream_read(&s, &arena) != LOGS_ENDED);
         waitpid(pid, &status, 0);
         assert_int_equal(status, 0);
-        log_stream_end(&s, &arena);
+        logs_stream_end(&s, &arena);
         close(p[0]);
-        log_writer_close(&w);
+        logs_writer_close(&w);
 }
 
 int main(void) {
