@@ -65,7 +65,8 @@ void cni_firewall_free(struct firewall *firewall) {
 
 /* The socket, opened at first use; the caller holds the lock. */
 static int open_socket(struct firewall *firewall, struct err **err) {
-        return firewall->netlink.fd >= 0 ? 0 : cni_netlink_open(NETLINK_NETFILTER, &firewall->netlink, err);
+        return cni_netlink_fd(&firewall->netlink) >= 0 ? 0 :
+                                                         cni_netlink_open(NETLINK_NETFILTER, &firewall->netlink, err);
 }
 
 /* The pod's own end of a translation, an element of `targets`. */

@@ -135,7 +135,7 @@ static void put_request(struct netlink *netlink, uint8_t family, uint16_t port) 
 void cni_host_port_forget_flows(struct netlink *netlink, uint8_t family, uint16_t port) {
         _cleanup_free_ struct flows *flows = malloc(sizeof(*flows));
 
-        if (!flows || netlink->fd < 0)
+        if (!flows || cni_netlink_fd(netlink) < 0)
                 return;
         flows->port = port;
         flows->n = 0;

@@ -1,4 +1,4 @@
-/* Interfaces, addresses and routes as rtnetlink(7) messages.
+/* Interfaces, addresses and routes as rtnetlink(7) messages, which libnl-route makes.
  *
  * The link_put_*() functions add one message to a batch, for cni_netlink_run(); each names what it is for, so that an
  * error reads "create veth pair: ...".
@@ -40,6 +40,10 @@ void cni_link_put_ifb(struct netlink *netlink, const char *name, uint32_t mtu);
 /* Removes the interface @name; that there is none is no error. */
 void cni_link_put_delete(struct netlink *netlink, const char *name);
 
+/* Puts the interface @name into an interface group; removes all of a group. That there is none is no error. */
+void cni_link_put_group(struct netlink *netlink, const char *name, uint32_t group);
+void cni_link_put_delete_group(struct netlink *netlink, uint32_t group);
+
 void cni_link_put_up(struct netlink *netlink, int index);
 
 /* Adds an address that is usable at once (no duplicate address detection); that it is there is no error. */
@@ -75,9 +79,9 @@ int cni_link_wait_up(struct netlink *netlink, const char *name, int timeout_ms, 
 /* A socket that hears of the namespace's IPv6 addresses; open it before they are added. */
 int cni_link_watch_addresses(struct netlink *ret_netlink, struct err **err);
 
-/* Waits, at most @timeout_ms, until @watch has heard of @n addresses on the interface @index. The kernel tells only
+/* Waits, at most @timeout_ms, until @watched has heard of @n addresses on the interface @index. The kernel tells only
  * when it has joined an address' multicast group, without which neighbours cannot find it. Returns 0 or -ETIMEDOUT. */
-int cni_link_wait_addresses(struct netlink *watch, int index, size_t n, int timeout_ms, struct err **err);
+int cni_link_wait_addresses(struct netlink *watched, int index, size_t n, int timeout_ms, struct err **err);
 
 /* The interface that the default route of @family leaves by. -ENOENT when there is none. */
 int cni_link_uplink(struct netlink *netlink, uint8_t family, int *ret_index, struct err **err);

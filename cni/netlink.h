@@ -1,8 +1,10 @@
-/* Netlink requests in batches: many messages, one sendmsg, the answers read after it.
+/* Netlink requests in batches over libnl: many messages, one sendmsg, the answers read after it.
  *
- * The kernel handles a request inside sendmsg, so all answers wait in the socket when it returns; nothing here ever
- * blocks on a reply. An error carries what the failed message was for and the kernel's own words (extended ack).
- * A socket stays in the namespace in which it was opened, whoever uses it. Not for use by two threads at a time.
+ * Requests of rtnetlink are libnl-route's (cni_netlink_put()); those of nftables and conntrack are written in place
+ * with libmnl and libnftnl (cni_netlink_begin()), which libnl has no part for. The kernel handles a request inside
+ * sendmsg, so all answers wait in the socket when it returns; nothing here ever blocks on a reply. An error carries
+ * what the failed message was for and the kernel's own words (extended ack). A socket stays in the namespace in which
+ * it was opened, whoever uses it. Not for use by two threads at a time.
  */
 #pragma once
 
@@ -12,6 +14,8 @@
 #include <stdint.h>
 
 struct err;
+struct nl_msg;
+struct nl_sock;
 
 /* Room that each message has, attributes included. */
 #define NETLINK_MESSAGE_MAX 8192
@@ -22,7 +26,7 @@ struct err;
 struct netlink_note; /* what a message is for */
 
 struct netlink {
-        int fd;
+        struct nl_sock *socket;
         uint32_t sequence; /* of the batch's first message; they count up */
         size_t n;
         char *buffer;
@@ -31,7 +35,7 @@ struct netlink {
         int failed; /* -ENOMEM or -E2BIG from building; reported by cni_netlink_run() */
 };
 
-#define NETLINK_NONE ((struct netlink){ .fd = -EBADF })
+#define NETLINK_NONE ((struct netlink){ .socket = NULL })
 
 /* Opens a socket of @protocol (NETLINK_ROUTE, NETLINK_NETFILTER) in the thread's namespace. */
 int cni_netlink_open(int protocol, struct netlink *ret_netlink, struct err **err);
@@ -40,10 +44,17 @@ int cni_netlink_open(int protocol, struct netlink *ret_netlink, struct err **err
 void cni_netlink_close(struct netlink *netlink);
 #define _cleanup_netlink_ __attribute__((cleanup(cni_netlink_close)))
 
+/* The socket, -EBADF for NETLINK_NONE. */
+int cni_netlink_fd(const struct netlink *netlink);
+
+/* Adds @message (taken over; NULL is out of memory, which cni_netlink_run() reports), at most NETLINK_MESSAGE_MAX
+ * bytes.
+ * @tolerate: an errno that is no failure, or 0. @purpose is constant text. */
+void cni_netlink_put(struct netlink *netlink, struct nl_msg *message, const char *purpose, int tolerate);
+
 /* Starts a message of @type with @flags (NLM_F_REQUEST is added) and @extra zeroed bytes of its family's header.
  * Attributes are put with mnl_attr_put*() until cni_netlink_end(); they must fit NETLINK_MESSAGE_MAX. Never NULL: after
- * a failure to grow it is a scratch message that is not sent. @tolerate: an errno that is no failure, or 0.
- * @purpose is constant text. */
+ * a failure to grow it is a scratch message that is not sent. */
 struct nlmsghdr *cni_netlink_begin(struct netlink *netlink, uint16_t type, uint16_t flags, size_t extra,
                                    const char *purpose, int tolerate);
 

@@ -2,8 +2,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
-#include <linux/rtnetlink.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -67,23 +65,6 @@ void cni_reaper_free(struct reaper *reaper) {
         free(reaper);
 }
 
-static void put_into_group(struct netlink *netlink, const char *name, uint32_t group) {
-        struct nlmsghdr *message =
-                cni_netlink_begin(netlink, RTM_NEWLINK, 0, sizeof(struct ifinfomsg), "mark interface", ENODEV);
-
-        mnl_attr_put_strz(message, IFLA_IFNAME, name);
-        mnl_attr_put_u32(message, IFLA_GROUP, group);
-        cni_netlink_end(netlink, message);
-}
-
-static void put_delete_group(struct netlink *netlink, uint32_t group) {
-        struct nlmsghdr *message =
-                cni_netlink_begin(netlink, RTM_DELLINK, 0, sizeof(struct ifinfomsg), "remove interfaces", ENODEV);
-
-        mnl_attr_put_u32(message, IFLA_GROUP, group);
-        cni_netlink_end(netlink, message);
-}
-
 static void remove_all(struct netlink *netlink, uint32_t group, interface_name *names, size_t n) {
         _cleanup_err_ struct err *error = NULL;
 
@@ -91,8 +72,8 @@ static void remove_all(struct netlink *netlink, uint32_t group, interface_name *
                 cni_link_put_delete(netlink, names[0]);
         } else {
                 for (size_t i = 0; i < n; i++)
-                        put_into_group(netlink, names[i], group);
-                put_delete_group(netlink, group);
+                        cni_link_put_group(netlink, names[i], group);
+                cni_link_put_delete_group(netlink, group);
         }
         if (cni_netlink_run(netlink, &error) < 0)
                 log_warning("network: %s", err_text(error));

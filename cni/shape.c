@@ -2,12 +2,13 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <libmnl/libmnl.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
 #include <linux/tc_act/tc_mirred.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
 #include <string.h>
 
 #include "cni/link.h"
@@ -19,68 +20,87 @@
 #define BUCKET_MIN (64 * 1024)
 #define BUCKET_MAX (16 * 1024 * 1024)
 
-static struct nlmsghdr *begin(struct netlink *netlink, uint16_t type, int index, uint32_t handle, uint32_t parent,
-                              const char *kind, const char *purpose) {
-        struct nlmsghdr *message =
-                cni_netlink_begin(netlink, type, NLM_F_CREATE | NLM_F_EXCL, sizeof(struct tcmsg), purpose, 0);
-        struct tcmsg *header = cni_netlink_extra(message);
+/* A request for what hangs at @parent of the interface @index; NULL without memory. */
+static struct nl_msg *begin(int type, int index, uint32_t handle, uint32_t parent, uint32_t info, const char *kind) {
+        struct tcmsg header = { .tcm_ifindex = index, .tcm_handle = handle, .tcm_parent = parent, .tcm_info = info };
+        struct nl_msg *message = nlmsg_alloc_simple(type, NLM_F_CREATE | NLM_F_EXCL);
 
-        header->tcm_ifindex = index;
-        header->tcm_handle = handle;
-        header->tcm_parent = parent;
-        mnl_attr_put_strz(message, TCA_KIND, kind);
-        return message;
+        if (message && nlmsg_append(message, &header, sizeof(header), NLMSG_ALIGNTO) == 0 &&
+            nla_put_string(message, TCA_KIND, kind) == 0)
+                return message;
+        nlmsg_free(message);
+        return NULL;
 }
 
-static void put_token_bucket(struct netlink *netlink, int index, uint64_t bits, const char *purpose) {
-        struct nlmsghdr *message =
-                begin(netlink, RTM_NEWQDISC, index, TC_H_MAKE(1u << 16, 0), TC_H_ROOT, "tbf", purpose);
+/* Adds the request, which is NULL or not complete without memory. */
+static void put(struct netlink *netlink, struct nl_msg *message, bool complete, const char *purpose) {
+        if (!complete) {
+                nlmsg_free(message);
+                message = NULL;
+        }
+        cni_netlink_put(netlink, message, purpose, 0);
+}
+
+/* libnl-route's own token bucket ends at 2 GiB a second. */
+static bool put_bucket(struct nl_msg *message, uint64_t bits) {
         uint64_t rate = bits / 8 > 0 ? bits / 8 : 1, bucket = rate / BUCKET_PER_SECOND;
         struct tc_tbf_qopt options = { .rate.linklayer = TC_LINKLAYER_ETHERNET };
-        struct nlattr *nest = mnl_attr_nest_start(message, TCA_OPTIONS);
+        struct nlattr *nest = nla_nest_start(message, TCA_OPTIONS);
 
         bucket = bucket < BUCKET_MIN ? BUCKET_MIN : bucket > BUCKET_MAX ? BUCKET_MAX : bucket;
         options.rate.rate = rate > UINT32_MAX ? UINT32_MAX : (uint32_t)rate;
         options.limit = (uint32_t)(2 * bucket);
-        mnl_attr_put(message, TCA_TBF_PARMS, sizeof(options), &options);
-        if (rate > UINT32_MAX)
-                mnl_attr_put_u64(message, TCA_TBF_RATE64, rate);
-        mnl_attr_put_u32(message, TCA_TBF_BURST, (uint32_t)bucket);
-        mnl_attr_nest_end(message, nest);
-        cni_netlink_end(netlink, message);
+        if (!nest || nla_put(message, TCA_TBF_PARMS, sizeof(options), &options) < 0 ||
+            (rate > UINT32_MAX && nla_put_u64(message, TCA_TBF_RATE64, rate) < 0) ||
+            nla_put_u32(message, TCA_TBF_BURST, (uint32_t)bucket) < 0)
+                return false;
+        nla_nest_end(message, nest);
+        return true;
 }
 
-static void put_mirror(struct nlmsghdr *message, int target) {
-        struct tc_mirred mirred = { .action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR, .ifindex = (uint32_t)target };
-        struct nlattr *actions = mnl_attr_nest_start(message, TCA_U32_ACT);
-        struct nlattr *first = mnl_attr_nest_start(message, 1);
-        struct nlattr *options;
+static void put_token_bucket(struct netlink *netlink, int index, uint64_t bits, const char *purpose) {
+        struct nl_msg *message = begin(RTM_NEWQDISC, index, TC_H_MAKE(1u << 16, 0), TC_H_ROOT, 0, "tbf");
 
-        mnl_attr_put_strz(message, TCA_ACT_KIND, "mirred");
-        options = mnl_attr_nest_start(message, TCA_ACT_OPTIONS);
-        mnl_attr_put(message, TCA_MIRRED_PARMS, sizeof(mirred), &mirred);
-        mnl_attr_nest_end(message, options);
-        mnl_attr_nest_end(message, first);
-        mnl_attr_nest_end(message, actions);
+        put(netlink, message, message && put_bucket(message, bits), purpose);
+}
+
+static bool put_mirror(struct nl_msg *message, int target) {
+        struct tc_mirred mirred = { .action = TC_ACT_STOLEN, .eaction = TCA_EGRESS_REDIR, .ifindex = (uint32_t)target };
+        struct nlattr *actions = nla_nest_start(message, TCA_U32_ACT), *first, *options;
+
+        first = actions ? nla_nest_start(message, 1) : NULL;
+        if (!first || nla_put_string(message, TCA_ACT_KIND, "mirred") < 0)
+                return false;
+        options = nla_nest_start(message, TCA_ACT_OPTIONS);
+        if (!options || nla_put(message, TCA_MIRRED_PARMS, sizeof(mirred), &mirred) < 0)
+                return false;
+        nla_nest_end(message, options);
+        nla_nest_end(message, first);
+        nla_nest_end(message, actions);
+        return true;
+}
+
+/* One key, which matches everything. */
+static bool put_selection(struct nl_msg *message, int target) {
+        static const struct tc_u32_sel selector = { .flags = TC_U32_TERMINAL, .nkeys = 1 };
+        uint8_t match[sizeof(selector) + sizeof(struct tc_u32_key)] = { 0 };
+        struct nlattr *options = nla_nest_start(message, TCA_OPTIONS);
+
+        memcpy(match, &selector, sizeof(selector));
+        if (!options || nla_put(message, TCA_U32_SEL, sizeof(match), match) < 0 || !put_mirror(message, target))
+                return false;
+        nla_nest_end(message, options);
+        return true;
 }
 
 /* All that comes in on @index leaves through @target, which gives it back after its queue. */
 static void put_redirect(struct netlink *netlink, int index, int target) {
-        static const struct tc_u32_sel selector = { .flags = TC_U32_TERMINAL, .nkeys = 1 };
-        uint8_t match[sizeof(selector) + sizeof(struct tc_u32_key)] = { 0 }; /* one key, which matches everything */
-        struct nlmsghdr *message = begin(netlink, RTM_NEWQDISC, index, TC_H_MAKE(TC_H_INGRESS, 0), TC_H_INGRESS,
-                                         "ingress", "limit egress: ingress queue");
-        struct nlattr *options;
+        struct nl_msg *message = begin(RTM_NEWQDISC, index, TC_H_MAKE(TC_H_INGRESS, 0), TC_H_INGRESS, 0, "ingress");
 
-        cni_netlink_end(netlink, message);
-        message = begin(netlink, RTM_NEWTFILTER, index, 0, TC_H_MAKE(TC_H_INGRESS, 0), "u32", "limit egress: redirect");
-        ((struct tcmsg *)cni_netlink_extra(message))->tcm_info = TC_H_MAKE(1u << 16, htons(ETH_P_ALL));
-        options = mnl_attr_nest_start(message, TCA_OPTIONS);
-        memcpy(match, &selector, sizeof(selector));
-        mnl_attr_put(message, TCA_U32_SEL, sizeof(match), match);
-        put_mirror(message, target);
-        mnl_attr_nest_end(message, options);
-        cni_netlink_end(netlink, message);
+        put(netlink, message, true, "limit egress: ingress queue");
+        message = begin(RTM_NEWTFILTER, index, 0, TC_H_MAKE(TC_H_INGRESS, 0), TC_H_MAKE(1u << 16, htons(ETH_P_ALL)),
+                        "u32");
+        put(netlink, message, message && put_selection(message, target), "limit egress: redirect");
 }
 
 int cni_shape_apply(struct netlink *netlink, const struct cni_shape *shape, struct err **err) {
