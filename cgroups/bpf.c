@@ -42,9 +42,13 @@ static int32_t access_bits(const struct cgroup_device *rule) {
                (rule->write ? BPF_DEVCG_ACC_WRITE : 0);
 }
 
-/* Jumps over the rest of the block unless @reg is @value; the distance is patched when the block is complete. */
+/* Jumps over the rest of the block unless @reg is @value; the distance is patched when the block is complete. Compared
+ * is a number made of the two: of a register that was found equal to a value the verifier would know it in all the
+ * rules that come after, and its time would be square in their number (420 ms for 512 of them). */
 static void unless_equal(struct bpf_insn *insns, size_t *n, uint8_t reg, int64_t value) {
-        emit(insns, n, BPF_JMP | BPF_JNE | BPF_K, reg, 0, 0, (int32_t)value);
+        emit(insns, n, BPF_ALU | BPF_MOV | BPF_X, SCRATCH, reg, 0, 0);
+        emit(insns, n, BPF_ALU | BPF_XOR | BPF_K, SCRATCH, 0, 0, (int32_t)value);
+        emit(insns, n, BPF_JMP | BPF_JNE | BPF_K, SCRATCH, 0, 0, 0);
 }
 
 static void translate_rule(const struct cgroup_device *rule, struct bpf_insn *insns, size_t *n) {
@@ -57,7 +61,8 @@ static void translate_rule(const struct cgroup_device *rule, struct bpf_insn *in
         if (rule->minor >= 0)
                 unless_equal(insns, n, MINOR, rule->minor);
         for (size_t i = begin; i < *n; i++)
-                insns[i].off = (int16_t)(*n + (rule->allow ? 2 : 4) - i - 1);
+                if (BPF_CLASS(insns[i].code) == BPF_JMP)
+                        insns[i].off = (int16_t)(*n + (rule->allow ? 2 : 4) - i - 1);
         if (rule->allow) {
                 /* What is allowed needs no further rule; nothing left means yes. */
                 emit(insns, n, BPF_ALU | BPF_AND | BPF_K, WANTED, 0, 0, ~access_bits(rule));
@@ -88,6 +93,9 @@ size_t cg_bpf_translate(const struct cgroup_device *rules, size_t n_rules, struc
         emit(ret_insns, &n, BPF_ALU | BPF_MOV | BPF_X, WANTED, TYPE, 0, 0);
         emit(ret_insns, &n, BPF_ALU | BPF_AND | BPF_K, TYPE, 0, 0, 0xffff);
         emit(ret_insns, &n, BPF_ALU | BPF_RSH | BPF_K, WANTED, 0, 0, 16);
+        /* There are no other bits; that the verifier knows it spares it half of what it would follow. */
+        emit(ret_insns, &n, BPF_ALU | BPF_AND | BPF_K, WANTED, 0, 0,
+             BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE);
         emit(ret_insns, &n, load, MAJOR, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, major), 0);
         emit(ret_insns, &n, load, MINOR, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
         body = n;

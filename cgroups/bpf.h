@@ -11,7 +11,7 @@
 struct bpf_insn;
 struct err;
 
-#define CG_BPF_INSNS_PER_RULE 8
+#define CG_BPF_INSNS_PER_RULE 13
 #define CG_BPF_INSNS_MAX (CGROUP_DEVICE_RULES_MAX * CG_BPF_INSNS_PER_RULE + 16)
 
 /* Whether the kernel takes such programs from us: it tells those who may load them what is attached to the v2 hierarchy
