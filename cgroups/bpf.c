@@ -85,7 +85,9 @@ static void patch_ends(struct bpf_insn *insns, size_t n, size_t yes, size_t no) 
         }
 }
 
-size_t cg_bpf_translate(const struct cgroup_device *rules, size_t n_rules, struct bpf_insn *ret_insns) {
+/* Translates @rules. Each bit of the access asked for is decided by the last rule that names the device and the bit;
+ * what none names is denied. Returns the number of instructions, at most CG_BPF_INSNS_PER_RULE a rule and 16. */
+static size_t translate(const struct cgroup_device *rules, size_t n_rules, struct bpf_insn *ret_insns) {
         const uint8_t load = BPF_LDX | BPF_MEM | BPF_W;
         size_t n = 0, body;
 
@@ -172,7 +174,7 @@ static int load_rules(struct cg_bpf_cache *cache, const struct cgroup_device *ru
 
         if (!insns)
                 return -ENOMEM;
-        n = cg_bpf_translate(rules, n_rules, insns);
+        n = translate(rules, n_rules, insns);
         pthread_mutex_lock(&cache->lock);
         fd = cached_program(cache, insns, n);
         pthread_mutex_unlock(&cache->lock);

@@ -12,15 +12,10 @@ struct bpf_insn;
 struct err;
 
 #define CG_BPF_INSNS_PER_RULE 13
-#define CG_BPF_INSNS_MAX (CGROUP_DEVICE_RULES_MAX * CG_BPF_INSNS_PER_RULE + 16)
 
 /* Whether the kernel takes such programs from us: it tells those who may load them what is attached to the v2 hierarchy
  * mounted at @path. */
 bool cg_bpf_usable(const char *path);
-
-/* Translates @rules. Each bit of the access asked for is decided by the last rule that names the device and the bit;
- * what none names is denied. Returns the number of instructions, at most CG_BPF_INSNS_MAX. */
-size_t cg_bpf_translate(const struct cgroup_device *rules, size_t n_rules, struct bpf_insn *ret_insns);
 
 /* Programs that were loaded: verifying one costs 0.3 ms, attaching it 0.01 ms, and most containers have the same rules.
  */

@@ -79,35 +79,3 @@ int listen_unix(const char *path, mode_t mode, int *ret_fd, struct err **err) {
         *ret_fd = TAKE_FD(fd);
         return 0;
 }
-
-/* Handles of connections that are being closed; one is free again a turn of the loop later. */
-#define REFUSED_MAX 64
-
-static struct refused {
-        union {
-                uv_stream_t stream;
-                uv_pipe_t pipe;
-                uv_tcp_t tcp;
-        } uv;
-        bool busy;
-} refused[REFUSED_MAX];
-
-static void on_refused_closed(uv_handle_t *handle) {
-        ((struct refused *)handle)->busy = false;
-}
-
-void listen_refuse(uv_stream_t *server) {
-        struct refused *r = refused;
-
-        while (r < refused + REFUSED_MAX && r->busy)
-                r++;
-        if (r == refused + REFUSED_MAX)
-                return; /* more in one turn than backlogs hold */
-        r->busy = true;
-        if (server->type == UV_TCP)
-                uv_tcp_init(server->loop, &r->uv.tcp);
-        else
-                uv_pipe_init(server->loop, &r->uv.pipe, 0);
-        uv_accept(server, &r->uv.stream);
-        uv_close((uv_handle_t *)&r->uv.stream, on_refused_closed);
-}
