@@ -10,7 +10,7 @@ endif
 SANITIZE ?=
 
 # Folders from the lowest layer to the highest; a folder uses only those that docs/ARCHITECTURE.md allows it.
-FOLDERS := lib kube cgroups logs images probes cni runtime cri agent
+FOLDERS := lib bpf kube cgroups logs images probes cni runtime cri agent
 
 PACKAGES := libuv libnghttp2 libprotobuf-c libseccomp libcap libnl-3.0 libnl-route-3.0 libmnl libnftnl yajl \
             yaml-0.1 libbpf openssl zlib libisal
@@ -48,6 +48,8 @@ include $(wildcard contrib/make/*.mk)
 
 ifneq ($(filter all programs install,$(or $(MAKECMDGOALS),all)),)
 MISSING := $(shell for p in $(PACKAGES) $(WORKER_PACKAGES); do pkg-config --exists $$p 2>/dev/null || echo $$p; done)
+MISSING_TOOLS := $(shell for p in $(BPF_CLANG) $(BPF_STRIP); do command -v $$p >/dev/null || echo $$p; done)
+$(if $(MISSING_TOOLS),$(error not found: $(MISSING_TOOLS), which compile what runs in the kernel: `make deps` installs what building needs))
 $(if $(MISSING),$(error pkg-config does not find $(MISSING): `make deps` installs what building needs))
 endif
 

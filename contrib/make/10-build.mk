@@ -3,7 +3,7 @@
 
 program_dirs := runtime/shim runtime/oci images/worker
 rooms = $(filter-out $(program_dirs),$(patsubst %/,%,$(wildcard $(1)/*/)))
-folder_sources = $(filter-out $(1)/main.c,$(wildcard $(1)/*.c $(addsuffix /*.c,$(call rooms,$(1)))))
+folder_sources = $(filter-out $(1)/main.c %.bpf.c,$(wildcard $(1)/*.c $(addsuffix /*.c,$(call rooms,$(1)))))
 objects = $(patsubst %.c,$(BUILD)/%.o,$(1))
 archive = $(BUILD)/$(1).a
 
