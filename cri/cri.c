@@ -192,11 +192,11 @@ static void fill_container(const struct cri_container *c, struct cri_container_i
         log_path[0] = '\0';
         if (!text_empty(c->config->log_path) && !text_empty(dir))
                 snprintf(log_path, sizeof(log_path), "%s/%s", dir, c->config->log_path);
-        if (c->phase == PHASE_RUNNING) {
+        if (c->phase == CRI_PHASE_RUNNING) {
                 info->pid = c->pid;
                 snprintf(root, sizeof(root), "/proc/%d/root", c->pid);
                 info->root = root;
-        } else if (c->phase == PHASE_EXITED) {
+        } else if (c->phase == CRI_PHASE_EXITED) {
                 info->finished_at = c->finished_at;
                 info->exit_code = c->exit_code;
         }
@@ -244,12 +244,6 @@ const char *cri_sandbox_annotation(struct cri *cri, const char *id, const char *
         return sandbox ? MAP_FIND(sandbox->config, annotations, key) : NULL;
 }
 
-const char *cri_container_label(struct cri *cri, const char *id, const char *key) {
-        struct cri_container *container = get_container(cri, id);
-
-        return container ? MAP_FIND(container->config, labels, key) : NULL;
-}
-
 const char *cri_container_annotation(struct cri *cri, const char *id, const char *key) {
         struct cri_container *container = get_container(cri, id);
 
@@ -288,7 +282,7 @@ void cri_get_counters(const struct cri *cri, struct cri_counters *ret_counters) 
         for (const struct cri_sandbox *s = cri->first_sandbox; s; s = s->newer)
                 ret_counters->ready += s->ready;
         for (const struct cri_container *c = cri->first_container; c; c = c->newer) {
-                ret_counters->created += c->phase == PHASE_CREATED || c->phase == PHASE_STARTING;
-                ret_counters->running += c->phase == PHASE_RUNNING;
+                ret_counters->created += c->phase == CRI_PHASE_CREATED || c->phase == CRI_PHASE_STARTING;
+                ret_counters->running += c->phase == CRI_PHASE_RUNNING;
         }
 }

@@ -134,7 +134,6 @@ int cri_container_get(struct cri *cri, const char *id, struct cri_container_info
 /* The value of a label or annotation that the object was made with; NULL when it has none. */
 const char *cri_sandbox_label(struct cri *cri, const char *id, const char *key);
 const char *cri_sandbox_annotation(struct cri *cri, const char *id, const char *key);
-const char *cri_container_label(struct cri *cri, const char *id, const char *key);
 const char *cri_container_annotation(struct cri *cri, const char *id, const char *key);
 
 /* Calls @each for every sandbox, or every container (of @sandbox_id; NULL: of all), oldest first; @each must not call

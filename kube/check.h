@@ -49,7 +49,6 @@ void check_resource_ref(struct check *c, const struct pod_resource_ref *ref, boo
 void check_resources(struct check *c, const struct pod_resources *resources, bool pod_level);
 void check_pod_resources(struct check *c);
 void check_container_security(struct check *c, const struct pod_container_security *security);
-void check_profile(struct check *c, const char *child, const struct pod_profile *profile, const char *kind);
 void check_pod_security(struct check *c);
 
 /* The pod has a volume of that name. */

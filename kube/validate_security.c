@@ -6,7 +6,7 @@
 
 #define SYSCTL_SEGMENT "abcdefghijklmnopqrstuvwxyz0123456789-_"
 
-void check_profile(struct check *c, const char *child, const struct pod_profile *profile, const char *kind) {
+static void check_profile(struct check *c, const char *child, const struct pod_profile *profile, const char *kind) {
         size_t before;
         char text[80];
 

@@ -30,7 +30,8 @@ const char *eviction_condition_name(enum eviction_condition condition) {
         return names[condition];
 }
 
-struct quantity eviction_quantity(const struct eviction_amount *amount, int64_t capacity) {
+/* What of @capacity @amount stands for. */
+static struct quantity eviction_quantity(const struct eviction_amount *amount, int64_t capacity) {
         double part = (double)capacity * (double)amount->share;
 
         if (amount->kind == AMOUNT_QUANTITY)

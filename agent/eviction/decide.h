@@ -40,9 +40,6 @@ enum eviction_signal eviction_threshold_signal(int threshold);
 const char *eviction_signal_resource(enum eviction_signal signal); /* "memory", "ephemeral-storage", "inodes", "pids" */
 const char *eviction_condition_name(enum eviction_condition condition); /* "MemoryPressure" */
 
-/* What of @capacity @amount stands for. */
-struct quantity eviction_quantity(const struct eviction_amount *amount, int64_t capacity);
-
 /* One look, at @now (above 0). */
 void eviction_decide(const struct eviction_settings *settings, const struct eviction_observation *observations,
                      int64_t now, struct eviction_state *state, struct eviction_verdict *ret_verdict);

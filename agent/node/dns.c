@@ -64,7 +64,8 @@ int dns_choose(const struct pod *pod, const struct options *options, struct dns_
         return dns_policy_choose(&wish, ret_choice, err);
 }
 
-void pod_hostname(const struct pod *pod, const char *node_name, char ret[64]) {
+/* The name the pod's containers see as theirs (at most 63 bytes); in @ret. */
+static void pod_hostname(const struct pod *pod, const char *node_name, char ret[64]) {
         const char *name = pod->spec.hostname && pod->spec.hostname[0] ? pod->spec.hostname : pod->metadata.name;
 
         if (pod->spec.hostname_override && pod->spec.hostname_override[0])

@@ -23,9 +23,6 @@ const char *dns_choice_warning(const struct dns_choice *choice);
 int hosts_text(const struct pod *pod, const struct options *options, const char *const *ips, char **ret_text,
                struct err **err);
 
-/* The name the pod's containers see as theirs (at most 63 bytes); in @ret. */
-void pod_hostname(const struct pod *pod, const char *node_name, char ret[64]);
-
 /* The name of the sandbox's kernel: pod_hostname(), or the fully qualified one where setHostnameAsFQDN asks for it; in
  * @arena. -EINVAL when that is longer than the kernel's 64 bytes. */
 int pod_kernel_hostname(struct arena *arena, const struct pod *pod, const struct options *options,

@@ -220,7 +220,7 @@ static int checkpoint_work(struct cri_call *call, struct err **err) {
 static void checkpoint_turn(struct cri_call *call) {
         struct checkpoint *c;
 
-        if (call->container->removed || call->container->phase != PHASE_RUNNING) {
+        if (call->container->removed || call->container->phase != CRI_PHASE_RUNNING) {
                 call_refuse(call, ESRCH, "container \"%s\" is not running", call->container->id);
                 return;
         }

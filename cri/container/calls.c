@@ -135,7 +135,7 @@ static void start_failed(struct cri_call *call) {
         struct start *start = call->state;
 
         if (call->result == -RUNTIME_NO_SHIM && ++start->attempts < START_ATTEMPTS_MAX && call->sandbox->ready) {
-                call->container->phase = PHASE_CREATED;
+                call->container->phase = CRI_PHASE_CREATED;
                 call->err = err_free(call->err);
                 sandbox_start_ended(call->sandbox);
                 sandbox_await_shim(call, start->shim_pid, start_turn);
@@ -150,7 +150,7 @@ static void start_turn(struct cri_call *call) {
         struct start *start = call->state;
         struct cri_container *container = call->container;
 
-        if (container->removed || container->phase != PHASE_CREATED) {
+        if (container->removed || container->phase != CRI_PHASE_CREATED) {
                 call_refuse(call, EINVAL, "container \"%s\" is in %s state", container->id,
                             state_names[container_state(container)]);
                 return;
@@ -167,7 +167,7 @@ static void start_turn(struct cri_call *call) {
                 return;
         start->shim_pid = call->sandbox->shim_pid;
         call->sandbox->starting = true;
-        container->phase = PHASE_STARTING;
+        container->phase = CRI_PHASE_STARTING;
         call->failed = start_failed;
         call_run(call, start_work, start_done);
 }
@@ -362,7 +362,7 @@ static int update_work(struct cri_call *call, struct err **err) {
             pack_into(arena, &merged->base, &record->resources) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         r = resources_to_limits(arena, merged, &limits, err);
-        if (r >= 0 && container->phase == PHASE_RUNNING)
+        if (r >= 0 && container->phase == CRI_PHASE_RUNNING)
                 r = cgroup_update(call->cri->cgroups, container->cgroup, &limits, err);
         if (r >= 0)
                 r = record_write(call->cri, RECORD_CONTAINER, container->id, &record->base, err);
@@ -389,7 +389,7 @@ static void update_turn(struct cri_call *call) {
         const Cri__UpdateContainerResourcesRequest *request =
                 (const Cri__UpdateContainerResourcesRequest *)call->request;
 
-        if (call->container->removed || call->container->phase == PHASE_EXITED) {
+        if (call->container->removed || call->container->phase == CRI_PHASE_EXITED) {
                 call_refuse(call, EINVAL, "container \"%s\" is in %s state", call->container->id,
                             state_names[container_state(call->container)]);
                 return;
@@ -422,7 +422,7 @@ void handle_reopen_container_log(struct cri_call *call) {
 
         if (!call_find_container(call, request->container_id))
                 return;
-        if (call->container->phase != PHASE_RUNNING) {
+        if (call->container->phase != CRI_PHASE_RUNNING) {
                 call_refuse(call, EINVAL, "container is not running");
                 return;
         }

@@ -81,9 +81,9 @@ void cri_attach(struct cri *cri, const char *container_id, bool in, bool out, bo
                 return;
         }
         a = calloc(1, sizeof(*a));
-        if (!a || container->phase != PHASE_RUNNING) {
+        if (!a || container->phase != CRI_PHASE_RUNNING) {
                 free(a);
-                err_set(&why, container->phase != PHASE_RUNNING ? EINVAL : ENOMEM, "container %s is not running",
+                err_set(&why, container->phase != CRI_PHASE_RUNNING ? EINVAL : ENOMEM, "container %s is not running",
                         container->id);
                 attached(data, NULL, why);
                 return;
@@ -157,13 +157,6 @@ void cri_attach_resize(struct cri *cri, const char *container_id, uint16_t rows,
 
         if ((rows || columns) && container_find(cri, container_id, &container, NULL) >= 0)
                 run_errand(cri, container, rows, columns);
-}
-
-int cri_container_has_tty(struct cri *cri, const char *container_id) {
-        struct cri_container *container;
-        int r = container_find(cri, container_id, &container, NULL);
-
-        return r < 0 ? r : container->config->tty;
 }
 
 /* How long a port may take to accept; a thread of the pool waits. */

@@ -129,7 +129,7 @@ static int check_running(const struct cri_container *container, struct err **err
         static const char *const states[] = { "CONTAINER_CREATED", "CONTAINER_RUNNING", "CONTAINER_EXITED",
                                               "CONTAINER_UNKNOWN" };
 
-        if (container->phase == PHASE_RUNNING && !container->ending)
+        if (container->phase == CRI_PHASE_RUNNING && !container->ending)
                 return 0;
         return err_set(err, EINVAL, "container is in %s state", states[container_state(container)]);
 }

@@ -53,8 +53,6 @@ void cri_attach(struct cri *cri, const char *container_id, bool in, bool out, bo
                 void *data);
 /* The client's input has ended: with stdin_once the container reads an end of file. */
 void cri_attach_input_ended(struct cri *cri, const char *container_id);
-/* Whether the container has a terminal; -ENOENT. */
-int cri_container_has_tty(struct cri *cri, const char *container_id);
 void cri_attach_resize(struct cri *cri, const char *container_id, uint16_t rows, uint16_t columns);
 
 /* Connects to a TCP port on the pod's loopback (127.0.0.1, then ::1), on the pool; streams->in and out are the two

@@ -308,7 +308,7 @@ static void stop_begin(struct cri_call *call, void (*then)(struct cri_call *call
                 return;
         n = 0;
         for (struct cri_container *c = call->sandbox->containers; c; c = c->next_in_sandbox)
-                if (c->phase == PHASE_RUNNING && !c->ending) {
+                if (c->phase == CRI_PHASE_RUNNING && !c->ending) {
                         stop->cgroups[n] = c->cgroup;
                         stop->running[n++] = c->id;
                 }

@@ -15,7 +15,8 @@
 
 static const char *const reasons[] = { "Completed", "Error", "OOMKilled", "StartError", "Unknown" };
 
-const char *exit_reason(const char *text) {
+/* The constant for a reason from a record. */
+static const char *exit_reason(const char *text) {
         for (size_t i = 0; i < ELEMENTS(reasons); i++)
                 if (strcmp(reasons[i], text) == 0)
                         return reasons[i];
@@ -23,7 +24,7 @@ const char *exit_reason(const char *text) {
 }
 
 void container_take_exit(struct cri_container *container, const Record__Exit *exit) {
-        container->phase = PHASE_EXITED;
+        container->phase = CRI_PHASE_EXITED;
         container->started_at = exit->started_at;
         container->finished_at = exit->finished_at;
         container->exit_code = exit->exit_code;
@@ -99,7 +100,7 @@ static void end_done(struct pool_job *job) {
         if (end->oom_known)
                 take_oom(container, &end->oom);
         container->ending = false;
-        container->phase = PHASE_EXITED;
+        container->phase = CRI_PHASE_EXITED;
         container->reason = exit_reason(end->exit.reason);
         if (!text_empty(end->exit.message) && end->exit.message != container->message) {
                 free(container->message);
@@ -122,7 +123,7 @@ static void write_end(struct cri_container *container) {
         container->ending = true;
         if (!end) { /* the shim still knows, for the next start */
                 container->ending = false;
-                container->phase = PHASE_EXITED;
+                container->phase = CRI_PHASE_EXITED;
                 container->pid = 0;
                 exits_unwatch_memory(container);
                 tell_waiters(container);
@@ -145,13 +146,13 @@ static void write_end(struct cri_container *container) {
 }
 
 void container_started(struct cri_container *container, const struct container_state *state) {
-        if (container->phase == PHASE_EXITED || container->ending)
+        if (container->phase == CRI_PHASE_EXITED || container->ending)
                 return;
         container->pid = state->pid;
         container->started_at = (int64_t)state->started_at;
-        if (container->phase == PHASE_RUNNING)
+        if (container->phase == CRI_PHASE_RUNNING)
                 return;
-        container->phase = PHASE_RUNNING;
+        container->phase = CRI_PHASE_RUNNING;
         if (!container->sandbox->cri->restoring) {
                 container->sandbox->cri->counters.started++;
                 container->sandbox->cri->counters.restarts += container->config->metadata->attempt > 0;
@@ -163,7 +164,7 @@ void container_started(struct cri_container *container, const struct container_s
 }
 
 void container_ended(struct cri_container *container, const struct container_state *state) {
-        if (container->phase == PHASE_EXITED || container->ending || container->exit_known)
+        if (container->phase == CRI_PHASE_EXITED || container->ending || container->exit_known)
                 return;
         if (state->started_at)
                 container->started_at = (int64_t)state->started_at;
@@ -174,7 +175,7 @@ void container_ended(struct cri_container *container, const struct container_sta
                 container->exit_code = EXIT_CODE_UNKNOWN;
                 container->reason = "Unknown";
         }
-        if (container->phase == PHASE_STARTING)
+        if (container->phase == CRI_PHASE_STARTING)
                 container->exit_known = true; /* container_started() goes on */
         else
                 write_end(container);
@@ -191,7 +192,7 @@ void container_start_failed(struct cri_container *container, const struct err *e
 }
 
 bool container_wait(struct cri_container *container, struct cri_waiter *waiter) {
-        if (container->phase != PHASE_RUNNING && !container->ending)
+        if (container->phase != CRI_PHASE_RUNNING && !container->ending)
                 return false;
         cri_waiters_append(&container->waiters, waiter);
         return true;

@@ -35,6 +35,3 @@ void exits_unwatch_memory(struct cri_container *container);
 
 /* What a record of an end says, at the start of the agent. */
 void container_take_exit(struct cri_container *container, const Record__Exit *exit);
-
-/* The constant for a reason from a record. */
-const char *exit_reason(const char *text);

@@ -146,10 +146,10 @@ static void lose_sandbox(struct cri_sandbox *sandbox) {
         _cleanup_err_ struct err *err = NULL;
 
         for (struct cri_container *c = sandbox->containers; c; c = c->next_in_sandbox) {
-                if (c->phase == PHASE_EXITED)
+                if (c->phase == CRI_PHASE_EXITED)
                         continue;
                 exits_end_rest(c);
-                c->phase = PHASE_EXITED;
+                c->phase = CRI_PHASE_EXITED;
                 c->exit_code = EXIT_CODE_UNKNOWN;
                 c->reason = "Unknown";
                 c->finished_at = cri_now();

@@ -96,7 +96,7 @@ void *message_copy(struct arena *arena, const ProtobufCMessage *message) {
         return unpack_into(arena, message->descriptor, packed.data, packed.len);
 }
 
-char *sandbox_name(struct arena *arena, const Cri__PodSandboxMetadata *metadata) {
+static char *sandbox_name(struct arena *arena, const Cri__PodSandboxMetadata *metadata) {
         return arena_printf(arena, "%s_%s_%s_%u", metadata->name, metadata->namespace_, metadata->uid,
                             metadata->attempt);
 }
@@ -389,19 +389,19 @@ const char *container_filter_id(struct cri *cri, const char *id) {
 
 Cri__ContainerState container_state(const struct cri_container *container) {
         switch (container->phase) {
-        case PHASE_CREATED:
-        case PHASE_STARTING:
+        case CRI_PHASE_CREATED:
+        case CRI_PHASE_STARTING:
                 return CRI__CONTAINER_STATE__CONTAINER_CREATED;
-        case PHASE_RUNNING:
+        case CRI_PHASE_RUNNING:
                 return CRI__CONTAINER_STATE__CONTAINER_RUNNING;
-        case PHASE_EXITED:
+        case CRI_PHASE_EXITED:
                 return CRI__CONTAINER_STATE__CONTAINER_EXITED;
         }
         return CRI__CONTAINER_STATE__CONTAINER_UNKNOWN;
 }
 
 const char *container_reason(const struct cri_container *container) {
-        if (container->phase != PHASE_EXITED)
+        if (container->phase != CRI_PHASE_EXITED)
                 return "";
         if (*container->reason)
                 return container->reason;

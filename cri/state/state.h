@@ -61,7 +61,7 @@ struct cri_sandbox {
         uint64_t cpu_ns, cpu_time;        /* of the last stats */
 };
 
-enum container_phase_cri { PHASE_CREATED, PHASE_STARTING, PHASE_RUNNING, PHASE_EXITED };
+enum container_phase_cri { CRI_PHASE_CREATED, CRI_PHASE_STARTING, CRI_PHASE_RUNNING, CRI_PHASE_EXITED };
 
 /* Waits for a container's end. */
 struct cri_waiter {
@@ -198,7 +198,6 @@ const char *sandbox_filter_id(struct cri *cri, const char *id);
 const char *container_filter_id(struct cri *cri, const char *id);
 
 /* Names as they are reserved; allocated in @arena. */
-char *sandbox_name(struct arena *arena, const Cri__PodSandboxMetadata *metadata);
 char *container_name(struct arena *arena, const Cri__ContainerMetadata *metadata, const Cri__PodSandboxMetadata *pod);
 
 Cri__ContainerState container_state(const struct cri_container *container);

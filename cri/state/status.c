@@ -105,10 +105,10 @@ Cri__ContainerStatus *status_of_container(struct arena *arena, const struct cri_
         status->state = container_state(container);
         status->created_at = container->record->created_at;
         status->started_at = container->started_at;
-        status->finished_at = container->phase == PHASE_EXITED ? container->finished_at : 0;
-        status->exit_code = container->phase == PHASE_EXITED ? container->exit_code : 0;
+        status->finished_at = container->phase == CRI_PHASE_EXITED ? container->finished_at : 0;
+        status->exit_code = container->phase == CRI_PHASE_EXITED ? container->exit_code : 0;
         status->reason = BORROW(container_reason(container));
-        if (container->message && container->phase == PHASE_EXITED)
+        if (container->message && container->phase == CRI_PHASE_EXITED)
                 status->message = container->message;
         status->image = image_spec_of(arena, container);
         status->image_ref = container->record->image_ref;

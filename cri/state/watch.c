@@ -19,7 +19,7 @@ static void on_changed(void *data, const struct container_state *state) {
                 return;
         if (state->phase == CONTAINER_EXITED)
                 container_ended(container, state);
-        else if (container->phase == PHASE_RUNNING || container->phase == PHASE_CREATED)
+        else if (container->phase == CRI_PHASE_RUNNING || container->phase == CRI_PHASE_CREATED)
                 container_started(container, state);
 }
 
@@ -64,7 +64,7 @@ static void lose(struct cri_sandbox *sandbox) {
         struct container_state unknown = { .exit_code = -1 };
 
         for (struct cri_container *c = sandbox->containers; c; c = c->next_in_sandbox)
-                if (c->phase == PHASE_RUNNING)
+                if (c->phase == CRI_PHASE_RUNNING)
                         container_ended(c, &unknown);
         sandbox->ready = false;
         emit_sandbox(sandbox, CRI_EVENT_SANDBOX_NOTREADY);

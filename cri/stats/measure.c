@@ -55,7 +55,7 @@ int measure_add_sandbox(struct cri_call *call, struct measure *measure, struct c
         entry->sandbox = sandbox_ref(sandbox);
         entry->first = measure->n_containers;
         for (struct cri_container *c = sandbox->containers; c && r >= 0; c = c->next_in_sandbox)
-                if (c->phase == PHASE_RUNNING) {
+                if (c->phase == CRI_PHASE_RUNNING) {
                         r = measure_add_container(call, measure, c);
                         entry->n++;
                 }

@@ -118,7 +118,7 @@ Cri__ContainerStats *stats_of_container(struct arena *arena, const struct contai
         BORROW_MAP(attributes, container->config, annotations);
         stats->attributes = attributes;
         stats->writable_layer = layer_of(arena, container);
-        if (!measure->known || container->phase != PHASE_RUNNING)
+        if (!measure->known || container->phase != CRI_PHASE_RUNNING)
                 return stats;
         stats->cpu =
                 cpu_of(arena, &measure->stats, nano_cores(&measure->stats, &container->cpu_ns, &container->cpu_time));
@@ -251,7 +251,7 @@ static void list_containers(struct cri_call *call, const Cri__ContainerStatsFilt
             !(sandbox_id = sandbox_filter_id(call->cri, filter->pod_sandbox_id)))
                 sandbox_id = filter->pod_sandbox_id;
         for (struct cri_container *c = call->cri->first_container; c; c = c->newer) {
-                if (c->phase != PHASE_RUNNING || (id && strcmp(id, c->id) != 0) ||
+                if (c->phase != CRI_PHASE_RUNNING || (id && strcmp(id, c->id) != 0) ||
                     (sandbox_id && strcmp(sandbox_id, c->sandbox->id) != 0))
                         continue;
                 if (filter && !entries_match((void *const *)filter->label_selector, filter->n_label_selector,

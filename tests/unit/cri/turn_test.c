@@ -28,7 +28,7 @@ static int setup(void **state) {
         assert_non_null(sandbox);
         container = made_up_container(sandbox, "c111", "one");
         assert_non_null(container);
-        container->phase = PHASE_EXITED;
+        container->phase = CRI_PHASE_EXITED;
         answers = in_order = 0;
         return 0;
 }
