@@ -1,6 +1,6 @@
 # The test in a virtual machine with pure cgroup v2 (PART='unit pods again' for some of its parts).
 
-VM_UNITS := cgroups/text_test cgroups/tree_test logs/writer_test logs/reader_test
+VM_UNITS := bpf/devices_test cgroups/text_test cgroups/tree_test logs/writer_test logs/reader_test
 
 vm-build: programs $(VM_UNITS:%=$(BUILD)/tests/unit/%)
 
