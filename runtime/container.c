@@ -175,7 +175,7 @@ static void remember(const struct start *start, const struct wire_request *reque
         const struct container_state *state = &start->state;
         const struct container_spec *spec = start->spec;
         const struct container_io *io = start->io;
-        _cleanup_hint_ struct hint hint = {
+        _cleanup_hint_ struct runtime_hint hint = {
                 .pid = state->pid,
                 .start_ticks = hint_start_ticks(state->pid),
                 .started_at = state->started_at,

@@ -190,7 +190,8 @@ static int run_plain(struct delegated *d, const char *const *command, struct err
 
 /* ---- create ---- */
 
-int delegate_check(const struct container_spec *spec, struct err **err) {
+/* What cannot be handed over: user namespaces. */
+static int delegate_check(const struct container_spec *spec, struct err **err) {
         if (spec->mappings.n_uids > 0)
                 return err_set(err, EOPNOTSUPP, "%s: user namespaces are made by nacelle's own runtime only",
                                spec->delegate->path);

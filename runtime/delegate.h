@@ -22,9 +22,6 @@
 #define DELEGATE_PATH_MAX 4096
 #define DELEGATE_DOCUMENT_MAX (16 << 20) /* bytes of a config.json */
 
-/* What cannot be handed over: user namespaces. */
-int delegate_check(const struct container_spec *spec, struct err **err);
-
 struct delegate_created {
         pid_t pid;
         int master; /* of its terminal; -EBADF: it has none */

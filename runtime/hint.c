@@ -13,12 +13,12 @@
 #include "runtime/internal.h"
 #include "runtime/sys.h"
 
-void hint_clear(struct hint *hint) {
+void hint_clear(struct runtime_hint *hint) {
         free(hint->log_path);
         free(hint->cgroup);
         for (size_t i = 0; i < hint->n_tasks; i++)
                 free(hint->tasks[i]);
-        *hint = (struct hint){ 0 };
+        *hint = (struct runtime_hint){ 0 };
 }
 
 char *hint_fd_path(int fd) {
@@ -65,7 +65,7 @@ static int append(char *text, size_t *used, const char *format, ...) {
         return 0;
 }
 
-static int format_hint(const struct hint *hint, char *text, size_t *used) {
+static int format_hint(const struct runtime_hint *hint, char *text, size_t *used) {
         int r = append(
                 text, used,
                 "pid %d\nstart_ticks %" PRIu64 "\nstarted_at %" PRIu64 "\njoin %" PRIu64 "\npid_mode %u\nterminal %d\n",
@@ -81,7 +81,7 @@ static int format_hint(const struct hint *hint, char *text, size_t *used) {
         return r;
 }
 
-int hint_write(int dir, const char *id, const struct hint *hint, struct err **err) {
+int hint_write(int dir, const char *id, const struct runtime_hint *hint, struct err **err) {
         _cleanup_free_ char *text = malloc(HINT_SIZE_MAX);
         _cleanup_close_ int own = -EBADF, fd = -EBADF;
         size_t used = 0;
@@ -100,7 +100,7 @@ int hint_write(int dir, const char *id, const struct hint *hint, struct err **er
         return 0;
 }
 
-static void parse_field(struct hint *hint, const char *name, const char *value) {
+static void parse_field(struct runtime_hint *hint, const char *name, const char *value) {
         if (strcmp(name, "pid") == 0)
                 hint->pid = atoi(value);
         else if (strcmp(name, "start_ticks") == 0)
@@ -126,10 +126,10 @@ static void parse_field(struct hint *hint, const char *name, const char *value) 
                 hint->n_tasks++;
 }
 
-int hint_read(int dir, const char *id, struct hint *ret_hint, struct err **err) {
+int hint_read(int dir, const char *id, struct runtime_hint *ret_hint, struct err **err) {
         _cleanup_free_ char *text = malloc(HINT_SIZE_MAX);
         _cleanup_close_ int own = -EBADF, fd = -EBADF;
-        struct hint hint = { 0 };
+        struct runtime_hint hint = { 0 };
         char *save = NULL;
         ssize_t n;
 

@@ -89,7 +89,7 @@ int shim_process_start(struct runtime *runtime, const char *id, int dir, pid_t *
 void shim_process_kill(pid_t pid);
 
 /* hint.c: RUN/sandboxes/ID/CID/state, what a new shim must know to take a container up; texts are allocated. */
-struct hint {
+struct runtime_hint {
         pid_t pid;
         uint64_t start_ticks; /* tells the process from another of the same number */
         uint64_t started_at;
@@ -103,9 +103,9 @@ struct hint {
         char *tasks[SPEC_CGROUPS_MAX];
         size_t n_tasks;
 };
-int hint_write(int dir, const char *id, const struct hint *hint, struct err **err);
-int hint_read(int dir, const char *id, struct hint *ret_hint, struct err **err);
-void hint_clear(struct hint *hint);
+int hint_write(int dir, const char *id, const struct runtime_hint *hint, struct err **err);
+int hint_read(int dir, const char *id, struct runtime_hint *ret_hint, struct err **err);
+void hint_clear(struct runtime_hint *hint);
 #define _cleanup_hint_ __attribute__((cleanup(hint_clear)))
 /* The path a descriptor was opened by, allocated; NULL when unknown. */
 char *hint_fd_path(int fd);

@@ -30,7 +30,7 @@
 
 struct survivor {
         char id[RUNTIME_ID_MAX];
-        struct hint hint;
+        struct runtime_hint hint;
         int pidfd; /* of the process, also when it is a zombie of ours; -EBADF: gone */
 };
 
@@ -47,7 +47,7 @@ static void survivors_clear(struct survivors *all) {
         free(all->list);
 }
 
-static int open_process(const struct hint *hint) {
+static int open_process(const struct runtime_hint *hint) {
         _cleanup_close_ int fd = -EBADF;
 
         if (hint->start_ticks == 0)
@@ -175,7 +175,7 @@ static void close_join(struct sandbox_join *join) {
         close_fd(join->holder_fd);
 }
 
-static int open_log_dir(const struct hint *hint, struct wire_request *request) {
+static int open_log_dir(const struct runtime_hint *hint, struct wire_request *request) {
         char copy[PATH_MAX];
         const char *name = hint->log_path ? strrchr(hint->log_path, '/') : NULL;
 
@@ -187,7 +187,7 @@ static int open_log_dir(const struct hint *hint, struct wire_request *request) {
         return or_none(open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
-static void add_tasks(const struct hint *hint, struct plan *plan, struct wire_request *request) {
+static void add_tasks(const struct runtime_hint *hint, struct plan *plan, struct wire_request *request) {
         for (size_t i = 0; i < hint->n_tasks; i++) {
                 int index = plan_take_fd(plan, open(hint->tasks[i], O_WRONLY | O_CLOEXEC));
 

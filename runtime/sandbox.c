@@ -152,7 +152,7 @@ static int end_process(int dir, const char *name) {
 }
 
 static int end_container(int dir, const char *id) {
-        _cleanup_hint_ struct hint hint = { 0 };
+        _cleanup_hint_ struct runtime_hint hint = { 0 };
         _cleanup_close_ int pidfd = -EBADF;
         struct pollfd ended = { .events = POLLIN };
 

@@ -109,7 +109,7 @@ static int start_work(struct cri_call *call, struct err **err) {
         struct container_spec spec;
         int r;
 
-        assert(call->has_turn && call->container->phase == PHASE_STARTING);
+        assert(call->has_turn && call->container->phase == CRI_PHASE_STARTING);
         if (!dir)
                 return err_set(err, ENOMEM, "out of memory");
         if ((r = writable_renew(call->sandbox, call->arena, dir, err)) < 0)

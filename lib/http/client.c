@@ -385,10 +385,6 @@ int http_client_request(struct http_client *client, const struct http_client_req
         return 0;
 }
 
-bool http_client_fresh(const struct http_exchange *x) {
-        return x->fresh;
-}
-
 bool http_client_sent(const struct http_exchange *x) {
         return x->placed;
 }

@@ -1,7 +1,7 @@
 /* An HTTP client of one server: HTTP/2 on one connection that all exchanges share, or HTTP/1.1 on a few that are kept.
  *
  * Which one is ALPN's to say, or, without TLS, the configuration's. A request that finds its kept connection closed by
- * the server is not repeated: whether it may be is its maker's to know; http_client_fresh() tells.
+ * the server is not repeated: whether it may be is its maker's to know.
  */
 #pragma once
 
@@ -67,10 +67,6 @@ struct http_client_request {
  * what no head may hold, -ENOMEM; then no event comes. */
 int http_client_request(struct http_client *client, const struct http_client_request *request,
                         const struct http_events *events, void *data, struct http_exchange **ret_x);
-
-/* Whether the exchange's connection was made for it: if not, and it failed before its response's head, the server may
- * just have closed a kept connection. */
-bool http_client_fresh(const struct http_exchange *x);
 
 /* Whether a connection was there that took its request: if not, the server has seen nothing of it. */
 bool http_client_sent(const struct http_exchange *x);

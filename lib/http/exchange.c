@@ -142,14 +142,6 @@ int http_reply(struct http_exchange *x, int status, const char *content_type, co
                        &(struct http_piece){ .data = body, .size = size, .end = true }, NULL);
 }
 
-int http_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n) {
-        if (x->finished)
-                return -EPIPE;
-        if (x->head_out || x->request.version < 11)
-                return 0;
-        return x->connection->driver->inform(x, status, fields, n);
-}
-
 /* A body of known length is never longer: what is behind it would be taken for the next message. */
 static int check_send(struct http_exchange *x, size_t size) {
         if (x->finished || x->out_ended)

@@ -77,9 +77,6 @@ struct transport *http_transport(const struct http_exchange *x);
  * http_reset(). */
 int http_respond(struct http_exchange *x, int status, const struct http_field *fields, size_t n, int64_t length);
 
-/* Servers: an interim head (RFC 9110, 15.2): 100, 103. */
-int http_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n);
-
 /* Sends a piece of the body, copied, or as a reference that is kept (the caller's stays its own). 0; -ENOMEM; -EPIPE
  * once the peer takes no more (closed() has come or will come). */
 int http_send(struct http_exchange *x, const void *data, size_t size);

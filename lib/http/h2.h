@@ -17,9 +17,6 @@ struct h2 {
 /* Writes what the session has to send; may be called from anywhere, then it happens after what nghttp2 is doing. */
 void h2_flush(struct http_connection *connection);
 
-/* nghttp2's answer to something submitted: without memory for it the connection ends. */
-int h2_submitted(struct http_connection *connection, int r);
-
 int h2_request(struct http_exchange *x);
 int h2_respond(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes);
 int h2_inform(struct http_exchange *x, int status, const struct http_field *fields, size_t n);
@@ -27,7 +24,3 @@ int h2_send(struct http_exchange *x, const struct http_piece *piece, struct byte
 int h2_send_ranges(struct http_exchange *x, const struct iovec *ranges, unsigned n);
 int h2_end(struct http_exchange *x, const struct http_field *trailers, size_t n);
 size_t h2_pending(const struct http_exchange *x);
-
-/* A response's or request's stream is open for more of our body. */
-ssize_t h2_read_body(nghttp2_session *session, int32_t stream_id, uint8_t *buffer, size_t size, uint32_t *flags,
-                     nghttp2_data_source *source, void *user_data);

@@ -17,7 +17,8 @@
 /* Where frames are gathered. One a thread that writes, used within one call only. */
 static struct thread_buffer write_buffer = THREAD_BUFFER(WRITE_SIZE);
 
-int h2_submitted(struct http_connection *connection, int r) {
+/* nghttp2's answer to something submitted: without memory for it the connection ends. */
+static int h2_submitted(struct http_connection *connection, int r) {
         struct h2 *h2 = connection->state;
 
         if (r == NGHTTP2_ERR_NOMEM)
@@ -146,8 +147,9 @@ static int submit_trailers(struct http_exchange *x) {
         return h2_submitted(x->connection, nghttp2_submit_trailer(h2->session, x->stream_id, pairs, n));
 }
 
-ssize_t h2_read_body(nghttp2_session *session, int32_t stream_id, uint8_t *buffer, size_t size, uint32_t *flags,
-                     nghttp2_data_source *source, void *user_data) {
+/* A response's or request's stream is open for more of our body. */
+static ssize_t h2_read_body(nghttp2_session *session, int32_t stream_id, uint8_t *buffer, size_t size, uint32_t *flags,
+                            nghttp2_data_source *source, void *user_data) {
         struct http_exchange *x = source->ptr;
         size_t n;
 

@@ -259,10 +259,6 @@ struct tls_context *tls_context_unref(struct tls_context *tls) {
         return NULL;
 }
 
-void tls_context_unrefp(struct tls_context **tls) {
-        tls_context_unref(*tls);
-}
-
 /* A certificate names a server by DNS or by address (RFC 6125, 6.4; RFC 9110, 4.3.5); only a name may be sent as SNI.
  */
 static bool name_peer(SSL *ssl, const char *name) {

@@ -38,9 +38,6 @@ struct tls_context *tls_context_ref(struct tls_context *tls);
 /* NULL is fine. Returns NULL. */
 struct tls_context *tls_context_unref(struct tls_context *tls);
 
-void tls_context_unrefp(struct tls_context **tls);
-#define _cleanup_tls_context_ __attribute__((cleanup(tls_context_unrefp)))
-
 /* For lib/transport: a session on the connected socket @fd. @name is the peer's name or address, NULL for servers. NULL
  * without memory. */
 struct ssl_st *tls_session_new(struct tls_context *tls, int fd, const char *name);
