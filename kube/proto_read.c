@@ -502,10 +502,12 @@ static bool settle_maps(struct reader *r, const struct kube_type *type, const st
 }
 
 static bool read_object(struct reader *r, const struct proto_field *from, const struct kube_type *type, void *object) {
-        struct counts counts = { 0 };
+        struct counts counts;
 
         if (from->wire != PROTO_BYTES || !(type->flags & KUBE_MESSAGE) || type->n_fields > KUBE_FIELDS_MAX)
                 return wrong(r);
+        memset(counts.found, 0, type->n_fields * sizeof(counts.found[0]));
+        memset(counts.read, 0, type->n_fields * sizeof(counts.read[0]));
         if (!deeper(r) || !count_fields(r, from->bytes, type, type->wire, type->n_wire, &counts) ||
             !read_fields(r, from->bytes, type, type->wire, type->n_wire, &counts, object) ||
             !settle_maps(r, type, &counts, object))

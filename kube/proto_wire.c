@@ -3,7 +3,7 @@
 #include <endian.h>
 #include <string.h>
 
-bool proto_varint(struct proto_scan *s, uint64_t *ret_number) {
+bool proto_varint_long(struct proto_scan *s, uint64_t *ret_number) {
         uint64_t n = 0;
 
         for (int shift = 0; s->at < s->end && shift < 70; shift += 7) {

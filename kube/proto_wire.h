@@ -21,8 +21,15 @@ struct proto_field {
         struct proto_scan bytes;
 };
 
-/* A varint of at most ten bytes. */
-bool proto_varint(struct proto_scan *s, uint64_t *ret_number);
+/* A varint of at most ten bytes; most have one. */
+bool proto_varint_long(struct proto_scan *s, uint64_t *ret_number);
+
+static inline bool proto_varint(struct proto_scan *s, uint64_t *ret_number) {
+        if (s->at == s->end || *s->at >= 0x80)
+                return proto_varint_long(s, ret_number);
+        *ret_number = *s->at++;
+        return true;
+}
 
 /* The next field, passed; false for what is none. Groups, which nothing of Kubernetes has, are none. */
 bool proto_next(struct proto_scan *s, struct proto_field *ret_field);

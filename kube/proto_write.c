@@ -13,14 +13,12 @@
 
 #define OUT_FIRST 1024
 
-static void *front(struct proto_out *out, size_t n) {
+static void *grow(struct proto_out *out, size_t n) {
         size_t size = out->size ? out->size : OUT_FIRST, used = out->size - out->at;
         uint8_t *data;
 
         if (out->error < 0)
                 return NULL;
-        if (out->at >= n)
-                return out->data + (out->at -= n);
         if (n > KUBE_INPUT_MAX - used) {
                 out->error = -E2BIG;
                 return NULL;
@@ -39,6 +37,10 @@ static void *front(struct proto_out *out, size_t n) {
         return data + out->at;
 }
 
+static inline void *front(struct proto_out *out, size_t n) {
+        return out->at >= n ? out->data + (out->at -= n) : grow(out, n);
+}
+
 size_t proto_out_length(const struct proto_out *out) {
         return out->size - out->at;
 }
@@ -54,6 +56,10 @@ void proto_put_varint(struct proto_out *out, uint64_t number) {
         uint8_t bytes[10];
         size_t n = 0;
 
+        if (number < 0x80 && out->at > 0) { /* most are */
+                out->data[--out->at] = (uint8_t)number;
+                return;
+        }
         while (number >= 0x80) {
                 bytes[n++] = (uint8_t)(number | 0x80);
                 number >>= 7;
@@ -319,7 +325,7 @@ int proto_out_finish(struct proto_out *out, uint8_t **ret_data, size_t *ret_size
         size_t length = proto_out_length(out);
 
         if (out->error == 0 && !out->data)
-                front(out, 0);
+                grow(out, 0);
         if (out->error < 0) {
                 free(out->data);
                 return out->error;

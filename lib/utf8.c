@@ -1,6 +1,7 @@
 #include "lib/utf8.h"
 
 #include <stdint.h>
+#include <string.h>
 
 /* The second byte's range is what rules out overlong forms and surrogates (Unicode table 3-7). */
 static const struct lead {
@@ -33,11 +34,25 @@ size_t utf8_character(const void *text, size_t size) {
         return lead->length;
 }
 
+/* Eight bytes at once: most text is all of it. */
+static bool is_ascii(const uint8_t *p) {
+        uint64_t eight;
+
+        memcpy(&eight, p, sizeof(eight));
+        return (eight & UINT64_C(0x8080808080808080)) == 0;
+}
+
 bool utf8_valid(const void *text, size_t size) {
         const uint8_t *p = text, *end = p + size;
 
         while (p < end) {
-                size_t n = utf8_character(p, (size_t)(end - p));
+                size_t n;
+
+                if (end - p >= 8 && is_ascii(p)) {
+                        p += 8;
+                        continue;
+                }
+                n = utf8_character(p, (size_t)(end - p));
 
                 if (n == 0)
                         return false;

@@ -2,6 +2,7 @@
 //
 //	kinds golden DIR    for each kind a filled and an empty object: KIND.json as kube-apiserver writes it, KIND.pb in its protobuf form
 //	kinds facts         the types, as kube/facts has them: a line for each field, with its Go type, number and what is left out
+//	kinds bench FILE    what it takes to read and write the object in FILE
 //	kinds decode        lines on standard input, each a kind's apiVersion and kind and one object in JSON or, in base64, protobuf;
 //	                    out comes the object as kube-apiserver writes it, or "error: ..."
 package main
@@ -226,6 +227,39 @@ func decode() {
 	}
 }
 
+// A line each as tests/bench/codec_bench has them: name, microseconds of one call, bytes.
+func bench(path string) {
+	c := newCodec()
+	reader := json.NewSerializerWithOptions(json.DefaultMetaFactory, c.scheme, c.scheme, json.SerializerOptions{})
+	protoReader := protobuf.NewSerializer(c.scheme, c.scheme)
+	text, err := os.ReadFile(path)
+	fail(err)
+	object, _, err := reader.Decode(text, nil, nil)
+	fail(err)
+	var message bytes.Buffer
+	fail(c.proto.Encode(object, &message))
+	for _, what := range []struct {
+		name string
+		size int
+		call func() error
+	}{
+		{"json-read", len(text), func() error { _, _, err := reader.Decode(text, nil, nil); return err }},
+		{"json-write", len(text), func() error { return c.json.Encode(object, &bytes.Buffer{}) }},
+		{"proto-read", message.Len(), func() error { _, _, err := protoReader.Decode(message.Bytes(), nil, nil); return err }},
+		{"proto-write", message.Len(), func() error { return c.proto.Encode(object, &bytes.Buffer{}) }},
+	} {
+		best := time.Hour
+		for round := 0; round < 20; round++ {
+			begin := time.Now()
+			for i := 0; i < 500; i++ {
+				fail(what.call())
+			}
+			best = min(best, time.Since(begin)/500)
+		}
+		fmt.Printf("%s\t%.2f\t%d\n", what.name, float64(best.Nanoseconds())/1000, what.size)
+	}
+}
+
 func facts() {
 	seen := map[reflect.Type]bool{}
 	var lines []string
@@ -264,12 +298,14 @@ func main() {
 		text, err := os.ReadFile("/dev/stdin")
 		fail(err)
 		golden(os.Args[2], strings.Split(strings.TrimSpace(string(text)), "\n"))
+	case len(os.Args) == 3 && os.Args[1] == "bench":
+		bench(os.Args[2])
 	case len(os.Args) == 2 && os.Args[1] == "facts":
 		facts()
 	case len(os.Args) == 2 && os.Args[1] == "decode":
 		decode()
 	default:
-		fmt.Fprintln(os.Stderr, "usage: kinds golden DIR < KINDS | facts | decode < OBJECTS")
+		fmt.Fprintln(os.Stderr, "usage: kinds golden DIR < KINDS | facts | decode < OBJECTS | bench POD")
 		os.Exit(2)
 	}
 }

@@ -1,0 +1,120 @@
+/* What it takes to decode and encode a pod of 3 KB: JSON and protobuf to a struct and back, and for comparison JSON to
+ * a tree of values and back. Usage: codec_bench [pod.json]   A line each: name, microseconds (the best of several
+ * rounds), bytes. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "kube/codec.h"
+#include "kube/core_v1.h"
+#include "lib/arena.h"
+#include "lib/json.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+
+#define ROUNDS 60
+#define CALLS 500
+#define BYTES_MAX (1 << 20)
+
+static char json[BYTES_MAX];
+static size_t json_length, proto_size;
+static uint8_t *proto;
+static struct kube_pod *pod;
+static const struct value *tree;
+
+static void need(bool fine, const char *what) {
+        if (fine)
+                return;
+        fprintf(stderr, "codec_bench: %s failed\n", what);
+        exit(1);
+}
+
+static void read_json(struct arena *arena) {
+        need(kube_json_read(arena, &kube_pod_type, json, json_length, NULL, arena_new_of(arena, struct kube_pod)) == 0,
+             "reading JSON");
+}
+
+static void write_json(struct arena *arena) {
+        struct json_writer w = { .go_escapes = true };
+        char *text;
+
+        kube_json_write(&w, &kube_pod_type, pod);
+        need(json_writer_finish(&w, &text, NULL) == 0, "writing JSON");
+        free(text);
+}
+
+static void read_proto(struct arena *arena) {
+        need(kube_envelope_read_object(arena, &kube_pod_type, proto, proto_size,
+                                       arena_new_of(arena, struct kube_pod)) == 0,
+             "reading protobuf");
+}
+
+static void write_proto(struct arena *arena) {
+        uint8_t *data;
+        size_t size;
+
+        need(kube_envelope_write_object(&kube_pod_type, pod, &data, &size) == 0, "writing protobuf");
+        free(data);
+}
+
+static void read_tree(struct arena *arena) {
+        need(json_parse(arena, json, json_length, NULL, &tree, NULL) == 0, "reading a tree");
+}
+
+static void write_tree(struct arena *arena) {
+        char *text;
+
+        need(json_format(tree, false, &text, NULL) == 0, "writing a tree");
+        free(text);
+}
+
+static double now(void) {
+        struct timespec t;
+
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+        return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+/* As a server does it: an arena per object, made and freed with it. */
+static void measure(const char *name, void (*call)(struct arena *arena), size_t bytes) {
+        double best = 1e9;
+
+        for (int i = 0; i < ROUNDS; i++) {
+                double begin = now(), took;
+
+                for (int k = 0; k < CALLS; k++) {
+                        struct arena *arena = arena_new();
+
+                        call(arena);
+                        arena_free(arena);
+                }
+                took = (now() - begin) / CALLS;
+                best = took < best ? took : best;
+        }
+        printf("%s\t%.2f\t%zu\n", name, best, bytes);
+}
+
+int main(int argc, char **argv) {
+        struct arena *arena = arena_new(), *kept = arena_new();
+        FILE *file = fopen(argc > 1 ? argv[1] : "tests/bench/pod.json", "r");
+
+        need(file, "opening the pod");
+        json_length = fread(json, 1, sizeof(json), file);
+        fclose(file);
+        pod = arena_new_of(arena, struct kube_pod);
+        need(kube_json_read(arena, &kube_pod_type, json, json_length, NULL, pod) == 0, "reading the pod");
+        need(kube_envelope_write_object(&kube_pod_type, pod, &proto, &proto_size) == 0, "writing the pod");
+
+        measure("json-read", read_json, json_length);
+        measure("json-write", write_json, json_length);
+        measure("proto-read", read_proto, proto_size);
+        measure("proto-write", write_proto, proto_size);
+        measure("tree-read", read_tree, json_length);
+        read_tree(kept);
+        measure("tree-write", write_tree, json_length);
+        free(proto);
+        arena_free(kept);
+        arena_free(arena);
+        return 0;
+}
