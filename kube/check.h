@@ -42,6 +42,8 @@ void check_relative(struct check *c, const char *child, const char *path);
 /* The parts of a pod, each in its own file. */
 void check_volumes(struct check *c);
 void check_other_volume(struct check *c, const struct named_value *volume);
+void check_affinity(struct check *c);
+void check_managed_fields(struct check *c);
 void check_containers(struct check *c);
 void check_env(struct check *c, const struct pod_container *container);
 void check_field_ref(struct check *c, const struct pod_field_ref *ref, bool volume);

@@ -1,6 +1,7 @@
 /* The container of a pod's spec, field by field: core/v1 Container. See kube/pod.h for who owns it. */
 #pragma once
 
+#include "kube/core_v1.h"
 #include "kube/types.h"
 
 struct json_writer;
@@ -162,7 +163,7 @@ struct pod_container_security {
         struct pod_selinux *selinux;
         struct opt_int run_as_user, run_as_group;
         enum pod_proc_mount proc_mount;
-        const struct value *windows_options;
+        struct kube_windows_security_context_options *windows_options;
         struct pod_profile *seccomp, *apparmor;
 };
 

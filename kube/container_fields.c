@@ -1,7 +1,6 @@
 #include "kube/pod_fields.h"
 
 #include "kube/pod.h"
-#include "kube/shape.h"
 
 const char *const pull_policies[] = { "Always", "Never", "IfNotPresent", NULL };
 const char *const restart_policies[] = { "Always", "OnFailure", "Never", NULL };
@@ -219,8 +218,8 @@ static const struct field container_security_type_fields[] = {
         ROW("runAsUser", OPT_INT64, 0, pod_container_security, run_as_user),
         ROW_OF("seLinuxOptions", OBJECT, 0, pod_container_security, selinux, selinux_type),
         ROW_OF("seccompProfile", OBJECT, 0, pod_container_security, seccomp, profile_type),
-        ROW_SHAPE("windowsOptions", VALUE, FIELD_UNSUPPORTED, pod_container_security, windows_options,
-                  shape_windows_options),
+        ROW_KUBE("windowsOptions", KUBE, FIELD_UNSUPPORTED, pod_container_security, windows_options,
+                 kube_windows_security_context_options_type),
 };
 static const struct object_type container_security_type =
         OBJECT_TYPE(pod_container_security, container_security_type_fields);

@@ -12,6 +12,12 @@ struct arena;
  * *@ret_twice becomes true. False without memory. */
 bool kube_settle_entries(struct arena *arena, size_t size, struct list *map, bool *ret_twice);
 
+/* Reads JSON @text into one field of @object. As kube_json_read(). */
+int kube_json_read_field(struct arena *arena, const struct kube_field *field, const char *text, void *object);
+
+/* Nothing is given of @field, at its member @at: as its form goes absent or empty. */
+bool kube_is_unset(const struct kube_field *field, const void *at);
+
 /* The field of a KUBE_EITHER that a JSON value beginning with @first is for; NULL when there is none. */
 const struct kube_field *kube_either_field(const struct kube_type *type, char first);
 

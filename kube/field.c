@@ -8,8 +8,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "kube/codec.h"
 #include "kube/problem.h"
-#include "kube/shape.h"
+#include "kube/type.h"
 #include "kube/types.h"
 #include "lib/arena.h"
 #include "lib/err.h"
@@ -300,41 +301,38 @@ static void read_list(struct decoder *d, const struct value *value, const struct
         *ret = (struct list){ items, value->count };
 }
 
-static const struct value *keep_value(struct decoder *d, const struct value *value) {
-        const struct value *copy = value_copy(d->arena, value);
+static void read_kube(struct decoder *d, const struct value *value, const struct kube_type *type, void *at) {
+        void *object = take(d, 1, type->size);
 
-        if (!copy)
-                d->no_memory = true;
-        return copy;
+        if (!object)
+                return;
+        d->no_memory |= kube_value_read(d->arena, type, value, d->path, d->problems, object) < 0;
+        memcpy(at, &object, sizeof(object));
 }
 
-static const struct value *shape_value(struct decoder *d, const struct value *value, const struct shape *shape) {
-        const struct value *shaped = shape ? shape_read(d->arena, value, shape, d->path, d->problems) : NULL;
+static void read_kube_list(struct decoder *d, const struct value *value, const struct kube_type *type, void *at) {
+        struct list list = { .count = value->count };
 
-        if (!shape)
-                return keep_value(d, value);
-        if (!shaped)
-                d->no_memory = true;
-        return shaped;
-}
-
-/* NULL for an empty list. */
-static const struct value *shape_values(struct decoder *d, const struct value *value, const struct shape *shape) {
-        struct value *list, *items;
-
-        if (!is_list(d, value) || value->count == 0 || !(list = take(d, 1, sizeof(*list))) ||
-            !(items = take(d, value->count, sizeof(*items))))
-                return NULL;
+        if (!is_list(d, value) || !(list.items = take(d, value->count, type->size)))
+                return;
         for (uint32_t i = 0; i < value->count; i++) {
                 size_t before = enter(d, "[%u]", i);
-                const struct value *item = shape_value(d, &value->items[i], shape);
 
-                if (item)
-                        items[i] = *item;
+                if (value->items[i].kind != VALUE_NULL)
+                        d->no_memory |= kube_value_read(d->arena, type, &value->items[i], d->path, d->problems,
+                                                        (char *)list.items + i * type->size) < 0;
                 leave(d, before);
         }
-        *list = (struct value){ .kind = VALUE_LIST, .line = value->line, .count = value->count, .items = items };
-        return list;
+        memcpy(at, &list, sizeof(list));
+}
+
+static void read_named(struct decoder *d, const struct value *value, const struct field *field,
+                       struct named_value *ret) {
+        const struct kube_type *type = kube_type_field(field->kube, field->name, strlen(field->name))->type;
+        const struct value *settled = NULL;
+
+        d->no_memory |= kube_value_settle(d->arena, type, value, false, d->path, d->problems, &settled) < 0;
+        *ret = (struct named_value){ field->name, type, settled };
 }
 
 static void read_scalar(struct decoder *d, const struct value *value, const struct field *field, void *at) {
@@ -403,15 +401,14 @@ static void read_field(struct decoder *d, const struct value *value, const struc
         case FIELD_LIST:
                 read_list(d, value, field->type, at);
                 break;
-        case FIELD_VALUE:
-                *(const struct value **)at = shape_value(d, value, field->shape);
+        case FIELD_KUBE:
+                read_kube(d, value, field->kube, at);
                 break;
-        case FIELD_VALUES:
-                *(const struct value **)at = shape_values(d, value, field->shape);
+        case FIELD_KUBE_LIST:
+                read_kube_list(d, value, field->kube, at);
                 break;
         case FIELD_NAMED_VALUE:
-                *(struct named_value *)at =
-                        (struct named_value){ field->name, shape_value(d, value, shape_of_volume(field->name)) };
+                read_named(d, value, field, at);
                 break;
         case FIELD_IGNORED_MAP:
                 is_map(d, value);

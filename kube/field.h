@@ -32,9 +32,10 @@ enum field_kind {
         FIELD_OBJECT,        /* pointer to @type */
         FIELD_EMBED,         /* @type itself */
         FIELD_LIST,          /* LIST_OF(@type) */
-        FIELD_VALUE,         /* const struct value *, of @shape */
-        FIELD_VALUES,        /* the same, a list of such */
-        FIELD_NAMED_VALUE,   /* struct named_value; several rows may share it, the last one given counts */
+        FIELD_KUBE,          /* pointer to the struct of @kube */
+        FIELD_KUBE_LIST,     /* LIST_OF() it */
+        FIELD_NAMED_VALUE,   /* struct named_value, in the form that the field of this name in @kube has; several rows
+                              * may share it, the last one given counts */
         FIELD_IGNORED,       /* known, of no use here */
         FIELD_IGNORED_MAP,   /* the same, but a map */
 };
@@ -46,7 +47,7 @@ enum {
 };
 
 struct object_type;
-struct shape;
+struct kube_type;
 
 struct field {
         const char *name;
@@ -55,7 +56,7 @@ struct field {
         union {
                 const struct object_type *type;
                 const char *const *names; /* ends with NULL */
-                const struct shape *shape;
+                const struct kube_type *kube;
         };
 };
 
@@ -78,7 +79,7 @@ void object_write(struct json_writer *w, const struct object_type *type, const v
 void object_write_given(struct json_writer *w, const struct object_type *type, const void *object);
 
 /* Rows of a table: JSON name, kind, flags, struct and member; ROW_OF with the type below, ROW_ENUM with the names,
- * ROW_SHAPE with the shape. */
+ * ROW_KUBE with the generated type. */
 #define ROW(json, kind_, flags_, owner, member)                                                                        \
         {                                                                                                              \
                 (json), FIELD_##kind_, (flags_), offsetof(struct owner, member), {                                     \
@@ -91,10 +92,10 @@ void object_write_given(struct json_writer *w, const struct object_type *type, c
                         .type = &(below)                                                                               \
                 }                                                                                                      \
         }
-#define ROW_SHAPE(json, kind_, flags_, owner, member, shape_)                                                          \
+#define ROW_KUBE(json, kind_, flags_, owner, member, type_)                                                            \
         {                                                                                                              \
                 (json), FIELD_##kind_, (flags_), offsetof(struct owner, member), {                                     \
-                        .shape = &(shape_)                                                                             \
+                        .kube = &(type_)                                                                               \
                 }                                                                                                      \
         }
 #define ROW_ENUM(json, flags_, owner, member, names_)                                                                  \

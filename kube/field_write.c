@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#include "kube/types.h"
+#include "kube/codec.h"
+#include "kube/type.h"
 #include "lib/json_writer.h"
 
 /* True when nothing is given there, so that it is left out. */
@@ -10,8 +11,7 @@ static bool is_empty(const struct field *field, const void *at) {
         switch ((enum field_kind)field->kind) {
         case FIELD_STRING:
         case FIELD_OBJECT:
-        case FIELD_VALUE:
-        case FIELD_VALUES:
+        case FIELD_KUBE:
                 return !*(const void *const *)at;
         case FIELD_BOOL:
                 return !*(const bool *)at;
@@ -35,6 +35,7 @@ static bool is_empty(const struct field *field, const void *at) {
         case FIELD_STRING_MAP:
         case FIELD_RESOURCES:
         case FIELD_LIST:
+        case FIELD_KUBE_LIST:
                 return ((const struct list *)at)->count == 0;
         case FIELD_NAMED_VALUE: {
                 const struct named_value *named = at;
@@ -90,6 +91,16 @@ static void write_list(struct json_writer *w, const struct object_type *type, co
         json_begin_list(w);
         for (uint32_t i = 0; i < list->count; i++)
                 write_object(w, type, (const char *)list->items + i * type->size, shown);
+        json_end_list(w);
+}
+
+static void write_kube_list(struct json_writer *w, const struct kube_type *type, const void *at) {
+        struct list list;
+
+        memcpy(&list, at, sizeof(list));
+        json_begin_list(w);
+        for (uint32_t i = 0; i < list.count; i++)
+                kube_json_write(w, type, (const char *)list.items + i * type->size);
         json_end_list(w);
 }
 
@@ -149,9 +160,11 @@ static void write_field(struct json_writer *w, const struct field *field, const 
         case FIELD_LIST:
                 write_list(w, field->type, at, shown);
                 break;
-        case FIELD_VALUE:
-        case FIELD_VALUES:
-                json_value(w, *(const struct value *const *)at);
+        case FIELD_KUBE:
+                kube_json_write(w, field->kube, *(const void *const *)at);
+                break;
+        case FIELD_KUBE_LIST:
+                write_kube_list(w, field->kube, at);
                 break;
         case FIELD_NAMED_VALUE:
                 json_value(w, ((const struct named_value *)at)->value);

@@ -416,22 +416,40 @@ static bool read_object(struct reader *r, const struct kube_type *type, void *ob
         return true;
 }
 
+static void begin(struct reader *r, struct arena *arena, const char *text, size_t length) {
+        r->scan = (struct json_scan){ text, text + length };
+        r->arena = arena;
+        r->memory = KUBE_MEMORY_BASE + length * KUBE_MEMORY_FACTOR;
+        r->depth = KUBE_DEPTH_MAX;
+        r->error = 0;
+        r->odd = false;
+        gather_init(&r->gather);
+}
+
+static int end(struct reader *r) {
+        if (r->error == 0 && (json_scan_peek(&r->scan), r->scan.at != r->scan.end))
+                wrong(r);
+        gather_done(&r->gather);
+        return r->error;
+}
+
+int kube_json_read_field(struct arena *arena, const struct kube_field *field, const char *text, void *object) {
+        struct reader r;
+
+        begin(&r, arena, text, strlen(text));
+        read_field(&r, field, (char *)object + field->offset);
+        return end(&r);
+}
+
 int kube_json_read(struct arena *arena, const struct kube_type *type, const char *text, size_t length, bool *ret_odd,
                    void *object) {
         struct reader r;
 
         if (length > KUBE_INPUT_MAX)
                 return -E2BIG;
-        r.scan = (struct json_scan){ text, text + length };
-        r.arena = arena;
-        r.memory = KUBE_MEMORY_BASE + length * KUBE_MEMORY_FACTOR;
-        r.depth = KUBE_DEPTH_MAX;
-        r.error = 0;
-        r.odd = false;
-        gather_init(&r.gather);
-        if (read_object(&r, type, object) && (json_scan_peek(&r.scan), r.scan.at != r.scan.end))
-                wrong(&r);
-        gather_done(&r.gather);
+        begin(&r, arena, text, length);
+        read_object(&r, type, object);
+        r.error = end(&r);
         if (r.error == 0 && ret_odd)
                 *ret_odd = r.odd;
         return r.error;

@@ -80,9 +80,7 @@ static bool is_absent(const struct kube_field *field, const void *at) {
         return true;
 }
 
-static bool is_left_out(const struct kube_field *field, const void *at) {
-        if (field->flags & KUBE_ALWAYS)
-                return false;
+bool kube_is_unset(const struct kube_field *field, const void *at) {
         switch ((enum kube_form)field->form) {
         case KUBE_ONE:
                 return is_empty_one(field, at);
@@ -94,6 +92,10 @@ static bool is_left_out(const struct kube_field *field, const void *at) {
                 return list_at(at).count == 0;
         }
         return true;
+}
+
+static bool is_left_out(const struct kube_field *field, const void *at) {
+        return !(field->flags & KUBE_ALWAYS) && kube_is_unset(field, at);
 }
 
 static void write_text(struct json_writer *w, const char *text) {

@@ -1,6 +1,7 @@
 /* metadata: meta/v1 ObjectMeta. See kube/pod.h for who owns it. */
 #pragma once
 
+#include "kube/meta_v1.h"
 #include "kube/types.h"
 
 struct object_meta {
@@ -10,5 +11,6 @@ struct object_meta {
         struct opt_int deletion_grace_period;                /* seconds */
         string_map labels, annotations;
         string_list finalizers;
-        const struct value *owner_references, *managed_fields;
+        LIST_OF(struct kube_owner_reference) owner_references;
+        LIST_OF(struct kube_managed_fields_entry) managed_fields;
 };

@@ -37,7 +37,7 @@ struct pod_sysctl {
 
 struct pod_security {
         struct pod_selinux *selinux;
-        const struct value *windows_options;
+        struct kube_windows_security_context_options *windows_options;
         const char *selinux_change_policy;
         struct opt_int run_as_user, run_as_group, fs_group;
         enum tri run_as_non_root;
@@ -103,7 +103,9 @@ struct pod_spec {
         struct pod_resources *resources; /* of the pod as a whole; NULL: not given */
         LIST_OF(struct pod_claim) resource_claims;
         struct pod_name_ref *os;
-        const struct value *affinity, *topology_spread_constraints, *scheduling_group;
+        struct kube_affinity *affinity;
+        LIST_OF(struct kube_topology_spread_constraint) topology_spread_constraints;
+        struct kube_pod_scheduling_group *scheduling_group;
 };
 
 struct pod {

@@ -7,7 +7,7 @@
 #include "kube/pod.h"
 #include "kube/resource_list.h"
 #include "kube/resources.h"
-#include "kube/shape.h"
+#include "kube/codec.h"
 #include "lib/arena.h"
 
 #define GRACE_PERIOD_DEFAULT 30
@@ -115,9 +115,7 @@ static bool has_source(const struct pod_volume *v) {
 }
 
 static bool default_other(struct arena *arena, struct named_value *other) {
-        const struct shape *shape = other->name ? shape_of_volume(other->name) : NULL;
-
-        return !shape || (other->value = shape_default(arena, other->value, shape));
+        return !other->value || kube_value_settle(arena, other->type, other->value, true, "", NULL, &other->value) == 0;
 }
 
 static bool default_volume(struct arena *arena, struct pod_volume *v) {

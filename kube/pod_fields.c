@@ -1,7 +1,6 @@
 #include "kube/pod_fields.h"
 
 #include "kube/pod.h"
-#include "kube/shape.h"
 
 static const char *const dns_policies[] = { "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None", NULL };
 static const char *const fs_group_policies[] = { "Always", "OnRootMismatch", NULL };
@@ -16,10 +15,10 @@ static const struct field object_meta_type_fields[] = {
         ROW("generateName", STRING, 0, object_meta, generate_name),
         ROW("generation", INT64, 0, object_meta, generation),
         ROW("labels", STRING_MAP, 0, object_meta, labels),
-        ROW_SHAPE("managedFields", VALUES, 0, object_meta, managed_fields, shape_managed_fields),
+        ROW_KUBE("managedFields", KUBE_LIST, 0, object_meta, managed_fields, kube_managed_fields_entry_type),
         ROW("name", STRING, 0, object_meta, name),
         ROW("namespace", STRING, 0, object_meta, namespace),
-        ROW_SHAPE("ownerReferences", VALUES, 0, object_meta, owner_references, shape_owner_reference),
+        ROW_KUBE("ownerReferences", KUBE_LIST, 0, object_meta, owner_references, kube_owner_reference_type),
         ROW("resourceVersion", STRING, 0, object_meta, resource_version),
         ROW("selfLink", STRING, 0, object_meta, self_link),
         ROW("uid", STRING, 0, object_meta, uid),
@@ -45,7 +44,8 @@ static const struct field security_type_fields[] = {
         ROW("supplementalGroups", INTS, 0, pod_security, supplemental_groups),
         ROW_ENUM("supplementalGroupsPolicy", 0, pod_security, supplemental_groups_policy, groups_policies),
         ROW_OF("sysctls", LIST, 0, pod_security, sysctls, sysctl_type),
-        ROW_SHAPE("windowsOptions", VALUE, FIELD_UNSUPPORTED, pod_security, windows_options, shape_windows_options),
+        ROW_KUBE("windowsOptions", KUBE, FIELD_UNSUPPORTED, pod_security, windows_options,
+                 kube_windows_security_context_options_type),
 };
 static const struct object_type security_type = OBJECT_TYPE(pod_security, security_type_fields);
 
@@ -96,7 +96,7 @@ static const struct object_type claim_type = OBJECT_TYPE(pod_claim, claim_type_f
 
 static const struct field pod_spec_type_fields[] = {
         ROW("activeDeadlineSeconds", OPT_INT64, 0, pod_spec, active_deadline),
-        ROW_SHAPE("affinity", VALUE, 0, pod_spec, affinity, shape_affinity),
+        ROW_KUBE("affinity", KUBE, 0, pod_spec, affinity, kube_affinity_type),
         ROW("automountServiceAccountToken", TRI, 0, pod_spec, automount_service_account_token),
         ROW_OF("containers", LIST, FIELD_ALWAYS, pod_spec, containers, container_type),
         ROW_OF("dnsConfig", OBJECT, 0, pod_spec, dns_config, dns_config_type),
@@ -126,7 +126,8 @@ static const struct field pod_spec_type_fields[] = {
         ROW("runtimeClassName", STRING, 0, pod_spec, runtime_class_name),
         ROW("schedulerName", STRING, 0, pod_spec, scheduler_name),
         ROW_OF("schedulingGates", LIST, 0, pod_spec, scheduling_gates, name_ref_type),
-        ROW_SHAPE("schedulingGroup", VALUE, FIELD_UNSUPPORTED, pod_spec, scheduling_group, shape_scheduling_group),
+        ROW_KUBE("schedulingGroup", KUBE, FIELD_UNSUPPORTED, pod_spec, scheduling_group,
+                 kube_pod_scheduling_group_type),
         ROW_OF("securityContext", OBJECT, 0, pod_spec, security, security_type),
         ROW("serviceAccount", STRING, 0, pod_spec, service_account),
         ROW("serviceAccountName", STRING, 0, pod_spec, service_account_name),
@@ -135,8 +136,8 @@ static const struct field pod_spec_type_fields[] = {
         ROW("subdomain", STRING, 0, pod_spec, subdomain),
         ROW("terminationGracePeriodSeconds", OPT_INT64, 0, pod_spec, termination_grace_period),
         ROW_OF("tolerations", LIST, 0, pod_spec, tolerations, toleration_type),
-        ROW_SHAPE("topologySpreadConstraints", VALUES, FIELD_UNSUPPORTED, pod_spec, topology_spread_constraints,
-                  shape_topology_spread_constraint),
+        ROW_KUBE("topologySpreadConstraints", KUBE_LIST, FIELD_UNSUPPORTED, pod_spec, topology_spread_constraints,
+                 kube_topology_spread_constraint_type),
         ROW_OF("volumes", LIST, 0, pod_spec, volumes, volume_type),
 };
 const struct object_type pod_spec_type = OBJECT_TYPE(pod_spec, pod_spec_type_fields);

@@ -55,6 +55,7 @@ static void check_metadata(struct check *c) {
         check_uid(c, meta->uid);
         check_labels(c, ".labels", &meta->labels);
         check_annotations(c, &meta->annotations);
+        check_managed_fields(c);
         check_leave(c, before);
 }
 
@@ -229,4 +230,5 @@ void pod_validate(const struct pod *pod, struct problems *problems) {
         check_lists(&c);
         check_host_users(&c);
         check_scalars(&c);
+        check_affinity(&c);
 }

@@ -11,6 +11,7 @@
 
 #include "kube/quantity.h"
 
+struct kube_type;
 struct value;
 
 enum tri { TRI_UNSET, TRI_FALSE, TRI_TRUE };
@@ -105,9 +106,10 @@ struct kube_strings_entry {
         string_list value;
 };
 
-/* A member of which only the presence counts, with all that was in it. */
+/* A member of which only the presence counts, with all that was in it, as its type has it. */
 struct named_value {
         const char *name; /* NULL: not there */
+        const struct kube_type *type;
         const struct value *value;
 };
 

@@ -1,5 +1,5 @@
 /* Volumes that nothing here mounts, validated all the same: what kubelet refuses is refused
- * (pkg/apis/core/validation/validation.go, validateVolumeSource()). Their types were checked by kube/shape_volumes.c.
+ * (pkg/apis/core/validation/validation.go, validateVolumeSource()). Their types were checked when they were read.
  */
 #include <ctype.h>
 #include <stdio.h>

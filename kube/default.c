@@ -1,0 +1,97 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kube/codec.h"
+#include "kube/entries.h"
+#include "kube/problem.h"
+#include "kube/type.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/json.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+
+static int default_items(struct arena *arena, const struct kube_type *type, const void *at, size_t size, size_t skip) {
+        struct list list;
+        int r = 0;
+
+        memcpy(&list, at, sizeof(list));
+        for (uint32_t i = 0; i < list.count && r == 0; i++)
+                r = kube_default(arena, type, (char *)list.items + i * size + skip);
+        return r;
+}
+
+static int default_below(struct arena *arena, const struct kube_field *field, void *at) {
+        void *below;
+
+        switch ((enum kube_form)field->form) {
+        case KUBE_ONE:
+                return kube_default(arena, field->type, at);
+        case KUBE_OPTIONAL:
+                memcpy(&below, at, sizeof(below));
+                return below ? kube_default(arena, field->type, below) : 0;
+        case KUBE_LIST:
+                return default_items(arena, field->type, at, field->type->size, 0);
+        case KUBE_MAP:
+                return default_items(arena, field->type, at, kube_entry_size(field), KUBE_ENTRY_VALUE);
+        case KUBE_MAP_OF_LISTS:
+                break;
+        }
+        return 0;
+}
+
+/* Recursion is bounded by the depth of the object. */
+int kube_default(struct arena *arena, const struct kube_type *type, void *object) {
+        int r = 0;
+
+        for (size_t i = 0; i < type->n_fields && r == 0; i++) {
+                const struct kube_field *field = &type->fields[i];
+                void *at = (char *)object + field->offset;
+
+                if (field->fallback && kube_is_unset(field, at))
+                        r = kube_json_read_field(arena, field, field->fallback, object);
+                else if (field->type)
+                        r = default_below(arena, field, at);
+        }
+        return r;
+}
+
+static int write_tree(struct arena *arena, const struct kube_type *type, const void *object,
+                      const struct value **ret_value) {
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_free_ char *text = NULL;
+        size_t length;
+        int r;
+
+        kube_json_write(&w, type, object);
+        r = json_writer_finish(&w, &text, &length);
+        return r < 0 ? r : json_parse(arena, text, length, NULL, ret_value, NULL);
+}
+
+int kube_value_settle(struct arena *arena, const struct kube_type *type, const struct value *value, bool defaults,
+                      const char *path, struct problems *problems, const struct value **ret_value) {
+        _cleanup_arena_ struct arena *scratch = arena_new();
+        void *object = scratch ? arena_alloc(scratch, type->size) : NULL;
+        struct problems unheard;
+        uint32_t errors;
+        int r;
+
+        if (!object)
+                return -ENOMEM;
+        if (!problems) {
+                problems_init(&unheard, scratch, NULL, NULL);
+                problems = &unheard;
+        }
+        errors = problems->errors;
+        r = kube_value_read(scratch, type, value, path, problems, object);
+        if (r < 0)
+                return r;
+        if (problems->errors > errors) {
+                *ret_value = NULL;
+                return 0;
+        }
+        if (defaults)
+                r = kube_default(scratch, type, object);
+        return r < 0 ? r : write_tree(arena, type, object, ret_value);
+}
