@@ -181,6 +181,18 @@ static int refuse(struct reader *r) {
         return r->error;
 }
 
+/* Two characters that yajl takes for blanks and JSON knows nowhere. */
+static int refuse_blanks(struct reader *r) {
+        const char *vertical = memchr(r->text, '\v', r->length), *feed = memchr(r->text, '\f', r->length);
+        const char *first = vertical && (!feed || vertical < feed) ? vertical : feed;
+
+        if (!first)
+                return 0;
+        count_lines(r, (size_t)(first - r->text));
+        return r->error = value_error(r->builder.options, r->line, r->err, EINVAL,
+                                      "not JSON: lexical error: invalid char in json text.");
+}
+
 static int run(struct reader *r) {
         yajl_status status = yajl_parse(r->yajl, (const unsigned char *)r->text, r->length);
 
@@ -230,6 +242,8 @@ static int run_guarded(struct reader *r) {
 
         if (setjmp(r->no_memory))
                 return err_set(r->err, ENOMEM, "out of memory");
+        if (refuse_blanks(r) < 0)
+                return r->error;
         r->yajl = yajl_alloc(&callbacks, &memory, r);
         return run(r);
 }

@@ -281,6 +281,8 @@ static const struct {
         { "{\"a\":1,\n\"a\":2}", "f.json:2: key \"a\" already set in map" },
         { "{\"a\":1}\n\n}", "f.json:3: not JSON" },
         { "[1,]", "not JSON" },
+        { "[1,\n\v2]", "f.json:2: not JSON" },
+        { "[1\f]", "f.json:1: not JSON" },
         { "// hello\n1", "not JSON" },
         { "\"a\\u0000b\"", "NUL" },
         { "\"\xff\"", "not JSON" },
