@@ -23,31 +23,17 @@ struct pod_port {
         enum pod_protocol protocol;
 };
 
-struct pod_field_ref {
-        const char *api_version, *field_path;
-};
-
-struct pod_resource_ref {
-        const char *container_name, *resource;
-        struct quantity divisor; /* zero: not given, counts as 1 */
-};
-
 /* A key of a ConfigMap or Secret. */
 struct pod_key_ref {
         const char *name, *key;
         enum tri optional;
 };
 
-struct pod_file_key_ref {
-        const char *volume_name, *path, *key;
-        enum tri optional;
-};
-
 struct pod_env_source { /* exactly one is given */
-        struct pod_field_ref *field_ref;
-        struct pod_resource_ref *resource_field_ref;
+        struct kube_object_field_selector *field_ref;
+        struct kube_resource_field_selector *resource_field_ref;
         struct pod_key_ref *config_map_key_ref, *secret_key_ref;
-        struct pod_file_key_ref *file_key_ref;
+        struct kube_file_key_selector *file_key_ref;
 };
 
 struct pod_env {
@@ -65,13 +51,9 @@ struct pod_env_from {
         struct pod_object_ref *config_map_ref, *secret_ref;
 };
 
-struct pod_resource_claim_ref {
-        const char *name, *request;
-};
-
 struct pod_resources {
         resource_list limits, requests;
-        LIST_OF(struct pod_resource_claim_ref) claims;
+        LIST_OF(struct kube_resource_claim) claims;
 };
 
 struct pod_resize_policy {
@@ -86,54 +68,28 @@ struct pod_volume_mount {
         enum pod_propagation mount_propagation;
 };
 
-struct pod_volume_device {
-        const char *name, *device_path;
-};
-
-struct pod_exec {
-        string_list command;
-};
-
-struct pod_http_header {
-        const char *name, *value;
-};
-
 struct pod_http_get {
         const char *path, *host;
         struct int_or_string port;
         enum pod_scheme scheme;
-        LIST_OF(struct pod_http_header) http_headers;
-};
-
-struct pod_tcp_socket {
-        const char *host;
-        struct int_or_string port;
-};
-
-struct pod_grpc {
-        int32_t port;
-        const char *service;
+        LIST_OF(struct kube_http_header) http_headers;
 };
 
 struct pod_probe { /* times in seconds; exactly one handler is given */
-        struct pod_exec *exec;
+        struct kube_exec_action *exec;
         struct pod_http_get *http_get;
-        struct pod_tcp_socket *tcp_socket;
-        struct pod_grpc *grpc;
+        struct kube_tcp_socket_action *tcp_socket;
+        struct kube_grpc_action *grpc;
         int32_t initial_delay, timeout, period;
         int32_t success_threshold, failure_threshold;
         struct opt_int termination_grace_period;
 };
 
-struct pod_sleep {
-        int64_t seconds;
-};
-
 struct pod_handler { /* exactly one is given */
-        struct pod_exec *exec;
+        struct kube_exec_action *exec;
         struct pod_http_get *http_get;
-        struct pod_tcp_socket *tcp_socket;
-        struct pod_sleep *sleep;
+        struct kube_tcp_socket_action *tcp_socket;
+        struct kube_sleep_action *sleep;
 };
 
 /* As the API's JSON object. */
@@ -144,23 +100,15 @@ struct pod_lifecycle {
         const char *stop_signal; /* "SIGUSR1" */
 };
 
-struct pod_capabilities {
-        string_list add, drop; /* "NET_ADMIN", without CAP_; "ALL" */
-};
-
-struct pod_selinux {
-        const char *user, *role, *type, *level;
-};
-
 struct pod_profile { /* seccomp or AppArmor */
         enum pod_profile_type type;
         const char *localhost_profile;
 };
 
 struct pod_container_security {
-        struct pod_capabilities *capabilities;
+        struct kube_capabilities *capabilities;
         enum tri privileged, run_as_non_root, read_only_root_filesystem, allow_privilege_escalation;
-        struct pod_selinux *selinux;
+        struct kube_se_linux_options *selinux;
         struct opt_int run_as_user, run_as_group;
         enum pod_proc_mount proc_mount;
         struct kube_windows_security_context_options *windows_options;
@@ -191,7 +139,7 @@ struct pod_container {
         enum pod_restart_policy restart_policy; /* ALWAYS in an init container: a sidecar */
         LIST_OF(struct pod_restart_rule) restart_policy_rules;
         LIST_OF(struct pod_volume_mount) volume_mounts;
-        LIST_OF(struct pod_volume_device) volume_devices;
+        LIST_OF(struct kube_volume_device) volume_devices;
         struct pod_probe *liveness_probe, *readiness_probe, *startup_probe;
         struct pod_lifecycle *lifecycle;
         const char *termination_message_path;

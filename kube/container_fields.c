@@ -14,27 +14,6 @@ static const char *const profile_types[] = { "Unconfined", "RuntimeDefault", "Lo
 static const char *const resize_restarts[] = { "NotRequired", "RestartContainer", NULL };
 static const char *const exit_code_operators[] = { "In", "NotIn", NULL };
 
-static const struct field field_ref_type_fields[] = {
-        ROW("apiVersion", STRING, 0, pod_field_ref, api_version),
-        ROW("fieldPath", STRING, FIELD_ALWAYS, pod_field_ref, field_path),
-};
-const struct object_type field_ref_type = OBJECT_TYPE(pod_field_ref, field_ref_type_fields);
-
-static const struct field resource_ref_type_fields[] = {
-        ROW("containerName", STRING, 0, pod_resource_ref, container_name),
-        ROW("divisor", QUANTITY, FIELD_DEFAULTED, pod_resource_ref, divisor),
-        ROW("resource", STRING, FIELD_ALWAYS, pod_resource_ref, resource),
-};
-const struct object_type resource_ref_type = OBJECT_TYPE(pod_resource_ref, resource_ref_type_fields);
-
-static const struct field selinux_type_fields[] = {
-        ROW("level", STRING, 0, pod_selinux, level),
-        ROW("role", STRING, 0, pod_selinux, role),
-        ROW("type", STRING, 0, pod_selinux, type),
-        ROW("user", STRING, 0, pod_selinux, user),
-};
-const struct object_type selinux_type = OBJECT_TYPE(pod_selinux, selinux_type_fields);
-
 static const struct field profile_type_fields[] = {
         ROW("localhostProfile", STRING, 0, pod_profile, localhost_profile),
         ROW_ENUM("type", FIELD_ALWAYS, pod_profile, type, profile_types),
@@ -57,19 +36,11 @@ static const struct field key_ref_type_fields[] = {
 };
 static const struct object_type key_ref_type = OBJECT_TYPE(pod_key_ref, key_ref_type_fields);
 
-static const struct field file_key_ref_type_fields[] = {
-        ROW("key", STRING, FIELD_ALWAYS, pod_file_key_ref, key),
-        ROW("optional", TRI, FIELD_DEFAULTED, pod_file_key_ref, optional),
-        ROW("path", STRING, FIELD_ALWAYS, pod_file_key_ref, path),
-        ROW("volumeName", STRING, FIELD_ALWAYS, pod_file_key_ref, volume_name),
-};
-static const struct object_type file_key_ref_type = OBJECT_TYPE(pod_file_key_ref, file_key_ref_type_fields);
-
 static const struct field env_source_type_fields[] = {
         ROW_OF("configMapKeyRef", OBJECT, 0, pod_env_source, config_map_key_ref, key_ref_type),
-        ROW_OF("fieldRef", OBJECT, 0, pod_env_source, field_ref, field_ref_type),
-        ROW_OF("fileKeyRef", OBJECT, 0, pod_env_source, file_key_ref, file_key_ref_type),
-        ROW_OF("resourceFieldRef", OBJECT, 0, pod_env_source, resource_field_ref, resource_ref_type),
+        ROW_KUBE("fieldRef", KUBE, 0, pod_env_source, field_ref, kube_object_field_selector_type),
+        ROW_KUBE("fileKeyRef", KUBE, 0, pod_env_source, file_key_ref, kube_file_key_selector_type),
+        ROW_KUBE("resourceFieldRef", KUBE, 0, pod_env_source, resource_field_ref, kube_resource_field_selector_type),
         ROW_OF("secretKeyRef", OBJECT, 0, pod_env_source, secret_key_ref, key_ref_type),
 };
 static const struct object_type env_source_type = OBJECT_TYPE(pod_env_source, env_source_type_fields);
@@ -94,14 +65,8 @@ static const struct field env_from_type_fields[] = {
 };
 static const struct object_type env_from_type = OBJECT_TYPE(pod_env_from, env_from_type_fields);
 
-static const struct field claim_ref_type_fields[] = {
-        ROW("name", STRING, FIELD_ALWAYS, pod_resource_claim_ref, name),
-        ROW("request", STRING, 0, pod_resource_claim_ref, request),
-};
-static const struct object_type claim_ref_type = OBJECT_TYPE(pod_resource_claim_ref, claim_ref_type_fields);
-
 static const struct field resources_type_fields[] = {
-        ROW_OF("claims", LIST, FIELD_UNSUPPORTED, pod_resources, claims, claim_ref_type),
+        ROW_KUBE("claims", KUBE_LIST, FIELD_UNSUPPORTED, pod_resources, claims, kube_resource_claim_type),
         ROW("limits", RESOURCES, 0, pod_resources, limits),
         ROW("requests", RESOURCES, 0, pod_resources, requests),
 };
@@ -124,68 +89,34 @@ static const struct field mount_type_fields[] = {
 };
 static const struct object_type mount_type = OBJECT_TYPE(pod_volume_mount, mount_type_fields);
 
-static const struct field device_type_fields[] = {
-        ROW("devicePath", STRING, FIELD_ALWAYS, pod_volume_device, device_path),
-        ROW("name", STRING, FIELD_ALWAYS, pod_volume_device, name),
-};
-static const struct object_type device_type = OBJECT_TYPE(pod_volume_device, device_type_fields);
-
-static const struct field exec_type_fields[] = {
-        ROW("command", STRINGS, 0, pod_exec, command),
-};
-static const struct object_type exec_type = OBJECT_TYPE(pod_exec, exec_type_fields);
-
-static const struct field header_type_fields[] = {
-        ROW("name", STRING, FIELD_ALWAYS, pod_http_header, name),
-        ROW("value", STRING, FIELD_ALWAYS, pod_http_header, value),
-};
-static const struct object_type header_type = OBJECT_TYPE(pod_http_header, header_type_fields);
-
 static const struct field http_get_type_fields[] = {
         ROW("host", STRING, 0, pod_http_get, host),
-        ROW_OF("httpHeaders", LIST, 0, pod_http_get, http_headers, header_type),
+        ROW_KUBE("httpHeaders", KUBE_LIST, 0, pod_http_get, http_headers, kube_http_header_type),
         ROW("path", STRING, 0, pod_http_get, path),
         ROW("port", INT_OR_STRING, 0, pod_http_get, port),
         ROW_ENUM("scheme", 0, pod_http_get, scheme, schemes),
 };
 static const struct object_type http_get_type = OBJECT_TYPE(pod_http_get, http_get_type_fields);
 
-static const struct field tcp_socket_type_fields[] = {
-        ROW("host", STRING, 0, pod_tcp_socket, host),
-        ROW("port", INT_OR_STRING, 0, pod_tcp_socket, port),
-};
-static const struct object_type tcp_socket_type = OBJECT_TYPE(pod_tcp_socket, tcp_socket_type_fields);
-
-static const struct field grpc_type_fields[] = {
-        ROW("port", INT32, FIELD_ALWAYS, pod_grpc, port),
-        ROW("service", STRING, 0, pod_grpc, service),
-};
-static const struct object_type grpc_type = OBJECT_TYPE(pod_grpc, grpc_type_fields);
-
 static const struct field probe_type_fields[] = {
-        ROW_OF("exec", OBJECT, 0, pod_probe, exec, exec_type),
+        ROW_KUBE("exec", KUBE, 0, pod_probe, exec, kube_exec_action_type),
         ROW("failureThreshold", INT32, 0, pod_probe, failure_threshold),
-        ROW_OF("grpc", OBJECT, 0, pod_probe, grpc, grpc_type),
+        ROW_KUBE("grpc", KUBE, 0, pod_probe, grpc, kube_grpc_action_type),
         ROW_OF("httpGet", OBJECT, 0, pod_probe, http_get, http_get_type),
         ROW("initialDelaySeconds", INT32, 0, pod_probe, initial_delay),
         ROW("periodSeconds", INT32, 0, pod_probe, period),
         ROW("successThreshold", INT32, 0, pod_probe, success_threshold),
-        ROW_OF("tcpSocket", OBJECT, 0, pod_probe, tcp_socket, tcp_socket_type),
+        ROW_KUBE("tcpSocket", KUBE, 0, pod_probe, tcp_socket, kube_tcp_socket_action_type),
         ROW("terminationGracePeriodSeconds", OPT_INT64, 0, pod_probe, termination_grace_period),
         ROW("timeoutSeconds", INT32, 0, pod_probe, timeout),
 };
 static const struct object_type probe_type = OBJECT_TYPE(pod_probe, probe_type_fields);
 
-static const struct field sleep_type_fields[] = {
-        ROW("seconds", INT64, FIELD_ALWAYS, pod_sleep, seconds),
-};
-static const struct object_type sleep_type = OBJECT_TYPE(pod_sleep, sleep_type_fields);
-
 static const struct field handler_type_fields[] = {
-        ROW_OF("exec", OBJECT, 0, pod_handler, exec, exec_type),
+        ROW_KUBE("exec", KUBE, 0, pod_handler, exec, kube_exec_action_type),
         ROW_OF("httpGet", OBJECT, 0, pod_handler, http_get, http_get_type),
-        ROW_OF("sleep", OBJECT, 0, pod_handler, sleep, sleep_type),
-        ROW_OF("tcpSocket", OBJECT, 0, pod_handler, tcp_socket, tcp_socket_type),
+        ROW_KUBE("sleep", KUBE, 0, pod_handler, sleep, kube_sleep_action_type),
+        ROW_KUBE("tcpSocket", KUBE, 0, pod_handler, tcp_socket, kube_tcp_socket_action_type),
 };
 static const struct object_type handler_type = OBJECT_TYPE(pod_handler, handler_type_fields);
 
@@ -200,23 +131,17 @@ static const struct field lifecycle_type_fields[] = {
 };
 static const struct object_type lifecycle_type = OBJECT_TYPE(pod_lifecycle, lifecycle_type_fields);
 
-static const struct field capabilities_type_fields[] = {
-        ROW("add", STRINGS, 0, pod_capabilities, add),
-        ROW("drop", STRINGS, 0, pod_capabilities, drop),
-};
-static const struct object_type capabilities_type = OBJECT_TYPE(pod_capabilities, capabilities_type_fields);
-
 static const struct field container_security_type_fields[] = {
         ROW("allowPrivilegeEscalation", TRI, 0, pod_container_security, allow_privilege_escalation),
         ROW_OF("appArmorProfile", OBJECT, 0, pod_container_security, apparmor, profile_type),
-        ROW_OF("capabilities", OBJECT, 0, pod_container_security, capabilities, capabilities_type),
+        ROW_KUBE("capabilities", KUBE, 0, pod_container_security, capabilities, kube_capabilities_type),
         ROW("privileged", TRI, 0, pod_container_security, privileged),
         ROW_ENUM("procMount", 0, pod_container_security, proc_mount, proc_mounts),
         ROW("readOnlyRootFilesystem", TRI, 0, pod_container_security, read_only_root_filesystem),
         ROW("runAsGroup", OPT_INT64, 0, pod_container_security, run_as_group),
         ROW("runAsNonRoot", TRI, 0, pod_container_security, run_as_non_root),
         ROW("runAsUser", OPT_INT64, 0, pod_container_security, run_as_user),
-        ROW_OF("seLinuxOptions", OBJECT, 0, pod_container_security, selinux, selinux_type),
+        ROW_KUBE("seLinuxOptions", KUBE, 0, pod_container_security, selinux, kube_se_linux_options_type),
         ROW_OF("seccompProfile", OBJECT, 0, pod_container_security, seccomp, profile_type),
         ROW_KUBE("windowsOptions", KUBE, FIELD_UNSUPPORTED, pod_container_security, windows_options,
                  kube_windows_security_context_options_type),
@@ -259,7 +184,7 @@ static const struct field container_type_fields[] = {
         ROW("terminationMessagePath", STRING, 0, pod_container, termination_message_path),
         ROW_ENUM("terminationMessagePolicy", 0, pod_container, termination_message_policy, message_policies),
         ROW("tty", BOOL, 0, pod_container, tty),
-        ROW_OF("volumeDevices", LIST, FIELD_UNSUPPORTED, pod_container, volume_devices, device_type),
+        ROW_KUBE("volumeDevices", KUBE_LIST, FIELD_UNSUPPORTED, pod_container, volume_devices, kube_volume_device_type),
         ROW_OF("volumeMounts", LIST, 0, pod_container, volume_mounts, mount_type),
         ROW("workingDir", STRING, 0, pod_container, working_dir),
 };
@@ -289,7 +214,7 @@ static const struct field ephemeral_container_type_fields[] = {
         ROW("terminationMessagePath", STRING, 0, pod_container, termination_message_path),
         ROW_ENUM("terminationMessagePolicy", 0, pod_container, termination_message_policy, message_policies),
         ROW("tty", BOOL, 0, pod_container, tty),
-        ROW_OF("volumeDevices", LIST, FIELD_UNSUPPORTED, pod_container, volume_devices, device_type),
+        ROW_KUBE("volumeDevices", KUBE_LIST, FIELD_UNSUPPORTED, pod_container, volume_devices, kube_volume_device_type),
         ROW_OF("volumeMounts", LIST, 0, pod_container, volume_mounts, mount_type),
         ROW("workingDir", STRING, 0, pod_container, working_dir),
 };

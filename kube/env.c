@@ -38,7 +38,7 @@ static int refuse_object(const char *kind, const char *name, enum tri optional, 
         return 0;
 }
 
-static int read_file_key(struct builder *b, const struct pod_file_key_ref *ref, const char **ret_value,
+static int read_file_key(struct builder *b, const struct kube_file_key_selector *ref, const char **ret_value,
                          struct err **err) {
         struct err *inner = NULL;
         int r;

@@ -188,8 +188,8 @@ static struct quantity limit_of(const struct pod *pod, const struct pod_containe
 }
 
 int pod_resource_value(struct arena *arena, const struct pod *pod, const struct pod_container *container,
-                       const struct pod_resource_ref *ref, const struct pod_facts *facts, const char **ret_text,
-                       struct err **err) {
+                       const struct kube_resource_field_selector *ref, const struct pod_facts *facts,
+                       const char **ret_text, struct err **err) {
         const char *dot = strchr(ref->resource, '.');
         struct quantity amount = { 0 };
         char *text;

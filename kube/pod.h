@@ -31,52 +31,17 @@ enum pod_dns_policy {
 enum pod_fs_group_policy { FS_GROUP_UNSET, FS_GROUP_ALWAYS, FS_GROUP_ON_ROOT_MISMATCH };
 enum pod_groups_policy { GROUPS_UNSET, GROUPS_MERGE, GROUPS_STRICT };
 
-struct pod_sysctl {
-        const char *name, *value;
-};
-
 struct pod_security {
-        struct pod_selinux *selinux;
+        struct kube_se_linux_options *selinux;
         struct kube_windows_security_context_options *windows_options;
         const char *selinux_change_policy;
         struct opt_int run_as_user, run_as_group, fs_group;
         enum tri run_as_non_root;
         int_list supplemental_groups;
         enum pod_groups_policy supplemental_groups_policy;
-        LIST_OF(struct pod_sysctl) sysctls;
+        LIST_OF(struct kube_sysctl) sysctls;
         enum pod_fs_group_policy fs_group_change_policy;
         struct pod_profile *seccomp, *apparmor;
-};
-
-struct pod_dns_option {
-        const char *name, *value;
-};
-
-struct pod_dns_config {
-        string_list nameservers, searches;
-        LIST_OF(struct pod_dns_option) options;
-};
-
-struct pod_host_alias {
-        const char *ip;
-        string_list hostnames;
-};
-
-struct pod_toleration {
-        const char *key, *operator, * value, *effect;
-        struct opt_int seconds;
-};
-
-struct pod_name_ref { /* anything that is one name: imagePullSecrets, schedulingGates, os */
-        const char *name;
-};
-
-struct pod_readiness_gate {
-        const char *condition_type;
-};
-
-struct pod_claim {
-        const char *name, *resource_claim_name, *resource_claim_template_name;
 };
 
 struct pod_spec {
@@ -85,24 +50,25 @@ struct pod_spec {
         enum pod_restart_policy restart_policy;
         struct opt_int termination_grace_period, active_deadline; /* seconds */
         enum pod_dns_policy dns_policy;
-        struct pod_dns_config *dns_config;
+        struct kube_pod_dns_config *dns_config;
         string_map node_selector;
         const char *service_account_name, *service_account, *node_name;
         enum tri automount_service_account_token;
         bool host_network, host_pid, host_ipc;
         enum tri host_users, share_process_namespace, set_hostname_as_fqdn, enable_service_links;
         struct pod_security *security; /* never NULL after defaulting */
-        LIST_OF(struct pod_name_ref) image_pull_secrets, scheduling_gates;
+        LIST_OF(struct kube_local_object_reference) image_pull_secrets;
+        LIST_OF(struct kube_pod_scheduling_gate) scheduling_gates;
         const char *hostname, *subdomain, *hostname_override;
-        LIST_OF(struct pod_host_alias) host_aliases;
+        LIST_OF(struct kube_host_alias) host_aliases;
         const char *scheduler_name, *priority_class_name, *preemption_policy, *runtime_class_name;
         struct opt_int priority;
-        LIST_OF(struct pod_toleration) tolerations;
-        LIST_OF(struct pod_readiness_gate) readiness_gates;
+        LIST_OF(struct kube_toleration) tolerations;
+        LIST_OF(struct kube_pod_readiness_gate) readiness_gates;
         resource_list overhead;
         struct pod_resources *resources; /* of the pod as a whole; NULL: not given */
-        LIST_OF(struct pod_claim) resource_claims;
-        struct pod_name_ref *os;
+        LIST_OF(struct kube_pod_resource_claim) resource_claims;
+        struct kube_pod_os *os;
         struct kube_affinity *affinity;
         LIST_OF(struct kube_topology_spread_constraint) topology_spread_constraints;
         struct kube_pod_scheduling_group *scheduling_group;

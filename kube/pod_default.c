@@ -50,9 +50,17 @@ static void default_probe(struct pod_probe *probe) {
         default_http_get(probe->http_get);
 }
 
-static void default_field_ref(struct pod_field_ref *ref) {
+static void default_field_ref(struct kube_object_field_selector *ref) {
         if (ref)
                 default_string(&ref->api_version, "v1");
+}
+
+static void default_env(struct pod_env *env) {
+        if (!env->value_from)
+                return;
+        default_field_ref(env->value_from->field_ref);
+        if (env->value_from->file_key_ref && env->value_from->file_key_ref->optional == TRI_UNSET)
+                env->value_from->file_key_ref->optional = TRI_FALSE;
 }
 
 /* Amounts are kept to the thousandth. */
@@ -95,8 +103,7 @@ static bool default_container(struct arena *arena, struct pod_container *c, bool
                 c->termination_message_policy = MESSAGE_FILE;
         default_ports(c, host_network);
         list_for_each (env, &c->env)
-                if (env->value_from)
-                        default_field_ref(env->value_from->field_ref);
+                default_env(env);
         default_probe(c->liveness_probe);
         default_probe(c->readiness_probe);
         default_probe(c->startup_probe);
@@ -120,7 +127,7 @@ static bool default_other(struct arena *arena, struct named_value *other) {
 
 static bool default_volume(struct arena *arena, struct pod_volume *v) {
         if (!has_source(v)) {
-                v->empty_dir = arena_new_of(arena, struct pod_empty_dir);
+                v->empty_dir = arena_new_of(arena, struct kube_empty_dir_volume_source);
                 return v->empty_dir;
         }
         if (v->downward_api) {

@@ -25,12 +25,6 @@ static const struct field object_meta_type_fields[] = {
 };
 const struct object_type object_meta_type = OBJECT_TYPE(object_meta, object_meta_type_fields);
 
-static const struct field sysctl_type_fields[] = {
-        ROW("name", STRING, FIELD_ALWAYS, pod_sysctl, name),
-        ROW("value", STRING, FIELD_ALWAYS, pod_sysctl, value),
-};
-static const struct object_type sysctl_type = OBJECT_TYPE(pod_sysctl, sysctl_type_fields);
-
 static const struct field security_type_fields[] = {
         ROW_OF("appArmorProfile", OBJECT, 0, pod_security, apparmor, profile_type),
         ROW("fsGroup", OPT_INT64, 0, pod_security, fs_group),
@@ -39,93 +33,48 @@ static const struct field security_type_fields[] = {
         ROW("runAsNonRoot", TRI, 0, pod_security, run_as_non_root),
         ROW("runAsUser", OPT_INT64, 0, pod_security, run_as_user),
         ROW("seLinuxChangePolicy", STRING, FIELD_UNSUPPORTED, pod_security, selinux_change_policy),
-        ROW_OF("seLinuxOptions", OBJECT, 0, pod_security, selinux, selinux_type),
+        ROW_KUBE("seLinuxOptions", KUBE, 0, pod_security, selinux, kube_se_linux_options_type),
         ROW_OF("seccompProfile", OBJECT, 0, pod_security, seccomp, profile_type),
         ROW("supplementalGroups", INTS, 0, pod_security, supplemental_groups),
         ROW_ENUM("supplementalGroupsPolicy", 0, pod_security, supplemental_groups_policy, groups_policies),
-        ROW_OF("sysctls", LIST, 0, pod_security, sysctls, sysctl_type),
+        ROW_KUBE("sysctls", KUBE_LIST, 0, pod_security, sysctls, kube_sysctl_type),
         ROW_KUBE("windowsOptions", KUBE, FIELD_UNSUPPORTED, pod_security, windows_options,
                  kube_windows_security_context_options_type),
 };
 static const struct object_type security_type = OBJECT_TYPE(pod_security, security_type_fields);
-
-static const struct field dns_option_type_fields[] = {
-        ROW("name", STRING, 0, pod_dns_option, name),
-        ROW("value", STRING, 0, pod_dns_option, value),
-};
-static const struct object_type dns_option_type = OBJECT_TYPE(pod_dns_option, dns_option_type_fields);
-
-static const struct field dns_config_type_fields[] = {
-        ROW("nameservers", STRINGS, 0, pod_dns_config, nameservers),
-        ROW_OF("options", LIST, 0, pod_dns_config, options, dns_option_type),
-        ROW("searches", STRINGS, 0, pod_dns_config, searches),
-};
-static const struct object_type dns_config_type = OBJECT_TYPE(pod_dns_config, dns_config_type_fields);
-
-static const struct field host_alias_type_fields[] = {
-        ROW("hostnames", STRINGS, 0, pod_host_alias, hostnames),
-        ROW("ip", STRING, FIELD_ALWAYS, pod_host_alias, ip),
-};
-static const struct object_type host_alias_type = OBJECT_TYPE(pod_host_alias, host_alias_type_fields);
-
-static const struct field toleration_type_fields[] = {
-        ROW("effect", STRING, 0, pod_toleration, effect),
-        ROW("key", STRING, 0, pod_toleration, key),
-        ROW("operator", STRING, 0, pod_toleration, operator),
-        ROW("tolerationSeconds", OPT_INT64, 0, pod_toleration, seconds),
-        ROW("value", STRING, 0, pod_toleration, value),
-};
-static const struct object_type toleration_type = OBJECT_TYPE(pod_toleration, toleration_type_fields);
-
-static const struct field name_ref_type_fields[] = {
-        ROW("name", STRING, FIELD_ALWAYS, pod_name_ref, name),
-};
-static const struct object_type name_ref_type = OBJECT_TYPE(pod_name_ref, name_ref_type_fields);
-
-static const struct field readiness_gate_type_fields[] = {
-        ROW("conditionType", STRING, FIELD_ALWAYS, pod_readiness_gate, condition_type),
-};
-static const struct object_type readiness_gate_type = OBJECT_TYPE(pod_readiness_gate, readiness_gate_type_fields);
-
-static const struct field claim_type_fields[] = {
-        ROW("name", STRING, FIELD_ALWAYS, pod_claim, name),
-        ROW("resourceClaimName", STRING, 0, pod_claim, resource_claim_name),
-        ROW("resourceClaimTemplateName", STRING, 0, pod_claim, resource_claim_template_name),
-};
-static const struct object_type claim_type = OBJECT_TYPE(pod_claim, claim_type_fields);
 
 static const struct field pod_spec_type_fields[] = {
         ROW("activeDeadlineSeconds", OPT_INT64, 0, pod_spec, active_deadline),
         ROW_KUBE("affinity", KUBE, 0, pod_spec, affinity, kube_affinity_type),
         ROW("automountServiceAccountToken", TRI, 0, pod_spec, automount_service_account_token),
         ROW_OF("containers", LIST, FIELD_ALWAYS, pod_spec, containers, container_type),
-        ROW_OF("dnsConfig", OBJECT, 0, pod_spec, dns_config, dns_config_type),
+        ROW_KUBE("dnsConfig", KUBE, 0, pod_spec, dns_config, kube_pod_dns_config_type),
         ROW_ENUM("dnsPolicy", 0, pod_spec, dns_policy, dns_policies),
         ROW("enableServiceLinks", TRI, 0, pod_spec, enable_service_links),
         ROW_OF("ephemeralContainers", LIST, 0, pod_spec, ephemeral_containers, ephemeral_container_type),
-        ROW_OF("hostAliases", LIST, 0, pod_spec, host_aliases, host_alias_type),
+        ROW_KUBE("hostAliases", KUBE_LIST, 0, pod_spec, host_aliases, kube_host_alias_type),
         ROW("hostIPC", BOOL, 0, pod_spec, host_ipc),
         ROW("hostNetwork", BOOL, 0, pod_spec, host_network),
         ROW("hostPID", BOOL, 0, pod_spec, host_pid),
         ROW("hostUsers", TRI, 0, pod_spec, host_users),
         ROW("hostname", STRING, 0, pod_spec, hostname),
         ROW("hostnameOverride", STRING, 0, pod_spec, hostname_override),
-        ROW_OF("imagePullSecrets", LIST, 0, pod_spec, image_pull_secrets, name_ref_type),
+        ROW_KUBE("imagePullSecrets", KUBE_LIST, 0, pod_spec, image_pull_secrets, kube_local_object_reference_type),
         ROW_OF("initContainers", LIST, 0, pod_spec, init_containers, container_type),
         ROW("nodeName", STRING, 0, pod_spec, node_name),
         ROW("nodeSelector", STRING_MAP, 0, pod_spec, node_selector),
-        ROW_OF("os", OBJECT, 0, pod_spec, os, name_ref_type),
+        ROW_KUBE("os", KUBE, 0, pod_spec, os, kube_pod_os_type),
         ROW("overhead", RESOURCES, 0, pod_spec, overhead),
         ROW("preemptionPolicy", STRING, 0, pod_spec, preemption_policy),
         ROW("priority", OPT_INT32, 0, pod_spec, priority),
         ROW("priorityClassName", STRING, 0, pod_spec, priority_class_name),
-        ROW_OF("readinessGates", LIST, 0, pod_spec, readiness_gates, readiness_gate_type),
-        ROW_OF("resourceClaims", LIST, 0, pod_spec, resource_claims, claim_type),
+        ROW_KUBE("readinessGates", KUBE_LIST, 0, pod_spec, readiness_gates, kube_pod_readiness_gate_type),
+        ROW_KUBE("resourceClaims", KUBE_LIST, 0, pod_spec, resource_claims, kube_pod_resource_claim_type),
         ROW_OF("resources", OBJECT, 0, pod_spec, resources, resources_type),
         ROW_ENUM("restartPolicy", 0, pod_spec, restart_policy, restart_policies),
         ROW("runtimeClassName", STRING, 0, pod_spec, runtime_class_name),
         ROW("schedulerName", STRING, 0, pod_spec, scheduler_name),
-        ROW_OF("schedulingGates", LIST, 0, pod_spec, scheduling_gates, name_ref_type),
+        ROW_KUBE("schedulingGates", KUBE_LIST, 0, pod_spec, scheduling_gates, kube_pod_scheduling_gate_type),
         ROW_KUBE("schedulingGroup", KUBE, FIELD_UNSUPPORTED, pod_spec, scheduling_group,
                  kube_pod_scheduling_group_type),
         ROW_OF("securityContext", OBJECT, 0, pod_spec, security, security_type),
@@ -135,7 +84,7 @@ static const struct field pod_spec_type_fields[] = {
         ROW("shareProcessNamespace", TRI, 0, pod_spec, share_process_namespace),
         ROW("subdomain", STRING, 0, pod_spec, subdomain),
         ROW("terminationGracePeriodSeconds", OPT_INT64, 0, pod_spec, termination_grace_period),
-        ROW_OF("tolerations", LIST, 0, pod_spec, tolerations, toleration_type),
+        ROW_KUBE("tolerations", KUBE_LIST, 0, pod_spec, tolerations, kube_toleration_type),
         ROW_KUBE("topologySpreadConstraints", KUBE_LIST, FIELD_UNSUPPORTED, pod_spec, topology_spread_constraints,
                  kube_topology_spread_constraint_type),
         ROW_OF("volumes", LIST, 0, pod_spec, volumes, volume_type),

@@ -28,17 +28,73 @@ static hash128 hash_text(hash128 hash, const char *text, size_t length) {
         return hash;
 }
 
+static int compare_members(const void *a, const void *b) {
+        return strcmp((*(const struct value_member *const *)a)->key, (*(const struct value_member *const *)b)->key);
+}
+
+static void write_sorted(struct json_writer *w, struct arena *arena, const struct value *value);
+
+static void write_sorted_map(struct json_writer *w, struct arena *arena, const struct value *map) {
+        const struct value_member **order = arena_alloc_array(arena, map->count, sizeof(*order));
+
+        if (!order) {
+                json_writer_fail(w, -ENOMEM);
+                return;
+        }
+        for (uint32_t i = 0; i < map->count; i++)
+                order[i] = &map->members[i];
+        qsort(order, map->count, sizeof(*order), compare_members);
+        json_begin_map(w);
+        for (uint32_t i = 0; i < map->count; i++) {
+                json_key(w, order[i]->key);
+                write_sorted(w, arena, &order[i]->value);
+        }
+        json_end_map(w);
+}
+
+/* @value with its members in order of their keys. Recursion is bounded by the reader of @value. */
+static void write_sorted(struct json_writer *w, struct arena *arena, const struct value *value) {
+        if (value->kind == VALUE_MAP) {
+                write_sorted_map(w, arena, value);
+        } else if (value->kind == VALUE_LIST) {
+                json_begin_list(w);
+                for (uint32_t i = 0; i < value->count; i++)
+                        write_sorted(w, arena, &value->items[i]);
+                json_end_list(w);
+        } else {
+                json_value(w, value);
+        }
+}
+
+/* What the pod's manifest says, whatever the order of the rows it was read by. */
+static int identity(const struct pod *pod, char **ret_text, size_t *ret_length) {
+        _cleanup_json_writer_ struct json_writer given = JSON_WRITER_INIT, sorted = JSON_WRITER_INIT;
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_free_ char *text = NULL;
+        const struct value *value;
+        size_t length;
+        int r;
+
+        if (!arena)
+                return -ENOMEM;
+        pod_write_given(pod, &given);
+        r = json_writer_finish(&given, &text, &length);
+        if (r == 0)
+                r = json_parse(arena, text, length, NULL, &value, NULL);
+        if (r < 0)
+                return r;
+        write_sorted(&sorted, arena, value);
+        return json_writer_finish(&sorted, ret_text, ret_length);
+}
+
 /* Identity of the manifest: what it says (not how: neither order, spacing nor comments), where, and on which node. It
  * is taken before defaulting, so that a default that changes between versions does not replace a running pod. */
 static int hash_pod(const struct pod *pod, const struct pod_static_options *options, char ret_text[33]) {
         hash128 hash = ((hash128)0x6c62272e07bb0142 << 64) | 0x62b821756295c58d;
-        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         _cleanup_free_ char *text = NULL;
         size_t length;
-        int r;
+        int r = identity(pod, &text, &length);
 
-        pod_write_given(pod, &w);
-        r = json_writer_finish(&w, &text, &length);
         if (r < 0)
                 return r;
         hash = hash_text(hash, text, length);
@@ -78,7 +134,7 @@ static bool annotate(struct pod *pod, const char *uid, const char *seen) {
         return true;
 }
 
-static bool tolerates(const struct pod_toleration *t) {
+static bool tolerates(const struct kube_toleration *t) {
         return !t->key && t->operator&& strcmp(t->operator, "Exists") == 0 && t->effect &&
                strcmp(t->effect, "NoExecute") == 0;
 }
@@ -86,11 +142,11 @@ static bool tolerates(const struct pod_toleration *t) {
 /* Static pods stay where they are whatever the node's taints. */
 static bool tolerate(struct pod *pod) {
         __typeof__(pod->spec.tolerations) *list = &pod->spec.tolerations;
-        struct pod_toleration *items;
+        struct kube_toleration *items;
 
         list_for_each (t, list)
                 if (tolerates(t)) {
-                        t->seconds = (struct opt_int){ 0 };
+                        t->toleration_seconds = (struct opt_int){ 0 };
                         return true;
                 }
         items = arena_alloc_array(pod->arena, (size_t)list->count + 1, sizeof(*items));
@@ -98,7 +154,7 @@ static bool tolerate(struct pod *pod) {
                 return false;
         if (list->count > 0)
                 memcpy(items, list->items, list->count * sizeof(*items));
-        items[list->count] = (struct pod_toleration){ .operator= "Exists", .effect = "NoExecute" };
+        items[list->count] = (struct kube_toleration){ .operator= "Exists", .effect = "NoExecute" };
         list->items = items;
         list->count++;
         return true;

@@ -59,7 +59,7 @@ static void check_metadata(struct check *c) {
         check_leave(c, before);
 }
 
-static void check_dns_list(struct check *c, const struct pod_dns_config *dns) {
+static void check_dns_list(struct check *c, const struct kube_pod_dns_config *dns) {
         size_t before, chars = 0;
 
         for (uint32_t i = 0; i < dns->nameservers.count; i++) {
@@ -93,7 +93,7 @@ static void check_dns_list(struct check *c, const struct pod_dns_config *dns) {
 }
 
 static void check_dns(struct check *c) {
-        const struct pod_dns_config *dns = c->pod->spec.dns_config;
+        const struct kube_pod_dns_config *dns = c->pod->spec.dns_config;
         size_t before = check_enter(c, ".dnsConfig");
 
         if (c->pod->spec.dns_policy == DNS_NONE && !dns)
@@ -113,7 +113,7 @@ static void check_hostnames(struct check *c) {
         check_name_if(c, ".hostname", NAME_LABEL, spec->hostname);
         check_name_if(c, ".subdomain", NAME_LABEL, spec->subdomain);
         for (uint32_t i = 0; i < spec->host_aliases.count; i++) {
-                const struct pod_host_alias *alias = &spec->host_aliases.items[i];
+                const struct kube_host_alias *alias = &spec->host_aliases.items[i];
                 size_t before = check_enter(c, ".hostAliases[%u]", i);
 
                 check_ip(c, ".ip", alias->ip);
@@ -136,7 +136,7 @@ static bool is(const char *text, const char *word) {
         return text && strcmp(text, word) == 0;
 }
 
-static void check_toleration(struct check *c, const struct pod_toleration *t) {
+static void check_toleration(struct check *c, const struct kube_toleration *t) {
         static const char *const operators[] = { "Equal", "Exists", NULL }; /* Gt and Lt have a gate, which is closed */
         static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute", NULL };
 
@@ -144,7 +144,7 @@ static void check_toleration(struct check *c, const struct pod_toleration *t) {
         if (!t->key && !is(t->operator, "Exists"))
                 check_invalid(c, ".operator", t->operator, "operator must be Exists when `key` is empty, which means "
                                                            "\"match all values and all keys\"");
-        if (t->seconds.set && !is(t->effect, "NoExecute"))
+        if (t->toleration_seconds.set && !is(t->effect, "NoExecute"))
                 check_invalid(c, ".effect", t->effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
         if (!t->operator|| is(t->operator, "Equal"))
                 check_name_if(c, ".operator", NAME_LABEL_VALUE, t->value);

@@ -79,7 +79,7 @@ static void check_mount(struct check *c, const struct pod_container *container, 
 
 /* Block devices come only from claims, which a pod without an API cannot have; what is said of them is checked. */
 static void check_device(struct check *c, const struct pod_container *container, uint32_t index) {
-        const struct pod_volume_device *device = &container->volume_devices.items[index];
+        const struct kube_volume_device *device = &container->volume_devices.items[index];
         const struct pod_volume *volume = device->name ? pod_find_volume(c->pod, device->name) : NULL;
 
         if (!device->name)

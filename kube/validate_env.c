@@ -70,7 +70,7 @@ static bool check_subscript(struct check *c, const char *path) {
         return true;
 }
 
-void check_field_ref(struct check *c, const struct pod_field_ref *ref, bool volume) {
+void check_field_ref(struct check *c, const struct kube_object_field_selector *ref, bool volume) {
         size_t before;
 
         if (!ref)
@@ -90,7 +90,7 @@ void check_field_ref(struct check *c, const struct pod_field_ref *ref, bool volu
 }
 
 /* A divisor of 0 is one that was not given. */
-static void check_divisor(struct check *c, const struct pod_resource_ref *ref) {
+static void check_divisor(struct check *c, const struct kube_resource_field_selector *ref) {
         static const char *const sizes[] = {
                 "1", "1k", "1M", "1G", "1T", "1P", "1E", "1Ki", "1Mi", "1Gi", "1Ti", "1Pi", "1Ei", NULL,
         };
@@ -110,7 +110,7 @@ static void check_divisor(struct check *c, const struct pod_resource_ref *ref) {
                               "supported with this resource");
 }
 
-void check_resource_ref(struct check *c, const struct pod_resource_ref *ref, bool volume) {
+void check_resource_ref(struct check *c, const struct kube_resource_field_selector *ref, bool volume) {
         size_t before;
 
         if (!ref)
@@ -143,7 +143,7 @@ static void check_key_ref(struct check *c, const char *child, const struct pod_k
         check_leave(c, before);
 }
 
-static void check_file_key_ref(struct check *c, const struct pod_file_key_ref *ref) {
+static void check_file_key_ref(struct check *c, const struct kube_file_key_selector *ref) {
         const struct pod_volume *volume;
         size_t before;
 

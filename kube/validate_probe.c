@@ -41,7 +41,7 @@ static void check_http_get(struct check *c, const struct pod_container *containe
         check_leave(c, before);
 }
 
-static void check_sleep(struct check *c, const struct pod_sleep *sleep) {
+static void check_sleep(struct check *c, const struct kube_sleep_action *sleep) {
         int64_t grace = c->pod->spec.termination_grace_period.value;
         char text[128];
 
@@ -54,11 +54,11 @@ static void check_sleep(struct check *c, const struct pod_sleep *sleep) {
 
 /* Every kind of handler; those that a place does not have are NULL. */
 struct handler {
-        const struct pod_exec *exec;
+        const struct kube_exec_action *exec;
         const struct pod_http_get *http_get;
-        const struct pod_tcp_socket *tcp_socket;
-        const struct pod_grpc *grpc;
-        const struct pod_sleep *sleep;
+        const struct kube_tcp_socket_action *tcp_socket;
+        const struct kube_grpc_action *grpc;
+        const struct kube_sleep_action *sleep;
 };
 
 static void check_one_handler(struct check *c, const struct handler *h) {

@@ -23,7 +23,7 @@ static void check_file_path(struct check *c, const char *path) {
                 check_invalid(c, ".path", path, "must not start with '..'");
 }
 
-static void check_downward_file(struct check *c, const struct pod_downward_file *file) {
+static void check_downward_file(struct check *c, const struct kube_downward_api_volume_file *file) {
         check_file_path(c, file->path);
         if (file->field_ref && file->resource_field_ref)
                 check_invalid(c, "", "resource", "fieldRef and resourceFieldRef can not be specified simultaneously");
@@ -49,7 +49,7 @@ static void check_keys(struct check *c, const struct pod_keys *keys, const char 
                 check_required(c, name_field, "");
         check_mode(c, ".defaultMode", &keys->default_mode);
         for (uint32_t i = 0; i < keys->items.count; i++) {
-                const struct pod_key_to_path *item = &keys->items.items[i];
+                const struct kube_key_to_path *item = &keys->items.items[i];
                 size_t before = check_enter(c, ".items[%u]", i);
 
                 if (!item->key)
@@ -114,7 +114,7 @@ static void check_projected(struct check *c, const struct pod_projected *project
 static void check_source(struct check *c, const struct pod_volume *v) {
         size_t before;
 
-        if (v->empty_dir && quantity_sign(v->empty_dir->size_limit) < 0)
+        if (v->empty_dir && quantity_sign(v->empty_dir->size_limit.amount) < 0)
                 check_forbidden(c, ".emptyDir.sizeLimit", "SizeLimit field must be a valid resource quantity");
         if (v->host_path && !v->host_path->path)
                 check_required(c, ".hostPath.path", "");

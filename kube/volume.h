@@ -17,25 +17,13 @@ enum pod_host_path_type {
         HOST_PATH_BLOCK_DEVICE,
 };
 
-struct pod_empty_dir {
-        const char *medium;         /* NULL: disk; "Memory"; "HugePages", "HugePages-2Mi" */
-        struct quantity size_limit; /* zero: none */
-};
-
 struct pod_host_path {
         const char *path;
         enum pod_host_path_type type;
 };
 
-struct pod_downward_file {
-        const char *path; /* relative, within the volume */
-        struct pod_field_ref *field_ref;
-        struct pod_resource_ref *resource_field_ref;
-        struct opt_int mode;
-};
-
 struct pod_downward {
-        LIST_OF(struct pod_downward_file) items;
+        LIST_OF(struct kube_downward_api_volume_file) items;
         struct opt_int default_mode; /* not in a projected source */
 };
 
@@ -44,21 +32,11 @@ struct pod_image_volume {
         enum pod_pull_policy pull_policy;
 };
 
-struct pod_key_to_path {
-        const char *key, *path;
-        struct opt_int mode;
-};
-
 struct pod_keys { /* a ConfigMap's or Secret's keys as files */
         const char *name;
-        LIST_OF(struct pod_key_to_path) items;
+        LIST_OF(struct kube_key_to_path) items;
         struct opt_int default_mode;
         enum tri optional;
-};
-
-struct pod_claim_volume {
-        const char *claim_name;
-        bool read_only;
 };
 
 struct pod_projection { /* exactly one is given */
@@ -74,12 +52,12 @@ struct pod_projected {
 
 struct pod_volume { /* exactly one source is given; emptyDir when the manifest names none */
         const char *name;
-        struct pod_empty_dir *empty_dir;
+        struct kube_empty_dir_volume_source *empty_dir;
         struct pod_host_path *host_path;
         struct pod_downward *downward_api;
         struct pod_projected *projected;
         struct pod_image_volume *image;
         struct pod_keys *config_map, *secret;
-        struct pod_claim_volume *persistent_volume_claim;
+        struct kube_persistent_volume_claim_volume_source *persistent_volume_claim;
         struct named_value other; /* nfs, csi, iscsi and so on: known by name */
 };

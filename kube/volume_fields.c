@@ -6,34 +6,20 @@ static const char *const host_path_types[] = {
         "DirectoryOrCreate", "Directory", "FileOrCreate", "File", "Socket", "CharDevice", "BlockDevice", NULL,
 };
 
-static const struct field empty_dir_type_fields[] = {
-        ROW("medium", STRING, 0, pod_empty_dir, medium),
-        ROW("sizeLimit", QUANTITY, 0, pod_empty_dir, size_limit),
-};
-static const struct object_type empty_dir_type = OBJECT_TYPE(pod_empty_dir, empty_dir_type_fields);
-
 static const struct field host_path_type_fields[] = {
         ROW("path", STRING, FIELD_ALWAYS, pod_host_path, path),
         ROW_ENUM("type", FIELD_DEFAULTED, pod_host_path, type, host_path_types),
 };
 static const struct object_type host_path_type = OBJECT_TYPE(pod_host_path, host_path_type_fields);
 
-static const struct field downward_file_type_fields[] = {
-        ROW_OF("fieldRef", OBJECT, 0, pod_downward_file, field_ref, field_ref_type),
-        ROW("mode", OPT_INT32, 0, pod_downward_file, mode),
-        ROW("path", STRING, FIELD_ALWAYS, pod_downward_file, path),
-        ROW_OF("resourceFieldRef", OBJECT, 0, pod_downward_file, resource_field_ref, resource_ref_type),
-};
-static const struct object_type downward_file_type = OBJECT_TYPE(pod_downward_file, downward_file_type_fields);
-
 static const struct field downward_type_fields[] = {
         ROW("defaultMode", OPT_INT32, 0, pod_downward, default_mode),
-        ROW_OF("items", LIST, 0, pod_downward, items, downward_file_type),
+        ROW_KUBE("items", KUBE_LIST, 0, pod_downward, items, kube_downward_api_volume_file_type),
 };
 static const struct object_type downward_type = OBJECT_TYPE(pod_downward, downward_type_fields);
 
 static const struct field downward_projection_type_fields[] = {
-        ROW_OF("items", LIST, 0, pod_downward, items, downward_file_type),
+        ROW_KUBE("items", KUBE_LIST, 0, pod_downward, items, kube_downward_api_volume_file_type),
 };
 static const struct object_type downward_projection_type = OBJECT_TYPE(pod_downward, downward_projection_type_fields);
 
@@ -43,16 +29,9 @@ static const struct field image_volume_type_fields[] = {
 };
 static const struct object_type image_volume_type = OBJECT_TYPE(pod_image_volume, image_volume_type_fields);
 
-static const struct field key_to_path_type_fields[] = {
-        ROW("key", STRING, FIELD_ALWAYS, pod_key_to_path, key),
-        ROW("mode", OPT_INT32, 0, pod_key_to_path, mode),
-        ROW("path", STRING, FIELD_ALWAYS, pod_key_to_path, path),
-};
-static const struct object_type key_to_path_type = OBJECT_TYPE(pod_key_to_path, key_to_path_type_fields);
-
 static const struct field config_map_type_fields[] = {
         ROW("defaultMode", OPT_INT32, 0, pod_keys, default_mode),
-        ROW_OF("items", LIST, 0, pod_keys, items, key_to_path_type),
+        ROW_KUBE("items", KUBE_LIST, 0, pod_keys, items, kube_key_to_path_type),
         ROW("name", STRING, 0, pod_keys, name),
         ROW("optional", TRI, 0, pod_keys, optional),
 };
@@ -60,24 +39,18 @@ static const struct object_type config_map_type = OBJECT_TYPE(pod_keys, config_m
 
 static const struct field secret_type_fields[] = {
         ROW("defaultMode", OPT_INT32, 0, pod_keys, default_mode),
-        ROW_OF("items", LIST, 0, pod_keys, items, key_to_path_type),
+        ROW_KUBE("items", KUBE_LIST, 0, pod_keys, items, kube_key_to_path_type),
         ROW("optional", TRI, 0, pod_keys, optional),
         ROW("secretName", STRING, 0, pod_keys, name),
 };
 static const struct object_type secret_type = OBJECT_TYPE(pod_keys, secret_type_fields);
 
 static const struct field keys_projection_type_fields[] = {
-        ROW_OF("items", LIST, 0, pod_keys, items, key_to_path_type),
+        ROW_KUBE("items", KUBE_LIST, 0, pod_keys, items, kube_key_to_path_type),
         ROW("name", STRING, 0, pod_keys, name),
         ROW("optional", TRI, 0, pod_keys, optional),
 };
 static const struct object_type keys_projection_type = OBJECT_TYPE(pod_keys, keys_projection_type_fields);
-
-static const struct field claim_volume_type_fields[] = {
-        ROW("claimName", STRING, FIELD_ALWAYS, pod_claim_volume, claim_name),
-        ROW("readOnly", BOOL, 0, pod_claim_volume, read_only),
-};
-static const struct object_type claim_volume_type = OBJECT_TYPE(pod_claim_volume, claim_volume_type_fields);
 
 static const struct field projection_type_fields[] = {
         ROW_KUBE("clusterTrustBundle", NAMED_VALUE, 0, pod_projection, other, kube_volume_projection_type),
@@ -104,7 +77,7 @@ static const struct field volume_type_fields[] = {
         ROW_OF("configMap", OBJECT, 0, pod_volume, config_map, config_map_type),
         ROW_KUBE("csi", NAMED_VALUE, 0, pod_volume, other, kube_volume_type),
         ROW_OF("downwardAPI", OBJECT, 0, pod_volume, downward_api, downward_type),
-        ROW_OF("emptyDir", OBJECT, 0, pod_volume, empty_dir, empty_dir_type),
+        ROW_KUBE("emptyDir", KUBE, 0, pod_volume, empty_dir, kube_empty_dir_volume_source_type),
         ROW_KUBE("ephemeral", NAMED_VALUE, 0, pod_volume, other, kube_volume_type),
         ROW_KUBE("fc", NAMED_VALUE, 0, pod_volume, other, kube_volume_type),
         ROW_KUBE("flexVolume", NAMED_VALUE, 0, pod_volume, other, kube_volume_type),
@@ -117,7 +90,8 @@ static const struct field volume_type_fields[] = {
         ROW_KUBE("iscsi", NAMED_VALUE, 0, pod_volume, other, kube_volume_type),
         ROW("name", STRING, FIELD_ALWAYS, pod_volume, name),
         ROW_KUBE("nfs", NAMED_VALUE, 0, pod_volume, other, kube_volume_type),
-        ROW_OF("persistentVolumeClaim", OBJECT, 0, pod_volume, persistent_volume_claim, claim_volume_type),
+        ROW_KUBE("persistentVolumeClaim", KUBE, 0, pod_volume, persistent_volume_claim,
+                 kube_persistent_volume_claim_volume_source_type),
         ROW_KUBE("photonPersistentDisk", NAMED_VALUE, 0, pod_volume, other, kube_volume_type),
         ROW_KUBE("portworxVolume", NAMED_VALUE, 0, pod_volume, other, kube_volume_type),
         ROW_OF("projected", OBJECT, 0, pod_volume, projected, projected_type),

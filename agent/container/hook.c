@@ -55,7 +55,7 @@ static void on_exec(struct op *op, const ProtobufCMessage *response, const struc
         }
 }
 
-static enum member_event run_exec(struct member *m, const struct pod_exec *exec) {
+static enum member_event run_exec(struct member *m, const struct kube_exec_action *exec) {
         Cri__ExecSyncRequest *request;
         _cleanup_op_ struct op *op = OP_NEW(&m->scope, &request, cri__exec_sync_request__init);
 
@@ -106,7 +106,7 @@ static enum member_event run_http(struct member *m, const struct pod_http_get *g
         _cleanup_err_ struct err *err = NULL;
         int r;
 
-        _Static_assert(sizeof(struct probe_header) == sizeof(struct pod_http_header), "one layout");
+        _Static_assert(sizeof(struct probe_header) == sizeof(struct kube_http_header), "one layout");
         if (target.port == 0)
                 return failed(m, "its port is none of the container's");
         r = world->ops->probe_start(world->data, &target, on_probe, m, &m->hook.probe, &err);

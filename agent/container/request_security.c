@@ -39,7 +39,7 @@ static bool set_user(struct arena *arena, const struct member *m, Cri__LinuxCont
         return request_number(arena, &of_image, &s->run_as_user);
 }
 
-static Cri__Capability *capabilities(struct arena *arena, const struct pod_capabilities *wanted) {
+static Cri__Capability *capabilities(struct arena *arena, const struct kube_capabilities *wanted) {
         Cri__Capability *c = REQUEST_NEW(arena, Cri__Capability, cri__capability__init);
 
         if (!c)
@@ -51,7 +51,7 @@ static Cri__Capability *capabilities(struct arena *arena, const struct pod_capab
         return c;
 }
 
-static Cri__SELinuxOption *selinux(struct arena *arena, const struct pod_selinux *wanted) {
+static Cri__SELinuxOption *selinux(struct arena *arena, const struct kube_se_linux_options *wanted) {
         Cri__SELinuxOption *o = REQUEST_NEW(arena, Cri__SELinuxOption, cri__selinux_option__init);
 
         if (!o)
@@ -84,7 +84,9 @@ static bool set_groups(struct arena *arena, const struct pod_security *shared, C
 static bool set_confinement(struct arena *arena, const struct member *m, Cri__LinuxContainerSecurityContext *s) {
         const struct pod_container_security *own = m->spec->security;
         const struct pod_security *shared = m->host->pod->spec.security;
-        const struct pod_selinux *label = own && own->selinux ? own->selinux : shared ? shared->selinux : NULL;
+        const struct kube_se_linux_options *label = own && own->selinux ? own->selinux :
+                                                    shared              ? shared->selinux :
+                                                                          NULL;
         const struct pod_profile *seccomp = own && own->seccomp ? own->seccomp : shared ? shared->seccomp : NULL;
         const struct pod_profile *apparmor = own && own->apparmor ? own->apparmor : shared ? shared->apparmor : NULL;
 

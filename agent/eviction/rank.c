@@ -196,7 +196,7 @@ bool eviction_has_limits(const struct pod *pod) {
         struct quantity limit;
 
         list_for_each (volume, &pod->spec.volumes)
-                if (is_on_disk(volume) && quantity_sign(volume->empty_dir->size_limit) > 0)
+                if (is_on_disk(volume) && quantity_sign(volume->empty_dir->size_limit.amount) > 0)
                         return true;
         return storage_limit(pod, &limit);
 }
@@ -208,12 +208,12 @@ static bool volume_over_limit(const struct eviction_pod *p, char ret_text[EVICTI
                 const struct pod_volume *volume = pod_find_volume(p->pod, p->volumes[i].name);
                 struct quantity used = quantity_from_units(p->volumes[i].used.bytes, QUANTITY_BINARY);
 
-                if (!volume || !volume->empty_dir || quantity_sign(volume->empty_dir->size_limit) <= 0 ||
-                    quantity_compare(used, volume->empty_dir->size_limit) <= 0)
+                if (!volume || !volume->empty_dir || quantity_sign(volume->empty_dir->size_limit.amount) <= 0 ||
+                    quantity_compare(used, volume->empty_dir->size_limit.amount) <= 0)
                         continue;
                 *ret_text = '\0';
                 append(ret_text, "Usage of EmptyDir volume \"%s\" exceeds the limit \"%s\". ", volume->name,
-                       quantity_format(volume->empty_dir->size_limit, text));
+                       quantity_format(volume->empty_dir->size_limit.amount, text));
                 return true;
         }
         return false;

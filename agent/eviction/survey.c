@@ -107,7 +107,7 @@ static bool add_volumes(struct adding *a) {
         struct survey *s = a->survey;
 
         list_for_each (volume, &a->pod.pod->spec.volumes) {
-                const struct pod_empty_dir *e = volume->empty_dir;
+                const struct kube_empty_dir_volume_source *e = volume->empty_dir;
                 const char *path;
 
                 if (!e || (e->medium && e->medium[0]))

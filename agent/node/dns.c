@@ -35,8 +35,8 @@ static const char *const *ended(struct arena *arena, const string_list *list) {
 }
 
 int dns_choose(const struct pod *pod, const struct options *options, struct dns_choice **ret_choice, struct err **err) {
-        static const struct pod_dns_config none;
-        const struct pod_dns_config *config = pod->spec.dns_config ? pod->spec.dns_config : &none;
+        static const struct kube_pod_dns_config none;
+        const struct kube_pod_dns_config *config = pod->spec.dns_config ? pod->spec.dns_config : &none;
         _cleanup_arena_ struct arena *arena = arena_new();
         const char *cluster[OPTIONS_DNS_MAX + 1] = { NULL };
         struct dns_option_pair *pairs;

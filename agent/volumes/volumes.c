@@ -65,8 +65,8 @@ static bool is_mounted(const char *path) {
 }
 
 /* A tmpfs counts against the pod's memory: its size is the limit given, or the pod's, or the node's. */
-static int64_t tmpfs_size(const struct pod_files *files, const struct pod_empty_dir *wanted) {
-        int64_t size = files->node_memory, given = quantity_units(wanted->size_limit);
+static int64_t tmpfs_size(const struct pod_files *files, const struct kube_empty_dir_volume_source *wanted) {
+        int64_t size = files->node_memory, given = quantity_units(wanted->size_limit.amount);
         struct quantity limit;
 
         if (pod_limit(files->pod, "memory", &limit) && quantity_units(limit) < size)
@@ -74,8 +74,8 @@ static int64_t tmpfs_size(const struct pod_files *files, const struct pod_empty_
         return given > 0 && given < size ? given : size;
 }
 
-static int make_tmpfs(const struct pod_files *files, const struct pod_empty_dir *wanted, const char *path,
-                      struct err **err) {
+static int make_tmpfs(const struct pod_files *files, const struct kube_empty_dir_volume_source *wanted,
+                      const char *path, struct err **err) {
         char options[64];
 
         if (is_mounted(path))
@@ -86,8 +86,8 @@ static int make_tmpfs(const struct pod_files *files, const struct pod_empty_dir 
         return 0;
 }
 
-static int make_hugepages(const struct pod_files *files, const struct pod_empty_dir *wanted, const char *path,
-                          struct err **err) {
+static int make_hugepages(const struct pod_files *files, const struct kube_empty_dir_volume_source *wanted,
+                          const char *path, struct err **err) {
         char options[64] = "";
 
         if (is_mounted(path))
@@ -109,8 +109,8 @@ static int set_group(const struct pod_files *files, const char *path, struct err
                                   security->fs_group_change_policy == FS_GROUP_ON_ROOT_MISMATCH, err);
 }
 
-static int make_empty_dir(const struct pod_files *files, const struct pod_empty_dir *wanted, const char *path,
-                          struct err **err) {
+static int make_empty_dir(const struct pod_files *files, const struct kube_empty_dir_volume_source *wanted,
+                          const char *path, struct err **err) {
         const char *medium = wanted->medium ?: "";
         int r;
 
@@ -123,8 +123,8 @@ static int make_empty_dir(const struct pod_files *files, const struct pod_empty_
 
 /* -- downwardAPI and projected ----------------------------------------------------------------------------- */
 
-static int downward_text(const struct pod_files *files, struct arena *arena, const struct pod_downward_file *item,
-                         const char **ret_text, struct err **err) {
+static int downward_text(const struct pod_files *files, struct arena *arena,
+                         const struct kube_downward_api_volume_file *item, const char **ret_text, struct err **err) {
         const struct pod_container *container;
 
         if (item->field_ref)

@@ -14,6 +14,7 @@
 
 #include "kube/pod.h"
 #include "kube/problem.h"
+#include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -68,6 +69,35 @@ static bool walked(const char *name) {
         return false;
 }
 
+static bool is_kube(const struct field *f) {
+        return f->kind == FIELD_KUBE || f->kind == FIELD_KUBE_LIST;
+}
+
+/* A generated type, which has no way to warn of one field: what a scheduler alone reads is not listed at all. */
+static void walk_kube(const char *name, const struct kube_type *type) {
+        size_t listed = 0;
+
+        if (walked(name))
+                return;
+        for (size_t i = 0; i < n_rows; i++) {
+                const struct kube_field *f;
+
+                if (strcmp(rows[i].type, name) != 0)
+                        continue;
+                rows[i].met = true;
+                listed++;
+                f = kube_type_field(type, rows[i].field, strlen(rows[i].field));
+                if (!f)
+                        fail_msg("%s.%s is listed, but kube/facts does not know it", name, rows[i].field);
+                if (strcmp(rows[i].state, "warned") == 0)
+                        fail_msg("%s.%s is listed as warned, but nothing warns", name, rows[i].field);
+                if (strcmp(rows[i].below, "-") != 0 && f->type)
+                        walk_kube(rows[i].below, f->type);
+        }
+        if (listed > 0 && listed != type->n_fields)
+                fail_msg("%s: %zu fields are listed, kube/facts knows %u", name, listed, type->n_fields);
+}
+
 static void walk(const char *name, const struct object_type *type) {
         size_t listed = 0;
 
@@ -91,6 +121,8 @@ static void walk(const char *name, const struct object_type *type) {
                         fail_msg("%s.%s is listed as %s, but nothing reads it", name, rows[i].field, rows[i].state);
                 if (strcmp(rows[i].below, "-") != 0 && has_type(f))
                         walk(rows[i].below, f->type);
+                if (strcmp(rows[i].below, "-") != 0 && is_kube(f))
+                        walk_kube(rows[i].below, f->kube);
         }
         if (listed != type->n_fields)
                 fail_msg("%s: %zu fields are listed, kube/ knows %zu", name, listed, type->n_fields);
