@@ -48,6 +48,8 @@ static void default_probe(struct pod_probe *probe) {
         default_int(&probe->success_threshold, 1);
         default_int(&probe->failure_threshold, 3);
         default_http_get(probe->http_get);
+        if (probe->grpc)
+                default_string(&probe->grpc->service, "");
 }
 
 static void default_field_ref(struct kube_object_field_selector *ref) {

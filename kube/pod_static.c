@@ -46,6 +46,8 @@ static void write_sorted_map(struct json_writer *w, struct arena *arena, const s
         qsort(order, map->count, sizeof(*order), compare_members);
         json_begin_map(w);
         for (uint32_t i = 0; i < map->count; i++) {
+                if (value_is_null(&order[i]->value)) /* not given */
+                        continue;
                 json_key(w, order[i]->key);
                 write_sorted(w, arena, &order[i]->value);
         }

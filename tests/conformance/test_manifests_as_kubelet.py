@@ -239,3 +239,39 @@ def test_volumes(oracle, tmp_path):
     texts = dict(mutations(types, "Volume", with_volume, "spec.volumes", {"Volume", "PersistentVolumeClaimTemplate"}))
     assert len(texts) > 2500
     same(oracle, tmp_path, texts)
+
+
+PARTS = """
+apiVersion: v1
+kind: Pod
+metadata: {name: a, ownerReferences: [{apiVersion: v1, kind: X, name: nn, uid: u, controller: true}]}
+spec:
+  hostAliases: [{ip: 1.2.3.4, hostnames: [a, b]}]
+  dnsConfig: {nameservers: [1.1.1.1], options: [{name: x, value: ""}]}
+  tolerations: [{key: a, operator: Exists, effect: NoExecute, tolerationSeconds: 0}]
+  os: {name: linux}
+  securityContext: {sysctls: [{name: kernel.shm_rmid_forced, value: "1"}], seLinuxOptions: {level: x}}
+  affinity: {podAffinity: {requiredDuringSchedulingIgnoredDuringExecution: [{topologyKey: x, labelSelector: {matchLabels: {b: c, a: b}}}]}}
+  containers:
+  - name: c
+    image: i
+    ports: [{containerPort: 80}]
+    securityContext: {capabilities: {add: [NET_ADMIN], drop: [ALL]}}
+    readinessProbe: {exec: {command: [a, b]}}
+    livenessProbe: {tcpSocket: {port: 80}}
+    startupProbe: {grpc: {port: 80}}
+    lifecycle: {preStop: {sleep: {seconds: 1}}}
+    resources: {limits: {cpu: 1}}
+    env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]
+    volumeMounts: [{name: v, mountPath: /v}]
+  volumes:
+  - {name: v, emptyDir: {sizeLimit: 1Gi, medium: Memory}}
+  - {name: nn, nfs: {server: a, path: /x, readOnly: true}}
+  - {name: d, downwardAPI: {items: [{path: a, fieldRef: {fieldPath: metadata.name}}]}}
+"""
+
+
+def test_parts_that_are_given_empty(oracle, tmp_path):
+    """Absent is not empty: what is a pointer in Go is shown when it was given, and defaulted when it was not."""
+    same(oracle, tmp_path, {"all": PARTS, "service": PARTS.replace("grpc: {port: 80}", 'grpc: {port: 80, service: ""}'),
+                            "no value": PARTS.replace(', value: ""', ""), "zero": PARTS.replace("sizeLimit: 1Gi", "sizeLimit: 0")})
