@@ -23,34 +23,6 @@ struct pod_port {
         enum pod_protocol protocol;
 };
 
-/* A key of a ConfigMap or Secret. */
-struct pod_key_ref {
-        const char *name, *key;
-        enum tri optional;
-};
-
-struct pod_env_source { /* exactly one is given */
-        struct kube_object_field_selector *field_ref;
-        struct kube_resource_field_selector *resource_field_ref;
-        struct pod_key_ref *config_map_key_ref, *secret_key_ref;
-        struct kube_file_key_selector *file_key_ref;
-};
-
-struct pod_env {
-        const char *name, *value;
-        struct pod_env_source *value_from;
-};
-
-struct pod_object_ref { /* a ConfigMap or Secret as a whole */
-        const char *name;
-        enum tri optional;
-};
-
-struct pod_env_from {
-        const char *prefix;
-        struct pod_object_ref *config_map_ref, *secret_ref;
-};
-
 struct pod_resources {
         resource_list limits, requests;
         LIST_OF(struct kube_resource_claim) claims;
@@ -132,8 +104,8 @@ struct pod_container {
         string_list command, args;
         const char *working_dir;
         LIST_OF(struct pod_port) ports;
-        LIST_OF(struct pod_env_from) env_from;
-        LIST_OF(struct pod_env) env;
+        LIST_OF(struct kube_env_from_source) env_from;
+        LIST_OF(struct kube_env_var) env;
         struct pod_resources resources;
         LIST_OF(struct pod_resize_policy) resize_policy;
         enum pod_restart_policy restart_policy; /* ALWAYS in an init container: a sidecar */

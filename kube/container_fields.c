@@ -29,42 +29,6 @@ static const struct field port_type_fields[] = {
 };
 static const struct object_type port_type = OBJECT_TYPE(pod_port, port_type_fields);
 
-static const struct field key_ref_type_fields[] = {
-        ROW("key", STRING, FIELD_ALWAYS, pod_key_ref, key),
-        ROW("name", STRING, 0, pod_key_ref, name),
-        ROW("optional", TRI, 0, pod_key_ref, optional),
-};
-static const struct object_type key_ref_type = OBJECT_TYPE(pod_key_ref, key_ref_type_fields);
-
-static const struct field env_source_type_fields[] = {
-        ROW_OF("configMapKeyRef", OBJECT, 0, pod_env_source, config_map_key_ref, key_ref_type),
-        ROW_KUBE("fieldRef", KUBE, 0, pod_env_source, field_ref, kube_object_field_selector_type),
-        ROW_KUBE("fileKeyRef", KUBE, 0, pod_env_source, file_key_ref, kube_file_key_selector_type),
-        ROW_KUBE("resourceFieldRef", KUBE, 0, pod_env_source, resource_field_ref, kube_resource_field_selector_type),
-        ROW_OF("secretKeyRef", OBJECT, 0, pod_env_source, secret_key_ref, key_ref_type),
-};
-static const struct object_type env_source_type = OBJECT_TYPE(pod_env_source, env_source_type_fields);
-
-static const struct field env_type_fields[] = {
-        ROW("name", STRING, FIELD_ALWAYS, pod_env, name),
-        ROW("value", STRING, 0, pod_env, value),
-        ROW_OF("valueFrom", OBJECT, 0, pod_env, value_from, env_source_type),
-};
-static const struct object_type env_type = OBJECT_TYPE(pod_env, env_type_fields);
-
-static const struct field object_ref_type_fields[] = {
-        ROW("name", STRING, 0, pod_object_ref, name),
-        ROW("optional", TRI, 0, pod_object_ref, optional),
-};
-static const struct object_type object_ref_type = OBJECT_TYPE(pod_object_ref, object_ref_type_fields);
-
-static const struct field env_from_type_fields[] = {
-        ROW_OF("configMapRef", OBJECT, 0, pod_env_from, config_map_ref, object_ref_type),
-        ROW("prefix", STRING, 0, pod_env_from, prefix),
-        ROW_OF("secretRef", OBJECT, 0, pod_env_from, secret_ref, object_ref_type),
-};
-static const struct object_type env_from_type = OBJECT_TYPE(pod_env_from, env_from_type_fields);
-
 static const struct field resources_type_fields[] = {
         ROW_KUBE("claims", KUBE_LIST, FIELD_UNSUPPORTED, pod_resources, claims, kube_resource_claim_type),
         ROW("limits", RESOURCES, 0, pod_resources, limits),
@@ -164,8 +128,8 @@ static const struct object_type restart_rule_type = OBJECT_TYPE(pod_restart_rule
 static const struct field container_type_fields[] = {
         ROW("args", STRINGS, 0, pod_container, args),
         ROW("command", STRINGS, 0, pod_container, command),
-        ROW_OF("env", LIST, 0, pod_container, env, env_type),
-        ROW_OF("envFrom", LIST, 0, pod_container, env_from, env_from_type),
+        ROW_KUBE("env", KUBE_LIST, 0, pod_container, env, kube_env_var_type),
+        ROW_KUBE("envFrom", KUBE_LIST, 0, pod_container, env_from, kube_env_from_source_type),
         ROW("image", STRING, 0, pod_container, image),
         ROW_ENUM("imagePullPolicy", 0, pod_container, image_pull_policy, pull_policies),
         ROW_OF("lifecycle", OBJECT, 0, pod_container, lifecycle, lifecycle_type),
@@ -193,8 +157,8 @@ const struct object_type container_type = OBJECT_TYPE(pod_container, container_t
 static const struct field ephemeral_container_type_fields[] = {
         ROW("args", STRINGS, 0, pod_container, args),
         ROW("command", STRINGS, 0, pod_container, command),
-        ROW_OF("env", LIST, 0, pod_container, env, env_type),
-        ROW_OF("envFrom", LIST, 0, pod_container, env_from, env_from_type),
+        ROW_KUBE("env", KUBE_LIST, 0, pod_container, env, kube_env_var_type),
+        ROW_KUBE("envFrom", KUBE_LIST, 0, pod_container, env_from, kube_env_from_source_type),
         ROW("image", STRING, 0, pod_container, image),
         ROW_ENUM("imagePullPolicy", 0, pod_container, image_pull_policy, pull_policies),
         ROW_OF("lifecycle", OBJECT, 0, pod_container, lifecycle, lifecycle_type),

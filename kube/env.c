@@ -56,7 +56,8 @@ static int read_file_key(struct builder *b, const struct kube_file_key_selector 
 }
 
 /* The value of an optional source that is missing is NULL: the variable is left out. */
-static int resolve(struct builder *b, const struct pod_env_source *from, const char **ret_value, struct err **err) {
+static int resolve(struct builder *b, const struct kube_env_var_source *from, const char **ret_value,
+                   struct err **err) {
         if (from->field_ref)
                 return pod_field_value(b->arena, b->pod, b->facts, from->field_ref->field_path, ret_value, err);
         if (from->resource_field_ref)
@@ -73,7 +74,7 @@ static int resolve(struct builder *b, const struct pod_env_source *from, const c
         return err_set(err, EINVAL, "valueFrom names no source");
 }
 
-static int add(struct builder *b, const struct pod_env *env, struct err **err) {
+static int add(struct builder *b, const struct kube_env_var *env, struct err **err) {
         const char *value = "";
         int r = 0;
 
@@ -99,11 +100,14 @@ static int add_all(struct builder *b, struct err **err) {
         int r;
 
         list_for_each (from, &b->container->env_from) {
-                const struct pod_object_ref *ref = from->config_map_ref ?: from->secret_ref;
+                const struct kube_config_map_env_source *map = from->config_map_ref;
+                const struct kube_secret_env_source *secret = from->secret_ref;
 
-                if (!ref)
-                        continue;
-                r = refuse_object(from->config_map_ref ? "configmap" : "secret", ref->name, ref->optional, &value, err);
+                r = 0;
+                if (map)
+                        r = refuse_object("configmap", map->name, map->optional, &value, err);
+                else if (secret)
+                        r = refuse_object("secret", secret->name, secret->optional, &value, err);
                 if (r < 0)
                         return r;
         }

@@ -57,7 +57,7 @@ static void default_field_ref(struct kube_object_field_selector *ref) {
                 default_string(&ref->api_version, "v1");
 }
 
-static void default_env(struct pod_env *env) {
+static void default_env(struct kube_env_var *env) {
         if (!env->value_from)
                 return;
         default_field_ref(env->value_from->field_ref);

@@ -219,7 +219,7 @@ static bool container_refers(const struct pod_container *c, const char *list, ui
                         return refers(ret, c->env_from.items[j].secret_ref ? "secrets" : "configmaps",
                                       "spec.%s[%u].envFrom[%u]", list, i, j);
         for (uint32_t j = 0; j < c->env.count; j++) {
-                const struct pod_env_source *from = c->env.items[j].value_from;
+                const struct kube_env_var_source *from = c->env.items[j].value_from;
 
                 if (from && (from->secret_key_ref || from->config_map_key_ref))
                         return refers(ret, from->secret_key_ref ? "secrets" : "configmaps",

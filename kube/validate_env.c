@@ -130,15 +130,13 @@ void check_resource_ref(struct check *c, const struct kube_resource_field_select
         check_leave(c, before);
 }
 
-static void check_key_ref(struct check *c, const char *child, const struct pod_key_ref *ref) {
-        size_t before;
+/* The key of a ConfigMap or Secret. */
+static void check_key_ref(struct check *c, const char *child, const char *name, const char *key) {
+        size_t before = check_enter(c, "%s", child);
 
-        if (!ref)
-                return;
-        before = check_enter(c, "%s", child);
-        if (!ref->name)
+        if (!name)
                 check_required(c, ".name", "");
-        if (!ref->key)
+        if (!key)
                 check_required(c, ".key", "");
         check_leave(c, before);
 }
@@ -164,15 +162,17 @@ static void check_file_key_ref(struct check *c, const struct kube_file_key_selec
         check_leave(c, before);
 }
 
-static void check_value_from(struct check *c, const struct pod_env *env) {
-        const struct pod_env_source *from = env->value_from;
+static void check_value_from(struct check *c, const struct kube_env_var *env) {
+        const struct kube_env_var_source *from = env->value_from;
         unsigned n = !!from->field_ref + !!from->resource_field_ref + !!from->config_map_key_ref +
                      !!from->secret_key_ref + !!from->file_key_ref;
 
         check_field_ref(c, from->field_ref, false);
         check_resource_ref(c, from->resource_field_ref, false);
-        check_key_ref(c, ".configMapKeyRef", from->config_map_key_ref);
-        check_key_ref(c, ".secretKeyRef", from->secret_key_ref);
+        if (from->config_map_key_ref)
+                check_key_ref(c, ".configMapKeyRef", from->config_map_key_ref->name, from->config_map_key_ref->key);
+        if (from->secret_key_ref)
+                check_key_ref(c, ".secretKeyRef", from->secret_key_ref->name, from->secret_key_ref->key);
         check_file_key_ref(c, from->file_key_ref);
         if (n == 0)
                 check_invalid(c, "", "",
@@ -184,7 +184,7 @@ static void check_value_from(struct check *c, const struct pod_env *env) {
                 check_invalid(c, "", "", "may not have more than one field specified at a time");
 }
 
-static void check_env_from(struct check *c, const struct pod_env_from *from) {
+static void check_env_from(struct check *c, const struct kube_env_from_source *from) {
         unsigned n = !!from->config_map_ref + !!from->secret_ref;
 
         check_name_if(c, ".prefix", NAME_ENV, from->prefix);
@@ -202,7 +202,7 @@ void check_env(struct check *c, const struct pod_container *container) {
         size_t before;
 
         for (uint32_t i = 0; i < container->env.count; i++) {
-                const struct pod_env *env = &container->env.items[i];
+                const struct kube_env_var *env = &container->env.items[i];
 
                 before = check_enter(c, ".env[%u]", i);
                 check_name(c, ".name", NAME_ENV, env->name);

@@ -199,7 +199,7 @@ static void test_bomb(void **state) {
 /* As many variables as a manifest has room for, each naming the one before, and each twice: read in no time. */
 static void test_many(void **state) {
         enum { N = 20000 };
-        static struct pod_env env[2 * N];
+        static struct kube_env_var env[2 * N];
         static char names[N][16], values[N][24];
         struct pod_container container = { .env = { env, 2 * N } };
         _cleanup_pod_ struct pod *pod = read_pod(manifest);
@@ -214,7 +214,7 @@ static void test_many(void **state) {
         for (int i = 0; i < N; i++) {
                 snprintf(names[i], sizeof(names[i]), "V%d", i);
                 snprintf(values[i], sizeof(values[i]), "$(V%d)", i > 0 ? i - 1 : N);
-                env[i] = env[N + i] = (struct pod_env){ .name = names[i], .value = values[i] };
+                env[i] = env[N + i] = (struct kube_env_var){ .name = names[i], .value = values[i] };
         }
         env[0].value = "x";
         env[N].value = "y";
