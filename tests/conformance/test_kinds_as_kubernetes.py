@@ -1,4 +1,5 @@
 """Kubernetes' types and codecs beside nacelle's: kube/facts against Go's types, and every kind's bytes in JSON and protobuf."""
+import json
 import os
 import pathlib
 import re
@@ -85,3 +86,12 @@ def test_every_kind_has_the_same_bytes(kinds, read, tmp_path):
                           env={**os.environ, "KINDS_GOLDEN": str(tmp_path)})
     assert test.returncode == 0, test.stdout + test.stderr
     assert f"{2 * len(lines)} objects" in test.stdout + test.stderr
+
+
+def test_strict_rows_say_what_kubernetes_says(kinds):
+    """tests/unit/kube/strict_rows.h, which the unit test holds our words to."""
+    rows = [json.loads(f"[{m.group(1)}]") for m in re.finditer(r"^        \{ (.*) \},$", (ROOT / "tests/unit/kube/strict_rows.h").read_text(), re.M)]
+    assert len(rows) >= 9
+    said = subprocess.run([kinds, "strict"], input="".join(f"{kind} {text}\n" for kind, text, _ in rows), check=True, capture_output=True, text=True).stdout
+    for (kind, text, says), line in zip(rows, said.splitlines(), strict=True):
+        assert line == f"error: strict decoding error: {says}" if says else not line.startswith("error"), text

@@ -3,6 +3,7 @@
 #include <stdint.h>
 
 #include "kube/problem.h"
+#include "kube/strict.h"
 #include "lib/err.h"
 #include "lib/json.h"
 #include "lib/value.h"
@@ -42,13 +43,17 @@ static void agree(struct arena *arena, const struct kube_type *type, const void 
         free(b_text);
 }
 
+static void hear(void *data, const char *text) {
+        *(bool *)data = true;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const struct kube_type *type = fuzz_type(size > 0 ? data[0] : 0);
         const char *text = (const char *)data + (size > 0);
         size_t length = size > 0 ? size - 1 : 0;
         struct arena *arena = arena_new();
         void *object = arena_alloc(arena, type->size), *other;
-        bool odd, clean;
+        bool odd, clean, told = false;
         int r = kube_json_read(arena, type, text, length, &odd, object);
 
         other = read_tree(arena, type, text, length, &clean);
@@ -58,6 +63,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 abort();
         if (r == 0 && other && !odd && !memmem(text, length, "\\u", 2)) /* half pairs are not one thing to all */
                 agree(arena, type, object, other);
+        if (r == 0 && (kube_json_strict(type, text, length, hear, &told) < 0 || (told && !odd)))
+                abort();
         if (r == 0)
                 fuzz_round(arena, type, object);
         arena_free(arena);

@@ -5,6 +5,7 @@
 //	kinds bench FILE    what it takes to read and write the object in FILE
 //	kinds decode        lines on standard input, each a kind's apiVersion and kind and one object in JSON or, in base64, protobuf;
 //	                    out comes the object as kube-apiserver writes it, or "error: ..."
+//	kinds strict        the same, where unknown and duplicate fields are errors
 package main
 
 import (
@@ -198,9 +199,9 @@ func golden(dir string, wanted []string) {
 	}
 }
 
-func decode() {
+func decode(strict bool) {
 	c := newCodec()
-	strict := json.NewSerializerWithOptions(json.DefaultMetaFactory, c.scheme, c.scheme, json.SerializerOptions{})
+	reader := json.NewSerializerWithOptions(json.DefaultMetaFactory, c.scheme, c.scheme, json.SerializerOptions{Strict: strict})
 	proto := protobuf.NewSerializer(c.scheme, c.scheme)
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 64<<20)
@@ -210,7 +211,7 @@ func decode() {
 		var object runtime.Object
 		var err error
 		if strings.HasPrefix(parts[2], "{") {
-			object, _, err = strict.Decode([]byte(parts[2]), &gvk, nil)
+			object, _, err = reader.Decode([]byte(parts[2]), &gvk, nil)
 		} else {
 			var data []byte
 			data, err = base64.StdEncoding.DecodeString(parts[2])
@@ -302,10 +303,10 @@ func main() {
 		bench(os.Args[2])
 	case len(os.Args) == 2 && os.Args[1] == "facts":
 		facts()
-	case len(os.Args) == 2 && os.Args[1] == "decode":
-		decode()
+	case len(os.Args) == 2 && (os.Args[1] == "decode" || os.Args[1] == "strict"):
+		decode(os.Args[1] == "strict")
 	default:
-		fmt.Fprintln(os.Stderr, "usage: kinds golden DIR < KINDS | facts | decode < OBJECTS | bench POD")
+		fmt.Fprintln(os.Stderr, "usage: kinds golden DIR < KINDS | facts | decode < OBJECTS | strict < OBJECTS | bench POD")
 		os.Exit(2)
 	}
 }
