@@ -9,7 +9,6 @@ struct json_writer;
 enum pod_pull_policy { PULL_UNSET, PULL_ALWAYS, PULL_NEVER, PULL_IF_NOT_PRESENT };
 enum pod_restart_policy { RESTART_UNSET, RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
 enum pod_protocol { PROTOCOL_UNSET, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP };
-enum pod_scheme { SCHEME_UNSET, SCHEME_HTTP, SCHEME_HTTPS };
 enum pod_propagation { PROPAGATION_UNSET, PROPAGATION_NONE, PROPAGATION_HOST_TO_CONTAINER, PROPAGATION_BIDIRECTIONAL };
 enum pod_recursive_read_only { RRO_UNSET, RRO_DISABLED, RRO_IF_POSSIBLE, RRO_ENABLED };
 enum pod_message_policy { MESSAGE_UNSET, MESSAGE_FILE, MESSAGE_FALLBACK_TO_LOGS };
@@ -38,38 +37,6 @@ struct pod_volume_mount {
         bool read_only;
         enum pod_recursive_read_only recursive_read_only;
         enum pod_propagation mount_propagation;
-};
-
-struct pod_http_get {
-        const char *path, *host;
-        struct int_or_string port;
-        enum pod_scheme scheme;
-        LIST_OF(struct kube_http_header) http_headers;
-};
-
-struct pod_probe { /* times in seconds; exactly one handler is given */
-        struct kube_exec_action *exec;
-        struct pod_http_get *http_get;
-        struct kube_tcp_socket_action *tcp_socket;
-        struct kube_grpc_action *grpc;
-        int32_t initial_delay, timeout, period;
-        int32_t success_threshold, failure_threshold;
-        struct opt_int termination_grace_period;
-};
-
-struct pod_handler { /* exactly one is given */
-        struct kube_exec_action *exec;
-        struct pod_http_get *http_get;
-        struct kube_tcp_socket_action *tcp_socket;
-        struct kube_sleep_action *sleep;
-};
-
-/* As the API's JSON object. */
-void pod_handler_write(const struct pod_handler *handler, struct json_writer *w);
-
-struct pod_lifecycle {
-        struct pod_handler *post_start, *pre_stop;
-        const char *stop_signal; /* "SIGUSR1" */
 };
 
 struct pod_profile { /* seccomp or AppArmor */
@@ -112,8 +79,8 @@ struct pod_container {
         LIST_OF(struct pod_restart_rule) restart_policy_rules;
         LIST_OF(struct pod_volume_mount) volume_mounts;
         LIST_OF(struct kube_volume_device) volume_devices;
-        struct pod_probe *liveness_probe, *readiness_probe, *startup_probe;
-        struct pod_lifecycle *lifecycle;
+        struct kube_probe *liveness_probe, *readiness_probe, *startup_probe;
+        struct kube_lifecycle *lifecycle;
         const char *termination_message_path;
         enum pod_message_policy termination_message_policy;
         enum pod_pull_policy image_pull_policy;

@@ -5,7 +5,6 @@
 const char *const pull_policies[] = { "Always", "Never", "IfNotPresent", NULL };
 const char *const restart_policies[] = { "Always", "OnFailure", "Never", NULL };
 static const char *const protocols[] = { "TCP", "UDP", "SCTP", NULL };
-static const char *const schemes[] = { "HTTP", "HTTPS", NULL };
 static const char *const propagations[] = { "None", "HostToContainer", "Bidirectional", NULL };
 static const char *const recursive_read_only[] = { "Disabled", "IfPossible", "Enabled", NULL };
 static const char *const message_policies[] = { "File", "FallbackToLogsOnError", NULL };
@@ -53,48 +52,6 @@ static const struct field mount_type_fields[] = {
 };
 static const struct object_type mount_type = OBJECT_TYPE(pod_volume_mount, mount_type_fields);
 
-static const struct field http_get_type_fields[] = {
-        ROW("host", STRING, 0, pod_http_get, host),
-        ROW_KUBE("httpHeaders", KUBE_LIST, 0, pod_http_get, http_headers, kube_http_header_type),
-        ROW("path", STRING, 0, pod_http_get, path),
-        ROW("port", INT_OR_STRING, 0, pod_http_get, port),
-        ROW_ENUM("scheme", 0, pod_http_get, scheme, schemes),
-};
-static const struct object_type http_get_type = OBJECT_TYPE(pod_http_get, http_get_type_fields);
-
-static const struct field probe_type_fields[] = {
-        ROW_KUBE("exec", KUBE, 0, pod_probe, exec, kube_exec_action_type),
-        ROW("failureThreshold", INT32, 0, pod_probe, failure_threshold),
-        ROW_KUBE("grpc", KUBE, 0, pod_probe, grpc, kube_grpc_action_type),
-        ROW_OF("httpGet", OBJECT, 0, pod_probe, http_get, http_get_type),
-        ROW("initialDelaySeconds", INT32, 0, pod_probe, initial_delay),
-        ROW("periodSeconds", INT32, 0, pod_probe, period),
-        ROW("successThreshold", INT32, 0, pod_probe, success_threshold),
-        ROW_KUBE("tcpSocket", KUBE, 0, pod_probe, tcp_socket, kube_tcp_socket_action_type),
-        ROW("terminationGracePeriodSeconds", OPT_INT64, 0, pod_probe, termination_grace_period),
-        ROW("timeoutSeconds", INT32, 0, pod_probe, timeout),
-};
-static const struct object_type probe_type = OBJECT_TYPE(pod_probe, probe_type_fields);
-
-static const struct field handler_type_fields[] = {
-        ROW_KUBE("exec", KUBE, 0, pod_handler, exec, kube_exec_action_type),
-        ROW_OF("httpGet", OBJECT, 0, pod_handler, http_get, http_get_type),
-        ROW_KUBE("sleep", KUBE, 0, pod_handler, sleep, kube_sleep_action_type),
-        ROW_KUBE("tcpSocket", KUBE, 0, pod_handler, tcp_socket, kube_tcp_socket_action_type),
-};
-static const struct object_type handler_type = OBJECT_TYPE(pod_handler, handler_type_fields);
-
-void pod_handler_write(const struct pod_handler *handler, struct json_writer *w) {
-        object_write(w, &handler_type, handler);
-}
-
-static const struct field lifecycle_type_fields[] = {
-        ROW_OF("postStart", OBJECT, 0, pod_lifecycle, post_start, handler_type),
-        ROW_OF("preStop", OBJECT, 0, pod_lifecycle, pre_stop, handler_type),
-        ROW("stopSignal", STRING, 0, pod_lifecycle, stop_signal),
-};
-static const struct object_type lifecycle_type = OBJECT_TYPE(pod_lifecycle, lifecycle_type_fields);
-
 static const struct field container_security_type_fields[] = {
         ROW("allowPrivilegeEscalation", TRI, 0, pod_container_security, allow_privilege_escalation),
         ROW_OF("appArmorProfile", OBJECT, 0, pod_container_security, apparmor, profile_type),
@@ -132,17 +89,17 @@ static const struct field container_type_fields[] = {
         ROW_KUBE("envFrom", KUBE_LIST, 0, pod_container, env_from, kube_env_from_source_type),
         ROW("image", STRING, 0, pod_container, image),
         ROW_ENUM("imagePullPolicy", 0, pod_container, image_pull_policy, pull_policies),
-        ROW_OF("lifecycle", OBJECT, 0, pod_container, lifecycle, lifecycle_type),
-        ROW_OF("livenessProbe", OBJECT, 0, pod_container, liveness_probe, probe_type),
+        ROW_KUBE("lifecycle", KUBE, 0, pod_container, lifecycle, kube_lifecycle_type),
+        ROW_KUBE("livenessProbe", KUBE, 0, pod_container, liveness_probe, kube_probe_type),
         ROW("name", STRING, FIELD_ALWAYS, pod_container, name),
         ROW_OF("ports", LIST, 0, pod_container, ports, port_type),
-        ROW_OF("readinessProbe", OBJECT, 0, pod_container, readiness_probe, probe_type),
+        ROW_KUBE("readinessProbe", KUBE, 0, pod_container, readiness_probe, kube_probe_type),
         ROW_OF("resizePolicy", LIST, FIELD_UNSUPPORTED, pod_container, resize_policy, resize_type),
         ROW_OF("resources", EMBED, 0, pod_container, resources, resources_type),
         ROW_ENUM("restartPolicy", 0, pod_container, restart_policy, restart_policies),
         ROW_OF("restartPolicyRules", LIST, 0, pod_container, restart_policy_rules, restart_rule_type),
         ROW_OF("securityContext", OBJECT, 0, pod_container, security, container_security_type),
-        ROW_OF("startupProbe", OBJECT, 0, pod_container, startup_probe, probe_type),
+        ROW_KUBE("startupProbe", KUBE, 0, pod_container, startup_probe, kube_probe_type),
         ROW("stdin", BOOL, 0, pod_container, stdin_open),
         ROW("stdinOnce", BOOL, 0, pod_container, stdin_once),
         ROW("terminationMessagePath", STRING, 0, pod_container, termination_message_path),
@@ -161,17 +118,17 @@ static const struct field ephemeral_container_type_fields[] = {
         ROW_KUBE("envFrom", KUBE_LIST, 0, pod_container, env_from, kube_env_from_source_type),
         ROW("image", STRING, 0, pod_container, image),
         ROW_ENUM("imagePullPolicy", 0, pod_container, image_pull_policy, pull_policies),
-        ROW_OF("lifecycle", OBJECT, 0, pod_container, lifecycle, lifecycle_type),
-        ROW_OF("livenessProbe", OBJECT, 0, pod_container, liveness_probe, probe_type),
+        ROW_KUBE("lifecycle", KUBE, 0, pod_container, lifecycle, kube_lifecycle_type),
+        ROW_KUBE("livenessProbe", KUBE, 0, pod_container, liveness_probe, kube_probe_type),
         ROW("name", STRING, FIELD_ALWAYS, pod_container, name),
         ROW_OF("ports", LIST, 0, pod_container, ports, port_type),
-        ROW_OF("readinessProbe", OBJECT, 0, pod_container, readiness_probe, probe_type),
+        ROW_KUBE("readinessProbe", KUBE, 0, pod_container, readiness_probe, kube_probe_type),
         ROW_OF("resizePolicy", LIST, FIELD_UNSUPPORTED, pod_container, resize_policy, resize_type),
         ROW_OF("resources", EMBED, 0, pod_container, resources, resources_type),
         ROW_ENUM("restartPolicy", 0, pod_container, restart_policy, restart_policies),
         ROW_OF("restartPolicyRules", LIST, 0, pod_container, restart_policy_rules, restart_rule_type),
         ROW_OF("securityContext", OBJECT, 0, pod_container, security, container_security_type),
-        ROW_OF("startupProbe", OBJECT, 0, pod_container, startup_probe, probe_type),
+        ROW_KUBE("startupProbe", KUBE, 0, pod_container, startup_probe, kube_probe_type),
         ROW("stdin", BOOL, 0, pod_container, stdin_open),
         ROW("stdinOnce", BOOL, 0, pod_container, stdin_once),
         ROW("targetContainerName", STRING, 0, pod_container, target_container_name),

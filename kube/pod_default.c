@@ -32,19 +32,18 @@ static void default_pull_policy(enum pod_pull_policy *policy, const char *image)
                 *policy = image_name_is_latest(image ?: "") ? PULL_ALWAYS : PULL_IF_NOT_PRESENT;
 }
 
-static void default_http_get(struct pod_http_get *get) {
+static void default_http_get(struct kube_http_get_action *get) {
         if (!get)
                 return;
         default_string(&get->path, "/");
-        if (get->scheme == SCHEME_UNSET)
-                get->scheme = SCHEME_HTTP;
+        default_string(&get->scheme, "HTTP");
 }
 
-static void default_probe(struct pod_probe *probe) {
+static void default_probe(struct kube_probe *probe) {
         if (!probe)
                 return;
-        default_int(&probe->timeout, 1);
-        default_int(&probe->period, 10);
+        default_int(&probe->timeout_seconds, 1);
+        default_int(&probe->period_seconds, 10);
         default_int(&probe->success_threshold, 1);
         default_int(&probe->failure_threshold, 3);
         default_http_get(probe->http_get);
@@ -82,7 +81,7 @@ static bool default_requests(struct arena *arena, struct pod_resources *resource
         return true;
 }
 
-static void default_lifecycle(struct pod_lifecycle *lifecycle) {
+static void default_lifecycle(struct kube_lifecycle *lifecycle) {
         if (lifecycle && lifecycle->post_start)
                 default_http_get(lifecycle->post_start->http_get);
         if (lifecycle && lifecycle->pre_stop)

@@ -30,9 +30,13 @@ static void check_port(struct check *c, const struct pod_container *container, c
         }
 }
 
-static void check_http_get(struct check *c, const struct pod_container *container, const struct pod_http_get *get) {
+static void check_http_get(struct check *c, const struct pod_container *container,
+                           const struct kube_http_get_action *get) {
+        static const char *const schemes[] = { "HTTP", "HTTPS", NULL };
         size_t before = check_enter(c, ".httpGet");
 
+        if (strcmp(get->scheme, schemes[0]) != 0 && strcmp(get->scheme, schemes[1]) != 0)
+                check_unsupported(c, ".scheme", get->scheme, schemes);
         if (!get->path)
                 check_required(c, ".path", "");
         check_port(c, container, &get->port);
@@ -55,7 +59,7 @@ static void check_sleep(struct check *c, const struct kube_sleep_action *sleep) 
 /* Every kind of handler; those that a place does not have are NULL. */
 struct handler {
         const struct kube_exec_action *exec;
-        const struct pod_http_get *http_get;
+        const struct kube_http_get_action *http_get;
         const struct kube_tcp_socket_action *tcp_socket;
         const struct kube_grpc_action *grpc;
         const struct kube_sleep_action *sleep;
@@ -102,7 +106,7 @@ static void check_handler(struct check *c, const struct pod_container *container
                 check_sleep(c, h->sleep);
 }
 
-static void check_probe(struct check *c, const struct pod_container *container, const struct pod_probe *p,
+static void check_probe(struct check *c, const struct pod_container *container, const struct kube_probe *p,
                         const char *child, bool readiness) {
         struct handler handler;
         size_t before;
@@ -112,23 +116,23 @@ static void check_probe(struct check *c, const struct pod_container *container, 
         before = check_enter(c, "%s", child);
         handler = (struct handler){ p->exec, p->http_get, p->tcp_socket, p->grpc, NULL };
         check_handler(c, container, &handler);
-        check_not_negative(c, ".initialDelaySeconds", p->initial_delay);
-        check_not_negative(c, ".timeoutSeconds", p->timeout);
-        check_not_negative(c, ".periodSeconds", p->period);
+        check_not_negative(c, ".initialDelaySeconds", p->initial_delay_seconds);
+        check_not_negative(c, ".timeoutSeconds", p->timeout_seconds);
+        check_not_negative(c, ".periodSeconds", p->period_seconds);
         check_not_negative(c, ".successThreshold", p->success_threshold);
         check_not_negative(c, ".failureThreshold", p->failure_threshold);
-        if (p->termination_grace_period.set && readiness)
-                check_invalid_int(c, ".terminationGracePeriodSeconds", p->termination_grace_period.value,
+        if (p->termination_grace_period_seconds.set && readiness)
+                check_invalid_int(c, ".terminationGracePeriodSeconds", p->termination_grace_period_seconds.value,
                                   "must not be set for readinessProbes");
-        else if (p->termination_grace_period.set && p->termination_grace_period.value <= 0)
-                check_invalid_int(c, ".terminationGracePeriodSeconds", p->termination_grace_period.value,
+        else if (p->termination_grace_period_seconds.set && p->termination_grace_period_seconds.value <= 0)
+                check_invalid_int(c, ".terminationGracePeriodSeconds", p->termination_grace_period_seconds.value,
                                   "must be greater than 0");
         if (!readiness && p->success_threshold != 1)
                 check_invalid_int(c, ".successThreshold", p->success_threshold, "must be 1");
         check_leave(c, before);
 }
 
-static void check_hook(struct check *c, const struct pod_container *container, const struct pod_handler *h,
+static void check_hook(struct check *c, const struct pod_container *container, const struct kube_lifecycle_handler *h,
                        const char *child) {
         struct handler handler;
         size_t before;

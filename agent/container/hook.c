@@ -85,7 +85,7 @@ static void on_probe(void *data, enum probe_outcome outcome, const char *message
                 ended(m, failed(m, message ?: "the request failed"));
 }
 
-static enum member_event run_http(struct member *m, const struct pod_http_get *get) {
+static enum member_event run_http(struct member *m, const struct kube_http_get_action *get) {
         const struct node_world *world = m->host->world;
         const struct pod_addresses *own = &m->host->sandbox->addresses;
         struct probe_target target = {
@@ -94,7 +94,7 @@ static enum member_event run_http(struct member *m, const struct pod_http_get *g
                            own->n                    ? own->list[0] :
                                                        "127.0.0.1",
                 .port = pod_resolve_port(m->spec, &get->port),
-                .tls = get->scheme == SCHEME_HTTPS,
+                .tls = strcmp(get->scheme, "HTTPS") == 0,
                 .path = get->path,
                 .headers = (const struct probe_header *)get->http_headers.items,
                 .n_headers = get->http_headers.count,
@@ -118,7 +118,7 @@ static enum member_event run_http(struct member *m, const struct pod_http_get *g
 /* -- all --------------------------------------------------------------------------------------------------- */
 
 static enum member_event begin(struct member *m) {
-        const struct pod_handler *handler = m->hook.handler;
+        const struct kube_lifecycle_handler *handler = m->hook.handler;
         int64_t until;
 
         m->hook.state = HOOK_RUNS;
@@ -144,7 +144,7 @@ static enum member_event settle(struct member *m, enum member_event event) {
         return event;
 }
 
-enum member_event hook_run(struct member *m, const struct pod_handler *handler, int64_t deadline) {
+enum member_event hook_run(struct member *m, const struct kube_lifecycle_handler *handler, int64_t deadline) {
         hook_cancel(m);
         m->hook.handler = handler;
         m->hook.deadline = deadline;

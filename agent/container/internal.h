@@ -63,7 +63,7 @@ struct ending {
 #define PROBERS 3
 struct prober {
         struct member *member;
-        const struct pod_probe *spec; /* NULL: no such probe */
+        const struct kube_probe *spec; /* NULL: no such probe */
         struct schedule schedule;
         struct probe *probe; /* under way */
         uint32_t round;      /* tells a late result from the one waited for */
@@ -80,7 +80,7 @@ enum hook_state {
 
 struct hook {
         enum hook_state state;
-        const struct pod_handler *handler;
+        const struct kube_lifecycle_handler *handler;
         int64_t deadline;    /* of the hook; NODE_NEVER: none */
         int64_t due;         /* when it is looked at: the deadline, or the end of its sleep */
         uint32_t round;      /* tells the end of an earlier one from the one waited for */
@@ -166,7 +166,7 @@ enum member_event member_stop(struct member *m);
 enum member_event member_remove_next(struct member *m);
 
 /* hook.c: runs a lifecycle handler; its end is MEMBER_EVENT_OK, FAILED or LATE, at once or later. */
-enum member_event hook_run(struct member *m, const struct pod_handler *handler, int64_t deadline);
+enum member_event hook_run(struct member *m, const struct kube_lifecycle_handler *handler, int64_t deadline);
 enum member_event hook_tick(struct member *m);
 void hook_cancel(struct member *m);
 

@@ -15,7 +15,7 @@ static const char *const names[PROBERS] = {
 };
 
 void probers_init(struct member *m) {
-        const struct pod_probe *specs[PROBERS] = {
+        const struct kube_probe *specs[PROBERS] = {
                 [SCHEDULE_LIVENESS] = m->spec->liveness_probe,
                 [SCHEDULE_READINESS] = m->spec->readiness_probe,
                 [SCHEDULE_STARTUP] = m->spec->startup_probe,
@@ -29,8 +29,8 @@ void probers_init(struct member *m) {
                         continue;
                 probe_schedule_init(&p->schedule, (enum schedule_kind)i,
                                     &(struct schedule_timing){
-                                            .initial_delay = (uint32_t)p->spec->initial_delay,
-                                            .period = (uint32_t)p->spec->period,
+                                            .initial_delay = (uint32_t)p->spec->initial_delay_seconds,
+                                            .period = (uint32_t)p->spec->period_seconds,
                                             .success_threshold = (uint32_t)p->spec->success_threshold,
                                             .failure_threshold = (uint32_t)p->spec->failure_threshold,
                                     });
@@ -78,7 +78,7 @@ void member_end_probes(struct member *m) {
 }
 
 static void condemn(struct member *m, const struct prober *p, const char *reason) {
-        const struct opt_int *own = &p->spec->termination_grace_period;
+        const struct opt_int *own = &p->spec->termination_grace_period_seconds;
 
         member_condemn(m, reason, own->set ? own->value : m->host->ops->grace(m->host->data));
 }
@@ -146,7 +146,7 @@ static void on_exec(struct op *op, const ProtobufCMessage *response, const struc
                 return;
         if (timed_out)
                 snprintf(text, sizeof(text), "command timed out: \"%s\" timed out after %ds", op->text,
-                         p->spec->timeout);
+                         p->spec->timeout_seconds);
         else if (err)
                 snprintf(text, sizeof(text), "%s", err_text(err));
         else
@@ -167,7 +167,7 @@ static void run_exec(struct prober *p) {
         }
         request->n_cmd = p->spec->exec->command.count;
         request->cmd = (char **)p->spec->exec->command.items;
-        request->timeout = p->spec->timeout;
+        request->timeout = p->spec->timeout_seconds;
         op->text = request->n_cmd ? request->cmd[0] : "";
         op->pointer = p;
         op->number = p->round;
@@ -182,14 +182,14 @@ static void fill_target(const struct prober *p, struct probe_target *target) {
         const struct pod_addresses *own = &m->host->sandbox->addresses;
         const char *host = NULL;
 
-        target->timeout = (uint64_t)p->spec->timeout * 1000;
+        target->timeout = (uint64_t)p->spec->timeout_seconds * 1000;
         if (p->spec->http_get) {
-                const struct pod_http_get *get = p->spec->http_get;
+                const struct kube_http_get_action *get = p->spec->http_get;
 
                 target->kind = PROBE_HTTP;
                 host = get->host;
                 target->port = pod_resolve_port(m->spec, &get->port);
-                target->tls = get->scheme == SCHEME_HTTPS;
+                target->tls = strcmp(get->scheme, "HTTPS") == 0;
                 target->path = get->path;
                 target->headers = (const struct probe_header *)get->http_headers.items;
                 target->n_headers = get->http_headers.count;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/container/request_internal.h"
+#include "kube/codec.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
@@ -28,11 +29,11 @@ static const char *ports_json(struct arena *arena, const struct pod_container *c
         return json_writer_finish(&w, &text, NULL) < 0 ? NULL : arena_strdup(arena, text);
 }
 
-static const char *handler_json(struct arena *arena, const struct pod_handler *handler) {
-        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+static const char *handler_json(struct arena *arena, const struct kube_lifecycle_handler *handler) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         _cleanup_free_ char *text = NULL;
 
-        pod_handler_write(handler, &w);
+        kube_json_write(&w, &kube_lifecycle_handler_type, handler);
         return json_writer_finish(&w, &text, NULL) < 0 ? NULL : arena_strdup(arena, text);
 }
 

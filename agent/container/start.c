@@ -190,7 +190,7 @@ enum member_event member_start(struct member *m) {
 }
 
 enum member_event member_post_start(struct member *m) {
-        const struct pod_lifecycle *lifecycle = m->spec->lifecycle;
+        const struct kube_lifecycle *lifecycle = m->spec->lifecycle;
 
         return lifecycle && lifecycle->post_start ? hook_run(m, lifecycle->post_start, NODE_NEVER) : MEMBER_EVENT_OK;
 }

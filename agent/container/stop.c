@@ -22,7 +22,7 @@ static void say_killing(const struct member *m) {
 }
 
 enum member_event member_pre_stop(struct member *m) {
-        const struct pod_lifecycle *lifecycle = m->spec->lifecycle;
+        const struct kube_lifecycle *lifecycle = m->spec->lifecycle;
 
         say_killing(m);
         if (!lifecycle || !lifecycle->pre_stop || node_now(m->host->world) >= m->stop_deadline)

@@ -103,9 +103,9 @@ static void test_defaults(void **state) {
         assert_int_equal(web->ports.items[0].protocol, PROTOCOL_TCP);
         assert_int_equal(pod_resolve_port(web, &web->liveness_probe->http_get->port), 80);
         assert_string_equal(web->liveness_probe->http_get->path, "/");
-        assert_int_equal(web->liveness_probe->http_get->scheme, SCHEME_HTTP);
-        assert_int_equal(web->liveness_probe->timeout, 3);
-        assert_int_equal(web->liveness_probe->period, 10);
+        assert_string_equal(web->liveness_probe->http_get->scheme, "HTTP");
+        assert_int_equal(web->liveness_probe->timeout_seconds, 3);
+        assert_int_equal(web->liveness_probe->period_seconds, 10);
         assert_int_equal(web->liveness_probe->failure_threshold, 3);
         assert_string_equal(web->termination_message_path, "/dev/termination-log");
         assert_int_equal(quantity_milli(*resource_get(&web->resources.requests, "cpu")), 500);
