@@ -8,19 +8,12 @@ struct json_writer;
 
 enum pod_pull_policy { PULL_UNSET, PULL_ALWAYS, PULL_NEVER, PULL_IF_NOT_PRESENT };
 enum pod_restart_policy { RESTART_UNSET, RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
-enum pod_protocol { PROTOCOL_UNSET, PROTOCOL_TCP, PROTOCOL_UDP, PROTOCOL_SCTP };
 enum pod_propagation { PROPAGATION_UNSET, PROPAGATION_NONE, PROPAGATION_HOST_TO_CONTAINER, PROPAGATION_BIDIRECTIONAL };
 enum pod_recursive_read_only { RRO_UNSET, RRO_DISABLED, RRO_IF_POSSIBLE, RRO_ENABLED };
 enum pod_message_policy { MESSAGE_UNSET, MESSAGE_FILE, MESSAGE_FALLBACK_TO_LOGS };
 enum pod_proc_mount { PROC_MOUNT_UNSET, PROC_MOUNT_DEFAULT, PROC_MOUNT_UNMASKED };
 enum pod_profile_type { PROFILE_UNSET, PROFILE_UNCONFINED, PROFILE_RUNTIME_DEFAULT, PROFILE_LOCALHOST };
 enum pod_resize_restart { RESIZE_UNSET, RESIZE_NOT_REQUIRED, RESIZE_RESTART_CONTAINER };
-
-struct pod_port {
-        const char *name, *host_ip;
-        int32_t host_port, container_port;
-        enum pod_protocol protocol;
-};
 
 struct pod_resources {
         resource_list limits, requests;
@@ -70,7 +63,7 @@ struct pod_container {
         const char *name, *image;
         string_list command, args;
         const char *working_dir;
-        LIST_OF(struct pod_port) ports;
+        LIST_OF(struct kube_container_port) ports;
         LIST_OF(struct kube_env_from_source) env_from;
         LIST_OF(struct kube_env_var) env;
         struct pod_resources resources;

@@ -4,7 +4,6 @@
 
 const char *const pull_policies[] = { "Always", "Never", "IfNotPresent", NULL };
 const char *const restart_policies[] = { "Always", "OnFailure", "Never", NULL };
-static const char *const protocols[] = { "TCP", "UDP", "SCTP", NULL };
 static const char *const propagations[] = { "None", "HostToContainer", "Bidirectional", NULL };
 static const char *const recursive_read_only[] = { "Disabled", "IfPossible", "Enabled", NULL };
 static const char *const message_policies[] = { "File", "FallbackToLogsOnError", NULL };
@@ -18,15 +17,6 @@ static const struct field profile_type_fields[] = {
         ROW_ENUM("type", FIELD_ALWAYS, pod_profile, type, profile_types),
 };
 const struct object_type profile_type = OBJECT_TYPE(pod_profile, profile_type_fields);
-
-static const struct field port_type_fields[] = {
-        ROW("containerPort", INT32, FIELD_ALWAYS, pod_port, container_port),
-        ROW("hostIP", STRING, 0, pod_port, host_ip),
-        ROW("hostPort", INT32, 0, pod_port, host_port),
-        ROW("name", STRING, 0, pod_port, name),
-        ROW_ENUM("protocol", 0, pod_port, protocol, protocols),
-};
-static const struct object_type port_type = OBJECT_TYPE(pod_port, port_type_fields);
 
 static const struct field resources_type_fields[] = {
         ROW_KUBE("claims", KUBE_LIST, FIELD_UNSUPPORTED, pod_resources, claims, kube_resource_claim_type),
@@ -92,7 +82,7 @@ static const struct field container_type_fields[] = {
         ROW_KUBE("lifecycle", KUBE, 0, pod_container, lifecycle, kube_lifecycle_type),
         ROW_KUBE("livenessProbe", KUBE, 0, pod_container, liveness_probe, kube_probe_type),
         ROW("name", STRING, FIELD_ALWAYS, pod_container, name),
-        ROW_OF("ports", LIST, 0, pod_container, ports, port_type),
+        ROW_KUBE("ports", KUBE_LIST, 0, pod_container, ports, kube_container_port_type),
         ROW_KUBE("readinessProbe", KUBE, 0, pod_container, readiness_probe, kube_probe_type),
         ROW_OF("resizePolicy", LIST, FIELD_UNSUPPORTED, pod_container, resize_policy, resize_type),
         ROW_OF("resources", EMBED, 0, pod_container, resources, resources_type),
@@ -121,7 +111,7 @@ static const struct field ephemeral_container_type_fields[] = {
         ROW_KUBE("lifecycle", KUBE, 0, pod_container, lifecycle, kube_lifecycle_type),
         ROW_KUBE("livenessProbe", KUBE, 0, pod_container, liveness_probe, kube_probe_type),
         ROW("name", STRING, FIELD_ALWAYS, pod_container, name),
-        ROW_OF("ports", LIST, 0, pod_container, ports, port_type),
+        ROW_KUBE("ports", KUBE_LIST, 0, pod_container, ports, kube_container_port_type),
         ROW_KUBE("readinessProbe", KUBE, 0, pod_container, readiness_probe, kube_probe_type),
         ROW_OF("resizePolicy", LIST, FIELD_UNSUPPORTED, pod_container, resize_policy, resize_type),
         ROW_OF("resources", EMBED, 0, pod_container, resources, resources_type),

@@ -90,8 +90,7 @@ static void default_lifecycle(struct kube_lifecycle *lifecycle) {
 
 static void default_ports(struct pod_container *c, bool host_network) {
         list_for_each (port, &c->ports) {
-                if (port->protocol == PROTOCOL_UNSET)
-                        port->protocol = PROTOCOL_TCP;
+                default_string(&port->protocol, "TCP");
                 if (host_network)
                         default_int(&port->host_port, port->container_port);
         }

@@ -13,15 +13,25 @@ static void check_port_number(struct check *c, const char *child, int32_t port) 
                 check_invalid_int(c, child, port, "must be between 1 and 65535, inclusive");
 }
 
+static void check_protocol(struct check *c, const char *protocol) {
+        static const char *const protocols[] = { "SCTP", "TCP", "UDP", NULL };
+
+        for (size_t i = 0; protocols[i]; i++)
+                if (strcmp(protocols[i], protocol) == 0)
+                        return;
+        check_unsupported(c, ".protocol", protocol, protocols);
+}
+
 static void check_ports(struct check *c, const struct pod_container *container) {
         for (uint32_t i = 0; i < container->ports.count; i++) {
-                const struct pod_port *port = &container->ports.items[i];
+                const struct kube_container_port *port = &container->ports.items[i];
                 size_t before = check_enter(c, ".ports[%u]", i);
 
                 check_name_if(c, ".name", NAME_PORT, port->name);
                 for (uint32_t j = 0; j < i && port->name; j++)
                         if (container->ports.items[j].name && strcmp(container->ports.items[j].name, port->name) == 0)
                                 check_duplicate(c, ".name", port->name);
+                check_protocol(c, port->protocol);
                 if (port->container_port == 0)
                         check_required(c, ".containerPort", "");
                 else
@@ -206,18 +216,16 @@ static void check_init_only(struct check *c, const struct pod_container *contain
 /* The same host port twice, among all containers (@all) or in one. */
 static void check_host_ports(struct check *c, const struct pod_container *container, uint32_t port_index,
                              const struct pod_container *other, uint32_t end) {
-        static const char *const names[] = { "", "TCP", "UDP", "SCTP" };
-        const struct pod_port *port = &container->ports.items[port_index];
+        const struct kube_container_port *port = &container->ports.items[port_index];
         char text[128];
 
         for (uint32_t i = 0; i < end; i++) {
-                const struct pod_port *o = &other->ports.items[i];
+                const struct kube_container_port *o = &other->ports.items[i];
 
-                if (port->host_port == 0 || o->host_port != port->host_port || o->protocol != port->protocol ||
-                    strcmp(o->host_ip ?: "", port->host_ip ?: "") != 0)
+                if (port->host_port == 0 || o->host_port != port->host_port ||
+                    strcmp(o->protocol, port->protocol) != 0 || strcmp(o->host_ip ?: "", port->host_ip ?: "") != 0)
                         continue;
-                snprintf(text, sizeof(text), "%s/%.64s/%d", names[port->protocol], port->host_ip ?: "",
-                         port->host_port);
+                snprintf(text, sizeof(text), "%.16s/%.64s/%d", port->protocol, port->host_ip ?: "", port->host_port);
                 check_duplicate(c, ".hostPort", text);
                 return;
         }

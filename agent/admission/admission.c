@@ -88,12 +88,13 @@ static bool is_any(const char *ip) {
         return !ip || !*ip || strcmp(ip, ANY_IP) == 0 || strcmp(ip, "::") == 0;
 }
 
-static bool same_port(const struct pod_port *a, const struct pod_port *b) {
-        return a->host_port == b->host_port && a->protocol == b->protocol &&
+static bool same_port(const struct kube_container_port *a, const struct kube_container_port *b) {
+        return a->host_port == b->host_port && strcmp(a->protocol, b->protocol) == 0 &&
                (is_any(a->host_ip) || is_any(b->host_ip) || strcmp(a->host_ip, b->host_ip) == 0);
 }
 
-static const struct pod_port *find_port(const pod_container_list *containers, const struct pod_port *wanted) {
+static const struct kube_container_port *find_port(const pod_container_list *containers,
+                                                   const struct kube_container_port *wanted) {
         list_for_each (c, containers)
                 list_for_each (port, &c->ports)
                         if (port->host_port > 0 && same_port(port, wanted))
@@ -101,7 +102,7 @@ static const struct pod_port *find_port(const pod_container_list *containers, co
         return NULL;
 }
 
-static const struct pod *find_holder(const struct admission_node *node, const struct pod_port *wanted) {
+static const struct pod *find_holder(const struct admission_node *node, const struct kube_container_port *wanted) {
         for (size_t i = 0; i < node->n_pods; i++)
                 if (find_port(&node->pods[i]->spec.containers, wanted) ||
                     find_port(&node->pods[i]->spec.init_containers, wanted))

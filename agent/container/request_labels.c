@@ -10,21 +10,12 @@
 #include "lib/json_writer.h"
 
 static const char *ports_json(struct arena *arena, const struct pod_container *c) {
-        static const char *const protocols[] = { "TCP", "TCP", "UDP", "SCTP" };
-        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         _cleanup_free_ char *text = NULL;
 
         json_begin_list(&w);
-        list_for_each (port, &c->ports) {
-                json_begin_map(&w);
-                json_add_string_if(&w, "name", port->name);
-                if (port->host_port)
-                        json_add_int(&w, "hostPort", port->host_port);
-                json_add_int(&w, "containerPort", port->container_port);
-                json_add_string(&w, "protocol", protocols[port->protocol]);
-                json_add_string_if(&w, "hostIP", port->host_ip);
-                json_end_map(&w);
-        }
+        list_for_each (port, &c->ports)
+                kube_json_write(&w, &kube_container_port_type, port);
         json_end_list(&w);
         return json_writer_finish(&w, &text, NULL) < 0 ? NULL : arena_strdup(arena, text);
 }

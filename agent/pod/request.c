@@ -29,10 +29,10 @@ static bool set_labels(struct arena *arena, const struct pod *pod, Cri__PodSandb
         return !labels.failed && !notes.failed;
 }
 
-static Cri__Protocol protocol(enum pod_protocol protocol) {
-        return protocol == PROTOCOL_UDP  ? CRI__PROTOCOL__UDP :
-               protocol == PROTOCOL_SCTP ? CRI__PROTOCOL__SCTP :
-                                           CRI__PROTOCOL__TCP;
+static Cri__Protocol protocol(const char *protocol) {
+        return strcmp(protocol, "UDP") == 0  ? CRI__PROTOCOL__UDP :
+               strcmp(protocol, "SCTP") == 0 ? CRI__PROTOCOL__SCTP :
+                                               CRI__PROTOCOL__TCP;
 }
 
 static bool add_ports(struct arena *arena, const struct pod_container *c, Cri__PodSandboxConfig *config) {

@@ -100,7 +100,7 @@ static void test_defaults(void **state) {
         assert_int_equal(web->image_pull_policy, PULL_IF_NOT_PRESENT);
         assert_int_equal(web->command.count, 2);
         assert_string_equal(web->command.items[1], "");
-        assert_int_equal(web->ports.items[0].protocol, PROTOCOL_TCP);
+        assert_string_equal(web->ports.items[0].protocol, "TCP");
         assert_int_equal(pod_resolve_port(web, &web->liveness_probe->http_get->port), 80);
         assert_string_equal(web->liveness_probe->http_get->path, "/");
         assert_string_equal(web->liveness_probe->http_get->scheme, "HTTP");
