@@ -1,4 +1,5 @@
-/* Objects, and what kube-apiserver's reader says of them when it is strict. A row a line: the conformance test reads them too. */
+/* Objects, and what kube-apiserver's reader says of them when it is strict. A row a line: the conformance test reads
+ * them too. */
 #pragma once
 
 static const struct {
