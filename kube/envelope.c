@@ -21,11 +21,11 @@ static const char magic[4] = { 'k', '8', 's', '\0' };
 enum { UNKNOWN_TYPE_META = 1, UNKNOWN_RAW = 2, UNKNOWN_CONTENT_ENCODING = 3, UNKNOWN_CONTENT_TYPE = 4 };
 enum { TYPE_META_API_VERSION = 1, TYPE_META_KIND = 2 };
 
-static size_t length_of(const struct proto_scan *bytes) {
+static size_t length_of(const struct kube_proto_scan *bytes) {
         return (size_t)(bytes->end - bytes->at);
 }
 
-static int read_name(struct arena *arena, const struct proto_field *field, const char **ret) {
+static int read_name(struct arena *arena, const struct kube_proto_field *field, const char **ret) {
         size_t length = length_of(&field->bytes);
         const char *copy;
 
@@ -40,26 +40,26 @@ static int read_name(struct arena *arena, const struct proto_field *field, const
         return 0;
 }
 
-static int read_type_meta(struct arena *arena, struct proto_scan scan, struct kube_envelope *envelope) {
-        struct proto_field field;
+static int read_type_meta(struct arena *arena, struct kube_proto_scan scan, struct kube_envelope *envelope) {
+        struct kube_proto_field field;
         int r = 0;
 
         while (scan.at < scan.end && r == 0) {
-                if (!proto_next(&scan, &field))
+                if (!kube_proto_next(&scan, &field))
                         return -EINVAL;
                 if (field.field != TYPE_META_API_VERSION && field.field != TYPE_META_KIND)
                         continue;
-                if (field.wire != PROTO_BYTES)
+                if (field.wire != KUBE_PROTO_BYTES)
                         return -EINVAL;
                 r = read_name(arena, &field, field.field == TYPE_META_KIND ? &envelope->kind : &envelope->api_version);
         }
         return r;
 }
 
-static int read_unknown(struct arena *arena, const struct proto_field *field, struct kube_envelope *envelope) {
+static int read_unknown(struct arena *arena, const struct kube_proto_field *field, struct kube_envelope *envelope) {
         if (field->field > UNKNOWN_CONTENT_TYPE)
                 return 0;
-        if (field->wire != PROTO_BYTES)
+        if (field->wire != KUBE_PROTO_BYTES)
                 return -EINVAL;
         switch (field->field) {
         case UNKNOWN_TYPE_META:
@@ -76,8 +76,8 @@ static int read_unknown(struct arena *arena, const struct proto_field *field, st
 
 int kube_envelope_read(struct arena *arena, const void *data, size_t size, struct kube_envelope *ret_envelope) {
         struct kube_envelope envelope = { .api_version = "", .kind = "", .message = "" };
-        struct proto_scan scan = { data, (const uint8_t *)data + size };
-        struct proto_field field;
+        struct kube_proto_scan scan = { data, (const uint8_t *)data + size };
+        struct kube_proto_field field;
         int r;
 
         if (size > KUBE_INPUT_MAX)
@@ -86,7 +86,7 @@ int kube_envelope_read(struct arena *arena, const void *data, size_t size, struc
                 return -EINVAL;
         scan.at += sizeof(magic);
         while (scan.at < scan.end) {
-                if (!proto_next(&scan, &field))
+                if (!kube_proto_next(&scan, &field))
                         return -EINVAL;
                 r = read_unknown(arena, &field, &envelope);
                 if (r < 0)
@@ -128,22 +128,22 @@ int kube_envelope_read_object(struct arena *arena, const struct kube_type *type,
 }
 
 int kube_envelope_write_object(const struct kube_type *type, const void *object, uint8_t **ret_data, size_t *ret_size) {
-        struct proto_out out = { 0 };
+        struct kube_proto_out out = { 0 };
         size_t before;
 
         if (!(type->flags & KUBE_MESSAGE))
                 return -EINVAL;
-        proto_put_text(&out, UNKNOWN_CONTENT_TYPE, NULL);
-        proto_put_text(&out, UNKNOWN_CONTENT_ENCODING, NULL);
-        before = proto_out_length(&out);
-        proto_put_message(&out, type, object);
-        proto_put_end(&out, UNKNOWN_RAW, before);
-        before = proto_out_length(&out);
-        proto_put_text(&out, TYPE_META_KIND, named(type, object, ROW_KIND));
-        proto_put_text(&out, TYPE_META_API_VERSION, named(type, object, ROW_API_VERSION));
-        proto_put_end(&out, UNKNOWN_TYPE_META, before);
-        proto_put_raw(&out, magic, sizeof(magic));
-        return proto_out_finish(&out, ret_data, ret_size);
+        kube_proto_put_text(&out, UNKNOWN_CONTENT_TYPE, NULL);
+        kube_proto_put_text(&out, UNKNOWN_CONTENT_ENCODING, NULL);
+        before = kube_proto_out_length(&out);
+        kube_proto_put_message(&out, type, object);
+        kube_proto_put_end(&out, UNKNOWN_RAW, before);
+        before = kube_proto_out_length(&out);
+        kube_proto_put_text(&out, TYPE_META_KIND, named(type, object, ROW_KIND));
+        kube_proto_put_text(&out, TYPE_META_API_VERSION, named(type, object, ROW_API_VERSION));
+        kube_proto_put_end(&out, UNKNOWN_TYPE_META, before);
+        kube_proto_put_raw(&out, magic, sizeof(magic));
+        return kube_proto_out_finish(&out, ret_data, ret_size);
 }
 
 int kube_value_from_envelope(struct arena *arena, const struct kube_type *type, const void *data, size_t size,

@@ -5,13 +5,13 @@
 
 #include "lib/arena.h"
 
-void gather_init(struct gather *g) {
+void kube_gather_init(struct kube_gather *g) {
         g->current = NULL;
         g->used = 0;
 }
 
-void gather_done(struct gather *g) {
-        struct gather_chunk *before;
+void kube_gather_done(struct kube_gather *g) {
+        struct kube_gather_chunk *before;
 
         for (; g->current; g->current = before) {
                 before = g->current->before;
@@ -19,30 +19,30 @@ void gather_done(struct gather *g) {
         }
 }
 
-static size_t *used(struct gather *g) {
+static size_t *used(struct kube_gather *g) {
         return g->current ? &g->current->used : &g->used;
 }
 
-struct gather_mark gather_begin(struct gather *g) {
+struct kube_gather_mark kube_gather_begin(struct kube_gather *g) {
         const size_t align = _Alignof(max_align_t) - 1, before = *used(g);
 
         *used(g) = (before + align) & ~align;
-        return (struct gather_mark){ g->current, before, *used(g), 0 };
+        return (struct kube_gather_mark){ g->current, before, *used(g), 0 };
 }
 
-static bool add_chunk(struct gather *g, size_t needed) {
-        size_t size = needed > GATHER_CHUNK ? needed : GATHER_CHUNK;
-        struct gather_chunk *chunk = malloc(sizeof(*chunk) + size);
+static bool add_chunk(struct kube_gather *g, size_t needed) {
+        size_t size = needed > KUBE_GATHER_CHUNK ? needed : KUBE_GATHER_CHUNK;
+        struct kube_gather_chunk *chunk = malloc(sizeof(*chunk) + size);
 
         if (!chunk)
                 return false;
-        *chunk = (struct gather_chunk){ .before = g->current, .size = size };
+        *chunk = (struct kube_gather_chunk){ .before = g->current, .size = size };
         g->current = chunk;
         return true;
 }
 
-void *gather_add(struct gather *g, struct gather_mark *mark, size_t size) {
-        size_t room = g->current ? g->current->size : GATHER_FIRST;
+void *kube_gather_add(struct kube_gather *g, struct kube_gather_mark *mark, size_t size) {
+        size_t room = g->current ? g->current->size : KUBE_GATHER_FIRST;
         char *at;
 
         if ((*used(g) > room || room - *used(g) < size) && !add_chunk(g, size))
@@ -54,12 +54,12 @@ void *gather_add(struct gather *g, struct gather_mark *mark, size_t size) {
 }
 
 /* The newest chunk holds the last items; a chunk holds whole ones. */
-void *gather_take(struct gather *g, const struct gather_mark *mark, size_t size, struct arena *arena) {
+void *kube_gather_take(struct kube_gather *g, const struct kube_gather_mark *mark, size_t size, struct arena *arena) {
         char *items = arena_alloc_uncleared(arena, mark->count * size);
         size_t left = items ? mark->count * size : 0;
 
         while (g->current != mark->chunk) {
-                struct gather_chunk *chunk = g->current;
+                struct kube_gather_chunk *chunk = g->current;
 
                 if (items) {
                         left -= chunk->used;

@@ -18,7 +18,7 @@ struct reader {
         unsigned depth;
         int error;
         bool odd;
-        struct gather gather;
+        struct kube_gather gather;
 };
 
 static bool fail(struct reader *r, int error) {
@@ -261,8 +261,8 @@ static bool read_item(struct reader *r, const struct kube_field *field, void *it
         return is_null(r) || read_one(r, field, item);
 }
 
-static bool take(struct reader *r, const struct gather_mark *mark, size_t size, struct list *ret) {
-        *ret = (struct list){ gather_take(&r->gather, mark, size, r->arena), mark->count };
+static bool take(struct reader *r, const struct kube_gather_mark *mark, size_t size, struct list *ret) {
+        *ret = (struct list){ kube_gather_take(&r->gather, mark, size, r->arena), mark->count };
         return ret->items || fail(r, -ENOMEM);
 }
 
@@ -276,7 +276,7 @@ static bool enter(struct reader *r, char bracket) {
 }
 
 static bool read_list(struct reader *r, const struct kube_field *field, void *at) {
-        struct gather_mark mark = gather_begin(&r->gather);
+        struct kube_gather_mark mark = kube_gather_begin(&r->gather);
         size_t size = kube_element_size(field);
         struct list list;
 
@@ -284,7 +284,7 @@ static bool read_list(struct reader *r, const struct kube_field *field, void *at
                 return false;
         if (!json_scan_is(&r->scan, ']')) {
                 do {
-                        void *item = afford(r, size) ? gather_add(&r->gather, &mark, size) : NULL;
+                        void *item = afford(r, size) ? kube_gather_add(&r->gather, &mark, size) : NULL;
 
                         if (!item)
                                 return fail(r, -ENOMEM);
@@ -310,7 +310,7 @@ static bool read_entry(struct reader *r, const struct kube_field *field, char *e
 }
 
 static bool read_map(struct reader *r, const struct kube_field *field, void *at) {
-        struct gather_mark mark = gather_begin(&r->gather);
+        struct kube_gather_mark mark = kube_gather_begin(&r->gather);
         size_t size = kube_entry_size(field);
         struct list list;
 
@@ -318,7 +318,7 @@ static bool read_map(struct reader *r, const struct kube_field *field, void *at)
                 return false;
         if (!json_scan_is(&r->scan, '}')) {
                 do {
-                        char *entry = afford(r, size) ? gather_add(&r->gather, &mark, size) : NULL;
+                        char *entry = afford(r, size) ? kube_gather_add(&r->gather, &mark, size) : NULL;
 
                         if (!entry)
                                 return fail(r, -ENOMEM);
@@ -423,13 +423,13 @@ static void begin(struct reader *r, struct arena *arena, const char *text, size_
         r->depth = KUBE_DEPTH_MAX;
         r->error = 0;
         r->odd = false;
-        gather_init(&r->gather);
+        kube_gather_init(&r->gather);
 }
 
 static int end(struct reader *r) {
         if (r->error == 0 && (json_scan_peek(&r->scan), r->scan.at != r->scan.end))
                 wrong(r);
-        gather_done(&r->gather);
+        kube_gather_done(&r->gather);
         return r->error;
 }
 

@@ -8,27 +8,27 @@
 
 struct kube_type;
 
-struct proto_out {
+struct kube_proto_out {
         uint8_t *data;
         size_t size, at; /* what is written is data[at .. size) */
         int error;
 };
 
-/* How much is written, to be handed to proto_put_end() when what follows is complete. */
-size_t proto_out_length(const struct proto_out *out);
+/* How much is written, to be handed to kube_proto_put_end() when what follows is complete. */
+size_t kube_proto_out_length(const struct kube_proto_out *out);
 
-void proto_put_raw(struct proto_out *out, const void *data, size_t size);
-void proto_put_varint(struct proto_out *out, uint64_t number);
-void proto_put_key(struct proto_out *out, uint32_t field, uint8_t wire);
+void kube_proto_put_raw(struct kube_proto_out *out, const void *data, size_t size);
+void kube_proto_put_varint(struct kube_proto_out *out, uint64_t number);
+void kube_proto_put_key(struct kube_proto_out *out, uint32_t field, uint8_t wire);
 
 /* Length and key of what was put since the length was @before. */
-void proto_put_end(struct proto_out *out, uint32_t field, size_t before);
+void kube_proto_put_end(struct kube_proto_out *out, uint32_t field, size_t before);
 
-void proto_put_bytes(struct proto_out *out, uint32_t field, const void *data, size_t size);
-void proto_put_text(struct proto_out *out, uint32_t field, const char *text); /* NULL is "" */
+void kube_proto_put_bytes(struct kube_proto_out *out, uint32_t field, const void *data, size_t size);
+void kube_proto_put_text(struct kube_proto_out *out, uint32_t field, const char *text); /* NULL is "" */
 
 /* The fields of @object, without key and length. */
-void proto_put_message(struct proto_out *out, const struct kube_type *type, const void *object);
+void kube_proto_put_message(struct kube_proto_out *out, const struct kube_type *type, const void *object);
 
 /* Hands the bytes over, to be freed; or frees them. -ENOMEM, -E2BIG. */
-int proto_out_finish(struct proto_out *out, uint8_t **ret_data, size_t *ret_size);
+int kube_proto_out_finish(struct kube_proto_out *out, uint8_t **ret_data, size_t *ret_size);

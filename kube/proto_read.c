@@ -58,11 +58,11 @@ static bool deeper(struct reader *r) {
 }
 
 /* Text in C ends with NUL, so that one within is refused; JSON's reader does so too. */
-static bool read_text(struct reader *r, const struct proto_field *from, const char **ret) {
+static bool read_text(struct reader *r, const struct kube_proto_field *from, const char **ret) {
         size_t length;
         char *copy;
 
-        if (from->wire != PROTO_BYTES)
+        if (from->wire != KUBE_PROTO_BYTES)
                 return wrong(r);
         length = (size_t)(from->bytes.end - from->bytes.at);
         if (memchr(from->bytes.at, '\0', length) || !utf8_valid(from->bytes.at, length))
@@ -72,30 +72,30 @@ static bool read_text(struct reader *r, const struct proto_field *from, const ch
         return copy || fail(r, -ENOMEM);
 }
 
-static bool read_string(struct reader *r, const struct proto_field *from, const char **ret) {
+static bool read_string(struct reader *r, const struct kube_proto_field *from, const char **ret) {
         *ret = NULL;
-        return (from->wire == PROTO_BYTES && from->bytes.at == from->bytes.end) || read_text(r, from, ret);
+        return (from->wire == KUBE_PROTO_BYTES && from->bytes.at == from->bytes.end) || read_text(r, from, ret);
 }
 
-static bool read_varint(struct reader *r, const struct proto_field *from, int64_t *ret) {
-        if (from->wire != PROTO_VARINT)
+static bool read_varint(struct reader *r, const struct kube_proto_field *from, int64_t *ret) {
+        if (from->wire != KUBE_PROTO_VARINT)
                 return wrong(r);
         *ret = (int64_t)from->number;
         return true;
 }
 
-static bool read_double(struct reader *r, const struct proto_field *from, double *ret) {
-        if (from->wire != PROTO_FIXED64)
+static bool read_double(struct reader *r, const struct kube_proto_field *from, double *ret) {
+        if (from->wire != KUBE_PROTO_FIXED64)
                 return wrong(r);
         memcpy(ret, &from->number, sizeof(*ret));
         return (*ret - *ret == 0) || wrong(r); /* neither JSON nor the API knows infinity */
 }
 
-static bool read_bytes(struct reader *r, const struct proto_field *from, struct kube_bytes *ret) {
+static bool read_bytes(struct reader *r, const struct kube_proto_field *from, struct kube_bytes *ret) {
         size_t length;
         uint8_t *copy;
 
-        if (from->wire != PROTO_BYTES)
+        if (from->wire != KUBE_PROTO_BYTES)
                 return wrong(r);
         length = (size_t)(from->bytes.end - from->bytes.at);
         copy = arena_alloc_uncleared(r->arena, length);
@@ -107,12 +107,12 @@ static bool read_bytes(struct reader *r, const struct proto_field *from, struct 
 }
 
 /* JSON within protobuf is checked and made compact; what is none of it (an object in protobuf again) cannot be kept. */
-static bool read_json(struct reader *r, const struct proto_field *from, struct kube_raw *ret) {
+static bool read_json(struct reader *r, const struct kube_proto_field *from, struct kube_raw *ret) {
         struct json_scan scan;
         size_t length;
         char *copy;
 
-        if (from->wire != PROTO_BYTES)
+        if (from->wire != KUBE_PROTO_BYTES)
                 return wrong(r);
         *ret = (struct kube_raw){ 0 };
         length = (size_t)(from->bytes.end - from->bytes.at);
@@ -131,35 +131,35 @@ static bool read_json(struct reader *r, const struct proto_field *from, struct k
 }
 
 /* The messages behind single values: each field in turn, by number. */
-typedef bool (*read_part)(struct reader *r, const struct proto_field *from, void *at);
+typedef bool (*read_part)(struct reader *r, const struct kube_proto_field *from, void *at);
 
-static bool read_parts(struct reader *r, const struct proto_field *from, read_part part, void *at) {
-        struct proto_scan scan = from->bytes;
-        struct proto_field field;
+static bool read_parts(struct reader *r, const struct kube_proto_field *from, read_part part, void *at) {
+        struct kube_proto_scan scan = from->bytes;
+        struct kube_proto_field field;
 
-        if (from->wire != PROTO_BYTES)
+        if (from->wire != KUBE_PROTO_BYTES)
                 return wrong(r);
         while (scan.at < scan.end)
-                if (!proto_next(&scan, &field))
+                if (!kube_proto_next(&scan, &field))
                         return wrong(r);
                 else if (!part(r, &field, at))
                         return false;
         return true;
 }
 
-static bool quantity_part(struct reader *r, const struct proto_field *from, void *at) {
+static bool quantity_part(struct reader *r, const struct kube_proto_field *from, void *at) {
         if (from->field != 1)
                 return true;
-        if (from->wire != PROTO_BYTES)
+        if (from->wire != KUBE_PROTO_BYTES)
                 return wrong(r);
         return kube_quantity_parse((const char *)from->bytes.at, (size_t)(from->bytes.end - from->bytes.at), at) ||
                wrong(r);
 }
 
-static bool time_part(struct reader *r, const struct proto_field *from, void *at) {
+static bool time_part(struct reader *r, const struct kube_proto_field *from, void *at) {
         struct kube_time *time = at;
 
-        if ((from->field == 1 || from->field == 2) && from->wire != PROTO_VARINT)
+        if ((from->field == 1 || from->field == 2) && from->wire != KUBE_PROTO_VARINT)
                 return wrong(r);
         if (from->field == 1)
                 time->seconds = (int64_t)from->number;
@@ -169,7 +169,7 @@ static bool time_part(struct reader *r, const struct proto_field *from, void *at
 }
 
 /* An empty message is no time. Seconds are all that a time has in JSON, and so all that it has here. */
-static bool read_time(struct reader *r, const struct proto_field *from, bool micro, struct kube_time *ret) {
+static bool read_time(struct reader *r, const struct kube_proto_field *from, bool micro, struct kube_time *ret) {
         *ret = (struct kube_time){ 0 };
         if (!read_parts(r, from, time_part, ret))
                 return false;
@@ -186,7 +186,7 @@ struct int_or_string_parts {
         const char *text;
 };
 
-static bool int_or_string_part(struct reader *r, const struct proto_field *from, void *at) {
+static bool int_or_string_part(struct reader *r, const struct kube_proto_field *from, void *at) {
         struct int_or_string_parts *parts = at;
 
         switch (from->field) {
@@ -201,7 +201,7 @@ static bool int_or_string_part(struct reader *r, const struct proto_field *from,
         }
 }
 
-static bool read_int_or_string(struct reader *r, const struct proto_field *from, struct int_or_string *ret) {
+static bool read_int_or_string(struct reader *r, const struct kube_proto_field *from, struct int_or_string *ret) {
         struct int_or_string_parts parts = { 0 };
 
         if (!read_parts(r, from, int_or_string_part, &parts))
@@ -214,13 +214,14 @@ static bool read_int_or_string(struct reader *r, const struct proto_field *from,
         return true;
 }
 
-static bool raw_part(struct reader *r, const struct proto_field *from, void *at) {
+static bool raw_part(struct reader *r, const struct kube_proto_field *from, void *at) {
         return from->field != 1 || read_json(r, from, at);
 }
 
-static bool read_object(struct reader *r, const struct proto_field *from, const struct kube_type *type, void *object);
+static bool read_object(struct reader *r, const struct kube_proto_field *from, const struct kube_type *type,
+                        void *object);
 
-static bool read_one(struct reader *r, const struct proto_field *from, const struct kube_field *field, void *at) {
+static bool read_one(struct reader *r, const struct kube_proto_field *from, const struct kube_field *field, void *at) {
         int64_t n;
 
         switch ((enum kube_element)field->element) {
@@ -259,7 +260,7 @@ static bool read_one(struct reader *r, const struct proto_field *from, const str
         return wrong(r);
 }
 
-static bool read_below(struct reader *r, const struct proto_field *from, const struct kube_type *type, void *at) {
+static bool read_below(struct reader *r, const struct kube_proto_field *from, const struct kube_type *type, void *at) {
         void *object = take(r, 1, type->size);
 
         if (!object)
@@ -268,7 +269,8 @@ static bool read_below(struct reader *r, const struct proto_field *from, const s
         return read_object(r, from, type, object);
 }
 
-static bool read_optional(struct reader *r, const struct proto_field *from, const struct kube_field *field, void *at) {
+static bool read_optional(struct reader *r, const struct kube_proto_field *from, const struct kube_field *field,
+                          void *at) {
         int64_t n;
 
         switch ((enum kube_element)field->element) {
@@ -298,19 +300,19 @@ static bool read_optional(struct reader *r, const struct proto_field *from, cons
         }
 }
 
-static bool read_item(struct reader *r, const struct proto_field *from, const struct kube_field *field, void *at) {
+static bool read_item(struct reader *r, const struct kube_proto_field *from, const struct kube_field *field, void *at) {
         if (field->element == KUBE_STRING)
                 return read_text(r, from, at);
         return read_one(r, from, field, at);
 }
 
 /* Numbers in a list may come packed, many in one field. */
-static bool is_packed(const struct proto_field *from, const struct kube_field *field) {
-        return from->wire == PROTO_BYTES &&
+static bool is_packed(const struct kube_proto_field *from, const struct kube_field *field) {
+        return from->wire == KUBE_PROTO_BYTES &&
                (field->element == KUBE_BOOL || field->element == KUBE_INT32 || field->element == KUBE_INT64);
 }
 
-static uint32_t count_items(const struct proto_field *from, const struct kube_field *field) {
+static uint32_t count_items(const struct kube_proto_field *from, const struct kube_field *field) {
         uint32_t n = 0;
 
         if (!is_packed(from, field))
@@ -320,16 +322,16 @@ static uint32_t count_items(const struct proto_field *from, const struct kube_fi
         return n;
 }
 
-static bool add_items(struct reader *r, const struct proto_field *from, const struct kube_field *field,
+static bool add_items(struct reader *r, const struct kube_proto_field *from, const struct kube_field *field,
                       const struct list *list, uint32_t *at) {
-        struct proto_field item = { .wire = PROTO_VARINT };
+        struct kube_proto_field item = { .wire = KUBE_PROTO_VARINT };
         size_t size = kube_element_size(field);
-        struct proto_scan scan = from->bytes;
+        struct kube_proto_scan scan = from->bytes;
 
         if (!is_packed(from, field))
                 return read_item(r, from, field, (char *)list->items + (*at)++ * size);
         while (scan.at < scan.end)
-                if (!proto_varint(&scan, &item.number))
+                if (!kube_proto_varint(&scan, &item.number))
                         return wrong(r);
                 else if (!read_one(r, &item, field, (char *)list->items + (*at)++ * size))
                         return false;
@@ -337,29 +339,31 @@ static bool add_items(struct reader *r, const struct proto_field *from, const st
 }
 
 /* A list that is a message of its own: its items are the fields with number 1. */
-static bool read_wrapped(struct reader *r, const struct proto_field *from, const struct kube_field *field, void *at) {
-        struct proto_scan scan = from->bytes;
-        struct proto_field item;
+static bool read_wrapped(struct reader *r, const struct kube_proto_field *from, const struct kube_field *field,
+                         void *at) {
+        struct kube_proto_scan scan = from->bytes;
+        struct kube_proto_field item;
         struct list list = { 0 };
         uint32_t n = 0;
 
-        if (from->wire != PROTO_BYTES)
+        if (from->wire != KUBE_PROTO_BYTES)
                 return wrong(r);
         while (scan.at < scan.end)
-                if (!proto_next(&scan, &item))
+                if (!kube_proto_next(&scan, &item))
                         return wrong(r);
                 else if (item.field == 1)
                         list.count += count_items(&item, field);
         if (!(list.items = take(r, list.count, kube_element_size(field))))
                 return false;
         for (scan = from->bytes; scan.at < scan.end;)
-                if (proto_next(&scan, &item) && item.field == 1 && !add_items(r, &item, field, &list, &n))
+                if (kube_proto_next(&scan, &item) && item.field == 1 && !add_items(r, &item, field, &list, &n))
                         return false;
         memcpy(at, &list, sizeof(list));
         return true;
 }
 
-static bool entry_part(struct reader *r, const struct proto_field *from, const struct kube_field *field, char *entry) {
+static bool entry_part(struct reader *r, const struct kube_proto_field *from, const struct kube_field *field,
+                       char *entry) {
         if (from->field == 1)
                 return read_text(r, from, (const char **)entry);
         if (from->field != 2)
@@ -369,17 +373,18 @@ static bool entry_part(struct reader *r, const struct proto_field *from, const s
         return read_item(r, from, field, entry + KUBE_ENTRY_VALUE);
 }
 
-static bool read_entry(struct reader *r, const struct proto_field *from, const struct kube_field *field, char *entry) {
-        struct proto_scan scan = from->bytes;
-        struct proto_field part;
+static bool read_entry(struct reader *r, const struct kube_proto_field *from, const struct kube_field *field,
+                       char *entry) {
+        struct kube_proto_scan scan = from->bytes;
+        struct kube_proto_field part;
 
-        if (from->wire != PROTO_BYTES)
+        if (from->wire != KUBE_PROTO_BYTES)
                 return wrong(r);
         *(const char **)entry = "";
         if (field->element == KUBE_STRING && field->form == KUBE_MAP)
                 *(const char **)(entry + KUBE_ENTRY_VALUE) = "";
         while (scan.at < scan.end)
-                if (!proto_next(&scan, &part))
+                if (!kube_proto_next(&scan, &part))
                         return wrong(r);
                 else if (!entry_part(r, &part, field, entry))
                         return false;
@@ -390,7 +395,7 @@ static size_t size_of_items(const struct kube_field *field) {
         return field->form == KUBE_LIST ? kube_element_size(field) : kube_entry_size(field);
 }
 
-static bool read_repeated(struct reader *r, const struct proto_field *from, const struct kube_field *field,
+static bool read_repeated(struct reader *r, const struct kube_proto_field *from, const struct kube_field *field,
                           struct counts *counts, size_t index, void *at) {
         struct list list;
 
@@ -406,8 +411,8 @@ static bool read_repeated(struct reader *r, const struct proto_field *from, cons
         return read_entry(r, from, field, (char *)list.items + counts->read[index]++ * size_of_items(field));
 }
 
-static bool read_field(struct reader *r, const struct proto_field *from, const struct kube_type *type, size_t index,
-                       struct counts *counts, void *object) {
+static bool read_field(struct reader *r, const struct kube_proto_field *from, const struct kube_type *type,
+                       size_t index, struct counts *counts, void *object) {
         const struct kube_field *field = &type->fields[index];
         void *at = (char *)object + field->offset;
 
@@ -442,17 +447,17 @@ static const struct kube_wire *find(const struct kube_wire *wire, size_t n, uint
         return NULL;
 }
 
-static bool count_fields(struct reader *r, struct proto_scan scan, const struct kube_type *type,
+static bool count_fields(struct reader *r, struct kube_proto_scan scan, const struct kube_type *type,
                          const struct kube_wire *wire, size_t n, struct counts *counts) {
         const struct kube_wire *found;
-        struct proto_field field;
+        struct kube_proto_field field;
         size_t hint = 0;
 
         while (scan.at < scan.end) {
-                if (!proto_next(&scan, &field))
+                if (!kube_proto_next(&scan, &field))
                         return wrong(r);
                 found = find(wire, n, field.field, &hint);
-                if (found && found->part && field.wire != PROTO_BYTES)
+                if (found && found->part && field.wire != KUBE_PROTO_BYTES)
                         return wrong(r);
                 if (found && found->part && !count_fields(r, field.bytes, type, found->part, found->index, counts))
                         return false;
@@ -463,14 +468,14 @@ static bool count_fields(struct reader *r, struct proto_scan scan, const struct 
 }
 
 /* What was counted before: it is known to be well formed. */
-static bool read_fields(struct reader *r, struct proto_scan scan, const struct kube_type *type,
+static bool read_fields(struct reader *r, struct kube_proto_scan scan, const struct kube_type *type,
                         const struct kube_wire *wire, size_t n, struct counts *counts, void *object) {
         const struct kube_wire *found;
-        struct proto_field field;
+        struct kube_proto_field field;
         size_t hint = 0;
 
         while (scan.at < scan.end) {
-                if (!proto_next(&scan, &field))
+                if (!kube_proto_next(&scan, &field))
                         return wrong(r);
                 found = find(wire, n, field.field, &hint);
                 if (found && found->part) {
@@ -501,10 +506,11 @@ static bool settle_maps(struct reader *r, const struct kube_type *type, const st
         return true;
 }
 
-static bool read_object(struct reader *r, const struct proto_field *from, const struct kube_type *type, void *object) {
+static bool read_object(struct reader *r, const struct kube_proto_field *from, const struct kube_type *type,
+                        void *object) {
         struct counts counts;
 
-        if (from->wire != PROTO_BYTES || !(type->flags & KUBE_MESSAGE) || type->n_fields > KUBE_FIELDS_MAX)
+        if (from->wire != KUBE_PROTO_BYTES || !(type->flags & KUBE_MESSAGE) || type->n_fields > KUBE_FIELDS_MAX)
                 return wrong(r);
         memset(counts.found, 0, type->n_fields * sizeof(counts.found[0]));
         memset(counts.read, 0, type->n_fields * sizeof(counts.read[0]));
@@ -522,7 +528,7 @@ int kube_proto_read(struct arena *arena, const struct kube_type *type, const voi
                 .memory = KUBE_MEMORY_BASE + size * KUBE_MEMORY_FACTOR,
                 .depth = KUBE_DEPTH_MAX,
         };
-        struct proto_field from = { .wire = PROTO_BYTES, .bytes = { data, (const uint8_t *)data + size } };
+        struct kube_proto_field from = { .wire = KUBE_PROTO_BYTES, .bytes = { data, (const uint8_t *)data + size } };
 
         if (size > KUBE_INPUT_MAX)
                 return -E2BIG;

@@ -3,7 +3,7 @@
 #include <endian.h>
 #include <string.h>
 
-bool proto_varint_long(struct proto_scan *s, uint64_t *ret_number) {
+bool kube_proto_varint_long(struct kube_proto_scan *s, uint64_t *ret_number) {
         uint64_t n = 0;
 
         for (int shift = 0; s->at < s->end && shift < 70; shift += 7) {
@@ -20,7 +20,7 @@ bool proto_varint_long(struct proto_scan *s, uint64_t *ret_number) {
         return false;
 }
 
-static bool fixed(struct proto_scan *s, size_t size, uint64_t *ret_number) {
+static bool fixed(struct kube_proto_scan *s, size_t size, uint64_t *ret_number) {
         uint64_t n = 0;
 
         if ((size_t)(s->end - s->at) < size)
@@ -31,31 +31,31 @@ static bool fixed(struct proto_scan *s, size_t size, uint64_t *ret_number) {
         return true;
 }
 
-static bool bytes(struct proto_scan *s, struct proto_scan *ret_bytes) {
+static bool bytes(struct kube_proto_scan *s, struct kube_proto_scan *ret_bytes) {
         uint64_t length;
 
-        if (!proto_varint(s, &length) || length > (size_t)(s->end - s->at))
+        if (!kube_proto_varint(s, &length) || length > (size_t)(s->end - s->at))
                 return false;
-        *ret_bytes = (struct proto_scan){ s->at, s->at + length };
+        *ret_bytes = (struct kube_proto_scan){ s->at, s->at + length };
         s->at += length;
         return true;
 }
 
-bool proto_next(struct proto_scan *s, struct proto_field *ret_field) {
+bool kube_proto_next(struct kube_proto_scan *s, struct kube_proto_field *ret_field) {
         uint64_t key;
 
-        if (!proto_varint(s, &key) || key >> 3 == 0 || key >> 3 > PROTO_NUMBER_MAX)
+        if (!kube_proto_varint(s, &key) || key >> 3 == 0 || key >> 3 > KUBE_PROTO_NUMBER_MAX)
                 return false;
         ret_field->field = (uint32_t)(key >> 3);
-        ret_field->wire = (enum proto_wire_type)(key & 7);
+        ret_field->wire = (enum kube_proto_wire_type)(key & 7);
         switch (key & 7) {
-        case PROTO_VARINT:
-                return proto_varint(s, &ret_field->number);
-        case PROTO_FIXED64:
+        case KUBE_PROTO_VARINT:
+                return kube_proto_varint(s, &ret_field->number);
+        case KUBE_PROTO_FIXED64:
                 return fixed(s, 8, &ret_field->number);
-        case PROTO_FIXED32:
+        case KUBE_PROTO_FIXED32:
                 return fixed(s, 4, &ret_field->number);
-        case PROTO_BYTES:
+        case KUBE_PROTO_BYTES:
                 return bytes(s, &ret_field->bytes);
         default:
                 return false;

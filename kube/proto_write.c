@@ -13,7 +13,7 @@
 
 #define OUT_FIRST 1024
 
-static void *grow(struct proto_out *out, size_t n) {
+static void *grow(struct kube_proto_out *out, size_t n) {
         size_t size = out->size ? out->size : OUT_FIRST, used = out->size - out->at;
         uint8_t *data;
 
@@ -33,26 +33,26 @@ static void *grow(struct proto_out *out, size_t n) {
         if (used > 0)
                 memcpy(data + size - used, out->data + out->at, used);
         free(out->data);
-        *out = (struct proto_out){ .data = data, .size = size, .at = size - used - n };
+        *out = (struct kube_proto_out){ .data = data, .size = size, .at = size - used - n };
         return data + out->at;
 }
 
-static inline void *front(struct proto_out *out, size_t n) {
+static inline void *front(struct kube_proto_out *out, size_t n) {
         return out->at >= n ? out->data + (out->at -= n) : grow(out, n);
 }
 
-size_t proto_out_length(const struct proto_out *out) {
+size_t kube_proto_out_length(const struct kube_proto_out *out) {
         return out->size - out->at;
 }
 
-void proto_put_raw(struct proto_out *out, const void *data, size_t size) {
+void kube_proto_put_raw(struct kube_proto_out *out, const void *data, size_t size) {
         void *to = size > 0 ? front(out, size) : NULL;
 
         if (to)
                 memcpy(to, data, size);
 }
 
-void proto_put_varint(struct proto_out *out, uint64_t number) {
+void kube_proto_put_varint(struct kube_proto_out *out, uint64_t number) {
         uint8_t bytes[10];
         size_t n = 0;
 
@@ -65,91 +65,91 @@ void proto_put_varint(struct proto_out *out, uint64_t number) {
                 number >>= 7;
         }
         bytes[n++] = (uint8_t)number;
-        proto_put_raw(out, bytes, n);
+        kube_proto_put_raw(out, bytes, n);
 }
 
-void proto_put_key(struct proto_out *out, uint32_t field, uint8_t wire) {
-        proto_put_varint(out, (uint64_t)field << 3 | wire);
+void kube_proto_put_key(struct kube_proto_out *out, uint32_t field, uint8_t wire) {
+        kube_proto_put_varint(out, (uint64_t)field << 3 | wire);
 }
 
-void proto_put_end(struct proto_out *out, uint32_t field, size_t before) {
-        proto_put_varint(out, proto_out_length(out) - before);
-        proto_put_key(out, field, PROTO_BYTES);
+void kube_proto_put_end(struct kube_proto_out *out, uint32_t field, size_t before) {
+        kube_proto_put_varint(out, kube_proto_out_length(out) - before);
+        kube_proto_put_key(out, field, KUBE_PROTO_BYTES);
 }
 
-void proto_put_bytes(struct proto_out *out, uint32_t field, const void *data, size_t size) {
-        size_t before = proto_out_length(out);
+void kube_proto_put_bytes(struct kube_proto_out *out, uint32_t field, const void *data, size_t size) {
+        size_t before = kube_proto_out_length(out);
 
-        proto_put_raw(out, data, size);
-        proto_put_end(out, field, before);
+        kube_proto_put_raw(out, data, size);
+        kube_proto_put_end(out, field, before);
 }
 
-void proto_put_text(struct proto_out *out, uint32_t field, const char *text) {
-        proto_put_bytes(out, field, text, text ? strlen(text) : 0);
+void kube_proto_put_text(struct kube_proto_out *out, uint32_t field, const char *text) {
+        kube_proto_put_bytes(out, field, text, text ? strlen(text) : 0);
 }
 
-static void put_number(struct proto_out *out, uint32_t field, int64_t number) {
-        proto_put_varint(out, (uint64_t)number);
-        proto_put_key(out, field, PROTO_VARINT);
+static void put_number(struct kube_proto_out *out, uint32_t field, int64_t number) {
+        kube_proto_put_varint(out, (uint64_t)number);
+        kube_proto_put_key(out, field, KUBE_PROTO_VARINT);
 }
 
-static void put_double(struct proto_out *out, uint32_t field, double number) {
+static void put_double(struct kube_proto_out *out, uint32_t field, double number) {
         uint64_t bits;
 
         memcpy(&bits, &number, sizeof(bits));
         bits = htole64(bits);
-        proto_put_raw(out, &bits, sizeof(bits));
-        proto_put_key(out, field, PROTO_FIXED64);
+        kube_proto_put_raw(out, &bits, sizeof(bits));
+        kube_proto_put_key(out, field, KUBE_PROTO_FIXED64);
 }
 
-static void put_quantity(struct proto_out *out, uint32_t field, struct quantity quantity) {
-        size_t before = proto_out_length(out);
+static void put_quantity(struct kube_proto_out *out, uint32_t field, struct quantity quantity) {
+        size_t before = kube_proto_out_length(out);
         char text[QUANTITY_TEXT_MAX];
 
-        proto_put_text(out, 1, quantity_format(quantity, text));
-        proto_put_end(out, field, before);
+        kube_proto_put_text(out, 1, quantity_format(quantity, text));
+        kube_proto_put_end(out, field, before);
 }
 
-static void put_time(struct proto_out *out, uint32_t field, const struct kube_time *time) {
-        size_t before = proto_out_length(out);
+static void put_time(struct kube_proto_out *out, uint32_t field, const struct kube_time *time) {
+        size_t before = kube_proto_out_length(out);
 
         if (time->set) {
                 put_number(out, 2, time->nanoseconds);
                 put_number(out, 1, time->seconds);
         }
-        proto_put_end(out, field, before);
+        kube_proto_put_end(out, field, before);
 }
 
-static void put_int_or_string(struct proto_out *out, uint32_t field, const struct int_or_string *value) {
-        size_t before = proto_out_length(out);
+static void put_int_or_string(struct kube_proto_out *out, uint32_t field, const struct int_or_string *value) {
+        size_t before = kube_proto_out_length(out);
 
-        proto_put_text(out, 3, value->text);
+        kube_proto_put_text(out, 3, value->text);
         put_number(out, 2, value->text ? 0 : value->number);
         put_number(out, 1, value->text != NULL);
-        proto_put_end(out, field, before);
+        kube_proto_put_end(out, field, before);
 }
 
-static void put_raw(struct proto_out *out, uint32_t field, const struct kube_raw *raw) {
-        size_t before = proto_out_length(out);
+static void put_raw(struct kube_proto_out *out, uint32_t field, const struct kube_raw *raw) {
+        size_t before = kube_proto_out_length(out);
 
         if (raw->text)
-                proto_put_bytes(out, 1, raw->text, raw->length);
-        proto_put_end(out, field, before);
+                kube_proto_put_bytes(out, 1, raw->text, raw->length);
+        kube_proto_put_end(out, field, before);
 }
 
-static void put_object(struct proto_out *out, uint32_t field, const struct kube_type *type, const void *object) {
-        size_t before = proto_out_length(out);
+static void put_object(struct kube_proto_out *out, uint32_t field, const struct kube_type *type, const void *object) {
+        size_t before = kube_proto_out_length(out);
 
-        proto_put_message(out, type, object);
-        proto_put_end(out, field, before);
+        kube_proto_put_message(out, type, object);
+        kube_proto_put_end(out, field, before);
 }
 
-static void put_one(struct proto_out *out, uint32_t number, const struct kube_field *field, const void *at) {
+static void put_one(struct kube_proto_out *out, uint32_t number, const struct kube_field *field, const void *at) {
         const struct kube_bytes *bytes = at;
 
         switch ((enum kube_element)field->element) {
         case KUBE_STRING:
-                proto_put_text(out, number, *(const char *const *)at);
+                kube_proto_put_text(out, number, *(const char *const *)at);
                 break;
         case KUBE_BOOL:
                 put_number(out, number, *(const bool *)at);
@@ -175,7 +175,7 @@ static void put_one(struct proto_out *out, uint32_t number, const struct kube_fi
                 break;
         case KUBE_BYTES:
                 if (bytes->data)
-                        proto_put_bytes(out, number, bytes->data, bytes->length);
+                        kube_proto_put_bytes(out, number, bytes->data, bytes->length);
                 break;
         case KUBE_JSON:
         case KUBE_RAW:
@@ -188,7 +188,7 @@ static void put_one(struct proto_out *out, uint32_t number, const struct kube_fi
         }
 }
 
-static void put_optional(struct proto_out *out, uint32_t number, const struct kube_field *field, const void *at) {
+static void put_optional(struct kube_proto_out *out, uint32_t number, const struct kube_field *field, const void *at) {
         const struct opt_quantity *quantity = at;
         const struct opt_double *real = at;
         const struct opt_int *integer = at;
@@ -242,7 +242,7 @@ static void put_optional(struct proto_out *out, uint32_t number, const struct ku
         }
 }
 
-static void put_list(struct proto_out *out, uint32_t number, const struct kube_field *field, const void *at) {
+static void put_list(struct kube_proto_out *out, uint32_t number, const struct kube_field *field, const void *at) {
         size_t size = kube_element_size(field);
         struct list list;
 
@@ -251,36 +251,36 @@ static void put_list(struct proto_out *out, uint32_t number, const struct kube_f
                 put_one(out, number, field, (const char *)list.items + i * size);
 }
 
-static void put_wrapped(struct proto_out *out, uint32_t number, const struct kube_field *field, const void *at) {
-        size_t before = proto_out_length(out);
+static void put_wrapped(struct kube_proto_out *out, uint32_t number, const struct kube_field *field, const void *at) {
+        size_t before = kube_proto_out_length(out);
         struct list list;
 
         memcpy(&list, at, sizeof(list));
         if (!list.items && field->form == KUBE_LIST)
                 return;
         put_list(out, 1, field, at);
-        proto_put_end(out, number, before);
+        kube_proto_put_end(out, number, before);
 }
 
-static void put_map(struct proto_out *out, uint32_t number, const struct kube_field *field, const void *at) {
+static void put_map(struct kube_proto_out *out, uint32_t number, const struct kube_field *field, const void *at) {
         size_t size = kube_entry_size(field);
         struct list list;
 
         memcpy(&list, at, sizeof(list));
         for (uint32_t i = list.count; i-- > 0;) {
                 const char *entry = (const char *)list.items + i * size;
-                size_t before = proto_out_length(out);
+                size_t before = kube_proto_out_length(out);
 
                 if (field->form == KUBE_MAP_OF_LISTS)
                         put_wrapped(out, 2, field, entry + KUBE_ENTRY_VALUE);
                 else
                         put_one(out, 2, field, entry + KUBE_ENTRY_VALUE);
-                proto_put_text(out, 1, *(const char *const *)entry);
-                proto_put_end(out, number, before);
+                kube_proto_put_text(out, 1, *(const char *const *)entry);
+                kube_proto_put_end(out, number, before);
         }
 }
 
-static void put_field(struct proto_out *out, uint32_t number, const struct kube_field *field, const void *object) {
+static void put_field(struct kube_proto_out *out, uint32_t number, const struct kube_field *field, const void *object) {
         const void *at = (const char *)object + field->offset;
 
         switch ((enum kube_form)field->form) {
@@ -303,26 +303,26 @@ static void put_field(struct proto_out *out, uint32_t number, const struct kube_
         }
 }
 
-static void put_wire(struct proto_out *out, const struct kube_type *type, const struct kube_wire *wire, size_t n,
+static void put_wire(struct kube_proto_out *out, const struct kube_type *type, const struct kube_wire *wire, size_t n,
                      const void *object) {
         while (n-- > 0) {
-                size_t before = proto_out_length(out);
+                size_t before = kube_proto_out_length(out);
 
                 if (!wire[n].part) {
                         put_field(out, wire[n].number, &type->fields[wire[n].index], object);
                         continue;
                 }
                 put_wire(out, type, wire[n].part, wire[n].index, object);
-                proto_put_end(out, wire[n].number, before);
+                kube_proto_put_end(out, wire[n].number, before);
         }
 }
 
-void proto_put_message(struct proto_out *out, const struct kube_type *type, const void *object) {
+void kube_proto_put_message(struct kube_proto_out *out, const struct kube_type *type, const void *object) {
         put_wire(out, type, type->wire, type->n_wire, object);
 }
 
-int proto_out_finish(struct proto_out *out, uint8_t **ret_data, size_t *ret_size) {
-        size_t length = proto_out_length(out);
+int kube_proto_out_finish(struct kube_proto_out *out, uint8_t **ret_data, size_t *ret_size) {
+        size_t length = kube_proto_out_length(out);
 
         if (out->error == 0 && !out->data)
                 grow(out, 0);
@@ -338,10 +338,10 @@ int proto_out_finish(struct proto_out *out, uint8_t **ret_data, size_t *ret_size
 }
 
 int kube_proto_write(const struct kube_type *type, const void *object, uint8_t **ret_data, size_t *ret_size) {
-        struct proto_out out = { 0 };
+        struct kube_proto_out out = { 0 };
 
         if (!(type->flags & KUBE_MESSAGE))
                 return -EINVAL;
-        proto_put_message(&out, type, object);
-        return proto_out_finish(&out, ret_data, ret_size);
+        kube_proto_put_message(&out, type, object);
+        return kube_proto_out_finish(&out, ret_data, ret_size);
 }
