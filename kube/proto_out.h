@@ -18,13 +18,10 @@ struct kube_proto_out {
 size_t kube_proto_out_length(const struct kube_proto_out *out);
 
 void kube_proto_put_raw(struct kube_proto_out *out, const void *data, size_t size);
-void kube_proto_put_varint(struct kube_proto_out *out, uint64_t number);
-void kube_proto_put_key(struct kube_proto_out *out, uint32_t field, uint8_t wire);
 
 /* Length and key of what was put since the length was @before. */
 void kube_proto_put_end(struct kube_proto_out *out, uint32_t field, size_t before);
 
-void kube_proto_put_bytes(struct kube_proto_out *out, uint32_t field, const void *data, size_t size);
 void kube_proto_put_text(struct kube_proto_out *out, uint32_t field, const char *text); /* NULL is "" */
 
 /* The fields of @object, without key and length. */

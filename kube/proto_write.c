@@ -52,7 +52,7 @@ void kube_proto_put_raw(struct kube_proto_out *out, const void *data, size_t siz
                 memcpy(to, data, size);
 }
 
-void kube_proto_put_varint(struct kube_proto_out *out, uint64_t number) {
+static void put_varint(struct kube_proto_out *out, uint64_t number) {
         uint8_t bytes[10];
         size_t n = 0;
 
@@ -68,16 +68,16 @@ void kube_proto_put_varint(struct kube_proto_out *out, uint64_t number) {
         kube_proto_put_raw(out, bytes, n);
 }
 
-void kube_proto_put_key(struct kube_proto_out *out, uint32_t field, uint8_t wire) {
-        kube_proto_put_varint(out, (uint64_t)field << 3 | wire);
+static void put_key(struct kube_proto_out *out, uint32_t field, uint8_t wire) {
+        put_varint(out, (uint64_t)field << 3 | wire);
 }
 
 void kube_proto_put_end(struct kube_proto_out *out, uint32_t field, size_t before) {
-        kube_proto_put_varint(out, kube_proto_out_length(out) - before);
-        kube_proto_put_key(out, field, KUBE_PROTO_BYTES);
+        put_varint(out, kube_proto_out_length(out) - before);
+        put_key(out, field, KUBE_PROTO_BYTES);
 }
 
-void kube_proto_put_bytes(struct kube_proto_out *out, uint32_t field, const void *data, size_t size) {
+static void put_bytes(struct kube_proto_out *out, uint32_t field, const void *data, size_t size) {
         size_t before = kube_proto_out_length(out);
 
         kube_proto_put_raw(out, data, size);
@@ -85,12 +85,12 @@ void kube_proto_put_bytes(struct kube_proto_out *out, uint32_t field, const void
 }
 
 void kube_proto_put_text(struct kube_proto_out *out, uint32_t field, const char *text) {
-        kube_proto_put_bytes(out, field, text, text ? strlen(text) : 0);
+        put_bytes(out, field, text, text ? strlen(text) : 0);
 }
 
 static void put_number(struct kube_proto_out *out, uint32_t field, int64_t number) {
-        kube_proto_put_varint(out, (uint64_t)number);
-        kube_proto_put_key(out, field, KUBE_PROTO_VARINT);
+        put_varint(out, (uint64_t)number);
+        put_key(out, field, KUBE_PROTO_VARINT);
 }
 
 static void put_double(struct kube_proto_out *out, uint32_t field, double number) {
@@ -99,7 +99,7 @@ static void put_double(struct kube_proto_out *out, uint32_t field, double number
         memcpy(&bits, &number, sizeof(bits));
         bits = htole64(bits);
         kube_proto_put_raw(out, &bits, sizeof(bits));
-        kube_proto_put_key(out, field, KUBE_PROTO_FIXED64);
+        put_key(out, field, KUBE_PROTO_FIXED64);
 }
 
 static void put_quantity(struct kube_proto_out *out, uint32_t field, struct quantity quantity) {
@@ -133,7 +133,7 @@ static void put_raw(struct kube_proto_out *out, uint32_t field, const struct kub
         size_t before = kube_proto_out_length(out);
 
         if (raw->text)
-                kube_proto_put_bytes(out, 1, raw->text, raw->length);
+                put_bytes(out, 1, raw->text, raw->length);
         kube_proto_put_end(out, field, before);
 }
 
@@ -175,7 +175,7 @@ static void put_one(struct kube_proto_out *out, uint32_t number, const struct ku
                 break;
         case KUBE_BYTES:
                 if (bytes->data)
-                        kube_proto_put_bytes(out, number, bytes->data, bytes->length);
+                        put_bytes(out, number, bytes->data, bytes->length);
                 break;
         case KUBE_JSON:
         case KUBE_RAW:

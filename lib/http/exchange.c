@@ -91,6 +91,18 @@ static bool is_bodiless(const struct http_exchange *x) {
         return status == 204 || status == 304 || strcmp(x->request.method, "HEAD") == 0;
 }
 
+/* A stream whose window stays closed, while the connection moves: of a connection as a whole, the server sees it. */
+static void watch_stall(struct http_exchange *x) {
+        struct http_connection *connection = x->connection;
+
+        if (!connection->multiplexed || !connection->server || x->tunnel || queue_empty(&x->out))
+                return;
+        if (x->out_since == 0)
+                x->out_since = uv_now(x->hub->loop);
+        if (connection->stall_check == 0)
+                connection->stall_check = x->out_since + connection->stall_ms;
+}
+
 /* @fields are lent for the time of the driver's call, which is all that it needs them. */
 static int respond(struct http_exchange *x, int status, const struct http_field *fields, size_t n, int64_t length,
                    struct http_piece *piece, struct bytes *bytes) {
@@ -115,7 +127,7 @@ static int respond(struct http_exchange *x, int status, const struct http_field 
         r = x->connection->driver->respond(x, piece, piece->size > 0 ? bytes : NULL);
         x->response.fields = (struct http_fields){ 0 };
         if (!x->finished && !queue_empty(&x->out)) {
-                exchange_watch_stall(x);
+                watch_stall(x);
                 x->connection->owner->progress(x->connection);
         }
         return r;
@@ -155,23 +167,11 @@ static int check_send(struct http_exchange *x, size_t size) {
         return 0;
 }
 
-/* A stream whose window stays closed, while the connection moves: of a connection as a whole, the server sees it. */
-void exchange_watch_stall(struct http_exchange *x) {
-        struct http_connection *connection = x->connection;
-
-        if (!connection->multiplexed || !connection->server || x->tunnel || queue_empty(&x->out))
-                return;
-        if (x->out_since == 0)
-                x->out_since = uv_now(x->hub->loop);
-        if (connection->stall_check == 0)
-                connection->stall_check = x->out_since + connection->stall_ms;
-}
-
 static void note_waiting(struct http_exchange *x) {
         if (x->finished || http_pending(x) == 0)
                 return;
         x->waited = true;
-        exchange_watch_stall(x);
+        watch_stall(x);
         x->connection->owner->progress(x->connection);
 }
 

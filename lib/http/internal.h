@@ -195,9 +195,6 @@ void exchange_open_tunnel(struct http_exchange *x);
 int exchange_collect(struct http_exchange *x, void (*late)(struct http_exchange *x));
 void exchange_uncollect(struct http_exchange *x);
 
-/* Output of a stream waits. */
-void exchange_watch_stall(struct http_exchange *x);
-
 /* Events, for the drivers; nothing happens with a finished exchange. */
 void exchange_head(struct http_exchange *x);
 void exchange_data(struct http_exchange *x, uint8_t *bytes, size_t n);

@@ -416,7 +416,8 @@ static void test_batches_by_time(void **state) {
         assert_int_equal(f->spans, 5);
         while (counters().waiting > 0)
                 uv_run(&f->loop, UV_RUN_ONCE);
-        assert_int_equal(uv_backend_timeout(&f->loop), -1);
+        /* The collector, on the same loop, may still look after its own answer. */
+        assert_false(uv_backend_timeout(&f->loop) >= 0 && uv_backend_timeout(&f->loop) <= 2 * TRACER_DELAY_MS);
 }
 
 /* The collector is away, and comes: what waits is sent, by the timer alone. */
