@@ -1,0 +1,177 @@
+/* Backup and restore: whole files, each in its place only once it is complete and durable. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/files.h"
+#include "store/sqlite/internal.h"
+
+/* Revisions that a restored store leaves out, as if they had been given: clients may have seen those that came after
+ * the backup, and must not take other objects for them. */
+#define RESTORE_SKIPS INT64_C(1000000000)
+
+static int sync_path(const char *path, int flags, struct err **err) {
+        _cleanup_close_ int fd = open(path, flags | O_CLOEXEC);
+
+        return fd < 0 || fsync(fd) < 0 ? err_errno(err, errno, "%s", path) : 0;
+}
+
+static int sync_directory_of(const char *path, struct err **err) {
+        _cleanup_free_ char *directory = strdup(path);
+        char *slash = directory ? strrchr(directory, '/') : NULL;
+
+        if (!directory)
+                return err_set(err, ENOMEM, "out of memory");
+        if (slash)
+                slash[slash == directory] = '\0';
+        return sync_path(slash ? directory : ".", O_RDONLY | O_DIRECTORY, err);
+}
+
+/* An empty file beside @path, only for us to read. */
+static int make_beside(const char *path, char **ret_name, struct err **err) {
+        _cleanup_close_ int fd = -EBADF;
+        _cleanup_free_ char *name = NULL;
+
+        if (asprintf(&name, "%s.XXXXXX", path) < 0) {
+                name = NULL;
+                return err_set(err, ENOMEM, "out of memory");
+        }
+        fd = mkostemp(name, O_CLOEXEC);
+        if (fd < 0)
+                return err_errno(err, errno, "%s: make a file beside it", path);
+        *ret_name = TAKE_PTR(name);
+        return 0;
+}
+
+/* Copies the database that @db has open into the empty file @path. */
+static int copy_into(sqlite3 *db, const char *from, const char *path, struct err **err) {
+        char *sql = sqlite3_mprintf("VACUUM INTO %Q", path);
+        int r = 0;
+
+        if (!sql)
+                return err_set(err, ENOMEM, "out of memory");
+        if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+                r = sqlite_fail(db, from, "cannot be copied", err);
+        sqlite3_free(sql);
+        return r;
+}
+
+static int backup(struct sqlite_store *s, const char *path, const char *new, struct err **err) {
+        sqlite3 *db = NULL;
+        int r = sqlite_connect(s->path, SQLITE_OPEN_READWRITE, &db, err);
+
+        if (r == 0)
+                r = copy_into(db, s->path, new, err);
+        sqlite3_close(db);
+        if (r < 0 || (r = sync_path(new, O_RDONLY, err)) < 0)
+                return r;
+        if (rename(new, path) < 0)
+                return err_errno(err, errno, "%s", path);
+        return sync_directory_of(path, err);
+}
+
+int sqlite_backup(void *backend, const char *path, struct err **err) {
+        _cleanup_free_ char *new = NULL;
+        int r = make_beside(path, &new, err);
+
+        if (r < 0)
+                return err_wrap(err, r, "backup");
+        r = backup(backend, path, new, err);
+        if (r < 0) {
+                unlink(new);
+                return err_wrap(err, r, "backup to %s", path);
+        }
+        return 0;
+}
+
+static int check_whole(sqlite3 *db, const char *path, struct err **err) {
+        sqlite3_stmt *statement = NULL;
+        int r = 0;
+
+        if (sqlite3_prepare_v2(db, "PRAGMA integrity_check(1)", -1, &statement, NULL) != SQLITE_OK ||
+            sqlite3_step(statement) != SQLITE_ROW)
+                r = sqlite_fail(db, path, "cannot be read", err);
+        else if (strcmp((const char *)sqlite3_column_text(statement, 0), "ok") != 0)
+                r = err_set(err, EBADMSG, "%s: is damaged: %s; use another backup", path,
+                            (const char *)sqlite3_column_text(statement, 0));
+        sqlite3_finalize(statement);
+        return r;
+}
+
+static int skip_revisions(const char *path, struct err **err) {
+        sqlite3 *db;
+        char sql[128];
+        int r = sqlite_connect(path, SQLITE_OPEN_READWRITE, &db, err);
+
+        if (r < 0)
+                return r;
+        sqlite3_snprintf(sizeof(sql), sql, "UPDATE reserved SET revision = revision + %lld", (long long)RESTORE_SKIPS);
+        if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+                r = sqlite_fail(db, path, "cannot be changed", err);
+        sqlite3_close(db);
+        return r;
+}
+
+/* Makes DIRECTORY/state.db.new of the backup, complete and durable. */
+static int make_new(const char *path, const char *directory, struct err **err) {
+        _cleanup_free_ char *new = NULL, *made = NULL;
+        sqlite3 *db = NULL;
+        int r;
+
+        if (asprintf(&new, "%s/" SQLITE_STORE_NEW, directory) < 0) {
+                new = NULL;
+                return err_set(err, ENOMEM, "out of memory");
+        }
+        r = sqlite_connect(path, SQLITE_OPEN_READONLY, &db, err);
+        if (r < 0)
+                return r;
+        if ((r = sqlite_check_kind(db, path, err)) == 0 && (r = check_whole(db, path, err)) == 0 &&
+            (r = make_beside(new, &made, err)) == 0 && (r = copy_into(db, path, made, err)) == 0 &&
+            (r = skip_revisions(made, err)) == 0 && (r = sync_path(made, O_RDONLY, err)) == 0 && rename(made, new) < 0)
+                r = err_errno(err, errno, "%s", new);
+        sqlite3_close(db);
+        if (r < 0 && made)
+                unlink(made);
+        return r < 0 ? r : sync_path(directory, O_RDONLY | O_DIRECTORY, err);
+}
+
+static int move(int dir, const char *from, const char *to, struct err **err) {
+        return renameat(dir, from, dir, to) < 0 && errno != ENOENT ? err_errno(err, errno, "%s", from) : 0;
+}
+
+/* The log goes before the database it belongs to: a cut in between leaves an older state, which is about to be
+ * replaced, and never a log beside a database that is not its own. */
+int sqlite_finish_restore(const char *directory, struct err **err) {
+        _cleanup_close_ int dir = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        int r;
+
+        if (dir < 0)
+                return err_errno(err, errno, "%s", directory);
+        if (faccessat(dir, SQLITE_STORE_NEW, F_OK, 0) < 0)
+                return errno == ENOENT ? 0 : err_errno(err, errno, "%s/" SQLITE_STORE_NEW, directory);
+        if ((r = move(dir, SQLITE_STORE_FILE "-wal", SQLITE_STORE_OLD "-wal", err)) < 0 || fsync(dir) < 0 ||
+            (r = move(dir, SQLITE_STORE_FILE "-shm", SQLITE_STORE_OLD "-shm", err)) < 0 ||
+            (r = move(dir, SQLITE_STORE_FILE, SQLITE_STORE_OLD, err)) < 0 || fsync(dir) < 0 ||
+            (r = move(dir, SQLITE_STORE_NEW, SQLITE_STORE_FILE, err)) < 0 || fsync(dir) < 0)
+                return r < 0 ? err_wrap(err, r, "%s", directory) : err_errno(err, errno, "%s", directory);
+        return 0;
+}
+
+int store_restore(const char *path, const char *directory, struct err **err) {
+        _cleanup_close_ int lock = -EBADF;
+        int r = files_make_private(directory, err);
+
+        if (r == 0)
+                r = lock = sqlite_lock(directory, err);
+        if (r >= 0)
+                r = make_new(path, directory, err);
+        if (r == 0)
+                r = sqlite_finish_restore(directory, err);
+        return r < 0 ? err_wrap(err, r, "restore of %s", path) : 0;
+}

@@ -1,0 +1,464 @@
+/* The SQLite backend: one table, a connection that writes and one that reads.
+ *
+ * Write-ahead log with synchronous=FULL: commit() returns once the log is on the disk (https://sqlite.org/wal.html).
+ * Objects lie in the order in which they came, so that a group of new ones fills few pages; keys have an index. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/files.h"
+#include "store/sqlite/internal.h"
+
+#define WRITER_CACHE_KIB 4096
+#define READER_CACHE_KIB 1024
+#define LOG_BYTES_KEPT (4 << 20) /* of a log that was larger for a while */
+
+static const char *const queries[_QUERIES] = {
+        [QUERY_BEGIN] = "BEGIN IMMEDIATE",
+        [QUERY_COMMIT] = "COMMIT",
+        [QUERY_ROLLBACK] = "ROLLBACK",
+        [QUERY_INSERT] = "INSERT INTO objects(key, revision, value) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        [QUERY_UPSERT] = "INSERT INTO objects(key, revision, value) VALUES(?1, ?2, ?3) ON CONFLICT(key) DO UPDATE SET "
+                         "revision = excluded.revision, value = excluded.value",
+        [QUERY_UPDATE] = "UPDATE objects SET revision = ?2, value = ?3 WHERE key = ?1 AND revision = ?4",
+        [QUERY_DELETE] = "DELETE FROM objects WHERE key = ?1 AND revision = ?4",
+        [QUERY_DELETE_ANY] = "DELETE FROM objects WHERE key = ?1",
+        [QUERY_CURRENT] = "SELECT revision FROM objects WHERE key = ?1",
+        [QUERY_RESERVE] = "UPDATE reserved SET revision = ?2",
+        [QUERY_GET] = "SELECT revision, value FROM objects WHERE key = ?1",
+};
+
+static const char *advice(int code) {
+        switch (code) {
+        case EBADMSG:
+                return "; restore a backup";
+        case ENOSPC:
+                return "; changes are refused until there is space";
+        default:
+                return "";
+        }
+}
+
+static int errno_of(sqlite3 *db) {
+        int system = sqlite3_system_errno(db);
+
+        switch (sqlite3_errcode(db)) {
+        case SQLITE_FULL:
+                return ENOSPC;
+        case SQLITE_NOMEM:
+                return ENOMEM;
+        case SQLITE_BUSY:
+        case SQLITE_LOCKED:
+                return EBUSY;
+        case SQLITE_CORRUPT:
+        case SQLITE_NOTADB:
+                return EBADMSG;
+        case SQLITE_READONLY:
+                return EROFS;
+        default:
+                return system ?: EIO;
+        }
+}
+
+int sqlite_fail(sqlite3 *db, const char *path, const char *what, struct err **err) {
+        int code = db ? errno_of(db) : ENOMEM;
+
+        return err_set(err, code, "%s: %s: %s%s", path, what, db ? sqlite3_errmsg(db) : "out of memory", advice(code));
+}
+
+int sqlite_connect(const char *path, int flags, sqlite3 **ret_db, struct err **err) {
+        sqlite3 *db = NULL;
+        int r = 0;
+
+        if (sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_NOMUTEX, NULL) != SQLITE_OK ||
+            sqlite3_busy_timeout(db, 10000) != SQLITE_OK ||
+            sqlite3_exec(db, "PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY; PRAGMA wal_autocheckpoint = 0",
+                         NULL, NULL, NULL) != SQLITE_OK)
+                r = sqlite_fail(db, path, "cannot be opened", err);
+        if (r < 0) {
+                sqlite3_close(db);
+                return r;
+        }
+        *ret_db = db;
+        return 0;
+}
+
+static int read_number(sqlite3 *db, const char *sql, int64_t *ret_number) {
+        sqlite3_stmt *statement = NULL;
+        int r = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
+
+        if (r == SQLITE_OK && (r = sqlite3_step(statement)) == SQLITE_ROW) {
+                *ret_number = sqlite3_column_int64(statement, 0);
+                r = SQLITE_OK;
+        }
+        sqlite3_finalize(statement);
+        return r == SQLITE_OK ? 0 : -EIO;
+}
+
+int sqlite_check_kind(sqlite3 *db, const char *path, struct err **err) {
+        int64_t id = 0, version = 0;
+
+        if (read_number(db, "PRAGMA application_id", &id) < 0 || read_number(db, "PRAGMA user_version", &version) < 0)
+                return sqlite_fail(db, path, "cannot be read", err);
+        if (id != SQLITE_STORE_ID)
+                return err_set(err, EBADMSG, "%s: is a database of another program", path);
+        if (version != SQLITE_STORE_VERSION)
+                return err_set(err, EBADMSG, "%s: is of version %lld, this program reads %d; use the one that wrote it",
+                               path, (long long)version, SQLITE_STORE_VERSION);
+        return 0;
+}
+
+static int make_tables(sqlite3 *db, const char *path, struct err **err) {
+        char sql[512];
+        int64_t pages = 0;
+
+        if (read_number(db, "PRAGMA page_count", &pages) < 0)
+                return sqlite_fail(db, path, "cannot be read", err);
+        if (pages == 0) {
+                snprintf(sql, sizeof(sql),
+                         "PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL; BEGIN;"
+                         "CREATE TABLE objects(key TEXT NOT NULL UNIQUE, revision INTEGER NOT NULL, value BLOB NOT "
+                         "NULL);"
+                         "CREATE TABLE reserved(revision INTEGER NOT NULL); INSERT INTO reserved VALUES(0);"
+                         "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT",
+                         SQLITE_STORE_ID, SQLITE_STORE_VERSION);
+                if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+                        return sqlite_fail(db, path, "cannot be made", err);
+        }
+        return sqlite_check_kind(db, path, err);
+}
+
+static int open_writer(struct sqlite_store *s, struct err **err) {
+        struct sqlite_connection *w = &s->writer;
+        char sql[256];
+        int r = sqlite_connect(s->path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &w->db, err);
+
+        if (r < 0)
+                return r;
+        w->path = s->path;
+        r = make_tables(w->db, s->path, err);
+        if (r < 0)
+                return r;
+        snprintf(sql, sizeof(sql),
+                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -%d; PRAGMA "
+                 "journal_size_limit = %d",
+                 WRITER_CACHE_KIB, LOG_BYTES_KEPT);
+        if (sqlite3_exec(w->db, sql, NULL, NULL, NULL) != SQLITE_OK ||
+            read_number(w->db, "SELECT revision FROM reserved", &s->reserved) < 0)
+                return sqlite_fail(w->db, s->path, "cannot be read", err);
+        return 0;
+}
+
+static int open_reader(struct sqlite_store *s, struct err **err) {
+        char sql[64];
+        int r = sqlite_connect(s->path, SQLITE_OPEN_READWRITE, &s->reader.db, err);
+
+        if (r < 0)
+                return r;
+        s->reader.path = s->path;
+        snprintf(sql, sizeof(sql), "PRAGMA query_only = ON; PRAGMA cache_size = -%d", READER_CACHE_KIB);
+        return sqlite3_exec(s->reader.db, sql, NULL, NULL, NULL) == SQLITE_OK ?
+                       0 :
+                       sqlite_fail(s->reader.db, s->path, "cannot be read", err);
+}
+
+static void disconnect(struct sqlite_connection *c) {
+        for (int i = 0; i < _QUERIES; i++)
+                sqlite3_finalize(c->queries[i]);
+        sqlite3_close(c->db);
+}
+
+static void release(struct sqlite_store *s) {
+        sqlite_keeper_stop(s);
+        disconnect(&s->reader);
+        disconnect(&s->writer); /* the last one: moves the log into the database */
+        close_fd(s->lock_fd);
+        pthread_mutex_destroy(&s->read_lock);
+        free(s->path);
+        free(s->directory);
+        free(s);
+}
+
+int sqlite_lock(const char *directory, struct err **err) {
+        _cleanup_close_ int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        if (fd < 0)
+                return err_errno(err, errno, "%s", directory);
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? err_set(err, EBUSY, "%s: another process uses it", directory) :
+                                              err_errno(err, errno, "%s: lock it", directory);
+        return TAKE_FD(fd);
+}
+
+static int open_all(struct sqlite_store *s, struct err **err) {
+        int r = files_make_private(s->directory, err);
+
+        if (r < 0)
+                return r;
+        s->lock_fd = sqlite_lock(s->directory, err);
+        if (s->lock_fd < 0)
+                return s->lock_fd;
+        if ((r = sqlite_finish_restore(s->directory, err)) < 0 || (r = open_writer(s, err)) < 0 ||
+            (r = open_reader(s, err)) < 0)
+                return r;
+        return sqlite_keeper_start(s, err);
+}
+
+static int sqlite_open(const struct store_options *options, void **ret_backend, int64_t *ret_revision,
+                       struct err **err) {
+        struct sqlite_store *s = calloc(1, sizeof(*s));
+        int r;
+
+        if (!s)
+                return err_set(err, ENOMEM, "out of memory");
+        s->lock_fd = -EBADF;
+        pthread_mutex_init(&s->read_lock, NULL);
+        s->directory = strdup(options->directory);
+        if (!s->directory || asprintf(&s->path, "%s/" SQLITE_STORE_FILE, s->directory) < 0) {
+                s->path = NULL;
+                r = err_set(err, ENOMEM, "out of memory");
+        } else {
+                r = open_all(s, err);
+        }
+        if (r < 0) {
+                release(s);
+                return r;
+        }
+        *ret_backend = s;
+        *ret_revision = s->reserved;
+        return 0;
+}
+
+/* The query, ready to be bound; NULL and *err set. */
+static sqlite3_stmt *query(struct sqlite_connection *c, enum sqlite_query q, struct err **err) {
+        if (!c->queries[q] &&
+            sqlite3_prepare_v3(c->db, queries[q], -1, SQLITE_PREPARE_PERSISTENT, &c->queries[q], NULL) != SQLITE_OK) {
+                sqlite_fail(c->db, c->path, "cannot be used", err);
+                return NULL;
+        }
+        return c->queries[q];
+}
+
+static int bind(sqlite3_stmt *statement, const char *key, int64_t revision, const struct bytes *value,
+                int64_t expected) {
+        int n = sqlite3_bind_parameter_count(statement);
+
+        sqlite3_bind_text(statement, 1, key, -1, SQLITE_STATIC);
+        if (n >= 2)
+                sqlite3_bind_int64(statement, 2, revision);
+        if (n >= 3 && value)
+                sqlite3_bind_blob(statement, 3, value->data, (int)value->size, SQLITE_STATIC);
+        if (n >= 4)
+                sqlite3_bind_int64(statement, 4, expected);
+        return n;
+}
+
+/* Runs what was bound and returns no row. */
+static int run(struct sqlite_connection *c, sqlite3_stmt *statement, const char *what, struct err **err) {
+        int r = sqlite3_step(statement);
+        int failed = r == SQLITE_DONE || r == SQLITE_ROW ? 0 : sqlite_fail(c->db, c->path, what, err);
+
+        sqlite3_reset(statement);
+        return failed;
+}
+
+static int simple(struct sqlite_connection *c, enum sqlite_query q, const char *what, struct err **err) {
+        sqlite3_stmt *statement = query(c, q, err);
+
+        return statement ? run(c, statement, what, err) : -err_code(err ? *err : NULL) ?: -EIO;
+}
+
+static int sqlite_begin(void *backend, struct err **err) {
+        struct sqlite_store *s = backend;
+        int r;
+
+        sqlite_keeper_enter(s);
+        r = simple(&s->writer, QUERY_BEGIN, "cannot be changed", err);
+        if (r < 0)
+                sqlite_keeper_leave(s);
+        return r;
+}
+
+static int read_current(struct sqlite_store *s, const char *key, int64_t *ret_current, struct err **err) {
+        sqlite3_stmt *statement = query(&s->writer, QUERY_CURRENT, err);
+        int r;
+
+        if (!statement)
+                return -EIO;
+        bind(statement, key, 0, NULL, 0);
+        r = sqlite3_step(statement);
+        *ret_current = r == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : 0;
+        r = r == SQLITE_ROW || r == SQLITE_DONE ? 0 : sqlite_fail(s->writer.db, s->path, "cannot be read", err);
+        sqlite3_reset(statement);
+        return r;
+}
+
+static enum sqlite_query choose(bool deletes, int64_t expected) {
+        if (deletes)
+                return expected == STORE_ANY ? QUERY_DELETE_ANY : QUERY_DELETE;
+        if (expected == STORE_ANY)
+                return QUERY_UPSERT;
+        return expected == STORE_ABSENT ? QUERY_INSERT : QUERY_UPDATE;
+}
+
+static int sqlite_put(void *backend, const char *key, const struct bytes *value, int64_t expected, int64_t revision,
+                      int64_t *ret_current, struct err **err) {
+        struct sqlite_store *s = backend;
+        sqlite3_stmt *statement = query(&s->writer, choose(!value, expected), err);
+        int r;
+
+        if (!statement)
+                return -EIO;
+        bind(statement, key, revision, value, expected);
+        r = run(&s->writer, statement, "cannot be changed", err);
+        sqlite3_clear_bindings(statement);
+        if (r < 0 || sqlite3_changes(s->writer.db) > 0)
+                return r;
+        r = read_current(s, key, ret_current, err);
+        return r < 0 ? r : store_check(*ret_current, expected, !value);
+}
+
+static int reserve(struct sqlite_store *s, int64_t reserved, struct err **err) {
+        sqlite3_stmt *statement;
+        int r;
+
+        if (reserved == s->reserved)
+                return 0;
+        statement = query(&s->writer, QUERY_RESERVE, err);
+        if (!statement)
+                return -EIO;
+        sqlite3_bind_int64(statement, 2, reserved);
+        r = run(&s->writer, statement, "cannot be changed", err);
+        return r;
+}
+
+static int sqlite_commit(void *backend, int64_t reserved, struct err **err) {
+        struct sqlite_store *s = backend;
+        int r = reserve(s, reserved, err);
+
+        if (r == 0)
+                r = simple(&s->writer, QUERY_COMMIT, "cannot be changed", err);
+        if (r < 0)
+                return r;
+        s->reserved = reserved;
+        sqlite_keeper_leave(s);
+        return 0;
+}
+
+static void sqlite_rollback(void *backend) {
+        struct sqlite_store *s = backend;
+
+        if (!sqlite3_get_autocommit(s->writer.db)) /* some errors have done it already */
+                simple(&s->writer, QUERY_ROLLBACK, "", NULL);
+        sqlite_keeper_leave(s);
+}
+
+/* The last revision itself, so that the next process goes on without a gap; the reserve counts where that fails. */
+static void sqlite_close(void *backend, int64_t revision) {
+        struct sqlite_store *s = backend;
+
+        if (revision != s->reserved && sqlite_begin(s, NULL) == 0 && sqlite_commit(s, revision, NULL) < 0)
+                sqlite_rollback(s);
+        release(s);
+}
+
+static int read_object(struct sqlite_store *s, sqlite3_stmt *statement, struct bytes **ret_value, int64_t *ret_revision,
+                       struct err **err) {
+        struct bytes *value;
+        int r = sqlite3_step(statement);
+
+        if (r == SQLITE_DONE)
+                return -ENOENT;
+        if (r != SQLITE_ROW)
+                return sqlite_fail(s->reader.db, s->path, "cannot be read", err);
+        value = bytes_copy(sqlite3_column_blob(statement, 1), (size_t)sqlite3_column_bytes(statement, 1));
+        if (!value)
+                return err_set(err, ENOMEM, "out of memory");
+        *ret_revision = sqlite3_column_int64(statement, 0);
+        *ret_value = value;
+        return 0;
+}
+
+static int sqlite_get(void *backend, const char *key, struct bytes **ret_value, int64_t *ret_revision,
+                      struct err **err) {
+        struct sqlite_store *s = backend;
+        sqlite3_stmt *statement;
+        int r = -EIO;
+
+        pthread_mutex_lock(&s->read_lock);
+        statement = query(&s->reader, QUERY_GET, err);
+        if (statement) {
+                bind(statement, key, 0, NULL, 0);
+                r = read_object(s, statement, ret_value, ret_revision, err);
+                sqlite3_reset(statement);
+        }
+        pthread_mutex_unlock(&s->read_lock);
+        return r;
+}
+
+/* The first text behind all that begin with @prefix; false when there is none. */
+static bool end_of(const char *prefix, char ret_end[STORE_KEY_MAX]) {
+        size_t n = strlen(prefix);
+
+        memcpy(ret_end, prefix, n + 1);
+        while (n > 0 && (unsigned char)ret_end[n - 1] == 0xff)
+                n--;
+        ret_end[n] = '\0';
+        if (n > 0)
+                ret_end[n - 1]++;
+        return n > 0;
+}
+
+/* Has a connection of its own: it may take long, and gets are short. */
+static int sqlite_scan(void *backend, const char *prefix, store_visit visit, void *data, struct err **err) {
+        static const char *const
+                all = "SELECT key, revision, value FROM objects WHERE key >= ?1 ORDER BY key",
+                *const some = "SELECT key, revision, value FROM objects WHERE key >= ?1 AND key < ?2 ORDER BY key";
+        struct sqlite_store *s = backend;
+        sqlite3_stmt *statement = NULL;
+        char end[STORE_KEY_MAX];
+        sqlite3 *db;
+        bool ends;
+        int r, step = SQLITE_DONE;
+
+        if (strnlen(prefix, STORE_KEY_MAX) == STORE_KEY_MAX)
+                return err_set(err, EINVAL, "the prefix of a scan has more than %d bytes", STORE_KEY_MAX - 1);
+        r = sqlite_connect(s->path, SQLITE_OPEN_READONLY, &db, err);
+        if (r < 0)
+                return r;
+        ends = end_of(prefix, end);
+        if (sqlite3_prepare_v2(db, ends ? some : all, -1, &statement, NULL) == SQLITE_OK) {
+                sqlite3_bind_text(statement, 1, prefix, -1, SQLITE_STATIC);
+                if (ends)
+                        sqlite3_bind_text(statement, 2, end, -1, SQLITE_STATIC);
+                while (r == 0 && (step = sqlite3_step(statement)) == SQLITE_ROW)
+                        r = visit(data, (const char *)sqlite3_column_text(statement, 0),
+                                  sqlite3_column_blob(statement, 2), (size_t)sqlite3_column_bytes(statement, 2),
+                                  sqlite3_column_int64(statement, 1));
+        }
+        if (!statement || (r == 0 && step != SQLITE_DONE))
+                r = sqlite_fail(db, s->path, "cannot be read", err);
+        sqlite3_finalize(statement);
+        sqlite3_close(db);
+        return r;
+}
+
+const struct store_backend store_sqlite = {
+        .open = sqlite_open,
+        .close = sqlite_close,
+        .begin = sqlite_begin,
+        .put = sqlite_put,
+        .commit = sqlite_commit,
+        .rollback = sqlite_rollback,
+        .get = sqlite_get,
+        .scan = sqlite_scan,
+        .backup = sqlite_backup,
+        .tidy = sqlite_tidy,
+};
