@@ -150,6 +150,8 @@ static bool make_lazily(struct store *store, struct store_change *change) {
                 return false;
         r = current_revision(store, change->key, &current, &err);
         if (r == 0 && (r = store_check(current, change->expected, !change->value)) == 0) {
+                if (change->stamp)
+                        change->stamp(change, revision);
                 r = remember(store, change, revision);
                 if (r == 0) {
                         set_revision(store, revision);
@@ -183,8 +185,12 @@ static int put_group(struct store *store, const struct changes *group, int64_t *
 
         LIST_EACH(changes, change, group) {
                 int64_t current = 0;
-                int r = store->backend->put(store->data, change->key, change->value, change->expected, *revision + 1,
-                                            &current, err);
+                int r;
+
+                if (change->stamp)
+                        change->stamp(change, *revision + 1);
+                r = store->backend->put(store->data, change->key, change->value, change->expected, *revision + 1,
+                                        &current, err);
 
                 if (r < 0 && !is_refusal(r))
                         return r;

@@ -184,6 +184,31 @@ static void test_changes(void **state) {
         expect(f->store, "b", NULL, 0);
 }
 
+/* The revision as eight digits at the value's end. */
+static void write_revision(struct store_change *c, int64_t revision) {
+        snprintf((char *)c->value->data + 2, 9, "%08lld", (long long)revision);
+}
+
+static void test_stamp(void **state) {
+        struct store *store = ((struct fixture *)*state)->store;
+
+        put(store, "before", "1", STORE_ABSENT);
+        for (int lazy = 0; lazy < 2; lazy++) {
+                struct waited w = { .change = {
+                                            .key = lazy ? "lazy" : "a", .stamp = write_revision, .done = on_done } };
+
+                w.change.value = bytes_copy("v=--------", 11);
+                w.change.value->size = 10;
+                w.change.lazy = lazy;
+                sem_init(&w.done, 0, 0);
+                assert_int_equal(store_submit(store, &w.change), 0);
+                sem_wait(&w.done);
+                assert_int_equal(w.result.revision, 2 + lazy);
+                expect(store, w.change.key, lazy ? "v=00000003" : "v=00000002", 2 + lazy);
+                bytes_unref(w.change.value);
+        }
+}
+
 static void test_bounds(void **state) {
         struct store *store = ((struct fixture *)*state)->store;
         char key[STORE_KEY_MAX + 1];
@@ -643,10 +668,14 @@ static void test_log_stays_short(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                BOTH(test_refusals),          BOTH(test_changes),     BOTH(test_bounds),   BOTH(test_scan),
-                BOTH(test_threads),           BOTH(test_queue_ends),  BOTH(test_lazy),     SQLITE(test_kill),
-                SQLITE(test_in_use),          SQLITE(test_damaged),   SQLITE(test_backup), SQLITE(test_restore_cut),
-                SQLITE(test_log_stays_short), SQLITE(test_full_disk),
+                BOTH(test_refusals),      BOTH(test_stamp),
+                BOTH(test_changes),       BOTH(test_bounds),
+                BOTH(test_scan),          BOTH(test_threads),
+                BOTH(test_queue_ends),    BOTH(test_lazy),
+                SQLITE(test_kill),        SQLITE(test_in_use),
+                SQLITE(test_damaged),     SQLITE(test_backup),
+                SQLITE(test_restore_cut), SQLITE(test_log_stays_short),
+                SQLITE(test_full_disk),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
