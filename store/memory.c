@@ -149,9 +149,9 @@ static int memory_scan(void *backend, const char *prefix, store_visit visit, voi
         int r = 0;
 
         pthread_rwlock_rdlock(&m->lock);
-        INDEX_EACH(struct object, o, &m->objects, object_prefix, prefix)
-        if ((r = visit(data, o->key, o->value->data, o->value->size, o->revision)) != 0)
-                break;
+        INDEX_EACH (struct object, o, &m->objects, object_prefix, prefix)
+                if ((r = visit(data, o->key, o->value->data, o->value->size, o->revision)) != 0)
+                        break;
         pthread_rwlock_unlock(&m->lock);
         return r;
 }

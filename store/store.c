@@ -183,7 +183,7 @@ static bool is_refusal(int code) {
 static int put_group(struct store *store, const struct changes *group, int64_t *revision, struct err **err) {
         struct outcome *outcome = store->outcomes;
 
-        LIST_EACH(changes, change, group) {
+        LIST_EACH (changes, change, group) {
                 int64_t current = 0;
                 int r;
 
@@ -238,8 +238,8 @@ static int run_group(struct store *store, struct changes *group) {
         if (!changes_is_empty(group)) {
                 bool all_lazy = true;
 
-                LIST_EACH(changes, change, group)
-                all_lazy &= change->lazy;
+                LIST_EACH (changes, change, group)
+                        all_lazy &= change->lazy;
                 for (struct store_change *change; all_lazy && (change = changes_pop(group));)
                         if (!make_lazily(store, change)) {
                                 changes_prepend(group, change);

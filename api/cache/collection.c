@@ -126,8 +126,8 @@ int collection_apply(struct collection *c, struct object *object, bool deleted) 
         if (r < 0)
                 return r;
         pthread_mutex_lock(&c->listening);
-        LIST_EACH(listeners, listener, &c->listeners)
-        listener->changed(listener);
+        LIST_EACH (listeners, listener, &c->listeners)
+                listener->changed(listener);
         pthread_mutex_unlock(&c->listening);
         return 0;
 }

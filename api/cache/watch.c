@@ -120,7 +120,7 @@ static void tell_topic(struct watch_set *set, int kind, const char *first, const
 
         if (!topic)
                 return;
-        LIST_EACH(watchers, w, &topic->current) {
+        LIST_EACH (watchers, w, &topic->current) {
                 if (number < w->next) /* it began after this one */
                         continue;
                 tell(w, event);

@@ -102,8 +102,8 @@ static void test_lists(void **state) {
                     false, 0);
         expect_list(c, &(struct collection_query){ .filter = { .namespace = "a", .name = "y" } }, 0, "a/y@7", false, 0);
         expect_list(c, &(struct collection_query){ .filter = { .name = "z" } }, 0, "c/z@10", false, 0);
-        expect_list(c, &(struct collection_query){ .filter = { .matches = on_node, .data = "n2" } }, 0, "a/y@7", false,
-                    0);
+        expect_list(c, &(struct collection_query){ .filter = { .matches = on_node, .data = (void *)(uintptr_t) "n2" } },
+                    0, "a/y@7", false, 0);
         /* the past, page by page */
         expect_list(c, &(struct collection_query){ .revision = 2 }, -ESTALE, NULL, false, 0);
         expect_list(c, &(struct collection_query){ .revision = 5 }, 0, "a/x@3", false, 0);
@@ -205,7 +205,7 @@ static void compare(struct collection *c, const struct client *client) {
         int64_t wanted[NAMESPACES][NAMES] = { { 0 } };
 
         query.filter.matches = is_on;
-        query.filter.data = (void *)client->node;
+        query.filter.data = (void *)(uintptr_t)client->node;
         assert_int_equal(collection_list(c, &query, &page), 0);
         for (size_t i = 0; i < page.n; i++)
                 wanted[number_of(page.objects[i]->namespace)][number_of(page.objects[i]->name)] =
@@ -227,7 +227,7 @@ static void begin_again(struct collection *c, struct watch_set *set, struct clie
         watcher_free(client->watcher);
         memset(client->revision, 0, sizeof(client->revision));
         query.filter.matches = is_on;
-        query.filter.data = (void *)client->node;
+        query.filter.data = (void *)(uintptr_t)client->node;
         assert_int_equal(collection_list(c, &query, &page), 0);
         for (size_t i = 0; i < page.n; i++)
                 client->revision[number_of(page.objects[i]->namespace)][number_of(page.objects[i]->name)] =
