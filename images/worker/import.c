@@ -57,8 +57,8 @@ static int fetch_from_layout(void *data, const struct descriptor *blob, uint64_t
         return r < 0 ? r : import_copy(&region, offset, fd, feed, err);
 }
 
-int store_names(const struct image_layout *l, struct report *report, const struct image_reference *reference,
-                const char *digest, const struct image_ref *ref, struct err **err) {
+int image_store_names(const struct image_layout *l, struct report *report, const struct image_reference *reference,
+                      const char *digest, const struct image_ref *ref, struct err **err) {
         struct image_reference by_digest = *reference;
         char text[IMAGE_REFERENCE_MAX + 1];
         int r;
@@ -83,7 +83,7 @@ int import_names(const struct import *im, const char *own, const char *digest, c
         bool whole = own && strpbrk(own, "/:@");
 
         if (whole && image_reference_parse(own, &reference, NULL) == 0)
-                return store_names(im->layout, im->report, &reference, digest, ref, err);
+                return image_store_names(im->layout, im->report, &reference, digest, ref, err);
         if (im->reference) {
                 int r = image_reference_parse(im->reference, &reference, err);
 
@@ -92,7 +92,7 @@ int import_names(const struct import *im, const char *own, const char *digest, c
                 *reference.digest = '\0';
                 if (!*reference.tag)
                         strcpy(reference.tag, "latest");
-                return store_names(im->layout, im->report, &reference, digest, ref, err);
+                return image_store_names(im->layout, im->report, &reference, digest, ref, err);
         }
         return image_ref_write_unnamed(im->layout, ref, err);
 }

@@ -24,5 +24,5 @@ int import_run(const struct import *import, struct err **err);
 
 /* Gives an image its names: @reference's tag, and its repository with the digest @digest, by which a registry knows it.
  */
-int store_names(const struct image_layout *layout, struct report *report, const struct image_reference *reference,
-                const char *digest, const struct image_ref *ref, struct err **err);
+int image_store_names(const struct image_layout *layout, struct report *report, const struct image_reference *reference,
+                      const char *digest, const struct image_ref *ref, struct err **err);

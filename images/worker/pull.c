@@ -92,7 +92,7 @@ static int pull(struct pull *p, const struct image_request *q, struct err **err)
         if ((r = find_manifest(p, err)) < 0 || (r = get_config(p, err)) < 0 || (r = fetch_run(&p->fetch, err)) < 0)
                 return r;
         ref = fetch_record(&p->fetch);
-        return store_names(p->fetch.layout, p->fetch.report, &p->reference, p->digest, &ref, err);
+        return image_store_names(p->fetch.layout, p->fetch.report, &p->reference, p->digest, &ref, err);
 }
 
 int transfer_pull(const struct image_layout *layout, const struct image_request *q, struct report *report,
