@@ -25,8 +25,8 @@ static const char *const queries[_QUERIES] = {
         [QUERY_COMMIT] = "COMMIT",
         [QUERY_ROLLBACK] = "ROLLBACK",
         [QUERY_INSERT] = "INSERT INTO objects(key, revision, value) VALUES(?1, ?2, ?3) ON CONFLICT DO NOTHING",
-        [QUERY_UPSERT] = "INSERT INTO objects(key, revision, value) VALUES(?1, ?2, ?3) ON CONFLICT(key) DO UPDATE SET "
-                         "revision = excluded.revision, value = excluded.value",
+        [QUERY_UPSERT] = ("INSERT INTO objects(key, revision, value) VALUES(?1, ?2, ?3) ON CONFLICT(key) DO UPDATE SET "
+                          "revision = excluded.revision, value = excluded.value"),
         [QUERY_UPDATE] = "UPDATE objects SET revision = ?2, value = ?3 WHERE key = ?1 AND revision = ?4",
         [QUERY_DELETE] = "DELETE FROM objects WHERE key = ?1 AND revision = ?4",
         [QUERY_DELETE_ANY] = "DELETE FROM objects WHERE key = ?1",
