@@ -70,7 +70,7 @@ static uint64_t deadline(const struct served *served) {
         if (connection->output_since > 0)
                 return due; /* the last answer is on its way */
         sooner(&due, connection->linger_since, config->linger_ms);
-        if (connection->n_exchanges == 0)
+        if (connection->n_exchanges == 0 && connection->head_since == 0 && connection->linger_since == 0)
                 sooner(&due, connection->active ?: 1, config->idle_ms);
         return due;
 }
