@@ -134,7 +134,7 @@ static void test_backoff(void **state) {
 static void test_bucket(void **state) {
         const struct work_options options = { .delay_first = 1, .delay_max = 1, .rate = 10, .burst = 3 };
         struct work_queue *queue = new_queue(&options);
-        char key[8];
+        char key[16];
 
         for (int i = 0; i < 6; i++) {
                 snprintf(key, sizeof(key), "%d", i);
