@@ -26,6 +26,8 @@ enum sqlite_query {
         QUERY_CURRENT,
         QUERY_RESERVE,
         QUERY_GET,
+        QUERY_FREE_PAGES,
+        QUERY_PAGES,
         _QUERIES,
 };
 
@@ -63,6 +65,9 @@ int sqlite_fail(sqlite3 *db, const char *path, const char *what, struct err **er
 
 /* Opens @path with what all connections have set; @flags as sqlite3_open_v2() has them. */
 int sqlite_connect(const char *path, int flags, sqlite3 **ret_db, struct err **err);
+
+/* The number that @query, which has no parameters, answers: 0, or a negative errno and *err. */
+int sqlite_number(struct sqlite_connection *c, enum sqlite_query query, int64_t *ret_number, struct err **err);
 
 /* Whether @db is a store of ours: 0, or -EBADMSG. */
 int sqlite_check_kind(sqlite3 *db, const char *path, struct err **err);

@@ -137,26 +137,17 @@ void sqlite_keeper_stop(struct sqlite_store *store) {
         sqlite3_close(k->db);
 }
 
-static int64_t count(sqlite3 *db, const char *sql) {
-        sqlite3_stmt *statement = NULL;
-        int64_t n = 0;
-
-        if (sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW)
-                n = sqlite3_column_int64(statement, 0);
-        sqlite3_finalize(statement);
-        return n;
-}
-
+/* Asked after each group that leaves the queue empty: by statements that are prepared once. */
 void sqlite_tidy(void *backend) {
         struct sqlite_store *store = backend;
-        sqlite3 *db = store->writer.db;
-        int64_t free_pages = count(db, "PRAGMA freelist_count");
+        int64_t free_pages, pages;
         char sql[64];
 
-        if (free_pages < FREE_PAGES || free_pages * 4 < count(db, "PRAGMA page_count"))
+        if (sqlite_number(&store->writer, QUERY_FREE_PAGES, &free_pages, NULL) < 0 || free_pages < FREE_PAGES ||
+            sqlite_number(&store->writer, QUERY_PAGES, &pages, NULL) < 0 || free_pages * 4 < pages)
                 return;
         sqlite3_snprintf(sizeof(sql), sql, "PRAGMA incremental_vacuum(%d)", FREE_PAGES_STEP);
         sqlite_keeper_enter(store);
-        sqlite3_exec(db, sql, NULL, NULL, NULL);
+        sqlite3_exec(store->writer.db, sql, NULL, NULL, NULL);
         sqlite_keeper_leave(store);
 }

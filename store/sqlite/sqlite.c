@@ -33,6 +33,8 @@ static const char *const queries[_QUERIES] = {
         [QUERY_CURRENT] = "SELECT revision FROM objects WHERE key = ?1",
         [QUERY_RESERVE] = "UPDATE reserved SET revision = ?2",
         [QUERY_GET] = "SELECT revision, value FROM objects WHERE key = ?1",
+        [QUERY_FREE_PAGES] = "PRAGMA freelist_count",
+        [QUERY_PAGES] = "PRAGMA page_count",
 };
 
 static const char *advice(int code) {
@@ -273,6 +275,20 @@ static int simple(struct sqlite_connection *c, enum sqlite_query q, const char *
         sqlite3_stmt *statement = query(c, q, err);
 
         return statement ? run(c, statement, what, err) : -err_code(err ? *err : NULL) ?: -EIO;
+}
+
+int sqlite_number(struct sqlite_connection *c, enum sqlite_query q, int64_t *ret_number, struct err **err) {
+        sqlite3_stmt *statement = query(c, q, err);
+        int r = 0;
+
+        if (!statement)
+                return -EIO;
+        if (sqlite3_step(statement) == SQLITE_ROW)
+                *ret_number = sqlite3_column_int64(statement, 0);
+        else
+                r = sqlite_fail(c->db, c->path, "cannot be read", err);
+        sqlite3_reset(statement);
+        return r;
 }
 
 static int sqlite_begin(void *backend, struct err **err) {
