@@ -2,34 +2,15 @@
 
 #include <arpa/inet.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-size_t check_enter(struct check *c, const char *format, ...) {
-        size_t before = c->length, room = sizeof(c->path) - before;
-        va_list ap;
-        int n;
-
-        va_start(ap, format);
-        n = vsnprintf(c->path + before, room, format, ap);
-        va_end(ap);
-        if (n > 0)
-                c->length += (size_t)n < room ? (size_t)n : room - 1;
-        return before;
-}
-
-void check_leave(struct check *c, size_t before) {
-        c->length = before;
-        c->path[before] = '\0';
-}
-
 static void add(struct check *c, const char *child, const char *kind, const char *value, const char *detail) {
-        size_t before = check_enter(c, "%s", child);
+        size_t before = TRAIL_ENTER(c, "%s", child);
 
         problem_error(c->problems, c->path, "%s%s%.256s%s%s", kind, *value ? ": " : "", value, *detail ? ": " : "",
                       detail);
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }
 
 /* As Go's %q does in the cases that matter here. */

@@ -4,17 +4,15 @@
 #include "kube/names.h"
 #include "kube/pod.h"
 #include "kube/problem.h"
+#include "lib/trail.h"
 
+/* Goes down to a child (".name", "[0]") by TRAIL_ENTER(). */
 struct check {
         const struct pod *pod;
         struct problems *problems;
         char path[FIELD_PATH_MAX];
         size_t length;
 };
-
-/* Goes down to a child (".name", "[0]"); what it returns goes to check_leave(). */
-size_t check_enter(struct check *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void check_leave(struct check *c, size_t before);
 
 /* Errors at @child of where one is (".image"; "" for the place itself). @detail may be empty. */
 void check_required(struct check *c, const char *child, const char *detail);

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +14,7 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/value.h"
+#include "lib/trail.h"
 
 #define ENUM_NAMES_MAX 16
 
@@ -25,25 +25,6 @@ struct decoder {
         size_t length;
         bool no_memory;
 };
-
-/* Extends the path for what is decoded next; the length returned goes to leave(). A path too long is cut. */
-__attribute__((format(printf, 2, 3))) static size_t enter(struct decoder *d, const char *format, ...) {
-        size_t before = d->length, room = sizeof(d->path) - before;
-        va_list ap;
-        int n;
-
-        va_start(ap, format);
-        n = vsnprintf(d->path + before, room, format, ap);
-        va_end(ap);
-        if (n > 0)
-                d->length += (size_t)n < room ? (size_t)n : room - 1;
-        return before;
-}
-
-static void leave(struct decoder *d, size_t before) {
-        d->length = before;
-        d->path[before] = '\0';
-}
 
 /* A scalar where a string is due is most often a string that YAML reads as something else. */
 static void expected(struct decoder *d, const struct value *value, const char *what) {
@@ -206,14 +187,14 @@ static void read_strings(struct decoder *d, const struct value *value, struct li
         if (!is_list(d, value) || !(items = take(d, value->count, sizeof(*items))))
                 return;
         for (uint32_t i = 0; i < value->count; i++) {
-                size_t before = enter(d, "[%u]", i);
+                size_t before = TRAIL_ENTER(d, "[%u]", i);
 
                 items[i] = "";
                 if (value->items[i].kind != VALUE_NULL && value->items[i].count > 0)
                         read_string(d, &value->items[i], &items[i]);
                 else if (value->items[i].kind != VALUE_NULL && value->items[i].kind != VALUE_STRING)
                         expected(d, &value->items[i], "a string");
-                leave(d, before);
+                TRAIL_LEAVE(d, before);
         }
         *ret = (struct list){ items, value->count };
 }
@@ -224,11 +205,11 @@ static void read_ints(struct decoder *d, const struct value *value, struct list 
         if (!is_list(d, value) || !(items = take(d, value->count, sizeof(*items))))
                 return;
         for (uint32_t i = 0; i < value->count; i++) {
-                size_t before = enter(d, "[%u]", i);
+                size_t before = TRAIL_ENTER(d, "[%u]", i);
 
                 if (value->items[i].kind != VALUE_NULL)
                         read_integer(d, &value->items[i], false, &items[i]);
-                leave(d, before);
+                TRAIL_LEAVE(d, before);
         }
         *ret = (struct list){ items, value->count };
 }
@@ -251,14 +232,14 @@ static void read_string_map(struct decoder *d, const struct value *value, struct
                 return;
         for (uint32_t i = 0; i < value->count; i++) {
                 const struct value_member *m = &value->members[i];
-                size_t before = enter(d, "[%s]", m->key);
+                size_t before = TRAIL_ENTER(d, "[%s]", m->key);
 
                 items[i] = (struct string_pair){ copy_text(d, m->key), "" };
                 if (m->value.kind != VALUE_STRING && m->value.kind != VALUE_NULL)
                         expected(d, &m->value, "a string");
                 else if (m->value.kind == VALUE_STRING && m->value.count > 0)
                         items[i].value = copy_text(d, m->value.text);
-                leave(d, before);
+                TRAIL_LEAVE(d, before);
         }
         if (!d->no_memory && value->count > 0)
                 qsort(items, value->count, sizeof(*items), compare_keys);
@@ -272,12 +253,12 @@ static void read_resources(struct decoder *d, const struct value *value, struct 
                 return;
         for (uint32_t i = 0; i < value->count; i++) {
                 const struct value_member *m = &value->members[i];
-                size_t before = enter(d, "[%s]", m->key);
+                size_t before = TRAIL_ENTER(d, "[%s]", m->key);
 
                 items[i].name = copy_text(d, m->key);
                 if (m->value.kind != VALUE_NULL) /* null is none */
                         read_quantity(d, &m->value, &items[i].amount);
-                leave(d, before);
+                TRAIL_LEAVE(d, before);
         }
         if (!d->no_memory && value->count > 0)
                 qsort(items, value->count, sizeof(*items), compare_keys);
@@ -292,11 +273,11 @@ static void read_list(struct decoder *d, const struct value *value, const struct
         if (!is_list(d, value) || !(items = take(d, value->count, type->size)))
                 return;
         for (uint32_t i = 0; i < value->count; i++) {
-                size_t before = enter(d, "[%u]", i);
+                size_t before = TRAIL_ENTER(d, "[%u]", i);
 
                 if (value->items[i].kind != VALUE_NULL)
                         read_object(d, &value->items[i], type, items + i * type->size);
-                leave(d, before);
+                TRAIL_LEAVE(d, before);
         }
         *ret = (struct list){ items, value->count };
 }
@@ -316,12 +297,12 @@ static void read_kube_list(struct decoder *d, const struct value *value, const s
         if (!is_list(d, value) || !(list.items = take(d, value->count, type->size)))
                 return;
         for (uint32_t i = 0; i < value->count; i++) {
-                size_t before = enter(d, "[%u]", i);
+                size_t before = TRAIL_ENTER(d, "[%u]", i);
 
                 if (value->items[i].kind != VALUE_NULL)
                         d->no_memory |= kube_value_read(d->arena, type, &value->items[i], d->path, d->problems,
                                                         (char *)list.items + i * type->size) < 0;
-                leave(d, before);
+                TRAIL_LEAVE(d, before);
         }
         memcpy(at, &list, sizeof(list));
 }
@@ -446,7 +427,7 @@ static void read_object(struct decoder *d, const struct value *value, const stru
         for (uint32_t i = 0; i < value->count && !d->no_memory; i++) {
                 const struct value_member *member = &value->members[i];
                 const struct field *field = find_field(type, member->key);
-                size_t before = enter(d, "%s%.100s", d->length > 0 ? "." : "", member->key);
+                size_t before = TRAIL_ENTER(d, "%s%.100s", d->length > 0 ? "." : "", member->key);
 
                 if (!field)
                         warn_unknown(d, type, member);
@@ -454,7 +435,7 @@ static void read_object(struct decoder *d, const struct value *value, const stru
                         read_field(d, &member->value, field, (char *)object + field->offset);
                 if (field && (field->flags & FIELD_UNSUPPORTED) && member->value.kind != VALUE_NULL)
                         problem_add(d->problems, true, member->line, d->path, "not supported, has no effect");
-                leave(d, before);
+                TRAIL_LEAVE(d, before);
         }
 }
 
@@ -462,7 +443,7 @@ bool object_decode(struct arena *arena, const struct value *value, const struct 
                    struct problems *problems, void *object) {
         struct decoder d = { .arena = arena, .problems = problems };
 
-        enter(&d, "%s", path);
+        TRAIL_ENTER(&d, "%s", path);
         read_object(&d, value, type, object);
         return !d.no_memory;
 }

@@ -44,7 +44,7 @@ static void check_uid(struct check *c, const char *uid) {
 
 static void check_metadata(struct check *c) {
         const struct object_meta *meta = &c->pod->metadata;
-        size_t before = check_enter(c, "metadata");
+        size_t before = TRAIL_ENTER(c, "metadata");
 
         if (!meta->name)
                 check_required(c, ".name", "name or generateName is required");
@@ -56,16 +56,16 @@ static void check_metadata(struct check *c) {
         check_labels(c, ".labels", &meta->labels);
         check_annotations(c, &meta->annotations);
         check_managed_fields(c);
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }
 
 static void check_dns_list(struct check *c, const struct kube_pod_dns_config *dns) {
         size_t before, chars = 0;
 
         for (uint32_t i = 0; i < dns->nameservers.count; i++) {
-                before = check_enter(c, ".nameservers[%u]", i);
+                before = TRAIL_ENTER(c, ".nameservers[%u]", i);
                 check_ip(c, "", dns->nameservers.items[i]);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         for (uint32_t i = 0; i < dns->searches.count; i++) {
                 const char *search = dns->searches.items[i];
@@ -73,11 +73,11 @@ static void check_dns_list(struct check *c, const struct kube_pod_dns_config *dn
                 char text[300];
 
                 chars += n + (i > 0);
-                before = check_enter(c, ".searches[%u]", i);
+                before = TRAIL_ENTER(c, ".searches[%u]", i);
                 snprintf(text, sizeof(text), "%.*s", (int)(n > 1 && search[n - 1] == '.' ? n - 1 : n), search);
                 if (strcmp(text, ".") != 0)
                         check_name_if(c, "", NAME_SUBDOMAIN_UNDERSCORE, text);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         if (dns->searches.count > SEARCHES_MAX)
                 check_invalid(c, ".searches", "...", "must not have more than 32 search paths");
@@ -85,16 +85,16 @@ static void check_dns_list(struct check *c, const struct kube_pod_dns_config *dn
                 check_invalid(c, ".searches", "...",
                               "must not have more than 2048 characters (including spaces) in the search list");
         for (uint32_t i = 0; i < dns->options.count; i++) {
-                before = check_enter(c, ".options[%u]", i);
+                before = TRAIL_ENTER(c, ".options[%u]", i);
                 if (!dns->options.items[i].name)
                         check_required(c, "", "must not be empty");
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
 static void check_dns(struct check *c) {
         const struct kube_pod_dns_config *dns = c->pod->spec.dns_config;
-        size_t before = check_enter(c, ".dnsConfig");
+        size_t before = TRAIL_ENTER(c, ".dnsConfig");
 
         if (c->pod->spec.dns_policy == DNS_NONE && !dns)
                 check_required(c, "", "must provide `dnsConfig` when `dnsPolicy` is None");
@@ -104,7 +104,7 @@ static void check_dns(struct check *c) {
                 check_invalid(c, ".nameservers", "...", "must not have more than 3 nameservers");
         if (dns)
                 check_dns_list(c, dns);
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }
 
 static void check_hostnames(struct check *c) {
@@ -114,12 +114,12 @@ static void check_hostnames(struct check *c) {
         check_name_if(c, ".subdomain", NAME_LABEL, spec->subdomain);
         for (uint32_t i = 0; i < spec->host_aliases.count; i++) {
                 const struct kube_host_alias *alias = &spec->host_aliases.items[i];
-                size_t before = check_enter(c, ".hostAliases[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".hostAliases[%u]", i);
 
                 check_ip(c, ".ip", alias->ip);
                 list_for_each (hostname, &alias->hostnames)
                         check_name_if(c, ".hostnames", NAME_SUBDOMAIN, *hostname);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         if (!spec->hostname_override)
                 return;
@@ -161,20 +161,20 @@ static void check_lists(struct check *c) {
         size_t before;
 
         for (uint32_t i = 0; i < spec->tolerations.count; i++) {
-                before = check_enter(c, ".tolerations[%u]", i);
+                before = TRAIL_ENTER(c, ".tolerations[%u]", i);
                 check_toleration(c, &spec->tolerations.items[i]);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         for (uint32_t i = 0; i < spec->readiness_gates.count; i++) {
-                before = check_enter(c, ".readinessGates[%u]", i);
+                before = TRAIL_ENTER(c, ".readinessGates[%u]", i);
                 check_name_if(c, ".conditionType", NAME_QUALIFIED, spec->readiness_gates.items[i].condition_type ?: "");
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         for (uint32_t i = 0; i < spec->image_pull_secrets.count; i++) {
-                before = check_enter(c, ".imagePullSecrets[%u]", i);
+                before = TRAIL_ENTER(c, ".imagePullSecrets[%u]", i);
                 if (!spec->image_pull_secrets.items[i].name)
                         check_required(c, ".name", "");
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         if (spec->node_name && spec->scheduling_gates.count > 0)
                 check_forbidden(c, ".nodeName", "cannot be set until all schedulingGates have been cleared");
@@ -220,7 +220,7 @@ void pod_validate(const struct pod *pod, struct problems *problems) {
         struct check c = { .pod = pod, .problems = problems };
 
         check_metadata(&c);
-        check_enter(&c, "spec");
+        TRAIL_ENTER(&c, "spec");
         check_volumes(&c);
         check_containers(&c);
         check_pod_resources(&c);

@@ -1,7 +1,6 @@
 #include "kube/strict.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include "lib/cleanup.h"
 #include "lib/json_scan.h"
 #include "lib/table.h"
+#include "lib/trail.h"
 
 struct walk {
         struct json_scan scan;
@@ -31,26 +31,8 @@ static bool fail(struct walk *w, int error) {
         return false;
 }
 
-__attribute__((format(printf, 2, 3))) static size_t enter(struct walk *w, const char *format, ...) {
-        size_t before = w->length, room = sizeof(w->path) - before;
-        va_list ap;
-        int n;
-
-        va_start(ap, format);
-        n = vsnprintf(w->path + before, room, format, ap);
-        va_end(ap);
-        if (n > 0)
-                w->length += (size_t)n < room ? (size_t)n : room - 1;
-        return before;
-}
-
-static void leave(struct walk *w, size_t before) {
-        w->length = before;
-        w->path[before] = '\0';
-}
-
 static size_t enter_key(struct walk *w, const char *key) {
-        return enter(w, "%s%s", w->length > 0 ? "." : "", key);
+        return TRAIL_ENTER(w, "%s%s", w->length > 0 ? "." : "", key);
 }
 
 /* As Go's strconv.Quote, for what may be in a path. */
@@ -155,7 +137,7 @@ static bool walk_object_member(struct walk *w, const void *what, struct table *s
         else if (!is_new(w, seen, key))
                 tell(w, "duplicate");
         good = w->error == 0 && (field ? walk_field(w, field) : skip(w));
-        leave(w, before);
+        TRAIL_LEAVE(w, before);
         return good;
 }
 
@@ -171,7 +153,7 @@ static bool walk_entry(struct walk *w, const void *what, struct table *seen, con
         if (!is_new(w, seen, key))
                 tell(w, "duplicate");
         good = w->error == 0 && (field->type ? walk_object(w, field->type) : skip(w));
-        leave(w, before);
+        TRAIL_LEAVE(w, before);
         return good;
 }
 
@@ -183,10 +165,10 @@ static bool walk_list(struct walk *w, const struct kube_type *type) {
         if (json_scan_is(&w->scan, ']'))
                 return true;
         do {
-                size_t before = enter(w, "[%u]", index++);
+                size_t before = TRAIL_ENTER(w, "[%u]", index++);
                 bool good = walk_object(w, type);
 
-                leave(w, before);
+                TRAIL_LEAVE(w, before);
                 if (!good)
                         return false;
         } while (json_scan_is(&w->scan, ','));

@@ -21,25 +21,25 @@ static void check_among(struct check *c, const char *child, const char *text, co
 
 static void check_node_term(struct check *c, const struct kube_node_selector_term *term) {
         for (uint32_t i = 0; i < term->match_expressions.count; i++) {
-                size_t before = check_enter(c, ".matchExpressions[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".matchExpressions[%u]", i);
 
                 check_among(c, ".operator", term->match_expressions.items[i].operator, node_operators);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         for (uint32_t i = 0; i < term->match_fields.count; i++) {
-                size_t before = check_enter(c, ".matchFields[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".matchFields[%u]", i);
 
                 check_among(c, ".operator", term->match_fields.items[i].operator, node_operators);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
 static void check_selector(struct check *c, const char *child, const struct kube_label_selector *selector) {
         for (uint32_t i = 0; selector && i < selector->match_expressions.count; i++) {
-                size_t before = check_enter(c, "%s.matchExpressions[%u]", child, i);
+                size_t before = TRAIL_ENTER(c, "%s.matchExpressions[%u]", child, i);
 
                 check_among(c, ".operator", selector->match_expressions.items[i].operator, label_operators);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -55,16 +55,16 @@ static void check_node_affinity(struct check *c, const struct kube_node_affinity
         const struct kube_node_selector *required = affinity->required_during_scheduling_ignored_during_execution;
 
         for (uint32_t i = 0; required && i < required->node_selector_terms.count; i++) {
-                size_t before = check_enter(c, ".nodeAffinity" REQUIRED ".nodeSelectorTerms[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".nodeAffinity" REQUIRED ".nodeSelectorTerms[%u]", i);
 
                 check_node_term(c, &required->node_selector_terms.items[i]);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         for (uint32_t i = 0; i < affinity->preferred_during_scheduling_ignored_during_execution.count; i++) {
-                size_t before = check_enter(c, ".nodeAffinity" PREFERRED "[%u].preference", i);
+                size_t before = TRAIL_ENTER(c, ".nodeAffinity" PREFERRED "[%u].preference", i);
 
                 check_node_term(c, &affinity->preferred_during_scheduling_ignored_during_execution.items[i].preference);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -73,16 +73,16 @@ static void check_pod_terms(struct check *c, const char *child, const struct kub
                             uint32_t n_required, const struct kube_weighted_pod_affinity_term *preferred,
                             uint32_t n_preferred) {
         for (uint32_t i = 0; i < n_required; i++) {
-                size_t before = check_enter(c, "%s" REQUIRED "[%u]", child, i);
+                size_t before = TRAIL_ENTER(c, "%s" REQUIRED "[%u]", child, i);
 
                 check_pod_term(c, &required[i]);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         for (uint32_t i = 0; i < n_preferred; i++) {
-                size_t before = check_enter(c, "%s" PREFERRED "[%u].podAffinityTerm", child, i);
+                size_t before = TRAIL_ENTER(c, "%s" PREFERRED "[%u].podAffinityTerm", child, i);
 
                 check_pod_term(c, &preferred[i].pod_affinity_term);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -102,7 +102,7 @@ static void check_spread(struct check *c, const struct kube_topology_spread_cons
 void check_affinity(struct check *c) {
         const struct pod_spec *spec = &c->pod->spec;
         const struct kube_affinity *affinity = spec->affinity;
-        size_t before = check_enter(c, ".affinity");
+        size_t before = TRAIL_ENTER(c, ".affinity");
 
         if (affinity && affinity->node_affinity)
                 check_node_affinity(c, affinity->node_affinity);
@@ -110,11 +110,11 @@ void check_affinity(struct check *c) {
                 check_pod_terms(c, ".podAffinity", TERMS(affinity->pod_affinity));
         if (affinity && affinity->pod_anti_affinity)
                 check_pod_terms(c, ".podAntiAffinity", TERMS(affinity->pod_anti_affinity));
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
         for (uint32_t i = 0; i < spec->topology_spread_constraints.count; i++) {
-                before = check_enter(c, ".topologySpreadConstraints[%u]", i);
+                before = TRAIL_ENTER(c, ".topologySpreadConstraints[%u]", i);
                 check_spread(c, &spec->topology_spread_constraints.items[i]);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -122,10 +122,10 @@ void check_managed_fields(struct check *c) {
         const struct object_meta *meta = &c->pod->metadata;
 
         for (uint32_t i = 0; i < meta->managed_fields.count; i++) {
-                size_t before = check_enter(c, ".managedFields[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".managedFields[%u]", i);
 
                 check_among(c, ".operation", meta->managed_fields.items[i].operation, operations);
                 check_among(c, ".fieldsType", meta->managed_fields.items[i].fields_type, fields_types);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }

@@ -25,7 +25,7 @@ static void check_protocol(struct check *c, const char *protocol) {
 static void check_ports(struct check *c, const struct pod_container *container) {
         for (uint32_t i = 0; i < container->ports.count; i++) {
                 const struct kube_container_port *port = &container->ports.items[i];
-                size_t before = check_enter(c, ".ports[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".ports[%u]", i);
 
                 check_name_if(c, ".name", NAME_PORT, port->name);
                 for (uint32_t j = 0; j < i && port->name; j++)
@@ -40,7 +40,7 @@ static void check_ports(struct check *c, const struct pod_container *container) 
                         check_port_number(c, ".hostPort", port->host_port);
                 if (port->host_ip)
                         check_ip(c, ".hostIP", port->host_ip);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -110,14 +110,14 @@ static void check_mounts(struct check *c, const struct pod_container *container)
         size_t before;
 
         for (uint32_t i = 0; i < container->volume_mounts.count; i++) {
-                before = check_enter(c, ".volumeMounts[%u]", i);
+                before = TRAIL_ENTER(c, ".volumeMounts[%u]", i);
                 check_mount(c, container, i);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         for (uint32_t i = 0; i < container->volume_devices.count; i++) {
-                before = check_enter(c, ".volumeDevices[%u]", i);
+                before = TRAIL_ENTER(c, ".volumeDevices[%u]", i);
                 check_device(c, container, i);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -126,7 +126,7 @@ static void check_resize(struct check *c, const struct pod_container *container)
 
         for (uint32_t i = 0; i < container->resize_policy.count; i++) {
                 const struct pod_resize_policy *policy = &container->resize_policy.items[i];
-                size_t before = check_enter(c, ".resizePolicy[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".resizePolicy[%u]", i);
 
                 if (!policy->resource_name)
                         check_required(c, ".resourceName", "");
@@ -138,7 +138,7 @@ static void check_resize(struct check *c, const struct pod_container *container)
                          c->pod->spec.restart_policy == RESTART_NEVER)
                         check_invalid(c, ".restartPolicy", "RestartContainer",
                                       "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -152,7 +152,7 @@ static void check_restart_rules(struct check *c, const struct pod_container *con
                 check_invalid_int(c, ".restartPolicyRules", n, "must have at most 20 items");
         for (uint32_t i = 0; i < n; i++) {
                 const struct pod_restart_rule *rule = &container->restart_policy_rules.items[i];
-                size_t before = check_enter(c, ".restartPolicyRules[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".restartPolicyRules[%u]", i);
 
                 if (!rule->action || (strcmp(rule->action, actions[0]) != 0 && strcmp(rule->action, actions[1]) != 0))
                         check_unsupported(c, ".action", rule->action, actions);
@@ -163,7 +163,7 @@ static void check_restart_rules(struct check *c, const struct pod_container *con
                 else if (rule->exit_codes->values.count > RESTART_EXIT_CODES_MAX)
                         check_invalid_int(c, ".exitCodes.values", rule->exit_codes->values.count,
                                           "must have at most 255 items");
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -236,7 +236,7 @@ static void check_port_conflicts(struct check *c, const pod_container_list *list
         const struct pod_container *container = &list->items[index];
 
         for (uint32_t i = 0; i < container->ports.count; i++) {
-                size_t before = check_enter(c, ".ports[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".ports[%u]", i);
 
                 if (c->pod->spec.host_network &&
                     container->ports.items[i].host_port != container->ports.items[i].container_port)
@@ -245,7 +245,7 @@ static void check_port_conflicts(struct check *c, const pod_container_list *list
                 check_host_ports(c, container, i, container, i);
                 for (uint32_t j = 0; j < index && all; j++)
                         check_host_ports(c, container, i, &list->items[j], list->items[j].ports.count);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -255,14 +255,14 @@ static void check_regular(struct check *c) {
         if (list->count == 0)
                 check_required(c, ".containers", "");
         for (uint32_t i = 0; i < list->count; i++) {
-                size_t before = check_enter(c, ".containers[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".containers[%u]", i);
 
                 check_common(c, &list->items[i]);
                 if (list->items[i].name && is_taken(list, i, list->items[i].name))
                         check_duplicate(c, ".name", list->items[i].name);
                 check_probes(c, &list->items[i]);
                 check_port_conflicts(c, list, i, true);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -271,7 +271,7 @@ static void check_init(struct check *c) {
 
         for (uint32_t i = 0; i < list->count; i++) {
                 const struct pod_container *container = &list->items[i];
-                size_t before = check_enter(c, ".initContainers[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".initContainers[%u]", i);
 
                 check_common(c, container);
                 if (container->name &&
@@ -282,7 +282,7 @@ static void check_init(struct check *c) {
                 else
                         check_init_only(c, container);
                 check_port_conflicts(c, list, i, false);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 

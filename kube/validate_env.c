@@ -75,7 +75,7 @@ void check_field_ref(struct check *c, const struct kube_object_field_selector *r
 
         if (!ref)
                 return;
-        before = check_enter(c, ".fieldRef");
+        before = TRAIL_ENTER(c, ".fieldRef");
         if (!ref->field_path)
                 check_required(c, ".fieldPath", "");
         else if (strcmp(ref->api_version, "v1") != 0)
@@ -86,7 +86,7 @@ void check_field_ref(struct check *c, const struct kube_object_field_selector *r
                 refuse_label(c, ref->field_path, "field label not supported");
         else if (!is_one_of(volume ? volume_fields : env_fields, ref->field_path))
                 check_unsupported(c, ".fieldPath", ref->field_path, volume ? volume_fields : env_fields);
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }
 
 /* A divisor of 0 is one that was not given. */
@@ -115,7 +115,7 @@ void check_resource_ref(struct check *c, const struct kube_resource_field_select
 
         if (!ref)
                 return;
-        before = check_enter(c, ".resourceFieldRef");
+        before = TRAIL_ENTER(c, ".resourceFieldRef");
         if (volume && !ref->container_name)
                 check_required(c, ".containerName", "");
         else if (!ref->resource)
@@ -127,18 +127,18 @@ void check_resource_ref(struct check *c, const struct kube_resource_field_select
                 check_not_found(c, ".containerName", ref->container_name);
         if (ref->resource)
                 check_divisor(c, ref);
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }
 
 /* The key of a ConfigMap or Secret. */
 static void check_key_ref(struct check *c, const char *child, const char *name, const char *key) {
-        size_t before = check_enter(c, "%s", child);
+        size_t before = TRAIL_ENTER(c, "%s", child);
 
         if (!name)
                 check_required(c, ".name", "");
         if (!key)
                 check_required(c, ".key", "");
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }
 
 static void check_file_key_ref(struct check *c, const struct kube_file_key_selector *ref) {
@@ -147,7 +147,7 @@ static void check_file_key_ref(struct check *c, const struct kube_file_key_selec
 
         if (!ref)
                 return;
-        before = check_enter(c, ".fileKeyRef");
+        before = TRAIL_ENTER(c, ".fileKeyRef");
         check_name(c, ".key", NAME_ENV, ref->key);
         check_name(c, ".volumeName", NAME_LABEL, ref->volume_name);
         if (!ref->path)
@@ -159,7 +159,7 @@ static void check_file_key_ref(struct check *c, const struct kube_file_key_selec
                 check_not_found(c, ".volumeName", ref->volume_name);
         else if (volume && !volume->empty_dir)
                 check_invalid(c, ".volumeName", ref->volume_name, "referenced volume must be of type emptyDir");
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }
 
 static void check_value_from(struct check *c, const struct kube_env_var *env) {
@@ -204,19 +204,19 @@ void check_env(struct check *c, const struct pod_container *container) {
         for (uint32_t i = 0; i < container->env.count; i++) {
                 const struct kube_env_var *env = &container->env.items[i];
 
-                before = check_enter(c, ".env[%u]", i);
+                before = TRAIL_ENTER(c, ".env[%u]", i);
                 check_name(c, ".name", NAME_ENV, env->name);
                 if (env->value_from) {
-                        size_t inner = check_enter(c, ".valueFrom");
+                        size_t inner = TRAIL_ENTER(c, ".valueFrom");
 
                         check_value_from(c, env);
-                        check_leave(c, inner);
+                        TRAIL_LEAVE(c, inner);
                 }
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         for (uint32_t i = 0; i < container->env_from.count; i++) {
-                before = check_enter(c, ".envFrom[%u]", i);
+                before = TRAIL_ENTER(c, ".envFrom[%u]", i);
                 check_env_from(c, &container->env_from.items[i]);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }

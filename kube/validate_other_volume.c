@@ -232,7 +232,7 @@ static bool is_given(const struct value *value) {
 }
 
 void check_other_volume(struct check *c, const struct named_value *volume) {
-        size_t before = check_enter(c, ".%s", volume->name);
+        size_t before = TRAIL_ENTER(c, ".%s", volume->name);
 
         for (size_t i = 0; i < ELEMENTS(kinds); i++) {
                 if (strcmp(kinds[i].name, volume->name) != 0)
@@ -247,5 +247,5 @@ void check_other_volume(struct check *c, const struct named_value *volume) {
                 if (kinds[i].check)
                         kinds[i].check(c, volume->value);
         }
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }

@@ -20,20 +20,20 @@ static void check_port(struct check *c, const struct pod_container *container, c
         }
         check_name_if(c, ".port", NAME_PORT, port->text);
         if (!name_problem(NAME_PORT, port->text) && pod_resolve_port(container, port) == 0) {
-                size_t before = check_enter(c, ".port");
+                size_t before = TRAIL_ENTER(c, ".port");
 
                 problem_warning(c->problems, c->path,
                                 "no port of container %.64s is named \"%.64s\"; it fails until "
                                 "there is one",
                                 container->name ?: "", port->text);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
 static void check_http_get(struct check *c, const struct pod_container *container,
                            const struct kube_http_get_action *get) {
         static const char *const schemes[] = { "HTTP", "HTTPS", NULL };
-        size_t before = check_enter(c, ".httpGet");
+        size_t before = TRAIL_ENTER(c, ".httpGet");
 
         if (strcmp(get->scheme, schemes[0]) != 0 && strcmp(get->scheme, schemes[1]) != 0)
                 check_unsupported(c, ".scheme", get->scheme, schemes);
@@ -42,7 +42,7 @@ static void check_http_get(struct check *c, const struct pod_container *containe
         check_port(c, container, &get->port);
         list_for_each (header, &get->http_headers)
                 check_name_if(c, ".httpHeaders", NAME_HEADER, header->name ?: "");
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }
 
 static void check_sleep(struct check *c, const struct kube_sleep_action *sleep) {
@@ -93,14 +93,14 @@ static void check_handler(struct check *c, const struct pod_container *container
         if (h->http_get)
                 check_http_get(c, container, h->http_get);
         if (h->tcp_socket) {
-                before = check_enter(c, ".tcpSocket");
+                before = TRAIL_ENTER(c, ".tcpSocket");
                 check_port(c, container, &h->tcp_socket->port);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         if (h->grpc) {
-                before = check_enter(c, ".grpc");
+                before = TRAIL_ENTER(c, ".grpc");
                 check_port(c, container, &(struct int_or_string){ .number = h->grpc->port });
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         if (h->sleep)
                 check_sleep(c, h->sleep);
@@ -113,7 +113,7 @@ static void check_probe(struct check *c, const struct pod_container *container, 
 
         if (!p)
                 return;
-        before = check_enter(c, "%s", child);
+        before = TRAIL_ENTER(c, "%s", child);
         handler = (struct handler){ p->exec, p->http_get, p->tcp_socket, p->grpc, NULL };
         check_handler(c, container, &handler);
         check_not_negative(c, ".initialDelaySeconds", p->initial_delay_seconds);
@@ -129,7 +129,7 @@ static void check_probe(struct check *c, const struct pod_container *container, 
                                   "must be greater than 0");
         if (!readiness && p->success_threshold != 1)
                 check_invalid_int(c, ".successThreshold", p->success_threshold, "must be 1");
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }
 
 static void check_hook(struct check *c, const struct pod_container *container, const struct kube_lifecycle_handler *h,
@@ -139,10 +139,10 @@ static void check_hook(struct check *c, const struct pod_container *container, c
 
         if (!h)
                 return;
-        before = check_enter(c, "%s", child);
+        before = TRAIL_ENTER(c, "%s", child);
         handler = (struct handler){ h->exec, h->http_get, h->tcp_socket, NULL, h->sleep };
         check_handler(c, container, &handler);
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }
 
 /* SIGRTMIN+1 to +15 and SIGRTMAX-1 to -14 as well. */
@@ -169,12 +169,12 @@ void check_probes(struct check *c, const struct pod_container *container) {
         check_probe(c, container, container->readiness_probe, ".readinessProbe", true);
         check_probe(c, container, container->startup_probe, ".startupProbe", false);
         if (container->lifecycle) {
-                size_t before = check_enter(c, ".lifecycle");
+                size_t before = TRAIL_ENTER(c, ".lifecycle");
 
                 check_hook(c, container, container->lifecycle->post_start, ".postStart");
                 check_hook(c, container, container->lifecycle->pre_stop, ".preStop");
                 if (container->lifecycle->stop_signal)
                         check_stop_signal(c, container->lifecycle->stop_signal);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }

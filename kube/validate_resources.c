@@ -51,11 +51,11 @@ static void check_amount(struct check *c, const struct resource_amount *r) {
 
 static void check_list(struct check *c, const resource_list *list, const char *child, bool pod_level) {
         list_for_each (r, list) {
-                size_t before = check_enter(c, "%s[%s]", child, r->name);
+                size_t before = TRAIL_ENTER(c, "%s[%s]", child, r->name);
 
                 check_resource_name(c, r->name, pod_level);
                 check_amount(c, r);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -92,7 +92,7 @@ static bool has_huge_pages(const resource_list *list) {
 }
 
 void check_resources(struct check *c, const struct pod_resources *resources, bool pod_level) {
-        size_t before = check_enter(c, ".resources");
+        size_t before = TRAIL_ENTER(c, ".resources");
 
         check_list(c, &resources->limits, ".limits", pod_level);
         check_list(c, &resources->requests, ".requests", pod_level);
@@ -102,7 +102,7 @@ void check_resources(struct check *c, const struct pod_resources *resources, boo
                 check_forbidden(c, "", "HugePages require cpu or memory");
         if (pod_level && resources->claims.count > 0)
                 check_forbidden(c, ".claims", "claims may not be set for Resources at pod-level");
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }
 
 /* A container's limit is no more than the pod's. */
@@ -118,9 +118,9 @@ static void check_container_limits(struct check *c, const pod_container_list *li
                                 continue;
                         snprintf(detail, sizeof(detail), "must be less than or equal to pod limits of %s",
                                  quantity_format(*whole, limit_text));
-                        before = check_enter(c, ".%s[%u].resources.limits[%s]", name, i, limit->name);
+                        before = TRAIL_ENTER(c, ".%s[%u].resources.limits[%s]", name, i, limit->name);
                         check_invalid(c, "", quantity_format(limit->amount, text), detail);
-                        check_leave(c, before);
+                        TRAIL_LEAVE(c, before);
                 }
         }
 }
@@ -142,8 +142,8 @@ void check_pod_resources(struct check *c) {
                         continue;
                 snprintf(detail, sizeof(detail), "must be greater than or equal to aggregate container requests of %s",
                          quantity_format(total, total_text));
-                before = check_enter(c, ".resources.requests[%s]", request->name);
+                before = TRAIL_ENTER(c, ".resources.requests[%s]", request->name);
                 check_invalid(c, "", quantity_format(request->amount, text), detail);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }

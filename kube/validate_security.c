@@ -12,7 +12,7 @@ static void check_profile(struct check *c, const char *child, const struct pod_p
 
         if (!profile)
                 return;
-        before = check_enter(c, "%s", child);
+        before = TRAIL_ENTER(c, "%s", child);
         if (profile->type == PROFILE_UNSET)
                 check_required(c, ".type", "type is required when the profile is set");
         if (profile->type == PROFILE_LOCALHOST && !profile->localhost_profile) {
@@ -24,7 +24,7 @@ static void check_profile(struct check *c, const char *child, const struct pod_p
         } else if (profile->localhost_profile && strcmp(kind, "seccomp") == 0) {
                 check_relative(c, ".localhostProfile", profile->localhost_profile);
         }
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }
 
 static void check_escalation(struct check *c, const struct pod_container_security *s) {
@@ -44,7 +44,7 @@ void check_container_security(struct check *c, const struct pod_container_securi
 
         if (!s)
                 return;
-        before = check_enter(c, ".securityContext");
+        before = TRAIL_ENTER(c, ".securityContext");
         check_id(c, ".runAsUser", &s->run_as_user);
         check_id(c, ".runAsGroup", &s->run_as_group);
         if (s->proc_mount == PROC_MOUNT_UNMASKED && c->pod->spec.host_users != TRI_FALSE)
@@ -53,7 +53,7 @@ void check_container_security(struct check *c, const struct pod_container_securi
         check_profile(c, ".appArmorProfile", s->apparmor, "AppArmor");
         if (s->allow_privilege_escalation == TRI_FALSE)
                 check_escalation(c, s);
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
 }
 
 /* Segments of lower case letters, digits, "-" and "_", beginning and ending with a letter or digit, divided by "." or
@@ -90,7 +90,7 @@ static void check_host_sysctl(struct check *c, const char *name) {
 static void check_sysctls(struct check *c, const struct pod_security *s) {
         for (uint32_t i = 0; i < s->sysctls.count; i++) {
                 const char *name = s->sysctls.items[i].name;
-                size_t before = check_enter(c, ".sysctls[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".sysctls[%u]", i);
 
                 if (!name)
                         check_required(c, ".name", "");
@@ -103,28 +103,28 @@ static void check_sysctls(struct check *c, const struct pod_security *s) {
                                 check_duplicate(c, ".name", name);
                 if (name)
                         check_host_sysctl(c, name);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
 void check_pod_security(struct check *c) {
         const struct pod_spec *spec = &c->pod->spec;
         const struct pod_security *s = spec->security;
-        size_t before = check_enter(c, ".securityContext");
+        size_t before = TRAIL_ENTER(c, ".securityContext");
 
         check_id(c, ".fsGroup", &s->fs_group);
         check_id(c, ".runAsUser", &s->run_as_user);
         check_id(c, ".runAsGroup", &s->run_as_group);
         for (uint32_t i = 0; i < s->supplemental_groups.count; i++) {
-                size_t inner = check_enter(c, ".supplementalGroups[%u]", i);
+                size_t inner = TRAIL_ENTER(c, ".supplementalGroups[%u]", i);
 
                 check_id(c, "", &(struct opt_int){ s->supplemental_groups.items[i], true });
-                check_leave(c, inner);
+                TRAIL_LEAVE(c, inner);
         }
         check_sysctls(c, s);
         check_profile(c, ".seccompProfile", s->seccomp, "seccomp");
         check_profile(c, ".appArmorProfile", s->apparmor, "AppArmor");
-        check_leave(c, before);
+        TRAIL_LEAVE(c, before);
         if (spec->share_process_namespace == TRI_TRUE && spec->host_pid)
                 check_invalid(c, ".shareProcessNamespace", "true",
                               "ShareProcessNamespace and HostPID cannot both be enabled");

@@ -37,10 +37,10 @@ static void check_downward_file(struct check *c, const struct kube_downward_api_
 static void check_downward(struct check *c, const struct pod_downward *downward) {
         check_mode(c, ".defaultMode", &downward->default_mode);
         for (uint32_t i = 0; i < downward->items.count; i++) {
-                size_t before = check_enter(c, ".items[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".items[%u]", i);
 
                 check_downward_file(c, &downward->items.items[i]);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -50,13 +50,13 @@ static void check_keys(struct check *c, const struct pod_keys *keys, const char 
         check_mode(c, ".defaultMode", &keys->default_mode);
         for (uint32_t i = 0; i < keys->items.count; i++) {
                 const struct kube_key_to_path *item = &keys->items.items[i];
-                size_t before = check_enter(c, ".items[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".items[%u]", i);
 
                 if (!item->key)
                         check_required(c, ".key", "");
                 check_file_path(c, item->path);
                 check_mode(c, ".mode", &item->mode);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -71,14 +71,14 @@ static void check_projection(struct check *c, const struct pod_projection *sourc
                                "must specify one of `clusterTrustBundle`, `configMap`, `downwardAPI`, "
                                "`podCertificate`, `secret` or `serviceAccountToken`");
         if (source->downward_api) {
-                before = check_enter(c, ".downwardAPI");
+                before = TRAIL_ENTER(c, ".downwardAPI");
                 check_downward(c, source->downward_api);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         if (source->config_map || source->secret) {
-                before = check_enter(c, "%s", source->config_map ? ".configMap" : ".secret");
+                before = TRAIL_ENTER(c, "%s", source->config_map ? ".configMap" : ".secret");
                 check_keys(c, source->config_map ?: source->secret, ".name");
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -103,10 +103,10 @@ static void check_projected_paths(struct check *c, const struct pod_projected *p
 static void check_projected(struct check *c, const struct pod_projected *projected) {
         check_mode(c, ".defaultMode", &projected->default_mode);
         for (uint32_t i = 0; i < projected->sources.count; i++) {
-                size_t before = check_enter(c, ".sources[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".sources[%u]", i);
 
                 check_projection(c, &projected->sources.items[i]);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         check_projected_paths(c, projected);
 }
@@ -125,19 +125,19 @@ static void check_source(struct check *c, const struct pod_volume *v) {
         if (v->persistent_volume_claim && !v->persistent_volume_claim->claim_name)
                 check_required(c, ".persistentVolumeClaim.claimName", "");
         if (v->downward_api) {
-                before = check_enter(c, ".downwardAPI");
+                before = TRAIL_ENTER(c, ".downwardAPI");
                 check_downward(c, v->downward_api);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         if (v->projected) {
-                before = check_enter(c, ".projected");
+                before = TRAIL_ENTER(c, ".projected");
                 check_projected(c, v->projected);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
         if (v->config_map || v->secret) {
-                before = check_enter(c, "%s", v->config_map ? ".configMap" : ".secret");
+                before = TRAIL_ENTER(c, "%s", v->config_map ? ".configMap" : ".secret");
                 check_keys(c, v->config_map ?: v->secret, v->config_map ? ".name" : ".secretName");
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 
@@ -180,7 +180,7 @@ void check_volumes(struct check *c) {
 
         for (uint32_t i = 0; i < volumes->count; i++) {
                 const struct pod_volume *v = &volumes->items[i];
-                size_t before = check_enter(c, ".volumes[%u]", i);
+                size_t before = TRAIL_ENTER(c, ".volumes[%u]", i);
 
                 check_name(c, ".name", NAME_LABEL, v->name);
                 for (uint32_t j = 0; j < i && v->name; j++)
@@ -190,7 +190,7 @@ void check_volumes(struct check *c) {
                         }
                 check_one_source(c, v);
                 check_source(c, v);
-                check_leave(c, before);
+                TRAIL_LEAVE(c, before);
         }
 }
 

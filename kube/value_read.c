@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,6 +16,7 @@
 #include "lib/err.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
+#include "lib/trail.h"
 
 struct reader {
         struct arena *arena;
@@ -25,25 +25,6 @@ struct reader {
         size_t length;
         bool no_memory;
 };
-
-/* Extends the path for what is read next; the length returned goes to leave(). A path too long is cut. */
-__attribute__((format(printf, 2, 3))) static size_t enter(struct reader *r, const char *format, ...) {
-        size_t before = r->length, room = sizeof(r->path) - before;
-        va_list ap;
-        int n;
-
-        va_start(ap, format);
-        n = vsnprintf(r->path + before, room, format, ap);
-        va_end(ap);
-        if (n > 0)
-                r->length += (size_t)n < room ? (size_t)n : room - 1;
-        return before;
-}
-
-static void leave(struct reader *r, size_t before) {
-        r->length = before;
-        r->path[before] = '\0';
-}
 
 /* A scalar where a string is due is most often a string that YAML reads as something else. */
 static bool expected(struct reader *r, const struct value *value, const char *what) {
@@ -294,10 +275,10 @@ static void read_list(struct reader *r, const struct value *value, const struct 
         if (!is(r, value, VALUE_LIST, "a list") || !(list.items = take(r, value->count, size)))
                 return;
         for (uint32_t i = 0; i < value->count; i++) {
-                size_t before = enter(r, "[%u]", i);
+                size_t before = TRAIL_ENTER(r, "[%u]", i);
 
                 read_item(r, &value->items[i], field, (char *)list.items + i * size);
-                leave(r, before);
+                TRAIL_LEAVE(r, before);
         }
         memcpy(at, &list, sizeof(list));
 }
@@ -312,14 +293,14 @@ static void read_map(struct reader *r, const struct value *value, const struct k
         for (uint32_t i = 0; i < value->count; i++) {
                 const struct value_member *member = &value->members[i];
                 char *entry = (char *)map.items + i * size;
-                size_t before = enter(r, "[%s]", member->key);
+                size_t before = TRAIL_ENTER(r, "[%s]", member->key);
 
                 *(const char **)entry = copy_text(r, member->key);
                 if (field->form == KUBE_MAP)
                         read_item(r, &member->value, field, entry + KUBE_ENTRY_VALUE);
                 else if (member->value.kind != VALUE_NULL)
                         read_list(r, &member->value, field, entry + KUBE_ENTRY_VALUE);
-                leave(r, before);
+                TRAIL_LEAVE(r, before);
         }
         if (r->no_memory || !kube_settle_entries(r->arena, size, &map, &twice))
                 r->no_memory = true;
@@ -383,13 +364,13 @@ static void read_object(struct reader *r, const struct value *value, const struc
         for (uint32_t i = 0; i < value->count && !r->no_memory; i++) {
                 const struct value_member *member = &value->members[i];
                 const struct kube_field *field = kube_type_field(type, member->key, strlen(member->key));
-                size_t before = enter(r, "%s%.100s", r->length > 0 ? "." : "", member->key);
+                size_t before = TRAIL_ENTER(r, "%s%.100s", r->length > 0 ? "." : "", member->key);
 
                 if (!field)
                         warn_unknown(r, type, member);
                 else if (member->value.kind != VALUE_NULL)
                         read_field(r, &member->value, field, (char *)object + field->offset);
-                leave(r, before);
+                TRAIL_LEAVE(r, before);
         }
 }
 
@@ -397,7 +378,7 @@ int kube_value_read(struct arena *arena, const struct kube_type *type, const str
                     struct problems *problems, void *object) {
         struct reader r = { .arena = arena, .problems = problems };
 
-        enter(&r, "%s", path);
+        TRAIL_ENTER(&r, "%s", path);
         read_object(&r, value, type, object);
         return r.no_memory ? -ENOMEM : 0;
 }

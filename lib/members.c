@@ -11,6 +11,7 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/value.h"
+#include "lib/trail.h"
 
 #define FOUND_MAX 80
 
@@ -21,25 +22,6 @@ struct reading {
         size_t length;
         struct err **err;
 };
-
-/* Extends the path for what is read next; what it returns goes to leave(). */
-__attribute__((format(printf, 2, 3))) static size_t enter(struct reading *r, const char *format, ...) {
-        size_t before = r->length, room = sizeof(r->path) - before;
-        va_list ap;
-        int n;
-
-        va_start(ap, format);
-        n = vsnprintf(r->path + before, room, format, ap);
-        va_end(ap);
-        if (n > 0)
-                r->length += (size_t)n < room ? (size_t)n : room - 1;
-        return before;
-}
-
-static void leave(struct reading *r, size_t before) {
-        r->length = before;
-        r->path[before] = '\0';
-}
 
 __attribute__((format(printf, 4, 5))) static int fail(struct reading *r, const struct value *at, int code,
                                                       const char *format, ...) {
@@ -159,7 +141,7 @@ static int read_list(struct reading *r, const struct value *value, const struct 
                 return -ENOMEM;
         for (uint32_t i = 0; i < value->count; i++) {
                 const struct value *item = map ? &value->members[i].value : &value->items[i];
-                size_t before = map ? enter(r, "[%.100s]", value->members[i].key) : enter(r, "[%u]", i);
+                size_t before = map ? TRAIL_ENTER(r, "[%.100s]", value->members[i].key) : TRAIL_ENTER(r, "[%u]", i);
                 int error;
 
                 if (member->kind == MEMBER_STRING_MAP)
@@ -167,7 +149,7 @@ static int read_list(struct reading *r, const struct value *value, const struct 
                 error = read_item(r, item, member, items + i * size);
                 if (error < 0)
                         return error;
-                leave(r, before);
+                TRAIL_LEAVE(r, before);
         }
         *ret = (struct member_list){ items, value->count };
         return 0;
@@ -213,13 +195,13 @@ static int read_rows(struct reading *r, const struct value_member *found, const 
 
                 if (strcasecmp(member->name, found->key) != 0)
                         continue;
-                before = enter(r, "%s%s", r->length > 0 ? "." : "", member->name);
+                before = TRAIL_ENTER(r, "%s%s", r->length > 0 ? "." : "", member->name);
                 error = read_member(r, &found->value, member, (char *)object + member->offset);
                 if (error == 0 && member->flags & MEMBER_REFUSED && says(&found->value, member->kind))
                         error = fail(r, &found->value, ENOTSUP, "not supported");
                 if (error < 0)
                         return error;
-                leave(r, before);
+                TRAIL_LEAVE(r, before);
         }
         return 0;
 }
@@ -253,6 +235,6 @@ int members_read(struct arena *arena, const char *document, const char *path, co
         static const struct value empty = { .kind = VALUE_MAP };
         struct reading r = { .arena = arena, .document = document, .err = err };
 
-        enter(&r, "%s", path);
+        TRAIL_ENTER(&r, "%s", path);
         return read_object(&r, value_is_null(value) ? &empty : value, type, object);
 }
