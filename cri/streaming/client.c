@@ -82,6 +82,8 @@ static void on_timer(uv_timer_t *timer) {
 
         if (!client->finishing && client->session && client->session->started && idle < most)
                 uv_timer_start(timer, on_timer, most - idle, 0);
+        else if (client->finishing && streaming_client_pending(client) == 0)
+                streaming_client_reset(client, -ECANCELED); /* a slow reader may still fetch what the kernel has */
         else
                 streaming_client_reset(client, -ETIMEDOUT);
 }

@@ -73,7 +73,8 @@ def test_metrics(new_node, registry):
     assert value(after, "nacelle_image_pulls_total") == 1
     assert 100000 <= value(after, "nacelle_image_pull_bytes_total") <= 110000
     assert value(after, "nacelle_image_pull_duration_seconds_count") == 1
-    assert value(after, "process_open_fds") == len(os.listdir(f"/proc/{node.process.pid}/fd")) + 1  # the scrape's connection
+    wait_for("the open descriptors, with the scrape's connection",
+             lambda: value(scrape(node), "process_open_fds") == len(os.listdir(f"/proc/{node.process.pid}/fd")) + 1)
     assert 1e6 < value(after, "process_resident_memory_bytes") < 1e8
     assert abs(value(after, "process_start_time_seconds") - value(before, "process_start_time_seconds")) < 1
     assert time.time() - 600 < value(after, "process_start_time_seconds") < time.time()

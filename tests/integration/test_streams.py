@@ -353,6 +353,17 @@ def test_a_reader_that_rests_at_the_end_gets_everything(world):
         assert n > 20000000
 
 
+@pytest.mark.parametrize("size", [1000, 100000, MB])
+def test_a_reader_that_rests_gets_what_the_kernel_has(world, size):
+    """All was given to the kernel: the server's end, when the client does not close, takes nothing of it away."""
+    with WebSocket(world.url(f"head -c {size} /dev/zero"), "v5.channel.k8s.io") as w:
+        time.sleep(7)
+        n = len(w.buffer)
+        while (more := w.socket.recv(MB)):
+            n += len(more)
+        assert n > size
+
+
 def test_vanished_clients(world):
     """Twenty that go in the middle of a flood, by a close and by a reset: every writer ends."""
     for i in range(20):
