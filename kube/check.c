@@ -61,6 +61,24 @@ void check_unsupported(struct check *c, const char *child, const char *value, co
         add(c, child, "Unsupported value", quote(value, text), detail);
 }
 
+void check_choice(struct check *c, const char *child, const char *value, const char *const *supported) {
+        for (size_t i = 0; value && supported[i]; i++)
+                if (strcmp(value, supported[i]) == 0)
+                        return;
+        if (value)
+                check_unsupported(c, child, value, supported);
+}
+
+void check_no_effect(struct check *c, const char *child, const void *given) {
+        size_t before;
+
+        if (!given)
+                return;
+        before = TRAIL_ENTER(c, "%s", child);
+        problem_warning(c->problems, c->path, "not supported, has no effect");
+        TRAIL_LEAVE(c, before);
+}
+
 void check_name_if(struct check *c, const char *child, enum name_rule rule, const char *name) {
         const char *problem = name ? name_problem(rule, name) : NULL;
 

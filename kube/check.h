@@ -23,6 +23,12 @@ void check_duplicate(struct check *c, const char *child, const char *value);
 void check_not_found(struct check *c, const char *child, const char *value);
 void check_unsupported(struct check *c, const char *child, const char *value, const char *const *supported);
 
+/* @value is one of @supported, in the order of the alphabet, or NULL. */
+void check_choice(struct check *c, const char *child, const char *value, const char *const *supported);
+
+/* A warning where a field that has no effect here is @given. */
+void check_no_effect(struct check *c, const char *child, const void *given);
+
 /* @name is there and follows @rule. */
 void check_name(struct check *c, const char *child, enum name_rule rule, const char *name);
 
@@ -39,7 +45,7 @@ void check_relative(struct check *c, const char *child, const char *path);
 
 /* The parts of a pod, each in its own file. */
 void check_volumes(struct check *c);
-void check_other_volume(struct check *c, const struct named_value *volume);
+void check_other_volume(struct check *c, const struct kube_volume *volume, const struct kube_field *kind);
 void check_affinity(struct check *c);
 void check_managed_fields(struct check *c);
 void check_containers(struct check *c);
@@ -50,6 +56,9 @@ void check_resources(struct check *c, const struct pod_resources *resources, boo
 void check_pod_resources(struct check *c);
 void check_container_security(struct check *c, const struct pod_container_security *security);
 void check_pod_security(struct check *c);
+
+/* "Always" and so on; ends with NULL. */
+extern const char *const check_pull_policies[];
 
 /* The pod has a volume of that name. */
 bool check_has_volume(const struct check *c, const char *name);

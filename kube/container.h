@@ -6,7 +6,6 @@
 
 struct json_writer;
 
-enum pod_pull_policy { PULL_UNSET, PULL_ALWAYS, PULL_NEVER, PULL_IF_NOT_PRESENT };
 enum pod_restart_policy { RESTART_UNSET, RESTART_ALWAYS, RESTART_ON_FAILURE, RESTART_NEVER };
 enum pod_propagation { PROPAGATION_UNSET, PROPAGATION_NONE, PROPAGATION_HOST_TO_CONTAINER, PROPAGATION_BIDIRECTIONAL };
 enum pod_recursive_read_only { RRO_UNSET, RRO_DISABLED, RRO_IF_POSSIBLE, RRO_ENABLED };
@@ -76,7 +75,7 @@ struct pod_container {
         struct kube_lifecycle *lifecycle;
         const char *termination_message_path;
         enum pod_message_policy termination_message_policy;
-        enum pod_pull_policy image_pull_policy;
+        const char *image_pull_policy;
         struct pod_container_security *security;
         bool stdin_open, stdin_once, tty;
         const char *target_container_name; /* ephemeral containers only */

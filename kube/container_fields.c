@@ -2,7 +2,6 @@
 
 #include "kube/pod.h"
 
-const char *const pull_policies[] = { "Always", "Never", "IfNotPresent", NULL };
 const char *const restart_policies[] = { "Always", "OnFailure", "Never", NULL };
 static const char *const propagations[] = { "None", "HostToContainer", "Bidirectional", NULL };
 static const char *const recursive_read_only[] = { "Disabled", "IfPossible", "Enabled", NULL };
@@ -78,7 +77,7 @@ static const struct field container_type_fields[] = {
         ROW_KUBE("env", KUBE_LIST, 0, pod_container, env, kube_env_var_type),
         ROW_KUBE("envFrom", KUBE_LIST, 0, pod_container, env_from, kube_env_from_source_type),
         ROW("image", STRING, 0, pod_container, image),
-        ROW_ENUM("imagePullPolicy", 0, pod_container, image_pull_policy, pull_policies),
+        ROW("imagePullPolicy", STRING, 0, pod_container, image_pull_policy),
         ROW_KUBE("lifecycle", KUBE, 0, pod_container, lifecycle, kube_lifecycle_type),
         ROW_KUBE("livenessProbe", KUBE, 0, pod_container, liveness_probe, kube_probe_type),
         ROW("name", STRING, FIELD_ALWAYS, pod_container, name),
@@ -107,7 +106,7 @@ static const struct field ephemeral_container_type_fields[] = {
         ROW_KUBE("env", KUBE_LIST, 0, pod_container, env, kube_env_var_type),
         ROW_KUBE("envFrom", KUBE_LIST, 0, pod_container, env_from, kube_env_from_source_type),
         ROW("image", STRING, 0, pod_container, image),
-        ROW_ENUM("imagePullPolicy", 0, pod_container, image_pull_policy, pull_policies),
+        ROW("imagePullPolicy", STRING, 0, pod_container, image_pull_policy),
         ROW_KUBE("lifecycle", KUBE, 0, pod_container, lifecycle, kube_lifecycle_type),
         ROW_KUBE("livenessProbe", KUBE, 0, pod_container, liveness_probe, kube_probe_type),
         ROW("name", STRING, FIELD_ALWAYS, pod_container, name),

@@ -307,15 +307,6 @@ static void read_kube_list(struct decoder *d, const struct value *value, const s
         memcpy(at, &list, sizeof(list));
 }
 
-static void read_named(struct decoder *d, const struct value *value, const struct field *field,
-                       struct named_value *ret) {
-        const struct kube_type *type = kube_type_field(field->kube, field->name, strlen(field->name))->type;
-        const struct value *settled = NULL;
-
-        d->no_memory |= kube_value_settle(d->arena, type, value, false, d->path, d->problems, &settled) < 0;
-        *ret = (struct named_value){ field->name, type, settled };
-}
-
 static void read_scalar(struct decoder *d, const struct value *value, const struct field *field, void *at) {
         bool boolean;
 
@@ -387,9 +378,6 @@ static void read_field(struct decoder *d, const struct value *value, const struc
                 break;
         case FIELD_KUBE_LIST:
                 read_kube_list(d, value, field->kube, at);
-                break;
-        case FIELD_NAMED_VALUE:
-                read_named(d, value, field, at);
                 break;
         case FIELD_IGNORED_MAP:
                 is_map(d, value);

@@ -34,8 +34,6 @@ enum field_kind {
         FIELD_LIST,          /* LIST_OF(@type) */
         FIELD_KUBE,          /* pointer to the struct of @kube */
         FIELD_KUBE_LIST,     /* LIST_OF() it */
-        FIELD_NAMED_VALUE,   /* struct named_value, in the form that the field of this name in @kube has; several rows
-                              * may share it, the last one given counts */
         FIELD_IGNORED,       /* known, of no use here */
         FIELD_IGNORED_MAP,   /* the same, but a map */
 };

@@ -37,11 +37,6 @@ static bool is_empty(const struct field *field, const void *at) {
         case FIELD_LIST:
         case FIELD_KUBE_LIST:
                 return ((const struct list *)at)->count == 0;
-        case FIELD_NAMED_VALUE: {
-                const struct named_value *named = at;
-
-                return !named->name || strcmp(named->name, field->name) != 0;
-        }
         case FIELD_IGNORED:
         case FIELD_IGNORED_MAP:
                 return true;
@@ -165,9 +160,6 @@ static void write_field(struct json_writer *w, const struct field *field, const 
                 break;
         case FIELD_KUBE_LIST:
                 write_kube_list(w, field->kube, at);
-                break;
-        case FIELD_NAMED_VALUE:
-                json_value(w, ((const struct named_value *)at)->value);
                 break;
         case FIELD_IGNORED:
         case FIELD_IGNORED_MAP:

@@ -6,6 +6,7 @@
 #include "kube/field.h"
 #include "kube/pod_fields.h"
 #include "kube/problem.h"
+#include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
@@ -94,7 +95,21 @@ const struct pod_container *pod_find_container(const struct pod *pod, const char
         return found ?: find_in(&pod->spec.ephemeral_containers, name);
 }
 
-const struct pod_volume *pod_find_volume(const struct pod *pod, const char *name) {
+const struct kube_field *pod_volume_source(const struct kube_volume *volume, const void **ret_source) {
+        for (size_t i = 0; i < kube_volume_type.n_fields; i++) {
+                const struct kube_field *field = &kube_volume_type.fields[i];
+                const void *source = field->type ? kube_below(field, volume) : NULL;
+
+                if (!source)
+                        continue;
+                if (ret_source)
+                        *ret_source = source;
+                return field;
+        }
+        return NULL;
+}
+
+const struct kube_volume *pod_find_volume(const struct pod *pod, const char *name) {
         list_for_each (volume, &pod->spec.volumes)
                 if (volume->name && strcmp(volume->name, name) == 0)
                         return volume;

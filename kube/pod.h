@@ -10,7 +10,6 @@
 
 #include "kube/container.h"
 #include "kube/meta.h"
-#include "kube/volume.h"
 
 struct arena;
 struct err;
@@ -19,6 +18,7 @@ struct problems;
 struct value;
 
 #define POD_UID_MAX 128
+#define POD_VOLUME_MODE_DEFAULT 0644 /* defaultMode of configMap, secret, downwardAPI and projected volumes */
 #define POD_MANIFEST_BYTES_MAX ((size_t)1 << 20) /* as large as etcd takes an object, about */
 
 enum pod_dns_policy {
@@ -45,7 +45,7 @@ struct pod_security {
 };
 
 struct pod_spec {
-        LIST_OF(struct pod_volume) volumes;
+        kube_volume_items volumes;
         pod_container_list init_containers, containers, ephemeral_containers;
         enum pod_restart_policy restart_policy;
         struct opt_int termination_grace_period, active_deadline; /* seconds */
@@ -120,7 +120,10 @@ void pod_write_given(const struct pod *pod, struct json_writer *w); /* without d
 
 /* The container of that name among all three lists; NULL when there is none. */
 const struct pod_container *pod_find_container(const struct pod *pod, const char *name);
-const struct pod_volume *pod_find_volume(const struct pod *pod, const char *name);
+const struct kube_volume *pod_find_volume(const struct pod *pod, const char *name);
+
+/* The row of the source that @volume has, the first of several, and the source itself; NULL when it has none. */
+const struct kube_field *pod_volume_source(const struct kube_volume *volume, const void **ret_source);
 
 /* The port @port stands for in @container, by number or by one of its ports' names; 0 when there is no such name. */
 uint16_t pod_resolve_port(const struct pod_container *container, const struct int_or_string *port);

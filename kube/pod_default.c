@@ -27,9 +27,8 @@ static void default_opt_int(struct opt_int *number, int64_t value) {
                 *number = (struct opt_int){ value, true };
 }
 
-static void default_pull_policy(enum pod_pull_policy *policy, const char *image) {
-        if (*policy == PULL_UNSET)
-                *policy = image_name_is_latest(image ?: "") ? PULL_ALWAYS : PULL_IF_NOT_PRESENT;
+static void default_pull_policy(const char **policy, const char *image) {
+        default_string(policy, image_name_is_latest(image ?: "") ? "Always" : "IfNotPresent");
 }
 
 static void default_http_get(struct kube_http_get_action *get) {
@@ -111,42 +110,39 @@ static bool default_container(struct arena *arena, struct pod_container *c, bool
         return default_requests(arena, &c->resources);
 }
 
-static void default_downward(struct pod_downward *downward) {
-        list_for_each (file, &downward->items)
+static void default_downward(kube_downward_api_volume_file_items *files) {
+        list_for_each (file, files)
                 default_field_ref(file->field_ref);
 }
 
-static bool has_source(const struct pod_volume *v) {
-        return v->empty_dir || v->host_path || v->downward_api || v->projected || v->image || v->config_map ||
-               v->secret || v->persistent_volume_claim || v->other.name;
+static void default_projected(struct kube_projected_volume_source *projected) {
+        default_opt_int(&projected->default_mode, POD_VOLUME_MODE_DEFAULT);
+        list_for_each (source, &projected->sources)
+                if (source->downward_api)
+                        default_downward(&source->downward_api->items);
 }
 
-static bool default_other(struct arena *arena, struct named_value *other) {
-        return !other->value || kube_value_settle(arena, other->type, other->value, true, "", NULL, &other->value) == 0;
-}
-
-static bool default_volume(struct arena *arena, struct pod_volume *v) {
-        if (!has_source(v)) {
+static bool default_volume(struct arena *arena, struct kube_volume *v) {
+        if (!pod_volume_source(v, NULL)) {
                 v->empty_dir = arena_new_of(arena, struct kube_empty_dir_volume_source);
                 return v->empty_dir;
         }
+        if (v->host_path)
+                default_string(&v->host_path->type, "");
         if (v->downward_api) {
                 default_opt_int(&v->downward_api->default_mode, POD_VOLUME_MODE_DEFAULT);
-                default_downward(v->downward_api);
+                default_downward(&v->downward_api->items);
         }
-        if (v->projected) {
-                default_opt_int(&v->projected->default_mode, POD_VOLUME_MODE_DEFAULT);
-                list_for_each (source, &v->projected->sources)
-                        if (source->downward_api)
-                                default_downward(source->downward_api);
-        }
+        if (v->projected)
+                default_projected(v->projected);
         if (v->config_map)
                 default_opt_int(&v->config_map->default_mode, POD_VOLUME_MODE_DEFAULT);
         if (v->secret)
                 default_opt_int(&v->secret->default_mode, POD_VOLUME_MODE_DEFAULT);
         if (v->image)
                 default_pull_policy(&v->image->pull_policy, v->image->reference);
-        return default_other(arena, &v->other);
+        return kube_default(arena, &kube_volume_type, v) ==
+               0; /* what else the schema says, of what is not mounted here */
 }
 
 static bool is_pod_level(const char *name) {

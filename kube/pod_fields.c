@@ -87,7 +87,7 @@ static const struct field pod_spec_type_fields[] = {
         ROW_KUBE("tolerations", KUBE_LIST, 0, pod_spec, tolerations, kube_toleration_type),
         ROW_KUBE("topologySpreadConstraints", KUBE_LIST, FIELD_UNSUPPORTED, pod_spec, topology_spread_constraints,
                  kube_topology_spread_constraint_type),
-        ROW_OF("volumes", LIST, 0, pod_spec, volumes, volume_type),
+        ROW_KUBE("volumes", KUBE_LIST, 0, pod_spec, volumes, kube_volume_type),
 };
 const struct object_type pod_spec_type = OBJECT_TYPE(pod_spec, pod_spec_type_fields);
 

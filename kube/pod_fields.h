@@ -3,7 +3,7 @@
 
 #include "kube/field.h"
 
-extern const struct object_type object_meta_type, pod_type, pod_spec_type, volume_type;
+extern const struct object_type object_meta_type, pod_type, pod_spec_type;
 extern const struct object_type container_type, ephemeral_container_type;
+extern const char *const restart_policies[];
 extern const struct object_type resources_type, profile_type;
-extern const char *const pull_policies[], *const restart_policies[];

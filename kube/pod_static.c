@@ -9,6 +9,7 @@
 
 #include "kube/pod.h"
 #include "kube/problem.h"
+#include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -235,54 +236,60 @@ static bool containers_refer(const pod_container_list *containers, const char *l
         return false;
 }
 
-/* Volumes of other kinds by name: what the API must know of them. Those missing here need no API object. */
+/* Volumes by kind: what the API must know of them. Those missing here need no API object. */
 static const struct {
         const char *name, *resource;
 } api_volumes[] = {
+        { "configMap", "configmaps" },
+        { "secret", "secrets" },
+        { "persistentVolumeClaim", "persistentvolumeclaims" },
         { "csi", "csidrivers (via CSI volumes)" },
         { "glusterfs", "endpoints (via glusterFS volumes)" },
         { "ephemeral", "persistentvolumeclaims (via ephemeral volumes)" },
         { "azureFile", "secrets (via azureFile volumes)" },
-        { "serviceAccountToken", "serviceaccounts (via projected volumes)" },
-        { "clusterTrustBundle", "clustertrustbundles" },
-        { "podCertificate", "podcertificates" },
 };
 
-static const char *api_resource(const char *name) {
-        for (size_t i = 0; name && i < ELEMENTS(api_volumes); i++)
-                if (strcmp(api_volumes[i].name, name) == 0)
-                        return api_volumes[i].resource;
-        return NULL;
+static const char *projected_resource(const struct kube_volume_projection *source) {
+        return source->config_map            ? "configmaps" :
+               source->secret                ? "secrets" :
+               source->service_account_token ? "serviceaccounts (via projected volumes)" :
+               source->cluster_trust_bundle  ? "clustertrustbundles" :
+               source->pod_certificate       ? "podcertificates" :
+                                               NULL;
 }
 
-static bool projected_refers(const struct pod_projected *projected, uint32_t i, struct reference *ret) {
+static bool projected_refers(const struct kube_projected_volume_source *projected, uint32_t i, struct reference *ret) {
         for (uint32_t j = 0; j < projected->sources.count; j++) {
-                const struct pod_projection *source = &projected->sources.items[j];
-                const char *resource = api_resource(source->other.name);
+                const char *resource = projected_resource(&projected->sources.items[j]);
 
-                if (source->config_map)
-                        resource = "configmaps";
-                if (source->secret)
-                        resource = "secrets";
                 if (resource)
                         return refers(ret, resource, "spec.volumes[%u].projected.sources[%u]", i, j);
         }
         return false;
 }
 
-static bool volume_refers(const struct pod_volume *v, uint32_t i, struct reference *ret) {
-        const char *resource = api_resource(v->other.name);
+/* Kinds that name a Secret do so in secretRef. */
+static bool has_secret_ref(const struct kube_type *type, const void *source) {
+        const struct kube_field *field = kube_type_field(type, "secretRef", strlen("secretRef"));
+        const struct kube_local_object_reference *ref;
 
-        if (value_string_or(value_find(v->other.value, "secretRef.name"), "")[0])
-                return refers(ret, "secrets", "spec.volumes[%u].%s.secretRef", i, v->other.name);
-        if (v->config_map)
-                return refers(ret, "configmaps", "spec.volumes[%u].configMap", i);
-        if (v->secret)
-                return refers(ret, "secrets", "spec.volumes[%u].secret", i);
-        if (v->persistent_volume_claim)
-                return refers(ret, "persistentvolumeclaims", "spec.volumes[%u].persistentVolumeClaim", i);
-        if (resource)
-                return refers(ret, resource, "spec.volumes[%u].%s", i, v->other.name);
+        if (!field || field->type != &kube_local_object_reference_type)
+                return false;
+        ref = kube_below(field, source);
+        return ref && ref->name;
+}
+
+static bool volume_refers(const struct kube_volume *v, uint32_t i, struct reference *ret) {
+        const void *source = NULL;
+        const struct kube_field *kind = pod_volume_source(v, &source);
+
+        if (!kind)
+                return false;
+        if (has_secret_ref(kind->type, source))
+                return refers(ret, "secrets", "spec.volumes[%u].%s.secretRef", i, kind->name);
+        for (size_t j = 0; j < ELEMENTS(api_volumes); j++)
+                if (strcmp(api_volumes[j].name, kind->name) == 0)
+                        return refers(ret, api_volumes[j].resource, "spec.volumes[%u].%s", i, kind->name);
         return v->projected && projected_refers(v->projected, i, ret);
 }
 

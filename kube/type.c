@@ -87,6 +87,13 @@ size_t kube_element_size(const struct kube_field *field) {
         return field->element == KUBE_OBJECT ? field->type->size : one_sizes[field->element];
 }
 
+const void *kube_below(const struct kube_field *field, const void *object) {
+        const void *below;
+
+        memcpy(&below, (const char *)object + field->offset, sizeof(below));
+        return below;
+}
+
 size_t kube_entry_size(const struct kube_field *field) {
         size_t value = field->form == KUBE_MAP_OF_LISTS ? sizeof(struct list) : kube_element_size(field);
 

@@ -117,6 +117,9 @@ struct kube_type {
 size_t kube_element_size(const struct kube_field *field);
 size_t kube_entry_size(const struct kube_field *field);
 
+/* What @field, which is a pointer in C (a string or a KUBE_OPTIONAL object), is in @object; NULL: absent. */
+const void *kube_below(const struct kube_field *field, const void *object);
+
 /* The field called @name (@length bytes, need not end with NUL); NULL when there is none. */
 const struct kube_field *kube_type_field(const struct kube_type *type, const char *name, size_t length);
 

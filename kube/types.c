@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+bool kube_is(const char *text, const char *word) {
+        return text && strcmp(text, word) == 0;
+}
+
 const char *string_map_get(const string_map *map, const char *key) {
         list_for_each (pair, map)
                 if (strcmp(pair->key, key) == 0)

@@ -11,9 +11,6 @@
 
 #include "kube/quantity.h"
 
-struct kube_type;
-struct value;
-
 enum tri { TRI_UNSET, TRI_FALSE, TRI_TRUE };
 
 struct opt_int {
@@ -106,12 +103,8 @@ struct kube_strings_entry {
         string_list value;
 };
 
-/* A member of which only the presence counts, with all that was in it, as its type has it. */
-struct named_value {
-        const char *name; /* NULL: not there */
-        const struct kube_type *type;
-        const struct value *value;
-};
+/* True when @text, which may be NULL, is @word: what names a choice ("restartPolicy: Never") is kept as text. */
+bool kube_is(const char *text, const char *word);
 
 /* The value of @key; NULL when there is none. */
 const char *string_map_get(const string_map *map, const char *key);

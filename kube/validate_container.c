@@ -90,14 +90,13 @@ static void check_mount(struct check *c, const struct pod_container *container, 
 /* Block devices come only from claims, which a pod without an API cannot have; what is said of them is checked. */
 static void check_device(struct check *c, const struct pod_container *container, uint32_t index) {
         const struct kube_volume_device *device = &container->volume_devices.items[index];
-        const struct pod_volume *volume = device->name ? pod_find_volume(c->pod, device->name) : NULL;
+        const struct kube_volume *volume = device->name ? pod_find_volume(c->pod, device->name) : NULL;
 
         if (!device->name)
                 check_required(c, ".name", "");
         else if (!volume)
                 check_not_found(c, ".name", device->name);
-        else if (!volume->persistent_volume_claim &&
-                 !(volume->other.name && strcmp(volume->other.name, "ephemeral") == 0))
+        else if (!volume->persistent_volume_claim && !volume->ephemeral)
                 check_invalid(c, ".name", device->name,
                               "can only use volume source type of PersistentVolumeClaim or Ephemeral for block mode");
         if (!device->device_path)
@@ -167,6 +166,8 @@ static void check_restart_rules(struct check *c, const struct pod_container *con
         }
 }
 
+const char *const check_pull_policies[] = { "Always", "IfNotPresent", "Never", NULL };
+
 static void check_image(struct check *c, const char *image) {
         if (!image) {
                 check_required(c, ".image", "");
@@ -179,6 +180,7 @@ static void check_image(struct check *c, const char *image) {
 static void check_common(struct check *c, const struct pod_container *container) {
         check_name(c, ".name", NAME_LABEL, container->name);
         check_image(c, container->image);
+        check_choice(c, ".imagePullPolicy", container->image_pull_policy, check_pull_policies);
         check_ports(c, container);
         check_env(c, container);
         check_mounts(c, container);

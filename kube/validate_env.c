@@ -142,7 +142,7 @@ static void check_key_ref(struct check *c, const char *child, const char *name, 
 }
 
 static void check_file_key_ref(struct check *c, const struct kube_file_key_selector *ref) {
-        const struct pod_volume *volume;
+        const struct kube_volume *volume;
         size_t before;
 
         if (!ref)

@@ -1,5 +1,5 @@
 /* Volumes that nothing here mounts, validated all the same: what kubelet refuses is refused
- * (pkg/apis/core/validation/validation.go, validateVolumeSource()). Their types were checked when they were read.
+ * (pkg/apis/core/validation/validation.go, validateVolumeSource()).
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -7,39 +7,39 @@
 #include <strings.h>
 
 #include "kube/check.h"
+#include "kube/type.h"
 #include "lib/cleanup.h"
-#include "lib/value.h"
 
 #define PARTITION_MAX 255
 #define LUN_MAX 255
 #define TENANT_MAX 64
 
-static const char *text(const struct value *volume, const char *name) {
-        return value_string_or(value_get(volume, name), "");
-}
+static void check_range(struct check *c, const char *child, int64_t value, int64_t max) {
+        char range[64];
 
-static void check_range(struct check *c, const struct value *volume, const char *name, int64_t max) {
-        const struct value *value = value_get(volume, name);
-        char child[64], range[64];
-
-        if (!value || value->kind != VALUE_INT || (value->integer >= 0 && value->integer <= max))
+        if (value >= 0 && value <= max)
                 return;
-        snprintf(child, sizeof(child), ".%s", name);
         snprintf(range, sizeof(range), "must be between 0 and %lld, inclusive", (long long)max);
-        check_invalid_int(c, child, value->integer, range);
+        check_invalid_int(c, child, value, range);
 }
 
-static void check_partition(struct check *c, const struct value *v) {
-        check_range(c, v, "partition", PARTITION_MAX);
+static void check_aws(struct check *c, const struct kube_volume *v) {
+        check_range(c, ".partition", v->aws_elastic_block_store->partition, PARTITION_MAX);
 }
 
-static void check_nfs(struct check *c, const struct value *v) {
-        if (text(v, "path")[0] != '/')
-                check_invalid(c, ".path", text(v, "path"), "must be an absolute path");
+static void check_gce(struct check *c, const struct kube_volume *v) {
+        check_range(c, ".partition", v->gce_persistent_disk->partition, PARTITION_MAX);
 }
 
-static void check_git_repo(struct check *c, const struct value *v) {
-        check_relative(c, ".directory", text(v, "directory"));
+static void check_nfs(struct check *c, const struct kube_volume *v) {
+        const char *path = v->nfs->path ?: "";
+
+        if (path[0] != '/')
+                check_invalid(c, ".path", path, "must be an absolute path");
+}
+
+static void check_git_repo(struct check *c, const struct kube_volume *v) {
+        check_relative(c, ".directory", v->git_repo->directory ?: "");
 }
 
 static bool is_digits(const char **p, size_t n) {
@@ -73,29 +73,29 @@ static bool is_initiator(const char *name) {
         return true;
 }
 
-static void check_iscsi(struct check *c, const struct value *v) {
-        bool chap = value_bool_or(value_get(v, "chapAuthDiscovery"), false) ||
-                    value_bool_or(value_get(v, "chapAuthSession"), false);
+static void check_iscsi(struct check *c, const struct kube_volume *v) {
+        const struct kube_iscsi_volume_source *iscsi = v->iscsi;
+        bool chap = iscsi->chap_auth_discovery || iscsi->chap_auth_session;
 
-        if (text(v, "iqn")[0] && !is_initiator(text(v, "iqn")))
-                check_invalid(c, ".iqn", text(v, "iqn"), "must be valid format starting with iqn, eui, or naa");
-        check_range(c, v, "lun", LUN_MAX);
-        if (chap && !value_get(v, "secretRef"))
+        if (iscsi->iqn && !is_initiator(iscsi->iqn))
+                check_invalid(c, ".iqn", iscsi->iqn, "must be valid format starting with iqn, eui, or naa");
+        check_range(c, ".lun", iscsi->lun, LUN_MAX);
+        if (chap && !iscsi->secret_ref)
                 check_required(c, ".secretRef", "");
-        if (value_get(v, "initiatorName") && !is_initiator(text(v, "initiatorName")))
-                check_invalid(c, ".initiatorname", text(v, "initiatorName"),
+        if (iscsi->initiator_name && !is_initiator(iscsi->initiator_name))
+                check_invalid(c, ".initiatorname", iscsi->initiator_name,
                               "must be valid format starting with iqn, eui, or naa");
 }
 
-static void check_fc(struct check *c, const struct value *v) {
-        bool names = value_count(value_get(v, "targetWWNs")) > 0, ids = value_count(value_get(v, "wwids")) > 0;
+static void check_fc(struct check *c, const struct kube_volume *v) {
+        bool names = v->fc->target_wwns.count > 0, ids = v->fc->wwids.count > 0;
 
         if (names == ids)
                 check_required(c, ".targetWWNs", "must specify either targetWWNs or wwids, but not both");
-        if (names && !value_get(v, "lun"))
+        if (names && !v->fc->lun.set)
                 check_required(c, ".lun", "lun is required if targetWWNs is specified");
         else if (names)
-                check_range(c, v, "lun", LUN_MAX);
+                check_range(c, ".lun", v->fc->lun.value, LUN_MAX);
 }
 
 /* HOST:PORT, as Go's net.SplitHostPort() takes it apart. */
@@ -108,11 +108,11 @@ static bool is_host_port(const char *at, size_t n) {
         return colon && !memchr(colon + 1, ':', (size_t)(at + n - colon - 1)) && !memchr(at, '[', n) && !end;
 }
 
-static void check_quobyte(struct check *c, const struct value *v) {
+static void check_quobyte(struct check *c, const struct kube_volume *v) {
         static const char wanted[] = "must be a host:port pair or multiple pairs separated by commas";
-        const char *registry = text(v, "registry");
+        const char *registry = v->quobyte->registry ?: "";
 
-        if (registry[0] && strlen(text(v, "tenant")) > TENANT_MAX) {
+        if (registry[0] && strlen(v->quobyte->tenant ?: "") > TENANT_MAX) {
                 check_required(c, ".tenant", "must be a UUID and may not exceed a length of 64 characters");
                 return;
         }
@@ -124,23 +124,16 @@ static void check_quobyte(struct check *c, const struct value *v) {
         }
 }
 
-static void check_flocker(struct check *c, const struct value *v) {
-        bool name = text(v, "datasetName")[0], uuid = text(v, "datasetUUID")[0];
+static void check_flocker(struct check *c, const struct kube_volume *v) {
+        const char *name = v->flocker->dataset_name ?: "";
 
-        if (name == uuid)
+        if (!name[0] == !v->flocker->dataset_uuid)
                 check_required(c, "", "one of datasetName and datasetUUID is required, not both");
-        if (strchr(text(v, "datasetName"), '/'))
-                check_invalid(c, ".datasetName", text(v, "datasetName"), "must not contain '/'");
+        if (strchr(name, '/'))
+                check_invalid(c, ".datasetName", name, "must not contain '/'");
 }
 
-static bool is_one_of(const char *name, const char *const *names) {
-        for (; *names; names++)
-                if (strcmp(name, *names) == 0)
-                        return true;
-        return false;
-}
-
-static void check_azure_disk(struct check *c, const struct value *v) {
+static void check_azure_disk(struct check *c, const struct kube_volume *v) {
         static const char *const modes[] = { "None", "ReadOnly", "ReadWrite", NULL };
         static const char *const kinds[] = { "Dedicated", "Managed", "Shared", NULL };
         static const char *const managed[] = {
@@ -151,31 +144,31 @@ static void check_azure_disk(struct check *c, const struct value *v) {
         static const char *const blobs[] = {
                 "https://{account-name}.blob.core.windows.net/{container-name}/{disk-name}.vhd", NULL
         };
-        bool is_managed = strcmp(text(v, "kind"), "Managed") == 0;
+        const struct kube_azure_disk_volume_source *disk = v->azure_disk;
+        bool is_managed = kube_is(disk->kind, "Managed");
+        const char *uri = disk->disk_uri ?: "";
 
-        if (!is_one_of(text(v, "cachingMode"), modes))
-                check_unsupported(c, ".cachingMode", text(v, "cachingMode"), modes);
-        if (!is_one_of(text(v, "kind"), kinds))
-                check_unsupported(c, ".kind", text(v, "kind"), kinds);
-        if (is_managed && strncmp(text(v, "diskURI"), "/subscriptions/", 15) != 0)
-                check_unsupported(c, ".diskURI", text(v, "diskURI"), managed);
-        else if (!is_managed && strncmp(text(v, "diskURI"), "https://", 8) != 0)
-                check_unsupported(c, ".diskURI", text(v, "diskURI"), blobs);
+        check_choice(c, ".cachingMode", disk->caching_mode ?: "", modes);
+        check_choice(c, ".kind", disk->kind ?: "", kinds);
+        if (is_managed && strncmp(uri, "/subscriptions/", 15) != 0)
+                check_unsupported(c, ".diskURI", uri, managed);
+        else if (!is_managed && strncmp(uri, "https://", 8) != 0)
+                check_unsupported(c, ".diskURI", uri, blobs);
 }
 
-static void check_secret(struct check *c, const struct value *v) {
-        const struct value *secret = value_get(v, "secretRef");
-
-        if (secret && !text(secret, "name")[0])
+static void check_secret(struct check *c, const struct kube_local_object_reference *secret) {
+        if (secret && !secret->name)
                 check_required(c, ".secretRef.name", "");
 }
 
-static void check_storage_os(struct check *c, const struct value *v) {
-        check_secret(c, v);
-        if (text(v, "volumeName")[0])
-                check_name(c, ".volumeName", NAME_LABEL, text(v, "volumeName"));
-        if (text(v, "volumeNamespace")[0])
-                check_name(c, ".volumeNamespace", NAME_LABEL, text(v, "volumeNamespace"));
+static void check_cinder(struct check *c, const struct kube_volume *v) {
+        check_secret(c, v->cinder->secret_ref);
+}
+
+static void check_storage_os(struct check *c, const struct kube_volume *v) {
+        check_secret(c, v->storageos->secret_ref);
+        check_name_if(c, ".volumeName", NAME_LABEL, v->storageos->volume_name);
+        check_name_if(c, ".volumeNamespace", NAME_LABEL, v->storageos->volume_namespace);
 }
 
 /* ".kubernetes.io" and ".k8s.io" are not for options. */
@@ -193,28 +186,25 @@ static bool is_reserved(const char *key) {
         return false;
 }
 
-static void check_flex(struct check *c, const struct value *v) {
-        const struct value *options = value_get(v, "options");
-
-        for (uint32_t i = 0; i < value_count(options); i++)
-                if (is_reserved(options->members[i].key))
-                        check_invalid(c, ".options", options->members[i].key,
-                                      "kubernetes.io and k8s.io namespaces are reserved");
+static void check_flex(struct check *c, const struct kube_volume *v) {
+        list_for_each (option, &v->flex_volume->options)
+                if (is_reserved(option->key))
+                        check_invalid(c, ".options", option->key, "kubernetes.io and k8s.io namespaces are reserved");
 }
 
 /* Each with what it cannot be without, and what else there is to say of it. */
 static const struct {
         const char *name, *required[3];
-        void (*check)(struct check *c, const struct value *volume);
+        void (*check)(struct check *c, const struct kube_volume *volume);
 } kinds[] = {
-        { "awsElasticBlockStore", { "volumeID" }, check_partition },
+        { "awsElasticBlockStore", { "volumeID" }, check_aws },
         { "azureDisk", { "diskName", "diskURI" }, check_azure_disk },
         { "cephfs", { "monitors" }, NULL },
-        { "cinder", { "volumeID" }, check_secret },
+        { "cinder", { "volumeID" }, check_cinder },
         { "fc", { NULL }, check_fc },
         { "flexVolume", { "driver" }, check_flex },
         { "flocker", { NULL }, check_flocker },
-        { "gcePersistentDisk", { "pdName" }, check_partition },
+        { "gcePersistentDisk", { "pdName" }, check_gce },
         { "gitRepo", { "repository" }, check_git_repo },
         { "iscsi", { "targetPortal", "iqn" }, check_iscsi },
         { "nfs", { "server", "path" }, check_nfs },
@@ -227,25 +217,31 @@ static const struct {
         { "vsphereVolume", { "volumePath" }, NULL },
 };
 
-static bool is_given(const struct value *value) {
-        return value_count(value) > 0 || (value_string(value) && value_string(value)[0]);
+/* Strings and lists of strings are what is required. */
+static bool is_given(const struct kube_type *type, const void *source, const char *name) {
+        const struct kube_field *field = kube_type_field(type, name, strlen(name));
+        struct list list;
+
+        if (field->form != KUBE_LIST)
+                return kube_below(field, source);
+        memcpy(&list, (const char *)source + field->offset, sizeof(list));
+        return list.count > 0;
 }
 
-void check_other_volume(struct check *c, const struct named_value *volume) {
-        size_t before = TRAIL_ENTER(c, ".%s", volume->name);
+void check_other_volume(struct check *c, const struct kube_volume *volume, const struct kube_field *kind) {
+        const void *source = kube_below(kind, volume);
 
         for (size_t i = 0; i < ELEMENTS(kinds); i++) {
-                if (strcmp(kinds[i].name, volume->name) != 0)
+                if (strcmp(kinds[i].name, kind->name) != 0)
                         continue;
                 for (size_t k = 0; k < ELEMENTS(kinds[i].required) && kinds[i].required[k]; k++) {
                         char child[64];
 
                         snprintf(child, sizeof(child), ".%s", kinds[i].required[k]);
-                        if (!is_given(value_get(volume->value, kinds[i].required[k])))
+                        if (!is_given(kind->type, source, kinds[i].required[k]))
                                 check_required(c, child, "");
                 }
                 if (kinds[i].check)
-                        kinds[i].check(c, volume->value);
+                        kinds[i].check(c, volume);
         }
-        TRAIL_LEAVE(c, before);
 }

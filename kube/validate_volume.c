@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "kube/check.h"
+#include "kube/type.h"
 #include "lib/cleanup.h"
 
 #define MODE_TEXT "must be a number between 0 and 0777 (octal), both inclusive"
@@ -34,22 +35,18 @@ static void check_downward_file(struct check *c, const struct kube_downward_api_
         check_mode(c, ".mode", &file->mode);
 }
 
-static void check_downward(struct check *c, const struct pod_downward *downward) {
-        check_mode(c, ".defaultMode", &downward->default_mode);
-        for (uint32_t i = 0; i < downward->items.count; i++) {
+static void check_downward_files(struct check *c, const kube_downward_api_volume_file_items *files) {
+        for (uint32_t i = 0; i < files->count; i++) {
                 size_t before = TRAIL_ENTER(c, ".items[%u]", i);
 
-                check_downward_file(c, &downward->items.items[i]);
+                check_downward_file(c, &files->items[i]);
                 TRAIL_LEAVE(c, before);
         }
 }
 
-static void check_keys(struct check *c, const struct pod_keys *keys, const char *name_field) {
-        if (!keys->name)
-                check_required(c, name_field, "");
-        check_mode(c, ".defaultMode", &keys->default_mode);
-        for (uint32_t i = 0; i < keys->items.count; i++) {
-                const struct kube_key_to_path *item = &keys->items.items[i];
+static void check_keys(struct check *c, const kube_key_to_path_items *keys) {
+        for (uint32_t i = 0; i < keys->count; i++) {
+                const struct kube_key_to_path *item = &keys->items[i];
                 size_t before = TRAIL_ENTER(c, ".items[%u]", i);
 
                 if (!item->key)
@@ -60,8 +57,16 @@ static void check_keys(struct check *c, const struct pod_keys *keys, const char 
         }
 }
 
-static void check_projection(struct check *c, const struct pod_projection *source) {
-        unsigned n = !!source->downward_api + !!source->config_map + !!source->secret + !!source->other.name;
+/* The keys of the ConfigMap or Secret that is called @name in the field @child. */
+static void check_named_keys(struct check *c, const char *child, const char *name, const kube_key_to_path_items *keys) {
+        if (!name)
+                check_required(c, child, "");
+        check_keys(c, keys);
+}
+
+static void check_projection(struct check *c, const struct kube_volume_projection *source) {
+        unsigned n = !!source->downward_api + !!source->config_map + !!source->secret +
+                     !!source->service_account_token + !!source->cluster_trust_bundle + !!source->pod_certificate;
         size_t before;
 
         if (n > 1)
@@ -72,18 +77,23 @@ static void check_projection(struct check *c, const struct pod_projection *sourc
                                "`podCertificate`, `secret` or `serviceAccountToken`");
         if (source->downward_api) {
                 before = TRAIL_ENTER(c, ".downwardAPI");
-                check_downward(c, source->downward_api);
+                check_downward_files(c, &source->downward_api->items);
                 TRAIL_LEAVE(c, before);
         }
-        if (source->config_map || source->secret) {
-                before = TRAIL_ENTER(c, "%s", source->config_map ? ".configMap" : ".secret");
-                check_keys(c, source->config_map ?: source->secret, ".name");
+        if (source->config_map) {
+                before = TRAIL_ENTER(c, ".configMap");
+                check_named_keys(c, ".name", source->config_map->name, &source->config_map->items);
+                TRAIL_LEAVE(c, before);
+        }
+        if (source->secret) {
+                before = TRAIL_ENTER(c, ".secret");
+                check_named_keys(c, ".name", source->secret->name, &source->secret->items);
                 TRAIL_LEAVE(c, before);
         }
 }
 
 /* The paths of all files that the volume will hold, from downward API sources, are different ones. */
-static void check_projected_paths(struct check *c, const struct pod_projected *projected) {
+static void check_projected_paths(struct check *c, const struct kube_projected_volume_source *projected) {
         const char *seen[PROJECTED_PATHS_MAX];
         size_t n = 0;
 
@@ -100,7 +110,9 @@ static void check_projected_paths(struct check *c, const struct pod_projected *p
         }
 }
 
-static void check_projected(struct check *c, const struct pod_projected *projected) {
+static void check_projected(struct check *c, const struct kube_volume *v) {
+        const struct kube_projected_volume_source *projected = v->projected;
+
         check_mode(c, ".defaultMode", &projected->default_mode);
         for (uint32_t i = 0; i < projected->sources.count; i++) {
                 size_t before = TRAIL_ENTER(c, ".sources[%u]", i);
@@ -111,75 +123,111 @@ static void check_projected(struct check *c, const struct pod_projected *project
         check_projected_paths(c, projected);
 }
 
-static void check_source(struct check *c, const struct pod_volume *v) {
-        size_t before;
+static void check_empty_dir(struct check *c, const struct kube_volume *v) {
+        if (quantity_sign(v->empty_dir->size_limit.amount) < 0)
+                check_forbidden(c, ".sizeLimit", "SizeLimit field must be a valid resource quantity");
+}
 
-        if (v->empty_dir && quantity_sign(v->empty_dir->size_limit.amount) < 0)
-                check_forbidden(c, ".emptyDir.sizeLimit", "SizeLimit field must be a valid resource quantity");
-        if (v->host_path && !v->host_path->path)
-                check_required(c, ".hostPath.path", "");
-        else if (v->host_path)
-                check_no_backsteps(c, ".hostPath.path", v->host_path->path);
-        if (v->image && !v->image->reference)
-                check_required(c, ".image.reference", "");
-        if (v->persistent_volume_claim && !v->persistent_volume_claim->claim_name)
-                check_required(c, ".persistentVolumeClaim.claimName", "");
-        if (v->downward_api) {
-                before = TRAIL_ENTER(c, ".downwardAPI");
-                check_downward(c, v->downward_api);
-                TRAIL_LEAVE(c, before);
-        }
-        if (v->projected) {
-                before = TRAIL_ENTER(c, ".projected");
-                check_projected(c, v->projected);
-                TRAIL_LEAVE(c, before);
-        }
-        if (v->config_map || v->secret) {
-                before = TRAIL_ENTER(c, "%s", v->config_map ? ".configMap" : ".secret");
-                check_keys(c, v->config_map ?: v->secret, v->config_map ? ".name" : ".secretName");
+static void check_host_path(struct check *c, const struct kube_volume *v) {
+        static const char *const types[] = { "",     "BlockDevice",  "CharDevice", "Directory", "DirectoryOrCreate",
+                                             "File", "FileOrCreate", "Socket",     NULL };
+
+        if (!v->host_path->path)
+                check_required(c, ".path", "");
+        else
+                check_no_backsteps(c, ".path", v->host_path->path);
+        check_choice(c, ".type", v->host_path->type, types);
+}
+
+static void check_image(struct check *c, const struct kube_volume *v) {
+        if (!v->image->reference)
+                check_required(c, ".reference", "");
+        check_choice(c, ".pullPolicy", v->image->pull_policy, check_pull_policies);
+}
+
+static void check_downward(struct check *c, const struct kube_volume *v) {
+        check_mode(c, ".defaultMode", &v->downward_api->default_mode);
+        check_downward_files(c, &v->downward_api->items);
+}
+
+static void check_config_map(struct check *c, const struct kube_volume *v) {
+        check_mode(c, ".defaultMode", &v->config_map->default_mode);
+        check_named_keys(c, ".name", v->config_map->name, &v->config_map->items);
+}
+
+static void check_secret(struct check *c, const struct kube_volume *v) {
+        check_mode(c, ".defaultMode", &v->secret->default_mode);
+        check_named_keys(c, ".secretName", v->secret->secret_name, &v->secret->items);
+}
+
+static void check_claim(struct check *c, const struct kube_volume *v) {
+        if (!v->persistent_volume_claim->claim_name)
+                check_required(c, ".claimName", "");
+}
+
+/* In the order in which the API server looks at them. */
+static const struct source {
+        const char *name;
+        void (*check)(struct check *c, const struct kube_volume *volume);
+} sources[] = {
+        { "emptyDir", check_empty_dir },          { "hostPath", check_host_path },   { "secret", check_secret },
+        { "persistentVolumeClaim", check_claim }, { "downwardAPI", check_downward }, { "configMap", check_config_map },
+        { "projected", check_projected },         { "image", check_image },
+};
+
+static bool is_other(const struct kube_field *field) {
+        for (size_t i = 0; i < ELEMENTS(sources); i++)
+                if (strcmp(sources[i].name, field->name) == 0)
+                        return false;
+        return true;
+}
+
+static void check_others(struct check *c, const struct kube_volume *v, bool one) {
+        for (size_t i = 0; i < kube_volume_type.n_fields; i++) {
+                const struct kube_field *field = &kube_volume_type.fields[i];
+                size_t before;
+
+                if (!field->type || !kube_below(field, v) || !is_other(field))
+                        continue;
+                before = TRAIL_ENTER(c, ".%s", field->name);
+                if (one) {
+                        check_forbidden(c, "", "may not specify more than 1 volume type");
+                } else {
+                        problem_warning(c->problems, c->path,
+                                        "volumes of type %s are not supported; the pod will not start", field->name);
+                        check_other_volume(c, v, field);
+                }
+                one = true;
                 TRAIL_LEAVE(c, before);
         }
 }
 
-/* One source only; the second is named, in the order of the API's type. */
-static void check_one_source(struct check *c, const struct pod_volume *v) {
-        const struct {
-                const char *name;
-                bool given;
-        } sources[] = {
-                { ".emptyDir", v->empty_dir },
-                { ".hostPath", v->host_path },
-                { ".secret", v->secret },
-                { ".persistentVolumeClaim", v->persistent_volume_claim },
-                { ".downwardAPI", v->downward_api },
-                { ".configMap", v->config_map },
-                { ".projected", v->projected },
-                { ".image", v->image },
-        };
-        char other[64] = "";
+/* One source only: the second and all further ones are named. */
+static void check_sources(struct check *c, const struct kube_volume *v) {
         bool one = false;
 
         for (size_t i = 0; i < ELEMENTS(sources); i++) {
-                if (sources[i].given && one)
-                        check_forbidden(c, sources[i].name, "may not specify more than 1 volume type");
-                one |= sources[i].given;
+                const char *name = sources[i].name;
+                size_t before;
+
+                if (!kube_below(kube_type_field(&kube_volume_type, name, strlen(name)), v))
+                        continue;
+                before = TRAIL_ENTER(c, ".%s", name);
+                if (one)
+                        check_forbidden(c, "", "may not specify more than 1 volume type");
+                else
+                        sources[i].check(c, v);
+                one = true;
+                TRAIL_LEAVE(c, before);
         }
-        if (!v->other.name)
-                return;
-        snprintf(other, sizeof(other), ".%s", v->other.name);
-        if (one)
-                check_forbidden(c, other, "may not specify more than 1 volume type");
-        else
-                problem_warning(c->problems, c->path, "volumes of type %s are not supported; the pod will not start",
-                                v->other.name);
-        check_other_volume(c, &v->other);
+        check_others(c, v, one);
 }
 
 void check_volumes(struct check *c) {
-        const __typeof__(c->pod->spec.volumes) *volumes = &c->pod->spec.volumes;
+        const kube_volume_items *volumes = &c->pod->spec.volumes;
 
         for (uint32_t i = 0; i < volumes->count; i++) {
-                const struct pod_volume *v = &volumes->items[i];
+                const struct kube_volume *v = &volumes->items[i];
                 size_t before = TRAIL_ENTER(c, ".volumes[%u]", i);
 
                 check_name(c, ".name", NAME_LABEL, v->name);
@@ -188,8 +236,7 @@ void check_volumes(struct check *c) {
                                 check_duplicate(c, ".name", v->name);
                                 break;
                         }
-                check_one_source(c, v);
-                check_source(c, v);
+                check_sources(c, v);
                 TRAIL_LEAVE(c, before);
         }
 }

@@ -12,7 +12,7 @@
 
 struct wanted {
         const char *image;
-        enum pod_pull_policy policy;
+        const char *policy;
 };
 
 /* The image at @index: 0 is the container's own, the others those of image volumes it mounts. */
@@ -22,7 +22,7 @@ static bool image_at(const struct member *m, size_t index, struct wanted *ret) {
                 return true;
         }
         list_for_each (mount, &m->spec->volume_mounts) {
-                const struct pod_volume *volume = pod_find_volume(m->host->pod, mount->name);
+                const struct kube_volume *volume = pod_find_volume(m->host->pod, mount->name);
 
                 if (!volume || !volume->image || --index)
                         continue;
@@ -150,10 +150,10 @@ static void on_looked_up(struct op *op, const ProtobufCMessage *response, const 
 
         if ((m->state != MEMBER_FINDING && m->state != MEMBER_PULLED) || !image_at(m, m->images_done, &wanted))
                 return;
-        member_event(m, err                         ? pull_failed(m, &wanted, err) :
-                        answer->image               ? found(m, &wanted, answer->image) :
-                        wanted.policy == PULL_NEVER ? never_pulled(m, &wanted) :
-                                                      MEMBER_EVENT_MISSING);
+        member_event(m, err                             ? pull_failed(m, &wanted, err) :
+                        answer->image                   ? found(m, &wanted, answer->image) :
+                        kube_is(wanted.policy, "Never") ? never_pulled(m, &wanted) :
+                                                          MEMBER_EVENT_MISSING);
 }
 
 static enum member_event look_up(struct member *m, const struct wanted *wanted) {
@@ -176,7 +176,7 @@ enum member_event member_find_image(struct member *m) {
 
         if (!image_at(m, m->images_done, &wanted))
                 return MEMBER_EVENT_OK;
-        return wanted.policy == PULL_ALWAYS ? MEMBER_EVENT_MISSING : look_up(m, &wanted);
+        return kube_is(wanted.policy, "Always") ? MEMBER_EVENT_MISSING : look_up(m, &wanted);
 }
 
 /* What was pulled a moment ago for this start is only looked at. */

@@ -19,7 +19,7 @@ static bool map_ids(struct arena *arena, const struct member *m, Cri__Mount *mou
                request_mappings(arena, userns, &mount->gidmappings, &mount->n_gidmappings);
 }
 
-static bool set_image(struct arena *arena, const struct pod_volume_mount *wanted, const struct pod_volume *volume,
+static bool set_image(struct arena *arena, const struct pod_volume_mount *wanted, const struct kube_volume *volume,
                       Cri__Mount *mount) {
         if (!(mount->image = REQUEST_NEW(arena, Cri__ImageSpec, cri__image_spec__init)))
                 return false;
@@ -30,7 +30,7 @@ static bool set_image(struct arena *arena, const struct pod_volume_mount *wanted
 }
 
 static bool set_host_path(struct arena *arena, const struct member *m, const struct pod_volume_mount *wanted,
-                          const struct pod_volume *volume, size_t index, Cri__Mount *mount) {
+                          const struct kube_volume *volume, size_t index, Cri__Mount *mount) {
         bool sub = (wanted->sub_path && wanted->sub_path[0]) || (wanted->sub_path_expr && wanted->sub_path_expr[0]);
         const struct options *options = m->host->world->options;
         const struct pod *pod = m->host->pod;
@@ -42,7 +42,7 @@ static bool set_host_path(struct arena *arena, const struct member *m, const str
 
 static Cri__Mount *make_mount(struct arena *arena, const struct member *m, const struct pod_volume_mount *wanted,
                               size_t index) {
-        const struct pod_volume *volume = pod_find_volume(m->host->pod, wanted->name);
+        const struct kube_volume *volume = pod_find_volume(m->host->pod, wanted->name);
         Cri__Mount *mount = REQUEST_NEW(arena, Cri__Mount, cri__mount__init);
 
         if (!mount || !volume)

@@ -33,7 +33,7 @@ static int collect_subpaths(struct arena *arena, struct member_files *files, str
         if (!files->subpaths)
                 return err_set(err, ENOMEM, "out of memory");
         list_for_each (mount, &m->spec->volume_mounts) {
-                const struct pod_volume *volume = pod_find_volume(pod, mount->name);
+                const struct kube_volume *volume = pod_find_volume(pod, mount->name);
                 struct subpath_mount_job *job = &files->subpaths[files->n_subpaths];
                 const char *path = NULL;
                 int r = expand_sub_path(arena, files->pod, m, mount, &path, err);

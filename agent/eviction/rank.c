@@ -173,7 +173,7 @@ void eviction_message(const struct eviction_pod *p, enum eviction_signal signal,
 
 /* -- limits of their own ----------------------------------------------------------------------------------- */
 
-static bool is_on_disk(const struct pod_volume *volume) {
+static bool is_on_disk(const struct kube_volume *volume) {
         return volume->empty_dir && (!volume->empty_dir->medium || !volume->empty_dir->medium[0]);
 }
 
@@ -205,7 +205,7 @@ static bool volume_over_limit(const struct eviction_pod *p, char ret_text[EVICTI
         char text[QUANTITY_TEXT_MAX];
 
         for (size_t i = 0; i < p->n_volumes; i++) {
-                const struct pod_volume *volume = pod_find_volume(p->pod, p->volumes[i].name);
+                const struct kube_volume *volume = pod_find_volume(p->pod, p->volumes[i].name);
                 struct quantity used = quantity_from_units(p->volumes[i].used.bytes, QUANTITY_BINARY);
 
                 if (!volume || !volume->empty_dir || quantity_sign(volume->empty_dir->size_limit.amount) <= 0 ||

@@ -59,7 +59,7 @@ static int read_file(int fd, char **ret_text, struct err **err) {
 int file_key_read(void *data, struct arena *arena, const char *volume, const char *path, const char *key,
                   const char **ret_text, struct err **err) {
         const struct pod_files *files = data;
-        const struct pod_volume *found = pod_find_volume(files->pod, volume);
+        const struct kube_volume *found = pod_find_volume(files->pod, volume);
         const char *dir = found ? volumes_path(arena, files->dir, found) : NULL;
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ char *text = NULL;

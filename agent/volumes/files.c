@@ -55,7 +55,7 @@ const char *pod_files_logs(struct arena *arena, const struct options *options, c
 }
 
 const char *pod_files_volume(struct arena *arena, const struct options *options, const struct pod *pod,
-                             const struct pod_volume *volume) {
+                             const struct kube_volume *volume) {
         const char *dir = pod_files_path(arena, options, pod, NULL);
 
         return dir ? volumes_path(arena, dir, volume) : NULL;

@@ -49,7 +49,7 @@ struct pod_files *pod_files_new(struct arena *arena, const struct node_world *wo
 const char *pod_files_path(struct arena *arena, const struct options *options, const struct pod *pod, const char *name);
 const char *pod_files_logs(struct arena *arena, const struct options *options, const struct pod *pod);
 const char *pod_files_volume(struct arena *arena, const struct options *options, const struct pod *pod,
-                             const struct pod_volume *volume);
+                             const struct kube_volume *volume);
 const char *pod_files_cgroup(struct arena *arena, const struct options *options, const struct pod *pod);
 
 /* Of a container's attempt: its termination message; its log. */

@@ -12,46 +12,59 @@
 #include "agent/config/options.h"
 #include "agent/volumes/tree.h"
 #include "kube/resources.h"
+#include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 
 /* -- hostPath ---------------------------------------------------------------------------------------------- */
 
 static const struct host_type {
+        const char *name;
         mode_t type;
         const char *what; /* kubelet's words */
 } host_types[] = {
-        [HOST_PATH_DIRECTORY_OR_CREATE] = { S_IFDIR, "a directory" },
-        [HOST_PATH_DIRECTORY] = { S_IFDIR, "a directory" },
-        [HOST_PATH_FILE_OR_CREATE] = { S_IFREG, "a file" },
-        [HOST_PATH_FILE] = { S_IFREG, "a file" },
-        [HOST_PATH_SOCKET] = { S_IFSOCK, "a socket file" },
-        [HOST_PATH_CHAR_DEVICE] = { S_IFCHR, "a character device" },
-        [HOST_PATH_BLOCK_DEVICE] = { S_IFBLK, "a block device" },
+        { "DirectoryOrCreate", S_IFDIR, "a directory" }, { "Directory", S_IFDIR, "a directory" },
+        { "FileOrCreate", S_IFREG, "a file" },           { "File", S_IFREG, "a file" },
+        { "Socket", S_IFSOCK, "a socket file" },         { "CharDevice", S_IFCHR, "a character device" },
+        { "BlockDevice", S_IFBLK, "a block device" },
 };
 
-static int check_host_path(const struct pod_host_path *wanted, struct err **err) {
+static const struct host_type *host_type(const char *name) {
+        for (size_t i = 0; i < ELEMENTS(host_types); i++)
+                if (kube_is(name, host_types[i].name))
+                        return &host_types[i];
+        return NULL;
+}
+
+static int make_host_path(const struct kube_host_path_volume_source *wanted, struct err **err) {
+        int fd;
+
+        if (kube_is(wanted->type, "DirectoryOrCreate"))
+                return pod_tree_make(wanted->path, 0755, err);
+        if (!kube_is(wanted->type, "FileOrCreate"))
+                return err_set(err, ENOENT, "hostPath type check failed: %s does not exist", wanted->path);
+        fd = open(wanted->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+        if (fd < 0)
+                return err_errno(err, errno, "cannot create the file %s", wanted->path);
+        close(fd);
+        return 0;
+}
+
+/* Without a type no check is made. */
+static int check_host_path(const struct kube_host_path_volume_source *wanted, struct err **err) {
+        const struct host_type *type;
         struct stat st;
 
-        if (wanted->type == HOST_PATH_UNSET)
+        if (!wanted->type || !wanted->type[0])
                 return 0;
-        if (stat(wanted->path, &st) < 0) {
-                if (errno != ENOENT)
-                        return err_errno(err, errno, "hostPath type check failed: %s", wanted->path);
-                if (wanted->type == HOST_PATH_DIRECTORY_OR_CREATE)
-                        return pod_tree_make(wanted->path, 0755, err);
-                if (wanted->type == HOST_PATH_FILE_OR_CREATE) {
-                        int fd = open(wanted->path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
-                        if (fd < 0)
-                                return err_errno(err, errno, "cannot create the file %s", wanted->path);
-                        close(fd);
-                        return 0;
-                }
-                return err_set(err, ENOENT, "hostPath type check failed: %s does not exist", wanted->path);
-        }
-        if ((st.st_mode & S_IFMT) != host_types[wanted->type].type)
-                return err_set(err, EINVAL, "hostPath type check failed: %s is not %s", wanted->path,
-                               host_types[wanted->type].what);
+        type = host_type(wanted->type);
+        if (!type)
+                return err_set(err, EINVAL, "hostPath type check failed: there is no type %s", wanted->type);
+        if (stat(wanted->path, &st) < 0)
+                return errno == ENOENT ? make_host_path(wanted, err) :
+                                         err_errno(err, errno, "hostPath type check failed: %s", wanted->path);
+        if ((st.st_mode & S_IFMT) != type->type)
+                return err_set(err, EINVAL, "hostPath type check failed: %s is not %s", wanted->path, type->what);
         return 0;
 }
 
@@ -146,9 +159,10 @@ static mode_t file_mode(const struct pod_files *files, const struct opt_int *own
         return files->pod->spec.security && files->pod->spec.security->fs_group.set ? mode | 0440 : mode;
 }
 
-static int add_downward(const struct pod_files *files, struct arena *arena, const struct pod_downward *source,
-                        const struct opt_int *mode, struct atomic_file *list, size_t *n, struct err **err) {
-        list_for_each (item, &source->items) {
+static int add_downward(const struct pod_files *files, struct arena *arena,
+                        const kube_downward_api_volume_file_items *items, const struct opt_int *mode,
+                        struct atomic_file *list, size_t *n, struct err **err) {
+        list_for_each (item, items) {
                 const char *text = NULL;
                 int r;
 
@@ -164,21 +178,21 @@ static int add_downward(const struct pod_files *files, struct arena *arena, cons
         return 0;
 }
 
-static int add_sources(const struct pod_files *files, struct arena *arena, const struct pod_volume *volume,
+static int add_sources(const struct pod_files *files, struct arena *arena, const struct kube_volume *volume,
                        struct atomic_file *list, size_t *n, struct err **err) {
         int r;
 
         if (volume->downward_api)
-                return add_downward(files, arena, volume->downward_api, &volume->downward_api->default_mode, list, n,
-                                    err);
+                return add_downward(files, arena, &volume->downward_api->items, &volume->downward_api->default_mode,
+                                    list, n, err);
         list_for_each (source, &volume->projected->sources)
-                if (source->downward_api && (r = add_downward(files, arena, source->downward_api,
+                if (source->downward_api && (r = add_downward(files, arena, &source->downward_api->items,
                                                               &volume->projected->default_mode, list, n, err)) < 0)
                         return r;
         return 0;
 }
 
-static int make_written(const struct pod_files *files, const struct pod_volume *volume, const char *path,
+static int make_written(const struct pod_files *files, const struct kube_volume *volume, const char *path,
                         struct err **err) {
         const struct pod_security *security = files->pod->spec.security;
         gid_t gid = security && security->fs_group.set ? (gid_t)security->fs_group.value : (gid_t)-1;
@@ -196,7 +210,7 @@ static int make_written(const struct pod_files *files, const struct pod_volume *
 
 /* -- all --------------------------------------------------------------------------------------------------- */
 
-const char *volumes_path(struct arena *arena, const char *dir, const struct pod_volume *volume) {
+const char *volumes_path(struct arena *arena, const char *dir, const struct kube_volume *volume) {
         const char *plugin = volume->downward_api ? "downward-api" : volume->projected ? "projected" : "empty-dir";
 
         if (volume->host_path)
@@ -204,7 +218,8 @@ const char *volumes_path(struct arena *arena, const char *dir, const struct pod_
         return arena_printf(arena, "%s/volumes/kubernetes.io~%s/%s", dir, plugin, volume->name);
 }
 
-static int make_one(const struct pod_files *files, const struct pod_volume *volume, struct err **err) {
+static int make_one(const struct pod_files *files, const struct kube_volume *volume, struct err **err) {
+        const struct kube_field *kind = pod_volume_source(volume, NULL);
         _cleanup_arena_ struct arena *arena = arena_new();
         const char *path = arena ? volumes_path(arena, files->dir, volume) : NULL;
 
@@ -218,7 +233,7 @@ static int make_one(const struct pod_files *files, const struct pod_volume *volu
                 return make_written(files, volume, path, err);
         if (volume->image)
                 return 0; /* cri mounts it */
-        return err_set(err, EOPNOTSUPP, "nothing here mounts volumes of type %s", volume->other.name ?: "unknown");
+        return err_set(err, EOPNOTSUPP, "nothing here mounts volumes of type %s", kind ? kind->name : "unknown");
 }
 
 int volumes_make(const struct pod_files *files, struct err **err) {

@@ -9,4 +9,4 @@
 int volumes_make(const struct pod_files *files, struct err **err);
 
 /* The directory of @volume below the pod's @dir; NULL without memory. A hostPath's is its own path. */
-const char *volumes_path(struct arena *arena, const char *dir, const struct pod_volume *volume);
+const char *volumes_path(struct arena *arena, const char *dir, const struct kube_volume *volume);

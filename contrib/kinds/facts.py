@@ -16,6 +16,8 @@ import dataclasses
 import pathlib
 import re
 
+import names
+
 ELEMENTS = {"string", "bool", "int32", "int64", "double", "quantity", "time", "microtime", "intstr", "bytes", "json", "raw",
             "fields"}
 
@@ -27,12 +29,14 @@ class Field:
     form: str     # "", "*", "[]", "{}", "{}[]"
     number: int | None
     words: dict
+    within: str = ""  # the part's struct that its member is in, with a dot
 
 
 @dataclasses.dataclass
 class Part:
     type: str
     number: int
+    struct: bool  # the type's own in C, as a member
 
 
 @dataclasses.dataclass
@@ -101,7 +105,7 @@ def read_line(version, current, parts):
     elif parts == ["+kind"]:
         current.lines += [Field("kind", "string", "", None, {}), Field("apiVersion", "string", "", None, {})]
     elif parts[0].startswith("+"):
-        current.lines.append(Part(qualified(version, parts[0][1:]), int(parts[1])))
+        current.lines.append(Part(qualified(version, parts[0][1:]), int(parts[1]), parts[2:] == ["struct"]))
     else:
         current.lines.append(read_field(version, parts))
 
@@ -142,7 +146,9 @@ def read(folder):
 def flat(types, type_):
     """The fields of a type as its JSON has them: parts in their place."""
     for line in type_.lines:
-        if isinstance(line, Part):
-            yield from flat(types, types[line.type])
-        else:
+        if not isinstance(line, Part):
             yield line
+            continue
+        within = f"{names.snake(types[line.type].name)}." if line.struct else ""
+        for field in flat(types, types[line.type]):
+            yield dataclasses.replace(field, within=within + field.within)

@@ -22,7 +22,7 @@ def listed(text):
 
 def place(types, owner, field):
     """The macro of kube/row.h that says what the field is and checks its member."""
-    name, member, element = quoted(field.name), names.snake(field.name), field.element
+    name, member, element = quoted(field.name), field.within + names.snake(field.name), field.element
     if element not in ELEMENTS:
         macro = {"": "OBJECT", "*": "POINTER", "[]": "OBJECTS", "{}": "OBJECT_MAP"}[field.form]
         return f"KUBE_{macro}_ROW({name}, {names.struct(types[element])}, {owner}, {member})"

@@ -1,6 +1,6 @@
 """C structs of the types of one version."""
 import names
-from facts import ELEMENTS, flat
+from facts import ELEMENTS, Part, flat
 
 ONE = {"string": "const char *", "bool": "bool ", "int32": "int32_t ", "int64": "int64_t ", "double": "double ",
        "quantity": "struct quantity ", "time": "struct kube_time ", "microtime": "struct kube_time ",
@@ -26,7 +26,7 @@ def member(types, field):
     if field.form == "[]":
         if element in LIST:
             return LIST[element] + name
-        return f"LIST_OF({f'struct {below}' if of_objects else ONE[element].strip()}) {name}"
+        return f"{below}_items {name}" if of_objects else f"LIST_OF({ONE[element].strip()}) {name}"
     if field.form == "{}[]":
         assert element == "string", field
         return f"LIST_OF(struct kube_strings_entry) {name}"
@@ -37,7 +37,19 @@ def member(types, field):
 
 def embedded(types, type_):
     """Types whose structs must be complete before this one's."""
-    return [types[f.element] for f in flat(types, type_) if f.form == "" and f.element not in ELEMENTS]
+    structs = [types[line.type] for line in type_.lines if isinstance(line, Part) and line.struct]
+    return structs + [types[f.element] for f in flat(types, type_) if f.form == "" and f.element not in ELEMENTS]
+
+
+def members(types, type_):
+    """The declarations of a struct's members."""
+    for line in type_.lines:
+        if not isinstance(line, Part):
+            yield member(types, line)
+        elif line.struct:
+            yield f"struct {names.struct(types[line.type])} {names.snake(types[line.type].name)}"
+        else:
+            yield from members(types, types[line.type])
 
 
 def ordered(types, version):
@@ -66,25 +78,29 @@ def others(types, version):
     return [found[key] for key in sorted(found)]
 
 
+def below(types, form):
+    """Types that fields of @form have as their element."""
+    return {f.element for t in types.values() for f in flat(types, t) if f.form == form and f.element not in ELEMENTS}
+
+
 def header(types, version):
     yield f"/* {version.group_name + '/' if version.group_name else ''}{version.name}: made by contrib/kinds from kube/facts. */"
     yield "#pragma once\n"
     yield '#include "kube/type.h"\n'
     for other in others(types, version):
         yield f'#include "kube/{names.unit(other)}.h"'
-    # The values of maps, in whichever header their type is.
-    of_maps = {f.element for t in types.values() for f in flat(types, t) if f.form == "{}" and f.element not in ELEMENTS}
+    # Values of maps and items of lists, in whichever header their type is.
+    of_maps, of_lists = below(types, "{}"), below(types, "[]")
     for type_ in version.types:
         yield f"struct {names.struct(type_)};"
         if type_.full in of_maps:
             yield f"struct {names.struct(type_)}_entry;"
+        if type_.full in of_lists:
+            yield f"typedef LIST_OF(struct {names.struct(type_)}) {names.struct(type_)}_items;"
     for type_ in ordered(types, version):
         yield f"\nstruct {names.struct(type_)} {{"
-        fields = list(flat(types, type_))
-        for field in fields:
-            yield f"        {member(types, field)};"
-        if not fields: # C has no struct without members
-            yield "        char nothing;"
+        for declaration in list(members(types, type_)) or ["char nothing"]: # C has no struct without members
+            yield f"        {declaration};"
         yield "};"
         yield f"extern const struct kube_type {names.struct(type_)}_type;"
         if type_.full in of_maps:

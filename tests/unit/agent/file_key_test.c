@@ -62,7 +62,7 @@ static void make_volume(const char *dir) {
 static void test_read(void **state) {
         char dir[] = "/tmp/nacelle-test-XXXXXX";
         struct kube_empty_dir_volume_source empty = { 0 };
-        struct pod_volume volume = { .name = "v", .empty_dir = &empty };
+        struct kube_volume volume = { .name = "v", .empty_dir = &empty };
         struct pod pod = { .spec = { .volumes = { &volume, 1 } } };
         struct pod_files files = { .pod = &pod, .dir = dir };
         _cleanup_arena_ struct arena *arena = arena_new();

@@ -116,9 +116,6 @@ static void walk(const char *name, const struct object_type *type) {
                         fail_msg("%s.%s is listed, but kube/ does not know it", name, rows[i].field);
                 if (warned != (bool)(f->flags & FIELD_UNSUPPORTED))
                         fail_msg("%s.%s is listed as %s", name, rows[i].field, rows[i].state);
-                if (f->kind == FIELD_NAMED_VALUE && strcmp(rows[i].state, "refused") != 0 &&
-                    strcmp(rows[i].state, "waits") != 0)
-                        fail_msg("%s.%s is listed as %s, but nothing reads it", name, rows[i].field, rows[i].state);
                 if (strcmp(rows[i].below, "-") != 0 && has_type(f))
                         walk(rows[i].below, f->type);
                 if (strcmp(rows[i].below, "-") != 0 && is_kube(f))

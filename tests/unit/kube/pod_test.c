@@ -95,9 +95,9 @@ static void test_defaults(void **state) {
         assert_non_null(r.pod->spec.security);
         assert_string_equal(r.pod->spec.scheduler_name, "default-scheduler");
         assert_true(pod_container_is_sidecar(&r.pod->spec.init_containers.items[0]));
-        assert_int_equal(r.pod->spec.init_containers.items[0].image_pull_policy, PULL_ALWAYS);
+        assert_string_equal(r.pod->spec.init_containers.items[0].image_pull_policy, "Always");
         web = pod_find_container(r.pod, "web");
-        assert_int_equal(web->image_pull_policy, PULL_IF_NOT_PRESENT);
+        assert_string_equal(web->image_pull_policy, "IfNotPresent");
         assert_int_equal(web->command.count, 2);
         assert_string_equal(web->command.items[1], "");
         assert_string_equal(web->ports.items[0].protocol, "TCP");
@@ -115,7 +115,7 @@ static void test_defaults(void **state) {
         assert_true(web->volume_mounts.items[0].read_only);
         assert_non_null(pod_find_volume(r.pod, "data")->empty_dir);
         assert_int_equal(pod_find_volume(r.pod, "info")->downward_api->default_mode.value, 0644);
-        assert_int_equal(pod_find_volume(r.pod, "host")->host_path->type, HOST_PATH_DIRECTORY);
+        assert_string_equal(pod_find_volume(r.pod, "host")->host_path->type, "Directory");
         done(&r);
 }
 
