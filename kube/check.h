@@ -49,16 +49,16 @@ void check_other_volume(struct check *c, const struct kube_volume *volume, const
 void check_affinity(struct check *c);
 void check_managed_fields(struct check *c);
 void check_containers(struct check *c);
-void check_env(struct check *c, const struct pod_container *container);
+void check_env(struct check *c, const struct kube_container *container);
 void check_field_ref(struct check *c, const struct kube_object_field_selector *ref, bool volume);
 void check_resource_ref(struct check *c, const struct kube_resource_field_selector *ref, bool volume);
-void check_resources(struct check *c, const struct pod_resources *resources, bool pod_level);
+void check_resources(struct check *c, const struct kube_resource_requirements *resources, bool pod_level);
 void check_pod_resources(struct check *c);
-void check_container_security(struct check *c, const struct pod_container_security *security);
+void check_container_security(struct check *c, const struct kube_security_context *security);
 void check_pod_security(struct check *c);
 
-/* "Always" and so on; ends with NULL. */
-extern const char *const check_pull_policies[];
+/* "Always" and so on; they end with NULL. */
+extern const char *const check_pull_policies[], *const check_restart_policies[];
 
 /* The pod has a volume of that name. */
 bool check_has_volume(const struct check *c, const char *name);

@@ -40,11 +40,6 @@ int kube_value_read(struct arena *arena, const struct kube_type *type, const str
 /* Fills in what the schema has a default for and @object does not give, in it and in all below it. -ENOMEM or 0. */
 int kube_default(struct arena *arena, const struct kube_type *type, void *object);
 
-/* @value as @type has it: read, with its defaults where @defaults is true, and written, as a tree in @arena. Problems
- * as kube_value_read(); NULL: of no interest. -ENOMEM or 0; *ret_value is NULL after an error in @problems. */
-int kube_value_settle(struct arena *arena, const struct kube_type *type, const struct value *value, bool defaults,
-                      const char *path, struct problems *problems, const struct value **ret_value);
-
 /* Writes what is given, in the order and with the rules of Go's encoder: the same bytes as kube-apiserver's when @w has
  * .go_escapes. */
 void kube_json_write(struct json_writer *w, const struct kube_type *type, const void *object);

@@ -58,7 +58,7 @@ static int add_initialized(const struct pod *pod, struct pod_status *status, con
         struct names incomplete = { .text = "" };
 
         for (uint32_t i = 0; i < pod->spec.init_containers.count; i++) {
-                const struct pod_container *c = &pod->spec.init_containers.items[i];
+                const struct kube_container *c = &pod->spec.init_containers.items[i];
                 const struct pod_container_status *s = &status->init[i];
 
                 if (pod_container_is_sidecar(c) ? s->started != TRI_TRUE : !s->ready)
@@ -76,7 +76,7 @@ static int add_initialized(const struct pod *pod, struct pod_status *status, con
 
 static void find_unready(const struct pod *pod, const struct pod_status *status, struct names *unready) {
         for (uint32_t i = 0; i < pod->spec.init_containers.count; i++) {
-                const struct pod_container *c = &pod->spec.init_containers.items[i];
+                const struct kube_container *c = &pod->spec.init_containers.items[i];
 
                 if (pod_container_is_sidecar(c) && !status->init[i].ready)
                         add_name(unready, c->name);

@@ -1,16 +1,10 @@
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/codec.h"
 #include "kube/entries.h"
-#include "kube/problem.h"
 #include "kube/type.h"
 #include "lib/arena.h"
-#include "lib/cleanup.h"
-#include "lib/json.h"
-#include "lib/json_writer.h"
-#include "lib/value.h"
 
 static int default_items(struct arena *arena, const struct kube_type *type, const void *at, size_t size, size_t skip) {
         struct list list;
@@ -55,43 +49,4 @@ int kube_default(struct arena *arena, const struct kube_type *type, void *object
                         r = default_below(arena, field, at);
         }
         return r;
-}
-
-static int write_tree(struct arena *arena, const struct kube_type *type, const void *object,
-                      const struct value **ret_value) {
-        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
-        _cleanup_free_ char *text = NULL;
-        size_t length;
-        int r;
-
-        kube_json_write(&w, type, object);
-        r = json_writer_finish(&w, &text, &length);
-        return r < 0 ? r : json_parse(arena, text, length, NULL, ret_value, NULL);
-}
-
-int kube_value_settle(struct arena *arena, const struct kube_type *type, const struct value *value, bool defaults,
-                      const char *path, struct problems *problems, const struct value **ret_value) {
-        _cleanup_arena_ struct arena *scratch = arena_new();
-        void *object = scratch ? arena_alloc(scratch, type->size) : NULL;
-        struct problems unheard;
-        uint32_t errors;
-        int r;
-
-        if (!object)
-                return -ENOMEM;
-        if (!problems) {
-                problems_init(&unheard, scratch, NULL, NULL);
-                problems = &unheard;
-        }
-        errors = problems->errors;
-        r = kube_value_read(scratch, type, value, path, problems, object);
-        if (r < 0)
-                return r;
-        if (problems->errors > errors) {
-                *ret_value = NULL;
-                return 0;
-        }
-        if (defaults)
-                r = kube_default(scratch, type, object);
-        return r < 0 ? r : write_tree(arena, type, object, ret_value);
 }

@@ -9,7 +9,7 @@
 struct builder {
         struct arena *arena;
         const struct pod *pod;
-        const struct pod_container *container;
+        const struct kube_container *container;
         const struct pod_facts *facts;
         string_map made; /* has room for all of the container's variables */
         struct env_index names;
@@ -119,7 +119,7 @@ static int add_all(struct builder *b, struct err **err) {
         return 0;
 }
 
-int pod_environment(struct arena *arena, const struct pod *pod, const struct pod_container *container,
+int pod_environment(struct arena *arena, const struct pod *pod, const struct kube_container *container,
                     const struct pod_facts *facts, string_map *ret_environment, struct err **err) {
         struct builder b = {
                 .arena = arena, .pod = pod, .container = container, .facts = facts, .names = { .arena = arena }

@@ -37,13 +37,13 @@ int pod_field_value(struct arena *arena, const struct pod *pod, const struct pod
                     const char **ret_text, struct err **err);
 
 /* The value of a resourceFieldRef; @container is used when the reference names none. */
-int pod_resource_value(struct arena *arena, const struct pod *pod, const struct pod_container *container,
+int pod_resource_value(struct arena *arena, const struct pod *pod, const struct kube_container *container,
                        const struct kube_resource_field_selector *ref, const struct pod_facts *facts,
                        const char **ret_text, struct err **err);
 
 /* The container's variables, in @arena, in order (not sorted). -EINVAL names the variable that cannot be made (a
  * reference to a ConfigMap or Secret that is not optional; a missing file key). */
-int pod_environment(struct arena *arena, const struct pod *pod, const struct pod_container *container,
+int pod_environment(struct arena *arena, const struct pod *pod, const struct kube_container *container,
                     const struct pod_facts *facts, string_map *ret_environment, struct err **err);
 
 /* Each of @words (command or args) expanded. -ENOMEM. */

@@ -164,7 +164,7 @@ int pod_field_value(struct arena *arena, const struct pod *pod, const struct pod
 }
 
 /* A limit that nobody set is the pod's, or all there is. */
-static struct quantity limit_of(const struct pod *pod, const struct pod_container *container,
+static struct quantity limit_of(const struct pod *pod, const struct kube_container *container,
                                 const struct pod_facts *facts, const char *name) {
         const struct {
                 const char *name;
@@ -187,7 +187,7 @@ static struct quantity limit_of(const struct pod *pod, const struct pod_containe
         return limit;
 }
 
-int pod_resource_value(struct arena *arena, const struct pod *pod, const struct pod_container *container,
+int pod_resource_value(struct arena *arena, const struct pod *pod, const struct kube_container *container,
                        const struct kube_resource_field_selector *ref, const struct pod_facts *facts,
                        const char **ret_text, struct err **err) {
         const char *dot = strchr(ref->resource, '.');

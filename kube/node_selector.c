@@ -92,7 +92,7 @@ static const struct kube_node_selector *required_of(const struct kube_affinity *
         return of_node ? of_node->required_during_scheduling_ignored_during_execution : NULL;
 }
 
-bool pod_fits_node(const struct pod_spec *spec, const string_map *labels, const char *name) {
+bool pod_fits_node(const struct kube_pod_spec *spec, const string_map *labels, const char *name) {
         const struct kube_node_selector *required = required_of(spec->affinity);
 
         list_for_each (pair, &spec->node_selector) {

@@ -8,4 +8,4 @@
 #include "kube/pod.h"
 
 /* @labels: the node's; @name: its metadata.name, the one field that matchFields knows. */
-bool pod_fits_node(const struct pod_spec *spec, const string_map *labels, const char *name);
+bool pod_fits_node(const struct kube_pod_spec *spec, const string_map *labels, const char *name);

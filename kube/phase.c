@@ -5,7 +5,7 @@
 #include "kube/status.h"
 
 /* One that was ended for RestartAllContainers starts again whatever its policy. */
-static bool starts_again(const struct pod *pod, const struct pod_container *container,
+static bool starts_again(const struct pod *pod, const struct kube_container *container,
                          const struct pod_container_state *end) {
         return (end->reason && strcmp(end->reason, RESTARTING_ALL_REASON) == 0) ||
                pod_should_restart(pod, container, end->exit_code);

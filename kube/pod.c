@@ -3,43 +3,51 @@
 #include <errno.h>
 #include <string.h>
 
-#include "kube/field.h"
-#include "kube/pod_fields.h"
+#include "kube/codec.h"
 #include "kube/problem.h"
+#include "kube/status.h"
 #include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
 
-static void check_kind(const struct value *value, struct problems *problems) {
-        const struct value *version = value_get(value, "apiVersion"), *kind = value_get(value, "kind");
+static void check_word(struct problems *problems, const char *field, const char *word, const char *wanted) {
+        if (!word)
+                problem_error(problems, field, "Required value: must be %s", wanted);
+        else if (strcmp(word, wanted) != 0)
+                problem_error(problems, field, "Invalid value: \"%.64s\": must be %s", word, wanted);
+}
 
-        if (value_is_null(kind))
-                problem_error(problems, "kind", "Required value: must be Pod");
-        else if (strcmp(value_string_or(kind, ""), "Pod") != 0)
-                problem_error(problems, "kind", "Invalid value: \"%.64s\": must be Pod", value_string_or(kind, ""));
-        if (value_is_null(version))
-                problem_error(problems, "apiVersion", "Required value: must be v1");
-        else if (strcmp(value_string_or(version, ""), "v1") != 0)
-                problem_error(problems, "apiVersion", "Invalid value: \"%.64s\": must be v1",
-                              value_string_or(version, ""));
+/* Its status is read, so that what is none is refused, and not kept. */
+static int read(struct pod *pod, const struct value *value, struct problems *problems) {
+        struct kube_pod read = { 0 };
+        int r = kube_value_read(pod->arena, &kube_pod_type, value, "", problems, &read);
+
+        if (r < 0)
+                return r;
+        if (value_is(value, VALUE_MAP)) {
+                check_word(problems, "kind", read.kind, "Pod");
+                check_word(problems, "apiVersion", read.api_version, "v1");
+        }
+        pod->metadata = read.metadata;
+        pod->spec = read.spec;
+        return 0;
 }
 
 int pod_decode(const struct value *value, struct problems *problems, struct pod **ret_pod) {
         _cleanup_arena_ struct arena *arena = arena_new();
         uint32_t errors = problems->errors;
         struct pod *pod = arena ? arena_new_of(arena, struct pod) : NULL;
+        int r;
 
         if (!pod)
                 return -ENOMEM;
-        if (value_is(value, VALUE_MAP))
-                check_kind(value, problems);
-        if (!object_decode(arena, value, &pod_type, "", problems, pod))
-                return -ENOMEM;
-        if (problems->errors > errors)
-                return -EINVAL;
         pod->arena = arena;
         atomic_init(&pod->references, 1);
+        if ((r = read(pod, value, problems)) < 0)
+                return r;
+        if (problems->errors > errors)
+                return -EINVAL;
         *ret_pod = pod;
         arena = NULL; /* the pod's now */
         return 0;
@@ -60,39 +68,54 @@ void pod_unrefp(struct pod **pod) {
         *pod = pod_unref(*pod);
 }
 
-static void write_by(const struct pod *pod, struct json_writer *w,
-                     void (*write)(struct json_writer *w, const struct object_type *type, const void *object)) {
+static int write_status(const struct pod *pod, const struct pod_status *status, struct json_writer *w) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct kube_pod_status made;
+        int r = arena ? pod_status_make(arena, pod, status, &made) : -ENOMEM;
+
+        if (r < 0)
+                return r;
+        json_key(w, "status");
+        kube_json_write(w, &kube_pod_status_type, &made);
+        return 0;
+}
+
+int pod_write(const struct pod *pod, const struct pod_status *status, struct json_writer *w) {
+        int r = 0;
+
         json_begin_map(w);
         json_add_string(w, "apiVersion", "v1");
         json_add_string(w, "kind", "Pod");
         json_key(w, "metadata");
-        write(w, &object_meta_type, &pod->metadata);
+        kube_json_write(w, &kube_object_meta_type, &pod->metadata);
         json_key(w, "spec");
-        write(w, &pod_spec_type, &pod->spec);
+        kube_json_write(w, &kube_pod_spec_type, &pod->spec);
+        if (status)
+                r = write_status(pod, status, w);
         json_end_map(w);
+        return r;
 }
 
-void pod_write(const struct pod *pod, struct json_writer *w) {
-        write_by(pod, w, object_write);
+bool pod_container_is_sidecar(const struct kube_container *init_container) {
+        return kube_is(init_container->restart_policy, "Always");
 }
 
-void pod_write_given(const struct pod *pod, struct json_writer *w) {
-        write_by(pod, w, object_write_given);
-}
-
-static const struct pod_container *find_in(const pod_container_list *list, const char *name) {
+static const struct kube_container *find_in(const kube_container_items *list, const char *name) {
         list_for_each (container, list)
-                if (container->name && strcmp(container->name, name) == 0)
+                if (kube_is(container->name, name))
                         return container;
         return NULL;
 }
 
-const struct pod_container *pod_find_container(const struct pod *pod, const char *name) {
-        const struct pod_container *found = find_in(&pod->spec.containers, name);
+const struct kube_container *pod_find_container(const struct pod *pod, const char *name) {
+        const struct kube_container *found = find_in(&pod->spec.containers, name);
 
         if (!found)
                 found = find_in(&pod->spec.init_containers, name);
-        return found ?: find_in(&pod->spec.ephemeral_containers, name);
+        list_for_each (ephemeral, &pod->spec.ephemeral_containers)
+                if (!found && kube_is(ephemeral->container.name, name))
+                        found = &ephemeral->container;
+        return found;
 }
 
 const struct kube_field *pod_volume_source(const struct kube_volume *volume, const void **ret_source) {
@@ -111,12 +134,12 @@ const struct kube_field *pod_volume_source(const struct kube_volume *volume, con
 
 const struct kube_volume *pod_find_volume(const struct pod *pod, const char *name) {
         list_for_each (volume, &pod->spec.volumes)
-                if (volume->name && strcmp(volume->name, name) == 0)
+                if (kube_is(volume->name, name))
                         return volume;
         return NULL;
 }
 
-uint16_t pod_resolve_port(const struct pod_container *container, const struct int_or_string *port) {
+uint16_t pod_resolve_port(const struct kube_container *container, const struct int_or_string *port) {
         if (!port->text)
                 return port->number > 0 && port->number <= UINT16_MAX ? (uint16_t)port->number : 0;
         list_for_each (p, &container->ports)

@@ -70,7 +70,7 @@ static void round_amounts(resource_list *list) {
                         r->amount = quantity_restyle(quantity_from_milli(quantity_milli(r->amount)), r->amount.style);
 }
 
-static bool default_requests(struct arena *arena, struct pod_resources *resources) {
+static bool default_requests(struct arena *arena, struct kube_resource_requirements *resources) {
         round_amounts(&resources->limits);
         round_amounts(&resources->requests);
         list_for_each (limit, &resources->limits)
@@ -87,7 +87,7 @@ static void default_lifecycle(struct kube_lifecycle *lifecycle) {
                 default_http_get(lifecycle->pre_stop->http_get);
 }
 
-static void default_ports(struct pod_container *c, bool host_network) {
+static void default_ports(struct kube_container *c, bool host_network) {
         list_for_each (port, &c->ports) {
                 default_string(&port->protocol, "TCP");
                 if (host_network)
@@ -95,11 +95,10 @@ static void default_ports(struct pod_container *c, bool host_network) {
         }
 }
 
-static bool default_container(struct arena *arena, struct pod_container *c, bool host_network) {
+static bool default_container(struct arena *arena, struct kube_container *c, bool host_network) {
         default_pull_policy(&c->image_pull_policy, c->image);
         default_string(&c->termination_message_path, "/dev/termination-log");
-        if (c->termination_message_policy == MESSAGE_UNSET)
-                c->termination_message_policy = MESSAGE_FILE;
+        default_string(&c->termination_message_policy, "File");
         default_ports(c, host_network);
         list_for_each (env, &c->env)
                 default_env(env);
@@ -152,7 +151,7 @@ static bool is_pod_level(const char *name) {
 /* Pod-level requests come from the containers' where those say something, else from the pod's limits; pod-level
  * limits of huge pages from the containers'. */
 static bool default_pod_resources(struct pod *pod) {
-        struct pod_resources *r = pod->spec.resources;
+        struct kube_resource_requirements *r = pod->spec.resources;
         resource_list totals = { 0 };
 
         if (!r || (r->limits.count == 0 && r->requests.count == 0))
@@ -181,7 +180,7 @@ static bool default_pod_resources(struct pod *pod) {
         return true;
 }
 
-static bool default_containers(struct pod *pod, pod_container_list *list) {
+static bool default_containers(struct pod *pod, kube_container_items *list) {
         list_for_each (container, list)
                 if (!default_container(pod->arena, container, pod->spec.host_network))
                         return false;
@@ -189,25 +188,26 @@ static bool default_containers(struct pod *pod, pod_container_list *list) {
 }
 
 int pod_default(struct pod *pod) {
-        struct pod_spec *spec = &pod->spec;
+        struct kube_pod_spec *spec = &pod->spec;
 
         list_for_each (volume, &spec->volumes)
                 if (!default_volume(pod->arena, volume))
                         return -ENOMEM;
-        if (!default_containers(pod, &spec->init_containers) || !default_containers(pod, &spec->containers) ||
-            !default_containers(pod, &spec->ephemeral_containers))
+        if (!default_containers(pod, &spec->init_containers) || !default_containers(pod, &spec->containers))
                 return -ENOMEM;
-        if (spec->restart_policy == RESTART_UNSET)
-                spec->restart_policy = RESTART_ALWAYS;
-        if (spec->dns_policy == DNS_UNSET)
-                spec->dns_policy = DNS_CLUSTER_FIRST;
+        list_for_each (ephemeral, &spec->ephemeral_containers)
+                if (!default_container(pod->arena, &ephemeral->container, spec->host_network))
+                        return -ENOMEM;
+        default_string(&spec->restart_policy, "Always");
+        default_string(&spec->dns_policy, "ClusterFirst");
         if (spec->enable_service_links == TRI_UNSET)
                 spec->enable_service_links = TRI_TRUE;
-        if (!spec->security && !(spec->security = arena_new_of(pod->arena, struct pod_security)))
+        if (!spec->security_context &&
+            !(spec->security_context = arena_new_of(pod->arena, struct kube_pod_security_context)))
                 return -ENOMEM;
-        default_opt_int(&spec->termination_grace_period, GRACE_PERIOD_DEFAULT);
-        if (spec->termination_grace_period.value < 0)
-                spec->termination_grace_period.value = 1; /* the API's reading of a negative one */
+        default_opt_int(&spec->termination_grace_period_seconds, GRACE_PERIOD_DEFAULT);
+        if (spec->termination_grace_period_seconds.value < 0)
+                spec->termination_grace_period_seconds.value = 1; /* the API's reading of a negative one */
         default_string(&spec->scheduler_name, "default-scheduler");
         if (spec->service_account && !spec->service_account_name)
                 spec->service_account_name = spec->service_account;

@@ -80,8 +80,9 @@ static int identity(const struct pod *pod, char **ret_text, size_t *ret_length) 
 
         if (!arena)
                 return -ENOMEM;
-        pod_write_given(pod, &given);
-        r = json_writer_finish(&given, &text, &length);
+        r = pod_write(pod, NULL, &given);
+        if (r == 0)
+                r = json_writer_finish(&given, &text, &length);
         if (r == 0)
                 r = json_parse(arena, text, length, NULL, &value, NULL);
         if (r < 0)
@@ -175,7 +176,7 @@ static const char *now_text(struct arena *arena) {
 
 /* Gives the pod its identity on this node. */
 static int identify(struct pod *pod, const struct pod_static_options *options) {
-        struct object_meta *meta = &pod->metadata;
+        struct kube_object_meta *meta = &pod->metadata;
         char hash[33], *name;
         const char *seen = options->seen ? arena_strdup(pod->arena, options->seen) : now_text(pod->arena);
         int r = hash_pod(pod, options, hash);
@@ -214,7 +215,7 @@ __attribute__((format(printf, 3, 4))) static bool refers(struct reference *ret, 
         return true;
 }
 
-static bool container_refers(const struct pod_container *c, const char *list, uint32_t i, struct reference *ret) {
+static bool container_refers(const struct kube_container *c, const char *list, uint32_t i, struct reference *ret) {
         for (uint32_t j = 0; j < c->env_from.count; j++)
                 if (c->env_from.items[j].secret_ref || c->env_from.items[j].config_map_ref)
                         return refers(ret, c->env_from.items[j].secret_ref ? "secrets" : "configmaps",
@@ -229,7 +230,7 @@ static bool container_refers(const struct pod_container *c, const char *list, ui
         return false;
 }
 
-static bool containers_refer(const pod_container_list *containers, const char *list, struct reference *ret) {
+static bool containers_refer(const kube_container_items *containers, const char *list, struct reference *ret) {
         for (uint32_t i = 0; i < containers->count; i++)
                 if (container_refers(&containers->items[i], list, i, ret))
                         return true;
@@ -294,7 +295,7 @@ static bool volume_refers(const struct kube_volume *v, uint32_t i, struct refere
 }
 
 static bool find_reference(const struct pod *pod, struct reference *ret) {
-        const struct pod_spec *spec = &pod->spec;
+        const struct kube_pod_spec *spec = &pod->spec;
 
         if (spec->service_account_name)
                 return refers(ret, "serviceaccounts", "spec.serviceAccountName");

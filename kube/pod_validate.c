@@ -43,7 +43,7 @@ static void check_uid(struct check *c, const char *uid) {
 }
 
 static void check_metadata(struct check *c) {
-        const struct object_meta *meta = &c->pod->metadata;
+        const struct kube_object_meta *meta = &c->pod->metadata;
         size_t before = TRAIL_ENTER(c, "metadata");
 
         if (!meta->name)
@@ -96,9 +96,9 @@ static void check_dns(struct check *c) {
         const struct kube_pod_dns_config *dns = c->pod->spec.dns_config;
         size_t before = TRAIL_ENTER(c, ".dnsConfig");
 
-        if (c->pod->spec.dns_policy == DNS_NONE && !dns)
+        if (kube_is(c->pod->spec.dns_policy, "None") && !dns)
                 check_required(c, "", "must provide `dnsConfig` when `dnsPolicy` is None");
-        else if (c->pod->spec.dns_policy == DNS_NONE && dns->nameservers.count == 0)
+        else if (kube_is(c->pod->spec.dns_policy, "None") && dns->nameservers.count == 0)
                 check_required(c, ".nameservers", "must provide at least one DNS nameserver when `dnsPolicy` is None");
         if (dns && dns->nameservers.count > NAMESERVERS_MAX)
                 check_invalid(c, ".nameservers", "...", "must not have more than 3 nameservers");
@@ -108,7 +108,7 @@ static void check_dns(struct check *c) {
 }
 
 static void check_hostnames(struct check *c) {
-        const struct pod_spec *spec = &c->pod->spec;
+        const struct kube_pod_spec *spec = &c->pod->spec;
 
         check_name_if(c, ".hostname", NAME_LABEL, spec->hostname);
         check_name_if(c, ".subdomain", NAME_LABEL, spec->subdomain);
@@ -132,32 +132,27 @@ static void check_hostnames(struct check *c) {
         check_name_if(c, ".hostnameOverride", NAME_SUBDOMAIN, spec->hostname_override);
 }
 
-static bool is(const char *text, const char *word) {
-        return text && strcmp(text, word) == 0;
-}
-
 static void check_toleration(struct check *c, const struct kube_toleration *t) {
         static const char *const operators[] = { "Equal", "Exists", NULL }; /* Gt and Lt have a gate, which is closed */
         static const char *const effects[] = { "NoSchedule", "PreferNoSchedule", "NoExecute", NULL };
 
         check_name_if(c, ".key", NAME_QUALIFIED, t->key);
-        if (!t->key && !is(t->operator, "Exists"))
+        if (!t->key && !kube_is(t->operator, "Exists"))
                 check_invalid(c, ".operator", t->operator, "operator must be Exists when `key` is empty, which means "
                                                            "\"match all values and all keys\"");
-        if (t->toleration_seconds.set && !is(t->effect, "NoExecute"))
+        if (t->toleration_seconds.set && !kube_is(t->effect, "NoExecute"))
                 check_invalid(c, ".effect", t->effect, "effect must be 'NoExecute' when `tolerationSeconds` is set");
-        if (!t->operator|| is(t->operator, "Equal"))
+        if (!t->operator|| kube_is(t->operator, "Equal"))
                 check_name_if(c, ".operator", NAME_LABEL_VALUE, t->value);
-        else if (is(t->operator, "Exists") && t->value)
+        else if (kube_is(t->operator, "Exists") && t->value)
                 check_invalid(c, ".operator", t->value, "value must be empty when `operator` is 'Exists'");
-        else if (!is(t->operator, "Exists"))
+        else if (!kube_is(t->operator, "Exists"))
                 check_unsupported(c, ".operator", t->operator, operators);
-        if (t->effect && !is(t->effect, effects[0]) && !is(t->effect, effects[1]) && !is(t->effect, effects[2]))
-                check_unsupported(c, ".effect", t->effect, effects);
+        check_choice(c, ".effect", t->effect, effects);
 }
 
 static void check_lists(struct check *c) {
-        const struct pod_spec *spec = &c->pod->spec;
+        const struct kube_pod_spec *spec = &c->pod->spec;
         size_t before;
 
         for (uint32_t i = 0; i < spec->tolerations.count; i++) {
@@ -184,7 +179,7 @@ static void check_lists(struct check *c) {
 }
 
 static void check_host_users(struct check *c) {
-        const struct pod_spec *spec = &c->pod->spec;
+        const struct kube_pod_spec *spec = &c->pod->spec;
 
         if (spec->host_users != TRI_FALSE)
                 return;
@@ -197,22 +192,26 @@ static void check_host_users(struct check *c) {
 }
 
 static void check_scalars(struct check *c) {
-        static const char *const policies[] = { "Never", "PreemptLowerPriority", NULL };
+        static const char *const dns_policies[] = { "ClusterFirst", "ClusterFirstWithHostNet", "Default", "None",
+                                                    NULL };
+        static const char *const preemptions[] = { "Never", "PreemptLowerPriority", NULL };
         static const char *const systems[] = { "linux", "windows", NULL };
-        const struct pod_spec *spec = &c->pod->spec;
-        int64_t deadline = spec->active_deadline.value;
+        const struct kube_pod_spec *spec = &c->pod->spec;
+        int64_t deadline = spec->active_deadline_seconds.value;
 
-        if (spec->active_deadline.set && (deadline < 1 || deadline > INT32_MAX))
+        if (spec->active_deadline_seconds.set && (deadline < 1 || deadline > INT32_MAX))
                 check_invalid_int(c, ".activeDeadlineSeconds", deadline, "must be between 1 and 2147483647, inclusive");
         check_name_if(c, ".serviceAccountName", NAME_SUBDOMAIN, spec->service_account_name);
         check_name_if(c, ".nodeName", NAME_SUBDOMAIN, spec->node_name);
         check_name_if(c, ".priorityClassName", NAME_SUBDOMAIN, spec->priority_class_name);
         check_name_if(c, ".runtimeClassName", NAME_SUBDOMAIN, spec->runtime_class_name);
-        if (spec->preemption_policy && !is(spec->preemption_policy, policies[0]) &&
-            !is(spec->preemption_policy, policies[1]))
-                check_unsupported(c, ".preemptionPolicy", spec->preemption_policy, policies);
-        if (spec->os && !is(spec->os->name, systems[0]) && !is(spec->os->name, systems[1]))
-                check_unsupported(c, ".os.name", spec->os->name ?: "", systems);
+        check_choice(c, ".preemptionPolicy", spec->preemption_policy, preemptions);
+        check_choice(c, ".restartPolicy", spec->restart_policy, check_restart_policies);
+        check_choice(c, ".dnsPolicy", spec->dns_policy, dns_policies);
+        if (spec->os)
+                check_choice(c, ".os.name", spec->os->name ?: "", systems);
+        check_no_effect(c, ".schedulingGroup", spec->scheduling_group);
+        check_no_effect(c, ".topologySpreadConstraints", spec->topology_spread_constraints.items);
         check_labels(c, ".nodeSelector", &spec->node_selector);
 }
 

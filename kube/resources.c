@@ -5,7 +5,7 @@
 #include "kube/resource_list.h"
 #include "lib/arena.h"
 
-static const resource_list *amounts_of(const struct pod_resources *resources, bool limits) {
+static const resource_list *amounts_of(const struct kube_resource_requirements *resources, bool limits) {
         return limits ? &resources->limits : &resources->requests;
 }
 
@@ -82,7 +82,7 @@ bool pod_limit(const struct pod *pod, const char *name, struct quantity *ret_lim
         return true;
 }
 
-static bool add_names(struct arena *arena, const struct pod *pod, const pod_container_list *containers, bool limits,
+static bool add_names(struct arena *arena, const struct pod *pod, const kube_container_items *containers, bool limits,
                       resource_list *list) {
         bool all;
 
@@ -147,15 +147,15 @@ static bool own_amount(const resource_list *list, const char *name, struct quant
         return amount;
 }
 
-bool pod_container_request(const struct pod_container *container, const char *name, struct quantity *ret_request) {
+bool pod_container_request(const struct kube_container *container, const char *name, struct quantity *ret_request) {
         return own_amount(&container->resources.requests, name, ret_request);
 }
 
-bool pod_container_limit(const struct pod_container *container, const char *name, struct quantity *ret_limit) {
+bool pod_container_limit(const struct kube_container *container, const char *name, struct quantity *ret_limit) {
         return own_amount(&container->resources.limits, name, ret_limit);
 }
 
-bool pod_container_bound(const struct pod *pod, const struct pod_container *container, const char *name,
+bool pod_container_bound(const struct pod *pod, const struct kube_container *container, const char *name,
                          struct quantity *ret_limit) {
         const struct quantity *shared = pod_level(pod, name, true);
 
@@ -171,7 +171,7 @@ static bool is_compute(const char *name) {
 }
 
 /* What QoS looks at: amounts of CPU and memory above zero. */
-static bool asks_for_any(const struct pod_resources *resources) {
+static bool asks_for_any(const struct kube_resource_requirements *resources) {
         list_for_each (r, &resources->requests)
                 if (is_compute(r->name) && quantity_sign(r->amount) > 0)
                         return true;
@@ -182,7 +182,7 @@ static bool asks_for_any(const struct pod_resources *resources) {
 }
 
 /* CPU and memory both limited, and asked for to the same amount (or not at all, which means the limit). */
-static bool is_guaranteed(const struct pod_resources *resources) {
+static bool is_guaranteed(const struct kube_resource_requirements *resources) {
         static const char *const names[] = { "cpu", "memory" };
 
         for (size_t i = 0; i < 2; i++) {
@@ -247,7 +247,7 @@ static bool is_node_critical(const struct pod *pod) {
                strcmp(pod->spec.priority_class_name, "system-node-critical") == 0;
 }
 
-static int64_t memory_request(const struct pod_container *container) {
+static int64_t memory_request(const struct kube_container *container) {
         struct quantity own = { 0 };
 
         pod_container_request(container, "memory", &own);
@@ -269,7 +269,7 @@ static int64_t spare_memory(const struct pod *pod) {
         return spare > 0 && n > 0 ? spare / n : 0;
 }
 
-static bool is_init_container(const struct pod *pod, const struct pod_container *container) {
+static bool is_init_container(const struct pod *pod, const struct kube_container *container) {
         list_for_each (c, &pod->spec.init_containers)
                 if (c == container)
                         return true;
@@ -286,7 +286,7 @@ static int64_t least_memory(const struct pod *pod) {
         return pod->spec.containers.count > 0 ? least : 0;
 }
 
-int pod_oom_score_adj(const struct pod *pod, const struct pod_container *container, int64_t node_memory) {
+int pod_oom_score_adj(const struct pod *pod, const struct kube_container *container, int64_t node_memory) {
         enum pod_qos qos = pod_qos(pod);
         int64_t memory;
         int adjust;

@@ -46,11 +46,11 @@ bool pod_limits(struct arena *arena, const struct pod *pod, resource_list *list)
 bool pod_add_overhead(struct arena *arena, const struct pod *pod, bool limits, resource_list *list);
 
 /* A container's own; false when it has none. */
-bool pod_container_request(const struct pod_container *container, const char *name, struct quantity *ret_request);
-bool pod_container_limit(const struct pod_container *container, const char *name, struct quantity *ret_limit);
+bool pod_container_request(const struct kube_container *container, const char *name, struct quantity *ret_request);
+bool pod_container_limit(const struct kube_container *container, const char *name, struct quantity *ret_limit);
 
 /* The limit that holds for the container: its own, else the pod's as a whole. */
-bool pod_container_bound(const struct pod *pod, const struct pod_container *container, const char *name,
+bool pod_container_bound(const struct pod *pod, const struct kube_container *container, const char *name,
                          struct quantity *ret_limit);
 
 /* CPU shares (cgroup v1 scale) for @milli; 0 gives the minimum. */
@@ -60,4 +60,4 @@ uint64_t pod_cpu_shares(int64_t milli);
 int64_t pod_cpu_quota(int64_t milli, int64_t period);
 
 /* oom_score_adj of a container on a node with @node_memory bytes. */
-int pod_oom_score_adj(const struct pod *pod, const struct pod_container *container, int64_t node_memory);
+int pod_oom_score_adj(const struct pod *pod, const struct kube_container *container, int64_t node_memory);

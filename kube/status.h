@@ -9,7 +9,7 @@
 
 #include "kube/pod.h"
 
-struct json_writer;
+struct arena;
 
 enum pod_phase { PHASE_PENDING, PHASE_RUNNING, PHASE_SUCCEEDED, PHASE_FAILED, PHASE_UNKNOWN };
 
@@ -24,7 +24,7 @@ struct pod_container_state {
 };
 
 struct pod_container_status {
-        const struct pod_container *container;        /* its spec: name, image, resources */
+        const struct kube_container *container;       /* its spec: name, image, resources */
         struct pod_container_state state, last_state; /* last_state counts when @has_last */
         bool has_last;
         bool exists; /* the runtime has or had it; else state is waiting and nothing more is known */
@@ -84,12 +84,9 @@ int pod_status_conditions(const struct pod *pod, struct pod_status *status, bool
 /* The condition of that type; NULL when there is none. */
 const struct pod_condition *pod_status_condition(const struct pod_status *status, const char *type);
 
-/* Writes the status as the API's JSON object. -ENOMEM or 0. */
-int pod_status_write(const struct pod *pod, const struct pod_status *status, struct json_writer *w);
+/* The status as the API has it; texts are borrowed, the rest is in @arena. -ENOMEM or 0. */
+int pod_status_make(struct arena *arena, const struct pod *pod, const struct pod_status *status,
+                    struct kube_pod_status *ret_status);
 
 /* Frees what pod_status_conditions() allocated, not what was borrowed. */
 void pod_status_done(struct pod_status *status);
-
-/* RFC 3339 in UTC, to the second, as the API writes times; @ret_text has room for KUBE_TIME_MAX. */
-#define KUBE_TIME_MAX 32
-const char *kube_time(int64_t milliseconds, char ret_text[KUBE_TIME_MAX]);

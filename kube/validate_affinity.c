@@ -100,7 +100,7 @@ static void check_spread(struct check *c, const struct kube_topology_spread_cons
 }
 
 void check_affinity(struct check *c) {
-        const struct pod_spec *spec = &c->pod->spec;
+        const struct kube_pod_spec *spec = &c->pod->spec;
         const struct kube_affinity *affinity = spec->affinity;
         size_t before = TRAIL_ENTER(c, ".affinity");
 
@@ -119,7 +119,7 @@ void check_affinity(struct check *c) {
 }
 
 void check_managed_fields(struct check *c) {
-        const struct object_meta *meta = &c->pod->metadata;
+        const struct kube_object_meta *meta = &c->pod->metadata;
 
         for (uint32_t i = 0; i < meta->managed_fields.count; i++) {
                 size_t before = TRAIL_ENTER(c, ".managedFields[%u]", i);

@@ -22,7 +22,7 @@ static void check_protocol(struct check *c, const char *protocol) {
         check_unsupported(c, ".protocol", protocol, protocols);
 }
 
-static void check_ports(struct check *c, const struct pod_container *container) {
+static void check_ports(struct check *c, const struct kube_container *container) {
         for (uint32_t i = 0; i < container->ports.count; i++) {
                 const struct kube_container_port *port = &container->ports.items[i];
                 size_t before = TRAIL_ENTER(c, ".ports[%u]", i);
@@ -44,24 +44,28 @@ static void check_ports(struct check *c, const struct pod_container *container) 
         }
 }
 
-static void check_propagation(struct check *c, const struct pod_container *container,
-                              const struct pod_volume_mount *mount) {
-        bool privileged = container->security && container->security->privileged == TRI_TRUE;
+static void check_propagation(struct check *c, const struct kube_container *container,
+                              const struct kube_volume_mount *mount) {
+        static const char *const propagations[] = { "Bidirectional", "HostToContainer", "None", NULL };
+        static const char *const recursive[] = { "Disabled", "Enabled", "IfPossible", NULL };
+        bool privileged = container->security_context && container->security_context->privileged == TRI_TRUE;
 
-        if (mount->mount_propagation == PROPAGATION_BIDIRECTIONAL && !privileged)
+        check_choice(c, ".mountPropagation", mount->mount_propagation, propagations);
+        check_choice(c, ".recursiveReadOnly", mount->recursive_read_only, recursive);
+        if (kube_is(mount->mount_propagation, "Bidirectional") && !privileged)
                 check_forbidden(c, ".mountPropagation",
                                 "Bidirectional mount propagation is available only to privileged containers");
-        if (mount->recursive_read_only < RRO_IF_POSSIBLE)
+        if (!mount->recursive_read_only || kube_is(mount->recursive_read_only, "Disabled"))
                 return;
         if (!mount->read_only)
                 check_forbidden(c, ".recursiveReadOnly", "may only be specified when readOnly is true");
-        if (mount->mount_propagation > PROPAGATION_NONE)
+        if (mount->mount_propagation && !kube_is(mount->mount_propagation, "None"))
                 check_forbidden(c, ".recursiveReadOnly",
                                 "may only be specified when mountPropagation is None or not specified");
 }
 
-static void check_mount(struct check *c, const struct pod_container *container, uint32_t index) {
-        const struct pod_volume_mount *mount = &container->volume_mounts.items[index];
+static void check_mount(struct check *c, const struct kube_container *container, uint32_t index) {
+        const struct kube_volume_mount *mount = &container->volume_mounts.items[index];
 
         if (!mount->name)
                 check_required(c, ".name", "");
@@ -88,7 +92,7 @@ static void check_mount(struct check *c, const struct pod_container *container, 
 }
 
 /* Block devices come only from claims, which a pod without an API cannot have; what is said of them is checked. */
-static void check_device(struct check *c, const struct pod_container *container, uint32_t index) {
+static void check_device(struct check *c, const struct kube_container *container, uint32_t index) {
         const struct kube_volume_device *device = &container->volume_devices.items[index];
         const struct kube_volume *volume = device->name ? pod_find_volume(c->pod, device->name) : NULL;
 
@@ -105,9 +109,10 @@ static void check_device(struct check *c, const struct pod_container *container,
                 check_no_backsteps(c, ".devicePath", device->device_path);
 }
 
-static void check_mounts(struct check *c, const struct pod_container *container) {
+static void check_mounts(struct check *c, const struct kube_container *container) {
         size_t before;
 
+        check_no_effect(c, ".volumeDevices", container->volume_devices.items);
         for (uint32_t i = 0; i < container->volume_mounts.count; i++) {
                 before = TRAIL_ENTER(c, ".volumeMounts[%u]", i);
                 check_mount(c, container, i);
@@ -120,53 +125,63 @@ static void check_mounts(struct check *c, const struct pod_container *container)
         }
 }
 
-static void check_resize(struct check *c, const struct pod_container *container) {
+static void check_resize(struct check *c, const struct kube_container *container) {
         static const char *const resources[] = { "cpu", "memory", NULL };
+        static const char *const restarts[] = { "NotRequired", "RestartContainer", NULL };
 
+        check_no_effect(c, ".resizePolicy", container->resize_policy.items);
         for (uint32_t i = 0; i < container->resize_policy.count; i++) {
-                const struct pod_resize_policy *policy = &container->resize_policy.items[i];
+                const struct kube_container_resize_policy *policy = &container->resize_policy.items[i];
                 size_t before = TRAIL_ENTER(c, ".resizePolicy[%u]", i);
 
                 if (!policy->resource_name)
                         check_required(c, ".resourceName", "");
-                else if (strcmp(policy->resource_name, "cpu") != 0 && strcmp(policy->resource_name, "memory") != 0)
-                        check_unsupported(c, ".resourceName", policy->resource_name, resources);
-                if (policy->restart_policy == RESIZE_UNSET)
+                check_choice(c, ".resourceName", policy->resource_name, resources);
+                if (!policy->restart_policy)
                         check_required(c, ".restartPolicy", "");
-                else if (policy->restart_policy == RESIZE_RESTART_CONTAINER &&
-                         c->pod->spec.restart_policy == RESTART_NEVER)
+                check_choice(c, ".restartPolicy", policy->restart_policy, restarts);
+                if (kube_is(policy->restart_policy, "RestartContainer") &&
+                    kube_is(c->pod->spec.restart_policy, "Never"))
                         check_invalid(c, ".restartPolicy", "RestartContainer",
                                       "must be 'NotRequired' when pod `restartPolicy` is 'Never'");
                 TRAIL_LEAVE(c, before);
         }
 }
 
-static void check_restart_rules(struct check *c, const struct pod_container *container) {
+static void check_exit_codes(struct check *c, const struct kube_container_restart_rule_on_exit_codes *codes) {
+        static const char *const operators[] = { "In", "NotIn", NULL };
+
+        if (!codes->operator)
+                check_required(c, ".exitCodes.operator", "");
+        check_choice(c, ".exitCodes.operator", codes->operator, operators);
+        if (codes->values.count > RESTART_EXIT_CODES_MAX)
+                check_invalid_int(c, ".exitCodes.values", codes->values.count, "must have at most 255 items");
+}
+
+static void check_restart_rules(struct check *c, const struct kube_container *container) {
         static const char *const actions[] = { "Restart", "RestartAllContainers", NULL };
         uint32_t n = container->restart_policy_rules.count;
 
-        if (n > 0 && container->restart_policy == RESTART_UNSET)
+        check_choice(c, ".restartPolicy", container->restart_policy, check_restart_policies);
+        if (n > 0 && !container->restart_policy)
                 check_required(c, ".restartPolicy", "must specify restartPolicy when restart rules are used");
         if (n > RESTART_RULES_MAX)
                 check_invalid_int(c, ".restartPolicyRules", n, "must have at most 20 items");
         for (uint32_t i = 0; i < n; i++) {
-                const struct pod_restart_rule *rule = &container->restart_policy_rules.items[i];
+                const struct kube_container_restart_rule *rule = &container->restart_policy_rules.items[i];
                 size_t before = TRAIL_ENTER(c, ".restartPolicyRules[%u]", i);
 
-                if (!rule->action || (strcmp(rule->action, actions[0]) != 0 && strcmp(rule->action, actions[1]) != 0))
-                        check_unsupported(c, ".action", rule->action, actions);
+                check_choice(c, ".action", rule->action ?: "", actions);
                 if (!rule->exit_codes)
                         check_required(c, ".exitCodes", "must be specified");
-                else if (rule->exit_codes->operator== EXIT_CODES_UNSET)
-                        check_required(c, ".exitCodes.operator", "");
-                else if (rule->exit_codes->values.count > RESTART_EXIT_CODES_MAX)
-                        check_invalid_int(c, ".exitCodes.values", rule->exit_codes->values.count,
-                                          "must have at most 255 items");
+                else
+                        check_exit_codes(c, rule->exit_codes);
                 TRAIL_LEAVE(c, before);
         }
 }
 
 const char *const check_pull_policies[] = { "Always", "IfNotPresent", "Never", NULL };
+const char *const check_restart_policies[] = { "Always", "Never", "OnFailure", NULL };
 
 static void check_image(struct check *c, const char *image) {
         if (!image) {
@@ -177,20 +192,23 @@ static void check_image(struct check *c, const char *image) {
                 check_invalid(c, ".image", image, "must not have leading or trailing whitespace");
 }
 
-static void check_common(struct check *c, const struct pod_container *container) {
+static void check_common(struct check *c, const struct kube_container *container) {
+        static const char *const message_policies[] = { "FallbackToLogsOnError", "File", NULL };
+
         check_name(c, ".name", NAME_LABEL, container->name);
         check_image(c, container->image);
         check_choice(c, ".imagePullPolicy", container->image_pull_policy, check_pull_policies);
+        check_choice(c, ".terminationMessagePolicy", container->termination_message_policy, message_policies);
         check_ports(c, container);
         check_env(c, container);
         check_mounts(c, container);
         check_resources(c, &container->resources, false);
         check_resize(c, container);
         check_restart_rules(c, container);
-        check_container_security(c, container->security);
+        check_container_security(c, container->security_context);
 }
 
-static bool is_taken(const pod_container_list *list, uint32_t count, const char *name) {
+static bool is_taken(const kube_container_items *list, uint32_t count, const char *name) {
         for (uint32_t i = 0; i < count; i++)
                 if (list->items[i].name && strcmp(list->items[i].name, name) == 0)
                         return true;
@@ -198,7 +216,7 @@ static bool is_taken(const pod_container_list *list, uint32_t count, const char 
 }
 
 /* An init container that ends has nothing to probe. */
-static void check_init_only(struct check *c, const struct pod_container *container) {
+static void check_init_only(struct check *c, const struct kube_container *container) {
         const struct {
                 const char *name;
                 const void *given;
@@ -216,8 +234,8 @@ static void check_init_only(struct check *c, const struct pod_container *contain
 }
 
 /* The same host port twice, among all containers (@all) or in one. */
-static void check_host_ports(struct check *c, const struct pod_container *container, uint32_t port_index,
-                             const struct pod_container *other, uint32_t end) {
+static void check_host_ports(struct check *c, const struct kube_container *container, uint32_t port_index,
+                             const struct kube_container *other, uint32_t end) {
         const struct kube_container_port *port = &container->ports.items[port_index];
         char text[128];
 
@@ -234,8 +252,8 @@ static void check_host_ports(struct check *c, const struct pod_container *contai
 }
 
 /* @list's containers before @index count too, if @all; init containers run one after the other. */
-static void check_port_conflicts(struct check *c, const pod_container_list *list, uint32_t index, bool all) {
-        const struct pod_container *container = &list->items[index];
+static void check_port_conflicts(struct check *c, const kube_container_items *list, uint32_t index, bool all) {
+        const struct kube_container *container = &list->items[index];
 
         for (uint32_t i = 0; i < container->ports.count; i++) {
                 size_t before = TRAIL_ENTER(c, ".ports[%u]", i);
@@ -252,7 +270,7 @@ static void check_port_conflicts(struct check *c, const pod_container_list *list
 }
 
 static void check_regular(struct check *c) {
-        const pod_container_list *list = &c->pod->spec.containers;
+        const kube_container_items *list = &c->pod->spec.containers;
 
         if (list->count == 0)
                 check_required(c, ".containers", "");
@@ -269,10 +287,10 @@ static void check_regular(struct check *c) {
 }
 
 static void check_init(struct check *c) {
-        const pod_container_list *list = &c->pod->spec.init_containers, *regular = &c->pod->spec.containers;
+        const kube_container_items *list = &c->pod->spec.init_containers, *regular = &c->pod->spec.containers;
 
         for (uint32_t i = 0; i < list->count; i++) {
-                const struct pod_container *container = &list->items[i];
+                const struct kube_container *container = &list->items[i];
                 size_t before = TRAIL_ENTER(c, ".initContainers[%u]", i);
 
                 check_common(c, container);

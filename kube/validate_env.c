@@ -198,7 +198,7 @@ static void check_env_from(struct check *c, const struct kube_env_from_source *f
                 check_required(c, ".secretRef.name", "");
 }
 
-void check_env(struct check *c, const struct pod_container *container) {
+void check_env(struct check *c, const struct kube_container *container) {
         size_t before;
 
         for (uint32_t i = 0; i < container->env.count; i++) {

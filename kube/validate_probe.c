@@ -12,7 +12,7 @@ static const char *const stop_signals[] = {
         "SIGXCPU", "SIGXFSZ", "SIGRTMIN", "SIGRTMAX",  NULL,
 };
 
-static void check_port(struct check *c, const struct pod_container *container, const struct int_or_string *port) {
+static void check_port(struct check *c, const struct kube_container *container, const struct int_or_string *port) {
         if (!port->text) {
                 if (port->number < 1 || port->number > 65535)
                         check_invalid_int(c, ".port", port->number, "must be between 1 and 65535, inclusive");
@@ -30,7 +30,7 @@ static void check_port(struct check *c, const struct pod_container *container, c
         }
 }
 
-static void check_http_get(struct check *c, const struct pod_container *container,
+static void check_http_get(struct check *c, const struct kube_container *container,
                            const struct kube_http_get_action *get) {
         static const char *const schemes[] = { "HTTP", "HTTPS", NULL };
         size_t before = TRAIL_ENTER(c, ".httpGet");
@@ -46,7 +46,7 @@ static void check_http_get(struct check *c, const struct pod_container *containe
 }
 
 static void check_sleep(struct check *c, const struct kube_sleep_action *sleep) {
-        int64_t grace = c->pod->spec.termination_grace_period.value;
+        int64_t grace = c->pod->spec.termination_grace_period_seconds.value;
         char text[128];
 
         if (sleep->seconds >= 0 && sleep->seconds <= grace)
@@ -84,7 +84,7 @@ static void check_one_handler(struct check *c, const struct handler *h) {
                 check_required(c, "", "must specify a handler type");
 }
 
-static void check_handler(struct check *c, const struct pod_container *container, const struct handler *h) {
+static void check_handler(struct check *c, const struct kube_container *container, const struct handler *h) {
         size_t before;
 
         check_one_handler(c, h);
@@ -106,7 +106,7 @@ static void check_handler(struct check *c, const struct pod_container *container
                 check_sleep(c, h->sleep);
 }
 
-static void check_probe(struct check *c, const struct pod_container *container, const struct kube_probe *p,
+static void check_probe(struct check *c, const struct kube_container *container, const struct kube_probe *p,
                         const char *child, bool readiness) {
         struct handler handler;
         size_t before;
@@ -132,7 +132,7 @@ static void check_probe(struct check *c, const struct pod_container *container, 
         TRAIL_LEAVE(c, before);
 }
 
-static void check_hook(struct check *c, const struct pod_container *container, const struct kube_lifecycle_handler *h,
+static void check_hook(struct check *c, const struct kube_container *container, const struct kube_lifecycle_handler *h,
                        const char *child) {
         struct handler handler;
         size_t before;
@@ -164,7 +164,7 @@ static void check_stop_signal(struct check *c, const char *name) {
                 check_unsupported(c, ".stopSignal", name, stop_signals);
 }
 
-void check_probes(struct check *c, const struct pod_container *container) {
+void check_probes(struct check *c, const struct kube_container *container) {
         check_probe(c, container, container->liveness_probe, ".livenessProbe", false);
         check_probe(c, container, container->readiness_probe, ".readinessProbe", true);
         check_probe(c, container, container->startup_probe, ".startupProbe", false);

@@ -4,4 +4,4 @@
 #include "kube/check.h"
 
 /* The container's three probes, lifecycle included, where they are allowed. */
-void check_probes(struct check *c, const struct pod_container *container);
+void check_probes(struct check *c, const struct kube_container *container);

@@ -79,7 +79,7 @@ static void check_request(struct check *c, const struct resource_amount *request
         check_invalid(c, ".requests", quantity_format(request->amount, text), detail);
 }
 
-static bool has_compute(const struct pod_resources *r) {
+static bool has_compute(const struct kube_resource_requirements *r) {
         return resource_get(&r->requests, "cpu") || resource_get(&r->requests, "memory") ||
                resource_get(&r->limits, "cpu") || resource_get(&r->limits, "memory");
 }
@@ -91,9 +91,10 @@ static bool has_huge_pages(const resource_list *list) {
         return false;
 }
 
-void check_resources(struct check *c, const struct pod_resources *resources, bool pod_level) {
+void check_resources(struct check *c, const struct kube_resource_requirements *resources, bool pod_level) {
         size_t before = TRAIL_ENTER(c, ".resources");
 
+        check_no_effect(c, ".claims", resources->claims.items);
         check_list(c, &resources->limits, ".limits", pod_level);
         check_list(c, &resources->requests, ".requests", pod_level);
         list_for_each (request, &resources->requests)
@@ -106,7 +107,7 @@ void check_resources(struct check *c, const struct pod_resources *resources, boo
 }
 
 /* A container's limit is no more than the pod's. */
-static void check_container_limits(struct check *c, const pod_container_list *list, const char *name) {
+static void check_container_limits(struct check *c, const kube_container_items *list, const char *name) {
         char text[QUANTITY_TEXT_MAX], limit_text[QUANTITY_TEXT_MAX], detail[96];
 
         for (uint32_t i = 0; i < list->count; i++) {

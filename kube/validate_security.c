@@ -6,28 +6,33 @@
 
 #define SYSCTL_SEGMENT "abcdefghijklmnopqrstuvwxyz0123456789-_"
 
-static void check_profile(struct check *c, const char *child, const struct pod_profile *profile, const char *kind) {
+/* Those of a profile's type, of seccomp or AppArmor; @given: there is one. */
+static void check_profile(struct check *c, const char *child, bool given, struct pod_profile profile,
+                          const char *kind) {
+        static const char *const types[] = { "Localhost", "RuntimeDefault", "Unconfined", NULL };
+        bool local = kube_is(profile.type, "Localhost");
         size_t before;
         char text[80];
 
-        if (!profile)
+        if (!given)
                 return;
         before = TRAIL_ENTER(c, "%s", child);
-        if (profile->type == PROFILE_UNSET)
+        if (!profile.type)
                 check_required(c, ".type", "type is required when the profile is set");
-        if (profile->type == PROFILE_LOCALHOST && !profile->localhost_profile) {
+        check_choice(c, ".type", profile.type, types);
+        if (local && (!profile.localhost_profile || !profile.localhost_profile[0])) {
                 snprintf(text, sizeof(text), "must be set when %s type is Localhost", kind);
                 check_required(c, ".localhostProfile", text);
-        } else if (profile->type != PROFILE_LOCALHOST && profile->localhost_profile) {
+        } else if (!local && profile.localhost_profile) {
                 snprintf(text, sizeof(text), "can only be set when %s type is Localhost", kind);
-                check_invalid(c, ".localhostProfile", profile->localhost_profile, text);
-        } else if (profile->localhost_profile && strcmp(kind, "seccomp") == 0) {
-                check_relative(c, ".localhostProfile", profile->localhost_profile);
+                check_invalid(c, ".localhostProfile", profile.localhost_profile, text);
+        } else if (profile.localhost_profile && strcmp(kind, "seccomp") == 0) {
+                check_relative(c, ".localhostProfile", profile.localhost_profile);
         }
         TRAIL_LEAVE(c, before);
 }
 
-static void check_escalation(struct check *c, const struct pod_container_security *s) {
+static void check_escalation(struct check *c, const struct kube_security_context *s) {
         if (s->privileged == TRI_TRUE)
                 check_invalid(c, "", "", "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
         if (!s->capabilities)
@@ -39,7 +44,8 @@ static void check_escalation(struct check *c, const struct pod_container_securit
                                       "`capabilities.Add` CAP_SYS_ADMIN");
 }
 
-void check_container_security(struct check *c, const struct pod_container_security *s) {
+void check_container_security(struct check *c, const struct kube_security_context *s) {
+        static const char *const proc_mounts[] = { "Default", "Unmasked", NULL };
         size_t before;
 
         if (!s)
@@ -47,10 +53,12 @@ void check_container_security(struct check *c, const struct pod_container_securi
         before = TRAIL_ENTER(c, ".securityContext");
         check_id(c, ".runAsUser", &s->run_as_user);
         check_id(c, ".runAsGroup", &s->run_as_group);
-        if (s->proc_mount == PROC_MOUNT_UNMASKED && c->pod->spec.host_users != TRI_FALSE)
+        if (kube_is(s->proc_mount, "Unmasked") && c->pod->spec.host_users != TRI_FALSE)
                 check_invalid(c, ".procMount", "Unmasked", "`hostUsers` must be false to use `Unmasked`");
-        check_profile(c, ".seccompProfile", s->seccomp, "seccomp");
-        check_profile(c, ".appArmorProfile", s->apparmor, "AppArmor");
+        check_profile(c, ".seccompProfile", s->seccomp_profile, POD_PROFILE(s->seccomp_profile), "seccomp");
+        check_profile(c, ".appArmorProfile", s->app_armor_profile, POD_PROFILE(s->app_armor_profile), "AppArmor");
+        check_choice(c, ".procMount", s->proc_mount, proc_mounts);
+        check_no_effect(c, ".windowsOptions", s->windows_options);
         if (s->allow_privilege_escalation == TRI_FALSE)
                 check_escalation(c, s);
         TRAIL_LEAVE(c, before);
@@ -87,7 +95,7 @@ static void check_host_sysctl(struct check *c, const char *name) {
                 check_invalid(c, ".name", name, "may not be specified when 'hostIPC' is true");
 }
 
-static void check_sysctls(struct check *c, const struct pod_security *s) {
+static void check_sysctls(struct check *c, const struct kube_pod_security_context *s) {
         for (uint32_t i = 0; i < s->sysctls.count; i++) {
                 const char *name = s->sysctls.items[i].name;
                 size_t before = TRAIL_ENTER(c, ".sysctls[%u]", i);
@@ -108,8 +116,10 @@ static void check_sysctls(struct check *c, const struct pod_security *s) {
 }
 
 void check_pod_security(struct check *c) {
-        const struct pod_spec *spec = &c->pod->spec;
-        const struct pod_security *s = spec->security;
+        static const char *const group_changes[] = { "Always", "OnRootMismatch", NULL };
+        static const char *const groups[] = { "Merge", "Strict", NULL };
+        const struct kube_pod_spec *spec = &c->pod->spec;
+        const struct kube_pod_security_context *s = spec->security_context;
         size_t before = TRAIL_ENTER(c, ".securityContext");
 
         check_id(c, ".fsGroup", &s->fs_group);
@@ -122,8 +132,12 @@ void check_pod_security(struct check *c) {
                 TRAIL_LEAVE(c, inner);
         }
         check_sysctls(c, s);
-        check_profile(c, ".seccompProfile", s->seccomp, "seccomp");
-        check_profile(c, ".appArmorProfile", s->apparmor, "AppArmor");
+        check_choice(c, ".fsGroupChangePolicy", s->fs_group_change_policy, group_changes);
+        check_choice(c, ".supplementalGroupsPolicy", s->supplemental_groups_policy, groups);
+        check_no_effect(c, ".seLinuxChangePolicy", s->se_linux_change_policy);
+        check_no_effect(c, ".windowsOptions", s->windows_options);
+        check_profile(c, ".seccompProfile", s->seccomp_profile, POD_PROFILE(s->seccomp_profile), "seccomp");
+        check_profile(c, ".appArmorProfile", s->app_armor_profile, POD_PROFILE(s->app_armor_profile), "AppArmor");
         TRAIL_LEAVE(c, before);
         if (spec->share_process_namespace == TRI_TRUE && spec->host_pid)
                 check_invalid(c, ".shareProcessNamespace", "true",

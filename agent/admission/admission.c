@@ -47,7 +47,7 @@ static bool is_listed(const char *name, const char *list) {
 static bool ask_sysctls(const struct admission_node *node, const struct pod *pod, struct rejection *ret) {
         char name[SYSCTL_NAME_MAX + 1];
 
-        list_for_each (sysctl, &pod->spec.security->sysctls) {
+        list_for_each (sysctl, &pod->spec.security_context->sysctls) {
                 sysctl_name(sysctl->name, name);
                 if (!is_listed(name, safe_sysctls) && !is_listed(name, node->unsafe_sysctls))
                         return reject(ret, "SysctlForbidden", "forbidden sysctl: \"%s\" not allowlisted", name);
@@ -93,7 +93,7 @@ static bool same_port(const struct kube_container_port *a, const struct kube_con
                (is_any(a->host_ip) || is_any(b->host_ip) || strcmp(a->host_ip, b->host_ip) == 0);
 }
 
-static const struct kube_container_port *find_port(const pod_container_list *containers,
+static const struct kube_container_port *find_port(const kube_container_items *containers,
                                                    const struct kube_container_port *wanted) {
         list_for_each (c, containers)
                 list_for_each (port, &c->ports)
@@ -110,7 +110,7 @@ static const struct pod *find_holder(const struct admission_node *node, const st
         return NULL;
 }
 
-static bool ask_port_list(const struct admission_node *node, const pod_container_list *containers,
+static bool ask_port_list(const struct admission_node *node, const kube_container_items *containers,
                           struct rejection *ret) {
         list_for_each (c, containers) {
                 list_for_each (port, &c->ports) {
@@ -132,19 +132,19 @@ static bool ask_ports(const struct admission_node *node, const struct pod *pod, 
 
 /* -- AppArmor ---------------------------------------------------------------------------------------------- */
 
-static bool confines(const struct pod_profile *profile) {
-        return profile && profile->type != PROFILE_UNSET && profile->type != PROFILE_UNCONFINED;
+static bool confines(const struct kube_app_armor_profile *profile) {
+        return profile && profile->type && !kube_is(profile->type, "Unconfined");
 }
 
-static bool any_confined(const pod_container_list *containers) {
+static bool any_confined(const kube_container_items *containers) {
         list_for_each (c, containers)
-                if (c->security && confines(c->security->apparmor))
+                if (c->security_context && confines(c->security_context->app_armor_profile))
                         return true;
         return false;
 }
 
 static bool wants_apparmor(const struct pod *pod) {
-        if (confines(pod->spec.security->apparmor) || any_confined(&pod->spec.init_containers) ||
+        if (confines(pod->spec.security_context->app_armor_profile) || any_confined(&pod->spec.init_containers) ||
             any_confined(&pod->spec.containers))
                 return true;
         list_for_each (a, &pod->metadata.annotations)

@@ -30,7 +30,7 @@ struct value;
 enum member_role { MEMBER_INIT, MEMBER_SIDECAR, MEMBER_MAIN };
 
 /* @host and @spec outlive it. NULL without memory. */
-struct member *member_new(const struct member_host *host, const struct pod_container *spec, enum member_role role);
+struct member *member_new(const struct member_host *host, const struct kube_container *spec, enum member_role role);
 
 /* Cancels what it has under way outside of operations: probes and hooks. Nothing more is asked of it but its end. */
 void member_leave(struct member *member);
@@ -76,7 +76,7 @@ void member_end_probes(struct member *member);
 /* -- what it is in ----------------------------------------------------------------------------------------- */
 
 enum member_role member_role(const struct member *member);
-const struct pod_container *member_spec(const struct member *member);
+const struct kube_container *member_spec(const struct member *member);
 const char *member_id(const struct member *member); /* of its newest container; NULL: none was made */
 
 bool member_runs(const struct member *member);         /* has a process, or may have one soon */

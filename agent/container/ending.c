@@ -115,7 +115,7 @@ static bool begin_reading(struct member *m, struct ending *e) {
             !(job->log = pod_files_log(op->arena, options, pod, m->spec->name, e->attempt)))
                 return false;
         job->failed = e->exit_code != 0;
-        job->from_log = m->spec->termination_message_policy == MESSAGE_FALLBACK_TO_LOGS;
+        job->from_log = kube_is(m->spec->termination_message_policy, "FallbackToLogsOnError");
         op->input = job;
         op->work = message_work;
         op->done = on_message;

@@ -89,7 +89,7 @@ struct hook {
 
 struct member {
         const struct member_host *host;
-        const struct pod_container *spec;
+        const struct kube_container *spec;
         enum member_role role;
         enum member_state state;
         struct op_scope scope; /* its round counts starts and ends */

@@ -8,7 +8,7 @@
 #include "kube/restart.h"
 #include "lib/cleanup.h"
 
-struct member *member_new(const struct member_host *host, const struct pod_container *spec, enum member_role role) {
+struct member *member_new(const struct member_host *host, const struct kube_container *spec, enum member_role role) {
         struct member *m = calloc(1, sizeof(*m));
 
         if (!m)
@@ -78,7 +78,7 @@ enum member_role member_role(const struct member *m) {
         return m->role;
 }
 
-const struct pod_container *member_spec(const struct member *m) {
+const struct kube_container *member_spec(const struct member *m) {
         return m->spec;
 }
 
@@ -167,7 +167,7 @@ static void tell_pull_back_off(struct member *m, int64_t now, int64_t *wake) {
 }
 
 static void tell_crash_back_off(struct member *m) {
-        const struct object_meta *pod = &m->host->pod->metadata;
+        const struct kube_object_meta *pod = &m->host->pod->metadata;
         char text[BACKOFF_TEXT_MAX];
 
         if (m->waiting_reason && strcmp(m->waiting_reason, "CrashLoopBackOff") == 0)

@@ -92,7 +92,7 @@ static int set_environment(struct arena *arena, const struct member *m, Cri__Con
         return 0;
 }
 
-static Cri__Signal stop_signal(const struct pod_container *c) {
+static Cri__Signal stop_signal(const struct kube_container *c) {
         const ProtobufCEnumValue *value = c->lifecycle && c->lifecycle->stop_signal ?
                                                   protobuf_c_enum_descriptor_get_value_by_name(
                                                           &cri__signal__descriptor, c->lifecycle->stop_signal) :
@@ -132,7 +132,7 @@ Cri__ContainerConfig *member_request(struct arena *arena, const struct member *m
                 return NULL;
         }
         config->working_dir = (char *)(m->spec->working_dir ?: "");
-        config->stdin = m->spec->stdin_open;
+        config->stdin = m->spec->stdin;
         config->stdin_once = m->spec->stdin_once;
         config->tty = m->spec->tty;
         config->stop_signal = stop_signal(m->spec);

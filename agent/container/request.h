@@ -51,9 +51,10 @@ Cri__NamespaceOption *request_namespaces(struct arena *arena, const struct pod *
 bool request_number(struct arena *arena, const struct opt_int *value, Cri__Int64Value **ret_number);
 
 /* The profile that @wanted names, one below @dir by its whole path; @unset where it names none. NULL without memory. */
-Cri__SecurityProfile *request_profile(struct arena *arena, const struct pod_profile *wanted, const char *dir,
+Cri__SecurityProfile *request_profile(struct arena *arena, struct pod_profile wanted, const char *dir,
                                       Cri__SecurityProfile__ProfileType unset);
 
 /* The pod's fsGroup and its supplemental groups. False without memory. */
-bool request_groups(struct arena *arena, const struct pod_security *security, int64_t **ret_groups, size_t *ret_n);
-Cri__SupplementalGroupsPolicy request_groups_policy(const struct pod_security *security);
+bool request_groups(struct arena *arena, const struct kube_pod_security_context *security, int64_t **ret_groups,
+                    size_t *ret_n);
+Cri__SupplementalGroupsPolicy request_groups_policy(const struct kube_pod_security_context *security);

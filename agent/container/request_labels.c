@@ -9,7 +9,7 @@
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
-static const char *ports_json(struct arena *arena, const struct pod_container *c) {
+static const char *ports_json(struct arena *arena, const struct kube_container *c) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         _cleanup_free_ char *text = NULL;
 
@@ -51,7 +51,7 @@ static const char *hash_text(struct arena *arena, const struct member *m) {
 
 /* What only some containers have. */
 static void add_own(struct request_pairs *notes, const struct member *m) {
-        const struct opt_int *grace = &m->host->pod->spec.termination_grace_period;
+        const struct opt_int *grace = &m->host->pod->spec.termination_grace_period_seconds;
 
         if (m->spec->termination_message_path)
                 request_pairs_add(notes, "io.kubernetes.container.terminationMessagePath",
@@ -77,8 +77,7 @@ bool member_request_labels(struct arena *arena, const struct member *m, Cri__Con
         request_pairs_add(&notes, "io.kubernetes.container.restartCount",
                           arena_printf(arena, "%u", member_next_attempt(m)));
         request_pairs_add(&notes, "io.kubernetes.container.terminationMessagePolicy",
-                          m->spec->termination_message_policy == MESSAGE_FALLBACK_TO_LOGS ? "FallbackToLogsOnError" :
-                                                                                            "File");
+                          m->spec->termination_message_policy);
         add_own(&notes, m);
         config->labels = labels.items;
         config->n_labels = labels.n;

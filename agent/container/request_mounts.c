@@ -6,10 +6,10 @@
 #include "agent/container/request_internal.h"
 #include "lib/cleanup.h"
 
-static Cri__MountPropagation propagation(enum pod_propagation p) {
-        return p == PROPAGATION_BIDIRECTIONAL     ? CRI__MOUNT_PROPAGATION__PROPAGATION_BIDIRECTIONAL :
-               p == PROPAGATION_HOST_TO_CONTAINER ? CRI__MOUNT_PROPAGATION__PROPAGATION_HOST_TO_CONTAINER :
-                                                    CRI__MOUNT_PROPAGATION__PROPAGATION_PRIVATE;
+static Cri__MountPropagation propagation(const char *p) {
+        return kube_is(p, "Bidirectional")   ? CRI__MOUNT_PROPAGATION__PROPAGATION_BIDIRECTIONAL :
+               kube_is(p, "HostToContainer") ? CRI__MOUNT_PROPAGATION__PROPAGATION_HOST_TO_CONTAINER :
+                                               CRI__MOUNT_PROPAGATION__PROPAGATION_PRIVATE;
 }
 
 static bool map_ids(struct arena *arena, const struct member *m, Cri__Mount *mount) {
@@ -19,7 +19,7 @@ static bool map_ids(struct arena *arena, const struct member *m, Cri__Mount *mou
                request_mappings(arena, userns, &mount->gidmappings, &mount->n_gidmappings);
 }
 
-static bool set_image(struct arena *arena, const struct pod_volume_mount *wanted, const struct kube_volume *volume,
+static bool set_image(struct arena *arena, const struct kube_volume_mount *wanted, const struct kube_volume *volume,
                       Cri__Mount *mount) {
         if (!(mount->image = REQUEST_NEW(arena, Cri__ImageSpec, cri__image_spec__init)))
                 return false;
@@ -29,7 +29,7 @@ static bool set_image(struct arena *arena, const struct pod_volume_mount *wanted
         return true;
 }
 
-static bool set_host_path(struct arena *arena, const struct member *m, const struct pod_volume_mount *wanted,
+static bool set_host_path(struct arena *arena, const struct member *m, const struct kube_volume_mount *wanted,
                           const struct kube_volume *volume, size_t index, Cri__Mount *mount) {
         bool sub = (wanted->sub_path && wanted->sub_path[0]) || (wanted->sub_path_expr && wanted->sub_path_expr[0]);
         const struct options *options = m->host->world->options;
@@ -40,7 +40,7 @@ static bool set_host_path(struct arena *arena, const struct member *m, const str
         return mount->host_path && map_ids(arena, m, mount);
 }
 
-static Cri__Mount *make_mount(struct arena *arena, const struct member *m, const struct pod_volume_mount *wanted,
+static Cri__Mount *make_mount(struct arena *arena, const struct member *m, const struct kube_volume_mount *wanted,
                               size_t index) {
         const struct kube_volume *volume = pod_find_volume(m->host->pod, wanted->name);
         Cri__Mount *mount = REQUEST_NEW(arena, Cri__Mount, cri__mount__init);
@@ -52,7 +52,7 @@ static Cri__Mount *make_mount(struct arena *arena, const struct member *m, const
                 return NULL;
         mount->readonly = wanted->read_only || volume->image || volume->downward_api || volume->projected;
         mount->recursive_read_only =
-                wanted->recursive_read_only == RRO_ENABLED || wanted->recursive_read_only == RRO_IF_POSSIBLE;
+                kube_is(wanted->recursive_read_only, "Enabled") || kube_is(wanted->recursive_read_only, "IfPossible");
         mount->propagation = propagation(wanted->mount_propagation);
         if (volume->image)
                 return set_image(arena, wanted, volume, mount) ? mount : NULL;

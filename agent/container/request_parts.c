@@ -92,26 +92,27 @@ bool request_number(struct arena *arena, const struct opt_int *value, Cri__Int64
         return true;
 }
 
-Cri__SecurityProfile *request_profile(struct arena *arena, const struct pod_profile *wanted, const char *dir,
+Cri__SecurityProfile *request_profile(struct arena *arena, struct pod_profile wanted, const char *dir,
                                       Cri__SecurityProfile__ProfileType unset) {
         Cri__SecurityProfile *p = REQUEST_NEW(arena, Cri__SecurityProfile, cri__security_profile__init);
 
         if (!p)
                 return NULL;
         p->profile_type = unset;
-        if (wanted && wanted->type == PROFILE_RUNTIME_DEFAULT)
+        if (kube_is(wanted.type, "RuntimeDefault"))
                 p->profile_type = CRI__SECURITY_PROFILE__PROFILE_TYPE__RuntimeDefault;
-        else if (wanted && wanted->type == PROFILE_UNCONFINED)
+        else if (kube_is(wanted.type, "Unconfined"))
                 p->profile_type = CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined;
-        else if (wanted && wanted->type == PROFILE_LOCALHOST && wanted->localhost_profile) {
+        else if (kube_is(wanted.type, "Localhost") && wanted.localhost_profile) {
                 p->profile_type = CRI__SECURITY_PROFILE__PROFILE_TYPE__Localhost;
-                p->localhost_ref = dir ? arena_printf(arena, "%s/%s", dir, wanted->localhost_profile) :
-                                         (char *)wanted->localhost_profile;
+                p->localhost_ref = dir ? arena_printf(arena, "%s/%s", dir, wanted.localhost_profile) :
+                                         (char *)wanted.localhost_profile;
         }
         return p->localhost_ref ? p : NULL;
 }
 
-bool request_groups(struct arena *arena, const struct pod_security *security, int64_t **ret_groups, size_t *ret_n) {
+bool request_groups(struct arena *arena, const struct kube_pod_security_context *security, int64_t **ret_groups,
+                    size_t *ret_n) {
         int64_t *list;
         size_t n = 0;
 
@@ -126,7 +127,7 @@ bool request_groups(struct arena *arena, const struct pod_security *security, in
         return true;
 }
 
-Cri__SupplementalGroupsPolicy request_groups_policy(const struct pod_security *security) {
-        return security->supplemental_groups_policy == GROUPS_STRICT ? CRI__SUPPLEMENTAL_GROUPS_POLICY__Strict :
-                                                                       CRI__SUPPLEMENTAL_GROUPS_POLICY__Merge;
+Cri__SupplementalGroupsPolicy request_groups_policy(const struct kube_pod_security_context *security) {
+        return kube_is(security->supplemental_groups_policy, "Strict") ? CRI__SUPPLEMENTAL_GROUPS_POLICY__Strict :
+                                                                         CRI__SUPPLEMENTAL_GROUPS_POLICY__Merge;
 }

@@ -17,8 +17,8 @@ static const char *const readonly_paths[] = {
 
 /* The user that the manifest names, else the image's. */
 static bool set_user(struct arena *arena, const struct member *m, Cri__LinuxContainerSecurityContext *s) {
-        const struct pod_container_security *own = m->spec->security;
-        const struct pod_security *shared = m->host->pod->spec.security;
+        const struct kube_security_context *own = m->spec->security_context;
+        const struct kube_pod_security_context *shared = m->host->pod->spec.security_context;
         const struct opt_int of_image = { .set = true, .value = m->image_uid };
 
         if (!request_number(arena,
@@ -67,7 +67,7 @@ static Cri__SELinuxOption *selinux(struct arena *arena, const struct kube_se_lin
         return o;
 }
 
-static bool set_own(struct arena *arena, const struct pod_container_security *own,
+static bool set_own(struct arena *arena, const struct kube_security_context *own,
                     Cri__LinuxContainerSecurityContext *s) {
         s->privileged = own->privileged == TRI_TRUE;
         s->readonly_rootfs = own->read_only_root_filesystem == TRI_TRUE;
@@ -75,41 +75,46 @@ static bool set_own(struct arena *arena, const struct pod_container_security *ow
         return !own->capabilities || (s->capabilities = capabilities(arena, own->capabilities));
 }
 
-static bool set_groups(struct arena *arena, const struct pod_security *shared, Cri__LinuxContainerSecurityContext *s) {
+static bool set_groups(struct arena *arena, const struct kube_pod_security_context *shared,
+                       Cri__LinuxContainerSecurityContext *s) {
         s->supplemental_groups_policy = request_groups_policy(shared);
         return request_groups(arena, shared, &s->supplemental_groups, &s->n_supplemental_groups);
 }
 
 /* The container's own profiles and labels, else the pod's. */
 static bool set_confinement(struct arena *arena, const struct member *m, Cri__LinuxContainerSecurityContext *s) {
-        const struct pod_container_security *own = m->spec->security;
-        const struct pod_security *shared = m->host->pod->spec.security;
-        const struct kube_se_linux_options *label = own && own->selinux ? own->selinux :
-                                                    shared              ? shared->selinux :
-                                                                          NULL;
-        const struct pod_profile *seccomp = own && own->seccomp ? own->seccomp : shared ? shared->seccomp : NULL;
-        const struct pod_profile *apparmor = own && own->apparmor ? own->apparmor : shared ? shared->apparmor : NULL;
+        const struct kube_security_context *own = m->spec->security_context;
+        const struct kube_pod_security_context *shared = m->host->pod->spec.security_context;
+        const struct kube_se_linux_options *label = own && own->se_linux_options ? own->se_linux_options :
+                                                    shared                       ? shared->se_linux_options :
+                                                                                   NULL;
+        const struct kube_seccomp_profile *seccomp = own && own->seccomp_profile ? own->seccomp_profile :
+                                                     shared                      ? shared->seccomp_profile :
+                                                                                   NULL;
+        const struct kube_app_armor_profile *apparmor = own && own->app_armor_profile ? own->app_armor_profile :
+                                                        shared                        ? shared->app_armor_profile :
+                                                                                        NULL;
 
         if (label && !(s->selinux_options = selinux(arena, label)))
                 return false;
-        if (apparmor && !(s->apparmor = request_profile(arena, apparmor, NULL,
+        if (apparmor && !(s->apparmor = request_profile(arena, POD_PROFILE(apparmor), NULL,
                                                         CRI__SECURITY_PROFILE__PROFILE_TYPE__RuntimeDefault)))
                 return false;
-        return (s->seccomp = request_profile(arena, seccomp, m->host->world->options->seccomp_dir,
+        return (s->seccomp = request_profile(arena, POD_PROFILE(seccomp), m->host->world->options->seccomp_dir,
                                              CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined));
 }
 
 Cri__LinuxContainerSecurityContext *member_request_security(struct arena *arena, const struct member *m) {
         Cri__LinuxContainerSecurityContext *s =
                 REQUEST_NEW(arena, Cri__LinuxContainerSecurityContext, cri__linux_container_security_context__init);
-        const struct pod_container_security *own = m->spec->security;
-        const struct pod_security *shared = m->host->pod->spec.security;
+        const struct kube_security_context *own = m->spec->security_context;
+        const struct kube_pod_security_context *shared = m->host->pod->spec.security_context;
 
         if (!s || !(s->namespace_options = request_namespaces(arena, m->host->pod, m->host->sandbox->userns)) ||
             (own && !set_own(arena, own, s)) || !set_user(arena, m, s) || (shared && !set_groups(arena, shared, s)) ||
             !set_confinement(arena, m, s))
                 return NULL;
-        if (!own || own->proc_mount != PROC_MOUNT_UNMASKED) {
+        if (!own || !kube_is(own->proc_mount, "Unmasked")) {
                 s->masked_paths = (char **)masked_paths;
                 s->n_masked_paths = ELEMENTS(masked_paths);
                 s->readonly_paths = (char **)readonly_paths;

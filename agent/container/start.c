@@ -11,7 +11,7 @@
 /* -- files ------------------------------------------------------------------------------------------------- */
 
 static int expand_sub_path(struct arena *arena, const struct pod_files *files, const struct member *m,
-                           const struct pod_volume_mount *mount, const char **ret_path, struct err **err) {
+                           const struct kube_volume_mount *mount, const char **ret_path, struct err **err) {
         string_map environment = { 0 };
         int r;
 
@@ -57,9 +57,9 @@ static int collect_subpaths(struct arena *arena, struct member_files *files, str
 
 /* kubelet's check of runAsNonRoot against the user that the image names (security_context.go). */
 static int check_user(const struct member *m, struct err **err) {
-        const struct pod_container_security *own = m->spec->security;
-        const struct pod_security *shared = m->host->pod->spec.security;
-        const struct object_meta *pod = &m->host->pod->metadata;
+        const struct kube_security_context *own = m->spec->security_context;
+        const struct kube_pod_security_context *shared = m->host->pod->spec.security_context;
+        const struct kube_object_meta *pod = &m->host->pod->metadata;
         enum tri wanted = own && own->run_as_non_root ? own->run_as_non_root :
                           shared                      ? shared->run_as_non_root :
                                                         TRI_UNSET;

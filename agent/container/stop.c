@@ -10,7 +10,7 @@
 
 static void say_killing(const struct member *m) {
         const char *reason = m->kill_reason ?: "";
-        bool again = pod_restart_policy(m->host->pod, m->spec) != RESTART_NEVER;
+        bool again = !kube_is(pod_restart_policy(m->host->pod, m->spec), "Never");
 
         if (strcmp(reason, "liveness") == 0 || strcmp(reason, "startup") == 0)
                 member_say(m, false, "Killing", "Container %s failed %s probe%s", m->spec->name, reason,

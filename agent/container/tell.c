@@ -10,7 +10,7 @@
 #include "lib/log.h"
 
 void member_say(const struct member *m, bool warning, const char *reason, const char *format, ...) {
-        const struct object_meta *pod = &m->host->pod->metadata;
+        const struct kube_object_meta *pod = &m->host->pod->metadata;
         struct event_object object = {
                 .namespace_ = pod->namespace,
                 .name = pod->name,

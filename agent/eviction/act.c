@@ -66,7 +66,7 @@ static void evict_first(struct eviction *e, struct survey *survey) {
         eviction_rank(pods, n, signal, e->observer.layout);
         eviction_met(e->settings, &e->state, e->seen, e->verdict.threshold, &quantity, &available);
         for (size_t i = 0; i < n; i++) {
-                const struct opt_int *own = &pods[i].pod->spec.termination_grace_period;
+                const struct opt_int *own = &pods[i].pod->spec.termination_grace_period_seconds;
                 int64_t grace = eviction_grace(e->settings, e->verdict.threshold, own->set ? own->value : 30);
 
                 eviction_message(&pods[i], signal, quantity, available, message);

@@ -5,7 +5,7 @@
 #include "agent/eviction/internal.h"
 #include "agent/node/events.h"
 #include "agent/node/facts.h"
-#include "kube/status.h"
+#include "kube/scalar.h"
 #include "lib/json_writer.h"
 
 static const struct words {
@@ -49,14 +49,16 @@ void eviction_tell_conditions(struct eviction *e, uint32_t before) {
 
 static void write_condition(struct json_writer *w, const char *type, bool is, const char *reason, const char *message,
                             int64_t changed_at) {
-        char time[KUBE_TIME_MAX];
+        const struct kube_time changed = { .seconds = changed_at / 1000, .set = true };
+        char time[KUBE_TIME_TEXT_MAX];
 
+        kube_time_format(&changed, false, time);
         json_begin_map(w);
         json_add_string(w, "type", type);
         json_add_string(w, "status", is ? "True" : "False");
         json_add_string(w, "reason", reason);
         json_add_string(w, "message", message);
-        json_add_string(w, "lastTransitionTime", kube_time(changed_at, time));
+        json_add_string(w, "lastTransitionTime", time);
         json_end_map(w);
 }
 

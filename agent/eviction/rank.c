@@ -127,7 +127,7 @@ static void append(char text[EVICTION_MESSAGE_MAX], const char *format, ...) {
 /* What the container used when that is told, and more than it asked for. */
 static void append_container(char text[EVICTION_MESSAGE_MAX], const struct eviction_pod *p,
                              const struct eviction_container *c, enum eviction_signal signal) {
-        const struct pod_container *spec = pod_find_container(p->pod, c->name);
+        const struct kube_container *spec = pod_find_container(p->pod, c->name);
         const char *resource = eviction_signal_resource(signal);
         char used_text[QUANTITY_TEXT_MAX], asked_text[QUANTITY_TEXT_MAX];
         struct quantity asked = { 0 }, used;
@@ -233,7 +233,7 @@ static bool pod_over_limit(const struct eviction_pod *p, char ret_text[EVICTION_
 }
 
 /* kubelet holds only these to limits of their own; init containers and sidecars count for the pod. */
-static const struct pod_container *find_main(const struct pod *pod, const char *name) {
+static const struct kube_container *find_main(const struct pod *pod, const char *name) {
         list_for_each (c, &pod->spec.containers)
                 if (strcmp(c->name, name) == 0)
                         return c;
@@ -246,7 +246,7 @@ static bool container_over_limit(const struct eviction_pod *p, char ret_text[EVI
 
         for (size_t i = 0; i < p->n_containers; i++) {
                 const struct eviction_container *c = &p->containers[i];
-                const struct pod_container *spec = find_main(p->pod, c->name);
+                const struct kube_container *spec = find_main(p->pod, c->name);
 
                 if (!spec || !pod_container_limit(spec, STORAGE, &limit) || quantity_sign(limit) <= 0 ||
                     quantity_compare(quantity_from_units(c->layer.bytes + c->logs.bytes, QUANTITY_BINARY), limit) <= 0)

@@ -12,19 +12,6 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 
-static const char *policy_name(enum pod_dns_policy policy) {
-        switch (policy) {
-        case DNS_CLUSTER_FIRST_WITH_HOST_NET:
-                return "ClusterFirstWithHostNet";
-        case DNS_DEFAULT:
-                return "Default";
-        case DNS_NONE:
-                return "None";
-        default:
-                return "ClusterFirst";
-        }
-}
-
 /* A NULL-ended copy of the list; NULL without memory. */
 static const char *const *ended(struct arena *arena, const string_list *list) {
         const char **copy = arena_alloc_array(arena, list->count + 1, sizeof(*copy));
@@ -50,7 +37,7 @@ int dns_choose(const struct pod *pod, const struct options *options, struct dns_
                         cluster[n++] = options->cluster_dns[i];
 
         struct dns_wish wish = {
-                .policy = policy_name(pod->spec.dns_policy),
+                .policy = pod->spec.dns_policy,
                 .host_network = pod->spec.host_network,
                 .pod_namespace = pod->metadata.namespace,
                 .servers = ended(arena, &config->nameservers),

@@ -17,12 +17,12 @@
 #include "lib/pool.h"
 
 struct node_world;
-struct object_meta;
+struct kube_object_meta;
 struct op;
 
 struct op_owner {
         const struct node_world *world;
-        const struct object_meta *pod;
+        const struct kube_object_meta *pod;
         struct op *first; /* under way */
         struct sync_trace trace;
         bool closed;                             /* set by op_owner_close() */

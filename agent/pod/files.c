@@ -85,7 +85,8 @@ int pod_files_write_pod(const struct pod_files *f, struct err **err) {
         json_begin_map(&w);
         json_add_string(&w, "file", f->pod->file ? f->pod->file : "");
         json_key(&w, "pod");
-        pod_write(f->pod, &w);
+        if (pod_write(f->pod, NULL, &w) < 0)
+                return err_set(err, ENOMEM, "out of memory");
         json_end_map(&w);
         if (json_writer_finish(&w, &text, &length) < 0 || asprintf(&path, "%s/pod.json", f->dir) < 0) {
                 path = NULL;

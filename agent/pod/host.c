@@ -33,7 +33,7 @@ static int64_t needed_until(void *data, const struct member *member) {
 }
 
 int64_t worker_grace(const struct worker *w) {
-        const struct opt_int *grace = &w->pod->spec.termination_grace_period;
+        const struct opt_int *grace = &w->pod->spec.termination_grace_period_seconds;
 
         if (w->eviction_grace > 0)
                 return w->eviction_grace;

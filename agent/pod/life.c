@@ -12,7 +12,7 @@
 /* -- begin ------------------------------------------------------------------------------------------------- */
 
 static int make_members(struct worker *w) {
-        const struct pod_spec *spec = &w->pod->spec;
+        const struct kube_pod_spec *spec = &w->pod->spec;
         size_t i = 0;
 
         list_for_each (c, &spec->init_containers)
@@ -63,7 +63,7 @@ struct worker *worker_new(struct worker_node *node, struct pod *pod) {
 }
 
 static void set_deadline(struct worker *w) {
-        const struct opt_int *seconds = &w->pod->spec.active_deadline;
+        const struct opt_int *seconds = &w->pod->spec.active_deadline_seconds;
 
         if (seconds->set)
                 w->deadline = node_later(w->start_time, seconds->value);

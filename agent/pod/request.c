@@ -35,7 +35,7 @@ static Cri__Protocol protocol(const char *protocol) {
                                                CRI__PROTOCOL__TCP;
 }
 
-static bool add_ports(struct arena *arena, const struct pod_container *c, Cri__PodSandboxConfig *config) {
+static bool add_ports(struct arena *arena, const struct kube_container *c, Cri__PodSandboxConfig *config) {
         list_for_each (port, &c->ports) {
                 Cri__PortMapping *mapping = REQUEST_NEW(arena, Cri__PortMapping, cri__port_mapping__init);
 
@@ -52,7 +52,7 @@ static bool add_ports(struct arena *arena, const struct pod_container *c, Cri__P
 }
 
 static bool set_ports(struct arena *arena, const struct pod *pod, Cri__PodSandboxConfig *config) {
-        const pod_container_list *lists[] = { &pod->spec.init_containers, &pod->spec.containers };
+        const kube_container_items *lists[] = { &pod->spec.init_containers, &pod->spec.containers };
         size_t n = 0;
 
         if (pod->spec.host_network)
@@ -118,16 +118,17 @@ static Cri__LinuxContainerResources *pod_overhead(struct arena *arena, const str
 }
 
 static bool any_privileged(const struct pod *pod) {
-        const pod_container_list *lists[] = { &pod->spec.init_containers, &pod->spec.containers };
+        const kube_container_items *lists[] = { &pod->spec.init_containers, &pod->spec.containers };
 
         for (size_t l = 0; l < ELEMENTS(lists); l++)
                 list_for_each (c, lists[l])
-                        if (c->security && c->security->privileged == TRI_TRUE)
+                        if (c->security_context && c->security_context->privileged == TRI_TRUE)
                                 return true;
         return false;
 }
 
-static bool set_user(struct arena *arena, const struct pod_security *security, Cri__LinuxSandboxSecurityContext *s) {
+static bool set_user(struct arena *arena, const struct kube_pod_security_context *security,
+                     Cri__LinuxSandboxSecurityContext *s) {
         s->supplemental_groups_policy = request_groups_policy(security);
         return request_number(arena, &security->run_as_user, &s->run_as_user) &&
                request_number(arena, &security->run_as_group, &s->run_as_group) &&
@@ -137,17 +138,19 @@ static bool set_user(struct arena *arena, const struct pod_security *security, C
 static Cri__LinuxSandboxSecurityContext *make_security(struct arena *arena, const struct worker *w) {
         Cri__LinuxSandboxSecurityContext *s =
                 REQUEST_NEW(arena, Cri__LinuxSandboxSecurityContext, cri__linux_sandbox_security_context__init);
-        const struct pod_security *security = w->pod->spec.security;
+        const struct kube_pod_security_context *security = w->pod->spec.security_context;
 
         if (!s || !(s->namespace_options = request_namespaces(arena, w->pod, w->sandbox.userns)))
                 return NULL;
         s->privileged = any_privileged(w->pod);
         /* kubelet runs every sandbox confined, whatever its containers have. */
-        s->seccomp = request_profile(arena, NULL, NULL, CRI__SECURITY_PROFILE__PROFILE_TYPE__RuntimeDefault);
+        s->seccomp = request_profile(arena, (struct pod_profile){ 0 }, NULL,
+                                     CRI__SECURITY_PROFILE__PROFILE_TYPE__RuntimeDefault);
         return s->seccomp && (!security || set_user(arena, security, s)) ? s : NULL;
 }
 
-static bool set_sysctls(struct arena *arena, const struct pod_security *security, Cri__LinuxPodSandboxConfig *config) {
+static bool set_sysctls(struct arena *arena, const struct kube_pod_security_context *security,
+                        Cri__LinuxPodSandboxConfig *config) {
         if (!security || !security->sysctls.count)
                 return true;
         config->sysctls = arena_alloc_array(arena, security->sysctls.count, sizeof(*config->sysctls));
@@ -173,7 +176,8 @@ static Cri__LinuxPodSandboxConfig *make_linux(struct arena *arena, const struct 
 
         if (!config || !(config->cgroup_parent = (char *)pod_files_cgroup(arena, w->node->world.options, w->pod)) ||
             !(config->resources = pod_resources(arena, w)) || !(config->overhead = pod_overhead(arena, w)) ||
-            !(config->security_context = make_security(arena, w)) || !set_sysctls(arena, w->pod->spec.security, config))
+            !(config->security_context = make_security(arena, w)) ||
+            !set_sysctls(arena, w->pod->spec.security_context, config))
                 return NULL;
         return config;
 }

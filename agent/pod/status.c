@@ -59,32 +59,18 @@ int worker_update_status(struct worker *w) {
         return 0;
 }
 
-/* The pod's JSON and its status's, joined: the status becomes the object's last member. */
 int worker_write(struct worker *w, struct json_writer *out) {
-        _cleanup_json_writer_ struct json_writer pod = JSON_WRITER_INIT, status = JSON_WRITER_INIT;
         _cleanup_arena_ struct arena *arena = arena_new();
-        _cleanup_free_ char *pod_text = NULL, *status_text = NULL, *joined = NULL;
         struct pod_container_status *statuses =
                 arena ? arena_alloc_array(arena, w->n_members + 1, sizeof(*statuses)) : NULL;
         struct pod_status now;
-        size_t length = 0;
         int r;
 
-        pod_write(w->pod, &pod);
-        if ((r = json_writer_finish(&pod, &pod_text, &length)) < 0)
-                return r;
         if (!statuses)
                 return -ENOMEM;
         if ((r = make(w, arena, statuses, &now)) < 0)
                 return r;
-        r = pod_status_write(w->pod, &now, &status);
+        r = pod_write(w->pod, &now, out);
         pod_status_done(&now);
-        if (r < 0 || (r = json_writer_finish(&status, &status_text, NULL)) < 0)
-                return r;
-        if (length < 2 || asprintf(&joined, "%.*s,\"status\":%s}", (int)length - 1, pod_text, status_text) < 0) {
-                joined = NULL;
-                return -ENOMEM;
-        }
-        json_raw(out, joined, strlen(joined));
-        return 0;
+        return r;
 }

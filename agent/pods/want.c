@@ -137,7 +137,7 @@ static void want(struct pods *pods, struct desired *d) {
 /* -- all of them ------------------------------------------------------------------------------------------- */
 
 static void tell_duplicate(const struct pods *pods, const struct desired *d) {
-        const struct object_meta *own = &d->pod->metadata, *held = &d->holder->pod->metadata;
+        const struct kube_object_meta *own = &d->pod->metadata, *held = &d->holder->pod->metadata;
 
         if (pod_same_name(d->pod, d->holder->pod))
                 log_error("%s/%s: pod %s/%s is wanted by %s already; this file has no effect",

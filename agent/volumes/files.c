@@ -74,7 +74,7 @@ const char *pod_files_log(struct arena *arena, const struct options *options, co
 }
 
 const char *pod_files_subpath(struct arena *arena, const struct options *options, const struct pod *pod,
-                              const char *container, const struct pod_volume_mount *mount, size_t index) {
+                              const char *container, const struct kube_volume_mount *mount, size_t index) {
         return arena_printf(arena, "%s/pods/%s/volume-subpaths/%s/%s/%zu", options->root_dir, pod->metadata.uid,
                             mount->name, container, index);
 }

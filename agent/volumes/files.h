@@ -60,4 +60,4 @@ const char *pod_files_log(struct arena *arena, const struct options *options, co
 
 /* Where the subPath of @container's mount at @index is bound. */
 const char *pod_files_subpath(struct arena *arena, const struct options *options, const struct pod *pod,
-                              const char *container, const struct pod_volume_mount *mount, size_t index);
+                              const char *container, const struct kube_volume_mount *mount, size_t index);

@@ -114,12 +114,12 @@ static int make_hugepages(const struct pod_files *files, const struct kube_empty
 }
 
 static int set_group(const struct pod_files *files, const char *path, struct err **err) {
-        const struct pod_security *security = files->pod->spec.security;
+        const struct kube_pod_security_context *security = files->pod->spec.security_context;
 
         if (!security || !security->fs_group.set)
                 return 0;
         return pod_tree_set_group(path, (gid_t)security->fs_group.value, false,
-                                  security->fs_group_change_policy == FS_GROUP_ON_ROOT_MISMATCH, err);
+                                  kube_is(security->fs_group_change_policy, "OnRootMismatch"), err);
 }
 
 static int make_empty_dir(const struct pod_files *files, const struct kube_empty_dir_volume_source *wanted,
@@ -138,7 +138,7 @@ static int make_empty_dir(const struct pod_files *files, const struct kube_empty
 
 static int downward_text(const struct pod_files *files, struct arena *arena,
                          const struct kube_downward_api_volume_file *item, const char **ret_text, struct err **err) {
-        const struct pod_container *container;
+        const struct kube_container *container;
 
         if (item->field_ref)
                 return pod_field_value(arena, files->pod, &files->facts, item->field_ref->field_path, ret_text, err);
@@ -156,7 +156,8 @@ static int downward_text(const struct pod_files *files, struct arena *arena,
 static mode_t file_mode(const struct pod_files *files, const struct opt_int *own, const struct opt_int *shared) {
         mode_t mode = own->set ? (mode_t)own->value : shared->set ? (mode_t)shared->value : POD_VOLUME_MODE_DEFAULT;
 
-        return files->pod->spec.security && files->pod->spec.security->fs_group.set ? mode | 0440 : mode;
+        return files->pod->spec.security_context && files->pod->spec.security_context->fs_group.set ? mode | 0440 :
+                                                                                                      mode;
 }
 
 static int add_downward(const struct pod_files *files, struct arena *arena,
@@ -194,7 +195,7 @@ static int add_sources(const struct pod_files *files, struct arena *arena, const
 
 static int make_written(const struct pod_files *files, const struct kube_volume *volume, const char *path,
                         struct err **err) {
-        const struct pod_security *security = files->pod->spec.security;
+        const struct kube_pod_security_context *security = files->pod->spec.security_context;
         gid_t gid = security && security->fs_group.set ? (gid_t)security->fs_group.value : (gid_t)-1;
         _cleanup_arena_ struct arena *arena = arena_new();
         struct atomic_file *list;

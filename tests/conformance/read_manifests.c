@@ -40,7 +40,7 @@ static void read_file(const char *file) {
                 json_add_string(&w, "error", err_text(err));
         } else {
                 json_key(&w, "pod");
-                pod_write(pod, &w);
+                pod_write(pod, NULL, &w);
         }
         write_warnings(&w, &problems);
         json_end_map(&w);

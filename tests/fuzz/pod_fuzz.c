@@ -22,7 +22,7 @@ static void use(const struct pod *pod) {
         string_list args;
         char *text = NULL;
 
-        pod_write(pod, &w);
+        pod_write(pod, NULL, &w);
         if (json_writer_finish(&w, &text, NULL) < 0)
                 abort();
         free(text);

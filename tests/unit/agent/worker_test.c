@@ -567,7 +567,8 @@ static void test_restart_all_containers(void **state) {
         world_expect_status(w, "\"phase\":\"Pending\"");
         world_expect_status(w, "\"Initialized\",\"status\":\"True\"");
         world_expect_status(w, "\"lastState\":{\"terminated\":{\"exitCode\":137,\"reason\":\"RestartingAllContainers\","
-                               "\"message\":\"The container is removed because RestartAllContainers in place\"}}");
+                               "\"message\":\"The container is removed because RestartAllContainers in place\","
+                               "\"startedAt\":null,\"finishedAt\":null}}");
         world_exit(w, "i", 0);
         world_expect(w, "start car#1; start a#1; start b#1; start done#1");
         world_expect_status(w, "\"phase\":\"Running\"");

@@ -201,7 +201,7 @@ static void test_many(void **state) {
         enum { N = 20000 };
         static struct kube_env_var env[2 * N];
         static char names[N][16], values[N][24];
-        struct pod_container container = { .env = { env, 2 * N } };
+        struct kube_container container = { .env = { env, 2 * N } };
         _cleanup_pod_ struct pod *pod = read_pod(manifest);
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct pod_facts facts = { 0 };

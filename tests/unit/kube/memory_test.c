@@ -102,7 +102,7 @@ static int use(const struct pod *pod) {
         char *text = NULL;
         int r;
 
-        pod_write(pod, &w);
+        pod_write(pod, NULL, &w);
         r = json_writer_finish(&w, &text, NULL);
         free(text);
         json_writer_done(&w);

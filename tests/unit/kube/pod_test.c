@@ -81,18 +81,18 @@ static const char full[] = "apiVersion: v1\n"
                            "  tolerations: [{key: x, operator: Exists}]\n";
 
 static void test_defaults(void **state) {
-        const struct pod_container *web;
+        const struct kube_container *web;
         struct result r;
 
         read_text(&r, full, "node-1");
         if (r.r < 0)
                 fail_msg("%s", err_text(r.err));
         assert_int_equal(r.problems.count, 0);
-        assert_int_equal(r.pod->spec.restart_policy, RESTART_ALWAYS);
-        assert_int_equal(r.pod->spec.dns_policy, DNS_CLUSTER_FIRST);
-        assert_int_equal(r.pod->spec.termination_grace_period.value, 0);
+        assert_string_equal(r.pod->spec.restart_policy, "Always");
+        assert_string_equal(r.pod->spec.dns_policy, "ClusterFirst");
+        assert_int_equal(r.pod->spec.termination_grace_period_seconds.value, 0);
         assert_int_equal(r.pod->spec.enable_service_links, TRI_TRUE);
-        assert_non_null(r.pod->spec.security);
+        assert_non_null(r.pod->spec.security_context);
         assert_string_equal(r.pod->spec.scheduler_name, "default-scheduler");
         assert_true(pod_container_is_sidecar(&r.pod->spec.init_containers.items[0]));
         assert_string_equal(r.pod->spec.init_containers.items[0].image_pull_policy, "Always");
@@ -110,8 +110,8 @@ static void test_defaults(void **state) {
         assert_string_equal(web->termination_message_path, "/dev/termination-log");
         assert_int_equal(quantity_milli(*resource_get(&web->resources.requests, "cpu")), 500);
         assert_int_equal(quantity_units(*resource_get(&web->resources.requests, "memory")), 32 << 20);
-        assert_true(web->security->run_as_user.set);
-        assert_int_equal(web->security->privileged, TRI_FALSE);
+        assert_true(web->security_context->run_as_user.set);
+        assert_int_equal(web->security_context->privileged, TRI_FALSE);
         assert_true(web->volume_mounts.items[0].read_only);
         assert_non_null(pod_find_volume(r.pod, "data")->empty_dir);
         assert_int_equal(pod_find_volume(r.pod, "info")->downward_api->default_mode.value, 0644);
@@ -196,17 +196,17 @@ static void test_write(void **state) {
         struct result r, again;
 
         read_text(&r, full, "node-1");
-        pod_write(r.pod, &w);
+        assert_int_equal(pod_write(r.pod, NULL, &w), 0);
         assert_int_equal(json_writer_finish(&w, &once, NULL), 0);
         r.pod->metadata.name = "web";
-        pod_write(r.pod, &v);
+        assert_int_equal(pod_write(r.pod, NULL, &v), 0);
         assert_int_equal(json_writer_finish(&v, &twice, NULL), 0);
         read_text(&again, twice, "node-1");
         if (again.r < 0)
                 fail_msg("%s", err_text(again.err));
         free(twice);
         v = (struct json_writer)JSON_WRITER_INIT;
-        pod_write(again.pod, &v);
+        assert_int_equal(pod_write(again.pod, NULL, &v), 0);
         assert_int_equal(json_writer_finish(&v, &twice, NULL), 0);
         assert_string_equal(once, twice);
         done(&again);

@@ -1,4 +1,5 @@
 /* Phase, conditions and the status's JSON, as kubelet has them. */
+#include "kube/codec.h"
 #include "kube/status.h"
 
 #include <setjmp.h>
@@ -10,12 +11,13 @@
 #include <cmocka.h>
 
 #include "kube/restart.h"
+#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
 /* A container in a letter: w waiting, r running, s running and started (sidecars), 0 and 1 ended with that exit code,
  * Z and F waiting again after an exit with 0 or 1 (back-off). */
-static struct pod_container_status make(char letter, const struct pod_container *container) {
+static struct pod_container_status make(char letter, const struct kube_container *container) {
         struct pod_container_status s = { .container = container, .exists = letter != 'w' };
 
         switch (letter) {
@@ -45,59 +47,41 @@ static struct pod_container_status make(char letter, const struct pod_container 
 
 /* Init containers in small letters' row: 'I' an ordinary one, 'S' a sidecar, then their states in the same order. */
 static const struct {
-        enum pod_restart_policy policy;
+        const char *policy;
         const char *init_kinds, *init_states, *states;
         bool terminal;
         enum pod_phase phase;
 } phases[] = {
-        { RESTART_ALWAYS, "", "", "w", false, PHASE_PENDING },
-        { RESTART_ALWAYS, "", "", "r", false, PHASE_RUNNING },
-        { RESTART_ALWAYS, "", "", "rw", false, PHASE_PENDING },
-        { RESTART_ALWAYS, "", "", "r1", false, PHASE_RUNNING },
-        { RESTART_ALWAYS, "", "", "rF", false, PHASE_RUNNING },
-        { RESTART_ALWAYS, "", "", "00", false, PHASE_RUNNING },
-        { RESTART_ALWAYS, "", "", "1F", false, PHASE_RUNNING },
-        { RESTART_ALWAYS, "", "", "00", true, PHASE_SUCCEEDED },
-        { RESTART_ALWAYS, "", "", "01", true, PHASE_FAILED },
-        { RESTART_ON_FAILURE, "", "", "00", false, PHASE_SUCCEEDED },
-        { RESTART_ON_FAILURE, "", "", "01", false, PHASE_RUNNING },
-        { RESTART_ON_FAILURE, "", "", "0F", false, PHASE_RUNNING },
-        { RESTART_NEVER, "", "", "00", false, PHASE_SUCCEEDED },
-        { RESTART_NEVER, "", "", "01", false, PHASE_FAILED },
-        { RESTART_NEVER, "", "", "0r", false, PHASE_RUNNING },
-        { RESTART_NEVER, "", "", "1w", false, PHASE_PENDING },
-        { RESTART_ALWAYS, "I", "w", "w", false, PHASE_PENDING },
-        { RESTART_ALWAYS, "I", "r", "w", false, PHASE_PENDING },
-        { RESTART_ALWAYS, "I", "0", "w", false, PHASE_PENDING },
-        { RESTART_ALWAYS, "I", "0", "r", false, PHASE_RUNNING },
-        { RESTART_ALWAYS, "I", "1", "w", false, PHASE_PENDING },
-        { RESTART_ALWAYS, "I", "F", "w", false, PHASE_PENDING },
-        { RESTART_NEVER, "I", "1", "w", false, PHASE_FAILED },
-        { RESTART_NEVER, "I", "F", "w", false, PHASE_FAILED },
-        { RESTART_ON_FAILURE, "I", "1", "w", false, PHASE_PENDING },
-        { RESTART_NEVER, "II", "0w", "w", false, PHASE_PENDING },
-        { RESTART_ALWAYS, "S", "w", "w", false, PHASE_PENDING },
-        { RESTART_ALWAYS, "S", "r", "w", false, PHASE_PENDING },
-        { RESTART_ALWAYS, "S", "s", "w", false, PHASE_PENDING },
-        { RESTART_ALWAYS, "S", "s", "r", false, PHASE_RUNNING },
-        { RESTART_ALWAYS, "S", "F", "r", false, PHASE_RUNNING },
-        { RESTART_NEVER, "S", "s", "0", false, PHASE_RUNNING },
-        { RESTART_NEVER, "S", "0", "0", false, PHASE_SUCCEEDED },
-        { RESTART_NEVER, "S", "1", "0", false, PHASE_SUCCEEDED },
-        { RESTART_NEVER, "S", "1", "1", false, PHASE_FAILED },
-        { RESTART_NEVER, "SI", "r0", "w", false, PHASE_PENDING },
+        { "Always", "", "", "w", false, PHASE_PENDING },      { "Always", "", "", "r", false, PHASE_RUNNING },
+        { "Always", "", "", "rw", false, PHASE_PENDING },     { "Always", "", "", "r1", false, PHASE_RUNNING },
+        { "Always", "", "", "rF", false, PHASE_RUNNING },     { "Always", "", "", "00", false, PHASE_RUNNING },
+        { "Always", "", "", "1F", false, PHASE_RUNNING },     { "Always", "", "", "00", true, PHASE_SUCCEEDED },
+        { "Always", "", "", "01", true, PHASE_FAILED },       { "OnFailure", "", "", "00", false, PHASE_SUCCEEDED },
+        { "OnFailure", "", "", "01", false, PHASE_RUNNING },  { "OnFailure", "", "", "0F", false, PHASE_RUNNING },
+        { "Never", "", "", "00", false, PHASE_SUCCEEDED },    { "Never", "", "", "01", false, PHASE_FAILED },
+        { "Never", "", "", "0r", false, PHASE_RUNNING },      { "Never", "", "", "1w", false, PHASE_PENDING },
+        { "Always", "I", "w", "w", false, PHASE_PENDING },    { "Always", "I", "r", "w", false, PHASE_PENDING },
+        { "Always", "I", "0", "w", false, PHASE_PENDING },    { "Always", "I", "0", "r", false, PHASE_RUNNING },
+        { "Always", "I", "1", "w", false, PHASE_PENDING },    { "Always", "I", "F", "w", false, PHASE_PENDING },
+        { "Never", "I", "1", "w", false, PHASE_FAILED },      { "Never", "I", "F", "w", false, PHASE_FAILED },
+        { "OnFailure", "I", "1", "w", false, PHASE_PENDING }, { "Never", "II", "0w", "w", false, PHASE_PENDING },
+        { "Always", "S", "w", "w", false, PHASE_PENDING },    { "Always", "S", "r", "w", false, PHASE_PENDING },
+        { "Always", "S", "s", "w", false, PHASE_PENDING },    { "Always", "S", "s", "r", false, PHASE_RUNNING },
+        { "Always", "S", "F", "r", false, PHASE_RUNNING },    { "Never", "S", "s", "0", false, PHASE_RUNNING },
+        { "Never", "S", "0", "0", false, PHASE_SUCCEEDED },   { "Never", "S", "1", "0", false, PHASE_SUCCEEDED },
+        { "Never", "S", "1", "1", false, PHASE_FAILED },      { "Never", "SI", "r0", "w", false, PHASE_PENDING },
 };
 
 #define CONTAINERS_MAX 4
 
 struct scene {
         struct pod pod;
-        struct pod_container init[CONTAINERS_MAX], containers[CONTAINERS_MAX];
+        struct kube_container init[CONTAINERS_MAX], containers[CONTAINERS_MAX];
         struct pod_container_status init_status[CONTAINERS_MAX], status[CONTAINERS_MAX];
 };
 
-static void set_scene(struct scene *scene, enum pod_restart_policy policy, const char *init_kinds,
-                      const char *init_states, const char *states) {
+static void set_scene(struct scene *scene, const char *policy, const char *init_kinds, const char *init_states,
+                      const char *states) {
         static const char *const names[] = { "a", "b", "c", "d" }, *const init_names[] = { "i", "j", "k", "l" };
 
         memset(scene, 0, sizeof(*scene));
@@ -108,7 +92,7 @@ static void set_scene(struct scene *scene, enum pod_restart_policy policy, const
         scene->pod.spec.containers.count = (uint32_t)strlen(states);
         for (size_t i = 0; init_kinds[i]; i++) {
                 scene->init[i].name = init_names[i];
-                scene->init[i].restart_policy = init_kinds[i] == 'S' ? RESTART_ALWAYS : RESTART_UNSET;
+                scene->init[i].restart_policy = init_kinds[i] == 'S' ? "Always" : NULL;
                 scene->init_status[i] = make(init_states[i], &scene->init[i]);
         }
         for (size_t i = 0; states[i]; i++) {
@@ -133,57 +117,57 @@ static void test_phase(void **state) {
 static void test_phase_static(void **state) {
         struct scene scene;
 
-        set_scene(&scene, RESTART_ALWAYS, "", "", "0");
+        set_scene(&scene, "Always", "", "", "0");
         scene.pod.file = "web.yaml";
         assert_int_equal(pod_phase(&scene.pod, scene.init_status, scene.status, true), PHASE_RUNNING);
 }
 
 static void test_restart_rules(void **state) {
-        int64_t codes[] = { 42, 43 };
-        struct pod_exit_codes in = { EXIT_CODES_IN, { codes, 2 } };
-        struct pod_restart_rule rule = { .action = "Restart", .exit_codes = &in };
+        int32_t codes[] = { 42, 43 };
+        struct kube_container_restart_rule_on_exit_codes in = { "In", { codes, 2 } };
+        struct kube_container_restart_rule rule = { .action = "Restart", .exit_codes = &in };
         struct scene scene;
-        struct pod_container *c = &scene.containers[0];
+        struct kube_container *c = &scene.containers[0];
 
-        set_scene(&scene, RESTART_NEVER, "", "", "1");
-        c->restart_policy = RESTART_NEVER;
+        set_scene(&scene, "Never", "", "", "1");
+        c->restart_policy = "Never";
         c->restart_policy_rules.items = &rule;
         c->restart_policy_rules.count = 1;
         assert_true(pod_should_restart(&scene.pod, c, 42));
         assert_false(pod_should_restart(&scene.pod, c, 1));
-        in.operator= EXIT_CODES_NOT_IN;
+        in.operator= "NotIn";
         assert_true(pod_should_restart(&scene.pod, c, 1));
         assert_false(pod_should_restart(&scene.pod, c, 42));
         c->restart_policy_rules.count = 0;
-        c->restart_policy = RESTART_ON_FAILURE;
+        c->restart_policy = "OnFailure";
         assert_true(pod_should_restart(&scene.pod, c, 1));
         assert_false(pod_should_restart(&scene.pod, c, 0));
 }
 
 static const struct {
-        enum pod_restart_policy policy;
+        const char *policy;
         const char *init_kinds, *init_states, *states;
         const char *type;
         bool value;
         const char *reason, *message;
 } conditions[] = {
-        { RESTART_ALWAYS, "", "", "w", "Initialized", true, NULL, NULL },
-        { RESTART_ALWAYS, "IS", "ww", "w", "Initialized", false, "ContainersNotInitialized",
+        { "Always", "", "", "w", "Initialized", true, NULL, NULL },
+        { "Always", "IS", "ww", "w", "Initialized", false, "ContainersNotInitialized",
           "containers with incomplete status: [i j]" },
-        { RESTART_ALWAYS, "IS", "0r", "w", "Initialized", false, "ContainersNotInitialized",
+        { "Always", "IS", "0r", "w", "Initialized", false, "ContainersNotInitialized",
           "containers with incomplete status: [j]" },
-        { RESTART_ALWAYS, "IS", "0s", "w", "Initialized", true, NULL, NULL },
-        { RESTART_ALWAYS, "IS", "0r", "r", "Initialized", true, NULL, NULL },
-        { RESTART_NEVER, "I", "0", "0", "Initialized", true, "PodCompleted", NULL },
-        { RESTART_ALWAYS, "", "", "sr", "Ready", false, "ContainersNotReady", "containers with unready status: [b]" },
-        { RESTART_ALWAYS, "", "", "wr", "ContainersReady", false, "ContainersNotReady",
+        { "Always", "IS", "0s", "w", "Initialized", true, NULL, NULL },
+        { "Always", "IS", "0r", "r", "Initialized", true, NULL, NULL },
+        { "Never", "I", "0", "0", "Initialized", true, "PodCompleted", NULL },
+        { "Always", "", "", "sr", "Ready", false, "ContainersNotReady", "containers with unready status: [b]" },
+        { "Always", "", "", "wr", "ContainersReady", false, "ContainersNotReady",
           "containers with unready status: [a b]" },
-        { RESTART_ALWAYS, "S", "r", "s", "Ready", false, "ContainersNotReady", "containers with unready status: [i]" },
-        { RESTART_ALWAYS, "S", "s", "s", "Ready", true, NULL, NULL },
-        { RESTART_NEVER, "", "", "0", "Ready", false, "PodCompleted", NULL },
-        { RESTART_NEVER, "", "", "1", "ContainersReady", false, "PodFailed", NULL },
-        { RESTART_ALWAYS, "", "", "w", "PodScheduled", true, NULL, NULL },
-        { RESTART_ALWAYS, "", "", "w", "PodReadyToStartContainers", false, NULL, NULL },
+        { "Always", "S", "r", "s", "Ready", false, "ContainersNotReady", "containers with unready status: [i]" },
+        { "Always", "S", "s", "s", "Ready", true, NULL, NULL },
+        { "Never", "", "", "0", "Ready", false, "PodCompleted", NULL },
+        { "Never", "", "", "1", "ContainersReady", false, "PodFailed", NULL },
+        { "Always", "", "", "w", "PodScheduled", true, NULL, NULL },
+        { "Always", "", "", "w", "PodReadyToStartContainers", false, NULL, NULL },
 };
 
 static void assert_text(const char *found, const char *wanted) {
@@ -218,7 +202,7 @@ static void test_transitions(void **state) {
         struct pod_status first = { 0 }, second = { 0 };
         struct scene scene;
 
-        set_scene(&scene, RESTART_ALWAYS, "", "", "r");
+        set_scene(&scene, "Always", "", "", "r");
         first.containers = second.containers = scene.status;
         first.phase = second.phase = PHASE_RUNNING;
         assert_int_equal(pod_status_conditions(&scene.pod, &first, true, NULL, 1000), 0);
@@ -233,13 +217,15 @@ static void test_transitions(void **state) {
 static void test_write(void **state) {
         static const char *const ips[] = { "10.0.0.7", "fd00::7" };
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_free_ char *text = NULL;
+        struct kube_pod_status made;
         struct pod_status status = { .phase = PHASE_RUNNING, .host_ip = "192.0.2.1", .pod_ips = ips, .n_pod_ips = 2 };
-        struct pod_volume_mount mounts[] = { { .name = "v", .mount_path = "/v" },
-                                             { .name = "v", .mount_path = "/w", .read_only = true } };
+        struct kube_volume_mount mounts[] = { { .name = "v", .mount_path = "/v" },
+                                              { .name = "v", .mount_path = "/w", .read_only = true } };
         struct scene scene;
 
-        set_scene(&scene, RESTART_ALWAYS, "", "", "Fw");
+        set_scene(&scene, "Always", "", "", "Fw");
         scene.containers[0].image = "web:1";
         scene.containers[0].volume_mounts.items = mounts;
         scene.containers[0].volume_mounts.count = 2;
@@ -252,7 +238,8 @@ static void test_write(void **state) {
         scene.status[0].last_state.finished_at = 1767323045999;
         scene.status[0].restart_count = 3;
         scene.status[0].started = TRI_FALSE;
-        assert_int_equal(pod_status_write(&scene.pod, &status, &w), 0);
+        assert_int_equal(pod_status_make(arena, &scene.pod, &status, &made), 0);
+        kube_json_write(&w, &kube_pod_status_type, &made);
         assert_int_equal(json_writer_finish(&w, &text, NULL), 0);
         assert_string_equal(
                 text, "{\"phase\":\"Running\",\"hostIP\":\"192.0.2.1\",\"hostIPs\":[{\"ip\":\"192.0.2.1\"}],"
@@ -267,7 +254,7 @@ static void test_write(void **state) {
                       "\"readOnly\":true,\"recursiveReadOnly\":\"Disabled\"}]},"
                       "{\"name\":\"z\",\"state\":{\"waiting\":{}},\"lastState\":{},\"ready\":false,\"restartCount\":0,"
                       "\"image\":\"web:2\",\"imageID\":\"\"}],"
-                      "\"resources\":{},\"qosClass\":\"BestEffort\"}");
+                      "\"qosClass\":\"BestEffort\",\"resources\":{}}");
 }
 
 int main(void) {
