@@ -37,6 +37,9 @@ int kube_json_read(struct arena *arena, const struct kube_type *type, const char
 int kube_value_read(struct arena *arena, const struct kube_type *type, const struct value *value, const char *path,
                     struct problems *problems, void *object);
 
+/* Makes @to a copy of @from; all it points to is in @arena. -ENOMEM or 0. */
+int kube_copy(struct arena *arena, const struct kube_type *type, const void *from, void *to);
+
 /* Fills in what the schema has a default for and @object does not give, in it and in all below it. -ENOMEM or 0. */
 int kube_default(struct arena *arena, const struct kube_type *type, void *object);
 

@@ -53,6 +53,32 @@ int pod_decode(const struct value *value, struct problems *problems, struct pod 
         return 0;
 }
 
+static struct pod *copy_into(struct arena *arena, const struct pod *pod) {
+        struct pod *copy = arena_new_of(arena, struct pod);
+
+        if (!copy || kube_copy(arena, &kube_object_meta_type, &pod->metadata, &copy->metadata) < 0 ||
+            kube_copy(arena, &kube_pod_spec_type, &pod->spec, &copy->spec) < 0 ||
+            (pod->file && !(copy->file = arena_strdup(arena, pod->file))))
+                return NULL;
+        copy->arena = arena;
+        atomic_init(&copy->references, 1);
+        return copy;
+}
+
+/* A first copy shows how much memory the second, which stays, needs. */
+int pod_settle(struct pod **pod) {
+        _cleanup_arena_ struct arena *measure = arena_new(), *arena = NULL;
+        struct pod *copy;
+
+        if (!measure || !copy_into(measure, *pod) || !(arena = arena_new_for(measure)) ||
+            !(copy = copy_into(arena, *pod)))
+                return -ENOMEM;
+        arena = NULL; /* the copy's now */
+        pod_unref(*pod);
+        *pod = copy;
+        return 0;
+}
+
 struct pod *pod_ref(struct pod *pod) {
         atomic_fetch_add_explicit(&pod->references, 1, memory_order_relaxed);
         return pod;

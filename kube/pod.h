@@ -61,6 +61,9 @@ int pod_decode(const struct value *value, struct problems *problems, struct pod 
 int pod_default(struct pod *pod);
 void pod_validate(const struct pod *pod, struct problems *problems);
 
+/* Puts *@pod, before it is shared, into no more memory than it needs: what was read on the way goes. -ENOMEM or 0. */
+int pod_settle(struct pod **pod);
+
 struct pod *pod_ref(struct pod *pod);
 
 /* Drops a reference; the last one frees the pod. NULL is fine. Returns NULL. */

@@ -378,6 +378,8 @@ int pod_read_static(const char *text, size_t length, const struct pod_static_opt
         r = pod_decode(value, problems, &pod);
         if (r >= 0)
                 r = finish(pod, options, problems);
+        if (r >= 0)
+                r = pod_settle(&pod);
         problems->source = NULL; /* its arena goes */
         if (r == -EINVAL)
                 return problems_err(problems, err);

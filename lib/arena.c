@@ -30,6 +30,15 @@ struct arena *arena_new(void) {
         return arena_new_small(ARENA_CHUNK_FIRST);
 }
 
+/* What begins a chunk there may need to be aligned here. */
+struct arena *arena_new_for(const struct arena *like) {
+        size_t size = sizeof(struct chunk);
+
+        for (const struct chunk *chunk = like->current; chunk; chunk = chunk->next)
+                size += chunk->used + _Alignof(max_align_t);
+        return arena_new_small(size);
+}
+
 static void free_chunks(struct chunk *chunk) {
         struct chunk *next;
 

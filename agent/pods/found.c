@@ -156,7 +156,8 @@ static int read_hint(struct found_pod *pod, const char *path, struct err **err) 
                 pod->pod = pod_unref(pod->pod);
                 return err_set(err, EINVAL, "%s is of another pod", path);
         }
-        pod_default(pod->pod);
+        if (pod_default(pod->pod) < 0 || pod_settle(&pod->pod) < 0)
+                return err_set(err, ENOMEM, "out of memory");
         file = value_string(value_get(hint, "file"));
         if (file && file[0] && !(pod->file = strdup(file)))
                 return err_set(err, ENOMEM, "out of memory");
@@ -216,11 +217,11 @@ static int make_pod(struct cri *cri, struct found_pod *found) {
                 return r == -ENOMEM ? r : 0;
         problems_init(&problems, arena, NULL, value);
         r = pod_decode(value, &problems, &found->pod);
+        if (r == 0 && (pod_default(found->pod) < 0 || pod_settle(&found->pod) < 0))
+                r = -ENOMEM;
         if (r == -ENOMEM)
                 return r;
-        if (r == 0)
-                pod_default(found->pod);
-        else if (problems_err(&problems, &err) < 0)
+        if (problems_err(&problems, &err) < 0)
                 log_warning("pod %s/%s: cannot be told from its containers: %s", found->namespace_, found->name,
                             err_text(err));
         return 0;

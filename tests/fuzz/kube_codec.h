@@ -59,6 +59,7 @@ static inline void fuzz_same(const void *a, size_t a_size, const void *b, size_t
 static inline void fuzz_round(struct arena *arena, const struct kube_type *type, const void *object) {
         size_t length, size, again_length, again_size;
         void *from_json = arena_alloc(arena, type->size), *from_proto = arena_alloc(arena, type->size);
+        void *copy;
         char *text = fuzz_json(type, object, &length), *text_again;
         uint8_t *data = fuzz_proto(type, object, &size), *data_again;
         bool odd;
@@ -66,7 +67,10 @@ static inline void fuzz_round(struct arena *arena, const struct kube_type *type,
         if (kube_json_read(arena, type, text, length, &odd, from_json) < 0 || odd ||
             kube_envelope_read_object(arena, type, data, size, from_proto) < 0)
                 abort();
-        text_again = fuzz_json(type, from_json, &again_length);
+        copy = arena_alloc(arena, type->size);
+        if (kube_copy(arena, type, from_json, copy) < 0)
+                abort();
+        text_again = fuzz_json(type, copy, &again_length);
         data_again = fuzz_proto(type, from_proto, &again_size);
         fuzz_same(text, length, text_again, again_length);
         fuzz_same(data, size, data_again, again_size);

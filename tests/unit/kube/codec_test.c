@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -79,6 +80,18 @@ static void check_proto(const char *name, const char *what, const struct kube_ty
         free(data);
 }
 
+/* Whose own all is that it needs: what is freed is overwritten (main()). */
+static void check_copy(const char *name, const struct kube_type *type, const struct bytes_of *json) {
+        struct arena *arena = arena_new(), *copies = arena_new();
+        void *object = arena_alloc(arena, type->size), *copy = arena_alloc(copies, type->size);
+
+        assert_int_equal(kube_json_read(arena, type, json->data, json->size, NULL, object), 0);
+        assert_int_equal(kube_copy(copies, type, object, copy), 0);
+        arena_free(arena);
+        check_json(name, "JSON from a copy", type, copy, json);
+        arena_free(copies);
+}
+
 /* All ways there are between the two texts that Kubernetes made of one object. */
 static void check_object(const char *name, const struct kube_type *type) {
         struct bytes_of json, proto = { 0 };
@@ -96,6 +109,7 @@ static void check_object(const char *name, const struct kube_type *type) {
         if (r < 0 || odd)
                 fail_msg("%s: JSON: %d, odd: %d", name, r, odd);
         check_json(name, "JSON from JSON", type, object, &json);
+        check_copy(name, type, &json);
         if (has_proto)
                 check_proto(name, "protobuf from JSON", type, object, &proto);
 
@@ -391,5 +405,6 @@ int main(void) {
                 cmocka_unit_test(test_golden),
         };
 
+        mallopt(M_PERTURB, 0x5a);
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #include "kube/env.h"
 #include "kube/pod.h"
 #include "kube/problem.h"
+#include "kube/status.h"
 #include "kube/strict.h"
 #include "kube/type.h"
 #include "lib/arena.h"
@@ -102,8 +103,9 @@ static int use(const struct pod *pod) {
         char *text = NULL;
         int r;
 
-        pod_write(pod, NULL, &w);
-        r = json_writer_finish(&w, &text, NULL);
+        r = pod_write(pod, &(struct pod_status){ 0 }, &w);
+        if (r >= 0)
+                r = json_writer_finish(&w, &text, NULL);
         free(text);
         json_writer_done(&w);
         if (r >= 0)

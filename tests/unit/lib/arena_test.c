@@ -47,6 +47,28 @@ static void test_large(void **state) {
         assert_true(arena_size(arena) < 4 * ARENA_CHUNK_LAST);
 }
 
+/* What one arena gave out fits in the first chunk of one made for it, however its alignment falls. */
+static void test_room_for_as_much(void **state) {
+        for (size_t n = 1; n < 300; n += 7) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                _cleanup_arena_ struct arena *other = NULL;
+                size_t first = 0;
+
+                for (size_t i = 0; i < n; i++) {
+                        arena_alloc(arena, i * 13 % 90);
+                        arena_strndup(arena, "0123456789abcdef", i % 16);
+                }
+                assert_non_null(other = arena_new_for(arena));
+                for (size_t i = 0; i < n; i++) {
+                        arena_alloc(other, i * 13 % 90);
+                        if (i == 0)
+                                first = arena_size(other);
+                        arena_strndup(other, "0123456789abcdef", i % 16);
+                }
+                assert_int_equal(arena_size(other), first);
+        }
+}
+
 static void test_refusals(void **state) {
         _cleanup_arena_ struct arena *arena = arena_new();
 
@@ -62,6 +84,7 @@ int main(void) {
                 cmocka_unit_test(test_alignment_and_zero),
                 cmocka_unit_test(test_no_overlap),
                 cmocka_unit_test(test_large),
+                cmocka_unit_test(test_room_for_as_much),
                 cmocka_unit_test(test_refusals),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
