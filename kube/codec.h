@@ -47,6 +47,10 @@ int kube_default(struct arena *arena, const struct kube_type *type, void *object
  * .go_escapes. */
 void kube_json_write(struct json_writer *w, const struct kube_type *type, const void *object);
 
+/* Around the items of a list of core/v1, @kind "PodList", that are written one by one. */
+void kube_json_begin_items(struct json_writer *w, const char *kind);
+void kube_json_end_items(struct json_writer *w);
+
 /* A message without its envelope. Unknown fields are passed over. -EINVAL (not protobuf, or a field of another wire
  * type), -E2BIG, -ENOMEM. */
 int kube_proto_read(struct arena *arena, const struct kube_type *type, const void *data, size_t size, void *object);

@@ -302,3 +302,19 @@ void kube_json_write(struct json_writer *w, const struct kube_type *type, const 
         }
         json_end_map(w);
 }
+
+void kube_json_begin_items(struct json_writer *w, const char *kind) {
+        json_begin_map(w);
+        json_add_string(w, "kind", kind);
+        json_add_string(w, "apiVersion", "v1");
+        json_key(w, "metadata");
+        json_begin_map(w);
+        json_end_map(w);
+        json_key(w, "items");
+        json_begin_list(w);
+}
+
+void kube_json_end_items(struct json_writer *w) {
+        json_end_list(w);
+        json_end_map(w);
+}

@@ -6,8 +6,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "kube/codec.h"
+#include "kube/core_v1.h"
 #include "lib/json_writer.h"
 #include "lib/log.h"
+
+#define EVENT_COMPONENT "nacelle"
 
 struct event {
         char *namespace_, *name, *uid, *field, *text;
@@ -119,64 +123,41 @@ void events_add(struct events *events, const struct event_object *o, bool warnin
                     });
 }
 
-static void add_time(struct json_writer *w, const char *key, int64_t seconds) {
-        time_t t = (time_t)seconds;
-        char text[32];
-        struct tm tm;
-
-        gmtime_r(&t, &tm);
-        strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &tm);
-        json_add_string(w, key, text);
+static struct kube_time at(int64_t seconds) {
+        return (struct kube_time){ .seconds = seconds, .set = true };
 }
 
 static void write_event(const struct events *events, const struct event *e, uint64_t number, struct json_writer *w) {
+        const char *namespace_ = e->namespace_ && *e->namespace_ ? e->namespace_ : NULL;
         char name[320];
+        const struct kube_event event = {
+                .metadata = { .name = name, .namespace = namespace_ ?: "default", .creation_timestamp = at(e->first) },
+                .involved_object = { .kind = e->kind,
+                                     .namespace = namespace_,
+                                     .name = e->name,
+                                     .uid = e->uid,
+                                     .api_version = "v1",
+                                     .field_path = e->field },
+                .reason = e->reason,
+                .message = e->text,
+                .source = { .component = EVENT_COMPONENT, .host = events->node_name },
+                .first_timestamp = at(e->first),
+                .last_timestamp = at(e->last),
+                .count = (int32_t)e->count,
+                .type = e->warning ? "Warning" : "Normal",
+                .reporting_component = EVENT_COMPONENT,
+                .reporting_instance = events->node_name,
+        };
 
         snprintf(name, sizeof(name), "%s.%016llx", e->name ? e->name : "", (unsigned long long)number);
-        json_begin_map(w);
-        json_key(w, "metadata");
-        json_begin_map(w);
-        json_add_string(w, "name", name);
-        json_add_string(w, "namespace", e->namespace_ && *e->namespace_ ? e->namespace_ : "default");
-        add_time(w, "creationTimestamp", e->first);
-        json_end_map(w);
-        json_key(w, "involvedObject");
-        json_begin_map(w);
-        json_add_string(w, "kind", e->kind);
-        if (e->namespace_ && *e->namespace_)
-                json_add_string(w, "namespace", e->namespace_);
-        json_add_string(w, "name", e->name);
-        json_add_string(w, "uid", e->uid);
-        json_add_string(w, "apiVersion", "v1");
-        json_add_string_if(w, "fieldPath", e->field);
-        json_end_map(w);
-        json_add_string(w, "reason", e->reason);
-        json_add_string(w, "message", e->text);
-        json_key(w, "source");
-        json_begin_map(w);
-        json_add_string(w, "component", "nacelle");
-        json_add_string(w, "host", events->node_name);
-        json_end_map(w);
-        add_time(w, "firstTimestamp", e->first);
-        add_time(w, "lastTimestamp", e->last);
-        json_add_int(w, "count", e->count);
-        json_add_string(w, "type", e->warning ? "Warning" : "Normal");
-        json_end_map(w);
+        kube_json_write(w, &kube_event_type, &event);
 }
 
 void events_write(const struct events *events, struct json_writer *w) {
         uint64_t from = events->added > EVENTS_MAX ? events->added - EVENTS_MAX : 0;
 
-        json_begin_map(w);
-        json_add_string(w, "kind", "EventList");
-        json_add_string(w, "apiVersion", "v1");
-        json_key(w, "metadata");
-        json_begin_map(w);
-        json_end_map(w);
-        json_key(w, "items");
-        json_begin_list(w);
+        kube_json_begin_items(w, "EventList");
         for (uint64_t i = from; i < events->added; i++)
                 write_event(events, &events->rows[i % EVENTS_MAX], i, w);
-        json_end_list(w);
-        json_end_map(w);
+        kube_json_end_items(w);
 }

@@ -6,6 +6,7 @@
 #include "agent/node/events.h"
 #include "agent/node/metrics.h"
 #include "agent/pods/internal.h"
+#include "kube/codec.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
@@ -13,19 +14,11 @@ static int write_pods(void *data, struct json_writer *w) {
         struct pods *pods = data;
         int r = 0;
 
-        json_begin_map(w);
-        json_add_string(w, "kind", "PodList");
-        json_add_string(w, "apiVersion", "v1");
-        json_key(w, "metadata");
-        json_begin_map(w);
-        json_end_map(w);
-        json_key(w, "items");
-        json_begin_list(w);
+        kube_json_begin_items(w, "PodList");
         for (struct pods_slot *slot = pods->slots; slot && r == 0; slot = slot->next)
                 if (!slot->gone)
                         r = worker_write(slot->worker, w);
-        json_end_list(w);
-        json_end_map(w);
+        kube_json_end_items(w);
         return r;
 }
 
