@@ -16,6 +16,7 @@
 #include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
+#include "lib/value_sort.h"
 #include "lib/yaml.h"
 
 typedef unsigned __int128 hash128;
@@ -29,49 +30,9 @@ static hash128 hash_text(hash128 hash, const char *text, size_t length) {
         return hash;
 }
 
-static int compare_members(const void *a, const void *b) {
-        return strcmp((*(const struct value_member *const *)a)->key, (*(const struct value_member *const *)b)->key);
-}
-
-static void write_sorted(struct json_writer *w, struct arena *arena, const struct value *value);
-
-static void write_sorted_map(struct json_writer *w, struct arena *arena, const struct value *map) {
-        const struct value_member **order = arena_alloc_array(arena, map->count, sizeof(*order));
-
-        if (!order) {
-                json_writer_fail(w, -ENOMEM);
-                return;
-        }
-        for (uint32_t i = 0; i < map->count; i++)
-                order[i] = &map->members[i];
-        qsort(order, map->count, sizeof(*order), compare_members);
-        json_begin_map(w);
-        for (uint32_t i = 0; i < map->count; i++) {
-                if (value_is_null(&order[i]->value)) /* not given */
-                        continue;
-                json_key(w, order[i]->key);
-                write_sorted(w, arena, &order[i]->value);
-        }
-        json_end_map(w);
-}
-
-/* @value with its members in order of their keys. Recursion is bounded by the reader of @value. */
-static void write_sorted(struct json_writer *w, struct arena *arena, const struct value *value) {
-        if (value->kind == VALUE_MAP) {
-                write_sorted_map(w, arena, value);
-        } else if (value->kind == VALUE_LIST) {
-                json_begin_list(w);
-                for (uint32_t i = 0; i < value->count; i++)
-                        write_sorted(w, arena, &value->items[i]);
-                json_end_list(w);
-        } else {
-                json_value(w, value);
-        }
-}
-
 /* What the pod's manifest says, whatever the order of the rows it was read by. */
 static int identity(const struct pod *pod, char **ret_text, size_t *ret_length) {
-        _cleanup_json_writer_ struct json_writer given = JSON_WRITER_INIT, sorted = JSON_WRITER_INIT;
+        _cleanup_json_writer_ struct json_writer given = JSON_WRITER_INIT;
         _cleanup_arena_ struct arena *arena = arena_new();
         _cleanup_free_ char *text = NULL;
         const struct value *value;
@@ -87,8 +48,8 @@ static int identity(const struct pod *pod, char **ret_text, size_t *ret_length) 
                 r = json_parse(arena, text, length, NULL, &value, NULL);
         if (r < 0)
                 return r;
-        write_sorted(&sorted, arena, value);
-        return json_writer_finish(&sorted, ret_text, ret_length);
+        value = value_sorted(arena, value);
+        return value ? json_format(value, false, ret_text, ret_length) : -ENOMEM;
 }
 
 /* Identity of the manifest: what it says (not how: neither order, spacing nor comments), where, and on which node. It

@@ -36,7 +36,7 @@ static size_t enter_key(struct walk *w, const char *key) {
 }
 
 /* As Go's strconv.Quote, for what may be in a path. */
-static char *quote(char *to, const char *text) {
+char *kube_strict_quote(char *to, const char *text) {
         static const char shorts[] = "\"\\\a\b\f\n\r\t\v", names[] = "\"\\abfnrtv";
 
         *to++ = '"';
@@ -72,7 +72,7 @@ static bool is_new(struct walk *w, struct table *seen, const char *text) {
 static void tell(struct walk *w, const char *what) {
         char text[KUBE_STRICT_PATH_MAX * 4 + 32];
 
-        quote(text + sprintf(text, "%s field ", what), w->path);
+        kube_strict_quote(text + sprintf(text, "%s field ", what), w->path);
         if (w->told.n < KUBE_STRICT_MAX && is_new(w, &w->told, text))
                 w->report(w->data, text);
 }

@@ -51,12 +51,16 @@ struct value_member {
         const char *key;
         uint32_t line; /* of the key */
         uint16_t column;
-        bool merged; /* it came by a YAML merge key */
+        bool merged;      /* it came by a YAML merge key */
+        uint8_t key_kind; /* VALUE_STRING, or what YAML has as the key: a number, a boolean; @key is its text */
         struct value value;
 };
 
 /* Told of what a reader passes over; @line is in the document, @text valid during the call. */
 typedef void (*value_warn)(void *data, uint32_t line, const char *text);
+
+/* Told of a member whose key another one before it in its map has; @member is valid during the call. */
+typedef void (*value_second)(void *data, const struct value_member *member);
 
 /* For the readers; NULL there means the defaults, and no name. */
 struct value_options {
@@ -66,6 +70,8 @@ struct value_options {
         value_warn warn;    /* reads as kubelet reads manifests: of a key that is there twice the last one counts, of
                              * several    documents the first, and this hears of it; NULL: both are errors */
         void *warn_data;
+        value_second second; /* hears instead of @warn of keys that are there twice, merged ones too, each when its map
+                              * ends; a number and a text that reads the same are two keys */
 };
 
 /* The member of map @value; NULL when there is none or @value is no map. A member that is null is returned. */

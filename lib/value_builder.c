@@ -123,6 +123,7 @@ int value_builder_key(struct value_builder *b, const char *key, size_t length, u
                 return r;
         frame->key_line = line;
         frame->key_column = column;
+        frame->key_kind = VALUE_STRING;
         return 0;
 }
 
@@ -149,6 +150,7 @@ int value_builder_add(struct value_builder *b, struct value value, uint32_t node
                 member->key = frame->key;
                 member->line = frame->key_line;
                 member->column = frame->key_column;
+                member->key_kind = frame->key_kind;
                 frame->key = NULL;
         }
         return 0;
@@ -197,7 +199,7 @@ static uint32_t keep_last(struct value_builder *b, struct value_member *members,
         for (uint32_t i = 1; i < count; i++) {
                 if (strcmp(sorted[i]->key, sorted[i - 1]->key) != 0)
                         continue;
-                if (is_second(sorted[i - 1], sorted[i]))
+                if ((!b->options || !b->options->second) && is_second(sorted[i - 1], sorted[i]))
                         value_builder_warn(b, sorted[i]->line,
                                            "key \"%.100s\" already set in map, at line %u; this one counts",
                                            sorted[i]->key, sorted[i - 1]->line);
@@ -219,6 +221,35 @@ static const struct value_member *find_second(struct value_member *const *sorted
         return first;
 }
 
+static int compare_places(const void *a, const void *b) {
+        const struct value_member *const *x = a, *const *y = b;
+
+        return (*x > *y) - (*x < *y);
+}
+
+static bool has_before(struct value_member *const *sorted, uint32_t i) {
+        for (uint32_t j = i; j-- > 0 && strcmp(sorted[j]->key, sorted[i]->key) == 0;)
+                if (sorted[j]->key_kind == sorted[i]->key_kind)
+                        return true;
+        return false;
+}
+
+/* Tells of all that are there a second time, in the order of the document. */
+static int tell_seconds(struct value_builder *b, struct value_member *const *sorted, uint32_t count, struct err **err) {
+        _cleanup_free_ struct value_member **seconds = calloc(count, sizeof(struct value_member *));
+        uint32_t n = 0;
+
+        if (!seconds)
+                return no_memory(b, 0, err);
+        for (uint32_t i = 0; i < count; i++)
+                if (has_before(sorted, i))
+                        seconds[n++] = sorted[i];
+        qsort(seconds, n, sizeof(struct value_member *), compare_places);
+        for (uint32_t i = 0; i < n; i++)
+                b->options->second(b->options->warn_data, seconds[i]);
+        return 0;
+}
+
 /* Makes the keys of the open map unique. */
 static int make_unique(struct value_builder *b, struct err **err) {
         struct value_frame *frame = &b->frames[b->depth - 1];
@@ -226,6 +257,7 @@ static int make_unique(struct value_builder *b, struct err **err) {
         uint32_t count = b->count - frame->first;
         _cleanup_free_ struct value_member **sorted = NULL;
         const struct value_member *second;
+        int r;
 
         if (!may_have_duplicate(members, count))
                 return 0;
@@ -239,6 +271,8 @@ static int make_unique(struct value_builder *b, struct err **err) {
         if (second && (!b->options || !b->options->warn))
                 return value_error(b->options, second->line, err, EINVAL, "key \"%.100s\" already set in map",
                                    second->key);
+        if (b->options && b->options->second && (r = tell_seconds(b, sorted, count, err)) < 0)
+                return r;
         b->count = frame->first + keep_last(b, members, count, sorted);
         return 0;
 }

@@ -19,6 +19,7 @@ struct value_frame {
         const char *key; /* of the member whose value comes next; NULL: a key comes next */
         uint32_t key_line;
         uint16_t key_column;
+        uint8_t key_kind;
 };
 
 struct value_builder {

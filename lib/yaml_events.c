@@ -141,12 +141,16 @@ static int add_key(struct yaml_reader *r, const yaml_event_t *event, const struc
                    const char *text, bool plain) {
         char buffer[32];
         const char *key = key_text(value, number, text, buffer);
+        int q;
 
         if (value->kind == VALUE_NULL)
                 return refuse(r, event, EINVAL, "null as a key is not supported");
         if (plain && strcmp(key, "<<") == 0)
                 r->open[r->builder.depth - 1].merge = true;
-        return value_builder_key(&r->builder, key, strlen(key), value->line, value->column, r->err);
+        q = value_builder_key(&r->builder, key, strlen(key), value->line, value->column, r->err);
+        if (q == 0)
+                r->builder.frames[r->builder.depth - 1].key_kind = value->kind;
+        return q;
 }
 
 /* The bytes that a !!binary stands for, what is no UTF-8 of them replaced, as JSON has it. */
@@ -257,6 +261,7 @@ static int merge_map(struct yaml_reader *r, const yaml_event_t *event, const str
                 if (q < 0)
                         return q;
                 b->stack[b->count - 1].merged = true;
+                b->stack[b->count - 1].key_kind = m->key_kind;
         }
         return 0;
 }

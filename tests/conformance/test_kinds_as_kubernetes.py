@@ -95,3 +95,13 @@ def test_strict_rows_say_what_kubernetes_says(kinds):
     said = subprocess.run([kinds, "strict"], input="".join(f"{kind} {text}\n" for kind, text, _ in rows), check=True, capture_output=True, text=True).stdout
     for (kind, text, says), line in zip(rows, said.splitlines(), strict=True):
         assert line == f"error: strict decoding error: {says}" if says else not line.startswith("error"), text
+
+
+def test_strict_yaml_says_what_kubernetes_says(kinds):
+    """tests/unit/kube/strict_yaml_rows.h, likewise; a line's end is written as a blank."""
+    rows = [json.loads(f"[{m.group(1)}]") for m in re.finditer(r"^        \{ (.*) \},$", (ROOT / "tests/unit/kube/strict_yaml_rows.h").read_text(), re.M)]
+    assert len(rows) >= 20
+    said = subprocess.run([kinds, "strict-yaml"], input="".join(f"v1 ConfigMap {json.dumps(text)}\n" for text, _ in rows), check=True, capture_output=True,
+                          text=True).stdout
+    for (text, says), line in zip(rows, said.splitlines(), strict=True):
+        assert line == "error: strict decoding error: " + says.replace("\n", " ") if says else not line.startswith("error"), text

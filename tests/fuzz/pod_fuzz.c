@@ -7,6 +7,8 @@
 #include "kube/node_selector.h"
 #include "kube/problem.h"
 #include "kube/resources.h"
+#include "kube/strict.h"
+#include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/json_writer.h"
@@ -37,6 +39,11 @@ static void use(const struct pod *pod) {
         arena_free(arena);
 }
 
+static void hear(void *data, const char *text) {
+        if (!text[0])
+                abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         const struct pod_static_options options = { .file = "fuzz.yaml", .node_name = "n", .seen = "" };
         struct arena *arena = arena_new();
@@ -44,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         struct err *err = NULL;
         struct pod *pod = NULL;
 
+        kube_yaml_strict(&kube_pod_type, (const char *)data, size, hear, NULL);
         problems_init(&problems, arena, "fuzz.yaml", NULL);
         if (pod_read_static((const char *)data, size, &options, &problems, &pod, &err) >= 0)
                 use(pod);

@@ -6,16 +6,19 @@
 //	kinds decode        lines on standard input, each a kind's apiVersion and kind and one object in JSON or, in base64, protobuf;
 //	                    out comes the object as kube-apiserver writes it, or "error: ..."
 //	kinds strict        the same, where unknown and duplicate fields are errors
+//	kinds strict-yaml   the same of YAML, written as a JSON string
 package main
 
 import (
 	"bufio"
 	"bytes"
 	"encoding/base64"
+	gojson "encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -199,9 +202,10 @@ func golden(dir string, wanted []string) {
 	}
 }
 
-func decode(strict bool) {
+func decode(how string) {
 	c := newCodec()
-	reader := json.NewSerializerWithOptions(json.DefaultMetaFactory, c.scheme, c.scheme, json.SerializerOptions{Strict: strict})
+	yaml := how == "strict-yaml"
+	reader := json.NewSerializerWithOptions(json.DefaultMetaFactory, c.scheme, c.scheme, json.SerializerOptions{Strict: how != "decode", Yaml: yaml})
 	proto := protobuf.NewSerializer(c.scheme, c.scheme)
 	in := bufio.NewScanner(os.Stdin)
 	in.Buffer(nil, 64<<20)
@@ -210,7 +214,11 @@ func decode(strict bool) {
 		gvk := schema.FromAPIVersionAndKind(parts[0], parts[1])
 		var object runtime.Object
 		var err error
-		if strings.HasPrefix(parts[2], "{") {
+		if yaml {
+			var text string
+			fail(gojson.Unmarshal([]byte(parts[2]), &text))
+			object, _, err = reader.Decode([]byte(text), &gvk, nil)
+		} else if strings.HasPrefix(parts[2], "{") {
 			object, _, err = reader.Decode([]byte(parts[2]), &gvk, nil)
 		} else {
 			var data []byte
@@ -303,10 +311,10 @@ func main() {
 		bench(os.Args[2])
 	case len(os.Args) == 2 && os.Args[1] == "facts":
 		facts()
-	case len(os.Args) == 2 && (os.Args[1] == "decode" || os.Args[1] == "strict"):
-		decode(os.Args[1] == "strict")
+	case len(os.Args) == 2 && slices.Contains([]string{"decode", "strict", "strict-yaml"}, os.Args[1]):
+		decode(os.Args[1])
 	default:
-		fmt.Fprintln(os.Stderr, "usage: kinds golden DIR < KINDS | facts | decode < OBJECTS | strict < OBJECTS | bench POD")
+		fmt.Fprintln(os.Stderr, "usage: kinds golden DIR < KINDS | facts | decode < OBJECTS | strict < OBJECTS | strict-yaml < OBJECTS | bench POD")
 		os.Exit(2)
 	}
 }
