@@ -92,6 +92,13 @@ void check_name(struct check *c, const char *child, enum name_rule rule, const c
         check_name_if(c, child, rule, name);
 }
 
+void check_labels(struct check *c, const char *child, const string_map *labels) {
+        list_for_each (label, labels) {
+                check_name_if(c, child, NAME_QUALIFIED, label->key);
+                check_name_if(c, child, NAME_LABEL_VALUE, label->value);
+        }
+}
+
 void check_not_negative(struct check *c, const char *child, int64_t value) {
         if (value < 0)
                 check_invalid_int(c, child, value, "must be greater than or equal to 0");

@@ -35,6 +35,7 @@ void check_name(struct check *c, const char *child, enum name_rule rule, const c
 /* @name, if there, follows @rule. */
 void check_name_if(struct check *c, const char *child, enum name_rule rule, const char *name);
 
+void check_labels(struct check *c, const char *child, const string_map *labels);
 void check_not_negative(struct check *c, const char *child, int64_t value);
 void check_id(struct check *c, const char *child, const struct opt_int *id);
 void check_ip(struct check *c, const char *child, const char *address);
@@ -47,7 +48,7 @@ void check_relative(struct check *c, const char *child, const char *path);
 void check_volumes(struct check *c);
 void check_other_volume(struct check *c, const struct kube_volume *volume, const struct kube_field *kind);
 void check_affinity(struct check *c);
-void check_managed_fields(struct check *c);
+void check_metadata(struct check *c);
 void check_containers(struct check *c);
 void check_env(struct check *c, const struct kube_container *container);
 void check_field_ref(struct check *c, const struct kube_object_field_selector *ref, bool volume);

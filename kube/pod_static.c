@@ -260,8 +260,9 @@ static bool find_reference(const struct pod *pod, struct reference *ret) {
 
         if (spec->service_account_name)
                 return refers(ret, "serviceaccounts", "spec.serviceAccountName");
-        if (spec->image_pull_secrets.count > 0)
-                return refers(ret, "secrets", "spec.imagePullSecrets");
+        list_for_each (secret, &spec->image_pull_secrets)
+                if (secret->name)
+                        return refers(ret, "secrets", "spec.imagePullSecrets");
         if (containers_refer(&spec->init_containers, "initContainers", ret) ||
             containers_refer(&spec->containers, "containers", ret))
                 return true;

@@ -4,60 +4,10 @@
 
 #include "kube/check.h"
 
-#define ANNOTATIONS_SIZE_MAX ((size_t)256 * 1024)
 #define NAMESERVERS_MAX 3
 #define SEARCHES_MAX 32
 #define SEARCH_CHARS_MAX 2048
 #define HOSTNAME_LENGTH_MAX 64
-
-static void check_labels(struct check *c, const char *child, const string_map *labels) {
-        list_for_each (label, labels) {
-                check_name_if(c, child, NAME_QUALIFIED, label->key);
-                check_name_if(c, child, NAME_LABEL_VALUE, label->value);
-        }
-}
-
-static void check_annotations(struct check *c, const string_map *annotations) {
-        size_t size = 0;
-
-        list_for_each (annotation, annotations) {
-                check_name_if(c, ".annotations", NAME_QUALIFIED, annotation->key);
-                size += strlen(annotation->key) + strlen(annotation->value);
-        }
-        if (size > ANNOTATIONS_SIZE_MAX)
-                problem_error(c->problems, "metadata.annotations", "Too long: may not be more than %zu bytes",
-                              ANNOTATIONS_SIZE_MAX);
-}
-
-/* A kubelet looks at none; here as there it is a directory's name, in ROOT, in /var/log/pods and in each cgroup. */
-static void check_uid(struct check *c, const char *uid) {
-        if (!uid)
-                return;
-        for (const char *p = uid; *p; p++)
-                if (*p == '/' || (unsigned char)*p < ' ' || *p == 0x7f) {
-                        check_invalid(c, ".uid", uid, "must not contain '/' or control characters");
-                        return;
-                }
-        if (!*uid || strcmp(uid, ".") == 0 || strcmp(uid, "..") == 0 || strlen(uid) > POD_UID_MAX)
-                check_invalid(c, ".uid", uid, "must be a directory's name of at most 128 bytes");
-}
-
-static void check_metadata(struct check *c) {
-        const struct kube_object_meta *meta = &c->pod->metadata;
-        size_t before = TRAIL_ENTER(c, "metadata");
-
-        if (!meta->name)
-                check_required(c, ".name", "name or generateName is required");
-        check_name_if(c, ".name", NAME_SUBDOMAIN, meta->name);
-        if (!meta->namespace)
-                check_required(c, ".namespace", "");
-        check_name_if(c, ".namespace", NAME_LABEL, meta->namespace);
-        check_uid(c, meta->uid);
-        check_labels(c, ".labels", &meta->labels);
-        check_annotations(c, &meta->annotations);
-        check_managed_fields(c);
-        TRAIL_LEAVE(c, before);
-}
 
 static void check_dns_list(struct check *c, const struct kube_pod_dns_config *dns) {
         size_t before, chars = 0;
@@ -163,12 +113,6 @@ static void check_lists(struct check *c) {
         for (uint32_t i = 0; i < spec->readiness_gates.count; i++) {
                 before = TRAIL_ENTER(c, ".readinessGates[%u]", i);
                 check_name_if(c, ".conditionType", NAME_QUALIFIED, spec->readiness_gates.items[i].condition_type ?: "");
-                TRAIL_LEAVE(c, before);
-        }
-        for (uint32_t i = 0; i < spec->image_pull_secrets.count; i++) {
-                before = TRAIL_ENTER(c, ".imagePullSecrets[%u]", i);
-                if (!spec->image_pull_secrets.items[i].name)
-                        check_required(c, ".name", "");
                 TRAIL_LEAVE(c, before);
         }
         if (spec->node_name && spec->scheduling_gates.count > 0)

@@ -91,17 +91,39 @@ static bool has_huge_pages(const resource_list *list) {
         return false;
 }
 
+static bool has_claim(const struct pod *pod, const char *name) {
+        list_for_each (claim, &pod->spec.resource_claims)
+                if (kube_is(claim->name, name))
+                        return true;
+        return false;
+}
+
+/* Each is one of the pod's. */
+static void check_claims(struct check *c, const kube_resource_claim_items *claims) {
+        for (uint32_t i = 0; i < claims->count; i++) {
+                size_t before = TRAIL_ENTER(c, ".claims[%u]", i);
+
+                if (!claims->items[i].name)
+                        check_required(c, "", "");
+                else if (!has_claim(c->pod, claims->items[i].name))
+                        check_not_found(c, "", claims->items[i].name);
+                TRAIL_LEAVE(c, before);
+        }
+}
+
 void check_resources(struct check *c, const struct kube_resource_requirements *resources, bool pod_level) {
         size_t before = TRAIL_ENTER(c, ".resources");
 
         check_no_effect(c, ".claims", resources->claims.items);
+        if (!pod_level)
+                check_claims(c, &resources->claims);
         check_list(c, &resources->limits, ".limits", pod_level);
         check_list(c, &resources->requests, ".requests", pod_level);
         list_for_each (request, &resources->requests)
                 check_request(c, request, &resources->limits);
         if (!has_compute(resources) && (has_huge_pages(&resources->limits) || has_huge_pages(&resources->requests)))
                 check_forbidden(c, "", "HugePages require cpu or memory");
-        if (pod_level && resources->claims.count > 0)
+        if (pod_level && resources->claims.items)
                 check_forbidden(c, ".claims", "claims may not be set for Resources at pod-level");
         TRAIL_LEAVE(c, before);
 }

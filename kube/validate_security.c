@@ -32,6 +32,17 @@ static void check_profile(struct check *c, const char *child, bool given, struct
         TRAIL_LEAVE(c, before);
 }
 
+/* What of a Windows container's options is a name. */
+static void check_windows(struct check *c, const struct kube_windows_security_context_options *options) {
+        if (!options)
+                return;
+        check_no_effect(c, ".windowsOptions", options);
+        check_name_if(c, ".windowsOptions.gmsaCredentialSpecName", NAME_SUBDOMAIN, options->gmsa_credential_spec_name);
+        if (options->gmsa_credential_spec && !options->gmsa_credential_spec[0])
+                check_invalid(c, ".windowsOptions.gmsaCredentialSpec", "",
+                              "gmsaCredentialSpec cannot be an empty string");
+}
+
 static void check_escalation(struct check *c, const struct kube_security_context *s) {
         if (s->privileged == TRI_TRUE)
                 check_invalid(c, "", "", "cannot set `allowPrivilegeEscalation` to false and `privileged` to true");
@@ -58,7 +69,7 @@ void check_container_security(struct check *c, const struct kube_security_contex
         check_profile(c, ".seccompProfile", s->seccomp_profile, POD_PROFILE(s->seccomp_profile), "seccomp");
         check_profile(c, ".appArmorProfile", s->app_armor_profile, POD_PROFILE(s->app_armor_profile), "AppArmor");
         check_choice(c, ".procMount", s->proc_mount, proc_mounts);
-        check_no_effect(c, ".windowsOptions", s->windows_options);
+        check_windows(c, s->windows_options);
         if (s->allow_privilege_escalation == TRI_FALSE)
                 check_escalation(c, s);
         TRAIL_LEAVE(c, before);
@@ -118,6 +129,7 @@ static void check_sysctls(struct check *c, const struct kube_pod_security_contex
 void check_pod_security(struct check *c) {
         static const char *const group_changes[] = { "Always", "OnRootMismatch", NULL };
         static const char *const groups[] = { "Merge", "Strict", NULL };
+        static const char *const label_changes[] = { "Recursive", NULL }; /* MountOption has a gate, which is closed */
         const struct kube_pod_spec *spec = &c->pod->spec;
         const struct kube_pod_security_context *s = spec->security_context;
         size_t before = TRAIL_ENTER(c, ".securityContext");
@@ -134,8 +146,9 @@ void check_pod_security(struct check *c) {
         check_sysctls(c, s);
         check_choice(c, ".fsGroupChangePolicy", s->fs_group_change_policy, group_changes);
         check_choice(c, ".supplementalGroupsPolicy", s->supplemental_groups_policy, groups);
+        check_choice(c, ".seLinuxChangePolicy", s->se_linux_change_policy, label_changes);
         check_no_effect(c, ".seLinuxChangePolicy", s->se_linux_change_policy);
-        check_no_effect(c, ".windowsOptions", s->windows_options);
+        check_windows(c, s->windows_options);
         check_profile(c, ".seccompProfile", s->seccomp_profile, POD_PROFILE(s->seccomp_profile), "seccomp");
         check_profile(c, ".appArmorProfile", s->app_armor_profile, POD_PROFILE(s->app_armor_profile), "AppArmor");
         TRAIL_LEAVE(c, before);

@@ -117,7 +117,18 @@ LEAST = {
     "ResourceFieldSelector": {"containerName": "c", "resource": "limits.cpu"}, "ProjectedVolumeSource": {"sources": []}, "ConfigMapVolumeSource": {"name": "n"},
     "SecretVolumeSource": {"secretName": "n"}, "PersistentVolumeClaimVolumeSource": {"claimName": "c"}, "KeyToPath": {"key": "k", "path": "p"},
     "DownwardAPIProjection": {"items": [{"path": "p", "fieldRef": {"fieldPath": "metadata.name"}}]},
+    "PodSpec": {"containers": [{"name": "c", "image": "i"}]}, "Container": {"name": "c", "image": "i"}, "ContainerPort": {"containerPort": 80}, "EnvVar": {"name": "A"},
+    "VolumeMount": {"name": "v", "mountPath": "/v"}, "Toleration": {"operator": "Exists"}, "Probe": {"tcpSocket": {"port": 80}}, "TCPSocketAction": {"port": 80},
+    "HTTPGetAction": {"port": 80}, "GRPCAction": {"port": 80}, "ExecAction": {"command": ["a"]}, "HTTPHeader": {"name": "a", "value": "b"}, "LifecycleHandler": {"exec": {"command": ["a"]}},
+    "SeccompProfile": {"type": "RuntimeDefault"}, "AppArmorProfile": {"type": "RuntimeDefault"}, "HostAlias": {"ip": "1.2.3.4", "hostnames": ["a"]}, "PodOS": {"name": "linux"},
+    "Sysctl": {"name": "kernel.shm_rmid_forced", "value": "1"}, "ContainerResizePolicy": {"resourceName": "cpu", "restartPolicy": "NotRequired"}, "PodReadinessGate": {"conditionType": "a"},
+    "PodSchedulingGate": {"name": "a"}, "OwnerReference": {"apiVersion": "v1", "kind": "X", "name": "n", "uid": "u"}, "ManagedFieldsEntry": {"operation": "Apply"},
+    "ContainerRestartRule": {"action": "Restart", "exitCodes": {"operator": "In", "values": [1]}}, "ContainerRestartRuleOnExitCodes": {"operator": "In", "values": [1]},
+    "TopologySpreadConstraint": {"maxSkew": 1, "topologyKey": "k", "whenUnsatisfiable": "DoNotSchedule"}, "LabelSelectorRequirement": {"key": "k", "operator": "Exists"},
 }
+CHOICES = ["Never", "OnFailure", "IfNotPresent", "RuntimeDefault", "Localhost", "Unconfined", "Unmasked", "Default", "ClusterFirst", "Bidirectional", "HostToContainer", "Enabled", "IfPossible",
+           "Disabled", "FallbackToLogsOnError", "OnRootMismatch", "Merge", "Strict", "NotIn", "In", "RestartContainer", "NotRequired", "TCP", "SCTP", "HTTPS", "Exists", "NoExecute", "Recursive",
+           "PreemptLowerPriority", "ScheduleAnyway", "Honor", "orphan", "RestartAllContainers", "linux"]
 TEXTS = ["A", "a b", "/abs", "../up", "a/b", "a" * 64, "a" * 254, "a:1", "a:1,b:2", "a:1,b", "[::1]:1", "None", "ReadWrite", "Managed", "Shared", "/subscriptions/x", "https://x", "File", "Memory", "HugePages-2Mi",
          "Always", "metadata.uid", "metadata.labels['a']", "limits.memory", "iqn.2001-04.com.example:a", "iqn.2001-04.com.example", "eui.0123456789abcdef", "naa." + "0" * 32]
 ANY = [None, True, 5, -1, "str", "", [], {}, 1.5, ["x"], {"a": "b"}, [None], [{}]]
@@ -132,14 +143,21 @@ OURS = {
     "spec.volumes.emptyDir.sizeLimit = 0": "no limit is not shown as one of zero",
     'spec.volumes.emptyDir.sizeLimit = "0"': "the same",
     'spec.volumes.emptyDir.sizeLimit = "9e99"': "past the largest there is",
-    "spec.volumes.projected = {": "sources that are not there are shown as an empty list",
-    "spec.volumes.projected.sources = null": "the same",
+    "spec.containers.image = ": "the default of imagePullPolicy is that of a tag, also of a name that is none",
+    "spec.containers.ports.hostIP = ": "nothing can be bound to what is no address",
+    "spec.containers.env.valueFrom.resourceFieldRef.containerName = ": "a container that is not there is said at once, not at the start",
+    "spec.containers.securityContext.privileged = true": "the program beside kubelet lets none be",
+    "spec.containers.securityContext.windowsOptions.runAsUserName = ": "Windows's names are not looked at",
+    "spec.containers.securityContext.windowsOptions.hostProcess = ": "nor this",
+    "spec.securityContext.windowsOptions.runAsUserName = ": "the same",
+    "spec.securityContext.windowsOptions.hostProcess = ": "the same",
+    "metadata.uid = ": "here as there it is a directory's name; here that is checked",
 }
 
 
 def values(kind):
     if kind == "string":
-        return ANY + TEXTS
+        return ANY + TEXTS + CHOICES
     if kind.startswith("int"):
         return ANY + NUMBERS
     if kind == "bool":
@@ -238,6 +256,18 @@ def test_volumes(oracle, tmp_path):
     types = json.loads(subprocess.run([oracle, "--fields"], capture_output=True, check=True).stdout)
     texts = dict(mutations(types, "Volume", with_volume, "spec.volumes", {"Volume", "PersistentVolumeClaimTemplate"}))
     assert len(texts) > 2500
+    same(oracle, tmp_path, texts)
+
+
+def test_pods(oracle, tmp_path):
+    """Every field of a pod's metadata and spec but its volumes, with values that fit and such that do not."""
+    types = json.loads(subprocess.run([oracle, "--fields"], capture_output=True, check=True).stdout)
+    whole = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "x"}, "spec": {**LEAST["PodSpec"], "volumes": [{"name": "v", "emptyDir": {}}]}}
+    elsewhere = {"PodSpec", "Volume", "Affinity", "EphemeralContainer"}
+    texts = dict(mutations(types, "PodSpec", lambda spec: json.dumps({**whole, "spec": {**whole["spec"], **spec}}), "spec", elsewhere))
+    texts |= mutations(types, "ObjectMeta", lambda meta: json.dumps({**whole, "metadata": {"name": "x", **meta}}), "metadata", {"ObjectMeta"})
+    texts |= {f"status = {value}": json.dumps({**whole, "status": value}) for value in [None, {}, 5, "x", [], {"phase": "Running"}, {"phase": 5}, {"none": 1}, {"conditions": [{"type": 1}]}]}
+    assert len(texts) > 15000
     same(oracle, tmp_path, texts)
 
 
