@@ -8,6 +8,7 @@
 #include "kube/status.h"
 #include "kube/type.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
 
@@ -19,7 +20,7 @@ static void check_word(struct problems *problems, const char *field, const char 
 }
 
 /* Its status is read, so that what is none is refused, and not kept. */
-static int read(struct pod *pod, const struct value *value, struct problems *problems) {
+static int read_value(struct pod *pod, const struct value *value, struct problems *problems) {
         struct kube_pod read = { 0 };
         int r = kube_value_read(pod->arena, &kube_pod_type, value, "", problems, &read);
 
@@ -34,34 +35,47 @@ static int read(struct pod *pod, const struct value *value, struct problems *pro
         return 0;
 }
 
-int pod_decode(const struct value *value, struct problems *problems, struct pod **ret_pod) {
+static struct pod *new_in(struct arena *arena) {
+        struct pod *pod = arena_new_of(arena, struct pod);
+
+        if (!pod)
+                return NULL;
+        pod->arena = arena;
+        atomic_init(&pod->references, 1);
+        return pod;
+}
+
+struct pod *pod_new(void) {
         _cleanup_arena_ struct arena *arena = arena_new();
+        struct pod *pod = arena ? new_in(arena) : NULL;
+
+        if (pod)
+                arena = NULL; /* the pod's now */
+        return pod;
+}
+
+int pod_decode(const struct value *value, struct problems *problems, struct pod **ret_pod) {
+        _cleanup_pod_ struct pod *pod = pod_new();
         uint32_t errors = problems->errors;
-        struct pod *pod = arena ? arena_new_of(arena, struct pod) : NULL;
         int r;
 
         if (!pod)
                 return -ENOMEM;
-        pod->arena = arena;
-        atomic_init(&pod->references, 1);
-        if ((r = read(pod, value, problems)) < 0)
+        if ((r = read_value(pod, value, problems)) < 0)
                 return r;
         if (problems->errors > errors)
                 return -EINVAL;
-        *ret_pod = pod;
-        arena = NULL; /* the pod's now */
+        *ret_pod = TAKE_PTR(pod);
         return 0;
 }
 
 static struct pod *copy_into(struct arena *arena, const struct pod *pod) {
-        struct pod *copy = arena_new_of(arena, struct pod);
+        struct pod *copy = new_in(arena);
 
         if (!copy || kube_copy(arena, &kube_object_meta_type, &pod->metadata, &copy->metadata) < 0 ||
             kube_copy(arena, &kube_pod_spec_type, &pod->spec, &copy->spec) < 0 ||
             (pod->file && !(copy->file = arena_strdup(arena, pod->file))))
                 return NULL;
-        copy->arena = arena;
-        atomic_init(&copy->references, 1);
         return copy;
 }
 

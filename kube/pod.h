@@ -64,6 +64,9 @@ void pod_validate(const struct pod *pod, struct problems *problems);
 /* Puts *@pod, before it is shared, into no more memory than it needs: what was read on the way goes. -ENOMEM or 0. */
 int pod_settle(struct pod **pod);
 
+/* A pod that says nothing yet; NULL without memory. */
+struct pod *pod_new(void);
+
 struct pod *pod_ref(struct pod *pod);
 
 /* Drops a reference; the last one frees the pod. NULL is fine. Returns NULL. */

@@ -13,7 +13,6 @@
 #include "lib/cleanup.h"
 #include "lib/files.h"
 #include "lib/json.h"
-#include "lib/json_writer.h"
 #include "lib/log.h"
 #include "lib/value.h"
 
@@ -164,66 +163,49 @@ static int read_hint(struct found_pod *pod, const char *path, struct err **err) 
         return 0;
 }
 
-/* A pod as far as its containers tell: enough to end it. */
-static int make_pod(struct cri *cri, struct found_pod *found) {
-        _cleanup_arena_ struct arena *arena = arena_new();
-        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
-        _cleanup_free_ char *text = NULL;
-        _cleanup_err_ struct err *err = NULL;
-        const struct value *value = NULL;
-        struct problems problems;
-        size_t length = 0;
-        int r;
-
-        json_begin_map(&w);
-        json_add_string(&w, "apiVersion", "v1");
-        json_add_string(&w, "kind", "Pod");
-        json_key(&w, "metadata");
-        json_begin_map(&w);
-        json_add_string(&w, "name", found->name);
-        json_add_string(&w, "namespace", found->namespace_);
-        json_add_string(&w, "uid", found->uid);
-        json_end_map(&w);
-        json_key(&w, "spec");
-        json_begin_map(&w);
+/* Its name, and the grace period that its containers were started with. */
+static bool set_metadata(struct cri *cri, const struct found_pod *found, struct pod *pod) {
         for (size_t i = 0; i < found->n_containers; i++) {
                 const char *grace = cri_container_annotation(cri, found->containers[i].id,
                                                              "io.kubernetes.pod.terminationGracePeriod");
+
                 if (!grace)
                         continue;
-                json_add_int(&w, "terminationGracePeriodSeconds", strtol(grace, NULL, 10));
+                pod->spec.termination_grace_period_seconds = (struct opt_int){ strtol(grace, NULL, 10), true };
                 break;
         }
-        json_key(&w, "containers");
-        json_begin_list(&w);
-        for (size_t i = 0; i < found->n_containers; i++) {
-                bool again = false;
+        return (pod->metadata.name = arena_strdup(pod->arena, found->name)) &&
+               (pod->metadata.namespace = arena_strdup(pod->arena, found->namespace_)) &&
+               (pod->metadata.uid = arena_strdup(pod->arena, found->uid));
+}
 
-                for (size_t k = 0; k < i; k++)
-                        again |= strcmp(found->containers[k].name, found->containers[i].name) == 0;
-                if (again)
+/* Each container once, however often it ran. */
+static bool set_containers(const struct found_pod *found, struct pod *pod) {
+        kube_container_items *list = &pod->spec.containers;
+
+        list->items = arena_alloc_array(pod->arena, found->n_containers, sizeof(*list->items));
+        for (size_t i = 0; list->items && i < found->n_containers; i++) {
+                const char *name = found->containers[i].name;
+                struct kube_container *c = &list->items[list->count];
+
+                if (pod_find_container(pod, name))
                         continue;
-                json_begin_map(&w);
-                json_add_string(&w, "name", found->containers[i].name);
-                json_add_string(&w, "image", "unknown");
-                json_end_map(&w);
+                if (!(c->name = arena_strdup(pod->arena, name)))
+                        return false;
+                c->image = "unknown";
+                list->count++;
         }
-        json_end_list(&w);
-        json_end_map(&w);
-        json_end_map(&w);
-        if (json_writer_finish(&w, &text, &length) < 0 || !arena)
+        return list->items;
+}
+
+/* A pod as far as its containers tell: enough to end it. */
+static int make_pod(struct cri *cri, struct found_pod *found) {
+        _cleanup_pod_ struct pod *pod = pod_new();
+
+        if (!pod || !set_metadata(cri, found, pod) || !set_containers(found, pod) || pod_default(pod) < 0 ||
+            pod_settle(&pod) < 0)
                 return -ENOMEM;
-        if ((r = json_parse(arena, text, length, NULL, &value, NULL)) < 0)
-                return r == -ENOMEM ? r : 0;
-        problems_init(&problems, arena, NULL, value);
-        r = pod_decode(value, &problems, &found->pod);
-        if (r == 0 && (pod_default(found->pod) < 0 || pod_settle(&found->pod) < 0))
-                r = -ENOMEM;
-        if (r == -ENOMEM)
-                return r;
-        if (problems_err(&problems, &err) < 0)
-                log_warning("pod %s/%s: cannot be told from its containers: %s", found->namespace_, found->name,
-                            err_text(err));
+        found->pod = TAKE_PTR(pod);
         return 0;
 }
 
