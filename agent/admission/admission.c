@@ -7,7 +7,7 @@
 #include "agent/admission/internal.h"
 #include "agent/node/facts.h"
 #include "kube/names.h"
-#include "kube/node_selector.h"
+#include "kube/pod/node_selector.h"
 #include "lib/cleanup.h"
 
 #define ANY_IP "0.0.0.0"

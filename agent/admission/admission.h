@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 
 struct node_facts;
 

@@ -4,7 +4,7 @@
 
 #include "agent/admission/internal.h"
 #include "agent/node/facts.h"
-#include "kube/resources.h"
+#include "kube/pod/resources.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 

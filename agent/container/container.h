@@ -17,8 +17,8 @@
 #include <stdint.h>
 
 #include "agent/container/host.h"
-#include "kube/pod.h"
-#include "kube/status.h"
+#include "kube/pod/pod.h"
+#include "kube/pod/status.h"
 
 struct json_writer;
 struct member;

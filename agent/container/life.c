@@ -5,7 +5,7 @@
 
 #include "agent/config/options.h"
 #include "agent/container/internal.h"
-#include "kube/restart.h"
+#include "kube/pod/restart.h"
 #include "lib/cleanup.h"
 
 struct member *member_new(const struct member_host *host, const struct kube_container *spec, enum member_role role) {

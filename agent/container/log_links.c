@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cri/state/events.h"
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 #include "lib/cleanup.h"
 #include "lib/files.h"
 #include "lib/log.h"

@@ -6,8 +6,8 @@
 
 #include "agent/config/options.h"
 #include "agent/container/request_internal.h"
-#include "kube/env.h"
-#include "kube/resources.h"
+#include "kube/pod/env.h"
+#include "kube/pod/resources.h"
 #include "lib/cleanup.h"
 
 static bool set_hugepages(struct arena *arena, const struct member *m, Cri__LinuxContainerResources *r) {

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "cri/cri.h"
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 #include "lib/arena.h"
 
 /* A message of @type, initialized by @init; NULL without memory. */

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/container/request_internal.h"
-#include "kube/codec.h"
+#include "kube/codec/codec.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 

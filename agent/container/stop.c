@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/container/internal.h"
-#include "kube/restart.h"
+#include "kube/pod/restart.h"
 #include "lib/cleanup.h"
 
 static void say_killing(const struct member *m) {

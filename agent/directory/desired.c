@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "agent/config/options.h"
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kube/resources.h"
+#include "kube/pod/resources.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "agent/eviction/decide.h"
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 
 struct eviction_disk {
         int64_t bytes, inodes;

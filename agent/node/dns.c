@@ -8,7 +8,7 @@
 
 #include "agent/node/dns_policy.h"
 #include "agent/config/options.h"
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "kube/codec.h"
+#include "kube/codec/codec.h"
 #include "kube/core_v1.h"
 #include "lib/json_writer.h"
 #include "lib/log.h"

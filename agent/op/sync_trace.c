@@ -4,7 +4,7 @@
 
 #include "agent/node/world.h"
 #include "agent/op/op.h"
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 #include "lib/cleanup.h"
 
 static void close_sync(struct op_owner *owner) {

@@ -13,7 +13,7 @@
 #include "agent/volumes/volumes.h"
 #include "cgroups/cgroup.h"
 #include "cgroups/limits.h"
-#include "kube/resources.h"
+#include "kube/pod/resources.h"
 #include "lib/cleanup.h"
 #include "lib/files.h"
 #include "lib/json_writer.h"

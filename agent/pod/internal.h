@@ -5,7 +5,7 @@
 #include "agent/op/op.h"
 #include "agent/pod/hint.h"
 #include "agent/pod/worker.h"
-#include "kube/status.h"
+#include "kube/pod/status.h"
 
 /* The pod's states, from its beginning to its end; agent/pod/worker.c has the table. */
 enum worker_state {

@@ -7,8 +7,8 @@
 #include "agent/node/dns.h"
 #include "agent/pod/internal.h"
 #include "kube/names.h"
-#include "kube/resource_list.h"
-#include "kube/resources.h"
+#include "kube/pod/resource_list.h"
+#include "kube/pod/resources.h"
 #include "lib/cleanup.h"
 
 static bool set_labels(struct arena *arena, const struct pod *pod, Cri__PodSandboxConfig *config) {

@@ -20,7 +20,7 @@
 #include "agent/container/pulls.h"
 #include "agent/node/world.h"
 #include "cri/state/events.h"
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 #include "lib/err.h"
 
 struct json_writer;

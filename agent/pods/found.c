@@ -7,7 +7,7 @@
 
 #include "agent/config/options.h"
 #include "cri/cri.h"
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "agent/pods/internal.h"
-#include "kube/resources.h"
+#include "kube/pod/resources.h"
 #include "lib/log.h"
 
 static void on_slot_closed(uv_handle_t *handle) {

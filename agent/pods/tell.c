@@ -6,7 +6,7 @@
 #include "agent/node/events.h"
 #include "agent/node/metrics.h"
 #include "agent/pods/internal.h"
-#include "kube/codec.h"
+#include "kube/codec/codec.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 

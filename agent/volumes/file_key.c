@@ -10,7 +10,7 @@
 
 #include "agent/volumes/files.h"
 #include "agent/volumes/volumes.h"
-#include "kube/env_file.h"
+#include "kube/pod/env_file.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"

@@ -9,7 +9,7 @@
 #include "agent/node/world.h"
 #include "agent/volumes/file_key.h"
 #include "agent/volumes/volumes.h"
-#include "kube/resources.h"
+#include "kube/pod/resources.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 

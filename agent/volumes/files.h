@@ -11,8 +11,8 @@
  */
 #pragma once
 
-#include "kube/env.h"
-#include "kube/pod.h"
+#include "kube/pod/env.h"
+#include "kube/pod/pod.h"
 #include "lib/err.h"
 
 struct arena;

@@ -11,7 +11,7 @@
 #include "agent/volumes/atomic_writer.h"
 #include "agent/config/options.h"
 #include "agent/volumes/tree.h"
-#include "kube/resources.h"
+#include "kube/pod/resources.h"
 #include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"

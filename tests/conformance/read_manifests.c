@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kube/env_file.h"
+#include "kube/pod/env_file.h"
 #include "lib/arena.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -7,7 +7,7 @@
 #include "kube/apiextensions_v1.h"
 #include "kube/apps_v1.h"
 #include "kube/authentication_v1.h"
-#include "kube/codec.h"
+#include "kube/codec/codec.h"
 #include "kube/core_v1.h"
 #include "kube/discovery_v1.h"
 #include "kube/meta_v1.h"

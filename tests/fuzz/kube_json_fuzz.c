@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #include "kube/problem.h"
-#include "kube/strict.h"
+#include "kube/codec/strict.h"
 #include "lib/err.h"
 #include "lib/json.h"
 #include "lib/value.h"

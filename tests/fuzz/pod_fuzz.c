@@ -2,12 +2,12 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "kube/env.h"
-#include "kube/pod.h"
-#include "kube/node_selector.h"
+#include "kube/pod/env.h"
+#include "kube/pod/pod.h"
+#include "kube/pod/node_selector.h"
 #include "kube/problem.h"
-#include "kube/resources.h"
-#include "kube/strict.h"
+#include "kube/pod/resources.h"
+#include "kube/codec/strict.h"
 #include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/err.h"

@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "agent/config/options.h"
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"

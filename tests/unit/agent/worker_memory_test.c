@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "agent/node/events.h"
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"

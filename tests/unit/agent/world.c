@@ -8,7 +8,7 @@
 
 #include "agent/node/events.h"
 #include "agent/volumes/tree.h"
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"

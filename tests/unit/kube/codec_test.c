@@ -1,5 +1,5 @@
 /* The codecs beside Kubernetes' own: tests/golden/kinds holds what those made (`make kinds-golden`). */
-#include "kube/codec.h"
+#include "kube/codec/codec.h"
 
 #include <dirent.h>
 #include <errno.h>

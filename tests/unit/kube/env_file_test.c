@@ -1,4 +1,4 @@
-#include "kube/env_file.h"
+#include "kube/pod/env_file.h"
 
 #include <errno.h>
 #include <setjmp.h>

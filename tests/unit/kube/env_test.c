@@ -1,4 +1,4 @@
-#include "kube/env.h"
+#include "kube/pod/env.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,6 +1,6 @@
 /* docs/pod-fields.tsv says of every field of Kubernetes 1.36 what becomes of it: kube/facts must have each, and reading
  * a pod that gives it must say what is listed. */
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -9,13 +9,13 @@
 
 #include <cmocka.h>
 
-#include "kube/codec.h"
+#include "kube/codec/codec.h"
 #include "kube/core_v1.h"
-#include "kube/env.h"
-#include "kube/pod.h"
+#include "kube/pod/env.h"
+#include "kube/pod/pod.h"
 #include "kube/problem.h"
-#include "kube/status.h"
-#include "kube/strict.h"
+#include "kube/pod/status.h"
+#include "kube/codec/strict.h"
 #include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/err.h"

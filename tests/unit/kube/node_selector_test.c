@@ -1,4 +1,4 @@
-#include "kube/node_selector.h"
+#include "kube/pod/node_selector.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,5 +1,5 @@
 /* Static pods: decoded, defaulted, identified; and what is wrong with a manifest, in the words users know. */
-#include "kube/pod.h"
+#include "kube/pod/pod.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,4 +1,4 @@
-#include "kube/resources.h"
+#include "kube/pod/resources.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,6 +1,6 @@
 /* Phase, conditions and the status's JSON, as kubelet has them. */
-#include "kube/codec.h"
-#include "kube/status.h"
+#include "kube/codec/codec.h"
+#include "kube/pod/status.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "kube/restart.h"
+#include "kube/pod/restart.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"

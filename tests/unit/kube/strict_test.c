@@ -1,4 +1,4 @@
-#include "kube/strict.h"
+#include "kube/codec/strict.h"
 
 #include <errno.h>
 #include <setjmp.h>

@@ -1,0 +1,54 @@
+/* A container's environment, command and arguments as it will see them: references resolved, $(VAR) expanded.
+ *
+ * $(NAME) stands for a variable defined before; $$ for one dollar; a reference to what is not defined stays as it is
+ * written (kubelet's third_party/forked/golang/expansion). Variables keep the manifest's order, a later one of a name
+ * takes the earlier one's place.
+ */
+#pragma once
+
+#include "kube/pod/env_index.h"
+#include "kube/pod/pod.h"
+
+/* The longest value after expansion; execve(2) takes no longer string. */
+#define ENV_VALUE_MAX ((size_t)128 * 1024)
+#define ENV_TOTAL_MAX ((size_t)2 << 20)
+
+/* What references may ask for beyond the manifest. Texts are NULL when not known. */
+struct pod_facts {
+        const char *pod_ip, *pod_ips; /* the second: all, divided by commas */
+        const char *host_ip, *host_ips;
+        struct quantity allocatable_cpu, allocatable_memory, allocatable_storage; /* stand in for limits not given */
+
+        /* Reads key @key of file @path in volume @volume for a fileKeyRef: 0 with a text that lives in @arena, -ENOENT
+         * when file or key is missing, another negative errno. NULL: fileKeyRef is refused. */
+        int (*file_key)(void *data, struct arena *arena, const char *volume, const char *path, const char *key,
+                        const char **ret_text, struct err **err);
+        void *file_key_data;
+};
+
+/* @text with references to @variables expanded; in @arena (or @text itself when there is none). NULL without
+ * memory, or when it comes out longer than ENV_VALUE_MAX. */
+const char *env_expand(struct arena *arena, const char *text, const struct env_index *variables);
+
+/* The value of field @path ("metadata.name", "metadata.labels['app']", "status.podIP"; "metadata.labels" gives all,
+ * as a downward API file has them). In @arena. -EINVAL for a path that is not supported, -EAGAIN when the field is not
+ * known yet (an IP before the network is up). */
+int pod_field_value(struct arena *arena, const struct pod *pod, const struct pod_facts *facts, const char *path,
+                    const char **ret_text, struct err **err);
+
+/* The value of a resourceFieldRef; @container is used when the reference names none. */
+int pod_resource_value(struct arena *arena, const struct pod *pod, const struct kube_container *container,
+                       const struct kube_resource_field_selector *ref, const struct pod_facts *facts,
+                       const char **ret_text, struct err **err);
+
+/* The container's variables, in @arena, in order (not sorted). -EINVAL names the variable that cannot be made (a
+ * reference to a ConfigMap or Secret that is not optional; a missing file key). */
+int pod_environment(struct arena *arena, const struct pod *pod, const struct kube_container *container,
+                    const struct pod_facts *facts, string_map *ret_environment, struct err **err);
+
+/* Each of @words (command or args) expanded. -ENOMEM. */
+int env_expand_list(struct arena *arena, const string_list *words, const string_map *variables, string_list *ret_words);
+
+/* subPathExpr expanded: -EINVAL when a variable is not defined or what comes out is absolute or has "..". */
+int env_expand_sub_path(struct arena *arena, const char *expression, const string_map *variables, const char **ret_path,
+                        struct err **err);

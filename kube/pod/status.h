@@ -1,0 +1,92 @@
+/* A pod's status: phase, conditions and container statuses, computed as kubelet computes them from what runs.
+ *
+ * The caller fills in the container statuses (all strings are borrowed and must outlive the status); phase, readiness
+ * and conditions are functions of them and of the spec. Times are milliseconds since 1970; 0: not known.
+ *
+ * Rules: kubelet's getPhase() (kubelet_pods.go), status/generate.go.
+ */
+#pragma once
+
+#include "kube/pod/pod.h"
+
+struct arena;
+
+enum pod_phase { PHASE_PENDING, PHASE_RUNNING, PHASE_SUCCEEDED, PHASE_FAILED, PHASE_UNKNOWN };
+
+enum pod_state_kind { STATE_WAITING, STATE_RUNNING, STATE_TERMINATED };
+
+struct pod_container_state {
+        enum pod_state_kind kind;
+        const char *reason, *message;    /* waiting, terminated */
+        int exit_code, signal;           /* terminated; signal 0: none */
+        int64_t started_at, finished_at; /* started_at -1: not known of one that did start */
+        const char *container_id;        /* terminated: "nacelle://ID" */
+};
+
+struct pod_container_status {
+        const struct kube_container *container;       /* its spec: name, image, resources */
+        struct pod_container_state state, last_state; /* last_state counts when @has_last */
+        bool has_last;
+        bool exists; /* the runtime has or had it; else state is waiting and nothing more is known */
+        bool ready;  /* its readiness; for init containers: done with exit code 0, for sidecars: started and ready */
+        enum tri started; /* startup probe passed and postStart done; TRI_UNSET: not written */
+        uint32_t restart_count;
+        const char *image; /* as the runtime names it; NULL: the spec's */
+        const char *image_id, *container_id;
+        bool has_user;
+        uint32_t uid, gid;
+        const uint32_t *supplemental_groups;
+        uint32_t n_supplemental_groups;
+        const char *stop_signal; /* "SIGTERM"; NULL: not known */
+};
+
+#define POD_CONDITIONS_MAX 16
+
+struct pod_condition {
+        const char *type, *reason, *message; /* static or borrowed */
+        char *owned_message;                 /* freed by pod_status_done(); @message points to it */
+        bool status;
+        int64_t last_transition;
+};
+
+struct pod_status {
+        enum pod_phase phase;
+        const char *reason, *message; /* "Evicted", "DeadlineExceeded"; NULL */
+        const char *disruption;       /* the message of a condition DisruptionTarget; NULL: none */
+        const char *host_ip;
+        const char *const *pod_ips; /* the first is podIP */
+        uint32_t n_pod_ips;
+        int64_t start_time;
+        bool restarting_all; /* RestartAllContainers has been asked for, and is not done */
+        struct pod_container_status *init, *containers, *ephemeral; /* in the spec's order, one each; written by name;
+                                                                     * NULL: nothing of the pod was ever made */
+        struct pod_condition conditions[POD_CONDITIONS_MAX];
+        uint32_t n_conditions;
+};
+
+/* The phase from the containers' states; @terminal: the pod is over (deadline, eviction) or was before. Pure. */
+enum pod_phase pod_phase(const struct pod *pod, const struct pod_container_status *init,
+                         const struct pod_container_status *containers, bool terminal);
+
+/* "Pending" and so on. */
+const char *pod_phase_name(enum pod_phase phase);
+
+/* True when no container of a finished phase may start again, so the pod's sandbox can go. */
+bool pod_phase_is_final(enum pod_phase phase);
+
+/* Computes @status->conditions (PodReadyToStartContainers, Initialized, Ready, ContainersReady, PodScheduled, and where
+ * they may come AllContainersRestarting and DisruptionTarget) at time @now from its phase and container statuses;
+ * @sandbox_ready: sandbox and network are up. @before, the status computed last, lends the transition times of what did
+ * not change; may be NULL. -ENOMEM or 0. */
+int pod_status_conditions(const struct pod *pod, struct pod_status *status, bool sandbox_ready,
+                          const struct pod_status *before, int64_t now);
+
+/* The condition of that type; NULL when there is none. */
+const struct pod_condition *pod_status_condition(const struct pod_status *status, const char *type);
+
+/* The status as the API has it; texts are borrowed, the rest is in @arena. -ENOMEM or 0. */
+int pod_status_make(struct arena *arena, const struct pod *pod, const struct pod_status *status,
+                    struct kube_pod_status *ret_status);
+
+/* Frees what pod_status_conditions() allocated, not what was borrowed. */
+void pod_status_done(struct pod_status *status);
