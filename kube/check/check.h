@@ -1,4 +1,4 @@
-/* Validation's own tools: where in the object one is, and the API's kinds of error. For kube/validate_*.c. */
+/* Validation's own tools: where in the object one is, and the API's kinds of error. */
 #pragma once
 
 #include "kube/names.h"
