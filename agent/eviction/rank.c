@@ -275,7 +275,7 @@ static bool tolerates_memory_pressure(const struct pod *pod) {
         static const char key[] = "node.kubernetes.io/memory-pressure";
 
         list_for_each (t, &pod->spec.tolerations) {
-                bool exists = t->operator&& strcmp(t->operator, "Exists") == 0;
+                bool exists = kube_is(t->operator, "Exists");
 
                 if (t->effect && *t->effect && strcmp(t->effect, "NoSchedule") != 0)
                         continue;

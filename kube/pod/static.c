@@ -100,13 +100,12 @@ static bool annotate(struct pod *pod, const char *uid, const char *seen) {
 }
 
 static bool tolerates(const struct kube_toleration *t) {
-        return !t->key && t->operator&& strcmp(t->operator, "Exists") == 0 && t->effect &&
-               strcmp(t->effect, "NoExecute") == 0;
+        return !t->key && kube_is(t->operator, "Exists") && kube_is(t->effect, "NoExecute");
 }
 
 /* Static pods stay where they are whatever the node's taints. */
 static bool tolerate(struct pod *pod) {
-        __typeof__(pod->spec.tolerations) *list = &pod->spec.tolerations;
+        kube_toleration_items *list = &pod->spec.tolerations;
         struct kube_toleration *items;
 
         list_for_each (t, list)
