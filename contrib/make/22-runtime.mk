@@ -24,10 +24,12 @@ $(BUILD)/nacelle-init: SHIM_STRIP := -s
 $(BUILD)/nacelle-shim $(BUILD)/nacelle-init:
 	$(SHIM_CC) $(SHIM_CFLAGS) -static -no-pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections $(SHIM_STRIP) $^ -o $@
 
-# The tests of runtime/ start real shims.
-$(BUILD)/tests/unit/runtime/%.o: CPPFLAGS += -DNACELLE_TEST_SHIM='"$(abspath $(BUILD))/nacelle-shim"' \
-                                     -DNACELLE_TEST_OCI='"$(abspath $(BUILD))/nacelle-oci"'
+# The tests of runtime/, and one of cri/, start real shims.
+TEST_PROGRAMS := -DNACELLE_TEST_SHIM='"$(abspath $(BUILD))/nacelle-shim"' -DNACELLE_TEST_OCI='"$(abspath $(BUILD))/nacelle-oci"'
+$(BUILD)/tests/unit/runtime/%.o: CPPFLAGS += $(TEST_PROGRAMS)
+$(BUILD)/tests/unit/cri/lifecycle_memory_test.o: CPPFLAGS += $(TEST_PROGRAMS)
 $(BUILD)/tests/unit/runtime/%_test: | $(BUILD)/nacelle-shim $(BUILD)/nacelle-oci
+$(BUILD)/tests/unit/cri/lifecycle_memory_test: | $(BUILD)/nacelle-shim
 
 # The OCI runtime command line: runtime/ without the agent. Static and at a fixed address, since it runs once a call: the loader, or
 # relocating itself, would take longer than the rest of its user time (the sanitizers have no static form).

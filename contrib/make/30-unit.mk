@@ -5,13 +5,20 @@ UNIT_SOURCES  := $(wildcard tests/unit/*/*_test.c)
 UNIT_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(UNIT_SOURCES))
 
 $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(ARCHIVES)
-	$(CC) $(CFLAGS) $(LDHARDEN) $(filter %.o,$^) $(filter %.a,$^) $(WORKER_LIBS) -lcmocka -o $@
+	$(CC) $(CFLAGS) $(LDHARDEN) $(filter %.o,$^) $(filter %.a,$^) $(WORKER_LIBS) -lcmocka $(WRAP) -o $@
 
 $(BUILD)/tests/unit/agent/worker_test $(BUILD)/tests/unit/agent/worker_memory_test: $(BUILD)/tests/unit/agent/world.o
 
 # Tests whose allocations fail on demand.
-$(BUILD)/tests/unit/agent/worker_memory_test $(BUILD)/tests/unit/cri/memory_test \
+$(BUILD)/tests/unit/agent/worker_memory_test $(BUILD)/tests/unit/cri/memory_test $(BUILD)/tests/unit/cri/lifecycle_memory_test \
 $(BUILD)/tests/unit/lib/memory_test $(BUILD)/tests/unit/kube/patch_memory_test $(BUILD)/tests/unit/kube/stream_test: $(BUILD)/tests/unit/support/memory.o
+
+# What is taken from an arena fails there likewise.
+ARENA_EACH := alloc alloc_uncleared alloc_array strndup strdup list printf
+$(BUILD)/tests/unit/agent/worker_memory_test $(BUILD)/tests/unit/cri/memory_test \
+$(BUILD)/tests/unit/cri/lifecycle_memory_test: $(BUILD)/tests/unit/support/arena.o
+$(BUILD)/tests/unit/agent/worker_memory_test $(BUILD)/tests/unit/cri/memory_test \
+$(BUILD)/tests/unit/cri/lifecycle_memory_test: WRAP = $(ARENA_EACH:%=-Wl,--wrap=arena_%)
 
 $(BUILD)/tests/unit/cli/%_test: $(BUILD)/tests/unit/cli/%_test.o $(BUILD)/cli.a $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -lcmocka -o $@

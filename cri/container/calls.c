@@ -310,16 +310,14 @@ void handle_stop_container(struct cri_call *call) {
 static int remove_work(struct cri_call *call, struct err **err) {
         struct cri_container *container = call->container;
         struct cri *cri = call->cri;
-        int r = 0;
+        int r;
 
-        if (call->sandbox->ready)
-                r = SPAN_STEP(call->span, "container_delete",
-                              container_delete(cri->runtime, call->sandbox->id, container->id, err), err);
-        if (r >= 0)
-                r = SPAN_STEP(call->span, "cgroup_remove", cgroup_remove(cri->cgroups, container->cgroup, err), err);
-        if (r >= 0)
-                r = record_remove(cri, RECORD_CONTAINER, container->id, err);
-        return r;
+        if (call->sandbox->ready &&
+            (r = SPAN_STEP(call->span, "container_delete",
+                           container_delete(cri->runtime, call->sandbox->id, container->id, err), err)) < 0)
+                return r;
+        r = SPAN_STEP(call->span, "cgroup_remove", cgroup_remove(cri->cgroups, container->cgroup, err), err);
+        return r < 0 ? r : record_remove(cri, RECORD_CONTAINER, container->id, err);
 }
 
 static void remove_done(struct cri_call *call) {
@@ -350,39 +348,62 @@ void handle_remove_container(struct cri_call *call) {
                 call_take_turn(call, remove_turn);
 }
 
+/* What is wanted now, and the copy that the container keeps of it once it is so. */
+struct update {
+        const Cri__LinuxContainerResources *merged, *kept;
+        struct arena *arena; /* of @kept */
+};
+
+static void update_release(struct cri_call *call) {
+        struct update *update = call->state;
+
+        arena_free(update->arena);
+}
+
 static int update_work(struct cri_call *call, struct err **err) {
         struct cri_container *container = call->container;
-        const Cri__LinuxContainerResources *merged = call->state;
+        const struct update *update = call->state;
         _cleanup_arena_ struct arena *arena = arena_new();
         struct cgroup_limits limits;
         Record__Container *record;
-        int r = 0;
+        int r;
 
         if (!arena || !(record = record_of_container(arena, container)) ||
-            pack_into(arena, &merged->base, &record->resources) < 0)
+            pack_into(arena, &update->merged->base, &record->resources) < 0)
                 return err_set(err, ENOMEM, "out of memory");
-        r = resources_to_limits(arena, merged, &limits, err);
-        if (r >= 0 && container->phase == CRI_PHASE_RUNNING)
-                r = cgroup_update(call->cri->cgroups, container->cgroup, &limits, err);
-        if (r >= 0)
-                r = record_write(call->cri, RECORD_CONTAINER, container->id, &record->base, err);
-        return r;
+        if ((r = resources_to_limits(arena, update->merged, &limits, err)) < 0)
+                return r;
+        if (container->phase == CRI_PHASE_RUNNING &&
+            (r = cgroup_update(call->cri->cgroups, container->cgroup, &limits, err)) < 0)
+                return r;
+        return record_write(call->cri, RECORD_CONTAINER, container->id, &record->base, err);
 }
 
 static void update_done(struct cri_call *call) {
-        const Cri__LinuxContainerResources *merged = call->state;
         struct cri_container *container = call->container;
-        struct arena *arena = arena_new();
-        Cri__LinuxContainerResources *kept = arena ? message_copy(arena, &merged->base) : NULL;
+        struct update *update = call->state;
 
-        if (kept) {
-                arena_free(container->resources_arena);
-                container->resources_arena = arena;
-                container->resources = kept;
-        } else
-                arena_free(arena);
+        arena_free(container->resources_arena);
+        container->resources_arena = TAKE_PTR(update->arena);
+        container->resources = update->kept;
         sync_later(call->cri, RECORD_CONTAINER, call->container->id);
         call_reply_empty(call);
+}
+
+/* The copy is made before anything is changed, since what has changed cannot fail any more. */
+static void update_begin(struct cri_call *call, const Cri__LinuxContainerResources *wanted) {
+        struct update *update = call_alloc(call, sizeof(*update));
+
+        if (!update)
+                return;
+        call->state = update;
+        call->release = update_release;
+        update->arena = arena_new();
+        if (!update->arena || !(update->merged = resources_merge(call->arena, call->container->resources, wanted)) ||
+            !(update->kept = message_copy(update->arena, &update->merged->base)))
+                call_refuse(call, ENOMEM, "out of memory");
+        else
+                call_run(call, update_work, update_done);
 }
 
 static void update_turn(struct cri_call *call) {
@@ -394,15 +415,10 @@ static void update_turn(struct cri_call *call) {
                             state_names[container_state(call->container)]);
                 return;
         }
-        if (!request->linux) {
-                call_reply_empty(call);
-                return;
-        }
-        call->state = resources_merge(call->arena, call->container->resources, request->linux);
-        if (!call->state)
-                call_refuse(call, ENOMEM, "out of memory");
+        if (request->linux)
+                update_begin(call, request->linux);
         else
-                call_run(call, update_work, update_done);
+                call_reply_empty(call);
 }
 
 void handle_update_container_resources(struct cri_call *call) {

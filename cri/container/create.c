@@ -19,6 +19,7 @@
 struct create {
         Record__Container *record;
         Cri__ContainerConfig *config;
+        Cri__CreateContainerResponse *response;
 };
 
 static int check_request(const struct cri_call *call, struct err **err) {
@@ -153,7 +154,6 @@ static void create_failed(struct cri_call *call) {
 static void create_done(struct cri_call *call) {
         struct create *create = call->state;
         struct cri_container *container;
-        Cri__CreateContainerResponse *response;
 
         /* The name was free when the work began, and the sandbox's turn kept it free. */
         if (container_new(call->sandbox, create->record, &container, &call->err) < 0) {
@@ -164,11 +164,8 @@ static void create_done(struct cri_call *call) {
         call->container = container_ref(container);
         sync_later(call->cri, RECORD_CONTAINER, container->id);
         emit_container(container, CRI_EVENT_CONTAINER_CREATED);
-        response = call_message(call, &cri__create_container_response__descriptor);
-        if (!response)
-                return;
-        response->container_id = create->record->id;
-        call_reply(call, &response->base);
+        create->response->container_id = create->record->id;
+        call_reply(call, &create->response->base);
 }
 
 static void create_turn(struct cri_call *call) {
@@ -193,11 +190,10 @@ static void create_turn(struct cri_call *call) {
                 return;
         }
         cri_random_id(id);
-        create->record = call_message(call, &record__container__descriptor);
-        if (!create->record)
-                return;
-        create->config = call_alloc(call, sizeof(*create->config));
-        if (!create->config)
+        /* All that the answer takes is there before anything is made. */
+        if (!(create->record = call_message(call, &record__container__descriptor)) ||
+            !(create->response = call_message(call, &cri__create_container_response__descriptor)) ||
+            !(create->config = call_alloc(call, sizeof(*create->config))))
                 return;
         *create->config = *request->config;
         create->record->id = arena_strdup(call->arena, id);

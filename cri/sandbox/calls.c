@@ -20,31 +20,30 @@
 struct run {
         struct sandbox_made made;
         Record__Sandbox *record;
+        Cri__RunPodSandboxResponse *response;
 };
 
 static int check_linux(const struct cri *cri, const Cri__LinuxPodSandboxConfig *config, struct err **err) {
         char path[CGROUP_PATH_MAX];
-        int r = 0;
+        int r;
 
-        if (config->security_context)
-                r = user_check_sandbox(config->security_context, err);
-        if (r >= 0 && !text_empty(config->cgroup_parent))
-                r = cgroup_full_path(cri->cgroups, config->cgroup_parent, path, err);
-        return r;
+        if (config->security_context && (r = user_check_sandbox(config->security_context, err)) < 0)
+                return r;
+        return text_empty(config->cgroup_parent) ? 0 : cgroup_full_path(cri->cgroups, config->cgroup_parent, path, err);
 }
 
 static int check_config(const struct cri *cri, const Cri__RunPodSandboxRequest *request, struct err **err) {
         const Cri__PodSandboxConfig *config = request->config;
-        int r = 0;
+        int r;
 
         if (!config || !config->metadata)
                 return err_set(err, EINVAL, "sandbox config must include metadata");
         if (text_empty(config->metadata->name) || text_empty(config->metadata->namespace_) ||
             text_empty(config->metadata->uid))
                 return err_set(err, EINVAL, "sandbox metadata must include name, namespace and uid");
-        if (config->linux)
-                r = check_linux(cri, config->linux, err);
-        return r < 0 ? r : handler_check(cri, request->runtime_handler, config, err);
+        if (config->linux && (r = check_linux(cri, config->linux, err)) < 0)
+                return r;
+        return handler_check(cri, request->runtime_handler, config, err);
 }
 
 /* The pod's cgroup: the one that is asked for, or one of ours, named by the id. */
@@ -63,49 +62,69 @@ static int run_record(struct cri_call *call, const char *id, Record__Sandbox *re
 }
 
 static int run_cgroup(const struct cri_sandbox *sandbox, struct err **err) {
-        struct cgroup_limits limits = { 0 };
+        const Cri__LinuxPodSandboxConfig *config = sandbox->config->linux;
         struct cri *cri = sandbox->cri;
         _cleanup_arena_ struct arena *arena = NULL;
+        struct cgroup_limits limits;
         int r;
 
         if (!sandbox->record->owns_cgroup)
                 return 0;
-        arena = arena_new();
-        r = cgroup_create(cri->cgroups, sandbox->cgroup, err);
-        if (r >= 0 && sandbox->config->linux && sandbox->config->linux->resources) {
-                r = arena ? resources_to_limits(arena, sandbox->config->linux->resources, &limits, err) : -ENOMEM;
-                if (r >= 0)
-                        r = cgroup_apply(cri->cgroups, sandbox->cgroup, &limits, err);
-        }
+        if ((r = cgroup_create(cri->cgroups, sandbox->cgroup, err)) < 0 || !config || !config->resources)
+                return r;
+        if (!(arena = arena_new()))
+                return err_set(err, ENOMEM, "out of memory");
+        if ((r = resources_to_limits(arena, config->resources, &limits, err)) < 0)
+                return r;
+        return cgroup_apply(cri->cgroups, sandbox->cgroup, &limits, err);
+}
+
+/* What was made of the sandbox goes; what of it cannot be taken away now is swept at the next start. */
+static void run_take_back(const struct cri_sandbox *sandbox) {
+        if (sandbox->record->owns_cgroup)
+                cgroup_remove(sandbox->cri->cgroups, sandbox->cgroup, NULL);
+        record_remove(sandbox->cri, RECORD_SANDBOX, sandbox->id, NULL);
+}
+
+/* Its addresses, and that it is there, after a power cut too. */
+static int run_write(struct cri_call *call, struct err **err) {
+        struct cri_sandbox *sandbox = call->sandbox;
+        struct run *run = call->state;
+        const char **ips = sandbox_ips(sandbox->arena, &run->made.network);
+
+        if (!ips)
+                return err_set(err, ENOMEM, "out of memory");
+        sandbox->ips = ips;
+        sandbox->n_ips = run->made.network.n_addresses;
+        run->record->ips = (char **)ips;
+        run->record->n_ips = sandbox->n_ips;
+        return SPAN_STEP(call->span, "record_write",
+                         record_write(call->cri, RECORD_SANDBOX, sandbox->id, &run->record->base, err), err);
+}
+
+static int run_make(struct cri_call *call, struct err **err) {
+        struct cri_sandbox *sandbox = call->sandbox;
+        struct run *run = call->state;
+        int r;
+
+        if ((r = record_begin(call->cri, RECORD_SANDBOX, sandbox->id, err)) < 0)
+                return r;
+        if (!text_empty(sandbox->config->log_directory) &&
+            (r = files_make_dirs(sandbox->config->log_directory, 0755, err)) < 0)
+                return r;
+        if ((r = SPAN_STEP(call->span, "cgroup_create", run_cgroup(sandbox, err), err)) < 0 ||
+            (r = sandbox_make(sandbox, call->span, &run->made, err)) < 0)
+                return r;
+        if ((r = run_write(call, err)) < 0)
+                sandbox_unmake(sandbox, NULL, NULL);
         return r;
 }
 
 static int run_work(struct cri_call *call, struct err **err) {
-        struct cri_sandbox *sandbox = call->sandbox;
-        struct run *run = call->state;
-        int r = record_begin(call->cri, RECORD_SANDBOX, sandbox->id, err);
+        int r = run_make(call, err);
 
-        if (r >= 0 && !text_empty(sandbox->config->log_directory))
-                r = files_make_dirs(sandbox->config->log_directory, 0755, err);
-        if (r >= 0)
-                r = SPAN_STEP(call->span, "cgroup_create", run_cgroup(sandbox, err), err);
-        if (r >= 0)
-                r = sandbox_make(sandbox, call->span, &run->made, err);
         if (r < 0)
-                goto fail;
-        run->record->ips = (char **)sandbox_ips(call->arena, &run->made.network);
-        run->record->n_ips = run->record->ips ? run->made.network.n_addresses : 0;
-        r = SPAN_STEP(call->span, "record_write",
-                      record_write(call->cri, RECORD_SANDBOX, sandbox->id, &run->record->base, err), err);
-        if (r < 0) {
-                sandbox_unmake(sandbox, NULL, NULL);
-                goto fail;
-        }
-        return 0;
-fail:
-        if (sandbox->record->owns_cgroup)
-                cgroup_remove(call->cri->cgroups, sandbox->cgroup, NULL);
-        record_remove(call->cri, RECORD_SANDBOX, sandbox->id, NULL);
+                run_take_back(call->sandbox);
         return r;
 }
 
@@ -117,14 +136,11 @@ static void run_failed(struct cri_call *call) {
 static int run_undo(struct cri_call *call, struct err **err) {
         (void)err;
         sandbox_unmake(call->sandbox, call->span, NULL);
-        if (call->sandbox->record->owns_cgroup)
-                cgroup_remove(call->cri->cgroups, call->sandbox->cgroup, NULL);
-        record_remove(call->cri, RECORD_SANDBOX, call->sandbox->id, NULL);
+        run_take_back(call->sandbox);
         return 0;
 }
 
 static void run_done(struct cri_call *call) {
-        Cri__RunPodSandboxResponse *response;
         struct cri_sandbox *sandbox = call->sandbox;
         struct run *run = call->state;
 
@@ -133,17 +149,12 @@ static void run_done(struct cri_call *call) {
                 return;
         }
         sandbox->shim_pid = run->made.info.shim_pid;
-        sandbox->ips = sandbox_ips(sandbox->arena, &run->made.network);
-        sandbox->n_ips = sandbox->ips ? run->made.network.n_addresses : 0;
         sandbox->ready = true;
         sandbox->hidden = false;
         sync_later(call->cri, RECORD_SANDBOX, sandbox->id);
         emit_sandbox(sandbox, CRI_EVENT_SANDBOX_READY);
-        response = call_message(call, &cri__run_pod_sandbox_response__descriptor);
-        if (!response)
-                return;
-        response->pod_sandbox_id = (char *)(uintptr_t)sandbox->id;
-        call_reply(call, &response->base);
+        run->response->pod_sandbox_id = (char *)(uintptr_t)sandbox->id;
+        call_reply(call, &run->response->base);
 }
 
 static void run_start(struct cri_call *call) {
@@ -169,8 +180,9 @@ void handle_run_pod_sandbox(struct cri_call *call) {
                 return;
         }
         cri_random_id(id);
-        run->record = call_message(call, &record__sandbox__descriptor);
-        if (!run->record)
+        /* All that the answer takes is there before anything is made. */
+        if (!(run->record = call_message(call, &record__sandbox__descriptor)) ||
+            !(run->response = call_message(call, &cri__run_pod_sandbox_response__descriptor)))
                 return;
         if (run_record(call, id, run->record) < 0) {
                 call_refuse(call, ENOMEM, "out of memory");
@@ -337,20 +349,17 @@ void handle_stop_pod_sandbox(struct cri_call *call) {
 static int remove_work(struct cri_call *call, struct err **err) {
         struct cri_sandbox *sandbox = call->sandbox;
         struct cri *cri = call->cri;
-        int r = 0;
+        int r;
 
-        for (struct cri_container *c = sandbox->containers; c && r >= 0; c = c->next_in_sandbox) {
-                r = cgroup_remove(cri->cgroups, c->cgroup, err);
-                if (r >= 0)
-                        r = record_remove(cri, RECORD_CONTAINER, c->id, err);
-        }
-        if (r >= 0 && sandbox->record->owns_cgroup)
-                r = cgroup_remove(cri->cgroups, sandbox->cgroup, err);
-        if (r >= 0)
-                r = sandbox_unmake(sandbox, call->span, err);
-        if (r >= 0)
-                r = record_remove(cri, RECORD_SANDBOX, sandbox->id, err);
-        return r;
+        for (struct cri_container *c = sandbox->containers; c; c = c->next_in_sandbox)
+                if ((r = cgroup_remove(cri->cgroups, c->cgroup, err)) < 0 ||
+                    (r = record_remove(cri, RECORD_CONTAINER, c->id, err)) < 0)
+                        return r;
+        if (sandbox->record->owns_cgroup && (r = cgroup_remove(cri->cgroups, sandbox->cgroup, err)) < 0)
+                return r;
+        if ((r = sandbox_unmake(sandbox, call->span, err)) < 0)
+                return r;
+        return record_remove(cri, RECORD_SANDBOX, sandbox->id, err);
 }
 
 static void remove_done(struct cri_call *call) {

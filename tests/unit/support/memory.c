@@ -48,6 +48,10 @@ bool memory_can_fail(void) {
         return false;
 }
 
+bool memory_fails(void) {
+        return false;
+}
+
 #else
 
 bool memory_can_fail(void) {
@@ -66,7 +70,7 @@ static void *counted(void *p, void *old) {
         return p;
 }
 
-static bool fails(void) {
+bool memory_fails(void) {
         unsigned n = ++asked;
 
         if (n < from || n >= until)
@@ -83,15 +87,15 @@ static bool fails(void) {
 }
 
 void *malloc(size_t size) {
-        return fails() ? NULL : counted(__libc_malloc(size), NULL);
+        return memory_fails() ? NULL : counted(__libc_malloc(size), NULL);
 }
 
 void *calloc(size_t n, size_t size) {
-        return fails() ? NULL : counted(__libc_calloc(n, size), NULL);
+        return memory_fails() ? NULL : counted(__libc_calloc(n, size), NULL);
 }
 
 void *realloc(void *old, size_t size) {
-        return fails() ? NULL : counted(__libc_realloc(old, size), old);
+        return memory_fails() ? NULL : counted(__libc_realloc(old, size), old);
 }
 
 void free(void *p) {

@@ -13,6 +13,9 @@ bool memory_can_fail(void);
 /* The @n-th allocation from here on (from 1), and @length - 1 after it, fail. 0: none. On all threads. */
 void memory_fail(unsigned n, unsigned length);
 
+/* Counts one more allocation, for what is none to malloc(); whether it is to fail. */
+bool memory_fails(void);
+
 /* How many allocations were asked for since memory_fail(). */
 unsigned memory_asked(void);
 
