@@ -188,11 +188,16 @@ static void remember(const struct start *start, const struct wire_request *reque
                 .log_max_files = io->log_max_files,
                 .cgroup = hint_fd_path(spec->cgroup_fd),
         };
+        bool whole = (hint.log_path || !io->log_path) && (hint.cgroup || spec->cgroup_fd < 0);
         _cleanup_err_ struct err *err = NULL;
 
         for (size_t i = 0; i < spec->n_cgroup_procs_fds; i++)
                 if ((hint.tasks[hint.n_tasks] = hint_fd_path(spec->cgroup_procs_fds[i])))
                         hint.n_tasks++;
+        if (!whole || hint.n_tasks < spec->n_cgroup_procs_fds)
+                log_warning("container %s: should its shim die, the next one cannot go on with its log or cgroup: "
+                            "out of memory",
+                            start->at->id);
         if (hint_write(start->dir, start->at->id, &hint, &err) < 0)
                 log_warning("%s", err_text(err));
 }

@@ -13,6 +13,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
+#include "lib/log.h"
 #include "lib/scratch.h"
 #include "runtime/internal.h"
 #include "runtime/sys.h"
@@ -248,6 +249,8 @@ void runtime_keep(struct runtime *runtime, const char *sandbox, const char *id, 
         uint32_t kind = flags & (KEPT_INPUT | KEPT_OUTPUT);
 
         if (!kept || fd < 0) {
+                if (fd >= 0)
+                        log_warning("container %s: out of memory: should its shim die, its streams are lost", id);
                 free(kept);
                 close_fd(fd);
                 return;

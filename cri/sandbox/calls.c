@@ -289,42 +289,52 @@ static void stop_wait(struct cri_call *call) {
                 if (!container_wait(c, &stop->waiter))
                         continue;
                 stop->waits_for = c;
-                if (!stop->timer)
-                        stop->timer = handle_timer(call->cri->loop, stop);
-                if (stop->timer)
-                        uv_timer_start(stop->timer, stop_force, SANDBOX_KILL_SECONDS * 1000, 0);
+                uv_timer_start(stop->timer, stop_force, SANDBOX_KILL_SECONDS * 1000, 0);
                 return;
         }
         handle_free(TAKE_PTR(stop->timer));
         sandbox_end_recovery(call, stop_unmake_begin);
 }
 
-/* Stops the sandbox, whose turn the call has, and goes on with @then. */
-static void stop_begin(struct cri_call *call, void (*then)(struct cri_call *call)) {
-        struct stop *stop = call_alloc(call, sizeof(*stop));
+/* Those that run now; false when the call was failed instead. */
+static bool stop_list(struct cri_call *call, struct stop *stop) {
         size_t n = 0;
 
-        if (!stop)
-                return;
-        call->state = stop;
-        stop->call = call;
-        stop->then = then;
-        stop->waiter.ended = stop_ended;
         for (struct cri_container *c = call->sandbox->containers; c; c = c->next_in_sandbox)
                 n++;
-        stop->running = call_alloc(call, (n + 1) * sizeof(*stop->running));
-        if (!stop->running)
-                return;
-        stop->cgroups = call_alloc(call, (n + 1) * sizeof(*stop->cgroups));
-        if (!stop->cgroups)
-                return;
+        if (!(stop->running = call_alloc(call, (n + 1) * sizeof(*stop->running))) ||
+            !(stop->cgroups = call_alloc(call, (n + 1) * sizeof(*stop->cgroups))))
+                return false;
         n = 0;
         for (struct cri_container *c = call->sandbox->containers; c; c = c->next_in_sandbox)
                 if (c->phase == CRI_PHASE_RUNNING && !c->ending) {
                         stop->cgroups[n] = c->cgroup;
                         stop->running[n++] = c->id;
                 }
-        call_run(call, stop_kill, stop_wait);
+        return true;
+}
+
+static void stop_release(struct cri_call *call) {
+        struct stop *stop = call->state;
+
+        handle_free(stop->timer);
+}
+
+/* Stops the sandbox, whose turn the call has, and goes on with @then. */
+static void stop_begin(struct cri_call *call, void (*then)(struct cri_call *call)) {
+        struct stop *stop = call_alloc(call, sizeof(*stop));
+
+        if (!stop || !stop_list(call, stop))
+                return;
+        call->state = stop;
+        stop->call = call;
+        stop->then = then;
+        stop->waiter.ended = stop_ended;
+        call->release = stop_release;
+        if ((stop->timer = handle_timer(call->cri->loop, stop)))
+                call_run(call, stop_kill, stop_wait);
+        else
+                call_refuse(call, ENOMEM, "out of memory");
 }
 
 static void stop_turn(struct cri_call *call) {

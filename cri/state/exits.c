@@ -1,5 +1,6 @@
 #include "cri/state/exits.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "cgroups/cgroup.h"
@@ -60,6 +61,7 @@ void exits_end_rest(const struct cri_container *container) {
                 log_warning("container %s: %s", container->id, err_text(err));
 }
 
+/* There is one from the container's beginning, since an end cannot be put off. */
 struct end_job {
         struct pool_job job; /* first */
         struct cri_container *container;
@@ -114,22 +116,18 @@ static void end_done(struct pool_job *job) {
         }
         tell_waiters(container);
         container_unref(container);
-        free(end);
+}
+
+struct end_job *exits_end_job(struct arena *arena) {
+        return arena_alloc(arena, sizeof(struct end_job));
 }
 
 static void write_end(struct cri_container *container) {
-        struct end_job *end = calloc(1, sizeof(*end));
+        struct end_job *end = container->end_job;
 
+        assert(!container->ending);
         container->ending = true;
-        if (!end) { /* the shim still knows, for the next start */
-                container->ending = false;
-                container->phase = CRI_PHASE_EXITED;
-                container->pid = 0;
-                exits_unwatch_memory(container);
-                tell_waiters(container);
-                return;
-        }
-        end->job = (struct pool_job){ .work = end_work, .done = end_done };
+        *end = (struct end_job){ .job = { .work = end_work, .done = end_done } };
         end->container = container_ref(container);
         record__exit__init(&end->exit);
         end->exit.started_at = container->started_at;

@@ -8,6 +8,9 @@
 #define EXIT_CODE_KILLED 137
 #define EXIT_CODE_START_ERROR 128
 
+/* What writes a container's end down, for container->end_job; NULL without memory. */
+struct end_job *exits_end_job(struct arena *arena);
+
 /* The container's process runs; its STARTING or CREATED phase ends. */
 void container_started(struct cri_container *container, const struct container_state *state);
 

@@ -4,6 +4,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "cri/state/exits.h"
 #include "lib/handle.h"
 
 const char *entry_find(void *const *entries, size_t n, const char *key) {
@@ -254,7 +255,10 @@ static int container_read(struct cri_container *container, const Record__Contain
         container->cgroup = arena_printf(arena, "%s/%s", container->sandbox->cgroup, container->id);
         container->by_name.key =
                 container_name(arena, container->config->metadata, container->sandbox->config->metadata);
-        return container->cgroup && container->by_name.key ? 0 : err_set(err, ENOMEM, "out of memory");
+        container->end_job = exits_end_job(arena);
+        return container->cgroup && container->by_name.key && container->end_job ?
+                       0 :
+                       err_set(err, ENOMEM, "out of memory");
 }
 
 static int container_enter(struct cri *cri, struct cri_container *container, struct err **err) {

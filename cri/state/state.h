@@ -18,6 +18,7 @@ struct cri_container;
 struct cri_node;
 struct cri_streaming;
 struct cri_sync;
+struct end_job;
 struct image_store;
 struct network;
 struct cgroup_oom_watcher;
@@ -89,6 +90,7 @@ struct cri_container {
         bool ending;     /* its exit is being written down */
         bool exit_known; /* it ended while its start was still under way: see exit_* */
         bool watched;    /* by the OOM watcher */
+        struct end_job *end_job;
         pid_t pid;
         int64_t started_at, finished_at;
         int exit_code;

@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "lib/handle.h"
 #include "lib/log.h"
@@ -16,6 +17,7 @@ struct cri_sync {
         struct cri *cri;
         uv_timer_t *timer;
         struct entry *waiting, *working;
+        bool all_waiting, all_working; /* there was no memory to say what: the whole file system */
         bool under_way;
         int error; /* of the last job */
 };
@@ -44,12 +46,22 @@ static int sync_folder(const char *folder) {
         return r < 0 ? r : q;
 }
 
-static int sync_entries(const struct cri *cri, const struct entry *entries) {
-        _cleanup_arena_ struct arena *arena = arena_new();
+static int sync_all(const struct cri *cri) {
+        _cleanup_close_ int fd = open(cri->options.root_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+        return fd < 0 || syncfs(fd) < 0 ? -errno : 0;
+}
+
+static int sync_entries(const struct cri *cri, const struct entry *entries, bool all) {
+        _cleanup_arena_ struct arena *arena = NULL;
         int r = 0, q;
 
-        if (!arena || !entries)
+        if (all)
+                return sync_all(cri);
+        if (!entries)
                 return 0;
+        if (!(arena = arena_new()))
+                return sync_all(cri);
         for (; entries; entries = entries->next) {
                 q = sync_folder(entries->folder);
                 r = r < 0 ? r : q;
@@ -75,7 +87,7 @@ static void free_entries(struct entry *entries) {
 static void job_work(struct pool_job *job) {
         struct cri_sync *sync = (struct cri_sync *)job;
 
-        sync->error = sync_entries(sync->cri, sync->working);
+        sync->error = sync_entries(sync->cri, sync->working, sync->all_working);
 }
 
 static void begin(uv_timer_t *timer);
@@ -87,7 +99,7 @@ static void job_done(struct pool_job *job) {
                 log_warning("records are not on the disk: %s", strerror(-sync->error));
         free_entries(TAKE_PTR(sync->working));
         sync->under_way = false;
-        if (sync->waiting)
+        if (sync->waiting || sync->all_waiting)
                 uv_timer_start(sync->timer, begin, SYNC_DELAY_MS, 0);
 }
 
@@ -95,6 +107,8 @@ static void begin(uv_timer_t *timer) {
         struct cri_sync *sync = timer->data;
 
         sync->working = TAKE_PTR(sync->waiting);
+        sync->all_working = sync->all_waiting;
+        sync->all_waiting = false;
         sync->under_way = true;
         sync->job = (struct pool_job){ .work = job_work, .done = job_done };
         pool_submit(sync->cri->pool, &sync->job);
@@ -112,31 +126,38 @@ int sync_new(struct cri *cri, struct cri_sync **ret_sync, struct err **err) {
         return 0;
 }
 
+/* The entry of @folder among those that wait; NULL without memory. */
+static struct entry *wait_for(struct cri_sync *sync, const char *folder) {
+        struct entry *entry;
+
+        for (entry = sync->waiting; entry; entry = entry->next)
+                if (strcmp(entry->folder, folder) == 0)
+                        return entry;
+        entry = malloc(sizeof(*entry) + strlen(folder) + 1);
+        if (!entry)
+                return NULL;
+        strcpy(entry->folder, folder);
+        entry->next = sync->waiting;
+        return sync->waiting = entry;
+}
+
 void sync_later(struct cri *cri, enum record_kind kind, const char *id) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const char *folder = arena ? record_dir(cri, arena, kind, id) : NULL;
         struct cri_sync *sync = cri->sync;
-        struct entry *entry;
 
-        if (!sync || !folder)
+        if (!sync)
                 return;
-        for (entry = sync->waiting; entry; entry = entry->next)
-                if (strcmp(entry->folder, folder) == 0)
-                        return;
-        entry = malloc(sizeof(*entry) + strlen(folder) + 1);
-        if (!entry)
-                return;
-        strcpy(entry->folder, folder);
-        entry->next = sync->waiting;
-        if (!sync->waiting && !sync->under_way)
+        if (!folder || !wait_for(sync, folder))
+                sync->all_waiting = true;
+        if (!sync->under_way && !uv_is_active((uv_handle_t *)sync->timer))
                 uv_timer_start(sync->timer, begin, SYNC_DELAY_MS, 0);
-        sync->waiting = entry;
 }
 
 void sync_free(struct cri_sync *sync) {
         if (!sync)
                 return;
-        sync_entries(sync->cri, sync->waiting);
+        sync_entries(sync->cri, sync->waiting, sync->all_waiting);
         free_entries(sync->waiting);
         handle_free(sync->timer);
         free(sync);
