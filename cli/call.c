@@ -12,16 +12,18 @@ int cli_call(struct cli *cli, const char *path, const ProtobufCMessage *request,
 
         if (r < 0)
                 return r;
-        return grpc_client_unary(cli->client, path, request, response, cli->timeout_ms, ret_response, err);
+        return grpc_client_unary(cli->client, &(struct grpc_client_request){ path, request, response, cli->timeout_ms },
+                                 ret_response, err);
 }
 
-int cli_stream(struct cli *cli, const char *path, const ProtobufCMessage *request,
-               const ProtobufCMessageDescriptor *response, bool (*message)(void *data, const ProtobufCMessage *message),
-               void *data, struct err **err) {
+int cli_stream(struct cli *cli, const struct grpc_client_request *request,
+               bool (*message)(void *data, const ProtobufCMessage *message), void *data, struct err **err) {
+        struct grpc_client_request own = *request;
         int r = cli_connect(cli, err);
 
         if (r < 0)
                 return r;
-        return grpc_client_stream(cli->client, path, request, response, cli->timeout_given ? cli->timeout_ms : 0,
-                                  message, data, err);
+        if (cli->timeout_given)
+                own.timeout_ms = cli->timeout_ms;
+        return grpc_client_stream(cli->client, &own, message, data, err);
 }

@@ -76,10 +76,9 @@ void cli_options_help(const struct cli_option *options);
 int cli_call(struct cli *cli, const char *path, const ProtobufCMessage *request,
              const ProtobufCMessageDescriptor *response, struct grpc_unpacked *ret_response, struct err **err);
 
-/* As above, for a stream; without a time-out. @message returns false to end it. */
-int cli_stream(struct cli *cli, const char *path, const ProtobufCMessage *request,
-               const ProtobufCMessageDescriptor *response, bool (*message)(void *data, const ProtobufCMessage *message),
-               void *data, struct err **err);
+/* As above, for a stream; with the request's own time-out unless one was given. @message returns false to end it. */
+int cli_stream(struct cli *cli, const struct grpc_client_request *request,
+               bool (*message)(void *data, const ProtobufCMessage *message), void *data, struct err **err);
 
 /* Makes the connection that cli_call() uses. */
 int cli_connect(struct cli *cli, struct err **err);

@@ -202,6 +202,8 @@ int cli_events(struct cli *cli, char **arguments, int n, struct err **err) {
         r = output_parse(options.output, OUTPUT_JSON, &output, err);
         if (r < 0)
                 return r;
-        return cli_stream(cli, RUNTIME("GetContainerEvents"), &request.base, &cri__container_event_response__descriptor,
+        return cli_stream(cli,
+                          &(struct grpc_client_request){ RUNTIME("GetContainerEvents"), &request.base,
+                                                         &cri__container_event_response__descriptor, 0 },
                           print_event, &output, err);
 }

@@ -59,8 +59,10 @@ int node_view_read(struct cli *cli, struct node_view *ret_view, struct err **err
         r = cli_connect(cli, err);
         if (r < 0)
                 return r;
-        r = grpc_client_stream(cli->client, "/nacelle.v1.Node/Pods", &request.base,
-                               &nacelle__node_pods_part__descriptor, cli->timeout_ms, on_part, &view, &failure);
+        r = grpc_client_stream(cli->client,
+                               &(struct grpc_client_request){ "/nacelle.v1.Node/Pods", &request.base,
+                                                              &nacelle__node_pods_part__descriptor, cli->timeout_ms },
+                               on_part, &view, &failure);
         if (r == -ENOSYS)
                 r = 0;
         if (r == 0 && view.error < 0)

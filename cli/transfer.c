@@ -159,7 +159,9 @@ static int transfer(struct cli *cli, const char *path, Nacelle__TransferRequest 
         request->platform = text(options.platform);
         if (!options.quiet)
                 view->board = image_progress_board_new(STDERR_FILENO);
-        r = cli_stream(cli, path, &request->base, &nacelle__transfer_update__descriptor, on_update, view, err);
+        r = cli_stream(cli,
+                       &(struct grpc_client_request){ path, &request->base, &nacelle__transfer_update__descriptor, 0 },
+                       on_update, view, err);
         explicit_bzero(password, sizeof(password));
         return r;
 }
@@ -262,8 +264,10 @@ int cli_login(struct cli *cli, char **arguments, int n, struct err **err) {
                 return r;
         request.reference = arguments[0];
         request.auth = &auth;
-        r = cli_stream(cli, EXTENSION("Login"), &request.base, &nacelle__transfer_update__descriptor, on_update, &view,
-                       err);
+        r = cli_stream(cli,
+                       &(struct grpc_client_request){ EXTENSION("Login"), &request.base,
+                                                      &nacelle__transfer_update__descriptor, 0 },
+                       on_update, &view, err);
         if (r == 0)
                 r = credentials_save(arguments[0], auth.username, password, err);
         explicit_bzero(password, sizeof(password));

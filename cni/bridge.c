@@ -280,8 +280,10 @@ static int publish_ports(struct attachment *attachment, struct err **err) {
                 return err_set(err, E2BIG, "%zu host ports: at most %d", request->n_ports, NETWORK_PORTS_MAX);
         for (size_t i = 0; i < attachment->lease.n; i++)
                 ips[i] = attachment->lease.addresses[i].ip;
-        return cni_firewall_add(attachment->bridge->firewall, request->id, ips, attachment->lease.n, request->ports,
-                                request->n_ports, err);
+        return cni_firewall_add(
+                attachment->bridge->firewall,
+                &(struct firewall_ports){ request->id, ips, attachment->lease.n, request->ports, request->n_ports },
+                err);
 }
 
 static void describe(const struct attachment *attachment, struct network_result *ret_result) {

@@ -229,22 +229,19 @@ static bool translate(const struct network_port *from, const char *id, const str
 }
 
 /* Puts what @ports mean behind the others; on failure the caller takes them off again. */
-static int append_all(struct firewall *firewall, const char *id, const struct ip *ips, size_t n_ips,
-                      const struct network_port *ports, size_t n_ports, struct err **err) {
+static int append_all(struct firewall *firewall, const struct firewall_ports *ports, struct err **err) {
         struct nft_port port;
-        int r = 0;
+        int r;
 
-        for (size_t i = 0; i < n_ports; i++) {
-                for (size_t k = 0; k < n_ips && r == 0; k++) {
-                        if (!translate(&ports[i], id, &ips[k], &port))
+        for (size_t i = 0; i < ports->n_ports; i++)
+                for (size_t k = 0; k < ports->n_ips; k++) {
+                        if (!translate(&ports->ports[i], ports->id, &ports->ips[k], &port))
                                 continue;
-                        r = check_free(firewall, &port, err);
-                        if (r == 0 && append(firewall, &port) < 0)
-                                r = err_errno(err, ENOMEM, "host ports");
+                        if ((r = check_free(firewall, &port, err)) < 0)
+                                return r;
+                        if (append(firewall, &port) < 0)
+                                return err_errno(err, ENOMEM, "host ports");
                 }
-                if (r < 0)
-                        return r;
-        }
         return 0;
 }
 
@@ -273,14 +270,13 @@ static int add_locked(struct firewall *firewall, size_t before, struct err **err
         return r < 0 ? err_move(err, TAKE_PTR(error)) : 0;
 }
 
-int cni_firewall_add(struct firewall *firewall, const char *id, const struct ip *ips, size_t n_ips,
-                     const struct network_port *ports, size_t n_ports, struct err **err) {
+int cni_firewall_add(struct firewall *firewall, const struct firewall_ports *ports, struct err **err) {
         size_t before;
         int r;
 
         pthread_mutex_lock(&firewall->lock);
         before = firewall->n;
-        r = append_all(firewall, id, ips, n_ips, ports, n_ports, err);
+        r = append_all(firewall, ports, err);
         if (r == 0 && firewall->n > before)
                 r = add_locked(firewall, before, err);
         if (r < 0)

@@ -43,9 +43,17 @@ int cni_firewall_install(struct firewall *firewall, struct err **err);
 /* 0 when the table is there. */
 int cni_firewall_check(struct firewall *firewall, struct err **err);
 
-/* Leads @ports to the addresses @ips of sandbox @id. All or nothing. -EADDRINUSE names port and holder. */
-int cni_firewall_add(struct firewall *firewall, const char *id, const struct ip *ips, size_t n_ips,
-                     const struct network_port *ports, size_t n_ports, struct err **err);
+/* The host ports of a sandbox, and the addresses that they lead to. */
+struct firewall_ports {
+        const char *id;
+        const struct ip *ips;
+        size_t n_ips;
+        const struct network_port *ports;
+        size_t n_ports;
+};
+
+/* All or nothing. -EADDRINUSE names port and holder. */
+int cni_firewall_add(struct firewall *firewall, const struct firewall_ports *ports, struct err **err);
 
 /* Removes the host ports of @id. 0 also when it has none. */
 int cni_firewall_remove(struct firewall *firewall, const char *id, struct err **err);

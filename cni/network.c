@@ -277,8 +277,8 @@ static int sweep_plugins(struct network *network, const struct live *live, struc
         int r;
 
         loaded_get(network, &loaded, NULL);
-        r = cni_plugins_retain(&network->plugins, loaded ? loaded->conflist : NULL, is_live, live, live->ids, live->n,
-                               err);
+        r = cni_plugins_retain(&network->plugins, loaded ? loaded->conflist : NULL,
+                               &(struct plugins_live){ live->ids, live->n, is_live, live }, err);
         loaded_put(network, loaded);
         return r;
 }

@@ -340,8 +340,7 @@ int cni_plugins_delete(const struct plugins_options *options, const struct confl
 struct retain {
         const struct plugins_options *options;
         const struct conflist *conflist;
-        bool (*keep)(const char *id, const void *data);
-        const void *data;
+        const struct plugins_live *live;
         int result;
         struct err **err;
 };
@@ -350,7 +349,7 @@ static int retain_one(const char *id, void *data) {
         struct retain *retain = data;
         int r;
 
-        if (retain->keep(id, retain->data))
+        if (retain->live->has(id, retain->live->data))
                 return 0;
         log_info("network: CNI attachment of %s belongs to no sandbox; deleted", id);
         r = cni_plugins_delete(retain->options, retain->conflist, id, NULL, retain->result < 0 ? NULL : retain->err);
@@ -374,10 +373,9 @@ static bool others_attached(const char *network) {
 }
 
 int cni_plugins_retain(const struct plugins_options *options, const struct conflist *conflist,
-                       bool (*keep)(const char *id, const void *data), const void *data, const char *const *ids,
-                       size_t n_ids, struct err **err) {
+                       const struct plugins_live *live, struct err **err) {
         static const char *const none[] = { NULL };
-        struct retain retain = { .options = options, .conflist = conflist, .keep = keep, .data = data, .err = err };
+        struct retain retain = { .options = options, .conflist = conflist, .live = live, .err = err };
         int r = cni_plugin_record_for_each(options->cache_dir, retain_one, &retain, err);
 
         if (r < 0 && retain.result == 0)
@@ -390,8 +388,8 @@ int cni_plugins_retain(const struct plugins_options *options, const struct confl
                                      .conflist = conflist,
                                      .plugin = i,
                                      .command = "GC",
-                                     .valid = n_ids > 0 ? ids : none,
-                                     .n_valid = n_ids };
+                                     .valid = live->n > 0 ? live->ids : none,
+                                     .n_valid = live->n };
 
                 r = run(&step, NULL, NULL, retain.result < 0 ? NULL : err);
                 if (retain.result == 0)

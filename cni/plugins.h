@@ -37,8 +37,15 @@ int cni_plugins_check(const struct plugins_options *options, const char *id, con
 int cni_plugins_delete(const struct plugins_options *options, const struct conflist *conflist, const char *id,
                        const char *netns, struct err **err);
 
-/* DEL for each recorded sandbox that @keep refuses, then GC of the plugins with @ids, where the version has it and
- * nobody else has sandboxes in the network: to a plugin, all that GC does not name is garbage. */
+/* The sandboxes that there are. */
+struct plugins_live {
+        const char *const *ids;
+        size_t n;
+        bool (*has)(const char *id, const void *data); /* whether @id is one of them */
+        const void *data;
+};
+
+/* DEL for each recorded sandbox that is not one of @live, then GC of the plugins with these, where the version has it
+ * and nobody else has sandboxes in the network: to a plugin, all that GC does not name is garbage. */
 int cni_plugins_retain(const struct plugins_options *options, const struct conflist *conflist,
-                       bool (*keep)(const char *id, const void *data), const void *data, const char *const *ids,
-                       size_t n_ids, struct err **err);
+                       const struct plugins_live *live, struct err **err);

@@ -47,26 +47,40 @@ int image_tar_write_padding(int fd, uint64_t size, struct err **err) {
         return put(fd, zeros, (BLOCK - size % BLOCK) % BLOCK, err);
 }
 
-static int put_header(int fd, const char *name, char type, mode_t mode, uint64_t uid, uint64_t gid, uint64_t size,
-                      int64_t mtime, const char *link, dev_t device, struct err **err) {
-        struct header h = { .type = type };
+/* What a header says. */
+struct described {
+        const char *name, *link; /* @link: NULL for none */
+        char type;
+        mode_t mode;
+        uint64_t uid, gid, size;
+        int64_t mtime;
+        dev_t device;
+};
+
+/* A number of 7 octal digits; what has more stands in the pax header before it. */
+static unsigned octal_7(uint64_t number) {
+        return (unsigned)(number > OCTAL_7_MAX ? 0 : number);
+}
+
+static int put_header(int fd, const struct described *d, struct err **err) {
+        struct header h = { .type = d->type };
         unsigned sum = 0;
         char text[32];
 
         /* What is cut here stands in the pax header before it. */
-        memcpy(h.name, name, strnlen(name, sizeof(h.name)));
-        if (link)
-                memcpy(h.link, link, strnlen(link, sizeof(h.link)));
-        snprintf(h.mode, sizeof(h.mode), "%07o", mode & 07777);
-        snprintf(h.uid, sizeof(h.uid), "%07o", (unsigned)(uid > OCTAL_7_MAX ? 0 : uid));
-        snprintf(h.gid, sizeof(h.gid), "%07o", (unsigned)(gid > OCTAL_7_MAX ? 0 : gid));
-        snprintf(h.size, sizeof(h.size), "%011llo", (unsigned long long)(size > OCTAL_11_MAX ? 0 : size));
+        memcpy(h.name, d->name, strnlen(d->name, sizeof(h.name)));
+        if (d->link)
+                memcpy(h.link, d->link, strnlen(d->link, sizeof(h.link)));
+        snprintf(h.mode, sizeof(h.mode), "%07o", d->mode & 07777);
+        snprintf(h.uid, sizeof(h.uid), "%07o", octal_7(d->uid));
+        snprintf(h.gid, sizeof(h.gid), "%07o", octal_7(d->gid));
+        snprintf(h.size, sizeof(h.size), "%011llo", (unsigned long long)(d->size > OCTAL_11_MAX ? 0 : d->size));
         snprintf(h.mtime, sizeof(h.mtime), "%011llo",
-                 (unsigned long long)(mtime < 0 || mtime > OCTAL_11_MAX ? 0 : mtime));
+                 (unsigned long long)(d->mtime < 0 || d->mtime > OCTAL_11_MAX ? 0 : d->mtime));
         memcpy(h.magic, "ustar", 6);
         memcpy(h.version, "00", 2);
-        snprintf(h.major, sizeof(h.major), "%07o", major(device) & OCTAL_7_MAX);
-        snprintf(h.minor, sizeof(h.minor), "%07o", minor(device) & OCTAL_7_MAX);
+        snprintf(h.major, sizeof(h.major), "%07o", major(d->device) & OCTAL_7_MAX);
+        snprintf(h.minor, sizeof(h.minor), "%07o", minor(d->device) & OCTAL_7_MAX);
         memset(h.checksum, ' ', sizeof(h.checksum));
         for (size_t i = 0; i < sizeof(h); i++)
                 sum += ((unsigned char *)&h)[i];
@@ -145,7 +159,9 @@ static int put_pax(int fd, const struct pax *pax, struct err **err) {
                 return err_set(err, ENOMEM, "out of memory");
         if (pax->length == 0)
                 return 0;
-        r = put_header(fd, "PaxHeaders/entry", 'x', 0600, 0, 0, pax->length, 0, NULL, 0, err);
+        r = put_header(
+                fd, &(struct described){ .name = "PaxHeaders/entry", .type = 'x', .mode = 0600, .size = pax->length },
+                err);
         if (r == 0)
                 r = put(fd, pax->text, pax->length, err);
         return r < 0 ? r : image_tar_write_padding(fd, pax->length, err);
@@ -319,9 +335,19 @@ int image_tar_write(int fd, const struct tar_item *item, struct err **err) {
         fill_pax(item, &content, &pax);
         r = put_pax(fd, &pax, err);
         free(pax.text);
-        if (r == 0)
-                r = put_header(fd, item->path, type, st->st_mode, st->st_uid, st->st_gid, content.size, st->st_mtime,
-                               item->link, S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) ? st->st_rdev : 0, err);
+        if (r < 0)
+                return r;
+        r = put_header(fd,
+                       &(struct described){ .name = item->path,
+                                            .link = item->link,
+                                            .type = type,
+                                            .mode = st->st_mode,
+                                            .uid = st->st_uid,
+                                            .gid = st->st_gid,
+                                            .size = content.size,
+                                            .mtime = st->st_mtime,
+                                            .device = S_ISCHR(st->st_mode) || S_ISBLK(st->st_mode) ? st->st_rdev : 0 },
+                       err);
         return r < 0 || content.size == 0 ? r : put_content(fd, item, &content, err);
 }
 
@@ -333,7 +359,9 @@ int image_tar_write_begin(int fd, const char *path, mode_t mode, uint64_t size, 
                 add_number(&pax, "size", size);
         r = put_pax(fd, &pax, err);
         free(pax.text);
-        return r < 0 ? r : put_header(fd, path, '0', mode, 0, 0, size, 0, NULL, 0, err);
+        if (r < 0)
+                return r;
+        return put_header(fd, &(struct described){ .name = path, .type = '0', .mode = mode, .size = size }, err);
 }
 
 int image_tar_write_text(int fd, const char *path, mode_t mode, const char *text, size_t length, struct err **err) {

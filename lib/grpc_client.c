@@ -231,8 +231,7 @@ static void format_timeout(uint64_t timeout_ms, char ret_text[24]) {
                  seconds ? 'S' : 'm');
 }
 
-static int submit(struct grpc_client_call *call, const char *path, const ProtobufCMessage *message,
-                  uint64_t timeout_ms) {
+static int submit(struct grpc_client_call *call, const struct grpc_client_request *asked) {
         _cleanup_bytes_ struct bytes *packed = NULL;
         char timeout[24];
         struct http_field fields[4] = { { "te", "trailers" },
@@ -240,16 +239,16 @@ static int submit(struct grpc_client_call *call, const char *path, const Protobu
                                         { "user-agent", "nacelle/" NACELLE_VERSION },
                                         { "grpc-timeout", timeout } };
         struct http_client_request request = { .method = "POST",
-                                               .target = path,
+                                               .target = asked->path,
                                                .fields = fields,
-                                               .n_fields = timeout_ms > 0 ? 4 : 3,
+                                               .n_fields = asked->timeout_ms > 0 ? 4 : 3,
                                                .length = -1,
                                                .flags = HTTP_REQUEST_BODY };
-        int r = grpc_pack(message, &packed);
+        int r = grpc_pack(asked->message, &packed);
 
         if (r < 0)
                 return r;
-        format_timeout(timeout_ms, timeout);
+        format_timeout(asked->timeout_ms, timeout);
         r = http_client_request(call->client->http, &request, &events, call, &call->x);
         if (r < 0)
                 return r;
@@ -265,8 +264,7 @@ static int submit(struct grpc_client_call *call, const char *path, const Protobu
         return r;
 }
 
-int grpc_client_call(struct grpc_client *client, const char *path, const ProtobufCMessage *request,
-                     const ProtobufCMessageDescriptor *response, uint64_t timeout_ms,
+int grpc_client_call(struct grpc_client *client, const struct grpc_client_request *request,
                      const struct grpc_client_handlers *handlers, void *data, struct grpc_client_call **ret_call) {
         struct grpc_client_call *call;
         int r;
@@ -277,15 +275,12 @@ int grpc_client_call(struct grpc_client *client, const char *path, const Protobu
         if (!call)
                 return -ENOMEM;
         *call = (struct grpc_client_call){ .client = client,
-                                           .response = response,
+                                           .response = request->response,
                                            .handlers = *handlers,
                                            .data = data,
                                            .http_status = -1,
                                            .grpc_status = -1 };
-        r = start_timer(call, timeout_ms);
-        if (r == 0)
-                r = submit(call, path, request, timeout_ms);
-        if (r < 0) {
+        if ((r = start_timer(call, request->timeout_ms)) < 0 || (r = submit(call, request)) < 0) {
                 call_free(call);
                 return r;
         }
@@ -320,7 +315,6 @@ void grpc_client_free(struct grpc_client *client) {
 }
 
 struct blocking {
-        const ProtobufCMessageDescriptor *response;
         bool (*message)(void *data, const ProtobufCMessage *message);
         void *data;
         struct grpc_client_call *call;
@@ -346,16 +340,14 @@ static void on_blocking_done(void *data, enum grpc_code code, const char *text) 
         blocking->text = strdup(text);
 }
 
-int grpc_client_stream(struct grpc_client *client, const char *path, const ProtobufCMessage *request,
-                       const ProtobufCMessageDescriptor *response, uint64_t timeout_ms,
+int grpc_client_stream(struct grpc_client *client, const struct grpc_client_request *request,
                        bool (*message)(void *data, const ProtobufCMessage *message), void *data, struct err **err) {
         const struct grpc_client_handlers handlers = { .message = on_blocking_message, .done = on_blocking_done };
-        struct blocking blocking = { .response = response, .message = message, .data = data };
-        int r;
+        struct blocking blocking = { .message = message, .data = data };
+        int r = grpc_client_call(client, request, &handlers, &blocking, &blocking.call);
 
-        r = grpc_client_call(client, path, request, response, timeout_ms, &handlers, &blocking, &blocking.call);
         if (r < 0)
-                return err_errno(err, -r, "%s", path);
+                return err_errno(err, -r, "%s", request->path);
         while (!blocking.ended && uv_run(client->loop, UV_RUN_ONCE))
                 ;
         r = 0;
@@ -385,17 +377,15 @@ static bool on_unary_message(void *data, const ProtobufCMessage *message) {
         return unary->has;
 }
 
-int grpc_client_unary(struct grpc_client *client, const char *path, const ProtobufCMessage *request,
-                      const ProtobufCMessageDescriptor *response, uint64_t timeout_ms,
+int grpc_client_unary(struct grpc_client *client, const struct grpc_client_request *request,
                       struct grpc_unpacked *ret_response, struct err **err) {
         struct unary unary = {};
-        int r;
+        int r = grpc_client_stream(client, request, on_unary_message, &unary, err);
 
-        r = grpc_client_stream(client, path, request, response, timeout_ms, on_unary_message, &unary, err);
         if (r == 0 && unary.error < 0)
-                r = err_errno(err, -unary.error, "%s: answer", path);
+                r = err_errno(err, -unary.error, "%s: answer", request->path);
         if (r == 0 && !unary.has)
-                r = err_set(err, EPROTO, "%s: no answer", path);
+                r = err_set(err, EPROTO, "%s: no answer", request->path);
         if (r < 0) {
                 grpc_unpacked_free(&unary.response);
                 return r;

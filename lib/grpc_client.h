@@ -25,6 +25,14 @@ int grpc_client_new(uv_loop_t *loop, const char *target, struct grpc_client **re
  * NULL is fine. */
 void grpc_client_free(struct grpc_client *client);
 
+/* What is asked, copied by the call. */
+struct grpc_client_request {
+        const char *path; /* "/package.Service/Method" */
+        const ProtobufCMessage *message;
+        const ProtobufCMessageDescriptor *response; /* the type of the answer's messages */
+        uint64_t timeout_ms;                        /* the server is told it and the client keeps it too; 0: none */
+};
+
 struct grpc_client_handlers {
         /* A message of the answer, valid during the call. May be NULL for a caller that only wants the status. */
         void (*message)(void *data, const ProtobufCMessage *message);
@@ -32,11 +40,9 @@ struct grpc_client_handlers {
         void (*done)(void *data, enum grpc_code code, const char *text);
 };
 
-/* Calls @path with @request (copied); the answer's messages are of type @response. @timeout_ms 0 is none; the
- * server is told it and the client keeps it too. Returns 0 with the call, which lives until done() was called
- * (@ret_call may be NULL); or -EBUSY, -EMSGSIZE, -ENOMEM with nothing called. */
-int grpc_client_call(struct grpc_client *client, const char *path, const ProtobufCMessage *request,
-                     const ProtobufCMessageDescriptor *response, uint64_t timeout_ms,
+/* Returns 0 with the call, which lives until done() was called (@ret_call may be NULL); or -EBUSY, -EMSGSIZE, -ENOMEM
+ * with nothing called. */
+int grpc_client_call(struct grpc_client *client, const struct grpc_client_request *request,
                      const struct grpc_client_handlers *handlers, void *data, struct grpc_client_call **ret_call);
 
 /* Resets the call; done() follows from the loop with CANCELLED. */
@@ -45,12 +51,10 @@ void grpc_client_cancel(struct grpc_client_call *call);
 /* Blocking: runs the client's loop until the answer is there. For commands that have nothing else to do.
  * Returns 0 with the answer in @ret_response (free with grpc_unpacked_free()), or the negative errno of the status
  * with its text in *@err. */
-int grpc_client_unary(struct grpc_client *client, const char *path, const ProtobufCMessage *request,
-                      const ProtobufCMessageDescriptor *response, uint64_t timeout_ms,
+int grpc_client_unary(struct grpc_client *client, const struct grpc_client_request *request,
                       struct grpc_unpacked *ret_response, struct err **err);
 
 /* Blocking, for a stream: each message is given to @message, which returns false to end the stream early (then 0 is
  * returned). */
-int grpc_client_stream(struct grpc_client *client, const char *path, const ProtobufCMessage *request,
-                       const ProtobufCMessageDescriptor *response, uint64_t timeout_ms,
+int grpc_client_stream(struct grpc_client *client, const struct grpc_client_request *request,
                        bool (*message)(void *data, const ProtobufCMessage *message), void *data, struct err **err);

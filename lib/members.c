@@ -230,11 +230,11 @@ static int read_object(struct reading *r, const struct value *value, const struc
         return 0;
 }
 
-int members_read(struct arena *arena, const char *document, const char *path, const struct value *value,
-                 const struct member_type *type, void *object, struct err **err) {
+int members_read(struct arena *arena, const struct members_source *source, const struct member_type *type, void *object,
+                 struct err **err) {
         static const struct value empty = { .kind = VALUE_MAP };
-        struct reading r = { .arena = arena, .document = document, .err = err };
+        struct reading r = { .arena = arena, .document = source->document, .err = err };
 
-        TRAIL_ENTER(&r, "%s", path);
-        return read_object(&r, value_is_null(value) ? &empty : value, type, object);
+        TRAIL_ENTER(&r, "%s", source->path);
+        return read_object(&r, value_is_null(source->value) ? &empty : source->value, type, object);
 }

@@ -76,11 +76,17 @@ struct member_type {
         size_t n_members;
 };
 
-/* Reads @value, a map (NULL and null: an empty one), into @object, which is zeroed and of @type. @document goes before
- * the line in errors, @path is the map's own in it, "" for the whole. Returns 0, -EINVAL, -ENOTSUP for what is refused,
- * or -ENOMEM; what was read into @object by then is worth nothing. */
-int members_read(struct arena *arena, const char *document, const char *path, const struct value *value,
-                 const struct member_type *type, void *object, struct err **err);
+/* What is read, and where it stands. */
+struct members_source {
+        const char *document;      /* goes before the line in errors */
+        const char *path;          /* the map's own in it, "" for the whole */
+        const struct value *value; /* a map; NULL and null: an empty one */
+};
+
+/* Reads @source into @object, which is zeroed and of @type. Returns 0, -EINVAL, -ENOTSUP for what is refused, or
+ * -ENOMEM; what was read into @object by then is worth nothing. */
+int members_read(struct arena *arena, const struct members_source *source, const struct member_type *type, void *object,
+                 struct err **err);
 
 /* Item @i of a list of @type. */
 #define MEMBER_AT(list, type, i) (&((type const *)(list).items)[i])

@@ -102,7 +102,9 @@ static int open_first_now(struct logs_reader *r) {
         if (e < 0)
                 return e;
         if (r->options.tail_lines >= 0)
-                e = logs_tail_find(&files, r->dir_fd, current, &r->options, r->buffer, sizeof(r->buffer), &i, &offset);
+                e = logs_tail_find(
+                        &(struct logs_tail){ &files, r->dir_fd, current, &r->options, r->buffer, sizeof(r->buffer) },
+                        &i, &offset);
         else if (r->options.since_ns > 0)
                 i = skip_old(r, &files);
         if (e < 0)

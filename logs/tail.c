@@ -94,21 +94,21 @@ static int count_file(struct counter *c, int fd, char *buffer, size_t size, off_
         return 0;
 }
 
-int logs_tail_find(const struct logs_files *files, int dir_fd, int current, const struct logs_options *options,
-                   char *buffer, size_t size, size_t *ret_file, off_t *ret_offset) {
-        struct counter c = { .options = options };
+int logs_tail_find(const struct logs_tail *tail, size_t *ret_file, off_t *ret_offset) {
+        const struct logs_files *files = tail->files;
+        struct counter c = { .options = tail->options };
 
         for (size_t i = files->n + 1; i-- > 0;) {
-                _cleanup_close_ int fd =
-                        i < files->n ? logs_files_open(dir_fd, files->names[i]) : fcntl(current, F_DUPFD_CLOEXEC, 3);
+                _cleanup_close_ int fd = i < files->n ? logs_files_open(tail->dir_fd, files->names[i]) :
+                                                        fcntl(tail->current, F_DUPFD_CLOEXEC, 3);
                 off_t offset = 0;
                 int r;
 
-                if (fd == -ENOENT || (i == files->n && current < 0))
+                if (fd == -ENOENT || (i == files->n && tail->current < 0))
                         continue;
                 if (fd < 0)
                         return i < files->n ? fd : -errno;
-                r = count_file(&c, fd, buffer, size, &offset);
+                r = count_file(&c, fd, tail->buffer, tail->size, &offset);
                 if (r < 0)
                         return r;
                 if (r > 0) {

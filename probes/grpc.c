@@ -60,9 +60,11 @@ int probe_grpc_start(struct probe *probe, const struct probe_target *target, str
                 return r;
         request.service = (char *)(target->service ?: "");
         probe_hold(probe); /* the call's */
-        r = grpc_client_call(probe->client, "/grpc.health.v1.Health/Check", &request.base,
-                             &health__health_check_response__descriptor, probe->timeout, &handlers, probe,
-                             &probe->call);
+        r = grpc_client_call(probe->client,
+                             &(struct grpc_client_request){ "/grpc.health.v1.Health/Check", &request.base,
+                                                            &health__health_check_response__descriptor,
+                                                            probe->timeout },
+                             &handlers, probe, &probe->call);
         if (r < 0)
                 probe_release(probe);
         return r;

@@ -203,7 +203,7 @@ int seccomp_profile_rules(struct seccomp_build *build, const char *name, struct 
                 profile = value_find(profile, "linux.seccomp");
         if (!value_is(profile, VALUE_MAP))
                 return err_set(err, EINVAL, "seccomp profile %s: is %s, not a map", name, value_kind_name(profile));
-        r = members_read(arena, name, "", profile, &seccomp_document, &document, err);
+        r = members_read(arena, &(struct members_source){ name, "", profile }, &seccomp_document, &document, err);
         if (r < 0)
                 return err_wrap(err, r, "seccomp profile");
         r = read_action(name, "defaultAction", document.default_action, &document.default_errno, &action, err);

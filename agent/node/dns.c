@@ -106,6 +106,11 @@ int hosts_text(const struct pod *pod, const struct options *options, const char 
                 aliases[i] = (struct hosts_alias_pair){ pod->spec.host_aliases.items[i].ip,
                                                         ended(arena, &pod->spec.host_aliases.items[i].hostnames) };
         pod_hostname(pod, options->node_name, hostname);
-        return dns_policy_hosts(pod->spec.host_network, ips, hostname, pod_domain(arena, pod, options), aliases,
-                                pod->spec.host_aliases.count, ret_text, err);
+        return dns_policy_hosts(&(struct hosts_wish){ .host_network = pod->spec.host_network,
+                                                      .ips = ips,
+                                                      .hostname = hostname,
+                                                      .domain = pod_domain(arena, pod, options),
+                                                      .aliases = aliases,
+                                                      .n_aliases = pod->spec.host_aliases.count },
+                                ret_text, err);
 }

@@ -13,8 +13,13 @@ struct dns_choice; /* opaque; see below */
 
 int dns_choose(const struct pod *pod, const struct options *options, struct dns_choice **ret_choice, struct err **err);
 void dns_choice_free(struct dns_choice *choice); /* NULL is fine */
-void dns_choice_lists(const struct dns_choice *choice, char ***ret_servers, size_t *ret_n_servers, char ***ret_searches,
-                      size_t *ret_n_searches, char ***ret_options, size_t *ret_n_options);
+
+/* What was chosen, the choice's. */
+struct dns_lists {
+        char **servers, **searches, **options;
+        size_t n_servers, n_searches, n_options;
+};
+struct dns_lists dns_choice_lists(const struct dns_choice *choice);
 
 /* Why the choice is not what the pod asked for: kubelet's event text; NULL: it is. */
 const char *dns_choice_warning(const struct dns_choice *choice);

@@ -54,14 +54,15 @@ void dns_choice_free(struct dns_choice *choice) {
         free(choice);
 }
 
-void dns_choice_lists(const struct dns_choice *choice, char ***ret_servers, size_t *ret_n_servers, char ***ret_searches,
-                      size_t *ret_n_searches, char ***ret_options, size_t *ret_n_options) {
-        *ret_servers = choice->config.servers.items;
-        *ret_n_servers = choice->config.servers.n;
-        *ret_searches = choice->config.searches.items;
-        *ret_n_searches = choice->config.searches.n;
-        *ret_options = choice->config.options.items;
-        *ret_n_options = choice->config.options.n;
+struct dns_lists dns_choice_lists(const struct dns_choice *choice) {
+        const struct dns_config *config = &choice->config;
+
+        return (struct dns_lists){ .servers = config->servers.items,
+                                   .n_servers = config->servers.n,
+                                   .searches = config->searches.items,
+                                   .n_searches = config->searches.n,
+                                   .options = config->options.items,
+                                   .n_options = config->options.n };
 }
 
 const char *dns_choice_warning(const struct dns_choice *choice) {
@@ -72,23 +73,21 @@ const char *dns_choice_warning(const struct dns_choice *choice) {
         return NULL;
 }
 
-int dns_policy_hosts(bool host_network, const char *const *ips, const char *hostname, const char *domain,
-                     const struct hosts_alias_pair *aliases, size_t n_aliases, char **ret_text, struct err **err) {
+int dns_policy_hosts(const struct hosts_wish *wish, char **ret_text, struct err **err) {
+        static const char *const nobody[] = { NULL };
         _cleanup_free_ char *node = NULL;
+        struct hosts_options options = {
+                .ips = wish->ips ? wish->ips : nobody,
+                .hostname = wish->hostname,
+                .domain = wish->domain,
+                .aliases = (const struct hosts_alias *)wish->aliases,
+                .n_aliases = wish->n_aliases,
+        };
 
         _Static_assert(sizeof(struct hosts_alias) == sizeof(struct hosts_alias_pair), "one layout");
-        if (host_network && files_read("/etc/hosts", RESOLV_CONF_MAX, &node, NULL, NULL) < 0)
-                node = NULL;
-
-        static const char *const nobody[] = { NULL };
-        struct hosts_options options = {
-                .node_hosts = node,
-                .ips = ips ? ips : nobody,
-                .hostname = hostname,
-                .domain = domain,
-                .aliases = (const struct hosts_alias *)aliases,
-                .n_aliases = n_aliases,
-        };
+        if (wish->host_network && files_read("/etc/hosts", RESOLV_CONF_MAX, &node, NULL, NULL) == -ENOMEM)
+                return err_set(err, ENOMEM, "out of memory");
+        options.node_hosts = node;
         *ret_text = cni_hosts_format(&options);
         return *ret_text ? 0 : err_set(err, ENOMEM, "out of memory");
 }

@@ -30,5 +30,12 @@ struct dns_wish {
 
 int dns_policy_choose(const struct dns_wish *wish, struct dns_choice **ret_choice, struct err **err);
 
-int dns_policy_hosts(bool host_network, const char *const *ips, const char *hostname, const char *domain,
-                     const struct hosts_alias_pair *aliases, size_t n_aliases, char **ret_text, struct err **err);
+struct hosts_wish {
+        bool host_network;      /* the node's own names come first */
+        const char *const *ips; /* NULL-ended; NULL: none */
+        const char *hostname, *domain;
+        const struct hosts_alias_pair *aliases;
+        size_t n_aliases;
+};
+
+int dns_policy_hosts(const struct hosts_wish *wish, char **ret_text, struct err **err);

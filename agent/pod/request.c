@@ -70,14 +70,20 @@ static bool set_ports(struct arena *arena, const struct pod *pod, Cri__PodSandbo
 }
 
 static bool set_dns(struct arena *arena, const struct dns_choice *choice, Cri__PodSandboxConfig *config) {
+        struct dns_lists lists;
         Cri__DNSConfig *dns;
 
         if (!choice)
                 return true;
+        lists = dns_choice_lists(choice);
         if (!(dns = REQUEST_NEW(arena, Cri__DNSConfig, cri__dnsconfig__init)))
                 return false;
-        dns_choice_lists(choice, &dns->servers, &dns->n_servers, &dns->searches, &dns->n_searches, &dns->options,
-                         &dns->n_options);
+        dns->servers = lists.servers;
+        dns->n_servers = lists.n_servers;
+        dns->searches = lists.searches;
+        dns->n_searches = lists.n_searches;
+        dns->options = lists.options;
+        dns->n_options = lists.n_options;
         config->dns_config = dns;
         return true;
 }

@@ -160,35 +160,40 @@ static mode_t file_mode(const struct pod_files *files, const struct opt_int *own
                                                                                                       mode;
 }
 
-static int add_downward(const struct pod_files *files, struct arena *arena,
-                        const kube_downward_api_volume_file_items *items, const struct opt_int *mode,
-                        struct atomic_file *list, size_t *n, struct err **err) {
+/* A volume's files as they are put together. */
+struct written {
+        const struct pod_files *files;
+        struct arena *arena;
+        struct atomic_file *list; /* ATOMIC_FILES_MAX */
+        size_t n;
+};
+
+static int add_downward(struct written *w, const kube_downward_api_volume_file_items *items, const struct opt_int *mode,
+                        struct err **err) {
         list_for_each (item, items) {
                 const char *text = NULL;
                 int r;
 
-                if (*n == ATOMIC_FILES_MAX)
+                if (w->n == ATOMIC_FILES_MAX)
                         return err_set(err, E2BIG, "more than %d files", ATOMIC_FILES_MAX);
-                if ((r = downward_text(files, arena, item, &text, err)) < 0)
+                if ((r = downward_text(w->files, w->arena, item, &text, err)) < 0)
                         return r;
-                list[(*n)++] = (struct atomic_file){ .path = item->path,
-                                                     .data = text,
-                                                     .length = strlen(text),
-                                                     .mode = file_mode(files, &item->mode, mode) };
+                w->list[w->n++] = (struct atomic_file){ .path = item->path,
+                                                        .data = text,
+                                                        .length = strlen(text),
+                                                        .mode = file_mode(w->files, &item->mode, mode) };
         }
         return 0;
 }
 
-static int add_sources(const struct pod_files *files, struct arena *arena, const struct kube_volume *volume,
-                       struct atomic_file *list, size_t *n, struct err **err) {
+static int add_sources(struct written *w, const struct kube_volume *volume, struct err **err) {
         int r;
 
         if (volume->downward_api)
-                return add_downward(files, arena, &volume->downward_api->items, &volume->downward_api->default_mode,
-                                    list, n, err);
+                return add_downward(w, &volume->downward_api->items, &volume->downward_api->default_mode, err);
         list_for_each (source, &volume->projected->sources)
-                if (source->downward_api && (r = add_downward(files, arena, &source->downward_api->items,
-                                                              &volume->projected->default_mode, list, n, err)) < 0)
+                if (source->downward_api && (r = add_downward(w, &source->downward_api->items,
+                                                              &volume->projected->default_mode, err)) < 0)
                         return r;
         return 0;
 }
@@ -198,15 +203,14 @@ static int make_written(const struct pod_files *files, const struct kube_volume 
         const struct kube_pod_security_context *security = files->pod->spec.security_context;
         gid_t gid = security && security->fs_group.set ? (gid_t)security->fs_group.value : (gid_t)-1;
         _cleanup_arena_ struct arena *arena = arena_new();
-        struct atomic_file *list;
-        size_t n = 0;
+        struct written w = { .files = files, .arena = arena };
         int r;
 
-        if (!arena || !(list = arena_alloc_array(arena, ATOMIC_FILES_MAX, sizeof(*list))))
+        if (!arena || !(w.list = arena_alloc_array(arena, ATOMIC_FILES_MAX, sizeof(*w.list))))
                 return err_set(err, ENOMEM, "out of memory");
-        if ((r = add_sources(files, arena, volume, list, &n, err)) < 0 || (r = pod_tree_make(path, 0777, err)) < 0)
+        if ((r = add_sources(&w, volume, err)) < 0 || (r = pod_tree_make(path, 0777, err)) < 0)
                 return r;
-        return atomic_write(path, list, n, gid, err);
+        return atomic_write(path, w.list, w.n, gid, err);
 }
 
 /* -- all --------------------------------------------------------------------------------------------------- */

@@ -12,13 +12,11 @@
 struct attach {
         struct pool_job job; /* first */
         struct cri_container *container;
-        bool in, out, err;
+        struct cri_attach_request request; /* without its text */
         struct cri_streams streams;
         int write_out, write_err;
         struct err *error;
         int result;
-        cri_streams_fn attached;
-        void *data;
 };
 
 static void attach_work(struct pool_job *job) {
@@ -28,7 +26,7 @@ static void attach_work(struct pool_job *job) {
         int in = -EBADF;
 
         a->result = container_attach(&at, a->write_out, a->write_err, &in, &a->error);
-        a->streams.in = a->in ? TAKE_FD(in) : -EBADF;
+        a->streams.in = a->request.in ? TAKE_FD(in) : -EBADF;
         close_fd(in);
         close_fd(a->write_out);
         close_fd(a->write_err);
@@ -45,11 +43,11 @@ static void attach_done(struct pool_job *job) {
 
         if (a->result < 0) {
                 close_streams(&a->streams);
-                a->attached(a->data, NULL, a->error);
+                a->request.attached(a->request.data, NULL, a->error);
         } else {
                 if (a->streams.in >= 0)
                         fcntl(a->streams.in, F_SETFL, fcntl(a->streams.in, F_GETFL) | O_NONBLOCK);
-                a->attached(a->data, &a->streams, NULL);
+                a->request.attached(a->request.data, &a->streams, NULL);
         }
         container_unref(a->container);
         err_free(a->error);
@@ -70,43 +68,45 @@ static int attach_pipe(bool wanted, int *ret_read, int *ret_write) {
         return 0;
 }
 
-void cri_attach(struct cri *cri, const char *container_id, bool in, bool out, bool err, cri_streams_fn attached,
-                void *data) {
+/* The ends that the shim is to write to. */
+static int open_pipes(struct attach *a) {
+        const struct cri_attach_request *request = &a->request;
+        bool tty = a->container->config->tty;
+        int r = attach_pipe(request->out || (request->err && tty), &a->streams.out, &a->write_out);
+
+        if (r < 0 || (r = attach_pipe(request->err && !tty, &a->streams.err, &a->write_err)) < 0) {
+                a->write_out = close_fd(a->write_out);
+                return err_errno(&a->error, -r, "make a pipe");
+        }
+        return 0;
+}
+
+void cri_attach(struct cri *cri, const struct cri_attach_request *request) {
         _cleanup_err_ struct err *why = NULL;
         struct cri_container *container;
-        struct attach *a;
+        struct attach *a = NULL;
 
-        if (container_find(cri, container_id, &container, &why) < 0) {
-                attached(data, NULL, why);
+        if (container_find(cri, request->container_id, &container, &why) == 0) {
+                if (container->phase != CRI_PHASE_RUNNING)
+                        err_set(&why, EINVAL, "container %s is not running", container->id);
+                else if (!(a = calloc(1, sizeof(*a))))
+                        err_set(&why, ENOMEM, "container %s: out of memory", container->id);
+        }
+        if (!a) {
+                request->attached(request->data, NULL, why);
                 return;
         }
-        a = calloc(1, sizeof(*a));
-        if (!a || container->phase != CRI_PHASE_RUNNING) {
-                free(a);
-                err_set(&why, container->phase != CRI_PHASE_RUNNING ? EINVAL : ENOMEM, "container %s is not running",
-                        container->id);
-                attached(data, NULL, why);
-                return;
-        }
-        *a = (struct attach){ .in = in,
-                              .out = out,
-                              .err = err,
+        *a = (struct attach){ .job = { .work = attach_work, .done = attach_done },
+                              .container = container_ref(container),
+                              .request = *request,
                               .streams = { -EBADF, -EBADF, -EBADF },
-                              .attached = attached,
-                              .data = data,
                               .write_out = -EBADF,
                               .write_err = -EBADF };
-        a->job = (struct pool_job){ .work = attach_work, .done = attach_done };
-        a->container = container_ref(container);
-        if (attach_pipe(out || (err && container->config->tty), &a->streams.out, &a->write_out) < 0 ||
-            attach_pipe(err && !container->config->tty, &a->streams.err, &a->write_err) < 0) {
-                err_errno(&a->error, errno, "make a pipe");
-                a->result = -EMFILE;
-                close_fd(a->write_out);
+        a->request.container_id = NULL;
+        if ((a->result = open_pipes(a)) < 0)
                 attach_done(&a->job);
-                return;
-        }
-        pool_submit(cri->pool, &a->job);
+        else
+                pool_submit(cri->pool, &a->job);
 }
 
 /* A small thing to be done to a container on the pool; nobody waits for it. */

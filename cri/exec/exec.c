@@ -13,7 +13,7 @@
 struct cri_exec {
         struct cri_container *container;
         struct exec *exec;
-        cri_exec_done_fn done;
+        void (*done)(void *data, int exit_code, const struct err *err);
         void *data;
         int master; /* a duplicate for resizing; -EBADF without a terminal */
 };
@@ -167,27 +167,29 @@ static int start(struct cri_exec *exec, const struct cri_exec_request *request, 
         return exec_start(cri->loop, &at, &spec, &exec->exec, err);
 }
 
-int cri_exec_start(struct cri *cri, const struct cri_exec_request *request, cri_exec_done_fn done, void *data,
-                   struct cri_streams *ret_streams, struct cri_exec **ret_exec, struct err **err) {
+static int check(const struct cri_exec_request *request, const struct cri_container *container, struct err **err) {
+        int r;
+
+        if ((r = check_running(container, err)) < 0 || (r = check_number(container->sandbox, err)) < 0)
+                return r;
+        return request->args && request->args[0] ? 0 : err_set(err, EINVAL, "no command to run");
+}
+
+int cri_exec_start(struct cri *cri, const struct cri_exec_request *request, struct cri_streams *ret_streams,
+                   struct cri_exec **ret_exec, struct err **err) {
         struct ends ends = { PAIR_NONE, PAIR_NONE, PAIR_NONE, -EBADF };
         struct cri_container *container;
         struct cri_exec *exec;
         int r;
 
-        r = container_find(cri, request->container_id, &container, err);
-        if (r >= 0)
-                r = check_running(container, err);
-        if (r >= 0)
-                r = check_number(container->sandbox, err);
-        if (r >= 0 && (!request->args || !request->args[0]))
-                r = err_set(err, EINVAL, "no command to run");
-        if (r < 0)
+        if ((r = container_find(cri, request->container_id, &container, err)) < 0 ||
+            (r = check(request, container, err)) < 0)
                 return r;
         exec = calloc(1, sizeof(*exec));
         if (!exec)
                 return err_set(err, ENOMEM, "out of memory");
         *exec = (struct cri_exec){
-                .container = container_ref(container), .done = done, .data = data, .master = -EBADF
+                .container = container_ref(container), .done = request->done, .data = request->data, .master = -EBADF
         };
         container->sandbox->execs++;
         r = start(exec, request, &ends, err);

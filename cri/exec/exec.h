@@ -25,32 +25,41 @@ struct cri_exec_request {
         bool in, out, err;       /* streams wanted */
         bool tty;
         uint16_t rows, columns; /* of the terminal at first; 0: unset */
+        /* Called once when the process has ended and not before it was started; output may still be in the pipes.
+         * @exit_code is 128 + signal when a signal ended it, -1 with @err when it never ran or its shim died. The
+         * struct cri_exec is gone after it. */
+        void (*done)(void *data, int exit_code, const struct err *err);
+        void *data;
 };
 
 struct cri_exec;
 
-/* Called once when the process has ended and not before it was started; output may still be in the pipes. @exit_code
- * is 128 + signal when a signal ended it, -1 with @err when it never ran or its shim died. @exec is gone after it. */
-typedef void (*cri_exec_done_fn)(void *data, int exit_code, const struct err *err);
-
 /* Runs a process in a running container with its user, environment, capabilities and limits. Everything of @request is
  * copied. Returns 0 with the streams; -ENOENT (no such container), -EINVAL (it is not running) or -ENOBUFS
- * (CRI_EXECS_MAX). Then @done is not called. */
-int cri_exec_start(struct cri *cri, const struct cri_exec_request *request, cri_exec_done_fn done, void *data,
-                   struct cri_streams *ret_streams, struct cri_exec **ret_exec, struct err **err);
+ * (CRI_EXECS_MAX). Then request->done is not called. */
+int cri_exec_start(struct cri *cri, const struct cri_exec_request *request, struct cri_streams *ret_streams,
+                   struct cri_exec **ret_exec, struct err **err);
 int cri_exec_resize(struct cri_exec *exec, uint16_t rows, uint16_t columns);
 /* Nobody is at the terminal any more: once the caller's streams are closed too, its processes get SIGHUP. Without a
  * terminal nothing happens. */
 void cri_exec_hang_up(struct cri_exec *exec);
-/* SIGKILL to the process and its session; @done comes as usual. */
+/* SIGKILL to the process and its session; done() comes as usual. */
 void cri_exec_kill(struct cri_exec *exec);
-/* Kills it without waiting for that: @exec is gone, and @done is not called. */
+/* Kills it without waiting for that: @exec is gone, and done() is not called. */
 void cri_exec_abandon(struct cri_exec *exec);
 
-/* Attach is done on the pool, and called back: with @streams, the caller's, or with @err. */
+/* Called back from the pool: with @streams, the caller's, or with @err. */
 typedef void (*cri_streams_fn)(void *data, const struct cri_streams *streams, const struct err *err);
-void cri_attach(struct cri *cri, const char *container_id, bool in, bool out, bool err, cri_streams_fn attached,
-                void *data);
+
+struct cri_attach_request {
+        const char *container_id;
+        bool in, out, err; /* streams wanted */
+        cri_streams_fn attached;
+        void *data;
+};
+
+/* Everything of @request is copied. */
+void cri_attach(struct cri *cri, const struct cri_attach_request *request);
 /* The client's input has ended: with stdin_once the container reads an end of file. */
 void cri_attach_input_ended(struct cri *cri, const char *container_id);
 void cri_attach_resize(struct cri *cri, const char *container_id, uint16_t rows, uint16_t columns);

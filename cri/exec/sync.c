@@ -186,9 +186,12 @@ static void output_open(struct sync *sync, struct output *output, int fd) {
 static void begin(struct cri_call *call) {
         struct sync *sync = call->state;
         const Cri__ExecSyncRequest *request = (const Cri__ExecSyncRequest *)call->request;
-        struct cri_exec_request exec = {
-                .container_id = call->container->id, .args = sync->args, .out = true, .err = true
-        };
+        struct cri_exec_request exec = { .container_id = call->container->id,
+                                         .args = sync->args,
+                                         .out = true,
+                                         .err = true,
+                                         .done = on_done,
+                                         .data = sync };
         int64_t seconds = request->timeout > TIMEOUT_SECONDS_MAX ? TIMEOUT_SECONDS_MAX : request->timeout;
         struct cri_streams streams;
 
@@ -197,7 +200,7 @@ static void begin(struct cri_call *call) {
                 call_refuse(call, ECANCELED, "the client has gone");
                 return;
         }
-        if (cri_exec_start(call->cri, &exec, on_done, sync, &streams, &sync->exec, &call->err) < 0) {
+        if (cri_exec_start(call->cri, &exec, &streams, &sync->exec, &call->err) < 0) {
                 if (err_code(call->err) == RUNTIME_NO_SHIM && !sync->again) {
                         sync->again = true;
                         call->err = err_free(call->err);

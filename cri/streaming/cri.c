@@ -55,13 +55,15 @@ static void start_exec(struct process *process, const struct streaming_request *
                 .out = request->out,
                 .err = request->err,
                 .tty = request->tty,
+                .done = on_exec_done,
+                .data = process,
         };
         struct streaming_session *session = process->session;
         _cleanup_err_ struct err *err = NULL;
         struct streaming_process streams;
         struct cri_streams got;
 
-        if (cri_exec_start(process->cri, &exec_request, on_exec_done, process, &got, &process->exec, &err) < 0) {
+        if (cri_exec_start(process->cri, &exec_request, &got, &process->exec, &err) < 0) {
                 process_free(process);
                 return streaming_failed(session, err);
         }
@@ -104,7 +106,12 @@ static void start(void *data, struct streaming_session *session, const struct st
         if (request->kind == STREAMING_EXEC)
                 start_exec(process, request);
         else
-                cri_attach(streaming->cri, request->id, request->in, request->out, request->err, on_attached, process);
+                cri_attach(streaming->cri, &(struct cri_attach_request){ .container_id = request->id,
+                                                                         .in = request->in,
+                                                                         .out = request->out,
+                                                                         .err = request->err,
+                                                                         .attached = on_attached,
+                                                                         .data = process });
 }
 
 static void resize(void *data, struct streaming_session *session, uint16_t columns, uint16_t rows) {

@@ -86,34 +86,43 @@ static void sleep_ms(unsigned ms) {
         nanosleep(&time, NULL);
 }
 
-static int get_once(struct registry *registry, struct endpoint *e, struct http *http, const char *what,
-                    const char *accept, size_t max, struct image_http_response *response, struct err **err) {
-        _cleanup_free_ char *url = registry_url(registry, e, what);
+/* A document that any of a registry's servers may have. */
+struct get {
+        struct registry *registry;
+        struct http *http;
+        const char *what, *accept;
+        size_t max;
+        struct image_http_response *response;
+};
+
+static int get_once(const struct get *get, struct endpoint *e, struct err **err) {
+        _cleanup_free_ char *url = registry_url(get->registry, e, get->what);
         struct image_http_request q = {
-                .method = "GET", .url = url, .headers = { accept }, .n_headers = 1, .max = max
+                .method = "GET", .url = url, .headers = { get->accept }, .n_headers = 1, .max = get->max
         };
 
-        return url ? registry_perform(registry, e, http, &q, response, err) : err_set(err, ENOMEM, "out of memory");
+        if (!url)
+                return err_set(err, ENOMEM, "out of memory");
+        return registry_perform(get->registry, e, get->http, &q, get->response, err);
 }
 
-static int get_from(struct registry *registry, struct endpoint *e, struct http *http, const char *what,
-                    const char *accept, size_t max, struct image_http_response *response, struct err **err) {
+static int get_from(const struct get *get, struct endpoint *e, struct err **err) {
         for (unsigned attempt = 0;; attempt++) {
                 struct err *cause = NULL;
-                int r = get_once(registry, e, http, what, accept, max, response, &cause);
+                int r = get_once(get, e, &cause);
 
                 /* with another server to go to, one that is down is not waited for */
                 if (r == 0 || !registry_is_transient(r) || attempt + 1 >= GET_RETRIES_MAX || !e->origin)
                         return r < 0 ? err_move(err, cause) : 0;
                 err_free(cause);
-                sleep_ms(registry_backoff(attempt, response->retry_after));
+                sleep_ms(registry_backoff(attempt, get->response->retry_after));
         }
 }
 
-static int get_from_any(struct registry *registry, struct http *http, const char *what, const char *accept, size_t max,
-                        struct image_http_response *response, struct err **err) {
+static int get_from_any(const struct get *get, struct err **err) {
+        struct registry *registry = get->registry;
         /* which bytes a tag stands for, only a server that may resolve is believed */
-        bool resolves = strncmp(what, "manifests/", 10) == 0 && !strchr(what, ':'), passed_over = false;
+        bool resolves = strncmp(get->what, "manifests/", 10) == 0 && !strchr(get->what, ':'), passed_over = false;
         struct err *last = NULL;
         int r = -ENOENT;
 
@@ -126,7 +135,7 @@ static int get_from_any(struct registry *registry, struct http *http, const char
                 }
                 err_free(last);
                 last = NULL;
-                r = get_from(registry, e, http, what, accept, max, response, &last);
+                r = get_from(get, e, &last);
                 if (r == 0 && !passed_over)
                         registry->preferred = (size_t)(e - registry->endpoints.items);
                 if (r == 0)
@@ -139,22 +148,23 @@ static int get_from_any(struct registry *registry, struct http *http, const char
 
 int registry_get(struct registry *registry, const char *what, const char *accept, size_t max,
                  struct image_http_response *response, struct err **err) {
-        struct http *http = take_http(registry);
+        const struct get get = { registry, take_http(registry), what, accept, max, response };
         int r;
 
-        if (!http)
+        if (!get.http)
                 return err_set(err, ENOMEM, "out of memory");
-        r = get_from_any(registry, http, what, accept, max, response, err);
-        give_back(registry, http);
+        r = get_from_any(&get, err);
+        give_back(registry, get.http);
         return r;
 }
 
 /* Where a blob's bytes go. */
 struct blob_sink {
         struct feed *feed;
-        uint64_t offset; /* taken so far */
-        uint64_t skip;   /* bytes that are there already and come again */
-        bool begun;      /* this answer has */
+        uint64_t offset;      /* taken so far */
+        uint64_t skip;        /* bytes that are there already and come again */
+        bool begun;           /* this answer has */
+        unsigned retry_after; /* of the last answer; seconds */
 };
 
 static int on_blob(void *data, bool partial, const void *bytes, size_t n) {
@@ -179,7 +189,7 @@ static int on_blob(void *data, bool partial, const void *bytes, size_t n) {
 }
 
 static int fetch_from(struct registry *registry, struct endpoint *e, struct http *http, const struct descriptor *blob,
-                      struct blob_sink *sink, unsigned *ret_retry_after, struct err **err) {
+                      struct blob_sink *sink, struct err **err) {
         _cleanup_response_ struct image_http_response response = { 0 };
         _cleanup_free_ char *url = NULL;
         char what[IMAGE_DIGEST_LENGTH + 16];
@@ -195,7 +205,7 @@ static int fetch_from(struct registry *registry, struct endpoint *e, struct http
 
         sink->begun = false;
         r = registry_perform(registry, e, http, &q, &response, err);
-        *ret_retry_after = response.retry_after;
+        sink->retry_after = response.retry_after;
         if (r == 0 && sink->offset < blob->size)
                 return err_set(err, ECONNRESET, "%s: the blob ended after %llu of %llu bytes", url,
                                (unsigned long long)sink->offset, (unsigned long long)blob->size);
@@ -213,20 +223,19 @@ static int fetch_from_any(struct registry *registry, struct http *http, const st
                 struct endpoint *e = &registry->endpoints.items[(registry->preferred + tried) % n];
                 _cleanup_err_ struct err *cause = NULL;
                 uint64_t before = sink->offset;
-                unsigned retry_after = 0;
 
                 if (!e->pull) {
                         tried++;
                         continue;
                 }
-                r = fetch_from(registry, e, http, blob, sink, &retry_after, &cause);
+                r = fetch_from(registry, e, http, blob, sink, &cause);
                 if (r == 0)
                         return 0;
                 feed_flush(feed); /* the wait for a server may end with this process; an error comes again */
                 if (sink->offset > before)
                         attempt = 0;
                 if (registry_is_transient(r) && attempt < REGISTRY_RETRIES_MAX) {
-                        if (!feed_wait_failed(feed, registry_backoff(attempt++, retry_after)))
+                        if (!feed_wait_failed(feed, registry_backoff(attempt++, sink->retry_after)))
                                 continue;
                 }
                 if (++tried >= n || r == -ECANCELED || feed_failed(feed))

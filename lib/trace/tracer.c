@@ -313,8 +313,10 @@ static int call(struct tracer *tracer, const ProtobufCBinaryData *spans) {
         resource_spans.scope_spans = scope_list;
         request.n_resource_spans = 1;
         request.resource_spans = resource_list;
-        return grpc_client_call(tracer->client, EXPORT_PATH, &request.base, &otlp__export_response__descriptor,
-                                TRACER_TIMEOUT_MS, &handlers, tracer, NULL);
+        return grpc_client_call(tracer->client,
+                                &(struct grpc_client_request){ EXPORT_PATH, &request.base,
+                                                               &otlp__export_response__descriptor, TRACER_TIMEOUT_MS },
+                                &handlers, tracer, NULL);
 }
 
 static void send_batch(struct tracer *tracer) {

@@ -284,7 +284,8 @@ int oci_document_load(struct oci *oci, const char *path, const char *name, const
 
         if (r == 0)
                 r = json_parse(oci->arena, text, size, &options, &json, err);
-        return r < 0 ? r : members_read(oci->arena, name, "", json, type, ret_document, err);
+        return r < 0 ? r :
+                       members_read(oci->arena, &(struct members_source){ name, "", json }, type, ret_document, err);
 }
 
 int oci_config_load(struct oci *oci, const char *bundle, const char *id, struct oci_config *ret_config,

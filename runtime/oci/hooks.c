@@ -108,7 +108,8 @@ int oci_config_hooks(struct oci *oci, const struct oci_document_hooks *from, str
 
 int oci_state_hooks(struct oci *oci, const struct value *value, struct oci_all_hooks *hooks, struct err **err) {
         struct oci_document_hooks document = { 0 };
-        int r = members_read(oci->arena, "state.json", "hooks", value, &oci_document_hooks, &document, err);
+        int r = members_read(oci->arena, &(struct members_source){ "state.json", "hooks", value }, &oci_document_hooks,
+                             &document, err);
 
         return r < 0 ? r : oci_config_hooks(oci, &document, hooks, err);
 }

@@ -69,7 +69,9 @@ static int read_stdin(struct oci *oci, struct oci_document_resources *resources,
                 return err_set(err, n == 0 ? EINVAL : E2BIG, "--resources -: %s on standard input",
                                n == 0 ? "nothing" : "more than 4 MiB");
         r = json_parse(oci->arena, text, n, &options, &json, err);
-        return r < 0 ? r : members_read(oci->arena, options.name, "", json, &oci_document_resources, resources, err);
+        return r < 0 ? r :
+                       members_read(oci->arena, &(struct members_source){ options.name, "", json },
+                                    &oci_document_resources, resources, err);
 }
 
 static int read_resources(struct oci *oci, const char *path, struct oci_document_resources *resources,

@@ -55,8 +55,10 @@ static void begin(struct one *one, uint64_t timeout_ms) {
         const struct grpc_client_handlers handlers = { .done = on_done };
         Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
 
-        if (grpc_client_call(client, "/a", &request.base, &cri__version_response__descriptor, timeout_ms, &handlers,
-                             one, &one->call) < 0)
+        if (grpc_client_call(client,
+                             &(struct grpc_client_request){ "/a", &request.base, &cri__version_response__descriptor,
+                                                            timeout_ms },
+                             &handlers, one, &one->call) < 0)
                 abort();
 }
 

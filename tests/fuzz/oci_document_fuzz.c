@@ -46,7 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (!arena)
                 return 0;
         if (json_parse(arena, (const char *)data, size, NULL, &value, &err) == 0) {
-                int r = members_read(arena, "fuzz", "", value, &oci_document, &document, &err);
+                int r = members_read(arena, &(struct members_source){ "fuzz", "", value }, &oci_document, &document,
+                                     &err);
 
                 if (r < 0 && !err)
                         abort();

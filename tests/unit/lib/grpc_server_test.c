@@ -20,6 +20,10 @@
 #include "lib/listen.h"
 
 #define SERVICE "/runtime.v1.RuntimeService/"
+#define ASK(method, timeout)                                                                                           \
+        &(struct grpc_client_request) {                                                                                \
+                SERVICE method, &request.base, &cri__version_response__descriptor, (timeout)                           \
+        }
 
 /* The server under test, its loop, and what its handlers saw. */
 struct fixture {
@@ -156,8 +160,10 @@ static int call(const char *method, const char *version, uint64_t timeout_ms, ch
 
         request.version = (char *)(uintptr_t)version;
         snprintf(path, sizeof(path), SERVICE "%s", method);
-        r = grpc_client_unary(f->client, path, &request.base, &cri__version_response__descriptor, timeout_ms, &answer,
-                              err);
+        r = grpc_client_unary(
+                f->client,
+                &(struct grpc_client_request){ path, &request.base, &cri__version_response__descriptor, timeout_ms },
+                &answer, err);
         if (r < 0)
                 return r;
         if (ret_name)
@@ -227,9 +233,7 @@ static void test_disconnect(void **state) {
         Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
         int code = -1;
 
-        assert_int_equal(grpc_client_call(f->client, SERVICE "Hold", &request.base, &cri__version_response__descriptor,
-                                          0, &handlers, &code, NULL),
-                         0);
+        assert_int_equal(grpc_client_call(f->client, ASK("Hold", 0), &handlers, &code, NULL), 0);
         while (!f->held)
                 uv_run(&f->loop, UV_RUN_ONCE);
         assert_int_equal(grpc_call_peer(f->held).pid, getpid());
@@ -247,9 +251,7 @@ static void test_cancel(void **state) {
         struct grpc_client_call *client_call;
         int code = -1;
 
-        assert_int_equal(grpc_client_call(f->client, SERVICE "Hold", &request.base, &cri__version_response__descriptor,
-                                          0, &handlers, &code, &client_call),
-                         0);
+        assert_int_equal(grpc_client_call(f->client, ASK("Hold", 0), &handlers, &code, &client_call), 0);
         while (!f->held)
                 uv_run(&f->loop, UV_RUN_ONCE);
         grpc_client_cancel(client_call);
@@ -266,13 +268,9 @@ static void test_cancel_before_the_connection(void **state) {
         struct grpc_client_call *client_call;
         int code = -1, late = -1;
 
-        assert_int_equal(grpc_client_call(f->client, SERVICE "Hold", &request.base, &cri__version_response__descriptor,
-                                          0, &handlers, &code, &client_call),
-                         0);
+        assert_int_equal(grpc_client_call(f->client, ASK("Hold", 0), &handlers, &code, &client_call), 0);
         grpc_client_cancel(client_call);
-        assert_int_equal(grpc_client_call(f->client, SERVICE "Hold", &request.base, &cri__version_response__descriptor,
-                                          1, &handlers, &late, NULL),
-                         0);
+        assert_int_equal(grpc_client_call(f->client, ASK("Hold", 1), &handlers, &late, NULL), 0);
         usleep(2000); /* its time is over when the loop runs for the first time */
         while (code < 0 || late < 0)
                 uv_run(&f->loop, UV_RUN_ONCE);
@@ -297,9 +295,7 @@ static void test_stream_with_backpressure(void **state) {
         Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
         unsigned n = 0;
 
-        assert_int_equal(grpc_client_stream(f->client, SERVICE "Stream", &request.base,
-                                            &cri__version_response__descriptor, 0, count_message, &n, NULL),
-                         0);
+        assert_int_equal(grpc_client_stream(f->client, ASK("Stream", 0), count_message, &n, NULL), 0);
         assert_int_equal(n, 200);
         assert_true(f->drained > 0);
 }
@@ -308,9 +304,7 @@ static void test_stream_ended_by_reader(void **state) {
         Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
         unsigned n = 0;
 
-        assert_int_equal(grpc_client_stream(f->client, SERVICE "Stream", &request.base,
-                                            &cri__version_response__descriptor, 0, stop_at_three, &n, NULL),
-                         0);
+        assert_int_equal(grpc_client_stream(f->client, ASK("Stream", 0), stop_at_three, &n, NULL), 0);
         assert_int_equal(n, 3);
 }
 
@@ -321,9 +315,7 @@ static void test_slow_reader_is_bounded(void **state) {
         struct grpc_client_call *client_call;
         int code = -1;
 
-        assert_int_equal(grpc_client_call(f->client, SERVICE "Stream", &request.base,
-                                          &cri__version_response__descriptor, 0, &handlers, &code, &client_call),
-                         0);
+        assert_int_equal(grpc_client_call(f->client, ASK("Stream", 0), &handlers, &code, &client_call), 0);
         while (!f->held)
                 uv_run(&f->loop, UV_RUN_ONCE);
         /* 100 kB each: at most the buffer, one more, and what the first flush could write at once. */
@@ -340,9 +332,7 @@ static void test_no_server(void **state) {
         Cri__VersionRequest request = CRI__VERSION_REQUEST__INIT;
 
         assert_int_equal(grpc_client_new(&f->loop, "unix:///nonexistent/x.sock", &client, NULL), 0);
-        assert_int_equal(grpc_client_unary(client, SERVICE "Version", &request.base, &cri__version_response__descriptor,
-                                           0, &answer, &err),
-                         -EAGAIN);
+        assert_int_equal(grpc_client_unary(client, ASK("Version", 0), &answer, &err), -EAGAIN);
         assert_non_null(strstr(err_text(err), "connect to unix:///nonexistent/x.sock: no such file"));
         grpc_client_free(client);
 }
@@ -551,9 +541,7 @@ static void test_client_freed_after_goaway(void **state) {
         assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
         assert_int_equal(listen(fd, 1), 0);
         assert_int_equal(grpc_client_new(&f->loop, address.sun_path, &f->client, NULL), 0);
-        assert_int_equal(grpc_client_call(f->client, SERVICE "Version", &request.base,
-                                          &cri__version_response__descriptor, 0, &handlers, &code, NULL),
-                         0);
+        assert_int_equal(grpc_client_call(f->client, ASK("Version", 0), &handlers, &code, NULL), 0);
         peer = accept(fd, NULL, NULL);
         for (int i = 0; i < 10; i++)
                 uv_run(&f->loop, UV_RUN_NOWAIT);

@@ -58,7 +58,7 @@ static int read_text(struct arena *arena, const char *json, struct outer *ret_ou
 
         *ret_outer = (struct outer){ 0 };
         assert_int_equal(json_parse(arena, json, strlen(json), &options, &value, err), 0);
-        return members_read(arena, "doc", "", value, &outer, ret_outer, err);
+        return members_read(arena, &(struct members_source){ "doc", "", value }, &outer, ret_outer, err);
 }
 
 static void test_taken(void **state) {
@@ -88,7 +88,7 @@ static void test_taken(void **state) {
         assert_int_equal(o.inner.number.u, 9);
         assert_string_equal(value_string(value_get(o.any, "name")), "n");
         /* Nothing, and null, are an empty map. */
-        assert_int_equal(members_read(arena, "doc", "", NULL, &outer, &o, &err), 0);
+        assert_int_equal(members_read(arena, &(struct members_source){ "doc", "", NULL }, &outer, &o, &err), 0);
         assert_int_equal(read_text(arena, "null", &o, &err), 0);
         assert_false(o.small.set);
 }
@@ -148,7 +148,7 @@ static void test_long_path(void **state) {
 
         memset(path, 'p', sizeof(path) - 1);
         path[sizeof(path) - 1] = '\0';
-        assert_int_equal(members_read(arena, "doc", path, &one, &outer, &o, &err), -EINVAL);
+        assert_int_equal(members_read(arena, &(struct members_source){ "doc", path, &one }, &outer, &o, &err), -EINVAL);
         assert_non_null(strstr(err_text(err), "ppp: expected a map"));
         assert_true(strlen(err_text(err)) < MEMBER_PATH_MAX + 64);
 }
