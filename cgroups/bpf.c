@@ -22,9 +22,14 @@ static int bpf(int command, union bpf_attr *attr, size_t size) {
         return r < 0 ? -errno : (int)r;
 }
 
-static void emit(struct bpf_insn *insns, size_t *n, uint8_t code, uint8_t dst, uint8_t src, int16_t off, int32_t imm) {
-        insns[(*n)++] =
-                (struct bpf_insn){ .code = code, .dst_reg = dst & 15, .src_reg = src & 15, .off = off, .imm = imm };
+/* As in the kernel's own <linux/filter.h>. */
+#define INSN(code_, dst, src, off_, imm_)                                                                              \
+        (struct bpf_insn) {                                                                                            \
+                .code = (code_), .dst_reg = (dst), .src_reg = (src), .off = (off_), .imm = (imm_)                      \
+        }
+
+static void emit(struct bpf_insn *insns, size_t *n, struct bpf_insn insn) {
+        insns[(*n)++] = insn;
 }
 
 enum {
@@ -46,9 +51,9 @@ static int32_t access_bits(const struct cgroup_device *rule) {
  * is a number made of the two: of a register that was found equal to a value the verifier would know it in all the
  * rules that come after, and its time would be square in their number (420 ms for 512 of them). */
 static void unless_equal(struct bpf_insn *insns, size_t *n, uint8_t reg, int64_t value) {
-        emit(insns, n, BPF_ALU | BPF_MOV | BPF_X, SCRATCH, reg, 0, 0);
-        emit(insns, n, BPF_ALU | BPF_XOR | BPF_K, SCRATCH, 0, 0, (int32_t)value);
-        emit(insns, n, BPF_JMP | BPF_JNE | BPF_K, SCRATCH, 0, 0, 0);
+        emit(insns, n, INSN(BPF_ALU | BPF_MOV | BPF_X, SCRATCH, reg, 0, 0));
+        emit(insns, n, INSN(BPF_ALU | BPF_XOR | BPF_K, SCRATCH, 0, 0, (int32_t)value));
+        emit(insns, n, INSN(BPF_JMP | BPF_JNE | BPF_K, SCRATCH, 0, 0, 0));
 }
 
 static void translate_rule(const struct cgroup_device *rule, struct bpf_insn *insns, size_t *n) {
@@ -65,13 +70,13 @@ static void translate_rule(const struct cgroup_device *rule, struct bpf_insn *in
                         insns[i].off = (int16_t)(*n + (rule->allow ? 2 : 4) - i - 1);
         if (rule->allow) {
                 /* What is allowed needs no further rule; nothing left means yes. */
-                emit(insns, n, BPF_ALU | BPF_AND | BPF_K, WANTED, 0, 0, ~access_bits(rule));
-                emit(insns, n, BPF_JMP | BPF_JEQ | BPF_K, WANTED, 0, 0, 0);
+                emit(insns, n, INSN(BPF_ALU | BPF_AND | BPF_K, WANTED, 0, 0, ~access_bits(rule)));
+                emit(insns, n, INSN(BPF_JMP | BPF_JEQ | BPF_K, WANTED, 0, 0, 0));
         } else {
-                emit(insns, n, BPF_ALU | BPF_MOV | BPF_X, SCRATCH, WANTED, 0, 0);
-                emit(insns, n, BPF_ALU | BPF_AND | BPF_K, SCRATCH, 0, 0, access_bits(rule));
-                emit(insns, n, BPF_JMP | BPF_JEQ | BPF_K, SCRATCH, 0, 1, 0);
-                emit(insns, n, BPF_JMP | BPF_JA, 0, 0, 0, 0);
+                emit(insns, n, INSN(BPF_ALU | BPF_MOV | BPF_X, SCRATCH, WANTED, 0, 0));
+                emit(insns, n, INSN(BPF_ALU | BPF_AND | BPF_K, SCRATCH, 0, 0, access_bits(rule)));
+                emit(insns, n, INSN(BPF_JMP | BPF_JEQ | BPF_K, SCRATCH, 0, 1, 0));
+                emit(insns, n, INSN(BPF_JMP | BPF_JA, 0, 0, 0, 0));
         }
 }
 
@@ -91,26 +96,27 @@ static size_t translate(const struct cgroup_device *rules, size_t n_rules, struc
         const uint8_t load = BPF_LDX | BPF_MEM | BPF_W;
         size_t n = 0, body;
 
-        emit(ret_insns, &n, load, TYPE, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, access_type), 0);
-        emit(ret_insns, &n, BPF_ALU | BPF_MOV | BPF_X, WANTED, TYPE, 0, 0);
-        emit(ret_insns, &n, BPF_ALU | BPF_AND | BPF_K, TYPE, 0, 0, 0xffff);
-        emit(ret_insns, &n, BPF_ALU | BPF_RSH | BPF_K, WANTED, 0, 0, 16);
+        emit(ret_insns, &n, INSN(load, TYPE, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, access_type), 0));
+        emit(ret_insns, &n, INSN(BPF_ALU | BPF_MOV | BPF_X, WANTED, TYPE, 0, 0));
+        emit(ret_insns, &n, INSN(BPF_ALU | BPF_AND | BPF_K, TYPE, 0, 0, 0xffff));
+        emit(ret_insns, &n, INSN(BPF_ALU | BPF_RSH | BPF_K, WANTED, 0, 0, 16));
         /* There are no other bits; that the verifier knows it spares it half of what it would follow. */
-        emit(ret_insns, &n, BPF_ALU | BPF_AND | BPF_K, WANTED, 0, 0,
-             BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE);
-        emit(ret_insns, &n, load, MAJOR, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, major), 0);
-        emit(ret_insns, &n, load, MINOR, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, minor), 0);
+        emit(ret_insns, &n,
+             INSN(BPF_ALU | BPF_AND | BPF_K, WANTED, 0, 0,
+                  BPF_DEVCG_ACC_MKNOD | BPF_DEVCG_ACC_READ | BPF_DEVCG_ACC_WRITE));
+        emit(ret_insns, &n, INSN(load, MAJOR, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, major), 0));
+        emit(ret_insns, &n, INSN(load, MINOR, CONTEXT, offsetof(struct bpf_cgroup_dev_ctx, minor), 0));
         body = n;
         /* The last rule that matches counts, so the last comes first. */
         for (size_t i = n_rules; i-- > 0;)
                 translate_rule(&rules[i], ret_insns, &n);
         /* Asking for no access at all is fine, by whatever way it ends here. */
-        emit(ret_insns, &n, BPF_JMP | BPF_JEQ | BPF_K, WANTED, 0, 0, 0);
+        emit(ret_insns, &n, INSN(BPF_JMP | BPF_JEQ | BPF_K, WANTED, 0, 0, 0));
         patch_ends(ret_insns + body, n - body, n - body + 2, n - body);
-        emit(ret_insns, &n, BPF_ALU | BPF_MOV | BPF_K, RESULT, 0, 0, 0);
-        emit(ret_insns, &n, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
-        emit(ret_insns, &n, BPF_ALU | BPF_MOV | BPF_K, RESULT, 0, 0, 1);
-        emit(ret_insns, &n, BPF_JMP | BPF_EXIT, 0, 0, 0, 0);
+        emit(ret_insns, &n, INSN(BPF_ALU | BPF_MOV | BPF_K, RESULT, 0, 0, 0));
+        emit(ret_insns, &n, INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
+        emit(ret_insns, &n, INSN(BPF_ALU | BPF_MOV | BPF_K, RESULT, 0, 0, 1));
+        emit(ret_insns, &n, INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0));
         return n;
 }
 

@@ -178,19 +178,19 @@ static int show(struct cli *cli, const char *id, ask_fn *ask, print_fn *print, s
         return r;
 }
 
-/* The one that is named has to be there; a filter may find nothing. */
-static int find(struct cli *cli, char **arguments, int n, resolve_fn *resolve, char buffer[RESOLVE_ID_MAX + 1],
+/* The one that is named has to be there; without one, a filter may find nothing. */
+static int find(struct cli *cli, const char *name, resolve_fn *resolve, char buffer[RESOLVE_ID_MAX + 1],
                 const char **ret_id, struct err **err) {
-        if (n == 0)
+        if (!name)
                 return resolve_filter(cli, options.id, resolve, buffer, ret_id, err);
         *ret_id = buffer;
-        return resolve(cli, arguments[0], buffer, err);
+        return resolve(cli, name, buffer, err);
 }
 
 int cli_stats(struct cli *cli, char **arguments, int n, struct err **err) {
         char id[RESOLVE_ID_MAX + 1], pod[RESOLVE_ID_MAX + 1];
         const char *found;
-        int r = find(cli, arguments, n, resolve_container, id, &found, err);
+        int r = find(cli, n > 0 ? arguments[0] : NULL, resolve_container, id, &found, err);
 
         if (r == 0)
                 r = resolve_filter(cli, options.pod, resolve_pod, pod, &wanted_pod, err);
@@ -200,7 +200,7 @@ int cli_stats(struct cli *cli, char **arguments, int n, struct err **err) {
 int cli_statsp(struct cli *cli, char **arguments, int n, struct err **err) {
         char id[RESOLVE_ID_MAX + 1];
         const char *found;
-        int r = find(cli, arguments, n, resolve_pod, id, &found, err);
+        int r = find(cli, n > 0 ? arguments[0] : NULL, resolve_pod, id, &found, err);
 
         return r < 0 ? r : show(cli, found, ask_pods, print_pods, err);
 }

@@ -295,8 +295,9 @@ static int connect_to(struct stream *stream, const char *url, struct err **err) 
                 return err_set(err, EPROTO, "the streaming URL %s is not understood", url);
         config.address = (const struct sockaddr *)&address;
         r = http_client_new(&stream->loop, &config, &stream->client);
+        stream->offer = (struct websocket_offer){ .target = path, .protocol = PROTOCOL };
         if (r == 0)
-                r = websocket_request(stream->client, path, PROTOCOL, &events, stream, &stream->offer, &stream->x);
+                r = websocket_request(stream->client, &stream->offer, &events, stream, &stream->x);
         return r < 0 ? err_errno(err, -r, "streaming server") : 0;
 }
 

@@ -27,12 +27,19 @@ int cni_link_index(const struct netlink *netlink, const char *name) {
         return ioctl(cni_netlink_fd(netlink), SIOCGIFINDEX, &request) < 0 ? -errno : request.ifr_ifindex;
 }
 
-/* Asks for @type with its family's @header; @name only where it is not NULL. */
-static void put_get(struct netlink *netlink, uint16_t type, int flags, void *header, size_t size, const char *name,
-                    const char *purpose) {
-        struct nl_msg *message = nlmsg_alloc_simple(type, flags);
+/* What is asked for, with its family's header; by @name only where it is not NULL. */
+struct get {
+        uint16_t type;
+        int flags;
+        struct iovec header;
+        const char *name;
+};
 
-        if (message && (nlmsg_append(message, header, size, NLMSG_ALIGNTO) < 0 ||
+static void put_get(struct netlink *netlink, const struct get *get, const char *purpose) {
+        struct nl_msg *message = nlmsg_alloc_simple(get->type, get->flags);
+        const char *name = get->name;
+
+        if (message && (nlmsg_append(message, get->header.iov_base, get->header.iov_len, NLMSG_ALIGNTO) < 0 ||
                         (name && (nla_put_string(message, IFLA_IFNAME, name) < 0 ||
                                   nla_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS) < 0)))) {
                 nlmsg_free(message);
@@ -99,7 +106,8 @@ int cni_link_for_each(struct netlink *netlink, int (*each)(const struct link *li
         struct each_link state = { .call = each, .data = data };
         struct ifinfomsg header = { 0 };
 
-        put_get(netlink, RTM_GETLINK, NLM_F_DUMP, &header, sizeof(header), NULL, "list interfaces");
+        put_get(netlink, &(struct get){ RTM_GETLINK, NLM_F_DUMP, { &header, sizeof(header) }, NULL },
+                "list interfaces");
         return cni_netlink_dump(netlink, take_link, &state, err);
 }
 
@@ -113,7 +121,7 @@ int cni_link_get(struct netlink *netlink, const char *name, struct link *ret_lin
         struct link link = { 0 };
         int r;
 
-        put_get(netlink, RTM_GETLINK, 0, &header, sizeof(header), name, "look up interface");
+        put_get(netlink, &(struct get){ RTM_GETLINK, 0, { &header, sizeof(header) }, name }, "look up interface");
         r = cni_netlink_dump(netlink, copy_link, &link, err);
         if (r < 0)
                 return err_wrap(err, r, "interface %s", name);
@@ -224,7 +232,7 @@ int cni_link_uplink(struct netlink *netlink, uint8_t family, int *ret_index, str
         struct rtmsg header = { .rtm_family = family };
         int index = 0, r;
 
-        put_get(netlink, RTM_GETROUTE, NLM_F_DUMP, &header, sizeof(header), NULL, "list routes");
+        put_get(netlink, &(struct get){ RTM_GETROUTE, NLM_F_DUMP, { &header, sizeof(header) }, NULL }, "list routes");
         r = cni_netlink_dump(netlink, take_default_route, &index, err);
         if (r < 0)
                 return r;

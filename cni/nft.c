@@ -20,29 +20,36 @@ enum { TYPE_IPV4 = 7, TYPE_IPV6 = 8, TYPE_PROTOCOL = 12, TYPE_SERVICE = 13, TYPE
 /* Longest key or data: an IPv6 address, protocol and port, each field filled up to 4 bytes. */
 #define FIELDS_MAX 24
 
-static struct nlmsghdr *begin(struct netlink *netlink, uint16_t type, uint16_t flags, uint8_t family, uint16_t id,
-                              const char *purpose, int tolerate) {
-        struct nlmsghdr *message = cni_netlink_begin(netlink, type, flags, sizeof(struct nfgenmsg), purpose, tolerate);
+static struct nfgenmsg *extra(struct nlmsghdr *message) {
         struct nfgenmsg *header = cni_netlink_extra(message);
 
-        header->nfgen_family = family;
         header->version = NFNETLINK_V0;
-        header->res_id = htons(id);
-        return message;
+        return header;
 }
 
 struct nlmsghdr *cni_nft_begin(struct netlink *netlink, uint16_t type, uint16_t flags, const char *purpose,
                                int tolerate) {
-        return begin(netlink, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, NFPROTO_INET, 0, purpose, tolerate);
+        struct nlmsghdr *message = cni_netlink_begin(netlink, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags,
+                                                     sizeof(struct nfgenmsg), purpose, tolerate);
+
+        extra(message)->nfgen_family = NFPROTO_INET;
+        return message;
+}
+
+/* The begin or end of a transaction. */
+static void put_batch(struct netlink *netlink, uint16_t type) {
+        struct nlmsghdr *message = cni_netlink_begin(netlink, type, 0, sizeof(struct nfgenmsg), "nftables", 0);
+
+        extra(message)->res_id = htons(NFNL_SUBSYS_NFTABLES);
+        cni_netlink_end(netlink, message);
 }
 
 void cni_nft_transaction(struct netlink *netlink) {
-        cni_netlink_end(netlink,
-                        begin(netlink, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES, "nftables", 0));
+        put_batch(netlink, NFNL_MSG_BATCH_BEGIN);
 }
 
 int cni_nft_commit(struct netlink *netlink, struct err **err) {
-        cni_netlink_end(netlink, begin(netlink, NFNL_MSG_BATCH_END, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES, "nftables", 0));
+        put_batch(netlink, NFNL_MSG_BATCH_END);
         return cni_netlink_run(netlink, err);
 }
 

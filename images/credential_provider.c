@@ -240,26 +240,31 @@ static int choose(const struct value *root, const struct question *q, struct cho
         return 0;
 }
 
-/* @text is the provider's answer, fresh or kept. */
-static int take_answer(struct credential_providers *p, const struct provider *provider, const struct question *q,
-                       const char *text, bool fresh, struct choice *best, struct err **err) {
+struct answer {
+        const struct provider *provider;
+        const char *text;
+        bool fresh; /* not one that was kept */
+};
+
+static int take_answer(struct credential_providers *p, const struct answer *answer, const struct question *q,
+                       struct choice *best, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct value *root;
-        const char *key;
-        int64_t ns;
+        const char *key = NULL;
+        int64_t ns = 0;
         int r;
 
         if (!arena)
                 return err_set(err, ENOMEM, "out of memory");
         /* the parser's error may quote what it stumbles over */
-        if (json_parse(arena, text, strlen(text), NULL, &root, NULL) < 0)
+        if (json_parse(arena, answer->text, strlen(answer->text), NULL, &root, NULL) < 0)
                 return err_set(err, EINVAL, "the answer is no JSON object");
-        r = read_terms(provider, q, root, &key, &ns, err);
+        r = read_terms(answer->provider, q, root, &key, &ns, err);
         if (r == 0)
                 r = choose(root, q, best, err);
         wipe(root);
-        if (r == 0 && fresh && ns > 0)
-                kept_put(p, provider, key, text, ns);
+        if (r == 0 && answer->fresh && ns > 0)
+                kept_put(p, answer->provider, key, answer->text, ns);
         return r;
 }
 
@@ -270,7 +275,7 @@ static int ask_one(struct credential_providers *p, const struct provider *provid
         int r = kept ? 0 : run(provider, q, &result, err);
 
         if (r == 0)
-                r = take_answer(p, provider, q, kept ?: result.out.text ?: "", !kept, best, err);
+                r = take_answer(p, &(struct answer){ provider, kept ?: result.out.text ?: "", !kept }, q, best, err);
         free_secret(kept);
         return r < 0 ? err_wrap(err, r, "image credential provider %.80s", provider->name) : 0;
 }

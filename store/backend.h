@@ -13,10 +13,10 @@ struct store_backend {
 
         int (*begin)(void *backend, struct err **err);
 
-        /* Within begin(): makes the change where @expected fits, as @revision. -EEXIST, -ENOENT or -ESTALE with
+        /* Within begin(): makes @change where what it expects fits, as @revision. -EEXIST, -ENOENT or -ESTALE with
          * *ret_current where it does not: then nothing has changed, and others may go on. */
-        int (*put)(void *backend, const char *key, const struct bytes *value, int64_t expected, int64_t revision,
-                   int64_t *ret_current, struct err **err);
+        int (*put)(void *backend, const struct store_change *change, int64_t revision, int64_t *ret_current,
+                   struct err **err);
 
         /* What was put is durable, or none of it is there. No revision up to @reserved is given again after a cut. */
         int (*commit)(void *backend, int64_t reserved, struct err **err);

@@ -74,17 +74,17 @@ static struct object *add(struct memory *m, const char *key) {
         return NULL;
 }
 
-static int memory_put(void *backend, const char *key, const struct bytes *value, int64_t expected, int64_t revision,
-                      int64_t *ret_current, struct err **err) {
+static int memory_put(void *backend, const struct store_change *change, int64_t revision, int64_t *ret_current,
+                      struct err **err) {
         struct memory *m = backend;
-        struct object *o = index_find(&m->objects, object_key, key);
+        struct object *o = index_find(&m->objects, object_key, change->key);
         int64_t current = o && o->value ? o->revision : 0;
-        int r = store_check(current, expected, !value);
+        int r = store_check(current, change->expected, !change->value);
 
         *ret_current = current;
         if (r < 0)
                 return r;
-        if (!o && !(o = add(m, key)))
+        if (!o && !(o = add(m, change->key)))
                 return err_set(err, ENOMEM, "out of memory");
         if (!changed_contains(o)) {
                 o->old_value = o->value;
@@ -93,7 +93,7 @@ static int memory_put(void *backend, const char *key, const struct bytes *value,
                 changed_append(&m->changed, o);
         }
         bytes_unref(o->value);
-        o->value = value ? bytes_ref((struct bytes *)value) : NULL;
+        o->value = change->value ? bytes_ref(change->value) : NULL;
         o->revision = revision;
         return 0;
 }

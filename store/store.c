@@ -168,7 +168,9 @@ static int put_lazies(struct store *store, struct err **err) {
         int r = 0;
 
         for (struct lazy *lazy = index_at(&at); lazy && r == 0; lazy = index_next(&at)) {
-                r = store->backend->put(store->data, lazy->key, lazy->value, STORE_ANY, lazy->revision, &current, err);
+                const struct store_change change = { .key = lazy->key, .value = lazy->value, .expected = STORE_ANY };
+
+                r = store->backend->put(store->data, &change, lazy->revision, &current, err);
                 if (r == -ENOENT) /* what came and went since */
                         r = 0;
         }
@@ -189,8 +191,7 @@ static int put_group(struct store *store, const struct changes *group, int64_t *
 
                 if (change->stamp)
                         change->stamp(change, *revision + 1);
-                r = store->backend->put(store->data, change->key, change->value, change->expected, *revision + 1,
-                                        &current, err);
+                r = store->backend->put(store->data, change, *revision + 1, &current, err);
 
                 if (r < 0 && !is_refusal(r))
                         return r;

@@ -147,15 +147,15 @@ static ssize_t read_file(struct feed *f, uint64_t offset, size_t n, uint8_t *buf
         return got > 0 ? got : err_set(err, EBADMSG, "the file became shorter while it was read");
 }
 
-ssize_t feed_get(struct feed *f, uint64_t offset, size_t min, size_t n, uint8_t *buffer, const uint8_t **ret_bytes,
-                 struct err **err) {
-        uint64_t there, window;
+ssize_t feed_get(struct feed *f, const struct feed_wish *wish, const uint8_t **ret_bytes, struct err **err) {
+        uint64_t offset = wish->offset, there, window;
+        size_t n = wish->max;
         int r = 0;
 
         if (offset >= f->size)
                 return 0;
         pthread_mutex_lock(&f->lock);
-        f->wanted = end_of(f, offset, min);
+        f->wanted = end_of(f, offset, wish->min);
         while (f->ready < f->wanted && !f->error)
                 pthread_cond_wait(&f->changed, &f->lock);
         there = f->ready;
@@ -168,8 +168,8 @@ ssize_t feed_get(struct feed *f, uint64_t offset, size_t min, size_t n, uint8_t 
         if (offset < window) {
                 if (there > window)
                         there = window;
-                *ret_bytes = buffer;
-                return read_file(f, offset, n < there - offset ? n : (size_t)(there - offset), buffer, err);
+                *ret_bytes = wish->buffer;
+                return read_file(f, offset, n < there - offset ? n : (size_t)(there - offset), wish->buffer, err);
         }
         size_t at = (size_t)(offset % FEED_WINDOW), straight = FEED_WINDOW - at;
 

@@ -51,11 +51,15 @@ int feed_flush(struct feed *feed);
 /* Says that @n more bytes are in the file; for who does not put. */
 void feed_advance(struct feed *feed, uint64_t n);
 
-/* For the reader: the bytes at @offset, at most @n; waits until there are at least @min, or all that the blob has. They
- * are in memory until feed_release(), or where they come from the file, in @buffer. Returns the number of bytes, 0 at
- * the blob's end, or a negative errno with *@err. */
-ssize_t feed_get(struct feed *feed, uint64_t offset, size_t min, size_t n, uint8_t *buffer, const uint8_t **ret_bytes,
-                 struct err **err);
+struct feed_wish {
+        uint64_t offset;
+        size_t min, max; /* bytes: waited for, or all that the blob has; and as many at most */
+        uint8_t *buffer; /* of @max bytes, for those that come from the file */
+};
+
+/* For the reader: the bytes at @wish->offset. They are in memory until feed_release(), or in @wish->buffer. Returns the
+ * number of bytes, 0 at the blob's end, or a negative errno with *@err. */
+ssize_t feed_get(struct feed *feed, const struct feed_wish *wish, const uint8_t **ret_bytes, struct err **err);
 
 /* The bytes up to @offset are read no more. Before a feed_get() that waits, at least all but @min of the window must be
  * released. */

@@ -30,6 +30,7 @@ struct late_directory {
 };
 
 struct layer_writer {
+        struct tar_reader *tar;
         struct path_walk walk, targets; /* where entries go; where hard links point */
         struct layer_limits left;
         struct layer_result result;
@@ -196,8 +197,8 @@ static int remove_old(struct layer_writer *w, int parent, const char *name, cons
         return image_tree_remove(parent, name, err);
 }
 
-static int put_file(struct layer_writer *w, struct tar_reader *tar, int parent, const char *name, const char *path,
-                    const struct tar_entry *e, struct err **err) {
+static int put_file(struct layer_writer *w, int parent, const char *name, const char *path, const struct tar_entry *e,
+                    struct err **err) {
         const int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
         _cleanup_close_ int fd = openat(parent, name, flags, e->mode);
         struct timespec times[2];
@@ -211,7 +212,7 @@ static int put_file(struct layer_writer *w, struct tar_reader *tar, int parent, 
         }
         if (fd < 0)
                 return err_errno(err, errno, "%s: create", e->path);
-        r = e->pieces ? write_sparse(tar, fd, e, err) : write_plain(tar, fd, e, err);
+        r = e->pieces ? write_sparse(w->tar, fd, e, err) : write_plain(w->tar, fd, e, err);
         if (r < 0)
                 return r;
         if ((e->uid || e->gid) && fchown(fd, e->uid, e->gid) < 0)
@@ -406,7 +407,7 @@ static int put_whiteout(struct layer_writer *w, int parent, const char *hidden, 
         return r < 0 ? err_errno(err, -r, "%s: make opaque", e->path) : 0;
 }
 
-static int put_entry(struct layer_writer *w, struct tar_reader *tar, const struct tar_entry *e, struct err **err) {
+static int put_entry(struct layer_writer *w, const struct tar_entry *e, struct err **err) {
         char path[PATH_MAX];
         const char *name;
         int parent, r = layer_path_clean(e->path, path, err);
@@ -426,7 +427,7 @@ static int put_entry(struct layer_writer *w, struct tar_reader *tar, const struc
         }
         switch (e->type) {
         case TAR_FILE:
-                return put_file(w, tar, parent, name, path, e, err);
+                return put_file(w, parent, name, path, e, err);
         case TAR_DIRECTORY:
                 return put_directory(w, parent, name, path, e, err);
         case TAR_HARDLINK:
@@ -528,19 +529,15 @@ static void writer_clear(struct layer_writer *w) {
         free(w);
 }
 
-static int apply_all(struct layer_writer *w, struct tar_reader *tar, struct err **err) {
+static int apply_all(struct layer_writer *w, struct err **err) {
         const struct tar_entry *e;
         int r;
 
-        while ((r = tar_next(tar, &e, err)) > 0) {
-                r = count_entry(w, e, err);
-                if (r == 0)
-                        r = put_entry(w, tar, e, err);
-                if (r < 0)
+        while ((r = tar_next(w->tar, &e, err)) > 0)
+                if ((r = count_entry(w, e, err)) < 0 || (r = put_entry(w, e, err)) < 0)
                         return r;
-        }
         if (r == 0)
-                r = tar_drain(tar, err);
+                r = tar_drain(w->tar, err);
         if (r == 0)
                 r = finish_links(w, err);
         if (r == 0)
@@ -561,7 +558,8 @@ int layer_apply(int root, struct tar_reader *tar, const struct layer_limits *lim
         path_walk_init(&w->targets, root);
         w->walk.make = make_implied;
         w->walk.data = w;
-        r = apply_all(w, tar, err);
+        w->tar = tar;
+        r = apply_all(w, err);
         if (r == 0) {
                 *ret_result = w->result;
                 w->result = (struct layer_result){ 0 };

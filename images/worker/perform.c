@@ -118,35 +118,44 @@ static bool is_refused(const struct image_http_response *response) {
         return response->status == 401 || response->status == 403;
 }
 
+/* A request, and where its answer goes. */
+struct exchange {
+        struct registry *registry;
+        struct http *http;
+        struct image_http_request *q;
+        struct image_http_response *response;
+};
+
 /* Answers @challenges of @server and asks again. */
-static int answer(struct registry *registry, struct endpoint *server, struct http *http, struct image_http_request *q,
-                  const char *challenges, const char *scope, struct image_http_response *response, struct err **err) {
+static int answer(const struct exchange *x, struct endpoint *server, const char *challenges, const char *scope,
+                  struct err **err) {
         _cleanup_free_ char *value = NULL;
-        int r = auth_answer(http, server, challenges, scope, &value, err);
+        int r = auth_answer(x->http, server, challenges, scope, &value, err);
 
         if (r < 0)
                 return r;
-        r = perform_as(server, http, q, value, response, err);
-        if (r == 0 && !is_refused(response))
-                save_authorization(registry, server, value);
+        r = perform_as(server, x->http, x->q, value, x->response, err);
+        if (r == 0 && !is_refused(x->response))
+                save_authorization(x->registry, server, value);
         return r;
 }
 
 /* At one server. A challenge without a scope gets a token without one; where that opens nothing, one for the image. */
-static int perform_at(struct registry *registry, struct endpoint *server, struct http *http,
-                      struct image_http_request *q, struct image_http_response *response, struct err **err) {
-        _cleanup_free_ char *saved = saved_authorization(registry, server), *challenges = NULL;
+static int perform_at(const struct exchange *x, struct endpoint *server, struct err **err) {
+        const struct registry *registry = x->registry;
+        struct image_http_response *response = x->response;
+        _cleanup_free_ char *saved = saved_authorization(x->registry, server), *challenges = NULL;
         char scope[IMAGE_NAME_MAX + 32];
-        int r = perform_as(server, http, q, saved, response, err);
+        int r = perform_as(server, x->http, x->q, saved, response, err);
 
         if (r < 0 || response->status != 401)
                 return r;
         challenges = TAKE_PTR(response->authenticate);
-        r = answer(registry, server, http, q, challenges, NULL, response, err);
+        r = answer(x, server, challenges, NULL, err);
         if (r < 0 || !is_refused(response) || !auth_scope_is_open(server, challenges))
                 return r;
         snprintf(scope, sizeof(scope), "repository:%s:pull%s", registry->path, registry->push ? ",push" : "");
-        return answer(registry, server, http, q, challenges, scope, response, err);
+        return answer(x, server, challenges, scope, err);
 }
 
 int registry_lead(const char *url, const char *location, char **ret_url, struct err **err) {
@@ -182,21 +191,19 @@ static bool is_redirect(const struct image_http_request *q, const struct image_h
 }
 
 /* Goes where the answers lead; *@ret_server is the last that was asked. */
-static int perform_all(struct registry *registry, struct endpoint *e, struct http *http, struct image_http_request *q,
-                       struct endpoint **ret_server, struct image_http_response *response, struct err **err) {
+static int perform_all(const struct exchange *x, struct endpoint *e, struct endpoint **ret_server, struct err **err) {
+        struct image_http_request *q = x->q;
         char *url = NULL;
         int r;
 
         for (unsigned hop = 0;; hop++) {
                 char *next;
 
-                r = elsewhere_find(registry, e, q->url, ret_server, err);
-                if (r == 0)
-                        r = perform_at(registry, *ret_server, http, q, response, err);
-                if (r < 0 || !is_redirect(q, response))
+                if ((r = elsewhere_find(x->registry, e, q->url, ret_server, err)) < 0 ||
+                    (r = perform_at(x, *ret_server, err)) < 0 || !is_redirect(q, x->response))
                         break;
                 r = hop < HTTP_REDIRECTS_MAX ?
-                            registry_lead(q->url, response->location, &next, err) :
+                            registry_lead(q->url, x->response->location, &next, err) :
                             err_set(err, EPROTO, "%s redirects more than %d times", e->host, HTTP_REDIRECTS_MAX);
                 if (r < 0)
                         break;
@@ -209,6 +216,7 @@ static int perform_all(struct registry *registry, struct endpoint *e, struct htt
 
 int registry_perform(struct registry *registry, struct endpoint *e, struct http *http, struct image_http_request *q,
                      struct image_http_response *response, struct err **err) {
+        const struct exchange x = { registry, http, q, response };
         _cleanup_free_ char *plain_url = NULL;
         struct endpoint *server = e;
         const char *url = q->url;
@@ -217,7 +225,7 @@ int registry_perform(struct registry *registry, struct endpoint *e, struct http 
 
         if (settle_scheme(registry, e, http, q, &plain_url) < 0)
                 return err_set(err, ENOMEM, "out of memory");
-        r = perform_all(registry, e, http, q, &server, response, &cause);
+        r = perform_all(&x, e, &server, &cause);
         q->url = url;
         if (r == 0 && (response->status < 200 || response->status > 299))
                 r = status_error(q, response, &cause);

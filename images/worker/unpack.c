@@ -22,6 +22,9 @@ struct pipe {
         struct hash *compressed, *plain;
         uint8_t *input; /* for what the feed has in its file */
         uint64_t offset;
+        const uint8_t *in; /* what of the last input is not used up */
+        size_t n_in;
+        bool end; /* of the blob */
 };
 
 /* Reads the next input, @min bytes if the blob has them, once the one before was used up. Returns its size, 0 at the
@@ -31,7 +34,7 @@ static ssize_t read_input(struct pipe *p, size_t min, const uint8_t **ret_bytes,
         ssize_t n;
 
         feed_release(feed, p->offset);
-        n = feed_get(feed, p->offset, min, INPUT_SIZE, p->input, ret_bytes, err);
+        n = feed_get(feed, &(struct feed_wish){ p->offset, min, INPUT_SIZE, p->input }, ret_bytes, err);
         if (n <= 0)
                 return n;
         hash_add(p->compressed, *ret_bytes, (size_t)n);
@@ -42,28 +45,27 @@ static ssize_t read_input(struct pipe *p, size_t min, const uint8_t **ret_bytes,
 }
 
 /* Fills one buffer of the ring as far as the blob allows, so that tar's blocks never straddle two. */
-static int fill_buffer(struct pipe *p, uint8_t *buffer, const uint8_t **in, size_t *n_in, size_t *ret_n, bool *end,
-                       struct err **err) {
+static int fill_buffer(struct pipe *p, uint8_t *buffer, size_t *ret_n, struct err **err) {
         size_t room = RING_BUFFER_SIZE;
         uint8_t *out = buffer;
         int r;
 
         for (;;) {
-                r = inflater_run(p->inflater, in, n_in, &out, &room, err);
+                r = inflater_run(p->inflater, &p->in, &p->n_in, &out, &room, err);
                 if (r < 0)
                         return r;
                 if (room == 0)
                         break;
-                if (*n_in > 0)
+                if (p->n_in > 0)
                         return err_set(err, EBADMSG, "the compressed data makes no progress");
-                ssize_t n = read_input(p, INPUT_MIN, in, err);
+                ssize_t n = read_input(p, INPUT_MIN, &p->in, err);
                 if (n < 0)
                         return (int)n;
                 if (n == 0) {
-                        *end = true;
+                        p->end = true;
                         break;
                 }
-                *n_in = (size_t)n;
+                p->n_in = (size_t)n;
         }
         *ret_n = RING_BUFFER_SIZE - room;
         hash_add(p->plain, buffer, *ret_n);
@@ -89,22 +91,20 @@ static int check_digests(struct pipe *p, struct err **err) {
 }
 
 static int inflate_all(struct pipe *p, struct err **err) {
-        const uint8_t *in = p->input;
         /* the first bytes tell the compression; a slow network may bring them one by one */
-        ssize_t first = read_input(p, INFLATE_TELL_MAX, &in, err);
-        size_t n_in, n = 0;
-        bool end = false;
+        ssize_t first = read_input(p, INFLATE_TELL_MAX, &p->in, err);
+        size_t n = 0;
 
         if (first < 0)
                 return (int)first;
-        n_in = (size_t)first;
-        while (!end) {
+        p->n_in = (size_t)first;
+        while (!p->end) {
                 uint8_t *buffer = ring_buffer(&p->ring);
                 int r;
 
                 if (!buffer) /* the writer has failed and says why */
                         return 0;
-                r = fill_buffer(p, buffer, &in, &n_in, &n, &end, err);
+                r = fill_buffer(p, buffer, &n, err);
                 if (r < 0)
                         return r;
                 if (n > 0)

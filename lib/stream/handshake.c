@@ -65,29 +65,23 @@ int websocket_accept_upgrade(struct http_exchange *x, const char *protocol) {
         return http_accept_upgrade(x, fields, n);
 }
 
-int websocket_request(struct http_client *client, const char *target, const char *protocol,
-                      const struct http_events *events, void *data, struct websocket_offer *ret_offer,
-                      struct http_exchange **ret_x) {
-        struct websocket_offer offer = { .protocol = protocol };
+int websocket_request(struct http_client *client, struct websocket_offer *offer, const struct http_events *events,
+                      void *data, struct http_exchange **ret_x) {
         const struct http_field fields[] = { { "sec-websocket-version", VERSION },
-                                             { "sec-websocket-key", offer.key },
-                                             { "sec-websocket-protocol", protocol } };
+                                             { "sec-websocket-key", offer->key },
+                                             { "sec-websocket-protocol", offer->protocol } };
         const struct http_client_request request = { .method = "GET",
-                                                     .target = target,
+                                                     .target = offer->target,
                                                      .upgrade = "websocket",
                                                      .fields = fields,
                                                      .n_fields = ELEMENTS(fields),
                                                      .flags = HTTP_REQUEST_ALONE };
         uint8_t nonce[WEBSOCKET_KEY_SIZE];
-        int r;
 
         if (getrandom(nonce, sizeof(nonce), 0) != sizeof(nonce))
                 return -errno;
-        base64_encode(nonce, sizeof(nonce), offer.key);
-        r = http_client_request(client, &request, events, data, ret_x);
-        if (r == 0)
-                *ret_offer = offer;
-        return r;
+        base64_encode(nonce, sizeof(nonce), offer->key);
+        return http_client_request(client, &request, events, data, ret_x);
 }
 
 int websocket_check_answer(const struct websocket_offer *offer, const struct http_exchange *x,

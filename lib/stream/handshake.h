@@ -20,16 +20,15 @@ bool websocket_is_wanted(const struct http_exchange *x);
  */
 int websocket_accept_upgrade(struct http_exchange *x, const char *protocol);
 
-/* Clients: what was offered, until the server has answered. */
+/* Clients: what is offered, kept until the server has answered. */
 struct websocket_offer {
-        const char *protocol;
-        char key[WEBSOCKET_KEY_LENGTH + 1];
+        const char *target, *protocol;
+        char key[WEBSOCKET_KEY_LENGTH + 1]; /* websocket_request()'s */
 };
 
-/* Asks for @target as a WebSocket with @protocol, on a connection of its own. As http_client_request(). */
-int websocket_request(struct http_client *client, const char *target, const char *protocol,
-                      const struct http_events *events, void *data, struct websocket_offer *ret_offer,
-                      struct http_exchange **ret_x);
+/* Asks for @offer->target as a WebSocket, on a connection of its own. As http_client_request(). */
+int websocket_request(struct http_client *client, struct websocket_offer *offer, const struct http_events *events,
+                      void *data, struct http_exchange **ret_x);
 
 /* Whether the server has agreed to what was offered; -EPROTO when not. */
 int websocket_check_answer(const struct websocket_offer *offer, const struct http_exchange *x,

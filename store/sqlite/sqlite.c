@@ -324,21 +324,21 @@ static enum sqlite_query choose(bool deletes, int64_t expected) {
         return expected == STORE_ABSENT ? QUERY_INSERT : QUERY_UPDATE;
 }
 
-static int sqlite_put(void *backend, const char *key, const struct bytes *value, int64_t expected, int64_t revision,
-                      int64_t *ret_current, struct err **err) {
+static int sqlite_put(void *backend, const struct store_change *change, int64_t revision, int64_t *ret_current,
+                      struct err **err) {
         struct sqlite_store *s = backend;
-        sqlite3_stmt *statement = query(&s->writer, choose(!value, expected), err);
+        sqlite3_stmt *statement = query(&s->writer, choose(!change->value, change->expected), err);
         int r;
 
         if (!statement)
                 return -EIO;
-        bind(statement, key, revision, value, expected);
+        bind(statement, change->key, revision, change->value, change->expected);
         r = run(&s->writer, statement, "cannot be changed", err);
         sqlite3_clear_bindings(statement);
         if (r < 0 || sqlite3_changes(s->writer.db) > 0)
                 return r;
-        r = read_current(s, key, ret_current, err);
-        return r < 0 ? r : store_check(*ret_current, expected, !value);
+        r = read_current(s, change->key, ret_current, err);
+        return r < 0 ? r : store_check(*ret_current, change->expected, !change->value);
 }
 
 static int reserve(struct sqlite_store *s, int64_t reserved, struct err **err) {

@@ -245,7 +245,8 @@ static void turn(void) {
 
 static void open_websocket(const char *target, const char *protocol) {
         peer = (struct peer){ .decoder.client = true, .agreed = -EAGAIN };
-        assert_int_equal(websocket_request(client, target, protocol, &events, &peer, &peer.offer, &peer.x), 0);
+        peer.offer = (struct websocket_offer){ .target = target, .protocol = protocol };
+        assert_int_equal(websocket_request(client, &peer.offer, &events, &peer, &peer.x), 0);
         UNTIL(peer.status);
 }
 

@@ -57,7 +57,7 @@ static void read_all(struct feed *feed, size_t size) {
         uint64_t at = 0;
         ssize_t n;
 
-        while ((n = feed_get(feed, at, 1, sizeof(buffer), buffer, &got, NULL)) > 0) {
+        while ((n = feed_get(feed, &(struct feed_wish){ at, 1, sizeof(buffer), buffer }, &got, NULL)) > 0) {
                 assert_true((size_t)n <= sizeof(buffer));
                 assert_memory_equal(got, bytes + at, n);
                 at += (uint64_t)n;
@@ -152,10 +152,10 @@ static void test_min(void **state) {
 
         feed_init(&feed, fd, 0, 20, 0);
         assert_int_equal(pthread_create(&thread, NULL, put_main, &p), 0);
-        assert_in_range(feed_get(&feed, 0, 16, sizeof(buffer), buffer, &got, NULL), 16, 20);
+        assert_in_range(feed_get(&feed, &(struct feed_wish){ 0, 16, sizeof(buffer), buffer }, &got, NULL), 16, 20);
         assert_memory_equal(got, bytes, 16);
-        assert_int_equal(feed_get(&feed, 10, 16, sizeof(buffer), buffer, &got, NULL), 10);
-        assert_int_equal(feed_get(&feed, 20, 1, sizeof(buffer), buffer, &got, NULL), 0);
+        assert_int_equal(feed_get(&feed, &(struct feed_wish){ 10, 16, sizeof(buffer), buffer }, &got, NULL), 10);
+        assert_int_equal(feed_get(&feed, &(struct feed_wish){ 20, 1, sizeof(buffer), buffer }, &got, NULL), 0);
         pthread_join(thread, NULL);
         feed_release(&feed, 20);
         feed_clear(&feed);
@@ -184,7 +184,7 @@ static void test_failure(void **state) {
         pthread_join(thread, NULL);
         feed_fail(&feed, EIO, "later");
         assert_true(feed_failed(&feed));
-        assert_int_equal(feed_get(&feed, 0, 1, sizeof(buffer), buffer, &got, &err), -ECANCELED);
+        assert_int_equal(feed_get(&feed, &(struct feed_wish){ 0, 1, sizeof(buffer), buffer }, &got, &err), -ECANCELED);
         assert_string_equal(err_text(err), "nobody reads");
         assert_int_equal(feed_flush(&feed), 0);
         feed_clear(&feed);
