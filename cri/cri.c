@@ -104,10 +104,10 @@ void cri_free(struct cri *cri) {
                 return;
         prune(cri);
         while (cri->first_container)
-                container_remove(cri->first_container);
+                cri_container_remove(cri->first_container);
         while (cri->first_sandbox) {
-                sandbox_unwatch(cri->first_sandbox);
-                sandbox_remove(cri->first_sandbox);
+                cri_sandbox_unwatch(cri->first_sandbox);
+                cri_sandbox_remove(cri->first_sandbox);
         }
         exits_close(cri);
         handle_free(cri->ready_timer);
@@ -152,7 +152,7 @@ static void fill_sandbox(const struct cri_sandbox *sandbox, struct cri_sandbox_i
                 .n_ips = sandbox->n_ips,
                 .cgroup = sandbox->cgroup,
         };
-        if (!sandbox_host_network(sandbox))
+        if (!cri_sandbox_host_network(sandbox))
                 info->netns = sandbox_netns_path(sandbox->cri->runtime, sandbox->id, netns);
 }
 
@@ -172,10 +172,10 @@ static void fill_container(const struct cri_container *c, struct cri_container_i
                 .sandbox_id = c->sandbox->id,
                 .name = c->config->metadata->name,
                 .attempt = c->config->metadata->attempt,
-                .state = container_state(c),
+                .state = cri_container_state(c),
                 .created_at = c->record->created_at,
                 .started_at = c->started_at,
-                .reason = container_reason(c),
+                .reason = cri_container_reason(c),
                 .message = c->message ? c->message : "",
                 .image_ref = c->record->image_ref,
                 .image_id = c->record->image_id,
@@ -235,19 +235,19 @@ struct tracer *cri_tracer(const struct cri *cri) {
 const char *cri_sandbox_label(struct cri *cri, const char *id, const char *key) {
         struct cri_sandbox *sandbox = get_sandbox(cri, id);
 
-        return sandbox ? MAP_FIND(sandbox->config, labels, key) : NULL;
+        return sandbox ? MESSAGE_MAP_FIND(sandbox->config, labels, key) : NULL;
 }
 
 const char *cri_sandbox_annotation(struct cri *cri, const char *id, const char *key) {
         struct cri_sandbox *sandbox = get_sandbox(cri, id);
 
-        return sandbox ? MAP_FIND(sandbox->config, annotations, key) : NULL;
+        return sandbox ? MESSAGE_MAP_FIND(sandbox->config, annotations, key) : NULL;
 }
 
 const char *cri_container_annotation(struct cri *cri, const char *id, const char *key) {
         struct cri_container *container = get_container(cri, id);
 
-        return container ? MAP_FIND(container->config, annotations, key) : NULL;
+        return container ? MESSAGE_MAP_FIND(container->config, annotations, key) : NULL;
 }
 
 void cri_each_sandbox(struct cri *cri, bool (*each)(void *data, const struct cri_sandbox_info *info), void *data) {

@@ -13,7 +13,7 @@
 #define ANY_IP "0.0.0.0"
 #define APPARMOR_ANNOTATION "container.apparmor.security.beta.kubernetes.io/"
 
-bool reject(struct rejection *ret, const char *reason, const char *format, ...) {
+bool admission_reject(struct rejection *ret, const char *reason, const char *format, ...) {
         va_list args;
 
         ret->reason = reason;
@@ -50,7 +50,8 @@ static bool ask_sysctls(const struct admission_node *node, const struct pod *pod
         list_for_each (sysctl, &pod->spec.security_context->sysctls) {
                 sysctl_name(sysctl->name, name);
                 if (!is_listed(name, safe_sysctls) && !is_listed(name, node->unsafe_sysctls))
-                        return reject(ret, "SysctlForbidden", "forbidden sysctl: \"%s\" not allowlisted", name);
+                        return admission_reject(ret, "SysctlForbidden", "forbidden sysctl: \"%s\" not allowlisted",
+                                                name);
         }
         return true;
 }
@@ -61,10 +62,11 @@ static bool ask_os(const struct admission_node *node, const struct pod *pod, str
         const char *label = string_map_get(&pod->metadata.labels, "kubernetes.io/os");
 
         if (label && strcmp(label, "linux") != 0)
-                return reject(ret, "PodOSSelectorNodeLabelDoesNotMatch",
-                              "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label");
+                return admission_reject(ret, "PodOSSelectorNodeLabelDoesNotMatch",
+                                        "Failed to admit pod as the `kubernetes.io/os` label doesn't match node label");
         if (pod->spec.os && strcmp(pod->spec.os->name, "linux") != 0)
-                return reject(ret, "PodOSNotSupported", "Failed to admit pod as the OS field doesn't match node OS");
+                return admission_reject(ret, "PodOSNotSupported",
+                                        "Failed to admit pod as the OS field doesn't match node OS");
         return true;
 }
 
@@ -78,8 +80,8 @@ static bool ask_affinity(const struct admission_node *node, const struct pod *po
 
         if (pod_fits_node(&pod->spec, &labels, node->name))
                 return true;
-        return reject(ret, "NodeAffinity",
-                      "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");
+        return admission_reject(ret, "NodeAffinity",
+                                "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector");
 }
 
 /* -- ports ------------------------------------------------------------------------------------------------- */
@@ -117,10 +119,11 @@ static bool ask_port_list(const struct admission_node *node, const kube_containe
                         const struct pod *holder = port->host_port > 0 ? find_holder(node, port) : NULL;
 
                         if (holder)
-                                return reject(ret, "NodePorts",
-                                              "Predicate NodePorts failed: node(s) didn't have free ports for the "
-                                              "requested pod ports: pod %s/%s has port %d",
-                                              holder->metadata.namespace, holder->metadata.name, port->host_port);
+                                return admission_reject(
+                                        ret, "NodePorts",
+                                        "Predicate NodePorts failed: node(s) didn't have free ports for the "
+                                        "requested pod ports: pod %s/%s has port %d",
+                                        holder->metadata.namespace, holder->metadata.name, port->host_port);
                 }
         }
         return true;
@@ -157,7 +160,7 @@ static bool wants_apparmor(const struct pod *pod) {
 static bool ask_apparmor(const struct admission_node *node, const struct pod *pod, struct rejection *ret) {
         if (node->facts->apparmor || !wants_apparmor(pod))
                 return true;
-        return reject(ret, "AppArmor", "Cannot enforce AppArmor: AppArmor is not enabled on the host");
+        return admission_reject(ret, "AppArmor", "Cannot enforce AppArmor: AppArmor is not enabled on the host");
 }
 
 bool admission_ask(const struct admission_node *node, const struct pod *pod, struct rejection *ret_rejection) {

@@ -7,5 +7,5 @@
 bool admission_resources(const struct admission_node *node, const struct pod *pod, struct rejection *ret_rejection);
 
 /* Sets the rejection; returns false. */
-bool reject(struct rejection *ret_rejection, const char *reason, const char *format, ...)
+bool admission_reject(struct rejection *ret_rejection, const char *reason, const char *format, ...)
         __attribute__((format(printf, 3, 4)));

@@ -49,7 +49,7 @@ bool admission_resources(const struct admission_node *node, const struct pod *po
         resource_list wanted = { 0 };
 
         if (!arena || !pod_requests(arena, pod, &wanted) || !pod_add_overhead(arena, pod, false, &wanted))
-                return reject(ret_rejection, "UnexpectedAdmissionError", "out of memory");
+                return admission_reject(ret_rejection, "UnexpectedAdmissionError", "out of memory");
         for (size_t place = 0; place < 4; place++)
                 list_for_each (r, &wanted) {
                         int64_t n = rank(r->name) == place ? lacking(node, r->name, amount(r->name, r->amount)) : 0;
@@ -60,8 +60,9 @@ bool admission_resources(const struct admission_node *node, const struct pod *po
                 }
         if (!list[0])
                 return true;
-        return reject(ret_rejection, "UnexpectedAdmissionError",
-                      "Unexpected error while attempting to recover from admission failure: preemption: error finding "
-                      "a set of pods to preempt: no set of running pods found to reclaim resources: [%s]",
-                      list);
+        return admission_reject(
+                ret_rejection, "UnexpectedAdmissionError",
+                "Unexpected error while attempting to recover from admission failure: preemption: error finding "
+                "a set of pods to preempt: no set of running pods found to reclaim resources: [%s]",
+                list);
 }

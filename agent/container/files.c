@@ -34,7 +34,7 @@ static int make_message_file(const struct member_files *f, struct err **err) {
 static int write_hosts(const struct pod_files *f, struct err **err) {
         _cleanup_free_ char *text = NULL, *path = NULL;
         _cleanup_close_ int fd = -EBADF;
-        int r = hosts_text(f->pod, f->options, f->ips, &text, err);
+        int r = dns_hosts_text(f->pod, f->options, f->ips, &text, err);
 
         if (r < 0)
                 return r;

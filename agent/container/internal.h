@@ -132,7 +132,6 @@ bool member_get_exit(const struct member *m, struct cri_container_info *ret_info
 bool member_has_exited(const struct member *m);
 bool member_has_process(const struct member *m);
 uint32_t member_next_attempt(const struct member *m);
-bool member_should_restart(const struct member *m);                       /* after the end that is set */
 void member_condemn(struct member *m, const char *reason, int64_t grace); /* ask.c: if it runs and is not to end yet */
 
 /* tell.c */

@@ -114,7 +114,7 @@ bool member_is_done(const struct member *m) {
         return has_ended(m) && m->end.exit_code == 0;
 }
 
-bool member_should_restart(const struct member *m) {
+static bool should_restart(const struct member *m) {
         if (m->role == MEMBER_SIDECAR)
                 return true;
         if (m->role == MEMBER_INIT && m->end.exit_code == 0)
@@ -123,7 +123,7 @@ bool member_should_restart(const struct member *m) {
 }
 
 bool member_is_over(const struct member *m) {
-        return has_ended(m) && !member_should_restart(m);
+        return has_ended(m) && !should_restart(m);
 }
 
 bool member_is_removing(const struct member *m) {
@@ -181,7 +181,7 @@ static void tell_crash_back_off(struct member *m) {
 bool member_may_begin(struct member *m, int64_t *wake) {
         int64_t now = node_now(m->host->world), left;
 
-        if (m->state != MEMBER_WAITING && !(m->state == MEMBER_EXITED && member_should_restart(m)))
+        if (m->state != MEMBER_WAITING && !(m->state == MEMBER_EXITED && should_restart(m)))
                 return false;
         if (m->retry_at > now) {
                 *wake = node_earlier(*wake, m->retry_at);

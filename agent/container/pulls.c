@@ -22,12 +22,12 @@ static void ended(struct op *op) {
         while (has_room(queue) && (next = queue->first)) {
                 if (!(queue->first = next->waiting))
                         queue->last = NULL;
-                pull_queue_add(queue, next, next->pointer);
+                pulls_add(queue, next, next->pointer);
         }
         queue->beginning = false;
 }
 
-void pull_queue_add(struct pull_queue *queue, struct op *op, const Cri__PullImageRequest *request) {
+void pulls_add(struct pull_queue *queue, struct op *op, const Cri__PullImageRequest *request) {
         op->input = queue;
         op->pointer = (void *)request;
         if (!has_room(queue)) {

@@ -18,4 +18,4 @@ struct pull_queue {
 
 /* Calls PullImage with @request, which lies in op->arena, now or when it is its turn. The operation's end makes room
  * for the next, heard or not. */
-void pull_queue_add(struct pull_queue *queue, struct op *op, const Cri__PullImageRequest *request);
+void pulls_add(struct pull_queue *queue, struct op *op, const Cri__PullImageRequest *request);

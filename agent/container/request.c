@@ -31,7 +31,7 @@ static bool set_hugepages(struct arena *arena, const struct member *m, Cri__Linu
         return true;
 }
 
-Cri__LinuxContainerResources *member_request_resources(struct arena *arena, const struct member *m) {
+static Cri__LinuxContainerResources *request_resources(struct arena *arena, const struct member *m) {
         Cri__LinuxContainerResources *r =
                 REQUEST_NEW(arena, Cri__LinuxContainerResources, cri__linux_container_resources__init);
         const struct pod *pod = m->host->pod;
@@ -119,7 +119,7 @@ static bool set_identity(struct arena *arena, const struct member *m, Cri__Conta
 
 static bool set_linux(struct arena *arena, const struct member *m, Cri__ContainerConfig *config) {
         config->linux = REQUEST_NEW(arena, Cri__LinuxContainerConfig, cri__linux_container_config__init);
-        return config->linux && (config->linux->resources = member_request_resources(arena, m)) &&
+        return config->linux && (config->linux->resources = request_resources(arena, m)) &&
                (config->linux->security_context = member_request_security(arena, m));
 }
 

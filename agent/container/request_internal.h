@@ -6,7 +6,6 @@
 
 /* NULL without memory. */
 Cri__LinuxContainerSecurityContext *member_request_security(struct arena *arena, const struct member *m);
-Cri__LinuxContainerResources *member_request_resources(struct arena *arena, const struct member *m);
 
 /* Fill in what they name; false without memory. */
 bool member_request_labels(struct arena *arena, const struct member *m, Cri__ContainerConfig *config);

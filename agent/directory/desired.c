@@ -8,13 +8,13 @@
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
-bool pod_same_name(const struct pod *a, const struct pod *b) {
+bool desired_same_name(const struct pod *a, const struct pod *b) {
         return strcmp(a->metadata.name, b->metadata.name) == 0 &&
                strcmp(a->metadata.namespace, b->metadata.namespace) == 0;
 }
 
 static bool is_rival(const struct pod *a, const struct pod *b) {
-        return pod_same_name(a, b) || strcmp(a->metadata.uid, b->metadata.uid) == 0;
+        return desired_same_name(a, b) || strcmp(a->metadata.uid, b->metadata.uid) == 0;
 }
 
 static struct desired *find(struct desired_pods *pods, const char *file) {

@@ -57,4 +57,4 @@ struct desired *desired_find(struct desired_pods *pods, const char *file);
 /* Whether a file that is there, and no duplicate, wants the pod of this uid. */
 bool desired_has(const struct desired_pods *pods, const char *uid);
 
-bool pod_same_name(const struct pod *a, const struct pod *b);
+bool desired_same_name(const struct pod *a, const struct pod *b);

@@ -16,11 +16,11 @@ static struct broken_file *find(const struct broken_files *files, const char *fi
         return NULL;
 }
 
-void broken_files_set(struct broken_files *files, const char *file, const char *text) {
+void manifest_broken_set(struct broken_files *files, const char *file, const char *text) {
         struct broken_file *broken, *more;
         struct broken_file added;
 
-        broken_files_drop(files, file);
+        manifest_broken_drop(files, file);
         more = reallocarray(files->items, files->n + 1, sizeof(*more));
         if (!more)
                 return;
@@ -36,7 +36,7 @@ void broken_files_set(struct broken_files *files, const char *file, const char *
         files->n++;
 }
 
-void broken_files_drop(struct broken_files *files, const char *file) {
+void manifest_broken_drop(struct broken_files *files, const char *file) {
         struct broken_file *broken = find(files, file);
 
         if (!broken)
@@ -46,7 +46,7 @@ void broken_files_drop(struct broken_files *files, const char *file) {
         *broken = files->items[--files->n];
 }
 
-void broken_files_clear(struct broken_files *files) {
+void manifest_broken_clear(struct broken_files *files) {
         for (size_t i = 0; i < files->n; i++) {
                 free(files->items[i].file);
                 free(files->items[i].text);
@@ -74,7 +74,7 @@ static const char *holder(const struct desired_pods *desired, const struct desir
         for (size_t i = 0; i < desired->n; i++) {
                 const struct desired *d = &desired->items[i];
 
-                if (!d->duplicate && (pod_same_name(d->pod, duplicate->pod) ||
+                if (!d->duplicate && (desired_same_name(d->pod, duplicate->pod) ||
                                       strcmp(d->pod->metadata.uid, duplicate->pod->metadata.uid) == 0))
                         return d->file;
         }

@@ -22,9 +22,9 @@ struct broken_files {
 };
 
 /* Without memory for it, the file is not listed: the log has it all the same. */
-void broken_files_set(struct broken_files *files, const char *file, const char *text);
-void broken_files_drop(struct broken_files *files, const char *file);
-void broken_files_clear(struct broken_files *files);
+void manifest_broken_set(struct broken_files *files, const char *file, const char *text);
+void manifest_broken_drop(struct broken_files *files, const char *file);
+void manifest_broken_clear(struct broken_files *files);
 
 /* {directory, nodeName, podLogsDir, items: [{file, namespace, name, uid, reason, message}]}: the pod where one is
  * known; reason and message where the file is refused. */

@@ -144,7 +144,7 @@ static bool on_discard(void *data, struct worker *w) {
 static void reclaimed(struct eviction *e) {
         struct eviction_observation seen[_EVICTION_SIGNALS];
 
-        observer_read(&e->observer, seen);
+        eviction_observer_read(&e->observer, seen);
         if (eviction_resolved(e->settings, seen)) {
                 log_info("the node's pressure was reduced without evicting pods");
                 eviction_finish(e);
@@ -167,7 +167,7 @@ static void reclaim(struct eviction *e) {
                                        that gave */
         else if (is_disk(signal) && (!apart || images)) {
                 e->reclaiming = true;
-                collector_run(e->collector, true);
+                eviction_collector_run(e->collector, true);
         } else
                 choose_pod(e);
 }
@@ -201,8 +201,8 @@ void eviction_collected(void *data, const struct collected *c) {
         }
         tell_images(e, c);
         e->images_at =
-                eviction_sooner(now + EVICTION_IMAGES_MS, image_records_due(collector_records(e->collector),
-                                                                            e->settings, c->freed < c->wanted, now));
+                eviction_sooner(now + EVICTION_IMAGES_MS, eviction_images_due(eviction_collector_records(e->collector),
+                                                                              e->settings, c->freed < c->wanted, now));
         eviction_act(e);
 }
 
@@ -246,7 +246,7 @@ static bool files_have_changed(struct eviction *e) {
         struct observed_files files;
         bool changed;
 
-        observer_read_files(&e->observer, &files);
+        eviction_observer_read_files(&e->observer, &files);
         changed = !e->ever_counted || memcmp(&files, &e->counted, sizeof(files)) != 0;
         e->counted = files;
         e->ever_counted = true;

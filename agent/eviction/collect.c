@@ -28,9 +28,9 @@ struct collector {
         Cri__ImageSpec spec;
 };
 
-struct collector *collector_new(struct cri *cri, const struct eviction_settings *settings,
-                                const struct observer *observer, int64_t (*now)(void *data), collector_done done,
-                                void *data) {
+struct collector *eviction_collector_new(struct cri *cri, const struct eviction_settings *settings,
+                                         const struct observer *observer, int64_t (*now)(void *data),
+                                         collector_done done, void *data) {
         struct collector *c = calloc(1, sizeof(*c));
 
         if (c)
@@ -40,24 +40,24 @@ struct collector *collector_new(struct cri *cri, const struct eviction_settings 
         return c;
 }
 
-void collector_free(struct collector *c) {
+void eviction_collector_free(struct collector *c) {
         if (!c)
                 return;
-        image_records_clear(&c->records);
+        eviction_images_clear(&c->records);
         free(c->id);
         free(c);
 }
 
-void collector_stop(struct collector *c) {
+void eviction_collector_stop(struct collector *c) {
         if (c)
                 c->done = NULL;
 }
 
-const struct image_records *collector_records(const struct collector *c) {
+const struct image_records *eviction_collector_records(const struct collector *c) {
         return &c->records;
 }
 
-int collector_percent(const struct eviction_observation *space) {
+int eviction_collector_percent(const struct eviction_observation *space) {
         int64_t available = space->available < space->capacity ? space->available : space->capacity;
 
         return space->known && space->capacity > 0 ? 100 - (int)(available * 100 / space->capacity) : 0;
@@ -73,8 +73,8 @@ static void measure(struct collector *c) {
         struct eviction_observation seen[_EVICTION_SIGNALS];
         const struct eviction_observation *space = &seen[EVICTION_IMAGEFS];
 
-        observer_read(c->observer, seen);
-        c->collected.percent = collector_percent(space);
+        eviction_observer_read(c->observer, seen);
+        c->collected.percent = eviction_collector_percent(space);
         c->collected.capacity = space->capacity;
         if (c->settings->image_high_percent < 100 && c->collected.percent >= c->settings->image_high_percent)
                 c->collected.wanted = space->capacity * (100 - c->settings->image_low_percent) / 100 -
@@ -118,12 +118,12 @@ static void go_on(struct collector *c) {
 
         if (!c->done)
                 return;
-        if (c->ageing && !(record = image_records_next_old(&c->records, c->settings, c->at))) {
+        if (c->ageing && !(record = eviction_images_next_old(&c->records, c->settings, c->at))) {
                 c->ageing = false;
                 measure(c);
         }
         if (!record && c->collected.freed < c->collected.wanted)
-                record = image_records_next(&c->records, c->settings, c->at);
+                record = eviction_images_next(&c->records, c->settings, c->at);
         if (record)
                 delete_image(c, record);
         else
@@ -133,7 +133,7 @@ static void go_on(struct collector *c) {
 static void on_used(void *data, const char *image_id) {
         struct collector *c = data;
 
-        image_records_use(&c->records, image_id, c->at);
+        eviction_images_use(&c->records, image_id, c->at);
 }
 
 static void on_list(void *data, const ProtobufCMessage *response, const struct err *err) {
@@ -147,21 +147,21 @@ static void on_list(void *data, const ProtobufCMessage *response, const struct e
                 finish(c);
                 return;
         }
-        image_records_begin(&c->records, c->at);
+        eviction_images_begin(&c->records, c->at);
         for (size_t i = 0; i < list->n_images; i++) {
                 const Cri__Image *image = list->images[i];
-                int64_t came = observer_image_came(c->observer, image->id);
+                int64_t came = eviction_observer_image_came(c->observer, image->id);
 
-                if (image_records_see(&c->records, image->id, (int64_t)image->size, image->pinned,
-                                      came > 0 && came < c->at ? came : c->at) < 0)
+                if (eviction_images_see(&c->records, image->id, (int64_t)image->size, image->pinned,
+                                        came > 0 && came < c->at ? came : c->at) < 0)
                         break;
         }
         cri_each_used_image(c->cri, on_used, c);
-        image_records_end(&c->records);
+        eviction_images_end(&c->records);
         go_on(c);
 }
 
-void collector_run(struct collector *c, bool all) {
+void eviction_collector_run(struct collector *c, bool all) {
         static const Cri__ListImagesRequest request = CRI__LIST_IMAGES_REQUEST__INIT;
 
         c->ageing = !all;

@@ -21,21 +21,21 @@ struct collected {
 typedef void (*collector_done)(void *data, const struct collected *collected);
 
 /* All given outlive it. */
-struct collector *collector_new(struct cri *cri, const struct eviction_settings *settings,
-                                const struct observer *observer, int64_t (*now)(void *data), collector_done done,
-                                void *data);
+struct collector *eviction_collector_new(struct cri *cri, const struct eviction_settings *settings,
+                                         const struct observer *observer, int64_t (*now)(void *data),
+                                         collector_done done, void *data);
 
 /* After the calls under way have ended. NULL is fine. */
-void collector_free(struct collector *collector);
+void eviction_collector_free(struct collector *collector);
 
 /* Begins; its end is done(). @all: whatever is unused and old enough, for a node under pressure. Must not be called
  * while it runs. */
-void collector_run(struct collector *collector, bool all);
+void eviction_collector_run(struct collector *collector, bool all);
 
 /* No done() any more. */
-void collector_stop(struct collector *collector);
+void eviction_collector_stop(struct collector *collector);
 
-const struct image_records *collector_records(const struct collector *collector);
+const struct image_records *eviction_collector_records(const struct collector *collector);
 
 /* How full the images' file system is, in percent, rounded up; @space: its observation. */
-int collector_percent(const struct eviction_observation *space);
+int eviction_collector_percent(const struct eviction_observation *space);

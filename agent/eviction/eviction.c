@@ -104,15 +104,15 @@ static void on_notice(void *data) {
 static bool images_are_due(struct eviction *e) {
         int before = e->images_percent, high = e->settings->image_high_percent;
 
-        e->images_percent = collector_percent(&e->seen[EVICTION_IMAGEFS]);
-        return eviction_now(e) >= e->images_at || e->images_changed != observer_images_changed(&e->observer) ||
+        e->images_percent = eviction_collector_percent(&e->seen[EVICTION_IMAGEFS]);
+        return eviction_now(e) >= e->images_at || e->images_changed != eviction_observer_images_changed(&e->observer) ||
                (eviction_collects_images(e) && e->images_percent >= high && before < high);
 }
 
 static void observe(struct eviction *e) {
         uint32_t before = e->verdict.conditions;
 
-        observer_read(&e->observer, e->seen);
+        eviction_observer_read(&e->observer, e->seen);
         eviction_decide(e->settings, e->seen, eviction_now(e), &e->state, &e->verdict);
         eviction_tell_conditions(e, before);
         e->told_stuck &= e->verdict.threshold >= 0;
@@ -124,8 +124,8 @@ static void look(struct eviction *e) {
         e->busy = true;
         observe(e);
         if (images_are_due(e)) {
-                e->images_changed = observer_images_changed(&e->observer);
-                collector_run(e->collector, false);
+                e->images_changed = eviction_observer_images_changed(&e->observer);
+                eviction_collector_run(e->collector, false);
         } else
                 eviction_act(e);
 }
@@ -144,11 +144,11 @@ int eviction_new(const struct eviction_world *world, struct eviction **ret_evict
         e->observer = (struct observer){ -EBADF, -EBADF, -EBADF, LAYOUT_SINGLE };
         e->verdict.threshold = -1;
         e->timer = handle_timer(world->loop, e);
-        e->collector = collector_new(world->cri, e->settings, &e->observer, now_of, eviction_collected, e);
+        e->collector = eviction_collector_new(world->cri, e->settings, &e->observer, now_of, eviction_collected, e);
         if (!e->timer || !e->collector)
                 r = err_set(err, ENOMEM, "out of memory");
         if (r == 0)
-                r = observer_open(world->options->root_dir, world->options->pod_logs_dir, &e->observer, err);
+                r = eviction_observer_open(world->options->root_dir, world->options->pod_logs_dir, &e->observer, err);
         if (r < 0) {
                 eviction_free(e);
                 return r;
@@ -203,7 +203,7 @@ void eviction_stop(struct eviction *e) {
         if (!e || e->stopped)
                 return;
         e->stopped = true;
-        collector_stop(e->collector);
+        eviction_collector_stop(e->collector);
         notice_free(e->notice);
         e->notice = NULL;
         if (e->timer)
@@ -215,15 +215,15 @@ void eviction_free(struct eviction *e) {
         if (!e)
                 return;
         eviction_stop(e);
-        collector_free(e->collector);
-        observer_close(&e->observer);
+        eviction_collector_free(e->collector);
+        eviction_observer_close(&e->observer);
         free(e->evicted_uid);
         free(e);
 }
 
 void eviction_pods_limits(const struct options *options, int64_t node_memory, int64_t *ret_pids, int64_t *ret_memory) {
         const struct eviction_settings *s = &options->eviction;
-        int64_t most = observer_pids_max(), memory = eviction_reserved(s, RESERVED_MEMORY);
+        int64_t most = eviction_observer_pids_max(), memory = eviction_reserved(s, RESERVED_MEMORY);
         int64_t kept = s->pids_reserved ? eviction_reserved(s, RESERVED_PIDS) : most / EVICTION_PIDS_SHARE;
 
         *ret_pids = !s->enforce || most == INT64_MAX ? 0 : most > kept ? most - kept : 1;

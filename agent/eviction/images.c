@@ -7,7 +7,7 @@
 #include "agent/eviction/settings.h"
 #include "lib/cleanup.h"
 
-void image_records_begin(struct image_records *r, int64_t now) {
+void eviction_images_begin(struct image_records *r, int64_t now) {
         if (!r->began)
                 r->began = now;
         for (size_t i = 0; i < r->n; i++)
@@ -21,7 +21,7 @@ static struct image_record *find(struct image_records *r, const char *id) {
         return NULL;
 }
 
-int image_records_see(struct image_records *r, const char *id, int64_t size, bool pinned, int64_t came) {
+int eviction_images_see(struct image_records *r, const char *id, int64_t size, bool pinned, int64_t came) {
         struct image_record *record = find(r, id), *more;
 
         if (!record) {
@@ -39,7 +39,7 @@ int image_records_see(struct image_records *r, const char *id, int64_t size, boo
         return 0;
 }
 
-void image_records_use(struct image_records *r, const char *id, int64_t now) {
+void eviction_images_use(struct image_records *r, const char *id, int64_t now) {
         struct image_record *record = find(r, id);
 
         if (!record)
@@ -59,7 +59,7 @@ static int compare(const void *a, const void *b) {
         return strcmp(x->id, y->id);
 }
 
-void image_records_end(struct image_records *r) {
+void eviction_images_end(struct image_records *r) {
         size_t kept = 0;
 
         for (size_t i = 0; i < r->n; i++) {
@@ -77,7 +77,7 @@ static bool may_go(const struct image_record *record) {
         return !record->used && !record->pinned && !record->tried;
 }
 
-struct image_record *image_records_next_old(struct image_records *r, const struct eviction_settings *s, int64_t now) {
+struct image_record *eviction_images_next_old(struct image_records *r, const struct eviction_settings *s, int64_t now) {
         if (s->image_max_age_ms == 0 || now - r->began <= s->image_max_age_ms)
                 return NULL;
         for (size_t i = 0; i < r->n; i++)
@@ -88,7 +88,7 @@ struct image_record *image_records_next_old(struct image_records *r, const struc
         return NULL;
 }
 
-struct image_record *image_records_next(struct image_records *r, const struct eviction_settings *s, int64_t now) {
+struct image_record *eviction_images_next(struct image_records *r, const struct eviction_settings *s, int64_t now) {
         for (size_t i = 0; i < r->n; i++)
                 if (may_go(&r->items[i]) && now - r->items[i].detected >= s->image_min_age_ms) {
                         r->items[i].tried = true;
@@ -101,7 +101,7 @@ static int64_t later(int64_t a, int64_t b) {
         return a > b ? a : b;
 }
 
-int64_t image_records_due(const struct image_records *r, const struct eviction_settings *s, bool space, int64_t now) {
+int64_t eviction_images_due(const struct image_records *r, const struct eviction_settings *s, bool space, int64_t now) {
         int64_t due = INT64_MAX, at;
 
         for (size_t i = 0; i < r->n; i++) {
@@ -119,7 +119,7 @@ int64_t image_records_due(const struct image_records *r, const struct eviction_s
         return due;
 }
 
-void image_records_clear(struct image_records *r) {
+void eviction_images_clear(struct image_records *r) {
         for (size_t i = 0; i < r->n; i++)
                 free(r->items[i].id);
         free(r->items);

@@ -26,20 +26,20 @@ struct image_records {
 };
 
 /* A look: begin, each image that there is, each that is used, end. */
-void image_records_begin(struct image_records *records, int64_t now);
-int image_records_see(struct image_records *records, const char *id, int64_t size, bool pinned, int64_t came);
-void image_records_use(struct image_records *records, const char *id, int64_t now);
-void image_records_end(struct image_records *records);
+void eviction_images_begin(struct image_records *records, int64_t now);
+int eviction_images_see(struct image_records *records, const char *id, int64_t size, bool pinned, int64_t came);
+void eviction_images_use(struct image_records *records, const char *id, int64_t now);
+void eviction_images_end(struct image_records *records);
 
 /* The next that is too old, or that may go to free space; marked as tried. NULL: none. */
-struct image_record *image_records_next_old(struct image_records *records, const struct eviction_settings *settings,
-                                            int64_t now);
-struct image_record *image_records_next(struct image_records *records, const struct eviction_settings *settings,
-                                        int64_t now);
+struct image_record *eviction_images_next_old(struct image_records *records, const struct eviction_settings *settings,
+                                              int64_t now);
+struct image_record *eviction_images_next(struct image_records *records, const struct eviction_settings *settings,
+                                          int64_t now);
 
 /* When an unused image will be too old, or with @space, when one that is too young now may go to free some. INT64_MAX:
  * there is none. */
-int64_t image_records_due(const struct image_records *records, const struct eviction_settings *settings, bool space,
-                          int64_t now);
+int64_t eviction_images_due(const struct image_records *records, const struct eviction_settings *settings, bool space,
+                            int64_t now);
 
-void image_records_clear(struct image_records *records);
+void eviction_images_clear(struct image_records *records);

@@ -31,7 +31,7 @@ struct eviction {
         int64_t wait_until;
         int images_percent;     /* of their file system used, at the last look */
         int64_t images_at;      /* when they are looked at next */
-        int64_t images_changed; /* observer_images_changed() when they were looked at last */
+        int64_t images_changed; /* eviction_observer_images_changed() when they were looked at last */
         unsigned images_failed; /* times in a row that they did not free enough */
         int64_t timer_at;
         struct eviction_counters counters;

@@ -14,7 +14,8 @@
 
 #define PROC_TEXT_MAX 4096
 
-int observer_open(const char *root_dir, const char *logs_dir, struct observer *ret_observer, struct err **err) {
+int eviction_observer_open(const char *root_dir, const char *logs_dir, struct observer *ret_observer,
+                           struct err **err) {
         struct observer o = { -EBADF, -EBADF, -EBADF, LAYOUT_SINGLE };
         _cleanup_free_ char *images = NULL;
         struct stat node, image;
@@ -30,7 +31,7 @@ int observer_open(const char *root_dir, const char *logs_dir, struct observer *r
         if (o.nodefs < 0 || o.imagefs < 0 || o.logs < 0 || fstat(o.nodefs, &node) < 0 || fstat(o.imagefs, &image) < 0)
                 r = err_errno(err, errno, "cannot watch the disk space of %s, %s and %s", root_dir, images, logs_dir);
         if (r < 0) {
-                observer_close(&o);
+                eviction_observer_close(&o);
                 return r;
         }
         if (node.st_dev != image.st_dev)
@@ -39,7 +40,7 @@ int observer_open(const char *root_dir, const char *logs_dir, struct observer *r
         return 0;
 }
 
-void observer_close(struct observer *o) {
+void eviction_observer_close(struct observer *o) {
         o->nodefs = close_fd(o->nodefs);
         o->imagefs = close_fd(o->imagefs);
         o->logs = close_fd(o->logs);
@@ -77,7 +78,7 @@ static bool meminfo_field(const char *text, const char *key, int64_t *ret_bytes)
         return true;
 }
 
-int observer_parse_memory(const char *text, struct eviction_observation *ret_memory) {
+int eviction_observer_parse_memory(const char *text, struct eviction_observation *ret_memory) {
         int64_t total, unused, files;
 
         if (!meminfo_field(text, "MemTotal:", &total) || !meminfo_field(text, "MemFree:", &unused) ||
@@ -91,10 +92,10 @@ static void read_memory(struct eviction_observation *ret) {
         char text[PROC_TEXT_MAX];
 
         if (read_text("/proc/meminfo", text))
-                observer_parse_memory(text, ret);
+                eviction_observer_parse_memory(text, ret);
 }
 
-int64_t observer_pids_max(void) {
+int64_t eviction_observer_pids_max(void) {
         static const char *const files[] = { "/proc/sys/kernel/pid_max", "/proc/sys/kernel/threads-max" };
         int64_t most = INT64_MAX;
         char text[PROC_TEXT_MAX];
@@ -112,10 +113,11 @@ static void read_tasks(struct eviction_observation *ret) {
         long long tasks;
 
         if (read_text("/proc/loadavg", text) && sscanf(text, "%*s %*s %*s %*d/%lld", &tasks) == 1)
-                *ret = (struct eviction_observation){ true, observer_pids_max() - tasks, observer_pids_max() };
+                *ret = (struct eviction_observation){ true, eviction_observer_pids_max() - tasks,
+                                                      eviction_observer_pids_max() };
 }
 
-void observer_read(const struct observer *o, struct eviction_observation ret[_EVICTION_SIGNALS]) {
+void eviction_observer_read(const struct observer *o, struct eviction_observation ret[_EVICTION_SIGNALS]) {
         memset(ret, 0, _EVICTION_SIGNALS * sizeof(*ret));
         read_memory(&ret[EVICTION_MEMORY]);
         read_disk(o->nodefs, &ret[EVICTION_NODEFS], &ret[EVICTION_NODEFS_INODES]);
@@ -124,7 +126,7 @@ void observer_read(const struct observer *o, struct eviction_observation ret[_EV
 }
 
 /* Every image has a manifest and a config of its own among the blobs. */
-int64_t observer_images_changed(const struct observer *o) {
+int64_t eviction_observer_images_changed(const struct observer *o) {
         struct stat st;
 
         return fstatat(o->imagefs, "blobs/sha256", &st, AT_SYMLINK_NOFOLLOW) < 0 ?
@@ -132,7 +134,7 @@ int64_t observer_images_changed(const struct observer *o) {
                        st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
 }
 
-int64_t observer_image_came(const struct observer *o, const char *id) {
+int64_t eviction_observer_image_came(const struct observer *o, const char *id) {
         const char *hex = strchr(id, ':');
         char path[128];
         struct stat st;
@@ -143,7 +145,7 @@ int64_t observer_image_came(const struct observer *o, const char *id) {
         return st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
 }
 
-void observer_read_files(const struct observer *o, struct observed_files *ret) {
+void eviction_observer_read_files(const struct observer *o, struct observed_files *ret) {
         const int fds[] = { o->nodefs, o->logs };
         struct statvfs st;
 

@@ -73,7 +73,7 @@ static const char *pod_domain(struct arena *arena, const struct pod *pod, const 
                             options->cluster_domain);
 }
 
-int pod_kernel_hostname(struct arena *arena, const struct pod *pod, const struct options *options,
+int dns_kernel_hostname(struct arena *arena, const struct pod *pod, const struct options *options,
                         const char **ret_name, struct err **err) {
         const char *domain = pod_domain(arena, pod, options), *name;
         char hostname[64];
@@ -94,8 +94,8 @@ int pod_kernel_hostname(struct arena *arena, const struct pod *pod, const struct
         return 0;
 }
 
-int hosts_text(const struct pod *pod, const struct options *options, const char *const *ips, char **ret_text,
-               struct err **err) {
+int dns_hosts_text(const struct pod *pod, const struct options *options, const char *const *ips, char **ret_text,
+                   struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct hosts_alias_pair *aliases;
         char hostname[64];

@@ -25,10 +25,10 @@ struct dns_lists dns_choice_lists(const struct dns_choice *choice);
 const char *dns_choice_warning(const struct dns_choice *choice);
 
 /* The text of the pod's /etc/hosts; free it. @ips: NULL-ended. */
-int hosts_text(const struct pod *pod, const struct options *options, const char *const *ips, char **ret_text,
-               struct err **err);
+int dns_hosts_text(const struct pod *pod, const struct options *options, const char *const *ips, char **ret_text,
+                   struct err **err);
 
 /* The name of the sandbox's kernel: pod_hostname(), or the fully qualified one where setHostnameAsFQDN asks for it; in
  * @arena. -EINVAL when that is longer than the kernel's 64 bytes. */
-int pod_kernel_hostname(struct arena *arena, const struct pod *pod, const struct options *options,
+int dns_kernel_hostname(struct arena *arena, const struct pod *pod, const struct options *options,
                         const char **ret_name, struct err **err);

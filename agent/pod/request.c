@@ -208,7 +208,7 @@ Cri__PodSandboxConfig *worker_sandbox_config(struct arena *arena, const struct w
         const char *hostname;
 
         if (config && !w->pod->spec.host_network) {
-                if (pod_kernel_hostname(arena, w->pod, w->node->world.options, &hostname, err) < 0)
+                if (dns_kernel_hostname(arena, w->pod, w->node->world.options, &hostname, err) < 0)
                         return NULL;
                 config->hostname = (char *)hostname;
         }

@@ -53,7 +53,7 @@ enum desired_claim found_pods_claim(const struct found_pods *pods, const char *f
                         continue;
                 if (strcmp(found->uid, pod->metadata.uid) == 0 && (!found->file || is_of_file(found, file)))
                         return CLAIM_POD;
-                if (found->pod && pod_same_name(found->pod, pod) && is_of_file(found, file))
+                if (found->pod && desired_same_name(found->pod, pod) && is_of_file(found, file))
                         best = CLAIM_FILE;
         }
         return best;

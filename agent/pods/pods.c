@@ -139,7 +139,7 @@ void pods_free(struct pods *pods) {
         pods_stop(pods);
         eviction_free(pods->eviction);
         desired_clear(&pods->desired);
-        broken_files_clear(&pods->broken);
+        manifest_broken_clear(&pods->broken);
         handle_free(pods->settle);
         handle_free(pods->retry);
         found_pods_clear(&pods->found);

@@ -29,7 +29,7 @@ struct pods_slot *pods_slot_by_uid(struct pods *pods, const char *uid) {
 
 struct pods_slot *pods_slot_by_name(struct pods *pods, const struct pod *pod) {
         for (struct pods_slot *slot = pods->slots; slot; slot = slot->next)
-                if (pod_same_name(worker_pod(slot->worker), pod))
+                if (desired_same_name(worker_pod(slot->worker), pod))
                         return slot;
         return NULL;
 }

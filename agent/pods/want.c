@@ -63,7 +63,7 @@ static struct found_pod *found_by_name(struct pods *pods, const struct pod *pod)
         for (size_t i = 0; i < pods->found.n; i++) {
                 struct found_pod *f = &pods->found.items[i];
 
-                if (!f->taken && f->pod && pod_same_name(f->pod, pod))
+                if (!f->taken && f->pod && desired_same_name(f->pod, pod))
                         return f;
         }
         return NULL;
@@ -139,7 +139,7 @@ static void want(struct pods *pods, struct desired *d) {
 static void tell_duplicate(const struct pods *pods, const struct desired *d) {
         const struct kube_object_meta *own = &d->pod->metadata, *held = &d->holder->pod->metadata;
 
-        if (pod_same_name(d->pod, d->holder->pod))
+        if (desired_same_name(d->pod, d->holder->pod))
                 log_error("%s/%s: pod %s/%s is wanted by %s already; this file has no effect",
                           pods->options->manifest_dir, d->file, own->namespace, own->name, d->holder->file);
         else

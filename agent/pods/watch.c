@@ -37,7 +37,7 @@ static int decode(const char *file, const char *text, size_t length, const void 
 static void on_pod(void *data, const char *file, struct pod *pod) {
         struct pods *pods = data;
 
-        broken_files_drop(&pods->broken, file);
+        manifest_broken_drop(&pods->broken, file);
         desired_set(&pods->desired, file, pod, found_pods_claim(&pods->found, file, pod));
 }
 
@@ -57,7 +57,7 @@ static void on_broken(void *data, const char *file, const char *text) {
 
         on_unread(data, file);
         d = desired_find(&pods->desired, file);
-        broken_files_set(&pods->broken, file, text);
+        manifest_broken_set(&pods->broken, file, text);
         log_error("%s%s%s", text, d ? "; going on with the pod that it held before: " : "",
                   d ? d->pod->metadata.name : "");
 }
@@ -65,7 +65,7 @@ static void on_broken(void *data, const char *file, const char *text) {
 static void on_gone(void *data, const char *file) {
         struct pods *pods = data;
 
-        broken_files_drop(&pods->broken, file);
+        manifest_broken_drop(&pods->broken, file);
         if (desired_drop(&pods->desired, file))
                 pods_settle_later(pods);
 }

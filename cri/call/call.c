@@ -74,8 +74,8 @@ static void call_free(struct cri_call *call) {
         call_give_turn(call);
         if (call->release)
                 call->release(call);
-        call->container = container_unref(call->container);
-        call->sandbox = sandbox_unref(call->sandbox);
+        call->container = cri_container_unref(call->container);
+        call->sandbox = cri_sandbox_unref(call->sandbox);
         err_free(call->err);
         arena_free(call->arena);
         free(call);
@@ -150,16 +150,8 @@ void *call_alloc(struct cri_call *call, size_t size) {
         return p;
 }
 
-void *arena_message(struct arena *arena, const ProtobufCMessageDescriptor *type) {
-        ProtobufCMessage *message = arena_alloc(arena, type->sizeof_message);
-
-        if (message)
-                type->message_init(message);
-        return message;
-}
-
 void *call_message(struct cri_call *call, const ProtobufCMessageDescriptor *type) {
-        void *message = arena_message(call->arena, type);
+        void *message = message_new(call->arena, type);
 
         if (!message)
                 call_refuse(call, ENOMEM, "out of memory");
@@ -169,23 +161,23 @@ void *call_message(struct cri_call *call, const ProtobufCMessageDescriptor *type
 bool call_find_sandbox(struct cri_call *call, const char *id) {
         struct cri_sandbox *sandbox;
 
-        if (sandbox_find(call->cri, id, &sandbox, &call->err) < 0) {
+        if (cri_sandbox_find(call->cri, id, &sandbox, &call->err) < 0) {
                 call_fail(call);
                 return false;
         }
-        call->sandbox = sandbox_ref(sandbox);
+        call->sandbox = cri_sandbox_ref(sandbox);
         return true;
 }
 
 bool call_find_container(struct cri_call *call, const char *id) {
         struct cri_container *container;
 
-        if (container_find(call->cri, id, &container, &call->err) < 0) {
+        if (cri_container_find(call->cri, id, &container, &call->err) < 0) {
                 call_fail(call);
                 return false;
         }
-        call->container = container_ref(container);
-        call->sandbox = sandbox_ref(container->sandbox);
+        call->container = cri_container_ref(container);
+        call->sandbox = cri_sandbox_ref(container->sandbox);
         return true;
 }
 

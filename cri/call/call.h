@@ -49,10 +49,10 @@ void call_take_turn(struct cri_call *call, void (*then)(struct cri_call *call));
 void call_give_turn(struct cri_call *call);
 
 /* Waits in @queue until somebody lets that go on. However many wait, they go on one after the other, not one within the
- * other, in their order, and the loop sees to other things in between: calls_go_on() and call_give_turn() may return
+ * other, in their order, and the loop sees to other things in between: call_all_go_on() and call_give_turn() may return
  * before the last has gone on. */
 void call_await(struct cri_call *call, struct cri_queue *queue, void (*then)(struct cri_call *call));
-void calls_go_on(struct cri *cri, struct cri_queue *queue);
+void call_all_go_on(struct cri *cri, struct cri_queue *queue);
 
 /* Runs @work on the pool and goes on with @after. */
 void call_run(struct cri_call *call, int (*work)(struct cri_call *call, struct err **err),

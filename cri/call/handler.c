@@ -14,6 +14,15 @@ static const struct cri_handler *handler_at(const struct cri *cri, size_t i) {
                                                      NULL;
 }
 
+static const struct cri_handler *find(const struct cri *cri, const char *name) {
+        const struct cri_handler *handler;
+
+        for (size_t i = 0; (handler = handler_at(cri, i)); i++)
+                if (strcmp(handler->name, name) == 0)
+                        return handler;
+        return NULL;
+}
+
 int handlers_read(struct cri *cri, struct err **err) {
         char *text = arena_strdup(cri->arena, cri->options.runtimes ? cri->options.runtimes : ""), *save = NULL;
         struct cri_handler *handlers = arena_alloc_array(cri->arena, HANDLERS_MAX, sizeof(*handlers));
@@ -27,7 +36,7 @@ int handlers_read(struct cri *cri, struct err **err) {
                 if (!path || path == one || path[1] != '/')
                         return err_set(err, EINVAL, "runtime handler \"%s\": wants NAME=PATH, the path absolute", one);
                 *path++ = '\0';
-                if (handler_find(cri, one))
+                if (find(cri, one))
                         return err_set(err, EINVAL, "runtime handler \"%s\": named twice", one);
                 if (cri->n_handlers == HANDLERS_MAX)
                         return err_set(err, EINVAL, "more than %d runtime handlers", HANDLERS_MAX);
@@ -36,18 +45,9 @@ int handlers_read(struct cri *cri, struct err **err) {
         return 0;
 }
 
-const struct cri_handler *handler_find(const struct cri *cri, const char *name) {
-        const struct cri_handler *handler;
-
-        for (size_t i = 0; (handler = handler_at(cri, i)); i++)
-                if (strcmp(handler->name, name) == 0)
-                        return handler;
-        return NULL;
-}
-
 int handler_check(const struct cri *cri, const char *name, const Cri__PodSandboxConfig *config, struct err **err) {
-        const struct cri_handler *handler = handler_find(cri, text_empty(name) ? "" : name);
-        const Cri__UserNamespace *users = sandbox_namespaces(config)->userns_options;
+        const struct cri_handler *handler = find(cri, text_empty(name) ? "" : name);
+        const Cri__UserNamespace *users = cri_sandbox_namespaces(config)->userns_options;
 
         if (!handler)
                 return err_set(err, EINVAL, "no runtime for \"%s\" is configured", name);
@@ -60,7 +60,7 @@ int handler_fill(struct cri_container *container, struct arena *arena, const str
                  size_t n_rules, struct container_spec *spec, struct err **err) {
         struct cri *cri = container->sandbox->cri;
         const char *name = container->sandbox->record->runtime_handler;
-        const struct cri_handler *handler = handler_find(cri, name);
+        const struct cri_handler *handler = find(cri, name);
         struct delegate_spec *delegate;
         char *cgroup;
         int r;
@@ -90,10 +90,9 @@ Cri__RuntimeHandler **handlers_status(const struct cri *cri, struct arena *arena
         size_t n = 0;
 
         for (; all && (handler = handler_at(cri, n)); n++) {
-                Cri__RuntimeHandlerFeatures *features =
-                        arena_message(arena, &cri__runtime_handler_features__descriptor);
+                Cri__RuntimeHandlerFeatures *features = message_new(arena, &cri__runtime_handler_features__descriptor);
 
-                all[n] = arena_message(arena, &cri__runtime_handler__descriptor);
+                all[n] = message_new(arena, &cri__runtime_handler__descriptor);
                 if (!all[n] || !features)
                         return NULL;
                 all[n]->name = (char *)(uintptr_t)handler->name;

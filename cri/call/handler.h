@@ -15,9 +15,6 @@ struct cri_handler {
 /* Reads options.runtimes into cri->handlers; "" and our own name are always there. -EINVAL: not "NAME=PATH,...". */
 int handlers_read(struct cri *cri, struct err **err);
 
-/* NULL: there is none of this name. */
-const struct cri_handler *handler_find(const struct cri *cri, const char *name);
-
 /* Refuses an unknown handler, and what it cannot do of @config. */
 int handler_check(const struct cri *cri, const char *name, const Cri__PodSandboxConfig *config, struct err **err);
 

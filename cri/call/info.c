@@ -27,7 +27,7 @@ static void add_map(struct json_writer *w, const char *key, void *const *entries
         json_key(w, key);
         json_begin_map(w);
         for (size_t i = 0; i < n; i++) {
-                const struct cri_entry *entry = entries[i];
+                const struct message_entry *entry = entries[i];
 
                 json_add_string(w, entry->key, entry->value);
         }
@@ -55,7 +55,7 @@ char *info_of_sandbox(struct arena *arena, const struct cri_sandbox *sandbox) {
         json_add_string(&w, "runtimeHandler", sandbox->record->runtime_handler);
         json_add_string(&w, "runtimeType", CRI_RUNTIME_NAME);
         json_add_string(&w, "cgroup", sandbox->cgroup);
-        if (!sandbox_host_network(sandbox))
+        if (!cri_sandbox_host_network(sandbox))
                 json_add_string(&w, "networkNamespace", sandbox_netns_path(sandbox->cri->runtime, sandbox->id, netns));
         json_key(&w, "ips");
         json_begin_list(&w);
@@ -93,7 +93,7 @@ static void add_process(struct json_writer *w, const struct cri_container *conta
         add_strings(w, "args", record->args, record->n_args);
         add_strings(w, "env", record->env, record->n_env);
         json_add_string(w, "cwd", record->cwd);
-        json_add_bool(w, "noNewPrivileges", container_security(container->config)->no_new_privs);
+        json_add_bool(w, "noNewPrivileges", cri_container_security(container->config)->no_new_privs);
         json_end_map(w);
 }
 
@@ -126,16 +126,16 @@ static void add_runtime_spec(struct json_writer *w, const struct cri_container *
         json_key(w, "root");
         json_begin_map(w);
         json_add_string(w, "path", "rootfs");
-        json_add_bool(w, "readonly", container_security(container->config)->readonly_rootfs);
+        json_add_bool(w, "readonly", cri_container_security(container->config)->readonly_rootfs);
         json_end_map(w);
         add_mounts(w, container);
         json_key(w, "linux");
         json_begin_map(w);
         json_add_string(w, "cgroupsPath", container->cgroup);
-        add_strings(w, "maskedPaths", container_security(container->config)->masked_paths,
-                    container_security(container->config)->n_masked_paths);
-        add_strings(w, "readonlyPaths", container_security(container->config)->readonly_paths,
-                    container_security(container->config)->n_readonly_paths);
+        add_strings(w, "maskedPaths", cri_container_security(container->config)->masked_paths,
+                    cri_container_security(container->config)->n_masked_paths);
+        add_strings(w, "readonlyPaths", cri_container_security(container->config)->readonly_paths,
+                    cri_container_security(container->config)->n_readonly_paths);
         json_end_map(w);
         json_end_map(w);
 }

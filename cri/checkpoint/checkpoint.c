@@ -70,12 +70,12 @@ static int check_process(const struct checkpoint *c, struct err **err) {
 static int dump(struct checkpoint *c, const char *program, struct err **err) {
         const Cri__CheckpointContainerRequest *request = (const Cri__CheckpointContainerRequest *)c->call->request;
         const struct cri_container *container = c->call->container;
-        Cri__NamespaceMode pid = container_namespaces(container->config)->pid;
+        Cri__NamespaceMode pid = cri_container_namespaces(container->config)->pid;
         struct criu_externals externals = {
-                .net = !sandbox_host_network(container->sandbox),
+                .net = !cri_sandbox_host_network(container->sandbox),
                 .pid = pid == CRI__NAMESPACE_MODE__TARGET ||
                        (pid == CRI__NAMESPACE_MODE__POD &&
-                        sandbox_namespaces(container->sandbox->config)->pid == CRI__NAMESPACE_MODE__POD),
+                        cri_sandbox_namespaces(container->sandbox->config)->pid == CRI__NAMESPACE_MODE__POD),
         };
         struct criu_request criu = {
                 .program = program,

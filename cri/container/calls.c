@@ -125,8 +125,8 @@ static int start_work(struct cri_call *call, struct err **err) {
 static void start_turn(struct cri_call *call);
 
 static void start_done(struct cri_call *call) {
-        container_started(call->container, call->state);
-        sandbox_start_ended(call->sandbox);
+        cri_container_started(call->container, call->state);
+        cri_sandbox_start_ended(call->sandbox);
         call_reply_empty(call);
 }
 
@@ -137,12 +137,12 @@ static void start_failed(struct cri_call *call) {
         if (call->result == -RUNTIME_NO_SHIM && ++start->attempts < START_ATTEMPTS_MAX && call->sandbox->ready) {
                 call->container->phase = CRI_PHASE_CREATED;
                 call->err = err_free(call->err);
-                sandbox_start_ended(call->sandbox);
-                sandbox_await_shim(call, start->shim_pid, start_turn);
+                cri_sandbox_start_ended(call->sandbox);
+                cri_sandbox_await_shim(call, start->shim_pid, start_turn);
                 return;
         }
-        container_start_failed(call->container, call->err);
-        sandbox_start_ended(call->sandbox);
+        cri_container_start_failed(call->container, call->err);
+        cri_sandbox_start_ended(call->sandbox);
         call_fail(call);
 }
 
@@ -152,7 +152,7 @@ static void start_turn(struct cri_call *call) {
 
         if (container->removed || container->phase != CRI_PHASE_CREATED) {
                 call_refuse(call, EINVAL, "container \"%s\" is in %s state", container->id,
-                            state_names[container_state(container)]);
+                            state_names[cri_container_state(container)]);
                 return;
         }
         if (!call->sandbox->ready) {
@@ -160,7 +160,7 @@ static void start_turn(struct cri_call *call) {
                 return;
         }
         if (call->sandbox->recovery) {
-                sandbox_await_shim(call, 0, start_turn);
+                cri_sandbox_await_shim(call, 0, start_turn);
                 return;
         }
         if (!start && !(call->state = start = call_alloc(call, sizeof(*start))))
@@ -236,7 +236,7 @@ static void end_timeout(uv_timer_t *timer) {
                 end_send(end->call, SIGKILL);
                 return;
         }
-        container_unwait(end->call->container, &end->waiter);
+        cri_container_unwait(end->call->container, &end->waiter);
         err_set(&end->call->err, ETIMEDOUT, "container \"%s\" did not end within %d s of SIGKILL",
                 end->call->container->id, KILL_SECONDS);
         end->then = call_fail;
@@ -279,7 +279,7 @@ static void end_begin(struct cri_call *call, int64_t grace, void (*then)(struct 
                 return;
         call->state = end;
         *end = (struct end){ .waiter.ended = end_came, .call = call, .grace = grace, .then = then };
-        if (!container_wait(call->container, &end->waiter)) {
+        if (!cri_container_wait(call->container, &end->waiter)) {
                 then(call);
                 return;
         }
@@ -301,7 +301,7 @@ void handle_stop_container(struct cri_call *call) {
         const Cri__StopContainerRequest *request = (const Cri__StopContainerRequest *)call->request;
         struct cri_container *container;
 
-        if (container_find(call->cri, request->container_id, &container, NULL) == -ENOENT)
+        if (cri_container_find(call->cri, request->container_id, &container, NULL) == -ENOENT)
                 call_reply_empty(call);
         else if (call_find_container(call, request->container_id))
                 call_take_turn(call, stop_turn);
@@ -321,7 +321,7 @@ static int remove_work(struct cri_call *call, struct err **err) {
 }
 
 static void remove_done(struct cri_call *call) {
-        container_remove(call->container);
+        cri_container_remove(call->container);
         emit_container(call->container, CRI_EVENT_CONTAINER_DELETED);
         call_reply_empty(call);
 }
@@ -342,7 +342,7 @@ void handle_remove_container(struct cri_call *call) {
         const Cri__RemoveContainerRequest *request = (const Cri__RemoveContainerRequest *)call->request;
         struct cri_container *container;
 
-        if (container_find(call->cri, request->container_id, &container, NULL) == -ENOENT)
+        if (cri_container_find(call->cri, request->container_id, &container, NULL) == -ENOENT)
                 call_reply_empty(call);
         else if (call_find_container(call, request->container_id))
                 call_take_turn(call, remove_turn);
@@ -369,7 +369,7 @@ static int update_work(struct cri_call *call, struct err **err) {
         int r;
 
         if (!arena || !(record = record_of_container(arena, container)) ||
-            pack_into(arena, &update->merged->base, &record->resources) < 0)
+            message_pack(arena, &update->merged->base, &record->resources) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         if ((r = resources_to_limits(arena, update->merged, &limits, err)) < 0)
                 return r;
@@ -412,7 +412,7 @@ static void update_turn(struct cri_call *call) {
 
         if (call->container->removed || call->container->phase == CRI_PHASE_EXITED) {
                 call_refuse(call, EINVAL, "container \"%s\" is in %s state", call->container->id,
-                            state_names[container_state(call->container)]);
+                            state_names[cri_container_state(call->container)]);
                 return;
         }
         if (request->linux)

@@ -43,7 +43,7 @@ static void *grow(struct edits *e, void *list, size_t n) {
 static int add_env(struct edits *e, const char *text) {
         const char *equals = text ? strchr(text, '=') : NULL;
         Cri__KeyValue **envs = grow(e, e->config->envs, e->config->n_envs);
-        Cri__KeyValue *env = arena_message(e->arena, &cri__key_value__descriptor);
+        Cri__KeyValue *env = message_new(e->arena, &cri__key_value__descriptor);
 
         if (!equals)
                 return err_set(e->err, EINVAL, "env \"%s\" has no value", text ? text : "");
@@ -60,7 +60,7 @@ static int add_env(struct edits *e, const char *text) {
 static int add_node(struct edits *e, const struct value *node) {
         const char *path = value_string(value_get(node, "path"));
         Cri__Device **devices = grow(e, e->config->devices, e->config->n_devices);
-        Cri__Device *device = arena_message(e->arena, &cri__device__descriptor);
+        Cri__Device *device = message_new(e->arena, &cri__device__descriptor);
 
         if (!path)
                 return err_set(e->err, EINVAL, "a device node has no path");
@@ -78,7 +78,7 @@ static int add_mount(struct edits *e, const struct value *from) {
         const char *host = value_string(value_get(from, "hostPath")),
                    *inside = value_string(value_get(from, "containerPath"));
         Cri__Mount **mounts = grow(e, e->config->mounts, e->config->n_mounts);
-        Cri__Mount *mount = arena_message(e->arena, &cri__mount__descriptor);
+        Cri__Mount *mount = message_new(e->arena, &cri__mount__descriptor);
         const struct value *options = value_get(from, "options");
         const char *type = value_string_or(value_get(from, "type"), "");
 
@@ -106,10 +106,10 @@ static int add_mount(struct edits *e, const struct value *from) {
 
 static Cri__LinuxContainerSecurityContext *own_security(struct edits *e) {
         if (!e->config->linux)
-                e->config->linux = arena_message(e->arena, &cri__linux_container_config__descriptor);
+                e->config->linux = message_new(e->arena, &cri__linux_container_config__descriptor);
         if (e->config->linux && !e->config->linux->security_context)
                 e->config->linux->security_context =
-                        arena_message(e->arena, &cri__linux_container_security_context__descriptor);
+                        message_new(e->arena, &cri__linux_container_security_context__descriptor);
         return e->config->linux ? e->config->linux->security_context : NULL;
 }
 

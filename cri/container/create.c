@@ -65,7 +65,7 @@ static int take_user(struct arena *arena, const Cri__ContainerConfig *config, co
                      Record__Container *record, struct err **err) {
         struct user user;
         const struct user_image from = { image->config.user, image->layers, image->n_layers };
-        int r = user_resolve(arena, container_security(config), &from, &user, err);
+        int r = user_resolve(arena, cri_container_security(config), &from, &user, err);
 
         if (r < 0)
                 return r;
@@ -95,7 +95,7 @@ static int take_image_mounts(struct cri *cri, struct arena *arena, const Cri__Co
                 r = image_store_find(cri->images, mount->image->image, &image, err);
                 if (r < 0)
                         return r;
-                entry = arena_message(arena, &record__image_mount__descriptor);
+                entry = message_new(arena, &record__image_mount__descriptor);
                 if (!entry)
                         return err_set(err, ENOMEM, "out of memory");
                 entry->image_id = arena_strdup(arena, image->id);
@@ -127,7 +127,7 @@ static int create_work(struct cri_call *call, struct err **err) {
             (r = process_decide(call->arena, create->config, &image->config, call->sandbox->config, record, err)) < 0 ||
             (r = take_image_mounts(call->cri, call->arena, create->config, record, err)) < 0)
                 return r;
-        if (pack_into(call->arena, &create->config->base, &record->config) < 0)
+        if (message_pack(call->arena, &create->config->base, &record->config) < 0)
                 return err_set(err, ENOMEM, "out of memory");
         r = SPAN_STEP(call->span, "writable_make", writable_make(call->sandbox, call->arena, dir, err), err);
         if (r >= 0)
@@ -156,12 +156,12 @@ static void create_done(struct cri_call *call) {
         struct cri_container *container;
 
         /* The name was free when the work began, and the sandbox's turn kept it free. */
-        if (container_new(call->sandbox, create->record, &container, &call->err) < 0) {
+        if (cri_container_new(call->sandbox, create->record, &container, &call->err) < 0) {
                 call_run(call, create_undo, create_failed);
                 return;
         }
         call->cri->creating--;
-        call->container = container_ref(container);
+        call->container = cri_container_ref(container);
         sync_later(call->cri, RECORD_CONTAINER, container->id);
         emit_container(container, CRI_EVENT_CONTAINER_CREATED);
         create->response->container_id = create->record->id;
@@ -181,7 +181,7 @@ static void create_turn(struct cri_call *call) {
                 call_fail(call);
                 return;
         }
-        name = container_name(call->arena, request->config->metadata, call->sandbox->config->metadata);
+        name = cri_container_name(call->arena, request->config->metadata, call->sandbox->config->metadata);
         holder = name ? table_object(table_find(&call->cri->container_names, name), struct cri_container, by_name) :
                         NULL;
         if (holder) {

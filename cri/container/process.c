@@ -160,7 +160,7 @@ static int parse_names(char *const *names, size_t n, uint64_t *ret_mask, struct 
 }
 
 int process_capabilities(const Cri__ContainerConfig *config, struct capability_sets *ret_sets, struct err **err) {
-        const Cri__LinuxContainerSecurityContext *security = container_security(config);
+        const Cri__LinuxContainerSecurityContext *security = cri_container_security(config);
         static const Cri__Capability none = CRI__CAPABILITY__INIT;
         const Cri__Capability *c = security->capabilities ? security->capabilities : &none;
         uint64_t set = security->privileged ? capability_all() : capability_default();
@@ -191,7 +191,7 @@ int process_capabilities(const Cri__ContainerConfig *config, struct capability_s
 
 int process_fill(struct cri_container *container, struct arena *arena, struct process_spec *ret_process,
                  struct err **err) {
-        const Cri__LinuxContainerSecurityContext *security = container_security(container->config);
+        const Cri__LinuxContainerSecurityContext *security = cri_container_security(container->config);
         const Record__Container *record = container->record;
         struct process_spec process = { .umask = 0022 };
         int r;

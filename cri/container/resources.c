@@ -77,6 +77,6 @@ Cri__LinuxContainerResources *resources_merge(struct arena *arena, const Cri__Li
                 merged.hugepage_limits = update->hugepage_limits;
         }
         if (update->n_unified)
-                BORROW_MAP(&merged, update, unified);
+                MESSAGE_MAP_BORROW(&merged, update, unified);
         return message_copy(arena, &merged.base);
 }

@@ -8,7 +8,7 @@
 /* The profile as the field says it, or as the older text does. @ret_path: of a Localhost one. */
 static int profile_of(const Cri__ContainerConfig *config, Cri__SecurityProfile__ProfileType *ret_type,
                       const char **ret_path, struct err **err) {
-        const Cri__LinuxContainerSecurityContext *security = container_security(config);
+        const Cri__LinuxContainerSecurityContext *security = cri_container_security(config);
         const char *text = security->seccomp_profile_path;
 
         *ret_path = NULL;
@@ -49,7 +49,7 @@ static const char *full_path(const struct cri_container *container, const char *
 }
 
 static bool is_unconfined(const struct cri_container *container, Cri__SecurityProfile__ProfileType type) {
-        return container_security(container->config)->privileged ||
+        return cri_container_security(container->config)->privileged ||
                type == CRI__SECURITY_PROFILE__PROFILE_TYPE__Unconfined;
 }
 

@@ -61,9 +61,9 @@ int spec_check_config(const Cri__ContainerConfig *config, const Cri__PodSandboxC
                 if ((r = check_mount(config->mounts[i], err)) < 0)
                         return r;
         if ((r = process_capabilities(config, &sets, err)) < 0 || (r = seccomp_check(config, err)) < 0 ||
-            (r = check_apparmor(container_security(config), err)) < 0)
+            (r = check_apparmor(cri_container_security(config), err)) < 0)
                 return r;
-        if (container_security(config)->privileged && !sandbox_security(pod)->privileged)
+        if (cri_container_security(config)->privileged && !cri_sandbox_security(pod)->privileged)
                 return err_set(err, EINVAL, "no privileged container allowed in sandbox");
         if (leads_up(config->log_path))
                 return err_set(err, EINVAL, "log path \"%s\" leads out of the log directory", config->log_path);
@@ -72,20 +72,20 @@ int spec_check_config(const Cri__ContainerConfig *config, const Cri__PodSandboxC
 
 /* Namespaces but net, ipc, uts and user, which are the pod's. */
 static int fill_namespaces(struct cri_container *container, struct container_spec *spec, struct err **err) {
-        const Cri__NamespaceOption *options = container_namespaces(container->config);
+        const Cri__NamespaceOption *options = cri_container_namespaces(container->config);
         const struct cri_sandbox *sandbox = container->sandbox;
         struct cri_container *target = sandbox->containers;
 
         spec->namespaces[NAMESPACE_MOUNT].mode = NAMESPACE_NEW;
         spec->namespaces[NAMESPACE_PID].mode = NAMESPACE_NEW;
-        if (!container_security(container->config)->privileged)
+        if (!cri_container_security(container->config)->privileged)
                 spec->namespaces[NAMESPACE_CGROUP].mode = NAMESPACE_NEW;
         switch (options->pid) {
         case CRI__NAMESPACE_MODE__NODE:
                 spec->namespaces[NAMESPACE_PID].mode = NAMESPACE_INHERIT;
                 return 0;
         case CRI__NAMESPACE_MODE__POD:
-                if (sandbox_namespaces(sandbox->config)->pid == CRI__NAMESPACE_MODE__POD)
+                if (cri_sandbox_namespaces(sandbox->config)->pid == CRI__NAMESPACE_MODE__POD)
                         spec->namespaces[NAMESPACE_PID].mode = NAMESPACE_POD;
                 return 0;
         case CRI__NAMESPACE_MODE__TARGET:
@@ -103,7 +103,7 @@ static int fill_namespaces(struct cri_container *container, struct container_spe
 }
 
 int spec_fill(struct cri_container *container, struct arena *arena, struct container_spec *ret_spec, struct err **err) {
-        const Cri__LinuxContainerSecurityContext *security = container_security(container->config);
+        const Cri__LinuxContainerSecurityContext *security = cri_container_security(container->config);
         const Record__Container *record = container->record;
         char *dir = record_dir(container->sandbox->cri, arena, RECORD_CONTAINER, container->id);
         struct container_spec *spec = ret_spec;

@@ -109,7 +109,7 @@ static int add_asked(struct devices *d, const Cri__Device *device) {
 int spec_fill_devices(struct cri_container *container, struct arena *arena, struct container_spec *spec,
                       struct cgroup_device **ret_rules, size_t *ret_n_rules, struct err **err) {
         const Cri__ContainerConfig *config = container->config;
-        bool privileged = container_security(config)->privileged;
+        bool privileged = cri_container_security(config)->privileged;
         struct devices d = { .arena = arena, .room = privileged ? HOST_DEVICES_MAX : config->n_devices, .err = err };
         int r = 0;
 

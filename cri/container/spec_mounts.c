@@ -65,7 +65,7 @@ static bool asks_for(const struct filler *f, const char *destination) {
 }
 
 static void add_defaults(struct filler *f) {
-        bool privileged = container_security(f->container->config)->privileged;
+        bool privileged = cri_container_security(f->container->config)->privileged;
 
         for (size_t i = 0; i < defaults_mounts_n; i++) {
                 struct mount_spec mount = defaults_mounts[i];
@@ -106,7 +106,7 @@ static int add_pod_files(struct filler *f, struct err **err) {
                       { "hosts", "/etc/hosts" },
                       { "resolv.conf", "/etc/resolv.conf" } };
         const struct cri_container *container = f->container;
-        bool readonly = container_security(container->config)->readonly_rootfs;
+        bool readonly = cri_container_security(container->config)->readonly_rootfs;
         char *dir = record_run_dir(container->sandbox->cri, f->arena, container->sandbox->id);
         int r = remake_pod_files(container->sandbox, dir, f->arena, err);
 

@@ -8,7 +8,7 @@
 #define VOLATILE_MARK "work/incompat/volatile"
 
 int writable_make(const struct cri_sandbox *sandbox, struct arena *arena, const char *dir, struct err **err) {
-        const Cri__UserNamespace *users = sandbox_namespaces(sandbox->config)->userns_options;
+        const Cri__UserNamespace *users = cri_sandbox_namespaces(sandbox->config)->userns_options;
         char *upper = arena_printf(arena, "%s/upper", dir), *work = arena_printf(arena, "%s/work", dir);
         int r;
 

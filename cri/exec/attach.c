@@ -49,7 +49,7 @@ static void attach_done(struct pool_job *job) {
                         fcntl(a->streams.in, F_SETFL, fcntl(a->streams.in, F_GETFL) | O_NONBLOCK);
                 a->request.attached(a->request.data, &a->streams, NULL);
         }
-        container_unref(a->container);
+        cri_container_unref(a->container);
         err_free(a->error);
         free(a);
 }
@@ -86,7 +86,7 @@ void cri_attach(struct cri *cri, const struct cri_attach_request *request) {
         struct cri_container *container;
         struct attach *a = NULL;
 
-        if (container_find(cri, request->container_id, &container, &why) == 0) {
+        if (cri_container_find(cri, request->container_id, &container, &why) == 0) {
                 if (container->phase != CRI_PHASE_RUNNING)
                         err_set(&why, EINVAL, "container %s is not running", container->id);
                 else if (!(a = calloc(1, sizeof(*a))))
@@ -97,7 +97,7 @@ void cri_attach(struct cri *cri, const struct cri_attach_request *request) {
                 return;
         }
         *a = (struct attach){ .job = { .work = attach_work, .done = attach_done },
-                              .container = container_ref(container),
+                              .container = cri_container_ref(container),
                               .request = *request,
                               .streams = { -EBADF, -EBADF, -EBADF },
                               .write_out = -EBADF,
@@ -129,7 +129,7 @@ static void errand_work(struct pool_job *job) {
 static void errand_done(struct pool_job *job) {
         struct errand *e = (struct errand *)job;
 
-        container_unref(e->container);
+        cri_container_unref(e->container);
         free(e);
 }
 
@@ -139,7 +139,7 @@ static void run_errand(struct cri *cri, struct cri_container *container, uint16_
         if (!e)
                 return;
         e->job = (struct pool_job){ .work = errand_work, .done = errand_done };
-        e->container = container_ref(container);
+        e->container = cri_container_ref(container);
         e->rows = rows;
         e->columns = columns;
         pool_submit(cri->pool, &e->job);
@@ -148,14 +148,14 @@ static void run_errand(struct cri *cri, struct cri_container *container, uint16_
 void cri_attach_input_ended(struct cri *cri, const char *container_id) {
         struct cri_container *container;
 
-        if (container_find(cri, container_id, &container, NULL) >= 0 && container->config->stdin_once)
+        if (cri_container_find(cri, container_id, &container, NULL) >= 0 && container->config->stdin_once)
                 run_errand(cri, container, 0, 0);
 }
 
 void cri_attach_resize(struct cri *cri, const char *container_id, uint16_t rows, uint16_t columns) {
         struct cri_container *container;
 
-        if ((rows || columns) && container_find(cri, container_id, &container, NULL) >= 0)
+        if ((rows || columns) && cri_container_find(cri, container_id, &container, NULL) >= 0)
                 run_errand(cri, container, rows, columns);
 }
 
@@ -205,7 +205,7 @@ static void dial_work(struct pool_job *job) {
         _cleanup_close_ int netns = -EBADF;
         char path[SANDBOX_PATH_MAX];
 
-        if (sandbox_host_network(dial->sandbox)) {
+        if (cri_sandbox_host_network(dial->sandbox)) {
                 dial_inside(dial, &dial->error);
                 return;
         }
@@ -228,7 +228,7 @@ static void dial_done(struct pool_job *job) {
                 err_errno(&dial->error, EMFILE, "connect to port %u in the pod", dial->port);
         }
         dial->connected(dial->data, streams.in >= 0 ? &streams : NULL, streams.in >= 0 ? NULL : dial->error);
-        sandbox_unref(dial->sandbox);
+        cri_sandbox_unref(dial->sandbox);
         err_free(dial->error);
         free(dial);
 }
@@ -238,7 +238,7 @@ void cri_connect_port(struct cri *cri, const char *sandbox_id, uint16_t port, cr
         struct cri_sandbox *sandbox;
         struct dial *dial;
 
-        if (sandbox_find(cri, sandbox_id, &sandbox, &why) < 0) {
+        if (cri_sandbox_find(cri, sandbox_id, &sandbox, &why) < 0) {
                 connected(data, NULL, why);
                 return;
         }
@@ -250,7 +250,7 @@ void cri_connect_port(struct cri *cri, const char *sandbox_id, uint16_t port, cr
                 return;
         }
         dial->job = (struct pool_job){ .work = dial_work, .done = dial_done };
-        dial->sandbox = sandbox_ref(sandbox);
+        dial->sandbox = cri_sandbox_ref(sandbox);
         dial->port = port;
         dial->fd = -EBADF;
         dial->connected = connected;

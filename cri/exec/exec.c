@@ -21,7 +21,7 @@ struct cri_exec {
 static void exec_free(struct cri_exec *exec) {
         close_fd(exec->master);
         exec->container->sandbox->execs--;
-        container_unref(exec->container);
+        cri_container_unref(exec->container);
         free(exec);
 }
 
@@ -62,7 +62,7 @@ static int open_pipe(bool wanted, bool for_input, uint32_t uid, struct pair *pai
 
 /* The process's user as the host counts. */
 static uint32_t host_uid(const struct cri_container *container) {
-        const Cri__UserNamespace *users = sandbox_namespaces(container->sandbox->config)->userns_options;
+        const Cri__UserNamespace *users = cri_sandbox_namespaces(container->sandbox->config)->userns_options;
         uint32_t uid = container->record->uid;
 
         for (size_t i = 0; users && users->mode == CRI__NAMESPACE_MODE__POD && i < users->n_uids; i++)
@@ -131,7 +131,7 @@ static int check_running(const struct cri_container *container, struct err **err
 
         if (container->phase == CRI_PHASE_RUNNING && !container->ending)
                 return 0;
-        return err_set(err, EINVAL, "container is in %s state", states[container_state(container)]);
+        return err_set(err, EINVAL, "container is in %s state", states[cri_container_state(container)]);
 }
 
 static int check_number(const struct cri_sandbox *sandbox, struct err **err) {
@@ -182,15 +182,16 @@ int cri_exec_start(struct cri *cri, const struct cri_exec_request *request, stru
         struct cri_exec *exec;
         int r;
 
-        if ((r = container_find(cri, request->container_id, &container, err)) < 0 ||
+        if ((r = cri_container_find(cri, request->container_id, &container, err)) < 0 ||
             (r = check(request, container, err)) < 0)
                 return r;
         exec = calloc(1, sizeof(*exec));
         if (!exec)
                 return err_set(err, ENOMEM, "out of memory");
-        *exec = (struct cri_exec){
-                .container = container_ref(container), .done = request->done, .data = request->data, .master = -EBADF
-        };
+        *exec = (struct cri_exec){ .container = cri_container_ref(container),
+                                   .done = request->done,
+                                   .data = request->data,
+                                   .master = -EBADF };
         container->sandbox->execs++;
         r = start(exec, request, &ends, err);
         if (r >= 0) {

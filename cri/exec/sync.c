@@ -204,7 +204,7 @@ static void begin(struct cri_call *call) {
                 if (err_code(call->err) == RUNTIME_NO_SHIM && !sync->again) {
                         sync->again = true;
                         call->err = err_free(call->err);
-                        sandbox_await_shim(call, call->sandbox->shim_pid, begin);
+                        cri_sandbox_await_shim(call, call->sandbox->shim_pid, begin);
                         return;
                 }
                 free(sync);

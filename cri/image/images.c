@@ -48,7 +48,7 @@ static int fill_user(struct arena *arena, const char *text, Cri__Image *image) {
                 image->username = user;
                 return 0;
         }
-        image->uid = arena_message(arena, &cri__int64_value__descriptor);
+        image->uid = message_new(arena, &cri__int64_value__descriptor);
         if (!image->uid)
                 return -ENOMEM;
         image->uid->value = r == 0 ? id : strtoll(user, NULL, 10);
@@ -56,7 +56,7 @@ static int fill_user(struct arena *arena, const char *text, Cri__Image *image) {
 }
 
 static Cri__Image *message_of(struct arena *arena, const struct image *image) {
-        Cri__Image *message = arena_message(arena, &cri__image__descriptor);
+        Cri__Image *message = message_new(arena, &cri__image__descriptor);
 
         if (!message)
                 return NULL;
@@ -64,7 +64,7 @@ static Cri__Image *message_of(struct arena *arena, const struct image *image) {
         message->repo_tags = copy_texts(arena, image->repo_tags, &message->n_repo_tags);
         message->repo_digests = copy_texts(arena, image->repo_digests, &message->n_repo_digests);
         message->size = image->size;
-        message->spec = arena_message(arena, &cri__image_spec__descriptor);
+        message->spec = message_new(arena, &cri__image_spec__descriptor);
         if (!message->id || !message->repo_tags || !message->repo_digests || !message->spec ||
             (image->config.user && fill_user(arena, image->config.user, message) < 0))
                 return NULL;

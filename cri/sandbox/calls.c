@@ -58,7 +58,7 @@ static int run_record(struct cri_call *call, const char *id, Record__Sandbox *re
         record->cgroup = record->owns_cgroup ? record->id : arena_strdup(call->arena, parent);
         if (!record->id || !record->cgroup)
                 return -ENOMEM;
-        return pack_into(call->arena, &request->config->base, &record->config);
+        return message_pack(call->arena, &request->config->base, &record->config);
 }
 
 static int run_cgroup(const struct cri_sandbox *sandbox, struct err **err) {
@@ -129,7 +129,7 @@ static int run_work(struct cri_call *call, struct err **err) {
 }
 
 static void run_failed(struct cri_call *call) {
-        sandbox_remove(call->sandbox);
+        cri_sandbox_remove(call->sandbox);
         call_fail(call);
 }
 
@@ -144,7 +144,7 @@ static void run_done(struct cri_call *call) {
         struct cri_sandbox *sandbox = call->sandbox;
         struct run *run = call->state;
 
-        if (sandbox_watch(sandbox, &call->err) < 0) {
+        if (cri_sandbox_watch(sandbox, &call->err) < 0) {
                 call_run(call, run_undo, run_failed);
                 return;
         }
@@ -188,12 +188,12 @@ void handle_run_pod_sandbox(struct cri_call *call) {
                 call_refuse(call, ENOMEM, "out of memory");
                 return;
         }
-        if (sandbox_new(call->cri, run->record, &sandbox, &call->err) < 0) {
+        if (cri_sandbox_new(call->cri, run->record, &sandbox, &call->err) < 0) {
                 call_fail(call);
                 return;
         }
         sandbox->hidden = true;
-        call->sandbox = sandbox_ref(sandbox);
+        call->sandbox = cri_sandbox_ref(sandbox);
         call_take_turn(call, run_start);
 }
 
@@ -223,7 +223,7 @@ static int stop_kill(struct cri_call *call, struct err **err) {
                 if (r < 0 && r != -ESRCH && r != -ENOENT)
                         log_warning("container %s: %s", stop->running[i], err_text(why));
         }
-        if (sandbox_host_network(sandbox))
+        if (cri_sandbox_host_network(sandbox))
                 return 0;
         sandbox_netns_path(cri->runtime, sandbox->id, path);
         return SPAN_STEP(call->span, "network_detach", network_detach(cri->network, sandbox->id, path, err), err);
@@ -275,7 +275,7 @@ static void stop_force(uv_timer_t *timer) {
 
         log_warning("container %s: not dead %d s after SIGKILL; its sandbox is taken apart around it", container->id,
                     SANDBOX_KILL_SECONDS);
-        container_ended(container, &killed);
+        cri_container_ended(container, &killed);
 }
 
 static void stop_unmake_begin(struct cri_call *call) {
@@ -286,14 +286,14 @@ static void stop_wait(struct cri_call *call) {
         struct stop *stop = call->state;
 
         for (struct cri_container *c = call->sandbox->containers; c; c = c->next_in_sandbox) {
-                if (!container_wait(c, &stop->waiter))
+                if (!cri_container_wait(c, &stop->waiter))
                         continue;
                 stop->waits_for = c;
                 uv_timer_start(stop->timer, stop_force, SANDBOX_KILL_SECONDS * 1000, 0);
                 return;
         }
         handle_free(TAKE_PTR(stop->timer));
-        sandbox_end_recovery(call, stop_unmake_begin);
+        cri_sandbox_end_recovery(call, stop_unmake_begin);
 }
 
 /* Those that run now; false when the call was failed instead. */
@@ -348,7 +348,7 @@ void handle_stop_pod_sandbox(struct cri_call *call) {
         const Cri__StopPodSandboxRequest *request = (const Cri__StopPodSandboxRequest *)call->request;
         struct cri_sandbox *sandbox;
 
-        if (sandbox_find(call->cri, request->pod_sandbox_id, &sandbox, NULL) == -ENOENT) {
+        if (cri_sandbox_find(call->cri, request->pod_sandbox_id, &sandbox, NULL) == -ENOENT) {
                 call_reply_empty(call);
                 return;
         }
@@ -377,12 +377,12 @@ static void remove_done(struct cri_call *call) {
         struct cri_container *container;
 
         while ((container = sandbox->containers)) {
-                container_ref(container);
-                container_remove(container);
+                cri_container_ref(container);
+                cri_container_remove(container);
                 emit_container(container, CRI_EVENT_CONTAINER_DELETED);
-                container_unref(container);
+                cri_container_unref(container);
         }
-        sandbox_remove(sandbox);
+        cri_sandbox_remove(sandbox);
         emit_sandbox(sandbox, CRI_EVENT_SANDBOX_DELETED);
         call_reply_empty(call);
 }
@@ -404,7 +404,7 @@ void handle_remove_pod_sandbox(struct cri_call *call) {
         const Cri__RemovePodSandboxRequest *request = (const Cri__RemovePodSandboxRequest *)call->request;
         struct cri_sandbox *sandbox;
 
-        if (sandbox_find(call->cri, request->pod_sandbox_id, &sandbox, NULL) == -ENOENT) {
+        if (cri_sandbox_find(call->cri, request->pod_sandbox_id, &sandbox, NULL) == -ENOENT) {
                 call_reply_empty(call);
                 return;
         }

@@ -66,7 +66,7 @@ int sandbox_make_files(const struct cri_sandbox *sandbox, const char *const *ips
         char *dir = arena ? record_run_dir(sandbox->cri, arena, sandbox->id) : NULL;
         _cleanup_free_ char *dns = NULL, *hostname = NULL;
         char name[HOST_NAME_MAX + 1] = "";
-        bool host = sandbox_host_network(sandbox);
+        bool host = cri_sandbox_host_network(sandbox);
         int r;
 
         if (!dir)
@@ -87,7 +87,7 @@ static int make_network(struct cri_sandbox *sandbox, struct arena *arena, struct
         struct network_request request;
         int r;
 
-        if (sandbox_host_network(sandbox))
+        if (cri_sandbox_host_network(sandbox))
                 return 0;
         if ((r = sandbox_fill_network(sandbox, arena, &request, err)) < 0)
                 return r;
@@ -126,7 +126,7 @@ int sandbox_unmake(const struct cri_sandbox *sandbox, struct span *span, struct 
         int r = 0, q;
 
         sandbox_netns_path(cri->runtime, sandbox->id, path);
-        if (!sandbox_host_network(sandbox))
+        if (!cri_sandbox_host_network(sandbox))
                 r = SPAN_STEP(span, "network_detach", network_detach(cri->network, sandbox->id, path, err), err);
         q = SPAN_STEP(span, "sandbox_delete", sandbox_delete(cri->runtime, sandbox->id, r < 0 ? NULL : err),
                       r < 0 ? NULL : err);

@@ -34,18 +34,18 @@ int sandbox_make(struct cri_sandbox *sandbox, struct span *span, struct sandbox_
 int sandbox_unmake(const struct cri_sandbox *sandbox, struct span *span, struct err **err);
 
 /* Begins or ends to watch the shim. */
-int sandbox_watch(struct cri_sandbox *sandbox, struct err **err);
-void sandbox_unwatch(struct cri_sandbox *sandbox);
+int cri_sandbox_watch(struct cri_sandbox *sandbox, struct err **err);
+void cri_sandbox_unwatch(struct cri_sandbox *sandbox);
 
 /* Goes on with @then when call->sandbox has another shim than @met, which was found dead, or cannot have one. Not
  * behind a call that waits for a turn. */
-void sandbox_await_shim(struct cri_call *call, pid_t met, void (*then)(struct cri_call *call));
+void cri_sandbox_await_shim(struct cri_call *call, pid_t met, void (*then)(struct cri_call *call));
 
 /* Goes on with @then, which takes the sandbox apart, when no recovery is under way; none is begun from now on. */
-void sandbox_end_recovery(struct cri_call *call, void (*then)(struct cri_call *call));
+void cri_sandbox_end_recovery(struct cri_call *call, void (*then)(struct cri_call *call));
 
 /* A container is no longer being started: a recovery that waited for this goes on. */
-void sandbox_start_ended(struct cri_sandbox *sandbox);
+void cri_sandbox_start_ended(struct cri_sandbox *sandbox);
 
 /* The texts of a network's result, in @arena, NULL-terminated. */
 const char **sandbox_ips(struct arena *arena, const struct network_result *result);

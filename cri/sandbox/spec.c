@@ -16,7 +16,7 @@ static struct id_mapping *copy_mappings(struct arena *arena, Cri__IDMapping *con
 
 int sandbox_fill_mappings(const Cri__PodSandboxConfig *config, struct arena *arena, struct id_mappings *ret_mappings,
                           struct err **err) {
-        const Cri__UserNamespace *users = sandbox_namespaces(config)->userns_options;
+        const Cri__UserNamespace *users = cri_sandbox_namespaces(config)->userns_options;
 
         *ret_mappings = (struct id_mappings){ 0 };
         if (!users || users->mode == CRI__NAMESPACE_MODE__NODE) {
@@ -51,11 +51,11 @@ static int fill_sysctls(const Cri__PodSandboxConfig *config, struct arena *arena
 
         if (!sysctls)
                 return -ENOMEM;
-        if (!host_network &&
-            !entry_find(n ? (void *const *)config->linux->sysctls : NULL, n, "net.ipv4.ip_unprivileged_port_start"))
+        if (!host_network && !message_map_find(n ? (void *const *)config->linux->sysctls : NULL, n,
+                                               "net.ipv4.ip_unprivileged_port_start"))
                 sysctls[count++] = (struct key_value){ "net.ipv4.ip_unprivileged_port_start", "0" };
         if (!host_network && !users &&
-            !entry_find(n ? (void *const *)config->linux->sysctls : NULL, n, "net.ipv4.ping_group_range"))
+            !message_map_find(n ? (void *const *)config->linux->sysctls : NULL, n, "net.ipv4.ping_group_range"))
                 sysctls[count++] = (struct key_value){ "net.ipv4.ping_group_range", "0 2147483647" };
         for (size_t i = 0; i < n; i++)
                 sysctls[count++] =
@@ -68,7 +68,7 @@ static int fill_sysctls(const Cri__PodSandboxConfig *config, struct arena *arena
 int sandbox_fill_spec(const struct cri_sandbox *sandbox, struct arena *arena, struct sandbox_spec *ret_spec,
                       struct err **err) {
         const Cri__PodSandboxConfig *config = sandbox->config;
-        const Cri__NamespaceOption *namespaces = sandbox_namespaces(config);
+        const Cri__NamespaceOption *namespaces = cri_sandbox_namespaces(config);
         struct sandbox_spec spec;
         int r;
 
@@ -166,12 +166,12 @@ static int fill_ports(const Cri__PodSandboxConfig *config, struct arena *arena, 
 /* Addresses that the pod asks its CNI plugins for: annotations cni.nacelle/ips (with commas) and cni.nacelle/mac. */
 static int fill_wishes(const Cri__PodSandboxConfig *config, struct arena *arena, struct network_request *request,
                        struct err **err) {
-        const char *ips = MAP_FIND(config, annotations, "cni.nacelle/ips"), **list;
+        const char *ips = MESSAGE_MAP_FIND(config, annotations, "cni.nacelle/ips"), **list;
         char *text = ips ? arena_strdup(arena, ips) : NULL, *save = NULL;
         struct ip_cidr cidr;
         size_t n = 0;
 
-        request->mac = MAP_FIND(config, annotations, "cni.nacelle/mac");
+        request->mac = MESSAGE_MAP_FIND(config, annotations, "cni.nacelle/mac");
         if (!ips)
                 return 0;
         list = arena_alloc_array(arena, NETWORK_ADDRESSES_MAX + 1, sizeof(*list));
@@ -212,8 +212,9 @@ int sandbox_fill_network(const struct cri_sandbox *sandbox, struct arena *arena,
                         return err_set(err, ENOMEM, "out of memory");
         }
         if ((r = fill_wishes(config, arena, &request, err)) < 0 || (r = fill_ports(config, arena, &request, err)) < 0 ||
-            (r = parse_bandwidth(ingress, MAP_FIND(config, annotations, ingress), &request.ingress_bits, err)) < 0 ||
-            (r = parse_bandwidth(egress, MAP_FIND(config, annotations, egress), &request.egress_bits, err)) < 0)
+            (r = parse_bandwidth(ingress, MESSAGE_MAP_FIND(config, annotations, ingress), &request.ingress_bits, err)) <
+                    0 ||
+            (r = parse_bandwidth(egress, MESSAGE_MAP_FIND(config, annotations, egress), &request.egress_bits, err)) < 0)
                 return r;
         *ret_request = request;
         return 0;

@@ -121,8 +121,8 @@ const Cri__ContainerEventResponse *cri_event_queue_peek(struct cri_event_queue *
                 return queue->message;
         queue->arena = arena_new();
         if (queue->arena)
-                queue->message =
-                        unpack_into(queue->arena, &cri__container_event_response__descriptor, first->data, first->size);
+                queue->message = message_unpack(queue->arena, &cri__container_event_response__descriptor, first->data,
+                                                first->size);
         if (!queue->message) /* without memory: it stays for later */
                 queue->arena = arena_free(queue->arena);
         return queue->message;
@@ -186,10 +186,10 @@ static int pack_event(struct arena *arena, struct cri_sandbox *sandbox, const st
         message.container_event_type = type;
         message.created_at = event->time;
         message.pod_sandbox_status = status_of_sandbox(arena, sandbox);
-        message.containers_statuses = statuses_of_containers(arena, sandbox, &message.n_containers_statuses);
+        message.containers_statuses = status_of_containers(arena, sandbox, &message.n_containers_statuses);
         if (!message.pod_sandbox_status || !message.containers_statuses)
                 return -ENOMEM;
-        return pack_into(arena, &message.base, ret_packed);
+        return message_pack(arena, &message.base, ret_packed);
 }
 
 static void tell_queues(struct cri_sandbox *sandbox, const struct cri_event *event, Cri__ContainerEventType type) {
@@ -210,7 +210,7 @@ static void tell(struct cri_sandbox *sandbox, struct cri_event *event) {
 
         event->time = cri_now();
         event->sandbox_id = sandbox->id;
-        sandbox_ref(sandbox);
+        cri_sandbox_ref(sandbox);
         cri->telling++;
         if (event->type == CRI_EVENT_SANDBOX_READY)
                 tell_queues(sandbox, event, CRI__CONTAINER_EVENT_TYPE__CONTAINER_CREATED_EVENT);
@@ -221,7 +221,7 @@ static void tell(struct cri_sandbox *sandbox, struct cri_event *event) {
                         s->called(s->data, event);
         cri->telling--;
         sweep(cri);
-        sandbox_unref(sandbox);
+        cri_sandbox_unref(sandbox);
 }
 
 void emit_sandbox(struct cri_sandbox *sandbox, enum cri_event_type type) {
@@ -233,22 +233,22 @@ void emit_sandbox(struct cri_sandbox *sandbox, enum cri_event_type type) {
 void emit_container(struct cri_container *container, enum cri_event_type type) {
         struct cri_event event = { .type = type };
 
-        container_ref(container);
+        cri_container_ref(container);
         event.container_id = container->id;
         event.container_name = container->config->metadata->name;
         tell(container->sandbox, &event);
-        container_unref(container);
+        cri_container_unref(container);
 }
 
 void emit_oom(struct cri_container *container, const struct cgroup_oom_state *state) {
         struct cri_event event = { .type = CRI_EVENT_OOM };
 
-        container_ref(container);
+        cri_container_ref(container);
         event.container_id = container->id;
         event.container_name = container->config->metadata->name;
         event.oom_usage = state->peak;
         event.oom_limit = state->limit;
         event.oom_kills = state->kills;
         tell(container->sandbox, &event);
-        container_unref(container);
+        cri_container_unref(container);
 }

@@ -24,7 +24,7 @@ static const char *exit_reason(const char *text) {
         return "";
 }
 
-void container_take_exit(struct cri_container *container, const Record__Exit *exit) {
+void cri_container_take_exit(struct cri_container *container, const Record__Exit *exit) {
         container->phase = CRI_PHASE_EXITED;
         container->started_at = exit->started_at;
         container->finished_at = exit->finished_at;
@@ -59,6 +59,26 @@ void exits_end_rest(const struct cri_container *container) {
 
         if (cgroup_end(container->sandbox->cri->cgroups, container->cgroup, &err) < 0)
                 log_warning("container %s: %s", container->id, err_text(err));
+}
+
+static void watch_memory(struct cri_container *container) {
+        struct cri *cri = container->sandbox->cri;
+        _cleanup_err_ struct err *err = NULL;
+
+        if (!cri->oom || container->watched)
+                return;
+        if (cgroup_oom_watcher_add(cri->oom, container->cgroup, container, &err) < 0)
+                log_warning("container %s: OOM kills that it survives will not be seen: %s", container->id,
+                            err_text(err));
+        else
+                container->watched = true;
+}
+
+static void unwatch_memory(struct cri_container *container) {
+        if (!container->watched)
+                return;
+        container->watched = false;
+        cgroup_oom_watcher_remove(container->sandbox->cri->oom, container);
 }
 
 /* There is one from the container's beginning, since an end cannot be put off. */
@@ -109,13 +129,13 @@ static void end_done(struct pool_job *job) {
                 container->message = end->exit.message;
         }
         container->pid = 0;
-        exits_unwatch_memory(container);
+        unwatch_memory(container);
         if (!container->removed) {
                 sync_later(container->sandbox->cri, RECORD_EXIT, container->id);
                 emit_container(container, CRI_EVENT_CONTAINER_STOPPED);
         }
         tell_waiters(container);
-        container_unref(container);
+        cri_container_unref(container);
 }
 
 struct end_job *exits_end_job(struct arena *arena) {
@@ -128,7 +148,7 @@ static void write_end(struct cri_container *container) {
         assert(!container->ending);
         container->ending = true;
         *end = (struct end_job){ .job = { .work = end_work, .done = end_done } };
-        end->container = container_ref(container);
+        end->container = cri_container_ref(container);
         record__exit__init(&end->exit);
         end->exit.started_at = container->started_at;
         end->exit.finished_at = container->finished_at;
@@ -143,7 +163,7 @@ static void write_end(struct cri_container *container) {
                 pool_submit(container->sandbox->cri->pool, &end->job);
 }
 
-void container_started(struct cri_container *container, const struct container_state *state) {
+void cri_container_started(struct cri_container *container, const struct container_state *state) {
         if (container->phase == CRI_PHASE_EXITED || container->ending)
                 return;
         container->pid = state->pid;
@@ -155,13 +175,13 @@ void container_started(struct cri_container *container, const struct container_s
                 container->sandbox->cri->counters.started++;
                 container->sandbox->cri->counters.restarts += container->config->metadata->attempt > 0;
         }
-        exits_watch_memory(container);
+        watch_memory(container);
         emit_container(container, CRI_EVENT_CONTAINER_STARTED);
         if (container->exit_known)
                 write_end(container);
 }
 
-void container_ended(struct cri_container *container, const struct container_state *state) {
+void cri_container_ended(struct cri_container *container, const struct container_state *state) {
         if (container->phase == CRI_PHASE_EXITED || container->ending || container->exit_known)
                 return;
         if (state->started_at)
@@ -174,12 +194,12 @@ void container_ended(struct cri_container *container, const struct container_sta
                 container->reason = "Unknown";
         }
         if (container->phase == CRI_PHASE_STARTING)
-                container->exit_known = true; /* container_started() goes on */
+                container->exit_known = true; /* cri_container_started() goes on */
         else
                 write_end(container);
 }
 
-void container_start_failed(struct cri_container *container, const struct err *err) {
+void cri_container_start_failed(struct cri_container *container, const struct err *err) {
         container->finished_at = cri_now();
         container->exit_code = EXIT_CODE_START_ERROR;
         container->reason = "StartError";
@@ -189,14 +209,14 @@ void container_start_failed(struct cri_container *container, const struct err *e
         write_end(container);
 }
 
-bool container_wait(struct cri_container *container, struct cri_waiter *waiter) {
+bool cri_container_wait(struct cri_container *container, struct cri_waiter *waiter) {
         if (container->phase != CRI_PHASE_RUNNING && !container->ending)
                 return false;
         cri_waiters_append(&container->waiters, waiter);
         return true;
 }
 
-void container_unwait(struct cri_container *container, struct cri_waiter *waiter) {
+void cri_container_unwait(struct cri_container *container, struct cri_waiter *waiter) {
         if (cri_waiters_contains(waiter))
                 cri_waiters_remove(waiter);
 }
@@ -220,7 +240,7 @@ static void oom_done(struct pool_job *job) {
 
         if (oom->result >= 0 && !oom->container->removed)
                 take_oom(oom->container, &oom->state);
-        container_unref(oom->container);
+        cri_container_unref(oom->container);
         free(oom);
 }
 
@@ -237,7 +257,7 @@ static void on_oom(uv_poll_t *poll, int status, int events) {
                 if (!job)
                         continue;
                 job->job = (struct pool_job){ .work = oom_work, .done = oom_done };
-                job->container = container_ref(container);
+                job->container = cri_container_ref(container);
                 pool_submit(cri->pool, &job->job);
         }
 }
@@ -264,24 +284,4 @@ int exits_open(struct cri *cri, struct err **err) {
 void exits_close(struct cri *cri) {
         handle_free(TAKE_PTR(cri->oom_poll));
         cgroup_oom_watcher_free(TAKE_PTR(cri->oom));
-}
-
-void exits_watch_memory(struct cri_container *container) {
-        struct cri *cri = container->sandbox->cri;
-        _cleanup_err_ struct err *err = NULL;
-
-        if (!cri->oom || container->watched)
-                return;
-        if (cgroup_oom_watcher_add(cri->oom, container->cgroup, container, &err) < 0)
-                log_warning("container %s: OOM kills that it survives will not be seen: %s", container->id,
-                            err_text(err));
-        else
-                container->watched = true;
-}
-
-void exits_unwatch_memory(struct cri_container *container) {
-        if (!container->watched)
-                return;
-        container->watched = false;
-        cgroup_oom_watcher_remove(container->sandbox->cri->oom, container);
 }

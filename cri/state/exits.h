@@ -12,29 +12,27 @@
 struct end_job *exits_end_job(struct arena *arena);
 
 /* The container's process runs; its STARTING or CREATED phase ends. */
-void container_started(struct cri_container *container, const struct container_state *state);
+void cri_container_started(struct cri_container *container, const struct container_state *state);
 
 /* Its process has ended, or never ran. What is left of it is killed and its end written down, on the pool; then the
  * phase is EXITED and whoever waits is told. */
-void container_ended(struct cri_container *container, const struct container_state *state);
+void cri_container_ended(struct cri_container *container, const struct container_state *state);
 
 /* Ends what a container's first process left behind in its cgroup: in a pid namespace that is not the container's own
  * (the host's, the pod's, another container's) children and execs outlive it. Blocks. */
 void exits_end_rest(const struct cri_container *container);
 
 /* Its start failed with @err. */
-void container_start_failed(struct cri_container *container, const struct err *err);
+void cri_container_start_failed(struct cri_container *container, const struct err *err);
 
 /* Calls waiter->ended when the container is EXITED; at once when it is (or not yet runs: then false is returned and
  * nothing is called). */
-bool container_wait(struct cri_container *container, struct cri_waiter *waiter);
-void container_unwait(struct cri_container *container, struct cri_waiter *waiter);
+bool cri_container_wait(struct cri_container *container, struct cri_waiter *waiter);
+void cri_container_unwait(struct cri_container *container, struct cri_waiter *waiter);
 
 /* One descriptor for all containers' OOM kills; without it kills are seen at the container's end only. */
 int exits_open(struct cri *cri, struct err **err);
 void exits_close(struct cri *cri);
-void exits_watch_memory(struct cri_container *container);
-void exits_unwatch_memory(struct cri_container *container);
 
 /* What a record of an end says, at the start of the agent. */
-void container_take_exit(struct cri_container *container, const Record__Exit *exit);
+void cri_container_take_exit(struct cri_container *container, const Record__Exit *exit);

@@ -14,15 +14,15 @@ static bool id_matches(const char *filter_id, const char *id) {
 }
 
 static const char *widen_sandbox(struct cri *cri, const char *id) {
-        return text_empty(id) ? "" : sandbox_filter_id(cri, id);
+        return text_empty(id) ? "" : cri_sandbox_filter_id(cri, id);
 }
 
 static const char *widen_container(struct cri *cri, const char *id) {
-        return text_empty(id) ? "" : container_filter_id(cri, id);
+        return text_empty(id) ? "" : cri_container_filter_id(cri, id);
 }
 
 static Cri__PodSandbox *item_of_sandbox(struct arena *arena, const struct cri_sandbox *sandbox) {
-        Cri__PodSandbox *item = arena_message(arena, &cri__pod_sandbox__descriptor);
+        Cri__PodSandbox *item = message_new(arena, &cri__pod_sandbox__descriptor);
 
         if (!item)
                 return NULL;
@@ -31,8 +31,8 @@ static Cri__PodSandbox *item_of_sandbox(struct arena *arena, const struct cri_sa
         item->state = sandbox->ready ? CRI__POD_SANDBOX_STATE__SANDBOX_READY : CRI__POD_SANDBOX_STATE__SANDBOX_NOTREADY;
         item->created_at = sandbox->record->created_at;
         item->runtime_handler = sandbox->record->runtime_handler;
-        BORROW_MAP(item, sandbox->config, labels);
-        BORROW_MAP(item, sandbox->config, annotations);
+        MESSAGE_MAP_BORROW(item, sandbox->config, labels);
+        MESSAGE_MAP_BORROW(item, sandbox->config, annotations);
         return item;
 }
 
@@ -47,8 +47,8 @@ static Cri__PodSandbox **list_sandboxes(struct cri_call *call, const Cri__PodSan
                 if (filter && filter->state &&
                     (filter->state->state == CRI__POD_SANDBOX_STATE__SANDBOX_READY) != s->ready)
                         continue;
-                if (filter && !entries_match((void *const *)filter->label_selector, filter->n_label_selector,
-                                             (void *const *)s->config->labels, s->config->n_labels))
+                if (filter && !message_map_matches((void *const *)filter->label_selector, filter->n_label_selector,
+                                                   (void *const *)s->config->labels, s->config->n_labels))
                         continue;
                 items[n] = item_of_sandbox(call->arena, s);
                 if (!items[n++]) {
@@ -87,7 +87,7 @@ void handle_stream_pod_sandboxes(struct cri_call *call) {
 }
 
 static Cri__Container *item_of_container(struct arena *arena, const struct cri_container *container) {
-        Cri__Container *item = arena_message(arena, &cri__container__descriptor);
+        Cri__Container *item = message_new(arena, &cri__container__descriptor);
 
         if (!item)
                 return NULL;
@@ -97,10 +97,10 @@ static Cri__Container *item_of_container(struct arena *arena, const struct cri_c
         item->image = container->config->image;
         item->image_ref = container->record->image_id;
         item->image_id = container->record->image_id;
-        item->state = container_state(container);
+        item->state = cri_container_state(container);
         item->created_at = container->record->created_at;
-        BORROW_MAP(item, container->config, labels);
-        BORROW_MAP(item, container->config, annotations);
+        MESSAGE_MAP_BORROW(item, container->config, labels);
+        MESSAGE_MAP_BORROW(item, container->config, annotations);
         return item;
 }
 
@@ -110,10 +110,10 @@ static bool container_matches(const struct cri_container *c, const Cri__Containe
                 return false;
         if (!filter)
                 return true;
-        if (filter->state && filter->state->state != container_state(c))
+        if (filter->state && filter->state->state != cri_container_state(c))
                 return false;
-        return entries_match((void *const *)filter->label_selector, filter->n_label_selector,
-                             (void *const *)c->config->labels, c->config->n_labels);
+        return message_map_matches((void *const *)filter->label_selector, filter->n_label_selector,
+                                   (void *const *)c->config->labels, c->config->n_labels);
 }
 
 static Cri__Container **list_containers(struct cri_call *call, const Cri__ContainerFilter *filter, size_t *ret_n) {
@@ -171,7 +171,7 @@ void handle_pod_sandbox_status(struct cri_call *call) {
                 return;
         response.status = status_of_sandbox(call->arena, call->sandbox);
         response.containers_statuses =
-                statuses_of_containers(call->arena, call->sandbox, &response.n_containers_statuses);
+                status_of_containers(call->arena, call->sandbox, &response.n_containers_statuses);
         response.timestamp = cri_now();
         if (request->verbose) {
                 info.key = (char *)(uintptr_t) "info";

@@ -78,7 +78,7 @@ int record_write(const struct cri *cri, enum record_kind kind, const char *id, c
 
         dir = arena ? record_dir(cri, arena, kind, id) : NULL;
         path = dir ? arena_printf(arena, "%s/%s", dir, kinds[kind].file) : NULL;
-        if (!path || pack_into(arena, message, &data) < 0)
+        if (!path || message_pack(arena, message, &data) < 0)
                 return err_set(err, ENOMEM, "write the record of %s: out of memory", id);
         if (data.len > CRI_RECORD_MAX)
                 return err_set(err, E2BIG, "the request is larger than %u bytes", CRI_RECORD_MAX);
@@ -100,7 +100,7 @@ int record_read(const struct cri *cri, enum record_kind kind, const char *id, st
         r = files_read(path, CRI_RECORD_MAX, &data, &size, err);
         if (r < 0)
                 return r;
-        message = size > 0 ? unpack_into(arena, kinds[kind].type, data, size) : NULL;
+        message = size > 0 ? message_unpack(arena, kinds[kind].type, data, size) : NULL;
         if (!message && size > 0 && errno == ENOMEM)
                 return err_set(err, ENOMEM, "read %s: out of memory", path);
         if (!message)
@@ -172,7 +172,7 @@ Record__Sandbox *record_of_sandbox(struct arena *arena, const struct cri_sandbox
         record->stopped = !sandbox->ready;
         record->ips = (char **)(uintptr_t)sandbox->ips;
         record->n_ips = sandbox->n_ips;
-        return pack_into(arena, &sandbox->config->base, &record->config) < 0 ? NULL : record;
+        return message_pack(arena, &sandbox->config->base, &record->config) < 0 ? NULL : record;
 }
 
 Record__Container *record_of_container(struct arena *arena, const struct cri_container *container) {
@@ -181,7 +181,7 @@ Record__Container *record_of_container(struct arena *arena, const struct cri_con
         if (!record)
                 return NULL;
         *record = *container->record;
-        if (container->resources && pack_into(arena, &container->resources->base, &record->resources) < 0)
+        if (container->resources && message_pack(arena, &container->resources->base, &record->resources) < 0)
                 return NULL;
-        return pack_into(arena, &container->config->base, &record->config) < 0 ? NULL : record;
+        return message_pack(arena, &container->config->base, &record->config) < 0 ? NULL : record;
 }

@@ -57,7 +57,7 @@ static int read_sandbox(struct cri *cri, const char *id, struct err **ret_err) {
         if (r >= 0 && strcmp(record->id, id) != 0)
                 r = err_set(&err, EBADMSG, "it names sandbox %.80s", record->id);
         if (r >= 0)
-                r = sandbox_new(cri, record, &sandbox, &err);
+                r = cri_sandbox_new(cri, record, &sandbox, &err);
         if (is_want(r))
                 return err ? err_move(ret_err, TAKE_PTR(err)) : err_set(ret_err, ENOMEM, "out of memory");
         if (r < 0) {
@@ -90,7 +90,7 @@ static int read_container(struct cri *cri, const char *id, struct err **ret_err)
             !(sandbox = table_object(table_find(&cri->sandboxes, record->sandbox_id), struct cri_sandbox, by_id)))
                 r = err_set(&err, ENOENT, "there is no sandbox %.80s", record->sandbox_id);
         if (r >= 0)
-                r = container_new(sandbox, record, &container, &err);
+                r = cri_container_new(sandbox, record, &container, &err);
         if (is_want(r))
                 return err ? err_move(ret_err, TAKE_PTR(err)) : err_set(ret_err, ENOMEM, "out of memory");
         if (r < 0) {
@@ -100,7 +100,7 @@ static int read_container(struct cri *cri, const char *id, struct err **ret_err)
         if (record->created_at > cri->last_created)
                 cri->last_created = record->created_at;
         if (record_read(cri, RECORD_EXIT, id, arena, &exit, NULL) >= 0)
-                container_take_exit(container, exit);
+                cri_container_take_exit(container, exit);
         return 0;
 }
 
@@ -176,10 +176,10 @@ static void take_state(struct cri_sandbox *sandbox, const struct container_state
                 return;
         }
         if (state->phase == CONTAINER_EXITED) {
-                container_ended(container, state);
+                cri_container_ended(container, state);
                 return;
         }
-        container_started(container, state);
+        cri_container_started(container, state);
         /* So that an exec finds the filter compiled. */
         if (arena && process_fill(container, arena, &process, &err) < 0)
                 log_warning("container %s: %s", container->id, err_text(err));
@@ -245,7 +245,7 @@ static void connect_sandbox(struct cri_sandbox *sandbox) {
         for (size_t i = 0; i < n; i++)
                 take_state(sandbox, &states[i]);
         if (r >= 0)
-                r = sandbox_watch(sandbox, &err);
+                r = cri_sandbox_watch(sandbox, &err);
         if (r < 0)
                 log_warning("sandbox %s: %s", sandbox->id, err_text(err));
 }

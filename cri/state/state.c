@@ -7,27 +7,6 @@
 #include "cri/state/exits.h"
 #include "lib/handle.h"
 
-const char *entry_find(void *const *entries, size_t n, const char *key) {
-        for (size_t i = 0; i < n; i++) {
-                const struct cri_entry *entry = entries[i];
-
-                if (strcmp(entry->key, key) == 0)
-                        return entry->value;
-        }
-        return NULL;
-}
-
-bool entries_match(void *const *selector, size_t n_selector, void *const *labels, size_t n_labels) {
-        for (size_t i = 0; i < n_selector; i++) {
-                const struct cri_entry *wanted = selector[i];
-                const char *value = entry_find(labels, n_labels, wanted->key);
-
-                if (!value || strcmp(value, wanted->value) != 0)
-                        return false;
-        }
-        return true;
-}
-
 int64_t cri_now(void) {
         struct timespec t;
 
@@ -57,52 +36,13 @@ void cri_random_id(char ret_id[CRI_ID_LENGTH + 1]) {
         ret_id[CRI_ID_LENGTH] = '\0';
 }
 
-static void *allocate(void *data, size_t size) {
-        void *p = arena_alloc(data, size);
-
-        if (!p)
-                errno = ENOMEM;
-        return p;
-}
-
-static void release(void *data, void *p) {
-        (void)data;
-        (void)p;
-}
-
-void *unpack_into(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *data, size_t size) {
-        ProtobufCAllocator allocator = { .alloc = allocate, .free = release, .allocator_data = arena };
-
-        errno = EBADMSG;
-        return protobuf_c_message_unpack(type, &allocator, size, data);
-}
-
-int pack_into(struct arena *arena, const ProtobufCMessage *message, ProtobufCBinaryData *ret_data) {
-        size_t size = protobuf_c_message_get_packed_size(message);
-        uint8_t *data = arena_alloc(arena, size + 1);
-
-        if (!data)
-                return -ENOMEM;
-        protobuf_c_message_pack(message, data);
-        *ret_data = (ProtobufCBinaryData){ .len = size, .data = data };
-        return 0;
-}
-
-void *message_copy(struct arena *arena, const ProtobufCMessage *message) {
-        ProtobufCBinaryData packed;
-        _cleanup_arena_ struct arena *scratch = arena_new();
-
-        if (!scratch || pack_into(scratch, message, &packed) < 0)
-                return NULL;
-        return unpack_into(arena, message->descriptor, packed.data, packed.len);
-}
-
 static char *sandbox_name(struct arena *arena, const Cri__PodSandboxMetadata *metadata) {
         return arena_printf(arena, "%s_%s_%s_%u", metadata->name, metadata->namespace_, metadata->uid,
                             metadata->attempt);
 }
 
-char *container_name(struct arena *arena, const Cri__ContainerMetadata *metadata, const Cri__PodSandboxMetadata *pod) {
+char *cri_container_name(struct arena *arena, const Cri__ContainerMetadata *metadata,
+                         const Cri__PodSandboxMetadata *pod) {
         return arena_printf(arena, "%s_%s_%s_%s_%u", metadata->name, pod->name, pod->namespace_, pod->uid,
                             metadata->attempt);
 }
@@ -134,8 +74,8 @@ static int sandbox_read(struct cri_sandbox *sandbox, const Record__Sandbox *reco
         sandbox->record = sandbox->arena ? message_copy(sandbox->arena, &shallow.base) : NULL;
         if (!sandbox->record)
                 return err_set(err, ENOMEM, "out of memory");
-        sandbox->config = unpack_into(sandbox->arena, &cri__pod_sandbox_config__descriptor, record->config.data,
-                                      record->config.len);
+        sandbox->config = message_unpack(sandbox->arena, &cri__pod_sandbox_config__descriptor, record->config.data,
+                                         record->config.len);
         if (!sandbox->config && errno == ENOMEM)
                 return err_set(err, ENOMEM, "out of memory");
         if (!sandbox->config || !sandbox->config->metadata)
@@ -164,7 +104,8 @@ static int sandbox_enter(struct cri *cri, struct cri_sandbox *sandbox, struct er
         return 0;
 }
 
-int sandbox_new(struct cri *cri, const Record__Sandbox *record, struct cri_sandbox **ret_sandbox, struct err **err) {
+int cri_sandbox_new(struct cri *cri, const Record__Sandbox *record, struct cri_sandbox **ret_sandbox,
+                    struct err **err) {
         struct cri_sandbox *sandbox = calloc(1, sizeof(*sandbox));
         int r;
 
@@ -175,7 +116,7 @@ int sandbox_new(struct cri *cri, const Record__Sandbox *record, struct cri_sandb
         if (r >= 0)
                 r = sandbox_enter(cri, sandbox, err);
         if (r < 0) {
-                sandbox_unref(sandbox);
+                cri_sandbox_unref(sandbox);
                 return r;
         }
         sandbox_link(cri, sandbox);
@@ -183,7 +124,7 @@ int sandbox_new(struct cri *cri, const Record__Sandbox *record, struct cri_sandb
         return 0;
 }
 
-void sandbox_remove(struct cri_sandbox *sandbox) {
+void cri_sandbox_remove(struct cri_sandbox *sandbox) {
         struct cri *cri = sandbox->cri;
 
         if (sandbox->removed)
@@ -193,16 +134,16 @@ void sandbox_remove(struct cri_sandbox *sandbox) {
         table_remove(&cri->sandbox_names, &sandbox->by_name);
         *(sandbox->older ? &sandbox->older->newer : &cri->first_sandbox) = sandbox->newer;
         *(sandbox->newer ? &sandbox->newer->older : &cri->last_sandbox) = sandbox->older;
-        sandbox_unref(sandbox);
+        cri_sandbox_unref(sandbox);
 }
 
-struct cri_sandbox *sandbox_ref(struct cri_sandbox *sandbox) {
+struct cri_sandbox *cri_sandbox_ref(struct cri_sandbox *sandbox) {
         if (sandbox)
                 sandbox->refs++;
         return sandbox;
 }
 
-struct cri_sandbox *sandbox_unref(struct cri_sandbox *sandbox) {
+struct cri_sandbox *cri_sandbox_unref(struct cri_sandbox *sandbox) {
         if (sandbox && --sandbox->refs == 0) {
                 handle_free(sandbox->await_timer);
                 arena_free(sandbox->arena);
@@ -239,7 +180,7 @@ static int container_read(struct cri_container *container, const Record__Contain
         if (!container->record)
                 return err_set(err, ENOMEM, "out of memory");
         container->config =
-                unpack_into(arena, &cri__container_config__descriptor, record->config.data, record->config.len);
+                message_unpack(arena, &cri__container_config__descriptor, record->config.data, record->config.len);
         if (!container->config && errno == ENOMEM)
                 return err_set(err, ENOMEM, "out of memory");
         if (!container->config || !container->config->metadata)
@@ -247,14 +188,14 @@ static int container_read(struct cri_container *container, const Record__Contain
         if (container->config->linux)
                 container->resources = container->config->linux->resources;
         if (record->resources.len > 0)
-                container->resources = unpack_into(arena, &cri__linux_container_resources__descriptor,
-                                                   record->resources.data, record->resources.len);
+                container->resources = message_unpack(arena, &cri__linux_container_resources__descriptor,
+                                                      record->resources.data, record->resources.len);
         if (!container->resources && record->resources.len > 0)
                 return err_set(err, errno, "container %s: its limits", record->id);
         container->id = container->record->id;
         container->cgroup = arena_printf(arena, "%s/%s", container->sandbox->cgroup, container->id);
         container->by_name.key =
-                container_name(arena, container->config->metadata, container->sandbox->config->metadata);
+                cri_container_name(arena, container->config->metadata, container->sandbox->config->metadata);
         container->end_job = exits_end_job(arena);
         return container->cgroup && container->by_name.key && container->end_job ?
                        0 :
@@ -277,20 +218,20 @@ static int container_enter(struct cri *cri, struct cri_container *container, str
         return 0;
 }
 
-int container_new(struct cri_sandbox *sandbox, const Record__Container *record, struct cri_container **ret_container,
-                  struct err **err) {
+int cri_container_new(struct cri_sandbox *sandbox, const Record__Container *record,
+                      struct cri_container **ret_container, struct err **err) {
         struct cri_container *container = calloc(1, sizeof(*container));
         int r;
 
         if (!container)
                 return err_set(err, ENOMEM, "out of memory");
         *container = (struct cri_container){ .refs = 1, .arena = arena_new(), .reason = "" };
-        container->sandbox = sandbox_ref(sandbox);
+        container->sandbox = cri_sandbox_ref(sandbox);
         r = container_read(container, record, err);
         if (r >= 0)
                 r = container_enter(sandbox->cri, container, err);
         if (r < 0) {
-                container_unref(container);
+                cri_container_unref(container);
                 return r;
         }
         container_link(sandbox->cri, container);
@@ -298,7 +239,7 @@ int container_new(struct cri_sandbox *sandbox, const Record__Container *record, 
         return 0;
 }
 
-void container_remove(struct cri_container *container) {
+void cri_container_remove(struct cri_container *container) {
         struct cri_container **at = &container->sandbox->containers;
         struct cri *cri = container->sandbox->cri;
 
@@ -313,18 +254,18 @@ void container_remove(struct cri_container *container) {
                 at = &(*at)->next_in_sandbox;
         if (*at)
                 *at = container->next_in_sandbox;
-        container_unref(container);
+        cri_container_unref(container);
 }
 
-struct cri_container *container_ref(struct cri_container *container) {
+struct cri_container *cri_container_ref(struct cri_container *container) {
         if (container)
                 container->refs++;
         return container;
 }
 
-struct cri_container *container_unref(struct cri_container *container) {
+struct cri_container *cri_container_unref(struct cri_container *container) {
         if (container && --container->refs == 0) {
-                sandbox_unref(container->sandbox);
+                cri_sandbox_unref(container->sandbox);
                 arena_free(container->resources_arena);
                 arena_free(container->arena);
                 free(container->message);
@@ -347,7 +288,7 @@ struct cri_container *container_unref(struct cri_container *container) {
                 _found;                                                                                                \
         })
 
-int sandbox_find(struct cri *cri, const char *id, struct cri_sandbox **ret_sandbox, struct err **err) {
+int cri_sandbox_find(struct cri *cri, const char *id, struct cri_sandbox **ret_sandbox, struct err **err) {
         struct cri_sandbox *sandbox = table_object(table_find(&cri->sandboxes, id), struct cri_sandbox, by_id);
         unsigned n = 1;
 
@@ -363,7 +304,7 @@ int sandbox_find(struct cri *cri, const char *id, struct cri_sandbox **ret_sandb
         return 0;
 }
 
-int container_find(struct cri *cri, const char *id, struct cri_container **ret_container, struct err **err) {
+int cri_container_find(struct cri *cri, const char *id, struct cri_container **ret_container, struct err **err) {
         struct cri_container *container = table_object(table_find(&cri->containers, id), struct cri_container, by_id);
         unsigned n = 1;
 
@@ -379,19 +320,19 @@ int container_find(struct cri *cri, const char *id, struct cri_container **ret_c
         return 0;
 }
 
-const char *sandbox_filter_id(struct cri *cri, const char *id) {
+const char *cri_sandbox_filter_id(struct cri *cri, const char *id) {
         struct cri_sandbox *sandbox;
 
-        return sandbox_find(cri, id, &sandbox, NULL) < 0 ? NULL : sandbox->id;
+        return cri_sandbox_find(cri, id, &sandbox, NULL) < 0 ? NULL : sandbox->id;
 }
 
-const char *container_filter_id(struct cri *cri, const char *id) {
+const char *cri_container_filter_id(struct cri *cri, const char *id) {
         struct cri_container *container;
 
-        return container_find(cri, id, &container, NULL) < 0 ? NULL : container->id;
+        return cri_container_find(cri, id, &container, NULL) < 0 ? NULL : container->id;
 }
 
-Cri__ContainerState container_state(const struct cri_container *container) {
+Cri__ContainerState cri_container_state(const struct cri_container *container) {
         switch (container->phase) {
         case CRI_PHASE_CREATED:
         case CRI_PHASE_STARTING:
@@ -404,7 +345,7 @@ Cri__ContainerState container_state(const struct cri_container *container) {
         return CRI__CONTAINER_STATE__CONTAINER_UNKNOWN;
 }
 
-const char *container_reason(const struct cri_container *container) {
+const char *cri_container_reason(const struct cri_container *container) {
         if (container->phase != CRI_PHASE_EXITED)
                 return "";
         if (*container->reason)
@@ -412,32 +353,32 @@ const char *container_reason(const struct cri_container *container) {
         return container->exit_code == 0 ? "Completed" : "Error";
 }
 
-const Cri__LinuxSandboxSecurityContext *sandbox_security(const Cri__PodSandboxConfig *config) {
+const Cri__LinuxSandboxSecurityContext *cri_sandbox_security(const Cri__PodSandboxConfig *config) {
         static const Cri__LinuxSandboxSecurityContext none = CRI__LINUX_SANDBOX_SECURITY_CONTEXT__INIT;
 
         return config->linux && config->linux->security_context ? config->linux->security_context : &none;
 }
 
-const Cri__NamespaceOption *sandbox_namespaces(const Cri__PodSandboxConfig *config) {
+const Cri__NamespaceOption *cri_sandbox_namespaces(const Cri__PodSandboxConfig *config) {
         static const Cri__NamespaceOption none = CRI__NAMESPACE_OPTION__INIT;
-        const Cri__NamespaceOption *options = sandbox_security(config)->namespace_options;
+        const Cri__NamespaceOption *options = cri_sandbox_security(config)->namespace_options;
 
         return options ? options : &none;
 }
 
-const Cri__LinuxContainerSecurityContext *container_security(const Cri__ContainerConfig *config) {
+const Cri__LinuxContainerSecurityContext *cri_container_security(const Cri__ContainerConfig *config) {
         static const Cri__LinuxContainerSecurityContext none = CRI__LINUX_CONTAINER_SECURITY_CONTEXT__INIT;
 
         return config->linux && config->linux->security_context ? config->linux->security_context : &none;
 }
 
-const Cri__NamespaceOption *container_namespaces(const Cri__ContainerConfig *config) {
+const Cri__NamespaceOption *cri_container_namespaces(const Cri__ContainerConfig *config) {
         static const Cri__NamespaceOption none = CRI__NAMESPACE_OPTION__INIT;
-        const Cri__NamespaceOption *options = container_security(config)->namespace_options;
+        const Cri__NamespaceOption *options = cri_container_security(config)->namespace_options;
 
         return options ? options : &none;
 }
 
-bool sandbox_host_network(const struct cri_sandbox *sandbox) {
-        return sandbox_namespaces(sandbox->config)->network == CRI__NAMESPACE_MODE__NODE;
+bool cri_sandbox_host_network(const struct cri_sandbox *sandbox) {
+        return cri_sandbox_namespaces(sandbox->config)->network == CRI__NAMESPACE_MODE__NODE;
 }

@@ -5,6 +5,7 @@
 
 #include "cri/cri.h"
 #include "cri/record.pb-c.h"
+#include "cri/state/message.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -138,24 +139,6 @@ struct cri {
         int64_t last_created; /* makes creation times differ */
 };
 
-#define BORROW_MAP(to, from, field)                                                                                    \
-        do {                                                                                                           \
-                (to)->n_##field = (from)->n_##field;                                                                   \
-                (to)->field = (__typeof__((to)->field))(from)->field;                                                  \
-        } while (0)
-
-/* Any of CRI's map<string, string> entries: all have this layout. */
-struct cri_entry {
-        ProtobufCMessage base;
-        char *key, *value;
-};
-
-const char *entry_find(void *const *entries, size_t n, const char *key);
-#define MAP_FIND(message, field, key) entry_find((void *const *)(message)->field, (message)->n_##field, (key))
-
-/* All of @selector's entries are among @labels. */
-bool entries_match(void *const *selector, size_t n_selector, void *const *labels, size_t n_labels);
-
 /* Now, in ns since 1970; and the same for a new object, later than every one before. */
 int64_t cri_now(void);
 int64_t cri_creation_time(struct cri *cri);
@@ -163,54 +146,42 @@ int64_t cri_creation_time(struct cri *cri);
 /* A random id of CRI_ID_LENGTH hex digits. */
 void cri_random_id(char ret_id[CRI_ID_LENGTH + 1]);
 
-/* Unpacks @size bytes into @arena; NULL and errno when they are no such
- * message (EBADMSG) or without memory (ENOMEM). */
-void *unpack_into(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *data, size_t size);
-
-/* An empty message of @type in @arena; NULL without memory. */
-void *arena_message(struct arena *arena, const ProtobufCMessageDescriptor *type);
-
-/* A copy of @message in @arena by packing; NULL without memory. */
-void *message_copy(struct arena *arena, const ProtobufCMessage *message);
-
-/* @message packed into @arena. */
-int pack_into(struct arena *arena, const ProtobufCMessage *message, ProtobufCBinaryData *ret_data);
-
 /* Makes the object of a record, which is copied, and puts it into the tables with one reference. -EBADMSG: the record
  * is not one; -EEXIST: the id or name is taken, *@err says by whom. */
-int sandbox_new(struct cri *cri, const Record__Sandbox *record, struct cri_sandbox **ret_sandbox, struct err **err);
-int container_new(struct cri_sandbox *sandbox, const Record__Container *record, struct cri_container **ret_container,
-                  struct err **err);
+int cri_sandbox_new(struct cri *cri, const Record__Sandbox *record, struct cri_sandbox **ret_sandbox, struct err **err);
+int cri_container_new(struct cri_sandbox *sandbox, const Record__Container *record,
+                      struct cri_container **ret_container, struct err **err);
 
 /* Takes it out of the tables and drops the tables' reference. */
-void sandbox_remove(struct cri_sandbox *sandbox);
-void container_remove(struct cri_container *container);
+void cri_sandbox_remove(struct cri_sandbox *sandbox);
+void cri_container_remove(struct cri_container *container);
 
-struct cri_sandbox *sandbox_ref(struct cri_sandbox *sandbox);
-struct cri_sandbox *sandbox_unref(struct cri_sandbox *sandbox); /* returns NULL */
-struct cri_container *container_ref(struct cri_container *container);
-struct cri_container *container_unref(struct cri_container *container);
+struct cri_sandbox *cri_sandbox_ref(struct cri_sandbox *sandbox);
+struct cri_sandbox *cri_sandbox_unref(struct cri_sandbox *sandbox); /* returns NULL */
+struct cri_container *cri_container_ref(struct cri_container *container);
+struct cri_container *cri_container_unref(struct cri_container *container);
 
 /* By id, or by a prefix that no other has. -ENOENT as containerd words it; -EINVAL: ambiguous. Not referenced. */
-int sandbox_find(struct cri *cri, const char *id, struct cri_sandbox **ret_sandbox, struct err **err);
-int container_find(struct cri *cri, const char *id, struct cri_container **ret_container, struct err **err);
+int cri_sandbox_find(struct cri *cri, const char *id, struct cri_sandbox **ret_sandbox, struct err **err);
+int cri_container_find(struct cri *cri, const char *id, struct cri_container **ret_container, struct err **err);
 
 /* The whole id that filter @id stands for: a prefix is widened; NULL when nothing matches. */
-const char *sandbox_filter_id(struct cri *cri, const char *id);
-const char *container_filter_id(struct cri *cri, const char *id);
+const char *cri_sandbox_filter_id(struct cri *cri, const char *id);
+const char *cri_container_filter_id(struct cri *cri, const char *id);
 
 /* Names as they are reserved; allocated in @arena. */
-char *container_name(struct arena *arena, const Cri__ContainerMetadata *metadata, const Cri__PodSandboxMetadata *pod);
+char *cri_container_name(struct arena *arena, const Cri__ContainerMetadata *metadata,
+                         const Cri__PodSandboxMetadata *pod);
 
-Cri__ContainerState container_state(const struct cri_container *container);
-const char *container_reason(const struct cri_container *container);
+Cri__ContainerState cri_container_state(const struct cri_container *container);
+const char *cri_container_reason(const struct cri_container *container);
 
 /* Security contexts and namespace options; never NULL (an empty one for none). */
-const Cri__LinuxSandboxSecurityContext *sandbox_security(const Cri__PodSandboxConfig *config);
-const Cri__NamespaceOption *sandbox_namespaces(const Cri__PodSandboxConfig *config);
-const Cri__LinuxContainerSecurityContext *container_security(const Cri__ContainerConfig *config);
-const Cri__NamespaceOption *container_namespaces(const Cri__ContainerConfig *config);
-bool sandbox_host_network(const struct cri_sandbox *sandbox);
+const Cri__LinuxSandboxSecurityContext *cri_sandbox_security(const Cri__PodSandboxConfig *config);
+const Cri__NamespaceOption *cri_sandbox_namespaces(const Cri__PodSandboxConfig *config);
+const Cri__LinuxContainerSecurityContext *cri_container_security(const Cri__ContainerConfig *config);
+const Cri__NamespaceOption *cri_container_namespaces(const Cri__ContainerConfig *config);
+bool cri_sandbox_host_network(const struct cri_sandbox *sandbox);
 
 static inline bool text_empty(const char *text) {
         return !text || !*text;

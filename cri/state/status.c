@@ -10,18 +10,18 @@
 #define BORROW(text) ((char *)(uintptr_t)(text))
 
 static Cri__LinuxPodSandboxStatus *linux_status(struct arena *arena, const struct cri_sandbox *sandbox) {
-        Cri__LinuxPodSandboxStatus *linux_ = arena_message(arena, &cri__linux_pod_sandbox_status__descriptor);
-        Cri__Namespace *namespaces = arena_message(arena, &cri__namespace__descriptor);
+        Cri__LinuxPodSandboxStatus *linux_ = message_new(arena, &cri__linux_pod_sandbox_status__descriptor);
+        Cri__Namespace *namespaces = message_new(arena, &cri__namespace__descriptor);
 
         if (!linux_ || !namespaces)
                 return NULL;
-        namespaces->options = (Cri__NamespaceOption *)(uintptr_t)sandbox_namespaces(sandbox->config);
+        namespaces->options = (Cri__NamespaceOption *)(uintptr_t)cri_sandbox_namespaces(sandbox->config);
         linux_->namespaces = namespaces;
         return linux_;
 }
 
 static Cri__PodSandboxNetworkStatus *network_status_of(struct arena *arena, const struct cri_sandbox *sandbox) {
-        Cri__PodSandboxNetworkStatus *network = arena_message(arena, &cri__pod_sandbox_network_status__descriptor);
+        Cri__PodSandboxNetworkStatus *network = message_new(arena, &cri__pod_sandbox_network_status__descriptor);
         size_t more = sandbox->n_ips > 1 ? sandbox->n_ips - 1 : 0;
 
         if (!network || !sandbox->ready || sandbox->n_ips == 0)
@@ -29,7 +29,7 @@ static Cri__PodSandboxNetworkStatus *network_status_of(struct arena *arena, cons
         network->ip = BORROW(sandbox->ips[0]);
         network->additional_ips = arena_alloc_array(arena, more + 1, sizeof(*network->additional_ips));
         for (size_t i = 0; network->additional_ips && i < more; i++) {
-                Cri__PodIP *ip = arena_message(arena, &cri__pod_ip__descriptor);
+                Cri__PodIP *ip = message_new(arena, &cri__pod_ip__descriptor);
 
                 if (!ip)
                         return NULL;
@@ -40,7 +40,7 @@ static Cri__PodSandboxNetworkStatus *network_status_of(struct arena *arena, cons
 }
 
 Cri__PodSandboxStatus *status_of_sandbox(struct arena *arena, const struct cri_sandbox *sandbox) {
-        Cri__PodSandboxStatus *status = arena_message(arena, &cri__pod_sandbox_status__descriptor);
+        Cri__PodSandboxStatus *status = message_new(arena, &cri__pod_sandbox_status__descriptor);
 
         if (!status)
                 return NULL;
@@ -52,15 +52,15 @@ Cri__PodSandboxStatus *status_of_sandbox(struct arena *arena, const struct cri_s
         status->network = network_status_of(arena, sandbox);
         status->linux = linux_status(arena, sandbox);
         status->runtime_handler = sandbox->record->runtime_handler;
-        BORROW_MAP(status, sandbox->config, labels);
-        BORROW_MAP(status, sandbox->config, annotations);
+        MESSAGE_MAP_BORROW(status, sandbox->config, labels);
+        MESSAGE_MAP_BORROW(status, sandbox->config, annotations);
         return status->network && status->linux ? status : NULL;
 }
 
 static Cri__ContainerUser *user_of(struct arena *arena, const struct cri_container *container) {
         const Record__Container *record = container->record;
-        Cri__ContainerUser *user = arena_message(arena, &cri__container_user__descriptor);
-        Cri__LinuxContainerUser *linux_ = arena_message(arena, &cri__linux_container_user__descriptor);
+        Cri__ContainerUser *user = message_new(arena, &cri__container_user__descriptor);
+        Cri__LinuxContainerUser *linux_ = message_new(arena, &cri__linux_container_user__descriptor);
         int64_t *groups = arena_alloc_array(arena, record->n_groups + 1, sizeof(*groups));
 
         if (!user || !linux_ || !groups)
@@ -76,7 +76,7 @@ static Cri__ContainerUser *user_of(struct arena *arena, const struct cri_contain
 }
 
 static Cri__ContainerResources *resources_of(struct arena *arena, const struct cri_container *container) {
-        Cri__ContainerResources *resources = arena_message(arena, &cri__container_resources__descriptor);
+        Cri__ContainerResources *resources = message_new(arena, &cri__container_resources__descriptor);
 
         if (resources)
                 resources->linux = (Cri__LinuxContainerResources *)(uintptr_t)container->resources;
@@ -84,7 +84,7 @@ static Cri__ContainerResources *resources_of(struct arena *arena, const struct c
 }
 
 static Cri__ImageSpec *image_spec_of(struct arena *arena, const struct cri_container *container) {
-        Cri__ImageSpec *spec = arena_message(arena, &cri__image_spec__descriptor);
+        Cri__ImageSpec *spec = message_new(arena, &cri__image_spec__descriptor);
         const Cri__ImageSpec *asked = container->config->image;
 
         if (!spec || !asked)
@@ -96,25 +96,25 @@ static Cri__ImageSpec *image_spec_of(struct arena *arena, const struct cri_conta
 }
 
 Cri__ContainerStatus *status_of_container(struct arena *arena, const struct cri_container *container) {
-        Cri__ContainerStatus *status = arena_message(arena, &cri__container_status__descriptor);
+        Cri__ContainerStatus *status = message_new(arena, &cri__container_status__descriptor);
 
         if (!status)
                 return NULL;
         status->id = BORROW(container->id);
         status->metadata = container->config->metadata;
-        status->state = container_state(container);
+        status->state = cri_container_state(container);
         status->created_at = container->record->created_at;
         status->started_at = container->started_at;
         status->finished_at = container->phase == CRI_PHASE_EXITED ? container->finished_at : 0;
         status->exit_code = container->phase == CRI_PHASE_EXITED ? container->exit_code : 0;
-        status->reason = BORROW(container_reason(container));
+        status->reason = BORROW(cri_container_reason(container));
         if (container->message && container->phase == CRI_PHASE_EXITED)
                 status->message = container->message;
         status->image = image_spec_of(arena, container);
         status->image_ref = container->record->image_ref;
         status->image_id = container->record->image_id;
-        BORROW_MAP(status, container->config, labels);
-        BORROW_MAP(status, container->config, annotations);
+        MESSAGE_MAP_BORROW(status, container->config, labels);
+        MESSAGE_MAP_BORROW(status, container->config, annotations);
         status->n_mounts = container->config->n_mounts;
         status->mounts = container->config->mounts;
         status->log_path = container_log_path(arena, container);
@@ -124,7 +124,7 @@ Cri__ContainerStatus *status_of_container(struct arena *arena, const struct cri_
         return status->image && status->log_path && status->resources && status->user ? status : NULL;
 }
 
-Cri__ContainerStatus **statuses_of_containers(struct arena *arena, const struct cri_sandbox *sandbox, size_t *ret_n) {
+Cri__ContainerStatus **status_of_containers(struct arena *arena, const struct cri_sandbox *sandbox, size_t *ret_n) {
         Cri__ContainerStatus **statuses;
         size_t n = 0;
 

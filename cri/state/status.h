@@ -9,7 +9,7 @@ Cri__PodSandboxStatus *status_of_sandbox(struct arena *arena, const struct cri_s
 Cri__ContainerStatus *status_of_container(struct arena *arena, const struct cri_container *container);
 
 /* One for each container of the sandbox. */
-Cri__ContainerStatus **statuses_of_containers(struct arena *arena, const struct cri_sandbox *sandbox, size_t *ret_n);
+Cri__ContainerStatus **status_of_containers(struct arena *arena, const struct cri_sandbox *sandbox, size_t *ret_n);
 
 /* What "crictl inspect" shows beyond the status: JSON in @arena. */
 char *info_of_sandbox(struct arena *arena, const struct cri_sandbox *sandbox);

@@ -18,9 +18,9 @@ static void on_changed(void *data, const struct container_state *state) {
         if (!container || container->sandbox != sandbox)
                 return;
         if (state->phase == CONTAINER_EXITED)
-                container_ended(container, state);
+                cri_container_ended(container, state);
         else if (container->phase == CRI_PHASE_RUNNING || container->phase == CRI_PHASE_CREATED)
-                container_started(container, state);
+                cri_container_started(container, state);
 }
 
 /* A shim that dies within so many seconds of the last one's death is replaced at once for the first few times, and then
@@ -65,7 +65,7 @@ static void lose(struct cri_sandbox *sandbox) {
 
         for (struct cri_container *c = sandbox->containers; c; c = c->next_in_sandbox)
                 if (c->phase == CRI_PHASE_RUNNING)
-                        container_ended(c, &unknown);
+                        cri_container_ended(c, &unknown);
         sandbox->ready = false;
         emit_sandbox(sandbox, CRI_EVENT_SANDBOX_NOTREADY);
 }
@@ -74,7 +74,7 @@ static void on_timer_closed(uv_handle_t *handle) {
         struct recovery *recovery = handle->data;
 
         err_free(recovery->err);
-        sandbox_unref(recovery->sandbox);
+        cri_sandbox_unref(recovery->sandbox);
         free(recovery);
 }
 
@@ -82,7 +82,7 @@ static void recovery_end(struct recovery *recovery) {
         struct cri_sandbox *sandbox = recovery->sandbox;
 
         sandbox->recovery = NULL;
-        calls_go_on(sandbox->cri, &sandbox->awaiting);
+        call_all_go_on(sandbox->cri, &sandbox->awaiting);
         uv_close((uv_handle_t *)&recovery->timer, on_timer_closed);
 }
 
@@ -128,7 +128,7 @@ static void recovery_done(struct pool_job *job) {
                 return;
         }
         if (recovery->result >= 0)
-                recovery->result = sandbox_watch(sandbox, &recovery->err);
+                recovery->result = cri_sandbox_watch(sandbox, &recovery->err);
         if (recovery->result < 0) {
                 recovery_failed(recovery);
                 return;
@@ -149,7 +149,7 @@ static void recovery_begin(struct recovery *recovery) {
         pool_submit(recovery->sandbox->cri->pool, &recovery->job);
 }
 
-void sandbox_start_ended(struct cri_sandbox *sandbox) {
+void cri_sandbox_start_ended(struct cri_sandbox *sandbox) {
         struct recovery *recovery = sandbox->recovery;
 
         sandbox->starting = false;
@@ -162,7 +162,7 @@ static void on_await_over(uv_timer_t *timer) {
         struct cri_sandbox *sandbox = timer->data;
 
         if (!sandbox->recovery)
-                calls_go_on(sandbox->cri, &sandbox->awaiting);
+                call_all_go_on(sandbox->cri, &sandbox->awaiting);
 }
 
 /* With a watch, the death is told to it yet. */
@@ -178,7 +178,7 @@ static bool await_death(struct cri_sandbox *sandbox, pid_t met) {
         return true;
 }
 
-void sandbox_await_shim(struct cri_call *call, pid_t met, void (*then)(struct cri_call *call)) {
+void cri_sandbox_await_shim(struct cri_call *call, pid_t met, void (*then)(struct cri_call *call)) {
         struct cri_sandbox *sandbox = call->sandbox;
 
         if (sandbox->recovery || await_death(sandbox, met))
@@ -187,10 +187,10 @@ void sandbox_await_shim(struct cri_call *call, pid_t met, void (*then)(struct cr
                 then(call);
 }
 
-void sandbox_end_recovery(struct cri_call *call, void (*then)(struct cri_call *call)) {
+void cri_sandbox_end_recovery(struct cri_call *call, void (*then)(struct cri_call *call)) {
         struct recovery *recovery = call->sandbox->recovery;
 
-        sandbox_unwatch(call->sandbox);
+        cri_sandbox_unwatch(call->sandbox);
         if (!recovery) {
                 then(call);
                 return;
@@ -209,7 +209,7 @@ static void on_gone(void *data) {
 
         sandbox->watch = shim_watch_free(sandbox->watch);
         if (!sandbox->ready || sandbox->removed || sandbox->recovery) {
-                calls_go_on(sandbox->cri, &sandbox->awaiting);
+                call_all_go_on(sandbox->cri, &sandbox->awaiting);
                 return;
         }
         log_warning("pod %s/%s: its shim died; starting another", sandbox->config->metadata->namespace_,
@@ -222,24 +222,24 @@ static void on_gone(void *data) {
                 log_error("pod %s/%s: no memory to start another shim; it is given up",
                           sandbox->config->metadata->namespace_, sandbox->config->metadata->name);
                 lose(sandbox);
-                calls_go_on(sandbox->cri, &sandbox->awaiting);
+                call_all_go_on(sandbox->cri, &sandbox->awaiting);
                 return;
         }
         sandbox->recovery = recovery;
-        recovery->sandbox = sandbox_ref(sandbox);
+        recovery->sandbox = cri_sandbox_ref(sandbox);
         uv_timer_init(sandbox->cri->loop, &recovery->timer);
         recovery->timer.data = recovery;
         uv_timer_start(&recovery->timer, on_delay_over, recovery_delay(sandbox->recoveries), 0);
 }
 
-int sandbox_watch(struct cri_sandbox *sandbox, struct err **err) {
+int cri_sandbox_watch(struct cri_sandbox *sandbox, struct err **err) {
         const struct shim_watch_callbacks callbacks = { .changed = on_changed, .gone = on_gone, .data = sandbox };
 
         return shim_watch_new(sandbox->cri->loop, sandbox->cri->runtime, sandbox->id, &callbacks, &sandbox->watch, err);
 }
 
-void sandbox_unwatch(struct cri_sandbox *sandbox) {
+void cri_sandbox_unwatch(struct cri_sandbox *sandbox) {
         sandbox->watch = shim_watch_free(sandbox->watch);
         if (!sandbox->recovery)
-                calls_go_on(sandbox->cri, &sandbox->awaiting);
+                call_all_go_on(sandbox->cri, &sandbox->awaiting);
 }

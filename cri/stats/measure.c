@@ -13,9 +13,9 @@ static void measure_release(struct cri_call *call) {
         struct measure *measure = call->state;
 
         for (size_t i = 0; i < measure->n_containers; i++)
-                container_unref(measure->containers[i].container);
+                cri_container_unref(measure->containers[i].container);
         for (size_t i = 0; i < measure->n_sandboxes; i++)
-                sandbox_unref(measure->sandboxes[i].sandbox);
+                cri_sandbox_unref(measure->sandboxes[i].sandbox);
         measure->n_containers = measure->n_sandboxes = 0;
 }
 
@@ -42,7 +42,7 @@ int measure_add_container(struct cri_call *call, struct measure *measure, struct
         entry->layer = dir ? arena_printf(call->arena, "%s/upper", dir) : NULL;
         if (!entry->layer)
                 return -ENOMEM;
-        entry->container = container_ref(container);
+        entry->container = cri_container_ref(container);
         entry->measure_layer = (uint64_t)cri_now() - container->layer_time >= MEASURE_LAYER_SECONDS * 1000000000ull;
         measure->n_containers++;
         return 0;
@@ -52,7 +52,7 @@ int measure_add_sandbox(struct cri_call *call, struct measure *measure, struct c
         struct sandbox_measure *entry = &measure->sandboxes[measure->n_sandboxes++];
         int r = 0;
 
-        entry->sandbox = sandbox_ref(sandbox);
+        entry->sandbox = cri_sandbox_ref(sandbox);
         entry->first = measure->n_containers;
         for (struct cri_container *c = sandbox->containers; c && r >= 0; c = c->next_in_sandbox)
                 if (c->phase == CRI_PHASE_RUNNING) {
@@ -121,7 +121,7 @@ static int measure_sandbox(struct cri_call *call, struct sandbox_measure *s) {
         if (r == -ENOMEM)
                 return r;
         s->known = r >= 0;
-        if (sandbox_host_network(s->sandbox))
+        if (cri_sandbox_host_network(s->sandbox))
                 return 0;
         return read_devices(s->sandbox->shim_pid, s->devices, &s->n_devices);
 }

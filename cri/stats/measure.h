@@ -53,8 +53,3 @@ int measure_add_sandbox(struct cri_call *call, struct measure *measure, struct c
 
 /* Reads all of it on the pool and goes on with @then. */
 void measure_run(struct cri_call *call, void (*then)(struct cri_call *call));
-
-/* Messages, in the call's arena; NULL without memory. */
-Cri__ContainerStats *stats_of_container(struct arena *arena, const struct container_measure *measure);
-Cri__PodSandboxStats *stats_of_sandbox(struct arena *arena, const struct measure *measure,
-                                       const struct sandbox_measure *sandbox);

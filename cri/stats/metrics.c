@@ -72,7 +72,7 @@ static int network_metrics(struct arena *arena, const struct sandbox_measure *s,
 
 static Cri__PodSandboxMetrics *sandbox_metrics(struct arena *arena, const struct measure *measure,
                                                const struct sandbox_measure *s) {
-        Cri__PodSandboxMetrics *metrics = arena_message(arena, &cri__pod_sandbox_metrics__descriptor);
+        Cri__PodSandboxMetrics *metrics = message_new(arena, &cri__pod_sandbox_metrics__descriptor);
 
         if (!metrics || network_metrics(arena, s, metrics) < 0)
                 return NULL;

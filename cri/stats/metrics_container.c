@@ -86,7 +86,7 @@ _Static_assert(ELEMENTS(rows) + ELEMENTS(families) + 4 * CGROUP_IO_STATS_MAX + C
 
 Cri__MetricDescriptor *metrics_descriptor(struct arena *arena, const char *name, const char *help,
                                           const char *const *labels, size_t n) {
-        Cri__MetricDescriptor *descriptor = arena_message(arena, &cri__metric_descriptor__descriptor);
+        Cri__MetricDescriptor *descriptor = message_new(arena, &cri__metric_descriptor__descriptor);
 
         if (!descriptor)
                 return NULL;
@@ -124,8 +124,8 @@ size_t metrics_container_descriptors(struct arena *arena,
 }
 
 Cri__Metric *metrics_make(struct arena *arena, const struct metrics_sample *sample, char **labels, size_t n_labels) {
-        Cri__Metric *metric = arena_message(arena, &cri__metric__descriptor);
-        Cri__UInt64Value *value = arena_message(arena, &cri__uint64_value__descriptor);
+        Cri__Metric *metric = message_new(arena, &cri__metric__descriptor);
+        Cri__UInt64Value *value = message_new(arena, &cri__uint64_value__descriptor);
 
         if (!metric || !value)
                 return NULL;
@@ -235,7 +235,7 @@ static void add_readings(struct writer *w, const struct container_measure *measu
 Cri__ContainerMetrics *metrics_of_container(struct arena *arena, const struct container_measure *measure) {
         const struct cri_container *c = measure->container;
         const Cri__PodSandboxMetadata *pod = c->sandbox->config->metadata;
-        struct writer w = { .arena = arena, .metrics = arena_message(arena, &cri__container_metrics__descriptor) };
+        struct writer w = { .arena = arena, .metrics = message_new(arena, &cri__container_metrics__descriptor) };
 
         if (!w.metrics ||
             !(w.metrics->metrics = arena_alloc_array(arena, METRICS_CONTAINER_MAX, sizeof(*w.metrics->metrics))))

@@ -9,8 +9,7 @@
 
 /* A value that is known; NULL, which leaves the field out, when it is not. */
 static Cri__UInt64Value *value_of(struct arena *arena, uint64_t number) {
-        Cri__UInt64Value *value =
-                number == CGROUP_UNKNOWN ? NULL : arena_message(arena, &cri__uint64_value__descriptor);
+        Cri__UInt64Value *value = number == CGROUP_UNKNOWN ? NULL : message_new(arena, &cri__uint64_value__descriptor);
 
         if (value)
                 value->value = number;
@@ -18,7 +17,7 @@ static Cri__UInt64Value *value_of(struct arena *arena, uint64_t number) {
 }
 
 static Cri__PsiData *psi_data(struct arena *arena, const struct cgroup_pressure_line *line) {
-        Cri__PsiData *data = arena_message(arena, &cri__psi_data__descriptor);
+        Cri__PsiData *data = message_new(arena, &cri__psi_data__descriptor);
 
         if (!data)
                 return NULL;
@@ -31,7 +30,7 @@ static Cri__PsiData *psi_data(struct arena *arena, const struct cgroup_pressure_
 
 static Cri__PsiStats *psi_of(struct arena *arena, const struct cgroup_stats *stats,
                              const struct cgroup_pressure *pressure) {
-        Cri__PsiStats *psi = stats->has_pressure ? arena_message(arena, &cri__psi_stats__descriptor) : NULL;
+        Cri__PsiStats *psi = stats->has_pressure ? message_new(arena, &cri__psi_stats__descriptor) : NULL;
 
         if (psi) {
                 psi->full = psi_data(arena, &pressure->full);
@@ -54,7 +53,7 @@ static uint64_t nano_cores(const struct cgroup_stats *stats, uint64_t *cpu_ns, u
 }
 
 static Cri__CpuUsage *cpu_of(struct arena *arena, const struct cgroup_stats *stats, uint64_t cores) {
-        Cri__CpuUsage *cpu = arena_message(arena, &cri__cpu_usage__descriptor);
+        Cri__CpuUsage *cpu = message_new(arena, &cri__cpu_usage__descriptor);
 
         if (!cpu)
                 return NULL;
@@ -66,7 +65,7 @@ static Cri__CpuUsage *cpu_of(struct arena *arena, const struct cgroup_stats *sta
 }
 
 static Cri__MemoryUsage *memory_of(struct arena *arena, const struct cgroup_stats *stats) {
-        Cri__MemoryUsage *memory = arena_message(arena, &cri__memory_usage__descriptor);
+        Cri__MemoryUsage *memory = message_new(arena, &cri__memory_usage__descriptor);
 
         if (!memory)
                 return NULL;
@@ -83,7 +82,7 @@ static Cri__MemoryUsage *memory_of(struct arena *arena, const struct cgroup_stat
 }
 
 static Cri__IoUsage *io_of(struct arena *arena, const struct cgroup_stats *stats) {
-        Cri__IoUsage *io = stats->has_pressure ? arena_message(arena, &cri__io_usage__descriptor) : NULL;
+        Cri__IoUsage *io = stats->has_pressure ? message_new(arena, &cri__io_usage__descriptor) : NULL;
 
         if (io) {
                 io->timestamp = (int64_t)stats->time_ns;
@@ -93,9 +92,9 @@ static Cri__IoUsage *io_of(struct arena *arena, const struct cgroup_stats *stats
 }
 
 static Cri__FilesystemUsage *layer_of(struct arena *arena, const struct cri_container *container) {
-        Cri__FilesystemUsage *usage = arena_message(arena, &cri__filesystem_usage__descriptor);
+        Cri__FilesystemUsage *usage = message_new(arena, &cri__filesystem_usage__descriptor);
 
-        if (!usage || !(usage->fs_id = arena_message(arena, &cri__filesystem_identifier__descriptor)))
+        if (!usage || !(usage->fs_id = message_new(arena, &cri__filesystem_identifier__descriptor)))
                 return NULL;
         usage->timestamp = container->layer_time ? (int64_t)container->layer_time : cri_now();
         usage->fs_id->mountpoint = record_dir(container->sandbox->cri, arena, RECORD_CONTAINER, "");
@@ -104,9 +103,9 @@ static Cri__FilesystemUsage *layer_of(struct arena *arena, const struct cri_cont
         return usage->fs_id->mountpoint ? usage : NULL;
 }
 
-Cri__ContainerStats *stats_of_container(struct arena *arena, const struct container_measure *measure) {
-        Cri__ContainerStats *stats = arena_message(arena, &cri__container_stats__descriptor);
-        Cri__ContainerAttributes *attributes = arena_message(arena, &cri__container_attributes__descriptor);
+static Cri__ContainerStats *stats_of_container(struct arena *arena, const struct container_measure *measure) {
+        Cri__ContainerStats *stats = message_new(arena, &cri__container_stats__descriptor);
+        Cri__ContainerAttributes *attributes = message_new(arena, &cri__container_attributes__descriptor);
         struct cri_container *container = measure->container;
         Cri__SwapUsage *swap;
 
@@ -114,8 +113,8 @@ Cri__ContainerStats *stats_of_container(struct arena *arena, const struct contai
                 return NULL;
         attributes->id = (char *)(uintptr_t)container->id;
         attributes->metadata = container->config->metadata;
-        BORROW_MAP(attributes, container->config, labels);
-        BORROW_MAP(attributes, container->config, annotations);
+        MESSAGE_MAP_BORROW(attributes, container->config, labels);
+        MESSAGE_MAP_BORROW(attributes, container->config, annotations);
         stats->attributes = attributes;
         stats->writable_layer = layer_of(arena, container);
         if (!measure->known || container->phase != CRI_PHASE_RUNNING)
@@ -124,7 +123,7 @@ Cri__ContainerStats *stats_of_container(struct arena *arena, const struct contai
                 cpu_of(arena, &measure->stats, nano_cores(&measure->stats, &container->cpu_ns, &container->cpu_time));
         stats->memory = memory_of(arena, &measure->stats);
         stats->io = io_of(arena, &measure->stats);
-        swap = arena_message(arena, &cri__swap_usage__descriptor);
+        swap = message_new(arena, &cri__swap_usage__descriptor);
         if (swap) {
                 swap->timestamp = (int64_t)measure->stats.time_ns;
                 swap->swap_usage_bytes = value_of(arena, measure->stats.swap_usage);
@@ -135,7 +134,7 @@ Cri__ContainerStats *stats_of_container(struct arena *arena, const struct contai
 }
 
 static Cri__NetworkInterfaceUsage *device_of(struct arena *arena, const struct net_device *device) {
-        Cri__NetworkInterfaceUsage *usage = arena_message(arena, &cri__network_interface_usage__descriptor);
+        Cri__NetworkInterfaceUsage *usage = message_new(arena, &cri__network_interface_usage__descriptor);
 
         if (!usage || !(usage->name = arena_strdup(arena, device->name)))
                 return NULL;
@@ -147,7 +146,7 @@ static Cri__NetworkInterfaceUsage *device_of(struct arena *arena, const struct n
 }
 
 static Cri__NetworkUsage *network_of(struct arena *arena, const struct sandbox_measure *measure) {
-        Cri__NetworkUsage *network = arena_message(arena, &cri__network_usage__descriptor);
+        Cri__NetworkUsage *network = message_new(arena, &cri__network_usage__descriptor);
 
         if (!network)
                 return NULL;
@@ -168,7 +167,7 @@ static Cri__NetworkUsage *network_of(struct arena *arena, const struct sandbox_m
 
 static Cri__LinuxPodSandboxStats *linux_of(struct arena *arena, const struct measure *measure,
                                            const struct sandbox_measure *s) {
-        Cri__LinuxPodSandboxStats *stats = arena_message(arena, &cri__linux_pod_sandbox_stats__descriptor);
+        Cri__LinuxPodSandboxStats *stats = message_new(arena, &cri__linux_pod_sandbox_stats__descriptor);
 
         if (!stats)
                 return NULL;
@@ -186,7 +185,7 @@ static Cri__LinuxPodSandboxStats *linux_of(struct arena *arena, const struct mea
         stats->memory = memory_of(arena, &s->stats);
         stats->io = io_of(arena, &s->stats);
         stats->network = network_of(arena, s);
-        stats->process = arena_message(arena, &cri__process_usage__descriptor);
+        stats->process = message_new(arena, &cri__process_usage__descriptor);
         if (stats->process) {
                 stats->process->timestamp = (int64_t)s->stats.time_ns;
                 stats->process->process_count = value_of(arena, s->stats.pids);
@@ -194,17 +193,17 @@ static Cri__LinuxPodSandboxStats *linux_of(struct arena *arena, const struct mea
         return stats;
 }
 
-Cri__PodSandboxStats *stats_of_sandbox(struct arena *arena, const struct measure *measure,
-                                       const struct sandbox_measure *s) {
-        Cri__PodSandboxStats *stats = arena_message(arena, &cri__pod_sandbox_stats__descriptor);
-        Cri__PodSandboxAttributes *attributes = arena_message(arena, &cri__pod_sandbox_attributes__descriptor);
+static Cri__PodSandboxStats *stats_of_sandbox(struct arena *arena, const struct measure *measure,
+                                              const struct sandbox_measure *s) {
+        Cri__PodSandboxStats *stats = message_new(arena, &cri__pod_sandbox_stats__descriptor);
+        Cri__PodSandboxAttributes *attributes = message_new(arena, &cri__pod_sandbox_attributes__descriptor);
 
         if (!stats || !attributes)
                 return NULL;
         attributes->id = (char *)(uintptr_t)s->sandbox->id;
         attributes->metadata = s->sandbox->config->metadata;
-        BORROW_MAP(attributes, s->sandbox->config, labels);
-        BORROW_MAP(attributes, s->sandbox->config, annotations);
+        MESSAGE_MAP_BORROW(attributes, s->sandbox->config, labels);
+        MESSAGE_MAP_BORROW(attributes, s->sandbox->config, annotations);
         stats->attributes = attributes;
         stats->linux = linux_of(arena, measure, s);
         return stats->linux ? stats : NULL;
@@ -245,17 +244,17 @@ static void list_containers(struct cri_call *call, const Cri__ContainerStatsFilt
 
         if (!measure)
                 return;
-        if (filter && !text_empty(filter->id) && !(id = container_filter_id(call->cri, filter->id)))
+        if (filter && !text_empty(filter->id) && !(id = cri_container_filter_id(call->cri, filter->id)))
                 id = filter->id; /* matches none */
         if (filter && !text_empty(filter->pod_sandbox_id) &&
-            !(sandbox_id = sandbox_filter_id(call->cri, filter->pod_sandbox_id)))
+            !(sandbox_id = cri_sandbox_filter_id(call->cri, filter->pod_sandbox_id)))
                 sandbox_id = filter->pod_sandbox_id;
         for (struct cri_container *c = call->cri->first_container; c; c = c->newer) {
                 if (c->phase != CRI_PHASE_RUNNING || (id && strcmp(id, c->id) != 0) ||
                     (sandbox_id && strcmp(sandbox_id, c->sandbox->id) != 0))
                         continue;
-                if (filter && !entries_match((void *const *)filter->label_selector, filter->n_label_selector,
-                                             (void *const *)c->config->labels, c->config->n_labels))
+                if (filter && !message_map_matches((void *const *)filter->label_selector, filter->n_label_selector,
+                                                   (void *const *)c->config->labels, c->config->n_labels))
                         continue;
                 if (measure_add_container(call, measure, c) < 0) {
                         out_of_memory(call);
@@ -353,13 +352,13 @@ static void list_sandboxes(struct cri_call *call, const Cri__PodSandboxStatsFilt
 
         if (!measure)
                 return;
-        if (filter && !text_empty(filter->id) && !(id = sandbox_filter_id(call->cri, filter->id)))
+        if (filter && !text_empty(filter->id) && !(id = cri_sandbox_filter_id(call->cri, filter->id)))
                 id = filter->id;
         for (struct cri_sandbox *s = call->cri->first_sandbox; s; s = s->newer) {
                 if (!s->ready || s->hidden || (id && strcmp(id, s->id) != 0))
                         continue;
-                if (filter && !entries_match((void *const *)filter->label_selector, filter->n_label_selector,
-                                             (void *const *)s->config->labels, s->config->n_labels))
+                if (filter && !message_map_matches((void *const *)filter->label_selector, filter->n_label_selector,
+                                                   (void *const *)s->config->labels, s->config->n_labels))
                         continue;
                 if (measure_add_sandbox(call, measure, s) < 0) {
                         out_of_memory(call);

@@ -144,8 +144,8 @@ static void input_ended(void *data, struct streaming_session *session) {
         cri_attach_input_ended(process->cri, process->container);
         /* Only where the container reads an end of file now is there more to see; a client that closes a terminal's
          * input has pressed the keys to leave (containerd does the same). */
-        if (container_find(process->cri, process->container, &container, NULL) == 0 && container->config->stdin_once &&
-            !container->config->tty)
+        if (cri_container_find(process->cri, process->container, &container, NULL) == 0 &&
+            container->config->stdin_once && !container->config->tty)
                 return;
         process_free(process);
         streaming_detached(session);

@@ -175,6 +175,8 @@ static void take_event(struct transport *stream, int events) {
                 on_readable(stream);
 }
 
+static void watch(struct transport *stream);
+
 static void on_event(uv_poll_t *poll, int status, int events) {
         struct transport *stream = poll->data;
 
@@ -183,7 +185,7 @@ static void on_event(uv_poll_t *poll, int status, int events) {
         stream->in_event = true;
         take_event(stream, events);
         stream->in_event = false;
-        transport_watch(stream);
+        watch(stream);
 }
 
 static int wanted_events(const struct transport *stream) {
@@ -202,7 +204,8 @@ static int wanted_events(const struct transport *stream) {
         }
 }
 
-void transport_watch(struct transport *stream) {
+/* Sets what the loop is to wait for by the stream's state. */
+static void watch(struct transport *stream) {
         int events = wanted_events(stream), r;
 
         if (stream->in_event || stream->state == TRANSPORT_CLOSING || events == stream->polled)
@@ -272,7 +275,7 @@ int transport_accept(uv_loop_t *loop, int fd, struct tls_context *tls, const str
         (*ret_stream)->data = data;
         (*ret_stream)->state = TRANSPORT_HANDSHAKING;
         (*ret_stream)->wants_read = tls != NULL;
-        transport_watch(*ret_stream);
+        watch(*ret_stream);
         return 0;
 }
 
@@ -295,7 +298,7 @@ int transport_connect(uv_loop_t *loop, const struct transport_target *target, co
         (*ret_stream)->events = events;
         (*ret_stream)->data = data;
         (*ret_stream)->state = TRANSPORT_CONNECTING;
-        transport_watch(*ret_stream);
+        watch(*ret_stream);
         return 0;
 }
 
@@ -347,7 +350,7 @@ int transport_write(struct transport *stream, const struct iovec *ranges, unsign
                 return 0;
         for (unsigned i = 0; i < n && r == 0; i++)
                 r = queue_add_copy(&stream->out, at[i].iov_base, at[i].iov_len);
-        transport_watch(stream);
+        watch(stream);
         return r;
 }
 
@@ -364,7 +367,7 @@ int transport_write_bytes(struct transport *stream, struct bytes *bytes, size_t 
         if (n == 0 || stream->state != TRANSPORT_OPEN)
                 return 0;
         r = queue_add(&stream->out, bytes_ref(bytes), bytes->size - range.iov_len);
-        transport_watch(stream);
+        watch(stream);
         return r;
 }
 
@@ -378,19 +381,19 @@ void transport_finish(struct transport *stream) {
         stream->finishing = true;
         if (queue_empty(&stream->out))
                 end_output(stream);
-        transport_watch(stream);
+        watch(stream);
 }
 
 void transport_pause(struct transport *stream) {
         stream->paused = true;
-        transport_watch(stream);
+        watch(stream);
 }
 
 void transport_resume(struct transport *stream) {
         stream->paused = false;
         if (stream->state == TRANSPORT_OPEN && stream->kind->buffered(stream))
                 stream->turn = true;
-        transport_watch(stream);
+        watch(stream);
 }
 
 int transport_fd(const struct transport *stream) {

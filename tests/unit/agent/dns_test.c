@@ -46,7 +46,7 @@ static void test_hostname(void **state) {
                 pod.spec.subdomain = rows[i].subdomain;
                 pod.spec.hostname_override = rows[i].override;
                 pod.spec.set_hostname_as_fqdn = rows[i].fqdn;
-                assert_int_equal(pod_kernel_hostname(arena, &pod, &options, &name, &err), rows[i].wanted ? 0 : -EINVAL);
+                assert_int_equal(dns_kernel_hostname(arena, &pod, &options, &name, &err), rows[i].wanted ? 0 : -EINVAL);
                 if (rows[i].wanted)
                         assert_string_equal(name, rows[i].wanted);
                 else

@@ -155,30 +155,30 @@ static void test_rest(void **state) {
 static void test_meminfo(void **state) {
         struct eviction_observation memory = { .known = false };
 
-        assert_int_equal(
-                observer_parse_memory("MemTotal:       1000 kB\nMemFree:          10 kB\nInactive:        500 kB\n"
-                                      "Inactive(anon):  200 kB\nInactive(file):  300 kB\n",
-                                      &memory),
-                0);
+        assert_int_equal(eviction_observer_parse_memory(
+                                 "MemTotal:       1000 kB\nMemFree:          10 kB\nInactive:        500 kB\n"
+                                 "Inactive(anon):  200 kB\nInactive(file):  300 kB\n",
+                                 &memory),
+                         0);
         assert_true(memory.known);
         assert_int_equal(memory.capacity, 1000 * 1024);
         assert_int_equal(memory.available, 310 * 1024);
-        assert_true(observer_parse_memory("MemTotal:       1000 kB\n", &memory) < 0);
-        assert_true(observer_parse_memory("", &memory) < 0);
+        assert_true(eviction_observer_parse_memory("MemTotal:       1000 kB\n", &memory) < 0);
+        assert_true(eviction_observer_parse_memory("", &memory) < 0);
 }
 
 /* -- images ------------------------------------------------------------------------------------------------ */
 
 static void see(struct image_records *records, int64_t now, const char *used) {
-        image_records_begin(records, now);
+        eviction_images_begin(records, now);
         for (const char *id = "abcd"; *id; id++) {
                 const char name[] = { *id, '\0' };
 
-                assert_int_equal(image_records_see(records, name, 10, *id == 'd', now - 100 * (*id - 'a')), 0);
+                assert_int_equal(eviction_images_see(records, name, 10, *id == 'd', now - 100 * (*id - 'a')), 0);
                 if (strchr(used, *id))
-                        image_records_use(records, name, now);
+                        eviction_images_use(records, name, now);
         }
-        image_records_end(records);
+        eviction_images_end(records);
 }
 
 /* The ids in the order in which they go. */
@@ -187,7 +187,7 @@ static const char *order(struct image_records *records, int64_t now) {
         const struct image_record *record;
         size_t n = 0;
 
-        while ((record = image_records_next(records, &settings, now)))
+        while ((record = eviction_images_next(records, &settings, now)))
                 text[n++] = record->id[0];
         text[n] = '\0';
         return text;
@@ -199,14 +199,14 @@ static void test_images(void **state) {
         settings.image_min_age_ms = 150;
         see(&records, 1000, "a");
         assert_string_equal(order(&records, 1000), "c"); /* a is used, b too young, d pinned */
-        assert_int_equal(image_records_due(&records, &settings, true, 1000), 1050);
-        assert_true(image_records_due(&records, &settings, false, 1000) == INT64_MAX);
+        assert_int_equal(eviction_images_due(&records, &settings, true, 1000), 1050);
+        assert_true(eviction_images_due(&records, &settings, false, 1000) == INT64_MAX);
         see(&records, 2000, "c");
         assert_string_equal(order(&records, 2000), "ba"); /* b was never used */
-        image_records_begin(&records, 3000);
-        image_records_end(&records);
+        eviction_images_begin(&records, 3000);
+        eviction_images_end(&records);
         assert_string_equal(order(&records, 3000), "");
-        image_records_clear(&records);
+        eviction_images_clear(&records);
 }
 
 static void test_old_images(void **state) {
@@ -215,14 +215,14 @@ static void test_old_images(void **state) {
         settings.image_min_age_ms = 1;
         settings.image_max_age_ms = 500;
         see(&records, 1000, "a");
-        assert_null(image_records_next_old(&records, &settings, 1500)); /* nobody knows yet what is used */
-        assert_int_equal(image_records_due(&records, &settings, false, 1000), 1501);
+        assert_null(eviction_images_next_old(&records, &settings, 1500)); /* nobody knows yet what is used */
+        assert_int_equal(eviction_images_due(&records, &settings, false, 1000), 1501);
         see(&records, 1501, "");
-        assert_string_equal(image_records_next_old(&records, &settings, 1501)->id, "c");
-        assert_string_equal(image_records_next_old(&records, &settings, 1501)->id, "b");
-        assert_string_equal(image_records_next_old(&records, &settings, 1501)->id, "a");
-        assert_null(image_records_next_old(&records, &settings, 1501));
-        image_records_clear(&records);
+        assert_string_equal(eviction_images_next_old(&records, &settings, 1501)->id, "c");
+        assert_string_equal(eviction_images_next_old(&records, &settings, 1501)->id, "b");
+        assert_string_equal(eviction_images_next_old(&records, &settings, 1501)->id, "a");
+        assert_null(eviction_images_next_old(&records, &settings, 1501));
+        eviction_images_clear(&records);
 }
 
 int main(void) {

@@ -176,16 +176,16 @@ static void test_status(void **state) {
         exit.exit_code = 137;
         exit.finished_at = 5;
         exit.reason = (char *)(uintptr_t) "OOMKilled";
-        assert_int_equal(container_find(&cri, "c111", &container, NULL), 0);
-        container_take_exit(container, &exit);
+        assert_int_equal(cri_container_find(&cri, "c111", &container, NULL), 0);
+        cri_container_take_exit(container, &exit);
         answer = call(CRI_CONTAINER_STATUS, &request);
         response = (const Cri__ContainerStatusResponse *)answer.message;
         assert_int_equal(response->status->exit_code, 137);
         assert_string_equal(response->status->reason, "OOMKilled");
         exit.exit_code = 0;
         exit.reason = (char *)(uintptr_t) "";
-        container_take_exit(container, &exit);
-        assert_string_equal(container_reason(container), "Completed");
+        cri_container_take_exit(container, &exit);
+        assert_string_equal(cri_container_reason(container), "Completed");
         arena_free(answer.arena);
 }
 

@@ -24,8 +24,8 @@ static inline struct cri_sandbox *made_up_sandbox(struct cri *cri, const char *i
         record.id = (char *)(uintptr_t)id;
         record.cgroup = (char *)(uintptr_t) "pod";
         record.created_at = cri_creation_time(cri);
-        if (!arena || pack_into(arena, &config.base, &record.config) < 0 ||
-            sandbox_new(cri, &record, &sandbox, NULL) < 0)
+        if (!arena || message_pack(arena, &config.base, &record.config) < 0 ||
+            cri_sandbox_new(cri, &record, &sandbox, NULL) < 0)
                 return NULL;
         sandbox->ready = true;
         return sandbox;
@@ -46,17 +46,17 @@ static inline struct cri_container *made_up_container(struct cri_sandbox *sandbo
         record.id = (char *)(uintptr_t)id;
         record.sandbox_id = (char *)(uintptr_t)sandbox->id;
         record.created_at = cri_creation_time(sandbox->cri);
-        if (!arena || pack_into(arena, &config.base, &record.config) < 0 ||
-            container_new(sandbox, &record, &container, NULL) < 0)
+        if (!arena || message_pack(arena, &config.base, &record.config) < 0 ||
+            cri_container_new(sandbox, &record, &container, NULL) < 0)
                 return NULL;
         return container;
 }
 
 static inline void made_up_clear(struct cri *cri) {
         while (cri->first_container)
-                container_remove(cri->first_container);
+                cri_container_remove(cri->first_container);
         while (cri->first_sandbox)
-                sandbox_remove(cri->first_sandbox);
+                cri_sandbox_remove(cri->first_sandbox);
         table_clear(&cri->sandboxes);
         table_clear(&cri->containers);
         table_clear(&cri->sandbox_names);

@@ -57,7 +57,7 @@ static int setup(void **state) {
         exit.exit_code = 3;
         exit.finished_at = 5;
         exit.message = T("it said why");
-        container_take_exit(c, &exit);
+        cri_container_take_exit(c, &exit);
         return 0;
 }
 
@@ -241,9 +241,9 @@ static void test_objects(void **state) {
                 memory_fail(0, 0);
                 if (n == 0 || !container) {
                         if (container)
-                                container_remove(container);
+                                cri_container_remove(container);
                         if (sandbox)
-                                sandbox_remove(sandbox);
+                                cri_sandbox_remove(sandbox);
                         if (n > 0 && memory_balance() != before)
                                 fail_msg("allocation %u leaks %ld", n, memory_balance() - before);
                         sandbox = NULL;
@@ -251,9 +251,9 @@ static void test_objects(void **state) {
                 }
                 assert_true(n < 500);
         }
-        container_remove(container);
-        sandbox_remove(sandbox);
-        assert_int_equal(sandbox_find(&cri, "ffff9", &sandbox, NULL), -ENOENT);
+        cri_container_remove(container);
+        cri_sandbox_remove(sandbox);
+        assert_int_equal(cri_sandbox_find(&cri, "ffff9", &sandbox, NULL), -ENOENT);
         assert_int_equal(cri.sandboxes.n, 2);
         assert_int_equal(cri.sandbox_names.n, 2);
 }

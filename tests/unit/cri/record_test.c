@@ -48,8 +48,8 @@ static void test_round_trip(void **state) {
         assert_int_equal(record_read(&cri, RECORD_CONTAINER, "c1", arena, &record, NULL), 0);
         assert_int_equal(record_read(&cri, RECORD_EXIT, "c1", arena, &exit, NULL), -ENOENT);
         made_up_clear(&cri);
-        assert_int_equal(sandbox_new(&cri, pod, &sandbox, NULL), 0);
-        assert_int_equal(container_new(sandbox, record, &container, NULL), 0);
+        assert_int_equal(cri_sandbox_new(&cri, pod, &sandbox, NULL), 0);
+        assert_int_equal(cri_container_new(sandbox, record, &container, NULL), 0);
         assert_string_equal(container->config->metadata->name, "one");
         assert_string_equal(container->cgroup, "pod/c1");
         assert_string_equal(sandbox->config->labels[0]->value, "web");
@@ -95,9 +95,9 @@ static void test_half(void **state) {
         struct cri_sandbox *sandbox;
 
         (void)state;
-        assert_int_equal(sandbox_new(&cri, &record, &sandbox, &err), -EBADMSG);
+        assert_int_equal(cri_sandbox_new(&cri, &record, &sandbox, &err), -EBADMSG);
         record.id = (char *)(uintptr_t) "s5"; /* without a config */
-        assert_int_equal(sandbox_new(&cri, &record, &sandbox, NULL), -EBADMSG);
+        assert_int_equal(cri_sandbox_new(&cri, &record, &sandbox, NULL), -EBADMSG);
         assert_null(table_find(&cri.sandboxes, "s5"));
 }
 
@@ -129,14 +129,14 @@ static void test_names(void **state) {
         assert_ptr_equal(cri.first_sandbox, a);
         assert_ptr_equal(cri.last_sandbox, b);
         assert_true(a->record->created_at < b->record->created_at);
-        assert_int_equal(sandbox_find(&cri, "ab3", &found, NULL), 0);
+        assert_int_equal(cri_sandbox_find(&cri, "ab3", &found, NULL), 0);
         assert_ptr_equal(found, b);
-        assert_int_equal(sandbox_find(&cri, "ab", &found, &err), -EINVAL);
+        assert_int_equal(cri_sandbox_find(&cri, "ab", &found, &err), -EINVAL);
         b->hidden = true;
-        assert_int_equal(sandbox_find(&cri, "ab3", &found, NULL), -ENOENT);
-        assert_int_equal(sandbox_find(&cri, "ab", &found, NULL), 0);
+        assert_int_equal(cri_sandbox_find(&cri, "ab3", &found, NULL), -ENOENT);
+        assert_int_equal(cri_sandbox_find(&cri, "ab", &found, NULL), 0);
         assert_ptr_equal(found, a);
-        sandbox_remove(a);
+        cri_sandbox_remove(a);
         assert_ptr_equal(cri.first_sandbox, b);
         assert_non_null(made_up_sandbox(&cri, "ab4", "web", "web")); /* the name is free again */
 }

@@ -12,7 +12,7 @@
 
 /* Nested in each other, so many would need more than any stack. */
 #define CALLS 100000
-#define READY_AT_ONCE 64 /* as cri/state/turn.c has it */
+#define READY_AT_ONCE 64 /* as cri/call/turn.c has it */
 
 static struct cri cri;
 static struct cri_sandbox *sandbox;
@@ -100,7 +100,7 @@ static void count(struct cri_call *call) {
         in_order += call == &waiters[answers];
         answers++;
         if (answers == 1) /* what one of them lets go on comes behind those that were first */
-                calls_go_on(&cri, &sandbox->waiting);
+                call_all_go_on(&cri, &sandbox->waiting);
 }
 
 static void test_queue(void **state) {
@@ -109,7 +109,7 @@ static void test_queue(void **state) {
                 waiters[i] = (struct cri_call){ .cri = &cri, .sandbox = sandbox };
                 call_await(&waiters[i], i < CALLS - 1 ? &sandbox->awaiting : &sandbox->waiting, count);
         }
-        calls_go_on(&cri, &sandbox->awaiting);
+        call_all_go_on(&cri, &sandbox->awaiting);
         assert_int_equal(answers, READY_AT_ONCE);
         uv_run(cri.loop, UV_RUN_DEFAULT);
         assert_int_equal(answers, CALLS);

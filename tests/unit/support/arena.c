@@ -1,5 +1,5 @@
-/* An arena asks for memory once in a while, and most of what is taken from it cannot fail with that: here each taking can, in
- * programs that are linked with this and ARENA_EACH (--wrap). */
+/* An arena asks for memory once in a while, and most of what is taken from it cannot fail with that: here each taking
+ * can, in programs that are linked with this and ARENA_EACH (--wrap). */
 #include "lib/arena.h"
 
 #include <stdarg.h>

@@ -71,7 +71,7 @@ void call_await(struct cri_call *call, struct cri_queue *queue, void (*then)(str
         cri_queue_append(queue, call);
 }
 
-void calls_go_on(struct cri *cri, struct cri_queue *queue) {
+void call_all_go_on(struct cri *cri, struct cri_queue *queue) {
         cri_queue_take(&cri->ready, queue);
         go_on(cri);
 }
