@@ -52,9 +52,7 @@ int cgroup_set_devices(const struct cgroups *c, const char *path, const struct c
         char rel[CGROUP_PATH_MAX];
         int r = check(rules, n_rules, err);
 
-        if (r == 0)
-                r = cg_resolve(c, path, rel, err);
-        if (r < 0)
+        if (r < 0 || (r = cg_resolve(c, path, rel, err)) < 0)
                 return r;
         if (c->bpf_devices) {
                 _cleanup_close_ int dir = cg_open(c->v2, rel, "", O_RDONLY | O_DIRECTORY);

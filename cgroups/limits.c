@@ -65,24 +65,20 @@ static int set_cpu(struct cg_change *c, const struct hierarchy *h, const struct 
                 return cg_v1_set_cpu(c, h, l, err);
         if (weight)
                 r = set_number(c, h, "cpu.weight", (int64_t)weight, err);
-        if (r == 0 && (l->cpu_quota_us || l->cpu_period_us))
-                r = set_bandwidth(c, h, l, err);
-        if (r == 0 && l->cpu_burst_us)
-                r = set_number(c, h, "cpu.max.burst", (int64_t)l->cpu_burst_us, err);
-        if (r == 0 && l->cpu_idle)
-                r = cg_change_set(c, h, "cpu.idle", "1", err);
-        return r;
+        if (r < 0 || ((l->cpu_quota_us || l->cpu_period_us) && (r = set_bandwidth(c, h, l, err)) < 0) ||
+            (l->cpu_burst_us && (r = set_number(c, h, "cpu.max.burst", (int64_t)l->cpu_burst_us, err)) < 0))
+                return r;
+        return l->cpu_idle ? cg_change_set(c, h, "cpu.idle", "1", err) : 0;
 }
 
 static int set_cpuset(const struct cgroups *cgroups, struct cg_change *c, const struct hierarchy *h,
                       const struct cgroup_limits *l, struct err **err) {
         int r = h->mount.v2 ? 0 : cg_make_late(cgroups, h, c->rel, err);
 
-        if (r == 0 && l->cpuset_cpus && *l->cpuset_cpus)
-                r = cg_change_set(c, h, "cpuset.cpus", l->cpuset_cpus, err);
-        if (r == 0 && l->cpuset_mems && *l->cpuset_mems)
-                r = cg_change_set(c, h, "cpuset.mems", l->cpuset_mems, err);
-        return r;
+        if (r < 0 ||
+            (l->cpuset_cpus && *l->cpuset_cpus && (r = cg_change_set(c, h, "cpuset.cpus", l->cpuset_cpus, err)) < 0))
+                return r;
+        return l->cpuset_mems && *l->cpuset_mems ? cg_change_set(c, h, "cpuset.mems", l->cpuset_mems, err) : 0;
 }
 
 int cg_swap_base(const struct cg_change *c, const struct hierarchy *h, const char *file, const struct cgroup_limits *l,
@@ -130,18 +126,12 @@ static int set_memory(struct cg_change *c, const struct hierarchy *h, const stru
 
         if (!h->mount.v2)
                 return cg_v1_set_memory(c, h, l, err);
-        r = set_swap(c, h, l, err);
-        if (r == 0)
-                r = set_number(c, h, "memory.max", l->memory_max, err);
-        if (r == 0)
-                r = set_number(c, h, "memory.high", l->memory_high, err);
-        if (r == 0)
-                r = set_number(c, h, "memory.low", l->memory_low, err);
-        if (r == 0)
-                r = set_number(c, h, "memory.min", l->memory_min, err);
-        if (r == 0 && l->oom_group)
-                r = cg_change_set(c, h, "memory.oom.group", "1", err);
-        return r;
+        if ((r = set_swap(c, h, l, err)) < 0 || (r = set_number(c, h, "memory.max", l->memory_max, err)) < 0 ||
+            (r = set_number(c, h, "memory.high", l->memory_high, err)) < 0 ||
+            (r = set_number(c, h, "memory.low", l->memory_low, err)) < 0 ||
+            (r = set_number(c, h, "memory.min", l->memory_min, err)) < 0)
+                return r;
+        return l->oom_group ? cg_change_set(c, h, "memory.oom.group", "1", err) : 0;
 }
 
 static int set_pids(struct cg_change *c, const struct hierarchy *h, const struct cgroup_limits *l, struct err **err) {
@@ -326,11 +316,9 @@ static int apply(const struct cgroups *cgroups, struct cg_change *c, const struc
                 else
                         cg_warn(cgroups, i, "the kernel does not have it");
         }
-        if (r == 0 && l->n_hugetlb > 0)
-                r = set_hugetlb(cgroups, c, l, err);
-        if (r == 0 && l->n_unified > 0)
-                r = set_unified(cgroups, c, l, err);
-        return r;
+        if (r < 0 || (l->n_hugetlb > 0 && (r = set_hugetlb(cgroups, c, l, err)) < 0))
+                return r;
+        return l->n_unified > 0 ? set_unified(cgroups, c, l, err) : 0;
 }
 
 int cgroup_apply(const struct cgroups *cgroups, const char *path, const struct cgroup_limits *l, struct err **err) {

@@ -118,9 +118,7 @@ static int freeze_v1(const struct hierarchy *h, const char *rel, bool frozen, in
                 /* Written again each time: a process that was forked meanwhile is caught by that. */
                 int r = cg_write(h, rel, "freezer.state", state);
 
-                if (r == 0)
-                        r = cg_read(h, rel, "freezer.state", text, sizeof(text));
-                if (r < 0)
+                if (r < 0 || (r = cg_read(h, rel, "freezer.state", text, sizeof(text))) < 0)
                         return r;
                 if (strncmp(text, state, strlen(state)) == 0)
                         return 0;

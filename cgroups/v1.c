@@ -46,23 +46,20 @@ static int set_bandwidth(struct cg_change *c, const struct hierarchy *h, const s
                                set_quota(c, h, l->cpu_quota_us, err);
         if (set_quota(c, h, l->cpu_quota_us, NULL) == 0)
                 return cg_change_set(c, h, "cpu.cfs_period_us", period, err);
-        r = set_quota(c, h, CGROUP_UNLIMITED, err);
-        if (r == 0)
-                r = cg_change_set(c, h, "cpu.cfs_period_us", period, err);
-        return r < 0 ? r : set_quota(c, h, l->cpu_quota_us, err);
+        if ((r = set_quota(c, h, CGROUP_UNLIMITED, err)) < 0 ||
+            (r = cg_change_set(c, h, "cpu.cfs_period_us", period, err)) < 0)
+                return r;
+        return set_quota(c, h, l->cpu_quota_us, err);
 }
 
 int cg_v1_set_cpu(struct cg_change *c, const struct hierarchy *h, const struct cgroup_limits *l, struct err **err) {
         uint64_t shares = l->cpu_shares ?: l->cpu_weight ? shares_of_weight(l->cpu_weight) : 0;
         int r = set_number(c, h, "cpu.shares", (int64_t)shares, err);
 
-        if (r == 0 && (l->cpu_period_us || l->cpu_quota_us))
-                r = set_bandwidth(c, h, l, err);
-        if (r == 0)
-                r = set_number(c, h, "cpu.cfs_burst_us", (int64_t)l->cpu_burst_us, err);
-        if (r == 0 && l->cpu_idle)
-                r = cg_change_set(c, h, "cpu.idle", "1", err);
-        return r;
+        if (r < 0 || ((l->cpu_period_us || l->cpu_quota_us) && (r = set_bandwidth(c, h, l, err)) < 0) ||
+            (r = set_number(c, h, "cpu.cfs_burst_us", (int64_t)l->cpu_burst_us, err)) < 0)
+                return r;
+        return l->cpu_idle ? cg_change_set(c, h, "cpu.idle", "1", err) : 0;
 }
 
 static int write_swap(struct cg_change *c, const struct hierarchy *h, int64_t swap, struct err **err) {
@@ -107,13 +104,10 @@ static int set_max(struct cg_change *c, const struct hierarchy *h, const struct 
 int cg_v1_set_memory(struct cg_change *c, const struct hierarchy *h, const struct cgroup_limits *l, struct err **err) {
         int r = set_max(c, h, l, err);
 
-        if (r == 0)
-                r = set_number(c, h, "memory.soft_limit_in_bytes", l->memory_low, err);
-        if (r == 0 && l->oom_kill_disable)
-                r = cg_change_set(c, h, "memory.oom_control", "1", err);
-        if (r == 0 && l->memory_swappiness)
-                r = set_number(c, h, "memory.swappiness", l->memory_swappiness - 1, err);
-        return r;
+        if (r < 0 || (r = set_number(c, h, "memory.soft_limit_in_bytes", l->memory_low, err)) < 0 ||
+            (l->oom_kill_disable && (r = cg_change_set(c, h, "memory.oom_control", "1", err)) < 0))
+                return r;
+        return l->memory_swappiness ? set_number(c, h, "memory.swappiness", l->memory_swappiness - 1, err) : 0;
 }
 
 static int set_io_weight(struct cg_change *c, const struct hierarchy *h, const struct cgroup_limits *l,

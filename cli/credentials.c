@@ -109,10 +109,10 @@ static int change(const struct config *config, const char *registry, const char 
 
         if (!auth && !value_get(value_get(config->root, "auths"), server))
                 return 0;
-        r = files_make_dirs(config->directory, 0700, err);
-        if (r == 0)
-                r = write_file(config->path, config->root, server, auth, err);
-        return r < 0 ? r : 1;
+        if ((r = files_make_dirs(config->directory, 0700, err)) < 0 ||
+            (r = write_file(config->path, config->root, server, auth, err)) < 0)
+                return r;
+        return 1;
 }
 
 static int save_in_file(const struct config *config, const char *registry, const char *username, const char *password,
@@ -153,9 +153,9 @@ int credentials_remove(const char *registry, struct err **err) {
         struct credential_helper helper;
         int r = config_open(&config, err), erased = 0;
 
-        if (r == 0 && find_helper(&config, registry, &helper))
-                r = erased = image_credential_helper_erase(&helper, image_docker_config_server(registry), err);
-        if (r < 0)
+        if (r < 0 ||
+            (find_helper(&config, registry, &helper) &&
+             (r = erased = image_credential_helper_erase(&helper, image_docker_config_server(registry), err)) < 0))
                 return r;
         r = change(&config, registry, NULL, err);
         return r == 0 ? erased : r;

@@ -97,10 +97,8 @@ int cli_images(struct cli *cli, char **arguments, int n, struct err **err) {
         enum output output;
         int r;
 
-        r = output_parse(options.output, OUTPUT_TABLE, &output, err);
-        if (r == 0)
-                r = list_images(cli, n > 0 ? arguments[0] : NULL, &unpacked, err);
-        if (r < 0)
+        if ((r = output_parse(options.output, OUTPUT_TABLE, &output, err)) < 0 ||
+            (r = list_images(cli, n > 0 ? arguments[0] : NULL, &unpacked, err)) < 0)
                 return r;
         answer = (const Cri__ListImagesResponse *)unpacked.message;
         if (output != OUTPUT_TABLE)
@@ -159,11 +157,9 @@ static int remove_many(struct cli *cli, bool only_unused, struct err **err) {
         const Cri__ListImagesResponse *answer;
         int r;
 
-        r = list_images(cli, NULL, &images, err);
-        if (r == 0)
-                r = cli_call(cli, RUNTIME("ListContainers"), &request.base, &cri__list_containers_response__descriptor,
-                             &containers, err);
-        if (r < 0)
+        if ((r = list_images(cli, NULL, &images, err)) < 0 ||
+            (r = cli_call(cli, RUNTIME("ListContainers"), &request.base, &cri__list_containers_response__descriptor,
+                          &containers, err)) < 0)
                 return r;
         answer = (const Cri__ListImagesResponse *)images.message;
         for (size_t i = 0; i < answer->n_images; i++) {

@@ -124,11 +124,9 @@ int cli_version(struct cli *cli, char **arguments, int n, struct err **err) {
         int r;
 
         request.version = (char *)(uintptr_t) "v1";
-        r = output_parse(options.output, OUTPUT_TABLE, &output, err);
-        if (r == 0)
-                r = cli_call(cli, RUNTIME("Version"), &request.base, &cri__version_response__descriptor, &unpacked,
-                             err);
-        if (r < 0)
+        if ((r = output_parse(options.output, OUTPUT_TABLE, &output, err)) < 0 ||
+            (r = cli_call(cli, RUNTIME("Version"), &request.base, &cri__version_response__descriptor, &unpacked, err)) <
+                    0)
                 return r;
         answer = (const Cri__VersionResponse *)unpacked.message;
         if (output != OUTPUT_TABLE)
@@ -146,10 +144,8 @@ static int show(struct cli *cli, const char *path, const ProtobufCMessage *reque
         enum output output;
         int r;
 
-        r = output_parse(options.output, OUTPUT_JSON, &output, err);
-        if (r == 0)
-                r = cli_call(cli, path, request, response, &unpacked, err);
-        if (r < 0)
+        if ((r = output_parse(options.output, OUTPUT_JSON, &output, err)) < 0 ||
+            (r = cli_call(cli, path, request, response, &unpacked, err)) < 0)
                 return r;
         output_status(&w, unpacked.message);
         return output_print(&w, output, err);

@@ -170,15 +170,11 @@ static int ask_containers(struct cli *cli, struct grpc_unpacked *ret_answer, str
         const char *wanted_id, *wanted_pod;
         int r;
 
-        r = filter_labels_read(&options.labels, &cri__container_filter__label_selector_entry__descriptor, &labels,
-                               &entries, err);
-        if (r == 0 && options.state)
-                r = read_container_state(options.state, &state, err);
-        if (r == 0)
-                r = resolve_filter(cli, options.id, resolve_container, id, &wanted_id, err);
-        if (r == 0)
-                r = resolve_filter(cli, options.pod, resolve_pod, pod, &wanted_pod, err);
-        if (r < 0)
+        if ((r = filter_labels_read(&options.labels, &cri__container_filter__label_selector_entry__descriptor, &labels,
+                                    &entries, err)) < 0 ||
+            (options.state && (r = read_container_state(options.state, &state, err)) < 0) ||
+            (r = resolve_filter(cli, options.id, resolve_container, id, &wanted_id, err)) < 0 ||
+            (r = resolve_filter(cli, options.pod, resolve_pod, pod, &wanted_pod, err)) < 0)
                 return r;
         filter.n_label_selector = options.labels.n;
         filter.label_selector = entries;
@@ -197,12 +193,9 @@ int cli_ps(struct cli *cli, char **arguments, int n, struct err **err) {
         enum output output;
         int r;
 
-        r = output_parse(options.output, OUTPUT_TABLE, &output, err);
-        if (r == 0)
-                r = filter_names_init(&names, options.name, options.namespace, err);
-        if (r == 0)
-                r = ask_containers(cli, &unpacked, err);
-        if (r < 0)
+        if ((r = output_parse(options.output, OUTPUT_TABLE, &output, err)) < 0 ||
+            (r = filter_names_init(&names, options.name, options.namespace, err)) < 0 ||
+            (r = ask_containers(cli, &unpacked, err)) < 0)
                 return r;
         narrow_containers(unpacked.message, &names);
         if (output != OUTPUT_TABLE)

@@ -146,10 +146,7 @@ int cli_logs(struct cli *cli, char **arguments, int n, struct err **err) {
         const char *path;
         int r;
 
-        r = fill_options(&logs_options, err);
-        if (r == 0)
-                r = resolve_container(cli, arguments[0], id, err);
-        if (r < 0)
+        if ((r = fill_options(&logs_options, err)) < 0 || (r = resolve_container(cli, arguments[0], id, err)) < 0)
                 return r;
         if (options.reopen)
                 return reopen(cli, id, err);

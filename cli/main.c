@@ -115,10 +115,9 @@ static int run(struct cli *cli, char **arguments, int n, struct err **err) {
                 print_command_help(command);
                 return 0;
         }
-        if (r == 0 && (n < command->least || (command->most >= 0 && n > command->most)))
-                r = err_set(err, EINVAL, "usage: nacelle %s [OPTIONS]%s%s", command->name,
-                            *command->arguments ? " " : "", command->arguments);
-        if (r < 0)
+        if (r < 0 || ((n < command->least || (command->most >= 0 && n > command->most)) &&
+                      (r = err_set(err, EINVAL, "usage: nacelle %s [OPTIONS]%s%s", command->name,
+                                   *command->arguments ? " " : "", command->arguments)) < 0))
                 return CLI_USAGE_EXIT;
         return command->run(cli, arguments + 1, n, err);
 }

@@ -54,11 +54,9 @@ static int ask(struct cli *cli, struct grpc_unpacked *ret_answer, struct err **e
         const char *wanted;
         int r;
 
-        r = filter_labels_read(&options.labels, &cri__pod_sandbox_filter__label_selector_entry__descriptor, &labels,
-                               &entries, err);
-        if (r == 0)
-                r = resolve_filter(cli, options.id, resolve_pod, id, &wanted, err);
-        if (r < 0)
+        if ((r = filter_labels_read(&options.labels, &cri__pod_sandbox_filter__label_selector_entry__descriptor,
+                                    &labels, &entries, err)) < 0 ||
+            (r = resolve_filter(cli, options.id, resolve_pod, id, &wanted, err)) < 0)
                 return r;
         filter.n_label_selector = options.labels.n;
         filter.label_selector = entries;
@@ -253,14 +251,10 @@ int cli_pods(struct cli *cli, char **arguments, int n, struct err **err) {
         enum output output;
         int r;
 
-        r = output_parse(options.output, OUTPUT_TABLE, &output, err);
-        if (r == 0)
-                r = filter_names_init(&names, options.name, options.namespace, err);
-        if (r == 0)
-                r = ask(cli, &unpacked, err);
-        if (r == 0 && (n > 0 || (output == OUTPUT_TABLE && !options.quiet)))
-                r = node_view_read(cli, &view, err);
-        if (r < 0)
+        if ((r = output_parse(options.output, OUTPUT_TABLE, &output, err)) < 0 ||
+            (r = filter_names_init(&names, options.name, options.namespace, err)) < 0 ||
+            (r = ask(cli, &unpacked, err)) < 0 ||
+            ((n > 0 || (output == OUTPUT_TABLE && !options.quiet)) && (r = node_view_read(cli, &view, err)) < 0))
                 return r;
         narrow(unpacked.message, &view, &names, arguments, n);
         if (output != OUTPUT_TABLE)

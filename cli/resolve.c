@@ -238,10 +238,7 @@ int resolve_container(struct cli *cli, const char *text, char ret_id[RESOLVE_ID_
         int r;
 
         split(&s, text);
-        r = list_containers(cli, NULL, &s.containers, err);
-        if (r == 0)
-                r = list_pods(cli, NULL, &s.pods, err);
-        if (r < 0)
+        if ((r = list_containers(cli, NULL, &s.containers, err)) < 0 || (r = list_pods(cli, NULL, &s.pods, err)) < 0)
                 return r;
         all = containers_of(&s);
         for (size_t i = 0; i < all->n_containers; i++)

@@ -192,9 +192,9 @@ int cli_stats(struct cli *cli, char **arguments, int n, struct err **err) {
         const char *found;
         int r = find(cli, n > 0 ? arguments[0] : NULL, resolve_container, id, &found, err);
 
-        if (r == 0)
-                r = resolve_filter(cli, options.pod, resolve_pod, pod, &wanted_pod, err);
-        return r < 0 ? r : show(cli, found, ask_containers, print_containers, err);
+        if (r < 0 || (r = resolve_filter(cli, options.pod, resolve_pod, pod, &wanted_pod, err)) < 0)
+                return r;
+        return show(cli, found, ask_containers, print_containers, err);
 }
 
 int cli_statsp(struct cli *cli, char **arguments, int n, struct err **err) {

@@ -252,9 +252,7 @@ static void on_head(struct http_exchange *x, const struct http_response *respons
                 make_raw(stream);
         if (options->tty)
                 r = follow_size(stream);
-        if (r == 0 && options->in)
-                r = cli_input_new(&stream->loop, on_input, stream, &stream->input);
-        if (r < 0)
+        if (r < 0 || (options->in && (r = cli_input_new(&stream->loop, on_input, stream, &stream->input)) < 0))
                 stop(stream, r, NULL);
 }
 

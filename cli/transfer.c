@@ -144,10 +144,9 @@ static int transfer(struct cli *cli, const char *path, Nacelle__TransferRequest 
         _cleanup_free_ char *kept_auth = NULL;
         int r;
 
-        r = fill_auth(&auth, user, password, err);
-        if (r == 0 && !*auth.auth && !*auth.username && !*request->file && *request->reference)
-                r = credentials_find(request->reference, &kept_auth, &kept, err);
-        if (r < 0)
+        if ((r = fill_auth(&auth, user, password, err)) < 0 ||
+            (!*auth.auth && !*auth.username && !*request->file && *request->reference &&
+             (r = credentials_find(request->reference, &kept_auth, &kept, err)) < 0))
                 return r;
         if (r > 0) {
                 auth.auth = text(kept_auth);

@@ -58,12 +58,10 @@ int cni_bridge_new(const struct network_options *options, struct bridge **ret_br
         pthread_mutex_init(&bridge->lock, NULL);
         snprintf(bridge->name, sizeof(bridge->name), "%s", name);
         bridge->mtu = options->mtu ? options->mtu : cni_bridge_uplink_mtu();
-        r = cni_leases_new(options->pod_cidrs, options->n_pod_cidrs, NETWORK_POOL_MAX, &bridge->leases, err);
-        if (r == 0)
-                r = cni_firewall_new(&firewall, &bridge->firewall, err);
-        if (r == 0)
-                r = cni_reaper_new(cni_bridge_group(name), &bridge->reaper, err);
-        if (r < 0) {
+        if ((r = cni_leases_new(options->pod_cidrs, options->n_pod_cidrs, NETWORK_POOL_MAX, &bridge->leases, err)) <
+                    0 ||
+            (r = cni_firewall_new(&firewall, &bridge->firewall, err)) < 0 ||
+            (r = cni_reaper_new(cni_bridge_group(name), &bridge->reaper, err)) < 0) {
                 cni_bridge_free(bridge);
                 return r;
         }
@@ -182,10 +180,9 @@ static int enter(void *data, struct err **err) {
 
         cni_sysctl_set("net/ipv6/conf/default/accept_ra", "0", NULL);
         cni_sysctl_set("net/ipv6/conf/default/accept_dad", "0", NULL);
-        r = cni_netlink_open(NETLINK_ROUTE, &pod->netlink, err);
-        if (r == 0 && pod->ipv6)
-                r = cni_link_watch_addresses(&pod->watch, err);
-        return r;
+        if ((r = cni_netlink_open(NETLINK_ROUTE, &pod->netlink, err)) < 0)
+                return r;
+        return pod->ipv6 ? cni_link_watch_addresses(&pod->watch, err) : 0;
 }
 
 /* lo and eth0 up, addresses, default routes: one batch inside the pod. */
@@ -249,10 +246,8 @@ static int connect_pod(struct attachment *attachment, int netns_fd, struct err *
         for (size_t i = 0; i < attachment->lease.n; i++)
                 pod.ipv6 |= attachment->lease.gateways[i].family == AF_INET6;
         memcpy(veth.mac, attachment->mac, sizeof(veth.mac));
-        r = cni_netlink_open(NETLINK_ROUTE, &host, err);
-        if (r == 0)
-                r = cni_netns_run(netns_fd, enter, &pod, err);
-        if (r < 0)
+        if ((r = cni_netlink_open(NETLINK_ROUTE, &host, err)) < 0 ||
+            (r = cni_netns_run(netns_fd, enter, &pod, err)) < 0)
                 return r;
         r = create_pair(attachment->bridge, &host, &veth, err);
         if (r == 0)
@@ -260,11 +255,8 @@ static int connect_pod(struct attachment *attachment, int netns_fd, struct err *
         if (r == 0)
                 r = cni_link_wait_up(&host, attachment->veth, UP_TIMEOUT_MS, err);
         /* The bridge's own carrier comes with its first port. */
-        if (r == 0)
-                r = cni_link_wait_up(&host, attachment->bridge->name, UP_TIMEOUT_MS, err);
-        if (r == 0 && (request->ingress_bits || request->egress_bits))
-                r = cni_shape_apply(&host, &shape, err);
-        if (r < 0) {
+        if (r < 0 || (r = cni_link_wait_up(&host, attachment->bridge->name, UP_TIMEOUT_MS, err)) < 0 ||
+            ((request->ingress_bits || request->egress_bits) && (r = cni_shape_apply(&host, &shape, err)) < 0)) {
                 cni_link_put_delete(&host, attachment->veth);
                 cni_link_put_delete(&host, attachment->ifb);
                 cni_netlink_run(&host, NULL);
@@ -304,12 +296,8 @@ int cni_bridge_attach(struct bridge *bridge, const struct network_request *reque
         _cleanup_close_ int netns_fd = -EBADF;
         int r;
 
-        r = cni_bridge_status(bridge, err);
-        if (r == 0)
-                r = cni_netns_open(request->netns, &netns_fd, err);
-        if (r == 0)
-                r = cni_leases_take(bridge->leases, request->id, &attachment.lease, err);
-        if (r < 0)
+        if ((r = cni_bridge_status(bridge, err)) < 0 || (r = cni_netns_open(request->netns, &netns_fd, err)) < 0 ||
+            (r = cni_leases_take(bridge->leases, request->id, &attachment.lease, err)) < 0)
                 return r;
         cni_bridge_device_name(bridge->name, request->id, BRIDGE_VETH, attachment.veth);
         cni_bridge_device_name(bridge->name, request->id, BRIDGE_IFB, attachment.ifb);
@@ -359,11 +347,11 @@ int cni_bridge_check(struct bridge *bridge, const char *id, struct err **err) {
         int r = cni_netlink_open(NETLINK_ROUTE, &host, err);
 
         cni_bridge_device_name(bridge->name, id, BRIDGE_VETH, name);
-        if (r == 0)
-                r = cni_link_get(&host, name, &link, err);
-        if (r == 0 && link.master != cni_link_index(&host, bridge->name))
-                r = err_set(err, ENOTCONN, "interface %s is no port of bridge %s", name, bridge->name);
-        return r;
+        if (r < 0 || (r = cni_link_get(&host, name, &link, err)) < 0)
+                return r;
+        if (link.master != cni_link_index(&host, bridge->name))
+                return err_set(err, ENOTCONN, "interface %s is no port of bridge %s", name, bridge->name);
+        return 0;
 }
 
 /* The veths of live sandboxes, in order, to tell others from. */

@@ -87,9 +87,11 @@ static int check_kind(struct netlink *netlink, const char *name, struct err **er
         struct link link;
         int r = cni_link_get(netlink, name, &link, err);
 
-        if (r == 0 && strcmp(link.kind, "bridge") != 0)
-                r = err_set(err, EEXIST, "interface %s exists and is no bridge", name);
-        return r;
+        if (r < 0)
+                return r;
+        if (strcmp(link.kind, "bridge") != 0)
+                return err_set(err, EEXIST, "interface %s exists and is no bridge", name);
+        return 0;
 }
 
 int cni_bridge_setup(const char *name, uint32_t mtu, const struct lease *gateways, struct err **err) {
@@ -102,10 +104,7 @@ int cni_bridge_setup(const char *name, uint32_t mtu, const struct lease *gateway
                 return r;
         cni_bridge_mac(&gateways->gateways[0], mac);
         cni_link_put_bridge(&netlink, name, mac, mtu);
-        r = cni_netlink_run(&netlink, err);
-        if (r == 0)
-                r = check_kind(&netlink, name, err);
-        if (r < 0)
+        if ((r = cni_netlink_run(&netlink, err)) < 0 || (r = check_kind(&netlink, name, err)) < 0)
                 return r;
         index = cni_link_index(&netlink, name);
         /* Before the addresses: duplicate address detection is looked at when they are added. */

@@ -57,12 +57,10 @@ static int form_default(const struct dns_request *request, struct dns_config *co
                 r = cni_dns_list_add(&config->servers, request->node_is_ipv6 ? "::1" : "127.0.0.1");
                 return r < 0 ? r : cni_dns_list_add(&config->searches, ".");
         }
-        r = copy_list(&config->servers, &request->node->servers);
-        if (r == 0)
-                r = copy_list(&config->searches, &request->node->searches);
-        if (r == 0)
-                r = copy_list(&config->options, &request->node->options);
-        return r;
+        if ((r = copy_list(&config->servers, &request->node->servers)) < 0 ||
+            (r = copy_list(&config->searches, &request->node->searches)) < 0)
+                return r;
+        return copy_list(&config->options, &request->node->options);
 }
 
 static int form_cluster(const struct dns_request *request, struct dns_config *config) {

@@ -276,10 +276,8 @@ int cni_firewall_add(struct firewall *firewall, const struct firewall_ports *por
 
         pthread_mutex_lock(&firewall->lock);
         before = firewall->n;
-        r = append_all(firewall, ports, err);
-        if (r == 0 && firewall->n > before)
-                r = add_locked(firewall, before, err);
-        if (r < 0)
+        if ((r = append_all(firewall, ports, err)) < 0 ||
+            (firewall->n > before && (r = add_locked(firewall, before, err)) < 0))
                 firewall->n = before;
         else
                 forget_flows(firewall, before, NULL);

@@ -53,14 +53,9 @@ int cni_netlink_open(int protocol, struct netlink *ret_netlink, struct err **err
 
         if (!netlink.socket)
                 return err_errno(err, ENOMEM, "netlink socket");
-        r = nl_connect(netlink.socket, protocol);
-        if (r == 0)
-                r = nl_socket_set_nonblocking(netlink.socket);
-        if (r == 0)
-                r = nl_socket_set_buffer_size(netlink.socket, RECEIVE_SIZE, RECEIVE_SIZE);
-        if (r == 0)
-                r = nl_socket_set_msg_buf_size(netlink.socket, READ_SIZE);
-        if (r < 0) {
+        if ((r = nl_connect(netlink.socket, protocol)) < 0 || (r = nl_socket_set_nonblocking(netlink.socket)) < 0 ||
+            (r = nl_socket_set_buffer_size(netlink.socket, RECEIVE_SIZE, RECEIVE_SIZE)) < 0 ||
+            (r = nl_socket_set_msg_buf_size(netlink.socket, READ_SIZE)) < 0) {
                 cni_netlink_close(&netlink);
                 return err_errno(err, to_errno(r), "netlink socket");
         }

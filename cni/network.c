@@ -193,10 +193,8 @@ int network_open(const struct network_options *options, struct network **ret_net
         if (!network)
                 return err_errno(err, ENOMEM, "network");
         pthread_mutex_init(&network->lock, NULL);
-        r = copy_options(network, options, err);
-        if (r == 0 && options->n_pod_cidrs > 0)
-                r = cni_bridge_new(options, &network->bridge, err);
-        if (r < 0) {
+        if ((r = copy_options(network, options, err)) < 0 ||
+            (options->n_pod_cidrs > 0 && (r = cni_bridge_new(options, &network->bridge, err)) < 0)) {
                 network_free(network);
                 return r;
         }
@@ -307,9 +305,7 @@ int network_attach(struct network *network, const struct network_request *reques
 
         if (r == 0)
                 refresh(network);
-        if (r == 0)
-                r = loaded_get(network, &loaded, err);
-        if (r < 0)
+        if (r < 0 || (r = loaded_get(network, &loaded, err)) < 0)
                 return r;
         if (loaded) {
                 r = cni_plugins_add(&network->plugins, loaded->conflist, request, ret_result, err);
@@ -330,9 +326,9 @@ int network_detach(struct network *network, const char *id, const char *netns, s
                 r = cni_plugins_delete(&network->plugins, loaded ? loaded->conflist : NULL, id, netns, err);
                 loaded_put(network, loaded);
         }
-        if (r == 0 && network->bridge)
-                r = cni_bridge_detach(network->bridge, id, err);
-        return r;
+        if (r < 0)
+                return r;
+        return network->bridge ? cni_bridge_detach(network->bridge, id, err) : 0;
 }
 
 int network_check(struct network *network, const char *id, const char *netns, struct err **err) {
@@ -340,9 +336,9 @@ int network_check(struct network *network, const char *id, const char *netns, st
 
         if (r == 0 && by_plugins(network, id))
                 return cni_plugins_check(&network->plugins, id, netns, err);
-        if (r == 0)
-                r = need_bridge(network, err);
-        return r < 0 ? r : cni_bridge_check(network->bridge, id, err);
+        if (r < 0 || (r = need_bridge(network, err)) < 0)
+                return r;
+        return cni_bridge_check(network->bridge, id, err);
 }
 
 int network_status(struct network *network, struct err **err) {

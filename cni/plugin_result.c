@@ -91,9 +91,7 @@ int cni_plugin_result_read(const struct value *document, enum cni_version versio
                 if (is_pods(interfaces, ip))
                         r = add_address(&result, value_get(ip, "address"), value_get(ip, "gateway"), err);
         }
-        if (r == 0 && result.n_addresses == 0)
-                r = err_set(err, EINVAL, "no address for %s", interface);
-        if (r < 0)
+        if (r < 0 || (result.n_addresses == 0 && (r = err_set(err, EINVAL, "no address for %s", interface)) < 0))
                 return err_wrap(err, r, "result of the CNI plugins");
         *ret_result = result;
         return 0;

@@ -147,10 +147,9 @@ int cni_plugins_validate(const struct plugins_options *options, const struct con
                 const struct value *answer;
                 int r = arena ? run(&step, arena, &answer, err) : err_errno(err, ENOMEM, "CNI plugins");
 
-                if (r == 0 && !lists(value_get(answer, "supportedVersions"), version))
-                        r = err_set(err, EPROTONOSUPPORT, "CNI plugin %s does not support version %s",
-                                    cni_conflist_type(conflist, i), version);
-                if (r < 0)
+                if (r < 0 || (!lists(value_get(answer, "supportedVersions"), version) &&
+                              (r = err_set(err, EPROTONOSUPPORT, "CNI plugin %s does not support version %s",
+                                           cni_conflist_type(conflist, i), version)) < 0))
                         return err_wrap(err, r, "%s", conflist->path);
         }
         return 0;

@@ -28,11 +28,9 @@ static int mark_config(struct marked *marked, const char *config_digest) {
 
         if (r < 0)
                 return r;
-        r = image_file_read(marked->store->layout.blobs, digest_hex(config_digest), IMAGE_CONFIG_SIZE_MAX, &text, &n,
-                            NULL);
-        if (r == 0)
-                r = image_config_parse(text, n, &config, NULL);
-        if (r < 0)
+        if ((r = image_file_read(marked->store->layout.blobs, digest_hex(config_digest), IMAGE_CONFIG_SIZE_MAX, &text,
+                                 &n, NULL)) < 0 ||
+            (r = image_config_parse(text, n, &config, NULL)) < 0)
                 return r == -ENOMEM ? r : 0; /* a broken image keeps nothing */
         for (size_t i = 0; config.diff_ids && config.diff_ids[i] && r == 0; i++) {
                 char name[LAYER_NAME_MAX];
@@ -63,11 +61,9 @@ static int mark_ref(void *data, const struct image_reference *reference, const s
         if ((r = image_string_list_add(&marked->blobs, digest_hex(ref->manifest))) < 0 ||
             (r = mark_config(marked, ref->image_id)) < 0)
                 return r;
-        r = image_file_read(marked->store->layout.blobs, digest_hex(ref->manifest), IMAGE_MANIFEST_SIZE_MAX, &text, &n,
-                            NULL);
-        if (r == 0)
-                r = image_manifest_parse(text, n, &manifest, NULL);
-        if (r < 0)
+        if ((r = image_file_read(marked->store->layout.blobs, digest_hex(ref->manifest), IMAGE_MANIFEST_SIZE_MAX, &text,
+                                 &n, NULL)) < 0 ||
+            (r = image_manifest_parse(text, n, &manifest, NULL)) < 0)
                 return r == -ENOMEM ? r : 0;
         for (size_t i = 0; i < manifest.n_layers && r == 0; i++)
                 r = image_string_list_add(&marked->blobs, digest_hex(manifest.layers[i].digest));

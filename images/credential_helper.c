@@ -107,10 +107,9 @@ static int run(const struct credential_helper *helper, const char *verb, const c
                 return err_set(err, EINVAL,
                                "is no name of a helper: at most %d letters, digits, dots, dashes and underscores",
                                CREDENTIAL_HELPER_NAME_MAX);
-        r = find_program(helper->name, path, err);
-        if (r == 0)
-                r = program_run(&call, result, err);
-        return r < 0 ? r : check_end(result, err);
+        if ((r = find_program(helper->name, path, err)) < 0 || (r = program_run(&call, result, err)) < 0)
+                return r;
+        return check_end(result, err);
 }
 
 static int wrap(const struct credential_helper *helper, const char *verb, int r, struct err **err) {

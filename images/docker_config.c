@@ -32,9 +32,11 @@ int image_docker_config_load(const char *file, struct arena *arena, const struct
                 return err_move(err, cause);
         r = json_parse(arena, text, n, &options, ret_root, err);
         explicit_bzero(text, n);
-        if (r == 0 && !value_is(*ret_root, VALUE_MAP))
-                r = err_set(err, EINVAL, "%s: is %s, not a map", file, value_kind_name(*ret_root));
-        return r;
+        if (r < 0)
+                return r;
+        if (!value_is(*ret_root, VALUE_MAP))
+                return err_set(err, EINVAL, "%s: is %s, not a map", file, value_kind_name(*ret_root));
+        return 0;
 }
 
 static const char *const hub[] = { "docker.io", "index.docker.io", "registry-1.docker.io" };

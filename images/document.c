@@ -17,12 +17,10 @@ int image_document_parse(const struct document_kind *kind, const char *text, siz
 
         if (!arena)
                 return err_set(err, ENOMEM, "out of memory");
-        r = json_parse(arena, text, n, &options, &root, &cause);
-        if (r == 0 && !value_is(root, VALUE_MAP))
-                r = err_set(&cause, EINVAL, "it is %s, not a map", value_kind_name(root));
-        if (r == 0)
-                r = kind->read(root, data, &cause);
-        if (r < 0) {
+        if ((r = json_parse(arena, text, n, &options, &root, &cause)) < 0 ||
+            (!value_is(root, VALUE_MAP) &&
+             (r = err_set(&cause, EINVAL, "it is %s, not a map", value_kind_name(root))) < 0) ||
+            (r = kind->read(root, data, &cause)) < 0) {
                 kind->clear(data);
                 err_wrap(&cause, r, "%s", kind->name);
                 if (r == -EINVAL) /* the content is at fault, not who asks for it */

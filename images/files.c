@@ -86,12 +86,8 @@ int image_file_write(int dir, const char *name, const void *text, size_t n, stru
         fd = openat(dir, temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return err_errno(err, errno, "create %s", name);
-        r = files_write_all(fd, text, n);
-        if (r == 0 && fsync(fd) < 0)
-                r = -errno;
-        if (r == 0 && renameat(dir, temporary, dir, name) < 0)
-                r = -errno;
-        if (r < 0) {
+        if ((r = files_write_all(fd, text, n)) < 0 || (fsync(fd) < 0 && (r = -errno) < 0) ||
+            (renameat(dir, temporary, dir, name) < 0 && (r = -errno) < 0)) {
                 unlinkat(dir, temporary, 0);
                 return err_errno(err, -r, "write %s", name);
         }
@@ -136,9 +132,11 @@ static int remove_entry(int top, int dir, const char *name, unsigned char type, 
         if (fd < 0)
                 return -errno;
         int r = empty_directory(top, fd, depth + 1);
-        if (r == 0 && unlinkat(dir, name, AT_REMOVEDIR) < 0)
-                r = -errno;
-        return r;
+        if (r < 0)
+                return r;
+        if (unlinkat(dir, name, AT_REMOVEDIR) < 0)
+                return -errno;
+        return 0;
 }
 
 /* Takes @fd over. */

@@ -88,9 +88,7 @@ static int write_record(const struct image_layout *l, const char *name, const ch
                 if (r == 0)
                         r = image_file_write(dir, leaf, text, (size_t)n, &cause);
         }
-        if (r == 0 && fsync(l->refs) < 0)
-                r = err_errno(&cause, errno, "fsync");
-        if (r < 0) {
+        if (r < 0 || (fsync(l->refs) < 0 && (r = err_errno(&cause, errno, "fsync")) < 0)) {
                 err_wrap(&cause, r, "image store %s: reference", l->path);
                 return err_move(err, cause);
         }

@@ -220,9 +220,7 @@ static int load_named(struct image_store *store, const struct name *names, size_
                 if (r == 0)
                         break;
         }
-        if (r == 0)
-                r = set_names(image, names, n);
-        if (r < 0) {
+        if (r < 0 || (r = set_names(image, names, n)) < 0) {
                 err_wrap(&first, r, "image %s (%s)", names[0].ref.image_id, names[0].text ?: "without a name");
                 if (!first)
                         return err_set(err, ENOMEM, "out of memory");
@@ -332,9 +330,7 @@ int image_store_find(struct image_store *store, const char *name, struct image *
         char id[IMAGE_DIGEST_LENGTH + 1];
         int r = image_store_resolve(store, name, id, err);
 
-        if (r == 0)
-                r = collect_names(store, id, &names, err);
-        if (r < 0)
+        if (r < 0 || (r = collect_names(store, id, &names, err)) < 0)
                 return r;
         if (names.count == 0)
                 return err_set(err, ENOENT, "image %s is not here", name);

@@ -153,18 +153,16 @@ static void add_xattrs(struct pax *pax, const char *path) {
 }
 
 static int put_pax(int fd, const struct pax *pax, struct err **err) {
+        const struct described header = { .name = "PaxHeaders/entry", .type = 'x', .mode = 0600, .size = pax->length };
         int r;
 
         if (pax->failed)
                 return err_set(err, ENOMEM, "out of memory");
         if (pax->length == 0)
                 return 0;
-        r = put_header(
-                fd, &(struct described){ .name = "PaxHeaders/entry", .type = 'x', .mode = 0600, .size = pax->length },
-                err);
-        if (r == 0)
-                r = put(fd, pax->text, pax->length, err);
-        return r < 0 ? r : image_tar_write_padding(fd, pax->length, err);
+        if ((r = put_header(fd, &header, err)) < 0 || (r = put(fd, pax->text, pax->length, err)) < 0)
+                return r;
+        return image_tar_write_padding(fd, pax->length, err);
 }
 
 /* ---- content ---- */
@@ -367,9 +365,9 @@ int image_tar_write_begin(int fd, const char *path, mode_t mode, uint64_t size, 
 int image_tar_write_text(int fd, const char *path, mode_t mode, const char *text, size_t length, struct err **err) {
         int r = image_tar_write_begin(fd, path, mode, length, err);
 
-        if (r == 0)
-                r = put(fd, text, length, err);
-        return r < 0 ? r : image_tar_write_padding(fd, length, err);
+        if (r < 0 || (r = put(fd, text, length, err)) < 0)
+                return r;
+        return image_tar_write_padding(fd, length, err);
 }
 
 int image_tar_write_end(int fd, struct err **err) {

@@ -382,11 +382,8 @@ int grpc_client_unary(struct grpc_client *client, const struct grpc_client_reque
         struct unary unary = {};
         int r = grpc_client_stream(client, request, on_unary_message, &unary, err);
 
-        if (r == 0 && unary.error < 0)
-                r = err_errno(err, -unary.error, "%s: answer", request->path);
-        if (r == 0 && !unary.has)
-                r = err_set(err, EPROTO, "%s: no answer", request->path);
-        if (r < 0) {
+        if (r < 0 || (unary.error < 0 && (r = err_errno(err, -unary.error, "%s: answer", request->path)) < 0) ||
+            (!unary.has && (r = err_set(err, EPROTO, "%s: no answer", request->path)) < 0)) {
                 grpc_unpacked_free(&unary.response);
                 return r;
         }

@@ -35,9 +35,7 @@ int id_parse_pair(const char *text, uint32_t *ret_uid, int64_t *ret_gid) {
                 snprintf(user, sizeof(user), "%.*s", (int)(colon - text), text);
                 r = id_parse(colon + 1, &gid);
         }
-        if (r == 0)
-                r = id_parse(colon ? user : text, &uid);
-        if (r < 0)
+        if (r < 0 || (r = id_parse(colon ? user : text, &uid)) < 0)
                 return r;
         *ret_uid = uid;
         *ret_gid = colon ? (int64_t)gid : -1;

@@ -63,10 +63,7 @@ int listen_unix(const char *path, mode_t mode, int *ret_fd, struct err **err) {
                 return err_set(err, EINVAL, "socket %s: the path must be absolute and at most %zu bytes long", path,
                                sizeof(address.sun_path) - 1);
         strcpy(address.sun_path, path);
-        r = make_parents(path, err);
-        if (r == 0)
-                r = clear_way(&address, err);
-        if (r < 0)
+        if ((r = make_parents(path, err)) < 0 || (r = clear_way(&address, err)) < 0)
                 return r;
         fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0)

@@ -380,9 +380,7 @@ int container_list(struct runtime *runtime, const char *sandbox, struct containe
         _cleanup_close_ int dir = -EBADF;
         int r = list(runtime, sandbox, "", &all, err);
 
-        if (r == 0)
-                r = runtime_open_sandbox(runtime, sandbox, &dir, err);
-        if (r < 0) {
+        if (r < 0 || (r = runtime_open_sandbox(runtime, sandbox, &dir, err)) < 0) {
                 free(all.states);
                 return r;
         }

@@ -208,10 +208,8 @@ int init_console(struct init *init, const struct plan_step *step) {
                 init->devpts_fd = init_open(init, "/dev/pts", true);
         if (init->devpts_fd < 0)
                 return init_fail(init, ENXIO, "a terminal needs a devpts at /dev/pts");
-        r = open_terminal(init, step, &master, &slave);
-        if (r == 0 && !(step->flags & PLAN_F_RUNNING))
-                r = mount_console(init, slave);
-        if (r < 0)
+        if ((r = open_terminal(init, step, &master, &slave)) < 0 ||
+            (!(step->flags & PLAN_F_RUNNING) && (r = mount_console(init, slave)) < 0))
                 return r;
         r = send_console(init->report_fd, master);
         if (r < 0)

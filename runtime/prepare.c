@@ -478,9 +478,7 @@ int prepare_container(const struct container_spec *spec, const struct prepare_st
         r = add_root(spec, users.user_fd, plan, err);
         for (size_t i = 0; i < spec->n_mounts && r == 0; i++)
                 r = add_mount(spec, &spec->mounts[i], users.user_fd, plan, err);
-        if (r == 0)
-                r = prepare_sysctls(spec->sysctls, spec->n_sysctls, own_namespaces(spec), plan, err);
-        if (r < 0)
+        if (r < 0 || (r = prepare_sysctls(spec->sysctls, spec->n_sysctls, own_namespaces(spec), plan, err)) < 0)
                 return r;
         add_devices(spec, plan);
         if (spec->process.terminal)

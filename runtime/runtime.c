@@ -154,10 +154,7 @@ static int make_directories(struct runtime *runtime, struct err **err) {
         int r;
 
         snprintf(path, sizeof(path), "%s/netns", runtime->run_dir);
-        r = files_make_private(path, err);
-        if (r == 0)
-                r = make_private(path, err);
-        if (r < 0)
+        if ((r = files_make_private(path, err)) < 0 || (r = make_private(path, err)) < 0)
                 return r;
         snprintf(path, sizeof(path), "%s/sandboxes", runtime->run_dir);
         r = scratch_make(path, err);

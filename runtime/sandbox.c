@@ -42,14 +42,10 @@ static int create(struct runtime *runtime, const char *id, const struct sandbox_
         _cleanup_close_ int dir = -EBADF;
         int r = runtime_open_sandbox(runtime, id, &dir, err);
 
-        if (r == 0)
-                r = shim_process_start(runtime, id, dir, &info->shim_pid, err);
-        if (r < 0)
+        if (r < 0 || (r = shim_process_start(runtime, id, dir, &info->shim_pid, err)) < 0)
                 return r;
-        r = sandbox_setup(runtime, id, spec, &none, info, err);
-        if (r == 0 && !spec->host_network)
-                r = sandbox_pin_netns(runtime, id, info->shim_pid, err);
-        if (r < 0)
+        if ((r = sandbox_setup(runtime, id, spec, &none, info, err)) < 0 ||
+            (!spec->host_network && (r = sandbox_pin_netns(runtime, id, info->shim_pid, err)) < 0))
                 shim_process_kill(info->shim_pid);
         return r;
 }
@@ -212,10 +208,7 @@ int sandbox_delete(struct runtime *runtime, const char *id, struct err **err) {
                 return 0;
         if (r < 0)
                 return err_errno(err, -r, "sandbox %s", id);
-        r = end_process(dir, "pid");
-        if (r == 0)
-                r = end_process(dir, "holder");
-        if (r < 0)
+        if ((r = end_process(dir, "pid")) < 0 || (r = end_process(dir, "holder")) < 0)
                 return err_errno(err, -r, "sandbox %s: end its shim", id);
         return clear_directory(runtime, id, dir, err);
 }

@@ -83,13 +83,11 @@ int sandbox_setup(struct runtime *runtime, const char *id, const struct sandbox_
         client_request(&request, WIRE_SETUP, "");
         for (size_t i = 0; i < spec->n_cgroup_procs_fds; i++)
                 plan_add(&plan, PLAN_CGROUP, plan_dup_fd(&plan, spec->cgroup_procs_fds[i]), NULL, 0);
-        r = plan_namespaces(spec, given, &plan, &user, err);
-        if (r == 0)
-                r = prepare_sysctls(spec->sysctls, spec->n_sysctls,
-                                    (spec->host_network ? 0 : CLONE_NEWNET | CLONE_NEWUTS) |
-                                            (spec->host_ipc ? 0 : CLONE_NEWIPC),
-                                    &plan, err);
-        if (r < 0)
+        if ((r = plan_namespaces(spec, given, &plan, &user, err)) < 0 ||
+            (r = prepare_sysctls(spec->sysctls, spec->n_sysctls,
+                                 (spec->host_network ? 0 : CLONE_NEWNET | CLONE_NEWUTS) |
+                                         (spec->host_ipc ? 0 : CLONE_NEWIPC),
+                                 &plan, err)) < 0)
                 return r;
         request.user_fd = user;
         request.flags = (spec->host_ipc ? 0 : WIRE_F_SHM) | (spec->shared_pid ? WIRE_F_HOLDER : 0);

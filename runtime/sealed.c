@@ -23,11 +23,10 @@ int sealed_copy(const char *name, const void *data, size_t size, bool executable
                 fd = memfd_create(name, FLAGS);
         if (fd < 0)
                 return -errno;
-        r = files_write_all(fd, data, size);
-        if (r == 0 && fcntl(fd, F_ADD_SEALS, SEALS) < 0)
-                r = -errno;
-        if (r < 0)
+        if ((r = files_write_all(fd, data, size)) < 0)
                 return r;
+        if (fcntl(fd, F_ADD_SEALS, SEALS) < 0)
+                return -errno;
         *ret_fd = TAKE_FD(fd);
         return 0;
 }

@@ -89,11 +89,10 @@ static int default_rules(struct seccomp_build *build, uint64_t bounding, struct 
         for (unsigned i = 0; i < seccomp_rules_capabilities_n && r == 0; i++)
                 if (has(bounding, seccomp_rules_capabilities[i].capability))
                         r = allow_all(build, seccomp_rules_capabilities[i].names, err);
-        if (r == 0 && !has(bounding, CAP_SYS_ADMIN))
-                r = allow_clone(build, err);
-        if (r == 0)
-                r = allow_personality(build, err);
-        return r < 0 ? r : allow_socket(build, err);
+        if (r < 0 || (!has(bounding, CAP_SYS_ADMIN) && (r = allow_clone(build, err)) < 0) ||
+            (r = allow_personality(build, err)) < 0)
+                return r;
+        return allow_socket(build, err);
 }
 
 static int profile_rules(struct seccomp_build *build, const char *name, const char *json, size_t length,

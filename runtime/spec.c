@@ -62,16 +62,11 @@ int spec_check(const struct container_spec *spec, struct err **err) {
 
         if (!process->args || !process->args[0] || process->args[0][0] == '\0')
                 return err_set(err, EINVAL, "process.args: there is no command");
-        r = check_strings(process, err);
-        if (r == 0)
-                r = check_count("mounts", spec->n_mounts, SPEC_MOUNTS_MAX, err);
-        if (r == 0)
-                r = check_count("layers", spec->root.n_lowers, SPEC_LAYERS_MAX, err);
-        if (r == 0)
-                r = check_count("supplementary groups", process->n_groups, SPEC_GROUPS_MAX, err);
-        if (r == 0)
-                r = check_count("cgroups", spec->n_cgroup_procs_fds, SPEC_CGROUPS_MAX, err);
-        if (r < 0)
+        if ((r = check_strings(process, err)) < 0 ||
+            (r = check_count("mounts", spec->n_mounts, SPEC_MOUNTS_MAX, err)) < 0 ||
+            (r = check_count("layers", spec->root.n_lowers, SPEC_LAYERS_MAX, err)) < 0 ||
+            (r = check_count("supplementary groups", process->n_groups, SPEC_GROUPS_MAX, err)) < 0 ||
+            (r = check_count("cgroups", spec->n_cgroup_procs_fds, SPEC_CGROUPS_MAX, err)) < 0)
                 return r;
         if (process->cwd && process->cwd[0] != '/')
                 return err_set(err, EINVAL, "process.cwd \"%s\": must be absolute", process->cwd);

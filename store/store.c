@@ -212,9 +212,7 @@ static int write_group(struct store *store, const struct changes *group, struct 
                 r = put_group(store, group, &revision, err);
         if (revision + REVISIONS_AHEAD / 2 > reserved)
                 reserved = revision + REVISIONS_AHEAD;
-        if (r == 0)
-                r = store->backend->commit(store->data, reserved, err);
-        if (r < 0) {
+        if (r < 0 || (r = store->backend->commit(store->data, reserved, err)) < 0) {
                 store->backend->rollback(store->data);
                 return r;
         }

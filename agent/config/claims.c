@@ -208,10 +208,8 @@ static int take(struct claims *claims, const struct options *o, enum kind kind, 
         fd = open(claim->path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
         if (fd < 0)
                 return err_errno(err, errno, "cannot open %s", claim->path);
-        r = lock(fd, claim->path, kind, o, name, err);
-        if (r == 0)
-                r = write_record(fd, claim->path, o, name, err);
-        if (r < 0)
+        if ((r = lock(fd, claim->path, kind, o, name, err)) < 0 ||
+            (r = write_record(fd, claim->path, o, name, err)) < 0)
                 return r;
         claim->lock = TAKE_FD(fd);
         claim->in_use = kinds[kind].in_use;

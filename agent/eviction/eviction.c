@@ -147,9 +147,8 @@ int eviction_new(const struct eviction_world *world, struct eviction **ret_evict
         e->collector = eviction_collector_new(world->cri, e->settings, &e->observer, now_of, eviction_collected, e);
         if (!e->timer || !e->collector)
                 r = err_set(err, ENOMEM, "out of memory");
-        if (r == 0)
-                r = eviction_observer_open(world->options->root_dir, world->options->pod_logs_dir, &e->observer, err);
-        if (r < 0) {
+        if (r < 0 || (r = eviction_observer_open(world->options->root_dir, world->options->pod_logs_dir, &e->observer,
+                                                 err)) < 0) {
                 eviction_free(e);
                 return r;
         }

@@ -137,11 +137,10 @@ static int put_documents(struct checkpoint *c, int archive, struct err **err) {
         _cleanup_free_ char *config = NULL, *spec = NULL;
         int r = checkpoint_config(c->call->container, &config, err);
 
-        if (r == 0)
-                r = checkpoint_spec(c->call->container, c->call->arena, &spec, err);
-        if (r == 0)
-                r = image_tar_write_text(archive, "config.dump", 0600, config, strlen(config), err);
-        return r < 0 ? r : image_tar_write_text(archive, "spec.dump", 0600, spec, strlen(spec), err);
+        if (r < 0 || (r = checkpoint_spec(c->call->container, c->call->arena, &spec, err)) < 0 ||
+            (r = image_tar_write_text(archive, "config.dump", 0600, config, strlen(config), err)) < 0)
+                return r;
+        return image_tar_write_text(archive, "spec.dump", 0600, spec, strlen(spec), err);
 }
 
 static int put_all(struct checkpoint *c, int archive, struct err **err) {
@@ -153,20 +152,15 @@ static int put_all(struct checkpoint *c, int archive, struct err **err) {
         if (!log || fstat(c->images_fd, &st) < 0)
                 return err_errno(err, log ? errno : ENOMEM, "the checkpoint");
         directory.st = &st;
-        r = image_tar_write(archive, &directory, err);
-        if (r == 0)
-                r = checkpoint_tree(archive, c->images_fd, CHECKPOINT_DIRECTORY, false, err);
-        if (r == 0)
-                r = put_documents(c, archive, err);
-        if (r == 0)
-                r = put_file(archive, c->dir_fd, CRIU_DUMP_LOG, CRIU_DUMP_LOG, err);
-        if (r == 0)
-                r = put_file(archive, c->dir_fd, CRIU_DUMP_STATS, CRIU_DUMP_STATS, err);
-        if (r == 0 && *log)
-                r = put_file(archive, AT_FDCWD, log, "container.log", err);
-        if (r == 0)
-                r = put_file(archive, c->staging_fd, CHECKPOINT_DIFF, CHECKPOINT_DIFF, err);
-        return r < 0 ? r : image_tar_write_end(archive, err);
+        if ((r = image_tar_write(archive, &directory, err)) < 0 ||
+            (r = checkpoint_tree(archive, c->images_fd, CHECKPOINT_DIRECTORY, false, err)) < 0 ||
+            (r = put_documents(c, archive, err)) < 0 ||
+            (r = put_file(archive, c->dir_fd, CRIU_DUMP_LOG, CRIU_DUMP_LOG, err)) < 0 ||
+            (r = put_file(archive, c->dir_fd, CRIU_DUMP_STATS, CRIU_DUMP_STATS, err)) < 0 ||
+            (*log && (r = put_file(archive, AT_FDCWD, log, "container.log", err)) < 0) ||
+            (r = put_file(archive, c->staging_fd, CHECKPOINT_DIFF, CHECKPOINT_DIFF, err)) < 0)
+                return r;
+        return image_tar_write_end(archive, err);
 }
 
 /* The archive appears whole or not at all. */
@@ -181,12 +175,9 @@ static int write_archive(struct checkpoint *c, const char *location, struct err 
         archive = open(partial, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (archive < 0)
                 return err_errno(err, errno, "make %s", partial);
-        r = put_all(c, archive, err);
-        if (r == 0 && fsync(archive) < 0)
-                r = err_errno(err, errno, "write %s", partial);
-        if (r == 0 && rename(partial, location) < 0)
-                r = err_errno(err, errno, "make %s", location);
-        if (r < 0)
+        if ((r = put_all(c, archive, err)) < 0 ||
+            (fsync(archive) < 0 && (r = err_errno(err, errno, "write %s", partial)) < 0) ||
+            (rename(partial, location) < 0 && (r = err_errno(err, errno, "make %s", location)) < 0))
                 unlink(partial);
         return r;
 }

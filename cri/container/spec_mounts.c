@@ -175,11 +175,9 @@ static int add_image_mount(struct filler *f, const Cri__Mount *from, struct moun
         if (f->image_mounts >= record->n_image_mounts)
                 return err_set(err, EINVAL, "mount at %s: its image is not known", from->container_path);
         image = record->image_mounts[f->image_mounts++];
-        r = mount->idmap ? userns_open(&mount->mappings, 0, &users, err) : 0;
-        if (r == 0)
-                r = image_mount_open(image->layers, image->n_layers, users.user_fd, from->image_sub_path,
-                                     &mount->source_fd, err);
-        if (r < 0)
+        if ((r = (mount->idmap ? userns_open(&mount->mappings, 0, &users, err) : 0)) < 0 ||
+            (r = image_mount_open(image->layers, image->n_layers, users.user_fd, from->image_sub_path,
+                                  &mount->source_fd, err)) < 0)
                 return err_wrap(err, r, "mount at %s", from->container_path);
         mount->idmap = false;
         mount->detached = true;

@@ -155,14 +155,10 @@ static void bind_methods(struct cri_server *server) {
 static int serve(struct cri_server *server, const char *path, struct err **err) {
         int fd, r;
 
-        r = grpc_server_add(server->grpc, server->methods, CRI_METHODS, err);
-        if (r == 0)
-                r = server_images_new(server->grpc, server->cri, &server->images, err);
-        if (r == 0)
-                r = server_node_new(server->grpc, server->cri, &server->node, err);
-        if (r == 0)
-                r = listen_unix(path, CRI_SERVER_SOCKET_MODE, &fd, err);
-        if (r < 0)
+        if ((r = grpc_server_add(server->grpc, server->methods, CRI_METHODS, err)) < 0 ||
+            (r = server_images_new(server->grpc, server->cri, &server->images, err)) < 0 ||
+            (r = server_node_new(server->grpc, server->cri, &server->node, err)) < 0 ||
+            (r = listen_unix(path, CRI_SERVER_SOCKET_MODE, &fd, err)) < 0)
                 return r;
         server->path = strdup(path);
         if (!server->path) {
@@ -186,10 +182,7 @@ int cri_server_new(uv_loop_t *loop, struct cri *cri, const char *endpoint, struc
                 return err_set(err, ENOMEM, "out of memory");
         server->cri = cri;
         bind_methods(server);
-        r = grpc_server_new(loop, &server->grpc);
-        if (r == 0)
-                r = serve(server, path, err);
-        if (r < 0) {
+        if ((r = grpc_server_new(loop, &server->grpc)) < 0 || (r = serve(server, path, err)) < 0) {
                 cri_server_free(server);
                 return r;
         }

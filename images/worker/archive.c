@@ -46,10 +46,8 @@ static int inflate_chunk(struct inflater *inflater, const uint8_t *in, size_t n,
                 int r;
 
                 room = CHUNK;
-                r = inflater_run(inflater, &in, &n, &to, &room, err);
-                if (r == 0)
-                        r = write_out(out, buffer, CHUNK - room, err);
-                if (r < 0)
+                if ((r = inflater_run(inflater, &in, &n, &to, &room, err)) < 0 ||
+                    (r = write_out(out, buffer, CHUNK - room, err)) < 0)
                         return r;
         } while (room == 0);
         return 0;

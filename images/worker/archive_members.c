@@ -73,9 +73,7 @@ static int add_member(struct archive_members *a, const struct tar_entry *e, uint
         char name[PATH_MAX];
         int r = layer_path_clean(e->path, name, err);
 
-        if (r == 0)
-                r = make_room(a, err);
-        if (r < 0)
+        if (r < 0 || (r = make_room(a, err)) < 0)
                 return r;
         m = &a->items[a->count];
         *m = (struct archive_member){ .name = strdup(name),

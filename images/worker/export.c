@@ -202,10 +202,8 @@ static int write_file(struct export *x, const char *path, struct err **err) {
         x->fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
         if (x->fd < 0)
                 return err_errno(err, errno, "create %s", temporary);
-        r = write_archive(x, err);
-        if (r == 0 && (fsync(x->fd) < 0 || rename(temporary, path) < 0))
-                r = err_errno(err, errno, "write %s", path);
-        if (r < 0)
+        if ((r = write_archive(x, err)) < 0 ||
+            ((fsync(x->fd) < 0 || rename(temporary, path) < 0) && (r = err_errno(err, errno, "write %s", path)) < 0))
                 unlink(temporary);
         close(x->fd);
         return r;

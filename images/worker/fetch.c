@@ -59,9 +59,7 @@ static void *download_main(void *data) {
         int r = fetcher->fetch(fetcher->data, d->blob->descriptor, d->blob->there, d->blob->fd, &d->feed, &d->error);
         int flushed = feed_flush(&d->feed); /* what came before a failure too, for the next pull */
 
-        if (r == 0 && flushed < 0)
-                r = err_errno(&d->error, -flushed, "write blob");
-        if (r < 0)
+        if (r < 0 || (flushed < 0 && (r = err_errno(&d->error, -flushed, "write blob")) < 0))
                 feed_fail(&d->feed, err_code(d->error) ?: -r, err_text(d->error));
         return NULL;
 }

@@ -119,10 +119,8 @@ static int find_manifest(const struct import *im, const struct archive *a, const
                 int r;
 
                 blob_name(at.digest, name);
-                r = archive_read(a, name, IMAGE_MANIFEST_SIZE_MAX, &text, &n, err);
-                if (r == 0)
-                        r = fetch_set_manifest(f, text, n, err);
-                if (r < 0)
+                if ((r = archive_read(a, name, IMAGE_MANIFEST_SIZE_MAX, &text, &n, err)) < 0 ||
+                    (r = fetch_set_manifest(f, text, n, err)) < 0)
                         return r;
                 if (strcmp(f->manifest_digest, at.digest) != 0)
                         return err_set(err, EBADMSG, "the manifest's digest is %s, but must be %s", f->manifest_digest,
@@ -166,9 +164,7 @@ static int import_layout(const struct import *im, struct archive *a, struct err 
         size_t n, imported = 0;
         int r = archive_read(a, "index.json", IMAGE_MANIFEST_SIZE_MAX, &text, &n, err);
 
-        if (r == 0)
-                r = image_manifest_parse(text, n, &index, err);
-        if (r < 0)
+        if (r < 0 || (r = image_manifest_parse(text, n, &index, err)) < 0)
                 return err_wrap(err, r, "index.json");
         if (!manifest_is_index(&index))
                 return err_set(err, EBADMSG, "index.json is no index");

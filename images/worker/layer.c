@@ -536,13 +536,10 @@ static int apply_all(struct layer_writer *w, struct err **err) {
         while ((r = tar_next(w->tar, &e, err)) > 0)
                 if ((r = count_entry(w, e, err)) < 0 || (r = put_entry(w, e, err)) < 0)
                         return r;
-        if (r == 0)
-                r = tar_drain(w->tar, err);
-        if (r == 0)
-                r = finish_links(w, err);
-        if (r == 0)
-                r = forget_late_implied(w, err);
-        return r < 0 ? r : finish_directories(w, err);
+        if (r < 0 || (r = tar_drain(w->tar, err)) < 0 || (r = finish_links(w, err)) < 0 ||
+            (r = forget_late_implied(w, err)) < 0)
+                return r;
+        return finish_directories(w, err);
 }
 
 int layer_apply(int root, struct tar_reader *tar, const struct layer_limits *limits, struct layer_result *ret_result,

@@ -126,11 +126,9 @@ static int run(const struct image_request *q, struct report *report, struct err 
         r = image_layout_open(q->transfer.root_dir, &layout, err);
         if (r == 0 && q->transfer.kind != IMAGE_EXPORT) /* which writes elsewhere, and reads what was verified */
                 r = sandbox_enter(layout.root, err);
-        if (r == 0 && q->socket >= 0)
-                r = watch(q->socket, err);
-        if (r == 0)
-                r = lock_store(&layout, &lock, err);
-        return r < 0 ? r : kinds[q->transfer.kind](&layout, q, report, err);
+        if (r < 0 || (q->socket >= 0 && (r = watch(q->socket, err)) < 0) || (r = lock_store(&layout, &lock, err)) < 0)
+                return r;
+        return kinds[q->transfer.kind](&layout, q, report, err);
 }
 
 int main(int argc, char **argv) {

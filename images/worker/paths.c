@@ -73,11 +73,7 @@ int layer_path_follow(char path[PATH_MAX], size_t begin, size_t end, const char 
         path[begin] = '\0';
         if (*target != '/')
                 r = add_path(&c, path, err);
-        if (r == 0)
-                r = add_path(&c, target, err);
-        if (r == 0)
-                r = add_path(&c, rest, err);
-        if (r < 0)
+        if (r < 0 || (r = add_path(&c, target, err)) < 0 || (r = add_path(&c, rest, err)) < 0)
                 return r;
         memcpy(path, text, c.n);
         path[c.n] = '\0';

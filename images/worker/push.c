@@ -22,9 +22,7 @@ static int push_blobs(const struct image_layout *l, struct upload *u, const stru
                 _cleanup_close_ int fd = -EBADF;
                 int r = stored_blob_open(l, blob, &fd, err);
 
-                if (r == 0)
-                        r = upload_blob(u, blob, fd, err);
-                if (r < 0)
+                if (r < 0 || (r = upload_blob(u, blob, fd, err)) < 0)
                         return r;
         }
         return 0;

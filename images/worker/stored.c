@@ -50,9 +50,7 @@ static int substitute(const struct image_layout *l, const char *diff_id, const c
         const char *compression;
         int r = image_layout_find_layer(l, diff_id, config_digest, name, NULL, NULL);
 
-        if (r == 0)
-                r = image_layout_layer_blob(l, name, blob->digest, &blob->size);
-        if (r < 0)
+        if (r < 0 || (r = image_layout_layer_blob(l, name, blob->digest, &blob->size)) < 0)
                 return r;
         region.fd = openat(l->blobs, digest_hex(blob->digest), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
         if (region.fd < 0)
@@ -106,14 +104,12 @@ int stored_image_read(const struct image_layout *l, const char *root_dir, const 
                 return r;
         *ret = (struct stored_image){ .text = NULL };
         strcpy(ret->digest, image->manifest);
-        r = image_file_read(l->blobs, digest_hex(ret->digest), IMAGE_MANIFEST_SIZE_MAX, &ret->text, &ret->n, err);
-        if (r == 0)
-                r = image_manifest_parse(ret->text, ret->n, &ret->manifest, err);
-        if (r == 0 && ret->manifest.n_layers != image->n_layers)
-                r = err_set(err, EBADMSG, "manifest and config have different numbers of layers");
-        if (r == 0)
-                r = complete(l, ret, image, err);
-        if (r < 0) {
+        if ((r = image_file_read(l->blobs, digest_hex(ret->digest), IMAGE_MANIFEST_SIZE_MAX, &ret->text, &ret->n,
+                                 err)) < 0 ||
+            (r = image_manifest_parse(ret->text, ret->n, &ret->manifest, err)) < 0 ||
+            (ret->manifest.n_layers != image->n_layers &&
+             (r = err_set(err, EBADMSG, "manifest and config have different numbers of layers")) < 0) ||
+            (r = complete(l, ret, image, err)) < 0) {
                 stored_image_clear(ret);
                 return r;
         }

@@ -84,10 +84,10 @@ static int check_digests(struct pipe *p, struct err **err) {
 
         hash_finish(p->compressed, u->ret_digest);
         hash_finish(p->plain, u->ret_diff_id);
-        r = check_digest("the blob's digest", u->digest, u->ret_digest, err);
-        if (r == 0)
-                r = inflater_finish(p->inflater, err);
-        return r < 0 ? r : check_digest("the layer's diff id", u->diff_id, u->ret_diff_id, err);
+        if ((r = check_digest("the blob's digest", u->digest, u->ret_digest, err)) < 0 ||
+            (r = inflater_finish(p->inflater, err)) < 0)
+                return r;
+        return check_digest("the layer's diff id", u->diff_id, u->ret_diff_id, err);
 }
 
 static int inflate_all(struct pipe *p, struct err **err) {

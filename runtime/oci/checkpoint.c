@@ -23,13 +23,12 @@ static int dump(struct oci *oci, struct checkpoint_options *o, const struct oci_
         o->request.root = config.spec.root.path;
         externals.net = config.spec.namespaces[NAMESPACE_NET].mode == NAMESPACE_JOIN;
         externals.pid = config.spec.namespaces[NAMESPACE_PID].mode == NAMESPACE_JOIN;
-        r = criu_externals_find(oci->arena, state->pid, &externals, err);
-        if (r == 0)
-                r = criu_externals_list(oci->arena, state->pid, &externals, &o->request.external,
-                                        &o->request.n_external, err);
-        if (r == 0)
-                r = criu_externals_write(o->request.images_fd, &externals, err);
-        return r < 0 ? r : criu_dump(&o->request, err);
+        if ((r = criu_externals_find(oci->arena, state->pid, &externals, err)) < 0 ||
+            (r = criu_externals_list(oci->arena, state->pid, &externals, &o->request.external, &o->request.n_external,
+                                     err)) < 0 ||
+            (r = criu_externals_write(o->request.images_fd, &externals, err)) < 0)
+                return r;
+        return criu_dump(&o->request, err);
 }
 
 /* criu has killed what it wrote down: the container is no more. */
@@ -52,16 +51,11 @@ int oci_checkpoint(struct oci_call *call, struct err **err) {
                 fputs(usage, stdout);
                 return 0;
         }
-        if (r == 0)
-                r = oci_state_open(call->oci, options.container.id, &state, err);
-        if (r == 0 && strcmp(state.status, "running") != 0)
-                r = err_set(err, EINVAL, "container %s is %s: only one that runs can be checkpointed", state.id,
-                            state.status);
-        if (r == 0)
-                r = oci_checkpoint_open(call->oci, &options, err);
-        if (r == 0)
-                r = dump(call->oci, &options, &state, err);
-        if (r < 0)
+        if (r < 0 || (r = oci_state_open(call->oci, options.container.id, &state, err)) < 0 ||
+            (strcmp(state.status, "running") != 0 &&
+             (r = err_set(err, EINVAL, "container %s is %s: only one that runs can be checkpointed", state.id,
+                          state.status)) < 0) ||
+            (r = oci_checkpoint_open(call->oci, &options, err)) < 0 || (r = dump(call->oci, &options, &state, err)) < 0)
                 err_wrap(err, r, "checkpoint of container %s", options.container.id ? options.container.id : "");
         if (r == 0 && !options.request.leave_running)
                 r = forget(call->oci, &state, err);

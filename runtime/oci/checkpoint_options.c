@@ -145,13 +145,10 @@ int oci_checkpoint_open(struct oci *oci, struct checkpoint_options *o, struct er
         const char *images = o->image_path ? o->image_path : DEFAULT_IMAGE_PATH;
         int r = oci_checkpoint_allowed(err);
 
-        if (r == 0)
-                r = criu_find(oci->arena, &o->request.program, err);
-        if (r == 0)
-                r = open_directory(images, !o->restore, &o->request.images_fd, err);
-        if (r == 0)
-                r = open_directory(o->work_path ? o->work_path : images, true, &o->request.work_fd, err);
-        return r;
+        if (r < 0 || (r = criu_find(oci->arena, &o->request.program, err)) < 0 ||
+            (r = open_directory(images, !o->restore, &o->request.images_fd, err)) < 0)
+                return r;
+        return open_directory(o->work_path ? o->work_path : images, true, &o->request.work_fd, err);
 }
 
 void oci_checkpoint_close(struct checkpoint_options *o) {

@@ -282,10 +282,9 @@ int oci_document_load(struct oci *oci, const char *path, const char *name, const
         size_t size;
         int r = files_read(path, OCI_CONFIG_MAX, &text, &size, err);
 
-        if (r == 0)
-                r = json_parse(oci->arena, text, size, &options, &json, err);
-        return r < 0 ? r :
-                       members_read(oci->arena, &(struct members_source){ name, "", json }, type, ret_document, err);
+        if (r < 0 || (r = json_parse(oci->arena, text, size, &options, &json, err)) < 0)
+                return r;
+        return members_read(oci->arena, &(struct members_source){ name, "", json }, type, ret_document, err);
 }
 
 int oci_config_load(struct oci *oci, const char *bundle, const char *id, struct oci_config *ret_config,

@@ -123,8 +123,8 @@ int oci_config_limits(struct oci *oci, const struct oci_document_resources *from
                 .memory_swappiness = memory->swappiness.set ? (uint16_t)(memory->swappiness.u + 1) : 0,
                 .pids_max = or_unlimited(&from->pids.limit),
         };
-        r = read_hugetlb(oci, &from->hugetlb, limits, err);
-        if (r == 0)
-                r = read_unified(oci, &from->unified, limits, err);
-        return r < 0 ? r : read_io(oci, &from->io, limits, err);
+        if ((r = read_hugetlb(oci, &from->hugetlb, limits, err)) < 0 ||
+            (r = read_unified(oci, &from->unified, limits, err)) < 0)
+                return r;
+        return read_io(oci, &from->io, limits, err);
 }

@@ -145,10 +145,8 @@ static int read_mount(struct oci *oci, const struct oci_document_mount *from, co
         mount->destination = destination[0] == '/' ? destination : arena_printf(oci->arena, "/%s", destination);
         mount->type = from->type;
         mount->source = from->source;
-        r = read_options(oci, &from->options, mount, &bind, err);
-        if (r == 0)
-                r = oci_config_mappings(oci, &from->uid_mappings, &from->gid_mappings, &mount->mappings, err);
-        if (r < 0)
+        if ((r = read_options(oci, &from->options, mount, &bind, err)) < 0 ||
+            (r = oci_config_mappings(oci, &from->uid_mappings, &from->gid_mappings, &mount->mappings, err)) < 0)
                 return r;
         mount->idmap |= mount->mappings.n_uids > 0;
         if (mount->copy_up && (!mount->type || strcmp(mount->type, "tmpfs") != 0))

@@ -172,20 +172,13 @@ int oci_config_process(struct oci *oci, const struct oci_document_process *from,
                 .oom_score_adj = (int)from->oom_score_adj.i,
                 .set_oom_score_adj = from->oom_score_adj.set,
         };
-        r = check_cwd(from->cwd, err);
-        if (r == 0)
-                r = oci_environment(oci, oci_strings(&from->env), NULL, &process->env, err);
-        if (r == 0)
-                r = read_label(from->apparmor, &apparmor, &process->apparmor, err);
-        if (r == 0)
-                r = read_label(from->selinux, &selinux, &process->selinux, err);
-        if (r == 0)
-                r = read_user(oci, &from->user, process, err);
-        if (r == 0)
-                r = read_capabilities(&from->capabilities, &process->capabilities, err);
-        if (r == 0)
-                r = read_rlimits(oci, &from->rlimits, process, err);
-        if (r == 0)
-                r = read_seccomp(seccomp, process, err);
-        return r;
+        if ((r = check_cwd(from->cwd, err)) < 0 ||
+            (r = oci_environment(oci, oci_strings(&from->env), NULL, &process->env, err)) < 0 ||
+            (r = read_label(from->apparmor, &apparmor, &process->apparmor, err)) < 0 ||
+            (r = read_label(from->selinux, &selinux, &process->selinux, err)) < 0 ||
+            (r = read_user(oci, &from->user, process, err)) < 0 ||
+            (r = read_capabilities(&from->capabilities, &process->capabilities, err)) < 0 ||
+            (r = read_rlimits(oci, &from->rlimits, process, err)) < 0)
+                return r;
+        return read_seccomp(seccomp, process, err);
 }

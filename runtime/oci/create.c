@@ -322,21 +322,16 @@ int oci_creation_begin(struct creation *c, struct err **err) {
                 r = check(c, err);
         if (r == 0 && !c->restores)
                 oci_ahead_start(&c->ahead, &c->config.spec);
-        if (r == 0)
-                r = make_directory(c, err);
-        if (r == 0)
-                r = make_cgroup(c, err);
-        return r;
+        if (r < 0 || (r = make_directory(c, err)) < 0)
+                return r;
+        return make_cgroup(c, err);
 }
 
 static int create(struct creation *c, pid_t *ret_pid, int *ret_master, struct err **err) {
         int r = oci_creation_begin(c, err);
 
-        if (r == 0)
-                r = oci_user_namespace(c->oci, &c->config.spec, &c->userns, err);
-        if (r == 0)
-                r = spawn_container(c, ret_pid, ret_master, err);
-        if (r < 0)
+        if (r < 0 || (r = oci_user_namespace(c->oci, &c->config.spec, &c->userns, err)) < 0 ||
+            (r = spawn_container(c, ret_pid, ret_master, err)) < 0)
                 oci_creation_undo(c);
         return r;
 }

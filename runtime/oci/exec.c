@@ -299,11 +299,13 @@ static int open_cgroup(struct oci *oci, const struct oci_state *state, const cha
         below += strspn(below, "/");
         if (below[0] != '\0')
                 path = arena_printf(oci->arena, "%s/%s", state->cgroup, below);
-        if (r == 0 && strchr(below, ':'))
-                r = err_set(err, ENOTSUP, "--cgroup %s: one for all controllers is expected", below);
-        if (r == 0 && !cgroup_exists(oci->cgroups, path))
-                r = err_set(err, ENOENT, "--cgroup %s: there is none below the container's", below);
-        return r < 0 ? r : cgroup_join_open(oci->cgroups, path, join, err);
+        if (r < 0)
+                return r;
+        if (strchr(below, ':'))
+                return err_set(err, ENOTSUP, "--cgroup %s: one for all controllers is expected", below);
+        if (!cgroup_exists(oci->cgroups, path))
+                return err_set(err, ENOENT, "--cgroup %s: there is none below the container's", below);
+        return cgroup_join_open(oci->cgroups, path, join, err);
 }
 
 int oci_exec(struct oci_call *call, struct err **err) {
@@ -312,9 +314,7 @@ int oci_exec(struct oci_call *call, struct err **err) {
         struct options o;
         int r = parse(call, &o, err);
 
-        if (r == 0)
-                r = oci_state_open(call->oci, o.id, &state, err);
-        if (r < 0)
+        if (r < 0 || (r = oci_state_open(call->oci, o.id, &state, err)) < 0)
                 return r;
         /* In a created one all is there but its program; in a paused one the process waits for its end. */
         if (state.pid == 0 || (strcmp(state.status, "paused") == 0 && !o.ignore_paused))

@@ -201,16 +201,10 @@ int oci_spawn(const struct oci_spawn *how, struct oci_io *io, pid_t *ret_pid, in
                 return r;
         }
         theirs = close_fd(theirs);
-        r = send_lead(how, ours, proc, null, io->preserve_fds, err);
-        if (r == 0)
-                r = send_rest(how, ours, err);
-        if (r == 0 && how->beside)
-                r = how->beside(how->data, err);
-        if (r == 0 && how->start && !how->sync)
-                r = pass(&listener, how->start, err);
-        if (r == 0)
-                r = listen_reports(&listener, err);
-        if (r < 0) {
+        if ((r = send_lead(how, ours, proc, null, io->preserve_fds, err)) < 0 || (r = send_rest(how, ours, err)) < 0 ||
+            (how->beside && (r = how->beside(how->data, err)) < 0) ||
+            (how->start && !how->sync && (r = pass(&listener, how->start, err)) < 0) ||
+            (r = listen_reports(&listener, err)) < 0) {
                 kill(listener.pid, SIGKILL);
                 waitpid(listener.pid, NULL, 0);
                 close_fd(listener.master);

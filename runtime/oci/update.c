@@ -114,13 +114,12 @@ int oci_update(struct oci_call *call, struct err **err) {
         struct oci_state state;
         int r = parse(call, &resources, err);
 
-        if (r == 0)
-                r = oci_config_limits(call->oci, &resources, &change, err);
-        if (r == 0)
-                r = oci_state_open(call->oci, call->argv[optind], &state, err);
-        if (r == 0 && state.pid == 0)
-                r = err_set(err, ESRCH, "container not running");
-        if (r == 0)
-                r = oci_own_cgroup(call->oci, &state, err);
-        return r < 0 ? r : cgroup_update(call->oci->cgroups, state.cgroup, &change, err);
+        if (r < 0 || (r = oci_config_limits(call->oci, &resources, &change, err)) < 0 ||
+            (r = oci_state_open(call->oci, call->argv[optind], &state, err)) < 0)
+                return r;
+        if (state.pid == 0)
+                return err_set(err, ESRCH, "container not running");
+        if ((r = oci_own_cgroup(call->oci, &state, err)) < 0)
+                return r;
+        return cgroup_update(call->oci->cgroups, state.cgroup, &change, err);
 }

@@ -118,10 +118,10 @@ static int join(struct oci *oci, struct container_spec *spec, struct userns *ret
         }
         if (spec->mappings.n_uids == 0)
                 r = read_mappings(oci, ns->fd, &spec->mappings, err);
-        if (r == 0 && (spec->mappings.n_uids == 0 || spec->mappings.n_gids == 0))
-                r = err_set(err, EINVAL, "linux.namespaces: the user namespace has no mappings");
         if (r < 0)
                 return r;
+        if (spec->mappings.n_uids == 0 || spec->mappings.n_gids == 0)
+                return err_set(err, EINVAL, "linux.namespaces: the user namespace has no mappings");
         ret_userns->user_fd = fcntl(ns->fd, F_DUPFD_CLOEXEC, 3);
         return ret_userns->user_fd < 0 ? err_errno(err, errno, "linux.namespaces: user") : 0;
 }

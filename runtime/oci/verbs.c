@@ -57,12 +57,9 @@ int oci_ps(struct oci_call *call, struct err **err) {
                 json |= c == 'f' && strcmp(optarg, "json") == 0;
         if (optind >= call->argc)
                 return err_set(err, EINVAL, "usage: nacelle-oci ps [--format table|json] ID");
-        r = oci_state_open(call->oci, call->argv[optind], &state, err);
-        if (r == 0)
-                r = oci_own_cgroup(call->oci, &state, err);
-        if (r == 0)
-                r = cgroup_pids(call->oci->cgroups, state.cgroup, true, &pids, &n, err);
-        if (r < 0)
+        if ((r = oci_state_open(call->oci, call->argv[optind], &state, err)) < 0 ||
+            (r = oci_own_cgroup(call->oci, &state, err)) < 0 ||
+            (r = cgroup_pids(call->oci->cgroups, state.cgroup, true, &pids, &n, err)) < 0)
                 return r;
         json_begin_list(&w);
         if (!json)

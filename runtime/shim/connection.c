@@ -293,9 +293,7 @@ static void serve(struct connection *connection, const char *packet, size_t size
 
         if (r == 0 && request.head.type == WIRE_FDS)
                 return;
-        if (r == 0 && !handlers[request.head.type].handle)
-                r = -EBADMSG;
-        if (r < 0) {
+        if (r < 0 || (!handlers[request.head.type].handle && (r = -EBADMSG) < 0)) {
                 shim_connection_answer(connection, -r, "the request is malformed");
         } else {
                 r = handlers[request.head.type].handle(connection, &request);

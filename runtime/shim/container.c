@@ -235,10 +235,9 @@ static int open_streams(struct container *container, struct shim_request *reques
         }
         if (head->flags & WIRE_F_TERMINAL && out >= 0)
                 container->master_fd = fcntl(out, F_DUPFD_CLOEXEC, 3);
-        r = watch_stream(container, LOGS_STDOUT, out);
-        if (r == 0)
-                r = watch_stream(container, LOGS_STDERR, shim_request_take(request, head->stderr_fd));
-        return r;
+        if ((r = watch_stream(container, LOGS_STDOUT, out)) < 0)
+                return r;
+        return watch_stream(container, LOGS_STDERR, shim_request_take(request, head->stderr_fd));
 }
 
 static int check_new(struct connection *connection, const char *id) {
@@ -376,9 +375,7 @@ int shim_container_adopt(struct connection *connection, struct shim_request *req
         container->state.started_at = head->started_at;
         r = open_streams(container, request);
         if (head->flags & WIRE_F_CHILD) {
-                if (r == 0)
-                        r = take_child(container, shim_request_take(request, head->pid_fd));
-                if (r < 0)
+                if (r < 0 || (r = take_child(container, shim_request_take(request, head->pid_fd))) < 0)
                         shim_container_free(container);
                 return r;
         }

@@ -359,9 +359,7 @@ static int sqlite_commit(void *backend, int64_t reserved, struct err **err) {
         struct sqlite_store *s = backend;
         int r = reserve(s, reserved, err);
 
-        if (r == 0)
-                r = simple(&s->writer, QUERY_COMMIT, "cannot be changed", err);
-        if (r < 0)
+        if (r < 0 || (r = simple(&s->writer, QUERY_COMMIT, "cannot be changed", err)) < 0)
                 return r;
         s->reserved = reserved;
         sqlite_keeper_leave(s);
