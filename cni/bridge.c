@@ -249,13 +249,11 @@ static int connect_pod(struct attachment *attachment, int netns_fd, struct err *
         if ((r = cni_netlink_open(NETLINK_ROUTE, &host, err)) < 0 ||
             (r = cni_netns_run(netns_fd, enter, &pod, err)) < 0)
                 return r;
-        r = create_pair(attachment->bridge, &host, &veth, err);
-        if (r == 0)
-                r = configure(&pod, &attachment->lease, err);
-        if (r == 0)
-                r = cni_link_wait_up(&host, attachment->veth, UP_TIMEOUT_MS, err);
         /* The bridge's own carrier comes with its first port. */
-        if (r < 0 || (r = cni_link_wait_up(&host, attachment->bridge->name, UP_TIMEOUT_MS, err)) < 0 ||
+        if ((r = create_pair(attachment->bridge, &host, &veth, err)) < 0 ||
+            (r = configure(&pod, &attachment->lease, err)) < 0 ||
+            (r = cni_link_wait_up(&host, attachment->veth, UP_TIMEOUT_MS, err)) < 0 ||
+            (r = cni_link_wait_up(&host, attachment->bridge->name, UP_TIMEOUT_MS, err)) < 0 ||
             ((request->ingress_bits || request->egress_bits) && (r = cni_shape_apply(&host, &shape, err)) < 0)) {
                 cni_link_put_delete(&host, attachment->veth);
                 cni_link_put_delete(&host, attachment->ifb);
@@ -304,13 +302,8 @@ int cni_bridge_attach(struct bridge *bridge, const struct network_request *reque
         cni_bridge_mac(&attachment.lease.addresses[0].ip, attachment.mac);
 
         /* Ports first: a taken one is found before anything is made. */
-        r = publish_ports(&attachment, err);
-        if (r == 0) {
-                r = connect_pod(&attachment, netns_fd, err);
-                if (r < 0)
-                        cni_firewall_remove(bridge->firewall, request->id, NULL);
-        }
-        if (r < 0) {
+        if ((r = publish_ports(&attachment, err)) < 0 || (r = connect_pod(&attachment, netns_fd, err)) < 0) {
+                cni_firewall_remove(bridge->firewall, request->id, NULL);
                 cni_leases_give(bridge->leases, request->id);
                 return r;
         }

@@ -51,25 +51,20 @@ static int make_private(const char *path) {
 
 /* An empty tmpfs in place of the hierarchy at @path, in this namespace only: it is not in the list of mounts any more,
  * and what is made there by name goes with the namespace. */
-static int cover(struct work *work, const char path[CG_MOUNT_PATH_MAX]) {
+static int cover(const char path[CG_MOUNT_PATH_MAX]) {
         _cleanup_close_ int fs = sys_fsopen("tmpfs", FSOPEN_CLOEXEC), tree = -EBADF;
         char parent[CG_MOUNT_PATH_MAX];
         int r;
 
         memcpy(parent, path, sizeof(parent));
-        r = make_private(dirname(parent));
-        if (r == 0)
-                r = make_private(path);
-        if (r == 0 && umount2(path, MNT_DETACH) < 0)
-                r = -errno;
-        if (r == 0 && (fs < 0 || sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0))
-                r = -errno;
-        if (r == 0) {
-                tree = sys_fsmount(fs, FSMOUNT_CLOEXEC, 0);
-                if (tree < 0 || sys_move_mount(tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0)
-                        r = -errno;
-        }
-        return r < 0 ? fail(work, -r, "hide the cgroup hierarchies that are not its own") : 0;
+        if (fs < 0)
+                return -errno;
+        if ((r = make_private(dirname(parent))) < 0 || (r = make_private(path)) < 0)
+                return r;
+        if (umount2(path, MNT_DETACH) < 0 || sys_fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) < 0)
+                return -errno;
+        tree = sys_fsmount(fs, FSMOUNT_CLOEXEC, 0);
+        return tree < 0 || sys_move_mount(tree, "", AT_FDCWD, path, MOVE_MOUNT_F_EMPTY_PATH) < 0 ? -errno : 0;
 }
 
 /* crun refuses a cgroup2 with controllers beside v1 hierarchies, and the container's place in it is ours to give: it is
@@ -79,17 +74,17 @@ static int hide_cgroup2(struct work *work) {
         struct cg_mount mounts[HIERARCHIES_MAX];
         bool v1 = false;
         size_t n;
-        int r = 0;
+        int r;
 
         if (files_read("/proc/thread-self/mountinfo", MOUNTINFO_MAX, &text, NULL, NULL) < 0)
                 return fail(work, EIO, "read the mounts");
         n = cg_mounts_parse(text, mounts, HIERARCHIES_MAX);
         for (size_t i = 0; i < n; i++)
                 v1 |= !mounts[i].v2;
-        for (size_t i = 0; i < n && v1 && r == 0; i++)
-                if (mounts[i].v2)
-                        r = cover(work, mounts[i].path);
-        return r;
+        for (size_t i = 0; i < n && v1; i++)
+                if (mounts[i].v2 && (r = cover(mounts[i].path)) < 0)
+                        return fail(work, -r, "hide the cgroup hierarchies that are not its own");
+        return 0;
 }
 
 /* The pod's /dev/shm, which only its shim has. */
@@ -126,19 +121,19 @@ static int attach(struct work *work, int bundle, int tree, const char *name) {
 static int attach_all(struct work *work, int shm) {
         const struct delegate_place *place = work->place;
         _cleanup_close_ int bundle = open(place->bundle, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        int r = bundle < 0 ? fail(work, errno, "open the bundle") : 0;
+        char name[32];
+        int r;
 
-        if (r == 0)
-                r = attach(work, bundle, place->rootfs, "rootfs");
-        if (r == 0)
-                r = attach(work, bundle, shm, "shm");
-        for (size_t i = 0; i < place->n_sources && r == 0; i++) {
-                char name[32];
-
+        if (bundle < 0)
+                return fail(work, errno, "open the bundle");
+        if ((r = attach(work, bundle, place->rootfs, "rootfs")) < 0 || (r = attach(work, bundle, shm, "shm")) < 0)
+                return r;
+        for (size_t i = 0; i < place->n_sources; i++) {
                 snprintf(name, sizeof(name), "mount%zu", i);
-                r = attach(work, bundle, place->sources[i], name);
+                if ((r = attach(work, bundle, place->sources[i], name)) < 0)
+                        return r;
         }
-        return r;
+        return 0;
 }
 
 /* In a thread of its own, which ends with the namespace in hand. */

@@ -271,14 +271,9 @@ static int take_all(struct claims *claims, const struct options *o, struct err *
         char path[PATH_MAX];
         int r;
 
-        r = take(claims, o, KIND_CGROUP, o->cgroup_root, err);
-        if (r == 0)
-                r = take(claims, o, KIND_BRIDGE, o->bridge, err);
-        if (r == 0)
-                r = take_cidrs(claims, o, err);
-        if (r == 0)
-                r = note_cni(claims, o, err);
-        if (r < 0 || o->runtime_only)
+        if ((r = take(claims, o, KIND_CGROUP, o->cgroup_root, err)) < 0 ||
+            (r = take(claims, o, KIND_BRIDGE, o->bridge, err)) < 0 || (r = take_cidrs(claims, o, err)) < 0 ||
+            (r = note_cni(claims, o, err)) < 0 || o->runtime_only)
                 return r;
         if (!realpath(o->manifest_dir, path)) /* not there yet */
                 clean_path(o->manifest_dir, path);

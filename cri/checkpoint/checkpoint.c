@@ -92,15 +92,11 @@ static int dump(struct checkpoint *c, const char *program, struct err **err) {
         struct pollfd ended = { .fd = process, .events = POLLIN };
         int r = process < 0 ? err_errno(err, errno, "its process") : check_process(c, err);
 
-        if (r == 0)
-                r = criu_externals_find(c->call->arena, c->pid, &externals, err);
-        if (r == 0)
-                r = criu_externals_list(c->call->arena, c->pid, &externals, &criu.external, &criu.n_external, err);
-        if (r == 0)
-                r = criu_externals_write(c->images_fd, &externals, err);
-        if (r == 0)
-                r = criu_dump(&criu, err);
-        return r == 0 && poll(&ended, 1, 0) != 0 ? err_set(err, ESRCH, "it has ended meanwhile") : r;
+        if (r < 0 || (r = criu_externals_find(c->call->arena, c->pid, &externals, err)) < 0 ||
+            (r = criu_externals_list(c->call->arena, c->pid, &externals, &criu.external, &criu.n_external, err)) < 0 ||
+            (r = criu_externals_write(c->images_fd, &externals, err)) < 0 || (r = criu_dump(&criu, err)) < 0)
+                return r;
+        return poll(&ended, 1, 0) != 0 ? err_set(err, ESRCH, "it has ended meanwhile") : 0;
 }
 
 /* What the container changed, as one file, since its size has to be known before it goes into the archive. */
@@ -115,10 +111,9 @@ static int write_diff(struct checkpoint *c, struct err **err) {
         diff = openat(c->staging_fd, CHECKPOINT_DIFF, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
         if (diff < 0)
                 return err_errno(err, errno, "make " CHECKPOINT_DIFF);
-        r = checkpoint_tree(diff, upper, "", true, err);
-        if (r == 0)
-                r = image_tar_write_end(diff, err);
-        return r < 0 ? err_wrap(err, r, CHECKPOINT_DIFF) : r;
+        if ((r = checkpoint_tree(diff, upper, "", true, err)) < 0 || (r = image_tar_write_end(diff, err)) < 0)
+                return err_wrap(err, r, CHECKPOINT_DIFF);
+        return 0;
 }
 
 /* A file that may be missing. */
@@ -182,24 +177,24 @@ static int write_archive(struct checkpoint *c, const char *location, struct err 
         return r;
 }
 
+static int make(struct checkpoint *c, const char *location, struct err **err) {
+        const char *program;
+        int r;
+
+        if ((r = criu_find(c->call->arena, &program, err)) < 0 || (r = open_staging(c, err)) < 0 ||
+            (r = dump(c, program, err)) < 0 || (r = write_diff(c, err)) < 0 ||
+            (r = write_archive(c, location, err)) < 0)
+                return r;
+        unlinkat(c->dir_fd, CRIU_DUMP_LOG, 0);
+        unlinkat(c->dir_fd, CRIU_DUMP_STATS, 0);
+        return 0;
+}
+
 static int checkpoint_work(struct cri_call *call, struct err **err) {
         const Cri__CheckpointContainerRequest *request = (const Cri__CheckpointContainerRequest *)call->request;
         struct checkpoint *c = call->state;
-        const char *program;
-        int r = criu_find(call->arena, &program, err);
+        int r = make(c, request->location, err);
 
-        if (r == 0)
-                r = open_staging(c, err);
-        if (r == 0)
-                r = dump(c, program, err);
-        if (r == 0)
-                r = write_diff(c, err);
-        if (r == 0)
-                r = write_archive(c, request->location, err);
-        if (r == 0) {
-                unlinkat(c->dir_fd, CRIU_DUMP_LOG, 0);
-                unlinkat(c->dir_fd, CRIU_DUMP_STATS, 0);
-        }
         close_fd(c->images_fd);
         close_fd(c->staging_fd);
         close_fd(c->dir_fd);

@@ -256,22 +256,16 @@ static int read_linux(struct oci *oci, const struct oci_document_linux *from, st
         struct container_spec *spec = &config->spec;
         int r;
 
-        r = read_namespaces(&from->namespaces, spec, err);
-        if (r == 0)
-                r = oci_config_mappings(oci, &from->uid_mappings, &from->gid_mappings, &spec->mappings, err);
-        if (r == 0)
-                r = read_devices(oci, &from->devices, spec, err);
-        if (r == 0)
-                r = read_sysctls(oci, &from->sysctls, spec, err);
-        if (r == 0)
-                r = oci_config_mount_label(from->mount_label, err);
-        if (r == 0)
-                r = read_device_rules(oci, &from->resources.devices, config, err);
-        if (r == 0)
-                r = oci_config_limits(oci, &from->resources, &config->limits, err);
         spec->masked_paths = oci_strings(&from->masked_paths);
         spec->readonly_paths = oci_strings(&from->readonly_paths);
-        return r;
+        if ((r = read_namespaces(&from->namespaces, spec, err)) < 0 ||
+            (r = oci_config_mappings(oci, &from->uid_mappings, &from->gid_mappings, &spec->mappings, err)) < 0 ||
+            (r = read_devices(oci, &from->devices, spec, err)) < 0 ||
+            (r = read_sysctls(oci, &from->sysctls, spec, err)) < 0 ||
+            (r = oci_config_mount_label(from->mount_label, err)) < 0 ||
+            (r = read_device_rules(oci, &from->resources.devices, config, err)) < 0)
+                return r;
+        return oci_config_limits(oci, &from->resources, &config->limits, err);
 }
 
 int oci_document_load(struct oci *oci, const char *path, const char *name, const struct member_type *type,
@@ -296,22 +290,18 @@ int oci_config_load(struct oci *oci, const char *bundle, const char *id, struct 
 
         *config = (struct oci_config){ 0 };
         spec_init(&config->spec);
-        r = oci_document_load(oci, path, "config.json", &oci_document, document, err);
-        if (r == 0)
-                r = read_root(oci, document, bundle, &config->spec, err);
-        if (r == 0)
-                r = oci_config_process(oci, &document->process, document->platform.seccomp, &config->spec.process, err);
-        if (r == 0)
-                r = oci_config_mounts(oci, &document->mounts, bundle, &config->spec, err);
-        if (r == 0)
-                r = read_linux(oci, &document->platform, config, err);
-        if (r == 0)
-                r = read_cgroup(oci, document->platform.cgroups_path, id, config, err);
-        if (r == 0)
-                r = oci_config_hooks(oci, &document->hooks, &config->hooks, err);
-        config->spec.hostname = document->hostname;
-        config->spec.domainname = document->domainname;
         config->spec.default_devices = true;
         config->spec.own_mounts = true;
-        return r < 0 ? r : spec_check(&config->spec, err);
+        if ((r = oci_document_load(oci, path, "config.json", &oci_document, document, err)) < 0 ||
+            (r = read_root(oci, document, bundle, &config->spec, err)) < 0 ||
+            (r = oci_config_process(oci, &document->process, document->platform.seccomp, &config->spec.process, err)) <
+                    0 ||
+            (r = oci_config_mounts(oci, &document->mounts, bundle, &config->spec, err)) < 0 ||
+            (r = read_linux(oci, &document->platform, config, err)) < 0 ||
+            (r = read_cgroup(oci, document->platform.cgroups_path, id, config, err)) < 0 ||
+            (r = oci_config_hooks(oci, &document->hooks, &config->hooks, err)) < 0)
+                return r;
+        config->spec.hostname = document->hostname;
+        config->spec.domainname = document->domainname;
+        return spec_check(&config->spec, err);
 }

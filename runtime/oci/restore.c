@@ -212,12 +212,11 @@ static int give_descriptors(struct restore *r, struct err **err) {
         for (int fd = 0; fd < 3; fd++)
                 if (r->externals.stdio[fd][0])
                         r->inherited[request->n_inherited++] = (struct criu_inherited){ r->externals.stdio[fd], fd };
-        result = give_namespace(r, NAMESPACE_NET, r->externals.net, "network", CRIU_NET_KEY, err);
-        if (result == 0)
-                result = give_namespace(r, NAMESPACE_PID, r->externals.pid, "pid", CRIU_PID_KEY, err);
-        if (result == 0)
-                result = join_namespace(r, NAMESPACE_IPC, "ipc", err);
-        return result < 0 ? result : join_namespace(r, NAMESPACE_UTS, "uts", err);
+        if ((result = give_namespace(r, NAMESPACE_NET, r->externals.net, "network", CRIU_NET_KEY, err)) < 0 ||
+            (result = give_namespace(r, NAMESPACE_PID, r->externals.pid, "pid", CRIU_PID_KEY, err)) < 0 ||
+            (result = join_namespace(r, NAMESPACE_IPC, "ipc", err)) < 0)
+                return result;
+        return join_namespace(r, NAMESPACE_UTS, "uts", err);
 }
 
 /* What criu has no way to enter. */
@@ -241,19 +240,12 @@ static int made(void *data, pid_t pid, struct err **err) {
 static int prepare(struct restore *r, struct err **err) {
         int result = criu_externals_read(r->creation.oci->arena, r->options->request.images_fd, &r->externals, err);
 
-        if (result == 0)
-                result = oci_creation_begin(&r->creation, err);
-        if (result == 0)
-                result = check_namespaces(r, err);
-        if (result == 0)
-                result = oci_creation_filter_devices(&r->creation, err);
-        if (result == 0)
-                result = mount_root(r, err);
-        if (result == 0)
-                result = make_places(r, err);
-        if (result == 0)
-                result = give_mounts(r, err);
-        return result < 0 ? result : give_descriptors(r, err);
+        if (result < 0 || (result = oci_creation_begin(&r->creation, err)) < 0 ||
+            (result = check_namespaces(r, err)) < 0 || (result = oci_creation_filter_devices(&r->creation, err)) < 0 ||
+            (result = mount_root(r, err)) < 0 || (result = make_places(r, err)) < 0 ||
+            (result = give_mounts(r, err)) < 0)
+                return result;
+        return give_descriptors(r, err);
 }
 
 static int restore(struct restore *r, pid_t *ret_pid, int *ret_master, struct err **err) {
@@ -267,14 +259,11 @@ static int restore(struct restore *r, pid_t *ret_pid, int *ret_master, struct er
         request->join = &r->creation.join;
         request->made = made;
         request->data = &r->creation;
-        if (result == 0)
+        if (result >= 0)
                 result = criu_restore(request, &pid, &master, err);
         unmount_root(r);
-        if (result == 0 && console && master >= 0)
-                result = oci_send_master(console, master, err);
-        if (result == 0)
-                result = oci_creation_record(&r->creation, pid, err);
-        if (result < 0) {
+        if (result < 0 || (console && master >= 0 && (result = oci_send_master(console, master, err)) < 0) ||
+            (result = oci_creation_record(&r->creation, pid, err)) < 0) {
                 if (pid > 0) {
                         kill(pid, SIGKILL);
                         waitpid(pid, NULL, 0);
@@ -300,15 +289,9 @@ int oci_restore(struct oci_call *call, struct err **err) {
                 return 0;
         }
         r.creation.runs = r.creation.restores = true;
-        if (result == 0)
-                result = oci_checkpoint_allowed(err);
-        if (result == 0)
-                result = leave_mounts(err);
-        if (result == 0)
-                result = oci_checkpoint_open(call->oci, &options, err);
-        if (result == 0)
-                result = restore(&r, &pid, &master, err);
-        if (result < 0)
+        if (result < 0 || (result = oci_checkpoint_allowed(err)) < 0 || (result = leave_mounts(err)) < 0 ||
+            (result = oci_checkpoint_open(call->oci, &options, err)) < 0 ||
+            (result = restore(&r, &pid, &master, err)) < 0)
                 err_wrap(err, result, "restore of container %s", options.container.id ? options.container.id : "");
         else if (!options.container.io.detach)
                 result = oci_creation_wait(&r.creation, pid, TAKE_FD(master), err);

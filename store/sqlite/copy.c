@@ -171,7 +171,7 @@ int store_restore(const char *path, const char *directory, struct err **err) {
                 r = lock = sqlite_lock(directory, err);
         if (r >= 0)
                 r = make_new(path, directory, err);
-        if (r == 0)
-                r = sqlite_finish_restore(directory, err);
-        return r < 0 ? err_wrap(err, r, "restore of %s", path) : 0;
+        if (r < 0 || (r = sqlite_finish_restore(directory, err)) < 0)
+                return err_wrap(err, r, "restore of %s", path);
+        return 0;
 }
