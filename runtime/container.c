@@ -14,9 +14,9 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"
-#include "runtime/delegate.h"
+#include "runtime/delegate/delegate.h"
 #include "runtime/internal.h"
-#include "runtime/prepare.h"
+#include "runtime/plan/prepare.h"
 #include "runtime/sys.h"
 
 /* How long the process of a start that failed may take to end. */

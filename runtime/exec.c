@@ -12,9 +12,9 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"
-#include "runtime/delegate.h"
+#include "runtime/delegate/delegate.h"
 #include "runtime/internal.h"
-#include "runtime/prepare.h"
+#include "runtime/plan/prepare.h"
 
 struct exec {
         uv_poll_t poll; /* first: freed through it */

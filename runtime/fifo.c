@@ -5,7 +5,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "runtime/delegate.h"
+#include "runtime/delegate/delegate.h"
 #include "runtime/internal.h"
 #include "runtime/sys.h"
 

@@ -6,7 +6,7 @@
 
 #include "lib/list.h"
 #include "runtime/container.h"
-#include "runtime/plan.h"
+#include "runtime/plan/plan.h"
 #include "runtime/runtime.h"
 #include "runtime/sandbox.h"
 #include "runtime/wire.h"

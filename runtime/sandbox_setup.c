@@ -8,9 +8,9 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "runtime/internal.h"
-#include "runtime/prepare.h"
+#include "runtime/plan/prepare.h"
 #include "runtime/sys.h"
-#include "runtime/userns.h"
+#include "runtime/plan/userns.h"
 
 #define SHM_SIZE_DEFAULT (64u * 1024 * 1024)
 

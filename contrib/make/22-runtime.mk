@@ -3,10 +3,10 @@
 
 SHIM_CC      ?= $(shell command -v musl-gcc || echo $(CC))
 shim_object   = $(patsubst %.c,$(BUILD)/shim-objects/%.o,$(1))
-WALK_OBJECTS := $(call shim_object,runtime/init.c runtime/init_path.c runtime/init_mount.c runtime/init_dev.c runtime/init_process.c \
-                runtime/init_home.c runtime/init_hook.c runtime/init_copy.c runtime/plan_read.c runtime/wire.c)
+WALK_OBJECTS := $(call shim_object,runtime/init/init.c runtime/init/path.c runtime/init/mount.c runtime/init/dev.c runtime/init/process.c \
+                runtime/init/home.c runtime/init/hook.c runtime/init/copy.c runtime/plan/read.c runtime/wire.c)
 SHIM_OBJECTS := $(call shim_object,$(wildcard runtime/shim/*.c) logs/writer.c logs/writer_file.c logs/writer_journal.c) $(WALK_OBJECTS)
-INIT_OBJECTS := $(call shim_object,$(wildcard runtime/oci/init/*.c) runtime/init_serve.c) $(WALK_OBJECTS)
+INIT_OBJECTS := $(call shim_object,$(wildcard runtime/oci/init/*.c) runtime/init/serve.c) $(WALK_OBJECTS)
 SHIM_HEADERS := $(foreach d,/usr/include /usr/include/$(shell $(CC) -print-multiarch),-idirafter $(d))
 SHIM_CFLAGS  := -std=gnu17 -Os -g -ffunction-sections -fdata-sections $(WARNINGS) -fstack-protector-strong -fPIE -Wformat \
                 -Wformat-security $(SHIM_HEADERS) $(EXTRA_CFLAGS)

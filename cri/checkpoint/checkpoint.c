@@ -14,7 +14,7 @@
 #include "cri/container/spec.h"
 #include "lib/files.h"
 #include "images/tar_writer.h"
-#include "runtime/criu.h"
+#include "runtime/criu/criu.h"
 #include "runtime/sys.h"
 
 #define DEFAULT_SECONDS 120

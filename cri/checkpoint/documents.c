@@ -10,7 +10,7 @@
 #include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
-#include "runtime/delegate.h"
+#include "runtime/delegate/delegate.h"
 
 static void add_time(struct json_writer *w, const char *key, int64_t ns) {
         time_t seconds = ns / 1000000000;

@@ -8,7 +8,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "runtime/overlay.h"
+#include "runtime/plan/overlay.h"
 #include "runtime/sys.h"
 
 /* A copy of what lies at @sub_path below @root. */

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "cri/container/seccomp.h"
-#include "runtime/seccomp.h"
+#include "runtime/seccomp/seccomp.h"
 
 #define LOCALHOST "localhost/"
 

@@ -15,7 +15,7 @@
 #include "lib/err.h"
 #include "lib/files.h"
 #include "runtime/defaults.h"
-#include "runtime/userns.h"
+#include "runtime/plan/userns.h"
 
 struct filler {
         struct cri_container *container;

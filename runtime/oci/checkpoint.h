@@ -1,7 +1,7 @@
 /* What `checkpoint` and `restore` have in common: runc's options, and what criu is asked with. */
 #pragma once
 
-#include "runtime/criu.h"
+#include "runtime/criu/criu.h"
 #include "runtime/oci/creation.h"
 
 struct checkpoint_options {

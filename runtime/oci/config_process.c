@@ -9,7 +9,7 @@
 #include "lib/json_writer.h"
 #include "runtime/capability.h"
 #include "runtime/oci/oci.h"
-#include "runtime/seccomp.h"
+#include "runtime/seccomp/seccomp.h"
 
 static const struct {
         const char *name;

@@ -13,10 +13,10 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
-#include "runtime/init.h"
+#include "runtime/init/init.h"
 #include "runtime/oci/creation.h"
-#include "runtime/plan.h"
-#include "runtime/prepare.h"
+#include "runtime/plan/plan.h"
+#include "runtime/plan/prepare.h"
 #include "runtime/sys.h"
 
 #define SMALL_MEMORY (1024 * 1024)

@@ -4,7 +4,7 @@
 #include "cgroups/cgroup.h"
 #include "runtime/oci/ahead.h"
 #include "runtime/oci/oci.h"
-#include "runtime/userns.h"
+#include "runtime/plan/userns.h"
 
 struct creation_options {
         const char *bundle, *id;

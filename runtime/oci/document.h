@@ -7,7 +7,7 @@
 #pragma once
 
 #include "lib/members.h"
-#include "runtime/seccomp_document.h"
+#include "runtime/seccomp/document.h"
 
 struct value;
 

@@ -11,8 +11,8 @@
 #include "lib/err.h"
 #include "lib/id.h"
 #include "runtime/oci/oci.h"
-#include "runtime/plan.h"
-#include "runtime/prepare.h"
+#include "runtime/plan/plan.h"
+#include "runtime/plan/prepare.h"
 #include "runtime/sys.h"
 
 struct options {

@@ -13,7 +13,7 @@
 #include "lib/json_writer.h"
 #include "lib/log.h"
 #include "lib/sigpipe.h"
-#include "runtime/init_part.h"
+#include "runtime/init/part.h"
 #include "runtime/oci/oci.h"
 
 static const struct {

@@ -3,9 +3,9 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "runtime/init_part.h"
+#include "runtime/init/part.h"
 #include "runtime/oci/oci.h"
-#include "runtime/sealed.h"
+#include "runtime/plan/sealed.h"
 #include "runtime/sys.h"
 
 /* nacelle-init as it was built. */

@@ -13,7 +13,7 @@
 
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "runtime/init.h"
+#include "runtime/init/init.h"
 #include "runtime/oci/checkpoint.h"
 
 #define INHERITED_MAX 5 /* 0, 1, 2, and two namespaces */

@@ -18,10 +18,10 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"
-#include "runtime/init.h"
-#include "runtime/init_part.h"
+#include "runtime/init/init.h"
+#include "runtime/init/part.h"
 #include "runtime/oci/oci.h"
-#include "runtime/plan.h"
+#include "runtime/plan/plan.h"
 #include "runtime/sys.h"
 #include "runtime/wire.h"
 

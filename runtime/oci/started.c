@@ -9,7 +9,7 @@
 #include "lib/err.h"
 #include "lib/files.h"
 #include "lib/log.h"
-#include "runtime/init_part.h"
+#include "runtime/init/part.h"
 #include "runtime/oci/oci.h"
 #include "runtime/sys.h"
 

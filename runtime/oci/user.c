@@ -15,7 +15,7 @@
 #include "lib/files.h"
 #include "runtime/oci/oci.h"
 #include "runtime/sys.h"
-#include "runtime/userns.h"
+#include "runtime/plan/userns.h"
 
 #define MAP_FILE_MAX 16384
 

@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #include "logs/writer.h"
-#include "runtime/init.h"
+#include "runtime/init/init.h"
 #include "runtime/wire.h"
 
 #define SHIM_CONTAINERS_MAX 512

@@ -1,7 +1,7 @@
 /* nacelle-init FD: carried along by nacelle-oci, and started by it only. */
 #include <stdio.h>
 
-#include "runtime/init_part.h"
+#include "runtime/init/part.h"
 
 int main(int argc, char **argv) {
         if (argc == 2)

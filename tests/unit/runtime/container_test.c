@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <sys/resource.h>
 
-#include "runtime/seccomp.h"
+#include "runtime/seccomp/seccomp.h"
 
 static void assert_has(const char *text, const char *part) {
         if (!strstr(text, part))

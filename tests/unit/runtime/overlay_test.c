@@ -1,8 +1,8 @@
 /* Overlay roots: many layers, long paths, idmapped ones, by the new mount interface and by the old. Root only. */
 #include "tests/unit/runtime/fixture.h"
 
-#include "runtime/overlay.h"
-#include "runtime/userns.h"
+#include "runtime/plan/overlay.h"
+#include "runtime/plan/userns.h"
 
 #define LAYERS 127
 

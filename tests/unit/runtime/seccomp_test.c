@@ -1,4 +1,4 @@
-#include "runtime/seccomp.h"
+#include "runtime/seccomp/seccomp.h"
 
 #include <errno.h>
 #include <linux/capability.h>

@@ -1,0 +1,521 @@
+#include "runtime/plan/prepare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+#include "cgroups/cgroup.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "runtime/plan/bind.h"
+#include "runtime/plan/overlay.h"
+#include "runtime/seccomp/seccomp.h"
+#include "runtime/sys.h"
+#include "runtime/plan/userns.h"
+
+#define OPTIONS_MAX 4096
+#define SYSCTL_KEY_MAX 256
+
+static uint32_t map_id(const struct id_mapping *map, size_t n, uint32_t id) {
+        if (n == 0)
+                return id;
+        for (size_t i = 0; i < n; i++)
+                if (id >= map[i].container && id - map[i].container < map[i].size)
+                        return map[i].host + (id - map[i].container);
+        return UINT32_MAX;
+}
+
+uint32_t prepare_host_uid(const struct id_mappings *mappings, uint32_t id) {
+        return map_id(mappings->uids, mappings->n_uids, id);
+}
+
+uint32_t prepare_host_gid(const struct id_mappings *mappings, uint32_t id) {
+        return map_id(mappings->gids, mappings->n_gids, id);
+}
+
+static bool same_mappings(const struct id_mappings *a, const struct id_mappings *b) {
+        return a->n_uids == 0 || (a->n_uids == b->n_uids && a->n_gids == b->n_gids &&
+                                  memcmp(a->uids, b->uids, a->n_uids * sizeof(*a->uids)) == 0 &&
+                                  memcmp(a->gids, b->gids, a->n_gids * sizeof(*a->gids)) == 0);
+}
+
+/* ---- namespaces and root ---- */
+
+static const struct {
+        enum namespace_type type;
+        uint64_t flag;
+} namespace_flags[] = {
+        { NAMESPACE_USER, CLONE_NEWUSER }, { NAMESPACE_NET, CLONE_NEWNET },       { NAMESPACE_IPC, CLONE_NEWIPC },
+        { NAMESPACE_UTS, CLONE_NEWUTS },   { NAMESPACE_CGROUP, CLONE_NEWCGROUP }, { NAMESPACE_TIME, CLONE_NEWTIME },
+};
+
+static bool joins_late(const struct container_spec *spec) {
+        return spec->late_cgroup >= 0 && ((size_t)spec->late_cgroup < spec->n_cgroup_procs_fds || spec->cgroup_fd >= 0);
+}
+
+/* The mount and pid namespaces come with clone3(); the user namespace is entered last, when all is mounted. */
+void prepare_namespaces(const struct container_spec *spec, struct plan *plan) {
+        uint64_t unshared = 0;
+
+        for (size_t i = 0; i < ELEMENTS(namespace_flags); i++) {
+                const struct namespace_spec *ns = &spec->namespaces[namespace_flags[i].type];
+
+                if (namespace_flags[i].type == NAMESPACE_USER ||
+                    (namespace_flags[i].type == NAMESPACE_CGROUP && joins_late(spec)))
+                        continue;
+                if (ns->mode == NAMESPACE_NEW)
+                        unshared |= namespace_flags[i].flag;
+                else if (ns->mode == NAMESPACE_JOIN)
+                        plan_add(plan, PLAN_JOIN, plan_dup_fd(plan, ns->fd), NULL, 0)->a = namespace_flags[i].flag;
+        }
+        if (unshared)
+                plan_add(plan, PLAN_UNSHARE, -1, NULL, 0)->a = unshared;
+        if (spec->hostname)
+                plan_add_string(plan, PLAN_HOSTNAME, spec->hostname);
+        if (spec->domainname)
+                plan_add_string(plan, PLAN_DOMAINNAME, spec->domainname);
+        if (!spec->no_new_keyring)
+                plan_add(plan, PLAN_KEYRING, -1, NULL, 0);
+}
+
+int prepare_root(const struct container_spec *spec, int user_fd, int *ret_mount, struct err **err) {
+        const struct mount_spec plain = { .source = spec->root.path,
+                                          .source_fd = -EBADF,
+                                          .destination = "/",
+                                          .recursive = true,
+                                          .idmap = user_fd >= 0 && !spec->root.owned,
+                                          .propagation = MS_SLAVE | MS_REC };
+        bool directory;
+
+        return spec->root.n_lowers > 0 ? overlay_mount(&spec->root, user_fd, ret_mount, err) :
+                                         bind_open(&plain, user_fd, ret_mount, &directory, err);
+}
+
+static int add_root(const struct container_spec *spec, int user_fd, struct plan *plan, struct err **err) {
+        int mount = -EBADF, r = prepare_root(spec, user_fd, &mount, err);
+
+        if (r < 0)
+                return r;
+        plan_add(plan, PLAN_ROOT, plan_take_fd(plan, mount), NULL, 0)->flags = spec->own_mounts ? PLAN_F_PRIVATE : 0;
+        return 0;
+}
+
+/* ---- mounts ---- */
+
+static int add_bind(const struct container_spec *spec, const struct mount_spec *mount, int pod_user_fd,
+                    struct plan *plan, struct err **err) {
+        _cleanup_userns_ struct userns own = USERNS_NONE;
+        bool directory;
+        int tree, r;
+
+        if (mount->idmap && (pod_user_fd < 0 || !same_mappings(&mount->mappings, &spec->mappings))) {
+                r = userns_open(&mount->mappings, 0, &own, err);
+                if (r < 0)
+                        return r;
+        }
+        r = bind_open(mount, own.user_fd >= 0 ? own.user_fd : pod_user_fd, &tree, &directory, err);
+        if (r < 0)
+                return r;
+        plan_add_strings(plan, PLAN_MOUNT, plan_take_fd(plan, tree), &mount->destination, 1)->flags =
+                (uint16_t)((directory ? PLAN_F_DIRECTORY : 0) | (mount->nofollow ? PLAN_F_NOFOLLOW : 0));
+        return 0;
+}
+
+/* The options with the ids in them as the host has them. */
+static const char *host_options(const struct container_spec *spec, const struct mount_spec *mount,
+                                char text[OPTIONS_MAX]) {
+        const char *options = mount->options ? mount->options : "";
+        const char *gid = strstr(options, "gid=");
+
+        if (spec->mappings.n_uids == 0)
+                return options;
+        if (strcmp(mount->type, "tmpfs") == 0 && !strstr(options, "uid="))
+                snprintf(text, OPTIONS_MAX, "%s,uid=%u,gid=%u", options, prepare_host_uid(&spec->mappings, 0),
+                         prepare_host_gid(&spec->mappings, 0));
+        else if (strcmp(mount->type, "devpts") == 0 && gid)
+                snprintf(text, OPTIONS_MAX, "%.*sgid=%u%s", (int)(gid - options), options,
+                         prepare_host_gid(&spec->mappings, (uint32_t)strtoul(gid + 4, NULL, 10)),
+                         gid + 4 + strspn(gid + 4, "0123456789"));
+        else
+                return options;
+        return text;
+}
+
+static void add_new(const struct container_spec *spec, const struct mount_spec *mount, struct plan *plan) {
+        char text[OPTIONS_MAX];
+        const char *strings[] = { mount->destination, mount->type, mount->source, host_options(spec, mount, text) };
+        struct plan_step *step = plan_add_strings(plan, PLAN_MOUNT_NEW, -1, strings, ELEMENTS(strings));
+
+        step->a = mount->attributes;
+        step->b = mount->propagation;
+        step->flags = mount->copy_up ? PLAN_F_COPY_UP : 0;
+}
+
+/* A hierarchy of several controllers is found by each of their names. */
+static void add_cgroup_links(const struct mount_spec *mount, const struct cgroup_mount *cgroup, struct plan *plan) {
+        char options[sizeof(cgroup->options)], *save = NULL;
+
+        if (!strchr(cgroup->options, ','))
+                return;
+        snprintf(options, sizeof(options), "%s", cgroup->options);
+        for (char *one = strtok_r(options, ",", &save); one; one = strtok_r(NULL, ",", &save)) {
+                const char *strings[] = { mount->destination, one, cgroup->name };
+
+                if (!strchr(one, '=') && strcmp(one, cgroup->name) != 0)
+                        plan_add_strings(plan, PLAN_LINK, -1, strings, ELEMENTS(strings));
+        }
+}
+
+/* The container's cgroups by binds of their directories: as the mounts of a cgroup namespace would look, and the same
+ * without one. */
+static int add_cgroups(const struct container_spec *spec, const struct mount_spec *mount, struct plan *plan,
+                       struct err **err) {
+        const struct mount_spec place = { .type = "tmpfs",
+                                          .source = "tmpfs",
+                                          .destination = mount->destination,
+                                          .options = "mode=755",
+                                          .attributes = mount->attributes & ~(uint64_t)MOUNT_ATTR_RDONLY };
+        bool hybrid = spec->n_cgroup_mounts > 0 && spec->cgroup_mounts[0].name[0] != '\0';
+        int r = 0;
+
+        if (hybrid)
+                add_new(spec, &place, plan);
+        for (size_t i = 0; i < spec->n_cgroup_mounts && r == 0; i++) {
+                char path[512];
+                const struct mount_spec bind = { .source = spec->cgroup_mounts[i].source,
+                                                 .source_fd = -EBADF,
+                                                 .destination = path,
+                                                 .attributes = mount->attributes };
+
+                snprintf(path, sizeof(path), "%s%s%s", mount->destination, hybrid ? "/" : "",
+                         spec->cgroup_mounts[i].name);
+                r = add_bind(spec, &bind, -EBADF, plan, err);
+                if (r == 0)
+                        add_cgroup_links(mount, &spec->cgroup_mounts[i], plan);
+        }
+        if (hybrid && r == 0 && mount->attributes & MOUNT_ATTR_RDONLY)
+                plan_add_string(plan, PLAN_READONLY, mount->destination);
+        return r;
+}
+
+static int add_mount(const struct container_spec *spec, const struct mount_spec *mount, int user_fd, struct plan *plan,
+                     struct err **err) {
+        const char *type = mount->type;
+
+        if (!type || strcmp(type, "bind") == 0)
+                return add_bind(spec, mount, user_fd, plan, err);
+        if (strcmp(type, "shm") == 0)
+                plan_add_string(plan, PLAN_MOUNT_SHM, mount->destination)->a = mount->attributes;
+        else if (strcmp(type, "cgroup") == 0)
+                return add_cgroups(spec, mount, plan, err);
+        else
+                add_new(spec, mount, plan);
+        return 0;
+}
+
+/* ---- devices ---- */
+
+static void add_devices(const struct container_spec *spec, struct plan *plan) {
+        const struct id_mappings *map = &spec->mappings;
+
+        if (spec->default_devices) {
+                struct plan_step *step = plan_add(plan, PLAN_DEVICES, -1, NULL, 0);
+
+                step->a = prepare_host_uid(map, 0);
+                step->b = prepare_host_gid(map, 0);
+        }
+        for (size_t i = 0; i < spec->n_devices; i++) {
+                const struct device_spec *device = &spec->devices[i];
+                struct plan_step *step = plan_add_string(plan, PLAN_DEVICE, device->path);
+
+                step->a = device->mode;
+                step->b = (uint64_t)device->major << 32 | device->minor;
+                step->c = (uint64_t)prepare_host_uid(map, device->uid) << 32 | prepare_host_gid(map, device->gid);
+        }
+}
+
+static void add_strings_each(struct plan *plan, enum plan_step_kind kind, const char *const *strings) {
+        for (; strings && *strings; strings++)
+                plan_add_string(plan, kind, *strings);
+}
+
+/* A sysctl's path below /proc/sys. Keys as sysctl(8) and Kubernetes take them: the first separator, dot or slash, is
+ * the one; the other is then part of a name (net.ipv4.conf.eth0/100.forwarding). -EINVAL: not a key. */
+static int prepare_sysctl_key(const char *key, char *ret_key, size_t size) {
+        bool dots = key[strcspn(key, "./")] == '.';
+
+        if (strlen(key) >= size || strstr(key, "..") || key[0] == '\0')
+                return -EINVAL;
+        strcpy(ret_key, key);
+        for (char *p = ret_key; *p && dots; p++)
+                *p = *p == '.' ? '/' : *p == '/' ? '.' : *p;
+        return 0;
+}
+
+/* What the kernel keeps for each namespace, below /proc/sys; a "/" at the end stands for all below. */
+static const struct {
+        uint64_t namespace_;
+        const char *key;
+} namespaced[] = {
+        { CLONE_NEWNET, "net/" },
+        { CLONE_NEWIPC, "fs/mqueue/" },
+        { CLONE_NEWIPC, "kernel/msgmax" },
+        { CLONE_NEWIPC, "kernel/msgmnb" },
+        { CLONE_NEWIPC, "kernel/msgmni" },
+        { CLONE_NEWIPC, "kernel/sem" },
+        { CLONE_NEWIPC, "kernel/shmall" },
+        { CLONE_NEWIPC, "kernel/shmmax" },
+        { CLONE_NEWIPC, "kernel/shmmni" },
+        { CLONE_NEWIPC, "kernel/shm_rmid_forced" },
+        { CLONE_NEWUTS, "kernel/domainname" },
+};
+
+static bool is_namespaced(const char *key, uint64_t own) {
+        for (size_t i = 0; i < ELEMENTS(namespaced); i++) {
+                size_t n = strlen(namespaced[i].key);
+
+                if (namespaced[i].namespace_ & own &&
+                    (namespaced[i].key[n - 1] == '/' ? strncmp(key, namespaced[i].key, n) == 0 :
+                                                       strcmp(key, namespaced[i].key) == 0))
+                        return true;
+        }
+        return false;
+}
+
+int prepare_sysctls(const struct key_value *sysctls, size_t n, uint64_t own, struct plan *plan, struct err **err) {
+        for (size_t i = 0; i < n; i++) {
+                char key[SYSCTL_KEY_MAX];
+                const char *strings[2] = { key, sysctls[i].value };
+
+                if (prepare_sysctl_key(sysctls[i].key, key, sizeof(key)) < 0)
+                        return err_set(err, EINVAL, "sysctl \"%s\": not a key", sysctls[i].key);
+                if (!is_namespaced(key, own))
+                        return err_set(err, EPERM,
+                                       "sysctl \"%s\": not of a namespace that is the pod's or container's own",
+                                       sysctls[i].key);
+                plan_add_strings(plan, PLAN_SYSCTL, -1, strings, 2);
+        }
+        return 0;
+}
+
+/* ---- the process ---- */
+
+static void add_limits(const struct process_spec *process, struct plan *plan) {
+        if (process->set_oom_score_adj) {
+                struct plan_step *step = plan_add(plan, PLAN_OOM_SCORE, -1, NULL, 0);
+
+                step->a = (uint64_t)(int64_t)process->oom_score_adj;
+                step->flags = PLAN_F_SOFT;
+        }
+        for (size_t i = 0; i < process->n_rlimits; i++) {
+                struct plan_step *step = plan_add(plan, PLAN_RLIMIT, -1, NULL, 0);
+
+                step->a = (uint64_t)process->rlimits[i].resource;
+                step->b = process->rlimits[i].soft;
+                step->c = process->rlimits[i].hard;
+                step->flags = PLAN_F_SOFT;
+        }
+}
+
+static size_t count(const char *const *strings) {
+        size_t n = 0;
+
+        while (strings && strings[n])
+                n++;
+        return n;
+}
+
+static void add_seccomp(const struct seccomp_filter *filter, struct plan *plan) {
+        plan_add(plan, PLAN_SECCOMP, -1, filter->program, filter->size)->a = filter->flags;
+}
+
+static int add_hooks(const struct container_spec *spec, const struct hook_spec *hooks, size_t n, struct plan *plan) {
+        for (size_t i = 0; i < n; i++) {
+                size_t n_args = count(hooks[i].args), n_env = count(hooks[i].env);
+                const char **strings = calloc(n_args + n_env + 2, sizeof(*strings));
+                struct plan_step *step;
+
+                if (!strings)
+                        return -ENOMEM;
+                strings[0] = hooks[i].path;
+                strings[1] = spec->hook_state;
+                memcpy(strings + 2, hooks[i].args, n_args * sizeof(*strings));
+                if (n_env > 0)
+                        memcpy(strings + 2 + n_args, hooks[i].env, n_env * sizeof(*strings));
+                step = plan_add_strings(plan, PLAN_HOOK, -1, strings, n_args + n_env + 2);
+                step->a = n_args;
+                step->b = n_env;
+                step->c = hooks[i].timeout;
+                free(strings);
+        }
+        return 0;
+}
+
+static bool has_home(const char *const *env) {
+        for (; env && *env; env++)
+                if (strncmp(*env, "HOME=", 5) == 0 && (*env)[5] != '\0')
+                        return true;
+        return false;
+}
+
+static void add_command(const struct process_spec *process, struct plan *plan) {
+        plan_add_strings(plan, PLAN_ARGS, -1, process->args, count(process->args));
+        plan_add_strings(plan, PLAN_ENV, -1, process->env, count(process->env));
+        if (process->fill_home && !has_home(process->env))
+                plan_add(plan, PLAN_HOME, -1, NULL, 0)->a = process->uid;
+}
+
+/* The process is complete but for its rights: here it waits for `start`, when there is one. */
+static void add_start(const struct container_spec *spec, struct plan *plan) {
+        add_command(&spec->process, plan);
+        if (spec->start_fd >= 0)
+                plan_add(plan, PLAN_LOOKUP, -1, NULL, 0);
+        if (spec->start_sync)
+                plan_add(plan, PLAN_GO, -1, NULL, 0);
+        if (spec->start_fd >= 0)
+                plan_add(plan, PLAN_WAIT, plan_dup_fd(plan, spec->start_fd), NULL, 0);
+        add_hooks(spec, spec->start_hooks, spec->n_start_hooks, plan);
+}
+
+/* From here memory is charged to the container; a cgroup namespace takes its root from where the process is. */
+static void add_late_cgroup(const struct container_spec *spec, struct plan *plan) {
+        const struct namespace_spec *ns = &spec->namespaces[NAMESPACE_CGROUP];
+        int fd;
+
+        if (!joins_late(spec))
+                return;
+        if ((size_t)spec->late_cgroup < spec->n_cgroup_procs_fds)
+                fd = plan_dup_fd(plan, spec->cgroup_procs_fds[spec->late_cgroup]);
+        else
+                fd = plan_take_fd(plan, openat(spec->cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC));
+        plan_add(plan, PLAN_CGROUP, fd, NULL, 0);
+        if (ns->mode == NAMESPACE_NEW)
+                plan_add(plan, PLAN_UNSHARE, -1, NULL, 0)->a = CLONE_NEWCGROUP;
+        else if (ns->mode == NAMESPACE_JOIN)
+                plan_add(plan, PLAN_JOIN, plan_dup_fd(plan, ns->fd), NULL, 0)->a = CLONE_NEWCGROUP;
+}
+
+/* From here the process loses its rights: the filter needs either them or no_new_privs. */
+static void add_identity(const struct process_spec *process, struct plan *plan) {
+        struct plan_step *step;
+
+        if (process->apparmor)
+                plan_add_string(plan, PLAN_APPARMOR, process->apparmor);
+        if (process->selinux)
+                plan_add_string(plan, PLAN_SELINUX, process->selinux);
+        step = plan_add(plan, PLAN_IDENTITY, -1, process->groups, process->n_groups * sizeof(gid_t));
+        step->a = process->uid;
+        step->b = process->gid;
+        step->c = process->umask;
+        if (process->seccomp && !process->no_new_privileges)
+                add_seccomp(process->seccomp, plan);
+        plan_add(plan, PLAN_CAPABILITIES, -1, &process->capabilities, sizeof(process->capabilities));
+        if (process->no_new_privileges)
+                plan_add(plan, PLAN_NO_NEW_PRIVILEGES, -1, NULL, 0);
+        if (process->seccomp && process->no_new_privileges)
+                add_seccomp(process->seccomp, plan);
+        plan_add(plan, PLAN_EXEC, -1, NULL, 0);
+}
+
+static void add_stdio(const struct prepare_stdio *stdio, struct plan *plan) {
+        struct plan_step *step;
+        int in = plan_dup_fd(plan, stdio->in), out = plan_dup_fd(plan, stdio->out),
+            error = plan_dup_fd(plan, stdio->err);
+
+        step = plan_add(plan, PLAN_STDIO, in, NULL, 0);
+        step->a = (uint64_t)(int64_t)out;
+        step->b = (uint64_t)(int64_t)error;
+}
+
+static struct plan_step *add_console(const struct process_spec *process, uint32_t owner, struct plan *plan) {
+        struct plan_step *step = plan_add(plan, PLAN_CONSOLE, -1, NULL, 0);
+
+        step->a = (uint64_t)process->rows << 16 | process->columns;
+        step->b = owner;
+        return step;
+}
+
+static void add_cwd(const struct process_spec *process, uint16_t flags, struct plan *plan) {
+        plan_add_string(plan, PLAN_CWD, process->cwd && process->cwd[0] ? process->cwd : "/")->flags = flags;
+}
+
+static int finish(const struct plan *plan, struct err **err) {
+        int r = plan_check(plan);
+
+        return r < 0 ? err_errno(err, -r, "the container's plan") : 0;
+}
+
+/* Under a shim, what is inherited is the pod's, which decides about its sysctls itself; otherwise it is the host's. */
+static uint64_t own_namespaces(const struct container_spec *spec) {
+        static const struct {
+                enum namespace_type type;
+                uint64_t flag;
+        } all[] = { { NAMESPACE_NET, CLONE_NEWNET }, { NAMESPACE_IPC, CLONE_NEWIPC }, { NAMESPACE_UTS, CLONE_NEWUTS } };
+        uint64_t own = 0;
+
+        for (size_t i = 0; i < ELEMENTS(all); i++)
+                if (!spec->own_mounts || spec->namespaces[all[i].type].mode != NAMESPACE_INHERIT)
+                        own |= all[i].flag;
+        return own;
+}
+
+int prepare_container(const struct container_spec *spec, const struct prepare_stdio *stdio, struct plan *plan,
+                      struct err **err) {
+        _cleanup_userns_ struct userns users = USERNS_NONE;
+        int r = 0;
+
+        /* Idmapped mounts take their mapping from a user namespace: one like the container's. */
+        if (spec->namespaces[NAMESPACE_USER].mode == NAMESPACE_JOIN)
+                users.user_fd = fcntl(spec->namespaces[NAMESPACE_USER].fd, F_DUPFD_CLOEXEC, 3);
+        else if (spec->mappings.n_uids > 0)
+                r = userns_open(&spec->mappings, 0, &users, err);
+        if (r < 0)
+                return r;
+        r = add_root(spec, users.user_fd, plan, err);
+        for (size_t i = 0; i < spec->n_mounts && r == 0; i++)
+                r = add_mount(spec, &spec->mounts[i], users.user_fd, plan, err);
+        if (r < 0 || (r = prepare_sysctls(spec->sysctls, spec->n_sysctls, own_namespaces(spec), plan, err)) < 0)
+                return r;
+        add_devices(spec, plan);
+        if (spec->process.terminal)
+                add_console(&spec->process, prepare_host_uid(&spec->mappings, spec->process.uid), plan);
+        else
+                add_stdio(stdio, plan);
+        add_strings_each(plan, PLAN_READONLY, spec->readonly_paths);
+        add_strings_each(plan, PLAN_MASK, spec->masked_paths);
+        add_limits(&spec->process, plan);
+        if (spec->sync)
+                plan_add(plan, PLAN_SYNC, -1, NULL, 0);
+        r = add_hooks(spec, spec->create_hooks, spec->n_create_hooks, plan);
+        if (r < 0)
+                return err_errno(err, -r, "the hooks");
+        plan_add(plan, PLAN_PIVOT, -1, NULL, 0)->a = spec->root.propagation;
+        add_cwd(&spec->process, PLAN_F_DIRECTORY, plan);
+        if (spec->root.readonly)
+                plan_add(plan, PLAN_ROOT_READONLY, -1, NULL, 0);
+        add_late_cgroup(spec, plan);
+        if (spec->mappings.n_uids > 0)
+                plan_add(plan, PLAN_USER, -1, NULL, 0);
+        add_start(spec, plan);
+        add_identity(&spec->process, plan);
+        return finish(plan, err);
+}
+
+int prepare_exec(const struct process_spec *process, const struct prepare_stdio *stdio, int terminal_fd,
+                 struct plan *plan, struct err **err) {
+        add_limits(process, plan);
+        if (terminal_fd >= 0)
+                plan_add(plan, PLAN_TERMINAL, plan_dup_fd(plan, terminal_fd), NULL, 0);
+        else if (process->terminal)
+                add_console(process, process->uid, plan)->flags = PLAN_F_RUNNING;
+        else
+                add_stdio(stdio, plan);
+        add_cwd(process, 0, plan);
+        add_command(process, plan);
+        add_identity(process, plan);
+        return finish(plan, err);
+}
