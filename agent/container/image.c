@@ -110,7 +110,7 @@ enum member_event member_pull_image(struct member *m) {
         member_say(m, false, "Pulling", "Pulling image \"%s\"", wanted.image);
         m->pull_began = node_now(m->host->world);
         op->done = on_pulled;
-        pulls_add(m->host->pulls, TAKE_PTR(op), request);
+        pulls_put(m->host->pulls, TAKE_PTR(op), request);
         return MEMBER_EVENT_NONE;
 }
 

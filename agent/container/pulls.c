@@ -4,9 +4,13 @@
 
 #include "agent/op/op.h"
 
+LIST_FUNCTIONS(pulls, struct op, in_queue)
+
 static bool has_room(const struct pull_queue *queue) {
         return queue->most == 0 || queue->under_way < queue->most;
 }
+
+static void begin(struct pull_queue *queue, struct op *op);
 
 /* Those that wait begin. One that ends at once leaves its place to the next, which begins here and not within it: all
  * of a node's pods may wait. */
@@ -19,24 +23,22 @@ static void ended(struct op *op) {
         if (queue->beginning)
                 return;
         queue->beginning = true;
-        while (has_room(queue) && (next = queue->first)) {
-                if (!(queue->first = next->waiting))
-                        queue->last = NULL;
-                pulls_add(queue, next, next->pointer);
-        }
+        while (has_room(queue) && (next = pulls_pop(&queue->waiting)))
+                begin(queue, next);
         queue->beginning = false;
 }
 
-void pulls_add(struct pull_queue *queue, struct op *op, const Cri__PullImageRequest *request) {
-        op->input = queue;
-        op->pointer = (void *)request;
-        if (!has_room(queue)) {
-                op->waiting = NULL;
-                *(queue->last ? queue->last : &queue->first) = op;
-                queue->last = &op->waiting;
-                return;
-        }
+static void begin(struct pull_queue *queue, struct op *op) {
         queue->under_way++;
         op->dispose = ended;
-        op_call(op, CRI_PULL_IMAGE, request);
+        op_call(op, CRI_PULL_IMAGE, op->pointer);
+}
+
+void pulls_put(struct pull_queue *queue, struct op *op, const Cri__PullImageRequest *request) {
+        op->input = queue;
+        op->pointer = (void *)request;
+        if (has_room(queue))
+                begin(queue, op);
+        else
+                pulls_append(&queue->waiting, op);
 }

@@ -5,17 +5,20 @@
 #include <stdbool.h>
 
 #include "cri/cri.h"
+#include "lib/list.h"
 
 struct op;
+
+LIST_TYPE(pulls);
 
 /* Zeroed memory with @most is an empty queue. */
 struct pull_queue {
         unsigned most; /* 0: no limit */
         unsigned under_way;
-        bool beginning;           /* those that waited for one to end */
-        struct op *first, **last; /* those that wait */
+        bool beginning; /* those that waited for one to end */
+        struct pulls waiting;
 };
 
 /* Calls PullImage with @request, which lies in op->arena, now or when it is its turn. The operation's end makes room
  * for the next, heard or not. */
-void pulls_add(struct pull_queue *queue, struct op *op, const Cri__PullImageRequest *request);
+void pulls_put(struct pull_queue *queue, struct op *op, const Cri__PullImageRequest *request);

@@ -17,18 +17,8 @@ struct op *op_new(struct op_scope *scope) {
         }
         op->scope = scope;
         op->round = scope->round;
-        op->next = owner->first;
-        op->at = &owner->first;
-        if (op->next)
-                op->next->at = &op->next;
-        owner->first = op;
+        ops_prepend(&owner->under_way, op);
         return op;
-}
-
-static void unlink_op(struct op *op) {
-        *op->at = op->next;
-        if (op->next)
-                op->next->at = op->at;
 }
 
 struct op *op_drop(struct op *op) {
@@ -39,12 +29,12 @@ struct op *op_drop(struct op *op) {
         owner = op->scope->owner;
         if (op->dispose) /* while it is in the list still: what it sets off does not end the owner */
                 op->dispose(op);
-        unlink_op(op);
+        ops_remove(op);
         sync_trace_op_ended(owner);
         arena_free(op->arena);
         err_free(op->err);
         free(op);
-        if (owner->closed && !owner->first)
+        if (owner->closed && ops_is_empty(&owner->under_way))
                 owner->drained(owner);
         return NULL;
 }
@@ -57,7 +47,7 @@ void op_owner_close(struct op_owner *owner) {
         if (!owner->closed)
                 sync_trace_leave(owner);
         owner->closed = true;
-        if (!owner->first)
+        if (ops_is_empty(&owner->under_way))
                 owner->drained(owner);
 }
 

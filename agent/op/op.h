@@ -14,16 +14,19 @@
 #include "cri/cri.h"
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib/list.h"
 #include "lib/pool.h"
 
 struct node_world;
 struct kube_object_meta;
 struct op;
 
+LIST_TYPE(ops);
+
 struct op_owner {
         const struct node_world *world;
         const struct kube_object_meta *pod;
-        struct op *first; /* under way */
+        struct ops under_way;
         struct sync_trace trace;
         bool closed;                             /* set by op_owner_close() */
         void (*drained)(struct op_owner *owner); /* closed, and none is under way any more: it may be freed */
@@ -36,8 +39,8 @@ struct op_scope {
 };
 
 struct op {
-        struct pool_job job;   /* first */
-        struct op *next, **at; /* in the owner's list */
+        struct pool_job job; /* first */
+        struct list_node in_owner;
         struct op_scope *scope;
         uint32_t round;      /* of the scope when it began */
         bool heard_always;   /* also when that round is over */
@@ -55,8 +58,10 @@ struct op {
         const char *text; /* in the arena */
         void *pointer;
         uint32_t number;
-        struct op *waiting; /* behind it in a queue */
+        struct list_node in_queue; /* that it waits in */
 };
+
+LIST_FUNCTIONS(ops, struct op, in_owner)
 
 /* A new operation with an empty arena; NULL without memory. */
 struct op *op_new(struct op_scope *scope);

@@ -60,14 +60,14 @@ void sync_trace_result(struct op *op, const struct err *err) {
 void sync_trace_op_ended(struct op_owner *owner) {
         if (!owner->trace.name)
                 return;
-        for (const struct op *other = owner->first; other; other = other->next)
+        LIST_EACH (ops, other, &owner->under_way)
                 if (!other->aside)
                         return;
         close_sync(owner);
 }
 
 void sync_trace_leave(struct op_owner *owner) {
-        for (struct op *op = owner->first; op; op = op->next)
+        LIST_EACH (ops, op, &owner->under_way)
                 span_end(TAKE_PTR(op->span), NULL, 0, NULL);
         if (owner->trace.name)
                 close_sync(owner);

@@ -8,6 +8,7 @@
 #include "agent/pods/found.h"
 #include "agent/pods/pods.h"
 #include "cri/node.h"
+#include "lib/list.h"
 
 struct cri_event;
 struct endpoint;
@@ -20,11 +21,13 @@ struct source;
 /* A pod that has a worker. */
 struct pods_slot {
         struct pods *pods;
-        struct pods_slot *next;
+        struct list_node in_slots;
         struct worker *worker;
         uv_timer_t timer;
         bool gone;
 };
+
+LIST_DEFINE(pods_slots, struct pods_slot, in_slots)
 
 struct pods {
         uv_loop_t *loop;
@@ -44,7 +47,7 @@ struct pods {
         struct cri_node told; /* to the command */
         uv_timer_t *settle;   /* until duplicates are told */
         uv_timer_t *retry;    /* until what there was no memory for is tried again */
-        struct pods_slot *slots;
+        struct pods_slots slots;
         struct found_pods found;
         bool synced, leaving;
 };

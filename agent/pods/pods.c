@@ -129,8 +129,8 @@ void pods_stop(struct pods *pods) {
         source_free(pods->source);
         endpoint_free(pods->endpoint);
         cri_unsubscribe(pods->subscription);
-        while (pods->slots)
-                pods_slot_drop(pods->slots);
+        LIST_EACH (pods_slots, slot, &pods->slots)
+                pods_slot_drop(slot);
 }
 
 void pods_free(struct pods *pods) {

@@ -11,24 +11,20 @@ static void on_slot_closed(uv_handle_t *handle) {
 }
 
 void pods_slot_drop(struct pods_slot *slot) {
-        struct pods_slot **at = &slot->pods->slots;
-
-        while (*at != slot)
-                at = &(*at)->next;
-        *at = slot->next;
+        pods_slots_remove(slot);
         worker_free(slot->worker);
         uv_close((uv_handle_t *)&slot->timer, on_slot_closed);
 }
 
 struct pods_slot *pods_slot_by_uid(struct pods *pods, const char *uid) {
-        for (struct pods_slot *slot = pods->slots; slot; slot = slot->next)
+        LIST_EACH (pods_slots, slot, &pods->slots)
                 if (strcmp(worker_pod(slot->worker)->metadata.uid, uid) == 0)
                         return slot;
         return NULL;
 }
 
 struct pods_slot *pods_slot_by_name(struct pods *pods, const struct pod *pod) {
-        for (struct pods_slot *slot = pods->slots; slot; slot = slot->next)
+        LIST_EACH (pods_slots, slot, &pods->slots)
                 if (desired_same_name(worker_pod(slot->worker), pod))
                         return slot;
         return NULL;
@@ -37,7 +33,7 @@ struct pods_slot *pods_slot_by_name(struct pods *pods, const struct pod *pod) {
 size_t pods_count(const struct pods *pods) {
         size_t n = 0;
 
-        for (const struct pods_slot *slot = pods->slots; slot; slot = slot->next)
+        LIST_EACH (pods_slots, slot, &pods->slots)
                 n++;
         return n;
 }
@@ -45,7 +41,7 @@ size_t pods_count(const struct pods *pods) {
 /* CPU that burstable pods ask for while they hold it: their cgroup's shares. */
 void pods_count_burstable(struct pods *pods) {
         pods->node.burstable_milli = 0;
-        for (struct pods_slot *slot = pods->slots; slot; slot = slot->next)
+        LIST_EACH (pods_slots, slot, &pods->slots)
                 if (worker_holds(slot->worker) && pod_qos(worker_pod(slot->worker)) == QOS_BURSTABLE)
                         pods->node.burstable_milli += quantity_milli(pod_request(worker_pod(slot->worker), "cpu"));
 }
@@ -62,15 +58,14 @@ struct pods_slot *pods_slot_new(struct pods *pods, struct pod *pod) {
         slot->timer.data = slot;
         uv_timer_init(pods->loop, &slot->timer);
         worker_set_owner(slot->worker, slot);
-        slot->next = pods->slots;
-        pods->slots = slot;
+        pods_slots_prepend(&pods->slots, slot);
         if (pod_qos(pod) == QOS_BURSTABLE)
                 pods->node.burstable_milli += quantity_milli(pod_request(pod, "cpu"));
         return slot;
 }
 
 void pods_each_worker(void *data, bool (*each)(void *each_data, struct worker *worker), void *each_data) {
-        for (struct pods_slot *slot = ((struct pods *)data)->slots; slot; slot = slot->next)
+        LIST_EACH (pods_slots, slot, &((struct pods *)data)->slots)
                 if (!slot->gone && !each(each_data, slot->worker))
                         return;
 }

@@ -15,8 +15,8 @@ static int write_pods(void *data, struct json_writer *w) {
         int r = 0;
 
         kube_json_begin_items(w, "PodList");
-        for (struct pods_slot *slot = pods->slots; slot && r == 0; slot = slot->next)
-                if (!slot->gone)
+        LIST_EACH (pods_slots, slot, &pods->slots)
+                if (!slot->gone && r == 0)
                         r = worker_write(slot->worker, w);
         kube_json_end_items(w);
         return r;
@@ -81,7 +81,7 @@ void pods_tell(void *data, void (*part)(void *data, enum cri_node_part kind, con
         struct pods *pods = data;
 
         tell_part(&telling, CRI_NODE_FILES, write_files, pods);
-        for (struct pods_slot *slot = pods->slots; slot; slot = slot->next)
+        LIST_EACH (pods_slots, slot, &pods->slots)
                 if (!slot->gone)
                         tell_part(&telling, CRI_NODE_POD, write_slot, slot);
         tell_part(&telling, CRI_NODE_EVENTS, write_events, pods);

@@ -85,8 +85,8 @@ static void start(struct pods *pods, struct pod *pod) {
         struct rejection rejection;
         struct pods_slot *made;
 
-        for (const struct pods_slot *slot = pods->slots; slot && others; slot = slot->next)
-                if (worker_holds(slot->worker))
+        LIST_EACH (pods_slots, slot, &pods->slots)
+                if (others && worker_holds(slot->worker))
                         others[node.n_pods++] = worker_pod(slot->worker);
         if (!others)
                 pods_retry_later(pods);
@@ -173,11 +173,9 @@ void pods_reconcile(struct pods *pods) {
                 return;
         desired_resolve(&pods->desired);
         pods_count_burstable(pods);
-        for (struct pods_slot *slot = pods->slots, *next; slot; slot = next) {
-                next = slot->next;
+        LIST_EACH (pods_slots, slot, &pods->slots)
                 if (pods->synced && !desired_has(&pods->desired, worker_pod(slot->worker)->metadata.uid))
                         worker_delete(slot->worker);
-        }
         for (size_t i = 0; i < pods->desired.n; i++) {
                 struct desired *d = &pods->desired.items[i];
 

@@ -70,7 +70,7 @@ int criu_dump(const struct criu_request *request, struct err **err);
 /* Restored processes are children of the caller. @ret_master: the terminal's master, -EBADF without one. */
 int criu_restore(const struct criu_request *request, pid_t *ret_pid, int *ret_master, struct err **err);
 
-/* ---- what lies outside: criu_externals.c ---- */
+/* ---- what lies outside: externals.c ---- */
 
 struct criu_externals {
         const char *const *mounts; /* mount points in the container that come from outside */

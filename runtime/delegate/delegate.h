@@ -45,12 +45,12 @@ int delegate_exec(const struct container_at *at, int dir, const struct exec_spec
 /* Removes the files of a container that has gone. */
 void delegate_forget(int dir, const char *id);
 
-/* delegate_config.c: the documents. */
+/* config.c: the documents. */
 int delegate_config(const struct container_spec *spec, const char *pid_namespace, const char *const *sources,
                     char **ret_json, struct err **err);
 int delegate_process(const struct process_spec *process, char **ret_json, struct err **err);
 
-/* delegate_place.c: a mount namespace for the program: a copy of the host's, with what goes into the bundle. */
+/* place.c: a mount namespace for the program: a copy of the host's, with what goes into the bundle. */
 struct delegate_place {
         const char *bundle; /* absolute path */
         int rootfs;         /* a detached mount; -EBADF: nothing is put there */

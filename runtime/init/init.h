@@ -82,10 +82,10 @@ int init_join(struct init *init, int fd, int flags);
 /* Moves the calling process into a cgroup by its cgroup.procs or tasks file. */
 int init_cgroup(struct init *init, int fd);
 
-/* init_dev.c: whether it is open, and the null device. */
+/* dev.c: whether it is open, and the null device. */
 bool init_is_null(int fd);
 
-/* init_path.c: an O_PATH descriptor of @path inside the root, or a negative errno. */
+/* path.c: an O_PATH descriptor of @path inside the root, or a negative errno. */
 int init_open(struct init *init, const char *path, bool nofollow);
 /* @path from the root on without what says nothing: "." and empty parts, also at its end, where they would make a
  * file's name a directory's. -ENAMETOOLONG. */
@@ -94,10 +94,10 @@ int init_clean(const char *path, char ret_path[PATH_MAX]);
  * also those whose end is missing. */
 int init_open_target(struct init *init, const char *path, bool directory, bool nofollow);
 
-/* init_home.c: the home directory of user @uid by @text, which is an /etc/passwd; "/" when that has none. */
+/* home.c: the home directory of user @uid by @text, which is an /etc/passwd; "/" when that has none. */
 void init_home_find(const char *text, uint32_t uid, char *ret_home, size_t size);
 
-/* init_copy.c: copies what directory @target holds to the root of the mount @tree. */
+/* copy.c: copies what directory @target holds to the root of the mount @tree. */
 int init_copy_up(struct init *init, int target, int tree, const char *destination);
 
 typedef int (*init_step)(struct init *init, const struct plan_step *step);

@@ -1,4 +1,4 @@
-/* Building one seccomp filter: rules go in, a BPF program comes out. For seccomp.c and seccomp_profile.c. */
+/* Building one seccomp filter: rules go in, a BPF program comes out. For seccomp.c and profile.c. */
 #pragma once
 
 #include <seccomp.h>
@@ -37,6 +37,6 @@ void seccomp_build_end_oci(struct seccomp_build *build);
 /* Frees what begin made; fine after a failed begin. */
 void seccomp_build_free(struct seccomp_build *build);
 
-/* Fills a filter from a profile's JSON, read strictly: seccomp_profile.c. What is read stays in @arena. */
+/* Fills a filter from a profile's JSON, read strictly: profile.c. What is read stays in @arena. */
 int seccomp_profile_rules(struct seccomp_build *build, const char *name, struct arena *arena,
                           const struct value *profile, uint64_t bounding, struct err **err);

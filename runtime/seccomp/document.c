@@ -30,7 +30,7 @@ static const struct member_row rule_members[] = {
 };
 static const struct member_type rule = MEMBER_TYPE(seccomp_document_rule, rule_members);
 
-/* The host's own architecture and its 32-bit one are always filtered alike (seccomp_build.c). */
+/* The host's own architecture and its 32-bit one are always filtered alike (build.c). */
 struct arch_map {
         const char *architecture;
         struct member_list sub_architectures;
