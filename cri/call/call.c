@@ -1,5 +1,6 @@
 #include "cri/call/call.h"
 
+#include <assert.h>
 #include <string.h>
 #include <time.h>
 
@@ -106,6 +107,23 @@ static void finish(struct cri_call *call, const ProtobufCMessage *response, cons
 
 void call_send(struct cri_call *call, const ProtobufCMessage *message) {
         call->done(call->data, message, NULL);
+}
+
+void call_stream(struct cri_call *call, void *items, size_t n) {
+        const ProtobufCMessageDescriptor *type = cri_methods[call->method].response;
+        const ProtobufCFieldDescriptor *field = &type->fields[0];
+        ProtobufCMessage *message = call_message(call, type);
+
+        assert(type->n_fields == 1 && field->label == PROTOBUF_C_LABEL_REPEATED);
+        if (!message)
+                return;
+        for (size_t i = 0; i < n; i += CALL_STREAM_CHUNK) {
+                *(void **)((char *)message + field->offset) = (void **)items + i;
+                *(size_t *)((char *)message + field->quantifier_offset) =
+                        n - i < CALL_STREAM_CHUNK ? n - i : CALL_STREAM_CHUNK;
+                call_send(call, message);
+        }
+        call_end(call);
 }
 
 void call_end(struct cri_call *call) {

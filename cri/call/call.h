@@ -61,6 +61,11 @@ void call_run(struct cri_call *call, int (*work)(struct cri_call *call, struct e
 /* One message of a stream. */
 void call_send(struct cri_call *call, const ProtobufCMessage *message);
 
+/* A stream of @items, an array of @n pointers to messages, CALL_STREAM_CHUNK in each of the method's responses, which
+ * have this one field; then its end. */
+void call_stream(struct cri_call *call, void *items, size_t n);
+#define CALL_STREAM_CHUNK 100 /* metrics of so many pods stay below the 4 MiB that clients take at once */
+
 /* Each ends the call. */
 void call_end(struct cri_call *call); /* a stream's end */
 void call_reply(struct cri_call *call, const ProtobufCMessage *response);

@@ -233,6 +233,26 @@ void cri_set_streaming(struct cri *cri, const struct cri_streaming *streaming) {
         cri->streaming = streaming;
 }
 
+/* Streams that are asked for, by who attaches or executes. */
+struct wanted {
+        bool in, out, err, tty;
+};
+
+/* Whether the call can be answered with a URL; false when it was failed instead. */
+static bool can_stream(struct cri_call *call, const struct wanted *wanted) {
+        if (!call->cri->streaming)
+                call_refuse(call, EOPNOTSUPP, "this agent has no streaming server");
+        else if (!wanted->in && !wanted->out && !wanted->err)
+                call_refuse(call, EINVAL, "one of stdin, stdout, stderr must be set");
+        else if (wanted->tty && wanted->err)
+                call_refuse(call, EINVAL, "tty and stderr cannot both be true");
+        else if (check_running(call->container, &call->err) < 0)
+                call_fail(call);
+        else
+                return true;
+        return false;
+}
+
 void handle_exec(struct cri_call *call) {
         const Cri__ExecRequest *request = (const Cri__ExecRequest *)call->request;
         const struct cri_streaming *streaming = call->cri->streaming;
@@ -241,16 +261,13 @@ void handle_exec(struct cri_call *call) {
 
         if (!call_find_container(call, request->container_id))
                 return;
-        if (!streaming)
-                call_refuse(call, EOPNOTSUPP, "this agent has no streaming server");
-        else if (request->n_cmd == 0)
+        if (request->n_cmd == 0) {
                 call_refuse(call, EINVAL, "no command to run");
-        else if (!request->stdin && !request->stdout && !request->stderr)
-                call_refuse(call, EINVAL, "one of stdin, stdout, stderr must be set");
-        else if (request->tty && request->stderr)
-                call_refuse(call, EINVAL, "tty and stderr cannot both be true");
-        else if (check_running(call->container, &call->err) < 0 ||
-                 streaming->exec(streaming->data, request, &url, &call->err) < 0)
+                return;
+        }
+        if (!can_stream(call, &(struct wanted){ request->stdin, request->stdout, request->stderr, request->tty }))
+                return;
+        if (streaming->exec(streaming->data, request, &url, &call->err) < 0)
                 call_fail(call);
         else {
                 response.url = url;
@@ -264,16 +281,10 @@ void handle_attach(struct cri_call *call) {
         Cri__AttachResponse response = CRI__ATTACH_RESPONSE__INIT;
         _cleanup_free_ char *url = NULL;
 
-        if (!call_find_container(call, request->container_id))
+        if (!call_find_container(call, request->container_id) ||
+            !can_stream(call, &(struct wanted){ request->stdin, request->stdout, request->stderr, request->tty }))
                 return;
-        if (!streaming)
-                call_refuse(call, EOPNOTSUPP, "this agent has no streaming server");
-        else if (!request->stdin && !request->stdout && !request->stderr)
-                call_refuse(call, EINVAL, "one of stdin, stdout, stderr must be set");
-        else if (request->tty && request->stderr)
-                call_refuse(call, EINVAL, "tty and stderr cannot both be true");
-        else if (check_running(call->container, &call->err) < 0 ||
-                 streaming->attach(streaming->data, request, &url, &call->err) < 0)
+        if (streaming->attach(streaming->data, request, &url, &call->err) < 0)
                 call_fail(call);
         else {
                 response.url = url;

@@ -12,8 +12,6 @@
 #include "lib/json_writer.h"
 #include "lib/log.h"
 
-#define STREAM_CHUNK 200
-
 static const Cri__ImageSpec *spec_of(const Cri__ImageSpec *spec) {
         static const Cri__ImageSpec none = CRI__IMAGE_SPEC__INIT;
 
@@ -121,14 +119,7 @@ static void list_done(struct cri_call *call) {
 static void stream_done(struct cri_call *call) {
         struct list *list = call->state;
 
-        for (size_t i = 0; i < list->n; i += STREAM_CHUNK) {
-                Cri__StreamImagesResponse response = CRI__STREAM_IMAGES_RESPONSE__INIT;
-
-                response.images = list->images + i;
-                response.n_images = list->n - i < STREAM_CHUNK ? list->n - i : STREAM_CHUNK;
-                call_send(call, &response.base);
-        }
-        call_end(call);
+        call_stream(call, list->images, list->n);
 }
 
 static void list_begin(struct cri_call *call, const Cri__ImageFilter *filter, void (*done)(struct cri_call *call)) {

@@ -5,9 +5,6 @@
 #include "cri/call/handlers.h"
 #include "cri/state/status.h"
 
-/* Objects in one message of a stream. */
-#define STREAM_CHUNK 500
-
 /* @filter_id, widened before, is "" for any and NULL for none. */
 static bool id_matches(const char *filter_id, const char *id) {
         return filter_id && (!*filter_id || strcmp(filter_id, id) == 0);
@@ -76,14 +73,7 @@ void handle_stream_pod_sandboxes(struct cri_call *call) {
 
         if (!items)
                 return;
-        for (size_t i = 0; i < n; i += STREAM_CHUNK) {
-                Cri__StreamPodSandboxesResponse response = CRI__STREAM_POD_SANDBOXES_RESPONSE__INIT;
-
-                response.pod_sandboxes = items + i;
-                response.n_pod_sandboxes = n - i < STREAM_CHUNK ? n - i : STREAM_CHUNK;
-                call_send(call, &response.base);
-        }
-        call_end(call);
+        call_stream(call, items, n);
 }
 
 static Cri__Container *item_of_container(struct arena *arena, const struct cri_container *container) {
@@ -151,14 +141,7 @@ void handle_stream_containers(struct cri_call *call) {
 
         if (!items)
                 return;
-        for (size_t i = 0; i < n; i += STREAM_CHUNK) {
-                Cri__StreamContainersResponse response = CRI__STREAM_CONTAINERS_RESPONSE__INIT;
-
-                response.containers = items + i;
-                response.n_containers = n - i < STREAM_CHUNK ? n - i : STREAM_CHUNK;
-                call_send(call, &response.base);
-        }
-        call_end(call);
+        call_stream(call, items, n);
 }
 
 void handle_pod_sandbox_status(struct cri_call *call) {

@@ -4,8 +4,6 @@
 #include "cri/call/handlers.h"
 #include "cri/stats/metrics.h"
 
-#define STREAM_CHUNK 100
-
 static const char *const pod_labels[] = { "id", "pod", "namespace", "interface" };
 
 static const struct row {
@@ -133,14 +131,7 @@ static void stream_done(struct cri_call *call) {
 
         if (!all)
                 return;
-        for (size_t i = 0; i < n; i += STREAM_CHUNK) {
-                Cri__StreamPodSandboxMetricsResponse response = CRI__STREAM_POD_SANDBOX_METRICS_RESPONSE__INIT;
-
-                response.pod_sandbox_metrics = all + i;
-                response.n_pod_sandbox_metrics = n - i < STREAM_CHUNK ? n - i : STREAM_CHUNK;
-                call_send(call, &response.base);
-        }
-        call_end(call);
+        call_stream(call, all, n);
 }
 
 void handle_stream_pod_sandbox_metrics(struct cri_call *call) {

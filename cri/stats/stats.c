@@ -5,8 +5,6 @@
 #include "cri/stats/measure.h"
 #include "cri/state/record.h"
 
-#define STREAM_CHUNK 200
-
 /* A value that is known; NULL, which leaves the field out, when it is not. */
 static Cri__UInt64Value *value_of(struct arena *arena, uint64_t number) {
         Cri__UInt64Value *value = number == CGROUP_UNKNOWN ? NULL : message_new(arena, &cri__uint64_value__descriptor);
@@ -301,15 +299,7 @@ static void stream_containers_done(struct cri_call *call) {
                 out_of_memory(call);
                 return;
         }
-        for (size_t i = 0; i < measure->n_containers; i += STREAM_CHUNK) {
-                Cri__StreamContainerStatsResponse response = CRI__STREAM_CONTAINER_STATS_RESPONSE__INIT;
-
-                response.container_stats = all + i;
-                response.n_container_stats =
-                        measure->n_containers - i < STREAM_CHUNK ? measure->n_containers - i : STREAM_CHUNK;
-                call_send(call, &response.base);
-        }
-        call_end(call);
+        call_stream(call, all, measure->n_containers);
 }
 
 void handle_stream_container_stats(struct cri_call *call) {
@@ -403,15 +393,7 @@ static void stream_sandboxes_done(struct cri_call *call) {
                 out_of_memory(call);
                 return;
         }
-        for (size_t i = 0; i < measure->n_sandboxes; i += STREAM_CHUNK) {
-                Cri__StreamPodSandboxStatsResponse response = CRI__STREAM_POD_SANDBOX_STATS_RESPONSE__INIT;
-
-                response.pod_sandbox_stats = all + i;
-                response.n_pod_sandbox_stats =
-                        measure->n_sandboxes - i < STREAM_CHUNK ? measure->n_sandboxes - i : STREAM_CHUNK;
-                call_send(call, &response.base);
-        }
-        call_end(call);
+        call_stream(call, all, measure->n_sandboxes);
 }
 
 void handle_stream_pod_sandbox_stats(struct cri_call *call) {
