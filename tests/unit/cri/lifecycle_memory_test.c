@@ -107,7 +107,7 @@ static int setup(void **state) {
         struct ip_cidr cidr;
 
         (void)state;
-        log_init("test", LOG_LEVEL_ERROR + 1);
+        log_init("test", LOG_LEVEL_ERROR);
         assert_int_equal(unshare(CLONE_NEWNET), 0);
         assert_non_null(mkdtemp(top));
         snprintf(root_dir, sizeof(root_dir), "%s/root", top);
