@@ -4,173 +4,15 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 
-#include "cgroups/bpf.h"
 #include "cgroups/stats.h"
 #include "cgroups/tree.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/log.h"
-
-#define MOUNTINFO_MAX (1024 * 1024)
-
-/* Those without which a container would be neither limited nor measured. */
-#define V1_REQUIRED (CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUACCT) | CG_BIT(CGROUP_MEMORY) | CG_BIT(CGROUP_PIDS))
-#define V1_WITHOUT_V2 (CG_BIT(CGROUP_FREEZER) | CG_BIT(CGROUP_DEVICES))
-#define V2_CONTROLLERS                                                                                                 \
-        (CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUSET) | CG_BIT(CGROUP_MEMORY) | CG_BIT(CGROUP_PIDS) |                    \
-         CG_BIT(CGROUP_IO) | CG_BIT(CGROUP_HUGETLB))
-
-static int read_mountinfo(char **ret_text) {
-        _cleanup_close_ int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
-        _cleanup_free_ char *text = NULL;
-        size_t size = 16384, used = 0;
-
-        if (fd < 0)
-                return -errno;
-        for (;;) {
-                char *larger = realloc(text, size);
-                ssize_t n;
-
-                if (!larger)
-                        return -ENOMEM;
-                text = larger;
-                n = read(fd, text + used, size - used - 1);
-                if (n < 0 && errno != EINTR)
-                        return -errno;
-                if (n == 0 || size > MOUNTINFO_MAX)
-                        break;
-                used += n > 0 ? (size_t)n : 0;
-                if (size - used < 4096)
-                        size *= 2;
-        }
-        text[used] = '\0';
-        *ret_text = TAKE_PTR(text);
-        return 0;
-}
-
-/* The controllers that a v2 cgroup offers, from the text of its cgroup.controllers. */
-static uint32_t offered(const struct hierarchy *h, const char *rel, const char *file) {
-        uint32_t bits = 0;
-        char text[512];
-
-        if (cg_read(h, rel, file, text, sizeof(text)) < 0)
-                return 0;
-        for (char *save, *name = strtok_r(text, " \n", &save); name; name = strtok_r(NULL, " \n", &save))
-                for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
-                        if (strcmp(name, cg_controller_names[i]) == 0)
-                                bits |= CG_BIT(i);
-        return bits;
-}
-
-static void assign_controllers(struct cgroups *c, struct hierarchy *h) {
-        uint32_t bits = h->mount.v2 ? offered(h, "", "cgroup.controllers") & V2_CONTROLLERS : h->mount.controllers;
-
-        if (h->mount.v2) {
-                c->v2 = h;
-                h->mount.controllers = bits;
-                if (bits & CG_BIT(CGROUP_CPU))
-                        c->by_controller[CGROUP_CPUACCT] = h;
-        }
-        for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++)
-                if (bits & CG_BIT(i))
-                        c->by_controller[i] = h;
-}
-
-static void decide_use(struct cgroups *c) {
-        bool any_v1 = false;
-
-        for (size_t i = 0; i < c->n; i++)
-                any_v1 |= !c->hierarchies[i].mount.v2;
-        c->mode = !c->v2 ? CGROUP_V1 : any_v1 ? CGROUP_HYBRID : CGROUP_V2;
-        c->bpf_devices = c->v2 && cg_bpf_usable(c->v2->mount.path);
-        for (size_t i = 0; i < c->n; i++) {
-                struct hierarchy *h = &c->hierarchies[i];
-                uint32_t required =
-                        V1_REQUIRED | (c->v2 ? 0 : V1_WITHOUT_V2) | (c->bpf_devices ? 0 : CG_BIT(CGROUP_DEVICES));
-
-                h->required = h->mount.v2 || (h->mount.controllers & required);
-        }
-}
-
-static int open_hierarchies(struct cgroups *c, struct err **err) {
-        struct cg_mount mounts[CGROUP_HIERARCHIES_MAX];
-        _cleanup_free_ char *text = NULL;
-        struct statfs fs;
-        size_t n = 1;
-
-        /* Where v2 is alone it is where it belongs; else the mounts must be looked through. */
-        if (statfs("/sys/fs/cgroup", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC) {
-                mounts[0] = (struct cg_mount){ .path = "/sys/fs/cgroup", .v2 = true };
-        } else {
-                int r = read_mountinfo(&text);
-
-                if (r < 0)
-                        return err_errno(err, -r, "read /proc/self/mountinfo");
-                n = cg_mounts_parse(text, mounts, CGROUP_HIERARCHIES_MAX);
-        }
-        if (n == 0)
-                return err_set(err, ENOENT, "no cgroup file system is mounted; mount cgroup2 at /sys/fs/cgroup");
-        for (size_t i = 0; i < n; i++) {
-                struct hierarchy *h = &c->hierarchies[c->n];
-
-                h->mount = mounts[i];
-                h->fd = open(mounts[i].path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-                if (h->fd < 0)
-                        return err_errno(err, errno, "open %s", mounts[i].path);
-                c->n++;
-                assign_controllers(c, h);
-        }
-        decide_use(c);
-        return 0;
-}
-
-int cgroups_open(const char *root, struct cgroups **ret_cgroups, struct err **err) {
-        _cleanup_cgroups_ struct cgroups *c = calloc(1, sizeof(*c));
-        char rel[CGROUP_PATH_MAX];
-        int r;
-
-        if (c)
-                c->programs = calloc(1, sizeof(*c->programs));
-        if (!c || !c->programs)
-                return err_errno(err, ENOMEM, "cgroups");
-        pthread_mutex_init(&c->programs->lock, NULL);
-        r = open_hierarchies(c, err);
-        if (r < 0)
-                return r;
-        if (*root && strcmp(root, "/") != 0) {
-                r = cg_resolve(c, root, rel, err);
-                if (r < 0)
-                        return r;
-                strcpy(c->root, rel);
-                r = cgroup_create(c, "", err);
-                if (r < 0)
-                        return r;
-        }
-        *ret_cgroups = TAKE_PTR(c);
-        return 0;
-}
-
-void cgroups_free(struct cgroups *c) {
-        if (!c)
-                return;
-        for (size_t i = 0; i < c->n; i++)
-                close_fd(c->hierarchies[i].fd);
-        if (c->programs)
-                cg_bpf_cache_done(c->programs);
-        free(c->programs);
-        free(c);
-}
-
-void cgroups_freep(struct cgroups **c) {
-        cgroups_free(*c);
-        *c = NULL;
-}
 
 enum cgroup_mode cgroups_mode(const struct cgroups *c) {
         return c->mode;
@@ -237,7 +79,8 @@ static void enable(const struct cgroups *c, const struct hierarchy *h, const cha
 
                 memcpy(at, rel, n);
                 at[n > 0 ? n - 1 : 0] = '\0';
-                missing = wanted & offered(h, at, "cgroup.controllers") & ~offered(h, at, "cgroup.subtree_control");
+                missing =
+                        wanted & cg_offered(h, at, "cgroup.controllers") & ~cg_offered(h, at, "cgroup.subtree_control");
                 for (unsigned i = 0; i < _CGROUP_CONTROLLER_MAX; i++) {
                         char value[32];
                         int r;
@@ -332,7 +175,7 @@ int cg_make(const struct cgroups *c, const struct hierarchy *h, const char *rel,
         if (r < 0 && r != -EEXIST)
                 return err_errno(err, -r, "cgroup %s: make it in %s", rel, h->mount.path);
         controllers &= h->mount.controllers;
-        if (h->mount.v2 && controllers && (controllers & ~offered(h, rel, "cgroup.controllers")))
+        if (h->mount.v2 && controllers && (controllers & ~cg_offered(h, rel, "cgroup.controllers")))
                 enable(c, h, rel, controllers);
         return 0;
 }
@@ -348,7 +191,7 @@ int cgroup_create(const struct cgroups *c, const char *path, struct err **err) {
         for (size_t i = 0; i < c->n && r == 0; i++) {
                 const struct hierarchy *h = &c->hierarchies[i];
                 /* On hybrid, v2 has hugetlb at most, which few ask for: then it is enabled. */
-                uint32_t wanted = c->mode == CGROUP_V2 ? V2_CONTROLLERS : 0;
+                uint32_t wanted = c->mode == CGROUP_V2 ? CG_V2_CONTROLLERS : 0;
 
                 r = cg_make(c, h, rel, wanted, h->required ? err : NULL);
                 if (r < 0 && !h->required)

@@ -50,6 +50,14 @@ int cg_make(const struct cgroups *cgroups, const struct hierarchy *h, const char
 /* Makes the cgroup in a v1 hierarchy where it was left out, and moves its processes there. */
 int cg_make_late(const struct cgroups *cgroups, const struct hierarchy *h, const char *rel, struct err **err);
 
+/* Those that are used where a v2 hierarchy has them. */
+#define CG_V2_CONTROLLERS                                                                                              \
+        (CG_BIT(CGROUP_CPU) | CG_BIT(CGROUP_CPUSET) | CG_BIT(CGROUP_MEMORY) | CG_BIT(CGROUP_PIDS) |                    \
+         CG_BIT(CGROUP_IO) | CG_BIT(CGROUP_HUGETLB))
+
+/* The controllers that @file (cgroup.controllers, cgroup.subtree_control) of a v2 cgroup names, as CG_BIT()s. */
+uint32_t cg_offered(const struct hierarchy *h, const char *rel, const char *file);
+
 /* One warning for each controller. */
 void cg_warn(const struct cgroups *cgroups, enum cgroup_controller controller, const char *what);
 

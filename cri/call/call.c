@@ -105,10 +105,6 @@ static void finish(struct cri_call *call, const ProtobufCMessage *response, cons
         call_free(call);
 }
 
-void call_send(struct cri_call *call, const ProtobufCMessage *message) {
-        call->done(call->data, message, NULL);
-}
-
 void call_stream(struct cri_call *call, void *items, size_t n) {
         const ProtobufCMessageDescriptor *type = cri_methods[call->method].response;
         const ProtobufCFieldDescriptor *field = &type->fields[0];
@@ -121,12 +117,8 @@ void call_stream(struct cri_call *call, void *items, size_t n) {
                 *(void **)((char *)message + field->offset) = (void **)items + i;
                 *(size_t *)((char *)message + field->quantifier_offset) =
                         n - i < CALL_STREAM_CHUNK ? n - i : CALL_STREAM_CHUNK;
-                call_send(call, message);
+                call->done(call->data, message, NULL);
         }
-        call_end(call);
-}
-
-void call_end(struct cri_call *call) {
         finish(call, NULL, NULL);
 }
 

@@ -1,6 +1,6 @@
 /* A call under way: who asked, what it holds, where it goes on.
  *
- * A handler starts on the loop and ends with exactly one of call_reply(), call_fail(), call_end(). On the way it may
+ * A handler starts on the loop and ends with exactly one of call_reply(), call_stream(), call_fail(). On the way it may
  * wait for a sandbox's turn, run work on the pool, or wait for an event; each names the function to go on with.
  */
 #pragma once
@@ -58,20 +58,16 @@ void call_all_go_on(struct cri *cri, struct cri_queue *queue);
 void call_run(struct cri_call *call, int (*work)(struct cri_call *call, struct err **err),
               void (*after)(struct cri_call *call));
 
-/* One message of a stream. */
-void call_send(struct cri_call *call, const ProtobufCMessage *message);
-
-/* A stream of @items, an array of @n pointers to messages, CALL_STREAM_CHUNK in each of the method's responses, which
- * have this one field; then its end. */
-void call_stream(struct cri_call *call, void *items, size_t n);
-#define CALL_STREAM_CHUNK 100 /* metrics of so many pods stay below the 4 MiB that clients take at once */
-
 /* Each ends the call. */
-void call_end(struct cri_call *call); /* a stream's end */
 void call_reply(struct cri_call *call, const ProtobufCMessage *response);
 void call_reply_empty(struct cri_call *call); /* with an empty message of the response's type */
 void call_fail(struct cri_call *call);        /* with call->err */
 void call_refuse(struct cri_call *call, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+/* Ends the call with a stream of @items, an array of @n pointers to messages, CALL_STREAM_CHUNK in each of the method's
+ * responses, which have this one field. */
+void call_stream(struct cri_call *call, void *items, size_t n);
+#define CALL_STREAM_CHUNK 100 /* metrics of so many pods stay below the 4 MiB that clients take at once */
 
 /* A message of @type in the call's arena; fails the call and returns NULL without memory. */
 void *call_message(struct cri_call *call, const ProtobufCMessageDescriptor *type);

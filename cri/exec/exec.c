@@ -233,15 +233,17 @@ void cri_set_streaming(struct cri *cri, const struct cri_streaming *streaming) {
         cri->streaming = streaming;
 }
 
-/* Streams that are asked for, by who attaches or executes. */
+/* What is asked for by who attaches or executes. */
 struct wanted {
-        bool in, out, err, tty;
+        bool command, in, out, err, tty;
 };
 
 /* Whether the call can be answered with a URL; false when it was failed instead. */
 static bool can_stream(struct cri_call *call, const struct wanted *wanted) {
         if (!call->cri->streaming)
                 call_refuse(call, EOPNOTSUPP, "this agent has no streaming server");
+        else if (!wanted->command)
+                call_refuse(call, EINVAL, "no command to run");
         else if (!wanted->in && !wanted->out && !wanted->err)
                 call_refuse(call, EINVAL, "one of stdin, stdout, stderr must be set");
         else if (wanted->tty && wanted->err)
@@ -255,41 +257,37 @@ static bool can_stream(struct cri_call *call, const struct wanted *wanted) {
 
 void handle_exec(struct cri_call *call) {
         const Cri__ExecRequest *request = (const Cri__ExecRequest *)call->request;
+        const struct wanted wanted = { request->n_cmd > 0, request->stdin, request->stdout, request->stderr,
+                                       request->tty };
         const struct cri_streaming *streaming = call->cri->streaming;
         Cri__ExecResponse response = CRI__EXEC_RESPONSE__INIT;
         _cleanup_free_ char *url = NULL;
 
-        if (!call_find_container(call, request->container_id))
+        if (!call_find_container(call, request->container_id) || !can_stream(call, &wanted))
                 return;
-        if (request->n_cmd == 0) {
-                call_refuse(call, EINVAL, "no command to run");
-                return;
-        }
-        if (!can_stream(call, &(struct wanted){ request->stdin, request->stdout, request->stderr, request->tty }))
-                return;
-        if (streaming->exec(streaming->data, request, &url, &call->err) < 0)
+        if (streaming->exec(streaming->data, request, &url, &call->err) < 0) {
                 call_fail(call);
-        else {
-                response.url = url;
-                call_reply(call, &response.base);
+                return;
         }
+        response.url = url;
+        call_reply(call, &response.base);
 }
 
 void handle_attach(struct cri_call *call) {
         const Cri__AttachRequest *request = (const Cri__AttachRequest *)call->request;
+        const struct wanted wanted = { true, request->stdin, request->stdout, request->stderr, request->tty };
         const struct cri_streaming *streaming = call->cri->streaming;
         Cri__AttachResponse response = CRI__ATTACH_RESPONSE__INIT;
         _cleanup_free_ char *url = NULL;
 
-        if (!call_find_container(call, request->container_id) ||
-            !can_stream(call, &(struct wanted){ request->stdin, request->stdout, request->stderr, request->tty }))
+        if (!call_find_container(call, request->container_id) || !can_stream(call, &wanted))
                 return;
-        if (streaming->attach(streaming->data, request, &url, &call->err) < 0)
+        if (streaming->attach(streaming->data, request, &url, &call->err) < 0) {
                 call_fail(call);
-        else {
-                response.url = url;
-                call_reply(call, &response.base);
+                return;
         }
+        response.url = url;
+        call_reply(call, &response.base);
 }
 
 void handle_port_forward(struct cri_call *call) {
