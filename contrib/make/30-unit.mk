@@ -10,9 +10,7 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(ARCHIVES)
 $(BUILD)/tests/unit/agent/worker_test $(BUILD)/tests/unit/agent/worker_memory_test: $(BUILD)/tests/unit/agent/world.o
 
 # Tests whose allocations fail on demand.
-$(BUILD)/tests/unit/agent/worker_memory_test $(BUILD)/tests/unit/agent/source_memory_test \
-$(BUILD)/tests/unit/cri/memory_test $(BUILD)/tests/unit/cri/lifecycle_memory_test \
-$(BUILD)/tests/unit/lib/memory_test $(BUILD)/tests/unit/kube/patch_memory_test $(BUILD)/tests/unit/kube/stream_test: $(BUILD)/tests/unit/support/memory.o
+$(filter %memory_test,$(UNIT_PROGRAMS)) $(BUILD)/tests/unit/kube/stream_test: $(BUILD)/tests/unit/support/memory.o
 
 # What is taken from an arena fails there likewise.
 ARENA_EACH := alloc alloc_uncleared alloc_array strndup strdup list printf
