@@ -7,9 +7,8 @@
 
 #define PRINT_AGE_MAX 32 /* bytes, with the NUL */
 
-/* @seconds and @nanoseconds (of the same sign) in apimachinery's HumanDuration form; more than a second ahead of now is
- * "<invalid>". Returns @ret_text. */
-const char *print_duration(int64_t seconds, int32_t nanoseconds, char ret_text[PRINT_AGE_MAX]);
+/* Whole seconds in apimachinery's HumanDuration form; less than -1 is "<invalid>". Returns @ret_text. */
+const char *print_duration(int64_t seconds, char ret_text[PRINT_AGE_MAX]);
 
 /* How long @then has been; "<unknown>" for a time that is not set or is Go's zero time. */
 const char *print_age(const struct kube_time *then, const struct kube_time *now, char ret_text[PRINT_AGE_MAX]);

@@ -10,5 +10,5 @@ struct err;
 struct json_writer;
 
 /* Writes the object of the JSON object @text; @version is that of meta.k8s.io. 0, or -EINVAL when @text is no JSON
- * object, -E2BIG when it is nested too deep. */
+ * object or is nested too deep. */
 int print_partial(struct json_writer *out, const char *version, const char *text, size_t length, struct err **err);

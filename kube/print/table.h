@@ -4,7 +4,7 @@
  * run time with JSONPaths. A kind that nobody has columns for has Name and Created At.
  *
  * Objects come as the bytes that are stored and sent, one after the other, and rows go out into a growing text. Of an
- * object only the paths that its columns name are read (kube/print/project.h), all else is passed over: no tree and no
+ * object only the paths that its columns name are read (kube/project.h), all else is passed over: no tree and no
  * struct of it is made, and memory is for one object whatever the length of the list.
  *
  *     struct print_table_writer t = { .columns = print_columns_of("", "v1", "Pod"), .now = now, .out = &w };
@@ -73,7 +73,8 @@ struct print_table_writer {
         struct json_writer *out; /* with .go_escapes */
 
         /* The writer's; zeroed at first. */
-        struct arena *arena;
+        struct arena *kept, *arena; /* until the end; until the next row */
+        struct kube_wanted *wanted;
         struct print_sorted *sorted;
         size_t count;
 };
