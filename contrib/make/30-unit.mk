@@ -24,6 +24,10 @@ $(BUILD)/tests/conformance/read_manifests: $(BUILD)/tests/conformance/read_manif
 $(BUILD)/tests/conformance/apply_patches: $(BUILD)/tests/conformance/apply_patches.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
 
+# What `make prints` compares with Kubernetes' own printers and selectors.
+$(BUILD)/tests/conformance/print_objects: $(BUILD)/tests/conformance/print_objects.o $(ARCHIVES)
+	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
+
 # Some tests start the real programs.
 unit-build: $(UNIT_PROGRAMS) $(BUILD)/tests/conformance/read_manifests $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
 

@@ -22,7 +22,7 @@ static const char *go_float(double number, char text[KUBE_DOUBLE_TEXT_MAX]) {
                 if (strtod(text, NULL) == number)
                         break;
         }
-        if (fabs(number) < 1e21 && (number == 0 || fabs(number) >= 1e-4))
+        if (fabs(number) < 1e6 && (number == 0 || fabs(number) >= 1e-4))
                 kube_double_format(number, text);
         return text;
 }
@@ -30,6 +30,8 @@ static const char *go_float(double number, char text[KUBE_DOUBLE_TEXT_MAX]) {
 /* A map or list as encoding/json writes it: keys sorted. */
 static void write_sorted(struct print_row *row, struct json_writer *w, const struct value *value) {
         const struct value_member *const *members;
+        char text[KUBE_DOUBLE_TEXT_MAX];
+        double number;
 
         if (value->kind == VALUE_MAP) {
                 json_begin_map(w);
@@ -43,6 +45,8 @@ static void write_sorted(struct print_row *row, struct json_writer *w, const str
                 for (uint32_t i = 0; i < value->count; i++)
                         write_sorted(row, w, &value->items[i]);
                 json_end_list(w);
+        } else if (value->kind == VALUE_NUMBER && value_double(value, &number)) {
+                json_raw(w, text, kube_double_format(number, text));
         } else {
                 json_value(w, value);
         }

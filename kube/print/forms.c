@@ -168,13 +168,28 @@ const struct value_member *const *print_sorted_members(struct print_row *row, co
         return members;
 }
 
-static void write_map(struct print_row *row, const struct print_column *column) {
-        const struct value_member *const *members = print_sorted_members(row, print_find(row->object, column->path));
-        struct print_text text = { .arena = row->arena };
+static int by_text(const void *a, const void *b) {
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
 
-        for (; members && *members; members++)
-                print_text_add(&text, "%s%s=%s", text.length ? "," : "", (*members)->key,
-                               value_string_or(&(*members)->value, ""));
+/* Sorted as they are written, not by their keys: "a.b=1" comes before "a=1". */
+static void write_map(struct print_row *row, const struct print_column *column) {
+        const struct value *map = print_find(row->object, column->path);
+        uint32_t n = value_is(map, VALUE_MAP) ? map->count : 0;
+        const char **texts = arena_alloc_array(row->arena, (size_t)n + 1, sizeof(*texts));
+        struct print_text text = { .arena = row->arena, .failed = !texts };
+
+        for (uint32_t i = 0; texts && i < n; i++) {
+                texts[i] = arena_printf(row->arena, "%s=%s", map->members[i].key,
+                                        value_string_or(&map->members[i].value, ""));
+                if (!texts[i])
+                        texts = NULL;
+        }
+        text.failed |= !texts;
+        if (texts && n > 1)
+                qsort(texts, n, sizeof(*texts), by_text);
+        for (uint32_t i = 0; texts && i < n; i++)
+                print_text_join(&text, ",", texts[i]);
         print_text_cell(row, &text, "<none>");
 }
 

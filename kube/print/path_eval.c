@@ -256,6 +256,8 @@ static int walk_node(struct walk *w, const struct path_node *node, const struct 
                 return walk_filter(w, node, in, out);
         case PATH_LITERAL:
                 return walk_literal(w, node, in, out);
+        case PATH_UNKNOWN:
+                break;
         }
         return -EINVAL;
 }

@@ -15,6 +15,7 @@ enum path_node_kind {
         PATH_UNION,
         PATH_FILTER,
         PATH_LITERAL,
+        PATH_UNKNOWN, /* a word that means nothing: the path can be read, and finds nothing */
 };
 
 struct path_bound {

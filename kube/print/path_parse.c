@@ -275,13 +275,13 @@ static int parse_word(struct parser *p) {
         const char *begin = p->at;
         struct path_node *node;
         size_t length;
+        bool is_bool;
 
         while (p->at < p->end && !is_terminator(*p->at))
                 p->at++;
         length = (size_t)(p->at - begin);
-        if (!(length == 4 && memcmp(begin, "true", 4) == 0) && !(length == 5 && memcmp(begin, "false", 5) == 0))
-                return err_set(p->err, EINVAL, "JSONPath: unrecognized identifier %.*s", (int)length, begin);
-        node = add(p, PATH_LITERAL);
+        is_bool = (length == 4 && memcmp(begin, "true", 4) == 0) || (length == 5 && memcmp(begin, "false", 5) == 0);
+        node = add(p, is_bool ? PATH_LITERAL : PATH_UNKNOWN);
         if (!node)
                 return -ENOMEM;
         node->literal = (struct value){ .kind = VALUE_BOOL, .boolean = *begin == 't' };

@@ -55,6 +55,14 @@ static bool is_restartable(const struct value *container) {
         return strcmp(print_find_text(container, "restartPolicy", ""), "Always") == 0;
 }
 
+/* The last init container called @name. */
+static const struct value *find_init(const struct value *containers, const char *name) {
+        for (uint32_t i = value_count(containers); i-- > 0;)
+                if (strcmp(print_find_text(value_at(containers, i), "name", ""), name) == 0)
+                        return value_at(containers, i);
+        return NULL;
+}
+
 static bool has_condition(const struct value *conditions, const char *type) {
         for (uint32_t i = 0; i < value_count(conditions); i++) {
                 const struct value *condition = value_at(conditions, i);
@@ -103,7 +111,7 @@ static bool look_at_init(struct print_row *row, struct print_pod *pod, struct pr
                 pod->total += is_restartable(value_at(containers, i));
         for (uint32_t i = 0; i < value_count(statuses); i++) {
                 const struct value *status = value_at(statuses, i);
-                bool sidecar = is_restartable(print_find_item(containers, "name", print_find_text(status, "name", "")));
+                bool sidecar = is_restartable(find_init(containers, print_find_text(status, "name", "")));
                 const char *reason;
 
                 count_restarts(pod, status);

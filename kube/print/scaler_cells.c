@@ -19,29 +19,31 @@ struct scaler_source {
         const char *name;                      /* shown first; NULL: no */
         const char *value, *average, *percent; /* of the target; NULL: it has none */
         const char *now_value, *now_average, *now_percent;
-        bool marked; /* an average is marked as one */
+        bool marked;      /* an average is marked as one */
+        const char *none; /* for an amount that is not given */
 };
 
 #define TARGET "target.value", "target.averageValue", "target.averageUtilization"
 #define CURRENT "current.value", "current.averageValue", "current.averageUtilization"
 #define OLD_RESOURCE                                                                                                   \
         "name", NULL, "targetAverageValue", "targetAverageUtilization", NULL, "currentAverageValue",                   \
-                "currentAverageUtilization", false
+                "currentAverageUtilization", false, "0"
 
 static const struct scaler_source sources[] = {
-        { "External", "external", NULL, TARGET, CURRENT, true },
-        { "Pods", "pods", NULL, TARGET, CURRENT, false },
-        { "Object", "object", NULL, TARGET, CURRENT, true },
-        { "Resource", "resource", "name", TARGET, CURRENT, false },
-        { "ContainerResource", "containerResource", "name", TARGET, CURRENT, false },
+        { "External", "external", NULL, TARGET, CURRENT, true, "<nil>" },
+        { "Pods", "pods", NULL, TARGET, CURRENT, false, "<nil>" },
+        { "Object", "object", NULL, TARGET, CURRENT, true, "<nil>" },
+        { "Resource", "resource", "name", TARGET, CURRENT, false, "<nil>" },
+        { "ContainerResource", "containerResource", "name", TARGET, CURRENT, false, "<nil>" },
         { .type = NULL },
 };
 
 static const struct scaler_source old_sources[] = {
         { "External", "external", NULL, "targetValue", "targetAverageValue", NULL, "currentValue",
-          "currentAverageValue", NULL, true },
-        { "Pods", "pods", NULL, NULL, "targetAverageValue", NULL, NULL, "currentAverageValue", NULL, false },
-        { "Object", "object", NULL, "targetValue", "averageValue", NULL, "currentValue", "averageValue", NULL, true },
+          "currentAverageValue", NULL, true, "0" },
+        { "Pods", "pods", NULL, NULL, "targetAverageValue", NULL, NULL, "currentAverageValue", NULL, false, "0" },
+        { "Object", "object", NULL, "targetValue", "averageValue", NULL, "currentValue", "averageValue", NULL, true,
+          "0" },
         { "Resource", "resource", OLD_RESOURCE },
         { "ContainerResource", "containerResource", OLD_RESOURCE },
         { .type = NULL },
@@ -61,9 +63,9 @@ static void put_percent(struct print_text *text, const struct value *inner, cons
                 print_text_put(text, fallback);
 }
 
-/* A quantity that is not there is zero where the status is, unless only its presence tells that it is an average. */
-static const char *amount(const struct value *status, const char *path, bool sure) {
-        return status && path ? print_find_text(status, path, sure ? "0" : "<unknown>") : "<unknown>";
+/* An average that is not given is not known where it is one of two ways to say it. */
+static const char *amount(const struct value *status, const char *path, const char *none) {
+        return status && path ? print_find_text(status, path, none) : "<unknown>";
 }
 
 static void put_metric(struct print_text *text, const struct scaler_source *source, const struct value *metric,
@@ -73,15 +75,16 @@ static void put_metric(struct print_text *text, const struct scaler_source *sour
         if (source->name)
                 print_text_add(text, "%s: ", print_find_text(metric, source->name, ""));
         if (average || strcmp(source->type, "Pods") == 0) {
-                print_text_add(text, "%s/%s%s", amount(status, source->now_average, !source->marked),
-                               average ? average : "<nil>", source->marked ? " (avg)" : "");
+                print_text_add(text, "%s/%s%s",
+                               amount(status, source->now_average, source->marked ? "<unknown>" : source->none),
+                               average ? average : source->none, source->marked ? " (avg)" : "");
         } else if (source->name) {
                 put_percent(text, status, source->now_percent, "<unknown>");
                 print_text_put(text, "/");
                 put_percent(text, metric, source->percent, "<auto>");
         } else {
-                print_text_add(text, "%s/%s", amount(status, source->now_value, true),
-                               print_find_text(metric, source->value, "<nil>"));
+                print_text_add(text, "%s/%s", amount(status, source->now_value, source->none),
+                               print_find_text(metric, source->value, source->none));
         }
 }
 

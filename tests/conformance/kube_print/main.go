@@ -113,7 +113,7 @@ func print(c *printCase, convertor rest.TableConvertor, object runtime.Object) e
 	for i := range table.Rows {
 		table.Rows[i].Object = runtime.RawExtension{}
 	}
-	c.Now = now.UTC().Format(time.RFC3339Nano)
+	c.Now = now.UTC().Format("2006-01-02T15:04:05.000000Z")
 	c.Table, err = json.Marshal(table)
 	return err
 }
