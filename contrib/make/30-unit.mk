@@ -29,7 +29,8 @@ $(BUILD)/tests/conformance/print_objects: $(BUILD)/tests/conformance/print_objec
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
 
 # Some tests start the real programs.
-unit-build: $(UNIT_PROGRAMS) $(BUILD)/tests/conformance/read_manifests $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
+unit-build: $(UNIT_PROGRAMS) $(BUILD)/tests/conformance/read_manifests $(BUILD)/tests/conformance/print_objects \
+            $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
 
 unit: ## build and run the unit tests (UNIT=folder for one folder's)
 	$(install_packages) build unit

@@ -64,6 +64,8 @@ void print_scaler_targets(struct print_row *row, const struct print_column *colu
 void print_service_address(struct print_row *row, const struct print_column *column);
 void print_service_external(struct print_row *row, const struct print_column *column);
 void print_service_ports(struct print_row *row, const struct print_column *column);
+void print_service_available(struct print_row *row, const struct print_column *column);
+void print_service_reference(struct print_row *row, const struct print_column *column);
 void print_slice_endpoints(struct print_row *row, const struct print_column *column);
 void print_slice_ports(struct print_row *row, const struct print_column *column);
 void print_storage_versions(struct print_row *row, const struct print_column *column);

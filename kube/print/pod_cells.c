@@ -157,6 +157,13 @@ static void look_at_containers(struct print_row *row, struct print_pod *pod) {
                 pod->reason = "NotReady";
 }
 
+/* Of several conditions the first one counts. */
+static bool is_past_init(const struct value *conditions) {
+        const struct value *initialized = print_find_item(conditions, "type", "Initialized");
+
+        return strcmp(print_find_text(initialized, "status", ""), "True") == 0;
+}
+
 static bool is_gated(const struct value *conditions) {
         for (uint32_t i = 0; i < value_count(conditions); i++)
                 if (strcmp(print_find_text(value_at(conditions, i), "type", ""), "PodScheduled") == 0 &&
@@ -173,7 +180,7 @@ static void look_at(struct print_row *row, struct print_pod *pod) {
 
         pod->total = value_count(print_find(object, "spec.containers"));
         pod->reason = is_gated(conditions) ? "SchedulingGated" : *reason ? reason : phase;
-        if (!look_at_init(row, pod, &sidecars) || has_condition(conditions, "Initialized")) {
+        if (!look_at_init(row, pod, &sidecars) || is_past_init(conditions)) {
                 pod->restarts = sidecars.restarts;
                 pod->last_restart = sidecars.last_restart;
                 look_at_containers(row, pod);

@@ -1,4 +1,4 @@
-/* Cells of claims, pools of devices, groups of pods, flow control and the storage of other servers. */
+/* Cells of claims, pools of devices, groups of pods, flow control and other servers. */
 #include <inttypes.h>
 #include <string.h>
 
@@ -174,4 +174,26 @@ void print_migration_status(struct print_row *row, const struct print_column *co
                         status = type;
         }
         json_string(row->out, status);
+}
+
+void print_service_reference(struct print_row *row, const struct print_column *column) {
+        const struct value *service = print_find(row->object, column->path);
+        struct print_text text = { .arena = row->arena };
+
+        if (service)
+                print_text_add(&text, "%s/%s", print_find_text(service, "namespace", ""),
+                               print_find_text(service, "name", ""));
+        print_text_cell(row, &text, "Local");
+}
+
+void print_service_available(struct print_row *row, const struct print_column *column) {
+        const struct value *available = print_find_item(print_find(row->object, column->path), "type", "Available");
+        const char *status = print_find_text(available, "status", available ? "" : "Unknown");
+        const char *reason = print_find_text(available, "reason", "");
+        struct print_text text = { .arena = row->arena };
+
+        print_text_put(&text, status);
+        if (*reason && strcmp(status, "True") != 0)
+                print_text_add(&text, " (%s)", reason);
+        print_text_cell(row, &text, NULL);
 }

@@ -82,10 +82,20 @@ static const struct print_column storage_version_migration_columns[] = {
         PRINT_MADE("Status", "string", 0, print_migration_status, "status.conditions", NULL, "Status of the migration"),
 };
 
+static const struct print_column api_service_columns[] = {
+        PRINT_NAME,
+        PRINT_MADE("Service", "string", 0, print_service_reference, "spec.service", NULL,
+                   "The reference to the service that hosts this API endpoint."),
+        PRINT_MADE("Available", "string", 0, print_service_available, "status.conditions", NULL,
+                   "Whether this service is available."),
+        PRINT_AGE_COLUMN,
+};
+
 const struct print_kind print_system_kinds[] = {
         PRINT_KIND("flowcontrol.apiserver.k8s.io", "FlowSchema", flow_schema_columns, .rank = print_flow_rank),
         PRINT_KIND("flowcontrol.apiserver.k8s.io", "PriorityLevelConfiguration", priority_level_configuration_columns),
         PRINT_KIND("internal.apiserver.k8s.io", "StorageVersion", storage_version_columns),
         PRINT_KIND("storagemigration.k8s.io", "StorageVersionMigration", storage_version_migration_columns),
+        PRINT_KIND("apiregistration.k8s.io", "APIService", api_service_columns),
         { .kind = NULL },
 };
