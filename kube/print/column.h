@@ -64,7 +64,8 @@ struct print_columns {
         void (*conditions)(struct print_row *row);   /* writes the row's "conditions"; may be NULL */
         int64_t (*rank)(const struct value *object); /* rows are sorted by it, then by name; may be NULL */
         bool null_rows;                              /* without any rows "rows" is null */
-        struct arena *arena;                         /* of columns made at run time */
+        const char *const *hidden; /* annotations that are fields of another version, ended by NULL; may be NULL */
+        struct arena *arena;       /* of columns made at run time */
 };
 
 /* A kind that has columns. */

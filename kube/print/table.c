@@ -119,7 +119,7 @@ static int write_object(const struct print_table_writer *t, struct json_writer *
         json_key(w, "object");
         switch (t->include) {
         case PRINT_METADATA:
-                return print_partial(w, t->version ? t->version : "v1", text, length, err);
+                return print_partial(w, t->columns, t->version ? t->version : "v1", text, length, err);
         case PRINT_OBJECT:
                 json_raw(w, text, length);
                 return 0;

@@ -68,7 +68,7 @@ struct print_table_writer {
         const struct print_columns *columns;
         const char *version; /* of meta.k8s.io, "v1" or "v1beta1"; NULL: "v1" */
         enum print_include include;
-        bool no_headers; /* columnDefinitions is null: noHeaders, and every event of a watch but the first */
+        bool no_headers; /* columnDefinitions is null: in every event of a watch but the first */
         struct kube_time now;
         struct json_writer *out; /* with .go_escapes */
 

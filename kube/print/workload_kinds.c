@@ -292,6 +292,16 @@ static const struct print_column scale_columns[] = {
         PRINT_AGE_COLUMN,
 };
 
+static const char *const daemon_set_hidden[] = { "deprecated.daemonset.template.generation", NULL };
+
+static const char *const old_autoscaler_hidden[] = {
+        "autoscaling.alpha.kubernetes.io/metrics",
+        "autoscaling.alpha.kubernetes.io/behavior",
+        "autoscaling.alpha.kubernetes.io/current-metrics",
+        "autoscaling.alpha.kubernetes.io/conditions",
+        NULL,
+};
+
 const struct print_kind print_workload_kinds[] = {
         PRINT_KIND("", "Pod", pod_columns, .wants = POD_PATHS, .conditions = print_pod_conditions),
         PRINT_KIND("", "PodTemplate", pod_template_columns),
@@ -299,14 +309,16 @@ const struct print_kind print_workload_kinds[] = {
         PRINT_KIND("apps", "ReplicaSet", replica_set_columns),
         PRINT_KIND("apps", "Deployment", deployment_columns),
         PRINT_KIND("apps", "StatefulSet", stateful_set_columns),
-        PRINT_KIND("apps", "DaemonSet", daemon_set_columns),
+        PRINT_KIND("apps", "DaemonSet", daemon_set_columns, .hidden = daemon_set_hidden),
         PRINT_KIND("apps", "ControllerRevision", controller_revision_columns),
         PRINT_KIND("batch", "Job", job_columns),
         PRINT_KIND("batch", "CronJob", cron_job_columns),
         { "autoscaling",
           "v1",
           "HorizontalPodAutoscaler",
-          { .columns = old_autoscaler_columns, .n = ELEMENTS(old_autoscaler_columns) } },
+          { .columns = old_autoscaler_columns,
+            .n = ELEMENTS(old_autoscaler_columns),
+            .hidden = old_autoscaler_hidden } },
         PRINT_KIND("autoscaling", "HorizontalPodAutoscaler", horizontal_pod_autoscaler_columns),
         PRINT_KIND("autoscaling", "Scale", scale_columns),
         { .kind = NULL },
