@@ -144,8 +144,10 @@ void print_custom_cell(struct print_row *row, const struct print_column *column)
                 { "string", write_as_text },     { "integer", write_as_integer }, { "number", write_as_number },
                 { "boolean", write_as_boolean }, { "date", write_as_date },
         };
-        const struct value *value = print_path_first(row->arena, column->json_path, row->object);
+        const struct value *value = NULL;
 
+        if (print_path_first(row->arena, column->json_path, row->object, &value) < 0)
+                json_writer_fail(row->out, -ENOMEM);
         for (size_t i = 0; value && i < sizeof(types) / sizeof(types[0]); i++)
                 if (strcmp(types[i].type, column->type) == 0) {
                         types[i].write(row, value);

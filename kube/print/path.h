@@ -16,9 +16,10 @@ int print_path_parse(struct arena *arena, const char *text, const struct print_p
 /* Adds what @path looks at; 0 or -ENOMEM. */
 int print_path_want(struct arena *arena, struct kube_wanted *wanted, const struct print_path *path);
 
-/* The first thing that is found, which may be null; NULL for nothing, for a path that does not fit the object, and
- * without memory. */
-const struct value *print_path_first(struct arena *arena, const struct print_path *path, const struct value *object);
+/* The first thing that is found, which may be null; *@ret_value is NULL for nothing, and for a path that does not fit
+ * the object. 0 or -ENOMEM. */
+int print_path_first(struct arena *arena, const struct print_path *path, const struct value *object,
+                     const struct value **ret_value);
 
 /* A cell of a CustomResourceDefinition's column. */
 void print_custom_cell(struct print_row *row, const struct print_column *column);

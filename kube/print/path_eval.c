@@ -275,13 +275,16 @@ static int walk_path(struct walk *w, const struct print_path *path, struct found
         return 0;
 }
 
-const struct value *print_path_first(struct arena *arena, const struct print_path *path, const struct value *object) {
+int print_path_first(struct arena *arena, const struct print_path *path, const struct value *object,
+                     const struct value **ret_value) {
         struct walk walk = { arena, PRINT_PATH_RESULTS_MAX };
         struct found root = { &object, 1, 1 }, found = { 0 };
+        int r = walk_path(&walk, path, root, &found);
 
-        if (walk_path(&walk, path, root, &found) < 0 || found.n == 0)
-                return NULL;
-        return found.values[0];
+        if (r == -ENOMEM)
+                return r;
+        *ret_value = r == 0 && found.n > 0 ? found.values[0] : NULL;
+        return 0;
 }
 
 int print_path_want(struct arena *arena, struct kube_wanted *wanted, const struct print_path *path) {

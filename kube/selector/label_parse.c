@@ -34,10 +34,18 @@ static const char *take(struct parser *p) {
         return text;
 }
 
-/* In a requirement, whose errors begin so. */
+/* @text is what was found, NULL when there was no memory for it. */
 static int unexpected(struct parser *p, const char *text, const char *expected) {
-        return err_set(p->err, EINVAL, "unable to parse requirement: found '%s'%s expected: %s", text,
-                       *expected == '\'' && expected[1] == '(' ? "" : ",", expected);
+        if (!text)
+                return -ENOMEM;
+        return err_set(p->err, EINVAL, "found '%s', expected: %s", text, expected);
+}
+
+/* The same within a requirement. */
+static int unexpected_within(struct parser *p, const char *text, const char *expected) {
+        if (!text)
+                return -ENOMEM;
+        return err_set(p->err, EINVAL, "unable to parse requirement: found '%s', expected: %s", text, expected);
 }
 
 static int add_value(struct parser *p, const char *value) {
@@ -69,7 +77,7 @@ static int parse_list(struct parser *p) {
                         if (peek(p) == SELECTOR_TOKEN_CLOSE)
                                 return 0;
                         if (peek(p) != SELECTOR_TOKEN_COMMA)
-                                return unexpected(p, p->lexer.text, "',' or ')'");
+                                return unexpected_within(p, p->lexer.text, "',' or ')'");
                 } else if (token == SELECTOR_TOKEN_COMMA) {
                         bool closed = peek(p) == SELECTOR_TOKEN_CLOSE;
 
@@ -79,7 +87,7 @@ static int parse_list(struct parser *p) {
                                         return r;
                         }
                 } else {
-                        return unexpected(p, text, "',', or identifier");
+                        return unexpected_within(p, text, "',', or identifier");
                 }
         }
 }
@@ -88,7 +96,9 @@ static int parse_values(struct parser *p) {
         int r;
 
         if (peek(p) != SELECTOR_TOKEN_OPEN)
-                return unexpected(p, p->lexer.text, "'('");
+                return p->lexer.text ? err_set(p->err, EINVAL, "unable to parse requirement: found '%s' expected: '('",
+                                               p->lexer.text) :
+                                       -ENOMEM;
         take(p);
         switch (peek(p)) {
         case SELECTOR_TOKEN_CLOSE:
@@ -99,7 +109,7 @@ static int parse_values(struct parser *p) {
                 r = parse_list(p);
                 break;
         default:
-                return unexpected(p, p->lexer.text, "',', ')' or identifier");
+                return unexpected_within(p, p->lexer.text, "',', ')' or identifier");
         }
         if (r == 0)
                 take(p); /* the bracket */
@@ -110,7 +120,7 @@ static int parse_value(struct parser *p) {
         if (peek(p) == SELECTOR_TOKEN_END || peek(p) == SELECTOR_TOKEN_COMMA)
                 return add_value(p, "");
         if (peek(p) != SELECTOR_TOKEN_WORD)
-                return unexpected(p, p->lexer.text, "identifier");
+                return unexpected_within(p, p->lexer.text, "identifier");
         return add_value(p, take(p));
 }
 
@@ -155,7 +165,7 @@ static int parse_operator(struct parser *p, enum selector_operator *ret_operator
                         take(p);
                         return 0;
                 }
-        return unexpected(p, p->lexer.text, "in, notin, =, ==, !=, gt, lt");
+        return unexpected_within(p, p->lexer.text, "in, notin, =, ==, !=, gt, lt");
 }
 
 static int parse_key(struct parser *p, struct selector_requirement *requirement) {
@@ -165,7 +175,7 @@ static int parse_key(struct parser *p, struct selector_requirement *requirement)
         if (negated)
                 take(p);
         if (peek(p) != SELECTOR_TOKEN_WORD)
-                return unexpected(p, p->lexer.text, "identifier");
+                return unexpected_within(p, p->lexer.text, "identifier");
         requirement->key = take(p);
         if (!requirement->key)
                 return -ENOMEM;
@@ -224,17 +234,16 @@ static int parse(struct parser *p) {
         if (peek(p) == SELECTOR_TOKEN_END)
                 return 0;
         if (!begins_requirement(p))
-                return err_set(p->err, EINVAL, "found '%s', expected: !, identifier, or 'end of string'",
-                               p->lexer.text);
+                return unexpected(p, p->lexer.text, "!, identifier, or 'end of string'");
         for (;;) {
                 r = parse_requirement(p);
                 if (r < 0 || peek(p) == SELECTOR_TOKEN_END)
                         return r;
                 if (peek(p) != SELECTOR_TOKEN_COMMA)
-                        return err_set(p->err, EINVAL, "found '%s', expected: ',' or 'end of string'", p->lexer.text);
+                        return unexpected(p, p->lexer.text, "',' or 'end of string'");
                 take(p);
                 if (!begins_requirement(p))
-                        return err_set(p->err, EINVAL, "found '%s', expected: identifier after ','", p->lexer.text);
+                        return unexpected(p, p->lexer.text, "identifier after ','");
         }
 }
 

@@ -76,7 +76,9 @@ static inline void print_case_table(struct arena *arena, const struct value *tes
 
         kube_time_parse(now, strlen(now), true, &table.now);
         table.columns = print_case_columns(test, &made, answer);
-        if (table.columns && json_format(stored, false, &object, &length) == 0) {
+        if (table.columns)
+                answer->error = json_format(stored, false, &object, &length);
+        if (object) {
                 answer->error = print_table_begin(&table, &head, &answer->err);
                 if (answer->error == 0)
                         answer->error = print_table_row(&table, object, length, &answer->err);
