@@ -109,13 +109,13 @@ const struct value_member *const *print_sorted_members(struct print_row *row, co
         { name, type, "", description, priority, PRINT_CELL, path, other, cell, NULL }
 #define PRINT_NAMED(name, priority, path, description)                                                                 \
         { name, "string", "name", description, priority, PRINT_TEXT, path, NULL, NULL, NULL }
-#define PRINT_NAME PRINT_NAMED("Name", 0, "metadata.name", PRINT_NAME_TEXT)
+#define PRINT_NAME PRINT_NAMED("Name", 0, "metadata.name", print_name_text)
 #define PRINT_CLASS_NAME(annotations)                                                                                  \
         {                                                                                                              \
-                "Name", "string", "name", PRINT_NAME_TEXT, 0, PRINT_CELL, "metadata.name metadata.annotations",        \
+                "Name", "string", "name", print_name_text, 0, PRINT_CELL, "metadata.name metadata.annotations",        \
                         annotations, print_default_name, NULL                                                          \
         }
-#define PRINT_AGE_COLUMN PRINT_FIELD("Age", "string", 0, PRINT_AGE, "metadata.creationTimestamp", NULL, PRINT_AGE_TEXT)
+#define PRINT_AGE_COLUMN PRINT_FIELD("Age", "string", 0, PRINT_AGE, "metadata.creationTimestamp", NULL, print_age_text)
 #define PRINT_UNNAMED_AGE                                                                                              \
         { .form = PRINT_AGE, .path = "metadata.creationTimestamp" }
-extern const char PRINT_NAME_TEXT[], PRINT_AGE_TEXT[];
+extern const char print_name_text[], print_age_text[];

@@ -63,7 +63,7 @@ static const struct print_column event_columns[] = {
                    "The time at which the event was first recorded. (Time of server receipt is in TypeMeta.)"),
         PRINT_MADE("Count", "string", 1, print_event_count, "count series.count", NULL,
                    "The number of times this event has occurred."),
-        PRINT_NAMED("Name", 1, "metadata.name", PRINT_NAME_TEXT),
+        PRINT_NAMED("Name", 1, "metadata.name", print_name_text),
 };
 
 static const struct print_column event_events_columns[] = {
@@ -94,7 +94,7 @@ static const struct print_column event_events_columns[] = {
                    "The time at which the event was first recorded. (Time of server receipt is in TypeMeta.)"),
         PRINT_MADE("Count", "string", 1, print_event_count, "deprecatedCount series.count", NULL,
                    "The number of times this event has occurred."),
-        PRINT_NAMED("Name", 1, "metadata.name", PRINT_NAME_TEXT),
+        PRINT_NAMED("Name", 1, "metadata.name", print_name_text),
 };
 
 static const struct print_column resource_quota_columns[] = {

@@ -15,13 +15,13 @@
 #include "lib/err.h"
 #include "lib/json_writer.h"
 
-const char PRINT_NAME_TEXT[] =
+const char print_name_text[] =
         "Name must be unique within a namespace. Is required when creating resources, although some resources may "
         "allow a client to request the generation of an appropriate name automatically. Name is primarily intended "
         "for creation idempotence and configuration definition. Cannot be updated. More info: "
         "https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names";
 
-const char PRINT_AGE_TEXT[] =
+const char print_age_text[] =
         "CreationTimestamp is a timestamp representing the server time when this object was created. It is not "
         "guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It "
         "is represented in RFC3339 form and is in UTC.\n\nPopulated by the system. Read-only. Null for lists. More "

@@ -7,7 +7,7 @@
 
 static const struct print_column default_columns[] = {
         PRINT_NAME,
-        PRINT_FIELD("Created At", "date", 0, PRINT_DATE, "metadata.creationTimestamp", NULL, PRINT_AGE_TEXT),
+        PRINT_FIELD("Created At", "date", 0, PRINT_DATE, "metadata.creationTimestamp", NULL, print_age_text),
 };
 
 static const struct print_columns others = { .columns = default_columns,

@@ -76,7 +76,7 @@ static const struct print_column storage_version_columns[] = {
 };
 
 static const struct print_column storage_version_migration_columns[] = {
-        PRINT_FIELD("Name", "string", 0, PRINT_TEXT, "metadata.name", NULL, PRINT_NAME_TEXT),
+        PRINT_FIELD("Name", "string", 0, PRINT_TEXT, "metadata.name", NULL, print_name_text),
         PRINT_MADE("Resource", "string", 0, print_migration_resource, "spec.resource", NULL,
                    "GroupResource to migrate"),
         PRINT_MADE("Status", "string", 0, print_migration_status, "status.conditions", NULL, "Status of the migration"),

@@ -46,6 +46,10 @@ static const char *api_version(const struct print_table_writer *t) {
 
 static void write_head(struct json_writer *w, const struct print_head *head) {
         json_key(w, "metadata");
+        if (head->json) {
+                json_raw(w, head->json, strlen(head->json));
+                return;
+        }
         json_begin_map(w);
         json_add_string_if(w, "resourceVersion", head->resource_version);
         json_add_string_if(w, "continue", head->next);

@@ -60,6 +60,7 @@ int print_include_error(const char *text, struct err **err);
 
 /* A list's metadata. Of a single object only its resourceVersion is given. */
 struct print_head {
+        const char *json;                    /* the whole of it, a map; NULL: what stands below */
         const char *resource_version, *next; /* next: metadata.continue; NULL or "": none */
         int64_t remaining;                   /* remainingItemCount; 0: none */
 };

@@ -284,7 +284,7 @@ static const struct print_column old_autoscaler_columns[] = {
 };
 
 static const struct print_column scale_columns[] = {
-        PRINT_FIELD("Name", "string", 0, PRINT_TEXT, "metadata.name", NULL, PRINT_NAME_TEXT),
+        PRINT_FIELD("Name", "string", 0, PRINT_TEXT, "metadata.name", NULL, print_name_text),
         PRINT_FIELD("Desired", "integer", 0, PRINT_INT, "spec.replicas", NULL,
                     "replicas is the desired number of instances for the scaled object."),
         PRINT_FIELD("Available", "integer", 0, PRINT_INT, "status.replicas", NULL,
