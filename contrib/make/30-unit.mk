@@ -29,9 +29,13 @@ $(BUILD)/tests/conformance/apply_patches: $(BUILD)/tests/conformance/apply_patch
 $(BUILD)/tests/conformance/print_objects: $(BUILD)/tests/conformance/print_objects.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
 
+# What tests/conformance/test_openapi_as_kubernetes.py compares with kube-apiserver's documents.
+$(BUILD)/tests/conformance/openapi_document: $(BUILD)/tests/conformance/openapi_document.o $(ARCHIVES)
+	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
+
 # Some tests start the real programs.
 unit-build: $(UNIT_PROGRAMS) $(BUILD)/tests/conformance/read_manifests $(BUILD)/tests/conformance/print_objects \
-            $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
+            $(BUILD)/tests/conformance/openapi_document             $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
 
 unit: ## build and run the unit tests (UNIT=folder for one folder's)
 	$(install_packages) build unit
