@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kube/openapi/internal.h"
+#include "kube/openapi/operations.h"
 #include "kube/type.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
@@ -11,113 +12,14 @@
 #define PATH_MAX_BYTES 512
 #define ID_MAX 256
 
-/* Parameters in the order of their names, which is that of a document. */
-enum {
-        P_ALLOW_BOOKMARKS,
-        P_CONTINUE,
-        P_DRY_RUN,
-        P_FIELD_MANAGER,
-        P_FIELD_SELECTOR,
-        P_FIELD_VALIDATION,
-        P_FORCE,
-        P_GRACE,
-        P_IGNORE_STORE_ERROR,
-        P_LABEL_SELECTOR,
-        P_LIMIT,
-        P_NAME,
-        P_NAMESPACE,
-        P_ORPHAN,
-        P_PRETTY,
-        P_PROPAGATION,
-        P_VERSION,
-        P_VERSION_MATCH,
-        P_INITIAL_EVENTS,
-        P_TIMEOUT,
-        P_WATCH,
-};
-
-static const struct {
-        const char *name, *type;
-        bool in_path;
-} parameters[] = {
-        [P_ALLOW_BOOKMARKS] = { "allowWatchBookmarks", "boolean", false },
-        [P_CONTINUE] = { "continue", "string", false },
-        [P_DRY_RUN] = { "dryRun", "string", false },
-        [P_FIELD_MANAGER] = { "fieldManager", "string", false },
-        [P_FIELD_SELECTOR] = { "fieldSelector", "string", false },
-        [P_FIELD_VALIDATION] = { "fieldValidation", "string", false },
-        [P_FORCE] = { "force", "boolean", false },
-        [P_GRACE] = { "gracePeriodSeconds", "integer", false },
-        [P_IGNORE_STORE_ERROR] = { "ignoreStoreReadErrorWithClusterBreakingPotential", "boolean", false },
-        [P_LABEL_SELECTOR] = { "labelSelector", "string", false },
-        [P_LIMIT] = { "limit", "integer", false },
-        [P_NAME] = { "name", "string", true },
-        [P_NAMESPACE] = { "namespace", "string", true },
-        [P_ORPHAN] = { "orphanDependents", "boolean", false },
-        [P_PRETTY] = { "pretty", "string", false },
-        [P_PROPAGATION] = { "propagationPolicy", "string", false },
-        [P_VERSION] = { "resourceVersion", "string", false },
-        [P_VERSION_MATCH] = { "resourceVersionMatch", "string", false },
-        [P_INITIAL_EVENTS] = { "sendInitialEvents", "boolean", false },
-        [P_TIMEOUT] = { "timeoutSeconds", "integer", false },
-        [P_WATCH] = { "watch", "boolean", false },
-};
-
 #define BIT(parameter) (1u << (parameter))
-#define WRITE_PARAMETERS (BIT(P_DRY_RUN) | BIT(P_FIELD_MANAGER) | BIT(P_FIELD_VALIDATION))
-#define SELECT_PARAMETERS                                                                                              \
-        (BIT(P_CONTINUE) | BIT(P_FIELD_SELECTOR) | BIT(P_LABEL_SELECTOR) | BIT(P_LIMIT) | BIT(P_VERSION) |             \
-         BIT(P_VERSION_MATCH) | BIT(P_INITIAL_EVENTS) | BIT(P_TIMEOUT))
-#define LIST_PARAMETERS (SELECT_PARAMETERS | BIT(P_ALLOW_BOOKMARKS) | BIT(P_WATCH))
-#define DELETE_PARAMETERS                                                                                              \
-        (BIT(P_DRY_RUN) | BIT(P_GRACE) | BIT(P_IGNORE_STORE_ERROR) | BIT(P_ORPHAN) | BIT(P_PROPAGATION))
-
-enum body { BODY_NONE, BODY_OBJECT, BODY_PATCH, BODY_OPTIONS };
-enum answer { ANSWER_OBJECT, ANSWER_LIST, ANSWER_STATUS, ANSWER_EVENT };
-enum place { PLACE_ITEM, PLACE_COLLECTION, PLACE_ALL, PLACE_WATCH_ITEM, PLACE_WATCH_COLLECTION, PLACE_WATCH_ALL };
-
-struct operation {
-        enum place place;
-        uint16_t verb;
-        const char *method, *id, *action;
-        uint32_t parameters;
-        enum body body;
-        enum answer answer;
-        bool created, accepted; /* beside 200: 201, 202 */
-};
-
-/* In the order of the methods' names. */
-static const struct operation operations[] = {
-        { PLACE_ITEM, KUBE_VERB_DELETE, "delete", "delete", "delete", DELETE_PARAMETERS, BODY_OPTIONS, ANSWER_STATUS,
-          false, true },
-        { PLACE_ITEM, KUBE_VERB_GET, "get", "read", "get", 0, BODY_NONE, ANSWER_OBJECT, false, false },
-        { PLACE_ITEM, KUBE_VERB_PATCH, "patch", "patch", "patch", WRITE_PARAMETERS | BIT(P_FORCE), BODY_PATCH,
-          ANSWER_OBJECT, true, false },
-        { PLACE_ITEM, KUBE_VERB_CREATE, "post", "create", "post", WRITE_PARAMETERS, BODY_OBJECT, ANSWER_OBJECT, true,
-          true }, /* of a subresource */
-        { PLACE_ITEM, KUBE_VERB_UPDATE, "put", "replace", "put", WRITE_PARAMETERS, BODY_OBJECT, ANSWER_OBJECT, true,
-          false },
-        { PLACE_COLLECTION, KUBE_VERB_DELETECOLLECTION, "delete", "delete", "deletecollection",
-          DELETE_PARAMETERS | SELECT_PARAMETERS, BODY_OPTIONS, ANSWER_STATUS, false, false },
-        { PLACE_COLLECTION, KUBE_VERB_LIST, "get", "list", "list", LIST_PARAMETERS, BODY_NONE, ANSWER_LIST, false,
-          false },
-        { PLACE_COLLECTION, KUBE_VERB_CREATE, "post", "create", "post", WRITE_PARAMETERS, BODY_OBJECT, ANSWER_OBJECT,
-          true, true },
-        { PLACE_ALL, KUBE_VERB_LIST, "get", "list", "list", LIST_PARAMETERS, BODY_NONE, ANSWER_LIST, false, false },
-        { PLACE_WATCH_ITEM, KUBE_VERB_WATCH, "get", "watch", "watch", LIST_PARAMETERS, BODY_NONE, ANSWER_EVENT, false,
-          false },
-        { PLACE_WATCH_COLLECTION, KUBE_VERB_WATCH, "get", "watch", "watchlist", LIST_PARAMETERS, BODY_NONE,
-          ANSWER_EVENT, false, false },
-        { PLACE_WATCH_ALL, KUBE_VERB_WATCH, "get", "watch", "watchlist", LIST_PARAMETERS, BODY_NONE, ANSWER_EVENT,
-          false, false },
-};
 
 /* A path of a resource, or of a subresource. */
 struct item {
         struct openapi_document *document;
         const struct kube_kind *kind;
         const struct kube_subresource *subresource; /* NULL: the resource itself */
-        enum place place;
+        enum openapi_place place;
         uint16_t verbs;
 };
 
@@ -140,15 +42,15 @@ static void write_group(char *to, size_t size, const struct openapi_document *d,
                 to[n] = (char)toupper(to[n]);
 }
 
-static bool is_watch(enum place place) {
-        return place >= PLACE_WATCH_ITEM;
+static bool is_watch(enum openapi_place place) {
+        return place >= OPENAPI_PLACE_WATCH_ITEM;
 }
 
 /* "listAppsV1DeploymentForAllNamespaces", "patchAppsV1NamespacedDeploymentScale" */
-static void write_id(const struct item *item, const struct operation *op) {
+static void write_id(const struct item *item, const struct openapi_operation *op) {
         const struct kube_kind *kind = item->kind;
         char group[128], id[ID_MAX], capital[2] = { 0 };
-        bool all = item->place == PLACE_ALL || item->place == PLACE_WATCH_ALL;
+        bool all = item->place == OPENAPI_PLACE_ALL || item->place == OPENAPI_PLACE_WATCH_ALL;
         const char *sub = item->subresource ? item->subresource->name : "";
 
         write_group(group, sizeof(group), item->document, false);
@@ -156,7 +58,7 @@ static void write_id(const struct item *item, const struct operation *op) {
         snprintf(id, sizeof(id), "%s%s%s%s%s%s%s%s%s", op->id, group,
                  op->verb == KUBE_VERB_DELETECOLLECTION ? "Collection" : "",
                  kind->namespaced && !all ? "Namespaced" : "", kind->kind, capital, *sub ? sub + 1 : "",
-                 item->place == PLACE_WATCH_COLLECTION || item->place == PLACE_WATCH_ALL ? "List" : "",
+                 item->place == OPENAPI_PLACE_WATCH_COLLECTION || item->place == OPENAPI_PLACE_WATCH_ALL ? "List" : "",
                  all && kind->namespaced ? "ForAllNamespaces" : "");
         json_add_string(item->document->out, "operationId", id);
 }
@@ -166,17 +68,17 @@ static void write_parameters(struct json_writer *w, uint32_t set) {
                 return;
         json_key(w, "parameters");
         json_begin_list(w);
-        for (size_t i = 0; i < ELEMENTS(parameters); i++) {
+        for (size_t i = 0; i < openapi_parameters_count; i++) {
                 if (!(set & BIT(i)))
                         continue;
                 json_begin_map(w);
-                json_add_string(w, "name", parameters[i].name);
-                json_add_string(w, "in", parameters[i].in_path ? "path" : "query");
-                if (parameters[i].in_path)
+                json_add_string(w, "name", openapi_parameters[i].name);
+                json_add_string(w, "in", openapi_parameters[i].in_path ? "path" : "query");
+                if (openapi_parameters[i].in_path)
                         json_add_bool(w, "required", true);
                 json_key(w, "schema");
                 json_begin_map(w);
-                json_add_string(w, "type", parameters[i].type);
+                json_add_string(w, "type", openapi_parameters[i].type);
                 json_add_bool(w, "uniqueItems", true);
                 json_end_map(w);
                 json_end_map(w);
@@ -210,12 +112,12 @@ static const char *meta_type(struct openapi_document *d, const char *kind) {
         return found ? found->type->name : "";
 }
 
-static const char *answer_name(const struct item *item, enum answer answer) {
-        const struct kube_type *type = answer == ANSWER_LIST ? item->kind->list_type : own_type(item);
+static const char *answer_name(const struct item *item, enum openapi_answer answer) {
+        const struct kube_type *type = answer == OPENAPI_ANSWER_LIST ? item->kind->list_type : own_type(item);
 
-        if (answer == ANSWER_STATUS)
+        if (answer == OPENAPI_ANSWER_STATUS)
                 return meta_type(item->document, "Status");
-        if (answer == ANSWER_EVENT)
+        if (answer == OPENAPI_ANSWER_EVENT)
                 return meta_type(item->document, "WatchEvent");
         openapi_types_add(&item->document->types, type);
         return type ? type->name : "";
@@ -260,7 +162,7 @@ static bool gives_deleted(const struct kube_kind *kind) {
         return false;
 }
 
-static void write_responses(const struct item *item, const struct operation *op) {
+static void write_responses(const struct item *item, const struct openapi_operation *op) {
         static const char *const once[] = { "application/json", "application/vnd.kubernetes.protobuf",
                                             "application/yaml", NULL };
         static const char *const streamed[] = { "application/json",
@@ -270,8 +172,9 @@ static void write_responses(const struct item *item, const struct operation *op)
                                                 "application/yaml",
                                                 NULL };
         bool deleted = op->verb == KUBE_VERB_DELETE && gives_deleted(item->kind);
-        const char *name = answer_name(item, deleted ? ANSWER_OBJECT : op->answer);
-        const char *const *types = op->answer == ANSWER_LIST || op->answer == ANSWER_EVENT ? streamed : once;
+        const char *name = answer_name(item, deleted ? OPENAPI_ANSWER_OBJECT : op->answer);
+        const char *const *types =
+                op->answer == OPENAPI_ANSWER_LIST || op->answer == OPENAPI_ANSWER_EVENT ? streamed : once;
         struct json_writer *w = item->document->out;
 
         json_key(w, "responses");
@@ -285,26 +188,26 @@ static void write_responses(const struct item *item, const struct operation *op)
         json_end_map(w);
 }
 
-static void write_body(const struct item *item, const struct operation *op) {
+static void write_body(const struct item *item, const struct openapi_operation *op) {
         static const char *const any[] = { "*/*", NULL };
         static const char *const patches[] = { "application/apply-patch+yaml", "application/json-patch+json",
                                                "application/merge-patch+json", "application/strategic-merge-patch+json",
                                                NULL };
         struct openapi_document *d = item->document;
 
-        if (op->body == BODY_NONE)
+        if (op->body == OPENAPI_BODY_NONE)
                 return;
         json_key(d->out, "requestBody");
         json_begin_map(d->out);
-        if (op->body == BODY_OPTIONS) {
+        if (op->body == OPENAPI_BODY_OPTIONS) {
                 write_content(d->out, any, meta_type(d, "DeleteOptions"));
-        } else if (op->body == BODY_PATCH) {
+        } else if (op->body == OPENAPI_BODY_PATCH) {
                 d->types.patch = true;
                 write_content(d->out, patches, OPENAPI_META "Patch");
         } else {
-                write_content(d->out, any, answer_name(item, ANSWER_OBJECT));
+                write_content(d->out, any, answer_name(item, OPENAPI_ANSWER_OBJECT));
         }
-        if (op->body != BODY_OPTIONS)
+        if (op->body != OPENAPI_BODY_OPTIONS)
                 json_add_bool(d->out, "required", true);
         json_end_map(d->out);
 }
@@ -331,12 +234,12 @@ static void write_identity(const struct item *item) {
         json_end_map(w);
 }
 
-static bool applies(const struct item *item, const struct operation *op) {
+static bool applies(const struct item *item, const struct openapi_operation *op) {
         return op->place == item->place && item->verbs & op->verb &&
-               (op->place != PLACE_ITEM || op->verb != KUBE_VERB_CREATE || item->subresource);
+               (op->place != OPENAPI_PLACE_ITEM || op->verb != KUBE_VERB_CREATE || item->subresource);
 }
 
-static void write_operation(const struct item *item, const struct operation *op, uint32_t own) {
+static void write_operation(const struct item *item, const struct openapi_operation *op, uint32_t own) {
         struct json_writer *w = item->document->out;
 
         json_key(w, op->method);
@@ -353,8 +256,8 @@ static void write_operation(const struct item *item, const struct operation *op,
 
 static const char *format_path(const struct item *item, char text[PATH_MAX_BYTES]) {
         const struct openapi_document *d = item->document;
-        bool all = item->place == PLACE_ALL || item->place == PLACE_WATCH_ALL;
-        bool one = item->place == PLACE_ITEM || item->place == PLACE_WATCH_ITEM;
+        bool all = item->place == OPENAPI_PLACE_ALL || item->place == OPENAPI_PLACE_WATCH_ALL;
+        bool one = item->place == OPENAPI_PLACE_ITEM || item->place == OPENAPI_PLACE_WATCH_ITEM;
 
         snprintf(text, PATH_MAX_BYTES, "%s%s/%s%s/%s%s%s%s%s", *d->group ? "/apis/" : "/api", d->group, d->version,
                  is_watch(item->place) ? "/watch" : "", item->kind->namespaced && !all ? "namespaces/{namespace}/" : "",
@@ -365,27 +268,27 @@ static const char *format_path(const struct item *item, char text[PATH_MAX_BYTES
 
 /* What all operations of a path take stands once, at the path. */
 static void write_item(const struct item *item) {
-        uint32_t common = UINT32_MAX, fixed = BIT(P_PRETTY);
-        bool any = false, all = item->place == PLACE_ALL || item->place == PLACE_WATCH_ALL;
+        uint32_t common = UINT32_MAX, fixed = BIT(OPENAPI_PRETTY);
+        bool any = false, all = item->place == OPENAPI_PLACE_ALL || item->place == OPENAPI_PLACE_WATCH_ALL;
         struct json_writer *w = item->document->out;
         char path[PATH_MAX_BYTES];
 
-        for (size_t i = 0; i < ELEMENTS(operations); i++)
-                if (applies(item, &operations[i])) {
-                        common &= operations[i].parameters;
+        for (size_t i = 0; i < openapi_operations_count; i++)
+                if (applies(item, &openapi_operations[i])) {
+                        common &= openapi_operations[i].parameters;
                         any = true;
                 }
         if (!any)
                 return;
-        if (item->place == PLACE_ITEM || item->place == PLACE_WATCH_ITEM)
-                fixed |= BIT(P_NAME);
+        if (item->place == OPENAPI_PLACE_ITEM || item->place == OPENAPI_PLACE_WATCH_ITEM)
+                fixed |= BIT(OPENAPI_NAME);
         if (item->kind->namespaced && !all)
-                fixed |= BIT(P_NAMESPACE);
+                fixed |= BIT(OPENAPI_NAMESPACE);
         json_key(w, format_path(item, path));
         json_begin_map(w);
-        for (size_t i = 0; i < ELEMENTS(operations); i++)
-                if (applies(item, &operations[i]))
-                        write_operation(item, &operations[i], operations[i].parameters & ~common);
+        for (size_t i = 0; i < openapi_operations_count; i++)
+                if (applies(item, &openapi_operations[i]))
+                        write_operation(item, &openapi_operations[i], openapi_operations[i].parameters & ~common);
         write_parameters(w, common | fixed);
         json_end_map(w);
 }
@@ -396,12 +299,12 @@ static bool is_object(const struct kube_subresource *sub) {
 }
 
 void openapi_write_paths(struct openapi_document *document, const struct kube_kind *kind) {
-        struct item item = { document, kind, NULL, PLACE_ITEM, kind->verbs };
+        struct item item = { document, kind, NULL, OPENAPI_PLACE_ITEM, kind->verbs };
 
-        for (; item.place <= PLACE_WATCH_ALL; item.place++)
-                if ((item.place != PLACE_ALL && item.place != PLACE_WATCH_ALL) || kind->namespaced)
+        for (; item.place <= OPENAPI_PLACE_WATCH_ALL; item.place++)
+                if ((item.place != OPENAPI_PLACE_ALL && item.place != OPENAPI_PLACE_WATCH_ALL) || kind->namespaced)
                         write_item(&item);
-        item.place = PLACE_ITEM;
+        item.place = OPENAPI_PLACE_ITEM;
         for (uint16_t i = 0; i < kind->n_subresources; i++) {
                 item.subresource = &kind->subresources[i];
                 item.verbs = item.subresource->verbs;

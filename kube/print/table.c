@@ -118,10 +118,19 @@ int print_table_begin(struct print_table_writer *t, const struct print_head *hea
         return 0;
 }
 
+/* The bookmark behind the objects that a watch begins with says so in its annotations, which are sent in any case. */
+#define INITIAL_EVENTS_END "\"k8s.io/initial-events-end\":\"true\""
+
+static enum print_include include_of(const struct print_table_writer *t, const char *text, size_t length) {
+        bool end = t->include == PRINT_NONE && memmem(text, length, INITIAL_EVENTS_END, strlen(INITIAL_EVENTS_END));
+
+        return end ? PRINT_METADATA : t->include;
+}
+
 static int write_object(const struct print_table_writer *t, struct json_writer *w, const char *text, size_t length,
                         struct err **err) {
         json_key(w, "object");
-        switch (t->include) {
+        switch (include_of(t, text, length)) {
         case PRINT_METADATA:
                 return print_partial(w, t->columns, t->version ? t->version : "v1", text, length, err);
         case PRINT_OBJECT:

@@ -165,6 +165,9 @@ static void test_list(void **state) {
 /* Without objects, with none of them, and with all of them. */
 static void test_includes(void **state) {
         static const char *const none[] = { NULL }, *const one[] = { "{\"metadata\":{\"name\":\"b\"}}", NULL };
+        static const char *const bookmark[] = {
+                "{\"metadata\":{\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}}}", NULL
+        };
         const struct print_head head = { 0 };
         struct print_table_writer table = { .columns = print_columns_of("", "v1", "ConfigMap"), .no_headers = true };
         struct print_table_writer other = { .columns = print_columns_of("x", "v1", "Y"), .no_headers = true };
@@ -184,6 +187,9 @@ static void test_includes(void **state) {
         free(text);
         text = table_text(&bare, &head, one);
         assert_non_null(strstr(text, "\"object\":null}]}"));
+        free(text);
+        text = table_text(&bare, &head, bookmark);
+        assert_non_null(strstr(text, "\"object\":{\"kind\":\"PartialObjectMetadata\""));
         free(text);
         assert_true(print_include_parse("", &include) && include == PRINT_METADATA);
         assert_true(print_include_parse("Object", &include) && include == PRINT_OBJECT);
