@@ -6,8 +6,6 @@ import ssl
 import subprocess
 import urllib.request
 
-import pytest
-
 import control_plane
 
 OURS = pathlib.Path(__file__).resolve().parents[2] / os.environ.get("BUILD", "build") / "tests/conformance/openapi_document"
@@ -18,16 +16,6 @@ UNSAID = {"description", "enum", "x-kubernetes-unions", "x-kubernetes-map-type"}
 CONNECTS = ("/attach", "/exec", "/log", "/portforward", "/proxy", "/proxy/{path}")
 # Defaults that change nothing: the facts do not have them.
 EMPTY_DEFAULTS = ("", 0)
-
-
-@pytest.fixture(scope="module")
-def plane():
-    if not control_plane.available():
-        pytest.skip("no kube-apiserver")
-    plane = control_plane.ControlPlane()
-    yield plane
-    plane.processes[-1].kill()
-    plane.stop()
 
 
 def get(plane, path):

@@ -99,16 +99,6 @@ def test_as_the_libraries(seed):
     assert answered.count(b"\n") > COUNT * 0.98
 
 
-@pytest.fixture(scope="module")
-def plane():
-    if not control_plane.available():
-        pytest.skip("no kube-apiserver")
-    plane = control_plane.ControlPlane()
-    yield plane
-    plane.processes[-1].kill()  # which would take long to end: nothing of it is kept
-    plane.stop()
-
-
 def send(plane, path, method="GET", body=None, accept="application/json"):
     kind = "application/merge-patch+json" if method == "PATCH" else "application/json"
     request = urllib.request.Request(plane.url + path, method=method, data=json.dumps(body).encode() if body is not None else None, headers={
