@@ -4,8 +4,9 @@
  * run time with JSONPaths. A kind that nobody has columns for has Name and Created At.
  *
  * Objects come as the bytes that are stored and sent, one after the other, and rows go out into a growing text. Of an
- * object only the paths that its columns name are read (kube/project.h), all else is passed over: no tree and no
- * struct of it is made, and memory is for one object whatever the length of the list.
+ * object only the paths that its columns name are read (kube/project.h), all else is passed over: a tree of the whole
+ * takes three times as long as the row, a struct binds the columns to types that are known when compiled. Memory is for
+ * one object, whatever the length of the list.
  *
  *     struct print_table_writer t = { .columns = print_columns_of("", "v1", "Pod"), .now = now, .out = &w };
  *
