@@ -127,14 +127,20 @@ static enum print_include include_of(const struct print_table_writer *t, const c
         return end ? PRINT_METADATA : t->include;
 }
 
-static int write_object(const struct print_table_writer *t, struct json_writer *w, const char *text, size_t length,
+/* An object as it is kept, and as it is shown. */
+struct row_text {
+        const char *text, *shown;
+        size_t length, shown_length;
+};
+
+static int write_object(const struct print_table_writer *t, struct json_writer *w, const struct row_text *texts,
                         struct err **err) {
         json_key(w, "object");
-        switch (include_of(t, text, length)) {
+        switch (include_of(t, texts->text, texts->length)) {
         case PRINT_METADATA:
-                return print_partial(w, t->columns, t->version ? t->version : "v1", text, length, err);
+                return print_partial(w, t->columns, t->version ? t->version : "v1", texts->text, texts->length, err);
         case PRINT_OBJECT:
-                json_raw(w, text, length);
+                json_raw(w, texts->shown, texts->shown_length);
                 return 0;
         default:
                 json_null(w);
@@ -142,8 +148,8 @@ static int write_object(const struct print_table_writer *t, struct json_writer *
         }
 }
 
-static int write_row(struct print_table_writer *t, struct json_writer *w, const struct value *object, const char *text,
-                     size_t length, struct err **err) {
+static int write_row(struct print_table_writer *t, struct json_writer *w, const struct value *object,
+                     const struct row_text *texts, struct err **err) {
         struct print_row row = { .object = object, .arena = t->arena, .now = &t->now, .out = w };
         int r;
 
@@ -155,12 +161,14 @@ static int write_row(struct print_table_writer *t, struct json_writer *w, const 
         json_end_list(w);
         if (t->columns->conditions)
                 t->columns->conditions(&row);
-        r = write_object(t, w, text, length, err);
+        r = write_object(t, w, texts, err);
         json_end_map(w);
         return r;
 }
 
-int print_table_row(struct print_table_writer *t, const char *text, size_t length, struct err **err) {
+int print_table_row_shown(struct print_table_writer *t, const char *text, size_t length, const char *shown,
+                          size_t shown_length, struct err **err) {
+        const struct row_text texts = { text, shown, length, shown_length };
         struct json_writer *w = t->out;
         struct value object;
         int r;
@@ -182,7 +190,11 @@ int print_table_row(struct print_table_writer *t, const char *text, size_t lengt
                 json_begin_list(w);
         }
         t->count++;
-        return write_row(t, w, &object, text, length, err);
+        return write_row(t, w, &object, &texts, err);
+}
+
+int print_table_row(struct print_table_writer *t, const char *text, size_t length, struct err **err) {
+        return print_table_row_shown(t, text, length, text, length, err);
 }
 
 static void write_no_rows(struct print_table_writer *t) {

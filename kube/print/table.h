@@ -88,6 +88,11 @@ int print_table_begin(struct print_table_writer *table, const struct print_head 
  * then not to be used. Rows of a kind that kube-apiserver sorts (flow schemas) are kept until the end. */
 int print_table_row(struct print_table_writer *table, const char *text, size_t length, struct err **err);
 
+/* The same where the version that is kept is not the one that is asked for: @text as it is kept, of whose version the
+ * columns are, and @shown as the client wants it, which is what PRINT_OBJECT gives. */
+int print_table_row_shown(struct print_table_writer *table, const char *text, size_t length, const char *shown,
+                          size_t shown_length, struct err **err);
+
 /* 0, or the error that stuck in @out. */
 int print_table_end(struct print_table_writer *table);
 

@@ -34,6 +34,14 @@ static struct kube_time read_time(const struct value *test) {
         return time;
 }
 
+/* @shown: in the version that is asked for; NULL: the same. */
+static int write_row(struct print_table_writer *table, const struct value *text, const struct value *shown,
+                     struct err **err) {
+        if (!shown)
+                return print_table_row(table, text->text, text->count, err);
+        return print_table_row_shown(table, text->text, text->count, shown->text, shown->count, err);
+}
+
 /* A whole Table, of the bytes of objects: what a server would answer. */
 static int write_rows(const struct value *test, struct json_writer *w, struct err **err) {
         const struct value *texts = value_get(test, "texts"), *head = value_get(test, "head");
@@ -55,7 +63,7 @@ static int write_rows(const struct value *test, struct json_writer *w, struct er
                 return print_include_error(value_string_or(value_get(test, "include"), ""), err);
         r = print_table_begin(&table, &list, err);
         for (uint32_t i = 0; i < value_count(texts) && r == 0; i++)
-                r = print_table_row(&table, value_at(texts, i)->text, value_at(texts, i)->count, err);
+                r = write_row(&table, value_at(texts, i), value_at(value_get(test, "shown"), i), err);
         return r < 0 ? r : print_table_end(&table);
 }
 
