@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "kube/project.h"
 #include "kube/selector/text.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -184,6 +185,20 @@ int selector_field_parse(struct arena *arena, const struct selector_field_kind *
         split(p.text, parts);
         qsort(parts, n, sizeof(*parts), by_text);
         return parse_parts(&p, whole, parts, n, ret_selector);
+}
+
+int selector_field_want(struct arena *arena, const struct selector_field_kind *kind, struct kube_wanted *wanted) {
+        for (size_t i = 0; i < kind->n; i++) {
+                const char *const paths[] = { kind->fields[i].path, kind->fields[i].also };
+
+                for (size_t j = 0; j < ELEMENTS(paths); j++) {
+                        int r = paths[j] ? kube_wanted_add(arena, wanted, paths[j]) : 0;
+
+                        if (r < 0)
+                                return r;
+                }
+        }
+        return 0;
 }
 
 /* Follows keys divided by dots. */

@@ -11,6 +11,7 @@
 
 struct arena;
 struct err;
+struct kube_wanted;
 struct value;
 
 #define SELECTOR_FIELDS_MAX 32 /* of a kind */
@@ -58,6 +59,10 @@ struct selector_fields {
  * kube-apiserver's words, -E2BIG past SELECTOR_TEXT_MAX (kube/selector/label.h), -ENOMEM. */
 int selector_field_parse(struct arena *arena, const struct selector_field_kind *kind, const char *version,
                          const char *text, size_t length, struct selector_fields *ret_selector, struct err **err);
+
+/* Adds to @wanted (kube/project.h) what the values below are made of, so that they come of an object's bytes without
+ * the rest of it. 0 or -ENOMEM. */
+int selector_field_want(struct arena *arena, const struct selector_field_kind *kind, struct kube_wanted *wanted);
 
 /* The values of @object, one for each of the kind's fields, in @ret_values with room for kind->n. They are texts of
  * @object or in @arena. 0 or -ENOMEM. */
