@@ -80,7 +80,7 @@ static void write_table(struct arena *arena) {
                 .out = &w,
         };
         const struct print_head head = { .resource_version = "1" };
-        char *text;
+        char *text = NULL;
 
         need(print_table_begin(&table, &head, NULL) == 0 && print_table_row(&table, json, json_length, NULL) == 0 &&
                      print_table_end(&table) == 0 && json_writer_finish(&w, &text, NULL) == 0,
