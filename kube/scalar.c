@@ -216,6 +216,17 @@ static size_t trim_exponent(char *text) {
         return strlen(text);
 }
 
+/* "1.25e+4" as "12500": Go fills up with zeros behind the digits that matter. @text is rewritten. */
+static void write_whole(char *text, int zeros) {
+        char *to = text;
+
+        for (const char *p = text; *p != 'e'; p++)
+                if (*p != '.')
+                        *to++ = *p;
+        memset(to, '0', (size_t)zeros);
+        to[zeros] = '\0';
+}
+
 size_t kube_double_format(double number, char ret_text[KUBE_DOUBLE_TEXT_MAX]) {
         double size = fabs(number);
         bool plain = number == 0 || (size >= 1e-6 && size < 1e21);
@@ -227,7 +238,10 @@ size_t kube_double_format(double number, char ret_text[KUBE_DOUBLE_TEXT_MAX]) {
                 if (plain) { /* as many places as the exponent leaves of the digits */
                         int places = precision - atoi(strchr(ret_text, 'e') + 1);
 
-                        snprintf(ret_text, KUBE_DOUBLE_TEXT_MAX, "%.*f", places > 0 ? places : 0, number);
+                        if (places < 0)
+                                write_whole(ret_text, -places);
+                        else
+                                snprintf(ret_text, KUBE_DOUBLE_TEXT_MAX, "%.*f", places, number);
                 }
                 break;
         }

@@ -10,7 +10,8 @@ $(BUILD)/tests/unit/%_test: $(BUILD)/tests/unit/%_test.o $(ARCHIVES)
 $(BUILD)/tests/unit/agent/worker_test $(BUILD)/tests/unit/agent/worker_memory_test: $(BUILD)/tests/unit/agent/world.o
 
 # Tests whose allocations fail on demand.
-$(filter %memory_test,$(UNIT_PROGRAMS)) $(BUILD)/tests/unit/kube/stream_test: $(BUILD)/tests/unit/support/memory.o
+$(filter %memory_test,$(UNIT_PROGRAMS)) $(BUILD)/tests/unit/kube/stream_test $(BUILD)/tests/unit/kube/openapi_test: \
+    $(BUILD)/tests/unit/support/memory.o
 
 # What is taken from an arena fails there likewise.
 ARENA_EACH := alloc alloc_uncleared alloc_array strndup strdup list printf
@@ -22,29 +23,13 @@ $(BUILD)/tests/unit/cri/lifecycle_memory_test: WRAP = $(ARENA_EACH:%=-Wl,--wrap=
 $(BUILD)/tests/unit/cli/%_test: $(BUILD)/tests/unit/cli/%_test.o $(BUILD)/cli.a $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -lcmocka -o $@
 
-# What tests/conformance/test_manifests_as_kubelet.py asks.
-$(BUILD)/tests/conformance/read_manifests: $(BUILD)/tests/conformance/read_manifests.o $(ARCHIVES)
-	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
-
-# What tests/conformance/test_authorization_as_kubernetes.py and test_credentials_as_kubernetes.py ask.
-$(BUILD)/tests/conformance/authorize $(BUILD)/tests/conformance/credentials: $(BUILD)/tests/conformance/%: $(BUILD)/tests/conformance/%.o $(ARCHIVES)
-	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
-
-# What `make patches` compares with Kubernetes' own libraries.
-$(BUILD)/tests/conformance/apply_patches: $(BUILD)/tests/conformance/apply_patches.o $(ARCHIVES)
-	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
-
-# What `make histories` compares with the field manager of kube-apiserver.
-$(BUILD)/tests/conformance/apply_histories: $(BUILD)/tests/conformance/apply_histories.o $(ARCHIVES)
-	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
-
-# What `make defaults` compares with kube-apiserver's defaulting.
-$(BUILD)/tests/conformance/fill_defaults: $(BUILD)/tests/conformance/fill_defaults.o $(ARCHIVES)
+# Programs that the comparisons in tests/conformance, and `make patches` and its like, ask.
+CONFORMANCE_PROGRAMS := $(patsubst %.c,$(BUILD)/%,$(wildcard tests/conformance/*.c))
+$(CONFORMANCE_PROGRAMS): $(BUILD)/tests/conformance/%: $(BUILD)/tests/conformance/%.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
 
 # Some tests start the real programs.
-unit-build: $(UNIT_PROGRAMS) $(BUILD)/tests/conformance/read_manifests \
-            $(BUILD)/tests/conformance/authorize $(BUILD)/tests/conformance/credentials $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
+unit-build: $(UNIT_PROGRAMS) $(CONFORMANCE_PROGRAMS) $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
 
 unit: ## build and run the unit tests (UNIT=folder for one folder's)
 	$(install_packages) build unit

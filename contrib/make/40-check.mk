@@ -10,7 +10,7 @@ deps: ## install the Debian packages that building needs
 
 check: ## install what the tests need and run all of them
 	$(install_packages) build unit clang integration vm
-	$(build_peers) critest http-peer kinds kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
+	$(build_peers) critest http-peer kinds kube-print kubelet-manifest kubelet-probe runtime-tools $(E2E_PEERS)
 	@tests/run-all
 
 integration-ready:
@@ -107,8 +107,21 @@ defaults: ## compare defaults with kube-apiserver's (DEFAULTS=4000 DEFAULTS_SEED
 defaults-sample: defaults ## write the sample that the unit test has anew
 	python3 tests/conformance/kube_defaults/sample.py <$(BUILD)/tests/conformance/defaults.jsonl >tests/unit/kube/defaults_cases.jsonl
 
+PRINTS_SEED ?= 1
+PRINTS      ?= 20000
+
+prints: ## compare tables and selectors with what Kubernetes' own libraries make of them (PRINTS=20000 PRINTS_SEED=1)
+	$(install_packages) build integration
+	$(build_peers) kube-print
+	@$(MAKE) $(BUILD)/tests/conformance/print_objects
+	@python3 tests/conformance/kube_print/cases.py $(PRINTS_SEED) $(PRINTS) | $(PEERS)/kube-print >$(BUILD)/tests/conformance/prints.jsonl
+	@python3 tests/conformance/kube_print/compare.py $(BUILD)/tests/conformance/print_objects <$(BUILD)/tests/conformance/prints.jsonl
+
+prints-sample: prints ## write the sample that the unit test has anew
+	python3 tests/conformance/kube_print/sample.py <$(BUILD)/tests/conformance/prints.jsonl >tests/unit/kube/print_cases.jsonl
+
 e2e-cri: integration-ready ## run Kubernetes' end-to-end suite on its own cluster above the agent (FOCUS='regex' SKIP='regex' PROCS=3)
 	$(build_peers) $(E2E_PEERS)
 	tests/e2e/run
 
-.PHONY: deps check integration-ready integration-build integration faults soak sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample e2e-cri
+.PHONY: deps check integration-ready integration-build integration faults soak sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample e2e-cri

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "kube/apply/job.h"
-#include "kube/codec.h"
+#include "kube/codec/codec.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/json.h"

@@ -7,7 +7,7 @@
 #include "kube/core_v1.h"
 #include "kube/defaults/defaults.h"
 #include "kube/defaults/rules.h"
-#include "kube/entries.h"
+#include "kube/codec/entries.h"
 #include "kube/node_v1.h"
 #include "kube/resource_v1.h"
 #include "kube/resource_v1beta1.h"

@@ -18,7 +18,7 @@
 #include "api/rbac/escalation.h"
 #include "api/rbac/nodes.h"
 #include "api/rbac/rbac.h"
-#include "kube/codec.h"
+#include "kube/codec/codec.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/json.h"

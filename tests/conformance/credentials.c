@@ -17,7 +17,7 @@
 #include "api/auth/keys.h"
 #include "api/auth/review.h"
 #include "api/pki/csr.h"
-#include "kube/codec.h"
+#include "kube/codec/codec.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/err.h"

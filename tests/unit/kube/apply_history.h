@@ -6,7 +6,7 @@
 
 #include "kube/apply/apply.h"
 #include "kube/apply/scale.h"
-#include "kube/codec.h"
+#include "kube/codec/codec.h"
 #include "kube/defaults/defaults.h"
 #include "kube/kinds.h"
 #include "kube/patch/patch.h"

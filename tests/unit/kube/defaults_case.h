@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "kube/codec.h"
+#include "kube/codec/codec.h"
 #include "kube/defaults/defaults.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"

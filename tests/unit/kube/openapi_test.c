@@ -1,0 +1,140 @@
+/* OpenAPI documents: whole in themselves, of kinds that come at run time as of the others, and of want of memory. What
+ * is in them is compared with kube-apiserver's in tests/conformance. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "kube/kinds.h"
+#include "kube/openapi/openapi.h"
+#include "kube/type.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+#include "tests/unit/support/each_allocation.h"
+
+#define SCHEMAS "#/components/schemas/"
+
+static struct arena *arena;
+
+static const struct value *read_document(const struct kube_registry *registry, const char *group, const char *version) {
+        const struct value_options options = { .bytes_max = 64 << 20, .nodes_max = 1 << 22 };
+        struct json_writer w = { .go_escapes = true };
+        const struct value *document;
+        size_t length;
+        char *text;
+
+        assert_int_equal(openapi_write(&w, registry, group, version), 0);
+        assert_int_equal(json_writer_finish(&w, &text, &length), 0);
+        assert_int_equal(json_parse(arena, text, length, &options, &document, NULL), 0);
+        free(text);
+        return document;
+}
+
+/* Every reference has its schema. */
+static void check_references(const struct value *value, const struct value *schemas) {
+        const char *reference = value_string(value_get(value, "$ref"));
+
+        if (reference) {
+                assert_int_equal(strncmp(reference, SCHEMAS, strlen(SCHEMAS)), 0);
+                if (!value_get(schemas, reference + strlen(SCHEMAS)))
+                        fail_msg("%s", reference);
+        }
+        for (uint32_t i = 0; i < value_count(value); i++)
+                check_references(value->kind == VALUE_MAP ? &value->members[i].value : &value->items[i], schemas);
+}
+
+static void test_whole(void **state) {
+        _cleanup_kube_registry_ struct kube_registry *registry = kube_registry_new(kube_kinds, kube_kinds_count);
+        static const char *const versions[][2] = { { "", "v1" }, { "apps", "v1" }, { "apiextensions.k8s.io", "v1" } };
+
+        arena = arena_new();
+        for (size_t i = 0; i < ELEMENTS(versions); i++) {
+                const struct value *document = read_document(registry, versions[i][0], versions[i][1]);
+
+                check_references(document, value_find(document, "components.schemas"));
+                arena_reset(arena);
+        }
+        arena = arena_free(arena);
+}
+
+static const struct kube_field thing_fields[] = {
+        { .name = "apiVersion", .name_length = 10, .element = KUBE_STRING },
+        { .name = "kind", .name_length = 4, .element = KUBE_STRING },
+        { .name = "sizes", .name_length = 5, .element = KUBE_QUANTITY, .form = KUBE_MAP, .flags = KUBE_REQUIRED },
+};
+static const struct kube_type thing_type = {
+        .name = "y.x.v1.Thing", .fields = thing_fields, .n_fields = ELEMENTS(thing_fields), .flags = KUBE_KIND
+};
+static const struct kube_kind thing = { .group = "x.y",
+                                        .version = "v1",
+                                        .kind = "Thing",
+                                        .type = &thing_type,
+                                        .resource = "things",
+                                        .namespaced = true,
+                                        .verbs = KUBE_VERB_GET | KUBE_VERB_CREATE };
+
+static char *index_of(const struct kube_registry *registry) {
+        struct json_writer w = { .go_escapes = true };
+        char *text;
+
+        assert_int_equal(openapi_write_index(&w, registry), 0);
+        assert_int_equal(json_writer_finish(&w, &text, NULL), 0);
+        return text;
+}
+
+/* A kind comes, and is in its document and in the index; it goes, and all is as before. */
+static void test_run_time(void **state) {
+        _cleanup_kube_registry_ struct kube_registry *registry = kube_registry_new(kube_kinds, kube_kinds_count);
+        _cleanup_free_ char *before = index_of(registry), *with = NULL, *after = NULL;
+        const struct value *document, *schema;
+        struct json_writer w = JSON_WRITER_INIT;
+
+        arena = arena_new();
+        assert_int_equal(openapi_write(&w, registry, "x.y", "v1"), -ENOENT);
+        assert_int_equal(kube_registry_add(registry, &thing), 0);
+        document = read_document(registry, "x.y", "v1");
+        schema = value_get(value_find(document, "components.schemas"), "y.x.v1.Thing");
+        assert_string_equal(value_string(value_find(schema, "required[0]")), "sizes");
+        assert_string_equal(value_string(value_find(schema, "properties.sizes.additionalProperties.$ref")),
+                            SCHEMAS "io.k8s.apimachinery.pkg.api.resource.Quantity");
+        schema = value_get(value_get(document, "paths"), "/apis/x.y/v1/namespaces/{namespace}/things/{name}");
+        assert_string_equal(value_string(value_find(schema, "get.operationId")), "readXYV1NamespacedThing");
+        assert_null(value_get(schema, "delete"));
+        check_references(document, value_find(document, "components.schemas"));
+        with = index_of(registry);
+        assert_non_null(strstr(with, "\"apis/x.y/v1\":{\"serverRelativeURL\":\"/openapi/v3/apis/x.y/v1?hash="));
+        assert_true(kube_registry_remove(registry, &thing));
+        after = index_of(registry);
+        assert_string_equal(before, after);
+        arena = arena_free(arena);
+}
+
+static struct kube_registry *swept;
+
+static int write_swept(void) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+
+        return openapi_write(&w, swept, "coordination.k8s.io", "v1");
+}
+
+static void test_each_allocation(void **state) {
+        swept = kube_registry_new(kube_kinds, kube_kinds_count);
+        assert_true(fail_each_allocation(write_swept) > 3);
+        swept = kube_registry_free(swept);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = { cmocka_unit_test(test_whole), cmocka_unit_test(test_run_time),
+                                            cmocka_unit_test(test_each_allocation) };
+
+        return cmocka_run_group_tests_name("kube/openapi", tests, NULL, NULL);
+}
