@@ -168,11 +168,9 @@ static int fill_container(struct defaults_work *w, void *object) {
 }
 
 static int fill_ephemeral_container(struct defaults_work *w, void *object) {
-        struct kube_ephemeral_container *container = object;
+        struct kube_ephemeral_container *ephemeral = object;
 
-        if (is_empty(container->image_pull_policy))
-                container->image_pull_policy = pull_policy(container->image);
-        return 0;
+        return fill_container(w, &ephemeral->container);
 }
 
 /* Whether no source is given: all members but the name are pointers to one. */
