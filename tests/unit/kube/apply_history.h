@@ -51,17 +51,22 @@ static inline const struct apply_filter *apply_history_filter(const struct apply
         return strcmp(h->kind->kind, "ConfigMap") == 0 || strcmp(h->kind->kind, "ClusterRole") == 0 ? NULL : &status;
 }
 
-/* The object with its defaults. */
-static inline int apply_history_fill(struct apply_history *h, const struct value *object, const struct value **ret) {
+/* The object as its type has it, with its defaults where @defaults is true; NULL where it cannot be read. */
+static inline int apply_history_fill(struct apply_history *h, const struct value *object, bool defaults,
+                                     const struct value **ret) {
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         void *typed = arena_alloc(h->arena, h->kind->type->size);
         struct problems problems;
         char *text = NULL;
         int r;
 
+        *ret = NULL;
         problems_init(&problems, h->arena, NULL, object);
-        if (!typed || kube_value_read(h->arena, h->kind->type, object, "", &problems, typed) < 0 ||
-            defaults_fill(h->arena, h->kind->type, typed, 0) < 0)
+        if (!typed || kube_value_read(h->arena, h->kind->type, object, "", &problems, typed) < 0)
+                return -ENOMEM;
+        if (problems.errors > 0)
+                return 0;
+        if (defaults && defaults_fill(h->arena, h->kind->type, typed, 0) < 0)
                 return -ENOMEM;
         kube_json_write(&w, h->kind->type, typed);
         if (json_writer_finish(&w, &text, NULL) < 0)
@@ -74,16 +79,9 @@ static inline int apply_history_fill(struct apply_history *h, const struct value
 /* As the API server reads what came of a write. */
 static inline const struct value *apply_history_settle(struct apply_history *h, const struct value *object,
                                                        struct err **err) {
-        struct problems problems;
-        const struct value *settled = NULL;
-        int r;
+        const struct value *settled;
 
-        problems_init(&problems, h->arena, NULL, object);
-        r = kube_value_settle(h->arena, h->kind->type, object, false, "", &problems, &settled);
-        if (r == 0 && settled && h->strategies)
-                r = apply_history_fill(h, settled, &settled);
-
-        if (r < 0 || !settled)
+        if (apply_history_fill(h, object, h->strategies, &settled) < 0 || !settled)
                 err_set(err, EINVAL, "unreadable");
         return settled;
 }
