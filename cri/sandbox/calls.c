@@ -80,6 +80,39 @@ static int run_cgroup(const struct cri_sandbox *sandbox, struct err **err) {
         return r;
 }
 
+/* The pod's cgroup, which its first container needs, made while the rest is. */
+struct run_cgroup {
+        struct pool_side side; /* first */
+        const struct cri_sandbox *sandbox;
+        int r;
+        struct err *err;
+};
+
+static void run_cgroup_beside(struct pool_side *side) {
+        struct run_cgroup *cgroup = (struct run_cgroup *)side;
+
+        cgroup->r = run_cgroup(cgroup->sandbox, &cgroup->err);
+}
+
+/* The first failure of the two is told. */
+static int run_make(struct cri_call *call, struct err **err) {
+        struct run_cgroup cgroup = { .side.work = run_cgroup_beside, .sandbox = call->sandbox };
+        struct span *step = span_child(call->span, "cgroup_create");
+        struct run *run = call->state;
+        int r;
+
+        pool_side_begin(call->cri->pool, &cgroup.side);
+        r = sandbox_make(call->sandbox, call->span, &run->made, err);
+        pool_side_end(call->cri->pool, &cgroup.side);
+        span_done(step, cgroup.r, &cgroup.err);
+        if (r >= 0 && cgroup.r < 0) {
+                sandbox_unmake(call->sandbox, NULL, NULL);
+                return err_move(err, cgroup.err);
+        }
+        err_free(cgroup.err);
+        return r;
+}
+
 static int run_work(struct cri_call *call, struct err **err) {
         struct cri_sandbox *sandbox = call->sandbox;
         struct run *run = call->state;
@@ -88,9 +121,7 @@ static int run_work(struct cri_call *call, struct err **err) {
         if (r >= 0 && !text_empty(sandbox->config->log_directory))
                 r = files_make_dirs(sandbox->config->log_directory, 0755, err);
         if (r >= 0)
-                r = SPAN_STEP(call->span, "cgroup_create", run_cgroup(sandbox, err), err);
-        if (r >= 0)
-                r = sandbox_make(sandbox, call->span, &run->made, err);
+                r = run_make(call, err);
         if (r < 0)
                 goto fail;
         run->record->ips = (char **)sandbox_ips(call->arena, &run->made.network);
