@@ -18,6 +18,10 @@ struct arena *arena_new(void);
 /* The same with a first chunk of @first bytes, 64 at least: for what there are thousands of. */
 struct arena *arena_new_small(size_t first);
 
+/* The same with a first chunk for just what came from @like, and @spare bytes: what is there by the thousand is made
+ * once to see its size, and again to be kept. */
+struct arena *arena_new_like(const struct arena *like, size_t spare);
+
 /* Frees the arena and all that came from it; NULL is fine. Returns NULL. */
 struct arena *arena_free(struct arena *arena);
 

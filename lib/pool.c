@@ -1,6 +1,7 @@
 #include "lib/pool.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -79,6 +80,18 @@ static void bury(struct thread *thread) {
         free(thread);
 }
 
+/* What a burst of work has left free lies between what stays, and only this takes it out of memory. It is looked for
+ * when the threads of the burst have gone, but for one that may have a little to do for ever. */
+static void give_back(struct pool *pool) {
+        bool last;
+
+        pthread_mutex_lock(&pool->lock);
+        last = pool->threads <= 2;
+        pthread_mutex_unlock(&pool->lock);
+        if (last)
+                malloc_trim(0);
+}
+
 static void *thread_main(void *data) {
         struct thread *self = data, *before;
         struct pool *pool = self->pool;
@@ -97,6 +110,7 @@ static void *thread_main(void *data) {
         pool->last = self;
         pthread_mutex_unlock(&pool->lock);
         bury(before);
+        give_back(pool);
         pthread_mutex_lock(&pool->lock);
         pool->threads--;
         pthread_cond_signal(&pool->ended);

@@ -6,6 +6,9 @@
 
 #include "lib/handle.h"
 
+/* For what is added to a sandbox or container once it is there. */
+#define SPARE_BYTES 192
+
 const char *entry_find(void *const *entries, size_t n, const char *key) {
         for (size_t i = 0; i < n; i++) {
                 const struct cri_entry *entry = entries[i];
@@ -147,6 +150,18 @@ static int sandbox_read(struct cri_sandbox *sandbox, const Record__Sandbox *reco
         return sandbox->by_name.key ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
+/* In memory of just its size, and some for the addresses that it is still to get. */
+static int sandbox_keep(struct cri_sandbox *sandbox, const Record__Sandbox *record, struct err **err) {
+        _cleanup_arena_ struct arena *large = NULL;
+        int r = sandbox_read(sandbox, record, err);
+
+        if (r < 0)
+                return r;
+        large = sandbox->arena;
+        sandbox->arena = arena_new_like(large, SPARE_BYTES);
+        return sandbox_read(sandbox, record, err);
+}
+
 static int sandbox_enter(struct cri *cri, struct cri_sandbox *sandbox, struct err **err) {
         struct cri_sandbox *holder;
 
@@ -170,7 +185,7 @@ int sandbox_new(struct cri *cri, const Record__Sandbox *record, struct cri_sandb
         if (!sandbox)
                 return err_set(err, ENOMEM, "out of memory");
         *sandbox = (struct cri_sandbox){ .cri = cri, .refs = 1, .arena = arena_new() };
-        r = sandbox_read(sandbox, record, err);
+        r = sandbox_keep(sandbox, record, err);
         if (r >= 0)
                 r = sandbox_enter(cri, sandbox, err);
         if (r < 0) {
@@ -257,6 +272,18 @@ static int container_read(struct cri_container *container, const Record__Contain
         return container->cgroup && container->by_name.key ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
+/* In memory of just its size, and some for how it is to end. */
+static int container_keep(struct cri_container *container, const Record__Container *record, struct err **err) {
+        _cleanup_arena_ struct arena *large = NULL;
+        int r = container_read(container, record, err);
+
+        if (r < 0)
+                return r;
+        large = container->arena;
+        container->arena = arena_new_like(large, SPARE_BYTES);
+        return container_read(container, record, err);
+}
+
 static int container_enter(struct cri *cri, struct cri_container *container, struct err **err) {
         struct cri_container *holder;
 
@@ -282,7 +309,7 @@ int container_new(struct cri_sandbox *sandbox, const Record__Container *record, 
                 return err_set(err, ENOMEM, "out of memory");
         *container = (struct cri_container){ .refs = 1, .arena = arena_new(), .reason = "" };
         container->sandbox = sandbox_ref(sandbox);
-        r = container_read(container, record, err);
+        r = container_keep(container, record, err);
         if (r >= 0)
                 r = container_enter(sandbox->cri, container, err);
         if (r < 0) {
