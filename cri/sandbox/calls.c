@@ -71,7 +71,7 @@ static int run_cgroup(const struct cri_sandbox *sandbox, struct err **err) {
         if (!sandbox->record->owns_cgroup)
                 return 0;
         arena = arena_new();
-        r = cgroup_create(cri->cgroups, sandbox->cgroup, err);
+        r = cgroup_create_above(cri->cgroups, sandbox->cgroup, err);
         if (r >= 0 && sandbox->config->linux && sandbox->config->linux->resources) {
                 r = arena ? resources_to_limits(arena, sandbox->config->linux->resources, &limits, err) : -ENOMEM;
                 if (r >= 0)
