@@ -108,6 +108,7 @@ static bool goes_beside(const struct cri_sandbox *sandbox, const struct sandbox_
         return !spec->host_network && spec->mappings.n_uids == 0 && !(config->linux && config->linux->n_sysctls > 0);
 }
 
+/* Of a sandbox that was begun. */
 static int make_beside(struct cri_sandbox *sandbox, struct span *span, struct sandbox_spec *spec,
                        const struct network_request *request, struct sandbox_made *made, struct err **err) {
         struct attachment attachment = { .side.work = attach, .network = sandbox->cri->network, .request = *request };
@@ -115,8 +116,7 @@ static int make_beside(struct cri_sandbox *sandbox, struct span *span, struct sa
         struct span *step;
         int r;
 
-        if ((r = sandbox_begin(sandbox->cri->runtime, sandbox->id, err)) < 0 ||
-            (r = cni_netns_create(request->netns, err)) < 0 || (r = cni_netns_open(request->netns, &netns, err)) < 0)
+        if ((r = cni_netns_create(request->netns, err)) < 0 || (r = cni_netns_open(request->netns, &netns, err)) < 0)
                 return r;
         spec->netns_fd = netns;
         step = span_child(span, "network_attach");
@@ -132,13 +132,11 @@ static int make_beside(struct cri_sandbox *sandbox, struct span *span, struct sa
         return r;
 }
 
-static int make_in_turn(struct cri_sandbox *sandbox, struct span *span, const struct sandbox_spec *spec,
+/* Of a sandbox whose shim is there. */
+static int attach_after(struct cri_sandbox *sandbox, struct span *span, const struct sandbox_spec *spec,
                         const struct network_request *request, struct sandbox_made *made, struct err **err) {
-        int r = SPAN_STEP(span, "sandbox_create",
-                          sandbox_create(sandbox->cri->runtime, sandbox->id, spec, &made->info, err), err);
-
-        if (r < 0 || spec->host_network)
-                return r;
+        if (spec->host_network)
+                return 0;
         return SPAN_STEP(span, "network_attach", network_attach(sandbox->cri->network, request, &made->network, err),
                          err);
 }
@@ -148,6 +146,7 @@ int sandbox_make(struct cri_sandbox *sandbox, struct span *span, struct sandbox_
         struct network_request request = { 0 };
         const char **ips = NULL;
         struct sandbox_spec spec;
+        bool beside;
         int r;
 
         *ret_made = (struct sandbox_made){ 0 };
@@ -156,10 +155,16 @@ int sandbox_make(struct cri_sandbox *sandbox, struct span *span, struct sandbox_
         r = sandbox_fill_spec(sandbox, arena, &spec, err);
         if (r >= 0 && !spec.host_network)
                 r = sandbox_fill_network(sandbox, arena, &request, err);
+        beside = r >= 0 && goes_beside(sandbox, &spec);
+        if (beside)
+                r = sandbox_begin(sandbox->cri->runtime, sandbox->id, err);
+        else if (r >= 0)
+                r = SPAN_STEP(span, "sandbox_create",
+                              sandbox_create(sandbox->cri->runtime, sandbox->id, &spec, &ret_made->info, err), err);
         if (r < 0)
                 return r;
-        r = goes_beside(sandbox, &spec) ? make_beside(sandbox, span, &spec, &request, ret_made, err) :
-                                          make_in_turn(sandbox, span, &spec, &request, ret_made, err);
+        r = beside ? make_beside(sandbox, span, &spec, &request, ret_made, err) :
+                     attach_after(sandbox, span, &spec, &request, ret_made, err);
         if (r >= 0) {
                 ips = sandbox_ips(arena, &ret_made->network);
                 r = ips ? sandbox_make_files(sandbox, ips, err) : err_set(err, ENOMEM, "out of memory");
