@@ -184,7 +184,7 @@ static bool is_no_right(int r) {
         return r == -EACCES || r == -EPERM || r == -EROFS;
 }
 
-int cgroup_create(const struct cgroups *c, const char *path, struct err **err) {
+static int create(const struct cgroups *c, const char *path, bool holds_others, struct err **err) {
         char rel[CGROUP_PATH_MAX];
         int r = cg_resolve(c, path, rel, err);
 
@@ -193,11 +193,21 @@ int cgroup_create(const struct cgroups *c, const char *path, struct err **err) {
                 /* On hybrid, v2 has hugetlb at most, which few ask for: then it is enabled. */
                 uint32_t wanted = c->mode == CGROUP_V2 ? CG_V2_CONTROLLERS : 0;
 
+                if (holds_others && !h->required)
+                        continue;
                 r = cg_make(c, h, rel, wanted, h->required ? err : NULL);
                 if (r < 0 && !h->required)
                         r = is_no_right(r) ? 0 : cg_make(c, h, rel, wanted, err);
         }
         return r;
+}
+
+int cgroup_create(const struct cgroups *c, const char *path, struct err **err) {
+        return create(c, path, false, err);
+}
+
+int cgroup_create_above(const struct cgroups *c, const char *path, struct err **err) {
+        return create(c, path, true, err);
 }
 
 /* The hierarchy that tells whether a cgroup is there and what is in it. */

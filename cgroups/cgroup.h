@@ -59,6 +59,10 @@ bool cgroups_has(const struct cgroups *cgroups, enum cgroup_controller controlle
  * nor measure are left out where we have no right to them. One that exists is fine. */
 int cgroup_create(const struct cgroups *cgroups, const char *path, struct err **err);
 
+/* The same for one that holds others and no processes, such as a pod's: hierarchies that neither limit nor measure get
+ * it with the first cgroup below it that they get, since each costs what a cgroup costs. */
+int cgroup_create_above(const struct cgroups *cgroups, const char *path, struct err **err);
+
 /* Kills what runs in the cgroup and below, and removes it with all below. Waits for the processes' end, at most
  * CGROUP_KILL_SECONDS, then -EBUSY names a process that stays. One that does not exist is fine. */
 int cgroup_remove(const struct cgroups *cgroups, const char *path, struct err **err);

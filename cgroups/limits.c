@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <limits.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,19 +12,6 @@
 #include "cgroups/v1.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-
-uint64_t cgroup_weight_of_shares(uint64_t shares) {
-        double l;
-
-        if (shares == 0)
-                return 0;
-        if (shares <= 2)
-                return 1;
-        if (shares >= 262144)
-                return 10000;
-        l = log2((double)shares);
-        return (uint64_t)ceil(pow(10, (l * l + 125 * l) / 612.0 - 7.0 / 34.0));
-}
 
 /* A number as v2 writes it: "max" for CGROUP_UNLIMITED. */
 static const char *number(int64_t value, char ret_text[32]) {

@@ -6,6 +6,7 @@
 #include "cni/network.h"
 #include "cri/state/exits.h"
 #include "cri/call/handler.h"
+#include "cri/container/floor.h"
 #include "cri/container/process.h"
 #include "cri/state/record.h"
 #include "cri/state/restore.h"
@@ -57,7 +58,7 @@ static int open_all(struct cri *cri, const struct cri_options *options, struct e
         _cleanup_err_ struct err *why = NULL;
         int r;
 
-        if ((r = record_prepare(cri, err)) < 0 || (r = handlers_read(cri, err)) < 0 ||
+        if ((r = record_prepare(cri, err)) < 0 || (r = floor_make(cri, err)) < 0 || (r = handlers_read(cri, err)) < 0 ||
             (r = cgroups_open(cri->options.cgroup_root, &cri->cgroups, err)) < 0 ||
             (r = image_store_open(cri->options.root_dir, &cri->images, err)) < 0 ||
             (r = network_open(options->network ? options->network : &no_network, &cri->network, err)) < 0 ||

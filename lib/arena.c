@@ -30,13 +30,13 @@ struct arena *arena_new(void) {
         return arena_new_small(ARENA_CHUNK_FIRST);
 }
 
-/* What begins a chunk there may need to be aligned here. */
-struct arena *arena_new_for(const struct arena *like) {
-        size_t size = sizeof(struct chunk);
+struct arena *arena_new_like(const struct arena *like, size_t spare) {
+        size_t size = sizeof(struct chunk) + spare;
 
+        /* Where one chunk follows another there is room that padding takes in the one. */
         for (const struct chunk *chunk = like->current; chunk; chunk = chunk->next)
                 size += chunk->used + _Alignof(max_align_t);
-        return arena_new_small(size);
+        return arena_new_small(size < ARENA_CHUNK_LAST ? size : ARENA_CHUNK_LAST);
 }
 
 static void free_chunks(struct chunk *chunk) {

@@ -18,8 +18,9 @@ struct arena *arena_new(void);
 /* The same with a first chunk of @first bytes, 64 at least: for what there are thousands of. */
 struct arena *arena_new_small(size_t first);
 
-/* A new arena whose first chunk has room for all that @like gave out, and for little more: for copies that stay. */
-struct arena *arena_new_for(const struct arena *like);
+/* The same with a first chunk for just what came from @like, and @spare bytes: what is there by the thousand is made
+ * once to see its size, and again to be kept. */
+struct arena *arena_new_like(const struct arena *like, size_t spare);
 
 /* Frees the arena and all that came from it; NULL is fine. Returns NULL. */
 struct arena *arena_free(struct arena *arena);

@@ -1,6 +1,7 @@
 #include "lib/pool.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -9,6 +10,7 @@
 #include <time.h>
 
 LIST_DEFINE(jobs, struct pool_job, in_queue)
+LIST_DEFINE(sides, struct pool_side, in_queue)
 
 struct pool {
         uv_timer_t retry;     /* when no thread could be started and jobs wait */
@@ -16,6 +18,7 @@ struct pool {
         pthread_mutex_t lock; /* guards all below */
         pthread_cond_t wake, ended;
         struct jobs waiting, done;
+        struct sides sides; /* that nobody has begun with */
         unsigned threads, idle, under_way;
         struct thread *last; /* the newest that has ended, not yet joined */
         bool stop;
@@ -33,18 +36,39 @@ struct thread {
 
 static void on_retry(uv_timer_t *retry);
 
-/* Waits for a job under the lock; NULL when the thread is to end. */
-static struct pool_job *next_job(struct pool *pool) {
+static bool has_work(const struct pool *pool) {
+        return !jobs_is_empty(&pool->waiting) || !sides_is_empty(&pool->sides);
+}
+
+/* Waits for work under the lock; false when the thread is to end. */
+static bool wait_for_work(struct pool *pool) {
         struct timespec until;
         int r = 0;
 
         clock_gettime(CLOCK_MONOTONIC, &until);
         until.tv_sec += POOL_IDLE_SECONDS;
         pool->idle++;
-        while (jobs_is_empty(&pool->waiting) && !pool->stop && r != ETIMEDOUT)
+        while (!has_work(pool) && !pool->stop && r != ETIMEDOUT)
                 r = pthread_cond_timedwait(&pool->wake, &pool->lock, &until);
         pool->idle--;
-        return jobs_pop(&pool->waiting);
+        return has_work(pool);
+}
+
+/* Under the lock, which it lets go meanwhile. */
+static void do_side(struct pool *pool, struct pool_side *side) {
+        pthread_mutex_unlock(&pool->lock);
+        side->work(side);
+        pthread_mutex_lock(&pool->lock);
+        side->done = true;
+        pthread_cond_signal(&side->ended);
+}
+
+static void do_job(struct pool *pool, struct pool_job *job) {
+        pthread_mutex_unlock(&pool->lock);
+        job->work(job);
+        pthread_mutex_lock(&pool->lock);
+        jobs_append(&pool->done, job);
+        uv_async_send(&pool->async);
 }
 
 /* Waits the last moments of an ended thread, and frees it. */
@@ -56,24 +80,37 @@ static void bury(struct thread *thread) {
         free(thread);
 }
 
+/* What a burst of work has left free lies between what stays, and only this takes it out of memory. It is looked for
+ * when the threads of the burst have gone, but for one that may have a little to do for ever. */
+static void give_back(struct pool *pool) {
+        bool last;
+
+        pthread_mutex_lock(&pool->lock);
+        last = pool->threads <= 2;
+        pthread_mutex_unlock(&pool->lock);
+        if (last)
+                malloc_trim(0);
+}
+
 static void *thread_main(void *data) {
         struct thread *self = data, *before;
         struct pool *pool = self->pool;
-        struct pool_job *job;
+        struct pool_side *side;
 
         pthread_mutex_lock(&pool->lock);
-        while ((job = next_job(pool))) {
-                pthread_mutex_unlock(&pool->lock);
-                job->work(job);
-                pthread_mutex_lock(&pool->lock);
-                jobs_append(&pool->done, job);
-                uv_async_send(&pool->async);
+        while (wait_for_work(pool)) {
+                /* Somebody waits for a side. */
+                if ((side = sides_pop(&pool->sides)))
+                        do_side(pool, side);
+                else
+                        do_job(pool, jobs_pop(&pool->waiting));
         }
         /* Each buries the one before it, so that one dead thread is left at most. */
         before = pool->last;
         pool->last = self;
         pthread_mutex_unlock(&pool->lock);
         bury(before);
+        give_back(pool);
         pthread_mutex_lock(&pool->lock);
         pool->threads--;
         pthread_cond_signal(&pool->ended);
@@ -119,13 +156,17 @@ static void start_thread(struct pool *pool) {
         pthread_attr_destroy(&attr);
 }
 
-static unsigned count_waiting(const struct pool *pool) {
+/* Whether more waits than threads are free. */
+static bool is_short(const struct pool *pool) {
         unsigned n = 0;
 
+        LIST_EACH (sides, side, &pool->sides)
+                if (n++ == pool->idle)
+                        return true;
         LIST_EACH (jobs, job, &pool->waiting)
                 if (n++ == pool->idle)
-                        break;
-        return n;
+                        return true;
+        return false;
 }
 
 /* Jobs wait, and nobody is there or on the way to see that: the last thread may just be ending. On the loop, under the
@@ -223,8 +264,32 @@ void pool_submit(struct pool *pool, struct pool_job *job) {
         pthread_mutex_lock(&pool->lock);
         job->in_queue = (struct list_node){ 0 }; /* whatever the caller's memory held */
         jobs_append(&pool->waiting, job);
-        if (count_waiting(pool) > pool->idle && pool->threads < POOL_THREADS_MAX)
+        if (is_short(pool) && pool->threads < POOL_THREADS_MAX)
                 start_or_retry(pool);
         pthread_cond_signal(&pool->wake);
         pthread_mutex_unlock(&pool->lock);
+}
+
+void pool_side_begin(struct pool *pool, struct pool_side *side) {
+        side->done = false;
+        side->in_queue = (struct list_node){ 0 };
+        pthread_cond_init(&side->ended, NULL);
+        pthread_mutex_lock(&pool->lock);
+        sides_append(&pool->sides, side);
+        if (is_short(pool) && pool->threads < POOL_THREADS_MAX)
+                start_thread(pool);
+        pthread_cond_signal(&pool->wake);
+        pthread_mutex_unlock(&pool->lock);
+}
+
+void pool_side_end(struct pool *pool, struct pool_side *side) {
+        pthread_mutex_lock(&pool->lock);
+        if (sides_contains(side)) {
+                sides_remove(side);
+                do_side(pool, side);
+        }
+        while (!side->done)
+                pthread_cond_wait(&side->ended, &pool->lock);
+        pthread_mutex_unlock(&pool->lock);
+        pthread_cond_destroy(&side->ended);
 }

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <uv.h>
 
@@ -31,6 +33,21 @@ int pool_new(uv_loop_t *loop, struct pool **ret_pool);
 /* Ends the threads after the jobs that are queued; must be called on the loop's thread, with none under way
  * that the caller still waits for. NULL is fine. */
 void pool_free(struct pool *pool);
+
+/* A part of a job that may run beside the rest of it, on another thread. */
+struct pool_side {
+        void (*work)(struct pool_side *side);
+        struct list_node in_queue; /* the pool's, as the rest */
+        pthread_cond_t ended;
+        bool done;
+};
+
+/* On a pool thread: offers @side to the other threads. */
+void pool_side_begin(struct pool *pool, struct pool_side *side);
+
+/* Returns when @side's work was done; does it where no other thread has begun with it, so that jobs which all wait for
+ * their sides do not wait for one another. */
+void pool_side_end(struct pool *pool, struct pool_side *side);
 
 /* Queues @job. Only on the loop's thread. Never fails: without a thread the job waits for one. */
 void pool_submit(struct pool *pool, struct pool_job *job);

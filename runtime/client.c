@@ -122,6 +122,8 @@ int client_call(struct runtime *runtime, const char *sandbox, const struct clien
 
         if (r == 0)
                 r = client_send(socket, x->request, x->plan, err);
+        if (r == 0 && x->meanwhile)
+                x->meanwhile(x->data);
         while (r == 0) {
                 struct client_reply reply;
 

@@ -135,6 +135,9 @@ struct start {
         const struct container_spec *spec;
         const struct container_io *io;
         struct streams streams;
+        struct plan *plan;
+        const struct wire_request *request;
+        struct runtime_hint hint;
         struct container_state state; /* of what was started */
 };
 
@@ -170,15 +173,14 @@ static void fill_request(struct start *start, struct plan *plan, struct wire_req
         request->log_max_files = io->log_max_files;
 }
 
-/* For the day the shim is killed. A failure costs only that. */
-static void remember(const struct start *start, const struct wire_request *request) {
-        const struct container_state *state = &start->state;
+/* For the day the shim is killed: what of it does not need the process. */
+static void fill_hint(struct start *start, const struct wire_request *request) {
         const struct container_spec *spec = start->spec;
         const struct container_io *io = start->io;
-        _cleanup_hint_ struct runtime_hint hint = {
-                .pid = state->pid,
-                .start_ticks = hint_start_ticks(state->pid),
-                .started_at = state->started_at,
+        struct runtime_hint *hint = &start->hint;
+        bool whole;
+
+        *hint = (struct runtime_hint){
                 .join_flags = CLONE_NEWNS | (request->flags & WIRE_F_CGROUP_NS ? CLONE_NEWCGROUP : 0) |
                               (spec->mappings.n_uids > 0 ? CLONE_NEWUSER : 0),
                 .pid_mode = request->pid_mode,
@@ -188,18 +190,34 @@ static void remember(const struct start *start, const struct wire_request *reque
                 .log_max_files = io->log_max_files,
                 .cgroup = hint_fd_path(spec->cgroup_fd),
         };
-        bool whole = (hint.log_path || !io->log_path) && (hint.cgroup || spec->cgroup_fd < 0);
-        _cleanup_err_ struct err *err = NULL;
+        whole = (hint->log_path || !io->log_path) && (hint->cgroup || spec->cgroup_fd < 0);
 
         for (size_t i = 0; i < spec->n_cgroup_procs_fds; i++)
-                if ((hint.tasks[hint.n_tasks] = hint_fd_path(spec->cgroup_procs_fds[i])))
-                        hint.n_tasks++;
-        if (!whole || hint.n_tasks < spec->n_cgroup_procs_fds)
+                if ((hint->tasks[hint->n_tasks] = hint_fd_path(spec->cgroup_procs_fds[i])))
+                        hint->n_tasks++;
+        if (!whole || hint->n_tasks < spec->n_cgroup_procs_fds)
                 log_warning("container %s: should its shim die, the next one cannot go on with its log or cgroup: "
                             "out of memory",
                             start->at->id);
-        if (hint_write(start->dir, start->at->id, &hint, &err) < 0)
+}
+
+/* A failure costs only what the hint is for. */
+static void remember(struct start *start) {
+        _cleanup_err_ struct err *err = NULL;
+
+        start->hint.pid = start->state.pid;
+        start->hint.start_ticks = hint_start_ticks(start->state.pid);
+        start->hint.started_at = start->state.started_at;
+        if (hint_write(start->dir, start->at->id, &start->hint, &err) < 0)
                 log_warning("%s", err_text(err));
+}
+
+/* The shim has its own of all descriptors that the plan held. */
+static void start_meanwhile(void *data) {
+        struct start *start = data;
+
+        fill_hint(start, start->request);
+        plan_clear(start->plan);
 }
 
 static uint64_t realtime_now(void) {
@@ -260,7 +278,8 @@ static int adopt_delegated(struct start *start, struct plan *plan, struct wire_r
                                                  .pid = request->pid,
                                                  .started_at = request->started_at };
         snprintf(start->state.id, sizeof(start->state.id), "%s", at->id);
-        remember(start, request);
+        fill_hint(start, request);
+        remember(start);
         return delegate_start(at, start->dir, err);
 }
 
@@ -291,13 +310,18 @@ static int start_own(struct start *start, struct err **err) {
         fill_request(start, &plan, &request);
         if ((r = plan_check(&plan)) < 0)
                 return err_errno(err, -r, "the container's plan");
-        r = client_call(
-                start->at->runtime, start->at->sandbox,
-                &(struct client_exchange){ .request = &request, .plan = &plan, .state = take_started, .data = start },
-                err);
+        start->plan = &plan;
+        start->request = &request;
+        r = client_call(start->at->runtime, start->at->sandbox,
+                        &(struct client_exchange){ .request = &request,
+                                                   .plan = &plan,
+                                                   .meanwhile = start_meanwhile,
+                                                   .state = take_started,
+                                                   .data = start },
+                        err);
         if (r < 0)
                 return r;
-        remember(start, &request);
+        remember(start);
         return 0;
 }
 
@@ -327,6 +351,7 @@ int container_start(const struct container_at *at, const struct container_spec *
                 return r;
         r = start_in(&start, err);
         streams_close(&start.streams);
+        hint_clear(&start.hint);
         close_fd(start.dir);
         if (r < 0)
                 return r;

@@ -73,6 +73,7 @@ int client_receive(int socket, struct client_reply *ret_reply, struct err **err)
 struct client_exchange {
         struct wire_request *request;
         struct plan *plan;                                    /* NULL: none */
+        void (*meanwhile)(void *data);                        /* what can be done while the shim works, or NULL */
         int (*state)(void *data, struct client_reply *reply); /* called for each WIRE_STATE; may take reply->fd */
         void *data;
 };

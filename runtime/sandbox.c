@@ -21,7 +21,7 @@
 #define SANDBOXES_MAX 16384
 
 void sandbox_spec_init(struct sandbox_spec *spec) {
-        *spec = (struct sandbox_spec){ .cgroup_fd = -EBADF };
+        *spec = (struct sandbox_spec){ .cgroup_fd = -EBADF, .netns_fd = -EBADF };
 }
 
 const char *sandbox_netns_path(const struct runtime *runtime, const char *id, char ret_path[SANDBOX_PATH_MAX]) {
@@ -38,27 +38,35 @@ static uint64_t now(void) {
 
 static int create(struct runtime *runtime, const char *id, const struct sandbox_spec *spec, struct sandbox_info *info,
                   struct err **err) {
-        static const struct sandbox_join none = SANDBOX_JOIN_NONE;
+        struct sandbox_join join = SANDBOX_JOIN_NONE;
         _cleanup_close_ int dir = -EBADF;
         int r = runtime_open_sandbox(runtime, id, &dir, err);
 
         if (r < 0 || (r = shim_process_start(runtime, id, dir, &info->shim_pid, err)) < 0)
                 return r;
-        if ((r = sandbox_setup(runtime, id, spec, &none, info, err)) < 0 ||
-            (!spec->host_network && (r = sandbox_pin_netns(runtime, id, info->shim_pid, err)) < 0))
+        join.net_fd = spec->netns_fd;
+        if ((r = sandbox_setup(runtime, id, spec, &join, info, err)) < 0 ||
+            (!spec->host_network && spec->netns_fd < 0 &&
+             (r = sandbox_pin_netns(runtime, id, info->shim_pid, err)) < 0))
                 shim_process_kill(info->shim_pid);
         return r;
+}
+
+int sandbox_begin(struct runtime *runtime, const char *id, struct err **err) {
+        int r = runtime_check_id("sandbox", id, err);
+
+        if (r < 0)
+                return r;
+        return mkdirat(runtime->sandboxes_fd, id, 0700) < 0 ? err_errno(err, errno, "sandbox %s", id) : 0;
 }
 
 int sandbox_create(struct runtime *runtime, const char *id, const struct sandbox_spec *spec,
                    struct sandbox_info *ret_info, struct err **err) {
         struct sandbox_info info = { .started_at = now() };
-        int r = runtime_check_id("sandbox", id, err);
+        int r = spec->netns_fd < 0 ? sandbox_begin(runtime, id, err) : 0;
 
         if (r < 0)
                 return r;
-        if (mkdirat(runtime->sandboxes_fd, id, 0700) < 0)
-                return err_errno(err, errno, "sandbox %s", id);
         r = create(runtime, id, spec, &info, err);
         if (r < 0) {
                 err_wrap(err, r, "sandbox %s", id);

@@ -18,6 +18,9 @@ struct sandbox_spec {
         const struct key_value *sysctls; /* net.* and the ipc ones, set in the pod's namespaces */
         size_t n_sysctls;
         uint64_t shm_size; /* bytes of the pod's /dev/shm; 0: 64 MiB */
+        /* A network namespace that the caller has made and pinned after sandbox_begin(), so that it can be worked on
+         * while the shim is started; without a user namespace only. -EBADF: one is made and pinned. Borrowed. */
+        int netns_fd;
         /* The pod's cgroup, which the shim joins: as in container_spec. n = 0: it stays in the agent's. Borrowed. */
         int cgroup_fd;
         const int *cgroup_procs_fds;
@@ -37,8 +40,12 @@ void sandbox_spec_init(struct sandbox_spec *spec);
 /* RUN/netns/ID, where the pod's network namespace is pinned after sandbox_create(). */
 const char *sandbox_netns_path(const struct runtime *runtime, const char *id, char ret_path[SANDBOX_PATH_MAX]);
 
+/* Makes the directory that a sandbox is found by: before anything else that is made of it outside of this module, so
+ * that sandbox_ids() tells of it and sandbox_delete() takes it away. -EEXIST: there is one of this id. */
+int sandbox_begin(struct runtime *runtime, const char *id, struct err **err);
+
 /* Starts the shim in new net (pinned; loopback down, nothing configured), ipc and uts namespaces as @spec wants.
- * On failure nothing is left. -EEXIST: there is one of this id. */
+ * On failure nothing is left. Begins it unless @spec has a network namespace. -EEXIST: there is one of this id. */
 int sandbox_create(struct runtime *runtime, const char *id, const struct sandbox_spec *spec,
                    struct sandbox_info *ret_info, struct err **err);
 

@@ -15,6 +15,7 @@ void spec_init(struct container_spec *spec) {
         *spec = (struct container_spec){
                 .process = { .umask = 0022 },
                 .namespaces = { [NAMESPACE_MOUNT] = { .mode = NAMESPACE_NEW } },
+                .root_fd = -EBADF,
                 .cgroup_fd = -EBADF,
                 .late_cgroup = -1,
                 .start_fd = -EBADF,

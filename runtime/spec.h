@@ -172,6 +172,7 @@ struct container_spec {
         const struct delegate_spec *delegate; /* NULL: we do */
         struct process_spec process;
         struct rootfs_spec root;
+        int root_fd; /* @root mounted already, by overlay_mount(); borrowed. -EBADF: not yet */
         struct namespace_spec namespaces[NAMESPACE_TYPES];
         const char *pid_target;      /* container id for NAMESPACE_TARGET */
         struct id_mappings mappings; /* of the user namespace: the pod's, or the new one's; empty: the host's */

@@ -29,7 +29,7 @@ static int make_qos(const struct pod_files *f, int64_t burstable_milli, struct e
 
         if (!end || !(path = strndup(f->cgroup, (size_t)(end - f->cgroup))))
                 return err_set(err, ENOMEM, "out of memory");
-        if ((r = cgroup_create(f->cgroups, path, err)) < 0)
+        if ((r = cgroup_create_above(f->cgroups, path, err)) < 0)
                 return r;
         if (qos == QOS_GUARANTEED)
                 return 0;
@@ -44,7 +44,7 @@ static int make_cgroup(const struct pod_files *f, int64_t burstable_milli, struc
 
         if (!f->cgroups)
                 return 0;
-        if ((r = make_qos(f, burstable_milli, err)) < 0 || (r = cgroup_create(f->cgroups, f->cgroup, err)) < 0)
+        if ((r = make_qos(f, burstable_milli, err)) < 0 || (r = cgroup_create_above(f->cgroups, f->cgroup, err)) < 0)
                 return r;
         limits.cpu_shares = pod_cpu_shares(quantity_milli(pod_request(f->pod, "cpu")));
         if (pod_limit(f->pod, "cpu", &limit)) {
@@ -69,7 +69,7 @@ int pod_files_make_root(const struct cgroups *cgroups, const struct options *opt
                 path = NULL;
                 return err_set(err, ENOMEM, "out of memory");
         }
-        if ((r = cgroup_create(cgroups, path, err)) < 0)
+        if ((r = cgroup_create_above(cgroups, path, err)) < 0)
                 return r;
         return cgroup_apply(cgroups, path, &limits, err);
 }

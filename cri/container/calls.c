@@ -16,6 +16,8 @@
 #include "cri/state/sync.h"
 #include "cri/container/writable.h"
 #include "lib/log.h"
+#include "lib/pool.h"
+#include "runtime/overlay.h"
 
 /* Shims that may die under one start. */
 #define START_ATTEMPTS_MAX 10
@@ -82,20 +84,54 @@ static int late_cgroup(const struct cri_container *container, const struct cgrou
         return join->n_tasks == 0 && limit > 0 && limit < SMALL_MEMORY ? 0 : -1;
 }
 
+/* The container's root, mounted while its cgroup is made. */
+struct start_root {
+        struct pool_side side; /* first */
+        const struct rootfs_spec *spec;
+        int mount;
+        int r;
+        struct err *err;
+};
+
+static void start_mount_root(struct pool_side *side) {
+        struct start_root *root = (struct start_root *)side;
+
+        root->r = overlay_mount(root->spec, -EBADF, &root->mount, &root->err);
+}
+
+/* The first failure of the two is told. In a user namespace the layers' ids are mapped by what the start makes. */
+static int start_surroundings(struct cri_call *call, struct container_spec *spec, struct cgroup_join *join,
+                              int *ret_root, struct err **err) {
+        struct start_root root = { .side.work = start_mount_root, .spec = &spec->root, .mount = -EBADF };
+        bool beside = spec->mappings.n_uids == 0 && spec->root.n_lowers > 0;
+        int r;
+
+        if (beside)
+                pool_side_begin(call->cri->pool, &root.side);
+        r = SPAN_STEP(call->span, "cgroup_create", start_cgroup(call->container, call->arena, spec, join, err), err);
+        if (beside)
+                pool_side_end(call->cri->pool, &root.side);
+        if (r >= 0 && root.r < 0)
+                return err_move(err, root.err);
+        err_free(root.err);
+        *ret_root = root.mount;
+        return r;
+}
+
 /* With @spec, which the caller closes, and @join likewise. */
 static int start_with(struct cri_call *call, struct container_spec *spec, struct cgroup_join *join, struct err **err) {
         struct cri_container *container = call->container;
         const struct container_at at = { call->cri->runtime, call->sandbox->id, container->id };
         struct container_state *state = &((struct start *)call->state)->state;
+        _cleanup_close_ int root = -EBADF;
         struct container_io io;
         int r;
 
         if ((r = spec_fill(container, call->arena, spec, err)) < 0 ||
-            (r = spec_fill_io(container, call->arena, &io, err)) < 0)
+            (r = spec_fill_io(container, call->arena, &io, err)) < 0 ||
+            (r = start_surroundings(call, spec, join, &root, err)) < 0)
                 return r;
-        r = SPAN_STEP(call->span, "cgroup_create", start_cgroup(container, call->arena, spec, join, err), err);
-        if (r < 0)
-                return r;
+        spec->root_fd = root;
         spec->cgroup_fd = join->dir_fd;
         spec->cgroup_procs_fds = join->tasks;
         spec->n_cgroup_procs_fds = join->n_tasks;

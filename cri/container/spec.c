@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cri/container/floor.h"
 #include "cri/container/process.h"
 #include "cri/state/record.h"
 #include "cri/sandbox/sandbox.h"
@@ -110,8 +111,8 @@ int spec_fill(struct cri_container *container, struct arena *arena, struct conta
         int r;
 
         spec_init(spec);
-        spec->root.lowers = arena_list(arena, record->layers, record->n_layers);
-        spec->root.n_lowers = record->n_layers;
+        spec->root.lowers =
+                floor_below(container->sandbox->cri, arena, record->layers, record->n_layers, &spec->root.n_lowers);
         spec->root.upper = dir ? arena_printf(arena, "%s/upper", dir) : NULL;
         spec->root.work = dir ? arena_printf(arena, "%s/work", dir) : NULL;
         spec->root.is_volatile = true;

@@ -16,6 +16,7 @@
 #include "lib/files.h"
 #include "lib/handle.h"
 #include "lib/log.h"
+#include "lib/pool.h"
 
 struct run {
         struct sandbox_made made;
@@ -70,7 +71,7 @@ static int run_cgroup(const struct cri_sandbox *sandbox, struct err **err) {
 
         if (!sandbox->record->owns_cgroup)
                 return 0;
-        if ((r = cgroup_create(cri->cgroups, sandbox->cgroup, err)) < 0 || !config || !config->resources)
+        if ((r = cgroup_create_above(cri->cgroups, sandbox->cgroup, err)) < 0 || !config || !config->resources)
                 return r;
         if (!(arena = arena_new()))
                 return err_set(err, ENOMEM, "out of memory");
@@ -100,20 +101,52 @@ static int run_write(struct cri_call *call, struct err **err) {
         run->record->n_ips = sandbox->n_ips;
         return SPAN_STEP(call->span, "record_write",
                          record_write(call->cri, RECORD_SANDBOX, sandbox->id, &run->record->base, err), err);
+        return r;
+}
+
+/* The pod's cgroup, which its first container needs, made while the rest is. */
+struct run_cgroup {
+        struct pool_side side; /* first */
+        const struct cri_sandbox *sandbox;
+        int r;
+        struct err *err;
+};
+
+static void run_cgroup_beside(struct pool_side *side) {
+        struct run_cgroup *cgroup = (struct run_cgroup *)side;
+
+        cgroup->r = run_cgroup(cgroup->sandbox, &cgroup->err);
+}
+
+/* The first failure of the two is told. */
+static int run_make_all(struct cri_call *call, struct err **err) {
+        struct run_cgroup cgroup = { .side.work = run_cgroup_beside, .sandbox = call->sandbox };
+        struct span *step = span_child(call->span, "cgroup_create");
+        struct run *run = call->state;
+        int r;
+
+        pool_side_begin(call->cri->pool, &cgroup.side);
+        r = sandbox_make(call->sandbox, call->span, &run->made, err);
+        pool_side_end(call->cri->pool, &cgroup.side);
+        span_done(step, cgroup.r, &cgroup.err);
+        if (r >= 0 && cgroup.r < 0) {
+                sandbox_unmake(call->sandbox, NULL, NULL);
+                return err_move(err, cgroup.err);
+        }
+        err_free(cgroup.err);
+        return r;
 }
 
 static int run_make(struct cri_call *call, struct err **err) {
         struct cri_sandbox *sandbox = call->sandbox;
-        struct run *run = call->state;
-        int r;
+        int r = record_begin(call->cri, RECORD_SANDBOX, sandbox->id, err);
 
-        if ((r = record_begin(call->cri, RECORD_SANDBOX, sandbox->id, err)) < 0)
+        if (r < 0)
                 return r;
         if (!text_empty(sandbox->config->log_directory) &&
             (r = files_make_dirs(sandbox->config->log_directory, 0755, err)) < 0)
                 return r;
-        if ((r = SPAN_STEP(call->span, "cgroup_create", run_cgroup(sandbox, err), err)) < 0 ||
-            (r = sandbox_make(sandbox, call->span, &run->made, err)) < 0)
+        if ((r = run_make_all(call, err)) < 0)
                 return r;
         if ((r = run_write(call, err)) < 0)
                 sandbox_unmake(sandbox, NULL, NULL);

@@ -4,10 +4,12 @@
 
 #include "cgroups/cgroup.h"
 #include "cni/files.h"
+#include "cni/netns.h"
 #include "cri/state/record.h"
 #include "cri/sandbox/sandbox.h"
 #include "lib/files.h"
 #include "lib/log.h"
+#include "lib/pool.h"
 
 #define HOSTS_MAX (1 << 20)
 
@@ -81,36 +83,88 @@ int sandbox_make_files(const struct cri_sandbox *sandbox, const char *const *ips
         return make_hosts(dir, name, host, ips, err);
 }
 
-/* Namespaces and shim are there; the network is what is missing. */
-static int make_network(struct cri_sandbox *sandbox, struct arena *arena, struct span *span, struct sandbox_made *made,
-                        struct err **err) {
+/* The network that a pod is attached to while its shim is started. */
+struct attachment {
+        struct pool_side side; /* first */
+        struct network *network;
         struct network_request request;
+        struct network_result result;
+        int r;
+        struct err *err;
+};
+
+static void attach(struct pool_side *side) {
+        struct attachment *attachment = (struct attachment *)side;
+
+        attachment->r =
+                network_attach(attachment->network, &attachment->request, &attachment->result, &attachment->err);
+}
+
+/* A pod's own sysctls may be meant for the interface that is to come; the namespace of a pod with users of its own has
+ * to be made among those. */
+static bool goes_beside(const struct cri_sandbox *sandbox, const struct sandbox_spec *spec) {
+        const Cri__PodSandboxConfig *config = sandbox->config;
+
+        return !spec->host_network && spec->mappings.n_uids == 0 && !(config->linux && config->linux->n_sysctls > 0);
+}
+
+/* Of a sandbox that was begun. */
+static int make_beside(struct cri_sandbox *sandbox, struct span *span, struct sandbox_spec *spec,
+                       const struct network_request *request, struct sandbox_made *made, struct err **err) {
+        struct attachment attachment = { .side.work = attach, .network = sandbox->cri->network, .request = *request };
+        _cleanup_close_ int netns = -EBADF;
+        struct span *step;
         int r;
 
-        if (cri_sandbox_host_network(sandbox))
-                return 0;
-        if ((r = sandbox_fill_network(sandbox, arena, &request, err)) < 0)
+        if ((r = cni_netns_create(request->netns, err)) < 0 || (r = cni_netns_open(request->netns, &netns, err)) < 0)
                 return r;
-        return SPAN_STEP(span, "network_attach", network_attach(sandbox->cri->network, &request, &made->network, err),
+        spec->netns_fd = netns;
+        step = span_child(span, "network_attach");
+        pool_side_begin(sandbox->cri->pool, &attachment.side);
+        r = SPAN_STEP(span, "sandbox_create",
+                      sandbox_create(sandbox->cri->runtime, sandbox->id, spec, &made->info, err), err);
+        pool_side_end(sandbox->cri->pool, &attachment.side);
+        span_done(step, attachment.r, &attachment.err);
+        made->network = attachment.result;
+        if (r >= 0)
+                return attachment.r < 0 ? err_move(err, attachment.err) : 0;
+        err_free(attachment.err);
+        return r;
+}
+
+/* Of a sandbox whose shim is there. */
+static int attach_after(struct cri_sandbox *sandbox, struct span *span, const struct sandbox_spec *spec,
+                        const struct network_request *request, struct sandbox_made *made, struct err **err) {
+        if (spec->host_network)
+                return 0;
+        return SPAN_STEP(span, "network_attach", network_attach(sandbox->cri->network, request, &made->network, err),
                          err);
 }
 
 int sandbox_make(struct cri_sandbox *sandbox, struct span *span, struct sandbox_made *ret_made, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
+        struct network_request request = { 0 };
         const char **ips = NULL;
         struct sandbox_spec spec;
+        bool beside;
         int r;
 
         *ret_made = (struct sandbox_made){ 0 };
         if (!arena)
                 return err_set(err, ENOMEM, "out of memory");
         r = sandbox_fill_spec(sandbox, arena, &spec, err);
-        if (r >= 0)
+        if (r >= 0 && !spec.host_network)
+                r = sandbox_fill_network(sandbox, arena, &request, err);
+        beside = r >= 0 && goes_beside(sandbox, &spec);
+        if (beside)
+                r = sandbox_begin(sandbox->cri->runtime, sandbox->id, err);
+        else if (r >= 0)
                 r = SPAN_STEP(span, "sandbox_create",
                               sandbox_create(sandbox->cri->runtime, sandbox->id, &spec, &ret_made->info, err), err);
         if (r < 0)
                 return r;
-        r = make_network(sandbox, arena, span, ret_made, err);
+        r = beside ? make_beside(sandbox, span, &spec, &request, ret_made, err) :
+                     attach_after(sandbox, span, &spec, &request, ret_made, err);
         if (r >= 0) {
                 ips = sandbox_ips(arena, &ret_made->network);
                 r = ips ? sandbox_make_files(sandbox, ips, err) : err_set(err, ENOMEM, "out of memory");

@@ -7,6 +7,9 @@
 #include "cri/state/exits.h"
 #include "lib/handle.h"
 
+/* For what is added to a sandbox or container once it is there. */
+#define SPARE_BYTES 192
+
 int64_t cri_now(void) {
         struct timespec t;
 
@@ -88,6 +91,18 @@ static int sandbox_read(struct cri_sandbox *sandbox, const Record__Sandbox *reco
         return sandbox->by_name.key ? 0 : err_set(err, ENOMEM, "out of memory");
 }
 
+/* In memory of just its size, and some for the addresses that it is still to get. */
+static int sandbox_keep(struct cri_sandbox *sandbox, const Record__Sandbox *record, struct err **err) {
+        _cleanup_arena_ struct arena *large = NULL;
+        int r = sandbox_read(sandbox, record, err);
+
+        if (r < 0)
+                return r;
+        large = sandbox->arena;
+        sandbox->arena = arena_new_like(large, SPARE_BYTES);
+        return sandbox_read(sandbox, record, err);
+}
+
 static int sandbox_enter(struct cri *cri, struct cri_sandbox *sandbox, struct err **err) {
         struct cri_sandbox *holder;
 
@@ -112,7 +127,7 @@ int cri_sandbox_new(struct cri *cri, const Record__Sandbox *record, struct cri_s
         if (!sandbox)
                 return err_set(err, ENOMEM, "out of memory");
         *sandbox = (struct cri_sandbox){ .cri = cri, .refs = 1, .arena = arena_new() };
-        r = sandbox_read(sandbox, record, err);
+        r = sandbox_keep(sandbox, record, err);
         if (r >= 0)
                 r = sandbox_enter(cri, sandbox, err);
         if (r < 0) {
@@ -202,6 +217,18 @@ static int container_read(struct cri_container *container, const Record__Contain
                        err_set(err, ENOMEM, "out of memory");
 }
 
+/* In memory of just its size, and some for how it is to end. */
+static int container_keep(struct cri_container *container, const Record__Container *record, struct err **err) {
+        _cleanup_arena_ struct arena *large = NULL;
+        int r = container_read(container, record, err);
+
+        if (r < 0)
+                return r;
+        large = container->arena;
+        container->arena = arena_new_like(large, SPARE_BYTES);
+        return container_read(container, record, err);
+}
+
 static int container_enter(struct cri *cri, struct cri_container *container, struct err **err) {
         struct cri_container *holder;
 
@@ -227,7 +254,7 @@ int cri_container_new(struct cri_sandbox *sandbox, const Record__Container *reco
                 return err_set(err, ENOMEM, "out of memory");
         *container = (struct cri_container){ .refs = 1, .arena = arena_new(), .reason = "" };
         container->sandbox = cri_sandbox_ref(sandbox);
-        r = container_read(container, record, err);
+        r = container_keep(container, record, err);
         if (r >= 0)
                 r = container_enter(sandbox->cri, container, err);
         if (r < 0) {

@@ -84,7 +84,7 @@ int pod_settle(struct pod **pod) {
         _cleanup_arena_ struct arena *measure = arena_new(), *arena = NULL;
         struct pod *copy;
 
-        if (!measure || !copy_into(measure, *pod) || !(arena = arena_new_for(measure)) ||
+        if (!measure || !copy_into(measure, *pod) || !(arena = arena_new_like(measure, 0)) ||
             !(copy = copy_into(arena, *pod)))
                 return -ENOMEM;
         arena = NULL; /* the copy's now */

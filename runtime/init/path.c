@@ -67,11 +67,31 @@ static int make(int dir, const char *name, bool directory) {
         return 0;
 }
 
+/* Nothing can be made in /proc, but looking there opens descriptors, which then are there to be followed. */
+static bool is_proc(int dir) {
+        struct statfs fs;
+
+        return fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC;
+}
+
+/* Makes the last part of @path, a clean one, where only that is missing, as mostly it is. What is odd is an error, and
+ * make_missing()'s to look at. */
+static int make_last(int root, const char *path, bool directory) {
+        const char *name = strrchr(path, '/') + 1;
+        _cleanup_close_ int dir = -EBADF;
+        char parent[PATH_MAX];
+
+        snprintf(parent, sizeof(parent), "%.*s", (int)(name - path), path);
+        dir = open_in_root(root, parent, O_DIRECTORY, 0);
+        if (dir < 0)
+                return dir;
+        return is_proc(dir) ? -ENOENT : make(dir, name, directory);
+}
+
 /* Makes what is missing of @path. 1 when a link was met whose end is missing: @path is then where it leads. */
 static int make_missing(int root, char path[PATH_MAX], bool directory) {
         char next[PATH_MAX], prefix[PATH_MAX], name[NAME_MAX + 1];
         const char *p = path;
-        struct statfs fs;
 
         for (;;) {
                 _cleanup_close_ int dir = -EBADF;
@@ -101,9 +121,7 @@ static int make_missing(int root, char path[PATH_MAX], bool directory) {
                 dir = open_in_root(root, parent > 0 ? prefix : "/", O_DIRECTORY, 0);
                 if (dir < 0)
                         return dir;
-                /* Nothing can be made in /proc, but looking there opens descriptors, which then are there to be
-                 * followed. */
-                if (fstatfs(dir, &fs) == 0 && fs.f_type == PROC_SUPER_MAGIC)
+                if (is_proc(dir))
                         return -ENOENT;
                 r = make(dir, name, directory || p[strspn(p, "/")] != '\0');
                 if (r == -EEXIST) {
@@ -143,6 +161,8 @@ int init_open_target(struct init *init, const char *path, bool directory, bool n
         fd = init_open(init, work, nofollow);
         if (fd != -ENOENT)
                 return fd;
+        if (make_last(init->root_fd, work, directory) == 0)
+                return init_open(init, work, nofollow);
         for (int links = 0; links < LINKS_MAX; links++) {
                 r = make_missing(init->root_fd, work, directory);
                 if (r < 0)

@@ -91,6 +91,10 @@ int prepare_root(const struct container_spec *spec, int user_fd, int *ret_mount,
                                           .propagation = MS_SLAVE | MS_REC };
         bool directory;
 
+        if (spec->root_fd >= 0) {
+                *ret_mount = fcntl(spec->root_fd, F_DUPFD_CLOEXEC, 3);
+                return *ret_mount < 0 ? err_errno(err, errno, "the container's root") : 0;
+        }
         return spec->root.n_lowers > 0 ? overlay_mount(&spec->root, user_fd, ret_mount, err) :
                                          bind_open(&plain, user_fd, ret_mount, &directory, err);
 }

@@ -653,6 +653,31 @@ static void check_prune(void) {
         assert_ok(cgroup_prune(c, "burstable", &err));
 }
 
+static void nothing(void) {
+}
+
+static bool is_made(const struct hierarchy *h, const char *path) {
+        char rel[CGROUP_PATH_MAX];
+
+        assert_ok(cg_resolve(c, path, rel, &err));
+        return faccessat(h->fd, rel, F_OK, 0) == 0;
+}
+
+/* What holds others is where it limits; elsewhere it comes with what it holds. */
+static void check_above(void) {
+        assert_ok(cgroup_create_above(c, "above/pod", &err));
+        for (size_t i = 0; i < c->n; i++)
+                assert_int_equal(is_made(&c->hierarchies[i], "above/pod"), c->hierarchies[i].required);
+        assert_true(cgroup_exists(c, "above/pod"));
+        assert_ok(cgroup_create(c, "above/pod/web", &err));
+        for (size_t i = 0; i < c->n; i++)
+                assert_true(is_made(&c->hierarchies[i], "above/pod/web"));
+        end(start("above/pod/web", nothing));
+        assert_ok(cgroup_remove(c, "above", &err));
+        for (size_t i = 0; i < c->n; i++)
+                assert_false(is_made(&c->hierarchies[i], "above"));
+}
+
 static void check_mounts(void) {
         struct cgroup_mount m[CGROUP_HIERARCHIES_MAX];
         size_t n;
@@ -696,9 +721,6 @@ static double ms(void) {
 
         clock_gettime(CLOCK_MONOTONIC, &ts);
         return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
-}
-
-static void nothing(void) {
 }
 
 /* Printed, not judged: other work on the machine decides as well. */
@@ -750,6 +772,7 @@ TEST(hugetlb)
 TEST(io)
 TEST(children)
 TEST(end)
+TEST(above)
 TEST(prune)
 TEST(mounts)
 TEST(cost)
@@ -763,7 +786,8 @@ int main(void) {
                 EACH(freeze), EACH(devices),     EACH(device_refusals),
                 EACH(oom),    EACH(stats),       EACH(hugetlb),
                 EACH(io),     EACH(children),    EACH(end),
-                EACH(prune),  EACH(mounts),      EACH(cost),
+                EACH(above),  EACH(prune),       EACH(mounts),
+                EACH(cost),
         };
         int failed = cmocka_run_group_tests_name("as the machine is", tests, open_tree, close_tree);
 

@@ -58,7 +58,7 @@ static void test_room_for_as_much(void **state) {
                         arena_alloc(arena, i * 13 % 90);
                         arena_strndup(arena, "0123456789abcdef", i % 16);
                 }
-                assert_non_null(other = arena_new_for(arena));
+                assert_non_null(other = arena_new_like(arena, 0));
                 for (size_t i = 0; i < n; i++) {
                         arena_alloc(other, i * 13 % 90);
                         if (i == 0)
@@ -79,8 +79,32 @@ static void test_refusals(void **state) {
         assert_null(arena_free(NULL));
 }
 
+static void fill(struct arena *arena) {
+        for (size_t i = 0; i < 100; i++) {
+                assert_non_null(arena_alloc(arena, i * 7 + 1));
+                assert_non_null(arena_strndup(arena, "0123456789abcdefghijklmnopqrstuvwxyz", i % 37));
+        }
+}
+
+/* What is made again in the same order fits into one chunk, with the spare bytes. */
+static void test_like(void **state) {
+        _cleanup_arena_ struct arena *first = arena_new(), *like = NULL;
+        size_t size;
+
+        fill(first);
+        like = arena_new_like(first, 100);
+        assert_non_null(like);
+        assert_non_null(arena_alloc(like, 1));
+        size = arena_size(like);
+        assert_true(size < arena_size(first));
+        fill(like);
+        assert_non_null(arena_strndup(like, "", 0));
+        assert_int_equal(arena_size(like), size);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_like),
                 cmocka_unit_test(test_alignment_and_zero),
                 cmocka_unit_test(test_no_overlap),
                 cmocka_unit_test(test_large),
