@@ -28,6 +28,7 @@ static void on_opened(void *data) {
                       protocol && n == 2 && memcmp(protocol, "h2", 2) == 0 ? &http_driver_2 : &http_driver_1);
         if (!connection->closing && connection->owner->opened)
                 connection->owner->opened(connection);
+        hub_settle(connection->hub);
 }
 
 static void on_received(void *data, uint8_t *bytes, size_t n) {

@@ -45,6 +45,18 @@ static void add_field(struct head *head, const char *name, const char *value) {
         add(head, "\r\n", 2);
 }
 
+/* "user-agent" as "User-Agent": names' case means nothing, but for servers that think so. */
+static void add_field_in_capitals(struct head *head, const char *name, const char *value) {
+        size_t begin = head->n;
+
+        add_field(head, name, value);
+        if (head->failed)
+                return;
+        for (char *p = head->text + begin; *p != ':'; p++)
+                if (*p >= 'a' && *p <= 'z' && (p == head->text + begin || p[-1] == '-'))
+                        *p = (char)(*p - 'a' + 'A');
+}
+
 static void add_fields(struct head *head, const struct http_field *fields, size_t n) {
         for (size_t i = 0; i < n; i++)
                 add_field(head, fields[i].name, fields[i].value);
@@ -236,6 +248,8 @@ int h1_request(struct http_exchange *x) {
         struct http_connection *connection = x->connection;
         const struct http_request *request = &x->request;
         struct h1 *h1 = connection->state;
+        void (*add_request_field)(struct head *, const char *, const char *) =
+                connection->lenient ? add_field_in_capitals : add_field;
         _cleanup_head_ struct head head = { 0 };
         int r;
 
@@ -244,8 +258,9 @@ int h1_request(struct http_exchange *x) {
         add(&head, " ", 1);
         add_text(&head, *request->target ? request->target : request->authority);
         add(&head, " HTTP/1.1\r\n", 11);
-        add_field(&head, "host", request->authority);
-        add_fields(&head, request->fields.items, request->fields.count);
+        add_request_field(&head, "host", request->authority);
+        for (uint32_t i = 0; i < request->fields.count; i++)
+                add_request_field(&head, request->fields.items[i].name, request->fields.items[i].value);
         add_request_framing(&head, x, h1);
         add(&head, "\r\n", 2);
         r = head.failed ? -ENOMEM : write_piece(connection, &head, &(struct http_piece){ 0 });

@@ -118,6 +118,7 @@ struct http_connection {
         bool multiplexed;                /* several exchanges at a time */
         bool tunnel;                     /* all of it is one exchange's, who says how long it may stand still */
         bool no_date, reset_large_heads; /* of struct http_server_config */
+        bool lenient;                    /* of struct http_client_config */
         unsigned streams_max, body_ms, stall_ms;
         size_t head_max;
 };

@@ -47,9 +47,9 @@ static void let_go(struct transport *stream) {
                 setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
         end_handshake_timer(stream);
         queue_clear(&stream->out);
-        uv_poll_stop(&stream->poll);
         if (stream->ssl && stream->state == TRANSPORT_OPEN && !stream->finished && stream->error == 0)
                 stream->kind->shutdown(stream);
+        uv_close((uv_handle_t *)&stream->poll, on_closed); /* which ends the watch at once */
         stream->fd = close_fd(stream->fd);
 }
 
@@ -59,7 +59,6 @@ void transport_close(struct transport *stream, int error) {
         stream->error = error;
         let_go(stream);
         stream->state = TRANSPORT_CLOSING;
-        uv_close((uv_handle_t *)&stream->poll, on_closed);
 }
 
 /* Gives what waits to the socket. */
@@ -224,6 +223,7 @@ static int start_tls(struct transport *stream, struct tls_context *tls, const ch
         stream->handshake_timer = stream->ssl ? handle_timer(stream->poll.loop, stream) : NULL;
         if (!stream->handshake_timer)
                 return -ENOMEM;
+        transport_recognize_http(stream);
         return uv_timer_start(stream->handshake_timer, on_handshake_late, TRANSPORT_HANDSHAKE_MS, 0);
 }
 

@@ -41,7 +41,8 @@ struct transport_events {
         /* All that waited has been given to the kernel. May be NULL. */
         void (*drained)(void *data);
         /* The end, from the loop. @error is the negative errno that made it, 0 after transport_close(stream, 0); @why
-         * is its text where there is more to say than strerror() has (TLS), else NULL. The stream is gone after it. */
+         * is its text where there is more to say than strerror() has (TLS), else NULL. TLS that fails is -EPROTO, and
+         * -EPROTOTYPE when a server answers it in plain HTTP. The stream is gone after it. */
         void (*closed)(void *data, int error, const char *why);
 };
 
