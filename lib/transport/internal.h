@@ -7,7 +7,7 @@
 
 enum transport_state {
         TRANSPORT_CONNECTING,  /* the socket's connect() is under way */
-        TRANSPORT_HANDSHAKING, /* of TLS; for plain streams until opened() was called from the loop */
+        TRANSPORT_HANDSHAKING, /* of TLS; until opened() was called from the loop */
         TRANSPORT_OPEN,
         TRANSPORT_CLOSING, /* closed() is to come */
 };
@@ -35,7 +35,7 @@ struct transport {
         struct queue out;
         struct ssl_st *ssl;
         struct tls_context *tls;
-        uv_timer_t *handshake_timer; /* while one is under way */
+        uv_timer_t *timer; /* until it is open: for what is to come from the loop, and then for TLS's handshake */
         char *why;
         int fd;
         int error;
