@@ -25,7 +25,7 @@ void probe_http_free(struct probe_http *http) {
         free(http);
 }
 
-bool probe_http_is_tls(const struct url *url) {
+static bool is_tls(const struct url *url) {
         return strcmp(url->scheme, "https") == 0;
 }
 
@@ -80,6 +80,10 @@ static void fail(struct probe *probe, const char *what) {
 }
 
 void probe_http_timed_out(struct probe *probe) {
+        if (probe->http->status)
+                return probe_finish(
+                        probe, PROBE_FAILURE, "%s",
+                        "context deadline exceeded (Client.Timeout or context cancellation while reading body)");
         fail(probe,
              probe->http->refusal ?: "context deadline exceeded (Client.Timeout exceeded while awaiting headers)");
 }
@@ -98,19 +102,25 @@ static void fail_to_connect(struct probe *probe, int error, const char *why) {
         if (error == -EPROTO) {
                 snprintf(text, sizeof(text), "tls: %s", why ?: "handshake failure");
                 fail(probe, text);
-        } else if (error == -ETIMEDOUT && probe_http_is_tls(&probe->http->url))
+        } else if (error == -ETIMEDOUT && is_tls(&probe->http->url))
                 fail(probe, "net/http: TLS handshake timeout");
         else
                 probe_http_failed(probe, error);
 }
 
-static void fail_in_answer(struct probe *probe, int error, const char *why) {
+static void fail_in_head(struct probe *probe, int error, const char *why) {
         if (error == -EPROTO)
                 fail(probe, "net/http: HTTP/1.x transport connection broken: malformed HTTP response");
         else if (error == -ECONNRESET && why) /* its end, not a reset */
-                fail(probe, probe->http->status ? "unexpected EOF" : "EOF");
+                fail(probe, "EOF");
         else
                 fail(probe, why ?: uv_strerror(error));
+}
+
+static void fail_in_body(struct probe *probe, int error, const char *why) {
+        if (error == -ECONNRESET && why)
+                why = "unexpected EOF";
+        probe_finish(probe, PROBE_FAILURE, "%s", why ?: uv_strerror(error));
 }
 
 static void finish_hook(struct probe *probe) {
@@ -160,9 +170,7 @@ static void set_referer(struct probe_http *http, const struct url *next) {
         struct url last = http->url;
 
         last.user = last.password = NULL;
-        http->referer = probe_http_is_tls(&last) && !probe_http_is_tls(next) ?
-                                NULL :
-                                probe_url_format(http->arena, &last, false);
+        http->referer = is_tls(&last) && !is_tls(next) ? NULL : probe_url_format(http->arena, &last, false);
 }
 
 /* The manifest's Host goes along as long as a redirect names no other. */
@@ -176,7 +184,7 @@ static void follow_to(struct probe *probe, const char *location, const struct ur
         if (++http->redirects >= PROBE_REDIRECTS_MAX)
                 return fail_at(probe, location, "stopped after 10 redirects");
         http->url = *next;
-        if (!probe_http_is_tls(next) && strcmp(next->scheme, "http") != 0)
+        if (!is_tls(next) && strcmp(next->scheme, "http") != 0)
                 return fail(probe, "unsupported protocol scheme");
         connect_again(probe);
 }
@@ -256,10 +264,12 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
         probe->http->x = NULL;
         if (error == -EPROTOTYPE)
                 take_plain(probe);
-        else if (sent)
-                fail_in_answer(probe, error, why);
-        else
+        else if (!sent)
                 fail_to_connect(probe, error, why);
+        else if (probe->http->status)
+                fail_in_body(probe, error, why);
+        else
+                fail_in_head(probe, error, why);
 }
 
 static const struct http_events events = { .head = on_head, .data = on_data, .end = on_end, .closed = on_closed };
@@ -285,7 +295,7 @@ int probe_http_connect(struct probe *probe) {
                                              .lenient = true };
         int r = config.authority ? 0 : -ENOMEM;
 
-        if (r == 0 && probe_http_is_tls(&http->url))
+        if (r == 0 && is_tls(&http->url))
                 r = prepare_tls(&config);
         if (r == 0)
                 r = http_client_new(probe->loop, &config, &http->client);

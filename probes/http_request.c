@@ -10,9 +10,6 @@
 #include "lib/err.h"
 #include "probes/http_request.h"
 
-/* Of a manifest; the rest of what a head may have are our own. */
-#define PROBE_HEADERS_MAX (HTTP_FIELDS_MAX - 8)
-
 /* "x-probe-id" is sent as "X-Probe-Id". */
 static const char *canonical(struct arena *arena, const char *name) {
         char *copy = arena_strdup(arena, name);

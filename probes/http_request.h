@@ -28,8 +28,6 @@ struct probe_http {
         unsigned redirects;
 };
 
-bool probe_http_is_tls(const struct url *url);
-
 /* Takes the manifest's headers. -E2BIG, -ENOMEM. */
 int probe_http_take_headers(struct probe_http *http, const struct probe_target *target, struct err **err);
 
