@@ -50,6 +50,3 @@ struct transport {
         bool turn;                /* the next turn of the loop is wanted though the socket has nothing */
         bool polling;             /* @poll is initialized */
 };
-
-/* Sets what the loop is to wait for by the stream's state. */
-void transport_watch(struct transport *stream);

@@ -175,6 +175,9 @@ static void take_event(struct transport *stream, int events) {
                 on_readable(stream);
 }
 
+/* Sets what the loop is to wait for by the stream's state. */
+static void watch(struct transport *stream);
+
 static void on_event(uv_poll_t *poll, int status, int events) {
         struct transport *stream = poll->data;
 
@@ -183,7 +186,7 @@ static void on_event(uv_poll_t *poll, int status, int events) {
         stream->in_event = true;
         take_event(stream, events);
         stream->in_event = false;
-        transport_watch(stream);
+        watch(stream);
 }
 
 static int wanted_events(const struct transport *stream) {
@@ -202,7 +205,7 @@ static int wanted_events(const struct transport *stream) {
         }
 }
 
-void transport_watch(struct transport *stream) {
+static void watch(struct transport *stream) {
         int events = wanted_events(stream), r;
 
         if (stream->in_event || stream->state == TRANSPORT_CLOSING || events == stream->polled)
@@ -235,7 +238,7 @@ static void on_begin(uv_timer_t *timer) {
                 uv_timer_start(timer, on_handshake_late, TRANSPORT_HANDSHAKE_MS, 0);
         open_stream(stream);
         stream->in_event = false;
-        transport_watch(stream);
+        watch(stream);
 }
 
 /* The stream is connected. What comes of that comes from the loop, by a timer, since what the loop waits for at a
@@ -297,7 +300,7 @@ int transport_accept(uv_loop_t *loop, int fd, struct tls_context *tls, const str
         (*ret_stream)->events = events;
         (*ret_stream)->data = data;
         begin_from_loop(*ret_stream);
-        transport_watch(*ret_stream);
+        watch(*ret_stream);
         return 0;
 }
 
@@ -332,7 +335,7 @@ int transport_connect(uv_loop_t *loop, const struct transport_target *target, co
         (*ret_stream)->data = data;
         if (connected == 0)
                 begin_from_loop(*ret_stream);
-        transport_watch(*ret_stream);
+        watch(*ret_stream);
         return 0;
 }
 
@@ -384,7 +387,7 @@ int transport_write(struct transport *stream, const struct iovec *ranges, unsign
                 return 0;
         for (unsigned i = 0; i < n && r == 0; i++)
                 r = queue_add_copy(&stream->out, at[i].iov_base, at[i].iov_len);
-        transport_watch(stream);
+        watch(stream);
         return r;
 }
 
@@ -401,7 +404,7 @@ int transport_write_bytes(struct transport *stream, struct bytes *bytes, size_t 
         if (n == 0 || stream->state != TRANSPORT_OPEN)
                 return 0;
         r = queue_add(&stream->out, bytes_ref(bytes), bytes->size - range.iov_len);
-        transport_watch(stream);
+        watch(stream);
         return r;
 }
 
@@ -415,19 +418,19 @@ void transport_finish(struct transport *stream) {
         stream->finishing = true;
         if (queue_empty(&stream->out))
                 end_output(stream);
-        transport_watch(stream);
+        watch(stream);
 }
 
 void transport_pause(struct transport *stream) {
         stream->paused = true;
-        transport_watch(stream);
+        watch(stream);
 }
 
 void transport_resume(struct transport *stream) {
         stream->paused = false;
         if (stream->state == TRANSPORT_OPEN && stream->kind->buffered(stream))
                 stream->turn = true;
-        transport_watch(stream);
+        watch(stream);
 }
 
 int transport_fd(const struct transport *stream) {
