@@ -79,9 +79,12 @@ static struct iovec range(const void *data, size_t size) {
 
 #define CHUNK_LINE 20
 
-/* A head (may be empty) and a piece of the body behind it, as a chunk where the message has chunks. */
-static int write_piece(struct http_connection *connection, const struct head *head, const struct http_piece *piece) {
+/* A head (may be empty) and a piece of the body behind it, which lies in @bytes if that is not NULL, as a chunk where
+ * the message has chunks. */
+static int write_piece(struct http_connection *connection, const struct head *head, const struct http_piece *piece,
+                       struct bytes *bytes) {
         struct h1 *h1 = connection->state;
+        struct bytes *owners[5] = { 0 };
         struct iovec ranges[5];
         char line[CHUNK_LINE];
         unsigned n = 0;
@@ -90,13 +93,16 @@ static int write_piece(struct http_connection *connection, const struct head *he
                 ranges[n++] = range(head->text, head->n);
         if (piece->size > 0 && h1->chunked_out)
                 ranges[n++] = range(line, (size_t)snprintf(line, sizeof(line), "%zx\r\n", piece->size));
+        owners[n] = piece->size > 0 ? bytes : NULL;
         if (piece->size > 0)
                 ranges[n++] = range(piece->data, piece->size);
         if (piece->size > 0 && h1->chunked_out)
                 ranges[n++] = range("\r\n", 2);
         if (piece->end && h1->chunked_out)
                 ranges[n++] = range("0\r\n\r\n", 5);
-        return n > 0 ? write_ranges(connection, ranges, n) : 0;
+        if (n == 0)
+                return 0;
+        return connection->closing ? -EPIPE : transport_write_shared(connection->stream, ranges, owners, n);
 }
 
 /* The last chunk, and the trailers behind it. */
@@ -171,7 +177,7 @@ int h1_respond(struct http_exchange *x, const struct http_piece *piece, struct b
         add_framing(&head, x, h1);
         add(&head, "\r\n", 2);
         whole.end = piece->end && x->trailers_out.count == 0;
-        r = head.failed ? -ENOMEM : write_piece(connection, &head, &whole);
+        r = head.failed ? -ENOMEM : write_piece(connection, &head, &whole, bytes);
         if (r == 0 && piece->end && !whole.end && h1->chunked_out)
                 r = write_end(connection, x->trailers_out.items, x->trailers_out.count);
         if (r == 0 && x->tunnel)
@@ -238,7 +244,7 @@ static int write_kept(struct http_exchange *x) {
 
         while (r == 0 && queue_peek(&x->out, &kept, 1) > 0) {
                 r = write_piece(x->connection, NULL,
-                                &(struct http_piece){ .data = kept.iov_base, .size = kept.iov_len });
+                                &(struct http_piece){ .data = kept.iov_base, .size = kept.iov_len }, NULL);
                 queue_drop(&x->out, kept.iov_len);
         }
         return r;
@@ -263,7 +269,7 @@ int h1_request(struct http_exchange *x) {
                 add_request_field(&head, request->fields.items[i].name, request->fields.items[i].value);
         add_request_framing(&head, x, h1);
         add(&head, "\r\n", 2);
-        r = head.failed ? -ENOMEM : write_piece(connection, &head, &(struct http_piece){ 0 });
+        r = head.failed ? -ENOMEM : write_piece(connection, &head, &(struct http_piece){ 0 }, NULL);
         if (r == 0)
                 r = write_kept(x);
         if (r == 0 && x->out_ended && h1->chunked_out)
@@ -274,22 +280,7 @@ int h1_request(struct http_exchange *x) {
 }
 
 int h1_send(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes) {
-        struct http_connection *connection = x->connection;
-        struct h1 *h1 = connection->state;
-        char line[CHUNK_LINE];
-        struct iovec begin = range(line, (size_t)snprintf(line, sizeof(line), "%zx\r\n", piece->size)),
-                     end = range("\r\n", 2);
-        int r = 0;
-
-        if (!bytes)
-                return write_piece(connection, NULL, piece);
-        if (h1->chunked_out)
-                r = write_ranges(connection, &begin, 1);
-        if (r == 0)
-                r = transport_write_bytes(connection->stream, bytes, 0);
-        if (r == 0 && h1->chunked_out)
-                r = write_ranges(connection, &end, 1);
-        return r;
+        return write_piece(x->connection, NULL, piece, bytes);
 }
 
 int h1_send_ranges(struct http_exchange *x, const struct iovec *ranges, unsigned n) {

@@ -373,7 +373,14 @@ static void write_now(struct transport *stream, struct iovec **ranges, unsigned 
         }
 }
 
-int transport_write(struct transport *stream, const struct iovec *ranges, unsigned n) {
+/* What the socket has not taken. */
+static int keep(struct transport *stream, const struct iovec *range, struct bytes *owner) {
+        return owner ? queue_add_part(&stream->out, owner, range->iov_base, range->iov_len) :
+                       queue_add_copy(&stream->out, range->iov_base, range->iov_len);
+}
+
+int transport_write_shared(struct transport *stream, const struct iovec *ranges, struct bytes *const *owners,
+                           unsigned n) {
         struct iovec left[TRANSPORT_RANGES_MAX], *at = left;
         int r = check_output(stream);
 
@@ -385,27 +392,14 @@ int transport_write(struct transport *stream, const struct iovec *ranges, unsign
                 write_now(stream, &at, &n);
         if (stream->state != TRANSPORT_OPEN)
                 return 0;
-        for (unsigned i = 0; i < n && r == 0; i++)
-                r = queue_add_copy(&stream->out, at[i].iov_base, at[i].iov_len);
+        for (const struct iovec *end = at + n; at < end && r == 0; at++)
+                r = keep(stream, at, owners ? owners[at - left] : NULL);
         watch(stream);
         return r;
 }
 
-int transport_write_bytes(struct transport *stream, struct bytes *bytes, size_t offset) {
-        int r = check_output(stream);
-        struct iovec range, *at = &range;
-        unsigned n = 1;
-
-        if (r < 0 || offset >= bytes->size)
-                return r;
-        range = (struct iovec){ bytes->data + offset, bytes->size - offset };
-        if (stream->state == TRANSPORT_OPEN)
-                write_now(stream, &at, &n);
-        if (n == 0 || stream->state != TRANSPORT_OPEN)
-                return 0;
-        r = queue_add(&stream->out, bytes_ref(bytes), bytes->size - range.iov_len);
-        watch(stream);
-        return r;
+int transport_write(struct transport *stream, const struct iovec *ranges, unsigned n) {
+        return transport_write_shared(stream, ranges, NULL, n);
 }
 
 size_t transport_pending(const struct transport *stream) {

@@ -68,8 +68,10 @@ int transport_connect(uv_loop_t *loop, const struct transport_target *target, co
 #define TRANSPORT_RANGES_MAX 16
 int transport_write(struct transport *stream, const struct iovec *ranges, unsigned n);
 
-/* As transport_write(), for shared bytes from @offset on, of which a reference is kept instead of a copy. */
-int transport_write_bytes(struct transport *stream, struct bytes *bytes, size_t offset);
+/* The same; where @owners[i] is not NULL, the range lies in these shared bytes, of which a reference is kept instead of
+ * a copy. */
+int transport_write_shared(struct transport *stream, const struct iovec *ranges, struct bytes *const *owners,
+                           unsigned n);
 
 /* Bytes that wait for the socket. */
 size_t transport_pending(const struct transport *stream);
