@@ -96,6 +96,7 @@ struct http_owner {
                       struct http_exchange *x); /* servers: a request's head is there */
         void (*progress)(
                 struct http_connection *connection); /* something changed that idle() or a timer may depend on */
+        void (*closing)(struct http_connection *connection); /* it was given up; closed() is to come. May be NULL */
         void (*closed)(struct http_connection *connection, int error, const char *why); /* all is gone; free it */
 };
 

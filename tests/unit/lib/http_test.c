@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -663,6 +664,51 @@ static void test_server_ends_with_requests_held(void **state) {
         assert_int_equal(seen.error, -ECONNREFUSED);
 }
 
+static int connect_to(int port) {
+        struct sockaddr_in address = { .sin_family = AF_INET,
+                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                       .sin_port = htons((uint16_t)port) };
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        return fd;
+}
+
+/* Connections that end in the turn in which a new one comes take none of its room. */
+static void test_room_of_those_that_go(void **state) {
+        static const char text[] = "GET /hello/x HTTP/1.1\r\nHost: x\r\n\r\n";
+        struct http_server_config config = { .routes = routes, .n_routes = ELEMENTS(routes), .connections_max = 2 };
+        struct http_server *small;
+        char answer[16] = "";
+        int fd, port, fds[3];
+
+        assert_int_equal(http_server_new(&loop, &config, &small, NULL), 0);
+        assert_int_equal(listener_tcp("127.0.0.1:0", &fd, NULL), 0);
+        port = listener_port(fd);
+        assert_int_equal(http_server_listen(small, fd), 0);
+        for (int round = 0; round < 3; round++) {
+                for (int i = 0; i < 2; i++)
+                        fds[i] = connect_to(port);
+                for (int i = 0; i < 100 && http_server_connections(small) < 2; i++)
+                        uv_run(&loop, UV_RUN_NOWAIT);
+                assert_int_equal(http_server_connections(small), 2);
+                for (int i = 0; i < 5; i++) /* until the kernel has forgotten that the listener was ready */
+                        uv_run(&loop, UV_RUN_NOWAIT);
+                close(fds[0]);
+                close(fds[1]);
+                fds[2] = connect_to(port);
+                assert_int_equal(send(fds[2], text, sizeof(text) - 1, MSG_NOSIGNAL), sizeof(text) - 1);
+                for (int i = 0; i < 100 && recv(fds[2], answer, sizeof(answer) - 1, MSG_DONTWAIT) <= 0; i++)
+                        uv_run(&loop, UV_RUN_NOWAIT);
+                assert_memory_equal(answer, "HTTP/1.1 200 OK", 15);
+                close(fds[2]);
+                for (int i = 0; i < 100 && http_server_connections(small) > 0; i++)
+                        uv_run(&loop, UV_RUN_NOWAIT);
+                memset(answer, 0, sizeof(answer));
+        }
+        http_server_free(small, NULL, NULL);
+}
+
 static void test_routes_are_checked(void **state) {
         static const struct http_route bad[] = { { "GET", "no/slash", handle_hello, 0 },
                                                  { "GET", "/{a...}/b", handle_hello, 0 } };
@@ -701,6 +747,7 @@ int main(void) {
                 BOTH(test_many_at_a_time),
                 BOTH(test_bad_requests_are_not_sent),
                 BOTH(test_server_ends_with_requests_held),
+                BOTH(test_room_of_those_that_go),
                 BOTH(test_routes_are_checked),
         };
 
