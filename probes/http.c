@@ -10,11 +10,12 @@
 #include "lib/transport/tls.h"
 #include "probes/http_request.h"
 
-/* Of all HTTPS probes: made by the first one. */
-static struct tls_context *tls_context;
+/* Of all HTTPS probes, and of all hooks: made by the first one. */
+static struct tls_context *tls_contexts[2];
 
 void probe_http_cleanup(void) {
-        tls_context = tls_context_unref(tls_context);
+        for (size_t i = 0; i < ELEMENTS(tls_contexts); i++)
+                tls_contexts[i] = tls_context_unref(tls_contexts[i]);
 }
 
 void probe_http_free(struct probe_http *http) {
@@ -274,15 +275,15 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
 
 static const struct http_events events = { .head = on_head, .data = on_data, .end = on_end, .closed = on_closed };
 
-/* As kubelet's: HTTP/2 where the server has it, and no question who the server is. */
-static int prepare_tls(struct http_client_config *config) {
+/* As kubelet's: probes speak HTTP/2 where the server does, hooks never, and nobody asks who the server is. */
+static int prepare_tls(bool hook, struct http_client_config *config) {
         static const char *const protocols[] = { "h2", "http/1.1", NULL };
-        static const struct tls_config tls = {
-                .side = TLS_CLIENT, .verify = TLS_VERIFY_NONE, .protocols = protocols, .lenient = true
+        const struct tls_config tls = {
+                .side = TLS_CLIENT, .verify = TLS_VERIFY_NONE, .protocols = hook ? NULL : protocols, .lenient = true
         };
-        int r = tls_context ? 0 : tls_context_new(&tls, &tls_context, NULL);
+        int r = tls_contexts[hook] ? 0 : tls_context_new(&tls, &tls_contexts[hook], NULL);
 
-        config->tls = tls_context;
+        config->tls = tls_contexts[hook];
         return r;
 }
 
@@ -296,7 +297,7 @@ int probe_http_connect(struct probe *probe) {
         int r = config.authority ? 0 : -ENOMEM;
 
         if (r == 0 && is_tls(&http->url))
-                r = prepare_tls(&config);
+                r = prepare_tls(http->hook, &config);
         if (r == 0)
                 r = http_client_new(probe->loop, &config, &http->client);
         http->status = 0;

@@ -150,7 +150,8 @@ static bool closes(const struct probe_http *http) {
         return connection && strcasecmp(connection->value, "close") == 0;
 }
 
-/* The headers in the order in which they are sent. */
+/* The headers in the order in which they are sent. Hooks are asked as if their connection were kept, and their answer
+ * read. */
 static int list_fields(const struct probe_http *http, struct probe_header *fields, size_t *ret_n) {
         struct probe_header *sorted = fields;
         size_t n = 0;
@@ -166,7 +167,9 @@ static int list_fields(const struct probe_http *http, struct probe_header *field
         if (http->referer && !find(http, "Referer"))
                 sorted[n++] = (struct probe_header){ "Referer", http->referer };
         sort(sorted, n);
-        if (!closes(http))
+        if (http->hook && !find(http, "Accept-Encoding") && !find(http, "Range"))
+                sorted[n++] = (struct probe_header){ "Accept-Encoding", "gzip" };
+        else if (!http->hook && !closes(http))
                 sorted[n++] = (struct probe_header){ "Connection", "close" };
         *ret_n = (size_t)(sorted + n - fields);
         return 0;

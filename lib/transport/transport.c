@@ -243,14 +243,11 @@ static void on_begin(uv_timer_t *timer) {
 
 /* The stream is connected. What comes of that comes from the loop, by a timer, since what the loop waits for at a
  * socket costs system calls to change; a server's TLS begins with the client's bytes. */
-static int begin_from_loop(struct transport *stream) {
-        int r = 0;
-
+static void begin_from_loop(struct transport *stream) {
         if (!stream->ssl || !SSL_is_server(stream->ssl))
-                r = uv_timer_start(stream->timer, on_begin, 0, 0);
+                uv_timer_start(stream->timer, on_begin, 0, 0);
         stream->wants_read = true;
         stream->state = TRANSPORT_HANDSHAKING;
-        return r;
 }
 
 /* A stream on @fd, which is taken over. After a failure nothing is left of it, and no event comes. */

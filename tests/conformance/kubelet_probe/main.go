@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -26,6 +27,7 @@ type row struct {
 	Path     string      `json:"path"`
 	Host     string      `json:"host,omitempty"`
 	TLS      string      `json:"tls,omitempty"` // what the server speaks in it
+	Hook     bool        `json:"hook,omitempty"`
 	Headers  [][2]string `json:"headers,omitempty"`
 	Answers  []string    `json:"answers,omitempty"`
 	Requests []string    `json:"requests"`
@@ -119,6 +121,22 @@ func askPlain(r *row) {
 	r.Requests, r.Says = s.requests, strings.ReplaceAll(r.Says, s.port(), "PORT")
 }
 
+// The client of pkg/kubelet/kubelet.go; what runs it, in pkg/kubelet/lifecycle, wants a container runtime.
+func runHook(r *row, request *nethttp.Request) {
+	client := nethttp.Client{
+		Transport:     &nethttp.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
+		CheckRedirect: http.RedirectChecker(false),
+		Timeout:       5 * time.Second,
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		r.Result, r.Says = "failure", err.Error()
+		return
+	}
+	response.Body.Close()
+	r.Result = "success"
+}
+
 func probe(r *row, port string) {
 	get := &v1.HTTPGetAction{Path: r.Path, Host: r.Host, Port: intstr.Parse(port)}
 	if r.TLS != "" {
@@ -127,9 +145,17 @@ func probe(r *row, port string) {
 	for _, h := range r.Headers {
 		get.HTTPHeaders = append(get.HTTPHeaders, v1.HTTPHeader{Name: h[0], Value: h[1]})
 	}
-	request, err := http.NewRequestForHTTPGetAction(get, &v1.Container{}, "127.0.0.1", "probe")
+	agent := "probe"
+	if r.Hook {
+		agent = "lifecycle"
+	}
+	request, err := http.NewRequestForHTTPGetAction(get, &v1.Container{}, "127.0.0.1", agent)
 	if err != nil {
 		r.Result, r.Says = "unknown", err.Error()
+		return
+	}
+	if r.Hook {
+		runHook(r, request)
 		return
 	}
 	result, output, err := http.New(false).Probe(request, 5*time.Second)
