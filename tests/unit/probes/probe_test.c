@@ -20,6 +20,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/grpc_server.h"
+#include "lib/http/server.h"
 #include "probes/health.pb-c.h"
 
 static int listen_on_loopback(uint16_t *ret_port) {
@@ -601,6 +602,36 @@ static void test_grpc(void **state) {
         }
 }
 
+static char grpc_authority[64];
+
+static void take_authority(struct http_exchange *x, void *data) {
+        snprintf(grpc_authority, sizeof(grpc_authority), "%s", http_request_of(x)->authority);
+        http_reply(x, 404, "text/plain", "", 0);
+}
+
+/* Whoever passes gRPC on by its :authority finds the address there. */
+static void test_grpc_authority(void **state) {
+        static const struct http_route routes[] = { { "POST", "/{path...}", take_authority, 0 } };
+        struct http_server_config config = { .routes = routes, .n_routes = 1 };
+        struct http_server *server;
+        struct answer answer;
+        uv_loop_t loop;
+        uint16_t port;
+        int fd = listen_on_loopback(&port);
+        char wanted[32];
+
+        uv_loop_init(&loop);
+        assert_int_equal(http_server_new(&loop, &config, &server, NULL), 0);
+        assert_int_equal(http_server_listen(server, fd), 0);
+        run(&loop, &(struct probe_target){ .kind = PROBE_GRPC, .address = "127.0.0.1", .port = port, .timeout = 5000 },
+            &answer);
+        assert_int_equal(answer.outcome, PROBE_FAILURE);
+        snprintf(wanted, sizeof(wanted), "127.0.0.1:%u", port);
+        assert_string_equal(grpc_authority, wanted);
+        http_server_free(server, NULL, NULL);
+        close_loop(&loop);
+}
+
 static void test_grpc_refused(void **state) {
         struct answer answer;
         uv_loop_t loop;
@@ -629,8 +660,8 @@ int main(void) {
                 cmocka_unit_test(test_large_body),    cmocka_unit_test(test_timeout_and_cancel),
                 cmocka_unit_test(test_names),         cmocka_unit_test(test_https),
                 cmocka_unit_test(test_https_to_http), cmocka_unit_test(test_hooks),
-                cmocka_unit_test(test_grpc),          cmocka_unit_test(test_grpc_refused),
-                cmocka_unit_test(test_exec),
+                cmocka_unit_test(test_grpc),          cmocka_unit_test(test_grpc_authority),
+                cmocka_unit_test(test_grpc_refused),  cmocka_unit_test(test_exec),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
