@@ -225,20 +225,29 @@ static bool strings_valid(const ProtobufCMessage *message) {
         return true;
 }
 
+int grpc_unpack_into(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *data, size_t size,
+                     ProtobufCMessage **ret_message) {
+        struct unpacking unpacking = { .arena = arena };
+        ProtobufCAllocator allocator = { .alloc = unpack_alloc, .free = unpack_free, .allocator_data = &unpacking };
+        ProtobufCMessage *message = protobuf_c_message_unpack(type, &allocator, size, data);
+
+        if (!message || !strings_valid(message))
+                return unpacking.no_memory ? -ENOMEM : unpacking.full ? -ENOBUFS : -EBADMSG;
+        *ret_message = message;
+        return 0;
+}
+
 int grpc_unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t size,
                 struct grpc_unpacked *ret_message) {
-        struct unpacking unpacking = { .arena = arena_new() };
-        ProtobufCAllocator allocator = { .alloc = unpack_alloc, .free = unpack_free, .allocator_data = &unpacking };
+        struct arena *arena = arena_new();
         ProtobufCMessage *message;
+        int r = arena ? grpc_unpack_into(arena, type, data, size, &message) : -ENOMEM;
 
-        if (!unpacking.arena)
-                return -ENOMEM;
-        message = protobuf_c_message_unpack(type, &allocator, size, data);
-        if (!message || !strings_valid(message)) {
-                arena_free(unpacking.arena);
-                return unpacking.no_memory ? -ENOMEM : unpacking.full ? -ENOBUFS : -EBADMSG;
+        if (r < 0) {
+                arena_free(arena);
+                return r;
         }
-        *ret_message = (struct grpc_unpacked){ .message = message, .arena = unpacking.arena };
+        *ret_message = (struct grpc_unpacked){ .message = message, .arena = arena };
         return 0;
 }
 

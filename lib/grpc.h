@@ -78,6 +78,10 @@ struct grpc_unpacked {
 int grpc_unpack(const ProtobufCMessageDescriptor *type, const void *data, size_t size,
                 struct grpc_unpacked *ret_message);
 
+/* The same, into @arena, which holds what was made of it also after a failure. */
+int grpc_unpack_into(struct arena *arena, const ProtobufCMessageDescriptor *type, const void *data, size_t size,
+                     ProtobufCMessage **ret_message);
+
 void grpc_unpacked_free(struct grpc_unpacked *message);
 
 /* Takes a byte stream apart into messages. Zeroed memory is a reader at its beginning. */

@@ -9,24 +9,13 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/grpc_server_internal.h"
+#include "lib/handle.h"
 #include "lib/transport/transport.h"
 
 /* The longest method path that is quoted. */
 #define PATH_MAX_BYTES 256
 
 static const struct http_field grpc_type = { "content-type", "application/grpc" };
-
-static void on_deadline_closed(uv_handle_t *handle) {
-        struct grpc_deadline *deadline = handle->data;
-
-        free(deadline);
-}
-
-static void deadline_free(struct grpc_call *call) {
-        if (call->deadline)
-                uv_close((uv_handle_t *)&call->deadline->timer, on_deadline_closed);
-        call->deadline = NULL;
-}
 
 /* Gives back what the incoming request held. */
 static void release_request(struct grpc_call *call) {
@@ -35,17 +24,58 @@ static void release_request(struct grpc_call *call) {
         grpc_reader_free(&call->reader);
 }
 
+static void destroy(struct grpc_call *call) {
+        arena_free(call->arena);
+        handle_free(call->deadline);
+        free(call);
+}
+
+static struct grpc_call *call_new(struct grpc_server *server) {
+        struct grpc_call *call = STAILQ_FIRST(&server->spare);
+
+        if (call) {
+                STAILQ_REMOVE_HEAD(&server->spare, cancel_link);
+                server->n_spare--;
+                return call;
+        }
+        call = calloc(1, sizeof(*call));
+        if (!call)
+                return NULL;
+        call->arena = arena_new();
+        if (call->arena)
+                return call;
+        free(call);
+        return NULL;
+}
+
+void grpc_server_free_spare(struct grpc_server *server) {
+        while (server->n_spare > 0)
+                destroy(call_new(server));
+}
+
+static void end_deadline(struct grpc_call *call) {
+        if (call->deadline)
+                uv_timer_stop(call->deadline);
+}
+
 static void call_free(struct grpc_call *call) {
         struct grpc_server *server = call->server;
 
         if (call->cancel_queued)
                 STAILQ_REMOVE(&server->cancelled, call, grpc_call, cancel_link);
         release_request(call);
-        grpc_unpacked_free(&call->request);
-        deadline_free(call);
-        free(call);
+        end_deadline(call);
         server->n_calls--;
-        grpc_server_maybe_free(server);
+        if (server->closing || server->n_spare == GRPC_SPARE_MAX) {
+                destroy(call);
+                return grpc_server_maybe_free(server);
+        }
+        arena_reset(call->arena);
+        *call = (struct grpc_call){ .arena = call->arena, .deadline = call->deadline };
+        if (call->deadline)
+                call->deadline->data = call;
+        STAILQ_INSERT_HEAD(&server->spare, call, cancel_link);
+        server->n_spare++;
 }
 
 static const struct grpc_method *find_method(const struct grpc_server *server, const char *path) {
@@ -118,29 +148,21 @@ static void cancel(struct grpc_call *call, enum grpc_code code) {
 }
 
 static void on_deadline(uv_timer_t *timer) {
-        struct grpc_deadline *deadline = timer->data;
-        struct grpc_call *call = deadline->call;
+        struct grpc_call *call = timer->data;
 
-        deadline_free(call);
         cancel(call, GRPC_DEADLINE_EXCEEDED);
         answer(call, GRPC_DEADLINE_EXCEEDED, "context deadline exceeded");
 }
 
 static void start_deadline(struct grpc_call *call, uint64_t timeout_ms) {
-        struct grpc_deadline *deadline;
-
         if (timeout_ms == 0)
                 return;
-        deadline = calloc(1, sizeof(*deadline));
-        if (!deadline)
+        if (!call->deadline)
+                call->deadline = handle_timer(call->server->loop, call);
+        if (!call->deadline)
                 return answer(call, GRPC_RESOURCE_EXHAUSTED, "out of memory");
         uv_update_time(call->server->loop);
-        deadline->at = uv_now(call->server->loop) + timeout_ms;
-        deadline->call = call;
-        deadline->timer.data = deadline;
-        call->deadline = deadline;
-        uv_timer_init(call->server->loop, &deadline->timer);
-        uv_timer_start(&deadline->timer, on_deadline, timeout_ms, 0);
+        uv_timer_start(call->deadline, on_deadline, timeout_ms, 0);
 }
 
 static void answer_unknown(struct grpc_call *call) {
@@ -202,7 +224,7 @@ static void take_request(struct grpc_call *call) {
 
         if (call->n_requests++ > 0)
                 return answer(call, GRPC_INTERNAL, "more than one request message");
-        r = grpc_unpack(call->method->request, call->reader.data, call->reader.size, &call->request);
+        r = grpc_unpack_into(call->arena, call->method->request, call->reader.data, call->reader.size, &call->request);
         release_request(call);
         if (r == -ENOMEM)
                 return answer(call, GRPC_RESOURCE_EXHAUSTED, "out of memory");
@@ -210,7 +232,7 @@ static void take_request(struct grpc_call *call) {
                 return answer(call, GRPC_INTERNAL, "the request is no valid message of its type");
         if (r < 0)
                 return answer(call, GRPC_RESOURCE_EXHAUSTED, "the request takes too much memory");
-        hold(call, arena_size(call->request.arena));
+        hold(call, arena_size(call->arena));
 }
 
 static void refuse_frame(struct grpc_call *call, int error) {
@@ -261,7 +283,7 @@ static void on_end(struct http_exchange *x, const struct http_fields *trailers) 
         if (call->n_requests == 0)
                 return answer(call, GRPC_INTERNAL, "the request has no message");
         call->owned = true;
-        call->method->handle(call, call->request.message);
+        call->method->handle(call, call->request);
 }
 
 static void on_drained(struct http_exchange *x) {
@@ -278,7 +300,7 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
         struct grpc_call *call = http_data(x);
 
         call->x = NULL;
-        deadline_free(call);
+        end_deadline(call);
         if (!call->owned)
                 return call_free(call);
         cancel(call, GRPC_CANCELLED);
@@ -289,7 +311,7 @@ void grpc_call_begin(struct http_exchange *x, void *data) {
                 .data = on_data, .end = on_end, .drained = on_drained, .closed = on_closed
         };
         struct grpc_server *server = data;
-        struct grpc_call *call = calloc(1, sizeof(*call));
+        struct grpc_call *call = call_new(server);
 
         if (!call)
                 return http_reset(x, -ENOMEM);
@@ -390,7 +412,8 @@ void grpc_call_open(struct grpc_call *call) {
 static void disown(struct grpc_call *call) {
         call->owned = false;
         release_request(call);
-        grpc_unpacked_free(&call->request);
+        call->request = NULL;
+        arena_reset(call->arena);
         if (!call->x)
                 call_free(call);
 }
@@ -401,7 +424,7 @@ static void answer_and_disown(struct grpc_call *call, enum grpc_code code, const
                 STAILQ_REMOVE(&call->server->cancelled, call, grpc_call, cancel_link);
                 call->cancel_queued = false;
         }
-        deadline_free(call);
+        end_deadline(call);
         answer_http(call, code, text, 200, last);
         disown(call);
 }

@@ -49,6 +49,8 @@ int grpc_client_new(uv_loop_t *loop, const char *target, struct grpc_client **re
         if (address_parse(target, &address, &config.n_address, NULL) < 0 ||
             (address.ss_family != AF_UNIX && address_port(&address) == 0))
                 return err_set(err, EINVAL, "\"%s\" is no endpoint; use unix:///PATH or ADDRESS:PORT", target);
+        if (address.ss_family != AF_UNIX) /* as grpc-go has it: proxies go by it */
+                config.authority = target;
         config.address = (const struct sockaddr *)&address;
         client = calloc(1, sizeof(*client));
         if (!client)

@@ -43,6 +43,7 @@ int grpc_server_new(uv_loop_t *loop, struct grpc_server **ret_server) {
         }
         server->loop = loop;
         STAILQ_INIT(&server->cancelled);
+        STAILQ_INIT(&server->spare);
         uv_idle_init(loop, &server->later);
         server->later.data = server;
         *ret_server = server;
@@ -94,6 +95,7 @@ void grpc_server_free(struct grpc_server *server) {
         if (!server || server->closing)
                 return;
         server->closing = true;
+        grpc_server_free_spare(server);
         http_server_free(TAKE_PTR(server->http), on_http_gone, server);
 }
 

@@ -1,22 +1,28 @@
 /* HTTP and HTTPS probes: pkg/probe/http. */
 #include <errno.h>
-#include <http_parser.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "probes/http_exchange.h"
+#include "lib/transport/tls.h"
+#include "probes/http_request.h"
 
-void probe_http_free(struct probe_http_exchange *http) {
+/* Of all HTTPS probes, and of all hooks: made by the first one. */
+static struct tls_context *tls_contexts[2];
+
+void probe_http_cleanup(void) {
+        for (size_t i = 0; i < ELEMENTS(tls_contexts); i++)
+                tls_contexts[i] = tls_context_unref(tls_contexts[i]);
+}
+
+void probe_http_free(struct probe_http *http) {
         if (!http)
                 return;
         arena_free(http->arena);
         free(http->body);
-        free(http->location);
         free(http);
 }
 
@@ -24,16 +30,12 @@ static bool is_tls(const struct url *url) {
         return strcmp(url->scheme, "https") == 0;
 }
 
-bool probe_http_wants_tls(const struct probe_http_exchange *http) {
-        return is_tls(&http->url);
-}
-
-bool probe_http_is_refused(const struct probe_http_exchange *http) {
+bool probe_http_is_refused(const struct probe_http *http) {
         return http->refusal != NULL;
 }
 
 int probe_http_start(struct probe *probe, const struct probe_target *target, struct err **err) {
-        struct probe_http_exchange *http = probe->http = calloc(1, sizeof(*http));
+        struct probe_http *http = probe->http = calloc(1, sizeof(*http));
         int r;
 
         if (!http || !(http->arena = arena_new()))
@@ -53,6 +55,22 @@ int probe_http_start(struct probe *probe, const struct probe_target *target, str
         return 0;
 }
 
+/* Nothing is heard of the exchange any more. */
+void probe_http_stop(struct probe *probe) {
+        static const struct http_events deaf = { 0 };
+        struct probe_http *http = probe->http;
+
+        if (!http)
+                return;
+        if (http->x)
+                http_set_events(http->x, &deaf, NULL);
+        http->x = NULL;
+        http_client_free(http->client);
+        http->client = NULL;
+}
+
+/* --- how it ends --- */
+
 /* `Get "http://10.0.0.1:80/": `, as Go begins its errors. */
 static void fail_at(struct probe *probe, const char *where, const char *what) {
         probe_finish(probe, PROBE_FAILURE, "Get \"%.768s\": %s", where, what);
@@ -63,12 +81,51 @@ static void fail(struct probe *probe, const char *what) {
 }
 
 void probe_http_timed_out(struct probe *probe) {
+        if (probe->http->status)
+                return probe_finish(
+                        probe, PROBE_FAILURE, "%s",
+                        "context deadline exceeded (Client.Timeout or context cancellation while reading body)");
         fail(probe,
              probe->http->refusal ?: "context deadline exceeded (Client.Timeout exceeded while awaiting headers)");
 }
 
+void probe_http_failed(struct probe *probe, int error) {
+        char text[PROBE_ENDPOINT_MAX + 256], endpoint[PROBE_ENDPOINT_MAX];
+
+        snprintf(text, sizeof(text), "dial tcp %s: %s", probe_endpoint(probe, endpoint), uv_strerror(error));
+        fail(probe, text);
+}
+
+/* Before the request was sent: TCP's failures, and TLS's. */
+static void fail_to_connect(struct probe *probe, int error, const char *why) {
+        char text[TLS_WHY_MAX + 8];
+
+        if (error == -EPROTO) {
+                snprintf(text, sizeof(text), "tls: %s", why ?: "handshake failure");
+                fail(probe, text);
+        } else if (error == -ETIMEDOUT && is_tls(&probe->http->url))
+                fail(probe, "net/http: TLS handshake timeout");
+        else
+                probe_http_failed(probe, error);
+}
+
+static void fail_in_head(struct probe *probe, int error, const char *why) {
+        if (error == -EPROTO)
+                fail(probe, "net/http: HTTP/1.x transport connection broken: malformed HTTP response");
+        else if (error == -ECONNRESET && why) /* its end, not a reset */
+                fail(probe, "EOF");
+        else
+                fail(probe, why ?: uv_strerror(error));
+}
+
+static void fail_in_body(struct probe *probe, int error, const char *why) {
+        if (error == -ECONNRESET && why)
+                why = "unexpected EOF";
+        probe_finish(probe, PROBE_FAILURE, "%s", why ?: uv_strerror(error));
+}
+
 static void finish_hook(struct probe *probe) {
-        const struct probe_http_exchange *http = probe->http;
+        const struct probe_http *http = probe->http;
 
         if (http->fell_back)
                 probe_finish(probe, PROBE_WARNING,
@@ -79,126 +136,38 @@ static void finish_hook(struct probe *probe) {
 }
 
 static void finish_answer(struct probe *probe) {
-        struct probe_http_exchange *http = probe->http;
-        unsigned code = http->parser.status_code;
+        const struct probe_http *http = probe->http;
         const char *body = http->body ?: "";
+        int status = http->status;
 
-        if (http->hook)
-                finish_hook(probe);
-        else if (code >= 300 && code < 400)
+        if (status >= 300 && status < 400)
                 probe_finish(probe, PROBE_WARNING, "Probe terminated redirects, Response body: %s", body);
-        else if (code >= 200 && code < 400)
+        else if (status >= 200 && status < 400)
                 probe_finish(probe, PROBE_SUCCESS, "%s", body);
         else
-                probe_finish(probe, PROBE_FAILURE, "HTTP probe failed with statuscode: %u", code);
+                probe_finish(probe, PROBE_FAILURE, "HTTP probe failed with statuscode: %d", status);
 }
 
-void probe_http_ended(struct probe *probe, int error) {
-        struct probe_http_exchange *http = probe->http;
-        char text[512];
+/* --- redirects --- */
 
-        if (error == 0 && http->answered && http_should_keep_alive(&http->parser) == 0) {
-                /* A body without a length ends with the connection. */
-                http_parser_settings none;
-
-                http_parser_settings_init(&none);
-                if (http_parser_execute(&http->parser, &none, "", 0) == 0) {
-                        finish_answer(probe);
-                        return;
-                }
-        }
-        if (error == 0)
-                fail(probe, http->answered ? "unexpected EOF" : "EOF");
-        else if (error == -EPROTO)
-                fail(probe, "tls: handshake or record failure");
-        else if (error == -ELIBACC)
-                fail(probe, "tls: libssl.so.3 cannot be loaded");
-        else {
-                snprintf(text, sizeof(text), "dial tcp %s%.256s%s:%u: %s", strchr(probe->host, ':') ? "[" : "",
-                         probe->host, strchr(probe->host, ':') ? "]" : "", probe->port, uv_strerror(error));
-                fail(probe, text);
-        }
-}
-
-static int on_header_field(http_parser *parser, const char *at, size_t length) {
-        struct probe_http_exchange *http = ((struct probe *)parser->data)->http;
-
-        http->has_location |= http->in_location; /* the first one counts */
-        http->in_location = !http->has_location && length == 8 && strncasecmp(at, "Location", 8) == 0;
-        return 0;
-}
-
-static int on_header_value(http_parser *parser, const char *at, size_t length) {
-        struct probe_http_exchange *http = ((struct probe *)parser->data)->http;
-        char *location;
-
-        if (!http->in_location)
-                return 0;
-        if (http->location_length + length > URL_TEXT_MAX)
-                return -1;
-        location = realloc(http->location, http->location_length + length + 1);
-        if (!location)
-                return -1;
-        memcpy(location + http->location_length, at, length);
-        http->location_length += length;
-        location[http->location_length] = '\0';
-        http->location = location;
-        return 0;
-}
-
-static int on_headers_complete(http_parser *parser) {
-        ((struct probe *)parser->data)->http->answered = parser->status_code >= 200;
-        return 0;
-}
-
-static int on_body(http_parser *parser, const char *at, size_t length) {
-        struct probe_http_exchange *http = ((struct probe *)parser->data)->http;
-
-        if (!http->body && !(http->body = malloc(PROBE_MESSAGE_MAX + 1)))
-                return -1;
-        if (length > PROBE_MESSAGE_MAX - http->body_length)
-                length = PROBE_MESSAGE_MAX - http->body_length;
-        memcpy(http->body + http->body_length, at, length);
-        http->body_length += length;
-        http->body[http->body_length] = '\0';
-        if (http->body_length == PROBE_MESSAGE_MAX)
-                http_parser_pause(parser, 1); /* more would change nothing */
-        return 0;
-}
-
-static int on_message_complete(http_parser *parser) {
-        if (parser->status_code >= 200)
-                http_parser_pause(parser, 1);
-        return 0;
-}
-
-static bool is_redirect(unsigned code) {
-        return code == 301 || code == 302 || code == 303 || code == 307 || code == 308;
+static bool is_redirect(int status) {
+        return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
 }
 
 /* A request to where the URL says now. */
 static void connect_again(struct probe *probe) {
-        struct probe_http_exchange *http = probe->http;
-        int r = probe_url_port(&http->url, &probe->port);
+        int r = probe_url_port(&probe->http->url, &probe->port);
 
-        if (r < 0) {
-                fail(probe, "dial tcp: invalid port");
-                return;
-        }
-        probe_disconnect(probe);
-        http->answered = http->in_location = http->has_location = false;
-        http->body_length = http->location_length = 0;
-        if (probe->address.ss_family == AF_INET6)
-                ((struct sockaddr_in6 *)&probe->address)->sin6_port = htons(probe->port);
-        else
-                ((struct sockaddr_in *)&probe->address)->sin_port = htons(probe->port);
-        r = probe_connect(probe, is_tls(&http->url));
         if (r < 0)
-                probe_http_ended(probe, r);
+                return fail(probe, "dial tcp: invalid port");
+        probe_http_stop(probe);
+        r = probe_http_connect(probe);
+        if (r < 0)
+                probe_http_failed(probe, r);
 }
 
 /* Where the request comes from, unless that was secret. */
-static void set_referer(struct probe_http_exchange *http, const struct url *next) {
+static void set_referer(struct probe_http *http, const struct url *next) {
         struct url last = http->url;
 
         last.user = last.password = NULL;
@@ -206,106 +175,131 @@ static void set_referer(struct probe_http_exchange *http, const struct url *next
 }
 
 /* The manifest's Host goes along as long as a redirect names no other. */
-static void follow_to(struct probe *probe, const struct url *next) {
-        struct probe_http_exchange *http = probe->http;
-        size_t scheme = strcspn(http->location, ":/?#");
+static void follow_to(struct probe *probe, const char *location, const struct url *next) {
+        struct probe_http *http = probe->http;
+        size_t scheme = strcspn(location, ":/?#");
 
-        if (http->location[scheme] == ':' || (http->host_header && strcmp(http->host_header, http->url.host) == 0))
+        if (location[scheme] == ':' || (http->host_header && strcmp(http->host_header, http->url.host) == 0))
                 http->host_header = NULL;
         set_referer(http, next);
-        if (++http->redirects >= PROBE_REDIRECTS_MAX) {
-                fail_at(probe, http->location, "stopped after 10 redirects");
-                return;
-        }
+        if (++http->redirects >= PROBE_REDIRECTS_MAX)
+                return fail_at(probe, location, "stopped after 10 redirects");
         http->url = *next;
         if (!is_tls(next) && strcmp(next->scheme, "http") != 0)
-                fail(probe, "unsupported protocol scheme");
-        else
-                connect_again(probe);
+                return fail(probe, "unsupported protocol scheme");
+        connect_again(probe);
 }
 
 /* Goes where a redirect leads on the same host. False when the answer is the one that counts. */
-static bool follow(struct probe *probe) {
-        struct probe_http_exchange *http = probe->http;
+static bool follow(struct probe *probe, const struct http_response *response) {
+        struct probe_http *http = probe->http;
+        const char *given = http_fields_get(&response->fields, "location"), *location, *host;
         _cleanup_err_ struct err *err = NULL;
-        const char *host;
         struct url next;
         char text[1024];
 
-        if (!is_redirect(http->parser.status_code) || !http->location || !http->location_length)
+        if (!is_redirect(response->status) || !given || !*given)
                 return false;
-        while (http->location_length > 0 && strchr(" \t", http->location[http->location_length - 1]))
-                http->location[--http->location_length] = '\0';
-        if (!http->location_length)
+        location = arena_strdup(http->arena, given); /* the answer's goes with its connection */
+        if (!location)
                 return false;
-        if (probe_url_resolve(http->arena, &http->url, http->location, &next, &err) < 0) {
+        if (probe_url_resolve(http->arena, &http->url, location, &next, &err) < 0) {
                 snprintf(text, sizeof(text), "failed to parse Location header \"%.256s\": parse \"%.256s\": %s",
-                         http->location, http->location, err_text(err));
+                         location, location, err_text(err));
                 fail(probe, text);
                 return true;
         }
         host = probe_url_host_name(http->arena, &next);
         if (!host || strcmp(host, http->first_host) != 0)
                 return false;
-        follow_to(probe, &next);
+        follow_to(probe, location, &next);
         return true;
 }
 
 /* The server of an https hook answers in plain HTTP: kubelet asks it so, without the manifest's credentials. */
-void probe_http_got_plain(struct probe *probe) {
-        struct probe_http_exchange *http = probe->http;
+static void take_plain(struct probe *probe) {
+        struct probe_http *http = probe->http;
 
-        if (!http->hook || http->fell_back) {
-                fail(probe, "http: server gave HTTP response to HTTPS client");
-                return;
-        }
+        if (!http->hook || http->fell_back)
+                return fail(probe, "http: server gave HTTP response to HTTPS client");
         http->fell_back = true;
         http->url.scheme = "http";
         probe_http_drop_credentials(http);
         connect_again(probe);
 }
 
-void probe_http_received(struct probe *probe, const char *data, size_t length) {
-        struct probe_http_exchange *http = probe->http;
-        http_parser_settings settings;
-        enum http_errno error;
+/* --- an answer --- */
 
-        http_parser_settings_init(&settings);
-        settings.on_header_field = on_header_field;
-        settings.on_header_value = on_header_value;
-        settings.on_headers_complete = on_headers_complete;
-        settings.on_body = on_body;
-        settings.on_message_complete = on_message_complete;
-        http_parser_execute(&http->parser, &settings, data, length);
-        error = HTTP_PARSER_ERRNO(&http->parser);
-        if (http->hook && http->answered && !is_redirect(http->parser.status_code)) {
+static void on_head(struct http_exchange *x, const struct http_response *response) {
+        struct probe *probe = http_data(x);
+
+        probe->http->status = response->status;
+        if (!follow(probe, response) && probe->http->hook)
                 finish_hook(probe);
-                return;
-        }
-        if (error == HPE_OK)
-                return;
-        if (error != HPE_PAUSED)
-                fail(probe, "net/http: HTTP/1.x transport connection broken: malformed HTTP response");
-        else if (!follow(probe))
+}
+
+/* Past the bound more would change nothing. */
+static void on_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
+        struct probe *probe = http_data(x);
+        struct probe_http *http = probe->http;
+
+        if (!http->body && !(http->body = malloc(PROBE_MESSAGE_MAX + 1)))
+                return fail(probe, "out of memory");
+        if (n > PROBE_MESSAGE_MAX - http->body_length)
+                n = PROBE_MESSAGE_MAX - http->body_length;
+        memcpy(http->body + http->body_length, bytes, n);
+        http->body_length += n;
+        http->body[http->body_length] = '\0';
+        if (http->body_length == PROBE_MESSAGE_MAX)
                 finish_answer(probe);
 }
 
-void probe_http_connected(struct probe *probe) {
-        struct probe_http_exchange *http = probe->http;
-        _cleanup_free_ char *request = NULL;
-        size_t length = 0;
-        int r;
+static void on_end(struct http_exchange *x, const struct http_fields *trailers) {
+        finish_answer(http_data(x));
+}
 
-        http_parser_init(&http->parser, HTTP_RESPONSE);
-        http->parser.data = probe;
-        request = probe_http_write_request(http, &length);
-        if (!request) {
-                probe_http_ended(probe, -ENOMEM);
-                return;
-        }
-        r = probe_send(probe, request, length);
-        if (r >= 0 && !is_tls(&http->url)) /* with TLS it reads since the handshake */
-                r = probe_receive(probe);
-        if (r < 0)
-                probe_http_ended(probe, r);
+static void on_closed(struct http_exchange *x, int error, const char *why) {
+        struct probe *probe = http_data(x);
+        bool sent = http_client_sent(x);
+
+        probe->http->x = NULL;
+        if (error == -EPROTOTYPE)
+                take_plain(probe);
+        else if (!sent)
+                fail_to_connect(probe, error, why);
+        else if (probe->http->status)
+                fail_in_body(probe, error, why);
+        else
+                fail_in_head(probe, error, why);
+}
+
+static const struct http_events events = { .head = on_head, .data = on_data, .end = on_end, .closed = on_closed };
+
+/* As kubelet's: probes speak HTTP/2 where the server does, hooks never, and nobody asks who the server is. */
+static int prepare_tls(bool hook, struct http_client_config *config) {
+        static const char *const protocols[] = { "h2", "http/1.1", NULL };
+        const struct tls_config tls = {
+                .side = TLS_CLIENT, .verify = TLS_VERIFY_NONE, .protocols = hook ? NULL : protocols, .lenient = true
+        };
+        int r = tls_contexts[hook] ? 0 : tls_context_new(&tls, &tls_contexts[hook], NULL);
+
+        config->tls = tls_contexts[hook];
+        return r;
+}
+
+int probe_http_connect(struct probe *probe) {
+        struct probe_http *http = probe->http;
+        struct http_client_config config = { .address = (struct sockaddr *)&probe->address,
+                                             .n_address = probe_set_port(probe),
+                                             .authority = probe_http_host(http),
+                                             .name = probe->is_address ? NULL : probe->host,
+                                             .lenient = true };
+        int r = config.authority ? 0 : -ENOMEM;
+
+        if (r == 0 && is_tls(&http->url))
+                r = prepare_tls(http->hook, &config);
+        if (r == 0)
+                r = http_client_new(probe->loop, &config, &http->client);
+        http->status = 0;
+        return r < 0 ? r : probe_http_ask(http, http->client, &events, probe, &http->x);
 }

@@ -1,8 +1,6 @@
-/* The request of an HTTP probe, byte for byte as Go's net/http writes kubelet's. */
+/* The request of an HTTP probe, byte for byte as kubelet's is. */
 #include <ctype.h>
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -10,7 +8,7 @@
 #include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
-#include "probes/http_exchange.h"
+#include "probes/http_request.h"
 
 /* "x-probe-id" is sent as "X-Probe-Id". */
 static const char *canonical(struct arena *arena, const char *name) {
@@ -42,7 +40,7 @@ static const char *trimmed(struct arena *arena, const char *text) {
         return arena_strndup(arena, text, n);
 }
 
-static const struct probe_header *find(const struct probe_http_exchange *http, const char *name) {
+static const struct probe_header *find(const struct probe_http *http, const char *name) {
         for (size_t i = 0; i < http->n_headers; i++)
                 if (strcmp(http->headers[i].name, name) == 0)
                         return &http->headers[i];
@@ -50,7 +48,7 @@ static const struct probe_header *find(const struct probe_http_exchange *http, c
 }
 
 /* Takes out all of that name. */
-static void drop(struct probe_http_exchange *http, const char *name) {
+static void drop(struct probe_http *http, const char *name) {
         size_t n = 0;
 
         for (size_t i = 0; i < http->n_headers; i++)
@@ -59,7 +57,7 @@ static void drop(struct probe_http_exchange *http, const char *name) {
         http->n_headers = n;
 }
 
-void probe_http_drop_credentials(struct probe_http_exchange *http) {
+void probe_http_drop_credentials(struct probe_http *http) {
         drop(http, "Authorization");
 }
 
@@ -75,7 +73,7 @@ static void sort(struct probe_header *headers, size_t n) {
 }
 
 /* What the manifest may say, and net/http writes itself: their first value counts, the rest is passed over. */
-static void take_own(struct probe_http_exchange *http) {
+static void take_own(struct probe_http *http) {
         static const char *const unsent[] = { "Host", "User-Agent", "Content-Length", "Transfer-Encoding", "Trailer" };
         const struct probe_header *host = find(http, "Host"), *agent = find(http, "User-Agent"),
                                   *accept = find(http, "Accept");
@@ -92,9 +90,11 @@ static void take_own(struct probe_http_exchange *http) {
                 drop(http, unsent[i]);
 }
 
-int probe_http_take_headers(struct probe_http_exchange *http, const struct probe_target *target, struct err **err) {
+int probe_http_take_headers(struct probe_http *http, const struct probe_target *target, struct err **err) {
         size_t size = 0;
 
+        if (target->n_headers > PROBE_HEADERS_MAX)
+                return err_set(err, E2BIG, "more than %d http headers", PROBE_HEADERS_MAX);
         http->user_agent = arena_strdup(http->arena, target->user_agent ?: "kube-probe/1.36");
         http->headers = arena_alloc_array(http->arena, target->n_headers + 1, sizeof(*http->headers));
         if (!http->headers || !http->user_agent)
@@ -121,75 +121,73 @@ int probe_http_take_headers(struct probe_http_exchange *http, const struct probe
 /* -- the request ------------------------------------------------------------------------------------------- */
 
 /* A Host that could not be one is sent empty. A zone is this host's business alone. */
-static void write_host(const struct probe_http_exchange *http, FILE *f) {
+const char *probe_http_host(const struct probe_http *http) {
         const char *host = http->host_header ?: http->url.host, *zone, *end;
 
         for (const char *p = host; *p; p++)
                 if (!isalnum((unsigned char)*p) && !strchr("!$%&()*+,-.:;=['_]~", *p))
-                        host = "";
+                        return "";
         zone = host[0] == '[' ? strchr(host, '%') : NULL;
         end = zone ? strrchr(zone, ']') : NULL;
-        if (end)
-                fprintf(f, "Host: %.*s%s\r\n", (int)(zone - host), host, end);
-        else
-                fprintf(f, "Host: %s\r\n", host);
+        return end ? arena_printf(http->arena, "%.*s%s", (int)(zone - host), host, end) : host;
 }
 
-/* Of a user in the URL, where the manifest has none. */
-static char *basic_authorization(const struct url *url) {
-        _cleanup_free_ char *plain = NULL, *encoded = NULL;
-        char *text = NULL;
-        int n = asprintf(&plain, "%s:%s", url->user, url->password ?: "");
+/* Of a user in the URL, where the manifest has none. NULL without memory. */
+static const char *basic_authorization(struct arena *arena, const struct url *url) {
+        const char *plain = arena_printf(arena, "%s:%s", url->user, url->password ?: "");
+        size_t n = plain ? strlen(plain) : 0;
+        char *encoded = plain ? arena_alloc(arena, BASE64_LENGTH(n) + 1) : NULL;
 
-        if (n < 0) {
-                plain = NULL;
+        if (!encoded)
                 return NULL;
-        }
-        if (!(encoded = malloc(BASE64_LENGTH((size_t)n) + 1)))
-                return NULL;
-        base64_encode(plain, (size_t)n, encoded);
-        return asprintf(&text, "Basic %s", encoded) < 0 ? NULL : text;
+        base64_encode(plain, n, encoded);
+        return arena_printf(arena, "Basic %s", encoded);
 }
 
-static bool closes(const struct probe_http_exchange *http) {
+static bool closes(const struct probe_http *http) {
         const struct probe_header *connection = find(http, "Connection");
 
         return connection && strcasecmp(connection->value, "close") == 0;
 }
 
-static void write_all(const struct probe_http_exchange *http, const struct probe_header *headers, size_t n, FILE *f) {
-        const char *path = http->url.path[0] ? http->url.path : "/";
+/* The headers in the order in which they are sent. Hooks are asked as if their connection were kept, and their answer
+ * read. */
+static int list_fields(const struct probe_http *http, struct probe_header *fields, size_t *ret_n) {
+        struct probe_header *sorted = fields;
+        size_t n = 0;
 
-        fprintf(f, "GET %s%s%s HTTP/1.1\r\n", path, http->url.asks ? "?" : "", http->url.query);
-        write_host(http, f);
         if (http->user_agent[0])
-                fprintf(f, "User-Agent: %s\r\n", http->user_agent);
-        for (size_t i = 0; i < n; i++)
-                fprintf(f, "%s: %s\r\n", headers[i].name, headers[i].value);
-        fprintf(f, "%s\r\n", closes(http) ? "" : "Connection: close\r\n");
+                *sorted++ = (struct probe_header){ "User-Agent", http->user_agent };
+        for (size_t i = 0; i < http->n_headers; i++)
+                sorted[n++] = http->headers[i];
+        if (http->url.user && !find(http, "Authorization"))
+                sorted[n++] = (struct probe_header){ "Authorization", basic_authorization(http->arena, &http->url) };
+        if (n > 0 && !sorted[n - 1].value)
+                return -ENOMEM;
+        if (http->referer && !find(http, "Referer"))
+                sorted[n++] = (struct probe_header){ "Referer", http->referer };
+        sort(sorted, n);
+        if (http->hook && !find(http, "Accept-Encoding") && !find(http, "Range"))
+                sorted[n++] = (struct probe_header){ "Accept-Encoding", "gzip" };
+        else if (!http->hook && !closes(http))
+                sorted[n++] = (struct probe_header){ "Connection", "close" };
+        *ret_n = (size_t)(sorted + n - fields);
+        return 0;
 }
 
-char *probe_http_write_request(const struct probe_http_exchange *http, size_t *ret_length) {
-        _cleanup_free_ struct probe_header *headers = calloc(http->n_headers + 2, sizeof(*headers));
-        _cleanup_free_ char *authorization = NULL;
-        size_t n = 0, length = 0;
-        char *text = NULL;
-        FILE *f;
+int probe_http_ask(struct probe_http *http, struct http_client *client, const struct http_events *events, void *data,
+                   struct http_exchange **ret_x) {
+        struct probe_header listed[HTTP_FIELDS_MAX];
+        struct http_field fields[HTTP_FIELDS_MAX];
+        size_t n;
+        struct http_client_request request = { .method = "GET", .fields = fields };
+        int r = list_fields(http, listed, &n);
 
-        for (size_t i = 0; headers && i < http->n_headers; i++)
-                headers[n++] = http->headers[i];
-        if (!headers || !(f = open_memstream(&text, &length)))
-                return NULL;
-        if (http->url.user && !find(http, "Authorization") && (authorization = basic_authorization(&http->url)))
-                headers[n++] = (struct probe_header){ "Authorization", authorization };
-        if (http->referer && !find(http, "Referer"))
-                headers[n++] = (struct probe_header){ "Referer", http->referer };
-        sort(headers, n);
-        write_all(http, headers, n, f);
-        if (fclose(f) != 0) {
-                free(text);
-                return NULL;
-        }
-        *ret_length = length;
-        return text;
+        if (r < 0)
+                return r;
+        for (size_t i = 0; i < n; i++)
+                fields[i] = (struct http_field){ listed[i].name, listed[i].value };
+        request.n_fields = n;
+        request.target = probe_url_request_target(http->arena, &http->url);
+        return request.target ? http_client_request(client, &request, events, data, ret_x) : -ENOMEM;
 }

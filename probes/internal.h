@@ -1,21 +1,20 @@
-/* What the kinds of probe share: the probe's life, and one connection at a time. For probes/ only. */
+/* What the kinds of probe share: the probe's life. For probes/ only. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/socket.h>
 #include <uv.h>
 
 #include "probes/probe.h"
 
 #define PROBE_REQUEST_MAX ((size_t)64 * 1024)
-#define PROBE_READ_SIZE ((size_t)16 * 1024)
 
-struct probe_http_exchange;
-struct probe_stream;
-struct tls;
+struct probe_http;
+struct transport;
 
-/* A probe lives while @holds > 0: one for itself until its end, one for each handle or request that is open. */
+/* A probe lives while @holds > 0: one for itself until its end, one for each stream, lookup or call that is open. */
 struct probe {
         uv_loop_t *loop;
         enum probe_kind kind;
@@ -26,24 +25,14 @@ struct probe {
         unsigned holds;
         int start_error; /* negative errno of a start that failed, told from the loop */
 
-        struct probe_stream *stream;      /* the connection under way; NULL: none */
-        struct probe_http_exchange *http; /* PROBE_HTTP */
-        struct grpc_client *client;       /* PROBE_GRPC */
+        struct transport *stream;   /* PROBE_TCP */
+        struct probe_http *http;    /* PROBE_HTTP */
+        struct grpc_client *client; /* PROBE_GRPC */
         struct grpc_client_call *call;
         struct sockaddr_storage address;
-        char *host; /* as in the target */
+        char *host;      /* as in the target */
+        bool is_address; /* it is one, and no name */
         uint16_t port;
-};
-
-/* One TCP connection, with TLS in it if @tls. Freed when its handle has closed. */
-struct probe_stream {
-        uv_tcp_t tcp;
-        uv_connect_t connect;
-        struct probe *probe; /* NULL: the probe has dropped it */
-        struct tls *tls;
-        char *buffer;  /* PROBE_READ_SIZE, while reading */
-        char begin[5]; /* the first bytes that came */
-        uint8_t n_begin;
 };
 
 /* Ends the probe: tells the caller, lets go of all it has. Does nothing the second time. */
@@ -53,34 +42,33 @@ void probe_finish(struct probe *probe, enum probe_outcome outcome, const char *f
 void probe_hold(struct probe *probe);
 void probe_release(struct probe *probe);
 
-/* Connects to probe->address (its port set), with TLS if @tls; the kind's *_connected() or *_failed() follows. */
-int probe_connect(struct probe *probe, bool tls);
+/* The address for messages: "10.0.0.1:80", "[fd00::1]:80". */
+#define PROBE_ENDPOINT_MAX 300
+const char *probe_endpoint(const struct probe *probe, char ret_text[PROBE_ENDPOINT_MAX]);
 
-/* Closes the connection, if there is one. */
-void probe_disconnect(struct probe *probe);
+/* probe->address with probe->port; returns its size. */
+socklen_t probe_set_port(struct probe *probe);
 
-/* Sends @data (copied). */
-int probe_send(struct probe *probe, const char *data, size_t length);
-
-/* Reads what comes to probe_http_received(); to be called once, when connected. */
-int probe_receive(struct probe *probe);
+/* PROBE_TCP. */
+int probe_tcp_connect(struct probe *probe);
+void probe_tcp_failed(struct probe *probe, int error);
+void probe_tcp_stop(struct probe *probe);
 
 /* PROBE_HTTP. */
 int probe_http_start(struct probe *probe, const struct probe_target *target, struct err **err);
-void probe_http_free(struct probe_http_exchange *http);
-void probe_http_connected(struct probe *probe);
-void probe_http_received(struct probe *probe, const char *data, size_t length);
-void probe_http_ended(struct probe *probe, int error); /* 0: end of file */
-void probe_http_timed_out(struct probe *probe);
+void probe_http_free(struct probe_http *http);
 
-/* Where the exchange wants to go next: true with TLS. */
-bool probe_http_wants_tls(const struct probe_http_exchange *http);
+/* Asks where the URL says, at probe->address. */
+int probe_http_connect(struct probe *probe);
+void probe_http_failed(struct probe *probe, int error);
+void probe_http_timed_out(struct probe *probe);
+void probe_http_stop(struct probe *probe);
 
 /* Nothing can be sent: probe_http_timed_out() says why. */
-bool probe_http_is_refused(const struct probe_http_exchange *http);
+bool probe_http_is_refused(const struct probe_http *http);
 
-/* What came in place of a handshake is an HTTP answer. */
-void probe_http_got_plain(struct probe *probe);
+/* Frees what HTTPS probes share. */
+void probe_http_cleanup(void);
 
 /* PROBE_GRPC. */
 int probe_grpc_start(struct probe *probe, const struct probe_target *target, struct err **err);

@@ -18,6 +18,7 @@ struct err;
 
 #define PROBE_MESSAGE_MAX ((size_t)10 * 1024) /* of a response's body, as kubelet keeps it */
 #define PROBE_REDIRECTS_MAX 10
+#define PROBE_HEADERS_MAX 248 /* of the manifest: lib/http's maximum, less those that are added */
 
 enum probe_outcome {
         PROBE_SUCCESS,

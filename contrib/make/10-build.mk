@@ -34,7 +34,7 @@ $(foreach f,$(FOLDERS) cli,$(eval $(call folder_archive,$(f))))
 # In link order: the highest layer first.
 reverse = $(if $(1),$(call reverse,$(wordlist 2,$(words $(1)),$(1))) $(firstword $(1)))
 ARCHIVES := $(foreach f,$(call reverse,$(FOLDERS)),$(call archive,$(f)))
-LIBS     = $(shell pkg-config --libs $(PACKAGES)) -lhttp_parser -lpthread -lm
-WORKER_LIBS = $(shell pkg-config --libs $(PACKAGES) $(WORKER_PACKAGES)) -lhttp_parser -lpthread -lm
+LIBS     = $(shell pkg-config --libs $(PACKAGES)) -lpthread -lm
+WORKER_LIBS = $(shell pkg-config --libs $(PACKAGES) $(WORKER_PACKAGES)) -lpthread -lm
 DEPS    := $(shell find $(BUILD) -name '*.d' 2>/dev/null)
 -include $(DEPS)

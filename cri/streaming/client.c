@@ -9,8 +9,6 @@
 #include "lib/http/exchange.h"
 #include "lib/transport/transport.h"
 
-#define STREAMS_SECONDS 30 /* for a client to open its streams */
-
 /* Seconds without a sign of life before TCP asks for one. */
 #define KEEP_ALIVE_SECONDS 60
 
@@ -134,7 +132,7 @@ void streaming_client_begin(struct client *client) {
         int r;
 
         keep_alive(client->x);
-        streaming_client_set_timer(client, STREAMS_SECONDS);
+        uv_timer_start(client->timer, on_timer, client->streaming->streams_ms, 0);
         r = client->protocol->wire->begin(client);
         if (r < 0)
                 streaming_client_reset(client, r);
@@ -195,7 +193,9 @@ int streaming_new(uv_loop_t *loop, const struct streaming_source *source, void *
 
         if (!streaming)
                 return -ENOMEM;
-        *streaming = (struct streaming){ .loop = loop, .source = source, .data = data };
+        *streaming = (struct streaming){
+                .loop = loop, .source = source, .data = data, .streams_ms = STREAMING_STREAMS_SECONDS * 1000
+        };
         LIST_INIT(&streaming->clients);
         *ret_streaming = streaming;
         return 0;

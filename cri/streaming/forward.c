@@ -6,6 +6,7 @@
 #include "cri/streaming/internal.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/handle.h"
 
 #define REQUEST_ID_MAX 64
 
@@ -14,6 +15,7 @@ struct streaming_connection {
         struct streaming_session *session; /* NULL when it was freed while the source connects */
         LIST_ENTRY(streaming_connection) link;
         uint32_t data_stream, error_stream; /* 0: not opened yet */
+        uint64_t since;                     /* uv_now() of its first stream */
         char request_id[REQUEST_ID_MAX];
         uint16_t port;
         bool connecting, connected;
@@ -69,6 +71,7 @@ void streaming_forwards_free(struct streaming_session *session) {
 
         while ((connection = LIST_FIRST(&session->connections)))
                 connection_free(connection);
+        handle_free(TAKE_PTR(session->halves));
 }
 
 bool streaming_forwards_full(const struct streaming_session *session) {
@@ -150,6 +153,57 @@ static void start(struct streaming_connection *connection) {
         streaming->source->connect(streaming->data, session, &session->request, connection->port, connection);
 }
 
+/* --- connections that lack one of their streams --- */
+
+static bool is_half(const struct streaming_connection *connection) {
+        return connection->data_stream == 0 || connection->error_stream == 0;
+}
+
+static void give_up(struct streaming_connection *connection) {
+        char text[REQUEST_ID_MAX + 64];
+
+        snprintf(text, sizeof(text), "request %s: timed out waiting for streams", connection->request_id);
+        end_output(connection, text);
+        connection_free(connection);
+}
+
+static void on_halves_late(uv_timer_t *timer);
+
+/* Waits for the one that is due first. */
+static void watch_halves(struct streaming_session *session) {
+        uint64_t now = uv_now(session->streaming->loop), due = UINT64_MAX;
+        struct streaming_connection *connection;
+
+        LIST_FOREACH (connection, &session->connections, link)
+                if (is_half(connection) && connection->since + session->streaming->streams_ms < due)
+                        due = connection->since + session->streaming->streams_ms;
+        if (due != UINT64_MAX)
+                uv_timer_start(session->halves, on_halves_late, due > now ? due - now : 0, 0);
+}
+
+static void on_halves_late(uv_timer_t *timer) {
+        struct streaming_session *session = timer->data;
+        uint64_t now = uv_now(session->streaming->loop);
+        struct streaming_connection *connection, *next;
+
+        for (connection = LIST_FIRST(&session->connections); connection; connection = next) {
+                next = LIST_NEXT(connection, link);
+                if (is_half(connection) && connection->since + session->streaming->streams_ms <= now)
+                        give_up(connection);
+        }
+        watch_halves(session);
+}
+
+static int expect_other_half(struct streaming_session *session) {
+        if (!session->halves)
+                session->halves = handle_timer(session->streaming->loop, session);
+        if (!session->halves)
+                return -ENOMEM;
+        if (!uv_is_active((uv_handle_t *)session->halves))
+                watch_halves(session);
+        return 0;
+}
+
 static int parse_port(const char *text, uint16_t *ret_port) {
         char *end;
         long port = text ? strtol(text, &end, 10) : 0;
@@ -173,6 +227,7 @@ static struct streaming_connection *connection_new(struct streaming_session *ses
         }
         connection->session = session;
         connection->port = port;
+        connection->since = uv_now(session->streaming->loop);
         snprintf(connection->request_id, sizeof(connection->request_id), "%s", request_id);
         LIST_INSERT_HEAD(&session->connections, connection, link);
         session->n_connections++;
@@ -204,8 +259,9 @@ int streaming_forward_stream(struct streaming_session *session, uint32_t stream,
         if (*slot != 0)
                 return -EPROTO;
         *slot = stream;
-        if (connection->data_stream != 0 && connection->error_stream != 0)
-                start(connection);
+        if (is_half(connection))
+                return expect_other_half(session);
+        start(connection);
         return 0;
 }
 

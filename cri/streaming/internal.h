@@ -82,6 +82,7 @@ struct streaming_session {
         void *data;
         LIST_HEAD(, streaming_connection) connections;
         unsigned n_connections;
+        uv_timer_t *halves; /* for the oldest of them that lacks a stream; NULL until there was one */
 };
 
 struct streaming {
@@ -90,6 +91,7 @@ struct streaming {
         void *data;
         LIST_HEAD(, client) clients;
         unsigned n_clients;
+        unsigned streams_ms; /* STREAMING_STREAMS_SECONDS */
         bool closing;
 };
 

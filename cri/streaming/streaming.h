@@ -32,6 +32,7 @@ struct streaming_connection;
 #define STREAMING_PORTS_MAX 127              /* of a request, for plain WebSocket: two channels each, and 255 is none */
 #define STREAMING_BASE64_PORTS_MAX 40        /* there the channel is a character, from '0' on */
 #define STREAMING_FORWARDS_MAX 256           /* connections of one port-forward at a time */
+#define STREAMING_STREAMS_SECONDS 30         /* for a client to open its streams, all of one command or connection */
 #define STREAMING_IDLE_SECONDS (4 * 60 * 60) /* without a byte: the session is closed, as kubelet has it */
 
 enum streaming_kind { STREAMING_EXEC, STREAMING_ATTACH, STREAMING_PORT_FORWARD };

@@ -30,6 +30,7 @@ struct http_client {
         unsigned connections_max, idle_max, idle_ms;
         TAILQ_HEAD(, link) links;
         unsigned n_links, n_connecting; /* alone ones apart in the second */
+        bool lenient;
         bool closing;
 };
 
@@ -226,7 +227,11 @@ static int connect_link(struct http_client *client, struct link *link) {
         struct http_connection *connection = &link->connection;
 
         *connection = (struct http_connection){
-                .hub = &client->hub, .owner = &owner, .streams_max = HTTP_CLIENT_STREAMS_MAX, .head_max = HTTP_HEAD_MAX
+                .hub = &client->hub,
+                .owner = &owner,
+                .streams_max = HTTP_CLIENT_STREAMS_MAX,
+                .head_max = HTTP_HEAD_MAX,
+                .lenient = client->lenient,
         };
         if (!client->tls)
                 connection->driver = client->version == HTTP_VERSION_2 ? &http_driver_2 : &http_driver_1;
@@ -285,6 +290,7 @@ int http_client_new(uv_loop_t *loop, const struct http_client_config *config, st
         client->tls = config->tls ? tls_context_ref(config->tls) : NULL;
         client->version = config->tls || config->version != HTTP_VERSION_ANY ? config->version : HTTP_VERSION_1;
         client->connections_max = config->connections_max ?: HTTP_CLIENT_CONNECTIONS_MAX;
+        client->lenient = config->lenient;
         client->idle_max = config->idle_max ?: HTTP_CLIENT_IDLE_MAX;
         client->idle_ms = config->idle_ms ?: HTTP_CLIENT_IDLE_MS;
         TAILQ_INIT(&client->links);
@@ -342,12 +348,18 @@ static int copy_request(struct http_client *client, const struct http_client_req
         return 0;
 }
 
+static bool is_target(const char *target, bool lenient) {
+        size_t n = strlen(target);
+
+        return lenient ? http_is_value(target, n) && n > 0 && n <= HTTP_TARGET_MAX : http_is_target(target, n);
+}
+
 /* Nothing that a caller passes on may end a line, or the head. */
-static bool is_valid(const struct http_client_request *request) {
+static bool is_valid(const struct http_client_request *request, bool lenient) {
         bool connect = strcmp(request->method, "CONNECT") == 0;
 
         if (!http_is_token(request->method, strlen(request->method)) ||
-            (!connect && !http_is_target(request->target, strlen(request->target))) ||
+            (!connect && !is_target(request->target, lenient)) ||
             (request->authority && !http_is_target(request->authority, strlen(request->authority))) ||
             (request->upgrade && !http_is_target(request->upgrade, strlen(request->upgrade))))
                 return false;
@@ -363,7 +375,7 @@ int http_client_request(struct http_client *client, const struct http_client_req
         struct http_exchange *x;
         int r;
 
-        if (!is_valid(request))
+        if (!is_valid(request, client->lenient))
                 return -EINVAL;
         if (client->closing || client->hub.n_exchanges >= HTTP_CLIENT_EXCHANGES_MAX)
                 return -EBUSY;

@@ -37,6 +37,8 @@ struct http_client_config {
         enum http_version version;
         unsigned connections_max, idle_max; /* 0: as above */
         unsigned idle_ms;                   /* 0: HTTP_CLIENT_IDLE_MS; UINT_MAX: for ever, without a timer */
+        bool lenient; /* HTTP/1.1 as Go's net/http speaks it: names are sent with capitals and blanks in a query as they
+                       * are, and answers are read as lib/http/lenient.h has it. For who must take any server */
 };
 
 /* Connects at the first request. @config is copied. 0 or -ENOMEM. */

@@ -28,6 +28,7 @@ static void on_opened(void *data) {
                       protocol && n == 2 && memcmp(protocol, "h2", 2) == 0 ? &http_driver_2 : &http_driver_1);
         if (!connection->closing && connection->owner->opened)
                 connection->owner->opened(connection);
+        hub_settle(connection->hub);
 }
 
 static void on_received(void *data, uint8_t *bytes, size_t n) {
@@ -71,9 +72,17 @@ static void finish_all(struct http_connection *connection, int error, const char
                 exchange_finish(x, error, why);
 }
 
+static void give_up(struct http_connection *connection) {
+        connection->closing = true;
+        if (connection->owner->closing)
+                connection->owner->closing(connection);
+}
+
 static void on_closed(void *data, int error, const char *why) {
         struct http_connection *connection = data;
 
+        if (!connection->closing)
+                give_up(connection);
         finish_all(connection, error < 0 ? error : -ECONNRESET, why);
         if (connection->driver && connection->state)
                 connection->driver->stop(connection);
@@ -85,7 +94,7 @@ const struct transport_events http_connection_events = { on_opened, on_received,
 void connection_close(struct http_connection *connection, int error, const char *why) {
         if (connection->closing)
                 return;
-        connection->closing = true;
+        give_up(connection);
         finish_all(connection, error < 0 ? error : -ECONNRESET, why);
         transport_close(connection->stream, error);
 }

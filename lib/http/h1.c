@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/http/h1.h"
+#include "lib/http/lenient.h"
 
 /* As a head, what HTTP/2 begins with (RFC 9113, 3.4). */
 static const char preface[] = "PRI * HTTP/2.0\r\n\r\n";
@@ -182,16 +183,19 @@ static void begin_response(struct http_connection *connection, const char *head,
         struct h1 *h1 = connection->state;
         struct http_exchange *x = h1->x;
         struct http_response response;
-        int r = http_parse_response(x->arena, head, n, x->request.method, &response, &h1->parsed);
+        int r = (connection->lenient ? http_lenient_response : http_parse_response)(
+                x->arena, head, n, x->request.method, &response, &h1->parsed);
+        bool switches;
 
         if (r < 0)
                 return connection_close(connection, r, h1->parsed.why);
         if (response.status < 200 && response.status != 101)
                 return;
         x->response = response;
-        if (response.status == 101 && !x->request.upgrade)
+        switches = response.status == 101 && x->request.upgrade;
+        if (response.status == 101 && !switches && !connection->lenient)
                 return connection_close(connection, -EPROTO, "the server switches protocols unasked");
-        if (response.status == 101 || (response.status < 300 && strcmp(x->request.method, "CONNECT") == 0)) {
+        if (switches || (response.status < 300 && strcmp(x->request.method, "CONNECT") == 0)) {
                 exchange_open_tunnel(x);
                 connection->tunnel = true;
                 h1->chunked_out = false;
@@ -255,7 +259,7 @@ static size_t take_head(struct http_connection *connection, uint8_t *bytes, size
         }
         if (kept > 0)
                 head = h1->in;
-        found = http_parse_find(head, kept + n, h1->scanned);
+        found = (connection->lenient ? http_lenient_find : http_parse_find)(head, kept + n, h1->scanned);
         if (found == 0) {
                 if (kept == 0 && keep(h1, bytes, n) < 0)
                         connection_close(connection, -ENOMEM, NULL);

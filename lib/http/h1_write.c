@@ -45,6 +45,18 @@ static void add_field(struct head *head, const char *name, const char *value) {
         add(head, "\r\n", 2);
 }
 
+/* "user-agent" as "User-Agent": names' case means nothing, but for servers that think so. */
+static void add_field_in_capitals(struct head *head, const char *name, const char *value) {
+        size_t begin = head->n;
+
+        add_field(head, name, value);
+        if (head->failed)
+                return;
+        for (char *p = head->text + begin; *p != ':'; p++)
+                if (*p >= 'a' && *p <= 'z' && (p == head->text + begin || p[-1] == '-'))
+                        *p = (char)(*p - 'a' + 'A');
+}
+
 static void add_fields(struct head *head, const struct http_field *fields, size_t n) {
         for (size_t i = 0; i < n; i++)
                 add_field(head, fields[i].name, fields[i].value);
@@ -67,9 +79,12 @@ static struct iovec range(const void *data, size_t size) {
 
 #define CHUNK_LINE 20
 
-/* A head (may be empty) and a piece of the body behind it, as a chunk where the message has chunks. */
-static int write_piece(struct http_connection *connection, const struct head *head, const struct http_piece *piece) {
+/* A head (may be empty) and a piece of the body behind it, which lies in @bytes if that is not NULL, as a chunk where
+ * the message has chunks. */
+static int write_piece(struct http_connection *connection, const struct head *head, const struct http_piece *piece,
+                       struct bytes *bytes) {
         struct h1 *h1 = connection->state;
+        struct bytes *owners[5] = { 0 };
         struct iovec ranges[5];
         char line[CHUNK_LINE];
         unsigned n = 0;
@@ -78,13 +93,16 @@ static int write_piece(struct http_connection *connection, const struct head *he
                 ranges[n++] = range(head->text, head->n);
         if (piece->size > 0 && h1->chunked_out)
                 ranges[n++] = range(line, (size_t)snprintf(line, sizeof(line), "%zx\r\n", piece->size));
+        owners[n] = piece->size > 0 ? bytes : NULL;
         if (piece->size > 0)
                 ranges[n++] = range(piece->data, piece->size);
         if (piece->size > 0 && h1->chunked_out)
                 ranges[n++] = range("\r\n", 2);
         if (piece->end && h1->chunked_out)
                 ranges[n++] = range("0\r\n\r\n", 5);
-        return n > 0 ? write_ranges(connection, ranges, n) : 0;
+        if (n == 0)
+                return 0;
+        return connection->closing ? -EPIPE : transport_write_shared(connection->stream, ranges, owners, n);
 }
 
 /* The last chunk, and the trailers behind it. */
@@ -159,7 +177,7 @@ int h1_respond(struct http_exchange *x, const struct http_piece *piece, struct b
         add_framing(&head, x, h1);
         add(&head, "\r\n", 2);
         whole.end = piece->end && x->trailers_out.count == 0;
-        r = head.failed ? -ENOMEM : write_piece(connection, &head, &whole);
+        r = head.failed ? -ENOMEM : write_piece(connection, &head, &whole, bytes);
         if (r == 0 && piece->end && !whole.end && h1->chunked_out)
                 r = write_end(connection, x->trailers_out.items, x->trailers_out.count);
         if (r == 0 && x->tunnel)
@@ -226,7 +244,7 @@ static int write_kept(struct http_exchange *x) {
 
         while (r == 0 && queue_peek(&x->out, &kept, 1) > 0) {
                 r = write_piece(x->connection, NULL,
-                                &(struct http_piece){ .data = kept.iov_base, .size = kept.iov_len });
+                                &(struct http_piece){ .data = kept.iov_base, .size = kept.iov_len }, NULL);
                 queue_drop(&x->out, kept.iov_len);
         }
         return r;
@@ -236,6 +254,8 @@ int h1_request(struct http_exchange *x) {
         struct http_connection *connection = x->connection;
         const struct http_request *request = &x->request;
         struct h1 *h1 = connection->state;
+        void (*add_request_field)(struct head *, const char *, const char *) =
+                connection->lenient ? add_field_in_capitals : add_field;
         _cleanup_head_ struct head head = { 0 };
         int r;
 
@@ -244,11 +264,12 @@ int h1_request(struct http_exchange *x) {
         add(&head, " ", 1);
         add_text(&head, *request->target ? request->target : request->authority);
         add(&head, " HTTP/1.1\r\n", 11);
-        add_field(&head, "host", request->authority);
-        add_fields(&head, request->fields.items, request->fields.count);
+        add_request_field(&head, "host", request->authority);
+        for (uint32_t i = 0; i < request->fields.count; i++)
+                add_request_field(&head, request->fields.items[i].name, request->fields.items[i].value);
         add_request_framing(&head, x, h1);
         add(&head, "\r\n", 2);
-        r = head.failed ? -ENOMEM : write_piece(connection, &head, &(struct http_piece){ 0 });
+        r = head.failed ? -ENOMEM : write_piece(connection, &head, &(struct http_piece){ 0 }, NULL);
         if (r == 0)
                 r = write_kept(x);
         if (r == 0 && x->out_ended && h1->chunked_out)
@@ -259,22 +280,7 @@ int h1_request(struct http_exchange *x) {
 }
 
 int h1_send(struct http_exchange *x, const struct http_piece *piece, struct bytes *bytes) {
-        struct http_connection *connection = x->connection;
-        struct h1 *h1 = connection->state;
-        char line[CHUNK_LINE];
-        struct iovec begin = range(line, (size_t)snprintf(line, sizeof(line), "%zx\r\n", piece->size)),
-                     end = range("\r\n", 2);
-        int r = 0;
-
-        if (!bytes)
-                return write_piece(connection, NULL, piece);
-        if (h1->chunked_out)
-                r = write_ranges(connection, &begin, 1);
-        if (r == 0)
-                r = transport_write_bytes(connection->stream, bytes, 0);
-        if (r == 0 && h1->chunked_out)
-                r = write_ranges(connection, &end, 1);
-        return r;
+        return write_piece(x->connection, NULL, piece, bytes);
 }
 
 int h1_send_ranges(struct http_exchange *x, const struct iovec *ranges, unsigned n) {

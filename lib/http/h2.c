@@ -299,6 +299,7 @@ static void make_callbacks(void) {
         nghttp2_session_callbacks_set_on_frame_not_send_callback(callbacks, on_frame_not_send);
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_data_chunk);
         nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_stream_close);
+        nghttp2_session_callbacks_set_send_data_callback(callbacks, h2_send_data);
         /* Closed streams are of no use here, and kept ones cost memory. */
         nghttp2_option_set_no_closed_streams(options, 1);
         nghttp2_option_set_no_auto_window_update(options, 1);

@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,9 @@
 
 /* Given to the transport at once. */
 #define WRITE_SIZE ((size_t)64 << 10)
+
+/* Of a frame (RFC 9113, 4.1). */
+#define FRAME_HEAD_SIZE 9
 
 /* While more than this waits for the socket, nothing is taken from the session, and nothing new from the peer. */
 #define WAITING_MAX ((size_t)256 << 10)
@@ -26,47 +30,97 @@ static int h2_submitted(struct http_connection *connection, int r) {
         return r == NGHTTP2_ERR_NOMEM ? -ENOMEM : r < 0 ? -EPROTO : 0;
 }
 
-/* Gathers frames, which are small, into writes, which are not. Returns how many bytes, or a negative errno. */
-static ssize_t gather(struct h2 *h2, uint8_t *buffer, const uint8_t **rest, size_t *n_rest) {
-        size_t filled = 0;
+/* Frames on their way to the transport, some at a time: their bytes in the thread's buffer, but for the payloads of
+ * DATA frames, which stay where they are. */
+struct h2_output {
+        struct transport *stream;
+        uint8_t *buffer;
+        size_t filled;
+        struct iovec ranges[TRANSPORT_RANGES_MAX];
+        struct bytes *owners[TRANSPORT_RANGES_MAX]; /* a reference; NULL: in the buffer */
+        unsigned n;
+};
 
-        for (;;) {
-                const uint8_t *data = *rest;
-                ssize_t n = (ssize_t)*n_rest;
+static int output_write(struct h2_output *output) {
+        int r = output->n > 0 ? transport_write_shared(output->stream, output->ranges, output->owners, output->n) : 0;
 
-                if (n == 0)
-                        n = nghttp2_session_mem_send(h2->session, &data);
-                if (n < 0)
-                        return n == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO;
-                *rest = data;
-                *n_rest = (size_t)n;
-                if (n == 0 || filled + (size_t)n > WRITE_SIZE)
-                        return (ssize_t)filled;
-                memcpy(buffer + filled, data, (size_t)n);
-                filled += (size_t)n;
-                *n_rest = 0;
+        for (unsigned i = 0; i < output->n; i++)
+                bytes_unref(output->owners[i]);
+        output->n = 0;
+        output->filled = 0;
+        return r;
+}
+
+static int output_add(struct h2_output *output, const uint8_t *data, size_t n) {
+        bool extends = output->n > 0 && !output->owners[output->n - 1];
+        int r = 0;
+
+        if (output->filled + n > WRITE_SIZE || (!extends && output->n == TRANSPORT_RANGES_MAX)) {
+                r = output_write(output);
+                extends = false;
         }
+        if (!extends) {
+                output->ranges[output->n] = (struct iovec){ output->buffer + output->filled, 0 };
+                output->owners[output->n++] = NULL;
+        }
+        memcpy(output->buffer + output->filled, data, n);
+        output->filled += n;
+        output->ranges[output->n - 1].iov_len += n;
+        return r;
+}
+
+static int output_add_shared(struct h2_output *output, struct bytes *bytes, const struct iovec *range) {
+        int r = output->n == TRANSPORT_RANGES_MAX ? output_write(output) : 0;
+
+        output->ranges[output->n] = *range;
+        output->owners[output->n++] = bytes_ref(bytes);
+        return r;
+}
+
+static bool output_is_full(const struct h2_output *output) {
+        size_t size = transport_pending(output->stream);
+
+        for (unsigned i = 0; i < output->n; i++)
+                size += output->ranges[i].iov_len;
+        return size >= WAITING_MAX;
+}
+
+/* Lets the session make frames, which are small, for writes, which are not, until it has none or enough wait. */
+static int gather(struct http_connection *connection, struct h2_output *output) {
+        struct h2 *h2 = connection->state;
+
+        while (!h2->failed && !output_is_full(output)) {
+                const uint8_t *data;
+                ssize_t n = nghttp2_session_mem_send(h2->session, &data);
+                int r;
+
+                if (n < 0)
+                        return h2->failed ?: n == NGHTTP2_ERR_NOMEM ? -ENOMEM : -EPROTO;
+                if (n == 0)
+                        break;
+                r = output_add(output, data, (size_t)n);
+                if (r < 0)
+                        return r;
+        }
+        return h2->failed;
 }
 
 static int write_frames(struct http_connection *connection) {
         struct h2 *h2 = connection->state;
-        uint8_t *buffer = thread_buffer(&write_buffer);
-        const uint8_t *rest = NULL;
-        size_t n_rest = 0;
+        struct h2_output output = { .stream = connection->stream, .buffer = thread_buffer(&write_buffer) };
+        bool was_full;
+        int r, written;
 
-        if (!buffer)
+        if (!output.buffer)
                 return -ENOMEM;
-        while (n_rest > 0 || transport_pending(connection->stream) < WAITING_MAX) {
-                ssize_t filled = gather(h2, buffer, &rest, &n_rest);
-                int r;
-
-                if (filled <= 0 || h2->failed)
-                        return h2->failed ?: (int)filled;
-                r = transport_write(connection->stream, &(struct iovec){ buffer, (size_t)filled }, 1);
-                if (r < 0)
-                        return r;
-        }
-        return 0;
+        h2->output = &output;
+        do {
+                r = gather(connection, &output);
+                was_full = output_is_full(&output);
+                written = output_write(&output);
+        } while (r == 0 && written == 0 && was_full && !output_is_full(&output));
+        h2->output = NULL;
+        return r < 0 ? r : written;
 }
 
 /* A peer that does not read its answers cannot ask for more. */
@@ -147,19 +201,43 @@ static int submit_trailers(struct http_exchange *x) {
         return h2_submitted(x->connection, nghttp2_submit_trailer(h2->session, x->stream_id, pairs, n));
 }
 
+/* Some of the exchange's queue has gone. */
+static void note_sent(struct http_exchange *x) {
+        x->out_since = queue_empty(&x->out) ? 0 : uv_now(x->hub->loop);
+        if (queue_empty(&x->out))
+                exchange_dry(x);
+}
+
+/* Payloads from this size on are sent from where they are. */
+#define SHARED_MIN ((size_t)2 << 10)
+
+/* How much of a frame of @size bytes the front of the queue gives without a copy; 0: it is too small for that. */
+static size_t take_shared(const struct http_exchange *x, size_t size) {
+        struct iovec front = { .iov_len = 0 };
+
+        if (!queue_empty(&x->out))
+                queue_first(&x->out, &front);
+        if (front.iov_len < SHARED_MIN || size < SHARED_MIN)
+                return 0;
+        return front.iov_len < size ? front.iov_len : size;
+}
+
 /* A response's or request's stream is open for more of our body. */
 static ssize_t h2_read_body(nghttp2_session *session, int32_t stream_id, uint8_t *buffer, size_t size, uint32_t *flags,
                             nghttp2_data_source *source, void *user_data) {
         struct http_exchange *x = source->ptr;
-        size_t n;
+        size_t n, shared;
 
-        if (x->finished || nghttp2_session_get_stream_user_data(session, stream_id) != x)
+        if (nghttp2_session_get_stream_user_data(session, stream_id) != x || x->finished)
                 return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
-        n = queue_take(&x->out, buffer, size);
-        x->out_since = queue_empty(&x->out) ? 0 : uv_now(x->hub->loop);
-        if (queue_empty(&x->out))
-                exchange_dry(x);
-        if (queue_empty(&x->out) && x->out_ended) {
+        n = shared = take_shared(x, size);
+        if (shared > 0) {
+                *flags |= NGHTTP2_DATA_FLAG_NO_COPY;
+        } else {
+                n = queue_take(&x->out, buffer, size);
+                note_sent(x);
+        }
+        if (x->out.size == shared && x->out_ended) {
                 *flags |= NGHTTP2_DATA_FLAG_EOF;
                 if (x->trailers_out.count > 0) {
                         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
@@ -172,6 +250,35 @@ static ssize_t h2_read_body(nghttp2_session *session, int32_t stream_id, uint8_t
                 return NGHTTP2_ERR_DEFERRED;
         }
         return (ssize_t)n;
+}
+
+/* Called again later when the transport has enough, the exchange having at least as much as it said then. */
+int h2_send_data(nghttp2_session *session, nghttp2_frame *frame, const uint8_t *head, size_t n,
+                 nghttp2_data_source *source, void *user_data) {
+        struct http_exchange *x = nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
+        struct http_connection *connection = user_data;
+        struct h2 *h2 = connection->state;
+        struct iovec payload;
+        struct bytes *bytes;
+        int r;
+
+        if (!x || x->finished)
+                return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        if (output_is_full(h2->output))
+                return NGHTTP2_ERR_WOULDBLOCK;
+        bytes = queue_first(&x->out, &payload);
+        assert(payload.iov_len >= n);
+        payload.iov_len = n;
+        r = output_add(h2->output, head, FRAME_HEAD_SIZE);
+        if (r == 0)
+                r = output_add_shared(h2->output, bytes, &payload);
+        if (r < 0) {
+                h2->failed = r;
+                return NGHTTP2_ERR_CALLBACK_FAILURE;
+        }
+        queue_drop(&x->out, n);
+        note_sent(x);
+        return 0;
 }
 
 static int wake(struct http_exchange *x) {

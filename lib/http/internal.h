@@ -96,6 +96,7 @@ struct http_owner {
                       struct http_exchange *x); /* servers: a request's head is there */
         void (*progress)(
                 struct http_connection *connection); /* something changed that idle() or a timer may depend on */
+        void (*closing)(struct http_connection *connection); /* it was given up; closed() is to come. May be NULL */
         void (*closed)(struct http_connection *connection, int error, const char *why); /* all is gone; free it */
 };
 
@@ -118,6 +119,7 @@ struct http_connection {
         bool multiplexed;                /* several exchanges at a time */
         bool tunnel;                     /* all of it is one exchange's, who says how long it may stand still */
         bool no_date, reset_large_heads; /* of struct http_server_config */
+        bool lenient;                    /* of struct http_client_config */
         unsigned streams_max, body_ms, stall_ms;
         size_t head_max;
 };

@@ -119,8 +119,10 @@ bool http_is_value(const char *text, size_t size) {
 }
 
 bool http_is_target(const char *text, size_t size) {
+        static const bool refused[256] = { [0 ... ' '] = true, ['#'] = true, [0x7f] = true };
+
         for (size_t i = 0; i < size; i++)
-                if ((unsigned char)text[i] <= 0x20 || text[i] == 0x7f || text[i] == '#')
+                if (refused[(unsigned char)text[i]])
                         return false;
         return size > 0 && size <= HTTP_TARGET_MAX;
 }

@@ -244,6 +244,23 @@ static bool has_no_body(int status, const char *method) {
                (strcmp(method, "CONNECT") == 0 && status < 300);
 }
 
+int http_parse_response_framing(struct http_response *response, int version, const char *method,
+                                struct http_parsed *parsed) {
+        int r = read_framing(&response->fields, version, parsed);
+
+        if (r < 0)
+                return r;
+        if (parsed->framing == HTTP_NO_BODY)
+                parsed->framing = HTTP_BY_CLOSE;
+        response->length = parsed->framing == HTTP_BY_LENGTH ? parsed->length : -1;
+        if (has_no_body(response->status, method)) {
+                parsed->framing = HTTP_NO_BODY;
+                response->length = parsed->length = 0;
+        }
+        parsed->keep_alive = keeps_alive(&response->fields, version) && parsed->framing != HTTP_BY_CLOSE;
+        return 0;
+}
+
 int http_parse_response(struct arena *arena, const char *head, size_t n, const char *method,
                         struct http_response *ret_response, struct http_parsed *ret_parsed) {
         struct reader r = { head, head + n };
@@ -258,15 +275,7 @@ int http_parse_response(struct arena *arena, const char *head, size_t n, const c
         else
                 ret = read_fields(&r, arena, &response.fields, &parsed);
         if (ret == 0)
-                ret = read_framing(&response.fields, version, &parsed);
-        if (ret == 0 && parsed.framing == HTTP_NO_BODY)
-                parsed.framing = HTTP_BY_CLOSE;
-        response.length = parsed.framing == HTTP_BY_LENGTH ? parsed.length : -1;
-        if (ret == 0 && has_no_body(response.status, method)) {
-                parsed.framing = HTTP_NO_BODY;
-                response.length = parsed.length = 0;
-        }
-        parsed.keep_alive = ret == 0 && keeps_alive(&response.fields, version) && parsed.framing != HTTP_BY_CLOSE;
+                ret = http_parse_response_framing(&response, version, method, &parsed);
         *ret_response = response;
         *ret_parsed = parsed;
         return ret;

@@ -35,6 +35,10 @@ int http_parse_request(struct arena *arena, const char *head, size_t n, struct h
 int http_parse_response(struct arena *arena, const char *head, size_t n, const char *method,
                         struct http_response *ret_response, struct http_parsed *ret_parsed);
 
+/* What @response's fields say of its body and of the connection, for who has read the head himself. 0 or -EPROTO. */
+int http_parse_response_framing(struct http_response *response, int version, const char *method,
+                                struct http_parsed *parsed);
+
 #define HTTP_CHUNK_LINE_MAX 256 /* of a chunk's size with its extensions, which are not looked at */
 #define HTTP_TRAILERS_MAX ((size_t)8 << 10)
 

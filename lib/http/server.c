@@ -37,6 +37,7 @@ struct http_server {
         LIST_HEAD(, listening) listenings;
         struct served_list connections[N_STANDINGS];
         unsigned n_handshakes, n_connections;
+        unsigned n_going; /* of them, those that are closing */
         bool closing;
         void (*on_gone)(void *data);
         void *gone_data;
@@ -271,9 +272,14 @@ static void on_timer_closed(uv_handle_t *handle) {
         struct http_server *server = served->server;
 
         free(served);
+        server->n_going--;
         count(server, -1);
         maybe_drained(server);
         maybe_gone(server);
+}
+
+static void on_closing(struct http_connection *connection) {
+        served_of(connection)->server->n_going++;
 }
 
 static void on_closed(struct http_connection *connection, int error, const char *why) {
@@ -287,7 +293,7 @@ static void on_closed(struct http_connection *connection, int error, const char 
 }
 
 static const struct http_owner owner = {
-        .opened = on_opened, .begun = on_begun, .progress = on_progress, .closed = on_closed
+        .opened = on_opened, .begun = on_begun, .progress = on_progress, .closing = on_closing, .closed = on_closed
 };
 
 /* Closes who has stood there longest. */
@@ -303,11 +309,11 @@ static bool close_first(struct http_server *server, enum standing standing) {
         return false;
 }
 
-/* Makes room for one more. False when all have work. */
+/* Makes room for one more, which those that are on their way out do not take. False when all others have work. */
 static bool make_room(struct http_server *server) {
         if (server->n_handshakes >= server->config.handshakes_max)
                 close_first(server, HANDSHAKING);
-        return server->n_connections < server->config.connections_max || close_first(server, IDLE) ||
+        return server->n_connections - server->n_going < server->config.connections_max || close_first(server, IDLE) ||
                close_first(server, HANDSHAKING);
 }
 

@@ -7,7 +7,7 @@
 
 enum transport_state {
         TRANSPORT_CONNECTING,  /* the socket's connect() is under way */
-        TRANSPORT_HANDSHAKING, /* of TLS; for plain streams until opened() was called from the loop */
+        TRANSPORT_HANDSHAKING, /* of TLS; until opened() was called from the loop */
         TRANSPORT_OPEN,
         TRANSPORT_CLOSING, /* closed() is to come */
 };
@@ -24,6 +24,9 @@ struct transport_kind {
 
 extern const struct transport_kind transport_plain, transport_in_tls;
 
+/* A TLS client's session is about to begin: what a server answers that speaks plain HTTP is recognized. */
+void transport_recognize_http(struct transport *stream);
+
 struct transport {
         uv_poll_t poll;
         const struct transport_kind *kind;
@@ -32,7 +35,7 @@ struct transport {
         struct queue out;
         struct ssl_st *ssl;
         struct tls_context *tls;
-        uv_timer_t *handshake_timer; /* while one is under way */
+        uv_timer_t *timer; /* until it is open: for what is to come from the loop, and then for TLS's handshake */
         char *why;
         int fd;
         int error;
@@ -43,6 +46,7 @@ struct transport {
         bool wants_read;          /* the kind's write or handshake waits for the peer's bytes, */
         bool wants_write;         /* and its read or handshake for the socket's room (TLS) */
         bool in_event;            /* the loop's call about it is under way: what it waits for is set at its end */
+        bool plain_http;          /* what came in place of a handshake is an answer in HTTP */
         bool turn;                /* the next turn of the loop is wanted though the socket has nothing */
         bool polling;             /* @poll is initialized */
 };

@@ -17,7 +17,8 @@ static ssize_t write_plain(struct transport *stream, const struct iovec *ranges,
         ssize_t n;
 
         do
-                n = sendmsg(stream->fd, &message, MSG_NOSIGNAL);
+                n = n_ranges == 1 ? send(stream->fd, ranges->iov_base, ranges->iov_len, MSG_NOSIGNAL) :
+                                    sendmsg(stream->fd, &message, MSG_NOSIGNAL);
         while (n < 0 && errno == EINTR);
         return n < 0 ? -errno : n;
 }

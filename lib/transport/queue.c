@@ -56,6 +56,12 @@ int queue_add(struct queue *queue, struct bytes *bytes, size_t offset) {
         return add(queue, bytes, offset, bytes->size, 0);
 }
 
+int queue_add_part(struct queue *queue, struct bytes *bytes, const void *data, size_t size) {
+        size_t begin = (size_t)((const uint8_t *)data - bytes->data);
+
+        return size > 0 ? add(queue, bytes_ref(bytes), begin, begin + size, 0) : 0;
+}
+
 int queue_add_copy(struct queue *queue, const void *data, size_t size) {
         struct queue_piece *last = TAILQ_LAST(&queue->pieces, queue_pieces);
         size_t room = size < SMALL_PIECE ? SMALL_PIECE : size;
@@ -86,6 +92,13 @@ unsigned queue_peek(const struct queue *queue, struct iovec *ret_ranges, unsigne
                 ret_ranges[used++] = (struct iovec){ piece->bytes->data + piece->begin, piece->end - piece->begin };
         }
         return used;
+}
+
+struct bytes *queue_first(const struct queue *queue, struct iovec *ret_range) {
+        const struct queue_piece *piece = TAILQ_FIRST(&queue->pieces);
+
+        *ret_range = (struct iovec){ piece->bytes->data + piece->begin, piece->end - piece->begin };
+        return piece->bytes;
 }
 
 void queue_drop(struct queue *queue, size_t size) {

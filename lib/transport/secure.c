@@ -23,6 +23,8 @@ static int outcome(struct transport *stream, int result) {
         case SSL_ERROR_SYSCALL:
                 return saved > 0 ? -saved : -ECONNRESET;
         default:
+                if (stream->plain_http)
+                        return -EPROTOTYPE;
                 if (!stream->why) {
                         char why[TLS_WHY_MAX];
 
@@ -31,6 +33,21 @@ static int outcome(struct transport *stream, int result) {
                 }
                 return -EPROTO;
         }
+}
+
+/* Each record's head goes by here before anything is made of it. */
+static void on_message(int sent, int version, int type, const void *bytes, size_t n, SSL *ssl, void *data) {
+        struct transport *stream = data;
+
+        if (!sent && type == SSL3_RT_HEADER && n >= 5 && memcmp(bytes, "HTTP/", 5) == 0)
+                stream->plain_http = true;
+}
+
+void transport_recognize_http(struct transport *stream) {
+        if (SSL_is_server(stream->ssl))
+                return;
+        SSL_set_msg_callback(stream->ssl, on_message);
+        SSL_set_msg_callback_arg(stream->ssl, stream);
 }
 
 static ssize_t read_secure(struct transport *stream, void *buffer, size_t size) {
@@ -93,8 +110,10 @@ static int handshake_secure(struct transport *stream) {
         r = SSL_do_handshake(stream->ssl);
         stream->wants_read = r != 1 && SSL_want_read(stream->ssl);
         stream->wants_write = r != 1 && SSL_want_write(stream->ssl);
-        if (r == 1)
+        if (r == 1) {
+                SSL_set_msg_callback(stream->ssl, NULL);
                 return 0;
+        }
         r = outcome(stream, r);
         return r == 0 ? -ECONNRESET : r;
 }

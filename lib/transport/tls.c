@@ -178,9 +178,23 @@ static void set_server(struct tls_context *tls) {
                 SSL_CTX_set_alpn_select_cb(tls->ctx, choose_protocol, tls);
 }
 
-static int set_client(struct tls_context *tls, struct err **err) {
+/* For who asks whether a server lives, not who it is. */
+static void set_lenient(struct tls_context *tls) {
+        SSL_CTX_set_security_level(tls->ctx, 0);
+        SSL_CTX_set_options(tls->ctx, SSL_OP_IGNORE_UNEXPECTED_EOF | SSL_OP_NO_TICKET);
+        SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_OFF);
+}
+
+static void set_resumption(struct tls_context *tls) {
         SSL_CTX_set_session_cache_mode(tls->ctx, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
         SSL_CTX_sess_set_new_cb(tls->ctx, keep_session);
+}
+
+static int set_client(struct tls_context *tls, bool lenient, struct err **err) {
+        if (lenient)
+                set_lenient(tls);
+        else
+                set_resumption(tls);
         if (tls->n_protocols > 0 && SSL_CTX_set_alpn_protos(tls->ctx, tls->protocols, tls->n_protocols) != 0)
                 return openssl_error(err, "ALPN");
         return 0;
@@ -220,7 +234,7 @@ static int configure(struct tls_context *tls, const struct tls_config *config, s
                         return r;
         }
         if (!tls->server)
-                return set_client(tls, err);
+                return set_client(tls, config->lenient, err);
         set_server(tls);
         return 0;
 }

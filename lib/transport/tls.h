@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct err;
@@ -29,6 +30,7 @@ struct tls_config {
         const char *certificate, *key; /* PEM: the chain, and its key. NULL: none (clients only) */
         const char *authorities;       /* PEM: who vouches for the peer. NULL: whom the system trusts */
         const char *const *protocols;  /* ALPN (RFC 7301), best first, ends with NULL; NULL: no ALPN */
+        bool lenient; /* clients: takes keys of any size, a socket's end for the stream's, and resumes no session */
 };
 
 /* Returns 0; -EINVAL when a PEM text is none, too long, or key and certificate do not belong together; -ENOMEM. */

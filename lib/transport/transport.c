@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,9 +36,9 @@ static void on_closed(uv_handle_t *handle) {
         free(stream);
 }
 
-static void end_handshake_timer(struct transport *stream) {
-        handle_free(stream->handshake_timer);
-        stream->handshake_timer = NULL;
+static void end_timer(struct transport *stream) {
+        handle_free(stream->timer);
+        stream->timer = NULL;
 }
 
 /* The descriptor may go only once the loop does not watch it any more. */
@@ -45,11 +46,11 @@ static void let_go(struct transport *stream) {
         /* Who takes nothing is not waited for by the kernel either, with all that it was given. */
         if (stream->error == -ETIMEDOUT)
                 setsockopt(stream->fd, SOL_SOCKET, SO_LINGER, &(struct linger){ .l_onoff = 1 }, sizeof(struct linger));
-        end_handshake_timer(stream);
+        end_timer(stream);
         queue_clear(&stream->out);
-        uv_poll_stop(&stream->poll);
         if (stream->ssl && stream->state == TRANSPORT_OPEN && !stream->finished && stream->error == 0)
                 stream->kind->shutdown(stream);
+        uv_close((uv_handle_t *)&stream->poll, on_closed); /* which ends the watch at once */
         stream->fd = close_fd(stream->fd);
 }
 
@@ -59,7 +60,6 @@ void transport_close(struct transport *stream, int error) {
         stream->error = error;
         let_go(stream);
         stream->state = TRANSPORT_CLOSING;
-        uv_close((uv_handle_t *)&stream->poll, on_closed);
 }
 
 /* Gives what waits to the socket. */
@@ -136,7 +136,7 @@ static void open_stream(struct transport *stream) {
                 return;
         if (r < 0)
                 return transport_close(stream, r);
-        end_handshake_timer(stream);
+        end_timer(stream);
         stream->state = TRANSPORT_OPEN;
         stream->wants_read = stream->wants_write = false;
         stream->events->opened(stream->data);
@@ -175,6 +175,7 @@ static void take_event(struct transport *stream, int events) {
                 on_readable(stream);
 }
 
+/* Sets what the loop is to wait for by the stream's state. */
 static void watch(struct transport *stream);
 
 static void on_event(uv_poll_t *poll, int status, int events) {
@@ -195,7 +196,7 @@ static int wanted_events(const struct transport *stream) {
         case TRANSPORT_CONNECTING:
                 return UV_WRITABLE;
         case TRANSPORT_HANDSHAKING:
-                return stream->wants_read ? UV_READABLE : UV_WRITABLE | (stream->ssl ? 0 : UV_READABLE);
+                return !stream->ssl || stream->wants_read ? UV_READABLE : UV_WRITABLE;
         case TRANSPORT_OPEN:
                 return (wants_input(stream) || stream->wants_read ? UV_READABLE : 0) |
                        ((output && !stream->wants_read) || stream->wants_write || stream->turn ? UV_WRITABLE : 0);
@@ -204,7 +205,6 @@ static int wanted_events(const struct transport *stream) {
         }
 }
 
-/* Sets what the loop is to wait for by the stream's state. */
 static void watch(struct transport *stream) {
         int events = wanted_events(stream), r;
 
@@ -224,10 +224,30 @@ static int start_tls(struct transport *stream, struct tls_context *tls, const ch
         stream->kind = &transport_in_tls;
         stream->tls = tls_context_ref(tls);
         stream->ssl = tls_session_new(tls, stream->fd, name);
-        stream->handshake_timer = stream->ssl ? handle_timer(stream->poll.loop, stream) : NULL;
-        if (!stream->handshake_timer)
+        if (!stream->ssl)
                 return -ENOMEM;
-        return uv_timer_start(stream->handshake_timer, on_handshake_late, TRANSPORT_HANDSHAKE_MS, 0);
+        transport_recognize_http(stream);
+        return uv_timer_start(stream->timer, on_handshake_late, TRANSPORT_HANDSHAKE_MS, 0);
+}
+
+static void on_begin(uv_timer_t *timer) {
+        struct transport *stream = timer->data;
+
+        stream->in_event = true;
+        if (stream->ssl)
+                uv_timer_start(timer, on_handshake_late, TRANSPORT_HANDSHAKE_MS, 0);
+        open_stream(stream);
+        stream->in_event = false;
+        watch(stream);
+}
+
+/* The stream is connected. What comes of that comes from the loop, by a timer, since what the loop waits for at a
+ * socket costs system calls to change; a server's TLS begins with the client's bytes. */
+static void begin_from_loop(struct transport *stream) {
+        if (!stream->ssl || !SSL_is_server(stream->ssl))
+                uv_timer_start(stream->timer, on_begin, 0, 0);
+        stream->wants_read = true;
+        stream->state = TRANSPORT_HANDSHAKING;
 }
 
 /* A stream on @fd, which is taken over. After a failure nothing is left of it, and no event comes. */
@@ -245,7 +265,10 @@ static int stream_new(uv_loop_t *loop, int fd, struct tls_context *tls, const ch
         stream->fd = fd;
         stream->kind = &transport_plain;
         queue_init(&stream->out);
-        if (tls)
+        stream->timer = handle_timer(loop, stream);
+        if (!stream->timer)
+                r = -ENOMEM;
+        else if (tls)
                 r = start_tls(stream, tls, name);
         if (r < 0) {
                 transport_close(stream, r);
@@ -273,31 +296,42 @@ int transport_accept(uv_loop_t *loop, int fd, struct tls_context *tls, const str
                 return r;
         (*ret_stream)->events = events;
         (*ret_stream)->data = data;
-        (*ret_stream)->state = TRANSPORT_HANDSHAKING;
-        (*ret_stream)->wants_read = tls != NULL;
+        begin_from_loop(*ret_stream);
         watch(*ret_stream);
         return 0;
+}
+
+/* 0 when @fd is connected, -EINPROGRESS while that, or why it failed, is to be waited for. To what is on this host TCP
+ * too has connected by the time that connect() says it has not. */
+static int connect_now(int fd, const struct transport_target *target) {
+        struct pollfd now = { .fd = fd, .events = POLLOUT };
+
+        if (connect(fd, target->address, target->n_address) == 0)
+                return 0;
+        if (errno != EINPROGRESS)
+                return -errno;
+        return poll(&now, 1, 0) == 1 && now.revents == POLLOUT ? 0 : -EINPROGRESS;
 }
 
 int transport_connect(uv_loop_t *loop, const struct transport_target *target, const struct transport_events *events,
                       void *data, struct transport **ret_stream) {
         _cleanup_close_ int fd = socket(target->address->sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        int r = 0;
+        int connected, r;
 
         sigpipe_survive();
         if (fd < 0)
                 return -errno;
         set_no_delay(fd, target->address->sa_family);
-        if (connect(fd, target->address, target->n_address) < 0)
-                r = -errno;
-        if (r < 0 && r != -EINPROGRESS)
-                return r;
+        connected = connect_now(fd, target);
+        if (connected < 0 && connected != -EINPROGRESS)
+                return connected;
         r = stream_new(loop, TAKE_FD(fd), target->tls, target->name, ret_stream);
         if (r < 0)
                 return r;
         (*ret_stream)->events = events;
         (*ret_stream)->data = data;
-        (*ret_stream)->state = TRANSPORT_CONNECTING;
+        if (connected == 0)
+                begin_from_loop(*ret_stream);
         watch(*ret_stream);
         return 0;
 }
@@ -336,7 +370,14 @@ static void write_now(struct transport *stream, struct iovec **ranges, unsigned 
         }
 }
 
-int transport_write(struct transport *stream, const struct iovec *ranges, unsigned n) {
+/* What the socket has not taken. */
+static int keep(struct transport *stream, const struct iovec *range, struct bytes *owner) {
+        return owner ? queue_add_part(&stream->out, owner, range->iov_base, range->iov_len) :
+                       queue_add_copy(&stream->out, range->iov_base, range->iov_len);
+}
+
+int transport_write_shared(struct transport *stream, const struct iovec *ranges, struct bytes *const *owners,
+                           unsigned n) {
         struct iovec left[TRANSPORT_RANGES_MAX], *at = left;
         int r = check_output(stream);
 
@@ -348,27 +389,14 @@ int transport_write(struct transport *stream, const struct iovec *ranges, unsign
                 write_now(stream, &at, &n);
         if (stream->state != TRANSPORT_OPEN)
                 return 0;
-        for (unsigned i = 0; i < n && r == 0; i++)
-                r = queue_add_copy(&stream->out, at[i].iov_base, at[i].iov_len);
+        for (const struct iovec *end = at + n; at < end && r == 0; at++)
+                r = keep(stream, at, owners ? owners[at - left] : NULL);
         watch(stream);
         return r;
 }
 
-int transport_write_bytes(struct transport *stream, struct bytes *bytes, size_t offset) {
-        int r = check_output(stream);
-        struct iovec range, *at = &range;
-        unsigned n = 1;
-
-        if (r < 0 || offset >= bytes->size)
-                return r;
-        range = (struct iovec){ bytes->data + offset, bytes->size - offset };
-        if (stream->state == TRANSPORT_OPEN)
-                write_now(stream, &at, &n);
-        if (n == 0 || stream->state != TRANSPORT_OPEN)
-                return 0;
-        r = queue_add(&stream->out, bytes_ref(bytes), bytes->size - range.iov_len);
-        watch(stream);
-        return r;
+int transport_write(struct transport *stream, const struct iovec *ranges, unsigned n) {
+        return transport_write_shared(stream, ranges, NULL, n);
 }
 
 size_t transport_pending(const struct transport *stream) {

@@ -41,7 +41,8 @@ struct transport_events {
         /* All that waited has been given to the kernel. May be NULL. */
         void (*drained)(void *data);
         /* The end, from the loop. @error is the negative errno that made it, 0 after transport_close(stream, 0); @why
-         * is its text where there is more to say than strerror() has (TLS), else NULL. The stream is gone after it. */
+         * is its text where there is more to say than strerror() has (TLS), else NULL. TLS that fails is -EPROTO, and
+         * -EPROTOTYPE when a server answers it in plain HTTP. The stream is gone after it. */
         void (*closed)(void *data, int error, const char *why);
 };
 
@@ -67,8 +68,10 @@ int transport_connect(uv_loop_t *loop, const struct transport_target *target, co
 #define TRANSPORT_RANGES_MAX 16
 int transport_write(struct transport *stream, const struct iovec *ranges, unsigned n);
 
-/* As transport_write(), for shared bytes from @offset on, of which a reference is kept instead of a copy. */
-int transport_write_bytes(struct transport *stream, struct bytes *bytes, size_t offset);
+/* The same; where @owners[i] is not NULL, the range lies in these shared bytes, of which a reference is kept instead of
+ * a copy. */
+int transport_write_shared(struct transport *stream, const struct iovec *ranges, struct bytes *const *owners,
+                           unsigned n);
 
 /* Bytes that wait for the socket. */
 size_t transport_pending(const struct transport *stream);

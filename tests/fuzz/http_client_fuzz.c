@@ -45,7 +45,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                 { .method = "GET", .target = "/", .upgrade = "x" },
         };
         static uint8_t out[1 << 16];
-        struct http_client_config config = { .authority = "x", .n_address = 0, .connections_max = 1 };
+        struct http_client_config config = {
+                .authority = "x", .n_address = 0, .connections_max = 1, .lenient = size > 0 && (data[0] & 0x80)
+        };
         int kind = size > 0 ? data[0] % PEER_KINDS : 0, fd;
         struct http_exchange *x;
         struct http_client *client;

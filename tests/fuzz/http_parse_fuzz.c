@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/arena.h"
+#include "lib/http/lenient.h"
 #include "lib/http/parse.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -30,6 +31,26 @@ static void parse_head(const char *text, size_t size) {
         }
         if (http_parse_response(arena, text, size, "GET", &response, &parsed) == 0)
                 check_fields(&response.fields);
+        arena_free(arena);
+}
+
+/* What a strict reader takes for an answer, a lenient one does, and as the same. */
+static void parse_leniently(const char *text, size_t size) {
+        ssize_t n = http_lenient_find(text, size, 0), strict_n = http_parse_find(text, size, 0);
+        struct arena *arena = arena_new();
+        struct http_response strict, response;
+        struct http_parsed strictly, parsed;
+        bool taken = n > 0 && http_lenient_response(arena, text, (size_t)n, "GET", &response, &parsed) == 0;
+
+        for (size_t seen = 0; seen < size; seen += 7)
+                if (http_lenient_find(text, seen, 0) == 0 && http_lenient_find(text, size, seen) != n)
+                        abort();
+        if (taken)
+                check_fields(&response.fields);
+        if (strict_n > 0 && http_parse_response(arena, text, (size_t)strict_n, "GET", &strict, &strictly) == 0 &&
+            (!taken || n != strict_n || response.status != strict.status || parsed.framing != strictly.framing ||
+             parsed.length != strictly.length || response.fields.count != strict.fields.count))
+                abort();
         arena_free(arena);
 }
 
@@ -60,6 +81,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 
         if (head > 0)
                 parse_head((const char *)data, (size_t)head);
+        parse_leniently((const char *)data, size);
         if (take(data, size, size ? size : 1) != take(data, size, 3))
                 abort();
         return 0;

@@ -14,15 +14,20 @@ static uv_loop_t loop;
 static struct tls_context *tls;
 static struct http_body *body;
 static unsigned n_open;
+static struct http_exchange *paused; /* the last one that was: whoever holds a client back lets it go on some day */
 
 static void on_closed(struct http_exchange *x, int error, const char *why) {
         n_open--;
+        if (paused == x)
+                paused = NULL;
 }
 
 static void on_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
         http_send(x, bytes, n);
-        if (n % 7 == 0)
+        if (n % 7 == 0) {
                 http_pause(x);
+                paused = x;
+        }
 }
 
 static void on_end(struct http_exchange *x, const struct http_fields *trailers) {
@@ -100,6 +105,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         }
         uv_run(&loop, UV_RUN_NOWAIT);
         close(fds[1]);
+        if (paused)
+                http_resume(paused);
         for (int i = 0; i < 100 && http_server_connections(server) > 0; i++)
                 uv_run(&loop, UV_RUN_NOWAIT);
         if (http_server_connections(server) > 0 || n_open > 0)

@@ -4,12 +4,18 @@ package main
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
+	"log"
 	"net"
+	nethttp "net/http"
+	"net/http/httptest"
 	"os"
+	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	v1 "k8s.io/api/core/v1"
@@ -20,6 +26,8 @@ import (
 type row struct {
 	Path     string      `json:"path"`
 	Host     string      `json:"host,omitempty"`
+	TLS      string      `json:"tls,omitempty"` // what the server speaks in it
+	Hook     bool        `json:"hook,omitempty"`
 	Headers  [][2]string `json:"headers,omitempty"`
 	Answers  []string    `json:"answers,omitempty"`
 	Requests []string    `json:"requests"`
@@ -65,30 +73,96 @@ func (s *server) run() {
 	}
 }
 
-func ask(r *row) {
+// What a server in TLS saw of a request, in one line: the protocol's own way to say it does not count.
+func describe(request *nethttp.Request) string {
+	line := fmt.Sprintf("%s %s %s %s", request.Proto, request.Method, request.RequestURI, request.Host)
+	fields := []string{}
+	for name, values := range request.Header {
+		for _, value := range values {
+			fields = append(fields, fmt.Sprintf(" %s=%s", strings.ToLower(name), value))
+		}
+	}
+	sort.Strings(fields)
+	return line + strings.Join(fields, "")
+}
+
+func askInTLS(r *row) {
+	var lock sync.Mutex
+	requests := []string{}
+	handler := func(w nethttp.ResponseWriter, request *nethttp.Request) {
+		lock.Lock()
+		defer lock.Unlock()
+		requests = append(requests, describe(request))
+		io.WriteString(w, "ok")
+	}
+	s := httptest.NewUnstartedServer(nethttp.HandlerFunc(handler))
+	s.Config.ErrorLog = log.New(io.Discard, "", 0)
+	s.EnableHTTP2 = r.TLS == "h2"
+	s.StartTLS()
+	port := fmt.Sprint(s.Listener.Addr().(*net.TCPAddr).Port)
+	probe(r, port)
+	s.Close()
+	for i := range requests {
+		requests[i] = strings.ReplaceAll(requests[i], port, "PORT")
+	}
+	r.Requests, r.Says = requests, strings.ReplaceAll(r.Says, port, "PORT")
+}
+
+func askPlain(r *row) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		panic(err)
 	}
 	s := &server{listener: listener, answers: r.Answers, requests: []string{}, ended: make(chan bool)}
 	go s.run()
-	get := &v1.HTTPGetAction{Path: r.Path, Host: r.Host, Port: intstr.Parse(s.port())}
-	for _, h := range r.Headers {
-		get.HTTPHeaders = append(get.HTTPHeaders, v1.HTTPHeader{Name: h[0], Value: h[1]})
-	}
-	request, err := http.NewRequestForHTTPGetAction(get, &v1.Container{}, "127.0.0.1", "probe")
-	if err != nil {
-		r.Result, r.Says = "unknown", err.Error()
-	} else {
-		result, output, err := http.New(false).Probe(request, 5*time.Second)
-		r.Result, r.Says = string(result), output
-		if err != nil {
-			r.Says = err.Error()
-		}
-	}
+	probe(r, s.port())
 	listener.Close()
 	<-s.ended
 	r.Requests, r.Says = s.requests, strings.ReplaceAll(r.Says, s.port(), "PORT")
+}
+
+// The client of pkg/kubelet/kubelet.go; what runs it, in pkg/kubelet/lifecycle, wants a container runtime.
+func runHook(r *row, request *nethttp.Request) {
+	client := nethttp.Client{
+		Transport:     &nethttp.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}},
+		CheckRedirect: http.RedirectChecker(false),
+		Timeout:       5 * time.Second,
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		r.Result, r.Says = "failure", err.Error()
+		return
+	}
+	response.Body.Close()
+	r.Result = "success"
+}
+
+func probe(r *row, port string) {
+	get := &v1.HTTPGetAction{Path: r.Path, Host: r.Host, Port: intstr.Parse(port)}
+	if r.TLS != "" {
+		get.Scheme = v1.URISchemeHTTPS
+	}
+	for _, h := range r.Headers {
+		get.HTTPHeaders = append(get.HTTPHeaders, v1.HTTPHeader{Name: h[0], Value: h[1]})
+	}
+	agent := "probe"
+	if r.Hook {
+		agent = "lifecycle"
+	}
+	request, err := http.NewRequestForHTTPGetAction(get, &v1.Container{}, "127.0.0.1", agent)
+	if err != nil {
+		r.Result, r.Says = "unknown", err.Error()
+		return
+	}
+	if r.Hook {
+		runHook(r, request)
+		return
+	}
+	result, output, err := http.New(false).Probe(request, 5*time.Second)
+	r.Result, r.Says = string(result), output
+	if err != nil {
+		r.Says = err.Error()
+	}
 }
 
 func main() {
@@ -97,7 +171,11 @@ func main() {
 		panic(err)
 	}
 	for i := range rows {
-		ask(&rows[i])
+		if rows[i].TLS != "" {
+			askInTLS(&rows[i])
+		} else {
+			askPlain(&rows[i])
+		}
 	}
 	fmt.Println("[")
 	for i := range rows {

@@ -596,6 +596,46 @@ static void test_port_forward(void **state) {
 }
 
 /* The same within WebSocket, opened as kubectl does. */
+/* A connection that lacks one of its streams is given up, whichever it has; others, and the session, go on. */
+static void test_half_a_port_forward(void **state) {
+        _cleanup_free_ char *url = url_of(STREAMING_PORT_FORWARD, false);
+        struct spdy_seen seen = {};
+
+        f->streaming->streams_ms = 50;
+        assert_int_equal(request(url, SPDY "X-Stream-Protocol-Version: portforward.k8s.io\r\n"), 101);
+        assert_int_equal(spdy_init(&seen.spdy), 0);
+        spdy_open(&seen, 1, "error", "80", "whole");
+        spdy_open(&seen, 3, "data", "80", "whole");
+        spdy_open(&seen, 5, "error", "80", "no data");
+        UNTIL((spdy_look(&seen), seen.fin[5]));
+        assert_string_equal(seen.text[5], "request no data: timed out waiting for streams");
+        spdy_open(&seen, 7, "data", "80", "no error");
+        spdy_put(7, "kept until the pod is there", 0);
+        UNTIL((spdy_look(&seen), seen.fin[7]));
+        assert_string_equal(seen.text[7], "");
+        assert_int_equal(f->connects, 1);
+        assert_false(seen.fin[1] || seen.fin[3] || f->closed);
+        assert_int_equal(write(f->pod, "hello", 5), 5);
+        UNTIL((spdy_look(&seen), strcmp(seen.text[3], "hello") == 0));
+        assert_int_equal(LIST_FIRST(&f->streaming->clients)->session->n_connections, 1);
+        spdy_done(&seen.spdy);
+}
+
+/* Nor does a command that lacks one begin: its client is closed. */
+static void test_half_a_command(void **state) {
+        _cleanup_free_ char *url = url_of(STREAMING_EXEC, false);
+        struct spdy_seen seen = {};
+
+        f->streaming->streams_ms = 50;
+        assert_int_equal(request(url, SPDY V4), 101);
+        assert_int_equal(spdy_init(&seen.spdy), 0);
+        spdy_open(&seen, 1, "error", NULL, NULL);
+        spdy_open(&seen, 3, "stdout", NULL, NULL);
+        UNTIL(f->closed);
+        assert_null(f->session);
+        spdy_done(&seen.spdy);
+}
+
 static void test_tunnelled_port_forward(void **state) {
         static const char *const types[] = { "error", "data" };
         _cleanup_free_ char *url = url_of(STREAMING_PORT_FORWARD, false);
@@ -806,6 +846,8 @@ int main(void) {
                 TEST(test_websocket_v1),
                 TEST(test_attach_ends_with_the_output),
                 TEST(test_port_forward),
+                TEST(test_half_a_port_forward),
+                TEST(test_half_a_command),
                 TEST(test_tunnelled_port_forward),
                 TEST(test_plain_port_forward),
                 TEST(test_plain_ports_are_bounded),

@@ -1,3 +1,4 @@
+#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -394,6 +395,96 @@ static void test_back_pressure(void **state) {
         assert_int_equal(seen.size, size);
 }
 
+/* A byte of a body that tells its place. */
+static uint8_t pattern(size_t place) {
+        return (uint8_t)(place * 2654435761u >> 13);
+}
+
+static void send_pattern(size_t begin, size_t size, unsigned how) {
+        struct bytes *bytes = bytes_new(size);
+        const struct iovec halves[] = { { bytes->data, size / 2 }, { bytes->data + size / 2, size - size / 2 } };
+
+        for (size_t i = 0; i < size; i++)
+                bytes->data[i] = pattern(begin + i);
+        assert_int_equal(how == 0 ? http_send_bytes(held, bytes) :
+                         how == 1 ? http_send(held, bytes->data, size) :
+                                    http_send_ranges(held, halves, 2),
+                         0);
+        bytes_unref(bytes);
+}
+
+struct watched {
+        struct seen seen; /* first: the events' data */
+        size_t checked, pause_every;
+};
+
+static void on_pattern(struct http_exchange *x, uint8_t *bytes, size_t n) {
+        struct watched *watched = http_data(x);
+
+        for (size_t i = 0; i < n; i++)
+                if (bytes[i] != pattern(watched->checked + i))
+                        fail_msg("byte %zu is not what was sent", watched->checked + i);
+        watched->checked += n;
+        if (watched->checked / watched->pause_every != (watched->checked - n) / watched->pause_every)
+                http_pause(x);
+}
+
+static const struct http_events pattern_events = { on_head, on_pattern, on_end, on_drained, on_closed };
+
+/* Small pieces and large ones, copied and shared, come as one body, in order, however slowly they are read. */
+static void test_pieces_in_order(void **state) {
+        static const size_t sizes[] = { 1, 100, 2047, 2048, 2049, 16383, 16384, 16385, 40000, 300000, 7, 70000 };
+        struct http_client_request request = { .method = "GET", .target = "/hold" };
+        struct http_field trailer = { "x-sum", "42" };
+        struct watched watched = { .pause_every = 150000 };
+        size_t sent = 0;
+
+        assert_int_equal(http_client_request(client, &request, &pattern_events, &watched, &watched.seen.x), 0);
+        wait_for_held();
+        assert_int_equal(http_respond(held, 200, NULL, 0, -1), 0);
+        for (unsigned i = 0; i < 3 * ELEMENTS(sizes); i++) {
+                send_pattern(sent, sizes[i % ELEMENTS(sizes)], i % 5 % 3);
+                sent += sizes[i % ELEMENTS(sizes)];
+        }
+        assert_int_equal(http_end(held, &trailer, 1), 0);
+        for (unsigned i = 0; i < 5000 && !watched.seen.closed; i++) {
+                uv_run(&loop, UV_RUN_NOWAIT);
+                if (watched.seen.x && i % 8 == 7)
+                        http_resume(watched.seen.x);
+        }
+        assert_true(watched.seen.closed);
+        assert_int_equal(watched.seen.error, 0);
+        assert_int_equal(watched.checked, sent);
+        assert_string_equal(watched.seen.trailer, "42");
+}
+
+/* An exchange that is given up by either side while most of its body waits takes none of the connection's others along.
+ */
+static void test_given_up_in_the_middle(void **state) {
+        struct http_client_request request = { .method = "GET", .target = "/hold" };
+
+        for (unsigned by_server = 0; by_server < 2; by_server++) {
+                struct watched watched = { .pause_every = 1 << 16 };
+
+                assert_int_equal(http_client_request(client, &request, &pattern_events, &watched, &watched.seen.x), 0);
+                wait_for_held();
+                assert_int_equal(http_respond(held, 200, NULL, 0, -1), 0);
+                send_pattern(0, 8 << 20, 0);
+                for (unsigned i = 0; i < 50 && watched.checked == 0; i++)
+                        uv_run(&loop, UV_RUN_NOWAIT);
+                assert_true(watched.checked > 0);
+                http_reset(by_server ? held : watched.seen.x, -ECANCELED);
+                watched.pause_every = SIZE_MAX;
+                if (watched.seen.x)
+                        http_resume(watched.seen.x);
+                run_until(&watched.seen.closed);
+                assert_int_not_equal(watched.seen.error, 0);
+                while (held)
+                        turn();
+                assert_string_equal(ask("GET", "/hello/x", NULL, 0).type, "text/plain");
+        }
+}
+
 static void test_tunnel(void **state) {
         struct http_client_request request = { .method = "GET", .target = "/tunnel", .upgrade = "echo" };
         struct seen seen = { 0 };
@@ -573,6 +664,51 @@ static void test_server_ends_with_requests_held(void **state) {
         assert_int_equal(seen.error, -ECONNREFUSED);
 }
 
+static int connect_to(int port) {
+        struct sockaddr_in address = { .sin_family = AF_INET,
+                                       .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+                                       .sin_port = htons((uint16_t)port) };
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+        assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+        return fd;
+}
+
+/* Connections that end in the turn in which a new one comes take none of its room. */
+static void test_room_of_those_that_go(void **state) {
+        static const char text[] = "GET /hello/x HTTP/1.1\r\nHost: x\r\n\r\n";
+        struct http_server_config config = { .routes = routes, .n_routes = ELEMENTS(routes), .connections_max = 2 };
+        struct http_server *small;
+        char answer[16] = "";
+        int fd, port, fds[3];
+
+        assert_int_equal(http_server_new(&loop, &config, &small, NULL), 0);
+        assert_int_equal(listener_tcp("127.0.0.1:0", &fd, NULL), 0);
+        port = listener_port(fd);
+        assert_int_equal(http_server_listen(small, fd), 0);
+        for (int round = 0; round < 3; round++) {
+                for (int i = 0; i < 2; i++)
+                        fds[i] = connect_to(port);
+                for (int i = 0; i < 100 && http_server_connections(small) < 2; i++)
+                        uv_run(&loop, UV_RUN_NOWAIT);
+                assert_int_equal(http_server_connections(small), 2);
+                for (int i = 0; i < 5; i++) /* until the kernel has forgotten that the listener was ready */
+                        uv_run(&loop, UV_RUN_NOWAIT);
+                close(fds[0]);
+                close(fds[1]);
+                fds[2] = connect_to(port);
+                assert_int_equal(send(fds[2], text, sizeof(text) - 1, MSG_NOSIGNAL), sizeof(text) - 1);
+                for (int i = 0; i < 100 && recv(fds[2], answer, sizeof(answer) - 1, MSG_DONTWAIT) <= 0; i++)
+                        uv_run(&loop, UV_RUN_NOWAIT);
+                assert_memory_equal(answer, "HTTP/1.1 200 OK", 15);
+                close(fds[2]);
+                for (int i = 0; i < 100 && http_server_connections(small) > 0; i++)
+                        uv_run(&loop, UV_RUN_NOWAIT);
+                memset(answer, 0, sizeof(answer));
+        }
+        http_server_free(small, NULL, NULL);
+}
+
 static void test_routes_are_checked(void **state) {
         static const struct http_route bad[] = { { "GET", "no/slash", handle_hello, 0 },
                                                  { "GET", "/{a...}/b", handle_hello, 0 } };
@@ -597,6 +733,8 @@ int main(void) {
                 BOTH(test_refusals),
                 BOTH(test_stream_with_trailers),
                 BOTH(test_large_bodies),
+                BOTH(test_pieces_in_order),
+                BOTH(test_given_up_in_the_middle),
                 BOTH(test_chunks_upwards),
                 BOTH(test_client_goes),
                 BOTH(test_server_gives_up),
@@ -609,6 +747,7 @@ int main(void) {
                 BOTH(test_many_at_a_time),
                 BOTH(test_bad_requests_are_not_sent),
                 BOTH(test_server_ends_with_requests_held),
+                BOTH(test_room_of_those_that_go),
                 BOTH(test_routes_are_checked),
         };
 

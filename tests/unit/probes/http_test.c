@@ -19,10 +19,14 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/files.h"
+#include "lib/http/server.h"
 #include "lib/json.h"
+#include "lib/transport/listener.h"
+#include "lib/transport/tls.h"
 #include "lib/value.h"
 #include "probes/probe.h"
 #include "probes/url.h"
+#include "tests/unit/identity.h"
 
 #define ROWS "tests/unit/probes/kubelet_probes.json"
 #define CONNECTIONS_MAX 16
@@ -106,6 +110,54 @@ struct answer {
         char text[4096];
 };
 
+/* --- servers in TLS, whose protocol is the layer's: requests are told in one line, as the peer's rows have them --- */
+
+static struct identity identity;
+static struct http_server *tls_server;
+
+static int compare_lines(const void *a, const void *b) {
+        return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static void handle_any(struct http_exchange *x, void *data) {
+        const struct http_request *request = http_request_of(x);
+        const char *lines[HTTP_FIELDS_MAX], *text;
+        struct server *s = data;
+        uint32_t n = 0;
+        char port[8];
+
+        text = arena_printf(http_arena(x), "%s %s %s %s", request->version == 20 ? "HTTP/2.0" : "HTTP/1.1",
+                            request->method, request->target, request->authority);
+        for (uint32_t i = 0; i < request->fields.count; i++)
+                if (strcmp(request->fields.items[i].name, "host") != 0)
+                        lines[n++] = arena_printf(http_arena(x), " %s=%s", request->fields.items[i].name,
+                                                  request->fields.items[i].value);
+        qsort(lines, n, sizeof(*lines), compare_lines);
+        for (uint32_t i = 0; i < n; i++)
+                text = arena_printf(http_arena(x), "%s%s", text, lines[i]);
+        port_text(s, port);
+        s->requests[s->n++] = replaced(text, port, "PORT");
+        http_reply(x, 200, "text/plain", "ok", 2);
+}
+
+static void begin_in_tls(struct server *s, uv_loop_t *loop, const char *protocol) {
+        static const struct http_route routes[] = { { NULL, "/{path...}", handle_any, 0 } };
+        const char *const protocols[] = { protocol, NULL };
+        const struct tls_config tls = {
+                .side = TLS_SERVER, .certificate = identity.certificate, .key = identity.key, .protocols = protocols
+        };
+        struct http_server_config config = { .routes = routes, .n_routes = 1, .data = s };
+        _cleanup_err_ struct err *err = NULL;
+        int fd;
+
+        assert_int_equal(tls_context_new(&tls, &config.tls, &err), 0);
+        assert_int_equal(http_server_new(loop, &config, &tls_server, &err), 0);
+        assert_int_equal(listener_tcp("127.0.0.1:0", &fd, NULL), 0);
+        *s = (struct server){ .port = (uint16_t)listener_port(fd) };
+        assert_int_equal(http_server_listen(tls_server, fd), 0);
+        tls_context_unref(config.tls);
+}
+
 static void on_done(void *data, enum probe_outcome outcome, const char *message) {
         static const char *const names[] = {
                 [PROBE_SUCCESS] = "success", [PROBE_WARNING] = "warning", [PROBE_FAILURE] = "failure"
@@ -114,16 +166,29 @@ static void on_done(void *data, enum probe_outcome outcome, const char *message)
 
         answer->result = names[outcome];
         snprintf(answer->text, sizeof(answer->text), "%s", message);
+        http_server_free(tls_server, NULL, NULL);
+        tls_server = NULL;
 }
 
-static void ask(const struct value *row, const struct server *s, struct answer *answer) {
+static void ask(const struct value *row, struct server *s, struct answer *answer) {
         const struct value *headers = value_get(row, "headers");
         struct probe_header list[16] = { 0 };
         const char *host = value_string_or(value_get(row, "host"), "");
+        const char *protocol = value_string(value_get(row, "tls"));
+        uv_loop_t loop;
+
+        uv_loop_init(&loop);
+        if (protocol)
+                begin_in_tls(s, &loop, protocol);
+        else
+                begin(s, value_get(row, "answers"));
         struct probe_target target = {
                 .kind = PROBE_HTTP,
                 .address = host[0] ? host : "127.0.0.1",
                 .port = s->port,
+                .tls = protocol != NULL,
+                .hook = value_bool_or(value_get(row, "hook"), false),
+                .user_agent = value_get(row, "hook") ? "kube-lifecycle/1.36" : NULL,
                 .path = value_string(value_get(row, "path")),
                 .headers = list,
                 .n_headers = value_count(headers),
@@ -132,14 +197,12 @@ static void ask(const struct value *row, const struct server *s, struct answer *
         _cleanup_err_ struct err *err = NULL;
         struct probe *probe;
         char port[8];
-        uv_loop_t loop;
 
         port_text(s, port);
         for (uint32_t i = 0; i < target.n_headers; i++)
                 list[i] = (struct probe_header){ value_string(value_at(value_at(headers, i), 0)),
                                                  replaced(value_string(value_at(value_at(headers, i), 1)), "PORT",
                                                           port) };
-        uv_loop_init(&loop);
         if (probe_start(&loop, &target, on_done, answer, &probe, &err) < 0) {
                 answer->result = "unknown";
                 snprintf(answer->text, sizeof(answer->text), "%s", err_text(err));
@@ -148,13 +211,18 @@ static void ask(const struct value *row, const struct server *s, struct answer *
                 free((char *)list[i].value);
         uv_run(&loop, UV_RUN_DEFAULT);
         assert_int_equal(uv_loop_close(&loop), 0);
+        if (!protocol)
+                end(s);
 }
 
-/* What errors say of where they happened, and all of what others say. */
+/* What errors say of where they happened, and all of what others say but of what is wrong with a body, which only does
+ * not say where. */
 static size_t said_the_same(const char *result, const char *text) {
         const char *end =
                 strcmp(result, "failure") == 0 && strncmp(text, "Get \"", 5) == 0 ? strchr(text + 5, '"') : NULL;
 
+        if (strcmp(result, "failure") == 0 && !end && strncmp(text, "HTTP probe failed", 17) != 0)
+                return 0;
         return strcmp(result, "unknown") == 0 ? 0 : end ? (size_t)(end - text) : strlen(text) + 1;
 }
 
@@ -167,7 +235,8 @@ static void check(const struct value *row, struct server *s, const struct answer
 
         port_text(s, port);
         text = replaced(answer->text, port, "PORT");
-        if (strcmp(answer->result, result) != 0 || strncmp(text, says, said_the_same(result, says)) != 0)
+        if (strcmp(answer->result, result) != 0 || (strncmp(text, "Get ", 4) == 0) != (strncmp(says, "Get ", 4) == 0) ||
+            strncmp(text, says, said_the_same(result, says)) != 0)
                 fail_msg("line %u, %s: kubelet: %s, %s; here: %s, %s", row->line, path, result, says, answer->result,
                          text);
         if (s->n != value_count(requests))
@@ -188,15 +257,13 @@ static void test_rows(void **state) {
         if (files_read(ROWS, 1 << 20, &text, &length, &err) < 0 ||
             json_parse(arena, text, length, NULL, &rows, &err) < 0)
                 fail_msg("%s", err_text(err));
-        assert_true(value_count(rows) > 190);
+        assert_true(value_count(rows) > 290);
         for (uint32_t i = 0; i < value_count(rows); i++) {
                 const struct value *row = value_at(rows, i);
                 struct answer answer = { 0 };
                 struct server s;
 
-                begin(&s, value_get(row, "answers"));
                 ask(row, &s, &answer);
-                end(&s);
                 check(row, &s, &answer);
                 for (unsigned k = 0; k < s.n; k++)
                         free(s.requests[k]);
@@ -218,10 +285,46 @@ static void test_longest(void **state) {
         assert_int_equal(probe_url_resolve(arena, &url, path, &url, NULL), -E2BIG);
 }
 
+static void test_most_headers(void **state) {
+        struct probe_header headers[249];
+        struct server s;
+        struct answer answer = { 0 };
+        struct probe *probe;
+        uv_loop_t loop;
+
+        for (size_t i = 0; i < ELEMENTS(headers); i++)
+                headers[i] = (struct probe_header){ "X", "y" };
+        uv_loop_init(&loop);
+        begin(&s, NULL);
+        struct probe_target target = { .kind = PROBE_HTTP,
+                                       .address = "127.0.0.1",
+                                       .port = s.port,
+                                       .headers = headers,
+                                       .n_headers = PROBE_HEADERS_MAX,
+                                       .timeout = 5000 };
+        assert_int_equal(probe_start(&loop, &target, on_done, &answer, &probe, NULL), 0);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_string_equal(answer.result, "success");
+        target.n_headers++;
+        assert_int_equal(probe_start(&loop, &target, on_done, &answer, &probe, NULL), -E2BIG);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_int_equal(uv_loop_close(&loop), 0);
+        end(&s);
+        assert_int_equal(s.n, 1);
+        free(s.requests[0]);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_rows),
                 cmocka_unit_test(test_longest),
+                cmocka_unit_test(test_most_headers),
         };
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        int failed;
+
+        identity = make_identity("localhost");
+        failed = cmocka_run_group_tests(tests, NULL, NULL);
+        identity_done(&identity);
+        probe_cleanup();
+        return failed;
 }

@@ -20,6 +20,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/grpc_server.h"
+#include "lib/http/server.h"
 #include "probes/health.pb-c.h"
 
 static int listen_on_loopback(uint16_t *ret_port) {
@@ -226,11 +227,7 @@ static const struct {
         { "304", { "HTTP/1.1 304 Not Modified\r\n\r\n" }, PROBE_WARNING, "Probe terminated redirects", 1 },
         { "no HTTP", { "SSH-2.0-OpenSSH\r\n" }, PROBE_FAILURE, "Get \"http://127.0.0.1:", 1 },
         { "nothing", { "" }, PROBE_FAILURE, "Get \"http://127.0.0.1:", 1 },
-        { "cut short",
-          { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok" },
-          PROBE_FAILURE,
-          "Get \"http://127.0.0.1:",
-          1 },
+        { "cut short", { "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok" }, PROBE_FAILURE, "unexpected EOF", 1 },
 };
 
 static void test_http(void **state) {
@@ -383,24 +380,23 @@ static X509 *make_certificate(EVP_PKEY *key) {
         return certificate;
 }
 
-/* One TLS connection: reads a request, answers it. */
+/* One TLS connection: reads a request, answers it, and ends without a word in TLS. */
 static void *serve_tls(void *data) {
-        static const char text[] = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret";
-        EVP_PKEY *key = EVP_EC_gen("P-256");
+        static const char text[] = "HTTP/1.1 200 OK\r\n\r\nsecret";
+        EVP_PKEY *key = EVP_RSA_gen(1024); /* of old */
         SSL_CTX *context = SSL_CTX_new(TLS_server_method());
         X509 *certificate = make_certificate(key);
         int fd = accept(*(int *)data, NULL, NULL);
         char buffer[2048];
         SSL *ssl;
 
+        SSL_CTX_set_security_level(context, 0);
         SSL_CTX_use_certificate(context, certificate);
         SSL_CTX_use_PrivateKey(context, key);
         ssl = SSL_new(context);
         SSL_set_fd(ssl, fd);
-        if (SSL_accept(ssl) == 1 && SSL_read(ssl, buffer, sizeof(buffer)) > 0) {
+        if (SSL_accept(ssl) == 1 && SSL_read(ssl, buffer, sizeof(buffer)) > 0)
                 SSL_write(ssl, text, sizeof(text) - 1);
-                SSL_shutdown(ssl);
-        }
         SSL_free(ssl);
         SSL_CTX_free(context);
         X509_free(certificate);
@@ -606,6 +602,36 @@ static void test_grpc(void **state) {
         }
 }
 
+static char grpc_authority[64];
+
+static void take_authority(struct http_exchange *x, void *data) {
+        snprintf(grpc_authority, sizeof(grpc_authority), "%s", http_request_of(x)->authority);
+        http_reply(x, 404, "text/plain", "", 0);
+}
+
+/* Whoever passes gRPC on by its :authority finds the address there. */
+static void test_grpc_authority(void **state) {
+        static const struct http_route routes[] = { { "POST", "/{path...}", take_authority, 0 } };
+        struct http_server_config config = { .routes = routes, .n_routes = 1 };
+        struct http_server *server;
+        struct answer answer;
+        uv_loop_t loop;
+        uint16_t port;
+        int fd = listen_on_loopback(&port);
+        char wanted[32];
+
+        uv_loop_init(&loop);
+        assert_int_equal(http_server_new(&loop, &config, &server, NULL), 0);
+        assert_int_equal(http_server_listen(server, fd), 0);
+        run(&loop, &(struct probe_target){ .kind = PROBE_GRPC, .address = "127.0.0.1", .port = port, .timeout = 5000 },
+            &answer);
+        assert_int_equal(answer.outcome, PROBE_FAILURE);
+        snprintf(wanted, sizeof(wanted), "127.0.0.1:%u", port);
+        assert_string_equal(grpc_authority, wanted);
+        http_server_free(server, NULL, NULL);
+        close_loop(&loop);
+}
+
 static void test_grpc_refused(void **state) {
         struct answer answer;
         uv_loop_t loop;
@@ -634,8 +660,8 @@ int main(void) {
                 cmocka_unit_test(test_large_body),    cmocka_unit_test(test_timeout_and_cancel),
                 cmocka_unit_test(test_names),         cmocka_unit_test(test_https),
                 cmocka_unit_test(test_https_to_http), cmocka_unit_test(test_hooks),
-                cmocka_unit_test(test_grpc),          cmocka_unit_test(test_grpc_refused),
-                cmocka_unit_test(test_exec),
+                cmocka_unit_test(test_grpc),          cmocka_unit_test(test_grpc_authority),
+                cmocka_unit_test(test_grpc_refused),  cmocka_unit_test(test_exec),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
