@@ -127,15 +127,6 @@ static int setup(void **state) {
         return 0;
 }
 
-static int teardown(void **state) {
-        (void)state;
-        cri_free(cri);
-        pool_free(pool);
-        uv_run(&loop, UV_RUN_DEFAULT);
-        assert_int_equal(uv_loop_close(&loop), 0);
-        return files_remove_tree(top, NULL);
-}
-
 /* -- calls ------------------------------------------------------------------------------------------------- */
 
 struct answer {
@@ -425,6 +416,23 @@ static void test_life(void **state) {
                         sweep(step);
                 else
                         live(step, 0, &answer); /* for the sanitizers */
+}
+
+static int teardown(void **state) {
+        struct answer answer = { 0 };
+
+        (void)state;
+        memory_fail(0, 0);
+        /* What a test that failed has left. */
+        while (cri->first_sandbox && answer.code == 0) {
+                strcpy(pod_id, cri->first_sandbox->id);
+                take(REMOVE_POD, 0, &answer);
+        }
+        cri_free(cri);
+        pool_free(pool);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_int_equal(uv_loop_close(&loop), 0);
+        return files_remove_tree(top, NULL);
 }
 
 int main(void) {
