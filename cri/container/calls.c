@@ -17,7 +17,7 @@
 #include "cri/container/writable.h"
 #include "lib/log.h"
 #include "lib/pool.h"
-#include "runtime/overlay.h"
+#include "runtime/plan/overlay.h"
 
 /* Shims that may die under one start. */
 #define START_ATTEMPTS_MAX 10

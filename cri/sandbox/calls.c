@@ -101,7 +101,6 @@ static int run_write(struct cri_call *call, struct err **err) {
         run->record->n_ips = sandbox->n_ips;
         return SPAN_STEP(call->span, "record_write",
                          record_write(call->cri, RECORD_SANDBOX, sandbox->id, &run->record->base, err), err);
-        return r;
 }
 
 /* The pod's cgroup, which its first container needs, made while the rest is. */
