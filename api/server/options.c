@@ -33,6 +33,7 @@ static const struct option {
         { "continue", OPTION_TEXT, AT(continue_), NO_FLAG },
         { "fieldManager", OPTION_TEXT, AT(field_manager), NO_FLAG },
         { "fieldValidation", OPTION_TEXT, AT(field_validation), NO_FLAG },
+        { "includeObject", OPTION_TEXT, AT(include_object), NO_FLAG },
         { "dryRun", OPTION_TEXT, AT(dry_run), NO_FLAG },
         { "propagationPolicy", OPTION_TEXT, AT(propagation), NO_FLAG },
         { "limit", OPTION_NUMBER, AT(limit), NO_FLAG },

@@ -35,6 +35,7 @@ struct api_options {
         const char *label_selector, *field_selector;
         const char *resource_version, *resource_version_match, *continue_;
         const char *field_manager, *field_validation, *dry_run, *propagation;
+        const char *include_object; /* of a table's rows */
         const char *uid; /* DeleteOptions' preconditions */
         int64_t limit, timeout_s, grace_s;
         bool watch, bookmarks, initial_events, initial_events_set, dry, force, pretty, grace_set, orphan, orphan_set;
@@ -70,7 +71,7 @@ struct api_request {
         const struct value *current_tree;
         const struct value *next;              /* what it is to be */
         const char *name;                      /* of the object: the path's, or a new one's own */
-        bool removes, creates, unconditional;
+        bool removes, creates, unconditional, unchanged;
         struct api_change change;
         const char *json;                      /* of @next, settled */
         size_t json_length;

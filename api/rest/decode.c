@@ -1,0 +1,164 @@
+/* Bodies: of which kind they are, and what is odd in them. */
+#include <errno.h>
+#include <string.h>
+
+#include "api/rest/rest.h"
+#include "api/server/codec.h"
+#include "api/server/options.h"
+#include "api/server/request.h"
+#include "api/server/server.h"
+#include "api/server/status.h"
+#include "kube/kinds.h"
+#include "kube/meta_v1.h"
+#include "kube/strict.h"
+#include "kube/type.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/http/exchange.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+
+static const char *kind_of(const struct api_request *r) {
+        return r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION) ? "DeleteOptions" :
+               r->sub                                                   ? r->sub->kind :
+                                                                          r->kind->kind;
+}
+
+static enum api_step refuse_body(struct api_request *r) {
+        switch (r->body_error) {
+        case -EMSGSIZE:
+                return api_refuse(r, API_TOO_LARGE, "Request entity too large: limit is %zu", API_BODY_MAX);
+        case -EOPNOTSUPP:
+                return api_refuse(r, API_UNSUPPORTED_MEDIA, "the body comes in a coding that is not known: gzip is");
+        case -ETIMEDOUT:
+                return api_refuse(r, API_TIMEOUT, "the request's body did not come in time");
+        default:
+                return api_refuse(r, API_BAD_REQUEST, "the request's body could not be read");
+        }
+}
+
+/* --- fieldValidation --- */
+
+struct oddities {
+        struct api_request *request;
+        const char *text; /* of all, for Strict */
+};
+
+static void on_odd(void *data, const char *text) {
+        struct oddities *o = data;
+        struct arena *arena = o->request->arena;
+
+        if (strcmp(o->request->options.field_validation, "Warn") == 0)
+                api_warn(o->request, text);
+        else
+                o->text = o->text ? arena_printf(arena, "%s, %s", o->text, text) : arena_strdup(arena, text);
+}
+
+/* Of @tree, which was no JSON, its JSON is looked at. */
+static int look_strictly(struct oddities *o, const char *text, size_t length, const struct value *tree) {
+        const struct kube_type *type = o->request->type;
+        _cleanup_free_ char *json = NULL;
+        int r = text ? 0 : json_format(tree, false, &json, &length);
+
+        return r ?: kube_json_strict(type, text ?: json, length, on_odd, o);
+}
+
+static enum api_step check_fields(struct api_request *r, const char *text, size_t length, const struct value *tree) {
+        const char *how = r->options.field_validation;
+        struct oddities o = { .request = r };
+
+        /* Warnings are what a client gets that says nothing. */
+        if (!how || !*how)
+                how = r->options.field_validation = "Warn";
+        if (strcmp(how, "Ignore") == 0 || r->type->size == 0 || r->body_form == API_PROTOBUF)
+                return API_NEXT;
+        if (look_strictly(&o, text, length, tree) == -ENOMEM)
+                return api_fail(r, -ENOMEM, NULL);
+        if (!o.text)
+                return API_NEXT;
+        return api_refuse(r, API_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s",
+                          kind_of(r), r->kind->version, kind_of(r), o.text);
+}
+
+/* --- kind and apiVersion --- */
+
+static bool is_version(const struct api_request *r, const char *version) {
+        const char *group = r->sub ? r->sub->group : r->kind->group, *own = r->sub ? r->sub->version : r->kind->version;
+        size_t n = strlen(group);
+
+        if (n == 0)
+                return strcmp(version, own) == 0;
+        return strncmp(version, group, n) == 0 && version[n] == '/' && strcmp(version + n + 1, own) == 0;
+}
+
+/* What does not say of which kind it is, is of the one that belongs there. */
+static enum api_step check_kind(struct api_request *r) {
+        const char *kind = value_string_or(value_get(r->sent, "kind"), ""),
+                   *version = value_string_or(value_get(r->sent, "apiVersion"), "");
+        const char *slash = strrchr(version, '/'), *wanted = kind_of(r);
+
+        if (!value_is(r->sent, VALUE_MAP))
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "the object provided is unrecognized (must be of type %s): couldn't get version/kind; "
+                                  "json parse error: json: cannot unmarshal %s into Go value of type struct { APIVersion "
+                                  "string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+                                  "\"json:\\\"kind,omitempty\\\"\" }",
+                                  wanted, value_kind_name(r->sent));
+        if (r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION))
+                return API_NEXT;
+        if ((*kind && strcmp(kind, wanted) != 0) || (*version && !is_version(r, version)))
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "%s in version \"%s\" cannot be handled as a %s: no kind \"%s\" is registered for "
+                                  "version \"%s\" in scheme \"pkg/runtime/scheme.go:111\"",
+                                  *kind ? kind : wanted, *version ? version : r->kind->version, wanted,
+                                  *kind ? kind : wanted, *version ? (slash ? version : version) : r->kind->version);
+        return API_NEXT;
+}
+
+static enum api_step decode(struct api_request *r) {
+        _cleanup_err_ struct err *err = NULL;
+        bool deletes = r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION);
+        const struct kube_type *type = deletes ? &kube_delete_options_type : r->type;
+        int error = api_decode(r->arena, r->body_form, type, r->body, r->body_size, &r->sent, &err);
+
+        if (error == -ENOMEM)
+                return api_fail(r, error, NULL);
+        if (error < 0)
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "the object provided is unrecognized (must be of type %s): couldn't get version/kind; "
+                                  "json parse error: %s (%.*s)",
+                                  kind_of(r), err_text(err), (int)(r->body_size < 100 ? r->body_size : 100),
+                                  (const char *)r->body);
+        return check_kind(r);
+}
+
+static enum api_step refuse_form(struct api_request *r) {
+        static const char *const patches = "application/json-patch+json, application/merge-patch+json, "
+                                           "application/strategic-merge-patch+json, application/apply-patch+yaml";
+
+        return api_refuse(r, API_UNSUPPORTED_MEDIA,
+                          "the body of the request was in an unknown format - accepted media types include: %s",
+                          r->verb == KUBE_VERB_PATCH ?
+                                  patches :
+                                  "application/json, application/yaml, application/vnd.kubernetes.protobuf");
+}
+
+enum api_step api_decode_body(struct api_request *r) {
+        const char *type = r->x ? http_fields_get(&http_request_of(r->x)->fields, "content-type") : NULL;
+        bool deletes = r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION), patches = r->verb == KUBE_VERB_PATCH;
+        enum api_step step;
+
+        if (r->body_error < 0)
+                return refuse_body(r);
+        if (deletes && r->body_size == 0)
+                return API_NEXT;
+        if (api_form_of(type, &r->body_form) < 0 || patches != (r->body_form >= API_PATCH_JSON))
+                return refuse_form(r);
+        step = patches ? API_NEXT : decode(r);
+        if (step != API_NEXT || patches)
+                return step;
+        if (deletes)
+                return api_options_of_deletion(r, r->sent);
+        return check_fields(r, r->body_form == API_JSON ? r->body : NULL, r->body_size, r->sent);
+}

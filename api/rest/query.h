@@ -1,0 +1,23 @@
+/* What a list or watch asks of the cache: selectors, revision, place. */
+#pragma once
+
+#include "api/cache/collection.h"
+#include "api/rest/selector.h"
+#include "api/server/pipeline.h"
+
+struct api_request;
+struct bytes;
+
+struct api_query {
+        struct collection_query query;
+        struct api_selector *selector; /* in the request's arena */
+};
+
+/* Reads the request's options; what does not fit is refused. */
+enum api_step api_query_read(struct api_request *r, struct api_query *ret_query);
+
+/* A list's metadata as JSON, in the request's arena; @next: the token that goes on, or NULL. NULL without memory. */
+const char *api_list_metadata(struct api_request *r, const struct collection_page *page, const char *next);
+
+/* The list of @objects; one reference, NULL without memory. */
+struct bytes *api_list_json(struct api_request *r, struct object *const *objects, size_t n, const char *metadata);
