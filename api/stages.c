@@ -69,8 +69,8 @@ const struct api_stage api_stages[] = {
         { "default", API_FOR_RESOURCES, CHANGES, api_default },
         { "admit", API_FOR_RESOURCES, CHANGES, api_admit },
         { "validate", API_FOR_RESOURCES, CHANGES, api_validate },
-        { "remove", API_FOR_RESOURCES, REMOVES, api_remove },
-        { "commit", API_FOR_RESOURCES, CHANGES | REMOVES, api_commit },
-        { "answer", API_FOR_RESOURCES, CHANGES | REMOVES, api_answer },
+        { "remove", API_FOR_RESOURCES, REMOVES | CLEARS, api_remove },
+        { "commit", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_commit },
+        { "answer", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_answer },
         { 0 },
 };

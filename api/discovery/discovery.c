@@ -367,6 +367,8 @@ enum api_step api_discover(struct api_request *r) {
                 return api_fail(r, -ENOMEM, NULL);
         aggregated = !place.version && (place.core || !place.group) && wants_aggregated(accept);
         if (!write_place(&w, r, &groups, &place, aggregated))
-                return api_no_page(r);
+                return discovery_group(&groups, place.group) ?
+                               api_refuse(r, API_NOT_FOUND, "the server could not find the requested resource") :
+                               api_no_page(r);
         return answer(r, &w, aggregated);
 }

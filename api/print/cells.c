@@ -85,8 +85,8 @@ PRINT_CELL(count) {
         json_int(w, value_count(value_find(object, path)));
 }
 
-PRINT_CELL(count_text) {
-        json_string(w, arena_printf(arena, "%u", value_count(value_find(object, path))));
+PRINT_CELL(data) {
+        json_int(w, value_count(value_get(object, "data")) + value_count(value_get(object, "binaryData")));
 }
 
 PRINT_CELL(since) {

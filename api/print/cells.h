@@ -15,7 +15,7 @@ PRINT_CELL(number);        /* 0 without */
 PRINT_CELL(number_text);   /* the same, as text */
 PRINT_CELL(truth);         /* false without */
 PRINT_CELL(count);         /* of a list's items or a map's members */
-PRINT_CELL(count_text);
+PRINT_CELL(data);          /* of a ConfigMap: how many entries */
 PRINT_CELL(since);         /* how long ago a time is */
 PRINT_CELL(time);          /* the time itself */
 PRINT_CELL(labels);        /* of a map, "a=b,c=d" */

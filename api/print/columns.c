@@ -21,9 +21,9 @@
 static const struct print_column usual[] = { NAME,
                                              { "Created At", "date", "", 0, print_time, "metadata.creationTimestamp" } };
 
-static const struct print_column configmaps[] = { NAME, { "Data", "string", "", 0, print_count_text, "data" }, AGE };
+static const struct print_column configmaps[] = { NAME, { "Data", "string", "", 0, print_data, "" }, AGE };
 static const struct print_column secrets[] = { NAME, TEXT("Type", "type"),
-                                               { "Data", "string", "", 0, print_count_text, "data" }, AGE };
+                                               { "Data", "string", "", 0, print_data, "" }, AGE };
 static const struct print_column namespaces[] = { NAME, TEXT("Status", "status.phase"), AGE };
 static const struct print_column name_age[] = { NAME, AGE };
 

@@ -1,5 +1,6 @@
 /* Bodies: of which kind they are, and what is odd in them. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "api/rest/rest.h"
@@ -8,6 +9,7 @@
 #include "api/server/request.h"
 #include "api/server/server.h"
 #include "api/server/status.h"
+#include "kube/codec.h"
 #include "kube/kinds.h"
 #include "kube/meta_v1.h"
 #include "kube/strict.h"
@@ -18,6 +20,8 @@
 #include "lib/http/exchange.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
+
+#define HEX_MAX 1024 /* bytes of a body that are shown in an error */
 
 static const char *kind_of(const struct api_request *r) {
         return r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION) ? "DeleteOptions" :
@@ -92,27 +96,58 @@ static bool is_version(const struct api_request *r, const char *version) {
         return strncmp(version, group, n) == 0 && version[n] == '/' && strcmp(version + n + 1, own) == 0;
 }
 
+/* The body as Go's %x has it. */
+static const char *hex_of(struct arena *arena, const uint8_t *bytes, size_t size) {
+        size_t n = size < HEX_MAX ? size : HEX_MAX;
+        char *text = arena_alloc(arena, 2 * n + 1);
+
+        for (size_t i = 0; text && i < n; i++)
+                snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+        return text ?: "";
+}
+
 /* What does not say of which kind it is, is of the one that belongs there. */
+static bool is_kind_of_version(const struct api_request *r, const char *kind, const char *version) {
+        char group[KUBE_NAME_BYTES_MAX];
+        const char *rest;
+
+        if (!*version)
+                return kube_registry_kind(r->server->config.registry, r->kind->group, r->kind->version, kind);
+        return kube_split_api_version(version, group, sizeof(group), &rest) == 0 &&
+               kube_registry_kind(r->server->config.registry, group, rest, kind);
+}
+
+static enum api_step refuse_kind(struct api_request *r, const char *kind, const char *version, const char *wanted) {
+        const char *group = *r->kind->group ? r->kind->group : "core";
+
+        if (is_kind_of_version(r, kind, version))
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "%s in version \"%s\" cannot be handled as a %s: converting (%s.%s) to (%.*s.%s): "
+                                  "unknown conversion",
+                                  kind, version, wanted, strrchr(version, '/') ? strrchr(version, '/') + 1 : version, kind,
+                                  (int)strcspn(group, "."), group, wanted);
+        return api_refuse(r, API_BAD_REQUEST,
+                          "%s in version \"%s\" cannot be handled as a %s: no kind \"%s\" is registered for "
+                          "version \"%s\" in scheme \"pkg/runtime/scheme.go:111\"",
+                          kind, version, wanted, kind, version);
+}
+
 static enum api_step check_kind(struct api_request *r) {
         const char *kind = value_string_or(value_get(r->sent, "kind"), ""),
                    *version = value_string_or(value_get(r->sent, "apiVersion"), "");
-        const char *slash = strrchr(version, '/'), *wanted = kind_of(r);
+        const char *wanted = kind_of(r);
 
         if (!value_is(r->sent, VALUE_MAP))
                 return api_refuse(r, API_BAD_REQUEST,
                                   "the object provided is unrecognized (must be of type %s): couldn't get version/kind; "
                                   "json parse error: json: cannot unmarshal %s into Go value of type struct { APIVersion "
                                   "string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
-                                  "\"json:\\\"kind,omitempty\\\"\" }",
-                                  wanted, value_kind_name(r->sent));
+                                  "\"json:\\\"kind,omitempty\\\"\" } (%s)",
+                                  wanted, api_go_kind(r->sent), hex_of(r->arena, r->body, r->body_size));
         if (r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION))
                 return API_NEXT;
         if ((*kind && strcmp(kind, wanted) != 0) || (*version && !is_version(r, version)))
-                return api_refuse(r, API_BAD_REQUEST,
-                                  "%s in version \"%s\" cannot be handled as a %s: no kind \"%s\" is registered for "
-                                  "version \"%s\" in scheme \"pkg/runtime/scheme.go:111\"",
-                                  *kind ? kind : wanted, *version ? version : r->kind->version, wanted,
-                                  *kind ? kind : wanted, *version ? (slash ? version : version) : r->kind->version);
+                return refuse_kind(r, *kind ? kind : wanted, *version ? version : r->kind->version, wanted);
         return API_NEXT;
 }
 
@@ -134,14 +169,11 @@ static enum api_step decode(struct api_request *r) {
 }
 
 static enum api_step refuse_form(struct api_request *r) {
-        static const char *const patches = "application/json-patch+json, application/merge-patch+json, "
-                                           "application/strategic-merge-patch+json, application/apply-patch+yaml";
-
+        if (r->verb == KUBE_VERB_PATCH)
+                return api_refuse_patch_form(r);
         return api_refuse(r, API_UNSUPPORTED_MEDIA,
-                          "the body of the request was in an unknown format - accepted media types include: %s",
-                          r->verb == KUBE_VERB_PATCH ?
-                                  patches :
-                                  "application/json, application/yaml, application/vnd.kubernetes.protobuf");
+                          "the body of the request was in an unknown format - accepted media types include: "
+                          "application/json, application/yaml, application/vnd.kubernetes.protobuf");
 }
 
 enum api_step api_decode_body(struct api_request *r) {

@@ -68,8 +68,7 @@ static enum api_step name_new(struct api_request *r, const struct value *sent) {
                 return api_refuse(r, API_BAD_REQUEST, "the name of the object (%s) does not match the name on the URL (%s)",
                                   name, r->path.name);
         if (*meta_text(sent, "resourceVersion") && r->verb == KUBE_VERB_CREATE)
-                return api_refuse(r, API_INTERNAL,
-                                  "Internal error occurred: resourceVersion should not be set on objects to be created");
+                return api_refuse(r, API_BROKEN, "resourceVersion should not be set on objects to be created");
         if (!*name && !*prefix && !r->path.name)
                 return refuse_nameless(r);
         r->name = *name ? name : r->path.name ?: api_meta_generate(r, prefix);
@@ -107,9 +106,12 @@ static enum api_step check_versions(struct api_request *r, const struct value *n
                            (r->verb == KUBE_VERB_PATCH && strcmp(version, current) == 0);
         if (*uid && strcmp(uid, own) != 0)
                 return api_refuse_object(r, API_CONFLICT, r->name,
-                                         "Operation cannot be fulfilled on %s%s%s \"%s\": Precondition failed: UID in "
-                                         "precondition: %s, UID in object meta: %s",
-                                         r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name, uid, own);
+                                         "Operation cannot be fulfilled on %s%s%s \"%s\": StorageError: invalid object, "
+                                         "Code: 4, Key: /registry/%s/%s%s%s, ResourceVersion: 0, AdditionalErrorMsg: "
+                                         "Precondition failed: UID in precondition: %s, UID in object meta: %s",
+                                         r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name,
+                                         r->kind->resource, r->kind->namespaced ? r->path.namespace : "",
+                                         r->kind->namespaced ? "/" : "", r->name, uid, own);
         if (*version && strcmp(version, "0") != 0 && strcmp(version, current) != 0)
                 return api_conflict(r, r->name);
         return API_NEXT;
@@ -135,14 +137,14 @@ static enum api_step check_update_name(struct api_request *r, const struct value
 
         if (!*name)
                 return api_refuse(r, API_BAD_REQUEST,
-                                  "the name of the object (based on URL) was undeterminable: name must be provided");
+                                  "the name of the object (%s based on URL) was undeterminable: name must be provided",
+                                  r->path.name);
         if (strcmp(name, r->path.name) != 0)
                 return api_refuse(r, API_BAD_REQUEST, "the name of the object (%s) does not match the name on the URL (%s)",
                                   name, r->path.name);
         if (r->kind->namespaced && *namespace && strcmp(namespace, r->path.namespace) != 0)
                 return api_refuse(r, API_BAD_REQUEST,
-                                  "the namespace of the object (%s) does not match the namespace on the request (%s)",
-                                  namespace, r->path.namespace);
+                                  "the namespace of the provided object does not match the namespace sent on the request");
         return API_NEXT;
 }
 
@@ -166,16 +168,13 @@ static enum api_step update(struct api_request *r) {
 /* --- patch --- */
 
 static enum api_step refuse_patch(struct api_request *r, int error, const struct err *err) {
-        struct problems problems;
-
         switch (patch_status(error)) {
         case 400:
                 return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));
         case 413:
                 return api_refuse(r, API_TOO_LARGE, "%s", err_text(err));
         case 422:
-                problems_init(&problems, r->arena, NULL, NULL);
-                return api_refuse(r, API_INVALID, "%s", err_text(err));
+                return api_refuse(r, API_INVALID, "the server rejected our request due to an error in our request");
         default:
                 return api_fail(r, error, err_text(err));
         }
@@ -205,6 +204,10 @@ static enum api_step patch(struct api_request *r) {
                 error = api_decode(r->arena, API_JSON, r->type, r->body, r->body_size, &r->sent, &err);
         if (error == -EINVAL)
                 return api_refuse(r, API_BAD_REQUEST, "error decoding patch: %s", err_text(err));
+        if (error == 0 && !value_is(r->sent, r->body_form == API_PATCH_JSON ? VALUE_LIST : VALUE_MAP))
+                return api_refuse(r, API_BAD_REQUEST, "error decoding patch: json: cannot unmarshal %s into Go value of type %s",
+                                  api_go_kind(r->sent),
+                                  r->body_form == API_PATCH_JSON ? "[]handlers.jsonPatchOp" : "map[string]interface {}");
         if (error == 0)
                 error = api_door_show(r, r->current_tree, &shown);
         if (error < 0)

@@ -56,18 +56,13 @@ static enum api_step read_revision(struct api_request *r, bool watch, int64_t *r
         if (!o->resource_version || !*o->resource_version)
                 return API_NEXT;
         revision = strtoll(o->resource_version, &end, 10);
-        if (*end || revision < 0) {
-                struct problems problems;
-
-                problems_init(&problems, r->arena, NULL, NULL);
-                problem_error(&problems, "resourceVersion", "Invalid value: \"%s\": strconv.ParseUint: parsing \"%s\": "
-                                                            "invalid syntax",
-                              o->resource_version, o->resource_version);
-                return api_invalid_options(r, "ListOptions", &problems);
-        }
+        if (*end || revision < 0)
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "invalid resource version: resourceVersion: Invalid value: \"%s\": strconv.ParseUint: "
+                                  "parsing \"%s\": invalid syntax",
+                                  o->resource_version, o->resource_version);
         if (revision > now)
-                return api_refuse(r, API_TIMEOUT, "Timeout: Too large resource version: %lld, current: %lld",
-                                  (long long)revision, (long long)now);
+                return api_too_new(r, revision, now);
         /* A page of what was then, or exactly that; else the present is not older than anything. */
         if (watch || matches(o->resource_version_match, "Exact") || (o->limit > 0 && !o->resource_version_match))
                 *ret_revision = revision;

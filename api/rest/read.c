@@ -106,10 +106,12 @@ struct bytes *api_list_json(struct api_request *r, struct object *const *objects
         return bytes;
 }
 
-static enum api_step respond_list(struct api_request *r, const struct collection_page *page, const char *metadata) {
+enum api_step api_respond_list(struct api_request *r, const struct collection_page *page, const char *metadata) {
         _cleanup_bytes_ struct bytes *json = NULL, *proto = NULL;
         int error = 0;
 
+        if (!metadata)
+                return api_fail(r, -ENOMEM, NULL);
         json = r->media.shape == API_WHOLE ? api_list_json(r, page->objects, page->n, metadata) :
                                              api_print_list(r, page->objects, page->n, metadata);
         if (json && r->media.form == API_PROTOBUF && r->media.shape == API_WHOLE)
@@ -144,7 +146,7 @@ static enum api_step list(struct api_request *r) {
         if (page.more)
                 next = api_place_token(r->arena, page.objects[page.n - 1], page.revision);
         metadata = api_list_metadata(r, &page, next);
-        step = metadata ? respond_list(r, &page, metadata) : api_fail(r, -ENOMEM, NULL);
+        step = api_respond_list(r, &page, metadata);
         collection_page_clear(&page);
         return step;
 }

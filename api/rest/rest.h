@@ -3,7 +3,7 @@
  *     reads            api_read
  *     changes          api_decode_body → api_modify → api_default → admission → api_validate → api_commit → api_answer
  *     deletions        api_decode_body → api_remove → api_commit → api_answer
- *     of collections   api_decode_body → api_clear
+ *     of collections   api_decode_body → api_clear → api_remove → api_commit → api_answer → api_clear, object by object
  */
 #pragma once
 
@@ -40,7 +40,11 @@ enum api_step api_commit(struct api_request *r);
 /* What became of the change; others' changes that came first have it tried again. */
 enum api_step api_answer(struct api_request *r);
 
+/* The next object of a collection that is to go; when none is left, the answer. */
 enum api_step api_clear(struct api_request *r);
+
+/* One has gone, or was marked to: on to the next. */
+enum api_step api_cleared(struct api_request *r);
 
 /* For api_server_config.hooks: a loop's watches. */
 int api_watches_start(struct api_loop *loop);

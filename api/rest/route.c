@@ -45,6 +45,17 @@ static bool fits_scope(const struct api_request *r) {
         return !p->namespace || strcmp(r->kind->resource, "namespaces") == 0;
 }
 
+/* Collections are posted to, objects changed; what is made below an object is its subresource's. */
+static bool fits_verb(const struct api_request *r) {
+        const struct api_path *p = &r->path;
+
+        if (!(verbs_of(r) & r->verb))
+                return false;
+        if (r->verb == KUBE_VERB_CREATE)
+                return (!r->kind->namespaced || p->namespace) && !p->name == !p->sub;
+        return p->name || !(r->verb & (KUBE_VERB_UPDATE | KUBE_VERB_PATCH));
+}
+
 enum api_step api_route(struct api_request *r) {
         const struct api_path *p = &r->path;
 
@@ -55,7 +66,7 @@ enum api_step api_route(struct api_request *r) {
                 r->sub = kube_kind_subresource(r->kind, p->sub);
         if ((p->sub && !r->sub) || !fits_scope(r))
                 return api_refuse(r, API_NOT_FOUND, NO_RESOURCE);
-        if (!(verbs_of(r) & r->verb) || (r->verb == KUBE_VERB_CREATE && r->kind->namespaced && !p->namespace))
+        if (!fits_verb(r))
                 return api_refuse(r, API_METHOD_NOT_ALLOWED,
                                   "the server does not allow this method on the requested resource");
         r->resource = api_state_resource(r->server->config.state, r->kind);

@@ -70,7 +70,7 @@ static int read_values(struct lexer *l, const char *const **ret_values) {
         int r = values ? next_token(l) : -ENOMEM;
 
         if (r == 0 && l->token != TOKEN_OPEN)
-                return expected(l, "'('");
+                return err_set(l->err, EINVAL, "unable to parse requirement: found '%s' expected: '('", l->text);
         while (r == 0 && l->token != TOKEN_CLOSE) {
                 r = next_token(l);
                 if (r < 0)
@@ -142,7 +142,7 @@ static int read_requirement(struct lexer *l, struct api_requirement *requirement
         if (r < 0)
                 return r;
         if (l->token != TOKEN_WORD)
-                return expected(l, "!, identifier, or 'end of string'");
+                return err_set(l->err, EINVAL, "found '%s', expected: !, identifier, or 'end of string'", l->text);
         requirement->key = l->text;
         r = next_token(l);
         if (r == 0 && not)

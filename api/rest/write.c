@@ -93,15 +93,18 @@ enum api_step api_default(struct api_request *r) {
 
 /* --- remove: at once, or marked to go --- */
 
-static int add_finalizer(struct value_edit *edit, const struct value *object, const char *name) {
+static int add_finalizer(struct value_edit *edit, struct arena *arena, const struct value *object, const char *name) {
         const struct value *list = value_find(object, "metadata.finalizers");
-        struct value one = { .kind = VALUE_STRING, .count = (uint32_t)strlen(name), .text = name };
+        struct value *one = arena_new_of(arena, struct value);
 
+        if (!one)
+                return -ENOMEM;
+        *one = (struct value)VALUE_TEXT(name);
         for (uint32_t i = 0; i < value_count(list); i++)
                 if (strcmp(value_string_or(value_at(list, i), ""), name) == 0)
                         return 0;
         return value_edit_set(edit, list ? "/metadata/finalizers/-" : "/metadata/finalizers",
-                              list ? &one : &(struct value){ .kind = VALUE_LIST, .count = 1, .items = &one }, NULL);
+                              list ? one : &(struct value){ .kind = VALUE_LIST, .count = 1, .items = one }, NULL);
 }
 
 static const char *finalizer_of(const struct api_options *o) {
@@ -132,7 +135,7 @@ static int mark(struct api_request *r, int64_t grace) {
                         value_edit_set(&edit, "/metadata/deletionGracePeriodSeconds",
                                        &(struct value)VALUE_INTEGER(grace), NULL);
         if (error == 0 && finalizer)
-                error = add_finalizer(&edit, r->current_tree, finalizer);
+                error = add_finalizer(&edit, r->arena, r->current_tree, finalizer);
         if (error == 0 && strcmp(r->kind->resource, "namespaces") == 0)
                 error = value_edit_set(&edit, "/status/phase", &(struct value)VALUE_TEXT("Terminating"), NULL);
         r->next = value_edit_end(&edit);
@@ -186,6 +189,8 @@ enum api_step api_remove(struct api_request *r) {
 
         r->unchanged = r->removes = false;
         error = api_take_current(r);
+        if (error == -ENOENT && r->verb == KUBE_VERB_DELETECOLLECTION)
+                return api_again(r, "clear");
         if (error < 0)
                 return error == -ENOENT ? api_not_found(r, r->name) : api_fail(r, error, NULL);
         step = check_preconditions(r);
@@ -199,7 +204,7 @@ static bool lets_go(const struct api_request *r) {
         int64_t grace = 0;
 
         value_integer(value_find(r->next, "metadata.deletionGracePeriodSeconds"), &grace);
-        return r->current && r->verb != KUBE_VERB_DELETE && value_find(r->next, "metadata.deletionTimestamp") &&
+        return r->current && !(r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION)) && value_find(r->next, "metadata.deletionTimestamp") &&
                grace == 0 && !is_held(r, r->next);
 }
 
@@ -266,12 +271,14 @@ enum api_step api_commit(struct api_request *r) {
 
 /* Whoever did not say which version he changes has his change made of what is there now. */
 static enum api_step try_again(struct api_request *r) {
-        bool deletes = r->verb == KUBE_VERB_DELETE,
+        bool deletes = r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION),
              free_to = r->verb == KUBE_VERB_PATCH || deletes || r->unconditional;
 
         if (r->creates && r->change_code == -EEXIST)
                 return api_refuse_object(r, API_ALREADY_EXISTS, r->name, "%s%s%s \"%s\" already exists", r->kind->resource,
                                          *r->kind->group ? "." : "", r->kind->group, r->name);
+        if (r->change_code == -ENOENT && r->verb == KUBE_VERB_DELETECOLLECTION)
+                return api_again(r, "clear");
         if (r->change_code == -ENOENT && !r->creates)
                 return api_not_found(r, r->name);
         if (!free_to || ++r->tries >= API_CHANGE_TRIES)
@@ -302,6 +309,8 @@ enum api_step api_answer(struct api_request *r) {
         default:
                 return api_fail(r, r->change_code, r->change_text);
         }
+        if (r->verb == KUBE_VERB_DELETECOLLECTION)
+                return api_cleared(r);
         if (deletes && r->removes && !(api_strategy_of(r->kind)->flags & API_RETURNS_DELETED))
                 return api_succeed(r, r->name, value_string(value_find(r->next, "metadata.uid")));
         object = made_of(r);

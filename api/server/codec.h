@@ -26,6 +26,9 @@ int api_decode(struct arena *arena, enum api_form form, const struct kube_type *
 int api_settle(struct arena *arena, const struct kube_type *type, const struct value *tree, bool defaults,
                struct problems *problems, const char **ret_json, size_t *ret_length);
 
+/* What Go calls the kind of @value: "array", "string". */
+const char *api_go_kind(const struct value *value);
+
 /* The object's tree, in the version in which it is kept. */
 int api_tree_of(struct arena *arena, const struct object *object, const struct value **ret_tree);
 

@@ -133,7 +133,8 @@ enum api_step api_options_read(struct api_request *r) {
                 const char *text = http_query(r->arena, q->query, table[i].name);
 
                 if (text && read_option(&r->options, &table[i], text) < 0)
-                        return api_refuse(r, API_BAD_REQUEST, "invalid value \"%s\" for %s", text, table[i].name);
+                        return api_refuse(r, API_BAD_REQUEST, "strconv.Parse%s: parsing \"%s\": invalid syntax",
+                                          table[i].kind == OPTION_BOOL ? "Bool" : "Int", text);
         }
         r->media.pretty |= is_pretty(q, *q->query ? http_query(r->arena, q->query, "pretty") : NULL);
         return check(r);

@@ -16,6 +16,7 @@
 #include "lib/list.h"
 
 struct api_loop;
+struct collection_page;
 struct api_server;
 struct http_exchange;
 struct kube_subresource;
@@ -75,6 +76,8 @@ struct api_request {
         struct api_change change;
         const char *json;                      /* of @next, settled */
         size_t json_length;
+        struct collection_page *cleared; /* of a collection's deletion: all that are to go */
+        size_t n_cleared;
         int change_code;
         const char *change_text;
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/cache/collection.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -44,6 +45,8 @@ void api_request_free(struct api_request *r) {
                 http_reset(r->x, -ECANCELED);
         api_change_deinit(&r->change);
         object_unref(r->current);
+        if (r->cleared)
+                collection_page_clear(r->cleared);
         arena_free(r->arena);
 }
 

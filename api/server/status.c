@@ -30,6 +30,7 @@ static const struct {
         [API_UNSUPPORTED_MEDIA] = { "UnsupportedMediaType", 415 },
         [API_INVALID] = { "Invalid", 422 },
         [API_TOO_MANY] = { "TooManyRequests", 429 },
+        [API_BROKEN] = { NULL, 500 },
         [API_INTERNAL] = { "InternalError", 500 },
         [API_UNAVAILABLE] = { "ServiceUnavailable", 503 },
         [API_TIMEOUT] = { "Timeout", 504 },
@@ -39,6 +40,8 @@ struct details {
         bool given;
         const char *name, *group, *kind, *uid;
         const struct problems *causes;
+        const char *cause, *cause_text; /* the only one, of no field */
+        int64_t retry_after_s;          /* 0: not said */
 };
 
 /* What a field's error is called in a cause, by the words that it begins with (apimachinery's field.Error). */
@@ -85,6 +88,17 @@ static void write_details(struct json_writer *w, const struct details *d) {
         json_add_string_if(w, "uid", d->uid);
         if (d->causes)
                 write_causes(w, d->causes);
+        if (d->cause) {
+                json_key(w, "causes");
+                json_begin_list(w);
+                json_begin_map(w);
+                json_add_string(w, "reason", d->cause);
+                json_add_string(w, "message", d->cause_text);
+                json_end_map(w);
+                json_end_list(w);
+        }
+        if (d->retry_after_s > 0)
+                json_add_int(w, "retryAfterSeconds", d->retry_after_s);
         json_end_map(w);
 }
 
@@ -102,7 +116,7 @@ static char *write_status(int reason, const char *message, const struct details 
         json_add_string(&w, "status", reason < 0 ? "Success" : "Failure");
         json_add_string_if(&w, "message", message);
         if (reason >= 0)
-                json_add_string(&w, "reason", reasons[reason].name);
+                json_add_string_if(&w, "reason", reasons[reason].name);
         if (d->given)
                 write_details(&w, d);
         if (reason >= 0)
@@ -136,7 +150,8 @@ static const char *format_text(struct api_request *r, const char *format, va_lis
 
 enum api_step api_refuse(struct api_request *r, enum api_reason reason, const char *format, ...) {
         /* These come of a NewGenericServerResponse with the request's own details, which are empty there. */
-        static const uint32_t detailed = 1u << API_METHOD_NOT_ALLOWED | 1u << API_NOT_ACCEPTABLE | 1u << API_NOT_FOUND;
+        static const uint32_t detailed = 1u << API_METHOD_NOT_ALLOWED | 1u << API_NOT_ACCEPTABLE | 1u << API_NOT_FOUND |
+                                         1u << API_INVALID;
         struct details d = { .given = detailed >> reason & 1 };
         va_list arguments;
         const char *text;
@@ -206,6 +221,24 @@ enum api_step api_invalid(struct api_request *r, const char *name, const struct 
 
 enum api_step api_invalid_options(struct api_request *r, const char *kind, const struct problems *problems) {
         return invalid(r, kind, KUBE_META_GROUP, NULL, problems);
+}
+
+enum api_step api_refuse_patch_form(struct api_request *r) {
+        struct details d = { .given = true };
+
+        return answer(r, API_UNSUPPORTED_MEDIA, "415: Unsupported Media Type", &d);
+}
+
+enum api_step api_too_new(struct api_request *r, int64_t asked, int64_t now) {
+        struct details d = { .given = true,
+                             .cause = "ResourceVersionTooLarge",
+                             .cause_text = "Too large resource version",
+                             .retry_after_s = 1 };
+
+        return answer(r, API_TIMEOUT,
+                      arena_printf(r->arena, "Timeout: Too large resource version: %lld, current: %lld", (long long)asked,
+                                   (long long)now),
+                      &d);
 }
 
 enum api_step api_fail(struct api_request *r, int error, const char *what) {

@@ -21,6 +21,7 @@ enum api_reason {
         API_INVALID,
         API_TOO_MANY,
         API_INTERNAL,
+        API_BROKEN, /* 500, of which kube-apiserver says no reason */
         API_UNAVAILABLE,
         API_TIMEOUT,
 };
@@ -41,6 +42,12 @@ enum api_step api_invalid(struct api_request *r, const char *name, const struct 
 
 /* The same of a @kind of @group that is not the request's: of its options. */
 enum api_step api_invalid_options(struct api_request *r, const char *kind, const struct problems *problems);
+
+/* 415 of a patch. */
+enum api_step api_refuse_patch_form(struct api_request *r);
+
+/* 504: the revision that is asked for has not been yet. */
+enum api_step api_too_new(struct api_request *r, int64_t asked, int64_t now);
 
 /* The status @code, which no stage has words for. */
 enum api_step api_fail(struct api_request *r, int error, const char *what);
