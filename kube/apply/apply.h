@@ -23,7 +23,7 @@ struct arena;
 struct err;
 struct kube_type;
 struct value;
-struct apply_set;
+struct apply_filter;
 
 #define APPLY_MANAGER_BYTES_MAX 128  /* of a field manager's name */
 #define APPLY_UPDATE_MANAGERS_MAX 10 /* of operation Update in an object; the oldest above become one */
@@ -50,9 +50,9 @@ typedef int (*apply_convert)(void *data, struct arena *arena, const struct value
 struct apply_target {
         const struct kube_type *type; /* NULL: a custom resource without a schema */
         const char *group, *version, *kind;
-        const char *subresource;       /* "status"; NULL or "": the object itself */
-        const struct apply_set *reset; /* what this door never changes, so never owns; apply_reset_fields() or NULL */
-        apply_convert convert;         /* NULL: the version above is the only one */
+        const char *subresource;           /* "status"; NULL or "": the object itself */
+        const struct apply_filter *filter; /* what it may own; apply_filter_of() */
+        apply_convert convert;             /* NULL: the version above is the only one */
         void *convert_data;
 };
 
@@ -71,7 +71,8 @@ struct apply_cause {
 struct apply_result {
         const struct value *object; /* with its managedFields */
         bool changed;               /* the object without them is not as it was */
-        uint32_t n_causes;          /* of APPLY_CONFLICT; of type FieldManagerConflict */
+        const char *message;        /* of -APPLY_CONFLICT: the whole, which an error cuts */
+        uint32_t n_causes;          /* of it; of type FieldManagerConflict */
         const struct apply_cause *causes;
 };
 
@@ -90,13 +91,17 @@ int apply_update(struct arena *arena, const struct apply_target *target, const s
 int apply_settle(struct arena *arena, const struct value *live, const struct value *changed,
                  const struct value **ret_object);
 
-/* What writes by @subresource (NULL or "": the object itself) never change of built-in @kind: NULL for nothing. Static.
- */
-const struct apply_set *apply_reset_fields(const char *group, const char *version, const char *kind,
-                                           const char *subresource);
+/* What a door leaves alone: fields in @paths are not what it may own, or, with @only, all that it may. A path goes
+ * through fields by their names and through items by "*": "spec.containers.*.resources". */
+struct apply_filter {
+        bool only;
+        const char *const *paths; /* ends with NULL */
+};
+
+/* The filter of @kind, built in, where it is written by @subresource (NULL or "": itself); NULL: none. For any other
+ * kind use that of a custom resource with a status. */
+const struct apply_filter *apply_filter_of(const char *group, const char *kind, const char *subresource);
+extern const struct apply_filter apply_filter_custom, apply_filter_custom_status;
 
 /* The manager who sent @user_agent: what is before the first "/", printable, as much as fits. */
 void apply_manager_of(const char *user_agent, char ret_name[APPLY_MANAGER_BYTES_MAX + 1]);
-
-/* What is wrong with @name as a fieldManager option: kube-apiserver's words, or NULL. */
-const char *apply_manager_problem(const char *name);
