@@ -24,6 +24,10 @@ $(BUILD)/tests/conformance/read_manifests: $(BUILD)/tests/conformance/read_manif
 $(BUILD)/tests/conformance/apply_patches: $(BUILD)/tests/conformance/apply_patches.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
 
+# What `make histories` compares with the field manager of kube-apiserver.
+$(BUILD)/tests/conformance/apply_histories: $(BUILD)/tests/conformance/apply_histories.o $(ARCHIVES)
+	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
+
 # Some tests start the real programs.
 unit-build: $(UNIT_PROGRAMS) $(BUILD)/tests/conformance/read_manifests $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
 

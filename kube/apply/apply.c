@@ -206,8 +206,9 @@ int apply_configuration(struct arena *arena, const struct apply_target *target, 
 
 /* ---- updates ---- */
 
-/* An empty list, or one of an empty entry: all is forgotten. */
-static bool is_reset(const struct value *entries) {
+bool apply_forgets(const struct value *sent) {
+        const struct value *entries = apply_managed_fields(sent);
+
         return value_is(entries, VALUE_LIST) &&
                (entries->count == 0 || (entries->count == 1 && value_count(&entries->items[0]) == 0));
 }
@@ -220,7 +221,7 @@ static int managers_of_update(struct apply_job *job, const struct value *live, c
 
         *ret_managers = (struct apply_managers){ .arena = job->arena };
         if (!job->target->subresource || !*job->target->subresource) {
-                if (is_reset(brought))
+                if (job->writer->forget || apply_forgets(changed))
                         return 0;
                 r = apply_managers_read(job->arena, brought, ret_managers, NULL);
                 if (r == -ENOMEM || (r == 0 && ret_managers->count > 0))

@@ -61,6 +61,7 @@ struct apply_writer {
         const char *manager; /* fieldManager, or apply_manager_of(User-Agent) */
         int64_t now;         /* seconds since 1970 */
         bool force;          /* apply_configuration() alone: takes what others own */
+        bool forget;         /* apply_update() alone: apply_forgets() the object as it was sent */
 };
 
 struct apply_cause {
@@ -82,8 +83,12 @@ int apply_configuration(struct arena *arena, const struct apply_target *target, 
                         const struct value *live, const struct value *config, struct apply_result *ret_result,
                         struct err **err);
 
+/* Whether the object as it was sent, before it was read by its type, says that all owners are to be forgotten: by
+ * managedFields that are an empty list, or a list of one empty entry. */
+bool apply_forgets(const struct value *sent);
+
 /* The object @changed, as it is to be stored in the place of @live (NULL: there is none yet), with its managedFields:
- * those that it brings (an empty list: forget all), else those of @live, and what the writer now owns. */
+ * those that it brings, else those of @live, and what the writer now owns. */
 int apply_update(struct arena *arena, const struct apply_target *target, const struct apply_writer *writer,
                  const struct value *live, const struct value *changed, const struct value **ret_object);
 

@@ -9,19 +9,19 @@
 #include "lib/cleanup.h"
 #include "lib/json.h"
 #include "lib/json_writer.h"
+#include "lib/value_edit.h"
 
 #define MANAGED_FIELDS "managedFields"
 
 /* What Go writes of a struct that nothing is set in: fields that are not left out when they are empty. */
-int apply_empty_object(struct apply_job *job, const struct value **ret_object) {
+static int write_empty(struct arena *arena, const struct kube_type *type, const struct value **ret_value) {
         static const struct value none = { .kind = VALUE_MAP };
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
-        const struct kube_type *type = job->target->type;
         _cleanup_free_ void *object = NULL;
         _cleanup_free_ char *text = NULL;
         size_t length;
 
-        *ret_object = &none;
+        *ret_value = &none;
         if (!type || type->size == 0)
                 return 0;
         object = calloc(1, type->size);
@@ -30,7 +30,21 @@ int apply_empty_object(struct apply_job *job, const struct value **ret_object) {
         kube_json_write(&w, type, object);
         if (json_writer_finish(&w, &text, &length) < 0)
                 return -ENOMEM;
-        return json_parse(job->arena, text, length, NULL, ret_object, NULL) < 0 ? -ENOMEM : 0;
+        return json_parse(arena, text, length, NULL, ret_value, NULL) < 0 ? -ENOMEM : 0;
+}
+
+int apply_empty_object(struct apply_job *job, const struct value **ret_object) {
+        const struct value kind = VALUE_TEXT(job->target->kind), version = VALUE_TEXT(job->version);
+        struct value_edit edit;
+        const struct value *empty;
+
+        if (write_empty(job->arena, job->target->type, &empty) < 0)
+                return -ENOMEM;
+        value_edit_begin(&edit, job->arena, empty);
+        if (value_edit_set(&edit, "/kind", &kind, NULL) < 0 || value_edit_set(&edit, "/apiVersion", &version, NULL) < 0)
+                return -ENOMEM;
+        *ret_object = value_edit_end(&edit);
+        return *ret_object ? 0 : -ENOMEM;
 }
 
 const struct value *apply_managed_fields(const struct value *object) {
