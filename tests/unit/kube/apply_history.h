@@ -110,7 +110,8 @@ static inline int apply_history_step(struct apply_history *h, const struct value
         return r;
 }
 
-static inline void apply_history_write(struct json_writer *w, const struct apply_result *result, const struct err *err) {
+static inline void apply_history_write(struct json_writer *w, const struct apply_result *result,
+                                       const struct err *err) {
         json_begin_map(w);
         if (err) {
                 json_add_string(w, "error", result->message ?: err_text(err));
