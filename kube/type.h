@@ -62,6 +62,7 @@ enum {                              /* kube_field.flags */
        KUBE_PATCH_RETAIN = 1 << 5,  /* patchStrategy retainKeys */
        KUBE_PATCH_REPLACE = 1 << 6, /* patchStrategy replace */
        KUBE_WRAPPED = 1 << 7,       /* in protobuf its list is a message with one field, items = 1 */
+       KUBE_GRANULAR = 1 << 8,      /* x-kubernetes-map-type: granular, of a map or an object */
 };
 
 struct kube_type;
@@ -80,7 +81,7 @@ struct kube_field {
         uint8_t element; /* enum kube_element */
         uint8_t form;    /* enum kube_form */
         uint8_t list;    /* enum kube_list_type */
-        uint8_t flags;
+        uint16_t flags;
 };
 
 /* The protobuf message: its fields by number. What Go embeds (VolumeSource in Volume) is flat in JSON and in C, but a
@@ -96,6 +97,7 @@ enum {                             /* kube_type.flags */
        KUBE_EITHER = 1 << 1,       /* JSONSchemaPropsOr...: its JSON is the value of the one field that is given */
        KUBE_KEEP_UNKNOWN = 1 << 2, /* fields without a row are kept (x-kubernetes-preserve-unknown-fields) */
        KUBE_MESSAGE = 1 << 3,      /* has a protobuf form */
+       KUBE_WHOLE = 1 << 4,        /* x-kubernetes-map-type: atomic, where a field of it does not say otherwise */
 };
 
 struct kube_type {

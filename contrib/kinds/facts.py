@@ -4,7 +4,7 @@
     version VERSION PACKAGE                     the package begins the names of its types in OpenAPI
     resource PLURAL KIND SCOPE VERBS WORD...    singular=, short=, categories=
       /SUBRESOURCE KIND VERBS
-    type NAME [kind] [either]                   `part`: only ever embedded in others
+    type NAME [kind] [either] [whole]           `part`: only ever embedded in others; whole: its map type is atomic
       FIELD TYPE NUMBER WORD...                 as Go's JSON writes them; NUMBER of protobuf, - for none
       +kind                                     kind and apiVersion
       +PART NUMBER                              PART's fields, flat in JSON, a message of its own in protobuf

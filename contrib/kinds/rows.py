@@ -42,8 +42,8 @@ def words(field):
     if "list" in field.words:
         kind, keys = listed(field.words["list"])
         said.append(f".list = KUBE_LIST_{kind.upper()}")
-    if field.words.get("map") == "atomic":
-        flags.append("KUBE_ATOMIC")
+    if "map" in field.words:
+        flags.append(f"KUBE_{field.words['map'].upper()}")
     if "patch" in field.words:
         strategies, key = listed(field.words["patch"])
         flags += [PATCH[s] for s in strategies.split(",")]

@@ -1,0 +1,153 @@
+/* A history of tests/conformance/kube_apply, run by kube/apply. */
+#pragma once
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kube/apply/apply.h"
+#include "kube/codec.h"
+#include "kube/kinds.h"
+#include "kube/patch/patch.h"
+#include "kube/problem.h"
+#include "lib/arena.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+#include "lib/value_edit.h"
+
+struct apply_history {
+        struct arena *arena;
+        const struct kube_kind *kind;
+        const struct value *live; /* NULL: not there yet */
+};
+
+static inline const struct kube_kind *apply_history_kind(const struct value *history) {
+        const char *kind = value_string_or(value_get(history, "kind"), ""), *version;
+        char group[256];
+
+        if (kube_split_api_version(value_string_or(value_get(history, "group"), "v1"), group, sizeof(group), &version) <
+            0)
+                return NULL;
+        for (size_t i = 0; i < kube_kinds_count; i++)
+                if (strcmp(kube_kinds[i].kind, kind) == 0 && strcmp(kube_kinds[i].group, group) == 0 &&
+                    strcmp(kube_kinds[i].version, version) == 0)
+                        return &kube_kinds[i];
+        return NULL;
+}
+
+/* The doors of the oracle, not those of the API: it knows no strategies. */
+static inline const struct apply_filter *apply_history_filter(const struct apply_history *h, const char *subresource) {
+        static const char *const status_path[] = { "status", NULL }, *const spec_path[] = { "spec", NULL };
+        static const struct apply_filter status = { .paths = status_path }, spec = { .paths = spec_path };
+
+        if (*subresource)
+                return &spec;
+        return strcmp(h->kind->kind, "ConfigMap") == 0 || strcmp(h->kind->kind, "ClusterRole") == 0 ? NULL : &status;
+}
+
+/* As the API server reads what came of a write. */
+static inline const struct value *apply_history_settle(struct apply_history *h, const struct value *object,
+                                                       struct err **err) {
+        struct problems problems;
+        const struct value *settled = NULL;
+        int r;
+
+        problems_init(&problems, h->arena, NULL, object);
+        r = kube_value_settle(h->arena, h->kind->type, object, false, "", &problems, &settled);
+
+        if (r < 0 || !settled)
+                err_set(err, EINVAL, "unreadable");
+        return settled;
+}
+
+/* The uid that an object has once it is there. */
+static inline const struct value *apply_history_born(struct apply_history *h, const struct value *object) {
+        const struct value uid = VALUE_TEXT("u");
+        struct value_edit edit;
+
+        value_edit_begin(&edit, h->arena, object);
+        if (value_edit_set(&edit, "/metadata/uid", &uid, NULL) < 0)
+                return NULL;
+        return value_edit_end(&edit);
+}
+
+static inline int apply_history_step(struct apply_history *h, const struct value *step, struct apply_result *ret,
+                                     struct err **err) {
+        const char *subresource = value_string_or(value_get(step, "subresource"), "");
+        const struct apply_target target = {
+                .type = h->kind->type,
+                .group = h->kind->group,
+                .version = h->kind->version,
+                .kind = h->kind->kind,
+                .subresource = subresource,
+                .filter = apply_history_filter(h, subresource),
+        };
+        struct apply_writer writer = {
+                .manager = value_string_or(value_get(step, "manager"), ""),
+                .force = value_bool_or(value_get(step, "force"), false),
+        };
+        static const struct value none = { .kind = VALUE_MAP };
+        const struct value *changed, *body = value_get(step, "body");
+        int r;
+
+        value_integer(value_get(step, "time"), &writer.now);
+        if (strcmp(value_string_or(value_get(step, "op"), ""), "apply") == 0) {
+                r = apply_configuration(h->arena, &target, &writer, h->live, body, ret, err);
+        } else {
+                r = patch_merge(h->arena, h->live ?: &none, body, &changed, err);
+                if (r == 0)
+                        writer.forget = apply_forgets(changed);
+                if (r == 0)
+                        r = (changed = apply_history_settle(h, changed, err)) ? 0 : -EINVAL;
+                if (r == 0)
+                        r = apply_update(h->arena, &target, &writer, h->live, changed, &ret->object);
+        }
+        if (r == 0)
+                ret->object = apply_history_settle(h, ret->object, err);
+        if (r == 0 && ret->object)
+                ret->object = apply_history_born(h, ret->object);
+        return r;
+}
+
+static inline void apply_history_write(struct json_writer *w, const struct apply_result *result,
+                                       const struct err *err) {
+        json_begin_map(w);
+        if (err) {
+                json_add_string(w, "error", result->message ?: err_text(err));
+                json_key(w, "causes");
+                json_begin_list(w);
+                for (uint32_t i = 0; i < result->n_causes; i++) {
+                        json_begin_map(w);
+                        json_add_string(w, "field", result->causes[i].field);
+                        json_add_string(w, "message", result->causes[i].message);
+                        json_end_map(w);
+                }
+                json_end_list(w);
+        } else {
+                json_key(w, "object");
+                json_value(w, result->object);
+        }
+        json_end_map(w);
+}
+
+/* The caller frees it. */
+static inline char *apply_history_run(struct arena *arena, const struct value *history) {
+        struct apply_history h = { .arena = arena, .kind = apply_history_kind(history) };
+        const struct value *steps = value_get(history, "steps");
+        struct json_writer w = JSON_WRITER_INIT;
+        char *text;
+
+        json_begin_list(&w);
+        for (uint32_t i = 0; i < value_count(steps); i++) {
+                struct apply_result result = { 0 };
+                struct err *err = NULL;
+
+                if (apply_history_step(&h, value_at(steps, i), &result, &err) == 0 && !err)
+                        h.live = result.object;
+                apply_history_write(&w, &result, err);
+                err_free(err);
+        }
+        json_end_list(&w);
+        return json_writer_finish(&w, &text, NULL) < 0 ? NULL : text;
+}
