@@ -4,6 +4,7 @@
 
 #include "api/rest/door.h"
 #include "api/rest/meta.h"
+#include "api/rest/own.h"
 #include "api/rest/rest.h"
 #include "api/rest/show.h"
 #include "api/rest/strategy.h"
@@ -91,8 +92,8 @@ static enum api_step create(struct api_request *r, const struct value *sent) {
                 error = value_edit_remove(&edit, "/status", NULL);
         if (error == -ENOENT)
                 error = 0;
-        if (error == 0 && strategy->create)
-                error = strategy->create(r, &edit, sent);
+        if (error == 0 && strategy->label)
+                error = strategy->label(r, &edit);
         return finish(r, &edit, error);
 }
 
@@ -192,6 +193,22 @@ static int apply_patch(struct api_request *r, const struct value *current, const
         }
 }
 
+/* Server-side apply makes what is not there. */
+static enum api_step apply(struct api_request *r) {
+        const struct value *next;
+        int error = api_take_current(r);
+        enum api_step step;
+
+        if (error < 0 && error != -ENOENT)
+                return api_fail(r, error, NULL);
+        if (!r->current && r->sub)
+                return api_not_found(r, r->name);
+        step = api_apply(r, &next);
+        if (step != API_NEXT)
+                return step;
+        return r->current ? replace(r, next) : create(r, next);
+}
+
 static enum api_step patch(struct api_request *r) {
         _cleanup_err_ struct err *err = NULL;
         const struct value *shown, *next;
@@ -230,7 +247,7 @@ enum api_step api_modify(struct api_request *r) {
         case KUBE_VERB_UPDATE:
                 return update(r);
         case KUBE_VERB_PATCH:
-                return patch(r);
+                return r->body_form == API_PATCH_APPLY ? apply(r) : patch(r);
         default:
                 return create(r, r->sent);
         }

@@ -81,6 +81,7 @@ enum api_step api_read_options(struct api_request *r) {
         const char *accept = http_fields_get(&http_request_of(r->x)->fields, "accept");
         enum api_step step;
 
+        r->agent = arena_strdup(r->arena, http_fields_get(&http_request_of(r->x)->fields, "user-agent"));
         if (api_negotiate(accept, &r->media) < 0) {
                 r->media = (struct api_media){ 0 };
                 return api_refuse(r, API_NOT_ACCEPTABLE,

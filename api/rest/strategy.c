@@ -19,13 +19,17 @@ static int set(struct value_edit *edit, const char *pointer, struct value value)
 
 /* --- namespaces: their name as a label, and a finalizer of their own that holds them while something is in them --- */
 
-static int create_namespace(struct api_request *r, struct value_edit *edit, const struct value *object) {
-        static const struct value kubernetes = VALUE_TEXT("kubernetes");
-        struct value finalizers = { .kind = VALUE_LIST, .count = 1, .items = &kubernetes }, label = VALUE_TEXT(r->name),
-                     active = VALUE_TEXT("Active");
+static int label_namespace(struct api_request *r, struct value_edit *edit) {
+        struct value label = VALUE_TEXT(r->name);
 
-        return set(edit, "/metadata/labels/kubernetes.io~1metadata.name", label) ?:
-                       set(edit, "/spec/finalizers", finalizers) ?: set(edit, "/status/phase", active);
+        return set(edit, "/metadata/labels/kubernetes.io~1metadata.name", label);
+}
+
+static int create_namespace(struct api_request *r, struct value_edit *edit) {
+        static const struct value kubernetes = VALUE_TEXT("kubernetes");
+        struct value finalizers = { .kind = VALUE_LIST, .count = 1, .items = &kubernetes }, active = VALUE_TEXT("Active");
+
+        return set(edit, "/spec/finalizers", finalizers) ?: set(edit, "/status/phase", active);
 }
 
 static bool holds_namespace(const struct value *object) {
@@ -34,7 +38,7 @@ static bool holds_namespace(const struct value *object) {
 
 /* --- pods --- */
 
-static int create_pod(struct api_request *r, struct value_edit *edit, const struct value *object) {
+static int create_pod(struct api_request *r, struct value_edit *edit) {
         struct value pending = VALUE_TEXT("Pending");
 
         return set(edit, "/status/phase", pending);
@@ -56,53 +60,53 @@ static int64_t pod_grace(const struct api_request *r, const struct value *object
 
 /* --- volumes and claims --- */
 
-static int create_pending(struct api_request *r, struct value_edit *edit, const struct value *object) {
+static int create_pending(struct api_request *r, struct value_edit *edit) {
         struct value pending = VALUE_TEXT("Pending");
 
         return set(edit, "/status/phase", pending);
 }
 
 static const struct api_strategy table[] = {
-        { "", "namespaces", API_NAME_LABEL, create_namespace, holds_namespace, NULL },
-        { "", "persistentvolumeclaims", API_RETURNS_DELETED, create_pending, NULL, NULL },
-        { "", "persistentvolumes", API_RETURNS_DELETED, create_pending, NULL, NULL },
-        { "", "pods", API_RETURNS_DELETED | API_GENERATION, create_pod, NULL, pod_grace },
-        { "", "podtemplates", API_RETURNS_DELETED | API_GENERATION, NULL, NULL, NULL },
-        { "", "replicationcontrollers", API_GENERATION, NULL, NULL, NULL },
-        { "", "resourcequotas", API_RETURNS_DELETED, NULL, NULL, NULL },
-        { "", "endpoints", API_CREATES_ON_UPDATE, NULL, NULL, NULL },
-        { "", "events", API_CREATES_ON_UPDATE, NULL, NULL, NULL },
-        { "events.k8s.io", "events", API_CREATES_ON_UPDATE, NULL, NULL, NULL },
-        { "", "limitranges", API_CREATES_ON_UPDATE, NULL, NULL, NULL },
-        { "", "serviceaccounts", API_RETURNS_DELETED, NULL, NULL, NULL },
-        { "", "services", API_RETURNS_DELETED | API_CREATES_ON_UPDATE | API_NAME_LABEL_1035, NULL, NULL, NULL },
-        { "admissionregistration.k8s.io", "mutatingwebhookconfigurations", API_GENERATION, NULL, NULL, NULL },
-        { "admissionregistration.k8s.io", "validatingadmissionpolicies", API_GENERATION, NULL, NULL, NULL },
-        { "admissionregistration.k8s.io", "validatingadmissionpolicybindings", API_GENERATION, NULL, NULL, NULL },
-        { "admissionregistration.k8s.io", "mutatingadmissionpolicies", API_GENERATION, NULL, NULL, NULL },
-        { "admissionregistration.k8s.io", "mutatingadmissionpolicybindings", API_GENERATION, NULL, NULL, NULL },
-        { "admissionregistration.k8s.io", "validatingwebhookconfigurations", API_GENERATION, NULL, NULL, NULL },
-        { "apiextensions.k8s.io", "customresourcedefinitions", API_GENERATION, NULL, NULL, NULL },
-        { "apps", "daemonsets", API_GENERATION, NULL, NULL, NULL },
-        { "apps", "deployments", API_GENERATION, NULL, NULL, NULL },
-        { "apps", "replicasets", API_GENERATION, NULL, NULL, NULL },
-        { "apps", "statefulsets", API_GENERATION, NULL, NULL, NULL },
-        { "batch", "cronjobs", API_GENERATION, NULL, NULL, NULL },
-        { "batch", "jobs", API_GENERATION, NULL, NULL, NULL },
-        { "coordination.k8s.io", "leases", API_CREATES_ON_UPDATE, NULL, NULL, NULL },
-        { "discovery.k8s.io", "endpointslices", API_GENERATION, NULL, NULL, NULL },
-        { "flowcontrol.apiserver.k8s.io", "flowschemas", API_GENERATION, NULL, NULL, NULL },
-        { "flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", API_GENERATION, NULL, NULL, NULL },
-        { "networking.k8s.io", "ingresses", API_GENERATION, NULL, NULL, NULL },
-        { "networking.k8s.io", "ingressclasses", API_GENERATION, NULL, NULL, NULL },
-        { "networking.k8s.io", "networkpolicies", API_GENERATION, NULL, NULL, NULL },
-        { "policy", "poddisruptionbudgets", API_GENERATION, NULL, NULL, NULL },
-        { "rbac.authorization.k8s.io", "clusterrolebindings", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL },
-        { "rbac.authorization.k8s.io", "clusterroles", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL },
-        { "rbac.authorization.k8s.io", "rolebindings", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL },
-        { "rbac.authorization.k8s.io", "roles", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL },
-        { "resource.k8s.io", "resourceslices", API_GENERATION, NULL, NULL, NULL },
-        { "scheduling.k8s.io", "priorityclasses", API_GENERATION, NULL, NULL, NULL },
+        { "", "namespaces", API_NAME_LABEL, label_namespace, create_namespace, holds_namespace, NULL },
+        { "", "persistentvolumeclaims", API_RETURNS_DELETED, NULL, create_pending, NULL, NULL },
+        { "", "persistentvolumes", API_RETURNS_DELETED, NULL, create_pending, NULL, NULL },
+        { "", "pods", API_RETURNS_DELETED | API_GENERATION, NULL, create_pod, NULL, pod_grace },
+        { "", "podtemplates", API_RETURNS_DELETED | API_GENERATION, NULL, NULL, NULL, NULL },
+        { "", "replicationcontrollers", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "", "resourcequotas", API_RETURNS_DELETED, NULL, NULL, NULL, NULL },
+        { "", "endpoints", API_CREATES_ON_UPDATE, NULL, NULL, NULL, NULL },
+        { "", "events", API_CREATES_ON_UPDATE, NULL, NULL, NULL, NULL },
+        { "events.k8s.io", "events", API_CREATES_ON_UPDATE, NULL, NULL, NULL, NULL },
+        { "", "limitranges", API_CREATES_ON_UPDATE, NULL, NULL, NULL, NULL },
+        { "", "serviceaccounts", API_RETURNS_DELETED, NULL, NULL, NULL, NULL },
+        { "", "services", API_RETURNS_DELETED | API_CREATES_ON_UPDATE | API_NAME_LABEL_1035, NULL, NULL, NULL, NULL },
+        { "admissionregistration.k8s.io", "mutatingwebhookconfigurations", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "admissionregistration.k8s.io", "validatingadmissionpolicies", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "admissionregistration.k8s.io", "validatingadmissionpolicybindings", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "admissionregistration.k8s.io", "mutatingadmissionpolicies", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "admissionregistration.k8s.io", "mutatingadmissionpolicybindings", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "admissionregistration.k8s.io", "validatingwebhookconfigurations", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "apiextensions.k8s.io", "customresourcedefinitions", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "apps", "daemonsets", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "apps", "deployments", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "apps", "replicasets", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "apps", "statefulsets", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "batch", "cronjobs", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "batch", "jobs", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "coordination.k8s.io", "leases", API_CREATES_ON_UPDATE, NULL, NULL, NULL, NULL },
+        { "discovery.k8s.io", "endpointslices", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "flowcontrol.apiserver.k8s.io", "flowschemas", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "flowcontrol.apiserver.k8s.io", "prioritylevelconfigurations", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "networking.k8s.io", "ingresses", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "networking.k8s.io", "ingressclasses", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "networking.k8s.io", "networkpolicies", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "policy", "poddisruptionbudgets", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "rbac.authorization.k8s.io", "clusterrolebindings", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL, NULL },
+        { "rbac.authorization.k8s.io", "clusterroles", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL, NULL },
+        { "rbac.authorization.k8s.io", "rolebindings", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL, NULL },
+        { "rbac.authorization.k8s.io", "roles", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL, NULL },
+        { "resource.k8s.io", "resourceslices", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "scheduling.k8s.io", "priorityclasses", API_GENERATION, NULL, NULL, NULL, NULL },
 };
 
 const struct api_strategy *api_strategy_of(const struct kube_kind *kind) {

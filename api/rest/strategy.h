@@ -24,8 +24,10 @@ enum {
 struct api_strategy {
         const char *group, *resource;
         unsigned flags;
-        /* May be NULL. To the object as it is sent, before its defaults: 0 or a negative errno. */
-        int (*create)(struct api_request *r, struct value_edit *edit, const struct value *object);
+        /* Any may be NULL. To a new object as it is sent, and once its defaults are in it and it is known who owns what:
+         * 0 or a negative errno. */
+        int (*label)(struct api_request *r, struct value_edit *edit);
+        int (*create)(struct api_request *r, struct value_edit *edit);
         /* What more holds an object that is being deleted, beside finalizers. */
         bool (*held)(const struct value *object);
         /* The seconds that an object may go on for when its deletion is asked for; NULL: none. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api/rest/meta.h"
+#include "api/rest/own.h"
 #include "api/rest/rest.h"
 #include "api/rest/show.h"
 #include "api/rest/strategy.h"
@@ -76,13 +77,26 @@ static int count_generation(struct api_request *r) {
         return error ?: next ? 0 : -ENOMEM;
 }
 
+static int prepare(struct api_request *r) {
+        const struct api_strategy *strategy = api_strategy_of(r->kind);
+        struct value_edit edit;
+        int error;
+
+        if (!r->creates || !strategy->create)
+                return 0;
+        value_edit_begin(&edit, r->arena, r->next);
+        error = strategy->create(r, &edit);
+        r->next = value_edit_end(&edit);
+        return error ?: r->next ? 0 : -ENOMEM;
+}
+
 enum api_step api_default(struct api_request *r) {
         enum api_step step = settle(r, r->kind);
         int error;
 
         if (step != API_NEXT)
                 return step;
-        error = count_generation(r);
+        error = count_generation(r) ?: api_own(r) ?: prepare(r);
         if (error < 0)
                 return api_fail(r, error, NULL);
         if (r->kind == r->resource->kind)
@@ -249,7 +263,8 @@ enum api_step api_commit(struct api_request *r) {
                 r->removes = lets_go(r);
         if (r->options.dry)
                 return (error = drop_version(r)) < 0 ? api_fail(r, error, NULL) : API_NEXT;
-        error = write_next(r, &json, &length);
+        error = r->removes ? 0 : api_own_settle(r);
+        error = error ?: write_next(r, &json, &length);
         if (error < 0)
                 return api_fail(r, error, NULL);
         if (!r->removes && (r->unchanged || is_same(r, json, length))) {

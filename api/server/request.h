@@ -58,6 +58,7 @@ struct api_request {
         struct api_resource *resource;         /* NULL: not kept */
         uint16_t verb;                         /* KUBE_VERB_GET ... */
         struct api_user user;
+        const char *agent; /* User-Agent; NULL: not given */
         struct api_options options;
         struct api_media media;                /* of the answer */
 

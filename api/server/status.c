@@ -7,6 +7,7 @@
 
 #include "api/server/request.h"
 #include "api/server/respond.h"
+#include "kube/apply/apply.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
@@ -40,6 +41,8 @@ struct details {
         bool given;
         const char *name, *group, *kind, *uid;
         const struct problems *causes;
+        const struct apply_cause *owned; /* of a conflict of owners */
+        unsigned n_owned;
         const char *cause, *cause_text; /* the only one, of no field */
         int64_t retry_after_s;          /* 0: not said */
 };
@@ -79,6 +82,19 @@ static void write_causes(struct json_writer *w, const struct problems *problems)
         json_end_list(w);
 }
 
+static void write_owned(struct json_writer *w, const struct details *d) {
+        json_key(w, "causes");
+        json_begin_list(w);
+        for (unsigned i = 0; i < d->n_owned; i++) {
+                json_begin_map(w);
+                json_add_string(w, "reason", "FieldManagerConflict");
+                json_add_string(w, "message", d->owned[i].message);
+                json_add_string(w, "field", d->owned[i].field);
+                json_end_map(w);
+        }
+        json_end_list(w);
+}
+
 static void write_details(struct json_writer *w, const struct details *d) {
         json_key(w, "details");
         json_begin_map(w);
@@ -88,6 +104,8 @@ static void write_details(struct json_writer *w, const struct details *d) {
         json_add_string_if(w, "uid", d->uid);
         if (d->causes)
                 write_causes(w, d->causes);
+        if (d->owned)
+                write_owned(w, d);
         if (d->cause) {
                 json_key(w, "causes");
                 json_begin_list(w);
@@ -221,6 +239,12 @@ enum api_step api_invalid(struct api_request *r, const char *name, const struct 
 
 enum api_step api_invalid_options(struct api_request *r, const char *kind, const struct problems *problems) {
         return invalid(r, kind, KUBE_META_GROUP, NULL, problems);
+}
+
+enum api_step api_refuse_owned(struct api_request *r, const char *message, const struct apply_cause *causes, unsigned n) {
+        struct details d = { .given = true, .owned = causes, .n_owned = n };
+
+        return answer(r, API_CONFLICT, message, &d);
 }
 
 enum api_step api_refuse_patch_form(struct api_request *r) {

@@ -43,6 +43,10 @@ enum api_step api_invalid(struct api_request *r, const char *name, const struct 
 /* The same of a @kind of @group that is not the request's: of its options. */
 enum api_step api_invalid_options(struct api_request *r, const char *kind, const struct problems *problems);
 
+/* 409: fields that others own. */
+struct apply_cause;
+enum api_step api_refuse_owned(struct api_request *r, const char *message, const struct apply_cause *causes, unsigned n);
+
 /* 415 of a patch. */
 enum api_step api_refuse_patch_form(struct api_request *r);
 

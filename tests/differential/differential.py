@@ -68,7 +68,17 @@ def settle(value, key=None):
         return {k: prefix + "*" if k == "name" and isinstance(prefix, str) and str(v).startswith(prefix) else settle(v, k) for k, v in value.items()}
     if isinstance(value, list):
         return [settle(v, key) for v in value]
-    return f"<{key}>" if key in VOLATILE and value else value
+    if key in VOLATILE and value:
+        return f"<{key}>"
+    return blur(value, key) if isinstance(value, str) else value
+
+
+def blur(text, key):
+    """Within texts: uids, generated names, revisions; ages in tables."""
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uid>", text)
+    text = re.sub(r"\bgen-[a-z0-9]{5}\b", "gen-*", text)
+    text = re.sub(r"current: \d+", "current: <revision>", text)
+    return "<age>" if key == "cells" and re.fullmatch(r"(\d+[smhdy])+", text) else text
 
 
 def read_body(text):
