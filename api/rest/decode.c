@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "api/rest/rest.h"
+#include "api/rest/strict.h"
 #include "api/server/codec.h"
 #include "api/server/options.h"
 #include "api/server/request.h"
@@ -12,13 +13,11 @@
 #include "kube/codec.h"
 #include "kube/kinds.h"
 #include "kube/meta_v1.h"
-#include "kube/strict.h"
 #include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/http/exchange.h"
-#include "lib/json_writer.h"
 #include "lib/value.h"
 
 #define HEX_MAX 1024 /* bytes of a body that are shown in an error */
@@ -42,47 +41,17 @@ static enum api_step refuse_body(struct api_request *r) {
         }
 }
 
-/* --- fieldValidation --- */
+static enum api_step check_fields(struct api_request *r) {
+        const char *json = r->body_form == API_JSON ? r->body : NULL, *problem;
 
-struct oddities {
-        struct api_request *request;
-        const char *text; /* of all, for Strict */
-};
-
-static void on_odd(void *data, const char *text) {
-        struct oddities *o = data;
-        struct arena *arena = o->request->arena;
-
-        if (strcmp(o->request->options.field_validation, "Warn") == 0)
-                api_warn(o->request, text);
-        else
-                o->text = o->text ? arena_printf(arena, "%s, %s", o->text, text) : arena_strdup(arena, text);
-}
-
-/* Of @tree, which was no JSON, its JSON is looked at. */
-static int look_strictly(struct oddities *o, const char *text, size_t length, const struct value *tree) {
-        const struct kube_type *type = o->request->type;
-        _cleanup_free_ char *json = NULL;
-        int r = text ? 0 : json_format(tree, false, &json, &length);
-
-        return r ?: kube_json_strict(type, text ?: json, length, on_odd, o);
-}
-
-static enum api_step check_fields(struct api_request *r, const char *text, size_t length, const struct value *tree) {
-        const char *how = r->options.field_validation;
-        struct oddities o = { .request = r };
-
-        /* Warnings are what a client gets that says nothing. */
-        if (!how || !*how)
-                how = r->options.field_validation = "Warn";
-        if (strcmp(how, "Ignore") == 0 || r->type->size == 0 || r->body_form == API_PROTOBUF)
+        if (r->body_form == API_PROTOBUF)
                 return API_NEXT;
-        if (look_strictly(&o, text, length, tree) == -ENOMEM)
+        if (api_look(r, json, r->body_size, r->sent, &problem) < 0)
                 return api_fail(r, -ENOMEM, NULL);
-        if (!o.text)
+        if (!problem)
                 return API_NEXT;
-        return api_refuse(r, API_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: strict decoding error: %s",
-                          kind_of(r), r->kind->version, kind_of(r), o.text);
+        return api_refuse(r, API_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", kind_of(r),
+                          r->kind->version, kind_of(r), problem);
 }
 
 /* --- kind and apiVersion --- */
@@ -192,5 +161,5 @@ enum api_step api_decode_body(struct api_request *r) {
                 return step;
         if (deletes)
                 return api_options_of_deletion(r, r->sent);
-        return check_fields(r, r->body_form == API_JSON ? r->body : NULL, r->body_size, r->sent);
+        return check_fields(r);
 }

@@ -8,6 +8,7 @@
 #include "api/rest/rest.h"
 #include "api/rest/show.h"
 #include "api/rest/strategy.h"
+#include "api/rest/strict.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/status.h"
@@ -18,6 +19,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/json_writer.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
 
@@ -209,6 +211,22 @@ static enum api_step apply(struct api_request *r) {
         return r->current ? replace(r, next) : create(r, next);
 }
 
+/* What the patch has made has to be of its type. */
+static enum api_step check_patched(struct api_request *r, const struct value *next) {
+        _cleanup_free_ char *json = NULL;
+        const char *problem;
+        struct problems problems;
+        int error = api_look(r, NULL, 0, next, &problem);
+
+        if (error == 0 && !problem)
+                return API_NEXT;
+        if (error < 0 || json_format(next, false, &json, NULL) < 0)
+                return api_fail(r, -ENOMEM, NULL);
+        problems_init(&problems, r->arena, NULL, NULL);
+        problem_error(&problems, "patch", "Invalid value: \"%s\": %s", json, problem);
+        return api_invalid_patch(r, &problems);
+}
+
 static enum api_step patch(struct api_request *r) {
         _cleanup_err_ struct err *err = NULL;
         const struct value *shown, *next;
@@ -232,6 +250,9 @@ static enum api_step patch(struct api_request *r) {
         error = apply_patch(r, shown, r->sent, &next, &err);
         if (error < 0)
                 return refuse_patch(r, error, err);
+        step = check_patched(r, next);
+        if (step != API_NEXT)
+                return step;
         if (r->sub && (error = api_door_open(r, next, &next)) < 0)
                 return api_fail(r, error, NULL);
         step = check_update_name(r, next);

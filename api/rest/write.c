@@ -161,18 +161,12 @@ static enum api_step check_preconditions(struct api_request *r) {
         const char *uid = value_string_or(value_get(meta, "uid"), ""),
                    *version = value_string_or(value_get(meta, "resourceVersion"), "");
         const struct api_options *o = &r->options;
-        const char *group = r->kind->group, *dot = *group ? "." : "", *what = NULL, *is = NULL, *wanted = NULL;
 
         if (o->uid && strcmp(o->uid, uid) != 0)
-                what = "UID", is = uid, wanted = o->uid;
-        else if (o->resource_version && *o->resource_version && strcmp(o->resource_version, version) != 0)
-                what = "ResourceVersion", is = version, wanted = o->resource_version;
-        if (!what)
-                return API_NEXT;
-        return api_refuse_object(r, API_CONFLICT, r->name,
-                                 "Operation cannot be fulfilled on %s%s%s \"%s\": Precondition failed: %s in "
-                                 "precondition: %s, %s in object meta: %s",
-                                 r->kind->resource, dot, group, r->name, what, wanted, what, is);
+                return api_unmet(r, "UID", o->uid, uid, "deleted and then recreated");
+        if (o->resource_version && *o->resource_version && strcmp(o->resource_version, version) != 0)
+                return api_unmet(r, "ResourceVersion", o->resource_version, version, "modified");
+        return API_NEXT;
 }
 
 static enum api_step remove_current(struct api_request *r) {

@@ -237,6 +237,22 @@ enum api_step api_invalid(struct api_request *r, const char *name, const struct 
         return invalid(r, r->kind->kind, r->kind->group, name, problems);
 }
 
+enum api_step api_invalid_patch(struct api_request *r, const struct problems *problems) {
+        return invalid(r, "", "", NULL, problems);
+}
+
+enum api_step api_unmet(struct api_request *r, const char *what, const char *wanted, const char *is, const char *hint) {
+        struct details d = details_of(r, r->name);
+
+        d.kind = r->kind->kind;
+        return answer(r, API_CONFLICT,
+                      arena_printf(r->arena,
+                                   "Operation cannot be fulfilled on %s \"%s\": the %s in the precondition (%s) does not "
+                                   "match the %s in record (%s). The object might have been %s",
+                                   qualified(r, r->kind->kind, r->kind->group), r->name, what, wanted, what, is, hint),
+                      &d);
+}
+
 enum api_step api_invalid_options(struct api_request *r, const char *kind, const struct problems *problems) {
         return invalid(r, kind, KUBE_META_GROUP, NULL, problems);
 }

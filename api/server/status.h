@@ -35,10 +35,16 @@ enum api_step api_refuse(struct api_request *r, enum api_reason reason, const ch
 enum api_step api_refuse_object(struct api_request *r, enum api_reason reason, const char *name, const char *format, ...)
         __attribute__((format(printf, 4, 5)));
 enum api_step api_not_found(struct api_request *r, const char *name);
+
+/* A precondition of @what ("UID") that the object does not meet; @hint is what may have happened. */
+enum api_step api_unmet(struct api_request *r, const char *what, const char *wanted, const char *is, const char *hint);
 enum api_step api_conflict(struct api_request *r, const char *name);
 
 /* 422 with a cause for each error of @problems, of an object called @name. */
 enum api_step api_invalid(struct api_request *r, const char *name, const struct problems *problems);
+
+/* The same of what a patch has made, of no kind and name. */
+enum api_step api_invalid_patch(struct api_request *r, const struct problems *problems);
 
 /* The same of a @kind of @group that is not the request's: of its options. */
 enum api_step api_invalid_options(struct api_request *r, const char *kind, const struct problems *problems);
