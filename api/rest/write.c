@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/defaults/defaults.h"
 #include "api/rest/meta.h"
 #include "api/rest/own.h"
 #include "api/rest/rest.h"
@@ -32,7 +33,8 @@ static enum api_step settle(struct api_request *r, const struct kube_kind *kind)
         int error;
 
         problems_init(&problems, r->arena, NULL, NULL);
-        error = api_settle(r->arena, kind->type, r->next, true, &problems, &json, &length);
+        error = defaults_set(r->arena, kind->type, r->next, &r->next) ?:
+                        api_settle(r->arena, kind->type, r->next, true, &problems, &json, &length);
         if (error == 0 && !json)
                 return api_refuse(r, API_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", kind->kind,
                                   kind->version, kind->kind, problems.count > 0 ? problems.items[0].text : "");
@@ -137,7 +139,7 @@ static bool is_held(const struct api_request *r, const struct value *object) {
 }
 
 /* The object with its deletion's time: that at which it shall be gone. */
-static int mark(struct api_request *r, int64_t grace) {
+static int mark_tree(struct api_request *r, int64_t grace) {
         const char *finalizer = finalizer_of(&r->options), *when = api_meta_now(r->arena, grace);
         struct value_edit edit;
         int error;
@@ -154,6 +156,19 @@ static int mark(struct api_request *r, int64_t grace) {
                 error = value_edit_set(&edit, "/status/phase", &(struct value)VALUE_TEXT("Terminating"), NULL);
         r->next = value_edit_end(&edit);
         return error ?: r->next ? 0 : -ENOMEM;
+}
+
+/* In the order in which its type writes it. */
+static int mark(struct api_request *r, int64_t grace) {
+        struct problems problems;
+        const char *json = NULL;
+        size_t length = 0;
+        int error = mark_tree(r, grace);
+
+        problems_init(&problems, r->arena, NULL, NULL);
+        error = error ?: api_settle(r->arena, r->resource->kind->type, r->next, false, &problems, &json, &length);
+        error = error ?: json ? 0 : -EINVAL;
+        return error ?: json_parse(r->arena, json, length, NULL, &r->next, NULL);
 }
 
 static enum api_step check_preconditions(struct api_request *r) {
