@@ -12,6 +12,7 @@ struct defaults_row {
         const char *json;  /* what it is when it is not there or null; NULL: what @make gives */
         /* May be NULL. The value for @object in @arena; NULL: none. With @json: whether the row counts, then any value. */
         const struct value *(*make)(struct arena *arena, const struct value *object);
+        const char *above; /* counts only in a field of this type; NULL: in any */
 };
 
 extern const struct defaults_row defaults_table[];

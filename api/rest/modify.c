@@ -79,7 +79,6 @@ static enum api_step name_new(struct api_request *r, const struct value *sent) {
 }
 
 static enum api_step create(struct api_request *r, const struct value *sent) {
-        const struct api_strategy *strategy = api_strategy_of(r->kind);
         enum api_step step = name_new(r, sent);
         struct value_edit edit;
         int error;
@@ -94,12 +93,18 @@ static enum api_step create(struct api_request *r, const struct value *sent) {
                 error = value_edit_remove(&edit, "/status", NULL);
         if (error == -ENOENT)
                 error = 0;
-        if (error == 0 && strategy->label)
-                error = strategy->label(r, &edit);
         return finish(r, &edit, error);
 }
 
 /* --- what is there --- */
+
+static enum api_step refuse_unconditional(struct api_request *r) {
+        struct problems problems;
+
+        problems_init(&problems, r->arena, NULL, NULL);
+        problem_error(&problems, "metadata.resourceVersion", "Invalid value: 0: must be specified for an update");
+        return api_invalid_resource(r, r->name, &problems);
+}
 
 static enum api_step check_versions(struct api_request *r, const struct value *next) {
         const char *version = meta_text(next, "resourceVersion"), *uid = meta_text(next, "uid"),
@@ -115,6 +120,8 @@ static enum api_step check_versions(struct api_request *r, const struct value *n
                                          r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name,
                                          r->kind->resource, r->kind->namespaced ? r->path.namespace : "",
                                          r->kind->namespaced ? "/" : "", r->name, uid, own);
+        if (r->unconditional && r->verb == KUBE_VERB_UPDATE && api_strategy_of(r->kind)->flags & API_CONDITIONAL)
+                return refuse_unconditional(r);
         if (*version && strcmp(version, "0") != 0 && strcmp(version, current) != 0)
                 return api_conflict(r, r->name);
         return API_NEXT;

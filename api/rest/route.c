@@ -9,6 +9,7 @@
 #include "api/state/state.h"
 #include "kube/kinds.h"
 #include "lib/arena.h"
+#include "lib/cleanup.h"
 #include "lib/http/exchange.h"
 
 #define NO_RESOURCE "the server could not find the requested resource"
@@ -56,6 +57,20 @@ static bool fits_verb(const struct api_request *r) {
         return p->name || !(r->verb & (KUBE_VERB_UPDATE | KUBE_VERB_PATCH));
 }
 
+/* What is served still, and better not asked for any more. */
+static void warn_of_old(struct api_request *r) {
+        static const struct {
+                const char *resource, *text;
+        } old[] = {
+                { "endpoints", "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice" },
+                { "componentstatuses", "v1 ComponentStatus is deprecated in v1.19+" },
+        };
+
+        for (size_t i = 0; !*r->kind->group && i < ELEMENTS(old); i++)
+                if (strcmp(old[i].resource, r->kind->resource) == 0)
+                        api_warn(r, old[i].text);
+}
+
 enum api_step api_route(struct api_request *r) {
         const struct api_path *p = &r->path;
 
@@ -72,6 +87,7 @@ enum api_step api_route(struct api_request *r) {
         r->resource = api_state_resource(r->server->config.state, r->kind);
         if (!r->resource)
                 return api_refuse(r, API_NOT_FOUND, NO_RESOURCE);
+        warn_of_old(r);
         r->type = r->sub ? r->sub->type : r->kind->type;
         r->name = p->name;
         return API_NEXT;

@@ -18,15 +18,16 @@ enum {
         API_CREATES_ON_UPDATE = 1 << 2, /* PUT makes what is not there */
         API_NAME_LABEL = 1 << 3,        /* its name is an RFC 1123 label */
         API_NAME_SEGMENT = 1 << 4,      /* or anything that can stand in a path */
+        API_CONDITIONAL = 1 << 6,       /* PUT has to say which version it replaces */
         API_NAME_LABEL_1035 = 1 << 5,   /* or begins with a letter (RFC 1035) */
 };
 
 struct api_strategy {
         const char *group, *resource;
         unsigned flags;
-        /* Any may be NULL. To a new object as it is sent, and once its defaults are in it and it is known who owns what:
-         * 0 or a negative errno. */
-        int (*label)(struct api_request *r, struct value_edit *edit);
+        /* Any may be NULL. To an object before its defaults; to a new one once these are in it and it is known who owns
+         * what: 0 or a negative errno. */
+        int (*shape)(struct api_request *r, struct value_edit *edit, const struct value *object);
         int (*create)(struct api_request *r, struct value_edit *edit);
         /* What more holds an object that is being deleted, beside finalizers. */
         bool (*held)(const struct value *object);

@@ -92,9 +92,23 @@ static int prepare(struct api_request *r) {
         return error ?: r->next ? 0 : -ENOMEM;
 }
 
-enum api_step api_default(struct api_request *r) {
-        enum api_step step = settle(r, r->kind);
+static int shape(struct api_request *r) {
+        const struct api_strategy *strategy = api_strategy_of(r->kind);
+        const struct value *object = r->next;
+        struct value_edit edit;
         int error;
+
+        if (!strategy->shape)
+                return 0;
+        value_edit_begin(&edit, r->arena, object);
+        error = strategy->shape(r, &edit, object);
+        r->next = value_edit_end(&edit);
+        return error ?: r->next ? 0 : -ENOMEM;
+}
+
+enum api_step api_default(struct api_request *r) {
+        int error = shape(r);
+        enum api_step step = error < 0 ? api_fail(r, error, NULL) : settle(r, r->kind);
 
         if (step != API_NEXT)
                 return step;

@@ -237,6 +237,10 @@ enum api_step api_invalid(struct api_request *r, const char *name, const struct 
         return invalid(r, r->kind->kind, r->kind->group, name, problems);
 }
 
+enum api_step api_invalid_resource(struct api_request *r, const char *name, const struct problems *problems) {
+        return invalid(r, r->kind->resource, r->kind->group, name, problems);
+}
+
 enum api_step api_invalid_patch(struct api_request *r, const struct problems *problems) {
         return invalid(r, "", "", NULL, problems);
 }

@@ -43,6 +43,9 @@ enum api_step api_conflict(struct api_request *r, const char *name);
 /* 422 with a cause for each error of @problems, of an object called @name. */
 enum api_step api_invalid(struct api_request *r, const char *name, const struct problems *problems);
 
+/* The same, named by its resource. */
+enum api_step api_invalid_resource(struct api_request *r, const char *name, const struct problems *problems);
+
 /* The same of what a patch has made, of no kind and name. */
 enum api_step api_invalid_patch(struct api_request *r, const struct problems *problems);
 
