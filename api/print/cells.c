@@ -70,11 +70,13 @@ PRINT_CELL(number) {
         json_int(w, number);
 }
 
-PRINT_CELL(number_text) {
-        int64_t number = 0;
+PRINT_CELL(text_or_na) {
+        const struct value *value = value_find(object, path);
 
-        value_integer(value_find(object, path), &number);
-        json_string(w, arena_printf(arena, "%lld", (long long)number));
+        if (value_is(value, VALUE_INT))
+                json_string(w, arena_printf(arena, "%lld", (long long)value->integer));
+        else
+                text_or(w, object, path, "N/A");
 }
 
 PRINT_CELL(truth) {
@@ -97,6 +99,13 @@ PRINT_CELL(since) {
                 json_string(w, print_age(arena, time(NULL) - then.seconds));
         else
                 json_string(w, "<unknown>");
+}
+
+PRINT_CELL(since_or_none) {
+        if (value_is_null(value_find(object, path)))
+                json_string(w, "<none>");
+        else
+                print_since(w, arena, object, path);
 }
 
 PRINT_CELL(time) {

@@ -12,11 +12,12 @@ PRINT_CELL(text);          /* what is there; "" without */
 PRINT_CELL(text_or_none);  /* "<none>" without */
 PRINT_CELL(text_or_unset); /* "<unset>" without */
 PRINT_CELL(number);        /* 0 without */
-PRINT_CELL(number_text);   /* the same, as text */
+PRINT_CELL(text_or_na);    /* "N/A" without */
 PRINT_CELL(truth);         /* false without */
 PRINT_CELL(count);         /* of a list's items or a map's members */
 PRINT_CELL(data);          /* of a ConfigMap: how many entries */
 PRINT_CELL(since);         /* how long ago a time is */
+PRINT_CELL(since_or_none); /* "<none>" without */
 PRINT_CELL(time);          /* the time itself */
 PRINT_CELL(labels);        /* of a map, "a=b,c=d" */
 PRINT_CELL(selector);      /* of a LabelSelector or a map */
@@ -36,7 +37,6 @@ PRINT_CELL(pod_status);
 PRINT_CELL(pod_restarts);
 PRINT_CELL(service_external);
 PRINT_CELL(service_ports);
-PRINT_CELL(claim_capacity);
 PRINT_CELL(access_modes);
 PRINT_CELL(claim_of_volume);
 PRINT_CELL(event_last);
