@@ -1,5 +1,6 @@
 #include "api/config.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -53,6 +54,25 @@ static const char help_text[] =
 
 const char *api_config_help(void) {
         return help_text;
+}
+
+int api_config_service(const struct api_config *config, char *ret_text, size_t size, struct err **err) {
+        const char *slash = strchr(config->service_range, '/');
+        bool six = strchr(config->service_range, ':');
+        uint8_t address[16];
+        char text[64];
+        size_t n = slash ? (size_t)(slash - config->service_range) : sizeof(text);
+
+        if (n < sizeof(text)) {
+                memcpy(text, config->service_range, n);
+                text[n] = '\0';
+        }
+        if (n >= sizeof(text) || inet_pton(six ? AF_INET6 : AF_INET, text, address) != 1)
+                return err_set(err, EINVAL, "--service-cluster-ip-range %s: give a range such as 10.96.0.0/16",
+                               config->service_range);
+        address[six ? 15 : 3]++;
+        inet_ntop(six ? AF_INET6 : AF_INET, address, ret_text, (socklen_t)size);
+        return 0;
 }
 
 static int set_number(const struct flag *f, unsigned *at, const char *text, struct err **err) {

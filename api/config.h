@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "lib/log.h"
 
@@ -21,5 +22,8 @@ struct api_config {
 
 /* Texts are argv's. -EINVAL with the flag's name and what is wrong. */
 int api_config_parse(int argc, char **argv, struct api_config *ret_config, struct err **err);
+
+/* The first address of --service-cluster-ip-range: that of the API itself. -EINVAL when it is no range. */
+int api_config_service(const struct api_config *config, char *ret_text, size_t size, struct err **err);
 
 const char *api_config_help(void);

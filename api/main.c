@@ -2,11 +2,16 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
+#include "api/access.h"
 #include "api/bootstrap.h"
 #include "api/config.h"
 #include "api/kinds.h"
+#include "api/pki/pki.h"
 #include "api/rest/rest.h"
 #include "api/server/server.h"
 #include "api/state/state.h"
@@ -19,23 +24,54 @@
 #include "lib/transport/listener.h"
 #include "lib/transport/tls.h"
 
-static int make_tls(const struct api_config *c, struct tls_context **ret_tls, struct err **err) {
-        static const char *const protocols[] = { "h2", "http/1.1", NULL };
-        _cleanup_free_ char *chain = NULL, *key = NULL, *authorities = NULL;
-        struct tls_config config = { .side = TLS_SERVER, .protocols = protocols };
-        int r;
+/* What the server shows and whom it trusts: made at the first start, or given. */
+struct credentials {
+        struct pki *pki;
+        char *certificate, *key, *authorities; /* of files that were given */
+};
 
-        if (!c->certificate)
-                return err_set(err, EINVAL, "give --tls-cert-file and --tls-private-key-file");
-        r = files_read(c->certificate, TLS_PEM_MAX, &chain, NULL, err) ?: files_read(c->key, TLS_PEM_MAX, &key, NULL, err);
-        if (r == 0 && c->client_ca)
-                r = files_read(c->client_ca, TLS_PEM_MAX, &authorities, NULL, err);
+static void credentials_deinit(struct credentials *c) {
+        pki_free(c->pki);
+        free(c->certificate);
+        free(c->key);
+        free(c->authorities);
+}
+
+static int open_pki(const struct api_config *c, struct pki **ret_pki, struct err **err) {
+        bool any = strcmp(c->bind_address, "0.0.0.0") == 0 || strcmp(c->bind_address, "::") == 0;
+        const char *address = any ? "127.0.0.1" : c->bind_address;
+        char server[160], host[256] = "localhost", service[64];
+        const char *names[] = { address, host, service, NULL };
+        struct pki_config config = { .directory = c->data_dir, .server = server, .names = names, .domain = "cluster.local" };
+        int r = api_config_service(c, service, sizeof(service), err);
+
         if (r < 0)
                 return r;
-        config.verify = authorities ? TLS_VERIFY_OPTIONAL : TLS_VERIFY_NONE;
-        config.certificate = chain;
-        config.key = key;
-        config.authorities = authorities;
+        gethostname(host, sizeof(host) - 1);
+        snprintf(server, sizeof(server), strchr(address, ':') ? "https://[%s]:%u" : "https://%s:%u", address, c->port);
+        return pki_open(&config, time(NULL), ret_pki, err);
+}
+
+static int read_credentials(const struct api_config *c, struct credentials *ret, struct err **err) {
+        int r = open_pki(c, &ret->pki, err);
+
+        if (r == 0 && c->certificate)
+                r = files_read(c->certificate, TLS_PEM_MAX, &ret->certificate, NULL, err) ?:
+                            files_read(c->key, TLS_PEM_MAX, &ret->key, NULL, err);
+        if (r == 0 && c->client_ca)
+                r = files_read(c->client_ca, TLS_PEM_MAX, &ret->authorities, NULL, err);
+        return r;
+}
+
+static int make_tls(const struct credentials *c, struct tls_context **ret_tls, struct err **err) {
+        static const char *const protocols[] = { "h2", "http/1.1", NULL };
+        struct tls_config config = { .side = TLS_SERVER,
+                                     .verify = TLS_VERIFY_LATER,
+                                     .certificate = c->certificate ?: pki_certificate(c->pki, PKI_SERVING),
+                                     .key = c->key ?: pki_key(c->pki, PKI_SERVING),
+                                     .authorities = c->authorities ?: pki_certificate(c->pki, PKI_AUTHORITY),
+                                     .protocols = protocols };
+
         return tls_context_new(&config, ret_tls, err);
 }
 
@@ -58,31 +94,22 @@ static void wait_for_signal(void) {
         log_info("%s: leaving", number == SIGTERM ? "SIGTERM" : "SIGINT");
 }
 
-static int serve(const struct api_config *c, const struct kube_registry *registry, struct api_state *state,
-                 struct tls_context *tls, struct err **err) {
-        struct api_server_config config = {
-                .state = state,
-                .registry = registry,
-                .tls = tls,
-                .n_loops = c->loops,
-                .hooks = { api_watches_start, api_watches_run, api_watches_stop },
-        };
+static int serve(const struct api_config *c, const struct api_server_config *config, struct err **err) {
+        struct api_server_config own = *config;
         struct api_server *server = NULL;
         char address[160];
-        int fd, port, r = listen_on(c, &fd, err);
+        int fd, r = listen_on(c, &fd, err);
 
         if (r < 0)
                 return r;
-        port = listener_port(fd);
-        snprintf(address, sizeof(address), "%s:%d", c->bind_address, port);
-        config.address = address;
-        r = api_server_new(&config, &server, err);
+        snprintf(address, sizeof(address), "%s:%d", c->bind_address, listener_port(fd));
+        own.address = address;
+        r = api_server_new(&own, &server, err);
         if (r < 0) {
                 close_fd(fd);
                 return r;
         }
-        r = api_server_listen(server, fd);
-        r = r ?: api_server_start(server);
+        r = api_server_listen(server, fd) ?: api_server_start(server);
         if (r < 0)
                 err_errno(err, -r, "cannot serve at %s", address);
         else {
@@ -90,27 +117,41 @@ static int serve(const struct api_config *c, const struct kube_registry *registr
                 wait_for_signal();
         }
         api_server_stop(server);
-        api_state_close(state);
+        api_state_settle(own.state);
         api_server_free(server);
         return r;
 }
 
-static int run(const struct api_config *c, struct err **err) {
+static int run_with(const struct api_config *c, const struct credentials *credentials, struct err **err) {
         _cleanup_kube_registry_ struct kube_registry *registry = api_kinds_new(err);
         struct api_state_options options = { .directory = c->data_dir, .registry = registry };
-        struct tls_context *tls = NULL;
-        struct api_state *state = NULL;
-        int r = registry ? make_tls(c, &tls, err) : -ENOMEM;
+        struct api_server_config config = { .registry = registry,
+                                            .n_loops = c->loops,
+                                            .hooks = { api_watches_start, api_watches_run, api_watches_stop } };
+        struct api_access_config access = { .authorities = credentials->authorities ?:
+                                                                   pki_certificate(credentials->pki, PKI_AUTHORITY),
+                                            .token_key = pki_token_key(credentials->pki) };
+        struct api_access *made = NULL;
+        int r = registry ? make_tls(credentials, &config.tls, err) : -ENOMEM;
 
-        r = r ?: files_make_dirs(c->data_dir, 0700, err);
-        r = r ?: api_state_open(&options, &state, err);
-        r = r ?: api_bootstrap(state, err);
-        if (r == 0)
-                r = serve(c, registry, state, tls, err);
-        else
-                api_state_close(state);
-        tls_context_unref(tls);
+        r = r ?: api_state_open(&options, &config.state, err);
+        r = r ?: api_bootstrap(config.state, err);
+        access.state = config.state;
+        r = r ?: api_access_new(&access, &made, err);
+        config.data = made;
+        r = r ?: serve(c, &config, err);
+        api_access_free(made);
+        api_state_close(config.state);
+        tls_context_unref(config.tls);
         return r;
+}
+
+static int run(const struct api_config *c, struct err **err) {
+        _cleanup_(credentials_deinit) struct credentials credentials = { 0 };
+        int r = files_make_dirs(c->data_dir, 0700, err);
+
+        r = r ?: read_credentials(c, &credentials, err);
+        return r ?: run_with(c, &credentials, err);
 }
 
 static void block_signals(void) {

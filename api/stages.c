@@ -2,9 +2,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/access.h"
 #include "api/admission.h"
 #include "api/discovery/discovery.h"
-#include "api/identity.h"
 #include "api/pages.h"
 #include "api/rest/rest.h"
 #include "api/server/options.h"

@@ -9,10 +9,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "api/auth/user.h"
 #include "api/server/negotiate.h"
 #include "api/server/path.h"
 #include "api/state/state.h"
-#include "kube/types.h"
 #include "lib/list.h"
 
 struct api_loop;
@@ -25,11 +25,6 @@ struct problems;
 #define API_BODY_MAX ((size_t)3 << 20)   /* as kube-apiserver's */
 #define API_CHANGE_TRIES 5               /* of a patch whose object others change meanwhile, as kube-apiserver's */
 #define API_WARNINGS_MAX 100
-
-struct api_user {
-        const char *name;
-        string_list groups;
-};
 
 /* The query's options (meta/v1 ListOptions and its siblings). Texts are NULL where they are not given. */
 struct api_options {
@@ -57,7 +52,7 @@ struct api_request {
         const struct kube_type *type;          /* of what comes and goes: @kind's or @sub's */
         struct api_resource *resource;         /* NULL: not kept */
         uint16_t verb;                         /* KUBE_VERB_GET ... */
-        struct api_user user;
+        struct auth_user user;
         const char *agent; /* User-Agent; NULL: not given */
         struct api_options options;
         struct api_media media;                /* of the answer */

@@ -204,6 +204,12 @@ static const char *qualified(struct api_request *r, const char *name, const char
         return *group ? arena_printf(r->arena, "%s.%s", name, group) ?: name : name;
 }
 
+enum api_step api_forbid(struct api_request *r, const char *text) {
+        struct details d = { .given = true, .name = r->path.name, .group = r->path.group, .kind = r->path.resource };
+
+        return answer(r, API_FORBIDDEN, text, &d);
+}
+
 enum api_step api_not_found(struct api_request *r, const char *name) {
         return api_refuse_object(r, API_NOT_FOUND, name, "%s \"%s\" not found",
                                  qualified(r, r->kind->resource, r->kind->group), name);

@@ -112,6 +112,7 @@ int api_change_submit(struct api_change *change) {
                 .key = change->key,
                 .value = change->deletes ? NULL : change->object->json,
                 .expected = change->expected,
+                .lazy = change->lazy,
                 .stamp = on_stamp,
                 .done = on_done,
         };

@@ -160,6 +160,11 @@ static void free_resources(struct api_state *state) {
         table_clear(&state->resources);
 }
 
+void api_state_settle(struct api_state *state) {
+        store_close(state->store);
+        state->store = NULL;
+}
+
 void api_state_close(struct api_state *state) {
         if (!state)
                 return;

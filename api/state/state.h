@@ -28,6 +28,9 @@ struct api_state_options {
 /* Opens the store and reads all. Blocks. Errors as store_open(). */
 int api_state_open(const struct api_state_options *options, struct api_state **ret_state, struct err **err);
 
+/* Makes durable what was submitted, and closes the store: there are no changes any more. */
+void api_state_settle(struct api_state *state);
+
 /* No request is under way. NULL is fine. */
 void api_state_close(struct api_state *state);
 
@@ -44,6 +47,7 @@ struct api_change {
         int64_t expected;      /* as store_change */
         struct object *object; /* what is made, its revision included; of a deletion, what was there last */
         bool deletes;
+        bool lazy; /* as store_change */
 
         /* On the writer's thread: must not wait, and may free the change. @code as store_result's. */
         void (*done)(struct api_change *change, int code, const char *text);
