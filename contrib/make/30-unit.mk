@@ -28,6 +28,10 @@ $(BUILD)/tests/conformance/apply_patches: $(BUILD)/tests/conformance/apply_patch
 $(BUILD)/tests/conformance/apply_histories: $(BUILD)/tests/conformance/apply_histories.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
 
+# What `make defaults` compares with kube-apiserver's defaulting.
+$(BUILD)/tests/conformance/fill_defaults: $(BUILD)/tests/conformance/fill_defaults.o $(ARCHIVES)
+	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
+
 # Some tests start the real programs.
 unit-build: $(UNIT_PROGRAMS) $(BUILD)/tests/conformance/read_manifests $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
 
