@@ -1,7 +1,7 @@
 /* The walk: at each object its type's rows, its type's rule, then what is below it. */
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "kube/core_v1.h"
@@ -15,6 +15,7 @@
 #include "lib/arena.h"
 
 #define WAY_MAX 3       /* fields of a row's path */
+#define ROWS_MAX 256    /* of the table */
 #define INDEX_SIZE 1024 /* types with rows or rules: a power of two, and more than twice as many */
 
 /* A row whose fields have been looked up. */
@@ -32,7 +33,7 @@ struct of_type {
 };
 
 static struct of_type index_of_types[INDEX_SIZE];
-static struct prepared *prepared_rows;
+static struct prepared prepared_rows[ROWS_MAX];
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static bool ready;
 
@@ -81,14 +82,15 @@ static bool prepare_rules(const struct defaults_rule *rules) {
         return true;
 }
 
-/* Rows that name what is not there are a mistake in the table: nothing is filled in then, and the tests say so. */
+/* Rows that name what is not there are a mistake in the table, which the first call tells. */
 static void prepare(void) {
         size_t n = 0;
 
         while (defaults_rows[n].type)
                 n++;
-        prepared_rows = calloc(n, sizeof(*prepared_rows));
-        for (size_t i = n; prepared_rows && i-- > 0;) {
+        if (n > ROWS_MAX)
+                return;
+        for (size_t i = n; i-- > 0;) {
                 struct of_type *entry = slot(defaults_rows[i].type);
 
                 if (!prepare_row(&defaults_rows[i], &prepared_rows[i]))
@@ -97,8 +99,8 @@ static void prepare(void) {
                 prepared_rows[i].next = entry->rows;
                 entry->rows = &prepared_rows[i];
         }
-        ready = prepared_rows && prepare_rules(defaults_core_rules) && prepare_rules(defaults_pod_rules) &&
-                prepare_rules(defaults_other_rules);
+        ready = prepare_rules(defaults_core_rules) && prepare_rules(defaults_pod_rules) &&
+                prepare_rules(defaults_other_rules) && prepare_rules(defaults_hub_rules);
 }
 
 /* ---- rows ---- */
@@ -237,5 +239,6 @@ int defaults_fill(struct arena *arena, const struct kube_type *type, void *objec
         struct defaults_work w = { .arena = arena, .now = now };
 
         pthread_once(&once, prepare);
-        return ready ? fill(&w, type, object) : -ENOMEM;
+        assert(ready);
+        return fill(&w, type, object);
 }

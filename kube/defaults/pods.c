@@ -156,6 +156,8 @@ static int fill_containers(struct defaults_work *w, struct kube_container *conta
 static int fill_pod(struct defaults_work *w, void *object) {
         struct kube_pod_spec *spec = &((struct kube_pod *)object)->spec;
 
+        if (spec->termination_grace_period_seconds.set && spec->termination_grace_period_seconds.value < 0)
+                spec->termination_grace_period_seconds.value = 1;
         if (fill_containers(w, spec->containers.items, spec->containers.count, spec->host_network) < 0 ||
             fill_containers(w, spec->init_containers.items, spec->init_containers.count, spec->host_network) < 0)
                 return -ENOMEM;

@@ -135,6 +135,12 @@ const struct defaults_row defaults_rows[] = {
         ROW_IF(apps_v1_deployment_strategy, "rollingUpdate.maxSurge", TEXT("25%"), "type", "RollingUpdate"),
         ROW_IF(apps_v1_deployment_strategy, "rollingUpdate.maxUnavailable", TEXT("25%"), "type", "RollingUpdate"),
         ROW(apps_v1_replica_set_spec, "replicas", "1"),
+        /* of a strategy that does not roll: the hub version has numbers there */
+        ROW(apps_v1_rolling_update_deployment, "maxSurge", "0"),
+        ROW(apps_v1_rolling_update_deployment, "maxUnavailable", "0"),
+        ROW(apps_v1_rolling_update_daemon_set, "maxSurge", "0"),
+        ROW(apps_v1_rolling_update_daemon_set, "maxUnavailable", "0"),
+        ROW(apps_v1_rolling_update_stateful_set_strategy, "partition", "0"),
         ROW(apps_v1_stateful_set_spec, "persistentVolumeClaimRetentionPolicy.whenDeleted", TEXT("Retain")),
         ROW(apps_v1_stateful_set_spec, "persistentVolumeClaimRetentionPolicy.whenScaled", TEXT("Retain")),
         ROW(apps_v1_stateful_set_spec, "podManagementPolicy", TEXT("OrderedReady")),

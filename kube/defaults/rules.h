@@ -30,7 +30,8 @@ struct defaults_rule {
 
 /* Tables end with a row without a type. */
 extern const struct defaults_row defaults_rows[];
-extern const struct defaults_rule defaults_core_rules[], defaults_pod_rules[], defaults_other_rules[];
+extern const struct defaults_rule defaults_core_rules[], defaults_pod_rules[], defaults_other_rules[],
+        defaults_hub_rules[];
 
 /* Copies of what @from has and @map has not. 0 or -ENOMEM. */
 int defaults_add_amounts(struct arena *arena, resource_list *map, const resource_list *from);

@@ -8,6 +8,15 @@ import sys
 
 SHOWN = 12
 NOW = datetime.datetime.fromtimestamp(1600000000, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+# The hub version of these has what theirs has in an annotation; who stores them decides what stands there.
+ANNOTATIONS = ("deprecated.daemonset.template.generation", "autoscaling.alpha.kubernetes.io/current-metrics")
+
+
+def bare(value):
+    notes = value.get("metadata", {}).get("annotations")
+    if notes:
+        value["metadata"]["annotations"] = {k: v for k, v in notes.items() if k not in ANNOTATIONS} or None
+    return value
 
 
 def difference(theirs, ours, at=""):
@@ -28,7 +37,7 @@ def main():
     wrong, kinds, places = 0, set(), collections.Counter()
     for line, answer in zip(lines, answers):
         case = json.loads(line)
-        found = list(difference(case["filled"], json.loads(answer)))
+        found = list(difference(bare(case["filled"]), bare(json.loads(answer) or {})))
         kinds.add((case["group"], case["kind"]))
         wrong += bool(found)
         places.update((case["kind"], re.sub(r"\[\d+\]", "[]", at)) for at, _, _ in found)

@@ -8,6 +8,7 @@ import (
 	"os"
 
 	apiextensions "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/install"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	aggregator "k8s.io/kube-aggregator/pkg/apis/apiregistration/install"
 	"k8s.io/kubernetes/pkg/api/legacyscheme"
@@ -53,6 +54,14 @@ func run(c *defaultsCase) error {
 		return err
 	}
 	legacyscheme.Scheme.Default(object)
+	// As the server has it: by way of the version that all are converted to.
+	hub, err := legacyscheme.Scheme.ConvertToVersion(object, schema.GroupVersion{Group: gv.Group, Version: runtime.APIVersionInternal})
+	if err != nil {
+		return err
+	}
+	if object, err = legacyscheme.Scheme.ConvertToVersion(hub, gv); err != nil {
+		return err
+	}
 	c.Filled, err = json.Marshal(object)
 	return err
 }

@@ -32,7 +32,7 @@ static inline const struct kube_type *defaults_case_type(const struct value *tes
 /* The object as JSON, which the caller frees; NULL: it cannot be read, or there was no memory. */
 static inline char *defaults_case_run(struct arena *arena, const struct value *test) {
         const struct kube_type *type = defaults_case_type(test);
-        struct json_writer w = { .go_escapes = true };
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         struct problems problems;
         char *text = NULL;
         void *object = type ? arena_alloc(arena, type->size) : NULL;
