@@ -11,7 +11,7 @@ $(BUILD)/tests/unit/agent/worker_test $(BUILD)/tests/unit/agent/worker_memory_te
 
 # Tests whose allocations fail on demand.
 $(BUILD)/tests/unit/agent/worker_memory_test $(BUILD)/tests/unit/cri/memory_test \
-$(BUILD)/tests/unit/lib/memory_test $(BUILD)/tests/unit/kube/patch_memory_test $(BUILD)/tests/unit/kube/apply_memory_test $(BUILD)/tests/unit/kube/stream_test: $(BUILD)/tests/unit/support/memory.o
+$(BUILD)/tests/unit/lib/memory_test $(BUILD)/tests/unit/kube/patch_memory_test $(BUILD)/tests/unit/kube/apply_memory_test $(BUILD)/tests/unit/kube/defaults_memory_test $(BUILD)/tests/unit/kube/stream_test: $(BUILD)/tests/unit/support/memory.o
 
 $(BUILD)/tests/unit/cli/%_test: $(BUILD)/tests/unit/cli/%_test.o $(BUILD)/cli.a $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -lcmocka -o $@
@@ -30,6 +30,10 @@ $(BUILD)/tests/conformance/apply_patches: $(BUILD)/tests/conformance/apply_patch
 
 # What `make histories` compares with the field manager of kube-apiserver.
 $(BUILD)/tests/conformance/apply_histories: $(BUILD)/tests/conformance/apply_histories.o $(ARCHIVES)
+	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
+
+# What `make defaults` compares with kube-apiserver's defaulting.
+$(BUILD)/tests/conformance/fill_defaults: $(BUILD)/tests/conformance/fill_defaults.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
 
 # Some tests start the real programs.

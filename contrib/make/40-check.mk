@@ -81,8 +81,34 @@ patches: ## compare patches with what Kubernetes' own libraries make of them (PA
 patches-sample: patches ## write the sample that the unit test has anew
 	python3 tests/conformance/kube_patch/sample.py <$(BUILD)/tests/conformance/patches.jsonl >tests/unit/kube/patch_cases.jsonl
 
+HISTORIES_SEED ?= 1
+HISTORIES      ?= 3000
+
+histories: ## compare server-side apply with kube-apiserver's field manager (HISTORIES=3000 HISTORIES_SEED=1)
+	$(install_packages) build integration
+	$(build_peers) kube-apply
+	@$(MAKE) $(BUILD)/tests/conformance/apply_histories
+	@python3 tests/conformance/kube_apply/cases.py $(HISTORIES_SEED) $(HISTORIES) | $(PEERS)/kube-apply >$(BUILD)/tests/conformance/histories.jsonl
+	@python3 tests/conformance/kube_apply/compare.py $(BUILD)/tests/conformance/apply_histories <$(BUILD)/tests/conformance/histories.jsonl
+
+histories-sample: histories ## write the sample that the unit test has anew
+	python3 tests/conformance/kube_apply/sample.py <$(BUILD)/tests/conformance/histories.jsonl >tests/unit/kube/apply_histories.jsonl
+
+DEFAULTS_SEED ?= 1
+DEFAULTS      ?= 4000
+
+defaults: ## compare defaults with kube-apiserver's (DEFAULTS=4000 DEFAULTS_SEED=1)
+	$(install_packages) build integration
+	$(build_peers) kube-defaults
+	@$(MAKE) $(BUILD)/tests/conformance/fill_defaults
+	@python3 tests/conformance/kube_defaults/cases.py $(DEFAULTS_SEED) $(DEFAULTS) | $(PEERS)/kube-defaults >$(BUILD)/tests/conformance/defaults.jsonl
+	@python3 tests/conformance/kube_defaults/compare.py $(BUILD)/tests/conformance/fill_defaults <$(BUILD)/tests/conformance/defaults.jsonl
+
+defaults-sample: defaults ## write the sample that the unit test has anew
+	python3 tests/conformance/kube_defaults/sample.py <$(BUILD)/tests/conformance/defaults.jsonl >tests/unit/kube/defaults_cases.jsonl
+
 e2e-cri: integration-ready ## run Kubernetes' end-to-end suite on its own cluster above the agent (FOCUS='regex' SKIP='regex' PROCS=3)
 	$(build_peers) $(E2E_PEERS)
 	tests/e2e/run
 
-.PHONY: deps check integration-ready integration-build integration faults soak sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample e2e-cri
+.PHONY: deps check integration-ready integration-build integration faults soak sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample e2e-cri

@@ -70,7 +70,7 @@ static void join(struct apply_builder *b) {
         b->count = n;
 }
 
-int apply_builder_end(struct apply_builder *b, struct apply_set *ret_set) {
+static int builder_end(struct apply_builder *b, struct apply_set *ret_set) {
         if (b->unsorted && !b->failed) {
                 qsort(b->nodes, b->count, sizeof(*b->nodes), by_step);
                 join(b);
@@ -89,7 +89,7 @@ int apply_builder_below(struct apply_builder *b, const struct apply_set **ret_be
                 return 0;
         }
         set = arena_new_of(b->arena, struct apply_set);
-        if (!set || apply_builder_end(b, set) < 0)
+        if (!set || builder_end(b, set) < 0)
                 return -ENOMEM;
         *ret_below = set;
         return 0;
@@ -165,9 +165,8 @@ const struct apply_set *apply_set_intersection(struct arena *arena, const struct
         return finish(&made);
 }
 
-/* @deep: what is below a member of @b goes as well. */
-static const struct apply_set *subtract(struct arena *arena, const struct apply_set *a, const struct apply_set *b,
-                                        bool deep) {
+const struct apply_set *apply_set_difference(struct arena *arena, const struct apply_set *a,
+                                             const struct apply_set *b) {
         struct apply_builder made = { .arena = arena };
         struct pairs pairs = { .a = a, .b = b };
         const struct apply_node *x, *y;
@@ -177,25 +176,16 @@ static const struct apply_set *subtract(struct arena *arena, const struct apply_
         while (next(&pairs, &x, &y)) {
                 const struct apply_set *below = x ? x->below : NULL;
 
-                if (!x || (y && y->member && deep))
+                if (!x)
                         continue;
                 if (below && y && y->below) {
-                        below = subtract(arena, below, y->below, deep);
+                        below = apply_set_difference(arena, below, y->below);
                         if (!below)
                                 return NULL;
                 }
                 apply_builder_add(&made, &x->step, x->member && !(y && y->member), below);
         }
         return finish(&made);
-}
-
-const struct apply_set *apply_set_difference(struct arena *arena, const struct apply_set *a,
-                                             const struct apply_set *b) {
-        return subtract(arena, a, b, false);
-}
-
-const struct apply_set *apply_set_without(struct arena *arena, const struct apply_set *a, const struct apply_set *b) {
-        return subtract(arena, a, b, true);
 }
 
 bool apply_set_within(const struct apply_set *a, const struct apply_set *b) {

@@ -51,9 +51,8 @@ struct apply_set {
 
 extern const struct apply_set apply_set_none;
 
-/* Steps in their order: numbers, strings, booleans, lists, maps, null; 1 and 1.0 are the same. */
+/* Steps in their order: of values numbers, strings, booleans, lists, maps, null; 1 and 1.0 are the same. */
 int apply_step_compare(const struct apply_step *a, const struct apply_step *b);
-int apply_value_compare(const struct value *a, const struct value *b);
 
 /* Whether both say the same: numbers by what they are, members in any order. */
 bool apply_value_same(const struct value *a, const struct value *b);
@@ -69,14 +68,12 @@ struct apply_builder {
         bool unsorted, failed;
 };
 
-/* Nothing for a node that is empty. Without memory the builder fails, and apply_builder_end() says so. */
+/* Nothing for a node that is empty. Without memory the builder fails, and apply_builder_below() says so. */
 void apply_builder_add(struct apply_builder *b, const struct apply_step *step, bool member,
                        const struct apply_set *below);
 
-/* @ret_set lives in the builder's arena. 0 or -ENOMEM. */
-int apply_builder_end(struct apply_builder *b, struct apply_set *ret_set);
-
-/* The same as what a node has below: NULL when the set is empty. */
+/* What was added, as what a node has below it: NULL when that is nothing. It lives in the builder's arena. 0 or
+ * -ENOMEM. */
 int apply_builder_below(struct apply_builder *b, const struct apply_set **ret_below);
 
 /* The node of @step; NULL: there is none. */
@@ -87,9 +84,6 @@ const struct apply_set *apply_set_union(struct arena *arena, const struct apply_
 const struct apply_set *apply_set_intersection(struct arena *arena, const struct apply_set *a,
                                                const struct apply_set *b);
 const struct apply_set *apply_set_difference(struct arena *arena, const struct apply_set *a, const struct apply_set *b);
-
-/* What is in a, and neither in b nor below anything in b. */
-const struct apply_set *apply_set_without(struct arena *arena, const struct apply_set *a, const struct apply_set *b);
 
 /* Whether all of a is in b. */
 bool apply_set_within(const struct apply_set *a, const struct apply_set *b);

@@ -15,6 +15,8 @@ static const uint8_t ranks[] = {
 
 #define COMPARE(a, b) (((a) > (b)) - ((a) < (b)))
 
+static int compare_values(const struct value *a, const struct value *b);
+
 static int compare_numbers(const struct value *a, const struct value *b) {
         double left = 0, right = 0;
 
@@ -27,7 +29,7 @@ static int compare_numbers(const struct value *a, const struct value *b) {
 
 static int compare_lists(const struct value *a, const struct value *b) {
         for (uint32_t i = 0; i < a->count && i < b->count; i++) {
-                int r = apply_value_compare(&a->items[i], &b->items[i]);
+                int r = compare_values(&a->items[i], &b->items[i]);
 
                 if (r != 0)
                         return r;
@@ -40,14 +42,14 @@ static int compare_maps(const struct value *a, const struct value *b) {
                 int r = strcmp(a->members[i].key, b->members[i].key);
 
                 if (r == 0)
-                        r = apply_value_compare(&a->members[i].value, &b->members[i].value);
+                        r = compare_values(&a->members[i].value, &b->members[i].value);
                 if (r != 0)
                         return r;
         }
         return COMPARE(a->count, b->count);
 }
 
-int apply_value_compare(const struct value *a, const struct value *b) {
+static int compare_values(const struct value *a, const struct value *b) {
         if (ranks[a->kind] != ranks[b->kind])
                 return COMPARE(ranks[a->kind], ranks[b->kind]);
         switch (a->kind) {
@@ -72,7 +74,7 @@ static int compare_keys(const struct apply_key *a, const struct apply_key *b) {
                 int r = strcmp(a->fields[i].key, b->fields[i].key);
 
                 if (r == 0)
-                        r = apply_value_compare(&a->fields[i].value, &b->fields[i].value);
+                        r = compare_values(&a->fields[i].value, &b->fields[i].value);
                 if (r != 0)
                         return r;
         }
@@ -88,7 +90,7 @@ int apply_step_compare(const struct apply_step *a, const struct apply_step *b) {
         case APPLY_STEP_KEY:
                 return compare_keys(a->key, b->key);
         case APPLY_STEP_VALUE:
-                return apply_value_compare(a->value, b->value);
+                return compare_values(a->value, b->value);
         default:
                 return COMPARE(a->index, b->index);
         }
@@ -145,7 +147,7 @@ bool apply_value_same(const struct value *a, const struct value *b) {
         if (a->kind == VALUE_MAP)
                 return same_maps(a, b);
         if (a->kind != VALUE_LIST)
-                return apply_value_compare(a, b) == 0;
+                return compare_values(a, b) == 0;
         if (a->count != b->count)
                 return false;
         for (uint32_t i = 0; a->items != b->items && i < a->count; i++)

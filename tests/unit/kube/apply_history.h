@@ -135,7 +135,7 @@ static inline void apply_history_write(struct json_writer *w, const struct apply
 static inline char *apply_history_run(struct arena *arena, const struct value *history) {
         struct apply_history h = { .arena = arena, .kind = apply_history_kind(history) };
         const struct value *steps = value_get(history, "steps");
-        struct json_writer w = JSON_WRITER_INIT;
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         char *text;
 
         json_begin_list(&w);

@@ -146,8 +146,7 @@ static void test_fields(void **state) {
 
 /* ---- doors ---- */
 
-static void check_filter(const char *kind, const char *subresource, const char *text, const char *expected) {
-        const struct apply_filter *filter = apply_filter_of("", kind, subresource);
+static void check_filter(const struct apply_filter *filter, const char *text, const char *expected) {
         const struct apply_set *set;
         struct value fields;
 
@@ -166,13 +165,22 @@ static void test_filters(void **state) {
 
         assert_null(apply_filter_of("", "ConfigMap", ""));
         assert_ptr_equal(apply_filter_of("", "Pod", NULL), apply_filter_of("", "Pod", ""));
-        check_filter("Pod", "", pod,
+        check_filter(apply_filter_of("", "Pod", ""), pod,
                      "{\"f:metadata\":{\"f:labels\":{},\"f:ownerReferences\":{}},\"f:spec\":{\"f:containers\":{"
                      "\"k:{\\\"name\\\":\\\"a\\\"}\":{\".\":{},\"f:image\":{},\"f:resources\":{\"f:limits\":{}}}}}}");
-        check_filter("Pod", "status", pod, "{\"f:metadata\":{\"f:labels\":{}},\"f:status\":{\".\":{},\"f:phase\":{}}}");
-        check_filter("Pod", "resize", pod,
+        check_filter(apply_filter_of("", "Pod", "status"), pod,
+                     "{\"f:metadata\":{\"f:labels\":{}},\"f:status\":{\".\":{},\"f:phase\":{}}}");
+        check_filter(apply_filter_of("", "Pod", "resize"), pod,
                      "{\"f:spec\":{\"f:containers\":{\"k:{\\\"name\\\":\\\"a\\\"}\":{\".\":{},\"f:resources\":{"
                      "\"f:limits\":{}}}}}}");
+}
+
+static void test_custom_filters(void **state) {
+        const char *fields = "{\"f:metadata\":{\"f:labels\":{}},\"f:spec\":{\"f:a\":{}},\"f:status\":{\"f:b\":{}}}";
+
+        check_filter(NULL, fields, fields);
+        check_filter(&apply_filter_custom, fields, "{\"f:metadata\":{\"f:labels\":{}},\"f:spec\":{\"f:a\":{}}}");
+        check_filter(&apply_filter_custom_status, fields, "{\"f:status\":{\"f:b\":{}}}");
 }
 
 /* ---- versions ---- */
@@ -305,13 +313,10 @@ static void test_too_many_entries(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_histories),
-                cmocka_unit_test(test_fields),
-                cmocka_unit_test(test_filters),
-                cmocka_unit_test(test_versions),
-                cmocka_unit_test(test_pruned_across_versions),
-                cmocka_unit_test(test_settle),
-                cmocka_unit_test(test_managers),
+                cmocka_unit_test(test_histories),        cmocka_unit_test(test_fields),
+                cmocka_unit_test(test_filters),          cmocka_unit_test(test_custom_filters),
+                cmocka_unit_test(test_versions),         cmocka_unit_test(test_pruned_across_versions),
+                cmocka_unit_test(test_settle),           cmocka_unit_test(test_managers),
                 cmocka_unit_test(test_too_many_entries),
         };
 

@@ -1,0 +1,46 @@
+/* A case of tests/conformance/kube_defaults, run by kube/defaults. */
+#pragma once
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "kube/codec.h"
+#include "kube/defaults/defaults.h"
+#include "kube/kinds.h"
+#include "kube/problem.h"
+#include "kube/type.h"
+#include "lib/arena.h"
+#include "lib/json.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+
+#define DEFAULTS_CASE_NOW 1600000000
+
+static inline const struct kube_type *defaults_case_type(const struct value *test) {
+        const char *kind = value_string_or(value_get(test, "kind"), ""), *version;
+        char group[256];
+
+        if (kube_split_api_version(value_string_or(value_get(test, "group"), "v1"), group, sizeof(group), &version) < 0)
+                return NULL;
+        for (size_t i = 0; i < kube_kinds_count; i++)
+                if (strcmp(kube_kinds[i].kind, kind) == 0 && strcmp(kube_kinds[i].group, group) == 0 &&
+                    strcmp(kube_kinds[i].version, version) == 0)
+                        return kube_kinds[i].type;
+        return NULL;
+}
+
+/* The object as JSON, which the caller frees; NULL: it cannot be read, or there was no memory. */
+static inline char *defaults_case_run(struct arena *arena, const struct value *test) {
+        const struct kube_type *type = defaults_case_type(test);
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        struct problems problems;
+        char *text = NULL;
+        void *object = type ? arena_alloc(arena, type->size) : NULL;
+
+        problems_init(&problems, arena, NULL, test);
+        if (!object || kube_value_read(arena, type, value_get(test, "object"), "", &problems, object) < 0 ||
+            problems.errors > 0 || defaults_fill(arena, type, object, DEFAULTS_CASE_NOW) < 0)
+                return NULL;
+        kube_json_write(&w, type, object);
+        return json_writer_finish(&w, &text, NULL) < 0 ? NULL : text;
+}
