@@ -9,6 +9,7 @@
 #include "api/auth/attributes.h"
 #include "api/auth/authenticate.h"
 #include "api/auth/authorizer.h"
+#include "api/auth/impersonate.h"
 #include "api/auth/keys.h"
 #include "api/follow.h"
 #include "api/objects.h"
@@ -78,6 +79,15 @@ void api_access_free(struct api_access *access) {
         rbac_nodes_free(access->nodes);
         auth_authenticator_free(access->authenticator);
         free(access);
+}
+
+struct auth_authenticator *api_access_authenticator(struct api_access *access) {
+        return access->authenticator;
+}
+
+const struct auth_authorizer *api_access_chain(const struct api_access *access, size_t *ret_n) {
+        *ret_n = CHAIN_SIZE;
+        return access->chain;
 }
 
 /* --- a connection's certificate: looked at once, its user kept with the TLS session --- */
@@ -203,12 +213,38 @@ static struct auth_attributes attributes_of(struct api_request *r) {
         return a;
 }
 
+/* Whoever may be another is that one from here on. */
+static enum api_step impersonate(struct api_request *r, struct api_access *a, struct auth_attributes *attributes) {
+        const struct http_fields *fields = &http_request_of(r->x)->fields;
+        const char *message = NULL;
+        struct auth_user user;
+        int error = auth_impersonate(fields, attributes, a->chain, CHAIN_SIZE, r->arena, &user, &message);
+
+        switch (error) {
+        case 0:
+                r->user = user;
+                return API_NEXT;
+        case 1:
+                return API_NEXT;
+        case -EACCES:
+                return api_refuse(r, API_FORBIDDEN, "%s", message ?: "");
+        case -EINVAL:
+                return api_refuse(r, API_BAD_REQUEST, "%s", message ?: "");
+        default:
+                return api_fail(r, error, NULL);
+        }
+}
+
 enum api_step api_authorize(struct api_request *r) {
         struct api_access *a = r->server->config.data;
         struct auth_attributes attributes = attributes_of(r);
-        struct auth_verdict verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
+        enum api_step step = impersonate(r, a, &attributes);
+        struct auth_verdict verdict;
         const char *text;
 
+        if (step != API_NEXT)
+                return step;
+        verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
         text = auth_forbidden(r->arena, &attributes, verdict.reason);

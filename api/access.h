@@ -2,6 +2,8 @@
  * stages that ask them. */
 #pragma once
 
+#include <stddef.h>
+
 #include "api/server/pipeline.h"
 
 struct api_access;
@@ -20,6 +22,12 @@ int api_access_new(const struct api_access_config *config, struct api_access **r
 
 /* Once the state takes no changes any more. NULL is fine. */
 void api_access_free(struct api_access *access);
+
+/* What reviews ask. */
+struct auth_authenticator;
+struct auth_authorizer;
+struct auth_authenticator *api_access_authenticator(struct api_access *access);
+const struct auth_authorizer *api_access_chain(const struct api_access *access, size_t *ret_n);
 
 /* Stages; api_server_config.data is the access. */
 enum api_step api_authenticate(struct api_request *r);

@@ -7,6 +7,7 @@
 #include "api/discovery/discovery.h"
 #include "api/pages.h"
 #include "api/rest/rest.h"
+#include "api/reviews.h"
 #include "api/server/options.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
@@ -64,6 +65,7 @@ const struct api_stage api_stages[] = {
         { "watch", API_FOR_RESOURCES, KUBE_VERB_WATCH, api_watch },
         { "receive", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_receive },
         { "decode", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_decode_body },
+        { "review", API_FOR_RESOURCES, KUBE_VERB_CREATE, api_review },
         { "clear", API_FOR_RESOURCES, CLEARS, api_clear },
         { "modify", API_FOR_RESOURCES, CHANGES, api_modify },
         { "default", API_FOR_RESOURCES, CHANGES, api_default },

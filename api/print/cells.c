@@ -83,6 +83,10 @@ PRINT_CELL(truth) {
         json_bool(w, value_bool_or(value_find(object, path), false));
 }
 
+PRINT_CELL(truth_text) {
+        json_string(w, value_bool_or(value_find(object, path), false) ? "True" : "False");
+}
+
 PRINT_CELL(count) {
         json_int(w, value_count(value_find(object, path)));
 }

@@ -14,6 +14,7 @@ PRINT_CELL(text_or_unset); /* "<unset>" without */
 PRINT_CELL(number);        /* 0 without */
 PRINT_CELL(text_or_na);    /* "N/A" without */
 PRINT_CELL(truth);         /* false without */
+PRINT_CELL(truth_text);    /* "True" or "False" */
 PRINT_CELL(count);         /* of a list's items or a map's members */
 PRINT_CELL(data);          /* of a ConfigMap: how many entries */
 PRINT_CELL(since);         /* how long ago a time is */

@@ -72,6 +72,12 @@ PRINT_CELL(service_ports) {
         json_string(w, or_none(text));
 }
 
+static const char *endpoint_text(struct arena *arena, const struct value *address, const struct value *port) {
+        const char *ip = text_at(address, "ip");
+
+        return port ? arena_printf(arena, "%s:%lld", ip, number_at(port, "port")) ?: ip : ip;
+}
+
 PRINT_CELL(endpoints) {
         const struct value *subsets = value_get(object, "subsets");
         const char *text = "";
@@ -81,16 +87,11 @@ PRINT_CELL(endpoints) {
                 const struct value *addresses = value_get(value_at(subsets, i), "addresses"),
                                    *ports = value_get(value_at(subsets, i), "ports");
 
-                for (uint32_t j = 0; j < value_count(addresses); j++)
-                        for (uint32_t k = 0; k < (value_count(ports) ?: 1); k++, n++) {
-                                const char *ip = text_at(value_at(addresses, j), "ip");
-
+                for (uint32_t k = 0; k < (value_count(ports) ?: 1); k++)
+                        for (uint32_t j = 0; j < value_count(addresses); j++, n++)
                                 if (n < SHOWN_MAX)
                                         text = join(arena, text,
-                                                    value_count(ports) ? arena_printf(arena, "%s:%lld", ip,
-                                                                                      number_at(value_at(ports, k), "port")) :
-                                                                         ip);
-                        }
+                                                    endpoint_text(arena, value_at(addresses, j), value_at(ports, k)));
         }
         json_string(w, n > SHOWN_MAX ? arena_printf(arena, "%s + %u more...", text, n - SHOWN_MAX) : or_none(text));
 }

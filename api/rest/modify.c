@@ -218,19 +218,24 @@ static enum api_step apply(struct api_request *r) {
         return r->current ? replace(r, next) : create(r, next);
 }
 
+/* As Go's %q. */
+static int quote(const char *text, char **ret_quoted) {
+        return json_format(&(struct value)VALUE_TEXT(text), false, ret_quoted, NULL);
+}
+
 /* What the patch has made has to be of its type. */
 static enum api_step check_patched(struct api_request *r, const struct value *next) {
-        _cleanup_free_ char *json = NULL;
+        _cleanup_free_ char *json = NULL, *quoted = NULL;
         const char *problem;
         struct problems problems;
         int error = api_look(r, NULL, 0, next, &problem);
 
         if (error == 0 && !problem)
                 return API_NEXT;
-        if (error < 0 || json_format(next, false, &json, NULL) < 0)
+        if (error < 0 || json_format(next, false, &json, NULL) < 0 || quote(json, &quoted) < 0)
                 return api_fail(r, -ENOMEM, NULL);
         problems_init(&problems, r->arena, NULL, NULL);
-        problem_error(&problems, "patch", "Invalid value: \"%s\": %s", json, problem);
+        problem_error(&problems, "patch", "Invalid value: %s: %s", quoted, problem);
         return api_invalid_patch(r, &problems);
 }
 

@@ -85,7 +85,7 @@ enum api_step api_route(struct api_request *r) {
                 return api_refuse(r, API_METHOD_NOT_ALLOWED,
                                   "the server does not allow this method on the requested resource");
         r->resource = api_state_resource(r->server->config.state, r->kind);
-        if (!r->resource)
+        if (!r->resource && r->verb != KUBE_VERB_CREATE)
                 return api_refuse(r, API_NOT_FOUND, NO_RESOURCE);
         warn_of_old(r);
         r->type = r->sub ? r->sub->type : r->kind->type;

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <string.h>
 
-#include "api/defaults/defaults.h"
 #include "api/rest/meta.h"
 #include "api/rest/own.h"
 #include "api/rest/rest.h"
@@ -33,8 +32,7 @@ static enum api_step settle(struct api_request *r, const struct kube_kind *kind)
         int error;
 
         problems_init(&problems, r->arena, NULL, NULL);
-        error = defaults_set(r->arena, kind->type, r->next, &r->next) ?:
-                        api_settle(r->arena, kind->type, r->next, true, &problems, &json, &length);
+        error = api_settle(r->arena, kind->type, r->next, true, &problems, &json, &length);
         if (error == 0 && !json)
                 return api_refuse(r, API_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", kind->kind,
                                   kind->version, kind->kind, problems.count > 0 ? problems.items[0].text : "");

@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/cache/object.h"
 #include "kube/codec.h"
+#include "kube/defaults/defaults.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
 #include "kube/type.h"
@@ -60,7 +62,7 @@ static int settle_struct(struct arena *arena, const struct kube_type *type, cons
 
         if (r < 0 || problems->errors > errors)
                 return r;
-        r = defaults ? kube_default(scratch, type, object) : 0;
+        r = defaults ? defaults_fill(scratch, type, object, time(NULL)) : 0;
         if (r == 0)
                 kube_json_write(w, type, object);
         return r;
@@ -74,7 +76,9 @@ int api_settle(struct arena *arena, const struct kube_type *type, const struct v
 
         if (type->size > 0)
                 r = settle_struct(arena, type, tree, defaults, problems, &w);
-        else
+        else if (defaults)
+                r = defaults_fill_tree(arena, type, tree, &tree);
+        if (r == 0 && type->size == 0)
                 json_value(&w, tree);
         if (r < 0)
                 return r;
