@@ -132,10 +132,12 @@ static const struct api_strategy table[] = {
         { "resource.k8s.io", "resourceslices", API_GENERATION, NULL, NULL, NULL, NULL },
         { "node.k8s.io", "runtimeclasses", API_CONDITIONAL, NULL, NULL, NULL, NULL },
         { "apiregistration.k8s.io", "apiservices", API_CONDITIONAL, NULL, NULL, NULL, NULL },
-        { "storage.k8s.io", "csidrivers", API_CONDITIONAL, NULL, NULL, NULL, NULL },
-        { "storage.k8s.io", "csinodes", API_CONDITIONAL, NULL, NULL, NULL, NULL },
-        { "storage.k8s.io", "csistoragecapacities", API_CONDITIONAL, NULL, NULL, NULL, NULL },
-        { "storage.k8s.io", "volumeattachments", API_CONDITIONAL, NULL, NULL, NULL, NULL },
+        { "storage.k8s.io", "csidrivers", API_CONDITIONAL | API_RETURNS_DELETED, NULL, NULL, NULL, NULL },
+        { "storage.k8s.io", "csinodes", API_CONDITIONAL | API_RETURNS_DELETED, NULL, NULL, NULL, NULL },
+        { "storage.k8s.io", "csistoragecapacities", API_CONDITIONAL | API_RETURNS_DELETED, NULL, NULL, NULL, NULL },
+        { "storage.k8s.io", "volumeattachments", API_CONDITIONAL | API_RETURNS_DELETED, NULL, NULL, NULL, NULL },
+        { "storage.k8s.io", "storageclasses", API_RETURNS_DELETED, NULL, NULL, NULL, NULL },
+        { "storage.k8s.io", "volumeattributesclasses", API_RETURNS_DELETED, NULL, NULL, NULL, NULL },
         { "scheduling.k8s.io", "priorityclasses", API_GENERATION, NULL, NULL, NULL, NULL },
 };
 

@@ -1,4 +1,5 @@
 /* What every object has to be: its metadata. */
+#include <stdio.h>
 #include <string.h>
 
 #include "api/rest/rest.h"
@@ -8,6 +9,7 @@
 #include "kube/kinds.h"
 #include "kube/names.h"
 #include "kube/problem.h"
+#include "lib/cleanup.h"
 #include "lib/value.h"
 
 #define ANNOTATIONS_BYTES_MAX (256 * 1024)
@@ -53,12 +55,26 @@ static void check_pairs(struct problems *problems, const char *path, const struc
                 problem_error(problems, path, "Too long: may not be more than %d bytes", ANNOTATIONS_BYTES_MAX);
 }
 
+static const char *finalizer_problem(const char *name) {
+        static const char *const standard[] = { "kubernetes", "orphan", "foregroundDeletion" };
+        const char *problem = name_problem(NAME_QUALIFIED, name);
+
+        for (size_t i = 0; i < ELEMENTS(standard); i++)
+                if (strcmp(standard[i], name) == 0)
+                        return NULL;
+        return problem            ? problem :
+               strchr(name, '/') ? NULL :
+                                   "name is neither a standard finalizer name nor is it fully qualified";
+}
+
 static void check_finalizers(struct problems *problems, const struct value *list) {
         for (uint32_t i = 0; i < value_count(list); i++) {
-                const char *name = value_string_or(value_at(list, i), ""), *problem = name_problem(NAME_QUALIFIED, name);
+                const char *name = value_string_or(value_at(list, i), ""), *problem = finalizer_problem(name);
+                char path[48];
 
+                snprintf(path, sizeof(path), "metadata.finalizers[%u]", i);
                 if (problem)
-                        problem_error(problems, "metadata.finalizers", "Invalid value: \"%s\": %s", name, problem);
+                        problem_error(problems, path, "Invalid value: \"%s\": %s", name, problem);
         }
 }
 
