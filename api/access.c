@@ -120,7 +120,8 @@ static int known_index(void) {
 
 static const struct known *look_at_certificate(struct api_access *a, SSL *tls, X509 *certificate, int64_t now) {
         struct arena *arena = arena_new();
-        struct known *known = arena ? arena_new_of(arena, struct known) : NULL, *old = SSL_get_ex_data(tls, known_index());
+        struct known *known = arena ? arena_new_of(arena, struct known) : NULL,
+                     *old = SSL_get_ex_data(tls, known_index());
         _cleanup_err_ struct err *err = NULL;
 
         if (!known) {
@@ -173,7 +174,8 @@ enum api_step api_authenticate(struct api_request *r) {
         int error;
 
         if (known && known->result == 0)
-                return auth_user_copy(r->arena, &known->identity.user, &r->user) < 0 ? api_fail(r, -ENOMEM, NULL) : API_NEXT;
+                return auth_user_copy(r->arena, &known->identity.user, &r->user) < 0 ? api_fail(r, -ENOMEM, NULL) :
+                                                                                       API_NEXT;
         error = auth_authenticate(a->authenticator, &credentials, time(NULL), r->arena, &identity, &err);
         if (error == 0 && identity.anonymous && known && known->result == -EACCES)
                 error = -EACCES;

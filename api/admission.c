@@ -30,11 +30,11 @@ static enum api_step admit_namespace(struct api_request *r) {
                 return api_fail(r, -ENOMEM, NULL);
         if (!value_find(tree, "metadata.deletionTimestamp"))
                 return API_NEXT;
-        return api_refuse_object(r, API_FORBIDDEN, r->name,
-                                 "%s%s%s \"%s\" is forbidden: unable to create new content in namespace %s because it is "
-                                 "being terminated",
-                                 r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name,
-                                 r->path.namespace);
+        return api_refuse_object(
+                r, API_FORBIDDEN, r->name,
+                "%s%s%s \"%s\" is forbidden: unable to create new content in namespace %s because it is "
+                "being terminated",
+                r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name, r->path.namespace);
 }
 
 /* In the order in which kube-apiserver has its plugins; each is asked until one answers. */

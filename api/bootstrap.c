@@ -20,9 +20,9 @@
 #define PRIORITY(name, value, text)                                                                                    \
         {                                                                                                              \
                 "scheduling.k8s.io", "priorityclasses",                                                                \
-                        "{\"kind\":\"PriorityClass\",\"apiVersion\":\"scheduling.k8s.io/v1\",\"metadata\":{\"name\":\"" name \
-                        "\",\"generation\":1},\"value\":" value ",\"description\":\"" text                             \
-                        "\",\"preemptionPolicy\":\"PreemptLowerPriority\"}"                                            \
+                        "{\"kind\":\"PriorityClass\",\"apiVersion\":\"scheduling.k8s.io/"                              \
+                        "v1\",\"metadata\":{\"name\":\"" name "\",\"generation\":1},\"value\":" value                  \
+                        ",\"description\":\"" text "\",\"preemptionPolicy\":\"PreemptLowerPriority\"}"                 \
         }
 
 static const struct {
@@ -35,7 +35,8 @@ static const struct {
         PRIORITY("system-node-critical", "2000001000",
                  "Used for system critical pods that must not be moved from their current node."),
         PRIORITY("system-cluster-critical", "2000000000",
-                 "Used for system critical pods that must run in the cluster, but can be moved to another node if necessary."),
+                 "Used for system critical pods that must run in the cluster, but can be moved to another node if "
+                 "necessary."),
 };
 
 static int bootstrap_one(struct api_state *state, struct arena *arena, const char *group, const char *resource,

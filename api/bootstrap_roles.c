@@ -55,7 +55,8 @@ static int write_typed(struct arena *arena, struct api_resource *of, const void 
 
 static int reconcile_one(const struct roles *roles, struct arena *arena, const void *wanted) {
         struct api_resource *of = api_state_find(roles->state, "rbac.authorization.k8s.io", roles->resource);
-        _cleanup_object_ struct object *current = collection_get(of->collection, namespace_of(of, wanted), name_of(of, wanted));
+        _cleanup_object_ struct object *current =
+                collection_get(of->collection, namespace_of(of, wanted), name_of(of, wanted));
         void *there = current ? arena_alloc(arena, of->kind->type->size) : NULL,
              *made = arena_alloc(arena, of->kind->type->size);
         enum rbac_change change;
@@ -65,7 +66,8 @@ static int reconcile_one(const struct roles *roles, struct arena *arena, const v
         int r = made && (there || !current) ? 0 : -ENOMEM;
 
         if (r == 0 && current)
-                r = kube_json_read(arena, of->kind->type, (const char *)current->json->data, current->json->size, NULL, there);
+                r = kube_json_read(arena, of->kind->type, (const char *)current->json->data, current->json->size, NULL,
+                                   there);
         r = r ?: roles->look(arena, wanted, there, &change, made);
         if (r < 0 || change == RBAC_KEEP)
                 return r;
@@ -87,7 +89,7 @@ LOOK(cluster_role_binding)
 LOOK(role_binding)
 
 #define RECONCILE(list, name, kind)                                                                                    \
-        list_for_each(object, &(list)) {                                                                               \
+        list_for_each (object, &(list)) {                                                                              \
                 const struct roles roles = { state, name, look_at_##kind };                                            \
                                                                                                                        \
                 if (r == 0)                                                                                            \

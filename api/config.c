@@ -148,7 +148,8 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
 
         for (int i = 1; i < argc; i++) {
                 const char *argument = argv[i], *name = argument + strspn(argument, "-"), *equals = strchr(name, '=');
-                const struct flag *f = name > argument ? find(name, equals ? (size_t)(equals - name) : strlen(name)) : NULL;
+                const struct flag *f =
+                        name > argument ? find(name, equals ? (size_t)(equals - name) : strlen(name)) : NULL;
                 const char *text = equals ? equals + 1 : NULL;
                 int r;
 

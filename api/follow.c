@@ -132,7 +132,8 @@ static int begin(struct follower *f) {
         return r;
 }
 
-struct api_follow *api_follow_new(struct api_state *state, struct rbac *rbac, struct rbac_nodes *nodes, struct err **err) {
+struct api_follow *api_follow_new(struct api_state *state, struct rbac *rbac, struct rbac_nodes *nodes,
+                                  struct err **err) {
         struct api_follow *follow = calloc(1, sizeof(*follow));
         int r = follow ? 0 : -ENOMEM;
 

@@ -11,5 +11,6 @@ struct rbac;
 struct rbac_nodes;
 
 /* NULL with *err. Before anything is served. */
-struct api_follow *api_follow_new(struct api_state *state, struct rbac *rbac, struct rbac_nodes *nodes, struct err **err);
+struct api_follow *api_follow_new(struct api_state *state, struct rbac *rbac, struct rbac_nodes *nodes,
+                                  struct err **err);
 void api_follow_free(struct api_follow *follow); /* NULL is fine */

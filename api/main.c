@@ -42,7 +42,9 @@ static int open_pki(const struct api_config *c, struct pki **ret_pki, struct err
         const char *address = any ? "127.0.0.1" : c->bind_address;
         char server[160], host[256] = "localhost", service[64];
         const char *names[] = { address, host, service, NULL };
-        struct pki_config config = { .directory = c->data_dir, .server = server, .names = names, .domain = "cluster.local" };
+        struct pki_config config = {
+                .directory = c->data_dir, .server = server, .names = names, .domain = "cluster.local"
+        };
         int r = api_config_service(c, service, sizeof(service), err);
 
         if (r < 0)

@@ -53,9 +53,7 @@ static const struct {
         const char *name;
         bool (*good)(struct api_request *r);
 } checks[] = {
-        { "ping", always },
-        { "log", always },
-        { "etcd", store_told }, /* the name under which clients know the store */
+        { "ping", always }, { "log", always }, { "etcd", store_told }, /* the name under which clients know the store */
 };
 
 static enum api_step show_check(struct api_request *r, const char *name) {
@@ -79,8 +77,7 @@ static enum api_step show_health(struct api_request *r, const char *rest) {
                 bool is = checks[i].good(r);
 
                 good &= is;
-                text = arena_printf(r->arena, "%s[%c]%s %s\n", text, is ? '+' : '-', checks[i].name,
-                                    is ? "ok" : "failed: reason withheld") ?:
+                text = arena_printf(r->arena, "%s[%c]%s %s\n", text, is ? '+' : '-', checks[i].name, is ? "ok" : "failed: reason withheld") ?:
                                "";
         }
         text = arena_printf(r->arena, "%s%s check %s\n", text, endpoint, good ? "passed" : "failed") ?: "";
@@ -109,11 +106,8 @@ static const struct {
         enum api_step (*show)(struct api_request *r, const char *rest);
         bool below; /* it has paths below it */
 } pages[] = {
-        { "/version", show_version, false },
-        { "/livez", show_health, true },
-        { "/readyz", show_health, true },
-        { "/healthz", show_health, true },
-        { "/metrics", show_metrics, false },
+        { "/version", show_version, false }, { "/livez", show_health, true },     { "/readyz", show_health, true },
+        { "/healthz", show_health, true },   { "/metrics", show_metrics, false },
 };
 
 enum api_step api_page(struct api_request *r) {

@@ -52,7 +52,7 @@ static int make(struct api_change *change, int64_t expected) {
 }
 
 int api_put(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
-               int64_t expected) {
+            int64_t expected) {
         struct api_change change = { 0 };
         struct problems problems;
         const char *text = NULL;
@@ -69,7 +69,8 @@ int api_put(struct api_state *state, struct arena *arena, struct api_resource *o
         return r;
 }
 
-int api_put_new(struct api_state *state, struct arena *arena, struct api_resource *of, const char *json, size_t length) {
+int api_put_new(struct api_state *state, struct arena *arena, struct api_resource *of, const char *json,
+                size_t length) {
         const struct value *tree;
         struct value_edit edit;
         int r = json_parse(arena, json, length, NULL, &tree, NULL);

@@ -62,10 +62,8 @@ static const struct {
         const char *resource;
         int (*review)(struct api_request *r, void *object, struct problems *problems);
 } reviews[] = {
-        { "tokenreviews", review_token },
-        { "selfsubjectreviews", review_self },
-        { "subjectaccessreviews", review_access },
-        { "localsubjectaccessreviews", review_local },
+        { "tokenreviews", review_token },           { "selfsubjectreviews", review_self },
+        { "subjectaccessreviews", review_access },  { "localsubjectaccessreviews", review_local },
         { "selfsubjectaccessreviews", review_own },
 };
 

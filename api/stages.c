@@ -41,7 +41,8 @@ static enum api_step read_target(struct api_request *r) {
         int error = api_path_parse(r->arena, q->target, q->n_path, &r->path);
 
         if (error < 0)
-                return error == -ENOMEM ? api_fail(r, error, NULL) : api_refuse(r, API_BAD_REQUEST, "the path is no valid encoding");
+                return error == -ENOMEM ? api_fail(r, error, NULL) :
+                                          api_refuse(r, API_BAD_REQUEST, "the path is no valid encoding");
         r->verb = r->path.is_resource ? verb_of(q->method, r->path.name) : 0;
         return API_NEXT;
 }

@@ -70,9 +70,7 @@ static int compare_kinds(const void *a, const void *b) {
         size_t px = place_of(x->group), py = place_of(y->group);
         int c = px != py ? (px < py ? -1 : 1) : strcmp(x->group, y->group);
 
-        return c                                          ? c :
-               (c = compare_versions(x->version, y->version)) ? c :
-                                                                strcmp(x->resource, y->resource);
+        return c ? c : (c = compare_versions(x->version, y->version)) ? c : strcmp(x->resource, y->resource);
 }
 
 struct gathering {

@@ -6,22 +6,34 @@
 #include "kube/kinds.h"
 #include "lib/cleanup.h"
 
-#define NAME { "Name", "string", "name", 0, print_text, "metadata.name" }
-#define AGE { "Age", "string", "", 0, print_since, "metadata.creationTimestamp" }
-#define TEXT(title, path) { title, "string", "", 0, print_text, path }
-#define OR_NONE(title, path) { title, "string", "", 0, print_text_or_none, path }
-#define OR_UNSET(title, path) { title, "string", "", 0, print_text_or_unset, path }
-#define NUMBER(title, path) { title, "integer", "", 0, print_number, path }
-#define COUNT(title, path) { title, "integer", "", 0, print_count, path }
-#define TRUTH(title, path) { title, "boolean", "", 0, print_truth, path }
-#define OWN(title, cell) { title, "string", "", 0, print_##cell, "" }
-#define WIDE(title, cell, path) { title, "string", "", 1, print_##cell, path }
+#define NAME                                                                                                           \
+        { "Name", "string", "name", 0, print_text, "metadata.name" }
+#define AGE                                                                                                            \
+        { "Age", "string", "", 0, print_since, "metadata.creationTimestamp" }
+#define TEXT(title, path)                                                                                              \
+        { title, "string", "", 0, print_text, path }
+#define OR_NONE(title, path)                                                                                           \
+        { title, "string", "", 0, print_text_or_none, path }
+#define OR_UNSET(title, path)                                                                                          \
+        { title, "string", "", 0, print_text_or_unset, path }
+#define NUMBER(title, path)                                                                                            \
+        { title, "integer", "", 0, print_number, path }
+#define COUNT(title, path)                                                                                             \
+        { title, "integer", "", 0, print_count, path }
+#define TRUTH(title, path)                                                                                             \
+        { title, "boolean", "", 0, print_truth, path }
+#define OWN(title, cell)                                                                                               \
+        { title, "string", "", 0, print_##cell, "" }
+#define WIDE(title, cell, path)                                                                                        \
+        { title, "string", "", 1, print_##cell, path }
 #define CONTAINERS(path) WIDE("Containers", container_names, path), WIDE("Images", container_images, path)
 
-static const struct print_column usual[] = { NAME,
-                                             { "Created At", "date", "", 0, print_time, "metadata.creationTimestamp" } };
+static const struct print_column usual[] = {
+        NAME, { "Created At", "date", "", 0, print_time, "metadata.creationTimestamp" }
+};
 
-#define CELL(title, cell, path) { title, "string", "", 0, print_##cell, path }
+#define CELL(title, cell, path)                                                                                        \
+        { title, "string", "", 0, print_##cell, path }
 #define TEMPLATE "spec.template.spec"
 
 static const struct print_column configmaps[] = { NAME, OWN("Data", data), AGE };
@@ -135,13 +147,8 @@ static const struct print_column daemon_sets[] = {
         WIDE("Selector", selector, "spec.selector"),
 };
 static const struct print_column jobs[] = {
-        NAME,
-        OWN("Status", job_status),
-        OWN("Completions", job_completions),
-        OWN("Duration", job_duration),
-        AGE,
-        CONTAINERS(TEMPLATE),
-        WIDE("Selector", selector, "spec.selector"),
+        NAME, OWN("Status", job_status), OWN("Completions", job_completions),         OWN("Duration", job_duration),
+        AGE,  CONTAINERS(TEMPLATE),      WIDE("Selector", selector, "spec.selector"),
 };
 static const struct print_column cron_jobs[] = {
         NAME,
@@ -223,7 +230,10 @@ static const struct print_column scalers[] = {
         AGE,
 };
 static const struct print_column ingress_classes[] = {
-        NAME, TEXT("Controller", "spec.controller"), OR_NONE("Parameters", "spec.parameters.name"), AGE,
+        NAME,
+        TEXT("Controller", "spec.controller"),
+        OR_NONE("Parameters", "spec.parameters.name"),
+        AGE,
 };
 
 static const struct {
@@ -231,7 +241,8 @@ static const struct {
         const struct print_column *columns;
         uint32_t n;
 } tables[] = {
-#define TABLE(group, resource, columns) { group, resource, columns, ELEMENTS(columns) }
+#define TABLE(group, resource, columns)                                                                                \
+        { group, resource, columns, ELEMENTS(columns) }
         TABLE("", "configmaps", configmaps),
         TABLE("", "endpoints", endpoints),
         TABLE("", "events", events),

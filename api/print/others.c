@@ -66,7 +66,8 @@ PRINT_CELL(service_ports) {
                 long long node = number_at(port, "nodePort");
 
                 text = join(arena, text,
-                            node ? arena_printf(arena, "%lld:%lld/%s", number_at(port, "port"), node, text_at(port, "protocol")) :
+                            node ? arena_printf(arena, "%lld:%lld/%s", number_at(port, "port"), node,
+                                                text_at(port, "protocol")) :
                                    arena_printf(arena, "%lld/%s", number_at(port, "port"), text_at(port, "protocol")));
         }
         json_string(w, or_none(text));
@@ -104,7 +105,8 @@ PRINT_CELL(slice_ports) {
         for (uint32_t i = 0; i < n && i < SHOWN_MAX; i++) {
                 const struct value *port = value_get(value_at(ports, i), "port");
 
-                text = join(arena, text, port ? arena_printf(arena, "%lld", number_at(value_at(ports, i), "port")) : "*");
+                text = join(arena, text,
+                            port ? arena_printf(arena, "%lld", number_at(value_at(ports, i), "port")) : "*");
         }
         if (n == 0)
                 text = "<unset>";
@@ -187,7 +189,8 @@ static bool first_time(const struct value *object, const char *const *paths, str
         return false;
 }
 
-static void event_age(struct json_writer *w, struct arena *arena, const struct value *object, const char *const *paths) {
+static void event_age(struct json_writer *w, struct arena *arena, const struct value *object,
+                      const char *const *paths) {
         struct kube_time at;
 
         json_string(w, first_time(object, paths, &at) ? print_age(arena, time(NULL) - at.seconds) : "<unknown>");

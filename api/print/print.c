@@ -26,10 +26,10 @@ enum include { INCLUDE_METADATA, INCLUDE_NONE, INCLUDE_OBJECT };
 static enum include include_of(const struct api_request *r) {
         const char *text = r->options.include_object;
 
-        return !text                           ? INCLUDE_METADATA :
+        return !text                       ? INCLUDE_METADATA :
                strcmp(text, "None") == 0   ? INCLUDE_NONE :
                strcmp(text, "Object") == 0 ? INCLUDE_OBJECT :
-                                                 INCLUDE_METADATA;
+                                             INCLUDE_METADATA;
 }
 
 static void begin(struct json_writer *w, const char *kind) {

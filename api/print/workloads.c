@@ -50,10 +50,9 @@ PRINT_CELL(ready_replicas) {
 
 PRINT_CELL(node_status) {
         const struct value *ready = condition(object, "Ready");
-        const char *status = text_at(ready, "status"),
-                   *text = !ready                      ? "Unknown" :
-                           strcmp(status, "True") == 0 ? "Ready" :
-                                                         "NotReady";
+        const char *status = text_at(ready, "status"), *text = !ready                      ? "Unknown" :
+                                                               strcmp(status, "True") == 0 ? "Ready" :
+                                                                                             "NotReady";
 
         if (value_bool_or(value_find(object, "spec.unschedulable"), false))
                 text = arena_printf(arena, "%s,SchedulingDisabled", text);
@@ -127,7 +126,8 @@ static bool view_init(struct arena *arena, const struct value *object, struct po
 
         for (uint32_t i = 0; i < value_count(inits); i++) {
                 const struct value *container = value_at(inits, i),
-                                   *status = container_status(object, "initContainerStatuses", text_at(container, "name")),
+                                   *status = container_status(object, "initContainerStatuses",
+                                                              text_at(container, "name")),
                                    *ended = value_find(status, "state.terminated");
                 const char *waits = text_at(status, "state.waiting.reason");
 
@@ -203,7 +203,8 @@ PRINT_CELL(pod_restarts) {
         struct pod_view v = view_pod(arena, object);
 
         if (v.restarts > 0 && v.last.set)
-                json_string(w, arena_printf(arena, "%lld (%s ago)", v.restarts, print_age(arena, time(NULL) - v.last.seconds)));
+                json_string(w, arena_printf(arena, "%lld (%s ago)", v.restarts,
+                                            print_age(arena, time(NULL) - v.last.seconds)));
         else
                 json_string(w, arena_printf(arena, "%lld", v.restarts));
 }

@@ -1,4 +1,5 @@
-/* Deletion of a collection: of each object by itself, as if it were asked for, so that each is held by what holds it. */
+/* Deletion of a collection: of each object by itself, as if it were asked for, so that each is held by what holds it.
+ */
 #include <errno.h>
 
 #include "api/cache/collection.h"

@@ -24,8 +24,8 @@
 
 static const char *kind_of(const struct api_request *r) {
         return r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION) ? "DeleteOptions" :
-               r->sub                                                   ? r->sub->kind :
-                                                                          r->kind->kind;
+               r->sub                                                    ? r->sub->kind :
+                                                                           r->kind->kind;
 }
 
 static enum api_step refuse_body(struct api_request *r) {
@@ -93,8 +93,8 @@ static enum api_step refuse_kind(struct api_request *r, const char *kind, const 
                 return api_refuse(r, API_BAD_REQUEST,
                                   "%s in version \"%s\" cannot be handled as a %s: converting (%s.%s) to (%.*s.%s): "
                                   "unknown conversion",
-                                  kind, version, wanted, strrchr(version, '/') ? strrchr(version, '/') + 1 : version, kind,
-                                  (int)strcspn(group, "."), group, wanted);
+                                  kind, version, wanted, strrchr(version, '/') ? strrchr(version, '/') + 1 : version,
+                                  kind, (int)strcspn(group, "."), group, wanted);
         return api_refuse(r, API_BAD_REQUEST,
                           "%s in version \"%s\" cannot be handled as a %s: no kind \"%s\" is registered for "
                           "version \"%s\" in scheme \"pkg/runtime/scheme.go:111\"",
@@ -107,12 +107,13 @@ static enum api_step check_kind(struct api_request *r) {
         const char *wanted = kind_of(r);
 
         if (!value_is(r->sent, VALUE_MAP))
-                return api_refuse(r, API_BAD_REQUEST,
-                                  "the object provided is unrecognized (must be of type %s): couldn't get version/kind; "
-                                  "json parse error: json: cannot unmarshal %s into Go value of type struct { APIVersion "
-                                  "string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
-                                  "\"json:\\\"kind,omitempty\\\"\" } (%s)",
-                                  wanted, api_go_kind(r->sent), hex_of(r->arena, r->body, r->body_size));
+                return api_refuse(
+                        r, API_BAD_REQUEST,
+                        "the object provided is unrecognized (must be of type %s): couldn't get version/kind; "
+                        "json parse error: json: cannot unmarshal %s into Go value of type struct { APIVersion "
+                        "string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+                        "\"json:\\\"kind,omitempty\\\"\" } (%s)",
+                        wanted, api_go_kind(r->sent), hex_of(r->arena, r->body, r->body_size));
         if (r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION))
                 return API_NEXT;
         if ((*kind && strcmp(kind, wanted) != 0) || (*version && !is_version(r, version)))
@@ -129,11 +130,12 @@ static enum api_step decode(struct api_request *r) {
         if (error == -ENOMEM)
                 return api_fail(r, error, NULL);
         if (error < 0)
-                return api_refuse(r, API_BAD_REQUEST,
-                                  "the object provided is unrecognized (must be of type %s): couldn't get version/kind; "
-                                  "json parse error: %s (%.*s)",
-                                  kind_of(r), err_text(err), (int)(r->body_size < 100 ? r->body_size : 100),
-                                  (const char *)r->body);
+                return api_refuse(
+                        r, API_BAD_REQUEST,
+                        "the object provided is unrecognized (must be of type %s): couldn't get version/kind; "
+                        "json parse error: %s (%.*s)",
+                        kind_of(r), err_text(err), (int)(r->body_size < 100 ? r->body_size : 100),
+                        (const char *)r->body);
         return check_kind(r);
 }
 

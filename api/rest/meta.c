@@ -77,7 +77,7 @@ static int put_place(struct api_request *r, struct value_edit *edit) {
 }
 
 int api_meta_stamp(struct arena *arena, struct value_edit *edit) {
-        return put_text(edit, "/metadata/uid", new_uid(arena)) ?:
+        return put_text(edit, "/metadata/uid", new_uid(arena))                               ?:
                        put_text(edit, "/metadata/creationTimestamp", api_meta_now(arena, 0)) ?:
                        put_text(edit, "/metadata/resourceVersion", "0");
 }
@@ -86,18 +86,20 @@ int api_meta_create(struct api_request *r, struct value_edit *edit) {
         bool counts = api_strategy_of(r->kind)->flags & API_GENERATION;
         static const struct value one = VALUE_INTEGER(1);
 
-        return put_place(r, edit) ?:
-                       api_meta_stamp(r->arena, edit) ?:
-                       drop(edit, "/metadata/deletionTimestamp") ?:
+        return put_place(r, edit)                                         ?:
+                       api_meta_stamp(r->arena, edit)                     ?:
+                       drop(edit, "/metadata/deletionTimestamp")          ?:
                        drop(edit, "/metadata/deletionGracePeriodSeconds") ?:
-                       drop(edit, "/metadata/selfLink") ?:
+                       drop(edit, "/metadata/selfLink")                   ?:
                        counts ? value_edit_set(edit, "/metadata/generation", &one, NULL) :
                                 drop(edit, "/metadata/generation");
 }
 
 int api_meta_update(struct api_request *r, struct value_edit *edit, const struct value *current) {
-        static const char *const kept[] = { "uid", "creationTimestamp", "deletionTimestamp",
-                                            "deletionGracePeriodSeconds", "generation", "resourceVersion" };
+        static const char *const kept[] = {
+                "uid",        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+                "generation", "resourceVersion"
+        };
         const struct value *meta = value_get(current, "metadata");
         int error = put_place(r, edit);
 

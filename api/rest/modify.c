@@ -43,8 +43,9 @@ static int set_kind(struct api_request *r, struct value_edit *edit) {
 static enum api_step finish(struct api_request *r, struct value_edit *edit, int error) {
         r->next = value_edit_end(edit);
         if (error == -ENOENT || error == -EINVAL)
-                return api_refuse(r, API_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: metadata is no map",
-                                  r->kind->kind, r->kind->version, r->kind->kind);
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "%s in version \"%s\" cannot be handled as a %s: metadata is no map", r->kind->kind,
+                                  r->kind->version, r->kind->kind);
         if (error < 0 || !r->next)
                 return api_fail(r, error ?: -ENOMEM, NULL);
         return API_NEXT;
@@ -65,11 +66,13 @@ static enum api_step name_new(struct api_request *r, const struct value *sent) {
                    *namespace = meta_text(sent, "namespace");
 
         if (r->path.namespace && r->kind->namespaced && *namespace && strcmp(namespace, r->path.namespace) != 0)
-                return api_refuse(r, API_BAD_REQUEST,
-                                  "the namespace of the provided object does not match the namespace sent on the request");
+                return api_refuse(
+                        r, API_BAD_REQUEST,
+                        "the namespace of the provided object does not match the namespace sent on the request");
         if (r->path.name && *name && strcmp(name, r->path.name) != 0)
-                return api_refuse(r, API_BAD_REQUEST, "the name of the object (%s) does not match the name on the URL (%s)",
-                                  name, r->path.name);
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "the name of the object (%s) does not match the name on the URL (%s)", name,
+                                  r->path.name);
         if (*meta_text(sent, "resourceVersion") && r->verb == KUBE_VERB_CREATE)
                 return api_refuse(r, API_BROKEN, "resourceVersion should not be set on objects to be created");
         if (!*name && !*prefix && !r->path.name)
@@ -110,16 +113,17 @@ static enum api_step check_versions(struct api_request *r, const struct value *n
         const char *version = meta_text(next, "resourceVersion"), *uid = meta_text(next, "uid"),
                    *current = meta_text(r->current_tree, "resourceVersion"), *own = meta_text(r->current_tree, "uid");
 
-        r->unconditional = !*version || strcmp(version, "0") == 0 ||
-                           (r->verb == KUBE_VERB_PATCH && strcmp(version, current) == 0);
+        r->unconditional =
+                !*version || strcmp(version, "0") == 0 || (r->verb == KUBE_VERB_PATCH && strcmp(version, current) == 0);
         if (*uid && strcmp(uid, own) != 0)
-                return api_refuse_object(r, API_CONFLICT, r->name,
-                                         "Operation cannot be fulfilled on %s%s%s \"%s\": StorageError: invalid object, "
-                                         "Code: 4, Key: /registry/%s/%s%s%s, ResourceVersion: 0, AdditionalErrorMsg: "
-                                         "Precondition failed: UID in precondition: %s, UID in object meta: %s",
-                                         r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name,
-                                         r->kind->resource, r->kind->namespaced ? r->path.namespace : "",
-                                         r->kind->namespaced ? "/" : "", r->name, uid, own);
+                return api_refuse_object(
+                        r, API_CONFLICT, r->name,
+                        "Operation cannot be fulfilled on %s%s%s \"%s\": StorageError: invalid object, "
+                        "Code: 4, Key: /registry/%s/%s%s%s, ResourceVersion: 0, AdditionalErrorMsg: "
+                        "Precondition failed: UID in precondition: %s, UID in object meta: %s",
+                        r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name, r->kind->resource,
+                        r->kind->namespaced ? r->path.namespace : "", r->kind->namespaced ? "/" : "", r->name, uid,
+                        own);
         if (r->unconditional && r->verb == KUBE_VERB_UPDATE && api_strategy_of(r->kind)->flags & API_CONDITIONAL)
                 return refuse_unconditional(r);
         if (*version && strcmp(version, "0") != 0 && strcmp(version, current) != 0)
@@ -150,11 +154,13 @@ static enum api_step check_update_name(struct api_request *r, const struct value
                                   "the name of the object (%s based on URL) was undeterminable: name must be provided",
                                   r->path.name);
         if (strcmp(name, r->path.name) != 0)
-                return api_refuse(r, API_BAD_REQUEST, "the name of the object (%s) does not match the name on the URL (%s)",
-                                  name, r->path.name);
-        if (r->kind->namespaced && *namespace && strcmp(namespace, r->path.namespace) != 0)
                 return api_refuse(r, API_BAD_REQUEST,
-                                  "the namespace of the provided object does not match the namespace sent on the request");
+                                  "the name of the object (%s) does not match the name on the URL (%s)", name,
+                                  r->path.name);
+        if (r->kind->namespaced && *namespace && strcmp(namespace, r->path.namespace) != 0)
+                return api_refuse(
+                        r, API_BAD_REQUEST,
+                        "the namespace of the provided object does not match the namespace sent on the request");
         return API_NEXT;
 }
 
@@ -252,9 +258,10 @@ static enum api_step patch(struct api_request *r) {
         if (error == -EINVAL)
                 return api_refuse(r, API_BAD_REQUEST, "error decoding patch: %s", err_text(err));
         if (error == 0 && !value_is(r->sent, r->body_form == API_PATCH_JSON ? VALUE_LIST : VALUE_MAP))
-                return api_refuse(r, API_BAD_REQUEST, "error decoding patch: json: cannot unmarshal %s into Go value of type %s",
-                                  api_go_kind(r->sent),
-                                  r->body_form == API_PATCH_JSON ? "[]handlers.jsonPatchOp" : "map[string]interface {}");
+                return api_refuse(
+                        r, API_BAD_REQUEST, "error decoding patch: json: cannot unmarshal %s into Go value of type %s",
+                        api_go_kind(r->sent),
+                        r->body_form == API_PATCH_JSON ? "[]handlers.jsonPatchOp" : "map[string]interface {}");
         if (error == 0)
                 error = api_door_show(r, r->current_tree, &shown);
         if (error < 0)

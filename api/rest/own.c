@@ -89,7 +89,8 @@ static enum api_step check_options(struct api_request *r) {
         return api_invalid_options(r, "PatchOptions", &problems);
 }
 
-static enum api_step refuse(struct api_request *r, int error, const struct apply_result *result, const struct err *err) {
+static enum api_step refuse(struct api_request *r, int error, const struct apply_result *result,
+                            const struct err *err) {
         switch (apply_status(error)) {
         case 400:
                 return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));

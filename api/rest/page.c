@@ -70,13 +70,15 @@ int api_place_parse(struct arena *arena, const char *token, struct api_place *re
         n = base64_decode(&decoder, text, strlen(text), json);
         if (n < 0 || memchr(json, '\0', (size_t)n) || !cut_nul(json) ||
             json_parse(arena, json, strlen(json), NULL, &tree, NULL) < 0)
-                return err_set(err, EINVAL, "invalid continue token: continue key is not valid: it is no token of this server");
+                return err_set(err, EINVAL,
+                               "invalid continue token: continue key is not valid: it is no token of this server");
         start = value_string_or(value_get(tree, "start"), "");
         slash = strchr(start, '/');
         if (strcmp(value_string_or(value_get(tree, "v"), ""), TOKEN_VERSION) != 0 || !slash || !slash[1] ||
             !value_integer(value_get(tree, "rv"), &place.revision) || place.revision <= 0)
                 return err_set(err, EINVAL,
-                               "invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+                               "invalid continue token: continue key is not valid: incorrect encoded start "
+                               "resourceVersion (version meta.k8s.io/v1)");
         place.namespace = arena_strndup(arena, start, (size_t)(slash - start));
         place.name = slash + 1;
         *ret_place = place;

@@ -26,8 +26,9 @@ static void check_options(const struct api_options *o, bool watch, struct proble
                 problem_error(problems, "resourceVersionMatch",
                               "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
         if (watch && match && !o->initial_events_set)
-                problem_error(problems, "resourceVersionMatch",
-                              "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+                problem_error(
+                        problems, "resourceVersionMatch",
+                        "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
         if (!watch && o->initial_events_set)
                 problem_error(problems, "sendInitialEvents", "Forbidden: sendInitialEvents is forbidden for list");
         if (watch || !match)
@@ -57,10 +58,11 @@ static enum api_step read_revision(struct api_request *r, bool watch, int64_t *r
                 return API_NEXT;
         revision = strtoll(o->resource_version, &end, 10);
         if (*end || revision < 0)
-                return api_refuse(r, API_BAD_REQUEST,
-                                  "invalid resource version: resourceVersion: Invalid value: \"%s\": strconv.ParseUint: "
-                                  "parsing \"%s\": invalid syntax",
-                                  o->resource_version, o->resource_version);
+                return api_refuse(
+                        r, API_BAD_REQUEST,
+                        "invalid resource version: resourceVersion: Invalid value: \"%s\": strconv.ParseUint: "
+                        "parsing \"%s\": invalid syntax",
+                        o->resource_version, o->resource_version);
         if (revision > now)
                 return api_too_new(r, revision, now);
         /* A page of what was then, or exactly that; else the present is not older than anything. */
@@ -78,7 +80,8 @@ static enum api_step read_place(struct api_request *r, struct collection_query *
                 return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));
         if (error < 0)
                 return api_fail(r, error, NULL);
-        if (r->options.resource_version && *r->options.resource_version && strcmp(r->options.resource_version, "0") != 0)
+        if (r->options.resource_version && *r->options.resource_version &&
+            strcmp(r->options.resource_version, "0") != 0)
                 return api_refuse(r, API_BAD_REQUEST, "specifying resource version is not allowed when using continue");
         q->revision = place.revision;
         q->after_namespace = place.namespace;

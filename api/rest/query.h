@@ -21,6 +21,3 @@ const char *api_list_metadata(struct api_request *r, const struct collection_pag
 
 /* Answers with the page, in the form that was asked for; @metadata NULL: there is no memory. */
 enum api_step api_respond_list(struct api_request *r, const struct collection_page *page, const char *metadata);
-
-/* The list of @objects; one reference, NULL without memory. */
-struct bytes *api_list_json(struct api_request *r, struct object *const *objects, size_t n, const char *metadata);

@@ -77,12 +77,12 @@ static void add_item(struct api_request *r, struct list_text *t, const struct ob
         add(t, json->data + head, json->size - head - 1);
 }
 
-struct bytes *api_list_json(struct api_request *r, struct object *const *objects, size_t n, const char *metadata) {
+static struct bytes *list_json(struct api_request *r, struct object *const *objects, size_t n, const char *metadata) {
         struct list_text t = { 0 };
         struct bytes *bytes = NULL;
-        const char *head = arena_printf(r->arena, "{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",\"metadata\":%s,\"items\":[",
-                                        r->kind->list_kind, r->kind->group, *r->kind->group ? "/" : "", r->kind->version,
-                                        metadata);
+        const char *head = arena_printf(
+                r->arena, "{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",\"metadata\":%s,\"items\":[", r->kind->list_kind,
+                r->kind->group, *r->kind->group ? "/" : "", r->kind->version, metadata);
         size_t size = head ? strlen(head) + 8 : 0;
 
         if (!head)
@@ -112,7 +112,7 @@ enum api_step api_respond_list(struct api_request *r, const struct collection_pa
 
         if (!metadata)
                 return api_fail(r, -ENOMEM, NULL);
-        json = r->media.shape == API_WHOLE ? api_list_json(r, page->objects, page->n, metadata) :
+        json = r->media.shape == API_WHOLE ? list_json(r, page->objects, page->n, metadata) :
                                              api_print_list(r, page->objects, page->n, metadata);
         if (json && r->media.form == API_PROTOBUF && r->media.shape == API_WHOLE)
                 error = api_protobuf(r->kind->list_type, (const char *)json->data, json->size, &proto);
@@ -136,11 +136,12 @@ static enum api_step list(struct api_request *r) {
                 return step;
         error = collection_list(r->resource->collection, &query.query, &page);
         if (error == -ESTALE)
-                return api_refuse(r, API_EXPIRED, "%s",
-                                  r->options.continue_ ?
-                                          "The provided continue parameter is too old to display a consistent list result. "
-                                          "You can start a new list without the continue parameter." :
-                                          "The resourceVersion for the provided list is too old.");
+                return api_refuse(
+                        r, API_EXPIRED, "%s",
+                        r->options.continue_ ?
+                                "The provided continue parameter is too old to display a consistent list result. "
+                                "You can start a new list without the continue parameter." :
+                                "The resourceVersion for the provided list is too old.");
         if (error < 0)
                 return api_fail(r, error, NULL);
         if (page.more)

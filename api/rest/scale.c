@@ -38,7 +38,8 @@ static const char *expression_text(struct arena *arena, const struct value *expr
 
 /* status.selector: that of a LabelSelector, or of a map of labels as ReplicationControllers have it. */
 static const char *selector_text(struct arena *arena, const struct value *selector) {
-        const struct value *labels = value_get(selector, "matchLabels"), *more = value_get(selector, "matchExpressions");
+        const struct value *labels = value_get(selector, "matchLabels"),
+                           *more = value_get(selector, "matchExpressions");
         const char *text = "";
 
         if (!labels && !more)
@@ -69,7 +70,8 @@ int api_scale_show(struct api_request *r, const struct value *object, const stru
 
                 error = part ? value_edit_set(&edit, kept[i], part, NULL) : 0;
         }
-        error = error ?: value_edit_set(&edit, "/spec/replicas", value_find(object, "spec.replicas") ?: &zero, NULL) ?:
+        error = error                                                                                               ?:
+                        value_edit_set(&edit, "/spec/replicas", value_find(object, "spec.replicas") ?: &zero, NULL) ?:
                         value_edit_set(&edit, "/status/replicas", value_find(object, "status.replicas") ?: &zero, NULL);
         if (error == 0 && *selector)
                 error = value_edit_set(&edit, "/status/selector", &(struct value)VALUE_TEXT(selector), NULL);
@@ -85,8 +87,7 @@ int api_scale_open(struct api_request *r, const struct value *scale, const struc
 
         value_edit_begin(&edit, r->arena, r->current_tree);
         error = value_edit_set(&edit, "/spec/replicas", value_find(scale, "spec.replicas") ?: &zero, NULL) ?:
-                        value_edit_set(&edit, "/metadata/resourceVersion", value_get(meta, "resourceVersion") ?: &none,
-                                       NULL) ?:
+                        value_edit_set(&edit, "/metadata/resourceVersion", value_get(meta, "resourceVersion") ?: &none, NULL) ?:
                         value_edit_set(&edit, "/metadata/uid", value_get(meta, "uid") ?: &none, NULL) ?:
                         value_edit_set(&edit, "/metadata/name", value_get(meta, "name") ?: &none, NULL);
         *ret_object = value_edit_end(&edit);

@@ -103,19 +103,19 @@ static const struct {
         enum api_operator operator;
         bool several;
 } operators[] = {
-        { "=", API_EQUALS, false },     { "==", API_EQUALS, false }, { "!=", API_DIFFERS, false },
-        { "in", API_IN, true },         { "notin", API_NOT_IN, true }, { ">", API_GREATER, false },
+        { "=", API_EQUALS, false }, { "==", API_EQUALS, false },   { "!=", API_DIFFERS, false },
+        { "in", API_IN, true },     { "notin", API_NOT_IN, true }, { ">", API_GREATER, false },
         { "<", API_LESS, false },
 };
 
 static int read_operator(struct lexer *l, struct api_requirement *requirement) {
         if (l->token == TOKEN_END || l->token == TOKEN_COMMA) {
-                requirement->operator = API_EXISTS;
+                requirement->operator= API_EXISTS;
                 return 0;
         }
         for (size_t i = 0; i < ELEMENTS(operators); i++)
                 if (strcmp(operators[i].text, l->text) == 0) {
-                        requirement->operator = operators[i].operator;
+                        requirement->operator= operators[i].operator;
                         return operators[i].several ? read_values(l, &requirement->values) :
                                                       read_one_value(l, &requirement->values);
                 }
@@ -130,7 +130,8 @@ static int check_requirement(struct lexer *l, const struct api_requirement *requ
                                requirement->key, problem);
         for (const char *const *v = requirement->values; v && *v; v++)
                 if ((problem = name_problem(NAME_LABEL_VALUE, *v)))
-                        return err_set(l->err, EINVAL, "unable to parse requirement: values[0][%s]: Invalid value: \"%s\": %s",
+                        return err_set(l->err, EINVAL,
+                                       "unable to parse requirement: values[0][%s]: Invalid value: \"%s\": %s",
                                        requirement->key, *v, problem);
         return 0;
 }
@@ -145,8 +146,8 @@ static int read_requirement(struct lexer *l, struct api_requirement *requirement
                 return err_set(l->err, EINVAL, "found '%s', expected: !, identifier, or 'end of string'", l->text);
         requirement->key = l->text;
         r = next_token(l);
-        if (r == 0 && not)
-                requirement->operator = API_EXISTS_NOT;
+        if (r == 0 && not )
+                requirement->operator= API_EXISTS_NOT;
         else if (r == 0)
                 r = read_operator(l, requirement);
         return r ?: check_requirement(l, requirement);
@@ -177,7 +178,8 @@ static int parse_labels(struct arena *arena, const char *text, struct api_select
         return r;
 }
 
-/* --- field selectors: name=value, name==value, name!=value, divided by commas; a backslash takes the next as it is --- */
+/* --- field selectors: name=value, name==value, name!=value, divided by commas; a backslash takes the next as it is ---
+ */
 
 static char *unescape(struct arena *arena, const char *from, size_t length) {
         char *text = arena_strndup(arena, from, length), *to = text;
@@ -193,13 +195,14 @@ static char *unescape(struct arena *arena, const char *from, size_t length) {
 }
 
 static int unknown_field(const struct api_resource *resource, struct arena *arena, const char *key, struct err **err) {
-        const char *known = resource->kind->namespaced ? "\"metadata.name\", \"metadata.namespace\"" :
-                                                         "\"metadata.name\"";
+        const char *known =
+                resource->kind->namespaced ? "\"metadata.name\", \"metadata.namespace\"" : "\"metadata.name\"";
 
         for (uint16_t i = 0; known && i < resource->n_fields; i++)
                 known = arena_printf(arena, "%s, \"%s\"", known, resource->fields[i].name);
-        return err_set(err, EINVAL, resource->n_fields > 0 ? "field label not supported: %s" :
-                                                             "\"%s\" is not a known field selector: only %s",
+        return err_set(err, EINVAL,
+                       resource->n_fields > 0 ? "field label not supported: %s" :
+                                                "\"%s\" is not a known field selector: only %s",
                        key, known ?: "");
 }
 
@@ -219,7 +222,7 @@ static int take_term(struct arena *arena, const struct api_resource *resource, s
         requirement->field = place ? -1 : api_resource_field(resource, key);
         if (!place && requirement->field < 0)
                 return unknown_field(resource, arena, key, err);
-        if (place && requirement->operator == API_EQUALS)
+        if (place && requirement->operator== API_EQUALS)
                 take_place(place, requirement->values[0], selector);
         return 0;
 }
@@ -234,10 +237,10 @@ static int parse_term(struct arena *arena, const char *term, size_t length, stru
                 return err_set(err, EINVAL, "invalid selector: '%.*s'; can't understand '%.*s'", (int)length, term,
                                (int)length, term);
         n = (size_t)(equals - term);
-        requirement->operator = n > 0 && term[n - 1] == '!' ? API_DIFFERS : API_EQUALS;
-        n -= requirement->operator == API_DIFFERS;
+        requirement->operator= n> 0 && term[n - 1] == '!' ? API_DIFFERS : API_EQUALS;
+        n -= requirement->operator== API_DIFFERS;
         equals++;
-        if (requirement->operator == API_EQUALS && equals < end && *equals == '=')
+        if (requirement->operator== API_EQUALS && equals<end && * equals == '=')
                 equals++;
         requirement->key = arena_strndup(arena, term, n);
         if (!values || !requirement->key)
@@ -350,13 +353,13 @@ bool api_selector_looks(const struct api_selector *selector) {
         bool looks = selector->n_labels > 0 || selector->nothing;
 
         for (unsigned i = 0; i < selector->n_fields; i++)
-                looks |= selector->fields[i].field >= 0 || selector->fields[i].operator != API_EQUALS;
+                looks |= selector->fields[i].field >= 0 || selector->fields[i].operator!= API_EQUALS;
         return looks;
 }
 
 int api_selector_topic(const struct api_selector *selector, const char **ret_value) {
         for (unsigned i = 0; i < selector->n_fields; i++)
-                if (selector->fields[i].field >= 0 && selector->fields[i].operator == API_EQUALS) {
+                if (selector->fields[i].field >= 0 && selector->fields[i].operator== API_EQUALS) {
                         *ret_value = selector->fields[i].values[0];
                         return selector->fields[i].field;
                 }

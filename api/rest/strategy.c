@@ -28,7 +28,8 @@ static int label_namespace(struct api_request *r, struct value_edit *edit, const
 
 static int create_namespace(struct api_request *r, struct value_edit *edit) {
         static const struct value kubernetes = VALUE_TEXT("kubernetes");
-        struct value finalizers = { .kind = VALUE_LIST, .count = 1, .items = &kubernetes }, active = VALUE_TEXT("Active");
+        struct value finalizers = { .kind = VALUE_LIST, .count = 1, .items = &kubernetes },
+                     active = VALUE_TEXT("Active");
 
         return set(edit, "/spec/finalizers", finalizers) ?: set(edit, "/status/phase", active);
 }
@@ -104,13 +105,20 @@ static const struct api_strategy table[] = {
         { "", "secrets", 0, shape_secret, NULL, NULL, NULL },
         { "", "serviceaccounts", API_RETURNS_DELETED, NULL, NULL, NULL, NULL },
         { "", "services", API_RETURNS_DELETED | API_CREATES_ON_UPDATE | API_NAME_LABEL_1035, NULL, NULL, NULL, NULL },
-        { "admissionregistration.k8s.io", "mutatingwebhookconfigurations", API_GENERATION | API_CONDITIONAL, NULL, NULL, NULL, NULL },
-        { "admissionregistration.k8s.io", "validatingadmissionpolicies", API_GENERATION | API_CONDITIONAL, NULL, NULL, NULL, NULL },
-        { "admissionregistration.k8s.io", "validatingadmissionpolicybindings", API_GENERATION | API_CONDITIONAL, NULL, NULL, NULL, NULL },
-        { "admissionregistration.k8s.io", "mutatingadmissionpolicies", API_GENERATION | API_CONDITIONAL, NULL, NULL, NULL, NULL },
-        { "admissionregistration.k8s.io", "mutatingadmissionpolicybindings", API_GENERATION | API_CONDITIONAL, NULL, NULL, NULL, NULL },
-        { "admissionregistration.k8s.io", "validatingwebhookconfigurations", API_GENERATION | API_CONDITIONAL, NULL, NULL, NULL, NULL },
-        { "apiextensions.k8s.io", "customresourcedefinitions", API_GENERATION | API_CONDITIONAL, NULL, NULL, NULL, NULL },
+        { "admissionregistration.k8s.io", "mutatingwebhookconfigurations", API_GENERATION | API_CONDITIONAL, NULL, NULL,
+          NULL, NULL },
+        { "admissionregistration.k8s.io", "validatingadmissionpolicies", API_GENERATION | API_CONDITIONAL, NULL, NULL,
+          NULL, NULL },
+        { "admissionregistration.k8s.io", "validatingadmissionpolicybindings", API_GENERATION | API_CONDITIONAL, NULL,
+          NULL, NULL, NULL },
+        { "admissionregistration.k8s.io", "mutatingadmissionpolicies", API_GENERATION | API_CONDITIONAL, NULL, NULL,
+          NULL, NULL },
+        { "admissionregistration.k8s.io", "mutatingadmissionpolicybindings", API_GENERATION | API_CONDITIONAL, NULL,
+          NULL, NULL, NULL },
+        { "admissionregistration.k8s.io", "validatingwebhookconfigurations", API_GENERATION | API_CONDITIONAL, NULL,
+          NULL, NULL, NULL },
+        { "apiextensions.k8s.io", "customresourcedefinitions", API_GENERATION | API_CONDITIONAL, NULL, NULL, NULL,
+          NULL },
         { "apps", "daemonsets", API_GENERATION, NULL, NULL, NULL, NULL },
         { "apps", "deployments", API_GENERATION, NULL, NULL, NULL, NULL },
         { "apps", "replicasets", API_GENERATION, NULL, NULL, NULL, NULL },
@@ -125,9 +133,12 @@ static const struct api_strategy table[] = {
         { "networking.k8s.io", "ingressclasses", API_GENERATION, NULL, NULL, NULL, NULL },
         { "networking.k8s.io", "networkpolicies", API_GENERATION, NULL, NULL, NULL, NULL },
         { "policy", "poddisruptionbudgets", API_GENERATION | API_CONDITIONAL, NULL, NULL, NULL, NULL },
-        { "rbac.authorization.k8s.io", "clusterrolebindings", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL, NULL },
-        { "rbac.authorization.k8s.io", "clusterroles", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL, NULL },
-        { "rbac.authorization.k8s.io", "rolebindings", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL, NULL },
+        { "rbac.authorization.k8s.io", "clusterrolebindings", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL,
+          NULL, NULL },
+        { "rbac.authorization.k8s.io", "clusterroles", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL,
+          NULL },
+        { "rbac.authorization.k8s.io", "rolebindings", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL,
+          NULL },
         { "rbac.authorization.k8s.io", "roles", API_CREATES_ON_UPDATE | API_NAME_SEGMENT, NULL, NULL, NULL, NULL },
         { "resource.k8s.io", "resourceslices", API_GENERATION, NULL, NULL, NULL, NULL },
         { "node.k8s.io", "runtimeclasses", API_CONDITIONAL, NULL, NULL, NULL, NULL },

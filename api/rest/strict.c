@@ -61,7 +61,8 @@ static int look_at_odd(struct api_request *r, const char *json, size_t length, c
         return o.text && !*ret_problem ? -ENOMEM : 0;
 }
 
-int api_look(struct api_request *r, const char *json, size_t length, const struct value *tree, const char **ret_problem) {
+int api_look(struct api_request *r, const char *json, size_t length, const struct value *tree,
+             const char **ret_problem) {
         _cleanup_arena_ struct arena *scratch = arena_new();
         _cleanup_free_ char *made = NULL;
         bool odd = false;

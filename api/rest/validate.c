@@ -25,7 +25,8 @@ static const char *segment_problem(const char *name) {
 static const char *label_1035_problem(const char *name) {
         if (*name >= '0' && *name <= '9')
                 return "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an "
-                       "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex "
+                       "alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', "
+                       "regex "
                        "used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
         return name_problem(NAME_LABEL, name);
 }
@@ -62,7 +63,7 @@ static const char *finalizer_problem(const char *name) {
         for (size_t i = 0; i < ELEMENTS(standard); i++)
                 if (strcmp(standard[i], name) == 0)
                         return NULL;
-        return problem            ? problem :
+        return problem           ? problem :
                strchr(name, '/') ? NULL :
                                    "name is neither a standard finalizer name nor is it fully qualified";
 }

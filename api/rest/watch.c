@@ -198,13 +198,14 @@ static void send_bookmark(struct watch *w, int64_t revision, bool end) {
         const char *json = NULL;
         size_t length = 0;
         struct bytes *bytes = NULL;
-        char *text = arena ? arena_printf(arena,
-                                          "{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",\"metadata\":{\"resourceVersion\":"
-                                          "\"%lld\"%s}}",
-                                          kind->kind, kind->group, *kind->group ? "/" : "", kind->version,
-                                          (long long)revision,
-                                          end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "") :
-                             NULL;
+        char *text =
+                arena ? arena_printf(arena,
+                                     "{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",\"metadata\":{\"resourceVersion\":"
+                                     "\"%lld\"%s}}",
+                                     kind->kind, kind->group, *kind->group ? "/" : "", kind->version,
+                                     (long long)revision,
+                                     end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "") :
+                        NULL;
 
         if (text && api_decode(arena, API_JSON, kind->type, text, strlen(text), &tree, NULL) == 0) {
                 problems_init(&problems, arena, NULL, NULL);
@@ -345,7 +346,8 @@ static enum api_step begin(struct api_request *r, struct watch *w) {
 /* From now on, with what is there as events first; or from a revision on. */
 static int look_at_first(struct api_request *r, struct watch *w, const struct api_query *query) {
         struct collection_query now = query->query;
-        bool asked = r->options.initial_events_set, wanted = asked ? r->options.initial_events : query->query.revision == 0;
+        bool asked = r->options.initial_events_set,
+             wanted = asked ? r->options.initial_events : query->query.revision == 0;
 
         if (!wanted) {
                 w->first.revision = query->query.revision ?: api_state_revision(r->server->config.state);

@@ -146,8 +146,7 @@ static const char *finalizer_of(const struct api_options *o) {
 static bool is_held(const struct api_request *r, const struct value *object) {
         const struct api_strategy *strategy = api_strategy_of(r->kind);
 
-        return value_count(value_find(object, "metadata.finalizers")) > 0 ||
-               (strategy->held && strategy->held(object));
+        return value_count(value_find(object, "metadata.finalizers")) > 0 || (strategy->held && strategy->held(object));
 }
 
 /* The object with its deletion's time: that at which it shall be gone. */
@@ -239,8 +238,8 @@ static bool lets_go(const struct api_request *r) {
         int64_t grace = 0;
 
         value_integer(value_find(r->next, "metadata.deletionGracePeriodSeconds"), &grace);
-        return r->current && !(r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION)) && value_find(r->next, "metadata.deletionTimestamp") &&
-               grace == 0 && !is_held(r, r->next);
+        return r->current && !(r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION)) &&
+               value_find(r->next, "metadata.deletionTimestamp") && grace == 0 && !is_held(r, r->next);
 }
 
 static bool is_same(const struct api_request *r, const char *json, size_t length) {
@@ -311,8 +310,8 @@ static enum api_step try_again(struct api_request *r) {
              free_to = r->verb == KUBE_VERB_PATCH || deletes || r->unconditional;
 
         if (r->creates && r->change_code == -EEXIST)
-                return api_refuse_object(r, API_ALREADY_EXISTS, r->name, "%s%s%s \"%s\" already exists", r->kind->resource,
-                                         *r->kind->group ? "." : "", r->kind->group, r->name);
+                return api_refuse_object(r, API_ALREADY_EXISTS, r->name, "%s%s%s \"%s\" already exists",
+                                         r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name);
         if (r->change_code == -ENOENT && r->verb == KUBE_VERB_DELETECOLLECTION)
                 return api_again(r, "clear");
         if (r->change_code == -ENOENT && !r->creates)
@@ -352,5 +351,9 @@ enum api_step api_answer(struct api_request *r) {
         object = made_of(r);
         if (!object)
                 return api_fail(r, -ENOMEM, NULL);
-        return api_show(r, r->creates ? 201 : deletes && !r->removes && o->orphan_set && !o->orphan ? 202 : 200, object);
+        return api_show(r,
+                        r->creates                                            ? 201 :
+                        deletes && !r->removes && o->orphan_set && !o->orphan ? 202 :
+                                                                                200,
+                        object);
 }

@@ -91,7 +91,7 @@ int api_settle(struct arena *arena, const struct kube_type *type, const struct v
 
 const char *api_go_kind(const struct value *value) {
         static const char *const names[] = {
-                [VALUE_NULL] = "null",   [VALUE_BOOL] = "bool",  [VALUE_INT] = "number", [VALUE_NUMBER] = "number",
+                [VALUE_NULL] = "null",     [VALUE_BOOL] = "bool",  [VALUE_INT] = "number", [VALUE_NUMBER] = "number",
                 [VALUE_STRING] = "string", [VALUE_LIST] = "array", [VALUE_MAP] = "object",
         };
 
@@ -137,7 +137,7 @@ int api_json_as(struct arena *arena, const struct kube_kind *kind, const struct 
         }
         problems_init(&problems, arena, NULL, NULL);
         r = json_parse(arena, (const char *)json->data, json->size, NULL, &tree, NULL) ?:
-                    api_convert(arena, kept, kind, tree, &tree) ?:
+                    api_convert(arena, kept, kind, tree, &tree)                        ?:
                     api_settle(arena, kind->type, tree, true, &problems, &text, &length);
         if (r < 0 || !text)
                 return r ?: -EINVAL;

@@ -3,7 +3,15 @@
 
 #include <stdbool.h>
 
-enum api_form { API_JSON, API_YAML, API_PROTOBUF, API_PATCH_JSON, API_PATCH_MERGE, API_PATCH_STRATEGIC, API_PATCH_APPLY };
+enum api_form {
+        API_JSON,
+        API_YAML,
+        API_PROTOBUF,
+        API_PATCH_JSON,
+        API_PATCH_MERGE,
+        API_PATCH_STRATEGIC,
+        API_PATCH_APPLY
+};
 
 /* What an object is given as. */
 enum api_shape { API_WHOLE, API_TABLE, API_PARTIAL };

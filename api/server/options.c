@@ -121,7 +121,8 @@ static enum api_step check(struct api_request *r) {
                               "Unsupported value: \"%s\": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"",
                               o->field_validation);
         if (o->dry_run && *o->dry_run && strcmp(o->dry_run, "All") != 0)
-                problem_error(&problems, "dryRun", "Unsupported value: [\"%s\"]: supported values: \"All\"", o->dry_run);
+                problem_error(&problems, "dryRun", "Unsupported value: [\"%s\"]: supported values: \"All\"",
+                              o->dry_run);
         r->options.dry = o->dry_run && *o->dry_run;
         return problems.errors > 0 ? api_invalid_options(r, options_kind(r->verb), &problems) : API_NEXT;
 }

@@ -52,10 +52,14 @@ static const char *cause_of(const char *text) {
         static const struct {
                 const char *words, *reason;
         } table[] = {
-                { "Required value", "FieldValueRequired" },       { "Invalid value", "FieldValueInvalid" },
-                { "Duplicate value", "FieldValueDuplicate" },     { "Forbidden", "FieldValueForbidden" },
-                { "Unsupported value", "FieldValueNotSupported" }, { "Not found", "FieldValueNotFound" },
-                { "Too long", "FieldValueTooLong" },              { "Too many", "FieldValueTooMany" },
+                { "Required value", "FieldValueRequired" },
+                { "Invalid value", "FieldValueInvalid" },
+                { "Duplicate value", "FieldValueDuplicate" },
+                { "Forbidden", "FieldValueForbidden" },
+                { "Unsupported value", "FieldValueNotSupported" },
+                { "Not found", "FieldValueNotFound" },
+                { "Too long", "FieldValueTooLong" },
+                { "Too many", "FieldValueTooMany" },
         };
 
         for (size_t i = 0; i < ELEMENTS(table); i++)
@@ -168,8 +172,8 @@ static const char *format_text(struct api_request *r, const char *format, va_lis
 
 enum api_step api_refuse(struct api_request *r, enum api_reason reason, const char *format, ...) {
         /* These come of a NewGenericServerResponse with the request's own details, which are empty there. */
-        static const uint32_t detailed = 1u << API_METHOD_NOT_ALLOWED | 1u << API_NOT_ACCEPTABLE | 1u << API_NOT_FOUND |
-                                         1u << API_INVALID;
+        static const uint32_t detailed =
+                1u << API_METHOD_NOT_ALLOWED | 1u << API_NOT_ACCEPTABLE | 1u << API_NOT_FOUND | 1u << API_INVALID;
         struct details d = { .given = detailed >> reason & 1 };
         va_list arguments;
         const char *text;
@@ -233,10 +237,10 @@ static enum api_step invalid(struct api_request *r, const char *kind, const char
                                       problems->items[i].text;
         if (problems->errors > 1)
                 text = arena_printf(r->arena, "[%s]", text ?: "");
-        return answer(r, API_INVALID,
-                      arena_printf(r->arena, "%s \"%s\" is invalid: %s", qualified(r, kind, group), name ?: "",
-                                   text ?: ""),
-                      &d);
+        return answer(
+                r, API_INVALID,
+                arena_printf(r->arena, "%s \"%s\" is invalid: %s", qualified(r, kind, group), name ?: "", text ?: ""),
+                &d);
 }
 
 enum api_step api_invalid(struct api_request *r, const char *name, const struct problems *problems) {
@@ -255,19 +259,21 @@ enum api_step api_unmet(struct api_request *r, const char *what, const char *wan
         struct details d = details_of(r, r->name);
 
         d.kind = r->kind->kind;
-        return answer(r, API_CONFLICT,
-                      arena_printf(r->arena,
-                                   "Operation cannot be fulfilled on %s \"%s\": the %s in the precondition (%s) does not "
-                                   "match the %s in record (%s). The object might have been %s",
-                                   qualified(r, r->kind->kind, r->kind->group), r->name, what, wanted, what, is, hint),
-                      &d);
+        return answer(
+                r, API_CONFLICT,
+                arena_printf(r->arena,
+                             "Operation cannot be fulfilled on %s \"%s\": the %s in the precondition (%s) does not "
+                             "match the %s in record (%s). The object might have been %s",
+                             qualified(r, r->kind->kind, r->kind->group), r->name, what, wanted, what, is, hint),
+                &d);
 }
 
 enum api_step api_invalid_options(struct api_request *r, const char *kind, const struct problems *problems) {
         return invalid(r, kind, KUBE_META_GROUP, NULL, problems);
 }
 
-enum api_step api_refuse_owned(struct api_request *r, const char *message, const struct apply_cause *causes, unsigned n) {
+enum api_step api_refuse_owned(struct api_request *r, const char *message, const struct apply_cause *causes,
+                               unsigned n) {
         struct details d = { .given = true, .owned = causes, .n_owned = n };
 
         return answer(r, API_CONFLICT, message, &d);
@@ -286,8 +292,8 @@ enum api_step api_too_new(struct api_request *r, int64_t asked, int64_t now) {
                              .retry_after_s = 1 };
 
         return answer(r, API_TIMEOUT,
-                      arena_printf(r->arena, "Timeout: Too large resource version: %lld, current: %lld", (long long)asked,
-                                   (long long)now),
+                      arena_printf(r->arena, "Timeout: Too large resource version: %lld, current: %lld",
+                                   (long long)asked, (long long)now),
                       &d);
 }
 
@@ -297,7 +303,9 @@ enum api_step api_fail(struct api_request *r, int error, const char *what) {
         if (error == -EAGAIN)
                 return api_refuse(r, API_TOO_MANY, "too many changes are waiting to be made, please try again later");
         return api_refuse(r, API_INTERNAL, "Internal error occurred: %s",
-                          what ?: error == -ENOMEM ? "no memory" : strerror(-error));
+                          what                     ?:
+                                  error == -ENOMEM ? "no memory" :
+                                                     strerror(-error));
 }
 
 enum api_step api_succeed(struct api_request *r, const char *name, const char *uid) {

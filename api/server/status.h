@@ -32,8 +32,8 @@ enum api_step api_refuse(struct api_request *r, enum api_reason reason, const ch
         __attribute__((format(printf, 3, 4)));
 
 /* About the object that the request names, or @name of the request's resource: "configmaps \"x\" not found". */
-enum api_step api_refuse_object(struct api_request *r, enum api_reason reason, const char *name, const char *format, ...)
-        __attribute__((format(printf, 4, 5)));
+enum api_step api_refuse_object(struct api_request *r, enum api_reason reason, const char *name, const char *format,
+                                ...) __attribute__((format(printf, 4, 5)));
 enum api_step api_not_found(struct api_request *r, const char *name);
 
 /* A precondition of @what ("UID") that the object does not meet; @hint is what may have happened. */
@@ -57,7 +57,8 @@ enum api_step api_invalid_options(struct api_request *r, const char *kind, const
 
 /* 409: fields that others own. */
 struct apply_cause;
-enum api_step api_refuse_owned(struct api_request *r, const char *message, const struct apply_cause *causes, unsigned n);
+enum api_step api_refuse_owned(struct api_request *r, const char *message, const struct apply_cause *causes,
+                               unsigned n);
 
 /* 415 of a patch. */
 enum api_step api_refuse_patch_form(struct api_request *r);

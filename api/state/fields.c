@@ -7,14 +7,10 @@
 #include "lib/cleanup.h"
 
 static const struct api_field pods[] = {
-        { "spec.nodeName", NULL, NULL },
-        { "spec.restartPolicy", NULL, NULL },
-        { "spec.schedulerName", NULL, NULL },
-        { "spec.serviceAccountName", NULL, NULL },
-        { "spec.hostNetwork", NULL, "false" },
-        { "status.phase", NULL, NULL },
-        { "status.podIP", NULL, NULL },
-        { "status.nominatedNodeName", NULL, NULL },
+        { "spec.nodeName", NULL, NULL },       { "spec.restartPolicy", NULL, NULL },
+        { "spec.schedulerName", NULL, NULL },  { "spec.serviceAccountName", NULL, NULL },
+        { "spec.hostNetwork", NULL, "false" }, { "status.phase", NULL, NULL },
+        { "status.podIP", NULL, NULL },        { "status.nominatedNodeName", NULL, NULL },
 };
 static const struct api_field core_events[] = {
         { "involvedObject.kind", NULL, NULL },

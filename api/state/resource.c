@@ -14,10 +14,6 @@
 
 #define CORE "core" /* the group without a name, in keys */
 
-const char *api_resource_key(struct arena *arena, const char *group, const char *resource) {
-        return arena_printf(arena, "%s/%s", *group ? group : CORE, resource);
-}
-
 static char *make_head(const struct kube_kind *kind) {
         char *head;
         int n = asprintf(&head, "{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",", kind->kind, kind->group,
@@ -82,8 +78,8 @@ static int take_labels(struct arena *arena, const struct value *labels, struct o
         if (!all)
                 return -ENOMEM;
         for (uint32_t i = 0; i < n; i++)
-                all[i] = (struct object_label){ labels->members[i].key,
-                                                value_string_or(&labels->members[i].value, "") };
+                all[i] =
+                        (struct object_label){ labels->members[i].key, value_string_or(&labels->members[i].value, "") };
         parts->labels = all;
         parts->n_labels = (uint16_t)n;
         return 0;

@@ -41,9 +41,6 @@ struct api_resource {
 struct api_resource *api_resource_new(const struct kube_kind *kind, const _Atomic int64_t *told);
 struct api_resource *api_resource_free(struct api_resource *resource); /* NULL is fine */
 
-/* "core/configmaps" of @group and @resource, in @arena; NULL without memory. */
-const char *api_resource_key(struct arena *arena, const char *group, const char *resource);
-
 /* The number of the field called @name; -1: there is none. */
 int api_resource_field(const struct api_resource *resource, const char *name);
 

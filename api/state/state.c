@@ -107,7 +107,7 @@ static int load_one(void *data, const char *key, const void *value, size_t size,
         }
         arena_reset(l->arena);
         r = json_parse(l->arena, value, size, NULL, &tree, NULL) ?:
-                    api_resource_parts(resource, l->arena, tree, &parts);
+                                                                   api_resource_parts(resource, l->arena, tree, &parts);
         if (r < 0) {
                 log_error("%s in the store cannot be read", key);
                 return r;
