@@ -6,9 +6,11 @@
 
 #include "kube/apply/apply.h"
 #include "kube/codec.h"
+#include "kube/defaults/defaults.h"
 #include "kube/kinds.h"
 #include "kube/patch/patch.h"
 #include "kube/problem.h"
+#include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/json.h"
@@ -20,6 +22,7 @@ struct apply_history {
         struct arena *arena;
         const struct kube_kind *kind;
         const struct value *live; /* NULL: not there yet */
+        bool strategies;          /* as kube-apiserver has them; else those that the oracle makes up */
 };
 
 static inline const struct kube_kind *apply_history_kind(const struct value *history) {
@@ -36,14 +39,35 @@ static inline const struct kube_kind *apply_history_kind(const struct value *his
         return NULL;
 }
 
-/* The doors of the oracle, not those of the API: it knows no strategies. */
 static inline const struct apply_filter *apply_history_filter(const struct apply_history *h, const char *subresource) {
         static const char *const status_path[] = { "status", NULL }, *const spec_path[] = { "spec", NULL };
         static const struct apply_filter status = { .paths = status_path }, spec = { .paths = spec_path };
 
+        if (h->strategies)
+                return apply_filter_of(h->kind->group, h->kind->kind, subresource);
         if (*subresource)
                 return &spec;
         return strcmp(h->kind->kind, "ConfigMap") == 0 || strcmp(h->kind->kind, "ClusterRole") == 0 ? NULL : &status;
+}
+
+/* The object with its defaults. */
+static inline int apply_history_fill(struct apply_history *h, const struct value *object, const struct value **ret) {
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        void *typed = arena_alloc(h->arena, h->kind->type->size);
+        struct problems problems;
+        char *text = NULL;
+        int r;
+
+        problems_init(&problems, h->arena, NULL, object);
+        if (!typed || kube_value_read(h->arena, h->kind->type, object, "", &problems, typed) < 0 ||
+            defaults_fill(h->arena, h->kind->type, typed, 0) < 0)
+                return -ENOMEM;
+        kube_json_write(&w, h->kind->type, typed);
+        if (json_writer_finish(&w, &text, NULL) < 0)
+                return -ENOMEM;
+        r = json_parse(h->arena, text, strlen(text), NULL, ret, NULL);
+        free(text);
+        return r;
 }
 
 /* As the API server reads what came of a write. */
@@ -55,6 +79,8 @@ static inline const struct value *apply_history_settle(struct apply_history *h, 
 
         problems_init(&problems, h->arena, NULL, object);
         r = kube_value_settle(h->arena, h->kind->type, object, false, "", &problems, &settled);
+        if (r == 0 && settled && h->strategies)
+                r = apply_history_fill(h, settled, &settled);
 
         if (r < 0 || !settled)
                 err_set(err, EINVAL, "unreadable");
@@ -133,7 +159,12 @@ static inline void apply_history_write(struct json_writer *w, const struct apply
 
 /* The caller frees it. */
 static inline char *apply_history_run(struct arena *arena, const struct value *history) {
-        struct apply_history h = { .arena = arena, .kind = apply_history_kind(history) };
+        struct apply_history h = {
+                .arena = arena,
+                .kind = apply_history_kind(history),
+                .live = value_is(value_get(history, "live"), VALUE_MAP) ? value_get(history, "live") : NULL,
+                .strategies = value_bool_or(value_get(history, "strategies"), false),
+        };
         const struct value *steps = value_get(history, "steps");
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         char *text;
