@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kube/apply/apply.h"
+#include "kube/apply/scale.h"
 #include "kube/codec.h"
 #include "kube/defaults/defaults.h"
 #include "kube/kinds.h"
@@ -157,6 +158,32 @@ static inline void apply_history_write(struct json_writer *w, const struct apply
         json_end_map(w);
 }
 
+/* Owners of a scale, and of the object after a write to it. */
+static inline char *apply_history_scale(struct arena *arena, const struct value *scale) {
+        static const struct apply_replicas replicas[] = { { "apps/v1", "spec.replicas" },
+                                                          { "apps/v0", NULL },
+                                                          { NULL, NULL } };
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        const struct value *parent = value_get(scale, "parent");
+        struct value seen, merged;
+        struct err *err = NULL;
+        char *text;
+
+        json_begin_map(&w);
+        if (apply_scale_entries(arena, replicas, parent, &seen, &err) < 0 ||
+            apply_scale_merge(arena, replicas, "apps/v1", parent, value_get(scale, "scale"), &merged, &err) < 0) {
+                json_add_string(&w, "error", err_text(err));
+        } else {
+                json_key(&w, "seen");
+                json_value(&w, &seen);
+                json_key(&w, "merged");
+                json_value(&w, &merged);
+        }
+        json_end_map(&w);
+        err_free(err);
+        return json_writer_finish(&w, &text, NULL) < 0 ? NULL : text;
+}
+
 /* The caller frees it. */
 static inline char *apply_history_run(struct arena *arena, const struct value *history) {
         struct apply_history h = {
@@ -169,6 +196,8 @@ static inline char *apply_history_run(struct arena *arena, const struct value *h
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         char *text;
 
+        if (value_get(history, "scale"))
+                return apply_history_scale(arena, value_get(history, "scale"));
         json_begin_list(&w);
         for (uint32_t i = 0; i < value_count(steps); i++) {
                 struct apply_result result = { 0 };
