@@ -12,6 +12,8 @@
  *     PATCH application/apply-patch   apply_configuration(); its object is then read by its type (nulls go), defaulted,
  *                                     admitted
  *     all, last before the store      apply_settle(): what changes nothing but times changes nothing
+ *
+ * A Scale has its object's owners by way of kube/apply/scale.h.
  */
 #pragma once
 

@@ -223,6 +223,21 @@ class Maker:
             steps.append(step)
         return {"group": group, "kind": kind, "steps": steps}
 
+    # ---- scale ----
+
+    def scale(self):
+        fields = [{"f:spec": {"f:replicas": {}}}, {"f:spec": {"f:replicas": {}, "f:x": {}}}, {"f:spec": {"f:x": {}}}, {"f:metadata": {"f:labels": {"f:a": {}}}}]
+
+        def entries(versions):
+            made = [{"manager": self.random.choice(MANAGERS[:4]), "operation": self.random.choice(["Apply", "Update"]),
+                     "apiVersion": self.random.choice(versions), "time": f"2020-05-05T00:00:0{self.random.randrange(3)}Z", "fieldsType": "FieldsV1",
+                     "fieldsV1": self.random.choice(fields)} | ({"subresource": "scale"} if self.chance(0.3) else {}) for _ in range(self.random.randrange(5))]
+            if made and self.chance(0.05):
+                made[0]["operation"] = "x"
+            return made
+        return {"group": "apps/v1", "kind": "Deployment", "steps": [],
+                "scale": {"parent": entries(["apps/v1", "apps/v1", "apps/v0", "apps/v2"]), "scale": entries(["autoscaling/v1"])}}
+
     def annotate(self, steps, body):
         applied = [s["body"] for s in steps if s["op"] == "apply"] or [{"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "a"}}]
         if isinstance(body.get("metadata"), dict) and isinstance(body["metadata"].get("annotations", {}), dict):
@@ -233,7 +248,7 @@ class Maker:
 def main():
     maker = Maker(int(sys.argv[1]))
     for _ in range(int(sys.argv[2])):
-        print(json.dumps(maker.history()))
+        print(json.dumps(maker.scale() if maker.chance(0.05) else maker.history()))
 
 
 if __name__ == "__main__":

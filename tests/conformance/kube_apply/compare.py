@@ -52,6 +52,16 @@ def order(value):
     return [json.dumps(e.get("fieldsV1")) for e in entries]
 
 
+def same_scale(theirs, ours, shown):
+    if "error" in theirs or "error" in ours:
+        good = bool(theirs.get("error")) and bool(ours.get("error"))
+    else:  # entries of which nothing differs but the time have no order in Go
+        good = all(sorted(map(json.dumps, theirs[k] or [])) == sorted(map(json.dumps, ours[k] or [])) for k in ("seen", "merged"))
+    if not good and shown < SHOWN:
+        print("---- scale:", json.dumps(plain(theirs)), "\n  ours:  ", json.dumps(plain(ours)))
+    return good
+
+
 def main():
     cases = sys.stdin.read().splitlines()
     done = subprocess.run([sys.argv[1]], input="\n".join(cases) + "\n", capture_output=True, text=True)
@@ -59,6 +69,10 @@ def main():
     counts, wrong = collections.Counter(), 0
     for case, answer in zip(cases, answers):
         case, ours = read(case), read(answer)
+        if "scale" in case:
+            counts["scale", "error" if "error" in case["scale"] else "entries"] += 1
+            wrong += not same_scale(case["scale"], ours, wrong)
+            continue
         for i, (step, got) in enumerate(zip(case["steps"], ours)):
             kind = "conflict" if step.get("causes") else "error" if "error" in step else "object"
             counts[step["op"], kind] += 1

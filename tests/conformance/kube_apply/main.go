@@ -40,10 +40,35 @@ type step struct {
 	Causes      []metav1.StatusCause `json:"causes,omitempty"`
 }
 
+// Owners of an object and of its scale, before and after a write to that.
+type scale struct {
+	Parent []metav1.ManagedFieldsEntry `json:"parent"`
+	Scale  []metav1.ManagedFieldsEntry `json:"scale"`
+	Seen   []metav1.ManagedFieldsEntry `json:"seen"`
+	Merged []metav1.ManagedFieldsEntry `json:"merged"`
+	Error  string                      `json:"error,omitempty"`
+}
+
 type history struct {
 	Group string `json:"group"`
 	Kind  string `json:"kind"`
 	Steps []step `json:"steps"`
+	Scale *scale `json:"scale,omitempty"`
+}
+
+func (s *scale) run(group string) {
+	gv, err := schema.ParseGroupVersion(group)
+	if err != nil {
+		panic(err)
+	}
+	replicas := managedfields.ResourcePathMappings{group: fieldpath.MakePathOrDie("spec", "replicas"), "apps/v0": nil}
+	handler := managedfields.NewScaleHandler(s.Parent, gv, replicas)
+	if s.Seen, err = handler.ToSubresource(); err == nil {
+		s.Merged, err = handler.ToParent(s.Scale)
+	}
+	if err != nil {
+		s.Error = err.Error()
+	}
 }
 
 type nothing struct{}
@@ -187,6 +212,10 @@ func answer(h *history) (good bool) {
 			good = false
 		}
 	}()
+	if h.Scale != nil {
+		h.Scale.run(h.Group)
+		return true
+	}
 	h.run()
 	return true
 }

@@ -9,6 +9,9 @@ WORDS = ("failed to convert", "cannot unmarshal", "unable to", "declared in sche
 
 
 def plain(case):
+    if "scale" in case:
+        entries = case["scale"]["merged"] or []
+        return "error" not in case["scale"] and len({json.dumps(e.get("time")) + e["manager"] for e in entries}) == len(entries)
     for step in case["steps"]:
         managers = {cause["message"] for cause in step.get("causes", [])}
         if len(managers) > 1 or any(w in step.get("error", "") for w in WORDS):
@@ -18,6 +21,8 @@ def plain(case):
 
 def sorts(case):
     """What a history shows."""
+    if "scale" in case:
+        yield "scale", len(case["scale"]["seen"] or []), len(case["scale"]["merged"] or [])
     for step in case["steps"]:
         if "error" in step:
             yield step["op"], "conflict" if step.get("causes") else " ".join(step["error"].split(": ")[-1].split()[:4])

@@ -5,10 +5,13 @@
 #include <string.h>
 
 #include "kube/apply/apply.h"
+#include "kube/apply/scale.h"
 #include "kube/codec.h"
+#include "kube/defaults/defaults.h"
 #include "kube/kinds.h"
 #include "kube/patch/patch.h"
 #include "kube/problem.h"
+#include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/json.h"
@@ -20,6 +23,7 @@ struct apply_history {
         struct arena *arena;
         const struct kube_kind *kind;
         const struct value *live; /* NULL: not there yet */
+        bool strategies;          /* as kube-apiserver has them; else those that the oracle makes up */
 };
 
 static inline const struct kube_kind *apply_history_kind(const struct value *history) {
@@ -36,14 +40,35 @@ static inline const struct kube_kind *apply_history_kind(const struct value *his
         return NULL;
 }
 
-/* The doors of the oracle, not those of the API: it knows no strategies. */
 static inline const struct apply_filter *apply_history_filter(const struct apply_history *h, const char *subresource) {
         static const char *const status_path[] = { "status", NULL }, *const spec_path[] = { "spec", NULL };
         static const struct apply_filter status = { .paths = status_path }, spec = { .paths = spec_path };
 
+        if (h->strategies)
+                return apply_filter_of(h->kind->group, h->kind->kind, subresource);
         if (*subresource)
                 return &spec;
         return strcmp(h->kind->kind, "ConfigMap") == 0 || strcmp(h->kind->kind, "ClusterRole") == 0 ? NULL : &status;
+}
+
+/* The object with its defaults. */
+static inline int apply_history_fill(struct apply_history *h, const struct value *object, const struct value **ret) {
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        void *typed = arena_alloc(h->arena, h->kind->type->size);
+        struct problems problems;
+        char *text = NULL;
+        int r;
+
+        problems_init(&problems, h->arena, NULL, object);
+        if (!typed || kube_value_read(h->arena, h->kind->type, object, "", &problems, typed) < 0 ||
+            defaults_fill(h->arena, h->kind->type, typed, 0) < 0)
+                return -ENOMEM;
+        kube_json_write(&w, h->kind->type, typed);
+        if (json_writer_finish(&w, &text, NULL) < 0)
+                return -ENOMEM;
+        r = json_parse(h->arena, text, strlen(text), NULL, ret, NULL);
+        free(text);
+        return r;
 }
 
 /* As the API server reads what came of a write. */
@@ -55,6 +80,8 @@ static inline const struct value *apply_history_settle(struct apply_history *h, 
 
         problems_init(&problems, h->arena, NULL, object);
         r = kube_value_settle(h->arena, h->kind->type, object, false, "", &problems, &settled);
+        if (r == 0 && settled && h->strategies)
+                r = apply_history_fill(h, settled, &settled);
 
         if (r < 0 || !settled)
                 err_set(err, EINVAL, "unreadable");
@@ -131,13 +158,46 @@ static inline void apply_history_write(struct json_writer *w, const struct apply
         json_end_map(w);
 }
 
+/* Owners of a scale, and of the object after a write to it. */
+static inline char *apply_history_scale(struct arena *arena, const struct value *scale) {
+        static const struct apply_replicas replicas[] = { { "apps/v1", "spec.replicas" },
+                                                          { "apps/v0", NULL },
+                                                          { NULL, NULL } };
+        _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
+        const struct value *parent = value_get(scale, "parent");
+        struct value seen, merged;
+        struct err *err = NULL;
+        char *text;
+
+        json_begin_map(&w);
+        if (apply_scale_entries(arena, replicas, parent, &seen, &err) < 0 ||
+            apply_scale_merge(arena, replicas, "apps/v1", parent, value_get(scale, "scale"), &merged, &err) < 0) {
+                json_add_string(&w, "error", err_text(err));
+        } else {
+                json_key(&w, "seen");
+                json_value(&w, &seen);
+                json_key(&w, "merged");
+                json_value(&w, &merged);
+        }
+        json_end_map(&w);
+        err_free(err);
+        return json_writer_finish(&w, &text, NULL) < 0 ? NULL : text;
+}
+
 /* The caller frees it. */
 static inline char *apply_history_run(struct arena *arena, const struct value *history) {
-        struct apply_history h = { .arena = arena, .kind = apply_history_kind(history) };
+        struct apply_history h = {
+                .arena = arena,
+                .kind = apply_history_kind(history),
+                .live = value_is(value_get(history, "live"), VALUE_MAP) ? value_get(history, "live") : NULL,
+                .strategies = value_bool_or(value_get(history, "strategies"), false),
+        };
         const struct value *steps = value_get(history, "steps");
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
         char *text;
 
+        if (value_get(history, "scale"))
+                return apply_history_scale(arena, value_get(history, "scale"));
         json_begin_list(&w);
         for (uint32_t i = 0; i < value_count(steps); i++) {
                 struct apply_result result = { 0 };

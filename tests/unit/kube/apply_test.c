@@ -86,6 +86,12 @@ static void check_step(const struct value *step, const struct value *ours) {
         fail_msg("%s\nours: %s", write_text(step), write_text(ours));
 }
 
+static void check_scale(const struct value *scale, const struct value *ours) {
+        if (!value_equal(value_get(scale, "seen"), value_get(ours, "seen")) ||
+            !value_equal(value_get(scale, "merged"), value_get(ours, "merged")))
+                fail_msg("%s\nours: %s", write_text(scale), write_text(ours));
+}
+
 static void test_histories(void **state) {
         _cleanup_free_ char *line = NULL;
         FILE *file = fopen("tests/unit/kube/apply_histories.jsonl", "re");
@@ -98,6 +104,8 @@ static void test_histories(void **state) {
                 _cleanup_free_ char *answers = apply_history_run(arena, history);
                 const struct value *steps = value_get(history, "steps"), *ours = read_text(answers);
 
+                if (value_get(history, "scale"))
+                        check_scale(value_get(history, "scale"), ours);
                 for (uint32_t i = 0; i < value_count(steps); i++)
                         check_step(value_at(steps, i), value_at(ours, i));
                 arena_reset(arena);
