@@ -122,7 +122,7 @@ CASES = {
     "probed": (pod("probed", {"command": ["sh", "-c", SLEEP], "startupProbe": exec_probe("true"), "readinessProbe": exec_probe("true"),
                               "livenessProbe": exec_probe("true")}), ready),
     "unhealthy": (pod("unhealthy", {"command": ["sh", "-c", SLEEP], "livenessProbe": exec_probe("false", failureThreshold=1)}, restartPolicy="Never"), ended),
-    "deadline": (pod("deadline", SLEEP, activeDeadlineSeconds=1), ended),
+    "deadline": (pod("deadline", SLEEP, activeDeadlineSeconds=5), ended),
     "resources": (pod("resources", {"command": ["sh", "-c", SLEEP], "resources": {"limits": {"cpu": "500m", "memory": "64Mi"}, "requests": {"cpu": "100m"}}},
                       {"command": ["sh", "-c", SLEEP], "resources": {"requests": {"memory": "8Mi"}}}), ready),
     "guaranteed": (pod("guaranteed", {"command": ["sh", "-c", SLEEP], "resources": {"limits": {"cpu": "100m", "memory": "32Mi"}}}), ready),
