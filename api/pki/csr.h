@@ -1,0 +1,52 @@
+/* CertificateSigningRequests: what a PKCS#10 request (RFC 2986) asks for, whether a signer of Kubernetes' takes it, and
+ * the certificate.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "api/pki/pki.h"
+#include "kube/types.h"
+
+struct arena;
+struct err;
+struct pki;
+
+#define PKI_CSR_MAX ((size_t)64 << 10) /* bytes of PEM */
+#define PKI_CSR_NAMES_MAX 256          /* of subject and SANs */
+#define PKI_CSR_SECONDS_MIN 600
+#define PKI_CSR_SECONDS (PKI_LEAF_SECONDS)
+
+#define PKI_SIGNER_CLIENT "kubernetes.io/kube-apiserver-client"
+#define PKI_SIGNER_KUBELET_CLIENT "kubernetes.io/kube-apiserver-client-kubelet"
+#define PKI_SIGNER_KUBELET_SERVING "kubernetes.io/kubelet-serving"
+
+struct pki_csr {
+        const char *common_name;
+        string_list organizations, dns, addresses, emails, uris;
+        const void *der; /* in the arena */
+        size_t size;
+};
+
+/* Reads PEM with one CERTIFICATE REQUEST whose signature is right. -EINVAL, -E2BIG, -ENOMEM. */
+int pki_csr_read(struct arena *arena, const void *pem, size_t size, struct pki_csr *ret_csr, struct err **err);
+
+/* What goes beside it in the object's spec. */
+struct pki_csr_spec {
+        const char *signer;
+        string_list usages; /* "digital signature", "client auth" */
+        struct opt_int seconds;
+};
+
+/* Whether the signer takes @csr: 0, or -EINVAL with what it does not take, as the signer's condition has it; -ENOENT:
+ * not one of ours. */
+int pki_csr_check(const struct pki_csr *csr, const struct pki_csr_spec *spec, struct err **err);
+
+/* Whether kube-controller-manager's approver would approve it by itself for @username with @groups: a node's own. */
+bool pki_csr_is_own_node(const struct pki_csr *csr, const struct pki_csr_spec *spec, const char *username);
+
+/* Signs what was checked, as PEM in @arena, never longer than the authority lives. */
+int pki_csr_sign(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec, int64_t now,
+                 struct arena *arena, const char **ret_pem, struct err **err);
