@@ -123,7 +123,19 @@ int files_write_all(int fd, const void *data, size_t size) {
         return 0;
 }
 
-int files_replace(const char *path, const void *data, size_t size, mode_t mode, struct err **err) {
+/* The entry at @path is on the disk. */
+static int sync_directory(const char *path) {
+        const char *slash = strrchr(path, '/');
+        char above[PATH_MAX] = ".";
+        _cleanup_close_ int fd = -EBADF;
+
+        if (slash)
+                snprintf(above, sizeof(above), "%.*s", slash == path ? 1 : (int)(slash - path), path);
+        fd = open(above, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
+static int replace(const char *path, const void *data, size_t size, mode_t mode, bool sync, struct err **err) {
         static atomic_uint counter;
         char temporary[PATH_MAX];
         _cleanup_close_ int fd = -EBADF;
@@ -137,13 +149,24 @@ int files_replace(const char *path, const void *data, size_t size, mode_t mode, 
         r = files_write_all(fd, data, size);
         if (r >= 0 && fchmod(fd, mode) < 0) /* whatever the umask is */
                 r = -errno;
+        if (r >= 0 && sync && fsync(fd) < 0)
+                r = -errno;
         if (r >= 0 && rename(temporary, path) < 0)
                 r = -errno;
         if (r < 0) {
                 unlink(temporary);
                 return err_errno(err, -r, "write %s", path);
         }
-        return 0;
+        r = sync ? sync_directory(path) : 0;
+        return r < 0 ? err_errno(err, -r, "sync %s", path) : 0;
+}
+
+int files_replace(const char *path, const void *data, size_t size, mode_t mode, struct err **err) {
+        return replace(path, data, size, mode, false, err);
+}
+
+int files_replace_synced(const char *path, const void *data, size_t size, mode_t mode, struct err **err) {
+        return replace(path, data, size, mode, true, err);
 }
 
 struct removal {

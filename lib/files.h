@@ -30,6 +30,9 @@ int files_write_all(int fd, const void *data, size_t size);
 /* Puts @data in place of @path by rename, so that a reader sees the old or the new one whole. Not synced. */
 int files_replace(const char *path, const void *data, size_t size, mode_t mode, struct err **err);
 
+/* The same, synced: after a power cut it is the old or the new one, and after the return the new one. */
+int files_replace_synced(const char *path, const void *data, size_t size, mode_t mode, struct err **err);
+
 /* Removes @path and, when it is a directory, all in it, without following links and without leaving its file system's
  * mounts: a mount point in it is -EBUSY. One that is not there is fine. */
 int files_remove_tree(const char *path, struct err **err);

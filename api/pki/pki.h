@@ -9,14 +9,16 @@
  *     sa.key sa.pub                  signs service account tokens
  *     DIR/admin.kubeconfig           made of admin.crt, anew with it
  *
- * All are EC P-256. Files are 0600 (certificates too), DIR/pki 0700, each put in place by rename after fsync; a key
- * comes before its certificate, and a certificate that does not fit its key is made anew, so that a crash between the
- * two leaves nothing to repair. The authorities' own are never replaced by themselves: what is not readable there is an
- * error that says which file to restore.
+ * All are EC P-256. Files are 0600 (certificates too), DIR/pki 0700, each put in place by rename and synced; a key
+ * comes before its certificate, and a leaf that does not fit its key is made anew, so that a crash between the two
+ * leaves nothing to repair. The keys of authorities and tokens are never made anew, since all that was signed would be
+ * void: one that is not readable is an error that says which file to restore.
  *
- * The clock is not trusted. Certificates begin PKI_BACKDATE before the clock's now or, when that is earlier, with their
- * authority, and never before it; leaves are due at two thirds of their life, when they are not valid yet, and when
- * they were made further in the future than now: whatever the clock did, the next look makes them fit.
+ * The clock is not trusted. A certificate begins PKI_BACKDATE before now; the authorities' not after PKI_CLOCK_FLOOR,
+ * before which no clock was right, and nothing ends as if now were earlier than that. A leaf is made anew after two
+ * thirds of its life, when it is not valid yet, and when it ends later than one made now would: whatever the clock did,
+ * the next look makes it fit. An authority's certificate is made anew with the same key and name, so that who trusts
+ * the old one goes on to trust what is signed.
  */
 #pragma once
 
@@ -29,6 +31,7 @@ struct evp_pkey_st;
 struct pki;
 struct x509_st;
 
+#define PKI_CLOCK_FLOOR INT64_C(1767225600) /* 2026-01-01T00:00:00Z */
 #define PKI_BACKDATE ((int64_t)24 * 3600)
 #define PKI_LEAF_SECONDS ((int64_t)365 * 24 * 3600)
 #define PKI_AUTHORITY_SECONDS ((int64_t)3650 * 24 * 3600)

@@ -1,0 +1,212 @@
+#include "api/pki/certificate.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <openssl/x509v3.h>
+
+#include "api/pki/internal.h"
+#include "lib/err.h"
+#include "lib/ip.h"
+
+#define SERIAL_BYTES 16
+
+static void names_freep(GENERAL_NAMES **names) {
+        GENERAL_NAMES_free(*names);
+}
+
+int pki_key_new(EVP_PKEY **ret_key, struct err **err) {
+        EVP_PKEY *key = EVP_EC_gen("P-256");
+
+        if (!key)
+                return pki_failed(err, "make a key");
+        *ret_key = key;
+        return 0;
+}
+
+/* Positive and not short, as RFC 5280, 4.1.2.2 wants it. */
+static int set_serial(X509 *certificate) {
+        uint8_t bytes[SERIAL_BYTES];
+        BIGNUM *number;
+        bool good;
+
+        if (RAND_bytes(bytes, sizeof(bytes)) != 1)
+                return -EIO;
+        bytes[0] = (bytes[0] & 0x7f) | 0x40;
+        number = BN_bin2bn(bytes, sizeof(bytes), NULL);
+        good = number && BN_to_ASN1_INTEGER(number, X509_get_serialNumber(certificate));
+        BN_free(number);
+        return good ? 0 : -ENOMEM;
+}
+
+int pki_certificate_begin(X509 *certificate, EVP_PKEY *key, int64_t begins, int64_t ends, struct err **err) {
+        if (X509_set_version(certificate, X509_VERSION_3) != 1 || set_serial(certificate) < 0 ||
+            !ASN1_TIME_set(X509_getm_notBefore(certificate), begins) ||
+            !ASN1_TIME_set(X509_getm_notAfter(certificate), ends) || X509_set_pubkey(certificate, key) != 1)
+                return pki_failed(err, "make a certificate");
+        return 0;
+}
+
+int pki_extend(X509 *certificate, X509 *issuer, int nid, const char *value, struct err **err) {
+        X509_EXTENSION *extension;
+        X509V3_CTX ctx;
+        int ok;
+
+        X509V3_set_ctx(&ctx, issuer, certificate, NULL, NULL, 0);
+        extension = X509V3_EXT_conf_nid(NULL, &ctx, nid, value);
+        ok = extension ? X509_add_ext(certificate, extension, -1) : 0;
+        X509_EXTENSION_free(extension);
+        return ok == 1 ? 0 : pki_failed(err, "make a certificate's extension");
+}
+
+static GENERAL_NAME *name_of(const char *text) {
+        GENERAL_NAME *name = GENERAL_NAME_new();
+        ASN1_STRING *string;
+        struct ip ip;
+        bool address = ip_parse(text, &ip, NULL) == 0;
+        const void *bytes = address ? (const void *)ip.bytes : text;
+        size_t size = address ? ip_size(ip.family) : strlen(text);
+
+        string = ASN1_STRING_type_new(address ? V_ASN1_OCTET_STRING : V_ASN1_IA5STRING);
+        if (!name || !string || ASN1_STRING_set(string, bytes, (int)size) != 1) {
+                GENERAL_NAME_free(name);
+                ASN1_STRING_free(string);
+                return NULL;
+        }
+        GENERAL_NAME_set0_value(name, address ? GEN_IPADD : GEN_DNS, string);
+        return name;
+}
+
+static GENERAL_NAMES *names_of(const string_list *texts) {
+        GENERAL_NAMES *names = GENERAL_NAMES_new();
+
+        list_for_each (text, texts) {
+                GENERAL_NAME *name = names ? name_of(*text) : NULL;
+
+                if (!name || sk_GENERAL_NAME_push(names, name) == 0) {
+                        GENERAL_NAME_free(name);
+                        GENERAL_NAMES_free(names);
+                        return NULL;
+                }
+        }
+        return names;
+}
+
+static int add_names(X509 *certificate, const string_list *texts, struct err **err) {
+        _cleanup_(names_freep) GENERAL_NAMES *names = NULL;
+
+        if (texts->count == 0)
+                return 0;
+        names = names_of(texts);
+        if (!names || X509_add1_ext_i2d(certificate, NID_subject_alt_name, names, 0, X509V3_ADD_DEFAULT) != 1)
+                return pki_failed(err, "name a certificate");
+        return 0;
+}
+
+static int add_extensions(X509 *certificate, X509 *issuer, const struct pki_order *order, struct err **err) {
+        static const char *const uses[] = { "", "serverAuth", "clientAuth", "serverAuth,clientAuth" };
+        int r = pki_extend(certificate, issuer, NID_basic_constraints,
+                           order->authority ? "critical,CA:TRUE" : "critical,CA:FALSE", err);
+
+        if (r >= 0)
+                r = pki_extend(certificate, issuer, NID_key_usage,
+                               order->authority ? "critical,digitalSignature,keyEncipherment,keyCertSign" :
+                               order->encipher  ? "critical,digitalSignature,keyEncipherment" :
+                                                  "critical,digitalSignature",
+                               err);
+        if (r >= 0 && order->uses)
+                r = pki_extend(certificate, issuer, NID_ext_key_usage, uses[order->uses], err);
+        if (r >= 0)
+                r = pki_extend(certificate, issuer, NID_subject_key_identifier, "hash", err);
+        if (r >= 0 && !order->authority)
+                r = pki_extend(certificate, issuer, NID_authority_key_identifier, "keyid:always", err);
+        return r < 0 ? r : add_names(certificate, &order->names, err);
+}
+
+static int set_subject(X509 *certificate, const struct pki_order *order, struct err **err) {
+        X509_NAME *name = X509_get_subject_name(certificate);
+        int ok = 1;
+
+        list_for_each (text, &order->organizations)
+                ok &= X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const uint8_t *)*text, -1, -1, 0) == 1;
+        ok &= X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const uint8_t *)order->common_name, -1, -1, 0) ==
+              1;
+        return ok ? 0 : pki_failed(err, "name a certificate");
+}
+
+int pki_certificate_new(const struct pki_order *order, EVP_PKEY *key, X509 *issuer, EVP_PKEY *issuer_key,
+                        X509 **ret_certificate, struct err **err) {
+        _cleanup_pki_certificate_ X509 *certificate = X509_new();
+        int r;
+
+        if (!certificate)
+                return pki_failed(err, "make a certificate");
+        r = pki_certificate_begin(certificate, key, order->begins, order->ends, err);
+        if (r >= 0)
+                r = set_subject(certificate, order, err);
+        if (r < 0)
+                return r;
+        if (!issuer)
+                issuer = certificate;
+        if (X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) != 1)
+                return pki_failed(err, "name a certificate's issuer");
+        r = add_extensions(certificate, issuer, order, err);
+        if (r < 0)
+                return r;
+        if (X509_sign(certificate, issuer_key ?: key, EVP_sha256()) == 0)
+                return pki_failed(err, "sign a certificate");
+        *ret_certificate = TAKE_PTR(certificate);
+        return 0;
+}
+
+bool pki_certificate_is_of(X509 *certificate, EVP_PKEY *key) {
+        return X509_check_private_key(certificate, key) == 1;
+}
+
+bool pki_certificate_signed_by(X509 *certificate, X509 *issuer) {
+        EVP_PKEY *key = X509_get0_pubkey(issuer);
+
+        return key && X509_NAME_cmp(X509_get_issuer_name(certificate), X509_get_subject_name(issuer)) == 0 &&
+               X509_verify(certificate, key) == 1;
+}
+
+static bool same_name(GENERAL_NAMES *names, const char *text) {
+        GENERAL_NAME *wanted = name_of(text);
+        bool found = false;
+
+        for (int i = 0; wanted && !found && i < sk_GENERAL_NAME_num(names); i++)
+                found = GENERAL_NAME_cmp(sk_GENERAL_NAME_value(names, i), wanted) == 0;
+        GENERAL_NAME_free(wanted);
+        return found;
+}
+
+bool pki_certificate_names(X509 *certificate, const string_list *texts) {
+        _cleanup_(names_freep) GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+
+        if (sk_GENERAL_NAME_num(names) != (int)texts->count && (names || texts->count > 0))
+                return false;
+        list_for_each (text, texts) {
+                if (!same_name(names, *text))
+                        return false;
+        }
+        return true;
+}
+
+static int64_t seconds_of(const ASN1_TIME *time) {
+        struct tm tm;
+
+        return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
+}
+
+int64_t pki_certificate_begins(const X509 *certificate) {
+        return seconds_of(X509_get0_notBefore(certificate));
+}
+
+int64_t pki_certificate_ends(const X509 *certificate) {
+        return seconds_of(X509_get0_notAfter(certificate));
+}
