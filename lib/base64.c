@@ -43,3 +43,40 @@ int64_t base64_decode(struct base64_decoder *decoder, const void *text, size_t n
         }
         return out - (uint8_t *)ret_data;
 }
+
+static const char url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+void base64url_encode(const void *data, size_t size, char *ret_text) {
+        const uint8_t *p = data;
+        uint32_t bits = 0;
+        unsigned n = 0;
+
+        for (size_t i = 0; i < size; i++) {
+                bits = bits << 8 | p[i];
+                for (n += 8; n >= 6; n -= 6)
+                        *ret_text++ = url_digits[bits >> (n - 6) & 63];
+        }
+        if (n > 0)
+                *ret_text++ = url_digits[bits << (6 - n) & 63];
+        *ret_text = '\0';
+}
+
+int64_t base64url_decode(const char *text, size_t n, void *ret_data) {
+        uint8_t *out = ret_data;
+        uint32_t bits = 0;
+        unsigned have = 0;
+
+        for (size_t i = 0; i < n; i++) {
+                const char *digit = text[i] ? strchr(url_digits, text[i]) : NULL;
+
+                if (!digit)
+                        return -EINVAL;
+                bits = bits << 6 | (uint32_t)(digit - url_digits);
+                have += 6;
+                if (have >= 8) {
+                        have -= 8;
+                        *out++ = (uint8_t)(bits >> have);
+                }
+        }
+        return have == 6 || (bits & ((1U << have) - 1)) ? -EINVAL : out - (uint8_t *)ret_data;
+}

@@ -186,9 +186,15 @@ static int set_client(struct tls_context *tls, struct err **err) {
         return 0;
 }
 
+/* What is wrong with a certificate is in the session's verify result, and no reason to end the handshake. */
+static int take_any(int good, X509_STORE_CTX *store) {
+        return 1;
+}
+
 static int configure(struct tls_context *tls, const struct tls_config *config, struct err **err) {
         static const int modes[] = {
                 [TLS_VERIFY_NONE] = SSL_VERIFY_NONE,
+                [TLS_VERIFY_LATER] = SSL_VERIFY_PEER,
                 [TLS_VERIFY_OPTIONAL] = SSL_VERIFY_PEER,
                 [TLS_VERIFY_REQUIRED] = SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT,
         };
@@ -202,7 +208,7 @@ static int configure(struct tls_context *tls, const struct tls_config *config, s
                                            SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
         SSL_CTX_set_options(tls->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_ENABLE_KTLS |
                                               SSL_OP_CIPHER_SERVER_PREFERENCE);
-        SSL_CTX_set_verify(tls->ctx, modes[config->verify], NULL);
+        SSL_CTX_set_verify(tls->ctx, modes[config->verify], config->verify == TLS_VERIFY_LATER ? take_any : NULL);
         if (config->certificate) {
                 r = use_certificate(tls->ctx, config, err);
                 if (r < 0)

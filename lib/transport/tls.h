@@ -18,6 +18,7 @@ struct tls_context;
 
 enum tls_verify {
         TLS_VERIFY_NONE,     /* the peer's certificate is not looked at */
+        TLS_VERIFY_LATER,    /* servers: clients may come with any certificate; whoever serves them looks at it */
         TLS_VERIFY_OPTIONAL, /* servers: clients may come without a certificate, but not with a wrong one */
         TLS_VERIFY_REQUIRED, /* servers: clients must have one. Clients: the server's must be right, and for its name */
 };

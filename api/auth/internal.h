@@ -1,0 +1,35 @@
+/* The authenticator, for the files of it: authenticate.c, certificate.c, account_token.c, bootstrap.c. */
+#pragma once
+
+#include <pthread.h>
+#include <stdint.h>
+
+#include "api/auth/authenticate.h"
+
+struct x509_store_st;
+
+#define AUTH_LEEWAY ((int64_t)60) /* between clocks, and after a deletion (as kube-apiserver) */
+
+struct auth_authenticator {
+        struct arena *arena; /* of the texts */
+        struct auth_keys *keys;
+        enum auth_anonymous anonymous;
+        struct auth_objects objects;
+        const char *issuer;
+        string_list audiences;
+        bool bootstrap;
+        pthread_rwlock_t lock; /* of what follows */
+        struct x509_store_st *authorities;
+        uint64_t generation;
+};
+
+/* What each says of a token: 0; -ENODATA: it is none of mine; -EACCES: it is wrong; -ENOMEM. @audiences are those
+ * wanted, of which the identity gets what it has. */
+int auth_account_token(const struct auth_authenticator *authenticator, const char *token, const string_list *audiences,
+                       int64_t now, struct arena *arena, struct auth_identity *ret_identity, struct err **err);
+int auth_bootstrap_token(const struct auth_authenticator *authenticator, const char *token,
+                         const string_list *audiences, int64_t now, struct arena *arena,
+                         struct auth_identity *ret_identity, struct err **err);
+
+/* Those of @a that are in @b. -ENOMEM or 0. */
+int auth_intersect(struct arena *arena, const string_list *a, const string_list *b, string_list *ret_both);
