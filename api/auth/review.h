@@ -12,9 +12,11 @@
 
 struct problems;
 
-/* authentication.k8s.io TokenReview; @audiences as struct auth_config has them. */
+/* authentication.k8s.io TokenReview; of audiences that are wanted its status has those that the token is for. -EINVAL:
+ * it has no token (400: AUTH_REVIEW_NO_TOKEN). */
+#define AUTH_REVIEW_NO_TOKEN "token is required for TokenReview in authentication"
 int auth_review_token(struct auth_authenticator *authenticator, int64_t now, struct arena *arena,
-                      struct kube_authentication_v1_token_review *review, struct problems *problems);
+                      struct kube_authentication_v1_token_review *review);
 
 /* authentication.k8s.io SelfSubjectReview. */
 void auth_review_self(const struct auth_user *user, struct kube_authentication_v1_self_subject_review *review);

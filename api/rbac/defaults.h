@@ -13,6 +13,8 @@
 
 struct arena;
 
+#define RBAC_AUTOUPDATE "rbac.authorization.kubernetes.io/autoupdate" /* an annotation */
+
 /* All of them, typed, made in @arena. -ENOMEM or 0. */
 struct rbac_defaults {
         LIST_OF(struct kube_rbac_v1_cluster_role) cluster_roles;

@@ -4,10 +4,9 @@
 
 #include "api/rbac/rbac.h"
 
-struct kube_label_selector;
-
-/* Whether @owned covers all of @asked; what it does not cover is in *@ret_missing, in @arena. */
-bool rbac_covers(struct arena *arena, const rbac_rules *owned, const rbac_rules *asked, rbac_rules *ret_missing);
+/* Whether @owned covers all of @asked: 1; 0, with what it does not cover, taken apart, in *@ret_missing, which points
+ * into @asked; -ENOMEM. */
+int rbac_covers(struct arena *arena, const rbac_rules *owned, const rbac_rules *asked, rbac_rules *ret_missing);
 
 /* A role in @namespace ("": a ClusterRole) is to have @rules, and @user writes it: allowed where it may escalate, or
  * has all of them. 0, or -EACCES with the 403's words (`user "jane" (groups=["a"]) is attempting to grant RBAC

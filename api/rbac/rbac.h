@@ -21,7 +21,7 @@ typedef LIST_OF(struct kube_rbac_v1_policy_rule) rbac_rules;
 struct rbac *rbac_new(void);
 struct rbac *rbac_free(struct rbac *rbac);
 
-/* What there is now, copied. The same name replaces. -ENOMEM leaves the old one. */
+/* What there is now, copied. The same name replaces. -ENOMEM: what was there may be gone with it; tell it again. */
 int rbac_set_role(struct rbac *rbac, const struct kube_rbac_v1_role *role);
 int rbac_set_cluster_role(struct rbac *rbac, const struct kube_rbac_v1_cluster_role *role);
 int rbac_set_role_binding(struct rbac *rbac, const struct kube_rbac_v1_role_binding *binding);

@@ -21,7 +21,7 @@ def available():
 
 
 class ControlPlane:
-    def __init__(self):
+    def __init__(self, authorization="AlwaysAllow", *flags):
         self.dir = tempfile.mkdtemp(prefix="nacelle-api-", dir="/var/tmp")
         self.port, client, peer = free_port(), free_port(), free_port()
         self.url, self.kubeconfig = f"https://127.0.0.1:{self.port}", self.dir + "/kubeconfig"
@@ -37,9 +37,9 @@ class ControlPlane:
                  f"http://127.0.0.1:{client}", "--listen-peer-urls", f"http://127.0.0.1:{peer}", "--initial-advertise-peer-urls",
                  f"http://127.0.0.1:{peer}", "--initial-cluster", f"default=http://127.0.0.1:{peer}")
         self.run("kube-apiserver", f"--etcd-servers=http://127.0.0.1:{client}", "--bind-address=127.0.0.1", f"--secure-port={self.port}",
-                 f"--cert-dir={self.dir}/certs", f"--token-auth-file={self.dir}/tokens", "--authorization-mode=AlwaysAllow", "--endpoint-reconciler-type=none",
+                 f"--cert-dir={self.dir}/certs", f"--token-auth-file={self.dir}/tokens", "--authorization-mode=" + authorization, "--endpoint-reconciler-type=none",
                  "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", "--service-account-issuer=https://kubernetes.default.svc",
-                 f"--service-account-key-file={self.dir}/sa.key", f"--service-account-signing-key-file={self.dir}/sa.key", "--service-cluster-ip-range=10.96.0.0/16")
+                 f"--service-account-key-file={self.dir}/sa.key", f"--service-account-signing-key-file={self.dir}/sa.key", "--service-cluster-ip-range=10.96.0.0/16", *flags)
         wait_for("the API server", lambda: self.ask("/readyz") is not None, timeout=90, interval=0.3)
         wait_for("the namespace", lambda: self.ask("/api/v1/namespaces/default"), timeout=60, interval=0.3)
 
