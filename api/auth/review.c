@@ -63,7 +63,7 @@ static void check_question(const struct kube_authorization_v1_resource_attribute
 
         if (resource && path)
                 problem_error(problems, "spec.nonResourceAttributes",
-                              "Invalid value: {\"path\":%s,\"verb\":%s}: cannot be specified in combination with "
+                              "Invalid value: {\"Path\":%s,\"Verb\":%s}: cannot be specified in combination with "
                               "resourceAttributes",
                               v ?: "\"\"", w ?: "\"\"");
         if (!resource && !path)

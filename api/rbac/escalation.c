@@ -59,6 +59,15 @@ int rbac_check_role(struct rbac *rbac, const struct auth_authorizer *chain, size
         return check_rules(rbac, user, namespace, rules, arena, ret_message);
 }
 
+/* The name is the role's, the resource that of the request. */
+static char *no_role(struct arena *arena, const char *namespace, const char *name) {
+        const char *quoted = auth_quote(arena, name ?: "");
+
+        return quoted ? arena_printf(arena, "%s." GROUP " %s not found",
+                                     namespace[0] ? "rolebindings" : "clusterrolebindings", quoted) :
+                        NULL;
+}
+
 /* A copy of the rules of the role @ref. */
 static int rules_of(struct rbac *rbac, const char *namespace, const struct kube_rbac_v1_role_ref *ref,
                     struct arena *arena, rbac_rules *ret_rules, const char **ret_message) {
@@ -71,7 +80,7 @@ static int rules_of(struct rbac *rbac, const char *namespace, const struct kube_
                 r = rbac_copy_rules(arena, &role->rules, ret_rules);
         pthread_rwlock_unlock(&rbac->lock);
         if (r == -ENOENT)
-                *ret_message = rbac_not_found(arena, ref);
+                *ret_message = no_role(arena, namespace, ref->name);
         return r;
 }
 

@@ -16,7 +16,7 @@ int rbac_check_role(struct rbac *rbac, const struct auth_authorizer *chain, size
                     struct arena *arena, const char **ret_message);
 
 /* The same for a binding to @ref: allowed where @user may bind that role, or has all that is in it. -ENOENT when there
- * is no such role. */
+ * is no such role, with the 404's words. */
 int rbac_check_binding(struct rbac *rbac, const struct auth_authorizer *chain, size_t n, const struct auth_user *user,
                        const char *namespace, const struct kube_rbac_v1_role_ref *ref, struct arena *arena,
                        const char **ret_message);

@@ -66,11 +66,11 @@ static const char *ask_claim(const struct node_question *q, enum rbac_vertex ver
 
 static const char *ask_account(const struct node_question *q, enum rbac_vertex vertex) {
         if (strcmp(q->a->verb, "get") == 0 && !q->a->subresource[0])
-                return ask_graph(q, vertex);
+                return ask_read(q, vertex);
         if (strcmp(q->a->verb, "create") != 0 || !q->a->name[0])
                 return "can only create tokens for individual service accounts";
         if (strcmp(q->a->subresource, "token") != 0)
-                return "can only create token subresource of service account";
+                return "can only create token subresource of serviceaccount";
         return ask_graph(q, vertex);
 }
 
@@ -147,7 +147,7 @@ static const char *ask_pod(const struct node_question *q, enum rbac_vertex verte
                 return "";
         if (one_of(q->a->verb, "create delete"))
                 return NULL;
-        if (strcmp(q->a->verb, "get") == 0)
+        if (strcmp(q->a->verb, "get") == 0 || (q->a->name[0] && one_of(q->a->verb, "list watch")))
                 return ask_graph(q, vertex);
         if (!one_of(q->a->verb, "list watch"))
                 return "";
