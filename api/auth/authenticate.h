@@ -32,6 +32,8 @@ struct auth_object {
         const char *uid;
         int64_t deleted;                  /* metadata.deletionTimestamp; 0: none */
         const struct kube_secret *secret; /* of secrets: with its type and data */
+        const char *node;                 /* of pods: spec.nodeName; NULL or "": none */
+        const char *account;              /* of pods: spec.serviceAccountName */
 };
 
 /* How the service is asked for an object: @resource is serviceaccounts, pods, nodes or secrets; @namespace "" for

@@ -1,24 +1,23 @@
 /* Impersonation: Impersonate-User, -Uid, -Group and -Extra-KEY make the request another's, where who asks may so.
  *
- * For each header one check, by the chain: verb impersonate, of users, groups, serviceaccounts, uids and
- * userextras/KEY.
+ * First as KEP-5284 has it: whether who asks may do this request in another's place (verb impersonate-on:MODE:VERB, on
+ * what is asked for), and be this one (verb impersonate:MODE, in authentication.k8s.io); MODE is user-info,
+ * serviceaccount or arbitrary-node. Where it is not allowed, as it was before: verb impersonate of users, groups,
+ * serviceaccounts, uids and userextras/KEY. Each header is a check by the chain.
  */
 #pragma once
 
 #include <stddef.h>
-#include <stdint.h>
 
 #include "api/auth/authorizer.h"
 #include "api/auth/user.h"
 
 struct arena;
-struct err;
 struct http_fields;
 
-#define AUTH_IMPERSONATE_MAX 1000 /* groups and extras in one request */
-
-/* 0: *@ret_user is who it is now; 0 with @ret_user's name NULL: no such header is there. Else what is to be answered:
- * -EACCES (403: *@ret_message is its text), -EINVAL (500 as kube-apiserver's: headers without a user), -ENOMEM. */
-int auth_impersonate(const struct http_fields *fields, const struct auth_user *user,
+/* @fields: the request's; @attributes: who asks, for what. 0: *@ret_user is who it is now; 1: no such header is there.
+ * Else what is to be answered, with *@ret_message as its text: -EACCES (403), -EINVAL (400: headers without a user);
+ * -ENOMEM. */
+int auth_impersonate(const struct http_fields *fields, const struct auth_attributes *attributes,
                      const struct auth_authorizer *chain, size_t n, struct arena *arena, struct auth_user *ret_user,
                      const char **ret_message);

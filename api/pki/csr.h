@@ -44,7 +44,8 @@ struct pki_csr_spec {
  * not one of ours. */
 int pki_csr_check(const struct pki_csr *csr, const struct pki_csr_spec *spec, struct err **err);
 
-/* Whether kube-controller-manager's approver would approve it by itself for @username with @groups: a node's own. */
+/* Whether it is a kubelet's request for its own next client certificate: what is approved for whoever may
+ * "selfnodeclient". */
 bool pki_csr_is_own_node(const struct pki_csr *csr, const struct pki_csr_spec *spec, const char *username);
 
 /* Signs what was checked, as PEM in @arena, never longer than the authority lives. */

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "api/auth/authorizer.h"
+#include "kube/authorization_v1.h"
 #include "kube/rbac_v1.h"
 
 struct arena;
@@ -37,3 +38,8 @@ struct auth_authorizer rbac_authorizer(struct rbac *rbac);
  * @arena. *@ret_error: roles that are bound and not there, in one text; "" for none. */
 int rbac_rules_for(struct rbac *rbac, const struct auth_user *user, const char *namespace, struct arena *arena,
                    rbac_rules *ret_rules, const char **ret_error);
+
+/* The status of a SelfSubjectRulesReview: what @user may in @namespace, which must be given (400: "no namespace on
+ * request"). -ENOMEM or 0. */
+int rbac_review_rules(struct rbac *rbac, const struct auth_user *user, const char *namespace, struct arena *arena,
+                      struct kube_authorization_v1_subject_rules_review_status *ret_status);

@@ -1,0 +1,265 @@
+#include "api/auth/impersonate.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/auth/attributes.h"
+#include "api/auth/text.h"
+#include "lib/arena.h"
+#include "lib/http/message.h"
+
+#define EXTRA "impersonate-extra-"
+#define GROUP "authentication.k8s.io"
+
+struct wanted {
+        struct auth_user user;
+        bool any;
+};
+
+/* A key of extra, percent-encoded: what is no encoding is taken as it is. */
+static const char *extra_key(struct arena *arena, const char *text) {
+        const char *decoded = http_decode(arena, text, strlen(text), false) ?: text;
+        char *key = arena_strdup(arena, decoded);
+
+        for (char *c = key; c && *c; c++) {
+                if (*c >= 'A' && *c <= 'Z')
+                        *c |= 0x20;
+        }
+        return key;
+}
+
+static int read_field(struct arena *arena, const struct http_field *field, struct wanted *w) {
+        const char *key;
+
+        if (strcmp(field->name, "impersonate-user") == 0) {
+                if (!w->user.name)
+                        w->user.name = field->value;
+        } else if (strcmp(field->name, "impersonate-uid") == 0) {
+                if (!w->user.uid)
+                        w->user.uid = field->value;
+        } else if (strcmp(field->name, "impersonate-group") == 0) {
+                if (auth_list_add(arena, &w->user.groups, field->value) < 0)
+                        return -ENOMEM;
+        } else if (strncmp(field->name, EXTRA, strlen(EXTRA)) == 0) {
+                key = extra_key(arena, field->name + strlen(EXTRA));
+                if (!key || auth_user_add_extra(arena, &w->user, key, field->value) < 0)
+                        return -ENOMEM;
+        } else
+                return 0;
+        w->any = true;
+        return 0;
+}
+
+static int read_fields(struct arena *arena, const struct http_fields *fields, struct wanted *ret) {
+        int r = 0;
+
+        for (uint32_t i = 0; r >= 0 && i < fields->count; i++)
+                r = read_field(arena, &fields->items[i], ret);
+        return r;
+}
+
+/* Go's %#v of the list, which a refusal shows. */
+static char *go_list(struct arena *arena, const string_list *list) {
+        string_list quoted = { 0 };
+        char *all;
+
+        if (list->count == 0)
+                return arena_strdup(arena, "[]string(nil)");
+        list_for_each (text, list) {
+                if (auth_list_add(arena, &quoted, auth_quote(arena, *text)) < 0)
+                        return NULL;
+        }
+        all = auth_join(arena, &quoted, ", ");
+        return all ? arena_printf(arena, "[]string{%s}", all) : NULL;
+}
+
+static char *go_extra(struct arena *arena, const struct auth_user *user) {
+        string_list entries = { 0 };
+        char *all;
+
+        if (user->extra.count == 0)
+                return arena_strdup(arena, "map[string][]string(nil)");
+        list_for_each (entry, &user->extra) {
+                const char *key = auth_quote(arena, entry->key), *values = go_list(arena, &entry->value);
+
+                if (!key || !values || auth_list_add(arena, &entries, arena_printf(arena, "%s:%s", key, values)) < 0)
+                        return NULL;
+        }
+        all = auth_join(arena, &entries, ", ");
+        return all ? arena_printf(arena, "map[string][]string{%s}", all) : NULL;
+}
+
+static int refuse_nameless(struct arena *arena, const struct auth_user *user, const char **ret_message) {
+        const char *uid = auth_quote(arena, user->uid ?: ""), *groups = go_list(arena, &user->groups),
+                   *extra = go_extra(arena, user);
+
+        if (!uid || !groups || !extra)
+                return -ENOMEM;
+        *ret_message = arena_printf(
+                arena,
+                "requested &user.DefaultInfo{Name:\"\", UID:%s, Groups:%s, Extra:%s} without impersonating a user name",
+                uid, groups, extra);
+        return *ret_message ? -EINVAL : -ENOMEM;
+}
+
+/* What is asked of the chain for who asks. */
+struct check {
+        const struct auth_attributes *of;
+        const struct auth_authorizer *chain;
+        size_t n;
+        struct arena *arena;
+        const char **ret_message;
+        bool refused_first; /* legacy: not even the user was allowed */
+};
+
+static int ask(const struct check *c, const struct auth_attributes *a) {
+        struct auth_verdict verdict = auth_authorize(c->chain, c->n, a, c->arena);
+
+        if (verdict.decision == AUTH_ALLOW)
+                return 0;
+        *c->ret_message = auth_forbidden(c->arena, a, verdict.reason);
+        return *c->ret_message ? -EACCES : -ENOMEM;
+}
+
+static int ask_name(const struct check *c, const char *verb, const char *group, const char *namespace,
+                    const char *resource, const char *subresource, const char *name) {
+        struct auth_attributes a = AUTH_ATTRIBUTES(c->of->user);
+
+        a.is_resource = true;
+        a.verb = verb;
+        a.group = group;
+        a.version = group[0] ? "v1" : "";
+        a.namespace = namespace;
+        a.resource = resource;
+        a.subresource = subresource;
+        a.name = name;
+        return ask(c, &a);
+}
+
+/* Groups, uid and extra; @group is where groups are. */
+static int ask_rest(const struct check *c, const char *verb, const char *group, const struct auth_user *user) {
+        int r = 0;
+
+        list_for_each (name, &user->groups) {
+                if (r == 0)
+                        r = ask_name(c, verb, group, "", "groups", "", *name);
+        }
+        list_for_each (entry, &user->extra) {
+                list_for_each (value, &entry->value) {
+                        if (r == 0)
+                                r = ask_name(c, verb, GROUP, "", "userextras", entry->key, *value);
+                }
+        }
+        if (r == 0 && user->uid)
+                r = ask_name(c, verb, GROUP, "", "uids", "", user->uid);
+        return r;
+}
+
+static int ask_legacy(struct check *c, const struct auth_user *user) {
+        const char *namespace, *name;
+        int r = auth_account_split(c->arena, user->name, &namespace, &name);
+
+        if (r == -ENOMEM)
+                return r;
+        r = r == 0 ? ask_name(c, "impersonate", "", namespace, "serviceaccounts", "", name) :
+                     ask_name(c, "impersonate", "", "", "users", "", user->name);
+        c->refused_first = r == -EACCES;
+        return r < 0 ? r : ask_rest(c, "impersonate", "", user);
+}
+
+static const char *mode_of(struct arena *arena, const struct auth_user *user) {
+        const char *namespace, *name;
+
+        if (auth_account_split(arena, user->name, &namespace, &name) == 0)
+                return "serviceaccount";
+        return strncmp(user->name, AUTH_NODE_PREFIX, strlen(AUTH_NODE_PREFIX)) == 0 ? "arbitrary-node" : "user-info";
+}
+
+/* In the modes of accounts and nodes the name is all that may be wanted. */
+static int ask_identity(const struct check *c, const char *mode, const struct auth_user *user) {
+        const char *verb = arena_printf(c->arena, "impersonate:%s", mode), *namespace, *name;
+        bool alone = user->groups.count == 0 && user->extra.count == 0 && !user->uid;
+        int r;
+
+        if (!verb)
+                return -ENOMEM;
+        if (strcmp(mode, "user-info") == 0) {
+                r = ask_name(c, verb, GROUP, "", "users", "", user->name);
+                return r < 0 ? r : ask_rest(c, verb, GROUP, user);
+        }
+        if (!alone)
+                return -EACCES;
+        if (strcmp(mode, "arbitrary-node") == 0)
+                return ask_name(c, verb, GROUP, "", "nodes", "", user->name + strlen(AUTH_NODE_PREFIX));
+        r = auth_account_split(c->arena, user->name, &namespace, &name);
+        return r < 0 ? r : ask_name(c, verb, GROUP, namespace, "serviceaccounts", "", name);
+}
+
+static int ask_constrained(const struct check *c, const struct auth_user *user) {
+        const char *mode = mode_of(c->arena, user);
+        struct auth_attributes on = *c->of;
+        int r;
+
+        on.verb = arena_printf(c->arena, "impersonate-on:%s:%s", mode, c->of->verb);
+        if (!on.verb)
+                return -ENOMEM;
+        r = ask(c, &on);
+        return r < 0 ? r : ask_identity(c, mode, user);
+}
+
+/* Who was allowed by neither way is told of the first. */
+static int ask_both(const struct auth_attributes *a, const struct auth_authorizer *chain, size_t n, struct arena *arena,
+                    const struct auth_user *user, const char **ret_message) {
+        const char *first = NULL, *second = NULL;
+        struct check c = { .of = a, .chain = chain, .n = n, .arena = arena, .ret_message = &first };
+        int r = ask_constrained(&c, user);
+
+        if (r != -EACCES)
+                return r;
+        c.ret_message = &second;
+        r = ask_legacy(&c, user);
+        if (r == -EACCES)
+                *ret_message = c.refused_first && first ? first : second;
+        return r;
+}
+
+/* What each of a kind is in. */
+static int add_groups(struct arena *arena, struct auth_user *user, const char *mode) {
+        const char *namespace, *name, *of;
+        int r = 0;
+
+        if (user->groups.count == 0 && strcmp(mode, "serviceaccount") == 0) {
+                r = auth_account_split(arena, user->name, &namespace, &name);
+                of = r == 0 ? arena_printf(arena, AUTH_GROUP_ACCOUNTS ":%s", namespace) : NULL;
+                if (!of)
+                        return -ENOMEM;
+                r = auth_user_add_group(arena, user, AUTH_GROUP_ACCOUNTS);
+                if (r >= 0)
+                        r = auth_user_add_group(arena, user, of);
+        }
+        if (r < 0 || auth_user_in(user, AUTH_GROUP_AUTHENTICATED) || auth_user_in(user, AUTH_GROUP_UNAUTHENTICATED))
+                return r;
+        return auth_user_add_group(arena, user,
+                                   strcmp(user->name, AUTH_USER_ANONYMOUS) == 0 ? AUTH_GROUP_UNAUTHENTICATED :
+                                                                                  AUTH_GROUP_AUTHENTICATED);
+}
+
+int auth_impersonate(const struct http_fields *fields, const struct auth_attributes *attributes,
+                     const struct auth_authorizer *chain, size_t n, struct arena *arena, struct auth_user *ret_user,
+                     const char **ret_message) {
+        struct wanted wanted = { 0 };
+        int r = read_fields(arena, fields, &wanted);
+
+        if (r < 0)
+                return r;
+        if (!wanted.any)
+                return 1;
+        if (!wanted.user.name || !wanted.user.name[0])
+                return refuse_nameless(arena, &wanted.user, ret_message);
+        r = ask_both(attributes, chain, n, arena, &wanted.user, ret_message);
+        if (r >= 0)
+                r = add_groups(arena, &wanted.user, mode_of(arena, &wanted.user));
+        if (r >= 0)
+                *ret_user = wanted.user;
+        return r;
+}

@@ -1,0 +1,215 @@
+#include "api/auth/issue.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include "api/auth/jwt.h"
+#include "api/auth/text.h"
+#include "kube/problem.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/json_writer.h"
+
+#define UUID_SIZE 37
+
+/* What a token may be bound to. */
+static const struct bindable {
+        const char *kind, *resource, *claim;
+        bool namespaced;
+} bindables[] = {
+        { "Pod", "pods", "pod", true },
+        { "Secret", "secrets", "secret", true },
+        { "Node", "nodes", "node", false },
+};
+
+struct bound {
+        const struct bindable *kind;   /* NULL: nothing */
+        const char *name, *uid, *node; /* node: of a pod, where it has one */
+};
+
+static int check_spec(const struct auth_issue *issue, struct arena *arena,
+                      struct kube_authentication_v1_token_request_spec *spec, struct problems *problems) {
+        const char *own[] = { issue->issuer, NULL };
+        int64_t seconds;
+
+        if (!spec->expiration_seconds.set)
+                spec->expiration_seconds = (struct opt_int){ AUTH_TOKEN_SECONDS, true };
+        seconds = spec->expiration_seconds.value;
+        if (seconds < AUTH_TOKEN_SECONDS_MIN)
+                problem_error(problems, "spec.expirationSeconds",
+                              "Invalid value: %lld: may not specify a duration less than 10 minutes",
+                              (long long)seconds);
+        if (seconds > AUTH_TOKEN_SECONDS_MAX)
+                problem_error(problems, "spec.expirationSeconds",
+                              "Invalid value: %lld: may not specify a duration larger than 2^32 seconds",
+                              (long long)seconds);
+        if (spec->audiences.count > AUTH_TOKEN_AUDIENCES_MAX)
+                problem_error(problems, "spec.audiences", "Too many: %u: must have at most %d items",
+                              spec->audiences.count, AUTH_TOKEN_AUDIENCES_MAX);
+        if (problems->errors > 0)
+                return -EINVAL;
+        return spec->audiences.count > 0 ? 0 : auth_list_of(arena, issue->audiences ?: own, &spec->audiences);
+}
+
+static const char *or_empty(const char *text) {
+        return text ?: "";
+}
+
+static int refuse_kind(struct arena *arena, const struct kube_authentication_v1_bound_object_reference *ref,
+                       const char **ret_message) {
+        const char *version = or_empty(ref->api_version), *slash = strchr(version, '/') ? "" : "/";
+
+        *ret_message = arena_printf(arena, "cannot bind token to object of type %s%s, Kind=%s", slash, version,
+                                    or_empty(ref->kind));
+        return *ret_message ? -EINVAL : -ENOMEM;
+}
+
+static int refuse_uid(struct arena *arena, const struct kube_authentication_v1_bound_object_reference *ref,
+                      const char **ret_message) {
+        const char *name = auth_quote(arena, or_empty(ref->name));
+
+        *ret_message = name ? arena_printf(arena,
+                                           "Operation cannot be fulfilled on %s %s: the UID in the bound object "
+                                           "reference (%s) does not match "
+                                           "the UID in record. The object might have been deleted and then recreated",
+                                           ref->kind, name, ref->uid) :
+                              NULL;
+        return *ret_message ? -EEXIST : -ENOMEM;
+}
+
+static int refuse_account(struct arena *arena, const struct auth_account *account, const char **ret_message) {
+        const char *name = auth_quote(arena, account->name);
+
+        *ret_message = name ? arena_printf(arena,
+                                           "cannot bind token for serviceaccount %s to pod running with different "
+                                           "serviceaccount name.",
+                                           name) :
+                              NULL;
+        return *ret_message ? -EINVAL : -ENOMEM;
+}
+
+static int find_bound(const struct auth_issue *issue, const struct auth_account *account, struct arena *arena,
+                      const struct kube_authentication_v1_bound_object_reference *ref, struct bound *ret_bound,
+                      const char **ret_message) {
+        struct auth_object object = { 0 };
+        const char *name = auth_quote(arena, or_empty(ref->name));
+        int r;
+
+        for (unsigned i = 0; i < sizeof(bindables) / sizeof(bindables[0]); i++) {
+                if (strcmp(or_empty(ref->api_version), "v1") == 0 &&
+                    strcmp(or_empty(ref->kind), bindables[i].kind) == 0)
+                        ret_bound->kind = &bindables[i];
+        }
+        if (!ret_bound->kind)
+                return refuse_kind(arena, ref, ret_message);
+        r = issue->objects.find(issue->objects.data, arena, ret_bound->kind->resource,
+                                ret_bound->kind->namespaced ? account->namespace : "", or_empty(ref->name), &object);
+        if (r == -ENOENT) {
+                *ret_message = name ? arena_printf(arena, "%s %s not found", ret_bound->kind->resource, name) : NULL;
+                return *ret_message ? r : -ENOMEM;
+        }
+        if (r < 0)
+                return r;
+        if (ret_bound->kind == &bindables[0] && strcmp(or_empty(object.account), account->name) != 0)
+                return refuse_account(arena, account, ret_message);
+        if (or_empty(ref->uid)[0] && strcmp(ref->uid, or_empty(object.uid)) != 0)
+                return refuse_uid(arena, ref, ret_message);
+        ret_bound->name = ref->name;
+        ret_bound->uid = or_empty(object.uid);
+        ret_bound->node = object.node && object.node[0] ? object.node : NULL;
+        return 0;
+}
+
+/* A random UUID (RFC 9562, 5.4). */
+static int make_id(char ret_text[UUID_SIZE]) {
+        uint8_t b[16];
+
+        if (RAND_bytes(b, sizeof(b)) != 1)
+                return -EIO;
+        b[6] = (b[6] & 0x0f) | 0x40;
+        b[8] = (b[8] & 0x3f) | 0x80;
+        snprintf(ret_text, UUID_SIZE, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0],
+                 b[1], b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+        return 0;
+}
+
+static void write_reference(struct json_writer *w, const char *claim, const char *name, const char *uid) {
+        json_key(w, claim);
+        json_begin_map(w);
+        json_add_string(w, "name", name);
+        json_add_string_if(w, "uid", uid);
+        json_end_map(w);
+}
+
+/* The private claims, their members sorted as Go's encoder has them. */
+static int write_private(struct json_writer *w, const struct auth_issue *issue, const struct auth_account *account,
+                         const struct bound *bound, struct arena *arena) {
+        struct auth_object node = { 0 };
+        int r = bound->node ? issue->objects.find(issue->objects.data, arena, "nodes", "", bound->node, &node) : 0;
+
+        json_key(w, "kubernetes.io");
+        json_begin_map(w);
+        json_add_string(w, "namespace", account->namespace);
+        if (bound->node && r != -ENOMEM)
+                write_reference(w, "node", bound->node, r < 0 ? NULL : node.uid);
+        if (bound->kind)
+                write_reference(w, bound->kind->claim, bound->name, bound->uid);
+        write_reference(w, "serviceaccount", account->name, account->uid);
+        json_end_map(w);
+        return r == -ENOMEM ? r : 0;
+}
+
+static int write_claims(const struct auth_issue *issue, const struct auth_account *account, const struct bound *bound,
+                        const struct kube_authentication_v1_token_request_spec *spec, int64_t now, int64_t expires,
+                        struct arena *arena, char **ret_claims) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        char id[UUID_SIZE];
+        int r = make_id(id);
+
+        if (r < 0)
+                return r;
+        json_begin_map(&w);
+        json_key(&w, "aud");
+        json_begin_list(&w);
+        list_for_each (audience, &spec->audiences)
+                json_string(&w, *audience);
+        json_end_list(&w);
+        json_add_int(&w, "exp", expires);
+        json_add_int(&w, "iat", now);
+        json_add_string(&w, "iss", issue->issuer);
+        json_add_string(&w, "jti", id);
+        r = write_private(&w, issue, account, bound, arena);
+        json_add_int(&w, "nbf", now);
+        json_add_string(&w, "sub", arena_printf(arena, AUTH_ACCOUNT_PREFIX "%s:%s", account->namespace, account->name));
+        json_end_map(&w);
+        return r < 0 ? r : json_writer_finish(&w, ret_claims, NULL);
+}
+
+int auth_issue_token(const struct auth_issue *issue, const struct auth_account *account, int64_t now,
+                     struct arena *arena, struct kube_authentication_v1_token_request *request,
+                     struct problems *problems, const char **ret_message) {
+        struct kube_authentication_v1_token_request_spec *spec = &request->spec;
+        _cleanup_free_ char *claims = NULL;
+        struct bound bound = { 0 };
+        int64_t seconds;
+        int r = check_spec(issue, arena, spec, problems);
+
+        if (r >= 0 && spec->bound_object_ref)
+                r = find_bound(issue, account, arena, spec->bound_object_ref, &bound, ret_message);
+        if (r < 0)
+                return r;
+        seconds = spec->expiration_seconds.value;
+        if (issue->seconds_max > 0 && seconds > issue->seconds_max)
+                seconds = spec->expiration_seconds.value = issue->seconds_max;
+        r = write_claims(issue, account, &bound, spec, now, now + seconds, arena, &claims);
+        if (r >= 0)
+                r = auth_jwt_sign(arena, issue->keys, claims, &request->status.token, NULL);
+        if (r < 0)
+                return r;
+        request->status.expiration_timestamp = (struct kube_time){ .seconds = now + seconds, .set = true };
+        return 0;
+}
