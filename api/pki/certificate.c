@@ -134,8 +134,9 @@ static int set_subject(X509 *certificate, const struct pki_order *order, struct 
 
         list_for_each (text, &order->organizations)
                 ok &= X509_NAME_add_entry_by_txt(name, "O", MBSTRING_UTF8, (const uint8_t *)*text, -1, -1, 0) == 1;
-        ok &= X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const uint8_t *)order->common_name, -1, -1, 0) ==
-              1;
+        if (order->common_name)
+                ok &= X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_UTF8, (const uint8_t *)order->common_name, -1, -1,
+                                                 0) == 1;
         return ok ? 0 : pki_failed(err, "name a certificate");
 }
 

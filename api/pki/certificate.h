@@ -20,7 +20,7 @@ enum pki_use { /* extendedKeyUsage */
 
 /* A certificate to be made. */
 struct pki_order {
-        const char *common_name;
+        const char *common_name; /* NULL: none */
         string_list organizations;
         string_list names; /* addresses and DNS names, for subjectAltName */
         int64_t begins, ends;

@@ -1,0 +1,477 @@
+/* Roles and bindings that come, change and go; ten thousand of them; the default ones that are put right again. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "api/auth/attributes.h"
+#include "api/auth/impersonate.h"
+#include "api/auth/text.h"
+#include "api/auth/user.h"
+#include "api/rbac/defaults.h"
+#include "api/rbac/escalation.h"
+#include "api/rbac/nodes.h"
+#include "api/rbac/rbac.h"
+#include "lib/arena.h"
+#include "lib/http/message.h"
+#include "lib/json.h"
+#include "lib/value.h"
+
+static struct arena *arena;
+static struct rbac *rbac;
+static struct auth_authorizer chain[2];
+
+static int set_up(void **state) {
+        arena = arena_new();
+        rbac = rbac_new();
+        chain[0] = auth_masters;
+        chain[1] = rbac_authorizer(rbac);
+        return 0;
+}
+
+static int tear_down(void **state) {
+        rbac_free(rbac);
+        arena_free(arena);
+        return 0;
+}
+
+static string_list words(const char *text) {
+        string_list list = { 0 };
+        char *rest = arena_strdup(arena, text);
+
+        while (rest && rest[0])
+                assert_int_equal(auth_list_add(arena, &list, strsep(&rest, " ")), 0);
+        return list;
+}
+
+static void set_role(const char *name, const char *verbs, const char *resources) {
+        struct kube_rbac_v1_policy_rule rule = { .verbs = words(verbs), .resources = words(resources) };
+        struct kube_rbac_v1_cluster_role role = { .metadata.name = name, .rules = { &rule, 1 } };
+
+        assert_int_equal(auth_list_add(arena, &rule.api_groups, ""), 0);
+        assert_int_equal(rbac_set_cluster_role(rbac, &role), 0);
+}
+
+static void bind(const char *namespace, const char *name, const char *role, const char *kind, const char *subject) {
+        struct kube_rbac_v1_subject s = { .kind = kind, .name = subject };
+        struct kube_rbac_v1_role_binding b = { .metadata = { .namespace = namespace, .name = name },
+                                               .subjects = { &s, 1 },
+                                               .role_ref = { .kind = "ClusterRole", .name = role } };
+
+        if (namespace[0])
+                assert_int_equal(rbac_set_role_binding(rbac, &b), 0);
+        else
+                assert_int_equal(rbac_set_cluster_role_binding(
+                                         rbac, &(struct kube_rbac_v1_cluster_role_binding){ .metadata.name = name,
+                                                                                            .subjects = { &s, 1 },
+                                                                                            .role_ref = b.role_ref }),
+                                 0);
+}
+
+static bool may(const char *user, const char *groups, const char *verb, const char *resource, const char *namespace) {
+        const struct auth_user who = { .name = user, .groups = words(groups) };
+        struct auth_attributes a = AUTH_ATTRIBUTES(&who);
+
+        a.is_resource = true;
+        a.verb = verb;
+        a.resource = resource;
+        a.namespace = namespace;
+        return auth_authorize(chain, 2, &a, arena).decision == AUTH_ALLOW;
+}
+
+static void test_what_changes_counts_at_once(void **state) {
+        bind("", "b", "reader", "User", "jane");
+        assert_false(may("jane", "", "get", "pods", ""));
+        set_role("reader", "get", "pods");
+        assert_true(may("jane", "", "get", "pods", ""));
+        set_role("reader", "list", "pods");
+        assert_false(may("jane", "", "get", "pods", ""));
+        assert_true(may("jane", "", "list", "pods", ""));
+        bind("", "b", "reader", "Group", "jane");
+        assert_false(may("jane", "", "list", "pods", ""));
+        assert_true(may("x", "a jane", "list", "pods", "anywhere"));
+        rbac_forget(rbac, "clusterrolebindings", "", "b");
+        assert_false(may("x", "jane", "list", "pods", ""));
+        bind("here", "b", "reader", "User", "jane");
+        assert_true(may("jane", "", "list", "pods", "here"));
+        assert_false(may("jane", "", "list", "pods", "there"));
+        assert_false(may("jane", "", "list", "pods", ""));
+        rbac_forget(rbac, "clusterroles", "", "reader");
+        assert_false(may("jane", "", "list", "pods", "here"));
+        rbac_forget(rbac, "rolebindings", "here", "b");
+        rbac_forget(rbac, "rolebindings", "here", "b");
+        assert_true(may("x", "system:masters", "list", "pods", ""));
+}
+
+/* A name that looks like a key is a name. */
+static void test_names_are_not_keys(void **state) {
+        set_role("reader", "get", "pods");
+        bind("", "b", "reader", "Group", "devs");
+        bind("here", "c", "reader", "User", "jane");
+        assert_false(may("\nGdevs", "", "get", "pods", ""));
+        assert_false(may("devs", "", "get", "pods", ""));
+        assert_false(may("x", "here\nUjane", "get", "pods", ""));
+        assert_false(may("jane", "", "get", "pods", "here\n"));
+}
+
+static void test_ten_thousand_bindings(void **state) {
+        struct timespec a, b;
+        char name[32], user[32];
+        double each;
+
+        set_role("reader", "get", "pods");
+        for (unsigned i = 0; i < 10000; i++) {
+                snprintf(name, sizeof(name), "b%u", i);
+                snprintf(user, sizeof(user), "user-%u", i % 5000);
+                bind(i % 2 ? name : "", name, "reader", i % 3 ? "User" : "Group", user);
+        }
+        assert_true(may("user-4", "", "get", "pods", ""));
+        assert_false(may("nobody", "system:authenticated", "get", "pods", "b7"));
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &a);
+        for (unsigned i = 0; i < 2000; i++) {
+                const struct auth_user who = { .name = "user-7",
+                                               .groups = { (const char *[]){ "a", "b", "system:authenticated" }, 3 } };
+                struct auth_attributes q = AUTH_ATTRIBUTES(&who);
+
+                q.is_resource = true;
+                q.verb = "delete";
+                q.resource = "pods";
+                q.namespace = "b7";
+                assert_int_equal(auth_authorize(chain, 2, &q, arena).decision, AUTH_NO_OPINION);
+                arena_reset(arena);
+        }
+        clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &b);
+        each = ((double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec)) / 2000 / 1000;
+        print_message("a refusal among 10,000 bindings: %.1f us\n", each);
+        assert_true(each < 500); /* walking all would be more, in a sanitized build too */
+        for (unsigned i = 0; i < 10000; i++) {
+                snprintf(name, sizeof(name), "b%u", i);
+                rbac_forget(rbac, i % 2 ? "rolebindings" : "clusterrolebindings", i % 2 ? name : "", name);
+        }
+        assert_false(may("user-4", "", "get", "pods", ""));
+}
+
+static void test_covering(void **state) {
+        static const struct {
+                const char *owned[5], *asked[5]; /* verbs, groups, resources, names, paths */
+                bool covers;
+        } cases[] = {
+                { { "get list", "g", "pods" }, { "get", "g", "pods" }, true },
+                { { "get", "g", "pods" }, { "get list", "g", "pods" }, false },
+                { { "*", "*", "*" }, { "get *", "a b", "pods/log *", "n" }, true },
+                { { "get", "g", "*/scale" }, { "get", "g", "a/scale b/scale" }, true },
+                { { "get", "g", "*/scale" }, { "get", "g", "a" }, false },
+                { { "get", "g", "pods", "a b" }, { "get", "g", "pods", "b" }, true },
+                { { "get", "g", "pods", "a" }, { "get", "g", "pods" }, false },
+                { { "get", "", "", "", "/a/*" }, { "get", "", "", "", "/a/b /a/*" }, true },
+                { { "get", "", "", "", "/a/*" }, { "get", "", "", "", "/a" }, false },
+                { { "get", "", "", "", "*" }, { "get", "", "", "", "/x" }, true },
+                { { "get", "g", "pods" }, { "get", "g", "*" }, false },
+        };
+
+        for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct kube_rbac_v1_policy_rule rules[2];
+                rbac_rules owned = { &rules[0], 1 }, asked = { &rules[1], 1 }, missing;
+
+                for (unsigned k = 0; k < 2; k++) {
+                        const char *const *from = k ? cases[i].asked : cases[i].owned;
+
+                        rules[k] = (struct kube_rbac_v1_policy_rule){ words(from[0]), words(from[1]), words(from[2]),
+                                                                      words(from[3] ?: ""), words(from[4] ?: "") };
+                }
+                if (rbac_covers(arena, &owned, &asked, &missing) != cases[i].covers)
+                        fail_msg("case %u", i);
+        }
+}
+
+static void test_default_roles_are_put_right(void **state) {
+        struct rbac_defaults d;
+        enum rbac_change change;
+        struct kube_rbac_v1_cluster_role made, again;
+        struct kube_rbac_v1_cluster_role_binding binding;
+        const struct kube_rbac_v1_cluster_role *basic = NULL;
+        struct string_pair off = { RBAC_AUTOUPDATE, "false" };
+
+        assert_int_equal(rbac_defaults(arena, &d), 0);
+        assert_int_equal(d.cluster_roles.count, 69);
+        assert_int_equal(d.cluster_role_bindings.count, 50);
+        assert_int_equal(d.roles.count, 7);
+        assert_int_equal(d.role_bindings.count, 7);
+        list_for_each (role, &d.cluster_roles) {
+                assert_int_equal(rbac_reconcile_cluster_role(arena, role, role, &change, &made), 0);
+                assert_int_equal(change, RBAC_KEEP);
+                if (strcmp(role->metadata.name, "system:basic-user") == 0)
+                        basic = role;
+        }
+        assert_int_equal(rbac_reconcile_cluster_role(arena, basic, NULL, &change, &made), 0);
+        assert_int_equal(change, RBAC_CREATE);
+        made.rules.count = 1; /* the second was taken away */
+        assert_int_equal(rbac_reconcile_cluster_role(arena, basic, &made, &change, &again), 0);
+        assert_int_equal(change, RBAC_UPDATE);
+        assert_int_equal(again.rules.count, 2);
+        made.metadata.annotations = (string_map){ &off, 1 };
+        assert_int_equal(rbac_reconcile_cluster_role(arena, basic, &made, &change, &again), 0);
+        assert_int_equal(change, RBAC_KEEP);
+        binding = d.cluster_role_bindings.items[0];
+        binding.role_ref.name = "view";
+        assert_int_equal(rbac_reconcile_cluster_role_binding(arena, &d.cluster_role_bindings.items[0], &binding,
+                                                             &change, &binding),
+                         0);
+        assert_int_equal(change, RBAC_RECREATE);
+        assert_string_equal(binding.role_ref.name, "cluster-admin");
+        binding.subjects.count = 0;
+        assert_int_equal(rbac_reconcile_cluster_role_binding(arena, &d.cluster_role_bindings.items[0], &binding,
+                                                             &change, &binding),
+                         0);
+        assert_int_equal(change, RBAC_UPDATE);
+        assert_int_equal(binding.subjects.count, 1);
+}
+
+static int impersonate(const char *who, const char *const *fields, struct auth_user *ret, const char **ret_message) {
+        const struct auth_user user = { .name = who };
+        struct auth_attributes a = AUTH_ATTRIBUTES(&user);
+        struct http_fields list = { 0 };
+
+        a.is_resource = true;
+        a.verb = "list";
+        a.resource = "pods";
+        for (; fields[0]; fields += 2)
+                assert_int_equal(
+                        http_fields_add(&list, arena, fields[0], strlen(fields[0]), fields[1], strlen(fields[1])), 0);
+        *ret_message = "";
+        return auth_impersonate(&list, &a, chain, 2, arena, ret, ret_message);
+}
+
+static void test_impersonation(void **state) {
+        static const struct {
+                const char *who, *fields[9], *result; /* name, groups; or the message */
+                int r;
+        } cases[] = {
+                { "boss", { NULL }, "", 1 },
+                { "boss", { "Impersonate-User", "jane" }, "jane system:authenticated", 0 },
+                { "boss",
+                  { "Impersonate-User", "jane", "Impersonate-Group", "a", "Impersonate-Group",
+                    "system:unauthenticated" },
+                  "jane a system:unauthenticated",
+                  0 },
+                { "boss", { "Impersonate-User", "system:anonymous" }, "system:anonymous system:unauthenticated", 0 },
+                { "boss",
+                  { "Impersonate-User", "system:serviceaccount:web:robot" },
+                  "system:serviceaccount:web:robot system:serviceaccounts system:serviceaccounts:web "
+                  "system:authenticated",
+                  0 },
+                { "boss",
+                  { "Impersonate-Group", "jane" },
+                  "requested &user.DefaultInfo{Name:\"\", UID:\"\", Groups:[]string{\"jane\"}, "
+                  "Extra:map[string][]string(nil)} without impersonating a user name",
+                  -EINVAL },
+                { "boss",
+                  { "Impersonate-Extra-Scopes", "x" },
+                  "requested &user.DefaultInfo{Name:\"\", UID:\"\", Groups:[]string(nil), "
+                  "Extra:map[string][]string{\"scopes\":[]string{\"x\"}}} without impersonating a user name",
+                  -EINVAL },
+                { "imp",
+                  { "Impersonate-User", "jane" },
+                  "pods is forbidden: User \"imp\" cannot impersonate-on:user-info:list resource \"pods\" in API group "
+                  "\"\" at the cluster scope",
+                  -EACCES },
+                { "imp",
+                  { "Impersonate-User", "system:serviceaccount:web:robot" },
+                  "pods is forbidden: User \"imp\" cannot impersonate-on:serviceaccount:list resource \"pods\" in API "
+                  "group \"\" at the cluster scope",
+                  -EACCES },
+                { "imp",
+                  { "Impersonate-User", "system:node:n1" },
+                  "pods is forbidden: User \"imp\" cannot impersonate-on:arbitrary-node:list resource \"pods\" in API "
+                  "group \"\" at the cluster scope",
+                  -EACCES },
+                { "old", { "Impersonate-User", "jane" }, "jane system:authenticated", 0 },
+                { "old",
+                  { "Impersonate-User", "jane", "Impersonate-Group", "b" },
+                  "groups \"b\" is forbidden: User \"old\" cannot impersonate resource \"groups\" in API group \"\" at "
+                  "the cluster scope",
+                  -EACCES },
+                { "old",
+                  { "Impersonate-User", "jane", "Impersonate-Extra-Scopes", "b" },
+                  "userextras.authentication.k8s.io \"b\" is forbidden: User \"old\" cannot impersonate resource "
+                  "\"userextras/scopes\" in API group \"authentication.k8s.io\" at the "
+                  "cluster scope",
+                  -EACCES },
+                { "old",
+                  { "Impersonate-User", "jane", "Impersonate-Uid", "b" },
+                  "uids.authentication.k8s.io \"b\" is forbidden: User \"old\" cannot impersonate resource \"uids\" in "
+                  "API group \"authentication.k8s.io\" at the cluster scope",
+                  -EACCES },
+        };
+        struct kube_rbac_v1_policy_rule all = { words("*"), words("*"), words("*"), { 0 }, { 0 } };
+        struct kube_rbac_v1_cluster_role everything = { .metadata.name = "everything", .rules = { &all, 1 } };
+
+        assert_int_equal(rbac_set_cluster_role(rbac, &everything), 0);
+        set_role("old", "impersonate", "users");
+        bind("", "boss", "everything", "User", "boss");
+        bind("", "old", "old", "User", "old");
+        for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct auth_user user = { 0 };
+                const char *message;
+                int r = impersonate(cases[i].who, cases[i].fields, &user, &message);
+
+                if (r != cases[i].r)
+                        fail_msg("case %u: %d %s", i, r, message);
+                if (r == 0)
+                        message = arena_printf(arena, "%s %s", user.name, auth_join(arena, &user.groups, " "));
+                assert_string_equal(message, cases[i].result);
+        }
+}
+
+static void test_what_nodes_write(void **state) {
+#define POD(node, more)                                                                                                \
+        "{\"metadata\":{\"name\":\"p\",\"annotations\":{\"kubernetes.io/"                                              \
+        "config.mirror\":\"x\"},\"ownerReferences\":[{\"apiVersion\":\"v1\",\"kind\":\"Node\",\"name\":\"n1\","        \
+        "\"controller\":true}]},\"spec\":{\"nodeName\":\"" node "\"" more "}}"
+#define NODE(labels, spec) "{\"metadata\":{\"name\":\"n1\",\"labels\":{" labels "}},\"spec\":{" spec "}}"
+        static const struct {
+                const char *verb, *group, *resource, *subresource, *namespace, *name, *object, *old, *message;
+        } cases[] = {
+                { "create", "", "pods", "", "d", "", POD("n1", ""), NULL, NULL },
+                { "create", "", "pods", "", "d", "", POD("n2", ""), NULL,
+                  "node \"n1\" can only create pods with spec.nodeName set to itself" },
+                { "create", "", "pods", "", "d", "", "{\"spec\":{\"nodeName\":\"n1\"}}", NULL,
+                  "pod does not have \"kubernetes.io/config.mirror\" annotation, node \"n1\" can only create mirror "
+                  "pods" },
+                { "create", "", "pods", "", "d", "", POD("n1", ",\"serviceAccountName\":\"x\""), NULL,
+                  "node \"n1\" can not create pods that reference a service account" },
+                { "create", "", "pods", "", "d", "", POD("n1", ",\"volumes\":[{\"secret\":{\"secretName\":\"x\"}}]"),
+                  NULL, "node \"n1\" can not create pods that reference secrets" },
+                { "delete", "", "pods", "", "d", "p", NULL, POD("n2", ""),
+                  "node \"n1\" can only delete pods with spec.nodeName set to itself" },
+                { "update", "", "pods", "", "d", "p", POD("n1", ""), POD("n1", ""),
+                  "unexpected operation \"UPDATE\", node \"n1\" can only create and delete mirror pods" },
+                { "update", "", "pods", "status", "d", "p", POD("n2", ""), POD("n2", ""),
+                  "node \"n1\" can only update pod status for pods with spec.nodeName set to itself" },
+                { "update", "", "pods", "resize", "d", "p", POD("n1", ""), POD("n1", ""),
+                  "unexpected pod subresource \"resize\", only 'status' and 'eviction' are allowed" },
+                { "update", "", "nodes", "", "", "n2", NULL, NULL, "node \"n1\" is not allowed to modify node \"n2\"" },
+                { "create", "", "nodes", "", "", "", NODE("\"kubernetes.io/os\":\"linux\",\"a\":\"b\"", ""), NULL,
+                  NULL },
+                { "create", "", "nodes", "", "", "",
+                  NODE("\"node-restriction.kubernetes.io/a\":\"x\",\"foo.k8s.io/b\":\"y\"", ""), NULL,
+                  "node \"n1\" is not allowed to set the following labels: foo.k8s.io/b, "
+                  "node-restriction.kubernetes.io/a" },
+                { "update", "", "nodes", "", "", "n1", NODE("\"a\":\"b\"", "\"taints\":[]"),
+                  NODE("", "\"taints\":[{\"key\":\"x\"}]"), "node \"n1\" is not allowed to modify taints" },
+                { "update", "", "nodes", "", "", "n1", NODE("\"x.kubernetes.io/a\":\"b\"", ""), NODE("", ""),
+                  "node \"n1\" is not allowed to modify labels: x.kubernetes.io/a" },
+                { "create", "coordination.k8s.io", "leases", "", "kube-node-lease", "",
+                  "{\"metadata\":{\"name\":\"n2\"}}", NULL,
+                  "can only access node lease with the same name as the requesting node" },
+                { "create", "", "serviceaccounts", "token", "d", "x", "{\"spec\":{}}", NULL,
+                  "node requested token not bound to a pod" },
+                { "create", "", "events", "", "d", "", "{}", NULL, NULL },
+        };
+        const struct auth_user node = { .name = "system:node:n1", .groups = words("system:nodes") },
+                               jane = { .name = "jane" };
+
+        for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                struct auth_attributes a = AUTH_ATTRIBUTES(&node);
+                const struct value *object = NULL, *old = NULL;
+                const char *message = NULL;
+                int r;
+
+                a.is_resource = true;
+                a.verb = cases[i].verb;
+                a.group = cases[i].group;
+                a.resource = cases[i].resource;
+                a.subresource = cases[i].subresource;
+                a.namespace = cases[i].namespace;
+                a.name = cases[i].name;
+                if (cases[i].object)
+                        assert_int_equal(
+                                json_parse(arena, cases[i].object, strlen(cases[i].object), NULL, &object, NULL), 0);
+                if (cases[i].old)
+                        assert_int_equal(json_parse(arena, cases[i].old, strlen(cases[i].old), NULL, &old, NULL), 0);
+                r = rbac_node_restriction(&a, object, old, arena, &message);
+                if (!message != !cases[i].message || (message && strcmp(message, cases[i].message) != 0))
+                        fail_msg("case %u: %s", i, message ?: "nothing");
+                assert_int_equal(r, message ? -EACCES : 0);
+                a.user = &jane;
+                assert_int_equal(rbac_node_restriction(&a, object, old, arena, &message), 0);
+        }
+}
+
+static const struct value *parse(const char *text) {
+        const struct value *value;
+
+        assert_int_equal(json_parse(arena, text, strlen(text), NULL, &value, NULL), 0);
+        return value;
+}
+
+static bool node_may(struct rbac_nodes *nodes, const char *node, const char *resource, const char *name) {
+        const struct auth_user user = { .name = arena_printf(arena, "system:node:%s", node),
+                                        .groups = words("system:nodes") };
+        const struct auth_authorizer of_nodes = rbac_nodes_authorizer(nodes);
+        struct auth_attributes a = AUTH_ATTRIBUTES(&user);
+
+        a.is_resource = true;
+        a.verb = "get";
+        a.resource = resource;
+        a.namespace = strcmp(resource, "persistentvolumes") == 0 ? "" : "d";
+        a.name = name;
+        return auth_authorize(&of_nodes, 1, &a, arena).decision == AUTH_ALLOW;
+}
+
+/* What two pods name is their node's until both are gone. */
+static void test_the_graph_forgets(void **state) {
+        struct rbac_nodes *nodes = rbac_nodes_new();
+        const struct value
+                *p1 = parse("{\"metadata\":{\"namespace\":\"d\",\"name\":\"p1\"},\"spec\":{\"nodeName\":\"n1\","
+                            "\"volumes\":[{\"name\":\"a\",\"secret\":{\"secretName\":\"s\"}},"
+                            "{\"name\":\"b\",\"ephemeral\":{}}]}}"),
+                *p2 = parse("{\"metadata\":{\"namespace\":\"d\",\"name\":\"p2\"},\"spec\":{\"nodeName\":\"n1\","
+                            "\"imagePullSecrets\":[{\"name\":\"s\"}]}}"),
+                *moved = parse("{\"metadata\":{\"namespace\":\"d\",\"name\":\"p2\"},\"spec\":{\"nodeName\":\"n2\"}}"),
+                *volume = parse("{\"metadata\":{\"name\":\"v\"},\"spec\":{\"claimRef\":{\"namespace\":\"d\",\"name\":"
+                                "\"p1-b\"},\"csi\":{\"nodeStageSecretRef\":{\"name\":\"vs\"}}}}");
+
+        assert_int_equal(rbac_nodes_set_volume(nodes, volume), 0);
+        assert_false(node_may(nodes, "n1", "persistentvolumes", "v"));
+        assert_int_equal(rbac_nodes_set_pod(nodes, p1), 0);
+        assert_int_equal(rbac_nodes_set_pod(nodes, p2), 0);
+        assert_true(node_may(nodes, "n1", "secrets", "s"));
+        assert_true(node_may(nodes, "n1", "secrets", "vs"));
+        assert_true(node_may(nodes, "n1", "persistentvolumeclaims", "p1-b"));
+        assert_true(node_may(nodes, "n1", "persistentvolumes", "v"));
+        assert_false(node_may(nodes, "n2", "secrets", "s"));
+        assert_int_equal(rbac_nodes_set_pod(nodes, moved), 0);
+        assert_true(node_may(nodes, "n1", "secrets", "s"));
+        assert_true(node_may(nodes, "n2", "pods", "p2"));
+        rbac_nodes_forget(nodes, "pods", "d", "p1");
+        assert_false(node_may(nodes, "n1", "secrets", "s"));
+        assert_false(node_may(nodes, "n1", "secrets", "vs"));
+        rbac_nodes_forget(nodes, "persistentvolumes", "", "v");
+        assert_int_equal(rbac_nodes_set_pod(nodes, parse("{}")), -EINVAL);
+        rbac_nodes_free(nodes);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                TEST(test_what_changes_counts_at_once),
+                TEST(test_names_are_not_keys),
+                TEST(test_ten_thousand_bindings),
+                TEST(test_covering),
+                TEST(test_default_roles_are_put_right),
+                TEST(test_impersonation),
+                TEST(test_what_nodes_write),
+                TEST(test_the_graph_forgets),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
