@@ -46,7 +46,7 @@ int64_t base64_decode(struct base64_decoder *decoder, const void *text, size_t n
 
 static const char url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-void base64url_encode(const void *data, size_t size, char *ret_text) {
+void base64_url_encode(const void *data, size_t size, char *ret_text) {
         const uint8_t *p = data;
         uint32_t bits = 0;
         unsigned n = 0;
@@ -61,7 +61,7 @@ void base64url_encode(const void *data, size_t size, char *ret_text) {
         *ret_text = '\0';
 }
 
-int64_t base64url_decode(const char *text, size_t n, void *ret_data) {
+int64_t base64_url_decode(const char *text, size_t n, void *ret_data) {
         uint8_t *out = ret_data;
         uint32_t bits = 0;
         unsigned have = 0;

@@ -22,11 +22,11 @@ struct base64_decoder {
 int64_t base64_decode(struct base64_decoder *decoder, const void *text, size_t n, void *ret_data);
 
 /* Characters that @size bytes take in base64url, without a NUL. */
-#define BASE64URL_LENGTH(size) (((size)*4 + 2) / 3)
+#define BASE64_URL_LENGTH(size) (((size)*4 + 2) / 3)
 
-/* Writes BASE64URL_LENGTH(size) characters and a NUL. */
-void base64url_encode(const void *data, size_t size, char *ret_text);
+/* Writes BASE64_URL_LENGTH(size) characters and a NUL. */
+void base64_url_encode(const void *data, size_t size, char *ret_text);
 
 /* Decodes all @n characters into @ret_data (room for n * 3 / 4 bytes). There is one text for each data: padding, blanks
  * and bits that no byte has are refused. Returns the number of bytes, or -EINVAL. */
-int64_t base64url_decode(const char *text, size_t n, void *ret_data);
+int64_t base64_url_decode(const char *text, size_t n, void *ret_data);

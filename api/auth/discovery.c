@@ -14,7 +14,7 @@
 /* A number of the key's as base64url, in @size bytes, or as few as it takes. */
 static void add_number(struct json_writer *w, const struct auth_key *key, const char *name, const char *parameter,
                        int size) {
-        char text[BASE64URL_LENGTH(AUTH_SIGNATURE_MAX) + 1];
+        char text[BASE64_URL_LENGTH(AUTH_SIGNATURE_MAX) + 1];
         uint8_t bytes[AUTH_SIGNATURE_MAX];
         BIGNUM *number = NULL;
         int n = -1;
@@ -26,7 +26,7 @@ static void add_number(struct json_writer *w, const struct auth_key *key, const 
                 json_writer_fail(w, -ENOMEM);
                 return;
         }
-        base64url_encode(bytes, (size_t)n, text);
+        base64_url_encode(bytes, (size_t)n, text);
         json_add_string(w, name, text);
 }
 

@@ -21,7 +21,7 @@ static int decode(struct arena *arena, const char *text, size_t n, const uint8_t
 
         if (!data)
                 return -ENOMEM;
-        size = base64url_decode(text, n, data);
+        size = base64_url_decode(text, n, data);
         if (size < 0)
                 return -EINVAL;
         *ret_data = data;
@@ -104,7 +104,7 @@ int auth_jwt_verify(const struct auth_jwt *jwt, const struct auth_keys *keys, st
 }
 
 static size_t put_part(char *to, const char *text) {
-        base64url_encode(text, strlen(text), to);
+        base64_url_encode(text, strlen(text), to);
         return strlen(to);
 }
 
@@ -119,8 +119,8 @@ int auth_jwt_sign(struct arena *arena, const struct auth_keys *keys, const char 
 
         if (!header)
                 return -ENOMEM;
-        token = arena_alloc(arena, BASE64URL_LENGTH(strlen(header)) + BASE64URL_LENGTH(strlen(claims)) +
-                                           BASE64URL_LENGTH(AUTH_SIGNATURE_MAX) + 3);
+        token = arena_alloc(arena, BASE64_URL_LENGTH(strlen(header)) + BASE64_URL_LENGTH(strlen(claims)) +
+                                           BASE64_URL_LENGTH(AUTH_SIGNATURE_MAX) + 3);
         if (!token)
                 return -ENOMEM;
         size = put_part(token, header);
@@ -130,7 +130,7 @@ int auth_jwt_sign(struct arena *arena, const struct auth_keys *keys, const char 
         if (n < 0)
                 return err_set(err, EIO, "sign a token: OpenSSL fails");
         token[size++] = '.';
-        base64url_encode(signature, (size_t)n, token + size);
+        base64_url_encode(signature, (size_t)n, token + size);
         *ret_token = token;
         return 0;
 }

@@ -70,7 +70,7 @@ static int name_key(struct auth_key *key) {
         if (size <= 0)
                 return -ENOMEM;
         SHA256(der, (size_t)size, digest);
-        base64url_encode(digest, sizeof(digest), key->id);
+        base64_url_encode(digest, sizeof(digest), key->id);
         return 0;
 }
 

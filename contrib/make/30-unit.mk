@@ -20,8 +20,8 @@ $(BUILD)/tests/unit/cli/%_test: $(BUILD)/tests/unit/cli/%_test.o $(BUILD)/cli.a 
 $(BUILD)/tests/conformance/read_manifests: $(BUILD)/tests/conformance/read_manifests.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
 
-# What tests/conformance/test_authorization_as_kubernetes.py asks.
-$(BUILD)/tests/conformance/authorize: $(BUILD)/tests/conformance/authorize.o $(ARCHIVES)
+# What tests/conformance/test_authorization_as_kubernetes.py and test_credentials_as_kubernetes.py ask.
+$(BUILD)/tests/conformance/authorize $(BUILD)/tests/conformance/credentials: $(BUILD)/tests/conformance/%: $(BUILD)/tests/conformance/%.o $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(WORKER_LIBS) -o $@
 
 # What `make patches` compares with Kubernetes' own libraries.
@@ -30,7 +30,7 @@ $(BUILD)/tests/conformance/apply_patches: $(BUILD)/tests/conformance/apply_patch
 
 # Some tests start the real programs.
 unit-build: $(UNIT_PROGRAMS) $(BUILD)/tests/conformance/read_manifests \
-            $(BUILD)/tests/conformance/authorize $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
+            $(BUILD)/tests/conformance/authorize $(BUILD)/tests/conformance/credentials $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(BUILD)/nacelle-oci
 
 unit: ## build and run the unit tests (UNIT=folder for one folder's)
 	$(install_packages) build unit

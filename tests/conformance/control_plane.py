@@ -21,11 +21,13 @@ def available():
 
 
 class ControlPlane:
-    def __init__(self, authorization="AlwaysAllow", *flags):
+    def __init__(self, authorization="AlwaysAllow", *flags, sa_key=None, sa_pub=None):
         self.dir = tempfile.mkdtemp(prefix="nacelle-api-", dir="/var/tmp")
         self.port, client, peer = free_port(), free_port(), free_port()
         self.url, self.kubeconfig = f"https://127.0.0.1:{self.port}", self.dir + "/kubeconfig"
-        subprocess.run(["openssl", "genrsa", "-out", self.dir + "/sa.key", "2048"], check=True, capture_output=True)
+        if not sa_key:
+            sa_key = self.dir + "/sa.key"
+            subprocess.run(["openssl", "genrsa", "-out", sa_key, "2048"], check=True, capture_output=True)
         for name, text in (("tokens", f'{TOKEN},stock,1,"system:masters"\n'), ("kubeconfig", json.dumps({
                 "apiVersion": "v1", "kind": "Config", "current-context": "c", "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
                 "clusters": [{"name": "c", "cluster": {"server": self.url, "insecure-skip-tls-verify": True}}],
@@ -39,7 +41,7 @@ class ControlPlane:
         self.run("kube-apiserver", f"--etcd-servers=http://127.0.0.1:{client}", "--bind-address=127.0.0.1", f"--secure-port={self.port}",
                  f"--cert-dir={self.dir}/certs", f"--token-auth-file={self.dir}/tokens", "--authorization-mode=" + authorization, "--endpoint-reconciler-type=none",
                  "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", "--service-account-issuer=https://kubernetes.default.svc",
-                 f"--service-account-key-file={self.dir}/sa.key", f"--service-account-signing-key-file={self.dir}/sa.key", "--service-cluster-ip-range=10.96.0.0/16", *flags)
+                 "--service-account-key-file=" + (sa_pub or sa_key), "--service-account-signing-key-file=" + sa_key, "--service-cluster-ip-range=10.96.0.0/16", *flags)
         wait_for("the API server", lambda: self.ask("/readyz") is not None, timeout=90, interval=0.3)
         wait_for("the namespace", lambda: self.ask("/api/v1/namespaces/default"), timeout=60, interval=0.3)
 

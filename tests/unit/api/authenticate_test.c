@@ -202,10 +202,10 @@ static const char *sign(const char *header, const char *claims, EVP_PKEY *key, c
         size_t n = sizeof(signature);
         EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
-        base64url_encode(header, strlen(header), at);
+        base64_url_encode(header, strlen(header), at);
         at += strlen(at);
         *at++ = '.';
-        base64url_encode(claims, strlen(claims), at);
+        base64_url_encode(claims, strlen(claims), at);
         at += strlen(at);
         assert_int_equal(EVP_DigestSignInit_ex(ctx, NULL, digest, NULL, NULL, key, NULL), 1);
         assert_int_equal(EVP_DigestSign(ctx, signature, &n, (uint8_t *)text, (size_t)(at - text)), 1);
@@ -222,9 +222,9 @@ static const char *sign(const char *header, const char *claims, EVP_PKEY *key, c
                                 number++, size--;
                         memcpy(flat + 32 * i + 32 - size, number, size);
                 }
-                base64url_encode(flat, sizeof(flat), at);
+                base64_url_encode(flat, sizeof(flat), at);
         } else
-                base64url_encode(signature, n, at);
+                base64_url_encode(signature, n, at);
         return text;
 }
 
@@ -292,14 +292,14 @@ static void test_public_key_as_a_secret(void **state) {
         uint8_t mac[64];
         unsigned n;
 
-        base64url_encode(header, strlen(header), at);
+        base64_url_encode(header, strlen(header), at);
         at += strlen(at);
         *at++ = '.';
-        base64url_encode(claims, strlen(claims), at);
+        base64_url_encode(claims, strlen(claims), at);
         at += strlen(at);
         HMAC(EVP_sha256(), token_public, (int)strlen(token_public), (uint8_t *)text, (size_t)(at - text), mac, &n);
         *at++ = '.';
-        base64url_encode(mac, n, at);
+        base64_url_encode(mac, n, at);
         assert_int_equal(by_token(text, NOW, &identity, "signature"), -EACCES);
 }
 
