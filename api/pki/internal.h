@@ -4,7 +4,7 @@
 #include "api/pki/certificate.h"
 #include "api/pki/pki.h"
 
-struct stack_st_X509_EXTENSION;
+struct arena;
 
 /* Extensions of certificates that are made. */
 int pki_extend(struct x509_st *certificate, struct x509_st *issuer, int nid, const char *value, struct err **err);
@@ -15,6 +15,12 @@ int pki_certificate_begin(struct x509_st *certificate, struct evp_pkey_st *key, 
 
 /* The text of DIR/admin.kubeconfig, allocated; NULL without memory. */
 char *pki_kubeconfig(const char *server, const char *authority, const char *certificate, const char *key);
+
+/* The names of the serving certificate, each once, in @arena. -EINVAL for what is no name, -E2BIG. */
+int pki_serving_names(struct arena *arena, const struct pki_config *config, string_list *ret_names, struct err **err);
+
+/* DIRECTORY/sa.key, made where it never was; allocated. */
+int pki_token_key_load(const char *directory, char **ret_pem, struct err **err);
 
 /* PATH/NAME as text; -ENOENT without an error's text. */
 int pki_file_read(const char *directory, const char *name, char **ret_text, struct err **err);

@@ -14,7 +14,6 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/files.h"
-#include "lib/ip.h"
 
 #define LOOK_SECONDS ((int64_t)24 * 3600)
 #define KUBECONFIG "admin.kubeconfig"
@@ -118,39 +117,6 @@ static int load_item(struct pki *pki, enum pki_file file, struct err **err) {
         if (item->certificate_pem)
                 item->certificate = pki_certificate_read(item->certificate_pem);
         return check_item(pki, file, item, err);
-}
-
-static int load_token_key(struct pki *pki, struct err **err) {
-        _cleanup_pki_key_ EVP_PKEY *key = NULL;
-        _cleanup_free_ char *public = NULL;
-        int r = pki_file_read(pki->directory, "sa.key", &pki->token_key, err);
-
-        if (r == -ENOENT && pki_file_read(pki->directory, "sa.pub", &public, err) == 0)
-                return err_set(
-                        err, EINVAL,
-                        "%s/sa.key is missing beside sa.pub: restore it from a backup, or remove sa.pub to make a "
-                        "new one, with which no token counts that was issued",
-                        pki->directory);
-        if (r < 0 && r != -ENOENT)
-                return r;
-        key = pki->token_key ? pki_key_read(pki->token_key) : NULL;
-        if (pki->token_key && !key)
-                return err_set(
-                        err, EINVAL,
-                        "%s/sa.key is no private key in PEM: restore it from a backup, or remove it and sa.pub to make "
-                        "a new one, with which no token counts that was issued",
-                        pki->directory);
-        if (pki->token_key)
-                return 0;
-        r = pki_key_new(&key, err);
-        if (r < 0)
-                return r;
-        pki->token_key = pki_key_pem(key);
-        public = pki_public_pem(key);
-        if (!pki->token_key || !public)
-                return -ENOMEM;
-        r = pki_file_write(pki->directory, "sa.key", pki->token_key, err);
-        return r < 0 ? r : pki_file_write(pki->directory, "sa.pub", public, err);
 }
 
 static int64_t later(int64_t a, int64_t b) {
@@ -289,46 +255,6 @@ int64_t pki_due(const struct pki *pki, int64_t now) {
         return due;
 }
 
-static int add_name(struct pki *pki, const char *name, struct err **err) {
-        struct ip ip = { 0 }, none = { 0 };
-
-        if (!name)
-                return -ENOMEM;
-        if (ip_parse(name, &ip, NULL) == 0) {
-                none.family = ip.family;
-                if (ip_equal(&ip, &none)) /* 0.0.0.0: all of the host's, which are not known here */
-                        return 0;
-        } else if (!name[0] || strlen(name) > 253 ||
-                   name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._*")])
-                return err_set(err, EINVAL,
-                               "\"%s\" is no address and no DNS name: the serving certificate cannot have it", name);
-        list_for_each (there, &pki->names) {
-                if (strcmp(*there, name) == 0)
-                        return 0;
-        }
-        if (pki->names.count == PKI_NAMES_MAX)
-                return err_set(err, E2BIG, "the serving certificate: more than %d names", PKI_NAMES_MAX);
-        pki->names.items[pki->names.count++] = name;
-        return 0;
-}
-
-static int collect_names(struct pki *pki, const struct pki_config *config, struct err **err) {
-        static const char *const usual[] = { "localhost",  "127.0.0.1",          "::1",
-                                             "kubernetes", "kubernetes.default", "kubernetes.default.svc" };
-        int r = 0;
-
-        pki->names.items = arena_alloc_array(pki->arena, PKI_NAMES_MAX, sizeof(*pki->names.items));
-        if (!pki->names.items)
-                return -ENOMEM;
-        for (unsigned i = 0; r >= 0 && i < ELEMENTS(usual); i++)
-                r = add_name(pki, usual[i], err);
-        if (r >= 0)
-                r = add_name(pki, arena_printf(pki->arena, "kubernetes.default.svc.%s", config->domain), err);
-        for (unsigned i = 0; r >= 0 && config->names && config->names[i]; i++)
-                r = add_name(pki, arena_strdup(pki->arena, config->names[i]), err);
-        return r;
-}
-
 static int prepare(struct pki *pki, const struct pki_config *config, struct err **err) {
         pki->arena = arena_new();
         if (!pki->arena)
@@ -338,7 +264,7 @@ static int prepare(struct pki *pki, const struct pki_config *config, struct err 
         pki->server = arena_strdup(pki->arena, config->server);
         if (!pki->above || !pki->directory || !pki->server)
                 return -ENOMEM;
-        return collect_names(pki, config, err);
+        return pki_serving_names(pki->arena, config, &pki->names, err);
 }
 
 int pki_open(const struct pki_config *config, int64_t now, struct pki **ret_pki, struct err **err) {
@@ -354,7 +280,7 @@ int pki_open(const struct pki_config *config, int64_t now, struct pki **ret_pki,
         for (enum pki_file file = 0; r >= 0 && file < PKI_FILES; file++)
                 r = load_item(pki, file, err);
         if (r >= 0)
-                r = load_token_key(pki, err);
+                r = pki_token_key_load(pki->directory, &pki->token_key, err);
         if (r >= 0)
                 r = pki_renew(pki, now, &changed, err);
         if (r < 0) {
