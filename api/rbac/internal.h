@@ -55,6 +55,13 @@ struct rbac {
         struct index cluster_roles; /* by name, for aggregation */
 };
 
+/* Keys: the namespace, what it is (B, G, R, U), the name. A newline is in no namespace. NULL without memory. */
+char *rbac_key(struct arena *arena, const char *namespace, char what, const char *name);
+
+/* Out of everything. Below the lock. */
+void rbac_role_free(struct rbac *rbac, struct rbac_role *role);
+void rbac_binding_free(struct rbac *rbac, struct rbac_binding *binding);
+
 /* The role that @binding gives, NULL when it is not there. Below the lock. */
 const struct rbac_role *rbac_role_of(const struct rbac *rbac, const struct rbac_binding *binding);
 const struct rbac_role *rbac_find_role(const struct rbac *rbac, const char *namespace,

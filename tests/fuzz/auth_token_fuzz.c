@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/evp.h>
+
 #include "api/auth/authenticate.h"
 #include "api/auth/jwt.h"
 #include "api/auth/keys.h"
