@@ -214,7 +214,7 @@ static int check_audiences(struct arena *arena, const struct claims *claims, con
                        for_whom ?: "");
 }
 
-int auth_account_token(const struct auth_authenticator *a, const char *token, const string_list *audiences, int64_t now,
+int auth_account_token(struct auth_authenticator *a, const char *token, const string_list *audiences, int64_t now,
                        struct arena *arena, struct auth_identity *ret_identity, struct err **err) {
         struct auth_identity identity = { 0 };
         struct claims claims = { 0 };
@@ -230,7 +230,7 @@ int auth_account_token(const struct auth_authenticator *a, const char *token, co
         issuer = value_string(value_get(jwt.claims, "iss"));
         if (!issuer || strcmp(issuer, a->issuer) != 0)
                 return -ENODATA;
-        r = auth_jwt_verify(&jwt, a->keys, err);
+        r = auth_check_signature(a, token, &jwt, err);
         if (r >= 0)
                 r = read_claims(arena, jwt.claims, &claims, err);
         if (r >= 0)

@@ -207,13 +207,15 @@ static int ask_constrained(const struct check *c, const struct auth_user *user) 
         return r < 0 ? r : ask_identity(c, mode, user);
 }
 
-/* Who was allowed by neither way is told of the first. */
+/* Who was allowed by neither way is told of the first. One who may be a node is in the nodes' group. */
 static int ask_both(const struct auth_attributes *a, const struct auth_authorizer *chain, size_t n, struct arena *arena,
-                    const struct auth_user *user, const char **ret_message) {
+                    struct auth_user *user, const char **ret_message) {
         const char *first = NULL, *second = NULL;
         struct check c = { .of = a, .chain = chain, .n = n, .arena = arena, .ret_message = &first };
         int r = ask_constrained(&c, user);
 
+        if (r == 0 && strcmp(mode_of(arena, user), "arbitrary-node") == 0)
+                return auth_user_add_group(arena, user, AUTH_GROUP_NODES);
         if (r != -EACCES)
                 return r;
         c.ret_message = &second;

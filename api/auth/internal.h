@@ -10,6 +10,9 @@ struct x509_store_st;
 
 #define AUTH_LEEWAY ((int64_t)60) /* between clocks, and after a deletion (as kube-apiserver) */
 
+#define AUTH_DIGEST_SIZE 32
+#define AUTH_SIGNED_MAX 1024 /* tokens that are remembered */
+
 struct auth_authenticator {
         struct arena *arena; /* of the texts */
         struct auth_keys *keys;
@@ -21,11 +24,17 @@ struct auth_authenticator {
         pthread_rwlock_t lock; /* of what follows */
         struct x509_store_st *authorities;
         uint64_t generation;
+        uint8_t verified[AUTH_SIGNED_MAX][AUTH_DIGEST_SIZE]; /* of tokens, each in the slot of its first bytes */
 };
+
+/* As auth_jwt_verify() for @token, which @jwt was read from; the second time at a fraction of the cost. */
+struct auth_jwt;
+int auth_check_signature(struct auth_authenticator *authenticator, const char *token, const struct auth_jwt *jwt,
+                         struct err **err);
 
 /* What each says of a token: 0; -ENODATA: it is none of mine; -EACCES: it is wrong; -ENOMEM. @audiences are those
  * wanted, of which the identity gets what it has. */
-int auth_account_token(const struct auth_authenticator *authenticator, const char *token, const string_list *audiences,
+int auth_account_token(struct auth_authenticator *authenticator, const char *token, const string_list *audiences,
                        int64_t now, struct arena *arena, struct auth_identity *ret_identity, struct err **err);
 int auth_bootstrap_token(const struct auth_authenticator *authenticator, const char *token,
                          const string_list *audiences, int64_t now, struct arena *arena,

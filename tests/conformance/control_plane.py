@@ -42,8 +42,12 @@ class ControlPlane:
                  f"--cert-dir={self.dir}/certs", f"--token-auth-file={self.dir}/tokens", "--authorization-mode=" + authorization, "--endpoint-reconciler-type=none",
                  "--disable-admission-plugins=ServiceAccount,TaintNodesByCondition", "--service-account-issuer=https://kubernetes.default.svc",
                  "--service-account-key-file=" + (sa_pub or sa_key), "--service-account-signing-key-file=" + sa_key, "--service-cluster-ip-range=10.96.0.0/16", *flags)
-        wait_for("the API server", lambda: self.ask("/readyz") is not None, timeout=90, interval=0.3)
-        wait_for("the namespace", lambda: self.ask("/api/v1/namespaces/default"), timeout=60, interval=0.3)
+        try:
+            wait_for("the API server", lambda: self.ask("/readyz") is not None, timeout=90, interval=0.3)
+            wait_for("the namespace", lambda: self.ask("/api/v1/namespaces/default"), timeout=60, interval=0.3)
+        except BaseException:
+            self.stop()
+            raise
 
     def run(self, program, *args):
         with open(f"{self.dir}/{program}.log", "wb") as log:

@@ -309,6 +309,10 @@ static void test_forms_of_a_token(void **state) {
         struct auth_identity identity;
         char *long_token = arena_alloc(arena, AUTH_TOKEN_MAX + 2);
 
+        assert_int_equal(by_token(good, NOW, &identity, ""), 0);
+        assert_int_equal(by_token(good, NOW, &identity, ""), 0);
+        assert_int_equal(by_token(good, NOW + 2 * DAY, &identity, "expired"), -EACCES);
+
         /* Each bit of it counts: there is no other text for the same token. */
         for (size_t i = 0; i < n; i++) {
                 char *changed = arena_strdup(arena, good);

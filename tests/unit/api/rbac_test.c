@@ -292,6 +292,41 @@ static void test_impersonation(void **state) {
                   "pods is forbidden: User \"imp\" cannot impersonate-on:arbitrary-node:list resource \"pods\" in API "
                   "group \"\" at the cluster scope",
                   -EACCES },
+                { "c1", { "Impersonate-User", "jane", "Impersonate-Group", "a" }, "jane a system:authenticated", 0 },
+                { "c1",
+                  { "Impersonate-User", "jane", "Impersonate-Group", "b" },
+                  "groups.authentication.k8s.io \"b\" is forbidden: User \"c1\" cannot impersonate:user-info resource "
+                  "\"groups\" in API group \"authentication.k8s.io\" at the cluster scope",
+                  -EACCES },
+                { "c1",
+                  { "Impersonate-User", "joe" },
+                  "users.authentication.k8s.io \"joe\" is forbidden: User \"c1\" cannot impersonate:user-info resource "
+                  "\"users\" in API group \"authentication.k8s.io\" at the cluster scope",
+                  -EACCES },
+                { "c3",
+                  { "Impersonate-User", "system:node:n1" },
+                  "system:node:n1 system:nodes system:authenticated",
+                  0 },
+                { "c3",
+                  { "Impersonate-User", "system:node:n1", "Impersonate-Group", "system:nodes" },
+                  "users \"system:node:n1\" is forbidden: User \"c3\" cannot impersonate resource \"users\" in API "
+                  "group \"\" at the cluster scope",
+                  -EACCES },
+                { "c3",
+                  { "Impersonate-User", "system:node:n2" },
+                  "nodes.authentication.k8s.io \"n2\" is forbidden: User \"c3\" cannot impersonate:arbitrary-node "
+                  "resource \"nodes\" in API group \"authentication.k8s.io\" at the cluster scope",
+                  -EACCES },
+                { "c3",
+                  { "Impersonate-User", "system:serviceaccount:default:x" },
+                  "system:serviceaccount:default:x system:serviceaccounts system:serviceaccounts:default "
+                  "system:authenticated",
+                  0 },
+                { "c3",
+                  { "Impersonate-User", "system:serviceaccount:default:x", "Impersonate-Group", "b" },
+                  "serviceaccounts \"x\" is forbidden: User \"c3\" cannot impersonate resource \"serviceaccounts\" in "
+                  "API group \"\" in the namespace \"default\"",
+                  -EACCES },
                 { "old", { "Impersonate-User", "jane" }, "jane system:authenticated", 0 },
                 { "old",
                   { "Impersonate-User", "jane", "Impersonate-Group", "b" },
@@ -310,11 +345,44 @@ static void test_impersonation(void **state) {
                   "API group \"authentication.k8s.io\" at the cluster scope",
                   -EACCES },
         };
-        struct kube_rbac_v1_policy_rule all = { words("*"), words("*"), words("*"), { 0 }, { 0 } };
+        struct kube_rbac_v1_policy_rule all = { words("*"), words("*"), words("*"), { 0 }, { 0 } }, constrained[3];
         struct kube_rbac_v1_cluster_role everything = { .metadata.name = "everything", .rules = { &all, 1 } };
 
         assert_int_equal(rbac_set_cluster_role(rbac, &everything), 0);
         set_role("old", "impersonate", "users");
+        constrained[0] = (struct kube_rbac_v1_policy_rule){ words("impersonate:user-info"),
+                                                            words("authentication.k8s.io"),
+                                                            words("users groups"),
+                                                            words("jane a"),
+                                                            { 0 } };
+        constrained[1] = (struct kube_rbac_v1_policy_rule){
+                words("impersonate-on:user-info:list"), words("*"), words("pods"), { 0 }, { 0 }
+        };
+        assert_int_equal(
+                rbac_set_cluster_role(rbac, &(struct kube_rbac_v1_cluster_role){ .metadata.name = "c1",
+                                                                                 .rules = { constrained, 2 } }),
+                0);
+        constrained[0] = (struct kube_rbac_v1_policy_rule){ words("impersonate:serviceaccount"),
+                                                            words("authentication.k8s.io"),
+                                                            words("serviceaccounts"),
+                                                            { 0 },
+                                                            { 0 } };
+        constrained[1] = (struct kube_rbac_v1_policy_rule){
+                words("impersonate-on:serviceaccount:list impersonate-on:arbitrary-node:list"),
+                words("*"),
+                words("pods"),
+                { 0 },
+                { 0 }
+        };
+        constrained[2] = (struct kube_rbac_v1_policy_rule){
+                words("impersonate:arbitrary-node"), words("authentication.k8s.io"), words("nodes"), words("n1"), { 0 }
+        };
+        assert_int_equal(
+                rbac_set_cluster_role(rbac, &(struct kube_rbac_v1_cluster_role){ .metadata.name = "c3",
+                                                                                 .rules = { constrained, 3 } }),
+                0);
+        bind("", "c1", "c1", "User", "c1");
+        bind("", "c3", "c3", "User", "c3");
         bind("", "boss", "everything", "User", "boss");
         bind("", "old", "old", "User", "old");
         for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {

@@ -253,6 +253,35 @@ static void test_client_certificate_and_resumption(void **state) {
         identity_done(&own);
 }
 
+/* Whoever serves the stream sees what the client has shown, and what is wrong with it, also after a resumption. */
+static void test_client_certificate_that_others_look_at(void **state) {
+        struct identity own = make_identity("api.test"), foreign = make_identity("api.test");
+        struct tls_context *s = make_tls(TLS_SERVER, TLS_VERIFY_LATER, &own, own.certificate, both);
+        const struct identity *shown[] = { &own, &foreign, NULL };
+
+        for (unsigned i = 0; i < ELEMENTS(shown); i++) {
+                struct tls_context *c = make_tls(TLS_CLIENT, TLS_VERIFY_REQUIRED, shown[i], own.certificate, both);
+
+                for (int round = 0; round < 2; round++) {
+                        X509 *peer;
+
+                        connect_pair(s, c, "api.test");
+                        check_conversation();
+                        peer = SSL_get1_peer_certificate(transport_tls(server.stream));
+                        assert_int_equal(!peer, !shown[i]);
+                        assert_int_equal(SSL_get_verify_result(transport_tls(server.stream)) == X509_V_OK,
+                                         shown[i] != &foreign);
+                        X509_free(peer);
+                        tear_down(NULL);
+                        set_up(NULL);
+                }
+                tls_context_unref(c);
+        }
+        tls_context_unref(s);
+        identity_done(&own);
+        identity_done(&foreign);
+}
+
 static void test_bad_configurations(void **state) {
         static const struct tls_config configs[] = {
                 { .side = TLS_SERVER, .certificate = "nonsense", .key = "nonsense" },
@@ -383,6 +412,7 @@ int main(void) {
                 cmocka_unit_test_setup_teardown(test_tls_address, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_tls_refusals, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_client_certificate_and_resumption, set_up, tear_down),
+                cmocka_unit_test_setup_teardown(test_client_certificate_that_others_look_at, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_bad_configurations, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_much, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_truncation_and_nonsense, set_up, tear_down),

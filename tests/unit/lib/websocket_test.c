@@ -32,6 +32,39 @@ static void test_sha1(void **state) {
         }
 }
 
+static void test_base64_url(void **state) {
+        static const struct {
+                const char *text, *data;
+                int n; /* -EINVAL: none */
+        } cases[] = {
+                { "", "", 0 },
+                { "_w", "\xff", 1 },
+                { "-_8", "\xfb\xff", 2 },
+                { "AAAA", "\0\0\0", 3 },
+                { "AAAAAQ", "\0\0\0\1", 4 },
+                { "A", NULL, -EINVAL },
+                { "AAAAA", NULL, -EINVAL },
+                { "_x", NULL, -EINVAL }, /* bits that no byte has */
+                { "_w==", NULL, -EINVAL },
+                { "/w", NULL, -EINVAL },
+                { "_ w", NULL, -EINVAL },
+        };
+
+        for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+                uint8_t data[8];
+                char text[16];
+
+                assert_int_equal(base64_url_decode(cases[i].text, strlen(cases[i].text), data), cases[i].n);
+                if (cases[i].n < 0)
+                        continue;
+                assert_memory_equal(data, cases[i].data, cases[i].n);
+                base64_url_encode(data, (size_t)cases[i].n, text);
+                assert_string_equal(text, cases[i].text);
+                assert_int_equal(strlen(text), BASE64_URL_LENGTH((size_t)cases[i].n));
+        }
+        assert_int_equal(base64_url_decode("A\0AA", 4, (uint8_t[4]){ 0 }), -EINVAL);
+}
+
 static void test_base64(void **state) {
         static const struct {
                 const char *plain, *encoded;
@@ -178,9 +211,9 @@ static void test_headers(void **state) {
 
 int main(void) {
         const struct CMUnitTest tests[] = {
-                cmocka_unit_test(test_sha1),    cmocka_unit_test(test_base64), cmocka_unit_test(test_accept),
-                cmocka_unit_test(test_frames),  cmocka_unit_test(test_mask),   cmocka_unit_test(test_pieces),
-                cmocka_unit_test(test_headers),
+                cmocka_unit_test(test_sha1),   cmocka_unit_test(test_base64),  cmocka_unit_test(test_base64_url),
+                cmocka_unit_test(test_accept), cmocka_unit_test(test_frames),  cmocka_unit_test(test_mask),
+                cmocka_unit_test(test_pieces), cmocka_unit_test(test_headers),
         };
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
