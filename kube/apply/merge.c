@@ -1,4 +1,5 @@
-/* One value laid over another (typed/merge.go). What only one side has is shared with it. */
+/* One value laid over another (typed/merge.go). What only one side has is shared with it; what the upper does not
+ * change is the lower's itself, which spares those who come after all looking into it. */
 #include <errno.h>
 #include <string.h>
 
@@ -7,6 +8,15 @@
 #include "lib/arena.h"
 #include "lib/value_keys.h"
 
+/* One and the same, or the same scalar. */
+static bool is_same(const struct value *a, const struct value *b) {
+        if (a->kind != b->kind || a->count != b->count)
+                return false;
+        if (a->kind == VALUE_MAP)
+                return a->members == b->members;
+        return a->kind == VALUE_LIST ? a->items == b->items : value_equal(a, b);
+}
+
 /* ---- maps: in the order of the lower, then what the upper adds ---- */
 
 static int merge_maps(struct arena *arena, const struct apply_atom *atom, const struct value *under,
@@ -14,6 +24,7 @@ static int merge_maps(struct arena *arena, const struct apply_atom *atom, const 
         _cleanup_value_keys_ struct value_keys keys = { 0 };
         struct value_member *members;
         uint32_t count = under->count;
+        bool changed = false;
 
         members = arena_alloc_array(arena, (size_t)under->count + over->count, sizeof(*members));
         if (!members)
@@ -26,12 +37,16 @@ static int merge_maps(struct arena *arena, const struct apply_atom *atom, const 
                 const struct apply_place place = apply_member(atom, member->key, NULL);
                 const uint32_t at = value_keys_find(&keys, member->key);
 
-                if (at == VALUE_NONE)
+                if (at == VALUE_NONE) {
                         members[count++] = *member;
-                else if (apply_merge(arena, &place, &under->members[at].value, &member->value, &members[at].value) < 0)
+                        changed = true;
+                        continue;
+                }
+                if (apply_merge(arena, &place, &under->members[at].value, &member->value, &members[at].value) < 0)
                         return -ENOMEM;
+                changed |= !is_same(&under->members[at].value, &members[at].value);
         }
-        *ret_value = (struct value){ .kind = VALUE_MAP, .count = count, .members = members };
+        *ret_value = changed ? (struct value){ .kind = VALUE_MAP, .count = count, .members = members } : *under;
         return 0;
 }
 
@@ -130,6 +145,13 @@ static int list_shared(struct merging *m) {
         return 0;
 }
 
+static bool same_items(const struct value *a, const struct value *b) {
+        for (uint32_t i = 0; a->count == b->count && i < a->count; i++)
+                if (!is_same(&a->items[i], &b->items[i]))
+                        return false;
+        return a->count == b->count;
+}
+
 static int merge_lists(struct arena *arena, const struct apply_atom *atom, const struct value *under,
                        const struct value *over, struct value *ret_value) {
         struct merging m = { .arena = arena, .atom = atom };
@@ -144,6 +166,8 @@ static int merge_lists(struct arena *arena, const struct apply_atom *atom, const
                 if (merge_step(&m) < 0)
                         return -ENOMEM;
         *ret_value = (struct value){ .kind = VALUE_LIST, .count = m.count, .items = m.items };
+        if (same_items(ret_value, under))
+                *ret_value = *under;
         return 0;
 }
 
@@ -156,8 +180,11 @@ int apply_merge(struct arena *arena, const struct apply_place *place, const stru
         const bool lower = value_is(under, kind) && under->count > 0, upper = over->kind == kind && over->count > 0;
 
         *ret_value = *over;
-        if (shape == APPLY_SCALAR || whole || (!lower && !upper) || !lower)
+        if (shape == APPLY_SCALAR || whole || !lower) {
+                if (value_equal(under, over))
+                        *ret_value = *under;
                 return 0;
+        }
         if (!upper) { /* null, or empty: adds nothing */
                 *ret_value = *under;
                 return 0;

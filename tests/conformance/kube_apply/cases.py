@@ -162,7 +162,7 @@ class Maker:
     # ---- histories ----
 
     def update(self, type_, thing, i):
-        body = self.part(type_, thing)
+        body = self.drop_empty(self.part(type_, thing))
         for at in [body] + [v for v in body.values() if isinstance(v, dict)]:
             for key in list(at):
                 if self.chance(0.08) and key != "metadata":
@@ -185,6 +185,12 @@ class Maker:
         if self.chance(0.2):
             made["subresource"] = "status"
         return made
+
+    def drop_empty(self, value, within=False):
+        """Go compares what is within an atomic list as Go has it: an empty list that was sent is not one that was not. Ours is the same."""
+        if isinstance(value, dict):
+            return {k: self.drop_empty(v, within) for k, v in value.items() if not within or v not in ([], {})}
+        return [self.drop_empty(v, True) for v in value] if isinstance(value, list) else value
 
     def drop_nulls(self, value):
         if isinstance(value, dict):
