@@ -50,16 +50,22 @@ void api_request_free(struct api_request *r) {
         arena_free(r->arena);
 }
 
+/* What http_collect() says of a client that is still there. */
+static bool is_answerable(int error) {
+        return error == 0 || error == -EMSGSIZE || error == -ETIMEDOUT || error == -EBADMSG || error == -EOPNOTSUPP ||
+               error == -ENOMEM;
+}
+
 static void on_received(struct http_exchange *x, int error, const void *body, size_t size, void *data) {
         struct api_request *r = data;
 
         r->body = body;
         r->body_size = size;
         r->body_error = error;
-        if (error == -ECANCELED || error == -ECONNRESET)
-                r->x = NULL;
-        else
+        if (is_answerable(error))
                 http_set_events(x, &waiting, r);
+        else
+                r->x = NULL;
         api_resume(r);
 }
 

@@ -1,4 +1,5 @@
 """The API service as its clients see it: kubectl, watchers, writers that meet, restarts."""
+import json
 import os
 import pathlib
 import signal
@@ -173,6 +174,28 @@ def test_large_bodies_and_deep_ones(api):
     status, answer = client.ask("POST", MAPS, b'{"metadata":' * 200 + b"1" + b"}" * 200)
     assert status == 400, answer
     client.ask("DELETE", MAPS + "/large")
+
+
+def test_clients_that_leave(api):
+    """In the middle of a body, of a watch, before a change is answered: others are served, and what was asked for whole is done."""
+    for i in range(20):
+        client = api.client()
+        client.connection = client.open()
+        client.connection.putrequest("POST", MAPS)
+        client.connection.putheader("Content-Type", "application/json")
+        client.connection.putheader("Content-Length", "1000")
+        client.connection.endheaders(b'{"metadata":')
+        client.connection.close()
+        whole = api.client()
+        whole.connection = whole.open()
+        whole.connection.request("POST", MAPS, json.dumps(config_map(f"left-{i}")), {"Content-Type": "application/json"})
+        whole.connection.close()
+        watch = api.client().watch(f"{MAPS}?watch=1&timeoutSeconds=20&resourceVersion=0")
+        next(watch)
+        watch.close()
+    status, answer = api.client().ask("GET", MAPS)
+    assert status == 200 and sum(o["metadata"]["name"].startswith("left-") for o in answer["items"]) > 0
+    assert api.client().ask("DELETE", MAPS)[0] == 200
 
 
 def test_protobuf(api):
