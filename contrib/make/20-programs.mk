@@ -13,3 +13,9 @@ PROGRAMS += $(BUILD)/nacelle
 $(BUILD)/nacelle: $(BUILD)/cli/main.o $(BUILD)/cli.a $(ARCHIVES)
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(LIBS) -o $@
 endif
+
+ifneq ($(wildcard api/main.c),)
+PROGRAMS += $(BUILD)/nacelle-api
+$(BUILD)/nacelle-api: $(BUILD)/api/main.o $(foreach f,api store kube lib,$(call archive,$(f)))
+	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(LIBS) -o $@
+endif

@@ -124,4 +124,10 @@ e2e-cri: integration-ready ## run Kubernetes' end-to-end suite on its own cluste
 	$(build_peers) $(E2E_PEERS)
 	tests/e2e/run
 
-.PHONY: deps check integration-ready integration-build integration faults soak sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample e2e-cri
+differential: ## ask nacelle-api and kube-apiserver the same, and compare the answers (CORPUS='FILE...' for some)
+	$(install_packages) build integration
+	$(build_peers) etcd kube-apiserver
+	@$(MAKE) $(BUILD)/nacelle-api
+	/usr/bin/python3 tests/differential/run $(CORPUS)
+
+.PHONY: deps check integration-ready integration-build integration faults soak sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample e2e-cri differential

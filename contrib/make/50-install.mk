@@ -17,7 +17,7 @@ demo-stop: ## remove the demo's pods, agent and state
 install: programs ## install programs, man pages, unit and example configuration below DESTDIR
 	install -d $(DESTDIR)$(bindir) $(DESTDIR)$(libexecdir) $(DESTDIR)$(mandir)/man8 $(DESTDIR)$(mandir)/man1 \
 	    $(DESTDIR)$(unitdir) $(DESTDIR)$(compdir) $(DESTDIR)/etc/nacelle/manifests
-	install -s -m 755 $(BUILD)/nacelle-agent $(BUILD)/nacelle $(wildcard $(BUILD)/nacelle-oci) $(DESTDIR)$(bindir)
+	install -s -m 755 $(BUILD)/nacelle-agent $(BUILD)/nacelle-api $(BUILD)/nacelle $(wildcard $(BUILD)/nacelle-oci) $(DESTDIR)$(bindir)
 	install -s -m 755 $(BUILD)/nacelle-shim $(BUILD)/nacelle-image $(DESTDIR)$(libexecdir)
 	install -m 644 $(wildcard docs/man/*.8) $(DESTDIR)$(mandir)/man8
 	install -m 644 $(wildcard docs/man/*.1) $(DESTDIR)$(mandir)/man1

@@ -255,11 +255,13 @@ static bool is_null(struct reader *r) {
         return json_scan_peek(&r->scan) == 'n' && json_scan_null(&r->scan);
 }
 
-/* Items that are null are empty ones; a string among them is never NULL. */
+/* Items that are null are empty ones; a string among them is never NULL, an empty one neither. */
 static bool read_item(struct reader *r, const struct kube_field *field, void *item) {
-        if (field->element == KUBE_STRING)
+        if (!is_null(r) && !read_one(r, field, item))
+                return false;
+        if (field->element == KUBE_STRING && !*(const char **)item)
                 *(const char **)item = "";
-        return is_null(r) || read_one(r, field, item);
+        return true;
 }
 
 static bool take(struct reader *r, const struct kube_gather_mark *mark, size_t size, struct list *ret) {

@@ -10,7 +10,7 @@ import pytest
 
 from support.node import BUILD, TOP
 
-PROGRAMS = ["nacelle-agent", "nacelle", "nacelle-oci", "nacelle-image", "nacelle-shim"]
+PROGRAMS = ["nacelle-agent", "nacelle", "nacelle-oci", "nacelle-image", "nacelle-api", "nacelle-shim"]
 
 
 def make(*args, **env):
@@ -32,7 +32,7 @@ def manual(program):
         return f.read().replace("\\-", "-")
 
 
-@pytest.mark.parametrize("program", PROGRAMS[:4])
+@pytest.mark.parametrize("program", PROGRAMS[:5])
 def test_help_and_manual_name_the_same_options(program):
     status, text = said(program, "--help")
     assert status == 0 and "sage: " + program in text
@@ -83,8 +83,8 @@ def test_packages_have_sections():
 def test_install(tmp_path):
     done = make("install", f"DESTDIR={tmp_path}")
     assert done.returncode == 0, done.stderr
-    for path in ("usr/bin/nacelle-agent", "usr/bin/nacelle", "usr/bin/nacelle-oci", "usr/libexec/nacelle/nacelle-shim", "usr/libexec/nacelle/nacelle-image",
-                 "usr/share/man/man8/nacelle-agent.8", "usr/share/man/man8/nacelle-oci.8", "usr/share/man/man1/nacelle.1",
+    for path in ("usr/bin/nacelle-agent", "usr/bin/nacelle-api", "usr/bin/nacelle", "usr/bin/nacelle-oci", "usr/libexec/nacelle/nacelle-shim", "usr/libexec/nacelle/nacelle-image",
+                 "usr/share/man/man8/nacelle-agent.8", "usr/share/man/man8/nacelle-api.8", "usr/share/man/man8/nacelle-oci.8", "usr/share/man/man1/nacelle.1",
                  "lib/systemd/system/nacelle-agent.service", "etc/nacelle/config.yaml"):
         assert (tmp_path / path).is_file(), path
     assert (tmp_path / "etc/nacelle/manifests").is_dir()

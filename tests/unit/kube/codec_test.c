@@ -393,8 +393,23 @@ static void test_defaults(void **state) {
         arena_free(arena);
 }
 
+/* An apiGroups of "" is how rules name the core group. */
+static void test_empty_texts_in_lists(void **state) {
+        static const char text[] = "{\"externalIPs\":[\"\",null,\"1.2.3.4\"]}";
+        struct arena *arena = arena_new();
+        struct kube_service_spec *spec = arena_new_of(arena, struct kube_service_spec);
+
+        assert_int_equal(kube_json_read(arena, &kube_service_spec_type, text, strlen(text), NULL, spec), 0);
+        assert_int_equal(spec->external_ips.count, 3);
+        assert_string_equal(spec->external_ips.items[0], "");
+        assert_string_equal(spec->external_ips.items[1], "");
+        assert_string_equal(spec->external_ips.items[2], "1.2.3.4");
+        arena_free(arena);
+}
+
 int main(void) {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_empty_texts_in_lists),
                 cmocka_unit_test(test_rows),
                 cmocka_unit_test(test_depth),
                 cmocka_unit_test(test_memory_is_bounded),

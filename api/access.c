@@ -1,0 +1,254 @@
+#include "api/access.h"
+
+#include <errno.h>
+#include <openssl/ssl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/auth/attributes.h"
+#include "api/auth/authenticate.h"
+#include "api/auth/authorizer.h"
+#include "api/auth/impersonate.h"
+#include "api/auth/keys.h"
+#include "api/follow.h"
+#include "api/objects.h"
+#include "api/rbac/nodes.h"
+#include "api/rbac/rbac.h"
+#include "api/server/request.h"
+#include "api/server/server.h"
+#include "api/server/status.h"
+#include "kube/kinds.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/http/exchange.h"
+#include "lib/log.h"
+#include "lib/transport/transport.h"
+
+#define ISSUER "https://kubernetes.default.svc"
+#define CHAIN_SIZE 3
+
+struct api_access {
+        struct auth_authenticator *authenticator;
+        struct rbac *rbac;
+        struct rbac_nodes *nodes;
+        struct api_follow *follow;
+        struct auth_authorizer chain[CHAIN_SIZE]; /* masters, nodes, roles */
+};
+
+static int start(struct api_access *a, const struct api_access_config *config, struct err **err) {
+        struct auth_config auth = { .authorities = config->authorities,
+                                    .objects = { api_objects_find, config->state },
+                                    .issuer = ISSUER,
+                                    .bootstrap = true };
+        int r = config->token_key ? auth_keys_new(config->token_key, NULL, &auth.keys, err) : 0;
+
+        r = r ?: auth_authenticator_new(&auth, &a->authenticator, err);
+        auth_keys_unref(auth.keys);
+        if (r < 0)
+                return r;
+        a->rbac = rbac_new();
+        a->nodes = rbac_nodes_new();
+        if (!a->rbac || !a->nodes)
+                return err_set(err, ENOMEM, "no memory for roles and bindings");
+        a->chain[0] = auth_masters;
+        a->chain[1] = rbac_nodes_authorizer(a->nodes);
+        a->chain[2] = rbac_authorizer(a->rbac);
+        a->follow = api_follow_new(config->state, a->rbac, a->nodes, err);
+        return a->follow ? 0 : -ENOMEM;
+}
+
+int api_access_new(const struct api_access_config *config, struct api_access **ret_access, struct err **err) {
+        struct api_access *access = calloc(1, sizeof(*access));
+        int r = access ? start(access, config, err) : err_set(err, ENOMEM, "no memory for authorization");
+
+        if (r < 0) {
+                api_access_free(access);
+                return r;
+        }
+        *ret_access = access;
+        return 0;
+}
+
+void api_access_free(struct api_access *access) {
+        if (!access)
+                return;
+        api_follow_free(access->follow);
+        rbac_free(access->rbac);
+        rbac_nodes_free(access->nodes);
+        auth_authenticator_free(access->authenticator);
+        free(access);
+}
+
+struct auth_authenticator *api_access_authenticator(struct api_access *access) {
+        return access->authenticator;
+}
+
+const struct auth_authorizer *api_access_chain(const struct api_access *access, size_t *ret_n) {
+        *ret_n = CHAIN_SIZE;
+        return access->chain;
+}
+
+/* --- a connection's certificate: looked at once, its user kept with the TLS session --- */
+
+struct known {
+        struct arena *arena;
+        struct auth_identity identity;
+        uint64_t generation; /* of what was trusted then */
+        int result;
+};
+
+static void free_known(void *parent, void *data, CRYPTO_EX_DATA *all, int index, long argument, void *pointer) {
+        struct known *known = data;
+
+        if (known)
+                arena_free(known->arena);
+}
+
+static int index_of_known;
+static CRYPTO_ONCE once = CRYPTO_ONCE_STATIC_INIT;
+
+static void make_index(void) {
+        index_of_known = SSL_get_ex_new_index(0, NULL, NULL, NULL, free_known);
+}
+
+static int known_index(void) {
+        CRYPTO_THREAD_run_once(&once, make_index);
+        return index_of_known;
+}
+
+static const struct known *look_at_certificate(struct api_access *a, SSL *tls, X509 *certificate, int64_t now) {
+        struct arena *arena = arena_new();
+        struct known *known = arena ? arena_new_of(arena, struct known) : NULL,
+                     *old = SSL_get_ex_data(tls, known_index());
+        _cleanup_err_ struct err *err = NULL;
+
+        if (!known) {
+                arena_free(arena);
+                return NULL;
+        }
+        known->arena = arena;
+        known->generation = auth_generation(a->authenticator);
+        known->result = auth_certificate(a->authenticator, certificate, SSL_get_peer_cert_chain(tls), now, arena,
+                                         &known->identity, &err);
+        if (known->result == -EACCES)
+                log_debug("a client's certificate does not count: %s", err_text(err));
+        SSL_set_ex_data(tls, known_index(), known);
+        if (old)
+                arena_free(old->arena);
+        return known;
+}
+
+static const struct known *known_of(struct api_access *a, struct http_exchange *x, int64_t now) {
+        SSL *tls = http_transport(x) ? transport_tls(http_transport(x)) : NULL;
+        const struct known *known = tls ? SSL_get_ex_data(tls, known_index()) : NULL;
+        X509 *certificate;
+
+        if (known && known->generation == auth_generation(a->authenticator) && now < known->identity.valid_until)
+                return known;
+        certificate = tls ? SSL_get_peer_certificate(tls) : NULL;
+        known = certificate ? look_at_certificate(a, tls, certificate, now) : NULL;
+        X509_free(certificate);
+        return known;
+}
+
+/* --- stages --- */
+
+static enum api_step refuse_unknown(struct api_request *r, int error, const struct err *err) {
+        if (error != -EACCES)
+                return api_fail(r, error, NULL);
+        log_debug("a request for %s was not authenticated: %s", r->path.whole, err_text(err));
+        return api_refuse(r, API_UNAUTHORIZED, "Unauthorized");
+}
+
+/* What the connection's certificate does not say, the request has to. */
+enum api_step api_authenticate(struct api_request *r) {
+        struct api_access *a = r->server->config.data;
+        const struct http_fields *fields = &http_request_of(r->x)->fields;
+        struct auth_credentials credentials = { .authorization = http_fields_get(fields, "authorization"),
+                                                .path = r->path.whole };
+        const struct known *known = known_of(a, r->x, time(NULL));
+        _cleanup_err_ struct err *err = NULL;
+        struct auth_identity identity;
+        int error;
+
+        if (known && known->result == 0)
+                return auth_user_copy(r->arena, &known->identity.user, &r->user) < 0 ? api_fail(r, -ENOMEM, NULL) :
+                                                                                       API_NEXT;
+        error = auth_authenticate(a->authenticator, &credentials, time(NULL), r->arena, &identity, &err);
+        if (error == 0 && identity.anonymous && known && known->result == -EACCES)
+                error = -EACCES;
+        if (error < 0)
+                return refuse_unknown(r, error, err);
+        r->user = identity.user;
+        return API_NEXT;
+}
+
+static const char *lower(struct arena *arena, const char *text) {
+        char *copy = arena_strdup(arena, text);
+
+        for (char *c = copy; c && *c; c++)
+                *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 'a' - 'A') : *c;
+        return copy ?: "";
+}
+
+static struct auth_attributes attributes_of(struct api_request *r) {
+        const struct api_path *p = &r->path;
+        struct auth_attributes a = AUTH_ATTRIBUTES(&r->user);
+        const char *query = http_request_of(r->x)->query, *watch = *query ? http_query(r->arena, query, "watch") : NULL;
+        bool watches = p->watch || (watch && strcmp(watch, "0") != 0 && strcmp(watch, "false") != 0);
+
+        a.path = p->whole;
+        a.is_resource = p->is_resource;
+        if (!p->is_resource) {
+                a.verb = lower(r->arena, http_request_of(r->x)->method);
+                return a;
+        }
+        a.verb = r->verb == KUBE_VERB_LIST && watches ? "watch" : api_verb_name(r->verb);
+        a.group = p->group;
+        a.version = p->version;
+        a.resource = p->resource;
+        a.namespace = p->namespace ?: "";
+        a.subresource = p->sub ?: "";
+        a.name = p->name ?: "";
+        return a;
+}
+
+/* Whoever may be another is that one from here on. */
+static enum api_step impersonate(struct api_request *r, struct api_access *a, struct auth_attributes *attributes) {
+        const struct http_fields *fields = &http_request_of(r->x)->fields;
+        const char *message = NULL;
+        struct auth_user user;
+        int error = auth_impersonate(fields, attributes, a->chain, CHAIN_SIZE, r->arena, &user, &message);
+
+        switch (error) {
+        case 0:
+                r->user = user;
+                return API_NEXT;
+        case 1:
+                return API_NEXT;
+        case -EACCES:
+                return api_refuse(r, API_FORBIDDEN, "%s", message ?: "");
+        case -EINVAL:
+                return api_refuse(r, API_BAD_REQUEST, "%s", message ?: "");
+        default:
+                return api_fail(r, error, NULL);
+        }
+}
+
+enum api_step api_authorize(struct api_request *r) {
+        struct api_access *a = r->server->config.data;
+        struct auth_attributes attributes = attributes_of(r);
+        enum api_step step = impersonate(r, a, &attributes);
+        struct auth_verdict verdict;
+        const char *text;
+
+        if (step != API_NEXT)
+                return step;
+        verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
+        if (verdict.decision == AUTH_ALLOW)
+                return API_NEXT;
+        text = auth_forbidden(r->arena, &attributes, verdict.reason);
+        return r->path.is_resource ? api_forbid(r, text ?: "") : api_refuse(r, API_FORBIDDEN, "%s", text ?: "");
+}

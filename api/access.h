@@ -1,0 +1,34 @@
+/* Who asks, and whether they may: the authenticator and the chain of authorizers, fed from the state; and the two
+ * stages that ask them. */
+#pragma once
+
+#include <stddef.h>
+
+#include "api/server/pipeline.h"
+
+struct api_access;
+struct api_request;
+struct api_state;
+struct err;
+
+struct api_access_config {
+        struct api_state *state; /* outlives it */
+        const char *authorities; /* PEM: whose certificates clients are known by */
+        const char *token_key;   /* PEM: signs service account tokens; NULL: there are none */
+};
+
+/* Reads roles, bindings and what nodes need from the state, and follows them. Before anything is served. */
+int api_access_new(const struct api_access_config *config, struct api_access **ret_access, struct err **err);
+
+/* Once the state takes no changes any more. NULL is fine. */
+void api_access_free(struct api_access *access);
+
+/* What reviews ask. */
+struct auth_authenticator;
+struct auth_authorizer;
+struct auth_authenticator *api_access_authenticator(struct api_access *access);
+const struct auth_authorizer *api_access_chain(const struct api_access *access, size_t *ret_n);
+
+/* Stages; api_server_config.data is the access. */
+enum api_step api_authenticate(struct api_request *r);
+enum api_step api_authorize(struct api_request *r);

@@ -1,0 +1,110 @@
+#include <errno.h>
+#include <string.h>
+
+#include "api/bootstrap.h"
+#include "api/cache/collection.h"
+#include "api/put.h"
+#include "api/rbac/defaults.h"
+#include "api/state/resource.h"
+#include "api/state/state.h"
+#include "kube/codec/codec.h"
+#include "kube/kinds.h"
+#include "kube/meta_v1.h"
+#include "kube/type.h"
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/json.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+
+/* --- roles and bindings: what is missing is made, what lacks something gets it --- */
+
+struct roles {
+        struct api_state *state;
+        const char *resource;
+        int (*look)(struct arena *arena, const void *wanted, const void *there, enum rbac_change *ret_change,
+                    void *ret_object);
+};
+
+static const struct kube_object_meta *meta_of(struct api_resource *of, const void *object) {
+        const struct kube_field *field = kube_type_field(of->kind->type, "metadata", strlen("metadata"));
+
+        return (const void *)((const char *)object + field->offset);
+}
+
+static const char *name_of(struct api_resource *of, const void *object) {
+        return meta_of(of, object)->name;
+}
+
+static const char *namespace_of(struct api_resource *of, const void *object) {
+        return meta_of(of, object)->namespace ?: "";
+}
+
+static int write_typed(struct arena *arena, struct api_resource *of, const void *object, const char **ret_json,
+                       size_t *ret_length) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        _cleanup_free_ char *text = NULL;
+        int r;
+
+        kube_json_write(&w, of->kind->type, object);
+        r = json_writer_finish(&w, &text, ret_length);
+        *ret_json = r == 0 ? arena_strndup(arena, text, *ret_length) : NULL;
+        return r ?: *ret_json ? 0 : -ENOMEM;
+}
+
+static int reconcile_one(const struct roles *roles, struct arena *arena, const void *wanted) {
+        struct api_resource *of = api_state_find(roles->state, "rbac.authorization.k8s.io", roles->resource);
+        _cleanup_object_ struct object *current =
+                collection_get(of->collection, namespace_of(of, wanted), name_of(of, wanted));
+        void *there = current ? arena_alloc(arena, of->kind->type->size) : NULL,
+             *made = arena_alloc(arena, of->kind->type->size);
+        enum rbac_change change;
+        const struct value *tree;
+        const char *json;
+        size_t length;
+        int r = made && (there || !current) ? 0 : -ENOMEM;
+
+        if (r == 0 && current)
+                r = kube_json_read(arena, of->kind->type, (const char *)current->json->data, current->json->size, NULL,
+                                   there);
+        r = r ?: roles->look(arena, wanted, there, &change, made);
+        if (r < 0 || change == RBAC_KEEP)
+                return r;
+        r = write_typed(arena, of, made, &json, &length);
+        if (r < 0 || change == RBAC_CREATE)
+                return r ?: api_put_new(roles->state, arena, of, json, length);
+        r = json_parse(arena, json, length, NULL, &tree, NULL);
+        return r ?: api_put(roles->state, arena, of, tree, current->revision);
+}
+
+#define LOOK(kind)                                                                                                     \
+        static int look_at_##kind(struct arena *arena, const void *wanted, const void *there,                          \
+                                  enum rbac_change *ret_change, void *ret_object) {                                    \
+                return rbac_reconcile_##kind(arena, wanted, there, ret_change, ret_object);                            \
+        }
+LOOK(cluster_role)
+LOOK(role)
+LOOK(cluster_role_binding)
+LOOK(role_binding)
+
+#define RECONCILE(list, name, kind)                                                                                    \
+        list_for_each (object, &(list)) {                                                                              \
+                const struct roles roles = { state, name, look_at_##kind };                                            \
+                                                                                                                       \
+                if (r == 0)                                                                                            \
+                        r = reconcile_one(&roles, arena, object);                                                      \
+        }
+
+int api_bootstrap_roles(struct api_state *state, struct arena *arena) {
+        struct rbac_defaults all;
+        int r = rbac_defaults(arena, &all);
+
+        if (r < 0)
+                return r;
+        RECONCILE(all.cluster_roles, "clusterroles", cluster_role)
+        RECONCILE(all.cluster_role_bindings, "clusterrolebindings", cluster_role_binding)
+        RECONCILE(all.roles, "roles", role)
+        RECONCILE(all.role_bindings, "rolebindings", role_binding)
+        return r;
+}

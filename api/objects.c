@@ -1,0 +1,52 @@
+#include "api/objects.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/auth/authenticate.h"
+#include "api/cache/collection.h"
+#include "api/state/resource.h"
+#include "api/state/state.h"
+#include "kube/codec/codec.h"
+#include "kube/core_v1.h"
+#include "kube/kinds.h"
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/json.h"
+#include "kube/scalar.h"
+#include "lib/value.h"
+
+static int read_secret(struct arena *arena, const struct object *object, struct auth_object *ret_object) {
+        struct kube_secret *secret = arena_new_of(arena, struct kube_secret);
+        int r = secret ? kube_json_read(arena, &kube_secret_type, (const char *)object->json->data, object->json->size,
+                                        NULL, secret) :
+                         -ENOMEM;
+
+        ret_object->secret = secret;
+        return r;
+}
+
+int api_objects_find(void *data, struct arena *arena, const char *resource, const char *namespace, const char *name,
+                     struct auth_object *ret_object) {
+        struct api_resource *of = api_state_find(data, "", resource);
+        _cleanup_object_ struct object *object = of ? collection_get(of->collection, namespace, name) : NULL;
+        struct auth_object found = { 0 };
+        const struct value *tree, *meta;
+        const char *deleted;
+        struct kube_time at;
+
+        if (!object)
+                return -ENOENT;
+        if (json_parse(arena, (const char *)object->json->data, object->json->size, NULL, &tree, NULL) < 0)
+                return -ENOMEM;
+        meta = value_get(tree, "metadata");
+        found.uid = value_string_or(value_get(meta, "uid"), "");
+        deleted = value_string_or(value_get(meta, "deletionTimestamp"), "");
+        if (kube_time_parse(deleted, strlen(deleted), false, &at))
+                found.deleted = at.seconds;
+        if (strcmp(resource, "secrets") == 0 && read_secret(arena, object, &found) < 0)
+                return -ENOMEM;
+        *ret_object = found;
+        return 0;
+}

@@ -1,0 +1,9 @@
+/* Objects of the state that tokens hang on, for api/auth. */
+#pragma once
+
+struct arena;
+struct auth_object;
+
+/* auth_objects.find; @data is the state. */
+int api_objects_find(void *data, struct arena *arena, const char *resource, const char *namespace, const char *name,
+                     struct auth_object *ret_object);

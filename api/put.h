@@ -1,0 +1,19 @@
+/* Objects that the service makes by itself before it serves anybody. These block until the store has decided,
+ * and do not wait for the disk: what a power cut takes is made again at the next start. */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct api_resource;
+struct api_state;
+struct arena;
+struct value;
+
+/* Writes @tree, an object of @of with metadata of its own, which is to take the place of revision @expected. 0, also
+ * when with STORE_ABSENT there is one already; or a negative errno. */
+int api_put(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
+            int64_t expected);
+
+/* Makes an object of its JSON, with a uid and the time, unless there is one of its name. */
+int api_put_new(struct api_state *state, struct arena *arena, struct api_resource *of, const char *json, size_t length);

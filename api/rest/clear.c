@@ -1,0 +1,56 @@
+/* Deletion of a collection: of each object by itself, as if it were asked for, so that each is held by what holds it.
+ */
+#include <errno.h>
+
+#include "api/cache/collection.h"
+#include "api/rest/query.h"
+#include "api/rest/rest.h"
+#include "api/server/request.h"
+#include "api/server/respond.h"
+#include "api/server/status.h"
+#include "api/state/resource.h"
+#include "kube/kinds.h"
+#include "lib/arena.h"
+
+static enum api_step choose(struct api_request *r) {
+        struct collection_page *page = arena_new_of(r->arena, struct collection_page);
+        struct api_query query;
+        enum api_step step = page ? api_query_read(r, &query) : api_fail(r, -ENOMEM, NULL);
+        int error;
+
+        if (step != API_NEXT)
+                return step;
+        error = collection_list(r->resource->collection, &query.query, page);
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        r->cleared = page;
+        return API_NEXT;
+}
+
+enum api_step api_clear(struct api_request *r) {
+        enum api_step step = r->cleared ? API_NEXT : choose(r);
+        const struct object *next;
+
+        if (step != API_NEXT)
+                return step;
+        if (r->n_cleared == r->cleared->n)
+                return api_respond_list(r, r->cleared, api_list_metadata(r, r->cleared, NULL));
+        next = r->cleared->objects[r->n_cleared++];
+        r->name = next->name;
+        if (r->kind->namespaced)
+                r->path.namespace = next->namespace;
+        r->tries = 0;
+        return API_NEXT;
+}
+
+enum api_step api_cleared(struct api_request *r) {
+        struct object **place = &r->cleared->objects[r->n_cleared - 1];
+
+        /* The answer shows what there is now of those that were marked. */
+        if (!r->removes && !r->unchanged && r->change.object) {
+                object_ref(r->change.object);
+                object_unref(*place);
+                *place = r->change.object;
+        }
+        return api_again(r, "clear");
+}

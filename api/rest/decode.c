@@ -1,0 +1,167 @@
+/* Bodies: of which kind they are, and what is odd in them. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/rest/rest.h"
+#include "api/rest/strict.h"
+#include "api/server/codec.h"
+#include "api/server/options.h"
+#include "api/server/request.h"
+#include "api/server/server.h"
+#include "api/server/status.h"
+#include "kube/codec/codec.h"
+#include "kube/kinds.h"
+#include "kube/meta_v1.h"
+#include "kube/type.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/http/exchange.h"
+#include "lib/value.h"
+
+#define HEX_MAX 1024 /* bytes of a body that are shown in an error */
+
+static const char *kind_of(const struct api_request *r) {
+        return r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION) ? "DeleteOptions" :
+               r->sub                                                    ? r->sub->kind :
+                                                                           r->kind->kind;
+}
+
+static enum api_step refuse_body(struct api_request *r) {
+        switch (r->body_error) {
+        case -EMSGSIZE:
+                return api_refuse(r, API_TOO_LARGE, "Request entity too large: limit is %zu", API_BODY_MAX);
+        case -EOPNOTSUPP:
+                return api_refuse(r, API_UNSUPPORTED_MEDIA, "the body comes in a coding that is not known: gzip is");
+        case -ETIMEDOUT:
+                return api_refuse(r, API_TIMEOUT, "the request's body did not come in time");
+        default:
+                return api_refuse(r, API_BAD_REQUEST, "the request's body could not be read");
+        }
+}
+
+static enum api_step check_fields(struct api_request *r) {
+        const char *json = r->body_form == API_JSON ? r->body : NULL, *problem;
+
+        if (r->body_form == API_PROTOBUF)
+                return API_NEXT;
+        if (api_look(r, json, r->body_size, r->sent, &problem) < 0)
+                return api_fail(r, -ENOMEM, NULL);
+        if (!problem)
+                return API_NEXT;
+        return api_refuse(r, API_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", kind_of(r),
+                          r->kind->version, kind_of(r), problem);
+}
+
+/* --- kind and apiVersion --- */
+
+static bool is_version(const struct api_request *r, const char *version) {
+        const char *group = r->sub ? r->sub->group : r->kind->group, *own = r->sub ? r->sub->version : r->kind->version;
+        size_t n = strlen(group);
+
+        if (n == 0)
+                return strcmp(version, own) == 0;
+        return strncmp(version, group, n) == 0 && version[n] == '/' && strcmp(version + n + 1, own) == 0;
+}
+
+/* The body as Go's %x has it. */
+static const char *hex_of(struct arena *arena, const uint8_t *bytes, size_t size) {
+        size_t n = size < HEX_MAX ? size : HEX_MAX;
+        char *text = arena_alloc(arena, 2 * n + 1);
+
+        for (size_t i = 0; text && i < n; i++)
+                snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+        return text ?: "";
+}
+
+/* What does not say of which kind it is, is of the one that belongs there. */
+static bool is_kind_of_version(const struct api_request *r, const char *kind, const char *version) {
+        char group[KUBE_NAME_BYTES_MAX];
+        const char *rest;
+
+        if (!*version)
+                return kube_registry_kind(r->server->config.registry, r->kind->group, r->kind->version, kind);
+        return kube_split_api_version(version, group, sizeof(group), &rest) == 0 &&
+               kube_registry_kind(r->server->config.registry, group, rest, kind);
+}
+
+static enum api_step refuse_kind(struct api_request *r, const char *kind, const char *version, const char *wanted) {
+        const char *group = *r->kind->group ? r->kind->group : "core";
+
+        if (is_kind_of_version(r, kind, version))
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "%s in version \"%s\" cannot be handled as a %s: converting (%s.%s) to (%.*s.%s): "
+                                  "unknown conversion",
+                                  kind, version, wanted, strrchr(version, '/') ? strrchr(version, '/') + 1 : version,
+                                  kind, (int)strcspn(group, "."), group, wanted);
+        return api_refuse(r, API_BAD_REQUEST,
+                          "%s in version \"%s\" cannot be handled as a %s: no kind \"%s\" is registered for "
+                          "version \"%s\" in scheme \"pkg/runtime/scheme.go:111\"",
+                          kind, version, wanted, kind, version);
+}
+
+static enum api_step check_kind(struct api_request *r) {
+        const char *kind = value_string_or(value_get(r->sent, "kind"), ""),
+                   *version = value_string_or(value_get(r->sent, "apiVersion"), "");
+        const char *wanted = kind_of(r);
+
+        if (!value_is(r->sent, VALUE_MAP))
+                return api_refuse(
+                        r, API_BAD_REQUEST,
+                        "the object provided is unrecognized (must be of type %s): couldn't get version/kind; "
+                        "json parse error: json: cannot unmarshal %s into Go value of type struct { APIVersion "
+                        "string \"json:\\\"apiVersion,omitempty\\\"\"; Kind string "
+                        "\"json:\\\"kind,omitempty\\\"\" } (%s)",
+                        wanted, api_go_kind(r->sent), hex_of(r->arena, r->body, r->body_size));
+        if (r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION))
+                return API_NEXT;
+        if ((*kind && strcmp(kind, wanted) != 0) || (*version && !is_version(r, version)))
+                return refuse_kind(r, *kind ? kind : wanted, *version ? version : r->kind->version, wanted);
+        return API_NEXT;
+}
+
+static enum api_step decode(struct api_request *r) {
+        _cleanup_err_ struct err *err = NULL;
+        bool deletes = r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION);
+        const struct kube_type *type = deletes ? &kube_delete_options_type : r->type;
+        int error = api_decode(r->arena, r->body_form, type, r->body, r->body_size, &r->sent, &err);
+
+        if (error == -ENOMEM)
+                return api_fail(r, error, NULL);
+        if (error < 0)
+                return api_refuse(
+                        r, API_BAD_REQUEST,
+                        "the object provided is unrecognized (must be of type %s): couldn't get version/kind; "
+                        "json parse error: %s (%.*s)",
+                        kind_of(r), err_text(err), (int)(r->body_size < 100 ? r->body_size : 100),
+                        (const char *)r->body);
+        return check_kind(r);
+}
+
+static enum api_step refuse_form(struct api_request *r) {
+        if (r->verb == KUBE_VERB_PATCH)
+                return api_refuse_patch_form(r);
+        return api_refuse(r, API_UNSUPPORTED_MEDIA,
+                          "the body of the request was in an unknown format - accepted media types include: "
+                          "application/json, application/yaml, application/vnd.kubernetes.protobuf");
+}
+
+enum api_step api_decode_body(struct api_request *r) {
+        const char *type = r->x ? http_fields_get(&http_request_of(r->x)->fields, "content-type") : NULL;
+        bool deletes = r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION), patches = r->verb == KUBE_VERB_PATCH;
+        enum api_step step;
+
+        if (r->body_error < 0)
+                return refuse_body(r);
+        if (deletes && r->body_size == 0)
+                return API_NEXT;
+        if (api_form_of(type, &r->body_form) < 0 || patches != (r->body_form >= API_PATCH_JSON))
+                return refuse_form(r);
+        step = patches ? API_NEXT : decode(r);
+        if (step != API_NEXT || patches)
+                return step;
+        if (deletes)
+                return api_options_of_deletion(r, r->sent);
+        return check_fields(r);
+}

@@ -1,0 +1,79 @@
+#include "api/rest/door.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/rest/scale.h"
+#include "api/rest/strategy.h"
+#include "api/server/request.h"
+#include "kube/kinds.h"
+#include "lib/cleanup.h"
+#include "lib/value.h"
+#include "lib/value_edit.h"
+
+#define PARTS_MAX 3
+
+/* What goes through subresources that are of the object's own kind, beside metadata. */
+static const struct {
+        const char *sub;
+        const char *parts[PARTS_MAX];
+} doors[] = {
+        { "status", { "/status" } },
+        { "finalize", { "/spec/finalizers" } },
+        { "approval", { "/status/conditions" } },
+        { "ephemeralcontainers", { "/spec/ephemeralContainers" } },
+        { "resize", { "/spec/containers", "/spec/initContainers", "/spec/resources" } },
+};
+
+static bool is_scale(const struct api_request *r) {
+        return r->sub && strcmp(r->sub->kind, "Scale") == 0;
+}
+
+int api_door_show(struct api_request *r, const struct value *object, const struct value **ret_shown) {
+        if (is_scale(r))
+                return api_scale_show(r, object, ret_shown);
+        *ret_shown = object;
+        return 0;
+}
+
+int api_door_open(struct api_request *r, const struct value *sent, const struct value **ret_object) {
+        if (is_scale(r))
+                return api_scale_open(r, sent, ret_object);
+        *ret_object = sent;
+        return 0;
+}
+
+/* @pointer without its first slash, with dots: as value_find() has it. */
+static const struct value *part_of(const struct value *object, const char *pointer) {
+        char path[64];
+
+        strncpy(path, pointer + 1, sizeof(path) - 1);
+        path[sizeof(path) - 1] = '\0';
+        for (char *c = path; *c; c++)
+                if (*c == '/')
+                        *c = '.';
+        return value_find(object, path);
+}
+
+static int put_part(struct value_edit *edit, const char *pointer, const struct value *from) {
+        const struct value *part = part_of(from, pointer);
+        int r = part ? value_edit_set(edit, pointer, part, NULL) : value_edit_remove(edit, pointer, NULL);
+
+        return r == -ENOENT ? 0 : r;
+}
+
+int api_door_begin(struct api_request *r, struct value_edit *edit, const struct value *current,
+                   const struct value *next) {
+        int error = 0;
+
+        if (!r->sub || is_scale(r)) {
+                value_edit_begin(edit, r->arena, next);
+                return api_has_status(r->kind) ? put_part(edit, "/status", current) : 0;
+        }
+        value_edit_begin(edit, r->arena, current);
+        error = put_part(edit, "/metadata", next);
+        for (size_t i = 0; i < ELEMENTS(doors); i++)
+                for (size_t j = 0; strcmp(doors[i].sub, r->sub->name) == 0 && j < PARTS_MAX && doors[i].parts[j]; j++)
+                        error = error ?: put_part(edit, doors[i].parts[j], next);
+        return error;
+}

@@ -1,0 +1,294 @@
+/* What an object is to be: of a body, of what is there and a body, of what is there and a patch. */
+#include <errno.h>
+#include <string.h>
+
+#include "api/rest/door.h"
+#include "api/rest/meta.h"
+#include "api/rest/own.h"
+#include "api/rest/rest.h"
+#include "api/rest/show.h"
+#include "api/rest/strategy.h"
+#include "api/rest/strict.h"
+#include "api/server/codec.h"
+#include "api/server/request.h"
+#include "api/server/status.h"
+#include "api/state/resource.h"
+#include "kube/kinds.h"
+#include "kube/patch/patch.h"
+#include "kube/problem.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+#include "lib/value_edit.h"
+
+static const char *meta_text(const struct value *object, const char *key) {
+        return value_string_or(value_get(value_get(object, "metadata"), key), "");
+}
+
+static const char *api_version_of(struct api_request *r) {
+        return arena_printf(r->arena, "%s%s%s", r->kind->group, *r->kind->group ? "/" : "", r->kind->version);
+}
+
+static int set_kind(struct api_request *r, struct value_edit *edit) {
+        const char *version = api_version_of(r);
+
+        if (!version)
+                return -ENOMEM;
+        return value_edit_set(edit, "/kind", &(struct value)VALUE_TEXT(r->kind->kind), NULL) ?:
+                       value_edit_set(edit, "/apiVersion", &(struct value)VALUE_TEXT(version), NULL);
+}
+
+static enum api_step finish(struct api_request *r, struct value_edit *edit, int error) {
+        r->next = value_edit_end(edit);
+        if (error == -ENOENT || error == -EINVAL)
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "%s in version \"%s\" cannot be handled as a %s: metadata is no map", r->kind->kind,
+                                  r->kind->version, r->kind->kind);
+        if (error < 0 || !r->next)
+                return api_fail(r, error ?: -ENOMEM, NULL);
+        return API_NEXT;
+}
+
+static enum api_step refuse_nameless(struct api_request *r) {
+        struct problems problems;
+
+        problems_init(&problems, r->arena, NULL, NULL);
+        problem_error(&problems, "metadata.name", "Required value: name or generateName is required");
+        return api_invalid(r, "", &problems);
+}
+
+/* --- create --- */
+
+static enum api_step name_new(struct api_request *r, const struct value *sent) {
+        const char *name = meta_text(sent, "name"), *prefix = meta_text(sent, "generateName"),
+                   *namespace = meta_text(sent, "namespace");
+
+        if (r->path.namespace && r->kind->namespaced && *namespace && strcmp(namespace, r->path.namespace) != 0)
+                return api_refuse(
+                        r, API_BAD_REQUEST,
+                        "the namespace of the provided object does not match the namespace sent on the request");
+        if (r->path.name && *name && strcmp(name, r->path.name) != 0)
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "the name of the object (%s) does not match the name on the URL (%s)", name,
+                                  r->path.name);
+        if (*meta_text(sent, "resourceVersion") && r->verb == KUBE_VERB_CREATE)
+                return api_refuse(r, API_BROKEN, "resourceVersion should not be set on objects to be created");
+        if (!*name && !*prefix && !r->path.name)
+                return refuse_nameless(r);
+        r->name = *name ? name : r->path.name ?: api_meta_generate(r, prefix);
+        return r->name ? API_NEXT : api_fail(r, -ENOMEM, NULL);
+}
+
+static enum api_step create(struct api_request *r, const struct value *sent) {
+        enum api_step step = name_new(r, sent);
+        struct value_edit edit;
+        int error;
+
+        if (step != API_NEXT)
+                return step;
+        r->creates = true;
+        r->change.expected = STORE_ABSENT;
+        value_edit_begin(&edit, r->arena, sent);
+        error = set_kind(r, &edit) ?: api_meta_create(r, &edit);
+        if (error == 0 && api_has_status(r->kind))
+                error = value_edit_remove(&edit, "/status", NULL);
+        if (error == -ENOENT)
+                error = 0;
+        return finish(r, &edit, error);
+}
+
+/* --- what is there --- */
+
+static enum api_step refuse_unconditional(struct api_request *r) {
+        struct problems problems;
+
+        problems_init(&problems, r->arena, NULL, NULL);
+        problem_error(&problems, "metadata.resourceVersion", "Invalid value: 0: must be specified for an update");
+        return api_invalid_resource(r, r->name, &problems);
+}
+
+static enum api_step check_versions(struct api_request *r, const struct value *next) {
+        const char *version = meta_text(next, "resourceVersion"), *uid = meta_text(next, "uid"),
+                   *current = meta_text(r->current_tree, "resourceVersion"), *own = meta_text(r->current_tree, "uid");
+
+        r->unconditional =
+                !*version || strcmp(version, "0") == 0 || (r->verb == KUBE_VERB_PATCH && strcmp(version, current) == 0);
+        if (*uid && strcmp(uid, own) != 0)
+                return api_refuse_object(
+                        r, API_CONFLICT, r->name,
+                        "Operation cannot be fulfilled on %s%s%s \"%s\": StorageError: invalid object, "
+                        "Code: 4, Key: /registry/%s/%s%s%s, ResourceVersion: 0, AdditionalErrorMsg: "
+                        "Precondition failed: UID in precondition: %s, UID in object meta: %s",
+                        r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name, r->kind->resource,
+                        r->kind->namespaced ? r->path.namespace : "", r->kind->namespaced ? "/" : "", r->name, uid,
+                        own);
+        if (r->unconditional && r->verb == KUBE_VERB_UPDATE && api_strategy_of(r->kind)->flags & API_CONDITIONAL)
+                return refuse_unconditional(r);
+        if (*version && strcmp(version, "0") != 0 && strcmp(version, current) != 0)
+                return api_conflict(r, r->name);
+        return API_NEXT;
+}
+
+/* --- update --- */
+
+static enum api_step replace(struct api_request *r, const struct value *next) {
+        enum api_step step = check_versions(r, next);
+        struct value_edit edit;
+        int error;
+
+        if (step != API_NEXT)
+                return step;
+        r->change.expected = r->current->revision;
+        error = api_door_begin(r, &edit, r->current_tree, next);
+        error = error ?: set_kind(r, &edit) ?: api_meta_update(r, &edit, r->current_tree);
+        return finish(r, &edit, error);
+}
+
+static enum api_step check_update_name(struct api_request *r, const struct value *sent) {
+        const char *name = meta_text(sent, "name"), *namespace = meta_text(sent, "namespace");
+
+        if (!*name)
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "the name of the object (%s based on URL) was undeterminable: name must be provided",
+                                  r->path.name);
+        if (strcmp(name, r->path.name) != 0)
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "the name of the object (%s) does not match the name on the URL (%s)", name,
+                                  r->path.name);
+        if (r->kind->namespaced && *namespace && strcmp(namespace, r->path.namespace) != 0)
+                return api_refuse(
+                        r, API_BAD_REQUEST,
+                        "the namespace of the provided object does not match the namespace sent on the request");
+        return API_NEXT;
+}
+
+static enum api_step update(struct api_request *r) {
+        const struct value *sent = r->sent;
+        enum api_step step;
+        int error = api_take_current(r);
+
+        if (error == -ENOENT && (r->sub || !(api_strategy_of(r->kind)->flags & API_CREATES_ON_UPDATE)))
+                return api_not_found(r, r->name);
+        if (error < 0 && error != -ENOENT)
+                return api_fail(r, error, NULL);
+        if (r->sub && (error = api_door_open(r, sent, &sent)) < 0)
+                return api_fail(r, error, NULL);
+        step = check_update_name(r, sent);
+        if (step != API_NEXT)
+                return step;
+        return r->current ? replace(r, sent) : create(r, sent);
+}
+
+/* --- patch --- */
+
+static enum api_step refuse_patch(struct api_request *r, int error, const struct err *err) {
+        switch (patch_status(error)) {
+        case 400:
+                return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));
+        case 413:
+                return api_refuse(r, API_TOO_LARGE, "%s", err_text(err));
+        case 422:
+                return api_refuse(r, API_INVALID, "the server rejected our request due to an error in our request");
+        default:
+                return api_fail(r, error, err_text(err));
+        }
+}
+
+static int apply_patch(struct api_request *r, const struct value *current, const struct value *patch,
+                       const struct value **ret_next, struct err **err) {
+        switch (r->body_form) {
+        case API_PATCH_JSON:
+                return patch_json(r->arena, current, patch, ret_next, err);
+        case API_PATCH_STRATEGIC:
+                return patch_strategic(r->arena, r->type, current, patch, ret_next, err);
+        default:
+                return patch_merge(r->arena, current, patch, ret_next, err);
+        }
+}
+
+/* Server-side apply makes what is not there. */
+static enum api_step apply(struct api_request *r) {
+        const struct value *next;
+        int error = api_take_current(r);
+        enum api_step step;
+
+        if (error < 0 && error != -ENOENT)
+                return api_fail(r, error, NULL);
+        if (!r->current && r->sub)
+                return api_not_found(r, r->name);
+        step = api_apply(r, &next);
+        if (step != API_NEXT)
+                return step;
+        return r->current ? replace(r, next) : create(r, next);
+}
+
+/* As Go's %q. */
+static int quote(const char *text, char **ret_quoted) {
+        return json_format(&(struct value)VALUE_TEXT(text), false, ret_quoted, NULL);
+}
+
+/* What the patch has made has to be of its type. */
+static enum api_step check_patched(struct api_request *r, const struct value *next) {
+        _cleanup_free_ char *json = NULL, *quoted = NULL;
+        const char *problem;
+        struct problems problems;
+        int error = api_look(r, NULL, 0, next, &problem);
+
+        if (error == 0 && !problem)
+                return API_NEXT;
+        if (error < 0 || json_format(next, false, &json, NULL) < 0 || quote(json, &quoted) < 0)
+                return api_fail(r, -ENOMEM, NULL);
+        problems_init(&problems, r->arena, NULL, NULL);
+        problem_error(&problems, "patch", "Invalid value: %s: %s", quoted, problem);
+        return api_invalid_patch(r, &problems);
+}
+
+static enum api_step patch(struct api_request *r) {
+        _cleanup_err_ struct err *err = NULL;
+        const struct value *shown, *next;
+        int error = api_take_current(r);
+        enum api_step step;
+
+        if (error == -ENOENT)
+                return api_not_found(r, r->name);
+        if (error == 0 && !r->sent)
+                error = api_decode(r->arena, API_JSON, r->type, r->body, r->body_size, &r->sent, &err);
+        if (error == -EINVAL)
+                return api_refuse(r, API_BAD_REQUEST, "error decoding patch: %s", err_text(err));
+        if (error == 0 && !value_is(r->sent, r->body_form == API_PATCH_JSON ? VALUE_LIST : VALUE_MAP))
+                return api_refuse(
+                        r, API_BAD_REQUEST, "error decoding patch: json: cannot unmarshal %s into Go value of type %s",
+                        api_go_kind(r->sent),
+                        r->body_form == API_PATCH_JSON ? "[]handlers.jsonPatchOp" : "map[string]interface {}");
+        if (error == 0)
+                error = api_door_show(r, r->current_tree, &shown);
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        error = apply_patch(r, shown, r->sent, &next, &err);
+        if (error < 0)
+                return refuse_patch(r, error, err);
+        step = check_patched(r, next);
+        if (step != API_NEXT)
+                return step;
+        if (r->sub && (error = api_door_open(r, next, &next)) < 0)
+                return api_fail(r, error, NULL);
+        step = check_update_name(r, next);
+        return step == API_NEXT ? replace(r, next) : step;
+}
+
+enum api_step api_modify(struct api_request *r) {
+        r->current = object_unref(r->current);
+        r->current_tree = NULL;
+        api_change_deinit(&r->change);
+        r->change = (struct api_change){ 0 };
+        switch (r->verb) {
+        case KUBE_VERB_UPDATE:
+                return update(r);
+        case KUBE_VERB_PATCH:
+                return r->body_form == API_PATCH_APPLY ? apply(r) : patch(r);
+        default:
+                return create(r, r->sent);
+        }
+}

@@ -1,0 +1,124 @@
+#include "api/rest/own.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/server/codec.h"
+#include "api/server/request.h"
+#include "api/server/server.h"
+#include "api/server/status.h"
+#include "api/state/resource.h"
+#include "kube/apply/apply.h"
+#include "kube/codec/codec.h"
+#include "kube/kinds.h"
+#include "kube/problem.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/http/exchange.h"
+#include "lib/value.h"
+
+static int convert(void *data, struct arena *arena, const struct value *object, const char *api_version,
+                   const struct value **ret_object, const struct kube_type **ret_type, struct err **err) {
+        const struct api_request *r = data;
+        const struct kube_kind *kind;
+        char group[KUBE_NAME_BYTES_MAX];
+        const char *version;
+
+        if (kube_split_api_version(api_version, group, sizeof(group), &version) < 0)
+                return err_set(err, ENOENT, "%s is no version", api_version);
+        kind = kube_registry_kind(r->server->config.registry, group, version, r->kind->kind);
+        if (!kind)
+                return err_set(err, ENOENT, "%s has no %s", api_version, r->kind->kind);
+        *ret_type = kind->type;
+        return api_convert(arena, r->kind, kind, object, ret_object);
+}
+
+static struct apply_target target_of(struct api_request *r) {
+        const struct kube_kind *kind = r->kind;
+        const char *sub = r->sub ? r->sub->name : NULL;
+
+        return (struct apply_target){
+                .type = kind->type,
+                .group = kind->group,
+                .version = kind->version,
+                .kind = kind->kind,
+                .subresource = sub,
+                .filter = apply_filter_of(kind->group, kind->kind, sub),
+                .convert = convert,
+                .convert_data = r,
+        };
+}
+
+/* The name lives as long as what it is written into. */
+static struct apply_writer writer_of(struct api_request *r) {
+        const char *manager = r->options.field_manager;
+        char name[APPLY_MANAGER_BYTES_MAX + 1];
+
+        if (!manager || !*manager) {
+                apply_manager_of(r->agent ?: "", name);
+                manager = arena_strdup(r->arena, name) ?: "";
+        }
+        return (struct apply_writer){ .manager = manager, .now = time(NULL), .force = r->options.force };
+}
+
+int api_own(struct api_request *r) {
+        struct apply_target target = target_of(r);
+        struct apply_writer writer = writer_of(r);
+
+        if (r->body_form == API_PATCH_APPLY)
+                return 0;
+        return apply_update(r->arena, &target, &writer, r->current_tree, r->next, &r->next);
+}
+
+int api_own_settle(struct api_request *r) {
+        return r->current_tree && !r->creates ? apply_settle(r->arena, r->current_tree, r->next, &r->next) : 0;
+}
+
+/* --- apply --- */
+
+static enum api_step check_options(struct api_request *r) {
+        const char *manager = r->options.field_manager;
+        struct problems problems;
+
+        if (manager && *manager)
+                return API_NEXT;
+        problems_init(&problems, r->arena, NULL, NULL);
+        problem_error(&problems, "fieldManager", "Required value: is required for apply patch");
+        return api_invalid_options(r, "PatchOptions", &problems);
+}
+
+static enum api_step refuse(struct api_request *r, int error, const struct apply_result *result,
+                            const struct err *err) {
+        switch (apply_status(error)) {
+        case 400:
+                return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));
+        case 409:
+                return api_refuse_owned(r, err_text(err), result->causes, result->n_causes);
+        default:
+                return api_fail(r, error, err_text(err));
+        }
+}
+
+enum api_step api_apply(struct api_request *r, const struct value **ret_next) {
+        _cleanup_err_ struct err *err = NULL;
+        struct apply_target target = target_of(r);
+        struct apply_writer writer = writer_of(r);
+        struct apply_result result = { 0 };
+        enum api_step step = check_options(r);
+        int error;
+
+        if (step != API_NEXT)
+                return step;
+        if (!r->sent) {
+                error = api_decode(r->arena, API_YAML, r->type, r->body, r->body_size, &r->sent, &err);
+                if (error < 0)
+                        return api_refuse(r, API_BAD_REQUEST, "error decoding YAML: %s", err_text(err));
+        }
+        error = apply_configuration(r->arena, &target, &writer, r->current_tree, r->sent, &result, &err);
+        if (error < 0)
+                return refuse(r, error, &result, err);
+        *ret_next = result.object;
+        return API_NEXT;
+}

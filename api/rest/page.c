@@ -1,0 +1,86 @@
+#include "api/rest/page.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/cache/object.h"
+#include "lib/arena.h"
+#include "lib/base64.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+
+#define TOKEN_VERSION "meta.k8s.io/v1"
+
+static void to_url(char *text) {
+        for (; *text; text++)
+                *text = *text == '+' ? '-' : *text == '/' ? '_' : *text;
+        while (text[-1] == '=')
+                *--text = '\0';
+}
+
+static char *from_url(struct arena *arena, const char *token) {
+        size_t n = strlen(token);
+        char *text = arena_alloc(arena, n + 4);
+
+        if (!text)
+                return NULL;
+        memcpy(text, token, n);
+        for (char *c = text; *c; c++)
+                *c = *c == '-' ? '+' : *c == '_' ? '/' : *c;
+        while (n % 4)
+                text[n++] = '=';
+        return text;
+}
+
+const char *api_place_token(struct arena *arena, const struct object *last, int64_t revision) {
+        char *json = arena_printf(arena, "{\"v\":\"" TOKEN_VERSION "\",\"rv\":%lld,\"start\":\"%s/%s\\u0000\"}",
+                                  (long long)revision, last->namespace, last->name);
+        char *text = json ? arena_alloc(arena, BASE64_LENGTH(strlen(json)) + 1) : NULL;
+
+        if (!text)
+                return NULL;
+        base64_encode(json, strlen(json), text);
+        to_url(text);
+        return text;
+}
+
+/* What our JSON reader refuses, a NUL in a text, ends every token. */
+static bool cut_nul(char *json) {
+        char *nul = strstr(json, "\\u0000\"");
+
+        if (!nul)
+                return false;
+        memmove(nul, nul + strlen("\\u0000"), strlen(nul + strlen("\\u0000")) + 1);
+        return true;
+}
+
+int api_place_parse(struct arena *arena, const char *token, struct api_place *ret_place, struct err **err) {
+        char *text = from_url(arena, token), *json = text ? arena_alloc(arena, strlen(text) + 1) : NULL;
+        const struct value *tree = NULL;
+        const char *start, *slash;
+        struct api_place place = { 0 };
+        struct base64_decoder decoder = { 0 };
+        int64_t n;
+
+        if (!json)
+                return -ENOMEM;
+        n = base64_decode(&decoder, text, strlen(text), json);
+        if (n < 0 || memchr(json, '\0', (size_t)n) || !cut_nul(json) ||
+            json_parse(arena, json, strlen(json), NULL, &tree, NULL) < 0)
+                return err_set(err, EINVAL,
+                               "invalid continue token: continue key is not valid: it is no token of this server");
+        start = value_string_or(value_get(tree, "start"), "");
+        slash = strchr(start, '/');
+        if (strcmp(value_string_or(value_get(tree, "v"), ""), TOKEN_VERSION) != 0 || !slash || !slash[1] ||
+            !value_integer(value_get(tree, "rv"), &place.revision) || place.revision <= 0)
+                return err_set(err, EINVAL,
+                               "invalid continue token: continue key is not valid: incorrect encoded start "
+                               "resourceVersion (version meta.k8s.io/v1)");
+        place.namespace = arena_strndup(arena, start, (size_t)(slash - start));
+        place.name = slash + 1;
+        *ret_place = place;
+        return place.namespace ? 0 : -ENOMEM;
+}

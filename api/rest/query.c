@@ -1,0 +1,127 @@
+#include "api/rest/query.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/rest/page.h"
+#include "api/server/request.h"
+#include "api/server/server.h"
+#include "api/server/status.h"
+#include "kube/kinds.h"
+#include "kube/problem.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+static bool matches(const char *text, const char *word) {
+        return text && strcmp(text, word) == 0;
+}
+
+/* apimachinery's ValidateListOptions. */
+static void check_options(const struct api_options *o, bool watch, struct problems *problems) {
+        bool match = o->resource_version_match && *o->resource_version_match;
+
+        if (watch && o->initial_events_set && !match)
+                problem_error(problems, "resourceVersionMatch",
+                              "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+        if (watch && match && !o->initial_events_set)
+                problem_error(
+                        problems, "resourceVersionMatch",
+                        "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+        if (!watch && o->initial_events_set)
+                problem_error(problems, "sendInitialEvents", "Forbidden: sendInitialEvents is forbidden for list");
+        if (watch || !match)
+                return;
+        if (!o->resource_version || !*o->resource_version)
+                problem_error(problems, "resourceVersionMatch",
+                              "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided");
+        if (o->continue_ && *o->continue_)
+                problem_error(problems, "resourceVersionMatch",
+                              "Forbidden: resourceVersionMatch is forbidden when continue is provided");
+        if (!matches(o->resource_version_match, "Exact") && !matches(o->resource_version_match, "NotOlderThan"))
+                problem_error(problems, "resourceVersionMatch",
+                              "Unsupported value: \"%s\": supported values: \"Exact\", \"NotOlderThan\", \"\"",
+                              o->resource_version_match);
+        if (matches(o->resource_version_match, "Exact") && matches(o->resource_version, "0"))
+                problem_error(problems, "resourceVersionMatch",
+                              "Forbidden: resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\"");
+}
+
+static enum api_step read_revision(struct api_request *r, bool watch, int64_t *ret_revision) {
+        const struct api_options *o = &r->options;
+        int64_t now = api_state_revision(r->server->config.state), revision;
+        char *end;
+
+        *ret_revision = 0;
+        if (!o->resource_version || !*o->resource_version)
+                return API_NEXT;
+        revision = strtoll(o->resource_version, &end, 10);
+        if (*end || revision < 0)
+                return api_refuse(
+                        r, API_BAD_REQUEST,
+                        "invalid resource version: resourceVersion: Invalid value: \"%s\": strconv.ParseUint: "
+                        "parsing \"%s\": invalid syntax",
+                        o->resource_version, o->resource_version);
+        if (revision > now)
+                return api_too_new(r, revision, now);
+        /* A page of what was then, or exactly that; else the present is not older than anything. */
+        if (watch || matches(o->resource_version_match, "Exact") || (o->limit > 0 && !o->resource_version_match))
+                *ret_revision = revision;
+        return API_NEXT;
+}
+
+static enum api_step read_place(struct api_request *r, struct collection_query *q) {
+        _cleanup_err_ struct err *err = NULL;
+        struct api_place place;
+        int error = api_place_parse(r->arena, r->options.continue_, &place, &err);
+
+        if (error == -EINVAL)
+                return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        if (r->options.resource_version && *r->options.resource_version &&
+            strcmp(r->options.resource_version, "0") != 0)
+                return api_refuse(r, API_BAD_REQUEST, "specifying resource version is not allowed when using continue");
+        q->revision = place.revision;
+        q->after_namespace = place.namespace;
+        q->after_name = place.name;
+        return API_NEXT;
+}
+
+enum api_step api_query_read(struct api_request *r, struct api_query *ret_query) {
+        _cleanup_err_ struct err *err = NULL;
+        bool watch = r->verb == KUBE_VERB_WATCH;
+        struct api_query q = { .selector = arena_new_of(r->arena, struct api_selector) };
+        struct problems problems;
+        enum api_step step;
+        int error;
+
+        problems_init(&problems, r->arena, NULL, NULL);
+        check_options(&r->options, watch, &problems);
+        if (problems.errors > 0)
+                return api_invalid_options(r, "ListOptions", &problems);
+        error = q.selector ? api_selector_parse(r->arena, r->resource, r->options.label_selector,
+                                                r->options.field_selector, q.selector, &err) :
+                             -ENOMEM;
+        if (error == -EINVAL)
+                return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        q.query.filter = (struct collection_filter){
+                .namespace = r->path.namespace ?: q.selector->namespace,
+                .name = r->name ?: q.selector->name,
+                .matches = api_selector_looks(q.selector) || (q.selector->namespace && r->path.namespace) ?
+                                   api_selector_matches :
+                                   NULL,
+                .data = q.selector,
+        };
+        if (!r->kind->namespaced)
+                q.query.filter.namespace = NULL;
+        q.query.limit = r->options.limit > 0 ? (size_t)r->options.limit : 0;
+        step = read_revision(r, watch, &q.query.revision);
+        if (step == API_NEXT && !watch && r->options.continue_ && *r->options.continue_)
+                step = read_place(r, &q.query);
+        *ret_query = q;
+        return step;
+}

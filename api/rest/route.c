@@ -1,0 +1,111 @@
+/* Which kind a path is of, and whether its verb is known there. */
+#include <string.h>
+
+#include "api/rest/rest.h"
+#include "api/server/options.h"
+#include "api/server/request.h"
+#include "api/server/server.h"
+#include "api/server/status.h"
+#include "api/state/state.h"
+#include "kube/kinds.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/http/exchange.h"
+
+#define NO_RESOURCE "the server could not find the requested resource"
+
+/* A path whose version is not served is no page; one whose version is, is no resource. */
+struct version {
+        const char *group, *version;
+        bool served;
+};
+
+static void look_for_version(void *data, const struct kube_kind *kind) {
+        struct version *v = data;
+
+        v->served |= kind->resource && strcmp(kind->group, v->group) == 0 && strcmp(kind->version, v->version) == 0;
+}
+
+static enum api_step refuse_path(struct api_request *r) {
+        struct version v = { .group = r->path.group, .version = r->path.version };
+
+        kube_registry_each(r->server->config.registry, look_for_version, &v);
+        return v.served ? api_refuse(r, API_NOT_FOUND, NO_RESOURCE) : api_no_page(r);
+}
+
+static uint16_t verbs_of(const struct api_request *r) {
+        return r->sub ? r->sub->verbs : r->kind->verbs;
+}
+
+/* Objects in namespaces are made and named within one; lists and watches go across all. */
+static bool fits_scope(const struct api_request *r) {
+        const struct api_path *p = &r->path;
+
+        if (r->kind->namespaced)
+                return p->namespace || !p->name;
+        return !p->namespace || strcmp(r->kind->resource, "namespaces") == 0;
+}
+
+/* Collections are posted to, objects changed; what is made below an object is its subresource's. */
+static bool fits_verb(const struct api_request *r) {
+        const struct api_path *p = &r->path;
+
+        if (!(verbs_of(r) & r->verb))
+                return false;
+        if (r->verb == KUBE_VERB_CREATE)
+                return (!r->kind->namespaced || p->namespace) && !p->name == !p->sub;
+        return p->name || !(r->verb & (KUBE_VERB_UPDATE | KUBE_VERB_PATCH));
+}
+
+/* What is served still, and better not asked for any more. */
+static void warn_of_old(struct api_request *r) {
+        static const struct {
+                const char *resource, *text;
+        } old[] = {
+                { "endpoints", "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice" },
+                { "componentstatuses", "v1 ComponentStatus is deprecated in v1.19+" },
+        };
+
+        for (size_t i = 0; !*r->kind->group && i < ELEMENTS(old); i++)
+                if (strcmp(old[i].resource, r->kind->resource) == 0)
+                        api_warn(r, old[i].text);
+}
+
+enum api_step api_route(struct api_request *r) {
+        const struct api_path *p = &r->path;
+
+        r->kind = kube_registry_resource(r->server->config.registry, p->group, p->version, p->resource);
+        if (!r->kind)
+                return refuse_path(r);
+        if (p->sub)
+                r->sub = kube_kind_subresource(r->kind, p->sub);
+        if ((p->sub && !r->sub) || !fits_scope(r))
+                return api_refuse(r, API_NOT_FOUND, NO_RESOURCE);
+        if (!fits_verb(r))
+                return api_refuse(r, API_METHOD_NOT_ALLOWED,
+                                  "the server does not allow this method on the requested resource");
+        r->resource = api_state_resource(r->server->config.state, r->kind);
+        if (!r->resource && r->verb != KUBE_VERB_CREATE)
+                return api_refuse(r, API_NOT_FOUND, NO_RESOURCE);
+        warn_of_old(r);
+        r->type = r->sub ? r->sub->type : r->kind->type;
+        r->name = p->name;
+        return API_NEXT;
+}
+
+enum api_step api_read_options(struct api_request *r) {
+        const char *accept = http_fields_get(&http_request_of(r->x)->fields, "accept");
+        enum api_step step;
+
+        r->agent = arena_strdup(r->arena, http_fields_get(&http_request_of(r->x)->fields, "user-agent"));
+        if (api_negotiate(accept, &r->media) < 0) {
+                r->media = (struct api_media){ 0 };
+                return api_refuse(r, API_NOT_ACCEPTABLE,
+                                  "406: Not Acceptable\n\nAvailable representations: application/json, "
+                                  "application/yaml, application/vnd.kubernetes.protobuf");
+        }
+        step = api_options_read(r);
+        if (step == API_NEXT && (r->path.watch || r->options.watch) && r->verb == KUBE_VERB_LIST)
+                r->verb = KUBE_VERB_WATCH;
+        return step;
+}

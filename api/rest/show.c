@@ -1,0 +1,91 @@
+#include "api/rest/show.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "api/cache/collection.h"
+#include "api/print/print.h"
+#include "api/rest/door.h"
+#include "api/server/codec.h"
+#include "api/server/request.h"
+#include "api/server/respond.h"
+#include "api/server/status.h"
+#include "api/state/resource.h"
+#include "kube/kinds.h"
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+
+int api_take_current(struct api_request *r) {
+        object_unref(r->current);
+        r->current = collection_get(r->resource->collection, r->kind->namespaced ? r->path.namespace : "", r->name);
+        if (!r->current)
+                return -ENOENT;
+        return api_tree_of(r->arena, r->current, &r->current_tree) ?:
+                       api_convert(r->arena, r->resource->kind, r->kind, r->current_tree, &r->current_tree);
+}
+
+static struct bytes *json_of(const struct value *tree) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        _cleanup_free_ char *text = NULL;
+        struct bytes *bytes;
+        size_t length;
+
+        json_value(&w, tree);
+        if (json_writer_finish(&w, &text, &length) < 0)
+                return NULL;
+        bytes = bytes_new(length + 1);
+        if (!bytes)
+                return NULL;
+        memcpy(bytes->data, text, length);
+        bytes->data[length] = '\n';
+        return bytes;
+}
+
+struct object *api_object_of(struct api_request *r, const struct value *tree) {
+        _cleanup_bytes_ struct bytes *json = json_of(tree);
+        struct object_parts parts;
+
+        if (!json || api_resource_parts(r->resource, r->arena, tree, &parts) < 0)
+                return NULL;
+        parts.json = json;
+        parts.revision = 0;
+        return object_new(&parts);
+}
+
+/* What the door shows instead of the object. */
+static enum api_step show_other(struct api_request *r, int code, struct object *object) {
+        _cleanup_bytes_ struct bytes *json = NULL, *proto = NULL;
+        const struct value *tree, *shown;
+        int error = api_tree_of(r->arena, object, &tree) ?: api_door_show(r, tree, &shown);
+
+        if (error == 0)
+                json = json_of(shown);
+        if (!json)
+                return api_fail(r, error ?: -ENOMEM, NULL);
+        if (r->media.form == API_PROTOBUF &&
+            api_protobuf(r->sub->type, (const char *)json->data, json->size, &proto) == 0)
+                api_respond_bytes(r, code, api_content_type(API_PROTOBUF), proto);
+        else
+                api_respond_json(r, code, json);
+        return API_END;
+}
+
+static enum api_step show_printed(struct api_request *r, int code, struct object *object) {
+        _cleanup_bytes_ struct bytes *bytes = api_print_one(r, object);
+
+        if (!bytes)
+                return api_fail(r, -ENOMEM, NULL);
+        api_respond_json(r, code, bytes);
+        return API_END;
+}
+
+enum api_step api_show(struct api_request *r, int code, struct object *object) {
+        if (r->media.shape != API_WHOLE)
+                return show_printed(r, code, object);
+        if (r->sub && strcmp(r->sub->kind, r->kind->kind) != 0)
+                return show_other(r, code, object);
+        return api_respond_object(r, code, object);
+}

@@ -1,0 +1,381 @@
+/* Watches: a stream of events, each made once for all who want it in the same form. */
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/cache/watch.h"
+#include "api/print/print.h"
+#include "api/rest/frame.h"
+#include "api/rest/query.h"
+#include "api/rest/rest.h"
+#include "api/server/codec.h"
+#include "api/server/request.h"
+#include "api/server/respond.h"
+#include "api/server/server.h"
+#include "api/server/status.h"
+#include "api/state/resource.h"
+#include "kube/kinds.h"
+#include "kube/problem.h"
+#include "kube/stream/watch.h"
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/http/exchange.h"
+
+#define WATCH_PENDING_MAX ((size_t)1 << 20) /* bytes that wait for a slow reader; then it has a place, not a queue */
+#define WATCH_SECONDS 1800                  /* and up to as much again, where the client does not say */
+#define WATCH_BOOKMARK_MS 60000
+
+/* The watches of one resource on one loop. */
+struct resource_watches {
+        struct api_resource *resource;
+        struct watch_set *set;
+        atomic_bool due;
+        struct api_loop *loop;
+        struct list_node in_loop;
+
+        /* The event that was told last, in the form in which it was: the next watcher wants the same. */
+        struct object *told;
+        enum collection_event_type told_type;
+        const struct kube_kind *told_kind;
+        enum api_form told_form;
+        struct bytes *told_bytes;
+};
+
+LIST_DEFINE(resource_watches_list, struct resource_watches, in_loop)
+
+struct api_watches {
+        struct resource_watches_list all;
+};
+
+struct watch {
+        struct api_request *request; /* its arena has all the texts; freed with it */
+        struct http_exchange *x;
+        struct resource_watches *of;
+        struct watcher *watcher;
+        struct watch_config config;
+        struct collection_page first; /* what was there at the beginning, */
+        size_t first_next;            /* and how much of it was told */
+        bool marks_end;               /* of it, by a bookmark */
+        bool ends, began_table;
+        uv_timer_t timer;
+        uint64_t end_ms; /* of the loop's clock */
+};
+
+/* --- of a loop --- */
+
+int api_watches_start(struct api_loop *loop) {
+        loop->data = calloc(1, sizeof(struct api_watches));
+        return loop->data ? 0 : -ENOMEM;
+}
+
+static void forget_told(struct resource_watches *w) {
+        w->told = object_unref(w->told);
+        w->told_bytes = bytes_unref(w->told_bytes);
+}
+
+void api_watches_run(struct api_loop *loop) {
+        struct api_watches *watches = loop->data;
+
+        LIST_EACH (resource_watches_list, w, &watches->all)
+                if (atomic_exchange(&w->due, false)) {
+                        watch_set_run(w->set);
+                        forget_told(w);
+                }
+}
+
+void api_watches_stop(struct api_loop *loop) {
+        struct api_watches *watches = loop->data;
+        struct resource_watches *w;
+
+        while ((w = resource_watches_list_pop(&watches->all))) {
+                watch_set_free(w->set);
+                forget_told(w);
+                free(w);
+        }
+        free(watches);
+        loop->data = NULL;
+}
+
+static void on_set_due(void *data) {
+        struct resource_watches *w = data;
+
+        atomic_store(&w->due, true);
+        api_loop_wake(w->loop);
+}
+
+static struct resource_watches *watches_of(struct api_loop *loop, struct api_resource *resource) {
+        struct api_watches *watches = loop->data;
+        struct resource_watches *w;
+
+        LIST_EACH (resource_watches_list, known, &watches->all)
+                if (known->resource == resource)
+                        return known;
+        w = calloc(1, sizeof(*w));
+        if (!w)
+                return NULL;
+        w->resource = resource;
+        w->loop = loop;
+        w->set = watch_set_new(resource->collection, on_set_due, w);
+        if (!w->set) {
+                free(w);
+                return NULL;
+        }
+        resource_watches_list_append(&watches->all, w);
+        return w;
+}
+
+/* --- events as bytes --- */
+
+static const enum kube_watch_type types[] = {
+        [COLLECTION_ADDED] = KUBE_WATCH_ADDED,
+        [COLLECTION_MODIFIED] = KUBE_WATCH_MODIFIED,
+        [COLLECTION_DELETED] = KUBE_WATCH_DELETED,
+};
+
+static struct bytes *frame(enum api_form form, const struct kube_type *type, enum kube_watch_type event,
+                           const char *json, size_t length) {
+        return form == API_PROTOBUF ? api_frame_protobuf(type, event, json, length) :
+                                      kube_watch_event_bytes(event, json, length);
+}
+
+static struct bytes *make_whole(struct watch *w, enum collection_event_type type, struct object *object) {
+        struct api_request *r = w->request;
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_bytes_ struct bytes *json = NULL;
+
+        if (!arena || api_json_as(arena, r->kind, r->resource->kind, object->json, &json) < 0)
+                return NULL;
+        return frame(r->media.form, r->kind->type, types[type], (const char *)json->data, json->size - 1);
+}
+
+static struct bytes *make_printed(struct watch *w, enum collection_event_type type, struct object *object) {
+        _cleanup_bytes_ struct bytes *json = api_print_event(w->request, object, !w->began_table);
+
+        w->began_table = true;
+        return json ? kube_watch_event_bytes(types[type], (const char *)json->data, json->size - 1) : NULL;
+}
+
+static struct bytes *event_bytes(struct watch *w, enum collection_event_type type, struct object *object) {
+        struct resource_watches *of = w->of;
+        const struct api_request *r = w->request;
+
+        if (r->media.shape != API_WHOLE)
+                return make_printed(w, type, object);
+        if (of->told != object || of->told_type != type || of->told_kind != r->kind || of->told_form != r->media.form) {
+                forget_told(of);
+                of->told_bytes = make_whole(w, type, object);
+                of->told = object_ref(object);
+                of->told_type = type;
+                of->told_kind = r->kind;
+                of->told_form = r->media.form;
+        }
+        return of->told_bytes ? bytes_ref(of->told_bytes) : NULL;
+}
+
+static void give_up(struct watch *w) {
+        if (w->x)
+                http_reset(w->x, -ENOMEM);
+}
+
+static void tell(struct watch *w, struct bytes *bytes) {
+        if (!bytes || (w->x && http_send_bytes(w->x, bytes) < 0))
+                give_up(w);
+        bytes_unref(bytes);
+}
+
+static bool takes_more(const struct watch *w) {
+        return w->x && !w->ends && http_pending(w->x) < WATCH_PENDING_MAX;
+}
+
+/* @end: of the initial events. */
+static void send_bookmark(struct watch *w, int64_t revision, bool end) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const struct kube_kind *kind = w->request->kind;
+        struct problems problems;
+        const struct value *tree;
+        const char *json = NULL;
+        size_t length = 0;
+        struct bytes *bytes = NULL;
+        char *text =
+                arena ? arena_printf(arena,
+                                     "{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",\"metadata\":{\"resourceVersion\":"
+                                     "\"%lld\"%s}}",
+                                     kind->kind, kind->group, *kind->group ? "/" : "", kind->version,
+                                     (long long)revision,
+                                     end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "") :
+                        NULL;
+
+        if (text && api_decode(arena, API_JSON, kind->type, text, strlen(text), &tree, NULL) == 0) {
+                problems_init(&problems, arena, NULL, NULL);
+                if (api_settle(arena, kind->type, tree, false, &problems, &json, &length) == 0 && json)
+                        bytes = frame(w->request->media.form, kind->type, KUBE_WATCH_BOOKMARK, json, length);
+        }
+        tell(w, bytes);
+}
+
+static void send_error(struct watch *w, enum api_reason reason, const char *message) {
+        const char *json = api_status_json(w->request, reason, message);
+
+        tell(w, json ? frame(w->request->media.form, api_status_type(), KUBE_WATCH_ERROR, json, strlen(json)) : NULL);
+}
+
+/* --- a watch's life --- */
+
+static void on_timer_closed(uv_handle_t *handle) {
+        struct watch *w = handle->data;
+
+        collection_page_clear(&w->first);
+        api_request_free(w->request);
+}
+
+static void on_closed(struct http_exchange *x, int error, const char *why) {
+        struct watch *w = http_data(x);
+
+        w->x = NULL;
+        watcher_free(w->watcher);
+        w->watcher = NULL;
+        uv_close((uv_handle_t *)&w->timer, on_timer_closed);
+}
+
+static void end(struct watch *w) {
+        if (w->ends || !w->x)
+                return;
+        w->ends = true;
+        http_end(w->x, NULL, 0);
+}
+
+static bool on_event(void *data, const struct watch_event *event) {
+        struct watch *w = data;
+
+        tell(w, event_bytes(w, event->type, event->object));
+        return takes_more(w);
+}
+
+static void on_gone(void *data) {
+        struct watch *w = data;
+
+        watcher_free(w->watcher);
+        w->watcher = NULL;
+        send_error(w, API_EXPIRED, "too old resource version");
+        end(w);
+}
+
+/* Tells what was there first, as far as the reader takes it, then begins to watch. */
+static void go_on(struct watch *w) {
+        int r;
+
+        while (w->first_next < w->first.n && takes_more(w)) {
+                tell(w, event_bytes(w, COLLECTION_ADDED, w->first.objects[w->first_next]));
+                w->first_next++;
+        }
+        forget_told(w->of);
+        if (w->first_next < w->first.n || w->watcher || w->ends || !w->x)
+                return;
+        if (w->marks_end)
+                send_bookmark(w, w->first.revision, true);
+        r = watcher_new(w->of->set, &w->config, w->first.revision, &w->watcher);
+        if (r == -ESTALE)
+                on_gone(w);
+        else if (r < 0)
+                give_up(w);
+        else
+                watcher_resume(w->watcher);
+}
+
+static void on_drained(struct http_exchange *x) {
+        struct watch *w = http_data(x);
+
+        if (w->watcher && !w->ends)
+                watcher_resume(w->watcher);
+        else
+                go_on(w);
+}
+
+static void on_timer(uv_timer_t *timer) {
+        struct watch *w = timer->data;
+        uint64_t now = uv_now(timer->loop), left;
+        int64_t revision = w->watcher ? watcher_revision(w->watcher) : 0;
+
+        if (now >= w->end_ms)
+                return end(w);
+        if (revision > 0 && w->request->options.bookmarks)
+                send_bookmark(w, revision, false);
+        left = w->end_ms - now;
+        uv_timer_start(timer, on_timer, left < WATCH_BOOKMARK_MS ? left : WATCH_BOOKMARK_MS, 0);
+}
+
+static void start_timer(struct watch *w) {
+        int64_t seconds = w->request->options.timeout_s;
+        uint64_t ms;
+
+        if (seconds <= 0)
+                seconds = WATCH_SECONDS + rand() % WATCH_SECONDS;
+        ms = (uint64_t)seconds * 1000;
+        w->end_ms = uv_now(w->timer.loop) + ms;
+        if (w->request->options.bookmarks && ms > WATCH_BOOKMARK_MS)
+                ms = WATCH_BOOKMARK_MS;
+        uv_timer_start(&w->timer, on_timer, ms, 0);
+}
+
+static const char *stream_type(const struct api_media *media) {
+        return media->form == API_PROTOBUF && media->shape == API_WHOLE ?
+                       "application/vnd.kubernetes.protobuf;stream=watch" :
+                       "application/json";
+}
+
+static enum api_step begin(struct api_request *r, struct watch *w) {
+        static const struct http_events events = { .drained = on_drained, .closed = on_closed };
+        const struct http_field fields[] = { { "cache-control", "no-cache, private" },
+                                             { "content-type", stream_type(&r->media) } };
+
+        w->timer.data = w;
+        uv_timer_init(r->loop->uv, &w->timer);
+        r->taken = true;
+        r->x = NULL;
+        http_set_events(w->x, &events, w);
+        start_timer(w);
+        if (http_respond(w->x, 200, fields, ELEMENTS(fields), -1) < 0)
+                give_up(w);
+        else
+                go_on(w);
+        return API_END;
+}
+
+/* From now on, with what is there as events first; or from a revision on. */
+static int look_at_first(struct api_request *r, struct watch *w, const struct api_query *query) {
+        struct collection_query now = query->query;
+        bool asked = r->options.initial_events_set,
+             wanted = asked ? r->options.initial_events : query->query.revision == 0;
+
+        if (!wanted) {
+                w->first.revision = query->query.revision ?: api_state_revision(r->server->config.state);
+                return 0;
+        }
+        now.revision = 0;
+        now.limit = 0;
+        w->marks_end = asked && r->options.bookmarks;
+        return collection_list(r->resource->collection, &now, &w->first);
+}
+
+enum api_step api_watch(struct api_request *r) {
+        struct api_query query;
+        struct watch *w = arena_new_of(r->arena, struct watch);
+        enum api_step step = w ? api_query_read(r, &query) : api_fail(r, -ENOMEM, NULL);
+        int error;
+
+        if (step != API_NEXT)
+                return step;
+        if (!r->x)
+                return API_END;
+        w->request = r;
+        w->x = r->x;
+        w->of = watches_of(r->loop, r->resource);
+        w->config = (struct watch_config){
+                .filter = query.query.filter, .on_event = on_event, .on_gone = on_gone, .data = w
+        };
+        w->config.field = api_selector_topic(query.selector, &w->config.value);
+        error = w->of ? look_at_first(r, w, &query) : -ENOMEM;
+        return error < 0 ? api_fail(r, error, NULL) : begin(r, w);
+}

@@ -1,0 +1,359 @@
+/* From what an object is to be to what is stored, and the answer. */
+#include <errno.h>
+#include <string.h>
+
+#include "api/rest/meta.h"
+#include "api/rest/own.h"
+#include "api/rest/rest.h"
+#include "api/rest/show.h"
+#include "api/rest/strategy.h"
+#include "api/server/codec.h"
+#include "api/server/request.h"
+#include "api/server/respond.h"
+#include "api/server/server.h"
+#include "api/server/status.h"
+#include "api/state/resource.h"
+#include "kube/kinds.h"
+#include "kube/problem.h"
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/json.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+#include "lib/value_edit.h"
+
+/* --- default: as its type has it, in the version that is kept --- */
+
+static enum api_step settle(struct api_request *r, const struct kube_kind *kind) {
+        struct problems problems;
+        const char *json = NULL;
+        size_t length = 0;
+        int error;
+
+        problems_init(&problems, r->arena, NULL, NULL);
+        error = api_settle(r->arena, kind->type, r->next, true, &problems, &json, &length);
+        if (error == 0 && !json)
+                return api_refuse(r, API_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", kind->kind,
+                                  kind->version, kind->kind, problems.count > 0 ? problems.items[0].text : "");
+        if (error == 0)
+                error = json_parse(r->arena, json, length, NULL, &r->next, NULL);
+        return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
+}
+
+static bool is_outside_spec(const char *key) {
+        static const char *const outside[] = { "kind", "apiVersion", "metadata", "status" };
+
+        for (size_t i = 0; i < ELEMENTS(outside); i++)
+                if (strcmp(outside[i], key) == 0)
+                        return true;
+        return false;
+}
+
+static bool contains_all(const struct value *a, const struct value *b) {
+        for (uint32_t i = 0; i < value_count(a); i++)
+                if (!is_outside_spec(a->members[i].key) &&
+                    !value_equal(&a->members[i].value, value_get(b, a->members[i].key)))
+                        return false;
+        return true;
+}
+
+/* It counts what its controllers have to do anew. */
+static int count_generation(struct api_request *r) {
+        int64_t generation = 0;
+        struct value_edit edit;
+        const struct value *next;
+        int error;
+
+        if (!r->current || !(api_strategy_of(r->kind)->flags & API_GENERATION) ||
+            (contains_all(r->current_tree, r->next) && contains_all(r->next, r->current_tree)))
+                return 0;
+        value_integer(value_find(r->next, "metadata.generation"), &generation);
+        value_edit_begin(&edit, r->arena, r->next);
+        error = value_edit_set(&edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation + 1), NULL);
+        next = value_edit_end(&edit);
+        if (error == 0 && next)
+                r->next = next;
+        return error ?: next ? 0 : -ENOMEM;
+}
+
+static int prepare(struct api_request *r) {
+        const struct api_strategy *strategy = api_strategy_of(r->kind);
+        struct value_edit edit;
+        int error;
+
+        if (!r->creates || !strategy->create)
+                return 0;
+        value_edit_begin(&edit, r->arena, r->next);
+        error = strategy->create(r, &edit);
+        r->next = value_edit_end(&edit);
+        return error ?: r->next ? 0 : -ENOMEM;
+}
+
+static int shape(struct api_request *r) {
+        const struct api_strategy *strategy = api_strategy_of(r->kind);
+        const struct value *object = r->next;
+        struct value_edit edit;
+        int error;
+
+        if (!strategy->shape)
+                return 0;
+        value_edit_begin(&edit, r->arena, object);
+        error = strategy->shape(r, &edit, object);
+        r->next = value_edit_end(&edit);
+        return error ?: r->next ? 0 : -ENOMEM;
+}
+
+enum api_step api_default(struct api_request *r) {
+        int error = shape(r);
+        enum api_step step = error < 0 ? api_fail(r, error, NULL) : settle(r, r->kind);
+
+        if (step != API_NEXT)
+                return step;
+        error = count_generation(r) ?: api_own(r) ?: prepare(r);
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        if (r->kind == r->resource->kind)
+                return API_NEXT;
+        error = api_convert(r->arena, r->kind, r->resource->kind, r->next, &r->next);
+        return error < 0 ? api_fail(r, error, NULL) : settle(r, r->resource->kind);
+}
+
+/* --- remove: at once, or marked to go --- */
+
+static int add_finalizer(struct value_edit *edit, struct arena *arena, const struct value *object, const char *name) {
+        const struct value *list = value_find(object, "metadata.finalizers");
+        struct value *one = arena_new_of(arena, struct value);
+
+        if (!one)
+                return -ENOMEM;
+        *one = (struct value)VALUE_TEXT(name);
+        for (uint32_t i = 0; i < value_count(list); i++)
+                if (strcmp(value_string_or(value_at(list, i), ""), name) == 0)
+                        return 0;
+        return value_edit_set(edit, list ? "/metadata/finalizers/-" : "/metadata/finalizers",
+                              list ? one : &(struct value){ .kind = VALUE_LIST, .count = 1, .items = one }, NULL);
+}
+
+static const char *finalizer_of(const struct api_options *o) {
+        if (o->propagation && strcmp(o->propagation, "Orphan") == 0)
+                return "orphan";
+        if (o->propagation && strcmp(o->propagation, "Foreground") == 0)
+                return "foregroundDeletion";
+        return o->orphan_set && o->orphan ? "orphan" : NULL;
+}
+
+static bool is_held(const struct api_request *r, const struct value *object) {
+        const struct api_strategy *strategy = api_strategy_of(r->kind);
+
+        return value_count(value_find(object, "metadata.finalizers")) > 0 || (strategy->held && strategy->held(object));
+}
+
+/* The object with its deletion's time: that at which it shall be gone. */
+static int mark_tree(struct api_request *r, int64_t grace) {
+        const char *finalizer = finalizer_of(&r->options), *when = api_meta_now(r->arena, grace);
+        struct value_edit edit;
+        int error;
+
+        if (!when)
+                return -ENOMEM;
+        value_edit_begin(&edit, r->arena, r->current_tree);
+        error = value_edit_set(&edit, "/metadata/deletionTimestamp", &(struct value)VALUE_TEXT(when), NULL) ?:
+                        value_edit_set(&edit, "/metadata/deletionGracePeriodSeconds",
+                                       &(struct value)VALUE_INTEGER(grace), NULL);
+        if (error == 0 && finalizer)
+                error = add_finalizer(&edit, r->arena, r->current_tree, finalizer);
+        if (error == 0 && strcmp(r->kind->resource, "namespaces") == 0)
+                error = value_edit_set(&edit, "/status/phase", &(struct value)VALUE_TEXT("Terminating"), NULL);
+        r->next = value_edit_end(&edit);
+        return error ?: r->next ? 0 : -ENOMEM;
+}
+
+/* In the order in which its type writes it. */
+static int mark(struct api_request *r, int64_t grace) {
+        struct problems problems;
+        const char *json = NULL;
+        size_t length = 0;
+        int error = mark_tree(r, grace);
+
+        problems_init(&problems, r->arena, NULL, NULL);
+        error = error ?: api_settle(r->arena, r->resource->kind->type, r->next, false, &problems, &json, &length);
+        error = error ?: json ? 0 : -EINVAL;
+        return error ?: json_parse(r->arena, json, length, NULL, &r->next, NULL);
+}
+
+static enum api_step check_preconditions(struct api_request *r) {
+        const struct value *meta = value_get(r->current_tree, "metadata");
+        const char *uid = value_string_or(value_get(meta, "uid"), ""),
+                   *version = value_string_or(value_get(meta, "resourceVersion"), "");
+        const struct api_options *o = &r->options;
+
+        if (o->uid && strcmp(o->uid, uid) != 0)
+                return api_unmet(r, "UID", o->uid, uid, "deleted and then recreated");
+        if (o->resource_version && *o->resource_version && strcmp(o->resource_version, version) != 0)
+                return api_unmet(r, "ResourceVersion", o->resource_version, version, "modified");
+        return API_NEXT;
+}
+
+static enum api_step remove_current(struct api_request *r) {
+        const struct api_strategy *strategy = api_strategy_of(r->kind);
+        bool marked = value_find(r->current_tree, "metadata.deletionTimestamp");
+        int64_t grace = strategy->grace ? strategy->grace(r, r->current_tree) : 0, left = 0;
+        int error = 0;
+
+        r->change.expected = r->current->revision;
+        r->next = r->current_tree;
+        value_integer(value_find(r->current_tree, "metadata.deletionGracePeriodSeconds"), &left);
+        if (grace > 0 && marked && grace >= left) {
+                r->unchanged = true;
+                return API_NEXT;
+        }
+        if (grace == 0 && !is_held(r, r->current_tree) && !finalizer_of(&r->options))
+                r->removes = true;
+        else if (!marked || grace < left)
+                error = mark(r, grace);
+        else
+                r->unchanged = true;
+        return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
+}
+
+enum api_step api_remove(struct api_request *r) {
+        enum api_step step;
+        int error;
+
+        r->unchanged = r->removes = false;
+        error = api_take_current(r);
+        if (error == -ENOENT && r->verb == KUBE_VERB_DELETECOLLECTION)
+                return api_again(r, "clear");
+        if (error < 0)
+                return error == -ENOENT ? api_not_found(r, r->name) : api_fail(r, error, NULL);
+        step = check_preconditions(r);
+        return step == API_NEXT ? remove_current(r) : step;
+}
+
+/* --- commit --- */
+
+/* A change that takes away what held an object which is to go lets it go. */
+static bool lets_go(const struct api_request *r) {
+        int64_t grace = 0;
+
+        value_integer(value_find(r->next, "metadata.deletionGracePeriodSeconds"), &grace);
+        return r->current && !(r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION)) &&
+               value_find(r->next, "metadata.deletionTimestamp") && grace == 0 && !is_held(r, r->next);
+}
+
+static bool is_same(const struct api_request *r, const char *json, size_t length) {
+        const struct bytes *now = r->current ? r->current->json : NULL;
+
+        return now && now->size == length + 1 && memcmp(now->data, json, length) == 0;
+}
+
+static int write_next(struct api_request *r, const char **ret_json, size_t *ret_length) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        _cleanup_free_ char *text = NULL;
+        int error;
+
+        json_value(&w, r->next);
+        error = json_writer_finish(&w, &text, ret_length);
+        *ret_json = error == 0 ? arena_strndup(r->arena, text, *ret_length) : NULL;
+        return error ?: *ret_json ? 0 : -ENOMEM;
+}
+
+/* A dry run's new object has no version. */
+static int drop_version(struct api_request *r) {
+        struct value_edit edit;
+        int error = 0;
+
+        if (r->creates) {
+                value_edit_begin(&edit, r->arena, r->next);
+                error = value_edit_remove(&edit, "/metadata/resourceVersion", NULL);
+                r->next = value_edit_end(&edit);
+        }
+        return error ?: r->next ? 0 : -ENOMEM;
+}
+
+enum api_step api_commit(struct api_request *r) {
+        int64_t expected = r->change.expected;
+        const char *json;
+        size_t length;
+        int error;
+
+        r->change_code = 0;
+        if (!r->removes)
+                r->removes = lets_go(r);
+        if (r->options.dry)
+                return (error = drop_version(r)) < 0 ? api_fail(r, error, NULL) : API_NEXT;
+        error = r->removes ? 0 : api_own_settle(r);
+        error = error ?: write_next(r, &json, &length);
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        if (!r->removes && (r->unchanged || is_same(r, json, length))) {
+                r->unchanged = true;
+                return API_NEXT;
+        }
+        api_change_deinit(&r->change);
+        error = api_change_init(&r->change, r->server->config.state, r->resource, r->arena, r->next, json, length);
+        if (error == -EFBIG)
+                return api_refuse(r, API_TOO_LARGE, "etcdserver: request is too large");
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        r->change.expected = expected;
+        r->change.deletes = r->removes;
+        return api_submit(r);
+}
+
+/* --- answer --- */
+
+/* Whoever did not say which version he changes has his change made of what is there now. */
+static enum api_step try_again(struct api_request *r) {
+        bool deletes = r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION),
+             free_to = r->verb == KUBE_VERB_PATCH || deletes || r->unconditional;
+
+        if (r->creates && r->change_code == -EEXIST)
+                return api_refuse_object(r, API_ALREADY_EXISTS, r->name, "%s%s%s \"%s\" already exists",
+                                         r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name);
+        if (r->change_code == -ENOENT && r->verb == KUBE_VERB_DELETECOLLECTION)
+                return api_again(r, "clear");
+        if (r->change_code == -ENOENT && !r->creates)
+                return api_not_found(r, r->name);
+        if (!free_to || ++r->tries >= API_CHANGE_TRIES)
+                return api_conflict(r, r->name);
+        return api_again(r, deletes ? "remove" : "modify");
+}
+
+static struct object *made_of(struct api_request *r) {
+        if (r->unchanged)
+                return object_ref(r->current);
+        if (!r->options.dry)
+                return object_ref(r->change.object);
+        return api_object_of(r, r->next);
+}
+
+enum api_step api_answer(struct api_request *r) {
+        bool deletes = r->verb == KUBE_VERB_DELETE;
+        _cleanup_object_ struct object *object = NULL;
+        const struct api_options *o = &r->options;
+
+        switch (r->change_code) {
+        case 0:
+                break;
+        case -EEXIST:
+        case -ENOENT:
+        case -ESTALE:
+                return try_again(r);
+        default:
+                return api_fail(r, r->change_code, r->change_text);
+        }
+        if (r->verb == KUBE_VERB_DELETECOLLECTION)
+                return api_cleared(r);
+        if (deletes && r->removes && !(api_strategy_of(r->kind)->flags & API_RETURNS_DELETED))
+                return api_succeed(r, r->name, value_string(value_find(r->next, "metadata.uid")));
+        object = made_of(r);
+        if (!object)
+                return api_fail(r, -ENOMEM, NULL);
+        return api_show(r,
+                        r->creates                                            ? 201 :
+                        deletes && !r->removes && o->orphan_set && !o->orphan ? 202 :
+                                                                                200,
+                        object);
+}

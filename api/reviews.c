@@ -1,0 +1,124 @@
+#include "api/reviews.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/access.h"
+#include "api/auth/review.h"
+#include "api/server/codec.h"
+#include "api/server/request.h"
+#include "api/server/respond.h"
+#include "api/server/server.h"
+#include "api/server/status.h"
+#include "kube/codec/codec.h"
+#include "kube/kinds.h"
+#include "kube/problem.h"
+#include "kube/type.h"
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+#include "lib/value_edit.h"
+
+static int review_token(struct api_request *r, void *object, struct problems *problems) {
+        int error = auth_review_token(api_access_authenticator(r->server->config.data), time(NULL), r->arena, object);
+
+        if (error == -EINVAL)
+                problem_error(problems, "spec.token", "%s", AUTH_REVIEW_NO_TOKEN);
+        return error;
+}
+
+static int review_self(struct api_request *r, void *object, struct problems *problems) {
+        auth_review_self(&r->user, object);
+        return 0;
+}
+
+static int review_access(struct api_request *r, void *object, struct problems *problems) {
+        struct kube_authorization_v1_subject_access_review *review = object;
+        size_t n;
+        const struct auth_authorizer *chain = api_access_chain(r->server->config.data, &n);
+
+        return auth_review_access(chain, n, NULL, r->arena, &review->spec, &review->status, problems);
+}
+
+static int review_local(struct api_request *r, void *object, struct problems *problems) {
+        struct kube_authorization_v1_local_subject_access_review *review = object;
+        size_t n;
+        const struct auth_authorizer *chain = api_access_chain(r->server->config.data, &n);
+
+        return auth_review_access(chain, n, r->path.namespace, r->arena, &review->spec, &review->status, problems);
+}
+
+static int review_own(struct api_request *r, void *object, struct problems *problems) {
+        size_t n;
+        const struct auth_authorizer *chain = api_access_chain(r->server->config.data, &n);
+
+        return auth_review_own_access(chain, n, &r->user, r->arena, object, problems);
+}
+
+static const struct {
+        const char *resource;
+        int (*review)(struct api_request *r, void *object, struct problems *problems);
+} reviews[] = {
+        { "tokenreviews", review_token },           { "selfsubjectreviews", review_self },
+        { "subjectaccessreviews", review_access },  { "localsubjectaccessreviews", review_local },
+        { "selfsubjectaccessreviews", review_own },
+};
+
+/* The object that was sent, with its kind, as a struct. */
+static int read_sent(struct api_request *r, struct problems *problems, void *object) {
+        const char *version = arena_printf(r->arena, "%s/%s", r->kind->group, r->kind->version);
+        const struct value *tree;
+        struct value_edit edit;
+        int error;
+
+        if (!version)
+                return -ENOMEM;
+        value_edit_begin(&edit, r->arena, r->sent);
+        error = value_edit_set(&edit, "/kind", &(struct value)VALUE_TEXT(r->kind->kind), NULL) ?:
+                        value_edit_set(&edit, "/apiVersion", &(struct value)VALUE_TEXT(version), NULL);
+        tree = value_edit_end(&edit);
+        return error ?: tree ? kube_value_read(r->arena, r->kind->type, tree, "", problems, object) : -ENOMEM;
+}
+
+static enum api_step show(struct api_request *r, const void *object) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        _cleanup_free_ char *text = NULL;
+        _cleanup_bytes_ struct bytes *json = NULL, *proto = NULL;
+        size_t length = 0;
+
+        kube_json_write(&w, r->kind->type, object);
+        if (json_writer_finish(&w, &text, &length) < 0 || !(json = bytes_new(length + 1)))
+                return api_fail(r, -ENOMEM, NULL);
+        memcpy(json->data, text, length);
+        json->data[length] = '\n';
+        if (r->media.form == API_PROTOBUF && api_protobuf(r->kind->type, text, length, &proto) == 0)
+                api_respond_bytes(r, 201, api_content_type(API_PROTOBUF), proto);
+        else
+                api_respond_json(r, 201, json);
+        return API_END;
+}
+
+enum api_step api_review(struct api_request *r) {
+        struct problems problems;
+        void *object;
+        size_t i = 0;
+        int error;
+
+        if (r->resource && !r->sub)
+                return API_NEXT;
+        while (i < ELEMENTS(reviews) && strcmp(reviews[i].resource, r->kind->resource) != 0)
+                i++;
+        if (i == ELEMENTS(reviews) || r->sub)
+                return api_refuse(r, API_NOT_FOUND, "the server could not find the requested resource");
+        object = arena_alloc(r->arena, r->kind->type->size);
+        problems_init(&problems, r->arena, NULL, NULL);
+        error = object ? read_sent(r, &problems, object) : -ENOMEM;
+        if (error == 0 && problems.errors == 0)
+                error = reviews[i].review(r, object, &problems);
+        if (problems.errors > 0)
+                return api_invalid(r, "", &problems);
+        return error < 0 ? api_fail(r, error, NULL) : show(r, object);
+}

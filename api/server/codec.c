@@ -1,0 +1,168 @@
+#include "api/server/codec.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api/cache/object.h"
+#include "kube/codec/codec.h"
+#include "kube/defaults/defaults.h"
+#include "kube/kinds.h"
+#include "kube/problem.h"
+#include "kube/type.h"
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+#include "lib/value_edit.h"
+#include "lib/yaml.h"
+
+#define DECODE_NODES_MAX ((uint32_t)1 << 20)
+
+/* Of keys that stand twice the last counts, as in Go; fieldValidation tells of them (kube/strict.h). */
+static void on_twice(void *data, uint32_t line, const char *text) {
+}
+
+int api_decode(struct arena *arena, enum api_form form, const struct kube_type *type, const void *body, size_t size,
+               const struct value **ret_tree, struct err **err) {
+        struct value_options options = { .warn = on_twice, .nodes_max = DECODE_NODES_MAX };
+
+        if (form == API_PROTOBUF)
+                return type->size > 0 ? kube_value_from_envelope(arena, type, body, size, ret_tree, err) :
+                                        err_set(err, EINVAL, "this kind has no protobuf form");
+        if (form == API_YAML || form == API_PATCH_APPLY)
+                return yaml_parse(arena, body, size, &options, ret_tree, err);
+        return json_parse(arena, body, size, &options, ret_tree, err);
+}
+
+static int write_json(struct arena *arena, struct json_writer *w, const char **ret_json, size_t *ret_length) {
+        _cleanup_free_ char *text = NULL;
+        size_t length;
+        int r = json_writer_finish(w, &text, &length);
+        char *copy = r == 0 ? arena_strndup(arena, text, length) : NULL;
+
+        if (!copy)
+                return r ?: -ENOMEM;
+        *ret_json = copy;
+        *ret_length = length;
+        return 0;
+}
+
+/* By way of the type's struct. */
+static int settle_struct(struct arena *arena, const struct kube_type *type, const struct value *tree, bool defaults,
+                         struct problems *problems, struct json_writer *w) {
+        _cleanup_arena_ struct arena *scratch = arena_new();
+        void *object = scratch ? arena_alloc(scratch, type->size) : NULL;
+        uint32_t errors = problems->errors;
+        int r = object ? kube_value_read(scratch, type, tree, "", problems, object) : -ENOMEM;
+
+        if (r < 0 || problems->errors > errors)
+                return r;
+        r = defaults ? defaults_fill(scratch, type, object, time(NULL)) : 0;
+        if (r == 0)
+                kube_json_write(w, type, object);
+        return r;
+}
+
+int api_settle(struct arena *arena, const struct kube_type *type, const struct value *tree, bool defaults,
+               struct problems *problems, const char **ret_json, size_t *ret_length) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        uint32_t errors = problems->errors;
+        int r = 0;
+
+        if (type->size > 0)
+                r = settle_struct(arena, type, tree, defaults, problems, &w);
+        else if (defaults)
+                r = defaults_fill_tree(arena, type, tree, &tree);
+        if (r == 0 && type->size == 0)
+                json_value(&w, tree);
+        if (r < 0)
+                return r;
+        if (problems->errors > errors) {
+                *ret_json = NULL;
+                return 0;
+        }
+        return write_json(arena, &w, ret_json, ret_length);
+}
+
+const char *api_go_kind(const struct value *value) {
+        static const char *const names[] = {
+                [VALUE_NULL] = "null",     [VALUE_BOOL] = "bool",  [VALUE_INT] = "number", [VALUE_NUMBER] = "number",
+                [VALUE_STRING] = "string", [VALUE_LIST] = "array", [VALUE_MAP] = "object",
+        };
+
+        return names[value ? value->kind : VALUE_NULL];
+}
+
+int api_tree_of(struct arena *arena, const struct object *object, const struct value **ret_tree) {
+        struct value_options options = { .nodes_max = DECODE_NODES_MAX };
+
+        return json_parse(arena, (const char *)object->json->data, object->json->size, &options, ret_tree, NULL);
+}
+
+int api_convert(struct arena *arena, const struct kube_kind *from, const struct kube_kind *to, const struct value *tree,
+                const struct value **ret_tree) {
+        struct value_edit edit;
+        const char *version;
+        int r;
+
+        if (from == to) {
+                *ret_tree = tree;
+                return 0;
+        }
+        version = arena_printf(arena, "%s%s%s", to->group, *to->group ? "/" : "", to->version);
+        if (!version)
+                return -ENOMEM;
+        value_edit_begin(&edit, arena, tree);
+        r = value_edit_set(&edit, "/apiVersion", &(struct value)VALUE_TEXT(version), NULL);
+        *ret_tree = value_edit_end(&edit);
+        return r ?: *ret_tree ? 0 : -ENOMEM;
+}
+
+int api_json_as(struct arena *arena, const struct kube_kind *kind, const struct kube_kind *kept, struct bytes *json,
+                struct bytes **ret_json) {
+        const struct value *tree;
+        struct problems problems;
+        const char *text = NULL;
+        size_t length = 0;
+        int r;
+
+        if (kind == kept) {
+                *ret_json = bytes_ref(json);
+                return 0;
+        }
+        problems_init(&problems, arena, NULL, NULL);
+        r = json_parse(arena, (const char *)json->data, json->size, NULL, &tree, NULL) ?:
+                    api_convert(arena, kept, kind, tree, &tree)                        ?:
+                    api_settle(arena, kind->type, tree, true, &problems, &text, &length);
+        if (r < 0 || !text)
+                return r ?: -EINVAL;
+        *ret_json = bytes_new(length + 1);
+        if (!*ret_json)
+                return -ENOMEM;
+        memcpy((*ret_json)->data, text, length);
+        (*ret_json)->data[length] = '\n';
+        return 0;
+}
+
+int api_protobuf(const struct kube_type *type, const char *json, size_t length, struct bytes **ret_bytes) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_free_ uint8_t *data = NULL;
+        void *object;
+        size_t size;
+        int r;
+
+        if (type->size == 0 || !(type->flags & KUBE_MESSAGE))
+                return -ENOTSUP;
+        object = arena ? arena_alloc(arena, type->size) : NULL;
+        r = object ? kube_json_read(arena, type, json, length, NULL, object) : -ENOMEM;
+        r = r ?: kube_envelope_write_object(type, object, &data, &size);
+        if (r < 0)
+                return r;
+        *ret_bytes = bytes_copy(data, size);
+        return *ret_bytes ? 0 : -ENOMEM;
+}

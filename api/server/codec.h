@@ -1,0 +1,44 @@
+/* Bodies to trees and trees to the JSON that is kept: the one place that knows in which forms objects travel, and what
+ * a type does to an object (fields without a row go, defaults come).
+ */
+#pragma once
+
+#include <stddef.h>
+
+#include "api/server/negotiate.h"
+
+struct api_request;
+struct arena;
+struct bytes;
+struct err;
+struct kube_kind;
+struct kube_type;
+struct object;
+struct problems;
+struct value;
+
+/* The body as a tree, of @type where the form has no names (protobuf). -EINVAL with *err; -ENOMEM. */
+int api_decode(struct arena *arena, enum api_form form, const struct kube_type *type, const void *body, size_t size,
+               const struct value **ret_tree, struct err **err);
+
+/* The JSON of @tree as @type has it, with its defaults where @defaults is true; in @arena. What does not fit is in
+ * @problems; then 0, and *ret_json is NULL. */
+int api_settle(struct arena *arena, const struct kube_type *type, const struct value *tree, bool defaults,
+               struct problems *problems, const char **ret_json, size_t *ret_length);
+
+/* What Go calls the kind of @value: "array", "string". */
+const char *api_go_kind(const struct value *value);
+
+/* The object's tree, in the version in which it is kept. */
+int api_tree_of(struct arena *arena, const struct object *object, const struct value **ret_tree);
+
+/* The object's JSON as @kind, another version of it, has it; one reference. */
+int api_json_as(struct arena *arena, const struct kube_kind *kind, const struct kube_kind *kept, struct bytes *json,
+                struct bytes **ret_json);
+
+/* @tree, of @from's kind, as @to's, another version of it: a tree in @arena. */
+int api_convert(struct arena *arena, const struct kube_kind *from, const struct kube_kind *to, const struct value *tree,
+                const struct value **ret_tree);
+
+/* JSON of @type in an envelope of protobuf; one reference. -ENOTSUP: the type has no protobuf form. */
+int api_protobuf(const struct kube_type *type, const char *json, size_t length, struct bytes **ret_bytes);

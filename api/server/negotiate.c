@@ -1,0 +1,130 @@
+#include "api/server/negotiate.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/cleanup.h"
+
+static const struct {
+        const char *type;
+        enum api_form form;
+        bool answers; /* may be asked for */
+} forms[] = {
+        { "application/json", API_JSON, true },
+        { "application/vnd.kubernetes.protobuf", API_PROTOBUF, true },
+        { "application/yaml", API_YAML, false },
+        { "application/json-patch+json", API_PATCH_JSON, false },
+        { "application/merge-patch+json", API_PATCH_MERGE, false },
+        { "application/strategic-merge-patch+json", API_PATCH_STRATEGIC, false },
+        { "application/apply-patch+yaml", API_PATCH_APPLY, false },
+};
+
+struct text {
+        const char *at;
+        size_t length;
+};
+
+static struct text trim(const char *at, size_t length) {
+        while (length > 0 && (*at == ' ' || *at == '\t'))
+                at++, length--;
+        while (length > 0 && (at[length - 1] == ' ' || at[length - 1] == '\t'))
+                length--;
+        return (struct text){ at, length };
+}
+
+static bool is(struct text text, const char *word) {
+        return text.length == strlen(word) && strncasecmp(text.at, word, text.length) == 0;
+}
+
+/* The first of what @mark divides, taken off @rest. */
+static struct text next_part(struct text *rest, char mark) {
+        const char *end = memchr(rest->at, mark, rest->length);
+        size_t n = end ? (size_t)(end - rest->at) : rest->length;
+        struct text part = trim(rest->at, n);
+
+        rest->at += end ? n + 1 : n;
+        rest->length -= end ? n + 1 : n;
+        return part;
+}
+
+static int form_of(struct text type, enum api_form *ret_form, bool answers) {
+        for (size_t i = 0; i < ELEMENTS(forms); i++)
+                if (is(type, forms[i].type) && (forms[i].answers || !answers)) {
+                        *ret_form = forms[i].form;
+                        return 0;
+                }
+        return -EINVAL;
+}
+
+int api_form_of(const char *content_type, enum api_form *ret_form) {
+        struct text rest = { content_type ?: "", strlen(content_type ?: "") };
+        struct text type = next_part(&rest, ';');
+
+        if (type.length == 0) {
+                *ret_form = API_JSON;
+                return 0;
+        }
+        return form_of(type, ret_form, false);
+}
+
+/* --- Accept --- */
+
+struct offer {
+        struct api_media media;
+        double quality;
+};
+
+static void read_parameter(struct text parameter, struct offer *offer, bool *known) {
+        struct text rest = parameter, key = next_part(&rest, '='), value = trim(rest.at, rest.length);
+
+        if (is(key, "q"))
+                offer->quality = strtod(value.at, NULL);
+        else if (is(key, "as")) {
+                offer->media.shape = is(value, "Table") ? API_TABLE : API_PARTIAL;
+                *known = is(value, "Table") || is(value, "PartialObjectMetadata") ||
+                         is(value, "PartialObjectMetadataList");
+        } else if (is(key, "pretty"))
+                offer->media.pretty = is(value, "1") || is(value, "true");
+        else if (is(key, "g"))
+                *known &= is(value, "meta.k8s.io");
+        else if (is(key, "v"))
+                *known &= is(value, "v1");
+}
+
+/* Whether the clause is one that can be met. */
+static bool read_clause(struct text clause, struct offer *ret_offer) {
+        struct offer offer = { .quality = 1 };
+        struct text type = next_part(&clause, ';');
+        bool known = true;
+
+        if (!is(type, "*/*") && !is(type, "application/*") && form_of(type, &offer.media.form, true) < 0)
+                return false;
+        while (clause.length > 0)
+                read_parameter(next_part(&clause, ';'), &offer, &known);
+        *ret_offer = offer;
+        return known && offer.quality > 0;
+}
+
+int api_negotiate(const char *accept, struct api_media *ret_media) {
+        struct text rest = { accept ?: "", strlen(accept ?: "") };
+        struct offer best = { .quality = 0 }, offer;
+
+        if (trim(rest.at, rest.length).length == 0) {
+                *ret_media = (struct api_media){ .form = API_JSON };
+                return 0;
+        }
+        while (rest.length > 0)
+                if (read_clause(next_part(&rest, ','), &offer) && offer.quality > best.quality)
+                        best = offer;
+        if (best.quality == 0)
+                return -ENOENT;
+        *ret_media = best.media;
+        return 0;
+}
+
+const char *api_content_type(enum api_form form) {
+        return forms[form == API_PROTOBUF ? 1 : form == API_YAML ? 2 : 0].type;
+}

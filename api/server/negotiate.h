@@ -1,0 +1,32 @@
+/* In which form bodies come and go: Content-Type and Accept. */
+#pragma once
+
+#include <stdbool.h>
+
+enum api_form {
+        API_JSON,
+        API_YAML,
+        API_PROTOBUF,
+        API_PATCH_JSON,
+        API_PATCH_MERGE,
+        API_PATCH_STRATEGIC,
+        API_PATCH_APPLY
+};
+
+/* What an object is given as. */
+enum api_shape { API_WHOLE, API_TABLE, API_PARTIAL };
+
+struct api_media {
+        enum api_form form;
+        enum api_shape shape;
+        bool pretty;
+};
+
+/* The form of a body sent with @content_type (NULL or "": JSON). -EINVAL: none of ours. */
+int api_form_of(const char *content_type, enum api_form *ret_form);
+
+/* The best of what @accept (NULL: anything) takes that we have. -ENOENT: nothing. */
+int api_negotiate(const char *accept, struct api_media *ret_media);
+
+/* "application/json" of a form. */
+const char *api_content_type(enum api_form form);

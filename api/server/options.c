@@ -1,0 +1,164 @@
+#include "api/server/options.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/server/request.h"
+#include "api/server/status.h"
+#include "kube/kinds.h"
+#include "kube/problem.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/http/exchange.h"
+#include "lib/http/message.h"
+#include "lib/value.h"
+
+enum option_kind { OPTION_TEXT, OPTION_NUMBER, OPTION_BOOL };
+
+#define AT(member) offsetof(struct api_options, member)
+#define NO_FLAG 0
+
+static const struct option {
+        const char *name;
+        enum option_kind kind;
+        size_t at;
+        size_t given; /* where a bool says that it was given */
+} table[] = {
+        { "labelSelector", OPTION_TEXT, AT(label_selector), NO_FLAG },
+        { "fieldSelector", OPTION_TEXT, AT(field_selector), NO_FLAG },
+        { "resourceVersion", OPTION_TEXT, AT(resource_version), NO_FLAG },
+        { "resourceVersionMatch", OPTION_TEXT, AT(resource_version_match), NO_FLAG },
+        { "continue", OPTION_TEXT, AT(continue_), NO_FLAG },
+        { "fieldManager", OPTION_TEXT, AT(field_manager), NO_FLAG },
+        { "fieldValidation", OPTION_TEXT, AT(field_validation), NO_FLAG },
+        { "includeObject", OPTION_TEXT, AT(include_object), NO_FLAG },
+        { "dryRun", OPTION_TEXT, AT(dry_run), NO_FLAG },
+        { "propagationPolicy", OPTION_TEXT, AT(propagation), NO_FLAG },
+        { "limit", OPTION_NUMBER, AT(limit), NO_FLAG },
+        { "timeoutSeconds", OPTION_NUMBER, AT(timeout_s), NO_FLAG },
+        { "gracePeriodSeconds", OPTION_NUMBER, AT(grace_s), AT(grace_set) },
+        { "watch", OPTION_BOOL, AT(watch), NO_FLAG },
+        { "allowWatchBookmarks", OPTION_BOOL, AT(bookmarks), NO_FLAG },
+        { "sendInitialEvents", OPTION_BOOL, AT(initial_events), AT(initial_events_set) },
+        { "orphanDependents", OPTION_BOOL, AT(orphan), AT(orphan_set) },
+        { "force", OPTION_BOOL, AT(force), NO_FLAG },
+};
+
+/* Go's strconv.ParseBool, but that "" is true where the name alone is given. */
+static int read_bool(const char *text, bool *ret) {
+        static const char *const words[2][7] = { { "0", "f", "F", "false", "FALSE", "False", NULL },
+                                                 { "1", "t", "T", "true", "TRUE", "True", "" } };
+
+        for (unsigned truth = 0; truth < 2; truth++)
+                for (size_t i = 0; i < 7 && words[truth][i]; i++)
+                        if (strcmp(words[truth][i], text) == 0) {
+                                *ret = truth;
+                                return 0;
+                        }
+        return -EINVAL;
+}
+
+static int read_number(const char *text, int64_t *ret) {
+        char *end;
+
+        errno = 0;
+        *ret = strtoll(text, &end, 10);
+        return *text && !*end && errno == 0 ? 0 : -EINVAL;
+}
+
+static int read_option(struct api_options *options, const struct option *o, const char *text) {
+        void *at = (char *)options + o->at;
+
+        if (o->given)
+                *((bool *)((char *)options + o->given)) = true;
+        switch (o->kind) {
+        case OPTION_TEXT:
+                *(const char **)at = text;
+                return 0;
+        case OPTION_NUMBER:
+                return *text ? read_number(text, at) : 0;
+        default:
+                return read_bool(text, at);
+        }
+}
+
+static bool is_pretty(const struct http_request *q, const char *option) {
+        static const char *const people[] = { "curl", "Wget", "Mozilla/5.0" };
+        const char *agent = http_fields_get(&q->fields, "user-agent");
+
+        if (option)
+                return strcmp(option, "0") != 0 && strcmp(option, "false") != 0;
+        for (size_t i = 0; agent && i < ELEMENTS(people); i++)
+                if (strncmp(agent, people[i], strlen(people[i])) == 0)
+                        return true;
+        return false;
+}
+
+static const char *options_kind(uint16_t verb) {
+        return verb == KUBE_VERB_CREATE ? "CreateOptions" :
+               verb == KUBE_VERB_UPDATE ? "UpdateOptions" :
+               verb == KUBE_VERB_PATCH  ? "PatchOptions" :
+                                          "DeleteOptions";
+}
+
+static bool is_one_of(const char *text, const char *const *words) {
+        for (; *words; words++)
+                if (strcmp(*words, text) == 0)
+                        return true;
+        return false;
+}
+
+static enum api_step check(struct api_request *r) {
+        static const char *const validations[] = { "", "Ignore", "Strict", "Warn", NULL };
+        const struct api_options *o = &r->options;
+        struct problems problems;
+
+        problems_init(&problems, r->arena, NULL, NULL);
+        if (o->field_validation && !is_one_of(o->field_validation, validations))
+                problem_error(&problems, "fieldValidation",
+                              "Unsupported value: \"%s\": supported values: \"\", \"Ignore\", \"Strict\", \"Warn\"",
+                              o->field_validation);
+        if (o->dry_run && *o->dry_run && strcmp(o->dry_run, "All") != 0)
+                problem_error(&problems, "dryRun", "Unsupported value: [\"%s\"]: supported values: \"All\"",
+                              o->dry_run);
+        r->options.dry = o->dry_run && *o->dry_run;
+        return problems.errors > 0 ? api_invalid_options(r, options_kind(r->verb), &problems) : API_NEXT;
+}
+
+enum api_step api_options_read(struct api_request *r) {
+        const struct http_request *q = http_request_of(r->x);
+
+        for (size_t i = 0; *q->query && i < ELEMENTS(table); i++) {
+                const char *text = http_query(r->arena, q->query, table[i].name);
+
+                if (text && read_option(&r->options, &table[i], text) < 0)
+                        return api_refuse(r, API_BAD_REQUEST, "strconv.Parse%s: parsing \"%s\": invalid syntax",
+                                          table[i].kind == OPTION_BOOL ? "Bool" : "Int", text);
+        }
+        r->media.pretty |= is_pretty(q, *q->query ? http_query(r->arena, q->query, "pretty") : NULL);
+        return check(r);
+}
+
+enum api_step api_options_of_deletion(struct api_request *r, const struct value *options) {
+        struct api_options *o = &r->options;
+        const struct value *grace = value_get(options, "gracePeriodSeconds"),
+                           *orphan = value_get(options, "orphanDependents"),
+                           *conditions = value_get(options, "preconditions");
+
+        if (!value_is_null(grace)) {
+                if (!value_integer(grace, &o->grace_s))
+                        return api_refuse(r, API_BAD_REQUEST, "gracePeriodSeconds is no number");
+                o->grace_set = true;
+        }
+        if (!value_is_null(orphan)) {
+                o->orphan = value_bool_or(orphan, false);
+                o->orphan_set = true;
+        }
+        o->propagation = value_string_or(value_get(options, "propagationPolicy"), o->propagation);
+        o->dry_run = value_string_or(value_at(value_get(options, "dryRun"), 0), o->dry_run);
+        o->uid = value_string(value_get(conditions, "uid"));
+        o->resource_version = value_string(value_get(conditions, "resourceVersion"));
+        return check(r);
+}

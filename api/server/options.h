@@ -1,0 +1,13 @@
+/* The query of a request, as meta/v1's options: ListOptions, CreateOptions and their siblings. */
+#pragma once
+
+#include "api/server/pipeline.h"
+
+struct api_request;
+struct value;
+
+/* Reads them into the request. A number or boolean that is none is refused, as kube-apiserver does. */
+enum api_step api_options_read(struct api_request *r);
+
+/* Takes DeleteOptions from the body of a deletion; they outrank the query. */
+enum api_step api_options_of_deletion(struct api_request *r, const struct value *options);

@@ -1,0 +1,83 @@
+#include "api/server/path.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/arena.h"
+#include "lib/http/message.h"
+
+#define SEGMENTS_MAX 16
+
+struct segments {
+        const char *items[SEGMENTS_MAX];
+        unsigned count, next;
+        const char *last; /* where the last one begins in the path, as it was sent */
+};
+
+/* Empty segments ("//", a slash at the end) count for nothing, as in kube-apiserver. */
+static int split(struct arena *arena, const char *path, size_t length, struct segments *s) {
+        const char *end = path + length;
+
+        while (path < end && s->count < SEGMENTS_MAX) {
+                const char *slash = memchr(path, '/', (size_t)(end - path)) ?: end;
+
+                if (slash > path) {
+                        s->items[s->count] = http_decode(arena, path, (size_t)(slash - path), false);
+                        if (!s->items[s->count++])
+                                return -EINVAL;
+                        s->last = path;
+                }
+                path = slash + 1;
+        }
+        return 0;
+}
+
+static const char *take(struct segments *s) {
+        return s->next < s->count ? s->items[s->next++] : NULL;
+}
+
+static bool is_next(const struct segments *s, const char *text) {
+        return s->next < s->count && strcmp(s->items[s->next], text) == 0;
+}
+
+/* "namespaces/x/finalize" and "namespaces/x/status" are of the namespace itself, all others are in it. */
+static void take_namespace(struct segments *s, struct api_path *p) {
+        unsigned left = s->count - s->next;
+        const char *third = left > 2 ? s->items[s->next + 2] : "";
+
+        if (!is_next(s, "namespaces") || left < 2)
+                return;
+        p->namespace = s->items[s->next + 1];
+        if (left > 2 && !(left == 3 && (strcmp(third, "status") == 0 || strcmp(third, "finalize") == 0)))
+                s->next += 2;
+}
+
+int api_path_parse(struct arena *arena, const char *path, size_t length, struct api_path *ret_path) {
+        struct segments s = { 0 };
+        struct api_path p = { .whole = arena_strndup(arena, path, length), .group = "" };
+        int r = p.whole ? split(arena, path, length, &s) : -ENOMEM;
+        bool core = is_next(&s, "api");
+
+        if (r < 0)
+                return r;
+        if (s.count < (core ? 3 : 4) || (!core && !is_next(&s, "apis"))) {
+                *ret_path = p;
+                return 0;
+        }
+        s.next++;
+        p.is_resource = true;
+        if (!core)
+                p.group = take(&s);
+        p.version = take(&s);
+        if (is_next(&s, "watch")) {
+                p.watch = true;
+                s.next++;
+        }
+        take_namespace(&s, &p);
+        p.resource = take(&s);
+        p.name = take(&s);
+        p.sub = take(&s);
+        p.rest = s.next < s.count ? strstr(p.whole, s.items[s.next]) : NULL;
+        *ret_path = p;
+        return 0;
+}

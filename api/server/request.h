@@ -1,0 +1,93 @@
+/* A request on its way through the pipeline: what it asks, who asks, and what has come of it so far.
+ *
+ * A stage (api/server/pipeline.h) reads what stages before it have found out and writes its own part. A request belongs
+ * to one loop; it outlives its exchange while a change of it is under way (@x is NULL then: nobody is there to be
+ * answered).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/auth/user.h"
+#include "api/server/negotiate.h"
+#include "api/server/path.h"
+#include "api/state/state.h"
+#include "lib/list.h"
+
+struct api_loop;
+struct collection_page;
+struct api_server;
+struct http_exchange;
+struct kube_subresource;
+struct problems;
+
+#define API_BODY_MAX ((size_t)3 << 20) /* as kube-apiserver's */
+#define API_CHANGE_TRIES 5             /* of a patch whose object others change meanwhile, as kube-apiserver's */
+#define API_WARNINGS_MAX 100
+
+/* The query's options (meta/v1 ListOptions and its siblings). Texts are NULL where they are not given. */
+struct api_options {
+        const char *label_selector, *field_selector;
+        const char *resource_version, *resource_version_match, *continue_;
+        const char *field_manager, *field_validation, *dry_run, *propagation;
+        const char *include_object; /* of a table's rows */
+        const char *uid;            /* DeleteOptions' preconditions */
+        int64_t limit, timeout_s, grace_s;
+        bool watch, bookmarks, initial_events, initial_events_set, dry, force, pretty, grace_set, orphan, orphan_set;
+};
+
+struct api_request {
+        struct api_server *server;
+        struct api_loop *loop;
+        struct http_exchange *x;
+        struct arena *arena;
+        unsigned stage;
+        bool running, resumed; /* a stage is at work; it was told to go on meanwhile */
+        bool taken;            /* who answers in his own time has the exchange and frees the request */
+
+        struct api_path path;
+        const struct kube_kind *kind;       /* NULL: no resource is asked for */
+        const struct kube_subresource *sub; /* NULL: the object itself */
+        const struct kube_type *type;       /* of what comes and goes: @kind's or @sub's */
+        struct api_resource *resource;      /* NULL: not kept */
+        uint16_t verb;                      /* KUBE_VERB_GET ... */
+        struct auth_user user;
+        const char *agent; /* User-Agent; NULL: not given */
+        struct api_options options;
+        struct api_media media; /* of the answer */
+
+        const void *body;
+        size_t body_size;
+        int body_error;
+        enum api_form body_form;
+        const struct value *sent; /* the body's tree */
+
+        unsigned tries;
+        struct object *current; /* what a change begins from; NULL: nothing is there */
+        const struct value *current_tree;
+        const struct value *next; /* what it is to be */
+        const char *name;         /* of the object: the path's, or a new one's own */
+        bool removes, creates, unconditional, unchanged;
+        struct api_change change;
+        const char *json; /* of @next, settled */
+        size_t json_length;
+        struct collection_page *cleared; /* of a collection's deletion: all that are to go */
+        size_t n_cleared;
+        int change_code;
+        const char *change_text;
+
+        const char *warnings[API_WARNINGS_MAX];
+        uint32_t n_warnings;
+
+        struct list_node in_loop; /* of those whose changes were made */
+};
+
+/* The verb's name: "get". */
+const char *api_verb_name(uint16_t verb);
+
+/* A warning for the client, once; @text is copied. */
+void api_warn(struct api_request *r, const char *text);
+
+/* Frees it when nothing of it is under way. */
+void api_request_free(struct api_request *r);

@@ -1,0 +1,138 @@
+#include "api/server/respond.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/cache/object.h"
+#include "api/server/codec.h"
+#include "api/server/request.h"
+#include "api/server/status.h"
+#include "api/state/resource.h"
+#include "kube/kinds.h"
+#include "kube/meta_v1.h"
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/http/body.h"
+#include "lib/http/exchange.h"
+#include "lib/json.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+
+#define FIELDS_FIRST 2
+
+/* The head's fields: what kube-apiserver sends with all, and warnings. */
+static struct http_field *make_fields(struct api_request *r, const char *type, size_t *ret_n) {
+        struct http_field *fields = arena_alloc_array(r->arena, FIELDS_FIRST + r->n_warnings, sizeof(*fields));
+        size_t n = 0;
+
+        if (!fields)
+                return NULL;
+        fields[n++] = (struct http_field){ "cache-control", "no-cache, private" };
+        fields[n++] = (struct http_field){ "content-type", type };
+        for (uint32_t i = 0; i < r->n_warnings; i++)
+                fields[n++] = (struct http_field){ "warning", r->warnings[i] };
+        *ret_n = n;
+        return fields;
+}
+
+struct http_exchange *api_let_go(struct api_request *r) {
+        struct http_exchange *x = r->x;
+
+        r->x = NULL;
+        if (x)
+                http_set_events(x, NULL, NULL);
+        return x;
+}
+
+/* Large ones in gzip for who takes it. */
+static int send(struct http_exchange *x, int code, const struct http_field *fields, size_t n, struct bytes *bytes) {
+        struct http_body *body;
+        int r;
+
+        if (bytes->size <= HTTP_GZIP_ABOVE || !http_fields_get(&http_request_of(x)->fields, "accept-encoding"))
+                return http_respond_whole(x, code, fields, n, bytes, NULL, 0);
+        body = http_body_new(bytes);
+        if (!body)
+                return -ENOMEM;
+        r = http_respond_body(x, code, fields, n, body);
+        http_body_unref(body);
+        return r;
+}
+
+void api_respond_bytes(struct api_request *r, int code, const char *content_type, struct bytes *bytes) {
+        struct http_exchange *x = api_let_go(r);
+        struct http_field *fields;
+        size_t n = 0;
+
+        if (!x)
+                return;
+        fields = make_fields(r, content_type, &n);
+        if (!fields || send(x, code, fields, n, bytes) < 0)
+                http_reset(x, -ENOMEM);
+}
+
+static void respond_copy(struct api_request *r, int code, const char *type, const char *text, size_t length) {
+        _cleanup_bytes_ struct bytes *bytes = text ? bytes_copy(text, length) : NULL;
+
+        if (bytes)
+                api_respond_bytes(r, code, type, bytes);
+        else if (r->x)
+                http_reset(api_let_go(r), -ENOMEM);
+}
+
+void api_respond_text(struct api_request *r, int code, const char *text) {
+        respond_copy(r, code, "text/plain; charset=utf-8", text, strlen(text));
+}
+
+static void respond_pretty(struct api_request *r, int code, const struct bytes *json) {
+        const struct value_options options = { .nodes_max = UINT32_MAX, .bytes_max = SIZE_MAX };
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true, .indent = true };
+        _cleanup_free_ char *text = NULL;
+        const struct value *tree;
+        size_t length = 0;
+
+        if (arena && json_parse(arena, (const char *)json->data, json->size, &options, &tree, NULL) == 0) {
+                json_value(&w, tree);
+                json_writer_finish(&w, &text, &length);
+        }
+        respond_copy(r, code, "application/json", text, length);
+}
+
+void api_respond_json(struct api_request *r, int code, struct bytes *json) {
+        if (r->media.pretty)
+                respond_pretty(r, code, json);
+        else
+                api_respond_bytes(r, code, "application/json", json);
+}
+
+void api_respond_status(struct api_request *r, int code, const char *json, size_t length) {
+        _cleanup_bytes_ struct bytes *bytes = json ? bytes_new(length + 1) : NULL, *proto = NULL;
+
+        if (!bytes)
+                return respond_copy(r, code, NULL, NULL, 0);
+        memcpy(bytes->data, json, length);
+        bytes->data[length] = '\n';
+        if (r->media.form == API_PROTOBUF && api_protobuf(&kube_status_type, json, length, &proto) == 0)
+                api_respond_bytes(r, code, api_content_type(API_PROTOBUF), proto);
+        else
+                api_respond_json(r, code, bytes);
+}
+
+enum api_step api_respond_object(struct api_request *r, int code, struct object *object) {
+        const struct kube_kind *kept = r->resource->kind;
+        _cleanup_bytes_ struct bytes *json = NULL, *proto = NULL;
+        int error = api_json_as(r->arena, r->kind, kept, object->json, &json);
+
+        if (error == 0 && r->media.form == API_PROTOBUF)
+                error = api_protobuf(r->kind->type, (const char *)json->data, json->size, &proto);
+        if (error < 0)
+                return api_fail(r, error, "the object cannot be given in the form that is asked for");
+        if (proto)
+                api_respond_bytes(r, code, api_content_type(API_PROTOBUF), proto);
+        else
+                api_respond_json(r, code, json);
+        return API_END;
+}

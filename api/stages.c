@@ -1,0 +1,79 @@
+/* The table of stages that a request goes through, and the first of them. */
+#include <errno.h>
+#include <string.h>
+
+#include "api/access.h"
+#include "api/admission.h"
+#include "api/discovery/discovery.h"
+#include "api/pages.h"
+#include "api/rest/rest.h"
+#include "api/reviews.h"
+#include "api/server/options.h"
+#include "api/server/request.h"
+#include "api/server/server.h"
+#include "api/server/status.h"
+#include "kube/kinds.h"
+#include "lib/cleanup.h"
+#include "lib/http/exchange.h"
+
+static uint16_t verb_of(const char *method, bool named) {
+        static const struct {
+                const char *method;
+                uint16_t of_object, of_collection;
+        } verbs[] = {
+                { "GET", KUBE_VERB_GET, KUBE_VERB_LIST },
+                { "HEAD", KUBE_VERB_GET, KUBE_VERB_LIST },
+                { "POST", KUBE_VERB_CREATE, KUBE_VERB_CREATE },
+                { "PUT", KUBE_VERB_UPDATE, KUBE_VERB_UPDATE },
+                { "PATCH", KUBE_VERB_PATCH, KUBE_VERB_PATCH },
+                { "DELETE", KUBE_VERB_DELETE, KUBE_VERB_DELETECOLLECTION },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(verbs); i++)
+                if (strcmp(verbs[i].method, method) == 0)
+                        return named ? verbs[i].of_object : verbs[i].of_collection;
+        return 0;
+}
+
+/* What is asked for, by path and method alone. */
+static enum api_step read_target(struct api_request *r) {
+        const struct http_request *q = http_request_of(r->x);
+        int error = api_path_parse(r->arena, q->target, q->n_path, &r->path);
+
+        if (error < 0)
+                return error == -ENOMEM ? api_fail(r, error, NULL) :
+                                          api_refuse(r, API_BAD_REQUEST, "the path is no valid encoding");
+        r->verb = r->path.is_resource ? verb_of(q->method, r->path.name) : 0;
+        return API_NEXT;
+}
+
+enum {
+        CHANGES = KUBE_VERB_CREATE | KUBE_VERB_UPDATE | KUBE_VERB_PATCH,
+        REMOVES = KUBE_VERB_DELETE,
+        CLEARS = KUBE_VERB_DELETECOLLECTION,
+        READS = KUBE_VERB_GET | KUBE_VERB_LIST,
+};
+
+const struct api_stage api_stages[] = {
+        { "target", API_ALWAYS, 0, read_target },
+        { "authenticate", API_ALWAYS, 0, api_authenticate },
+        { "authorize", API_ALWAYS, 0, api_authorize },
+        { "page", API_FOR_OTHERS, 0, api_page },
+        { "discover", API_FOR_OTHERS, 0, api_discover },
+        { "route", API_FOR_RESOURCES, 0, api_route },
+        { "options", API_FOR_RESOURCES, 0, api_read_options },
+        { "read", API_FOR_RESOURCES, READS, api_read },
+        { "watch", API_FOR_RESOURCES, KUBE_VERB_WATCH, api_watch },
+        { "receive", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_receive },
+        { "decode", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_decode_body },
+        { "review", API_FOR_RESOURCES, KUBE_VERB_CREATE, api_review },
+        { "clear", API_FOR_RESOURCES, CLEARS, api_clear },
+        { "modify", API_FOR_RESOURCES, CHANGES, api_modify },
+        { "default", API_FOR_RESOURCES, CHANGES, api_default },
+        { "admit", API_FOR_RESOURCES, CHANGES, api_admit },
+        { "validate", API_FOR_RESOURCES, CHANGES, api_validate },
+        { "remove", API_FOR_RESOURCES, REMOVES | CLEARS, api_remove },
+        { "commit", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_commit },
+        { "answer", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_answer },
+        { 0 },
+};

@@ -1,0 +1,120 @@
+/* Changes: an object's JSON with room for the revision that the store's writer will give it. */
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/cache/collection.h"
+#include "api/state/internal.h"
+#include "api/state/resource.h"
+#include "kube/kinds.h"
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/log.h"
+
+#define REVISION_DIGITS 19 /* of INT64_MAX */
+#define REVISION_KEY "\"resourceVersion\":\""
+
+static void write_revision(struct api_change *c, int64_t revision) {
+        struct bytes *json = c->object->json;
+        char text[REVISION_DIGITS + 1];
+        uint32_t digits = (uint32_t)snprintf(text, sizeof(text), "%lld", (long long)revision);
+        uint8_t *at = json->data + c->at;
+
+        if (digits != c->digits)
+                memmove(at + digits, at + c->digits, c->length - c->at);
+        memcpy(at, text, digits);
+        c->digits = digits;
+        json->size = c->length + digits;
+        c->object->revision = revision;
+}
+
+static void on_stamp(struct store_change *store, int64_t revision) {
+        struct api_change *c = (struct api_change *)((char *)store - offsetof(struct api_change, store));
+
+        write_revision(c, revision);
+}
+
+/* What is in the store and not in memory would stay unseen: memory is made anew from the store by a restart. */
+static void apply(struct api_change *c) {
+        if (collection_apply(c->resource->collection, c->object, c->deletes) < 0) {
+                log_error("no memory for a change of %s that is on disk already: ending, to begin from what is there",
+                          c->key);
+                abort();
+        }
+        atomic_store(&c->state->told, c->object->revision);
+}
+
+static void on_done(struct store_change *store, const struct store_result *result) {
+        struct api_change *c = (struct api_change *)((char *)store - offsetof(struct api_change, store));
+
+        if (result->code == 0) {
+                assert(result->revision == c->object->revision);
+                apply(c);
+        }
+        c->done(c, result->code, result->text);
+}
+
+/* The JSON in memory of its own, with room for any revision; -EINVAL where no revision has a place in it. */
+static int take_json(struct api_change *c, const char *json, size_t length, struct bytes **ret_bytes) {
+        const char *key = memmem(json, length, REVISION_KEY, strlen(REVISION_KEY));
+        const char *at = key ? key + strlen(REVISION_KEY) : NULL,
+                   *end = at ? memchr(at, '"', length - (size_t)(at - json)) : NULL;
+        struct bytes *bytes;
+
+        if (!end || length > STORE_VALUE_MAX)
+                return end ? -EFBIG : -EINVAL;
+        bytes = bytes_new(length + REVISION_DIGITS + 1);
+        if (!bytes)
+                return -ENOMEM;
+        c->at = (uint32_t)(at - json);
+        c->digits = (uint32_t)(end - at);
+        c->length = (uint32_t)(length + 1) - c->digits;
+        memcpy(bytes->data, json, length);
+        bytes->data[length] = '\n';
+        bytes->size = length + 1;
+        *ret_bytes = bytes;
+        return 0;
+}
+
+int api_change_init(struct api_change *change, struct api_state *state, struct api_resource *resource,
+                    struct arena *arena, const struct value *tree, const char *json, size_t length) {
+        _cleanup_bytes_ struct bytes *bytes = NULL;
+        struct api_change c = { .resource = resource, .state = state };
+        struct object_parts parts;
+        int r = take_json(&c, json, length, &bytes);
+
+        r = r ?: api_resource_parts(resource, arena, tree, &parts);
+        if (r < 0)
+                return r;
+        parts.json = bytes;
+        parts.revision = 0;
+        c.object = object_new(&parts);
+        if (!c.object || asprintf(&c.key, "%s/%s/%s", resource->key, parts.namespace, parts.name) < 0) {
+                object_unref(c.object);
+                return -ENOMEM;
+        }
+        *change = c;
+        return 0;
+}
+
+void api_change_deinit(struct api_change *change) {
+        change->object = object_unref(change->object);
+        free(change->key);
+        change->key = NULL;
+}
+
+int api_change_submit(struct api_change *change) {
+        change->store = (struct store_change){
+                .key = change->key,
+                .value = change->deletes ? NULL : change->object->json,
+                .expected = change->expected,
+                .lazy = change->lazy,
+                .stamp = on_stamp,
+                .done = on_done,
+        };
+        return store_submit(change->state->store, &change->store);
+}

@@ -1,0 +1,178 @@
+#include "api/state/state.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/cache/collection.h"
+#include "api/state/internal.h"
+#include "api/state/resource.h"
+#include "kube/kinds.h"
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/value.h"
+
+/* --- resources: one of each name, kept in its best version --- */
+
+/* How Kubernetes orders versions: v2 before v1 before v1beta2 before v1alpha3. */
+static int64_t version_rank(const char *version) {
+        static const struct {
+                const char *word;
+                int64_t rank;
+        } stages[] = { { "beta", 1 }, { "alpha", 0 } };
+        char *rest;
+        int64_t rank = 2, major = strtol(version + 1, &rest, 10), minor = 0;
+
+        for (size_t i = 0; i < ELEMENTS(stages); i++)
+                if (strncmp(rest, stages[i].word, strlen(stages[i].word)) == 0) {
+                        rank = stages[i].rank;
+                        minor = strtol(rest + strlen(stages[i].word), NULL, 10);
+                }
+        return (rank << 40) + (major << 20) + minor;
+}
+
+struct building {
+        struct api_state *state;
+        struct arena *arena;
+        int error;
+};
+
+static void add_kind(void *data, const struct kube_kind *kind) {
+        struct building *b = data;
+        struct api_resource *resource;
+
+        /* What cannot be read back is an action, not an object. */
+        if (b->error < 0 || !kind->resource || !(kind->verbs & KUBE_VERB_GET))
+                return;
+        resource = api_state_find(b->state, kind->group, kind->resource);
+        if (resource && version_rank(resource->kind->version) >= version_rank(kind->version))
+                return;
+        if (resource) {
+                table_remove(&b->state->resources, &resource->in_state);
+                api_resource_free(resource);
+        }
+        resource = api_resource_new(kind, &b->state->told);
+        b->error = resource ? table_add(&b->state->resources, &resource->in_state, resource->key) : -ENOMEM;
+        if (b->error < 0)
+                api_resource_free(resource);
+}
+
+struct api_resource *api_state_find(const struct api_state *state, const char *group, const char *resource) {
+        char key[256];
+
+        if ((size_t)snprintf(key, sizeof(key), "%s/%s", *group ? group : "core", resource) >= sizeof(key))
+                return NULL;
+        return table_object(table_find(&state->resources, key), struct api_resource, in_state);
+}
+
+struct api_resource *api_state_resource(const struct api_state *state, const struct kube_kind *kind) {
+        return kind->resource ? api_state_find(state, kind->group, kind->resource) : NULL;
+}
+
+/* --- what is in the store --- */
+
+struct loading {
+        struct api_state *state;
+        struct arena *arena; /* of one object */
+        uint64_t unknown;
+};
+
+static struct api_resource *resource_of_key(struct api_state *state, const char *key) {
+        const char *slash = strchr(key, '/'), *end = slash ? strchr(slash + 1, '/') : NULL;
+        char name[256];
+
+        if (!end || (size_t)(end - key) >= sizeof(name))
+                return NULL;
+        memcpy(name, key, (size_t)(end - key));
+        name[end - key] = '\0';
+        return table_object(table_find(&state->resources, name), struct api_resource, in_state);
+}
+
+static int load_one(void *data, const char *key, const void *value, size_t size, int64_t revision) {
+        struct loading *l = data;
+        struct api_resource *resource = resource_of_key(l->state, key);
+        _cleanup_bytes_ struct bytes *json = NULL;
+        _cleanup_object_ struct object *object = NULL;
+        const struct value *tree;
+        struct object_parts parts;
+        int r;
+
+        if (!resource) {
+                l->unknown++;
+                return 0;
+        }
+        arena_reset(l->arena);
+        r = json_parse(l->arena, value, size, NULL, &tree, NULL) ?:
+                                                                   api_resource_parts(resource, l->arena, tree, &parts);
+        if (r < 0) {
+                log_error("%s in the store cannot be read", key);
+                return r;
+        }
+        json = bytes_copy(value, size);
+        parts.json = json;
+        parts.revision = revision;
+        object = json ? object_new(&parts) : NULL;
+        return object ? collection_load(resource->collection, object) : -ENOMEM;
+}
+
+static int load(struct api_state *state, struct err **err) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct loading l = { .state = state, .arena = arena };
+        int r = arena ? store_scan(state->store, "", load_one, &l, err) : -ENOMEM;
+
+        if (l.unknown > 0)
+                log_warning("the store has %llu objects of kinds that are not served; they stay as they are",
+                            (unsigned long long)l.unknown);
+        atomic_store(&state->told, store_revision(state->store));
+        return r;
+}
+
+int api_state_open(const struct api_state_options *options, struct api_state **ret_state, struct err **err) {
+        struct api_state *state = calloc(1, sizeof(*state));
+        struct building b = { .state = state };
+        struct store_options store = { .directory = options->directory };
+        int r;
+
+        if (!state)
+                return err_set(err, ENOMEM, "no memory for the state");
+        kube_registry_each(options->registry, add_kind, &b);
+        r = b.error < 0 ? err_set(err, -b.error, "no memory for the resources") : 0;
+        r = r ?: store_open(options->directory ? &store_sqlite : &store_memory, &store, &state->store, err);
+        r = r ?: load(state, err);
+        if (r < 0) {
+                api_state_close(state);
+                return r;
+        }
+        *ret_state = state;
+        return 0;
+}
+
+static void free_resources(struct api_state *state) {
+        for (size_t i = 0; i < state->resources.n_buckets; i++)
+                for (struct table_node *node = state->resources.buckets[i], *next; node; node = next) {
+                        next = node->next;
+                        api_resource_free(table_object(node, struct api_resource, in_state));
+                }
+        table_clear(&state->resources);
+}
+
+void api_state_settle(struct api_state *state) {
+        store_close(state->store);
+        state->store = NULL;
+}
+
+void api_state_close(struct api_state *state) {
+        if (!state)
+                return;
+        store_close(state->store);
+        free_resources(state);
+        free(state);
+}
+
+int64_t api_state_revision(const struct api_state *state) {
+        return atomic_load(&state->told);
+}

@@ -1,0 +1,70 @@
+/* The API's state: each resource's objects as they are now (api/cache), filled from the store, and changed by way of
+ * it.
+ *
+ * A change is made on a loop, goes to the store's writer, and on the writer's thread into the resource's collection,
+ * before whoever made it hears that it was made: what was answered is what the next list and watch see.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "api/cache/object.h"
+#include "store/store.h"
+
+struct api_resource;
+struct api_state;
+struct arena;
+struct err;
+struct kube_kind;
+struct kube_registry;
+struct value;
+
+struct api_state_options {
+        const char *directory;                /* NULL: in memory alone */
+        const struct kube_registry *registry; /* outlives the state */
+};
+
+/* Opens the store and reads all. Blocks. Errors as store_open(). */
+int api_state_open(const struct api_state_options *options, struct api_state **ret_state, struct err **err);
+
+/* Makes durable what was submitted, and closes the store: there are no changes any more. */
+void api_state_settle(struct api_state *state);
+
+/* No request is under way. NULL is fine. */
+void api_state_close(struct api_state *state);
+
+/* Where @kind's objects are; NULL: it is not kept (a review, a list). */
+struct api_resource *api_state_resource(const struct api_state *state, const struct kube_kind *kind);
+struct api_resource *api_state_find(const struct api_state *state, const char *group, const char *resource);
+
+/* The revision up to which every collection has been told all. */
+int64_t api_state_revision(const struct api_state *state);
+
+/* A change of one object; its maker's, until @done. */
+struct api_change {
+        struct api_resource *resource;
+        int64_t expected;      /* as store_change */
+        struct object *object; /* what is made, its revision included; of a deletion, what was there last */
+        bool deletes;
+        bool lazy; /* as store_change */
+
+        /* On the writer's thread: must not wait, and may free the change. @code as store_result's. */
+        void (*done)(struct api_change *change, int code, const char *text);
+        void *data;
+
+        /* The state's. */
+        struct api_state *state;
+        struct store_change store;
+        char *key;
+        uint32_t at, digits, length; /* where the revision stands in the JSON; bytes in all without it */
+};
+
+/* Prepares a change to @tree, whose JSON is @json: compact, by api_json() and thus with "resourceVersion" in its
+ * metadata. 0, or a negative errno. */
+int api_change_init(struct api_change *change, struct api_state *state, struct api_resource *resource,
+                    struct arena *arena, const struct value *tree, const char *json, size_t length);
+void api_change_deinit(struct api_change *change); /* a zeroed one is fine */
+
+/* 0, or as store_submit(), and then @done is never called. */
+int api_change_submit(struct api_change *change);

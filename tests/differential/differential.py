@@ -1,0 +1,157 @@
+"""Replays a corpus of requests against kube-apiserver and nacelle-api, and says where their answers differ.
+
+A corpus file is blocks divided by empty lines. A block's first line is `METHOD PATH [header=value]...`; what follows is its body. `#` lines are
+comments, and `{name}` in paths and bodies is what a line `@ name POINTER` behind an earlier block took from that answer, on each side its own.
+What has to differ (uids, times, versions of objects) is replaced by its place before answers are compared; what may differ stands, with its
+reason, in exceptions.txt: `FILE:METHOD PATH-REGEX  POINTER-REGEX  # reason`.
+"""
+import http.client
+import json
+import pathlib
+import re
+import ssl
+
+HERE = pathlib.Path(__file__).resolve().parent
+VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time", "selfLink", "continue"}
+HEADERS = ("content-type", "warning", "cache-control")
+
+
+class Server:
+    """One of the two, by the address and the client certificate of a kubeconfig's directory."""
+
+    def __init__(self, name, port, pki):
+        self.name, self.port, self.taken = name, port, {}
+        self.context = ssl.create_default_context(cafile=f"{pki}/ca.crt")
+        self.context.load_cert_chain(f"{pki}/admin.crt", f"{pki}/admin.key")
+        self.connection = None
+
+    def ask(self, request):
+        path, body = (re.sub(r"\{(\w+)\}", lambda m: str(self.taken.get(m.group(1), m.group(0))), t) for t in (request["path"], request["body"]))
+        if not self.connection:
+            self.connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context, timeout=30)
+        try:
+            self.connection.request(request["method"], path, body.encode() or None, {"User-Agent": "differential", **request["headers"]})
+            answer = self.connection.getresponse()
+            return answer.status, {h: answer.headers.get_all(h) for h in HEADERS if h in answer.headers}, answer.read().decode(errors="replace")
+        except OSError as e:
+            self.connection = None
+            return 0, {}, f"no answer: {e}"
+
+
+def read_corpus(path):
+    requests, lines = [], [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    for block in "\n".join(lines).split("\n\n"):
+        rows = [r for r in block.splitlines() if r.strip()]
+        takes = [r.split()[1:] for r in rows if r.startswith("@ ")]
+        rows = [r for r in rows if not r.startswith("@ ")]
+        if not rows:
+            continue
+        method, target, *headers = rows[0].split()
+        fields = dict(h.split("=", 1) for h in headers)
+        body = "\n".join(rows[1:])
+        if body and "Content-Type" not in fields:
+            fields["Content-Type"] = "application/json"
+        requests.append({"file": path.stem, "method": method, "path": target, "headers": fields, "body": body, "takes": takes})
+    return requests
+
+
+def pointer(value, path):
+    for part in path.strip("/").split("/"):
+        value = value[int(part)] if isinstance(value, list) else value.get(part) if isinstance(value, dict) else None
+    return value
+
+
+def settle(value, key=None):
+    """What has to differ is gone: a volatile text is its key, a generated name its prefix."""
+    if isinstance(value, dict):
+        prefix = value.get("generateName")
+        return {k: prefix + "*" if k == "name" and isinstance(prefix, str) and str(v).startswith(prefix) else settle(v, k) for k, v in value.items()}
+    if isinstance(value, list):
+        return [settle(v, key) for v in value]
+    if key in VOLATILE and value:
+        return f"<{key}>"
+    return blur(value, key) if isinstance(value, str) else value
+
+
+def blur(text, key):
+    """Within texts: uids, generated names, revisions; ages in tables."""
+    text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uid>", text)
+    text = re.sub(r"\bgen-[a-z0-9]{5}\b", "gen-*", text)
+    text = re.sub(r"(current: |in record \(|\"resourceVersion\":\")\d+", r"\1<revision>", text)
+    return "<age>" if key == "cells" and re.fullmatch(r"(\d+[smhdy])+", text) else text
+
+
+def read_body(text):
+    """An object, or a watch's events as a list."""
+    try:
+        return settle(json.loads(text))
+    except ValueError:
+        try:
+            return [settle(json.loads(line)) for line in text.splitlines()]
+        except ValueError:
+            return text
+
+
+def differences(a, b, path=""):
+    if isinstance(a, dict) and isinstance(b, dict):
+        for key in [*a, *(k for k in b if k not in a)]:
+            if key not in a or key not in b:
+                yield f"{path}/{key}", a.get(key, "(nothing)"), b.get(key, "(nothing)")
+            else:
+                yield from differences(a[key], b[key], f"{path}/{key}")
+    elif isinstance(a, list) and isinstance(b, list) and len(a) == len(b):
+        for i, (x, y) in enumerate(zip(a, b)):
+            yield from differences(x, y, f"{path}/{i}")
+    elif a != b or type(a) is not type(b):
+        yield path or "/", a, b
+
+
+def order(value):
+    """The keys as they stand: clients do not mind, but bytes are a promise."""
+    if isinstance(value, dict):
+        return [[k, order(v)] for k, v in value.items()]
+    return [order(v) for v in value] if isinstance(value, list) else None
+
+
+def read_exceptions():
+    rows = []
+    for line in (HERE / "exceptions.txt").read_text().splitlines():
+        if line.strip() and not line.startswith("#"):
+            rule, _, reason = line.partition(" # ")
+            where, what = rule.split()
+            rows.append((re.compile(where), re.compile(what), reason.strip()))
+    return rows
+
+
+def compare(request, theirs, ours, exceptions):
+    """The differences that no exception names: (pointer, theirs, ours)."""
+    name = f"{request['file']}:{request['method']}:{request['path']}"
+    found = []
+    if theirs[0] != ours[0]:
+        found.append(("status", theirs[0], ours[0]))
+    found += [(f"header/{p.strip('/')}", a, b) for p, a, b in differences(theirs[1], ours[1])]
+    a, b = read_body(theirs[2]), read_body(ours[2])
+    found += list(differences(a, b))
+    if not found and order(a) != order(b):
+        found.append(("order", "the same", "in another order"))
+    return [f for f in found if not any(w.search(name) and p.fullmatch(f[0]) for w, p, _ in exceptions)]
+
+
+def run(theirs, ours, files, report=print):
+    """Returns how many requests were compared, and how many of them differ."""
+    exceptions, compared, differ = read_exceptions(), 0, 0
+    for path in files:
+        for request in read_corpus(path):
+            answers = [server.ask(request) for server in (theirs, ours)]
+            for server, answer in zip((theirs, ours), answers):
+                for name, where in request["takes"]:
+                    try:
+                        server.taken[name] = pointer(json.loads(answer[2]), where)
+                    except (ValueError, KeyError, IndexError, TypeError):
+                        server.taken[name] = ""
+            compared += 1
+            found = compare(request, *answers, exceptions)
+            differ += bool(found)
+            for where, a, b in found:
+                report(f"{request['file']}: {request['method']} {request['path']}\n    {where}\n      {theirs.name}: {json.dumps(a)[:600]}\n      {ours.name}: {json.dumps(b)[:600]}")
+    return compared, differ

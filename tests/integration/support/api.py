@@ -1,0 +1,139 @@
+"""nacelle-api in a directory of its own, and kube-apiserver with etcd beside it, each with a client that shows a certificate."""
+import http.client
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import tempfile
+import time
+
+REPO = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
+BUILD = os.path.join(REPO, os.environ.get("BUILD", "build"))
+PEERS = os.environ.get("PEERS", os.path.expanduser("~/.cache/nacelle-peers"))
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+class Client:
+    """One connection; ask() gives a status and what the body holds."""
+
+    def __init__(self, port, pki):
+        self.port, self.pki, self.connection = port, pki, None
+
+    def open(self):
+        context = ssl.create_default_context(cafile=f"{self.pki}/ca.crt")
+        context.load_cert_chain(f"{self.pki}/admin.crt", f"{self.pki}/admin.key")
+        return http.client.HTTPSConnection("127.0.0.1", self.port, context=context, timeout=30)
+
+    def raw(self, method, path, body=None, **headers):
+        self.connection = self.connection or self.open()
+        if body is not None and "Content-Type" not in headers:
+            headers["Content-Type"] = "application/json"
+        data = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
+        self.connection.request(method, path, data, {"User-Agent": "tests", **headers})
+        answer = self.connection.getresponse()
+        return answer.status, answer.headers, answer.read()
+
+    def ask(self, method, path, body=None, **headers):
+        status, _, text = self.raw(method, path, body, **headers)
+        return status, json.loads(text)
+
+    def watch(self, path):
+        """Events as they come, until the server ends it."""
+        connection = self.open()
+        connection.request("GET", path, headers={"User-Agent": "tests"})
+        answer = connection.getresponse()
+        assert answer.status == 200, answer.read()
+        for line in answer:
+            yield json.loads(line)
+
+
+class Api:
+    """The server; start() after kill() goes on with what is on disk."""
+
+    def __init__(self, *options):
+        self.directory = tempfile.mkdtemp(prefix="nacelle-api-")
+        self.data, self.port, self.options, self.process = self.directory + "/data", free_port(), options, None
+        self.pki, self.kubeconfig = self.data + "/pki", self.data + "/admin.kubeconfig"
+
+    def start(self):
+        log = open(self.directory + "/log", "ab")
+        self.process = subprocess.Popen([f"{BUILD}/nacelle-api", "--data-dir", self.data, "--bind-address", "127.0.0.1", "--secure-port", str(self.port),
+                                         *self.options], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        log.close()
+        for _ in range(200):
+            if self.process.poll() is not None:
+                raise AssertionError(self.log())
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+                return self
+            except OSError:
+                time.sleep(0.02)
+        raise AssertionError("nacelle-api does not listen: " + self.log())
+
+    def client(self):
+        return Client(self.port, self.pki)
+
+    def kubectl(self, *args, **kwargs):
+        env = dict(os.environ, KUBECONFIG=self.kubeconfig, HOME=self.directory)
+        return subprocess.run([f"{PEERS}/kubectl", *args], env=env, capture_output=True, text=True, timeout=60, **kwargs)
+
+    def log(self):
+        with open(self.directory + "/log") as f:
+            return f.read()
+
+    def end(self, number=signal.SIGTERM):
+        """Returns its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(10)
+
+    def stop(self):
+        code = self.end() if self.process.poll() is None else 0
+        log = self.log()
+        shutil.rmtree(self.directory)
+        assert code == 0 and "runtime error" not in log and "AddressSanitizer" not in log, log
+
+
+class Oracle:
+    """kube-apiserver and etcd, which trust the keys of an Api."""
+
+    def __init__(self, pki):
+        self.directory = tempfile.mkdtemp(prefix="nacelle-oracle-")
+        self.pki, self.port, self.processes = pki, free_port(), []
+
+    def run(self, name, *args):
+        with open(f"{self.directory}/{name}.log", "wb") as log:
+            self.processes.append(subprocess.Popen([f"{PEERS}/{name}", *args], stdout=log, stderr=log, stdin=subprocess.DEVNULL, cwd=self.directory))
+
+    def start(self):
+        store, peer, pki = free_port(), free_port(), self.pki
+        self.run("etcd", "--data-dir", "etcd", "--listen-client-urls", f"http://127.0.0.1:{store}", "--advertise-client-urls", f"http://127.0.0.1:{store}",
+                 "--listen-peer-urls", f"http://127.0.0.1:{peer}", "--initial-advertise-peer-urls", f"http://127.0.0.1:{peer}",
+                 "--initial-cluster", f"default=http://127.0.0.1:{peer}")
+        self.run("kube-apiserver", f"--etcd-servers=http://127.0.0.1:{store}", "--bind-address=127.0.0.1", f"--secure-port={self.port}",
+                 f"--client-ca-file={pki}/ca.crt", f"--tls-cert-file={pki}/apiserver.crt", f"--tls-private-key-file={pki}/apiserver.key",
+                 "--authorization-mode=Node,RBAC", "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={pki}/sa.pub",
+                 f"--service-account-signing-key-file={pki}/sa.key", "--service-cluster-ip-range=10.96.0.0/16", "--endpoint-reconciler-type=none",
+                 f"--cert-dir={self.directory}/certs")
+        client = Client(self.port, pki)
+        for _ in range(600):
+            try:
+                if client.raw("GET", "/readyz")[0] == 200 and client.raw("GET", "/api/v1/namespaces/default")[0] == 200:
+                    return self
+            except OSError:
+                client.connection = None
+            time.sleep(0.1)
+        raise AssertionError(f"kube-apiserver is not ready: {open(self.directory + '/kube-apiserver.log').read()[-2000:]}")
+
+    def stop(self):
+        for process in reversed(self.processes):
+            process.terminate()
+            process.wait(20)
+        shutil.rmtree(self.directory)

@@ -1,0 +1,248 @@
+"""The API service as its clients see it: kubectl, watchers, writers that meet, restarts."""
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from support.api import PEERS, REPO, Api, Oracle
+
+sys.path.insert(0, REPO + "/tests/differential")
+import differential  # noqa: E402
+
+MAPS = "/api/v1/namespaces/default/configmaps"
+has = lambda *names: all(os.path.exists(f"{PEERS}/{n}") for n in names)  # noqa: E731
+needs_kubectl = pytest.mark.skipif(not has("kubectl"), reason="kubectl is not built (tests/peers/build)")
+
+
+@pytest.fixture(scope="module")
+def api():
+    a = Api().start()
+    yield a
+    a.stop()
+
+
+def config_map(name, **data):
+    return {"metadata": {"name": name}, "data": {k: str(v) for k, v in data.items()}}
+
+
+@needs_kubectl
+def test_kubectl(api, tmp_path):
+    assert api.kubectl("create", "configmap", "k", "--from-literal=a=b").stdout == "configmap/k created\n"
+    rows = api.kubectl("get", "cm", "k").stdout.splitlines()
+    assert rows[0].split() == ["NAME", "DATA", "AGE"] and rows[1].split()[:2] == ["k", "1"]
+    assert api.kubectl("get", "cm", "k", "-o", "jsonpath={.data.a}").stdout == "b"
+    watch = subprocess.Popen([f"{PEERS}/kubectl", "--kubeconfig", api.kubeconfig, "get", "cm", "k", "-w", "-o", "jsonpath={.data}{\"\\n\"}"], stdout=subprocess.PIPE,
+                             text=True)
+    try:
+        assert watch.stdout.readline() == '{"a":"b"}\n'
+        assert api.kubectl("patch", "cm", "k", "-p", '{"data":{"c":"d"}}').stdout == "configmap/k patched\n"
+        assert watch.stdout.readline() == '{"a":"b","c":"d"}\n'
+    finally:
+        watch.terminate()
+        watch.wait(10)
+    deployment = tmp_path / "d.yaml"
+    deployment.write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n"
+                          "    metadata: {labels: {a: b}}\n    spec: {containers: [{name: c, image: 'i:1'}]}\n")
+    assert api.kubectl("apply", "--server-side", "--validate=false", "-f", str(deployment)).stdout == "deployment.apps/d serverside-applied\n"
+    assert api.kubectl("scale", "deployment", "d", "--replicas=3").stdout == "deployment.apps/d scaled\n"
+    assert api.kubectl("get", "deployment", "d").stdout.splitlines()[1].split()[:4] == ["d", "0/3", "0", "0"]
+    conflict = api.kubectl("apply", "--server-side", "--validate=false", "--field-manager", "other", "-f", "-", input=deployment.read_text().replace("spec:\n", "spec:\n  replicas: 2\n", 1))
+    assert conflict.returncode != 0 and "conflict" in conflict.stderr, conflict
+    assert api.kubectl("delete", "cm/k", "deployment/d").returncode == 0
+    assert "NotFound" in api.kubectl("get", "cm", "k").stderr
+
+
+@needs_kubectl
+def test_who_may(api):
+    assert api.kubectl("auth", "can-i", "list", "pods", "--as=jane").stdout == "no\n"
+    assert api.kubectl("create", "clusterrolebinding", "jane", "--clusterrole=view", "--user=jane").returncode == 0
+    assert 'User "jane" cannot list resource "secrets"' in api.kubectl("get", "secrets", "--as=jane").stderr
+    assert api.kubectl("delete", "clusterrolebinding", "jane").returncode == 0
+    assert "cannot list" in api.kubectl("get", "cm", "--as=jane").stderr
+
+
+def test_no_certificate(api):
+    context = __import__("ssl")._create_unverified_context()
+    connection = __import__("http.client").client.HTTPSConnection("127.0.0.1", api.port, context=context, timeout=10)
+    for path, status in (("/livez", 200), ("/api/v1/pods", 401)):
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        answer.read()
+        assert answer.status == status
+
+
+def test_everybody_sees_each_change_once(api):
+    """Writers at random, and watchers that come and go on from where they were: each sees all, in order."""
+    start = api.client().ask("GET", MAPS)[1]["metadata"]["resourceVersion"]
+    written, lock = [], threading.Lock()
+
+    def write(writer):
+        client = api.client()
+        for i in range(40):
+            name = f"w{writer}-{i % 5}"
+            status, made = client.ask("PUT" if i >= 5 else "POST", MAPS + (f"/{name}" if i >= 5 else ""), config_map(name, n=i))
+            assert status in (200, 201), made
+            with lock:
+                written.append((int(made["metadata"]["resourceVersion"]), name, made["data"]["n"]))
+
+    def follow(seen, pieces):
+        """Resumes after every few events."""
+        at = start
+        while len(seen) < 160:
+            for i, event in enumerate(api.client().watch(f"{MAPS}?watch=1&timeoutSeconds=2&resourceVersion={at}")):
+                assert event["type"] in ("ADDED", "MODIFIED"), event
+                seen.append((int(event["object"]["metadata"]["resourceVersion"]), event["object"]["metadata"]["name"], event["object"]["data"]["n"]))
+                at = event["object"]["metadata"]["resourceVersion"]
+                if i == pieces or len(seen) == 160:
+                    break
+
+    views = [[] for _ in range(3)]
+    threads = [threading.Thread(target=write, args=(w,)) for w in range(4)] + [threading.Thread(target=follow, args=(v, p)) for v, p in zip(views, (1000, 7, 31))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert all(view == sorted(written) for view in views)
+
+
+def test_patches_of_one_object_lose_nothing(api):
+    client = api.client()
+    assert client.ask("POST", MAPS, config_map("many"))[0] == 201
+    failed = []
+
+    def patch(n):
+        mine = api.client()
+        for i in range(10):
+            while True:
+                status, answer = mine.ask("PATCH", MAPS + "/many", {"data": {f"k{n}-{i}": "x"}}, **{"Content-Type": "application/merge-patch+json"})
+                if status != 409:
+                    break
+            if status != 200:
+                failed.append(answer)
+
+    threads = [threading.Thread(target=patch, args=(n,)) for n in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert not failed and len(client.ask("GET", MAPS + "/many")[1]["data"]) == 160
+
+
+def test_pages_are_of_one_moment(api):
+    client = api.client()
+    for i in range(25):
+        assert client.ask("POST", MAPS, config_map(f"page-{i:02}", n=0))[0] == 201
+    wanted = [o["metadata"]["resourceVersion"] for o in client.ask("GET", MAPS)[1]["items"]]
+    got, query = [], "limit=7"
+    while query:
+        page = client.ask("GET", f"{MAPS}?{query}")[1]
+        got += [o["metadata"]["resourceVersion"] for o in page["items"]]
+        for i in range(25):  # what is changed between the pages is not in them
+            client.ask("PUT", f"{MAPS}/page-{i:02}", config_map(f"page-{i:02}", n=len(got)))
+        more = page["metadata"].get("continue")
+        query = more and f"limit=7&continue={more}"
+    assert got == wanted
+    status, answer = client.ask("DELETE", MAPS + "?labelSelector=!x&fieldSelector=metadata.name!=kept")
+    assert status == 200 and len(answer["items"]) == len(wanted)
+    assert client.ask("GET", MAPS)[1]["items"] == []
+
+
+def test_the_past_ends(api):
+    """410: as an error of a list, and as the event that ends a watch."""
+    client = api.client()
+    status, answer = client.ask("GET", MAPS + "?resourceVersion=1&resourceVersionMatch=Exact")
+    first = client.ask("GET", MAPS)[1]["metadata"]["resourceVersion"]
+    assert client.ask("POST", MAPS, config_map("past"))[0] == 201
+    for i in range(200):
+        client.ask("PUT", MAPS + "/past", config_map("past", n=i))
+    assert (status, answer.get("reason")) in ((410, "Expired"), (200, None))
+    events = list(api.client().watch(f"{MAPS}?watch=1&timeoutSeconds=1&resourceVersion={first}"))
+    assert len(events) == 201, "what is young stays"
+
+
+def test_large_bodies_and_deep_ones(api):
+    client = api.client()
+    assert client.ask("POST", MAPS, config_map("large", x="x" * (2 << 20)))[0] == 201
+    status, answer = client.ask("POST", MAPS, config_map("larger", x="x" * (3 << 20)))
+    assert (status, answer["reason"]) == (413, "RequestEntityTooLarge")
+    client.connection = None
+    status, answer = client.ask("POST", MAPS, b'{"metadata":' * 200 + b"1" + b"}" * 200)
+    assert status == 400, answer
+    client.ask("DELETE", MAPS + "/large")
+
+
+def test_clients_that_leave(api):
+    """In the middle of a body, of a watch, before a change is answered: others are served, and what was asked for whole is done."""
+    for i in range(20):
+        client = api.client()
+        client.connection = client.open()
+        client.connection.putrequest("POST", MAPS)
+        client.connection.putheader("Content-Type", "application/json")
+        client.connection.putheader("Content-Length", "1000")
+        client.connection.endheaders(b'{"metadata":')
+        client.connection.close()
+        whole = api.client()
+        whole.connection = whole.open()
+        whole.connection.request("POST", MAPS, json.dumps(config_map(f"left-{i}")), {"Content-Type": "application/json"})
+        whole.connection.close()
+        watch = api.client().watch(f"{MAPS}?watch=1&timeoutSeconds=20&resourceVersion=0")
+        next(watch)
+        watch.close()
+    status, answer = api.client().ask("GET", MAPS)
+    assert status == 200 and sum(o["metadata"]["name"].startswith("left-") for o in answer["items"]) > 0
+    assert api.client().ask("DELETE", MAPS)[0] == 200
+
+
+def test_protobuf(api):
+    client = api.client()
+    assert client.ask("POST", MAPS, config_map("p", a="b"))[0] == 201
+    status, headers, body = client.raw("GET", MAPS + "/p", Accept="application/vnd.kubernetes.protobuf")
+    assert (status, headers["Content-Type"], body[:4]) == (200, "application/vnd.kubernetes.protobuf", b"k8s\0") and b"ConfigMap" in body
+    again = body.replace(b"\x0a\x01p\x12", b"\x0a\x01q\x12", 1)  # metadata.name of another
+    assert again != body
+    status, answer = client.ask("POST", MAPS, again, **{"Content-Type": "application/vnd.kubernetes.protobuf"})
+    assert status == 500 and "resourceVersion should not be set" in answer["message"]
+    status, headers, body = client.raw("GET", MAPS + "?limit=1", Accept="application/vnd.kubernetes.protobuf,application/json")
+    assert status == 200 and body[:4] == b"k8s\0" and b"ConfigMapList" in body
+    client.ask("DELETE", MAPS + "/p")
+
+
+def test_what_was_answered_survives():
+    a = Api().start()
+    try:
+        client, made = a.client(), {}
+        for i in range(30):
+            status, answer = client.ask("POST", MAPS, config_map(f"s{i}", n=i))
+            assert status == 201
+            made[answer["metadata"]["name"]] = answer
+            if i % 10 == 9:
+                a.end(signal.SIGKILL)
+                a.start()
+                client = a.client()
+        items = {o["metadata"]["name"]: o for o in client.ask("GET", MAPS)[1]["items"]}
+        assert all(items[name]["metadata"]["uid"] == o["metadata"]["uid"] and items[name]["data"] == o["data"] for name, o in made.items())
+        last = max(int(o["metadata"]["resourceVersion"]) for o in made.values())
+        assert int(client.ask("POST", MAPS, config_map("after"))[1]["metadata"]["resourceVersion"]) > last
+    finally:
+        a.stop()
+
+
+@pytest.mark.skipif(not has("kube-apiserver", "etcd"), reason="kube-apiserver and etcd are not built (tests/peers/build)")
+def test_as_kube_apiserver():
+    """The corpus, replayed against both: they differ where tests/differential/exceptions.txt says so, nowhere else."""
+    a = Api().start()
+    oracle = Oracle(a.pki)
+    try:
+        oracle.start()
+        said = []
+        theirs, ours = differential.Server("kube-apiserver", oracle.port, a.pki), differential.Server("nacelle-api", a.port, a.pki)
+        compared, differ = differential.run(theirs, ours, sorted(pathlib.Path(REPO, "tests/differential/corpus").glob("*.txt")), said.append)
+        assert compared > 200 and differ == 0, "\n".join(said)
+    finally:
+        oracle.stop()
+        a.stop()

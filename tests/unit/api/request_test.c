@@ -1,0 +1,224 @@
+/* What a request's texts say: paths, Accept, selectors, continue tokens. */
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "api/cache/object.h"
+#include "api/rest/page.h"
+#include "api/rest/selector.h"
+#include "api/server/negotiate.h"
+#include "api/server/path.h"
+#include "kube/kinds.h"
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+
+static void test_paths(void **state) {
+        static const struct {
+                const char *path;
+                bool is_resource;
+                const char *group, *version, *namespace, *resource, *name, *sub;
+        } rows[] = {
+                { "/api/v1/pods", true, "", "v1", NULL, "pods", NULL, NULL },
+                { "/api/v1/namespaces", true, "", "v1", NULL, "namespaces", NULL, NULL },
+                { "/api/v1/namespaces/x", true, "", "v1", "x", "namespaces", "x", NULL },
+                { "/api/v1/namespaces/x/status", true, "", "v1", "x", "namespaces", "x", "status" },
+                { "/api/v1/namespaces/x/finalize", true, "", "v1", "x", "namespaces", "x", "finalize" },
+                { "/api/v1/namespaces/x/pods", true, "", "v1", "x", "pods", NULL, NULL },
+                { "/api/v1/namespaces/x/pods/y/log", true, "", "v1", "x", "pods", "y", "log" },
+                { "/api/v1//namespaces/x/pods/", true, "", "v1", "x", "pods", NULL, NULL },
+                { "/apis/apps/v1/namespaces/x/deployments/a%2Fb", true, "apps", "v1", "x", "deployments", "a/b", NULL },
+                { "/apis/apps/v1", false, NULL, NULL, NULL, NULL, NULL, NULL },
+                { "/api/v1", false, NULL, NULL, NULL, NULL, NULL, NULL },
+                { "/livez", false, NULL, NULL, NULL, NULL, NULL, NULL },
+                { "/", false, NULL, NULL, NULL, NULL, NULL, NULL },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                struct api_path p;
+
+                assert_int_equal(api_path_parse(arena, rows[i].path, strlen(rows[i].path), &p), 0);
+                assert_int_equal(p.is_resource, rows[i].is_resource);
+                assert_string_equal(p.whole, rows[i].path);
+                if (!p.is_resource)
+                        continue;
+                assert_string_equal(p.group, rows[i].group);
+                assert_string_equal(p.version, rows[i].version);
+                assert_string_equal(p.namespace ?: "-", rows[i].namespace ?: "-");
+                assert_string_equal(p.resource, rows[i].resource);
+                assert_string_equal(p.name ?: "-", rows[i].name ?: "-");
+                assert_string_equal(p.sub ?: "-", rows[i].sub ?: "-");
+        }
+}
+
+static void test_a_path_that_is_no_encoding(void **state) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct api_path p;
+
+        assert_int_equal(api_path_parse(arena, "/api/v1/pods/%zz", 16, &p), -EINVAL);
+        assert_int_equal(api_path_parse(arena, "/api/v1/pods/%00", 16, &p), -EINVAL);
+}
+
+static void test_accept(void **state) {
+        static const struct {
+                const char *accept;
+                int result;
+                enum api_form form;
+                enum api_shape shape;
+        } rows[] = {
+                { NULL, 0, API_JSON, API_WHOLE },
+                { "", 0, API_JSON, API_WHOLE },
+                { "*/*", 0, API_JSON, API_WHOLE },
+                { "text/html", -ENOENT, 0, 0 },
+                { "application/cbor", -ENOENT, 0, 0 },
+                { "text/html, */*;q=0.8", 0, API_JSON, API_WHOLE },
+                { "application/vnd.kubernetes.protobuf,application/json", 0, API_PROTOBUF, API_WHOLE },
+                { "application/json;q=0.5,application/vnd.kubernetes.protobuf;q=0.9", 0, API_PROTOBUF, API_WHOLE },
+                { "application/json;q=0", -ENOENT, 0, 0 },
+                { "application/json;as=Table;v=v1;g=meta.k8s.io,application/json", 0, API_JSON, API_TABLE },
+                { "application/json;as=Table;v=v1beta1;g=meta.k8s.io,application/json", 0, API_JSON, API_WHOLE },
+                { "application/json;as=PartialObjectMetadata;v=v1;g=meta.k8s.io", 0, API_JSON, API_PARTIAL },
+                { "application/json;as=Nothing", -ENOENT, 0, 0 },
+        };
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                struct api_media media = { 0 };
+
+                assert_int_equal(api_negotiate(rows[i].accept, &media), rows[i].result);
+                assert_int_equal(media.form, rows[i].form);
+                assert_int_equal(media.shape, rows[i].shape);
+        }
+}
+
+/* --- selectors --- */
+
+static const struct kube_kind pod_kind = {
+        .group = "", .version = "v1", .kind = "Pod", .resource = "pods", .namespaced = true
+};
+static const struct api_field pod_fields[] = { { "spec.nodeName", NULL, NULL }, { "status.phase", NULL, NULL } };
+static const struct api_resource pods = { .name = "pods", .kind = &pod_kind, .fields = pod_fields, .n_fields = 2 };
+
+static struct object *make_object(void) {
+        static const struct object_label labels[] = { { "app", "web" }, { "tier", "1" }, { "n", "7" } };
+        static const char *const fields[] = { "n1", "Running" };
+        struct object_parts parts = {
+                .namespace = "default", .name = "a", .labels = labels, .n_labels = 3, .fields = fields, .n_fields = 2
+        };
+        struct object *object;
+
+        parts.json = bytes_new(1);
+        object = object_new(&parts);
+        bytes_unref(parts.json);
+        return object;
+}
+
+static void test_selectors(void **state) {
+        static const struct {
+                const char *labels, *fields;
+                int matches; /* -1: it is refused */
+        } rows[] = {
+                { "app=web", NULL, 1 },
+                { "app==web,tier!=2", NULL, 1 },
+                { "app=api", NULL, 0 },
+                { "app in (api,web),!none", NULL, 1 },
+                { "app notin (api,web)", NULL, 0 },
+                { "none notin (x)", NULL, 1 },
+                { "none!=x", NULL, 1 },
+                { "app", NULL, 1 },
+                { "!app", NULL, 0 },
+                { "n>6,n<8", NULL, 1 },
+                { "n>7", NULL, 0 },
+                { "app>1", NULL, 0 },
+                { " app  =  web ", NULL, 1 },
+                { "", "", 1 },
+                { "app in (web", NULL, -1 },
+                { "app in web", NULL, -1 },
+                { "=web", NULL, -1 },
+                { "app=web,", NULL, -1 },
+                { "-a", NULL, -1 },
+                { "app=b c", NULL, -1 },
+                { NULL, "metadata.name=a", 1 },
+                { NULL, "metadata.name=b", 0 },
+                { NULL, "metadata.name!=b,spec.nodeName=n1", 1 },
+                { NULL, "spec.nodeName==n2", 0 },
+                { NULL, "metadata.name=a,metadata.name=b", 0 },
+                { NULL, "status.phase=Run\\ning", 1 },
+                { NULL, "nope=1", -1 },
+                { NULL, "nope", -1 },
+        };
+        _cleanup_object_ struct object *object = make_object();
+
+        for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                _cleanup_err_ struct err *err = NULL;
+                struct api_selector s;
+                int r = api_selector_parse(arena, &pods, rows[i].labels, rows[i].fields, &s, &err);
+
+                assert_int_equal(r, rows[i].matches < 0 ? -EINVAL : 0);
+                if (r == 0)
+                        assert_int_equal(api_selector_matches(&s, object), rows[i].matches);
+        }
+}
+
+/* At the maximum, and one past it. */
+static void test_too_many_requirements(void **state) {
+        char text[2 * API_REQUIREMENTS_MAX + 8] = "";
+
+        for (unsigned n = API_REQUIREMENTS_MAX; n <= API_REQUIREMENTS_MAX + 1; n++) {
+                _cleanup_arena_ struct arena *arena = arena_new();
+                struct api_selector s;
+                char *to = text;
+
+                for (unsigned i = 0; i < n; i++)
+                        to = stpcpy(to, i ? ",a" : "a");
+                assert_int_equal(api_selector_parse(arena, &pods, text, NULL, &s, NULL),
+                                 n > API_REQUIREMENTS_MAX ? -EINVAL : 0);
+        }
+}
+
+static void test_a_fields_topic(void **state) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct api_selector s;
+        const char *value = NULL;
+
+        assert_int_equal(api_selector_parse(arena, &pods, NULL, "metadata.name!=x,status.phase=Running", &s, NULL), 0);
+        assert_int_equal(api_selector_topic(&s, &value), 1);
+        assert_string_equal(value, "Running");
+}
+
+static void test_places(void **state) {
+        static const char *const wrong[] = { "", "x", "nonsense", "e30", "eyJ2IjoibWV0YS5rOHMuaW8vdjEifQ" };
+        _cleanup_arena_ struct arena *arena = arena_new();
+        _cleanup_object_ struct object *object = make_object();
+        const char *token = api_place_token(arena, object, 42);
+        struct api_place place;
+
+        assert_int_equal(api_place_parse(arena, token, &place, NULL), 0);
+        assert_int_equal(place.revision, 42);
+        assert_string_equal(place.namespace, "default");
+        assert_string_equal(place.name, "a");
+        for (size_t i = 0; i < ELEMENTS(wrong); i++)
+                assert_int_equal(api_place_parse(arena, wrong[i], &place, NULL), -EINVAL);
+}
+
+int main(void) {
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_paths),
+                cmocka_unit_test(test_a_path_that_is_no_encoding),
+                cmocka_unit_test(test_accept),
+                cmocka_unit_test(test_selectors),
+                cmocka_unit_test(test_too_many_requirements),
+                cmocka_unit_test(test_a_fields_topic),
+                cmocka_unit_test(test_places),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
