@@ -11,7 +11,7 @@
 #include "lib/value.h"
 
 /* apimachinery's duration.HumanDuration. */
-const char *print_age(struct arena *arena, int64_t s) {
+const char *api_print_age(struct arena *arena, int64_t s) {
         int64_t m = s / 60, h = s / 3600, d = h / 24, y = d / 365;
 
         if (s < -1)
@@ -100,7 +100,7 @@ PRINT_CELL(since) {
         struct kube_time then;
 
         if (kube_time_parse(text, strlen(text), false, &then))
-                json_string(w, print_age(arena, time(NULL) - then.seconds));
+                json_string(w, api_print_age(arena, time(NULL) - then.seconds));
         else
                 json_string(w, "<unknown>");
 }

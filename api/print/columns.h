@@ -20,4 +20,4 @@ struct print_column {
 const struct print_column *print_columns_of(const struct kube_kind *kind, uint32_t *ret_n);
 
 /* "5m", "3h12m", "2d": how long @seconds are, as kubectl shows ages; in @arena. */
-const char *print_age(struct arena *arena, int64_t seconds);
+const char *api_print_age(struct arena *arena, int64_t seconds);

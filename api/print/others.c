@@ -193,7 +193,7 @@ static void event_age(struct json_writer *w, struct arena *arena, const struct v
                       const char *const *paths) {
         struct kube_time at;
 
-        json_string(w, first_time(object, paths, &at) ? print_age(arena, time(NULL) - at.seconds) : "<unknown>");
+        json_string(w, first_time(object, paths, &at) ? api_print_age(arena, time(NULL) - at.seconds) : "<unknown>");
 }
 
 PRINT_CELL(event_last) {

@@ -204,7 +204,7 @@ PRINT_CELL(pod_restarts) {
 
         if (v.restarts > 0 && v.last.set)
                 json_string(w, arena_printf(arena, "%lld (%s ago)", v.restarts,
-                                            print_age(arena, time(NULL) - v.last.seconds)));
+                                            api_print_age(arena, time(NULL) - v.last.seconds)));
         else
                 json_string(w, arena_printf(arena, "%lld", v.restarts));
 }
@@ -236,5 +236,5 @@ PRINT_CELL(job_duration) {
         if (!time_at(object, "status.startTime", &from))
                 return json_string(w, "");
         time_at(object, "status.completionTime", &to);
-        json_string(w, print_age(arena, to.seconds - from.seconds));
+        json_string(w, api_print_age(arena, to.seconds - from.seconds));
 }
