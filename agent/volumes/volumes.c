@@ -192,8 +192,8 @@ static int add_sources(struct written *w, const struct kube_volume *volume, stru
         if (volume->downward_api)
                 return add_downward(w, &volume->downward_api->items, &volume->downward_api->default_mode, err);
         list_for_each (source, &volume->projected->sources)
-                if (source->downward_api && (r = add_downward(w, &source->downward_api->items,
-                                                              &volume->projected->default_mode, err)) < 0)
+                if (source->downward_api &&
+                    (r = add_downward(w, &source->downward_api->items, &volume->projected->default_mode, err)) < 0)
                         return r;
         return 0;
 }
