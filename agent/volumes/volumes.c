@@ -149,7 +149,8 @@ static int downward_text(const struct pod_files *files, struct arena *arena,
                             NULL;
         if (!container)
                 return err_set(err, EINVAL, "no container %s", item->resource_field_ref->container_name);
-        return pod_resource_value(arena, files->pod, container, item->resource_field_ref, &files->facts, ret_text, err);
+        return pod_resource_value(arena, &(struct pod_place){ files->pod, container, &files->facts },
+                                  item->resource_field_ref, ret_text, err);
 }
 
 /* Mode of a file: its own, or the volume's; readable for the group when there is an fsGroup. */
@@ -192,8 +193,8 @@ static int add_sources(struct written *w, const struct kube_volume *volume, stru
         if (volume->downward_api)
                 return add_downward(w, &volume->downward_api->items, &volume->downward_api->default_mode, err);
         list_for_each (source, &volume->projected->sources)
-                if (source->downward_api && (r = add_downward(w, &source->downward_api->items,
-                                                              &volume->projected->default_mode, err)) < 0)
+                if (source->downward_api &&
+                    (r = add_downward(w, &source->downward_api->items, &volume->projected->default_mode, err)) < 0)
                         return r;
         return 0;
 }
