@@ -35,14 +35,14 @@ bool probe_http_is_refused(const struct probe_http *http) {
 }
 
 int probe_http_start(struct probe *probe, const struct probe_target *target, struct err **err) {
+        const struct probe_url_server server = { target->tls, target->address, target->port };
         struct probe_http *http = probe->http = calloc(1, sizeof(*http));
         int r;
 
         if (!http || !(http->arena = arena_new()))
                 return err_set(err, ENOMEM, "out of memory");
         http->hook = target->hook;
-        r = probe_url_of_path(http->arena, target->tls, target->address, target->port, target->path ?: "/", &http->url,
-                              err);
+        r = probe_url_of_path(http->arena, &server, target->path ?: "/", &http->url, err);
         if (r >= 0)
                 r = probe_http_take_headers(http, target, err);
         if (r < 0)

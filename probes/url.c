@@ -193,9 +193,9 @@ int probe_url_parse(struct arena *arena, const char *text, struct url *ret_url, 
 
 /* A path that is no URL goes as it is, all of it escaped, question marks and all. The user of one that is stays. The
  * result is read anew, as it is in kubelet, which finds a host that cannot be. */
-int probe_url_of_path(struct arena *arena, bool tls, const char *host, uint16_t port, const char *path,
-                      struct url *ret_url, struct err **err) {
-        bool six = strchr(host, ':') != NULL;
+int probe_url_of_path(struct arena *arena, const struct probe_url_server *server, const char *path, struct url *ret_url,
+                      struct err **err) {
+        bool six = strchr(server->host, ':') != NULL;
         struct url url;
         const char *text;
         int r = probe_url_parse(arena, path, &url, NULL);
@@ -204,8 +204,8 @@ int probe_url_of_path(struct arena *arena, bool tls, const char *host, uint16_t 
                 url = (struct url){ .opaque = "", .path = probe_url_escape(arena, path, URL_PATH), .query = "" };
         else if (r < 0)
                 return err_set(err, -r, "http path: %s", r == -E2BIG ? "longer than 4096 bytes" : "out of memory");
-        url.scheme = tls ? "https" : "http";
-        url.host = arena_printf(arena, "%s%s%s:%u", six ? "[" : "", host, six ? "]" : "", port);
+        url.scheme = server->tls ? "https" : "http";
+        url.host = arena_printf(arena, "%s%s%s:%u", six ? "[" : "", server->host, six ? "]" : "", server->port);
         if (!url.path || !url.host || !(text = probe_url_format(arena, &url, false)))
                 return err_set(err, ENOMEM, "out of memory");
         r = parse_reference(arena, text, ret_url, err);

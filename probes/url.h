@@ -31,9 +31,16 @@ int probe_url_parse(struct arena *arena, const char *text, struct url *ret_url, 
 int probe_url_resolve(struct arena *arena, const struct url *base, const char *text, struct url *ret_url,
                       struct err **err);
 
-/* The URL of a manifest's path, which may be anything, at @host (a name or address) and @port. */
-int probe_url_of_path(struct arena *arena, bool tls, const char *host, uint16_t port, const char *path,
-                      struct url *ret_url, struct err **err);
+/* Who is asked, and how. */
+struct probe_url_server {
+        bool tls;
+        const char *host; /* a name or address */
+        uint16_t port;
+};
+
+/* The URL of a manifest's path, which may be anything, at @server. */
+int probe_url_of_path(struct arena *arena, const struct probe_url_server *server, const char *path, struct url *ret_url,
+                      struct err **err);
 
 /* The whole URL, @shown with its password as "***"; what stands in a request line. NULL without memory. */
 const char *probe_url_format(struct arena *arena, const struct url *url, bool shown);

@@ -56,20 +56,21 @@ static int read_file(int fd, char **ret_text, struct err **err) {
         return 0;
 }
 
-int file_key_read(void *data, struct arena *arena, const char *volume, const char *path, const char *key,
-                  const char **ret_text, struct err **err) {
+int file_key_read(void *data, struct arena *arena, const struct kube_file_key_selector *ref, const char **ret_text,
+                  struct err **err) {
         const struct pod_files *files = data;
-        const struct kube_volume *found = pod_find_volume(files->pod, volume);
+        const struct kube_volume *found = pod_find_volume(files->pod, ref->volume_name);
         const char *dir = found ? volumes_path(arena, files->dir, found) : NULL;
         _cleanup_close_ int fd = -EBADF;
         _cleanup_free_ char *text = NULL;
         int r;
 
         if (!dir)
-                return err_set(err, EINVAL, "cannot find the volume \"%.64s\" referenced by FileKeyRef", volume);
-        fd = open_inside(dir, path);
+                return err_set(err, EINVAL, "cannot find the volume \"%.64s\" referenced by FileKeyRef",
+                               ref->volume_name);
+        fd = open_inside(dir, ref->path);
         if (fd < 0)
-                return err_errno(err, -fd, "failed to open environment variable file \"%.256s\"", path);
+                return err_errno(err, -fd, "failed to open environment variable file \"%.256s\"", ref->path);
         r = read_file(fd, &text, err);
-        return r < 0 ? r : env_file_find(arena, text, key, ret_text, err);
+        return r < 0 ? r : env_file_find(arena, text, ref->key, ret_text, err);
 }

@@ -149,7 +149,8 @@ static int downward_text(const struct pod_files *files, struct arena *arena,
                             NULL;
         if (!container)
                 return err_set(err, EINVAL, "no container %s", item->resource_field_ref->container_name);
-        return pod_resource_value(arena, files->pod, container, item->resource_field_ref, &files->facts, ret_text, err);
+        return pod_resource_value(arena, &(struct pod_place){ files->pod, container, &files->facts },
+                                  item->resource_field_ref, ret_text, err);
 }
 
 /* Mode of a file: its own, or the volume's; readable for the group when there is an fsGroup. */

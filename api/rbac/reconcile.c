@@ -177,22 +177,35 @@ static int merge_subjects(struct arena *arena, const subject_list *wanted, subje
         return 1;
 }
 
-/* Both kinds of bindings. A role reference cannot change: the binding is made anew, with what it had. */
-static int reconcile_binding(struct arena *arena, const struct kube_object_meta *wanted_meta,
-                             const struct kube_rbac_v1_role_ref *wanted_ref, const subject_list *wanted,
-                             struct kube_object_meta *meta, struct kube_rbac_v1_role_ref *ref, subject_list *subjects,
+/* What both kinds of bindings have. */
+struct binding {
+        struct kube_object_meta metadata;
+        struct kube_rbac_v1_role_ref role_ref;
+        subject_list subjects;
+};
+
+#define BINDING_OF(object)                                                                                             \
+        (struct binding) {                                                                                             \
+                (object)->metadata, (object)->role_ref, {                                                              \
+                        (object)->subjects.items, (object)->subjects.count                                             \
+                }                                                                                                      \
+        }
+
+/* A role reference cannot change: the binding is made anew, with what it had. */
+static int reconcile_binding(struct arena *arena, const struct binding *wanted, struct binding *there,
                              enum rbac_change *ret_change) {
+        const struct kube_rbac_v1_role_ref *ref = &there->role_ref, *wanted_ref = &wanted->role_ref;
         bool other = !same_text(wanted_ref->kind, ref->kind) || !same_text(wanted_ref->name, ref->name) ||
                      !same_text(wanted_ref->api_group, ref->api_group);
         int of_meta, grown;
 
-        if (is_protected(meta))
+        if (is_protected(&there->metadata))
                 return 0;
-        of_meta = merge_meta(arena, wanted_meta, meta);
-        grown = merge_subjects(arena, wanted, subjects);
+        of_meta = merge_meta(arena, &wanted->metadata, &there->metadata);
+        grown = merge_subjects(arena, &wanted->subjects, &there->subjects);
         if (of_meta < 0 || grown < 0)
                 return -ENOMEM;
-        *ref = *wanted_ref;
+        there->role_ref = *wanted_ref;
         *ret_change = other ? RBAC_RECREATE : of_meta || grown ? RBAC_UPDATE : RBAC_KEEP;
         return 0;
 }
@@ -201,37 +214,39 @@ int rbac_reconcile_cluster_role_binding(struct arena *arena, const struct kube_r
                                         const struct kube_rbac_v1_cluster_role_binding *there,
                                         enum rbac_change *ret_change,
                                         struct kube_rbac_v1_cluster_role_binding *ret_object) {
-        const subject_list of_wanted = { wanted->subjects.items, wanted->subjects.count };
-        subject_list subjects;
+        struct binding of_wanted, merged;
         int r;
 
         *ret_object = there ? *there : *wanted;
         *ret_change = there ? RBAC_KEEP : RBAC_CREATE;
         if (!there)
                 return 0;
-        subjects = (subject_list){ there->subjects.items, there->subjects.count };
-        r = reconcile_binding(arena, &wanted->metadata, &wanted->role_ref, &of_wanted, &ret_object->metadata,
-                              &ret_object->role_ref, &subjects, ret_change);
-        ret_object->subjects.items = subjects.items;
-        ret_object->subjects.count = subjects.count;
+        of_wanted = BINDING_OF(wanted);
+        merged = BINDING_OF(there);
+        r = reconcile_binding(arena, &of_wanted, &merged, ret_change);
+        ret_object->metadata = merged.metadata;
+        ret_object->role_ref = merged.role_ref;
+        ret_object->subjects.items = merged.subjects.items;
+        ret_object->subjects.count = merged.subjects.count;
         return r;
 }
 
 int rbac_reconcile_role_binding(struct arena *arena, const struct kube_rbac_v1_role_binding *wanted,
                                 const struct kube_rbac_v1_role_binding *there, enum rbac_change *ret_change,
                                 struct kube_rbac_v1_role_binding *ret_object) {
-        const subject_list of_wanted = { wanted->subjects.items, wanted->subjects.count };
-        subject_list subjects;
+        struct binding of_wanted, merged;
         int r;
 
         *ret_object = there ? *there : *wanted;
         *ret_change = there ? RBAC_KEEP : RBAC_CREATE;
         if (!there)
                 return 0;
-        subjects = (subject_list){ there->subjects.items, there->subjects.count };
-        r = reconcile_binding(arena, &wanted->metadata, &wanted->role_ref, &of_wanted, &ret_object->metadata,
-                              &ret_object->role_ref, &subjects, ret_change);
-        ret_object->subjects.items = subjects.items;
-        ret_object->subjects.count = subjects.count;
+        of_wanted = BINDING_OF(wanted);
+        merged = BINDING_OF(there);
+        r = reconcile_binding(arena, &of_wanted, &merged, ret_change);
+        ret_object->metadata = merged.metadata;
+        ret_object->role_ref = merged.role_ref;
+        ret_object->subjects.items = merged.subjects.items;
+        ret_object->subjects.count = merged.subjects.count;
         return r;
 }

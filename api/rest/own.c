@@ -20,7 +20,7 @@
 #include "lib/value.h"
 
 static int convert(void *data, struct arena *arena, const struct value *object, const char *api_version,
-                   const struct value **ret_object, const struct kube_type **ret_type, struct err **err) {
+                   struct apply_object *ret_object, struct err **err) {
         const struct api_request *r = data;
         const struct kube_kind *kind;
         char group[KUBE_NAME_BYTES_MAX];
@@ -31,8 +31,8 @@ static int convert(void *data, struct arena *arena, const struct value *object, 
         kind = kube_registry_kind(r->server->config.registry, group, version, r->kind->kind);
         if (!kind)
                 return err_set(err, ENOENT, "%s has no %s", api_version, r->kind->kind);
-        *ret_type = kind->type;
-        return api_convert(arena, r->kind, kind, object, ret_object);
+        ret_object->type = kind->type;
+        return api_convert(arena, r->kind, kind, object, &ret_object->value);
 }
 
 static struct apply_target target_of(struct api_request *r) {
@@ -69,7 +69,7 @@ int api_own(struct api_request *r) {
 
         if (r->body_form == API_PATCH_APPLY)
                 return 0;
-        return apply_update(r->arena, &target, &writer, r->current_tree, r->next, &r->next);
+        return apply_update(r->arena, &(struct apply_write){ &target, &writer, r->current_tree, r->next }, &r->next);
 }
 
 int api_own_settle(struct api_request *r) {
@@ -116,7 +116,8 @@ enum api_step api_apply(struct api_request *r, const struct value **ret_next) {
                 if (error < 0)
                         return api_refuse(r, API_BAD_REQUEST, "error decoding YAML: %s", err_text(err));
         }
-        error = apply_configuration(r->arena, &target, &writer, r->current_tree, r->sent, &result, &err);
+        error = apply_configuration(r->arena, &(struct apply_write){ &target, &writer, r->current_tree, r->sent },
+                                    &result, &err);
         if (error < 0)
                 return refuse(r, error, &result, err);
         *ret_next = result.object;

@@ -77,13 +77,13 @@ struct applied {
         const struct value *object;
         bool changed;
         struct apply_managers managers;
-        struct apply_conflicts conflicts;
+        struct apply_taken taken;
 };
 
+/* Makes @applied's object, and what @self owns of it. */
 static int merge(struct apply_job *job, const struct value *live, const struct value *config,
-                 struct apply_managers *managers, struct apply_manager *self, const struct value **ret_object,
-                 struct err **err) {
-        const struct apply_manager *there = apply_managers_find(managers, self);
+                 struct apply_manager *self, struct applied *applied, struct err **err) {
+        const struct apply_manager *there = apply_managers_find(&applied->managers, self);
         struct apply_manager last = there ? *there : *self;
         struct value *merged = arena_new_of(job->arena, struct value);
 
@@ -93,20 +93,19 @@ static int merge(struct apply_job *job, const struct value *live, const struct v
         self->set = apply_filter_set(job->arena, job->target->filter, self->set);
         self->time = last.time;
         self->seconds = last.seconds;
-        if (!self->set || apply_managers_put(managers, self) < 0)
+        if (!self->set || apply_managers_put(&applied->managers, self) < 0)
                 return no_memory(err);
-        *ret_object = merged;
+        applied->object = merged;
         /* Of what is applied again nothing can go: see what prune() would add back. */
         if (apply_set_within(last.set, self->set) && strcmp(last.version, self->version) == 0)
                 return 0;
-        return apply_job_prune(job, merged, managers, &last, ret_object, err);
+        return apply_job_prune(job, merged, &applied->managers, &last, &applied->object, err);
 }
 
 /* @managers stay as they are. */
 static int round_of(struct apply_job *job, const struct value *live, const struct value *config,
                     const struct apply_managers *managers, struct applied *ret, struct err **err) {
         struct apply_manager self = apply_job_manager(job, job->writer->manager, true), *there;
-        struct apply_changes changes;
         int r;
 
         *ret = (struct applied){ 0 };
@@ -114,9 +113,10 @@ static int round_of(struct apply_job *job, const struct value *live, const struc
                 return no_memory(err);
         r = apply_job_reconcile(job, live, &ret->managers, err);
         if (r == 0)
-                r = merge(job, live, config, &ret->managers, &self, &ret->object, err);
+                r = merge(job, live, config, &self, ret, err);
         if (r == 0)
-                r = apply_job_take(job, live, ret->object, &self, &ret->managers, &ret->conflicts, &changes, err);
+                r = apply_job_take(job, &(struct apply_change){ live, ret->object }, &self, &ret->managers, &ret->taken,
+                                   err);
         if (r < 0)
                 return r;
         if (apply_job_strip(job, &ret->managers, &self) < 0)
@@ -142,28 +142,28 @@ static int settle_conflicts(struct apply_job *job, const struct value *live, con
         const struct apply_set *allowed = &apply_set_none;
         bool covered = true;
 
-        if (applied->conflicts.count == 0 || job->writer->force)
+        if (applied->taken.n_conflicts == 0 || job->writer->force)
                 return 0;
         if (is_kubectl(job) && apply_last_applied(job, live, &allowed) < 0)
                 return no_memory(err);
-        for (uint32_t i = 0; i < applied->conflicts.count; i++)
-                covered &= apply_set_within(applied->conflicts.managers[i].set, allowed);
-        return covered ? 0 : apply_conflicts_tell(job, &applied->conflicts, allowed, ret_result, err);
+        for (uint32_t i = 0; i < applied->taken.n_conflicts; i++)
+                covered &= apply_set_within(applied->taken.conflicts[i].set, allowed);
+        return covered ? 0 : apply_conflicts_tell(job, &applied->taken, allowed, ret_result, err);
 }
 
 /* The managers of @live; where it has none, what is in it is of whoever was there before. */
 static int read_managers(struct apply_job *job, const struct value *live, const struct value *bare,
                          struct apply_managers *ret_managers, struct err **err) {
         int r = apply_managers_read(job->arena, apply_managed_fields(live), ret_managers, err);
-        const struct value *empty;
+        struct apply_change change = { .after = bare };
 
         if (r < 0)
                 return r == -ENOMEM ? r : err_wrap(err, -APPLY_FAILED, "failed to decode managed fields");
         if (ret_managers->count > 0)
                 return 0;
-        if (apply_empty_object(job, &empty) < 0)
+        if (apply_empty_object(job, &change.before) < 0)
                 return no_memory(err);
-        r = apply_job_update(job, empty, bare, APPLY_FIRST_MANAGER, ret_managers, err);
+        r = apply_job_update(job, &change, APPLY_FIRST_MANAGER, ret_managers, err);
         return r < 0 ? err_wrap(err, r, "failed to create manager for existing fields") : 0;
 }
 
@@ -182,30 +182,29 @@ static int finish(struct apply_job *job, struct applied *applied, const struct v
         return 0;
 }
 
-int apply_configuration(struct arena *arena, const struct apply_target *target, const struct apply_writer *writer,
-                        const struct value *live, const struct value *config, struct apply_result *ret_result,
+int apply_configuration(struct arena *arena, const struct apply_write *write, struct apply_result *ret_result,
                         struct err **err) {
+        const struct value *live = write->live, *bare;
         struct apply_managers managers;
         struct applied applied;
         struct apply_job job;
-        const struct value *bare;
         int r;
 
-        if (apply_job_init(&job, arena, target, writer) < 0 || (!live && apply_empty_object(&job, &live) < 0) ||
+        if (apply_job_init(&job, arena, write) < 0 || (!live && apply_empty_object(&job, &live) < 0) ||
             apply_put_managed_fields(arena, live, &nothing, &bare) < 0)
                 return no_memory(err);
         r = read_managers(&job, live, bare, &managers, err);
         if (r == 0)
-                r = check_kind(&job, config, err);
+                r = check_kind(&job, write->sent, err);
         if (r == 0)
-                r = check_config(&job, bare, config, err);
+                r = check_config(&job, bare, write->sent, err);
         if (r == 0)
-                r = round_of(&job, bare, config, &managers, &applied, err);
+                r = round_of(&job, bare, write->sent, &managers, &applied, err);
         if (r == 0)
                 r = settle_conflicts(&job, bare, &applied, ret_result, err);
         if (r < 0)
                 return r;
-        return finish(&job, &applied, config, ret_result) < 0 ? no_memory(err) : 0;
+        return finish(&job, &applied, write->sent, ret_result) < 0 ? no_memory(err) : 0;
 }
 
 /* ---- updates ---- */
@@ -238,34 +237,33 @@ static int managers_of_update(struct apply_job *job, const struct value *live, c
 }
 
 /* Owners that cannot be found are none: an update never fails for them. */
-static int update_managers(struct apply_job *job, const struct value *before, const struct value *after,
-                           struct apply_managers *managers) {
-        int r = apply_job_update(job, before, after, job->writer->manager, managers, NULL);
+static int update_managers(struct apply_job *job, const struct apply_change *change, struct apply_managers *managers) {
+        int r = apply_job_update(job, change, job->writer->manager, managers, NULL);
 
         if (r < 0 && r != -ENOMEM)
                 managers->count = 0;
         return r == -ENOMEM ? r : 0;
 }
 
-int apply_update(struct arena *arena, const struct apply_target *target, const struct apply_writer *writer,
-                 const struct value *live, const struct value *changed, const struct value **ret_object) {
-        const struct value *before = live, *after;
+int apply_update(struct arena *arena, const struct apply_write *write, const struct value **ret_object) {
+        struct apply_change change = { .before = write->live };
+        const struct value *object;
         struct apply_managers managers;
         struct value entries;
         struct apply_job job;
 
-        if (apply_job_init(&job, arena, target, writer) < 0 || (!live && apply_empty_object(&job, &before) < 0) ||
-            apply_put_managed_fields(arena, before, &nothing, &before) < 0 ||
-            apply_put_managed_fields(arena, changed, &nothing, &after) < 0 ||
-            managers_of_update(&job, live, changed, &managers) < 0)
+        if (apply_job_init(&job, arena, write) < 0 || (!write->live && apply_empty_object(&job, &change.before) < 0) ||
+            apply_put_managed_fields(arena, change.before, &nothing, &change.before) < 0 ||
+            apply_put_managed_fields(arena, write->sent, &nothing, &change.after) < 0 ||
+            managers_of_update(&job, write->live, write->sent, &managers) < 0)
                 return -ENOMEM;
         /* Of an object without owners none is made, but of one that is new. */
-        if ((managers.count > 0 || !live) && update_managers(&job, before, after, &managers) < 0)
+        if ((managers.count > 0 || !write->live) && update_managers(&job, &change, &managers) < 0)
                 return -ENOMEM;
         if (apply_managers_write(&managers, &entries) < 0 ||
-            apply_put_managed_fields(arena, after, &entries, &after) < 0)
+            apply_put_managed_fields(arena, change.after, &entries, &object) < 0)
                 return -ENOMEM;
-        *ret_object = after;
+        *ret_object = object;
         return 0;
 }
 

@@ -7,7 +7,7 @@
  *
  * Who calls what, and when:
  *
- *     POST                            apply_update(live NULL), after defaulting and before admission
+ *     POST                            apply_update(.live NULL), after defaulting and before admission
  *     PUT, JSON, merge, strategic     apply_update(), after defaulting and before admission
  *     PATCH application/apply-patch   apply_configuration(); its object is then read by its type (nulls go), defaulted,
  *                                     admitted
@@ -43,10 +43,16 @@ enum {
 /* The status of the response that kube-apiserver gives for @error, a negative code from here: 500 for any other. */
 int apply_status(int error);
 
-/* An object in another version of its kind: what owners own is named in the version in which they wrote it. 0,
+/* An object in one version of its kind. */
+struct apply_object {
+        const struct value *value;
+        const struct kube_type *type; /* NULL: a custom resource without a schema */
+};
+
+/* @object in another version of its kind: what owners own is named in the version in which they wrote it. 0,
  * -ENOENT when @api_version is not served (any more), or another negative errno with *err set. */
 typedef int (*apply_convert)(void *data, struct arena *arena, const struct value *object, const char *api_version,
-                             const struct value **ret_object, const struct kube_type **ret_type, struct err **err);
+                             struct apply_object *ret_object, struct err **err);
 
 /* What is written, and by which door. */
 struct apply_target {
@@ -66,6 +72,14 @@ struct apply_writer {
         bool forget;         /* apply_update() alone: apply_forgets() the object as it was sent */
 };
 
+/* One write. */
+struct apply_write {
+        const struct apply_target *target;
+        const struct apply_writer *writer;
+        const struct value *live; /* what is stored; NULL: nothing yet */
+        const struct value *sent; /* the configuration; for apply_update() the object as it is to be stored */
+};
+
 struct apply_cause {
         const char *field;   /* ".spec.replicas" */
         const char *message; /* "conflict with \"kubectl\" using apps/v1" */
@@ -79,20 +93,18 @@ struct apply_result {
         const struct apply_cause *causes;
 };
 
-/* Merges the configuration @config into @live (NULL: there is none yet). *@ret_result is written on success and on
- * -APPLY_CONFLICT, then with its causes alone. */
-int apply_configuration(struct arena *arena, const struct apply_target *target, const struct apply_writer *writer,
-                        const struct value *live, const struct value *config, struct apply_result *ret_result,
+/* Merges the configuration into what is stored. *@ret_result is written on success and on -APPLY_CONFLICT, then with
+ * its causes alone. */
+int apply_configuration(struct arena *arena, const struct apply_write *write, struct apply_result *ret_result,
                         struct err **err);
 
 /* Whether the object as it was sent, before it was read by its type, says that all owners are to be forgotten: by
  * managedFields that are an empty list, or a list of one empty entry. */
 bool apply_forgets(const struct value *sent);
 
-/* The object @changed, as it is to be stored in the place of @live (NULL: there is none yet), with its managedFields:
- * those that it brings, else those of @live, and what the writer now owns. */
-int apply_update(struct arena *arena, const struct apply_target *target, const struct apply_writer *writer,
-                 const struct value *live, const struct value *changed, const struct value **ret_object);
+/* The object that was sent with its managedFields: those that it brings, else those of what is stored, and what the
+ * writer now owns. 0 or -ENOMEM. */
+int apply_update(struct arena *arena, const struct apply_write *write, const struct value **ret_object);
 
 /* @changed, but @live's managedFields where nothing else differs than their times; -ENOMEM. */
 int apply_settle(struct arena *arena, const struct value *live, const struct value *changed,

@@ -191,20 +191,21 @@ static int compare_lists(struct arena *arena, const struct apply_atom *atom, con
 
 /* ---- both ---- */
 
-/* As @shape; *@ret_leaf: it was not gone into. */
+/* As @shape. 1 when it was gone into, 0 for a leaf, -ENOMEM. */
 static int compare_as(struct arena *arena, const struct apply_atom *atom, uint8_t shape, const struct value *a,
-                      const struct value *b, struct change *ret, bool *ret_leaf) {
+                      const struct value *b, struct change *ret) {
         const enum value_kind kind = shape == APPLY_MAP ? VALUE_MAP : VALUE_LIST;
         const struct value *left = value_is(a, kind) ? a : NULL, *right = value_is(b, kind) ? b : NULL;
         const bool whole = shape == APPLY_MAP ? atom->whole_map : atom->whole_list;
+        int r;
 
         if (shape == APPLY_SCALAR || whole || (value_count(left) == 0 && value_count(right) == 0)) {
-                *ret_leaf = true;
                 compare_leaf(a, b, ret);
                 return 0;
         }
-        return shape == APPLY_MAP ? compare_maps(arena, atom, left, right, ret) :
-                                    compare_lists(arena, atom, left, right, ret);
+        r = shape == APPLY_MAP ? compare_maps(arena, atom, left, right, ret) :
+                                 compare_lists(arena, atom, left, right, ret);
+        return r < 0 ? r : 1;
 }
 
 static bool is_shared(const struct value *a, const struct value *b) {
@@ -218,17 +219,18 @@ static int compare(struct arena *arena, const struct apply_place *place, const s
                    struct change *ret) {
         const struct apply_atom atom = apply_atom_of(place);
         const uint8_t before = apply_shapes_of(&atom, a), after = apply_shapes_of(&atom, b);
-        bool leaf = false, other = false;
+        int r;
 
         if (is_shared(a, b))
                 return 0;
-        if (a && b && before != after && compare_as(arena, &atom, apply_shape(before), a, b, ret, &other) < 0)
+        if (a && b && before != after && compare_as(arena, &atom, apply_shape(before), a, b, ret) < 0)
                 return -ENOMEM;
-        if (compare_as(arena, &atom, apply_shape(b ? after : before), a, b, ret, &leaf) < 0)
-                return -ENOMEM;
-        if (!leaf && !a)
+        r = compare_as(arena, &atom, apply_shape(b ? after : before), a, b, ret);
+        if (r < 0)
+                return r;
+        if (r > 0 && !a)
                 ret->member[ADDED] = true;
-        if (!leaf && !b)
+        if (r > 0 && !b)
                 ret->member[REMOVED] = true;
         return 0;
 }

@@ -79,17 +79,17 @@ static int by_identifier(const void *a, const void *b) {
         return strcmp(x->identifier, y->identifier);
 }
 
-static struct named *sorted(struct arena *arena, const struct apply_conflicts *conflicts) {
-        struct named *named = arena_alloc_array(arena, conflicts->count + 1, sizeof(*named));
+static struct named *sorted(struct arena *arena, const struct apply_taken *taken) {
+        struct named *named = arena_alloc_array(arena, taken->n_conflicts + 1, sizeof(*named));
 
-        for (uint32_t i = 0; named && i < conflicts->count; i++) {
-                named[i].manager = &conflicts->managers[i];
+        for (uint32_t i = 0; named && i < taken->n_conflicts; i++) {
+                named[i].manager = &taken->conflicts[i];
                 named[i].identifier = apply_manager_identifier(arena, named[i].manager);
                 if (!named[i].identifier)
                         return NULL;
         }
         if (named)
-                qsort(named, conflicts->count, sizeof(*named), by_identifier);
+                qsort(named, taken->n_conflicts, sizeof(*named), by_identifier);
         return named;
 }
 
@@ -102,13 +102,13 @@ static const char *finish(struct telling *t, const char *list) {
         return list ? arena_printf(t->arena, "Apply failed with %u conflicts: %s", t->count, list) : NULL;
 }
 
-int apply_conflicts_tell(struct apply_job *job, const struct apply_conflicts *conflicts,
-                         const struct apply_set *allowed, struct apply_result *result, struct err **err) {
-        struct named *named = sorted(job->arena, conflicts);
+int apply_conflicts_tell(struct apply_job *job, const struct apply_taken *taken, const struct apply_set *allowed,
+                         struct apply_result *result, struct err **err) {
+        struct named *named = sorted(job->arena, taken);
         struct telling t = { .arena = job->arena, .failed = !named };
         const char *list = "";
 
-        for (uint32_t i = 0; i < conflicts->count && !t.failed; i++) {
+        for (uint32_t i = 0; i < taken->n_conflicts && !t.failed; i++) {
                 const struct apply_set *set = apply_set_difference(job->arena, named[i].manager->set, allowed);
                 const uint32_t from = t.count;
 

@@ -9,9 +9,9 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 
-int apply_job_init(struct apply_job *job, struct arena *arena, const struct apply_target *target,
-                   const struct apply_writer *writer) {
-        struct kube_time time = { .seconds = writer->now, .set = true };
+int apply_job_init(struct apply_job *job, struct arena *arena, const struct apply_write *write) {
+        struct kube_time time = { .seconds = write->writer->now, .set = true };
+        const struct apply_target *target = write->target;
         char text[KUBE_TIME_TEXT_MAX];
 
         kube_time_settle(&time, false);
@@ -19,7 +19,7 @@ int apply_job_init(struct apply_job *job, struct arena *arena, const struct appl
         *job = (struct apply_job){
                 .arena = arena,
                 .target = target,
-                .writer = writer,
+                .writer = write->writer,
                 .version =
                         *target->group ? arena_printf(arena, "%s/%s", target->group, target->version) : target->version,
                 .place = apply_place_of(target->type),
@@ -30,7 +30,7 @@ int apply_job_init(struct apply_job *job, struct arena *arena, const struct appl
 
 int apply_job_convert(struct apply_job *job, const struct value *object, const char *version,
                       const struct value **ret_object, struct apply_place *ret_place, struct err **err) {
-        const struct kube_type *type;
+        struct apply_object converted;
         int r;
 
         if (strcmp(version, job->version) == 0) {
@@ -40,10 +40,11 @@ int apply_job_convert(struct apply_job *job, const struct value *object, const c
         }
         if (!job->target->convert)
                 return -ENOENT;
-        r = job->target->convert(job->target->convert_data, job->arena, object, version, ret_object, &type, err);
+        r = job->target->convert(job->target->convert_data, job->arena, object, version, &converted, err);
         if (r < 0)
                 return r;
-        *ret_place = apply_place_of(type);
+        *ret_object = converted.value;
+        *ret_place = apply_place_of(converted.type);
         return 0;
 }
 
@@ -101,14 +102,13 @@ static int filter_changes(struct apply_job *job, struct apply_changes *changes) 
         return 0;
 }
 
-static int make_view(struct apply_job *job, const struct value *before, const struct value *after, struct view *view,
-                     struct err **err) {
+static int make_view(struct apply_job *job, const struct apply_change *change, struct view *view, struct err **err) {
         const struct value *from, *to;
         struct apply_place place;
-        int r = apply_job_convert(job, before, view->version, &from, &place, err);
+        int r = apply_job_convert(job, change->before, view->version, &from, &place, err);
 
         if (r == 0)
-                r = apply_job_convert(job, after, view->version, &to, &place, err);
+                r = apply_job_convert(job, change->after, view->version, &to, &place, err);
         view->missing = r == -ENOENT;
         if (r < 0)
                 return view->missing ? 0 : r;
@@ -117,8 +117,8 @@ static int make_view(struct apply_job *job, const struct value *before, const st
         return 0;
 }
 
-static int find_view(struct apply_job *job, const struct value *before, const struct value *after, const char *version,
-                     struct view *first, struct view **ret_view, struct err **err) {
+static int find_view(struct apply_job *job, const struct apply_change *change, const char *version, struct view *first,
+                     struct view **ret_view, struct err **err) {
         struct view *view = first;
 
         while (strcmp(view->version, version) != 0 && view->next)
@@ -130,7 +130,7 @@ static int find_view(struct apply_job *job, const struct value *before, const st
                 view = view->next;
                 view->version = version;
                 *ret_view = view;
-                return make_view(job, before, after, view, err);
+                return make_view(job, change, view, err);
         }
         *ret_view = view;
         return 0;
@@ -152,13 +152,12 @@ static int give_up(struct apply_job *job, struct apply_manager *manager, const s
         return manager->set ? 0 : -ENOMEM;
 }
 
-int apply_job_take(struct apply_job *job, const struct value *before, const struct value *after,
-                   const struct apply_manager *self, struct apply_managers *managers, struct apply_conflicts *conflicts,
-                   struct apply_changes *ret_changes, struct err **err) {
+int apply_job_take(struct apply_job *job, const struct apply_change *change, const struct apply_manager *self,
+                   struct apply_managers *managers, struct apply_taken *ret_taken, struct err **err) {
         struct view own = { .version = job->version }, **views;
         struct apply_manager *in;
         uint32_t n = 0, count = 0;
-        int r = make_view(job, before, after, &own, err);
+        int r = make_view(job, change, &own, err);
 
         views = arena_alloc_array(job->arena, managers->count + 1, sizeof(struct view *));
         in = arena_alloc_array(job->arena, managers->count + 1, sizeof(*in));
@@ -173,7 +172,7 @@ int apply_job_take(struct apply_job *job, const struct value *before, const stru
                         managers->items[n++] = *manager;
                         continue;
                 }
-                r = find_view(job, before, after, manager->version, &own, &views[n], err);
+                r = find_view(job, change, manager->version, &own, &views[n], err);
                 if (r < 0)
                         return r;
                 if (views[n]->missing)
@@ -187,9 +186,7 @@ int apply_job_take(struct apply_job *job, const struct value *before, const stru
         }
         managers->count = n;
         apply_managers_drop_empty(managers);
-        if (conflicts)
-                *conflicts = (struct apply_conflicts){ count, in };
-        *ret_changes = own.changes;
+        *ret_taken = (struct apply_taken){ .changes = own.changes, .n_conflicts = count, .conflicts = in };
         return 0;
 }
 
@@ -229,18 +226,18 @@ int apply_job_strip(struct apply_job *job, struct apply_managers *managers, cons
 /* Not a name that a client could have. */
 #define CURRENT "\x01"
 
-int apply_job_update(struct apply_job *job, const struct value *before, const struct value *after, const char *name,
+int apply_job_update(struct apply_job *job, const struct apply_change *change, const char *name,
                      struct apply_managers *managers, struct err **err) {
         struct apply_manager manager = apply_job_manager(job, name, false), current = manager, *previous;
-        struct apply_changes changes;
-        int r = apply_job_reconcile(job, before, managers, err);
+        struct apply_taken taken;
+        int r = apply_job_reconcile(job, change->before, managers, err);
 
         current.name = CURRENT;
         if (r == 0)
-                r = apply_job_take(job, before, after, &current, managers, NULL, &changes, err);
+                r = apply_job_take(job, change, &current, managers, &taken, err);
         if (r < 0)
                 return r;
-        manager.set = apply_set_union(job->arena, changes.modified, changes.added);
+        manager.set = apply_set_union(job->arena, taken.changes.modified, taken.changes.added);
         if (manager.set)
                 manager.set = apply_filter_set(job->arena, job->target->filter, manager.set);
         if (manager.set)

@@ -15,8 +15,7 @@ struct apply_job {
 };
 
 /* 0 or -ENOMEM. */
-int apply_job_init(struct apply_job *job, struct arena *arena, const struct apply_target *target,
-                   const struct apply_writer *writer);
+int apply_job_init(struct apply_job *job, struct arena *arena, const struct apply_write *write);
 
 /* @object in @version and where it stands in its schema: 0, -ENOENT (not served), or what convert() gave. */
 int apply_job_convert(struct apply_job *job, const struct value *object, const char *version,
@@ -25,15 +24,22 @@ int apply_job_convert(struct apply_job *job, const struct value *object, const c
 /* The manager who writes, with what the target's version and subresource make of it. */
 struct apply_manager apply_job_manager(const struct apply_job *job, const char *name, bool applied);
 
-/* What every owner must give up in a change from @before to @after. @self is passed over; with @conflicts, which then
- * gets the fields that others own, nothing is given up when there are any. *@ret_changes: between the two, filtered. */
-struct apply_conflicts {
-        uint32_t count;
-        struct apply_manager *managers; /* their .set: the fields in conflict */
+/* An object as it was, and as it is to be, in the target's version. */
+struct apply_change {
+        const struct value *before, *after;
 };
-int apply_job_take(struct apply_job *job, const struct value *before, const struct value *after,
-                   const struct apply_manager *self, struct apply_managers *managers, struct apply_conflicts *conflicts,
-                   struct apply_changes *ret_changes, struct err **err);
+
+/* What a change takes from others. */
+struct apply_taken {
+        struct apply_changes changes; /* filtered */
+        uint32_t n_conflicts;
+        struct apply_manager *conflicts; /* those who own what was changed; their .set: these fields */
+};
+
+/* Every owner in @managers but @self gives up what @change changes or removes: who does not force that looks at the
+ * conflicts, and drops @managers when they may not be. */
+int apply_job_take(struct apply_job *job, const struct apply_change *change, const struct apply_manager *self,
+                   struct apply_managers *managers, struct apply_taken *ret_taken, struct err **err);
 
 /* Sets that another schema wrote become such as this one would; owners in versions that are not served go. */
 int apply_job_reconcile(struct apply_job *job, const struct value *live, struct apply_managers *managers,
@@ -42,8 +48,8 @@ int apply_job_reconcile(struct apply_job *job, const struct value *live, struct 
 /* @manager's set without what nobody owns: names, versions, times of the API server's. */
 int apply_job_strip(struct apply_job *job, struct apply_managers *managers, const struct apply_manager *manager);
 
-/* What kube-apiserver does on a write that applies nothing: @self owns what @after has changed. */
-int apply_job_update(struct apply_job *job, const struct value *before, const struct value *after, const char *name,
+/* What kube-apiserver does on a write that applies nothing: @name owns what has changed. */
+int apply_job_update(struct apply_job *job, const struct apply_change *change, const char *name,
                      struct apply_managers *managers, struct err **err);
 
 /* @merged without what @self applied last, as @last, does not apply now, and no other applies. */
@@ -58,9 +64,9 @@ int apply_last_applied(struct apply_job *job, const struct value *live, const st
 int apply_last_applied_renew(struct apply_job *job, const struct value *object, const struct value *config,
                              const struct value **ret_object);
 
-/* Words and causes of @conflicts without those in @allowed: true when any are left. */
-int apply_conflicts_tell(struct apply_job *job, const struct apply_conflicts *conflicts,
-                         const struct apply_set *allowed, struct apply_result *result, struct err **err);
+/* Words and causes of @taken's conflicts without those in @allowed: true when any are left. */
+int apply_conflicts_tell(struct apply_job *job, const struct apply_taken *taken, const struct apply_set *allowed,
+                         struct apply_result *result, struct err **err);
 
 /* The object as if it had just been made, with nothing in it. 0 or -ENOMEM. */
 int apply_empty_object(struct apply_job *job, const struct value **ret_object);

@@ -37,18 +37,18 @@ static int no_memory(struct err **err) {
         return err_set(err, ENOMEM, "out of memory");
 }
 
-int apply_scale_entries(struct arena *arena, const struct apply_replicas *replicas, const struct value *entries,
-                        struct value *ret_entries, struct err **err) {
+int apply_scale_entries(struct arena *arena, const struct apply_scaled *object, struct value *ret_entries,
+                        struct err **err) {
         const struct apply_set *own = set_of(arena, SCALE_PATH);
         struct apply_managers managers;
         uint32_t n = 0;
-        int r = apply_managers_read(arena, entries, &managers, err);
+        int r = apply_managers_read(arena, object->entries, &managers, err);
 
         if (r < 0)
                 return r;
         for (uint32_t i = 0; i < managers.count; i++) {
                 struct apply_manager *manager = &managers.items[i];
-                const struct apply_replicas *at = of_version(replicas, manager->version);
+                const struct apply_replicas *at = of_version(object->replicas, manager->version);
                 const struct apply_set *path = at && at->path ? set_of(arena, at->path) : NULL;
 
                 if (at && at->path && !path)
@@ -131,13 +131,12 @@ static int add(struct apply_managers *own, const struct apply_managers *scale, c
         return 0;
 }
 
-int apply_scale_merge(struct arena *arena, const struct apply_replicas *replicas, const char *version,
-                      const struct value *entries, const struct value *scale, struct value *ret_entries,
-                      struct err **err) {
-        const struct apply_replicas *at = of_version(replicas, version);
+int apply_scale_merge(struct arena *arena, const struct apply_scaled *object, const struct value *scale,
+                      struct value *ret_entries, struct err **err) {
+        const struct apply_replicas *at = of_version(object->replicas, object->version);
         const struct apply_set *path = &apply_set_none;
         struct apply_managers own, before, others;
-        int r = apply_managers_read(arena, entries, &own, err);
+        int r = apply_managers_read(arena, object->entries, &own, err);
 
         if (r == 0)
                 r = apply_managers_read(arena, scale, &others, err);
@@ -145,8 +144,8 @@ int apply_scale_merge(struct arena *arena, const struct apply_replicas *replicas
                 return r;
         if (at && at->path)
                 path = set_of(arena, at->path);
-        if (!path || apply_managers_copy(&own, &before) < 0 || keep_all(&own, &others, replicas) < 0 ||
-            add(&own, &others, &before, path, version) < 0 || apply_managers_write(&own, ret_entries) < 0)
+        if (!path || apply_managers_copy(&own, &before) < 0 || keep_all(&own, &others, object->replicas) < 0 ||
+            add(&own, &others, &before, path, object->version) < 0 || apply_managers_write(&own, ret_entries) < 0)
                 return no_memory(err);
         return 0;
 }

@@ -12,12 +12,18 @@ struct apply_replicas {
         const char *path;    /* "spec.replicas"; NULL: that version has none */
 };
 
-/* metadata.managedFields of the Scale of an object whose managedFields are @entries (NULL: none): null where nobody
- * owns its replicas. 0, -ENOMEM, or -EINVAL with *err. */
-int apply_scale_entries(struct arena *arena, const struct apply_replicas *replicas, const struct value *entries,
-                        struct value *ret_entries, struct err **err);
+/* The object that is scaled. */
+struct apply_scaled {
+        const struct apply_replicas *replicas;
+        const char *version;         /* its own */
+        const struct value *entries; /* its managedFields; NULL: none */
+};
 
-/* The object's again, after a write to its Scale left @scale there: @version is the object's. As above. */
-int apply_scale_merge(struct arena *arena, const struct apply_replicas *replicas, const char *version,
-                      const struct value *entries, const struct value *scale, struct value *ret_entries,
-                      struct err **err);
+/* metadata.managedFields of the Scale of @object: null where nobody owns its replicas. 0, -ENOMEM, or -EINVAL with
+ * *err. */
+int apply_scale_entries(struct arena *arena, const struct apply_scaled *object, struct value *ret_entries,
+                        struct err **err);
+
+/* The object's again, after a write to its Scale left @scale there. As above. */
+int apply_scale_merge(struct arena *arena, const struct apply_scaled *object, const struct value *scale,
+                      struct value *ret_entries, struct err **err);

@@ -40,7 +40,8 @@ int kube_value_read(struct arena *arena, const struct kube_type *type, const str
 /* Makes @to a copy of @from; all it points to is in @arena. -ENOMEM or 0. */
 int kube_copy(struct arena *arena, const struct kube_type *type, const void *from, void *to);
 
-/* Fills in what the schema has a default for and @object does not give, in it and in all below it. -ENOMEM or 0. */
+/* Fills in what the schema has a default for and @object does not give, in it and in all below it. -ENOMEM or 0. What
+ * the API's code makes beside it is kube/defaults', which brings the types of all groups with it. */
 int kube_default(struct arena *arena, const struct kube_type *type, void *object);
 
 /* Writes what is given, in the order and with the rules of Go's encoder: the same bytes as kube-apiserver's when @w has

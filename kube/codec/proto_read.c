@@ -25,6 +25,13 @@ struct counts {
         uint32_t found[KUBE_FIELDS_MAX], read[KUBE_FIELDS_MAX];
 };
 
+/* The object that is read into. */
+struct target {
+        const struct kube_type *type;
+        struct counts *counts;
+        void *object;
+};
+
 static bool fail(struct reader *r, int error) {
         if (r->error == 0)
                 r->error = error;
@@ -468,8 +475,8 @@ static bool count_fields(struct reader *r, struct kube_proto_scan scan, const st
 }
 
 /* What was counted before: it is known to be well formed. */
-static bool read_fields(struct reader *r, struct kube_proto_scan scan, const struct kube_type *type,
-                        const struct kube_wire *wire, size_t n, struct counts *counts, void *object) {
+static bool read_fields(struct reader *r, struct kube_proto_scan scan, const struct target *to,
+                        const struct kube_wire *wire, size_t n) {
         const struct kube_wire *found;
         struct kube_proto_field field;
         size_t hint = 0;
@@ -479,9 +486,9 @@ static bool read_fields(struct reader *r, struct kube_proto_scan scan, const str
                         return wrong(r);
                 found = find(wire, n, field.field, &hint);
                 if (found && found->part) {
-                        if (!read_fields(r, field.bytes, type, found->part, found->index, counts, object))
+                        if (!read_fields(r, field.bytes, to, found->part, found->index))
                                 return false;
-                } else if (found && !read_field(r, &field, type, found->index, counts, object)) {
+                } else if (found && !read_field(r, &field, to->type, found->index, to->counts, to->object)) {
                         return false;
                 }
         }
@@ -515,7 +522,7 @@ static bool read_object(struct reader *r, const struct kube_proto_field *from, c
         memset(counts.found, 0, type->n_fields * sizeof(counts.found[0]));
         memset(counts.read, 0, type->n_fields * sizeof(counts.read[0]));
         if (!deeper(r) || !count_fields(r, from->bytes, type, type->wire, type->n_wire, &counts) ||
-            !read_fields(r, from->bytes, type, type->wire, type->n_wire, &counts, object) ||
+            !read_fields(r, from->bytes, &(struct target){ type, &counts, object }, type->wire, type->n_wire) ||
             !settle_maps(r, type, &counts, object))
                 return false;
         r->depth++;

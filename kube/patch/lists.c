@@ -204,7 +204,7 @@ static int merge_items(struct patch_work *w, const struct patch_field *field, co
 }
 
 static int merge_maps(struct patch_work *w, const struct patch_field *field, const struct value *list,
-                      const struct value *patch, struct value *ret_value, struct value *ret_order) {
+                      const struct value *patch, struct patch_merged *ret_merged) {
         static const struct value none = { .kind = VALUE_LIST };
         struct division d = { 0 };
         struct value merged, *array;
@@ -227,40 +227,40 @@ static int merge_maps(struct patch_work *w, const struct patch_field *field, con
                 return patch_no_memory(w);
         for (uint32_t i = d.list.count; !d.replace && i < merged.count && i < d.array.count; i++)
                 array[i] = merged.items[i];
-        if (ret_order)
-                *ret_order = (struct value){ .kind = VALUE_LIST, .count = d.array.count, .items = array };
-        return patch_put_in_order(w, field->merge_key, true, &merged, &d.patch, &d.list, ret_value);
+        ret_merged->server = (struct value){ .kind = VALUE_LIST, .count = d.array.count, .items = array };
+        return patch_put_in_order(w, &(struct patch_order){ field->merge_key, true, &d.patch, &d.list }, &merged,
+                                  &ret_merged->list);
 }
 
 /* ---- both ---- */
 
 int patch_merge_lists(struct patch_work *w, const struct patch_field *field, const struct value *list,
-                      const struct value *patch, bool deleting, struct value *ret_value, struct value *ret_order) {
+                      const struct value *patch, bool deleting, struct patch_merged *ret_merged) {
         struct value merged;
         enum value_kind kind;
         int r;
 
-        if (ret_order)
-                *ret_order = *list;
+        ret_merged->server = *list;
         if (!field->merge && !deleting) {
-                *ret_value = *patch;
+                ret_merged->list = *patch;
                 return 0;
         }
         if (list->count == 0 && patch->count == 0) {
-                *ret_value = *list;
+                ret_merged->list = *list;
                 return 0;
         }
         r = patch_common_kind(w, list, patch, &kind);
         if (r < 0)
                 return r;
         if (kind == VALUE_MAP)
-                return merge_maps(w, field, list, patch, ret_value, ret_order);
+                return merge_maps(w, field, list, patch, ret_merged);
         if (deleting && !w->combine)
-                return drop_scalars(w, list, patch, ret_value);
+                return drop_scalars(w, list, patch, &ret_merged->list);
         r = join_scalars(w, list, patch, &merged);
         if (r < 0)
                 return r;
-        return patch_put_in_order(w, field->merge_key, false, &merged, patch, list, ret_value);
+        return patch_put_in_order(w, &(struct patch_order){ field->merge_key, false, patch, list }, &merged,
+                                  &ret_merged->list);
 }
 
 /* ---- $setElementOrder ---- */
@@ -314,7 +314,8 @@ static int check_order(struct patch_work *w, const char *key, const struct value
 
 int patch_order_lists(struct patch_work *w, const struct patch_field *field, const struct value *list,
                       const struct value *patch, const struct value *order, struct value *ret_value) {
-        struct value merged = { .kind = VALUE_LIST }, server = { .kind = VALUE_LIST };
+        struct patch_merged merged = { { .kind = VALUE_LIST }, { .kind = VALUE_LIST } };
+        struct patch_order wanted = { .key = field->merge_key, .wanted = order, .server = &merged.server };
         enum value_kind kind;
         bool gone;
         int r = check_order(w, field->merge_key, patch, order);
@@ -322,14 +323,15 @@ int patch_order_lists(struct patch_work *w, const struct patch_field *field, con
         if (r < 0)
                 return r;
         if (list)
-                merged = server = *list;
+                merged = (struct patch_merged){ *list, *list };
         if (list && patch)
-                r = patch_merge_lists(w, field, list, patch, false, &merged, &server);
-        else if (patch && patch_clean(w->arena, patch, PATCH_CLEAN_DIRECTIVES, &merged, &gone) < 0)
+                r = patch_merge_lists(w, field, list, patch, false, &merged);
+        else if (patch && patch_clean(w->arena, patch, PATCH_CLEAN_DIRECTIVES, &merged.list, &gone) < 0)
                 return patch_no_memory(w);
         if (r >= 0)
-                r = patch_common_kind(w, list ? &server : NULL, patch, &kind);
+                r = patch_common_kind(w, list ? &merged.server : NULL, patch, &kind);
         if (r < 0)
                 return r;
-        return patch_put_in_order(w, field->merge_key, kind == VALUE_MAP, &merged, order, &server, ret_value);
+        wanted.maps = kind == VALUE_MAP;
+        return patch_put_in_order(w, &wanted, &merged.list, ret_value);
 }

@@ -170,16 +170,16 @@ static int divide(struct patch_work *w, const char *key, const struct value *mer
         return 0;
 }
 
-int patch_put_in_order(struct patch_work *w, const char *key, bool maps, const struct value *merged,
-                       const struct value *wanted, const struct value *server, struct value *ret_value) {
+int patch_put_in_order(struct patch_work *w, const struct patch_order *order, const struct value *merged,
+                       struct value *ret_value) {
         struct value in, out;
-        int r = divide(w, key, merged, wanted, &in, &out);
+        int r = divide(w, order->key, merged, order->wanted, &in, &out);
 
         if (r >= 0)
-                r = patch_sort(w, key, maps, &in, wanted);
+                r = patch_sort(w, order->key, order->maps, &in, order->wanted);
         if (r >= 0)
-                r = patch_sort(w, key, maps, &out, server);
+                r = patch_sort(w, order->key, order->maps, &out, order->server);
         if (r >= 0)
-                r = interleave(w, maps ? key : NULL, &out, &in, server, ret_value);
+                r = interleave(w, order->maps ? order->key : NULL, &out, &in, order->server, ret_value);
         return r;
 }

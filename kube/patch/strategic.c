@@ -200,12 +200,16 @@ static int take_over(struct patch_work *w, struct draft *d, uint32_t at, const c
 
 static int merge_list(struct patch_work *w, struct draft *d, uint32_t at, const char *key, const struct value *patch,
                       bool deleting) {
+        struct patch_merged merged;
         struct patch_field field;
         int r = patch_lookup(d->schema, key, true, &field, w->err);
 
+        if (r >= 0)
+                r = patch_merge_lists(w, &field, &d->members[at].value, patch, deleting, &merged);
         if (r < 0)
                 return r;
-        return patch_merge_lists(w, &field, &d->members[at].value, patch, deleting, &d->members[at].value, NULL);
+        d->members[at].value = merged.list;
+        return 0;
 }
 
 static int merge_map(struct patch_work *w, struct draft *d, uint32_t at, const char *key, const struct value *patch) {

@@ -45,19 +45,30 @@ uint32_t patch_first(const struct patch_ids *ids, const char *id);
 int patch_merge_maps(struct patch_work *w, const struct patch_schema *schema, const struct value *map,
                      const struct value *patch, struct value *ret_value);
 
-/* Two lists, of items of @field->below. @deleting: the patch names the scalars to delete. *@ret_order, which may be
- * NULL, gets what Go's array of @list looks like afterwards. */
+/* A list after it was merged. */
+struct patch_merged {
+        struct value list;
+        struct value server; /* what Go's array of the list looks like afterwards */
+};
+
+/* Two lists, of items of @field->below. @deleting: the patch names the scalars to delete. */
 int patch_merge_lists(struct patch_work *w, const struct patch_field *field, const struct value *list,
-                      const struct value *patch, bool deleting, struct value *ret_value, struct value *ret_order);
+                      const struct value *patch, bool deleting, struct patch_merged *ret_merged);
 
 /* The list that "$setElementOrder" in a patch makes of @list and @patch (NULL: not there). */
 int patch_order_lists(struct patch_work *w, const struct patch_field *field, const struct value *list,
                       const struct value *patch, const struct value *order, struct value *ret_value);
 
-/* Those of @merged that are in @wanted come in its order, the others in @server's, as much between each other as that
- * says. */
-int patch_put_in_order(struct patch_work *w, const char *key, bool maps, const struct value *merged,
-                       const struct value *wanted, const struct value *server, struct value *ret_value);
+/* The order of items: those in @wanted come as they are there, the others as in @server. */
+struct patch_order {
+        const char *key; /* what names an item; NULL: itself */
+        bool maps;
+        const struct value *wanted, *server;
+};
+
+/* Puts @merged in @order, as much between each other as that says. */
+int patch_put_in_order(struct patch_work *w, const struct patch_order *order, const struct value *merged,
+                       struct value *ret_value);
 
 /* Puts @list in @order; what is not in it, and what is to be deleted, as Go's sort leaves it. */
 int patch_sort(struct patch_work *w, const char *key, bool maps, struct value *list, const struct value *order);

@@ -45,8 +45,7 @@ static int read_file_key(struct builder *b, const struct kube_file_key_selector 
 
         if (!b->facts->file_key)
                 return err_set(err, EINVAL, "fileKeyRef is not supported here");
-        r = b->facts->file_key(b->facts->file_key_data, b->arena, ref->volume_name, ref->path, ref->key, ret_value,
-                               &inner);
+        r = b->facts->file_key(b->facts->file_key_data, b->arena, ref, ret_value, &inner);
         if (r == -ENOENT && ref->optional == TRI_TRUE) {
                 err_free(inner);
                 *ret_value = NULL;
@@ -61,8 +60,8 @@ static int resolve(struct builder *b, const struct kube_env_var_source *from, co
         if (from->field_ref)
                 return pod_field_value(b->arena, b->pod, b->facts, from->field_ref->field_path, ret_value, err);
         if (from->resource_field_ref)
-                return pod_resource_value(b->arena, b->pod, b->container, from->resource_field_ref, b->facts, ret_value,
-                                          err);
+                return pod_resource_value(b->arena, &(struct pod_place){ b->pod, b->container, b->facts },
+                                          from->resource_field_ref, ret_value, err);
         if (from->file_key_ref)
                 return read_file_key(b, from->file_key_ref, ret_value, err);
         if (from->config_map_key_ref)

@@ -19,9 +19,9 @@ struct pod_facts {
         const char *host_ip, *host_ips;
         struct quantity allocatable_cpu, allocatable_memory, allocatable_storage; /* stand in for limits not given */
 
-        /* Reads key @key of file @path in volume @volume for a fileKeyRef: 0 with a text that lives in @arena, -ENOENT
-         * when file or key is missing, another negative errno. NULL: fileKeyRef is refused. */
-        int (*file_key)(void *data, struct arena *arena, const char *volume, const char *path, const char *key,
+        /* Reads what a fileKeyRef names: 0 with a text that lives in @arena, -ENOENT when file or key is missing,
+         * another negative errno. NULL: fileKeyRef is refused. */
+        int (*file_key)(void *data, struct arena *arena, const struct kube_file_key_selector *ref,
                         const char **ret_text, struct err **err);
         void *file_key_data;
 };
@@ -36,10 +36,16 @@ const char *env_expand(struct arena *arena, const char *text, const struct env_i
 int pod_field_value(struct arena *arena, const struct pod *pod, const struct pod_facts *facts, const char *path,
                     const char **ret_text, struct err **err);
 
-/* The value of a resourceFieldRef; @container is used when the reference names none. */
-int pod_resource_value(struct arena *arena, const struct pod *pod, const struct kube_container *container,
-                       const struct kube_resource_field_selector *ref, const struct pod_facts *facts,
-                       const char **ret_text, struct err **err);
+/* Where a reference stands, and what is known there. */
+struct pod_place {
+        const struct pod *pod;
+        const struct kube_container *container; /* for a reference that names none; NULL: it must */
+        const struct pod_facts *facts;
+};
+
+/* The value of a resourceFieldRef. */
+int pod_resource_value(struct arena *arena, const struct pod_place *place,
+                       const struct kube_resource_field_selector *ref, const char **ret_text, struct err **err);
 
 /* The container's variables, in @arena, in order (not sorted). -EINVAL names the variable that cannot be made (a
  * reference to a ConfigMap or Secret that is not optional; a missing file key). */

@@ -187,21 +187,21 @@ static struct quantity limit_of(const struct pod *pod, const struct kube_contain
         return limit;
 }
 
-int pod_resource_value(struct arena *arena, const struct pod *pod, const struct kube_container *container,
-                       const struct kube_resource_field_selector *ref, const struct pod_facts *facts,
-                       const char **ret_text, struct err **err) {
+int pod_resource_value(struct arena *arena, const struct pod_place *place,
+                       const struct kube_resource_field_selector *ref, const char **ret_text, struct err **err) {
+        const struct kube_container *container = place->container;
         const char *dot = strchr(ref->resource, '.');
         struct quantity amount = { 0 };
         char *text;
 
         if (ref->container_name)
-                container = pod_find_container(pod, ref->container_name);
+                container = pod_find_container(place->pod, ref->container_name);
         if (!container)
                 return err_set(err, EINVAL, "container %.64s not found", ref->container_name ?: "");
         if (!dot)
                 return err_set(err, EINVAL, "unsupported container resource : %.64s", ref->resource);
         if (strncmp(ref->resource, "limits.", 7) == 0)
-                amount = limit_of(pod, container, facts, dot + 1);
+                amount = limit_of(place->pod, container, place->facts, dot + 1);
         else
                 pod_container_request(container, dot + 1, &amount);
         text = arena_printf(arena, "%" PRId64, quantity_divide(amount, ref->divisor));

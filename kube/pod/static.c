@@ -291,10 +291,10 @@ static void on_warning(void *data, uint32_t line, const char *text) {
 }
 
 /* What begins with a brace is JSON, never YAML's flow style, as for kubelet (util/yaml, ToJSON()). */
-static int parse(struct arena *arena, const char *text, size_t length, struct problems *problems, const char *file,
+static int parse(struct arena *arena, const char *text, size_t length, struct problems *problems,
                  const struct value **ret_value, struct err **err) {
         const struct value_options options = {
-                .name = file, .bytes_max = POD_MANIFEST_BYTES_MAX, .warn = on_warning, .warn_data = problems
+                .name = problems->file, .bytes_max = POD_MANIFEST_BYTES_MAX, .warn = on_warning, .warn_data = problems
         };
         size_t skip = 0;
 
@@ -332,7 +332,7 @@ int pod_read_static(const char *text, size_t length, const struct pod_static_opt
         if (!arena)
                 return err_set(err, ENOMEM, "%s: out of memory", options->file);
         problems->file = options->file;
-        r = parse(arena, text, length, problems, options->file, &value, err);
+        r = parse(arena, text, length, problems, &value, err);
         if (r < 0)
                 return r;
         problems->source = value;

@@ -162,20 +162,20 @@ static int parse_parts(const struct field_parser *p, const char *whole, char **p
         return 0;
 }
 
-int selector_field_parse(struct arena *arena, const struct selector_field_kind *kind, const char *version,
-                         const char *text, size_t length, struct selector_fields *ret_selector, struct err **err) {
-        struct field_parser p = { .arena = arena, .kind = kind, .version = version, .err = err };
+int selector_field_parse(struct arena *arena, const struct selector_field_kind *kind,
+                         const struct selector_query *query, struct selector_fields *ret_selector, struct err **err) {
+        struct field_parser p = { .arena = arena, .kind = kind, .version = query->version, .err = err };
         _cleanup_free_ char **parts = NULL;
         const char *whole;
         size_t n;
 
-        if (length > SELECTOR_TEXT_MAX)
-                return err_set(err, E2BIG, "field selector: %zu bytes, more than the %zu allowed", length,
+        if (query->length > SELECTOR_TEXT_MAX)
+                return err_set(err, E2BIG, "field selector: %zu bytes, more than the %zu allowed", query->length,
                                SELECTOR_TEXT_MAX);
-        if (memchr(text, '\0', length))
+        if (memchr(query->text, '\0', query->length))
                 return err_set(err, EINVAL, "invalid selector: it holds a NUL character");
-        whole = arena_strndup(arena, text, length);
-        p.text = arena_strndup(arena, text, length);
+        whole = arena_strndup(arena, query->text, query->length);
+        p.text = arena_strndup(arena, query->text, query->length);
         if (!whole || !p.text)
                 return no_memory(err);
         n = split(p.text, NULL);

@@ -55,10 +55,17 @@ struct selector_fields {
         uint32_t n;                        /* 0: everything is selected */
 };
 
-/* Reads the text of a parameter into @arena; @version is what a client asked by, for the error's text. 0, -EINVAL with
+/* What a client asks by. */
+struct selector_query {
+        const char *version; /* of the kind, for the error's text */
+        const char *text;    /* of the parameter */
+        size_t length;
+};
+
+/* Reads @query into @arena. 0, -EINVAL with
  * kube-apiserver's words, -E2BIG past SELECTOR_TEXT_MAX (kube/selector/label.h), -ENOMEM. */
-int selector_field_parse(struct arena *arena, const struct selector_field_kind *kind, const char *version,
-                         const char *text, size_t length, struct selector_fields *ret_selector, struct err **err);
+int selector_field_parse(struct arena *arena, const struct selector_field_kind *kind,
+                         const struct selector_query *query, struct selector_fields *ret_selector, struct err **err);
 
 /* Adds to @wanted (kube/project.h) what the values below are made of, so that they come of an object's bytes without
  * the rest of it. 0 or -ENOMEM. */

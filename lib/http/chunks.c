@@ -94,11 +94,10 @@ static int take_trailers(struct http_chunks *chunks, struct arena *arena, uint8_
         return r < 0 ? r : 0;
 }
 
-static void take_data(struct http_chunks *chunks, uint8_t **bytes, size_t *n, uint8_t **ret_data, size_t *ret_size) {
+static void take_data(struct http_chunks *chunks, uint8_t **bytes, size_t *n, struct http_span *ret_piece) {
         size_t size = chunks->left < *n ? (size_t)chunks->left : *n;
 
-        *ret_data = *bytes;
-        *ret_size = size;
+        *ret_piece = (struct http_span){ *bytes, size };
         *bytes += size;
         *n -= size;
         chunks->left -= size;
@@ -106,14 +105,14 @@ static void take_data(struct http_chunks *chunks, uint8_t **bytes, size_t *n, ui
                 chunks->state = HTTP_CHUNK_END;
 }
 
-int http_chunks_take(struct http_chunks *chunks, struct arena *arena, uint8_t **bytes, size_t *n, uint8_t **ret_data,
-                     size_t *ret_size, struct http_fields *trailers) {
+int http_chunks_take(struct http_chunks *chunks, struct arena *arena, uint8_t **bytes, size_t *n,
+                     struct http_fields *trailers, struct http_span *ret_piece) {
         while (*n > 0) {
                 int r;
 
                 switch (chunks->state) {
                 case HTTP_CHUNK_DATA:
-                        take_data(chunks, bytes, n, ret_data, ret_size);
+                        take_data(chunks, bytes, n, ret_piece);
                         return 1;
                 case HTTP_CHUNK_TRAILERS:
                         return take_trailers(chunks, arena, bytes, n, trailers);

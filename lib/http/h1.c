@@ -300,16 +300,16 @@ static size_t take_length(struct http_connection *connection, uint8_t *bytes, si
 static size_t take_chunks(struct http_connection *connection, uint8_t *bytes, size_t n) {
         struct h1 *h1 = connection->state;
         struct http_exchange *x = h1->x;
-        uint8_t *data;
-        size_t size, left = n;
-        int r = http_chunks_take(&h1->chunks, x->arena, &bytes, &left, &data, &size, &x->trailers_in);
+        struct http_span piece;
+        size_t left = n;
+        int r = http_chunks_take(&h1->chunks, x->arena, &bytes, &left, &x->trailers_in, &piece);
 
         if (r < 0) {
                 connection_close(connection, -EPROTO, "a body whose chunks are wrong");
                 return n;
         }
         if (r > 0)
-                exchange_data(x, data, size);
+                exchange_data(x, piece.data, piece.size);
         else if (h1->chunks.state == HTTP_CHUNKS_DONE)
                 end_input(connection);
         return n - left;

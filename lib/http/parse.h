@@ -50,9 +50,15 @@ struct http_chunks {
         size_t n_line;
 };
 
+/* A part of bytes that are another's. */
+struct http_span {
+        uint8_t *data;
+        size_t size;
+};
+
 /* Takes bytes from *@bytes and moves *@bytes and *@n past them. Returns 1 with a piece of the body, 0 when more is
  * needed or (state HTTP_CHUNKS_DONE) all is there with its trailers, -EPROTO, -E2BIG, -ENOMEM. */
-int http_chunks_take(struct http_chunks *chunks, struct arena *arena, uint8_t **bytes, size_t *n, uint8_t **ret_data,
-                     size_t *ret_size, struct http_fields *trailers);
+int http_chunks_take(struct http_chunks *chunks, struct arena *arena, uint8_t **bytes, size_t *n,
+                     struct http_fields *trailers, struct http_span *ret_piece);
 
 void http_chunks_done(struct http_chunks *chunks);

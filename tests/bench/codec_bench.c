@@ -82,7 +82,7 @@ static const struct value *live, *other;
 static void apply(struct arena *arena, const struct value *config, bool changes) {
         struct apply_result result;
 
-        need(apply_configuration(arena, &target, &writer, live, config, &result, NULL) == 0 &&
+        need(apply_configuration(arena, &(struct apply_write){ &target, &writer, live, config }, &result, NULL) == 0 &&
                      result.changed == changes,
              "applying");
 }
@@ -98,7 +98,7 @@ static void apply_other(struct arena *arena) {
 static void update_other(struct arena *arena) {
         const struct value *object;
 
-        need(apply_update(arena, &target, &writer, live, other, &object) == 0, "updating");
+        need(apply_update(arena, &(struct apply_write){ &target, &writer, live, other }, &object) == 0, "updating");
 }
 
 static void prepare_owners(struct arena *arena) {
@@ -106,7 +106,8 @@ static void prepare_owners(struct arena *arena) {
         struct apply_result result;
         struct value_edit edit;
 
-        need(apply_configuration(arena, &target, &writer, NULL, tree, &result, NULL) == 0, "applying at first");
+        need(apply_configuration(arena, &(struct apply_write){ &target, &writer, NULL, tree }, &result, NULL) == 0,
+             "applying at first");
         live = result.object;
         value_edit_begin(&edit, arena, tree);
         need(value_edit_set(&edit, "/metadata/labels/bench", &label, NULL) == 0, "changing a label");

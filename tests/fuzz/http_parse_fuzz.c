@@ -63,12 +63,13 @@ static size_t take(const uint8_t *data, size_t size, size_t step) {
         int r = 0;
 
         for (size_t at = 0; at < size && r >= 0 && chunks.state != HTTP_CHUNKS_DONE; at += step) {
-                size_t n = size - at < step ? size - at : step, n_data;
-                uint8_t *p = (uint8_t *)(uintptr_t)(data + at), *piece;
+                size_t n = size - at < step ? size - at : step;
+                uint8_t *p = (uint8_t *)(uintptr_t)(data + at);
+                struct http_span piece;
 
                 while (n > 0 && chunks.state != HTTP_CHUNKS_DONE &&
-                       (r = http_chunks_take(&chunks, arena, &p, &n, &piece, &n_data, &trailers)) >= 0)
-                        total += r > 0 ? n_data : 0;
+                       (r = http_chunks_take(&chunks, arena, &p, &n, &trailers, &piece)) >= 0)
+                        total += r > 0 ? piece.size : 0;
         }
         check_fields(&trailers);
         http_chunks_done(&chunks);

@@ -44,14 +44,15 @@ static void try_fields(struct arena *arena, const char *text, size_t size) {
         const char *written, *rewritten;
         struct err *err = NULL;
 
-        if (selector_field_parse(arena, kind, "v1", text, size, &selector, &err) < 0) {
+        if (selector_field_parse(arena, kind, &(struct selector_query){ "v1", text, size }, &selector, &err) < 0) {
                 if (!err)
                         abort();
                 err_free(err);
                 return;
         }
         if (selector_field_format(arena, &selector, &written) < 0 ||
-            selector_field_parse(arena, kind, "v1", written, strlen(written), &again, NULL) < 0 ||
+            selector_field_parse(arena, kind, &(struct selector_query){ "v1", written, strlen(written) }, &again,
+                                 NULL) < 0 ||
             selector_field_format(arena, &again, &rewritten) < 0 || selector.n != again.n)
                 abort();
 }

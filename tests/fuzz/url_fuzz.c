@@ -21,13 +21,14 @@ static void check(struct arena *arena, const struct url *url) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+        const struct probe_url_server server = { false, "10.0.0.1", 80 };
         struct arena *arena = arena_new();
         char *text = strndup((const char *)data, size);
         struct url base, url;
 
-        if (probe_url_of_path(arena, false, "10.0.0.1", 80, "/a/b?c", &base, NULL) < 0)
+        if (probe_url_of_path(arena, &server, "/a/b?c", &base, NULL) < 0)
                 abort();
-        if (probe_url_of_path(arena, false, "10.0.0.1", 80, text, &url, NULL) == 0)
+        if (probe_url_of_path(arena, &server, text, &url, NULL) == 0)
                 check(arena, &url);
         if (probe_url_resolve(arena, &base, text, &url, NULL) == 0)
                 check(arena, &url);

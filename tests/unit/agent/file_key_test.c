@@ -63,6 +63,7 @@ static void test_read(void **state) {
         char dir[] = "/tmp/nacelle-test-XXXXXX";
         struct kube_empty_dir_volume_source empty = { 0 };
         struct kube_volume volume = { .name = "v", .empty_dir = &empty };
+        const struct kube_file_key_selector lost = { .volume_name = "w", .path = "env", .key = "A" };
         struct pod pod = { .spec = { .volumes = { &volume, 1 } } };
         struct pod_files files = { .pod = &pod, .dir = dir };
         _cleanup_arena_ struct arena *arena = arena_new();
@@ -70,17 +71,19 @@ static void test_read(void **state) {
         assert_non_null(mkdtemp(dir));
         make_volume(volumes_path(arena, dir, &volume));
         for (size_t i = 0; i < ELEMENTS(rows); i++) {
+                const struct kube_file_key_selector ref = { .volume_name = "v",
+                                                            .path = (char *)rows[i].path,
+                                                            .key = (char *)rows[i].key };
                 _cleanup_err_ struct err *err = NULL;
                 const char *value = NULL;
 
-                assert_int_equal(file_key_read(&files, arena, "v", rows[i].path, rows[i].key, &value, &err),
-                                 -rows[i].error);
+                assert_int_equal(file_key_read(&files, arena, &ref, &value, &err), -rows[i].error);
                 if (rows[i].value)
                         assert_string_equal(value, rows[i].value);
                 else if (!strstr(err_text(err), rows[i].says))
                         fail_msg("%s: %s", rows[i].path, err_text(err));
         }
-        assert_int_equal(file_key_read(&files, arena, "w", "env", "A", &(const char *){ NULL }, NULL), -EINVAL);
+        assert_int_equal(file_key_read(&files, arena, &lost, &(const char *){ NULL }, NULL), -EINVAL);
         assert_int_equal(files_remove_tree(dir, NULL), 0);
 }
 

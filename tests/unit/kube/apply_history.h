@@ -118,7 +118,7 @@ static inline int apply_history_step(struct apply_history *h, const struct value
 
         value_integer(value_get(step, "time"), &writer.now);
         if (strcmp(value_string_or(value_get(step, "op"), ""), "apply") == 0) {
-                r = apply_configuration(h->arena, &target, &writer, h->live, body, ret, err);
+                r = apply_configuration(h->arena, &(struct apply_write){ &target, &writer, h->live, body }, ret, err);
         } else {
                 r = patch_merge(h->arena, h->live ?: &none, body, &changed, err);
                 if (r == 0)
@@ -126,7 +126,8 @@ static inline int apply_history_step(struct apply_history *h, const struct value
                 if (r == 0)
                         r = (changed = apply_history_settle(h, changed, err)) ? 0 : -EINVAL;
                 if (r == 0)
-                        r = apply_update(h->arena, &target, &writer, h->live, changed, &ret->object);
+                        r = apply_update(h->arena, &(struct apply_write){ &target, &writer, h->live, changed },
+                                         &ret->object);
         }
         if (r == 0)
                 ret->object = apply_history_settle(h, ret->object, err);
@@ -162,14 +163,14 @@ static inline char *apply_history_scale(struct arena *arena, const struct value 
                                                           { "apps/v0", NULL },
                                                           { NULL, NULL } };
         _cleanup_json_writer_ struct json_writer w = JSON_WRITER_INIT;
-        const struct value *parent = value_get(scale, "parent");
+        const struct apply_scaled parent = { replicas, "apps/v1", value_get(scale, "parent") };
         struct value seen, merged;
         struct err *err = NULL;
         char *text;
 
         json_begin_map(&w);
-        if (apply_scale_entries(arena, replicas, parent, &seen, &err) < 0 ||
-            apply_scale_merge(arena, replicas, "apps/v1", parent, value_get(scale, "scale"), &merged, &err) < 0) {
+        if (apply_scale_entries(arena, &parent, &seen, &err) < 0 ||
+            apply_scale_merge(arena, &parent, value_get(scale, "scale"), &merged, &err) < 0) {
                 json_add_string(&w, "error", err_text(err));
         } else {
                 json_key(&w, "seen");

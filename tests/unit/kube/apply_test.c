@@ -195,7 +195,7 @@ static void test_custom_filters(void **state) {
 
 /* A version in which spec.replicas is called spec.count; any third is not served. */
 static int rename_replicas(void *data, struct arena *where, const struct value *object, const char *api_version,
-                           const struct value **ret_object, const struct kube_type **ret_type, struct err **err) {
+                           struct apply_object *ret_object, struct err **err) {
         const bool old = strcmp(api_version, "g/v1") == 0;
         const char *from = old ? "/spec/replicas" : "/spec/count", *to = old ? "/spec/count" : "/spec/replicas";
         const struct value *replicas = value_find(object, old ? "spec.replicas" : "spec.count");
@@ -206,9 +206,8 @@ static int rename_replicas(void *data, struct arena *where, const struct value *
         value_edit_begin(&edit, where, object);
         if (replicas && (value_edit_remove(&edit, from, NULL) < 0 || value_edit_set(&edit, to, replicas, NULL) < 0))
                 return -ENOMEM;
-        *ret_object = value_edit_end(&edit);
-        *ret_type = NULL;
-        return *ret_object ? 0 : -ENOMEM;
+        *ret_object = (struct apply_object){ .value = value_edit_end(&edit) };
+        return ret_object->value ? 0 : -ENOMEM;
 }
 
 static const struct apply_target deduced = {
@@ -228,13 +227,16 @@ static const struct apply_target deduced = {
 
 static void test_versions(void **state) {
         const struct apply_writer writer = { .manager = "new", .now = 1600000000 };
-        const struct value *live = read_text(OLD_OWNERS);
-        const struct value *config =
-                read_text("{\"apiVersion\":\"g/v2\",\"kind\":\"Thing\",\"spec\":{\"replicas\":2}}");
+        const struct apply_write write = {
+                .target = &deduced,
+                .writer = &writer,
+                .live = read_text(OLD_OWNERS),
+                .sent = read_text("{\"apiVersion\":\"g/v2\",\"kind\":\"Thing\",\"spec\":{\"replicas\":2}}"),
+        };
         _cleanup_err_ struct err *err = NULL;
         struct apply_result result = { 0 };
 
-        assert_int_equal(apply_configuration(arena, &deduced, &writer, live, config, &result, &err), -APPLY_CONFLICT);
+        assert_int_equal(apply_configuration(arena, &write, &result, &err), -APPLY_CONFLICT);
         assert_string_equal(result.message, "Apply failed with 1 conflict: conflict with \"old\": .spec.count");
         assert_int_equal(result.n_causes, 1);
         assert_string_equal(result.causes[0].field, ".spec.count");
@@ -244,13 +246,15 @@ static void test_versions(void **state) {
 /* Who applied in an old version and now applies in a new one gives up what is not in the new. */
 static void test_pruned_across_versions(void **state) {
         const struct apply_writer writer = { .manager = "old", .now = 1600000000 };
+        const struct apply_write write = {
+                .target = &deduced,
+                .writer = &writer,
+                .live = read_text(OLD_OWNERS),
+                .sent = read_text("{\"apiVersion\":\"g/v2\",\"kind\":\"Thing\",\"spec\":{\"y\":1}}"),
+        };
         struct apply_result result = { 0 };
 
-        assert_int_equal(
-                apply_configuration(arena, &deduced, &writer, read_text(OLD_OWNERS),
-                                    read_text("{\"apiVersion\":\"g/v2\",\"kind\":\"Thing\",\"spec\":{\"y\":1}}"),
-                                    &result, NULL),
-                0);
+        assert_int_equal(apply_configuration(arena, &write, &result, NULL), 0);
         assert_null(value_find(result.object, "spec.replicas"));
         assert_non_null(value_find(result.object, "spec.x"));
         assert_int_equal(value_count(value_find(result.object, "metadata.managedFields")), 1);
@@ -308,15 +312,16 @@ static void test_too_many_entries(void **state) {
         struct value *entries = arena_alloc_array(arena, APPLY_ENTRIES_MAX + 1, sizeof(*entries));
         struct value_member managed = { .key = "managedFields" }, metadata = { .key = "metadata" };
         struct value object = { .kind = VALUE_MAP, .count = 1, .members = &metadata };
+        const struct apply_write write = { &target, &writer, &object, config };
         struct apply_result result = { 0 };
 
         for (uint32_t i = 0; i <= APPLY_ENTRIES_MAX; i++)
                 entries[i] = *read_text(arena_printf(arena, entry, i));
         managed.value = (struct value){ .kind = VALUE_LIST, .count = APPLY_ENTRIES_MAX, .items = entries };
         metadata.value = (struct value){ .kind = VALUE_MAP, .count = 1, .members = &managed };
-        assert_int_equal(apply_configuration(arena, &target, &writer, &object, config, &result, NULL), 0);
+        assert_int_equal(apply_configuration(arena, &write, &result, NULL), 0);
         managed.value.count++;
-        assert_int_equal(apply_configuration(arena, &target, &writer, &object, config, &result, NULL), -APPLY_FAILED);
+        assert_int_equal(apply_configuration(arena, &write, &result, NULL), -APPLY_FAILED);
 }
 
 int main(void) {

@@ -85,10 +85,10 @@ static const char manifest[] =
         "    - {name: LOST, valueFrom: {fileKeyRef: {volumeName: v, path: p, key: lost, optional: true}}}\n"
         "  volumes: [{name: v}]\n";
 
-static int file_key(void *data, struct arena *arena, const char *volume, const char *path, const char *key,
-                    const char **ret_text, struct err **err) {
-        if (strcmp(key, "K") != 0)
-                return err_set(err, ENOENT, "no key %s", key);
+static int file_key(void *data, struct arena *arena, const struct kube_file_key_selector *ref, const char **ret_text,
+                    struct err **err) {
+        if (strcmp(ref->key, "K") != 0)
+                return err_set(err, ENOENT, "no key %s", ref->key);
         *ret_text = "from-file";
         return 0;
 }

@@ -122,7 +122,8 @@ static inline void print_case_field(struct arena *arena, const struct value *tes
 
         kube_split_api_version(value_string_or(value_get(test, "group"), "v1"), group, sizeof(group), &version);
         kind = selector_field_kind_of(group, version, value_string_or(value_get(test, "kind"), ""));
-        answer->error = selector_field_parse(arena, kind, version, text, strlen(text), &selector, &answer->err);
+        answer->error = selector_field_parse(arena, kind, &(struct selector_query){ version, text, strlen(text) },
+                                             &selector, &answer->err);
         if (answer->error < 0)
                 return;
         answer->error = selector_field_format(arena, &selector, &answer->string);

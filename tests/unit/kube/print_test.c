@@ -350,10 +350,10 @@ static int parse_labels(const char *text, size_t length) {
 }
 
 static int parse_fields(const char *text, size_t length) {
+        const struct selector_query query = { "v1", text, length };
         struct selector_fields selector;
 
-        return selector_field_parse(arena, selector_field_kind_of("", "v1", "Pod"), "v1", text, length, &selector,
-                                    NULL);
+        return selector_field_parse(arena, selector_field_kind_of("", "v1", "Pod"), &query, &selector, NULL);
 }
 
 static void test_selector_bounds(void **state) {
@@ -373,6 +373,7 @@ static void test_selector_bounds(void **state) {
 }
 
 static void test_exact(void **state) {
+        const struct selector_query query = { "v1", "spec.host=n,metadata.name!=x", 28 };
         struct selector_labels labels;
         struct selector_fields fields;
 
@@ -380,8 +381,7 @@ static void test_exact(void **state) {
         assert_string_equal(selector_label_exact(&labels, "a"), "b");
         assert_string_equal(selector_label_exact(&labels, "c"), "d");
         assert_null(selector_label_exact(&labels, "e"));
-        assert_int_equal(selector_field_parse(arena, selector_field_kind_of("", "v1", "Pod"), "v1",
-                                              "spec.host=n,metadata.name!=x", 28, &fields, NULL),
+        assert_int_equal(selector_field_parse(arena, selector_field_kind_of("", "v1", "Pod"), &query, &fields, NULL),
                          0);
         assert_string_equal(selector_field_exact(&fields, "spec.nodeName"), "n");
         assert_null(selector_field_exact(&fields, "metadata.name"));
@@ -410,15 +410,14 @@ static void test_field_values(void **state) {
 
         for (size_t i = 0; i < ELEMENTS(cases); i++) {
                 const struct selector_field_kind *kind = selector_field_kind_of(cases[i].group, "v1", cases[i].kind);
+                const struct selector_query query = { "v1", cases[i].text, strlen(cases[i].text) };
                 const char *values[SELECTOR_FIELDS_MAX];
                 struct selector_fields selector;
                 struct kube_wanted *wanted;
                 struct value object;
 
                 assert_true(kind->n <= SELECTOR_FIELDS_MAX);
-                assert_int_equal(
-                        selector_field_parse(arena, kind, "v1", cases[i].text, strlen(cases[i].text), &selector, NULL),
-                        0);
+                assert_int_equal(selector_field_parse(arena, kind, &query, &selector, NULL), 0);
                 wanted = kube_wanted_new(arena);
                 assert_int_equal(selector_field_want(arena, kind, wanted), 0);
                 assert_int_equal(kube_project(arena, wanted, cases[i].object, strlen(cases[i].object), &object), 0);

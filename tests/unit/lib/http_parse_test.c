@@ -236,16 +236,16 @@ static int take_chunked(const char *bytes, size_t step, char *body, struct arena
         for (size_t at = 0; at < total && r >= 0; at += step) {
                 char copy[64];
                 size_t n = total - at < step ? total - at : step;
-                uint8_t *p = (uint8_t *)copy, *data;
+                uint8_t *p = (uint8_t *)copy;
 
                 memcpy(copy, bytes + at, n);
                 while (n > 0 && r >= 0 && chunks.state != HTTP_CHUNKS_DONE) {
-                        size_t size;
+                        struct http_span piece;
 
-                        r = http_chunks_take(&chunks, arena, &p, &n, &data, &size, trailers);
+                        r = http_chunks_take(&chunks, arena, &p, &n, trailers, &piece);
                         if (r > 0) {
-                                memcpy(body + n_body, data, size);
-                                n_body += size;
+                                memcpy(body + n_body, piece.data, piece.size);
+                                n_body += piece.size;
                         }
                 }
         }
@@ -276,12 +276,13 @@ static void test_chunks_are_bounded(void **state) {
         _cleanup_arena_ struct arena *arena = arena_new();
         struct http_fields trailers = { 0 };
         struct http_chunks chunks = { 0 };
-        uint8_t line[HTTP_CHUNK_LINE_MAX + 1], *p = line, *data;
-        size_t n = sizeof(line), size;
+        uint8_t line[HTTP_CHUNK_LINE_MAX + 1], *p = line;
+        struct http_span piece;
+        size_t n = sizeof(line);
 
         memset(line, 'x', sizeof(line));
         memcpy(line, "1;", 2);
-        assert_int_equal(http_chunks_take(&chunks, arena, &p, &n, &data, &size, &trailers), -E2BIG);
+        assert_int_equal(http_chunks_take(&chunks, arena, &p, &n, &trailers, &piece), -E2BIG);
         http_chunks_done(&chunks);
 }
 

@@ -271,17 +271,18 @@ static void test_rows(void **state) {
 }
 
 static void test_longest(void **state) {
+        const struct probe_url_server server = { false, "h", 80 };
         _cleanup_arena_ struct arena *arena = arena_new();
         char path[URL_TEXT_MAX + 2];
         struct url url;
 
         memset(path, ' ', sizeof(path));
         path[URL_TEXT_MAX] = '\0';
-        assert_int_equal(probe_url_of_path(arena, false, "h", 80, path, &url, NULL), 0);
+        assert_int_equal(probe_url_of_path(arena, &server, path, &url, NULL), 0);
         assert_int_equal(strlen(probe_url_request_target(arena, &url)), 1 + 3 * URL_TEXT_MAX);
         path[URL_TEXT_MAX] = ' ';
         path[URL_TEXT_MAX + 1] = '\0';
-        assert_int_equal(probe_url_of_path(arena, false, "h", 80, path, &url, NULL), -E2BIG);
+        assert_int_equal(probe_url_of_path(arena, &server, path, &url, NULL), -E2BIG);
         assert_int_equal(probe_url_resolve(arena, &url, path, &url, NULL), -E2BIG);
 }
 
