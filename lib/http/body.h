@@ -18,6 +18,7 @@ struct http_body;
 /* A body of @plain, of which a reference is taken. Counted, and safe across threads. NULL without memory. */
 struct http_body *http_body_new(struct bytes *plain);
 
+struct http_body *http_body_ref(struct http_body *body);
 /* NULL is fine. Returns NULL. */
 struct http_body *http_body_unref(struct http_body *body);
 
