@@ -254,7 +254,8 @@ static enum api_step patch(struct api_request *r) {
         if (error == -ENOENT)
                 return api_not_found(r, r->name);
         if (error == 0 && !r->sent)
-                error = api_decode(r->arena, API_JSON, r->type, r->body, r->body_size, &r->sent, &err);
+                error = api_decode(r->arena, &(struct api_body){ API_JSON, r->type, r->body, r->body_size }, &r->sent,
+                                   &err);
         if (error == -EINVAL)
                 return api_refuse(r, API_BAD_REQUEST, "error decoding patch: %s", err_text(err));
         if (error == 0 && !value_is(r->sent, r->body_form == API_PATCH_JSON ? VALUE_LIST : VALUE_MAP))

@@ -19,6 +19,7 @@ enum api_shape { API_WHOLE, API_TABLE, API_PARTIAL };
 struct api_media {
         enum api_form form;
         enum api_shape shape;
+        const char *meta_version; /* of meta.k8s.io, that a shape which is not whole has: "v1", "v1beta1" */
         bool pretty;
 };
 
