@@ -75,7 +75,7 @@ def test_kubectl_knows_the_schema(api, tmp_path):
     assert sorted(images.split()) == ["i:2", "i:3"], "containers are merged by name"
     deployment.write_text(text.replace("image:", "imag:"))
     refused = api.kubectl("apply", "-f", str(deployment))
-    assert refused.returncode != 0 and 'unknown field "spec.template.spec.containers[0].imag"' in refused.stderr, refused
+    assert refused.returncode != 0 and 'unknown field "spec.template.spec.containers[1].imag"' in refused.stderr, refused
     explained = api.kubectl("explain", "deployment.spec.strategy.rollingUpdate").stdout
     assert "VERSION:    v1" in explained and "maxSurge\t<IntOrString>" in explained and "maxUnavailable" in explained
     assert 'field "nope" does not exist' in api.kubectl("explain", "deployment.spec.nope").stderr
