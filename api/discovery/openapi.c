@@ -20,18 +20,15 @@
 #include "lib/http/exchange.h"
 #include "lib/http/message.h"
 #include "lib/json_writer.h"
-#include "lib/sha1.h"
 #include "lib/table.h"
 
 #define ROOT "/openapi/v3"
-#define HASH_MAX (2 * SHA1_SIZE + 1)
 #define YEAR_S (365 * 24 * 3600)
 
-struct document {
+struct kept {
         struct table_node node; /* by @path */
-        char *path;             /* "apis/apps/v1"; "": the index */
-        struct http_body *body;
-        char hash[HASH_MAX];
+        char *path;
+        struct api_document document;
 };
 
 struct api_openapi {
@@ -41,24 +38,24 @@ struct api_openapi {
         struct table documents;
 };
 
-static void document_free(struct document *document) {
-        if (!document)
+static void kept_free(struct kept *kept) {
+        if (!kept)
                 return;
-        http_body_unref(document->body);
-        free(document->path);
-        free(document);
+        http_body_unref(kept->document.body);
+        free(kept->path);
+        free(kept);
 }
 
-static void document_freep(struct document **document) {
-        document_free(*document);
+static void kept_freep(struct kept **kept) {
+        kept_free(*kept);
 }
-#define _cleanup_document_ __attribute__((cleanup(document_freep)))
+#define _cleanup_kept_ __attribute__((cleanup(kept_freep)))
 
 static void forget(struct api_openapi *all) {
         for (size_t i = 0; i < all->documents.n_buckets; i++)
                 for (struct table_node *node = all->documents.buckets[i], *next; node; node = next) {
                         next = node->next;
-                        document_free(table_object(node, struct document, node));
+                        kept_free(table_object(node, struct kept, node));
                 }
         table_clear(&all->documents);
 }
@@ -84,33 +81,20 @@ struct api_openapi *api_openapi_free(struct api_openapi *all) {
 
 /* --- documents --- */
 
-/* "apis/apps/v1" or "api/v1" in two; the texts are in @arena. */
-static bool read_path(struct arena *arena, const char *path, const char **ret_group, const char **ret_version) {
-        const char *group = strncmp(path, "apis/", 5) == 0 ? path + 5 : NULL,
-                   *slash = group ? strchr(group, '/') : NULL;
+/* Of "apis/apps/v1" or "api/v1". */
+static int write_version(const struct kube_registry *registry, const char *path, struct json_writer *w) {
+        const char *rest = strncmp(path, "apis/", 5) == 0 ? path + 5 : NULL, *slash = rest ? strchr(rest, '/') : NULL;
+        _cleanup_free_ char *group = NULL;
 
-        if (strncmp(path, "api/", 4) == 0) {
-                *ret_group = "";
-                *ret_version = path + 4;
-                return true;
-        }
-        if (!slash)
-                return false;
-        *ret_group = arena_strndup(arena, group, (size_t)(slash - group));
-        *ret_version = slash + 1;
-        return *ret_group && **ret_group;
+        if (strncmp(path, "api/", 4) == 0)
+                return openapi_write(w, registry, "", path + 4);
+        if (!slash || slash == rest)
+                return -ENOENT;
+        group = strndup(rest, (size_t)(slash - rest));
+        return group ? openapi_write(w, registry, group, slash + 1) : -ENOMEM;
 }
 
-static int write_document(struct api_request *r, const struct kube_registry *registry, const char *path,
-                          struct json_writer *w) {
-        const char *group, *version;
-
-        if (!*path)
-                return openapi_write_index(w, registry);
-        return read_path(r->arena, path, &group, &version) ? openapi_write(w, registry, group, version) : -ENOENT;
-}
-
-static void write_hash(const void *text, size_t length, char ret_hash[HASH_MAX]) {
+static void write_hash(const void *text, size_t length, char ret_hash[API_DOCUMENT_HASH_MAX]) {
         uint8_t digest[SHA1_SIZE];
 
         sha1(text, length, digest);
@@ -118,64 +102,59 @@ static void write_hash(const void *text, size_t length, char ret_hash[HASH_MAX])
                 snprintf(ret_hash + 2 * i, 3, "%02X", digest[i]);
 }
 
-static int make_document(struct api_request *r, const struct kube_registry *registry, const char *path,
-                         struct document **ret_document) {
+static int make(const struct kube_registry *registry, const char *path, struct kept **ret_kept) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_document_ struct document *document = calloc(1, sizeof(*document));
+        _cleanup_kept_ struct kept *kept = calloc(1, sizeof(*kept));
         _cleanup_bytes_ struct bytes *bytes = NULL;
-        int error = document ? write_document(r, registry, path, &w) : -ENOMEM;
+        int error;
 
+        if (!kept)
+                return -ENOMEM;
+        error = *path ? write_version(registry, path, &w) : openapi_write_index(&w, registry);
         if (error < 0)
                 return error;
         bytes = bytes_copy(w.text, w.length);
-        document->body = bytes ? http_body_new(bytes) : NULL;
-        document->path = strdup(path);
-        if (!document->body || !document->path)
+        kept->document.body = bytes ? http_body_new(bytes) : NULL;
+        kept->path = strdup(path);
+        if (!kept->document.body || !kept->path)
                 return -ENOMEM;
-        write_hash(w.text, w.length, document->hash);
-        *ret_document = TAKE_PTR(document);
+        write_hash(w.text, w.length, kept->document.hash);
+        *ret_kept = TAKE_PTR(kept);
         return 0;
 }
 
-/* With the lock: it is made once, whoever asks meanwhile waits for that. */
-static int find_document(struct api_openapi *all, struct api_request *r, const char *path,
-                         struct document **ret_document) {
-        _cleanup_document_ struct document *made = NULL;
+/* With the lock. */
+static int find(struct api_openapi *all, const char *path, struct kept **ret_kept) {
         uint64_t generation = kube_registry_generation(all->registry);
-        struct document *known;
+        _cleanup_kept_ struct kept *made = NULL;
+        struct kept *known;
         int error;
 
         if (all->generation != generation)
                 forget(all);
         all->generation = generation;
-        known = table_object(table_find(&all->documents, path), struct document, node);
+        known = table_object(table_find(&all->documents, path), struct kept, node);
         if (known) {
-                *ret_document = known;
+                *ret_kept = known;
                 return 0;
         }
-        error = make_document(r, all->registry, path, &made) ?: table_add(&all->documents, &made->node, made->path);
+        error = make(all->registry, path, &made);
+        error = error ?: table_add(&all->documents, &made->node, made->path);
         if (error < 0)
                 return error;
-        *ret_document = TAKE_PTR(made);
+        *ret_kept = TAKE_PTR(made);
         return 0;
 }
 
-/* A document as one request has it. */
-struct shown {
-        struct http_body *body; /* a reference */
-        char hash[HASH_MAX];
-};
-
-static int take_document(struct api_request *r, const char *path, struct shown *ret_shown) {
-        struct api_openapi *all = r->server->config.openapi;
-        struct document *document;
+int api_openapi_take(struct api_openapi *all, const char *path, struct api_document *ret_document) {
+        struct kept *kept;
         int error;
 
         pthread_mutex_lock(&all->lock);
-        error = find_document(all, r, path, &document);
+        error = find(all, path, &kept);
         if (error == 0) {
-                ret_shown->body = http_body_ref(document->body);
-                memcpy(ret_shown->hash, document->hash, HASH_MAX);
+                http_body_ref(kept->document.body);
+                *ret_document = kept->document;
         }
         pthread_mutex_unlock(&all->lock);
         return error;
@@ -199,8 +178,8 @@ static const char *year_ahead(char *text, size_t size) {
 }
 
 /* @for_good: what was asked for by its hash is never another. */
-static void send_document(struct api_request *r, const struct shown *shown, bool for_good) {
-        char etag[HASH_MAX + 2], expires[64];
+static void send_document(struct api_request *r, const struct api_document *document, bool for_good) {
+        char etag[API_DOCUMENT_HASH_MAX + 2], expires[64];
         const struct http_field fields[] = {
                 { "cache-control", for_good ? "public, immutable" : "no-cache, private" },
                 { "content-type", "application/json" },
@@ -213,11 +192,11 @@ static void send_document(struct api_request *r, const struct shown *shown, bool
         bool known;
         int error;
 
-        snprintf(etag, sizeof(etag), "\"%s\"", shown->hash);
+        snprintf(etag, sizeof(etag), "\"%s\"", document->hash);
         known = is_known(r, etag);
         x = api_let_go(r);
         error = known ? http_respond_whole(x, 304, fields, n, NULL, NULL, 0) :
-                        http_respond_body(x, 200, fields, n, shown->body);
+                        http_respond_body(x, 200, fields, n, document->body);
         if (error < 0)
                 http_reset(x, error);
 }
@@ -235,18 +214,18 @@ static void send_elsewhere(struct api_request *r, const char *path, const char *
 
 enum api_step api_openapi_show(struct api_request *r, const char *rest) {
         const char *query = http_request_of(r->x)->query, *hash = http_query(r->arena, query, "hash");
-        struct shown shown;
-        int error = take_document(r, rest, &shown);
+        struct api_document document;
+        int error = api_openapi_take(r->server->config.openapi, rest, &document);
 
         if (error == -ENOENT)
                 return api_no_page(r);
         if (error < 0)
                 return api_fail(r, error, NULL);
         hash = hash && *hash && *rest ? hash : NULL;
-        if (hash && strcmp(hash, shown.hash) != 0)
-                send_elsewhere(r, rest, shown.hash);
+        if (hash && strcmp(hash, document.hash) != 0)
+                send_elsewhere(r, rest, document.hash);
         else
-                send_document(r, &shown, hash);
-        http_body_unref(shown.body);
+                send_document(r, &document, hash);
+        http_body_unref(document.body);
         return API_END;
 }
