@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/server/negotiate.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/server.h"
@@ -212,17 +213,34 @@ static void send_elsewhere(struct api_request *r, const char *path, const char *
                 http_reset(x, error);
 }
 
+static void send_no_form(struct api_request *r) {
+        static const struct http_field fields[] = { { "cache-control", "no-cache, private" }, { "vary", "Accept" } };
+        struct http_exchange *x = api_let_go(r);
+        int error = http_respond_whole(x, 406, fields, ELEMENTS(fields), NULL, NULL, 0);
+
+        if (error < 0)
+                http_reset(x, error);
+}
+
+/* The index goes to everybody, as it does there. */
+static bool takes(const struct api_request *r, const char *rest) {
+        return !*rest || api_takes_json(http_fields_get(&http_request_of(r->x)->fields, "accept"));
+}
+
 enum api_step api_openapi_show(struct api_request *r, const char *rest) {
         const char *query = http_request_of(r->x)->query, *hash = http_query(r->arena, query, "hash");
+        bool empty = !*rest && strcmp(r->path.whole, ROOT) != 0; /* "/openapi/v3/" */
         struct api_document document;
-        int error = api_openapi_take(r->server->config.openapi, rest, &document);
+        int error = empty ? -ENOENT : api_openapi_take(r->server->config.openapi, rest, &document);
 
         if (error == -ENOENT)
                 return api_no_page(r);
         if (error < 0)
                 return api_fail(r, error, NULL);
         hash = hash && *hash && *rest ? hash : NULL;
-        if (hash && strcmp(hash, document.hash) != 0)
+        if (!takes(r, rest))
+                send_no_form(r);
+        else if (hash && strcmp(hash, document.hash) != 0)
                 send_elsewhere(r, rest, document.hash);
         else
                 send_document(r, &document, hash);

@@ -127,6 +127,18 @@ int api_negotiate(const char *accept, struct api_media *ret_media) {
         return 0;
 }
 
+bool api_takes_json(const char *accept) {
+        struct text rest = { accept ?: "", strlen(accept ?: "") };
+        struct offer offer;
+
+        if (trim(rest.at, rest.length).length == 0)
+                return true;
+        while (rest.length > 0)
+                if (read_clause(next_part(&rest, ','), &offer) && offer.media.form == API_JSON)
+                        return true;
+        return false;
+}
+
 const char *api_content_type(enum api_form form) {
         return forms[form == API_PROTOBUF ? 1 : form == API_YAML ? 2 : 0].type;
 }

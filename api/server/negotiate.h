@@ -29,5 +29,8 @@ int api_form_of(const char *content_type, enum api_form *ret_form);
 /* The best of what @accept (NULL: anything) takes that we have. -ENOENT: nothing. */
 int api_negotiate(const char *accept, struct api_media *ret_media);
 
+/* Whether JSON is among what @accept takes, for what has no other form. */
+bool api_takes_json(const char *accept);
+
 /* "application/json" of a form. */
 const char *api_content_type(enum api_form form);
