@@ -10,6 +10,7 @@
 #include "api/access.h"
 #include "api/bootstrap.h"
 #include "api/config.h"
+#include "api/discovery/openapi.h"
 #include "api/kinds.h"
 #include "api/pki/pki.h"
 #include "api/rest/rest.h"
@@ -136,6 +137,9 @@ static int run_with(const struct api_config *c, const struct credentials *creden
         struct api_access *made = NULL;
         int r = registry ? make_tls(credentials, &config.tls, err) : -ENOMEM;
 
+        config.openapi = r == 0 ? api_openapi_new(registry) : NULL;
+        if (r == 0 && !config.openapi)
+                r = err_set(err, ENOMEM, "no memory for the service");
         r = r ?: api_state_open(&options, &config.state, err);
         r = r ?: api_bootstrap(config.state, err);
         access.state = config.state;
@@ -144,6 +148,7 @@ static int run_with(const struct api_config *c, const struct credentials *creden
         r = r ?: serve(c, &config, err);
         api_access_free(made);
         api_state_close(config.state);
+        api_openapi_free(config.openapi);
         tls_context_unref(config.tls);
         return r;
 }

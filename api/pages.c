@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/discovery/openapi.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/server.h"
@@ -106,8 +107,9 @@ static const struct {
         enum api_step (*show)(struct api_request *r, const char *rest);
         bool below; /* it has paths below it */
 } pages[] = {
-        { "/version", show_version, false }, { "/livez", show_health, true },     { "/readyz", show_health, true },
-        { "/healthz", show_health, true },   { "/metrics", show_metrics, false },
+        { "/version", show_version, false }, { "/livez", show_health, true },
+        { "/readyz", show_health, true },    { "/healthz", show_health, true },
+        { "/metrics", show_metrics, false }, { "/openapi/v3", api_openapi_show, true },
 };
 
 enum api_step api_page(struct api_request *r) {

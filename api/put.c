@@ -55,15 +55,14 @@ int api_put(struct api_state *state, struct arena *arena, struct api_resource *o
             int64_t expected) {
         struct api_change change = { 0 };
         struct problems problems;
-        const char *text = NULL;
-        size_t length = 0;
+        struct api_json json = { 0 };
         int r;
 
         problems_init(&problems, arena, NULL, NULL);
-        r = api_settle(arena, of->kind->type, tree, true, &problems, &text, &length);
-        r = r ?: text ? 0 : -EINVAL;
-        r = r ?: json_parse(arena, text, length, NULL, &tree, NULL);
-        r = r ?: api_change_init(&change, state, of, arena, tree, text, length);
+        r = api_settle(arena, of->kind->type, tree, true, &problems, &json);
+        r = r ?: json.text ? 0 : -EINVAL;
+        r = r ?: json_parse(arena, json.text, json.length, NULL, &tree, NULL);
+        r = r ?: api_change_init(&change, state, of, arena, tree, &json);
         r = r ?: make(&change, expected);
         api_change_deinit(&change);
         return r;

@@ -23,6 +23,7 @@ struct entry {
 struct kube_registry {
         struct table names[N_NAMES];
         struct entry *first, **last;
+        uint64_t generation;
 };
 
 static bool make_key(const char *group, const char *version, const char *name, char ret_key[KEY_MAX]) {
@@ -75,6 +76,7 @@ int kube_registry_add(struct kube_registry *registry, const struct kube_kind *ki
         }
         *registry->last = entry;
         registry->last = &entry->next;
+        registry->generation++;
         return 0;
 }
 
@@ -88,9 +90,14 @@ bool kube_registry_remove(struct kube_registry *registry, const struct kube_kind
                 if (registry->last == &entry->next)
                         registry->last = at;
                 entry_free(registry, entry);
+                registry->generation++;
                 return true;
         }
         return false;
+}
+
+uint64_t kube_registry_generation(const struct kube_registry *registry) {
+        return registry->generation;
 }
 
 struct kube_registry *kube_registry_new(const struct kube_kind *kinds, size_t n) {

@@ -74,6 +74,9 @@ const struct kube_kind *kube_registry_resource(const struct kube_registry *regis
 const struct kube_kind *kube_registry_list(const struct kube_registry *registry, const char *group, const char *version,
                                            const char *kind);
 
+/* Another number after each change, for who keeps what was made of the kinds. */
+uint64_t kube_registry_generation(const struct kube_registry *registry);
+
 /* Calls @visit with each kind, in the order they were added. */
 typedef void (*kube_kind_visit)(void *data, const struct kube_kind *kind);
 void kube_registry_each(const struct kube_registry *registry, kube_kind_visit visit, void *data);

@@ -1,95 +1,35 @@
 #include "api/print/print.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/cache/object.h"
-#include "api/print/columns.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/state/resource.h"
 #include "kube/kinds.h"
+#include "kube/print/partial.h"
+#include "kube/print/table.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
-#include "lib/http/exchange.h"
-#include "lib/http/message.h"
 #include "lib/json_writer.h"
-#include "lib/value.h"
 
-#define META_VERSION "meta.k8s.io/v1"
+#define PRINTED_MAX ((size_t)1 << 30) /* bytes of an answer */
 
-/* Which object a row carries: ?includeObject=. */
-enum include { INCLUDE_METADATA, INCLUDE_NONE, INCLUDE_OBJECT };
+/* All versions of a kind have the columns, and the hidden annotations, of the one that is kept. */
+static const struct print_columns *columns_of(const struct api_request *r) {
+        const struct kube_kind *kept = r->resource->kind;
 
-static enum include include_of(const struct api_request *r) {
-        const char *text = r->options.include_object;
-
-        return !text                       ? INCLUDE_METADATA :
-               strcmp(text, "None") == 0   ? INCLUDE_NONE :
-               strcmp(text, "Object") == 0 ? INCLUDE_OBJECT :
-                                             INCLUDE_METADATA;
+        return print_columns_of(kept->group, kept->version, kept->kind);
 }
 
-static void begin(struct json_writer *w, const char *kind) {
-        json_begin_map(w);
-        json_add_string(w, "kind", kind);
-        json_add_string(w, "apiVersion", META_VERSION);
-}
-
-static void write_partial(struct json_writer *w, const struct value *tree, bool named) {
-        if (named)
-                begin(w, "PartialObjectMetadata");
-        else
-                json_begin_map(w);
-        json_key(w, "metadata");
-        json_value(w, value_get(tree, "metadata"));
-        json_end_map(w);
-}
-
-static void write_columns(struct json_writer *w, const struct api_request *r) {
-        uint32_t n;
-        const struct print_column *columns = print_columns_of(r->kind, &n);
-
-        json_key(w, "columnDefinitions");
-        json_begin_list(w);
-        for (uint32_t i = 0; i < n; i++) {
-                json_begin_map(w);
-                json_add_string(w, "name", columns[i].name);
-                json_add_string(w, "type", columns[i].type);
-                json_add_string(w, "format", columns[i].format);
-                json_add_string(w, "description", "");
-                json_add_int(w, "priority", columns[i].priority);
-                json_end_map(w);
-        }
-        json_end_list(w);
-}
-
-static int write_row(struct json_writer *w, struct arena *arena, struct api_request *r, struct object *object) {
-        const struct value *tree;
-        enum include include = include_of(r);
-        uint32_t n;
-        const struct print_column *columns = print_columns_of(r->kind, &n);
-        int error = api_tree_of(arena, object, &tree) ?: api_convert(arena, r->resource->kind, r->kind, tree, &tree);
-
-        if (error < 0)
-                return error;
-        json_begin_map(w);
-        json_key(w, "cells");
-        json_begin_list(w);
-        for (uint32_t i = 0; i < n; i++)
-                columns[i].cell(w, arena, tree, columns[i].path);
-        json_end_list(w);
-        json_key(w, "object");
-        if (include == INCLUDE_METADATA)
-                write_partial(w, tree, true);
-        else if (include == INCLUDE_OBJECT)
-                json_value(w, tree);
-        else
-                json_null(w);
-        json_end_map(w);
-        return 0;
+/* Without the newline. */
+static size_t length_of(const struct bytes *json) {
+        return json->size - 1;
 }
 
 static struct bytes *finish(struct json_writer *w, int error) {
@@ -107,84 +47,93 @@ static struct bytes *finish(struct json_writer *w, int error) {
         return bytes;
 }
 
-/* @metadata NULL: the only object's own revision. */
-static struct bytes *print_table(struct api_request *r, struct object *const *objects, size_t n, const char *metadata,
-                                 bool columns) {
-        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true, .size_max = (size_t)1 << 30 };
-        _cleanup_arena_ struct arena *arena = arena_new();
-        int error = arena ? 0 : -1;
+/* --- tables --- */
 
-        begin(&w, "Table");
-        json_key(&w, "metadata");
-        if (metadata)
-                json_raw(&w, metadata, strlen(metadata));
-        else {
-                char text[24];
+static int print_row(struct api_request *r, struct print_table_writer *table, const struct object *object) {
+        const char *text = (const char *)object->json->data;
+        _cleanup_arena_ struct arena *arena = NULL;
+        _cleanup_bytes_ struct bytes *shown = NULL;
+        int error;
 
-                snprintf(text, sizeof(text), "%lld", (long long)objects[0]->revision);
-                json_begin_map(&w);
-                json_add_string(&w, "resourceVersion", text);
-                json_end_map(&w);
-        }
-        if (columns)
-                write_columns(&w, r);
-        else {
-                json_key(&w, "columnDefinitions");
-                json_null(&w);
-        }
-        json_key(&w, "rows");
-        json_begin_list(&w);
-        for (size_t i = 0; i < n && error == 0; i++) {
-                error = write_row(&w, arena, r, objects[i]);
-                arena_reset(arena);
-        }
-        json_end_list(&w);
-        json_end_map(&w);
-        return finish(&w, error);
+        if (r->kind == r->resource->kind || table->include != PRINT_OBJECT)
+                return print_table_row(table, text, length_of(object->json), NULL);
+        arena = arena_new();
+        error = arena ? api_json_as(arena, r->kind, r->resource->kind, object->json, &shown) : -ENOMEM;
+        return error ?:
+                       print_table_row_shown(table, text, length_of(object->json), (const char *)shown->data,
+                                             length_of(shown), NULL);
 }
 
-static struct bytes *print_partial(struct api_request *r, struct object *object) {
-        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_arena_ struct arena *arena = arena_new();
-        const struct value *tree = NULL;
-        int error = arena ? api_tree_of(arena, object, &tree) : -1;
+static struct bytes *print_table(struct api_request *r, struct print_table_writer *table, const struct print_head *head,
+                                 const struct object *const *objects, size_t n) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true, .size_max = PRINTED_MAX };
+        int error;
 
-        write_partial(&w, tree, true);
-        return finish(&w, error);
+        table->columns = columns_of(r);
+        table->version = r->media.meta_version;
+        table->include = r->options.include;
+        table->now = (struct kube_time){ .seconds = time(NULL) };
+        table->out = &w;
+        error = print_table_begin(table, head, NULL);
+        for (size_t i = 0; i < n && error == 0; i++)
+                error = print_row(r, table, objects[i]);
+        return finish(&w, error ?: print_table_end(table));
+}
+
+/* Of the object alone: its revision is the table's. */
+static struct bytes *print_table_of_one(struct api_request *r, const struct object *object, bool headers) {
+        _cleanup_print_table_ struct print_table_writer table = { .no_headers = !headers };
+        char revision[24];
+
+        snprintf(revision, sizeof(revision), "%lld", (long long)object->revision);
+        return print_table(r, &table, &(struct print_head){ .resource_version = revision }, &object, 1);
+}
+
+/* --- metadata alone --- */
+
+static int write_partial(struct api_request *r, struct json_writer *w, const struct object *object) {
+        return print_partial(w, columns_of(r), r->media.meta_version, (const char *)object->json->data,
+                             length_of(object->json), NULL);
+}
+
+static struct bytes *print_partial_of_one(struct api_request *r, const struct object *object) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+
+        return finish(&w, write_partial(r, &w, object));
 }
 
 static struct bytes *print_partials(struct api_request *r, struct object *const *objects, size_t n,
                                     const char *metadata) {
-        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true, .size_max = (size_t)1 << 30 };
-        _cleanup_arena_ struct arena *arena = arena_new();
-        const struct value *tree;
-        int error = arena ? 0 : -1;
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true, .size_max = PRINTED_MAX };
+        int error = 0;
 
-        begin(&w, "PartialObjectMetadataList");
+        json_begin_map(&w);
+        json_add_string(&w, "kind", "PartialObjectMetadataList");
+        json_add_string(&w, "apiVersion", arena_printf(r->arena, KUBE_META_GROUP "/%s", r->media.meta_version));
         json_key(&w, "metadata");
         json_raw(&w, metadata, strlen(metadata));
         json_key(&w, "items");
         json_begin_list(&w);
-        for (size_t i = 0; i < n && error == 0; i++) {
-                error = api_tree_of(arena, objects[i], &tree);
-                if (error == 0)
-                        write_partial(&w, tree, true);
-                arena_reset(arena);
-        }
+        for (size_t i = 0; i < n && error == 0; i++)
+                error = write_partial(r, &w, objects[i]);
         json_end_list(&w);
         json_end_map(&w);
         return finish(&w, error);
 }
 
 struct bytes *api_print_one(struct api_request *r, struct object *object) {
-        return r->media.shape == API_TABLE ? print_table(r, &object, 1, NULL, true) : print_partial(r, object);
+        return api_print_event(r, object, true);
 }
 
 struct bytes *api_print_list(struct api_request *r, struct object *const *objects, size_t n, const char *metadata) {
-        return r->media.shape == API_TABLE ? print_table(r, objects, n, metadata, true) :
-                                             print_partials(r, objects, n, metadata);
+        _cleanup_print_table_ struct print_table_writer table = { 0 };
+
+        if (r->media.shape != API_TABLE)
+                return print_partials(r, objects, n, metadata);
+        return print_table(r, &table, &(struct print_head){ .json = metadata }, (const struct object *const *)objects,
+                           n);
 }
 
-struct bytes *api_print_event(struct api_request *r, struct object *object, bool first) {
-        return r->media.shape == API_TABLE ? print_table(r, &object, 1, NULL, first) : print_partial(r, object);
+struct bytes *api_print_event(struct api_request *r, const struct object *object, bool first) {
+        return r->media.shape == API_TABLE ? print_table_of_one(r, object, first) : print_partial_of_one(r, object);
 }

@@ -124,8 +124,9 @@ static enum api_step check_kind(struct api_request *r) {
 static enum api_step decode(struct api_request *r) {
         _cleanup_err_ struct err *err = NULL;
         bool deletes = r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION);
-        const struct kube_type *type = deletes ? &kube_delete_options_type : r->type;
-        int error = api_decode(r->arena, r->body_form, type, r->body, r->body_size, &r->sent, &err);
+        const struct api_body body = { r->body_form, deletes ? &kube_delete_options_type : r->type, r->body,
+                                       r->body_size };
+        int error = api_decode(r->arena, &body, &r->sent, &err);
 
         if (error == -ENOMEM)
                 return api_fail(r, error, NULL);

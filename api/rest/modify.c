@@ -232,7 +232,7 @@ static int quote(const char *text, char **ret_quoted) {
 /* What the patch has made has to be of its type. */
 static enum api_step check_patched(struct api_request *r, const struct value *next) {
         _cleanup_free_ char *json = NULL, *quoted = NULL;
-        const char *problem;
+        const char *problem, *text;
         struct problems problems;
         int error = api_look(r, NULL, 0, next, &problem);
 
@@ -241,7 +241,12 @@ static enum api_step check_patched(struct api_request *r, const struct value *ne
         if (error < 0 || json_format(next, false, &json, NULL) < 0 || quote(json, &quoted) < 0)
                 return api_fail(r, -ENOMEM, NULL);
         problems_init(&problems, r->arena, NULL, NULL);
-        problem_error(&problems, "patch", "Invalid value: %s: %s", quoted, problem);
+        /* All of it: what is wrong stands at the end. */
+        text = arena_printf(r->arena, "patch: Invalid value: %s: %s", quoted, problem);
+        if (!text)
+                return api_fail(r, -ENOMEM, NULL);
+        problems.items[problems.count++] = (struct problem){ .text = text };
+        problems.errors++;
         return api_invalid_patch(r, &problems);
 }
 
@@ -254,7 +259,8 @@ static enum api_step patch(struct api_request *r) {
         if (error == -ENOENT)
                 return api_not_found(r, r->name);
         if (error == 0 && !r->sent)
-                error = api_decode(r->arena, API_JSON, r->type, r->body, r->body_size, &r->sent, &err);
+                error = api_decode(r->arena, &(struct api_body){ API_JSON, r->type, r->body, r->body_size }, &r->sent,
+                                   &err);
         if (error == -EINVAL)
                 return api_refuse(r, API_BAD_REQUEST, "error decoding patch: %s", err_text(err));
         if (error == 0 && !value_is(r->sent, r->body_form == API_PATCH_JSON ? VALUE_LIST : VALUE_MAP))

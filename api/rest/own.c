@@ -112,7 +112,8 @@ enum api_step api_apply(struct api_request *r, const struct value **ret_next) {
         if (step != API_NEXT)
                 return step;
         if (!r->sent) {
-                error = api_decode(r->arena, API_YAML, r->type, r->body, r->body_size, &r->sent, &err);
+                error = api_decode(r->arena, &(struct api_body){ API_YAML, r->type, r->body, r->body_size }, &r->sent,
+                                   &err);
                 if (error < 0)
                         return api_refuse(r, API_BAD_REQUEST, "error decoding YAML: %s", err_text(err));
         }

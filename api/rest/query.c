@@ -101,23 +101,12 @@ enum api_step api_query_read(struct api_request *r, struct api_query *ret_query)
         check_options(&r->options, watch, &problems);
         if (problems.errors > 0)
                 return api_invalid_options(r, "ListOptions", &problems);
-        error = q.selector ? api_selector_parse(r->arena, r->resource, r->options.label_selector,
-                                                r->options.field_selector, q.selector, &err) :
-                             -ENOMEM;
-        if (error == -EINVAL)
+        error = q.selector ? api_selector_read(r, q.selector, &err) : -ENOMEM;
+        if (error == -EINVAL || error == -E2BIG)
                 return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));
         if (error < 0)
                 return api_fail(r, error, NULL);
-        q.query.filter = (struct collection_filter){
-                .namespace = r->path.namespace ?: q.selector->namespace,
-                .name = r->name ?: q.selector->name,
-                .matches = api_selector_looks(q.selector) || (q.selector->namespace && r->path.namespace) ?
-                                   api_selector_matches :
-                                   NULL,
-                .data = q.selector,
-        };
-        if (!r->kind->namespaced)
-                q.query.filter.namespace = NULL;
+        api_selector_filter(r, q.selector, &q.query.filter);
         q.query.limit = r->options.limit > 0 ? (size_t)r->options.limit : 0;
         step = read_revision(r, watch, &q.query.revision);
         if (step == API_NEXT && !watch && r->options.continue_ && *r->options.continue_)

@@ -99,7 +99,7 @@ enum api_step api_read_options(struct api_request *r) {
 
         r->agent = arena_strdup(r->arena, http_fields_get(&http_request_of(r->x)->fields, "user-agent"));
         if (api_negotiate(accept, &r->media) < 0) {
-                r->media = (struct api_media){ 0 };
+                r->media = (struct api_media){ .meta_version = "v1" };
                 return api_refuse(r, API_NOT_ACCEPTABLE,
                                   "406: Not Acceptable\n\nAvailable representations: application/json, "
                                   "application/yaml, application/vnd.kubernetes.protobuf");

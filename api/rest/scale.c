@@ -4,6 +4,8 @@
 #include <string.h>
 
 #include "api/server/request.h"
+#include "kube/kinds.h"
+#include "kube/selector/label.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/value.h"
@@ -11,57 +13,31 @@
 
 static const struct value zero = VALUE_INTEGER(0);
 
-static const struct value *operator_of(const char *text, const char **ret_word) {
-        static const struct {
-                const char *name, *word;
-        } operators[] = { { "In", " in (" }, { "NotIn", " notin (" }, { "Exists", "" }, { "DoesNotExist", "!" } };
-
-        for (size_t i = 0; i < ELEMENTS(operators); i++)
-                if (strcmp(operators[i].name, text) == 0)
-                        *ret_word = operators[i].word;
-        return NULL;
-}
-
-/* A requirement as Go's labels.Selector writes it. */
-static const char *expression_text(struct arena *arena, const struct value *expression) {
-        const char *key = value_string_or(value_get(expression, "key"), ""), *word = "", *text;
-        const struct value *values = value_get(expression, "values");
-
-        operator_of(value_string_or(value_get(expression, "operator"), ""), &word);
-        if (*word == '!')
-                return arena_printf(arena, "!%s", key);
-        text = arena_printf(arena, "%s%s", key, word);
-        for (uint32_t i = 0; text && *word && i < value_count(values); i++)
-                text = arena_printf(arena, "%s%s%s", text, i ? "," : "", value_string_or(value_at(values, i), ""));
-        return text && *word ? arena_printf(arena, "%s)", text) : text;
-}
-
 /* status.selector: that of a LabelSelector, or of a map of labels as ReplicationControllers have it. */
-static const char *selector_text(struct arena *arena, const struct value *selector) {
-        const struct value *labels = value_get(selector, "matchLabels"),
-                           *more = value_get(selector, "matchExpressions");
-        const char *text = "";
+static int selector_text(struct arena *arena, const struct kube_kind *kind, const struct value *object,
+                         const char **ret_text) {
+        const struct value *selector = value_find(object, "spec.selector");
+        struct value_member labels = { .key = "matchLabels" };
+        const struct value of_map = { .kind = VALUE_MAP, .count = 1, .members = &labels };
 
-        if (!labels && !more)
-                labels = selector;
-        for (uint32_t i = 0; text && value_is(labels, VALUE_MAP) && i < labels->count; i++)
-                text = arena_printf(arena, "%s%s%s=%s", text, *text ? "," : "", labels->members[i].key,
-                                    value_string_or(&labels->members[i].value, ""));
-        for (uint32_t i = 0; text && i < value_count(more); i++)
-                text = arena_printf(arena, "%s%s%s", text, *text ? "," : "",
-                                    expression_text(arena, value_at(more, i)) ?: "");
-        return text;
+        if (value_is_null(selector)) {
+                *ret_text = "";
+                return 0;
+        }
+        labels.value = *selector;
+        return selector_label_text(arena, strcmp(kind->kind, "ReplicationController") == 0 ? &of_map : selector,
+                                   ret_text);
 }
 
 int api_scale_show(struct api_request *r, const struct value *object, const struct value **ret_scale) {
         static const char *const kept[] = { "/metadata/name", "/metadata/namespace", "/metadata/uid",
                                             "/metadata/resourceVersion", "/metadata/creationTimestamp" };
-        const char *selector = selector_text(r->arena, value_find(object, "spec.selector"));
+        const char *selector;
         struct value_edit edit;
-        int error;
+        int error = selector_text(r->arena, r->kind, object, &selector);
 
-        if (!selector)
-                return -ENOMEM;
+        if (error < 0)
+                return error;
         value_edit_begin(&edit, r->arena, NULL);
         error = value_edit_set(&edit, "/kind", &(struct value)VALUE_TEXT("Scale"), NULL) ?:
                         value_edit_set(&edit, "/apiVersion", &(struct value)VALUE_TEXT("autoscaling/v1"), NULL);

@@ -1,52 +1,28 @@
-/* Selectors of lists and watches: by labels ("app in (web,api),!canary") and by fields ("spec.nodeName=n1"). */
+/* Selectors of lists and watches: labels and fields of kube/selector, looked up in what the cache has of an object. */
 #pragma once
 
 #include <stdbool.h>
-#include <stddef.h>
 
-#include "api/cache/collection.h"
-#include "api/state/resource.h"
+#include "kube/selector/field.h"
+#include "kube/selector/label.h"
 
-struct arena;
+struct api_request;
+struct collection_filter;
 struct err;
-
-#define API_REQUIREMENTS_MAX 256
-#define API_SELECTOR_VALUES_MAX 4096
-
-enum api_operator {
-        API_EQUALS,
-        API_DIFFERS,
-        API_IN,
-        API_NOT_IN,
-        API_EXISTS,
-        API_EXISTS_NOT,
-        API_GREATER,
-        API_LESS,
-};
-
-struct api_requirement {
-        enum api_operator operator;
-        const char *key;
-        int field;                 /* its number, of a field's */
-        const char *const *values; /* ends with NULL */
-};
+struct object;
 
 struct api_selector {
-        const struct api_requirement *labels, *fields;
-        unsigned n_labels, n_fields;
-        const char *name, *namespace; /* of metadata.name= and metadata.namespace=; NULL: not given */
-        bool nothing;                 /* contradicts itself */
+        struct selector_labels labels;
+        struct selector_fields fields;
 };
 
-/* Reads both texts (NULL: none) into @arena. -EINVAL with kube-apiserver's words, -ENOMEM. */
-int api_selector_parse(struct arena *arena, const struct api_resource *resource, const char *labels, const char *fields,
-                       struct api_selector *ret_selector, struct err **err);
+/* Reads the request's options into its arena. -EINVAL with kube-apiserver's words, -E2BIG, -ENOMEM. */
+int api_selector_read(struct api_request *r, struct api_selector *ret_selector, struct err **err);
 
-/* For struct collection_filter: @data is the selector. Names are the filter's own to look at. */
-bool api_selector_matches(void *data, const struct object *object);
+/* Which objects are asked for, by the path and by @selector, which lives as long as the filter. Names that must be
+ * are the cache's to find; matches() is there where more is to be looked at. */
+void api_selector_filter(const struct api_request *r, struct api_selector *selector,
+                         struct collection_filter *ret_filter);
 
-/* Whether it looks at more than names. */
-bool api_selector_looks(const struct api_selector *selector);
-
-/* The field that must have one value, for a watch's topic: its number and *ret_value; -1: none. */
+/* The field that must have one value, for a watch's topic: its number and *ret_value; -1: none but a name. */
 int api_selector_topic(const struct api_selector *selector, const char **ret_value);

@@ -22,6 +22,7 @@
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/http/exchange.h"
+#include "lib/json.h"
 
 #define WATCH_PENDING_MAX ((size_t)1 << 20) /* bytes that wait for a slow reader; then it has a place, not a queue */
 #define WATCH_SECONDS 1800                  /* and up to as much again, where the client does not say */
@@ -150,11 +151,11 @@ static struct bytes *make_whole(struct watch *w, enum collection_event_type type
         return frame(r->media.form, r->kind->type, types[type], (const char *)json->data, json->size - 1);
 }
 
-static struct bytes *make_printed(struct watch *w, enum collection_event_type type, struct object *object) {
+static struct bytes *make_printed(struct watch *w, enum kube_watch_type type, const struct object *object) {
         _cleanup_bytes_ struct bytes *json = api_print_event(w->request, object, !w->began_table);
 
         w->began_table = true;
-        return json ? kube_watch_event_bytes(types[type], (const char *)json->data, json->size - 1) : NULL;
+        return json ? kube_watch_event_bytes(type, (const char *)json->data, json->size - 1) : NULL;
 }
 
 static struct bytes *event_bytes(struct watch *w, enum collection_event_type type, struct object *object) {
@@ -162,7 +163,7 @@ static struct bytes *event_bytes(struct watch *w, enum collection_event_type typ
         const struct api_request *r = w->request;
 
         if (r->media.shape != API_WHOLE)
-                return make_printed(w, type, object);
+                return make_printed(w, types[type], object);
         if (of->told != object || of->told_type != type || of->told_kind != r->kind || of->told_form != r->media.form) {
                 forget_told(of);
                 of->told_bytes = make_whole(w, type, object);
@@ -189,14 +190,28 @@ static bool takes_more(const struct watch *w) {
         return w->x && !w->ends && http_pending(w->x) < WATCH_PENDING_MAX;
 }
 
+/* A bookmark's object, in the shape of the other events' objects. */
+static struct bytes *make_bookmark(struct watch *w, int64_t revision, const struct api_json *text) {
+        const struct api_request *r = w->request;
+        _cleanup_bytes_ struct bytes *json = NULL;
+
+        if (r->media.shape == API_WHOLE)
+                return frame(r->media.form, r->kind->type, KUBE_WATCH_BOOKMARK, text->text, text->length);
+        json = bytes_new(text->length + 1);
+        if (!json)
+                return NULL;
+        memcpy(json->data, text->text, text->length);
+        json->data[text->length] = '\n';
+        return make_printed(w, KUBE_WATCH_BOOKMARK, &(struct object){ .revision = revision, .json = json });
+}
+
 /* @end: of the initial events. */
 static void send_bookmark(struct watch *w, int64_t revision, bool end) {
         _cleanup_arena_ struct arena *arena = arena_new();
         const struct kube_kind *kind = w->request->kind;
         struct problems problems;
         const struct value *tree;
-        const char *json = NULL;
-        size_t length = 0;
+        struct api_json json = { 0 };
         struct bytes *bytes = NULL;
         char *text =
                 arena ? arena_printf(arena,
@@ -207,10 +222,10 @@ static void send_bookmark(struct watch *w, int64_t revision, bool end) {
                                      end ? ",\"annotations\":{\"k8s.io/initial-events-end\":\"true\"}" : "") :
                         NULL;
 
-        if (text && api_decode(arena, API_JSON, kind->type, text, strlen(text), &tree, NULL) == 0) {
+        if (text && json_parse(arena, text, strlen(text), NULL, &tree, NULL) == 0) {
                 problems_init(&problems, arena, NULL, NULL);
-                if (api_settle(arena, kind->type, tree, false, &problems, &json, &length) == 0 && json)
-                        bytes = frame(w->request->media.form, kind->type, KUBE_WATCH_BOOKMARK, json, length);
+                if (api_settle(arena, kind->type, tree, false, &problems, &json) == 0 && json.text)
+                        bytes = make_bookmark(w, revision, &json);
         }
         tell(w, bytes);
 }

@@ -27,17 +27,16 @@
 
 static enum api_step settle(struct api_request *r, const struct kube_kind *kind) {
         struct problems problems;
-        const char *json = NULL;
-        size_t length = 0;
+        struct api_json json = { 0 };
         int error;
 
         problems_init(&problems, r->arena, NULL, NULL);
-        error = api_settle(r->arena, kind->type, r->next, true, &problems, &json, &length);
-        if (error == 0 && !json)
+        error = api_settle(r->arena, kind->type, r->next, true, &problems, &json);
+        if (error == 0 && !json.text)
                 return api_refuse(r, API_BAD_REQUEST, "%s in version \"%s\" cannot be handled as a %s: %s", kind->kind,
                                   kind->version, kind->kind, problems.count > 0 ? problems.items[0].text : "");
         if (error == 0)
-                error = json_parse(r->arena, json, length, NULL, &r->next, NULL);
+                error = json_parse(r->arena, json.text, json.length, NULL, &r->next, NULL);
         return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
 }
 
@@ -172,14 +171,13 @@ static int mark_tree(struct api_request *r, int64_t grace) {
 /* In the order in which its type writes it. */
 static int mark(struct api_request *r, int64_t grace) {
         struct problems problems;
-        const char *json = NULL;
-        size_t length = 0;
+        struct api_json json = { 0 };
         int error = mark_tree(r, grace);
 
         problems_init(&problems, r->arena, NULL, NULL);
-        error = error ?: api_settle(r->arena, r->resource->kind->type, r->next, false, &problems, &json, &length);
-        error = error ?: json ? 0 : -EINVAL;
-        return error ?: json_parse(r->arena, json, length, NULL, &r->next, NULL);
+        error = error ?: api_settle(r->arena, r->resource->kind->type, r->next, false, &problems, &json);
+        error = error ?: json.text ? 0 : -EINVAL;
+        return error ?: json_parse(r->arena, json.text, json.length, NULL, &r->next, NULL);
 }
 
 static enum api_step check_preconditions(struct api_request *r) {
@@ -242,21 +240,25 @@ static bool lets_go(const struct api_request *r) {
                value_find(r->next, "metadata.deletionTimestamp") && grace == 0 && !is_held(r, r->next);
 }
 
-static bool is_same(const struct api_request *r, const char *json, size_t length) {
+static bool is_same(const struct api_request *r, const struct api_json *json) {
         const struct bytes *now = r->current ? r->current->json : NULL;
 
-        return now && now->size == length + 1 && memcmp(now->data, json, length) == 0;
+        return now && now->size == json->length + 1 && memcmp(now->data, json->text, json->length) == 0;
 }
 
-static int write_next(struct api_request *r, const char **ret_json, size_t *ret_length) {
+static int write_next(struct api_request *r, struct api_json *ret_json) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         _cleanup_free_ char *text = NULL;
+        struct api_json json;
         int error;
 
         json_value(&w, r->next);
-        error = json_writer_finish(&w, &text, ret_length);
-        *ret_json = error == 0 ? arena_strndup(r->arena, text, *ret_length) : NULL;
-        return error ?: *ret_json ? 0 : -ENOMEM;
+        error = json_writer_finish(&w, &text, &json.length);
+        json.text = error == 0 ? arena_strndup(r->arena, text, json.length) : NULL;
+        if (!json.text)
+                return error ?: -ENOMEM;
+        *ret_json = json;
+        return 0;
 }
 
 /* A dry run's new object has no version. */
@@ -274,8 +276,7 @@ static int drop_version(struct api_request *r) {
 
 enum api_step api_commit(struct api_request *r) {
         int64_t expected = r->change.expected;
-        const char *json;
-        size_t length;
+        struct api_json json;
         int error;
 
         r->change_code = 0;
@@ -284,15 +285,15 @@ enum api_step api_commit(struct api_request *r) {
         if (r->options.dry)
                 return (error = drop_version(r)) < 0 ? api_fail(r, error, NULL) : API_NEXT;
         error = r->removes ? 0 : api_own_settle(r);
-        error = error ?: write_next(r, &json, &length);
+        error = error ?: write_next(r, &json);
         if (error < 0)
                 return api_fail(r, error, NULL);
-        if (!r->removes && (r->unchanged || is_same(r, json, length))) {
+        if (!r->removes && (r->unchanged || is_same(r, &json))) {
                 r->unchanged = true;
                 return API_NEXT;
         }
         api_change_deinit(&r->change);
-        error = api_change_init(&r->change, r->server->config.state, r->resource, r->arena, r->next, json, length);
+        error = api_change_init(&r->change, r->server->config.state, r->resource, r->arena, r->next, &json);
         if (error == -EFBIG)
                 return api_refuse(r, API_TOO_LARGE, "etcdserver: request is too large");
         if (error < 0)

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "api/cache/object.h"
+#include "api/state/state.h"
 #include "kube/codec/codec.h"
 #include "kube/defaults/defaults.h"
 #include "kube/kinds.h"
@@ -27,19 +28,19 @@
 static void on_twice(void *data, uint32_t line, const char *text) {
 }
 
-int api_decode(struct arena *arena, enum api_form form, const struct kube_type *type, const void *body, size_t size,
-               const struct value **ret_tree, struct err **err) {
+int api_decode(struct arena *arena, const struct api_body *body, const struct value **ret_tree, struct err **err) {
         struct value_options options = { .warn = on_twice, .nodes_max = DECODE_NODES_MAX };
 
-        if (form == API_PROTOBUF)
-                return type->size > 0 ? kube_value_from_envelope(arena, type, body, size, ret_tree, err) :
-                                        err_set(err, EINVAL, "this kind has no protobuf form");
-        if (form == API_YAML || form == API_PATCH_APPLY)
-                return yaml_parse(arena, body, size, &options, ret_tree, err);
-        return json_parse(arena, body, size, &options, ret_tree, err);
+        if (body->form == API_PROTOBUF)
+                return body->type->size > 0 ?
+                               kube_value_from_envelope(arena, body->type, body->data, body->size, ret_tree, err) :
+                               err_set(err, EINVAL, "this kind has no protobuf form");
+        if (body->form == API_YAML || body->form == API_PATCH_APPLY)
+                return yaml_parse(arena, body->data, body->size, &options, ret_tree, err);
+        return json_parse(arena, body->data, body->size, &options, ret_tree, err);
 }
 
-static int write_json(struct arena *arena, struct json_writer *w, const char **ret_json, size_t *ret_length) {
+static int write_json(struct arena *arena, struct json_writer *w, struct api_json *ret_json) {
         _cleanup_free_ char *text = NULL;
         size_t length;
         int r = json_writer_finish(w, &text, &length);
@@ -47,8 +48,7 @@ static int write_json(struct arena *arena, struct json_writer *w, const char **r
 
         if (!copy)
                 return r ?: -ENOMEM;
-        *ret_json = copy;
-        *ret_length = length;
+        *ret_json = (struct api_json){ copy, length };
         return 0;
 }
 
@@ -69,7 +69,7 @@ static int settle_struct(struct arena *arena, const struct kube_type *type, cons
 }
 
 int api_settle(struct arena *arena, const struct kube_type *type, const struct value *tree, bool defaults,
-               struct problems *problems, const char **ret_json, size_t *ret_length) {
+               struct problems *problems, struct api_json *ret_json) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         uint32_t errors = problems->errors;
         int r = 0;
@@ -83,10 +83,10 @@ int api_settle(struct arena *arena, const struct kube_type *type, const struct v
         if (r < 0)
                 return r;
         if (problems->errors > errors) {
-                *ret_json = NULL;
+                *ret_json = (struct api_json){ 0 };
                 return 0;
         }
-        return write_json(arena, &w, ret_json, ret_length);
+        return write_json(arena, &w, ret_json);
 }
 
 const char *api_go_kind(const struct value *value) {
@@ -127,8 +127,7 @@ int api_json_as(struct arena *arena, const struct kube_kind *kind, const struct 
                 struct bytes **ret_json) {
         const struct value *tree;
         struct problems problems;
-        const char *text = NULL;
-        size_t length = 0;
+        struct api_json text = { 0 };
         int r;
 
         if (kind == kept) {
@@ -138,14 +137,14 @@ int api_json_as(struct arena *arena, const struct kube_kind *kind, const struct 
         problems_init(&problems, arena, NULL, NULL);
         r = json_parse(arena, (const char *)json->data, json->size, NULL, &tree, NULL) ?:
                     api_convert(arena, kept, kind, tree, &tree)                        ?:
-                    api_settle(arena, kind->type, tree, true, &problems, &text, &length);
-        if (r < 0 || !text)
+                    api_settle(arena, kind->type, tree, true, &problems, &text);
+        if (r < 0 || !text.text)
                 return r ?: -EINVAL;
-        *ret_json = bytes_new(length + 1);
+        *ret_json = bytes_new(text.length + 1);
         if (!*ret_json)
                 return -ENOMEM;
-        memcpy((*ret_json)->data, text, length);
-        (*ret_json)->data[length] = '\n';
+        memcpy((*ret_json)->data, text.text, text.length);
+        (*ret_json)->data[text.length] = '\n';
         return 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "api/server/negotiate.h"
 
+struct api_json;
 struct api_request;
 struct arena;
 struct bytes;
@@ -17,14 +18,21 @@ struct object;
 struct problems;
 struct value;
 
-/* The body as a tree, of @type where the form has no names (protobuf). -EINVAL with *err; -ENOMEM. */
-int api_decode(struct arena *arena, enum api_form form, const struct kube_type *type, const void *body, size_t size,
-               const struct value **ret_tree, struct err **err);
+/* What was sent. */
+struct api_body {
+        enum api_form form;
+        const struct kube_type *type; /* of which it is, for a form that has no names (protobuf) */
+        const void *data;
+        size_t size;
+};
+
+/* The body as a tree. -EINVAL with *err; -ENOMEM. */
+int api_decode(struct arena *arena, const struct api_body *body, const struct value **ret_tree, struct err **err);
 
 /* The JSON of @tree as @type has it, with its defaults where @defaults is true; in @arena. What does not fit is in
- * @problems; then 0, and *ret_json is NULL. */
+ * @problems; then 0, and ret_json->text is NULL. */
 int api_settle(struct arena *arena, const struct kube_type *type, const struct value *tree, bool defaults,
-               struct problems *problems, const char **ret_json, size_t *ret_length);
+               struct problems *problems, struct api_json *ret_json);
 
 /* What Go calls the kind of @value: "array", "string". */
 const char *api_go_kind(const struct value *value);

@@ -90,13 +90,15 @@ static void read_parameter(struct text parameter, struct offer *offer, bool *kno
                 offer->media.pretty = is(value, "1") || is(value, "true");
         else if (is(key, "g"))
                 *known &= is(value, "meta.k8s.io");
-        else if (is(key, "v"))
-                *known &= is(value, "v1");
+        else if (is(key, "v")) {
+                offer->media.meta_version = is(value, "v1beta1") ? "v1beta1" : "v1";
+                *known &= is(value, offer->media.meta_version);
+        }
 }
 
 /* Whether the clause is one that can be met. */
 static bool read_clause(struct text clause, struct offer *ret_offer) {
-        struct offer offer = { .quality = 1 };
+        struct offer offer = { .quality = 1, .media.meta_version = "v1" };
         struct text type = next_part(&clause, ';');
         bool known = true;
 
@@ -113,7 +115,7 @@ int api_negotiate(const char *accept, struct api_media *ret_media) {
         struct offer best = { .quality = 0 }, offer;
 
         if (trim(rest.at, rest.length).length == 0) {
-                *ret_media = (struct api_media){ .form = API_JSON };
+                *ret_media = (struct api_media){ .form = API_JSON, .meta_version = "v1" };
                 return 0;
         }
         while (rest.length > 0)
@@ -123,6 +125,18 @@ int api_negotiate(const char *accept, struct api_media *ret_media) {
                 return -ENOENT;
         *ret_media = best.media;
         return 0;
+}
+
+bool api_takes_json(const char *accept) {
+        struct text rest = { accept ?: "", strlen(accept ?: "") };
+        struct offer offer;
+
+        if (trim(rest.at, rest.length).length == 0)
+                return true;
+        while (rest.length > 0)
+                if (read_clause(next_part(&rest, ','), &offer) && offer.media.form == API_JSON)
+                        return true;
+        return false;
 }
 
 const char *api_content_type(enum api_form form) {

@@ -19,6 +19,7 @@ enum api_shape { API_WHOLE, API_TABLE, API_PARTIAL };
 struct api_media {
         enum api_form form;
         enum api_shape shape;
+        const char *meta_version; /* of meta.k8s.io, that a shape which is not whole has: "v1", "v1beta1" */
         bool pretty;
 };
 
@@ -27,6 +28,9 @@ int api_form_of(const char *content_type, enum api_form *ret_form);
 
 /* The best of what @accept (NULL: anything) takes that we have. -ENOENT: nothing. */
 int api_negotiate(const char *accept, struct api_media *ret_media);
+
+/* Whether JSON is among what @accept takes, for what has no other form. */
+bool api_takes_json(const char *accept);
 
 /* "application/json" of a form. */
 const char *api_content_type(enum api_form form);

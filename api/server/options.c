@@ -8,9 +8,11 @@
 #include "api/server/request.h"
 #include "api/server/status.h"
 #include "kube/kinds.h"
+#include "kube/print/table.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/err.h"
 #include "lib/http/exchange.h"
 #include "lib/http/message.h"
 #include "lib/value.h"
@@ -127,8 +129,19 @@ static enum api_step check(struct api_request *r) {
         return problems.errors > 0 ? api_invalid_options(r, options_kind(r->verb), &problems) : API_NEXT;
 }
 
+static enum api_step check_include(struct api_request *r) {
+        const char *text = r->options.include_object ?: "";
+        _cleanup_err_ struct err *err = NULL;
+
+        if (r->media.shape != API_TABLE || print_include_parse(text, &r->options.include))
+                return API_NEXT;
+        print_include_error(text, &err);
+        return api_refuse(r, API_BAD_REQUEST, "%s", err_text(err));
+}
+
 enum api_step api_options_read(struct api_request *r) {
         const struct http_request *q = http_request_of(r->x);
+        enum api_step step;
 
         for (size_t i = 0; *q->query && i < ELEMENTS(table); i++) {
                 const char *text = http_query(r->arena, q->query, table[i].name);
@@ -138,7 +151,8 @@ enum api_step api_options_read(struct api_request *r) {
                                           table[i].kind == OPTION_BOOL ? "Bool" : "Int", text);
         }
         r->media.pretty |= is_pretty(q, *q->query ? http_query(r->arena, q->query, "pretty") : NULL);
-        return check(r);
+        step = check_include(r);
+        return step == API_NEXT ? check(r) : step;
 }
 
 enum api_step api_options_of_deletion(struct api_request *r, const struct value *options) {

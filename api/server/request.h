@@ -13,6 +13,7 @@
 #include "api/server/negotiate.h"
 #include "api/server/path.h"
 #include "api/state/state.h"
+#include "kube/print/table.h"
 #include "lib/list.h"
 
 struct api_loop;
@@ -31,8 +32,9 @@ struct api_options {
         const char *label_selector, *field_selector;
         const char *resource_version, *resource_version_match, *continue_;
         const char *field_manager, *field_validation, *dry_run, *propagation;
-        const char *include_object; /* of a table's rows */
+        const char *include_object; /* what its text says is in @include */
         const char *uid;            /* DeleteOptions' preconditions */
+        enum print_include include; /* of a table's rows */
         int64_t limit, timeout_s, grace_s;
         bool watch, bookmarks, initial_events, initial_events_set, dry, force, pretty, grace_set, orphan, orphan_set;
 };
@@ -70,8 +72,6 @@ struct api_request {
         const char *name;         /* of the object: the path's, or a new one's own */
         bool removes, creates, unconditional, unchanged;
         struct api_change change;
-        const char *json; /* of @next, settled */
-        size_t json_length;
         struct collection_page *cleared; /* of a collection's deletion: all that are to go */
         size_t n_cleared;
         int change_code;

@@ -11,6 +11,7 @@
 #include "api/server/pipeline.h"
 #include "api/server/request.h"
 
+struct api_openapi;
 struct err;
 struct http_loops;
 struct tls_context;
@@ -28,9 +29,10 @@ struct api_loop_hooks {
 struct api_server_config {
         struct api_state *state;
         const struct kube_registry *registry;
-        struct tls_context *tls; /* a reference is taken */
-        unsigned n_loops;        /* 0: as many as processors */
-        const char *address;     /* that clients use, for discovery: "10.0.0.1:6443" */
+        struct api_openapi *openapi; /* its documents */
+        struct tls_context *tls;     /* a reference is taken */
+        unsigned n_loops;            /* 0: as many as processors */
+        const char *address;         /* that clients use, for discovery: "10.0.0.1:6443" */
         struct api_loop_hooks hooks;
         void *data; /* of who has made the table of stages */
 };

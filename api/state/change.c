@@ -59,7 +59,9 @@ static void on_done(struct store_change *store, const struct store_result *resul
 }
 
 /* The JSON in memory of its own, with room for any revision; -EINVAL where no revision has a place in it. */
-static int take_json(struct api_change *c, const char *json, size_t length, struct bytes **ret_bytes) {
+static int take_json(struct api_change *c, const struct api_json *text, struct bytes **ret_bytes) {
+        const char *json = text->text;
+        size_t length = text->length;
         const char *key = memmem(json, length, REVISION_KEY, strlen(REVISION_KEY));
         const char *at = key ? key + strlen(REVISION_KEY) : NULL,
                    *end = at ? memchr(at, '"', length - (size_t)(at - json)) : NULL;
@@ -81,11 +83,11 @@ static int take_json(struct api_change *c, const char *json, size_t length, stru
 }
 
 int api_change_init(struct api_change *change, struct api_state *state, struct api_resource *resource,
-                    struct arena *arena, const struct value *tree, const char *json, size_t length) {
+                    struct arena *arena, const struct value *tree, const struct api_json *json) {
         _cleanup_bytes_ struct bytes *bytes = NULL;
         struct api_change c = { .resource = resource, .state = state };
         struct object_parts parts;
-        int r = take_json(&c, json, length, &bytes);
+        int r = take_json(&c, json, &bytes);
 
         r = r ?: api_resource_parts(resource, arena, tree, &parts);
         if (r < 0)

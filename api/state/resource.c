@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "api/cache/collection.h"
-#include "api/state/fields.h"
 #include "kube/kinds.h"
+#include "kube/selector/field.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/value.h"
@@ -30,7 +30,7 @@ struct api_resource *api_resource_new(const struct kube_kind *kind, const _Atomi
         resource->group = kind->group;
         resource->name = kind->resource;
         resource->kind = kind;
-        resource->fields = api_fields_of(kind->group, kind->resource, &resource->n_fields);
+        resource->fields = selector_field_kind_of(kind->group, kind->version, kind->kind);
         resource->collection = collection_new(told);
         resource->head = make_head(kind);
         if (asprintf(&resource->key, "%s/%s", *kind->group ? kind->group : CORE, kind->resource) < 0)
@@ -49,21 +49,6 @@ struct api_resource *api_resource_free(struct api_resource *resource) {
         free(resource->key);
         free(resource);
         return NULL;
-}
-
-int api_resource_field(const struct api_resource *resource, const char *name) {
-        for (uint16_t i = 0; i < resource->n_fields; i++)
-                if (strcmp(resource->fields[i].name, name) == 0)
-                        return i;
-        return -1;
-}
-
-static const char *text_of(struct arena *arena, const struct value *value, const char *fallback) {
-        if (value_is(value, VALUE_BOOL))
-                return value_bool_or(value, false) ? "true" : "false";
-        if (value_is(value, VALUE_INT))
-                return arena_printf(arena, "%lld", (long long)value->integer);
-        return value_string_or(value, fallback);
 }
 
 static int take_labels(struct arena *arena, const struct value *labels, struct object_parts *parts) {
@@ -87,22 +72,13 @@ static int take_labels(struct arena *arena, const struct value *labels, struct o
 
 static int take_fields(const struct api_resource *resource, struct arena *arena, const struct value *tree,
                        struct object_parts *parts) {
-        const char **all;
+        const char **all = arena_alloc_array(arena, resource->fields->n, sizeof(*all));
+        int r = all ? selector_field_values(arena, resource->fields, tree, all) : -ENOMEM;
 
-        if (resource->n_fields == 0)
-                return 0;
-        all = arena_alloc_array(arena, resource->n_fields, sizeof(*all));
-        if (!all)
-                return -ENOMEM;
-        for (uint16_t i = 0; i < resource->n_fields; i++) {
-                const struct api_field *f = &resource->fields[i];
-
-                all[i] = text_of(arena, value_find(tree, f->path ?: f->name), f->fallback ?: "");
-                if (!all[i])
-                        return -ENOMEM;
-        }
+        if (r < 0)
+                return r;
         parts->fields = all;
-        parts->n_fields = resource->n_fields;
+        parts->n_fields = (uint16_t)resource->fields->n;
         return 0;
 }
 

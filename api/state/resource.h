@@ -14,23 +14,14 @@ struct collection;
 struct kube_kind;
 struct object;
 struct object_parts;
+struct selector_field_kind;
 struct value;
-
-/* What an object can be selected by beside its name and namespace. */
-struct api_field {
-        const char *name;     /* in selectors: "spec.nodeName" */
-        const char *path;     /* where it is; NULL: at its name */
-        const char *fallback; /* what an object that does not give it has; NULL: "" */
-};
-
-#define API_FIELDS_MAX 16
 
 struct api_resource {
         const char *group, *name;
         const struct kube_kind *kind; /* in whose version objects are kept */
         struct collection *collection;
-        const struct api_field *fields;
-        uint16_t n_fields;
+        const struct selector_field_kind *fields; /* what objects are selected by: object->fields are its values */
         char *head; /* what each object's JSON begins with: {"kind":"ConfigMap","apiVersion":"v1", */
         size_t head_length;
         char *key; /* "core/configmaps": in the state's table, and what the keys in the store begin with */
@@ -40,9 +31,6 @@ struct api_resource {
 /* A resource whose objects are kept as @kind's; *@told as collection_new() has it. NULL without memory. */
 struct api_resource *api_resource_new(const struct kube_kind *kind, const _Atomic int64_t *told);
 struct api_resource *api_resource_free(struct api_resource *resource); /* NULL is fine */
-
-/* The number of the field called @name; -1: there is none. */
-int api_resource_field(const struct api_resource *resource, const char *name);
 
 /* What @tree, an object, is found by: names, labels, fields; texts are the tree's or in @arena. -ENOMEM or 0. */
 int api_resource_parts(const struct api_resource *resource, struct arena *arena, const struct value *tree,

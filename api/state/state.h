@@ -41,6 +41,12 @@ struct api_resource *api_state_find(const struct api_state *state, const char *g
 /* The revision up to which every collection has been told all. */
 int64_t api_state_revision(const struct api_state *state);
 
+/* JSON in an arena. */
+struct api_json {
+        const char *text; /* NULL: there is none */
+        size_t length;
+};
+
 /* A change of one object; its maker's, until @done. */
 struct api_change {
         struct api_resource *resource;
@@ -60,10 +66,10 @@ struct api_change {
         uint32_t at, digits, length; /* where the revision stands in the JSON; bytes in all without it */
 };
 
-/* Prepares a change to @tree, whose JSON is @json: compact, by api_json() and thus with "resourceVersion" in its
+/* Prepares a change to @tree, whose JSON is @json: compact, by api_settle() and thus with "resourceVersion" in its
  * metadata. 0, or a negative errno. */
 int api_change_init(struct api_change *change, struct api_state *state, struct api_resource *resource,
-                    struct arena *arena, const struct value *tree, const char *json, size_t length);
+                    struct arena *arena, const struct value *tree, const struct api_json *json);
 void api_change_deinit(struct api_change *change); /* a zeroed one is fine */
 
 /* 0, or as store_submit(), and then @done is never called. */

@@ -32,7 +32,7 @@ struct http_body *http_body_new(struct bytes *plain) {
         return body;
 }
 
-static struct http_body *http_body_ref(struct http_body *body) {
+struct http_body *http_body_ref(struct http_body *body) {
         __atomic_add_fetch(&body->refs, 1, __ATOMIC_RELAXED);
         return body;
 }

@@ -18,8 +18,8 @@ struct http_body;
 /* A body of @plain, of which a reference is taken. Counted, and safe across threads. NULL without memory. */
 struct http_body *http_body_new(struct bytes *plain);
 
-/* NULL is fine. Returns NULL. */
-struct http_body *http_body_unref(struct http_body *body);
+struct http_body *http_body_ref(struct http_body *body);
+struct http_body *http_body_unref(struct http_body *body); /* NULL is fine; returns NULL */
 
 /* Makes the gzip form now, unless it is there, somebody is at it, or the body is small; for any thread. 0 or -ENOMEM.
  */

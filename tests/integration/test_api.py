@@ -1,4 +1,5 @@
 """The API service as its clients see it: kubectl, watchers, writers that meet, restarts."""
+import gzip
 import json
 import os
 import pathlib
@@ -48,13 +49,61 @@ def test_kubectl(api, tmp_path):
     deployment = tmp_path / "d.yaml"
     deployment.write_text("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n"
                           "    metadata: {labels: {a: b}}\n    spec: {containers: [{name: c, image: 'i:1'}]}\n")
-    assert api.kubectl("apply", "--server-side", "--validate=false", "-f", str(deployment)).stdout == "deployment.apps/d serverside-applied\n"
+    assert api.kubectl("apply", "--server-side", "-f", str(deployment)).stdout == "deployment.apps/d serverside-applied\n"
     assert api.kubectl("scale", "deployment", "d", "--replicas=3").stdout == "deployment.apps/d scaled\n"
     assert api.kubectl("get", "deployment", "d").stdout.splitlines()[1].split()[:4] == ["d", "0/3", "0", "0"]
-    conflict = api.kubectl("apply", "--server-side", "--validate=false", "--field-manager", "other", "-f", "-", input=deployment.read_text().replace("spec:\n", "spec:\n  replicas: 2\n", 1))
+    conflict = api.kubectl("apply", "--server-side", "--field-manager", "other", "-f", "-", input=deployment.read_text().replace("spec:\n", "spec:\n  replicas: 2\n", 1))
     assert conflict.returncode != 0 and "conflict" in conflict.stderr, conflict
     assert api.kubectl("delete", "cm/k", "deployment/d").returncode == 0
     assert "NotFound" in api.kubectl("get", "cm", "k").stderr
+
+
+@needs_kubectl
+def test_kubectl_knows_the_schema(api, tmp_path):
+    """What kubectl reads in /openapi/v3: whether it may leave checks to the server, how lists merge, what fields there are."""
+    deployment = tmp_path / "d.yaml"
+    text = ("apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: schema}\nspec:\n  selector: {matchLabels: {a: b}}\n  template:\n"
+            "    metadata: {labels: {a: b}}\n    spec: {containers: [{name: c, image: 'i:1', ports: [{containerPort: 80}]}]}\n")
+    deployment.write_text(text)
+    assert api.kubectl("create", "-f", str(deployment), "--dry-run=server").stdout == "deployment.apps/schema created (server dry run)\n"
+    assert api.kubectl("apply", "-f", str(deployment)).stdout == "deployment.apps/schema created\n"
+    assert api.kubectl("apply", "-f", str(deployment)).stdout == "deployment.apps/schema unchanged\n"
+    assert api.kubectl("patch", "deployment", "schema", "-p", '{"spec":{"template":{"spec":{"containers":[{"name":"d","image":"i:2"}]}}}}').returncode == 0
+    deployment.write_text(text.replace("i:1", "i:3"))
+    assert api.kubectl("apply", "-f", str(deployment)).stdout == "deployment.apps/schema configured\n"
+    images = api.kubectl("get", "deployment", "schema", "-o", "jsonpath={.spec.template.spec.containers[*].image}").stdout
+    assert sorted(images.split()) == ["i:2", "i:3"], "containers are merged by name"
+    deployment.write_text(text.replace("image:", "imag:"))
+    refused = api.kubectl("apply", "-f", str(deployment))
+    assert refused.returncode != 0 and 'unknown field "spec.template.spec.containers[1].imag"' in refused.stderr, refused
+    explained = api.kubectl("explain", "deployment.spec.strategy.rollingUpdate").stdout
+    assert "VERSION:    v1" in explained and "maxSurge\t<IntOrString>" in explained and "maxUnavailable" in explained
+    assert 'field "nope" does not exist' in api.kubectl("explain", "deployment.spec.nope").stderr
+    assert api.kubectl("delete", "deployment", "schema").returncode == 0
+
+
+def test_schemas_are_kept_by_their_hash(api):
+    client = api.client()
+    status, headers, text = client.raw("GET", "/openapi/v3")
+    index = json.loads(text)["paths"]
+    assert status == 200 and {"api/v1", "apis/apps/v1", "apis/rbac.authorization.k8s.io/v1"} <= index.keys()
+    assert client.raw("GET", "/openapi/v3", **{"If-None-Match": headers["ETag"]})[0] == 304
+    for path, entry in index.items():
+        url = entry["serverRelativeURL"]
+        status, headers, text = client.raw("GET", url)
+        assert (status, headers["Cache-Control"], headers["ETag"]) == (200, "public, immutable", f'"{url.rpartition("=")[2]}"')
+        assert url.startswith(f"/openapi/v3/{path}?hash=") and json.loads(text)["components"]["schemas"]
+    url = index["api/v1"]["serverRelativeURL"]
+    assert client.raw("GET", url, **{"If-None-Match": client.raw("GET", url)[1]["ETag"]})[::2] == (304, b"")
+    status, headers, _ = client.raw("GET", "/openapi/v3/api/v1?hash=0123")
+    assert (status, headers["Location"]) == (301, url)
+    whole, packed = client.raw("GET", "/openapi/v3/api/v1"), client.raw("GET", "/openapi/v3/api/v1", **{"Accept-Encoding": "gzip"})
+    assert packed[1]["Content-Encoding"] == "gzip" and gzip.decompress(packed[2]) == whole[2] and whole[1]["Cache-Control"] != "public, immutable"
+    for accept, status in (("text/html", 406), ("application/com.github.proto-openapi.spec.v3@v1.0+protobuf", 406), ("text/html, */*;q=0.1", 200),
+                           ("application/vnd.kubernetes.protobuf, application/json", 200), ("application/json;q=0", 406)):
+        assert client.raw("GET", "/openapi/v3/apis/apps/v1", Accept=accept)[0] == status, accept
+    for path in ("/openapi/v3/apis/nope/v1", "/openapi/v3/api/v9", "/openapi/v3/apis/apps", "/openapi/v3/", "/openapi/v2"):
+        assert client.raw("GET", path)[0] == 404, path
 
 
 @needs_kubectl

@@ -373,6 +373,7 @@ static void test_readers_on_threads(void **state) {
 
         told = 0;
         c = collection_new(&told);
+        change_something(c); /* a list as of 0 would be one of the present */
         for (int i = 0; i < 3; i++) {
                 readers[i] = (struct reader){ .collection = c, .ends = &ends };
                 pthread_create(&threads[i], NULL, read_on, &readers[i]);
