@@ -234,5 +234,5 @@ enum api_step api_authorize(struct api_request *r) {
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
         text = auth_forbidden(r->arena, &attributes, verdict.reason);
-        return r->path.is_resource ? api_forbid(r, text ?: "") : api_refuse(r, API_FORBIDDEN, "%s", text ?: "");
+        return api_forbid(r, attributes.name, text ?: "");
 }

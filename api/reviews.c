@@ -33,7 +33,10 @@ static int review_token(struct api_request *r, void *object, struct problems *pr
 }
 
 static int review_self(struct api_request *r, void *object, struct problems *problems) {
-        auth_review_self(&r->user, object);
+        struct kube_authentication_v1_self_subject_review *review = object;
+
+        auth_review_self(&r->user, review);
+        review->metadata.creation_timestamp = (struct kube_time){ .seconds = time(NULL), .set = true };
         return 0;
 }
 
@@ -63,10 +66,12 @@ static int review_own(struct api_request *r, void *object, struct problems *prob
 static int review_rules(struct api_request *r, void *object, struct problems *problems) {
         struct kube_authorization_v1_self_subject_rules_review *review = object;
         struct rbac *roles = api_access_roles(r->server->config.data);
+        const char *namespace = review->spec.namespace ?: "";
 
-        if (!*(review->spec.namespace ?: ""))
+        if (!*namespace)
                 return -ENODATA;
-        return rbac_review_rules(roles, &r->user, review->spec.namespace, r->arena, &review->status);
+        review->spec.namespace = NULL; /* as kube-apiserver, which answers an empty spec */
+        return rbac_review_rules(roles, &r->user, namespace, r->arena, &review->status);
 }
 
 static const struct {

@@ -38,13 +38,11 @@ static int check_meta(struct api_request *r, token_request *request, struct prob
         struct kube_object_meta *meta = &request->metadata;
         const char *name = meta->name ?: "", *namespace = meta->namespace ?: "";
 
+        if (*namespace && strcmp(namespace, r->path.namespace) != 0)
+                return -ENOTUNIQ;
         if (*name && strcmp(name, r->path.name) != 0)
                 problem_error(problems, "metadata.name",
                               "Invalid value: \"%s\": must match the service account name if specified", name);
-        else if (*namespace && strcmp(namespace, r->path.namespace) != 0)
-                problem_error(problems, "metadata.namespace",
-                              "Invalid value: \"%s\": must match the service account namespace if specified",
-                              namespace);
         meta->name = r->path.name;
         meta->namespace = r->path.namespace;
         meta->creation_timestamp = (struct kube_time){ .seconds = time(NULL), .set = true };
@@ -81,6 +79,17 @@ static enum api_step restrict_node(struct api_request *r, const token_request *r
         return api_admit_node(r, r->sent, tree);
 }
 
+static enum api_step refuse_as(struct api_request *r, const struct kube_kind *kind, const char *name,
+                               const char *text) {
+        const struct kube_kind *own = r->kind;
+        enum api_step step;
+
+        r->kind = kind;
+        step = api_refuse_object(r, API_CONFLICT, name, "%s", text);
+        r->kind = own;
+        return step;
+}
+
 static enum api_step refuse_bound(struct api_request *r, const token_request *request, int error, const char *text) {
         const struct kube_authentication_v1_bound_object_reference *ref = request->spec.bound_object_ref;
 
@@ -88,10 +97,10 @@ static enum api_step refuse_bound(struct api_request *r, const token_request *re
         case -EINVAL:
                 return api_refuse(r, API_BAD_REQUEST, "%s", text);
         case -ENOENT:
-        case -EEXIST:
                 r->kind = bound_resource(r, request)->kind;
-                return api_refuse_object(r, error == -ENOENT ? API_NOT_FOUND : API_CONFLICT, ref->name ?: "", "%s",
-                                         text);
+                return api_refuse_object(r, API_NOT_FOUND, ref->name ?: "", "%s", text);
+        case -EEXIST:
+                return refuse_as(r, &(struct kube_kind){ .group = "", .resource = ref->kind }, ref->name, text);
         default:
                 return api_fail(r, error, NULL);
         }
@@ -130,7 +139,12 @@ enum api_step api_token_issue(struct api_request *r) {
         step = restrict_node(r, request);
         if (step != API_NEXT)
                 return step;
-        if (check_meta(r, request, &problems) < 0)
+        error = check_meta(r, request, &problems);
+        if (error == -ENOTUNIQ)
+                return api_refuse(
+                        r, API_BAD_REQUEST,
+                        "the namespace of the provided object does not match the namespace sent on the request");
+        if (error < 0)
                 return refuse_spec(r, r->path.name, &problems);
         account = collection_get(r->resource->collection, r->path.namespace, r->path.name);
         if (!account)

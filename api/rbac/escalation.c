@@ -61,7 +61,7 @@ static int check_everything(const struct rbac_grant *grant, struct arena *arena,
         int r = check_rules(grant, &rules, arena, ret_message);
 
         if (r == -EACCES)
-                *ret_message = "must have cluster-admin privileges to use an aggregationRule";
+                *ret_message = "must have cluster-admin privileges to use the aggregationRule";
         return r;
 }
 
