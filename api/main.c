@@ -9,6 +9,7 @@
 
 #include "api/access.h"
 #include "api/bootstrap.h"
+#include "api/chores.h"
 #include "api/config.h"
 #include "api/credentials.h"
 #include "api/kinds.h"
@@ -38,33 +39,52 @@ static void stop_signals(sigset_t *ret_signals) {
         sigaddset(ret_signals, SIGINT);
 }
 
-/* Until a signal comes, which is blocked; what is due meanwhile is renewed. */
-static int wait_for_signal(struct api_server *server, struct api_credentials *credentials, struct api_access *access,
-                           struct err **err) {
+/* What the main thread does while the loops serve. */
+struct service {
+        struct api_server *server;
+        struct api_credentials *credentials;
+        struct api_access *access;
+        struct api_chores *chores;
+};
+
+static void do_chores(struct api_chores *chores) {
+        _cleanup_err_ struct err *err = NULL;
+
+        if (api_chores_run(chores, &err) < 0)
+                log_error("%s", err_text(err));
+}
+
+/* Until a signal comes, which is blocked. */
+static int wait_for_signal(const struct service *s, struct err **err) {
         _cleanup_close_ int timer = -EBADF, signals = -EBADF;
         struct signalfd_siginfo info;
         sigset_t set;
-        int r = api_credentials_timer(credentials, &timer, err);
+        int r = api_credentials_timer(s->credentials, &timer, err);
 
         stop_signals(&set);
         signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
         if (r == 0 && signals < 0)
                 r = err_errno(err, errno, "cannot wait for signals");
         while (r == 0 && read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info)) {
-                struct pollfd both[] = { { .fd = signals, .events = POLLIN }, { .fd = timer, .events = POLLIN } };
+                struct pollfd all[] = { { .fd = signals, .events = POLLIN },
+                                        { .fd = timer, .events = POLLIN },
+                                        { .fd = api_chores_fd(s->chores), .events = POLLIN } };
 
-                if (poll(both, ELEMENTS(both), -1) > 0 && both[1].revents)
-                        api_credentials_renew(credentials, timer, server, access);
+                if (poll(all, ELEMENTS(all), -1) <= 0)
+                        continue;
+                if (all[1].revents)
+                        api_credentials_renew(s->credentials, timer, s->server, s->access);
+                if (all[2].revents)
+                        do_chores(s->chores);
         }
         if (r == 0)
                 log_info("%s: leaving", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
         return r;
 }
 
-static int serve(const struct api_config *c, const struct api_server_config *config,
-                 struct api_credentials *credentials, struct err **err) {
+static int serve(const struct api_config *c, const struct api_server_config *config, struct service *s,
+                 struct err **err) {
         struct api_server_config own = *config;
-        struct api_server *server = NULL;
         char address[160];
         int fd, r = listen_on(c, &fd, err);
 
@@ -72,21 +92,21 @@ static int serve(const struct api_config *c, const struct api_server_config *con
                 return r;
         snprintf(address, sizeof(address), "%s:%d", c->bind_address, listener_port(fd));
         own.address = address;
-        r = api_server_new(&own, &server, err);
+        r = api_server_new(&own, &s->server, err);
         if (r < 0) {
                 close_fd(fd);
                 return r;
         }
-        r = api_server_listen(server, fd) ?: api_server_start(server);
+        r = api_server_listen(s->server, fd) ?: api_server_start(s->server);
         if (r < 0)
                 err_errno(err, -r, "cannot serve at %s", address);
         else {
                 log_info("nacelle-api %s serves https://%s", NACELLE_VERSION, address);
-                r = wait_for_signal(server, credentials, own.data, err);
+                r = wait_for_signal(s, err);
         }
-        api_server_stop(server);
+        api_server_stop(s->server);
         api_state_settle(own.state);
-        api_server_free(server);
+        api_server_free(s->server);
         return r;
 }
 
@@ -98,16 +118,23 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
                                             .hooks = { api_watches_start, api_watches_run, api_watches_stop } };
         struct api_access_config access = { .authorities = api_credentials_authorities(credentials),
                                             .token_key = api_credentials_token_key(credentials) };
-        struct api_access *made = NULL;
+        struct api_chores_config chores = { .authorities = access.authorities };
+        struct service service = { .credentials = credentials };
         int r = registry ? api_credentials_tls(credentials, &config.tls, err) : -ENOMEM;
 
         r = r ?: api_state_open(&options, &config.state, err);
         r = r ?: api_bootstrap(config.state, err);
         access.state = config.state;
-        r = r ?: api_access_new(&access, &made, err);
-        config.data = made;
-        r = r ?: serve(c, &config, credentials, err);
-        api_access_free(made);
+        r = r ?: api_access_new(&access, &service.access, err);
+        if (r == 0) {
+                config.data = service.access;
+                chores.state = config.state;
+                chores.roles = api_access_roles(service.access);
+                r = api_chores_new(&chores, &service.chores, err) ?: api_chores_run(service.chores, err);
+        }
+        r = r ?: serve(c, &config, &service, err);
+        api_chores_free(service.chores);
+        api_access_free(service.access);
         api_state_close(config.state);
         tls_context_unref(config.tls);
         return r;

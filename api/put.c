@@ -8,11 +8,13 @@
 #include "api/server/codec.h"
 #include "api/state/resource.h"
 #include "api/state/state.h"
+#include "kube/codec/codec.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/json.h"
+#include "lib/json_writer.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
 
@@ -67,6 +69,24 @@ int api_put(struct api_state *state, struct arena *arena, struct api_resource *o
         r = r ?: make(&change, expected);
         api_change_deinit(&change);
         return r;
+}
+
+const char *api_put_text(struct arena *arena, const struct kube_type *type, const void *object) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        _cleanup_free_ char *text = NULL;
+        size_t length;
+
+        kube_json_write(&w, type, object);
+        return json_writer_finish(&w, &text, &length) < 0 ? NULL : arena_strndup(arena, text, length);
+}
+
+int api_put_typed(struct api_state *state, struct arena *arena, struct api_resource *of, const void *object,
+                  int64_t expected) {
+        const char *text = api_put_text(arena, of->kind->type, object);
+        const struct value *tree;
+        int r = text ? json_parse(arena, text, strlen(text), NULL, &tree, NULL) : -ENOMEM;
+
+        return r ?: api_put(state, arena, of, tree, expected);
 }
 
 int api_put_new(struct api_state *state, struct arena *arena, struct api_resource *of, const char *json,

@@ -89,6 +89,50 @@ def test_service_account_tokens(api):
     assert "Unauthorized" in api.kubectl("get", "cm", *as_bearer, f"--token={token}").stderr
 
 
+ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+
+
+def eventually(question, seconds=10):
+    deadline = time.time() + seconds
+    while not (answer := question()) and time.time() < deadline:
+        time.sleep(0.01)
+    return answer
+
+
+def rules_of(client, name):
+    return client.ask("GET", f"{ROLES}/{name}")[1].get("rules") or []
+
+
+@needs_kubectl
+def test_aggregated_roles():
+    """view, edit and admin are the union of what is labelled for them, at once and after each change; a restart changes nothing."""
+    a = Api().start()
+    try:
+        client = a.client()
+        view, edit, admin = (rules_of(client, n) for n in ("view", "edit", "admin"))
+        assert view and all(r in edit for r in view) and all(r in admin for r in edit) and len(admin) > len(edit) > len(view)
+        assert a.kubectl("create", "clusterrolebinding", "jane", "--clusterrole=view", "--user=jane").returncode == 0
+        can = lambda what: a.kubectl("auth", "can-i", "list", what, "--as=jane").stdout == "yes\n"  # noqa: E731
+        assert can("configmaps") and not can("secrets")
+        for i in range(20):  # all that come at once
+            status, _ = client.ask("POST", ROLES, {"metadata": {"name": f"more-{i}", "labels": {"rbac.authorization.k8s.io/aggregate-to-view": "true"}},
+                                                   "rules": [{"apiGroups": [""], "resources": ["secrets", f"r{i}"], "verbs": ["list"]}]})
+            assert status == 201
+        assert eventually(lambda: len(rules_of(client, "admin")) == len(admin) + 20) and can("secrets"), "also those that come by way of another"
+        before = client.ask("GET", ROLES)[1]
+        assert a.end() == 0
+        a.start()
+        client = a.client()
+        assert client.ask("GET", ROLES)[1]["items"] == before["items"]
+        for i in range(20):
+            assert client.ask("DELETE", f"{ROLES}/more-{i}")[0] == 200
+        assert eventually(lambda: rules_of(client, "admin") == admin) and rules_of(client, "view") == view and not can("secrets")
+        assert client.ask("PATCH", ROLES + "/view", {"rules": []}, **{"Content-Type": "application/merge-patch+json"})[0] == 200
+        assert eventually(lambda: rules_of(client, "view") == view), "what a role aggregates is no one else's to set"
+    finally:
+        a.stop()
+
+
 def age(directory, name, seconds, *options):
     """DIRECTORY/NAME.crt anew, so that two thirds of its life are over in that many seconds."""
     work = pathlib.Path(directory).parent / f"age-{name}"
