@@ -53,8 +53,8 @@ static int make(struct api_change *change, int64_t expected) {
         return p.code == -EEXIST ? 0 : p.code;
 }
 
-int api_put(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
-            int64_t expected) {
+static int put(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
+               int64_t expected) {
         struct api_change change = { 0 };
         struct problems problems;
         const char *text = NULL;
@@ -86,7 +86,7 @@ int api_put_typed(struct api_state *state, struct arena *arena, struct api_resou
         const struct value *tree;
         int r = text ? json_parse(arena, text, strlen(text), NULL, &tree, NULL) : -ENOMEM;
 
-        return r ?: api_put(state, arena, of, tree, expected);
+        return r ?: put(state, arena, of, tree, expected);
 }
 
 int api_put_new(struct api_state *state, struct arena *arena, struct api_resource *of, const char *json,
@@ -100,5 +100,5 @@ int api_put_new(struct api_state *state, struct arena *arena, struct api_resourc
         value_edit_begin(&edit, arena, tree);
         r = api_meta_stamp(arena, &edit);
         tree = value_edit_end(&edit);
-        return r ?: tree ? api_put(state, arena, of, tree, STORE_ABSENT) : -ENOMEM;
+        return r ?: tree ? put(state, arena, of, tree, STORE_ABSENT) : -ENOMEM;
 }

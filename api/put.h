@@ -1,4 +1,4 @@
-/* Objects that the service makes by itself before it serves anybody. These block until the store has decided,
+/* Objects that the service makes by itself: on its main thread, before and while it serves. These block until the store has decided,
  * and do not wait for the disk: what a power cut takes is made again at the next start. */
 #pragma once
 
@@ -11,15 +11,11 @@ struct arena;
 struct kube_type;
 struct value;
 
-/* Writes @tree, an object of @of with metadata of its own, which is to take the place of revision @expected. 0, also
- * when with STORE_ABSENT there is one already; or a negative errno. */
-int api_put(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
-            int64_t expected);
-
 /* The JSON of @object, of @type, in @arena; NULL without memory. */
 const char *api_put_text(struct arena *arena, const struct kube_type *type, const void *object);
 
-/* Writes @object, of @of's type, as api_put(). */
+/* Writes @object, of @of's type, with metadata of its own, which is to take the place of revision @expected. 0, also
+ * when with STORE_ABSENT there is one already; or a negative errno. */
 int api_put_typed(struct api_state *state, struct arena *arena, struct api_resource *of, const void *object,
                   int64_t expected);
 

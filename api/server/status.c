@@ -209,7 +209,9 @@ static const char *qualified(struct api_request *r, const char *name, const char
 }
 
 enum api_step api_forbid(struct api_request *r, const char *name, const char *text) {
-        struct details d = { .given = true, .name = *name ? name : NULL, .group = r->path.group, .kind = r->path.resource };
+        struct details d = {
+                .given = true, .name = *name ? name : NULL, .group = r->path.group, .kind = r->path.resource
+        };
 
         return answer(r, API_FORBIDDEN, text, &d);
 }
