@@ -1,5 +1,4 @@
-/* What the service does by itself when objects change: aggregated ClusterRoles get their rules, each namespace its
- * first objects.
+/* What the service does by itself when objects change: aggregated ClusterRoles get their rules.
  *
  * Changes are noticed on the thread that makes them, and what follows is done on the service's main thread, which may
  * wait for the store: api_chores_fd() is readable when there is something to be done.
@@ -14,8 +13,7 @@ struct rbac;
 
 struct api_chores_config {
         struct api_state *state;
-        struct rbac *roles;      /* told of each change before */
-        const char *authorities; /* PEM, which outlives it: whom pods trust that ask the API */
+        struct rbac *roles; /* told of each change before */
 };
 
 /* @config is copied; its objects outlive it. All is to be done once at first. */

@@ -118,7 +118,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
                                             .hooks = { api_watches_start, api_watches_run, api_watches_stop } };
         struct api_access_config access = { .authorities = api_credentials_authorities(credentials),
                                             .token_key = api_credentials_token_key(credentials) };
-        struct api_chores_config chores = { .authorities = access.authorities };
+        struct api_chores_config chores = { 0 };
         struct service service = { .credentials = credentials };
         int r = registry ? api_credentials_tls(credentials, &config.tls, err) : -ENOMEM;
 

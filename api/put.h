@@ -1,5 +1,5 @@
-/* Objects that the service makes by itself: on its main thread, before and while it serves. These block until the store has decided,
- * and do not wait for the disk: what a power cut takes is made again at the next start. */
+/* Objects that the service makes by itself: on its main thread, before and while it serves. These block until the store
+ * has decided, and do not wait for the disk: what a power cut takes is made again at the next start. */
 #pragma once
 
 #include <stddef.h>
