@@ -6,10 +6,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/attributes.h"
 #include "api/auth/attributes.h"
 #include "api/auth/authenticate.h"
 #include "api/auth/authorizer.h"
 #include "api/auth/impersonate.h"
+#include "api/auth/issue.h"
 #include "api/auth/keys.h"
 #include "api/follow.h"
 #include "api/objects.h"
@@ -31,6 +33,8 @@
 
 struct api_access {
         struct auth_authenticator *authenticator;
+        struct auth_keys *keys;
+        struct auth_issue issue; /* its keys are NULL without a key for tokens */
         struct rbac *rbac;
         struct rbac_nodes *nodes;
         struct api_follow *follow;
@@ -44,8 +48,9 @@ static int start(struct api_access *a, const struct api_access_config *config, s
                                     .bootstrap = true };
         int r = config->token_key ? auth_keys_new(config->token_key, NULL, &auth.keys, err) : 0;
 
+        a->keys = auth.keys;
+        a->issue = (struct auth_issue){ .keys = auth.keys, .issuer = ISSUER, .objects = auth.objects };
         r = r ?: auth_authenticator_new(&auth, &a->authenticator, err);
-        auth_keys_unref(auth.keys);
         if (r < 0)
                 return r;
         a->rbac = rbac_new();
@@ -78,11 +83,20 @@ void api_access_free(struct api_access *access) {
         rbac_free(access->rbac);
         rbac_nodes_free(access->nodes);
         auth_authenticator_free(access->authenticator);
+        auth_keys_unref(access->keys);
         free(access);
 }
 
 struct auth_authenticator *api_access_authenticator(struct api_access *access) {
         return access->authenticator;
+}
+
+const struct auth_issue *api_access_issue(const struct api_access *access) {
+        return &access->issue;
+}
+
+struct rbac *api_access_roles(const struct api_access *access) {
+        return access->rbac;
 }
 
 const struct auth_authorizer *api_access_chain(const struct api_access *access, size_t *ret_n) {
@@ -185,36 +199,6 @@ enum api_step api_authenticate(struct api_request *r) {
         return API_NEXT;
 }
 
-static const char *lower(struct arena *arena, const char *text) {
-        char *copy = arena_strdup(arena, text);
-
-        for (char *c = copy; c && *c; c++)
-                *c = *c >= 'A' && *c <= 'Z' ? (char)(*c + 'a' - 'A') : *c;
-        return copy ?: "";
-}
-
-static struct auth_attributes attributes_of(struct api_request *r) {
-        const struct api_path *p = &r->path;
-        struct auth_attributes a = AUTH_ATTRIBUTES(&r->user);
-        const char *query = http_request_of(r->x)->query, *watch = *query ? http_query(r->arena, query, "watch") : NULL;
-        bool watches = p->watch || (watch && strcmp(watch, "0") != 0 && strcmp(watch, "false") != 0);
-
-        a.path = p->whole;
-        a.is_resource = p->is_resource;
-        if (!p->is_resource) {
-                a.verb = lower(r->arena, http_request_of(r->x)->method);
-                return a;
-        }
-        a.verb = r->verb == KUBE_VERB_LIST && watches ? "watch" : api_verb_name(r->verb);
-        a.group = p->group;
-        a.version = p->version;
-        a.resource = p->resource;
-        a.namespace = p->namespace ?: "";
-        a.subresource = p->sub ?: "";
-        a.name = p->name ?: "";
-        return a;
-}
-
 /* Whoever may be another is that one from here on. */
 static enum api_step impersonate(struct api_request *r, struct api_access *a, struct auth_attributes *attributes) {
         const struct http_fields *fields = &http_request_of(r->x)->fields;
@@ -239,7 +223,7 @@ static enum api_step impersonate(struct api_request *r, struct api_access *a, st
 
 enum api_step api_authorize(struct api_request *r) {
         struct api_access *a = r->server->config.data;
-        struct auth_attributes attributes = attributes_of(r);
+        struct auth_attributes attributes = api_attributes(r);
         enum api_step step = impersonate(r, a, &attributes);
         struct auth_verdict verdict;
         const char *text;
@@ -250,5 +234,5 @@ enum api_step api_authorize(struct api_request *r) {
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
         text = auth_forbidden(r->arena, &attributes, verdict.reason);
-        return r->path.is_resource ? api_forbid(r, text ?: "") : api_refuse(r, API_FORBIDDEN, "%s", text ?: "");
+        return api_forbid(r, attributes.name, text ?: "");
 }

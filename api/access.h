@@ -26,8 +26,14 @@ void api_access_free(struct api_access *access);
 /* What reviews ask. */
 struct auth_authenticator;
 struct auth_authorizer;
+struct auth_issue;
+struct rbac;
 struct auth_authenticator *api_access_authenticator(struct api_access *access);
 const struct auth_authorizer *api_access_chain(const struct api_access *access, size_t *ret_n);
+
+/* How tokens are issued; its keys are NULL where none are. */
+const struct auth_issue *api_access_issue(const struct api_access *access);
+struct rbac *api_access_roles(const struct api_access *access);
 
 /* Stages; api_server_config.data is the access. */
 enum api_step api_authenticate(struct api_request *r);

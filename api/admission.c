@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "api/attributes.h"
 #include "api/cache/collection.h"
+#include "api/rbac/nodes.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
@@ -37,8 +39,27 @@ static enum api_step admit_namespace(struct api_request *r) {
                 r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name, r->path.namespace);
 }
 
-/* In the order in which kube-apiserver has its plugins; each is asked until one answers. */
-static enum api_step (*const plugins[])(struct api_request *r) = { admit_namespace };
+enum api_step api_admit_node(struct api_request *r, const struct value *object, const struct value *old) {
+        const struct auth_attributes attributes = api_attributes(r);
+        const char *text = "", *name = r->name ?: r->path.name ?: "";
+        int error;
+
+        if (!auth_user_node(&r->user))
+                return API_NEXT;
+        error = rbac_node_restriction(&attributes, object, old, r->arena, &text);
+        if (error == -EACCES)
+                return api_refuse_object(r, API_FORBIDDEN, name, "%s%s%s \"%s\" is forbidden: %s", r->kind->resource,
+                                         *r->kind->group ? "." : "", r->kind->group, name, text);
+        return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
+}
+
+static enum api_step restrict_node(struct api_request *r) {
+        return api_admit_node(r, r->next, r->creates ? NULL : r->current_tree);
+}
+
+/* In the order in which kube-apiserver has its plugins, and what its storage asks behind them; each is asked until one
+ * answers. */
+static enum api_step (*const plugins[])(struct api_request *r) = { admit_namespace, restrict_node, api_admit_grant };
 
 enum api_step api_admit(struct api_request *r) {
         enum api_step step = API_NEXT;
@@ -46,4 +67,8 @@ enum api_step api_admit(struct api_request *r) {
         for (size_t i = 0; step == API_NEXT && i < ELEMENTS(plugins); i++)
                 step = plugins[i](r);
         return step;
+}
+
+enum api_step api_admit_removal(struct api_request *r) {
+        return api_admit_node(r, NULL, r->current_tree);
 }

@@ -14,9 +14,6 @@
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
-#include "lib/json.h"
-#include "lib/json_writer.h"
-#include "lib/value.h"
 
 /* --- roles and bindings: what is missing is made, what lacks something gets it --- */
 
@@ -41,18 +38,6 @@ static const char *namespace_of(struct api_resource *of, const void *object) {
         return meta_of(of, object)->namespace ?: "";
 }
 
-static int write_typed(struct arena *arena, struct api_resource *of, const void *object, const char **ret_json,
-                       size_t *ret_length) {
-        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
-        _cleanup_free_ char *text = NULL;
-        int r;
-
-        kube_json_write(&w, of->kind->type, object);
-        r = json_writer_finish(&w, &text, ret_length);
-        *ret_json = r == 0 ? arena_strndup(arena, text, *ret_length) : NULL;
-        return r ?: *ret_json ? 0 : -ENOMEM;
-}
-
 static int reconcile_one(const struct roles *roles, struct arena *arena, const void *wanted) {
         struct api_resource *of = api_state_find(roles->state, "rbac.authorization.k8s.io", roles->resource);
         _cleanup_object_ struct object *current =
@@ -60,9 +45,7 @@ static int reconcile_one(const struct roles *roles, struct arena *arena, const v
         void *there = current ? arena_alloc(arena, of->kind->type->size) : NULL,
              *made = arena_alloc(arena, of->kind->type->size);
         enum rbac_change change;
-        const struct value *tree;
         const char *json;
-        size_t length;
         int r = made && (there || !current) ? 0 : -ENOMEM;
 
         if (r == 0 && current)
@@ -71,11 +54,10 @@ static int reconcile_one(const struct roles *roles, struct arena *arena, const v
         r = r ?: roles->look(arena, wanted, there, &change, made);
         if (r < 0 || change == RBAC_KEEP)
                 return r;
-        r = write_typed(arena, of, made, &json, &length);
-        if (r < 0 || change == RBAC_CREATE)
-                return r ?: api_put_new(roles->state, arena, of, json, length);
-        r = json_parse(arena, json, length, NULL, &tree, NULL);
-        return r ?: api_put(roles->state, arena, of, tree, current->revision);
+        if (change != RBAC_CREATE)
+                return api_put_typed(roles->state, arena, of, made, current->revision);
+        json = api_put_text(arena, of->kind->type, made);
+        return json ? api_put_new(roles->state, arena, of, json, strlen(json)) : -ENOMEM;
 }
 
 #define LOOK(kind)                                                                                                     \

@@ -1,18 +1,19 @@
 /* nacelle-api: serves the Kubernetes API. See api/config.h for its command line. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "api/access.h"
 #include "api/bootstrap.h"
+#include "api/chores.h"
 #include "api/config.h"
+#include "api/credentials.h"
 #include "api/discovery/openapi.h"
 #include "api/kinds.h"
-#include "api/pki/pki.h"
 #include "api/rest/rest.h"
 #include "api/server/server.h"
 #include "api/state/state.h"
@@ -25,59 +26,6 @@
 #include "lib/transport/listener.h"
 #include "lib/transport/tls.h"
 
-/* What the server shows and whom it trusts: made at the first start, or given. */
-struct credentials {
-        struct pki *pki;
-        char *certificate, *key, *authorities; /* of files that were given */
-};
-
-static void credentials_deinit(struct credentials *c) {
-        pki_free(c->pki);
-        free(c->certificate);
-        free(c->key);
-        free(c->authorities);
-}
-
-static int open_pki(const struct api_config *c, struct pki **ret_pki, struct err **err) {
-        bool any = strcmp(c->bind_address, "0.0.0.0") == 0 || strcmp(c->bind_address, "::") == 0;
-        const char *address = any ? "127.0.0.1" : c->bind_address;
-        char server[160], host[256] = "localhost", service[64];
-        const char *names[] = { address, host, service, NULL };
-        struct pki_config config = {
-                .directory = c->data_dir, .server = server, .names = names, .domain = "cluster.local"
-        };
-        int r = api_config_service(c, service, sizeof(service), err);
-
-        if (r < 0)
-                return r;
-        gethostname(host, sizeof(host) - 1);
-        snprintf(server, sizeof(server), strchr(address, ':') ? "https://[%s]:%u" : "https://%s:%u", address, c->port);
-        return pki_open(&config, time(NULL), ret_pki, err);
-}
-
-static int read_credentials(const struct api_config *c, struct credentials *ret, struct err **err) {
-        int r = open_pki(c, &ret->pki, err);
-
-        if (r == 0 && c->certificate)
-                r = files_read(c->certificate, TLS_PEM_MAX, &ret->certificate, NULL, err) ?:
-                            files_read(c->key, TLS_PEM_MAX, &ret->key, NULL, err);
-        if (r == 0 && c->client_ca)
-                r = files_read(c->client_ca, TLS_PEM_MAX, &ret->authorities, NULL, err);
-        return r;
-}
-
-static int make_tls(const struct credentials *c, struct tls_context **ret_tls, struct err **err) {
-        static const char *const protocols[] = { "h2", "http/1.1", NULL };
-        struct tls_config config = { .side = TLS_SERVER,
-                                     .verify = TLS_VERIFY_LATER,
-                                     .certificate = c->certificate ?: pki_certificate(c->pki, PKI_SERVING),
-                                     .key = c->key ?: pki_key(c->pki, PKI_SERVING),
-                                     .authorities = c->authorities ?: pki_certificate(c->pki, PKI_AUTHORITY),
-                                     .protocols = protocols };
-
-        return tls_context_new(&config, ret_tls, err);
-}
-
 static int listen_on(const struct api_config *c, int *ret_fd, struct err **err) {
         bool six = strchr(c->bind_address, ':');
         char address[128];
@@ -86,20 +34,58 @@ static int listen_on(const struct api_config *c, int *ret_fd, struct err **err) 
         return listener_tcp(address, ret_fd, err);
 }
 
-static void wait_for_signal(void) {
-        sigset_t signals;
-        int number;
-
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGTERM);
-        sigaddset(&signals, SIGINT);
-        sigwait(&signals, &number);
-        log_info("%s: leaving", number == SIGTERM ? "SIGTERM" : "SIGINT");
+static void stop_signals(sigset_t *ret_signals) {
+        sigemptyset(ret_signals);
+        sigaddset(ret_signals, SIGTERM);
+        sigaddset(ret_signals, SIGINT);
 }
 
-static int serve(const struct api_config *c, const struct api_server_config *config, struct err **err) {
+/* What the main thread does while the loops serve. */
+struct service {
+        struct api_server *server;
+        struct api_credentials *credentials;
+        struct api_access *access;
+        struct api_chores *chores;
+};
+
+static void do_chores(struct api_chores *chores) {
+        _cleanup_err_ struct err *err = NULL;
+
+        if (api_chores_run(chores, &err) < 0)
+                log_error("%s", err_text(err));
+}
+
+/* Until a signal comes, which is blocked. */
+static int wait_for_signal(const struct service *s, struct err **err) {
+        _cleanup_close_ int timer = -EBADF, signals = -EBADF;
+        struct signalfd_siginfo info;
+        sigset_t set;
+        int r = api_credentials_timer(s->credentials, &timer, err);
+
+        stop_signals(&set);
+        signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (r == 0 && signals < 0)
+                r = err_errno(err, errno, "cannot wait for signals");
+        while (r == 0 && read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info)) {
+                struct pollfd all[] = { { .fd = signals, .events = POLLIN },
+                                        { .fd = timer, .events = POLLIN },
+                                        { .fd = api_chores_fd(s->chores), .events = POLLIN } };
+
+                if (poll(all, ELEMENTS(all), -1) <= 0)
+                        continue;
+                if (all[1].revents)
+                        api_credentials_renew(s->credentials, timer, s->server, s->access);
+                if (all[2].revents)
+                        do_chores(s->chores);
+        }
+        if (r == 0)
+                log_info("%s: leaving", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+        return r;
+}
+
+static int serve(const struct api_config *c, const struct api_server_config *config, struct service *s,
+                 struct err **err) {
         struct api_server_config own = *config;
-        struct api_server *server = NULL;
         char address[160];
         int fd, r = listen_on(c, &fd, err);
 
@@ -107,35 +93,35 @@ static int serve(const struct api_config *c, const struct api_server_config *con
                 return r;
         snprintf(address, sizeof(address), "%s:%d", c->bind_address, listener_port(fd));
         own.address = address;
-        r = api_server_new(&own, &server, err);
+        r = api_server_new(&own, &s->server, err);
         if (r < 0) {
                 close_fd(fd);
                 return r;
         }
-        r = api_server_listen(server, fd) ?: api_server_start(server);
+        r = api_server_listen(s->server, fd) ?: api_server_start(s->server);
         if (r < 0)
                 err_errno(err, -r, "cannot serve at %s", address);
         else {
                 log_info("nacelle-api %s serves https://%s", NACELLE_VERSION, address);
-                wait_for_signal();
+                r = wait_for_signal(s, err);
         }
-        api_server_stop(server);
+        api_server_stop(s->server);
         api_state_settle(own.state);
-        api_server_free(server);
+        api_server_free(s->server);
         return r;
 }
 
-static int run_with(const struct api_config *c, const struct credentials *credentials, struct err **err) {
+static int run_with(const struct api_config *c, struct api_credentials *credentials, struct err **err) {
         _cleanup_kube_registry_ struct kube_registry *registry = api_kinds_new(err);
         struct api_state_options options = { .directory = c->data_dir, .registry = registry };
         struct api_server_config config = { .registry = registry,
                                             .n_loops = c->loops,
                                             .hooks = { api_watches_start, api_watches_run, api_watches_stop } };
-        struct api_access_config access = { .authorities = credentials->authorities ?:
-                                                                   pki_certificate(credentials->pki, PKI_AUTHORITY),
-                                            .token_key = pki_token_key(credentials->pki) };
-        struct api_access *made = NULL;
-        int r = registry ? make_tls(credentials, &config.tls, err) : -ENOMEM;
+        struct api_access_config access = { .authorities = api_credentials_authorities(credentials),
+                                            .token_key = api_credentials_token_key(credentials) };
+        struct api_chores_config chores = { 0 };
+        struct service service = { .credentials = credentials };
+        int r = registry ? api_credentials_tls(credentials, &config.tls, err) : -ENOMEM;
 
         config.openapi = r == 0 ? api_openapi_new(registry) : NULL;
         if (r == 0 && !config.openapi)
@@ -143,10 +129,16 @@ static int run_with(const struct api_config *c, const struct credentials *creden
         r = r ?: api_state_open(&options, &config.state, err);
         r = r ?: api_bootstrap(config.state, err);
         access.state = config.state;
-        r = r ?: api_access_new(&access, &made, err);
-        config.data = made;
-        r = r ?: serve(c, &config, err);
-        api_access_free(made);
+        r = r ?: api_access_new(&access, &service.access, err);
+        if (r == 0) {
+                config.data = service.access;
+                chores.state = config.state;
+                chores.roles = api_access_roles(service.access);
+                r = api_chores_new(&chores, &service.chores, err) ?: api_chores_run(service.chores, err);
+        }
+        r = r ?: serve(c, &config, &service, err);
+        api_chores_free(service.chores);
+        api_access_free(service.access);
         api_state_close(config.state);
         api_openapi_free(config.openapi);
         tls_context_unref(config.tls);
@@ -154,19 +146,19 @@ static int run_with(const struct api_config *c, const struct credentials *creden
 }
 
 static int run(const struct api_config *c, struct err **err) {
-        _cleanup_(credentials_deinit) struct credentials credentials = { 0 };
+        struct api_credentials *credentials = NULL;
         int r = files_make_dirs(c->data_dir, 0700, err);
 
-        r = r ?: read_credentials(c, &credentials, err);
-        return r ?: run_with(c, &credentials, err);
+        r = r ?: api_credentials_open(c, &credentials, err);
+        r = r ?: run_with(c, credentials, err);
+        api_credentials_free(credentials);
+        return r;
 }
 
 static void block_signals(void) {
         sigset_t signals;
 
-        sigemptyset(&signals);
-        sigaddset(&signals, SIGTERM);
-        sigaddset(&signals, SIGINT);
+        stop_signals(&signals);
         sigprocmask(SIG_BLOCK, &signals, NULL);
         signal(SIGPIPE, SIG_IGN);
 }

@@ -45,6 +45,10 @@ int api_objects_find(void *data, struct arena *arena, const char *resource, cons
         deleted = value_string_or(value_get(meta, "deletionTimestamp"), "");
         if (kube_time_parse(deleted, strlen(deleted), false, &at))
                 found.deleted = at.seconds;
+        if (strcmp(resource, "pods") == 0) {
+                found.node = value_string(value_find(tree, "spec.nodeName"));
+                found.account = value_string(value_find(tree, "spec.serviceAccountName"));
+        }
         if (strcmp(resource, "secrets") == 0 && read_secret(arena, object, &found) < 0)
                 return -ENOMEM;
         *ret_object = found;

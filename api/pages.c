@@ -3,6 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/access.h"
+#include "api/auth/issue.h"
+#include "api/auth/keys.h"
 #include "api/discovery/openapi.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
@@ -102,14 +105,45 @@ static enum api_step show_metrics(struct api_request *r, const char *rest) {
         return API_END;
 }
 
+/* --- OpenID discovery: how others check service account tokens --- */
+
+static enum api_step show_document(struct api_request *r, const char *type, const char *text) {
+        _cleanup_bytes_ struct bytes *bytes = text ? bytes_copy(text, strlen(text)) : NULL;
+
+        if (!bytes)
+                return api_fail(r, -ENOMEM, NULL);
+        r->public_s = 3600;
+        api_respond_bytes(r, 200, type, bytes);
+        return API_END;
+}
+
+static enum api_step show_issuer(struct api_request *r, const char *rest) {
+        const struct auth_issue *issue = api_access_issue(r->server->config.data);
+        const char *keys = arena_printf(r->arena, "https://%s/openid/v1/jwks", r->server->config.address);
+
+        if (!issue->keys)
+                return api_no_page(r);
+        return show_document(r, "application/json",
+                             keys ? auth_discovery(r->arena, issue->keys, issue->issuer, keys) : NULL);
+}
+
+static enum api_step show_keys(struct api_request *r, const char *rest) {
+        const struct auth_issue *issue = api_access_issue(r->server->config.data);
+
+        if (!issue->keys)
+                return api_no_page(r);
+        return show_document(r, "application/jwk-set+json", auth_jwks(r->arena, issue->keys));
+}
+
 static const struct {
         const char *path;
         enum api_step (*show)(struct api_request *r, const char *rest);
         bool below; /* it has paths below it */
 } pages[] = {
-        { "/version", show_version, false }, { "/livez", show_health, true },
-        { "/readyz", show_health, true },    { "/healthz", show_health, true },
-        { "/metrics", show_metrics, false }, { "/openapi/v3", api_openapi_show, true },
+        { "/version", show_version, false },     { "/livez", show_health, true },
+        { "/readyz", show_health, true },        { "/healthz", show_health, true },
+        { "/metrics", show_metrics, false },     { "/.well-known/openid-configuration", show_issuer, false },
+        { "/openid/v1/jwks", show_keys, false }, { "/openapi/v3", api_openapi_show, true },
 };
 
 enum api_step api_page(struct api_request *r) {

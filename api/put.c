@@ -8,11 +8,13 @@
 #include "api/server/codec.h"
 #include "api/state/resource.h"
 #include "api/state/state.h"
+#include "kube/codec/codec.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/json.h"
+#include "lib/json_writer.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
 
@@ -51,8 +53,8 @@ static int make(struct api_change *change, int64_t expected) {
         return p.code == -EEXIST ? 0 : p.code;
 }
 
-int api_put(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
-            int64_t expected) {
+static int put(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
+               int64_t expected) {
         struct api_change change = { 0 };
         struct problems problems;
         struct api_json json = { 0 };
@@ -68,6 +70,24 @@ int api_put(struct api_state *state, struct arena *arena, struct api_resource *o
         return r;
 }
 
+const char *api_put_text(struct arena *arena, const struct kube_type *type, const void *object) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        _cleanup_free_ char *text = NULL;
+        size_t length;
+
+        kube_json_write(&w, type, object);
+        return json_writer_finish(&w, &text, &length) < 0 ? NULL : arena_strndup(arena, text, length);
+}
+
+int api_put_typed(struct api_state *state, struct arena *arena, struct api_resource *of, const void *object,
+                  int64_t expected) {
+        const char *text = api_put_text(arena, of->kind->type, object);
+        const struct value *tree;
+        int r = text ? json_parse(arena, text, strlen(text), NULL, &tree, NULL) : -ENOMEM;
+
+        return r ?: put(state, arena, of, tree, expected);
+}
+
 int api_put_new(struct api_state *state, struct arena *arena, struct api_resource *of, const char *json,
                 size_t length) {
         const struct value *tree;
@@ -79,5 +99,5 @@ int api_put_new(struct api_state *state, struct arena *arena, struct api_resourc
         value_edit_begin(&edit, arena, tree);
         r = api_meta_stamp(arena, &edit);
         tree = value_edit_end(&edit);
-        return r ?: tree ? api_put(state, arena, of, tree, STORE_ABSENT) : -ENOMEM;
+        return r ?: tree ? put(state, arena, of, tree, STORE_ABSENT) : -ENOMEM;
 }

@@ -1,5 +1,5 @@
-/* Objects that the service makes by itself before it serves anybody. These block until the store has decided,
- * and do not wait for the disk: what a power cut takes is made again at the next start. */
+/* Objects that the service makes by itself: on its main thread, before and while it serves. These block until the store
+ * has decided, and do not wait for the disk: what a power cut takes is made again at the next start. */
 #pragma once
 
 #include <stddef.h>
@@ -8,12 +8,16 @@
 struct api_resource;
 struct api_state;
 struct arena;
+struct kube_type;
 struct value;
 
-/* Writes @tree, an object of @of with metadata of its own, which is to take the place of revision @expected. 0, also
+/* The JSON of @object, of @type, in @arena; NULL without memory. */
+const char *api_put_text(struct arena *arena, const struct kube_type *type, const void *object);
+
+/* Writes @object, of @of's type, with metadata of its own, which is to take the place of revision @expected. 0, also
  * when with STORE_ABSENT there is one already; or a negative errno. */
-int api_put(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
-            int64_t expected);
+int api_put_typed(struct api_state *state, struct arena *arena, struct api_resource *of, const void *object,
+                  int64_t expected);
 
 /* Makes an object of its JSON, with a uid and the time, unless there is one of its name. */
 int api_put_new(struct api_state *state, struct arena *arena, struct api_resource *of, const char *json, size_t length);

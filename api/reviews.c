@@ -6,11 +6,13 @@
 
 #include "api/access.h"
 #include "api/auth/review.h"
+#include "api/rbac/rbac.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/server.h"
 #include "api/server/status.h"
+#include "api/tokens.h"
 #include "kube/codec/codec.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
@@ -31,7 +33,10 @@ static int review_token(struct api_request *r, void *object, struct problems *pr
 }
 
 static int review_self(struct api_request *r, void *object, struct problems *problems) {
-        auth_review_self(&r->user, object);
+        struct kube_authentication_v1_self_subject_review *review = object;
+
+        auth_review_self(&r->user, review);
+        review->metadata.creation_timestamp = (struct kube_time){ .seconds = time(NULL), .set = true };
         return 0;
 }
 
@@ -58,43 +63,58 @@ static int review_own(struct api_request *r, void *object, struct problems *prob
         return auth_review_own_access(chain, n, &r->user, r->arena, object, problems);
 }
 
+static int review_rules(struct api_request *r, void *object, struct problems *problems) {
+        struct kube_authorization_v1_self_subject_rules_review *review = object;
+        struct rbac *roles = api_access_roles(r->server->config.data);
+        const char *namespace = review->spec.namespace ?: "";
+
+        if (!*namespace)
+                return -ENODATA;
+        review->spec.namespace = NULL; /* as kube-apiserver, which answers an empty spec */
+        return rbac_review_rules(roles, &r->user, namespace, r->arena, &review->status);
+}
+
 static const struct {
         const char *resource;
         int (*review)(struct api_request *r, void *object, struct problems *problems);
 } reviews[] = {
         { "tokenreviews", review_token },           { "selfsubjectreviews", review_self },
         { "subjectaccessreviews", review_access },  { "localsubjectaccessreviews", review_local },
-        { "selfsubjectaccessreviews", review_own },
+        { "selfsubjectaccessreviews", review_own }, { "selfsubjectrulesreviews", review_rules },
 };
 
-/* The object that was sent, with its kind, as a struct. */
-static int read_sent(struct api_request *r, struct problems *problems, void *object) {
-        const char *version = arena_printf(r->arena, "%s/%s", r->kind->group, r->kind->version);
+int api_review_read(struct api_request *r, struct problems *problems, void **ret_object) {
+        const char *group = r->sub ? r->sub->group : r->kind->group, *kind = r->sub ? r->sub->kind : r->kind->kind;
+        const char *version = arena_printf(r->arena, "%s/%s", group, r->sub ? r->sub->version : r->kind->version);
+        void *object = arena_alloc(r->arena, r->type->size);
         const struct value *tree;
         struct value_edit edit;
         int error;
 
-        if (!version)
+        if (!version || !object)
                 return -ENOMEM;
         value_edit_begin(&edit, r->arena, r->sent);
-        error = value_edit_set(&edit, "/kind", &(struct value)VALUE_TEXT(r->kind->kind), NULL) ?:
+        error = value_edit_set(&edit, "/kind", &(struct value)VALUE_TEXT(kind), NULL) ?:
                         value_edit_set(&edit, "/apiVersion", &(struct value)VALUE_TEXT(version), NULL);
         tree = value_edit_end(&edit);
-        return error ?: tree ? kube_value_read(r->arena, r->kind->type, tree, "", problems, object) : -ENOMEM;
+        error = error ?: tree ? kube_value_read(r->arena, r->type, tree, "", problems, object) : -ENOMEM;
+        if (error == 0)
+                *ret_object = object;
+        return error;
 }
 
-static enum api_step show(struct api_request *r, const void *object) {
+enum api_step api_review_show(struct api_request *r, const void *object) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         _cleanup_free_ char *text = NULL;
         _cleanup_bytes_ struct bytes *json = NULL, *proto = NULL;
         size_t length = 0;
 
-        kube_json_write(&w, r->kind->type, object);
+        kube_json_write(&w, r->type, object);
         if (json_writer_finish(&w, &text, &length) < 0 || !(json = bytes_new(length + 1)))
                 return api_fail(r, -ENOMEM, NULL);
         memcpy(json->data, text, length);
         json->data[length] = '\n';
-        if (r->media.form == API_PROTOBUF && api_protobuf(r->kind->type, text, length, &proto) == 0)
+        if (r->media.form == API_PROTOBUF && api_protobuf(r->type, text, length, &proto) == 0)
                 api_respond_bytes(r, 201, api_content_type(API_PROTOBUF), proto);
         else
                 api_respond_json(r, 201, json);
@@ -103,22 +123,25 @@ static enum api_step show(struct api_request *r, const void *object) {
 
 enum api_step api_review(struct api_request *r) {
         struct problems problems;
-        void *object;
+        void *object = NULL;
         size_t i = 0;
         int error;
 
+        if (r->sub && strcmp(r->sub->name, "token") == 0 && strcmp(r->kind->resource, "serviceaccounts") == 0)
+                return api_token_issue(r);
         if (r->resource && !r->sub)
                 return API_NEXT;
         while (i < ELEMENTS(reviews) && strcmp(reviews[i].resource, r->kind->resource) != 0)
                 i++;
         if (i == ELEMENTS(reviews) || r->sub)
                 return api_refuse(r, API_NOT_FOUND, "the server could not find the requested resource");
-        object = arena_alloc(r->arena, r->kind->type->size);
         problems_init(&problems, r->arena, NULL, NULL);
-        error = object ? read_sent(r, &problems, object) : -ENOMEM;
+        error = api_review_read(r, &problems, &object);
         if (error == 0 && problems.errors == 0)
                 error = reviews[i].review(r, object, &problems);
         if (problems.errors > 0)
                 return api_invalid(r, "", &problems);
-        return error < 0 ? api_fail(r, error, NULL) : show(r, object);
+        if (error == -ENODATA)
+                return api_refuse(r, API_BAD_REQUEST, "no namespace on request");
+        return error < 0 ? api_fail(r, error, NULL) : api_review_show(r, object);
 }

@@ -29,6 +29,15 @@ struct auth_attributes {
                 .subresource = "", .name = ""                                                                          \
         }
 
+#define AUTH_FIELDS_MAX 64 /* requirements of a selector that count */
+
+/* Has @text, a request's fieldSelector, in attributes->fields, texts in @arena. Nothing is changed where it is none
+ * (-EINVAL; -E2BIG): who may only see what is selected may then see nothing. -ENOMEM. */
+int auth_attributes_select(struct arena *arena, const char *text, struct auth_attributes *attributes);
+
+/* The one value that @field is selected to have; NULL: any. */
+const char *auth_attributes_exact(const struct auth_attributes *attributes, const char *field);
+
 /* The message of the 403: `pods "web" is forbidden: User "jane" cannot get resource "pods" in API group "" in the
  * namespace "default"`, or `forbidden: User "jane" cannot get path "/metrics"`, with ": " and @reason behind where
  * there is one. NULL without memory. */

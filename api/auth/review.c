@@ -151,7 +151,6 @@ int auth_review_token(struct auth_authenticator *authenticator, int64_t now, str
         }
         status->authenticated = true;
         status->user = auth_user_info(&identity.user);
-        if (audiences)
-                status->audiences = identity.audiences;
+        status->audiences = identity.audiences;
         return 0;
 }

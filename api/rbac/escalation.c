@@ -28,35 +28,56 @@ static int refuse(struct arena *arena, const struct auth_user *user, const rbac_
         return *ret_message ? -EACCES : -ENOMEM;
 }
 
-/* Whether @user has all of @rules in @namespace. */
-static int check_rules(struct rbac *rbac, const struct auth_user *user, const char *namespace, const rbac_rules *rules,
-                       struct arena *arena, const char **ret_message) {
+/* Whether the user has all of @rules. */
+static int check_rules(const struct rbac_grant *grant, const rbac_rules *rules, struct arena *arena,
+                       const char **ret_message) {
         rbac_rules owned, missing;
         const char *error;
-        int r = rbac_rules_for(rbac, user, namespace, arena, &owned, &error);
+        int r = rbac_rules_for(grant->rbac, grant->user, grant->namespace, arena, &owned, &error);
 
         if (r >= 0)
                 r = rbac_covers(arena, &owned, rules, &missing);
         if (r != 0)
                 return r < 0 ? r : 0;
-        return refuse(arena, user, &missing, error, ret_message);
+        return refuse(arena, grant->user, &missing, error, ret_message);
 }
 
-int rbac_check_role(struct rbac *rbac, const struct auth_authorizer *chain, size_t n, const struct auth_user *user,
-                    const char *resource, const char *namespace, const char *name, const rbac_rules *rules,
-                    struct arena *arena, const char **ret_message) {
-        struct auth_attributes a = AUTH_ATTRIBUTES(user);
+static bool may(const struct rbac_grant *grant, struct auth_attributes *a, struct arena *arena) {
+        a->is_resource = true;
+        a->namespace = grant->namespace;
+        a->version = "*";
+        return auth_user_in(grant->user, AUTH_GROUP_MASTERS) ||
+               auth_authorize(grant->chain, grant->n_chain, a, arena).decision == AUTH_ALLOW;
+}
 
-        a.is_resource = true;
+/* What is aggregated may become anything. */
+static int check_everything(const struct rbac_grant *grant, struct arena *arena, const char **ret_message) {
+        static const char *any[] = { "*" };
+        static struct kube_rbac_v1_policy_rule everything[] = {
+                { .verbs = { any, 1 }, .api_groups = { any, 1 }, .resources = { any, 1 } },
+                { .verbs = { any, 1 }, .non_resource_urls = { any, 1 } },
+        };
+        const rbac_rules rules = { everything, 2 };
+        int r = check_rules(grant, &rules, arena, ret_message);
+
+        if (r == -EACCES)
+                *ret_message = "must have cluster-admin privileges to use the aggregationRule";
+        return r;
+}
+
+int rbac_check_role(const struct rbac_grant *grant, const rbac_rules *rules, bool aggregates, struct arena *arena,
+                    const char **ret_message) {
+        struct auth_attributes a = AUTH_ATTRIBUTES(grant->user);
+        int r;
+
         a.verb = "escalate";
-        a.namespace = namespace;
         a.group = GROUP;
-        a.version = "*";
-        a.resource = resource;
-        a.name = name;
-        if (auth_user_in(user, AUTH_GROUP_MASTERS) || auth_authorize(chain, n, &a, arena).decision == AUTH_ALLOW)
+        a.resource = grant->resource;
+        a.name = grant->name;
+        if (may(grant, &a, arena))
                 return 0;
-        return check_rules(rbac, user, namespace, rules, arena, ret_message);
+        r = check_rules(grant, rules, arena, ret_message);
+        return r < 0 || !aggregates ? r : check_everything(grant, arena, ret_message);
 }
 
 /* The name is the role's, the resource that of the request. */
@@ -84,22 +105,18 @@ static int rules_of(struct rbac *rbac, const char *namespace, const struct kube_
         return r;
 }
 
-int rbac_check_binding(struct rbac *rbac, const struct auth_authorizer *chain, size_t n, const struct auth_user *user,
-                       const char *namespace, const struct kube_rbac_v1_role_ref *ref, struct arena *arena,
+int rbac_check_binding(const struct rbac_grant *grant, const struct kube_rbac_v1_role_ref *ref, struct arena *arena,
                        const char **ret_message) {
-        struct auth_attributes a = AUTH_ATTRIBUTES(user);
+        struct auth_attributes a = AUTH_ATTRIBUTES(grant->user);
         rbac_rules rules;
         int r;
 
-        a.is_resource = true;
         a.verb = "bind";
-        a.namespace = namespace;
         a.group = ref->api_group ?: "";
-        a.version = "*";
         a.resource = strcmp(ref->kind ?: "", "Role") == 0 ? "roles" : "clusterroles";
         a.name = ref->name ?: "";
-        if (auth_user_in(user, AUTH_GROUP_MASTERS) || auth_authorize(chain, n, &a, arena).decision == AUTH_ALLOW)
+        if (may(grant, &a, arena))
                 return 0;
-        r = rules_of(rbac, namespace, ref, arena, &rules, ret_message);
-        return r < 0 ? r : check_rules(rbac, user, namespace, &rules, arena, ret_message);
+        r = rules_of(grant->rbac, grant->namespace, ref, arena, &rules, ret_message);
+        return r < 0 ? r : check_rules(grant, &rules, arena, ret_message);
 }

@@ -170,7 +170,7 @@ static int add_changed(const struct node_write *w, const struct value *a, const 
         return 0;
 }
 
-static const char *check_labels(const struct node_write *w, const char *words) {
+static const char *check_labels(const struct node_write *w, bool creates) {
         const struct value *labels = value_find(w->object, "metadata.labels"),
                            *before = value_find(w->old, "metadata.labels");
         string_list changed = { 0 };
@@ -182,7 +182,10 @@ static const char *check_labels(const struct node_write *w, const char *words) {
                 return NULL;
         qsort(changed.items, changed.count, sizeof(*changed.items), compare);
         names = auth_join(w->arena, &changed, ", ");
-        return names ? SAY(w, "node %s is not allowed to %s: %s", w->quoted, words, names) : "";
+        if (!names)
+                return "";
+        return creates ? SAY(w, "node %s is not allowed to set the following labels: %s", w->quoted, names) :
+                         SAY(w, "is not allowed to modify labels: %s", names);
 }
 
 static const char *check_node(const struct node_write *w) {
@@ -193,7 +196,7 @@ static const char *check_node(const struct node_write *w) {
                 return quoted ? SAY(w, "node %s is not allowed to modify node %s", w->quoted, quoted) : "";
         }
         if (is_verb(w, "create"))
-                return check_labels(w, "set the following labels");
+                return check_labels(w, true);
         if (!w->object || !w->old)
                 return NULL;
         if (!value_equal(value_find(w->object, "spec.taints"), value_find(w->old, "spec.taints")))
@@ -201,7 +204,7 @@ static const char *check_node(const struct node_write *w) {
         if (!value_equal(value_find(w->object, "metadata.ownerReferences"),
                          value_find(w->old, "metadata.ownerReferences")))
                 return SAY(w, "node %s is not allowed to modify ownerReferences", w->quoted);
-        return check_labels(w, "modify labels");
+        return check_labels(w, false);
 }
 
 static const char *check_claim(const struct node_write *w) {

@@ -12,10 +12,9 @@
 
 int api_selector_read(struct api_request *r, struct api_selector *ret_selector, struct err **err) {
         const char *labels = r->options.label_selector ?: "", *fields = r->options.field_selector ?: "";
+        const struct selector_query query = { r->kind->version, fields, strlen(fields) };
         struct api_selector selector;
         int error = selector_label_parse(r->arena, labels, strlen(labels), &selector.labels, err);
-
-        const struct selector_query query = { r->kind->version, fields, strlen(fields) };
 
         error = error ?: selector_field_parse(r->arena, r->resource->fields, &query, &selector.fields, err);
         if (error == 0)

@@ -26,10 +26,12 @@
 static struct http_field *make_fields(struct api_request *r, const char *type, size_t *ret_n) {
         struct http_field *fields = arena_alloc_array(r->arena, FIELDS_FIRST + r->n_warnings, sizeof(*fields));
         size_t n = 0;
+        const char *kept =
+                r->public_s ? arena_printf(r->arena, "public, max-age=%u", r->public_s) : "no-cache, private";
 
-        if (!fields)
+        if (!fields || !kept)
                 return NULL;
-        fields[n++] = (struct http_field){ "cache-control", "no-cache, private" };
+        fields[n++] = (struct http_field){ "cache-control", kept };
         fields[n++] = (struct http_field){ "content-type", type };
         for (uint32_t i = 0; i < r->n_warnings; i++)
                 fields[n++] = (struct http_field){ "warning", r->warnings[i] };

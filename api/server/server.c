@@ -195,6 +195,10 @@ int api_server_start(struct api_server *server) {
         return http_loops_start(server->loops);
 }
 
+void api_server_set_tls(struct api_server *server, struct tls_context *tls) {
+        http_loops_set_tls(server->loops, tls);
+}
+
 void api_server_stop(struct api_server *server) {
         http_loops_free(server->loops);
         server->loops = NULL;

@@ -65,6 +65,9 @@ int api_server_new(const struct api_server_config *config, struct api_server **r
 int api_server_listen(struct api_server *server, int fd);
 int api_server_start(struct api_server *server);
 
+/* New connections are made with @tls, of which a reference is taken. From any thread, between start and stop. */
+void api_server_set_tls(struct api_server *server, struct tls_context *tls);
+
 /* Closes all connections, and waits for the loops. Changes that the store has go on. */
 void api_server_stop(struct api_server *server);
 

@@ -208,8 +208,10 @@ static const char *qualified(struct api_request *r, const char *name, const char
         return *group ? arena_printf(r->arena, "%s.%s", name, group) ?: name : name;
 }
 
-enum api_step api_forbid(struct api_request *r, const char *text) {
-        struct details d = { .given = true, .name = r->path.name, .group = r->path.group, .kind = r->path.resource };
+enum api_step api_forbid(struct api_request *r, const char *name, const char *text) {
+        struct details d = {
+                .given = true, .name = *name ? name : NULL, .group = r->path.group, .kind = r->path.resource
+        };
 
         return answer(r, API_FORBIDDEN, text, &d);
 }

@@ -40,8 +40,8 @@ enum api_step api_not_found(struct api_request *r, const char *name);
 enum api_step api_unmet(struct api_request *r, const char *what, const char *wanted, const char *is, const char *hint);
 enum api_step api_conflict(struct api_request *r, const char *name);
 
-/* 403, in the words of @text, of what the path names. */
-enum api_step api_forbid(struct api_request *r, const char *text);
+/* 403, in the words of @text, of the object called @name ("": none) of what the path names. */
+enum api_step api_forbid(struct api_request *r, const char *name, const char *text);
 
 /* 422 with a cause for each error of @problems, of an object called @name. */
 enum api_step api_invalid(struct api_request *r, const char *name, const struct problems *problems);

@@ -144,6 +144,13 @@ static void answer_write(struct arena *arena, const struct value *line, struct j
         const char *kind = value_string(value_get(value, "kind")), *message = "",
                    *namespace = value_string_or(value_find(value, "metadata.namespace"), "");
         struct auth_user user = { .name = value_string(value_get(line, "user")) };
+        const struct rbac_grant grant = { .rbac = rbac,
+                                          .chain = chain,
+                                          .n_chain = 3,
+                                          .user = &user,
+                                          .resource = strcmp(kind, "Role") == 0 ? "roles" : "clusterroles",
+                                          .namespace = namespace,
+                                          .name = "" };
 
         for (uint32_t i = 0; i < value_count(groups); i++)
                 need(auth_user_add_group(arena, &user, value_string(value_at(groups, i))) == 0, "no memory");
@@ -151,13 +158,12 @@ static void answer_write(struct arena *arena, const struct value *line, struct j
                 struct kube_rbac_v1_cluster_role_binding *b =
                         read_object(arena, &kube_rbac_v1_cluster_role_binding_type, value);
 
-                rbac_check_binding(rbac, chain, 3, &user, namespace, &b->role_ref, arena, &message);
+                rbac_check_binding(&grant, &b->role_ref, arena, &message);
         } else {
                 struct kube_rbac_v1_cluster_role *role = read_object(arena, &kube_rbac_v1_cluster_role_type, value);
                 const rbac_rules rules = { role->rules.items, role->rules.count };
 
-                rbac_check_role(rbac, chain, 3, &user, strcmp(kind, "Role") == 0 ? "roles" : "clusterroles", namespace,
-                                "", &rules, arena, &message);
+                rbac_check_role(&grant, &rules, role->aggregation_rule, arena, &message);
         }
         json_string(w, message);
 }

@@ -1,7 +1,7 @@
 """Replays a corpus of requests against kube-apiserver and nacelle-api, and says where their answers differ.
 
 A corpus file is blocks divided by empty lines. A block's first line is `METHOD PATH [header=value]...`; what follows is its body. `#` lines are
-comments, and `{name}` in paths and bodies is what a line `@ name POINTER` behind an earlier block took from that answer, on each side its own.
+comments, and `{name}` in paths, headers (where %20 is a blank) and bodies is what a line `@ name POINTER` behind an earlier block took from that answer, on each side its own.
 What has to differ (uids, times, versions of objects) is replaced by its place before answers are compared; what may differ stands, with its
 reason, in exceptions.txt: `FILE:METHOD PATH-REGEX  POINTER-REGEX  # reason`.
 """
@@ -12,7 +12,7 @@ import re
 import ssl
 
 HERE = pathlib.Path(__file__).resolve().parent
-VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time", "selfLink", "continue"}
+VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time", "selfLink", "continue", "token", "expirationTimestamp"}
 HEADERS = ("content-type", "warning", "cache-control")
 
 
@@ -26,11 +26,14 @@ class Server:
         self.connection = None
 
     def ask(self, request):
-        path, body = (re.sub(r"\{(\w+)\}", lambda m: str(self.taken.get(m.group(1), m.group(0))), t) for t in (request["path"], request["body"]))
+        def fill(text):
+            return re.sub(r"\{(\w+)\}", lambda m: str(self.taken.get(m.group(1), m.group(0))), text)
+
+        path, body, headers = fill(request["path"]), fill(request["body"]), {k: fill(v) for k, v in request["headers"].items()}
         if not self.connection:
             self.connection = http.client.HTTPSConnection("127.0.0.1", self.port, context=self.context, timeout=30)
         try:
-            self.connection.request(request["method"], path, body.encode() or None, {"User-Agent": "differential", **request["headers"]})
+            self.connection.request(request["method"], path, body.encode() or None, {"User-Agent": "differential", **headers})
             answer = self.connection.getresponse()
             return answer.status, {h: answer.headers.get_all(h) for h in HEADERS if h in answer.headers}, answer.read().decode(errors="replace")
         except OSError as e:
@@ -47,7 +50,7 @@ def read_corpus(path):
         if not rows:
             continue
         method, target, *headers = rows[0].split()
-        fields = dict(h.split("=", 1) for h in headers)
+        fields = {k: v.replace("%20", " ") for k, v in (h.split("=", 1) for h in headers)}
         body = "\n".join(rows[1:])
         if body and "Content-Type" not in fields:
             fields["Content-Type"] = "application/json"

@@ -3,10 +3,12 @@ import gzip
 import json
 import os
 import pathlib
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -113,6 +115,124 @@ def test_who_may(api):
     assert 'User "jane" cannot list resource "secrets"' in api.kubectl("get", "secrets", "--as=jane").stderr
     assert api.kubectl("delete", "clusterrolebinding", "jane").returncode == 0
     assert "cannot list" in api.kubectl("get", "cm", "--as=jane").stderr
+
+
+@needs_kubectl
+def test_service_account_tokens(api):
+    """kubectl's own token works while its account, and what it is bound to, are there."""
+    assert api.kubectl("create", "serviceaccount", "robot").returncode == 0
+    token = api.kubectl("create", "token", "robot", "--duration=10m").stdout.strip()
+    assert api.kubectl("create", "secret", "generic", "bond").returncode == 0
+    bound = api.kubectl("create", "token", "robot", "--bound-object-kind=Secret", "--bound-object-name=bond").stdout.strip()
+    me = ("auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+    as_bearer = ("--kubeconfig=/dev/null", f"--server=https://127.0.0.1:{api.port}", f"--certificate-authority={api.pki}/ca.crt")
+    for t in (token, bound):
+        assert api.kubectl(*me, *as_bearer, f"--token={t}").stdout == "system:serviceaccount:default:robot"
+    assert "forbidden" in api.kubectl("get", "cm", *as_bearer, f"--token={token}").stderr
+    assert api.kubectl("create", "rolebinding", "robot", "--clusterrole=cluster-admin", "--serviceaccount=default:robot").returncode == 0
+    assert api.kubectl("get", "cm", *as_bearer, f"--token={token}").returncode == 0
+    assert api.kubectl("auth", "can-i", "--list", *as_bearer, f"--token={token}").stdout.count("*.*") == 1
+    assert api.kubectl("delete", "secret/bond", "rolebinding/robot").returncode == 0
+    assert "Unauthorized" in api.kubectl("get", "cm", *as_bearer, f"--token={bound}").stderr
+    assert api.kubectl("delete", "serviceaccount", "robot").returncode == 0
+    assert "Unauthorized" in api.kubectl("get", "cm", *as_bearer, f"--token={token}").stderr
+
+
+ROLES = "/apis/rbac.authorization.k8s.io/v1/clusterroles"
+
+
+def eventually(question, seconds=10):
+    deadline = time.time() + seconds
+    while not (answer := question()) and time.time() < deadline:
+        time.sleep(0.01)
+    return answer
+
+
+def rules_of(client, name):
+    return client.ask("GET", f"{ROLES}/{name}")[1].get("rules") or []
+
+
+@needs_kubectl
+def test_aggregated_roles():
+    """view, edit and admin are the union of what is labelled for them, at once and after each change; a restart changes nothing."""
+    a = Api().start()
+    try:
+        client = a.client()
+        view, edit, admin = (rules_of(client, n) for n in ("view", "edit", "admin"))
+        assert view and all(r in edit for r in view) and all(r in admin for r in edit) and len(admin) > len(edit) > len(view)
+        assert a.kubectl("create", "clusterrolebinding", "jane", "--clusterrole=view", "--user=jane").returncode == 0
+        can = lambda what: a.kubectl("auth", "can-i", "list", what, "--as=jane").stdout == "yes\n"  # noqa: E731
+        assert can("configmaps") and not can("secrets")
+        for i in range(20):  # all that come at once
+            status, _ = client.ask("POST", ROLES, {"metadata": {"name": f"more-{i}", "labels": {"rbac.authorization.k8s.io/aggregate-to-view": "true"}},
+                                                   "rules": [{"apiGroups": [""], "resources": ["secrets", f"r{i}"], "verbs": ["list"]}]})
+            assert status == 201
+        assert eventually(lambda: len(rules_of(client, "admin")) == len(admin) + 20) and can("secrets"), "also those that come by way of another"
+        before = client.ask("GET", ROLES)[1]
+        assert a.end() == 0
+        a.start()
+        client = a.client()
+        assert client.ask("GET", ROLES)[1]["items"] == before["items"]
+        for i in range(20):
+            assert client.ask("DELETE", f"{ROLES}/more-{i}")[0] == 200
+        assert eventually(lambda: rules_of(client, "admin") == admin) and rules_of(client, "view") == view and not can("secrets")
+        assert client.ask("PATCH", ROLES + "/view", {"rules": []}, **{"Content-Type": "application/merge-patch+json"})[0] == 200
+        assert eventually(lambda: rules_of(client, "view") == view), "what a role aggregates is no one else's to set"
+    finally:
+        a.stop()
+
+
+def age(directory, name, seconds, *options):
+    """DIRECTORY/NAME.crt anew, so that two thirds of its life are over in that many seconds."""
+    work = pathlib.Path(directory).parent / f"age-{name}"
+    work.mkdir()
+    (work / "index").touch()
+    request = subprocess.run(["openssl", "x509", "-in", f"{directory}/{name}.crt", "-noout", "-ext", "subjectAltName"], capture_output=True, text=True)
+    names = [n.strip().replace("IP Address:", "IP:") for n in request.stdout.partition("\n")[2].split(",") if n.strip()]
+    extensions = f"subjectAltName={','.join(names)}" if names else "basicConstraints=critical,CA:TRUE"
+    (work / "config").write_text(f"[ca]\ndefault_ca=c\n[c]\ndatabase={work}/index\nnew_certs_dir={work}\ndefault_md=sha256\npolicy=p\nrand_serial=yes\nunique_subject=no\n"
+                                 f"[p]\ncommonName=supplied\n[e]\n{extensions}\n")
+    now = time.time()
+    begins, ends = (time.strftime("%Y%m%d%H%M%SZ", time.gmtime(now + d)) for d in (seconds - 200, seconds + 100))
+    subject = subprocess.run(["openssl", "x509", "-in", f"{directory}/{name}.crt", "-noout", "-subject", "-nameopt", "compat"], capture_output=True, text=True).stdout
+    for command in (["req", "-new", "-key", f"{directory}/{name}.key", "-subj", "/CN=" + subject.strip().rpartition("=")[2].strip(), "-out", f"{work}/csr"],
+                    ["ca", "-batch", "-notext", "-config", f"{work}/config", "-extensions", "e", "-in", f"{work}/csr", "-keyfile", f"{directory}/ca.key", "-startdate", begins,
+                     "-enddate", ends, "-out", f"{directory}/{name}.crt", *options]):
+        subprocess.run(["openssl", *command], check=True, capture_output=True)
+
+
+def serial(connection):
+    return connection.sock.getpeercert()["serialNumber"]
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="openssl is not installed")
+def test_certificates_are_renewed_while_it_runs():
+    """Two thirds of their lives over, the serving certificate and the authority's are made anew; connections, and whoever trusts the old authority, go on."""
+    a = Api().start()
+    try:
+        assert a.end() == 0
+        old_authority = pathlib.Path(a.pki, "ca.crt").read_text()
+        age(a.pki, "apiserver", 4, "-cert", f"{a.pki}/ca.crt")
+        age(a.pki, "ca", 4, "-selfsign")
+        aged = [pathlib.Path(a.pki, f"{n}.crt").read_text() for n in ("apiserver", "ca")]
+        a.start()
+        client = a.client()
+        assert client.ask("GET", MAPS)[0] == 200
+        first = serial(client.connection)
+        assert [pathlib.Path(a.pki, f"{n}.crt").read_text() for n in ("apiserver", "ca")] == aged, "not due yet"
+        deadline = time.time() + 20
+        while "certificates were renewed" not in a.log() and time.time() < deadline:
+            time.sleep(0.05)
+        later = a.client()
+        assert later.ask("GET", MAPS)[0] == 200 and client.ask("GET", MAPS)[0] == 200
+        assert serial(later.connection) != first == serial(client.connection)
+        now = [pathlib.Path(a.pki, f"{n}.crt").read_text() for n in ("apiserver", "ca")]
+        assert now[0] != aged[0] and now[1] not in (aged[1], old_authority)
+        pathlib.Path(a.pki, "ca.crt").write_text(old_authority)  # the same key: clients that know the old certificate trust the new leaf
+        assert a.client().ask("GET", MAPS)[0] == 200
+        assert a.log().count("certificates were renewed") == 1
+    finally:
+        a.stop()
 
 
 def test_no_certificate(api):

@@ -435,7 +435,7 @@ static void test_what_nodes_write(void **state) {
                 { "update", "", "nodes", "", "", "n1", NODE("\"a\":\"b\"", "\"taints\":[]"),
                   NODE("", "\"taints\":[{\"key\":\"x\"}]"), "node \"n1\" is not allowed to modify taints" },
                 { "update", "", "nodes", "", "", "n1", NODE("\"x.kubernetes.io/a\":\"b\"", ""), NODE("", ""),
-                  "node \"n1\" is not allowed to modify labels: x.kubernetes.io/a" },
+                  "is not allowed to modify labels: x.kubernetes.io/a" },
                 { "create", "coordination.k8s.io", "leases", "", "kube-node-lease", "",
                   "{\"metadata\":{\"name\":\"n2\"}}", NULL,
                   "can only access node lease with the same name as the requesting node" },

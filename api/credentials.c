@@ -1,0 +1,164 @@
+#include "api/credentials.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "api/access.h"
+#include "api/auth/authenticate.h"
+#include "api/config.h"
+#include "api/pki/pki.h"
+#include "api/server/server.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/files.h"
+#include "lib/log.h"
+#include "lib/transport/tls.h"
+
+#define RETRY_SECONDS 60 /* after what could not be made */
+
+struct api_credentials {
+        struct pki *pki;
+        char *certificate, *key, *authorities; /* of files that were given; NULL: api/pki's */
+};
+
+static int open_pki(const struct api_config *c, struct pki **ret_pki, struct err **err) {
+        bool any = strcmp(c->bind_address, "0.0.0.0") == 0 || strcmp(c->bind_address, "::") == 0;
+        const char *address = any ? "127.0.0.1" : c->bind_address;
+        char server[160], host[256] = "localhost", service[64];
+        const char *names[] = { address, host, service, NULL };
+        struct pki_config config = {
+                .directory = c->data_dir, .server = server, .names = names, .domain = "cluster.local"
+        };
+        int r = api_config_service(c, service, sizeof(service), err);
+
+        if (r < 0)
+                return r;
+        gethostname(host, sizeof(host) - 1);
+        snprintf(server, sizeof(server), strchr(address, ':') ? "https://[%s]:%u" : "https://%s:%u", address, c->port);
+        return pki_open(&config, time(NULL), ret_pki, err);
+}
+
+static int read_all(struct api_credentials *credentials, const struct api_config *c, struct err **err) {
+        int r = open_pki(c, &credentials->pki, err);
+
+        if (r == 0 && c->certificate)
+                r = files_read(c->certificate, TLS_PEM_MAX, &credentials->certificate, NULL, err) ?:
+                            files_read(c->key, TLS_PEM_MAX, &credentials->key, NULL, err);
+        if (r == 0 && c->client_ca)
+                r = files_read(c->client_ca, TLS_PEM_MAX, &credentials->authorities, NULL, err);
+        return r;
+}
+
+int api_credentials_open(const struct api_config *config, struct api_credentials **ret_credentials, struct err **err) {
+        struct api_credentials *credentials = calloc(1, sizeof(*credentials));
+        int r = credentials ? read_all(credentials, config, err) :
+                              err_set(err, ENOMEM, "no memory for keys and certificates");
+
+        if (r < 0) {
+                api_credentials_free(credentials);
+                return r;
+        }
+        *ret_credentials = credentials;
+        return 0;
+}
+
+struct api_credentials *api_credentials_free(struct api_credentials *credentials) {
+        if (!credentials)
+                return NULL;
+        pki_free(credentials->pki);
+        free(credentials->certificate);
+        free(credentials->key);
+        free(credentials->authorities);
+        free(credentials);
+        return NULL;
+}
+
+const char *api_credentials_authorities(const struct api_credentials *credentials) {
+        return credentials->authorities ?: pki_certificate(credentials->pki, PKI_AUTHORITY);
+}
+
+const char *api_credentials_token_key(const struct api_credentials *credentials) {
+        return pki_token_key(credentials->pki);
+}
+
+int api_credentials_tls(const struct api_credentials *c, struct tls_context **ret_tls, struct err **err) {
+        static const char *const protocols[] = { "h2", "http/1.1", NULL };
+        struct tls_config config = { .side = TLS_SERVER,
+                                     .verify = TLS_VERIFY_LATER,
+                                     .certificate = c->certificate ?: pki_certificate(c->pki, PKI_SERVING),
+                                     .key = c->key ?: pki_key(c->pki, PKI_SERVING),
+                                     .authorities = api_credentials_authorities(c),
+                                     .protocols = protocols };
+
+        return tls_context_new(&config, ret_tls, err);
+}
+
+/* --- renewal --- */
+
+/* Armed for a time of the wall clock, it ends with ECANCELED also when that clock is set; so does the arming of one
+ * that has not been told yet, which is then armed for a time that is past. */
+static int arm(int timer, int64_t at) {
+        struct itimerspec when = { .it_value.tv_sec = at };
+        int r = timerfd_settime(timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL);
+
+        if (r < 0 && errno == ECANCELED) {
+                when.it_value.tv_sec = 1;
+                r = timerfd_settime(timer, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &when, NULL);
+        }
+        return r < 0 && errno != ECANCELED ? -errno : 0;
+}
+
+int api_credentials_timer(const struct api_credentials *credentials, int *ret_fd, struct err **err) {
+        _cleanup_close_ int fd = timerfd_create(CLOCK_REALTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+        int r = fd < 0 ? -errno : arm(fd, pki_due(credentials->pki, time(NULL)));
+
+        if (r < 0)
+                return err_errno(err, -r, "cannot have a timer for the renewal of certificates");
+        *ret_fd = TAKE_FD(fd);
+        return 0;
+}
+
+/* Connections that there are go on with what they have. */
+static int use(struct api_credentials *c, unsigned changed, struct api_server *server, struct api_access *access,
+               struct err **err) {
+        struct tls_context *tls = NULL;
+        int r = 0;
+
+        if (changed & 1U << PKI_AUTHORITY)
+                r = auth_authenticator_trust(api_access_authenticator(access), api_credentials_authorities(c), err);
+        if (r == 0 && changed & (1U << PKI_AUTHORITY | 1U << PKI_SERVING))
+                r = api_credentials_tls(c, &tls, err);
+        if (tls)
+                api_server_set_tls(server, tls);
+        tls_context_unref(tls);
+        return r;
+}
+
+void api_credentials_renew(struct api_credentials *credentials, int timer, struct api_server *server,
+                           struct api_access *access) {
+        _cleanup_err_ struct err *failed = NULL, *unused = NULL;
+        int64_t now = time(NULL), due;
+        uint64_t expirations;
+        unsigned changed = 0;
+        int r, error;
+
+        /* What is read says only how often, or that the clock was set: either way one looks. */
+        (void)!read(timer, &expirations, sizeof(expirations));
+        r = pki_renew(credentials->pki, now, &changed, &failed);
+        if (r < 0)
+                log_error("certificates: %s; the old ones go on", err_text(failed));
+        error = use(credentials, changed, server, access, &unused);
+        if (error < 0)
+                log_error("renewed certificates are not in use: %s", err_text(unused));
+        else if (changed)
+                log_info("certificates were renewed");
+        due = pki_due(credentials->pki, now);
+        error = arm(timer, due > now ? due : now + RETRY_SECONDS);
+        if (error < 0)
+                log_error("cannot arm the timer for the renewal of certificates: %s", strerror(-error));
+}

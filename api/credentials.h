@@ -1,0 +1,33 @@
+/* What the server shows and whom it trusts: made at the first start (api/pki), or given by files; renewed while it
+ * runs. Of one thread, which may block.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct api_access;
+struct api_config;
+struct api_credentials;
+struct api_server;
+struct err;
+struct tls_context;
+
+/* Reads the files, and makes those of api/pki that are missing. */
+int api_credentials_open(const struct api_config *config, struct api_credentials **ret_credentials, struct err **err);
+struct api_credentials *api_credentials_free(struct api_credentials *credentials); /* NULL is fine */
+
+/* PEM, valid until the next renewal: who signs clients' certificates; the key of service account tokens. */
+const char *api_credentials_authorities(const struct api_credentials *credentials);
+const char *api_credentials_token_key(const struct api_credentials *credentials);
+
+/* What connections are made with from now on; one reference. */
+int api_credentials_tls(const struct api_credentials *credentials, struct tls_context **ret_tls, struct err **err);
+
+/* A timer that is readable when something is due, and whenever the wall clock was set: to be closed, and to be passed
+ * to api_credentials_renew() then. */
+int api_credentials_timer(const struct api_credentials *credentials, int *ret_fd, struct err **err);
+
+/* Makes anew what is due, has @server and @access use it, and arms @timer for the next time. What fails is logged; the
+ * old ones go on. */
+void api_credentials_renew(struct api_credentials *credentials, int timer, struct api_server *server,
+                           struct api_access *access);
