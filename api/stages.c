@@ -73,7 +73,7 @@ const struct api_stage api_stages[] = {
         { "admit", API_FOR_RESOURCES, CHANGES, api_admit },
         { "validate", API_FOR_RESOURCES, CHANGES, api_validate },
         { "remove", API_FOR_RESOURCES, REMOVES | CLEARS, api_remove },
-        { "spare", API_FOR_RESOURCES, REMOVES | CLEARS, api_admit_removal },
+        { "admit-removal", API_FOR_RESOURCES, REMOVES | CLEARS, api_admit_removal },
         { "commit", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_commit },
         { "answer", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_answer },
         { 0 },
