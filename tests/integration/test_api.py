@@ -220,17 +220,15 @@ def test_certificates_are_renewed_while_it_runs():
         assert client.ask("GET", MAPS)[0] == 200
         first = serial(client.connection)
         assert [pathlib.Path(a.pki, f"{n}.crt").read_text() for n in ("apiserver", "ca")] == aged, "not due yet"
-        deadline = time.time() + 20
-        while "certificates were renewed" not in a.log() and time.time() < deadline:
-            time.sleep(0.05)
+        now = lambda: [pathlib.Path(a.pki, f"{n}.crt").read_text() for n in ("apiserver", "ca")]  # noqa: E731
+        assert eventually(lambda: all(x != y for x, y in zip(now(), aged)), 20) and eventually(lambda: a.log().rstrip().endswith("certificates were renewed"))
         later = a.client()
         assert later.ask("GET", MAPS)[0] == 200 and client.ask("GET", MAPS)[0] == 200
         assert serial(later.connection) != first == serial(client.connection)
-        now = [pathlib.Path(a.pki, f"{n}.crt").read_text() for n in ("apiserver", "ca")]
-        assert now[0] != aged[0] and now[1] not in (aged[1], old_authority)
+        assert now()[1] != old_authority
         pathlib.Path(a.pki, "ca.crt").write_text(old_authority)  # the same key: clients that know the old certificate trust the new leaf
         assert a.client().ask("GET", MAPS)[0] == 200
-        assert a.log().count("certificates were renewed") == 1
+        assert 1 <= a.log().count("certificates were renewed") <= 2, "no more than what was due, each at its second"
     finally:
         a.stop()
 
