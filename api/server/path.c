@@ -23,8 +23,9 @@ static int split(struct arena *arena, const char *path, size_t length, struct se
 
                 if (slash > path) {
                         s->items[s->count] = http_decode(arena, path, (size_t)(slash - path), false);
-                        if (!s->items[s->count++])
+                        if (!s->items[s->count])
                                 return -EINVAL;
+                        s->count++;
                         s->last = path;
                 }
                 path = slash + 1;
@@ -56,10 +57,11 @@ int api_path_parse(struct arena *arena, const char *path, size_t length, struct 
         struct segments s = { 0 };
         struct api_path p = { .whole = arena_strndup(arena, path, length), .group = "" };
         int r = p.whole ? split(arena, path, length, &s) : -ENOMEM;
-        bool core = is_next(&s, "api");
+        bool core;
 
         if (r < 0)
                 return r;
+        core = is_next(&s, "api");
         if (s.count < (core ? 3 : 4) || (!core && !is_next(&s, "apis"))) {
                 *ret_path = p;
                 return 0;

@@ -68,6 +68,8 @@ static void test_a_path_that_is_no_encoding(void **state) {
 
         assert_int_equal(api_path_parse(arena, "/api/v1/pods/%zz", 16, &p), -EINVAL);
         assert_int_equal(api_path_parse(arena, "/api/v1/pods/%00", 16, &p), -EINVAL);
+        assert_int_equal(api_path_parse(arena, "/%zz", 4, &p), -EINVAL); /* with nothing before it */
+        assert_int_equal(api_path_parse(arena, "%2", 2, &p), -EINVAL);
 }
 
 static void test_accept(void **state) {
