@@ -11,6 +11,12 @@ demo: ## build, start an agent of its own, run a pod and show it
 	@$(MAKE) -j2 all
 	@BUILD=$(BUILD) contrib/demo/run
 
+demo-api: ## build, start an API service of its own, show what kubectl does with it, and stop it
+	$(install_packages) build demo
+	$(build_peers) kubectl
+	@$(MAKE) -j2 $(BUILD)/nacelle-api
+	@BUILD=$(BUILD) contrib/demo/api $(PEERS)/kubectl
+
 demo-stop: ## remove the demo's pods, agent and state
 	@BUILD=$(BUILD) contrib/demo/stop
 
@@ -25,4 +31,4 @@ install: programs ## install programs, man pages, unit and example configuration
 	install -m 644 contrib/completion/nacelle.bash $(DESTDIR)$(compdir)/nacelle
 	[ -e $(DESTDIR)/etc/nacelle/config.yaml ] || install -m 644 contrib/config.yaml $(DESTDIR)/etc/nacelle
 
-.PHONY: demo demo-stop install
+.PHONY: demo demo-api demo-stop install

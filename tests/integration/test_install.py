@@ -4,6 +4,7 @@ import ipaddress
 import os
 import re
 import shutil
+import socket
 import subprocess
 
 import pytest
@@ -15,6 +16,11 @@ PROGRAMS = ["nacelle-agent", "nacelle", "nacelle-oci", "nacelle-image", "nacelle
 
 def make(*args, **env):
     return subprocess.run(["make", "-s", "-C", TOP, "BUILD=" + BUILD, *args], capture_output=True, text=True, timeout=300, env={**os.environ, **env})
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as s:
+        return s.getsockname()[1]
 
 
 def said(program, *args):
@@ -116,6 +122,15 @@ def test_one_default_of_the_pod_cidr():
     others = ["10.0.0.0/24", "10.1.0.0/16", "10.4.0.0/24", "10.22.0.0/16", "10.32.0.0/12", "10.42.0.0/15", "10.85.0.0/16", "10.88.0.0/16", "10.89.0.0/16",
               "10.90.0.0/15", "10.92.0.0/14", "10.96.0.0/11", "10.128.0.0/9", "172.16.0.0/12", "192.168.0.0/16"]
     assert not any(ipaddress.ip_network(default).overlaps(ipaddress.ip_network(other)) for other in others)
+
+
+def test_demo_api(tmp_path):
+    """What it shows is kubectl's; the service and its directory are gone after it."""
+    done = make("demo-api", DEMO_DIR=str(tmp_path / "demo"), DEMO_PORT=str(free_port()))
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    for words in ("kube-system       Active", "configmap/greeting created", "web serverside-applied", "MODIFIED   greeting", "RollingUpdateDeployment", "DELETED    greeting"):
+        assert words in done.stdout, done.stdout
+    assert not os.listdir(tmp_path)
 
 
 def test_demo_and_demo_stop(tmp_path):
