@@ -14,14 +14,11 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/openssl.h"
 
 #define PEM_MAX ((size_t)1 << 20)
 #define CHAIN_MAX 8
 #define USER_UID "1.3.6.1.4.1.57683.2" /* a user's uid in a subject (KEP-4828) */
-
-static void bio_freep(BIO **bio) {
-        BIO_free(*bio);
-}
 
 static void store_freep(X509_STORE **store) {
         X509_STORE_free(*store);
@@ -34,7 +31,7 @@ static void ctx_freep(X509_STORE_CTX **ctx) {
 /* As in Go any authority that is trusted ends a chain, also one that another has signed. */
 static int read_authorities(const char *pem, X509_STORE **ret_store, struct err **err) {
         _cleanup_(store_freep) X509_STORE *store = X509_STORE_new();
-        _cleanup_(bio_freep) BIO *bio = BIO_new_mem_buf(pem, (int)strnlen(pem, PEM_MAX));
+        _cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, (int)strnlen(pem, PEM_MAX));
         unsigned n = 0;
 
         if (!store || !bio || X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN) != 1)

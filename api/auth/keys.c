@@ -15,18 +15,11 @@
 #include "lib/base64.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/openssl.h"
 
 #define RSA_BITS_MIN 2048
 #define RSA_BITS_MAX (AUTH_SIGNATURE_MAX * 8)
 #define PEM_MAX ((size_t)1 << 20)
-
-static void bio_freep(BIO **bio) {
-        BIO_free(*bio);
-}
-
-static void bytes_freep(unsigned char **bytes) {
-        OPENSSL_free(*bytes);
-}
 
 /* The one algorithm that @key is for. */
 static int describe(struct auth_key *key, struct err **err) {
@@ -63,7 +56,7 @@ static int describe(struct auth_key *key, struct err **err) {
 }
 
 static int name_key(struct auth_key *key) {
-        _cleanup_(bytes_freep) unsigned char *der = NULL;
+        _cleanup_openssl_ unsigned char *der = NULL;
         uint8_t digest[SHA256_DIGEST_LENGTH];
         int size = i2d_PUBKEY(key->key, &der);
 
@@ -122,7 +115,7 @@ static EVP_PKEY *next_key(BIO *bio) {
 }
 
 static int add_keys(struct auth_keys *keys, const char *pem, struct err **err) {
-        _cleanup_(bio_freep) BIO *bio = BIO_new_mem_buf(pem, (int)strnlen(pem, PEM_MAX));
+        _cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, (int)strnlen(pem, PEM_MAX));
         unsigned n = 0;
         EVP_PKEY *key;
         int r = 0;

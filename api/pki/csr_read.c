@@ -11,14 +11,7 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/ip.h"
-
-static void bio_freep(BIO **bio) {
-        BIO_free(*bio);
-}
-
-static void bytes_freep(unsigned char **bytes) {
-        OPENSSL_free(*bytes);
-}
+#include "lib/openssl.h"
 
 static void chars_freep(char **text) {
         OPENSSL_free(*text);
@@ -44,7 +37,7 @@ static int add(string_list *list, const char *text, struct err **err) {
 
 /* *@ret_text in @arena; -EINVAL for what is no text. */
 static int read_string(struct arena *arena, const ASN1_STRING *string, const char **ret_text, struct err **err) {
-        _cleanup_(bytes_freep) unsigned char *utf8 = NULL;
+        _cleanup_openssl_ unsigned char *utf8 = NULL;
         int size = ASN1_STRING_to_UTF8(&utf8, string);
 
         if (size < 0 || memchr(utf8, '\0', (size_t)size))
@@ -136,7 +129,7 @@ static int prepare(struct arena *arena, struct pki_csr *csr) {
 }
 
 static int keep_der(struct arena *arena, X509_REQ *request, struct pki_csr *csr) {
-        _cleanup_(bytes_freep) unsigned char *der = NULL;
+        _cleanup_openssl_ unsigned char *der = NULL;
         int size = i2d_X509_REQ(request, &der);
         void *copy = size > 0 ? arena_alloc(arena, (size_t)size) : NULL;
 
@@ -149,9 +142,9 @@ static int keep_der(struct arena *arena, X509_REQ *request, struct pki_csr *csr)
 }
 
 static int open_request(const void *pem, size_t size, X509_REQ **ret_request, struct err **err) {
-        _cleanup_(bio_freep) BIO *bio = BIO_new_mem_buf(pem, (int)size);
+        _cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, (int)size);
         _cleanup_(chars_freep) char *name = NULL, *header = NULL;
-        _cleanup_(bytes_freep) unsigned char *data = NULL;
+        _cleanup_openssl_ unsigned char *data = NULL;
         const unsigned char *at;
         long length = 0;
         int found = bio ? PEM_read_bio(bio, &name, &header, &data, &length) : 0;

@@ -9,6 +9,7 @@
 #include "api/pki/certificate.h"
 #include "api/pki/pki.h"
 #include "lib/err.h"
+#include "lib/openssl.h"
 
 void pki_key_freep(EVP_PKEY **key) {
         EVP_PKEY_free(*key);
@@ -16,10 +17,6 @@ void pki_key_freep(EVP_PKEY **key) {
 
 void pki_certificate_freep(X509 **certificate) {
         X509_free(*certificate);
-}
-
-static void bio_freep(BIO **bio) {
-        BIO_free(*bio);
 }
 
 int pki_failed(struct err **err, const char *what) {
@@ -41,19 +38,19 @@ static char *text_of(BIO *bio) {
 }
 
 char *pki_certificate_pem(X509 *certificate) {
-        _cleanup_(bio_freep) BIO *bio = BIO_new(BIO_s_mem());
+        _cleanup_bio_ BIO *bio = BIO_new(BIO_s_mem());
 
         return bio && PEM_write_bio_X509(bio, certificate) == 1 ? text_of(bio) : NULL;
 }
 
 char *pki_key_pem(EVP_PKEY *key) {
-        _cleanup_(bio_freep) BIO *bio = BIO_new(BIO_s_mem());
+        _cleanup_bio_ BIO *bio = BIO_new(BIO_s_mem());
 
         return bio && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1 ? text_of(bio) : NULL;
 }
 
 char *pki_public_pem(EVP_PKEY *key) {
-        _cleanup_(bio_freep) BIO *bio = BIO_new(BIO_s_mem());
+        _cleanup_bio_ BIO *bio = BIO_new(BIO_s_mem());
 
         return bio && PEM_write_bio_PUBKEY(bio, key) == 1 ? text_of(bio) : NULL;
 }
@@ -64,7 +61,7 @@ static int no_password(char *to, int size, int writing, void *data) {
 }
 
 X509 *pki_certificate_read(const char *pem) {
-        _cleanup_(bio_freep) BIO *bio = BIO_new_mem_buf(pem, (int)strnlen(pem, PKI_FILE_MAX));
+        _cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, (int)strnlen(pem, PKI_FILE_MAX));
         X509 *certificate = bio ? PEM_read_bio_X509(bio, NULL, no_password, NULL) : NULL;
 
         ERR_clear_error();
@@ -72,7 +69,7 @@ X509 *pki_certificate_read(const char *pem) {
 }
 
 EVP_PKEY *pki_key_read(const char *pem) {
-        _cleanup_(bio_freep) BIO *bio = BIO_new_mem_buf(pem, (int)strnlen(pem, PKI_FILE_MAX));
+        _cleanup_bio_ BIO *bio = BIO_new_mem_buf(pem, (int)strnlen(pem, PKI_FILE_MAX));
         EVP_PKEY *key = bio ? PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL) : NULL;
 
         ERR_clear_error();

@@ -1,3 +1,4 @@
+#include "lib/openssl.h"
 #include "lib/transport/tls.h"
 
 #include <errno.h>
@@ -52,15 +53,6 @@ static BIO *open_pem(const char *pem) {
         return size > TLS_PEM_MAX ? NULL : BIO_new_mem_buf(pem, (int)size);
 }
 
-static void bio_freep(BIO **bio) {
-        BIO_free(*bio);
-}
-#define _cleanup_bio_ _cleanup_(bio_freep)
-
-static void x509_freep(X509 **certificate) {
-        X509_free(*certificate);
-}
-
 /* The chain behind the first certificate; ends well where the text does. */
 static int add_chain(SSL_CTX *ctx, BIO *bio, struct err **err) {
         for (;;) {
@@ -79,7 +71,7 @@ static int add_chain(SSL_CTX *ctx, BIO *bio, struct err **err) {
 
 static int use_certificate(SSL_CTX *ctx, const struct tls_config *config, struct err **err) {
         _cleanup_bio_ BIO *chain = open_pem(config->certificate), *key = open_pem(config->key ?: "");
-        _cleanup_(x509_freep) X509 *own = NULL;
+        _cleanup_x509_ X509 *own = NULL;
         EVP_PKEY *pkey;
         int ok;
 
@@ -110,7 +102,7 @@ static int trust(SSL_CTX *ctx, const struct tls_config *config, struct err **err
         if (!bio)
                 return err_set(err, EINVAL, "certificate authorities: more than %zu bytes", TLS_PEM_MAX);
         for (;; n++) {
-                _cleanup_(x509_freep) X509 *ca = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+                _cleanup_x509_ X509 *ca = PEM_read_bio_X509(bio, NULL, NULL, NULL);
 
                 if (!ca)
                         break;
