@@ -11,6 +11,7 @@
 #include "kube/scalar.h"
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib/texts.h"
 
 #define ID_SIZE 6
 #define SECRET_SIZE 16
@@ -61,10 +62,6 @@ static bool is_group(const char *text) {
         return text[n + strspn(text + n, LETTERS ":-")] == '\0' && strchr(LETTERS, text[size - 1]);
 }
 
-static int compare(const void *a, const void *b) {
-        return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 static int add_groups(struct arena *arena, const struct kube_secret *secret, struct auth_user *user, struct err **err) {
         const struct kube_bytes *value = datum(secret, "auth-extra-groups");
         char *rest = value && value->data ? arena_strndup(arena, (const char *)value->data, value->length) : NULL;
@@ -81,7 +78,7 @@ static int add_groups(struct arena *arena, const struct kube_secret *secret, str
                 r = auth_user_add_group(arena, user, group);
         }
         if (r >= 0)
-                qsort(user->groups.items, user->groups.count, sizeof(*user->groups.items), compare);
+                qsort(user->groups.items, user->groups.count, sizeof(*user->groups.items), texts_order);
         return r;
 }
 

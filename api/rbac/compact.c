@@ -7,6 +7,7 @@
 
 #include "api/auth/text.h"
 #include "lib/arena.h"
+#include "lib/texts.h"
 
 static bool same(const string_list *a, const string_list *b) {
         return a->count == b->count && (a->count == 0 || strcmp(a->items[0], b->items[0]) == 0);
@@ -71,10 +72,6 @@ static char *describe(struct arena *arena, const struct kube_rbac_v1_policy_rule
         return text ? arena_printf(arena, "%s}", text) : NULL;
 }
 
-static int compare(const void *a, const void *b) {
-        return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 char *rbac_describe(struct arena *arena, const rbac_rules *rules) {
         string_list lines = { arena_alloc_array(arena, rules->count + 1, sizeof(*lines.items)), 0 };
         uint32_t n = 0;
@@ -86,7 +83,7 @@ char *rbac_describe(struct arena *arena, const rbac_rules *rules) {
         }
         if (!lines.items)
                 return NULL;
-        qsort(lines.items, lines.count, sizeof(*lines.items), compare);
+        qsort(lines.items, lines.count, sizeof(*lines.items), texts_order);
         for (uint32_t i = 0; i < lines.count; i++) {
                 if (n == 0 || strcmp(lines.items[n - 1], lines.items[i]) != 0)
                         lines.items[n++] = lines.items[i];

@@ -7,6 +7,7 @@
 #include "api/auth/user.h"
 #include "api/rbac/graph.h"
 #include "lib/arena.h"
+#include "lib/texts.h"
 #include "lib/value.h"
 
 #define MIRROR "kubernetes.io/config.mirror"
@@ -151,10 +152,6 @@ static bool is_forbidden_label(const char *label) {
         return (is_under(label, n, "kubernetes.io") || is_under(label, n, "k8s.io")) && !is_kubelets(label, n);
 }
 
-static int compare(const void *a, const void *b) {
-        return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Labels of @a that @b has not so, and that no node may touch, are added to @list. */
 static int add_changed(const struct node_write *w, const struct value *a, const struct value *b, string_list *list) {
         for (uint32_t i = 0; i < value_count(a); i++) {
@@ -180,7 +177,7 @@ static const char *check_labels(const struct node_write *w, bool creates) {
                 return "";
         if (changed.count == 0)
                 return NULL;
-        qsort(changed.items, changed.count, sizeof(*changed.items), compare);
+        qsort(changed.items, changed.count, sizeof(*changed.items), texts_order);
         names = auth_join(w->arena, &changed, ", ");
         if (!names)
                 return "";

@@ -14,6 +14,7 @@
 #include "lib/arena.h"
 #include "lib/err.h"
 #include "lib/json_writer.h"
+#include "lib/texts.h"
 
 const char print_name_text[] =
         "Name must be unique within a namespace. Is required when creating resources, although some resources may "
@@ -168,10 +169,6 @@ const struct value_member *const *print_sorted_members(struct print_row *row, co
         return members;
 }
 
-static int by_text(const void *a, const void *b) {
-        return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* Sorted as they are written, not by their keys: "a.b=1" comes before "a=1". */
 static void write_map(struct print_row *row, const struct print_column *column) {
         const struct value *map = print_find(row->object, column->path);
@@ -187,7 +184,7 @@ static void write_map(struct print_row *row, const struct print_column *column) 
         }
         text.failed |= !texts;
         if (texts && n > 1)
-                qsort(texts, n, sizeof(*texts), by_text);
+                qsort(texts, n, sizeof(*texts), texts_order);
         for (uint32_t i = 0; texts && i < n; i++)
                 print_text_join(&text, ",", texts[i]);
         print_text_cell(row, &text, "<none>");

@@ -10,6 +10,7 @@
 #include "kube/print/text.h"
 #include "lib/arena.h"
 #include "lib/json_writer.h"
+#include "lib/texts.h"
 
 #define SHOWN 3 /* of what there may be many */
 
@@ -45,10 +46,6 @@ void print_service_ports(struct print_row *row, const struct print_column *colum
         print_text_cell(row, &text, "<none>");
 }
 
-static int by_text(const void *a, const void *b) {
-        return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The addresses or names of a load balancer, sorted, each once. */
 static void put_ingress(struct print_row *row, struct print_text *text) {
         const struct value *ingress = print_find(row->object, "status.loadBalancer.ingress");
@@ -65,7 +62,7 @@ static void put_ingress(struct print_row *row, struct print_text *text) {
                 texts[n] = *ip ? ip : print_find_text(value_at(ingress, i), "hostname", "");
                 n += *texts[n] != '\0';
         }
-        qsort(texts, n, sizeof(*texts), by_text);
+        qsort(texts, n, sizeof(*texts), texts_order);
         for (uint32_t i = 0; i < n; i++)
                 if (i == 0 || strcmp(texts[i], texts[i - 1]) != 0)
                         print_text_join(text, ",", texts[i]);

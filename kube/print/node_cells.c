@@ -5,6 +5,7 @@
 #include "kube/print/text.h"
 #include "lib/arena.h"
 #include "lib/json_writer.h"
+#include "lib/texts.h"
 
 #define ROLE_PREFIX "node-role.kubernetes.io/"
 #define ROLE_LABEL "kubernetes.io/role"
@@ -25,10 +26,6 @@ void print_node_status(struct print_row *row, const struct print_column *column)
         print_text_cell(row, &text, NULL);
 }
 
-static int by_text(const void *a, const void *b) {
-        return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The role that a label gives; "" for none. */
 static const char *role_of(const struct value_member *label) {
         if (strncmp(label->key, ROLE_PREFIX, strlen(ROLE_PREFIX)) == 0)
@@ -45,7 +42,7 @@ void print_node_roles(struct print_row *row, const struct print_column *column) 
         for (uint32_t i = 0; roles && i < n; i++)
                 roles[i] = role_of(&labels->members[i]);
         if (roles && n > 1)
-                qsort(roles, n, sizeof(*roles), by_text);
+                qsort(roles, n, sizeof(*roles), texts_order);
         for (uint32_t i = 0; roles && i < n; i++)
                 if (*roles[i] && (i == 0 || strcmp(roles[i], roles[i - 1]) != 0))
                         print_text_join(&text, ",", roles[i]);

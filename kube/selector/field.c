@@ -10,6 +10,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/texts.h"
 #include "lib/utf8.h"
 #include "lib/value.h"
 
@@ -48,10 +49,6 @@ static size_t split(char *text, char **parts) {
                 if (parts)
                         *p = '\0';
         }
-}
-
-static int by_text(const void *a, const void *b) {
-        return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* What @label stands for: its place among the kind's fields, or an error in the kind's words. */
@@ -183,7 +180,7 @@ int selector_field_parse(struct arena *arena, const struct selector_field_kind *
         if (!parts)
                 return no_memory(err);
         split(p.text, parts);
-        qsort(parts, n, sizeof(*parts), by_text);
+        qsort(parts, n, sizeof(*parts), texts_order);
         return parse_parts(&p, whole, parts, n, ret_selector);
 }
 

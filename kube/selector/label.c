@@ -9,6 +9,7 @@
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/json_writer.h"
+#include "lib/texts.h"
 #include "lib/value.h"
 
 static const struct {
@@ -84,10 +85,6 @@ const char *selector_label_exact(const struct selector_labels *selector, const c
         return NULL;
 }
 
-static int by_text(const void *a, const void *b) {
-        return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The values of an expression, in their order: only what is written sorts them. */
 static int take_values(struct arena *arena, const struct value *list, struct selector_requirement *requirement) {
         uint32_t n = value_count(list);
@@ -98,7 +95,7 @@ static int take_values(struct arena *arena, const struct value *list, struct sel
         for (uint32_t i = 0; i < n; i++)
                 values[i] = value_string_or(value_at(list, i), "");
         if (n > 1)
-                qsort(values, n, sizeof(*values), by_text);
+                qsort(values, n, sizeof(*values), texts_order);
         requirement->values = values;
         requirement->n = n;
         return 0;

@@ -9,6 +9,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/texts.h"
 
 struct parser {
         struct selector_lexer lexer;
@@ -124,10 +125,6 @@ static int parse_value(struct parser *p) {
         return add_value(p, take(p));
 }
 
-static int by_text(const void *a, const void *b) {
-        return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
 /* The values that were read, sorted, each once. */
 static int settle_values(struct parser *p, struct selector_requirement *requirement) {
         const char **values = arena_alloc_array(p->arena, p->n_values + 1, sizeof(*values));
@@ -136,7 +133,7 @@ static int settle_values(struct parser *p, struct selector_requirement *requirem
         if (!values)
                 return -ENOMEM;
         if (p->n_values > 1)
-                qsort(p->values, p->n_values, sizeof(*p->values), by_text);
+                qsort(p->values, p->n_values, sizeof(*p->values), texts_order);
         for (size_t i = 0; i < p->n_values; i++)
                 if (n == 0 || strcmp(values[n - 1], p->values[i]) != 0)
                         values[n++] = p->values[i];
