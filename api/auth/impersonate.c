@@ -6,6 +6,7 @@
 #include "api/auth/attributes.h"
 #include "api/auth/text.h"
 #include "lib/arena.h"
+#include "lib/go_text.h"
 #include "lib/http/message.h"
 
 #define EXTRA "impersonate-extra-"
@@ -66,7 +67,7 @@ static char *go_list(struct arena *arena, const string_list *list) {
         if (list->count == 0)
                 return arena_strdup(arena, "[]string(nil)");
         list_for_each (text, list) {
-                if (auth_list_add(arena, &quoted, auth_quote(arena, *text)) < 0)
+                if (auth_list_add(arena, &quoted, go_text_quote(arena, *text)) < 0)
                         return NULL;
         }
         all = auth_join(arena, &quoted, ", ");
@@ -80,7 +81,7 @@ static char *go_extra(struct arena *arena, const struct auth_user *user) {
         if (user->extra.count == 0)
                 return arena_strdup(arena, "map[string][]string(nil)");
         list_for_each (entry, &user->extra) {
-                const char *key = auth_quote(arena, entry->key), *values = go_list(arena, &entry->value);
+                const char *key = go_text_quote(arena, entry->key), *values = go_list(arena, &entry->value);
 
                 if (!key || !values || auth_list_add(arena, &entries, arena_printf(arena, "%s:%s", key, values)) < 0)
                         return NULL;
@@ -90,7 +91,7 @@ static char *go_extra(struct arena *arena, const struct auth_user *user) {
 }
 
 static int refuse_nameless(struct arena *arena, const struct auth_user *user, const char **ret_message) {
-        const char *uid = auth_quote(arena, user->uid ?: ""), *groups = go_list(arena, &user->groups),
+        const char *uid = go_text_quote(arena, user->uid ?: ""), *groups = go_list(arena, &user->groups),
                    *extra = go_extra(arena, user);
 
         if (!uid || !groups || !extra)

@@ -12,6 +12,7 @@
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/go_text.h"
 #include "lib/json_writer.h"
 
 #define UUID_SIZE 37
@@ -70,7 +71,7 @@ static int refuse_kind(struct arena *arena, const struct kube_authentication_v1_
 
 static int refuse_uid(struct arena *arena, const struct kube_authentication_v1_bound_object_reference *ref,
                       const char **ret_message) {
-        const char *name = auth_quote(arena, or_empty(ref->name));
+        const char *name = go_text_quote(arena, or_empty(ref->name));
 
         *ret_message = name ? arena_printf(arena,
                                            "Operation cannot be fulfilled on %s %s: the UID in the bound object "
@@ -82,7 +83,7 @@ static int refuse_uid(struct arena *arena, const struct kube_authentication_v1_b
 }
 
 static int refuse_account(struct arena *arena, const struct auth_account *account, const char **ret_message) {
-        const char *name = auth_quote(arena, account->name);
+        const char *name = go_text_quote(arena, account->name);
 
         *ret_message = name ? arena_printf(arena,
                                            "cannot bind token for serviceaccount %s to pod running with different "
@@ -96,7 +97,7 @@ static int find_bound(const struct auth_issue *issue, const struct auth_account 
                       const struct kube_authentication_v1_bound_object_reference *ref, struct bound *ret_bound,
                       const char **ret_message) {
         struct auth_object object = { 0 };
-        const char *name = auth_quote(arena, or_empty(ref->name));
+        const char *name = go_text_quote(arena, or_empty(ref->name));
         int r;
 
         for (unsigned i = 0; i < sizeof(bindables) / sizeof(bindables[0]); i++) {

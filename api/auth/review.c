@@ -8,6 +8,7 @@
 #include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib/go_text.h"
 
 static const char *text(const char *given) {
         return given ?: "";
@@ -58,8 +59,8 @@ static void answer(const struct auth_authorizer *chain, size_t n, const struct a
 static void check_question(const struct kube_authorization_v1_resource_attributes *resource,
                            const struct kube_authorization_v1_non_resource_attributes *path, struct arena *arena,
                            struct problems *problems) {
-        const char *v = path ? auth_quote(arena, text(path->path)) : NULL,
-                   *w = path ? auth_quote(arena, text(path->verb)) : NULL;
+        const char *v = path ? go_text_quote(arena, text(path->path)) : NULL,
+                   *w = path ? go_text_quote(arena, text(path->verb)) : NULL;
 
         if (resource && path)
                 problem_error(problems, "spec.nonResourceAttributes",
@@ -82,7 +83,7 @@ static void check_local(const struct kube_authorization_v1_subject_access_review
         if (resource && strcmp(text(resource->namespace), namespace) != 0)
                 problem_error(problems, "spec.resourceAttributes.namespace",
                               "Invalid value: %s: must match metadata.namespace",
-                              auth_quote(arena, text(resource->namespace)) ?: "");
+                              go_text_quote(arena, text(resource->namespace)) ?: "");
 }
 
 int auth_review_access(const struct auth_authorizer *chain, size_t n, const char *namespace, struct arena *arena,

@@ -1,55 +1,12 @@
 #include "api/auth/text.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/arena.h"
 #include "lib/cleanup.h"
-#include "lib/utf8.h"
-
-static char escape_of(unsigned char c) {
-        static const char escapes[256] = { ['\a'] = 'a', ['\b'] = 'b', ['\f'] = 'f', ['\n'] = 'n', ['\r'] = 'r',
-                                           ['\t'] = 't', ['\v'] = 'v', ['"'] = '"',  ['\\'] = '\\' };
-
-        return escapes[c];
-}
-
-/* Writes the quoted @text to @to where it is not NULL; gives the bytes it takes. */
-static size_t quote(const char *text, char *to) {
-        const char *end = text + strlen(text);
-        size_t size = 0;
-        char piece[8];
-
-        for (const char *at = text; at < end;) {
-                unsigned char c = (unsigned char)*at;
-                size_t n = c < 0x80 ? 1 : utf8_character(at, (size_t)(end - at)), took = n ? n : 1;
-
-                if (escape_of(c))
-                        n = (size_t)snprintf(piece, sizeof(piece), "\\%c", escape_of(c));
-                else if (n == 0 || c < ' ' || c == 0x7f)
-                        n = (size_t)snprintf(piece, sizeof(piece), "\\x%02x", c);
-                else
-                        memcpy(piece, at, n);
-                if (to)
-                        memcpy(to + size, piece, n);
-                size += n;
-                at += took;
-        }
-        return size;
-}
-
-char *auth_quote(struct arena *arena, const char *text) {
-        size_t size = quote(text, NULL);
-        char *quoted = arena_alloc(arena, size + 3);
-
-        if (!quoted)
-                return NULL;
-        quoted[0] = quoted[size + 1] = '"';
-        quote(text, quoted + 1);
-        return quoted;
-}
+#include "lib/go_text.h"
 
 char *auth_join(struct arena *arena, const string_list *list, const char *separator) {
         size_t size = 1, between = strlen(separator);
@@ -76,7 +33,7 @@ char *auth_quote_list(struct arena *arena, const string_list *list) {
         if (!quoted.items)
                 return NULL;
         for (uint32_t i = 0; i < list->count; i++) {
-                quoted.items[i] = auth_quote(arena, list->items[i]);
+                quoted.items[i] = go_text_quote(arena, list->items[i]);
                 if (!quoted.items[i])
                         return NULL;
         }

@@ -8,9 +8,6 @@
 
 struct arena;
 
-/* Go's %q: quoted, with what cannot be printed escaped. NULL without memory. */
-char *auth_quote(struct arena *arena, const char *text);
-
 /* Go's %q of a list: ["a" "b"]. NULL without memory. */
 char *auth_quote_list(struct arena *arena, const string_list *list);
 

@@ -6,6 +6,7 @@
 #include "api/auth/user.h"
 #include "api/rbac/internal.h"
 #include "lib/arena.h"
+#include "lib/go_text.h"
 
 static bool has_or_all(const string_list *list, const char *text) {
         list_for_each (item, list) {
@@ -60,7 +61,7 @@ bool rbac_rule_allows(const struct kube_rbac_v1_policy_rule *rule, const struct 
 }
 
 char *rbac_not_found(struct arena *arena, const struct kube_rbac_v1_role_ref *ref) {
-        char *name = auth_quote(arena, ref->name);
+        char *name = go_text_quote(arena, ref->name);
 
         return name ? arena_printf(arena, "%s.rbac.authorization.k8s.io %s not found",
                                    strcmp(ref->kind, "Role") == 0 ? "role" : "clusterrole", name) :
@@ -103,10 +104,10 @@ static char *describe(struct arena *arena, const struct rbac_link *link) {
         char *binding = arena_printf(arena, "%s%s%s", b->name, scoped ? "/" : "", b->namespace);
         char *subject = arena_printf(arena, "%s%s%s", s->name, account ? "/" : "",
                                      account ? (s->namespace[0] ? s->namespace : b->namespace) : "");
-        const char *role = auth_quote(arena, b->ref.name);
+        const char *role = go_text_quote(arena, b->ref.name);
 
-        binding = binding ? auth_quote(arena, binding) : NULL;
-        subject = subject ? auth_quote(arena, subject) : NULL;
+        binding = binding ? go_text_quote(arena, binding) : NULL;
+        subject = subject ? go_text_quote(arena, subject) : NULL;
         if (!binding || !subject || !role)
                 return NULL;
         return arena_printf(arena, "RBAC: allowed by %s %s of %s %s to %s %s",

@@ -9,12 +9,13 @@
 #include "api/rbac/compact.h"
 #include "api/rbac/internal.h"
 #include "lib/arena.h"
+#include "lib/go_text.h"
 
 #define GROUP "rbac.authorization.k8s.io"
 
 static int refuse(struct arena *arena, const struct auth_user *user, const rbac_rules *missing, const char *error,
                   const char **ret_message) {
-        const char *name = auth_quote(arena, user->name), *groups = auth_quote_list(arena, &user->groups), *lines;
+        const char *name = go_text_quote(arena, user->name), *groups = auth_quote_list(arena, &user->groups), *lines;
         rbac_rules compact;
 
         if (!name || !groups || rbac_compact(arena, missing, &compact) < 0)
@@ -82,7 +83,7 @@ int rbac_check_role(const struct rbac_grant *grant, const rbac_rules *rules, boo
 
 /* The name is the role's, the resource that of the request. */
 static char *no_role(struct arena *arena, const char *namespace, const char *name) {
-        const char *quoted = auth_quote(arena, name ?: "");
+        const char *quoted = go_text_quote(arena, name ?: "");
 
         return quoted ? arena_printf(arena, "%s." GROUP " %s not found",
                                      namespace[0] ? "rolebindings" : "clusterrolebindings", quoted) :

@@ -7,6 +7,7 @@
 #include "api/auth/user.h"
 #include "api/rbac/graph.h"
 #include "lib/arena.h"
+#include "lib/go_text.h"
 #include "lib/texts.h"
 #include "lib/value.h"
 
@@ -189,7 +190,7 @@ static const char *check_node(const struct node_write *w) {
         const char *name = w->a->name[0] ? w->a->name : at(w->object, "metadata.name"), *quoted;
 
         if (strcmp(name, w->node) != 0) {
-                quoted = auth_quote(w->arena, name);
+                quoted = go_text_quote(w->arena, name);
                 return quoted ? SAY(w, "node %s is not allowed to modify node %s", w->quoted, quoted) : "";
         }
         if (is_verb(w, "create"))
@@ -285,7 +286,7 @@ static const char *check(const struct node_write *w) {
         }
         if (strcmp(w->a->resource, "pods") != 0 || w->a->group[0])
                 return NULL;
-        sub = auth_quote(w->arena, w->a->subresource);
+        sub = go_text_quote(w->arena, w->a->subresource);
         return sub ? SAY(w, "unexpected pod subresource %s, only 'status' and 'eviction' are allowed", sub) : "";
 }
 
@@ -298,7 +299,7 @@ int rbac_node_restriction(const struct auth_attributes *attributes, const struct
 
         if (!w.node)
                 return 0;
-        w.quoted = auth_quote(arena, w.node);
+        w.quoted = go_text_quote(arena, w.node);
         if (!w.quoted)
                 return -ENOMEM;
         why = check(&w);

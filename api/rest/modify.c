@@ -19,6 +19,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/go_text.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
 #include "lib/value_edit.h"
@@ -224,21 +225,16 @@ static enum api_step apply(struct api_request *r) {
         return r->current ? replace(r, next) : create(r, next);
 }
 
-/* As Go's %q. */
-static int quote(const char *text, char **ret_quoted) {
-        return json_format(&(struct value)VALUE_TEXT(text), false, ret_quoted, NULL);
-}
-
 /* What the patch has made has to be of its type. */
 static enum api_step check_patched(struct api_request *r, const struct value *next) {
-        _cleanup_free_ char *json = NULL, *quoted = NULL;
-        const char *problem, *text;
+        const char *problem, *quoted, *text;
+        _cleanup_free_ char *json = NULL;
         struct problems problems;
         int error = api_look(r, NULL, 0, next, &problem);
 
         if (error == 0 && !problem)
                 return API_NEXT;
-        if (error < 0 || json_format(next, false, &json, NULL) < 0 || quote(json, &quoted) < 0)
+        if (error < 0 || json_format(next, false, &json, NULL) < 0 || !(quoted = go_text_quote(r->arena, json)))
                 return api_fail(r, -ENOMEM, NULL);
         problems_init(&problems, r->arena, NULL, NULL);
         /* All of it: what is wrong stands at the end. */

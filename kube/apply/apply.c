@@ -8,6 +8,7 @@
 #include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib/go_text.h"
 
 static const struct value nothing = { .kind = VALUE_NULL };
 
@@ -320,9 +321,9 @@ void apply_manager_of(const char *user_agent, char ret_name[APPLY_MANAGER_BYTES_
 
         for (const char *p = user_agent; *p && *p != '/';) {
                 int32_t rune;
-                size_t length = apply_rune(p, &rune);
+                size_t length = go_text_rune(p, strlen(p), &rune);
 
-                if (rune >= 0 && apply_printable(rune)) {
+                if (rune >= 0 && go_text_printable(rune)) {
                         if (n + length > APPLY_MANAGER_BYTES_MAX)
                                 break;
                         memcpy(ret_name + n, p, length);

@@ -7,6 +7,7 @@
 #include "kube/apply/text.h"
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib/go_text.h"
 
 struct telling {
         struct arena *arena;
@@ -17,8 +18,8 @@ struct telling {
 };
 
 static const char *manager_text(struct arena *arena, const struct apply_manager *manager) {
-        const char *text = apply_quoted(arena, manager->name);
-        const char *subresource = *manager->subresource ? apply_quoted(arena, manager->subresource) : NULL;
+        const char *text = go_text_quote(arena, manager->name);
+        const char *subresource = *manager->subresource ? go_text_quote(arena, manager->subresource) : NULL;
 
         if (*manager->subresource)
                 text = subresource ? apply_append(arena, text, " with subresource %s", subresource) : NULL;

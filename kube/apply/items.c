@@ -7,6 +7,7 @@
 #include "kube/apply/schema.h"
 #include "kube/apply/text.h"
 #include "lib/arena.h"
+#include "lib/go_text.h"
 #include "lib/json.h"
 
 /* What a key is that an item does not give: the schema's default; of a field that Go always writes, its zero. */
@@ -38,7 +39,7 @@ static const char *no_keys(struct arena *arena, const char *const *keys) {
         const char *text = "associative list with keys has an element that omits all key fields [";
 
         for (uint32_t i = 0; keys[i]; i++) {
-                const char *name = apply_quoted(arena, keys[i]);
+                const char *name = go_text_quote(arena, keys[i]);
 
                 text = name ? apply_append(arena, text, "%s%s", i > 0 ? " " : "", name) : NULL;
         }

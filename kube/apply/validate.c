@@ -8,6 +8,7 @@
 #include "kube/patch/go_text.h"
 #include "lib/arena.h"
 #include "lib/err.h"
+#include "lib/go_text.h"
 
 #define ERRORS_SHOWN 64 /* a text holds fewer */
 
@@ -52,7 +53,7 @@ static const char *go_syntax(struct arena *arena, const struct value *value) {
 
         switch (value->kind) {
         case VALUE_STRING:
-                return apply_quoted(arena, value->text);
+                return go_text_quote(arena, value->text);
         case VALUE_NULL:
                 return "interface {}(nil)";
         case VALUE_LIST:
@@ -65,7 +66,7 @@ static const char *go_syntax(struct arena *arena, const struct value *value) {
         case VALUE_MAP:
                 text = "map[string]interface {}{";
                 for (uint32_t i = 0; i < value->count && text; i++) {
-                        const char *key = apply_quoted(arena, value->members[i].key);
+                        const char *key = go_text_quote(arena, value->members[i].key);
 
                         part = go_syntax(arena, &value->members[i].value);
                         text = part && key ? apply_append(arena, text, "%s%s:%s", i > 0 ? ", " : "", key, part) : NULL;

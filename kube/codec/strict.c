@@ -9,6 +9,7 @@
 #include "kube/type.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/go_text.h"
 #include "lib/json_scan.h"
 #include "lib/table.h"
 #include "lib/trail.h"
@@ -35,26 +36,6 @@ static size_t enter_key(struct walk *w, const char *key) {
         return TRAIL_ENTER(w, "%s%s", w->length > 0 ? "." : "", key);
 }
 
-/* As Go's strconv.Quote, for what may be in a path. */
-char *kube_strict_quote(char *to, const char *text) {
-        static const char shorts[] = "\"\\\a\b\f\n\r\t\v", names[] = "\"\\abfnrtv";
-
-        *to++ = '"';
-        for (const char *p = text; *p; p++) {
-                const char *at = strchr(shorts, *p);
-
-                if (at)
-                        to += sprintf(to, "\\%c", names[at - shorts]);
-                else if ((unsigned char)*p < ' ' || *p == 0x7f)
-                        to += sprintf(to, "\\x%02x", (unsigned char)*p);
-                else
-                        *to++ = *p;
-        }
-        *to++ = '"';
-        *to = '\0';
-        return to;
-}
-
 /* Adds @text to @seen; false when it is in it already, or without memory. */
 static bool is_new(struct walk *w, struct table *seen, const char *text) {
         struct table_node *node;
@@ -72,7 +53,7 @@ static bool is_new(struct walk *w, struct table *seen, const char *text) {
 static void tell(struct walk *w, const char *what) {
         char text[KUBE_STRICT_PATH_MAX * 4 + 32];
 
-        kube_strict_quote(text + sprintf(text, "%s field ", what), w->path);
+        go_text_quote_to(text + sprintf(text, "%s field ", what), w->path);
         if (w->told.n < KUBE_STRICT_MAX && is_new(w, &w->told, text))
                 w->report(w->data, text);
 }

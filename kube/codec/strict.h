@@ -17,10 +17,6 @@ struct kube_type;
 /* Told of each: `unknown field "spec.foo"`, `duplicate field "metadata.labels.a"`. @text is valid during the call. */
 typedef void (*kube_strict_report)(void *data, const char *text);
 
-/* Writes @text in quotes as Go's strconv.Quote, at @to, which has room for four times as much and three bytes; returns
- * its end. */
-char *kube_strict_quote(char *to, const char *text);
-
 /* @text is JSON that kube_json_read() took for @type. Returns 0, -EINVAL (it is none) or -ENOMEM. */
 int kube_json_strict(const struct kube_type *type, const char *text, size_t length, kube_strict_report report,
                      void *data);

@@ -6,6 +6,7 @@
 #include "kube/codec/strict.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/go_text.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
 #include "lib/value_sort.h"
@@ -42,7 +43,7 @@ static const char *key_text(struct arena *arena, const struct value_member *memb
                 return arena_strdup(arena, member->key);
         if (strlen(member->key) > KEY_MAX)
                 return arena_printf(arena, "\"%.*s\"", KEY_MAX, member->key);
-        kube_strict_quote(quoted, member->key);
+        go_text_quote_to(quoted, member->key);
         return arena_strdup(arena, quoted);
 }
 
