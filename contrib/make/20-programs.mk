@@ -16,6 +16,6 @@ endif
 
 ifneq ($(wildcard api/main.c),)
 PROGRAMS += $(BUILD)/nacelle-api
-$(BUILD)/nacelle-api: $(BUILD)/api/main.o $(foreach f,api store kube lib,$(call archive,$(f)))
+$(BUILD)/nacelle-api: $(BUILD)/api/main.o $(foreach f,api store client kube lib,$(call archive,$(f)))
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(LIBS) -o $@
 endif

@@ -1,0 +1,56 @@
+/* The controllers: what the cluster does by itself. All run on the loop of one client, each with a queue of its own.
+ *
+ * A controller is a row (struct controller_kind): what it watches, which keys an object's change makes due, and a
+ * function that makes one key's objects as they have to be. That one looks at what informers have, sends what is to be
+ * changed, and returns: it never waits. A key is due again when something about it changes, when its function has said
+ * so, and, with a back-off, when what it sent has failed. The same rows run in the service's process and, over HTTPS,
+ * elsewhere: which of the two is the client's matter.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client/client.h"
+
+struct arena;
+struct controllers;
+struct err;
+struct kube_registry;
+struct pki;
+struct rbac;
+
+/* The clients by which controllers write: one each, as a service account of kube-system. */
+typedef struct client *(*controllers_client)(void *data, const char *account);
+
+struct controllers_config {
+        struct client *client;        /* by which they look */
+        controllers_client client_of; /* NULL: @client writes too */
+        void *data;                   /* of client_of */
+        const struct kube_registry *kinds;
+        const char *which;           /* --controllers: "*,-namespace-controller"; NULL: "*" */
+        const struct pki *pki;       /* NULL: nothing is signed */
+        const char *authority;       /* PEM of the cluster's CA; NULL: not published */
+        const char *token_key;       /* PEM: signs tokens of Secrets; NULL: none are made */
+        const char *server;          /* https://ADDRESS:PORT of cluster-info; NULL: none is kept */
+        uint64_t (*now)(void *data); /* ns, of the monotonic clock; NULL: uv_hrtime() */
+        int64_t (*wall)(void *data); /* s since 1970; NULL: time() */
+        void *clock;                 /* data of both */
+};
+
+/* Errors name what is wrong in @which. Texts of @config, and its objects, outlive the controllers. */
+int controllers_new(const struct controllers_config *config, struct controllers **ret_controllers, struct err **err);
+
+/* Begins to watch, and to work once all is known. */
+int controllers_start(struct controllers *controllers);
+
+/* Nothing more is begun; then free, when the loop has closed what is theirs. */
+void controllers_stop(struct controllers *controllers);
+void controllers_free(struct controllers *controllers); /* NULL is fine */
+
+/* Does what is due now, and sets the timer for the rest; for tests whose clock is their own. */
+void controllers_turn(struct controllers *controllers);
+
+/* Names for --help; ends with NULL. */
+const char *const *controllers_names(void);
