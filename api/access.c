@@ -177,7 +177,7 @@ static enum api_step refuse_unknown(struct api_request *r, int error, const stru
 }
 
 /* What the connection's certificate does not say, the request has to. */
-enum api_step api_authenticate(struct api_request *r) {
+static enum api_step authenticate(struct api_request *r) {
         struct api_access *a = r->server->config.data;
         const struct http_fields *fields = &http_request_of(r->x)->fields;
         struct auth_credentials credentials = { .authorization = http_fields_get(fields, "authorization"),
@@ -197,6 +197,11 @@ enum api_step api_authenticate(struct api_request *r) {
                 return refuse_unknown(r, error, err);
         r->user = identity.user;
         return API_NEXT;
+}
+
+/* Who asks from within the process is known. */
+enum api_step api_authenticate(struct api_request *r) {
+        return r->user.name ? API_NEXT : authenticate(r);
 }
 
 /* Whoever may be another is that one from here on. */

@@ -115,7 +115,7 @@ struct client_watch_events {
         void (*ended)(void *data, int error, const char *why);
 };
 
-/* Watches what changes behind @revision. 0, -ENOMEM, -EBUSY, -EINVAL. */
+/* Watches what changes behind @revision. 0, -ESTALE (that is gone), -ENOENT, -ENOMEM, -EBUSY, -EINVAL. */
 int client_watch(struct client *client, const struct client_scope *scope, int64_t revision,
                  const struct client_watch_events *events, void *data, struct client_watch **ret_watch);
 void client_watch_free(struct client_watch *watch); /* not after its ended(); NULL is fine */

@@ -43,12 +43,11 @@ void informers_free(struct informers *informers); /* NULL is fine */
  * NULL without memory. */
 struct informer *informers_get(struct informers *informers, const struct kube_kind *kind, bool keeps);
 
-/* Begins to list and watch; those that are got later begin at once. 0 or -ENOMEM. */
+/* Begins to list and watch. 0 or -ENOMEM. */
 int informers_start(struct informers *informers);
 bool informers_synced(const struct informers *informers); /* all of them */
 
 void informer_add(struct informer *informer, struct informer_handler *handler); /* before it is started */
-void informer_remove(struct informer *informer, struct informer_handler *handler);
 
 const struct kube_kind *informer_kind(const struct informer *informer);
 bool informer_synced(const struct informer *informer);

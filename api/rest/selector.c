@@ -26,7 +26,7 @@ static const char *look_up_label(const void *data, const char *key) {
         return object_label(data, key);
 }
 
-static bool matches(void *data, const struct object *object) {
+bool api_selector_matches(void *data, const struct object *object) {
         const struct api_selector *selector = data;
 
         return selector_label_matches(&selector->labels, look_up_label, object) &&
@@ -45,7 +45,7 @@ void api_selector_filter(const struct api_request *r, struct api_selector *selec
         *ret_filter = (struct collection_filter){
                 .namespace = r->kind->namespaced ? r->path.namespace ?: namespace : NULL,
                 .name = r->name ?: name,
-                .matches = more ? matches : NULL,
+                .matches = more ? api_selector_matches : NULL,
                 .data = selector,
         };
 }

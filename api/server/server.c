@@ -22,8 +22,7 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
 
 static const struct http_events waiting = { .closed = on_closed };
 
-static void handle(struct http_exchange *x, void *data) {
-        struct api_loop *loop = data;
+void api_loop_take(struct api_loop *loop, struct http_exchange *x, const struct auth_user *user) {
         struct arena *arena = arena_new();
         struct api_request *r = arena ? arena_new_of(arena, struct api_request) : NULL;
 
@@ -35,8 +34,14 @@ static void handle(struct http_exchange *x, void *data) {
         r->loop = loop;
         r->x = x;
         r->arena = arena;
+        if (user)
+                r->user = *user;
         http_set_events(x, &waiting, r);
         api_run(r);
+}
+
+static void handle(struct http_exchange *x, void *data) {
+        api_loop_take(data, x, NULL);
 }
 
 /* Whoever answers has let go of the exchange. */
@@ -126,23 +131,28 @@ void api_loop_wake(struct api_loop *loop) {
 
 /* --- loops --- */
 
-static int loop_start(void *data, unsigned i, uv_loop_t *uv, void **ret_data) {
-        struct api_server *server = data;
+static int loop_begin(struct api_server *server, unsigned number, uv_loop_t *uv, struct api_loop **at) {
         struct api_loop *loop = calloc(1, sizeof(*loop));
         int r;
 
         if (!loop)
                 return -ENOMEM;
-        server->all[i] = loop;
+        *at = loop;
         loop->server = server;
         loop->uv = uv;
-        loop->number = i;
+        loop->number = number;
         loop->wake.data = loop;
         pthread_mutex_init(&loop->lock, NULL);
         r = server->config.hooks.start ? server->config.hooks.start(loop) : 0;
-        r = r ?: uv_async_init(uv, &loop->wake, on_wake);
+        return r ?: uv_async_init(uv, &loop->wake, on_wake);
+}
+
+static int loop_start(void *data, unsigned i, uv_loop_t *uv, void **ret_data) {
+        struct api_server *server = data;
+        int r = loop_begin(server, i, uv, &server->all[i]);
+
         if (r == 0)
-                *ret_data = loop;
+                *ret_data = server->all[i];
         return r;
 }
 
@@ -158,6 +168,18 @@ static void loop_stop(void *data) {
         if (loop->server->config.hooks.stop)
                 loop->server->config.hooks.stop(loop);
         uv_close((uv_handle_t *)&loop->wake, NULL);
+}
+
+int api_server_within(struct api_server *server, uv_loop_t *uv, struct api_loop **ret_loop) {
+        int r = loop_begin(server, API_LOOPS_MAX, uv, &server->within);
+
+        if (r == 0)
+                *ret_loop = server->within;
+        return r;
+}
+
+void api_loop_leave(struct api_loop *loop) {
+        loop_stop(loop);
 }
 
 int api_server_new(const struct api_server_config *config, struct api_server **ret_server, struct err **err) {
@@ -210,5 +232,6 @@ void api_server_free(struct api_server *server) {
         http_loops_free(server->loops);
         for (size_t i = 0; i < API_LOOPS_MAX; i++)
                 free(server->all[i]);
+        free(server->within);
         free(server);
 }

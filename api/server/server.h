@@ -12,6 +12,7 @@
 #include "api/server/request.h"
 
 struct api_openapi;
+struct auth_user;
 struct err;
 struct http_loops;
 struct tls_context;
@@ -41,6 +42,7 @@ struct api_server {
         struct api_server_config config;
         struct http_loops *loops;
         struct api_loop *all[API_LOOPS_MAX];
+        struct api_loop *within; /* api_server_within() */
 };
 
 LIST_DEFINE(api_requests, struct api_request, in_loop)
@@ -64,6 +66,14 @@ int api_server_new(const struct api_server_config *config, struct api_server **r
 /* The listening socket @fd is taken over also on failure. */
 int api_server_listen(struct api_server *server, int fd);
 int api_server_start(struct api_server *server);
+
+/* A loop of the server's without connections, on the caller's @uv: for requests from within the process. One a server.
+ * It is left on its thread, when no exchange of its requests is left. 0 or a negative errno. */
+int api_server_within(struct api_server *server, uv_loop_t *uv, struct api_loop **ret_loop);
+void api_loop_leave(struct api_loop *loop);
+
+/* Takes a request from within the process, on its loop: @user, who outlives the loop, asks. */
+void api_loop_take(struct api_loop *loop, struct http_exchange *x, const struct auth_user *user);
 
 /* New connections are made with @tls, of which a reference is taken. From any thread, between start and stop. */
 void api_server_set_tls(struct api_server *server, struct tls_context *tls);
