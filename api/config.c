@@ -27,6 +27,7 @@ static const struct flag {
         { "tls-cert-file", FLAG_TEXT, AT(certificate), 0 },
         { "tls-private-key-file", FLAG_TEXT, AT(key), 0 },
         { "client-ca-file", FLAG_TEXT, AT(client_ca), 0 },
+        { "controllers", FLAG_TEXT, AT(controllers), 0 },
         { "loops", FLAG_NUMBER, AT(loops), 64 },
         { "log-level", FLAG_LEVEL, AT(log_level), 0 },
         { "v", FLAG_VERBOSITY, AT(log_level), 0 },
@@ -47,6 +48,7 @@ static const char help_text[] =
         "  --tls-private-key-file FILE\n"
         "                            its key, PEM\n"
         "  --client-ca-file FILE     authorities whose certificates clients are known by, PEM\n"
+        "  --controllers LIST        which controllers run: '*' is all, 'foo' that one, '-foo' not that one (*)\n"
         "  --loops N                 threads that serve connections (as many as there are processors)\n"
         "  --log-level LEVEL         error, warning, info or debug (info)\n"
         "  --v N                     kube-apiserver's verbosity: 4 and more is debug\n"

@@ -15,6 +15,7 @@ struct api_config {
         const char *bind_address;
         const char *service_range; /* --service-cluster-ip-range */
         const char *certificate, *key, *client_ca;
+        const char *controllers; /* which of them run; NULL: all */
         unsigned port, loops;
         enum log_level log_level;
         bool show_help, show_version;

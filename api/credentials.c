@@ -82,6 +82,10 @@ const char *api_credentials_authorities(const struct api_credentials *credential
         return credentials->authorities ?: pki_certificate(credentials->pki, PKI_AUTHORITY);
 }
 
+const char *api_credentials_authority(const struct api_credentials *credentials) {
+        return pki_certificate(credentials->pki, PKI_AUTHORITY);
+}
+
 const char *api_credentials_token_key(const struct api_credentials *credentials) {
         return pki_token_key(credentials->pki);
 }

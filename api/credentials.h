@@ -18,6 +18,7 @@ struct api_credentials *api_credentials_free(struct api_credentials *credentials
 
 /* PEM, valid until the next renewal: who signs clients' certificates; the key of service account tokens. */
 const char *api_credentials_authorities(const struct api_credentials *credentials);
+const char *api_credentials_authority(const struct api_credentials *credentials); /* who signed what the server shows */
 const char *api_credentials_token_key(const struct api_credentials *credentials);
 
 /* What connections are made with from now on; one reference. */

@@ -139,8 +139,8 @@ static void handle(struct http_exchange *x, void *data) {
         api_loop_take(client->local->loop, x, &client->user);
 }
 
-static int send_request(struct client *client, const struct client_request *request, const char *target, client_done done,
-                void *data, struct client_call **ret_call) {
+static int send_request(struct client *client, const struct client_request *request, const char *target,
+                        client_done done, void *data, struct client_call **ret_call) {
         struct api_local *local = local_of(client);
         const struct http_field fields[] = { { "content-type", client_content_type(request) },
                                              { "user-agent", client->agent } };
@@ -439,8 +439,8 @@ static int read_user(struct api_local *local, struct local_client *client, const
         client->base.agent = name ? arena_printf(local->arena, "nacelle-api/%s", name) : "nacelle-api";
         if (!user->name || !client->base.agent)
                 return -ENOMEM;
-        r = name ? auth_user_add_group(local->arena, user, AUTH_GROUP_ACCOUNTS)                 ?:
-                           auth_user_add_group(local->arena, user, AUTH_GROUP_ACCOUNTS ":" NAMESPACE) :
+        r = name ? auth_user_add_group(local->arena, user, AUTH_GROUP_ACCOUNTS) ?:
+                   auth_user_add_group(local->arena, user, AUTH_GROUP_ACCOUNTS ":" NAMESPACE) :
                    auth_user_add_group(local->arena, user, AUTH_GROUP_MASTERS);
         return r ?: auth_user_add_group(local->arena, user, AUTH_GROUP_AUTHENTICATED);
 }

@@ -14,6 +14,7 @@
 #include "api/credentials.h"
 #include "api/discovery/openapi.h"
 #include "api/kinds.h"
+#include "api/manager.h"
 #include "api/rest/rest.h"
 #include "api/server/server.h"
 #include "api/state/state.h"
@@ -86,6 +87,7 @@ static int wait_for_signal(const struct service *s, struct err **err) {
 static int serve(const struct api_config *c, const struct api_server_config *config, struct service *s,
                  struct err **err) {
         struct api_server_config own = *config;
+        struct api_manager *manager = NULL;
         char address[160];
         int fd, r = listen_on(c, &fd, err);
 
@@ -103,8 +105,9 @@ static int serve(const struct api_config *c, const struct api_server_config *con
                 err_errno(err, -r, "cannot serve at %s", address);
         else {
                 log_info("nacelle-api %s serves https://%s", NACELLE_VERSION, address);
-                r = wait_for_signal(s, err);
+                r = api_manager_start(c, s->credentials, s->server, &manager, err) ?: wait_for_signal(s, err);
         }
+        api_manager_stop(manager);
         api_server_stop(s->server);
         api_state_settle(own.state);
         api_server_free(s->server);

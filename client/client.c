@@ -63,15 +63,14 @@ static const char *target_of(struct arena *arena, const struct client_request *r
         const char *path = client_path(arena, request->kind, request->kind->namespaced ? request->namespace : NULL,
                                        request->name, request->sub),
                    *manager = request->manager ? client_escape(arena, request->manager) : "";
-        const char *force =
-                request->verb == KUBE_VERB_PATCH && request->patch == CLIENT_PATCH_APPLY && request->force ?
-                        "force=true" :
-                        "";
+        const char *force = request->verb == KUBE_VERB_PATCH && request->patch == CLIENT_PATCH_APPLY && request->force ?
+                                    "force=true" :
+                                    "";
 
         if (!path || !manager)
                 return NULL;
-        return arena_printf(arena, "%s%s%s%s%s%s", path, *manager || *force ? "?" : "",
-                            *manager ? "fieldManager=" : "", manager, *manager && *force ? "&" : "", force);
+        return arena_printf(arena, "%s%s%s%s%s%s", path, *manager || *force ? "?" : "", *manager ? "fieldManager=" : "",
+                            manager, *manager && *force ? "&" : "", force);
 }
 
 const char *client_method(const struct client_request *request) {
@@ -105,8 +104,8 @@ const char *client_content_type(const struct client_request *request) {
 
 /* Of a collection there is no name, and what is made below an object is made by its own. */
 static bool is_addressed(const struct client_request *request) {
-        bool of_collection = request->verb == KUBE_VERB_DELETECOLLECTION ||
-                             (request->verb == KUBE_VERB_CREATE && !request->sub);
+        bool of_collection =
+                request->verb == KUBE_VERB_DELETECOLLECTION || (request->verb == KUBE_VERB_CREATE && !request->sub);
 
         if (!request->kind->resource || (!request->name && !of_collection) || (of_collection && request->name))
                 return false;
@@ -172,7 +171,8 @@ void client_status(struct arena *arena, const struct bytes *body, const char **r
 /* --- collections --- */
 
 static bool is_scoped(const struct client_scope *scope) {
-        return scope->kind->resource && (!scope->namespace || (scope->kind->namespaced && is_segment(scope->namespace)));
+        return scope->kind->resource &&
+               (!scope->namespace || (scope->kind->namespaced && is_segment(scope->namespace)));
 }
 
 int client_list(struct client *client, const struct client_scope *scope, const struct client_list_events *events,

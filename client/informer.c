@@ -113,7 +113,7 @@ static void wait(struct informer *i, bool lists, unsigned ms) {
 }
 
 static void back_off(struct informer *i, bool lists) {
-        i->retry_ms = i->retry_ms == 0                         ? INFORMER_RETRY_MIN_MS :
+        i->retry_ms = i->retry_ms == 0                        ? INFORMER_RETRY_MIN_MS :
                       i->retry_ms * 2 > INFORMER_RETRY_MAX_MS ? INFORMER_RETRY_MAX_MS :
                                                                 i->retry_ms * 2;
         wait(i, lists, jitter(i->retry_ms));
@@ -292,11 +292,12 @@ void informers_free(struct informers *informers) {
         free(informers);
 }
 
-struct informer *informers_get(struct informers *informers, const struct kube_kind *kind, bool keeps) {
+struct informer *informers_get(struct informers *informers, const struct kube_kind *kind, const char *fields,
+                               bool keeps) {
         struct informer *i;
 
         LIST_EACH (informer_list, known, &informers->all)
-                if (known->scope.kind == kind) {
+                if (known->scope.kind == kind && strcmp(known->scope.fields ?: "", fields ?: "") == 0) {
                         known->keeps |= keeps;
                         return known;
                 }
@@ -305,6 +306,7 @@ struct informer *informers_get(struct informers *informers, const struct kube_ki
                 return NULL;
         i->informers = informers;
         i->scope.kind = kind;
+        i->scope.fields = fields;
         i->keeps = keeps;
         i->store = i->fresh = (struct index)INDEX_INIT(place_order);
         informer_list_append(&informers->all, i);

@@ -39,9 +39,10 @@ struct informer_handler {
 struct informers *informers_new(struct client *client);
 void informers_free(struct informers *informers); /* NULL is fine */
 
-/* The informer of @kind's objects in all namespaces; it keeps if anybody has asked for that. Before informers_start().
- * NULL without memory. */
-struct informer *informers_get(struct informers *informers, const struct kube_kind *kind, bool keeps);
+/* The informer of @kind's objects in all namespaces, of those that @fields (NULL: all) selects, a text that outlives
+ * it; it keeps if anybody has asked for that. Before informers_start(). NULL without memory. */
+struct informer *informers_get(struct informers *informers, const struct kube_kind *kind, const char *fields,
+                               bool keeps);
 
 /* Begins to list and watch. 0 or -ENOMEM. */
 int informers_start(struct informers *informers);

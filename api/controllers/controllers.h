@@ -51,6 +51,3 @@ void controllers_free(struct controllers *controllers); /* NULL is fine */
 
 /* Does what is due now, and sets the timer for the rest; for tests whose clock is their own. */
 void controllers_turn(struct controllers *controllers);
-
-/* Names for --help; ends with NULL. */
-const char *const *controllers_names(void);

@@ -1,0 +1,129 @@
+#include "api/manager.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uv.h>
+
+#include "api/config.h"
+#include "api/controllers/controllers.h"
+#include "api/credentials.h"
+#include "api/local.h"
+#include "api/server/server.h"
+#include "client/client.h"
+#include "lib/err.h"
+
+#define STACK_SIZE ((size_t)1 << 20)
+
+struct api_manager {
+        uv_loop_t loop;
+        uv_async_t stop;
+        pthread_t thread;
+        struct api_local *local;
+        struct controllers *controllers;
+        char *authority;
+};
+
+static struct client *client_of(void *data, const char *account) {
+        struct api_manager *m = data;
+
+        return api_local_client(m->local, account);
+}
+
+static void close_all(struct api_manager *m) {
+        if (m->controllers)
+                controllers_stop(m->controllers);
+        if (m->local)
+                api_local_close(m->local);
+        uv_close((uv_handle_t *)&m->stop, NULL);
+}
+
+static void on_stop(uv_async_t *stop) {
+        close_all(stop->data);
+}
+
+static void free_manager(struct api_manager *m) {
+        controllers_free(m->controllers);
+        api_local_free(m->local);
+        uv_loop_close(&m->loop);
+        free(m->authority);
+        free(m);
+}
+
+static void *run(void *data) {
+        struct api_manager *m = data;
+
+        uv_run(&m->loop, UV_RUN_DEFAULT);
+        return NULL;
+}
+
+static int begin(struct api_manager *m, const struct api_config *config, struct api_credentials *credentials,
+                 struct api_server *server, struct err **err) {
+        struct controllers_config c = { .client_of = client_of,
+                                        .data = m,
+                                        .kinds = server->config.registry,
+                                        .which = config->controllers };
+        int r;
+
+        m->authority = strdup(api_credentials_authority(credentials));
+        r = m->authority ? api_local_new(server, &m->loop, &m->local) : -ENOMEM;
+        c.client = r == 0 ? api_local_client(m->local, NULL) : NULL;
+        if (!c.client)
+                return err_errno(err, r < 0 ? -r : ENOMEM, "cannot begin the controllers");
+        c.authority = m->authority;
+        r = controllers_new(&c, &m->controllers, err);
+        if (r < 0)
+                return r;
+        r = controllers_start(m->controllers);
+        return r < 0 ? err_errno(err, -r, "cannot begin the controllers") : 0;
+}
+
+/* Signals are the main thread's. */
+static int start_thread(struct api_manager *m) {
+        sigset_t all, before;
+        pthread_attr_t attributes;
+        int r;
+
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+        pthread_attr_init(&attributes);
+        pthread_attr_setstacksize(&attributes, STACK_SIZE);
+        r = -pthread_create(&m->thread, &attributes, run, m);
+        pthread_attr_destroy(&attributes);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+        return r;
+}
+
+int api_manager_start(const struct api_config *config, struct api_credentials *credentials, struct api_server *server,
+                      struct api_manager **ret_manager, struct err **err) {
+        struct api_manager *m = calloc(1, sizeof(*m));
+        int r = m ? uv_loop_init(&m->loop) : -ENOMEM;
+
+        if (r < 0) {
+                free(m);
+                return err_errno(err, -r, "cannot begin the controllers");
+        }
+        uv_async_init(&m->loop, &m->stop, on_stop);
+        m->stop.data = m;
+        r = begin(m, config, credentials, server, err);
+        if (r == 0 && (r = start_thread(m)) < 0)
+                err_errno(err, -r, "cannot run the controllers' thread");
+        if (r < 0) {
+                close_all(m);
+                uv_run(&m->loop, UV_RUN_DEFAULT);
+                free_manager(m);
+                return r;
+        }
+        *ret_manager = m;
+        return 0;
+}
+
+void api_manager_stop(struct api_manager *manager) {
+        if (!manager)
+                return;
+        uv_async_send(&manager->stop);
+        pthread_join(manager->thread, NULL);
+        free_manager(manager);
+}
