@@ -1,6 +1,7 @@
 #include "api/credentials.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "api/access.h"
 #include "api/auth/authenticate.h"
 #include "api/config.h"
+#include "api/pki/csr.h"
 #include "api/pki/pki.h"
 #include "api/server/server.h"
 #include "lib/cleanup.h"
@@ -23,6 +25,7 @@
 
 struct api_credentials {
         struct pki *pki;
+        pthread_mutex_t lock;                  /* of what is renewed, while others sign */
         char *certificate, *key, *authorities; /* of files that were given; NULL: api/pki's */
 };
 
@@ -56,8 +59,12 @@ static int read_all(struct api_credentials *credentials, const struct api_config
 
 int api_credentials_open(const struct api_config *config, struct api_credentials **ret_credentials, struct err **err) {
         struct api_credentials *credentials = calloc(1, sizeof(*credentials));
-        int r = credentials ? read_all(credentials, config, err) :
-                              err_set(err, ENOMEM, "no memory for keys and certificates");
+        int r;
+
+        if (credentials)
+                pthread_mutex_init(&credentials->lock, NULL);
+        r = credentials ? read_all(credentials, config, err) :
+                          err_set(err, ENOMEM, "no memory for keys and certificates");
 
         if (r < 0) {
                 api_credentials_free(credentials);
@@ -71,6 +78,7 @@ struct api_credentials *api_credentials_free(struct api_credentials *credentials
         if (!credentials)
                 return NULL;
         pki_free(credentials->pki);
+        pthread_mutex_destroy(&credentials->lock);
         free(credentials->certificate);
         free(credentials->key);
         free(credentials->authorities);
@@ -84,6 +92,16 @@ const char *api_credentials_authorities(const struct api_credentials *credential
 
 const char *api_credentials_authority(const struct api_credentials *credentials) {
         return pki_certificate(credentials->pki, PKI_AUTHORITY);
+}
+
+int api_credentials_sign(struct api_credentials *credentials, const struct pki_csr *csr,
+                         const struct pki_csr_spec *spec, struct arena *arena, const char **ret_pem, struct err **err) {
+        int r;
+
+        pthread_mutex_lock(&credentials->lock);
+        r = pki_csr_sign(credentials->pki, csr, spec, time(NULL), arena, ret_pem, err);
+        pthread_mutex_unlock(&credentials->lock);
+        return r;
 }
 
 const char *api_credentials_token_key(const struct api_credentials *credentials) {
@@ -153,7 +171,9 @@ void api_credentials_renew(struct api_credentials *credentials, int timer, struc
 
         /* What is read says only how often, or that the clock was set: either way one looks. */
         (void)!read(timer, &expirations, sizeof(expirations));
+        pthread_mutex_lock(&credentials->lock);
         r = pki_renew(credentials->pki, now, &changed, &failed);
+        pthread_mutex_unlock(&credentials->lock);
         if (r < 0)
                 log_error("certificates: %s; the old ones go on", err_text(failed));
         error = use(credentials, changed, server, access, &unused);

@@ -9,7 +9,10 @@ struct api_access;
 struct api_config;
 struct api_credentials;
 struct api_server;
+struct arena;
 struct err;
+struct pki_csr;
+struct pki_csr_spec;
 struct tls_context;
 
 /* Reads the files, and makes those of api/pki that are missing. */
@@ -19,6 +22,9 @@ struct api_credentials *api_credentials_free(struct api_credentials *credentials
 /* PEM, valid until the next renewal: who signs clients' certificates; the key of service account tokens. */
 const char *api_credentials_authorities(const struct api_credentials *credentials);
 const char *api_credentials_authority(const struct api_credentials *credentials); /* who signed what the server shows */
+/* Signs as the cluster's authority, as pki_csr_sign(). From any thread. */
+int api_credentials_sign(struct api_credentials *credentials, const struct pki_csr *csr,
+                         const struct pki_csr_spec *spec, struct arena *arena, const char **ret_pem, struct err **err);
 const char *api_credentials_token_key(const struct api_credentials *credentials);
 
 /* What connections are made with from now on; one reference. */

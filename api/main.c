@@ -9,7 +9,6 @@
 
 #include "api/access.h"
 #include "api/bootstrap.h"
-#include "api/chores.h"
 #include "api/config.h"
 #include "api/credentials.h"
 #include "api/discovery/openapi.h"
@@ -46,15 +45,7 @@ struct service {
         struct api_server *server;
         struct api_credentials *credentials;
         struct api_access *access;
-        struct api_chores *chores;
 };
-
-static void do_chores(struct api_chores *chores) {
-        _cleanup_err_ struct err *err = NULL;
-
-        if (api_chores_run(chores, &err) < 0)
-                log_error("%s", err_text(err));
-}
 
 /* Until a signal comes, which is blocked. */
 static int wait_for_signal(const struct service *s, struct err **err) {
@@ -68,16 +59,12 @@ static int wait_for_signal(const struct service *s, struct err **err) {
         if (r == 0 && signals < 0)
                 r = err_errno(err, errno, "cannot wait for signals");
         while (r == 0 && read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info)) {
-                struct pollfd all[] = { { .fd = signals, .events = POLLIN },
-                                        { .fd = timer, .events = POLLIN },
-                                        { .fd = api_chores_fd(s->chores), .events = POLLIN } };
+                struct pollfd all[] = { { .fd = signals, .events = POLLIN }, { .fd = timer, .events = POLLIN } };
 
                 if (poll(all, ELEMENTS(all), -1) <= 0)
                         continue;
                 if (all[1].revents)
                         api_credentials_renew(s->credentials, timer, s->server, s->access);
-                if (all[2].revents)
-                        do_chores(s->chores);
         }
         if (r == 0)
                 log_info("%s: leaving", info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -122,7 +109,6 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
                                             .hooks = { api_watches_start, api_watches_run, api_watches_stop } };
         struct api_access_config access = { .authorities = api_credentials_authorities(credentials),
                                             .token_key = api_credentials_token_key(credentials) };
-        struct api_chores_config chores = { 0 };
         struct service service = { .credentials = credentials };
         int r = registry ? api_credentials_tls(credentials, &config.tls, err) : -ENOMEM;
 
@@ -133,14 +119,8 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         r = r ?: api_bootstrap(config.state, err);
         access.state = config.state;
         r = r ?: api_access_new(&access, &service.access, err);
-        if (r == 0) {
-                config.data = service.access;
-                chores.state = config.state;
-                chores.roles = api_access_roles(service.access);
-                r = api_chores_new(&chores, &service.chores, err) ?: api_chores_run(service.chores, err);
-        }
+        config.data = service.access;
         r = r ?: serve(c, &config, &service, err);
-        api_chores_free(service.chores);
         api_access_free(service.access);
         api_state_close(config.state);
         api_openapi_free(config.openapi);

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <uv.h>
 
+#include "api/access.h"
+#include "api/auth/issue.h"
 #include "api/config.h"
 #include "api/controllers/controllers.h"
 #include "api/credentials.h"
@@ -23,6 +25,7 @@ struct api_manager {
         pthread_t thread;
         struct api_local *local;
         struct controllers *controllers;
+        struct api_credentials *credentials;
         char *authority;
 };
 
@@ -30,6 +33,13 @@ static struct client *client_of(void *data, const char *account) {
         struct api_manager *m = data;
 
         return api_local_client(m->local, account);
+}
+
+static int sign(void *data, const struct pki_csr *csr, const struct pki_csr_spec *spec, struct arena *arena,
+                const char **ret_pem, struct err **err) {
+        struct api_manager *m = data;
+
+        return api_credentials_sign(m->credentials, csr, spec, arena, ret_pem, err);
 }
 
 static void close_all(struct api_manager *m) {
@@ -62,17 +72,20 @@ static void *run(void *data) {
 static int begin(struct api_manager *m, const struct api_config *config, struct api_credentials *credentials,
                  struct api_server *server, struct err **err) {
         struct controllers_config c = { .client_of = client_of,
+                                        .sign = sign,
                                         .data = m,
                                         .kinds = server->config.registry,
                                         .which = config->controllers };
         int r;
 
+        m->credentials = credentials;
         m->authority = strdup(api_credentials_authority(credentials));
         r = m->authority ? api_local_new(server, &m->loop, &m->local) : -ENOMEM;
         c.client = r == 0 ? api_local_client(m->local, NULL) : NULL;
         if (!c.client)
                 return err_errno(err, r < 0 ? -r : ENOMEM, "cannot begin the controllers");
         c.authority = m->authority;
+        c.token_keys = api_access_issue(server->config.data)->keys;
         r = controllers_new(&c, &m->controllers, err);
         if (r < 0)
                 return r;

@@ -36,6 +36,11 @@ int auth_check_signature(struct auth_authenticator *authenticator, const char *t
  * wanted, of which the identity gets what it has. */
 int auth_account_token(struct auth_authenticator *authenticator, const char *token, const string_list *audiences,
                        int64_t now, struct arena *arena, struct auth_identity *ret_identity, struct err **err);
+/* One of the old kind (api/auth/legacy.h), which was read as @jwt. */
+#define AUTH_LEGACY_ISSUER "kubernetes/serviceaccount"
+int auth_legacy_token(struct auth_authenticator *authenticator, const char *token, const struct auth_jwt *jwt,
+                      const string_list *audiences, struct arena *arena, struct auth_identity *ret_identity,
+                      struct err **err);
 int auth_bootstrap_token(const struct auth_authenticator *authenticator, const char *token,
                          const string_list *audiences, int64_t now, struct arena *arena,
                          struct auth_identity *ret_identity, struct err **err);

@@ -34,7 +34,6 @@ const struct controller_kind controller_account = {
         .name = "serviceaccount-controller",
         .alias = "serviceaccount",
         .account = "service-account-controller",
-        .watches = { { "", "namespaces", NULL, controller_add_object },
-                     { "", "serviceaccounts", NULL, on_account } },
+        .watches = { { "", "namespaces", NULL, controller_add_object }, { "", "serviceaccounts", NULL, on_account } },
         .reconcile = reconcile,
 };

@@ -19,11 +19,12 @@ struct controller_watch {
         const char *fields; /* only those that it selects; NULL: all */
         void (*keys)(struct controller *controller, const struct client_object *object,
                      const struct client_object *old);
+        bool passes; /* nothing is kept of them: controller_informer() has none to look up */
 };
 
 struct controller_kind {
         const char *name, *alias; /* as kube-controller-manager has them: "namespace-controller", "namespace" */
-        const char *account;      /* whose rights it has: a role system:controller:ACCOUNT */
+        const char *account;      /* whose rights it has, system:controller:ACCOUNT; NULL: the client's own */
         struct controller_watch watches[CONTROLLER_WATCHES_MAX];
         /* Makes @task's key as it has to be. 0; a negative errno: again, after a back-off. */
         int (*reconcile)(struct task *task);

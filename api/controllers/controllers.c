@@ -141,13 +141,12 @@ static int watch(struct controller *c, unsigned i) {
         const struct controller_watch *watch = &c->kind->watches[i];
         const struct kube_kind *kind = controller_kind_of(c, watch->group, watch->resource);
 
-        c->informers[i] = kind ? informers_get(c->all->informers, kind, watch->fields, true) : NULL;
+        c->informers[i] = kind ? informers_get(c->all->informers, kind, watch->fields, !watch->passes) : NULL;
         if (!c->informers[i])
                 return kind ? -ENOMEM : -ENOENT;
-        c->handlers[i] = (struct watch_handler){ .base = { .changed = watch->keys ? on_changed : NULL,
-                                                           .synced = on_synced },
-                                                 .controller = c,
-                                                 .watch = i };
+        c->handlers[i] = (struct watch_handler){
+                .base = { .changed = watch->keys ? on_changed : NULL, .synced = on_synced }, .controller = c, .watch = i
+        };
         informer_add(c->informers[i], &c->handlers[i].base);
         return 0;
 }
@@ -165,7 +164,8 @@ static int begin(struct controllers *all, struct controller *c, const struct con
 
         c->all = all;
         c->kind = kind;
-        c->client = all->config.client_of ? all->config.client_of(all->config.data, kind->account) : all->config.client;
+        c->client = all->config.client_of && kind->account ? all->config.client_of(all->config.data, kind->account) :
+                                                             all->config.client;
         c->queue = work_new(NULL);
         if (!c->client || !c->queue)
                 return -ENOMEM;

@@ -15,28 +15,33 @@
 #include "client/client.h"
 
 struct arena;
+struct auth_keys;
 struct controllers;
 struct err;
 struct kube_registry;
-struct pki;
-struct rbac;
+struct pki_csr;
+struct pki_csr_spec;
 
 /* The clients by which controllers write: one each, as a service account of kube-system. */
 typedef struct client *(*controllers_client)(void *data, const char *account);
 
+/* Signs as pki_csr_sign(). */
+typedef int (*controllers_sign)(void *data, const struct pki_csr *csr, const struct pki_csr_spec *spec,
+                                struct arena *arena, const char **ret_pem, struct err **err);
+
 struct controllers_config {
         struct client *client;        /* by which they look */
         controllers_client client_of; /* NULL: @client writes too */
-        void *data;                   /* of client_of */
+        void *data;                   /* of client_of and sign */
         const struct kube_registry *kinds;
-        const char *which;           /* --controllers: "*,-namespace-controller"; NULL: "*" */
-        const struct pki *pki;       /* NULL: nothing is signed */
-        const char *authority;       /* PEM of the cluster's CA; NULL: not published */
-        const char *token_key;       /* PEM: signs tokens of Secrets; NULL: none are made */
-        const char *server;          /* https://ADDRESS:PORT of cluster-info; NULL: none is kept */
-        uint64_t (*now)(void *data); /* ns, of the monotonic clock; NULL: uv_hrtime() */
-        int64_t (*wall)(void *data); /* s since 1970; NULL: time() */
-        void *clock;                 /* data of both */
+        const char *which;                  /* --controllers: "*,-namespace-controller"; NULL: "*" */
+        const char *authority;              /* PEM of the cluster's CA; NULL: not published */
+        const struct auth_keys *token_keys; /* sign tokens of Secrets; NULL: none are made */
+        controllers_sign sign;              /* NULL: no certificates are signed */
+        const char *server;                 /* https://ADDRESS:PORT of cluster-info; NULL: none is kept */
+        uint64_t (*now)(void *data);        /* ns, of the monotonic clock; NULL: uv_hrtime() */
+        int64_t (*wall)(void *data);        /* s since 1970; NULL: time() */
+        void *clock;                        /* data of both */
 };
 
 /* Errors name what is wrong in @which. Texts of @config, and its objects, outlive the controllers. */

@@ -249,11 +249,11 @@ static int follow(struct garbage *g, struct controller *controller) {
         int r = 0;
 
         for (unsigned i = 0; r == 0 && i < n; i++) {
-                g->handlers[i] = (struct garbage_handler){ .base = { .changed = on_changed,
-                                                                     .list_begins = on_list,
-                                                                     .list_ends = on_list_end },
-                                                           .garbage = g,
-                                                           .kind = kinds[i] };
+                g->handlers[i] = (struct garbage_handler){
+                        .base = { .changed = on_changed, .list_begins = on_list, .list_ends = on_list_end },
+                        .garbage = g,
+                        .kind = kinds[i]
+                };
                 if (is_collected(kinds[i]))
                         r = controller_follow(controller, kinds[i], &g->handlers[i].base);
         }

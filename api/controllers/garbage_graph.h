@@ -1,5 +1,5 @@
-/* Who owns whom, as far as it matters: objects with owners, and such as are to go only after, or without, what they own.
- * All others cost nothing here.
+/* Who owns whom, as far as it matters: objects with owners, and such as are to go only after, or without, what they
+ * own. All others cost nothing here.
  *
  * An owner is known by its uid, whether or not it is an object that anybody has seen: where no object has that uid, its
  * dependents find out when they are looked at.

@@ -15,8 +15,8 @@
 #include "lib/value.h"
 
 #define FINALIZER "kubernetes"
-#define ESTIMATE_S 15                     /* until finalizers have done their part */
-#define POD_GRACE_S 30                    /* of a pod that does not say */
+#define ESTIMATE_S 15                    /* until finalizers have done their part */
+#define POD_GRACE_S 30                   /* of a pod that does not say */
 #define SOON (20 * (WORK_SECOND / 1000)) /* others go with the one that has gone */
 
 /* One whose content is waited for: looked at anew when some of it has gone. */
@@ -245,9 +245,9 @@ static int64_t estimate(struct task *task, struct clearing *clearing, unsigned l
                 return 0;
         if (content->n_finalizers > 0)
                 return ESTIMATE_S;
-        text = arena_printf(task_arena(task), "unexpected items still remain in namespace: %s for gvr: %s/%s, Resource=%s",
-                            clearing->name, content->kinds[0]->group, content->kinds[0]->version,
-                            content->kinds[0]->resource);
+        text = arena_printf(
+                task_arena(task), "unexpected items still remain in namespace: %s for gvr: %s/%s, Resource=%s",
+                clearing->name, content->kinds[0]->group, content->kinds[0]->version, content->kinds[0]->resource);
         namespace_content_failed(&clearing->content, text ?: "");
         return 0;
 }

@@ -19,8 +19,7 @@ enum { NAMESPACES, MAPS };
         "the internal service IP or kubernetes.default.svc. No other usage is guaranteed across distributions of "     \
         "Kubernetes clusters."
 
-static void on_map(struct controller *controller, const struct client_object *object,
-                   const struct client_object *old) {
+static void on_map(struct controller *controller, const struct client_object *object, const struct client_object *old) {
         controller_add(controller, object->namespace);
 }
 

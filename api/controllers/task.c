@@ -97,7 +97,7 @@ static void work(struct task *task, int (*step)(struct task *task)) {
 /* Goes on, or is done, when nothing of it is under way. */
 static void settle(struct task *task) {
         while (!task->working && sendings_is_empty(&task->sendings)) {
-                int (*next)(struct task *task) = task->next;
+                int (*next)(struct task * task) = task->next;
 
                 task->next = NULL;
                 if (!next || task->error < 0)
@@ -184,7 +184,8 @@ void *task_data(const struct task *task) {
 /* --- what it sends --- */
 
 static bool is_leaving(const struct client_answer *answer) {
-        return answer->code == 404 || (answer->code == 403 && strstr(answer->message, "because it is being terminated"));
+        return answer->code == 404 ||
+               (answer->code == 403 && strstr(answer->message, "because it is being terminated"));
 }
 
 static bool is_fine(const struct client_answer *answer, unsigned fine) {
@@ -305,8 +306,7 @@ void task_write(struct task *task, uint16_t verb, const struct kube_kind *of, co
 }
 
 void task_remove(struct task *task, const struct task_removal *removal) {
-        const char *options =
-                client_delete_options(task->arena, removal->uid, removal->revision, removal->propagation);
+        const char *options = client_delete_options(task->arena, removal->uid, removal->revision, removal->propagation);
         const struct client_request request = { .verb = KUBE_VERB_DELETE,
                                                 .kind = removal->kind,
                                                 .namespace = removal->namespace,

@@ -1,0 +1,132 @@
+#include "api/auth/legacy.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include <openssl/crypto.h>
+
+#include "api/auth/internal.h"
+#include "api/auth/jwt.h"
+#include "api/auth/text.h"
+#include "kube/core_v1.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+
+#define CLAIM "kubernetes.io/serviceaccount/"
+#define CLAIM_NAMESPACE CLAIM "namespace"
+#define CLAIM_SECRET CLAIM "secret.name"
+#define CLAIM_ACCOUNT CLAIM "service-account.name"
+#define CLAIM_UID CLAIM "service-account.uid"
+#define INVALID "kubernetes.io/legacy-token-invalid-since"
+
+int auth_legacy_issue(struct arena *arena, const struct auth_keys *keys, const struct auth_legacy *legacy,
+                      const char **ret_token) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        _cleanup_free_ char *claims = NULL;
+        const char *subject = arena_printf(arena, AUTH_ACCOUNT_PREFIX "%s:%s", legacy->namespace, legacy->account);
+        int r;
+
+        json_begin_map(&w);
+        json_add_string(&w, "iss", AUTH_LEGACY_ISSUER);
+        json_add_string(&w, CLAIM_NAMESPACE, legacy->namespace);
+        json_add_string(&w, CLAIM_SECRET, legacy->secret);
+        json_add_string(&w, CLAIM_ACCOUNT, legacy->account);
+        json_add_string(&w, CLAIM_UID, legacy->uid);
+        json_add_string(&w, "sub", subject);
+        json_end_map(&w);
+        r = subject ? json_writer_finish(&w, &claims, NULL) : -ENOMEM;
+        return r ?: auth_jwt_sign(arena, keys, claims, ret_token, NULL);
+}
+
+static int refuse(struct err **err, const char *why) {
+        return err_set(err, EACCES, "service account token: %s", why);
+}
+
+static int read_claims(struct arena *arena, const struct value *claims, struct auth_legacy *ret, struct err **err) {
+        const char *subject = value_string_or(value_get(claims, "sub"), ""), *wanted;
+        struct auth_legacy legacy = { value_string_or(value_get(claims, CLAIM_NAMESPACE), ""),
+                                      value_string_or(value_get(claims, CLAIM_SECRET), ""),
+                                      value_string_or(value_get(claims, CLAIM_ACCOUNT), ""),
+                                      value_string_or(value_get(claims, CLAIM_UID), "") };
+
+        if (!*legacy.namespace || !*legacy.secret || !*legacy.account || !*legacy.uid)
+                return refuse(err, "a claim is missing");
+        wanted = arena_printf(arena, AUTH_ACCOUNT_PREFIX "%s:%s", legacy.namespace, legacy.account);
+        if (!wanted)
+                return -ENOMEM;
+        if (strcmp(subject, wanted) != 0)
+                return refuse(err, "sub is not the service account");
+        *ret = legacy;
+        return 0;
+}
+
+static int find(const struct auth_authenticator *a, const char *resource, const struct auth_legacy *legacy,
+                const char *name, struct arena *arena, struct auth_object *ret_object, struct err **err) {
+        int r = a->objects.find(a->objects.data, arena, resource, legacy->namespace, name, ret_object);
+
+        if (r == -ENOMEM)
+                return r;
+        return r < 0 || ret_object->deleted ? refuse(err, "what it belongs to is gone") : 0;
+}
+
+/* The Secret holds just this token. */
+static bool holds(const struct kube_secret *secret, const char *token) {
+        list_for_each (entry, &secret->data)
+                if (strcmp(entry->key, "token") == 0)
+                        return entry->value.length == strlen(token) &&
+                               CRYPTO_memcmp(entry->value.data, token, entry->value.length) == 0;
+        return false;
+}
+
+static int check(const struct auth_authenticator *a, const char *token, const struct auth_legacy *legacy,
+                 struct arena *arena, struct err **err) {
+        struct auth_object secret = { 0 }, account = { 0 };
+        int r = find(a, "secrets", legacy, legacy->secret, arena, &secret, err);
+
+        if (r < 0)
+                return r;
+        if (!secret.secret || !holds(secret.secret, token))
+                return refuse(err, "its Secret has another");
+        if (string_map_get(&secret.secret->metadata.labels, INVALID))
+                return refuse(err, "it was marked as invalid");
+        r = find(a, "serviceaccounts", legacy, legacy->account, arena, &account, err);
+        if (r < 0)
+                return r;
+        return strcmp(account.uid ?: "", legacy->uid) == 0 ? 0 : refuse(err, "the account is another now");
+}
+
+static int make_user(struct arena *arena, const struct auth_legacy *legacy, struct auth_user *ret_user) {
+        struct auth_user user = { .uid = legacy->uid };
+        const char *group = arena_printf(arena, AUTH_GROUP_ACCOUNTS ":%s", legacy->namespace);
+        int r;
+
+        user.name = arena_printf(arena, AUTH_ACCOUNT_PREFIX "%s:%s", legacy->namespace, legacy->account);
+        if (!user.name || !group)
+                return -ENOMEM;
+        r = auth_user_add_group(arena, &user, AUTH_GROUP_ACCOUNTS) ?: auth_user_add_group(arena, &user, group);
+        if (r == 0)
+                *ret_user = user;
+        return r;
+}
+
+/* It has no audiences of its own: it is the API's. */
+int auth_legacy_token(struct auth_authenticator *a, const char *token, const struct auth_jwt *jwt,
+                      const string_list *audiences, struct arena *arena, struct auth_identity *ret_identity,
+                      struct err **err) {
+        struct auth_identity identity = { .valid_until = INT64_MAX };
+        struct auth_legacy legacy = { 0 };
+        int r = auth_check_signature(a, token, jwt, err);
+
+        r = r ?: auth_intersect(arena, &a->audiences, audiences, &identity.audiences);
+        if (r == 0 && identity.audiences.count == 0)
+                return refuse(err, "it is not for these audiences");
+        r = r ?: read_claims(arena, jwt->claims, &legacy, err);
+        r = r ?: check(a, token, &legacy, arena, err);
+        r = r ?: make_user(arena, &legacy, &identity.user);
+        if (r == 0)
+                *ret_identity = identity;
+        return r;
+}
