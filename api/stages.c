@@ -68,6 +68,7 @@ const struct api_stage api_stages[] = {
         { "decode", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_decode_body },
         { "review", API_FOR_RESOURCES, KUBE_VERB_CREATE, api_review },
         { "clear", API_FOR_RESOURCES, CLEARS, api_clear },
+        { "turn", API_FOR_RESOURCES, KUBE_VERB_UPDATE | KUBE_VERB_PATCH | KUBE_VERB_DELETE, api_take_turn },
         { "modify", API_FOR_RESOURCES, CHANGES, api_modify },
         { "default", API_FOR_RESOURCES, CHANGES, api_default },
         { "admit", API_FOR_RESOURCES, CHANGES, api_admit },

@@ -3,32 +3,8 @@
 #include <limits.h>
 #include <string.h>
 
+#include "lib/json_plain.h"
 #include "lib/utf8.h"
-
-#define ONES UINT64_C(0x0101010101010101)
-#define TOPS UINT64_C(0x8080808080808080)
-
-/* A top bit is set for each of eight characters that a string's scan has to look at: control characters, quote,
- * backslash, what is not ASCII. A borrow may set one too many above the first, never one too few. */
-static uint64_t special(uint64_t eight) {
-        uint64_t quote = eight ^ (ONES * '"'), slash = eight ^ (ONES * '\\');
-
-        return (eight | (eight - ONES * 0x20) | (quote - ONES) | (slash - ONES)) & TOPS;
-}
-
-static const char *skip_plain(const char *p, const char *end) {
-        uint64_t eight;
-
-        while (end - p >= 8) {
-                memcpy(&eight, p, sizeof(eight));
-                if (special(eight))
-                        break;
-                p += 8;
-        }
-        while (p < end && (unsigned char)*p >= 0x20 && (unsigned char)*p < 0x80 && *p != '"' && *p != '\\')
-                p++;
-        return p;
-}
 
 static int hex_digit(char c) {
         if (c >= '0' && c <= '9')
@@ -72,7 +48,7 @@ bool json_scan_string(struct json_scan *s, struct json_text *ret_text) {
         for (;;) {
                 size_t n;
 
-                p = skip_plain(p, s->end);
+                p += json_plain_length(p, (size_t)(s->end - p), false);
                 if (p == s->end || (unsigned char)*p < 0x20)
                         return false;
                 if (*p == '"')

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/json_plain.h"
 #include "lib/utf8.h"
 #include "lib/value.h"
 
@@ -116,33 +117,6 @@ static void put_escape(struct json_writer *w, unsigned char c) {
         put(w, text, strlen(text));
 }
 
-#define ONES UINT64_C(0x0101010101010101)
-#define TOPS UINT64_C(0x8080808080808080)
-
-/* A top bit for each of eight bytes that is @c, and maybe for one above such a byte. */
-static inline uint64_t equals(uint64_t eight, char c) {
-        return (eight ^ ONES * (uint8_t)c) - ONES;
-}
-
-/* The first byte that does not go out as it is. */
-static size_t plain_length(const unsigned char *p, size_t length, bool go) {
-        size_t i = 0;
-        uint64_t eight, found;
-
-        for (; length - i >= 8; i += 8) {
-                memcpy(&eight, p + i, sizeof(eight));
-                found = eight | (eight - ONES * 0x20) | equals(eight, '"') | equals(eight, '\\');
-                if (go)
-                        found |= equals(eight, '<') | equals(eight, '>') | equals(eight, '&');
-                if (found & TOPS)
-                        break;
-        }
-        while (i < length && p[i] >= 0x20 && p[i] < 0x80 && p[i] != '"' && p[i] != '\\' &&
-               !(go && (p[i] == '<' || p[i] == '>' || p[i] == '&')))
-                i++;
-        return i;
-}
-
 /* Line and paragraph separator, which are U+2028 and U+2029. */
 static bool is_separator(const unsigned char *p, size_t n) {
         return n == 3 && p[0] == 0xe2 && p[1] == 0x80 && (p[2] & 0xfe) == 0xa8;
@@ -165,12 +139,28 @@ static size_t put_special(struct json_writer *w, const unsigned char *p, size_t 
         return n;
 }
 
+/* Most texts need no escape, and go out in one piece. */
+static bool put_plain(struct json_writer *w, const char *text, size_t length) {
+        char *to;
+
+        if (json_plain_length(text, length, w->go_escapes) < length || !reserve(w, length + 2))
+                return false;
+        to = w->text + w->length;
+        *to++ = '"';
+        to = mempcpy(to, text, length);
+        *to = '"';
+        w->length += length + 2;
+        return true;
+}
+
 static void put_string(struct json_writer *w, const char *text, size_t length) {
         const unsigned char *p = (const unsigned char *)text;
 
+        if (put_plain(w, text, length))
+                return;
         put_char(w, '"');
         for (size_t i = 0; i < length;) {
-                size_t n = plain_length(p + i, length - i, w->go_escapes);
+                size_t n = json_plain_length(text + i, length - i, w->go_escapes);
 
                 put(w, text + i, n);
                 i += n;

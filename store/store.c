@@ -148,16 +148,18 @@ static bool make_lazily(struct store *store, struct store_change *change) {
 
         if (!change->lazy || revision > store->reserved || index_count(&store->lazies) >= STORE_LAZY_MAX)
                 return false;
+        if (change->stamp)
+                change->stamp(change, revision);
         r = current_revision(store, change->key, &current, &err);
         if (r == 0 && (r = store_check(current, change->expected, !change->value)) == 0) {
-                if (change->stamp)
-                        change->stamp(change, revision);
                 r = remember(store, change, revision);
                 if (r == 0) {
                         set_revision(store, revision);
                         current = revision;
                 }
         }
+        if (r < 0 && change->stamp)
+                change->stamp(change, 0);
         tell(change, r, current, err ? err_text(err) : NULL);
         return true;
 }
@@ -195,9 +197,17 @@ static int put_group(struct store *store, const struct changes *group, int64_t *
 
                 if (r < 0 && !is_refusal(r))
                         return r;
+                if (r < 0 && change->stamp)
+                        change->stamp(change, 0);
                 *outcome++ = (struct outcome){ r, r == 0 ? ++*revision : current };
         }
         return 0;
+}
+
+static void unstamp(const struct changes *group) {
+        LIST_EACH (changes, change, group)
+                if (change->stamp)
+                        change->stamp(change, 0);
 }
 
 /* One transaction with all that is lazy and @group; 0, or nothing was made. */
@@ -214,6 +224,7 @@ static int write_group(struct store *store, const struct changes *group, struct 
                 reserved = revision + REVISIONS_AHEAD;
         if (r < 0 || (r = store->backend->commit(store->data, reserved, err)) < 0) {
                 store->backend->rollback(store->data);
+                unstamp(group);
                 return r;
         }
         store->reserved = reserved;

@@ -52,12 +52,12 @@ struct store_change {
         const char *key;
         struct bytes *value; /* NULL: delete */
         int64_t expected;
-        bool lazy; /* made at once and on disk some time later: lost when power is, for what renews itself */
-        store_stamp
-                stamp;   /* may be NULL: on the writer's thread, once it is known which revision the change will have if
-                          * it is made, and before it is: may write it into @value. Again where it is tried again */
-        store_done done; /* on the writer's thread, in the order of revisions, once a reader would see it after a
-                          * power cut (unless @lazy). It must not wait; store_submit() may be called */
+        bool lazy;         /* made at once and on disk some time later: lost when power is, for what renews itself */
+        store_stamp stamp; /* may be NULL: on the writer's thread, once it is known which revision the change will have
+                            * if it is made, and before it is: may write it into @value, and change @expected. Again
+                            * where it is tried again, and with 0 when it was not made */
+        store_done done;   /* on the writer's thread, in the order of revisions, once a reader would see it after a
+                            * power cut (unless @lazy). It must not wait; store_submit() may be called */
         struct list_node in_queue; /* the store's; zero */
 };
 

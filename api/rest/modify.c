@@ -281,8 +281,8 @@ static enum api_step patch(struct api_request *r) {
 }
 
 enum api_step api_modify(struct api_request *r) {
-        r->current = object_unref(r->current);
-        r->current_tree = NULL;
+        api_forget_current(r);
+        r->removes = r->unchanged = false;
         api_change_deinit(&r->change);
         r->change = (struct api_change){ 0 };
         switch (r->verb) {

@@ -1,9 +1,9 @@
 /* The verbs: stages of the pipeline (api/server/pipeline.h), in the order in which a request meets them.
  *
  *     reads            api_read
- *     changes          api_decode_body → api_modify → api_default → admission → api_validate → api_commit → api_answer
- *     deletions        api_decode_body → api_remove → api_commit → api_answer
- *     of collections   api_decode_body → api_clear → api_remove → api_commit → api_answer → api_clear, object by object
+ *     changes          api_decode_body → api_take_turn → api_modify → api_default → admission → api_validate →
+ * api_commit → api_answer deletions        api_decode_body → api_take_turn → api_remove → api_commit → api_answer of
+ * collections   api_decode_body → api_clear → api_remove → api_commit → api_answer → api_clear, object by object
  */
 #pragma once
 
@@ -23,6 +23,9 @@ enum api_step api_watch(struct api_request *r);
 
 /* The body's tree, of the kind that belongs there; what is odd in it is refused or told of (fieldValidation). */
 enum api_step api_decode_body(struct api_request *r);
+
+/* Waits for those who change the same object. */
+enum api_step api_take_turn(struct api_request *r);
 
 /* What is there, and what it is to be: r->next, in the request's version. */
 enum api_step api_modify(struct api_request *r);

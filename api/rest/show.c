@@ -18,12 +18,24 @@
 #include "lib/json_writer.h"
 #include "lib/value.h"
 
+void api_forget_current(struct api_request *r) {
+        r->current = object_unref(r->current);
+        r->current_json = bytes_unref(r->current_json);
+        r->current_tree = NULL;
+        r->pending = false;
+}
+
 int api_take_current(struct api_request *r) {
-        object_unref(r->current);
-        r->current = collection_get(r->resource->collection, r->kind->namespaced ? r->path.namespace : "", r->name);
+        api_forget_current(r);
+        r->pending = r->turn && api_turn_base(r->turn, &r->current, &r->current_json);
+        if (!r->pending)
+                r->current =
+                        collection_get(r->resource->collection, r->kind->namespaced ? r->path.namespace : "", r->name);
         if (!r->current)
                 return -ENOENT;
-        return api_tree_of(r->arena, r->current, &r->current_tree) ?:
+        if (!r->pending)
+                r->current_json = bytes_ref(r->current->json);
+        return api_tree_of_json(r->arena, r->current_json, &r->current_tree) ?:
                        api_convert(r->arena, r->resource->kind, r->kind, r->current_tree, &r->current_tree);
 }
 

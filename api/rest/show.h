@@ -12,5 +12,7 @@ enum api_step api_show(struct api_request *r, int code, struct object *object);
 /* An object of @tree, in the version that is kept, which is not in the state; one reference, NULL without memory. */
 struct object *api_object_of(struct api_request *r, const struct value *tree);
 
-/* Takes what is at the request's name: current, current_tree. -ENOENT, -ENOMEM. */
+/* Takes what is at the request's name, or what is pending there: current, current_json, current_tree. -ENOENT, -ENOMEM.
+ */
 int api_take_current(struct api_request *r);
+void api_forget_current(struct api_request *r);

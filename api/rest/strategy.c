@@ -152,13 +152,26 @@ static const struct api_strategy table[] = {
         { "scheduling.k8s.io", "priorityclasses", API_GENERATION, NULL, NULL, NULL, NULL },
 };
 
-const struct api_strategy *api_strategy_of(const struct kube_kind *kind) {
+static const struct api_strategy *find(const struct kube_kind *kind) {
         static const struct api_strategy usual = { .flags = 0 };
 
         for (size_t i = 0; i < ELEMENTS(table); i++)
                 if (strcmp(table[i].resource, kind->resource) == 0 && strcmp(table[i].group, kind->group) == 0)
                         return &table[i];
         return &usual;
+}
+
+/* A request asks for that of its kind again and again. */
+const struct api_strategy *api_strategy_of(const struct kube_kind *kind) {
+        static _Thread_local const char *resource, *group; /* the texts of the kind that was asked for last */
+        static _Thread_local const struct api_strategy *strategy;
+
+        if (resource != kind->resource || group != kind->group || !strategy) {
+                strategy = find(kind);
+                resource = kind->resource;
+                group = kind->group;
+        }
+        return strategy;
 }
 
 bool api_has_status(const struct kube_kind *kind) {

@@ -241,7 +241,7 @@ static bool lets_go(const struct api_request *r) {
 }
 
 static bool is_same(const struct api_request *r, const struct api_json *json) {
-        const struct bytes *now = r->current ? r->current->json : NULL;
+        const struct bytes *now = r->current_json;
 
         return now && now->size == json->length + 1 && memcmp(now->data, json->text, json->length) == 0;
 }
@@ -274,6 +274,35 @@ static int drop_version(struct api_request *r) {
         return error ?: r->next ? 0 : -ENOMEM;
 }
 
+/* Nothing is to be changed of what others are about to make: it is that which is the answer, once it is made. */
+static enum api_step settle_first(struct api_request *r) {
+        r->settles = true;
+        api_turn_give(r->turn);
+        r->turn = NULL;
+        return api_again(r, "turn");
+}
+
+/* What comes behind is begun from @json meanwhile. */
+static enum api_step submit(struct api_request *r, const struct api_json *json) {
+        _cleanup_bytes_ struct bytes *copy = NULL;
+        enum api_step step;
+
+        if (!r->turn)
+                return api_submit(r);
+        copy = bytes_new(json->length + 1);
+        if (!copy)
+                return api_fail(r, -ENOMEM, NULL);
+        memcpy(copy->data, json->text, json->length);
+        copy->data[json->length] = '\n';
+        r->change.base = r->pending ? object_ref(r->current) : NULL;
+        r->change.turn = r->turn;
+        api_turn_pend(r->turn, r->change.object, copy, r->removes);
+        step = api_submit(r);
+        api_turn_give(r->turn);
+        r->turn = NULL;
+        return step;
+}
+
 enum api_step api_commit(struct api_request *r) {
         int64_t expected = r->change.expected;
         struct api_json json;
@@ -290,7 +319,7 @@ enum api_step api_commit(struct api_request *r) {
                 return api_fail(r, error, NULL);
         if (!r->removes && (r->unchanged || is_same(r, &json))) {
                 r->unchanged = true;
-                return API_NEXT;
+                return r->pending ? settle_first(r) : API_NEXT;
         }
         api_change_deinit(&r->change);
         error = api_change_init(&r->change, r->server->config.state, r->resource, r->arena, r->next, &json);
@@ -300,7 +329,7 @@ enum api_step api_commit(struct api_request *r) {
                 return api_fail(r, error, NULL);
         r->change.expected = expected;
         r->change.deletes = r->removes;
-        return api_submit(r);
+        return submit(r, &json);
 }
 
 /* --- answer --- */
@@ -319,7 +348,9 @@ static enum api_step try_again(struct api_request *r) {
                 return api_not_found(r, r->name);
         if (!free_to || ++r->tries >= API_CHANGE_TRIES)
                 return api_conflict(r, r->name);
-        return api_again(r, deletes ? "remove" : "modify");
+        if (r->verb == KUBE_VERB_DELETECOLLECTION)
+                return api_again(r, "remove");
+        return api_again(r, "turn");
 }
 
 static struct object *made_of(struct api_request *r) {

@@ -98,10 +98,14 @@ const char *api_go_kind(const struct value *value) {
         return names[value ? value->kind : VALUE_NULL];
 }
 
-int api_tree_of(struct arena *arena, const struct object *object, const struct value **ret_tree) {
+int api_tree_of_json(struct arena *arena, const struct bytes *json, const struct value **ret_tree) {
         struct value_options options = { .nodes_max = DECODE_NODES_MAX };
 
-        return json_parse(arena, (const char *)object->json->data, object->json->size, &options, ret_tree, NULL);
+        return json_parse(arena, (const char *)json->data, json->size, &options, ret_tree, NULL);
+}
+
+int api_tree_of(struct arena *arena, const struct object *object, const struct value **ret_tree) {
+        return api_tree_of_json(arena, object->json, ret_tree);
 }
 
 int api_convert(struct arena *arena, const struct kube_kind *from, const struct kube_kind *to, const struct value *tree,

@@ -37,7 +37,8 @@ int api_settle(struct arena *arena, const struct kube_type *type, const struct v
 /* What Go calls the kind of @value: "array", "string". */
 const char *api_go_kind(const struct value *value);
 
-/* The object's tree, in the version in which it is kept. */
+/* The tree of what is kept: an object's JSON, and the object, in the version in which it is kept. */
+int api_tree_of_json(struct arena *arena, const struct bytes *json, const struct value **ret_tree);
 int api_tree_of(struct arena *arena, const struct object *object, const struct value **ret_tree);
 
 /* The object's JSON as @kind, another version of it, has it; one reference. */

@@ -13,6 +13,7 @@
 #include "api/server/negotiate.h"
 #include "api/server/path.h"
 #include "api/state/state.h"
+#include "api/state/turn.h"
 #include "kube/print/table.h"
 #include "lib/list.h"
 
@@ -66,7 +67,12 @@ struct api_request {
         const struct value *sent; /* the body's tree */
 
         unsigned tries;
-        struct object *current; /* what a change begins from; NULL: nothing is there */
+        struct api_turn *turn; /* at changing the object; NULL: not had */
+        struct api_turn_waiter waiter;
+        bool settles;               /* it has to be a settled one */
+        bool pending;               /* @current is not in the store yet: only its JSON may be looked at */
+        struct object *current;     /* what a change begins from; NULL: nothing is there */
+        struct bytes *current_json; /* of it */
         const struct value *current_tree;
         const struct value *next; /* what it is to be */
         const char *name;         /* of the object: the path's, or a new one's own */

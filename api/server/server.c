@@ -6,6 +6,7 @@
 
 #include "api/cache/collection.h"
 #include "lib/arena.h"
+#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/http/loops.h"
@@ -49,7 +50,10 @@ void api_request_free(struct api_request *r) {
         if (r->x)
                 http_reset(r->x, -ECANCELED);
         api_change_deinit(&r->change);
+        if (r->turn)
+                api_turn_give(r->turn);
         object_unref(r->current);
+        bytes_unref(r->current_json);
         if (r->cleared)
                 collection_page_clear(r->cleared);
         arena_free(r->arena);
@@ -81,13 +85,10 @@ enum api_step api_receive(struct api_request *r) {
 
 /* --- changes: decided by the store's writer, told to the loop --- */
 
-static void on_decided(struct api_change *change, int code, const char *text) {
-        struct api_request *r = change->data;
+bool api_post(struct api_request *r) {
         struct api_loop *loop = r->loop;
         bool closed;
 
-        r->change_code = code;
-        r->change_text = text ? arena_strdup(r->arena, text) : NULL;
         pthread_mutex_lock(&loop->lock);
         closed = loop->closed;
         if (!closed) {
@@ -95,7 +96,15 @@ static void on_decided(struct api_change *change, int code, const char *text) {
                 uv_async_send(&loop->wake);
         }
         pthread_mutex_unlock(&loop->lock);
-        if (closed)
+        return !closed;
+}
+
+static void on_decided(struct api_change *change, int code, const char *text) {
+        struct api_request *r = change->data;
+
+        r->change_code = code;
+        r->change_text = text ? arena_strdup(r->arena, text) : NULL;
+        if (!api_post(r))
                 api_request_free(r);
 }
 

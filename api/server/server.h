@@ -20,6 +20,9 @@ struct tls_context;
 #define API_CONNECTIONS_MAX 12000
 #define API_LOOPS_MAX 64
 
+/* Has @r go on, on its own loop, behind the stage that waits; false: the loop has ended. From any thread. */
+bool api_post(struct api_request *r);
+
 /* What stages keep for each loop, told on its thread; any may be NULL. */
 struct api_loop_hooks {
         int (*start)(struct api_loop *loop); /* 0 or a negative errno */

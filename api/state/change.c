@@ -9,13 +9,15 @@
 #include "api/cache/collection.h"
 #include "api/state/internal.h"
 #include "api/state/resource.h"
+#include "api/state/turn.h"
 #include "kube/kinds.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/log.h"
 
-#define REVISION_DIGITS 19 /* of INT64_MAX */
+#define REVISION_DIGITS 19   /* of INT64_MAX */
+#define NEVER_MADE INT64_MAX /* a revision that nothing has */
 #define REVISION_KEY "\"resourceVersion\":\""
 
 static void write_revision(struct api_change *c, int64_t revision) {
@@ -36,6 +38,8 @@ static void on_stamp(struct store_change *store, int64_t revision) {
         struct api_change *c = (struct api_change *)((char *)store - offsetof(struct api_change, store));
 
         write_revision(c, revision);
+        if (c->base)
+                c->store.expected = c->base->revision ?: NEVER_MADE;
 }
 
 /* What is in the store and not in memory would stay unseen: memory is made anew from the store by a restart. */
@@ -55,6 +59,8 @@ static void on_done(struct store_change *store, const struct store_result *resul
                 assert(result->revision == c->object->revision);
                 apply(c);
         }
+        if (c->turn)
+                api_turn_decided(c->turn, c->object);
         c->done(c, result->code, result->text);
 }
 
@@ -105,11 +111,14 @@ int api_change_init(struct api_change *change, struct api_state *state, struct a
 
 void api_change_deinit(struct api_change *change) {
         change->object = object_unref(change->object);
+        change->base = object_unref(change->base);
         free(change->key);
         change->key = NULL;
 }
 
 int api_change_submit(struct api_change *change) {
+        int r;
+
         change->store = (struct store_change){
                 .key = change->key,
                 .value = change->deletes ? NULL : change->object->json,
@@ -118,5 +127,8 @@ int api_change_submit(struct api_change *change) {
                 .stamp = on_stamp,
                 .done = on_done,
         };
-        return store_submit(change->state->store, &change->store);
+        r = store_submit(change->state->store, &change->store);
+        if (r < 0 && change->turn)
+                api_turn_decided(change->turn, change->object);
+        return r;
 }

@@ -10,4 +10,5 @@ struct api_state {
         struct store *store;
         struct table resources; /* by key */
         _Atomic int64_t told;
+        struct api_turns *turns;
 };

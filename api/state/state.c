@@ -7,6 +7,7 @@
 #include "api/cache/collection.h"
 #include "api/state/internal.h"
 #include "api/state/resource.h"
+#include "api/state/turn.h"
 #include "kube/kinds.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
@@ -140,7 +141,8 @@ int api_state_open(const struct api_state_options *options, struct api_state **r
         if (!state)
                 return err_set(err, ENOMEM, "no memory for the state");
         kube_registry_each(options->registry, add_kind, &b);
-        r = b.error < 0 ? err_set(err, -b.error, "no memory for the resources") : 0;
+        state->turns = api_turns_new();
+        r = b.error < 0 || !state->turns ? err_set(err, ENOMEM, "no memory for the resources") : 0;
         r = r ?: store_open(options->directory ? &store_sqlite : &store_memory, &store, &state->store, err);
         r = r ?: load(state, err);
         if (r < 0) {
@@ -170,7 +172,12 @@ void api_state_close(struct api_state *state) {
                 return;
         store_close(state->store);
         free_resources(state);
+        api_turns_free(state->turns);
         free(state);
+}
+
+struct api_turns *api_state_turns(const struct api_state *state) {
+        return state->turns;
 }
 
 int64_t api_state_revision(const struct api_state *state) {

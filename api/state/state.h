@@ -14,6 +14,8 @@
 
 struct api_resource;
 struct api_state;
+struct api_turn;
+struct api_turns;
 struct arena;
 struct err;
 struct kube_kind;
@@ -38,6 +40,9 @@ void api_state_close(struct api_state *state);
 struct api_resource *api_state_resource(const struct api_state *state, const struct kube_kind *kind);
 struct api_resource *api_state_find(const struct api_state *state, const char *group, const char *resource);
 
+/* Of all objects. */
+struct api_turns *api_state_turns(const struct api_state *state);
+
 /* The revision up to which every collection has been told all. */
 int64_t api_state_revision(const struct api_state *state);
 
@@ -52,6 +57,9 @@ struct api_change {
         struct api_resource *resource;
         int64_t expected;      /* as store_change */
         struct object *object; /* what is made, its revision included; of a deletion, what was there last */
+        struct object *base;   /* what it was made of and is not in the store yet: its revision is expected, when it is
+                                * known. NULL: @expected. A reference of the change's */
+        struct api_turn *turn; /* that was told api_turn_pend() of @object; NULL: none */
         bool deletes;
         bool lazy; /* as store_change */
 

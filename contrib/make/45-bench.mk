@@ -2,11 +2,16 @@
 
 bench: ## measure beside containerd, runc and kubelet (BENCH='cycle log' for some; RESULTS=FILE for tests/bench/plot)
 	$(install_packages) build bench
-	$(build_peers) crictl critest http-peer kinds kube-print kubelet
-	@$(MAKE) programs $(HTTP_PROGRAMS) $(BUILD)/tests/bench/codec_bench
+	$(build_peers) crictl critest etcd http-peer kinds kube-apiserver kube-print kubelet
+	@$(MAKE) programs $(HTTP_PROGRAMS) $(BUILD)/tests/bench/codec_bench $(BUILD)/tests/bench/api_load
 	/usr/bin/python3 tests/bench/run $(BENCH)
 
 $(BUILD)/tests/bench/codec_bench: $(BUILD)/tests/bench/codec_bench.o $(ARCHIVES)
+	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(LIBS) -o $@
+
+API_LOAD := $(addprefix $(BUILD)/tests/bench/,api_load.o api_load_ask.o api_load_watch.o)
+
+$(BUILD)/tests/bench/api_load: $(API_LOAD) $(BUILD)/lib.a
 	$(CC) $(CFLAGS) $(LDHARDEN) $^ $(LIBS) -o $@
 
 .PHONY: bench

@@ -18,13 +18,42 @@
 #include "lib/value.h"
 #include "lib/trail.h"
 
+/* Where the reader is, as the way there: it becomes a text only when there is something to say. */
+struct step {
+        const struct step *up;
+        const char *name; /* of a member; NULL: an item */
+        uint32_t index;
+        bool key; /* @name is a map's key, not a field */
+};
+
 struct reader {
         struct arena *arena;
         struct problems *problems;
+        const char *base; /* the path of what is read */
+        const struct step *step;
         char path[FIELD_PATH_MAX];
         size_t length;
         bool no_memory;
 };
+
+static void enter_step(struct reader *r, const struct step *step) {
+        if (step->up)
+                enter_step(r, step->up);
+        if (!step->name)
+                TRAIL_ENTER(r, "[%u]", step->index);
+        else if (step->key)
+                TRAIL_ENTER(r, "[%s]", step->name);
+        else
+                TRAIL_ENTER(r, "%s%.100s", r->length > 0 ? "." : "", step->name);
+}
+
+static const char *path_of(struct reader *r) {
+        r->length = 0;
+        TRAIL_ENTER(r, "%s", r->base);
+        if (r->step)
+                enter_step(r, r->step);
+        return r->path;
+}
 
 /* A scalar where a string is due is most often a string that YAML reads as something else. */
 static bool expected(struct reader *r, const struct value *value, const char *what) {
@@ -34,8 +63,8 @@ static bool expected(struct reader *r, const struct value *value, const char *wh
                 hint = "; put it in quotes (y, n, yes, no, on and off are booleans in YAML)";
         else if (strcmp(what, "a string") == 0 && (value->kind == VALUE_INT || value->kind == VALUE_NUMBER))
                 hint = "; put it in quotes";
-        problem_add(r->problems, false, value->line, r->path, "expected %s, found %s%s", what, value_kind_name(value),
-                    hint);
+        problem_add(r->problems, false, value->line, path_of(r), "expected %s, found %s%s", what,
+                    value_kind_name(value), hint);
         return false;
 }
 
@@ -68,7 +97,7 @@ static bool read_integer(struct reader *r, const struct value *value, bool narro
         if (!is(r, value, VALUE_INT, "a whole number")) /* YAML's reader makes one of 1e3; JSON's 1e3 is none for Go */
                 return false;
         if (narrow && (n < INT32_MIN || n > INT32_MAX)) {
-                problem_add(r->problems, false, value->line, r->path,
+                problem_add(r->problems, false, value->line, path_of(r),
                             "Invalid value: %" PRId64 ": does not fit 32 bits", n);
                 return false;
         }
@@ -81,7 +110,7 @@ static bool read_double(struct reader *r, const struct value *value, double *ret
                 return expected(r, value, "a number");
         if (isfinite(*ret))
                 return true;
-        problem_add(r->problems, false, value->line, r->path, "Invalid value: does not fit 64 bits");
+        problem_add(r->problems, false, value->line, path_of(r), "Invalid value: does not fit 64 bits");
         return false;
 }
 
@@ -121,14 +150,14 @@ static bool read_quantity(struct reader *r, const struct value *value, struct qu
         }
         good = quantity_parse(text, ret, &err) == 0;
         if (!good)
-                problem_add(r->problems, false, value->line, r->path, "Invalid value: %s", err_text(err));
+                problem_add(r->problems, false, value->line, path_of(r), "Invalid value: %s", err_text(err));
         err_free(err);
         return good;
 }
 
 static void read_time(struct reader *r, const struct value *value, bool micro, struct kube_time *ret) {
         if (is(r, value, VALUE_STRING, "a time") && !kube_time_parse(value->text, value->count, micro, ret))
-                problem_add(r->problems, false, value->line, r->path,
+                problem_add(r->problems, false, value->line, path_of(r),
                             "Invalid value: \"%.64s\": must be a time as 2006-01-02T15:04:05%sZ", value->text,
                             micro ? ".000000" : "");
 }
@@ -152,7 +181,7 @@ static void read_bytes(struct reader *r, const struct value *value, struct kube_
         if (kube_base64_parse(value->text, value->count, data, &ret->length))
                 ret->data = data;
         else
-                problem_add(r->problems, false, value->line, r->path, "Invalid value: must be base64");
+                problem_add(r->problems, false, value->line, path_of(r), "Invalid value: must be base64");
 }
 
 static void read_raw(struct reader *r, const struct value *value, struct kube_raw *ret) {
@@ -271,37 +300,38 @@ static void read_item(struct reader *r, const struct value *value, const struct 
 static void read_list(struct reader *r, const struct value *value, const struct kube_field *field, void *at) {
         size_t size = kube_element_size(field);
         struct list list = { .count = value->count };
+        struct step step = { .up = r->step };
 
         if (!is(r, value, VALUE_LIST, "a list") || !(list.items = take(r, value->count, size)))
                 return;
-        for (uint32_t i = 0; i < value->count; i++) {
-                size_t before = TRAIL_ENTER(r, "[%u]", i);
-
-                read_item(r, &value->items[i], field, (char *)list.items + i * size);
-                TRAIL_LEAVE(r, before);
-        }
+        r->step = &step;
+        for (; step.index < value->count; step.index++)
+                read_item(r, &value->items[step.index], field, (char *)list.items + step.index * size);
+        r->step = step.up;
         memcpy(at, &list, sizeof(list));
 }
 
 static void read_map(struct reader *r, const struct value *value, const struct kube_field *field, void *at) {
         size_t size = kube_entry_size(field);
         struct list map = { .count = value->count };
+        struct step step = { .up = r->step, .key = true };
         bool twice;
 
         if (!is(r, value, VALUE_MAP, "a map") || !(map.items = take(r, value->count, size)))
                 return;
+        r->step = &step;
         for (uint32_t i = 0; i < value->count; i++) {
                 const struct value_member *member = &value->members[i];
                 char *entry = (char *)map.items + i * size;
-                size_t before = TRAIL_ENTER(r, "[%s]", member->key);
 
+                step.name = member->key;
                 *(const char **)entry = copy_text(r, member->key);
                 if (field->form == KUBE_MAP)
                         read_item(r, &member->value, field, entry + KUBE_ENTRY_VALUE);
                 else if (member->value.kind != VALUE_NULL)
                         read_list(r, &member->value, field, entry + KUBE_ENTRY_VALUE);
-                TRAIL_LEAVE(r, before);
         }
+        r->step = step.up;
         if (r->no_memory || !kube_settle_entries(r->arena, size, &map, &twice))
                 r->no_memory = true;
         else
@@ -333,9 +363,9 @@ static void warn_unknown(struct reader *r, const struct kube_type *type, const s
                 if (strcasecmp(type->fields[i].name, member->key) == 0)
                         close = type->fields[i].name;
         if (close)
-                problem_add(r->problems, true, member->line, r->path, "unknown field; it is written %s", close);
+                problem_add(r->problems, true, member->line, path_of(r), "unknown field; it is written %s", close);
         else
-                problem_add(r->problems, true, member->line, r->path, "unknown field");
+                problem_add(r->problems, true, member->line, path_of(r), "unknown field");
 }
 
 static void read_either(struct reader *r, const struct value *value, const struct kube_type *type, void *object) {
@@ -355,30 +385,32 @@ static void read_either(struct reader *r, const struct value *value, const struc
 
 /* Recursion is bounded by the depth of the tree. */
 static void read_object(struct reader *r, const struct value *value, const struct kube_type *type, void *object) {
+        struct step step = { .up = r->step };
+
         if (type->flags & KUBE_EITHER) {
                 read_either(r, value, type, object);
                 return;
         }
         if (!is(r, value, VALUE_MAP, "a map"))
                 return;
+        r->step = &step;
         for (uint32_t i = 0; i < value->count && !r->no_memory; i++) {
                 const struct value_member *member = &value->members[i];
                 const struct kube_field *field = kube_type_field(type, member->key, strlen(member->key));
-                size_t before = TRAIL_ENTER(r, "%s%.100s", r->length > 0 ? "." : "", member->key);
 
+                step.name = member->key;
                 if (!field)
                         warn_unknown(r, type, member);
                 else if (member->value.kind != VALUE_NULL)
                         read_field(r, &member->value, field, (char *)object + field->offset);
-                TRAIL_LEAVE(r, before);
         }
+        r->step = step.up;
 }
 
 int kube_value_read(struct arena *arena, const struct kube_type *type, const struct value *value, const char *path,
                     struct problems *problems, void *object) {
-        struct reader r = { .arena = arena, .problems = problems };
+        struct reader r = { .arena = arena, .problems = problems, .base = path };
 
-        TRAIL_ENTER(&r, "%s", path);
         read_object(&r, value, type, object);
         return r.no_memory ? -ENOMEM : 0;
 }
