@@ -61,9 +61,7 @@ static uint32_t find_line(const struct value *value, const char *path) {
         return line;
 }
 
-static void add(struct problems *problems, bool warning, uint32_t line, const char *path, const char *format,
-                va_list ap) {
-        char text[ERR_TEXT_MAX / 2];
+static void put(struct problems *problems, bool warning, uint32_t line, const char *path, const char *sentence) {
         struct problem *problem;
 
         if (warning)
@@ -73,10 +71,23 @@ static void add(struct problems *problems, bool warning, uint32_t line, const ch
         if (problems->count == PROBLEMS_MAX || (warning && problems->warnings > PROBLEMS_MAX / 2))
                 return;
         problem = &problems->items[problems->count++];
-        vsnprintf(text, sizeof(text), format, ap);
         problem->warning = warning;
         problem->line = line;
-        problem->text = arena_printf(problems->arena, "%s%s%s", path, *path ? ": " : "", text) ?: "out of memory";
+        problem->text = arena_printf(problems->arena, "%s%s%s", path, *path ? ": " : "", sentence);
+        problem->n_path = problem->text ? (uint32_t)strlen(path) : 0;
+        problem->text = problem->text ?: "out of memory";
+}
+
+static void add(struct problems *problems, bool warning, uint32_t line, const char *path, const char *format,
+                va_list ap) {
+        char text[ERR_TEXT_MAX / 2];
+
+        vsnprintf(text, sizeof(text), format, ap);
+        put(problems, warning, line, path, text);
+}
+
+void problem_put(struct problems *problems, const char *path, const char *sentence) {
+        put(problems, false, find_line(problems->source, path), path, sentence);
 }
 
 void problem_add(struct problems *problems, bool warning, uint32_t line, const char *path, const char *format, ...) {

@@ -21,8 +21,10 @@ struct value;
 
 struct problem {
         bool warning;
+        bool of_type;     /* of an invalid value: its type is what is wrong */
         uint32_t line;    /* 0: not known */
         const char *text; /* path and sentence */
+        uint32_t n_path;  /* bytes of @text that are the path; behind them ": " */
 };
 
 struct problems {
@@ -42,6 +44,9 @@ void problem_error(struct problems *problems, const char *path, const char *form
         __attribute__((format(printf, 3, 4)));
 void problem_warning(struct problems *problems, const char *path, const char *format, ...)
         __attribute__((format(printf, 3, 4)));
+
+/* An error with a sentence of any length. */
+void problem_put(struct problems *problems, const char *path, const char *sentence);
 
 /* As the two above, with the line known. */
 void problem_add(struct problems *problems, bool warning, uint32_t line, const char *path, const char *format, ...)

@@ -5,8 +5,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "kube/names.h"
-
 struct api_request;
 struct kube_kind;
 struct value;
@@ -16,10 +14,7 @@ enum {
         API_GENERATION = 1 << 0,        /* metadata.generation counts changes of all but metadata and status */
         API_RETURNS_DELETED = 1 << 1,   /* DELETE answers the object, not a Status */
         API_CREATES_ON_UPDATE = 1 << 2, /* PUT makes what is not there */
-        API_NAME_LABEL = 1 << 3,        /* its name is an RFC 1123 label */
-        API_NAME_SEGMENT = 1 << 4,      /* or anything that can stand in a path */
-        API_CONDITIONAL = 1 << 6,       /* PUT has to say which version it replaces */
-        API_NAME_LABEL_1035 = 1 << 5,   /* or begins with a letter (RFC 1035) */
+        API_CONDITIONAL = 1 << 3,       /* PUT has to say which version it replaces */
 };
 
 struct api_strategy {

@@ -48,7 +48,7 @@ struct details {
 };
 
 /* What a field's error is called in a cause, by the words that it begins with (apimachinery's field.Error). */
-static const char *cause_of(const char *text) {
+static const char *cause_of(const char *text, bool of_type) {
         static const struct {
                 const char *words, *reason;
         } table[] = {
@@ -60,8 +60,12 @@ static const char *cause_of(const char *text) {
                 { "Not found", "FieldValueNotFound" },
                 { "Too long", "FieldValueTooLong" },
                 { "Too many", "FieldValueTooMany" },
+                { "Too few", "FieldValueTooFew" },
+                { "Too short", "FieldValueTooShort" },
         };
 
+        if (of_type)
+                return "FieldValueTypeInvalid";
         for (size_t i = 0; i < ELEMENTS(table); i++)
                 if (strncmp(text, table[i].words, strlen(table[i].words)) == 0)
                         return table[i].reason;
@@ -72,12 +76,14 @@ static void write_causes(struct json_writer *w, const struct problems *problems)
         json_key(w, "causes");
         json_begin_list(w);
         for (uint32_t i = 0; i < problems->count; i++) {
-                const char *text = problems->items[i].text, *colon = strstr(text, ": ");
+                const struct problem *problem = &problems->items[i];
+                const char *text = problem->text,
+                           *colon = problem->n_path > 0 ? text + problem->n_path : strstr(text, ": ");
 
-                if (problems->items[i].warning || !colon)
+                if (problem->warning || !colon)
                         continue;
                 json_begin_map(w);
-                json_add_string(w, "reason", cause_of(colon + 2));
+                json_add_string(w, "reason", cause_of(colon + 2, problem->of_type));
                 json_add_string(w, "message", colon + 2);
                 json_key(w, "field");
                 json_string_length(w, text, (size_t)(colon - text));
@@ -228,16 +234,26 @@ enum api_step api_conflict(struct api_request *r, const char *name) {
                                  qualified(r, r->kind->resource, r->kind->group), name);
 }
 
+/* The message tells each error once, the causes as often as it was found. */
+static bool is_said_before(const struct problems *problems, uint32_t i) {
+        for (uint32_t j = 0; j < i; j++)
+                if (!problems->items[j].warning && strcmp(problems->items[j].text, problems->items[i].text) == 0)
+                        return true;
+        return false;
+}
+
 static enum api_step invalid(struct api_request *r, const char *kind, const char *group, const char *name,
                              const struct problems *problems) {
         struct details d = { .given = true, .name = name, .group = group, .kind = kind, .causes = problems };
         const char *text = NULL;
+        uint32_t n = 0;
 
         for (uint32_t i = 0; i < problems->count; i++)
-                if (!problems->items[i].warning)
-                        text = text ? arena_printf(r->arena, "%s, %s", text, problems->items[i].text) :
-                                      problems->items[i].text;
-        if (problems->errors > 1)
+                if (!problems->items[i].warning && !is_said_before(problems, i)) {
+                        text = n++ > 0 ? arena_printf(r->arena, "%s, %s", text ?: "", problems->items[i].text) :
+                                         problems->items[i].text;
+                }
+        if (n > 1)
                 text = arena_printf(r->arena, "[%s]", text ?: "");
         return answer(
                 r, API_INVALID,

@@ -107,6 +107,19 @@ defaults: ## compare defaults with kube-apiserver's (DEFAULTS=4000 DEFAULTS_SEED
 defaults-sample: defaults ## write the sample that the unit test has anew
 	python3 tests/conformance/kube_defaults/sample.py <$(BUILD)/tests/conformance/defaults.jsonl >tests/unit/kube/defaults_cases.jsonl
 
+VALIDATIONS_SEED ?= 1
+VALIDATIONS      ?= 20000
+
+validations: ## compare what is refused with what kube-apiserver refuses (VALIDATIONS=20000 VALIDATIONS_SEED=1 KINDS='Pod Job' for some)
+	$(install_packages) build integration
+	$(build_peers) kube-validate
+	@$(MAKE) $(BUILD)/tests/conformance/validate_objects
+	@python3 tests/conformance/kube_validate/cases.py $(VALIDATIONS_SEED) $(VALIDATIONS) $(KINDS) | $(PEERS)/kube-validate >$(BUILD)/tests/conformance/validations.jsonl 2>$(BUILD)/tests/conformance/validations.log
+	@python3 tests/conformance/kube_validate/compare.py $(BUILD)/tests/conformance/validate_objects <$(BUILD)/tests/conformance/validations.jsonl
+
+validations-sample: validations ## write the sample that the unit test has anew
+	python3 tests/conformance/kube_validate/sample.py <$(BUILD)/tests/conformance/validations.jsonl >tests/unit/kube/validate_cases.jsonl
+
 PRINTS_SEED ?= 1
 PRINTS      ?= 20000
 
@@ -130,4 +143,4 @@ differential: ## ask nacelle-api and kube-apiserver the same, and compare the an
 	@$(MAKE) $(BUILD)/nacelle-api
 	/usr/bin/python3 tests/differential/run $(CORPUS)
 
-.PHONY: deps check integration-ready integration-build integration faults soak sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample e2e-cri differential
+.PHONY: deps check integration-ready integration-build integration faults soak sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample e2e-cri differential

@@ -1,0 +1,177 @@
+/* Addresses as apimachinery reads them (k8s.io/apimachinery/pkg/util/validation/ip.go). */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "kube/validate/common.h"
+#include "lib/ip.h"
+
+struct address {
+        struct ip ip;
+        bool mapped; /* an IPv4 address, written as an IPv6 one */
+        bool zeros;  /* leading ones, which only a lenient reader takes */
+};
+
+/* A number of 1 to 3 digits up to 255, with leading zeros ("010" is ten). Returns what is behind, or NULL. */
+static const char *read_octet(const char *text, const char *end, uint8_t *ret, bool *zeros) {
+        unsigned number = 0;
+        const char *p = text;
+
+        for (; p < end && *p >= '0' && *p <= '9'; p++) {
+                number = number * 10 + (unsigned)(*p - '0');
+                if (number > 255)
+                        return NULL;
+        }
+        if (p == text)
+                return NULL;
+        *zeros |= *text == '0' && p - text > 1;
+        *ret = (uint8_t)number;
+        return p;
+}
+
+static bool read_ipv4(const char *text, const char *end, struct address *ret) {
+        *ret = (struct address){ .ip.family = AF_INET };
+        for (size_t i = 0; i < 4; i++) {
+                if (i > 0 && (text == end || *text++ != '.'))
+                        return false;
+                text = read_octet(text, end, &ret->ip.bytes[i], &ret->zeros);
+                if (!text)
+                        return false;
+        }
+        return text == end;
+}
+
+static bool read_ipv6(const char *text, const char *end, struct address *ret) {
+        static const uint8_t prefix[12] = { [10] = 0xff, [11] = 0xff };
+        char copy[IP_TEXT_MAX];
+
+        if ((size_t)(end - text) >= sizeof(copy))
+                return false;
+        memcpy(copy, text, (size_t)(end - text));
+        copy[end - text] = '\0';
+        *ret = (struct address){ 0 };
+        if (ip_parse(copy, &ret->ip, NULL) < 0)
+                return false;
+        ret->mapped = memcmp(ret->ip.bytes, prefix, sizeof(prefix)) == 0;
+        return true;
+}
+
+static bool read_address(const char *text, const char *end, struct address *ret) {
+        return memchr(text, ':', (size_t)(end - text)) ? read_ipv6(text, end, ret) : read_ipv4(text, end, ret);
+}
+
+struct block {
+        struct address address;
+        uint8_t prefix;
+        bool zeros;
+};
+
+static bool read_block(const char *text, struct block *ret) {
+        const char *slash = strchr(text, '/');
+        unsigned prefix = 0;
+        size_t n;
+
+        *ret = (struct block){ 0 };
+        if (!slash || !read_address(text, slash, &ret->address))
+                return false;
+        n = strspn(slash + 1, "0123456789");
+        if (n == 0 || slash[1 + n] != '\0')
+                return false;
+        for (size_t i = 0; i < n && prefix <= 128; i++)
+                prefix = prefix * 10 + (unsigned)(slash[1 + i] - '0');
+        ret->prefix = (uint8_t)prefix;
+        ret->zeros = slash[1] == '0' && n > 1;
+        return prefix <= 8 * ip_size(ret->address.ip.family);
+}
+
+bool validate_is_ip(const char *text) {
+        struct address address;
+
+        return text && read_address(text, text + strlen(text), &address);
+}
+
+bool validate_is_ipv6(const char *text) {
+        return validate_is_ip(text) && strchr(text, ':');
+}
+
+bool validate_is_cidr(const char *text) {
+        struct block block;
+
+        return text && read_block(text, &block);
+}
+
+bool validate_is_ipv6_cidr(const char *text) {
+        return validate_is_cidr(text) && strchr(text, ':');
+}
+
+static bool is_old(const string_list *old, const char *text) {
+        for (uint32_t i = 0; old && i < old->count; i++)
+                if (kube_is(old->items[i], text))
+                        return true;
+        return false;
+}
+
+void validate_ip(struct validation *v, const struct place *at, const char *ip, const string_list *old) {
+        const char *text = ip ?: "";
+        struct address address;
+
+        if (is_old(old, text))
+                return;
+        if (!read_address(text, text + strlen(text), &address)) {
+                validate_invalid(v, at, text, "must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)");
+                return;
+        }
+        if (address.zeros)
+                validate_invalid(v, at, text, "must not have leading 0s");
+        if (address.mapped)
+                validate_invalid(v, at, text, "must not be an IPv4-mapped IPv6 address");
+}
+
+static bool has_bits_beyond(const struct block *block) {
+        struct ip_cidr cidr = { block->address.ip, block->prefix };
+        struct ip base = ip_cidr_base(&cidr);
+
+        return !ip_equal(&base, &cidr.ip);
+}
+
+void validate_cidr(struct validation *v, const struct place *at, const char *cidr, const string_list *old) {
+        const char *text = cidr ?: "";
+        struct block block;
+
+        if (is_old(old, text))
+                return;
+        if (!read_block(text, &block))
+                validate_invalid(v, at, text, "must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)");
+        else if (block.zeros || block.address.zeros)
+                validate_invalid(v, at, text, "must not have leading 0s in IP or prefix length");
+        else if (block.address.mapped)
+                validate_invalid(v, at, text, "must not have an IPv4-mapped IPv6 address");
+        else if (has_bits_beyond(&block))
+                validate_invalid(v, at, text, "must not have bits set beyond the prefix length");
+}
+
+static void check_canonical(struct validation *v, const struct place *at, const char *text, const char *canonical) {
+        if (strcmp(text, canonical) != 0)
+                validate_invalid(v, at, text,
+                                 validate_text(v, "must be in canonical form (%s)", validate_quoted(v, canonical)));
+}
+
+void validate_canonical_ip(struct validation *v, const struct place *at, const char *ip) {
+        unsigned before = validate_errors(v);
+        struct address address;
+        char text[IP_TEXT_MAX];
+
+        validate_ip(v, at, ip, NULL);
+        if (validate_errors(v) == before && read_address(ip, ip + strlen(ip), &address))
+                check_canonical(v, at, ip, ip_format(&address.ip, text));
+}
+
+void validate_canonical_cidr(struct validation *v, const struct place *at, const char *cidr) {
+        unsigned before = validate_errors(v);
+        char text[IP_CIDR_TEXT_MAX];
+        struct block block;
+
+        validate_cidr(v, at, cidr, NULL);
+        if (validate_errors(v) == before && read_block(cidr, &block))
+                check_canonical(v, at, cidr, ip_cidr_format(&(struct ip_cidr){ block.address.ip, block.prefix }, text));
+}

@@ -1,0 +1,28 @@
+/* What kube-apiserver refuses in objects of Kubernetes' kinds, in its words and its order: registry strategies'
+ * Validate and ValidateUpdate with all that rest.BeforeCreate and rest.BeforeUpdate add
+ * (k8s.io/apiserver/pkg/registry/rest).
+ *
+ * A pure function of the kind, the object and what it was. Rules are functions of the kind's struct (kube/type.h), a
+ * row for each kind (rules.h). Any number of threads.
+ */
+#pragma once
+
+struct arena;
+struct kube_kind;
+struct problems;
+struct value;
+
+struct validate_case {
+        const struct kube_kind *kind;
+        const char *sub;            /* "status"; NULL: the object itself */
+        const struct value *object; /* what it is to be, defaults filled in */
+        const struct value *old;    /* what it was; NULL: it is made */
+};
+
+/* Adds each error to @problems; texts are in @arena. A kind without a row, as one that joined at run time, has its
+ * metadata looked at. -ENOMEM or 0. */
+int validate_value(struct arena *arena, const struct validate_case *c, struct problems *problems);
+
+/* The same of structs of the kind's type; c->object and c->old are not looked at. */
+int validate_object(struct arena *arena, const struct validate_case *c, const void *object, const void *old,
+                    struct problems *problems);
