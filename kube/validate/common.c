@@ -114,16 +114,31 @@ static void check_condition(struct validation *v, const struct place *at, const 
 }
 
 void validate_conditions(struct validation *v, const struct place *at, const kube_condition_items *conditions) {
+        _cleanup_validate_set_ struct validate_set types = { 0 };
+
         for (uint32_t i = 0; i < conditions->count; i++) {
                 const struct kube_condition *c = &conditions->items[i];
 
-                for (uint32_t j = 0; j < i; j++)
-                        if (kube_is(c->type ?: "", conditions->items[j].type ?: "")) {
-                                validate_duplicate(v, FIELD(ITEM(at, i), "type"), c->type);
-                                break;
-                        }
+                if (!validate_set_add(v, &types, c->type))
+                        validate_duplicate(v, FIELD(ITEM(at, i), "type"), c->type);
                 check_condition(v, ITEM(at, i), c);
         }
+}
+
+/* --- paths --- */
+
+void validate_no_backsteps(struct validation *v, const struct place *at, const char *path) {
+        for (const char *p = path ?: ""; *p; p += strcspn(p, "/"), p += *p == '/')
+                if (strcspn(p, "/") == 2 && p[0] == '.' && p[1] == '.') {
+                        validate_invalid(v, at, path, "must not contain '..'");
+                        return;
+                }
+}
+
+void validate_relative(struct validation *v, const struct place *at, const char *path) {
+        if (path && *path == '/')
+                validate_invalid(v, at, path, "must be a relative path");
+        validate_no_backsteps(v, at, path);
 }
 
 /* --- numbers, quantities, choices --- */

@@ -5,6 +5,7 @@
 #include "kube/meta_v1.h"
 #include "kube/names.h"
 #include "kube/validate/field.h"
+#include "lib/table.h"
 
 /* --- metadata (ValidateObjectMeta, ValidateObjectMetaUpdate of k8s.io/kubernetes/pkg/apis/core/validation) --- */
 
@@ -76,6 +77,31 @@ void validate_cidr(struct validation *v, const struct place *at, const char *cid
 void validate_canonical_ip(struct validation *v, const struct place *at, const char *ip);
 void validate_canonical_cidr(struct validation *v, const struct place *at, const char *cidr);
 
+/* --- paths in a file system --- */
+
+/* No part of it is "..". */
+void validate_no_backsteps(struct validation *v, const struct place *at, const char *path);
+
+/* It does not begin with "/" either. */
+void validate_relative(struct validation *v, const struct place *at, const char *path);
+
+/* --- texts that are there once --- */
+
+/* Zeroed is empty. It borrows the texts. */
+struct validate_set {
+        struct table table;
+        uint32_t n;
+};
+
+/* False when it was there. @text NULL is "". */
+bool validate_set_add(struct validation *v, struct validate_set *set, const char *text);
+bool validate_set_has(const struct validate_set *set, const char *text);
+
+/* Which it was, counted from 0 as they were added; -1 when it is not there. */
+int64_t validate_set_find(const struct validate_set *set, const char *text);
+void validate_set_clear(struct validate_set *set);
+#define _cleanup_validate_set_ __attribute__((cleanup(validate_set_clear)))
+
 /* --- what is the same (apiequality.Semantic.DeepEqual: nil is empty, 1 is 1000m) --- */
 
 bool validate_equal(const struct kube_type *type, const void *a, const void *b);
@@ -95,6 +121,13 @@ void validate_immutable_field(struct validation *v, const struct place *at, cons
 /* The JSON of that field. In the arena. */
 const char *validate_field_json(struct validation *v, const struct kube_type *type, const char *name,
                                 const void *object);
+
+/* @object, and its field called @name, as Go writes Kubernetes' internal types, which have no names of their own for
+ * JSON
+ * ("HostIP"); NULL: null. In the arena. */
+const char *validate_go_json(struct validation *v, const struct kube_type *type, const void *object);
+const char *validate_go_json_field(struct validation *v, const struct kube_type *type, const char *name,
+                                   const void *object);
 
 #define VALIDATE_IMMUTABLE "field is immutable"
 #define VALIDATE_NOT_NEGATIVE "must be greater than or equal to 0"

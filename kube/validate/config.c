@@ -12,21 +12,24 @@
 
 /* --- ConfigMap --- */
 
-static bool has_binary(const struct kube_config_map *map, const char *key) {
-        list_for_each (entry, &map->binary_data)
-                if (strcmp(entry->key, key) == 0)
-                        return true;
-        return false;
+/* Both are sorted by key: *@at goes along. */
+static bool has_binary(const struct kube_config_map *map, uint32_t *at, const char *key) {
+        int order = 1;
+
+        while (*at < map->binary_data.count && (order = strcmp(map->binary_data.items[*at].key, key)) < 0)
+                (*at)++;
+        return *at < map->binary_data.count && order == 0;
 }
 
 static void check_config_map(struct validation *v, const struct kube_config_map *map) {
         const struct place *data = FIELD(NULL, "data"), *binary = FIELD(NULL, "binaryData");
         size_t bytes = 0;
+        uint32_t at = 0;
 
         validate_meta(v, &map->metadata, NAME_SUBDOMAIN);
         list_for_each (entry, &map->data) {
                 validate_name(v, ENTRY(data, entry->key), NAME_KEY, entry->key);
-                if (has_binary(map, entry->key))
+                if (has_binary(map, &at, entry->key))
                         validate_invalid(v, ENTRY(data, entry->key), entry->key,
                                          "duplicate of key present in binaryData");
                 bytes += strlen(entry->value ?: "");

@@ -5,6 +5,7 @@
 
 #include "kube/core_v1.h"
 #include "kube/validate/common.h"
+#include "kube/validate/pod.h"
 #include "kube/validate/rules.h"
 
 static const struct place spec = { .name = "spec" }, status = { .name = "status" };
@@ -72,6 +73,7 @@ static const struct validate_sub namespace_subs[] = {
 const struct validate_rules validate_core_rules[] = {
         { "", "ConfigMap", NAME_SUBDOMAIN, validate_config_map, validate_config_map, NULL },
         { "", "Namespace", NAME_LABEL, check_namespace, check_namespace_update, namespace_subs },
+        { "", "Pod", NAME_SUBDOMAIN, validate_pod, NULL, NULL },
         { "", "Secret", NAME_SUBDOMAIN, validate_secret, validate_secret, NULL },
         { "", "Service", NAME_LABEL, NULL, NULL, NULL },
         { "", "ServiceAccount", NAME_SUBDOMAIN, check_service_account, check_service_account, NULL },

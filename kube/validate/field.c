@@ -1,5 +1,6 @@
 #include "kube/validate/field.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -46,12 +47,18 @@ const char *validate_place_text(struct validation *v, const struct place *at) {
         size_t n = at ? write_place(NULL, at) : 0;
         char *text = arena_alloc_uncleared(v->arena, n + 1);
 
-        if (!text)
+        if (!text) {
+                v->error = -ENOMEM;
                 return "";
+        }
         if (at)
                 write_place(text, at);
         text[n] = '\0';
         return text;
+}
+
+bool validate_is_full(const struct validation *v) {
+        return v->text_bytes > VALIDATE_TEXT_MAX || v->problems->count == PROBLEMS_MAX;
 }
 
 unsigned validate_errors(const struct validation *v) {
@@ -63,6 +70,8 @@ const char *validate_text(struct validation *v, const char *format, ...) {
         char *text;
         int n;
 
+        if (validate_is_full(v))
+                return "";
         va_start(arguments, format);
         va_copy(again, arguments);
         n = vsnprintf(NULL, 0, format, again);
@@ -70,6 +79,8 @@ const char *validate_text(struct validation *v, const char *format, ...) {
         text = n < 0 ? NULL : arena_alloc_uncleared(v->arena, (size_t)n + 1);
         if (text)
                 vsnprintf(text, (size_t)n + 1, format, arguments);
+        else
+                v->error = -ENOMEM;
         va_end(arguments);
         return text ?: "";
 }
@@ -78,7 +89,7 @@ const char *validate_text(struct validation *v, const char *format, ...) {
 static void add(struct validation *v, const struct place *at, const char *type, const char *value, const char *detail) {
         const char *path, *text;
 
-        if (v->text_bytes > VALIDATE_TEXT_MAX || v->problems->count == PROBLEMS_MAX) {
+        if (validate_is_full(v)) {
                 v->problems->errors++;
                 return;
         }
@@ -89,7 +100,7 @@ static void add(struct validation *v, const struct place *at, const char *type, 
 }
 
 const char *validate_quoted(struct validation *v, const char *text) {
-        return go_text_quote(v->arena, text ?: "") ?: "\"\"";
+        return validate_is_full(v) ? "" : go_text_quote(v->arena, text ?: "") ?: "\"\"";
 }
 
 static const char *finish(struct validation *v, struct json_writer *w) {
@@ -101,6 +112,8 @@ static const char *finish(struct validation *v, struct json_writer *w) {
 static const char *json_quoted(struct validation *v, const char *text) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
 
+        if (validate_is_full(v))
+                return "";
         json_string(&w, text ?: "");
         return finish(v, &w);
 }
@@ -108,7 +121,7 @@ static const char *json_quoted(struct validation *v, const char *text) {
 const char *validate_json_strings(struct validation *v, const string_list *list) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
 
-        if (!list->items)
+        if (!list->items || validate_is_full(v))
                 return "null";
         json_begin_list(&w);
         list_for_each (item, list)
@@ -163,7 +176,7 @@ void validate_invalid_object(struct validation *v, const struct place *at, const
                              const void *object, const char *detail) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
 
-        if (!object) {
+        if (!object || validate_is_full(v)) {
                 add(v, at, "Invalid value", "null", detail);
                 return;
         }
@@ -179,18 +192,37 @@ void validate_duplicate_json(struct validation *v, const struct place *at, const
         add(v, at, "Duplicate value", json, "");
 }
 
-void validate_not_found(struct validation *v, const struct place *at, const char *value) {
-        add(v, at, "Not found", validate_quoted(v, value), "");
+void validate_not_found(struct validation *v, const struct place *at, const char *value, const char *detail) {
+        add(v, at, "Not found", validate_quoted(v, value), detail);
+}
+
+const char *validate_join(struct validation *v, const char *const *texts, size_t n, bool quoted) {
+        size_t size = 1;
+        char *text, *at;
+
+        if (validate_is_full(v))
+                return "";
+        for (size_t i = 0; i < n; i++)
+                size += GO_TEXT_QUOTED_MAX(strlen(texts[i])) + 2;
+        text = at = arena_alloc(v->arena, size);
+        if (!text)
+                v->error = -ENOMEM;
+        for (size_t i = 0; text && i < n; i++) {
+                if (i > 0)
+                        at = stpcpy(at, ", ");
+                at = quoted ? go_text_quote_to(at, texts[i]) : stpcpy(at, texts[i]);
+        }
+        return text ?: "";
 }
 
 void validate_unsupported_json(struct validation *v, const struct place *at, const char *json,
                                const char *const *supported) {
-        const char *detail = "";
+        size_t n = 0;
 
-        for (size_t i = 0; supported[i]; i++)
-                detail = validate_text(v, "%s%s%s", i > 0 ? detail : "supported values: ", i > 0 ? ", " : "",
-                                       validate_quoted(v, supported[i]));
-        add(v, at, "Unsupported value", json, detail);
+        while (supported[n])
+                n++;
+        add(v, at, "Unsupported value", json,
+            n == 0 ? "" : validate_text(v, "supported values: %s", validate_join(v, supported, n, true)));
 }
 
 void validate_unsupported(struct validation *v, const struct place *at, const char *value,

@@ -41,10 +41,14 @@ struct validation {
         bool namespaced;     /* the kind is */
         bool update;         /* there is an old object */
         size_t text_bytes;   /* so far */
+        int error;           /* -ENOMEM: what was found is not all */
 };
 
-/* Errors since there were @before of them: `unsigned before = validate_errors(v)`. */
+/* Errors so far: more of them behind a rule than before it, and it was broken. */
 unsigned validate_errors(const struct validation *v);
+
+/* No more are kept: what is only told need not be looked for. */
+bool validate_is_full(const struct validation *v);
 
 /* @detail may be ""; texts may be NULL, which is "". Nothing is kept but in the arena. */
 
@@ -70,7 +74,7 @@ void validate_invalid_object(struct validation *v, const struct place *at, const
 
 void validate_duplicate(struct validation *v, const struct place *at, const char *value);
 void validate_duplicate_json(struct validation *v, const struct place *at, const char *json);
-void validate_not_found(struct validation *v, const struct place *at, const char *value);
+void validate_not_found(struct validation *v, const struct place *at, const char *value, const char *detail);
 
 /* @supported ends with NULL and stands in the order in which they are told. */
 void validate_unsupported(struct validation *v, const struct place *at, const char *value,
@@ -89,11 +93,14 @@ void validate_too_few(struct validation *v, const struct place *at, int actual, 
 /* Of the wrong type; @json as it stands. */
 void validate_type_invalid(struct validation *v, const struct place *at, const char *json, const char *detail);
 
-/* For details that are made: text in the arena, "" without memory. */
+/* For details that are made: text in the arena, "" without memory, and when no more errors are kept. */
 const char *validate_text(struct validation *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* @at as text: "spec.ports[2].name". In the arena; "" without memory. */
 const char *validate_place_text(struct validation *v, const struct place *at);
+
+/* The @n @texts with ", " between them, in quotes if @quoted; in the arena. */
+const char *validate_join(struct validation *v, const char *const *texts, size_t n, bool quoted);
 
 /* Strings as a JSON list, names in quotes as Go's %q; in the arena. */
 const char *validate_json_strings(struct validation *v, const string_list *list);

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "kube/validate/core.h"
-#include "kube/validate/field.h"
+#include "kube/validate/pod_rules.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -17,6 +17,8 @@ static const char *go_name(const struct value *value) {
                 return "string";
         case VALUE_LIST:
                 return "array";
+        case VALUE_MAP:
+                return "object";
         case VALUE_BOOL:
                 return "bool";
         default:
@@ -24,22 +26,32 @@ static const char *go_name(const struct value *value) {
         }
 }
 
-const char *validate_json_problem(struct validation *v, const char *text, size_t length) {
+/* Of a text that is not JSON: the first character, where that is what is wrong. */
+static const char *syntax_problem(struct validation *v, const char *text, size_t length) {
+        size_t at = 0;
+
+        while (at < length && strchr(" \t\r\n", text[at]))
+                at++;
+        if (at == length || strchr("{[\"-0123456789tfn", text[at]))
+                return "unexpected end of JSON input";
+        return validate_text(v, "invalid character '%c' looking for beginning of value", text[at]);
+}
+
+static const char *problem(struct validation *v, const char *text, size_t length, enum value_kind wanted,
+                           const char *go_type) {
         const struct value *value;
 
-        if (length == 0 || strspn(text, " \t\r\n") >= length)
-                return "unexpected end of JSON input";
-        if (json_parse(v->arena, text, length, NULL, &value, NULL) < 0) {
-                size_t at = 0;
-
-                while (at < length && strchr(" \t\r\n", text[at]))
-                        at++;
-                if (strchr("{[\"-0123456789tfn", text[at]))
-                        return "unexpected end of JSON input";
-                return validate_text(v, "invalid character '%c' looking for beginning of value", text[at]);
-        }
-        if (value_is(value, VALUE_MAP) || value_is(value, VALUE_NULL))
+        if (json_parse(v->arena, text, length, NULL, &value, NULL) < 0)
+                return syntax_problem(v, text, length);
+        if (value_is(value, wanted) || value_is(value, VALUE_NULL))
                 return NULL;
-        return validate_text(v, "json: cannot unmarshal %s into Go value of type map[string]interface {}",
-                             go_name(value));
+        return validate_text(v, "json: cannot unmarshal %s into Go value of type %s", go_name(value), go_type);
+}
+
+const char *validate_json_problem(struct validation *v, const char *text, size_t length) {
+        return problem(v, text, length, VALUE_MAP, "map[string]interface {}");
+}
+
+const char *validate_list_problem(struct validation *v, const char *text) {
+        return problem(v, text, strlen(text), VALUE_LIST, "[]core.Toleration") ?: "";
 }

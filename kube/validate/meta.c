@@ -2,6 +2,7 @@
  * order of their keys, where Go has none. */
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "kube/kinds.h"
@@ -10,6 +11,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/go_text.h"
+#include "lib/texts.h"
 
 #define ANNOTATIONS_BYTES_MAX (256 * 1024)
 #define MANAGER_BYTES_MAX 128
@@ -132,29 +134,26 @@ static void check_core_finalizers(struct validation *v, const struct place *at, 
                                          "name is neither a standard finalizer name nor is it fully qualified");
 }
 
-/* Those of @new that are not among @old, as Go's %#v has a list of strings. */
+/* Those of @new that are not among @old, as Go's %#v has a list of strings: sorted. */
 static void check_new_finalizers(struct validation *v, const struct place *at, const string_list *new,
                                  const string_list *old) {
-        const char *list = NULL, *least = NULL;
+        _cleanup_validate_set_ struct validate_set known = { 0 };
+        const char **more = arena_alloc_array(v->arena, new->count, sizeof(*more));
+        size_t n = 0;
 
-        for (;;) {
-                const char *next = NULL;
-
-                list_for_each (item, new)
-                        if (!contains(old, *item) && (!least || strcmp(*item, least) > 0) &&
-                            (!next || strcmp(*item, next) < 0))
-                                next = *item;
-                if (!next)
-                        break;
-                list = validate_text(v, "%s%s%s", list ?: "", list ? ", " : "", validate_quoted(v, next));
-                least = next;
-        }
-        if (list)
-                validate_forbidden(v, at,
-                                   validate_text(v,
-                                                 "no new finalizers can be added if the object is being deleted, found "
-                                                 "new finalizers []string{%s}",
-                                                 list));
+        list_for_each (item, old)
+                validate_set_add(v, &known, *item);
+        list_for_each (item, new)
+                if (more && validate_set_add(v, &known, *item))
+                        more[n++] = *item ?: "";
+        if (n == 0)
+                return;
+        qsort(more, n, sizeof(*more), texts_order);
+        validate_forbidden(v, at,
+                           validate_text(v,
+                                         "no new finalizers can be added if the object is being deleted, found new "
+                                         "finalizers []string{%s}",
+                                         validate_join(v, more, n, true)));
 }
 
 /* --- who owns which field --- */

@@ -85,8 +85,8 @@ static void check_change(struct validation *v, validate_rule rule, const struct 
                 validate_meta_update(v, p->meta, p->old_meta);
 }
 
-void validate_object(struct arena *arena, const struct validate_case *c, const void *object, const void *old,
-                     struct problems *problems) {
+int validate_object(struct arena *arena, const struct validate_case *c, const void *object, const void *old,
+                    struct problems *problems) {
         const struct validate_rules *rules = rules_of(c->kind);
         struct validation v = {
                 .problems = problems, .arena = arena, .namespaced = c->kind->namespaced, .update = old != NULL
@@ -94,11 +94,12 @@ void validate_object(struct arena *arena, const struct validate_case *c, const v
         struct pair p = { object, old, meta_of(c->kind->type, object), meta_of(c->kind->type, old) };
 
         if (!p.meta)
-                return;
+                return 0;
         if (old)
                 check_change(&v, rule_of(rules, c->sub, true), &p);
         else
                 check_new(&v, rules, rule_of(rules, c->sub, false), p.meta, object);
+        return v.error;
 }
 
 /* The metadata alone, of kinds without a struct. */
@@ -122,7 +123,7 @@ static int check_tree(struct arena *arena, const struct validate_case *c, struct
                 check_change(&v, NULL, &(struct pair){ NULL, NULL, &meta, &old });
         else
                 check_new(&v, rules_of(c->kind), NULL, &meta, NULL);
-        return 0;
+        return v.error;
 }
 
 int validate_value(struct arena *arena, const struct validate_case *c, struct problems *problems) {
@@ -141,6 +142,5 @@ int validate_value(struct arena *arena, const struct validate_case *c, struct pr
                 error = kube_value_read(arena, type, c->old, "", problems, old);
         if (error < 0 || problems->errors > 0)
                 return error;
-        validate_object(arena, c, object, old, problems);
-        return 0;
+        return validate_object(arena, c, object, old, problems);
 }

@@ -24,5 +24,5 @@ struct validate_case {
 int validate_value(struct arena *arena, const struct validate_case *c, struct problems *problems);
 
 /* The same of structs of the kind's type; c->object and c->old are not looked at. */
-void validate_object(struct arena *arena, const struct validate_case *c, const void *object, const void *old,
-                     struct problems *problems);
+int validate_object(struct arena *arena, const struct validate_case *c, const void *object, const void *old,
+                    struct problems *problems);
