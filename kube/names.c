@@ -217,6 +217,9 @@ static void check_identifier(struct wrong *w, const char *name) {
                "'[A-Za-z_][A-Za-z0-9_]*')");
 }
 
+static void check_nothing(struct wrong *w, const char *name) {
+}
+
 unsigned name_problems(enum name_rule rule, const char *name, const char *ret[NAME_PROBLEMS_MAX]) {
         static void (*const rules[])(struct wrong *, const char *) = {
                 [NAME_LABEL] = check_label,
@@ -233,6 +236,7 @@ unsigned name_problems(enum name_rule rule, const char *name, const char *ret[NA
                 [NAME_KEY] = check_map_key,
                 [NAME_SEGMENT] = check_segment,
                 [NAME_C_IDENTIFIER] = check_identifier,
+                [NAME_ANY] = check_nothing,
         };
         struct wrong w = { .texts = ret };
 

@@ -16,6 +16,7 @@ enum name_rule {
         NAME_KEY,          /* of ConfigMaps and Secrets */
         NAME_SEGMENT,      /* of a URL's path */
         NAME_C_IDENTIFIER, /* of the language C */
+        NAME_ANY,          /* a kind does not mind, or has a rule of its own */
 };
 
 #define SYSCTL_NAME_MAX 253

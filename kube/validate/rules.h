@@ -27,4 +27,7 @@ struct validate_rules {
 };
 
 /* End with a row without a kind. */
-extern const struct validate_rules validate_core_rules[], validate_other_rules[];
+extern const struct validate_rules validate_core_rules[];
+extern const struct validate_rules validate_ingress_rules[], validate_network_policy_rules[],
+        validate_endpoint_slice_rules[];
+extern const struct validate_rules validate_policy_rules[], validate_rbac_rules[];

@@ -13,14 +13,30 @@
 #include "lib/cleanup.h"
 #include "lib/value.h"
 
-static const struct validate_rules *const tables[] = { validate_core_rules, validate_other_rules };
+/* The version whose structs the rules take. */
+static const struct {
+        const struct validate_rules *rows;
+        const char *version;
+} tables[] = {
+        { validate_core_rules, "v1" },
+        { validate_ingress_rules, "v1" },
+        { validate_network_policy_rules, "v1" },
+        { validate_endpoint_slice_rules, "v1" },
+        { validate_policy_rules, "v1" },
+        { validate_rbac_rules, "v1" },
+};
+
+static bool is_of(const struct validate_rules *row, const char *version, const struct kube_kind *kind) {
+        return strcmp(row->kind, kind->kind) == 0 && strcmp(row->group, kind->group) == 0 &&
+               strcmp(version, kind->version) == 0;
+}
 
 static const struct validate_rules *rules_of(const struct kube_kind *kind) {
         static const struct validate_rules usual = { .name = NAME_SUBDOMAIN };
 
         for (size_t i = 0; i < ELEMENTS(tables); i++)
-                for (const struct validate_rules *row = tables[i]; row->kind; row++)
-                        if (strcmp(row->kind, kind->kind) == 0 && strcmp(row->group, kind->group) == 0)
+                for (const struct validate_rules *row = tables[i].rows; row->kind; row++)
+                        if (is_of(row, tables[i].version, kind))
                                 return row;
         return &usual;
 }
