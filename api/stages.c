@@ -12,6 +12,7 @@
 #include "api/server/request.h"
 #include "api/server/server.h"
 #include "api/server/status.h"
+#include "api/services/services.h"
 #include "kube/kinds.h"
 #include "lib/cleanup.h"
 #include "lib/http/exchange.h"
@@ -71,6 +72,7 @@ const struct api_stage api_stages[] = {
         { "modify", API_FOR_RESOURCES, CHANGES, api_modify },
         { "default", API_FOR_RESOURCES, CHANGES, api_default },
         { "admit", API_FOR_RESOURCES, CHANGES, api_admit },
+        { "allocate", API_FOR_RESOURCES, CHANGES, api_services_allocate },
         { "validate", API_FOR_RESOURCES, CHANGES, api_validate },
         { "remove", API_FOR_RESOURCES, REMOVES | CLEARS, api_remove },
         { "admit-removal", API_FOR_RESOURCES, REMOVES | CLEARS, api_admit_removal },

@@ -77,6 +77,9 @@ struct api_request {
         int change_code;
         const char *change_text;
 
+        void *held; /* what a stage holds for the request until it ends; NULL: nothing */
+        void (*release)(void *held);
+
         unsigned public_s; /* seconds for which anybody may keep the answer; 0: nobody */
         const char *warnings[API_WARNINGS_MAX];
         uint32_t n_warnings;

@@ -110,11 +110,11 @@ static void write_details(struct json_writer *w, const struct details *d) {
                 write_causes(w, d->causes);
         if (d->owned)
                 write_owned(w, d);
-        if (d->cause) {
+        if (d->cause_text) {
                 json_key(w, "causes");
                 json_begin_list(w);
                 json_begin_map(w);
-                json_add_string(w, "reason", d->cause);
+                json_add_string_if(w, "reason", d->cause);
                 json_add_string(w, "message", d->cause_text);
                 json_end_map(w);
                 json_end_list(w);
@@ -300,14 +300,14 @@ enum api_step api_too_new(struct api_request *r, int64_t asked, int64_t now) {
 }
 
 enum api_step api_fail(struct api_request *r, int error, const char *what) {
+        struct details d = { .given = true };
+
         if (error == -ENOSPC)
                 return api_refuse(r, API_INTERNAL, "Internal error occurred: the disk is full: %s", what ?: "");
         if (error == -EAGAIN)
                 return api_refuse(r, API_TOO_MANY, "too many changes are waiting to be made, please try again later");
-        return api_refuse(r, API_INTERNAL, "Internal error occurred: %s",
-                          what                     ?:
-                                  error == -ENOMEM ? "no memory" :
-                                                     strerror(-error));
+        d.cause_text = what ?: error == -ENOMEM ? "no memory" : strerror(-error);
+        return answer(r, API_INTERNAL, arena_printf(r->arena, "Internal error occurred: %s", d.cause_text), &d);
 }
 
 enum api_step api_succeed(struct api_request *r, const char *name, const char *uid) {
