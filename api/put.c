@@ -96,7 +96,7 @@ int api_put_stamp(struct arena *arena, const struct api_resource *of, const stru
         value_edit_begin(&edit, arena, *object);
         r = api_meta_stamp(arena, &edit);
         *object = value_edit_end(&edit);
-        return r ?: *object ? api_own_new(arena, of->kind, object) : -ENOMEM;
+        return r ?: *object ? api_own_server(arena, of->kind, NULL, NULL, object) : -ENOMEM;
 }
 
 int api_put_new(struct api_state *state, struct arena *arena, struct api_resource *of, const char *json,

@@ -6,6 +6,8 @@
 #include "api/admission.h"
 #include "api/discovery/discovery.h"
 #include "api/pages.h"
+#include "api/pods/pods.h"
+#include "api/proxy/proxy.h"
 #include "api/rest/rest.h"
 #include "api/reviews.h"
 #include "api/server/options.h"
@@ -62,11 +64,13 @@ const struct api_stage api_stages[] = {
         { "page", API_FOR_OTHERS, 0, api_page },
         { "discover", API_FOR_OTHERS, 0, api_discover },
         { "route", API_FOR_RESOURCES, 0, api_route },
+        { "connect", API_FOR_RESOURCES, 0, api_connect },
         { "options", API_FOR_RESOURCES, 0, api_read_options },
         { "read", API_FOR_RESOURCES, READS, api_read },
         { "watch", API_FOR_RESOURCES, KUBE_VERB_WATCH, api_watch },
         { "receive", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_receive },
         { "decode", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_decode_body },
+        { "act", API_FOR_RESOURCES, KUBE_VERB_CREATE, api_pods_act },
         { "review", API_FOR_RESOURCES, KUBE_VERB_CREATE, api_review },
         { "clear", API_FOR_RESOURCES, CLEARS, api_clear },
         { "modify", API_FOR_RESOURCES, CHANGES, api_modify },

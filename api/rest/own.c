@@ -74,15 +74,17 @@ int api_own(struct api_request *r) {
         return apply_update(r->arena, &(struct apply_write){ &target, &writer, r->current_tree, r->next }, &r->next);
 }
 
-int api_own_new(struct arena *arena, const struct kube_kind *kind, const struct value **object) {
+int api_own_server(struct arena *arena, const struct kube_kind *kind, const char *sub, const struct value *live,
+                   const struct value **object) {
         const struct apply_target target = { .type = kind->type,
                                              .group = kind->group,
                                              .version = kind->version,
                                              .kind = kind->kind,
-                                             .filter = apply_filter_of(kind->group, kind->kind, NULL) };
+                                             .subresource = sub,
+                                             .filter = apply_filter_of(kind->group, kind->kind, sub) };
         const struct apply_writer writer = { .manager = OWN_MANAGER, .now = time(NULL) };
 
-        return apply_update(arena, &(struct apply_write){ &target, &writer, NULL, *object }, object);
+        return apply_update(arena, &(struct apply_write){ &target, &writer, live, *object }, object);
 }
 
 int api_own_settle(struct api_request *r) {

@@ -124,7 +124,13 @@ static void write_details(struct json_writer *w, const struct details *d) {
         json_end_map(w);
 }
 
-/* @reason -1: Success. */
+/* Instead of a reason: success, without a code in it, and with 201. */
+enum { SUCCESS = -1, DONE = -2 };
+
+static int code_of(int reason) {
+        return reason == SUCCESS ? 200 : reason == DONE ? 201 : reasons[reason].code;
+}
+
 static char *write_status(int reason, const char *message, const struct details *d, size_t *ret_length) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         char *text = NULL;
@@ -141,8 +147,8 @@ static char *write_status(int reason, const char *message, const struct details 
                 json_add_string_if(&w, "reason", reasons[reason].name);
         if (d->given)
                 write_details(&w, d);
-        if (reason >= 0)
-                json_add_int(&w, "code", reasons[reason].code);
+        if (reason != SUCCESS)
+                json_add_int(&w, "code", code_of(reason));
         json_end_map(&w);
         json_writer_finish(&w, &text, ret_length);
         return text;
@@ -152,7 +158,8 @@ static enum api_step answer(struct api_request *r, int reason, const char *messa
         size_t length = 0;
         _cleanup_free_ char *text = write_status(reason, message, d, &length);
 
-        api_respond_status(r, reason < 0 ? 200 : reasons[reason].code, text, length);
+        r->retry_after_s = d->retry_after_s;
+        api_respond_status(r, code_of(reason), text, length);
         return API_END;
 }
 
@@ -314,7 +321,23 @@ enum api_step api_succeed(struct api_request *r, const char *name, const char *u
         struct details d = details_of(r, name);
 
         d.uid = uid;
-        return answer(r, -1, NULL, &d);
+        return answer(r, SUCCESS, NULL, &d);
+}
+
+enum api_step api_done(struct api_request *r) {
+        static const struct details none = { 0 };
+
+        return answer(r, DONE, NULL, &none);
+}
+
+enum api_step api_refuse_cause(struct api_request *r, enum api_reason reason, const char *message,
+                               const struct api_cause *cause, int64_t retry_after_s) {
+        struct details d = { .given = true,
+                             .cause = cause ? cause->type : NULL,
+                             .cause_text = cause ? cause->message : NULL,
+                             .retry_after_s = retry_after_s };
+
+        return answer(r, (int)reason, message, &d);
 }
 
 enum api_step api_no_page(struct api_request *r) {

@@ -109,7 +109,8 @@ static int add_range(struct addresses *all, const char *name, const struct clust
         return 0;
 }
 
-int addresses_set_ranges(struct addresses *all, const char *name, const struct cluster_range *ranges, unsigned n, bool ready) {
+int addresses_set_ranges(struct addresses *all, const char *name, const struct cluster_range *ranges, unsigned n,
+                         bool ready) {
         int r = 0;
 
         pthread_mutex_lock(&all->lock);
@@ -156,8 +157,8 @@ int addresses_set_object(struct addresses *all, const struct cluster_ip *address
         return entry || !object ? 0 : -ENOMEM;
 }
 
-void addresses_look(struct addresses *all, const struct cluster_ip *address, void (*look)(void *data, struct addresses_entry *entry),
-               void *data) {
+void addresses_look(struct addresses *all, const struct cluster_ip *address,
+                    void (*look)(void *data, struct addresses_entry *entry), void *data) {
         pthread_mutex_lock(&all->lock);
         look(data, find(all, address));
         pthread_mutex_unlock(&all->lock);

@@ -31,7 +31,8 @@ struct addresses *addresses_new(void); /* NULL without memory */
 struct addresses *addresses_free(struct addresses *all);
 
 /* The ranges of ServiceCIDR @name, instead of those that it had; none with @n 0, or while it is not @ready. */
-int addresses_set_ranges(struct addresses *all, const char *name, const struct cluster_range *ranges, unsigned n, bool ready);
+int addresses_set_ranges(struct addresses *all, const char *name, const struct cluster_range *ranges, unsigned n,
+                         bool ready);
 
 /* Service @owner has @address, or no more. -ENOMEM. */
 int addresses_hold(struct addresses *all, const struct cluster_ip *address, const char *owner, bool holds);
@@ -40,8 +41,8 @@ int addresses_hold(struct addresses *all, const struct cluster_ip *address, cons
 int addresses_set_object(struct addresses *all, const struct cluster_ip *address, struct object *object, bool managed);
 
 /* Calls @look with what is known of @address, its entry, or NULL where nobody has it; under a lock. */
-void addresses_look(struct addresses *all, const struct cluster_ip *address, void (*look)(void *data, struct addresses_entry *entry),
-               void *data);
+void addresses_look(struct addresses *all, const struct cluster_ip *address,
+                    void (*look)(void *data, struct addresses_entry *entry), void *data);
 
 /* All of which something is known, in @arena. -ENOMEM. */
 struct arena;

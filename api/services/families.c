@@ -90,8 +90,8 @@ static void check_one_said(struct service_work *w) {
         if (*one && spec->cluster_ips.count == 0)
                 problem_error(&w->problems, "spec.clusterIPs", "Required value");
         else if (*one && strcmp(first_of(&spec->cluster_ips), one) != 0)
-                problem_error(&w->problems, "spec.clusterIPs",
-                              "Invalid value: %s: first value must match `clusterIP`", list);
+                problem_error(&w->problems, "spec.clusterIPs", "Invalid value: %s: first value must match `clusterIP`",
+                              list);
         else if (!*one && spec->cluster_ips.count > 0)
                 problem_error(&w->problems, "spec.clusterIPs",
                               "Invalid value: %s: must be empty when `clusterIP` is not specified", list);
@@ -107,8 +107,8 @@ static void check_families(struct service_work *w) {
 
                 snprintf(path, sizeof(path), "spec.ipFamilies[%u]", i);
                 if (!is(family, FOUR) && !is(family, SIX))
-                        problem_error(&w->problems, path, "Unsupported value: \"%s\": supported values: \"IPv4\", \"IPv6\"",
-                                      family);
+                        problem_error(&w->problems, path,
+                                      "Unsupported value: \"%s\": supported values: \"IPv4\", \"IPv6\"", family);
                 for (uint32_t j = 0; j < i; j++)
                         twice |= strcmp(spec->ip_families.items[j], family) == 0;
                 if (twice)
@@ -297,9 +297,11 @@ int service_families_choose(struct service_work *w) {
         if (w->old)
                 release(w);
         if (is(spec->ip_family_policy, SINGLE) && spec->cluster_ips.count == 2)
-                refuse_policy(w, "must be 'RequireDualStack' or 'PreferDualStack' when multiple cluster IPs are specified");
+                refuse_policy(
+                        w, "must be 'RequireDualStack' or 'PreferDualStack' when multiple cluster IPs are specified");
         if (is(spec->ip_family_policy, SINGLE) && spec->ip_families.count == 2)
-                refuse_policy(w, "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified");
+                refuse_policy(
+                        w, "must be 'RequireDualStack' or 'PreferDualStack' when multiple IP families are specified");
         r = infer(w) ?: w->problems.errors > 0 ? -EINVAL : 0;
         if (r < 0)
                 return r;

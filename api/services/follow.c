@@ -155,7 +155,7 @@ static int set_range(struct api_services *s, struct arena *arena, struct object 
                         n++;
         }
         return addresses_set_ranges(s->addresses, (now ?: before)->name, ranges, n,
-                               tree && is_ready(tree) && !value_find(tree, "metadata.deletionTimestamp"));
+                                    tree && is_ready(tree) && !value_find(tree, "metadata.deletionTimestamp"));
 }
 
 /* --- following --- */

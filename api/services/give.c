@@ -30,8 +30,9 @@ static int give_any(struct service_work *w, bool six, const char **ret_text) {
                 address = (struct cluster_ip){ six, range.high, range.first - 1 };
         }
         if (r == ADDRESSES_FULL)
-                return fail(w, arena_printf(w->arena, "failed to allocate a serviceIP for Service \"%s\": range is full",
-                                            w->service->metadata.name));
+                return fail(w,
+                            arena_printf(w->arena, "failed to allocate a serviceIP for Service \"%s\": range is full",
+                                         w->service->metadata.name));
         if (r < 0)
                 return r;
         if (!w->dry)
@@ -55,7 +56,8 @@ static int give_this(struct service_work *w, const char *text) {
         if (!cluster_ip_parse(text, &address))
                 return fail(w, arena_printf(w->arena, "failed to parse service IP \"%s\"", text));
         if (w->dry) {
-                if (!addresses_range(w->services->addresses, address.six, &range) || cluster_range_contains(&range, &address))
+                if (!addresses_range(w->services->addresses, address.six, &range) ||
+                    cluster_range_contains(&range, &address))
                         return 0;
                 return refuse_address(w, text,
                                       arena_printf(w->arena,
@@ -84,7 +86,8 @@ static int give_from(struct service_work *w, uint32_t from) {
         for (uint32_t i = 0; i < n && i < 2; i++)
                 items[i] = i < spec->cluster_ips.count ? spec->cluster_ips.items[i] : "";
         for (uint32_t i = from; r == 0 && i < n && i < 2; i++)
-                r = *items[i] ? give_this(w, items[i]) : give_any(w, kube_is(spec->ip_families.items[i], "IPv6"), &items[i]);
+                r = *items[i] ? give_this(w, items[i]) :
+                                give_any(w, kube_is(spec->ip_families.items[i], "IPv6"), &items[i]);
         if (r < 0)
                 return r;
         spec->cluster_ips = (string_list){ 0 };
@@ -227,8 +230,10 @@ static int give_other_port(struct service_work *w, uint32_t at) {
                         return refuse_port(w, at, port->node_port, words_of(w, r));
         }
         for (uint32_t i = 0; i < at; i++)
-                if (ports[i].node_port == port->node_port && strcmp(ports[i].protocol ?: "", port->protocol ?: "") == 0) {
-                        w->internal = arena_printf(w->arena, "duplicate nodePort: {%s %d}", port->protocol ?: "", port->node_port);
+                if (ports[i].node_port == port->node_port &&
+                    strcmp(ports[i].protocol ?: "", port->protocol ?: "") == 0) {
+                        w->internal = arena_printf(w->arena, "duplicate nodePort: {%s %d}", port->protocol ?: "",
+                                                   port->node_port);
                         return -EPROTO;
                 }
         return 0;

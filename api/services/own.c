@@ -24,9 +24,11 @@
 
 /* As kube-apiserver's controller of it, which applies the condition. */
 #define READY_OWNER                                                                                                    \
-        "{\"manager\":\"kubernetes-service-cidr-controller\",\"operation\":\"Apply\",\"apiVersion\":\"networking.k8s.io/"   \
-        "v1\",\"time\":\"%s\",\"fieldsType\":\"FieldsV1\",\"fieldsV1\":{\"f:status\":{\"f:conditions\":{\"k:{\\\"type\\\"" \
-        ":\\\"Ready\\\"}\":{\".\":{},\"f:lastTransitionTime\":{},\"f:message\":{},\"f:status\":{},\"f:type\":{}}}}},"      \
+        "{\"manager\":\"kubernetes-service-cidr-controller\",\"operation\":\"Apply\",\"apiVersion\":\"networking.k8s." \
+        "io/"                                                                                                          \
+        "v1\",\"time\":\"%s\",\"fieldsType\":\"FieldsV1\",\"fieldsV1\":{\"f:status\":{\"f:conditions\":{\"k:{"         \
+        "\\\"type\\\""                                                                                                 \
+        ":\\\"Ready\\\"}\":{\".\":{},\"f:lastTransitionTime\":{},\"f:message\":{},\"f:status\":{},\"f:type\":{}}}}},"  \
         "\"subresource\":\"status\"}"
 
 static struct object *find(struct api_services *s, const char *group, const char *resource, const char *namespace) {
@@ -58,7 +60,8 @@ static const char *ranges_text(struct api_services *s, struct arena *arena, cons
         if (cluster_range_parse(comma + 1, &two, err) < 0)
                 return NULL;
         if (one.six == two.six) {
-                err_set(err, EINVAL, "--service-cluster-ip-range %s: two ranges are one of IPv4 and one of IPv6", ranges);
+                err_set(err, EINVAL, "--service-cluster-ip-range %s: two ranges are one of IPv4 and one of IPv6",
+                        ranges);
                 return NULL;
         }
         s->both = true;
@@ -85,8 +88,9 @@ static int update_range(struct api_services *s, struct arena *arena, const struc
         r = value_edit_set(&edit, "/spec/cidrs", wanted, NULL);
         tree = value_edit_end(&edit);
         r = r ?: tree ? 0 : -ENOMEM;
-        return r ?: api_put_tree(s->state, arena, api_state_find(s->state, NETWORKING, "servicecidrs"), tree,
-                                 object->revision);
+        return r     ?:
+                       api_put_tree(s->state, arena, api_state_find(s->state, NETWORKING, "servicecidrs"), tree,
+                                    object->revision);
 }
 
 static int put_range(struct api_services *s, struct arena *arena, const char *list) {
@@ -102,7 +106,8 @@ static int put_range(struct api_services *s, struct arena *arena, const char *li
         return make(s, arena, NETWORKING, "servicecidrs",
                     arena_printf(arena,
                                  "{\"kind\":\"ServiceCIDR\",\"apiVersion\":\"networking.k8s.io/v1\",\"metadata\":{"
-                                 "\"name\":\"" NAME "\",\"managedFields\":[" READY_OWNER "]},\"spec\":{\"cidrs\":%s},\"status\":{\"conditions\":[{\"type\":"
+                                 "\"name\":\"" NAME "\",\"managedFields\":[" READY_OWNER
+                                 "]},\"spec\":{\"cidrs\":%s},\"status\":{\"conditions\":[{\"type\":"
                                  "\"Ready\",\"status\":\"True\",\"lastTransitionTime\":\"%s\",\"reason\":\"\","
                                  "\"message\":\"Kubernetes default Service CIDR is ready\"}]}}",
                                  now, list, now));
@@ -122,14 +127,15 @@ int services_make_range(struct api_services *services, const char *ranges, struc
 /* --- the service --- */
 
 static const char *service_text(struct arena *arena, unsigned port, const char *address) {
-        return arena_printf(arena,
-                            "{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"" NAME
-                            "\",\"namespace\":\"default\",\"labels\":{\"component\":\"apiserver\",\"provider\":"
-                            "\"kubernetes\"}},\"spec\":{\"ports\":[{\"name\":\"https\",\"protocol\":\"TCP\",\"port\":443,"
-                            "\"targetPort\":%u}],\"clusterIP\":\"%s\",\"type\":\"ClusterIP\",\"sessionAffinity\":"
-                            "\"None\",\"ipFamilyPolicy\":\"SingleStack\",\"internalTrafficPolicy\":\"Cluster\"},"
-                            "\"status\":{\"loadBalancer\":{}}}",
-                            port, address);
+        return arena_printf(
+                arena,
+                "{\"kind\":\"Service\",\"apiVersion\":\"v1\",\"metadata\":{\"name\":\"" NAME
+                "\",\"namespace\":\"default\",\"labels\":{\"component\":\"apiserver\",\"provider\":"
+                "\"kubernetes\"}},\"spec\":{\"ports\":[{\"name\":\"https\",\"protocol\":\"TCP\",\"port\":443,"
+                "\"targetPort\":%u}],\"clusterIP\":\"%s\",\"type\":\"ClusterIP\",\"sessionAffinity\":"
+                "\"None\",\"ipFamilyPolicy\":\"SingleStack\",\"internalTrafficPolicy\":\"Cluster\"},"
+                "\"status\":{\"loadBalancer\":{}}}",
+                port, address);
 }
 
 /* What a client is given and does not own. */
@@ -142,7 +148,7 @@ static int give(struct arena *arena, const char *address, bool six, const struct
 
         value_edit_begin(&edit, arena, *service);
         r = value_edit_set(&edit, "/spec/clusterIPs", &ips, NULL) ?:
-                        value_edit_set(&edit, "/spec/ipFamilies", &families, NULL);
+                    value_edit_set(&edit, "/spec/ipFamilies", &families, NULL);
         *service = value_edit_end(&edit);
         if (r == 0 && *service)
                 *service = value_copy(arena, *service);

@@ -1,4 +1,5 @@
-/* Which node ports services have, and which are free; as api/services/addresses.h has it for addresses. From any thread. */
+/* Which node ports services have, and which are free; as api/services/addresses.h has it for addresses. From any
+ * thread. */
 #pragma once
 
 #include <stdbool.h>

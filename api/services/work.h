@@ -20,7 +20,7 @@ struct api_services {
         struct addresses *addresses;
         struct ports *ports;
         bool six, both; /* the family of those that name none; whether both are there */
-        bool loaded; /* all is read that was there */
+        bool loaded;    /* all is read that was there */
         struct services_follow *follow;
 };
 

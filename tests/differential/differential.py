@@ -83,7 +83,7 @@ def blur(text, key):
     """Within texts: uids, generated names, revisions, addresses that were given by chance; ages in tables."""
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uid>", text)
     text = re.sub(r"\bgen-[a-z0-9]{5}\b", "gen-*", text)
-    text = re.sub(r"(current: |in record \(|\"resourceVersion\":\")\d+", r"\1<revision>", text)
+    text = re.sub(r"(current: |in record \(|object meta: |\"resourceVersion\":\")\d+", r"\1<revision>", text)
     text = re.sub(r"\b10\.96\.([1-9]\d*)\.\d+\b", "<address>", text)
     text = re.sub(r"\bfd00:10::[0-9a-f]+:[0-9a-f]+\b", "<address>", text)
     return "<age>" if key == "cells" and re.fullmatch(r"(\d+[smhdy])+", text) else text
