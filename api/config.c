@@ -1,11 +1,12 @@
 #include "api/config.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/services/cluster_ip.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/nearest.h"
@@ -24,6 +25,8 @@ static const struct flag {
         { "bind-address", FLAG_TEXT, AT(bind_address), 0 },
         { "secure-port", FLAG_NUMBER, AT(port), 65535 },
         { "service-cluster-ip-range", FLAG_TEXT, AT(service_range), 0 },
+        { "service-node-port-range", FLAG_TEXT, AT(node_ports), 0 },
+        { "advertise-address", FLAG_TEXT, AT(advertised), 0 },
         { "tls-cert-file", FLAG_TEXT, AT(certificate), 0 },
         { "tls-private-key-file", FLAG_TEXT, AT(key), 0 },
         { "client-ca-file", FLAG_TEXT, AT(client_ca), 0 },
@@ -43,7 +46,10 @@ static const char help_text[] =
         "  --bind-address IP         where it listens (0.0.0.0)\n"
         "  --secure-port PORT        the port (6443); 0: any that is free, told in the log\n"
         "  --service-cluster-ip-range CIDR\n"
-        "                            Services' addresses (10.96.0.0/16)\n"
+        "                            Services' addresses (10.96.0.0/16); one of each family after a comma\n"
+        "  --service-node-port-range FIRST-LAST\n"
+        "                            Services' node ports (30000-32767)\n"
+        "  --advertise-address IP    where the Service kubernetes leads to (--bind-address, or the host's address)\n"
         "  --tls-cert-file FILE      the server's certificate, PEM, with what is between it and its authority\n"
         "  --tls-private-key-file FILE\n"
         "                            its key, PEM\n"
@@ -59,21 +65,19 @@ const char *api_config_help(void) {
 }
 
 int api_config_service(const struct api_config *config, char *ret_text, size_t size, struct err **err) {
-        const char *slash = strchr(config->service_range, '/');
-        bool six = strchr(config->service_range, ':');
-        uint8_t address[16];
-        char text[64];
-        size_t n = slash ? (size_t)(slash - config->service_range) : sizeof(text);
+        size_t n = strcspn(config->service_range, ",");
+        char text[CLUSTER_RANGE_TEXT_MAX], first[CLUSTER_IP_TEXT_MAX];
+        struct cluster_range range;
 
-        if (n < sizeof(text)) {
-                memcpy(text, config->service_range, n);
-                text[n] = '\0';
-        }
-        if (n >= sizeof(text) || inet_pton(six ? AF_INET6 : AF_INET, text, address) != 1)
+        if (n >= sizeof(text))
                 return err_set(err, EINVAL, "--service-cluster-ip-range %s: give a range such as 10.96.0.0/16",
                                config->service_range);
-        address[six ? 15 : 3]++;
-        inet_ntop(six ? AF_INET6 : AF_INET, address, ret_text, (socklen_t)size);
+        memcpy(text, config->service_range, n);
+        text[n] = '\0';
+        if (cluster_range_parse(text, &range, err) < 0)
+                return err_wrap(err, EINVAL, "--service-cluster-ip-range");
+        cluster_ip_format(&(struct cluster_ip){ range.six, range.high, range.first }, first);
+        snprintf(ret_text, size, "%s", first);
         return 0;
 }
 
@@ -136,6 +140,10 @@ static int unknown(const char *argument, struct err **err) {
 }
 
 static int check(const struct api_config *c, struct err **err) {
+        struct cluster_ip address;
+
+        if (c->advertised && !cluster_ip_parse(c->advertised, &address))
+                return err_set(err, EINVAL, "--advertise-address %s: give an IP address", c->advertised);
         if (!c->certificate != !c->key)
                 return err_set(err, EINVAL, "--tls-cert-file and --tls-private-key-file belong together: give both");
         return 0;
@@ -145,6 +153,7 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
         struct api_config c = { .data_dir = "/var/lib/nacelle-api",
                                 .bind_address = "0.0.0.0",
                                 .service_range = "10.96.0.0/16",
+                                .node_ports = "30000-32767",
                                 .port = API_PORT,
                                 .log_level = LOG_LEVEL_INFO };
 

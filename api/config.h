@@ -14,6 +14,8 @@ struct api_config {
         const char *data_dir;
         const char *bind_address;
         const char *service_range; /* --service-cluster-ip-range */
+        const char *node_ports;    /* --service-node-port-range */
+        const char *advertised;    /* --advertise-address; NULL: not given */
         const char *certificate, *key, *client_ca;
         const char *controllers; /* which of them run; NULL: all */
         unsigned port, loops;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/access.h"
+#include "api/advertise.h"
 #include "api/bootstrap.h"
 #include "api/config.h"
 #include "api/credentials.h"
@@ -16,6 +17,7 @@
 #include "api/manager.h"
 #include "api/rest/rest.h"
 #include "api/server/server.h"
+#include "api/services/services.h"
 #include "api/state/state.h"
 #include "kube/kinds.h"
 #include "lib/cleanup.h"
@@ -71,6 +73,17 @@ static int wait_for_signal(const struct service *s, struct err **err) {
         return r;
 }
 
+static int open_services(const struct api_config *c, int fd, struct api_server_config *own, struct err **err) {
+        char advertised[CLUSTER_IP_TEXT_MAX];
+        struct api_services_config config = { .state = own->state,
+                                              .ranges = c->service_range,
+                                              .node_ports = c->node_ports,
+                                              .advertised = api_advertised(c, advertised) ? advertised : NULL,
+                                              .port = (unsigned)listener_port(fd) };
+
+        return api_services_new(&config, &own->services, err);
+}
+
 static int serve(const struct api_config *c, const struct api_server_config *config, struct service *s,
                  struct err **err) {
         struct api_server_config own = *config;
@@ -80,11 +93,17 @@ static int serve(const struct api_config *c, const struct api_server_config *con
 
         if (r < 0)
                 return r;
+        r = open_services(c, fd, &own, err);
+        if (r < 0) {
+                close_fd(fd);
+                return r;
+        }
         snprintf(address, sizeof(address), "%s:%d", c->bind_address, listener_port(fd));
         own.address = address;
         r = api_server_new(&own, &s->server, err);
         if (r < 0) {
                 close_fd(fd);
+                api_services_free(own.services);
                 return r;
         }
         r = api_server_listen(s->server, fd) ?: api_server_start(s->server);
@@ -98,6 +117,7 @@ static int serve(const struct api_config *c, const struct api_server_config *con
         api_server_stop(s->server);
         api_state_settle(own.state);
         api_server_free(s->server);
+        api_services_free(own.services);
         return r;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api/rest/meta.h"
+#include "api/rest/own.h"
 #include "api/server/codec.h"
 #include "api/state/resource.h"
 #include "api/state/state.h"
@@ -53,8 +54,8 @@ static int make(struct api_change *change, int64_t expected) {
         return p.code == -EEXIST ? 0 : p.code;
 }
 
-static int put(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
-               int64_t expected) {
+int api_put_tree(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
+                 int64_t expected) {
         struct api_change change = { 0 };
         struct problems problems;
         struct api_json json = { 0 };
@@ -85,19 +86,24 @@ int api_put_typed(struct api_state *state, struct arena *arena, struct api_resou
         const struct value *tree;
         int r = text ? json_parse(arena, text, strlen(text), NULL, &tree, NULL) : -ENOMEM;
 
-        return r ?: put(state, arena, of, tree, expected);
+        return r ?: api_put_tree(state, arena, of, tree, expected);
+}
+
+int api_put_stamp(struct arena *arena, const struct api_resource *of, const struct value **object) {
+        struct value_edit edit;
+        int r;
+
+        value_edit_begin(&edit, arena, *object);
+        r = api_meta_stamp(arena, &edit);
+        *object = value_edit_end(&edit);
+        return r ?: *object ? api_own_server(arena, of->kind, NULL, NULL, object) : -ENOMEM;
 }
 
 int api_put_new(struct api_state *state, struct arena *arena, struct api_resource *of, const char *json,
                 size_t length) {
         const struct value *tree;
-        struct value_edit edit;
         int r = json_parse(arena, json, length, NULL, &tree, NULL);
 
-        if (r < 0)
-                return r;
-        value_edit_begin(&edit, arena, tree);
-        r = api_meta_stamp(arena, &edit);
-        tree = value_edit_end(&edit);
-        return r ?: tree ? put(state, arena, of, tree, STORE_ABSENT) : -ENOMEM;
+        r = r ?: api_put_stamp(arena, of, &tree);
+        return r ?: api_put_tree(state, arena, of, tree, STORE_ABSENT);
 }

@@ -19,5 +19,12 @@ const char *api_put_text(struct arena *arena, const struct kube_type *type, cons
 int api_put_typed(struct api_state *state, struct arena *arena, struct api_resource *of, const void *object,
                   int64_t expected);
 
+/* Writes @tree, an object of @of, which is to take the place of revision @expected. As above. */
+int api_put_tree(struct api_state *state, struct arena *arena, struct api_resource *of, const struct value *tree,
+                 int64_t expected);
+
+/* Gives a new @object of @of a uid, the time, and an owner of its fields: the server. */
+int api_put_stamp(struct arena *arena, const struct api_resource *of, const struct value **object);
+
 /* Makes an object of its JSON, with a uid and the time, unless there is one of its name. */
 int api_put_new(struct api_state *state, struct arena *arena, struct api_resource *of, const char *json, size_t length);

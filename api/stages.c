@@ -6,12 +6,15 @@
 #include "api/admission.h"
 #include "api/discovery/discovery.h"
 #include "api/pages.h"
+#include "api/pods/pods.h"
+#include "api/proxy/proxy.h"
 #include "api/rest/rest.h"
 #include "api/reviews.h"
 #include "api/server/options.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
 #include "api/server/status.h"
+#include "api/services/services.h"
 #include "kube/kinds.h"
 #include "lib/cleanup.h"
 #include "lib/http/exchange.h"
@@ -61,17 +64,20 @@ const struct api_stage api_stages[] = {
         { "page", API_FOR_OTHERS, 0, api_page },
         { "discover", API_FOR_OTHERS, 0, api_discover },
         { "route", API_FOR_RESOURCES, 0, api_route },
+        { "connect", API_FOR_RESOURCES, 0, api_connect },
         { "options", API_FOR_RESOURCES, 0, api_read_options },
         { "read", API_FOR_RESOURCES, READS, api_read },
         { "watch", API_FOR_RESOURCES, KUBE_VERB_WATCH, api_watch },
         { "receive", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_receive },
         { "decode", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_decode_body },
+        { "act", API_FOR_RESOURCES, KUBE_VERB_CREATE, api_pods_act },
         { "review", API_FOR_RESOURCES, KUBE_VERB_CREATE, api_review },
         { "clear", API_FOR_RESOURCES, CLEARS, api_clear },
         { "turn", API_FOR_RESOURCES, KUBE_VERB_UPDATE | KUBE_VERB_PATCH | KUBE_VERB_DELETE, api_take_turn },
         { "modify", API_FOR_RESOURCES, CHANGES, api_modify },
         { "default", API_FOR_RESOURCES, CHANGES, api_default },
         { "admit", API_FOR_RESOURCES, CHANGES, api_admit },
+        { "allocate", API_FOR_RESOURCES, CHANGES, api_services_allocate },
         { "validate", API_FOR_RESOURCES, CHANGES, api_validate },
         { "remove", API_FOR_RESOURCES, REMOVES | CLEARS, api_remove },
         { "admit-removal", API_FOR_RESOURCES, REMOVES | CLEARS, api_admit_removal },

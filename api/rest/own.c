@@ -19,6 +19,8 @@
 #include "lib/http/exchange.h"
 #include "lib/value.h"
 
+#define OWN_MANAGER "kube-apiserver" /* which tools know */
+
 static int convert(void *data, struct arena *arena, const struct value *object, const char *api_version,
                    struct apply_object *ret_object, struct err **err) {
         const struct api_request *r = data;
@@ -70,6 +72,19 @@ int api_own(struct api_request *r) {
         if (r->body_form == API_PATCH_APPLY)
                 return 0;
         return apply_update(r->arena, &(struct apply_write){ &target, &writer, r->current_tree, r->next }, &r->next);
+}
+
+int api_own_server(struct arena *arena, const struct kube_kind *kind, const char *sub, const struct value *live,
+                   const struct value **object) {
+        const struct apply_target target = { .type = kind->type,
+                                             .group = kind->group,
+                                             .version = kind->version,
+                                             .kind = kind->kind,
+                                             .subresource = sub,
+                                             .filter = apply_filter_of(kind->group, kind->kind, sub) };
+        const struct apply_writer writer = { .manager = OWN_MANAGER, .now = time(NULL) };
+
+        return apply_update(arena, &(struct apply_write){ &target, &writer, live, *object }, object);
 }
 
 int api_own_settle(struct api_request *r) {

@@ -46,11 +46,16 @@ static bool fits_scope(const struct api_request *r) {
         return !p->namespace || strcmp(r->kind->resource, "namespaces") == 0;
 }
 
+/* Only what others answer has a head of its own. */
+static bool is_head(const struct api_request *r) {
+        return strcmp(http_request_of(r->x)->method, "HEAD") == 0;
+}
+
 /* Collections are posted to, objects changed; what is made below an object is its subresource's. */
 static bool fits_verb(const struct api_request *r) {
         const struct api_path *p = &r->path;
 
-        if (!(verbs_of(r) & r->verb))
+        if (!(verbs_of(r) & r->verb) || (is_head(r) && !(r->sub && strcmp(r->sub->name, "proxy") == 0)))
                 return false;
         if (r->verb == KUBE_VERB_CREATE)
                 return (!r->kind->namespaced || p->namespace) && !p->name == !p->sub;

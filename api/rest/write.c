@@ -151,15 +151,20 @@ static bool is_held(const struct api_request *r, const struct value *object) {
 /* The object with its deletion's time: that at which it shall be gone. */
 static int mark_tree(struct api_request *r, int64_t grace) {
         const char *finalizer = finalizer_of(&r->options), *when = api_meta_now(r->arena, grace);
+        int64_t generation = 0;
         struct value_edit edit;
         int error;
 
         if (!when)
                 return -ENOMEM;
+        value_integer(value_find(r->current_tree, "metadata.generation"), &generation);
         value_edit_begin(&edit, r->arena, r->current_tree);
         error = value_edit_set(&edit, "/metadata/deletionTimestamp", &(struct value)VALUE_TEXT(when), NULL) ?:
                         value_edit_set(&edit, "/metadata/deletionGracePeriodSeconds",
                                        &(struct value)VALUE_INTEGER(grace), NULL);
+        if (error == 0 && generation > 0 && !value_find(r->current_tree, "metadata.deletionTimestamp"))
+                error = value_edit_set(&edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation + 1),
+                                       NULL);
         if (error == 0 && finalizer)
                 error = add_finalizer(&edit, r->arena, r->current_tree, finalizer);
         if (error == 0 && strcmp(r->kind->resource, "namespaces") == 0)
@@ -366,6 +371,8 @@ enum api_step api_answer(struct api_request *r) {
         _cleanup_object_ struct object *object = NULL;
         const struct api_options *o = &r->options;
 
+        if (r->decided)
+                return r->decided(r);
         switch (r->change_code) {
         case 0:
                 break;

@@ -12,6 +12,7 @@
 #include "api/auth/user.h"
 #include "api/server/negotiate.h"
 #include "api/server/path.h"
+#include "api/server/pipeline.h"
 #include "api/state/state.h"
 #include "api/state/turn.h"
 #include "kube/print/table.h"
@@ -83,7 +84,16 @@ struct api_request {
         int change_code;
         const char *change_text;
 
-        unsigned public_s; /* seconds for which anybody may keep the answer; 0: nobody */
+        /* A creation that changes something else (api/pods): it begins here, again where what it began from has
+         * changed; and goes on here once the store has decided. */
+        enum api_step (*act)(struct api_request *r), (*decided)(struct api_request *r);
+        void *acting; /* its own */
+
+        void *held; /* what a stage holds for the request until it ends; NULL: nothing */
+        void (*release)(void *held);
+
+        int64_t retry_after_s; /* told the client; 0: not */
+        unsigned public_s;     /* seconds for which anybody may keep the answer; 0: nobody */
         const char *warnings[API_WARNINGS_MAX];
         uint32_t n_warnings;
 

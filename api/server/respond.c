@@ -20,7 +20,7 @@
 #include "lib/json_writer.h"
 #include "lib/value.h"
 
-#define FIELDS_FIRST 2
+#define FIELDS_FIRST 3
 
 /* The head's fields: what kube-apiserver sends with all, and warnings. */
 static struct http_field *make_fields(struct api_request *r, const char *type, size_t *ret_n) {
@@ -29,10 +29,14 @@ static struct http_field *make_fields(struct api_request *r, const char *type, s
         const char *kept =
                 r->public_s ? arena_printf(r->arena, "public, max-age=%u", r->public_s) : "no-cache, private";
 
-        if (!fields || !kept)
+        const char *later = r->retry_after_s ? arena_printf(r->arena, "%lld", (long long)r->retry_after_s) : "";
+
+        if (!fields || !kept || !later)
                 return NULL;
         fields[n++] = (struct http_field){ "cache-control", kept };
         fields[n++] = (struct http_field){ "content-type", type };
+        if (*later)
+                fields[n++] = (struct http_field){ "retry-after", later };
         for (uint32_t i = 0; i < r->n_warnings; i++)
                 fields[n++] = (struct http_field){ "warning", r->warnings[i] };
         *ret_n = n;
@@ -82,6 +86,14 @@ static void respond_copy(struct api_request *r, int code, const char *type, cons
                 api_respond_bytes(r, code, type, bytes);
         else if (r->x)
                 http_reset(api_let_go(r), -ENOMEM);
+}
+
+void api_respond_nothing(struct api_request *r) {
+        static const struct http_field fields[] = { { "cache-control", "no-cache, private" } };
+        struct http_exchange *x = api_let_go(r);
+
+        if (x && http_respond_whole(x, 204, fields, ELEMENTS(fields), NULL, NULL, 0) < 0)
+                http_reset(x, -ENOMEM);
 }
 
 void api_respond_text(struct api_request *r, int code, const char *text) {

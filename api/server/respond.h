@@ -14,6 +14,9 @@ struct object;
  * the exchange is given up. */
 void api_respond_status(struct api_request *r, int code, const char *json, size_t length);
 
+/* 204. */
+void api_respond_nothing(struct api_request *r);
+
 void api_respond_text(struct api_request *r, int code, const char *text);
 
 /* JSON as it is, or laid out where the client wants that. */

@@ -49,6 +49,8 @@ static void handle(struct http_exchange *x, void *data) {
 void api_request_free(struct api_request *r) {
         if (r->x)
                 http_reset(r->x, -ECANCELED);
+        if (r->held)
+                r->release(r->held);
         api_change_deinit(&r->change);
         if (r->turn)
                 api_turn_give(r->turn);

@@ -12,6 +12,7 @@
 #include "api/server/request.h"
 
 struct api_openapi;
+struct api_services;
 struct auth_user;
 struct err;
 struct http_loops;
@@ -35,8 +36,9 @@ struct api_server_config {
         const struct kube_registry *registry;
         struct api_openapi *openapi; /* its documents */
         struct tls_context *tls;     /* a reference is taken */
-        unsigned n_loops;            /* 0: as many as processors */
-        const char *address;         /* that clients use, for discovery: "10.0.0.1:6443" */
+        struct api_services *services;
+        unsigned n_loops;    /* 0: as many as processors */
+        const char *address; /* that clients use, for discovery: "10.0.0.1:6443" */
         struct api_loop_hooks hooks;
         void *data; /* of who has made the table of stages */
 };

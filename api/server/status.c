@@ -116,11 +116,11 @@ static void write_details(struct json_writer *w, const struct details *d) {
                 write_causes(w, d->causes);
         if (d->owned)
                 write_owned(w, d);
-        if (d->cause) {
+        if (d->cause_text) {
                 json_key(w, "causes");
                 json_begin_list(w);
                 json_begin_map(w);
-                json_add_string(w, "reason", d->cause);
+                json_add_string_if(w, "reason", d->cause);
                 json_add_string(w, "message", d->cause_text);
                 json_end_map(w);
                 json_end_list(w);
@@ -130,7 +130,13 @@ static void write_details(struct json_writer *w, const struct details *d) {
         json_end_map(w);
 }
 
-/* @reason -1: Success. */
+/* Instead of a reason: success, without a code in it, and with 201. */
+enum { SUCCESS = -1, DONE = -2 };
+
+static int code_of(int reason) {
+        return reason == SUCCESS ? 200 : reason == DONE ? 201 : reasons[reason].code;
+}
+
 static char *write_status(int reason, const char *message, const struct details *d, size_t *ret_length) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         char *text = NULL;
@@ -147,8 +153,8 @@ static char *write_status(int reason, const char *message, const struct details 
                 json_add_string_if(&w, "reason", reasons[reason].name);
         if (d->given)
                 write_details(&w, d);
-        if (reason >= 0)
-                json_add_int(&w, "code", reasons[reason].code);
+        if (reason != SUCCESS)
+                json_add_int(&w, "code", code_of(reason));
         json_end_map(&w);
         json_writer_finish(&w, &text, ret_length);
         return text;
@@ -158,7 +164,8 @@ static enum api_step answer(struct api_request *r, int reason, const char *messa
         size_t length = 0;
         _cleanup_free_ char *text = write_status(reason, message, d, &length);
 
-        api_respond_status(r, reason < 0 ? 200 : reasons[reason].code, text, length);
+        r->retry_after_s = d->retry_after_s;
+        api_respond_status(r, code_of(reason), text, length);
         return API_END;
 }
 
@@ -316,21 +323,37 @@ enum api_step api_too_new(struct api_request *r, int64_t asked, int64_t now) {
 }
 
 enum api_step api_fail(struct api_request *r, int error, const char *what) {
+        struct details d = { .given = true };
+
         if (error == -ENOSPC)
                 return api_refuse(r, API_INTERNAL, "Internal error occurred: the disk is full: %s", what ?: "");
         if (error == -EAGAIN)
                 return api_refuse(r, API_TOO_MANY, "too many changes are waiting to be made, please try again later");
-        return api_refuse(r, API_INTERNAL, "Internal error occurred: %s",
-                          what                     ?:
-                                  error == -ENOMEM ? "no memory" :
-                                                     strerror(-error));
+        d.cause_text = what ?: error == -ENOMEM ? "no memory" : strerror(-error);
+        return answer(r, API_INTERNAL, arena_printf(r->arena, "Internal error occurred: %s", d.cause_text), &d);
 }
 
 enum api_step api_succeed(struct api_request *r, const char *name, const char *uid) {
         struct details d = details_of(r, name);
 
         d.uid = uid;
-        return answer(r, -1, NULL, &d);
+        return answer(r, SUCCESS, NULL, &d);
+}
+
+enum api_step api_done(struct api_request *r) {
+        static const struct details none = { 0 };
+
+        return answer(r, DONE, NULL, &none);
+}
+
+enum api_step api_refuse_cause(struct api_request *r, enum api_reason reason, const char *message,
+                               const struct api_cause *cause, int64_t retry_after_s) {
+        struct details d = { .given = true,
+                             .cause = cause ? cause->type : NULL,
+                             .cause_text = cause ? cause->message : NULL,
+                             .retry_after_s = retry_after_s };
+
+        return answer(r, (int)reason, message, &d);
 }
 
 enum api_step api_no_page(struct api_request *r) {

@@ -1,6 +1,8 @@
 /* Answers that say no: meta/v1 Status with the reason, the code and the words of kube-apiserver. */
 #pragma once
 
+#include <stdint.h>
+
 #include "api/server/pipeline.h"
 
 struct api_request;
@@ -71,6 +73,16 @@ enum api_step api_fail(struct api_request *r, int error, const char *what);
 
 /* Success: of a deletion. */
 enum api_step api_succeed(struct api_request *r, const char *name, const char *uid);
+
+/* Success, 201: of what leaves nothing behind that could be shown. */
+enum api_step api_done(struct api_request *r);
+
+/* @reason with one cause that is of no field; NULL: none. @retry_after_s 0: not said. */
+struct api_cause {
+        const char *type, *message;
+};
+enum api_step api_refuse_cause(struct api_request *r, enum api_reason reason, const char *message,
+                               const struct api_cause *cause, int64_t retry_after_s);
 
 /* "404 page not found", as text. */
 enum api_step api_no_page(struct api_request *r);

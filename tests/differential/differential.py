@@ -12,7 +12,8 @@ import re
 import ssl
 
 HERE = pathlib.Path(__file__).resolve().parent
-VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time", "selfLink", "continue", "token", "expirationTimestamp"}
+VOLATILE = {"uid", "resourceVersion", "creationTimestamp", "deletionTimestamp", "time", "selfLink", "continue", "token", "expirationTimestamp", "lastTransitionTime"}
+CHANCE, CHANCE_PORT = {"nodePort", "healthCheckNodePort"}, 30086  # ports from there on are given by chance
 HEADERS = ("content-type", "warning", "cache-control")
 
 
@@ -73,14 +74,18 @@ def settle(value, key=None):
         return [settle(v, key) for v in value]
     if key in VOLATILE and value:
         return f"<{key}>"
+    if key in CHANCE and isinstance(value, int) and value >= CHANCE_PORT:
+        return f"<{key}>"
     return blur(value, key) if isinstance(value, str) else value
 
 
 def blur(text, key):
-    """Within texts: uids, generated names, revisions; ages in tables."""
+    """Within texts: uids, generated names, revisions, addresses that were given by chance; ages in tables."""
     text = re.sub(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", "<uid>", text)
     text = re.sub(r"\bgen-[a-z0-9]{5}\b", "gen-*", text)
-    text = re.sub(r"(current: |in record \(|\"resourceVersion\":\")\d+", r"\1<revision>", text)
+    text = re.sub(r"(current: |in record \(|object meta: |\"resourceVersion\":\")\d+", r"\1<revision>", text)
+    text = re.sub(r"\b10\.96\.([1-9]\d*)\.\d+\b", "<address>", text)
+    text = re.sub(r"\bfd00:10::[0-9a-f]+:[0-9a-f]+\b", "<address>", text)
     return "<age>" if key == "cells" and re.fullmatch(r"(\d+[smhdy])+", text) else text
 
 

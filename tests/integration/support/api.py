@@ -104,9 +104,9 @@ class Api:
 class Oracle:
     """kube-apiserver and etcd, which trust the keys of an Api."""
 
-    def __init__(self, pki):
+    def __init__(self, pki, ranges="10.96.0.0/16"):
         self.directory = tempfile.mkdtemp(prefix="nacelle-oracle-")
-        self.pki, self.port, self.processes = pki, free_port(), []
+        self.pki, self.ranges, self.port, self.processes = pki, ranges, free_port(), []
 
     def run(self, name, *args):
         with open(f"{self.directory}/{name}.log", "wb") as log:
@@ -120,7 +120,7 @@ class Oracle:
         self.run("kube-apiserver", f"--etcd-servers=http://127.0.0.1:{store}", "--bind-address=127.0.0.1", f"--secure-port={self.port}",
                  f"--client-ca-file={pki}/ca.crt", f"--tls-cert-file={pki}/apiserver.crt", f"--tls-private-key-file={pki}/apiserver.key",
                  "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={pki}/sa.pub",
-                 f"--service-account-signing-key-file={pki}/sa.key", "--service-cluster-ip-range=10.96.0.0/16", "--endpoint-reconciler-type=none",
+                 f"--service-account-signing-key-file={pki}/sa.key", f"--service-cluster-ip-range={self.ranges}", "--endpoint-reconciler-type=none",
                  f"--cert-dir={self.directory}/certs")
         client = Client(self.port, pki)
         for _ in range(600):

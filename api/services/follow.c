@@ -1,0 +1,244 @@
+/* What is taken, by the objects that say so: those that are there, then each change, on the thread that makes it. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/cache/collection.h"
+#include "api/server/codec.h"
+#include "api/services/addresses.h"
+#include "api/services/ports.h"
+#include "api/services/work.h"
+#include "api/state/resource.h"
+#include "api/state/state.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/log.h"
+#include "lib/value.h"
+
+#define BATCH 16
+#define RANGES_MAX 2 /* of a ServiceCIDR: one a family */
+
+static int set_service(struct api_services *s, struct arena *arena, struct object *now, struct object *before);
+static int set_record(struct api_services *s, struct arena *arena, struct object *now, struct object *before);
+static int set_range(struct api_services *s, struct arena *arena, struct object *now, struct object *before);
+
+/* Either of @now and @before may be NULL. */
+static const struct row {
+        const char *group, *resource;
+        int (*set)(struct api_services *s, struct arena *arena, struct object *now, struct object *before);
+} rows[] = {
+        { "networking.k8s.io", "servicecidrs", set_range },
+        { "networking.k8s.io", "ipaddresses", set_record },
+        { "", "services", set_service },
+};
+
+struct follower {
+        struct collection_listener listener;
+        struct services_follow *follow;
+        const struct row *row;
+        struct api_resource *resource;
+        uint64_t next; /* number of the event to be read next */
+};
+
+struct services_follow {
+        struct api_services *services;
+        struct arena *arena; /* of one change */
+        struct follower all[ELEMENTS(rows)];
+};
+
+/* --- services --- */
+
+static int each_address(struct api_services *s, const struct value *tree, const char *owner, bool holds) {
+        const struct value *list = value_find(tree, "spec.clusterIPs");
+        struct cluster_ip address;
+        int r = 0;
+
+        if (strcmp(value_string_or(value_find(tree, "spec.type"), ""), "ExternalName") == 0)
+                return 0;
+        for (uint32_t i = 0; r == 0 && i < value_count(list); i++)
+                if (cluster_ip_parse(value_string_or(value_at(list, i), ""), &address))
+                        r = addresses_hold(s->addresses, &address, owner, holds);
+        return r;
+}
+
+static int record_each(struct api_services *s, const struct value *tree) {
+        const struct value *list = value_find(tree, "spec.clusterIPs");
+        struct cluster_ip address;
+        int r = 0;
+
+        for (uint32_t i = 0; r == 0 && i < value_count(list); i++)
+                if (cluster_ip_parse(value_string_or(value_at(list, i), ""), &address))
+                        r = services_record(s, &address);
+        return r;
+}
+
+/* Two ports of one number and two protocols are one port that is held. */
+static bool comes_before(const struct value *ports, uint32_t at, int64_t number) {
+        for (uint32_t i = 0; i < at; i++) {
+                int64_t other = 0;
+
+                if (value_integer(value_get(value_at(ports, i), "nodePort"), &other) && other == number)
+                        return true;
+        }
+        return false;
+}
+
+static void each_port(struct api_services *s, const struct value *tree, bool holds) {
+        const struct value *list = value_find(tree, "spec.ports");
+        int64_t port = 0;
+
+        for (uint32_t i = 0; i < value_count(list); i++)
+                if (value_integer(value_get(value_at(list, i), "nodePort"), &port) && port > 0 &&
+                    !comes_before(list, i, port))
+                        ports_hold(s->ports, (int32_t)port, holds);
+        if (value_integer(value_find(tree, "spec.healthCheckNodePort"), &port) && port > 0)
+                ports_hold(s->ports, (int32_t)port, holds);
+}
+
+/* What it has now is held before what it had is given back, so that nobody else gets in between. */
+static int set_service(struct api_services *s, struct arena *arena, struct object *now, struct object *before) {
+        const struct object *any = now ?: before;
+        const char *owner = arena_printf(arena, "%s/%s", any->namespace, any->name);
+        const struct value *new = NULL, *old = NULL;
+        int r = owner ? 0 : -ENOMEM;
+
+        if (r == 0 && now)
+                r = api_tree_of(arena, now, &new);
+        if (r == 0 && before)
+                r = api_tree_of(arena, before, &old);
+        r = r ?: each_address(s, new, owner, true) ?: each_address(s, old, owner, false);
+        if (r < 0)
+                return r;
+        each_port(s, new, true);
+        each_port(s, old, false);
+        r = record_each(s, new) ?: record_each(s, old);
+        return r ?: now ? 0 : services_forget_endpoints(s, before);
+}
+
+/* --- records and ranges --- */
+
+static int set_record(struct api_services *s, struct arena *arena, struct object *now, struct object *before) {
+        const struct value *tree = NULL;
+        struct cluster_ip address;
+        int r = now ? api_tree_of(arena, now, &tree) : 0;
+
+        if (r < 0 || !cluster_ip_parse((now ?: before)->name, &address))
+                return r;
+        r = addresses_set_object(s->addresses, &address, now, now && services_is_record(tree));
+        return r ?: services_record(s, &address);
+}
+
+static bool is_ready(const struct value *tree) {
+        const struct value *list = value_find(tree, "status.conditions");
+
+        for (uint32_t i = 0; i < value_count(list); i++)
+                if (strcmp(value_string_or(value_get(value_at(list, i), "type"), ""), "Ready") == 0)
+                        return strcmp(value_string_or(value_get(value_at(list, i), "status"), ""), "True") == 0;
+        return true;
+}
+
+static int set_range(struct api_services *s, struct arena *arena, struct object *now, struct object *before) {
+        struct cluster_range ranges[RANGES_MAX];
+        const struct value *tree = NULL, *list;
+        unsigned n = 0;
+        int r = now ? api_tree_of(arena, now, &tree) : 0;
+
+        if (r < 0)
+                return r;
+        list = value_find(tree, "spec.cidrs");
+        for (uint32_t i = 0; n < RANGES_MAX && i < value_count(list); i++) {
+                _cleanup_err_ struct err *err = NULL;
+
+                if (cluster_range_parse(value_string_or(value_at(list, i), ""), &ranges[n], &err) == 0)
+                        n++;
+        }
+        return addresses_set_ranges(s->addresses, (now ?: before)->name, ranges, n,
+                                    tree && is_ready(tree) && !value_find(tree, "metadata.deletionTimestamp"));
+}
+
+/* --- following --- */
+
+/* What cannot be told now would be answered wrongly from here on: told again at the next start. */
+static void tell(struct follower *f, struct object *now, struct object *before) {
+        const struct object *any = now ?: before;
+        int r;
+
+        arena_reset(f->follow->arena);
+        r = f->row->set(f->follow->services, f->follow->arena, now, before);
+        if (r < 0) {
+                log_error("no memory for %s %s/%s: ending, to begin from what is on disk", f->resource->name,
+                          any->namespace, any->name);
+                abort();
+        }
+}
+
+static void on_changed(struct collection_listener *listener) {
+        struct follower *f = (struct follower *)((char *)listener - offsetof(struct follower, listener));
+        struct collection_event events[BATCH];
+        int64_t revision;
+        int n;
+
+        while ((n = collection_read(f->resource->collection, f->next, events, BATCH, &revision)) > 0)
+                for (int i = 0; i < n; i++, f->next++) {
+                        bool gone = events[i].type == COLLECTION_DELETED;
+
+                        tell(f, gone ? NULL : events[i].object, events[i].previous ?: gone ? events[i].object : NULL);
+                        collection_event_clear(&events[i]);
+                }
+}
+
+static int begin(struct follower *f) {
+        static const struct collection_query everything = { .limit = 0 };
+        struct collection_page page = { 0 };
+        int r = collection_list(f->resource->collection, &everything, &page);
+
+        for (size_t i = 0; r == 0 && i < page.n; i++) {
+                arena_reset(f->follow->arena);
+                r = f->row->set(f->follow->services, f->follow->arena, page.objects[i], NULL);
+        }
+        r = r ?: collection_seek(f->resource->collection, page.revision, &f->next);
+        collection_page_clear(&page);
+        if (r == 0) {
+                f->listener.changed = on_changed;
+                collection_listen(f->resource->collection, &f->listener);
+        }
+        return r;
+}
+
+int services_follow_new(struct api_services *services, struct services_follow **ret_follow) {
+        struct services_follow *follow = calloc(1, sizeof(*follow));
+        int r = 0;
+
+        if (!follow)
+                return -ENOMEM;
+        follow->services = services;
+        follow->arena = arena_new();
+        if (!follow->arena)
+                r = -ENOMEM;
+        for (size_t i = 0; r == 0 && i < ELEMENTS(rows); i++) {
+                struct follower *f = &follow->all[i];
+
+                f->follow = follow;
+                f->row = &rows[i];
+                f->resource = api_state_find(services->state, rows[i].group, rows[i].resource);
+                r = f->resource ? begin(f) : -ENOENT;
+        }
+        if (r < 0)
+                services_follow_free(follow);
+        else
+                *ret_follow = follow;
+        return r;
+}
+
+struct services_follow *services_follow_free(struct services_follow *follow) {
+        if (!follow)
+                return NULL;
+        for (size_t i = 0; i < ELEMENTS(follow->all); i++)
+                if (follow->all[i].listener.changed)
+                        collection_ignore(follow->all[i].resource->collection, &follow->all[i].listener);
+        arena_free(follow->arena);
+        free(follow);
+        return NULL;
+}

@@ -1,0 +1,170 @@
+/* IPAddress objects: whose each address is, for everybody to see. They follow from Services, and are made and removed
+ * by changes that nobody waits for. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/cache/collection.h"
+#include "api/put.h"
+#include "api/server/codec.h"
+#include "api/services/addresses.h"
+#include "api/services/work.h"
+#include "api/state/resource.h"
+#include "api/state/state.h"
+#include "kube/kinds.h"
+#include "kube/problem.h"
+#include "lib/arena.h"
+#include "lib/bytes.h"
+#include "lib/cleanup.h"
+#include "lib/json.h"
+#include "lib/log.h"
+#include "lib/value.h"
+
+#define MANAGER "ipallocator.k8s.io"
+
+/* --- changes on their way --- */
+
+static void on_done(struct api_change *change, int code, const char *text) {
+        if (code < 0 && code != -EEXIST && code != -ENOENT && code != -ESTALE)
+                log_error("%s cannot be brought up to date: %s", change->key, text ?: strerror(-code));
+        api_change_deinit(change);
+        free(change);
+}
+
+/* @tree, whose JSON is @json, in the place of revision @expected; of one that is to go, what is there. */
+static int submit(struct api_state *state, struct api_resource *of, const struct value *tree,
+                  const struct api_json *json, int64_t expected) {
+        struct api_change *change = calloc(1, sizeof(*change));
+        _cleanup_arena_ struct arena *arena = arena_new();
+        int r = change && arena ? api_change_init(change, state, of, arena, tree, json) : -ENOMEM;
+
+        if (r < 0) {
+                free(change);
+                return r;
+        }
+        change->expected = expected;
+        change->deletes = expected != STORE_ABSENT;
+        change->lazy = true;
+        change->done = on_done;
+        r = api_change_submit(change);
+        if (r < 0)
+                on_done(change, r, NULL);
+        return 0;
+}
+
+static int remove_object(struct api_state *state, struct api_resource *of, const struct object *object) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        const struct api_json json = { (const char *)object->json->data, object->json->size - 1 };
+        const struct value *tree;
+        int r = arena ? api_tree_of(arena, object, &tree) : -ENOMEM;
+
+        return r ?: submit(state, of, tree, &json, object->revision);
+}
+
+static int make_object(struct api_state *state, struct api_resource *of, struct arena *arena, const char *text) {
+        struct problems problems;
+        struct api_json json = { 0 };
+        const struct value *tree;
+        int r = text ? json_parse(arena, text, strlen(text), NULL, &tree, NULL) : -ENOMEM;
+
+        problems_init(&problems, arena, NULL, NULL);
+        r = r ?: api_put_stamp(arena, of, &tree);
+        r = r ?: api_settle(arena, of->kind->type, tree, true, &problems, &json);
+        r = r ?: json.text ? json_parse(arena, json.text, json.length, NULL, &tree, NULL) : -EINVAL;
+        return r ?: submit(state, of, tree, &json, STORE_ABSENT);
+}
+
+/* --- records --- */
+
+/* A copy of what is known of an address. */
+struct known {
+        unsigned services;
+        char *owner;
+        struct object *object;
+        bool managed;
+};
+
+static void look(void *data, struct addresses_entry *entry) {
+        struct known *known = data;
+
+        if (!entry)
+                return;
+        known->services = entry->services;
+        known->owner = entry->owner ? strdup(entry->owner) : NULL;
+        known->object = entry->object ? object_ref(entry->object) : NULL;
+        known->managed = entry->managed;
+}
+
+static void clear(struct known *known) {
+        free(known->owner);
+        object_unref(known->object);
+}
+
+bool services_is_record(const struct value *object) {
+        const struct value *labels = value_find(object, "metadata.labels");
+
+        return strcmp(value_string_or(value_get(labels, "ipaddress.kubernetes.io/managed-by"), ""), MANAGER) == 0;
+}
+
+static bool is_of(struct arena *arena, const struct object *object, const char *owner) {
+        const struct value *tree, *parent;
+        char text[512];
+
+        if (api_tree_of(arena, object, &tree) < 0)
+                return true;
+        parent = value_find(tree, "spec.parentRef");
+        snprintf(text, sizeof(text), "%s/%s", value_string_or(value_get(parent, "namespace"), ""),
+                 value_string_or(value_get(parent, "name"), ""));
+        return strcmp(value_string_or(value_get(parent, "resource"), ""), "services") == 0 && strcmp(text, owner) == 0;
+}
+
+static const char *record_text(struct arena *arena, const struct cluster_ip *address, const char *owner) {
+        char name[CLUSTER_IP_TEXT_MAX];
+        int n = (int)strcspn(owner, "/");
+
+        cluster_ip_format(address, name);
+        return arena_printf(arena,
+                            "{\"kind\":\"IPAddress\",\"apiVersion\":\"networking.k8s.io/v1\",\"metadata\":{\"name\":"
+                            "\"%s\",\"labels\":{\"ipaddress.kubernetes.io/ip-family\":\"%s\","
+                            "\"ipaddress.kubernetes.io/managed-by\":\"" MANAGER "\"}},\"spec\":{\"parentRef\":{"
+                            "\"resource\":\"services\",\"namespace\":\"%.*s\",\"name\":\"%s\"}}}",
+                            name, cluster_ip_family(address->six), n, owner, owner + n + 1);
+}
+
+static int record(struct api_services *services, struct arena *arena, const struct cluster_ip *address,
+                  const struct known *known) {
+        struct api_resource *of = api_state_find(services->state, "networking.k8s.io", "ipaddresses");
+        bool wanted = known->services > 0 && known->owner, there = known->object;
+        int r = 0;
+
+        if (there && known->managed && (!wanted || !is_of(arena, known->object, known->owner))) {
+                r = remove_object(services->state, of, known->object);
+                there = false;
+        }
+        if (r < 0 || !wanted || there)
+                return r;
+        return make_object(services->state, of, arena, record_text(arena, address, known->owner));
+}
+
+int services_record(struct api_services *services, const struct cluster_ip *address) {
+        _cleanup_arena_ struct arena *arena = NULL;
+        struct known known = { 0 };
+        int r;
+
+        if (!services->loaded)
+                return 0;
+        arena = arena_new();
+        addresses_look(services->addresses, address, look, &known);
+        r = arena ? record(services, arena, address, &known) : -ENOMEM;
+        clear(&known);
+        return r;
+}
+
+int services_forget_endpoints(struct api_services *services, const struct object *object) {
+        struct api_resource *of = api_state_find(services->state, "", "endpoints");
+        _cleanup_object_ struct object *endpoints =
+                of ? collection_get(of->collection, object->namespace, object->name) : NULL;
+
+        return endpoints ? remove_object(services->state, of, endpoints) : 0;
+}
