@@ -456,6 +456,11 @@ static void drain_one(struct http_connection *connection) {
         arm(served_of(connection));
 }
 
+void http_send_away(struct http_exchange *x) {
+        if (x->connection && x->connection->multiplexed && !x->connection->draining)
+                drain_one(x->connection);
+}
+
 /* A connection that is closed, or whose last exchange ends, may change lists meanwhile, but only later in the order. */
 static void drain_all(struct http_server *server) {
         struct served *served, *next;

@@ -110,6 +110,13 @@ void http_collect(struct http_exchange *x, size_t max,
                   void (*done)(struct http_exchange *x, int error, const void *body, size_t size, void *data),
                   void *data);
 
+/* Ends what http_collect() waits for: @done gets @error. Only while it does. */
+void http_collect_end(struct http_exchange *x, int error);
+
+/* Has the connection of @x take no more requests over HTTP/2 (GOAWAY); what is under way may end. Nothing over HTTP/1.
+ */
+void http_send_away(struct http_exchange *x);
+
 /* Accepts an upgrade: 101 (HTTP/1.1, with Connection and Upgrade) or 200 (CONNECT), with @fields besides. Bytes go
  * through data() and http_send() from then on. */
 int http_accept_upgrade(struct http_exchange *x, const struct http_field *fields, size_t n);
