@@ -199,15 +199,34 @@ enum api_step api_authenticate(struct api_request *r) {
         return API_NEXT;
 }
 
+static bool wants_impersonation(const struct http_fields *fields) {
+        static const char prefix[] = "impersonate-";
+
+        for (size_t i = 0; i < fields->count; i++)
+                if (strncmp(fields->items[i].name, prefix, sizeof(prefix) - 1) == 0)
+                        return true;
+        return false;
+}
+
 /* Whoever may be another is that one from here on. */
-static enum api_step impersonate(struct api_request *r, struct api_access *a, struct auth_attributes *attributes) {
+enum api_step api_impersonate(struct api_request *r) {
+        struct api_access *a = r->server->config.data;
         const struct http_fields *fields = &http_request_of(r->x)->fields;
+        struct auth_attributes attributes;
         const char *message = NULL;
         struct auth_user user;
-        int error = auth_impersonate(fields, attributes, a->chain, CHAIN_SIZE, r->arena, &user, &message);
+        int error;
 
+        if (!wants_impersonation(fields))
+                return API_NEXT;
+        attributes = api_attributes(r);
+        error = auth_impersonate(fields, &attributes, a->chain, CHAIN_SIZE, r->arena, &user, &message);
         switch (error) {
         case 0:
+                r->impersonator = arena_new_of(r->arena, struct auth_user);
+                if (!r->impersonator)
+                        return api_fail(r, -ENOMEM, NULL);
+                *r->impersonator = r->user;
                 r->user = user;
                 return API_NEXT;
         case 1:
@@ -224,13 +243,9 @@ static enum api_step impersonate(struct api_request *r, struct api_access *a, st
 enum api_step api_authorize(struct api_request *r) {
         struct api_access *a = r->server->config.data;
         struct auth_attributes attributes = api_attributes(r);
-        enum api_step step = impersonate(r, a, &attributes);
-        struct auth_verdict verdict;
+        struct auth_verdict verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
         const char *text;
 
-        if (step != API_NEXT)
-                return step;
-        verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
         text = auth_forbidden(r->arena, &attributes, verdict.reason);

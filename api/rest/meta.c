@@ -13,6 +13,7 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/value.h"
+#include "lib/uuid.h"
 #include "lib/value_edit.h"
 
 #define GENERATED_LETTERS 5
@@ -30,16 +31,14 @@ const char *api_meta_generate(struct api_request *r, const char *prefix) {
         return arena_printf(r->arena, "%.*s%s", GENERATED_PREFIX_MAX, prefix, suffix);
 }
 
-/* RFC 9562, version 4. */
 static const char *new_uid(struct arena *arena) {
-        uint8_t b[16];
+        char *text = arena_alloc(arena, UUID_SIZE);
+        uint8_t random[UUID_BYTES];
 
-        if (getrandom(b, sizeof(b), 0) != sizeof(b))
+        if (!text || getrandom(random, sizeof(random), 0) != sizeof(random))
                 return NULL;
-        b[6] = (b[6] & 0x0f) | 0x40;
-        b[8] = (b[8] & 0x3f) | 0x80;
-        return arena_printf(arena, "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", b[0], b[1],
-                            b[2], b[3], b[4], b[5], b[6], b[7], b[8], b[9], b[10], b[11], b[12], b[13], b[14], b[15]);
+        uuid_text(random, text);
+        return text;
 }
 
 const char *api_meta_now(struct arena *arena, int64_t seconds_from_now) {

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "api/cache/collection.h"
+#include "api/server/deadline.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
@@ -35,6 +37,7 @@ static void handle(struct http_exchange *x, void *data) {
         r->loop = loop;
         r->x = x;
         r->arena = arena;
+        r->began_ns = uv_hrtime();
         http_set_events(x, &waiting, r);
         api_run(r);
 }
@@ -43,6 +46,10 @@ static void handle(struct http_exchange *x, void *data) {
 void api_request_free(struct api_request *r) {
         if (r->x)
                 http_reset(r->x, -ECANCELED);
+        if (r->server->config.hooks.ended)
+                r->server->config.hooks.ended(r);
+        api_leave(r);
+        api_deadline_disarm(r);
         api_change_deinit(&r->change);
         object_unref(r->current);
         if (r->cleared)
@@ -62,14 +69,18 @@ static void on_received(struct http_exchange *x, int error, const void *body, si
         r->body = body;
         r->body_size = size;
         r->body_error = error;
+        r->receives = false;
         if (is_answerable(error))
                 http_set_events(x, &waiting, r);
         else
                 r->x = NULL;
+        if (error == -ETIMEDOUT)
+                api_answer_late(r);
         api_resume(r);
 }
 
 enum api_step api_receive(struct api_request *r) {
+        r->receives = true;
         http_collect(r->x, API_BODY_MAX, on_received, r);
         return API_WAIT;
 }
@@ -120,6 +131,16 @@ static void on_wake(uv_async_t *wake) {
                 loop->server->config.hooks.woken(loop);
 }
 
+void api_loop_random(struct api_loop *loop, void *ret_bytes, size_t size) {
+        if (loop->random_left < size) {
+                /* An id that is not random after all is still an id. */
+                (void)!getrandom(loop->random, sizeof(loop->random), GRND_INSECURE);
+                loop->random_left = sizeof(loop->random);
+        }
+        loop->random_left -= size;
+        memcpy(ret_bytes, loop->random + loop->random_left, size);
+}
+
 void api_loop_wake(struct api_loop *loop) {
         uv_async_send(&loop->wake);
 }
@@ -141,8 +162,10 @@ static int loop_start(void *data, unsigned i, uv_loop_t *uv, void **ret_data) {
         pthread_mutex_init(&loop->lock, NULL);
         r = server->config.hooks.start ? server->config.hooks.start(loop) : 0;
         r = r ?: uv_async_init(uv, &loop->wake, on_wake);
-        if (r == 0)
-                *ret_data = loop;
+        if (r < 0)
+                return r;
+        api_deadlines_start(loop);
+        *ret_data = loop;
         return r;
 }
 
@@ -157,6 +180,7 @@ static void loop_stop(void *data) {
                 api_request_free(r);
         if (loop->server->config.hooks.stop)
                 loop->server->config.hooks.stop(loop);
+        api_deadlines_stop(loop);
         uv_close((uv_handle_t *)&loop->wake, NULL);
 }
 
@@ -197,6 +221,25 @@ int api_server_start(struct api_server *server) {
 
 void api_server_set_tls(struct api_server *server, struct tls_context *tls) {
         http_loops_set_tls(server->loops, tls);
+}
+
+void api_server_announce(struct api_server *server) {
+        atomic_store(&server->leaves, true);
+}
+
+static void leave(void *data) {
+        struct api_loop *loop = data;
+
+        if (loop->server->config.hooks.leave)
+                loop->server->config.hooks.leave(loop);
+}
+
+void api_server_drain(struct api_server *server, void (*on_drained)(void *data), void *data) {
+        api_server_announce(server);
+        http_loops_drain(server->loops, on_drained, data);
+        for (unsigned i = 0; i < http_loops_count(server->loops); i++)
+                if (http_loops_post(server->loops, i, leave, server->all[i]) < 0)
+                        log_warning("loop %u is too busy to end its watches", i);
 }
 
 void api_server_stop(struct api_server *server) {
