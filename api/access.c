@@ -170,8 +170,11 @@ static const struct known *known_of(struct api_access *a, struct http_exchange *
 /* --- stages --- */
 
 static enum api_step refuse_unknown(struct api_request *r, int error, const struct err *err) {
-        if (error != -EACCES)
+        if (error != -EACCES) {
+                metrics_count(&r->loop->counts.authentications[API_FAILED], 1);
                 return api_fail(r, error, NULL);
+        }
+        metrics_count(&r->loop->counts.authentications[API_DENIED], 1);
         log_debug("a request for %s was not authenticated: %s", r->path.whole, err_text(err));
         return api_refuse(r, API_UNAUTHORIZED, "Unauthorized");
 }
@@ -187,14 +190,17 @@ enum api_step api_authenticate(struct api_request *r) {
         struct auth_identity identity;
         int error;
 
-        if (known && known->result == 0)
+        if (known && known->result == 0) {
+                metrics_count(&r->loop->counts.authentications[API_GRANTED], 1);
                 return auth_user_copy(r->arena, &known->identity.user, &r->user) < 0 ? api_fail(r, -ENOMEM, NULL) :
                                                                                        API_NEXT;
+        }
         error = auth_authenticate(a->authenticator, &credentials, time(NULL), r->arena, &identity, &err);
         if (error == 0 && identity.anonymous && known && known->result == -EACCES)
                 error = -EACCES;
         if (error < 0)
                 return refuse_unknown(r, error, err);
+        metrics_count(&r->loop->counts.authentications[API_GRANTED], 1);
         r->user = identity.user;
         return API_NEXT;
 }
@@ -246,6 +252,7 @@ enum api_step api_authorize(struct api_request *r) {
         struct auth_verdict verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
         const char *text;
 
+        metrics_count(&r->loop->counts.authorizations[verdict.decision == AUTH_ALLOW ? API_GRANTED : API_DENIED], 1);
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
         text = auth_forbidden(r->arena, &attributes, verdict.reason);

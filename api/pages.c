@@ -7,6 +7,7 @@
 #include "api/auth/issue.h"
 #include "api/auth/keys.h"
 #include "api/discovery/openapi.h"
+#include "api/metrics.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/server.h"
@@ -148,22 +149,6 @@ static enum api_step show_health(struct api_request *r, const char *rest) {
         return API_END;
 }
 
-static enum api_step show_metrics(struct api_request *r, const char *rest) {
-        const char *text = arena_printf(r->arena,
-                                        "# HELP kubernetes_build_info A metric with a constant '1' value labeled by "
-                                        "major, minor, git version.\n"
-                                        "# TYPE kubernetes_build_info gauge\n"
-                                        "kubernetes_build_info{git_version=\"v1.36.3+nacelle-" NACELLE_VERSION
-                                        "\",major=\"1\",minor=\"36\"} 1\n"
-                                        "# HELP nacelle_api_revision The revision of the last change.\n"
-                                        "# TYPE nacelle_api_revision gauge\n"
-                                        "nacelle_api_revision %lld\n",
-                                        (long long)api_state_revision(r->server->config.state));
-
-        api_respond_text(r, 200, text ?: "");
-        return API_END;
-}
-
 /* --- OpenID discovery: how others check service account tokens --- */
 
 static enum api_step show_document(struct api_request *r, const char *type, const char *text) {
@@ -201,9 +186,14 @@ static const struct {
 } pages[] = {
         { "/version", show_version, false },     { "/livez", show_health, true },
         { "/readyz", show_health, true },        { "/healthz", show_health, true },
-        { "/metrics", show_metrics, false },     { "/.well-known/openid-configuration", show_issuer, false },
+        { "/metrics", api_metrics_show, false }, { "/.well-known/openid-configuration", show_issuer, false },
         { "/openid/v1/jwks", show_keys, false }, { "/openapi/v3", api_openapi_show, true },
 };
+
+static enum api_step show(struct api_request *r, size_t i, const char *rest) {
+        r->page = pages[i].path;
+        return pages[i].show(r, rest);
+}
 
 enum api_step api_page(struct api_request *r) {
         const char *path = r->path.whole;
@@ -212,7 +202,7 @@ enum api_step api_page(struct api_request *r) {
                 size_t n = strlen(pages[i].path);
 
                 if (strncmp(path, pages[i].path, n) == 0 && (!path[n] || (pages[i].below && path[n] == '/')))
-                        return pages[i].show(r, path[n] ? path + n + 1 : "");
+                        return show(r, i, path[n] ? path + n + 1 : "");
         }
         return API_NEXT;
 }

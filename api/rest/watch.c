@@ -187,6 +187,8 @@ static void give_up(struct watch *w) {
 static void tell(struct watch *w, struct bytes *bytes) {
         if (!bytes || (w->x && http_send_bytes(w->x, bytes) < 0))
                 give_up(w);
+        else
+                api_count_event(w->request, bytes->size);
         bytes_unref(bytes);
 }
 
@@ -365,6 +367,7 @@ static enum api_step begin(struct api_request *r, struct watch *w) {
         r->taken = true;
         r->x = NULL;
         http_set_events(w->x, &events, w);
+        api_count_begun(r);
         start_timer(w);
         if (!fields || http_respond(w->x, 200, fields, n, -1) < 0)
                 give_up(w);

@@ -67,7 +67,6 @@ enum api_step api_enter(struct api_request *r) {
 
         if (max > 0 && before >= max && !auth_user_in(&r->user, AUTH_GROUP_MASTERS)) {
                 atomic_fetch_sub(counter, 1);
-                r->loop->refused[r->load]++;
                 return api_refuse_too_many(r);
         }
         r->entered = true;

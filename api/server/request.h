@@ -18,6 +18,7 @@
 #include "lib/list.h"
 
 struct api_loop;
+struct api_series;
 struct collection_page;
 struct api_server;
 struct http_exchange;
@@ -49,10 +50,13 @@ struct api_request {
         bool running, resumed; /* a stage is at work; it was told to go on meanwhile */
         bool taken;            /* who answers in his own time has the exchange and frees the request */
 
+        const char *page;          /* which of the pages that are no resources, in the words of metrics; NULL: none */
+        struct api_series *series; /* of a long-running one: where it is counted */
         enum api_load load;
         bool entered;                       /* it is counted as under way */
         bool receives;                      /* http_collect() is at work */
         uint64_t began_ns;                  /* of uv_hrtime() */
+        uint64_t submitted_ns;              /* when its change went to the store */
         uint64_t timeout_ns;                /* from then on; 0: it may take as long as it takes */
         int code;                           /* of its answer; 0: there is none yet */
         size_t answer_size;                 /* bytes of its body, before gzip */

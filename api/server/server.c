@@ -48,6 +48,7 @@ void api_request_free(struct api_request *r) {
                 http_reset(r->x, -ECANCELED);
         if (r->server->config.hooks.ended)
                 r->server->config.hooks.ended(r);
+        api_count_ended(r);
         api_leave(r);
         api_deadline_disarm(r);
         api_change_deinit(&r->change);
@@ -108,6 +109,7 @@ static void on_decided(struct api_change *change, int code, const char *text) {
 enum api_step api_submit(struct api_request *r) {
         int error;
 
+        r->submitted_ns = uv_hrtime();
         r->change.done = on_decided;
         r->change.data = r;
         error = api_change_submit(&r->change);
@@ -125,8 +127,10 @@ static void on_wake(uv_async_t *wake) {
         pthread_mutex_lock(&loop->lock);
         api_requests_take(&made, &loop->made);
         pthread_mutex_unlock(&loop->lock);
-        while ((r = api_requests_pop(&made)))
+        while ((r = api_requests_pop(&made))) {
+                api_count_stored(r, uv_hrtime() - r->submitted_ns);
                 api_resume(r);
+        }
         if (loop->server->config.hooks.woken)
                 loop->server->config.hooks.woken(loop);
 }
@@ -154,6 +158,7 @@ static int loop_start(void *data, unsigned i, uv_loop_t *uv, void **ret_data) {
 
         if (!loop)
                 return -ENOMEM;
+        api_counts_init(&loop->counts);
         server->all[i] = loop;
         loop->server = server;
         loop->uv = uv;
@@ -251,7 +256,9 @@ void api_server_free(struct api_server *server) {
         if (!server)
                 return;
         http_loops_free(server->loops);
-        for (size_t i = 0; i < API_LOOPS_MAX; i++)
+        for (size_t i = 0; i < API_LOOPS_MAX && server->all[i]; i++) {
+                api_counts_deinit(&server->all[i]->counts);
                 free(server->all[i]);
+        }
         free(server);
 }

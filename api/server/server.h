@@ -9,6 +9,7 @@
 #include <stdint.h>
 #include <uv.h>
 
+#include "api/server/count.h"
 #include "api/server/flow.h"
 #include "api/server/pipeline.h"
 #include "api/server/request.h"
@@ -64,7 +65,7 @@ struct api_loop {
         uv_loop_t *uv;
         unsigned number;
         void *data; /* of the hooks */
-        uint64_t refused[_API_LOADS];
+        struct api_counts counts;
 
         uint8_t random[API_RANDOM_SIZE]; /* for ids and dice: what is left of what the kernel gave */
         size_t random_left;

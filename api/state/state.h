@@ -38,6 +38,10 @@ void api_state_close(struct api_state *state);
 struct api_resource *api_state_resource(const struct api_state *state, const struct kube_kind *kind);
 struct api_resource *api_state_find(const struct api_state *state, const char *group, const char *resource);
 
+/* Calls @visit for all, in no order. */
+void api_state_each(const struct api_state *state, void (*visit)(void *data, const struct api_resource *resource),
+                    void *data);
+
 /* The revision up to which every collection has been told all. */
 int64_t api_state_revision(const struct api_state *state);
 

@@ -96,6 +96,9 @@ void http_server_free(struct http_server *server, void (*on_gone)(void *data), v
 /* Connections at this moment, for metrics and tests. From any thread. */
 unsigned http_server_connections(const struct http_server *server);
 
+/* Connections that ended before their TLS handshake did. From any thread. */
+uint64_t http_server_failed_handshakes(const struct http_server *server);
+
 /* The number of the server's loop, of its configuration. */
 unsigned http_loop(const struct http_exchange *x);
 
