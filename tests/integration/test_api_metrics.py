@@ -120,7 +120,7 @@ def test_objects_watches_and_identities(api):
             break
         time.sleep(0.02)
     assert value(samples, "apiserver_longrunning_requests", **running) == 0
-    assert value(samples, "authentication_attempts", result="success") > 10
+    assert value(samples, "authentication_attempts_total", result="success") > 10, "which the parser calls so"
     assert value(samples, "authorization_attempts_total", result="denied") >= 1
     assert value(samples, "apiserver_tls_handshake_errors_total") >= 1
     assert value(samples, "process_resident_memory_bytes") > 1 << 20 and value(samples, "kubernetes_build_info", major="1", minor="36") == 1
