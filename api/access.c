@@ -170,8 +170,11 @@ static const struct known *known_of(struct api_access *a, struct http_exchange *
 /* --- stages --- */
 
 static enum api_step refuse_unknown(struct api_request *r, int error, const struct err *err) {
-        if (error != -EACCES)
+        if (error != -EACCES) {
+                metrics_count(&r->loop->counts.authentications[API_FAILED], 1);
                 return api_fail(r, error, NULL);
+        }
+        metrics_count(&r->loop->counts.authentications[API_DENIED], 1);
         log_debug("a request for %s was not authenticated: %s", r->path.whole, err_text(err));
         return api_refuse(r, API_UNAUTHORIZED, "Unauthorized");
 }
@@ -187,14 +190,17 @@ static enum api_step authenticate(struct api_request *r) {
         struct auth_identity identity;
         int error;
 
-        if (known && known->result == 0)
+        if (known && known->result == 0) {
+                metrics_count(&r->loop->counts.authentications[API_GRANTED], 1);
                 return auth_user_copy(r->arena, &known->identity.user, &r->user) < 0 ? api_fail(r, -ENOMEM, NULL) :
                                                                                        API_NEXT;
+        }
         error = auth_authenticate(a->authenticator, &credentials, time(NULL), r->arena, &identity, &err);
         if (error == 0 && identity.anonymous && known && known->result == -EACCES)
                 error = -EACCES;
         if (error < 0)
                 return refuse_unknown(r, error, err);
+        metrics_count(&r->loop->counts.authentications[API_GRANTED], 1);
         r->user = identity.user;
         return API_NEXT;
 }
@@ -204,15 +210,34 @@ enum api_step api_authenticate(struct api_request *r) {
         return r->user.name ? API_NEXT : authenticate(r);
 }
 
+static bool wants_impersonation(const struct http_fields *fields) {
+        static const char prefix[] = "impersonate-";
+
+        for (size_t i = 0; i < fields->count; i++)
+                if (strncmp(fields->items[i].name, prefix, sizeof(prefix) - 1) == 0)
+                        return true;
+        return false;
+}
+
 /* Whoever may be another is that one from here on. */
-static enum api_step impersonate(struct api_request *r, struct api_access *a, struct auth_attributes *attributes) {
+enum api_step api_impersonate(struct api_request *r) {
+        struct api_access *a = r->server->config.data;
         const struct http_fields *fields = &http_request_of(r->x)->fields;
+        struct auth_attributes attributes;
         const char *message = NULL;
         struct auth_user user;
-        int error = auth_impersonate(fields, attributes, a->chain, CHAIN_SIZE, r->arena, &user, &message);
+        int error;
 
+        if (!wants_impersonation(fields))
+                return API_NEXT;
+        attributes = api_attributes(r);
+        error = auth_impersonate(fields, &attributes, a->chain, CHAIN_SIZE, r->arena, &user, &message);
         switch (error) {
         case 0:
+                r->impersonator = arena_new_of(r->arena, struct auth_user);
+                if (!r->impersonator)
+                        return api_fail(r, -ENOMEM, NULL);
+                *r->impersonator = r->user;
                 r->user = user;
                 return API_NEXT;
         case 1:
@@ -229,13 +254,10 @@ static enum api_step impersonate(struct api_request *r, struct api_access *a, st
 enum api_step api_authorize(struct api_request *r) {
         struct api_access *a = r->server->config.data;
         struct auth_attributes attributes = api_attributes(r);
-        enum api_step step = impersonate(r, a, &attributes);
-        struct auth_verdict verdict;
+        struct auth_verdict verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
         const char *text;
 
-        if (step != API_NEXT)
-                return step;
-        verdict = auth_authorize(a->chain, CHAIN_SIZE, &attributes, r->arena);
+        metrics_count(&r->loop->counts.authorizations[verdict.decision == AUTH_ALLOW ? API_GRANTED : API_DENIED], 1);
         if (verdict.decision == AUTH_ALLOW)
                 return API_NEXT;
         text = auth_forbidden(r->arena, &attributes, verdict.reason);

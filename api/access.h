@@ -37,4 +37,5 @@ struct rbac *api_access_roles(const struct api_access *access);
 
 /* Stages; api_server_config.data is the access. */
 enum api_step api_authenticate(struct api_request *r);
+enum api_step api_impersonate(struct api_request *r);
 enum api_step api_authorize(struct api_request *r);

@@ -6,12 +6,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/server/flow.h"
 #include "api/services/cluster_ip.h"
 #include "lib/cleanup.h"
+#include "lib/duration.h"
 #include "lib/err.h"
 #include "lib/nearest.h"
 
-enum flag_kind { FLAG_TEXT, FLAG_NUMBER, FLAG_LEVEL, FLAG_VERBOSITY, FLAG_BOOL };
+enum flag_kind { FLAG_TEXT, FLAG_NUMBER, FLAG_LEVEL, FLAG_VERBOSITY, FLAG_BOOL, FLAG_DURATION, FLAG_CHANCE };
+
+#define IN_FLIGHT_MAX 1000000
+#define GOAWAY_MAX 0.02 /* kube-apiserver's */
 
 #define AT(member) offsetof(struct api_config, member)
 
@@ -19,7 +24,7 @@ static const struct flag {
         const char *name;
         enum flag_kind kind;
         size_t at;
-        unsigned max; /* of a number */
+        unsigned max;
 } flags[] = {
         { "data-dir", FLAG_TEXT, AT(data_dir), 0 },
         { "bind-address", FLAG_TEXT, AT(bind_address), 0 },
@@ -32,6 +37,11 @@ static const struct flag {
         { "client-ca-file", FLAG_TEXT, AT(client_ca), 0 },
         { "controllers", FLAG_TEXT, AT(controllers), 0 },
         { "loops", FLAG_NUMBER, AT(loops), 64 },
+        { "max-requests-inflight", FLAG_NUMBER, AT(reads_max), IN_FLIGHT_MAX },
+        { "max-mutating-requests-inflight", FLAG_NUMBER, AT(writes_max), IN_FLIGHT_MAX },
+        { "request-timeout", FLAG_DURATION, AT(request_timeout_ns), 0 },
+        { "shutdown-delay-duration", FLAG_DURATION, AT(shutdown_delay_ns), 0 },
+        { "goaway-chance", FLAG_CHANCE, AT(goaway_chance), 0 },
         { "log-level", FLAG_LEVEL, AT(log_level), 0 },
         { "v", FLAG_VERBOSITY, AT(log_level), 0 },
         { "version", FLAG_BOOL, AT(show_version), 0 },
@@ -56,6 +66,14 @@ static const char help_text[] =
         "  --client-ca-file FILE     authorities whose certificates clients are known by, PEM\n"
         "  --controllers LIST        which controllers run: '*' is all, 'foo' that one, '-foo' not that one (*)\n"
         "  --loops N                 threads that serve connections (as many as there are processors)\n"
+        "  --max-requests-inflight N\n"
+        "                            requests that read and are under way at a time (400); past them 429; 0: any\n"
+        "  --max-mutating-requests-inflight N\n"
+        "                            the same of those that change (200)\n"
+        "  --request-timeout TIME    for a request to be answered, but watches and streams (1m0s)\n"
+        "  --shutdown-delay-duration TIME\n"
+        "                            how long a signal waits with /readyz failing (0s)\n"
+        "  --goaway-chance CHANCE    that a request has its HTTP/2 connection made anew, 0 to 0.02 (0)\n"
         "  --log-level LEVEL         error, warning, info or debug (info)\n"
         "  --v N                     kube-apiserver's verbosity: 4 and more is debug\n"
         "  --version, --help\n";
@@ -94,6 +112,25 @@ static int set_number(const struct flag *f, unsigned *at, const char *text, stru
         return 0;
 }
 
+static int set_duration(const struct flag *f, int64_t *at, const char *text, struct err **err) {
+        int64_t ns;
+
+        if (duration_parse(text, &ns) < 0 || ns < 0)
+                return err_set(err, EINVAL, "--%s %s: give a time such as 30s or 1m30s", f->name, text);
+        *at = ns;
+        return 0;
+}
+
+static int set_chance(const struct flag *f, double *at, const char *text, struct err **err) {
+        char *end;
+        double chance = strtod(text, &end);
+
+        if (!*text || *end || !(chance >= 0 && chance <= GOAWAY_MAX))
+                return err_set(err, EINVAL, "--%s %s: give a chance from 0 to %g", f->name, text, GOAWAY_MAX);
+        *at = chance;
+        return 0;
+}
+
 static int set_level(enum log_level *level, const char *text, struct err **err) {
         static const char *const names[] = { "error", "warning", "info", "debug" };
 
@@ -114,6 +151,10 @@ static int set(const struct flag *f, struct api_config *config, const char *text
                 return 0;
         case FLAG_LEVEL:
                 return set_level(at, text, err);
+        case FLAG_DURATION:
+                return set_duration(f, at, text, err);
+        case FLAG_CHANCE:
+                return set_chance(f, at, text, err);
         case FLAG_BOOL:
                 *(bool *)at = strcmp(text, "false") != 0;
                 return 0;
@@ -146,6 +187,9 @@ static int check(const struct api_config *c, struct err **err) {
                 return err_set(err, EINVAL, "--advertise-address %s: give an IP address", c->advertised);
         if (!c->certificate != !c->key)
                 return err_set(err, EINVAL, "--tls-cert-file and --tls-private-key-file belong together: give both");
+        if (c->request_timeout_ns == 0)
+                return err_set(err, EINVAL,
+                               "--request-timeout 0s: nothing could be answered; give a time such as 1m0s");
         return 0;
 }
 
@@ -155,6 +199,9 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
                                 .service_range = "10.96.0.0/16",
                                 .node_ports = "30000-32767",
                                 .port = API_PORT,
+                                .reads_max = API_READS_MAX,
+                                .writes_max = API_WRITES_MAX,
+                                .request_timeout_ns = API_TIMEOUT_MS * INT64_C(1000000),
                                 .log_level = LOG_LEVEL_INFO };
 
         for (int i = 1; i < argc; i++) {

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/log.h"
 
@@ -19,6 +20,10 @@ struct api_config {
         const char *certificate, *key, *client_ca;
         const char *controllers; /* which of them run; NULL: all */
         unsigned port, loops;
+        unsigned reads_max, writes_max; /* --max-requests-inflight, --max-mutating-requests-inflight */
+        int64_t request_timeout_ns;     /* --request-timeout */
+        int64_t shutdown_delay_ns;      /* --shutdown-delay-duration */
+        double goaway_chance;           /* --goaway-chance */
         enum log_level log_level;
         bool show_help, show_version;
 };

@@ -15,6 +15,7 @@
 #include "api/discovery/openapi.h"
 #include "api/kinds.h"
 #include "api/manager.h"
+#include "api/leave.h"
 #include "api/rest/rest.h"
 #include "api/server/server.h"
 #include "api/services/services.h"
@@ -50,16 +51,11 @@ struct service {
 };
 
 /* Until a signal comes, which is blocked. */
-static int wait_for_signal(const struct service *s, struct err **err) {
-        _cleanup_close_ int timer = -EBADF, signals = -EBADF;
+static int wait_for_signal(const struct service *s, int signals, struct err **err) {
+        _cleanup_close_ int timer = -EBADF;
         struct signalfd_siginfo info;
-        sigset_t set;
         int r = api_credentials_timer(s->credentials, &timer, err);
 
-        stop_signals(&set);
-        signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-        if (r == 0 && signals < 0)
-                r = err_errno(err, errno, "cannot wait for signals");
         while (r == 0 && read(signals, &info, sizeof(info)) != (ssize_t)sizeof(info)) {
                 struct pollfd all[] = { { .fd = signals, .events = POLLIN }, { .fd = timer, .events = POLLIN } };
 
@@ -82,6 +78,23 @@ static int open_services(const struct api_config *c, int fd, struct api_server_c
                                               .port = (unsigned)listener_port(fd) };
 
         return api_services_new(&config, &own->services, err);
+}
+
+/* Until it is to end, and to its end. */
+static int go_on(const struct api_config *c, const struct service *s, struct err **err) {
+        const struct api_leave_times times = { c->shutdown_delay_ns, c->request_timeout_ns };
+        _cleanup_close_ int signals = -EBADF;
+        sigset_t set;
+        int r;
+
+        stop_signals(&set);
+        signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+        if (signals < 0)
+                return err_errno(err, errno, "cannot wait for signals");
+        r = wait_for_signal(s, signals, err);
+        if (r == 0)
+                api_leave_server(s->server, &times, signals);
+        return r;
 }
 
 static int serve(const struct api_config *c, const struct api_server_config *config, struct service *s,
@@ -111,7 +124,7 @@ static int serve(const struct api_config *c, const struct api_server_config *con
                 err_errno(err, -r, "cannot serve at %s", address);
         else {
                 log_info("nacelle-api %s serves https://%s", NACELLE_VERSION, address);
-                r = api_manager_start(c, s->credentials, s->server, &manager, err) ?: wait_for_signal(s, err);
+                r = api_manager_start(c, s->credentials, s->server, &manager, err) ?: go_on(c, s, err);
         }
         api_manager_stop(manager);
         api_server_stop(s->server);
@@ -121,12 +134,22 @@ static int serve(const struct api_config *c, const struct api_server_config *con
         return r;
 }
 
+static struct api_limits limits_of(const struct api_config *c) {
+        return (struct api_limits){ .in_flight = { [API_LOAD_READ] = c->reads_max, [API_LOAD_WRITE] = c->writes_max },
+                                    .timeout_ms = (uint64_t)(c->request_timeout_ns / 1000000) ?: 1,
+                                    .goaway_chance = c->goaway_chance };
+}
+
 static int run_with(const struct api_config *c, struct api_credentials *credentials, struct err **err) {
         _cleanup_kube_registry_ struct kube_registry *registry = api_kinds_new(err);
         struct api_state_options options = { .directory = c->data_dir, .registry = registry };
         struct api_server_config config = { .registry = registry,
                                             .n_loops = c->loops,
-                                            .hooks = { api_watches_start, api_watches_run, api_watches_stop } };
+                                            .limits = limits_of(c),
+                                            .hooks = { .start = api_watches_start,
+                                                       .woken = api_watches_run,
+                                                       .stop = api_watches_stop,
+                                                       .leave = api_watches_leave } };
         struct api_access_config access = { .authorities = api_credentials_authorities(credentials),
                                             .token_key = api_credentials_token_key(credentials) };
         struct service service = { .credentials = credentials };

@@ -7,6 +7,7 @@
 #include "api/auth/issue.h"
 #include "api/auth/keys.h"
 #include "api/discovery/openapi.h"
+#include "api/metrics.h"
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/server.h"
@@ -14,6 +15,7 @@
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
+#include "lib/go_text.h"
 #include "lib/http/exchange.h"
 #include "lib/http/message.h"
 
@@ -53,55 +55,97 @@ static bool store_told(struct api_request *r) {
         return api_state_revision(r->server->config.state) > 0;
 }
 
-static const struct {
+static bool stays(struct api_request *r) {
+        return !atomic_load(&r->server->leaves);
+}
+
+static const struct check {
         const char *name;
+        const char *only; /* the page that has it; NULL: all */
         bool (*good)(struct api_request *r);
+        const char *why; /* it is not */
 } checks[] = {
-        { "ping", always }, { "log", always }, { "etcd", store_told }, /* the name under which clients know the store */
+        { "ping", NULL, always, "" },
+        { "log", NULL, always, "" },
+        { "etcd", NULL, store_told, "etcd client connection not yet established" }, /* clients know the store so */
+        { "shutdown", "readyz", stays, "process is shutting down" },
 };
 
-static enum api_step show_check(struct api_request *r, const char *name) {
-        for (size_t i = 0; i < ELEMENTS(checks); i++)
-                if (strcmp(checks[i].name, name) == 0) {
-                        bool good = checks[i].good(r);
+static bool has_check(const struct check *check, const char *page) {
+        return !check->only || strcmp(check->only, page) == 0;
+}
 
-                        api_respond_text(r, good ? 200 : 500, good ? "ok" : "internal server error: check failed");
-                        return API_END;
-                }
+static enum api_step show_check(struct api_request *r, const char *page, const char *name) {
+        for (size_t i = 0; i < ELEMENTS(checks); i++) {
+                const struct check *check = &checks[i];
+
+                if (strcmp(check->name, name) != 0 || !has_check(check, page))
+                        continue;
+                if (check->good(r))
+                        api_respond_text(r, 200, "ok");
+                else
+                        api_respond_text(r, 500,
+                                         arena_printf(r->arena, "internal server error: %s\n", check->why) ?: "");
+                return API_END;
+        }
         return api_no_page(r);
 }
 
+/* ?exclude=NAME has a check count as good. */
+static bool is_excluded(struct api_request *r, const char *name) {
+        const char *query = http_request_of(r->x)->query, *excluded;
+
+        while ((excluded = http_query_next(r->arena, &query, "exclude")))
+                if (strcmp(excluded, name) == 0)
+                        return true;
+        return false;
+}
+
+static bool is_check(const char *page, const char *name) {
+        for (size_t i = 0; i < ELEMENTS(checks); i++)
+                if (has_check(&checks[i], page) && strcmp(checks[i].name, name) == 0)
+                        return true;
+        return false;
+}
+
+/* A warning about those that no check is called. */
+static const char *unknown_exclusions(struct api_request *r, const char *page) {
+        const char *query = http_request_of(r->x)->query, *excluded, *names = "", *quoted;
+
+        while ((excluded = http_query_next(r->arena, &query, "exclude"))) {
+                quoted = is_check(page, excluded) ? NULL : go_text_quote(r->arena, excluded);
+                if (quoted)
+                        names = arena_printf(r->arena, "%s%s%s", names, *names ? "," : "", quoted) ?: "";
+        }
+        if (!*names)
+                return "";
+        return arena_printf(r->arena, "warn: some health checks cannot be excluded: no matches for %s\n", names) ?: "";
+}
+
+static const char *add_line(struct api_request *r, const char *text, const struct check *check, bool *good) {
+        bool is;
+
+        if (is_excluded(r, check->name))
+                return arena_printf(r->arena, "%s[+]%s excluded: ok\n", text, check->name) ?: "";
+        is = check->good(r);
+        *good &= is;
+        text = arena_printf(r->arena, "%s[%c]%s %s\n", text, is ? '+' : '-', check->name,
+                            is ? "ok" : "failed: reason withheld");
+        return text ?: "";
+}
+
 static enum api_step show_health(struct api_request *r, const char *rest) {
-        const char *query = http_request_of(r->x)->query, *text = "", *endpoint = r->path.whole + 1;
+        const char *query = http_request_of(r->x)->query, *text = "", *page = r->path.whole + 1;
         bool verbose = *query && http_query(r->arena, query, "verbose"), good = true;
 
         if (*rest)
-                return show_check(r, rest);
-        for (size_t i = 0; i < ELEMENTS(checks); i++) {
-                bool is = checks[i].good(r);
-
-                good &= is;
-                text = arena_printf(r->arena, "%s[%c]%s %s\n", text, is ? '+' : '-', checks[i].name, is ? "ok" : "failed: reason withheld") ?:
-                               "";
-        }
-        text = arena_printf(r->arena, "%s%s check %s\n", text, endpoint, good ? "passed" : "failed") ?: "";
+                return show_check(r, arena_strndup(r->arena, page, strcspn(page, "/")) ?: "", rest);
+        for (size_t i = 0; i < ELEMENTS(checks); i++)
+                if (has_check(&checks[i], page))
+                        text = add_line(r, text, &checks[i], &good);
+        text = arena_printf(r->arena, "%s%s%s check %s\n", text, unknown_exclusions(r, page), page, good ? "passed" : "failed") ?:
+                       "";
         api_respond_text(r, good ? 200 : 500, good && !verbose ? "ok" : text);
-        return API_END;
-}
-
-static enum api_step show_metrics(struct api_request *r, const char *rest) {
-        const char *text = arena_printf(r->arena,
-                                        "# HELP kubernetes_build_info A metric with a constant '1' value labeled by "
-                                        "major, minor, git version.\n"
-                                        "# TYPE kubernetes_build_info gauge\n"
-                                        "kubernetes_build_info{git_version=\"v1.36.3+nacelle-" NACELLE_VERSION
-                                        "\",major=\"1\",minor=\"36\"} 1\n"
-                                        "# HELP nacelle_api_revision The revision of the last change.\n"
-                                        "# TYPE nacelle_api_revision gauge\n"
-                                        "nacelle_api_revision %lld\n",
-                                        (long long)api_state_revision(r->server->config.state));
-
-        api_respond_text(r, 200, text ?: "");
         return API_END;
 }
 
@@ -142,9 +186,14 @@ static const struct {
 } pages[] = {
         { "/version", show_version, false },     { "/livez", show_health, true },
         { "/readyz", show_health, true },        { "/healthz", show_health, true },
-        { "/metrics", show_metrics, false },     { "/.well-known/openid-configuration", show_issuer, false },
+        { "/metrics", api_metrics_show, false }, { "/.well-known/openid-configuration", show_issuer, false },
         { "/openid/v1/jwks", show_keys, false }, { "/openapi/v3", api_openapi_show, true },
 };
+
+static enum api_step show(struct api_request *r, size_t i, const char *rest) {
+        r->page = pages[i].path;
+        return pages[i].show(r, rest);
+}
 
 enum api_step api_page(struct api_request *r) {
         const char *path = r->path.whole;
@@ -153,7 +202,7 @@ enum api_step api_page(struct api_request *r) {
                 size_t n = strlen(pages[i].path);
 
                 if (strncmp(path, pages[i].path, n) == 0 && (!path[n] || (pages[i].below && path[n] == '/')))
-                        return pages[i].show(r, path[n] ? path + n + 1 : "");
+                        return show(r, i, path[n] ? path + n + 1 : "");
         }
         return API_NEXT;
 }

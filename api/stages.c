@@ -10,6 +10,8 @@
 #include "api/proxy/proxy.h"
 #include "api/rest/rest.h"
 #include "api/reviews.h"
+#include "api/server/deadline.h"
+#include "api/server/flow.h"
 #include "api/server/options.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
@@ -59,7 +61,10 @@ enum {
 
 const struct api_stage api_stages[] = {
         { "target", API_ALWAYS, 0, read_target },
+        { "deadline", API_ALWAYS, 0, api_deadline_read },
         { "authenticate", API_ALWAYS, 0, api_authenticate },
+        { "impersonate", API_ALWAYS, 0, api_impersonate },
+        { "enter", API_ALWAYS, 0, api_enter },
         { "authorize", API_ALWAYS, 0, api_authorize },
         { "page", API_FOR_OTHERS, 0, api_page },
         { "discover", API_FOR_OTHERS, 0, api_discover },

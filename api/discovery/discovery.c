@@ -18,6 +18,7 @@
 #include "lib/base64.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
+#include "lib/http/body.h"
 #include "lib/http/exchange.h"
 #include "lib/json_writer.h"
 
@@ -281,11 +282,12 @@ static enum api_step answer_aggregated(struct api_request *r, const char *text, 
                                              { "etag", etag ?: "" },
                                              { "vary", "Accept" } };
         _cleanup_bytes_ struct bytes *bytes = bytes_copy(text, same ? 0 : length);
-        struct http_exchange *x = api_let_go(r);
+        struct http_body *body = bytes ? http_body_new(bytes) : NULL;
 
-        if (x && (!bytes ||
-                  http_respond_whole(x, same ? 304 : 200, fields, ELEMENTS(fields), same ? NULL : bytes, NULL, 0) < 0))
-                http_reset(x, -ENOMEM);
+        if (!body)
+                return api_fail(r, -ENOMEM, NULL);
+        api_respond_with(r, same ? 304 : 200, fields, ELEMENTS(fields), same ? NULL : body);
+        http_body_unref(body);
         return API_END;
 }
 

@@ -189,37 +189,25 @@ static void send_document(struct api_request *r, const struct api_document *docu
                 { "expires", year_ahead(expires, sizeof(expires)) },
         };
         size_t n = for_good ? ELEMENTS(fields) : ELEMENTS(fields) - 1;
-        struct http_exchange *x;
         bool known;
-        int error;
 
         snprintf(etag, sizeof(etag), "\"%s\"", document->hash);
         known = is_known(r, etag);
-        x = api_let_go(r);
-        error = known ? http_respond_whole(x, 304, fields, n, NULL, NULL, 0) :
-                        http_respond_body(x, 200, fields, n, document->body);
-        if (error < 0)
-                http_reset(x, error);
+        api_respond_with(r, known ? 304 : 200, fields, n, known ? NULL : document->body);
 }
 
 /* By a hash of another time: where the document of now is. */
 static void send_elsewhere(struct api_request *r, const char *path, const char *hash) {
         const char *to = arena_printf(r->arena, ROOT "/%s?hash=%s", path, hash);
         const struct http_field fields[] = { { "location", to ?: ROOT }, { "cache-control", "no-cache, private" } };
-        struct http_exchange *x = api_let_go(r);
-        int error = http_respond_whole(x, 301, fields, ELEMENTS(fields), NULL, NULL, 0);
 
-        if (error < 0)
-                http_reset(x, error);
+        api_respond_with(r, 301, fields, ELEMENTS(fields), NULL);
 }
 
 static void send_no_form(struct api_request *r) {
         static const struct http_field fields[] = { { "cache-control", "no-cache, private" }, { "vary", "Accept" } };
-        struct http_exchange *x = api_let_go(r);
-        int error = http_respond_whole(x, 406, fields, ELEMENTS(fields), NULL, NULL, 0);
 
-        if (error < 0)
-                http_reset(x, error);
+        api_respond_with(r, 406, fields, ELEMENTS(fields), NULL);
 }
 
 /* The index goes to everybody, as it does there. */

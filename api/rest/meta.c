@@ -13,11 +13,11 @@
 #include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/value.h"
+#include "lib/uuid.h"
 #include "lib/value_edit.h"
 
 #define GENERATED_LETTERS 5
 #define GENERATED_PREFIX_MAX 58 /* of a name with 63 letters */
-#define UID_LENGTH 36
 
 const char *api_meta_generate(struct api_request *r, const char *prefix) {
         static const char letters[] = "bcdfghjklmnpqrstvwxz2456789";
@@ -31,23 +31,14 @@ const char *api_meta_generate(struct api_request *r, const char *prefix) {
         return arena_printf(r->arena, "%.*s%s", GENERATED_PREFIX_MAX, prefix, suffix);
 }
 
-/* RFC 9562, version 4. */
 static const char *new_uid(struct arena *arena) {
-        static const char digits[] = "0123456789abcdef";
-        char text[UID_LENGTH + 1], *to = text;
-        uint8_t b[16];
+        char *text = arena_alloc(arena, UUID_SIZE);
+        uint8_t random[UUID_BYTES];
 
-        if (getrandom(b, sizeof(b), 0) != sizeof(b))
+        if (!text || getrandom(random, sizeof(random), 0) != sizeof(random))
                 return NULL;
-        b[6] = (b[6] & 0x0f) | 0x40;
-        b[8] = (b[8] & 0x3f) | 0x80;
-        for (size_t i = 0; i < sizeof(b); i++) {
-                if (i == 4 || i == 6 || i == 8 || i == 10)
-                        *to++ = '-';
-                *to++ = digits[b[i] >> 4];
-                *to++ = digits[b[i] & 0x0f];
-        }
-        return arena_strndup(arena, text, UID_LENGTH);
+        uuid_text(random, text);
+        return text;
 }
 
 const char *api_meta_now(struct arena *arena, int64_t seconds_from_now) {

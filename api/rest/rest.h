@@ -53,3 +53,4 @@ enum api_step api_cleared(struct api_request *r);
 int api_watches_start(struct api_loop *loop);
 void api_watches_run(struct api_loop *loop);
 void api_watches_stop(struct api_loop *loop);
+void api_watches_leave(struct api_loop *loop); /* they get their end */

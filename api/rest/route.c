@@ -86,7 +86,7 @@ enum api_step api_route(struct api_request *r) {
                 r->sub = kube_kind_subresource(r->kind, p->sub);
         if ((p->sub && !r->sub) || !fits_scope(r))
                 return api_refuse(r, API_NOT_FOUND, NO_RESOURCE);
-        if (!fits_verb(r))
+        if (!fits_verb(r) || (r->x && strcmp(http_request_of(r->x)->method, "HEAD") == 0))
                 return api_refuse(r, API_METHOD_NOT_ALLOWED,
                                   "the server does not allow this method on the requested resource");
         r->resource = api_state_resource(r->server->config.state, r->kind);

@@ -46,10 +46,6 @@ struct resource_watches {
 
 LIST_DEFINE(resource_watches_list, struct resource_watches, in_loop)
 
-struct api_watches {
-        struct resource_watches_list all;
-};
-
 struct watch {
         struct api_request *request; /* its arena has all the texts; freed with it */
         struct http_exchange *x;
@@ -62,6 +58,14 @@ struct watch {
         bool ends, began_table;
         uv_timer_t timer;
         uint64_t end_ms; /* of the loop's clock */
+        struct list_node in_open;
+};
+
+LIST_DEFINE(open_watches, struct watch, in_open)
+
+struct api_watches {
+        struct resource_watches_list all;
+        struct open_watches open;
 };
 
 /* --- of a loop --- */
@@ -183,6 +187,8 @@ static void give_up(struct watch *w) {
 static void tell(struct watch *w, struct bytes *bytes) {
         if (!bytes || (w->x && http_send_bytes(w->x, bytes) < 0))
                 give_up(w);
+        else
+                api_count_event(w->request, bytes->size);
         bytes_unref(bytes);
 }
 
@@ -249,6 +255,7 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
         struct watch *w = http_data(x);
 
         w->x = NULL;
+        open_watches_remove(w);
         watcher_free(w->watcher);
         w->watcher = NULL;
         uv_close((uv_handle_t *)&w->timer, on_timer_closed);
@@ -259,6 +266,13 @@ static void end(struct watch *w) {
                 return;
         w->ends = true;
         http_end(w->x, NULL, 0);
+}
+
+void api_watches_leave(struct api_loop *loop) {
+        struct api_watches *watches = loop->data;
+
+        LIST_EACH (open_watches, w, &watches->open)
+                end(w);
 }
 
 static bool on_event(void *data, const struct watch_event *event) {
@@ -342,16 +356,20 @@ static const char *stream_type(const struct api_media *media) {
 
 static enum api_step begin(struct api_request *r, struct watch *w) {
         static const struct http_events events = { .drained = on_drained, .closed = on_closed };
-        const struct http_field fields[] = { { "cache-control", "no-cache, private" },
-                                             { "content-type", stream_type(&r->media) } };
+        const struct http_field own[] = { { "cache-control", "no-cache, private" },
+                                          { "content-type", stream_type(&r->media) } };
+        size_t n = 0;
+        const struct http_field *fields = api_answer_fields(r, 200, 0, own, ELEMENTS(own), &n);
 
         w->timer.data = w;
         uv_timer_init(r->loop->uv, &w->timer);
+        open_watches_append(&((struct api_watches *)r->loop->data)->open, w);
         r->taken = true;
         r->x = NULL;
         http_set_events(w->x, &events, w);
+        api_count_begun(r);
         start_timer(w);
-        if (http_respond(w->x, 200, fields, ELEMENTS(fields), -1) < 0)
+        if (!fields || http_respond(w->x, 200, fields, n, -1) < 0)
                 give_up(w);
         else
                 go_on(w);

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "api/server/deadline.h"
 #include "api/server/request.h"
 #include "api/server/status.h"
 
@@ -28,6 +29,8 @@ static bool run_stage(struct api_request *r) {
         }
         if (step == API_END && !r->taken)
                 api_request_free(r);
+        if (step == API_WAIT && !r->resumed)
+                api_deadline_arm(r);
         if (step == API_END || (step == API_WAIT && !r->resumed))
                 return false;
         r->stage++;

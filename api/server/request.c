@@ -2,9 +2,12 @@
 
 #include <string.h>
 
+#include "api/server/server.h"
 #include "kube/kinds.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
+#include "lib/http/exchange.h"
+#include "lib/uuid.h"
 
 const char *api_verb_name(uint16_t verb) {
         static const struct {
@@ -41,6 +44,26 @@ static char *quote(struct arena *arena, const char *text) {
         }
         strcpy(to, "\"");
         return quoted;
+}
+
+static const char *new_id(struct api_request *r) {
+        char *text = arena_alloc_uncleared(r->arena, UUID_SIZE);
+        uint8_t random[UUID_BYTES];
+
+        api_loop_random(r->loop, random, sizeof(random));
+        if (text)
+                uuid_text(random, text);
+        return text;
+}
+
+const char *api_audit_id(struct api_request *r) {
+        const char *given;
+
+        if (r->audit_id)
+                return r->audit_id;
+        given = r->x ? http_fields_get(&http_request_of(r->x)->fields, "audit-id") : NULL;
+        r->audit_id = (given && *given ? arena_strdup(r->arena, given) : new_id(r)) ?: "";
+        return r->audit_id;
 }
 
 void api_warn(struct api_request *r, const char *text) {

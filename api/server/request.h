@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "api/auth/user.h"
+#include "api/server/flow.h"
 #include "api/server/negotiate.h"
 #include "api/server/path.h"
 #include "api/server/pipeline.h"
@@ -19,6 +20,7 @@
 #include "lib/list.h"
 
 struct api_loop;
+struct api_series;
 struct collection_page;
 struct api_server;
 struct http_exchange;
@@ -50,6 +52,19 @@ struct api_request {
         bool running, resumed; /* a stage is at work; it was told to go on meanwhile */
         bool taken;            /* who answers in his own time has the exchange and frees the request */
 
+        const char *page;          /* which of the pages that are no resources, in the words of metrics; NULL: none */
+        struct api_series *series; /* of a long-running one: where it is counted */
+        enum api_load load;
+        bool entered;                       /* it is counted as under way */
+        bool receives;                      /* http_collect() is at work */
+        uint64_t began_ns;                  /* of uv_hrtime() */
+        uint64_t submitted_ns;              /* when its change went to the store */
+        uint64_t timeout_ns;                /* from then on; 0: it may take as long as it takes */
+        int code;                           /* of its answer; 0: there is none yet */
+        size_t answer_size;                 /* bytes of its body, before gzip */
+        const char *audit_id; /* of the head; NULL: not known yet */
+        struct list_node in_waiting;        /* of its loop's that wait, and whose time ends */
+
         struct api_path path;
         const struct kube_kind *kind;       /* NULL: no resource is asked for */
         const struct kube_subresource *sub; /* NULL: the object itself */
@@ -57,7 +72,8 @@ struct api_request {
         struct api_resource *resource;      /* NULL: not kept */
         uint16_t verb;                      /* KUBE_VERB_GET ... */
         struct auth_user user;
-        const char *agent; /* User-Agent; NULL: not given */
+        struct auth_user *impersonator; /* who acts as @user; NULL: @user himself */
+        const char *agent;              /* User-Agent; NULL: not given */
         struct api_options options;
         struct api_media media; /* of the answer */
 
@@ -100,8 +116,13 @@ struct api_request {
         struct list_node in_loop; /* of those whose changes were made */
 };
 
+LIST_DEFINE(api_waiting, struct api_request, in_waiting)
+
 /* The verb's name: "get". */
 const char *api_verb_name(uint16_t verb);
+
+/* What Audit-Id says: the client's own, or a UUID. "" without memory. */
+const char *api_audit_id(struct api_request *r);
 
 /* A warning for the client, once; @text is copied. */
 void api_warn(struct api_request *r, const char *text);

@@ -7,6 +7,7 @@
 #include "api/cache/object.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
+#include "api/server/server.h"
 #include "api/server/status.h"
 #include "api/state/resource.h"
 #include "kube/kinds.h"
@@ -20,21 +21,22 @@
 #include "lib/json_writer.h"
 #include "lib/value.h"
 
-#define FIELDS_FIRST 3
+#define FIELDS_MORE 2 /* beside the answer's own and the warnings */
 
-/* The head's fields: what kube-apiserver sends with all, and warnings. */
-static struct http_field *make_fields(struct api_request *r, const char *type, size_t *ret_n) {
-        struct http_field *fields = arena_alloc_array(r->arena, FIELDS_FIRST + r->n_warnings, sizeof(*fields));
-        size_t n = 0;
-        const char *kept =
-                r->public_s ? arena_printf(r->arena, "public, max-age=%u", r->public_s) : "no-cache, private";
+struct http_field *api_answer_fields(struct api_request *r, int code, size_t size, const struct http_field *own,
+                                     size_t n, size_t *ret_n) {
+        struct http_field *fields = arena_alloc_array(r->arena, n + FIELDS_MORE + r->n_warnings, sizeof(*fields));
 
         const char *later = r->retry_after_s ? arena_printf(r->arena, "%lld", (long long)r->retry_after_s) : "";
 
-        if (!fields || !kept || !later)
+        r->code = code;
+        r->answer_size = size;
+        if (r->server->config.hooks.answered)
+                r->server->config.hooks.answered(r);
+        if (!fields || !later)
                 return NULL;
-        fields[n++] = (struct http_field){ "cache-control", kept };
-        fields[n++] = (struct http_field){ "content-type", type };
+        memcpy(fields, own, n * sizeof(*own));
+        fields[n++] = (struct http_field){ "audit-id", api_audit_id(r) };
         if (*later)
                 fields[n++] = (struct http_field){ "retry-after", later };
         for (uint32_t i = 0; i < r->n_warnings; i++)
@@ -43,7 +45,8 @@ static struct http_field *make_fields(struct api_request *r, const char *type, s
         return fields;
 }
 
-struct http_exchange *api_let_go(struct api_request *r) {
+/* The exchange, of which the request hears no more; NULL: the client has gone. */
+static struct http_exchange *let_go(struct api_request *r) {
         struct http_exchange *x = r->x;
 
         r->x = NULL;
@@ -53,7 +56,8 @@ struct http_exchange *api_let_go(struct api_request *r) {
 }
 
 /* Large ones in gzip for who takes it. */
-static int send(struct http_exchange *x, int code, const struct http_field *fields, size_t n, struct bytes *bytes) {
+static int send_body(struct http_exchange *x, int code, const struct http_field *fields, size_t n,
+                     struct bytes *bytes) {
         struct http_body *body;
         int r;
 
@@ -67,16 +71,42 @@ static int send(struct http_exchange *x, int code, const struct http_field *fiel
         return r;
 }
 
-void api_respond_bytes(struct api_request *r, int code, const char *content_type, struct bytes *bytes) {
-        struct http_exchange *x = api_let_go(r);
-        struct http_field *fields;
-        size_t n = 0;
+void api_respond_with(struct api_request *r, int code, const struct http_field *own, size_t n, struct http_body *body) {
+        struct http_field *fields = r->x ? api_answer_fields(r, code, 0, own, n, &n) : NULL;
+        struct http_exchange *x = let_go(r);
+        int error = fields ? 0 : -ENOMEM;
 
         if (!x)
                 return;
-        fields = make_fields(r, content_type, &n);
-        if (!fields || send(x, code, fields, n, bytes) < 0)
+        if (fields)
+                error = body ? http_respond_body(x, code, fields, n, body) :
+                               http_respond_whole(x, code, fields, n, NULL, NULL, 0);
+        if (error < 0)
+                http_reset(x, error);
+}
+
+/* @more: a field beside the usual two; its name NULL: none. */
+static void respond(struct api_request *r, int code, const char *content_type, struct http_field more,
+                    struct bytes *bytes) {
+        const char *kept =
+                r->public_s ? arena_printf(r->arena, "public, max-age=%u", r->public_s) : "no-cache, private";
+        const struct http_field own[] = { { "cache-control", kept ?: "" }, { "content-type", content_type }, more };
+        size_t n = more.name ? 3 : 2;
+        struct http_field *fields;
+        struct http_exchange *x;
+
+        if (r->x && bytes->size >= API_ANSWER_LARGE && !api_hold_answer(r, bytes->size)) {
+                api_refuse_too_many(r);
+                return;
+        }
+        fields = r->x ? api_answer_fields(r, code, bytes->size, own, n, &n) : NULL;
+        x = let_go(r);
+        if (x && (!fields || send_body(x, code, fields, n, bytes) < 0))
                 http_reset(x, -ENOMEM);
+}
+
+void api_respond_bytes(struct api_request *r, int code, const char *content_type, struct bytes *bytes) {
+        respond(r, code, content_type, (struct http_field){ 0 }, bytes);
 }
 
 static void respond_copy(struct api_request *r, int code, const char *type, const char *text, size_t length) {
@@ -85,19 +115,23 @@ static void respond_copy(struct api_request *r, int code, const char *type, cons
         if (bytes)
                 api_respond_bytes(r, code, type, bytes);
         else if (r->x)
-                http_reset(api_let_go(r), -ENOMEM);
+                http_reset(let_go(r), -ENOMEM);
 }
 
 void api_respond_nothing(struct api_request *r) {
-        static const struct http_field fields[] = { { "cache-control", "no-cache, private" } };
-        struct http_exchange *x = api_let_go(r);
+        static const struct http_field own[] = { { "cache-control", "no-cache, private" } };
 
-        if (x && http_respond_whole(x, 204, fields, ELEMENTS(fields), NULL, NULL, 0) < 0)
-                http_reset(x, -ENOMEM);
+        api_respond_with(r, 204, own, ELEMENTS(own), NULL);
 }
 
 void api_respond_text(struct api_request *r, int code, const char *text) {
-        respond_copy(r, code, "text/plain; charset=utf-8", text, strlen(text));
+        const struct http_field no_sniff = { "x-content-type-options", "nosniff" };
+        _cleanup_bytes_ struct bytes *bytes = bytes_copy(text, strlen(text));
+
+        if (bytes)
+                respond(r, code, "text/plain; charset=utf-8", no_sniff, bytes);
+        else if (r->x)
+                http_reset(let_go(r), -ENOMEM);
 }
 
 static void respond_pretty(struct api_request *r, int code, const struct bytes *json) {

@@ -6,9 +6,19 @@
 #include "api/server/pipeline.h"
 
 struct api_request;
-struct http_exchange;
+struct http_field;
 struct bytes;
 struct object;
+
+/* The fields of an answer's head: the @n of @own, what all answers have, and warnings; in the request's arena, NULL
+ * without memory. The answer counts as given, with @code and @size bytes of body. While the request has its exchange.
+ */
+struct http_field *api_answer_fields(struct api_request *r, int code, size_t size, const struct http_field *own,
+                                     size_t n, size_t *ret_n);
+
+/* An answer with these of its own, and cache-control among them. @body may be NULL. Ends the request's part. */
+struct http_body;
+void api_respond_with(struct api_request *r, int code, const struct http_field *own, size_t n, struct http_body *body);
 
 /* The Status in @json, @length bytes; in the negotiated form where that is one for it, else JSON. NULL: without memory,
  * the exchange is given up. */
@@ -27,6 +37,3 @@ void api_respond_bytes(struct api_request *r, int code, const char *content_type
 
 /* The object in the version and form that were asked for. */
 enum api_step api_respond_object(struct api_request *r, int code, struct object *object);
-
-/* The exchange, of which the request hears no more; NULL: the client has gone. */
-struct http_exchange *api_let_go(struct api_request *r);

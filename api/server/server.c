@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "api/cache/collection.h"
+#include "api/server/deadline.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
@@ -37,6 +39,7 @@ void api_loop_take(struct api_loop *loop, struct http_exchange *x, const struct 
         r->arena = arena;
         if (user)
                 r->user = *user;
+        r->began_ns = uv_hrtime();
         http_set_events(x, &waiting, r);
         api_run(r);
 }
@@ -51,6 +54,11 @@ void api_request_free(struct api_request *r) {
                 http_reset(r->x, -ECANCELED);
         if (r->held)
                 r->release(r->held);
+        if (r->server->config.hooks.ended)
+                r->server->config.hooks.ended(r);
+        api_count_ended(r);
+        api_leave(r);
+        api_deadline_disarm(r);
         api_change_deinit(&r->change);
         if (r->turn)
                 api_turn_give(r->turn);
@@ -73,14 +81,18 @@ static void on_received(struct http_exchange *x, int error, const void *body, si
         r->body = body;
         r->body_size = size;
         r->body_error = error;
+        r->receives = false;
         if (is_answerable(error))
                 http_set_events(x, &waiting, r);
         else
                 r->x = NULL;
+        if (error == -ETIMEDOUT)
+                api_answer_late(r);
         api_resume(r);
 }
 
 enum api_step api_receive(struct api_request *r) {
+        r->receives = true;
         http_collect(r->x, API_BODY_MAX, on_received, r);
         return API_WAIT;
 }
@@ -113,6 +125,7 @@ static void on_decided(struct api_change *change, int code, const char *text) {
 enum api_step api_submit(struct api_request *r) {
         int error;
 
+        r->submitted_ns = uv_hrtime();
         r->change.done = on_decided;
         r->change.data = r;
         error = api_change_submit(&r->change);
@@ -130,10 +143,22 @@ static void on_wake(uv_async_t *wake) {
         pthread_mutex_lock(&loop->lock);
         api_requests_take(&made, &loop->made);
         pthread_mutex_unlock(&loop->lock);
-        while ((r = api_requests_pop(&made)))
+        while ((r = api_requests_pop(&made))) {
+                api_count_stored(r, uv_hrtime() - r->submitted_ns);
                 api_resume(r);
+        }
         if (loop->server->config.hooks.woken)
                 loop->server->config.hooks.woken(loop);
+}
+
+void api_loop_random(struct api_loop *loop, void *ret_bytes, size_t size) {
+        if (loop->random_left < size) {
+                /* An id that is not random after all is still an id. */
+                (void)!getrandom(loop->random, sizeof(loop->random), GRND_INSECURE);
+                loop->random_left = sizeof(loop->random);
+        }
+        loop->random_left -= size;
+        memcpy(ret_bytes, loop->random + loop->random_left, size);
 }
 
 void api_loop_wake(struct api_loop *loop) {
@@ -149,13 +174,17 @@ static int loop_begin(struct api_server *server, unsigned number, uv_loop_t *uv,
         if (!loop)
                 return -ENOMEM;
         *at = loop;
+        api_counts_init(&loop->counts);
         loop->server = server;
         loop->uv = uv;
         loop->number = number;
         loop->wake.data = loop;
         pthread_mutex_init(&loop->lock, NULL);
         r = server->config.hooks.start ? server->config.hooks.start(loop) : 0;
-        return r ?: uv_async_init(uv, &loop->wake, on_wake);
+        r = r ?: uv_async_init(uv, &loop->wake, on_wake);
+        if (r == 0)
+                api_deadlines_start(loop);
+        return r;
 }
 
 static int loop_start(void *data, unsigned i, uv_loop_t *uv, void **ret_data) {
@@ -178,6 +207,7 @@ static void loop_stop(void *data) {
                 api_request_free(r);
         if (loop->server->config.hooks.stop)
                 loop->server->config.hooks.stop(loop);
+        api_deadlines_stop(loop);
         uv_close((uv_handle_t *)&loop->wake, NULL);
 }
 
@@ -232,6 +262,25 @@ void api_server_set_tls(struct api_server *server, struct tls_context *tls) {
         http_loops_set_tls(server->loops, tls);
 }
 
+void api_server_announce(struct api_server *server) {
+        atomic_store(&server->leaves, true);
+}
+
+static void leave(void *data) {
+        struct api_loop *loop = data;
+
+        if (loop->server->config.hooks.leave)
+                loop->server->config.hooks.leave(loop);
+}
+
+void api_server_drain(struct api_server *server, void (*on_drained)(void *data), void *data) {
+        api_server_announce(server);
+        http_loops_drain(server->loops, on_drained, data);
+        for (unsigned i = 0; i < http_loops_count(server->loops); i++)
+                if (http_loops_post(server->loops, i, leave, server->all[i]) < 0)
+                        log_warning("loop %u is too busy to end its watches", i);
+}
+
 void api_server_stop(struct api_server *server) {
         http_loops_free(server->loops);
         server->loops = NULL;
@@ -241,8 +290,12 @@ void api_server_free(struct api_server *server) {
         if (!server)
                 return;
         http_loops_free(server->loops);
-        for (size_t i = 0; i < API_LOOPS_MAX; i++)
+        for (size_t i = 0; i < API_LOOPS_MAX && server->all[i]; i++) {
+                api_counts_deinit(&server->all[i]->counts);
                 free(server->all[i]);
+        }
+        if (server->within)
+                api_counts_deinit(&server->within->counts);
         free(server->within);
         free(server);
 }

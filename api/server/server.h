@@ -5,9 +5,12 @@
 #pragma once
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <uv.h>
 
+#include "api/server/count.h"
+#include "api/server/flow.h"
 #include "api/server/pipeline.h"
 #include "api/server/request.h"
 
@@ -20,6 +23,9 @@ struct tls_context;
 
 #define API_CONNECTIONS_MAX 12000
 #define API_LOOPS_MAX 64
+#define API_ANSWER_LARGE ((size_t)256 << 10) /* bytes: answers from there on are counted */
+#define API_UNREAD_MAX ((size_t)128 << 20)   /* of large answers that clients have not read: past it 429 */
+#define API_RANDOM_SIZE 1024
 
 /* Has @r go on, on its own loop, behind the stage that waits; false: the loop has ended. From any thread. */
 bool api_post(struct api_request *r);
@@ -29,6 +35,11 @@ struct api_loop_hooks {
         int (*start)(struct api_loop *loop); /* 0 or a negative errno */
         void (*woken)(struct api_loop *loop);
         void (*stop)(struct api_loop *loop);
+        void (*leave)(struct api_loop *loop); /* what has no end of its own ends: the service is to go */
+
+        /* Of a request: its answer's head goes out; it is over, and r->x may be NULL. */
+        void (*answered)(struct api_request *r);
+        void (*ended)(struct api_request *r);
 };
 
 struct api_server_config {
@@ -37,8 +48,9 @@ struct api_server_config {
         struct api_openapi *openapi; /* its documents */
         struct tls_context *tls;     /* a reference is taken */
         struct api_services *services;
-        unsigned n_loops;    /* 0: as many as processors */
-        const char *address; /* that clients use, for discovery: "10.0.0.1:6443" */
+        unsigned n_loops;            /* 0: as many as processors */
+        const char *address;         /* that clients use, for discovery: "10.0.0.1:6443" */
+        struct api_limits limits;
         struct api_loop_hooks hooks;
         void *data; /* of who has made the table of stages */
 };
@@ -48,6 +60,9 @@ struct api_server {
         struct http_loops *loops;
         struct api_loop *all[API_LOOPS_MAX];
         struct api_loop *within; /* api_server_within() */
+        atomic_uint in_flight[_API_LOADS];
+        atomic_size_t unread; /* bytes of large answers that are on their way */
+        atomic_bool leaves;   /* it says so at /readyz */
 };
 
 LIST_DEFINE(api_requests, struct api_request, in_loop)
@@ -57,12 +72,20 @@ struct api_loop {
         uv_loop_t *uv;
         unsigned number;
         void *data; /* of the hooks */
+        struct api_counts counts;
+
+        uint8_t random[API_RANDOM_SIZE]; /* for ids and dice: what is left of what the kernel gave */
+        size_t random_left;
 
         /* The server's. */
         uv_async_t wake;
         pthread_mutex_t lock; /* of @made */
         struct api_requests made;
         bool closed; /* nobody takes what is made */
+
+        struct api_waiting waiting;
+        uv_timer_t deadline;
+        uint64_t deadline_ms; /* when it is due, in uv_hrtime()'s milliseconds */
 };
 
 /* @config is copied. */
@@ -82,6 +105,16 @@ void api_loop_take(struct api_loop *loop, struct http_exchange *x, const struct 
 
 /* New connections are made with @tls, of which a reference is taken. From any thread, between start and stop. */
 void api_server_set_tls(struct api_server *server, struct tls_context *tls);
+
+/* From now on /readyz says that it leaves. From any thread. */
+void api_server_announce(struct api_server *server);
+
+/* Takes no more connections; what has no end of its own ends, and what is under way may. @on_drained (from one of the
+ * loops) when no connection is left. */
+void api_server_drain(struct api_server *server, void (*on_drained)(void *data), void *data);
+
+/* @size bytes that nobody guesses, API_RANDOM_SIZE at most. On the loop. */
+void api_loop_random(struct api_loop *loop, void *ret_bytes, size_t size);
 
 /* Closes all connections, and waits for the loops. Changes that the store has go on. */
 void api_server_stop(struct api_server *server);

@@ -74,6 +74,13 @@ struct api_resource *api_state_resource(const struct api_state *state, const str
         return kind->resource ? api_state_find(state, kind->group, kind->resource) : NULL;
 }
 
+void api_state_each(const struct api_state *state, void (*visit)(void *data, const struct api_resource *resource),
+                    void *data) {
+        for (size_t i = 0; i < state->resources.n_buckets; i++)
+                for (struct table_node *node = state->resources.buckets[i]; node; node = node->next)
+                        visit(data, table_object(node, struct api_resource, in_state));
+}
+
 /* --- what is in the store --- */
 
 struct loading {

@@ -43,6 +43,10 @@ struct api_resource *api_state_find(const struct api_state *state, const char *g
 /* Of all objects. */
 struct api_turns *api_state_turns(const struct api_state *state);
 
+/* Calls @visit for all, in no order. */
+void api_state_each(const struct api_state *state, void (*visit)(void *data, const struct api_resource *resource),
+                    void *data);
+
 /* The revision up to which every collection has been told all. */
 int64_t api_state_revision(const struct api_state *state);
 

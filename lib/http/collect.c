@@ -100,6 +100,10 @@ static void on_late(struct http_exchange *x) {
         finish(x, -ETIMEDOUT);
 }
 
+void http_collect_end(struct http_exchange *x, int error) {
+        finish(x, error);
+}
+
 void http_collect(struct http_exchange *x, size_t max,
                   void (*done)(struct http_exchange *x, int error, const void *body, size_t size, void *data),
                   void *data) {

@@ -55,9 +55,18 @@ static void on_ended(void *data) {
                 connection_close(connection, 0, NULL);
 }
 
+static void tell_over(struct http_connection *connection) {
+        void (*over)(void *data) = connection->over;
+
+        connection->over = NULL;
+        if (over)
+                over(connection->over_data);
+}
+
 static void on_drained(void *data) {
         struct http_connection *connection = data;
 
+        tell_over(connection);
         if (connection->driver)
                 connection->driver->drained(connection);
         if (!connection->closing)
@@ -86,6 +95,7 @@ static void on_closed(void *data, int error, const char *why) {
         finish_all(connection, error < 0 ? error : -ECONNRESET, why);
         if (connection->driver && connection->state)
                 connection->driver->stop(connection);
+        tell_over(connection);
         connection->owner->closed(connection, error, why);
 }
 

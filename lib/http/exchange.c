@@ -18,6 +18,11 @@ void *http_data(const struct http_exchange *x) {
         return x->data;
 }
 
+void http_set_over(struct http_exchange *x, void (*over)(void *data), void *data) {
+        x->over = over;
+        x->over_data = data;
+}
+
 struct arena *http_arena(struct http_exchange *x) {
         return x->arena;
 }

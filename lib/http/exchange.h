@@ -62,6 +62,10 @@ struct http_response {
 void http_set_events(struct http_exchange *x, const struct http_events *events, void *data);
 void *http_data(const struct http_exchange *x);
 
+/* Has @over(@data) called once, whoever gets the events then, when nothing of the exchange waits any more: all is with
+ * the peer's kernel, or never will be. It may come behind closed(). */
+void http_set_over(struct http_exchange *x, void (*over)(void *data), void *data);
+
 /* Memory that lives as long as the exchange. */
 struct arena *http_arena(struct http_exchange *x);
 

@@ -416,8 +416,13 @@ static void drain(struct http_connection *connection) {
         struct h1 *h1 = connection->state;
 
         connection->draining = true;
-        if (h1->state == H1_HEAD && !h1->x)
-                connection_close(connection, 0, NULL);
+        if (h1->state != H1_HEAD || h1->x)
+                return;
+        if (transport_pending(connection->stream) == 0)
+                return connection_close(connection, 0, NULL);
+        h1_discard(connection); /* the last answer is still on its way */
+        transport_resume(connection->stream);
+        transport_finish(connection->stream);
 }
 
 static void late(struct http_connection *connection) {

@@ -12,6 +12,8 @@ static void exchange_free(struct http_exchange *x) {
         struct http_hub *hub = x->hub;
         struct arena *arena = x->arena;
 
+        if (x->over)
+                x->over(x->over_data);
         queue_clear(&x->out);
         http_gunzip_free(x->gunzip);
         hub->n_exchanges--;
@@ -215,6 +217,18 @@ static void leave_connection(struct http_exchange *x) {
                 connection->owner->progress(connection);
 }
 
+/* Over HTTP/1 an exchange ends when its last bytes are queued: whoever waits for them waits on. */
+static void hand_over(struct http_exchange *x) {
+        struct http_connection *connection = x->connection;
+
+        if (!x->over || !connection || connection->multiplexed || connection->over || connection->closing ||
+            transport_pending(connection->stream) == 0)
+                return;
+        connection->over = x->over;
+        connection->over_data = x->over_data;
+        x->over = NULL;
+}
+
 void exchange_finish(struct http_exchange *x, int error, const char *why) {
         if (x->finished)
                 return;
@@ -223,6 +237,7 @@ void exchange_finish(struct http_exchange *x, int error, const char *why) {
         x->why = why ? arena_strdup(x->arena, why) : NULL;
         if (x->collect_late)
                 exchange_uncollect(x);
+        hand_over(x);
         leave_connection(x);
         queue_clear(&x->out);
         if (x->dry)

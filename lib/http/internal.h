@@ -107,14 +107,16 @@ struct http_connection {
         struct transport *stream;
         struct http_exchanges exchanges;
         unsigned n_exchanges;
-        void *state;           /* the driver's */
-        uint64_t active;       /* uv_now() when it last had an exchange */
-        uint64_t drain_since;  /* the peer knows that it is to go, and may still send what it had begun; 0 */
-        uint64_t linger_since; /* uv_now() when the last answer was sent, and only the peer's end is waited for; 0 */
-        uint64_t stall_check;  /* when streams whose output waits are to be looked at; 0: none */
-        uint64_t head_since;   /* uv_now() when a head began to come that is not all there; 0: none */
-        uint64_t output_since; /* since when output waits and none of it went; 0: none waits */
-        size_t output_left;    /* how much waited then */
+        void *state;              /* the driver's */
+        uint64_t active;          /* uv_now() when it last had an exchange */
+        uint64_t drain_since;     /* the peer knows that it is to go, and may still send what it had begun; 0 */
+        uint64_t linger_since;    /* uv_now() when the last answer was sent, and only the peer's end is waited for; 0 */
+        uint64_t stall_check;     /* when streams whose output waits are to be looked at; 0: none */
+        uint64_t head_since;      /* uv_now() when a head began to come that is not all there; 0: none */
+        uint64_t output_since;    /* since when output waits and none of it went; 0: none waits */
+        size_t output_left;       /* how much waited then */
+        void (*over)(void *data); /* of an exchange that has ended, and whose output waits; may be NULL */
+        void *over_data;
         bool server, opened, closing, draining;
         bool multiplexed;                /* several exchanges at a time */
         bool tunnel;                     /* all of it is one exchange's, who says how long it may stand still */
@@ -148,6 +150,8 @@ struct http_exchange {
         struct http_hub *hub;
         const struct http_events *events;
         void *data;
+        void (*over)(void *data); /* may be NULL */
+        void *over_data;
         struct arena *arena;
         struct http_request request;
         struct http_response response; /* received, or to send */

@@ -327,6 +327,14 @@ unsigned http_loops_count(const struct http_loops *loops) {
         return loops->n_loops;
 }
 
+uint64_t http_loops_failed_handshakes(const struct http_loops *loops) {
+        uint64_t n = 0;
+
+        for (unsigned i = 0; i < loops->n_loops; i++)
+                n += http_server_failed_handshakes(loops->all[i].server);
+        return n;
+}
+
 unsigned http_loops_connections(const struct http_loops *loops, unsigned i) {
         return http_server_connections(loops->all[i].server);
 }

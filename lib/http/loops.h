@@ -50,5 +50,8 @@ int http_loops_post(struct http_loops *loops, unsigned i, void (*run)(void *data
 
 unsigned http_loops_count(const struct http_loops *loops);
 
+/* http_server_failed_handshakes() of all. */
+uint64_t http_loops_failed_handshakes(const struct http_loops *loops);
+
 /* Connections that loop @i has at this moment. From any thread. */
 unsigned http_loops_connections(const struct http_loops *loops, unsigned i);

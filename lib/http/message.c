@@ -230,14 +230,21 @@ char *http_decode(struct arena *arena, const char *text, size_t size, bool plus)
         return decoded;
 }
 
-const char *http_query(struct arena *arena, const char *query, const char *name) {
-        while (*query) {
-                size_t n = strcspn(query, "&"), n_name = strcspn(query, "&=");
-                const char *key = http_decode(arena, query, n_name, true);
+const char *http_query_next(struct arena *arena, const char **query, const char *name) {
+        const char *at = *query, *value = NULL;
+
+        while (*at && !value) {
+                size_t n = strcspn(at, "&"), n_name = strcspn(at, "&=");
+                const char *key = http_decode(arena, at, n_name, true);
 
                 if (key && strcmp(key, name) == 0)
-                        return n_name == n ? "" : http_decode(arena, query + n_name + 1, n - n_name - 1, true);
-                query += n + (query[n] == '&');
+                        value = n_name == n ? "" : http_decode(arena, at + n_name + 1, n - n_name - 1, true);
+                at += n + (at[n] == '&');
         }
-        return NULL;
+        *query = at;
+        return value;
+}
+
+const char *http_query(struct arena *arena, const char *query, const char *name) {
+        return http_query_next(arena, &query, name);
 }

@@ -62,3 +62,6 @@ char *http_decode(struct arena *arena, const char *text, size_t size, bool plus)
 
 /* The value of @name in a target's query, decoded into @arena; the first one counts. NULL when it is not there. */
 const char *http_query(struct arena *arena, const char *query, const char *name);
+
+/* The next one, and *@query is what follows it. NULL when there is none any more. */
+const char *http_query_next(struct arena *arena, const char **query, const char *name);

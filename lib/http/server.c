@@ -37,7 +37,8 @@ struct http_server {
         LIST_HEAD(, listening) listenings;
         struct served_list connections[N_STANDINGS];
         unsigned n_handshakes, n_connections;
-        unsigned n_going; /* of them, those that are closing */
+        uint64_t n_failed; /* handshakes */
+        unsigned n_going;  /* of them, those that are closing */
         bool closing;
         void (*on_gone)(void *data);
         void *gone_data;
@@ -253,6 +254,10 @@ static void count(struct http_server *server, int change) {
         __atomic_store_n(&server->n_connections, server->n_connections + (unsigned)change, __ATOMIC_RELAXED);
 }
 
+uint64_t http_server_failed_handshakes(const struct http_server *server) {
+        return __atomic_load_n(&server->n_failed, __ATOMIC_RELAXED);
+}
+
 static void maybe_drained(struct http_server *server) {
         void (*on_drained)(void *data) = server->on_drained;
 
@@ -289,6 +294,8 @@ static void on_closed(struct http_connection *connection, int error, const char 
                 log_debug("HTTP connection: %s", why ?: strerror(-error));
         TAILQ_REMOVE(&served->server->connections[served->standing], served, link);
         served->server->n_handshakes -= served->standing == HANDSHAKING;
+        if (!connection->opened && !served->server->closing)
+                __atomic_store_n(&served->server->n_failed, served->server->n_failed + 1, __ATOMIC_RELAXED);
         uv_close((uv_handle_t *)&served->timer, on_timer_closed);
 }
 
@@ -454,6 +461,11 @@ static void drain_one(struct http_connection *connection) {
         else
                 connection_close(connection, 0, NULL);
         arm(served_of(connection));
+}
+
+void http_send_away(struct http_exchange *x) {
+        if (x->connection && x->connection->multiplexed && !x->connection->draining)
+                drain_one(x->connection);
 }
 
 /* A connection that is closed, or whose last exchange ends, may change lists meanwhile, but only later in the order. */

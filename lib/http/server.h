@@ -96,6 +96,9 @@ void http_server_free(struct http_server *server, void (*on_gone)(void *data), v
 /* Connections at this moment, for metrics and tests. From any thread. */
 unsigned http_server_connections(const struct http_server *server);
 
+/* Connections that ended before their TLS handshake did. From any thread. */
+uint64_t http_server_failed_handshakes(const struct http_server *server);
+
 /* The number of the server's loop, of its configuration. */
 unsigned http_loop(const struct http_exchange *x);
 
@@ -109,6 +112,13 @@ const char *http_param(struct http_exchange *x, const char *name);
 void http_collect(struct http_exchange *x, size_t max,
                   void (*done)(struct http_exchange *x, int error, const void *body, size_t size, void *data),
                   void *data);
+
+/* Ends what http_collect() waits for: @done gets @error. Only while it does. */
+void http_collect_end(struct http_exchange *x, int error);
+
+/* Has the connection of @x take no more requests over HTTP/2 (GOAWAY); what is under way may end. Nothing over HTTP/1.
+ */
+void http_send_away(struct http_exchange *x);
 
 /* Accepts an upgrade: 101 (HTTP/1.1, with Connection and Upgrade) or 200 (CONNECT), with @fields besides. Bytes go
  * through data() and http_send() from then on. */
