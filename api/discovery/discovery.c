@@ -283,8 +283,7 @@ static enum api_step answer_aggregated(struct api_request *r, const char *text, 
         _cleanup_bytes_ struct bytes *bytes = bytes_copy(text, same ? 0 : length);
         struct http_exchange *x = api_let_go(r);
 
-        if (x && (!bytes ||
-                  http_respond_whole(x, same ? 304 : 200, fields, ELEMENTS(fields), same ? NULL : bytes, NULL, 0) < 0))
+        if (x && (!bytes || http_respond_whole(x, same ? 304 : 200, fields, ELEMENTS(fields), same ? NULL : bytes) < 0))
                 http_reset(x, -ENOMEM);
         return API_END;
 }

@@ -196,7 +196,7 @@ static void send_document(struct api_request *r, const struct api_document *docu
         snprintf(etag, sizeof(etag), "\"%s\"", document->hash);
         known = is_known(r, etag);
         x = api_let_go(r);
-        error = known ? http_respond_whole(x, 304, fields, n, NULL, NULL, 0) :
+        error = known ? http_respond_whole(x, 304, fields, n, NULL) :
                         http_respond_body(x, 200, fields, n, document->body);
         if (error < 0)
                 http_reset(x, error);
@@ -207,7 +207,7 @@ static void send_elsewhere(struct api_request *r, const char *path, const char *
         const char *to = arena_printf(r->arena, ROOT "/%s?hash=%s", path, hash);
         const struct http_field fields[] = { { "location", to ?: ROOT }, { "cache-control", "no-cache, private" } };
         struct http_exchange *x = api_let_go(r);
-        int error = http_respond_whole(x, 301, fields, ELEMENTS(fields), NULL, NULL, 0);
+        int error = http_respond_whole(x, 301, fields, ELEMENTS(fields), NULL);
 
         if (error < 0)
                 http_reset(x, error);
@@ -216,7 +216,7 @@ static void send_elsewhere(struct api_request *r, const char *path, const char *
 static void send_no_form(struct api_request *r) {
         static const struct http_field fields[] = { { "cache-control", "no-cache, private" }, { "vary", "Accept" } };
         struct http_exchange *x = api_let_go(r);
-        int error = http_respond_whole(x, 406, fields, ELEMENTS(fields), NULL, NULL, 0);
+        int error = http_respond_whole(x, 406, fields, ELEMENTS(fields), NULL);
 
         if (error < 0)
                 http_reset(x, error);
