@@ -133,6 +133,8 @@ static int known_index(void) {
 }
 
 static const struct known *look_at_certificate(struct api_access *a, SSL *tls, X509 *certificate, int64_t now) {
+        const struct auth_credentials credentials = { .certificate = certificate,
+                                                      .chain = SSL_get_peer_cert_chain(tls) };
         struct arena *arena = arena_new();
         struct known *known = arena ? arena_new_of(arena, struct known) : NULL,
                      *old = SSL_get_ex_data(tls, known_index());
@@ -144,8 +146,7 @@ static const struct known *look_at_certificate(struct api_access *a, SSL *tls, X
         }
         known->arena = arena;
         known->generation = auth_generation(a->authenticator);
-        known->result = auth_certificate(a->authenticator, certificate, SSL_get_peer_cert_chain(tls), now, arena,
-                                         &known->identity, &err);
+        known->result = auth_certificate(a->authenticator, &credentials, now, arena, &known->identity, &err);
         if (known->result == -EACCES)
                 log_debug("a client's certificate does not count: %s", err_text(err));
         SSL_set_ex_data(tls, known_index(), known);
@@ -224,28 +225,27 @@ enum api_step api_impersonate(struct api_request *r) {
         struct api_access *a = r->server->config.data;
         const struct http_fields *fields = &http_request_of(r->x)->fields;
         struct auth_attributes attributes;
-        const char *message = NULL;
-        struct auth_user user;
+        struct auth_impersonated other = { 0 };
         int error;
 
         if (!wants_impersonation(fields))
                 return API_NEXT;
         attributes = api_attributes(r);
-        error = auth_impersonate(fields, &attributes, a->chain, CHAIN_SIZE, r->arena, &user, &message);
+        error = auth_impersonate(fields, &attributes, a->chain, CHAIN_SIZE, r->arena, &other);
         switch (error) {
         case 0:
                 r->impersonator = arena_new_of(r->arena, struct auth_user);
                 if (!r->impersonator)
                         return api_fail(r, -ENOMEM, NULL);
                 *r->impersonator = r->user;
-                r->user = user;
+                r->user = other.user;
                 return API_NEXT;
         case 1:
                 return API_NEXT;
         case -EACCES:
-                return api_refuse(r, API_FORBIDDEN, "%s", message ?: "");
+                return api_refuse(r, API_FORBIDDEN, "%s", other.message ?: "");
         case -EINVAL:
-                return api_refuse(r, API_BAD_REQUEST, "%s", message ?: "");
+                return api_refuse(r, API_BAD_REQUEST, "%s", other.message ?: "");
         default:
                 return api_fail(r, error, NULL);
         }

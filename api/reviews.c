@@ -45,7 +45,7 @@ static int review_access(struct api_request *r, void *object, struct problems *p
         size_t n;
         const struct auth_authorizer *chain = api_access_chain(r->server->config.data, &n);
 
-        return auth_review_access(chain, n, NULL, r->arena, &review->spec, &review->status, problems);
+        return auth_review_access(chain, n, NULL, &review->spec, &review->status, problems);
 }
 
 static int review_local(struct api_request *r, void *object, struct problems *problems) {
@@ -53,14 +53,14 @@ static int review_local(struct api_request *r, void *object, struct problems *pr
         size_t n;
         const struct auth_authorizer *chain = api_access_chain(r->server->config.data, &n);
 
-        return auth_review_access(chain, n, r->path.namespace, r->arena, &review->spec, &review->status, problems);
+        return auth_review_access(chain, n, r->path.namespace, &review->spec, &review->status, problems);
 }
 
 static int review_own(struct api_request *r, void *object, struct problems *problems) {
         size_t n;
         const struct auth_authorizer *chain = api_access_chain(r->server->config.data, &n);
 
-        return auth_review_own_access(chain, n, &r->user, r->arena, object, problems);
+        return auth_review_own_access(chain, n, &r->user, object, problems);
 }
 
 static int review_rules(struct api_request *r, void *object, struct problems *problems) {

@@ -114,7 +114,7 @@ static enum api_step issue(struct api_request *r, token_request *request, const 
         int error;
 
         problems_init(&problems, r->arena, NULL, NULL);
-        error = auth_issue_token(how, &account, time(NULL), r->arena, request, &problems, &text);
+        error = auth_issue_token(how, &account, time(NULL), request, &problems, &text);
         if (problems.errors > 0)
                 return refuse_spec(r, "", &problems);
         return error < 0 ? refuse_bound(r, request, error, text) : api_review_show(r, request);

@@ -123,10 +123,12 @@ static void answer_http(struct grpc_call *call, enum grpc_code code, const char 
                 r = last ? http_send_bytes(call->x, last) : 0;
                 if (r == 0)
                         r = http_end(call->x, fields + 1, n);
-        } else if (last)
-                r = http_respond_whole(call->x, 200, fields, 1, last, fields + 1, n);
-        else
-                r = http_respond_whole(call->x, http_status, fields, n + 1, NULL, NULL, 0);
+        } else if (last) {
+                r = http_add_trailers(call->x, fields + 1, n);
+                if (r == 0)
+                        r = http_respond_whole(call->x, 200, fields, 1, last);
+        } else
+                r = http_respond_whole(call->x, http_status, fields, n + 1, NULL);
         if (r == -ENOMEM)
                 http_reset(call->x, r);
 }

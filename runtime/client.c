@@ -45,13 +45,17 @@ static int connect_failed(const char *sandbox, int code, struct err **err) {
 }
 
 int client_connect(struct runtime *runtime, const char *sandbox, int flags, int *ret_socket, struct err **err) {
-        const struct timeval timeout = { .tv_sec = CLIENT_TIMEOUT_SECONDS };
-        struct sockaddr_un address = { .sun_family = AF_UNIX };
-        _cleanup_close_ int dir = -EBADF, fd = -EBADF;
+        _cleanup_close_ int dir = -EBADF;
         int r = runtime_open_sandbox(runtime, sandbox, &dir, err);
 
-        if (r < 0)
-                return r;
+        return r < 0 ? r : client_connect_in(dir, sandbox, flags, ret_socket, err);
+}
+
+int client_connect_in(int dir, const char *sandbox, int flags, int *ret_socket, struct err **err) {
+        const struct timeval timeout = { .tv_sec = CLIENT_TIMEOUT_SECONDS };
+        struct sockaddr_un address = { .sun_family = AF_UNIX };
+        _cleanup_close_ int fd = -EBADF;
+
         fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
         if (fd < 0)
                 return err_errno(err, errno, "socket");

@@ -80,40 +80,41 @@ static void exec_ready(uv_poll_t *poll, int status, int events) {
         }
 }
 
-static int plan_exec(const struct container_at *at, const struct exec_spec *spec, struct plan *plan,
-                     struct wire_request *request, char **ret_document, struct err **err) {
+/* Tells the shim of it, and gives the connection that it goes on by. */
+static int send_exec(const struct container_at *at, const struct exec_spec *spec, int *ret_socket, char **ret_document,
+                     struct err **err) {
         const struct prepare_stdio stdio = { spec->stdin_fd, spec->stdout_fd, spec->stderr_fd };
         int terminal = spec->process->terminal ? spec->terminal_fd : -EBADF, r;
         _cleanup_close_ int dir = -EBADF;
+        _cleanup_plan_ struct plan plan = { 0 };
+        struct wire_request request;
 
-        client_request(request, WIRE_EXEC, at->id);
+        client_request(&request, WIRE_EXEC, at->id);
         r = runtime_open_sandbox(at->runtime, at->sandbox, &dir, err);
         if (r < 0)
                 return r;
-        if (!delegate_is(dir, at->id))
-                return prepare_exec(spec->process, &stdio, terminal, plan, err);
-        request->flags = WIRE_F_HELPER;
-        return delegate_exec(at, dir, spec, plan, ret_document, err);
+        if (delegate_is(dir, at->id)) {
+                request.flags = WIRE_F_HELPER;
+                r = delegate_exec(at, dir, spec, &plan, ret_document, err);
+        } else
+                r = prepare_exec(spec->process, &stdio, terminal, &plan, err);
+        if (r < 0 || (r = client_connect_in(dir, at->sandbox, SOCK_NONBLOCK, ret_socket, err)) < 0)
+                return r;
+        return client_send(*ret_socket, &request, &plan, err);
 }
 
 int exec_start(uv_loop_t *loop, const struct container_at *at, const struct exec_spec *spec, struct exec **ret_exec,
                struct err **err) {
         _cleanup_free_ struct exec *exec = calloc(1, sizeof(*exec));
         _cleanup_free_ char *document = NULL;
-        _cleanup_plan_ struct plan plan = { 0 };
         _cleanup_close_ int socket = -EBADF;
-        struct wire_request request;
         int r;
 
         if (!exec)
                 return err_set(err, ENOMEM, "out of memory");
         if (!spec->process->args || !spec->process->args[0])
                 return err_set(err, EINVAL, "exec: there is no command");
-        r = plan_exec(at, spec, &plan, &request, &document, err);
-        if (r == 0)
-                r = client_connect(at->runtime, at->sandbox, SOCK_NONBLOCK, &socket, err);
-        if (r == 0)
-                r = client_send(socket, &request, &plan, err);
+        r = send_exec(at, spec, &socket, &document, err);
         if (r == 0 && (r = uv_poll_init(loop, &exec->poll, socket)) < 0)
                 err_set(err, -r, "exec in %s: %s", at->id, uv_strerror(r));
         if (r < 0) {

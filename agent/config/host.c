@@ -13,6 +13,7 @@
 #include "lib/cleanup.h"
 #include "lib/files.h"
 #include "lib/log.h"
+#include "lib/spread.h"
 
 /* The agent is needed to free memory again: killed late, but before the kernel's own threads starve. */
 #define OOM_SCORE "-999"
@@ -84,6 +85,8 @@ int host_prepare(const struct options *o, struct host_locks *ret_locks, struct e
             (r = take_lock(o->run_dir, "--run-dir", &run, err)) < 0 || (r = files_make_private(pods, err)) < 0 ||
             (r = make_dir(o->pod_logs_dir, 0755, err)) < 0 || (r = claims_take(o, &ret_locks->claims, err)) < 0)
                 return r;
+        spread_directory(pods);
+        spread_directory(o->pod_logs_dir);
         ret_locks->root = TAKE_FD(root);
         ret_locks->run = TAKE_FD(run);
         return 0;

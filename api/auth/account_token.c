@@ -120,47 +120,49 @@ static int check_times(const struct claims *claims, int64_t now, struct err **er
         return 0;
 }
 
+/* What a token may be bound to. */
+struct bound {
+        const char *resource, *namespace;
+        const struct reference *to;
+        bool wanted;
+};
+
 /* The object that is meant, with this uid, and not deleted for longer than the leeway. */
-static int check_object(const struct auth_objects *objects, const char *resource, const char *namespace,
-                        const struct reference *reference, int64_t now, struct arena *arena, struct err **err) {
+static int check_object(const struct auth_objects *objects, const struct bound *bound, int64_t now, struct arena *arena,
+                        struct err **err) {
+        const char *resource = bound->resource, *name = bound->to->name, *uid = bound->to->uid;
         struct auth_object object = { 0 };
-        int r = objects->find(objects->data, arena, resource, namespace, reference->name, &object);
+        int r = objects->find(objects->data, arena, resource, bound->namespace, name, &object);
 
         if (r == -ENOMEM)
                 return r;
         if (r < 0)
-                return err_set(err, EACCES, "the token is bound to %s \"%s\", which is not there", resource,
-                               reference->name);
-        if (!object.uid || strcmp(object.uid, reference->uid) != 0)
+                return err_set(err, EACCES, "the token is bound to %s \"%s\", which is not there", resource, name);
+        if (!object.uid || strcmp(object.uid, uid) != 0)
                 return err_set(err, EACCES, "the token is bound to %s \"%s\" with uid %s, and it is another now",
-                               resource, reference->name, reference->uid);
+                               resource, name, uid);
         if (object.deleted && object.deleted < now - AUTH_LEEWAY)
-                return err_set(err, EACCES, "the token is bound to %s \"%s\", which has been deleted", resource,
-                               reference->name);
+                return err_set(err, EACCES, "the token is bound to %s \"%s\", which has been deleted", resource, name);
         return 0;
 }
 
 /* The node of a token that is bound to a pod is told, and not what it hangs on. */
 static int check_objects(const struct auth_authenticator *a, const struct claims *claims, int64_t now,
                          struct arena *arena, struct err **err) {
-        const struct {
-                const char *resource, *namespace;
-                const struct reference *reference;
-                bool wanted;
-        } bound[] = {
+        const struct bound bound[] = {
                 { "serviceaccounts", claims->namespace, &claims->account, true },
                 { "secrets", claims->namespace, &claims->secret, claims->has_secret },
                 { "pods", claims->namespace, &claims->pod, claims->has_pod },
                 { "nodes", "", &claims->node, claims->has_node && !claims->has_pod },
         };
-        int r = 0;
 
-        for (unsigned i = 0; r >= 0 && i < sizeof(bound) / sizeof(bound[0]); i++) {
-                if (bound[i].wanted)
-                        r = check_object(&a->objects, bound[i].resource, bound[i].namespace, bound[i].reference, now,
-                                         arena, err);
+        for (unsigned i = 0; i < sizeof(bound) / sizeof(bound[0]); i++) {
+                int r = bound[i].wanted ? check_object(&a->objects, &bound[i], now, arena, err) : 0;
+
+                if (r < 0)
+                        return r;
         }
-        return r;
+        return 0;
 }
 
 static int add_extras(struct arena *arena, const struct claims *claims, struct auth_user *user) {
@@ -214,8 +216,9 @@ static int check_audiences(struct arena *arena, const struct claims *claims, con
                        for_whom ?: "");
 }
 
-int auth_account_token(struct auth_authenticator *a, const char *token, const string_list *audiences, int64_t now,
-                       struct arena *arena, struct auth_identity *ret_identity, struct err **err) {
+int auth_account_token(struct auth_authenticator *a, const struct auth_bearer *bearer, int64_t now, struct arena *arena,
+                       struct auth_identity *ret_identity, struct err **err) {
+        const char *token = bearer->token;
         struct auth_identity identity = { 0 };
         struct claims claims = { 0 };
         struct auth_jwt jwt;
@@ -229,23 +232,15 @@ int auth_account_token(struct auth_authenticator *a, const char *token, const st
                 return r == -ENOMEM ? r : -EACCES;
         issuer = value_string(value_get(jwt.claims, "iss"));
         if (issuer && strcmp(issuer, AUTH_LEGACY_ISSUER) == 0)
-                return auth_legacy_token(a, token, &jwt, audiences, arena, ret_identity, err);
+                return auth_legacy_token(a, bearer, &jwt, arena, ret_identity, err);
         if (!issuer || strcmp(issuer, a->issuer) != 0)
                 return -ENODATA;
-        r = auth_check_signature(a, token, &jwt, err);
-        if (r >= 0)
-                r = read_claims(arena, jwt.claims, &claims, err);
-        if (r >= 0)
-                r = check_subject(arena, jwt.claims, &claims, err);
-        if (r >= 0)
-                r = check_audiences(arena, &claims, audiences, &identity.audiences, err);
-        if (r >= 0)
-                r = check_times(&claims, now, err);
-        if (r >= 0)
-                r = check_objects(a, &claims, now, arena, err);
-        if (r >= 0)
-                r = make_user(arena, &claims, &identity.user);
-        if (r < 0)
+        if ((r = auth_check_signature(a, token, &jwt, err)) < 0 ||
+            (r = read_claims(arena, jwt.claims, &claims, err)) < 0 ||
+            (r = check_subject(arena, jwt.claims, &claims, err)) < 0 ||
+            (r = check_audiences(arena, &claims, &bearer->audiences, &identity.audiences, err)) < 0 ||
+            (r = check_times(&claims, now, err)) < 0 || (r = check_objects(a, &claims, now, arena, err)) < 0 ||
+            (r = make_user(arena, &claims, &identity.user)) < 0)
                 return r;
         identity.valid_until = claims.expires + AUTH_LEEWAY;
         *ret_identity = identity;

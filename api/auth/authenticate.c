@@ -76,18 +76,17 @@ int auth_intersect(struct arena *arena, const string_list *a, const string_list 
         return 0;
 }
 
-int auth_token(struct auth_authenticator *a, const char *token, const char *const *audiences, int64_t now,
-               struct arena *arena, struct auth_identity *ret_identity, struct err **err) {
-        string_list wanted = a->audiences;
-        int r = audiences ? auth_list_of(arena, audiences, &wanted) : 0;
+int auth_token(struct auth_authenticator *a, const struct auth_bearer *bearer, int64_t now, struct arena *arena,
+               struct auth_identity *ret_identity, struct err **err) {
+        const struct auth_bearer wanted = { bearer->token,
+                                            bearer->audiences.count > 0 ? bearer->audiences : a->audiences };
+        int r;
 
-        if (r < 0)
-                return r;
-        if (strnlen(token, AUTH_TOKEN_MAX + 1) > AUTH_TOKEN_MAX)
+        if (strnlen(bearer->token, AUTH_TOKEN_MAX + 1) > AUTH_TOKEN_MAX)
                 return err_set(err, EACCES, "the token has more than %zu bytes", AUTH_TOKEN_MAX);
-        r = auth_account_token(a, token, &wanted, now, arena, ret_identity, err);
+        r = auth_account_token(a, &wanted, now, arena, ret_identity, err);
         if (r == -ENODATA)
-                r = auth_bootstrap_token(a, token, &wanted, now, arena, ret_identity, err);
+                r = auth_bootstrap_token(a, &wanted, now, arena, ret_identity, err);
         if (r == -ENODATA)
                 return err_set(err, EACCES, "invalid bearer token");
         return r < 0 ? r : auth_user_add_group(arena, &ret_identity->user, AUTH_GROUP_AUTHENTICATED);
@@ -133,13 +132,12 @@ int auth_authenticate(struct auth_authenticator *a, const struct auth_credential
                       struct auth_identity *ret_identity, struct err **err) {
         _cleanup_err_ struct err *certificate = NULL, *token = NULL;
         const char *bearer = c->authorization ? bearer_of(arena, c->authorization) : NULL;
-        int r = auth_certificate(a, c->certificate, c->chain, now, arena, ret_identity, &certificate),
-            of_token = -ENODATA;
+        int r = auth_certificate(a, c, now, arena, ret_identity, &certificate), of_token = -ENODATA;
 
         if (r == 0 || r == -ENOMEM)
                 return r;
         if (bearer && bearer[0])
-                of_token = auth_token(a, bearer, NULL, now, arena, ret_identity, &token);
+                of_token = auth_token(a, &(struct auth_bearer){ .token = bearer }, now, arena, ret_identity, &token);
         if (of_token == 0 || of_token == -ENOMEM)
                 return of_token;
         if (of_token != -ENODATA)

@@ -69,6 +69,12 @@ struct auth_credentials {
         const char *path;
 };
 
+/* A bearer token, and whom it is to be for: one of @audiences; where that is empty, the API itself. */
+struct auth_bearer {
+        const char *token;
+        string_list audiences;
+};
+
 struct auth_identity {
         struct auth_user user;
         bool anonymous;
@@ -90,8 +96,9 @@ uint64_t auth_generation(const struct auth_authenticator *authenticator);
 int auth_authenticate(struct auth_authenticator *authenticator, const struct auth_credentials *credentials, int64_t now,
                       struct arena *arena, struct auth_identity *ret_identity, struct err **err);
 
-/* The parts. 0; -ENODATA: no credential of that kind; -EACCES: a wrong one. */
-int auth_certificate(struct auth_authenticator *authenticator, struct x509_st *certificate, struct stack_st_X509 *chain,
-                     int64_t now, struct arena *arena, struct auth_identity *ret_identity, struct err **err);
-int auth_token(struct auth_authenticator *authenticator, const char *token, const char *const *audiences, int64_t now,
+/* The parts: the certificate of @credentials alone, and a token. 0; -ENODATA: no credential of that kind; -EACCES: a
+ * wrong one. */
+int auth_certificate(struct auth_authenticator *authenticator, const struct auth_credentials *credentials, int64_t now,
+                     struct arena *arena, struct auth_identity *ret_identity, struct err **err);
+int auth_token(struct auth_authenticator *authenticator, const struct auth_bearer *bearer, int64_t now,
                struct arena *arena, struct auth_identity *ret_identity, struct err **err);

@@ -103,8 +103,9 @@ static bool is_right(const struct kube_secret *secret, const char *token) {
                datum_is(secret, "usage-bootstrap-authentication", "true", strlen("true"));
 }
 
-int auth_bootstrap_token(const struct auth_authenticator *a, const char *token, const string_list *audiences,
-                         int64_t now, struct arena *arena, struct auth_identity *ret_identity, struct err **err) {
+int auth_bootstrap_token(const struct auth_authenticator *a, const struct auth_bearer *bearer, int64_t now,
+                         struct arena *arena, struct auth_identity *ret_identity, struct err **err) {
+        const char *token = bearer->token;
         struct auth_identity identity = { 0 };
         const struct kube_secret *secret;
         int r;
@@ -116,7 +117,7 @@ int auth_bootstrap_token(const struct auth_authenticator *a, const char *token, 
                 return r;
         if (!is_right(secret, token) || is_expired(secret, now, &identity.valid_until))
                 return -ENODATA;
-        r = auth_intersect(arena, &a->audiences, audiences, &identity.audiences);
+        r = auth_intersect(arena, &a->audiences, &bearer->audiences, &identity.audiences);
         if (r < 0)
                 return r;
         if (identity.audiences.count == 0)

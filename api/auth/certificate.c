@@ -170,16 +170,17 @@ static int add_credential(struct arena *arena, X509 *certificate, struct auth_us
         return auth_user_add_extra(arena, user, AUTH_EXTRA_CREDENTIAL, id);
 }
 
-int auth_certificate(struct auth_authenticator *a, X509 *certificate, STACK_OF(X509) * chain, int64_t now,
+int auth_certificate(struct auth_authenticator *a, const struct auth_credentials *credentials, int64_t now,
                      struct arena *arena, struct auth_identity *ret_identity, struct err **err) {
         _cleanup_(store_freep) X509_STORE *store = take_authorities(a);
         struct auth_identity identity = { 0 };
+        X509 *certificate = credentials->certificate;
         X509_NAME *subject;
         int r;
 
         if (!certificate || !store)
                 return -ENODATA;
-        r = verify(store, certificate, chain, now, &identity.valid_until, err);
+        r = verify(store, certificate, credentials->chain, now, &identity.valid_until, err);
         if (r < 0)
                 return r;
         subject = X509_get_subject_name(certificate);

@@ -122,20 +122,26 @@ static int ask(const struct check *c, const struct auth_attributes *a) {
         return *c->ret_message ? -EACCES : -ENOMEM;
 }
 
-static int ask_name(const struct check *c, const char *verb, const char *group, const char *namespace,
-                    const char *resource, const char *subresource, const char *name) {
+/* What is to be impersonated, as if it were an object; NULLs are "". */
+struct target {
+        const char *group, *namespace, *resource, *subresource, *name;
+};
+
+static int ask_for(const struct check *c, const char *verb, const struct target *target) {
         struct auth_attributes a = AUTH_ATTRIBUTES(c->of->user);
 
         a.is_resource = true;
         a.verb = verb;
-        a.group = group;
-        a.version = group[0] ? "v1" : "";
-        a.namespace = namespace;
-        a.resource = resource;
-        a.subresource = subresource;
-        a.name = name;
+        a.group = target->group ?: "";
+        a.version = a.group[0] ? "v1" : "";
+        a.namespace = target->namespace ?: "";
+        a.resource = target->resource;
+        a.subresource = target->subresource ?: "";
+        a.name = target->name;
         return ask(c, &a);
 }
+
+#define ask_name(c, verb, ...) ask_for(c, verb, &(struct target){ __VA_ARGS__ })
 
 /* Groups, uid and extra; @group is where groups are. */
 static int ask_rest(const struct check *c, const char *verb, const char *group, const struct auth_user *user) {
@@ -143,16 +149,17 @@ static int ask_rest(const struct check *c, const char *verb, const char *group, 
 
         list_for_each (name, &user->groups) {
                 if (r == 0)
-                        r = ask_name(c, verb, group, "", "groups", "", *name);
+                        r = ask_name(c, verb, .group = group, .resource = "groups", .name = *name);
         }
         list_for_each (entry, &user->extra) {
                 list_for_each (value, &entry->value) {
                         if (r == 0)
-                                r = ask_name(c, verb, GROUP, "", "userextras", entry->key, *value);
+                                r = ask_name(c, verb, .group = GROUP, .resource = "userextras",
+                                             .subresource = entry->key, .name = *value);
                 }
         }
         if (r == 0 && user->uid)
-                r = ask_name(c, verb, GROUP, "", "uids", "", user->uid);
+                r = ask_name(c, verb, .group = GROUP, .resource = "uids", .name = user->uid);
         return r;
 }
 
@@ -162,8 +169,8 @@ static int ask_legacy(struct check *c, const struct auth_user *user) {
 
         if (r == -ENOMEM)
                 return r;
-        r = r == 0 ? ask_name(c, "impersonate", "", namespace, "serviceaccounts", "", name) :
-                     ask_name(c, "impersonate", "", "", "users", "", user->name);
+        r = r == 0 ? ask_name(c, "impersonate", .namespace = namespace, .resource = "serviceaccounts", .name = name) :
+                     ask_name(c, "impersonate", .resource = "users", .name = user->name);
         c->refused_first = r == -EACCES;
         return r < 0 ? r : ask_rest(c, "impersonate", "", user);
 }
@@ -185,15 +192,18 @@ static int ask_identity(const struct check *c, const char *mode, const struct au
         if (!verb)
                 return -ENOMEM;
         if (strcmp(mode, "user-info") == 0) {
-                r = ask_name(c, verb, GROUP, "", "users", "", user->name);
+                r = ask_name(c, verb, .group = GROUP, .resource = "users", .name = user->name);
                 return r < 0 ? r : ask_rest(c, verb, GROUP, user);
         }
         if (!alone)
                 return -EACCES;
         if (strcmp(mode, "arbitrary-node") == 0)
-                return ask_name(c, verb, GROUP, "", "nodes", "", user->name + strlen(AUTH_NODE_PREFIX));
+                return ask_name(c, verb, .group = GROUP, .resource = "nodes",
+                                .name = user->name + strlen(AUTH_NODE_PREFIX));
         r = auth_account_split(c->arena, user->name, &namespace, &name);
-        return r < 0 ? r : ask_name(c, verb, GROUP, namespace, "serviceaccounts", "", name);
+        return r < 0 ? r :
+                       ask_name(c, verb, .group = GROUP, .namespace = namespace, .resource = "serviceaccounts",
+                                .name = name);
 }
 
 static int ask_constrained(const struct check *c, const struct auth_user *user) {
@@ -248,8 +258,8 @@ static int add_groups(struct arena *arena, struct auth_user *user, const char *m
 }
 
 int auth_impersonate(const struct http_fields *fields, const struct auth_attributes *attributes,
-                     const struct auth_authorizer *chain, size_t n, struct arena *arena, struct auth_user *ret_user,
-                     const char **ret_message) {
+                     const struct auth_authorizer *chain, size_t n, struct arena *arena,
+                     struct auth_impersonated *ret) {
         struct wanted wanted = { 0 };
         int r = read_fields(arena, fields, &wanted);
 
@@ -258,11 +268,10 @@ int auth_impersonate(const struct http_fields *fields, const struct auth_attribu
         if (!wanted.any)
                 return 1;
         if (!wanted.user.name || !wanted.user.name[0])
-                return refuse_nameless(arena, &wanted.user, ret_message);
-        r = ask_both(attributes, chain, n, arena, &wanted.user, ret_message);
-        if (r >= 0)
-                r = add_groups(arena, &wanted.user, mode_of(arena, &wanted.user));
-        if (r >= 0)
-                *ret_user = wanted.user;
+                return refuse_nameless(arena, &wanted.user, &ret->message);
+        if ((r = ask_both(attributes, chain, n, arena, &wanted.user, &ret->message)) < 0 ||
+            (r = add_groups(arena, &wanted.user, mode_of(arena, &wanted.user))) < 0)
+                return r;
+        ret->user = wanted.user;
         return r;
 }

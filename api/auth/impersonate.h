@@ -15,9 +15,13 @@
 struct arena;
 struct http_fields;
 
-/* @fields: the request's; @attributes: who asks, for what. 0: *@ret_user is who it is now; 1: no such header is there.
- * Else what is to be answered, with *@ret_message as its text: -EACCES (403), -EINVAL (400: headers without a user);
+struct auth_impersonated {
+        struct auth_user user; /* who it is now */
+        const char *message;   /* of a refusal; NULL: none was made */
+};
+
+/* @fields: the request's; @attributes: who asks, for what. 0: *@ret has who it is now; 1: no such header is there. Else
+ * what is to be answered, with the message in *@ret as its text: -EACCES (403), -EINVAL (400: headers without a user);
  * -ENOMEM. */
 int auth_impersonate(const struct http_fields *fields, const struct auth_attributes *attributes,
-                     const struct auth_authorizer *chain, size_t n, struct arena *arena, struct auth_user *ret_user,
-                     const char **ret_message);
+                     const struct auth_authorizer *chain, size_t n, struct arena *arena, struct auth_impersonated *ret);

@@ -32,18 +32,17 @@ struct auth_jwt;
 int auth_check_signature(struct auth_authenticator *authenticator, const char *token, const struct auth_jwt *jwt,
                          struct err **err);
 
-/* What each says of a token: 0; -ENODATA: it is none of mine; -EACCES: it is wrong; -ENOMEM. @audiences are those
- * wanted, of which the identity gets what it has. */
-int auth_account_token(struct auth_authenticator *authenticator, const char *token, const string_list *audiences,
-                       int64_t now, struct arena *arena, struct auth_identity *ret_identity, struct err **err);
+/* What each says of a token: 0; -ENODATA: it is none of mine; -EACCES: it is wrong; -ENOMEM. Of the
+ * bearer's audiences, which are some here, the identity gets what it has. */
+int auth_account_token(struct auth_authenticator *authenticator, const struct auth_bearer *bearer, int64_t now,
+                       struct arena *arena, struct auth_identity *ret_identity, struct err **err);
 /* One of the old kind (api/auth/legacy.h), which was read as @jwt. */
 #define AUTH_LEGACY_ISSUER "kubernetes/serviceaccount"
-int auth_legacy_token(struct auth_authenticator *authenticator, const char *token, const struct auth_jwt *jwt,
-                      const string_list *audiences, struct arena *arena, struct auth_identity *ret_identity,
+int auth_legacy_token(struct auth_authenticator *authenticator, const struct auth_bearer *bearer,
+                      const struct auth_jwt *jwt, struct arena *arena, struct auth_identity *ret_identity,
                       struct err **err);
-int auth_bootstrap_token(const struct auth_authenticator *authenticator, const char *token,
-                         const string_list *audiences, int64_t now, struct arena *arena,
-                         struct auth_identity *ret_identity, struct err **err);
+int auth_bootstrap_token(const struct auth_authenticator *authenticator, const struct auth_bearer *bearer, int64_t now,
+                         struct arena *arena, struct auth_identity *ret_identity, struct err **err);
 
 /* Those of @a that are in @b. -ENOMEM or 0. */
 int auth_intersect(struct arena *arena, const string_list *a, const string_list *b, string_list *ret_both);

@@ -32,8 +32,16 @@ struct bound {
         const char *name, *uid, *node; /* node: of a pod, where it has one */
 };
 
-static int check_spec(const struct auth_issue *issue, struct arena *arena,
-                      struct kube_authentication_v1_token_request_spec *spec, struct problems *problems) {
+/* A token that is being made. */
+struct order {
+        const struct auth_issue *issue;
+        const struct auth_account *account;
+        struct arena *arena;
+        struct bound bound;
+};
+
+static int check_spec(const struct auth_issue *issue, struct kube_authentication_v1_token_request_spec *spec,
+                      struct problems *problems) {
         const char *own[] = { issue->issuer, NULL };
         int64_t seconds;
 
@@ -53,7 +61,7 @@ static int check_spec(const struct auth_issue *issue, struct arena *arena,
                               spec->audiences.count, AUTH_TOKEN_AUDIENCES_MAX);
         if (problems->errors > 0)
                 return -EINVAL;
-        return spec->audiences.count > 0 ? 0 : auth_list_of(arena, issue->audiences ?: own, &spec->audiences);
+        return spec->audiences.count > 0 ? 0 : auth_list_of(problems->arena, issue->audiences ?: own, &spec->audiences);
 }
 
 static const char *or_empty(const char *text) {
@@ -93,35 +101,42 @@ static int refuse_account(struct arena *arena, const struct auth_account *accoun
         return *ret_message ? -EINVAL : -ENOMEM;
 }
 
-static int find_bound(const struct auth_issue *issue, const struct auth_account *account, struct arena *arena,
-                      const struct kube_authentication_v1_bound_object_reference *ref, struct bound *ret_bound,
+static const struct bindable *bindable_of(const struct kube_authentication_v1_bound_object_reference *ref) {
+        if (strcmp(or_empty(ref->api_version), "v1") != 0)
+                return NULL;
+        for (unsigned i = 0; i < ELEMENTS(bindables); i++) {
+                if (strcmp(or_empty(ref->kind), bindables[i].kind) == 0)
+                        return &bindables[i];
+        }
+        return NULL;
+}
+
+static int find_bound(struct order *o, const struct kube_authentication_v1_bound_object_reference *ref,
                       const char **ret_message) {
+        const struct auth_objects *objects = &o->issue->objects;
+        const struct bindable *kind = bindable_of(ref);
         struct auth_object object = { 0 };
-        const char *name = go_text_quote(arena, or_empty(ref->name));
+        const char *name = go_text_quote(o->arena, or_empty(ref->name));
         int r;
 
-        for (unsigned i = 0; i < sizeof(bindables) / sizeof(bindables[0]); i++) {
-                if (strcmp(or_empty(ref->api_version), "v1") == 0 &&
-                    strcmp(or_empty(ref->kind), bindables[i].kind) == 0)
-                        ret_bound->kind = &bindables[i];
-        }
-        if (!ret_bound->kind)
-                return refuse_kind(arena, ref, ret_message);
-        r = issue->objects.find(issue->objects.data, arena, ret_bound->kind->resource,
-                                ret_bound->kind->namespaced ? account->namespace : "", or_empty(ref->name), &object);
+        if (!kind)
+                return refuse_kind(o->arena, ref, ret_message);
+        r = objects->find(objects->data, o->arena, kind->resource, kind->namespaced ? o->account->namespace : "",
+                          or_empty(ref->name), &object);
         if (r == -ENOENT) {
-                *ret_message = name ? arena_printf(arena, "%s %s not found", ret_bound->kind->resource, name) : NULL;
+                *ret_message = name ? arena_printf(o->arena, "%s %s not found", kind->resource, name) : NULL;
                 return *ret_message ? r : -ENOMEM;
         }
         if (r < 0)
                 return r;
-        if (ret_bound->kind == &bindables[0] && strcmp(or_empty(object.account), account->name) != 0)
-                return refuse_account(arena, account, ret_message);
+        if (kind == &bindables[0] && strcmp(or_empty(object.account), o->account->name) != 0)
+                return refuse_account(o->arena, o->account, ret_message);
         if (or_empty(ref->uid)[0] && strcmp(ref->uid, or_empty(object.uid)) != 0)
-                return refuse_uid(arena, ref, ret_message);
-        ret_bound->name = ref->name;
-        ret_bound->uid = or_empty(object.uid);
-        ret_bound->node = object.node && object.node[0] ? object.node : NULL;
+                return refuse_uid(o->arena, ref, ret_message);
+        o->bound = (struct bound){ .kind = kind,
+                                   .name = ref->name,
+                                   .uid = or_empty(object.uid),
+                                   .node = object.node && object.node[0] ? object.node : NULL };
         return 0;
 }
 
@@ -147,10 +162,12 @@ static void write_reference(struct json_writer *w, const char *claim, const char
 }
 
 /* The private claims, their members sorted as Go's encoder has them. */
-static int write_private(struct json_writer *w, const struct auth_issue *issue, const struct auth_account *account,
-                         const struct bound *bound, struct arena *arena) {
+static int write_private(struct json_writer *w, const struct order *o) {
+        const struct auth_objects *objects = &o->issue->objects;
+        const struct auth_account *account = o->account;
+        const struct bound *bound = &o->bound;
         struct auth_object node = { 0 };
-        int r = bound->node ? issue->objects.find(issue->objects.data, arena, "nodes", "", bound->node, &node) : 0;
+        int r = bound->node ? objects->find(objects->data, o->arena, "nodes", "", bound->node, &node) : 0;
 
         json_key(w, "kubernetes.io");
         json_begin_map(w);
@@ -164,9 +181,8 @@ static int write_private(struct json_writer *w, const struct auth_issue *issue, 
         return r == -ENOMEM ? r : 0;
 }
 
-static int write_claims(const struct auth_issue *issue, const struct auth_account *account, const struct bound *bound,
-                        const struct kube_authentication_v1_token_request_spec *spec, int64_t now, int64_t expires,
-                        struct arena *arena, char **ret_claims) {
+static int write_claims(const struct order *o, const struct kube_authentication_v1_token_request_spec *spec,
+                        int64_t now, char **ret_claims) {
         _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
         char id[UUID_SIZE];
         int r = make_id(id);
@@ -179,38 +195,36 @@ static int write_claims(const struct auth_issue *issue, const struct auth_accoun
         list_for_each (audience, &spec->audiences)
                 json_string(&w, *audience);
         json_end_list(&w);
-        json_add_int(&w, "exp", expires);
+        json_add_int(&w, "exp", now + spec->expiration_seconds.value);
         json_add_int(&w, "iat", now);
-        json_add_string(&w, "iss", issue->issuer);
+        json_add_string(&w, "iss", o->issue->issuer);
         json_add_string(&w, "jti", id);
-        r = write_private(&w, issue, account, bound, arena);
+        r = write_private(&w, o);
         json_add_int(&w, "nbf", now);
-        json_add_string(&w, "sub", arena_printf(arena, AUTH_ACCOUNT_PREFIX "%s:%s", account->namespace, account->name));
+        json_add_string(&w, "sub",
+                        arena_printf(o->arena, AUTH_ACCOUNT_PREFIX "%s:%s", o->account->namespace, o->account->name));
         json_end_map(&w);
         return r < 0 ? r : json_writer_finish(&w, ret_claims, NULL);
 }
 
 int auth_issue_token(const struct auth_issue *issue, const struct auth_account *account, int64_t now,
-                     struct arena *arena, struct kube_authentication_v1_token_request *request,
-                     struct problems *problems, const char **ret_message) {
+                     struct kube_authentication_v1_token_request *request, struct problems *problems,
+                     const char **ret_message) {
         struct kube_authentication_v1_token_request_spec *spec = &request->spec;
+        struct order order = { .issue = issue, .account = account, .arena = problems->arena };
         _cleanup_free_ char *claims = NULL;
-        struct bound bound = { 0 };
-        int64_t seconds;
-        int r = check_spec(issue, arena, spec, problems);
+        int r = check_spec(issue, spec, problems);
 
-        if (r >= 0 && spec->bound_object_ref)
-                r = find_bound(issue, account, arena, spec->bound_object_ref, &bound, ret_message);
         if (r < 0)
                 return r;
-        seconds = spec->expiration_seconds.value;
-        if (issue->seconds_max > 0 && seconds > issue->seconds_max)
-                seconds = spec->expiration_seconds.value = issue->seconds_max;
-        r = write_claims(issue, account, &bound, spec, now, now + seconds, arena, &claims);
-        if (r >= 0)
-                r = auth_jwt_sign(arena, issue->keys, claims, &request->status.token, NULL);
-        if (r < 0)
+        if (spec->bound_object_ref && (r = find_bound(&order, spec->bound_object_ref, ret_message)) < 0)
                 return r;
-        request->status.expiration_timestamp = (struct kube_time){ .seconds = now + seconds, .set = true };
+        if (issue->seconds_max > 0 && spec->expiration_seconds.value > issue->seconds_max)
+                spec->expiration_seconds.value = issue->seconds_max;
+        if ((r = write_claims(&order, spec, now, &claims)) < 0 ||
+            (r = auth_jwt_sign(order.arena, issue->keys, claims, &request->status.token, NULL)) < 0)
+                return r;
+        request->status.expiration_timestamp =
+                (struct kube_time){ .seconds = now + spec->expiration_seconds.value, .set = true };
         return 0;
 }

@@ -28,9 +28,9 @@ struct auth_account {
         const char *namespace, *name, *uid;
 };
 
-/* Answers @request: sets its status, and what its spec leaves out. 0; else what to answer, with *@ret_message as its
- * text: -EINVAL (422 with @problems where they have errors, else 400), -ENOENT (404: the bound object is not there),
- * -EEXIST (409: it is another); -EIO, -ENOMEM. */
+/* Answers @request, in the arena of @problems: sets its status, and what its spec leaves out. 0; else what to answer,
+ * with *@ret_message as its text: -EINVAL (422 with @problems where they have errors, else 400), -ENOENT (404: the
+ * bound object is not there), -EEXIST (409: it is another); -EIO, -ENOMEM. */
 int auth_issue_token(const struct auth_issue *issue, const struct auth_account *account, int64_t now,
-                     struct arena *arena, struct kube_authentication_v1_token_request *request,
-                     struct problems *problems, const char **ret_message);
+                     struct kube_authentication_v1_token_request *request, struct problems *problems,
+                     const char **ret_message);

@@ -113,18 +113,18 @@ static int make_user(struct arena *arena, const struct auth_legacy *legacy, stru
 }
 
 /* It has no audiences of its own: it is the API's. */
-int auth_legacy_token(struct auth_authenticator *a, const char *token, const struct auth_jwt *jwt,
-                      const string_list *audiences, struct arena *arena, struct auth_identity *ret_identity,
+int auth_legacy_token(struct auth_authenticator *a, const struct auth_bearer *bearer, const struct auth_jwt *jwt,
+                      struct arena *arena, struct auth_identity *ret_identity,
                       struct err **err) {
         struct auth_identity identity = { .valid_until = INT64_MAX };
         struct auth_legacy legacy = { 0 };
-        int r = auth_check_signature(a, token, jwt, err);
+        int r = auth_check_signature(a, bearer->token, jwt, err);
 
-        r = r ?: auth_intersect(arena, &a->audiences, audiences, &identity.audiences);
+        r = r ?: auth_intersect(arena, &a->audiences, &bearer->audiences, &identity.audiences);
         if (r == 0 && identity.audiences.count == 0)
                 return refuse(err, "it is not for these audiences");
         r = r ?: read_claims(arena, jwt->claims, &legacy, err);
-        r = r ?: check(a, token, &legacy, arena, err);
+        r = r ?: check(a, bearer->token, &legacy, arena, err);
         r = r ?: make_user(arena, &legacy, &identity.user);
         if (r == 0)
                 *ret_identity = identity;

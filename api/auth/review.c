@@ -33,12 +33,10 @@ static void ask_resource(const struct kube_authorization_v1_resource_attributes 
         }
 }
 
-static void answer(const struct auth_authorizer *chain, size_t n, const struct auth_user *user,
-                   const struct kube_authorization_v1_resource_attributes *resource,
-                   const struct kube_authorization_v1_non_resource_attributes *path, struct arena *arena,
-                   struct kube_authorization_v1_subject_access_review_status *ret_status) {
+static struct auth_attributes question(const struct auth_user *user,
+                                       const struct kube_authorization_v1_resource_attributes *resource,
+                                       const struct kube_authorization_v1_non_resource_attributes *path) {
         struct auth_attributes a = AUTH_ATTRIBUTES(user);
-        struct auth_verdict verdict;
 
         if (resource)
                 ask_resource(resource, &a);
@@ -46,8 +44,11 @@ static void answer(const struct auth_authorizer *chain, size_t n, const struct a
                 a.verb = text(path->verb);
                 a.path = text(path->path);
         }
-        verdict = auth_authorize(chain, n, &a, arena);
-        *ret_status = (struct kube_authorization_v1_subject_access_review_status){
+        return a;
+}
+
+static struct kube_authorization_v1_subject_access_review_status status_of(struct auth_verdict verdict) {
+        return (struct kube_authorization_v1_subject_access_review_status){
                 .allowed = verdict.decision == AUTH_ALLOW,
                 .denied = verdict.decision == AUTH_DENY,
                 .reason = verdict.reason,
@@ -57,10 +58,10 @@ static void answer(const struct auth_authorizer *chain, size_t n, const struct a
 
 /* One of the two, as the review's specs have it. */
 static void check_question(const struct kube_authorization_v1_resource_attributes *resource,
-                           const struct kube_authorization_v1_non_resource_attributes *path, struct arena *arena,
+                           const struct kube_authorization_v1_non_resource_attributes *path,
                            struct problems *problems) {
-        const char *v = path ? go_text_quote(arena, text(path->path)) : NULL,
-                   *w = path ? go_text_quote(arena, text(path->verb)) : NULL;
+        const char *v = path ? go_text_quote(problems->arena, text(path->path)) : NULL,
+                   *w = path ? go_text_quote(problems->arena, text(path->verb)) : NULL;
 
         if (resource && path)
                 problem_error(problems, "spec.nonResourceAttributes",
@@ -74,7 +75,7 @@ static void check_question(const struct kube_authorization_v1_resource_attribute
 }
 
 static void check_local(const struct kube_authorization_v1_subject_access_review_spec *spec, const char *namespace,
-                        struct arena *arena, struct problems *problems) {
+                        struct problems *problems) {
         const struct kube_authorization_v1_resource_attributes *resource = spec->resource_attributes;
 
         if (spec->non_resource_attributes)
@@ -83,11 +84,11 @@ static void check_local(const struct kube_authorization_v1_subject_access_review
         if (resource && strcmp(text(resource->namespace), namespace) != 0)
                 problem_error(problems, "spec.resourceAttributes.namespace",
                               "Invalid value: %s: must match metadata.namespace",
-                              go_text_quote(arena, text(resource->namespace)) ?: "");
+                              go_text_quote(problems->arena, text(resource->namespace)) ?: "");
 }
 
-int auth_review_access(const struct auth_authorizer *chain, size_t n, const char *namespace, struct arena *arena,
-                       struct kube_authorization_v1_subject_access_review_spec *spec,
+int auth_review_access(const struct auth_authorizer *chain, size_t n, const char *namespace,
+                       const struct kube_authorization_v1_subject_access_review_spec *spec,
                        struct kube_authorization_v1_subject_access_review_status *ret_status,
                        struct problems *problems) {
         const struct auth_user user = {
@@ -96,27 +97,30 @@ int auth_review_access(const struct auth_authorizer *chain, size_t n, const char
                 .groups = spec->groups,
                 .extra = { spec->extra.items, spec->extra.count },
         };
+        struct auth_attributes a;
 
-        check_question(spec->resource_attributes, spec->non_resource_attributes, arena, problems);
+        check_question(spec->resource_attributes, spec->non_resource_attributes, problems);
         if (!user.name[0] && user.groups.count == 0)
                 problem_error(problems, "spec.user",
                               "Invalid value: \"\": at least one of user or group must be specified");
         if (namespace)
-                check_local(spec, namespace, arena, problems);
+                check_local(spec, namespace, problems);
         if (problems->errors > 0)
                 return -EINVAL;
-        answer(chain, n, &user, spec->resource_attributes, spec->non_resource_attributes, arena, ret_status);
+        a = question(&user, spec->resource_attributes, spec->non_resource_attributes);
+        *ret_status = status_of(auth_authorize(chain, n, &a, problems->arena));
         return 0;
 }
 
 int auth_review_own_access(const struct auth_authorizer *chain, size_t n, const struct auth_user *user,
-                           struct arena *arena, struct kube_authorization_v1_self_subject_access_review *review,
-                           struct problems *problems) {
-        check_question(review->spec.resource_attributes, review->spec.non_resource_attributes, arena, problems);
+                           struct kube_authorization_v1_self_subject_access_review *review, struct problems *problems) {
+        struct auth_attributes a;
+
+        check_question(review->spec.resource_attributes, review->spec.non_resource_attributes, problems);
         if (problems->errors > 0)
                 return -EINVAL;
-        answer(chain, n, user, review->spec.resource_attributes, review->spec.non_resource_attributes, arena,
-               &review->status);
+        a = question(user, review->spec.resource_attributes, review->spec.non_resource_attributes);
+        review->status = status_of(auth_authorize(chain, n, &a, problems->arena));
         return 0;
 }
 
@@ -129,21 +133,13 @@ int auth_review_token(struct auth_authenticator *authenticator, int64_t now, str
         struct kube_authentication_v1_token_review_status *status = &review->status;
         _cleanup_err_ struct err *err = NULL;
         struct auth_identity identity;
-        string_list none = { 0 };
-        const char *const *audiences = NULL;
         int r;
 
         *status = (struct kube_authentication_v1_token_review_status){ 0 };
         if (!text(review->spec.token)[0])
                 return -EINVAL;
-        if (review->spec.audiences.count > 0) {
-                none = review->spec.audiences;
-                if (auth_list_add(arena, &none, "") < 0) /* room for the end */
-                        return -ENOMEM;
-                none.items[none.count - 1] = NULL;
-                audiences = none.items;
-        }
-        r = auth_token(authenticator, review->spec.token, audiences, now, arena, &identity, &err);
+        r = auth_token(authenticator, &(struct auth_bearer){ review->spec.token, review->spec.audiences }, now, arena,
+                       &identity, &err);
         if (r == -ENOMEM)
                 return r;
         if (r < 0) {

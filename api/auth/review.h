@@ -1,5 +1,6 @@
 /* Reviews: objects whose creation answers a question and stores nothing. Each takes the object as decoded and sets its
- * status. What is wrong with a spec goes to @problems, with -EINVAL: the 422 of kube-apiserver.
+ * status. What is wrong with a spec goes to @problems, in whose arena the answer is as well, with -EINVAL: the 422 of
+ * kube-apiserver.
  */
 #pragma once
 
@@ -23,10 +24,9 @@ void auth_review_self(const struct auth_user *user, struct kube_authentication_v
 
 /* authorization.k8s.io SubjectAccessReview; Local: @namespace is the path's, NULL for the other.
  * SelfSubjectAccessReview has no user in its spec: @user is who asks. */
-int auth_review_access(const struct auth_authorizer *chain, size_t n, const char *namespace, struct arena *arena,
-                       struct kube_authorization_v1_subject_access_review_spec *spec,
+int auth_review_access(const struct auth_authorizer *chain, size_t n, const char *namespace,
+                       const struct kube_authorization_v1_subject_access_review_spec *spec,
                        struct kube_authorization_v1_subject_access_review_status *ret_status,
                        struct problems *problems);
 int auth_review_own_access(const struct auth_authorizer *chain, size_t n, const struct auth_user *user,
-                           struct arena *arena, struct kube_authorization_v1_self_subject_access_review *review,
-                           struct problems *problems);
+                           struct kube_authorization_v1_self_subject_access_review *review, struct problems *problems);

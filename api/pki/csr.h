@@ -26,8 +26,9 @@ struct pki;
 struct pki_csr {
         const char *common_name;
         string_list organizations, dns, addresses, emails, uris;
-        const void *der; /* in the arena */
+        const void *der;
         size_t size;
+        struct arena *arena; /* of all this, and of what is made from it */
 };
 
 /* Reads PEM with one CERTIFICATE REQUEST whose signature is right. -EINVAL, -E2BIG, -ENOMEM. */
@@ -48,6 +49,6 @@ int pki_csr_check(const struct pki_csr *csr, const struct pki_csr_spec *spec, st
  * "selfnodeclient". */
 bool pki_csr_is_own_node(const struct pki_csr *csr, const struct pki_csr_spec *spec, const char *username);
 
-/* Signs what was checked, as PEM in @arena, never longer than the authority lives. */
+/* Signs what was read and checked, as PEM in its arena, never longer than the authority lives. */
 int pki_csr_sign(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec, int64_t now,
-                 struct arena *arena, const char **ret_pem, struct err **err);
+                 const char **ret_pem, struct err **err);

@@ -162,7 +162,7 @@ static int open_request(const void *pem, size_t size, X509_REQ **ret_request, st
 }
 
 int pki_csr_read(struct arena *arena, const void *pem, size_t size, struct pki_csr *ret_csr, struct err **err) {
-        struct pki_csr csr = { 0 };
+        struct pki_csr csr = { .arena = arena };
         X509_REQ *request = NULL;
         int r;
 

@@ -80,12 +80,16 @@ static int64_t ends_at(const struct pki *pki, const struct pki_csr_spec *spec, i
         return ends < last ? ends : last;
 }
 
-static int make(const struct pki *pki, X509_REQ *request, const struct pki_csr_spec *spec, int64_t now,
-                struct arena *arena, X509 **ret_certificate, struct err **err) {
+static int make(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec, int64_t now,
+                X509 **ret_certificate, struct err **err) {
+        const unsigned char *at = csr->der;
+        _cleanup_(request_freep) X509_REQ *request = d2i_X509_REQ(NULL, &at, (long)csr->size);
         _cleanup_pki_certificate_ X509 *certificate = X509_new();
         X509 *issuer = pki_authority(pki);
         int r;
 
+        if (!request)
+                return pki_failed(err, "certificate request");
         if (!certificate)
                 return -ENOMEM;
         r = pki_certificate_begin(certificate, X509_REQ_get0_pubkey(request), now - BACKDATE, ends_at(pki, spec, now),
@@ -95,10 +99,8 @@ static int make(const struct pki *pki, X509_REQ *request, const struct pki_csr_s
         if (X509_set_subject_name(certificate, X509_REQ_get_subject_name(request)) != 1 ||
             X509_set_issuer_name(certificate, X509_get_subject_name(issuer)) != 1)
                 return pki_failed(err, "name a certificate");
-        r = add_usages(arena, certificate, issuer, &spec->usages, err);
-        if (r >= 0)
-                r = copy_names(certificate, request, err);
-        if (r < 0)
+        if ((r = add_usages(csr->arena, certificate, issuer, &spec->usages, err)) < 0 ||
+            (r = copy_names(certificate, request, err)) < 0)
                 return r;
         if (X509_sign(certificate, pki_authority_key(pki), EVP_sha256()) == 0)
                 return pki_failed(err, "sign a certificate");
@@ -107,19 +109,14 @@ static int make(const struct pki *pki, X509_REQ *request, const struct pki_csr_s
 }
 
 int pki_csr_sign(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec, int64_t now,
-                 struct arena *arena, const char **ret_pem, struct err **err) {
-        const unsigned char *at = csr->der;
-        _cleanup_(request_freep) X509_REQ *request = d2i_X509_REQ(NULL, &at, (long)csr->size);
+                 const char **ret_pem, struct err **err) {
         _cleanup_pki_certificate_ X509 *certificate = NULL;
         _cleanup_free_ char *pem = NULL;
-        int r;
+        int r = make(pki, csr, spec, now, &certificate, err);
 
-        if (!request)
-                return pki_failed(err, "certificate request");
-        r = make(pki, request, spec, now, arena, &certificate, err);
         if (r < 0)
                 return r;
         pem = pki_certificate_pem(certificate);
-        *ret_pem = pem ? arena_strdup(arena, pem) : NULL;
+        *ret_pem = pem ? arena_strdup(csr->arena, pem) : NULL;
         return *ret_pem ? 0 : -ENOMEM;
 }

@@ -62,7 +62,7 @@ static int send_body(struct http_exchange *x, int code, const struct http_field 
         int r;
 
         if (bytes->size <= HTTP_GZIP_ABOVE || !http_fields_get(&http_request_of(x)->fields, "accept-encoding"))
-                return http_respond_whole(x, code, fields, n, bytes, NULL, 0);
+                return http_respond_whole(x, code, fields, n, bytes);
         body = http_body_new(bytes);
         if (!body)
                 return -ENOMEM;

@@ -7,6 +7,7 @@
 #include "lib/files.h"
 #include "lib/log.h"
 #include "lib/scratch.h"
+#include "lib/spread.h"
 
 static const struct {
         const char *folder, *file;
@@ -45,6 +46,7 @@ int record_prepare(const struct cri *cri, struct err **err) {
                 r = files_make_private(dirs[i], err);
                 if (r < 0)
                         return r;
+                spread_directory(dirs[i]);
         }
         run = record_run_dir(cri, arena, "");
         return run ? scratch_make(run, err) : err_set(err, ENOMEM, "out of memory");

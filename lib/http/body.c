@@ -201,9 +201,9 @@ int http_respond_body(struct http_exchange *x, int status, const struct http_fie
         if (large)
                 all[n_all++] = (struct http_field){ "vary", "Accept-Encoding" };
         if (!large || !takes)
-                return http_respond_whole(x, status, all, n_all, body->plain, NULL, 0);
+                return http_respond_whole(x, status, all, n_all, body->plain);
         all[n_all++] = (struct http_field){ "content-encoding", "gzip" };
         if (gzip)
-                return http_respond_whole(x, status, all, n_all, gzip, NULL, 0);
+                return http_respond_whole(x, status, all, n_all, gzip);
         return respond_making(x, status, all, n_all, body);
 }

@@ -78,7 +78,7 @@ void exchange_drained(struct http_exchange *x) {
                 x->events->drained(x);
 }
 
-int exchange_add_trailers(struct http_exchange *x, const struct http_field *trailers, size_t n) {
+int http_add_trailers(struct http_exchange *x, const struct http_field *trailers, size_t n) {
         for (size_t i = 0; i < n; i++) {
                 int r = http_fields_add(&x->trailers_out, x->arena, trailers[i].name, strlen(trailers[i].name),
                                         trailers[i].value, strlen(trailers[i].value));
@@ -109,10 +109,8 @@ static void watch_stall(struct http_exchange *x) {
 }
 
 /* @fields are lent for the time of the driver's call, which is all that it needs them. */
-static int respond(struct http_exchange *x, int status, const struct http_field *fields, size_t n, int64_t length,
-                   struct http_piece *piece, struct bytes *bytes) {
-        int r;
-
+static int begin_response(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                          int64_t length) {
         if (x->head_out)
                 return -EALREADY;
         if (x->finished)
@@ -124,6 +122,13 @@ static int respond(struct http_exchange *x, int status, const struct http_field 
                                               .length = length,
                                               .fields = { (struct http_field *)(uintptr_t)fields, (uint32_t)n, 0 } };
         x->discards = is_bodiless(x);
+        return 0;
+}
+
+static int respond(struct http_exchange *x, struct http_piece *piece, struct bytes *bytes) {
+        int64_t length = x->response.length;
+        int r;
+
         if (x->discards)
                 piece->size = 0;
         x->has_body_left = length >= 0 && !x->discards && !x->tunnel;
@@ -139,24 +144,25 @@ static int respond(struct http_exchange *x, int status, const struct http_field 
 }
 
 int http_respond(struct http_exchange *x, int status, const struct http_field *fields, size_t n, int64_t length) {
-        return respond(x, status, fields, n, length, &(struct http_piece){ 0 }, NULL);
+        int r = begin_response(x, status, fields, n, length);
+
+        return r < 0 ? r : respond(x, &(struct http_piece){ 0 }, NULL);
 }
 
 int http_respond_whole(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
-                       struct bytes *body, const struct http_field *trailers, size_t n_trailers) {
+                       struct bytes *body) {
         struct http_piece piece = { .data = body ? body->data : NULL, .size = body ? body->size : 0, .end = true };
-        int r = x->head_out ? 0 : exchange_add_trailers(x, trailers, n_trailers);
+        int r = begin_response(x, status, fields, n, x->trailers_out.count > 0 ? -1 : (int64_t)piece.size);
 
-        if (r < 0)
-                return r;
-        return respond(x, status, fields, n, n_trailers > 0 ? -1 : (int64_t)piece.size, &piece, body);
+        return r < 0 ? r : respond(x, &piece, body);
 }
 
 int http_reply(struct http_exchange *x, int status, const char *content_type, const void *body, size_t size) {
         struct http_field field = { "content-type", content_type };
 
-        return respond(x, status, &field, content_type ? 1 : 0, (int64_t)size,
-                       &(struct http_piece){ .data = body, .size = size, .end = true }, NULL);
+        int r = begin_response(x, status, &field, content_type ? 1 : 0, (int64_t)size);
+
+        return r < 0 ? r : respond(x, &(struct http_piece){ .data = body, .size = size, .end = true }, NULL);
 }
 
 /* A body of known length is never longer: what is behind it would be taken for the next message. */

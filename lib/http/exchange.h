@@ -93,10 +93,12 @@ int http_send_ranges(struct http_exchange *x, const struct iovec *ranges, unsign
 /* Ends the message; @trailers are dropped where they cannot be sent (HTTP/1 with a length). */
 int http_end(struct http_exchange *x, const struct http_field *trailers, size_t n);
 
-/* Servers: a whole response in one go, from shared bytes (NULL: no body; the caller's reference stays its own), and
- * with trailers behind it when @n_trailers is not 0. */
+/* Servers: a whole response in one go, from shared bytes (NULL: no body; the caller's reference stays its own). */
 int http_respond_whole(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
-                       struct bytes *body, const struct http_field *trailers, size_t n_trailers);
+                       struct bytes *body);
+
+/* Trailers of the message that is being sent, or of the whole response to come; copied. 0, -ENOMEM, -E2BIG. */
+int http_add_trailers(struct http_exchange *x, const struct http_field *trailers, size_t n);
 
 /* The same from bytes that are copied. */
 int http_reply(struct http_exchange *x, int status, const char *content_type, const void *body, size_t size);

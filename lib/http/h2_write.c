@@ -387,7 +387,7 @@ int h2_send_ranges(struct http_exchange *x, const struct iovec *ranges, unsigned
 }
 
 int h2_end(struct http_exchange *x, const struct http_field *trailers, size_t n) {
-        int r = exchange_add_trailers(x, trailers, n);
+        int r = http_add_trailers(x, trailers, n);
 
         if (r < 0)
                 return r;

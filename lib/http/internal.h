@@ -190,9 +190,6 @@ struct http_exchange *exchange_new(struct http_connection *connection);
 /* Nothing goes any more; closed() comes from the loop. Calling it again is fine. */
 void exchange_finish(struct http_exchange *x, int error, const char *why);
 
-/* Remembers trailers to be sent. 0, -ENOMEM, -E2BIG. */
-int exchange_add_trailers(struct http_exchange *x, const struct http_field *trailers, size_t n);
-
 /* Clients: the server has agreed to a tunnel; the request that asked for it had ended, the tunnel's output has not. */
 void exchange_open_tunnel(struct http_exchange *x);
 

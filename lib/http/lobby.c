@@ -18,7 +18,7 @@ static int send_ranges_later(struct http_exchange *x, const struct iovec *ranges
 }
 
 static int end_later(struct http_exchange *x, const struct http_field *trailers, size_t n) {
-        return exchange_add_trailers(x, trailers, n);
+        return http_add_trailers(x, trailers, n);
 }
 
 static size_t pending(const struct http_exchange *x) {

@@ -18,6 +18,7 @@ void init_prepare(struct init *init, const char *plan, size_t size, const int *f
         *init = (struct init){
                 .plan = plan,
                 .plan_size = size,
+                .ignored = ~UINT64_C(0),
                 .fds = fds,
                 .n_fds = n_fds,
                 .proc_fd = -EBADF,

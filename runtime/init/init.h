@@ -46,6 +46,7 @@ struct init {
         int user_fd;           /* for PLAN_USER without a descriptor of its own: the pod's */
         int shm_fd;            /* the pod's /dev/shm, in this mount namespace */
         unsigned preserve_fds; /* of the caller, from 3 on, that the program gets */
+        uint64_t ignored;      /* signals that may be ignored, 1 << (number - 1): all that execve() does not reset */
         int root_fd;
         int devpts_fd;
         const struct plan_step *args, *env;
@@ -53,12 +54,15 @@ struct init {
         struct init_report error; /* the last failure */
 };
 
-/* Sets the descriptors to none. */
+/* Sets the descriptors to none, and has all signals reset. */
 void init_prepare(struct init *init, const char *plan, size_t size, const int *fds, size_t n_fds);
 
 /* Walks the plan to its end. Returns 0, or the negative errno with the sentence in init->error; a plan with PLAN_EXEC
  * only returns on failure. */
 int init_walk(struct init *init);
+
+/* Has signals of this set ended by what the kernel does by itself. */
+void init_signals(uint64_t ignored);
 
 /* Closes the process to others, until its execve(). */
 void init_hide(void);

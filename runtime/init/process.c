@@ -76,6 +76,19 @@ int init_identity(struct init *init, const struct plan_step *step) {
         return 0;
 }
 
+/* What is not in @keep, as far as the kernel knows capabilities. Who may not drop any may have none left to drop. */
+static int drop_bounding(struct init *init, uint64_t keep) {
+        for (int i = 0; i < 64; i++) {
+                if (keep >> i & 1 || prctl(PR_CAPBSET_DROP, i, 0, 0, 0) == 0)
+                        continue;
+                if (errno == EINVAL)
+                        return 0;
+                if (prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1)
+                        return init_fail(init, EPERM, "drop capability %d", i);
+        }
+        return 0;
+}
+
 int init_capabilities(struct init *init, const struct plan_step *step) {
         struct __user_cap_data_struct data[2] = { 0 }, have[2];
         struct capability_sets sets;
@@ -85,11 +98,9 @@ int init_capabilities(struct init *init, const struct plan_step *step) {
         if (step->data_size != sizeof(sets))
                 return init_fail(init, EBADMSG, "capability sets");
         memcpy(&sets, step->data, sizeof(sets));
-        for (int i = 0; i < 64; i++)
-                if (!(sets.bounding >> i & 1) && prctl(PR_CAPBSET_READ, i, 0, 0, 0) == 1 &&
-                    prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0)
-                        return init_fail(init, errno, "drop capability %d", i);
-
+        r = drop_bounding(init, sets.bounding);
+        if (r < 0)
+                return r;
         /* What the host itself lacks cannot be given: it is left out, as it is from the bounding set. */
         r = get_capabilities(have);
         if (r < 0)
@@ -240,14 +251,19 @@ int init_lookup(struct init *init, const struct plan_step *step) {
         return code == 0 ? 0 : fail_exec(init, code);
 }
 
+void init_signals(uint64_t ignored) {
+        for (int i = 1; i <= 64; i++)
+                if (ignored >> (i - 1) & 1)
+                        signal(i, SIG_DFL);
+}
+
 int init_exec(struct init *init, const struct plan_step *step) {
         int r = split_all(init);
         sigset_t none;
 
         if (r < 0)
                 return r;
-        for (int i = 1; i < 65; i++)
-                signal(i, SIG_DFL);
+        init_signals(init->ignored);
         sigemptyset(&none);
         sigprocmask(SIG_SETMASK, &none, NULL);
         /* Whatever was forgotten to be marked, closes now (CVE-2024-21626). */

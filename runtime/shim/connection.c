@@ -83,12 +83,6 @@ void shim_connection_sweep(struct shim *shim) {
                 shim_unmap(container->taps, SHIM_TAPS_MAX * sizeof(struct tap));
                 shim_unmap(container, sizeof(*container));
         }
-        while (shim->dead_execs) {
-                struct exec *exec = shim->dead_execs;
-
-                shim->dead_execs = exec->next;
-                free(exec);
-        }
         for (struct connection **p = &shim->connections; *p;) {
                 struct connection *c = *p;
 

@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
 #include <sys/wait.h>
 
 #include "lib/cleanup.h"
@@ -13,12 +12,11 @@
 static void shim_exec_free(struct exec *exec) {
         struct connection *connection = exec->connection;
 
-        shim_source_close(connection->shim, &exec->report);
+        close_fd(exec->report_fd);
         close_fd(exec->pid_fd);
         connection->exec = NULL;
         connection->shim->n_execs--;
-        exec->next = connection->shim->dead_execs;
-        connection->shim->dead_execs = exec;
+        free(exec);
 }
 
 static pid_t parent_of(struct shim *shim, const char *pid) {
@@ -66,11 +64,12 @@ void shim_exec_kill(struct exec *exec) {
         kill_session(shim, exec->pid, false);
 }
 
+/* When it has ended: nobody waits for it to have begun, and a look at that would be one more time to wake. */
 static void take_reports(struct exec *exec) {
         struct init_report report;
-        int fd, r;
+        int fd;
 
-        while ((r = shim_spawn_report(exec->report.fd, &report, &fd)) > 0) {
+        while (shim_spawn_report(exec->report_fd, &report, &fd) > 0) {
                 struct wire_reply reply = { .type = report.kind == INIT_ERROR ? WIRE_DONE : WIRE_WARNING,
                                             .code = report.code };
 
@@ -79,15 +78,6 @@ static void take_reports(struct exec *exec) {
                 exec->failed |= report.kind == INIT_ERROR;
                 shim_connection_send(exec->connection, &reply, NULL, 0);
         }
-        if (r != 0)
-                return;
-        shim_source_close(exec->connection->shim, &exec->report);
-        exec->running = !exec->failed;
-}
-
-static void report_ready(struct shim_source *source, uint32_t events) {
-        (void)events;
-        take_reports((struct exec *)((char *)source - offsetof(struct exec, report)));
 }
 
 bool shim_exec_exited(struct shim *shim, pid_t pid, int status) {
@@ -98,8 +88,7 @@ bool shim_exec_exited(struct shim *shim, pid_t pid, int status) {
                 c = c->next;
         if (!c)
                 return false;
-        if (c->exec->report.fd >= 0)
-                take_reports(c->exec);
+        take_reports(c->exec);
         if (!c->exec->failed) {
                 reply.exit_signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
                 reply.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -128,7 +117,7 @@ int shim_exec_start(struct connection *connection, struct shim_request *request)
         bool helper = request->head.flags & WIRE_F_HELPER;
         struct spawn how = { .pid_ns_fd = -EBADF, .join_fd = -EBADF, .cgroup_fd = -EBADF, .late_task = -1 };
         struct exec *exec;
-        int report, r;
+        int r;
 
         if (!container && (!helper || request->head.id[0]))
                 return -ENOENT;
@@ -149,7 +138,7 @@ int shim_exec_start(struct connection *connection, struct shim_request *request)
         else if (container->n_tasks >
                  0) /* beside v1 hierarchies another runtime does not see the container's cgroup2 */
                 how.cgroup_fd = container->cgroup_fd;
-        r = shim_spawn(connection->shim, &how, request, &exec->pid, &exec->pid_fd, &report);
+        r = shim_spawn(connection->shim, &how, request, &exec->pid, &exec->pid_fd, &exec->report_fd);
         if (r < 0) {
                 free(exec);
                 return r;
@@ -157,12 +146,6 @@ int shim_exec_start(struct connection *connection, struct shim_request *request)
         exec->connection = connection;
         connection->exec = exec;
         connection->shim->n_execs++;
-        exec->report = (struct shim_source){ .ready = report_ready, .fd = -EBADF };
-        fcntl(report, F_SETFL, O_NONBLOCK);
-        r = shim_source_add(connection->shim, &exec->report, report, EPOLLIN);
-        if (r < 0) {
-                close_fd(report);
-                shim_exec_kill(exec);
-        }
+        fcntl(exec->report_fd, F_SETFL, O_NONBLOCK);
         return 1;
 }

@@ -27,6 +27,7 @@ int main(int argc, char **argv) {
         prctl(PR_SET_NAME, "nacelle-shim", 0, 0, 0);
         prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
         prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
+        init_signals(~UINT64_C(0));
         signal(SIGPIPE, SIG_IGN);
         setsid();
         sys_close_range(PROC_FD + 1, ~0U, 0);

@@ -42,7 +42,6 @@ struct shim {
         struct container *containers;
         unsigned n_containers;
         struct container *dead_containers; /* until the end of the turn: an event of this turn may still name them */
-        struct exec *dead_execs;
         struct logs_arena arena;
         struct connection *quitter; /* asked for the end, and waits for it */
         bool quitting;              /* until the last child has gone */
@@ -146,11 +145,9 @@ void shim_container_detach_all(struct container *container);
 /* exec.c */
 struct exec {
         struct connection *connection;
-        struct exec *next;
-        struct shim_source report;
         pid_t pid;
         int pid_fd;
-        bool running;
+        int report_fd;
         bool failed;
         bool helper; /* a program of the host */
 };

@@ -1,4 +1,5 @@
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -16,6 +17,7 @@ static _Noreturn void child(struct shim *shim, const struct spawn *spawn, const 
         init.proc_fd = shim->proc_fd;
         init.report_fd = report;
         init.user_fd = shim->user_fd;
+        init.ignored = UINT64_C(1) << (SIGPIPE - 1); /* by main(), which has reset all others */
         for (unsigned i = 0; i < spawn->n_tasks && !failed; i++)
                 failed = (int)i != spawn->late_task && init_cgroup(&init, spawn->tasks[i]) < 0;
         if (!failed && spawn->join_fd >= 0)

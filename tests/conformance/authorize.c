@@ -109,7 +109,7 @@ static void answer_spec(struct arena *arena, const struct value *value, struct j
         struct problems problems;
 
         problems_init(&problems, arena, NULL, NULL);
-        if (auth_review_access(chain, 3, NULL, arena, spec, &status, &problems) == 0)
+        if (auth_review_access(chain, 3, NULL, spec, &status, &problems) == 0)
                 kube_json_write(w, &kube_authorization_v1_subject_access_review_status_type, &status);
         else
                 json_string(w, problems.items[0].text);

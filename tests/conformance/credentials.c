@@ -61,7 +61,7 @@ static void token(char **args) {
         const char *message = "";
 
         problems_init(&problems, arena, NULL, NULL);
-        need(auth_issue_token(&issue, &account, time(NULL), arena, &request, &problems, &message), NULL, message);
+        need(auth_issue_token(&issue, &account, time(NULL), &request, &problems, &message), NULL, message);
         puts(request.status.token);
 }
 
@@ -97,7 +97,7 @@ static void sign(char **args) {
                 spec.usages.count++;
         need(pki_csr_read(arena, request, strlen(request), &csr, &err), err, "request");
         need(pki_csr_check(&csr, &spec, &err), err, "request");
-        need(pki_csr_sign(pki, &csr, &spec, time(NULL), arena, &pem, &err), err, "request");
+        need(pki_csr_sign(pki, &csr, &spec, time(NULL), &pem, &err), err, "request");
         fputs(pem, stdout);
 }
 

@@ -53,7 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (ours && (X509_set_issuer_name(certificate, X509_get_subject_name(authority)) != 1 ||
                      X509_sign(certificate, key, EVP_sha256()) == 0))
                 return 0;
-        if (auth_certificate(authenticator, certificate, NULL, NOW, arena, &identity, NULL) < 0)
+        if (auth_certificate(authenticator, &(struct auth_credentials){ .certificate = certificate }, NOW, arena,
+                             &identity, NULL) < 0)
                 return 0;
         if (!ours || !identity.user.name[0] || !utf8_valid(identity.user.name, strlen(identity.user.name)))
                 abort();

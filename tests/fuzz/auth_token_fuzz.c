@@ -62,7 +62,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (ours && auth_jwt_sign(arena, keys, text, &token, NULL) < 0)
                 abort();
         looked_up = 0;
-        if (auth_token(authenticator, token, NULL, 1000, arena, &identity, NULL) < 0)
+        if (auth_token(authenticator, &(struct auth_bearer){ .token = token }, 1000, arena, &identity, NULL) < 0)
                 return 0;
         if (!ours || looked_up == 0 ||
             strncmp(identity.user.name, AUTH_ACCOUNT_PREFIX, strlen(AUTH_ACCOUNT_PREFIX)) != 0 ||

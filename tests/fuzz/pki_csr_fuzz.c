@@ -35,7 +35,7 @@ static void check(struct arena *arena, const struct pki_csr *csr, const struct p
         _cleanup_pki_certificate_ X509 *certificate = NULL;
         const char *pem;
 
-        if (pki_csr_check(csr, spec, NULL) < 0 || pki_csr_sign(pki, csr, spec, NOW, arena, &pem, NULL) < 0)
+        if (pki_csr_check(csr, spec, NULL) < 0 || pki_csr_sign(pki, csr, spec, NOW, &pem, NULL) < 0)
                 return;
         certificate = pki_certificate_read(pem);
         if (!certificate || X509_check_ca(certificate) != 0 ||

@@ -137,7 +137,8 @@ static int tear_down(void **state) {
 
 static int by_certificate(X509 *certificate, int64_t now, struct auth_identity *ret, const char *why) {
         _cleanup_err_ struct err *err = NULL;
-        int r = auth_certificate(authenticator, certificate, NULL, now, arena, ret, &err);
+        int r = auth_certificate(authenticator, &(struct auth_credentials){ .certificate = certificate }, now, arena,
+                                 ret, &err);
 
         if (r == -EACCES && !strstr(err_text(err), why))
                 fail_msg("%s has no %s", err_text(err), why);
@@ -236,7 +237,7 @@ static const char *sign(const char *header, const char *claims, EVP_PKEY *key, c
 
 static int by_token(const char *token, int64_t now, struct auth_identity *ret, const char *why) {
         _cleanup_err_ struct err *err = NULL;
-        int r = auth_token(authenticator, token, NULL, now, arena, ret, &err);
+        int r = auth_token(authenticator, &(struct auth_bearer){ .token = token }, now, arena, ret, &err);
 
         if (r == -EACCES && !strstr(err_text(err), why))
                 fail_msg("\"%s\" has no \"%s\"", err_text(err), why);
@@ -386,7 +387,7 @@ static const char *issue(struct kube_authentication_v1_bound_object_reference *r
         if (seconds)
                 request.spec.expiration_seconds = (struct opt_int){ seconds, true };
         problems_init(&problems, arena, NULL, NULL);
-        r = auth_issue_token(&config, &robot, NOW, arena, &request, &problems, &why);
+        r = auth_issue_token(&config, &robot, NOW, &request, &problems, &why);
         assert_int_equal(r, wanted);
         if (problems.errors > 0)
                 why = problems.items[0].text;

@@ -211,7 +211,7 @@ static void test_signers(void **state) {
 static X509 *sign(const struct pki_csr *csr, const struct pki_csr_spec *spec, int64_t now) {
         const char *pem;
 
-        assert_int_equal(pki_csr_sign(pki, csr, spec, now, arena, &pem, NULL), 0);
+        assert_int_equal(pki_csr_sign(pki, csr, spec, now, &pem, NULL), 0);
         return pki_certificate_read(pem);
 }
 
@@ -274,7 +274,9 @@ static void test_a_kubelet_may_go_on(void **state) {
         assert_true(pki_csr_is_own_node(&csr, &spec, "system:node:a"));
         assert_false(pki_csr_is_own_node(&csr, &spec, "system:node:b"));
         assert_int_equal(auth_authenticator_new(&config, &authenticator, NULL), 0);
-        assert_int_equal(auth_certificate(authenticator, c, NULL, NOW, arena, &identity, NULL), 0);
+        assert_int_equal(auth_certificate(authenticator, &(struct auth_credentials){ .certificate = c }, NOW, arena,
+                                          &identity, NULL),
+                         0);
         assert_string_equal(auth_user_node(&identity.user), "a");
         auth_authenticator_free(authenticator);
 }

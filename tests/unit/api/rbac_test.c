@@ -234,7 +234,7 @@ static void test_default_roles_are_put_right(void **state) {
         assert_int_equal(binding.subjects.count, 1);
 }
 
-static int impersonate(const char *who, const char *const *fields, struct auth_user *ret, const char **ret_message) {
+static int impersonate(const char *who, const char *const *fields, struct auth_impersonated *ret) {
         const struct auth_user user = { .name = who };
         struct auth_attributes a = AUTH_ATTRIBUTES(&user);
         struct http_fields list = { 0 };
@@ -245,8 +245,8 @@ static int impersonate(const char *who, const char *const *fields, struct auth_u
         for (; fields[0]; fields += 2)
                 assert_int_equal(
                         http_fields_add(&list, arena, fields[0], strlen(fields[0]), fields[1], strlen(fields[1])), 0);
-        *ret_message = "";
-        return auth_impersonate(&list, &a, chain, 2, arena, ret, ret_message);
+        *ret = (struct auth_impersonated){ .message = "" };
+        return auth_impersonate(&list, &a, chain, 2, arena, ret);
 }
 
 static void test_impersonation(void **state) {
@@ -386,14 +386,15 @@ static void test_impersonation(void **state) {
         bind("", "boss", "everything", "User", "boss");
         bind("", "old", "old", "User", "old");
         for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-                struct auth_user user = { 0 };
-                const char *message;
-                int r = impersonate(cases[i].who, cases[i].fields, &user, &message);
+                struct auth_impersonated other;
+                int r = impersonate(cases[i].who, cases[i].fields, &other);
+                const char *message = other.message;
 
                 if (r != cases[i].r)
                         fail_msg("case %u: %d %s", i, r, message);
                 if (r == 0)
-                        message = arena_printf(arena, "%s %s", user.name, auth_join(arena, &user.groups, " "));
+                        message = arena_printf(arena, "%s %s", other.user.name,
+                                               auth_join(arena, &other.user.groups, " "));
                 assert_string_equal(message, cases[i].result);
         }
 }
