@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/admission/admission.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/nearest.h"
@@ -27,6 +29,10 @@ static const struct flag {
         { "tls-cert-file", FLAG_TEXT, AT(certificate), 0 },
         { "tls-private-key-file", FLAG_TEXT, AT(key), 0 },
         { "client-ca-file", FLAG_TEXT, AT(client_ca), 0 },
+        { "enable-admission-plugins", FLAG_TEXT, AT(enable_admission), 0 },
+        { "disable-admission-plugins", FLAG_TEXT, AT(disable_admission), 0 },
+        { "default-not-ready-toleration-seconds", FLAG_NUMBER, AT(not_ready_s), INT32_MAX },
+        { "default-unreachable-toleration-seconds", FLAG_NUMBER, AT(unreachable_s), INT32_MAX },
         { "loops", FLAG_NUMBER, AT(loops), 64 },
         { "log-level", FLAG_LEVEL, AT(log_level), 0 },
         { "v", FLAG_VERBOSITY, AT(log_level), 0 },
@@ -47,6 +53,12 @@ static const char help_text[] =
         "  --tls-private-key-file FILE\n"
         "                            its key, PEM\n"
         "  --client-ca-file FILE     authorities whose certificates clients are known by, PEM\n"
+        "  --enable-admission-plugins NAME,...\n"
+        "  --disable-admission-plugins NAME,...\n"
+        "                            admission plugins beside, and without, those that are on by default\n"
+        "  --default-not-ready-toleration-seconds N\n"
+        "  --default-unreachable-toleration-seconds N\n"
+        "                            how long a pod that does not say so stays on such a node (300)\n"
         "  --loops N                 threads that serve connections (as many as there are processors)\n"
         "  --log-level LEVEL         error, warning, info or debug (info)\n"
         "  --v N                     kube-apiserver's verbosity: 4 and more is debug\n"
@@ -144,6 +156,8 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
                                 .bind_address = "0.0.0.0",
                                 .service_range = "10.96.0.0/16",
                                 .port = API_PORT,
+                                .not_ready_s = ADMISSION_TOLERATION_S,
+                                .unreachable_s = ADMISSION_TOLERATION_S,
                                 .log_level = LOG_LEVEL_INFO };
 
         for (int i = 1; i < argc; i++) {

@@ -15,6 +15,8 @@ struct api_config {
         const char *bind_address;
         const char *service_range; /* --service-cluster-ip-range */
         const char *certificate, *key, *client_ca;
+        const char *enable_admission, *disable_admission; /* plugins, by name */
+        unsigned not_ready_s, unreachable_s;              /* --default-not-ready-toleration-seconds ... */
         unsigned port, loops;
         enum log_level log_level;
         bool show_help, show_version;

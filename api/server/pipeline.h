@@ -30,5 +30,8 @@ void api_run(struct api_request *r);
 /* Goes on behind the stage that waits. */
 void api_resume(struct api_request *r);
 
+/* `return api_wait_again(r)`: API_WAIT, and it is this stage that api_resume() goes on with. */
+enum api_step api_wait_again(struct api_request *r);
+
 /* `return api_again(r, NAME)`: the stage called @name, an earlier one, is next: what it had begun from has changed. */
 enum api_step api_again(struct api_request *r, const char *name);

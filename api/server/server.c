@@ -76,13 +76,10 @@ enum api_step api_receive(struct api_request *r) {
 
 /* --- changes: decided by the store's writer, told to the loop --- */
 
-static void on_decided(struct api_change *change, int code, const char *text) {
-        struct api_request *r = change->data;
+bool api_post(struct api_request *r) {
         struct api_loop *loop = r->loop;
         bool closed;
 
-        r->change_code = code;
-        r->change_text = text ? arena_strdup(r->arena, text) : NULL;
         pthread_mutex_lock(&loop->lock);
         closed = loop->closed;
         if (!closed) {
@@ -92,6 +89,15 @@ static void on_decided(struct api_change *change, int code, const char *text) {
         pthread_mutex_unlock(&loop->lock);
         if (closed)
                 api_request_free(r);
+        return !closed;
+}
+
+static void on_decided(struct api_change *change, int code, const char *text) {
+        struct api_request *r = change->data;
+
+        r->change_code = code;
+        r->change_text = text ? arena_strdup(r->arena, text) : NULL;
+        api_post(r);
 }
 
 enum api_step api_submit(struct api_request *r) {

@@ -43,8 +43,8 @@ struct details {
         const struct problems *causes;
         const struct apply_cause *owned; /* of a conflict of owners */
         unsigned n_owned;
-        const char *cause, *cause_text; /* the only one, of no field */
-        int64_t retry_after_s;          /* 0: not said */
+        struct api_cause cause; /* the only one; without a reason: none */
+        int64_t retry_after_s;  /* 0: not said */
 };
 
 /* What a field's error is called in a cause, by the words that it begins with (apimachinery's field.Error). */
@@ -110,12 +110,13 @@ static void write_details(struct json_writer *w, const struct details *d) {
                 write_causes(w, d->causes);
         if (d->owned)
                 write_owned(w, d);
-        if (d->cause) {
+        if (d->cause.reason) {
                 json_key(w, "causes");
                 json_begin_list(w);
                 json_begin_map(w);
-                json_add_string(w, "reason", d->cause);
-                json_add_string(w, "message", d->cause_text);
+                json_add_string(w, "reason", d->cause.reason);
+                json_add_string_if(w, "message", d->cause.message);
+                json_add_string_if(w, "field", d->cause.field);
                 json_end_map(w);
                 json_end_list(w);
         }
@@ -216,6 +217,14 @@ enum api_step api_forbid(struct api_request *r, const char *name, const char *te
         return answer(r, API_FORBIDDEN, text, &d);
 }
 
+enum api_step api_forbid_cause(struct api_request *r, const char *name, const char *text,
+                               const struct api_cause *cause) {
+        struct details d = details_of(r, name);
+
+        d.cause = *cause;
+        return answer(r, API_FORBIDDEN, text, &d);
+}
+
 enum api_step api_not_found(struct api_request *r, const char *name) {
         return api_refuse_object(r, API_NOT_FOUND, name, "%s \"%s\" not found",
                                  qualified(r, r->kind->resource, r->kind->group), name);
@@ -289,8 +298,7 @@ enum api_step api_refuse_patch_form(struct api_request *r) {
 
 enum api_step api_too_new(struct api_request *r, int64_t asked, int64_t now) {
         struct details d = { .given = true,
-                             .cause = "ResourceVersionTooLarge",
-                             .cause_text = "Too large resource version",
+                             .cause = { "ResourceVersionTooLarge", "Too large resource version", NULL },
                              .retry_after_s = 1 };
 
         return answer(r, API_TIMEOUT,
