@@ -51,8 +51,9 @@ static struct kube_projected_volume_source *make_sources(struct arena *arena) {
 
         if (!s)
                 return NULL;
-        s->token = (struct kube_service_account_token_projection){ .expiration_seconds = { ACCOUNT_TOKEN_SECONDS, true },
-                                                                   .path = "token" };
+        s->token =
+                (struct kube_service_account_token_projection){ .expiration_seconds = { ACCOUNT_TOKEN_SECONDS, true },
+                                                                .path = "token" };
         s->certificate = (struct kube_key_to_path){ .key = "ca.crt", .path = "ca.crt" };
         s->authority.name = "kube-root-ca.crt";
         s->authority.items.items = &s->certificate;

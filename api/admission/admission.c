@@ -53,21 +53,22 @@ void api_admission_free(struct api_admission *admission) {
 
 /* --- what is asked about --- */
 
-static const char *name_of(const struct api_request *r) {
+/* A name is generated behind the plugins that change objects. */
+static const char *name_of(const struct api_request *r, bool mutates) {
         const struct value *meta = value_get(r->sent, "metadata");
 
-        if (!r->creates || r->path.name)
+        if (!mutates || !r->creates || r->path.name)
                 return r->name ?: "";
         return value_string_or(value_get(meta, "name"), "");
 }
 
-static struct admission begin(struct api_request *r, unsigned operation) {
+static struct admission begin(struct api_request *r, unsigned operation, bool mutates) {
         bool is_namespace = r->kind && !*r->kind->group && strcmp(r->kind->resource, "namespaces") == 0;
         struct admission a = { .r = r,
                                .config = r->server->config.admission,
                                .arena = r->arena,
                                .operation = operation,
-                               .name = name_of(r),
+                               .name = name_of(r, mutates),
                                .namespace = "" };
 
         if (is_namespace)
@@ -128,7 +129,7 @@ static bool applies(const struct admission *a, size_t i) {
 }
 
 enum api_step api_mutate(struct api_request *r) {
-        struct admission a = begin(r, r->creates ? ADMISSION_CREATE : ADMISSION_UPDATE);
+        struct admission a = begin(r, r->creates ? ADMISSION_CREATE : ADMISSION_UPDATE, true);
         enum api_step step = API_NEXT;
         int error;
 
@@ -142,7 +143,7 @@ enum api_step api_mutate(struct api_request *r) {
 }
 
 enum api_step api_admit(struct api_request *r) {
-        struct admission a = begin(r, r->creates ? ADMISSION_CREATE : ADMISSION_UPDATE);
+        struct admission a = begin(r, r->creates ? ADMISSION_CREATE : ADMISSION_UPDATE, false);
         enum api_step step = API_NEXT;
 
         if (admission_quota_waits(r)) /* of the last plugin */
@@ -154,7 +155,7 @@ enum api_step api_admit(struct api_request *r) {
 }
 
 enum api_step api_admit_removal(struct api_request *r) {
-        struct admission a = begin(r, ADMISSION_DELETE);
+        struct admission a = begin(r, ADMISSION_DELETE, false);
         enum api_step step = API_NEXT;
 
         for (size_t i = 0; step == API_NEXT && i < admission_plugins_count; i++)

@@ -86,9 +86,8 @@ static enum api_step check_blocking(struct admission *a) {
 enum api_step admission_owners(struct admission *a) {
         const struct kube_kind *kind = a->r->kind;
         const char *sub = a->r->sub ? a->r->sub->name : "", *reason;
-        const struct admission_question own = {
-                "delete", kind->group, kind->version, kind->resource, sub, a->namespace, a->r->name ?: ""
-        };
+        const struct admission_question own = { "delete", kind->group,  kind->version,   kind->resource,
+                                                sub,      a->namespace, a->r->name ?: "" };
 
         if (strcmp(kind->resource, "pods") == 0 && strcmp(sub, "status") == 0)
                 return API_NEXT;

@@ -28,7 +28,7 @@ struct admission {
         struct arena *arena;
         unsigned operation;
         const char *namespace; /* "": of the cluster; of a namespace its own name, as in kube-apiserver */
-        const char *name;      /* as the client gave it; "": it is generated */
+        const char *name;      /* of the object; "": it is still to be generated */
         bool changed;          /* a mutating plugin has changed the object */
         void *object;          /* admission_object()'s */
         const void *old;

@@ -149,10 +149,9 @@ static int read_names(const char *flag, const char *list, bool others_too, uint6
                 int i = find(name, length);
 
                 if (i < 0 && !(others_too && is_other(name, length)))
-                        return is_other(name, length) ?
-                                       err_set(err, EINVAL, "--%s: %.*s is not supported yet", flag, (int)length,
-                                               name) :
-                                       unknown(flag, name, length, err);
+                        return is_other(name, length) ? err_set(err, EINVAL, "--%s: %.*s is not supported yet", flag,
+                                                                (int)length, name) :
+                                                        unknown(flag, name, length, err);
                 if (i >= 0)
                         bits |= (uint64_t)1 << i;
         }

@@ -34,7 +34,7 @@ void pod_check_host_paths(struct pod_check *c) {
 void pod_check_host_ports(struct pod_check *c) {
         struct pod_words bad = { 0 }, ports = { 0 };
 
-        POD_CHECK_EACH (container, c) {
+        POD_CHECK_EACH(container, c) {
                 bool good = true;
 
                 list_for_each (port, &container->ports)
@@ -75,7 +75,7 @@ static void add_hook(struct pod_check *c, struct pod_words *hosts, const struct 
 void pod_check_host_probes(struct pod_check *c) {
         struct pod_words bad = { 0 }, hosts = { 0 };
 
-        POD_CHECK_EACH (container, c) {
+        POD_CHECK_EACH(container, c) {
                 uint32_t before = hosts.n;
 
                 add_probe(c, &hosts, container->liveness_probe);
@@ -145,13 +145,27 @@ static bool is_harmless(const struct kube_volume *volume) {
 
 /* As its source is called in JSON: the first that is given, in the order of their rows. */
 static const char *kind_of(const struct kube_volume *volume) {
-        static const char *const order[] = { "hostPath",      "gcePersistentDisk",    "awsElasticBlockStore",
-                                             "gitRepo",       "nfs",                  "iscsi",
-                                             "glusterfs",     "rbd",                  "flexVolume",
-                                             "cinder",        "cephfs",               "flocker",
-                                             "fc",            "azureFile",            "vsphereVolume",
-                                             "quobyte",       "azureDisk",            "photonPersistentDisk",
-                                             "portworxVolume", "scaleIO",             "storageos" };
+        static const char *const order[] = { "hostPath",
+                                             "gcePersistentDisk",
+                                             "awsElasticBlockStore",
+                                             "gitRepo",
+                                             "nfs",
+                                             "iscsi",
+                                             "glusterfs",
+                                             "rbd",
+                                             "flexVolume",
+                                             "cinder",
+                                             "cephfs",
+                                             "flocker",
+                                             "fc",
+                                             "azureFile",
+                                             "vsphereVolume",
+                                             "quobyte",
+                                             "azureDisk",
+                                             "photonPersistentDisk",
+                                             "portworxVolume",
+                                             "scaleIO",
+                                             "storageos" };
 
         for (size_t i = 0; i < ELEMENTS(order); i++)
                 if (kube_below(kube_type_field(&kube_volume_type, order[i], strlen(order[i])), volume))
@@ -186,9 +200,9 @@ void pod_check_windows_process(struct pod_check *c) {
         struct pod_words bad = { 0 };
         const char *setters;
 
-        POD_CHECK_EACH (container, c)
-                if (container->security_context && is_host_process(container->security_context->windows_options))
-                        pod_words_add(c, &bad, container->name);
+        POD_CHECK_EACH(container, c)
+        if (container->security_context && is_host_process(container->security_context->windows_options))
+                pod_words_add(c, &bad, container->name);
         setters = pod_check_setters(c, context && is_host_process(context->windows_options), &bad);
         if (setters)
                 pod_check_refuse(c, "hostProcess", "%s must not set securityContext.windowsOptions.hostProcess=true",

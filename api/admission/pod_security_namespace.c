@@ -149,7 +149,8 @@ static int tell(struct survey *s, size_t n_pods) {
         }
         if (s->alike.n == 0)
                 return 0;
-        text = arena_printf(s->a->arena, "existing pods in namespace \"%s\" violate the new PodSecurity enforce level \"%s\"",
+        text = arena_printf(s->a->arena,
+                            "existing pods in namespace \"%s\" violate the new PodSecurity enforce level \"%s\"",
                             s->a->namespace, bar);
         if (!text)
                 return -ENOMEM;

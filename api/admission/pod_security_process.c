@@ -7,12 +7,12 @@
 /* --- capabilities --- */
 
 void pod_check_capabilities(struct pod_check *c) {
-        static const char *const usual[] = { "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE",     "FOWNER",  "FSETID",
-                                             "KILL",        "MKNOD", "NET_BIND_SERVICE", "SETFCAP", "SETGID",
+        static const char *const usual[] = { "AUDIT_WRITE", "CHOWN",  "DAC_OVERRIDE",     "FOWNER",  "FSETID",
+                                             "KILL",        "MKNOD",  "NET_BIND_SERVICE", "SETFCAP", "SETGID",
                                              "SETPCAP",     "SETUID", "SYS_CHROOT" };
         struct pod_words bad = { 0 }, added = { 0 };
 
-        POD_CHECK_EACH (container, c) {
+        POD_CHECK_EACH(container, c) {
                 const struct kube_security_context *context = container->security_context;
                 bool good = true;
 
@@ -28,7 +28,8 @@ void pod_check_capabilities(struct pod_check *c) {
         }
         pod_words_settle(&added);
         if (bad.n > 0)
-                pod_check_refuse(c, "non-default capabilities", "%s must not include %s in securityContext.capabilities.add",
+                pod_check_refuse(c, "non-default capabilities",
+                                 "%s must not include %s in securityContext.capabilities.add",
                                  pod_words_containers(c, &bad), pod_words_quote(c, &added));
 }
 
@@ -43,7 +44,7 @@ void pod_check_dropped(struct pod_check *c) {
         struct pod_words kept = { 0 }, adding = { 0 }, added = { 0 }, details = { 0 };
         struct pod_check part = *c;
 
-        POD_CHECK_EACH (container, c) {
+        POD_CHECK_EACH(container, c) {
                 const struct kube_capabilities *capabilities =
                         container->security_context ? container->security_context->capabilities : NULL;
                 uint32_t before = added.n;
@@ -84,10 +85,9 @@ void pod_check_dropped_linux(struct pod_check *c) {
 void pod_check_escalation(struct pod_check *c) {
         struct pod_words bad = { 0 };
 
-        POD_CHECK_EACH (container, c)
-                if (!container->security_context ||
-                    container->security_context->allow_privilege_escalation != TRI_FALSE)
-                        pod_words_add(c, &bad, container->name);
+        POD_CHECK_EACH(container, c)
+        if (!container->security_context || container->security_context->allow_privilege_escalation != TRI_FALSE)
+                pod_words_add(c, &bad, container->name);
         if (bad.n > 0)
                 pod_check_refuse(c, "allowPrivilegeEscalation != false",
                                  "%s must set securityContext.allowPrivilegeEscalation=false",
@@ -102,9 +102,9 @@ void pod_check_escalation_linux(struct pod_check *c) {
 void pod_check_privileged(struct pod_check *c) {
         struct pod_words bad = { 0 };
 
-        POD_CHECK_EACH (container, c)
-                if (container->security_context && container->security_context->privileged == TRI_TRUE)
-                        pod_words_add(c, &bad, container->name);
+        POD_CHECK_EACH(container, c)
+        if (container->security_context && container->security_context->privileged == TRI_TRUE)
+                pod_words_add(c, &bad, container->name);
         if (bad.n > 0)
                 pod_check_refuse(c, "privileged", "%s must not set securityContext.privileged=true",
                                  pod_words_containers(c, &bad));
@@ -113,7 +113,7 @@ void pod_check_privileged(struct pod_check *c) {
 void pod_check_proc(struct pod_check *c) {
         struct pod_words bad = { 0 }, types = { 0 };
 
-        POD_CHECK_EACH (container, c) {
+        POD_CHECK_EACH(container, c) {
                 const char *type = container->security_context ? container->security_context->proc_mount : NULL;
 
                 if (!type || strcmp(type, "Default") == 0)
@@ -140,7 +140,7 @@ void pod_check_not_root(struct pod_check *c) {
         struct pod_words explicit = { 0 }, implicit = { 0 };
         const char *setters;
 
-        POD_CHECK_EACH (container, c) {
+        POD_CHECK_EACH(container, c) {
                 enum tri own = container->security_context ? container->security_context->run_as_non_root : TRI_UNSET;
 
                 if (own == TRI_FALSE)
@@ -171,9 +171,9 @@ void pod_check_user(struct pod_check *c) {
         struct pod_words bad = { 0 };
         const char *setters;
 
-        POD_CHECK_EACH (container, c)
-                if (container->security_context && is_root(&container->security_context->run_as_user))
-                        pod_words_add(c, &bad, container->name);
+        POD_CHECK_EACH(container, c)
+        if (container->security_context && is_root(&container->security_context->run_as_user))
+                pod_words_add(c, &bad, container->name);
         setters = pod_check_setters(c, context && is_root(&context->run_as_user), &bad);
         if (setters)
                 pod_check_refuse(c, "runAsUser=0", "%s must not set runAsUser=0", setters);

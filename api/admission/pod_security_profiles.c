@@ -49,7 +49,7 @@ void pod_check_app_armor(struct pod_check *c) {
 
         if (pod)
                 pod_words_add(c, &values, own->type);
-        POD_CHECK_EACH (container, c) {
+        POD_CHECK_EACH(container, c) {
                 const struct kube_app_armor_profile *profile =
                         container->security_context ? container->security_context->app_armor_profile : NULL;
 
@@ -102,18 +102,18 @@ void pod_check_se_linux(struct pod_check *c) {
         const char *setters;
         bool pod = context && context->se_linux_options && !is_plain_label(c, context->se_linux_options, &found);
 
-        POD_CHECK_EACH (container, c)
-                if (container->security_context && container->security_context->se_linux_options &&
-                    !is_plain_label(c, container->security_context->se_linux_options, &found))
-                        pod_words_add(c, &bad, container->name);
+        POD_CHECK_EACH(container, c)
+        if (container->security_context && container->security_context->se_linux_options &&
+            !is_plain_label(c, container->security_context->se_linux_options, &found))
+                pod_words_add(c, &bad, container->name);
         setters = pod_check_setters(c, pod, &bad);
         if (!setters)
                 return;
         pod_words_settle(&found.types);
         if (found.types.n > 0)
                 pod_words_add_made(c, &data,
-                              arena_printf(c->arena, "%s %s", found.types.n == 1 ? "type" : "types",
-                                           pod_words_quote(c, &found.types)));
+                                   arena_printf(c->arena, "%s %s", found.types.n == 1 ? "type" : "types",
+                                                pod_words_quote(c, &found.types)));
         if (found.user)
                 pod_words_add(c, &data, "user may not be set");
         if (found.role)
@@ -136,7 +136,7 @@ void pod_check_seccomp_annotations(struct pod_check *c) {
         struct pod_words found = { 0 };
 
         look_at_annotation(c, &found, SECCOMP_POD);
-        POD_CHECK_EACH (container, c) {
+        POD_CHECK_EACH(container, c) {
                 const char *key = arena_printf(c->arena, SECCOMP_PREFIX "%s", container->name ?: "");
 
                 if (key)
@@ -160,7 +160,7 @@ static void check_seccomp(struct pod_check *c, bool given) {
 
         if (pod)
                 pod_words_add(c, &values, own->type);
-        POD_CHECK_EACH (container, c) {
+        POD_CHECK_EACH(container, c) {
                 const struct kube_seccomp_profile *profile =
                         container->security_context ? container->security_context->seccomp_profile : NULL;
 

@@ -72,8 +72,8 @@ const char *pod_words_join(struct pod_check *c, const struct pod_words *words, c
 }
 
 const char *pod_words_containers(struct pod_check *c, const struct pod_words *names) {
-        const char *text = arena_printf(c->arena, "%s %s", names->n == 1 ? "container" : "containers",
-                                        pod_words_quote(c, names));
+        const char *text =
+                arena_printf(c->arena, "%s %s", names->n == 1 ? "container" : "containers", pod_words_quote(c, names));
 
         if (!text)
                 c->error = -ENOMEM;

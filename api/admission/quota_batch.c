@@ -3,12 +3,16 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/cache/collection.h"
 #include "api/put.h"
+#include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/state/resource.h"
+#include "kube/apply/apply.h"
 #include "kube/codec/codec.h"
+#include "kube/problem.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
@@ -107,21 +111,52 @@ static void on_written(struct api_change *change, int code, const char *text) {
         finish_one(write->room);
 }
 
+static int make_tree(struct arena *arena, const struct kube_resource_quota *quota, const struct value **ret_tree) {
+        const char *text = api_put_text(arena, &kube_resource_quota_type, quota);
+
+        return text ? json_parse(arena, text, strlen(text), NULL, ret_tree, NULL) : -ENOMEM;
+}
+
+/* It is written as by the server's own client, through the quota's status. */
+static int own(struct arena *arena, const struct value *live, const struct value **tree) {
+        const struct apply_target target = { .type = &kube_resource_quota_type,
+                                             .group = "",
+                                             .version = "v1",
+                                             .kind = "ResourceQuota",
+                                             .subresource = "status",
+                                             .filter = apply_filter_of("", "ResourceQuota", "status") };
+        const struct apply_writer writer = { .manager = "kube-apiserver", .now = time(NULL) };
+
+        return apply_update(arena, &(struct apply_write){ &target, &writer, live, *tree }, tree);
+}
+
+/* The JSON as it is kept: the type's, since what owns a field stands among what the type has in an order. */
+static int settle(struct arena *arena, const struct value **tree, struct api_json *ret_json) {
+        struct problems problems;
+        int r;
+
+        problems_init(&problems, arena, NULL, NULL);
+        r = api_settle(arena, &kube_resource_quota_type, *tree, false, &problems, ret_json);
+        if (r == 0 && !ret_json->text)
+                r = -EINVAL;
+        return r ?: json_parse(arena, ret_json->text, ret_json->length, NULL, tree, NULL);
+}
+
 static int prepare(struct quota_room *room, struct api_state *state, size_t i, struct quota_write *write) {
         struct quota_batch *batch = &room->batch;
         struct kube_resource_quota next = *batch->states[i].quota;
-        const struct value *tree;
-        struct api_json json;
+        const struct value *live, *tree;
+        struct api_json json = { 0 };
         int r;
 
         next.status.used = batch->states[i].used;
-        json.text = api_put_text(batch->arena, &kube_resource_quota_type, &next);
-        if (!json.text)
-                return -ENOMEM;
-        json.length = strlen(json.text);
-        r = json_parse(batch->arena, json.text, json.length, NULL, &tree, NULL);
-        r = r ?: api_change_init(&write->change, state, api_state_find(state, "", "resourcequotas"), batch->arena, tree,
-                                 &json);
+        r = make_tree(batch->arena, batch->states[i].quota, &live);
+        r = r ?: make_tree(batch->arena, &next, &tree);
+        r = r ?: own(batch->arena, live, &tree);
+        r = r ?: settle(batch->arena, &tree, &json);
+        r = r     ?:
+                    api_change_init(&write->change, state, api_state_find(state, "", "resourcequotas"), batch->arena,
+                                    tree, &json);
         write->room = room;
         write->name = next.metadata.name;
         write->change.expected = batch->revisions[i];

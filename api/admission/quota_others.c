@@ -114,10 +114,9 @@ static int64_t node_ports_of(const struct kube_service_spec *spec) {
 int quota_service_usage(struct arena *arena, const void *object, resource_list *usage) {
         const struct kube_service_spec *spec = &((const struct kube_service *)object)->spec;
 
-        return quota_add(arena, usage, "services", count_of(1))                                      ?:
+        return quota_add(arena, usage, "services", count_of(1))                                     ?:
                        quota_add(arena, usage, "services.nodeports", count_of(node_ports_of(spec))) ?:
-                       quota_add(arena, usage, "services.loadbalancers",
-                                 count_of(kube_is(spec->type, "LoadBalancer")));
+                       quota_add(arena, usage, "services.loadbalancers", count_of(kube_is(spec->type, "LoadBalancer")));
 }
 
 /* --- claims for devices --- */

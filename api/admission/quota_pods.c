@@ -63,7 +63,7 @@ static int add_request(struct arena *arena, resource_list *usage, const struct r
         for (size_t i = 0; i < ELEMENTS(usual); i++)
                 if (strcmp(usual[i].name, name) == 0)
                         return quota_add(arena, usage, name, request->amount) ?:
-                                               quota_add(arena, usage, usual[i].request, request->amount);
+                                       quota_add(arena, usage, usual[i].request, request->amount);
         if (!plain && is_native(name) && !begins(name, "deviceclass.resource.kubernetes.io/"))
                 return 0;
         r = plain ? quota_add(arena, usage, name, request->amount) : 0;
@@ -147,8 +147,8 @@ static bool has_own_amounts(const struct kube_resource_requirements *own) {
 
 int quota_pod_missing(struct arena *arena, const struct kube_resource_quota *quota, const struct kube_pod *pod,
                       const char **ret_text) {
-        static const char *const wanted[] = { "cpu",          "limits.cpu",   "limits.memory",
-                                              "memory",       "requests.cpu", "requests.memory" };
+        static const char *const wanted[] = { "cpu",    "limits.cpu",   "limits.memory",
+                                              "memory", "requests.cpu", "requests.memory" };
         struct pod_check c = { .arena = arena };
         const char *text = NULL;
 

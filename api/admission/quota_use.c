@@ -12,8 +12,7 @@
 #define COUNT "count/"
 
 static const struct quota_kind kinds[] = {
-        { "", "pods", "pods", QUOTA_CREATE, quota_pod_counts, quota_pod_measures, quota_pod_usage,
-          quota_pod_in_scope },
+        { "", "pods", "pods", QUOTA_CREATE, quota_pod_counts, quota_pod_measures, quota_pod_usage, quota_pod_in_scope },
         { "", "services", "services", QUOTA_CREATE | QUOTA_UPDATE, NULL, quota_service_measures, quota_service_usage,
           NULL },
         { "", "persistentvolumeclaims", "persistentvolumeclaims", QUOTA_CREATE | QUOTA_UPDATE, quota_claim_counts,
@@ -76,8 +75,7 @@ int quota_add(struct arena *arena, resource_list *list, const char *name, struct
 }
 
 int quota_usage(struct arena *arena, const struct quota_item *item, resource_list *ret_usage) {
-        const char *count =
-                arena_printf(arena, COUNT "%s%s%s", item->resource, *item->group ? "." : "", item->group);
+        const char *count = arena_printf(arena, COUNT "%s%s%s", item->resource, *item->group ? "." : "", item->group);
         const struct quantity one = quantity_from_units(1, QUANTITY_DECIMAL);
         resource_list usage = { 0 };
         int r = count ? quota_add(arena, &usage, count, one) : -ENOMEM;
@@ -119,7 +117,7 @@ static bool in_scope(const struct quota_item *item, const struct kube_scoped_res
 static bool in_scopes(const struct kube_resource_quota *quota, const struct quota_item *item) {
         list_for_each (name, &quota->spec.scopes) {
                 const struct kube_scoped_resource_selector_requirement scope = { .scope_name = *name,
-                                                                                 .operator = "Exists" };
+                                                                                 .operator= "Exists" };
 
                 if (!in_scope(item, &scope))
                         return false;

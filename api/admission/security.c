@@ -73,9 +73,6 @@ static enum api_step refuse(const struct question *q, const char *details) {
 
         if (!bar)
                 return api_fail(a->r, -ENOMEM, NULL);
-        if (!*a->name) /* one that is generated does not count there */
-                return api_refuse_object(a->r, API_FORBIDDEN, NULL,
-                                         "pods is forbidden: violates PodSecurity \"%s\": %s", bar, details);
         return admission_forbid(a, "violates PodSecurity \"%s\": %s", bar, details);
 }
 
@@ -134,8 +131,7 @@ static enum api_step check_template(struct question *q) {
         if (value_is_null(tree) || q->policy.warn.level == POD_SECURITY_PRIVILEGED)
                 return API_NEXT;
         problems_init(&problems, q->a->arena, NULL, NULL);
-        if (!template ||
-            kube_value_read(q->a->arena, &kube_pod_template_spec_type, tree, "", &problems, template) < 0)
+        if (!template || kube_value_read(q->a->arena, &kube_pod_template_spec_type, tree, "", &problems, template) < 0)
                 return api_fail(q->a->r, -ENOMEM, NULL);
         q->meta = &template->metadata;
         q->spec = &template->spec;

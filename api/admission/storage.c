@@ -65,8 +65,7 @@ static int may_grow(const struct admission *a, const char *name, const char *old
 }
 
 enum api_step admission_resize_claim(struct admission *a) {
-        const struct kube_persistent_volume_claim *claim = admission_object(a),
-                                                  *old = claim ? admission_old(a) : NULL;
+        const struct kube_persistent_volume_claim *claim = admission_object(a), *old = claim ? admission_old(a) : NULL;
         int may;
 
         if (!claim || !old)

@@ -44,7 +44,7 @@ enum api_step admission_tolerate(struct admission *a) {
                 if (!missing[i])
                         continue;
                 *last = (struct kube_toleration){ .key = taints[i].key,
-                                                  .operator = "Exists",
+                                                  .operator= "Exists",
                                                   .effect = "NoExecute",
                                                   .toleration_seconds = { taints[i].seconds, true } };
                 a->changed = true;
@@ -69,7 +69,7 @@ static int put(struct admission *a, struct kube_pod *pod, const char *key) {
         last = admission_grow(a->arena, &pod->spec.tolerations, sizeof(*last));
         if (!last)
                 return -ENOMEM;
-        *last = (struct kube_toleration){ .key = key, .operator = "Exists", .effect = "NoSchedule" };
+        *last = (struct kube_toleration){ .key = key, .operator= "Exists", .effect = "NoSchedule" };
         return 1;
 }
 
