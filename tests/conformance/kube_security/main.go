@@ -5,6 +5,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -23,6 +24,8 @@ import (
 )
 
 const newest = 36
+
+var out = bufio.NewWriter(os.Stdout)
 
 type answer struct {
 	Level   string          `json:"level"`
@@ -55,14 +58,13 @@ func (c *catcher) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(body)
 }
 
-func run(config *rest.Config) int {
-	code := 0
-	ok := testing.RunTests(func(string, string) (bool, error) { return true, nil },
-		[]testing.InternalTest{{Name: "PodSecurity", F: func(t *testing.T) { test.Run(t, test.Options{ClientConfig: config}) }}})
-	if !ok {
-		code = 1
-	}
-	return code
+// Runs the test, then @then, and ends.
+func run(config *rest.Config, then func()) {
+	os.Args = os.Args[:1]
+	testing.Main(func(string, string) (bool, error) { return true, nil }, []testing.InternalTest{{Name: "PodSecurity", F: func(t *testing.T) {
+		defer then()
+		test.Run(t, test.Options{ClientConfig: config})
+	}}}, nil, nil)
 }
 
 func ask(evaluator policy.Evaluator, text string) {
@@ -75,7 +77,7 @@ func ask(evaluator policy.Evaluator, text string) {
 			at := api.LevelVersion{Level: level, Version: api.MajorMinorVersion(1, minor)}
 			result := policy.AggregateCheckResults(evaluator.EvaluatePod(at, &pod.ObjectMeta, &pod.Spec))
 			line, _ := json.Marshal(answer{string(level), minor, json.RawMessage(text), result.ForbiddenReason(), result.ForbiddenDetail()})
-			fmt.Println(string(line))
+			fmt.Fprintln(out, string(line))
 		}
 	}
 }
@@ -84,22 +86,21 @@ func ask(evaluator policy.Evaluator, text string) {
 func cases() {
 	c := &catcher{pods: map[string]bool{}}
 	server := httptest.NewServer(c)
-	out := os.Stdout
-	os.Stdout, _ = os.Open(os.DevNull)
-	run(&rest.Config{Host: server.URL, QPS: -1})
-	os.Stdout = out
-	evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
-	if err != nil {
-		panic(err)
-	}
-	for _, text := range c.order {
-		ask(evaluator, text)
-	}
+	run(&rest.Config{Host: server.URL, QPS: -1, ContentConfig: rest.ContentConfig{ContentType: "application/json"}}, func() {
+		evaluator, err := policy.NewEvaluator(policy.DefaultChecks(), nil)
+		if err != nil {
+			panic(err)
+		}
+		for _, text := range c.order {
+			ask(evaluator, text)
+		}
+		out.Flush()
+		os.Exit(0)
+	})
 }
 
 func main() {
 	arguments := os.Args[1:]
-	testing.Init()
 	if len(arguments) == 1 && arguments[0] == "cases" {
 		cases()
 		return
@@ -113,5 +114,5 @@ func main() {
 		panic(err)
 	}
 	config.QPS = -1
-	os.Exit(run(config))
+	run(config, func() {})
 }
