@@ -2,10 +2,12 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "api/admission/admission.h"
 #include "api/server/flow.h"
 #include "api/services/cluster_ip.h"
 #include "lib/cleanup.h"
@@ -36,6 +38,10 @@ static const struct flag {
         { "tls-private-key-file", FLAG_TEXT, AT(key), 0 },
         { "client-ca-file", FLAG_TEXT, AT(client_ca), 0 },
         { "controllers", FLAG_TEXT, AT(controllers), 0 },
+        { "enable-admission-plugins", FLAG_TEXT, AT(enable_admission), 0 },
+        { "disable-admission-plugins", FLAG_TEXT, AT(disable_admission), 0 },
+        { "default-not-ready-toleration-seconds", FLAG_NUMBER, AT(not_ready_s), INT32_MAX },
+        { "default-unreachable-toleration-seconds", FLAG_NUMBER, AT(unreachable_s), INT32_MAX },
         { "loops", FLAG_NUMBER, AT(loops), 64 },
         { "max-requests-inflight", FLAG_NUMBER, AT(reads_max), IN_FLIGHT_MAX },
         { "max-mutating-requests-inflight", FLAG_NUMBER, AT(writes_max), IN_FLIGHT_MAX },
@@ -65,6 +71,12 @@ static const char help_text[] =
         "                            its key, PEM\n"
         "  --client-ca-file FILE     authorities whose certificates clients are known by, PEM\n"
         "  --controllers LIST        which controllers run: '*' is all, 'foo' that one, '-foo' not that one (*)\n"
+        "  --enable-admission-plugins NAME,...\n"
+        "  --disable-admission-plugins NAME,...\n"
+        "                            admission plugins beside, and without, those that are on by default\n"
+        "  --default-not-ready-toleration-seconds N\n"
+        "  --default-unreachable-toleration-seconds N\n"
+        "                            how long a pod that does not say so stays on such a node (300)\n"
         "  --loops N                 threads that serve connections (as many as there are processors)\n"
         "  --max-requests-inflight N\n"
         "                            requests that read and are under way at a time (400); past them 429; 0: any\n"
@@ -202,6 +214,8 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
                                 .reads_max = API_READS_MAX,
                                 .writes_max = API_WRITES_MAX,
                                 .request_timeout_ns = API_TIMEOUT_MS * INT64_C(1000000),
+                                .not_ready_s = ADMISSION_TOLERATION_S,
+                                .unreachable_s = ADMISSION_TOLERATION_S,
                                 .log_level = LOG_LEVEL_INFO };
 
         for (int i = 1; i < argc; i++) {

@@ -19,6 +19,8 @@ struct api_config {
         const char *advertised;    /* --advertise-address; NULL: not given */
         const char *certificate, *key, *client_ca;
         const char *controllers; /* which of them run; NULL: all */
+        const char *enable_admission, *disable_admission; /* plugins, by name */
+        unsigned not_ready_s, unreachable_s;              /* --default-not-ready-toleration-seconds ... */
         unsigned port, loops;
         unsigned reads_max, writes_max; /* --max-requests-inflight, --max-mutating-requests-inflight */
         int64_t request_timeout_ns;     /* --request-timeout */

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "api/access.h"
-#include "api/admission.h"
+#include "api/admission/admission.h"
 #include "api/rbac/escalation.h"
 #include "api/server/request.h"
 #include "api/server/server.h"

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/access.h"
+#include "api/admission/admission.h"
 #include "api/advertise.h"
 #include "api/bootstrap.h"
 #include "api/config.h"
@@ -152,12 +153,17 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
                                                        .leave = api_watches_leave } };
         struct api_access_config access = { .authorities = api_credentials_authorities(credentials),
                                             .token_key = api_credentials_token_key(credentials) };
+        struct api_admission_config plugins = { c->enable_admission, c->disable_admission, c->not_ready_s,
+                                                c->unreachable_s };
+        struct api_admission *admission = NULL;
         struct service service = { .credentials = credentials };
         int r = registry ? api_credentials_tls(credentials, &config.tls, err) : -ENOMEM;
 
         config.openapi = r == 0 ? api_openapi_new(registry) : NULL;
         if (r == 0 && !config.openapi)
                 r = err_set(err, ENOMEM, "no memory for the service");
+        r = r ?: api_admission_new(&plugins, &admission, err);
+        config.admission = admission;
         r = r ?: api_state_open(&options, &config.state, err);
         r = r ?: api_bootstrap(config.state, err);
         access.state = config.state;
@@ -166,6 +172,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         r = r ?: serve(c, &config, &service, err);
         api_access_free(service.access);
         api_state_close(config.state);
+        api_admission_free(admission);
         api_openapi_free(config.openapi);
         tls_context_unref(config.tls);
         return r;

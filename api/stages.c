@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "api/access.h"
-#include "api/admission.h"
+#include "api/admission/admission.h"
 #include "api/discovery/discovery.h"
 #include "api/pages.h"
 #include "api/pods/pods.h"
@@ -81,9 +81,12 @@ const struct api_stage api_stages[] = {
         { "turn", API_FOR_RESOURCES, KUBE_VERB_UPDATE | KUBE_VERB_PATCH | KUBE_VERB_DELETE, api_take_turn },
         { "modify", API_FOR_RESOURCES, CHANGES, api_modify },
         { "default", API_FOR_RESOURCES, CHANGES, api_default },
-        { "admit", API_FOR_RESOURCES, CHANGES, api_admit },
+        { "mutate", API_FOR_RESOURCES, CHANGES, api_mutate },
+        { "prepare", API_FOR_RESOURCES, CHANGES, api_prepare },
+        { "grant", API_FOR_RESOURCES, CHANGES, api_admit_grant },
         { "allocate", API_FOR_RESOURCES, CHANGES, api_services_allocate },
         { "validate", API_FOR_RESOURCES, CHANGES, api_validate },
+        { "admit", API_FOR_RESOURCES, CHANGES, api_admit },
         { "remove", API_FOR_RESOURCES, REMOVES | CLEARS, api_remove },
         { "admit-removal", API_FOR_RESOURCES, REMOVES | CLEARS, api_admit_removal },
         { "commit", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_commit },

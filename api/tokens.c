@@ -5,7 +5,7 @@
 #include <time.h>
 
 #include "api/access.h"
-#include "api/admission.h"
+#include "api/admission/admission.h"
 #include "api/auth/issue.h"
 #include "api/cache/collection.h"
 #include "api/reviews.h"

@@ -1,9 +1,10 @@
 /* The verbs: stages of the pipeline (api/server/pipeline.h), in the order in which a request meets them.
  *
  *     reads            api_read
- *     changes          api_decode_body → api_take_turn → api_modify → api_default → admission → api_validate →
- * api_commit → api_answer deletions        api_decode_body → api_take_turn → api_remove → api_commit → api_answer of
- * collections   api_decode_body → api_clear → api_remove → api_commit → api_answer → api_clear, object by object
+ *     changes          api_decode_body → api_take_turn → api_modify → api_default → api_mutate → api_prepare
+ *                      → api_validate → api_admit → api_commit → api_answer
+ *     deletions        api_decode_body → api_take_turn → api_remove → api_commit → api_answer
+ *     of collections   api_decode_body → api_clear → api_remove → api_commit → api_answer → api_clear, object by object
  */
 #pragma once
 
@@ -32,6 +33,12 @@ enum api_step api_modify(struct api_request *r);
 
 /* r->next as its type has it, in the version that is kept; its generation. */
 enum api_step api_default(struct api_request *r);
+
+/* What a new object has from the beginning, once admission has been at it. */
+enum api_step api_prepare(struct api_request *r);
+
+/* The generation that r->next is, beside what is there. 0 or a negative errno. */
+int api_count_generation(struct api_request *r);
 
 enum api_step api_validate(struct api_request *r);
 

@@ -58,7 +58,7 @@ static bool contains_all(const struct value *a, const struct value *b) {
 }
 
 /* It counts what its controllers have to do anew. */
-static int count_generation(struct api_request *r) {
+int api_count_generation(struct api_request *r) {
         int64_t generation = 0;
         struct value_edit edit;
         const struct value *next;
@@ -67,7 +67,7 @@ static int count_generation(struct api_request *r) {
         if (!r->current || !(api_strategy_of(r->kind)->flags & API_GENERATION) ||
             (contains_all(r->current_tree, r->next) && contains_all(r->next, r->current_tree)))
                 return 0;
-        value_integer(value_find(r->next, "metadata.generation"), &generation);
+        value_integer(value_find(r->current_tree, "metadata.generation"), &generation);
         value_edit_begin(&edit, r->arena, r->next);
         error = value_edit_set(&edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation + 1), NULL);
         next = value_edit_end(&edit);
@@ -76,17 +76,19 @@ static int count_generation(struct api_request *r) {
         return error ?: next ? 0 : -ENOMEM;
 }
 
-static int prepare(struct api_request *r) {
+/* What a new one has from the beginning, in the version that is kept. */
+enum api_step api_prepare(struct api_request *r) {
         const struct api_strategy *strategy = api_strategy_of(r->kind);
         struct value_edit edit;
         int error;
 
         if (!r->creates || !strategy->create)
-                return 0;
+                return API_NEXT;
         value_edit_begin(&edit, r->arena, r->next);
         error = strategy->create(r, &edit);
         r->next = value_edit_end(&edit);
-        return error ?: r->next ? 0 : -ENOMEM;
+        error = error ?: r->next ? 0 : -ENOMEM;
+        return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
 }
 
 static int shape(struct api_request *r) {
@@ -109,7 +111,7 @@ enum api_step api_default(struct api_request *r) {
 
         if (step != API_NEXT)
                 return step;
-        error = count_generation(r) ?: api_own(r) ?: prepare(r);
+        error = api_count_generation(r) ?: api_own(r);
         if (error < 0)
                 return api_fail(r, error, NULL);
         if (r->kind == r->resource->kind)

@@ -51,6 +51,11 @@ void api_resume(struct api_request *r) {
         api_run(r);
 }
 
+enum api_step api_wait_again(struct api_request *r) {
+        r->stage--;
+        return API_WAIT;
+}
+
 enum api_step api_again(struct api_request *r, const char *name) {
         unsigned i = 0;
 

@@ -30,6 +30,9 @@ void api_run(struct api_request *r);
 /* Goes on behind the stage that waits. */
 void api_resume(struct api_request *r);
 
+/* `return api_wait_again(r)`: API_WAIT, and it is this stage that api_resume() goes on with. */
+enum api_step api_wait_again(struct api_request *r);
+
 /* `return api_again(r, NAME)`: the stage called @name is next: what it had begun from has changed. Or, of a later one:
  * all up to it is done already. */
 enum api_step api_again(struct api_request *r, const char *name);

@@ -19,6 +19,7 @@
 #include "kube/print/table.h"
 #include "lib/list.h"
 
+struct admission_charge;
 struct api_loop;
 struct api_series;
 struct collection_page;
@@ -97,6 +98,7 @@ struct api_request {
         struct api_change change;
         struct collection_page *cleared; /* of a collection's deletion: all that are to go */
         size_t n_cleared;
+        struct admission_charge *charge; /* of quotas (api/admission); NULL: none */
         int change_code;
         const char *change_text;
 

@@ -14,6 +14,7 @@
 #include "api/server/pipeline.h"
 #include "api/server/request.h"
 
+struct api_admission;
 struct api_openapi;
 struct api_services;
 struct auth_user;
@@ -53,6 +54,7 @@ struct api_server_config {
         struct api_limits limits;
         struct api_loop_hooks hooks;
         void *data; /* of who has made the table of stages */
+        const struct api_admission *admission;
 };
 
 struct api_server {
@@ -124,6 +126,10 @@ void api_server_free(struct api_server *server);
 
 /* Has woken() called on the loop. From any thread. */
 void api_loop_wake(struct api_loop *loop);
+
+/* Has api_resume() called on the request's loop. From any thread. False: the loop is gone, and the request was freed.
+ */
+bool api_post(struct api_request *r);
 
 /* Submits the request's change, which the store's writer then decides: API_WAIT, and the pipeline goes on with
  * change_code and change_text. What cannot be submitted is answered. */

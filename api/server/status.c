@@ -43,8 +43,8 @@ struct details {
         const struct problems *causes;
         const struct apply_cause *owned; /* of a conflict of owners */
         unsigned n_owned;
-        const char *cause, *cause_text; /* the only one, of no field */
-        int64_t retry_after_s;          /* 0: not said */
+        struct api_cause cause; /* the only one; without reason and message: none */
+        int64_t retry_after_s;  /* 0: not said */
 };
 
 /* What a field's error is called in a cause, by the words that it begins with (apimachinery's field.Error). */
@@ -116,12 +116,13 @@ static void write_details(struct json_writer *w, const struct details *d) {
                 write_causes(w, d->causes);
         if (d->owned)
                 write_owned(w, d);
-        if (d->cause_text) {
+        if (d->cause.reason || d->cause.message) {
                 json_key(w, "causes");
                 json_begin_list(w);
                 json_begin_map(w);
-                json_add_string_if(w, "reason", d->cause);
-                json_add_string(w, "message", d->cause_text);
+                json_add_string_if(w, "reason", d->cause.reason);
+                json_add_string_if(w, "message", d->cause.message);
+                json_add_string_if(w, "field", d->cause.field);
                 json_end_map(w);
                 json_end_list(w);
         }
@@ -229,6 +230,14 @@ enum api_step api_forbid(struct api_request *r, const char *name, const char *te
         return answer(r, API_FORBIDDEN, text, &d);
 }
 
+enum api_step api_forbid_cause(struct api_request *r, const char *name, const char *text,
+                               const struct api_cause *cause) {
+        struct details d = details_of(r, name);
+
+        d.cause = *cause;
+        return answer(r, API_FORBIDDEN, text, &d);
+}
+
 enum api_step api_not_found(struct api_request *r, const char *name) {
         return api_refuse_object(r, API_NOT_FOUND, name, "%s \"%s\" not found",
                                  qualified(r, r->kind->resource, r->kind->group), name);
@@ -312,8 +321,7 @@ enum api_step api_refuse_patch_form(struct api_request *r) {
 
 enum api_step api_too_new(struct api_request *r, int64_t asked, int64_t now) {
         struct details d = { .given = true,
-                             .cause = "ResourceVersionTooLarge",
-                             .cause_text = "Too large resource version",
+                             .cause = { "ResourceVersionTooLarge", "Too large resource version", NULL },
                              .retry_after_s = 1 };
 
         return answer(r, API_TIMEOUT,
@@ -329,8 +337,8 @@ enum api_step api_fail(struct api_request *r, int error, const char *what) {
                 return api_refuse(r, API_INTERNAL, "Internal error occurred: the disk is full: %s", what ?: "");
         if (error == -EAGAIN)
                 return api_refuse(r, API_TOO_MANY, "too many changes are waiting to be made, please try again later");
-        d.cause_text = what ?: error == -ENOMEM ? "no memory" : strerror(-error);
-        return answer(r, API_INTERNAL, arena_printf(r->arena, "Internal error occurred: %s", d.cause_text), &d);
+        d.cause.message = what ?: error == -ENOMEM ? "no memory" : strerror(-error);
+        return answer(r, API_INTERNAL, arena_printf(r->arena, "Internal error occurred: %s", d.cause.message), &d);
 }
 
 enum api_step api_succeed(struct api_request *r, const char *name, const char *uid) {
@@ -348,11 +356,10 @@ enum api_step api_done(struct api_request *r) {
 
 enum api_step api_refuse_cause(struct api_request *r, enum api_reason reason, const char *message,
                                const struct api_cause *cause, int64_t retry_after_s) {
-        struct details d = { .given = true,
-                             .cause = cause ? cause->type : NULL,
-                             .cause_text = cause ? cause->message : NULL,
-                             .retry_after_s = retry_after_s };
+        struct details d = { .given = true, .retry_after_s = retry_after_s };
 
+        if (cause)
+                d.cause = *cause;
         return answer(r, (int)reason, message, &d);
 }
 

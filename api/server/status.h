@@ -45,6 +45,13 @@ enum api_step api_conflict(struct api_request *r, const char *name);
 /* 403, in the words of @text, of the object called @name ("": none) of what the path names. */
 enum api_step api_forbid(struct api_request *r, const char *name, const char *text);
 
+/* 403 of an object of the request's resource, in the words of @text, with its cause. */
+struct api_cause {
+        const char *reason, *message, *field; /* NULL: not said */
+};
+enum api_step api_forbid_cause(struct api_request *r, const char *name, const char *text,
+                               const struct api_cause *cause);
+
 /* 422 with a cause for each error of @problems, of an object called @name. */
 enum api_step api_invalid(struct api_request *r, const char *name, const struct problems *problems);
 
@@ -77,10 +84,7 @@ enum api_step api_succeed(struct api_request *r, const char *name, const char *u
 /* Success, 201: of what leaves nothing behind that could be shown. */
 enum api_step api_done(struct api_request *r);
 
-/* @reason with one cause that is of no field; NULL: none. @retry_after_s 0: not said. */
-struct api_cause {
-        const char *type, *message;
-};
+/* @reason with one cause; NULL: none. @retry_after_s 0: not said. */
 enum api_step api_refuse_cause(struct api_request *r, enum api_reason reason, const char *message,
                                const struct api_cause *cause, int64_t retry_after_s);
 

@@ -133,6 +133,17 @@ prints: ## compare tables and selectors with what Kubernetes' own libraries make
 prints-sample: prints ## write the sample that the unit test has anew
 	python3 tests/conformance/kube_print/sample.py <$(BUILD)/tests/conformance/prints.jsonl >tests/unit/kube/print_cases.jsonl
 
+pod-security: ## hold Pod Security to k8s.io/pod-security-admission: its fixtures at every version, and its own test of a server
+	$(install_packages) build integration
+	$(build_peers) kube-security
+	@$(MAKE) $(BUILD)/tests/conformance/pod_security $(BUILD)/nacelle-api
+	@$(PEERS)/kube-security cases >$(BUILD)/tests/conformance/security.jsonl
+	@python3 tests/conformance/kube_security/compare.py $(BUILD)/tests/conformance/pod_security <$(BUILD)/tests/conformance/security.jsonl
+	@/usr/bin/python3 tests/conformance/kube_security/server.py
+
+pod-security-sample: pod-security ## write the sample that the unit test has anew
+	python3 tests/conformance/kube_security/sample.py <$(BUILD)/tests/conformance/security.jsonl >tests/unit/api/security_cases.jsonl
+
 e2e-cri: integration-ready ## run Kubernetes' end-to-end suite on its own cluster above the agent (FOCUS='regex' SKIP='regex' PROCS=3)
 	$(build_peers) $(E2E_PEERS)
 	tests/e2e/run
@@ -143,4 +154,4 @@ differential: ## ask nacelle-api and kube-apiserver the same, and compare the an
 	@$(MAKE) $(BUILD)/nacelle-api
 	/usr/bin/python3 tests/differential/run $(CORPUS)
 
-.PHONY: deps check integration-ready integration-build integration faults soak sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample e2e-cri differential
+.PHONY: deps check integration-ready integration-build integration faults soak sanitize clang format fuzz fuzz-build conformance conformance-handlers patches patches-sample histories histories-sample defaults defaults-sample prints prints-sample validations validations-sample pod-security pod-security-sample e2e-cri differential

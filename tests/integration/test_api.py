@@ -402,8 +402,8 @@ def test_what_was_answered_survives():
 @pytest.mark.skipif(not has("kube-apiserver", "etcd"), reason="kube-apiserver and etcd are not built (tests/peers/build)")
 def test_as_kube_apiserver():
     """The corpus, replayed against both: they differ where tests/differential/exceptions.txt says so, nowhere else."""
-    a = Api().start()
-    oracle = Oracle(a.pki)
+    a = Api("--service-cluster-ip-range", differential.RANGES, "--enable-admission-plugins", differential.PLUGINS).start()
+    oracle = Oracle(a.pki, differential.PLUGINS, differential.RANGES)
     try:
         oracle.start()
         said = []

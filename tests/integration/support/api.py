@@ -104,9 +104,9 @@ class Api:
 class Oracle:
     """kube-apiserver and etcd, which trust the keys of an Api."""
 
-    def __init__(self, pki, ranges="10.96.0.0/16"):
+    def __init__(self, pki, plugins="NodeRestriction", ranges="10.96.0.0/16"):
         self.directory = tempfile.mkdtemp(prefix="nacelle-oracle-")
-        self.pki, self.ranges, self.port, self.processes = pki, ranges, free_port(), []
+        self.pki, self.ranges, self.port, self.processes, self.plugins = pki, ranges, free_port(), [], plugins
 
     def run(self, name, *args):
         with open(f"{self.directory}/{name}.log", "wb") as log:
@@ -119,7 +119,7 @@ class Oracle:
                  "--initial-cluster", f"default=http://127.0.0.1:{peer}")
         self.run("kube-apiserver", f"--etcd-servers=http://127.0.0.1:{store}", "--bind-address=127.0.0.1", f"--secure-port={self.port}",
                  f"--client-ca-file={pki}/ca.crt", f"--tls-cert-file={pki}/apiserver.crt", f"--tls-private-key-file={pki}/apiserver.key",
-                 "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={pki}/sa.pub",
+                 "--authorization-mode=Node,RBAC", f"--enable-admission-plugins={self.plugins}", "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={pki}/sa.pub",
                  f"--service-account-signing-key-file={pki}/sa.key", f"--service-cluster-ip-range={self.ranges}", "--endpoint-reconciler-type=none",
                  f"--cert-dir={self.directory}/certs")
         client = Client(self.port, pki)

@@ -1,0 +1,165 @@
+/* The two stages: plugins asked in their order, each until one answers. */
+#include "api/admission/admission.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "api/admission/internal.h"
+#include "api/admission/plugin.h"
+#include "api/admission/quota.h"
+#include "api/rest/rest.h"
+#include "api/server/request.h"
+#include "api/server/server.h"
+#include "api/server/status.h"
+#include "api/state/resource.h"
+#include "kube/codec/codec.h"
+#include "kube/kinds.h"
+#include "kube/problem.h"
+#include "kube/type.h"
+#include "lib/arena.h"
+#include "lib/cleanup.h"
+#include "lib/err.h"
+#include "lib/json.h"
+#include "lib/json_writer.h"
+#include "lib/value.h"
+
+int api_admission_new(const struct api_admission_config *config, struct api_admission **ret_admission,
+                      struct err **err) {
+        struct api_admission *admission = calloc(1, sizeof(*admission));
+        int r;
+
+        if (!admission)
+                return err_set(err, ENOMEM, "no memory for admission");
+        admission->not_ready_s = config->not_ready_s;
+        admission->unreachable_s = config->unreachable_s;
+        r = admission_choose(config, &admission->on, err);
+        if (r == 0 && !(admission->quota = admission_quota_new()))
+                r = err_set(err, ENOMEM, "no memory for admission");
+        if (r < 0) {
+                api_admission_free(admission);
+                return r;
+        }
+        *ret_admission = admission;
+        return 0;
+}
+
+void api_admission_free(struct api_admission *admission) {
+        if (!admission)
+                return;
+        admission_quota_free(admission->quota);
+        free(admission);
+}
+
+/* --- what is asked about --- */
+
+/* A name is generated behind the plugins that change objects. */
+static const char *name_of(const struct api_request *r, bool mutates) {
+        const struct value *meta = value_get(r->sent, "metadata");
+
+        if (!mutates || !r->creates || r->path.name)
+                return r->name ?: "";
+        return value_string_or(value_get(meta, "name"), "");
+}
+
+static struct admission begin(struct api_request *r, unsigned operation, bool mutates) {
+        bool is_namespace = r->kind && !*r->kind->group && strcmp(r->kind->resource, "namespaces") == 0;
+        struct admission a = { .r = r,
+                               .config = r->server->config.admission,
+                               .arena = r->arena,
+                               .operation = operation,
+                               .name = name_of(r, mutates),
+                               .namespace = "" };
+
+        if (is_namespace)
+                a.namespace = r->name ?: "";
+        else if (r->kind->namespaced)
+                a.namespace = r->path.namespace ?: "";
+        return a;
+}
+
+static void *read_object(struct admission *a, const struct value *tree) {
+        const struct kube_type *type = a->r->resource->kind->type;
+        void *object = type->size ? arena_alloc(a->arena, type->size) : NULL;
+        struct problems problems;
+
+        problems_init(&problems, a->arena, NULL, NULL);
+        if (!object || kube_value_read(a->arena, type, tree, "", &problems, object) < 0 || problems.errors > 0) {
+                api_fail(a->r, object && problems.errors > 0 ? -EINVAL : -ENOMEM, NULL);
+                return NULL;
+        }
+        return object;
+}
+
+void *admission_object(struct admission *a) {
+        if (!a->object)
+                a->object = read_object(a, a->r->next);
+        return a->object;
+}
+
+const void *admission_old(struct admission *a) {
+        if (!a->old)
+                a->old = read_object(a, a->r->current_tree);
+        return a->old;
+}
+
+/* The tree that the changed object is. */
+static int write_back(struct admission *a) {
+        _cleanup_json_writer_ struct json_writer w = { .go_escapes = true };
+        _cleanup_free_ char *text = NULL;
+        size_t length;
+        int error;
+
+        kube_json_write(&w, a->r->resource->kind->type, a->object);
+        error = json_writer_finish(&w, &text, &length);
+        if (error < 0)
+                return error;
+        error = json_parse(a->arena, text, length, NULL, &a->r->next, NULL);
+        return error < 0 || a->r->creates ? error : api_count_generation(a->r);
+}
+
+/* --- the stages --- */
+
+static bool applies(const struct admission *a, size_t i) {
+        const struct admission_plugin *plugin = &admission_plugins[i];
+        const struct api_request *r = a->r;
+
+        return a->config->on >> i & 1 && plugin->operations & a->operation &&
+               admission_covers(plugin->resources, r->kind->group, r->kind->resource, r->sub ? r->sub->name : NULL);
+}
+
+enum api_step api_mutate(struct api_request *r) {
+        struct admission a = begin(r, r->creates ? ADMISSION_CREATE : ADMISSION_UPDATE, true);
+        enum api_step step = API_NEXT;
+        int error;
+
+        for (size_t i = 0; step == API_NEXT && i < admission_plugins_count; i++)
+                if (admission_plugins[i].mutate && applies(&a, i))
+                        step = admission_plugins[i].mutate(&a);
+        if (step != API_NEXT || !a.changed)
+                return step;
+        error = write_back(&a);
+        return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
+}
+
+enum api_step api_admit(struct api_request *r) {
+        struct admission a = begin(r, r->creates ? ADMISSION_CREATE : ADMISSION_UPDATE, false);
+        enum api_step step = API_NEXT;
+
+        if (admission_quota_waits(r)) /* of the last plugin */
+                return admission_quota_resume(&a);
+        for (size_t i = 0; step == API_NEXT && i < admission_plugins_count; i++)
+                if (admission_plugins[i].validate && applies(&a, i))
+                        step = admission_plugins[i].validate(&a);
+        return step;
+}
+
+enum api_step api_admit_removal(struct api_request *r) {
+        struct admission a = begin(r, ADMISSION_DELETE, false);
+        enum api_step step = API_NEXT;
+
+        for (size_t i = 0; step == API_NEXT && i < admission_plugins_count; i++)
+                if (admission_plugins[i].mutate && applies(&a, i))
+                        step = admission_plugins[i].mutate(&a);
+        return step;
+}

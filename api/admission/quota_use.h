@@ -1,0 +1,38 @@
+/* What objects use of a quota, and which quotas count them: the rules of each kind as a table's row. No request and no
+ * server; the controller that counts a namespace anew goes by the same.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "kube/core_v1.h"
+
+struct arena;
+struct quota_kind;
+
+/* An object, of the type in which its resource is kept, that is counted. */
+struct quota_item {
+        const struct quota_kind *kind;
+        const char *group, *resource;
+        const void *object;
+};
+
+/* Its kind is set. NULL where nothing of this resource is ever counted. */
+const struct quota_kind *quota_kind_of(const char *group, const char *resource);
+
+/* Whether an operation is counted. @sub "": of the object itself; @old NULL: it is made. */
+bool quota_counts(const struct quota_item *item, const char *sub, const void *old);
+
+/* Whether the amount called @name is one of such objects'. */
+bool quota_measures(const struct quota_item *item, const char *name);
+
+/* What it uses, in @arena. -ENOMEM or 0. */
+int quota_usage(struct arena *arena, const struct quota_item *item, resource_list *ret_usage);
+
+/* Whether the quota counts it: it has an amount of it, and the object is in all of its scopes. */
+bool quota_matches(const struct kube_resource_quota *quota, const struct quota_item *item);
+
+/* What the object has to say for the quota to be able to count it, and does not: `must specify cpu for: a,b`. NULL:
+ * nothing. -ENOMEM or 0. */
+int quota_missing(struct arena *arena, const struct kube_resource_quota *quota, const struct quota_item *item,
+                  const char **ret_text);
