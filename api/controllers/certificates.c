@@ -251,7 +251,10 @@ static int reconcile_cleaning(struct task *task) {
         return 0;
 }
 
-#define REQUESTS { { "certificates.k8s.io", "certificatesigningrequests", NULL, controller_add_object } }
+#define REQUESTS                                                                                                       \
+        {                                                                                                              \
+                { "certificates.k8s.io", "certificatesigningrequests", NULL, controller_add_object }                   \
+        }
 
 const struct controller_kind controller_csr_approving = {
         .name = "certificatesigningrequest-approving-controller",

@@ -16,8 +16,8 @@
 
 /* The object of the key as it is known; NULL: none, or no memory. */
 static const struct value *take(struct task *task) {
-        const struct client_object *object = informer_find(controller_informer(task_controller(task), 0),
-                                                           task_namespace(task), task_name(task));
+        const struct client_object *object =
+                informer_find(controller_informer(task_controller(task), 0), task_namespace(task), task_name(task));
         const struct value *tree;
 
         return object && client_object_tree(task_arena(task), object, &tree) == 0 ? tree : NULL;
@@ -63,8 +63,8 @@ static int add_finalizer(struct task *task, const struct value *tree, const char
 }
 
 static int drop_finalizer(struct task *task, const struct value *tree, const char *finalizer) {
-        const char *pointer = arena_printf(task_arena(task), "/metadata/finalizers/%u",
-                                           (unsigned)place_of(tree, finalizer));
+        const char *pointer =
+                arena_printf(task_arena(task), "/metadata/finalizers/%u", (unsigned)place_of(tree, finalizer));
         struct value_edit edit;
 
         if (!pointer)

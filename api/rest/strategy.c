@@ -125,6 +125,7 @@ static const struct api_strategy table[] = {
         { "apps", "statefulsets", API_GENERATION, NULL, NULL, NULL, NULL },
         { "batch", "cronjobs", API_GENERATION, NULL, NULL, NULL, NULL },
         { "batch", "jobs", API_GENERATION, NULL, NULL, NULL, NULL },
+        { "certificates.k8s.io", "certificatesigningrequests", 0, api_shape_signing_request, NULL, NULL, NULL },
         { "coordination.k8s.io", "leases", API_CREATES_ON_UPDATE | API_CONDITIONAL, NULL, NULL, NULL, NULL },
         { "discovery.k8s.io", "endpointslices", API_GENERATION, NULL, NULL, NULL, NULL },
         { "flowcontrol.apiserver.k8s.io", "flowschemas", API_GENERATION, NULL, NULL, NULL, NULL },

@@ -33,5 +33,8 @@ struct api_strategy {
 /* Never NULL. */
 const struct api_strategy *api_strategy_of(const struct kube_kind *kind);
 
+/* Of CertificateSigningRequests (api/rest/requester.c), as struct api_strategy has it. */
+int api_shape_signing_request(struct api_request *r, struct value_edit *edit, const struct value *object);
+
 /* Whether the kind has a status that only its subresource changes. */
 bool api_has_status(const struct kube_kind *kind);

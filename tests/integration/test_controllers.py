@@ -1,0 +1,422 @@
+"""What the service does by itself: namespaces, garbage, accounts and their tokens, certificates, volumes in use, finished Jobs."""
+import base64
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+
+import pytest
+
+from support.api import PEERS, Api
+
+NAMESPACES = "/api/v1/namespaces"
+CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+MERGE = {"Content-Type": "application/merge-patch+json"}
+
+
+@pytest.fixture(scope="module")
+def api():
+    a = Api(controllers="*").start()
+    yield a
+    a.stop()
+
+
+@pytest.fixture
+def client(api):
+    return api.client()
+
+
+def eventually(true, seconds=10):
+    end = time.monotonic() + seconds
+    while not true() and time.monotonic() < end:
+        time.sleep(0.02)
+    return true()
+
+
+def get(client, path):
+    status, answer = client.ask("GET", path)
+    return answer if status == 200 else None
+
+
+def make(client, path, body, expected=201):
+    status, answer = client.ask("POST", path, body)
+    assert status == expected, answer
+    return answer
+
+
+def namespace(client, name):
+    make(client, NAMESPACES, {"metadata": {"name": name}})
+    return f"{NAMESPACES}/{name}"
+
+
+def owned(name, *owners, block=True):
+    references = [{"apiVersion": "v1", "kind": o["kind"], "name": o["metadata"]["name"], "uid": o["metadata"]["uid"], "blockOwnerDeletion": block} for o in owners]
+    return {"metadata": {"name": name, "ownerReferences": references}}
+
+
+def names(client, path):
+    return sorted(o["metadata"]["name"] for o in get(client, path)["items"] if o["metadata"]["name"] != "kube-root-ca.crt")
+
+
+def conditions(client, ns):
+    return {c["type"]: (c["status"], c["reason"], c["message"]) for c in get(client, f"{NAMESPACES}/{ns}")["status"].get("conditions", [])}
+
+
+# --- namespaces
+
+
+def test_namespace_has_an_account_and_the_root_ca(api, client):
+    path = namespace(client, "first")
+    assert eventually(lambda: get(client, path + "/serviceaccounts/default"))
+    assert eventually(lambda: get(client, path + "/configmaps/kube-root-ca.crt"))
+    with open(api.pki + "/ca.crt") as f:
+        authority = f.read()
+    assert get(client, path + "/configmaps/kube-root-ca.crt")["data"] == {"ca.crt": authority}
+    assert client.ask("PATCH", path + "/configmaps/kube-root-ca.crt", {"data": {"ca.crt": "no", "x": "y"}}, **MERGE)[0] == 200
+    assert eventually(lambda: get(client, path + "/configmaps/kube-root-ca.crt")["data"] == {"ca.crt": authority})
+    for gone in "/serviceaccounts/default", "/configmaps/kube-root-ca.crt":
+        before = get(client, path + gone)["metadata"]["uid"]
+        assert client.ask("DELETE", path + gone)[0] == 200
+        assert eventually(lambda: (get(client, path + gone) or {"metadata": {"uid": before}})["metadata"]["uid"] != before), "it is made anew"
+    assert client.ask("DELETE", path)[0] == 200
+    assert eventually(lambda: not get(client, path))
+
+
+def test_namespace_goes_with_all_that_is_in_it(client):
+    path = namespace(client, "full")
+    for i in range(1000):
+        make(client, path + "/configmaps", {"metadata": {"name": f"c{i}"}, "data": {"a": "b"}})
+    make(client, path + "/services", {"metadata": {"name": "s"}, "spec": {"clusterIP": "None"}})
+    make(client, "/apis/apps/v1/namespaces/full/deployments", {"metadata": {"name": "d"}, "spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {
+        "metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{"name": "c", "image": "i"}]}}}})
+    make(client, path + "/events", {"metadata": {"name": "e"}, "involvedObject": {"namespace": "full"}})
+    status, answer = client.ask("DELETE", path)
+    assert status == 200 and answer["status"]["phase"] == "Terminating"
+    assert client.ask("POST", path + "/configmaps", {"metadata": {"name": "late"}})[0] in (403, 404)
+    assert eventually(lambda: not get(client, path), 30)
+    namespace(client, "full")
+    assert names(client, path + "/configmaps") == [] and names(client, path + "/events") == [], "one of the same name begins empty"
+    client.ask("DELETE", path)
+
+
+def test_namespace_says_what_holds_it(client):
+    path = namespace(client, "held")
+    make(client, path + "/configmaps", {"metadata": {"name": "a", "finalizers": ["example.com/b", "example.com/a"]}})
+    make(client, path + "/secrets", {"metadata": {"name": "a", "finalizers": ["example.com/a"]}})
+    assert client.ask("DELETE", path)[0] == 200
+    assert eventually(lambda: conditions(client, "held").get("NamespaceContentRemaining", ("",))[0] == "True")
+    said = conditions(client, "held")
+    assert said == {
+        "NamespaceDeletionDiscoveryFailure": ("False", "ResourcesDiscovered", "All resources successfully discovered"),
+        "NamespaceDeletionGroupVersionParsingFailure": ("False", "ParsedGroupVersions", "All legacy kube types successfully parsed"),
+        "NamespaceDeletionContentFailure": ("False", "ContentDeleted", "All content successfully deleted, may be waiting on finalization"),
+        "NamespaceContentRemaining": ("True", "SomeResourcesRemain", "Some resources are remaining: configmaps. has 1 resource instances, secrets. has 1 resource instances"),
+        "NamespaceFinalizersRemaining": ("True", "SomeFinalizersRemain", "Some content in the namespace has finalizers remaining: "
+                                         "example.com/a in 2 resource instances, example.com/b in 1 resource instances"),
+    }
+    assert client.ask("PATCH", path + "/secrets/a", {"metadata": {"finalizers": None}}, **MERGE)[0] == 200
+    assert client.ask("PATCH", path + "/configmaps/a", {"metadata": {"finalizers": None}}, **MERGE)[0] == 200
+    assert eventually(lambda: not get(client, path), 5), "it goes soon after the last that held it"
+
+
+def test_pods_go_first(client):
+    path = namespace(client, "pods")
+    assert eventually(lambda: get(client, path + "/serviceaccounts/default"))
+    make(client, path + "/pods", {"metadata": {"name": "p", "finalizers": ["example.com/a"]}, "spec": {"containers": [{"name": "c", "image": "i"}]}})
+    make(client, path + "/configmaps", {"metadata": {"name": "needed"}})
+    assert client.ask("DELETE", path)[0] == 200
+    assert eventually(lambda: get(client, path + "/pods/p")["metadata"].get("deletionTimestamp"))
+    time.sleep(0.3)
+    assert get(client, path + "/configmaps/needed"), "what a pod may need is there until it is gone"
+    assert client.ask("PATCH", path + "/pods/p", {"metadata": {"finalizers": None}}, **MERGE)[0] == 200
+    assert eventually(lambda: not get(client, path), 5)
+
+
+# --- garbage
+
+
+@pytest.fixture
+def maps(client):
+    name = f"gc-{time.monotonic_ns()}"
+    yield namespace(client, name) + "/configmaps"
+    client.ask("DELETE", f"{NAMESPACES}/{name}")
+
+
+def family(client, maps):
+    parent = make(client, maps, {"metadata": {"name": "parent"}})
+    child = make(client, maps, owned("child", parent))
+    make(client, maps, owned("grandchild", child))
+    make(client, maps, owned("other", parent, block=False))
+    return parent
+
+
+def test_background(client, maps):
+    family(client, maps)
+    assert client.ask("DELETE", maps + "/parent", {"propagationPolicy": "Background"})[0] == 200
+    assert get(client, maps + "/parent") is None
+    assert eventually(lambda: names(client, maps) == [])
+
+
+def test_foreground(client, maps):
+    family(client, maps)
+    assert client.ask("PATCH", maps + "/grandchild", {"metadata": {"finalizers": ["example.com/a"]}}, **MERGE)[0] == 200
+    assert client.ask("DELETE", maps + "/parent", {"propagationPolicy": "Foreground"})[0] == 200
+    assert eventually(lambda: names(client, maps) == ["child", "grandchild", "parent"]), "what does not block goes, what blocks is waited for"
+    assert get(client, maps + "/parent")["metadata"]["finalizers"] == ["foregroundDeletion"]
+    time.sleep(0.2)
+    assert names(client, maps) == ["child", "grandchild", "parent"]
+    assert client.ask("PATCH", maps + "/grandchild", {"metadata": {"finalizers": None}}, **MERGE)[0] == 200
+    assert eventually(lambda: names(client, maps) == [])
+
+
+def test_orphans(client, maps):
+    family(client, maps)
+    assert client.ask("DELETE", maps + "/parent", {"propagationPolicy": "Orphan"})[0] == 200
+    assert eventually(lambda: names(client, maps) == ["child", "grandchild", "other"])
+    assert "ownerReferences" not in get(client, maps + "/child")["metadata"] and "ownerReferences" not in get(client, maps + "/other")["metadata"]
+    assert get(client, maps + "/grandchild")["metadata"]["ownerReferences"][0]["name"] == "child"
+
+
+def test_one_of_two_owners(client, maps):
+    one, two = (make(client, maps, {"metadata": {"name": n}}) for n in ("one", "two"))
+    make(client, maps, owned("shared", one, two))
+    assert client.ask("DELETE", maps + "/one")[0] == 200
+    assert eventually(lambda: [o["name"] for o in get(client, maps + "/shared")["metadata"]["ownerReferences"]] == ["two"])
+    assert client.ask("DELETE", maps + "/two")[0] == 200
+    assert eventually(lambda: names(client, maps) == [])
+
+
+def test_owners_that_are_not_there(client, maps):
+    ghost = {"kind": "ConfigMap", "metadata": {"name": "ghost", "uid": "00000000-0000-0000-0000-00000000dead"}}
+    there = make(client, maps, {"metadata": {"name": "there"}})
+    impostor = {"kind": "ConfigMap", "metadata": {"name": "there", "uid": ghost["metadata"]["uid"]}}
+    for i, owners in enumerate([[ghost], [impostor], [ghost, there]]):
+        make(client, maps, owned(f"o{i}", *owners))
+    assert eventually(lambda: names(client, maps) == ["o2", "there"]), "by name alone nobody is owned"
+    assert eventually(lambda: [o["name"] for o in get(client, maps + "/o2")["metadata"]["ownerReferences"]] == ["there"])
+
+
+def test_owners_across_namespaces(client, maps):
+    elsewhere = make(client, "/api/v1/namespaces/default/configmaps", {"metadata": {"name": "elsewhere"}})
+    account = make(client, "/apis/rbac.authorization.k8s.io/v1/clusterroles", {"metadata": {"name": "owner-of-the-cluster"}, "rules": []})
+    account["kind"] = "ClusterRole"
+    of_cluster = owned("of-cluster", account)
+    of_cluster["metadata"]["ownerReferences"][0]["apiVersion"] = "rbac.authorization.k8s.io/v1"
+    make(client, maps, of_cluster)
+    make(client, "/api/v1/namespaces/default/configmaps", owned("beside", elsewhere))
+    make(client, maps, owned("astray", elsewhere))
+    assert eventually(lambda: names(client, maps) == ["of-cluster"]), "an owner is in the same namespace, or in none"
+    assert get(client, "/api/v1/namespaces/default/configmaps/beside"), "whatever others say of its owner"
+    assert client.ask("DELETE", "/apis/rbac.authorization.k8s.io/v1/clusterroles/owner-of-the-cluster")[0] == 200
+    assert eventually(lambda: names(client, maps) == [])
+    assert client.ask("DELETE", "/api/v1/namespaces/default/configmaps/elsewhere")[0] == 200
+    assert eventually(lambda: get(client, "/api/v1/namespaces/default/configmaps/beside") is None)
+
+
+def test_a_circle_goes(client, maps):
+    a = make(client, maps, {"metadata": {"name": "a"}})
+    b = make(client, maps, owned("b", a))
+    assert client.ask("PATCH", maps + "/a", owned("a", b), **MERGE)[0] == 200
+    assert client.ask("DELETE", maps + "/a", {"propagationPolicy": "Foreground"})[0] == 200
+    assert eventually(lambda: names(client, maps) == [])
+
+
+def test_killed_in_the_middle():
+    """What was begun before a kill -9 is ended after it; at rest nothing is written."""
+    a = Api(controllers="*").start()
+    try:
+        client = a.client()
+        path = namespace(client, "big")
+        parent = make(client, path + "/configmaps", {"metadata": {"name": "parent"}})
+        for i in range(300):
+            make(client, path + "/configmaps", owned(f"c{i}", parent))
+        make(client, path + "/configmaps", {"metadata": {"name": "kept", "finalizers": ["example.com/a"]}})
+        assert client.ask("DELETE", path + "/configmaps/parent", {"propagationPolicy": "Foreground"})[0] == 200
+        a.end(signal.SIGKILL)
+        a.start()
+        client = a.client()
+        assert eventually(lambda: names(client, path + "/configmaps") == ["kept"], 20)
+        assert client.ask("DELETE", path)[0] == 200
+        a.end(signal.SIGKILL)
+        a.start()
+        client = a.client()
+        assert client.ask("PATCH", path + "/configmaps/kept", {"metadata": {"finalizers": None}}, **MERGE)[0] == 200
+        assert eventually(lambda: not get(client, path))
+        revision = lambda: get(client, NAMESPACES)["metadata"]["resourceVersion"]  # noqa: E731
+        before = revision()
+        time.sleep(1)
+        assert revision() == before, "at rest"
+    finally:
+        a.stop()
+
+
+# --- accounts, tokens, certificates
+
+
+def test_tokens_in_secrets(api, client):
+    path = namespace(client, "tokens")
+    assert eventually(lambda: get(client, path + "/serviceaccounts/default"))
+    secret = {"metadata": {"name": "t", "annotations": {"kubernetes.io/service-account.name": "default"}}, "type": "kubernetes.io/service-account-token"}
+    make(client, path + "/secrets", secret)
+    make(client, path + "/secrets", {**secret, "metadata": {"name": "lost", "annotations": {"kubernetes.io/service-account.name": "nobody"}}})
+    assert eventually(lambda: "token" in get(client, path + "/secrets/t").get("data", {}))
+    assert eventually(lambda: names(client, path + "/secrets") == ["t"]), "one without an account goes"
+    data = {k: base64.b64decode(v).decode() for k, v in get(client, path + "/secrets/t")["data"].items()}
+    account = get(client, path + "/serviceaccounts/default")["metadata"]["uid"]
+    assert data["namespace"] == "tokens" and data["ca.crt"] == open(api.pki + "/ca.crt").read()
+    part = data["token"].split(".")[1]
+    assert json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))) == {
+        "iss": "kubernetes/serviceaccount", "kubernetes.io/serviceaccount/namespace": "tokens", "kubernetes.io/serviceaccount/secret.name": "t",
+        "kubernetes.io/serviceaccount/service-account.name": "default", "kubernetes.io/serviceaccount/service-account.uid": account,
+        "sub": "system:serviceaccount:tokens:default"}
+
+    def who(token):
+        review = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenReview", "spec": {"token": token}}
+        return make(client, "/apis/authentication.k8s.io/v1/tokenreviews", review)["status"]
+
+    assert who(data["token"])["user"] == {"username": "system:serviceaccount:tokens:default", "uid": account,
+                                          "groups": ["system:serviceaccounts", "system:serviceaccounts:tokens", "system:authenticated"]}
+    assert not who(data["token"][:-4] + "AAAA").get("authenticated")
+    assert client.ask("PATCH", path + "/secrets/t", {"metadata": {"labels": {"kubernetes.io/legacy-token-invalid-since": "2026-01-01"}}}, **MERGE)[0] == 200
+    assert not who(data["token"]).get("authenticated"), "marked as invalid"
+    assert client.ask("PATCH", path + "/secrets/t", {"metadata": {"labels": None}}, **MERGE)[0] == 200
+    assert who(data["token"])["authenticated"]
+    assert client.ask("PATCH", path + "/secrets/t", {"data": {"token": None}}, **MERGE)[0] == 200
+    assert eventually(lambda: "token" in get(client, path + "/secrets/t")["data"]), "a new one"
+    assert client.ask("DELETE", path + "/serviceaccounts/default")[0] == 200
+    assert eventually(lambda: names(client, path + "/secrets") == []), "it goes with its account"
+    assert not who(data["token"]).get("authenticated")
+    client.ask("DELETE", path)
+
+
+def signing_request(directory, subject):
+    subprocess.run(["openssl", "req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-keyout", f"{directory}/key", "-out", f"{directory}/csr",
+                    "-subj", subject], check=True, capture_output=True)
+    with open(f"{directory}/csr", "rb") as f:
+        return base64.b64encode(f.read()).decode()
+
+
+def test_certificates(api, client, tmp_path):
+    spec = {"request": signing_request(tmp_path, "/O=system:nodes/CN=system:node:n1"), "signerName": "kubernetes.io/kube-apiserver-client-kubelet",
+            "usages": ["digital signature", "client auth"]}
+    make(client, CSRS, {"metadata": {"name": "node"}, "spec": spec})
+    assert eventually(lambda: "certificate" in get(client, CSRS + "/node").get("status", {})), "who may do everything brings up nodes"
+    status = get(client, CSRS + "/node")["status"]
+    assert [(c["type"], c["reason"]) for c in status["conditions"]] == [("Approved", "AutoApproved")]
+    (tmp_path / "crt").write_bytes(base64.b64decode(status["certificate"]))
+    said = subprocess.run(["openssl", "verify", "-CAfile", api.pki + "/ca.crt", f"{tmp_path}/crt"], capture_output=True, text=True)
+    assert said.returncode == 0, said
+    assert "CN = system:node:n1" in subprocess.run(["openssl", "x509", "-in", f"{tmp_path}/crt", "-noout", "-subject"], capture_output=True, text=True).stdout
+
+    other = {**spec, "request": signing_request(tmp_path, "/CN=jane"), "signerName": "kubernetes.io/kube-apiserver-client"}
+    made = make(client, CSRS, {"metadata": {"name": "jane"}, "spec": other})
+    time.sleep(0.3)
+    assert "status" not in get(client, CSRS + "/jane") or not get(client, CSRS + "/jane")["status"], "a person is approved by a person"
+    made["status"] = {"conditions": [{"type": "Approved", "status": "True", "reason": "Tests", "message": "yes"}]}
+    assert client.ask("PUT", CSRS + "/jane/approval", made)[0] == 200
+    assert eventually(lambda: "certificate" in get(client, CSRS + "/jane").get("status", {}))
+
+    made = make(client, CSRS, {"metadata": {"name": "wrong"}, "spec": {**other, "usages": ["server auth"], "signerName": "kubernetes.io/kube-apiserver-client"}})
+    made["status"] = {"conditions": [{"type": "Approved", "status": "True", "reason": "Tests", "message": "yes"}]}
+    assert client.ask("PUT", CSRS + "/wrong/approval", made)[0] == 200
+    assert eventually(lambda: [(c["type"], c["reason"], c["message"]) for c in get(client, CSRS + "/wrong")["status"]["conditions"] if c["type"] == "Failed"] ==
+                      [("Failed", "SignerValidationFailure", "invalid usage for client certificate: server auth")])
+
+
+def test_bootstrap_tokens(client):
+    make(client, "/api/v1/namespaces/kube-public/configmaps", {"metadata": {"name": "cluster-info"}, "data": {"kubeconfig": "hello"}})
+    data = {"token-id": "abcdef", "token-secret": "0123456789abcdef", "usage-bootstrap-signing": "true"}
+    secret = lambda name, **more: {"metadata": {"name": name}, "type": "bootstrap.kubernetes.io/token", "stringData": {**data, **more}}  # noqa: E731
+    path, info = "/api/v1/namespaces/kube-system/secrets", "/api/v1/namespaces/kube-public/configmaps/cluster-info"
+    make(client, path, secret("bootstrap-token-abcdef"))
+    # Computed by go-jose, as kube-controller-manager does.
+    signature = "eyJhbGciOiJIUzI1NiIsImtpZCI6ImFiY2RlZiJ9..MxsnbCjBaYzcbNIFa06F-wuF9LX26rhMlrL4zA1511s"
+    assert eventually(lambda: get(client, info)["data"] == {"kubeconfig": "hello", "jws-kubeconfig-abcdef": signature})
+    assert client.ask("DELETE", path + "/bootstrap-token-abcdef")[0] == 200
+    assert eventually(lambda: get(client, info)["data"] == {"kubeconfig": "hello"})
+    make(client, path, secret("bootstrap-token-abcdee", **{"token-id": "abcdee", "expiration": "2026-01-01T00:00:00Z"}))
+    assert eventually(lambda: get(client, path + "/bootstrap-token-abcdee") is None), "it is over"
+
+
+# --- what goes after its time, and what stays while it is used
+
+
+def test_finished_jobs(client):
+    path = "/apis/batch/v1/namespaces/default/jobs"
+    make(client, path, {"metadata": {"name": "j"}, "spec": {"ttlSecondsAfterFinished": 1, "template": {"spec": {
+        "restartPolicy": "Never", "containers": [{"name": "c", "image": "i"}]}}}})
+    now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    done = [{"type": t, "status": "True", "lastTransitionTime": now, "lastProbeTime": now} for t in ("SuccessCriteriaMet", "Complete")]
+    status, answer = client.ask("PATCH", path + "/j/status", {"status": {"startTime": now, "completionTime": now, "conditions": done, "succeeded": 1}}, **MERGE)
+    assert status == 200, answer
+    assert get(client, path + "/j")
+    assert eventually(lambda: get(client, path + "/j") is None, 5)
+
+
+def test_volumes_in_use(client):
+    claims, pods = "/api/v1/namespaces/default/persistentvolumeclaims", "/api/v1/namespaces/default/pods"
+    make(client, claims, {"metadata": {"name": "c"}, "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}})
+    make(client, "/api/v1/persistentvolumes", {"metadata": {"name": "v"}, "spec": {"capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"],
+                                                                                   "hostPath": {"path": "/x"}}})
+    assert eventually(lambda: get(client, claims + "/c")["metadata"].get("finalizers") == ["kubernetes.io/pvc-protection"])
+    assert eventually(lambda: get(client, "/api/v1/persistentvolumes/v")["metadata"].get("finalizers") == ["kubernetes.io/pv-protection"])
+    make(client, pods, {"metadata": {"name": "user"}, "spec": {"nodeName": "n1", "containers": [{"name": "c", "image": "i"}],
+                                                               "volumes": [{"name": "v", "persistentVolumeClaim": {"claimName": "c"}}]}})
+    assert client.ask("DELETE", claims + "/c")[0] == 200
+    time.sleep(0.3)
+    assert get(client, claims + "/c")["metadata"]["deletionTimestamp"], "a pod has it"
+    assert client.ask("DELETE", pods + "/user", {"gracePeriodSeconds": 0})[0] == 200
+    assert eventually(lambda: get(client, claims + "/c") is None)
+    assert client.ask("DELETE", "/api/v1/persistentvolumes/v")[0] == 200
+    assert eventually(lambda: get(client, "/api/v1/persistentvolumes/v") is None)
+
+
+# --- together
+
+
+@pytest.mark.skipif(not os.path.exists(f"{PEERS}/kubectl"), reason="kubectl is not built (tests/peers/build)")
+def test_kubectl_waits(api, client, maps):
+    family(client, maps)
+    ns = maps.split("/")[4]
+    assert api.kubectl("delete", "configmap", "parent", "-n", ns, "--cascade=foreground").returncode == 0
+    assert names(client, maps) == [], "it has waited"
+    assert api.kubectl("delete", "namespace", ns).returncode == 0
+    assert get(client, f"{NAMESPACES}/{ns}") is None
+
+
+def test_many_at_a_time(api):
+    """Namespaces come and go from several sides; each is empty at its end, and none is left."""
+    failed = []
+
+    def churn(n):
+        client = api.client()
+        for i in range(5):
+            path = namespace(client, f"churn-{n}-{i}")
+            parent = make(client, path + "/configmaps", {"metadata": {"name": "p"}})
+            for j in range(10):
+                make(client, path + "/configmaps", owned(f"c{j}", parent))
+            if client.ask("DELETE", path)[0] != 200 or not eventually(lambda: get(client, path) is None):
+                failed.append(path)
+
+    threads = [threading.Thread(target=churn, args=(n,)) for n in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert not failed
+
+
+def test_which_controllers_run():
+    a = Api(controllers="*,-serviceaccount-controller,-root-ca-cert-publisher").start()
+    try:
+        client = a.client()
+        path = namespace(client, "bare")
+        make(client, path + "/configmaps", owned("c", {"kind": "ConfigMap", "metadata": {"name": "x", "uid": "00000000-0000-0000-0000-00000000dead"}}))
+        assert eventually(lambda: get(client, path + "/configmaps")["items"] == []) and get(client, path + "/serviceaccounts")["items"] == []
+    finally:
+        a.stop()
+    wrong = Api(controllers="*,-nothing")
+    with pytest.raises(AssertionError, match='--controllers: "-nothing" is no controller'):
+        wrong.start()
