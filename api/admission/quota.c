@@ -79,8 +79,13 @@ static int enter(struct admission_quota *quota, struct admission_charge *charge,
 }
 
 bool quota_tell(struct admission_charge *charge, enum quota_charge_state state) {
+        struct api_request *r = charge->r;
+
         charge->state = state;
-        return api_post(charge->r);
+        if (api_post(r))
+                return true;
+        api_request_free(r);
+        return false;
 }
 
 /* The first who waits leads the next batch; without one the room is closed. */

@@ -46,7 +46,7 @@ int pod_take(struct api_request *r) {
         return api_take_current(r);
 }
 
-int pod_settle(struct api_request *r, struct value_edit *edit) {
+int pod_rewrite(struct api_request *r, struct value_edit *edit) {
         const struct value *tree = value_edit_end(edit);
         struct problems problems;
         struct api_json json = { 0 };

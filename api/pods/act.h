@@ -15,7 +15,7 @@ enum api_step pod_evict(struct api_request *r);
 int pod_take(struct api_request *r);
 
 /* Ends the edit: r->next, as its type writes it, in the place of r->current. 0 or a negative errno. */
-int pod_settle(struct api_request *r, struct value_edit *edit);
+int pod_rewrite(struct api_request *r, struct value_edit *edit);
 
 /* Sets condition @type of @object, with what else is in @condition; its time is kept where its status is the same. */
 struct pod_condition {

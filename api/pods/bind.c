@@ -106,7 +106,7 @@ static int assign(struct api_request *r) {
                 error = value_edit_remove(&edit, "/status/nominatedNodeName", NULL);
         error = error ?: copy_pairs(r, &edit, "annotations") ?: copy_pairs(r, &edit, "labels");
         error = error ?: pod_set_condition(r, &edit, r->current_tree, &scheduled);
-        return error ?: pod_settle(r, &edit);
+        return error ?: pod_rewrite(r, &edit);
 }
 
 static enum api_step on_decided(struct api_request *r) {

@@ -115,7 +115,7 @@ static const char *why_not(struct api_request *r, const struct value *budget) {
 }
 
 static enum api_step refuse(struct api_request *r, const char *why, int64_t retry_s) {
-        const struct api_cause cause = { "DisruptionBudget", why ?: "" };
+        const struct api_cause cause = { "DisruptionBudget", why ?: "", NULL };
 
         return api_refuse_cause(r, API_TOO_MANY, REFUSED, &cause, retry_s);
 }
@@ -153,7 +153,7 @@ static int count_down(struct api_request *r, const char *name, int64_t allowed) 
         error = error ?: value_edit_set(&edit, pointer, &(struct value)VALUE_TEXT(now), NULL);
         if (error == 0 && allowed == 0)
                 error = pod_set_condition(r, &edit, r->current_tree, &none);
-        error = error ?: pod_settle(r, &edit);
+        error = error ?: pod_rewrite(r, &edit);
         return error ?: api_own_server(r->arena, r->kind, "status", r->current_tree, &r->next);
 }
 

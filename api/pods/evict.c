@@ -141,7 +141,7 @@ static enum api_step mark(struct api_request *r, struct eviction *e) {
         if (step != API_NEXT)
                 return step;
         value_edit_begin(&edit, r->arena, r->current_tree);
-        error = pod_set_condition(r, &edit, r->current_tree, &target) ?: pod_settle(r, &edit);
+        error = pod_set_condition(r, &edit, r->current_tree, &target) ?: pod_rewrite(r, &edit);
         if (error < 0)
                 return api_fail(r, error, NULL);
         r->decided = on_marked;

@@ -80,7 +80,7 @@ void api_respond_with(struct api_request *r, int code, const struct http_field *
                 return;
         if (fields)
                 error = body ? http_respond_body(x, code, fields, n, body) :
-                               http_respond_whole(x, code, fields, n, NULL, NULL, 0);
+                               http_respond_whole(x, code, fields, n, NULL);
         if (error < 0)
                 http_reset(x, error);
 }

@@ -120,15 +120,6 @@ static void on_decided(struct api_change *change, int code, const char *text) {
         r->change_text = text ? arena_strdup(r->arena, text) : NULL;
         if (!api_post(r))
                 api_request_free(r);
-        return !closed;
-}
-
-static void on_decided(struct api_change *change, int code, const char *text) {
-        struct api_request *r = change->data;
-
-        r->change_code = code;
-        r->change_text = text ? arena_strdup(r->arena, text) : NULL;
-        api_post(r);
 }
 
 enum api_step api_submit(struct api_request *r) {

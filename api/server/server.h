@@ -127,10 +127,6 @@ void api_server_free(struct api_server *server);
 /* Has woken() called on the loop. From any thread. */
 void api_loop_wake(struct api_loop *loop);
 
-/* Has api_resume() called on the request's loop. From any thread. False: the loop is gone, and the request was freed.
- */
-bool api_post(struct api_request *r);
-
 /* Submits the request's change, which the store's writer then decides: API_WAIT, and the pipeline goes on with
  * change_code and change_text. What cannot be submitted is answered. */
 enum api_step api_submit(struct api_request *r);
