@@ -99,7 +99,7 @@ int api_credentials_sign(struct api_credentials *credentials, const struct pki_c
         int r;
 
         pthread_mutex_lock(&credentials->lock);
-        r = pki_csr_sign(credentials->pki, csr, spec, time(NULL), arena, ret_pem, err);
+        r = pki_csr_sign(credentials->pki, csr, spec, arena, ret_pem, err);
         pthread_mutex_unlock(&credentials->lock);
         return r;
 }

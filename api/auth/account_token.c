@@ -229,7 +229,8 @@ int auth_account_token(struct auth_authenticator *a, const char *token, const st
                 return r == -ENOMEM ? r : -EACCES;
         issuer = value_string(value_get(jwt.claims, "iss"));
         if (issuer && strcmp(issuer, AUTH_LEGACY_ISSUER) == 0)
-                return auth_legacy_token(a, token, &jwt, audiences, arena, ret_identity, err);
+                return auth_legacy_token(a, &(struct auth_legacy_claim){ token, &jwt, audiences }, arena, ret_identity,
+                                         err);
         if (!issuer || strcmp(issuer, a->issuer) != 0)
                 return -ENODATA;
         r = auth_check_signature(a, token, &jwt, err);

@@ -38,9 +38,13 @@ int auth_account_token(struct auth_authenticator *authenticator, const char *tok
                        int64_t now, struct arena *arena, struct auth_identity *ret_identity, struct err **err);
 /* One of the old kind (api/auth/legacy.h), which was read as @jwt. */
 #define AUTH_LEGACY_ISSUER "kubernetes/serviceaccount"
-int auth_legacy_token(struct auth_authenticator *authenticator, const char *token, const struct auth_jwt *jwt,
-                      const string_list *audiences, struct arena *arena, struct auth_identity *ret_identity,
-                      struct err **err);
+struct auth_legacy_claim {
+        const char *token;
+        const struct auth_jwt *jwt;
+        const string_list *audiences;
+};
+int auth_legacy_token(struct auth_authenticator *authenticator, const struct auth_legacy_claim *claim,
+                      struct arena *arena, struct auth_identity *ret_identity, struct err **err);
 int auth_bootstrap_token(const struct auth_authenticator *authenticator, const char *token,
                          const string_list *audiences, int64_t now, struct arena *arena,
                          struct auth_identity *ret_identity, struct err **err);

@@ -31,8 +31,8 @@ static unsigned number_of(const struct garbage *g, const struct kube_kind *kind)
         return n;
 }
 
-void garbage_add(struct garbage *garbage, const struct kube_kind *kind, const char *namespace, const char *name,
-                 const char *uid) {
+static void add(struct garbage *garbage, const struct kube_kind *kind, const char *namespace, const char *name,
+                const char *uid) {
         char key[CONTROLLER_KEY_MAX];
         int n = snprintf(key, sizeof(key), "%u/%s/%s/%s", number_of(garbage, kind), namespace, name, uid);
 
@@ -41,7 +41,7 @@ void garbage_add(struct garbage *garbage, const struct kube_kind *kind, const ch
 }
 
 void garbage_add_node(struct garbage *garbage, const struct graph_node *node) {
-        garbage_add(garbage, node->kind, node->namespace, node->name, node->uid);
+        add(garbage, node->kind, node->namespace, node->name, node->uid);
 }
 
 void garbage_add_dependents(struct garbage *garbage, const struct graph_owner *owner) {
@@ -125,7 +125,8 @@ static void gone(struct garbage *g, const char *uid) {
                 garbage_add_dependents(g, owner);
 }
 
-bool garbage_is_odd(const struct graph_edge *edge) {
+/* Whether what @edge names cannot be the owner that is known. */
+static bool is_odd(const struct graph_edge *edge) {
         const struct graph_owner *owner = edge->owner;
 
         return *owner->namespace && strcmp(owner->namespace, edge->node->namespace) != 0;
@@ -136,10 +137,10 @@ static void look_at_owner(struct garbage *g, const struct graph_edge *edge, cons
         const struct graph_owner *owner = edge->owner;
         bool same = reference->kind && owner->kind == reference->kind && strcmp(owner->name, reference->name) == 0;
 
-        if (!same || garbage_is_odd(edge) || owner->node)
+        if (!same || is_odd(edge) || owner->node)
                 garbage_add_node(g, edge->node);
         if (owner->kind && !owner->seen && !owner->kind->namespaced == !*owner->namespace)
-                garbage_add(g, owner->kind, owner->namespace, owner->name, owner->in_graph.key);
+                add(g, owner->kind, owner->namespace, owner->name, owner->in_graph.key);
 }
 
 static void added(struct garbage *g, const struct graph_node *node, const struct graph_object *object,
@@ -219,7 +220,7 @@ static void look_for(void *data, struct graph_owner *owner) {
         struct garbage_handler *h = data;
 
         if (owner->kind == h->kind)
-                garbage_add(h->garbage, owner->kind, owner->namespace, owner->name, owner->in_graph.key);
+                add(h->garbage, owner->kind, owner->namespace, owner->name, owner->in_graph.key);
 }
 
 static void on_list_end(struct informer_handler *base) {

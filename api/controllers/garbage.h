@@ -7,7 +7,6 @@
 
 struct garbage;
 struct kube_wanted;
-struct recorder;
 struct value;
 
 #define GARBAGE_OWNERS_MAX 64 /* of one object; those beyond are not looked at, and it is not collected */
@@ -38,12 +37,7 @@ int garbage_read_meta(const struct garbage *garbage, const struct kube_kind *kin
                       struct garbage_meta *ret_meta);
 
 /* Have what is named looked at. */
-void garbage_add(struct garbage *garbage, const struct kube_kind *kind, const char *namespace, const char *name,
-                 const char *uid);
 void garbage_add_node(struct garbage *garbage, const struct graph_node *node);
 void garbage_add_dependents(struct garbage *garbage, const struct graph_owner *owner);
-
-/* Whether what @edge names cannot be the owner that is known. */
-bool garbage_is_odd(const struct graph_edge *edge);
 
 int garbage_collect(struct task *task); /* controller_kind.reconcile */

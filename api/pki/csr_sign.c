@@ -80,16 +80,16 @@ static int64_t ends_at(const struct pki *pki, const struct pki_csr_spec *spec, i
         return ends < last ? ends : last;
 }
 
-static int make(const struct pki *pki, X509_REQ *request, const struct pki_csr_spec *spec, int64_t now,
-                struct arena *arena, X509 **ret_certificate, struct err **err) {
+static int make(const struct pki *pki, X509_REQ *request, const struct pki_csr_spec *spec, struct arena *arena,
+                X509 **ret_certificate, struct err **err) {
         _cleanup_pki_certificate_ X509 *certificate = X509_new();
         X509 *issuer = pki_authority(pki);
         int r;
 
         if (!certificate)
                 return -ENOMEM;
-        r = pki_certificate_begin(certificate, X509_REQ_get0_pubkey(request), now - BACKDATE, ends_at(pki, spec, now),
-                                  err);
+        r = pki_certificate_begin(certificate, X509_REQ_get0_pubkey(request), spec->now - BACKDATE,
+                                  ends_at(pki, spec, spec->now), err);
         if (r < 0)
                 return r;
         if (X509_set_subject_name(certificate, X509_REQ_get_subject_name(request)) != 1 ||
@@ -106,8 +106,8 @@ static int make(const struct pki *pki, X509_REQ *request, const struct pki_csr_s
         return 0;
 }
 
-int pki_csr_sign(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec, int64_t now,
-                 struct arena *arena, const char **ret_pem, struct err **err) {
+int pki_csr_sign(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec, struct arena *arena,
+                 const char **ret_pem, struct err **err) {
         const unsigned char *at = csr->der;
         _cleanup_(request_freep) X509_REQ *request = d2i_X509_REQ(NULL, &at, (long)csr->size);
         _cleanup_pki_certificate_ X509 *certificate = NULL;
@@ -116,7 +116,7 @@ int pki_csr_sign(const struct pki *pki, const struct pki_csr *csr, const struct 
 
         if (!request)
                 return pki_failed(err, "certificate request");
-        r = make(pki, request, spec, now, arena, &certificate, err);
+        r = make(pki, request, spec, arena, &certificate, err);
         if (r < 0)
                 return r;
         pem = pki_certificate_pem(certificate);

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from support.api import PEERS, Api
+from support.api import BUILD, PEERS, Api
 
 NAMESPACES = "/api/v1/namespaces"
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
@@ -420,3 +420,53 @@ def test_which_controllers_run():
     wrong = Api(controllers="*,-nothing")
     with pytest.raises(AssertionError, match='--controllers: "-nothing" is no controller'):
         wrong.start()
+
+
+# --- elsewhere: the same controllers, over HTTPS
+
+RUN = f"{BUILD}/tests/conformance/run_controllers"
+
+
+class Elsewhere:
+    """The controllers in a process of their own, by @api's kubeconfig."""
+
+    def __init__(self, api, which="*"):
+        self.log = open(api.directory + "/controllers.log", "w+")
+        self.process = subprocess.Popen([RUN, api.kubeconfig, which, api.pki], stdin=subprocess.PIPE, stdout=self.log, stderr=self.log)
+
+    def stop(self):
+        self.process.stdin.close()
+        code = self.process.wait(10)
+        self.log.seek(0)
+        said = self.log.read()
+        self.log.close()
+        assert code == 0 and "Sanitizer" not in said, said
+
+
+@pytest.mark.skipif(not os.path.exists(RUN), reason="run_controllers is not built (make unit-build)")
+def test_over_https():
+    """They do there what they do here, go on when the server does, and hear of what came meanwhile."""
+    a = Api(controllers="").start()
+    there = Elsewhere(a)
+    try:
+        client = a.client()
+        path = namespace(client, "far")
+        assert eventually(lambda: get(client, path + "/serviceaccounts/default") and get(client, path + "/configmaps/kube-root-ca.crt"))
+        maps = path + "/configmaps"
+        for propagation in "Background", "Foreground":
+            family(client, maps)
+            assert client.ask("DELETE", maps + "/parent", {"propagationPolicy": propagation})[0] == 200
+            assert eventually(lambda: names(client, maps) == []), propagation
+        for i in range(600):  # more than a page of a list
+            make(client, maps, {"metadata": {"name": f"c{i}"}})
+        parent = family(client, maps)
+        a.end()
+        a.start()
+        client = a.client()
+        assert client.ask("DELETE", maps + "/parent", {"propagationPolicy": "Background"})[0] == 200
+        assert eventually(lambda: get(client, maps + "/child") is None and get(client, maps + "/grandchild") is None, 30), parent
+        assert client.ask("DELETE", path)[0] == 200
+        assert eventually(lambda: not get(client, path), 30)
+    finally:
+        there.stop()
+        a.stop()
