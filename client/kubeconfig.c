@@ -85,8 +85,7 @@ static int read_token(const struct kubeconfig *k, const struct value *user, cons
 }
 
 /* What would have to be asked of somebody else, or not be checked. */
-static int refuse(const struct kubeconfig *k, const struct value *cluster, const struct value *user,
-                  struct err **err) {
+static int refuse(const struct kubeconfig *k, const struct value *cluster, const struct value *user, struct err **err) {
         static const char *const not_ours[] = { "exec", "auth-provider", "username", "as" };
 
         for (size_t i = 0; i < ELEMENTS(not_ours); i++)

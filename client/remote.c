@@ -438,7 +438,8 @@ static const char *watch_target(struct arena *arena, const struct client_scope *
 
 static int watch(struct client *client, const struct client_scope *scope, int64_t revision,
                  const struct client_watch_events *events, void *data, struct client_watch **ret_watch) {
-        static const struct http_events http = { .head = on_watch_head, .data = on_watch_data,
+        static const struct http_events http = { .head = on_watch_head,
+                                                 .data = on_watch_data,
                                                  .closed = on_watch_closed };
         _cleanup_arena_ struct arena *arena = arena_new();
         struct asking asking = { .method = "GET" };
@@ -549,8 +550,7 @@ static int make(struct remote *remote, const struct client_remote_config *config
         remote->arena = arena_new();
         if (remote->arena) {
                 remote->base.agent = arena_strdup(remote->arena, config->agent ?: "nacelle");
-                remote->authorization =
-                        config->token ? arena_printf(remote->arena, "Bearer %s", config->token) : NULL;
+                remote->authorization = config->token ? arena_printf(remote->arena, "Bearer %s", config->token) : NULL;
         }
         if (!remote->base.agent || (config->token && !remote->authorization))
                 return err_set(err, ENOMEM, "no memory for a client");

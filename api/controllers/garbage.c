@@ -125,11 +125,42 @@ static void gone(struct garbage *g, const char *uid) {
                 garbage_add_dependents(g, owner);
 }
 
-/* Whether what @edge names cannot be the owner that is known. */
-static bool is_odd(const struct graph_edge *edge) {
+bool garbage_is_odd(const struct graph_edge *edge) {
         const struct graph_owner *owner = edge->owner;
 
         return *owner->namespace && strcmp(owner->namespace, edge->node->namespace) != 0;
+}
+
+static const char *version_of(struct arena *arena, const struct kube_kind *kind) {
+        return arena_printf(arena, "%s%s%s", kind->group, *kind->group ? "/" : "", kind->version);
+}
+
+void garbage_report(struct garbage *garbage, const struct graph_edge *edge) {
+        const struct graph_node *node = edge->node;
+        const struct graph_owner *owner = edge->owner;
+        _cleanup_arena_ struct arena *arena = owner->kind ? arena_new() : NULL;
+        const char *version = arena ? version_of(arena, node->kind) : NULL,
+                   *owners = arena ? version_of(arena, owner->kind) : NULL;
+        const char *message = owners ? arena_printf(arena,
+                                                    "ownerRef [%s/%s, namespace: %s, name: %s, uid: %s] does not exist "
+                                                    "in namespace \"%s\"",
+                                                    owners, owner->kind->kind, node->namespace, owner->name,
+                                                    owner->in_graph.key, node->namespace) :
+                                       NULL;
+        const struct recorder_object object = { version, node->kind->kind, node->namespace, node->name, node->uid };
+        const struct recorder_note note = { "Warning", "OwnerRefInvalidNamespace", message };
+
+        if (version && message)
+                controller_tell(garbage->controller, &object, &note);
+}
+
+bool garbage_may_search(struct garbage *garbage) {
+        uint64_t now = controller_now(garbage->controller);
+
+        if (garbage->searched && now - garbage->searched < GARBAGE_SEARCH_NS)
+                return false;
+        garbage->searched = now;
+        return true;
 }
 
 /* An owner that nobody has seen yet is looked for; what cannot be its dependent is looked at itself. */
@@ -137,7 +168,9 @@ static void look_at_owner(struct garbage *g, const struct graph_edge *edge, cons
         const struct graph_owner *owner = edge->owner;
         bool same = reference->kind && owner->kind == reference->kind && strcmp(owner->name, reference->name) == 0;
 
-        if (!same || is_odd(edge) || owner->node)
+        if (garbage_is_odd(edge) && owner->seen)
+                garbage_report(g, edge);
+        if (!same || garbage_is_odd(edge) || owner->node)
                 garbage_add_node(g, edge->node);
         if (owner->kind && !owner->seen && !owner->kind->namespaced == !*owner->namespace)
                 add(g, owner->kind, owner->namespace, owner->name, owner->in_graph.key);

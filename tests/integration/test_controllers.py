@@ -206,8 +206,15 @@ def test_owners_across_namespaces(client, maps):
     of_cluster["metadata"]["ownerReferences"][0]["apiVersion"] = "rbac.authorization.k8s.io/v1"
     make(client, maps, of_cluster)
     make(client, "/api/v1/namespaces/default/configmaps", owned("beside", elsewhere))
-    make(client, maps, owned("astray", elsewhere))
-    assert eventually(lambda: names(client, maps) == ["of-cluster"]), "an owner is in the same namespace, or in none"
+    ns = maps.split("/")[4]
+    for name in "astray", "astray-too":  # the first before, the second after its owner is known
+        uid = make(client, maps, owned(name, elsewhere))["metadata"]["uid"]
+        assert eventually(lambda: names(client, maps) == ["of-cluster"]), "an owner is in the same namespace, or in none"
+        events = lambda: [e for e in get(client, f"{NAMESPACES}/{ns}/events")["items"] if e["involvedObject"].get("uid") == uid]  # noqa: B023, E731
+        assert eventually(events)
+        e = events()[0]
+        assert (e["reason"], e["type"], e["source"]["component"], e["count"]) == ("OwnerRefInvalidNamespace", "Warning", "garbage-collector-controller", 1)
+        assert e["message"] == f'ownerRef [v1/ConfigMap, namespace: {ns}, name: elsewhere, uid: {elsewhere["metadata"]["uid"]}] does not exist in namespace "{ns}"'
     assert get(client, "/api/v1/namespaces/default/configmaps/beside"), "whatever others say of its owner"
     assert client.ask("DELETE", "/apis/rbac.authorization.k8s.io/v1/clusterroles/owner-of-the-cluster")[0] == 200
     assert eventually(lambda: names(client, maps) == [])
