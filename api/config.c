@@ -7,8 +7,11 @@
 #include <string.h>
 
 #include "lib/cleanup.h"
+#include "lib/duration.h"
 #include "lib/err.h"
 #include "lib/nearest.h"
+
+#define NS_OF_SECOND INT64_C(1000000000)
 
 enum flag_kind { FLAG_TEXT, FLAG_NUMBER, FLAG_LEVEL, FLAG_VERBOSITY, FLAG_BOOL };
 
@@ -28,6 +31,7 @@ static const struct flag {
         { "tls-private-key-file", FLAG_TEXT, AT(key), 0 },
         { "client-ca-file", FLAG_TEXT, AT(client_ca), 0 },
         { "controllers", FLAG_TEXT, AT(controllers), 0 },
+        { "event-ttl", FLAG_TEXT, AT(event_ttl), 0 },
         { "loops", FLAG_NUMBER, AT(loops), 64 },
         { "log-level", FLAG_LEVEL, AT(log_level), 0 },
         { "v", FLAG_VERBOSITY, AT(log_level), 0 },
@@ -49,6 +53,7 @@ static const char help_text[] =
         "                            its key, PEM\n"
         "  --client-ca-file FILE     authorities whose certificates clients are known by, PEM\n"
         "  --controllers LIST        which controllers run: '*' is all, 'foo' that one, '-foo' not that one (*)\n"
+        "  --event-ttl DURATION      for how long events are kept (1h0m0s); 0: for ever\n"
         "  --loops N                 threads that serve connections (as many as there are processors)\n"
         "  --log-level LEVEL         error, warning, info or debug (info)\n"
         "  --v N                     kube-apiserver's verbosity: 4 and more is debug\n"
@@ -135,7 +140,13 @@ static int unknown(const char *argument, struct err **err) {
         return err_set(err, EINVAL, "%s: no such flag; --help lists them", argument);
 }
 
-static int check(const struct api_config *c, struct err **err) {
+static int check(struct api_config *c, struct err **err) {
+        int64_t ns;
+
+        if (duration_parse(c->event_ttl, &ns) < 0 || ns < 0)
+                return err_set(err, EINVAL, "--event-ttl %s: give a duration such as 1h0m0s", c->event_ttl);
+        c->event_ttl_s = ns / NS_OF_SECOND;
+
         if (!c->certificate != !c->key)
                 return err_set(err, EINVAL, "--tls-cert-file and --tls-private-key-file belong together: give both");
         return 0;
@@ -145,6 +156,7 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
         struct api_config c = { .data_dir = "/var/lib/nacelle-api",
                                 .bind_address = "0.0.0.0",
                                 .service_range = "10.96.0.0/16",
+                                .event_ttl = "1h0m0s",
                                 .port = API_PORT,
                                 .log_level = LOG_LEVEL_INFO };
 
@@ -166,5 +178,5 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
                         return r;
         }
         *ret_config = c;
-        return check(&c, err);
+        return check(ret_config, err);
 }

@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "lib/log.h"
 
@@ -16,6 +17,8 @@ struct api_config {
         const char *service_range; /* --service-cluster-ip-range */
         const char *certificate, *key, *client_ca;
         const char *controllers; /* which of them run; NULL: all */
+        const char *event_ttl;   /* as given; */
+        int64_t event_ttl_s;     /* read; 0: events stay */
         unsigned port, loops;
         enum log_level log_level;
         bool show_help, show_version;

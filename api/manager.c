@@ -75,7 +75,8 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
                                         .sign = sign,
                                         .data = m,
                                         .kinds = server->config.registry,
-                                        .which = config->controllers };
+                                        .which = config->controllers,
+                                        .event_ttl_s = config->event_ttl_s };
         int r;
 
         m->credentials = credentials;

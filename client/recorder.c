@@ -254,9 +254,8 @@ void recorder_tell(struct recorder *recorder, const struct recorder_object *obje
                 told.message = arena_printf(arena, COMBINED "%s", note->message);
                 same = arena_printf(arena, "%s\n", like);
         }
-        told.message = told.message ? arena_strndup(arena, told.message,
-                                                    strnlen(told.message, RECORDER_MESSAGE_MAX)) :
-                                      NULL;
+        told.message =
+                told.message ? arena_strndup(arena, told.message, strnlen(told.message, RECORDER_MESSAGE_MAX)) : NULL;
         m = same && told.message && is_allowed(recorder, of, now) ? remember(&recorder->same, same) : NULL;
         if (m)
                 tell_once(recorder, object, &told, m, now);

@@ -1,6 +1,6 @@
-/* Events about objects (core/v1 Event), told as client-go's recorder tells them: the same again is one event whose count
- * rises; many that differ in their words alone become one; and who has too many of one object is not heard for a while.
- * Nothing waits for them: what cannot be told is dropped, and logged at level debug.
+/* Events about objects (core/v1 Event), told as client-go's recorder tells them: the same again is one event whose
+ * count rises; many that differ in their words alone become one; and who has too many of one object is not heard for a
+ * while. Nothing waits for them: what cannot be told is dropped, and logged at level debug.
  */
 #pragma once
 

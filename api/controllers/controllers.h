@@ -35,6 +35,7 @@ struct controllers_config {
         void *data;                   /* of client_of and sign */
         const struct kube_registry *kinds;
         const char *which;                  /* --controllers: "*,-namespace-controller"; NULL: "*" */
+        int64_t event_ttl_s;                /* 0: events stay */
         const char *authority;              /* PEM of the cluster's CA; NULL: not published */
         const struct auth_keys *token_keys; /* sign tokens of Secrets; NULL: none are made */
         controllers_sign sign;              /* NULL: no certificates are signed */

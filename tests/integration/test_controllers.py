@@ -380,6 +380,21 @@ def test_volumes_in_use(client):
     assert eventually(lambda: get(client, "/api/v1/persistentvolumes/v") is None)
 
 
+def test_events_go():
+    a = Api("--event-ttl=2s", controllers="*").start()
+    try:
+        client = a.client()
+        now = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())  # noqa: E731
+        events = "/api/v1/namespaces/default/events"
+        for i in range(300):
+            make(client, events, {"metadata": {"name": f"e{i}"}, "involvedObject": {"namespace": "default"}, "lastTimestamp": now()})
+        time.sleep(1)
+        assert client.ask("PATCH", events + "/e7", {"count": 2, "lastTimestamp": "2099-01-01T00:00:00Z"}, **MERGE)[0] == 200
+        assert eventually(lambda: names(client, events) == ["e7"], 10), "what was told again stays"
+    finally:
+        a.stop()
+
+
 # --- together
 
 
