@@ -127,5 +127,5 @@ int client_kubeconfig(struct arena *arena, const char *path, struct client_remot
         r = r ?: read_all(&k, &config, err);
         if (r == 0)
                 *ret_config = config;
-        return r == -ENODATA ? err_set(err, EINVAL, "%s: it is empty", path) : r;
+        return r == -ENODATA ? -EINVAL : r;
 }

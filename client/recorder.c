@@ -125,7 +125,7 @@ static bool is_one_of_many(struct recorder *r, const char *key, bool new, int64_
                 m->count = 0;
         }
         m->count += new;
-        return m->count > RECORDER_SIMILAR_MAX;
+        return m->count >= RECORDER_SIMILAR_MAX;
 }
 
 /* --- what is sent --- */

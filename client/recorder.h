@@ -11,7 +11,7 @@ struct err;
 struct recorder;
 
 #define RECORDER_OBJECTS_MAX 4096       /* that are remembered of each kind of memory; then the oldest is forgotten */
-#define RECORDER_SIMILAR_MAX 10         /* with other words; more are told together, */
+#define RECORDER_SIMILAR_MAX 10         /* with other words; from this one on they are told together, */
 #define RECORDER_SIMILAR_S INT64_C(600) /* within this time */
 #define RECORDER_BURST 25               /* of one object; then one in */
 #define RECORDER_REFILL_S INT64_C(300)

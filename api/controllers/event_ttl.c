@@ -32,7 +32,7 @@ static void on_event(struct controller *controller, const struct client_object *
 
 struct sweep {
         struct kube_wanted *wanted;
-        int64_t next;        /* when the first that stays is over; INT64_MAX: none stays */
+        int64_t next; /* when the first that stays is over; INT64_MAX: none stays */
         bool more;
 };
 
