@@ -19,6 +19,7 @@ enum flag_kind { FLAG_TEXT, FLAG_NUMBER, FLAG_LEVEL, FLAG_VERBOSITY, FLAG_BOOL, 
 
 #define IN_FLIGHT_MAX 1000000
 #define GOAWAY_MAX 0.02 /* kube-apiserver's */
+#define NS_OF_SECOND INT64_C(1000000000)
 
 #define AT(member) offsetof(struct api_config, member)
 
@@ -42,6 +43,7 @@ static const struct flag {
         { "disable-admission-plugins", FLAG_TEXT, AT(disable_admission), 0 },
         { "default-not-ready-toleration-seconds", FLAG_NUMBER, AT(not_ready_s), INT32_MAX },
         { "default-unreachable-toleration-seconds", FLAG_NUMBER, AT(unreachable_s), INT32_MAX },
+        { "event-ttl", FLAG_TEXT, AT(event_ttl), 0 },
         { "loops", FLAG_NUMBER, AT(loops), 64 },
         { "max-requests-inflight", FLAG_NUMBER, AT(reads_max), IN_FLIGHT_MAX },
         { "max-mutating-requests-inflight", FLAG_NUMBER, AT(writes_max), IN_FLIGHT_MAX },
@@ -77,6 +79,7 @@ static const char help_text[] =
         "  --default-not-ready-toleration-seconds N\n"
         "  --default-unreachable-toleration-seconds N\n"
         "                            how long a pod that does not say so stays on such a node (300)\n"
+        "  --event-ttl DURATION      for how long events are kept (1h0m0s); 0: for ever\n"
         "  --loops N                 threads that serve connections (as many as there are processors)\n"
         "  --max-requests-inflight N\n"
         "                            requests that read and are under way at a time (400); past them 429; 0: any\n"
@@ -192,9 +195,13 @@ static int unknown(const char *argument, struct err **err) {
         return err_set(err, EINVAL, "%s: no such flag; --help lists them", argument);
 }
 
-static int check(const struct api_config *c, struct err **err) {
+static int check(struct api_config *c, struct err **err) {
         struct cluster_ip address;
+        int64_t ns;
 
+        if (duration_parse(c->event_ttl, &ns) < 0 || ns < 0)
+                return err_set(err, EINVAL, "--event-ttl %s: give a duration such as 1h0m0s", c->event_ttl);
+        c->event_ttl_s = ns / NS_OF_SECOND;
         if (c->advertised && !cluster_ip_parse(c->advertised, &address))
                 return err_set(err, EINVAL, "--advertise-address %s: give an IP address", c->advertised);
         if (!c->certificate != !c->key)
@@ -210,6 +217,7 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
                                 .bind_address = "0.0.0.0",
                                 .service_range = "10.96.0.0/16",
                                 .node_ports = "30000-32767",
+                                .event_ttl = "1h0m0s",
                                 .port = API_PORT,
                                 .reads_max = API_READS_MAX,
                                 .writes_max = API_WRITES_MAX,
@@ -236,5 +244,5 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
                         return r;
         }
         *ret_config = c;
-        return check(&c, err);
+        return check(ret_config, err);
 }

@@ -95,11 +95,11 @@ const char *api_credentials_authority(const struct api_credentials *credentials)
 }
 
 int api_credentials_sign(struct api_credentials *credentials, const struct pki_csr *csr,
-                         const struct pki_csr_spec *spec, struct arena *arena, const char **ret_pem, struct err **err) {
+                         const struct pki_csr_spec *spec, const char **ret_pem, struct err **err) {
         int r;
 
         pthread_mutex_lock(&credentials->lock);
-        r = pki_csr_sign(credentials->pki, csr, spec, time(NULL), ret_pem, err);
+        r = pki_csr_sign(credentials->pki, csr, spec, ret_pem, err);
         pthread_mutex_unlock(&credentials->lock);
         return r;
 }

@@ -24,7 +24,7 @@ const char *api_credentials_authorities(const struct api_credentials *credential
 const char *api_credentials_authority(const struct api_credentials *credentials); /* who signed what the server shows */
 /* Signs as the cluster's authority, as pki_csr_sign(). From any thread. */
 int api_credentials_sign(struct api_credentials *credentials, const struct pki_csr *csr,
-                         const struct pki_csr_spec *spec, struct arena *arena, const char **ret_pem, struct err **err);
+                         const struct pki_csr_spec *spec, const char **ret_pem, struct err **err);
 const char *api_credentials_token_key(const struct api_credentials *credentials);
 
 /* What connections are made with from now on; one reference. */

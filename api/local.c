@@ -149,7 +149,9 @@ static int send_request(struct client *client, const struct client_request *requ
                                                           .fields = fields,
                                                           .n_fields = ELEMENTS(fields),
                                                           .body = request->body,
-                                                          .size = request->length };
+                                                          .size = request->length,
+                                                          .handle = handle,
+                                                          .handle_data = client };
         struct local_call *call;
         int r;
 
@@ -157,7 +159,7 @@ static int send_request(struct client *client, const struct client_request *requ
         if (!call)
                 return r;
         call->done = done;
-        r = http_local_request(local->http, &local_request, handle, client, on_answered, call, &call->http);
+        r = http_local_request(local->http, &local_request, on_answered, call, &call->http);
         if (r < 0) {
                 end_call(call);
                 return r;

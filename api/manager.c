@@ -35,11 +35,11 @@ static struct client *client_of(void *data, const char *account) {
         return api_local_client(m->local, account);
 }
 
-static int sign(void *data, const struct pki_csr *csr, const struct pki_csr_spec *spec, struct arena *arena,
+static int sign(void *data, const struct pki_csr *csr, const struct pki_csr_spec *spec,
                 const char **ret_pem, struct err **err) {
         struct api_manager *m = data;
 
-        return api_credentials_sign(m->credentials, csr, spec, arena, ret_pem, err);
+        return api_credentials_sign(m->credentials, csr, spec, ret_pem, err);
 }
 
 static void close_all(struct api_manager *m) {
@@ -75,7 +75,8 @@ static int begin(struct api_manager *m, const struct api_config *config, struct 
                                         .sign = sign,
                                         .data = m,
                                         .kinds = server->config.registry,
-                                        .which = config->controllers };
+                                        .which = config->controllers,
+                                        .event_ttl_s = config->event_ttl_s };
         int r;
 
         m->credentials = credentials;

@@ -114,8 +114,8 @@ static bool is_addressed(const struct client_request *request) {
         return !request->name || is_segment(request->name);
 }
 
-int client_send(struct client *client, const struct client_request *request, client_done done, void *data,
-                struct client_call **ret_call) {
+int client_ask(struct client *client, const struct client_request *request, client_done done, void *data,
+               struct client_call **ret_call) {
         _cleanup_arena_ struct arena *arena = NULL;
         struct client_call *call = NULL;
         const char *target;

@@ -77,8 +77,8 @@ typedef void (*client_done)(void *data, const struct client_answer *answer);
 
 /* Sends @request, all of which is copied. 0; -EBUSY, -ENOMEM, -EINVAL (no such path); then nothing comes. @ret_call may
  * be NULL. */
-int client_send(struct client *client, const struct client_request *request, client_done done, void *data,
-                struct client_call **ret_call);
+int client_ask(struct client *client, const struct client_request *request, client_done done, void *data,
+               struct client_call **ret_call);
 
 /* DeleteOptions as JSON in @arena: texts may be NULL. NULL without memory. */
 const char *client_delete_options(struct arena *arena, const char *uid, const char *resource_version,

@@ -336,18 +336,10 @@ const struct kube_kind *informer_kind(const struct informer *informer) {
         return informer->scope.kind;
 }
 
-bool informer_synced(const struct informer *informer) {
-        return informer->synced;
-}
-
 struct client_object *informer_find(const struct informer *informer, const char *namespace, const char *name) {
         const struct index_pair pair = { namespace, name };
 
         return index_find(&informer->store, place_key, &pair);
-}
-
-size_t informer_count(const struct informer *informer) {
-        return index_count(&informer->store);
 }
 
 static void settle(struct informer_walk *walk) {

@@ -51,13 +51,11 @@ bool informers_synced(const struct informers *informers); /* all of them */
 void informer_add(struct informer *informer, struct informer_handler *handler); /* before it is started */
 
 const struct kube_kind *informer_kind(const struct informer *informer);
-bool informer_synced(const struct informer *informer);
 
 /* --- what is kept --- */
 
 /* Lent until the loop goes on; NULL: not there. */
 struct client_object *informer_find(const struct informer *informer, const char *namespace, const char *name);
-size_t informer_count(const struct informer *informer);
 
 /* Those in @namespace (NULL: all), in order. Nothing may change meanwhile: it is for one turn of the loop.
  *

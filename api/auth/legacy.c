@@ -63,13 +63,16 @@ static int read_claims(struct arena *arena, const struct value *claims, struct a
         return 0;
 }
 
-static int find(const struct auth_authenticator *a, const char *resource, const struct auth_legacy *legacy,
-                const char *name, struct arena *arena, struct auth_object *ret_object, struct err **err) {
-        int r = a->objects.find(a->objects.data, arena, resource, legacy->namespace, name, ret_object);
+/* What the token belongs to, which is not being deleted. -ENOENT, -ENOMEM. */
+static int find(const struct auth_objects *objects, struct arena *arena, const char *resource, const char *namespace,
+                const char *name, struct auth_object *ret_object) {
+        int r = objects->find(objects->data, arena, resource, namespace, name, ret_object);
 
-        if (r == -ENOMEM)
-                return r;
-        return r < 0 || ret_object->deleted ? refuse(err, "what it belongs to is gone") : 0;
+        return r == 0 && ret_object->deleted ? -ENOENT : r;
+}
+
+static int refuse_found(struct err **err, int error) {
+        return error == -ENOMEM ? error : refuse(err, "what it belongs to is gone");
 }
 
 /* The Secret holds just this token. */
@@ -84,17 +87,17 @@ static bool holds(const struct kube_secret *secret, const char *token) {
 static int check(const struct auth_authenticator *a, const char *token, const struct auth_legacy *legacy,
                  struct arena *arena, struct err **err) {
         struct auth_object secret = { 0 }, account = { 0 };
-        int r = find(a, "secrets", legacy, legacy->secret, arena, &secret, err);
+        int r = find(&a->objects, arena, "secrets", legacy->namespace, legacy->secret, &secret);
 
         if (r < 0)
-                return r;
+                return refuse_found(err, r);
         if (!secret.secret || !holds(secret.secret, token))
                 return refuse(err, "its Secret has another");
         if (string_map_get(&secret.secret->metadata.labels, INVALID))
                 return refuse(err, "it was marked as invalid");
-        r = find(a, "serviceaccounts", legacy, legacy->account, arena, &account, err);
+        r = find(&a->objects, arena, "serviceaccounts", legacy->namespace, legacy->account, &account);
         if (r < 0)
-                return r;
+                return refuse_found(err, r);
         return strcmp(account.uid ?: "", legacy->uid) == 0 ? 0 : refuse(err, "the account is another now");
 }
 

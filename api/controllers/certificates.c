@@ -55,10 +55,11 @@ static request *take(struct task *task) {
                        NULL;
 }
 
-static struct pki_csr_spec spec_of(const request *csr) {
+static struct pki_csr_spec spec_of(const struct task *task, const request *csr) {
         return (struct pki_csr_spec){ .signer = csr->spec.signer_name ?: "",
                                       .usages = csr->spec.usages,
-                                      .seconds = csr->spec.expiration_seconds };
+                                      .seconds = csr->spec.expiration_seconds,
+                                      .now = controller_wall(task_controller(task)) };
 }
 
 static void write_back(struct task *task, const char *sub, const request *csr) {
@@ -155,7 +156,7 @@ static int reconcile_approval(struct task *task) {
         if (!csr || csr->status.certificate.length > 0 || find_condition(csr, "Approved") ||
             find_condition(csr, "Denied"))
                 return 0;
-        spec = spec_of(csr);
+        spec = spec_of(task, csr);
         a->csr = csr;
         if (strcmp(spec.signer, PKI_SIGNER_KUBELET_CLIENT) != 0 ||
             pki_csr_read(task_arena(task), csr->spec.request.data, csr->spec.request.length, &a->read, NULL) < 0 ||
@@ -195,14 +196,14 @@ static int reconcile_signing(struct task *task) {
         if (!csr || !config->sign || csr->status.certificate.length > 0 || !find_condition(csr, "Approved") ||
             find_condition(csr, "Denied") || find_condition(csr, "Failed"))
                 return 0;
-        spec = spec_of(csr);
+        spec = spec_of(task, csr);
         r = pki_csr_read(task_arena(task), csr->spec.request.data, csr->spec.request.length, &read, &err);
         r = r ?: pki_csr_check(&read, &spec, &err);
         if (r == -ENOENT) /* another's to sign */
                 return 0;
         if (r == -EINVAL || r == -E2BIG)
                 return refuse(task, csr, err_text(err));
-        r = r ?: config->sign(config->data, &read, &spec, task_arena(task), &pem, &err);
+        r = r ?: config->sign(config->data, &read, &spec, &pem, &err);
         if (r < 0) {
                 task_fail(task, -r, err_text(err));
                 return 0;

@@ -3,6 +3,7 @@
 
 #include "api/controllers/controllers.h"
 #include "client/informer.h"
+#include "client/recorder.h"
 #include "lib/work.h"
 
 struct controller;
@@ -63,6 +64,10 @@ const struct kube_kind *controller_kind_of(const struct controller *controller, 
                                            const char *resource);
 const struct kube_kind *controller_kind_named(const struct controller *controller, const char *api_version,
                                               const char *kind);
+
+/* Tells an event about @object, as the controller's. */
+void controller_tell(struct controller *controller, const struct recorder_object *object,
+                     const struct recorder_note *note);
 
 /* --- a key that is worked on --- */
 

@@ -54,6 +54,11 @@ static void added(struct controller *controller, const char *key, int error) {
         controllers_wake(controller->all);
 }
 
+void controller_tell(struct controller *controller, const struct recorder_object *object,
+                     const struct recorder_note *note) {
+        recorder_tell(controller->recorder, object, note, controller_wall(controller));
+}
+
 void controller_add(struct controller *controller, const char *key) {
         added(controller, key, work_add(controller->queue, key));
 }
@@ -167,7 +172,8 @@ static int begin(struct controllers *all, struct controller *c, const struct con
         c->client = all->config.client_of && kind->account ? all->config.client_of(all->config.data, kind->account) :
                                                              all->config.client;
         c->queue = work_new(NULL);
-        if (!c->client || !c->queue)
+        c->recorder = c->client ? recorder_new(c->client, controller_kind_of(c, "", "events"), kind->name) : NULL;
+        if (!c->recorder || !c->queue)
                 return -ENOMEM;
         for (unsigned i = 0; r == 0 && i < CONTROLLER_WATCHES_MAX && kind->watches[i].resource; i++)
                 r = watch(c, i);
@@ -261,8 +267,10 @@ int controllers_start(struct controllers *controllers) {
 
 void controllers_stop(struct controllers *controllers) {
         controllers->stopped = true;
-        for (unsigned i = 0; i < controllers->n; i++)
+        for (unsigned i = 0; i < controllers->n; i++) {
                 controller_end_tasks(&controllers->each[i]);
+                recorder_free(controllers->each[i].recorder);
+        }
         informers_free(controllers->informers);
         controllers->informers = NULL;
         for (unsigned i = 0; i < controllers->n; i++)

@@ -27,7 +27,7 @@ typedef struct client *(*controllers_client)(void *data, const char *account);
 
 /* Signs as pki_csr_sign(). */
 typedef int (*controllers_sign)(void *data, const struct pki_csr *csr, const struct pki_csr_spec *spec,
-                                struct arena *arena, const char **ret_pem, struct err **err);
+                                const char **ret_pem, struct err **err);
 
 struct controllers_config {
         struct client *client;        /* by which they look */
@@ -35,6 +35,7 @@ struct controllers_config {
         void *data;                   /* of client_of and sign */
         const struct kube_registry *kinds;
         const char *which;                  /* --controllers: "*,-namespace-controller"; NULL: "*" */
+        int64_t event_ttl_s;                /* 0: events stay */
         const char *authority;              /* PEM of the cluster's CA; NULL: not published */
         const struct auth_keys *token_keys; /* sign tokens of Secrets; NULL: none are made */
         controllers_sign sign;              /* NULL: no certificates are signed */

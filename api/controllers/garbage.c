@@ -31,8 +31,8 @@ static unsigned number_of(const struct garbage *g, const struct kube_kind *kind)
         return n;
 }
 
-void garbage_add(struct garbage *garbage, const struct kube_kind *kind, const char *namespace, const char *name,
-                 const char *uid) {
+static void add(struct garbage *garbage, const struct kube_kind *kind, const char *namespace, const char *name,
+                const char *uid) {
         char key[CONTROLLER_KEY_MAX];
         int n = snprintf(key, sizeof(key), "%u/%s/%s/%s", number_of(garbage, kind), namespace, name, uid);
 
@@ -41,7 +41,7 @@ void garbage_add(struct garbage *garbage, const struct kube_kind *kind, const ch
 }
 
 void garbage_add_node(struct garbage *garbage, const struct graph_node *node) {
-        garbage_add(garbage, node->kind, node->namespace, node->name, node->uid);
+        add(garbage, node->kind, node->namespace, node->name, node->uid);
 }
 
 void garbage_add_dependents(struct garbage *garbage, const struct graph_owner *owner) {
@@ -131,15 +131,49 @@ bool garbage_is_odd(const struct graph_edge *edge) {
         return *owner->namespace && strcmp(owner->namespace, edge->node->namespace) != 0;
 }
 
+static const char *version_of(struct arena *arena, const struct kube_kind *kind) {
+        return arena_printf(arena, "%s%s%s", kind->group, *kind->group ? "/" : "", kind->version);
+}
+
+void garbage_report(struct garbage *garbage, const struct graph_edge *edge) {
+        const struct graph_node *node = edge->node;
+        const struct graph_owner *owner = edge->owner;
+        _cleanup_arena_ struct arena *arena = owner->kind ? arena_new() : NULL;
+        const char *version = arena ? version_of(arena, node->kind) : NULL,
+                   *owners = arena ? version_of(arena, owner->kind) : NULL;
+        const char *message = owners ? arena_printf(arena,
+                                                    "ownerRef [%s/%s, namespace: %s, name: %s, uid: %s] does not exist "
+                                                    "in namespace \"%s\"",
+                                                    owners, owner->kind->kind, node->namespace, owner->name,
+                                                    owner->in_graph.key, node->namespace) :
+                                       NULL;
+        const struct recorder_object object = { version, node->kind->kind, node->namespace, node->name, node->uid };
+        const struct recorder_note note = { "Warning", "OwnerRefInvalidNamespace", message };
+
+        if (version && message)
+                controller_tell(garbage->controller, &object, &note);
+}
+
+bool garbage_may_search(struct garbage *garbage) {
+        uint64_t now = controller_now(garbage->controller);
+
+        if (garbage->searched && now - garbage->searched < GARBAGE_SEARCH_NS)
+                return false;
+        garbage->searched = now;
+        return true;
+}
+
 /* An owner that nobody has seen yet is looked for; what cannot be its dependent is looked at itself. */
 static void look_at_owner(struct garbage *g, const struct graph_edge *edge, const struct graph_reference *reference) {
         const struct graph_owner *owner = edge->owner;
         bool same = reference->kind && owner->kind == reference->kind && strcmp(owner->name, reference->name) == 0;
 
+        if (garbage_is_odd(edge) && owner->seen)
+                garbage_report(g, edge);
         if (!same || garbage_is_odd(edge) || owner->node)
                 garbage_add_node(g, edge->node);
         if (owner->kind && !owner->seen && !owner->kind->namespaced == !*owner->namespace)
-                garbage_add(g, owner->kind, owner->namespace, owner->name, owner->in_graph.key);
+                add(g, owner->kind, owner->namespace, owner->name, owner->in_graph.key);
 }
 
 static void added(struct garbage *g, const struct graph_node *node, const struct graph_object *object,
@@ -219,7 +253,7 @@ static void look_for(void *data, struct graph_owner *owner) {
         struct garbage_handler *h = data;
 
         if (owner->kind == h->kind)
-                garbage_add(h->garbage, owner->kind, owner->namespace, owner->name, owner->in_graph.key);
+                add(h->garbage, owner->kind, owner->namespace, owner->name, owner->in_graph.key);
 }
 
 static void on_list_end(struct informer_handler *base) {

@@ -7,7 +7,6 @@
 
 struct garbage;
 struct kube_wanted;
-struct recorder;
 struct value;
 
 #define GARBAGE_OWNERS_MAX 64 /* of one object; those beyond are not looked at, and it is not collected */
@@ -22,6 +21,7 @@ struct garbage_handler {
 struct garbage {
         struct controller *controller;
         struct graph graph;
+        uint64_t searched;   /* ns: when an owner was last searched for */
         struct arena *arena; /* of one event */
         struct arena *kept;  /* of what is wanted of objects */
         struct kube_wanted *wanted;
@@ -37,13 +37,18 @@ struct garbage_meta {
 int garbage_read_meta(const struct garbage *garbage, const struct kube_kind *kind, const struct value *tree,
                       struct garbage_meta *ret_meta);
 
+/* Whether what @edge names cannot be the owner that is known: it is looked for in another namespace. */
+bool garbage_is_odd(const struct graph_edge *edge);
+
+/* Tells of the object of @edge that its owner is in another namespace. */
+void garbage_report(struct garbage *garbage, const struct graph_edge *edge);
+
+/* Whether an owner may be searched for in all namespaces now: whoever invents owners has no more of it. */
+#define GARBAGE_SEARCH_NS (WORK_SECOND / 10)
+bool garbage_may_search(struct garbage *garbage);
+
 /* Have what is named looked at. */
-void garbage_add(struct garbage *garbage, const struct kube_kind *kind, const char *namespace, const char *name,
-                 const char *uid);
 void garbage_add_node(struct garbage *garbage, const struct graph_node *node);
 void garbage_add_dependents(struct garbage *garbage, const struct graph_owner *owner);
-
-/* Whether what @edge names cannot be the owner that is known. */
-bool garbage_is_odd(const struct graph_edge *edge);
 
 int garbage_collect(struct task *task); /* controller_kind.reconcile */

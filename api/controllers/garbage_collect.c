@@ -354,19 +354,61 @@ static int ask_for_owners(struct task *task, struct look *look) {
 
 /* --- the object itself --- */
 
-/* There is none of that uid there: those that call it their owner are looked at. */
-static int look_at_dependents(struct task *task, const struct look *look) {
-        struct garbage *g = garbage_of(task);
-        struct graph_owner *owner = graph_owner(&g->graph, look->uid);
+static int end_search(struct task *task) {
+        const struct look *look = task_data(task);
+        struct graph_owner *owner = graph_owner(&garbage_of(task)->graph, look->uid);
 
         if (owner)
-                garbage_add_dependents(g, owner);
+                garbage_add_dependents(garbage_of(task), owner);
         return 0;
+}
+
+static bool has_uid(const struct client_object *object, const char *uid) {
+        _cleanup_arena_ struct arena *arena = NULL;
+        const struct value *tree;
+
+        if (!memmem(object->json->data, object->json->size, uid, strlen(uid)))
+                return false;
+        arena = arena_new();
+        return arena && client_object_tree(arena, object, &tree) == 0 &&
+               strcmp(value_string_or(value_find(tree, "metadata.uid"), ""), uid) == 0;
+}
+
+/* The owner itself, where its dependents do not look for it. */
+static void on_elsewhere(struct task *task, const struct kube_kind *kind, struct client_object *object) {
+        const struct look *look = task_data(task);
+        const struct graph_owner *owner = graph_owner(&garbage_of(task)->graph, look->uid);
+
+        if (!owner || !has_uid(object, look->uid))
+                return;
+        LIST_EACH (graph_edges, edge, &owner->edges)
+                if (strcmp(edge->node->namespace, object->namespace) != 0)
+                        garbage_report(garbage_of(task), edge);
+}
+
+/* There is none of that uid there: those that call it their owner are looked at, and told if it is elsewhere. */
+static int look_at_dependents(struct task *task, const struct look *look) {
+        const struct graph_owner *owner = graph_owner(&garbage_of(task)->graph, look->uid);
+        const struct client_scope everywhere = { .kind = look->kind };
+
+        if (owner && !owner->seen && look->kind->namespaced && garbage_may_search(garbage_of(task)))
+                task_list(task, &everywhere, on_elsewhere);
+        task_then(task, end_search);
+        return 0;
+}
+
+/* It is there, under the name that it is known by. */
+static void see(struct task *task, struct graph_owner *owner) {
+        if (!owner || owner->seen)
+                return;
+        owner->seen = true;
+        LIST_EACH (graph_edges, edge, &owner->edges)
+                if (garbage_is_odd(edge))
+                        garbage_report(garbage_of(task), edge);
 }
 
 static int on_object(struct task *task, const struct client_answer *answer, void *data) {
         struct look *look = data;
-        struct graph_owner *owner = graph_owner(&garbage_of(task)->graph, look->uid);
         const struct value *tree;
         int r;
 
@@ -378,8 +420,7 @@ static int on_object(struct task *task, const struct client_answer *answer, void
                 return r;
         if (strcmp(look->now.object.uid, look->uid) != 0)
                 return look_at_dependents(task, look);
-        if (owner)
-                owner->seen = true;
+        see(task, graph_owner(&garbage_of(task)->graph, look->uid));
         look->meta = value_get(tree, "metadata");
         if (look->now.object.waits == GRAPH_ORPHAN)
                 return let_orphans_go(task, look);

@@ -19,6 +19,7 @@ struct controller {
         const struct controller_kind *kind;
         struct client *client;
         struct work_queue *queue;
+        struct recorder *recorder;
         struct informer *informers[CONTROLLER_WATCHES_MAX];
         struct watch_handler handlers[CONTROLLER_WATCHES_MAX];
         struct controller_tasks tasks; /* that are under way, */

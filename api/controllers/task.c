@@ -233,7 +233,7 @@ void task_send(struct task *task, const struct client_request *request, unsigned
         if (!s)
                 return fail(task, -ENOMEM, strerror(ENOMEM));
         *s = (struct sending){ .task = task, .fine = fine, .answered = answered, .data = data };
-        sent(task, s, client_send(task->controller->client, request, on_answered, s, &s->call));
+        sent(task, s, client_ask(task->controller->client, request, on_answered, s, &s->call));
 }
 
 static void on_object(void *data, struct client_object *object) {
@@ -267,20 +267,26 @@ void task_list(struct task *task, const struct client_scope *scope, task_listed 
 
 /* --- objects --- */
 
-static void write_json(struct task *task, uint16_t verb, const struct kube_kind *of, const char *sub,
-                       const struct value *tree, const char *json, unsigned fine) {
+struct writing {
+        uint16_t verb;
+        const struct kube_kind *of;
+        const char *sub;
+        unsigned fine;
+};
+
+/* @json is that of @tree, which has its name. */
+static void write_json(struct task *task, const struct writing *w, const struct value *tree, const char *json) {
         const struct value *meta = value_get(tree, "metadata");
-        const struct client_request request = { .verb = verb,
-                                                .kind = of,
+        const char *name = value_string(value_get(meta, "name"));
+        const struct client_request request = { .verb = w->verb,
+                                                .kind = w->of,
                                                 .namespace = value_string(value_get(meta, "namespace")),
-                                                .name = verb == KUBE_VERB_CREATE ?
-                                                                NULL :
-                                                                value_string(value_get(meta, "name")),
-                                                .sub = sub,
+                                                .name = w->verb == KUBE_VERB_CREATE ? NULL : name,
+                                                .sub = w->sub,
                                                 .body = json,
                                                 .length = strlen(json) };
 
-        task_send(task, &request, fine, NULL, NULL);
+        task_send(task, &request, w->fine, NULL, NULL);
 }
 
 void task_write_tree(struct task *task, uint16_t verb, const struct kube_kind *of, const char *sub,
@@ -289,7 +295,7 @@ void task_write_tree(struct task *task, uint16_t verb, const struct kube_kind *o
 
         if (json_format(tree, false, &json, NULL) < 0)
                 return fail(task, -ENOMEM, strerror(ENOMEM));
-        write_json(task, verb, of, sub, tree, json, fine);
+        write_json(task, &(struct writing){ verb, of, sub, fine }, tree, json);
 }
 
 void task_write(struct task *task, uint16_t verb, const struct kube_kind *of, const char *sub, const void *object,
@@ -302,7 +308,7 @@ void task_write(struct task *task, uint16_t verb, const struct kube_kind *of, co
         kube_json_write(&w, of->type, object);
         if (json_writer_finish(&w, &json, &length) < 0 || json_parse(task->arena, json, length, NULL, &tree, NULL) < 0)
                 return fail(task, -ENOMEM, strerror(ENOMEM));
-        write_json(task, verb, of, sub, tree, json, fine);
+        write_json(task, &(struct writing){ verb, of, sub, fine }, tree, json);
 }
 
 void task_remove(struct task *task, const struct task_removal *removal) {

@@ -39,6 +39,7 @@ struct pki_csr_spec {
         const char *signer;
         string_list usages; /* "digital signature", "client auth" */
         struct opt_int seconds;
+        int64_t now; /* when it is signed, in seconds since 1970 */
 };
 
 /* Whether the signer takes @csr: 0, or -EINVAL with what it does not take, as the signer's condition has it; -ENOENT:
@@ -50,5 +51,5 @@ int pki_csr_check(const struct pki_csr *csr, const struct pki_csr_spec *spec, st
 bool pki_csr_is_own_node(const struct pki_csr *csr, const struct pki_csr_spec *spec, const char *username);
 
 /* Signs what was read and checked, as PEM in its arena, never longer than the authority lives. */
-int pki_csr_sign(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec, int64_t now,
+int pki_csr_sign(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec,
                  const char **ret_pem, struct err **err);

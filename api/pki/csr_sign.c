@@ -80,7 +80,7 @@ static int64_t ends_at(const struct pki *pki, const struct pki_csr_spec *spec, i
         return ends < last ? ends : last;
 }
 
-static int make(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec, int64_t now,
+static int make(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec,
                 X509 **ret_certificate, struct err **err) {
         const unsigned char *at = csr->der;
         _cleanup_(request_freep) X509_REQ *request = d2i_X509_REQ(NULL, &at, (long)csr->size);
@@ -92,8 +92,8 @@ static int make(const struct pki *pki, const struct pki_csr *csr, const struct p
                 return pki_failed(err, "certificate request");
         if (!certificate)
                 return -ENOMEM;
-        r = pki_certificate_begin(certificate, X509_REQ_get0_pubkey(request), now - BACKDATE, ends_at(pki, spec, now),
-                                  err);
+        r = pki_certificate_begin(certificate, X509_REQ_get0_pubkey(request), spec->now - BACKDATE,
+                                  ends_at(pki, spec, spec->now), err);
         if (r < 0)
                 return r;
         if (X509_set_subject_name(certificate, X509_REQ_get_subject_name(request)) != 1 ||
@@ -108,11 +108,11 @@ static int make(const struct pki *pki, const struct pki_csr *csr, const struct p
         return 0;
 }
 
-int pki_csr_sign(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec, int64_t now,
+int pki_csr_sign(const struct pki *pki, const struct pki_csr *csr, const struct pki_csr_spec *spec,
                  const char **ret_pem, struct err **err) {
         _cleanup_pki_certificate_ X509 *certificate = NULL;
         _cleanup_free_ char *pem = NULL;
-        int r = make(pki, csr, spec, now, &certificate, err);
+        int r = make(pki, csr, spec, &certificate, err);
 
         if (r < 0)
                 return r;

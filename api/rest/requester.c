@@ -43,10 +43,10 @@ static int put_user(struct api_request *r, struct value_edit *edit) {
         struct value name = VALUE_TEXT(r->user.name), uid = VALUE_TEXT(r->user.uid ?: ""), groups, extra;
         int error = texts_of(r->arena, &r->user.groups, &groups) ?: extra_of(r->arena, &r->user, &extra);
 
-        return error                                                                ?:
-                       put(edit, "/spec/username", true, &name)                     ?:
-                       put(edit, "/spec/uid", uid.count > 0, &uid)                  ?:
-                       put(edit, "/spec/groups", groups.count > 0, &groups)         ?:
+        return error                                                        ?:
+                       put(edit, "/spec/username", true, &name)             ?:
+                       put(edit, "/spec/uid", uid.count > 0, &uid)          ?:
+                       put(edit, "/spec/groups", groups.count > 0, &groups) ?:
                        put(edit, "/spec/extra", extra.count > 0, &extra);
 }
 

@@ -17,7 +17,7 @@ static void maybe_free(struct streaming *streaming) {
                 free(streaming);
 }
 
-static void end_session(struct client *client) {
+static void end_session(struct stream_client *client) {
         struct streaming_session *session = client->session;
 
         client->session = NULL;
@@ -25,7 +25,7 @@ static void end_session(struct client *client) {
                 streaming_session_client_gone(session);
 }
 
-static void client_free(struct client *client) {
+static void client_free(struct stream_client *client) {
         struct streaming *streaming = client->streaming;
 
         end_session(client);
@@ -40,7 +40,7 @@ static void client_free(struct client *client) {
 }
 
 static void on_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
-        struct client *client = http_data(x);
+        struct stream_client *client = http_data(x);
         int r;
 
         client->active = uv_now(client->streaming->loop);
@@ -53,14 +53,14 @@ static void on_data(struct http_exchange *x, uint8_t *bytes, size_t n) {
 
 /* Protocols have ends of their own: a client that ends its bytes without them has gone, unless it is over anyway. */
 static void on_end(struct http_exchange *x, const struct http_fields *trailers) {
-        struct client *client = http_data(x);
+        struct stream_client *client = http_data(x);
 
         if (!client->finishing)
                 streaming_client_reset(client, -ECANCELED);
 }
 
 static void on_drained(struct http_exchange *x) {
-        struct client *client = http_data(x);
+        struct stream_client *client = http_data(x);
 
         client->active = uv_now(client->streaming->loop);
         if (client->finishing)
@@ -75,7 +75,7 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
 }
 
 static void on_timer(uv_timer_t *timer) {
-        struct client *client = timer->data;
+        struct stream_client *client = timer->data;
         uint64_t idle = uv_now(client->streaming->loop) - client->active, most = STREAMING_IDLE_SECONDS * 1000;
 
         if (!client->finishing && client->session && client->session->started && idle < most)
@@ -86,7 +86,7 @@ static void on_timer(uv_timer_t *timer) {
                 streaming_client_reset(client, -ETIMEDOUT);
 }
 
-void streaming_client_set_timer(struct client *client, unsigned seconds) {
+void streaming_client_set_timer(struct stream_client *client, unsigned seconds) {
         uv_timer_start(client->timer, on_timer, (uint64_t)seconds * 1000, 0);
 }
 
@@ -99,11 +99,11 @@ static void keep_alive(struct http_exchange *x) {
 }
 
 int streaming_client_new(struct streaming *streaming, struct http_exchange *x, const struct streaming_request *request,
-                         const struct protocol *protocol, struct client **ret_client) {
+                         const struct protocol *protocol, struct stream_client **ret_client) {
         static const struct http_events events = {
                 .data = on_data, .end = on_end, .drained = on_drained, .closed = on_closed
         };
-        struct client *client = calloc(1, sizeof(*client));
+        struct stream_client *client = calloc(1, sizeof(*client));
 
         if (!client)
                 return -ENOMEM;
@@ -128,7 +128,7 @@ int streaming_client_new(struct streaming *streaming, struct http_exchange *x, c
         return 0;
 }
 
-void streaming_client_begin(struct client *client) {
+void streaming_client_begin(struct stream_client *client) {
         int r;
 
         keep_alive(client->x);
@@ -138,13 +138,13 @@ void streaming_client_begin(struct client *client) {
                 streaming_client_reset(client, r);
 }
 
-size_t streaming_client_pending(const struct client *client) {
+size_t streaming_client_pending(const struct stream_client *client) {
         return http_pending(client->x);
 }
 
 /* Sessions and forwards stop at STREAMING_BUFFER_MAX; beyond it there is only what the client itself makes: answers to
  * its pings and streams. One that does not read them is not read either. */
-void streaming_client_send(struct client *client, const struct iovec *ranges, unsigned n) {
+void streaming_client_send(struct stream_client *client, const struct iovec *ranges, unsigned n) {
         if (client->finishing)
                 return;
         if (http_send_ranges(client->x, ranges, n) == -ENOMEM)
@@ -153,13 +153,13 @@ void streaming_client_send(struct client *client, const struct iovec *ranges, un
                 streaming_client_pause(client, CLIENT_OUTPUT_WAITS);
 }
 
-void streaming_client_reset(struct client *client, int error) {
+void streaming_client_reset(struct stream_client *client, int error) {
         client->finishing = true;
         http_reset(client->x, error);
 }
 
 /* It has as long to read what it is owed as it had before; then it may take a moment to close its side. */
-void streaming_client_finish(struct client *client) {
+void streaming_client_finish(struct stream_client *client) {
         if (client->finishing)
                 return;
         client->finishing = true;
@@ -169,19 +169,19 @@ void streaming_client_finish(struct client *client) {
         http_resume(client->x);
 }
 
-void streaming_client_fail(struct client *client, int error) {
+void streaming_client_fail(struct stream_client *client, int error) {
         end_session(client);
         client->protocol->wire->finish(client, error);
         streaming_client_finish(client);
 }
 
-void streaming_client_pause(struct client *client, enum streaming_client_pause why) {
+void streaming_client_pause(struct stream_client *client, enum streaming_client_pause why) {
         client->pauses |= why;
         if (!client->finishing)
                 http_pause(client->x);
 }
 
-void streaming_client_resume(struct client *client, enum streaming_client_pause why) {
+void streaming_client_resume(struct stream_client *client, enum streaming_client_pause why) {
         client->pauses &= ~(unsigned)why;
         if (client->pauses == 0 && !client->finishing)
                 http_resume(client->x);
@@ -202,7 +202,7 @@ int streaming_new(uv_loop_t *loop, const struct streaming_source *source, void *
 }
 
 void streaming_free(struct streaming *streaming) {
-        struct client *client;
+        struct stream_client *client;
 
         if (!streaming || streaming->closing)
                 return;

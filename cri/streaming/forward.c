@@ -85,7 +85,7 @@ static void maybe_finish(struct streaming_connection *connection) {
 }
 
 static void end_output(struct streaming_connection *connection, const char *error) {
-        struct client *client = connection->session->client;
+        struct stream_client *client = connection->session->client;
 
         if (connection->output_done)
                 return;
@@ -115,7 +115,7 @@ static void pause_outputs(struct streaming_session *session) {
 
 static void on_output(void *data, const char *bytes, size_t n) {
         struct streaming_connection *connection = data;
-        struct client *client = connection->session->client;
+        struct stream_client *client = connection->session->client;
 
         client->active = uv_now(connection->session->streaming->loop);
         client->protocol->wire->send(client, connection->data_stream, bytes, n);

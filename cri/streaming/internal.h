@@ -17,19 +17,19 @@
 
 enum channel { CHANNEL_IN, CHANNEL_OUT, CHANNEL_ERR, CHANNEL_STATUS, CHANNEL_RESIZE, CHANNELS };
 
-struct client;
+struct stream_client;
 struct websocket_decoder;
 
 /* @id is an enum channel for exec and attach; for port-forward a SPDY stream, or a channel's number and one. */
 struct wire {
-        int (*begin)(struct client *client); /* after the upgrade; negative errno: close */
-        int (*receive)(struct client *client, uint8_t *data, size_t n);
-        void (*send)(struct client *client, uint32_t id, const void *data, size_t n);
-        void (*end)(struct client *client, uint32_t id); /* no more will be sent there */
+        int (*begin)(struct stream_client *client); /* after the upgrade; negative errno: close */
+        int (*receive)(struct stream_client *client, uint8_t *data, size_t n);
+        void (*send)(struct stream_client *client, uint32_t id, const void *data, size_t n);
+        void (*end)(struct stream_client *client, uint32_t id); /* no more will be sent there */
         /* Nothing more at all: the client is closed after it. @error is a negative errno that says what of the client's
          * could not be taken, or 0. */
-        void (*finish)(struct client *client, int error);
-        void (*done)(struct client *client); /* frees client->wire_state */
+        void (*finish)(struct stream_client *client, int error);
+        void (*done)(struct stream_client *client); /* frees client->wire_state */
 };
 
 extern const struct wire streaming_spdy_wire, streaming_websocket_wire, streaming_websocket_forward_wire,
@@ -49,10 +49,10 @@ enum streaming_client_pause {
         CLIENT_OUTPUT_WAITS = 1 << 1, /* for the client to read what it is owed */
 };
 
-struct client {
+struct stream_client {
         struct http_exchange *x;
         struct streaming *streaming;
-        LIST_ENTRY(client) link;
+        LIST_ENTRY(stream_client) link;
         uv_timer_t *timer;
         uint64_t active; /* uv_now() of the last byte */
         const struct protocol *protocol;
@@ -65,7 +65,7 @@ struct client {
 };
 
 struct streaming_session {
-        struct client *client;
+        struct stream_client *client;
         struct streaming *streaming;
         struct streaming_request request; /* the session's own */
         struct pump_sink *in;
@@ -89,7 +89,7 @@ struct streaming {
         uv_loop_t *loop;
         const struct streaming_source *source;
         void *data;
-        LIST_HEAD(, client) clients;
+        LIST_HEAD(, stream_client) clients;
         unsigned n_clients;
         unsigned streams_ms; /* STREAMING_STREAMS_SECONDS */
         bool closing;
@@ -117,20 +117,20 @@ struct streaming_server {
 /* client.c */
 /* Makes the client of @x, which was upgraded, and begins its session. */
 int streaming_client_new(struct streaming *streaming, struct http_exchange *x, const struct streaming_request *request,
-                         const struct protocol *protocol, struct client **ret_client);
-void streaming_client_begin(struct client *client);
-void streaming_client_send(struct client *client, const struct iovec *ranges, unsigned n);
-size_t streaming_client_pending(const struct client *client);
-void streaming_client_reset(struct client *client, int error); /* drops what waits */
-void streaming_client_finish(struct client *client);           /* ends it behind what waits */
-void streaming_client_fail(struct client *client, int error);  /* ends its session, and it behind a last word */
-void streaming_client_pause(struct client *client, enum streaming_client_pause why);
-void streaming_client_resume(struct client *client, enum streaming_client_pause why);
-void streaming_client_set_timer(struct client *client, unsigned seconds);
+                         const struct protocol *protocol, struct stream_client **ret_client);
+void streaming_client_begin(struct stream_client *client);
+void streaming_client_send(struct stream_client *client, const struct iovec *ranges, unsigned n);
+size_t streaming_client_pending(const struct stream_client *client);
+void streaming_client_reset(struct stream_client *client, int error); /* drops what waits */
+void streaming_client_finish(struct stream_client *client);           /* ends it behind what waits */
+void streaming_client_fail(struct stream_client *client, int error);  /* ends its session, and it behind a last word */
+void streaming_client_pause(struct stream_client *client, enum streaming_client_pause why);
+void streaming_client_resume(struct stream_client *client, enum streaming_client_pause why);
+void streaming_client_set_timer(struct stream_client *client, unsigned seconds);
 
 /* websocket.c. Writes a frame of SPDY, its head and its data, as it is, or in a binary message for a client that
  * tunnels. */
-void streaming_tunnel_write(struct client *client, const void *head, size_t n_head, const void *data, size_t n);
+void streaming_tunnel_write(struct stream_client *client, const void *head, size_t n_head, const void *data, size_t n);
 
 /* request.c */
 int streaming_request_copy(const struct streaming_request *request, struct streaming_request *ret_copy);

@@ -116,7 +116,7 @@ static int accept_upgrade(struct http_exchange *x, const struct protocol *protoc
 /* Nothing of what came behind the request's head is looked at before the wire is ready for it. */
 static int upgrade(struct streaming *streaming, struct http_exchange *x, const struct streaming_request *request,
                    const struct protocol *protocol) {
-        struct client *client;
+        struct stream_client *client;
         int r;
 
         if (streaming_client_new(streaming, x, request, protocol, &client) < 0)

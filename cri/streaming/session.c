@@ -126,7 +126,7 @@ static char *status_text(const struct streaming_session *session, const char *fa
 
 /* Ends all streams, the error stream with how it went. */
 static void finish(struct streaming_session *session, const char *failure) {
-        struct client *client = session->client;
+        struct stream_client *client = session->client;
         _cleanup_free_ char *status = NULL;
 
         if (session->finished || !client)
@@ -143,7 +143,7 @@ static void finish(struct streaming_session *session, const char *failure) {
 }
 
 static void send_output(struct streaming_session *session, enum channel channel, const char *bytes, size_t n) {
-        struct client *client = session->client;
+        struct stream_client *client = session->client;
 
         client->active = uv_now(session->streaming->loop);
         client->protocol->wire->send(client, channel, bytes, n);

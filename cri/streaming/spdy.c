@@ -18,11 +18,11 @@ struct spdy_state {
         uint32_t last;
 };
 
-static void write_frame(struct client *client, const void *data, size_t n) {
+static void write_frame(struct stream_client *client, const void *data, size_t n) {
         streaming_tunnel_write(client, data, n, "", 0);
 }
 
-static int spdy_begin(struct client *client) {
+static int spdy_begin(struct stream_client *client) {
         struct spdy_state *state = calloc(1, sizeof(*state));
         int r = state ? spdy_init(&state->spdy) : -ENOMEM;
 
@@ -38,7 +38,7 @@ static int spdy_begin(struct client *client) {
         return 0;
 }
 
-static void wire_done(struct client *client) {
+static void wire_done(struct stream_client *client) {
         struct spdy_state *state = client->wire_state;
 
         if (!state)
@@ -47,7 +47,7 @@ static void wire_done(struct client *client) {
         free(TAKE_PTR(client->wire_state));
 }
 
-static void send_data(struct client *client, uint32_t stream, const void *data, size_t n, uint8_t flags) {
+static void send_data(struct stream_client *client, uint32_t stream, const void *data, size_t n, uint8_t flags) {
         uint8_t head[SPDY_DATA_HEADER_SIZE];
         const char *p = data;
 
@@ -62,7 +62,7 @@ static void send_data(struct client *client, uint32_t stream, const void *data, 
 }
 
 /* The stream that @id stands for. */
-static uint32_t stream_of(struct client *client, uint32_t id) {
+static uint32_t stream_of(struct stream_client *client, uint32_t id) {
         const struct spdy_state *state = client->wire_state;
 
         if (client->session && client->session->request.kind == STREAMING_PORT_FORWARD)
@@ -70,21 +70,21 @@ static uint32_t stream_of(struct client *client, uint32_t id) {
         return id < CHANNELS ? state->streams[id] : 0;
 }
 
-static void spdy_send(struct client *client, uint32_t id, const void *data, size_t n) {
+static void spdy_send(struct stream_client *client, uint32_t id, const void *data, size_t n) {
         uint32_t stream = stream_of(client, id);
 
         if (stream != 0 && n > 0)
                 send_data(client, stream, data, n, 0);
 }
 
-static void spdy_end(struct client *client, uint32_t id) {
+static void spdy_end(struct stream_client *client, uint32_t id) {
         uint32_t stream = stream_of(client, id);
 
         if (stream != 0)
                 send_data(client, stream, "", 0, SPDY_FIN);
 }
 
-static void spdy_finish(struct client *client, int error) {
+static void spdy_finish(struct stream_client *client, int error) {
         struct spdy_state *state = client->wire_state;
         uint8_t frame[SPDY_REPLY_MAX];
 
@@ -93,7 +93,7 @@ static void spdy_finish(struct client *client, int error) {
 
 static const char *const channel_names[CHANNELS] = { "stdin", "stdout", "stderr", "error", "resize" };
 
-static bool channel_wanted(const struct client *client, enum channel channel) {
+static bool channel_wanted(const struct stream_client *client, enum channel channel) {
         const struct streaming_request *request = &client->session->request;
 
         switch (channel) {
@@ -111,7 +111,7 @@ static bool channel_wanted(const struct client *client, enum channel channel) {
 }
 
 /* A stream of a remote command. The command begins when all that are wanted are there. */
-static int open_channel(struct client *client, uint32_t stream, const char *type) {
+static int open_channel(struct stream_client *client, uint32_t stream, const char *type) {
         struct spdy_state *state = client->wire_state;
         unsigned channel = 0;
 
@@ -128,7 +128,7 @@ static int open_channel(struct client *client, uint32_t stream, const char *type
         return 0;
 }
 
-static int on_stream(struct client *client, const struct spdy_event *event) {
+static int on_stream(struct stream_client *client, const struct spdy_event *event) {
         struct spdy_state *state = client->wire_state;
         struct streaming_session *session = client->session;
         const char *type = spdy_header(&state->spdy, "streamtype");
@@ -152,7 +152,7 @@ static int on_stream(struct client *client, const struct spdy_event *event) {
         return r;
 }
 
-static void on_data(struct client *client, const struct spdy_event *event) {
+static void on_data(struct stream_client *client, const struct spdy_event *event) {
         struct spdy_state *state = client->wire_state;
         struct streaming_session *session = client->session;
 
@@ -170,7 +170,7 @@ static void on_data(struct client *client, const struct spdy_event *event) {
                 streaming_session_resize(session, event->data, event->size);
 }
 
-static int on_event(struct client *client, const struct spdy_event *event) {
+static int on_event(struct stream_client *client, const struct spdy_event *event) {
         struct spdy_state *state = client->wire_state;
         uint8_t frame[SPDY_REPLY_MAX];
 
@@ -196,7 +196,7 @@ static int on_event(struct client *client, const struct spdy_event *event) {
         return 0;
 }
 
-static int spdy_receive(struct client *client, uint8_t *data, size_t n) {
+static int spdy_receive(struct stream_client *client, uint8_t *data, size_t n) {
         struct spdy_state *state = client->wire_state;
         const uint8_t *p = data;
         struct spdy_event event;

@@ -29,7 +29,7 @@ struct websocket_state {
         size_t open; /* port-forward: channels that have not ended */
 };
 
-static void send_frame(struct client *client, enum websocket_opcode opcode, const void *first, size_t n_first,
+static void send_frame(struct stream_client *client, enum websocket_opcode opcode, const void *first, size_t n_first,
                        const void *data, size_t n) {
         uint8_t header[WEBSOCKET_HEADER_MAX];
         const struct iovec ranges[] = { { header, websocket_header(header, opcode, n_first + n, NULL) },
@@ -52,7 +52,7 @@ static enum close_code close_code(int error) {
         }
 }
 
-static void send_close(struct client *client, int error) {
+static void send_close(struct stream_client *client, int error) {
         enum close_code code = close_code(error);
         const uint8_t bytes[2] = { (uint8_t)(code >> 8), (uint8_t)(code & 255) };
 
@@ -62,7 +62,7 @@ static void send_close(struct client *client, int error) {
         send_frame(client, WEBSOCKET_CLOSE, NULL, 0, bytes, sizeof(bytes));
 }
 
-static void send_base64(struct client *client, uint32_t id, const uint8_t *data, size_t n) {
+static void send_base64(struct stream_client *client, uint32_t id, const uint8_t *data, size_t n) {
         char text[BASE64_LENGTH(PIECE_MAX) + 1], channel = (char)('0' + id);
 
         do {
@@ -75,7 +75,7 @@ static void send_base64(struct client *client, uint32_t id, const uint8_t *data,
         } while (n > 0);
 }
 
-static void websocket_send(struct client *client, uint32_t id, const void *data, size_t n) {
+static void websocket_send(struct stream_client *client, uint32_t id, const void *data, size_t n) {
         uint8_t channel = (uint8_t)id;
 
         if (client->protocol->base64)
@@ -84,14 +84,14 @@ static void websocket_send(struct client *client, uint32_t id, const void *data,
 }
 
 /* Channels have no end of their own towards the client: the close frame ends all. */
-static void websocket_end(struct client *client, uint32_t id) {
+static void websocket_end(struct stream_client *client, uint32_t id) {
 }
 
-static void websocket_finish(struct client *client, int error) {
+static void websocket_finish(struct stream_client *client, int error) {
         send_close(client, error);
 }
 
-static int state_new(struct client *client) {
+static int state_new(struct stream_client *client) {
         struct websocket_state *state = calloc(1, sizeof(*state));
 
         if (!state)
@@ -102,7 +102,7 @@ static int state_new(struct client *client) {
 }
 
 /* Clients wait for a first message, empty, before they take the stream for open. */
-static int websocket_begin(struct client *client) {
+static int websocket_begin(struct stream_client *client) {
         const struct streaming_request *request = &client->session->request;
 
         if (state_new(client) < 0)
@@ -113,11 +113,11 @@ static int websocket_begin(struct client *client) {
         return 0;
 }
 
-static void wire_done(struct client *client) {
+static void wire_done(struct stream_client *client) {
         free(TAKE_PTR(client->wire_state));
 }
 
-static void give_input(struct client *client, int channel, const void *data, size_t n) {
+static void give_input(struct stream_client *client, int channel, const void *data, size_t n) {
         if (n == 0)
                 return;
         if (client->session->request.kind == STREAMING_PORT_FORWARD)
@@ -131,7 +131,7 @@ static void give_input(struct client *client, int channel, const void *data, siz
 }
 
 /* A piece of a message. */
-static int on_message(struct client *client, const struct websocket_event *event) {
+static int on_message(struct stream_client *client, const struct websocket_event *event) {
         struct websocket_state *state = client->wire_state;
         const uint8_t *data = event->data;
         size_t n = event->size;
@@ -157,8 +157,8 @@ static int on_message(struct client *client, const struct websocket_event *event
         return 0;
 }
 
-static int on_event(struct client *client, const struct websocket_event *event,
-                    int (*message)(struct client *client, const struct websocket_event *event)) {
+static int on_event(struct stream_client *client, const struct websocket_event *event,
+                    int (*message)(struct stream_client *client, const struct websocket_event *event)) {
         switch (event->opcode) {
         case WEBSOCKET_PING:
                 send_frame(client, WEBSOCKET_PONG, NULL, 0, event->data, event->size);
@@ -176,8 +176,8 @@ static int on_event(struct client *client, const struct websocket_event *event,
         }
 }
 
-static int receive(struct client *client, struct websocket_decoder *decoder, uint8_t *data, size_t n,
-                   int (*message)(struct client *client, const struct websocket_event *event)) {
+static int receive(struct stream_client *client, struct websocket_decoder *decoder, uint8_t *data, size_t n,
+                   int (*message)(struct stream_client *client, const struct websocket_event *event)) {
         struct websocket_event event;
         int r;
 
@@ -189,7 +189,7 @@ static int receive(struct client *client, struct websocket_decoder *decoder, uin
         return r < 0 ? r : 0;
 }
 
-static int websocket_receive(struct client *client, uint8_t *data, size_t n) {
+static int websocket_receive(struct stream_client *client, uint8_t *data, size_t n) {
         struct websocket_state *state = client->wire_state;
 
         return receive(client, &state->decoder, data, n, on_message);
@@ -204,12 +204,12 @@ const struct wire streaming_websocket_wire = {
         .done = wire_done,
 };
 
-static void forward_send(struct client *client, uint32_t stream, const void *data, size_t n) {
+static void forward_send(struct stream_client *client, uint32_t stream, const void *data, size_t n) {
         websocket_send(client, stream - 1, data, n);
 }
 
 /* Nothing says that a channel has ended; the connection ends with the last of them. */
-static void forward_end(struct client *client, uint32_t stream) {
+static void forward_end(struct stream_client *client, uint32_t stream) {
         struct websocket_state *state = client->wire_state;
 
         if (--state->open > 0)
@@ -219,7 +219,7 @@ static void forward_end(struct client *client, uint32_t stream) {
 }
 
 /* Connects to the @i-th port, whose channels begin with its number. */
-static int forward_port(struct client *client, uint32_t i) {
+static int forward_port(struct stream_client *client, uint32_t i) {
         struct streaming_session *session = client->session;
         uint16_t port = (uint16_t)session->request.ports[i];
         const uint8_t bytes[2] = { (uint8_t)(port & 255), (uint8_t)(port >> 8) };
@@ -234,7 +234,7 @@ static int forward_port(struct client *client, uint32_t i) {
         return r < 0 ? r : streaming_forward_stream(session, 2 * i + 2, true, text, id);
 }
 
-static int forward_begin(struct client *client) {
+static int forward_begin(struct stream_client *client) {
         const struct streaming_request *request = &client->session->request;
         struct websocket_state *state;
         int r = state_new(client);
@@ -260,7 +260,7 @@ const struct wire streaming_websocket_forward_wire = {
         .done = wire_done,
 };
 
-void streaming_tunnel_write(struct client *client, const void *head, size_t n_head, const void *data, size_t n) {
+void streaming_tunnel_write(struct stream_client *client, const void *head, size_t n_head, const void *data, size_t n) {
         uint8_t header[WEBSOCKET_HEADER_MAX];
         size_t n_header = client->tunnel ? websocket_header(header, WEBSOCKET_BINARY, n_head + n, NULL) : 0;
         const struct iovec ranges[] = { { header, n_header },
@@ -270,33 +270,33 @@ void streaming_tunnel_write(struct client *client, const void *head, size_t n_he
         streaming_client_send(client, ranges, ELEMENTS(ranges));
 }
 
-static int tunnel_begin(struct client *client) {
+static int tunnel_begin(struct stream_client *client) {
         client->tunnel = calloc(1, sizeof(*client->tunnel));
         return client->tunnel ? streaming_spdy_wire.begin(client) : -ENOMEM;
 }
 
-static int on_tunnelled(struct client *client, const struct websocket_event *event) {
+static int on_tunnelled(struct stream_client *client, const struct websocket_event *event) {
         return streaming_spdy_wire.receive(client, (uint8_t *)(uintptr_t)event->data, event->size);
 }
 
-static int tunnel_receive(struct client *client, uint8_t *data, size_t n) {
+static int tunnel_receive(struct stream_client *client, uint8_t *data, size_t n) {
         return receive(client, client->tunnel, data, n, on_tunnelled);
 }
 
-static void tunnel_send(struct client *client, uint32_t id, const void *data, size_t n) {
+static void tunnel_send(struct stream_client *client, uint32_t id, const void *data, size_t n) {
         streaming_spdy_wire.send(client, id, data, n);
 }
 
-static void tunnel_end(struct client *client, uint32_t id) {
+static void tunnel_end(struct stream_client *client, uint32_t id) {
         streaming_spdy_wire.end(client, id);
 }
 
-static void tunnel_finish(struct client *client, int error) {
+static void tunnel_finish(struct stream_client *client, int error) {
         streaming_spdy_wire.finish(client, error);
         send_close(client, error);
 }
 
-static void tunnel_done(struct client *client) {
+static void tunnel_done(struct stream_client *client) {
         streaming_spdy_wire.done(client);
 }
 

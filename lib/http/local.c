@@ -220,8 +220,7 @@ static void give_body(struct http_exchange *x, const struct http_local_request *
         exchange_end(x);
 }
 
-int http_local_request(struct http_local *local, const struct http_local_request *request,
-                       void (*handle)(struct http_exchange *x, void *data), void *handle_data, http_local_done done,
+int http_local_request(struct http_local *local, const struct http_local_request *request, http_local_done done,
                        void *data, struct http_local_call **ret_call) {
         struct http_local_call *call = calloc(1, sizeof(*call));
         struct http_exchange *x = call ? exchange_new(&local->connection) : NULL;
@@ -237,7 +236,7 @@ int http_local_request(struct http_local *local, const struct http_local_request
         call->data = data;
         x->owner_data = call;
         *ret_call = call;
-        handle(x, handle_data);
+        request->handle(x, request->handle_data);
         give_body(x, request);
         return 0;
 }

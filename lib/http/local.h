@@ -20,6 +20,8 @@ struct http_local_request {
         size_t n_fields;
         const void *body;
         size_t size;
+        void (*handle)(struct http_exchange *x, void *data); /* who takes it, with @handle_data */
+        void *handle_data;
 };
 
 /* What came of it: @status and @body (lent; NULL: none), or a negative @error and no status. From the loop. */
@@ -32,10 +34,9 @@ int http_local_new(uv_loop_t *loop, struct http_local **ret_local);
  * the loop has closed the handles. NULL is fine. */
 void http_local_free(struct http_local *local);
 
-/* Has @handle(exchange, @handle_data) called, within this call; all of @request is copied, but for the body, which is
- * given to the handler within this call. 0, -ENOMEM, -E2BIG; then nothing comes. */
-int http_local_request(struct http_local *local, const struct http_local_request *request,
-                       void (*handle)(struct http_exchange *x, void *data), void *handle_data, http_local_done done,
+/* Has the request's handle() called, within this call; all of @request is copied, but for the body, which is given to
+ * the handler within this call. 0, -ENOMEM, -E2BIG; then nothing comes. */
+int http_local_request(struct http_local *local, const struct http_local_request *request, http_local_done done,
                        void *data, struct http_local_call **ret_call);
 
 /* done() does not come any more; the handler goes on. Not after done(). */

@@ -88,7 +88,9 @@ static void discovery(char **args) {
 }
 
 static void sign(char **args) {
-        struct pki_csr_spec spec = { .signer = args[0], .usages.items = (const char **)(uintptr_t)args + 1 };
+        struct pki_csr_spec spec = { .now = time(NULL),
+                                     .signer = args[0],
+                                     .usages.items = (const char **)(uintptr_t)args + 1 };
         const char *request = read_all(), *pem;
         struct pki_csr csr;
         struct err *err = NULL;
@@ -97,7 +99,7 @@ static void sign(char **args) {
                 spec.usages.count++;
         need(pki_csr_read(arena, request, strlen(request), &csr, &err), err, "request");
         need(pki_csr_check(&csr, &spec, &err), err, "request");
-        need(pki_csr_sign(pki, &csr, &spec, time(NULL), &pem, &err), err, "request");
+        need(pki_csr_sign(pki, &csr, &spec, &pem, &err), err, "request");
         fputs(pem, stdout);
 }
 

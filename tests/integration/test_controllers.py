@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from support.api import PEERS, Api
+from support.api import BUILD, PEERS, Api
 
 NAMESPACES = "/api/v1/namespaces"
 CSRS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
@@ -206,8 +206,15 @@ def test_owners_across_namespaces(client, maps):
     of_cluster["metadata"]["ownerReferences"][0]["apiVersion"] = "rbac.authorization.k8s.io/v1"
     make(client, maps, of_cluster)
     make(client, "/api/v1/namespaces/default/configmaps", owned("beside", elsewhere))
-    make(client, maps, owned("astray", elsewhere))
-    assert eventually(lambda: names(client, maps) == ["of-cluster"]), "an owner is in the same namespace, or in none"
+    ns = maps.split("/")[4]
+    for name in "astray", "astray-too":  # the first before, the second after its owner is known
+        uid = make(client, maps, owned(name, elsewhere))["metadata"]["uid"]
+        assert eventually(lambda: names(client, maps) == ["of-cluster"]), "an owner is in the same namespace, or in none"
+        events = lambda: [e for e in get(client, f"{NAMESPACES}/{ns}/events")["items"] if e["involvedObject"].get("uid") == uid]  # noqa: B023, E731
+        assert eventually(events)
+        e = events()[0]
+        assert (e["reason"], e["type"], e["source"]["component"], e["count"]) == ("OwnerRefInvalidNamespace", "Warning", "garbage-collector-controller", 1)
+        assert e["message"] == f'ownerRef [v1/ConfigMap, namespace: {ns}, name: elsewhere, uid: {elsewhere["metadata"]["uid"]}] does not exist in namespace "{ns}"'
     assert get(client, "/api/v1/namespaces/default/configmaps/beside"), "whatever others say of its owner"
     assert client.ask("DELETE", "/apis/rbac.authorization.k8s.io/v1/clusterroles/owner-of-the-cluster")[0] == 200
     assert eventually(lambda: names(client, maps) == [])
@@ -373,6 +380,21 @@ def test_volumes_in_use(client):
     assert eventually(lambda: get(client, "/api/v1/persistentvolumes/v") is None)
 
 
+def test_events_go():
+    a = Api("--event-ttl=2s", controllers="*").start()
+    try:
+        client = a.client()
+        now = lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())  # noqa: E731
+        events = "/api/v1/namespaces/default/events"
+        for i in range(300):
+            make(client, events, {"metadata": {"name": f"e{i}"}, "involvedObject": {"namespace": "default"}, "lastTimestamp": now()})
+        time.sleep(1)
+        assert client.ask("PATCH", events + "/e7", {"count": 2, "lastTimestamp": "2099-01-01T00:00:00Z"}, **MERGE)[0] == 200
+        assert eventually(lambda: names(client, events) == ["e7"], 10), "what was told again stays"
+    finally:
+        a.stop()
+
+
 # --- together
 
 
@@ -420,3 +442,53 @@ def test_which_controllers_run():
     wrong = Api(controllers="*,-nothing")
     with pytest.raises(AssertionError, match='--controllers: "-nothing" is no controller'):
         wrong.start()
+
+
+# --- elsewhere: the same controllers, over HTTPS
+
+RUN = f"{BUILD}/tests/conformance/run_controllers"
+
+
+class Elsewhere:
+    """The controllers in a process of their own, by @api's kubeconfig."""
+
+    def __init__(self, api, which="*"):
+        self.log = open(api.directory + "/controllers.log", "w+")
+        self.process = subprocess.Popen([RUN, api.kubeconfig, which, api.pki], stdin=subprocess.PIPE, stdout=self.log, stderr=self.log)
+
+    def stop(self):
+        self.process.stdin.close()
+        code = self.process.wait(10)
+        self.log.seek(0)
+        said = self.log.read()
+        self.log.close()
+        assert code == 0 and "Sanitizer" not in said, said
+
+
+@pytest.mark.skipif(not os.path.exists(RUN), reason="run_controllers is not built (make unit-build)")
+def test_over_https():
+    """They do there what they do here, go on when the server does, and hear of what came meanwhile."""
+    a = Api(controllers="").start()
+    there = Elsewhere(a)
+    try:
+        client = a.client()
+        path = namespace(client, "far")
+        assert eventually(lambda: get(client, path + "/serviceaccounts/default") and get(client, path + "/configmaps/kube-root-ca.crt"))
+        maps = path + "/configmaps"
+        for propagation in "Background", "Foreground":
+            family(client, maps)
+            assert client.ask("DELETE", maps + "/parent", {"propagationPolicy": propagation})[0] == 200
+            assert eventually(lambda: names(client, maps) == []), propagation
+        for i in range(600):  # more than a page of a list
+            make(client, maps, {"metadata": {"name": f"c{i}"}})
+        parent = family(client, maps)
+        a.end()
+        a.start()
+        client = a.client()
+        assert client.ask("DELETE", maps + "/parent", {"propagationPolicy": "Background"})[0] == 200
+        assert eventually(lambda: get(client, maps + "/child") is None and get(client, maps + "/grandchild") is None, 30), parent
+        assert client.ask("DELETE", path)[0] == 200
+        assert eventually(lambda: not get(client, path), 30)
+    finally:
+        there.stop()
+        a.stop()

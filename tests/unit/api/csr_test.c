@@ -209,9 +209,11 @@ static void test_signers(void **state) {
 }
 
 static X509 *sign(const struct pki_csr *csr, const struct pki_csr_spec *spec, int64_t now) {
+        struct pki_csr_spec then = *spec;
         const char *pem;
 
-        assert_int_equal(pki_csr_sign(pki, csr, spec, now, &pem, NULL), 0);
+        then.now = now;
+        assert_int_equal(pki_csr_sign(pki, csr, &then, &pem, NULL), 0);
         return pki_certificate_read(pem);
 }
 
@@ -226,9 +228,9 @@ static void test_lives(void **state) {
         struct pki_csr csr = read_request(make_request("jane", none, NULL, NULL));
 
         for (unsigned i = 0; i < ELEMENTS(cases); i++) {
-                struct pki_csr_spec spec = { PKI_SIGNER_CLIENT,
-                                             list_of(usages),
-                                             { cases[i].asked, cases[i].asked > 0 } };
+                struct pki_csr_spec spec = { .signer = PKI_SIGNER_CLIENT,
+                                             .usages = list_of(usages),
+                                             .seconds = { cases[i].asked, cases[i].asked > 0 } };
                 _cleanup_pki_certificate_ X509 *c = sign(&csr, &spec, NOW);
 
                 assert_int_equal(pki_certificate_begins(c), NOW + cases[i].begins);
