@@ -75,6 +75,18 @@ void api_respond_bytes(struct api_request *r, int code, const char *content_type
                 http_reset(x, -ENOMEM);
 }
 
+void api_respond_headed(struct api_request *r, const char *content_type, struct bytes *head, struct http_body *rest) {
+        struct http_exchange *x = api_let_go(r);
+        struct http_field *fields;
+        size_t n = 0;
+
+        if (!x)
+                return;
+        fields = make_fields(r, content_type, &n);
+        if (!fields || http_respond_headed(x, 200, fields, n, head, rest) < 0)
+                http_reset(x, -ENOMEM);
+}
+
 static void respond_copy(struct api_request *r, int code, const char *type, const char *text, size_t length) {
         _cleanup_bytes_ struct bytes *bytes = text ? bytes_copy(text, length) : NULL;
 

@@ -64,6 +64,10 @@ static struct bytes *gzip_of(const struct http_body *body) {
         return __atomic_load_n(&body->gzip, __ATOMIC_ACQUIRE);
 }
 
+struct bytes *http_body_plain(const struct http_body *body) {
+        return body->plain;
+}
+
 size_t http_body_size(const struct http_body *body) {
         struct bytes *gzip = gzip_of(body);
 

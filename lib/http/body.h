@@ -29,6 +29,9 @@ struct http_body *http_body_unref(struct http_body *body); /* NULL is fine; retu
  */
 int http_body_compress(struct http_body *body);
 
+/* What it was made of, still the body's. */
+struct bytes *http_body_plain(const struct http_body *body);
+
 /* Bytes that the body holds, in both forms. */
 size_t http_body_size(const struct http_body *body);
 
