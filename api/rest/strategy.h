@@ -20,6 +20,7 @@ enum {
         API_NAME_SEGMENT = 1 << 4,      /* or anything that can stand in a path */
         API_CONDITIONAL = 1 << 6,       /* PUT has to say which version it replaces */
         API_NAME_LABEL_1035 = 1 << 5,   /* or begins with a letter (RFC 1035) */
+        API_RENEWS = 1 << 24,           /* what renews itself (spec.renewTime) may be lost with a power cut */
 };
 
 struct api_strategy {

@@ -83,8 +83,8 @@ struct api_request {
         int change_code;
         const char *change_text;
 
-        unsigned public_s; /* seconds for which anybody may keep the answer; 0: nobody */
-        const char *warnings[API_WARNINGS_MAX];
+        unsigned public_s;     /* seconds for which anybody may keep the answer; 0: nobody */
+        const char **warnings; /* API_WARNINGS_MAX of them, where there are any */
         uint32_t n_warnings;
 
         struct list_node in_loop; /* of those whose changes were made */

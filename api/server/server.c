@@ -13,6 +13,8 @@
 #include "lib/http/server.h"
 #include "lib/log.h"
 
+#define REQUEST_ARENA_FIRST ((size_t)2048) /* all that a read needs, and what a watch keeps */
+
 /* --- a request's life --- */
 
 static void on_closed(struct http_exchange *x, int error, const char *why) {
@@ -25,7 +27,7 @@ static const struct http_events waiting = { .closed = on_closed };
 
 static void handle(struct http_exchange *x, void *data) {
         struct api_loop *loop = data;
-        struct arena *arena = arena_new();
+        struct arena *arena = arena_new_small(REQUEST_ARENA_FIRST);
         struct api_request *r = arena ? arena_new_of(arena, struct api_request) : NULL;
 
         if (!r) {
