@@ -1,7 +1,6 @@
 #include "kube/kinds.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,9 +26,13 @@ struct kube_registry {
 };
 
 static bool make_key(const char *group, const char *version, const char *name, char ret_key[KEY_MAX]) {
-        int n = snprintf(ret_key, KEY_MAX, "%s/%s/%s", group, version, name);
+        char *to = ret_key;
 
-        return n >= 0 && n < KEY_MAX;
+        if (strlen(group) + strlen(version) + strlen(name) + strlen("//") >= KEY_MAX)
+                return false;
+        to = stpcpy(stpcpy(to, group), "/");
+        stpcpy(stpcpy(stpcpy(to, version), "/"), name);
+        return true;
 }
 
 static struct entry *entry_free(struct kube_registry *registry, struct entry *entry) {

@@ -7,9 +7,9 @@
 #include <stdint.h>
 #include <string.h>
 
-static inline bool json_is_plain(unsigned char c, bool go) {
-        return c >= 0x20 && c < 0x80 && c != '"' && c != '\\' && !(go && (c == '<' || c == '>' || c == '&'));
-}
+/* Of each byte: JSON_PLAIN where it stands in a string as it is, JSON_PLAIN_GO where it does in Go's too. */
+enum { JSON_PLAIN = 1, JSON_PLAIN_GO = 2 };
+extern const uint8_t json_plain_bytes[256];
 
 #ifdef __SSE2__
 #include <emmintrin.h>
@@ -64,7 +64,7 @@ static inline size_t json_plain_length(const char *text, size_t length, bool go)
                 if (n < JSON_PLAIN_STEP)
                         break;
         }
-        while (i < length && json_is_plain((unsigned char)text[i], go))
+        while (i < length && json_plain_bytes[(unsigned char)text[i]] & (go ? JSON_PLAIN_GO : JSON_PLAIN))
                 i++;
         return i;
 }

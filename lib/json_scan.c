@@ -6,6 +6,14 @@
 #include "lib/json_plain.h"
 #include "lib/utf8.h"
 
+enum { BOTH = JSON_PLAIN | JSON_PLAIN_GO };
+
+const uint8_t json_plain_bytes[256] = {
+        [0x20 ... 0x21] = BOTH, [0x23 ... 0x25] = BOTH, ['&'] = JSON_PLAIN,
+        [0x27 ... 0x3b] = BOTH, ['<'] = JSON_PLAIN,     ['='] = BOTH,
+        ['>'] = JSON_PLAIN,     [0x3f ... 0x5b] = BOTH, [0x5d ... 0x7f] = BOTH,
+};
+
 static int hex_digit(char c) {
         if (c >= '0' && c <= '9')
                 return c - '0';

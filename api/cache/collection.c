@@ -170,6 +170,13 @@ size_t collection_count(struct collection *c) {
         return n;
 }
 
+void collection_look(struct collection *c, int64_t *ret_last, int64_t *ret_revision) {
+        pthread_rwlock_rdlock(&c->lock);
+        *ret_last = c->last;
+        *ret_revision = collection_told(c);
+        pthread_rwlock_unlock(&c->lock);
+}
+
 uint64_t collection_first_after(const struct collection *c, int64_t revision) {
         uint64_t low = c->first, high = c->next;
 

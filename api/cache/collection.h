@@ -64,6 +64,9 @@ struct object *collection_get(struct collection *collection, const char *namespa
 
 size_t collection_count(struct collection *collection);
 
+/* The revision of the last change, and that up to which there are no others. */
+void collection_look(struct collection *collection, int64_t *ret_last, int64_t *ret_revision);
+
 struct collection_query {
         struct collection_filter filter;
         int64_t revision;                         /* as of which; 0: now */
@@ -76,6 +79,7 @@ struct collection_page {
         struct object **objects; /* a reference each */
         size_t n;
         int64_t revision; /* as of which it is: at least that of each change that was told before the query */
+        int64_t last;     /* revision of the last change in it, where the query is of no revision */
         bool more;        /* the limit left some out */
         size_t remaining; /* how many; not known, and 0, where a filter counts or the query is of an earlier revision */
 };

@@ -173,6 +173,7 @@ int collection_list(struct collection *c, const struct collection_query *query, 
 
         pthread_rwlock_rdlock(&c->lock);
         r = list(c, &l);
+        page.last = c->last;
         if (r == 0 && page.more && !query->filter.matches && !query->filter.name &&
             (!query->revision || query->revision >= c->last))
                 page.remaining = count_rest(c, &l);

@@ -5,13 +5,19 @@
 
 #include "lib/bytes.h"
 
+/* Most are selected by what they are called; the text is there once. */
+static bool is_place(const struct object_parts *p, const char *text) {
+        return strcmp(text, p->name) == 0 || strcmp(text, p->namespace) == 0;
+}
+
 static size_t text_size(const struct object_parts *p) {
         size_t n = strlen(p->namespace) + strlen(p->name) + 2;
 
         for (uint16_t i = 0; i < p->n_labels; i++)
                 n += strlen(p->labels[i].key) + strlen(p->labels[i].value) + 2;
         for (uint16_t i = 0; i < p->n_fields; i++)
-                n += strlen(p->fields[i]) + 1;
+                if (!is_place(p, p->fields[i]))
+                        n += strlen(p->fields[i]) + 1;
         return n;
 }
 
@@ -53,7 +59,9 @@ struct object *object_new(const struct object_parts *parts) {
                 label[i].value = put_text(&text, parts->labels[i].value);
         }
         for (uint16_t i = 0; i < parts->n_fields; i++)
-                field[i] = put_text(&text, parts->fields[i]);
+                field[i] = strcmp(parts->fields[i], o->name) == 0      ? o->name :
+                           strcmp(parts->fields[i], o->namespace) == 0 ? o->namespace :
+                                                                         put_text(&text, parts->fields[i]);
         qsort(label, parts->n_labels, sizeof(*label), compare_labels);
         return o;
 }

@@ -15,6 +15,7 @@
 #include "lib/value.h"
 #include "lib/uuid.h"
 #include "lib/value_edit.h"
+#include "lib/value_keys.h"
 
 #define GENERATED_LETTERS 5
 #define GENERATED_PREFIX_MAX 58 /* of a name with 63 letters */
@@ -50,48 +51,76 @@ const char *api_meta_now(struct arena *arena, int64_t seconds_from_now) {
         return text;
 }
 
-static int put_text(struct value_edit *edit, const char *pointer, const char *text) {
+/* The object's metadata, which it gets where it has none; NULL with *ret_error: -EINVAL where it is no map. */
+static struct value *metadata_of(struct value_edit *edit, int *ret_error) {
+        static const struct value none = { .kind = VALUE_MAP };
+        struct value *root = value_edit_root(edit), *meta = NULL;
+        uint32_t at = root ? value_edit_find(root, "metadata") : VALUE_NONE;
+
+        *ret_error = -ENOMEM;
+        if (root && at == VALUE_NONE && value_edit_put(edit, root, "metadata", &none) == 0)
+                at = value_edit_find(root, "metadata");
+        if (at != VALUE_NONE && root->members[at].value.kind != VALUE_MAP)
+                *ret_error = -EINVAL;
+        else if (at != VALUE_NONE)
+                meta = value_edit_child(edit, root, at);
+        return meta;
+}
+
+static int put_text(struct value_edit *edit, struct value *meta, const char *key, const char *text) {
         struct value value = { .kind = VALUE_STRING, .text = text };
 
         if (!text)
                 return -ENOMEM;
         value.count = (uint32_t)strlen(text);
-        return value_edit_set(edit, pointer, &value, NULL);
+        return value_edit_put(edit, meta, key, &value);
 }
 
 /* Gone, or not there: the same. */
-static int drop(struct value_edit *edit, const char *pointer) {
-        int r = value_edit_remove(edit, pointer, NULL);
+static void drop(struct value *meta, const char *key) {
+        uint32_t at = value_edit_find(meta, key);
 
-        return r == -ENOENT ? 0 : r;
+        if (at != VALUE_NONE)
+                value_edit_take(meta, at, NULL);
 }
 
-static int put_place(struct api_request *r, struct value_edit *edit) {
-        int error = put_text(edit, "/metadata/name", r->name);
+static int put_place(struct api_request *r, struct value_edit *edit, struct value *meta) {
+        int error = put_text(edit, meta, "name", r->name);
 
-        if (error < 0)
-                return error;
-        return r->kind->namespaced ? put_text(edit, "/metadata/namespace", r->path.namespace) :
-                                     drop(edit, "/metadata/namespace");
+        if (error == 0 && r->kind->namespaced)
+                error = put_text(edit, meta, "namespace", r->path.namespace);
+        else if (error == 0)
+                drop(meta, "namespace");
+        return error;
+}
+
+static int stamp(struct arena *arena, struct value_edit *edit, struct value *meta) {
+        return put_text(edit, meta, "uid", new_uid(arena))                               ?:
+                       put_text(edit, meta, "creationTimestamp", api_meta_now(arena, 0)) ?:
+                       put_text(edit, meta, "resourceVersion", "0");
 }
 
 int api_meta_stamp(struct arena *arena, struct value_edit *edit) {
-        return put_text(edit, "/metadata/uid", new_uid(arena))                               ?:
-                       put_text(edit, "/metadata/creationTimestamp", api_meta_now(arena, 0)) ?:
-                       put_text(edit, "/metadata/resourceVersion", "0");
+        int error;
+        struct value *meta = metadata_of(edit, &error);
+
+        return meta ? stamp(arena, edit, meta) : error;
 }
 
 int api_meta_create(struct api_request *r, struct value_edit *edit) {
-        bool counts = api_strategy_of(r->kind)->flags & API_GENERATION;
+        static const char *const gone[] = { "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink" };
         static const struct value one = VALUE_INTEGER(1);
+        int error;
+        struct value *meta = metadata_of(edit, &error);
 
-        return put_place(r, edit)                                         ?:
-                       api_meta_stamp(r->arena, edit)                     ?:
-                       drop(edit, "/metadata/deletionTimestamp")          ?:
-                       drop(edit, "/metadata/deletionGracePeriodSeconds") ?:
-                       drop(edit, "/metadata/selfLink")                   ?:
-                       counts ? value_edit_set(edit, "/metadata/generation", &one, NULL) :
-                                drop(edit, "/metadata/generation");
+        if (!meta || (error = put_place(r, edit, meta)) < 0 || (error = stamp(r->arena, edit, meta)) < 0)
+                return error;
+        for (size_t i = 0; i < ELEMENTS(gone); i++)
+                drop(meta, gone[i]);
+        if (api_strategy_of(r->kind)->flags & API_GENERATION)
+                return value_edit_put(edit, meta, "generation", &one);
+        drop(meta, "generation");
+        return 0;
 }
 
 int api_meta_update(struct api_request *r, struct value_edit *edit, const struct value *current) {
@@ -99,15 +128,18 @@ int api_meta_update(struct api_request *r, struct value_edit *edit, const struct
                 "uid",        "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
                 "generation", "resourceVersion"
         };
-        const struct value *meta = value_get(current, "metadata");
-        int error = put_place(r, edit);
+        int error;
+        struct value *meta = metadata_of(edit, &error);
 
+        if (!meta || (error = put_place(r, edit, meta)) < 0)
+                return error;
         for (size_t i = 0; error == 0 && i < ELEMENTS(kept); i++) {
-                const struct value *was = value_get(meta, kept[i]);
-                char pointer[64];
+                const struct value *was = value_get(value_get(current, "metadata"), kept[i]);
 
-                snprintf(pointer, sizeof(pointer), "/metadata/%s", kept[i]);
-                error = was ? value_edit_set(edit, pointer, was, NULL) : drop(edit, pointer);
+                if (was)
+                        error = value_edit_put(edit, meta, kept[i], was);
+                else
+                        drop(meta, kept[i]);
         }
         return error;
 }

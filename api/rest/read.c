@@ -6,6 +6,7 @@
 
 #include "api/cache/collection.h"
 #include "api/print/print.h"
+#include "api/rest/items.h"
 #include "api/rest/page.h"
 #include "api/rest/query.h"
 #include "api/rest/rest.h"
@@ -14,12 +15,14 @@
 #include "api/server/request.h"
 #include "api/server/respond.h"
 #include "api/server/status.h"
+#include "api/state/kept.h"
 #include "api/state/resource.h"
 #include "kube/kinds.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
+#include "lib/http/body.h"
 #include "lib/json_writer.h"
 
 static enum api_step get(struct api_request *r) {
@@ -41,78 +44,13 @@ const char *api_list_metadata(struct api_request *r, const struct collection_pag
         return text ? arena_printf(r->arena, "%s}", text) : NULL;
 }
 
-struct list_text {
-        char *text;
-        size_t length, size;
-        int error;
-};
-
-static void add(struct list_text *t, const void *bytes, size_t n) {
-        if (t->length + n > t->size) {
-                size_t size = (t->length + n) * 2;
-                char *larger = realloc(t->text, size);
-
-                if (!larger)
-                        t->error = -ENOMEM;
-                if (!larger)
-                        return;
-                t->text = larger;
-                t->size = size;
-        }
-        memcpy(t->text + t->length, bytes, n);
-        t->length += n;
-}
-
-/* Items of built-in kinds go without their kind and version, which the list has said: what is left is their JSON from
- * behind it to its newline. */
-static void add_item(struct api_request *r, struct list_text *t, const struct object *object) {
-        const struct kube_kind *kept = r->resource->kind;
-        _cleanup_bytes_ struct bytes *json = NULL;
-        size_t head = r->resource->head_length + strlen(r->kind->version) - strlen(kept->version);
-
-        t->error = t->error ?: api_json_as(r->arena, r->kind, kept, object->json, &json);
-        if (t->error < 0)
-                return;
-        add(t, "{", 1);
-        add(t, json->data + head, json->size - head - 1);
-}
-
-static struct bytes *list_json(struct api_request *r, struct object *const *objects, size_t n, const char *metadata) {
-        struct list_text t = { 0 };
-        struct bytes *bytes = NULL;
-        const char *head = arena_printf(
-                r->arena, "{\"kind\":\"%s\",\"apiVersion\":\"%s%s%s\",\"metadata\":%s,\"items\":[", r->kind->list_kind,
-                r->kind->group, *r->kind->group ? "/" : "", r->kind->version, metadata);
-        size_t size = head ? strlen(head) + 8 : 0;
-
-        if (!head)
-                return NULL;
-        for (size_t i = 0; i < n; i++)
-                size += objects[i]->json->size + 2;
-        t.size = size;
-        t.text = malloc(size);
-        if (!t.text)
-                return NULL;
-        add(&t, head, strlen(head));
-        for (size_t i = 0; i < n; i++) {
-                if (i > 0)
-                        add(&t, ",", 1);
-                add_item(r, &t, objects[i]);
-        }
-        add(&t, "]}\n", 3);
-        if (t.error == 0)
-                bytes = bytes_copy(t.text, t.length);
-        free(t.text);
-        return bytes;
-}
-
 enum api_step api_respond_list(struct api_request *r, const struct collection_page *page, const char *metadata) {
         _cleanup_bytes_ struct bytes *json = NULL, *proto = NULL;
         int error = 0;
 
         if (!metadata)
                 return api_fail(r, -ENOMEM, NULL);
-        json = r->media.shape == API_WHOLE ? list_json(r, page->objects, page->n, metadata) :
+        json = r->media.shape == API_WHOLE ? api_items_json(r, page->objects, page->n, metadata) :
                                              api_print_list(r, page->objects, page->n, metadata);
         if (json && r->media.form == API_PROTOBUF && r->media.shape == API_WHOLE)
                 error = api_protobuf(r->kind->list_type, (const char *)json->data, json->size, &proto);
@@ -125,16 +63,75 @@ enum api_step api_respond_list(struct api_request *r, const struct collection_pa
         return API_END;
 }
 
-static enum api_step list(struct api_request *r) {
+/* --- whole lists, whose items are kept until the resource changes --- */
+
+/* Lists of everything, or of everything in a namespace, as it is now. */
+static bool is_whole(const struct api_request *r, const struct collection_query *q) {
+        return r->media.shape == API_WHOLE && !r->media.pretty && !q->limit && !q->revision && !q->after_name &&
+               !q->filter.name && !q->filter.matches;
+}
+
+static enum api_step respond_rest(struct api_request *r, int64_t revision, struct http_body *body) {
+        const struct collection_page page = { .revision = revision };
+        const char *metadata = api_list_metadata(r, &page, NULL);
+        _cleanup_bytes_ struct bytes *head = NULL;
+        int error = metadata ? api_items_head(r, metadata, http_body_plain(body), &head) : -ENOMEM;
+
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        api_respond_headed(r, api_content_type(r->media.form), head, body);
+        return API_END;
+}
+
+/* Large ones are kept. */
+static enum api_step respond_whole(struct api_request *r, const struct api_kept_key *key,
+                                   const struct collection_page *page) {
+        _cleanup_bytes_ struct bytes *rest = NULL;
+        int error = api_items_rest(r, page->objects, page->n, &rest);
+        struct http_body *body = error == 0 ? http_body_new_rest(rest) : NULL;
+        enum api_step step;
+
+        if (!body)
+                return api_fail(r, error ?: -ENOMEM, NULL);
+        api_kept_put(r->resource, key, page->last, body);
+        step = respond_rest(r, page->revision, body);
+        http_body_unref(body);
+        return step;
+}
+
+static size_t size_of(const struct collection_page *page) {
+        size_t size = 0;
+
+        for (size_t i = 0; i < page->n; i++)
+                size += page->objects[i]->json->size;
+        return size;
+}
+
+static enum api_step respond_page(struct api_request *r, const struct collection_query *query,
+                                  const struct api_kept_key *key, const struct collection_page *page) {
+        const char *next = NULL;
+
+        if (is_whole(r, query) && size_of(page) > HTTP_GZIP_ABOVE)
+                return respond_whole(r, key, page);
+        if (page->more)
+                next = api_place_token(r->arena, page->objects[page->n - 1], page->revision);
+        return api_respond_list(r, page, api_list_metadata(r, page, next));
+}
+
+static enum api_step respond_now(struct api_request *r, const struct collection_query *query) {
+        const struct api_kept_key key = { r->kind, (int)r->media.form, query->filter.namespace };
         struct collection_page page = { 0 };
-        const char *next = NULL, *metadata;
-        struct api_query query;
-        enum api_step step = api_query_read(r, &query);
+        struct http_body *kept;
+        enum api_step step;
         int error;
 
-        if (step != API_NEXT)
+        kept = is_whole(r, query) ? api_kept_find(r->resource, &key, &page.revision) : NULL;
+        if (kept) {
+                step = respond_rest(r, page.revision, kept);
+                http_body_unref(kept);
                 return step;
-        error = collection_list(r->resource->collection, &query.query, &page);
+        }
+        error = collection_list(r->resource->collection, query, &page);
         if (error == -ESTALE)
                 return api_refuse(
                         r, API_EXPIRED, "%s",
@@ -144,12 +141,16 @@ static enum api_step list(struct api_request *r) {
                                 "The resourceVersion for the provided list is too old.");
         if (error < 0)
                 return api_fail(r, error, NULL);
-        if (page.more)
-                next = api_place_token(r->arena, page.objects[page.n - 1], page.revision);
-        metadata = api_list_metadata(r, &page, next);
-        step = api_respond_list(r, &page, metadata);
+        step = respond_page(r, query, &key, &page);
         collection_page_clear(&page);
         return step;
+}
+
+static enum api_step list(struct api_request *r) {
+        struct api_query query;
+        enum api_step step = api_query_read(r, &query);
+
+        return step == API_NEXT ? respond_now(r, &query.query) : step;
 }
 
 enum api_step api_read(struct api_request *r) {

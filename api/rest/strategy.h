@@ -15,6 +15,7 @@ enum {
         API_RETURNS_DELETED = 1 << 1,   /* DELETE answers the object, not a Status */
         API_CREATES_ON_UPDATE = 1 << 2, /* PUT makes what is not there */
         API_CONDITIONAL = 1 << 3,       /* PUT has to say which version it replaces */
+        API_RENEWS = 1 << 24,           /* what renews itself (spec.renewTime) may be lost with a power cut */
 };
 
 struct api_strategy {

@@ -281,6 +281,30 @@ static int drop_version(struct api_request *r) {
         return error ?: r->next ? 0 : -ENOMEM;
 }
 
+/* All members of @a but the two are in @b, and the same. */
+static bool has_all(const struct value *a, const struct value *b, const char *but, const char *and_but) {
+        for (uint32_t i = 0; i < value_count(a); i++)
+                if (strcmp(a->members[i].key, but) != 0 && strcmp(a->members[i].key, and_but) != 0 &&
+                    !value_equal(&a->members[i].value, value_get(b, a->members[i].key)))
+                        return false;
+        return true;
+}
+
+static bool same_but(const struct value *a, const struct value *b, const char *but, const char *and_but) {
+        return value_is(a, VALUE_MAP) && value_is(b, VALUE_MAP) && has_all(a, b, but, and_but) &&
+               has_all(b, a, but, and_but);
+}
+
+/* Says again what was said, at another time: who holds a lease, and for how long, is on disk before it is answered. */
+static bool is_renewal(const struct api_request *r) {
+        const struct value *now = r->current_tree, *next = r->next;
+
+        return api_strategy_of(r->kind)->flags & API_RENEWS && r->current && !r->removes &&
+               same_but(now, next, "metadata", "spec") &&
+               same_but(value_get(now, "spec"), value_get(next, "spec"), "renewTime", "") &&
+               same_but(value_get(now, "metadata"), value_get(next, "metadata"), "managedFields", "resourceVersion");
+}
+
 /* Nothing is to be changed of what others are about to make: it is that which is the answer, once it is made. */
 static enum api_step settle_first(struct api_request *r) {
         r->settles = true;
@@ -336,6 +360,7 @@ enum api_step api_commit(struct api_request *r) {
                 return api_fail(r, error, NULL);
         r->change.expected = expected;
         r->change.deletes = r->removes;
+        r->change.lazy = is_renewal(r);
         return submit(r, &json);
 }
 

@@ -112,7 +112,7 @@ struct api_request {
 
         int64_t retry_after_s; /* told the client; 0: not */
         unsigned public_s;     /* seconds for which anybody may keep the answer; 0: nobody */
-        const char *warnings[API_WARNINGS_MAX];
+        const char **warnings; /* API_WARNINGS_MAX of them, where there are any */
         uint32_t n_warnings;
 
         struct list_node in_loop; /* of those whose changes were made */

@@ -109,6 +109,22 @@ void api_respond_bytes(struct api_request *r, int code, const char *content_type
         respond(r, code, content_type, (struct http_field){ 0 }, bytes);
 }
 
+void api_respond_headed(struct api_request *r, const char *content_type, struct bytes *head, struct http_body *rest) {
+        const struct http_field own[] = { { "cache-control", "no-cache, private" }, { "content-type", content_type } };
+        size_t n = ELEMENTS(own), size = head->size + http_body_plain(rest)->size;
+        struct http_exchange *x;
+        struct http_field *fields;
+
+        if (r->x && size >= API_ANSWER_LARGE && !api_hold_answer(r, size)) {
+                api_refuse_too_many(r);
+                return;
+        }
+        fields = r->x ? api_answer_fields(r, 200, size, own, n, &n) : NULL;
+        x = let_go(r);
+        if (x && (!fields || http_respond_headed(x, 200, fields, n, head, rest) < 0))
+                http_reset(x, -ENOMEM);
+}
+
 static void respond_copy(struct api_request *r, int code, const char *type, const char *text, size_t length) {
         _cleanup_bytes_ struct bytes *bytes = text ? bytes_copy(text, length) : NULL;
 

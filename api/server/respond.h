@@ -35,5 +35,10 @@ void api_respond_json(struct api_request *r, int code, struct bytes *json);
 /* Bytes of @content_type. */
 void api_respond_bytes(struct api_request *r, int code, const char *content_type, struct bytes *bytes);
 
+struct http_body;
+
+/* The same of @head and, behind it, a rest that many answers have. */
+void api_respond_headed(struct api_request *r, const char *content_type, struct bytes *head, struct http_body *rest);
+
 /* The object in the version and form that were asked for. */
 enum api_step api_respond_object(struct api_request *r, int code, struct object *object);

@@ -15,6 +15,8 @@
 #include "lib/http/server.h"
 #include "lib/log.h"
 
+#define REQUEST_ARENA_FIRST ((size_t)2048) /* all that a read needs, and what a watch keeps */
+
 /* --- a request's life --- */
 
 static void on_closed(struct http_exchange *x, int error, const char *why) {
@@ -26,7 +28,7 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
 static const struct http_events waiting = { .closed = on_closed };
 
 void api_loop_take(struct api_loop *loop, struct http_exchange *x, const struct auth_user *user) {
-        struct arena *arena = arena_new();
+        struct arena *arena = arena_new_small(REQUEST_ARENA_FIRST);
         struct api_request *r = arena ? arena_new_of(arena, struct api_request) : NULL;
 
         if (!r) {

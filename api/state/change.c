@@ -8,6 +8,7 @@
 
 #include "api/cache/collection.h"
 #include "api/state/internal.h"
+#include "api/state/kept.h"
 #include "api/state/resource.h"
 #include "api/state/turn.h"
 #include "kube/kinds.h"
@@ -50,6 +51,7 @@ static void apply(struct api_change *c) {
                 abort();
         }
         atomic_store(&c->state->told, c->object->revision);
+        api_kept_drop(c->resource);
 }
 
 static void on_done(struct store_change *store, const struct store_result *result) {

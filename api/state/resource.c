@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api/cache/collection.h"
+#include "api/state/kept.h"
 #include "kube/kinds.h"
 #include "kube/selector/field.h"
 #include "lib/arena.h"
@@ -27,6 +28,7 @@ struct api_resource *api_resource_new(const struct kube_kind *kind, const _Atomi
 
         if (!resource)
                 return NULL;
+        pthread_mutex_init(&resource->lists.lock, NULL);
         resource->group = kind->group;
         resource->name = kind->resource;
         resource->kind = kind;
@@ -44,6 +46,9 @@ struct api_resource *api_resource_new(const struct kube_kind *kind, const _Atomi
 struct api_resource *api_resource_free(struct api_resource *resource) {
         if (!resource)
                 return NULL;
+        api_kept_drop(resource);
+        free(resource->lists.all);
+        pthread_mutex_destroy(&resource->lists.lock);
         collection_free(resource->collection);
         free(resource->head);
         free(resource->key);

@@ -2,12 +2,15 @@
  * version, in one collection. */
 #pragma once
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "lib/table.h"
 
+struct api_kept;
 struct arena;
 struct bytes;
 struct collection;
@@ -16,6 +19,14 @@ struct object;
 struct object_parts;
 struct selector_field_kind;
 struct value;
+
+/* Lists that are kept; api/state/kept.c's. */
+struct api_lists {
+        pthread_mutex_t lock;
+        struct api_kept *all; /* API_KEPT_LISTS_MAX; NULL: none was ever kept */
+        unsigned next;
+        atomic_bool any;
+};
 
 struct api_resource {
         const char *group, *name;
@@ -26,6 +37,7 @@ struct api_resource {
         size_t head_length;
         char *key; /* "core/configmaps": in the state's table, and what the keys in the store begin with */
         struct table_node in_state;
+        struct api_lists lists;
 };
 
 /* A resource whose objects are kept as @kind's; *@told as collection_new() has it. NULL without memory. */

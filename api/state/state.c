@@ -65,8 +65,9 @@ static void add_kind(void *data, const struct kube_kind *kind) {
 struct api_resource *api_state_find(const struct api_state *state, const char *group, const char *resource) {
         char key[256];
 
-        if ((size_t)snprintf(key, sizeof(key), "%s/%s", *group ? group : "core", resource) >= sizeof(key))
+        if (strlen(group) + strlen(resource) + strlen("core/") >= sizeof(key))
                 return NULL;
+        stpcpy(stpcpy(stpcpy(key, *group ? group : "core"), "/"), resource);
         return table_object(table_find(&state->resources, key), struct api_resource, in_state);
 }
 

@@ -1,8 +1,12 @@
 #include "lib/http/body.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include <isa-l/crc.h>
+#include <zlib.h>
 
 #include "lib/arena.h"
 #include "lib/bytes.h"
@@ -22,6 +26,8 @@ struct http_body {
         struct bytes *plain;
         struct bytes *gzip; /* NULL until it was made: set once */
         bool kept;          /* somebody makes it to be kept: the others do not keep theirs */
+        bool rest;          /* behind a head: what is kept is DEFLATE alone, */
+        uint32_t crc;       /* and of the plain form; set before @gzip */
 };
 
 struct http_body *http_body_new(struct bytes *plain) {
@@ -29,6 +35,14 @@ struct http_body *http_body_new(struct bytes *plain) {
 
         if (body)
                 *body = (struct http_body){ .refs = 1, .plain = bytes_ref(plain) };
+        return body;
+}
+
+struct http_body *http_body_new_rest(struct bytes *rest) {
+        struct http_body *body = http_body_new(rest);
+
+        if (body)
+                body->rest = true;
         return body;
 }
 
@@ -48,6 +62,10 @@ struct http_body *http_body_unref(struct http_body *body) {
 
 static struct bytes *gzip_of(const struct http_body *body) {
         return __atomic_load_n(&body->gzip, __ATOMIC_ACQUIRE);
+}
+
+struct bytes *http_body_plain(const struct http_body *body) {
+        return body->plain;
 }
 
 size_t http_body_size(const struct http_body *body) {
@@ -71,13 +89,15 @@ struct maker {
         struct http_gzip *gzip;
         struct bytes *made; /* all so far, in memory for as much as the plain form; NULL: it is not kept */
         bool keeps;         /* it has set the body's */
+        struct bytes *head; /* that was sent before; NULL: none */
+        uint32_t crc;       /* of what was taken */
         size_t taken;       /* of the plain form */
         size_t n_made;
         bool done;
 };
 
 static int begin(struct maker *maker, struct http_body *body) {
-        *maker = (struct maker){ .body = http_body_ref(body), .gzip = http_gzip_new() };
+        *maker = (struct maker){ .body = http_body_ref(body), .gzip = http_gzip_new(body->rest) };
         maker->keeps = !__atomic_exchange_n(&body->kept, true, __ATOMIC_ACQ_REL);
         if (maker->keeps)
                 maker->made = bytes_new(body->plain->size);
@@ -90,6 +110,7 @@ static void give_up(struct maker *maker) {
                 __atomic_store_n(&maker->body->kept, false, __ATOMIC_RELEASE);
         http_gzip_free(maker->gzip);
         bytes_unref(maker->made);
+        bytes_unref(maker->head);
         http_body_unref(maker->body);
         *maker = (struct maker){ 0 };
 }
@@ -113,10 +134,15 @@ static size_t make_slice(struct maker *maker, uint8_t *out, size_t room) {
         bool last = n == left;
 
         n_out = http_gzip_put(maker->gzip, &from, &n, last, out, room);
+        if (maker->body->rest)
+                maker->crc = crc32_gzip_refl(maker->crc, plain->data + maker->taken,
+                                             (size_t)(from - plain->data) - maker->taken);
         maker->taken = (size_t)(from - plain->data);
         maker->done = last && n == 0 && n_out < room;
         keep(maker, out, n_out);
         if (maker->done && maker->made) {
+                if (!gzip_of(maker->body))
+                        maker->body->crc = maker->crc;
                 publish(maker->body, bytes_shrink(maker->made, maker->n_made));
                 maker->made = NULL;
         }
@@ -141,6 +167,36 @@ int http_body_compress(struct http_body *body) {
         return r;
 }
 
+/* --- a head and a rest as one member of gzip (RFC 1952): what the head is stands there as it is (RFC 1951, 3.2.4) ---
+ */
+
+#define MEMBER_HEAD 15 /* bytes of the member's head and of the block's */
+#define MEMBER_END 8
+
+static int send_member_head(struct http_exchange *x, const struct bytes *head) {
+        uint16_t n = (uint16_t)head->size;
+        uint8_t text[MEMBER_HEAD] = {
+                0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 0, (uint8_t)n, (uint8_t)(n >> 8), (uint8_t)~n, (uint8_t)(~n >> 8)
+        };
+
+        return http_send_ranges(
+                x, (struct iovec[]){ { text, sizeof(text) }, { (void *)(uintptr_t)head->data, head->size } }, 2);
+}
+
+static int send_member_end(struct http_exchange *x, const struct bytes *head, const struct http_body *body,
+                           uint32_t crc_of_rest) {
+        size_t rest = body->plain->size;
+        uint32_t crc = (uint32_t)crc32_combine(crc32_gzip_refl(0, head->data, head->size), crc_of_rest, (z_off_t)rest);
+        uint32_t size = (uint32_t)(head->size + rest);
+        uint8_t text[MEMBER_END];
+
+        for (unsigned i = 0; i < 4; i++) {
+                text[i] = (uint8_t)(crc >> 8 * i);
+                text[4 + i] = (uint8_t)(size >> 8 * i);
+        }
+        return http_send(x, text, sizeof(text));
+}
+
 /* --- responses --- */
 
 static void send_slices(struct http_exchange *x) {
@@ -152,6 +208,8 @@ static void send_slices(struct http_exchange *x) {
                 return;
         if (r == 0)
                 r = http_send(x, out, make_slice(maker, out, 2 * SLICE));
+        if (r == 0 && maker->done && maker->head)
+                r = send_member_end(x, maker->head, maker->body, maker->crc);
         if (r == 0 && maker->done)
                 r = http_end(x, NULL, 0);
         else if (r == 0)
@@ -166,7 +224,7 @@ static void on_closed(struct http_exchange *x, int error, const char *why) {
 }
 
 static int respond_making(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
-                          struct http_body *body) {
+                          struct bytes *head, struct http_body *body) {
         static const struct http_events events = { .drained = send_slices, .closed = on_closed };
         struct maker *maker = arena_new_of(http_arena(x), struct maker);
         int r = maker ? begin(maker, body) : -ENOMEM;
@@ -182,28 +240,62 @@ static int respond_making(struct http_exchange *x, int status, const struct http
         x->hub->n_compressing++;
         if (x->discards)
                 return http_end(x, NULL, 0);
-        http_again(x);
-        return 0;
+        if (head) {
+                maker->head = bytes_ref(head);
+                r = send_member_head(x, head);
+        }
+        if (r == 0)
+                http_again(x);
+        return r;
 }
 
-int http_respond_body(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
-                      struct http_body *body) {
+static int respond_two(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                       struct bytes *head, struct http_body *body) {
+        int r = http_respond(x, status, fields, n, (int64_t)(head->size + body->plain->size));
+
+        if (r < 0 || (r = http_send_bytes(x, head)) < 0 || (r = http_send_bytes(x, body->plain)) < 0)
+                return r;
+        return http_end(x, NULL, 0);
+}
+
+static int respond_kept(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                        struct bytes *head, struct http_body *body) {
+        struct bytes *gzip = gzip_of(body);
+        int r = http_respond(x, status, fields, n, (int64_t)(MEMBER_HEAD + head->size + gzip->size + MEMBER_END));
+
+        if (r < 0 || (r = send_member_head(x, head)) < 0 || (r = http_send_bytes(x, gzip)) < 0 ||
+            (r = send_member_end(x, head, body, body->crc)) < 0)
+                return r;
+        return http_end(x, NULL, 0);
+}
+
+int http_respond_headed(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                        struct bytes *head, struct http_body *body) {
         struct http_field all[HTTP_FIELDS_MAX];
         size_t n_all = n;
         struct bytes *gzip = gzip_of(body);
-        bool large = body->plain->size > HTTP_GZIP_ABOVE, takes = http_accepts_gzip(&http_request_of(x)->fields) &&
-                                                                  (gzip || x->hub->n_compressing < HTTP_GZIP_AT_ONCE);
+        bool large = (head ? head->size : 0) + body->plain->size > HTTP_GZIP_ABOVE,
+             takes = http_accepts_gzip(&http_request_of(x)->fields) &&
+                     (gzip || x->hub->n_compressing < HTTP_GZIP_AT_ONCE);
 
-        if (n + 2 > HTTP_FIELDS_MAX)
+        assert(!head == !body->rest);
+        if (n + 2 > HTTP_FIELDS_MAX || (head && head->size > HTTP_BODY_HEAD_MAX))
                 return -E2BIG;
         if (n > 0)
                 memcpy(all, fields, n * sizeof(*all));
         if (large)
                 all[n_all++] = (struct http_field){ "vary", "Accept-Encoding" };
         if (!large || !takes)
-                return http_respond_whole(x, status, all, n_all, body->plain);
+                return head ? respond_two(x, status, all, n_all, head, body) :
+                              http_respond_whole(x, status, all, n_all, body->plain);
         all[n_all++] = (struct http_field){ "content-encoding", "gzip" };
         if (gzip)
-                return http_respond_whole(x, status, all, n_all, gzip);
-        return respond_making(x, status, all, n_all, body);
+                return head ? respond_kept(x, status, all, n_all, head, body) :
+                              http_respond_whole(x, status, all, n_all, gzip);
+        return respond_making(x, status, all, n_all, head, body);
+}
+
+int http_respond_body(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                      struct http_body *body) {
+        return http_respond_headed(x, status, fields, n, NULL, body);
 }

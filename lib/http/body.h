@@ -18,12 +18,19 @@ struct http_body;
 /* A body of @plain, of which a reference is taken. Counted, and safe across threads. NULL without memory. */
 struct http_body *http_body_new(struct bytes *plain);
 
+/* A body of which only the head differs from one answer to the next: @rest is what comes behind it, for
+ * http_respond_headed() alone. A reference of @rest is taken. */
+struct http_body *http_body_new_rest(struct bytes *rest);
+
 struct http_body *http_body_ref(struct http_body *body);
 struct http_body *http_body_unref(struct http_body *body); /* NULL is fine; returns NULL */
 
 /* Makes the gzip form now, unless it is there, somebody is at it, or the body is small; for any thread. 0 or -ENOMEM.
  */
 int http_body_compress(struct http_body *body);
+
+/* What it was made of, still the body's. */
+struct bytes *http_body_plain(const struct http_body *body);
 
 /* Bytes that the body holds, in both forms. */
 size_t http_body_size(const struct http_body *body);
@@ -33,3 +40,10 @@ size_t http_body_size(const struct http_body *body);
  * http_respond(). */
 int http_respond_body(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
                       struct http_body *body);
+
+#define HTTP_BODY_HEAD_MAX 65535 /* bytes: what DEFLATE has as they are in one block */
+
+/* The same of @head and, behind it, the rest that @body is. In gzip it is one member, of which the rest's part was
+ * compressed once. */
+int http_respond_headed(struct http_exchange *x, int status, const struct http_field *fields, size_t n,
+                        struct bytes *head, struct http_body *body);

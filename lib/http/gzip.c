@@ -92,13 +92,13 @@ struct http_gzip {
         uint8_t level[ISAL_DEF_LVL1_DEFAULT];
 };
 
-struct http_gzip *http_gzip_new(void) {
+struct http_gzip *http_gzip_new(bool raw) {
         struct http_gzip *gzip = malloc(sizeof(*gzip));
 
         if (!gzip)
                 return NULL;
         isal_deflate_init(&gzip->stream);
-        gzip->stream.gzip_flag = IGZIP_GZIP;
+        gzip->stream.gzip_flag = raw ? IGZIP_DEFLATE : IGZIP_GZIP;
         gzip->stream.level = 1;
         gzip->stream.level_buf = gzip->level;
         gzip->stream.level_buf_size = sizeof(gzip->level);

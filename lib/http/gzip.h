@@ -13,8 +13,9 @@ bool http_accepts_gzip(const struct http_fields *fields);
 
 struct http_gzip;
 
-/* NULL without memory. At the fastest level that finds repetitions. */
-struct http_gzip *http_gzip_new(void);
+/* NULL without memory. At the fastest level that finds repetitions. @raw: DEFLATE alone (RFC 1951), without gzip's head
+ * and end. */
+struct http_gzip *http_gzip_new(bool raw);
 
 /* Compresses from *@bytes, which it moves on with *@n, into @out. @last: nothing comes behind these. Returns bytes
  * written; all is taken, and with @last written, when that is less than @room. */
