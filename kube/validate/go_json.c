@@ -10,6 +10,8 @@
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
+#define META_TYPES "io.k8s.apimachinery."
+
 /* Names that begin otherwise than with a capital of the JSON name's first letter. */
 static const struct {
         const char *json, *go;
@@ -60,6 +62,11 @@ static void write_object(struct validation *v, struct json_writer *w, const stru
                          const void *object) {
         if (!object) {
                 json_null(w);
+                return;
+        }
+        /* Those of meta/v1 are the same inside. */
+        if (strncmp(type->name, META_TYPES, strlen(META_TYPES)) == 0) {
+                kube_json_write(w, type, object);
                 return;
         }
         json_begin_map(w);
