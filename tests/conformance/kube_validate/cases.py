@@ -140,4 +140,5 @@ def main():
         print(json.dumps(one(maker, maker.random.choices(rows, [r.get("weight", 1) for r in rows])[0])))
 
 
-main()
+if __name__ == "__main__":
+    main()

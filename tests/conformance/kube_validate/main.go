@@ -212,6 +212,7 @@ var strategies = map[target]any{
 }
 
 type validateCase struct {
+	ID       int                  `json:"id,omitempty"`
 	Group    string               `json:"group"`
 	Kind     string               `json:"kind"`
 	Sub      string               `json:"sub,omitempty"`
