@@ -1,12 +1,12 @@
 /* Objects as Go's json.Marshal() writes Kubernetes' internal types, which have no names for JSON and leave nothing out:
  * what kube-apiserver shows of a value that is a whole object. */
 #include <ctype.h>
+#include <errno.h>
 #include <string.h>
 
 #include "kube/codec/codec.h"
 #include "kube/type.h"
 #include "kube/validate/common.h"
-#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
@@ -30,10 +30,10 @@ static const char *go_name(struct validation *v, const char *json) {
         for (size_t i = 0; i < ELEMENTS(names); i++)
                 if (strcmp(names[i].json, json) == 0)
                         return names[i].go;
-        name = arena_strdup(v->arena, json);
-        if (name)
+        name = validate_copy(v, json, strlen(json));
+        if (*name)
                 *name = (char)toupper((unsigned char)*name);
-        return name ?: json;
+        return name;
 }
 
 static void write_object(struct validation *v, struct json_writer *w, const struct kube_type *type, const void *object);
@@ -80,7 +80,10 @@ static void write_object(struct validation *v, struct json_writer *w, const stru
 static const char *finish(struct validation *v, struct json_writer *w) {
         _cleanup_free_ char *text = NULL;
 
-        return json_writer_finish(w, &text, NULL) < 0 ? "null" : arena_strdup(v->arena, text) ?: "null";
+        if (json_writer_finish(w, &text, NULL) == 0)
+                return validate_copy(v, text, strlen(text));
+        v->error = -ENOMEM;
+        return "null";
 }
 
 const char *validate_go_json(struct validation *v, const struct kube_type *type, const void *object) {
