@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "kube/validate/pod_rules.h"
-#include "lib/arena.h"
 
 #define RESTART_RULES_MAX 20
 #define RESTART_EXIT_CODES_MAX 255
@@ -46,7 +45,7 @@ static void check_host_ports(struct validation *v, const struct place *at, const
 
                 if (port->host_port == 0)
                         continue;
-                text = arena_printf(v->arena, "%s/%s/%d", port->protocol ?: "", port->host_ip ?: "", port->host_port);
+                text = validate_key(v, "%s/%s/%d", port->protocol ?: "", port->host_ip ?: "", port->host_port);
                 if (!validate_set_add(v, taken, text))
                         validate_duplicate(v, FIELD(ITEM(FIELD(at, "ports"), i), "hostPort"), text);
         }
@@ -249,12 +248,12 @@ static void check_allowed(struct validation *v, const struct place *at, const st
                 const char *name;
                 bool given;
         } fields[] = {
-                { "ports", container->ports.count > 0 },
+                { "ports", container->ports.items },
                 { "resources", container->resources.limits.count > 0 || container->resources.requests.count > 0 ||
                                        container->resources.claims.count > 0 },
-                { "resizePolicy", container->resize_policy.count > 0 },
+                { "resizePolicy", container->resize_policy.items },
                 { "restartPolicy", container->restart_policy != NULL },
-                { "restartPolicyRules", container->restart_policy_rules.count > 0 },
+                { "restartPolicyRules", container->restart_policy_rules.items },
                 { "livenessProbe", container->liveness_probe != NULL },
                 { "readinessProbe", container->readiness_probe != NULL },
                 { "startupProbe", container->startup_probe != NULL },

@@ -1,11 +1,11 @@
 /* What is the same: apiequality.Semantic.DeepEqual, by the rows of the type. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "kube/codec/codec.h"
 #include "kube/type.h"
 #include "kube/validate/common.h"
-#include "lib/arena.h"
 #include "lib/cleanup.h"
 #include "lib/json_writer.h"
 
@@ -173,13 +173,28 @@ const char *validate_field_json(struct validation *v, const struct kube_type *ty
                 return "null";
         row.flags |= KUBE_ALWAYS;
         kube_json_write(&w, &alone, object);
-        if (json_writer_finish(&w, &text, &length) < 0 || length <= skip)
-                return "null";
-        return arena_strndup(v->arena, text + skip, length - skip - 1) ?: "null";
+        if (json_writer_finish(&w, &text, &length) == 0 && length > skip)
+                return validate_copy(v, text + skip, length - skip - 1);
+        v->error = -ENOMEM;
+        return "null";
 }
 
 void validate_immutable_field(struct validation *v, const struct place *at, const struct kube_type *type,
                               const char *name, const void *new, const void *old) {
         if (!validate_equal_field(type, name, new, old))
                 validate_invalid_json(v, at, validate_field_json(v, type, name, new), VALIDATE_IMMUTABLE);
+}
+
+const char *validate_difference(struct validation *v, const struct kube_type *type, const void *old, const void *new) {
+        const char *text = "";
+
+        for (size_t i = 0; i < type->n_fields && !validate_is_full(v); i++) {
+                const char *name = type->fields[i].name;
+
+                if (!same_field(&type->fields[i], old, new))
+                        text = validate_text(v, "%s-\t%s: %s\n+\t%s: %s\n", text, name,
+                                             validate_field_json(v, type, name, old), name,
+                                             validate_field_json(v, type, name, new));
+        }
+        return text;
 }

@@ -74,6 +74,7 @@ void validate_invalid_object(struct validation *v, const struct place *at, const
 
 void validate_duplicate(struct validation *v, const struct place *at, const char *value);
 void validate_duplicate_json(struct validation *v, const struct place *at, const char *json);
+void validate_duplicate_detail(struct validation *v, const struct place *at, const char *json, const char *detail);
 void validate_not_found(struct validation *v, const struct place *at, const char *value, const char *detail);
 
 /* @supported ends with NULL and stands in the order in which they are told. */
@@ -83,18 +84,18 @@ void validate_unsupported_json(struct validation *v, const struct place *at, con
                                const char *const *supported);
 
 void validate_too_long(struct validation *v, const struct place *at, int max);
-void validate_too_long_characters(struct validation *v, const struct place *at, int max);
-void validate_too_short(struct validation *v, const struct place *at, int min);
 
 /* @actual < 0 is not told. */
 void validate_too_many(struct validation *v, const struct place *at, int actual, int max);
-void validate_too_few(struct validation *v, const struct place *at, int actual, int min);
-
-/* Of the wrong type; @json as it stands. */
-void validate_type_invalid(struct validation *v, const struct place *at, const char *json, const char *detail);
 
 /* For details that are made: text in the arena, "" without memory, and when no more errors are kept. */
 const char *validate_text(struct validation *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Zeroed memory, a copy of @length bytes, a text, in the arena; they want of no more being told nothing. NULL, and ""
+ * for texts, without memory, which is noted in @v. */
+void *validate_alloc(struct validation *v, size_t count, size_t size);
+char *validate_copy(struct validation *v, const char *text, size_t length);
+const char *validate_key(struct validation *v, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* @at as text: "spec.ports[2].name". In the arena; "" without memory. */
 const char *validate_place_text(struct validation *v, const struct place *at);

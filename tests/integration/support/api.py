@@ -122,7 +122,7 @@ class Oracle:
                  f"--client-ca-file={pki}/ca.crt", f"--tls-cert-file={pki}/apiserver.crt", f"--tls-private-key-file={pki}/apiserver.key",
                  "--authorization-mode=Node,RBAC", f"--enable-admission-plugins={self.plugins}", "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={pki}/sa.pub",
                  f"--service-account-signing-key-file={pki}/sa.key", f"--service-cluster-ip-range={self.ranges}", "--endpoint-reconciler-type=none",
-                 f"--cert-dir={self.directory}/certs")
+                 f"--cert-dir={self.directory}/certs", "--allow-privileged")
         client = Client(self.port, pki)
         for _ in range(600):
             try:
