@@ -96,8 +96,8 @@ static bool is_sound(const struct kube_label_selector_requirement *r) {
         bool listed = kube_is(r->operator, "In") || kube_is(r->operator, "NotIn"),
              there = kube_is(r->operator, "Exists") || kube_is(r->operator, "DoesNotExist");
 
-        return (listed || there) && listed == (r->values.count > 0) &&
-               !name_problem(NAME_QUALIFIED, r->key ?: "") && are_values(&r->values);
+        return (listed || there) && listed == (r->values.count > 0) && !name_problem(NAME_QUALIFIED, r->key ?: "") &&
+               are_values(&r->values);
 }
 
 bool validate_selector_is_sound(const struct kube_label_selector *selector) {
@@ -165,7 +165,8 @@ void validate_text_choice(struct validation *v, const struct place *at, const ch
 /* --- names of several parts --- */
 
 void validate_domain_path(struct validation *v, const struct place *at, const char *text) {
-        static const char characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~%!$&'()*+,;=:";
+        static const char characters[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~%!$&'()*+,;=:";
         const char *slash = strchr(text ?: "", '/');
 
         if (!text || !*text) {
