@@ -28,6 +28,10 @@ struct validate_rules {
 
 /* End with a row without a kind. */
 extern const struct validate_rules validate_core_rules[];
+extern const struct validate_rules validate_deployment_rules[], validate_stateful_set_rules[],
+        validate_daemon_set_rules[];
+extern const struct validate_rules validate_job_rules[], validate_cron_job_rules[];
 extern const struct validate_rules validate_ingress_rules[], validate_network_policy_rules[],
         validate_endpoint_slice_rules[];
-extern const struct validate_rules validate_policy_rules[], validate_rbac_rules[];
+extern const struct validate_rules validate_policy_rules[], validate_rbac_rules[], validate_storage_rules[];
+extern const struct validate_rules validate_autoscaler_rules[], validate_small_group_rules[];

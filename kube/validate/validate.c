@@ -19,11 +19,19 @@ static const struct {
         const char *version;
 } tables[] = {
         { validate_core_rules, "v1" },
+        { validate_deployment_rules, "v1" },
+        { validate_stateful_set_rules, "v1" },
+        { validate_daemon_set_rules, "v1" },
+        { validate_job_rules, "v1" },
+        { validate_cron_job_rules, "v1" },
         { validate_ingress_rules, "v1" },
         { validate_network_policy_rules, "v1" },
         { validate_endpoint_slice_rules, "v1" },
         { validate_policy_rules, "v1" },
         { validate_rbac_rules, "v1" },
+        { validate_storage_rules, "v1" },
+        { validate_autoscaler_rules, "v2" },
+        { validate_small_group_rules, "v1" },
 };
 
 static bool is_of(const struct validate_rules *row, const char *version, const struct kube_kind *kind) {
