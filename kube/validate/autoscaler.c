@@ -1,5 +1,5 @@
-/* HorizontalPodAutoscalers of version 2, which is the one that is kept (k8s.io/kubernetes/pkg/apis/autoscaling/validation,
- * pkg/registry/autoscaling). */
+/* HorizontalPodAutoscalers of version 2, which is the one that is kept
+ * (k8s.io/kubernetes/pkg/apis/autoscaling/validation, pkg/registry/autoscaling). */
 #include <string.h>
 
 #include "kube/autoscaling_v2.h"
@@ -198,7 +198,8 @@ static void check_metric_spec(struct validation *v, const struct place *at,
                                           "must populate information for the given metric source");
         for (size_t i = 0; i < N_SOURCES && n != 1; i++)
                 if (given[i] && !kube_is(metric->type, sources[i].type))
-                        validate_forbidden(v, FIELD(at, sources[i].field), "must populate the given metric source only");
+                        validate_forbidden(v, FIELD(at, sources[i].field),
+                                           "must populate the given metric source only");
 }
 
 static void check_metrics(struct validation *v, const struct place *at, autoscaler_spec spec,
@@ -308,9 +309,9 @@ static void check_autoscaler(struct validation *v, const void *object, const voi
         check_replicas(v, at, &new->spec, lenient.least);
         check_reference(v, FIELD(at, "scaleTargetRef"), &new->spec.scale_target_ref, &lenient.target);
         check_metrics(v, FIELD(at, "metrics"), &new->spec, &lenient.object);
-        if (new->spec.behavior && new->spec.behavior->scale_up)
+        if (new->spec.behavior &&new->spec.behavior->scale_up)
                 check_rules(v, FIELD(behavior, "scaleUp"), new->spec.behavior->scale_up);
-        if (new->spec.behavior && new->spec.behavior->scale_down)
+        if (new->spec.behavior &&new->spec.behavior->scale_down)
                 check_rules(v, FIELD(behavior, "scaleDown"), new->spec.behavior->scale_down);
 }
 

@@ -29,8 +29,7 @@ static void check_schedule(struct validation *v, const struct place *at, cron_jo
         if (problem)
                 validate_invalid(v, at, schedule, problem);
         if (names_zone(schedule) && !allowed)
-                validate_invalid(v, at, schedule,
-                                 "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
+                validate_invalid(v, at, schedule, "cannot use TZ or CRON_TZ in schedule, use timeZone field instead");
         else if (names_zone(schedule) && spec->time_zone)
                 validate_invalid(v, at, schedule, "cannot use both timeZone field and TZ or CRON_TZ in schedule");
 }
@@ -64,14 +63,14 @@ static void check_concurrency(struct validation *v, const struct place *at, cons
 
 static void check_template(struct validation *v, const struct place *at, const struct kube_batch_v1_job_spec *job,
                            const struct kube_pod_template_spec *past) {
-        static const char *const not[] = { "nil", "false", NULL };
+        static const char *const not [] = { "nil", "false", NULL };
 
         validate_job_spec(v, at, job, past);
         if (job->selector)
                 validate_invalid_object(v, FIELD(at, "selector"), &kube_label_selector_type, job->selector,
                                         "`selector` will be auto-generated");
         if (job->manual_selector == TRI_TRUE)
-                validate_unsupported_json(v, FIELD(at, "manualSelector"), "true", not);
+                validate_unsupported_json(v, FIELD(at, "manualSelector"), "true", not );
 }
 
 static void check_spec(struct validation *v, cron_job_spec spec, cron_job_spec old) {

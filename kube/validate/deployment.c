@@ -16,8 +16,7 @@ static void check_template(struct validation *v, const struct place *at, const s
         static const char *const always[] = { "Always", NULL };
         const struct place *spec = FIELD(at, "spec");
 
-        if (!validate_selector_is_empty(selector) &&
-            !validate_selector_matches(selector, &template->metadata.labels))
+        if (!validate_selector_is_empty(selector) && !validate_selector_matches(selector, &template->metadata.labels))
                 validate_unmatched_labels(v, at, template);
         validate_pod_template(v, at, template, past);
         validate_choice(v, FIELD(spec, "restartPolicy"), template->spec.restart_policy, always);

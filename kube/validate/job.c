@@ -83,7 +83,8 @@ static void check_mode(struct validation *v, const struct place *at, const struc
 }
 
 static void check_policies(struct validation *v, const struct place *at, const struct kube_batch_v1_job_spec *spec) {
-        static const char *const failed[] = { "Failed", NULL }, *const any[] = { "Failed", "TerminatingOrFailed", NULL };
+        static const char *const failed[] = { "Failed", NULL }, *const any[] = { "Failed", "TerminatingOrFailed",
+                                                                                 NULL };
         const struct place *success = FIELD(at, "successPolicy");
 
         if (spec->pod_failure_policy)
@@ -217,7 +218,7 @@ static void check_completions(struct validation *v, const struct place *at, cons
 
         if (!validate_job_is_indexed(new))
                 validate_immutable_field(v, at, &kube_batch_v1_job_spec_type, "completions", new, old);
-        else if (!same && new->completions.set && new->completions.value != new->parallelism.value)
+        else if (!same && new->completions.set &&new->completions.value != new->parallelism.value)
                 validate_invalid_int(v, at, new->completions.value,
                                      "can only be modified in tandem with spec.parallelism");
 }

@@ -4,7 +4,8 @@
 #include "kube/batch_v1.h"
 #include "kube/validate/field.h"
 
-/* A job's spec but for its selector, which a CronJob's template has not; @past is the pods' template as it was, or NULL. */
+/* A job's spec but for its selector, which a CronJob's template has not; @past is the pods' template as it was, or
+ * NULL. */
 void validate_job_spec(struct validation *v, const struct place *at, const struct kube_batch_v1_job_spec *spec,
                        const struct kube_pod_template_spec *past);
 

@@ -40,8 +40,8 @@ static const char *read_interval(struct validation *v, const char *text, size_t 
                 return problem;
         problem = read_index(v, dash + 1, rest, completions, &ret->last);
         if (!problem && ret->first >= ret->last)
-                problem = validate_text(v, "non-increasing order, previous: %lld, current: %lld",
-                                        (long long)ret->first, (long long)ret->last);
+                problem = validate_text(v, "non-increasing order, previous: %lld, current: %lld", (long long)ret->first,
+                                        (long long)ret->last);
         return problem;
 }
 
@@ -92,9 +92,8 @@ const char *validate_indexes_apart(struct validation *v, const char *a, const ch
         more = next_interval(v, &a, completions, &one) && next_interval(v, &b, completions, &other);
         while (more) {
                 if (one.first <= other.last && other.first <= one.last)
-                        return validate_text(
-                                v, "failedIndexes and completedIndexes overlap at index: %lld",
-                                (long long)(one.first > other.first ? one.first : other.first));
+                        return validate_text(v, "failedIndexes and completedIndexes overlap at index: %lld",
+                                             (long long)(one.first > other.first ? one.first : other.first));
                 more = one.first <= other.first ? next_interval(v, &a, completions, &one) :
                                                   next_interval(v, &b, completions, &other);
         }

@@ -66,8 +66,8 @@ static struct change find_change(job new, job old) {
                 .terminating = !same(&s->terminating, &o->terminating),
                 .resuming = is_true(old, "Suspended") && has_condition(new, "Suspended", "False"),
                 .scales = validate_job_is_indexed(&new->spec) && same(&new->spec.completions, &new->spec.parallelism),
-                .nothing_to_do = new->spec.suspend == TRI_TRUE && new->spec.completions.set &&
-                                 new->spec.completions.value == 0,
+                .nothing_to_do =
+                        new->spec.suspend == TRI_TRUE &&new->spec.completions.set &&new->spec.completions.value == 0,
         };
 }
 
@@ -145,8 +145,7 @@ static void check_finished(struct validation *v, const struct place *at, job j, 
         if (!is_finished(j))
                 return;
         if ((c->finished || c->active) && j->status.active > 0)
-                validate_invalid_int(v, FIELD(at, "active"), j->status.active,
-                                     "active>0 is invalid for finished job");
+                validate_invalid_int(v, FIELD(at, "active"), j->status.active, "active>0 is invalid for finished job");
         if ((c->finished || c->start) && !c->nothing_to_do && !j->status.start_time.set)
                 validate_required(v, FIELD(at, "startTime"), "startTime is required for finished job");
         if ((c->finished || c->uncounted) && pods && pods->failed.count + pods->succeeded.count > 0)
@@ -242,8 +241,7 @@ static void check_success(struct validation *v, const struct place *at, job new,
                 validate_invalid_json(v, at, NULL, "cannot disable the SuccessCriteriaMet=True condition");
         if (is_true(old, "Complete") && !was && is)
                 validate_invalid_json(
-                        v, at, NULL,
-                        "cannot set SuccessCriteriaMet=True for Job already has Complete=true conditions");
+                        v, at, NULL, "cannot set SuccessCriteriaMet=True for Job already has Complete=true conditions");
 }
 
 void validate_job_status(struct validation *v, const void *object, const void *before) {

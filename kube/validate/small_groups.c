@@ -1,5 +1,5 @@
-/* Kinds with few rules: PriorityClass, Lease, RuntimeClass (k8s.io/kubernetes/pkg/apis/scheduling, coordination and node,
- * their validation, and pkg/registry). */
+/* Kinds with few rules: PriorityClass, Lease, RuntimeClass (k8s.io/kubernetes/pkg/apis/scheduling, coordination and
+ * node, their validation, and pkg/registry). */
 #include <string.h>
 
 #include "kube/coordination_v1.h"
@@ -29,9 +29,9 @@ static const char *system_problem(struct validation *v, const struct kube_schedu
                         continue;
                 if (class->value != known[i].value)
                         return validate_text(v, "value of %s PriorityClass must be %d", known[i].name, known[i].value);
-                return class->global_default ? validate_text(v, "globalDefault of %s PriorityClass must be false",
-                                                             known[i].name) :
-                                               NULL;
+                return class->global_default ?
+                               validate_text(v, "globalDefault of %s PriorityClass must be false", known[i].name) :
+                               NULL;
         }
         return validate_text(v, "%s is not a known system priority class", class->metadata.name ?: "");
 }

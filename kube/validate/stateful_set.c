@@ -76,8 +76,8 @@ static void check_management(struct validation *v, const struct place *at, const
                 validate_invalid_word(v, at, policy, "must be 'OrderedReady' or 'Parallel'");
 }
 
-static void check_claims(struct validation *v, const struct place *at, const struct kube_apps_v1_stateful_set_spec *spec,
-                         const struct leniency *lenient) {
+static void check_claims(struct validation *v, const struct place *at,
+                         const struct kube_apps_v1_stateful_set_spec *spec, const struct leniency *lenient) {
         static const char *const retained[] = { "Retain", "Delete", NULL };
         const struct kube_apps_v1_stateful_set_persistent_volume_claim_retention_policy *policy =
                 spec->persistent_volume_claim_retention_policy;
@@ -137,8 +137,8 @@ static struct kube_pod_template_spec make_template(struct validation *v,
 }
 
 static void check_template(struct validation *v, const struct place *at,
-                           const struct kube_apps_v1_stateful_set_spec *spec,
-                           const struct kube_pod_template_spec *past, const struct leniency *lenient) {
+                           const struct kube_apps_v1_stateful_set_spec *spec, const struct kube_pod_template_spec *past,
+                           const struct leniency *lenient) {
         struct kube_pod_template_spec template = make_template(v, spec);
 
         if (!validate_selector_is_empty(spec->selector) &&
@@ -150,8 +150,7 @@ static void check_template(struct validation *v, const struct place *at,
         validate_annotations(v, FIELD(at, "annotations"), &template.metadata.annotations);
 }
 
-static void check_selector(struct validation *v, const struct place *at,
-                           const struct kube_label_selector *selector) {
+static void check_selector(struct validation *v, const struct place *at, const struct kube_label_selector *selector) {
         if (!selector)
                 validate_required(v, at, "");
         validate_selector(v, at, selector, NULL);
@@ -165,8 +164,7 @@ static void check_selector(struct validation *v, const struct place *at,
 static void check_spec(struct validation *v, const struct kube_apps_v1_stateful_set_spec *spec,
                        const struct kube_pod_template_spec *past, const struct leniency *lenient) {
         static const char *const always[] = { "Always", NULL };
-        const struct place *at = FIELD(NULL, "spec"), *template = FIELD(at, "template"),
-                           *pod = FIELD(template, "spec");
+        const struct place *at = FIELD(NULL, "spec"), *template = FIELD(at, "template"), *pod = FIELD(template, "spec");
 
         check_management(v, FIELD(at, "podManagementPolicy"), spec->pod_management_policy);
         check_update_strategy(v, FIELD(at, "updateStrategy"), &spec->update_strategy);

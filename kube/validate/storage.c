@@ -120,8 +120,10 @@ static void check_topologies(struct validation *v, const kube_topology_selector_
                 const struct kube_topology_selector_term *term = &terms->items[i];
 
                 check_term(v, ITEM(at, i), term);
-                /* One that is empty is told of as often as there are terms (kube-apiserver compares it with nothing). */
-                for (uint32_t j = 0; j < terms->count && j < TERMS_COMPARED && !term->match_label_expressions.count; j++)
+                /* One that is empty is told of as often as there are terms (kube-apiserver compares it with nothing).
+                 */
+                for (uint32_t j = 0; j < terms->count && j < TERMS_COMPARED && !term->match_label_expressions.count;
+                     j++)
                         validate_duplicate(v, FIELD(ITEM(at, i), "matchLabelExpressions"), "");
                 for (uint32_t j = 0; j < i && i < TERMS_COMPARED; j++)
                         if (covers(term, &terms->items[j]) && covers(&terms->items[j], term))
@@ -141,14 +143,15 @@ static void check_class_change(struct validation *v, const struct kube_storage_v
 }
 
 static void check_storage_class(struct validation *v, const void *object, const void *before) {
-        static const char *const policies[] = { "Delete", "Retain", NULL },
-                                *const modes[] = { "Immediate", "WaitForFirstConsumer", NULL };
+        static const char *const policies[] = { "Delete", "Retain", NULL }, *const modes[] = { "Immediate",
+                                                                                               "WaitForFirstConsumer",
+                                                                                               NULL };
         const struct kube_storage_v1_storage_class *new = object, *old = before;
 
         validate_meta(v, &new->metadata, NAME_SUBDOMAIN);
         check_provisioner(v, FIELD(NULL, "provisioner"), new->provisioner);
         check_parameters(v, &new->parameters, false);
-        if (new->reclaim_policy && *new->reclaim_policy)
+        if (new->reclaim_policy &&*new->reclaim_policy)
                 validate_choice(v, FIELD(NULL, "reclaimPolicy"), new->reclaim_policy, policies);
         if (!new->volume_binding_mode)
                 validate_required(v, FIELD(NULL, "volumeBindingMode"), "");
@@ -216,9 +219,9 @@ static void check_attachment(struct validation *v, const void *object, const voi
         if (volume)
                 validate_name(v, FIELD(FIELD(at, "source"), "persistentVolumeName"), NAME_SUBDOMAIN, volume);
         if (old && !validate_equal(&kube_storage_v1_volume_attachment_spec_type, &new->spec, &old->spec))
-                validate_invalid_json(
-                        v, at, validate_go_json(v, &kube_storage_v1_volume_attachment_spec_type, &new->spec),
-                        VALIDATE_IMMUTABLE);
+                validate_invalid_json(v, at,
+                                      validate_go_json(v, &kube_storage_v1_volume_attachment_spec_type, &new->spec),
+                                      VALIDATE_IMMUTABLE);
 }
 
 /* --- CSIDriver --- */
@@ -255,8 +258,9 @@ static void check_has(struct validation *v, const struct place *at, enum tri giv
 
 static void check_driver_spec(struct validation *v, const struct place *at,
                               const struct kube_storage_v1_csi_driver_spec *spec) {
-        static const char *const modes[] = { "Persistent", "Ephemeral", NULL },
-                                *const policies[] = { "File", "None", "ReadWriteOnceWithFSType", NULL };
+        static const char *const modes[] = { "Persistent", "Ephemeral", NULL }, *const policies[] = {
+                "File", "None", "ReadWriteOnceWithFSType", NULL
+        };
         const struct opt_int *period = &spec->node_allocatable_update_period_seconds;
 
         check_has(v, FIELD(at, "attachedRequired"), spec->attach_required);
@@ -327,19 +331,20 @@ static void check_node_driver(struct validation *v, const struct place *at,
 #define DRIVERS_COMPARED 512 /* of either list */
 
 /* What a driver has said of itself stays, but for how many volumes it takes. */
-static void check_driver_changes(struct validation *v, const struct place *at, const struct kube_storage_v1_csi_node *new,
+static void check_driver_changes(struct validation *v, const struct place *at,
+                                 const struct kube_storage_v1_csi_node *new,
                                  const struct kube_storage_v1_csi_node *old) {
         for (uint32_t i = 0; i < old->spec.drivers.count && i < DRIVERS_COMPARED; i++)
-                for (uint32_t j = 0; j < new->spec.drivers.count && j < DRIVERS_COMPARED; j++) {
+                for (uint32_t j = 0; j < new->spec.drivers.count &&j < DRIVERS_COMPARED; j++) {
                         struct kube_storage_v1_csi_node_driver was = old->spec.drivers.items[i],
                                                                is = new->spec.drivers.items[j];
 
                         was.allocatable = is.allocatable = NULL;
                         if (strcmp(was.name ?: "", is.name ?: "") == 0 &&
                             !validate_equal(&kube_storage_v1_csi_node_driver_type, &is, &was))
-                                validate_invalid_json(
-                                        v, at, validate_go_json(v, &kube_storage_v1_csi_node_driver_type, &is),
-                                        VALIDATE_IMMUTABLE);
+                                validate_invalid_json(v, at,
+                                                      validate_go_json(v, &kube_storage_v1_csi_node_driver_type, &is),
+                                                      VALIDATE_IMMUTABLE);
                 }
 }
 
@@ -364,8 +369,8 @@ static void check_node(struct validation *v, const void *object, const void *bef
 
 static void check_capacity(struct validation *v, const void *object, const void *before) {
         const struct kube_storage_v1_csi_storage_capacity *new = object, *old = before;
-        struct validate_selector_options lenient = { .any_value = old && !validate_selector_is_sound(
-                                                                                 old->node_topology) };
+        struct validate_selector_options lenient = { .any_value =
+                                                             old && !validate_selector_is_sound(old->node_topology) };
         const struct place *topology = FIELD(NULL, "nodeTopology"), *class = FIELD(NULL, "storageClassName");
 
         validate_meta(v, &new->metadata, NAME_SUBDOMAIN);
