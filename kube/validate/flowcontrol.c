@@ -198,9 +198,9 @@ static bool is_mandatory(const struct kube_flowcontrol_v1_flow_schema_spec *spec
         const struct kube_flowcontrol_v1_policy_rules_with_subjects *rules = spec->rules.items;
         const struct kube_flowcontrol_v1_resource_policy_rule *r;
         const struct kube_flowcontrol_v1_non_resource_policy_rule *n;
-        bool same = kube_is(spec->priority_level_configuration.name, level) && spec->matching_precedence == precedence &&
-                    !spec->distinguisher_method == !method && spec->rules.count == 1 &&
-                    (!method || kube_is(spec->distinguisher_method->type, method));
+        bool same = kube_is(spec->priority_level_configuration.name, level) &&
+                    spec->matching_precedence == precedence && !spec->distinguisher_method == !method &&
+                    spec->rules.count == 1 && (!method || kube_is(spec->distinguisher_method->type, method));
 
         if (!same || rules->subjects.count != groups->count || rules->resource_rules.count != 1 ||
             rules->non_resource_rules.count != 1)
@@ -241,8 +241,7 @@ static void check_precedence(struct validation *v, const struct place *at,
         if (precedence > PRECEDENCE_MAX)
                 validate_invalid_int(v, at, precedence, "must not be greater than 10000");
         if (precedence == 1 && !kube_is(schema->metadata.name, "exempt"))
-                validate_invalid_int(v, at, precedence,
-                                     "only the schema named 'exempt' may have matchingPrecedence 1");
+                validate_invalid_int(v, at, precedence, "only the schema named 'exempt' may have matchingPrecedence 1");
 }
 
 /* Conditions of which a type is all that is asked. */
@@ -288,9 +287,8 @@ static void check_schema(struct validation *v, const void *object, const void *o
         for (uint32_t i = 0; i < spec->rules.count; i++)
                 check_rules(v, ITEM(FIELD(at, "rules"), i), &spec->rules.items[i]);
         if (!is_as_fixed(new))
-                validate_invalid_json(
-                        v, at, validate_go_json(v, &kube_flowcontrol_v1_flow_schema_spec_type, spec),
-                        validate_text(v, "spec of '%s' must equal the fixed value", new->metadata.name));
+                validate_invalid_json(v, at, validate_go_json(v, &kube_flowcontrol_v1_flow_schema_spec_type, spec),
+                                      validate_text(v, "spec of '%s' must equal the fixed value", new->metadata.name));
         check_schema_status(v, object, old);
 }
 
