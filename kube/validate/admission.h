@@ -11,7 +11,8 @@ void validate_operation_rule(struct validation *v, const struct place *at,
 void validate_match_conditions(struct validation *v, const struct place *at,
                                const kube_admissionregistration_v1_match_condition_items *conditions);
 
-/* A webhook's URL as Go's url.Parse() reads it: https, a host, and a path at most (ValidateWebhookURL of k8s.io/apiserver). */
+/* A webhook's URL as Go's url.Parse() reads it: https, a host, and a path at most (ValidateWebhookURL of
+ * k8s.io/apiserver). */
 void validate_webhook_url(struct validation *v, const struct place *at, const char *url);
 
 /* Whether there is nothing but blanks. */

@@ -34,6 +34,7 @@ static const struct {
         { validate_small_group_rules, "v1" },
         { validate_flowcontrol_rules, "v1" },
         { validate_webhook_rules, "v1" },
+        { validate_admission_policy_rules, "v1" },
 };
 
 static bool is_of(const struct validate_rules *row, const char *version, const struct kube_kind *kind) {

@@ -1,5 +1,6 @@
-/* Webhooks of admission (k8s.io/kubernetes/pkg/apis/admissionregistration/validation, pkg/registry/admissionregistration;
- * k8s.io/apiserver/pkg/util/webhook). Expressions in CEL are not compiled: what is asked of them is that they are there. */
+/* Webhooks of admission (k8s.io/kubernetes/pkg/apis/admissionregistration/validation,
+ * pkg/registry/admissionregistration; k8s.io/apiserver/pkg/util/webhook). Expressions in CEL are not compiled: what is
+ * asked of them is that they are there. */
 #include "kube/validate/admission.h"
 
 #include <string.h>
@@ -84,9 +85,9 @@ static void check_resources(struct validation *v, const struct place *at, const 
 }
 
 void validate_operation_rule(struct validation *v, const struct place *at,
-                           const struct kube_admissionregistration_v1_rule_with_operations *rule) {
+                             const struct kube_admissionregistration_v1_rule_with_operations *rule) {
         static const char *const operations[] = { "*", "CONNECT", "CREATE", "DELETE", "UPDATE", NULL },
-                                *const scopes[] = { "*", "Cluster", "Namespaced", NULL };
+                                 *const scopes[] = { "*", "Cluster", "Namespaced", NULL };
         const struct place *ops = FIELD(at, "operations"), *versions = FIELD(at, "apiVersions");
 
         if (rule->operations.count == 0)
@@ -199,8 +200,8 @@ struct leniency {
 };
 
 static void check_effects(struct validation *v, const struct place *at, const char *effects, bool any) {
-        static const char *const none[] = { "None", "NoneOnDryRun", NULL },
-                                *const all[] = { "None", "NoneOnDryRun", "Some", "Unknown", NULL };
+        static const char *const none[] = { "None", "NoneOnDryRun", NULL }, *const all[] = { "None", "NoneOnDryRun",
+                                                                                             "Some", "Unknown", NULL };
 
         if (!effects)
                 validate_required(v, at,
@@ -234,8 +235,9 @@ static void check_name(struct validation *v, const struct place *at, const char 
 /* Of a hook that is no mutating one, @reinvocation is NULL. */
 static void check_hook(struct validation *v, const struct place *at, hook_ref hook, const char *reinvocation,
                        const struct leniency *lenient) {
-        static const char *const failures[] = { "Fail", "Ignore", NULL }, *const matches[] = { "Equivalent", "Exact", NULL },
-                                *const again[] = { "IfNeeded", "Never", NULL };
+        static const char *const failures[] = { "Fail", "Ignore", NULL },
+                                 *const matches[] = { "Equivalent", "Exact", NULL },
+                                 *const again[] = { "IfNeeded", "Never", NULL };
         const struct opt_int *timeout = &hook->timeout_seconds;
 
         check_name(v, FIELD(at, "name"), hook->name);
@@ -334,8 +336,8 @@ static void check_validating(struct validation *v, const void *object, const voi
         validate_plain_meta(v, &new->metadata, NAME_SUBDOMAIN);
         for (uint32_t i = 0; old && i < old->webhooks.count; i++) {
                 learn(v, &old->webhooks.items[i], &past, &lenient);
-                lenient.conditions = lenient.conditions &&
-                                     same_conditions(&new->webhooks.items[i], &old->webhooks.items[i]);
+                lenient.conditions =
+                        lenient.conditions && same_conditions(&new->webhooks.items[i], &old->webhooks.items[i]);
         }
         for (uint32_t i = 0; i < new->webhooks.count; i++)
                 check_in_turn(v, i, &new->webhooks.items[i], NULL, &names, &lenient);
