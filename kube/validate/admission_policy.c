@@ -140,9 +140,10 @@ static void check_failure(struct validation *v, const struct place *at, const ch
 }
 
 static bool is_identifier(const char *name) {
-        static const char *const reserved[] = { "true",   "false", "null", "in",       "as",   "break",  "const",   "continue",
-                                                "else",   "for",   "function", "if",   "import", "let",  "loop",    "package",
-                                                "namespace", "return", "var", "void",  "while", NULL };
+        static const char *const reserved[] = { "true",   "false",    "null",  "in",      "as",        "break",
+                                                "const",  "continue", "else",  "for",     "function",  "if",
+                                                "import", "let",      "loop",  "package", "namespace", "return",
+                                                "var",    "void",     "while", NULL };
 
         return !name_problem(NAME_C_IDENTIFIER, name) && !validate_is_one(name, reserved);
 }
@@ -278,15 +279,13 @@ static void check_mutation(struct validation *v, const struct place *at,
         else if (patches)
                 check_expression(v, patch, mutation->json_patch->expression, "");
         if (patches && mutation->apply_configuration)
-                validate_invalid(v, apply, "{applyConfiguration}",
-                                 "must not be specified when patchType is JSONPatch");
+                validate_invalid(v, apply, "{applyConfiguration}", "must not be specified when patchType is JSONPatch");
         if (!patches && !mutation->apply_configuration)
                 validate_required(v, apply, "must be specified when patchType is ApplyConfiguration");
         else if (!patches)
                 check_expression(v, apply, mutation->apply_configuration->expression, "");
         if (!patches && mutation->json_patch)
-                validate_invalid(v, patch, "{jsonPatch}",
-                                 "must not be specified when patchType is ApplyConfiguration");
+                validate_invalid(v, patch, "{jsonPatch}", "must not be specified when patchType is ApplyConfiguration");
 }
 
 /* A policy that mutates sees no deletions. */
@@ -409,7 +408,7 @@ const struct validate_rules validate_admission_policy_rules[] = {
         { GROUP, "MutatingAdmissionPolicyBinding", NAME_SUBDOMAIN, check_mutating_binding, check_mutating_binding,
           NULL },
         { GROUP, "ValidatingAdmissionPolicy", NAME_SUBDOMAIN, check_policy, check_policy, policy_subs },
-        { GROUP, "ValidatingAdmissionPolicyBinding", NAME_SUBDOMAIN, check_validating_binding,
-          check_validating_binding, NULL },
+        { GROUP, "ValidatingAdmissionPolicyBinding", NAME_SUBDOMAIN, check_validating_binding, check_validating_binding,
+          NULL },
         { 0 },
 };

@@ -36,4 +36,4 @@ extern const struct validate_rules validate_ingress_rules[], validate_network_po
 extern const struct validate_rules validate_policy_rules[], validate_rbac_rules[], validate_storage_rules[];
 extern const struct validate_rules validate_autoscaler_rules[], validate_small_group_rules[];
 extern const struct validate_rules validate_flowcontrol_rules[], validate_webhook_rules[],
-        validate_admission_policy_rules[];
+        validate_admission_policy_rules[], validate_api_service_rules[], validate_certificate_rules[];

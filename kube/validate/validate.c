@@ -35,6 +35,8 @@ static const struct {
         { validate_flowcontrol_rules, "v1" },
         { validate_webhook_rules, "v1" },
         { validate_admission_policy_rules, "v1" },
+        { validate_api_service_rules, "v1" },
+        { validate_certificate_rules, "v1" },
 };
 
 static bool is_of(const struct validate_rules *row, const char *version, const struct kube_kind *kind) {
