@@ -129,6 +129,10 @@ const char *validate_go_json(struct validation *v, const struct kube_type *type,
 const char *validate_go_json_field(struct validation *v, const struct kube_type *type, const char *name,
                                    const void *object);
 
+/* The fields in which two objects of @type differ, both values of each, a line of its own: what stands where
+ * kube-apiserver has go-cmp's report, which is for people to read and another one each time. In the arena. */
+const char *validate_difference(struct validation *v, const struct kube_type *type, const void *old, const void *new);
+
 #define VALIDATE_IMMUTABLE "field is immutable"
 #define VALIDATE_NOT_NEGATIVE "must be greater than or equal to 0"
 #define VALIDATE_NOT_POSITIVE "must be greater than zero"

@@ -249,12 +249,12 @@ static void check_allowed(struct validation *v, const struct place *at, const st
                 const char *name;
                 bool given;
         } fields[] = {
-                { "ports", container->ports.count > 0 },
+                { "ports", container->ports.items },
                 { "resources", container->resources.limits.count > 0 || container->resources.requests.count > 0 ||
                                        container->resources.claims.count > 0 },
-                { "resizePolicy", container->resize_policy.count > 0 },
+                { "resizePolicy", container->resize_policy.items },
                 { "restartPolicy", container->restart_policy != NULL },
-                { "restartPolicyRules", container->restart_policy_rules.count > 0 },
+                { "restartPolicyRules", container->restart_policy_rules.items },
                 { "livenessProbe", container->liveness_probe != NULL },
                 { "readinessProbe", container->readiness_probe != NULL },
                 { "startupProbe", container->startup_probe != NULL },

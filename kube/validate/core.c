@@ -70,10 +70,17 @@ static const struct validate_sub namespace_subs[] = {
         { 0 },
 };
 
+static const struct validate_sub pod_subs[] = {
+        { "status", validate_pod_status },
+        { "ephemeralcontainers", validate_pod_ephemeral },
+        { "resize", validate_pod_resize },
+        { 0 },
+};
+
 const struct validate_rules validate_core_rules[] = {
         { "", "ConfigMap", NAME_SUBDOMAIN, validate_config_map, validate_config_map, NULL },
         { "", "Namespace", NAME_LABEL, check_namespace, check_namespace_update, namespace_subs },
-        { "", "Pod", NAME_SUBDOMAIN, validate_pod, NULL, NULL },
+        { "", "Pod", NAME_SUBDOMAIN, validate_pod, validate_pod_update, pod_subs },
         { "", "Secret", NAME_SUBDOMAIN, validate_secret, validate_secret, NULL },
         { "", "Service", NAME_LABEL, NULL, NULL, NULL },
         { "", "ServiceAccount", NAME_SUBDOMAIN, check_service_account, check_service_account, NULL },

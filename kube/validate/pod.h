@@ -20,6 +20,9 @@ void validate_pod_status(struct validation *v, const void *object, const void *o
 void validate_pod_ephemeral(struct validation *v, const void *object, const void *old);
 void validate_pod_resize(struct validation *v, const void *object, const void *old);
 
+/* "Guaranteed", "Burstable", "BestEffort". */
+const char *validate_qos(const struct kube_pod_spec *spec);
+
 /* A claim's spec; @old NULL: none was there. The same of a template for claims, metadata included. */
 void validate_claim_spec(struct validation *v, const struct place *at,
                          const struct kube_persistent_volume_claim_spec *spec,

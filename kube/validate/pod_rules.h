@@ -39,6 +39,10 @@ struct pod_options validate_pod_options(struct validation *v, const struct kube_
 void validate_pod_whole(struct validation *v, const struct kube_object_meta *meta, const struct kube_pod_spec *spec,
                         const struct pod_options *options);
 
+/* Annotations of a pod, and how they may change. */
+void validate_annotation_changes(struct validation *v, const struct kube_pod *pod, const struct kube_pod *old,
+                                 const struct pod_options *options);
+
 /* What Go's json.Unmarshal() into a list says of @text. */
 const char *validate_list_problem(struct validation *v, const char *text);
 

@@ -275,6 +275,9 @@ func run(c *validateCase) (failure error) {
 	if err != nil {
 		return err
 	}
+	if m.GetName() == "" && m.GetGenerateName() != "" && len(c.Old) == 0 {
+		m.SetName(m.GetGenerateName() + "abcde")
+	}
 	var old runtime.Object
 	if len(c.Old) > 0 {
 		if old, err = read(gvk, c.Old); err != nil {

@@ -1,0 +1,505 @@
+/* What may become of a pod: changes of it, of its ephemeral containers, of its containers' sizes. */
+#include <errno.h>
+#include <string.h>
+
+#include "kube/pod/resources.h"
+#include "kube/validate/pod_rules.h"
+#include "lib/arena.h"
+
+#define MIRROR "kubernetes.io/config.mirror"
+#define APPARMOR "container.apparmor.security.beta.kubernetes.io/"
+
+static const struct place metadata = { .name = "metadata" }, spec_place = { .name = "spec" };
+
+/* --- annotations --- */
+
+/* Both are sorted. What was there and is another now, then what is new. */
+static void check_annotation_changes(struct validation *v, const string_map *new, const string_map *old) {
+        const struct place *at = FIELD(&metadata, "annotations");
+
+        list_for_each (a, old) {
+                const char *now = string_map_get(new, a->key);
+
+                if (now && strcmp(now, a->value ?: "") == 0)
+                        continue;
+                if (strncmp(a->key, APPARMOR, strlen(APPARMOR)) == 0)
+                        validate_forbidden(v, ENTRY(at, a->key), "may not remove or update AppArmor annotations");
+                if (strcmp(a->key, MIRROR) == 0)
+                        validate_forbidden(v, ENTRY(at, a->key), "may not remove or update mirror pod annotation");
+        }
+        list_for_each (a, new) {
+                if (string_map_get(old, a->key))
+                        continue;
+                if (strncmp(a->key, APPARMOR, strlen(APPARMOR)) == 0)
+                        validate_forbidden(v, ENTRY(at, a->key), "may not add AppArmor annotations");
+                if (strcmp(a->key, MIRROR) == 0)
+                        validate_forbidden(v, ENTRY(at, a->key), "may not add mirror pod annotation");
+        }
+}
+
+void validate_annotation_changes(struct validation *v, const struct kube_pod *pod, const struct kube_pod *old,
+                                 const struct pod_options *options) {
+        struct pod_case c = { .spec = &pod->spec, .meta = &pod->metadata, .options = *options, .is_pod = true };
+
+        check_annotation_changes(v, &pod->metadata.annotations, &old->metadata.annotations);
+        validate_pod_annotations(v, FIELD(&metadata, "annotations"), &pod->metadata.annotations, &c);
+}
+
+/* --- what may change of the spec --- */
+
+/* False when the lists are no longer the same containers: nothing more is asked then. */
+static bool check_containers(struct validation *v, const char *list, const kube_container_items *new,
+                             const kube_container_items *old) {
+        const struct place *at = FIELD(&spec_place, list);
+
+        if (new->count != old->count) {
+                validate_forbidden(v, at, "pod updates may not add or remove containers");
+                return false;
+        }
+        for (uint32_t i = 0; i < new->count; i++) {
+                if (!new->items[i].image || !*new->items[i].image)
+                        validate_required(v, FIELD(ITEM(at, i), "image"), "");
+                validate_image_blanks(v, ITEM(at, i), &new->items[i]);
+        }
+        return true;
+}
+
+/* It gets shorter, or begins. False when nothing more is asked. */
+static bool check_deadline(struct validation *v, const struct opt_int *new, const struct opt_int *old) {
+        const struct place *at = FIELD(&spec_place, "activeDeadlineSeconds");
+        unsigned before = validate_errors(v);
+
+        if (!new->set && old->set) {
+                validate_invalid_json(v, at, "null", "must not update from a positive integer to nil value");
+                return true;
+        }
+        if (!new->set)
+                return true;
+        validate_range(v, at, new->value, 0, INT32_MAX);
+        if (validate_errors(v) == before && old->set && old->value < new->value)
+                validate_invalid_int(v, at, new->value, "must be less than or equal to previous value");
+        return validate_errors(v) == before;
+}
+
+static bool is_kept(const kube_toleration_items *new, const struct kube_toleration *old) {
+        list_for_each (t, new) {
+                struct kube_toleration like = *old;
+
+                like.toleration_seconds = t->toleration_seconds;
+                if (validate_equal(&kube_toleration_type, &like, t))
+                        return true;
+        }
+        return false;
+}
+
+#define TOLERATIONS_COMPARED_MAX ((uint64_t)1000000) /* pairs; more are more than a pod of any use has */
+
+static void check_tolerations(struct validation *v, const kube_toleration_items *new,
+                              const kube_toleration_items *old) {
+        const struct place *at = FIELD(&spec_place, "tolerations");
+
+        if ((uint64_t) new->count * old->count > TOLERATIONS_COMPARED_MAX) {
+                validate_too_many(v, at, (int)new->count, (int)(TOLERATIONS_COMPARED_MAX / old->count));
+                return;
+        }
+        list_for_each (t, old)
+                if (!is_kept(new, t)) {
+                        validate_forbidden(v, at,
+                                           "existing toleration can not be modified except its tolerationSeconds");
+                        return;
+                }
+        validate_tolerations(v, at, new);
+}
+
+static void check_gates(struct validation *v, const kube_pod_scheduling_gate_items *new,
+                        const kube_pod_scheduling_gate_items *old) {
+        const struct place *at = FIELD(&spec_place, "schedulingGates");
+        _cleanup_validate_set_ struct validate_set known = { 0 };
+
+        list_for_each (gate, old)
+                validate_set_add(v, &known, gate->name);
+        /* Of two of one name the last is told. */
+        for (uint32_t i = new->count; i-- > 0;)
+                if (validate_set_add(v, &known, new->items[i].name))
+                        validate_forbidden(v, FIELD(ITEM(at, i), "name"),
+                                           validate_text(v,
+                                                         "only deletion is allowed, but found new scheduling gate '%s'",
+                                                         new->items[i].name ?: ""));
+}
+
+/* --- pods that wait for gates: where they may run can be narrowed --- */
+
+static void check_narrower_selector(struct validation *v, const string_map *new, const string_map *old) {
+        list_for_each (label, old) {
+                const char *now = string_map_get(new, label->key);
+
+                if (!now || strcmp(now, label->value ?: "") != 0) {
+                        const struct kube_pod_spec shown = { .node_selector = *new };
+
+                        validate_invalid_json(
+                                v, FIELD(&spec_place, "nodeSelector"),
+                                validate_field_json(v, &kube_pod_spec_type, "nodeSelector", &shown),
+                                "only additions to spec.nodeSelector are allowed (no mutations or deletions)");
+                        return;
+                }
+        }
+}
+
+static bool begins_with(const kube_node_selector_requirement_items *new,
+                        const kube_node_selector_requirement_items *old) {
+        if (new->count < old->count)
+                return false;
+        for (uint32_t i = 0; i < old->count; i++)
+                if (!validate_equal(&kube_node_selector_requirement_type, &new->items[i], &old->items[i]))
+                        return false;
+        return true;
+}
+
+static bool is_narrower(const struct kube_node_selector_term *new, const struct kube_node_selector_term *old) {
+        if (old->match_expressions.count == 0 && old->match_fields.count == 0 &&
+            (new->match_expressions.count > 0 || new->match_fields.count > 0))
+                return false;
+        return begins_with(&new->match_expressions, &old->match_expressions) &&
+               begins_with(&new->match_fields, &old->match_fields);
+}
+
+static const struct kube_node_selector *required_of(const struct kube_node_affinity *a) {
+        return a ? a->required_during_scheduling_ignored_during_execution : NULL;
+}
+
+static void check_narrower_affinity(struct validation *v, const struct kube_node_affinity *new,
+                                    const struct kube_node_affinity *old) {
+        static const struct kube_node_selector none;
+        const struct kube_node_selector *before = required_of(old), *now = required_of(new) ?: &none;
+        const struct place *at = FIELD(FIELD(FIELD(FIELD(&spec_place, "affinity"), "nodeAffinity"),
+                                             "requiredDuringSchedulingIgnoredDuringExecution"),
+                                       "nodeSelectorTerms");
+
+        if (!before)
+                return;
+        if (before->node_selector_terms.count > 0 &&
+            before->node_selector_terms.count != now->node_selector_terms.count) {
+                validate_invalid_json(v, at,
+                                      validate_go_json_field(v, &kube_node_selector_type, "nodeSelectorTerms", now),
+                                      "no additions/deletions to non-empty NodeSelectorTerms list are allowed");
+                return;
+        }
+        for (uint32_t i = 0; i < before->node_selector_terms.count; i++)
+                if (!is_narrower(&now->node_selector_terms.items[i], &before->node_selector_terms.items[i]))
+                        validate_invalid_json(
+                                v, ITEM(at, i),
+                                validate_go_json(v, &kube_node_selector_term_type, &now->node_selector_terms.items[i]),
+                                "only additions are allowed (no mutations or deletions)");
+}
+
+/* What was asked about is put back, so that the rest can be compared. */
+static void settle_affinity(struct validation *v, struct kube_pod_spec *munged, const struct kube_affinity *old) {
+        struct kube_affinity *a = arena_new_of(v->arena, struct kube_affinity);
+
+        if (!a) {
+                v->error = -ENOMEM;
+                return;
+        }
+        if (munged->affinity)
+                *a = *munged->affinity;
+        a->node_affinity = old ? old->node_affinity : NULL;
+        munged->affinity = !old && !a->pod_affinity && !a->pod_anti_affinity ? NULL : a;
+}
+
+static void settle_gated(struct validation *v, struct kube_pod_spec *munged, const struct kube_pod_spec *old) {
+        const struct kube_node_affinity *before = old->affinity ? old->affinity->node_affinity : NULL,
+                                        *now = munged->affinity ? munged->affinity->node_affinity : NULL;
+
+        if (!validate_equal_field(&kube_pod_spec_type, "nodeSelector", munged, old)) {
+                check_narrower_selector(v, &munged->node_selector, &old->node_selector);
+                munged->node_selector = old->node_selector;
+        }
+        if (!validate_equal(&kube_node_affinity_type, now, before)) {
+                check_narrower_affinity(v, now, before);
+                settle_affinity(v, munged, old->affinity);
+        }
+}
+
+/* A copy of @list whose images are @old's. */
+static kube_container_items with_images(struct validation *v, const kube_container_items *list,
+                                        const kube_container_items *old) {
+        kube_container_items copy = *list;
+
+        if (list->count == 0)
+                return copy;
+        copy.items = arena_alloc_array(v->arena, list->count, sizeof(*copy.items));
+        if (!copy.items) {
+                v->error = -ENOMEM;
+                return *list;
+        }
+        memcpy(copy.items, list->items, list->count * sizeof(*copy.items));
+        for (uint32_t i = 0; i < copy.count; i++)
+                copy.items[i].image = old->items[i].image;
+        return copy;
+}
+
+static void check_rest(struct validation *v, const struct kube_pod_spec *spec, const struct kube_pod_spec *old) {
+        struct kube_pod_spec munged = *spec;
+
+        munged.containers = with_images(v, &spec->containers, &old->containers);
+        munged.init_containers = with_images(v, &spec->init_containers, &old->init_containers);
+        munged.active_deadline_seconds = old->active_deadline_seconds;
+        munged.scheduling_gates = old->scheduling_gates;
+        munged.tolerations = old->tolerations;
+        if (old->termination_grace_period_seconds.set && old->termination_grace_period_seconds.value < 0 &&
+            spec->termination_grace_period_seconds.set && spec->termination_grace_period_seconds.value == 1)
+                munged.termination_grace_period_seconds = old->termination_grace_period_seconds;
+        if (old->scheduling_gates.count > 0)
+                settle_gated(v, &munged, old);
+        if (validate_equal(&kube_pod_spec_type, &munged, old))
+                return;
+        validate_forbidden(
+                v, &spec_place,
+                validate_text(v,
+                              "pod updates may not change fields other than `spec.containers[*].image`,"
+                              "`spec.initContainers[*].image`,`spec.activeDeadlineSeconds`,`spec.tolerations` (only "
+                              "additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be "
+                              "set to 1 if it was previously negative)\n%s",
+                              validate_difference(v, &kube_pod_spec_type, old, &munged)));
+}
+
+void validate_pod_update(struct validation *v, const void *object, const void *old_object) {
+        const struct kube_pod *pod = object, *old = old_object;
+        const struct pod_options options = validate_pod_options(v, &old->spec, &old->metadata);
+
+        validate_meta_update(v, &pod->metadata, &old->metadata);
+        validate_pod_whole(v, &pod->metadata, &pod->spec, &options);
+        validate_annotation_changes(v, pod, old, &options);
+        if (!check_containers(v, "containers", &pod->spec.containers, &old->spec.containers) ||
+            !check_containers(v, "initContainers", &pod->spec.init_containers, &old->spec.init_containers) ||
+            !check_deadline(v, &pod->spec.active_deadline_seconds, &old->spec.active_deadline_seconds))
+                return;
+        check_tolerations(v, &pod->spec.tolerations, &old->spec.tolerations);
+        check_gates(v, &pod->spec.scheduling_gates, &old->spec.scheduling_gates);
+        if (!validate_equal(&kube_pod_spec_type, &pod->spec, &old->spec))
+                check_rest(v, &pod->spec, &old->spec);
+}
+
+/* --- ephemeral containers --- */
+
+void validate_pod_ephemeral(struct validation *v, const void *object, const void *old_object) {
+        const struct kube_pod *pod = object, *old = old_object;
+        const struct place *at = FIELD(&spec_place, "ephemeralContainers");
+        const kube_ephemeral_container_items *list = &pod->spec.ephemeral_containers;
+        _cleanup_validate_set_ struct validate_set names = { 0 };
+        struct pod_options options;
+
+        if (string_map_get(&old->metadata.annotations, MIRROR)) {
+                validate_forbidden(v, ENTRY(NULL, ""), "static pods do not support ephemeral containers");
+                return;
+        }
+        options = validate_pod_options(v, &old->spec, &old->metadata);
+        validate_meta_update(v, &pod->metadata, &old->metadata);
+        validate_pod_whole(v, &pod->metadata, &pod->spec, &options);
+        validate_annotation_changes(v, pod, old, &options);
+        /* Of two of one name the last counts. */
+        for (uint32_t i = list->count; i-- > 0;)
+                validate_set_add(v, &names, list->items[i].container.name);
+        list_for_each (before, &old->spec.ephemeral_containers) {
+                const char *name = before->container.name ?: "";
+                const struct kube_ephemeral_container *now = NULL;
+
+                for (uint32_t i = list->count; validate_set_has(&names, name) && i-- > 0 && !now;)
+                        if (kube_is(list->items[i].container.name ?: "", name))
+                                now = &list->items[i];
+                if (!now)
+                        validate_forbidden(v, at,
+                                           validate_text(v, "existing ephemeral containers %s may not be removed\n",
+                                                         validate_quoted(v, name)));
+                else if (!validate_equal(&kube_ephemeral_container_type, before, now))
+                        validate_forbidden(
+                                v, at,
+                                validate_text(v, "existing ephemeral containers %s may not be changed\n%s",
+                                              validate_quoted(v, name),
+                                              validate_difference(v, &kube_ephemeral_container_type, before, now)));
+        }
+}
+
+/* --- resize --- */
+
+static bool is_removed(const resource_list *new, const resource_list *old) {
+        if (old->count > new->count)
+                return true;
+        list_for_each (r, old)
+                if (!resource_get(new, r->name))
+                        return true;
+        return false;
+}
+
+static bool has_whole(const struct kube_pod *pod) {
+        const struct kube_resource_requirements *r = pod->spec.resources;
+
+        return r && r->requests.count + r->limits.count > 0;
+}
+
+static bool is_sized(const char *name) {
+        return strcmp(name, "cpu") == 0 || strcmp(name, "memory") == 0;
+}
+
+/* The amounts are the same, but for CPU and memory: those that were there must be there. */
+static bool same_unsized(const resource_list *new, const resource_list *old) {
+        uint32_t others = 0, known = 0;
+
+        list_for_each (r, new)
+                others += !is_sized(r->name);
+        list_for_each (r, old) {
+                const struct quantity *now = resource_get(new, r->name);
+
+                if (is_sized(r->name))
+                        continue;
+                if (!now || quantity_compare(*now, r->amount) != 0)
+                        return false;
+                known++;
+        }
+        return others == known;
+}
+
+static bool same_requirements(const struct kube_resource_requirements *new,
+                              const struct kube_resource_requirements *old) {
+        return same_unsized(&new->limits, &old->limits) && same_unsized(&new->requests, &old->requests);
+}
+
+/* The containers are the same but for their sizes; claims go with the old ones in neither. */
+static bool same_container(const struct kube_container *new, const struct kube_container *old) {
+        struct kube_container like = *new;
+
+        if (!same_requirements(&new->resources, &old->resources) || old->resources.claims.count > 0)
+                return false;
+        like.resources = old->resources;
+        return validate_equal(&kube_container_type, &like, old);
+}
+
+/* False when nothing more is asked. */
+static bool check_order(struct validation *v, const char *list, const kube_container_items *new,
+                        const kube_container_items *old) {
+        const struct place *at = FIELD(&spec_place, list);
+        unsigned before = validate_errors(v);
+
+        if (new->count != old->count)
+                validate_forbidden(v, at, validate_text(v, "%s may not be added or removed on resize", list));
+        for (uint32_t i = 0; new->count == old->count &&i < old->count; i++)
+                if (!kube_is(new->items[i].name ?: "", old->items[i].name ?: ""))
+                        validate_forbidden(v, FIELD(ITEM(at, i), "name"),
+                                           validate_text(v, "%s may not be renamed or reordered on resize", list));
+        return validate_errors(v) == before;
+}
+
+static void check_sizes(struct validation *v, const char *list, const kube_container_items *new,
+                        const kube_container_items *old) {
+        for (uint32_t i = 0; i < old->count; i++) {
+                const struct place *at = FIELD(ITEM(FIELD(&spec_place, list), i), "resources");
+
+                if (is_removed(&new->items[i].resources.requests, &old->items[i].resources.requests))
+                        validate_forbidden(v, FIELD(at, "requests"), "resource requests cannot be removed");
+                if (is_removed(&new->items[i].resources.limits, &old->items[i].resources.limits))
+                        validate_forbidden(v, FIELD(at, "limits"), "resource limits cannot be removed");
+        }
+}
+
+static void check_whole(struct validation *v, const struct kube_pod *pod, const struct kube_pod *old) {
+        static const struct kube_resource_requirements none;
+        const struct place *at = FIELD(&spec_place, "resources");
+        const struct kube_resource_requirements *new_r = pod->spec.resources, *old_r = old->spec.resources;
+
+        if (old_r && !new_r) {
+                validate_forbidden(v, at, "pod-level resources cannot be removed");
+                return;
+        }
+        if (old_r && is_removed(&new_r->requests, &old_r->requests))
+                validate_forbidden(v, FIELD(at, "requests"), "pod-level resource requests cannot be removed");
+        if (old_r && is_removed(&new_r->limits, &old_r->limits))
+                validate_forbidden(v, FIELD(at, "limits"), "pod-level resource limits cannot be removed");
+        if (!same_requirements(new_r, old_r ?: &none) ||
+            !validate_equal_field(&kube_resource_requirements_type, "claims", new_r, old_r ?: &none))
+                validate_forbidden(v, &spec_place, "only cpu and memory resources are mutable at pod-level");
+}
+
+static void check_init_resized(struct validation *v, const struct place *at, const struct kube_container *new,
+                               const struct kube_container *old) {
+        if (!same_container(new, old))
+                validate_forbidden(v, at, "only cpu and memory resources for init or sidecar containers are mutable");
+        if (kube_is(new->restart_policy, "Always") || validate_equal(&kube_container_type, new, old))
+                return;
+        list_for_each (p, &new->resize_policy)
+                if (kube_is(p->restart_policy, "RestartContainer"))
+                        validate_forbidden(v, at,
+                                           "non-sidecar init containers with a resize policy of RestartContainer "
+                                           "cannot be resized");
+}
+
+/* The spec but for sizes. */
+static bool same_spec(const struct kube_pod_spec *new, const struct kube_pod_spec *old) {
+        struct kube_pod_spec like = *new;
+
+        like.containers = old->containers;
+        like.init_containers = old->init_containers;
+        like.resources = old->resources;
+        return validate_equal(&kube_pod_spec_type, &like, old);
+}
+
+static void check_resized(struct validation *v, const struct kube_pod *pod, const struct kube_pod *old) {
+        unsigned before = validate_errors(v);
+
+        check_sizes(v, "initContainers", &pod->spec.init_containers, &old->spec.init_containers);
+        check_sizes(v, "containers", &pod->spec.containers, &old->spec.containers);
+        for (uint32_t i = 0; i < old->spec.containers.count; i++)
+                if (!same_container(&pod->spec.containers.items[i], &old->spec.containers.items[i]))
+                        validate_forbidden(v, &spec_place, "only cpu and memory resources are mutable");
+        for (uint32_t i = 0; i < old->spec.init_containers.count; i++)
+                check_init_resized(v, ITEM(FIELD(&spec_place, "initContainers"), i),
+                                   &pod->spec.init_containers.items[i], &old->spec.init_containers.items[i]);
+        if (validate_errors(v) == before && !same_spec(&pod->spec, &old->spec))
+                validate_forbidden(v, &spec_place, "only cpu and memory resources are mutable");
+}
+
+const char *validate_qos(const struct kube_pod_spec *spec) {
+        const struct pod pod = { .spec = *spec };
+
+        return pod_qos_name(pod_qos(&pod));
+}
+
+/* A node that says nothing of a running container's sizes cannot change them. */
+static bool is_resizable(const struct kube_pod *pod) {
+        list_for_each (status, &pod->status.container_statuses)
+                if (status->state.running)
+                        return status->resources;
+        return true;
+}
+
+static const char *refusal_of_resize(const struct kube_pod *old) {
+        if (string_map_get(&old->metadata.annotations, MIRROR))
+                return "static pods cannot be resized";
+        return old->spec.os && kube_is(old->spec.os->name, "windows") ? "windows pods cannot be resized" : NULL;
+}
+
+void validate_pod_resize(struct validation *v, const void *object, const void *old_object) {
+        const struct kube_pod *pod = object, *old = old_object;
+        const char *refusal = refusal_of_resize(old), *was = old->status.qos_class;
+        struct pod_options options;
+        bool same;
+
+        if (refusal) {
+                validate_forbidden(v, ENTRY(NULL, ""), refusal);
+                return;
+        }
+        options = validate_pod_options(v, &old->spec, &old->metadata);
+        validate_meta_update(v, &pod->metadata, &old->metadata);
+        validate_pod_whole(v, &pod->metadata, &pod->spec, &options);
+        if (!kube_is(was && *was ? was : validate_qos(&old->spec), validate_qos(&pod->spec)))
+                validate_invalid_word(v, &spec_place, pod->status.qos_class,
+                                      "Pod QOS Class may not change as a result of resizing");
+        if (!is_resizable(old))
+                validate_forbidden(v, &spec_place, "Pod running on node without support for resize");
+        if (has_whole(old) || has_whole(pod))
+                check_whole(v, pod, old);
+        if (old->status.node_allocatable_resource_claim_statuses.count > 0)
+                validate_forbidden(v, &spec_place, "pods with node allocatable resource claims cannot be resized");
+        same = check_order(v, "containers", &pod->spec.containers, &old->spec.containers);
+        if (check_order(v, "initContainers", &pod->spec.init_containers, &old->spec.init_containers) && same)
+                check_resized(v, pod, old);
+}
