@@ -20,9 +20,9 @@ static void check_name(struct validation *v, const struct place *at, const char 
         if (name_problem(NAME_SEGMENT, name))
                 validate_name(v, at, NAME_SEGMENT, name);
         else if (strcmp(name, wanted) != 0)
-                validate_invalid(v, at, name,
-                                 validate_text(v, "must be `spec.version+\".\"+spec.group`: %s",
-                                               validate_quoted(v, wanted)));
+                validate_invalid(
+                        v, at, name,
+                        validate_text(v, "must be `spec.version+\".\"+spec.group`: %s", validate_quoted(v, wanted)));
 }
 
 static void check_priority(struct validation *v, const struct place *at, int32_t priority, int32_t max) {
@@ -66,7 +66,8 @@ static void check_service(struct validation *v, const void *object, const void *
         check_name(v, FIELD(metadata, "name"), new->metadata.name, new);
         validate_plain_meta(v, &new->metadata, NAME_ANY);
         if (core && !kube_is(new->spec.version, "v1"))
-                validate_required(v, FIELD(at, "group"), "only v1 may have an empty group and it better be legacy kube");
+                validate_required(v, FIELD(at, "group"),
+                                  "only v1 may have an empty group and it better be legacy kube");
         if (!core)
                 validate_name(v, FIELD(at, "group"), NAME_SUBDOMAIN, new->spec.group);
         validate_name(v, FIELD(at, "version"), NAME_LABEL_1035, new->spec.version);

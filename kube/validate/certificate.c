@@ -131,7 +131,8 @@ static void check_conditions(struct validation *v, const struct place *at, reque
                 check_condition(v, item, type, request->status.conditions.items[i].status);
                 approved = approved || strcmp(type, "Approved") == 0;
                 denied = denied || strcmp(type, "Denied") == 0;
-                if (!lenient->both && approved && denied && (strcmp(type, "Approved") == 0 || strcmp(type, "Denied") == 0))
+                if (!lenient->both && approved && denied &&
+                    (strcmp(type, "Approved") == 0 || strcmp(type, "Denied") == 0))
                         validate_invalid_word(v, at, type, "Approved and Denied conditions are mutually exclusive");
                 if (!validate_set_add(v, &types, type) && !lenient->same_types)
                         validate_duplicate(v, FIELD(item, "type"), type);
@@ -231,17 +232,15 @@ static void check_approval(struct validation *v, const struct place *at, request
 
         for (size_t i = 0; i < ELEMENTS(types); i++)
                 if (count_of(new, types[i]) < count_of(old, types[i]))
-                        validate_forbidden(v, at,
-                                           validate_text(v, "updates may not remove a condition of type \"%s\"",
-                                                         types[i]));
+                        validate_forbidden(
+                                v, at, validate_text(v, "updates may not remove a condition of type \"%s\"", types[i]));
         for (size_t i = 0; i < 2 && !lenient->approval; i++) {
                 if (count_of(new, types[i]) > count_of(old, types[i]))
                         validate_forbidden(
                                 v, at, validate_text(v, "updates may not add a condition of type \"%s\"", types[i]));
                 else if (count_of(new, types[i]) == count_of(old, types[i]) && !same_of(new, old, types[i]))
-                        validate_forbidden(v, at,
-                                           validate_text(v, "updates may not modify a condition of type \"%s\"",
-                                                         types[i]));
+                        validate_forbidden(
+                                v, at, validate_text(v, "updates may not modify a condition of type \"%s\"", types[i]));
         }
 }
 

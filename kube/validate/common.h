@@ -133,6 +133,11 @@ const char *validate_go_json_field(struct validation *v, const struct kube_type 
  * kube-apiserver has go-cmp's report, which is for people to read and another one each time. In the arena. */
 const char *validate_difference(struct validation *v, const struct kube_type *type, const void *old, const void *new);
 
+/* The same of a pod's template, or of the spec in it. */
+struct kube_pod_template_spec;
+const char *validate_go_template_json(struct validation *v, const struct kube_pod_template_spec *template,
+                                      bool spec_alone);
+
 #define VALIDATE_IMMUTABLE "field is immutable"
 #define VALIDATE_NOT_NEGATIVE "must be greater than or equal to 0"
 #define VALIDATE_NOT_POSITIVE "must be greater than zero"

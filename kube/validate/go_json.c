@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "kube/codec/codec.h"
+#include "kube/core_v1.h"
 #include "kube/meta_v1.h"
 #include "kube/validate/common.h"
 #include "lib/arena.h"
@@ -23,6 +24,7 @@ struct renamed {
 struct renaming {
         struct arena *arena;
         struct renamed *all;
+        uint16_t security; /* where a pod's struct security is, seen from its spec; 0: it has none */
 };
 
 /* Letters at the beginning of a name that are capitals: those of a word that is short for others. */
@@ -45,11 +47,23 @@ static size_t capitals(const char *name) {
         return 1;
 }
 
-static char *go_name(struct arena *arena, const char *name) {
-        char *copy = arena_strdup(arena, name);
-        size_t n = copy ? capitals(name) : 0;
+static const char *go_name(struct arena *arena, const char *name) {
+        static const struct {
+                const char *json, *go;
+        } others[] = { { "cephfs", "CephFS" },
+                       { "chapAuthDiscovery", "DiscoveryCHAPAuth" },
+                       { "chapAuthSession", "SessionCHAPAuth" },
+                       { "diskURI", "DataDiskURI" },
+                       { "pdID", "PdID" },
+                       { "storageos", "StorageOS" } };
+        size_t n = capitals(name);
+        char *copy;
 
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < ELEMENTS(others); i++)
+                if (strcmp(others[i].json, name) == 0)
+                        return others[i].go;
+        copy = arena_strdup(arena, name);
+        for (size_t i = 0; copy && i < n; i++)
                 if (copy[i] >= 'a' && copy[i] <= 'z')
                         copy[i] = (char)(copy[i] - 'a' + 'A');
         return copy;
@@ -59,36 +73,136 @@ static bool is_embedded(const struct kube_field *field) {
         return field->type == &kube_object_meta_type && field->form == KUBE_ONE;
 }
 
+/* --- types that are laid out otherwise in Go --- */
+
+/* Fields that Go has in another order: all of them, by their names in JSON. What is not named is not there. */
+static const struct {
+        const struct kube_type *type;
+        const char *order;
+} orders[] = {
+        { &kube_pod_spec_type,
+          "volumes initContainers containers ephemeralContainers restartPolicy terminationGracePeriodSeconds "
+          "activeDeadlineSeconds dnsPolicy nodeSelector serviceAccountName automountServiceAccountToken nodeName "
+          "securityContext imagePullSecrets hostname subdomain setHostnameAsFQDN affinity schedulerName tolerations "
+          "hostAliases priorityClassName priority preemptionPolicy dnsConfig readinessGates runtimeClassName overhead "
+          "enableServiceLinks topologySpreadConstraints os schedulingGates resourceClaims resources hostnameOverride "
+          "schedulingGroup" },
+        { &kube_volume_type,
+          "name hostPath emptyDir gcePersistentDisk awsElasticBlockStore gitRepo secret nfs iscsi glusterfs "
+          "persistentVolumeClaim rbd quobyte flexVolume cinder cephfs flocker downwardAPI fc azureFile configMap "
+          "vsphereVolume azureDisk photonPersistentDisk projected portworxVolume scaleIO storageos csi ephemeral "
+          "image" },
+        { &kube_pod_security_context_type,
+          "seLinuxOptions windowsOptions runAsUser runAsGroup runAsNonRoot supplementalGroups "
+          "supplementalGroupsPolicy fsGroup fsGroupChangePolicy sysctls seccompProfile appArmorProfile "
+          "seLinuxChangePolicy" },
+};
+
+/* A pod's security context has what stands in its spec elsewhere. */
+struct security {
+        bool host_network, host_pid, host_ipc;
+        enum tri share_process_namespace, host_users;
+        struct kube_pod_security_context own;
+};
+
+static const struct {
+        const char *name;
+        uint16_t offset;
+} host_rows[] = {
+        { "hostNetwork", offsetof(struct security, host_network) },
+        { "hostPID", offsetof(struct security, host_pid) },
+        { "hostIPC", offsetof(struct security, host_ipc) },
+        { "shareProcessNamespace", offsetof(struct security, share_process_namespace) },
+        { "hostUsers", offsetof(struct security, host_users) },
+};
+
+static const char *order_of(const struct kube_type *type) {
+        for (size_t i = 0; i < ELEMENTS(orders); i++)
+                if (orders[i].type == type)
+                        return orders[i].order;
+        return NULL;
+}
+
 static const struct kube_type *rename_type(struct renaming *r, const struct kube_type *type);
 
 /* A row with its name in Go. */
 static struct kube_field rename_row(struct renaming *r, const struct kube_field *row) {
         struct kube_field field = *row;
-        char *name = go_name(r->arena, row->name);
+        const char *name = go_name(r->arena, row->name);
 
         field.name = name ?: row->name;
+        field.name_length = (uint8_t)strlen(field.name);
         field.flags |= KUBE_ALWAYS;
         if (row->element == KUBE_OBJECT)
                 field.type = rename_type(r, row->type);
         return field;
 }
 
-/* The rows of what Go embeds stand among those of @type. Returns how many there are. */
-static uint16_t rename_rows(struct renaming *r, const struct kube_type *type, struct kube_field *rows) {
-        bool kind = type->flags & KUBE_KIND;
+/* The rows of what Go embeds stand among those of its owner. Returns how many were added. */
+static uint16_t embed_rows(const struct kube_field *row, struct kube_field *rows) {
+        for (uint16_t i = 0; i < kube_object_meta_type.n_fields; i++) {
+                rows[i] = kube_object_meta_type.fields[i];
+                rows[i].offset = (uint16_t)(rows[i].offset + row->offset);
+        }
+        return kube_object_meta_type.n_fields;
+}
+
+static struct kube_field security_row(struct renaming *r, const struct kube_field *row) {
+        const struct kube_type *own = rename_type(r, &kube_pod_security_context_type);
+        struct kube_field *rows = arena_alloc_array(r->arena, own->n_fields + ELEMENTS(host_rows), sizeof(*rows)),
+                          field = rename_row(r, row);
+        struct kube_type *type = arena_new_of(r->arena, struct kube_type);
+
+        if (!rows || !type)
+                return field;
+        *type = (struct kube_type){ .name = own->name, .fields = rows, .size = sizeof(struct security) };
+        for (size_t i = 0; i < ELEMENTS(host_rows); i++, type->n_fields++) {
+                const char *name = host_rows[i].name;
+
+                rows[type->n_fields] = rename_row(r, kube_type_field(&kube_pod_spec_type, name, strlen(name)));
+                rows[type->n_fields].offset = host_rows[i].offset;
+        }
+        for (uint16_t i = 0; i < own->n_fields; i++, type->n_fields++) {
+                rows[type->n_fields] = own->fields[i];
+                rows[type->n_fields].offset = (uint16_t)(own->fields[i].offset + offsetof(struct security, own));
+        }
+        field.form = KUBE_ONE;
+        field.type = type;
+        field.offset = r->security;
+        return field;
+}
+
+static uint16_t rename_in_order(struct renaming *r, const struct kube_type *type, const char *order,
+                                struct kube_field *rows) {
         uint16_t n = 0;
 
+        for (const char *name = order; *name; name += strspn(name, " ")) {
+                size_t length = strcspn(name, " ");
+                const struct kube_field *row = kube_type_field(type, name, length);
+
+                if (row && row->type == &kube_pod_security_context_type && r->security > 0)
+                        rows[n++] = security_row(r, row);
+                else if (row)
+                        rows[n++] = rename_row(r, row);
+                name += length;
+        }
+        return n;
+}
+
+static uint16_t rename_rows(struct renaming *r, const struct kube_type *type, struct kube_field *rows) {
+        bool kind = type->flags & KUBE_KIND;
+        const char *order = order_of(type);
+        uint16_t n = 0;
+
+        if (order)
+                return rename_in_order(r, type, order, rows);
         for (uint16_t i = 0; i < type->n_fields; i++) {
                 const struct kube_field *row = &type->fields[i];
 
-                if (!is_embedded(row)) {
+                if (is_embedded(row))
+                        n = (uint16_t)(n + embed_rows(row, &rows[n]));
+                else
                         rows[n++] = kind && i < 2 ? *row : rename_row(r, row);
-                        continue;
-                }
-                for (uint16_t j = 0; j < kube_object_meta_type.n_fields; j++, n++) {
-                        rows[n] = kube_object_meta_type.fields[j];
-                        rows[n].offset = (uint16_t)(rows[n].offset + row->offset);
-                }
         }
         return n;
 }
@@ -146,4 +260,26 @@ const char *validate_go_json_field(struct validation *v, const struct kube_type 
                 return "null";
         row = rename_row(&renaming, field);
         return write_json(v, &alone, object, strlen("{\"\":") + strlen(name));
+}
+
+const char *validate_go_template_json(struct validation *v, const struct kube_pod_template_spec *template,
+                                      bool spec_alone) {
+        struct {
+                struct kube_pod_template_spec template;
+                struct security security;
+        } pod = { .template = *template };
+        const struct kube_pod_spec *spec = &template->spec;
+        struct renaming renaming = { .arena = v->arena };
+
+        if (validate_is_full(v))
+                return "null";
+        pod.security =
+                (struct security){ spec->host_network, spec->host_pid, spec->host_ipc, spec->share_process_namespace,
+                                   spec->host_users,   { 0 } };
+        if (spec->security_context)
+                pod.security.own = *spec->security_context;
+        renaming.security = (uint16_t)((const char *)&pod.security - (const char *)&pod.template.spec);
+        if (spec_alone)
+                return write_json(v, rename_type(&renaming, &kube_pod_spec_type), &pod.template.spec, 0);
+        return write_json(v, rename_type(&renaming, &kube_pod_template_spec_type), &pod.template, 0);
 }

@@ -271,8 +271,7 @@ static void check_template_change(struct validation *v, const struct kube_batch_
 
         if (!is_mutable(old)) {
                 if (!validate_equal(&kube_pod_template_spec_type, template, &allowed))
-                        validate_invalid_json(v, at, validate_go_json(v, &kube_pod_template_spec_type, template),
-                                              VALIDATE_IMMUTABLE);
+                        validate_invalid_json(v, at, validate_go_template_json(v, template, false), VALIDATE_IMMUTABLE);
                 return;
         }
         take_directions(&allowed, template, &affinity);
@@ -282,7 +281,7 @@ static void check_template_change(struct validation *v, const struct kube_batch_
                 differ_in_resources(v, &template->spec.init_containers, &allowed.spec.init_containers);
         if (!validate_equal(&kube_pod_spec_type, &template->spec, &allowed.spec))
                 validate_invalid_json(v, FIELD(FIELD(NULL, "spec"), "template.spec"),
-                                      validate_go_json(v, &kube_pod_spec_type, &template->spec), VALIDATE_IMMUTABLE);
+                                      validate_go_template_json(v, template, true), VALIDATE_IMMUTABLE);
 }
 
 static void check_immutable(struct validation *v, const struct kube_batch_v1_job *new,
