@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "kube/validate/common.h"
+#include "kube/validate/core.h"
 #include "lib/ip.h"
 
 struct address {
@@ -174,4 +175,47 @@ void validate_canonical_cidr(struct validation *v, const struct place *at, const
         validate_cidr(v, at, cidr, NULL);
         if (validate_errors(v) == before && read_block(cidr, &block))
                 check_canonical(v, at, cidr, ip_cidr_format(&(struct ip_cidr){ block.address.ip, block.prefix }, text));
+}
+
+/* --- where traffic may go --- */
+
+/* The first @n bits are @bits; an IPv4 address written as an IPv6 one counts as IPv4. */
+static bool begins(const struct address *a, const uint8_t *bits, unsigned n) {
+        const uint8_t *bytes = a->mapped ? a->ip.bytes + 12 : a->ip.bytes;
+
+        for (unsigned i = 0; i < n / 8; i++)
+                if (bytes[i] != bits[i])
+                        return false;
+        return n % 8 == 0 || (bytes[n / 8] ^ bits[n / 8]) >> (8 - n % 8) == 0;
+}
+
+static const struct {
+        bool four;
+        uint8_t bits[16];
+        uint8_t n;
+        const char *text;
+} special[] = {
+        { true, { 0 }, 32, NULL },
+        { false, { 0 }, 128, NULL },
+        { true, { 127 }, 8, "may not be in the loopback range (127.0.0.0/8, ::1/128)" },
+        { false, { [15] = 1 }, 128, "may not be in the loopback range (127.0.0.0/8, ::1/128)" },
+        { true, { 169, 254 }, 16, "may not be in the link-local range (169.254.0.0/16, fe80::/10)" },
+        { false, { 0xfe, 0x80 }, 10, "may not be in the link-local range (169.254.0.0/16, fe80::/10)" },
+        { true, { 224 }, 24, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)" },
+        { false, { 0xff, 0x02 }, 16, "may not be in the link-local multicast range (224.0.0.0/24, ff02::/10)" },
+};
+
+void validate_endpoint_ip(struct validation *v, const struct place *at, const char *ip) {
+        const char *text = ip ?: "";
+        struct address a;
+
+        if (!read_address(text, text + strlen(text), &a)) {
+                validate_invalid(v, at, text, "must be a valid IP address");
+                return;
+        }
+        for (size_t i = 0; i < sizeof(special) / sizeof(*special); i++)
+                if (special[i].four == (a.ip.family == AF_INET || a.mapped) &&
+                    begins(&a, special[i].bits, special[i].n))
+                        validate_invalid(v, at, text,
+                                         special[i].text ?: validate_text(v, "may not be unspecified (%s)", text));
 }

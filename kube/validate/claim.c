@@ -24,6 +24,12 @@ static void check_modes(struct validation *v, const struct place *at, const stri
                 validate_forbidden(v, at, "may not use ReadWriteOncePod with other access modes");
 }
 
+void validate_access_modes(struct validation *v, const struct place *at, const string_list *modes, const char *none) {
+        if (modes->count == 0)
+                validate_required(v, at, none);
+        check_modes(v, at, modes);
+}
+
 /* Where the data come from, of both kinds of references. */
 struct source {
         const char *group, *kind, *name, *namespace;
@@ -147,4 +153,180 @@ void validate_claim_template(struct validation *v, const struct place *at,
                 if (others[i].given)
                         validate_forbidden(v, FIELD(meta, others[i].name), "cannot be set");
         validate_claim_spec(v, FIELD(at, "spec"), &template->spec, NULL);
+}
+
+/* --- claims --- */
+
+#define CLASS_ANNOTATION "volume.beta.kubernetes.io/storage-class"
+
+static const struct place spec_place = { .name = "spec" }, status_place = { .name = "status" };
+
+static void check_claim(struct validation *v, const struct kube_persistent_volume_claim *claim,
+                        const struct kube_persistent_volume_claim *old) {
+        validate_meta(v, &claim->metadata, NAME_SUBDOMAIN);
+        validate_claim_spec(v, &spec_place, &claim->spec, old ? &old->spec : NULL);
+}
+
+/* The class of the annotation becomes the field's. */
+static bool takes_up_class(const struct kube_persistent_volume_claim *claim,
+                           const struct kube_persistent_volume_claim *old) {
+        const char *before = string_map_get(&old->metadata.annotations, CLASS_ANNOTATION),
+                   *now = string_map_get(&claim->metadata.annotations, CLASS_ANNOTATION);
+
+        return before && !old->spec.storage_class_name && kube_is(claim->spec.storage_class_name, before) &&
+               (!now || strcmp(now, before) == 0);
+}
+
+/* @requests with @storage in it; NULL takes it out. */
+static resource_list with_storage(struct validation *v, const resource_list *requests, const struct quantity *storage) {
+        resource_list list = { .items = arena_alloc_array(v->arena, requests->count + 1, sizeof(*list.items)) };
+
+        for (uint32_t i = 0; list.items && i < requests->count; i++)
+                if (!kube_is(requests->items[i].name, "storage"))
+                        list.items[list.count++] = requests->items[i];
+        if (list.items)
+                list.items[list.count++] =
+                        (struct resource_amount){ "storage", storage ? *storage : (struct quantity){ 0 } };
+        return list;
+}
+
+/* The spec with what may change put back; they are compared by amounts, whose order does not count here. */
+static bool same_claim_spec(struct validation *v, const struct kube_persistent_volume_claim *claim,
+                            const struct kube_persistent_volume_claim *old,
+                            struct kube_persistent_volume_claim_spec *ret_like) {
+        struct kube_persistent_volume_claim_spec *like = ret_like, before = old->spec;
+        const char *was = string_map_get(&old->metadata.annotations, CLASS_ANNOTATION);
+        bool bound = kube_is(claim->status.phase, "Bound");
+
+        *like = claim->spec;
+        if (!before.volume_name || !*before.volume_name)
+                like->volume_name = before.volume_name;
+        if (takes_up_class(claim, old))
+                like->storage_class_name = NULL;
+        else if (like->storage_class_name && !before.storage_class_name &&
+                 (!was || strcmp(like->storage_class_name, was) == 0))
+                like->storage_class_name = before.storage_class_name;
+        if (bound && like->resources.requests.items) {
+                const struct quantity *storage = resource_get(&before.resources.requests, "storage");
+
+                like->resources.requests = with_storage(v, &like->resources.requests, storage);
+                if (storage)
+                        before.resources.requests = with_storage(v, &before.resources.requests, storage);
+        }
+        if (bound)
+                like->volume_attributes_class_name = before.volume_attributes_class_name;
+        return validate_equal(&kube_persistent_volume_claim_spec_type, like, &before);
+}
+
+static void check_size(struct validation *v, const struct kube_persistent_volume_claim *claim,
+                       const struct kube_persistent_volume_claim *old) {
+        static const struct quantity none;
+        const struct quantity *new_size = resource_get(&claim->spec.resources.requests, "storage") ?: &none,
+                              *old_size = resource_get(&old->spec.resources.requests, "storage") ?: &none,
+                              *given = resource_get(&old->status.capacity, "storage") ?: &none;
+
+        if (quantity_compare(*new_size, *old_size) < 0 && quantity_compare(*new_size, *given) <= 0)
+                validate_forbidden(v, FIELD(FIELD(FIELD(&spec_place, "resources"), "requests"), "storage"),
+                                   "field can not be less than status.capacity");
+}
+
+static void check_class_change(struct validation *v, const struct kube_persistent_volume_claim *claim,
+                               const struct kube_persistent_volume_claim *old) {
+        const char *class = claim->spec.volume_attributes_class_name;
+        const struct place *at = FIELD(&spec_place, "volumeAttributesClassName");
+
+        if (!old->status.current_volume_attributes_class_name ||
+            validate_equal_field(&kube_persistent_volume_claim_spec_type, "volumeAttributesClassName", &claim->spec,
+                                 &old->spec))
+                return;
+        if (!class)
+                validate_forbidden(
+                        v, at, "update to nil is forbidden when status.currentVolumeAttributesClassName is not nil");
+        else if (!*class)
+                validate_forbidden(
+                        v, at,
+                        "update to empty string is forbidden when status.currentVolumeAttributesClassName is not nil");
+}
+
+static void check_claim_change(struct validation *v, const struct kube_persistent_volume_claim *claim,
+                               const struct kube_persistent_volume_claim *old) {
+        struct kube_persistent_volume_claim_spec like;
+
+        if (!takes_up_class(claim, old) && !same_text(string_map_get(&claim->metadata.annotations, CLASS_ANNOTATION),
+                                                      string_map_get(&old->metadata.annotations, CLASS_ANNOTATION)))
+                validate_invalid(v, FIELD(FIELD(FIELD(NULL, "metadata"), "annotations"), CLASS_ANNOTATION),
+                                 string_map_get(&claim->metadata.annotations, CLASS_ANNOTATION), VALIDATE_IMMUTABLE);
+        if (!same_claim_spec(v, claim, old, &like))
+                validate_forbidden(v, &spec_place,
+                                   validate_text(v,
+                                                 "spec is immutable after creation except resources.requests and "
+                                                 "volumeAttributesClassName for bound claims\n%s",
+                                                 validate_difference(v, &kube_persistent_volume_claim_spec_type,
+                                                                     &old->spec, &like)));
+        check_size(v, claim, old);
+        validate_immutable_field(v, FIELD(NULL, "volumeMode"), &kube_persistent_volume_claim_spec_type, "volumeMode",
+                                 &claim->spec, &old->spec);
+        check_class_change(v, claim, old);
+}
+
+void validate_claim(struct validation *v, const void *object, const void *old_object) {
+        const struct kube_persistent_volume_claim *claim = object, *old = old_object;
+
+        if (old)
+                validate_meta_update(v, &claim->metadata, &old->metadata);
+        check_claim(v, claim, old);
+        if (old)
+                check_claim_change(v, claim, old);
+}
+
+/* --- status --- */
+
+/* False when it is wrong. */
+static bool check_resource_key(struct validation *v, const struct place *at, const char *name) {
+        unsigned before = validate_errors(v);
+
+        validate_name(v, at, NAME_QUALIFIED, name);
+        if (validate_errors(v) == before && validate_is_native(name) && strcmp(name, "storage") != 0)
+                validate_unsupported(v, at, name, POD_TEXTS("storage"));
+        return validate_errors(v) == before;
+}
+
+/* False when it is negative. */
+static bool check_basic(struct validation *v, const struct place *at, struct quantity amount) {
+        int64_t units = quantity_units(amount);
+
+        if (units < 0)
+                validate_invalid_int(v, at, units, "must be a valid resource quantity");
+        return units >= 0;
+}
+
+static void check_resize(struct validation *v, const struct kube_persistent_volume_claim_status *s) {
+        static const char *const states[] = { "ControllerResizeInProgress", "ControllerResizeInfeasible",
+                                              "NodeResizeInProgress",       "NodeResizeInfeasible",
+                                              "NodeResizePending",          NULL };
+        static const char *const told[] = { "ControllerResizeInProgress", "ControllerResizeInfeasible",
+                                            "NodeResizeInProgress",       "NodeResizeInfeasible",
+                                            "NodeResizePending",          NULL };
+        const struct place *at = FIELD(&status_place, "allocatedResourceStatuses"),
+                           *allocated = FIELD(&status_place, "allocatedResources");
+
+        list_for_each (entry, &s->allocated_resource_statuses) {
+                check_resource_key(v, at, entry->key);
+                if (!validate_is_one(entry->value, states))
+                        validate_unsupported(v, at, entry->key, told);
+        }
+        list_for_each (r, &s->allocated_resources)
+                if (check_resource_key(v, allocated, r->name) && check_basic(v, ENTRY(allocated, r->name), r->amount))
+                        validate_amount(v, ENTRY(allocated, r->name), "storage", r->amount);
+}
+
+void validate_claim_status(struct validation *v, const void *object, const void *old_object) {
+        const struct kube_persistent_volume_claim *claim = object, *old = old_object;
+
+        validate_meta_update(v, &claim->metadata, &old->metadata);
+        if (claim->spec.access_modes.count == 0)
+                validate_required(v, FIELD(FIELD(NULL, "Spec"), "accessModes"), "");
+        list_for_each (r, &claim->status.capacity)
+                check_basic(v, ENTRY(FIELD(&status_place, "capacity"), r->name), r->amount);
+        check_resize(v, &claim->status);
 }

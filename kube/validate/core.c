@@ -70,6 +70,8 @@ static const struct validate_sub namespace_subs[] = {
         { 0 },
 };
 
+static const struct validate_sub service_subs[] = { { "status", validate_service_status }, { 0 } };
+
 static const struct validate_sub pod_subs[] = {
         { "status", validate_pod_status },
         { "ephemeralcontainers", validate_pod_ephemeral },
@@ -77,12 +79,30 @@ static const struct validate_sub pod_subs[] = {
         { 0 },
 };
 
+static const struct validate_sub claim_subs[] = { { "status", validate_claim_status }, { 0 } };
+static const struct validate_sub volume_subs[] = { { "status", validate_volume_status }, { 0 } };
+static const struct validate_sub node_subs[] = { { "status", validate_node_status }, { 0 } };
+static const struct validate_sub controller_subs[] = { { "status", validate_controller_status }, { 0 } };
+static const struct validate_sub quota_subs[] = { { "status", validate_quota_status }, { 0 } };
+
+/* Rules that know by themselves whether there was something before. */
+#define BOTH(rule) (rule), (rule)
+
 const struct validate_rules validate_core_rules[] = {
-        { "", "ConfigMap", NAME_SUBDOMAIN, validate_config_map, validate_config_map, NULL },
+        { "", "ConfigMap", NAME_SUBDOMAIN, BOTH(validate_config_map), NULL },
+        { "", "Endpoints", NAME_SUBDOMAIN, BOTH(validate_endpoints), NULL },
+        { "", "Event", NAME_SUBDOMAIN, BOTH(validate_event), NULL },
+        { "", "LimitRange", NAME_SUBDOMAIN, BOTH(validate_limit_range), NULL },
         { "", "Namespace", NAME_LABEL, check_namespace, check_namespace_update, namespace_subs },
+        { "", "Node", NAME_SUBDOMAIN, BOTH(validate_node), node_subs },
+        { "", "PersistentVolume", NAME_SUBDOMAIN, BOTH(validate_volume), volume_subs },
+        { "", "PersistentVolumeClaim", NAME_SUBDOMAIN, BOTH(validate_claim), claim_subs },
         { "", "Pod", NAME_SUBDOMAIN, validate_pod, validate_pod_update, pod_subs },
-        { "", "Secret", NAME_SUBDOMAIN, validate_secret, validate_secret, NULL },
-        { "", "Service", NAME_LABEL, NULL, NULL, NULL },
-        { "", "ServiceAccount", NAME_SUBDOMAIN, check_service_account, check_service_account, NULL },
+        { "", "PodTemplate", NAME_SUBDOMAIN, BOTH(validate_template_object), NULL },
+        { "", "ReplicationController", NAME_SUBDOMAIN, BOTH(validate_controller), controller_subs },
+        { "", "ResourceQuota", NAME_SUBDOMAIN, BOTH(validate_quota), quota_subs },
+        { "", "Secret", NAME_SUBDOMAIN, BOTH(validate_secret), NULL },
+        { "", "Service", NAME_LABEL, BOTH(validate_service), service_subs },
+        { "", "ServiceAccount", NAME_SUBDOMAIN, BOTH(check_service_account), NULL },
         { 0 },
 };

@@ -3,10 +3,31 @@
 
 #include <stddef.h>
 
+struct place;
 struct validation;
 
 void validate_config_map(struct validation *v, const void *object, const void *old);
 void validate_secret(struct validation *v, const void *object, const void *old);
+
+void validate_service(struct validation *v, const void *object, const void *old);
+void validate_service_status(struct validation *v, const void *object, const void *old);
+void validate_endpoints(struct validation *v, const void *object, const void *old);
+void validate_event(struct validation *v, const void *object, const void *old);
+void validate_claim(struct validation *v, const void *object, const void *old);
+void validate_claim_status(struct validation *v, const void *object, const void *old);
+void validate_volume(struct validation *v, const void *object, const void *old);
+void validate_volume_status(struct validation *v, const void *object, const void *old);
+void validate_node(struct validation *v, const void *object, const void *old);
+void validate_node_status(struct validation *v, const void *object, const void *old);
+void validate_controller(struct validation *v, const void *object, const void *old);
+void validate_controller_status(struct validation *v, const void *object, const void *old);
+void validate_template_object(struct validation *v, const void *object, const void *old);
+void validate_limit_range(struct validation *v, const void *object, const void *old);
+void validate_quota(struct validation *v, const void *object, const void *old);
+void validate_quota_status(struct validation *v, const void *object, const void *old);
+
+/* An address that others may be sent to: ValidateEndpointIP. */
+void validate_endpoint_ip(struct validation *v, const struct place *at, const char *ip);
 
 /* What Go's json.Unmarshal() into a map says of @text; NULL: it is one. */
 const char *validate_json_problem(struct validation *v, const char *text, size_t length);

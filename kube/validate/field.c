@@ -188,8 +188,12 @@ void validate_duplicate(struct validation *v, const struct place *at, const char
         add(v, at, "Duplicate value", validate_quoted(v, value), "");
 }
 
+void validate_duplicate_detail(struct validation *v, const struct place *at, const char *json, const char *detail) {
+        add(v, at, "Duplicate value", json, detail);
+}
+
 void validate_duplicate_json(struct validation *v, const struct place *at, const char *json) {
-        add(v, at, "Duplicate value", json, "");
+        validate_duplicate_detail(v, at, json, "");
 }
 
 void validate_not_found(struct validation *v, const struct place *at, const char *value, const char *detail) {

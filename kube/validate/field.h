@@ -74,6 +74,7 @@ void validate_invalid_object(struct validation *v, const struct place *at, const
 
 void validate_duplicate(struct validation *v, const struct place *at, const char *value);
 void validate_duplicate_json(struct validation *v, const struct place *at, const char *json);
+void validate_duplicate_detail(struct validation *v, const struct place *at, const char *json, const char *detail);
 void validate_not_found(struct validation *v, const struct place *at, const char *value, const char *detail);
 
 /* @supported ends with NULL and stands in the order in which they are told. */

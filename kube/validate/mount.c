@@ -14,15 +14,17 @@ static void clear(struct names *n) {
         validate_set_clear(&n->device_paths);
 }
 
+/* Of two of one name the last counts. */
 static void gather(struct validation *v, const struct kube_container *container, struct names *n) {
-        list_for_each (mount, &container->volume_mounts) {
-                validate_set_add(v, &n->mounts, mount->name);
-                validate_set_add(v, &n->mount_paths, mount->mount_path);
-        }
-        list_for_each (device, &container->volume_devices) {
-                validate_set_add(v, &n->devices, device->name);
-                validate_set_add(v, &n->device_paths, device->device_path);
-        }
+        const kube_volume_mount_items *mounts = &container->volume_mounts;
+        const kube_volume_device_items *devices = &container->volume_devices;
+
+        for (uint32_t i = mounts->count; i-- > 0;)
+                if (validate_set_add(v, &n->mounts, mounts->items[i].name))
+                        validate_set_add(v, &n->mount_paths, mounts->items[i].mount_path);
+        for (uint32_t i = devices->count; i-- > 0;)
+                if (validate_set_add(v, &n->devices, devices->items[i].name))
+                        validate_set_add(v, &n->device_paths, devices->items[i].device_path);
 }
 
 static void check_propagation(struct validation *v, const struct place *at, const struct kube_volume_mount *mount,

@@ -8,7 +8,7 @@
 /* What the containers ask for of one resource that the pod asks for as a whole. */
 struct total {
         struct quantity amount, sidecars, init;
-        bool given;
+        bool given, in_init;
 };
 
 static int by_name(const void *key, const void *row) {
@@ -49,11 +49,9 @@ static void add_init(const resource_list *whole, struct total *totals, const str
                 own = sidecar                    ? t->sidecars :
                       quantity_sign(t->sidecars) ? quantity_add(r->amount, t->sidecars) :
                                                    r->amount;
-                if (quantity_compare(own, t->init) > 0)
+                if (!t->in_init || quantity_compare(own, t->init) > 0)
                         t->init = own;
-                if (!t->given)
-                        t->amount = own;
-                t->given = true;
+                t->in_init = true;
         }
 }
 
@@ -75,7 +73,7 @@ static struct total *totals_of(struct validation *v, const struct kube_pod_spec 
         list_for_each (container, &spec->init_containers)
                 add_init(whole, totals, container, limits);
         for (uint32_t i = 0; i < whole->count; i++)
-                if (quantity_compare(totals[i].init, totals[i].amount) > 0)
+                if (totals[i].in_init && (!totals[i].given || quantity_compare(totals[i].init, totals[i].amount) > 0))
                         totals[i].amount = totals[i].init;
         return totals;
 }
@@ -94,7 +92,7 @@ static void check_totals(struct validation *v, const struct place *at, const str
         for (uint32_t i = 0; totals && i < whole->count; i++) {
                 const struct resource_amount *r = &whole->items[i];
 
-                if (totals[i].given && quantity_compare(totals[i].amount, r->amount) > 0 &&
+                if ((totals[i].given || totals[i].in_init) && quantity_compare(totals[i].amount, r->amount) > 0 &&
                     (!limits || validate_is_huge_page(r->name)))
                         validate_invalid_quantity(
                                 v, ENTRY(FIELD(at, limits ? "limits" : "requests"), r->name), r->amount,

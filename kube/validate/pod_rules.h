@@ -92,6 +92,9 @@ void validate_profiles_agree(struct validation *v, const struct place *at, const
 bool validate_is_token_path(const char *path);
 bool validate_is_deletion_cost(const string_map *annotations);
 
+/* @none is what is said when there are none. */
+void validate_access_modes(struct validation *v, const struct place *at, const string_list *modes, const char *none);
+
 /* Calls @visit with each container: init ones, then the others, then ephemeral ones. */
 struct container_visit {
         const char *list; /* "initContainers" */

@@ -377,8 +377,10 @@ void validate_pod_status(struct validation *v, const void *object, const void *o
         if (pod->status.observed_generation < 0)
                 validate_invalid_int(v, FIELD(&status_place, "observedGeneration"), pod->status.observed_generation,
                                      "must be a non-negative integer");
-        validate_immutable_field(v, FIELD(&status_place, "qosClass"), &kube_pod_status_type, "qosClass", &pod->status,
-                                 &old->status);
+        /* It is there from the beginning (PrepareForCreate). */
+        if (old->status.qos_class && *old->status.qos_class)
+                validate_immutable_field(v, FIELD(&status_place, "qosClass"), &kube_pod_status_type, "qosClass",
+                                         &pod->status, &old->status);
         check_transitions(v, &pod->status, &old->status, &old->spec);
         check_claims(v, &pod->status, &pod->spec);
         check_extended(v, &pod->status, &pod->spec);

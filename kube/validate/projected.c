@@ -145,8 +145,8 @@ static void check_named_bundle(struct work *w, const struct place *at,
 
 static void check_bundle(struct work *w, const struct place *at, const struct kube_cluster_trust_bundle_projection *s) {
         if (s->name && s->signer_name)
-                validate_invalid_object(w->v, at, &kube_cluster_trust_bundle_projection_type, s,
-                                        "only one of name and signerName may be used");
+                validate_invalid_json(w->v, at, validate_go_json(w->v, &kube_cluster_trust_bundle_projection_type, s),
+                                      "only one of name and signerName may be used");
         else if (s->name)
                 check_named_bundle(w, at, s);
         else if (s->signer_name)

@@ -40,8 +40,12 @@ class Broken(cases.Maker):
         return super().element(name, depth)
 
     def field(self, field, depth):
-        """An empty map is none once it was stored, which a peer that stores nothing does not know."""
-        return super().field(field, depth) or ({"a": self.element(field.element, depth)} if field.form == "{}" else super().field(field, depth))
+        """An empty map or list is none once it was stored, which a peer that stores nothing does not know."""
+        for _ in range(9):
+            made = super().field(field, depth)
+            if made or not field.form.startswith(("[", "{")):
+                return made
+        return None
 
     # ---- one change ----
 
@@ -83,6 +87,8 @@ class Broken(cases.Maker):
             target[key] = self.random.choice(texts)
         else:
             target[key] = self.field(field, 4)
+            if target[key] is None:
+                del target[key]
 
     def put_scalar(self, target, key, field, old):
         value = self.random.choice(BAD[field.element])
@@ -134,4 +140,5 @@ def main():
         print(json.dumps(one(maker, maker.random.choices(rows, [r.get("weight", 1) for r in rows])[0])))
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -26,6 +26,8 @@ import (
 	_ "k8s.io/kubernetes/pkg/apis/batch/install"
 	_ "k8s.io/kubernetes/pkg/apis/certificates/install"
 	_ "k8s.io/kubernetes/pkg/apis/coordination/install"
+	"k8s.io/kubernetes/pkg/apis/core"
+	"k8s.io/kubernetes/pkg/apis/core/helper/qos"
 	_ "k8s.io/kubernetes/pkg/apis/core/install"
 	_ "k8s.io/kubernetes/pkg/apis/discovery/install"
 	_ "k8s.io/kubernetes/pkg/apis/events/install"
@@ -210,6 +212,7 @@ var strategies = map[target]any{
 }
 
 type validateCase struct {
+	ID       int                  `json:"id,omitempty"`
 	Group    string               `json:"group"`
 	Kind     string               `json:"kind"`
 	Sub      string               `json:"sub,omitempty"`
@@ -287,6 +290,9 @@ func run(c *validateCase) (failure error) {
 		if before.GetUID() == "" {
 			rest.FillObjectMetaSystemFields(before)
 			before.SetUID("old")
+		}
+		if p, ok := old.(*core.Pod); ok && p.Status.QOSClass == "" {
+			p.Status.QOSClass = qos.ComputePodQOS(p)
 		}
 		before.SetResourceVersion("1")
 		m.SetResourceVersion("1")

@@ -4,7 +4,7 @@ import json
 import re
 import sys
 
-LONGEST = 2500  # characters of a case
+LONGEST = 1500  # characters of a case
 
 
 def main():
@@ -15,6 +15,8 @@ def main():
         if len(line) > LONGEST or "\\n" in json.dumps(case.get("causes")) or len(case.get("causes") or []) > 3:
             continue
         kind = case["group"], case["kind"], case.get("sub", ""), "old" in case
+        if any("field" not in c for c in case.get("causes") or []):
+            continue
         errors = {re.sub(r"\[[^\]]*\]", "[]", c["field"]) + re.sub(r"\"(\\.|[^\"])*\"|-?\d+", "", c["message"]) for c in case.get("causes") or []} or {""}
         if all(kind[:3] + (e,) in seen for e in errors) and kind in last:
             continue

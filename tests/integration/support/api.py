@@ -121,7 +121,7 @@ class Oracle:
                  f"--client-ca-file={pki}/ca.crt", f"--tls-cert-file={pki}/apiserver.crt", f"--tls-private-key-file={pki}/apiserver.key",
                  "--authorization-mode=Node,RBAC", "--enable-admission-plugins=NodeRestriction", "--service-account-issuer=https://kubernetes.default.svc", f"--service-account-key-file={pki}/sa.pub",
                  f"--service-account-signing-key-file={pki}/sa.key", "--service-cluster-ip-range=10.96.0.0/16", "--endpoint-reconciler-type=none",
-                 f"--cert-dir={self.directory}/certs")
+                 f"--cert-dir={self.directory}/certs", "--allow-privileged")
         client = Client(self.port, pki)
         for _ in range(600):
             try:

@@ -78,7 +78,7 @@ static void test_cases(void **state) {
                 n++;
         }
         fclose(file);
-        assert_true(n > 40);
+        assert_true(n > 300);
 }
 
 static void test_places(void **state) {

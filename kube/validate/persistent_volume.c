@@ -1,0 +1,481 @@
+/* PersistentVolumes. */
+#include <string.h>
+
+#include "kube/type.h"
+#include "kube/validate/core.h"
+#include "kube/validate/other_volume.h"
+#include "kube/validate/pod_rules.h"
+#include "lib/arena.h"
+
+#define MOUNT_OPTIONS "volume.beta.kubernetes.io/mount-options"
+
+static const struct place spec_place = { .name = "spec" };
+
+#define SPEC(field) FIELD(&spec_place, field)
+
+static void require(struct validation *v, const struct place *at, const char *field, const char *text) {
+        if (!text || !*text)
+                validate_required(v, FIELD(at, field), "");
+}
+
+/* --- sources --- */
+
+struct source_rule {
+        struct validation *v;
+        const struct place *at;
+        const struct kube_persistent_volume *pv;
+        const struct kube_persistent_volume_spec *spec;
+};
+
+static void check_host_path(const struct source_rule *r) {
+        const struct kube_host_path_volume_source *s = r->spec->host_path;
+
+        if (!s->path || !*s->path) {
+                validate_required(r->v, FIELD(r->at, "path"), "");
+                return;
+        }
+        validate_no_backsteps(r->v, FIELD(r->at, "path"), s->path);
+        if (s->type)
+                validate_choice(r->v, FIELD(r->at, "type"), s->type,
+                                POD_TEXTS("", "BlockDevice", "CharDevice", "Directory", "DirectoryOrCreate", "File",
+                                          "FileOrCreate", "Socket"));
+}
+
+static void check_gce(const struct source_rule *r) {
+        validate_partitioned(r->v, r->at, "pdName", r->spec->gce_persistent_disk->pd_name,
+                             r->spec->gce_persistent_disk->partition);
+}
+
+static void check_aws(const struct source_rule *r) {
+        validate_partitioned(r->v, r->at, "volumeID", r->spec->aws_elastic_block_store->volume_id,
+                             r->spec->aws_elastic_block_store->partition);
+}
+
+static void check_glusterfs(const struct source_rule *r) {
+        const struct kube_glusterfs_persistent_volume_source *s = r->spec->glusterfs;
+        const struct place *namespace = FIELD(r->at, "endpointsNamespace");
+
+        require(r->v, r->at, "endpoints", s->endpoints);
+        require(r->v, r->at, "path", s->path);
+        if (s->endpoints_namespace && !*s->endpoints_namespace)
+                validate_invalid(r->v, namespace, "",
+                                 "if the endpointnamespace is set, it must be a valid namespace name");
+        else if (s->endpoints_namespace)
+                validate_name(r->v, namespace, NAME_LABEL, s->endpoints_namespace);
+}
+
+static void check_flocker(const struct source_rule *r) {
+        validate_flocker(r->v, r->at, r->spec->flocker);
+}
+
+static void check_nfs(const struct source_rule *r) {
+        validate_nfs(r->v, r->at, r->spec->nfs);
+}
+
+static void check_rbd(const struct source_rule *r) {
+        if (r->spec->rbd->monitors.count == 0)
+                validate_required(r->v, FIELD(r->at, "monitors"), "");
+        require(r->v, r->at, "image", r->spec->rbd->image);
+}
+
+static void check_quobyte(const struct source_rule *r) {
+        validate_quobyte(r->v, r->at, r->spec->quobyte);
+}
+
+static void check_cephfs(const struct source_rule *r) {
+        if (r->spec->cephfs->monitors.count == 0)
+                validate_required(r->v, FIELD(r->at, "monitors"), "");
+}
+
+static void check_iscsi(const struct source_rule *r) {
+        const struct kube_iscsi_persistent_volume_source *s = r->spec->iscsi;
+
+        validate_iscsi(r->v, r->at,
+                       &(struct validate_iscsi){ .portal = s->target_portal,
+                                                 .iqn = s->iqn,
+                                                 .initiator = s->initiator_name,
+                                                 .pv_name = r->pv->metadata.name ?: "",
+                                                 .lun = s->lun,
+                                                 .chap = s->chap_auth_discovery || s->chap_auth_session,
+                                                 .has_secret = s->secret_ref,
+                                                 .secret_name = s->secret_ref ? s->secret_ref->name : NULL });
+}
+
+static void check_cinder(const struct source_rule *r) {
+        const struct kube_cinder_persistent_volume_source *s = r->spec->cinder;
+
+        require(r->v, r->at, "volumeID", s->volume_id);
+        if (!s->secret_ref)
+                return;
+        require(r->v, FIELD(r->at, "secretRef"), "name", s->secret_ref->name);
+        require(r->v, FIELD(r->at, "secretRef"), "namespace", s->secret_ref->namespace);
+}
+
+static void check_fc(const struct source_rule *r) {
+        validate_fc(r->v, r->at, r->spec->fc);
+}
+
+static void check_flex(const struct source_rule *r) {
+        require(r->v, r->at, "driver", r->spec->flex_volume->driver);
+        validate_options(r->v, r->at, &r->spec->flex_volume->options);
+}
+
+static void check_azure_file(const struct source_rule *r) {
+        const struct kube_azure_file_persistent_volume_source *s = r->spec->azure_file;
+
+        require(r->v, r->at, "secretName", s->secret_name);
+        require(r->v, r->at, "shareName", s->share_name);
+        if (s->secret_namespace)
+                require(r->v, r->at, "secretNamespace", s->secret_namespace);
+}
+
+static void check_vsphere(const struct source_rule *r) {
+        require(r->v, r->at, "volumePath", r->spec->vsphere_volume->volume_path);
+}
+
+static void check_photon(const struct source_rule *r) {
+        require(r->v, r->at, "pdID", r->spec->photon_persistent_disk->pd_id);
+}
+
+static void check_portworx(const struct source_rule *r) {
+        require(r->v, r->at, "volumeID", r->spec->portworx_volume->volume_id);
+}
+
+static void check_azure_disk(const struct source_rule *r) {
+        validate_azure_disk(r->v, r->at, r->spec->azure_disk);
+}
+
+static void check_scaleio(const struct source_rule *r) {
+        require(r->v, r->at, "gateway", r->spec->scale_io->gateway);
+        require(r->v, r->at, "system", r->spec->scale_io->system);
+        require(r->v, r->at, "volumeName", r->spec->scale_io->volume_name);
+}
+
+static void check_local(const struct source_rule *r) {
+        const char *path = r->spec->local->path;
+
+        if (!path || !*path)
+                validate_required(r->v, FIELD(r->at, "path"), "");
+        else
+                validate_no_backsteps(r->v, FIELD(r->at, "path"), path);
+        if (!r->spec->node_affinity)
+                validate_required(r->v, SPEC("nodeAffinity"), "Local volume requires node affinity");
+}
+
+static void check_storageos(const struct source_rule *r) {
+        const struct kube_storage_os_persistent_volume_source *s = r->spec->storageos;
+
+        validate_storageos(r->v, r->at, s->volume_name, s->volume_namespace);
+        if (!s->secret_ref)
+                return;
+        require(r->v, FIELD(r->at, "secretRef"), "name", s->secret_ref->name);
+        require(r->v, FIELD(r->at, "secretRef"), "namespace", s->secret_ref->namespace);
+}
+
+static void check_csi_secret(const struct source_rule *r, const char *field, const struct kube_secret_reference *ref) {
+        if (!ref)
+                return;
+        validate_name_required(r->v, FIELD(FIELD(r->at, field), "name"), NAME_SUBDOMAIN, ref->name);
+        validate_name_required(r->v, FIELD(FIELD(r->at, field), "namespace"), NAME_LABEL, ref->namespace);
+}
+
+static void check_csi(const struct source_rule *r) {
+        const struct kube_csi_persistent_volume_source *s = r->spec->csi;
+
+        validate_driver_name(r->v, FIELD(r->at, "driver"), s->driver);
+        require(r->v, r->at, "volumeHandle", s->volume_handle);
+        check_csi_secret(r, "controllerPublishSecretRef", s->controller_publish_secret_ref);
+        check_csi_secret(r, "controllerExpandSecretRef", s->controller_expand_secret_ref);
+        check_csi_secret(r, "nodePublishSecretRef", s->node_publish_secret_ref);
+        check_csi_secret(r, "nodeExpandSecretRef", s->node_expand_secret_ref);
+}
+
+/* In the order in which kube-apiserver looks at them; some are called otherwise in its errors. */
+static const struct {
+        const char *name;
+        void (*check)(const struct source_rule *r);
+        const char *as, *as_second; /* NULL: @name */
+        bool mounts;                /* with options */
+} sources[] = {
+        { "hostPath", check_host_path, NULL, NULL, false },
+        { "gcePersistentDisk", check_gce, "persistentDisk", NULL, true },
+        { "awsElasticBlockStore", check_aws, NULL, NULL, true },
+        { "glusterfs", check_glusterfs, NULL, NULL, true },
+        { "flocker", check_flocker, NULL, NULL, false },
+        { "nfs", check_nfs, NULL, NULL, true },
+        { "rbd", check_rbd, NULL, NULL, true },
+        { "quobyte", check_quobyte, NULL, NULL, true },
+        { "cephfs", check_cephfs, NULL, "cephFS", true },
+        { "iscsi", check_iscsi, NULL, NULL, true },
+        { "cinder", check_cinder, NULL, NULL, true },
+        { "fc", check_fc, NULL, NULL, false },
+        { "flexVolume", check_flex, NULL, NULL, false },
+        { "azureFile", check_azure_file, NULL, NULL, true },
+        { "vsphereVolume", check_vsphere, NULL, NULL, true },
+        { "photonPersistentDisk", check_photon, NULL, NULL, true },
+        { "portworxVolume", check_portworx, NULL, NULL, false },
+        { "azureDisk", check_azure_disk, NULL, NULL, true },
+        { "scaleIO", check_scaleio, NULL, NULL, false },
+        { "local", check_local, NULL, NULL, false },
+        { "storageos", check_storageos, NULL, NULL, false },
+        { "csi", check_csi, NULL, NULL, false },
+};
+
+#define N_SOURCES (sizeof(sources) / sizeof(*sources))
+
+static bool has_source(const struct kube_persistent_volume_spec *spec, size_t i) {
+        const char *name = sources[i].name;
+
+        return kube_below(kube_type_field(&kube_persistent_volume_spec_type, name, strlen(name)), spec);
+}
+
+/* One source only; a flexVolume is never the second. */
+static void check_sources(struct validation *v, const struct kube_persistent_volume *pv) {
+        unsigned n = 0;
+
+        for (size_t i = 0; i < N_SOURCES; i++) {
+                const char *name = sources[i].as ?: sources[i].name;
+
+                if (!has_source(&pv->spec, i))
+                        continue;
+                if (n++ > 0 && sources[i].check != check_flex)
+                        validate_forbidden(v, SPEC(sources[i].as_second ?: sources[i].name),
+                                           "may not specify more than 1 volume type");
+                else
+                        sources[i].check(&(struct source_rule){ v, SPEC(name), pv, &pv->spec });
+        }
+        if (n == 0)
+                validate_required(v, &spec_place, "must specify a volume type");
+}
+
+/* --- spec --- */
+
+static void check_capacity(struct validation *v, const struct kube_persistent_volume_spec *spec) {
+        const struct place *at = SPEC("capacity");
+
+        if (spec->capacity.count == 0)
+                validate_required(v, at, "");
+        if (!resource_get(&spec->capacity, "storage") || spec->capacity.count > 1)
+                validate_unsupported_json(
+                        v, at,
+                        spec->capacity.items ?
+                                validate_field_json(v, &kube_persistent_volume_spec_type, "capacity", spec) :
+                                "null",
+                        POD_TEXTS("storage"));
+        list_for_each (r, &spec->capacity) {
+                int64_t units = quantity_units(r->amount);
+
+                if (units < 0)
+                        validate_invalid_int(v, ENTRY(at, r->name), units, "must be a valid resource quantity");
+                validate_quantity_positive(v, ENTRY(at, r->name), r->amount);
+        }
+}
+
+static bool has_bad_value(const struct kube_volume_node_affinity *a) {
+        if (!a || !a->required)
+                return false;
+        list_for_each (term, &a->required->node_selector_terms)
+                list_for_each (e, &term->match_expressions)
+                        list_for_each (value, &e->values)
+                                if (name_problem(NAME_LABEL_VALUE, *value ?: ""))
+                                        return true;
+        return false;
+}
+
+/* "/" with nothing but slashes, dots and steps back. */
+static bool is_root(const char *path) {
+        int depth = 0;
+
+        if (!path || *path != '/')
+                return false;
+        for (const char *p = path; *p;) {
+                size_t n = strcspn(p, "/");
+
+                if (n == 2 && p[0] == '.' && p[1] == '.')
+                        depth -= depth > 0;
+                else if (n > 0 && !(n == 1 && *p == '.'))
+                        depth++;
+                p += n;
+                p += *p == '/';
+        }
+        return depth == 0;
+}
+
+static void check_class(struct validation *v, const struct kube_persistent_volume_spec *spec) {
+        const char *class = spec->volume_attributes_class_name;
+
+        if (spec->storage_class_name && *spec->storage_class_name)
+                validate_name(v, SPEC("storageClassName"), NAME_SUBDOMAIN, spec->storage_class_name);
+        if (spec->volume_mode)
+                validate_choice(v, SPEC("volumeMode"), spec->volume_mode, POD_TEXTS("Block", "Filesystem"));
+        if (!class)
+                return;
+        if (!*class)
+                validate_required(v, SPEC("volumeAttributesClassName"), "an empty string is disallowed");
+        else
+                validate_name(v, SPEC("volumeAttributesClassName"), NAME_SUBDOMAIN, class);
+        if (!spec->csi)
+                validate_required(v, SPEC("csi"), "has to be specified when using volumeAttributesClassName");
+}
+
+static void check_affinity(struct validation *v, const struct kube_persistent_volume_spec *spec, bool any_value) {
+        const struct place *at = FIELD(SPEC("nodeAffinity"), "required");
+
+        if (!spec->node_affinity)
+                return;
+        if (spec->node_affinity->required)
+                validate_node_selector(v, at, spec->node_affinity->required, any_value);
+        else
+                validate_required(v, at, "must specify required node constraints");
+}
+
+static void check_spec(struct validation *v, const struct kube_persistent_volume *pv, bool any_value) {
+        const char *policy = pv->spec.persistent_volume_reclaim_policy;
+
+        validate_access_modes(v, SPEC("accessModes"), &pv->spec.access_modes, "");
+        check_capacity(v, &pv->spec);
+        if (policy && *policy)
+                validate_choice(v, SPEC("persistentVolumeReclaimPolicy"), policy,
+                                POD_TEXTS("Delete", "Recycle", "Retain"));
+        check_affinity(v, &pv->spec, any_value);
+        check_sources(v, pv);
+        if (pv->spec.host_path && is_root(pv->spec.host_path->path) && kube_is(policy, "Recycle"))
+                validate_forbidden(v, SPEC("persistentVolumeReclaimPolicy"),
+                                   "may not be 'recycle' for a hostPath mount of '/'");
+        check_class(v, &pv->spec);
+}
+
+static void check_volume(struct validation *v, const struct kube_persistent_volume *pv, bool any_value) {
+        validate_meta(v, &pv->metadata, NAME_SUBDOMAIN);
+        check_spec(v, pv, any_value);
+}
+
+static void check_mount_options(struct validation *v, const struct kube_persistent_volume *pv) {
+        for (size_t i = 0; i < N_SOURCES; i++)
+                if (sources[i].mounts && has_source(&pv->spec, i))
+                        return;
+        if (string_map_get(&pv->metadata.annotations, MOUNT_OPTIONS))
+                validate_forbidden(v, FIELD(FIELD(FIELD(NULL, "metadata"), "annotations"), MOUNT_OPTIONS),
+                                   "may not specify mount options for this volume type");
+}
+
+/* --- changes --- */
+
+/* What is not the source is @old's. */
+static struct kube_persistent_volume_spec sources_of(const struct kube_persistent_volume_spec *new,
+                                                     const struct kube_persistent_volume_spec *old) {
+        struct kube_persistent_volume_spec like = *new;
+
+        like.capacity = old->capacity;
+        like.access_modes = old->access_modes;
+        like.claim_ref = old->claim_ref;
+        like.persistent_volume_reclaim_policy = old->persistent_volume_reclaim_policy;
+        like.storage_class_name = old->storage_class_name;
+        like.mount_options = old->mount_options;
+        like.volume_mode = old->volume_mode;
+        like.node_affinity = old->node_affinity;
+        like.volume_attributes_class_name = old->volume_attributes_class_name;
+        return like;
+}
+
+static void check_source_change(struct validation *v, const struct kube_persistent_volume_spec *new,
+                                const struct kube_persistent_volume_spec *old) {
+        struct kube_persistent_volume_spec like = sources_of(new, old);
+        struct kube_csi_persistent_volume_source csi;
+
+        if (old->csi && !old->csi->controller_expand_secret_ref && new->csi &&new->csi->controller_expand_secret_ref) {
+                csi = *new->csi;
+                csi.controller_expand_secret_ref = NULL;
+                like.csi = &csi;
+        }
+        if (!validate_equal(&kube_persistent_volume_spec_type, &like, old))
+                validate_forbidden(
+                        v, SPEC("persistentvolumesource"),
+                        validate_text(v, "spec.persistentvolumesource is immutable after creation\n%s",
+                                      validate_difference(v, &kube_persistent_volume_spec_type, old, &like)));
+}
+
+static bool same_key(const char *new, const char *old) {
+        static const struct {
+                const char *beta, *stable;
+        } labels[] = {
+                { "beta.kubernetes.io/arch", "kubernetes.io/arch" },
+                { "beta.kubernetes.io/instance-type", "node.kubernetes.io/instance-type" },
+                { "beta.kubernetes.io/os", "kubernetes.io/os" },
+                { "failure-domain.beta.kubernetes.io/region", "topology.kubernetes.io/region" },
+                { "failure-domain.beta.kubernetes.io/zone", "topology.kubernetes.io/zone" },
+        };
+
+        if (strcmp(new ?: "", old ?: "") == 0)
+                return true;
+        for (size_t i = 0; i < sizeof(labels) / sizeof(*labels); i++)
+                if (kube_is(old, labels[i].beta))
+                        return kube_is(new, labels[i].stable);
+        return false;
+}
+
+static bool same_requirements(const kube_node_selector_requirement_items *new,
+                              const kube_node_selector_requirement_items *old) {
+        if (new->count != old->count)
+                return false;
+        for (uint32_t i = 0; i < new->count; i++) {
+                struct kube_node_selector_requirement like = old->items[i];
+
+                if (!same_key(new->items[i].key, like.key))
+                        return false;
+                like.key = new->items[i].key;
+                if (!validate_equal(&kube_node_selector_requirement_type, &new->items[i], &like))
+                        return false;
+        }
+        return true;
+}
+
+static bool same_affinity(const struct kube_volume_node_affinity *new, const struct kube_volume_node_affinity *old) {
+        const struct kube_node_selector *now = new ? new->required : NULL, *before = old->required;
+
+        if (!new || !now != !before)
+                return false;
+        if (!now)
+                return true;
+        if (now->node_selector_terms.count != before->node_selector_terms.count)
+                return false;
+        for (uint32_t i = 0; i < now->node_selector_terms.count; i++)
+                if (!same_requirements(&now->node_selector_terms.items[i].match_expressions,
+                                       &before->node_selector_terms.items[i].match_expressions) ||
+                    !same_requirements(&now->node_selector_terms.items[i].match_fields,
+                                       &before->node_selector_terms.items[i].match_fields))
+                        return false;
+        return true;
+}
+
+static void check_change(struct validation *v, const struct kube_persistent_volume_spec *new,
+                         const struct kube_persistent_volume_spec *old) {
+        check_source_change(v, new, old);
+        validate_immutable_field(v, FIELD(NULL, "volumeMode"), &kube_persistent_volume_spec_type, "volumeMode", new,
+                                 old);
+        if (old->node_affinity && !same_affinity(new->node_affinity, old->node_affinity))
+                validate_invalid_json(v, FIELD(NULL, "nodeAffinity"),
+                                      validate_go_json(v, &kube_volume_node_affinity_type, new->node_affinity),
+                                      VALIDATE_IMMUTABLE ", except for updating from beta label to GA");
+        if (old->volume_attributes_class_name && !new->volume_attributes_class_name)
+                validate_forbidden(v, SPEC("volumeAttributesClassName"),
+                                   "update from non-nil value to nil is forbidden");
+}
+
+void validate_volume(struct validation *v, const void *object, const void *old_object) {
+        const struct kube_persistent_volume *pv = object, *old = old_object;
+        bool any_value = old && has_bad_value(old->spec.node_affinity);
+
+        check_volume(v, pv, any_value);
+        check_mount_options(v, pv);
+        if (!old)
+                return;
+        check_volume(v, pv, any_value);
+        check_change(v, &pv->spec, &old->spec);
+}
+
+void validate_volume_status(struct validation *v, const void *object, const void *old_object) {
+        const struct kube_persistent_volume *pv = object, *old = old_object;
+
+        validate_meta_update(v, &pv->metadata, &old->metadata);
+}
