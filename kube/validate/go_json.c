@@ -92,6 +92,11 @@ static const struct {
           "persistentVolumeClaim rbd quobyte flexVolume cinder cephfs flocker downwardAPI fc azureFile configMap "
           "vsphereVolume azureDisk photonPersistentDisk projected portworxVolume scaleIO storageos csi ephemeral "
           "image" },
+        { &kube_persistent_volume_spec_type,
+          "capacity gcePersistentDisk awsElasticBlockStore hostPath glusterfs nfs rbd quobyte iscsi flexVolume cinder "
+          "cephfs fc flocker azureFile vsphereVolume azureDisk photonPersistentDisk portworxVolume scaleIO local "
+          "storageos csi accessModes claimRef persistentVolumeReclaimPolicy storageClassName mountOptions volumeMode "
+          "nodeAffinity volumeAttributesClassName" },
         { &kube_pod_security_context_type,
           "seLinuxOptions windowsOptions runAsUser runAsGroup runAsNonRoot supplementalGroups "
           "supplementalGroupsPolicy fsGroup fsGroupChangePolicy sysctls seccompProfile appArmorProfile "

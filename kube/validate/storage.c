@@ -191,6 +191,8 @@ static void check_source(struct validation *v, const struct place *at,
                 validate_forbidden(v, at, one);
         else if (name && !*name)
                 validate_required(v, FIELD(at, "persistentVolumeName"), "must specify non empty persistentVolumeName");
+        else if (source->inline_volume_spec)
+                validate_inline_volume(v, FIELD(at, "inlineVolumeSpec"), source->inline_volume_spec);
 }
 
 static void check_volume_error(struct validation *v, const struct place *at,

@@ -53,3 +53,8 @@ void validate_not_negative_if(struct validation *v, const struct place *at, cons
 
 /* @part of what there are @whole of. */
 void validate_not_more(struct validation *v, const struct place *at, int64_t part, int64_t whole, const char *detail);
+
+/* --- a volume that is described where it is attached --- */
+
+void validate_inline_volume(struct validation *v, const struct place *at,
+                            const struct kube_persistent_volume_spec *spec);

@@ -1,5 +1,5 @@
-/* Small languages that are read where objects are validated: a schedule, a time zone, a job's indexes, a webhook's URL, any bytes.
- * What is wrong has words; what is right stays right; memory is in proportion. */
+/* Small languages that are read where objects are validated: a schedule, a time zone, a job's indexes, a webhook's URL,
+ * any bytes. What is wrong has words; what is right stays right; memory is in proportion. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

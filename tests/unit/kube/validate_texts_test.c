@@ -1,5 +1,5 @@
-/* Small languages that are read where objects are validated: schedules, time zones, sets of indexes, URLs of webhooks. The words
- * are those that kube-apiserver 1.36.3 has for the same texts. */
+/* Small languages that are read where objects are validated: schedules, time zones, sets of indexes, URLs of webhooks.
+ * The words are those that kube-apiserver 1.36.3 has for the same texts. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -126,7 +126,8 @@ static void test_indexes(void **state) {
                 { { "1,", "cannot convert string to integer for index: \"\"" }, 0 },
                 { { "-1", "cannot convert string to integer for index: \"\"" }, 0 },
                 { { "x", "cannot convert string to integer for index: \"x\"" }, 0 },
-                { { "99999999999999999999", "cannot convert string to integer for index: \"99999999999999999999\"" }, 0 },
+                { { "99999999999999999999", "cannot convert string to integer for index: \"99999999999999999999\"" },
+                  0 },
                 { { "1-2-3", "the fragment \"1-2-3\" violates the requirement that an index interval can have at most "
                              "two parts separated by '-'" },
                   0 },
