@@ -1,4 +1,4 @@
-/* Policies of admission and their bindings (k8s.io/kubernetes/pkg/apis/admissionregistration/validation,
+/* Policies of admission (k8s.io/kubernetes/pkg/apis/admissionregistration/validation,
  * pkg/registry/admissionregistration). Expressions in CEL are not compiled: what is wrong in them is found by who
  * evaluates them. */
 #include <ctype.h>
@@ -75,57 +75,13 @@ static void check_param_kind(struct validation *v, const struct place *at,
                                  validate_text(v, "may have mixed case, but should otherwise match: %s", problem));
 }
 
-static void check_rule(struct validation *v, const struct place *at,
-                       const struct kube_admissionregistration_v1_named_rule_with_operations *rule) {
-        struct kube_admissionregistration_v1_rule_with_operations unnamed = {
-                .operations = rule->operations,
-                .api_groups = rule->api_groups,
-                .api_versions = rule->api_versions,
-                .resources = rule->resources,
-                .scope = rule->scope,
-        };
-        _cleanup_validate_set_ struct validate_set names = { 0 };
-
-        for (uint32_t i = 0; i < rule->resource_names.count; i++) {
-                const struct place *item = ITEM(FIELD(at, "resourceNames"), i);
-
-                validate_name(v, item, NAME_SEGMENT, rule->resource_names.items[i]);
-                if (!validate_set_add(v, &names, rule->resource_names.items[i]))
-                        validate_duplicate(v, item, rule->resource_names.items[i]);
-        }
-        validate_operation_rule(v, at, &unnamed);
-}
-
-static void check_present_selector(struct validation *v, const struct place *at,
-                                   const struct kube_label_selector *selector) {
-        if (!selector)
-                validate_required(v, at, "");
-        validate_selector(v, at, selector, NULL);
-}
-
-static void check_resources(struct validation *v, const struct place *at,
-                            const struct kube_admissionregistration_v1_match_resources *match) {
-        static const char *const policies[] = { "Equivalent", "Exact", NULL };
-
-        if (!match->match_policy)
-                validate_required(v, FIELD(at, "matchPolicy"), "");
-        else
-                validate_choice(v, FIELD(at, "matchPolicy"), match->match_policy, policies);
-        check_present_selector(v, FIELD(at, "namespaceSelector"), match->namespace_selector);
-        check_present_selector(v, FIELD(at, "objectSelector"), match->object_selector);
-        for (uint32_t i = 0; i < match->resource_rules.count; i++)
-                check_rule(v, ITEM(FIELD(at, "resourceRules"), i), &match->resource_rules.items[i]);
-        for (uint32_t i = 0; i < match->exclude_resource_rules.count; i++)
-                check_rule(v, ITEM(FIELD(at, "excludeResourceRules"), i), &match->exclude_resource_rules.items[i]);
-}
-
 static void check_constraints(struct validation *v, const struct place *at,
                               const struct kube_admissionregistration_v1_match_resources *match) {
         if (!match) {
                 validate_required(v, at, "");
                 return;
         }
-        check_resources(v, at, match);
+        validate_match_resources(v, at, match);
         if (match->resource_rules.count == 0)
                 validate_required(v, FIELD(at, "resourceRules"), "");
 }
@@ -288,16 +244,6 @@ static void check_mutation(struct validation *v, const struct place *at,
                 validate_invalid(v, patch, "{jsonPatch}", "must not be specified when patchType is ApplyConfiguration");
 }
 
-/* A policy that mutates sees no deletions. */
-static void check_operations(struct validation *v, const struct place *at,
-                             const struct kube_admissionregistration_v1_match_resources *match) {
-        static const char *const operations[] = { "*", "CONNECT", "CREATE", "UPDATE", NULL };
-
-        for (uint32_t i = 0; match && i < match->resource_rules.count; i++)
-                list_for_each (operation, &match->resource_rules.items[i].operations)
-                        validate_choice(v, FIELD(FIELD(at, "resourceRules"), "operations"), *operation, operations);
-}
-
 static void check_mutating_policy(struct validation *v, const void *object, const void *before) {
         static const char *const again[] = { "IfNeeded", "Never", NULL };
         const struct kube_admissionregistration_v1_mutating_admission_policy *new = object, *old = before;
@@ -311,7 +257,7 @@ static void check_mutating_policy(struct validation *v, const void *object, cons
         if (spec->param_kind)
                 check_param_kind(v, FIELD(at, "paramKind"), spec->param_kind);
         check_constraints(v, constraints, spec->match_constraints);
-        check_operations(v, constraints, spec->match_constraints);
+        validate_mutating_operations(v, constraints, spec->match_constraints);
         if (!old || !validate_equal_field(type, "paramKind", spec, &old->spec) ||
             !validate_equal_field(type, "matchConditions", spec, &old->spec))
                 validate_match_conditions(v, FIELD(at, "matchConditions"), &spec->match_conditions);
@@ -326,89 +272,12 @@ static void check_mutating_policy(struct validation *v, const void *object, cons
                 validate_choice(v, FIELD(at, "reinvocationPolicy"), spec->reinvocation_policy, again);
 }
 
-/* --- bindings --- */
-
-static void check_param_ref(struct validation *v, const struct place *at,
-                            const struct kube_admissionregistration_v1_param_ref *ref) {
-        static const char *const actions[] = { "Deny", "Allow", NULL };
-        const char *exclusive = "name and selector are mutually exclusive";
-        const struct place *name = FIELD(at, "name"), *action = FIELD(at, "parameterNotFoundAction");
-
-        if (given(ref->name))
-                validate_name(v, name, NAME_SEGMENT, ref->name);
-        if (given(ref->name) && ref->selector)
-                validate_forbidden(v, name, exclusive);
-        validate_selector(v, FIELD(at, "selector"), ref->selector, NULL);
-        if (given(ref->name) && ref->selector)
-                validate_forbidden(v, FIELD(at, "selector"), exclusive);
-        if (!given(ref->name) && !ref->selector)
-                validate_required(v, at, "one of name or selector must be specified");
-        if (!given(ref->parameter_not_found_action))
-                validate_required(v, action, "");
-        else
-                validate_choice(v, action, ref->parameter_not_found_action, actions);
-}
-
-static void check_actions(struct validation *v, const struct place *at, const string_list *actions) {
-        static const char *const known[] = { "Audit", "Deny", "Warn", NULL };
-        _cleanup_validate_set_ struct validate_set seen = { 0 };
-
-        for (uint32_t i = 0; i < actions->count; i++) {
-                validate_choice(v, ITEM(at, i), actions->items[i], known);
-                if (!validate_set_add(v, &seen, actions->items[i]))
-                        validate_duplicate(v, ITEM(at, i), actions->items[i]);
-        }
-        if (validate_set_has(&seen, "Deny") && validate_set_has(&seen, "Warn"))
-                validate_invalid_json(v, at, validate_json_strings(v, actions),
-                                      "must not contain both Deny and Warn (repeating the same validation failure "
-                                      "information in the API response and headers serves no purpose)");
-        if (actions->count == 0)
-                validate_required(v, at, "at least one validation action is required");
-}
-
-/* What both kinds of bindings have. */
-struct binding {
-        const char *policy;
-        const struct kube_admissionregistration_v1_param_ref *param;
-        const struct kube_admissionregistration_v1_match_resources *match;
-};
-
-static void check_binding(struct validation *v, const struct binding *binding) {
-        const struct place *at = FIELD(NULL, "spec");
-
-        validate_name_required(v, FIELD(at, "policyName"), NAME_SUBDOMAIN, binding->policy);
-        if (binding->param)
-                check_param_ref(v, FIELD(at, "paramRef"), binding->param);
-        if (binding->match)
-                check_resources(v, FIELD(at, "matchResources"), binding->match);
-}
-
-static void check_validating_binding(struct validation *v, const void *object, const void *old) {
-        const struct kube_admissionregistration_v1_validating_admission_policy_binding *new = object;
-
-        validate_plain_meta(v, &new->metadata, NAME_SUBDOMAIN);
-        check_binding(v, &(struct binding){ new->spec.policy_name, new->spec.param_ref, new->spec.match_resources });
-        check_actions(v, FIELD(FIELD(NULL, "spec"), "validationActions"), &new->spec.validation_actions);
-}
-
-static void check_mutating_binding(struct validation *v, const void *object, const void *old) {
-        const struct kube_admissionregistration_v1_mutating_admission_policy_binding *new = object;
-
-        validate_plain_meta(v, &new->metadata, NAME_SUBDOMAIN);
-        check_binding(v, &(struct binding){ new->spec.policy_name, new->spec.param_ref, new->spec.match_resources });
-        check_operations(v, FIELD(FIELD(NULL, "spec"), "matchResources"), new->spec.match_resources);
-}
-
-static const struct validate_sub policy_subs[] = { { "status", check_policy_status }, { 0 } };
+static const struct validate_sub subs[] = { { "status", check_policy_status }, { 0 } };
 
 #define GROUP "admissionregistration.k8s.io"
 
 const struct validate_rules validate_admission_policy_rules[] = {
         { GROUP, "MutatingAdmissionPolicy", NAME_SUBDOMAIN, check_mutating_policy, check_mutating_policy, NULL },
-        { GROUP, "MutatingAdmissionPolicyBinding", NAME_SUBDOMAIN, check_mutating_binding, check_mutating_binding,
-          NULL },
-        { GROUP, "ValidatingAdmissionPolicy", NAME_SUBDOMAIN, check_policy, check_policy, policy_subs },
-        { GROUP, "ValidatingAdmissionPolicyBinding", NAME_SUBDOMAIN, check_validating_binding, check_validating_binding,
-          NULL },
+        { GROUP, "ValidatingAdmissionPolicy", NAME_SUBDOMAIN, check_policy, check_policy, subs },
         { 0 },
 };

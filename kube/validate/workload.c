@@ -49,6 +49,14 @@ void validate_percent_max(struct validation *v, const struct place *at, const st
                 validate_invalid_word(v, at, value->text, "must not be greater than 100%");
 }
 
+size_t validate_map_bytes(const string_map *map) {
+        size_t bytes = 0;
+
+        list_for_each (pair, map)
+                bytes += strlen(pair->key) + strlen(pair->value ?: "");
+        return bytes;
+}
+
 /* --- what stands twice --- */
 
 struct standing {

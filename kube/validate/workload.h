@@ -16,6 +16,9 @@ int64_t validate_percent_number(const struct int_or_string *value);
 void validate_invalid_int_or_string(struct validation *v, const struct place *at, const struct int_or_string *value,
                                     const char *detail);
 
+/* Bytes of all keys and values. */
+size_t validate_map_bytes(const string_map *map);
+
 /* --- what stands twice --- */
 
 /* For each of the @n @texts, NULL being "", whether it stood there before; in the arena, NULL without memory. */
@@ -53,8 +56,3 @@ void validate_not_negative_if(struct validation *v, const struct place *at, cons
 
 /* @part of what there are @whole of. */
 void validate_not_more(struct validation *v, const struct place *at, int64_t part, int64_t whole, const char *detail);
-
-/* --- a volume that is described where it is attached --- */
-
-void validate_inline_volume(struct validation *v, const struct place *at,
-                            const struct kube_persistent_volume_spec *spec);
