@@ -32,3 +32,8 @@ void validate_endpoint_ip(struct validation *v, const struct place *at, const ch
 
 /* What Go's json.Unmarshal() into a map says of @text; NULL: it is one. */
 const char *validate_json_problem(struct validation *v, const char *text, size_t length);
+
+/* What a volume is made of; of @pv its name and its spec, which is at @at. */
+struct kube_persistent_volume;
+struct place;
+void validate_volume_sources(struct validation *v, const struct place *at, const struct kube_persistent_volume *pv);

@@ -64,7 +64,8 @@ static void check_backend(struct validation *v, const struct place *at,
 /* --- rules --- */
 
 static void check_path_text(struct validation *v, const struct place *at, const char *path) {
-        static const char *const sequences[] = { "//", "/./", "/../", "%2f", "%2F" }, *const suffixes[] = { "/..", "/." };
+        static const char *const sequences[] = { "//", "/./", "/../", "%2f", "%2F" }, *const suffixes[] = { "/..",
+                                                                                                            "/." };
         size_t n = strlen(path);
 
         for (size_t i = 0; i < ELEMENTS(sequences); i++)

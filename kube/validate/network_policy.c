@@ -189,9 +189,9 @@ static void check_address(struct validation *v, const void *object, const void *
         const struct kube_networking_v1_ip_address *new = object, *old = before;
         const struct place *metadata = FIELD(NULL, "metadata"), *parent = FIELD(FIELD(NULL, "spec"), "parentRef");
 
-        if (new->metadata.generate_name && *new->metadata.generate_name)
+        if (new->metadata.generate_name &&*new->metadata.generate_name)
                 validate_canonical_ip(v, FIELD(metadata, "generateName"), new->metadata.generate_name);
-        if (new->metadata.name && *new->metadata.name)
+        if (new->metadata.name &&*new->metadata.name)
                 validate_canonical_ip(v, FIELD(metadata, "name"), new->metadata.name);
         validate_meta(v, &new->metadata, NAME_ANY);
         check_parent(v, parent, new->spec.parent_ref);
@@ -200,8 +200,7 @@ static void check_address(struct validation *v, const void *object, const void *
         validate_meta_update(v, &new->metadata, &old->metadata);
         if (!validate_equal(&kube_networking_v1_parent_reference_type, new->spec.parent_ref, old->spec.parent_ref))
                 validate_invalid_json(
-                        v, parent,
-                        validate_go_value(v, &kube_networking_v1_parent_reference_type, new->spec.parent_ref),
+                        v, parent, validate_go_json(v, &kube_networking_v1_parent_reference_type, new->spec.parent_ref),
                         VALIDATE_IMMUTABLE);
 }
 
@@ -216,7 +215,7 @@ static void check_cidrs(struct validation *v, const struct place *at,
                 return;
         }
         if (cidrs->count > 2) {
-                validate_invalid_json(v, at, validate_go_value(v, &kube_networking_v1_service_cidr_spec_type, spec),
+                validate_invalid_json(v, at, validate_go_json(v, &kube_networking_v1_service_cidr_spec_type, spec),
                                       "may only hold up to 2 values");
                 return;
         }

@@ -158,7 +158,7 @@ static void check_local(const struct source_rule *r) {
         else
                 validate_no_backsteps(r->v, FIELD(r->at, "path"), path);
         if (!r->spec->node_affinity)
-                validate_required(r->v, SPEC("nodeAffinity"), "Local volume requires node affinity");
+                validate_required(r->v, FIELD(r->at->up, "nodeAffinity"), "Local volume requires node affinity");
 }
 
 static void check_storageos(const struct source_rule *r) {
@@ -229,7 +229,7 @@ static bool has_source(const struct kube_persistent_volume_spec *spec, size_t i)
 }
 
 /* One source only; a flexVolume is never the second. */
-static void check_sources(struct validation *v, const struct kube_persistent_volume *pv) {
+void validate_volume_sources(struct validation *v, const struct place *at, const struct kube_persistent_volume *pv) {
         unsigned n = 0;
 
         for (size_t i = 0; i < N_SOURCES; i++) {
@@ -238,13 +238,13 @@ static void check_sources(struct validation *v, const struct kube_persistent_vol
                 if (!has_source(&pv->spec, i))
                         continue;
                 if (n++ > 0 && sources[i].check != check_flex)
-                        validate_forbidden(v, SPEC(sources[i].as_second ?: sources[i].name),
+                        validate_forbidden(v, FIELD(at, sources[i].as_second ?: sources[i].name),
                                            "may not specify more than 1 volume type");
                 else
-                        sources[i].check(&(struct source_rule){ v, SPEC(name), pv, &pv->spec });
+                        sources[i].check(&(struct source_rule){ v, FIELD(at, name), pv, &pv->spec });
         }
         if (n == 0)
-                validate_required(v, &spec_place, "must specify a volume type");
+                validate_required(v, at, "must specify a volume type");
 }
 
 /* --- spec --- */
@@ -337,7 +337,7 @@ static void check_spec(struct validation *v, const struct kube_persistent_volume
                 validate_choice(v, SPEC("persistentVolumeReclaimPolicy"), policy,
                                 POD_TEXTS("Delete", "Recycle", "Retain"));
         check_affinity(v, &pv->spec, any_value);
-        check_sources(v, pv);
+        validate_volume_sources(v, &spec_place, pv);
         if (pv->spec.host_path && is_root(pv->spec.host_path->path) && kube_is(policy, "Recycle"))
                 validate_forbidden(v, SPEC("persistentVolumeReclaimPolicy"),
                                    "may not be 'recycle' for a hostPath mount of '/'");

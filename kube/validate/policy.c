@@ -21,9 +21,8 @@ static void check_budget(struct validation *v, const void *object, const void *b
         const struct place *at = FIELD(NULL, "spec");
 
         if (spec->min_available.set && spec->max_unavailable.set)
-                validate_invalid_json(
-                        v, at, validate_go_value(v, &kube_policy_v1_pod_disruption_budget_spec_type, spec),
-                        "minAvailable and maxUnavailable cannot be both set");
+                validate_invalid_json(v, at, validate_go_json(v, &kube_policy_v1_pod_disruption_budget_spec_type, spec),
+                                      "minAvailable and maxUnavailable cannot be both set");
         check_number(v, FIELD(at, "minAvailable"), &spec->min_available);
         check_number(v, FIELD(at, "maxUnavailable"), &spec->max_unavailable);
         validate_selector(v, FIELD(at, "selector"), spec->selector, &lenient);

@@ -60,8 +60,7 @@ static void check_aggregation(struct validation *v, const struct kube_rbac_v1_ag
         struct validate_selector_options lenient = { .any_value = any_value };
 
         if (rule->cluster_role_selectors.count == 0)
-                validate_required(v, at,
-                                  "at least one clusterRoleSelector required if aggregationRule is non-nil");
+                validate_required(v, at, "at least one clusterRoleSelector required if aggregationRule is non-nil");
         for (uint32_t i = 0; i < rule->cluster_role_selectors.count; i++) {
                 const struct kube_label_selector *selector = &rule->cluster_role_selectors.items[i];
 
@@ -85,8 +84,8 @@ static void check_cluster_role(struct validation *v, const void *object, const v
 /* --- bindings --- */
 
 static void check_subject(struct validation *v, const struct place *at, const struct kube_rbac_v1_subject *subject) {
-        static const char *const kinds[] = { "ServiceAccount", "User", "Group", NULL }, *const groups[] = { GROUP, NULL },
-                                *const none[] = { "", NULL };
+        static const char *const kinds[] = { "ServiceAccount", "User", "Group", NULL },
+                                 *const groups[] = { GROUP, NULL }, *const none[] = { "", NULL };
 
         if (!given(subject->name))
                 validate_required(v, FIELD(at, "name"), "");
@@ -118,7 +117,7 @@ static void check_binding(struct validation *v, const struct kube_rbac_v1_role_r
 static void check_ref_change(struct validation *v, const struct kube_rbac_v1_role_ref *new,
                              const struct kube_rbac_v1_role_ref *old) {
         if (!validate_equal(&kube_rbac_v1_role_ref_type, new, old))
-                validate_invalid_json(v, FIELD(NULL, "roleRef"), validate_go_value(v, &kube_rbac_v1_role_ref_type, new),
+                validate_invalid_json(v, FIELD(NULL, "roleRef"), validate_go_json(v, &kube_rbac_v1_role_ref_type, new),
                                       "cannot change roleRef");
 }
 

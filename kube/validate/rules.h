@@ -28,6 +28,15 @@ struct validate_rules {
 
 /* End with a row without a kind. */
 extern const struct validate_rules validate_core_rules[];
+extern const struct validate_rules validate_deployment_rules[], validate_stateful_set_rules[],
+        validate_daemon_set_rules[];
+extern const struct validate_rules validate_job_rules[], validate_cron_job_rules[];
 extern const struct validate_rules validate_ingress_rules[], validate_network_policy_rules[],
         validate_endpoint_slice_rules[];
 extern const struct validate_rules validate_policy_rules[], validate_rbac_rules[];
+extern const struct validate_rules validate_storage_class_rules[], validate_volume_attachment_rules[],
+        validate_csi_rules[];
+extern const struct validate_rules validate_autoscaler_rules[], validate_small_group_rules[];
+extern const struct validate_rules validate_flow_schema_rules[], validate_priority_level_rules[],
+        validate_webhook_rules[], validate_admission_policy_rules[], validate_admission_binding_rules[],
+        validate_api_service_rules[], validate_certificate_rules[];

@@ -19,11 +19,28 @@ static const struct {
         const char *version;
 } tables[] = {
         { validate_core_rules, "v1" },
+        { validate_deployment_rules, "v1" },
+        { validate_stateful_set_rules, "v1" },
+        { validate_daemon_set_rules, "v1" },
+        { validate_job_rules, "v1" },
+        { validate_cron_job_rules, "v1" },
         { validate_ingress_rules, "v1" },
         { validate_network_policy_rules, "v1" },
         { validate_endpoint_slice_rules, "v1" },
         { validate_policy_rules, "v1" },
         { validate_rbac_rules, "v1" },
+        { validate_storage_class_rules, "v1" },
+        { validate_volume_attachment_rules, "v1" },
+        { validate_csi_rules, "v1" },
+        { validate_autoscaler_rules, "v2" },
+        { validate_small_group_rules, "v1" },
+        { validate_flow_schema_rules, "v1" },
+        { validate_priority_level_rules, "v1" },
+        { validate_webhook_rules, "v1" },
+        { validate_admission_policy_rules, "v1" },
+        { validate_admission_binding_rules, "v1" },
+        { validate_api_service_rules, "v1" },
+        { validate_certificate_rules, "v1" },
 };
 
 static bool is_of(const struct validate_rules *row, const char *version, const struct kube_kind *kind) {

@@ -49,6 +49,14 @@ void validate_percent_max(struct validation *v, const struct place *at, const st
                 validate_invalid_word(v, at, value->text, "must not be greater than 100%");
 }
 
+size_t validate_map_bytes(const string_map *map) {
+        size_t bytes = 0;
+
+        list_for_each (pair, map)
+                bytes += strlen(pair->key) + strlen(pair->value ?: "");
+        return bytes;
+}
+
 /* --- what stands twice --- */
 
 struct standing {
@@ -96,8 +104,8 @@ static bool is_sound(const struct kube_label_selector_requirement *r) {
         bool listed = kube_is(r->operator, "In") || kube_is(r->operator, "NotIn"),
              there = kube_is(r->operator, "Exists") || kube_is(r->operator, "DoesNotExist");
 
-        return (listed || there) && listed == (r->values.count > 0) &&
-               !name_problem(NAME_QUALIFIED, r->key ?: "") && are_values(&r->values);
+        return (listed || there) && listed == (r->values.count > 0) && !name_problem(NAME_QUALIFIED, r->key ?: "") &&
+               are_values(&r->values);
 }
 
 bool validate_selector_is_sound(const struct kube_label_selector *selector) {
@@ -165,7 +173,8 @@ void validate_text_choice(struct validation *v, const struct place *at, const ch
 /* --- names of several parts --- */
 
 void validate_domain_path(struct validation *v, const struct place *at, const char *text) {
-        static const char characters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~%!$&'()*+,;=:";
+        static const char characters[] =
+                "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/-._~%!$&'()*+,;=:";
         const char *slash = strchr(text ?: "", '/');
 
         if (!text || !*text) {

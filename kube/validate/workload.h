@@ -1,5 +1,5 @@
 /* Rules that what makes pods has in common, and what else several groups ask for: numbers or percentages, selectors and
- * the labels they have to match, values that are told as Go prints them. For kube/validate alone. */
+ * the labels they have to match. For kube/validate alone. */
 #pragma once
 
 #include "kube/core_v1.h"
@@ -15,6 +15,9 @@ int64_t validate_percent_number(const struct int_or_string *value);
 
 void validate_invalid_int_or_string(struct validation *v, const struct place *at, const struct int_or_string *value,
                                     const char *detail);
+
+/* Bytes of all keys and values. */
+size_t validate_map_bytes(const string_map *map);
 
 /* --- what stands twice --- */
 
@@ -53,9 +56,3 @@ void validate_not_negative_if(struct validation *v, const struct place *at, cons
 
 /* @part of what there are @whole of. */
 void validate_not_more(struct validation *v, const struct place *at, int64_t part, int64_t whole, const char *detail);
-
-/* --- values of types that have no JSON in Kubernetes --- */
-
-/* @object of @type as Go's encoder writes kube-apiserver's internal type: all fields by their names in Go, nil as null.
- * Types of apimachinery have their JSON. NULL is "null". In the arena. */
-const char *validate_go_value(struct validation *v, const struct kube_type *type, const void *object);
