@@ -76,6 +76,7 @@ const struct api_stage api_stages[] = {
         { "modify", API_FOR_RESOURCES, CHANGES, api_modify },
         { "default", API_FOR_RESOURCES, CHANGES, api_default },
         { "admit", API_FOR_RESOURCES, CHANGES, api_admit },
+        { "prepare", API_FOR_RESOURCES, CHANGES, api_prepare },
         { "allocate", API_FOR_RESOURCES, CHANGES, api_services_allocate },
         { "validate", API_FOR_RESOURCES, CHANGES, api_validate },
         { "remove", API_FOR_RESOURCES, REMOVES | CLEARS, api_remove },

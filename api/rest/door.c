@@ -62,6 +62,25 @@ static int put_part(struct value_edit *edit, const char *pointer, const struct v
         return r == -ENOENT ? 0 : r;
 }
 
+/* What a status does not take with it. */
+static int keep_meta(struct value_edit *edit, unsigned flags, const struct value *current) {
+        static const struct {
+                unsigned flags;
+                const char *pointer;
+        } kept[] = {
+                { API_STATUS_LABELS | API_STATUS_PLAIN, "/metadata/labels" },
+                { API_STATUS_OWNERS | API_STATUS_PLAIN, "/metadata/ownerReferences" },
+                { API_STATUS_PLAIN, "/metadata/annotations" },
+                { API_STATUS_PLAIN, "/metadata/finalizers" },
+        };
+        int error = 0;
+
+        for (size_t i = 0; error == 0 && i < ELEMENTS(kept); i++)
+                if (kept[i].flags & flags)
+                        error = put_part(edit, kept[i].pointer, current);
+        return error;
+}
+
 int api_door_begin(struct api_request *r, struct value_edit *edit, const struct value *current,
                    const struct value *next) {
         int error = 0;
@@ -72,6 +91,8 @@ int api_door_begin(struct api_request *r, struct value_edit *edit, const struct 
         }
         value_edit_begin(edit, r->arena, current);
         error = put_part(edit, "/metadata", next);
+        if (error == 0 && strcmp(r->sub->name, "status") == 0)
+                error = keep_meta(edit, api_strategy_of(r->kind)->flags, current);
         for (size_t i = 0; i < ELEMENTS(doors); i++)
                 for (size_t j = 0; strcmp(doors[i].sub, r->sub->name) == 0 && j < PARTS_MAX && doors[i].parts[j]; j++)
                         error = error ?: put_part(edit, doors[i].parts[j], next);

@@ -83,7 +83,8 @@ int api_meta_stamp(struct arena *arena, struct value_edit *edit) {
 }
 
 int api_meta_create(struct api_request *r, struct value_edit *edit) {
-        bool counts = api_strategy_of(r->kind)->flags & API_GENERATION;
+        unsigned flags = api_strategy_of(r->kind)->flags;
+        bool counts = flags & API_GENERATION && !(flags & API_COUNTS_LATE);
         static const struct value one = VALUE_INTEGER(1);
 
         return put_place(r, edit)                                         ?:
@@ -92,7 +93,7 @@ int api_meta_create(struct api_request *r, struct value_edit *edit) {
                        drop(edit, "/metadata/deletionGracePeriodSeconds") ?:
                        drop(edit, "/metadata/selfLink")                   ?:
                        counts ? value_edit_set(edit, "/metadata/generation", &one, NULL) :
-                                drop(edit, "/metadata/generation");
+                                0;
 }
 
 int api_meta_update(struct api_request *r, struct value_edit *edit, const struct value *current) {

@@ -93,7 +93,7 @@ static enum api_step create(struct api_request *r, const struct value *sent) {
         r->change.expected = STORE_ABSENT;
         value_edit_begin(&edit, r->arena, sent);
         error = set_kind(r, &edit) ?: api_meta_create(r, &edit);
-        if (error == 0 && api_has_status(r->kind))
+        if (error == 0 && api_has_status(r->kind) && !(api_strategy_of(r->kind)->flags & API_KEEPS_STATUS))
                 error = value_edit_remove(&edit, "/status", NULL);
         if (error == -ENOENT)
                 error = 0;

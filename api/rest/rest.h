@@ -30,6 +30,9 @@ enum api_step api_modify(struct api_request *r);
 /* r->next as its type has it, in the version that is kept; its generation. */
 enum api_step api_default(struct api_request *r);
 
+/* What a new object has from the beginning, once admission has been at it; and what a change cannot change. */
+enum api_step api_prepare(struct api_request *r);
+
 enum api_step api_validate(struct api_request *r);
 
 /* Whether the object goes at once, or is marked to go. */

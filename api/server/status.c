@@ -333,7 +333,7 @@ enum api_step api_done(struct api_request *r) {
 enum api_step api_refuse_cause(struct api_request *r, enum api_reason reason, const char *message,
                                const struct api_cause *cause, int64_t retry_after_s) {
         struct details d = { .given = true,
-                             .cause = cause ? cause->type : NULL,
+                             .cause = cause ? cause->reason : NULL,
                              .cause_text = cause ? cause->message : NULL,
                              .retry_after_s = retry_after_s };
 

@@ -79,7 +79,7 @@ enum api_step api_done(struct api_request *r);
 
 /* @reason with one cause that is of no field; NULL: none. @retry_after_s 0: not said. */
 struct api_cause {
-        const char *type, *message;
+        const char *reason, *message, *field; /* NULL: not said */
 };
 enum api_step api_refuse_cause(struct api_request *r, enum api_reason reason, const char *message,
                                const struct api_cause *cause, int64_t retry_after_s);
