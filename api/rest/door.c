@@ -5,6 +5,7 @@
 
 #include "api/rest/scale.h"
 #include "api/rest/strategy.h"
+#include "api/server/codec.h"
 #include "api/server/request.h"
 #include "kube/kinds.h"
 #include "lib/cleanup.h"
@@ -34,6 +35,10 @@ int api_door_show(struct api_request *r, const struct value *object, const struc
                 return api_scale_show(r, object, ret_shown);
         *ret_shown = object;
         return 0;
+}
+
+enum api_step api_door_check(struct api_request *r, const struct value *sent) {
+        return is_scale(r) ? api_scale_check(r, sent) : API_NEXT;
 }
 
 int api_door_open(struct api_request *r, const struct value *sent, const struct value **ret_object) {
@@ -79,6 +84,23 @@ static int keep_meta(struct value_edit *edit, unsigned flags, const struct value
                 if (kept[i].flags & flags)
                         error = put_part(edit, kept[i].pointer, current);
         return error;
+}
+
+int api_door_keep(struct api_request *r) {
+        const struct value *kept = NULL;
+        struct value_edit edit;
+        int error = 0;
+
+        if (!api_has_status(r->kind) || (r->sub && strcmp(r->sub->name, "status") != 0))
+                return 0;
+        if (r->current && !r->creates)
+                error = api_tree_of(r->arena, r->current, &kept);
+        if (error < 0)
+                return error;
+        value_edit_begin(&edit, r->arena, r->next);
+        error = put_part(&edit, r->sub ? "/spec" : "/status", kept);
+        r->next = value_edit_end(&edit);
+        return error ?: r->next ? 0 : -ENOMEM;
 }
 
 int api_door_begin(struct api_request *r, struct value_edit *edit, const struct value *current,

@@ -174,6 +174,9 @@ static enum api_step update(struct api_request *r) {
                 return api_not_found(r, r->name);
         if (error < 0 && error != -ENOENT)
                 return api_fail(r, error, NULL);
+        step = api_door_check(r, sent);
+        if (step != API_NEXT)
+                return step;
         if (r->sub && (error = api_door_open(r, sent, &sent)) < 0)
                 return api_fail(r, error, NULL);
         step = check_update_name(r, sent);
@@ -272,6 +275,7 @@ static enum api_step patch(struct api_request *r) {
         if (error < 0)
                 return refuse_patch(r, error, err);
         step = check_patched(r, next);
+        step = step ?: api_door_check(r, next);
         if (step != API_NEXT)
                 return step;
         if (r->sub && (error = api_door_open(r, next, &next)) < 0)

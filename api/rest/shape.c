@@ -103,14 +103,16 @@ int shape_account(struct api_request *r, struct value_edit *edit, const struct v
                         names[i] = (struct value_member){ .key = "name", .value = *name };
                 items[i] = (struct value){ .kind = VALUE_MAP, .count = name ? 1 : 0, .members = &names[i] };
         }
-        return value_edit_set(edit, "/secrets", &(struct value){ .kind = VALUE_LIST, .count = n, .items = items }, NULL);
+        return value_edit_set(edit, "/secrets", &(struct value){ .kind = VALUE_LIST, .count = n, .items = items },
+                              NULL);
 }
 
 /* --- claims and volumes --- */
 
 /* dataSource and dataSourceRef say the same, as long as no other namespace is meant. */
 int shape_claim(struct api_request *r, struct value_edit *edit, const struct value *claim) {
-        const struct value *source = value_find(claim, "spec.dataSource"), *ref = value_find(claim, "spec.dataSourceRef");
+        const struct value *source = value_find(claim, "spec.dataSource"),
+                           *ref = value_find(claim, "spec.dataSourceRef");
 
         if (source && value_is_null(ref) && !value_is_null(source))
                 return value_edit_set(edit, "/spec/dataSourceRef", source, NULL);
@@ -170,8 +172,8 @@ static int put_extra(struct api_request *r, struct value_edit *edit) {
                 return error;
         if (n == 0)
                 return shape_put(edit, "/spec/extra", NULL);
-        return value_edit_set(edit, "/spec/extra",
-                              &(struct value){ .kind = VALUE_MAP, .count = n, .members = members }, NULL);
+        return value_edit_set(edit, "/spec/extra", &(struct value){ .kind = VALUE_MAP, .count = n, .members = members },
+                              NULL);
 }
 
 int shape_request(struct api_request *r, struct value_edit *edit) {

@@ -43,9 +43,9 @@ static int put_gated(struct api_request *r, struct value_edit *edit) {
         members[1] = (struct value_member){ .key = "status", .value = VALUE_TEXT("False") };
         members[2] = (struct value_member){ .key = "lastTransitionTime", .value = VALUE_TEXT(now) };
         members[3] = (struct value_member){ .key = "reason", .value = VALUE_TEXT("SchedulingGated") };
-        members[4] = (struct value_member){
-                .key = "message", .value = VALUE_TEXT("Scheduling is blocked due to non-empty scheduling gates")
-        };
+        members[4] =
+                (struct value_member){ .key = "message",
+                                       .value = VALUE_TEXT("Scheduling is blocked due to non-empty scheduling gates") };
         *condition = (struct value){ .kind = VALUE_MAP, .count = 5, .members = members };
         return value_edit_set(edit, "/status/conditions",
                               &(struct value){ .kind = VALUE_LIST, .count = 1, .items = condition }, NULL);
@@ -168,9 +168,10 @@ static const struct value *add_pairs(struct api_request *r, const struct value *
 
 int shape_job(struct api_request *r, struct value_edit *edit) {
         const char *uid = value_string_or(value_find(r->next, "metadata.uid"), "");
-        const struct string_pair pairs[] = {
-                { BATCH "controller-uid", uid }, { BATCH "job-name", r->name }, { "controller-uid", uid }, { "job-name", r->name }
-        };
+        const struct string_pair pairs[] = { { BATCH "controller-uid", uid },
+                                             { BATCH "job-name", r->name },
+                                             { "controller-uid", uid },
+                                             { "job-name", r->name } };
         const struct value *labels = value_find(r->next, "spec.template.metadata.labels"),
                            *own = value_find(r->next, "metadata.labels"), *all, *selected;
         int error;
@@ -201,7 +202,8 @@ static int64_t template_of(const struct value *daemons) {
 
 int shape_daemons(struct api_request *r, struct value_edit *edit, const struct value *daemons) {
         int64_t number = template_of(r->creates ? daemons : r->current_tree);
-        const struct value *was = value_find(r->current_tree, "spec.template"), *is = value_find(daemons, "spec.template");
+        const struct value *was = value_find(r->current_tree, "spec.template"),
+                           *is = value_find(daemons, "spec.template");
         char *text;
 
         if (r->creates && number < 1)

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/rest/door.h"
 #include "api/rest/meta.h"
 #include "api/rest/own.h"
 #include "api/rest/rest.h"
@@ -86,7 +87,7 @@ enum api_step api_default(struct api_request *r) {
                 return api_fail(r, error, NULL);
         if (r->kind == r->resource->kind)
                 return API_NEXT;
-        error = api_convert(r->arena, r->kind, r->resource->kind, r->next, &r->next);
+        error = api_convert(r->arena, r->kind, r->resource->kind, r->next, &r->next) ?: api_door_keep(r);
         return error < 0 ? api_fail(r, error, NULL) : settle(r, r->resource->kind);
 }
 
