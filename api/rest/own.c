@@ -33,8 +33,9 @@ static int convert(void *data, struct arena *arena, const struct value *object, 
 
         if (kube_split_api_version(api_version, group, sizeof(group), &version) < 0)
                 return err_set(err, ENOENT, "%s is no version", api_version);
+        /* As there: what owners have in another group's words is theirs no more. */
         kind = kube_registry_kind(r->server->config.registry, group, version, r->kind->kind);
-        if (!kind)
+        if (!kind || strcmp(group, r->kind->group) != 0)
                 return err_set(err, ENOENT, "%s has no %s", api_version, r->kind->kind);
         ret_object->type = kind->type;
         return api_convert(arena, r->kind, kind, object, &ret_object->value);

@@ -63,12 +63,17 @@ static void add(struct list_text *t, const void *bytes, size_t n) {
         t->length += n;
 }
 
+/* Of its apiVersion. */
+static size_t version_length(const struct kube_kind *kind) {
+        return strlen(kind->group) + (*kind->group ? 1 : 0) + strlen(kind->version);
+}
+
 /* Items of built-in kinds go without their kind and version, which the list has said: what is left is their JSON from
  * behind it to its newline. */
 static void add_item(struct api_request *r, struct list_text *t, const struct object *object) {
         const struct kube_kind *kept = r->resource->kind;
         _cleanup_bytes_ struct bytes *json = NULL;
-        size_t head = r->resource->head_length + strlen(r->kind->version) - strlen(kept->version);
+        size_t head = r->resource->head_length + version_length(r->kind) - version_length(kept);
 
         t->error = t->error ?: api_json_as(r->arena, r->kind, kept, object->json, &json);
         if (t->error < 0)

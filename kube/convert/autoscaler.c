@@ -18,8 +18,8 @@
 #define POINTER "/metadata/annotations/" PREFIX "~1"
 #define CPU_USUAL 80 /* percent, where nothing else is wanted */
 
-static const char *const names[] = { "metrics", "current-metrics", "conditions", "behavior", "scale-down-tolerance",
-                                     "scale-up-tolerance" };
+static const char *const names[] = { "metrics",  "current-metrics",      "conditions",
+                                     "behavior", "scale-down-tolerance", "scale-up-tolerance" };
 
 static int drop_annotations(struct value_edit *edit, const struct value *tree) {
         const struct value *annotations = value_find(tree, "metadata.annotations");
@@ -36,7 +36,10 @@ static int drop_annotations(struct value_edit *edit, const struct value *tree) {
                 dropped++;
                 r = convert_put(edit, pointer, NULL);
         }
-        return r ?: dropped > 0 && dropped == value_count(annotations) ? convert_put(edit, "/metadata/annotations", NULL) : 0;
+        return r ?:
+                       dropped > 0 && dropped == value_count(annotations) ?
+                       convert_put(edit, "/metadata/annotations", NULL) :
+                       0;
 }
 
 /* --- the behaviour, which goes as Go's internal type, with all its names --- */
@@ -48,7 +51,9 @@ static const struct name rule_names[] = { { "stabilizationWindowSeconds", "Stabi
                                           { "selectPolicy", "SelectPolicy" },
                                           { "policies", "Policies" },
                                           { "tolerance", "Tolerance" } };
-static const struct name policy_names[] = { { "type", "Type" }, { "value", "Value" }, { "periodSeconds", "PeriodSeconds" } };
+static const struct name policy_names[] = { { "type", "Type" },
+                                            { "value", "Value" },
+                                            { "periodSeconds", "PeriodSeconds" } };
 static const struct name behavior_names[] = { { "scaleUp", "ScaleUp" }, { "scaleDown", "ScaleDown" } };
 
 static void write_policies(struct json_writer *w, const struct value *list) {
@@ -214,7 +219,8 @@ int convert_autoscaler_down(struct arena *arena, struct value_edit *edit, const 
         r = r ?: put_states(arena, edit, value_find(tree, "status.currentMetrics"));
         if (r == 0 && behavior)
                 r = convert_put(edit, "/spec/behavior", NULL) ?:
-                                value_is_null(behavior) ? 0 : annotate(edit, "behavior", behavior_text(arena, behavior));
+                            value_is_null(behavior)           ? 0 :
+                                                      annotate(edit, "behavior", behavior_text(arena, behavior));
         if (r == 0 && conditions)
                 r = convert_put(edit, "/status/conditions", NULL);
         if (r == 0 && value_count(conditions) > 0)
@@ -241,10 +247,10 @@ static const struct value *cpu_use(struct arena *arena, const struct value *perc
         int r;
 
         value_edit_begin(&edit, arena, NULL);
-        r = convert_put(&edit, "/type", &(struct value)VALUE_TEXT("Resource")) ?:
-                        convert_put(&edit, "/resource/name", &(struct value)VALUE_TEXT("cpu")) ?:
-                        convert_put(&edit, "/resource/target/type", &(struct value)VALUE_TEXT("Utilization")) ?:
-                        convert_put(&edit, "/resource/target/averageUtilization", percent ?: &usual);
+        r = convert_put(&edit, "/type", &(struct value)VALUE_TEXT("Resource"))                            ?:
+                    convert_put(&edit, "/resource/name", &(struct value)VALUE_TEXT("cpu"))                ?:
+                    convert_put(&edit, "/resource/target/type", &(struct value)VALUE_TEXT("Utilization")) ?:
+                    convert_put(&edit, "/resource/target/averageUtilization", percent ?: &usual);
         return r < 0 ? NULL : value_edit_end(&edit);
 }
 
@@ -269,8 +275,8 @@ static int raise_metrics(struct arena *arena, struct value_edit *edit, const str
                 items[n++] = *use;
         }
         return convert_put(edit, "/spec/targetCPUUtilizationPercentage", NULL) ?:
-                       convert_put(edit, "/spec/metrics",
-                                   &(struct value){ .kind = VALUE_LIST, .count = n, .items = items });
+                                                                                 convert_put(edit, "/spec/metrics",
+                                                                                             &(struct value){ .kind = VALUE_LIST, .count = n, .items = items });
 }
 
 static const struct value *cpu_state(struct arena *arena, const struct value *percent) {

@@ -171,8 +171,8 @@ static bool is_idle(const struct source *source, const struct field *field, cons
                strcmp(value_string_or(value_get(from, field->v1), "0"), "0") == 0;
 }
 
-static int put_v2(struct arena *arena, struct value_edit *edit, const struct source *source,
-                  const struct value *metric, bool states) {
+static int put_v2(struct arena *arena, struct value_edit *edit, const struct source *source, const struct value *metric,
+                  bool states) {
         const struct value *from = value_get(metric, source->member);
         int r = convert_put(edit, "/type", value_get(metric, "type"));
 
@@ -190,7 +190,8 @@ static int put_v2(struct arena *arena, struct value_edit *edit, const struct sou
         if (r == 0 && !states) {
                 const char *pointer = pointer_of(arena, source->member, "target.type");
 
-                r = pointer ? convert_put(edit, pointer, &(struct value)VALUE_TEXT(target_type(source, from))) : -ENOMEM;
+                r = pointer ? convert_put(edit, pointer, &(struct value)VALUE_TEXT(target_type(source, from))) :
+                              -ENOMEM;
         }
         return r;
 }
