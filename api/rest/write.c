@@ -373,11 +373,19 @@ enum api_step api_commit(struct api_request *r) {
 
 /* --- answer --- */
 
+static bool is_named_by_chance(const struct api_request *r) {
+        return r->verb == KUBE_VERB_CREATE && *value_string_or(value_find(r->sent, "metadata.generateName"), "");
+}
+
 /* Whoever did not say which version he changes has his change made of what is there now. */
 static enum api_step try_again(struct api_request *r) {
         bool deletes = r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION),
              free_to = r->verb == KUBE_VERB_PATCH || deletes || r->unconditional;
 
+        if (r->creates && r->change_code == -EEXIST && is_named_by_chance(r))
+                return ++r->tries < API_NAME_TRIES && !*value_string_or(value_find(r->sent, "metadata.name"), "") ?
+                               api_again(r, "modify") :
+                               api_refuse_name(r, r->name);
         if (r->creates && r->change_code == -EEXIST)
                 return api_refuse_object(r, API_ALREADY_EXISTS, r->name, "%s%s%s \"%s\" already exists",
                                          r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name);
