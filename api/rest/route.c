@@ -48,7 +48,7 @@ static bool fits_scope(const struct api_request *r) {
 
 /* Only what others answer has a head of its own. */
 static bool is_head(const struct api_request *r) {
-        return strcmp(http_request_of(r->x)->method, "HEAD") == 0;
+        return r->x && strcmp(http_request_of(r->x)->method, "HEAD") == 0;
 }
 
 /* Collections are posted to, objects changed; what is made below an object is its subresource's. */

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api/auth/user.h"
 #include "api/rest/meta.h"
 #include "api/server/request.h"
 #include "kube/kinds.h"

@@ -103,6 +103,13 @@ def test_the_service_that_leads_to_the_server():
         assert client.ask("GET", f"{SERVICES}/kubernetes")[1]["spec"]["clusterIP"] == "10.8.0.1"
         place = client.ask("GET", "/api/v1/namespaces/default/endpoints/kubernetes")[1]["subsets"]
         assert place == [{"addresses": [{"ip": "10.7.7.7"}], "ports": [{"name": "https", "port": api.port, "protocol": "TCP"}]}]
+        names = (f"{SERVICES}/kubernetes", "/api/v1/namespaces/default/endpoints/kubernetes",
+                 "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices/kubernetes")
+        before = [client.ask("GET", n)[1]["metadata"]["uid"] for n in names]
+        for name in reversed(names):
+            assert client.ask("DELETE", name)[0] == 200
+        until(lambda: all(client.ask("GET", n)[0] == 200 and client.ask("GET", n)[1]["metadata"]["uid"] != uid for n, uid in zip(names, before)))
+        until(lambda: records(client) == services(client))
         api.end()
         api.options = ("--advertise-address", "10.7.7.8", "--service-cluster-ip-range", "10.8.0.0/16")
         client = api.start().client()

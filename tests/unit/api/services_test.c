@@ -33,7 +33,9 @@ static struct cluster_range range(const char *text) {
 
 static void test_addresses_as_text(void **state) {
         static const char *const same[] = { "10.96.0.1", "255.255.255.255", "fd00:10::1", "::1", "2001:db8::a:0:0:1" };
-        static const char *const none[] = { "", "10.96.0", "10.96.0.256", "010.1.1.1", "fd00::g", "None", "fe80::1%eth0" };
+        static const char *const none[] = {
+                "", "10.96.0", "10.96.0.256", "010.1.1.1", "fd00::g", "None", "fe80::1%eth0"
+        };
         struct cluster_ip address;
         char text[CLUSTER_IP_TEXT_MAX];
 
@@ -69,8 +71,16 @@ static void test_ranges(void **state) {
 }
 
 static void test_what_is_no_range(void **state) {
-        static const char *const none[] = { "", "10.96.0.0", "10.96.0.0/", "10.96.0.0/33", "10.96.0.0/x", "10.96.0.0/-1",
-                                            "x/16", "fd00::/129", "fd00::/63", "10.96.0.0/16 ",
+        static const char *const none[] = { "",
+                                            "10.96.0.0",
+                                            "10.96.0.0/",
+                                            "10.96.0.0/33",
+                                            "10.96.0.0/x",
+                                            "10.96.0.0/-1",
+                                            "x/16",
+                                            "fd00::/129",
+                                            "fd00::/63",
+                                            "10.96.0.0/16 ",
                                             "1111:1111:1111:1111:1111:1111:1111:1111:1111/64" };
         struct cluster_range r;
 
@@ -239,7 +249,9 @@ static void test_node_ports(void **state) {
 }
 
 static void test_what_is_no_range_of_ports(void **state) {
-        static const char *const none[] = { "", "1", "2-1", "0-7", "1-65536", "65535+1", "1-2-3", "a-b", "1:2", "-1-5" };
+        static const char *const none[] = {
+                "", "1", "2-1", "0-7", "1-65536", "65535+1", "1-2-3", "a-b", "1:2", "-1-5"
+        };
         struct ports *ports = ports_new("65535-65535", NULL);
 
         assert_non_null(ports);

@@ -1,4 +1,5 @@
-/* Versions of a kind: what goes there comes back. The texts are kube-apiserver's (tests/differential/corpus/versions). */
+/* Versions of a kind: what goes there comes back. The texts are kube-apiserver's (tests/differential/corpus/versions).
+ */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -53,23 +54,32 @@ static const char *note_of(const struct value *tree, const char *name) {
 }
 
 static const char full[] =
-        "{\"apiVersion\":\"autoscaling/v2\",\"kind\":\"HorizontalPodAutoscaler\",\"metadata\":{\"name\":\"x\"},\"spec\":{"
+        "{\"apiVersion\":\"autoscaling/"
+        "v2\",\"kind\":\"HorizontalPodAutoscaler\",\"metadata\":{\"name\":\"x\"},\"spec\":{"
         "\"maxReplicas\":3,\"metrics\":["
-        "{\"type\":\"Resource\",\"resource\":{\"name\":\"memory\",\"target\":{\"type\":\"AverageValue\",\"averageValue\":"
+        "{\"type\":\"Resource\",\"resource\":{\"name\":\"memory\",\"target\":{\"type\":\"AverageValue\","
+        "\"averageValue\":"
         "\"100Mi\"}}},"
-        "{\"type\":\"Pods\",\"pods\":{\"metric\":{\"name\":\"m\",\"selector\":{\"matchLabels\":{\"a\":\"b\"}}},\"target\":{"
+        "{\"type\":\"Pods\",\"pods\":{\"metric\":{\"name\":\"m\",\"selector\":{\"matchLabels\":{\"a\":\"b\"}}},"
+        "\"target\":{"
         "\"type\":\"AverageValue\",\"averageValue\":\"5\"}}},"
-        "{\"type\":\"Object\",\"object\":{\"describedObject\":{\"kind\":\"Service\",\"name\":\"s\",\"apiVersion\":\"v1\"},"
+        "{\"type\":\"Object\",\"object\":{\"describedObject\":{\"kind\":\"Service\",\"name\":\"s\",\"apiVersion\":"
+        "\"v1\"},"
         "\"target\":{\"type\":\"Value\",\"value\":\"7\"},\"metric\":{\"name\":\"o\"}}},"
-        "{\"type\":\"External\",\"external\":{\"metric\":{\"name\":\"e\"},\"target\":{\"type\":\"Value\",\"value\":\"9\"}}},"
-        "{\"type\":\"ContainerResource\",\"containerResource\":{\"name\":\"cpu\",\"container\":\"c\",\"target\":{\"type\":"
+        "{\"type\":\"External\",\"external\":{\"metric\":{\"name\":\"e\"},\"target\":{\"type\":\"Value\",\"value\":"
+        "\"9\"}}},"
+        "{\"type\":\"ContainerResource\",\"containerResource\":{\"name\":\"cpu\",\"container\":\"c\",\"target\":{"
+        "\"type\":"
         "\"Utilization\",\"averageUtilization\":40}}},"
-        "{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"target\":{\"type\":\"Utilization\",\"averageUtilization\":"
+        "{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"target\":{\"type\":\"Utilization\","
+        "\"averageUtilization\":"
         "50}}}],"
-        "\"behavior\":{\"scaleDown\":{\"stabilizationWindowSeconds\":10,\"selectPolicy\":\"Max\",\"policies\":[{\"type\":"
+        "\"behavior\":{\"scaleDown\":{\"stabilizationWindowSeconds\":10,\"selectPolicy\":\"Max\",\"policies\":[{"
+        "\"type\":"
         "\"Pods\",\"value\":2,\"periodSeconds\":30}]}}},"
         "\"status\":{\"currentMetrics\":[{\"type\":\"Resource\",\"resource\":{\"name\":\"cpu\",\"current\":{"
-        "\"averageUtilization\":33,\"averageValue\":\"1\"}}}],\"conditions\":[{\"type\":\"AbleToScale\",\"status\":\"True\"}]}}";
+        "\"averageUtilization\":33,\"averageValue\":\"1\"}}}],\"conditions\":[{\"type\":\"AbleToScale\",\"status\":"
+        "\"True\"}]}}";
 
 static void test_an_autoscaler_comes_back(void **state) {
         const struct value *tree = parse(full), *down = convert(&new, &old, tree), *up = convert(&old, &new, down);
@@ -115,14 +125,22 @@ static void test_an_old_autoscaler(void **state) {
         assert_true(value_integer(value_find(some, "spec.metrics[0].resource.target.averageUtilization"), &n));
         assert_int_equal(n, 70);
         assert_int_equal(value_count(value_find(some, "spec.metrics")), 1);
-        assert_true(value_integer(value_find(used, "status.currentMetrics[0].resource.current.averageUtilization"), &n));
+        assert_true(
+                value_integer(value_find(used, "status.currentMetrics[0].resource.current.averageUtilization"), &n));
         assert_int_equal(n, 7);
 }
 
 /* What is noted and makes no sense says nothing; what else is there stays. */
 static void test_notes_that_make_no_sense(void **state) {
-        static const char *const notes[] = { "", "x", "7", "{}", "[", "[7,null,{\"type\":\"Nonsense\"}]", "[[[[]]]]",
-                                             "[{\"type\":\"Pods\"}]", "[{\"type\":\"Object\",\"object\":7}]" };
+        static const char *const notes[] = { "",
+                                             "x",
+                                             "7",
+                                             "{}",
+                                             "[",
+                                             "[7,null,{\"type\":\"Nonsense\"}]",
+                                             "[[[[]]]]",
+                                             "[{\"type\":\"Pods\"}]",
+                                             "[{\"type\":\"Object\",\"object\":7}]" };
 
         for (size_t i = 0; i < ELEMENTS(notes); i++) {
                 struct value_member members[] = { { .key = PREFIX "metrics", .value = { .kind = VALUE_STRING } },
@@ -144,9 +162,10 @@ static void test_notes_that_make_no_sense(void **state) {
 }
 
 static void test_events(void **state) {
-        const struct value *tree = parse("{\"kind\":\"Event\",\"apiVersion\":\"v1\",\"involvedObject\":{\"name\":\"p\"},"
-                                         "\"message\":\"M\",\"source\":{\"component\":\"c\"},\"count\":3,"
-                                         "\"reportingComponent\":\"r\",\"type\":\"Normal\"}"),
+        const struct value *tree = parse(
+                                   "{\"kind\":\"Event\",\"apiVersion\":\"v1\",\"involvedObject\":{\"name\":\"p\"},"
+                                   "\"message\":\"M\",\"source\":{\"component\":\"c\"},\"count\":3,"
+                                   "\"reportingComponent\":\"r\",\"type\":\"Normal\"}"),
                            *up = convert(&event, &new_event, tree), *down = convert(&new_event, &event, up);
 
         assert_string_equal(value_string(value_get(up, "note")), "M");
