@@ -23,9 +23,9 @@ static const struct {
         const char *resource, *sub; /* of the core group */
         enum api_step (*act)(struct api_request *r);
 } rows[] = {
-        { "bindings", NULL, pod_bind },
-        { "pods", "binding", pod_bind },
-        { "pods", "eviction", pod_evict },
+        { "bindings", NULL, act_bind },
+        { "pods", "binding", act_bind },
+        { "pods", "eviction", act_evict },
 };
 
 enum api_step api_pods_act(struct api_request *r) {
@@ -37,7 +37,7 @@ enum api_step api_pods_act(struct api_request *r) {
         return r->act ? r->act(r) : API_NEXT;
 }
 
-int pod_take(struct api_request *r) {
+int act_take(struct api_request *r) {
         r->resource = api_state_find(r->server->config.state, "", "pods");
         r->kind = r->resource->kind;
         r->type = r->kind->type;
@@ -46,7 +46,7 @@ int pod_take(struct api_request *r) {
         return api_take_current(r);
 }
 
-int pod_rewrite(struct api_request *r, struct value_edit *edit) {
+int act_settle(struct api_request *r, struct value_edit *edit) {
         const struct value *tree = value_edit_end(edit);
         struct problems problems;
         struct api_json json = { 0 };
@@ -75,8 +75,8 @@ static int put(struct value_edit *edit, const char *at, const char *key, struct 
         return value_edit_set(edit, pointer, &value, NULL);
 }
 
-int pod_set_condition(struct api_request *r, struct value_edit *edit, const struct value *object,
-                      const struct pod_condition *c) {
+int act_set_condition(struct api_request *r, struct value_edit *edit, const struct value *object,
+                      const struct act_condition *c) {
         const struct value *list = value_find(object, "status.conditions");
         uint32_t at = place_of(list, c->type);
         const struct value *was = value_at(list, at);

@@ -21,7 +21,8 @@ static enum api_step check_target(struct api_request *r) {
 
         if (*kind && strcmp(kind, "Node") != 0)
                 odd = arena_printf(r->arena,
-                                   "target.kind: Unsupported value: \"%s\": supported values: \"Node\", \"<empty>\"", kind);
+                                   "target.kind: Unsupported value: \"%s\": supported values: \"Node\", \"<empty>\"",
+                                   kind);
         if (!odd && !missing)
                 return API_NEXT;
         return api_refuse(r, API_BROKEN, odd && missing ? "[%s, %s]" : "%s%s", odd ?: "", missing ?: "");
@@ -57,8 +58,8 @@ static enum api_step refuse_conflict(struct api_request *r, const char *why) {
         const struct kube_kind as = { .group = "", .resource = "pods/binding" };
 
         r->kind = &as;
-        api_refuse_object(r, API_CONFLICT, r->name, "Operation cannot be fulfilled on pods/binding \"%s\": %s",
-                          r->name, why);
+        api_refuse_object(r, API_CONFLICT, r->name, "Operation cannot be fulfilled on pods/binding \"%s\": %s", r->name,
+                          why);
         r->kind = NULL;
         return API_END;
 }
@@ -95,7 +96,7 @@ static int copy_pairs(struct api_request *r, struct value_edit *edit, const char
 }
 
 static int assign(struct api_request *r) {
-        static const struct pod_condition scheduled = { .type = "PodScheduled", .status = "True" };
+        static const struct act_condition scheduled = { .type = "PodScheduled", .status = "True" };
         const struct value *node = value_find(r->sent, "target.name");
         struct value_edit edit;
         int error;
@@ -105,8 +106,8 @@ static int assign(struct api_request *r) {
         if (error == 0 && value_find(r->current_tree, "status.nominatedNodeName"))
                 error = value_edit_remove(&edit, "/status/nominatedNodeName", NULL);
         error = error ?: copy_pairs(r, &edit, "annotations") ?: copy_pairs(r, &edit, "labels");
-        error = error ?: pod_set_condition(r, &edit, r->current_tree, &scheduled);
-        return error ?: pod_rewrite(r, &edit);
+        error = error ?: act_set_condition(r, &edit, r->current_tree, &scheduled);
+        return error ?: act_settle(r, &edit);
 }
 
 static enum api_step on_decided(struct api_request *r) {
@@ -122,7 +123,7 @@ static enum api_step on_decided(struct api_request *r) {
         }
 }
 
-enum api_step pod_bind(struct api_request *r) {
+enum api_step act_bind(struct api_request *r) {
         enum api_step step = check(r);
         const char *why;
         int error;
@@ -130,7 +131,7 @@ enum api_step pod_bind(struct api_request *r) {
         if (step != API_NEXT)
                 return step;
         r->name = meta_text(r->sent, "name");
-        error = pod_take(r);
+        error = act_take(r);
         if (error < 0)
                 return error == -ENOENT ? api_not_found(r, r->name) : api_fail(r, error, NULL);
         step = check_precondition(r, "UID", meta_text(r->sent, "uid"), meta_text(r->current_tree, "uid"));

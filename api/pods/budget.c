@@ -109,21 +109,22 @@ static const char *why_not(struct api_request *r, const struct value *budget) {
                 return arena_printf(r->arena, "The disruption budget %s needs %lld healthy pods and has %lld currently",
                                     name, wanted, has);
         if (says)
-                return arena_printf(r->arena, "The disruption budget %s does not allow evicting pods currently (%s): %s",
-                                    name, reason, message);
+                return arena_printf(r->arena,
+                                    "The disruption budget %s does not allow evicting pods currently (%s): %s", name,
+                                    reason, message);
         return arena_printf(r->arena, "The disruption budget %s does not allow evicting pods currently", name);
 }
 
 static enum api_step refuse(struct api_request *r, const char *why, int64_t retry_s) {
-        const struct api_cause cause = { "DisruptionBudget", why ?: "", NULL };
+        const struct api_cause cause = { .reason = "DisruptionBudget", .message = why ?: "" };
 
         return api_refuse_cause(r, API_TOO_MANY, REFUSED, &cause, retry_s);
 }
 
 enum api_step budget_refuse_busy(struct api_request *r, const char *budget) {
-        return refuse(r,
-                      arena_printf(r->arena, "The disruption budget %s is still being processed by the server.", budget),
-                      RETRY_S);
+        return refuse(
+                r, arena_printf(r->arena, "The disruption budget %s is still being processed by the server.", budget),
+                RETRY_S);
 }
 
 static enum api_step forbid(struct api_request *r, const char *name, const char *why) {
@@ -138,7 +139,7 @@ static enum api_step forbid(struct api_request *r, const char *name, const char 
 /* --- taking --- */
 
 static int count_down(struct api_request *r, const char *name, int64_t allowed) {
-        const struct pod_condition none = { .type = "DisruptionAllowed",
+        const struct act_condition none = { .type = "DisruptionAllowed",
                                             .status = "False",
                                             .reason = "InsufficientPods",
                                             .message = "",
@@ -149,11 +150,13 @@ static int count_down(struct api_request *r, const char *name, int64_t allowed) 
         int error = now && pointer ? 0 : -ENOMEM;
 
         value_edit_begin(&edit, r->arena, r->current_tree);
-        error = error ?: value_edit_set(&edit, "/status/disruptionsAllowed", &(struct value)VALUE_INTEGER(allowed), NULL);
+        error = error ?:
+                        value_edit_set(&edit, "/status/disruptionsAllowed", &(struct value)VALUE_INTEGER(allowed),
+                                       NULL);
         error = error ?: value_edit_set(&edit, pointer, &(struct value)VALUE_TEXT(now), NULL);
         if (error == 0 && allowed == 0)
-                error = pod_set_condition(r, &edit, r->current_tree, &none);
-        error = error ?: pod_rewrite(r, &edit);
+                error = act_set_condition(r, &edit, r->current_tree, &none);
+        error = error ?: act_settle(r, &edit);
         return error ?: api_own_server(r->arena, r->kind, "status", r->current_tree, &r->next);
 }
 

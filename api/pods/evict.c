@@ -64,7 +64,7 @@ static enum api_step on_removed(struct api_request *r) {
 
 static enum api_step remove_pod(struct api_request *r) {
         struct eviction *e = r->acting;
-        int error = pod_take(r);
+        int error = act_take(r);
 
         if (error < 0)
                 return error == -ENOENT ? api_not_found(r, r->name) : api_fail(r, error, NULL);
@@ -86,7 +86,7 @@ static enum api_step on_marked(struct api_request *r) {
         case 0:
                 break;
         case -ESTALE:
-                error = pod_take(r);
+                error = act_take(r);
                 if (error < 0)
                         return error == -ENOENT ? api_not_found(r, r->name) : api_fail(r, error, NULL);
                 return e->pinned ? start_again(r, e) : mark(r, e);
@@ -127,7 +127,7 @@ static enum api_step check_preconditions(struct api_request *r) {
 
 /* r->current is the pod. */
 static enum api_step mark(struct api_request *r, struct eviction *e) {
-        static const struct pod_condition target = { .type = "DisruptionTarget",
+        static const struct act_condition target = { .type = "DisruptionTarget",
                                                      .status = "True",
                                                      .reason = "EvictionByEvictionAPI",
                                                      .message = "Eviction API: evicting" };
@@ -141,7 +141,7 @@ static enum api_step mark(struct api_request *r, struct eviction *e) {
         if (step != API_NEXT)
                 return step;
         value_edit_begin(&edit, r->arena, r->current_tree);
-        error = pod_set_condition(r, &edit, r->current_tree, &target) ?: pod_rewrite(r, &edit);
+        error = act_set_condition(r, &edit, r->current_tree, &target) ?: act_settle(r, &edit);
         if (error < 0)
                 return api_fail(r, error, NULL);
         r->decided = on_marked;
@@ -153,7 +153,7 @@ static enum api_step mark(struct api_request *r, struct eviction *e) {
 static enum api_step on_counted(struct api_request *r) {
         struct eviction *e = r->acting;
         const char *budget = r->current->name;
-        int error = pod_take(r);
+        int error = act_take(r);
 
         switch (r->change_code) {
         case 0:
@@ -220,7 +220,7 @@ static bool asks_nobody(const struct value *pod) {
 static enum api_step look(struct api_request *r, struct eviction *e) {
         _cleanup_object_ struct object *budget = NULL;
         const char *phase;
-        int error = pod_take(r);
+        int error = act_take(r);
 
         e->pinned = 0;
         if (error < 0)
@@ -235,8 +235,8 @@ static enum api_step look(struct api_request *r, struct eviction *e) {
         error = budget_find(r, r->current, &budget);
         if (error == -E2BIG)
                 return api_refuse(r, API_BROKEN,
-                                      "This pod has more than one PodDisruptionBudget, which the eviction subresource "
-                                      "does not support.");
+                                  "This pod has more than one PodDisruptionBudget, which the eviction subresource "
+                                  "does not support.");
         if (error < 0)
                 return api_fail(r, error, NULL);
         return budget ? count(r, e, budget) : mark(r, e);
@@ -255,7 +255,7 @@ static enum api_step refuse_potential(struct api_request *r) {
         return API_END;
 }
 
-enum api_step pod_evict(struct api_request *r) {
+enum api_step act_evict(struct api_request *r) {
         struct eviction *e = arena_new_of(r->arena, struct eviction);
         const struct value *options = value_get(r->sent, "deleteOptions");
         const char *namespace = meta_text(r->sent, "namespace");

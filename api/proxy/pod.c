@@ -63,8 +63,9 @@ static enum api_step choose(struct api_request *r, const struct value *pod, cons
         const char *name = ask(r, "container") ?: "";
 
         if (!*name && value_count(list) != 1)
-                return api_refuse(r, API_BAD_REQUEST, "a container name must be specified for pod %s, choose one of: [%s]",
-                                  r->path.name, container_names(r->arena, spec));
+                return api_refuse(r, API_BAD_REQUEST,
+                                  "a container name must be specified for pod %s, choose one of: [%s]", r->path.name,
+                                  container_names(r->arena, spec));
         if (*name && !has_container(spec, name))
                 return api_refuse(r, API_BAD_REQUEST, "container %s is not valid for pod %s", name, r->path.name);
         *ret_container = *name ? name : value_string_or(value_get(value_at(list, 0), "name"), "");

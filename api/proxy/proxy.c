@@ -21,8 +21,9 @@ static const struct {
         const char *resource, *sub; /* of the core group */
         enum api_step (*connect)(struct api_request *r);
 } rows[] = {
-        { "pods", "log", proxy_log },           { "pods", "exec", proxy_stream },  { "pods", "attach", proxy_stream },
-        { "pods", "portforward", proxy_forward }, { "pods", "proxy", proxy_pod },    { "nodes", "proxy", proxy_node },
+        { "pods", "log", proxy_log },           { "pods", "exec", proxy_stream },
+        { "pods", "attach", proxy_stream },     { "pods", "portforward", proxy_forward },
+        { "pods", "proxy", proxy_pod },         { "nodes", "proxy", proxy_node },
         { "services", "proxy", proxy_service },
 };
 
@@ -60,8 +61,8 @@ bool proxy_id_parse(struct api_request *r, const char *text, struct proxy_id *re
         if (n == 0)
                 return false;
         *ret_id = (struct proxy_id){ n == 3 ? parts[0] : "", n == 3 ? parts[1] : parts[0], n > 1 ? parts[n - 1] : "" };
-        return *ret_id->name && (!*ret_id->scheme || strcmp(ret_id->scheme, "http") == 0 ||
-                                 strcmp(ret_id->scheme, "https") == 0);
+        return *ret_id->name &&
+               (!*ret_id->scheme || strcmp(ret_id->scheme, "http") == 0 || strcmp(ret_id->scheme, "https") == 0);
 }
 
 int proxy_find(struct api_request *r, const char *resource, const char *namespace, const char *name,

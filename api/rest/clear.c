@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "api/cache/collection.h"
+#include "api/rest/page.h"
 #include "api/rest/query.h"
 #include "api/rest/rest.h"
 #include "api/server/request.h"
@@ -24,7 +25,10 @@ static enum api_step choose(struct api_request *r) {
         if (error < 0)
                 return api_fail(r, error, NULL);
         r->cleared = page;
-        return API_NEXT;
+        if (!page->more)
+                return API_NEXT;
+        r->clear_next = api_place_token(r->arena, page->objects[page->n - 1], page->revision);
+        return r->clear_next ? API_NEXT : api_fail(r, -ENOMEM, NULL);
 }
 
 enum api_step api_clear(struct api_request *r) {
@@ -34,7 +38,7 @@ enum api_step api_clear(struct api_request *r) {
         if (step != API_NEXT)
                 return step;
         if (r->n_cleared == r->cleared->n)
-                return api_respond_list(r, r->cleared, api_list_metadata(r, r->cleared, NULL));
+                return api_respond_list(r, r->cleared, api_list_metadata(r, r->cleared, r->clear_next));
         next = r->cleared->objects[r->n_cleared++];
         r->name = next->name;
         if (r->kind->namespaced)

@@ -156,7 +156,7 @@ enum api_step api_decode_body(struct api_request *r) {
         if (r->body_error < 0)
                 return refuse_body(r);
         if (deletes && r->body_size == 0)
-                return API_NEXT;
+                return api_options_of_deletion(r, NULL);
         if (api_form_of(type, &r->body_form) < 0 || patches != (r->body_form >= API_PATCH_JSON))
                 return refuse_form(r);
         step = patches ? API_NEXT : decode(r);

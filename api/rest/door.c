@@ -5,6 +5,7 @@
 
 #include "api/rest/scale.h"
 #include "api/rest/strategy.h"
+#include "api/server/codec.h"
 #include "api/server/request.h"
 #include "kube/kinds.h"
 #include "lib/cleanup.h"
@@ -36,6 +37,10 @@ int api_door_show(struct api_request *r, const struct value *object, const struc
         return 0;
 }
 
+enum api_step api_door_check(struct api_request *r, const struct value *sent) {
+        return is_scale(r) ? api_scale_check(r, sent) : API_NEXT;
+}
+
 int api_door_open(struct api_request *r, const struct value *sent, const struct value **ret_object) {
         if (is_scale(r))
                 return api_scale_open(r, sent, ret_object);
@@ -62,6 +67,42 @@ static int put_part(struct value_edit *edit, const char *pointer, const struct v
         return r == -ENOENT ? 0 : r;
 }
 
+/* What a status does not take with it. */
+static int keep_meta(struct value_edit *edit, unsigned flags, const struct value *current) {
+        static const struct {
+                unsigned flags;
+                const char *pointer;
+        } kept[] = {
+                { API_STATUS_LABELS | API_STATUS_PLAIN, "/metadata/labels" },
+                { API_STATUS_OWNERS | API_STATUS_PLAIN, "/metadata/ownerReferences" },
+                { API_STATUS_PLAIN, "/metadata/annotations" },
+                { API_STATUS_PLAIN, "/metadata/finalizers" },
+        };
+        int error = 0;
+
+        for (size_t i = 0; error == 0 && i < ELEMENTS(kept); i++)
+                if (kept[i].flags & flags)
+                        error = put_part(edit, kept[i].pointer, current);
+        return error;
+}
+
+int api_door_keep(struct api_request *r) {
+        const struct value *kept = NULL;
+        struct value_edit edit;
+        int error = 0;
+
+        if (!api_has_status(r->kind) || (r->sub && strcmp(r->sub->name, "status") != 0))
+                return 0;
+        if (r->current && !r->creates)
+                error = api_tree_of(r->arena, r->current, &kept);
+        if (error < 0)
+                return error;
+        value_edit_begin(&edit, r->arena, r->next);
+        error = put_part(&edit, r->sub ? "/spec" : "/status", kept);
+        r->next = value_edit_end(&edit);
+        return error ?: r->next ? 0 : -ENOMEM;
+}
+
 int api_door_begin(struct api_request *r, struct value_edit *edit, const struct value *current,
                    const struct value *next) {
         int error = 0;
@@ -72,6 +113,8 @@ int api_door_begin(struct api_request *r, struct value_edit *edit, const struct 
         }
         value_edit_begin(edit, r->arena, current);
         error = put_part(edit, "/metadata", next);
+        if (error == 0 && strcmp(r->sub->name, "status") == 0)
+                error = keep_meta(edit, api_strategy_of(r->kind)->flags, current);
         for (size_t i = 0; i < ELEMENTS(doors); i++)
                 for (size_t j = 0; strcmp(doors[i].sub, r->sub->name) == 0 && j < PARTS_MAX && doors[i].parts[j]; j++)
                         error = error ?: put_part(edit, doors[i].parts[j], next);

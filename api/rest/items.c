@@ -24,6 +24,11 @@ static const char *json_head(struct api_request *r, const char *metadata) {
                             r->kind->group, *r->kind->group ? "/" : "", r->kind->version, metadata);
 }
 
+/* Of its apiVersion. */
+static size_t version_length(const struct kube_kind *kind) {
+        return strlen(kind->group) + (*kind->group ? 1 : 0) + strlen(kind->version);
+}
+
 /* The objects' JSON in the request's version: as they are kept, where that is it. */
 static int json_of(struct api_request *r, struct object *const *objects, size_t n, struct bytes **ret_json) {
         int error = 0;
@@ -58,7 +63,7 @@ static struct bytes *join(const char *before, struct bytes *const *items, size_t
 }
 
 static struct bytes *list_json(struct api_request *r, struct object *const *objects, size_t n, const char *before) {
-        size_t head = r->resource->head_length + strlen(r->kind->version) - strlen(r->resource->kind->version);
+        size_t head = r->resource->head_length + version_length(r->kind) - version_length(r->resource->kind);
         struct bytes **items = calloc(n + 1, sizeof(struct bytes *));
         struct bytes *list =
                 items && before && json_of(r, objects, n, items) == 0 ? join(before, items, n, head) : NULL;

@@ -109,6 +109,8 @@ int api_meta_stamp(struct arena *arena, struct value_edit *edit) {
 
 int api_meta_create(struct api_request *r, struct value_edit *edit) {
         static const char *const gone[] = { "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink" };
+        unsigned flags = api_strategy_of(r->kind)->flags;
+        bool counts = flags & API_GENERATION && !(flags & API_COUNTS_LATE);
         static const struct value one = VALUE_INTEGER(1);
         int error;
         struct value *meta = metadata_of(edit, &error);
@@ -117,10 +119,7 @@ int api_meta_create(struct api_request *r, struct value_edit *edit) {
                 return error;
         for (size_t i = 0; i < ELEMENTS(gone); i++)
                 drop(meta, gone[i]);
-        if (api_strategy_of(r->kind)->flags & API_GENERATION)
-                return value_edit_put(edit, meta, "generation", &one);
-        drop(meta, "generation");
-        return 0;
+        return counts ? value_edit_put(edit, meta, "generation", &one) : 0;
 }
 
 int api_meta_update(struct api_request *r, struct value_edit *edit, const struct value *current) {

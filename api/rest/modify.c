@@ -93,7 +93,7 @@ static enum api_step create(struct api_request *r, const struct value *sent) {
         r->change.expected = STORE_ABSENT;
         value_edit_begin(&edit, r->arena, sent);
         error = set_kind(r, &edit) ?: api_meta_create(r, &edit);
-        if (error == 0 && api_has_status(r->kind))
+        if (error == 0 && api_has_status(r->kind) && !(api_strategy_of(r->kind)->flags & API_KEEPS_STATUS))
                 error = value_edit_remove(&edit, "/status", NULL);
         if (error == -ENOENT)
                 error = 0;
@@ -110,6 +110,30 @@ static enum api_step refuse_unconditional(struct api_request *r) {
         return api_invalid_resource(r, r->name, &problems);
 }
 
+/* What kube-apiserver's store calls a resource, where that is not its name. */
+static const char *registry_name(const struct kube_kind *kind) {
+        static const char *const names[][2] = { { "services", "services/specs" },
+                                                { "endpoints", "services/endpoints" },
+                                                { "nodes", "minions" },
+                                                { "replicationcontrollers", "controllers" },
+                                                { "ingresses", "ingress" } };
+
+        for (size_t i = 0; i < ELEMENTS(names); i++)
+                if (strcmp(names[i][0], kind->resource) == 0)
+                        return names[i][1];
+        return kind->resource;
+}
+
+static enum api_step refuse_uid(struct api_request *r, const char *uid, const char *own) {
+        return api_refuse_object(r, API_CONFLICT, r->name,
+                                 "Operation cannot be fulfilled on %s%s%s \"%s\": StorageError: invalid object, "
+                                 "Code: 4, Key: /registry/%s/%s%s%s, ResourceVersion: 0, AdditionalErrorMsg: "
+                                 "Precondition failed: UID in precondition: %s, UID in object meta: %s",
+                                 r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name,
+                                 registry_name(r->kind), r->kind->namespaced ? r->path.namespace : "",
+                                 r->kind->namespaced ? "/" : "", r->name, uid, own);
+}
+
 static enum api_step check_versions(struct api_request *r, const struct value *next) {
         const char *version = meta_text(next, "resourceVersion"), *uid = meta_text(next, "uid"),
                    *current = meta_text(r->current_tree, "resourceVersion"), *own = meta_text(r->current_tree, "uid");
@@ -117,14 +141,7 @@ static enum api_step check_versions(struct api_request *r, const struct value *n
         r->unconditional =
                 !*version || strcmp(version, "0") == 0 || (r->verb == KUBE_VERB_PATCH && strcmp(version, current) == 0);
         if (*uid && strcmp(uid, own) != 0)
-                return api_refuse_object(
-                        r, API_CONFLICT, r->name,
-                        "Operation cannot be fulfilled on %s%s%s \"%s\": StorageError: invalid object, "
-                        "Code: 4, Key: /registry/%s/%s%s%s, ResourceVersion: 0, AdditionalErrorMsg: "
-                        "Precondition failed: UID in precondition: %s, UID in object meta: %s",
-                        r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name, r->kind->resource,
-                        r->kind->namespaced ? r->path.namespace : "", r->kind->namespaced ? "/" : "", r->name, uid,
-                        own);
+                return refuse_uid(r, uid, own);
         if (r->unconditional && r->verb == KUBE_VERB_UPDATE && api_strategy_of(r->kind)->flags & API_CONDITIONAL)
                 return refuse_unconditional(r);
         if (*version && strcmp(version, "0") != 0 && strcmp(version, current) != 0)
@@ -174,11 +191,16 @@ static enum api_step update(struct api_request *r) {
                 return api_not_found(r, r->name);
         if (error < 0 && error != -ENOENT)
                 return api_fail(r, error, NULL);
+        step = api_door_check(r, sent);
+        if (step != API_NEXT)
+                return step;
         if (r->sub && (error = api_door_open(r, sent, &sent)) < 0)
                 return api_fail(r, error, NULL);
         step = check_update_name(r, sent);
         if (step != API_NEXT)
                 return step;
+        if (!r->current && *meta_text(sent, "uid"))
+                return refuse_uid(r, meta_text(sent, "uid"), "");
         return r->current ? replace(r, sent) : create(r, sent);
 }
 
@@ -272,6 +294,7 @@ static enum api_step patch(struct api_request *r) {
         if (error < 0)
                 return refuse_patch(r, error, err);
         step = check_patched(r, next);
+        step = step ?: api_door_check(r, next);
         if (step != API_NEXT)
                 return step;
         if (r->sub && (error = api_door_open(r, next, &next)) < 0)

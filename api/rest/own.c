@@ -4,12 +4,14 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/rest/scale.h"
 #include "api/server/codec.h"
 #include "api/server/request.h"
 #include "api/server/server.h"
 #include "api/server/status.h"
 #include "api/state/resource.h"
 #include "kube/apply/apply.h"
+#include "kube/apply/scale.h"
 #include "kube/codec/codec.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
@@ -18,6 +20,7 @@
 #include "lib/err.h"
 #include "lib/http/exchange.h"
 #include "lib/value.h"
+#include "lib/value_edit.h"
 
 #define OWN_MANAGER "kube-apiserver" /* which tools know */
 
@@ -30,8 +33,9 @@ static int convert(void *data, struct arena *arena, const struct value *object, 
 
         if (kube_split_api_version(api_version, group, sizeof(group), &version) < 0)
                 return err_set(err, ENOENT, "%s is no version", api_version);
+        /* As there: what owners have in another group's words is theirs no more. */
         kind = kube_registry_kind(r->server->config.registry, group, version, r->kind->kind);
-        if (!kind)
+        if (!kind || strcmp(group, r->kind->group) != 0)
                 return err_set(err, ENOENT, "%s has no %s", api_version, r->kind->kind);
         ret_object->type = kind->type;
         return api_convert(arena, r->kind, kind, object, &ret_object->value);
@@ -65,12 +69,92 @@ static struct apply_writer writer_of(struct api_request *r) {
         return (struct apply_writer){ .manager = manager, .now = time(NULL), .force = r->options.force };
 }
 
+/* --- through the scale: who owns a Scale's replicas owns the object's --- */
+
+static bool is_scale(const struct api_request *r) {
+        return r->sub && strcmp(r->sub->kind, "Scale") == 0;
+}
+
+static const struct value *entries_of(const struct value *object) {
+        return value_get(value_get(object, "metadata"), "managedFields");
+}
+
+static int put_entries(struct arena *arena, const struct value *object, const struct value *entries,
+                       const struct value **ret_object) {
+        struct value_edit edit;
+        int r;
+
+        value_edit_begin(&edit, arena, object);
+        r = value_is_null(entries) ? value_edit_remove(&edit, "/metadata/managedFields", NULL) :
+                                     value_edit_set(&edit, "/metadata/managedFields", entries, NULL);
+        *ret_object = value_edit_end(&edit);
+        return r == -ENOENT ? 0 : r ?: *ret_object ? 0 : -ENOMEM;
+}
+
+/* Where the replicas are, in every version that has ever been served. */
+static const struct apply_replicas *replicas_of(const struct api_request *r) {
+        static const struct apply_replicas apps[] = { { "apps/v1", "spec.replicas" },
+                                                      { "apps/v1beta1", "spec.replicas" },
+                                                      { "apps/v1beta2", "spec.replicas" },
+                                                      { 0 } };
+        static const struct apply_replicas core[] = { { "v1", "spec.replicas" }, { 0 } };
+
+        return *r->kind->group ? apps : core;
+}
+
+static struct apply_scaled scaled_of(struct api_request *r) {
+        const struct apply_replicas *replicas = replicas_of(r);
+
+        return (struct apply_scaled){ replicas, replicas->version, entries_of(r->current_tree) };
+}
+
+static struct apply_target scale_target(struct api_request *r) {
+        return (struct apply_target){ .type = r->sub->type,
+                                      .group = r->sub->group,
+                                      .version = r->sub->version,
+                                      .kind = r->sub->kind,
+                                      .subresource = r->sub->name };
+}
+
+/* The Scale that is there, with its owners. */
+static int live_scale(struct api_request *r, const struct value **ret_scale) {
+        const struct apply_scaled scaled = scaled_of(r);
+        struct value *entries = arena_new_of(r->arena, struct value);
+        const struct value *scale;
+        int error = entries ? api_scale_show(r, r->current_tree, &scale) : -ENOMEM;
+
+        error = error ?: apply_scale_entries(r->arena, &scaled, entries, NULL);
+        return error ?: put_entries(r->arena, scale, entries, ret_scale);
+}
+
+/* @object with the owners that follow from @scale's. */
+static int merge_scale(struct api_request *r, const struct value *object, const struct value *scale,
+                       const struct value **ret_object) {
+        const struct apply_scaled scaled = scaled_of(r);
+        struct value *entries = arena_new_of(r->arena, struct value);
+        int error = entries ? apply_scale_merge(r->arena, &scaled, entries_of(scale), entries, NULL) : -ENOMEM;
+
+        return error ?: put_entries(r->arena, object, entries, ret_object);
+}
+
+static int own_scale(struct api_request *r) {
+        const struct apply_target target = scale_target(r);
+        const struct apply_writer writer = writer_of(r);
+        const struct value *live, *sent, *scale;
+        int error = live_scale(r, &live) ?: api_scale_show(r, r->next, &sent);
+
+        error = error ?: apply_update(r->arena, &(struct apply_write){ &target, &writer, live, sent }, &scale);
+        return error ?: merge_scale(r, r->next, scale, &r->next);
+}
+
 int api_own(struct api_request *r) {
         struct apply_target target = target_of(r);
         struct apply_writer writer = writer_of(r);
 
         if (r->body_form == API_PATCH_APPLY)
                 return 0;
+        if (is_scale(r))
+                return own_scale(r);
         return apply_update(r->arena, &(struct apply_write){ &target, &writer, r->current_tree, r->next }, &r->next);
 }
 
@@ -118,9 +202,10 @@ static enum api_step refuse(struct api_request *r, int error, const struct apply
 
 enum api_step api_apply(struct api_request *r, const struct value **ret_next) {
         _cleanup_err_ struct err *err = NULL;
-        struct apply_target target = target_of(r);
+        struct apply_target target = is_scale(r) ? scale_target(r) : target_of(r);
         struct apply_writer writer = writer_of(r);
         struct apply_result result = { 0 };
+        const struct value *live = r->current_tree;
         enum api_step step = check_options(r);
         int error;
 
@@ -132,10 +217,15 @@ enum api_step api_apply(struct api_request *r, const struct value **ret_next) {
                 if (error < 0)
                         return api_refuse(r, API_BAD_REQUEST, "error decoding YAML: %s", err_text(err));
         }
-        error = apply_configuration(r->arena, &(struct apply_write){ &target, &writer, r->current_tree, r->sent },
-                                    &result, &err);
+        error = is_scale(r) ? live_scale(r, &live) : 0;
+        if (error < 0)
+                return api_fail(r, error, NULL);
+        error = apply_configuration(r->arena, &(struct apply_write){ &target, &writer, live, r->sent }, &result, &err);
         if (error < 0)
                 return refuse(r, error, &result, err);
         *ret_next = result.object;
-        return API_NEXT;
+        error = is_scale(r) ? api_scale_open(r, result.object, ret_next) ?:
+                              merge_scale(r, *ret_next, result.object, ret_next) :
+                              0;
+        return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
 }

@@ -20,15 +20,24 @@ static bool matches(const char *text, const char *word) {
 
 /* apimachinery's ValidateListOptions. */
 static void check_options(const struct api_options *o, bool watch, struct problems *problems) {
-        bool match = o->resource_version_match && *o->resource_version_match;
+        bool match = o->resource_version_match && *o->resource_version_match, goes_on = o->continue_ && *o->continue_,
+             from_now = !o->resource_version || !*o->resource_version || matches(o->resource_version, "0");
 
-        if (watch && o->initial_events_set && !match)
+        if (watch && o->initial_events_set && !(match && matches(o->resource_version_match, "NotOlderThan")))
                 problem_error(problems, "resourceVersionMatch",
                               "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
         if (watch && match && !o->initial_events_set)
                 problem_error(
                         problems, "resourceVersionMatch",
                         "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+        if (watch && match && !matches(o->resource_version_match, "NotOlderThan"))
+                problem_error(problems, "resourceVersionMatch",
+                              "Unsupported value: \"%s\": supported values: \"NotOlderThan\"",
+                              o->resource_version_match);
+        /* Where nobody says what a watch begins with, these are NotOlderThan and the initial events. */
+        if (watch && goes_on && (match || (from_now && !o->initial_events_set)))
+                problem_error(problems, "resourceVersionMatch",
+                              "Forbidden: resourceVersionMatch is forbidden when continue is provided");
         if (!watch && o->initial_events_set)
                 problem_error(problems, "sendInitialEvents", "Forbidden: sendInitialEvents is forbidden for list");
         if (watch || !match)
@@ -36,7 +45,7 @@ static void check_options(const struct api_options *o, bool watch, struct proble
         if (!o->resource_version || !*o->resource_version)
                 problem_error(problems, "resourceVersionMatch",
                               "Forbidden: resourceVersionMatch is forbidden unless resourceVersion is provided");
-        if (o->continue_ && *o->continue_)
+        if (goes_on)
                 problem_error(problems, "resourceVersionMatch",
                               "Forbidden: resourceVersionMatch is forbidden when continue is provided");
         if (!matches(o->resource_version_match, "Exact") && !matches(o->resource_version_match, "NotOlderThan"))
@@ -51,6 +60,7 @@ static void check_options(const struct api_options *o, bool watch, struct proble
 static enum api_step read_revision(struct api_request *r, bool watch, int64_t *ret_revision) {
         const struct api_options *o = &r->options;
         int64_t now = api_state_revision(r->server->config.state), revision;
+        bool lists = r->verb & (KUBE_VERB_LIST | KUBE_VERB_DELETECOLLECTION);
         char *end;
 
         *ret_revision = 0;
@@ -58,17 +68,29 @@ static enum api_step read_revision(struct api_request *r, bool watch, int64_t *r
                 return API_NEXT;
         revision = strtoll(o->resource_version, &end, 10);
         if (*end || revision < 0)
-                return api_refuse(
-                        r, API_BAD_REQUEST,
-                        "invalid resource version: resourceVersion: Invalid value: \"%s\": strconv.ParseUint: "
-                        "parsing \"%s\": invalid syntax",
-                        o->resource_version, o->resource_version);
+                return api_refuse(r, lists ? API_BAD_REQUEST : API_BROKEN,
+                                  "%sresourceVersion: Invalid value: \"%s\": strconv.ParseUint: parsing \"%s\": "
+                                  "invalid syntax",
+                                  lists ? "invalid resource version: " : "", o->resource_version, o->resource_version);
         if (revision > now)
                 return api_too_new(r, revision, now);
         /* A page of what was then, or exactly that; else the present is not older than anything. */
         if (watch || matches(o->resource_version_match, "Exact") || (o->limit > 0 && !o->resource_version_match))
                 *ret_revision = revision;
         return API_NEXT;
+}
+
+/* Whoever takes any state gets all of it at once, as from kube-apiserver's cache. */
+static bool takes_pages(const struct api_options *o) {
+        bool any = o->resource_version && matches(o->resource_version, "0") && !(o->continue_ && *o->continue_);
+
+        return o->limit > 0 && !any;
+}
+
+enum api_step api_query_check_revision(struct api_request *r) {
+        int64_t revision;
+
+        return read_revision(r, false, &revision);
 }
 
 static enum api_step read_place(struct api_request *r, struct collection_query *q) {
@@ -107,7 +129,7 @@ enum api_step api_query_read(struct api_request *r, struct api_query *ret_query)
         if (error < 0)
                 return api_fail(r, error, NULL);
         api_selector_filter(r, q.selector, &q.query.filter);
-        q.query.limit = r->options.limit > 0 ? (size_t)r->options.limit : 0;
+        q.query.limit = takes_pages(&r->options) ? (size_t)r->options.limit : 0;
         step = read_revision(r, watch, &q.query.revision);
         if (step == API_NEXT && !watch && r->options.continue_ && *r->options.continue_)
                 step = read_place(r, &q.query);

@@ -16,6 +16,9 @@ struct api_query {
 /* Reads the request's options; what does not fit is refused. */
 enum api_step api_query_read(struct api_request *r, struct api_query *ret_query);
 
+/* Whether a GET asks for a revision that there is; else it is refused. */
+enum api_step api_query_check_revision(struct api_request *r);
+
 /* A list's metadata as JSON, in the request's arena; @next: the token that goes on, or NULL. NULL without memory. */
 const char *api_list_metadata(struct api_request *r, const struct collection_page *page, const char *next);
 

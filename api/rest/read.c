@@ -29,6 +29,10 @@ static enum api_step get(struct api_request *r) {
         _cleanup_object_ struct object *object =
                 collection_get(r->resource->collection, r->kind->namespaced ? r->path.namespace : "", r->name);
 
+        enum api_step step = api_query_check_revision(r);
+
+        if (step != API_NEXT)
+                return step;
         return object ? api_show(r, 200, object) : api_not_found(r, r->name);
 }
 

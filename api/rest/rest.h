@@ -34,7 +34,7 @@ enum api_step api_modify(struct api_request *r);
 /* r->next as its type has it, in the version that is kept; its generation. */
 enum api_step api_default(struct api_request *r);
 
-/* What a new object has from the beginning, once admission has been at it. */
+/* What a new object has from the beginning, once admission has been at it; and what a change cannot change. */
 enum api_step api_prepare(struct api_request *r);
 
 /* The generation that r->next is, beside what is there. 0 or a negative errno. */

@@ -48,7 +48,7 @@ static bool fits_scope(const struct api_request *r) {
 
 /* Only what others answer has a head of its own. */
 static bool is_head(const struct api_request *r) {
-        return strcmp(http_request_of(r->x)->method, "HEAD") == 0;
+        return r->x && strcmp(http_request_of(r->x)->method, "HEAD") == 0;
 }
 
 /* Collections are posted to, objects changed; what is made below an object is its subresource's. */
@@ -56,6 +56,8 @@ static bool fits_verb(const struct api_request *r) {
         const struct api_path *p = &r->path;
 
         if (!(verbs_of(r) & r->verb) || (is_head(r) && !(r->sub && strcmp(r->sub->name, "proxy") == 0)))
+                return false;
+        if (r->verb == KUBE_VERB_DELETECOLLECTION && r->kind->namespaced && !p->namespace)
                 return false;
         if (r->verb == KUBE_VERB_CREATE)
                 return (!r->kind->namespaced || p->namespace) && !p->name == !p->sub;
@@ -110,7 +112,8 @@ enum api_step api_read_options(struct api_request *r) {
                                   "application/yaml, application/vnd.kubernetes.protobuf");
         }
         step = api_options_read(r);
-        if (step == API_NEXT && (r->path.watch || r->options.watch) && r->verb == KUBE_VERB_LIST)
+        if (step == API_NEXT && ((r->path.watch && r->verb == KUBE_VERB_GET) ||
+                                 ((r->path.watch || r->options.watch) && r->verb == KUBE_VERB_LIST)))
                 r->verb = KUBE_VERB_WATCH;
         return step;
 }

@@ -4,7 +4,9 @@
 #include <string.h>
 
 #include "api/server/request.h"
+#include "api/server/status.h"
 #include "kube/kinds.h"
+#include "kube/problem.h"
 #include "kube/selector/label.h"
 #include "lib/arena.h"
 #include "lib/cleanup.h"
@@ -29,6 +31,16 @@ static int selector_text(struct arena *arena, const struct kube_kind *kind, cons
                                    ret_text);
 }
 
+/* None is not said. */
+static int put_wanted(struct value_edit *edit, const struct value *replicas) {
+        static const struct value nothing = VALUE_EMPTY(VALUE_MAP);
+        int64_t n = 0;
+
+        value_integer(replicas, &n);
+        return n == 0 ? value_edit_set(edit, "/spec", &nothing, NULL) :
+                        value_edit_set(edit, "/spec/replicas", replicas, NULL);
+}
+
 int api_scale_show(struct api_request *r, const struct value *object, const struct value **ret_scale) {
         static const char *const kept[] = { "/metadata/name", "/metadata/namespace", "/metadata/uid",
                                             "/metadata/resourceVersion", "/metadata/creationTimestamp" };
@@ -46,8 +58,8 @@ int api_scale_show(struct api_request *r, const struct value *object, const stru
 
                 error = part ? value_edit_set(&edit, kept[i], part, NULL) : 0;
         }
-        error = error                                                                                               ?:
-                        value_edit_set(&edit, "/spec/replicas", value_find(object, "spec.replicas") ?: &zero, NULL) ?:
+        error = error                                                          ?:
+                        put_wanted(&edit, value_find(object, "spec.replicas")) ?:
                         value_edit_set(&edit, "/status/replicas", value_find(object, "status.replicas") ?: &zero, NULL);
         if (error == 0 && *selector)
                 error = value_edit_set(&edit, "/status/selector", &(struct value)VALUE_TEXT(selector), NULL);
@@ -68,4 +80,22 @@ int api_scale_open(struct api_request *r, const struct value *scale, const struc
                         value_edit_set(&edit, "/metadata/name", value_get(meta, "name") ?: &none, NULL);
         *ret_object = value_edit_end(&edit);
         return error ?: *ret_object ? 0 : -ENOMEM;
+}
+
+enum api_step api_scale_check(struct api_request *r, const struct value *scale) {
+        const struct kube_kind as = { .group = "autoscaling", .kind = "Scale" }, *own = r->kind;
+        struct problems problems;
+        int64_t replicas = 0;
+        enum api_step step;
+
+        value_integer(value_find(scale, "spec.replicas"), &replicas);
+        if (replicas >= 0)
+                return API_NEXT;
+        problems_init(&problems, r->arena, NULL, NULL);
+        problem_error(&problems, "spec.replicas", "Invalid value: %lld: must be greater than or equal to 0",
+                      (long long)replicas);
+        r->kind = &as;
+        step = api_invalid(r, r->name, &problems);
+        r->kind = own;
+        return step;
 }

@@ -1,14 +1,44 @@
 #include "api/rest/selector.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "api/cache/collection.h"
 #include "api/server/request.h"
 #include "api/state/resource.h"
 #include "kube/kinds.h"
+#include "kube/selector/field.h"
+#include "lib/arena.h"
 
 #define FIELD_NAME "metadata.name"
 #define FIELD_NAMESPACE "metadata.namespace"
+
+/* What the group that is asked calls them. */
+static const struct selector_field_kind *own_fields(const struct api_request *r) {
+        if (strcmp(r->kind->group, r->resource->group) == 0)
+                return r->resource->fields;
+        return selector_field_kind_of(r->kind->group, r->kind->version, r->kind->kind);
+}
+
+/* Places among the values of what is kept, of a selector in the words of another group. */
+static int place_fields(const struct api_request *r, struct selector_fields *fields) {
+        const struct selector_field_kind *kept = r->resource->fields;
+        struct selector_term *terms;
+
+        if (fields->n == 0 || own_fields(r) == kept)
+                return 0;
+        terms = arena_alloc_array(r->arena, fields->n, sizeof(*terms));
+        if (!terms)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < fields->n; i++) {
+                terms[i] = fields->terms[i];
+                for (uint32_t place = 0; place < kept->n; place++)
+                        if (strcmp(kept->fields[place].label, terms[i].field) == 0)
+                                terms[i].place = place;
+        }
+        fields->terms = terms;
+        return 0;
+}
 
 int api_selector_read(struct api_request *r, struct api_selector *ret_selector, struct err **err) {
         const char *labels = r->options.label_selector ?: "", *fields = r->options.field_selector ?: "";
@@ -16,7 +46,8 @@ int api_selector_read(struct api_request *r, struct api_selector *ret_selector, 
         struct api_selector selector;
         int error = selector_label_parse(r->arena, labels, strlen(labels), &selector.labels, err);
 
-        error = error ?: selector_field_parse(r->arena, r->resource->fields, &query, &selector.fields, err);
+        error = error ?: selector_field_parse(r->arena, own_fields(r), &query, &selector.fields, err);
+        error = error ?: place_fields(r, &selector.fields);
         if (error == 0)
                 *ret_selector = selector;
         return error;

@@ -14,17 +14,38 @@ enum {
         API_GENERATION = 1 << 0,        /* metadata.generation counts changes of all but metadata and status */
         API_RETURNS_DELETED = 1 << 1,   /* DELETE answers the object, not a Status */
         API_CREATES_ON_UPDATE = 1 << 2, /* PUT makes what is not there */
-        API_CONDITIONAL = 1 << 3,       /* PUT has to say which version it replaces */
-        API_RENEWS = 1 << 24,           /* what renews itself (spec.renewTime) may be lost with a power cut */
+        API_CONDITIONAL = 1 << 6,       /* PUT has to say which version it replaces */
+
+        /* Of a generation: what counts beside what it says of what is wanted; from the first change on; or nothing. */
+        API_COUNTS_ANNOTATIONS = 1 << 7,
+        API_COUNTS_LABELS = 1 << 8,
+        API_COUNTS_LATE = 1 << 9,
+        API_COUNTS_NEVER = 1 << 10,
+
+        API_KEEPS_STATUS = 1 << 11, /* a new one may bring its status */
+
+        /* What its status door leaves alone of the metadata: labels, owners, all of it. */
+        API_STATUS_LABELS = 1 << 12,
+        API_STATUS_OWNERS = 1 << 13,
+        API_STATUS_PLAIN = 1 << 14,
+
+        /* What depends on it stays when nobody says what becomes of it; or nothing can depend on it. */
+        API_ORPHANS = 1 << 15,
+        API_NO_GARBAGE = 1 << 16,
+
+        API_MARKED_PLAINLY = 1 << 17, /* one that is to go is told no grace, and is no other generation */
+        API_RENEWS = 1 << 24, /* what renews itself (spec.renewTime) may be lost with a power cut */
 };
 
 struct api_strategy {
         const char *group, *resource;
         unsigned flags;
-        /* Any may be NULL. To an object before its defaults; to a new one once these are in it and it is known who owns
-         * what: 0 or a negative errno. */
+        /* Any may be NULL. They give 0 or a negative errno. To any before its defaults; then, when these are in it; to
+         * a new one, and to one that has changed, once it is known who owns what and admission has been at it. */
         int (*shape)(struct api_request *r, struct value_edit *edit, const struct value *object);
+        int (*settled)(struct api_request *r, struct value_edit *edit, const struct value *object);
         int (*create)(struct api_request *r, struct value_edit *edit);
+        int (*update)(struct api_request *r, struct value_edit *edit);
         /* What more holds an object that is being deleted, beside finalizers. */
         bool (*held)(const struct value *object);
         /* The seconds that an object may go on for when its deletion is asked for; NULL: none. */
@@ -34,8 +55,8 @@ struct api_strategy {
 /* Never NULL. */
 const struct api_strategy *api_strategy_of(const struct kube_kind *kind);
 
-/* Of CertificateSigningRequests (api/rest/requester.c), as struct api_strategy has it. */
-int api_shape_signing_request(struct api_request *r, struct value_edit *edit, const struct value *object);
+/* Whether r->next counts as another generation of r->current_tree. */
+bool api_is_next_generation(const struct api_request *r);
 
 /* Whether the kind has a status that only its subresource changes. */
 bool api_has_status(const struct kube_kind *kind);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "api/rest/door.h"
 #include "api/rest/meta.h"
 #include "api/rest/own.h"
 #include "api/rest/rest.h"
@@ -15,6 +16,7 @@
 #include "api/state/resource.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
+#include "kube/scalar.h"
 #include "lib/arena.h"
 #include "lib/bytes.h"
 #include "lib/cleanup.h"
@@ -40,23 +42,6 @@ static enum api_step settle(struct api_request *r, const struct kube_kind *kind)
         return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
 }
 
-static bool is_outside_spec(const char *key) {
-        static const char *const outside[] = { "kind", "apiVersion", "metadata", "status" };
-
-        for (size_t i = 0; i < ELEMENTS(outside); i++)
-                if (strcmp(outside[i], key) == 0)
-                        return true;
-        return false;
-}
-
-static bool contains_all(const struct value *a, const struct value *b) {
-        for (uint32_t i = 0; i < value_count(a); i++)
-                if (!is_outside_spec(a->members[i].key) &&
-                    !value_equal(&a->members[i].value, value_get(b, a->members[i].key)))
-                        return false;
-        return true;
-}
-
 /* It counts what its controllers have to do anew. */
 int api_count_generation(struct api_request *r) {
         int64_t generation = 0;
@@ -64,8 +49,7 @@ int api_count_generation(struct api_request *r) {
         const struct value *next;
         int error;
 
-        if (!r->current || !(api_strategy_of(r->kind)->flags & API_GENERATION) ||
-            (contains_all(r->current_tree, r->next) && contains_all(r->next, r->current_tree)))
+        if (!r->current || !api_is_next_generation(r))
                 return 0;
         value_integer(value_find(r->current_tree, "metadata.generation"), &generation);
         value_edit_begin(&edit, r->arena, r->next);
@@ -76,72 +60,104 @@ int api_count_generation(struct api_request *r) {
         return error ?: next ? 0 : -ENOMEM;
 }
 
-/* What a new one has from the beginning, in the version that is kept. */
-enum api_step api_prepare(struct api_request *r) {
-        const struct api_strategy *strategy = api_strategy_of(r->kind);
-        struct value_edit edit;
-        int error;
+typedef int (*shaper)(struct api_request *r, struct value_edit *edit, const struct value *object);
 
-        if (!r->creates || !strategy->create)
-                return API_NEXT;
-        value_edit_begin(&edit, r->arena, r->next);
-        error = strategy->create(r, &edit);
-        r->next = value_edit_end(&edit);
-        error = error ?: r->next ? 0 : -ENOMEM;
-        return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
-}
-
-static int shape(struct api_request *r) {
-        const struct api_strategy *strategy = api_strategy_of(r->kind);
+static int shape(struct api_request *r, shaper how) {
         const struct value *object = r->next;
         struct value_edit edit;
         int error;
 
-        if (!strategy->shape)
+        if (!how)
                 return 0;
         value_edit_begin(&edit, r->arena, object);
-        error = strategy->shape(r, &edit, object);
+        error = how(r, &edit, object);
         r->next = value_edit_end(&edit);
         return error ?: r->next ? 0 : -ENOMEM;
 }
 
 enum api_step api_default(struct api_request *r) {
-        int error = shape(r);
+        const struct api_strategy *strategy = api_strategy_of(r->kind);
+        int error = shape(r, strategy->shape);
         enum api_step step = error < 0 ? api_fail(r, error, NULL) : settle(r, r->kind);
 
         if (step != API_NEXT)
                 return step;
-        error = api_count_generation(r) ?: api_own(r);
+        error = shape(r, strategy->settled) ?: api_count_generation(r) ?: api_own(r);
         if (error < 0)
                 return api_fail(r, error, NULL);
         if (r->kind == r->resource->kind)
                 return API_NEXT;
-        error = api_convert(r->arena, r->kind, r->resource->kind, r->next, &r->next);
+        error = api_convert(r->arena, r->kind, r->resource->kind, r->next, &r->next) ?: api_door_keep(r);
         return error < 0 ? api_fail(r, error, NULL) : settle(r, r->resource->kind);
 }
 
 /* --- remove: at once, or marked to go --- */
 
-static int add_finalizer(struct value_edit *edit, struct arena *arena, const struct value *object, const char *name) {
-        const struct value *list = value_find(object, "metadata.finalizers");
-        struct value *one = arena_new_of(arena, struct value);
+#define ORPHAN "orphan"
+#define FOREGROUND "foregroundDeletion"
 
-        if (!one)
-                return -ENOMEM;
-        *one = (struct value)VALUE_TEXT(name);
-        for (uint32_t i = 0; i < value_count(list); i++)
-                if (strcmp(value_string_or(value_at(list, i), ""), name) == 0)
-                        return 0;
-        return value_edit_set(edit, list ? "/metadata/finalizers/-" : "/metadata/finalizers",
-                              list ? one : &(struct value){ .kind = VALUE_LIST, .count = 1, .items = one }, NULL);
+static bool is_garbage_finalizer(const char *name) {
+        return strcmp(name, ORPHAN) == 0 || strcmp(name, FOREGROUND) == 0;
 }
 
-static const char *finalizer_of(const struct api_options *o) {
-        if (o->propagation && strcmp(o->propagation, "Orphan") == 0)
-                return "orphan";
-        if (o->propagation && strcmp(o->propagation, "Foreground") == 0)
-                return "foregroundDeletion";
-        return o->orphan_set && o->orphan ? "orphan" : NULL;
+static const char *garbage_finalizer_on(const struct value *object) {
+        const struct value *list = value_find(object, "metadata.finalizers");
+
+        for (uint32_t i = 0; i < value_count(list); i++) {
+                const char *name = value_string_or(value_at(list, i), "");
+
+                if (is_garbage_finalizer(name))
+                        return name;
+        }
+        return NULL;
+}
+
+/* What becomes of what depends on it: as is said now, else as was said before, else as its kind has it. NULL: it goes
+ * after it. */
+static const char *finalizer_of(const struct api_request *r, const struct value *object) {
+        const struct api_options *o = &r->options;
+        unsigned flags = api_strategy_of(r->kind)->flags;
+
+        if (flags & API_NO_GARBAGE)
+                return NULL;
+        if (o->orphan_set)
+                return o->orphan ? ORPHAN : NULL;
+        if (o->propagation)
+                return strcmp(o->propagation, "Orphan") == 0     ? ORPHAN :
+                       strcmp(o->propagation, "Foreground") == 0 ? FOREGROUND :
+                                                                   NULL;
+        return garbage_finalizer_on(object) ?: flags & API_ORPHANS ? ORPHAN : NULL;
+}
+
+static bool has_other_finalizers(const struct value *object) {
+        const struct value *list = value_find(object, "metadata.finalizers");
+
+        for (uint32_t i = 0; i < value_count(list); i++)
+                if (!is_garbage_finalizer(value_string_or(value_at(list, i), "")))
+                        return true;
+        return false;
+}
+
+/* The finalizers without those for dependents, and with @name, where there is one. */
+static int put_finalizers(struct value_edit *edit, struct arena *arena, const struct value *object, const char *name) {
+        const struct value *list = value_find(object, "metadata.finalizers");
+        struct value *items = arena_alloc_array(arena, (size_t)value_count(list) + 1, sizeof(*items));
+        uint32_t n = 0;
+        int error;
+
+        if (!items)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < value_count(list); i++)
+                if (!is_garbage_finalizer(value_string_or(value_at(list, i), "")))
+                        items[n++] = *value_at(list, i);
+        if (name)
+                items[n++] = (struct value)VALUE_TEXT(name);
+        if (n == 0) {
+                error = value_edit_remove(edit, "/metadata/finalizers", NULL);
+                return error == -ENOENT ? 0 : error;
+        }
+        return value_edit_set(edit, "/metadata/finalizers",
+                              &(struct value){ .kind = VALUE_LIST, .count = n, .items = items }, NULL);
 }
 
 static bool is_held(const struct api_request *r, const struct value *object) {
@@ -150,9 +166,28 @@ static bool is_held(const struct api_request *r, const struct value *object) {
         return value_count(value_find(object, "metadata.finalizers")) > 0 || (strategy->held && strategy->held(object));
 }
 
+/* When it is to be gone: a second deletion counts from when the first was asked for. */
+static const char *end_of(struct api_request *r, int64_t grace) {
+        const char *was = value_string(value_find(r->current_tree, "metadata.deletionTimestamp"));
+        struct kube_time time;
+        int64_t left = 0;
+        char *text;
+
+        if (!was || !kube_time_parse(was, strlen(was), false, &time))
+                return api_meta_now(r->arena, grace);
+        value_integer(value_find(r->current_tree, "metadata.deletionGracePeriodSeconds"), &left);
+        time.seconds += grace - left;
+        text = arena_alloc(r->arena, KUBE_TIME_TEXT_MAX);
+        if (text)
+                kube_time_format(&time, false, text);
+        return text;
+}
+
 /* The object with its deletion's time: that at which it shall be gone. */
 static int mark_tree(struct api_request *r, int64_t grace) {
-        const char *finalizer = finalizer_of(&r->options), *when = api_meta_now(r->arena, grace);
+        const char *when = end_of(r, grace);
+        bool first = !value_find(r->current_tree, "metadata.deletionTimestamp"),
+             plainly = api_strategy_of(r->kind)->flags & API_MARKED_PLAINLY;
         int64_t generation = 0;
         struct value_edit edit;
         int error;
@@ -161,14 +196,14 @@ static int mark_tree(struct api_request *r, int64_t grace) {
                 return -ENOMEM;
         value_integer(value_find(r->current_tree, "metadata.generation"), &generation);
         value_edit_begin(&edit, r->arena, r->current_tree);
-        error = value_edit_set(&edit, "/metadata/deletionTimestamp", &(struct value)VALUE_TEXT(when), NULL) ?:
-                        value_edit_set(&edit, "/metadata/deletionGracePeriodSeconds",
+        error = value_edit_set(&edit, "/metadata/deletionTimestamp", &(struct value)VALUE_TEXT(when), NULL);
+        if (error == 0 && !plainly)
+                error = value_edit_set(&edit, "/metadata/deletionGracePeriodSeconds",
                                        &(struct value)VALUE_INTEGER(grace), NULL);
-        if (error == 0 && generation > 0 && !value_find(r->current_tree, "metadata.deletionTimestamp"))
+        if (error == 0 && generation > 0 && first && !plainly)
                 error = value_edit_set(&edit, "/metadata/generation", &(struct value)VALUE_INTEGER(generation + 1),
                                        NULL);
-        if (error == 0 && finalizer)
-                error = add_finalizer(&edit, r->arena, r->current_tree, finalizer);
+        error = error ?: put_finalizers(&edit, r->arena, r->current_tree, finalizer_of(r, r->current_tree));
         if (error == 0 && strcmp(r->kind->resource, "namespaces") == 0)
                 error = value_edit_set(&edit, "/status/phase", &(struct value)VALUE_TEXT("Terminating"), NULL);
         r->next = value_edit_end(&edit);
@@ -200,6 +235,25 @@ static enum api_step check_preconditions(struct api_request *r) {
         return API_NEXT;
 }
 
+/* It is there only until who holds it lets it go. */
+static bool is_kept(const struct api_request *r) {
+        const struct api_strategy *strategy = api_strategy_of(r->kind);
+
+        return has_other_finalizers(r->current_tree) || finalizer_of(r, r->current_tree) ||
+               (strategy->held && strategy->held(r->current_tree));
+}
+
+/* Whether an object that is going already has nothing to learn of this deletion. */
+static bool is_going(const struct api_request *r, int64_t grace) {
+        const char *finalizer = finalizer_of(r, r->current_tree), *now = garbage_finalizer_on(r->current_tree);
+        const struct value *left = value_find(r->current_tree, "metadata.deletionGracePeriodSeconds");
+        bool same = finalizer && now ? strcmp(finalizer, now) == 0 : finalizer == now;
+        int64_t seconds = 0;
+
+        value_integer(left, &seconds);
+        return same && grace >= seconds;
+}
+
 static enum api_step remove_current(struct api_request *r) {
         const struct api_strategy *strategy = api_strategy_of(r->kind);
         bool marked = value_find(r->current_tree, "metadata.deletionTimestamp");
@@ -209,23 +263,30 @@ static enum api_step remove_current(struct api_request *r) {
         r->change.expected = r->current->revision;
         r->next = r->current_tree;
         value_integer(value_find(r->current_tree, "metadata.deletionGracePeriodSeconds"), &left);
-        if (grace > 0 && marked && grace >= left) {
+        if (marked && strategy->grace && (!r->options.grace_set || grace > left))
+                grace = left;
+        r->removes = grace == 0 && !is_kept(r) && !(marked && left > 0 && !r->options.grace_set);
+        if (r->removes)
+                error = strategy->grace ? mark(r, grace) : 0;
+        else if (marked && is_going(r, grace))
                 r->unchanged = true;
-                return API_NEXT;
-        }
-        if (grace == 0 && !is_held(r, r->current_tree) && !finalizer_of(&r->options))
-                r->removes = true;
-        else if (!marked || grace < left)
-                error = mark(r, grace);
         else
-                r->unchanged = true;
+                error = mark(r, grace);
         return error < 0 ? api_fail(r, error, NULL) : API_NEXT;
+}
+
+static void warn_of_orphans(struct api_request *r) {
+        if (strcmp(r->kind->resource, "jobs") == 0 && !r->options.orphan_set && !r->options.propagation)
+                api_warn(r, "child pods are preserved by default when jobs are deleted; set "
+                            "propagationPolicy=Background to remove them or set propagationPolicy=Orphan to suppress "
+                            "this warning");
 }
 
 enum api_step api_remove(struct api_request *r) {
         enum api_step step;
         int error;
 
+        warn_of_orphans(r);
         r->unchanged = r->removes = false;
         error = api_take_current(r);
         if (error == -ENOENT && r->verb == KUBE_VERB_DELETECOLLECTION)
@@ -366,11 +427,19 @@ enum api_step api_commit(struct api_request *r) {
 
 /* --- answer --- */
 
+static bool is_named_by_chance(const struct api_request *r) {
+        return r->verb == KUBE_VERB_CREATE && *value_string_or(value_find(r->sent, "metadata.generateName"), "");
+}
+
 /* Whoever did not say which version he changes has his change made of what is there now. */
 static enum api_step try_again(struct api_request *r) {
         bool deletes = r->verb & (KUBE_VERB_DELETE | KUBE_VERB_DELETECOLLECTION),
              free_to = r->verb == KUBE_VERB_PATCH || deletes || r->unconditional;
 
+        if (r->creates && r->change_code == -EEXIST && is_named_by_chance(r))
+                return ++r->tries < API_NAME_TRIES && !*value_string_or(value_find(r->sent, "metadata.name"), "") ?
+                               api_again(r, "modify") :
+                               api_refuse_name(r, r->name);
         if (r->creates && r->change_code == -EEXIST)
                 return api_refuse_object(r, API_ALREADY_EXISTS, r->name, "%s%s%s \"%s\" already exists",
                                          r->kind->resource, *r->kind->group ? "." : "", r->kind->group, r->name);

@@ -8,6 +8,7 @@
 #include "api/cache/object.h"
 #include "api/state/state.h"
 #include "kube/codec/codec.h"
+#include "kube/convert/convert.h"
 #include "kube/defaults/defaults.h"
 #include "kube/kinds.h"
 #include "kube/problem.h"
@@ -19,7 +20,6 @@
 #include "lib/json.h"
 #include "lib/json_writer.h"
 #include "lib/value.h"
-#include "lib/value_edit.h"
 #include "lib/yaml.h"
 
 #define DECODE_NODES_MAX ((uint32_t)1 << 20)
@@ -110,21 +110,10 @@ int api_tree_of(struct arena *arena, const struct object *object, const struct v
 
 int api_convert(struct arena *arena, const struct kube_kind *from, const struct kube_kind *to, const struct value *tree,
                 const struct value **ret_tree) {
-        struct value_edit edit;
-        const char *version;
-        int r;
-
-        if (from == to) {
-                *ret_tree = tree;
-                return 0;
-        }
-        version = arena_printf(arena, "%s%s%s", to->group, *to->group ? "/" : "", to->version);
-        if (!version)
-                return -ENOMEM;
-        value_edit_begin(&edit, arena, tree);
-        r = value_edit_set(&edit, "/apiVersion", &(struct value)VALUE_TEXT(version), NULL);
-        *ret_tree = value_edit_end(&edit);
-        return r ?: *ret_tree ? 0 : -ENOMEM;
+        if (from != to)
+                return convert_tree(arena, from, to, tree, ret_tree);
+        *ret_tree = tree;
+        return 0;
 }
 
 int api_json_as(struct arena *arena, const struct kube_kind *kind, const struct kube_kind *kept, struct bytes *json,

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "api/server/request.h"
 #include "api/server/status.h"
@@ -48,18 +49,9 @@ static const struct option {
         { "force", OPTION_BOOL, AT(force), NO_FLAG },
 };
 
-/* Go's strconv.ParseBool, but that "" is true where the name alone is given. */
-static int read_bool(const char *text, bool *ret) {
-        static const char *const words[2][7] = { { "0", "f", "F", "false", "FALSE", "False", NULL },
-                                                 { "1", "t", "T", "true", "TRUE", "True", "" } };
-
-        for (unsigned truth = 0; truth < 2; truth++)
-                for (size_t i = 0; i < 7 && words[truth][i]; i++)
-                        if (strcmp(words[truth][i], text) == 0) {
-                                *ret = truth;
-                                return 0;
-                        }
-        return -EINVAL;
+/* As Kubernetes reads a query: what does not say no says yes. */
+static bool read_bool(const char *text) {
+        return strcmp(text, "0") != 0 && strcasecmp(text, "false") != 0;
 }
 
 static int read_number(const char *text, int64_t *ret) {
@@ -82,7 +74,8 @@ static int read_option(struct api_options *options, const struct option *o, cons
         case OPTION_NUMBER:
                 return *text ? read_number(text, at) : 0;
         default:
-                return read_bool(text, at);
+                *(bool *)at = read_bool(text);
+                return 0;
         }
 }
 
@@ -147,12 +140,32 @@ enum api_step api_options_read(struct api_request *r) {
                 const char *text = http_query(r->arena, q->query, table[i].name);
 
                 if (text && read_option(&r->options, &table[i], text) < 0)
-                        return api_refuse(r, API_BAD_REQUEST, "strconv.Parse%s: parsing \"%s\": invalid syntax",
-                                          table[i].kind == OPTION_BOOL ? "Bool" : "Int", text);
+                        return api_refuse(r, API_BAD_REQUEST, "strconv.ParseInt: parsing \"%s\": invalid syntax", text);
         }
         r->media.pretty |= is_pretty(q, *q->query ? http_query(r->arena, q->query, "pretty") : NULL);
         step = check_include(r);
         return step == API_NEXT ? check(r) : step;
+}
+
+/* What becomes of dependents is said in one way, the new one or the old. */
+static enum api_step check_dependents(struct api_request *r) {
+        static const char *const policies[] = { "Foreground", "Background", "Orphan", NULL };
+        const struct api_options *o = &r->options;
+        struct problems problems;
+
+        if (!o->propagation)
+                return API_NEXT;
+        problems_init(&problems, r->arena, NULL, NULL);
+        if (o->orphan_set)
+                problem_error(&problems, "propagationPolicy",
+                              "Invalid value: \"%s\": orphanDependents and deletionPropagation cannot be both set",
+                              o->propagation);
+        if (!is_one_of(o->propagation, policies))
+                problem_error(&problems, "propagationPolicy",
+                              "Unsupported value: \"%s\": supported values: \"Foreground\", \"Background\", "
+                              "\"Orphan\", \"nil\"",
+                              o->propagation);
+        return problems.errors > 0 ? api_invalid_options(r, "DeleteOptions", &problems) : API_NEXT;
 }
 
 enum api_step api_options_of_deletion(struct api_request *r, const struct value *options) {
@@ -174,5 +187,5 @@ enum api_step api_options_of_deletion(struct api_request *r, const struct value 
         o->dry_run = value_string_or(value_at(value_get(options, "dryRun"), 0), o->dry_run);
         o->uid = value_string(value_get(conditions, "uid"));
         o->resource_version = value_string(value_get(conditions, "resourceVersion"));
-        return check(r);
+        return check_dependents(r) ?: check(r);
 }

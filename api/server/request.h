@@ -30,6 +30,7 @@ struct problems;
 
 #define API_BODY_MAX ((size_t)3 << 20) /* as kube-apiserver's */
 #define API_CHANGE_TRIES 5             /* of a patch whose object others change meanwhile, as kube-apiserver's */
+#define API_NAME_TRIES 8               /* of a name that is made up and taken already, as kube-apiserver's */
 #define API_WARNINGS_MAX 100
 
 /* The query's options (meta/v1 ListOptions and its siblings). Texts are NULL where they are not given. */
@@ -99,6 +100,7 @@ struct api_request {
         struct collection_page *cleared; /* of a collection's deletion: all that are to go */
         size_t n_cleared;
         struct admission_charge *charge; /* of quotas (api/admission); NULL: none */
+        const char *clear_next; /* the token behind them; NULL: there are no others */
         int change_code;
         const char *change_text;
 

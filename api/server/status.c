@@ -344,6 +344,18 @@ enum api_step api_succeed(struct api_request *r, const char *name, const char *u
         return answer(r, SUCCESS, NULL, &d);
 }
 
+enum api_step api_refuse_name(struct api_request *r, const char *name) {
+        struct details d = details_of(r, name);
+
+        d.retry_after_s = 1;
+        return answer(r, API_ALREADY_EXISTS,
+                      arena_printf(r->arena,
+                                   "%s \"%s\" already exists, the server was not able to generate a unique name for "
+                                   "the object",
+                                   qualified(r, r->kind->resource, r->kind->group), name),
+                      &d);
+}
+
 enum api_step api_done(struct api_request *r) {
         static const struct details none = { 0 };
 

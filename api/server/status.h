@@ -38,6 +38,9 @@ enum api_step api_refuse_object(struct api_request *r, enum api_reason reason, c
                                 ...) __attribute__((format(printf, 4, 5)));
 enum api_step api_not_found(struct api_request *r, const char *name);
 
+/* 409: every name that was made up was taken, the last of them @name. */
+enum api_step api_refuse_name(struct api_request *r, const char *name);
+
 /* A precondition of @what ("UID") that the object does not meet; @hint is what may have happened. */
 enum api_step api_unmet(struct api_request *r, const char *what, const char *wanted, const char *is, const char *hint);
 enum api_step api_conflict(struct api_request *r, const char *name);

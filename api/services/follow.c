@@ -23,6 +23,8 @@
 static int set_service(struct api_services *s, struct arena *arena, struct object *now, struct object *before);
 static int set_record(struct api_services *s, struct arena *arena, struct object *now, struct object *before);
 static int set_range(struct api_services *s, struct arena *arena, struct object *now, struct object *before);
+static int set_endpoints(struct api_services *s, struct arena *arena, struct object *now, struct object *before);
+static int set_slice(struct api_services *s, struct arena *arena, struct object *now, struct object *before);
 
 /* Either of @now and @before may be NULL. */
 static const struct row {
@@ -32,6 +34,8 @@ static const struct row {
         { "networking.k8s.io", "servicecidrs", set_range },
         { "networking.k8s.io", "ipaddresses", set_record },
         { "", "services", set_service },
+        { "", "endpoints", set_endpoints },
+        { "discovery.k8s.io", "endpointslices", set_slice },
 };
 
 struct follower {
@@ -97,6 +101,11 @@ static void each_port(struct api_services *s, const struct value *tree, bool hol
                 ports_hold(s->ports, (int32_t)port, holds);
 }
 
+/* What leads to this server. */
+static bool is_own(const struct object *object) {
+        return strcmp(object->namespace, "default") == 0 && strcmp(object->name, "kubernetes") == 0;
+}
+
 /* What it has now is held before what it had is given back, so that nobody else gets in between. */
 static int set_service(struct api_services *s, struct arena *arena, struct object *now, struct object *before) {
         const struct object *any = now ?: before;
@@ -114,7 +123,17 @@ static int set_service(struct api_services *s, struct arena *arena, struct objec
         each_port(s, new, true);
         each_port(s, old, false);
         r = record_each(s, new) ?: record_each(s, old);
-        return r ?: now ? 0 : services_forget_endpoints(s, before);
+        if (r < 0 || now)
+                return r;
+        return services_forget_endpoints(s, before) ?: is_own(before) ? services_restore_own(s, "", "services") : 0;
+}
+
+static int set_endpoints(struct api_services *s, struct arena *arena, struct object *now, struct object *before) {
+        return !now && is_own(before) ? services_restore_own(s, "", "endpoints") : 0;
+}
+
+static int set_slice(struct api_services *s, struct arena *arena, struct object *now, struct object *before) {
+        return !now && is_own(before) ? services_restore_own(s, "discovery.k8s.io", "endpointslices") : 0;
 }
 
 /* --- records and ranges --- */

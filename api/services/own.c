@@ -155,23 +155,31 @@ static int give(struct arena *arena, const char *address, bool six, const struct
         return r ?: *service ? 0 : -ENOMEM;
 }
 
-static int make_service(struct api_services *s, struct arena *arena, unsigned port) {
-        _cleanup_object_ struct object *object = find(s, "", "services", "default");
-        struct api_resource *of = api_state_find(s->state, "", "services");
+/* NULL as *@ret_tree: there is no range to have an address from. */
+static int service_tree(struct api_services *s, struct arena *arena, struct api_resource *of,
+                        const struct value **ret_tree) {
         struct cluster_range range;
-        const struct value *tree;
         const char *text;
         char address[CLUSTER_IP_TEXT_MAX];
         int r;
 
-        if (object || !addresses_range(s->addresses, s->six, &range))
+        *ret_tree = NULL;
+        if (!addresses_range(s->addresses, s->six, &range))
                 return 0;
         cluster_ip_format(&(struct cluster_ip){ range.six, range.high, range.first }, address);
-        text = service_text(arena, port, address);
-        r = text ? json_parse(arena, text, strlen(text), NULL, &tree, NULL) : -ENOMEM;
-        r = r ?: api_put_stamp(arena, of, &tree);
-        r = r ?: give(arena, address, range.six, &tree);
-        return r ?: api_put_tree(s->state, arena, of, tree, STORE_ABSENT);
+        text = service_text(arena, s->port, address);
+        r = text ? json_parse(arena, text, strlen(text), NULL, ret_tree, NULL) : -ENOMEM;
+        r = r ?: api_put_stamp(arena, of, ret_tree);
+        return r ?: give(arena, address, range.six, ret_tree);
+}
+
+static int make_service(struct api_services *s, struct arena *arena) {
+        _cleanup_object_ struct object *object = find(s, "", "services", "default");
+        struct api_resource *of = api_state_find(s->state, "", "services");
+        const struct value *tree = NULL;
+        int r = object ? 0 : service_tree(s, arena, of, &tree);
+
+        return r < 0 || !tree ? r : api_put_tree(s->state, arena, of, tree, STORE_ABSENT);
 }
 
 /* --- where it leads --- */
@@ -211,8 +219,8 @@ static int put_place(struct api_services *s, struct arena *arena, const struct p
                     -ENOMEM;
 }
 
-static int put_places(struct api_services *s, struct arena *arena, const char *address, unsigned port) {
-        const struct place endpoints = {
+static struct place endpoints_of(struct api_services *s, struct arena *arena) {
+        return (struct place){
                 "",
                 "endpoints",
                 { "subsets" },
@@ -221,9 +229,12 @@ static int put_places(struct api_services *s, struct arena *arena, const char *a
                              "\",\"namespace\":\"default\",\"labels\":{\"endpointslice.kubernetes.io/skip-mirror\":"
                              "\"true\"}},\"subsets\":[{\"addresses\":[{\"ip\":\"%s\"}],\"ports\":[{\"name\":"
                              "\"https\",\"port\":%u,\"protocol\":\"TCP\"}]}]}",
-                             address, port),
+                             s->advertised, s->port),
         };
-        const struct place slice = {
+}
+
+static struct place slice_of(struct api_services *s, struct arena *arena) {
+        return (struct place){
                 "discovery.k8s.io",
                 "endpointslices",
                 { "addressType", "endpoints" },
@@ -233,17 +244,40 @@ static int put_places(struct api_services *s, struct arena *arena, const char *a
                              "\"kubernetes.io/service-name\":\"" NAME "\"}},\"addressType\":\"%s\",\"endpoints\":[{"
                              "\"addresses\":[\"%s\"],\"conditions\":{\"ready\":true}}],\"ports\":[{\"name\":\"https\","
                              "\"protocol\":\"TCP\",\"port\":%u}]}",
-                             cluster_ip_family(strchr(address, ':')), address, port),
+                             cluster_ip_family(strchr(s->advertised, ':')), s->advertised, s->port),
         };
+}
+
+static int put_places(struct api_services *s, struct arena *arena) {
+        const struct place endpoints = endpoints_of(s, arena), slice = slice_of(s, arena);
 
         return put_place(s, arena, &endpoints) ?: put_place(s, arena, &slice);
 }
 
-int services_make_own(struct api_services *services, const char *advertised, unsigned port, struct err **err) {
+int services_make_own(struct api_services *services, struct err **err) {
         _cleanup_arena_ struct arena *arena = arena_new();
-        int r = arena ? make_service(services, arena, port) : -ENOMEM;
+        int r = arena ? make_service(services, arena) : -ENOMEM;
 
-        if (r == 0 && advertised)
-                r = put_places(services, arena, advertised, port);
+        if (r == 0 && *services->advertised)
+                r = put_places(services, arena);
         return r < 0 ? err_errno(err, -r, "cannot make the Service " NAME " in namespace default") : 0;
+}
+
+int services_restore_own(struct api_services *services, const char *group, const char *resource) {
+        _cleanup_arena_ struct arena *arena = arena_new();
+        struct api_resource *of = api_state_find(services->state, group, resource);
+        const struct value *tree = NULL;
+        struct place place;
+        int r = arena ? 0 : -ENOMEM;
+
+        if (r < 0 || !services->loaded)
+                return r;
+        if (strcmp(resource, "services") == 0) {
+                r = service_tree(services, arena, of, &tree);
+        } else if (*services->advertised) {
+                place = strcmp(resource, "endpoints") == 0 ? endpoints_of(services, arena) : slice_of(services, arena);
+                r = place.text ? json_parse(arena, place.text, strlen(place.text), NULL, &tree, NULL) : -ENOMEM;
+                r = r ?: api_put_stamp(arena, of, &tree);
+        }
+        return r < 0 || !tree ? r : services_submit_new(services, of, arena, tree);
 }

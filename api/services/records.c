@@ -62,17 +62,24 @@ static int remove_object(struct api_state *state, struct api_resource *of, const
         return r ?: submit(state, of, tree, &json, object->revision);
 }
 
-static int make_object(struct api_state *state, struct api_resource *of, struct arena *arena, const char *text) {
+int services_submit_new(struct api_services *services, struct api_resource *of, struct arena *arena,
+                        const struct value *tree) {
         struct problems problems;
         struct api_json json = { 0 };
+        int r;
+
+        problems_init(&problems, arena, NULL, NULL);
+        r = api_settle(arena, of->kind->type, tree, true, &problems, &json);
+        r = r ?: json.text ? json_parse(arena, json.text, json.length, NULL, &tree, NULL) : -EINVAL;
+        return r ?: submit(services->state, of, tree, &json, STORE_ABSENT);
+}
+
+static int make_record(struct api_services *services, struct api_resource *of, struct arena *arena, const char *text) {
         const struct value *tree;
         int r = text ? json_parse(arena, text, strlen(text), NULL, &tree, NULL) : -ENOMEM;
 
-        problems_init(&problems, arena, NULL, NULL);
         r = r ?: api_put_stamp(arena, of, &tree);
-        r = r ?: api_settle(arena, of->kind->type, tree, true, &problems, &json);
-        r = r ?: json.text ? json_parse(arena, json.text, json.length, NULL, &tree, NULL) : -EINVAL;
-        return r ?: submit(state, of, tree, &json, STORE_ABSENT);
+        return r ?: services_submit_new(services, of, arena, tree);
 }
 
 /* --- records --- */
@@ -144,7 +151,7 @@ static int record(struct api_services *services, struct arena *arena, const stru
         }
         if (r < 0 || !wanted || there)
                 return r;
-        return make_object(services->state, of, arena, record_text(arena, address, known->owner));
+        return make_record(services, of, arena, record_text(arena, address, known->owner));
 }
 
 int services_record(struct api_services *services, const struct cluster_ip *address) {

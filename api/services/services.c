@@ -1,6 +1,7 @@
 #include "api/services/services.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "api/services/addresses.h"
@@ -36,12 +37,15 @@ int api_services_new(const struct api_services_config *config, struct api_servic
         if (!services)
                 return err_set(err, ENOMEM, "no memory for Services");
         services->state = config->state;
+        services->port = config->port;
+        if (config->advertised)
+                snprintf(services->advertised, sizeof(services->advertised), "%s", config->advertised);
         services->addresses = addresses_new();
         services->ports = ports_new(config->node_ports, err);
         r = !services->ports ? -EINVAL : services->addresses ? 0 : err_set(err, ENOMEM, "no memory for Services");
         r = r ?: services_make_range(services, config->ranges, err);
         r = r ?: follow(services, err);
-        r = r ?: services_make_own(services, config->advertised, config->port, err);
+        r = r ?: services_make_own(services, err);
         if (r < 0)
                 api_services_free(services);
         else

@@ -36,6 +36,20 @@ static int64_t version_rank(const char *version) {
         return (rank << 40) + (major << 20) + minor;
 }
 
+/* Resources of two groups whose objects are the same: kept as the second's. */
+static const struct shared {
+        const char *group, *resource, *kept;
+} shared[] = {
+        { "events.k8s.io", "events", "" },
+};
+
+static const struct shared *shared_of(const char *group, const char *resource) {
+        for (size_t i = 0; i < ELEMENTS(shared); i++)
+                if (strcmp(shared[i].group, group) == 0 && strcmp(shared[i].resource, resource) == 0)
+                        return &shared[i];
+        return NULL;
+}
+
 struct building {
         struct api_state *state;
         struct arena *arena;
@@ -47,7 +61,7 @@ static void add_kind(void *data, const struct kube_kind *kind) {
         struct api_resource *resource;
 
         /* What cannot be read back is an action, not an object. */
-        if (b->error < 0 || !kind->resource || !(kind->verbs & KUBE_VERB_GET))
+        if (b->error < 0 || !kind->resource || !(kind->verbs & KUBE_VERB_GET) || shared_of(kind->group, kind->resource))
                 return;
         resource = api_state_find(b->state, kind->group, kind->resource);
         if (resource && version_rank(resource->kind->version) >= version_rank(kind->version))
@@ -63,9 +77,16 @@ static void add_kind(void *data, const struct kube_kind *kind) {
 }
 
 struct api_resource *api_state_find(const struct api_state *state, const char *group, const char *resource) {
+        const struct shared *with = shared_of(group, resource);
         char key[256];
 
+<<<<<<< HEAD
         if (strlen(group) + strlen(resource) + strlen("core/") >= sizeof(key))
+=======
+        if (with)
+                group = with->kept;
+        if ((size_t)snprintf(key, sizeof(key), "%s/%s", *group ? group : "core", resource) >= sizeof(key))
+>>>>>>> rest
                 return NULL;
         stpcpy(stpcpy(stpcpy(key, *group ? group : "core"), "/"), resource);
         return table_object(table_find(&state->resources, key), struct api_resource, in_state);

@@ -88,7 +88,7 @@ def blur(text, key):
     text = re.sub(r"\b(gen|kube-api-access)-[a-z0-9]{5}\b", r"\1-*", text)
     text = re.sub(r"(current: |in record \(|object meta: |\"resourceVersion\":\")\d+", r"\1<revision>", text)
     text = re.sub(r"\b10\.96\.([1-9]\d*)\.\d+\b", "<address>", text)
-    text = re.sub(r"\bfd00:10::[0-9a-f]+:[0-9a-f]+\b", "<address>", text)
+    text = re.sub(r"\bfd00:10::([0-9a-f]+:)?[0-9a-f]{3,4}\b", "<address>", text)
     return "<age>" if key == "cells" and re.fullmatch(r"(\d+[smhdy])+", text) else text
 
 

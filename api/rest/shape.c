@@ -1,0 +1,224 @@
+#include "api/rest/shape.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "api/rest/meta.h"
+#include "api/server/request.h"
+#include "kube/kinds.h"
+#include "lib/arena.h"
+#include "lib/base64.h"
+#include "lib/cleanup.h"
+#include "lib/value.h"
+#include "lib/value_edit.h"
+
+int shape_text(struct value_edit *edit, const char *pointer, const char *text) {
+        return text ? value_edit_set(edit, pointer, &(struct value)VALUE_TEXT(text), NULL) : -ENOMEM;
+}
+
+int shape_put(struct value_edit *edit, const char *pointer, const struct value *value) {
+        int r = value ? value_edit_set(edit, pointer, value, NULL) : value_edit_remove(edit, pointer, NULL);
+
+        return r == -ENOENT ? 0 : r;
+}
+
+static bool is_status(const struct api_request *r) {
+        return r->sub && strcmp(r->sub->name, "status") == 0;
+}
+
+/* --- namespaces: their name as a label, and a finalizer of their own that holds them while something is in them --- */
+
+#define HOLDER "kubernetes"
+
+int shape_label(struct api_request *r, struct value_edit *edit, const struct value *namespace) {
+        return shape_text(edit, "/metadata/labels/kubernetes.io~1metadata.name", r->name);
+}
+
+int shape_namespace(struct api_request *r, struct value_edit *edit) {
+        static const struct value holder = VALUE_TEXT(HOLDER);
+        const struct value *list = value_find(r->next, "spec.finalizers"),
+                           one = { .kind = VALUE_LIST, .count = 1, .items = &holder };
+        bool held = false;
+        int error = 0;
+
+        for (uint32_t i = 0; i < value_count(list); i++)
+                held |= strcmp(value_string_or(value_at(list, i), ""), HOLDER) == 0;
+        if (!held)
+                error = value_count(list) > 0 ? value_edit_add(edit, "/spec/finalizers/-", &holder, NULL) :
+                                                value_edit_set(edit, "/spec/finalizers", &one, NULL);
+        return error ?: shape_text(edit, "/status/phase", "Active");
+}
+
+/* They go through a door of their own. */
+int shape_namespace_update(struct api_request *r, struct value_edit *edit) {
+        return r->sub ? 0 : shape_put(edit, "/spec/finalizers", value_find(r->current_tree, "spec.finalizers"));
+}
+
+/* --- secrets: stringData is how data may be written, never how it is read --- */
+
+int shape_secret(struct api_request *r, struct value_edit *edit, const struct value *secret) {
+        const struct value *texts = value_get(secret, "stringData");
+
+        for (uint32_t i = 0; value_is(texts, VALUE_MAP) && i < texts->count; i++) {
+                const char *text = value_string_or(&texts->members[i].value, "");
+                size_t n = strlen(text);
+                char *data = arena_alloc(r->arena, BASE64_LENGTH(n) + 1),
+                     *pointer = arena_printf(r->arena, "/data/%s", texts->members[i].key);
+                int error;
+
+                if (!data || !pointer)
+                        return -ENOMEM;
+                base64_encode(text, n, data);
+                error = shape_text(edit, pointer, data);
+                if (error < 0)
+                        return error;
+        }
+        return texts ? value_edit_remove(edit, "/stringData", NULL) : 0;
+}
+
+int shape_secret_update(struct api_request *r, struct value_edit *edit) {
+        bool said = *value_string_or(value_get(r->next, "type"), "");
+
+        return said ? 0 : shape_put(edit, "/type", value_get(r->current_tree, "type"));
+}
+
+/* --- service accounts: of a secret its name is kept --- */
+
+int shape_account(struct api_request *r, struct value_edit *edit, const struct value *account) {
+        const struct value *list = value_get(account, "secrets");
+        uint32_t n = value_is(list, VALUE_LIST) ? value_count(list) : 0;
+        struct value_member *names = arena_alloc_array(r->arena, (size_t)n + 1, sizeof(*names));
+        struct value *items = arena_alloc_array(r->arena, (size_t)n + 1, sizeof(*items));
+
+        if (n == 0)
+                return 0;
+        if (!names || !items)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < n; i++) {
+                const struct value *name = value_get(value_at(list, i), "name");
+
+                if (name)
+                        names[i] = (struct value_member){ .key = "name", .value = *name };
+                items[i] = (struct value){ .kind = VALUE_MAP, .count = name ? 1 : 0, .members = &names[i] };
+        }
+        return value_edit_set(edit, "/secrets", &(struct value){ .kind = VALUE_LIST, .count = n, .items = items },
+                              NULL);
+}
+
+/* --- claims and volumes --- */
+
+/* dataSource and dataSourceRef say the same, as long as no other namespace is meant. */
+int shape_claim(struct api_request *r, struct value_edit *edit, const struct value *claim) {
+        const struct value *source = value_find(claim, "spec.dataSource"),
+                           *ref = value_find(claim, "spec.dataSourceRef");
+
+        if (source && value_is_null(ref) && !value_is_null(source))
+                return value_edit_set(edit, "/spec/dataSourceRef", source, NULL);
+        if (ref && !value_is_null(ref) && value_is_null(source) && !*value_string_or(value_get(ref, "namespace"), ""))
+                return value_edit_set(edit, "/spec/dataSource", ref, NULL);
+        return 0;
+}
+
+int shape_claim_new(struct api_request *r, struct value_edit *edit) {
+        return shape_text(edit, "/status/phase", "Pending");
+}
+
+int shape_volume(struct api_request *r, struct value_edit *edit) {
+        return shape_text(edit, "/status/phase", "Pending") ?:
+                       shape_text(edit, "/status/lastPhaseTransitionTime", api_meta_now(r->arena, 0));
+}
+
+int shape_volume_update(struct api_request *r, struct value_edit *edit) {
+        const struct value *was = value_find(r->current_tree, "status.lastPhaseTransitionTime"),
+                           *is = value_find(r->next, "status.lastPhaseTransitionTime");
+        const char *before = value_string_or(value_find(r->current_tree, "status.phase"), ""),
+                   *now = value_string_or(value_find(r->next, "status.phase"), "");
+
+        if (!is_status(r))
+                return 0;
+        if (strcmp(before, now) == 0)
+                return value_is_null(is) ? shape_put(edit, "/status/lastPhaseTransitionTime", was) : 0;
+        if (!value_is_null(is) && !(was && value_equal(was, is)))
+                return 0;
+        return shape_text(edit, "/status/lastPhaseTransitionTime", api_meta_now(r->arena, 0));
+}
+
+/* --- requests for certificates: who asks is not what he says --- */
+
+/* The lists of texts that a map of them has. */
+static int make_list(struct api_request *r, const string_list *texts, struct value *ret_list) {
+        struct value *items = arena_alloc_array(r->arena, (size_t)texts->count + 1, sizeof(*items));
+
+        if (!items)
+                return -ENOMEM;
+        for (uint32_t i = 0; i < texts->count; i++)
+                items[i] = (struct value)VALUE_TEXT(texts->items[i]);
+        *ret_list = (struct value){ .kind = VALUE_LIST, .count = texts->count, .items = items };
+        return 0;
+}
+
+static int put_extra(struct api_request *r, struct value_edit *edit) {
+        uint32_t n = r->user.extra.count;
+        struct value_member *members = arena_alloc_array(r->arena, (size_t)n + 1, sizeof(*members));
+        int error = members ? 0 : -ENOMEM;
+
+        for (uint32_t i = 0; error == 0 && i < n; i++) {
+                members[i].key = r->user.extra.items[i].key;
+                error = make_list(r, &r->user.extra.items[i].value, &members[i].value);
+        }
+        if (error < 0)
+                return error;
+        if (n == 0)
+                return shape_put(edit, "/spec/extra", NULL);
+        return value_edit_set(edit, "/spec/extra", &(struct value){ .kind = VALUE_MAP, .count = n, .members = members },
+                              NULL);
+}
+
+int shape_request(struct api_request *r, struct value_edit *edit) {
+        struct value groups;
+        int error = make_list(r, &r->user.groups, &groups);
+
+        error = error ?: shape_text(edit, "/spec/username", r->user.name ?: "");
+        error = error ?: r->user.uid ? shape_text(edit, "/spec/uid", r->user.uid) : shape_put(edit, "/spec/uid", NULL);
+        error = error ?: shape_put(edit, "/spec/groups", groups.count > 0 ? &groups : NULL);
+        return error ?: put_extra(r, edit);
+}
+
+/* When a condition has come to be as it is. */
+static const struct value *since(const struct api_request *r, const struct value *condition) {
+        const struct value *list = value_find(r->current_tree, "status.conditions");
+
+        for (uint32_t i = 0; i < value_count(list); i++) {
+                const struct value *old = value_at(list, i), *time = value_get(old, "lastTransitionTime");
+
+                if (!value_is_null(time) && value_equal(value_get(old, "type"), value_get(condition, "type")) &&
+                    value_equal(value_get(old, "status"), value_get(condition, "status")))
+                        return time;
+        }
+        return NULL;
+}
+
+static int put_times(struct api_request *r, struct value_edit *edit) {
+        const struct value *list = value_find(r->next, "status.conditions");
+        const char *text = api_meta_now(r->arena, 0);
+        const struct value now = { .kind = VALUE_STRING, .count = text ? (uint32_t)strlen(text) : 0, .text = text };
+        int error = text ? 0 : -ENOMEM;
+
+        for (uint32_t i = 0; error == 0 && i < value_count(list); i++) {
+                const struct value *condition = value_at(list, i);
+                char updated[64], changed[64];
+
+                snprintf(updated, sizeof(updated), "/status/conditions/%u/lastUpdateTime", i);
+                snprintf(changed, sizeof(changed), "/status/conditions/%u/lastTransitionTime", i);
+                if (value_is_null(value_get(condition, "lastUpdateTime")))
+                        error = value_edit_set(edit, updated, &now, NULL);
+                if (error == 0 && value_is_null(value_get(condition, "lastTransitionTime")))
+                        error = value_edit_set(edit, changed, since(r, condition) ?: &now, NULL);
+        }
+        return error;
+}
+
+int shape_request_update(struct api_request *r, struct value_edit *edit) {
+        return r->sub ? put_times(r, edit) : shape_put(edit, "/spec", value_get(r->current_tree, "spec"));
+}
