@@ -81,13 +81,9 @@ const struct api_stage api_stages[] = {
         { "turn", API_FOR_RESOURCES, KUBE_VERB_UPDATE | KUBE_VERB_PATCH | KUBE_VERB_DELETE, api_take_turn },
         { "modify", API_FOR_RESOURCES, CHANGES, api_modify },
         { "default", API_FOR_RESOURCES, CHANGES, api_default },
-<<<<<<< HEAD
         { "mutate", API_FOR_RESOURCES, CHANGES, api_mutate },
         { "prepare", API_FOR_RESOURCES, CHANGES, api_prepare },
         { "grant", API_FOR_RESOURCES, CHANGES, api_admit_grant },
-=======
-        { "admit", API_FOR_RESOURCES, CHANGES, api_admit },
->>>>>>> rest
         { "allocate", API_FOR_RESOURCES, CHANGES, api_services_allocate },
         { "validate", API_FOR_RESOURCES, CHANGES, api_validate },
         { "admit", API_FOR_RESOURCES, CHANGES, api_admit },

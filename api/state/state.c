@@ -80,13 +80,9 @@ struct api_resource *api_state_find(const struct api_state *state, const char *g
         const struct shared *with = shared_of(group, resource);
         char key[256];
 
-<<<<<<< HEAD
-        if (strlen(group) + strlen(resource) + strlen("core/") >= sizeof(key))
-=======
         if (with)
                 group = with->kept;
-        if ((size_t)snprintf(key, sizeof(key), "%s/%s", *group ? group : "core", resource) >= sizeof(key))
->>>>>>> rest
+        if (strlen(group) + strlen(resource) + strlen("core/") >= sizeof(key))
                 return NULL;
         stpcpy(stpcpy(stpcpy(key, *group ? group : "core"), "/"), resource);
         return table_object(table_find(&state->resources, key), struct api_resource, in_state);
