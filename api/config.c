@@ -37,6 +37,11 @@ static const struct flag {
         { "max-mutating-requests-inflight", FLAG_NUMBER, AT(writes_max), IN_FLIGHT_MAX },
         { "request-timeout", FLAG_DURATION, AT(request_timeout_ns), 0 },
         { "shutdown-delay-duration", FLAG_DURATION, AT(shutdown_delay_ns), 0 },
+        { "audit-policy-file", FLAG_TEXT, AT(audit_policy), 0 },
+        { "audit-log-path", FLAG_TEXT, AT(audit_log), 0 },
+        { "audit-log-maxsize", FLAG_NUMBER, AT(audit_max_mib), IN_FLIGHT_MAX },
+        { "audit-log-maxbackup", FLAG_NUMBER, AT(audit_max_files), IN_FLIGHT_MAX },
+        { "audit-log-maxage", FLAG_NUMBER, AT(audit_max_days), IN_FLIGHT_MAX },
         { "goaway-chance", FLAG_CHANCE, AT(goaway_chance), 0 },
         { "log-level", FLAG_LEVEL, AT(log_level), 0 },
         { "v", FLAG_VERBOSITY, AT(log_level), 0 },
@@ -65,6 +70,10 @@ static const char help_text[] =
         "  --request-timeout TIME    for a request to be answered, but watches and streams (1m0s)\n"
         "  --shutdown-delay-duration TIME\n"
         "                            how long a signal waits with /readyz failing (0s)\n"
+        "  --audit-policy-file FILE  which requests are written down, an audit.k8s.io/v1 Policy\n"
+        "  --audit-log-path FILE     where to, a line of JSON each; -: the standard output\n"
+        "  --audit-log-maxsize MIB, --audit-log-maxbackup N, --audit-log-maxage DAYS\n"
+        "                            of a file, then it is put aside (100); files put aside, and their age (any)\n"
         "  --goaway-chance CHANCE    that a request has its HTTP/2 connection made anew, 0 to 0.02 (0)\n"
         "  --log-level LEVEL         error, warning, info or debug (info)\n"
         "  --v N                     kube-apiserver's verbosity: 4 and more is debug\n"
@@ -177,6 +186,8 @@ static int unknown(const char *argument, struct err **err) {
 static int check(const struct api_config *c, struct err **err) {
         if (!c->certificate != !c->key)
                 return err_set(err, EINVAL, "--tls-cert-file and --tls-private-key-file belong together: give both");
+        if (!c->audit_log != !c->audit_policy)
+                return err_set(err, EINVAL, "--audit-policy-file and --audit-log-path belong together: give both");
         if (c->request_timeout_ns == 0)
                 return err_set(err, EINVAL,
                                "--request-timeout 0s: nothing could be answered; give a time such as 1m0s");
@@ -190,6 +201,7 @@ int api_config_parse(int argc, char **argv, struct api_config *ret_config, struc
                                 .port = API_PORT,
                                 .reads_max = API_READS_MAX,
                                 .writes_max = API_WRITES_MAX,
+                                .audit_max_mib = 100,
                                 .request_timeout_ns = API_TIMEOUT_MS * INT64_C(1000000),
                                 .log_level = LOG_LEVEL_INFO };
 

@@ -17,10 +17,12 @@ struct api_config {
         const char *service_range; /* --service-cluster-ip-range */
         const char *certificate, *key, *client_ca;
         unsigned port, loops;
-        unsigned reads_max, writes_max; /* --max-requests-inflight, --max-mutating-requests-inflight */
-        int64_t request_timeout_ns;     /* --request-timeout */
-        int64_t shutdown_delay_ns;      /* --shutdown-delay-duration */
-        double goaway_chance;           /* --goaway-chance */
+        unsigned reads_max, writes_max;       /* --max-requests-inflight, --max-mutating-requests-inflight */
+        int64_t request_timeout_ns;           /* --request-timeout */
+        int64_t shutdown_delay_ns;            /* --shutdown-delay-duration */
+        const char *audit_policy, *audit_log; /* files; NULL: nothing is audited */
+        unsigned audit_max_mib, audit_max_files, audit_max_days;
+        double goaway_chance; /* --goaway-chance */
         enum log_level log_level;
         bool show_help, show_version;
 };

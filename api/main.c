@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "api/access.h"
+#include "api/audit/audit.h"
 #include "api/bootstrap.h"
 #include "api/chores.h"
 #include "api/config.h"
@@ -130,6 +131,27 @@ static struct api_limits limits_of(const struct api_config *c) {
                                     .goaway_chance = c->goaway_chance };
 }
 
+/* *@ret_audit stays NULL where none is asked for. */
+static int open_audit(const struct api_config *c, struct audit **ret_audit, struct err **err) {
+        const struct audit_log_config log = { c->audit_log, c->audit_max_mib, c->audit_max_files, c->audit_max_days };
+        struct audit_policy *policy = NULL;
+        struct audit_log *file = NULL;
+        int r;
+
+        if (!c->audit_policy)
+                return 0;
+        r = audit_policy_load(c->audit_policy, &policy, err);
+        if (r < 0)
+                return r;
+        r = audit_log_open(&log, &file, err);
+        if (r < 0) {
+                audit_policy_free(policy);
+                return r;
+        }
+        *ret_audit = audit_new(file, policy);
+        return *ret_audit ? 0 : err_set(err, ENOMEM, "no memory for the audit log");
+}
+
 static int run_with(const struct api_config *c, struct api_credentials *credentials, struct err **err) {
         _cleanup_kube_registry_ struct kube_registry *registry = api_kinds_new(err);
         struct api_state_options options = { .directory = c->data_dir, .registry = registry };
@@ -139,13 +161,16 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
                                             .hooks = { .start = api_watches_start,
                                                        .woken = api_watches_run,
                                                        .stop = api_watches_stop,
-                                                       .leave = api_watches_leave } };
+                                                       .leave = api_watches_leave,
+                                                       .answered = audit_answered,
+                                                       .ended = audit_ended } };
         struct api_access_config access = { .authorities = api_credentials_authorities(credentials),
                                             .token_key = api_credentials_token_key(credentials) };
         struct api_chores_config chores = { 0 };
         struct service service = { .credentials = credentials };
         int r = registry ? api_credentials_tls(credentials, &config.tls, err) : -ENOMEM;
 
+        r = r ?: open_audit(c, &config.audit, err);
         config.openapi = r == 0 ? api_openapi_new(registry) : NULL;
         if (r == 0 && !config.openapi)
                 r = err_set(err, ENOMEM, "no memory for the service");
@@ -163,6 +188,7 @@ static int run_with(const struct api_config *c, struct api_credentials *credenti
         api_chores_free(service.chores);
         api_access_free(service.access);
         api_state_close(config.state);
+        audit_free(config.audit);
         api_openapi_free(config.openapi);
         tls_context_unref(config.tls);
         return r;

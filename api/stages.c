@@ -4,6 +4,7 @@
 
 #include "api/access.h"
 #include "api/admission.h"
+#include "api/audit/audit.h"
 #include "api/discovery/discovery.h"
 #include "api/pages.h"
 #include "api/rest/rest.h"
@@ -60,6 +61,7 @@ const struct api_stage api_stages[] = {
         { "target", API_ALWAYS, 0, read_target },
         { "deadline", API_ALWAYS, 0, api_deadline_read },
         { "authenticate", API_ALWAYS, 0, api_authenticate },
+        { "audit", API_ALWAYS, 0, audit_begin },
         { "impersonate", API_ALWAYS, 0, api_impersonate },
         { "enter", API_ALWAYS, 0, api_enter },
         { "authorize", API_ALWAYS, 0, api_authorize },
@@ -71,6 +73,7 @@ const struct api_stage api_stages[] = {
         { "watch", API_FOR_RESOURCES, KUBE_VERB_WATCH, api_watch },
         { "receive", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_receive },
         { "decode", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, api_decode_body },
+        { "note", API_FOR_RESOURCES, CHANGES | REMOVES | CLEARS, audit_note },
         { "review", API_FOR_RESOURCES, KUBE_VERB_CREATE, api_review },
         { "clear", API_FOR_RESOURCES, CLEARS, api_clear },
         { "modify", API_FOR_RESOURCES, CHANGES, api_modify },

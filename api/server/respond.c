@@ -141,7 +141,13 @@ static void respond_pretty(struct api_request *r, int code, const struct bytes *
         respond_copy(r, code, "application/json", text, length);
 }
 
+void api_keep_answer(struct api_request *r, struct bytes *json) {
+        if (r->keeps_answer && !r->answer)
+                r->answer = bytes_ref(json);
+}
+
 void api_respond_json(struct api_request *r, int code, struct bytes *json) {
+        api_keep_answer(r, json);
         if (r->media.pretty)
                 respond_pretty(r, code, json);
         else
@@ -155,6 +161,9 @@ void api_respond_status(struct api_request *r, int code, const char *json, size_
                 return respond_copy(r, code, NULL, NULL, 0);
         memcpy(bytes->data, json, length);
         bytes->data[length] = '\n';
+        if (r->server->config.audit)
+                r->status_text = arena_strndup(r->arena, json, length);
+        api_keep_answer(r, bytes);
         if (r->media.form == API_PROTOBUF && api_protobuf(&kube_status_type, json, length, &proto) == 0)
                 api_respond_bytes(r, code, api_content_type(API_PROTOBUF), proto);
         else
@@ -170,6 +179,7 @@ enum api_step api_respond_object(struct api_request *r, int code, struct object 
                 error = api_protobuf(r->kind->type, (const char *)json->data, json->size, &proto);
         if (error < 0)
                 return api_fail(r, error, "the object cannot be given in the form that is asked for");
+        api_keep_answer(r, json);
         if (proto)
                 api_respond_bytes(r, code, api_content_type(API_PROTOBUF), proto);
         else

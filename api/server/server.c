@@ -8,6 +8,7 @@
 #include "api/cache/collection.h"
 #include "api/server/deadline.h"
 #include "lib/arena.h"
+#include "lib/bytes.h"
 #include "lib/cleanup.h"
 #include "lib/err.h"
 #include "lib/http/loops.h"
@@ -52,6 +53,7 @@ void api_request_free(struct api_request *r) {
         api_leave(r);
         api_deadline_disarm(r);
         api_change_deinit(&r->change);
+        bytes_unref(r->answer);
         object_unref(r->current);
         if (r->cleared)
                 collection_page_clear(r->cleared);

@@ -15,6 +15,7 @@
 #include "api/server/request.h"
 
 struct api_openapi;
+struct audit;
 struct err;
 struct http_loops;
 struct tls_context;
@@ -44,6 +45,7 @@ struct api_server_config {
         struct tls_context *tls;     /* a reference is taken */
         unsigned n_loops;            /* 0: as many as processors */
         const char *address;         /* that clients use, for discovery: "10.0.0.1:6443" */
+        struct audit *audit;         /* NULL: none */
         struct api_limits limits;
         struct api_loop_hooks hooks;
         void *data; /* of who has made the table of stages */
