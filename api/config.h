@@ -1,4 +1,4 @@
-/* The command line: flags with kube-apiserver's names where it has them. */
+/* The command line and the configuration file: flags with kube-apiserver's names where it has them. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,12 +7,18 @@
 
 #include "lib/log.h"
 
+struct arena;
 struct err;
 
 #define API_PORT 6443
 
+enum api_command { API_SERVE, API_BACKUP, API_RESTORE };
+
 struct api_config {
-        const char *data_dir;
+        enum api_command command;
+        const char *file;        /* of a backup */
+        struct arena *from_file; /* what --config gave: lives as long as the configuration; NULL: none */
+        const char *config_file, *data_dir;
         const char *bind_address;
         const char *service_range; /* --service-cluster-ip-range */
         const char *certificate, *key, *client_ca;
@@ -27,8 +33,11 @@ struct api_config {
         bool show_help, show_version;
 };
 
-/* Texts are argv's. -EINVAL with the flag's name and what is wrong. */
+/* Reads --config's file, which the other flags outrank, and the flags, in which @argv's texts stay. -EINVAL with what
+ * is wrong and where. Whatever it returns: api_config_deinit() then. */
 int api_config_parse(int argc, char **argv, struct api_config *ret_config, struct err **err);
+
+void api_config_deinit(struct api_config *config);
 
 /* The first address of --service-cluster-ip-range: that of the API itself. -EINVAL when it is no range. */
 int api_config_service(const struct api_config *config, char *ret_text, size_t size, struct err **err);

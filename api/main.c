@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "api/access.h"
@@ -27,6 +28,7 @@
 #include "lib/sigpipe.h"
 #include "lib/transport/listener.h"
 #include "lib/transport/tls.h"
+#include "store/store.h"
 
 static int listen_on(const struct api_config *c, int *ret_fd, struct err **err) {
         bool six = strchr(c->bind_address, ':');
@@ -212,28 +214,45 @@ static void block_signals(void) {
         signal(SIGPIPE, SIG_IGN);
 }
 
-int main(int argc, char **argv) {
-        _cleanup_err_ struct err *err = NULL;
-        struct api_config config;
+static int obey(const struct api_config *c, struct err **err) {
+        switch (c->command) {
+        case API_BACKUP:
+                return store_backup_of(c->data_dir, c->file, err);
+        case API_RESTORE:
+                return store_restore(c->file, c->data_dir, err);
+        default:
+                block_signals();
+                return run(c, err);
+        }
+}
 
-        log_init("api", LOG_LEVEL_INFO);
-        if (api_config_parse(argc, argv, &config, &err) < 0) {
+/* The exit code. */
+static int start(int argc, char **argv, struct api_config *config) {
+        _cleanup_err_ struct err *err = NULL;
+
+        if (api_config_parse(argc, argv, config, &err) < 0) {
                 fprintf(stderr, "nacelle-api: %s\n", err_text(err));
                 return 2;
         }
-        if (config.show_help) {
-                fputs(api_config_help(), stdout);
+        if (config->show_help || config->show_version) {
+                fputs(config->show_help ? api_config_help() : "nacelle-api " NACELLE_VERSION "\n", stdout);
                 return 0;
         }
-        if (config.show_version) {
-                puts("nacelle-api " NACELLE_VERSION);
-                return 0;
-        }
-        log_init("api", config.log_level);
-        block_signals();
-        if (run(&config, &err) < 0) {
+        log_init("api", config->log_level);
+        if (obey(config, &err) < 0) {
                 log_error("%s", err_text(err));
                 return 1;
         }
         return 0;
+}
+
+int main(int argc, char **argv) {
+        struct api_config config = { 0 };
+        int code;
+
+        umask(0077); /* objects are secrets, and so are keys */
+        log_init("api", LOG_LEVEL_INFO);
+        code = start(argc, argv, &config);
+        api_config_deinit(&config);
+        return code;
 }
