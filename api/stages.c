@@ -59,6 +59,7 @@ enum {
 
 const struct api_stage api_stages[] = {
         { "target", API_ALWAYS, 0, read_target },
+        { "form", API_ALWAYS, 0, api_read_form },
         { "deadline", API_ALWAYS, 0, api_deadline_read },
         { "authenticate", API_ALWAYS, 0, api_authenticate },
         { "audit", API_ALWAYS, 0, audit_begin },

@@ -13,6 +13,7 @@ enum api_reason {
         API_NOT_FOUND,
         API_METHOD_NOT_ALLOWED,
         API_NOT_ACCEPTABLE,
+        API_NO_STREAM, /* the same, of watches */
         API_ALREADY_EXISTS,
         API_CONFLICT,
         API_EXPIRED,
@@ -71,6 +72,10 @@ enum api_step api_fail(struct api_request *r, int error, const char *what);
 
 /* Success: of a deletion. */
 enum api_step api_succeed(struct api_request *r, const char *name, const char *uid);
+
+/* 404 of a path with an empty segment, which names something all the same: authorization sees what, nothing serves it.
+ */
+enum api_step api_no_route(struct api_request *r);
 
 /* "404 page not found", as text. */
 enum api_step api_no_page(struct api_request *r);
