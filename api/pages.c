@@ -205,6 +205,7 @@ static const struct {
         { "/metrics", api_metrics_show, 0 },
         { "/.well-known/openid-configuration", show_issuer, READ_ONLY },
         { "/openid/v1/jwks", show_keys, READ_ONLY },
+        { "/openapi/v2", api_openapi_show_v2, 0 },
         { "/openapi/v3", api_openapi_show, BELOW },
 };
 
