@@ -61,7 +61,7 @@ static struct auth_attributes pod_log(void) {
         a.version = "v1";
         a.resource = "pods";
         a.subresource = "log";
-        a.name = "x";
+        a.name = "web";
         return a;
 }
 
@@ -90,8 +90,8 @@ static void test_rules(void **state) {
                 { "resources: [{resources: [\"*/status\"]}], ", false },
                 { "resources: [{resources: [\"*\"]}], ", true },
                 { "resources: [{resources: [pod]}], ", false },
-                { "resources: [{resources: [pods/log], resourceNames: [x]}], ", true },
-                { "resources: [{resources: [pods/log], resourceNames: [y]}], ", false },
+                { "resources: [{resources: [pods/log], resourceNames: [web]}], ", true },
+                { "resources: [{resources: [pods/log], resourceNames: [db]}], ", false },
                 { "nonResourceURLs: [\"/api*\"], ", false },
         };
         const struct auth_attributes a = pod_log();
